@@ -3,9 +3,9 @@ const sliceSeconds = 0.01
 const warmUpSeconds = 0.15
 
 /**
- * Runs all contenders in turn, in small slices whose order is drawn anew each time, so that whatever else the machine does hits all of
- * them alike. Each round gives a contender's rate over that of its limit in the same round. A second is one of CPU
- * time, of all threads together: as on one core, and without the time in which other programs ran.
+ * Runs all contenders in turn, in small slices in a new random order each time, so that other load on the machine affects all of them
+ * equally. Each round yields a contender's rate divided by the rate of its limit in the same round. A second is a second of CPU time,
+ * summed over all threads: as on one core, and excluding the time in which other programs ran.
  */
 export async function measure(contenders, { rounds }) {
   for (const contender of contenders) await contender.check?.()
@@ -25,7 +25,10 @@ export async function measure(contenders, { rounds }) {
   return compare(contenders, perRound)
 }
 
-/** Each order anew: the one before leaves its code and branches in the processor, which must not be always the same one. */
+/**
+ * A new random order for each pass: each contender leaves its code and branches in the processor's caches, so its predecessor must not
+ * always be the same.
+ */
 function shuffled(length) {
   const order = Array.from({ length }, (_, index) => index)
   for (let last = length - 1; last > 0; last--) {
@@ -46,7 +49,7 @@ function compare(contenders, perRound) {
   }
 }
 
-/** How many operations fill a slice, once the code is compiled. */
+/** The number of operations that fill a slice once the code is compiled. */
 async function warmUp(contender) {
   let count = 4
   let rate = 0

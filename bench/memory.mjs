@@ -6,12 +6,12 @@ import { createAuthServer, createResolver } from './contenders/countersign.mjs'
 const steps = 20
 const agents = 64
 
-/** The most that the heap may grow between the tenth part of the run, when the caches are full, and its end. */
+/** The maximum heap growth between the first tenth of the run, when the caches are full, and its end. */
 const allowedGrowth = 1.1
 
 /**
- * Gives the resolver of one resource distinct auth tokens, each signed by the issuer just before and each verified in
- * full, and reads the heap after a full collection in between.
+ * Passes distinct auth tokens to the resolver of one resource, each signed by the issuer just before and each fully verified, and measures
+ * the heap after a full collection at intervals.
  */
 export async function* measureMemory({ tokens }) {
   setFlagsFromString('--expose-gc')
@@ -28,7 +28,7 @@ export async function* measureMemory({ tokens }) {
   }
 }
 
-/** Whether the heap stayed where it was once the caches were full. */
+/** Whether the heap stayed stable once the caches were full. */
 export function isFlat(readings) {
   const settled = readings[Math.floor(readings.length / 10)].heap
   return readings.at(-1).heap <= settled * allowedGrowth

@@ -1,10 +1,10 @@
 const own = 'countersign '
 
-/** The measured rounds as a table of at most 80 columns, with the goals beside what was reached. */
+/** The measured rounds as a table of at most 80 columns, with the goals next to the results. */
 export function formatReport({ limit, results }, notes) {
   const lines = [
     'Rates as ratios to raw node:crypto Ed25519 in the same round, in CPU time.',
-    `The limit here: ${limit.verify} verifications, ${limit.sign} signatures a second.`,
+    `The limit here: ${limit.verify} verifications, ${limit.sign} signatures per second.`,
     '',
     row('', 'min', 'median', 'max', 'goal', ''),
   ]
@@ -18,7 +18,7 @@ export function formatReport({ limit, results }, notes) {
   return `${lines.join('\n')}\n`
 }
 
-/** What a program reads: names and ratios, nothing that depends on the goals. */
+/** The machine-readable form: names and ratios, nothing that depends on the goals. */
 export function formatJson({ limit, results }) {
   return `${JSON.stringify({ limit, results: results.map(({ name, ratio }) => ({ name, ratio })) })}\n`
 }

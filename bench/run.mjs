@@ -11,9 +11,9 @@ const usage = `usage: npm run -s bench -- [--json] [--rounds N]
        npm run -s bench -- --memory [--json] [--tokens N]
 
 --json        one JSON object on stdout and nothing else
---rounds N    rounds of 40 ms for each contender (default 40)
+--rounds N    rounds of 40 ms per contender (default 40)
 --memory      heap over a million distinct auth tokens; takes minutes
---tokens N    another number of tokens
+--tokens N    a different number of tokens
 `
 
 const defaults = { rounds: '40', tokens: '1000000' }
@@ -31,7 +31,7 @@ async function runRates({ json, rounds }) {
 
 async function runMemory({ json, tokens }) {
   const readings = []
-  if (!json) process.stdout.write('Distinct auth tokens, each verified in full; heap after a full collection.\n\n')
+  if (!json) process.stdout.write('Distinct auth tokens, each fully verified; heap after a full collection.\n\n')
   for await (const reading of measureMemory({ tokens })) {
     readings.push(reading)
     if (!json) process.stdout.write(`${String(reading.tokens).padStart(10)}  ${megabytes(reading.heap)} MB\n`)
@@ -56,7 +56,7 @@ function readArguments() {
   })
   const [rounds, tokens] = [Number(values.rounds), Number(values.tokens)]
   if (![rounds, tokens].every((count) => Number.isSafeInteger(count) && count > 0)) {
-    throw new TypeError('--rounds and --tokens take a whole number above 0')
+    throw new TypeError('--rounds and --tokens must be whole numbers above 0')
   }
   return { ...values, rounds, tokens }
 }

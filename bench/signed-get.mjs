@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto'
 import { generatePrivateJwk } from 'countersign'
 
-/** The one request that everybody signs and verifies. */
+/** The one request that every contender signs and verifies. */
 export const request = {
   method: 'GET',
   authority: 'calendar.example',
@@ -9,7 +9,7 @@ export const request = {
   url: 'https://calendar.example/api/v1/events',
 }
 
-/** What every signature covers: the January 2026 profile for a request without query and body. */
+/** The components that every signature covers: the January 2026 profile for a request without query and body. */
 export const components = ['@method', '@authority', '@path', 'signature-key']
 
 const otherHeaders = [
@@ -20,12 +20,12 @@ const otherHeaders = [
   ['Connection', 'keep-alive'],
 ]
 
-/** All headers of the request as they arrive, the three of the signature among them. */
+/** All headers of the request as they arrive, including the three of the signature. */
 export function headerLines(signatureHeaders) {
   return [...otherHeaders, ...Object.entries(signatureHeaders)]
 }
 
-/** One Ed25519 key in every form that somebody wants, imported once. */
+/** One Ed25519 key in every form that a contender needs, imported once. */
 export async function createKeyPair() {
   const privateJwk = await generatePrivateJwk()
   const { d: _d, ...publicJwk } = privateJwk
@@ -37,7 +37,7 @@ export async function createKeyPair() {
   }
 }
 
-/** The headers with one bit of the signature changed: whoever accepts them does not verify. */
+/** The headers with one bit of the signature flipped: a contender that accepts them does not verify. */
 export function withWrongSignature(headers) {
   const name = Object.keys(headers).find((candidate) => candidate.toLowerCase() === 'signature')
   return { ...headers, [name]: headers[name].replace(/=:(.)/, (_, first) => `=:${first === 'A' ? 'B' : 'A'}`) }

@@ -10,7 +10,7 @@ import { signIn } from './sessions.js'
 const {
   ID = 'https://photos.example', // the URL of the API and its pages
   AUTH_SERVER = 'https://auth.example', // signs users in and asks for their consent
-  PORT = new URL(ID).port || '8080', // behind your TLS
+  PORT = new URL(ID).port || '8080', // behind your TLS proxy
 } = process.env
 
 const resource = createResource({

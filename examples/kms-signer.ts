@@ -10,7 +10,7 @@ const {
   API = 'https://api.example/events',
   KMS = 'https://cloudkms.googleapis.com',
   KMS_KEY = 'projects/P/locations/L/keyRings/R/cryptoKeys/agent/cryptoKeyVersions/1', // EC_SIGN_P256_SHA256
-  KMS_TOKEN = '', // such as: gcloud auth print-access-token
+  KMS_TOKEN = '', // for example: gcloud auth print-access-token
 } = process.env
 
 /** Calls the key service with a timeout of three seconds, and retries twice if it is overloaded. */

@@ -11,7 +11,7 @@ import { z } from 'zod'
 const {
   ID = 'https://notes.example', // the URL of this server
   AUTH_SERVER = 'https://auth.example', // where users decide
-  PORT = '8080', // behind your TLS
+  PORT = '8080', // behind your TLS proxy
 } = process.env
 
 const resource = createResource({
@@ -35,7 +35,7 @@ const app = express()
 app.use(aauthDocuments(resource))
 app.use('/mcp', protectMcp(resource, { tools: { read_note: 'notes.read' } }).middleware)
 app.post('/mcp', async (request, response) => {
-  const transport = new StreamableHTTPServerTransport() // without sessions: one for each message
+  const transport = new StreamableHTTPServerTransport() // stateless: one server for each message
   await newServer().connect(transport as never)
   await transport.handleRequest(request, response, request.body)
 })

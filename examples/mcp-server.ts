@@ -10,7 +10,7 @@ import { z } from 'zod'
 const {
   ID = 'https://notes.example', // the URL of this server
   AUTH_SERVER = 'https://auth.example', // where users decide
-  PORT = '8080', // behind your TLS
+  PORT = '8080', // behind your TLS proxy
 } = process.env
 
 const resource = createResource({

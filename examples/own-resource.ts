@@ -8,7 +8,7 @@ import { createResource } from 'countersign/resource'
 const {
   ID = 'https://notes.example', // the app is an agent and an API with the same identifier
   AUTH_SERVER = 'https://auth.example', // signs the user in
-  PORT = new URL(ID).port || '8080', // behind your TLS
+  PORT = new URL(ID).port || '8080', // behind your TLS proxy
 } = process.env
 
 const signer = await createSigner(JSON.parse(readFileSync('agent-key.json', 'utf8')))

@@ -8,7 +8,7 @@ const {
   AGENT_ID = 'https://agent.example', // the URL of this program, which serves the agent's documents itself
   AUTH_SERVER = 'https://auth.example', // the only server where you would enter your password
   API = 'https://api.example/events',
-  PORT = new URL(AGENT_ID).port || '8080', // behind your TLS
+  PORT = new URL(AGENT_ID).port || '8080', // behind your TLS proxy
 } = process.env
 
 const agent = createAgent({

@@ -9,7 +9,7 @@ const {
   AGENT_ID = 'https://calendar.example', // the URL of the app; users return to its /callback
   AUTH_SERVER = 'https://auth.example', // the only server that users may be sent to
   API = 'https://api.example/events',
-  PORT = new URL(AGENT_ID).port || '8080', // behind your TLS
+  PORT = new URL(AGENT_ID).port || '8080', // behind your TLS proxy
 } = process.env
 
 const calendar = createAppAgent<Request, Response>({

@@ -1,30 +1,39 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 
-/** What the folders of the auth server that serve requests are made of. */
+/** The folders that make up the request handling of the auth server. */
 const serverBase = ['policy', 'pages', 'admission', 'storage/api', 'secrets', 'outbound', 'config']
 
 /**
- * What each layer of a package may import besides itself, types included. A layer is a folder, or a file or folder within
- * one that is named here, too.
+ * The imports that each layer of a package may use in addition to its own files, types included. A layer is a folder, or a file or folder
+ * inside one that is also listed here.
  */
 const layers = {
   countersign: {
     lib: [],
-    // Settings of programs, whatever they are: what is wrong with them, in words for whoever wrote them.
+    // Settings of any program: describes invalid settings in words for the operator who wrote them.
     settings: ['lib'],
     httpsig: ['lib'],
     protocol: ['lib'],
     tokens: ['lib', 'protocol'],
     discovery: ['lib', 'protocol', 'tokens'],
-    // The seam that roles see, and the editions behind it; nobody but an edition knows its texts.
+    // The seam that roles use, and the editions behind it; only an edition knows the message texts of its protocol.
     editions: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery'],
-    // What a store of an agent is; those on disk are of Node.
+    // The interface of an agent's store; stores on disk are specific to Node.
     'agent/agent-store': ['lib'],
-    // How a person is asked; the terminal is of Node.
+    // How a user is prompted; the terminal is specific to Node.
     'agent/consent-prompt': ['lib', 'editions'],
-    agent: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions', 'agent/agent-store', 'agent/consent-prompt'],
-    // What the adapters for web apps are made of; it runs anywhere, too.
+    agent: [
+      'lib',
+      'httpsig',
+      'protocol',
+      'tokens',
+      'discovery',
+      'editions',
+      'agent/agent-store',
+      'agent/consent-prompt',
+    ],
+    // The shared part of the adapters for web apps, which also runs anywhere.
     'agent/web-app': ['lib', 'httpsig', 'protocol', 'editions', 'agent', 'agent/agent-store', 'node/keep-private'],
     'agent/web-app/hono': ['lib', 'agent', 'agent/web-app'],
     resource: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
@@ -33,7 +42,7 @@ const layers = {
     observability: ['lib'],
     'entry-points': ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     index: ['lib', 'httpsig', 'discovery'],
-    // What these know of Node is the shape of a response, so that they are loaded anywhere.
+    // These depend only on the shape of Node's response, so that they load on any runtime.
     'node/keep-private': [],
     'node/outgoing': [],
     node: [
@@ -51,21 +60,21 @@ const layers = {
     'resource/mcp': ['lib', 'httpsig', 'protocol', 'editions', 'resource', 'node/keep-private', 'node/outgoing'],
     // A store that several instances share.
     'resource/redis': ['lib', 'httpsig', 'resource'],
-    // For frameworks of Node, which nothing else in the library reaches.
+    // For Node frameworks; nothing else in the library imports it.
     'agent/web-app/express': ['httpsig', 'node', 'agent', 'agent/web-app'],
     'agent/web-app/fastify': ['node', 'agent', 'agent/web-app'],
     'resource/request-gate': ['httpsig', 'editions', 'node', 'node/keep-private', 'resource'],
     'resource/express': ['httpsig', 'editions', 'node', 'resource', 'resource/request-gate'],
     'resource/koa': ['httpsig', 'editions', 'node', 'resource', 'resource/request-gate'],
     'resource/fastify': ['httpsig', 'editions', 'node', 'resource', 'resource/request-gate'],
-    // Made of entries alone, as anybody could make it: it has no way past a check.
+    // Built from public entry points alone, as a third party could build it: it cannot bypass a check.
     testing: ['index', 'agent', 'resource', 'entry-points'],
   },
   server: {
     policy: [],
     pages: ['policy'],
     admission: [],
-    // Storage, by layer: what rows are made of, what callers see, rows, and the verbs that change them.
+    // Storage, by layer: the contents of rows, the interface for callers, the rows, and the operations that change them.
     'storage/sql': [],
     'storage/api': ['storage/sql'],
     'storage/rows': ['storage/sql', 'storage/api'],
@@ -81,7 +90,7 @@ const layers = {
     'sign-in': [...serverBase, 'http'],
     consent: [...serverBase, 'http', 'sign-in'],
     account: [...serverBase, 'http', 'sign-in'],
-    // The seam and the editions behind it; they make no pages.
+    // The seam and the editions behind it; they render no pages.
     editions: ['policy', 'storage/api', 'secrets', 'http'],
     'create-auth-server': [...serverBase, 'http', 'sign-in', 'consent', 'account', 'editions'],
     index: [...serverBase, 'storage/checks', 'sign-in', 'http', 'create-auth-server'],
@@ -115,17 +124,17 @@ const layers = {
   ]),
 }
 
-/** Each layer may import all that stand before it, and none beside it. */
+/** Each layer may import all layers listed before it, and none beside it. */
 function upwards(floors) {
   return Object.fromEntries(
     floors.flatMap((floor, height) => floor.map((layer) => [layer, floors.slice(0, height).flat()])),
   )
 }
 
-/** `protocol` is pure: no network, keys or clock, also not by way of `lib`. */
+/** `protocol` is pure: no network, keys or clock, not even through `lib`. */
 const impure = ['lib/clock', 'lib/jwk', 'lib/crypto.node', 'lib/crypto.web']
 
-/** Runtime dependencies, each package its own. */
+/** Runtime dependencies of each package. */
 const dependencies = {
   countersign: ['structured-headers'],
   server: [
@@ -144,12 +153,12 @@ const dependencies = {
     'sonic-boom',
     'zod',
   ],
-  // What writes the log and counts is loaded by the library's entry for these.
+  // The modules that write the log and metrics are loaded by the library's entry point for them.
   gateway: ['countersign', 'pino', 'prom-client', 'sonic-boom', 'yaml', 'zod'],
   cli: ['commander', 'countersign', 'open', 'parse5'],
 }
 
-/** Packages that some files of a package need, and that are installed by whoever uses these. */
+/** Packages that some files of a package need, and that their users install themselves. */
 const optionalPeers = {
   countersign: [
     '@opentelemetry/api',
@@ -165,8 +174,8 @@ const optionalPeers = {
 }
 
 /**
- * Folders that are entries of their own, with what only they need: it may be absent. Nothing else imports them, unless
- * it loads them when they are asked for.
+ * Folders that are separate entry points, with the dependencies that only they need, which may not be installed. Nothing else imports them,
+ * except lazily on demand.
  */
 const separate = [
   { name: 'countersign', folder: 'otel', needs: ['@opentelemetry/api'] },
@@ -178,7 +187,7 @@ const separate = [
   { name: 'server', folder: 'outbound/re-encode', needs: ['@cf-wasm/photon'] },
 ]
 
-/** Permissions in `layers` that an import made use of. */
+/** Permissions in `layers` that some import has used. */
 const used = new Set()
 
 const failures = []
@@ -198,7 +207,7 @@ for (const name of readdirSync('packages')) {
   if (declared.join() !== dependencies[name].toSorted(byText).join()) {
     refuse(
       `packages/${name}/package.json`,
-      `depends on ${declared.join(', ')}; the rule says ${dependencies[name].join(', ')}`,
+      `depends on ${declared.join(', ')}, but the rule allows ${dependencies[name].join(', ')}`,
     )
   }
   const graph = new Map()
@@ -210,10 +219,10 @@ for (const name of readdirSync('packages')) {
       importsOf(file).flatMap((found) => checkImport(source, found)),
     )
   }
-  for (const circle of circlesOf(graph)) refuse(`packages/${name}/src`, `a circle of files: ${circle.join(' -> ')}`)
+  for (const circle of circlesOf(graph)) refuse(`packages/${name}/src`, `circular imports: ${circle.join(' -> ')}`)
 }
 
-/** A file's path in its package's sources, without extension. */
+/** A file's path within its package's sources, without extension. */
 function nameInside(root, file) {
   return relative(join(root, 'src'), file)
     .split(sep)
@@ -221,17 +230,17 @@ function nameInside(root, file) {
     .replace(/\.[jt]sx?$/, '')
 }
 
-/** Judges one import. Returns the file that it reaches in the same package, if any. */
+/** Checks one import. Returns the file of the same package that it resolves to, if any. */
 function checkImport({ name, root, manifest, file, shown, inside }, { specifier, isType, isLater }) {
   if (specifier.startsWith('.')) {
     const target = resolve(dirname(file), specifier)
-    if (!target.startsWith(join(root, 'src') + sep)) refuse(shown, `reaches out of its package: ${specifier}`)
-    else if (!isSource(target)) refuse(shown, `imports ${specifier}, which is not there`)
+    if (!target.startsWith(join(root, 'src') + sep)) refuse(shown, `imports from outside its package: ${specifier}`)
+    else if (!isSource(target)) refuse(shown, `imports ${specifier}, which does not exist`)
     else {
       const reached = nameInside(root, target)
       const entry = separate.find((each) => each.name === name && reached.startsWith(`${each.folder}/`))
       if (entry && !isType && !isLater && !inside.startsWith(`${entry.folder}/`))
-        refuse(shown, `imports ${reached}, which belongs to an entry of its own`)
+        refuse(shown, `imports ${reached}, which belongs to a separate entry point`)
       return checkLayer(name, shown, inside, reached)
     }
   } else if (specifier.startsWith('#')) {
@@ -243,7 +252,7 @@ function checkImport({ name, root, manifest, file, shown, inside }, { specifier,
     })
   } else if (specifier.startsWith('node:')) {
     if (name === 'countersign' && !isType && !isNodeOnly(inside))
-      refuse(shown, `imports ${specifier}, which only Node has`)
+      refuse(shown, `imports ${specifier}, which exists only in Node`)
   } else {
     const dependency = specifier
       .split('/')
@@ -251,14 +260,14 @@ function checkImport({ name, root, manifest, file, shown, inside }, { specifier,
       .join('/')
     const known = [...dependencies[name], ...(optionalPeers[name] ?? [])]
     if (!isType && !known.includes(dependency))
-      refuse(shown, `imports ${dependency}, which its package does not depend on`)
+      refuse(shown, `imports ${dependency}, which is not a dependency of its package`)
     const owner = separate.find(({ needs }) => needs.includes(dependency))
     if (owner && !(name === owner.name && inside.startsWith(`${owner.folder}/`))) refuse(shown, `imports ${dependency}`)
   }
   return []
 }
 
-/** Other code sees an edition as the values in files named after it; only an entry point exports its parts. */
+/** Other code sees an edition only through the values in the files named after it; only an entry point exports its parts. */
 function isInsideEdition(inside, reached) {
   const [, edition, part] = /^editions\/(\w+)\/(.+)$/.exec(reached) ?? []
   return (
@@ -269,7 +278,7 @@ function isInsideEdition(inside, reached) {
   )
 }
 
-/** The layer of a file: the longest name that is its own or a folder's above it. */
+/** The layer of a file: the longest layer name that matches the file itself or a parent folder. */
 function layerOf(name, inside) {
   const parts = inside.split('/')
   const names = parts.map((_, length) => parts.slice(0, length + 1).join('/'))
@@ -288,19 +297,19 @@ function isNodeOnly(inside) {
 function checkLayer(name, shown, inside, target, isMapped = false) {
   const layer = layerOf(name, inside)
   const reached = layerOf(name, target)
-  if (!layer) refuse(shown, `lies in ${inside}, which is in no known layer`)
+  if (!layer) refuse(shown, `is in ${inside}, which is not in a known layer`)
   else if (layer !== reached && !layers[name][layer].includes(reached)) refuse(shown, `${layer} imports ${target}`)
   used.add(`${name}: ${layer} imports ${reached}`)
   if (name === 'countersign' && target.endsWith('.node') && !isNodeOnly(inside) && !isMapped)
-    refuse(shown, `imports ${target}, which only Node has`)
-  if (isInsideEdition(inside, target)) refuse(shown, `looks into an edition: ${target}`)
+    refuse(shown, `imports ${target}, which exists only in Node`)
+  if (isInsideEdition(inside, target)) refuse(shown, `imports internals of an edition: ${target}`)
   if (name === 'countersign') {
-    if (layer === 'protocol' && impure.includes(target)) refuse(shown, `protocol is pure, but imports ${target}`)
+    if (layer === 'protocol' && impure.includes(target)) refuse(shown, `imports ${target}, but protocol must be pure`)
   }
   return [target]
 }
 
-/** What a file imports, types too; `isType` where nothing of it is left at run time, `isLater` where it is loaded when it is needed. */
+/** The imports of a file, type imports included; `isType` if nothing of it remains at run time, `isLater` if it is loaded lazily. */
 function importsOf(file) {
   const text = readFileSync(file, 'utf8')
   const statements =
@@ -316,7 +325,7 @@ function isSource(target) {
   return ['.ts', '.tsx'].some((extension) => existsSync(target.replace(/\.js$/, extension)))
 }
 
-/** Ways round from a file back to itself: at least one through every group of files that reach each other. */
+/** Import cycles from a file back to itself: at least one through every group of files that import each other. */
 function circlesOf(graph) {
   const circles = []
   const done = new Set()
@@ -335,22 +344,22 @@ function circlesOf(graph) {
 }
 
 /**
- * Tests come in by the entries of packages. A test may import the one source file it is named after, up to the first dot,
- * and any may import the program, which is a command line's entry.
+ * Tests import packages through their entry points. A test may also import the one source file that it is named after, up to the first dot,
+ * and any test may import the program, which is the entry point of a command line.
  */
 function checkTest(file) {
   const shown = relative('.', file)
   const text = readFileSync(file, 'utf8')
   for (const [, specifier] of text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'(\.[^']*|#[^']*)'/g)) {
     const [, name, folder, inside] = /^packages\/([^/]+)\/(src|dist)\/(.*)$/.exec(reachedBy(file, specifier)) ?? []
-    // What is loaded into a program before it can change a module only where that lies.
+    // Code preloaded into a program can patch a module only by importing it from dist, where the program loads it.
     if (folder === 'dist' && shown.endsWith('.hook.mjs')) continue
     if (folder === 'dist' || specifier.startsWith('#'))
-      refuse(shown, `imports ${specifier}: name the entry or the source`)
+      refuse(shown, `imports ${specifier}: import the entry point or the source file instead`)
     else if (folder === 'src') {
       const isOwn = shown.startsWith(`packages/${name}/test/${stem(inside)}.`) && /\.test\.tsx?$/.test(shown)
       const isProgram = name === 'cli' && inside === 'program.js'
-      if (!isOwn && !isProgram) refuse(shown, `imports ${specifier}, which it is not named after: use an entry`)
+      if (!isOwn && !isProgram) refuse(shown, `imports ${specifier}, which it is not named after: use an entry point`)
     }
   }
 }
@@ -361,7 +370,7 @@ function reachedBy(file, specifier) {
     .join('/')
 }
 
-/** A path up to the first dot of its file's name. */
+/** A path up to the first dot of its file name. */
 function stem(path) {
   return path.replace(/\.[^/]*$/, '')
 }
@@ -372,17 +381,17 @@ function listFiles(folder) {
   )
 }
 
-/** A rule that nothing needs would let in what nobody decided. */
+/** An unused permission would allow imports that no one decided to allow. */
 function checkPermissions(name) {
   for (const [layer, others] of Object.entries(layers[name]))
     for (const other of others)
       if (!used.has(`${name}: ${layer} imports ${other}`))
-        refuse('scripts/check-boundaries.mjs', `lets ${layer} of ${name} import ${other}, and nothing does`)
+        refuse('scripts/check-boundaries.mjs', `allows ${layer} of ${name} to import ${other}, but nothing does`)
 }
 
 /**
- * The tables of docs/architecture.md have every layer of a package, in an order in which each imports from those above it,
- * or to its left in the same row.
+ * The tables of docs/architecture.md list every layer of a package, in an order in which each layer imports only from rows above it, or
+ * from layers to its left in the same row.
  */
 function checkDocument(name, heading) {
   const document = 'docs/architecture.md'
@@ -395,9 +404,8 @@ function checkDocument(name, heading) {
   for (const layer of Object.keys(layers[name])) if (!order.includes(layer)) refuse(document, `has no row for ${layer}`)
   for (const [place, layer] of order.entries()) {
     const beyond = layers[name][layer]?.filter((other) => order.indexOf(other) > place)
-    if (!beyond) refuse(document, `has a row for ${layer}, which is no layer of ${name}`)
-    else if (beyond.length > 0)
-      refuse(document, `says that ${layer} stands above ${beyond.join(', ')}, which it imports`)
+    if (!beyond) refuse(document, `has a row for ${layer}, which is not a layer of ${name}`)
+    else if (beyond.length > 0) refuse(document, `places ${layer} above ${beyond.join(', ')}, which it imports`)
   }
 }
 
@@ -420,7 +428,5 @@ const tests = [
 for (const file of tests) checkTest(file)
 
 for (const failure of failures) process.stderr.write(`${failure}\n`)
-process.stdout.write(
-  failures.length === 0 ? `boundaries hold in ${files} files, and in ${tests.length} of tests\n` : '',
-)
+process.stdout.write(failures.length === 0 ? `boundaries hold in ${files} files and ${tests.length} test files\n` : '')
 process.exitCode = failures.length === 0 ? 0 : 1

@@ -23,15 +23,15 @@ const sources = [...names.map((name) => `packages/${name}/src`), 'scripts', 'ben
 )
 const tests = [...names.map((name) => `packages/${name}/test`), 'test'].flatMap((folder) => filesIn(folder, /\.tsx?$/))
 
-/** What a document may call a file by, beside those that it shows. */
+/** Other names by which a document may refer to a file, in addition to the files that it shows. */
 const fileNames = [...sources, ...tests].map((path) => basename(path))
 
-/** The programs that documents show, and tell to save. */
+/** The programs that documents show and ask the reader to save. */
 const saved = documents.flatMap((document) =>
   [...read(document).matchAll(/^```\w+ (\S+\.\w+)$/gm)].map(([, name]) => name),
 )
 
-/** The anchors of a document: what GitHub makes of its headings, and those that are written out. */
+/** The anchors of a document: those that GitHub generates from its headings, and explicit ones. */
 function anchorsIn(text) {
   const headings = [...text.replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
     heading
@@ -52,43 +52,43 @@ for (const document of documents) {
     const path = target === '' ? document : join(dirname(document), target)
     if (!existsSync(path)) failures.push(`${document} links to ${target}, which does not exist`)
     else if (anchor && !anchors.get(path)?.has(anchor))
-      failures.push(`${document} links to ${target}#${anchor}, and there is no such heading`)
-    // The package of the library contains docs/ too, without the files around it.
+      failures.push(`${document} links to ${target}#${anchor}, but that heading does not exist`)
+    // The library's package also contains docs/, but not the files around it.
     if (document.startsWith('docs/') && !path.startsWith('docs/'))
-      failures.push(`${document} links to ${target}, which the package does not have`)
+      failures.push(`${document} links to ${target}, which is not in the package`)
   }
-  // zsh has no comments at its prompt.
+  // An interactive zsh does not support comments.
   for (const [, block] of text.matchAll(/^```sh.*\n([\s\S]*?)^```$/gm))
     for (const [line] of block.matchAll(/^.*(?:^| )# .*$/gm))
       failures.push(`${document} has a comment in a block to paste: ${line}`)
   for (const [, name] of text.matchAll(/`([\w.-]+\.tsx?|[\w-]+\.mjs)`/g))
-    if (![...saved, ...fileNames].includes(name)) failures.push(`${document} names ${name}, which is no file`)
+    if (![...saved, ...fileNames].includes(name)) failures.push(`${document} names ${name}, which is not a file`)
   for (const [, script] of text.matchAll(/npm run (?:-s )?([\w:]+)/g))
-    if (!(script in scripts)) failures.push(`${document} tells to run "${script}", which is no script`)
+    if (!(script in scripts)) failures.push(`${document} tells the reader to run "${script}", which is not a script`)
 }
 
-/** Where each kind of mark leads. */
+/** The target of each kind of mark. */
 const marks = [
   { pattern: /(?<![\w§-])W\d{1,2}\b/g, document: 'docs/protocol.md', anchor: (mark) => mark.toLowerCase() },
   { pattern: /(?<![\w-])[SKTACXRULOG]\d\db?\b/g, document: 'docs/attacks.md', anchor: (mark) => mark.toLowerCase() },
 ]
-/** The sections that `S§9.3–9.7, 10` cites. */
+/** The sections that a citation such as `S§9.3–9.7, 10` refers to. */
 const cited = /S§\d+(?:\.\d+)*(?:(?:–|, (?:and )?| and )(?:S§)?\d+(?:\.\d+)*(?! steps))*/g
 const sections = new Set([...read('docs/protocol.md').matchAll(/S§([\d.]*\d)/g)].map(([, section]) => section))
 
 for (const path of [...documents, ...sources]) {
-  // A picture has points that look like marks, and a changelog or code may quote what is none.
+  // A picture contains points that look like marks, and a changelog or code may quote text that is not a mark.
   const text = read(path).replaceAll(/ d="[^"]*"|<a id="[^"]*">|<path .*/g, '')
   for (const { pattern, document, anchor } of marks)
     for (const [mark] of text.matchAll(pattern))
       if (!anchors.get(document)?.has(anchor(mark)))
-        failures.push(`${path} has the mark ${mark}, which ${document} lacks`)
+        failures.push(`${path} has the mark ${mark}, which is missing from ${document}`)
   for (const [citation] of text.matchAll(cited))
     for (const [section] of citation.matchAll(/\d+(?:\.\d+)*/g))
       if (!sections.has(section)) failures.push(`${path} cites S§${section}, which docs/protocol.md does not explain`)
 }
 
-// The pages show each example as it is run, and no other program in TypeScript or Python.
+// The pages show each example exactly as it is run, and no other TypeScript or Python programs.
 const pages = documents.filter((document) => document.startsWith('docs/'))
 const shown = pages.flatMap((page) =>
   [...read(page).matchAll(/^```(\w+) (\S+)\n([\s\S]*?)^```$/gm)].map(([, language, name, code]) => ({
@@ -101,12 +101,12 @@ const shown = pages.flatMap((page) =>
 const examples = filesIn('examples', /\.(?:ts|py|mjs|json|conf)$/).filter((path) => basename(path) !== 'tsconfig.json')
 for (const path of examples)
   if (!shown.some(({ name, code }) => name === basename(path) && code === read(path)))
-    failures.push(`no page of docs/ shows ${path} as it is`)
+    failures.push(`no page of docs/ shows ${path} verbatim`)
 for (const { page, language, name } of shown)
   if (['ts', 'python'].includes(language) && !examples.some((path) => basename(path) === name))
-    failures.push(`${page} shows ${name}, which is no example`)
+    failures.push(`${page} shows ${name}, which is not an example`)
 
-// Readers have the documents of the repository, and no others.
+// Readers have only the documents of the repository.
 for (const path of sources)
   for (const [named] of read(path).matchAll(/\w[\w./-]*\.md\b|\bdesign(?:: | §\d+)/g))
     if (!existsSync(named) && !documents.some((one) => basename(one) === named))
@@ -121,13 +121,13 @@ for (const [, mark, shown] of attacks) {
     const isIt = (path) => path === test || basename(path) === test
     const shows = ({ path, text }) => isIt(path) || text.includes(test)
     if (!tests.some(isIt) || !showing.some(shows))
-      failures.push(`docs/attacks.md says that ${test} shows ${mark}, and it does not`)
+      failures.push(`docs/attacks.md says that ${test} demonstrates ${mark}, but it does not`)
   }
 }
 const described = new Set(attacks.map(([, mark]) => mark))
 for (const { path, text } of texts)
   for (const [, mark] of text.matchAll(/(?<![\w-])'([SKTACXRULOG]\d\db?)'/g))
-    if (!described.has(mark)) failures.push(`${path} plays ${mark}, which docs/attacks.md does not describe`)
+    if (!described.has(mark)) failures.push(`${path} performs ${mark}, which docs/attacks.md does not describe`)
 
 const packages = names.map((name) => JSON.parse(read(`packages/${name}/package.json`)))
 for (const [index, { name, exports: entries }] of packages.entries()) {
@@ -145,9 +145,9 @@ for (const { name, dependencies, optionalDependencies } of packages) {
     .filter((dependency) => !own.has(dependency))
     .sort()
   if (said.join() !== needed.join())
-    failures.push(`README.md lists other dependencies of ${name} than ${needed.join(', ')}`)
+    failures.push(`README.md lists dependencies of ${name} that differ from ${needed.join(', ')}`)
 }
-// A bare checkout compares them later, with npm run docs:run: the storage is compiled meanwhile.
+// In a fresh checkout they are compared later, by npm run docs:run, because the storage is still being compiled.
 if (existsSync('node_modules/better-sqlite3/build/Release/better_sqlite3.node')) {
   const { status, stderr } = spawnSync(process.execPath, ['scripts/protocol-messages.mjs'], { encoding: 'utf8' })
   if (status !== 0) failures.push(stderr.trim())

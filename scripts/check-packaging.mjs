@@ -6,11 +6,11 @@ const license = readFileSync('LICENSE', 'utf8')
 let failed = false
 for (const name of ['countersign', 'server', 'gateway', 'cli']) {
   const folder = `packages/${name}`
-  // npm takes these two from the folder of the package only.
+  // npm takes these two only from the package's folder.
   const isLicensed = existsSync(`${folder}/LICENSE`) && readFileSync(`${folder}/LICENSE`, 'utf8') === license
   if (!isLicensed || !existsSync(`${folder}/README.md`)) {
     failed = true
-    process.stderr.write(`${folder} needs a README.md and the LICENSE of the repository\n`)
+    process.stderr.write(`${folder} needs a README.md and the repository's LICENSE\n`)
   }
   for (const [command, ...args] of [
     ['publint', `packages/${name}`, '--strict'],
@@ -19,9 +19,9 @@ for (const name of ['countersign', 'server', 'gateway', 'cli']) {
     const { status, stdout, stderr } = spawnSync('npx', ['--no-install', command, ...args], { encoding: 'utf8' })
     if (status !== 0) {
       failed = true
-      process.stderr.write(`${command} refuses packages/${name}:\n${stdout}${stderr}\n`)
+      process.stderr.write(`${command} rejects packages/${name}:\n${stdout}${stderr}\n`)
     }
   }
 }
-if (!failed) process.stdout.write('publint and attw accept the four packages\n')
+if (!failed) process.stdout.write('publint and attw accept all four packages\n')
 process.exitCode = failed ? 1 : 0

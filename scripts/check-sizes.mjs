@@ -4,8 +4,8 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
 /**
- * What an entry costs, as docs/dependencies.md says: its bytes in a page, gzipped, and the time that Node takes to import
- * it. Only bytes are checked: times depend on the machine, and `--times` prints them.
+ * The cost of an entry point, as stated in docs/dependencies.md: its bytes in a page, gzipped, and the time that Node takes to import it.
+ * Only bytes are checked. Times depend on the machine; `--times` prints them.
  */
 const limits = { 'countersign/agent': 32_700, 'countersign/agent/hono': 37_000, 'countersign/resource': 32_300 }
 
@@ -40,14 +40,14 @@ for (const [entry, limit] of Object.entries(limits)) {
   })
   const bytes = gzipSync(outputFiles[0].contents, { level: 9 }).length
   failed ||= bytes > limit
-  process.stdout.write(`${entry}: ${bytes} bytes in a page, gzipped; ${limit} at most\n`)
+  process.stdout.write(`${entry}: ${bytes} bytes in a page, gzipped; limit ${limit}\n`)
 }
 if (process.argv.includes('--times')) {
-  for (const entry of timed) process.stdout.write(`${entry}: ${importTime(entry)} ms of a processor to import\n`)
+  for (const entry of timed) process.stdout.write(`${entry}: ${importTime(entry)} ms of CPU time to import\n`)
 }
 process.exitCode = failed ? 1 : 0
 
-/** The least of several, in milliseconds. */
+/** The minimum of several runs, in milliseconds. */
 function importTime(entry) {
   const program = `await import('${entry}'); const { user, system } = process.cpuUsage(before); console.log(user + system)`
   const times = Array.from({ length: 9 }, () => {

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The folders of a machine that the document about one names. */
+/** The folders of the machine that the deployment document names. */
 const folders = [
   'etc/countersign',
   'etc/systemd/system',
@@ -14,8 +14,8 @@ const files = ['usr/local/bin/countersign']
 const named = new RegExp(`(?<![\\w./-])/(?=(?:${[...folders, ...files].join('|')})\\b)`, 'g')
 
 /**
- * A machine in a folder, for commands that are meant for a whole one: its folders lie below that one, `systemctl` starts and
- * stops what the units say, and nothing changes users.
+ * A simulated machine in a folder, for commands that are meant for a whole machine: its folders are below that one, `systemctl` starts and
+ * stops the commands of the units, and no command switches users.
  */
 export function createMachine(root) {
   const commands = join(root, 'commands')
@@ -45,11 +45,11 @@ export function createMachine(root) {
     writeFileSync(join(commands, name), text, { mode: 0o755 })
   }
   return {
-    /** Where commands are looked for first. */
+    /** The folder that is searched for commands first. */
     path: [commands, join(root, 'usr/local/bin')],
-    /** A text with the machine's own paths in it. */
+    /** A text in which paths are replaced by the simulated machine's own paths. */
     within,
-    /** Ends what was started and is not stopped. */
+    /** Ends all services that are still running. */
     stop() {
       for (const pid of readFileSync(started, 'utf8').split('\n').filter(Boolean)) {
         try {
@@ -62,7 +62,7 @@ export function createMachine(root) {
   }
 }
 
-/** Without owner and group, of which there is only one here. */
+/** Ignores owner and group, because there is only one of each here. */
 const installScript = `
 args=()
 while [ $# -gt 0 ]; do
@@ -71,7 +71,7 @@ while [ $# -gt 0 ]; do
 done
 exec /usr/bin/install "\${args[@]}"`
 
-/** What of a unit can be done without systemd: its command, environment, folder and mask. */
+/** The parts of a unit that work without systemd: its command, environment, folder and umask. */
 const systemctlScript = `
 valueOf() {
   local paths='${[...folders, ...files].join('|')}'

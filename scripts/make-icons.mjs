@@ -1,4 +1,4 @@
-// Draws packages/server/assets/icon.svg as what cannot be a vector: favicon.ico and apple-touch-icon.png. Run it after
+// Renders packages/server/assets/icon.svg to the formats that cannot be vector graphics: favicon.ico and apple-touch-icon.png. Run it after
 // changing the icon: node scripts/make-icons.mjs
 import { readFileSync, writeFileSync } from 'node:fs'
 import { chromium } from 'playwright-core'
@@ -17,7 +17,7 @@ async function draw(drawing, size) {
   return page.screenshot({ omitBackground: true })
 }
 
-/** Pictures in PNG behind the directory that an ICO file begins with. */
+/** PNG images, preceded by the directory that an ICO file begins with. */
 function ico(pictures) {
   const head = Buffer.alloc(6 + 16 * pictures.length)
   head.writeUInt16LE(1, 2)
@@ -39,6 +39,6 @@ function ico(pictures) {
 const pictures = []
 for (const size of sizes) pictures.push({ size, png: await draw(svg, size) })
 writeFileSync(new URL('favicon.ico', assets), ico(pictures))
-// Phones round the corners themselves, and show black where a picture is clear.
+// Phones round the corners themselves, and show black where an image is transparent.
 writeFileSync(new URL('apple-touch-icon.png', assets), await draw(svg.replace(' rx="6"', ''), 180))
 await browser.close()

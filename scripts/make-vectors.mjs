@@ -1,5 +1,5 @@
-// Makes packages/countersign/vectors/signatures-2026-01.json, always the same bytes, with node:crypto alone: nothing of
-// the library is used, so that a mistake of the library is no vector. `--print` writes to stdout instead.
+// Generates packages/countersign/vectors/signatures-2026-01.json, always the same bytes, using node:crypto alone. It uses nothing of the
+// library, so that a bug in the library cannot become a vector. `--print` writes to stdout instead.
 import { createHash, createPrivateKey, createPublicKey, sign, X509Certificate } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 
@@ -13,7 +13,7 @@ const authServer = 'https://auth.example'
 const base64url = (value) => Buffer.from(value).toString('base64url')
 const sha256 = (value) => createHash('sha256').update(value).digest()
 
-/** A key that anybody can make again: its seed is the SHA-256 of its name. */
+/** A key that anyone can reproduce: its seed is the SHA-256 hash of its name. */
 function testKey(name) {
   const pkcs8 = Buffer.concat([
     Buffer.from('302e020100300506032b657004220420', 'hex'),
@@ -79,7 +79,7 @@ const referenceText = ({ scheme, ...parameters }) =>
 const hwkOf = ({ jwk: { kty, crv, x } }) => ({ scheme: 'hwk', kty, crv, x })
 const byAgent = { scheme: 'jwks', id: agent, kid: 'agent-key-1', 'well-known': 'aauth-agent' }
 
-/** The seven ways to say whose key it is, and what a resource knows afterwards. */
+/** The seven ways to identify the signer's key, and what a resource knows after each. */
 const schemes = {
   hwk: { reference: hwkOf(keys['agent-key-1']), signedBy: 'agent-key-1', level: 'signature' },
   'jwks by URL': {
@@ -126,7 +126,7 @@ const requests = {
   'POST with nonce': { method: 'POST', target: '/api/data', body, fields: nonce },
 }
 
-/** A signed request. Everything that a negative changes is a member of `parts`. */
+/** A signed request. Everything that a negative case changes is a member of `parts`. */
 function signedRequest(parts) {
   const { method, target, signedBy, reference, label = 'sig1', created = clock } = parts
   const [path, query] = target.split('?')
@@ -181,7 +181,7 @@ function accepted(name, scheme, parts = {}) {
   return { name, scheme, ...signed, verdict: { accepted: true, ...verdict, thumbprint } }
 }
 
-/** How each refusal looks on the wire: status, `error` of the body, `error` of `Signature-Error`. */
+/** How each refusal appears on the wire: status, `error` of the body, `error` of `Signature-Error`. */
 const signatureErrors = {
   key_invalid: 'invalid_key',
   key_unknown: 'unknown_key',
@@ -212,7 +212,7 @@ function refused(name, scheme, code, parts) {
 const withSpare = (scheme, change) => ({ reference: { ...schemes[scheme].reference, ...change } })
 
 const negatives = [
-  refused('signed by another key', 'hwk', 'signature_mismatch', { signedBy: 'other-key' }),
+  refused('signed by a different key', 'hwk', 'signature_mismatch', { signedBy: 'other-key' }),
   refused('the private member of the key', 'hwk', 'key_invalid', withSpare('hwk', { d: keys['agent-key-1'].jwk.x })),
   refused(
     'a key of small order',
@@ -220,12 +220,7 @@ const negatives = [
     'key_invalid',
     withSpare('hwk', { x: 'AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' }),
   ),
-  refused(
-    'a kid that is not published',
-    'jwks by URL',
-    'key_unknown',
-    withSpare('jwks by URL', { kid: 'agent-key-2' }),
-  ),
+  refused('an unpublished kid', 'jwks by URL', 'key_unknown', withSpare('jwks by URL', { kid: 'agent-key-2' })),
   refused('jwks and id together', 'jwks by URL', 'signature_malformed', withSpare('jwks by URL', { id: agent })),
   refused(
     'well-known without id',
@@ -233,9 +228,9 @@ const negatives = [
     'signature_malformed',
     withSpare('jwks by URL', { 'well-known': 'aauth-agent' }),
   ),
-  refused('signed by another key', 'jwks by URL', 'signature_mismatch', { signedBy: 'other-key' }),
+  refused('signed by a different key', 'jwks by URL', 'signature_mismatch', { signedBy: 'other-key' }),
   refused(
-    'a document that names another agent',
+    'a document for a different agent',
     'jwks with well-known',
     'key_unknown',
     withSpare('jwks with well-known', { id: 'https://copied.example' }),
@@ -252,7 +247,7 @@ const negatives = [
     'key_unknown',
     withSpare('jwks with well-known', { id: `${agent}/` }),
   ),
-  refused('signed by another key', 'jwks with well-known', 'signature_mismatch', { signedBy: 'other-key' }),
+  refused('signed by a different key', 'jwks with well-known', 'signature_mismatch', { signedBy: 'other-key' }),
   refused(
     'an id that holds no JWKS',
     'jwks without well-known',
@@ -263,30 +258,30 @@ const negatives = [
     reference: { scheme: 'jwks', id: `${agent}/jwks.json` },
   }),
   refused(
-    'another thumbprint than the certificate has',
+    'a thumbprint that differs from that of the certificate',
     'x509',
     'key_unknown',
     withSpare('x509', { x5t: base64url(sha256('another')) }),
   ),
-  refused('signed by another key than the certificate’s', 'x509', 'signature_mismatch', { signedBy: 'agent-key-1' }),
+  refused('signed by a key other than the certificate’s', 'x509', 'signature_mismatch', { signedBy: 'agent-key-1' }),
   refused('no certificate where x5u points', 'x509', 'key_unknown', withSpare('x509', { x5u: `${agent}/jwks.json` })),
   refused('expired', 'jwt agent', 'agent_token_expired', {
     reference: { scheme: 'jwt', jwt: agentToken({ exp: clock }) },
   }),
-  refused('signed by a key its issuer does not publish', 'jwt agent', 'key_unknown', {
+  refused('signed by a key that its issuer does not publish', 'jwt agent', 'key_unknown', {
     reference: { scheme: 'jwt', jwt: agentToken({}, 'other-key') },
   }),
-  refused('for another server', 'jwt agent', 'agent_token_invalid', {
+  refused('for a different server', 'jwt agent', 'agent_token_invalid', {
     reference: { scheme: 'jwt', jwt: agentToken({ aud: 'https://other.example' }) },
   }),
   refused('used with a key it is not bound to', 'jwt agent', 'signature_mismatch', { signedBy: 'agent-key-1' }),
   refused('expired', 'jwt auth', 'auth_token_expired', {
     reference: { scheme: 'jwt', jwt: authToken({ exp: clock }) },
   }),
-  refused('for another resource', 'jwt auth', 'auth_token_invalid', {
+  refused('for a different resource', 'jwt auth', 'auth_token_invalid', {
     reference: { scheme: 'jwt', jwt: authToken({ aud: 'https://other.example' }) },
   }),
-  refused('from an issuer that is not trusted', 'jwt auth', 'auth_token_invalid', {
+  refused('from an untrusted issuer', 'jwt auth', 'auth_token_invalid', {
     reference: { scheme: 'jwt', jwt: authToken({ iss: agent }, 'agent-key-1') },
   }),
   refused('bound to no key', 'jwt auth', 'auth_token_invalid', {
@@ -297,19 +292,19 @@ const negatives = [
   refused('created 61 seconds ago', 'hwk', 'signature_created_outside_window', { created: clock - 61 }),
   refused('created in 61 seconds', 'hwk', 'signature_created_outside_window', { created: clock + 61 }),
   refused('no created', 'hwk', 'signature_created_missing', { parameters: '' }),
-  refused('expired by its own expires', 'hwk', 'signature_expired', {
+  refused('expired according to expires', 'hwk', 'signature_expired', {
     parameters: `;created=${clock};expires=${clock}`,
   }),
-  refused('another method than signed', 'hwk', 'signature_mismatch', { methodAfter: 'DELETE' }),
-  refused('another path than signed', 'hwk', 'signature_mismatch', { targetAfter: '/api/other' }),
-  refused('another query than signed', 'hwk', 'signature_mismatch', {
+  refused('a method that differs from the signed method', 'hwk', 'signature_mismatch', { methodAfter: 'DELETE' }),
+  refused('a path that differs from the signed path', 'hwk', 'signature_mismatch', { targetAfter: '/api/other' }),
+  refused('a query that differs from the signed query', 'hwk', 'signature_mismatch', {
     ...requests['GET with query'],
     targetAfter: '/api/data?user=bob',
   }),
   refused('a base without @signature-params', 'hwk', 'signature_mismatch', {
     rewriteLines: (lines) => lines.slice(0, -1),
   }),
-  refused('a base that ends with a line feed', 'hwk', 'signature_mismatch', {
+  refused('a base with a trailing line feed', 'hwk', 'signature_mismatch', {
     rewriteLines: (lines) => [...lines, ''],
   }),
   ...['@method', '@authority', '@path', 'signature-key'].map((name) =>
@@ -330,7 +325,7 @@ const negatives = [
   refused('content-digest is covered without a body', 'hwk', 'component_forbidden', {
     fields: { 'content-type': 'application/json', 'content-digest': `sha-256=:${sha256('').toString('base64')}:` },
   }),
-  refused('another body than signed', 'hwk', 'digest_mismatch', {
+  refused('a body that differs from the signed body', 'hwk', 'digest_mismatch', {
     ...requests.POST,
     bodyAfter: body.replace('42', '43'),
   }),
@@ -352,19 +347,19 @@ const positives = Object.keys(schemes).flatMap((scheme) =>
 )
 const equivalents = [
   accepted('hwk, signature in base64url without padding', 'hwk', { encode: base64url }),
-  accepted('hwk, another label', 'hwk', { label: 'sig' }),
+  accepted('hwk, a different label', 'hwk', { label: 'sig' }),
   accepted('hwk, created 60 seconds ago', 'hwk', { created: clock - 60 }),
-  accepted('hwk, an alg that is the key’s', 'hwk', { parameters: `;created=${clock};alg="ed25519"` }),
+  accepted('hwk, an alg that matches the key', 'hwk', { parameters: `;created=${clock};alg="ed25519"` }),
 ]
 
 const vectors = {
   description: [
     'Signed requests of the January 2026 edition of AAuth, accepted and refused, for any implementation of a receiver.',
-    'Configure a resource with the identifier, authority and auth server of `receiver`, with `roots` as the only roots for scheme=x509, and with a clock that stands at `clock` (Unix seconds). Answer every fetch from `documents`: the URL is the name, status 200; any other URL is 404. Give it `request`: `url` is what the request target and Host stand for, `headers` are name and value in wire order, `body` is UTF-8; nothing else is sent.',
-    '`verdict.accepted` says whether the signature must be accepted. `level` is the highest level that the request reaches: signature (a key is proven), identity (an agent is known), authorization (an auth token was shown). `agent`, `delegate`, `sub` and `scope` are what is known then, `thumbprint` is the RFC 7638 thumbprint of the key. Start from empty caches: one nonce is used in seven requests, each of which is the first.',
-    'A refused request has exactly one fault. `status` and `error` are the answer, `signatureError` is the error in Signature-Error where one is due, `code` is what Countersign calls the case and binds nobody.',
-    '`base` is what was signed, `signedBy` the name of the key in `keys` and `signature` its bytes in base64, for accepted and refused requests alike, so that each signature verifies over its base. Ed25519 is deterministic: a sender that signs the same request with the same key makes the same bytes. The private keys are published here: use them for nothing else.',
-    'An absent `well-known` means here, at a resource, that `id` is itself the address of a JWKS.',
+    'Configure a resource with the identifier, authority and auth server of `receiver`, with `roots` as the only roots for scheme=x509, and with a clock fixed at `clock` (Unix seconds). Serve every fetch from `documents`: the name is the URL, and the status is 200; any other URL returns 404. Pass it `request`: `url` is what the request target and Host stand for, `headers` are names and values in wire order, `body` is UTF-8; nothing else is sent.',
+    '`verdict.accepted` tells whether the signature must be accepted. `level` is the highest level that the request reaches: signature (a key is proven), identity (an agent is known), authorization (an auth token was presented). `agent`, `delegate`, `sub` and `scope` are what is known then; `thumbprint` is the RFC 7638 thumbprint of the key. Start with empty caches: one nonce is used in seven requests, each of which must be treated as the first.',
+    'A refused request has exactly one fault. `status` and `error` are the response, `signatureError` is the error in Signature-Error if one is required, and `code` is the name that Countersign gives the case, which is not normative.',
+    '`base` is the signature base, `signedBy` the name of the key in `keys` and `signature` its bytes in base64, for accepted and refused requests alike, so that each signature verifies over its base. Ed25519 is deterministic: a sender that signs the same request with the same key produces the same bytes. The private keys are published here: use them for nothing else.',
+    'Here, at a resource, a missing `well-known` means that `id` itself is the URL of a JWKS.',
   ],
   edition: '2026-01',
   clock,

@@ -1,5 +1,5 @@
-// Changes built files one small piece at a time, in a copy of the checkout, and runs the tests that cover the piece: a
-// change that no test notices is a survivor. CONTRIBUTING.md has the arguments.
+// Makes one small change at a time to built files, in a copy of the checkout, and runs the tests that cover the change. A change that no
+// test detects is a survivor. CONTRIBUTING.md describes the arguments.
 
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -109,7 +109,7 @@ function drawArea(area) {
   return drawn
 }
 
-/** What survived an earlier sample and is still there, by what it changes and the text around it: lines may have moved. */
+/** Survivors of an earlier sample that still exist, matched by the changed code and the text around it, because lines may have moved. */
 function survivorsOf(path) {
   const survived = readLines(path).filter(({ outcome }) => outcome !== 'killed')
   return survived.flatMap((earlier) => {
@@ -117,7 +117,7 @@ function survivorsOf(path) {
       ['file', 'kind', 'original', 'replacement', 'around'].every((member) => each[member] === earlier[member]),
     )
     const near = same.sort((a, b) => Math.abs(lineOf(a) - earlier.line) - Math.abs(lineOf(b) - earlier.line))[0]
-    if (!near) log(`${earlier.id} is gone: ${earlier.file} no longer has ${earlier.original}`)
+    if (!near) log(`${earlier.id} is gone: ${earlier.file} no longer contains ${earlier.original}`)
     return near ? [{ ...near, id: earlier.id }] : []
   })
 }
@@ -133,7 +133,7 @@ function readLines(path) {
     .map((line) => JSON.parse(line))
 }
 
-/** Results of the same sample of the same files: a run that was interrupted continues. */
+/** Results of the same sample of the same files, so that an interrupted run can continue. */
 function earlierResults() {
   if (!existsSync(resultsPath)) return []
   return readLines(resultsPath).filter((each) => sample.some((mutation) => isSame(each, mutation)))

@@ -14,12 +14,12 @@ const sources = ['packages/countersign/src/lib/events.ts', 'packages/countersign
 const code = sources.map((path) => readFileSync(path, 'utf8')).join('\n')
 const failures = []
 
-/** Name, type and comment of each member, those of what an interface extends first. */
+/** Name, type and comment of each member, starting with those of the extended interface. */
 function membersOf(name) {
   const [, base, body] =
     new RegExp(`^export interface ${name}(?: extends (\\w+))? \\{\\n([\\s\\S]*?)^\\}`, 'm').exec(code) ?? []
   if (body === undefined) {
-    failures.push(`${sources.join(' and ')} have no interface ${name}`)
+    failures.push(`${sources.join(' and ')} do not declare the interface ${name}`)
     return []
   }
   const own = [...body.matchAll(/(?: {2}\/\*\*([\s\S]*?)\*\/\n)? {2}(\w+)(\??): (.*)\n/g)].map(
@@ -84,7 +84,7 @@ replaceTable('### The metrics', metricTable(metrics))
 replaceTable('## Log lines', logTable())
 replaceTable('## Audit events', auditTable())
 
-/** Replaces the first table behind a heading. */
+/** Replaces the first table after a heading. */
 function replaceTable(heading, table) {
   const at = written.indexOf(`${heading}\n`)
   if (at === -1) {
@@ -97,7 +97,7 @@ function replaceTable(heading, table) {
 
 if (process.argv.includes('--write')) writeFileSync(document, written)
 else if (written !== text)
-  failures.push(`the tables of ${document} are not as the code says: node scripts/observability-tables.mjs --write`)
+  failures.push(`the tables of ${document} do not match the code: node scripts/observability-tables.mjs --write`)
 
 // Alert rules name metrics, and those of a histogram by its series.
 for (const page of readdirSync('docs', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md')))

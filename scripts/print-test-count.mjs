@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 
-/** Of all reports together. */
+/** The sum over all reports. */
 const sum = { passed: 0, failed: 0, skipped: 0 }
 for (const path of process.argv.slice(2)) {
   const report = JSON.parse(readFileSync(path, 'utf8'))
-  // A suite that could not even be loaded counts as a failure, or it would vanish from the sum.
+  // A suite that failed to load counts as a failure; otherwise it would vanish from the sum.
   const unloaded = report.testResults.filter(
     ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
   ).length

@@ -12,8 +12,8 @@ import { Hono } from 'hono'
 import { decide } from '../packages/cli/dist/demo/decide.js'
 
 /**
- * The messages in docs/protocol.md, as an agent, a resource and an auth server exchange them over a map of origins. With
- * --write those that differ are written; else those in the document must differ from them in keys, signatures, ids and times only.
+ * The messages in docs/protocol.md, as an agent, a resource and an auth server exchange them over a map of origins. With --write, messages
+ * that differ are written; otherwise those in the document may differ from them only in keys, signatures, ids and times.
  */
 const document = 'docs/protocol.md'
 const now = () => 1_800_000_000
@@ -69,7 +69,7 @@ origins.set('https://agent.example', (request) => agent.handler(request))
 origins.set('https://auth.example', (request) => server.handler(request))
 origins.set('https://api.example', (request) => app.fetch(request))
 
-/** What was exchanged while `act` ran, by what it was for. */
+/** The messages exchanged while `act` ran, by purpose. */
 async function during(act) {
   const from = exchanges.length
   await act()
@@ -79,7 +79,7 @@ async function during(act) {
       const { pathname, search } = new URL(request.url)
       return pathname === path && `${request.method} ${search} ${body}`.includes(text)
     })
-    if (!found) throw new Error(`nothing was sent to ${path} with ${text}`)
+    if (!found) throw new Error(`no request containing ${text} was sent to ${path}`)
     return found
   }
 }
@@ -145,7 +145,7 @@ const visit = allowing('/agent/auth', 'request_token')
 const callback = allowing('/callback')
 const list = direct('/.well-known/aauth-revocations')
 
-/** What each named block of the document shows. */
+/** The content of each named block in the document. */
 const blocks = {
   'agent document': answerOf(direct('/.well-known/aauth-agent')),
   'agent keys': answerOf(direct('/jwks.json')),
@@ -211,14 +211,14 @@ function tokenOf(token) {
   return cut(`${JSON.stringify(header, null, 2)}\n.\n${JSON.stringify(payload, null, 2)}`)
 }
 
-/** Long values end early. */
+/** Truncates long values. */
 function cut(text) {
   return text
     .replaceAll(/eyJ[\w.-]{24,}/g, (token) => `${token.slice(0, 20)}…`)
     .replaceAll(/[\w+/-]{60,}/g, (long) => `${long.slice(0, 20)}…`)
 }
 
-/** Without what is another one each time: keys, signatures, digests, ids and secrets. */
+/** Masks the values that differ in each run: keys, signatures, digests, ids and secrets. */
 function masked(text) {
   return text
     .replaceAll(/=:[^:]+:/g, '=:~:')
@@ -233,11 +233,13 @@ const written = text.replaceAll(/^```http ([\w -]+)\n([\s\S]*?)^```$/gm, (whole,
   unseen.delete(name)
   const made = blocks[name]
   if (made === undefined) {
-    failures.push(`${document} shows "${name}", which is no message of scripts/protocol-messages.mjs`)
+    failures.push(`${document} shows "${name}", which is not a message of scripts/protocol-messages.mjs`)
     return whole
   }
   if (masked(`${made}\n`) === masked(shown)) return whole
-  failures.push(`"${name}" in ${document} is not what is sent: node scripts/protocol-messages.mjs --write`)
+  failures.push(
+    `"${name}" in ${document} differs from the message that is sent: node scripts/protocol-messages.mjs --write`,
+  )
   return `\`\`\`http ${name}\n${made}\n\`\`\``
 })
 for (const name of unseen) failures.push(`${document} does not show "${name}"`)

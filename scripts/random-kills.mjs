@@ -1,5 +1,5 @@
-// Kills servers at random under load, on SQLite and then on PostgreSQL, and prints what was tried and what was lost:
-// node scripts/random-kills.mjs --minutes 10
+// Kills servers at random under load, on SQLite and then on PostgreSQL, and prints the number of attempts and of losses: node
+// scripts/random-kills.mjs --minutes 10
 
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

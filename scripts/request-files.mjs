@@ -1,4 +1,4 @@
-// Counts the source files that one request passes through: those with at least one function called while a warmed server serves it.
+// Counts the source files that one request passes through: those with at least one function called while a warmed-up server handles it.
 // `--list` names them. `--check` fails if a count is over the limit.
 
 import { createServer, request as sendRequest } from 'node:http'
@@ -26,7 +26,7 @@ inspector.connect()
 await inspector.post('Profiler.enable')
 await inspector.post('Profiler.startPreciseCoverage', { callCount: true, detailed: false })
 
-/** The files whose functions `serve` calls, as paths of sources. */
+/** The files whose functions `serve` calls, as source paths. */
 async function filesCalledBy(serve) {
   await inspector.post('Profiler.takePreciseCoverage')
   const outcome = await serve()
@@ -37,12 +37,12 @@ async function filesCalledBy(serve) {
   return { outcome, files: files.toSorted() }
 }
 
-/** The shorter list: caches are cold at first, and timers fire beside some of the requests. */
+/** The shortest list of several runs: caches are cold at first, and timers fire during some of the requests. */
 function fewer(files, before = files) {
   return files.length < before.length ? files : before
 }
 
-/** The function without a name that spans a file runs when the file is loaded. */
+/** The unnamed function that spans a file runs when the file is loaded. */
 function isCalled({ functionName, ranges }) {
   return ranges[0].count > 0 && !(functionName === '' && ranges[0].startOffset === 0)
 }

@@ -17,12 +17,12 @@ import { decide } from '../packages/cli/dist/demo/decide.js'
 import { createMachine } from './docs-machine.mjs'
 
 /**
- * Runs the command blocks of README.md and docs/ (with its subfolders), each document in a fresh folder beside the repository, in the order a
- * reader would type them. A block that names a file is saved first. Installs take the tarballs of this checkout.
+ * Runs the command blocks of README.md and docs/ (including subfolders), each document in a fresh folder next to the repository, in the
+ * order in which a reader would type them. A block that names a file is saved first. Installs use the tarballs of this checkout.
  */
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-/** Named blocks that cannot run here, and what they need; `a test` reads them and runs their commands. */
+/** Named blocks that cannot run here, and what they need; for `a test`, a test reads them and runs their commands. */
 const notRun = {
   'docs/agents/scripts.md discover-agent': 'a public host',
   'docs/operate/backup.md postgres-backup': 'a test',
@@ -40,7 +40,7 @@ const notRun = {
   'docs/reference/command-line.md doctor-public': 'a public host',
 }
 
-/** Seconds that the blocks of one document may take. */
+/** Time limit for the blocks of one document, in seconds. */
 const limit = 300
 
 const documents = [
@@ -51,7 +51,7 @@ const documents = [
     .sort(),
 ]
 
-/** Those to run; named on the command line, or all. */
+/** The documents to run: those named on the command line, or all. */
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : documents
 const failures = []
 
@@ -69,7 +69,7 @@ function blocksOf(document) {
 /** The documents with commands for a whole machine. */
 const ofMachine = new Set(['docs/operate/systemd.md', 'docs/apis/gateway.md'])
 
-/** What bash is given: files are written, and what a block leaves running, or ends, is waited for. */
+/** The script that bash runs: it writes files, and waits for programs that a block leaves running or stops. */
 function scriptOf(blocks) {
   const parts = blocks.map(({ language, name, body, where }) => {
     if (language !== 'sh') return `cat > ${name} <<'END_OF_FILE'\n${body}END_OF_FILE`
@@ -93,11 +93,11 @@ ${parts.join('\n')}
 `
 }
 
-/** Where all this happens; given where the tarballs are packed and installed already. */
+/** The working folder; set if the tarballs have already been packed and installed there. */
 const prepared = process.env.COUNTERSIGN_DOCS_FOLDER
 const folder = prepared ?? mkdtempSync(join(tmpdir(), 'countersign-docs-'))
 
-/** The repository as a folder of its own, so that `..` is a fresh folder too. */
+/** The repository in a separate folder, so that `..` is also a fresh folder. */
 function freshRepository(document) {
   const repository = join(folder, document.replaceAll(/\W/g, '-'), 'countersign')
   mkdirSync(repository, { recursive: true })
@@ -117,7 +117,7 @@ function expand(word) {
     .map((name) => join(folder, 'tarballs', name))
 }
 
-/** Installs what a block says, once for all blocks that say the same; where, by the names of what is installed. */
+/** Runs the installs of the blocks, once for all blocks with the same install, in folders named after the installed packages. */
 function install(words) {
   const args = words.split(' ').flatMap(expand)
   const names = args.map((each) => basename(each)).sort()
@@ -127,7 +127,7 @@ function install(words) {
   const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund']
   const { status, stderr } = spawnSync('npm', ['install', ...flags, ...args], { cwd: project, encoding: 'utf8' })
   if (status !== 0) throw new Error(`npm install ${words}: ${stderr}`)
-  // Compiling takes a minute, and was done in this checkout.
+  // Compiling takes a minute, and was already done in this checkout.
   const driver = 'node_modules/better-sqlite3'
   const versionIn = (place) => JSON.parse(readFileSync(join(place, driver, 'package.json'), 'utf8')).version
   if (!existsSync(join(project, driver))) return
@@ -136,7 +136,7 @@ function install(words) {
   else execFileSync('npm', ['rebuild', 'better-sqlite3'], { cwd: project, stdio: 'ignore' })
 }
 
-/** An `npm` for the blocks: what was done before is not done again, and installs are taken from where they were made. */
+/** An `npm` for the blocks: it does not repeat work that is already done, and takes installs from where they were made. */
 function writeNpm() {
   mkdirSync(join(folder, 'bin'))
   const npm = spawnSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).stdout.trim()
@@ -151,7 +151,7 @@ esac
   writeFileSync(join(folder, 'bin', 'npm'), script, { mode: 0o755 })
 }
 
-/** An `npx` for the blocks: `countersign fetch` asks its person in a terminal, and so has one. */
+/** An `npx` for the blocks: `countersign fetch` prompts its user in a terminal, so it is given one. */
 function writeNpx() {
   const npx = spawnSync('sh', ['-c', 'command -v npx'], { encoding: 'utf8' }).stdout.trim()
   const script = `#!/usr/bin/env bash
@@ -163,7 +163,7 @@ esac
   writeFileSync(join(folder, 'bin', 'npx'), script, { mode: 0o755 })
 }
 
-/** A `node` for the blocks: the script asks its person in a terminal, too. */
+/** A `node` for the blocks: the script also prompts its user in a terminal. */
 function writeNode() {
   const script = `#!/usr/bin/env bash
 case "$*" in
@@ -174,13 +174,13 @@ esac
   writeFileSync(join(folder, 'bin', 'node'), script, { mode: 0o755 })
 }
 
-/** An `nginx` for the blocks: they are run as root, who is the only one in a network of its own. */
+/** An `nginx` for the blocks: they run as root, the only user in their network namespace. */
 function writeNginx() {
   const script = `#!/bin/sh\nPATH="$PATH:/usr/sbin"\nexec "$(which -a nginx | tail -n 1)" -g 'user root;' "$@"\n`
   writeFileSync(join(folder, 'bin', 'nginx'), script, { mode: 0o755 })
 }
 
-/** Where a program tells its person to decide. */
+/** The URL at which a program asks its user to decide. */
 const asked = /(?:decide here.*: |Open this page in your browser:\r?\n\r?\n {2})(http\S+)\r?\n/g
 
 async function run(document, blocks) {
@@ -192,10 +192,10 @@ async function run(document, blocks) {
     ...process.env,
     PATH: [...(machine?.path ?? []), join(folder, 'bin'), process.env.PATH].join(':'),
     npm_config_offline: 'true',
-    // The agent of the command line, which would be that of whoever runs this.
+    // The command line's agent, which would otherwise be that of the user who runs this script.
     COUNTERSIGN_HOME: join(cwd, '..', 'agent-home'),
     NO_COLOR: '1',
-    // Pages are opened by the scripted person, and by nobody else.
+    // Pages are opened only by the scripted user.
     DISPLAY: '',
     WAYLAND_DISPLAY: '',
   }
@@ -217,7 +217,7 @@ async function run(document, blocks) {
         if (visited.has(url)) continue
         visited.add(url)
         decide(url, person).catch((error) => {
-          failures.push(`${document}: nobody could decide: ${error.message}`)
+          failures.push(`${document}: the decision failed: ${error.message}`)
           child.kill()
         })
       }
@@ -248,19 +248,20 @@ const runnable = documents
   }))
   .filter(({ document, blocks }) => wanted.includes(document) && blocks.some(({ language }) => language === 'sh'))
 
-/** Every block that is not run is listed, and only those. */
+/** Every block that is not run must be listed, and no others. */
 function requireListed() {
   const named = byDocument.flatMap(({ document, blocks }) =>
     blocks.filter(({ language, name }) => language === 'sh' && name).map(({ name }) => `${document} ${name}`),
   )
   for (const name of named)
-    if (!(name in notRun)) failures.push(`${name} has a name, and is not listed in scripts/run-docs.mjs`)
+    if (!(name in notRun)) failures.push(`${name} has a name, but is not listed in scripts/run-docs.mjs`)
   for (const name of Object.keys(notRun))
-    if (!named.includes(name)) failures.push(`scripts/run-docs.mjs lists ${name}, which is not there`)
+    if (!named.includes(name)) failures.push(`scripts/run-docs.mjs lists ${name}, which does not exist`)
   const nowhere = Object.values(notRun).filter((reason) => reason !== 'a test')
-  if (nowhere.length > 6) failures.push('more than six blocks are run nowhere')
+  if (nowhere.length > 6) failures.push('more than six blocks are not run anywhere')
   for (const reason of Object.values(notRun))
-    if (!['a public host', 'apt', 'a test'].includes(reason)) failures.push(`"${reason}" is no reason to run no block`)
+    if (!['a public host', 'apt', 'a test'].includes(reason))
+      failures.push(`"${reason}" is not a valid reason to skip a block`)
 }
 
 function prepare() {
@@ -282,7 +283,7 @@ async function runHere({ document, blocks }) {
   process.stdout.write(`${document}: ${count} command blocks, ${((Date.now() - start) / 1000).toFixed(1)} s\n`)
 }
 
-/** In a network of its own, in which every port is free. */
+/** Runs in a separate network namespace, in which every port is free. */
 const apart = ['unshare', '-rn', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh']
 
 async function runApart({ document }) {
@@ -290,10 +291,10 @@ async function runApart({ document }) {
   const env = { ...process.env, COUNTERSIGN_DOCS_FOLDER: folder }
   const child = spawn(command, args, { stdio: 'inherit', env })
   const status = await new Promise((resolve) => child.on('close', resolve))
-  if (status !== 0) failures.push(`${document} tells to run what fails`)
+  if (status !== 0) failures.push(`${document} tells the reader to run a command that fails`)
 }
 
-/** Two at a time; one after the other where they would take each other's ports. */
+/** Two documents at a time, or one after another if they would use the same ports. */
 async function runAll() {
   const [command, ...args] = [...apart, 'true']
   if (spawnSync(command, args).status !== 0) {

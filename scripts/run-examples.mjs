@@ -9,14 +9,14 @@ import { endAll } from './examples/run-program.mjs'
 import { notThere } from './examples/stage.mjs'
 
 /**
- * Compiles the programs in examples/ and runs each as a process of its own, with an auth server, an API and people on this
- * machine. Prints what each must do, and counts like the tests: passed, failed, and what this machine has not.
+ * Compiles the programs in examples/ and runs each as a separate process, with an auth server, an API and users on this machine. Prints
+ * what each must do, and counts like the tests: passed, failed, and skipped because this machine lacks a program.
  */
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const examples = join(root, 'examples')
 const dist = join(examples, 'dist')
 
-/** Lines that an example has at most. */
+/** The maximum number of lines of an example. */
 const mostLines = 60
 
 function compile() {
@@ -26,7 +26,7 @@ function compile() {
   if (status !== 0) throw new Error(`the examples do not compile:\n${stdout}`)
 }
 
-/** Every program is short, and is run. */
+/** Checks that every program is short, and is run. */
 function requireShortAndRun() {
   const programs = readdirSync(examples, { recursive: true, encoding: 'utf8' }).filter(
     (path) => /\.(?:ts|py|mjs|json|conf)$/.test(path) && path !== 'tsconfig.json' && !path.startsWith('dist'),
@@ -34,12 +34,13 @@ function requireShortAndRun() {
   const run = checks.flatMap(({ files }) => files)
   for (const path of programs) {
     const lines = readFileSync(join(examples, path), 'utf8').split('\n').length - 1
-    if (lines >= mostLines) throw new Error(`examples/${path} has ${lines} lines, and must have less than ${mostLines}`)
+    if (lines >= mostLines)
+      throw new Error(`examples/${path} has ${lines} lines, but must have fewer than ${mostLines}`)
     if (!run.includes(path)) throw new Error(`examples/${path} is not run by scripts/examples/programs.mjs`)
   }
 }
 
-/** Milliseconds that one check may take. */
+/** Time limit for one check, in milliseconds. */
 const limit = 90_000
 
 async function within(work) {
@@ -72,13 +73,13 @@ async function runCheck({ name, files, run }, shared) {
   return outcome
 }
 
-/** In the form in which the tests are counted. */
+/** In the format in which the tests are counted. */
 function report(outcomes) {
   const count = (outcome) => outcomes.filter((each) => each === outcome).length
   const counts = {
     numPassedTests: count('passed'),
     numFailedTests: count('failed'),
-    // What this machine has not is said above; nothing was left out that it has.
+    // Checks that this machine cannot run are listed above; no other check was skipped.
     numPendingTests: 0,
     testResults: [],
   }
@@ -94,7 +95,7 @@ const wanted = process.argv.slice(2)
 const chosen = checks.filter(({ files }) => wanted.length === 0 || files.some((file) => wanted.includes(file)))
 const folder = mkdtempSync(join(tmpdir(), 'countersign-examples-'))
 
-// Nothing is left running, however this ends.
+// Nothing is left running, however this script ends.
 process.on('exit', () => {
   endAll()
   rmSync(folder, { recursive: true, force: true })

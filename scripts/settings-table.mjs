@@ -45,7 +45,7 @@ function rowOf({ name, default: preset }) {
   const isPlain = preset !== undefined && typeof preset !== 'object'
   const literal = typeof preset === 'string' ? `'${preset}'` : String(preset)
   if (isPlain && !said?.startsWith(literal))
-    failures.push(`the default of ${name} is ${literal}, its comment says ${said}`)
+    failures.push(`the default of ${name} is ${literal}, but its comment says ${said}`)
   const plain = about.replaceAll(/ \((?:[WS][\d§][^)]*)\)/g, '').replaceAll(/\{@link (\w+)\}/g, '`$1`')
   const cell = said === undefined ? plain : `${plain} Default: ${said.replace(/^'([^']*)'/, '`$1`')}.`
   return `| \`${name}\` | \`${environmentName(name)}\` | ${cell.replaceAll('|', '\\|')} |`
@@ -58,7 +58,7 @@ if (!text.includes('| setting | variable | |')) failures.push(`${document} has n
 if (process.argv.includes('--write')) writeFileSync(document, written)
 else if (written !== text)
   failures.push(
-    `the table of settings in ${document} is not as the schema says: node scripts/settings-table.mjs --write`,
+    `the table of settings in ${document} does not match the schema: node scripts/settings-table.mjs --write`,
   )
 
 for (const failure of failures) process.stderr.write(`${failure}\n`)

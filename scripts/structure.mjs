@@ -1,5 +1,5 @@
-// Measures the structure of the packages' sources. `--list` names what the counts are made of; `--check` fails on files, functions
-// and folder cycles over the limits.
+// Measures the structure of the packages' sources. `--list` names the items behind the counts; `--check` fails on files, functions and
+// folder cycles over the limits.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
@@ -30,10 +30,10 @@ const undocumented = files.flatMap((file) => file.undocumented.map((name) => `${
 
 const rows = [
   ['files', files.length],
-  ['lines of code, without blanks and comments', files.reduce((sum, file) => sum + file.code, 0)],
+  ['lines of code, excluding blank lines and comments', files.reduce((sum, file) => sum + file.code, 0)],
   ['files with one importer and at most 60 lines', small.length],
   ['files of at most 20 lines', tiny.length],
-  ['lines of the median file', lines[Math.floor(lines.length / 2)]],
+  ['lines in the median file', lines[Math.floor(lines.length / 2)]],
   [`files over ${limits.fileLines} lines`, long.length],
   [`functions and class bodies over ${limits.functionLines} lines`, bodies.length],
   ['folder cycles', cycles.length],
@@ -119,7 +119,7 @@ function longBodies(program, lineOf) {
   return found
 }
 
-/** Names of exported declarations that no documentation comment precedes. */
+/** Names of exported declarations without a preceding documentation comment. */
 function undocumentedExports(program, comments, text) {
   return program.body
     .filter((node) => node.type === 'ExportNamedDeclaration' && node.declaration)
@@ -133,7 +133,7 @@ function undocumentedExports(program, comments, text) {
     .map(({ declaration }) => declaration.id?.name ?? declaration.declarations?.map(({ id }) => id.name).join(', '))
 }
 
-/** Groups of folders that reach each other; a file at the root of a package stands for itself. */
+/** Groups of folders that import each other; a file at the root of a package counts as a group by itself. */
 function folderCycles(sources) {
   const graph = folderGraph(sources, (inside) => (dirname(inside) === '.' ? inside : dirname(inside)))
   const reach = new Map([...graph.keys()].map((node) => [node, reachable(graph, node)]))
@@ -148,7 +148,7 @@ function folderCycles(sources) {
   return cycles
 }
 
-/** How many folders lie at the root, and how many of them and of the files beside them the longest import chain passes. */
+/** The number of top-level folders, and the number of them and of the files beside them on the longest import chain. */
 function folderChain(sources) {
   const graph = folderGraph(sources, (inside) => inside.split('/')[0])
   const folders = new Set(

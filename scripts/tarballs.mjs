@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Packs every package into `tarballs/` of the working folder, for projects elsewhere on this machine. */
+/** Packs every package into `tarballs/` in the working directory, for projects elsewhere on this machine. */
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const folder = resolve('tarballs')
 const packed = mkdtempSync(`${folder}-`)

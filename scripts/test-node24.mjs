@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, rmSync } from 'node:fs'
 import { delimiter, dirname, join, resolve } from 'node:path'
 
-/** Runs the suite on Node 24, in a copy of the working tree with dependencies of its own: `npm run test:node24 [files]`. */
+/** Runs the suite on Node 24, in a copy of the working tree with its own dependencies: `npm run test:node24 [files]`. */
 const home = resolve('.node24')
 const runtime = join(home, 'runtime')
 const copy = join(home, 'project')
@@ -10,7 +10,7 @@ const copy = join(home, 'project')
 const name = `node-${process.platform}-${process.arch}`
 run('npm', ['install', '--prefix', runtime, '--no-save', '--no-audit', '--no-fund', `${name}@24`])
 const node = join(runtime, 'node_modules', name)
-// What is compiled must be compiled for this Node: its package has the headers.
+// Native modules must be compiled for this Node version, whose package contains the headers.
 const env = { ...process.env, PATH: `${join(node, 'bin')}${delimiter}${process.env.PATH}`, npm_config_nodedir: node }
 
 rmSync(copy, { recursive: true, force: true })
@@ -22,7 +22,7 @@ for (const file of listFiles('--cached', '--others', '--exclude-standard')) {
 }
 run('node', ['--version'], { cwd: copy, env })
 run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: copy, env })
-// Up to version 12 it aborts when compiled against Node 24.19 or newer; from 13 on it needs Node 22.
+// Up to version 12 it aborts when compiled against Node 24.19 or newer; from 13 on it requires Node 22.
 run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '-w', 'packages/server', 'better-sqlite3@13'], {
   cwd: copy,
   env,

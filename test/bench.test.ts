@@ -43,7 +43,7 @@ describe('the benchmark', () => {
     }
   })
 
-  it('has this library and every peer, verifying and signing, each once', () => {
+  it('includes this library and every peer, each verifying and signing once', () => {
     const names = measured.results.map(({ name }) => name)
     expect(new Set(names).size).toBe(names.length)
     for (const contender of ['countersign', ...peers]) {
@@ -52,10 +52,10 @@ describe('the benchmark', () => {
     }
   })
 
-  it('measures nobody above the limit: who does not verify or sign would be', () => {
+  it('measures no contender above the limit, as one that does not verify or sign would be', () => {
     const bound = measured.results.filter(({ name }) => /(?:verify|sign)(?:,|$)/.test(name))
     expect(bound.length).toBeGreaterThanOrEqual(2 * (peers.length + 1))
-    // The least of the rounds: being above in all of them is more than noise.
+    // The minimum over the rounds: exceeding the limit in all of them is more than noise.
     for (const { name, ratio } of bound)
       expect({ name, beatsLimit: ratio.min > 1.1 }).toEqual({ name, beatsLimit: false })
   })
@@ -67,12 +67,12 @@ describe('the benchmark', () => {
     }
   })
 
-  it('refuses options that it does not know', () => {
+  it('rejects unknown options', () => {
     expect(runBench('--fast').status).toBe(2)
     expect(runBench('--rounds', '0').status).toBe(2)
   })
 
-  it('reads the heap over distinct tokens', () => {
+  it('measures the heap over distinct tokens', () => {
     const { stdout: text, status } = runBench('--memory', '--json', '--tokens', '400')
     expect(status).toBe(0)
     const { readings } = JSON.parse(text) as { flat: boolean; readings: { tokens: number; heap: number }[] }
@@ -106,7 +106,7 @@ describe('the benchmark over HTTP', () => {
   const hasNginx = spawnSync('nginx', ['-v']).error === undefined
   const skipped = 'SKIPPED: nginx is not installed, so it is not measured.\n'
 
-  it('measures every server, each above what it is compared with, and the memory of slow streams', () => {
+  it('measures every server, each slower than its baseline, and the memory of slow streams', () => {
     const run = runHttp(['--json', '--rounds', '2', '--requests', '40'])
     expect(run.stderr).toBe(hasNginx ? '' : skipped)
     expect(run.status).toBe(0)
@@ -114,7 +114,7 @@ describe('the benchmark over HTTP', () => {
     expect(results.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['bare', 'hono on createNodeListener', 'fastify', 'express', ...proxies]),
     )
-    // Whoever does not verify would be as fast as the bare server.
+    // A server that does not verify would be as fast as the bare server.
     for (const { name, share } of results)
       if (share !== undefined) expect({ name, beats: share > 1.3 }).toEqual({ name, beats: false })
     expect(memory).toMatchObject({ streams: 1000, added: expect.any(Number) })
@@ -132,12 +132,12 @@ describe('the benchmark over HTTP', () => {
     const shares = results.filter(({ share, half }) => share !== undefined && half).map(({ name }) => name)
     expect(shares).toEqual(through.slice(2))
     for (const name of ['plain proxy', 'gateway']) expect(byName.get(name)?.events).toMatchObject({ count: 1000 })
-    // One raw verification is dearer than all else that a plain proxy does.
+    // One raw verification costs more than everything else that a plain proxy does.
     const [plain = 0, raw = 0] = proxies.map((name) => byName.get(name)?.micros)
     expect(raw).toBeGreaterThan(plain)
   }, 120_000)
 
-  it('shows the limit beside the goal', () => {
+  it('shows the limit next to the goal', () => {
     const { stdout, status } = runHttp(['--rounds', '1', '--requests', '20', '--only', 'gateway'])
     expect(status).toBe(0)
     expect(stdout).toMatch(/^plain proxy \+ one raw verification +\d+$/m)
@@ -147,7 +147,7 @@ describe('the benchmark over HTTP', () => {
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
   }, 60_000)
 
-  it('says that nginx is left out where there is none, and fails for it in CI', () => {
+  it('reports that nginx is skipped if it is not installed, and fails in CI', () => {
     const { CI: _, ...env } = process.env
     const options = ['--rounds', '1', '--requests', '20', '--only', 'nginx', '--json']
     const without = runHttp(options, { ...env, PATH: '/nowhere' })
@@ -158,20 +158,17 @@ describe('the benchmark over HTTP', () => {
     expect(inCi.stderr).toMatch(/^nginx is not installed/)
   }, 60_000)
 
-  it('refuses options that it does not know, and names of no server', () => {
+  it('rejects unknown options, and --only without a matching server', () => {
     for (const options of [['--fast'], ['--rounds', '0'], ['--only', 'nobody']]) expect(runHttp(options).status).toBe(2)
   })
 })
 
 describe('the benchmarks of the auth server', () => {
-  it.each(['run', 'overload', 'processes', 'growth'])(
-    '%s says how it is used, and refuses what it does not know',
-    (name) => {
-      const start = (option: string) =>
-        spawnSync(process.execPath, [join(root, `bench/server/${name}.mjs`), option], { cwd: root, encoding: 'utf8' })
-      expect(start('--help')).toMatchObject({ status: 0, stderr: '' })
-      expect(start('--help').stdout).toMatch(/^usage: npm run -s bench:/)
-      expect(start('--fast')).toMatchObject({ status: 2, stdout: '' })
-    },
-  )
+  it.each(['run', 'overload', 'processes', 'growth'])('%s prints its usage, and rejects unknown options', (name) => {
+    const start = (option: string) =>
+      spawnSync(process.execPath, [join(root, `bench/server/${name}.mjs`), option], { cwd: root, encoding: 'utf8' })
+    expect(start('--help')).toMatchObject({ status: 0, stderr: '' })
+    expect(start('--help').stdout).toMatch(/^usage: npm run -s bench:/)
+    expect(start('--fast')).toMatchObject({ status: 2, stdout: '' })
+  })
 })

@@ -4,15 +4,15 @@ import type { TestProject } from 'vitest/node'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where tests reach the Chromium of this run; empty where there is none. */
+    /** The endpoint of this run's Chromium; empty if it is not installed. */
     chromium: string
   }
 }
 
-/** Without a head it draws the same with half the work; Debian has both. */
+/** The headless build renders the same with half the work; Debian has both. */
 const executablePath = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find((path) => existsSync(path))
 
-/** Starts one Chromium for all browser tests of a run; each file connects to it and has contexts of its own. */
+/** Starts one Chromium for all browser tests of a run. Each file connects to it and has its own contexts. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   if (executablePath === undefined) {
     project.provide('chromium', '')

@@ -2,13 +2,16 @@ import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-/** Below those that systems give to connections, which take one again between a look at it and its use. */
+/** Below the ephemeral range, from which the system could assign the port to a connection between the check and its use. */
 const range = { from: 10_000, to: 32_000 }
 
-/** Who is found at an address that another one had is taken for that one: what was fetched is kept for a while. */
+/** Ports are never reused: documents are cached for a while, so a new party on a used port would be mistaken for the previous one. */
 const given = new Set<number>()
 
-/** A port of this machine that was free a moment ago, and is given once, for what must be known before anything listens there. */
+/**
+ * A port of this machine that was free a moment ago, and is returned only once, for when the port must be known before anything listens on
+ * it.
+ */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < 100; tries += 1) {
     const port = randomInt(range.from, range.to)
@@ -16,7 +19,7 @@ export async function freePort(): Promise<number> {
     given.add(port)
     return port
   }
-  throw new Error('no port is free')
+  throw new Error('no free port found')
 }
 
 async function isFree(port: number): Promise<boolean> {

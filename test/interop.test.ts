@@ -48,7 +48,7 @@ async function ourResource(authServer: string): Promise<string> {
   })
 }
 
-/** What a peer needs that knows less than the edition asks for. */
+/** The options for a peer that supports less than the edition requires. */
 const forPeers = (authServer: string, interop: AgentOptions['interop'] = {}): Partial<AgentOptions> => ({
   interop: { stateOptional: [authServer], signatureEncoding: 'base64url', nonce: 'never', ...interop },
 })
@@ -82,7 +82,7 @@ async function ourAgent(
   return { agent, signer, callbacks }
 }
 
-/** The last line of a peer agent: what came of its flow. */
+/** The last line of a peer agent: the outcome of its flow. */
 async function outcomeOf(peer: Peer): Promise<unknown> {
   await peer.ended
   return JSON.parse(peer.lines.at(-1) ?? 'null') as unknown
@@ -91,7 +91,7 @@ async function outcomeOf(peer: Peer): Promise<unknown> {
 const granted = { message: 'Access granted', scope }
 
 describe.skipIf(!runnable)('a peer in another language', () => {
-  it('talks to itself: the control', async () => {
+  it('talks to itself (control)', async () => {
     const authServer = await start('auth-server', '--refuse-nonce', '400')
     const resource = await start('resource', '--auth-server-url', authServer.id, '--refuse-nonce', '400')
     for (const flags of [[], ['--sign-bodies']]) {
@@ -101,7 +101,7 @@ describe.skipIf(!runnable)('a peer in another language', () => {
     expect([...authServer.refusals, ...resource.refusals]).toEqual([])
   })
 
-  it('as resource and auth server serves our agent', async () => {
+  it('as resource and auth server, serves our agent', async () => {
     const authServer = await start('auth-server', '--refuse-nonce', '400')
     const resource = await start('resource', '--auth-server-url', authServer.id, '--refuse-nonce', '401')
     const { agent, callbacks } = await ourAgent(authServer.id, forPeers(authServer.id))
@@ -123,7 +123,7 @@ describe.skipIf(!runnable)('a peer in another language', () => {
     expect([...authServer.refusals, ...resource.refusals]).toEqual([])
   })
 
-  it('as resource serves our agent, with our auth server between them', async () => {
+  it('as resource, serves our agent through our auth server', async () => {
     const authServer = await ourAuthServer()
     const resource = await start('resource', '--auth-server-url', authServer, '--refuse-nonce', '400')
     const { agent } = await ourAgent(authServer, forPeers(authServer))
@@ -132,7 +132,7 @@ describe.skipIf(!runnable)('a peer in another language', () => {
     expect(resource.refusals).toEqual([])
   })
 
-  it('as resource that was started again, with a new key under the old kid', async () => {
+  it('as resource, serves our agent after a restart with a new key under the old kid', async () => {
     const authServer = await ourAuthServer()
     const port = String(await freePort())
     const agents = [await ourAgent(authServer, forPeers(authServer)), await ourAgent(authServer, forPeers(authServer))]
@@ -144,7 +144,7 @@ describe.skipIf(!runnable)('a peer in another language', () => {
     }
   })
 
-  it('as auth server lets our agent into our resource', async () => {
+  it('as auth server, issues a token with which our agent calls our resource', async () => {
     const authServer = await start('auth-server', '--refuse-nonce', '400')
     const resource = await ourResource(authServer.id)
     const { agent } = await ourAgent(authServer.id, forPeers(authServer.id))
@@ -156,10 +156,10 @@ describe.skipIf(!runnable)('a peer in another language', () => {
   it.each([
     ['unsigned', []],
     ['signed', ['--sign-bodies']],
-  ])('as agent, with bodies %s, gets into our resource through our auth server', async (bodies, flags) => {
+  ])('as agent with %s bodies, calls our resource through our auth server', async (bodies, flags) => {
     const port = await freePort()
     const agent = `http://127.0.0.1:${port}`
-    // What decides by name may look at none.
+    // A function can accept unsigned bodies without checking the agent's name.
     const unsignedBodies = bodies === 'unsigned' ? () => true : []
     const authServer = await ourAuthServer({ interop: { redirectUrisOptional: [agent], unsignedBodies } })
     const resource = await ourResource(authServer)
@@ -167,7 +167,7 @@ describe.skipIf(!runnable)('a peer in another language', () => {
     expect(await outcomeOf(peer)).toEqual({ status: 200, body: { ...granted, agent } })
   })
 
-  it.each(['ours', 'the peer’s'])('learns that its person refused: auth server is %s', async (whose) => {
+  it.each(['ours', 'the peer’s'])('reports that its user denied access: auth server is %s', async (whose) => {
     const port = await freePort()
     const interop = { redirectUrisOptional: [`http://127.0.0.1:${port}`], unsignedBodies: [`http://127.0.0.1:${port}`] }
     const authServer = whose === 'ours' ? await ourAuthServer({ interop }) : (await start('auth-server')).id
@@ -177,7 +177,7 @@ describe.skipIf(!runnable)('a peer in another language', () => {
     expect(await peer.ended).toBe(1)
   })
 
-  it('as auth server lets our agent know that the person refused', async () => {
+  it('as auth server, reports to our agent that the user denied access', async () => {
     const authServer = await start('auth-server')
     const { agent } = await ourAgent(authServer.id, forPeers(authServer.id), 'deny')
     const resource = await ourResource(authServer.id)
@@ -185,8 +185,8 @@ describe.skipIf(!runnable)('a peer in another language', () => {
   })
 })
 
-describe.skipIf(!runnable)('without the options for it, each side refuses the other', () => {
-  it('the peer reads no base64', async () => {
+describe.skipIf(!runnable)('without the interop options, each side rejects the other', () => {
+  it('the peer rejects base64', async () => {
     const authServer = await start('auth-server')
     const resource = await start('resource', '--auth-server-url', authServer.id)
     const { agent } = await ourAgent(authServer.id, forPeers(authServer.id, { signatureEncoding: 'base64' }))
@@ -198,7 +198,7 @@ describe.skipIf(!runnable)('without the options for it, each side refuses the ot
     })
   })
 
-  it('the peer takes no nonce', async () => {
+  it('the peer rejects a nonce', async () => {
     const authServer = await start('auth-server', '--refuse-nonce', '400')
     const { agent } = await ourAgent(authServer.id, forPeers(authServer.id, { nonce: 'automatic' }))
     const resource = await ourResource(authServer.id)
@@ -210,7 +210,7 @@ describe.skipIf(!runnable)('without the options for it, each side refuses the ot
   })
 
   it.each(['no auth server', 'another auth server'])(
-    'our agent takes no callback without state where stateOptional names %s',
+    'our agent rejects a callback without state if stateOptional names %s',
     async (named) => {
       const authServer = await start('auth-server')
       const resource = await ourResource(authServer.id)
@@ -231,15 +231,15 @@ describe.skipIf(!runnable)('without the options for it, each side refuses the ot
   const other = ['http://127.0.0.1:1']
   it.each<[string, string[], AuthServerOptions['interop'] | undefined, RegExp]>([
     ['an unsigned body', [], undefined, /401 .*"invalid_signature"/],
-    ['an unsigned body, another agent being named', [], { unsignedBodies: other }, /401 .*"invalid_signature"/],
-    ['a redirect URI that is not listed', ['--sign-bodies'], undefined, /400 .*"invalid_request".*redirect_uri/],
+    ['an unsigned body, if another agent is named', [], { unsignedBodies: other }, /401 .*"invalid_signature"/],
+    ['an unlisted redirect URI', ['--sign-bodies'], undefined, /400 .*"invalid_request".*redirect_uri/],
     [
-      'a redirect URI that is not listed, another agent being named',
+      'an unlisted redirect URI, if another agent is named',
       ['--sign-bodies'],
       { redirectUrisOptional: other },
       /400 .*"invalid_request".*redirect_uri/,
     ],
-  ])('our auth server does not take %s', async (_what, flags, interop, answer) => {
+  ])('our auth server rejects %s', async (_what, flags, interop, answer) => {
     const authServer = await ourAuthServer(interop ? { interop } : {})
     const url = `${await ourResource(authServer)}/data-auth`
     const peer = await start('agent', '--resource-url', url, ...flags)

@@ -1,6 +1,6 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** The files that take longest, the longest first. */
+/** The slowest test files, slowest first. */
 const longest = [
   'packages/server/test/pages/layout.browser.test.ts',
   'packages/server/test/attacks/attacks.test.ts',
@@ -26,7 +26,7 @@ const longest = [
   'packages/countersign/test/resource/mcp/mcp-sessions.test.ts',
 ]
 
-/** Runs the longest files first and the many short ones that share a process last, so that no worker is idle at the end. */
+/** Runs the slowest files first and the many short ones that share a process last, so that no worker is idle at the end. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rankOf = ({ moduleId }: TestSpecification) => {

@@ -114,12 +114,12 @@ describe('mutations', () => {
     expect(mutants.every(isValidModule)).toBe(true)
   })
 
-  it('tell code that runs when the module is loaded from the code of functions', () => {
+  it('distinguish code that runs on module load from the code of functions', () => {
     const found = mutationsOf('const a = 1\nconst f = () => 2')
     expect(found.map(({ inFunction }) => inFunction)).toEqual([false, true])
   })
 
-  it('never leave a module as it is', () => {
+  it('always change the module', () => {
     const source =
       "export const f = async (a, b = 0) => (a?.b ?? b) > 1 && /^x/i.test(a) ? ['y', 'z'].filter(a) : await b"
     for (const mutation of mutationsOf(source)) expect(applyMutation(source, mutation)).not.toBe(source)
@@ -129,12 +129,12 @@ describe('mutations', () => {
 describe('a sample', () => {
   const candidates = Array.from({ length: 1000 }, (_, index) => index)
 
-  it('is the same for the same seed, and another one for another seed', () => {
+  it('is the same for the same seed, and different for a different seed', () => {
     expect(drawSample(candidates, 5, 'a')).toEqual(drawSample(candidates, 5, 'a'))
     expect(drawSample(candidates, 5, 'a')).not.toEqual(drawSample(candidates, 5, 'b'))
   })
 
-  it('draws no candidate twice, and a smaller sample is the start of a larger one', () => {
+  it('draws no candidate twice, and a smaller sample is the beginning of a larger one', () => {
     const all = drawSample(candidates, 2000, 'a')
     expect([...all].sort((a, b) => a - b)).toEqual(candidates)
     expect(drawSample(candidates, 30, 'a')).toEqual(all.slice(0, 30))
@@ -162,7 +162,7 @@ describe('tests that cover a mutation', () => {
   const rangesOf = (...ranges: Range[]) =>
     coveredRanges([{ ranges: ranges.map(([startOffset, endOffset, count]) => ({ startOffset, endOffset, count })) }])
 
-  it('ran its position: an inner range of V8 counts for more than an outer one', () => {
+  it('include those that ran its position, where an inner V8 range overrides an outer one', () => {
     expect(rangesOf([0, 100, 1])).toEqual([0, 100])
     expect(rangesOf([0, 100, 1], [20, 40, 0])).toEqual([0, 20, 40, 100])
     expect(rangesOf([0, 100, 0], [20, 40, 3], [30, 35, 0])).toEqual([20, 30, 35, 40])
@@ -189,7 +189,7 @@ describe('tests that cover a mutation', () => {
       ({ test, reach }) => [test.split('/').pop(), reach],
     )
 
-  it('come by name, by position with the narrowest first, then by file', () => {
+  it('are ordered by name, then by position (narrowest first), then by file', () => {
     expect(names({ start: 55, hash: 'h' })).toEqual([
       ['decide.test.ts', 'name'],
       ['flow.test.ts', 'position'],
@@ -198,7 +198,7 @@ describe('tests that cover a mutation', () => {
     ])
   })
 
-  it('are those of the whole file if it has changed since', () => {
+  it('include all tests of the file if it has changed since', () => {
     expect(names({ start: 55, hash: 'changed' }).map(([test]) => test)).toEqual([
       'decide.test.ts',
       'flow.test.ts',
@@ -207,7 +207,7 @@ describe('tests that cover a mutation', () => {
     ])
   })
 
-  it('are those of the whole file for what runs when it is loaded', () => {
+  it('include all tests of the file for code that runs on module load', () => {
     expect(names({ start: 55, hash: 'h', inFunction: false }).map(([test]) => test)).toEqual([
       'decide.test.ts',
       'flow.test.ts',
@@ -216,20 +216,20 @@ describe('tests that cover a mutation', () => {
     ])
   })
 
-  it('are those of the files that import a table that no test runs', () => {
+  it('include those of the importers of a table that no test runs', () => {
     const importers = { 'server/dist/table.js': ['server/dist/rows.js'], 'server/dist/rows.js': [file] }
     const found = names({ file: 'server/dist/table.js', start: 0, hash: 't' }, importers)
     expect(new Set(found.map(([, reach]) => reach))).toEqual(new Set(['importer']))
     expect(found).toHaveLength(4)
   })
 
-  it('include a test file that is named after the file and new', () => {
+  it('include a new test file that is named after the file', () => {
     const more = ['packages/server/test/consent/decide.more.test.ts', 'packages/server/test/new.test.ts']
     expect(names({ start: 200, hash: 'h' }, {}, more)[1]).toEqual(['decide.more.test.ts', 'name'])
     expect(names({ start: 200, hash: 'h' }, {}, more)).toHaveLength(5)
   })
 
-  it('run in a short run of the nearest, and longer ones, while the time allows', () => {
+  it('run in a short run of the nearest tests, then in longer ones while time allows', () => {
     const chosen = [1, 4, 4, 20, 200, 30, 30, 30].map((seconds, index) => ({ test: String(index), seconds }))
     const { runs, left } = planRuns(chosen, 100)
     expect(runs.map((run) => run.map(({ test }) => test))).toEqual([['0', '1', '2'], ['3'], ['5', '6']])

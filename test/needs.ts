@@ -4,21 +4,21 @@ import { beforeEach, inject, TestRunner } from 'vitest'
 
 /** A program that some tests need. */
 interface Need {
-  /** Debian's packages that have it. */
+  /** The Debian packages that contain it. */
   package: string
   isThere: () => boolean
 }
 
-/** Debian's Python, for which its packages are. */
+/** Debian's Python, for which its packages are built. */
 export const python = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3'
 
-/** The programs of PostgreSQL for backups and copies. */
+/** The PostgreSQL programs for backups and replication. */
 export const postgresTools = '/usr/lib/postgresql/17/bin'
 
-/** Loaded into a process, it gives that process another clock. */
+/** Preloaded into a process, it gives that process a different clock. */
 export const fakeTime = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketime.so.1`
 
-/** As another user than root, one becomes root of a user namespace. */
+/** A user other than root becomes root in a user namespace. */
 export const namespace = [...(process.getuid?.() === 0 ? [] : ['--map-root-user']), '--net', '--mount', '--fork']
 
 const starts = (command: string, ...args: string[]) => spawnSync(command, args, { stdio: 'ignore' }).error === undefined
@@ -66,7 +66,7 @@ function isFound(name: NeedName): boolean {
 }
 
 /**
- * Whether this machine has everything named. What is missing is listed after the last test, with the package to install.
+ * Whether this machine has everything named. Missing programs are listed after the last test, with the package to install.
  *
  * @throws {Error} In CI, where no test may be skipped
  */
@@ -80,14 +80,14 @@ export function has(...names: NeedName[]): boolean {
   return missing.length === 0
 }
 
-/** Skips the test that is running if something is missing; outside of a test it only says whether all is there. */
+/** Skips the running test if something is missing; outside of a test it only returns whether everything is available. */
 export function need(...names: NeedName[]): boolean {
   const isThere = has(...names)
   if (!isThere) TestRunner.getCurrentTest()?.context.skip(`needs ${names.join(', ')}`)
   return isThere
 }
 
-/** Skips all tests of the file if something is missing; then hooks of the file must not use it either. */
+/** Skips all tests of the file if something is missing. Hooks of the file must not use it then either. */
 export function needInFile(...names: NeedName[]): boolean {
   const isThere = has(...names)
   if (!isThere) beforeEach(({ skip }) => skip(`needs ${names.join(', ')}`))

@@ -1,6 +1,6 @@
 import { get } from 'node:http'
 
-/** The status of a GET at this port of this machine, with these `Host` headers. */
+/** The status of a GET on this local port, with these `Host` headers. */
 export function statusForHost(port: number, path: string, ...hosts: string[]): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const headers = hosts.flatMap((host) => ['Host', host])

@@ -7,19 +7,19 @@ import { join } from 'node:path'
 import { freePort } from './free-port.js'
 import { has } from './needs.js'
 
-/** Whether there is a server to try with. */
+/** Whether a Valkey server is available to test with. */
 export function hasValkey(): boolean {
   return has('valkey-server')
 }
 
-/** A server that keeps what it is told, however it ends. */
+/** A server that persists its data, however it is stopped. */
 export interface Valkey {
   readonly url: string
   start(): Promise<void>
   stop(signal: NodeJS.Signals): Promise<void>
-  /** Sends it a signal that does not end it. */
+  /** Sends it a signal that does not stop it. */
   signal(name: 'SIGSTOP' | 'SIGCONT'): void
-  /** Ends it, and removes what it kept. */
+  /** Stops it, and removes its data. */
   remove(): Promise<void>
 }
 

@@ -13,10 +13,10 @@ const issuer = 'https://auth.example'
 const audience = 'https://calendar.example'
 const systemClock = () => Math.floor(Date.now() / 1000)
 
-/** Signatures are made before the rounds begin; a long run must not see them expire. */
+/** Signatures are created before the rounds begin, so they must not expire during a long run. */
 const profile = { ...january.signing, window: 86_400 }
 
-/** This library: everything a resource does with a signed GET, with its real caches, on Node's own messages. */
+/** This library: all the work that a resource does for a signed GET, with its real caches, on Node's own messages. */
 export async function createCountersignContenders({ privateJwk }) {
   const signer = await createSigner(privateJwk)
   const authServer = await createAuthServer()
@@ -108,18 +108,18 @@ function receive(headers) {
   incoming.method = request.method
   incoming.url = request.path
   incoming.rawHeaders = headerLines(headers).flat().map(asParsed)
-  // As the HTTP parser leaves a message without a body.
+  // The state in which the HTTP parser leaves a message without a body.
   incoming.push(null)
   incoming.complete = true
   return incoming
 }
 
-/** One run of characters, as the HTTP parser makes strings; one put together here would be flattened in the slice. */
+/** A flat string, as the HTTP parser creates it. A concatenated string would be flattened by the slice. */
 function asParsed(text) {
   return Buffer.from(text, 'latin1').toString('latin1')
 }
 
-/** An issuer whose documents are found by discovery, and which issues a new auth token each time. */
+/** An issuer whose documents are found by discovery, and which issues a new auth token on every call. */
 export async function createAuthServer() {
   const signer = await createSigner(await generatePrivateJwk())
   const documents = {
@@ -153,7 +153,7 @@ export async function createAuthServer() {
   }
 }
 
-/** The resolver of a resource, with discovery behind it and the documents of the issuer in its cache. */
+/** The resolver of a resource, backed by discovery, with the issuer's documents already cached. */
 export function createResolver({ fetch }) {
   const keys = january.createKeyResolver({
     discovery: createDiscovery({ fetch }),

@@ -9,8 +9,8 @@ import { components, headerLines, request, withWrongSignature } from '../signed-
 import { headerJwk } from './raw.mjs'
 
 /**
- * The peers on the same GET with the same covered components. Each has its fast path: keys imported once, `node:crypto`
- * called in place wherever the peer lets its caller bring the crypto.
+ * The peer libraries on the same GET with the same covered components. Each uses its fast path: keys are imported once, and `node:crypto`
+ * is called directly wherever the peer lets the caller supply the crypto.
  */
 export async function createPeerContenders(keys) {
   const { thumbprint } = await createSigner(keys.privateJwk)
@@ -23,12 +23,12 @@ export async function createPeerContenders(keys) {
   ]
 }
 
-/** What the peers cannot do here, or do otherwise; printed below the table. */
+/** What the peers cannot do here, or do differently; printed below the table. */
 export const peerNotes = [
-  'http-message-signatures, http-message-sig and web-bot-auth do not read Signature-Key: the key is handed to them, this library finds it in the header.',
-  'web-bot-auth signs more: expires, keyid, tag and a nonce are always in its parameters (the nonce is made once here).',
-  '@hellocoop/httpsig reads only the later form of Signature-Key, uses WebCrypto, and imports the key again for each verification; for signing it is imported once.',
-  'No peer verifies an auth token with the key of its issuer: the token rows have no counterpart.',
+  'http-message-signatures, http-message-sig and web-bot-auth do not parse Signature-Key: they are given the key, while this library finds it in the header.',
+  'web-bot-auth signs more: its parameters always include expires, keyid, tag and a nonce (the nonce is created once here).',
+  '@hellocoop/httpsig supports only the later form of Signature-Key, uses WebCrypto, and imports the key again for each verification; for signing it is imported once.',
+  'No peer verifies an auth token with the key of its issuer, so the token rows have no counterpart.',
 ]
 
 async function createMessageSignatures({ privateKey, publicKey }, signatureKey) {
@@ -105,7 +105,7 @@ async function createWebBotAuth({ privateKey, publicKey }, signatureKey, keyid) 
     return webBotAuth.signatureHeadersSync(message, signer, { created, expires, nonce, components, key: 'sig1' })
   }
   const verifier = (text, signature) => {
-    if (!verify(null, Buffer.from(text, 'latin1'), publicKey, signature)) throw new Error('not verified')
+    if (!verify(null, Buffer.from(text, 'latin1'), publicKey, signature)) throw new Error('verification failed')
     return true
   }
   const headers = fields({ 'Signature-Key': signatureKey, ...signNow() })
@@ -134,7 +134,7 @@ async function createHellocoop({ privateJwk, publicJwk }) {
   })
 }
 
-/** Headers as Node's `IncomingMessage.headers` has them. */
+/** Headers in the shape of Node's `IncomingMessage.headers`. */
 function fields(signatureHeaders) {
   return Object.fromEntries(headerLines(signatureHeaders).map(([name, value]) => [name.toLowerCase(), value]))
 }
@@ -149,7 +149,7 @@ function contenders(name, { isVerified, sign: signOne, signed, wrong }) {
       name: `${name} verify`,
       of: 'verify',
       async check() {
-        if (!(await isVerified(signed))) throw new Error(`${name} refuses what it signed`)
+        if (!(await isVerified(signed))) throw new Error(`${name} rejects its own signature`)
         if (await isVerified(wrong).catch(() => false)) throw new Error(`${name} accepts a wrong signature`)
       },
       async run(count) {

@@ -4,7 +4,7 @@ import { january } from 'countersign/editions'
 import { serializeSignatureBase, signMessage } from 'countersign/signatures'
 import { components, request } from '../signed-get.mjs'
 
-/** The limit: `node:crypto` over the finished signature base, with an imported key and nothing else. */
+/** The limit: `node:crypto` over a prebuilt signature base, with an imported key and nothing else. */
 export async function createRawContenders({ privateJwk, privateKey, publicKey }) {
   const { base, signature } = await signedBase(privateJwk, privateKey)
   return [
@@ -12,14 +12,16 @@ export async function createRawContenders({ privateJwk, privateKey, publicKey })
       name: 'crypto.verify',
       limit: 'verify',
       run(count) {
-        for (let i = 0; i < count; i++) if (!verify(null, base, publicKey, signature)) throw new Error('not verified')
+        for (let i = 0; i < count; i++)
+          if (!verify(null, base, publicKey, signature)) throw new Error('verification failed')
       },
     },
     {
       name: 'crypto.sign',
       limit: 'sign',
       run(count) {
-        for (let i = 0; i < count; i++) if (sign(null, base, privateKey).length !== 64) throw new Error('not signed')
+        for (let i = 0; i < count; i++)
+          if (sign(null, base, privateKey).length !== 64) throw new Error('signing failed')
       },
     },
   ]
@@ -48,7 +50,8 @@ async function signedBase(privateJwk, privateKey) {
     'latin1',
   )
   const signature = sign(null, base, privateKey)
-  if (!headers.signature.includes(signature.toString('base64'))) throw new Error('the limit signs another base')
+  if (!headers.signature.includes(signature.toString('base64')))
+    throw new Error('the limit signs a different signature base')
   return { base, signature }
 }
 

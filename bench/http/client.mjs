@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 
 const patience = 20_000
 
-/** Keep-alive connections that send requests one after the other. */
+/** Keep-alive connections that send requests one after another. */
 export class Client {
   #connections = []
 
@@ -14,7 +14,7 @@ export class Client {
     return client
   }
 
-  /** Sends all of them and resolves when each was answered. @throws Error for an answer that is not 200 */
+  /** Sends all of them and resolves when each has a response. @throws Error for a response other than 200 */
   async send(requests) {
     const queue = [...requests]
     await Promise.all(
@@ -25,8 +25,8 @@ export class Client {
   }
 
   /**
-   * Begins so many requests a second at random moments, whatever becomes of those before; one that finds no connection free waits for
-   * it. Gives the milliseconds that each took.
+   * Starts the given number of requests per second at random moments, regardless of whether earlier requests have completed. A request that
+   * finds no free connection waits for one. Returns the duration of each, in milliseconds.
    */
   async sendAtRate(requests, rate) {
     const free = [...this.#connections]
@@ -46,7 +46,7 @@ export class Client {
     return times
   }
 
-  /** Sends each on a connection of its own, and resolves when all answers have begun: they are not waited for. */
+  /** Sends each on its own connection, and resolves once all responses have begun, without waiting for them to complete. */
   async openStreams(requests) {
     await Promise.all(requests.map((request, at) => exchange(this.#connections[at], request, isEvent)))
   }
@@ -73,14 +73,18 @@ function exchange(socket, request, isComplete = isWhole) {
       else resolve()
     }
     const timer = setTimeout(
-      () => finish(new Error(`no whole answer within ${patience} ms: ${text.slice(0, 600)}`)),
+      () => finish(new Error(`no complete response within ${patience} ms: ${text.slice(0, 600)}`)),
       patience,
     )
     const closed = () => finish(new Error(`the connection was closed after ${text.slice(0, 200)}`))
     const read = (bytes) => {
       text += bytes.toString('latin1')
       if (!isComplete(text)) return
-      finish(text.startsWith('HTTP/1.1 200') ? undefined : new Error(`not answered 200: ${text.slice(0, 600)}`))
+      finish(
+        text.startsWith('HTTP/1.1 200')
+          ? undefined
+          : new Error(`responded with a status other than 200: ${text.slice(0, 600)}`),
+      )
     }
     socket.on('data', read).on('error', finish).on('close', closed)
     socket.write(request)

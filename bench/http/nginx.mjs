@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { cpuOf } from '../cpu-of.mjs'
 import { freePort } from '../free-port.mjs'
 
-/** @throws Error in CI, where nothing may be left out */
+/** @throws Error in CI, where nothing may be skipped */
 export function hasNginx() {
   if (spawnSync('nginx', ['-v']).error === undefined) return true
   if (process.env.CI) throw new Error('nginx is not installed')
@@ -14,7 +14,7 @@ export function hasNginx() {
   return false
 }
 
-/** Starts nginx by the file of the manual, on loopback and without TLS, as one process. It ends with this one. */
+/** Starts nginx with the configuration from the manual, on loopback and without TLS, as a single process. It exits with this process. */
 export async function startNginx({ verifyPort, apiPort }) {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-nginx-'))
   const port = await freePort()
@@ -46,7 +46,7 @@ function configuration(port, verifyPort, apiPort) {
     .replace('listen 443 ssl;', `listen 127.0.0.1:${port};`)
     .replaceAll(/^ *(?:listen \[::\].*|http2 on;|ssl_certificate.*)$/gm, '')
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path temp;`)
-  // Connections rest while other servers are measured.
+  // Connections are idle while other servers are measured.
   return `daemon off; master_process off; ${process.getuid() === 0 ? 'user root;' : ''} pid nginx.pid; error_log stderr;
     events { worker_connections 2048; }
     http { access_log off; keepalive_requests 1000000; keepalive_timeout 1h; ${temporary.join(' ')} ${site} }`

@@ -1,6 +1,6 @@
 import { Agent, createServer, request } from 'node:http'
 
-/** Of one connection only (RFC 9110 §7.6.1), and `Host`, which is written anew. */
+/** Connection-specific fields (RFC 9110 §7.6.1), and `Host`, which is rewritten. */
 const dropped = new Set([
   'host',
   'connection',
@@ -15,10 +15,10 @@ const dropped = new Set([
 ])
 
 /**
- * The best reverse proxy that Node.js has by itself in a page: what every one must do, and nothing else. It is what the gateway is
- * compared with.
+ * The best reverse proxy that fits on a page using Node.js alone: it does what every proxy must do, and nothing else. It is the baseline
+ * for the gateway.
  *
- * @param check called for each request before it goes on
+ * @param check called for each request before it is forwarded
  */
 export function createPlainProxy(port, check = () => undefined) {
   const agent = new Agent({ keepAlive: true })

@@ -8,7 +8,7 @@ import { scope } from './world.mjs'
 const loopback = '127.0.0.1'
 const routes = ['/events', '/stream'].map((path) => ({ method: 'GET', path, require: 'authorization', scope }))
 
-/** What stands between client and API; the first two are what the gateway is compared with. */
+/** The proxies between the client and the API. The first two are the baselines for the gateway. */
 export const proxies = [
   {
     name: 'plain proxy',
@@ -42,12 +42,12 @@ export const proxies = [
   },
 ]
 
-/** Where no nginx is, it is left out. */
+/** Skipped if nginx is not installed. */
 export function nginxName() {
   return 'nginx asking gateway --verify-only'
 }
 
-/** The API behind them: the answer of the bare server, and event streams that stay open. */
+/** The API behind the proxies: returns the response of the bare server, and event streams that stay open. */
 export function startApi(answer) {
   return listening(
     createServer((incoming, outgoing) => {

@@ -1,12 +1,12 @@
 import { median } from '../median.mjs'
 import { servers } from './servers.mjs'
 
-/** CPU time for one request, and the share of its floor that each server reaches, at most 80 columns wide. */
+/** CPU time per request, and the share of its floor that each server reaches, at most 80 columns wide. */
 export function formatHttpReport(measured, { streams, added }) {
   const all = rows(measured)
   const lines = [
-    'CPU time of the tested processes for one authorized GET, in microseconds.',
-    'A share is that of the row it is compared with, in the same round: median.',
+    'CPU time of the tested processes per authorized GET, in microseconds.',
+    'A share is relative to the baseline row in the same round: median.',
     '',
     row('', 'µs', 'share', 'goal', ''),
   ]
@@ -18,7 +18,7 @@ export function formatHttpReport(measured, { streams, added }) {
   if (timed.length > 0)
     lines.push(
       '',
-      'Milliseconds at half of the peak, and MB that 1000 open event streams add.',
+      'Milliseconds at half of peak load, and MB that 1000 open event streams add.',
       '',
       row('', 'p50', 'p99', 'streams', ''),
     )
@@ -26,11 +26,11 @@ export function formatHttpReport(measured, { streams, added }) {
     const size = events ? megabytes(events.added) : ''
     lines.push(row(name, half.p50.toFixed(1), half.p99.toFixed(1), size, ''))
   }
-  lines.push('', `${streams} slow streamed answers at once add ${megabytes(added)} MB at the peak.`)
+  lines.push('', `${streams} concurrent slow streaming responses add ${megabytes(added)} MB at the peak.`)
   return `${lines.join('\n')}\n`
 }
 
-/** The same for programs: microseconds, milliseconds, requests a second and bytes. */
+/** The same results in machine-readable form: microseconds, milliseconds, requests per second and bytes. */
 export function formatHttpJson(measured, memory) {
   return `${JSON.stringify({ results: rows(measured), memory })}\n`
 }

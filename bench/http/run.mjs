@@ -12,9 +12,9 @@ import { createKeys, createSignedRequests } from './world.mjs'
 const usage = `usage: npm run -s bench:http -- [--json] [--rounds N] [--requests N] [--only TEXT]
 
 --json        one JSON object on stdout and nothing else
---rounds N    rounds, each of which asks every server (default 12)
---requests N  requests to each server in a round (default 400)
---only TEXT   the servers with TEXT in their name, and those they are compared with
+--rounds N    number of rounds; each round measures every server (default 12)
+--requests N  requests to each server per round (default 400)
+--only TEXT   only servers with TEXT in their name, and their baselines
 `
 
 const connections = 16
@@ -44,7 +44,7 @@ async function run({ json, rounds, requests, wanted }) {
     const measured = []
     for (const { name } of wanted) {
       const server = await start(name, needed, connections)
-      // At once, since a server closes connections that were opened for nothing.
+      // Immediately, because a server closes connections that stay unused after they are opened.
       await server.client.send(await makeRequests(10 * requests))
       measured.push(server)
     }
@@ -86,7 +86,7 @@ async function measureRound({ child, client, micros, rates }, requests) {
   micros.push((after.cpu - before.cpu) / requests.length)
 }
 
-/** How long requests take while there are half as many as it can answer, so that only some wait for others. */
+/** Response times at half of the peak load, at which only some requests wait for others. */
 async function measureTimes(server, requests) {
   const client = await Client.open(server.port, 4 * connections)
   try {
@@ -96,7 +96,7 @@ async function measureTimes(server, requests) {
   }
 }
 
-/** What 1,000 open event streams add to the memory of a process that has answered other requests before. */
+/** The memory that 1,000 open event streams add to a process that has already served other requests. */
 async function measureEvents({ child, port }, requests) {
   const before = await reading(child)
   const client = await Client.open(port, requests.length)
@@ -108,7 +108,7 @@ async function measureEvents({ child, port }, requests) {
   }
 }
 
-/** What 1,000 slow answers at once add to the memory of the process at its peak. */
+/** The peak memory that 1,000 concurrent slow responses add to the process. */
 async function measureStreams({ child, port }) {
   const before = await reading(child)
   const client = await Client.open(port, streams)
@@ -127,7 +127,7 @@ function reading(child) {
 
 function message(child) {
   return new Promise((resolve, reject) => {
-    const exited = (status) => reject(new Error(`a tested server ended with ${status}`))
+    const exited = (status) => reject(new Error(`a tested server exited with ${status}`))
     child.once('exit', exited)
     child.once('message', (value) => {
       child.off('exit', exited)
@@ -157,14 +157,14 @@ function readArguments() {
   })
   const [rounds, requests] = [Number(values.rounds), Number(values.requests)]
   if (![rounds, requests].every((count) => Number.isSafeInteger(count) && count > 0))
-    throw new TypeError('--rounds and --requests take a whole number above 0')
+    throw new TypeError('--rounds and --requests must be whole numbers above 0')
   return { ...values, rounds, requests, wanted: wantedServers(values.only) }
 }
 
 function wantedServers(text) {
   const shown = servers.filter(({ hidden }) => !hidden)
   const named = shown.filter(({ name }) => name.includes(text))
-  if (named.length === 0) throw new TypeError(`no server has ${text} in its name`)
+  if (named.length === 0) throw new TypeError(`no server name contains ${text}`)
   const wanted = shown.filter((server) => named.some((each) => each === server || each.of === server.name))
   const isLacking = wanted.some(({ name }) => name === nginxName()) && !hasNginx()
   return wanted.filter(({ name }) => !(isLacking && name === nginxName()))

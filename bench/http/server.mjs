@@ -4,11 +4,11 @@ import { createTools, servers } from './servers.mjs'
 process.once('disconnect', () => process.exit())
 process.once('SIGTERM', () => process.exit())
 
-// One tested server in a process of its own. The parent sends its name and what it needs, then asks for readings.
+// One tested server in its own process. The parent sends its name and the data it needs, then requests readings.
 const [{ name, ...needed }] = await once(process, 'message')
 const tested = servers.find((candidate) => candidate.name === name)
 const { server, port, cpuBeside = () => 0 } = await tested.start(await createTools(needed))
-// Connections rest while other servers are measured.
+// Connections are idle while other servers are measured.
 server.keepAliveTimeout = 0
 process.on('message', () => {
   const { user, system } = process.cpuUsage()

@@ -17,11 +17,14 @@ import { issuer, issuerDocuments, resourceId, scope } from './world.mjs'
 const level = { require: 'authorization', scope }
 const padding = 'x'.repeat(1000)
 
-/** What every handler answers: about 1 kB of JSON that shows it read the URL and one header. */
+/** The response of every handler: about 1 kB of JSON that shows that it read the URL and one header. */
 const answerTo = (path, accept) => ({ path, accept, padding })
 const pathOf = (url) => new URL(url, resourceId).pathname
 
-/** Every server that is measured: `start` resolves to what listens and its port, and may tell of CPU `beside` its process. `of` names the row that its goal is a share of. */
+/**
+ * Every server that is measured. `start` resolves to the listening server and its port, and may report CPU time spent `beside` its process.
+ * `of` names the row that its goal is a share of.
+ */
 export const servers = [
   { name: 'bare', start: () => nodeServer(answerBare) },
   {
@@ -100,17 +103,17 @@ export const servers = [
   },
 ]
 
-/** What the proxies pass requests on to. */
+/** The API that the proxies forward requests to. */
 export function apiName() {
   return 'API behind the proxies'
 }
 
-/** The row that answers with slow streams; its memory is read, not its time. */
+/** The row that responds with slow streams; its memory is measured instead of its time. */
 export function streamName() {
   return 'createNodeListener, slow streams'
 }
 
-/** What the servers share: a resource whose caches are warm after the first request, and the limit. */
+/** Shared by the servers: a resource whose caches are warm after the first request, and the limit. */
 export async function createTools({ keys: { agent, authServer, resource }, sample, apiPort }) {
   const authSigner = await createSigner(authServer)
   const options = {
@@ -129,12 +132,12 @@ export async function createTools({ keys: { agent, authServer, resource }, sampl
   }
 }
 
-/** Verifies the signature of one request of the client over its base: `node:crypto`, an imported key, and nothing else. */
+/** Verifies the signature of one client request over its signature base: `node:crypto`, an imported key, and nothing else. */
 function createRawVerify({ d: _d, ...publicJwk }, sample) {
   const key = createPublicKey({ key: publicJwk, format: 'jwk' })
   const [base, signature] = [sample.base, sample.signature].map((text) => Buffer.from(text, 'base64'))
   return () => {
-    if (!verify(null, base, key, signature)) throw new Error('the raw verification verifies nothing')
+    if (!verify(null, base, key, signature)) throw new Error('the raw verification accepts a wrong signature')
     return true
   }
 }

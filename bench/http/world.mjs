@@ -4,13 +4,13 @@ import { serializeSignatureBase, signMessage } from 'countersign/signatures'
 import { issueToken } from 'countersign/tokens'
 import { headerJwk } from '../contenders/raw.mjs'
 
-/** The authority that requests are signed for; they are sent to loopback, since `Host` never decides it. */
+/** The authority that requests are signed for. They are sent to loopback, because `Host` never determines the authority. */
 export const authority = 'api.example'
 export const resourceId = `https://${authority}`
 export const issuer = 'https://auth.example'
 export const scope = 'calendar.read'
 
-/** What the tested processes are given: the keys that the client signs with, as private JWKs. */
+/** The input of the tested processes: the keys that the client signs with, as private JWKs. */
 export async function createKeys() {
   return {
     agent: await generatePrivateJwk({ kid: 'agent-1' }),
@@ -20,8 +20,8 @@ export async function createKeys() {
 }
 
 /**
- * What the client signs: `makeRequests` gives GETs that differ in their query, as bytes to write, and all carry one auth token.
- * `sample` is the signature base of one of them and its signature, in base64.
+ * The requests that the client signs: `makeRequests` returns GETs that differ in their query, as bytes to write, and that all carry the
+ * same auth token. `sample` is the signature base of one of them and its signature, in base64.
  */
 export async function createSignedRequests({ agent, authServer }) {
   const signer = await createSigner(agent)
@@ -66,7 +66,7 @@ function sampleOf(path, query, headers) {
   return { base: Buffer.from(serializeSignatureBase(components, values, parameters)).toString('base64'), signature }
 }
 
-/** The documents of the issuer, for a resource that looks its keys up. */
+/** The documents of the issuer, for a resource that fetches its keys. */
 export function issuerDocuments(jwk) {
   const documents = {
     [`${issuer}/.well-known/aauth-issuer`]: {

@@ -9,19 +9,19 @@ import { createClient } from './client.mjs'
 import { createOperations } from './operations.mjs'
 
 /**
- * Starts a tested server in processes of its own, which the client takes in turn, and gives what the client does there.
+ * Starts a tested server in its own processes, which the client uses in turn, and returns the operations of the client on it.
  *
- * @param settings of the server; `database` is where it keeps what it knows, of {@link openDatabases}
+ * @param settings of the server; `database` is its database, from {@link openDatabases}
  * @param options.connections to each process
- * @param options.processes how many there are
- * @param options.onAnswer told the status of each answer, and the milliseconds until it was there
+ * @param options.processes the number of processes
+ * @param options.onAnswer called with the status of each response, and the milliseconds it took
  */
 export async function startTested(settings, { connections, processes = 1, onAnswer }) {
   const { databases, database, ...others } = settings
   const children = []
   const ports = []
   for (let number = 0; number < processes; number++) {
-    // What the client is started with is for the client.
+    // The client's own Node flags do not apply to the server.
     const child = fork(fileURLToPath(new URL('tested.mjs', import.meta.url)), { execArgv: [] })
     children.push(child)
     child.send({ ...others, place: database?.place, isFirst: number === 0 })
@@ -37,20 +37,20 @@ export async function startTested(settings, { connections, processes = 1, onAnsw
     )
   return {
     operations: await createOperations(others.keys, client),
-    /** Microseconds of CPU of all processes, apart from those of the database, and statements, until now. */
+    /** CPU time of all processes, in microseconds, excluding the database's, and the number of statements so far. */
     async read() {
       const all = await ask('read')
       return { cpu: sum(all, 'cpu'), statements: sum(all, 'statements'), databaseCpu: databases?.cpu() }
     },
     memory: () => ask('readMemory'),
     watchDelay: () => ask('watchDelay'),
-    /** Of the process that was latest. */
+    /** Of the process with the highest delay. */
     readDelay: async () => (await ask('readDelay')).reduce((worst, each) => (each.p99 > worst.p99 ? each : worst)),
     watchCalls: () => ask('watchCalls'),
     readCalls: async () => (await ask('readCalls')).reduce((total, share) => total + share / processes, 0),
     /**
-     * Counts `fsync` and `fdatasync` during some work, and those of PostgreSQL's own processes apart, for which nobody waits;
-     * undefined without strace, or where it may not look.
+     * Counts `fsync` and `fdatasync` calls during some work, separately from those of PostgreSQL's background processes, which no client
+     * waits for; undefined without strace, or if it is not permitted to trace.
      */
     countSyncs: (work) => countSyncs(databases?.pids() ?? children.map(({ pid }) => pid), work),
     async end() {
@@ -72,7 +72,7 @@ function sum(all, name) {
 
 function answerOf(child) {
   return new Promise((resolve, reject) => {
-    const exited = (status) => reject(new Error(`a tested server ended with ${status}`))
+    const exited = (status) => reject(new Error(`a tested server exited with ${status}`))
     child.once('exit', exited)
     child.once('message', ({ answer }) => {
       child.off('exit', exited)
@@ -98,12 +98,12 @@ async function countSyncs(pids, work) {
   return { waited: calls.length - later, later }
 }
 
-/** Whether a process of PostgreSQL writes what no client waits for. */
+/** Whether this is a PostgreSQL process whose writes no client waits for. */
 function isBackground(pid) {
   return /^postgres: (?:checkpointer|background writer|walwriter)/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
 }
 
-/** Waits until a process is traced; false when its tracer ended first. */
+/** Waits until a process is traced; returns false if its tracer exited first. */
 async function isTraced(pid, ended) {
   let over = false
   void ended.then(() => {

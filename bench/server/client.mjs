@@ -1,7 +1,7 @@
 import { Agent, request as send } from 'node:http'
 import { gunzipSync } from 'node:zlib'
 
-/** An answer whose text is made where it is read: what the client does with it is time that others wait. */
+/** A response whose text is decoded only when it is read: time that the client spends on it delays other requests. */
 class Answer {
   #chunks
 
@@ -17,12 +17,12 @@ class Answer {
   }
 }
 
-/** Sends requests to servers in turn, over so many keep-alive connections to each. */
+/** Sends requests to servers in turn, over the given number of keep-alive connections to each. */
 export function createClient(ports, connections, onAnswer = () => undefined) {
   const agent = new Agent({ keepAlive: true, maxSockets: connections, noDelay: true })
   let turn = 0
   return {
-    /** Resolves to the answer with its whole body, whatever its status. */
+    /** Resolves to the response with its complete body, whatever its status. */
     send: ({ method = 'GET', path, headers = {}, body }) =>
       new Promise((resolve, reject) => {
         const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
@@ -38,7 +38,7 @@ export function createClient(ports, connections, onAnswer = () => undefined) {
             resolve(new Answer(status, headers, chunks))
           })
         })
-        outgoing.setTimeout(30_000, () => outgoing.destroy(new Error(`no answer to ${path} within 30 s`)))
+        outgoing.setTimeout(30_000, () => outgoing.destroy(new Error(`no response to ${path} within 30 s`)))
         outgoing.on('error', reject).end(body)
       }),
     close: () => agent.destroy(),

@@ -3,7 +3,7 @@ import pg from 'pg'
 
 const bounds = /^\s*(?:begin|commit|rollback|savepoint|release|pragma)/i
 
-/** Counts what is executed from now on, without what begins and ends transactions; gives the number so far. */
+/** Counts the statements executed from now on, except those that begin and end transactions; returns a function that reads the count. */
 export function countStatements() {
   let count = 0
   const counted = (object, method, isCounted) => {

@@ -7,8 +7,8 @@ const page = (csrf) =>
   `<input type="hidden" name="revision" value="0"></form>${'<p>What a page says. </p>'.repeat(280)}`
 
 /**
- * A bare listener that does what no auth server could leave out: it reads the same requests, verifies and makes as many
- * signatures, hashes what is looked up by its hash, and answers in the same form and length. It keeps nothing.
+ * A bare listener that does what no auth server could omit: it reads the same requests, verifies and creates as many signatures, hashes
+ * every value that is looked up by its hash, and responds in the same form and length. It stores nothing.
  */
 export async function createFloor({ agents: [agent], authServer }) {
   const base = Buffer.alloc(400, 'a signature base of the usual length ')
@@ -19,7 +19,7 @@ export async function createFloor({ agents: [agent], authServer }) {
   const passwordHash = await hashPassword(password, { memoryCost: 19_456, timeCost: 2, parallelism: 1 })
   const secret = randomBytes(32)
   const verifyOnce = () => {
-    if (!verify(null, base, publicKey, signature)) throw new Error('the signature does not verify')
+    if (!verify(null, base, publicKey, signature)) throw new Error('signature verification failed')
   }
   const token = () => {
     const body = randomBytes(450).toString('base64url')
@@ -30,7 +30,7 @@ export async function createFloor({ agents: [agent], authServer }) {
   const byType = {
     auth(fields) {
       verifyOnce()
-      verifyOnce() // the resource token's
+      verifyOnce() // the resource token's signature
       sha256(fields.get('resource_token'))
       return { request_token: randomBytes(32).toString('base64url'), expires_in: 600 }
     },
@@ -50,7 +50,7 @@ export async function createFloor({ agents: [agent], authServer }) {
 
   const routes = {
     'POST /agent/token': (_, body) => {
-      sha256(body) // its digest
+      sha256(body) // the body digest
       const fields = new URLSearchParams(body.toString())
       return json(byType[fields.get('request_type')](fields))
     },
@@ -73,7 +73,7 @@ export async function createFloor({ agents: [agent], authServer }) {
     },
   }
 
-  /** The form value of a page, for its browser and session. */
+  /** The form value of a page, bound to its browser and session. */
   function shownTo({ headers }) {
     const cookie = headers.cookie ?? ''
     sha256(cookie)

@@ -8,15 +8,15 @@ import { createKeys } from './world.mjs'
 const usage = `usage: npm run -s bench:growth -- [--storage WHERE] [--flows N] [--refreshes N]
        [--folder PATH]
 
-What a server leaves on the disk, and keeps in memory: bytes and rows of each table
-after so many consent flows, and what so many refreshes add, with the memory of the
-process at their beginning, half-way and at their end.
+Disk and memory growth of a server: bytes and rows of each table after a number
+of consent flows, the growth from a number of refreshes, and the memory of the
+process before, half-way through and after the refreshes.
 
---storage     sqlite (the default), postgres, or a postgres:// URL, as of
+--storage     sqlite (the default), postgres, or a postgres:// URL, as for
               npm run bench:server
 --flows N     consent flows (default 5000)
 --refreshes N refreshes (default 20000)
---folder      on which disk the database is (default: the folder for temporary files)
+--folder      where the database is created (default: the temporary folder)
 `
 
 const parallel = 16
@@ -40,7 +40,7 @@ async function run({ storage, flows, refreshes, folder }) {
     server = await startTested(settings, { connections: parallel })
     const { operations } = server
     await operations.prepare()
-    // Everybody allows every agent something, before anything is counted.
+    // Every user grants something to every agent before anything is counted.
     await repeat(() => operations.flow(), { times: 512, parallel })
     const before = await database.tables()
     await repeat(() => operations.flow(), { times: flows, parallel })
@@ -70,14 +70,14 @@ function describeTables(what, times, before, after) {
     .sort((a, b) => b.grown - a.grown)
   const total = rows.reduce((sum, { grown }) => sum + grown, 0)
   return `${[
-    `${what}: with indexes, bytes that each table has grown by, for one of them.`,
-    'A row: of all that are there.',
+    `${what}: bytes that each table has grown by, indexes included, per operation.`,
+    'Bytes per row are averaged over all rows of the table.',
     '',
-    line('', ['rows', 'added', 'a row', 'for one']),
+    line('', ['rows', 'added', 'per row', 'per op']),
     ...rows.map(({ name, rows, bytes, added, grown }) =>
       line(name, [rows, added, rows === 0 ? '' : (bytes / rows).toFixed(0), (grown / times).toFixed(1)]),
     ),
-    line('in all', ['', '', '', (total / times).toFixed(0)]),
+    line('total', ['', '', '', (total / times).toFixed(0)]),
   ].join('\n')}\n\n`
 }
 
@@ -88,7 +88,7 @@ function describeMemory(memory) {
     '',
     line('', ['before', 'half-way', 'after']),
     line('resident', megabytes('rss')),
-    line('JavaScript, in use', megabytes('heap')),
+    line('JavaScript heap, used', megabytes('heap')),
   ].join('\n')}\n`
 }
 
@@ -108,6 +108,6 @@ function readArguments() {
   })
   const [flows, refreshes] = [Number(values.flows), Number(values.refreshes)]
   if (![flows, refreshes].every((number) => Number.isSafeInteger(number) && number > 0))
-    throw new TypeError('--flows and --refreshes take a whole number above 0')
+    throw new TypeError('--flows and --refreshes must be whole numbers above 0')
   return { ...values, flows, refreshes, storage: requireStorage(values.storage) }
 }

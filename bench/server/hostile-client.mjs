@@ -2,20 +2,20 @@ import { Agent, get } from 'node:http'
 import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 
-// Floods a server and is its legitimate clients at the same time, in its own process. The parent says how; what became of the
-// legitimate requests is written to the standard output.
+// Floods a server and acts as its legitimate clients at the same time, in its own process. The parent passes the parameters; the outcome of
+// the legitimate requests is written to stdout.
 const { port, host, shape, seconds, cookies } = JSON.parse(process.argv[2])
 
-/** Seconds that the flood has to get a response on every connection, before legitimate clients come. */
+/** Seconds that the flood has to get a response on every connection before legitimate clients start. */
 const headStart = 20
-/** Milliseconds that a legitimate client waits. */
+/** How long a legitimate client waits, in milliseconds. */
 const patience = 10_000
 
 let isOver = false
 let opened = 0
 const flood = { served: 0, refused: 0, other: 0, closed: 0 }
 
-/** Keeps `depth` requests in progress on one connection, and opens it again when it is closed. */
+/** Keeps `depth` requests in flight on one connection, and reopens it when it is closed. */
 function attack(localAddress) {
   if (isOver) return
   const socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true })
@@ -42,7 +42,7 @@ function bytesOf({ method = 'GET', path, body = '' }) {
   return Buffer.from(`${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n${content}\r\n${body}`)
 }
 
-/** Reads responses that say how long they are. */
+/** Parses responses that have a Content-Length. */
 function createReader(onResponse) {
   let text = ''
   let toSkip = 0
@@ -62,7 +62,7 @@ function createReader(onResponse) {
   }
 }
 
-/** Sends a request so many times a second from one address, whatever becomes of them. */
+/** Sends a request the given number of times per second from one address, regardless of the outcome. */
 async function ask({ path, rate, localAddress, cookieOf = () => undefined }) {
   const agent = new Agent({ keepAlive: true, localAddress })
   const outcomes = { sent: 0, served: 0, times: [], failures: {} }

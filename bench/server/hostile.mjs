@@ -11,7 +11,7 @@ import { median } from '../median.mjs'
 const run = promisify(execFile)
 const here = fileURLToPath(new URL('../..', import.meta.url))
 const password = 'correct horse battery staple'
-/** Users of the office, and browsers of each: 50 people behind one address. */
+/** Users in the office, and browsers of each: 50 people behind one address. */
 const users = 5
 const browsersOfUser = 10
 
@@ -36,8 +36,8 @@ const shapes = {
 }
 
 /**
- * Floods the server in several shapes, on the first core, from the second, and prints how many requests of legitimate clients are
- * served: new visitors on one address, 50 signed-in users on another, and a resource that fetches keys.
+ * Floods the server in several shapes, with the server on the first core and the flood on the second, and prints how many requests of
+ * legitimate clients are served: new visitors on one address, 50 signed-in users on another, and a resource that fetches keys.
  *
  * @param against the folder of another built checkout, which is measured in turn with this one
  * @param nginx whether nginx, on the second core, is in front
@@ -66,7 +66,7 @@ async function measure({ port, host, cookies }, shape, seconds) {
   const client = fileURLToPath(new URL('hostile-client.mjs', import.meta.url))
   const settings = JSON.stringify({ port, host, cookies, shape, seconds })
   const { stdout } = await run('taskset', ['-c', '1', process.execPath, client, settings], { maxBuffer: 1e8 })
-  // What is left of the flood is over before the next one.
+  // Wait for the rest of the flood to end before the next one starts.
   await wait(1500)
   return JSON.parse(stdout)
 }
@@ -78,7 +78,7 @@ function describe(name, results) {
     const times = all.flatMap(({ times }) => times).sort((a, b) => a - b)
     const at = (part) => times[Math.floor(times.length * part)]?.toFixed(0) ?? '-'
     const failures = JSON.stringify(all.map((each) => each.failures))
-    return `  ${who.padEnd(10)}${(share * 100).toFixed(0)} % served, half within ${at(0.5)} ms, 90 % within ${at(0.9)} ms ${failures}`
+    return `  ${who.padEnd(10)}${(share * 100).toFixed(0)} % served, 50 % within ${at(0.5)} ms, 90 % within ${at(0.9)} ms ${failures}`
   })
   const perSecond = (what) => median(results.map(({ flood }) => flood[what] / flood.seconds)).toFixed(0)
   return `${name}\n${lines.join('\n')}\n  flood     ${perSecond('served')}/s served, ${perSecond('refused')}/s refused\n`
@@ -175,7 +175,7 @@ async function signIn(port, host, username) {
   const form = Object.entries(fields).flatMap(([name, value]) => ['--data-urlencode', `${name}=${value}`])
   const headers = ['-H', `Origin: http://${host}`, '-H', `Cookie: ${browser}`]
   const done = await run('curl', [...client, ...headers, ...form, at])
-  if (!done.stdout.includes(' 303 ')) throw new Error(`signing in failed: ${done.stdout.slice(0, 300)}`)
+  if (!done.stdout.includes(' 303 ')) throw new Error(`sign-in failed: ${done.stdout.slice(0, 300)}`)
   return `${browser}; ${cookiesOf(done.stdout)}`
 }
 

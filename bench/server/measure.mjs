@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 
-/** Does something so many times, `parallel` at once; gives the seconds it took. */
+/** Runs an operation the given number of times, `parallel` at once; returns the seconds it took. */
 export async function repeat(operation, { times, parallel }) {
   const begun = performance.now()
   let left = times
@@ -12,7 +12,9 @@ export async function repeat(operation, { times, parallel }) {
   return (performance.now() - begun) / 1000
 }
 
-/** What the tested processes, and those of the database, take for one operation, in microseconds of CPU, and how many there are in a second. */
+/**
+ * CPU time of the tested processes and of the database's processes per operation, in microseconds, and the number of operations per second.
+ */
 export async function measureRound({ read, operations }, operation, { times, parallel }) {
   const before = await read()
   const seconds = await repeat(operations[operation], { times, parallel })
@@ -24,14 +26,17 @@ export async function measureRound({ read, operations }, operation, { times, par
   }
 }
 
-/** Begins `rate` operations a second for some seconds, whatever becomes of them; gives their times in milliseconds. */
+/**
+ * Starts `rate` operations per second for a number of seconds, regardless of whether earlier operations have completed; returns their
+ * durations in milliseconds.
+ */
 export async function measureTimes({ watchDelay, readDelay, operations }, operation, { rate, seconds }) {
   const times = []
   const running = []
   await watchDelay()
   const begun = performance.now()
   for (let number = 0; number < rate * seconds; number++) {
-    // As strangers come: on average in time, and not one after the other.
+    // Independent arrivals: on schedule on average, but not evenly spaced.
     const due = begun + ((number + Math.random()) / rate) * 1000
     const ahead = due - performance.now()
     if (ahead > 0) await wait(ahead)

@@ -5,15 +5,15 @@ import { contentDigest, signMessage } from 'countersign/signatures'
 import { issueToken } from 'countersign/tokens'
 import { callbackOf, issuer, password, resourceId, scope } from './world.mjs'
 
-/** The people of the benchmark. */
+/** The users of the benchmark. */
 export const people = 16
 export const nameOf = (index) => `person${index}`
 
 const form = 'application/x-www-form-urlencoded'
 
 /**
- * What the client has done at a server, in the manner of the real parties: each is a function that does it once, and
- * throws where the answer is not the one that is due. The floor is asked the same, and answers in the same form.
+ * The operations of the client on a server, performed the way the real parties do. Each is a function that performs one operation, and
+ * throws if the response is not the expected one. The floor receives the same requests, and responds in the same form.
  */
 export async function createOperations(keys, { send }) {
   const resource = await createSigner(keys.resource)
@@ -23,7 +23,7 @@ export async function createOperations(keys, { send }) {
   const open = []
   let turn = 0
 
-  /** Everybody allows something to every agent before anybody does so again. */
+  /** Every user grants something to every agent before a pair is repeated. */
   function nextPair() {
     const index = turn++
     return { browser: browsers[index % people], agent: agents[Math.floor(index / people) % agents.length] }
@@ -86,11 +86,11 @@ export async function createOperations(keys, { send }) {
   }
 
   return {
-    /** Signs everybody in, where a flow finds them. */
+    /** Signs in all users, so that every flow finds a session. */
     async prepare() {
       for (const browser of browsers) await signIn(browser)
     },
-    /** Makes requests that wait for a person, to be looked at. */
+    /** Creates consent requests that wait for a user, to be viewed. */
     async openRequests(count) {
       while (open.length < count) {
         const pair = nextPair()
@@ -135,7 +135,7 @@ export async function createOperations(keys, { send }) {
 
 function expectStatus(answer, status) {
   if (answer.status === status) return answer
-  throw new Error(`answered ${answer.status} instead of ${status}: ${answer.text.slice(0, 400)}`)
+  throw new Error(`responded with ${answer.status} instead of ${status}: ${answer.text.slice(0, 400)}`)
 }
 
 function hiddenField(page, name) {

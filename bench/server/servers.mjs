@@ -6,9 +6,9 @@ import { nameOf, people } from './operations.mjs'
 import { openStorage } from './storages.mjs'
 import { documentsOf, issuer, password } from './world.mjs'
 
-/** The servers that are tested, by name. */
+/** The tested servers, by name. */
 const tested = {
-  /** The auth server, with the limits raised that would refuse one machine that does all this. */
+  /** The auth server, with limits raised that would otherwise reject this load from a single machine. */
   async server({ keys, place, isFirst }) {
     const { createAuthServer, fixedKeys } = await import('countersign-server')
     const storage = await openStorage(place)
@@ -31,7 +31,7 @@ const tested = {
     }
   },
   floor: async ({ keys }) => ({ listener: await createFloor(keys) }),
-  /** A route of hono that answers a document. */
+  /** A hono route that returns a document. */
   async hono() {
     const document = { issuer, jwks_uri: `${issuer}/jwks.json`, padding: 'x'.repeat(500) }
     const headers = { 'cache-control': 'public, max-age=300' }

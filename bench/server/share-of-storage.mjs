@@ -1,8 +1,8 @@
 const storage = /\/(?:storage|kysely|better-sqlite3|bindings|pg|pg-[a-z]+)\//
 
 /**
- * The share of the storage in the time that a process was not idle, from a profile: its own files, the query builder and
- * the driver, with what of the platform they call.
+ * The fraction of a process's non-idle time that the storage takes, from a CPU profile: the storage's own files, the query builder and the
+ * driver, including the platform functions that they call.
  */
 export function shareOfStorage({ nodes, samples, timeDeltas }) {
   const byId = new Map(nodes.map((node) => [node.id, node]))

@@ -2,19 +2,19 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { startPostgres } from './postgres.mjs'
 
-/** Nonces of one agent, and in all: a load test makes more than agents do. */
+/** Nonces per agent, and in total: a load test creates more than agents do. */
 const nonces = { perAgent: 10_000_000, perNetwork: 10_000_000, total: 10_000_000 }
 
-/** Seconds. A busy disk is to make the numbers worse, and not to end the benchmark. */
+/** In seconds. A busy disk should make the numbers worse, but not abort the benchmark. */
 const timeouts = { connection: 20, lock: 20, statement: 20 }
 
-/** What the argument `--storage` may say. @throws TypeError for anything else */
+/** Validates the argument of `--storage`. @throws TypeError for any other value */
 export function requireStorage(storage) {
   if (storage === 'sqlite' || storage === 'postgres' || /^postgres(?:ql)?:\/\//.test(storage)) return storage
-  throw new TypeError('--storage takes sqlite, postgres, or the postgres:// URL of a role that may create databases')
+  throw new TypeError('--storage must be sqlite, postgres, or the postgres:// URL of a role that may create databases')
 }
 
-/** Opens, in a tested process, the storage that is measured. */
+/** Opens the measured storage in a tested process. */
 export async function openStorage({ path, url }) {
   const limits = { nonces }
   if (path !== undefined) return (await import('countersign-server/sqlite')).sqliteStorage(path, { limits })
@@ -22,8 +22,8 @@ export async function openStorage({ path, url }) {
 }
 
 /**
- * Where the tested servers keep what they know: `create` makes an empty database, which has a `place` for
- * {@link openStorage}. `cpu` and `pids` are of the processes of the database, where it has some and they run here.
+ * The databases of the tested servers: `create` makes an empty database, whose `place` is passed to {@link openStorage}. `cpu` and `pids`
+ * cover the processes of the database, if it has any and they run on this machine.
  */
 export async function openDatabases(storage, parent) {
   if (storage === 'sqlite') return sqliteDatabases(parent)
@@ -93,7 +93,7 @@ async function postgresDatabases(server) {
       return {
         place: { url: urlOf(name) },
         async tables() {
-          // Partitions are their table's. What was taken back by the sweeper is no growth.
+          // Partitions count toward their table. Space reclaimed by the sweeper does not count as growth.
           await query('vacuum analyze', name)
           const tables = await query(
             `select coalesce(pg_partition_root(c.oid), c.oid)::regclass::text as name,

@@ -7,13 +7,13 @@ import { shareOfStorage } from './share-of-storage.mjs'
 
 process.once('disconnect', () => process.exit())
 
-// One tested server in a process of its own. The parent says which, and then asks for readings.
+// One tested server in its own process. The parent sends which server to start, and then requests readings.
 const [settings] = await once(process, 'message')
 const counted = settings.counts ? countStatements() : () => 0
 const { startTested } = await import('./servers.mjs')
 const { listener, close = () => undefined } = await startTested(settings)
 const server = createServer(listener)
-// Connections rest while other servers are measured.
+// Connections are idle while other servers are measured.
 server.keepAliveTimeout = 0
 const delay = monitorEventLoopDelay({ resolution: 10 })
 const profiler = new Session()
@@ -24,7 +24,7 @@ const answers = {
     const { user, system } = process.cpuUsage()
     return { cpu: user + system, statements: counted() }
   },
-  /** Bytes of the process, and of what is in use after a full collection. */
+  /** Resident bytes of the process, and heap bytes in use after a full collection. */
   async readMemory() {
     await profiler.post('HeapProfiler.collectGarbage')
     const { rss, heapUsed } = process.memoryUsage()
@@ -34,7 +34,7 @@ const answers = {
     delay.reset()
     delay.enable()
   },
-  /** Milliseconds that the loop was late: half of the times at most, and 99 of 100. */
+  /** Event-loop delay in milliseconds: p50 and p99. */
   readDelay() {
     delay.disable()
     return { p50: delay.percentile(50) / 1e6 - 10, p99: delay.percentile(99) / 1e6 - 10, max: delay.max / 1e6 - 10 }

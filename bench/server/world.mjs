@@ -1,7 +1,9 @@
 import { generatePrivateJwk } from 'countersign'
 import { publicJwkOf } from './keys.mjs'
 
-/** What the tested processes and the client agree on. Requests are sent to loopback; who is meant, they say themselves. */
+/**
+ * The world that the tested processes and the client agree on. Requests are sent to loopback; the authority is the one they are signed for.
+ */
 export const issuer = 'https://auth.example'
 export const resourceId = 'https://api.example'
 export const scope = 'calendar.read calendar.write'
@@ -28,7 +30,7 @@ export function callbackOf(agent) {
   return `${agent}/callback`
 }
 
-/** Serves the documents of all agents and of the resource, as the guarded fetch would bring them. */
+/** Serves the documents of all agents and of the resource in place of the guarded fetch. */
 export function documentsOf({ agents, resource }) {
   const documents = new Map([
     ...agents.flatMap(({ id, jwk }) => [

@@ -11,16 +11,16 @@ function newKey(folder, name) {
   return { file, pem: publicKey.export({ type: 'spki', format: 'pem' }) }
 }
 
-/** The signature over a digest, in DER: Node would hash it once more. */
+/** The signature over a digest, in DER. Node's API would hash the digest again. */
 function signDigest({ file }, digest) {
   const { status, stdout, stderr } = spawnSync('openssl', ['pkeyutl', '-sign', '-inkey', file], { input: digest })
-  if (status !== 0) throw new Error(`openssl does not sign: ${stderr.toString()}`)
+  if (status !== 0) throw new Error(`openssl failed to sign: ${stderr.toString()}`)
   return stdout
 }
 
 /**
- * A stand-in for Google's Cloud KMS with one key: `publicKey`, and `asymmetricSign` of a digest, in DER. What it does with the
- * requests that follow is told by `next`: a status, `late`, or `foreign` for a signature by another key.
+ * A stand-in for Google's Cloud KMS with one key: `publicKey`, and `asymmetricSign` of a digest, in DER. `next` sets its behavior for the
+ * following requests: a status, `late`, or `foreign` for a signature by a different key.
  */
 export async function openKeyService(folder, name, token) {
   const own = newKey(folder, 'own')

@@ -4,7 +4,7 @@ import { ownAgent, programsOf, runAndAllow, untilServed } from './stage.mjs'
 
 const passwords = { alice: 'a password of alice', mallory: 'a password of mallory' }
 
-/** A browser at the API's own pages: it keeps its cookie, and fills in the fields that a form hides. */
+/** A browser on the API's own pages: it stores its cookie, and submits the hidden fields of forms. */
 function createBrowser(id) {
   const browser = { cookie: '', hidden: {} }
   async function send(path, init) {
@@ -31,7 +31,7 @@ function createBrowser(id) {
   }
 }
 
-/** A person links once; whoever is not signed in, or did not mean to, links nothing. */
+/** A user links once; a visitor who is not signed in, or a user who did not intend to, links nothing. */
 export async function linkedAccounts(stage) {
   const programs = programsOf(stage)
   const { root, cwd, authServer, closers } = stage
@@ -49,11 +49,15 @@ export async function linkedAccounts(stage) {
   const first = await runAndAllow(programs, 'script', env)
   const [, code] = /^403 .*enter the code ([A-Z]{10}) there/.exec(first.printed) ?? []
   assert.ok(code, first.printed)
-  assert.match((await ask()).stdout, new RegExp(`^403 .*${code}`), 'the code stays while the person looks for the page')
+  assert.match(
+    (await ask()).stdout,
+    new RegExp(`^403 .*${code}`),
+    'the code stays the same while the user looks for the page',
+  )
 
   const stranger = createBrowser(id)
   assert.deepEqual((await stranger.open('/link')).location, '/sign-in')
-  assert.equal((await stranger.post('/link', { code, decision: 'link' })).status, 403, 'nobody is signed in')
+  assert.equal((await stranger.post('/link', { code, decision: 'link' })).status, 403, 'no one is signed in')
   const alice = createBrowser(id)
   assert.equal(
     (await alice.post('/sign-in', { account: 'alice', password: passwords.alice }, 'https://evil.example')).status,
@@ -61,9 +65,9 @@ export async function linkedAccounts(stage) {
   )
   assert.equal((await alice.signIn('alice')).location, '/link')
   const form = await alice.open(`/link?code=${code}`)
-  assert.ok(!form.html.includes(code), 'an address fills in no code')
+  assert.ok(!form.html.includes(code), 'the URL does not prefill a code')
   assert.match(form.headers.get('content-security-policy'), /frame-ancestors 'none'/)
-  assert.equal((await alice.post('/link', { code, decision: 'link' })).status, 403, 'without the token of the form')
+  assert.equal((await alice.post('/link', { code, decision: 'link' })).status, 403, 'without the form token')
   const mallory = createBrowser(id)
   await mallory.signIn('mallory')
   await mallory.open('/link')
@@ -71,7 +75,7 @@ export async function linkedAccounts(stage) {
   assert.equal(
     (await alice.post('/link', { token, code, decision: 'link' })).status,
     403,
-    'with a token of another session',
+    'with the token of another session',
   )
   await alice.open('/link')
   assert.equal((await alice.fill({ code: 'BBBBBBBBBB', decision: 'link' })).status, 400)
@@ -80,12 +84,12 @@ export async function linkedAccounts(stage) {
   await alice.open('/link')
   const question = await alice.fill({ code })
   for (const named of [own.AGENT_ID, authServer, 'alice']) assert.ok(question.html.includes(named))
-  assert.match((await ask()).stdout, /^403 /, 'the question links nothing')
+  assert.match((await ask()).stdout, /^403 /, 'the confirmation page alone links nothing')
   assert.match((await alice.fill({ decision: 'link' })).html, /^Linked/)
   const linked = '200 {"account":"alice","photos":[]}\n'
   assert.equal((await ask()).stdout, linked)
   await mallory.open('/link')
-  assert.equal((await mallory.fill({ code, decision: 'link' })).status, 400, 'a code works once')
+  assert.equal((await mallory.fill({ code, decision: 'link' })).status, 400, 'a code works only once')
 
   await api.stop()
   api = programs.run('express-api', served)

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { start } from './run-program.mjs'
 import { notThere } from './stage.mjs'
 
-/** Runs commands in a network of their own, where they may set rules. */
+/** Runs commands in a separate network namespace, in which they may set firewall rules. */
 const apart = ['-rn', 'bash', '-euc']
 
-/** An API at port 3000 of 10.0.0.5, and another machine with the addresses 10.0.0.7 and 10.0.0.8. */
+/** An API on port 3000 of 10.0.0.5, and another machine with the addresses 10.0.0.7 and 10.0.0.8. */
 const network = `
 ip link set lo up
 unshare -n sleep 30 & other=$!
@@ -50,7 +50,7 @@ export async function onlyGatewayUser(stage) {
   if (!canSetRules()) return notThere
   const rules = readFileSync(join(stage.examples, 'nftables-local.conf'), 'utf8')
   assert.match(rules, /"gateway"/)
-  // Who asks is root, the only user of that network.
+  // The caller is root, the only user in that namespace.
   for (const user of ['root', 'nobody']) writeFileSync(join(stage.cwd, user), rules.replace('gateway', user))
   const commands = 'inside; nft -f root; inside; nft delete table inet api; nft -f nobody; inside'
   assert.deepEqual(await answers(stage, commands), ['inside 200', 'inside 200', 'inside 000'])

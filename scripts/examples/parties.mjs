@@ -14,7 +14,7 @@ export function countersign(root, args, options) {
   return start(process.execPath, [join(root, command), ...args], options)
 }
 
-/** Serves what `create(id)` gives at a free port of this machine. */
+/** Serves the handler returned by `create(id)` on a free port of this machine. */
 export async function serve(create) {
   const server = createServer()
   await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -30,7 +30,7 @@ export async function serve(create) {
   }
 }
 
-/** A port that was free a moment ago, for what must be known before anything listens there. */
+/** A port that was free a moment ago, for when the port must be known before anything listens on it. */
 export async function freePort() {
   const server = createServer()
   await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -40,7 +40,7 @@ export async function freePort() {
   return port
 }
 
-/** The identifier of the demo's auth server, which runs as a process of its own, with two people. */
+/** The identifier of the demo's auth server, which runs as a separate process, with two users. */
 export async function startAuthServer(root, cwd) {
   const db = join(cwd, 'auth.db')
   const args = ['demo', '--only', 'auth-server', '--port', '0', '--quiet', '--db', db]
@@ -48,11 +48,11 @@ export async function startAuthServer(root, cwd) {
   const [, id] = await running.seen(/^auth-server +(\S+)\n/)
   const add = ['users', 'add', 'bob', '--db', db, '--password-stdin']
   const { status, stderr } = await countersign(root, add, { cwd, input: people.bob }).ended
-  if (status !== 0) throw new Error(`there is no second person: ${stderr}`)
+  if (status !== 0) throw new Error(`the second user was not created: ${stderr}`)
   return id
 }
 
-/** An API that says whose events it gives. */
+/** An API that returns whose events it serves. */
 export async function openApi(authServer) {
   const signer = await createSigner(await generatePrivateJwk())
   const scopes = { 'events.read': 'See your events' }
@@ -72,7 +72,7 @@ export async function openApi(authServer) {
   return { ...served, url: `${served.id}/events` }
 }
 
-/** A host of static files: an agent's two documents, as `countersign init` writes them. */
+/** A static file host: serves an agent's two documents, as `countersign init` writes them. */
 export async function publishAgent(keys) {
   const documents = new Map()
   const host = await serve(async () => (request) => {

@@ -1,26 +1,26 @@
 import { createScriptedBrowser, hasControl, parseForms } from '../../packages/cli/dist/demo/scripted-browser.js'
 
-/** Sign-in, consent, and one more. */
+/** Sign-in, consent, and one more page. */
 const mostPages = 3
 
-/** The people who can sign in at the auth server: the demo's own, and a second one. */
+/** The users who can sign in at the auth server: the demo's own, and a second one. */
 export const people = {
   testuser: 'testpass',
   bob: 'correct horse battery',
 }
 
 /**
- * A person with a browser of their own, which keeps its cookies.
+ * A user with a separate browser, which keeps its cookies.
  *
  * @param username one of `people`
- * @param reaches whether the browser reaches an address; by default all
+ * @param reaches whether the browser can reach a URL; all by default
  */
 export function createPerson(username, reaches = () => true) {
   const reach = async (url, init) =>
     reaches(new URL(url)) ? fetch(url, init) : new Response('This site cannot be reached.', { status: 502 })
   const browser = createScriptedBrowser(reach, AbortSignal.timeout(120_000))
 
-  /** Opens a page, signs in and decides where that is asked; gives the page that the browser ends on. */
+  /** Opens a page, and signs in and decides if the page asks for it; returns the page that the browser ends on. */
   async function visit(url, consent = 'grant') {
     let page = await browser.open(url)
     for (let pages = 0; pages < mostPages; pages += 1) {
@@ -38,13 +38,13 @@ export function createPerson(username, reaches = () => true) {
   }
   return {
     visit,
-    /** What the browser is shown, where nothing is filled in. */
+    /** The page that the browser shows, without filling in any form. */
     peek: async (url) => (await browser.open(url)).html,
-    /** Presses the button on a page that posts to this path. */
+    /** Presses the button of the form that posts to this path. */
     async press(url, path) {
       const page = await browser.open(url)
       const form = parseForms(page.html).find(({ action }) => action === path)
-      if (!form) throw new Error(`the page at ${url} has no form to ${path}`)
+      if (!form) throw new Error(`the page at ${url} has no form that posts to ${path}`)
       return browser.submit(page, form, {})
     },
   }

@@ -19,7 +19,7 @@ async function script(stage) {
   const nowhere = await programs.run('script', env).ended
   assert.deepEqual([nowhere.status, nowhere.stdout], [1, ''])
   assert.match(nowhere.stderr, /^Run this in a terminal to give your consent\.$/m)
-  assert.doesNotMatch(nowhere.stderr, /\n {4}at /, 'no stack trace')
+  assert.doesNotMatch(nowhere.stderr, /\n {4}at /, 'prints no stack trace')
   const first = await runAndAllow(programs, 'script', env)
   assert.deepEqual([first.status, events.test(first.printed)], [0, true], first.printed + first.stdout)
   const second = await programs.run('script', env).ended
@@ -68,7 +68,7 @@ async function saidNo(stage) {
   assert.match(stdout, /Access denied\./)
 }
 
-/** A program that is reached at its own address, and asks by a line that it prints. */
+/** A program that is reached at its own URL, and requests consent by printing a line. */
 async function runReachable(stage, name, names, pattern) {
   const { run } = programsOf(stage)
   const { root, cwd, authServer, api } = stage
@@ -90,7 +90,7 @@ const service = (stage) => runReachable(stage, 'service', 'AGENT_ID', /\n200 The
 const ownResource = (stage) =>
   runReachable(stage, 'own-resource', 'ID', /\nSigned in: testuser, who is (\S+) at http\S+\nThe notes of \1\.\n$/)
 
-/** The whole of a web app, with two people in browsers of their own. */
+/** The complete flow of a web app, with two users in separate browsers. */
 async function webApp(stage) {
   const { run } = programsOf(stage)
   const { root, folder, cwd, authServer, api } = stage
@@ -111,7 +111,7 @@ async function webApp(stage) {
     await untilServed(id)
     const { url: back } = await alice.visit(`${id}/events`)
     const mixedUp = await bob.visit(back)
-    assert.deepEqual([mixedUp.status, mixedUp.url], [400, back], 'what she allowed is not for his browser')
+    assert.deepEqual([mixedUp.status, mixedUp.url], [400, back], 'her consent does not apply to his browser')
     isCut = false
     assert.match((await alice.visit(back)).html, /^The events of \S+\.$/)
     const [hers, his] = await Promise.all([eventsOf(alice), eventsOf(bob)])
@@ -123,7 +123,7 @@ async function webApp(stage) {
     await untilServed(id)
     assert.deepEqual([await bob.peek(`${id}/events`), await alice.peek(`${id}/events`)], [his, hers], 'after a restart')
     await alice.press(`${id}/`, '/sign-out')
-    assert.notEqual(await alice.peek(`${id}/events`), hers, 'she is asked again')
+    assert.notEqual(await alice.peek(`${id}/events`), hers, 'she is prompted again')
     assert.equal(await bob.peek(`${id}/events`), his)
     const blocked = await countersign(root, ['agents', 'block', id, '--db', join(folder, 'auth.db')], { cwd }).ended
     assert.equal(blocked.status, 0, blocked.stderr)
@@ -135,7 +135,7 @@ async function webApp(stage) {
   }
 }
 
-/** Serves an MCP server of one SDK generation while it is asked. */
+/** Runs an MCP server of one SDK generation while requests are sent to it. */
 async function withNotes(stage, server, ask) {
   const { root, cwd, authServer } = stage
   await countersign(root, ['keys', 'generate', '--out', 'resource-key.json'], { cwd }).ended
@@ -152,7 +152,7 @@ async function withNotes(stage, server, ask) {
 
 const note = /^Note 7 of \S+\.$/
 
-/** A client of one SDK generation, at the server of one. */
+/** Runs a client of one SDK generation against a server of one. */
 async function mcp(stage, server, client) {
   const programs = programsOf(stage)
   const { env: own } = await ownAgent(stage)
@@ -165,7 +165,7 @@ async function mcp(stage, server, client) {
   })
 }
 
-/** An app starts what its configuration says; the package is this checkout's, and the server the one at hand. */
+/** An app starts the command in its configuration; the package is this checkout's, and the server is the test's own. */
 async function appOnThisMachine(stage) {
   const { root, cwd, examples, authServer } = stage
   const home = join(cwd, 'home')
@@ -234,7 +234,7 @@ async function pythonThroughSidecar(stage) {
   }
 }
 
-/** An agent whose key is in the stand-in, and published. */
+/** An agent whose key is in the key service stand-in, and is published. */
 async function agentInKeyService(stage) {
   const programs = programsOf(stage)
   const { env: own, host } = await ownAgent(stage)
@@ -254,7 +254,7 @@ async function keyInKeyService(stage) {
   kms.next.push(429)
   const first = await runAndAllow(programs, 'kms-signer', env)
   assert.deepEqual([first.status, events.test(first.printed)], [0, true], first.stdout)
-  assert.ok(kms.counts.signed >= 4, 'each request is signed there')
+  assert.ok(kms.counts.signed >= 4, 'each request is signed by the key service')
   assert.equal(kms.counts.refused, 1)
   const second = await programs.run('kms-signer', env).ended
   assert.deepEqual([second.status, second.stdout], [0, first.printed], second.stderr)
@@ -292,7 +292,7 @@ async function keyInKeychain(stage) {
   try {
     assert.equal(made.status, 0, made.stderr)
     const again = await programs.run('keychain-signer', env, '--jwks').ended
-    assert.deepEqual([again.status, again.stdout], [0, made.stdout], 'the key is kept')
+    assert.deepEqual([again.status, again.stdout], [0, made.stdout], 'the key is stored')
     host.publish(JSON.parse(made.stdout).keys)
     const { status, printed, stdout } = await runAndAllow(programs, 'keychain-signer', env)
     assert.deepEqual([status, events.test(printed)], [0, true], stdout)
@@ -301,43 +301,47 @@ async function keyInKeychain(stage) {
   }
 }
 
-/** What each program must do, in words, by the files that do it. */
+/** The expected behavior of each program, in words, with the files that implement it. */
 export const checks = [
-  { files: ['script.ts'], name: 'a script asks its person once, and never again', run: script },
-  { files: ['cron-job.ts'], name: 'a cron job asks in a terminal, and works at night', run: cronJob },
-  { files: ['over-ssh.ts'], name: 'over SSH the address is pasted that the browser ended at', run: overSsh },
-  { files: ['over-ssh.ts'], name: 'whoever says no is told so', run: saidNo },
-  { files: ['service.ts'], name: 'a service of one person is asked for at its own address', run: service },
-  { files: ['own-resource.ts'], name: 'an app asks its own API with the token of the sign-in', run: ownResource },
-  { files: ['web-app.ts'], name: 'a web app keeps two people apart, also after a restart', run: webApp },
+  { files: ['script.ts'], name: 'a script prompts its user once, and never again', run: script },
+  { files: ['cron-job.ts'], name: 'a cron job prompts in a terminal, and works unattended', run: cronJob },
+  { files: ['over-ssh.ts'], name: 'over SSH, the user pastes the URL that the browser ended on', run: overSsh },
+  { files: ['over-ssh.ts'], name: 'a user who denies access is told so', run: saidNo },
+  { files: ['service.ts'], name: 'a single-user service requests consent at its own URL', run: service },
+  { files: ['own-resource.ts'], name: 'an app calls its own API with the token from the sign-in', run: ownResource },
+  { files: ['web-app.ts'], name: 'a web app keeps two users apart, even after a restart', run: webApp },
   {
     files: ['mcp-server.ts', 'mcp-client.ts'],
-    name: 'a tool of an MCP server is called once its person has allowed it',
+    name: 'an MCP tool is called once its user has allowed it',
     run: (stage) => mcp(stage, 'mcp-server', 'mcp-client'),
   },
   {
     files: ['mcp-server-sdk1.ts', 'mcp-client.ts'],
-    name: 'the same of a server of the SDK before',
+    name: 'an MCP tool of a server on the previous SDK is called once its user has allowed it',
     run: (stage) => mcp(stage, 'mcp-server-sdk1', 'mcp-client'),
   },
   {
     files: ['mcp-server.ts', 'mcp-client-sdk1.ts'],
-    name: 'the same by a client of the SDK before',
+    name: 'a client on the previous SDK calls an MCP tool once its user has allowed it',
     run: (stage) => mcp(stage, 'mcp-server', 'mcp-client-sdk1'),
   },
   {
     files: ['mcp-server-sdk1.ts', 'mcp-client-sdk1.ts'],
-    name: 'the same of both of the SDK before',
+    name: 'a client on the previous SDK calls an MCP tool of a server on the previous SDK',
     run: (stage) => mcp(stage, 'mcp-server-sdk1', 'mcp-client-sdk1'),
   },
   {
     files: ['claude_desktop_config.json'],
-    name: 'an app that starts what its configuration says calls a tool',
+    name: 'an app that starts the command in its configuration calls a tool',
     run: appOnThisMachine,
   },
-  { files: ['python/orders.py'], name: 'Python asks through the sidecar', run: pythonThroughSidecar },
-  { files: ['kms-signer.ts'], name: 'a key service signs, also after a 429', run: keyInKeyService },
-  { files: ['kms-signer.ts'], name: 'what a key service fails with is said', run: failingKeyService },
+  {
+    files: ['python/orders.py'],
+    name: 'a Python program sends requests through the sidecar',
+    run: pythonThroughSidecar,
+  },
+  { files: ['kms-signer.ts'], name: 'a key service signs, even after a 429', run: keyInKeyService },
+  { files: ['kms-signer.ts'], name: 'an error of the key service is reported', run: failingKeyService },
   { files: ['keychain-signer.ts'], name: 'the key is in the keychain', run: keyInKeychain },
   ...protectedApis,
 ]

@@ -8,19 +8,19 @@ import { countersign, freePort } from './parties.mjs'
 import { start } from './run-program.mjs'
 import { ownAgent, programsOf, python, runAndAllow, untilServed } from './stage.mjs'
 
-/** The folder of a check, with the key of an API. */
+/** The folder of a check, containing the key of an API. */
 async function withKey({ root, cwd }) {
   const made = await countersign(root, ['keys', 'generate', '--out', 'api-key.json'], { cwd }).ended
   assert.equal(made.status, 0, made.stderr)
 }
 
-/** A configuration of the examples, at other addresses. */
+/** An example configuration with its addresses replaced. */
 function configure({ examples, cwd }, file, changes) {
   const shown = JSON.parse(readFileSync(join(examples, file), 'utf8'))
   writeFileSync(join(cwd, file), JSON.stringify({ ...shown, ...changes }))
 }
 
-/** Starts a program that listens, and ends it with the check. */
+/** Starts a program that listens, and stops it when the check ends. */
 async function serveUntilClosed({ closers }, running, pattern) {
   closers.push(() => running.stop())
   await running.seen(pattern)
@@ -33,21 +33,21 @@ async function startNotes(stage, port) {
   await untilAnswered(port)
 }
 
-/** Waits for what was just started, whatever it answers. */
+/** Waits until a program that was just started responds, whatever the response. */
 async function untilAnswered(port) {
   for (let tries = 0; tries < 100; tries += 1) {
     if (await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined)) return
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
-  throw new Error(`nothing answers at ${port}`)
+  throw new Error(`no response on port ${port}`)
 }
 
-/** What a person's agent gets who allows it, and what nobody gets who signs nothing. */
+/** The response to the agent of a user who allows it, and the rejection of an unsigned request. */
 async function requireProtected(stage, id) {
   await untilServed(id)
-  assert.equal((await fetch(`${id}/notes`)).status, 401, 'a request that nobody signed')
+  assert.equal((await fetch(`${id}/notes`)).status, 401, 'an unsigned request')
   const forged = { 'X-AAuth-Issuer': stage.authServer, 'X-AAuth-Subject': 'somebody' }
-  assert.equal((await fetch(`${id}/notes`, { headers: forged })).status, 401, 'and says who asks itself')
+  assert.equal((await fetch(`${id}/notes`, { headers: forged })).status, 401, 'an unsigned request that claims a user')
   const { env } = await ownAgent(stage)
   const allowed = await runAndAllow(programsOf(stage), 'script', { ...env, API: `${id}/notes` })
   assert.equal(allowed.status, 0, allowed.stdout)
@@ -68,7 +68,7 @@ async function pythonBehindGateway(stage) {
   await requireProtected(stage, id)
 }
 
-/** How each proxy is started with the file of the manual, on loopback and without TLS. */
+/** How to start each proxy with the configuration from the manual, on loopback and without TLS. */
 const proxies = {
   nginx: {
     file: 'nginx-gateway.conf',
@@ -116,23 +116,23 @@ async function behindProxy(stage, proxy) {
   await requireProtected(stage, id)
 }
 
-/** Claims of a right assertion, and each that must be refused: what is changed, and how it is signed. */
+/** Claims of a valid assertion, and the variants that must be rejected: the change, and how the variant is signed. */
 const wrongAssertions = [
-  { what: 'another aud', claims: { aud: 'http://10.0.0.6:3000' } },
+  { what: 'a different aud', claims: { aud: 'http://10.0.0.6:3000' } },
   { what: 'no aud', claims: { aud: undefined } },
-  { what: 'another iss', claims: { iss: 'https://other.example' } },
-  { what: 'another typ', header: { typ: 'auth+jwt' } },
+  { what: 'a different iss', claims: { iss: 'https://other.example' } },
+  { what: 'a different typ', header: { typ: 'auth+jwt' } },
   { what: 'no typ', header: { typ: undefined } },
-  { what: 'an end that is past', claims: { exp: -1 } },
-  { what: 'no end', claims: { exp: undefined } },
-  { what: 'another method', claims: { method: 'POST' } },
+  { what: 'an expired exp', claims: { exp: -1 } },
+  { what: 'no exp', claims: { exp: undefined } },
+  { what: 'a different method', claims: { method: 'POST' } },
   { what: 'no method', claims: { method: undefined } },
-  { what: 'another target', claims: { target: '/other' } },
-  { what: 'another query', claims: { target: '/who?a=2' } },
-  { what: 'the alg none', header: { alg: 'none' }, sign: () => '' },
-  { what: 'a MAC by the public key', header: { alg: 'HS256' }, sign: macByPublicKey },
-  { what: 'another key of that name', sign: signByOther },
-  { what: 'another key of another name', header: { kid: 'other' }, sign: signByOther },
+  { what: 'a different target', claims: { target: '/other' } },
+  { what: 'a different query', claims: { target: '/who?a=2' } },
+  { what: 'alg none', header: { alg: 'none' }, sign: () => '' },
+  { what: 'a MAC with the public key', header: { alg: 'HS256' }, sign: macByPublicKey },
+  { what: 'a different key of that name', sign: signByOther },
+  { what: 'a different key of a different name', header: { kid: 'other' }, sign: signByOther },
 ]
 
 const encoded = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -149,7 +149,7 @@ function signByKey(text, jwk) {
   return sign(null, Buffer.from(text), createPrivateKey({ key: jwk, format: 'jwk' })).toString('base64url')
 }
 
-/** A text that signs itself as the gateway does, with one change. */
+/** A text that is signed like the gateway's assertion, with one change. */
 function assertionOf({ jwk, kid, rightClaims }, { header = {}, claims = {}, sign: signIt = signByKey }) {
   const now = Math.floor(Date.now() / 1000)
   const exp = now + ('exp' in claims ? claims.exp : 30)
@@ -184,7 +184,7 @@ async function onlyByGateway(stage, running) {
   const right = { jwk, kid, rightClaims: { iss: id, aud: upstream, method: 'GET', target: '/who?a=1', ...person } }
   const ask = (headers) => fetch(`${upstream}/who?a=1`, { headers })
   const good = await ask({ 'X-AAuth-Assertion': assertionOf(right, {}) })
-  assert.deepEqual([good.status, await good.text()], [200, `${said}\n`], 'what is changed below is right')
+  assert.deepEqual([good.status, await good.text()], [200, `${said}\n`], 'the unmodified assertion is valid')
   for (const { what, ...change } of wrongAssertions) {
     const { status } = await ask({ 'X-AAuth-Assertion': assertionOf(right, change) })
     assert.equal(status, 401, `is accepted with ${what}`)
@@ -193,7 +193,7 @@ async function onlyByGateway(stage, running) {
     assert.equal((await ask(headers)).status, 401, `is accepted with ${JSON.stringify(headers)}`)
 }
 
-/** Runs a file of tests in a project of its own. */
+/** Runs a test file in its own project. */
 async function runTests({ root, examples, cwd }, file, args, pattern) {
   symlinkSync(join(root, 'node_modules'), join(cwd, 'node_modules'))
   copyFileSync(join(examples, 'testing', file), join(cwd, file))
@@ -202,36 +202,36 @@ async function runTests({ root, examples, cwd }, file, args, pattern) {
   assert.match(stdout, pattern)
 }
 
-/** What the examples of the page about APIs must do. */
+/** The expected behavior of the examples on the page about APIs. */
 export const protectedApis = [
   {
     files: ['python/notes.py', 'gateway.json'],
-    name: 'an API in Python is protected by the gateway in front',
+    name: 'an API in Python is protected by the gateway in front of it',
     run: pythonBehindGateway,
   },
   {
     files: ['python/notes.py', 'subrequests.json'],
-    name: 'the same behind nginx, which asks the gateway',
+    name: 'an API is protected behind nginx, which calls the gateway',
     run: (stage) => behindProxy(stage, 'nginx'),
   },
   {
     files: ['python/notes.py', 'subrequests.json'],
-    name: 'the same behind Caddy',
+    name: 'an API is protected behind Caddy, which calls the gateway',
     run: (stage) => behindProxy(stage, 'caddy'),
   },
   {
     files: ['nftables-api.conf'],
-    name: 'a rule lets only the address of the gateway connect to the API',
+    name: 'a rule allows only the address of the gateway to connect to the API',
     run: onlyGatewayAddress,
   },
   {
     files: ['nftables-local.conf'],
-    name: 'a rule lets only the user of the gateway connect to the API',
+    name: 'a rule allows only the user of the gateway to connect to the API',
     run: onlyGatewayUser,
   },
   {
     files: ['python/assertion.py'],
-    name: 'a signed header is checked in Python: what the gateway did not sign for this request is refused',
+    name: 'a signed header is verified in Python: anything that the gateway did not sign for this request is rejected',
     run: (stage) => {
       const file = join(stage.examples, 'python', 'assertion.py')
       return onlyByGateway(stage, (env) => start(python, ['-u', file], { cwd: stage.cwd, env }))
@@ -239,12 +239,12 @@ export const protectedApis = [
   },
   {
     files: ['assertion.ts'],
-    name: 'the same in Node',
+    name: 'a signed header is verified in Node',
     run: (stage) => onlyByGateway(stage, (env) => programsOf(stage).run('assertion', env)),
   },
   {
     files: ['express-api.ts', 'link-page.ts', 'linked-accounts.ts', 'sessions.ts'],
-    name: 'a person who is signed in links the person of an auth server to their account, once',
+    name: 'a signed-in user links the user of an auth server to their account, once',
     run: linkedAccounts,
   },
   {
@@ -254,7 +254,7 @@ export const protectedApis = [
   },
   {
     files: ['testing/events.node.mjs'],
-    name: 'the same with node:test',
+    name: 'an API is tested with node:test',
     run: (stage) => runTests(stage, 'events.node.mjs', ['--test', 'events.node.mjs'], /pass 1$/m),
   },
 ]

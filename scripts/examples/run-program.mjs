@@ -3,27 +3,27 @@ import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Seconds that a program may take, where nothing else is said. */
+/** Time limit of a program, in seconds, unless specified otherwise. */
 const usualLimit = 40
 
-/** Everything that was started and may still run. */
+/** Every process that was started and may still be running. */
 const running = new Set()
 
-/** Ends, by their ids, all that are left. */
+/** Kills all remaining processes, by their ids. */
 export function endAll() {
   for (const child of running) child.kill('SIGKILL')
 }
 
-/** Without what says that somebody sits at this machine, who would see pages open. */
+/** The environment without the variables that indicate a graphical session, in which pages would open. */
 function quietEnvironment(own) {
   const { DISPLAY: _d, WAYLAND_DISPLAY: _w, SSH_CONNECTION: _c, SSH_TTY: _t, ...inherited } = process.env
   return { ...inherited, NO_COLOR: '1', NODE_NO_WARNINGS: '1', ...own }
 }
 
 /**
- * Starts a program without a terminal, which ends after `limit` seconds at the latest; `input` is all that it can read.
+ * Starts a program without a terminal, which is killed after `limit` seconds at the latest; `input` is all that it can read.
  *
- * @returns what it has written, `seen(pattern)`, `say(text)` for its input, and `ended`
+ * @returns its output, `seen(pattern)`, `say(text)` for its input, and `ended`
  */
 export function start(command, args, { cwd, env = {}, input, limit = usualLimit }) {
   const child = spawn(command, args, { cwd, env: quietEnvironment(env) })
@@ -44,7 +44,7 @@ export function start(command, args, { cwd, env = {}, input, limit = usualLimit 
     return { status: status ?? signal, stdout: program.stdout, stderr: program.stderr }
   })
 
-  /** The first match in what it has written. */
+  /** The first match in its output. */
   function seen(pattern) {
     return new Promise((resolve, reject) => {
       const watch = () => {
@@ -55,7 +55,7 @@ export function start(command, args, { cwd, env = {}, input, limit = usualLimit 
       watchers.add(watch)
       watch()
       void ended.then(
-        () => watch() ?? reject(new Error(`ended without ${pattern}: ${program.stdout}${program.stderr}`)),
+        () => watch() ?? reject(new Error(`exited without printing ${pattern}: ${program.stdout}${program.stderr}`)),
       )
     })
   }
@@ -70,7 +70,7 @@ export function start(command, args, { cwd, env = {}, input, limit = usualLimit 
   }
 }
 
-/** Starts a program at a terminal: what it writes there is its `stdout`, and what it prints is in `printed`. */
+/** Starts a program in a terminal: its terminal output is in `stdout`, and its redirected output is in `printed`. */
 export function startAtTerminal(command, args, { cwd, env = {} }) {
   const printed = join(cwd, 'printed.txt')
   rmSync(printed, { force: true })

@@ -5,10 +5,10 @@ import { countersign, publishAgent } from './parties.mjs'
 import { createPerson } from './person.mjs'
 import { start, startAtTerminal } from './run-program.mjs'
 
-/** The page that a terminal shows. */
+/** The URL of the page that a terminal shows. */
 export const shownPage = /\n {2}(http:\/\/\S+request_token\S+)\r?\n/
 
-/** Debian's, which has the package that the example needs. */
+/** Debian's Python, which has the package that the example needs. */
 export const python = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3'
 
 /** How the programs of a stage are started: compiled, each in the folder of its check. */
@@ -20,7 +20,7 @@ export function programsOf({ dist, cwd }) {
   }
 }
 
-/** An agent without a server: its key in the folder, its documents on a host of static files. */
+/** An agent without a server: its key is in the folder, its documents are on a static file host. */
 export async function ownAgent(stage) {
   const { root, cwd, authServer, api, closers } = stage
   const made = await countersign(root, ['keys', 'generate', '--out', 'agent-key.json'], { cwd }).ended
@@ -30,7 +30,7 @@ export async function ownAgent(stage) {
   return { host, env: { AGENT_ID: host.id, AUTH_SERVER: authServer, API: api.url } }
 }
 
-/** Runs a program at a terminal, where its person allows what it asks for. */
+/** Runs a program in a terminal, where its user allows the requests it makes. */
 export async function runAndAllow({ runAtTerminal }, name, env) {
   const running = runAtTerminal(name, env)
   const [, page] = await running.seen(shownPage)
@@ -46,8 +46,8 @@ export async function untilServed(id) {
     if (ok) return
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
-  throw new Error(`nothing answers at ${id}`)
+  throw new Error(`no response from ${id}`)
 }
 
-/** What a check gives where this machine lacks what it is about. */
+/** The result of a check if this machine lacks a program that the check needs. */
 export const notThere = Symbol('not there')

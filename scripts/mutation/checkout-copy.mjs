@@ -16,7 +16,7 @@ import { dirname, join, relative } from 'node:path'
 
 const packages = ['countersign', 'server', 'gateway', 'cli']
 
-/** @throws Error if sources have changed since the last build: mutations would be of other code */
+/** @throws Error if sources have changed since the last build, because the mutations would apply to other code */
 export function requireFreshBuild(root) {
   const plan = execFileSync('npx', ['tsc', '-b', '--dry'], { cwd: root, encoding: 'utf8' })
   const stale = plan.split('\n').filter((line) => /would (?:be built|build)|out of date/i.test(line))
@@ -24,8 +24,8 @@ export function requireFreshBuild(root) {
 }
 
 /**
- * Copies a checkout with what was built, so that mutations and the tests of others do not meet. Installed packages are linked,
- * but those of this repository are the copy's own.
+ * Copies a checkout with its build output, so that mutations do not interfere with other test runs. Installed packages are linked, except
+ * this repository's own, which are copied.
  */
 export function copyCheckout(root, target) {
   rmSync(target, { recursive: true, force: true })
@@ -62,7 +62,7 @@ export function hashOf(text) {
   return createHash('sha256').update(text).digest('base64url')
 }
 
-/** @returns {Record<string, string[]>} by built file, the files of its package that import it */
+/** @returns {Record<string, string[]>} for each built file, the files of its package that import it */
 export function importersOf(root, files) {
   const importers = {}
   for (const file of files) {
@@ -75,7 +75,7 @@ export function importersOf(root, files) {
   return importers
 }
 
-/** @returns {{ file: string, line: number }} where a position of a built file comes from */
+/** @returns {{ file: string, line: number }} the source position that a position of a built file comes from */
 export function sourceOf(root, file, position) {
   const path = join(root, 'packages', file)
   const before = readFileSync(path, 'utf8').slice(0, position).split('\n')

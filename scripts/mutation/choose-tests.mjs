@@ -2,21 +2,20 @@ import { basename } from 'node:path'
 
 /**
  * @typedef {object} CoverageMap
- * @property {Record<string, string>} hashes of the built files, as they were when the map was made
- * @property {Record<string, { seconds: number, files: Record<string, number[]> }>} tests by test file: its time, and by
- *   built file the positions that it ran, as pairs of start and end
+ * @property {Record<string, string>} hashes of the built files, as they were when the map was created
+ * @property {Record<string, { seconds: number, files: Record<string, number[]> }>} tests by test file: its duration, and for each built
+ * file the positions that it ran, as pairs of start and end
  */
 
 /**
- * The test files for one mutation, nearest first: those that are named after the file, also if they are newer than the map;
- * those that run the position; then those that run the same file; then those
- * that run a file that imports it. What is evaluated when a module is loaded, such as a table, has no test files by position:
- * that happens once in a process, for the first test file.
+ * The test files for one mutation, nearest first: those that are named after the file, even if they are newer than the map; those that run
+ * the position; those that run the same file; and those that run a file that imports it. Code that is evaluated when a module is loaded,
+ * such as a table, has no test files by position: it runs once per process, for the first test file.
  *
  * @param {CoverageMap} map
  * @param {{ file: string, start: number, hash: string, inFunction: boolean }} mutation
- * @param {Record<string, readonly string[]>} importers by built file, the files that import it
- * @param {readonly string[]} testFiles those to choose from
+ * @param {Record<string, readonly string[]>} importers for each built file, the files that import it
+ * @param {readonly string[]} testFiles the test files to choose from
  * @returns {{ test: string, seconds: number, reach: 'name' | 'position' | 'file' | 'importer' }[]}
  */
 export function chooseTests(map, { file, start, hash, inFunction }, importers, testFiles) {
@@ -40,7 +39,7 @@ export function chooseTests(map, { file, start, hash, inFunction }, importers, t
   return [...chosen.values()]
 }
 
-/** The tests that run the fewest other files come first, of the same package before others. */
+/** Sorts tests that run the fewest other files first, and tests of the same package before others. */
 function distanceOf(test, file, breadth) {
   const [, ownPackage] = test.split('/')
   return breadth + (file.startsWith(`${ownPackage}/`) ? 0 : 100)
@@ -56,7 +55,7 @@ function isWithin(position, ranges) {
   return false
 }
 
-/** Up to three imports away: a file of types and tables alone is run by no test. */
+/** Up to three imports away, because no test runs a file that contains only types and tables. */
 function importersWithTests({ tests }, file, importers) {
   let level = [file]
   for (let distance = 0; distance < 3; distance++) {
@@ -68,12 +67,12 @@ function importersWithTests({ tests }, file, importers) {
 }
 
 /**
- * Splits the tests for a mutation into runs: a short one of the nearest tests, which most mutations do not survive, and longer
- * ones, as far as the time allows. The nearest test runs in any case.
+ * Splits the tests for a mutation into runs: a short one of the nearest tests, which most mutations do not survive, and longer ones, as far
+ * as the time allows. The nearest test always runs.
  *
  * @param {{ test: string, seconds: number }[]} chosen nearest first
  * @param {number} seconds for all runs together
- * @returns {{ runs: { test: string, seconds: number }[][], left: number }} `left`: tests that the time is too short for
+ * @returns {{ runs: { test: string, seconds: number }[][], left: number }} `left`: the number of tests for which there is not enough time
  */
 export function planRuns(chosen, seconds) {
   const limits = [seconds / 10, seconds / 2, seconds]

@@ -1,4 +1,4 @@
-// Runs before each test file, in its process: what that file alone runs is counted from here on.
+// Runs before each test file, in its process: coverage is counted from here on, for that file alone.
 import { writeFileSync } from 'node:fs'
 import { Session } from 'node:inspector'
 import { join } from 'node:path'

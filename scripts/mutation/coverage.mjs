@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { hashOf } from './checkout-copy.mjs'
 import { runTests } from './run-tests.mjs'
 
-/** Tests that no mutation is tried with: they start browsers, machines or programs, measure time, or are of the program. */
+/** Tests that are not used for mutations, because they start browsers, machines or programs, measure time, or test this program itself. */
 const skipped = [
   /\.browser\.test\./,
   /timing|slow-hosts|hostile-text/,
@@ -25,7 +25,7 @@ const skipped = [
 
 /**
  * @param {readonly string[]} prefixes of paths from the root; empty: all
- * @returns {string[]} the test files that mutations are tried with, from the root of a checkout
+ * @returns {string[]} the test files that mutations are tried with, relative to the root of a checkout
  */
 export function testFiles(root, prefixes) {
   const found = ['countersign', 'server', 'gateway', 'cli'].flatMap((name) =>
@@ -39,13 +39,13 @@ export function testFiles(root, prefixes) {
 }
 
 /**
- * Which positions of the built files each test file runs. The map is kept; test files that it has are not run again, and
- * those that fail without a mutation are left out of it.
+ * The positions of the built files that each test file runs. The map is saved; test files that it already contains are not run again, and
+ * those that fail without a mutation are left out.
  *
  * @param {string} root of a copy of the checkout
- * @param {string} path where the map is kept
+ * @param {string} path of the saved map
  * @param {{ files: readonly string[], tests: readonly string[], seconds: number, log: (line: string) => void }} options `tests` to measure;
- *   `seconds` for each batch of them
+ * `seconds` for each batch of them
  * @returns {Promise<import('./choose-tests.mjs').CoverageMap>}
  */
 export async function readCoverage(root, path, { files, tests, seconds, log }) {
@@ -55,10 +55,12 @@ export async function readCoverage(root, path, { files, tests, seconds, log }) {
   const kept = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : { hashes, tests: {}, failed: {} }
   const known = new Set([...Object.keys(kept.tests), ...Object.keys(kept.failed)])
   const missing = tests.filter((test) => !known.has(test))
-  // What was added to the map later was measured with other files where these have changed.
+  // If these files have changed, later additions to the map were measured with different files.
   const isCurrent = known.size === 0 || JSON.stringify(kept.hashes) === JSON.stringify(hashes)
   if (!isCurrent) {
-    log(`built files have changed since the map of coverage was made: ${path} holds by file, where they have`)
+    log(
+      `built files have changed since the coverage map was created: for these, ${path} is used per file instead of per position`,
+    )
     return kept
   }
   const batch = 12

@@ -1,5 +1,5 @@
 /**
- * The positions that ran, of V8's nested ranges: an inner range says more than an outer one.
+ * The positions that ran, computed from V8's nested ranges: an inner range takes precedence over an outer one.
  *
  * @param {{ ranges: { startOffset: number, endOffset: number, count: number }[] }[]} functions of one script
  * @returns {number[]} pairs of start and end, in order

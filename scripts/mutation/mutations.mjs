@@ -1,6 +1,6 @@
 import { parseAst } from 'vitest/node'
 
-/** Methods whose opposite is easily confused with them. */
+/** Methods that are easily confused with their opposite. */
 const opposites = new Map(
   [
     ['some', 'every'],
@@ -20,7 +20,7 @@ const opposites = new Map(
   ]),
 )
 
-/** Methods that return a value of the type of their receiver: without the call, the program still runs. */
+/** Methods that return a value of the same type as their receiver: without the call, the program still runs. */
 const filters = new Set(
   `filter slice trim toLowerCase toUpperCase normalize sort toSorted reverse flat replace replaceAll concat catch
   where limit forUpdate orderBy`.split(/\s+/),
@@ -44,11 +44,11 @@ const arithmetic = new Map([
 ])
 
 /**
- * Every small change of a module that this sampler knows.
+ * Every small change of a module that this sampler supports.
  *
  * @param {string} source of an ES module
- * @returns {{ kind: string, start: number, end: number, replacement: string, inFunction: boolean }[]} by position;
- *   `inFunction` is false for code that runs once, when the module is loaded
+ * @returns {{ kind: string, start: number, end: number, replacement: string, inFunction: boolean }[]} by position; `inFunction` is false
+ * for code that runs once, when the module is loaded
  */
 export function mutationsOf(source) {
   const found = []
@@ -73,7 +73,7 @@ export function applyMutation(source, { start, end, replacement }) {
   return source.slice(0, start) + replacement + source.slice(end)
 }
 
-/** @returns {boolean} whether the module can still be parsed */
+/** @returns {boolean} whether the module still parses */
 export function isValidModule(source) {
   try {
     parseAst(source)
@@ -101,7 +101,7 @@ function textOf(source, { start, end }) {
   return source.slice(start, end)
 }
 
-/** Names of members and modules are no values. */
+/** Names of members and modules are not values. */
 function isStaticName(node, key) {
   if (key === 'source' && /^(?:Import|Export)/.test(node.type)) return true
   return !node.computed && (key === 'key' || (key === 'property' && node.type === 'MemberExpression'))
@@ -145,14 +145,14 @@ function changeLiteral({ node, parent, source, propose }) {
   if (regex) changePattern(node, propose)
   else if (typeof value === 'boolean') propose('boolean flipped', node, String(!value))
   else if (typeof value === 'number') {
-    // One direction for each place, so that numbers do not outweigh the rest of a sample.
+    // One direction per position, so that numbers do not dominate the sample.
     const by = value === 0 || node.start % 2 === 0 ? 1 : -1
     propose('number moved by one', node, String(value + by))
   } else if (typeof value === 'string' && isName(value) && parent?.type !== 'ExpressionStatement')
     propose('string emptied', node, source[node.start] === '`' ? '``' : "''")
 }
 
-/** A text with spaces is a sentence, of which no test must know the words. */
+/** A text with spaces is a sentence, whose exact words no test is required to check. */
 function isName(text) {
   return text !== '' && !/\s/.test(text.trim())
 }
@@ -190,7 +190,7 @@ function removeCall({ node, source, propose }) {
     propose('call dropped', node, textOf(source, callee.object))
 }
 
-/** Only of tables: lists of literals, or of such lists. */
+/** Only for tables: lists of literals, or of such lists. */
 function removeElement({ node, propose }) {
   const { elements } = node
   if (elements.length < 2 || !elements.every((element) => element && isConstant(element))) return

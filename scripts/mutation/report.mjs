@@ -8,7 +8,7 @@ export function describeResults(results, candidates) {
   if (areas.length > 1)
     rows.push(['all', Object.values(candidates).reduce((sum, count) => sum + count, 0), ...countsOf(results)])
   const table = [
-    ['area', 'candidates', 'tried', 'killed', 'survived', 'undecided', 'killed of those decided'],
+    ['area', 'candidates', 'tried', 'killed', 'survived', 'undecided', 'killed, of those decided'],
     Array(7).fill('---'),
     ...rows,
   ]

@@ -3,12 +3,11 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 
 /**
- * Runs test files of a checkout in one process of Vitest, with the lowest priority.
+ * Runs test files of a checkout in one Vitest process, with the lowest priority.
  *
  * @param {string} root
- * @param {readonly string[]} tests paths from `root`
- * @param {{ seconds: number, options?: readonly string[], env?: Record<string, string> }} bounds all processes are killed
- *   after `seconds`
+ * @param {readonly string[]} tests paths relative to `root`
+ * @param {{ seconds: number, options?: readonly string[], env?: Record<string, string> }} bounds all processes are killed after `seconds`
  * @returns {Promise<{ outcome: 'passed' | 'failed' | 'timeout', files: { test: string, passed: boolean, seconds: number }[] }>}
  */
 export async function runTests(root, tests, { seconds, options = [], env = {} }) {
@@ -56,7 +55,7 @@ function filesOf(root, report) {
       seconds: Math.max(0, endTime - startTime) / 1000,
     }))
   } catch (error) {
-    // A process that crashed has written none.
+    // A process that crashed has written no report.
     if (error.code === 'ENOENT') return []
     throw error
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** The areas of a sample, each with the built files that it is drawn from: of several prefixes, the longest counts. */
+/** The areas of a sample, each with the built files that it is drawn from. If several prefixes match, the longest one applies. */
 export const areas = {
   httpsig: [
     'countersign/dist/httpsig/',
@@ -63,7 +63,7 @@ export function areaOf(file) {
 }
 
 /**
- * Draws from a list without putting back. The same seed draws the same from the same list, on every machine.
+ * Draws from a list without replacement. The same seed draws the same items from the same list, on every machine.
  *
  * @template T
  * @param {readonly T[]} candidates
@@ -84,7 +84,7 @@ export function drawSample(candidates, count, seed) {
   return drawn
 }
 
-/** Numbers from 0 up to 1 (mulberry32). */
+/** Random numbers from 0 (inclusive) to 1 (exclusive), by mulberry32. */
 function createRandom(seed) {
   let state = createHash('sha256').update(seed).digest().readUInt32LE()
   return () => {

@@ -5,15 +5,15 @@ import { applyMutation } from './mutations.mjs'
 import { runTests } from './run-tests.mjs'
 
 /**
- * Tries one mutation in a copy of the checkout. It counts as killed only if a test file fails with it twice in a row and passes
- * without it, or if its tests end in time without it and not with it.
+ * Tries one mutation in a copy of the checkout. It counts as killed only if a test file fails twice in a row with it and passes without it,
+ * or if its tests finish in time without it but not with it.
  *
  * @param {string} root of the copy
  * @param {{ file: string, hash: string, start: number, end: number, replacement: string }} mutation
- * @param {{ map: object, importers: object, tests: readonly string[], seconds: number, passing: Map<string, boolean> }} options
- *   `seconds` for all tests of it; `passing`: whether a test file passes without a mutation, as far as that is known
- * @returns {Promise<{ outcome: 'killed' | 'survived' | 'undecided', by?: string, ran: number, left: number, flaky: string[] }>}
- *   `left`: test files that there was no time for
+ * @param {{ map: object, importers: object, tests: readonly string[], seconds: number, passing: Map<string, boolean> }} options `seconds`
+ * for all of its tests; `passing`: whether a test file passes without a mutation, as far as that is known
+ * @returns {Promise<{ outcome: 'killed' | 'survived' | 'undecided', by?: string, ran: number, left: number, flaky: string[] }>} `left`: the
+ * number of test files that there was no time for
  */
 export async function tryMutation(root, mutation, { map, importers, tests, seconds, passing }) {
   const path = join(root, 'packages', mutation.file)
@@ -37,7 +37,7 @@ export async function tryMutation(root, mutation, { map, importers, tests, secon
   }
 }
 
-/** Puts the original back while `work` runs. */
+/** Restores the original while `work` runs. */
 function withSource(path, source, mutated) {
   return async (work) => {
     writeFileSync(path, source)

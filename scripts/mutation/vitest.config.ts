@@ -4,7 +4,7 @@ import ordinary from '../../vitest.config'
 const setup = new URL('coverage-setup.mjs', import.meta.url).pathname
 const projects = (ordinary.test?.projects ?? []) as { test: object }[]
 
-/** The ordinary tests, each of which writes down what it ran. */
+/** The ordinary tests, each of which records the code that it ran. */
 export default defineConfig({
   root: new URL('../..', import.meta.url).pathname,
   test: {

@@ -3,9 +3,9 @@ import type { AddressInfo } from 'node:net'
 import { createNodeListener, type Handler } from 'countersign/node'
 import { type Peer, startPeer } from './start-peer.js'
 
-/** What a test starts on loopback, and ends again. */
+/** Servers and peers that a test starts on loopback, and stops afterwards. */
 export interface Loopback {
-  /** Serves a role of ours on a free port; resolves to its identifier. */
+  /** Serves one of our roles on a free port; resolves to its identifier. */
   listen: (create: (id: string) => Promise<Handler>) => Promise<string>
   /** Starts a peer. */
   start: (...parameters: Parameters<typeof startPeer>) => Promise<Peer>

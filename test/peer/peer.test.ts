@@ -33,7 +33,7 @@ function publishing(kind: string, member: string, { jwk }: Signer): (id: string)
     }
 }
 
-/** The peer's resource and auth server, between parties of ours whose keys are at hand. */
+/** The peer's resource and auth server, together with parties of ours whose private keys the test has. */
 async function createStage() {
   const agent = await listen(publishing('aauth-agent', 'agent', signer))
   const issuer = await listen(publishing('aauth-issuer', 'issuer', issuerSigner))
@@ -51,7 +51,7 @@ const stage = runnable ? await createStage() : undefined
 afterAll(closeAll)
 
 function requireStage(): NonNullable<typeof stage> {
-  if (!stage) throw new Error('no peer was started')
+  if (!stage) throw new Error('the peer was not started')
   return stage
 }
 
@@ -127,8 +127,8 @@ const without = (name: string): Partial<SignRequestOptions> => ({
   },
 })
 
-describe.skipIf(!runnable)('the peer really verifies', () => {
-  it('what is right: a challenge for a key, data for an auth token, a request token for a resource token', async () => {
+describe.skipIf(!runnable)('the peer actually verifies', () => {
+  it('accepts valid requests: a challenge for a key, data for an auth token, a request token for a resource token', async () => {
     const challenged = await fetch(await getData())
     expect(challenged.status).toBe(401)
     expect(challenged.headers.get('agent-auth')).toMatch(
@@ -142,10 +142,15 @@ describe.skipIf(!runnable)('the peer really verifies', () => {
   it.each<[string, () => Promise<Request>, string, string]>([
     ['no signature', async () => new Request(dataUrl()), 'invalid_signature', 'no signature-key'],
     ['base64', () => getData({ encoding: 'base64' }), 'invalid_signature', 'not base64url'],
-    ['another label', () => getData({ profile: { ...january.signing, label: 'sig' } }), 'invalid_signature', 'sig1=('],
+    [
+      'a different label',
+      () => getData({ profile: { ...january.signing, label: 'sig' } }),
+      'invalid_signature',
+      'sig1=(',
+    ],
     ['an old signature', () => getData({ created: now - 90 }), 'invalid_signature', 'created is more than'],
     [
-      'another query than signed',
+      'a query that differs from the signed query',
       async () =>
         new Request(dataUrl('/data-auth?x=2'), {
           headers: (await sign(new Request(dataUrl('/data-auth?x=1')))).headers,
@@ -161,9 +166,14 @@ describe.skipIf(!runnable)('the peer really verifies', () => {
       'invalid_signature',
       'does not cover signature-key',
     ],
-    ['the signature of another key', () => getData({ signer: otherSigner }), 'invalid_signature', 'not the key’s over'],
     [
-      'a key that is not published',
+      'the signature of a different key',
+      () => getData({ signer: otherSigner }),
+      'invalid_signature',
+      'not the key’s over',
+    ],
+    [
+      'an unpublished key',
       () => getData({ signatureKey: { scheme: 'jwks', id: requireStage().agent, kid: 'key-2' } }),
       'invalid_signature',
       'no key key-2',
@@ -175,57 +185,62 @@ describe.skipIf(!runnable)('the peer really verifies', () => {
       'only the schemes',
     ],
     [
-      'an auth token for another resource',
+      'an auth token for a different resource',
       () => withAuthToken({ aud: 'http://127.0.0.1:1' }),
       'invalid_auth_token',
       'its aud',
     ],
     [
-      'an auth token of another issuer',
+      'an auth token from a different issuer',
       () => withAuthToken({ iss: requireStage().agent }),
       'invalid_auth_token',
       'not trusted',
     ],
-    ['an auth token that has expired', () => withAuthToken({ exp: now - 1 }), 'invalid_auth_token', 'expired'],
+    ['an expired auth token', () => withAuthToken({ exp: now - 1 }), 'invalid_auth_token', 'expired'],
     [
-      'an auth token by another key',
+      'an auth token signed by a different key',
       () => withAuthToken({}, { ...otherSigner, kid: 'auth-key-1' }),
       'invalid_auth_token',
       'not its issuer’s',
     ],
     [
-      'an auth token bound to another key',
+      'an auth token bound to a different key',
       () => withAuthToken({ cnf: { jwk: otherSigner.jwk } }),
       'invalid_signature',
       'not the key’s over',
     ],
     [
-      'a resource token for another server',
+      'a resource token for a different server',
       () => withResourceToken({ aud: 'http://127.0.0.1:1' }),
       'invalid_resource_token',
       'its aud',
     ],
     [
-      'a resource token for another agent',
+      'a resource token for a different agent',
       () => withResourceToken({ agent: requireStage().issuer }),
       'invalid_resource_token',
       'its agent is not',
     ],
     [
-      'a resource token for another key',
+      'a resource token for a different key',
       () => withResourceToken({ agent_jkt: otherSigner.thumbprint }),
       'invalid_resource_token',
       'agent_jkt',
     ],
     [
-      'a resource token by another key',
+      'a resource token signed by a different key',
       () => withResourceToken({}, { ...otherSigner, kid: 'resource-key-1' }),
       'invalid_resource_token',
       'not its issuer’s',
     ],
-    ['a code that nobody got', () => askForToken({ request_type: 'code', code: 'x' }), 'invalid_grant', 'unknown'],
     [
-      'another body than the digest that is signed',
+      'a code that was never issued',
+      () => askForToken({ request_type: 'code', code: 'x' }),
+      'invalid_grant',
+      'unknown',
+    ],
+    [
+      'a body that does not match the signed digest',
       async () =>
         new Request(await askForToken({ request_type: 'code', code: 'x' }), {
           method: 'POST',
@@ -240,7 +255,7 @@ describe.skipIf(!runnable)('the peer really verifies', () => {
       'invalid_request',
       'Nonce',
     ],
-  ])('and refuses %s', async (_what, request, error, why) => {
+  ])('rejects %s', async (_what, request, error, why) => {
     const response = await fetch(await request())
     expect(response.status).toBeGreaterThanOrEqual(400)
     const said = (await response.json()) as { error: string; error_description: string }
@@ -248,7 +263,7 @@ describe.skipIf(!runnable)('the peer really verifies', () => {
     expect(said.error_description.replaceAll("'", '’')).toContain(why)
   })
 
-  it('and says on stderr why it refused', async () => {
+  it('logs the reason for a rejection to stderr', async () => {
     const { peerResource }: { peerResource: Peer } = requireStage()
     await fetch(new Request(dataUrl()))
     await expect
@@ -256,8 +271,8 @@ describe.skipIf(!runnable)('the peer really verifies', () => {
       .toBe('refused GET /data-auth: the request has no signature-key')
   })
 
-  it('explains its flags in its help', async () => {
-    await expect(start('resource', '--help')).rejects.toThrow('ended with 0')
+  it('describes its flags in its help', async () => {
+    await expect(start('resource', '--help')).rejects.toThrow('exited with 0')
     await expect(start('resource')).rejects.toThrow('needs --auth-server-url')
   })
 })

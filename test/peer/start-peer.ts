@@ -5,7 +5,7 @@ import { has, python } from '../needs.js'
 
 const script = fileURLToPath(new URL('peer.py', import.meta.url))
 
-/** Whether there is a Python 3 with `cryptography`. */
+/** Whether Python 3 with `cryptography` is installed. */
 export function canRunPeer(): boolean {
   return has('Python with cryptography')
 }
@@ -16,9 +16,9 @@ export interface Peer {
   id: string
   /** Lines of stdout after `ready`. */
   lines: readonly string[]
-  /** Why it refused what it refused. */
+  /** The reasons for its refusals. */
   refusals: readonly string[]
-  /** Resolves when it has ended, to its exit code. */
+  /** Resolves to its exit code when it has exited. */
   ended: Promise<number | null>
   stop(): Promise<void>
 }
@@ -38,7 +38,7 @@ export async function startPeer(
       if (line.startsWith('ready ')) resolve(line.slice('ready '.length))
       else lines.push(line)
     })
-    void ended.then((code) => reject(new Error(`the peer ended with ${code}: ${refusals.join('\n')}`)))
+    void ended.then((code) => reject(new Error(`the peer exited with ${code}: ${refusals.join('\n')}`)))
   })
   return { id, lines, refusals, ended, stop: () => stop(child, ended) }
 }

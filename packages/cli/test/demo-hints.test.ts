@@ -19,7 +19,7 @@ async function serve(listener: RequestListener): Promise<string> {
 const ask = (...flags: string[]) => runInProcess('demo', '--only', 'agent', '--port', '0', '--quiet', ...flags)
 const hint = 'A peer that uses an older form of the protocol needs --interop.'
 
-describe('our agent, where a peer answers badly, names --interop', () => {
+describe('our agent names --interop if a peer responds incorrectly', () => {
   it.each([400, 401, 403, 500, 502])('a resource with %i', async (status) => {
     const resource = await serve((_incoming, outgoing) => outgoing.writeHead(status).end('Internal Server Error'))
     const asked = await ask('--resource-url', `${resource}/data-auth`)
@@ -31,7 +31,7 @@ describe('our agent, where a peer answers badly, names --interop', () => {
     expect(already).toMatchObject({ status: 1, stderr: `The resource’s final response was ${status} at the end.\n` })
   })
 
-  it('not where a resource says what is wrong, and that is no matter of form', async () => {
+  it('but not if a resource reports an error unrelated to the protocol form', async () => {
     const answer = { error: 'unknown_key', error_description: 'The agent publishes no such key.' }
     const resource = await serve((_incoming, outgoing) =>
       outgoing.writeHead(401, { 'content-type': 'application/json' }).end(JSON.stringify(answer)),
@@ -81,7 +81,7 @@ describe('our agent, where a peer answers badly, names --interop', () => {
   })
 })
 
-/** An agent with documents, and a request that it signs over another base than RFC 9421's. */
+/** An agent with documents, and a request that it signs over a base that differs from RFC 9421's. */
 async function olderAgent(signer: Signer, changeBase: (base: string) => string) {
   const id = await serve((incoming, outgoing) => {
     const own = `http://${incoming.headers.host}`
@@ -124,7 +124,7 @@ async function olderAgent(signer: Signer, changeBase: (base: string) => string) 
 
 const withoutParameters = (base: string) => base.slice(0, base.lastIndexOf('\n'))
 
-describe('our resource, where a peer signs otherwise', () => {
+describe('our resource, if a peer signs differently', () => {
   const named =
     'It was signed over a signature base without the last line, "@signature-params", which RFC 9421 §2.5 requires. --interop does not fix this.'
 
@@ -150,7 +150,7 @@ describe('our resource, where a peer signs otherwise', () => {
     expect(stderr).not.toContain(hint)
   })
 
-  it('names --interop where nothing else is known, and not where it is set', async () => {
+  it('names --interop if nothing else is known, unless it is already set', async () => {
     for (const flags of [[], ['--interop']]) {
       const resource = startProgram(['demo', '--only', 'resource', '--port', '0', '--quiet', ...flags])
       onTestFinished(() => void resource.stop('SIGINT'))

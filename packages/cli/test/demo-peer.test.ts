@@ -9,7 +9,7 @@ afterEach(async () => {
   await Promise.all(stops.splice(0).map((stop) => stop()))
 })
 
-/** Starts a part of ours; resolves to its identifier. */
+/** Starts one of our parties; resolves to its identifier. */
 async function ours(party: 'resource' | 'auth-server', ...flags: string[]): Promise<string> {
   const running = startProgram(['demo', '--only', party, '--port', '0', '--quiet', ...flags])
   stops.push(() => running.stop('SIGINT'))
@@ -31,12 +31,12 @@ async function askAs(resource: string, authServer: string, ...flags: string[]) {
 
 const scope = 'data.read data.write'
 
-describe.skipIf(!runnable)('countersign demo --only … --interop beside a peer in another language', () => {
+describe.skipIf(!runnable)('countersign demo --only … --interop with a peer in another language', () => {
   it.each([
     ['the peer’s', 'the peer’s'],
     ['the peer’s', 'ours'],
     ['ours', 'the peer’s'],
-  ])('runs our agent where the auth server is %s and the resource %s', async (server, resource) => {
+  ])('runs our agent if the auth server is %s and the resource %s', async (server, resource) => {
     const authServer =
       server === 'ours'
         ? await ours('auth-server', '--interop')
@@ -56,12 +56,12 @@ describe.skipIf(!runnable)('countersign demo --only … --interop beside a peer 
     ['ours', 'ours'],
     ['ours', 'the peer’s'],
     ['the peer’s', 'ours'],
-  ])('lets the peer’s agent in where the auth server is %s and the resource %s', async (server, resource) => {
+  ])('accepts the peer’s agent if the auth server is %s and the resource %s', async (server, resource) => {
     const authServer = server === 'ours' ? await ours('auth-server', '--interop') : (await peers('auth-server')).id
     const known = ['--auth-server-url', authServer]
     const id =
       resource === 'ours' ? await ours('resource', '--interop', ...known) : (await peers('resource', ...known)).id
-    // Each is a new one of the same identifier: it has a new key under the old kid.
+    // Each agent is a new one with the same identifier: it has a new key under the old kid.
     const port = String(await freePort())
     for (const [method, flags] of [['GET', []] as const, ['POST', ['--body', '{"note":1}']] as const]) {
       const agent = await peers('agent', '--port', port, '--resource-url', `${id}/data-auth`, ...flags)
@@ -73,7 +73,7 @@ describe.skipIf(!runnable)('countersign demo --only … --interop beside a peer 
     }
   })
 
-  it('is for one agent alone where --agent-id names it', async () => {
+  it('applies to a single agent if --agent-id names it', async () => {
     const port = await freePort()
     const named = ['--interop', '--agent-id', `http://127.0.0.1:${port}`]
     const resource = await ours('resource', ...named, '--auth-server-url', await ours('auth-server', ...named))
@@ -88,7 +88,7 @@ describe.skipIf(!runnable)('countersign demo --only … --interop beside a peer 
     ])
   })
 
-  it('gets nowhere without --interop: the peer reads no base64, and our auth server takes no unsigned body', async () => {
+  it('fails without --interop: the peer rejects base64, and our auth server rejects unsigned bodies', async () => {
     const authServer = (await peers('auth-server')).id
     const resource = await peers('resource', '--auth-server-url', authServer)
     const refused = await askAs(resource.id, authServer)

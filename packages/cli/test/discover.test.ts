@@ -15,7 +15,7 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close()
 })
 
-/** An origin on a port of its own; `answers` are made for its identifier, by path, and everything else is 404. */
+/** An origin on its own port; `answers` are generated for its identifier, by path, and everything else is 404. */
 async function publish(answers: (id: string) => Record<string, Answer>): Promise<string> {
   const server = createServer()
   servers.push(server)
@@ -34,7 +34,7 @@ async function publish(answers: (id: string) => Record<string, Answer>): Promise
 const { d: _d, ...publicJwk } = await generatePrivateJwk({ kid: 'key-1' })
 const agentPath = '/.well-known/aauth-agent'
 
-/** An agent whose document and keys are as they should be, with one change. */
+/** An agent with a valid document and keys, with one change. */
 function agentWith(change: { document?: object; answer?: Answer; keys?: unknown; jwks?: Answer } = {}) {
   return (id: string): Record<string, Answer> => ({
     [agentPath]: change.answer ?? {
@@ -45,7 +45,7 @@ function agentWith(change: { document?: object; answer?: Answer; keys?: unknown;
 }
 
 describe('countersign discover', () => {
-  it('accepts what is as it should be, and tells what it fetched', async () => {
+  it('accepts a valid agent, and reports what it fetched', async () => {
     const id = await publish(agentWith())
     const { status, stdout, stderr } = await runInProcess('discover', id)
     expect(status).toBe(0)
@@ -77,7 +77,7 @@ describe('countersign discover', () => {
     ['max-age=120', 120],
     ['no-cache', 60],
     ['public, max-age=86400', 600],
-  ])('says how long others keep keys, with Cache-Control %s', async (cacheControl, seconds) => {
+  ])('reports how long others cache keys, with Cache-Control %s', async (cacheControl, seconds) => {
     const headers = cacheControl === undefined ? {} : { 'cache-control': cacheControl, age: '50' }
     const id = await publish(agentWith({ jwks: { headers, body: { keys: [publicJwk] } } }))
     const { stdout } = await runInProcess('discover', id, '--json')
@@ -88,18 +88,18 @@ describe('countersign discover', () => {
   it.each<[string, Parameters<typeof agentWith>[0], string]>([
     ['names another identifier', { document: { agent: 'https://other.example' } }, 'Set agent to http://127.0.0.1:'],
     [
-      'names no keys',
+      'has no jwks_uri',
       { document: { jwks_uri: undefined } },
       'Add jwks_uri: without it the document is useless to peers.',
     ],
-    ['names no keys at all', { document: { jwks_uri: undefined } }, 'its jwks_uri is missing'],
+    ['has no jwks_uri and requires one', { document: { jwks_uri: undefined } }, 'its jwks_uri is missing'],
     [
       'is behind a redirect',
       { answer: { status: 302, headers: { location: '/x' } } },
       'Serve it at exactly this URL, without a redirect.',
     ],
-    ['needs a login', { answer: { status: 403 } }, 'Answer 200'],
-    ['is no JSON', { answer: { body: '<html>' } }, 'Send one JSON object'],
+    ['requires a login', { answer: { status: 403 } }, 'Answer 200'],
+    ['is not JSON', { answer: { body: '<html>' } }, 'Send one JSON object'],
     [
       'has a byte-order mark',
       { answer: { body: `\ufeff${JSON.stringify({ agent: 'x' })}` } },
@@ -108,13 +108,17 @@ describe('countersign discover', () => {
     ['is a list', { answer: { body: [] } }, 'Send one JSON object'],
     ['is compressed', { answer: { headers: { 'content-encoding': 'gzip' } } }, 'Send it uncompressed'],
     ['is too large', { answer: { body: { a: 'x'.repeat(17_000) } } }, 'Keep it under 16 KiB.'],
-    ['has keys that are missing', { jwks: { status: 404 } }, 'Answer 200'],
-    ['has keys that are no set', { jwks: { body: { key: [] } } }, 'Publish {"keys"'],
-    ['has no keys', { keys: [] }, 'no key that can be used'],
-    ['shows a private key', { keys: [publicJwk, { ...publicJwk, kid: 'x', d: 'AAAA' }] }, 'everybody may have seen'],
-    ['names two keys alike', { keys: [publicJwk, publicJwk] }, 'a kid of its own'],
-    ['has keys that nobody can use', { keys: [{ kid: 'a', kty: 'EC', crv: 'P-521' }] }, 'countersign keys generate'],
-  ])('says how to mend a document that %s', async (_case, change, fix) => {
+    ['has a missing JWKS', { jwks: { status: 404 } }, 'Answer 200'],
+    ['has an invalid JWKS', { jwks: { body: { key: [] } } }, 'Publish {"keys"'],
+    ['has an empty JWKS', { keys: [] }, 'no key that can be used'],
+    [
+      'publishes a private key',
+      { keys: [publicJwk, { ...publicJwk, kid: 'x', d: 'AAAA' }] },
+      'everybody may have seen',
+    ],
+    ['has duplicate kids', { keys: [publicJwk, publicJwk] }, 'a kid of its own'],
+    ['has only unusable keys', { keys: [{ kid: 'a', kty: 'EC', crv: 'P-521' }] }, 'countersign keys generate'],
+  ])('reports how to fix a document that %s', async (_case, change, fix) => {
     const { status, stdout } = await runInProcess('discover', await publish(agentWith(change)))
     expect(status).toBe(1)
     expect(stdout.replaceAll(/\s+/g, ' ')).toContain(fix)
@@ -122,16 +126,16 @@ describe('countersign discover', () => {
   })
 
   it.each<[string, Parameters<typeof agentWith>[0], string]>([
-    ['where to send people back', { document: { redirect_uris: undefined } }, 'List every redirect_uri'],
-    ['a list of them', { document: { redirect_uris: 'x' } }, 'not of the right type'],
+    ['a redirect URL', { document: { redirect_uris: undefined } }, 'List every redirect_uri'],
+    ['a list of redirect URLs', { document: { redirect_uris: 'x' } }, 'not of the right type'],
     ['a kid for one of its keys', { keys: [publicJwk, { ...publicJwk, kid: undefined }] }, 'Give it a kid'],
-  ])('advises a document without %s, and accepts it', async (_case, change, advice) => {
+  ])('makes a recommendation for a document without %s, and accepts it', async (_case, change, advice) => {
     const { status, stdout } = await runInProcess('discover', await publish(agentWith(change)))
     expect(status).toBe(0)
     expect(stdout.replaceAll(/\s+/g, ' ')).toContain(advice)
   })
 
-  it('advises endpoints at another origin, and no others', async () => {
+  it('makes a recommendation for endpoints at another origin only', async () => {
     const id = await publish((origin) => ({
       '/.well-known/aauth-issuer': {
         body: {
@@ -163,13 +167,13 @@ describe('countersign discover', () => {
     expect(text).toContain(`Serve it at ${id}, or have every peer add https://evil.example to endpointOrigins.`)
   })
 
-  it('exits with 1 where nothing is published, and with 3 where nobody answers or the server fails', async () => {
+  it('exits with 1 if nothing is published, and with 3 if there is no response or the server fails', async () => {
     expect((await runInProcess('discover', await publish(() => ({})))).status).toBe(1)
     expect((await runInProcess('discover', 'http://127.0.0.1:1')).status).toBe(3)
     expect((await runInProcess('discover', await publish(agentWith({ answer: { status: 503 } })))).status).toBe(3)
   })
 
-  it('shows nothing that a terminal would act on', async () => {
+  it('prints no terminal control characters', async () => {
     const id = await publish(
       agentWith({ document: { name: '\u001b[2J\u202e' }, keys: [{ ...publicJwk, kid: '\u0007' }] }),
     )
@@ -178,7 +182,7 @@ describe('countersign discover', () => {
   })
 
   it.each([['https://Agent.example'], ['https://agent.example/'], ['http://agent.example'], ['agent.example'], ['']])(
-    'exits with 2 for what is not a valid identifier: %s',
+    'exits with 2 for an invalid identifier: %s',
     async (text) => {
       const { status, stdout, stderr } = await runInProcess('discover', text)
       expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
@@ -192,7 +196,7 @@ describe('countersign discover', () => {
     expect(stdout.match(/ {2}Why: as above\.$/gm)).toHaveLength(2)
   })
 
-  it('takes the address of a document for a mistake, and says what to give', async () => {
+  it('rejects the URL of a document, and reports what to pass', async () => {
     const { status, stdout, stderr } = await runInProcess('discover', 'https://agent.example/.well-known/aauth-agent')
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toContain('Pass the identifier, https://agent.example,')

@@ -19,7 +19,7 @@ import { decidesAt } from './terminal-person.js'
 const parties = openParties()
 const newAgent = (authServers: readonly string[] = [parties.authServer]) => agentOf(authServers)
 
-/** Runs the command as a process whose standard output is a disk without space; what it says, and its status. */
+/** Runs the command as a process whose standard output is a full disk; returns its standard error and status. */
 async function intoFull(args: readonly string[], folder: string) {
   const full = openSync('/dev/full', 'w')
   const bin = fileURLToPath(new URL('../bin/countersign.js', import.meta.url))
@@ -34,8 +34,8 @@ async function intoFull(args: readonly string[], folder: string) {
   return { status, stderr }
 }
 
-describe('an API that needs a person', () => {
-  it('has them asked once in the terminal; the answer goes to standard output, everything else does not', async () => {
+describe('an API that requires consent', () => {
+  it('prompts once in the terminal; only the response goes to standard output', async () => {
     const { id, run } = await newAgent()
     const { decide, page } = decidesAt('grant')
     const first = await run(['fetch', `${parties.api}/data-auth`], { person: decide })
@@ -48,7 +48,7 @@ describe('an API that needs a person', () => {
     expect(JSON.parse(again.stdout)).toMatchObject({ method: 'POST' })
   })
 
-  it('says no where the person does, with a status of its own', async () => {
+  it('reports a denial, with a separate exit status', async () => {
     const { run } = await newAgent()
     const ended = await run(['fetch', `${parties.api}/data-auth`], { person: decidesAt('deny').decide })
     expect(ended).toMatchObject({ status: 5, stdout: '' })
@@ -58,7 +58,7 @@ describe('an API that needs a person', () => {
     expect(silent.stderr).not.toContain('Access was denied')
   })
 
-  it('ends where nobody decides in time, and on Ctrl-C, with one sentence each', async () => {
+  it('exits with one sentence if no one decides in time, and on Ctrl-C', async () => {
     const { run, start } = await newAgent()
     const late = await run(['fetch', '--consent-timeout', '1', `${parties.api}/data-auth`], { person: () => undefined })
     expect(late).toMatchObject({ status: 6, stdout: '' })
@@ -68,7 +68,7 @@ describe('an API that needs a person', () => {
     expect(await stopped.stop('SIGINT')).toMatchObject({ status: 130, stdout: '' })
   })
 
-  it('has one page for two commands: the other says that it waits for it, without a part of its own --max-time', async () => {
+  it('shares one page between two commands: the second reports that it waits, and the wait does not count toward its --max-time', async () => {
     const { start } = await newAgent()
     const shown: string[] = []
     const person = (url: string) => void shown.push(url)
@@ -85,25 +85,28 @@ describe('an API that needs a person', () => {
 
   it.each([
     ['with --no-consent', ['--no-consent'], { person: () => undefined }],
-    ['where standard error is no terminal', [], {}],
-  ])('asks nobody %s: it ends with the page, whose answer can be brought later', async (_case, flags, options) => {
-    const { run } = await newAgent()
-    const ended = await run(['fetch', ...flags, `${parties.api}/data-auth`], options)
-    expect(ended).toMatchObject({ status: 4, stdout: '' })
-    const url = ended.stderr.split('\n').at(-2) ?? ''
-    expect(ended.stderr).toContain('countersign tokens add')
-    const back = await landing(url)
-    expect(new URL(back).port, 'that of every port').toBe('')
-    expect(await run(['tokens', 'add', back])).toMatchObject({
-      status: 0,
-      stderr: 'Done: run the original command again.\n',
-    })
-    expect(await run(['tokens', 'add', back])).toMatchObject({ status: 1 })
-    const again = await run(['fetch', `${parties.api}/data-auth`])
-    expect(again).toMatchObject({ status: 0, stderr: '' })
-  })
+    ['if standard error is not a terminal', [], {}],
+  ])(
+    'does not prompt %s: it prints the page and exits, and the callback URL can be added later',
+    async (_case, flags, options) => {
+      const { run } = await newAgent()
+      const ended = await run(['fetch', ...flags, `${parties.api}/data-auth`], options)
+      expect(ended).toMatchObject({ status: 4, stdout: '' })
+      const url = ended.stderr.split('\n').at(-2) ?? ''
+      expect(ended.stderr).toContain('countersign tokens add')
+      const back = await landing(url)
+      expect(new URL(back).port, 'that of every port').toBe('')
+      expect(await run(['tokens', 'add', back])).toMatchObject({
+        status: 0,
+        stderr: 'Done: run the original command again.\n',
+      })
+      expect(await run(['tokens', 'add', back])).toMatchObject({ status: 1 })
+      const again = await run(['fetch', `${parties.api}/data-auth`])
+      expect(again).toMatchObject({ status: 0, stderr: '' })
+    },
+  )
 
-  it('L09: takes no address that their browser cannot have ended at', async () => {
+  it('L09: rejects a URL that the user’s browser cannot have ended on', async () => {
     const { run } = await newAgent()
     const ended = await run(['fetch', '--no-consent', `${parties.api}/data-auth`])
     const back = await landing(ended.stderr.split('\n').at(-2) ?? '')
@@ -125,7 +128,7 @@ describe('an API that needs a person', () => {
     expect(await run(['tokens', 'add', withPort]), 'of a port that nothing listens at').toMatchObject({ status: 0 })
   })
 
-  it('takes an address that was pasted', async () => {
+  it('accepts a pasted URL', async () => {
     const { run } = await newAgent()
     const keyboard = Object.assign(new PassThrough(), { isTTY: true })
     const ended = await run(['fetch', '--paste', `${parties.api}/data-auth`], {
@@ -137,7 +140,7 @@ describe('an API that needs a person', () => {
     expect(nowhere).toMatchObject({ status: 2 })
   })
 
-  it('L03: sends nobody to an auth server that was not given, and says how to give it', async () => {
+  it('L03: sends the user to no auth server that was not configured, and reports how to add it', async () => {
     const { run } = await newAgent([])
     const refused = await run(['fetch', `${parties.api}/data-auth`], { person: () => expect.unreachable() })
     expect(refused).toMatchObject({ status: 1, stdout: '' })
@@ -150,7 +153,7 @@ describe('an API that needs a person', () => {
     expect(given.status).toBe(0)
   })
 
-  it('with -v shows each message on standard error, its tokens decoded, and not what was asked for', async () => {
+  it('with -v prints each message to standard error, with decoded tokens, but not the response itself', async () => {
     const { run } = await newAgent()
     const { decide } = decidesAt('grant')
     const { stdout, stderr } = await run(['fetch', '-v', `${parties.api}/data-auth`], { person: decide })
@@ -163,27 +166,24 @@ describe('an API that needs a person', () => {
   })
 
   it.each<[string, number]>([
-    ['an answer', 200],
-    ['a refusal', 500],
-  ])(
-    'with -v ends as without it, in time and by the first Ctrl-C, in %s that goes on and on',
-    async (_what, status) => {
-      const { origin, close } = await listenWith((_incoming, outgoing) => {
-        outgoing.writeHead(status)
-        const go = setInterval(() => outgoing.write('more and more\n'), 20)
-        outgoing.on('close', () => clearInterval(go))
-      })
-      onTestFinished(close)
-      const { run, start } = await newAgent()
-      expect(await run(['fetch', '-v', '-m', '1', origin])).toMatchObject({ status: 3 })
-      const running = start(['fetch', '-v', origin])
-      await running.seen(/AGENT REQUEST/)
-      await new Promise((soon) => setTimeout(soon, 500))
-      expect((await running.stop('SIGINT')).status).not.toBe(0)
-    },
-  )
+    ['a response', 200],
+    ['an error response', 500],
+  ])('-v does not affect --max-time or the first Ctrl-C, for %s that never ends', async (_what, status) => {
+    const { origin, close } = await listenWith((_incoming, outgoing) => {
+      outgoing.writeHead(status)
+      const go = setInterval(() => outgoing.write('more and more\n'), 20)
+      outgoing.on('close', () => clearInterval(go))
+    })
+    onTestFinished(close)
+    const { run, start } = await newAgent()
+    expect(await run(['fetch', '-v', '-m', '1', origin])).toMatchObject({ status: 3 })
+    const running = start(['fetch', '-v', origin])
+    await running.seen(/AGENT REQUEST/)
+    await new Promise((soon) => setTimeout(soon, 500))
+    expect((await running.stop('SIGINT')).status).not.toBe(0)
+  })
 
-  it('with -v shows no body that is too long, and reads no more of it than it shows', async () => {
+  it('-v does not print a body that is too long, and reads no more than it prints', async () => {
     let sent = 0
     const { origin, close } = await listenWith((_incoming, outgoing) => {
       outgoing.writeHead(500)
@@ -202,8 +202,8 @@ describe('an API that needs a person', () => {
   })
 })
 
-describe.skipIf(!canRunPeer())('an API in another language, of an older form', () => {
-  it('is asked in its form, where that is asked for', async () => {
+describe.skipIf(!canRunPeer())('an API in another language that uses an older form', () => {
+  it('is called in the older form if --interop is set', async () => {
     const api = await startPeer('resource', '--refuse-nonce', '400', '--auth-server-url', parties.authServer)
     onTestFinished(() => api.stop())
     const { run } = await newAgent()
@@ -217,12 +217,12 @@ describe.skipIf(!canRunPeer())('an API in another language, of an older form', (
   })
 })
 
-/** Where a browser is sent that allows, without going there. */
+/** The URL to which a browser is redirected after allowing, without following it. */
 function landing(url: string): Promise<string> {
   return decideAs(createScriptedUser(fetch), url, 'grant')
 }
 
-/** An API that asks for nothing, and repeats what it got. */
+/** An API that requires nothing, and echoes the request. */
 async function openEcho(answer: (path: string) => { status?: number; headers?: Record<string, string> } = () => ({})) {
   const seen: { method: string; url: string; body: string; headers: Record<string, unknown> }[] = []
   const { origin, close } = await listenWith((incoming, outgoing) => {
@@ -241,7 +241,7 @@ async function openEcho(answer: (path: string) => { status?: number; headers?: R
   return { origin, seen }
 }
 
-describe('flags as of curl', () => {
+describe('curl-compatible flags', () => {
   it.each<[string, string[], Partial<{ method: string; body: string; type: string; accept: string }>, string?]>([
     ['-d', ['-d', 'a=1', '-d', 'b=2'], { method: 'POST', body: 'a=1&b=2', type: 'application/x-www-form-urlencoded' }],
     ['-d @-', ['-d', '@-'], { method: 'POST', body: 'onetwo' }, 'one\r\ntwo\n'],
@@ -297,7 +297,7 @@ describe('flags as of curl', () => {
     expect(nowhere.stderr).toMatch(/--output: .* cannot be written \(ENOENT\)/)
   })
 
-  it('says in one sentence what takes no output, with the status of a file that cannot be written', async () => {
+  it('reports in one sentence that the output cannot be written, with the status for a file that cannot be written', async () => {
     const { origin } = await openEcho()
     const { folder, run } = await newAgent()
     const full = await run(['fetch', '-o', '/dev/full', origin])
@@ -309,14 +309,14 @@ describe('flags as of curl', () => {
       })
   })
 
-  it('-i shows plain lines on a terminal', async () => {
+  it('-i prints plain lines on a terminal', async () => {
     const { origin } = await openEcho()
     const { run } = await newAgent()
     const { stdout } = await run(['fetch', '-i', origin], { screen: true })
     expect(stdout).toMatch(/^HTTP\/1\.1 200 OK\n(?:[\w-]+: [^\n\\]*\n)+\nGET \/ $/)
   })
 
-  it('-f ends with status 22 and without a body; -s says nothing, -S does', async () => {
+  it('-f exits with status 22 and prints no body; -s prints nothing, -S prints errors', async () => {
     const { origin } = await openEcho(() => ({ status: 404 }))
     const { run } = await newAgent()
     expect(await run(['fetch', origin])).toMatchObject({ status: 0, stdout: 'GET / ' })
@@ -327,7 +327,7 @@ describe('flags as of curl', () => {
     expect((await run(['fetch', '-sSf', origin])).stderr).toMatch(/answered 404\.\n$/)
   })
 
-  it('-L follows at the same origin, as browsers do, and nowhere else', async () => {
+  it('-L follows redirects on the same origin, as browsers do, and no others', async () => {
     const places: Record<string, [number, string]> = {
       '/see-other': [303, '/there'],
       '/found': [302, '/there'],
@@ -350,7 +350,7 @@ describe('flags as of curl', () => {
     expect(seen.length - before).toBe(21)
   })
 
-  it('-m gives up, but counts no time that a person takes', async () => {
+  it('-m gives up, but does not count the time that a user takes', async () => {
     const { origin, close } = await listenWith(() => undefined)
     onTestFinished(close)
     const { run } = await newAgent()
@@ -362,7 +362,7 @@ describe('flags as of curl', () => {
   })
 })
 
-it('an answer is written as it comes', async () => {
+it('a response is written as it arrives', async () => {
   let end: (() => void) | undefined
   const { origin, close } = await listenWith((_incoming, outgoing) => {
     outgoing.write('first\n')
@@ -376,7 +376,7 @@ it('an answer is written as it comes', async () => {
   expect(await running.finished).toMatchObject({ status: 0, stdout: 'first\nlast\n' })
 })
 
-it('an answer that breaks off is no answer', async () => {
+it('an interrupted response is reported as an error', async () => {
   const { origin, close } = await listenWith((_incoming, outgoing) => {
     outgoing.write('first\n')
     setTimeout(() => outgoing.destroy(), 50)
@@ -388,7 +388,7 @@ it('an answer that breaks off is no answer', async () => {
   expect(ended.stderr).toMatch(/^The response was interrupted: [^\n]*\n$/)
 })
 
-describe('what cannot be meant', () => {
+describe('invalid arguments', () => {
   it.each<[string[], RegExp, number?]>([
     [['fetch', 'api.example'], /absolute/],
     [['fetch', 'ftp://api.example/'], /https or http/],
@@ -414,7 +414,7 @@ describe('what cannot be meant', () => {
     expect(ended).toMatchObject({ status, stdout: '' })
   })
 
-  it('an agent that is not there, or whose port another program has', async () => {
+  it('an agent that does not exist, or whose port another program uses', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'countersign-none-'))
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
     const none = await startProgram(['fetch', '--agent', folder, 'https://api.example/']).finished
@@ -431,7 +431,7 @@ describe('what cannot be meant', () => {
     expect(answered.stderr, 'whatever it answers').toContain('another program has its port')
   })
 
-  it('an agent whose port a command has from before the agent was changed', async () => {
+  it('an agent whose port is used by a command that started before the agent was changed', async () => {
     const { id, run } = await newAgent()
     const keys = JSON.stringify({ keys: [(await createSigner(await generatePrivateJwk({ kid: '0' }))).jwk] })
     const about = { agent: id, jwks_uri: `${id}/jwks.json`, redirect_uris: ['http://127.0.0.1/callback'] }
@@ -468,7 +468,7 @@ describe('tokens', () => {
     expect(await run(['tokens', 'forget', '--all'])).toMatchObject({ status: 0 })
   })
 
-  it('are forgotten for a resource with the page where nobody has decided', async () => {
+  it('are forgotten for a resource together with the page of an undecided consent', async () => {
     const { run } = await newAgent()
     const page = async () => {
       const { stderr } = await run(['fetch', '--no-consent', `${parties.api}/data-auth`])

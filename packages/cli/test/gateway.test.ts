@@ -17,7 +17,7 @@ const readDocs = (page: string) => readFileSync(new URL(`../../../docs/${page}`,
 const [, manual = ''] = /```json\n([\s\S]*?)```/.exec(readDocs('apis/gateway.md')) ?? []
 const reference = readDocs('reference/gateway-configuration.md')
 
-/** The configuration of the manual, with changes. */
+/** The configuration from the manual, with changes. */
 async function configuration(change: object = {}): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-gateway-test-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
@@ -39,7 +39,7 @@ describe('countersign gateway check', () => {
   const check = async (file: string, ...request: string[]) =>
     JSON.parse((await runInProcess('gateway', 'check', ...request, '--config', file, '--json')).stdout) as unknown
 
-  it('says which route, level and scope a request would meet', async () => {
+  it('reports the route, level and scope that match a request', async () => {
     const file = await configuration()
     expect(await check(file, 'GET', '/events/7')).toEqual({
       routes: ['GET /events/*'],
@@ -69,7 +69,7 @@ describe('countersign gateway check', () => {
   })
 })
 
-describe('countersign gateway check of a configuration for subrequests', () => {
+describe('countersign gateway check with a configuration for subrequests', () => {
   const routes = [
     { method: 'GET', path: '/notes', require: 'identity' },
     { method: 'POST', path: '/notes', require: 'identity' },
@@ -77,7 +77,7 @@ describe('countersign gateway check of a configuration for subrequests', () => {
     { method: 'POST', path: '/seen', require: 'identity', body: 'unseen' },
   ]
 
-  it('needs no upstream and no key with --verify-only, and says where a body would be refused', async () => {
+  it('needs no upstream and no key with --verify-only, and reports where a body would be refused', async () => {
     const file = await configuration({ upstream: undefined, keyFile: 'gone.json', routes })
     const check = async (...given: string[]) =>
       JSON.parse((await runInProcess('gateway', 'check', ...given, '--config', file, '--json')).stdout) as unknown
@@ -96,7 +96,7 @@ describe('countersign gateway check of a configuration for subrequests', () => {
     })
   })
 
-  it('is warned of the routes that only GET and HEAD pass, in one sentence', async () => {
+  it('warns in one sentence about routes that only GET and HEAD requests can use', async () => {
     const change = { verifyOnly: true, routes: [...routes, { method: '*', path: '/x', require: 'identity' }] }
     const { warnings } = await loadGatewayConfig(await configuration(change), {})
     expect(warnings).toEqual([expect.stringMatching(/refused on POST \/notes, POST \/open, \* \/x; "body": "unseen"/)])
@@ -104,7 +104,7 @@ describe('countersign gateway check of a configuration for subrequests', () => {
   })
 })
 
-it('the smallest file that countersign gateway prints starts', async () => {
+it('the minimal configuration that countersign gateway prints works', async () => {
   const { stderr } = await runInProcess('gateway')
   const [smallest = ''] = /\{ "id"[\s\S]*\] \}/.exec(stderr) ?? []
   const { scopes, routes } = JSON.parse(smallest) as { scopes: object; routes: { scope: string }[] }
@@ -130,7 +130,7 @@ components:
     oauth: { type: oauth2, flows: { authorizationCode: { scopes: { orders.see: Look at your orders } } } }
 `
 
-  it('writes what gateway takes: routes, permissions in words, and what was left out', async () => {
+  it('writes a valid gateway configuration with routes and permission texts, and reports what was left out', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'countersign-gateway-test-'))
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
     writeFileSync(join(folder, 'openapi.yaml'), yaml)
@@ -170,7 +170,7 @@ describe('the configuration of a gateway', () => {
   const identity = (change: object) => ({ method: 'GET', path: '/a', require: 'identity', ...change })
   const route = (change: object) => ({ routes: [identity(change)] })
 
-  it('is refused with all its mistakes at once, and what may be meant', async () => {
+  it('is rejected with all of its errors at once, and suggestions', async () => {
     const routes = [{ method: 'get', path: 'x', require: 'authorized', scop: 'x' }]
     const file = await configuration({ id: 1, upsteam: 'x', routes, limits: { maxbody: 1 } })
     const { status, stderr } = await runInProcess('gateway', '--config', file)
@@ -184,7 +184,7 @@ describe('the configuration of a gateway', () => {
       expect(stderr).toMatch(problem)
   })
 
-  it('is refused with what only the whole of it shows, also where members are wrong, and with the key', async () => {
+  it('is rejected with errors that involve several settings, even if members are invalid, and with errors of the key', async () => {
     const routes = [
       { method: 'GET', path: '/a', requrie: 'identity' },
       { method: 'GET', path: '/b', require: 'authorised', scope: 'events.reed' },
@@ -257,13 +257,13 @@ describe('the configuration of a gateway', () => {
       { verifyOnly: true, mcp: [{ path: '/mcp', tools: { look: 'events.read' } }] },
       /mcp: cannot be protected with verifyOnly: .*Run a gateway in the path/,
     ],
-  ])('%j is refused', async (change, reason) => {
+  ])('%j is rejected', async (change, reason) => {
     const { stderr } = await runInProcess('gateway', '--config', await configuration(change))
     expect(stderr).toMatch(reason)
   })
 
   // G42
-  it('is refused where a member of it is there twice', async () => {
+  it('is rejected if a member occurs twice', async () => {
     const file = await configuration({})
     const text = readFileSync(file, 'utf8')
       .replace('"require":', '"require":"none","require":')
@@ -274,7 +274,7 @@ describe('the configuration of a gateway', () => {
     expect(stderr).toMatch(/id: occurs twice: keep one[\s\S]*routes\[0\]\.require: is there twice/)
   })
 
-  it('takes methods of WebDAV, lines twice that say the same, and colons within a segment', async () => {
+  it('accepts WebDAV methods, duplicate identical routes, and colons within a segment', async () => {
     const routes = [
       identity({ method: 'PROPFIND' }),
       identity({ path: '/a:b' }),
@@ -284,7 +284,7 @@ describe('the configuration of a gateway', () => {
     expect((await loadGatewayConfig(await configuration({ routes }), {})).settings.routes).toHaveLength(4)
   })
 
-  it('is overridden by the environment and by a flag, and the manual has every setting', async () => {
+  it('is overridden by the environment and by a flag, and the manual documents every setting', async () => {
     const file = await configuration({ upstream: { url: 'http://127.0.0.1:3000', matches: 'raw' } })
     const env = { COUNTERSIGN_GATEWAY_LISTEN_PORT: '9', COUNTERSIGN_GATEWAY_NOTHING: '1' }
     const flags = new Map([['upstream.url', 'http://127.0.0.1:7']])
@@ -296,7 +296,7 @@ describe('the configuration of a gateway', () => {
   })
 })
 
-it('a route of a configuration has every setting of a route', async () => {
+it('a configured route supports every route setting', async () => {
   const accepted = { maxBody: 7, body: 'unseen', case: 'kept', endings: 'kept', pathParameters: true }
   const route = {
     method: 'PUT',
@@ -310,13 +310,13 @@ it('a route of a configuration has every setting of a route', async () => {
   expect(settings.routes).toEqual([route])
 })
 
-it('a configuration without scopes names any, since the resource then describes none', async () => {
+it('a configuration without scopes accepts any scope name, because the resource then describes none', async () => {
   const { settings } = await loadGatewayConfig(await configuration({ scopes: undefined }), {})
   expect(settings.routes[0]).toMatchObject({ scope: 'events.read' })
 })
 
 // G38
-it('a worker of a cluster needs shared sessions for mcp', async () => {
+it('a cluster worker needs shared sessions for mcp', async () => {
   Object.assign(cluster, { isWorker: true })
   onTestFinished(() => void Object.assign(cluster, { isWorker: false }))
   const load = async (mcp: object[]) => loadGatewayConfig(await configuration({ mcp }), {})
@@ -328,7 +328,7 @@ it('a worker of a cluster needs shared sessions for mcp', async () => {
 })
 
 describe('a configuration with verifyOnly', () => {
-  it('is warned of what has no effect there', async () => {
+  it('warns about settings that have no effect', async () => {
     const route = { method: 'GET', path: '/events', require: 'identity', maxBody: 7 }
     const limits = { maxBody: 7, silence: 7 }
     const change = { verifyOnly: true, routes: [route], limits, cors: { origins: '*' } }
@@ -341,7 +341,7 @@ describe('a configuration with verifyOnly', () => {
   })
 
   // G38
-  it('is warned of sessions that one of several gateways knows', async () => {
+  it('warns about sessions that only one of several gateways knows', async () => {
     const redis = 'redis://127.0.0.1:6379'
     const mcp = [{ path: '/mcp', tools: { look: 'events.read' } }]
     const warningsOf = async (change: object) => (await loadGatewayConfig(await configuration(change), {})).warnings
@@ -353,7 +353,7 @@ describe('a configuration with verifyOnly', () => {
   })
 
   // G31
-  it('protects no MCP server, also not by a file that is read again', async () => {
+  it('cannot protect an MCP server, not even after a reload', async () => {
     const load = async (change: object) => loadGatewayConfig(await configuration(change), {})
     const gateway = createConfiguredGateway(await load({ verifyOnly: true }))
     const inPath = await load({ mcp: [{ path: '/mcp', tools: {} }] })
@@ -366,7 +366,7 @@ describe('a configuration with verifyOnly', () => {
 })
 
 describe('countersign gateway', () => {
-  it('serves, reads a changed file again, keeps on with one that is wrong, and stops', async () => {
+  it('serves, reloads a changed file, keeps the previous configuration if the file is invalid, and stops', async () => {
     const upstream = createServer((_, outgoing) => outgoing.end('from the API'))
     const target = `http://127.0.0.1:${await listenWith(upstream)}`
     const listen = { port: await freePort() }
@@ -394,7 +394,7 @@ describe('countersign gateway', () => {
     expect(await running.stop()).toMatchObject({ status: 0 })
   })
 
-  it('with --verify-only answers the subrequests of the proxy, needs no upstream, and passes nothing on', async () => {
+  it('with --verify-only, responds to the proxy’s subrequests, needs no upstream, and forwards nothing', async () => {
     const listen = { port: await freePort() }
     const file = await configuration({ listen, upstream: undefined })
     const running = startProgram(['gateway', '--config', file, '--verify-only'])
@@ -414,7 +414,7 @@ describe('countersign gateway', () => {
     )
   })
 
-  it('with --verify-only and assertion, asserts to where the API listens who asks', async () => {
+  it('with --verify-only and assertion, asserts the caller to the API’s own address', async () => {
     const listen = { port: await freePort() }
     const routes = [{ method: 'GET', path: '/mine', require: 'signature' }]
     const file = await configuration({ listen, routes, assertion: true })

@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, verify } from 'node:crypto'
 
-/** The shape of `--json`, as its reader knows it. */
+/** The shape of `--json`, as its consumer expects it. */
 export interface TraceDocument {
   messages: TraceMessage[]
   result: { status?: number; body?: Record<string, unknown>; error?: string }
@@ -21,7 +21,7 @@ interface Jwk {
   kid: string
 }
 
-/** Verifies by what the document shows alone, with nothing of the library that wrote it. */
+/** Verifies using only what the document shows, with nothing of the library that wrote it. */
 export function createVerifier({ messages }: TraceDocument) {
   const bodyAt = (url: string) => {
     const message = messages.find(({ request }) => request.method === 'GET' && request.url === url)
@@ -54,7 +54,7 @@ export function createVerifier({ messages }: TraceDocument) {
     signed: messages.filter(({ request }) => 'signature' in request.headers),
     keyOf,
     verifyJwt,
-    /** What the signature covers, once it has been verified; throws where it does not verify. */
+    /** The components that the signature covers, once it has been verified; throws if verification fails. */
     requireSignature({ request }: TraceMessage): string[] {
       const { headers } = request
       const [, parameters = '', list = ''] = /^sig1=((\(.*?\)).*)$/.exec(headers['signature-input'] ?? '') ?? []

@@ -37,7 +37,7 @@ afterEach(() => {
   rmSync(scratch, { recursive: true, force: true })
 })
 
-/** A host of static files at https://me.example, which serves what was uploaded last. */
+/** A static file host at https://me.example, which serves the most recent upload. */
 async function openHost({ cacheControl }: { cacheControl?: string } = {}) {
   trust(certificate)
   const files = new Map<string, string>()
@@ -54,7 +54,7 @@ async function openHost({ cacheControl }: { cacheControl?: string } = {}) {
   }
   const server = await startTlsServer(certificate, ({ url = '' }, response) => {
     const text = files.get(url)
-    // As hosts of files do with a name that has no ending.
+    // As static file hosts do for a name without an extension.
     const headers = {
       'content-type': 'application/octet-stream',
       ...(cacheControl === undefined ? {} : { 'cache-control': cacheControl }),
@@ -69,7 +69,7 @@ function init(...flags: string[]): Promise<Finished> {
   return startProgram(['init', ...flags], { env: { COUNTERSIGN_HOME: home } }).finished
 }
 
-/** The same for an agent with a host. */
+/** The same command for an agent with a host. */
 function initHere(...flags: string[]): Promise<Finished> {
   return init('--out', out, ...flags)
 }
@@ -83,14 +83,14 @@ const keyFiles = () =>
 const publishedKids = () => (readJson(out, 'jwks.json').keys as { kid: string }[]).map(({ kid }) => `key-${kid}.json`)
 const flat = (text: string) => text.replaceAll(/\s+/g, ' ')
 
-/** Whatever is printed fits a terminal, but for what is to be copied. */
+/** All output fits a terminal, except lines that are meant to be copied. */
 function expectNarrow({ stdout, stderr }: Finished) {
   for (const line of (stdout + stderr).split('\n'))
     if (!/^ *(?:- |GET )?\S+$|^ {2}countersign/.test(line)) expect(line.length).toBeLessThanOrEqual(80)
 }
 
 describe('countersign init', () => {
-  it('makes the key, and the two documents for a host of static files', async () => {
+  it('generates the key, and the two documents for a static file host', async () => {
     await openHost()
     const made = await initHere('--id', id, '--name', 'My scripts')
     expect(made.status).toBe(0)
@@ -114,7 +114,7 @@ describe('countersign init', () => {
     expect(upload.trim().split('\n').length).toBeLessThanOrEqual(10)
   })
 
-  it('says that both are up, whatever the host calls them', async () => {
+  it('reports that both documents are up, whatever media type the host uses', async () => {
     const host = await openHost()
     await initHere('--id', id)
     host.upload()
@@ -123,7 +123,7 @@ describe('countersign init', () => {
     expect(seen.stdout).not.toMatch(/Upload|Content-Type/)
   })
 
-  it('run again keeps the key, and writes the documents again', async () => {
+  it('keeps the key and writes the documents again when run a second time', async () => {
     await openHost()
     await initHere('--id', id, '--name', 'One')
     const before = { keys: keyFiles(), file: agentFile(), jwks: readJson(out, 'jwks.json') }
@@ -137,7 +137,7 @@ describe('countersign init', () => {
     expect(stdout).toContain('  countersign fetch https://api.example/events\n')
   })
 
-  it('keeps what somebody added to the description', async () => {
+  it('keeps members that were added to the description', async () => {
     await openHost()
     await initHere('--id', id)
     const path = join(out, '.well-known/aauth-agent')
@@ -156,26 +156,26 @@ describe('countersign init', () => {
   it.each<[string, string, object, string]>([
     ['no keys', '/jwks.json', { keys: [] }, 'Its jwks.json lacks the agent’s key: upload the new one.'],
     [
-      'another key',
+      'a different key',
       '/jwks.json',
       { keys: [{ kty: 'OKP', crv: 'Ed25519', x: 'Xx4_L89E6RsyvDTzN9wuN3cDwgifPkXMgFJv_HMIxdk', kid: 'theirs' }] },
       'Its jwks.json lacks the agent’s key: upload the new one.',
     ],
     [
-      'keys elsewhere',
+      'a different jwks_uri',
       '/.well-known/aauth-agent',
       { jwks_uri: `${id}/other.json` },
       `Its jwks_uri is ${id}/other.json`,
     ],
     [
-      'another redirect',
+      'a different redirect URL',
       '/.well-known/aauth-agent',
       { redirect_uris: ['http://127.0.0.1:8004/callback'] },
       'Its redirect_uris do not include http://127.0.0.1/callback',
     ],
-    ['another name', '/.well-known/aauth-agent', { name: 'x' }, 'Its name is not “My scripts” there'],
-    ['another agent', '/.well-known/aauth-agent', { agent: 'https://you.example' }, `Set agent to ${id}, exactly.`],
-  ])('says what to mend where the host has %s', async (_case, path, change, problem) => {
+    ['a different name', '/.well-known/aauth-agent', { name: 'x' }, 'Its name is not “My scripts” there'],
+    ['a different agent', '/.well-known/aauth-agent', { agent: 'https://you.example' }, `Set agent to ${id}, exactly.`],
+  ])('reports how to fix a host that has %s', async (_case, path, change, problem) => {
     const host = await openHost()
     await initHere('--id', id, '--name', 'My scripts')
     host.upload()
@@ -197,7 +197,7 @@ describe('countersign init', () => {
     expect(seen.stdout).toContain('They could not be checked.')
   })
 
-  it('warns of an identifier with a path, and writes documents that belong there', async () => {
+  it('warns about an identifier with a path, and writes documents for that path', async () => {
     await openHost()
     const made = await initHere('--id', `${id}/~me`)
     expect(made.status).toBe(0)
@@ -239,7 +239,7 @@ describe('countersign init', () => {
     })
   })
 
-  it('makes an agent on this machine, which has nothing to upload', async () => {
+  it('creates an agent on this machine, which has nothing to upload', async () => {
     const made = await init('--id', 'http://127.0.0.1:8004')
     expect({ status: made.status, stderr: made.stderr }).toEqual({ status: 0, stderr: '' })
     expect(made.stdout).not.toContain('Upload')
@@ -247,7 +247,7 @@ describe('countersign init', () => {
     expect(keyFiles()).toHaveLength(1)
   })
 
-  it('names the folder that was given in the next command, for a shell', async () => {
+  it('includes the given folder in the next command, quoted for a shell', async () => {
     const folder = join(scratch, "it's mine")
     const { stdout } = await init('--id', 'http://127.0.0.1:8004', '--agent', folder)
     expect(stdout).toContain(`countersign fetch --agent '${folder.replace("'", "'\\''")}' --auth-server`)
@@ -257,17 +257,17 @@ describe('countersign init', () => {
 
   it.each<[string, string[], string]>([
     ['no id', [], 'init needs --id https://…'],
-    ['an id that is none', ['--id', 'me.example'], 'add https:// in front (https://me.example)'],
-    ['an id by http', ['--id', 'http://me.example'], 'use https instead of http'],
-    ['an auth server that is none', ['--id', id, '--auth-server', 'x'], '--auth-server is no identifier'],
-    ['a name of blanks', ['--id', id, '--name', ' '], '--name takes 1 to 200 characters on one line.'],
-    ['a key to change that is not there', ['--rotate'], 'There is no agent in '],
-    ['a leak without a change', ['--id', id, '--leaked'], '--leaked needs --rotate'],
-    ['an insistence without a change', ['--id', id, '--now'], '--now needs --rotate'],
-    ['a leak with an insistence', ['--id', id, '--rotate', '--now', '--leaked'], "option '--now' cannot be used with"],
-    ['documents for this machine', ['--id', 'http://127.0.0.1:8004', '--out', 'x'], 'nothing to upload'],
-    ['a network that is none', ['--id', id, '--allow-network', 'x'], '--allow-network: x'],
-  ])('exits with 2 for %s, and makes nothing', async (_case, flags, message) => {
+    ['an invalid id', ['--id', 'me.example'], 'add https:// in front (https://me.example)'],
+    ['an id with http', ['--id', 'http://me.example'], 'use https instead of http'],
+    ['an invalid auth server', ['--id', id, '--auth-server', 'x'], '--auth-server is no identifier'],
+    ['a name of spaces only', ['--id', id, '--name', ' '], '--name takes 1 to 200 characters on one line.'],
+    ['--rotate without an existing key', ['--rotate'], 'There is no agent in '],
+    ['--leaked without --rotate', ['--id', id, '--leaked'], '--leaked needs --rotate'],
+    ['--now without --rotate', ['--id', id, '--now'], '--now needs --rotate'],
+    ['--leaked with --now', ['--id', id, '--rotate', '--now', '--leaked'], "option '--now' cannot be used with"],
+    ['--out for an agent on this machine', ['--id', 'http://127.0.0.1:8004', '--out', 'x'], 'nothing to upload'],
+    ['an invalid network', ['--id', id, '--allow-network', 'x'], '--allow-network: x'],
+  ])('exits with 2 for %s, and creates nothing', async (_case, flags, message) => {
     const { status, stdout, stderr } = await init(...flags)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toContain(message)
@@ -275,7 +275,7 @@ describe('countersign init', () => {
     expect(existsSync(home)).toBe(false)
   })
 
-  it('refuses another id than the folder’s', async () => {
+  it('rejects an id that differs from the folder’s', async () => {
     await init('--id', 'http://127.0.0.1:8004')
     const before = agentFile()
     const { status, stderr } = await initHere('--id', id)
@@ -287,7 +287,7 @@ describe('countersign init', () => {
     expect(existsSync(out)).toBe(false)
   })
 
-  it('refuses to put documents above its own key, and over those of others', async () => {
+  it('refuses to write documents over its own key, or over those of other agents', async () => {
     const above = await init('--id', id, '--out', scratch)
     expect({ status: above.status, stderr: above.stderr }).toEqual({
       status: 2,
@@ -306,7 +306,7 @@ describe('countersign init', () => {
     expect(readFileSync(join(out, 'jwks.json'), 'utf8')).toBe('{"keys":[]}')
   })
 
-  it('says which document or folder cannot be written', async () => {
+  it('reports which document or folder cannot be written', async () => {
     await openHost()
     writeFileSync(out, 'a file')
     const { status, stderr } = await initHere('--id', id)
@@ -318,7 +318,7 @@ describe('countersign init', () => {
     expect((await init('--id', id)).stderr).toBe(`${home}/agent.json cannot be read (ENOTDIR).\n`)
   })
 
-  it('refuses a folder that others can read (L04)', async () => {
+  it('rejects a folder that other users can read (L04)', async () => {
     await init('--id', 'http://127.0.0.1:8004')
     chmodSync(home, 0o755)
     const { status, stderr } = await init()
@@ -329,14 +329,14 @@ describe('countersign init', () => {
   })
 })
 
-/** A clock that stands still until it is moved. */
+/** A clock that is fixed until it is advanced. */
 function holdClock() {
   vi.useFakeTimers({ toFake: ['Date'], now: 1_800_000_000_000 })
   return { pass: (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000) }
 }
 
 describe('countersign init --rotate', () => {
-  it('publishes two keys, then one, and goes on only when everybody knows both', async () => {
+  it('publishes two keys, then one, and continues only when everyone has both', async () => {
     const clock = holdClock()
     const host = await openHost({ cacheControl: 'max-age=240' })
     await initHere('--id', id)
@@ -382,7 +382,7 @@ describe('countersign init --rotate', () => {
     expect((await initHere()).stdout).not.toContain('too, which')
   })
 
-  it('counts from when init saw both, and tells how long it takes', async () => {
+  it('counts from when init first saw both, and reports how long it takes', async () => {
     const clock = holdClock()
     const host = await openHost()
     await initHere('--id', id)
@@ -401,7 +401,7 @@ describe('countersign init --rotate', () => {
     ['max-age=5', 60],
     ['max-age=86400', 600],
     ['no-store', 60],
-  ])('waits as long as others keep what says %s', async (cacheControl, seconds) => {
+  ])('waits for the cache lifetime of others with %s', async (cacheControl, seconds) => {
     holdClock()
     const host = await openHost({ cacheControl })
     await initHere('--id', id)
@@ -410,7 +410,7 @@ describe('countersign init --rotate', () => {
     expect(JSON.parse((await initHere('--json')).stdout)).toMatchObject({ wait_seconds: seconds })
   })
 
-  it('counts anew where the host lost one of them, and where the clock was put back', async () => {
+  it('restarts the wait if the host lost one of the keys, or if the clock was set back', async () => {
     const clock = holdClock()
     const host = await openHost()
     await initHere('--id', id)
@@ -448,7 +448,7 @@ describe('countersign init --rotate', () => {
     expect((await initHere('--rotate')).status).toBe(0)
   })
 
-  it('goes on at once if somebody insists, and says what may fail', async () => {
+  it('continues immediately with --now, and warns about what may fail', async () => {
     holdClock()
     const host = await openHost()
     await initHere('--id', id)
@@ -464,7 +464,7 @@ describe('countersign init --rotate', () => {
     expect(flat(early.stderr)).toContain('Warning: Others may refuse the new key for 5 minutes.')
   })
 
-  it('--leaked has a new key alone at once, also in the middle of a change', async () => {
+  it('--leaked immediately publishes only a new key, even during a rotation', async () => {
     const host = await openHost({ cacheControl: 'max-age=120' })
     await initHere('--id', id)
     host.upload()
@@ -483,7 +483,7 @@ describe('countersign init --rotate', () => {
     }
   })
 
-  it('changes the key of an agent on this machine at once', async () => {
+  it('immediately changes the key of an agent on this machine', async () => {
     await init('--id', 'http://127.0.0.1:8004')
     const before = keyFiles()
     expect((await init('--rotate')).status).toBe(0)
@@ -492,7 +492,7 @@ describe('countersign init --rotate', () => {
   })
 })
 
-/** Has the program die at its nth change of a name or removal of a file, and all that it does after it. */
+/** Makes the program die at its nth rename or removal of a file: that operation and all later ones fail. */
 function dieAt(step: number): { died: () => boolean } {
   const real = { rename: fs.promises.rename, rm: fs.promises.rm }
   let steps = 0
@@ -513,14 +513,14 @@ function dieAt(step: number): { died: () => boolean } {
   }
 }
 
-describe('countersign init that is killed', () => {
+describe('countersign init when it is killed', () => {
   it.each<[string, string[][], string[]]>([
-    ['at first', [], ['--id', id]],
-    ['when it announces a key', [['--id', id]], ['--rotate']],
-    ['when it changes the key', [['--id', id], ['--rotate']], ['--rotate', '--now']],
-    ['when a key leaked', [['--id', id]], ['--rotate', '--leaked']],
-    ['when a key leaked in the middle', [['--id', id], ['--rotate']], ['--rotate', '--leaked']],
-  ])('%s leaves a folder that works, at any moment', async (_case, before, flags) => {
+    ['during the first run', [], ['--id', id]],
+    ['while announcing a key', [['--id', id]], ['--rotate']],
+    ['while changing the key', [['--id', id], ['--rotate']], ['--rotate', '--now']],
+    ['after a key leaked', [['--id', id]], ['--rotate', '--leaked']],
+    ['after a key leaked during a rotation', [['--id', id], ['--rotate']], ['--rotate', '--leaked']],
+  ])('%s leaves a working folder, whenever it is killed', async (_case, before, flags) => {
     await openHost()
     let deaths = 0
     for (let step = 1; step < 20; step++) {

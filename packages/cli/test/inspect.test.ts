@@ -42,10 +42,10 @@ describe('countersign inspect', () => {
   })
 
   it.each([
-    ['as JSON has it', (value: string) => JSON.stringify(value)],
+    ['in JSON quotes', (value: string) => JSON.stringify(value)],
     ['in single quotes, with a comma', (value: string) => `'${value}',`],
-    ['with blanks around', (value: string) => `  ${value}\n`],
-  ])('takes a value %s', async (_claim, quote) => {
+    ['surrounded by spaces', (value: string) => `  ${value}\n`],
+  ])('accepts a value %s', async (_claim, quote) => {
     for (const [kind, value] of values) {
       const shown = await pipeProgram(quote(value), 'inspect', '-')
       expect(shown.stdout.startsWith(`${kind}\n`)).toBe(true)
@@ -53,7 +53,7 @@ describe('countersign inspect', () => {
   })
 
   it.each(['Bearer ', 'bearer  ', 'Authorization: Bearer ', 'Authorization: '])(
-    'decodes a token after %j, and says where tokens go',
+    'decodes a token after %j, and reports where tokens are sent',
     async (before) => {
       const { status, stdout } = await runInProcess('inspect', `${before}${token}`)
       expect(status).toBe(0)
@@ -63,33 +63,29 @@ describe('countersign inspect', () => {
     },
   )
 
-  it('says what is missing after Bearer', async () => {
+  it('reports that the token after Bearer is missing', async () => {
     const { status, stdout } = await runInProcess('inspect', 'Bearer opaque-token')
     expect(status).toBe(1)
     expect(stdout).toContain('It does not contain a JWT.')
   })
 
-  it('shows a token inside of a header, and when it ended', async () => {
+  it('shows a token inside a header, and when it expired', async () => {
     const { stdout } = await runInProcess('inspect', `sig1=(scheme=jwt jwt="${token}")`)
     expect(stdout).toMatch(/^ {2}auth\+jwt$/m)
     expect(stdout).toMatch(/^ {2}- exp: expired 2023-11-14T22:13:20Z, \d+ days ago\.$/m)
   })
 
   it.each([
-    ['a token that nobody signed', `${part({ alg: 'none' })}.${part({})}.`, 'it is not signed'],
+    ['an unsigned token', `${part({ alg: 'none' })}.${part({})}.`, 'it is not signed'],
     ['a token with five parts', `${part({ alg: 'dir' })}.a.b.c.d`, 'it has 5 parts'],
-    ['a token whose base64url is not canonical', `${token.slice(0, -4)}AB`, 'canonical'],
-    ['an error of another form', 'Signature-Error: error=invalid_input, required_input=(@query)', 'is not error=…'],
-    ['a header of another form', 'Signature-Input: nonsense', 'does not start with label='],
-    [
-      'a list that is not closed',
-      'Signature-Input: sig1=("@method"',
-      'is not label=(…): the component list is not closed',
-    ],
+    ['a token with non-canonical base64url', `${token.slice(0, -4)}AB`, 'canonical'],
+    ['an error in another format', 'Signature-Error: error=invalid_input, required_input=(@query)', 'is not error=…'],
+    ['a header in another format', 'Signature-Input: nonsense', 'does not start with label='],
+    ['an unclosed list', 'Signature-Input: sig1=("@method"', 'is not label=(…): the component list is not closed'],
     ['a header key with its private part', 'sig1=(scheme=hwk kty="OKP" d="AAAA")', 'private'],
-    ['a header that is none of ours', 'Cookie: a=b', 'It is neither a JWT nor'],
+    ['an unsupported header', 'Cookie: a=b', 'It is neither a JWT nor'],
     ['anything else', 'hello', 'It is neither a JWT nor'],
-  ])('refuses %s', async (_case, value, message) => {
+  ])('rejects %s', async (_case, value, message) => {
     const { status, stdout } = await runInProcess('inspect', value)
     expect(status).toBe(1)
     expect(stdout).toContain(message)
@@ -97,7 +93,7 @@ describe('countersign inspect', () => {
     expect(JSON.parse((await runInProcess('inspect', '--json', value)).stdout)).toHaveProperty('note')
   })
 
-  it('refuses hostile input quickly, and shows nothing that a terminal would act on', async () => {
+  it('rejects hostile input quickly, and prints no terminal control characters', async () => {
     const started = performance.now()
     for (const input of [
       Buffer.alloc(1_000_000, 0x61),
@@ -118,11 +114,11 @@ describe('countersign inspect', () => {
     expect(performance.now() - started).toBeLessThan(10_000)
   })
 
-  // C0, DEL, C1, bidi (also the Arabic letter mark and the isolates), blanks without width, separators, tags.
+  // C0, DEL, C1, bidi (including the Arabic letter mark and the isolates), zero-width spaces, separators, tags.
   const hostile = '\u001b[2J\u007f\u0085\u009b31m\u061c\u200b\u200e\u200f\u2028\u202a\u202e\u2066\u2069\ufeff\u{e0041}'
   const actedOn = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u
 
-  it.each([[[]], [['--json']]])('shows nothing that a terminal would act on, with flags %j', async (flags) => {
+  it.each([[[]], [['--json']]])('prints no terminal control characters, with flags %j', async (flags) => {
     const values = [
       `${part({ alg: 'EdDSA', typ: hostile, [hostile]: hostile })}.${part({ iss: hostile })}.AA`,
       `sig1=(scheme=jwks id="https://a.example" kid="${hostile}")`,
@@ -148,14 +144,14 @@ describe('countersign inspect', () => {
       { 'well-known': 'aauth-agent' },
     ],
     ['Signature-Key', 'sig1=(scheme=jwks jwks="https://a.example/j" kid="k")', { jwks: 'https://a.example/j' }],
-  ])('names what is in %s as the header does', async (_kind, value, decoded) => {
+  ])('uses the header’s member names for %s', async (_kind, value, decoded) => {
     const { stdout } = await runInProcess('inspect', '--json', value)
     const printed = (JSON.parse(stdout) as { decoded: object }).decoded
     expect(printed).toMatchObject(decoded)
     expect(Object.keys(printed).filter((name) => /[A-Z]/.test(name))).toEqual([])
   })
 
-  it('its JSON still means what was in the value', async () => {
+  it('prints JSON that preserves the content of the value', async () => {
     const value = `${part({ alg: 'EdDSA', typ: 'a', note: hostile })}.${part({ iss: `\\${hostile}` })}.AA`
     const { stdout } = await pipeProgram(value, 'inspect', '-', '--json')
     expect(JSON.parse(stdout)).toMatchObject({

@@ -10,7 +10,7 @@ import { decidesAt } from './terminal-person.js'
 const parties = openParties()
 const open = (which: BridgeEras, options?: OpenOptions) => openProtected(parties.authServer, which, options)
 
-/** What a browser gets there: the state of the agent's page, or `unreachable`. */
+/** What a browser receives there: the state of the agent's page, or `unreachable`. */
 const reload = (back: string) =>
   fetch(back).then(
     async (response) => /data-state="(\w+)"/.exec(await response.text())?.[1],
@@ -22,10 +22,10 @@ async function killed(bridge: BridgeClient): Promise<void> {
   await bridge.close()
 }
 
-/** Kills at random moments: 200 in `npm run test:long`. */
+/** Number of kills at random moments: 200 in `npm run test:long`. */
 const kills = process.env.LONG_TESTS ? 200 : 2
 
-/** The page that a call has a bridge show. */
+/** The page that a bridge shows for a call. */
 async function pageShownBy(bridge: BridgeClient): Promise<string> {
   const before = pagesIn(bridge.stderr()).length
   await bridge.call('read')
@@ -35,7 +35,7 @@ async function pageShownBy(bridge: BridgeClient): Promise<string> {
 
 describe('a bridge that is killed', () => {
   it.each(eras)(
-    'shows the same page after a restart, whose end is reloaded (%s)',
+    'shows the same page after a restart, and the reloaded callback succeeds (%s)',
     { timeout: 60_000 },
     async (client) => {
       const flags = ['--patience', '0.5']
@@ -57,7 +57,7 @@ describe('a bridge that is killed', () => {
   )
 
   it.each(['first', 'second'] as const)(
-    'of two bridges of one agent, the %s is killed: the other receives the decision, and shows no other page',
+    'if the %s of two bridges of one agent is killed, the other receives the decision, and shows no additional page',
     { timeout: 60_000 },
     async (which) => {
       const flags = ['--patience', '0.5']
@@ -77,7 +77,7 @@ describe('a bridge that is killed', () => {
     },
   )
 
-  it(`while it has the port, ${kills} times, loses no decision if another one runs`, {
+  it(`loses no decision if another one is running, when killed ${kills} times while it has the port`, {
     timeout: 3_600_000,
   }, async () => {
     const flags = ['--patience', '0.2']
@@ -88,7 +88,7 @@ describe('a bridge that is killed', () => {
     for (let turn = 0; turn < kills; turn += 1) {
       const next = await openClient('sessions', given)
       const back = await decideAs(createScriptedUser(fetch), await pageShownBy(holder), 'grant')
-      // Before the browser comes back, or while the code is exchanged.
+      // Before the browser returns, or while the code is exchanged.
       const ended = setTimeout(Math.random() * 60).then(() => killed(holder))
       let state = await reload(back)
       await ended
@@ -100,7 +100,7 @@ describe('a bridge that is killed', () => {
       }
       const response = await next.call('read')
       if (response.isError) {
-        // The auth server gave a token for the code, and the bridge was killed before it could store it.
+        // The auth server issued a token for the code, but the bridge was killed before it could store it.
         const isShown = response.text.startsWith('Waiting for your consent')
         if (isShown) expect(state, 'of the code').toBe('failed')
         else expect(response.text).toContain('invalid_grant')
@@ -135,7 +135,7 @@ describe('a pending consent of a bridge', () => {
     expect(await call).toEqual({ text: 'read', isError: false })
   })
 
-  it('is not ended by an invented code', async () => {
+  it('is not ended by a forged code', async () => {
     const { bridge } = await open({ client: 'sessions', server: 'sessions' })
     const call = bridge.call('read')
     const back = await decideAs(createScriptedUser(fetch), await bridge.pageOnStderr(), 'grant')
@@ -147,8 +147,8 @@ describe('a pending consent of a bridge', () => {
   })
 })
 
-describe('two bridges of one agent of this machine', () => {
-  it('are there at once, each with its consent; when one ends, the other publishes the agent', async () => {
+describe('two bridges of one agent on this machine', () => {
+  it('run at the same time, each with its own consent; when one exits, the other publishes the agent', async () => {
     const { authServer } = parties
     const pair = { client: 'sessions', server: 'sessions' } as const
     const { bridge: first, agent } = await open(pair, { isProcess: true })

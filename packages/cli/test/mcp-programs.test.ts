@@ -15,7 +15,7 @@ import { decidesAt } from './terminal-person.js'
 
 const parties = openParties()
 
-/** An agent of this machine, whose person decides when they are told to. */
+/** An agent of this machine, whose user decides when told to. */
 async function openAgent(): Promise<{ agent: Agent; pages: string[] }> {
   const pages: string[] = []
   let agent: Agent | undefined
@@ -59,7 +59,7 @@ async function openProgram(era: ServerEra, url: string, agent: Agent): Promise<P
 }
 
 describe.each<ServerEra>(['sessions', 'stateless'])('a program with the SDK of the era “%s” and agent.fetch', (era) => {
-  it('waits for the person as long as mcpTimeouts says', async () => {
+  it('waits for the user as long as mcpTimeouts allows', async () => {
     const { url } = await protectServer(era, { authServer: parties.authServer })
     const { agent, pages } = await openAgent()
     const program = await openProgram(era, url, agent)
@@ -70,7 +70,7 @@ describe.each<ServerEra>(['sessions', 'stateless'])('a program with the SDK of t
     expect(await call).toMatchObject({ content: [{ text: 'read' }] })
   })
 
-  it('gives up before the person has decided: the next call works', async () => {
+  it('times out before the user has decided, and the next call works', async () => {
     const { url } = await protectServer(era, { authServer: parties.authServer })
     const { agent, pages } = await openAgent()
     const program = await openProgram(era, url, agent)

@@ -27,7 +27,7 @@ const keyOf = (folder: string) => JSON.parse(readFileSync(join(folder, 'key-1.js
 describe.each(pairs)(
   'countersign mcp on protectMcp, a client of the era “$client” on a server of “$server”',
   (pair) => {
-    it('asks for each tool what it needs; the session that was opened before goes on', async () => {
+    it('requests the scope of each tool when it is called; the existing session continues', async () => {
       const { authServer } = parties
       const { folder } = await newAgent([authServer])
       const notes = await openNotes(pair.server, authServer)
@@ -44,7 +44,7 @@ describe.each(pairs)(
       await expect.poll(notes.sessions).toBe(pair.server === 'sessions' ? 1 : 0)
     })
 
-    it('of a person who says no, and then yes', async () => {
+    it('lets the user deny access first and allow it later', async () => {
       const { authServer } = parties
       const { folder } = await newAgent([authServer])
       const notes = await openNotes(pair.server, authServer)
@@ -60,11 +60,11 @@ describe.each(pairs)(
   },
 )
 
-describe.each(eras)('a token that ends in the middle, of a client of the era “%s”', (client) => {
+describe.each(eras)('a token that expires during a session, for a client of the era “%s”', (client) => {
   it.each([
-    ['that can be renewed', true],
-    ['that a rule gives anew', false],
-  ])('%s: the session goes on, nobody is asked, and what the server pushes is heard', async (_what, isRefreshed) => {
+    ['that can be refreshed', true],
+    ['that a rule issues again', false],
+  ])('%s: the session continues, no one is prompted, and server notifications arrive', async (_what, isRefreshed) => {
     const { folder } = await newAgent([])
     const { d: _private, ...jwk } = keyOf(folder)
     const rules = await openRuleServer({ lifetime: 9, isRefreshed, jwk })
@@ -86,7 +86,7 @@ describe.each(eras)('a token that ends in the middle, of a client of the era “
   })
 })
 
-it('another agent gets nothing from a session of the bridge’s', async () => {
+it('another agent cannot use a session of the bridge', async () => {
   const { folder } = await newAgent([])
   const { d: _private, ...jwk } = keyOf(folder)
   const rules = await openRuleServer({ lifetime: 600, isRefreshed: false, jwk })

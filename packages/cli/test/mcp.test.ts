@@ -15,7 +15,7 @@ import { decidesAt } from './terminal-person.js'
 
 const parties = openParties()
 
-/** A client of 2026-07-28 is served by servers of its own era only. */
+/** A client of 2026-07-28 is only served by servers of its own era. */
 const pairs: readonly { client: ServerEra; server: ServerEra }[] = [
   { client: 'sessions', server: 'sessions' },
   { client: 'sessions', server: 'stateless' },
@@ -25,7 +25,7 @@ const pairs: readonly { client: ServerEra; server: ServerEra }[] = [
 const open = (which: BridgeEras, options?: OpenOptions) => openProtected(parties.authServer, which, options)
 
 describe.each(pairs)('a client of the era “$client” on a server of the era “$server”', (pair) => {
-  it('has its tools, resources, prompts and completions', async () => {
+  it('uses its tools, resources, prompts and completions', async () => {
     const { bridge, server } = await open(pair, { isProcess: true })
     expect(await bridge.tools()).toEqual(tools.map(({ name }) => name))
     expect(await bridge.call('hello', { name: 'Ada' })).toEqual({ text: 'hello Ada', isError: false })
@@ -41,7 +41,7 @@ describe.each(pairs)('a client of the era “$client” on a server of the era �
     expect(server.asked).toContain('tools/call hello')
   })
 
-  it('hears progress, and gives up what takes too long', async () => {
+  it('receives progress, and cancels calls that take too long', async () => {
     const { bridge, server } = await open(pair)
     const heard: unknown[] = []
     const onprogress = ({ message }: { message?: string | undefined }) => void heard.push(message)
@@ -55,7 +55,7 @@ describe.each(pairs)('a client of the era “$client” on a server of the era �
     await expect.poll(() => server.givenUp).toEqual(['endless'])
   })
 
-  it('M09: what the server asks the person is passed on, named as the server’s, and opened by nobody', async () => {
+  it('M09: receives the server’s requests to the user, attributed to the server; the bridge opens no page for them', async () => {
     const { bridge, server } = await open(pair, {
       shows: 'pages and forms',
       person: ({ mode }) => (mode === 'url' ? { action: 'accept' } : { action: 'accept', content: { name: 'Ada' } }),
@@ -68,10 +68,10 @@ describe.each(pairs)('a client of the era “$client” on a server of the era �
   })
 })
 
-describe('a client of 2026-07-28 at a server of sessions', () => {
+describe('a client of 2026-07-28 on a server with sessions', () => {
   const sessions = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05']
 
-  it('receives the supported versions where it speaks no other', async () => {
+  it('receives the supported versions if it supports no other', async () => {
     const refused = open({ client: 'stateless', server: 'sessions' })
     await expect(refused).rejects.toMatchObject({
       message: expect.stringMatching(
@@ -81,7 +81,7 @@ describe('a client of 2026-07-28 at a server of sessions', () => {
     })
   })
 
-  it('falls back to initialize where it speaks both eras, and works', async () => {
+  it('falls back to initialize if it supports both eras, and works', async () => {
     const { bridge, server } = await open(
       { client: 'both', server: 'sessions' },
       { shows: 'forms', person: () => ({ action: 'accept', content: { name: 'Ada' } }) },
@@ -100,13 +100,13 @@ describe('a client of 2026-07-28 at a server of sessions', () => {
       .toContain('notifications/tools/list_changed')
   })
 
-  it('does not fall back at a server of its era', async () => {
+  it('does not fall back on a server of its era', async () => {
     const { bridge } = await open({ client: 'both', server: 'stateless' })
     expect(versionOf(bridge)).toBe('2026-07-28')
     expect(await bridge.call('hello')).toEqual({ text: 'hello', isError: false })
   })
 
-  it('falls back after a restart where the server reveals its versions only after consent', async () => {
+  it('falls back after a restart if the server reveals its versions only after consent', async () => {
     const { bridge, given } = await open({ client: 'both', server: 'sessions' }, { everything: true })
     expect(await bridge.tools()).toEqual(['connect'])
     const connect = bridge.call('connect')
@@ -119,8 +119,8 @@ describe('a client of 2026-07-28 at a server of sessions', () => {
   })
 })
 
-describe.each(pairs)('what is deprecated, “$client” on “$server”', (pair) => {
-  it('passes where both sides have it: roots, sampling and log messages', async () => {
+describe.each(pairs)('deprecated features, “$client” on “$server”', (pair) => {
+  it('work if both sides support them: roots, sampling and log messages', async () => {
     const { bridge } = await open(pair)
     expect(await bridge.call('client')).toEqual({ text: 'file:///home/ada thinker', isError: false })
     const { client } = bridge
@@ -129,7 +129,7 @@ describe.each(pairs)('what is deprecated, “$client” on “$server”', (pair
     expect(bridge.heard).toContain('logged')
   })
 
-  it('passes also where the server does not say that it is for the call', async () => {
+  it('work even if the server does not associate them with the call', async () => {
     const { bridge } = await open(pair)
     if (pair.client === 'sessions') await bridge.client.setLoggingLevel('debug')
     expect(await bridge.call('aside')).toEqual({ text: 'file:///home/ada thinker', isError: false })
@@ -137,8 +137,8 @@ describe.each(pairs)('what is deprecated, “$client” on “$server”', (pair
   })
 })
 
-describe.each(pairs)('what changes, “$client” on “$server”', (pair) => {
-  it('is heard: lists, and resources that are followed', async () => {
+describe.each(pairs)('changes, “$client” on “$server”', (pair) => {
+  it('are reported: lists, and subscribed resources', async () => {
     const { bridge, server } = await open(pair)
     const { client } = bridge
     if ('listen' in client && pair.client === 'stateless') {
@@ -154,7 +154,7 @@ describe.each(pairs)('what changes, “$client” on “$server”', (pair) => {
       .toEqual(new Set(['notifications/tools/list_changed', 'notifications/resources/updated']))
   })
 
-  it('the session is opened anew where the server lost it', async () => {
+  it('opens a new session if the server lost it', async () => {
     const { bridge, server } = await open(pair)
     expect(await bridge.call('hello')).toMatchObject({ isError: false })
     server.restart()
@@ -164,7 +164,7 @@ describe.each(pairs)('what changes, “$client” on “$server”', (pair) => {
 })
 
 describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
-  it('is asked for on standard error where the client can show nothing; the call waits', async () => {
+  it('is requested on standard error if the client cannot show a page; the call waits', async () => {
     const { bridge } = await open(pair)
     const call = bridge.call('read')
     const person = decidesAt('grant')
@@ -173,7 +173,7 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
     expect(await person.page()).toContain('data-state="allowed"')
   })
 
-  it('is asked for by the client where it can show a page; nothing of it is on standard error', async () => {
+  it('is requested through the client if it can show a page; nothing is written to standard error', async () => {
     const person = decidesAt('grant')
     const { bridge } = await open(pair, {
       isProcess: true,
@@ -190,7 +190,7 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
     expect(bridge.stderr()).toBe('')
   })
 
-  it('is refused: the call says so, and the next one asks anew', async () => {
+  it('can be denied: the call reports it, and the next call starts a new flow', async () => {
     const { bridge } = await open(pair)
     const call = bridge.call('read')
     const first = await bridge.pageOnStderr()
@@ -202,13 +202,13 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
     expect(await again).toEqual({ text: 'read', isError: false })
   })
 
-  it('of a person who does not want to see the page: the call says so', async () => {
+  it('can be declined before the page is shown: the call reports it', async () => {
     const { bridge } = await open(pair, { shows: 'pages and forms', person: () => ({ action: 'decline' }) })
     expect(await bridge.call('read')).toEqual({ text: expect.stringContaining('did not want'), isError: true })
     expect(await bridge.call('hello')).toMatchObject({ isError: false })
   })
 
-  it('of a person who declines a page and asks again: the page is shown again at once', async () => {
+  it('can be requested again after the user declined a page: the page is shown again immediately', async () => {
     const { bridge } = await open(pair, {
       shows: 'pages and forms',
       person({ url = '' }) {
@@ -222,7 +222,7 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
     expect(bridge.shown).toHaveLength(2)
   })
 
-  it('is refused before the client says that the page was opened: the call says so, and the next one asks anew', async () => {
+  it('can be denied before the client reports that the page was opened: the call reports it, and the next call starts a new flow', async () => {
     const { bridge } = await open(pair, {
       shows: 'pages and forms',
       async person({ url = '' }) {
@@ -237,7 +237,7 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
     expect(bridge.shown).toHaveLength(2)
   })
 
-  it('for the server and then for the tool is asked on a page each, of which both are shown', async () => {
+  it('is requested on separate pages for the server and the tool, both of which are shown', async () => {
     const { bridge } = await open(pair, {
       everything: true,
       shows: 'pages and forms',
@@ -250,7 +250,7 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
     expect(new Set(bridge.shown.map(({ url }) => url)).size).toBe(2)
   })
 
-  it('of a person slower than the patience: nothing is lost, also after a restart', async () => {
+  it('is not lost if the user is slower than --patience, even after a restart', async () => {
     const { bridge, given } = await open(pair, { flags: ['--patience', '0.5'] })
     const waiting = await bridge.call('read')
     expect(waiting).toEqual({ text: expect.stringMatching(/^Waiting for your consent, which /), isError: true })
@@ -262,7 +262,7 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
     expect(pagesIn(bridge.stderr())).toEqual([page])
     await bridge.close()
     const next = await openClient(pair.client, given)
-    // A client of 2026-07-28 has connected before its server has begun.
+    // A client of 2026-07-28 is connected before its server has started.
     await next.tools()
     const person = decidesAt('grant')
     person.decide(page)
@@ -271,7 +271,7 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
     expect(next.stderr()).toBe('')
   })
 
-  it('of ten parallel calls is one page', async () => {
+  it('is requested on one page for ten parallel calls', async () => {
     const { bridge } = await open(pair)
     const calls = Array.from({ length: 10 }, () => bridge.call('read'))
     decidesAt('grant').decide(await bridge.pageOnStderr())
@@ -280,7 +280,7 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
     expect(pagesIn(bridge.stderr())).toHaveLength(1)
   })
 
-  it('of ten parallel calls is shown once by a client that can', async () => {
+  it('is shown once for ten parallel calls by a client that can show pages', async () => {
     const person = decidesAt('grant')
     const { bridge } = await open(pair, {
       shows: 'pages and forms',
@@ -294,7 +294,7 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
     expect(bridge.shown).toHaveLength(1)
   })
 
-  it('for more is asked for when a call needs more', async () => {
+  it('is requested again when a call needs more', async () => {
     const { bridge } = await open(pair)
     const read = bridge.call('read')
     decidesAt('grant').decide(await bridge.pageOnStderr())
@@ -305,7 +305,7 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
     expect(await write).toEqual({ text: 'write', isError: false })
   })
 
-  it('for everything: there is one tool that connects, and the others come when the person has decided', async () => {
+  it('for everything: only a connect tool is listed, and the others appear after the user has decided', async () => {
     const { bridge, server } = await open(pair, { everything: true })
     expect(await bridge.tools()).toEqual(['connect'])
     expect((await bridge.client.listResources()).resources).toEqual([])
@@ -322,8 +322,8 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
   })
 })
 
-describe.each(pairs)('a slow person, “$client” on “$server”, where everything needs consent', (pair) => {
-  it('may call the tool that connects again: it is not the server’s that is asked then', async () => {
+describe.each(pairs)('a slow user, “$client” on “$server”, if everything needs consent', (pair) => {
+  it('can call the connect tool again, without calling the server’s tool of that name', async () => {
     const { bridge } = await open(pair, { everything: true, flags: ['--patience', '0.3'] })
     expect(await bridge.tools()).toEqual(['connect'])
     if (pair.client === 'stateless' && 'listen' in bridge.client) await bridge.client.listen({ toolsListChanged: true })
@@ -347,7 +347,7 @@ describe.each(pairs)('a slow person, “$client” on “$server”, where every
 describe.each(eras)('a client of the era “%s”', (client) => {
   const pair = { client, server: client }
 
-  it('L03: is told of an auth server that nobody gave, and nobody is sent there', async () => {
+  it('L03: is told about an unconfigured auth server, and the user is not sent there', async () => {
     const { url } = await protectServer(client, { authServer: parties.authServer })
     const { folder } = await newAgent(['https://other.example'])
     const bridge = await openClient(client, { url, folder })
@@ -363,13 +363,13 @@ describe.each(eras)('a client of the era “%s”', (client) => {
     expect(await call).toMatchObject({ isError: false })
   })
 
-  it('M04: the model learns where the person decides only with --url-in-answers', async () => {
+  it('M04: the model learns the consent URL only with --url-in-answers', async () => {
     const { bridge } = await open(pair, { flags: ['--patience', '0.2', '--url-in-answers'] })
     const { text } = await bridge.call('read')
     expect(text).toContain(await bridge.pageOnStderr())
   })
 
-  it('M08: what a page’s script or a name that leads here brings is refused; a second answer changes nothing', async () => {
+  it('M08: callbacks from a page’s script or through a foreign host name are rejected; a second callback changes nothing', async () => {
     const { bridge } = await open(pair)
     const call = bridge.call('read')
     const page = await bridge.pageOnStderr()
@@ -385,19 +385,19 @@ describe.each(eras)('a client of the era “%s”', (client) => {
     expect(await bridge.call('read'), 'the token still works').toEqual({ text: 'read', isError: false })
   })
 
-  it('parameters that a tool shows in headers are shown, also before its list was read', async () => {
+  it('sends parameters in headers if a tool declares them, even before its list was read', async () => {
     const { bridge } = await open({ client, server: 'stateless' })
     expect(await bridge.call('region', { where: 'Zürich' })).toEqual({ text: 'region Zürich', isError: false })
   })
 })
 
-it('a page is opened in the browser of this machine, and none that the server names', async () => {
+it('opens the consent page in the local browser, and no page that the server names', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-browser-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const opened = join(folder, 'opened')
   const browser = join(folder, 'browser')
   writeFileSync(browser, `#!/bin/sh\nprintf '%s\\n' "$1" >> ${opened}\n`, { mode: 0o755 })
-  // Browsers that are installed here are not found.
+  // Prevents installed browsers from being found.
   const none = { HOME: folder, XDG_DATA_HOME: folder, XDG_DATA_DIRS: folder, XDG_CONFIG_DIRS: folder }
   const env = { DISPLAY: ':77', BROWSER: browser, ...none }
   const { bridge } = await open({ client: 'sessions', server: 'stateless' }, { env, shows: 'forms', isProcess: true })
@@ -407,7 +407,7 @@ it('a page is opened in the browser of this machine, and none that the server na
   const [link = '', ...others] = readFileSync(opened, 'utf8').trim().split('\n')
   expect(others).toEqual([])
   const page = await bridge.pageOnStderr()
-  // Other users of this machine see what a browser is started with.
+  // Other users of this machine can see a browser's command line.
   expect(link).not.toContain(new URL(page).searchParams.get('state'))
   const led = await fetch(link, { redirect: 'manual' })
   expect([led.status, led.headers.get('location')]).toEqual([303, page])
@@ -416,31 +416,28 @@ it('a page is opened in the browser of this machine, and none that the server na
   expect(await call).toMatchObject({ isError: false })
 })
 
-it.each(eras)(
-  'a person is asked for resources that are followed, and not while they type; server “%s”',
-  async (era) => {
-    const { bridge } = await open(
-      { client: 'sessions', server: era },
-      {
-        scopes: {
-          'resources/subscribe': 'data.read',
-          'subscriptions/listen': 'data.read',
-          'completion/complete': 'data.read',
-        },
+it.each(eras)('prompts the user for subscribed resources, but not while they type; server “%s”', async (era) => {
+  const { bridge } = await open(
+    { client: 'sessions', server: era },
+    {
+      scopes: {
+        'resources/subscribe': 'data.read',
+        'subscriptions/listen': 'data.read',
+        'completion/complete': 'data.read',
       },
-    )
-    const ref = { type: 'ref/prompt', name: 'greet' } as const
-    const typed = bridge.client.complete({ ref, argument: { name: 'who', value: 'A' } })
-    await expect(typed).rejects.toThrow('needs your consent first. To give it, use the prompt, and decide.')
-    expect(pagesIn(bridge.stderr())).toEqual([])
-    const followed = bridge.client.subscribeResource({ uri: 'note://one' })
-    decidesAt('grant').decide(await bridge.pageOnStderr())
-    expect(await followed).toEqual({})
-    expect(bridge.stderr()).toContain('for the resource “note://one”')
-  },
-)
+    },
+  )
+  const ref = { type: 'ref/prompt', name: 'greet' } as const
+  const typed = bridge.client.complete({ ref, argument: { name: 'who', value: 'A' } })
+  await expect(typed).rejects.toThrow('needs your consent first. To give it, use the prompt, and decide.')
+  expect(pagesIn(bridge.stderr())).toEqual([])
+  const followed = bridge.client.subscribeResource({ uri: 'note://one' })
+  decidesAt('grant').decide(await bridge.pageOnStderr())
+  expect(await followed).toEqual({})
+  expect(bridge.stderr()).toContain('for the resource “note://one”')
+})
 
-it('a client with a handshake is asked by a server of both eras, too', async () => {
+it('a client with a handshake is also prompted by a server of both eras', async () => {
   const { authServer } = parties
   const { url } = await protectServer('stateless', { authServer, legacy: 'stateless' })
   const { folder } = await newAgent([authServer])
@@ -466,13 +463,13 @@ it('a client whose person is not responding is not asked a second time meanwhile
   expect(await bridge.call('read')).toEqual({ text: 'read', isError: false })
 })
 
-it('a client is told in a sentence where the server is not there', async () => {
+it('reports in one sentence that the server is unreachable', async () => {
   const { folder } = await newAgent([parties.authServer])
   const url = `http://127.0.0.1:${await freePort()}/mcp`
   await expect(openClient('sessions', { url, folder })).rejects.toThrow('did not answer')
 })
 
-it('is a program that ends with its input, and writes nothing to its output but messages', async () => {
+it('is a program that exits when its input ends, and writes only messages to its output', async () => {
   const { authServer } = parties
   const { url } = await protectServer('sessions', { authServer })
   const { folder } = await newAgent([authServer])
@@ -510,14 +507,14 @@ it.each<[string[], RegExp]>([
   [['mcp', 'ftp://api.example'], /Give the address of an MCP server/],
   [['mcp', 'https://api.example/mcp', '--patience', 'long'], /--patience takes seconds/],
   [['mcp', 'https://api.example/mcp', '--auth-server', 'x'], /--auth-server/],
-])('flags that cannot be meant: %j', async (args, why) => {
+])('rejects invalid flags: %j', async (args, why) => {
   const agent = await newAgent([])
   const ended = await agent.run(args)
   expect(ended).toMatchObject({ status: 2, stdout: '' })
   expect(ended.stderr).toMatch(why)
 })
 
-/** What a page gets whose name leads to this machine. */
+/** The response to a page whose host name resolves to this machine. */
 function statusByName(url: string, host: string): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     request(url, { headers: { host } }, (response) => {

@@ -23,7 +23,7 @@ const patient = { timeout: 40_000, interval: 100 }
 const bin = fileURLToPath(new URL('../bin/countersign.js', import.meta.url))
 const runnable = existsSync('/proc/self/stat') && spawnSync('npm', ['--version']).status === 0
 
-/** A project with the command in it and a server to start; `scripts` are those of its package.json. */
+/** A project that contains the command and a server to start; `scripts` are those of its package.json. */
 async function createProject(
   onTestFinished: TestContext['onTestFinished'],
   scripts: Readonly<Record<string, string>> = {},
@@ -42,7 +42,7 @@ async function createProject(
       ({ ok }) => ok,
       () => false,
     )
-  /** The server itself, whatever started it. */
+  /** The server itself, however it was started. */
   const serverIn = (): number[] =>
     readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name) && /^\S*node\0/.test(commandOf(name)) && commandOf(name).includes(folder))
@@ -54,7 +54,7 @@ async function createProject(
   return { folder, port, answers, serverIn }
 }
 
-/** The words of a command, each with a zero after it; empty if the process has ended. */
+/** The words of a command, each followed by a zero byte; empty if the process has exited. */
 function commandOf(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
@@ -68,18 +68,18 @@ function start(folder: string, command: string, ...args: string[]): ChildProcess
   return spawn(command, args, { cwd: folder, env, stdio: 'ignore', detached: true })
 }
 
-/** The shell goes on to its end when the server that it started is there. */
+/** The shell runs to its end when the server that it started is running. */
 const untilItListens = 'until (exec 3<>/dev/tcp/127.0.0.1/$PORT) 2>/dev/null; do sleep 0.1; done'
 
 const serving = 'countersign serve --config config.json'
 
 describe.skipIf(!runnable).concurrent('a server that npm started', () => {
   it.for<[string, NodeJS.Signals, Record<string, string>, string[]]>([
-    ['npx, ended', 'SIGTERM', {}, ['npx', ...serving.split(' ')]],
+    ['npx, terminated', 'SIGTERM', {}, ['npx', ...serving.split(' ')]],
     ['npx, killed', 'SIGKILL', {}, ['npx', ...serving.split(' ')]],
     ['npm run', 'SIGTERM', { start: serving }, ['npm', 'run', 'start']],
     ['npx in npm run', 'SIGTERM', { start: `npx ${serving}` }, ['npm', 'run', 'start']],
-  ])('ends with it: %s', async ([_claim, signal, scripts, [command = '', ...args]], { expect, onTestFinished }) => {
+  ])('exits with it: %s', async ([_claim, signal, scripts, [command = '', ...args]], { expect, onTestFinished }) => {
     const { folder, answers, serverIn } = await createProject(onTestFinished, scripts)
     const npm = start(folder, command, ...args)
     await expect.poll(answers, patient).toBe(true)
@@ -88,7 +88,7 @@ describe.skipIf(!runnable).concurrent('a server that npm started', () => {
     await expect.poll(serverIn, patient).toEqual([])
   })
 
-  it('the demo too: its ports are free again', async ({ expect, onTestFinished }) => {
+  it('the demo also exits: its ports are free again', async ({ expect, onTestFinished }) => {
     const { folder, port, answers, serverIn } = await createProject(onTestFinished)
     const npm = start(folder, 'npx', 'countersign', 'demo', '--only', 'resource', '--port', String(port))
     await expect.poll(() => answers('/.well-known/aauth-resource'), patient).toBe(true)
@@ -99,14 +99,14 @@ describe.skipIf(!runnable).concurrent('a server that npm started', () => {
 
 describe.skipIf(!runnable || !has('bash')).concurrent('a server that is to stay goes on', () => {
   it.for<[string, Record<string, string>, string]>([
-    ['where the shell that started npx is gone', {}, `nohup npx ${serving} > nohup.out 2>&1 & ${untilItListens}`],
+    ['if the shell that started npx is gone', {}, `nohup npx ${serving} > nohup.out 2>&1 & ${untilItListens}`],
     [
-      'where a script of npm left it behind',
+      'if an npm script left it behind',
       { start: `nohup ${serving} > nohup.out 2>&1 &` },
       'npm run start > /dev/null 2>&1',
     ],
     [
-      'where npm only left its variables, and the shell in between is gone',
+      'if npm only left its variables, and the shell in between is gone',
       {},
       `export npm_lifecycle_event=start; nohup countersign serve --config config.json > nohup.out 2>&1 & ${untilItListens}`,
     ],

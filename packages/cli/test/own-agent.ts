@@ -7,7 +7,7 @@ import { freePort } from '../../../test/free-port.js'
 import type { Finished } from './run-command.js'
 import { type ProgramOptions, type RunningProgram, startProgram } from './run-program.js'
 
-/** An auth server and an API of this machine, for the tests of a file. */
+/** An auth server and an API on this machine, for the tests of a file. */
 export function openParties(): { authServer: string; api: string } {
   const parties = { authServer: '', api: '' }
   const stops: (() => Promise<unknown>)[] = []
@@ -31,12 +31,12 @@ export function openParties(): { authServer: string; api: string } {
 export interface AgentAtHand {
   id: string
   folder: string
-  /** Starts a command as it. */
+  /** Starts a command as the agent. */
   start: (args: readonly string[], options?: ProgramOptions) => RunningProgram
   run: (args: readonly string[], options?: ProgramOptions) => Promise<Finished>
 }
 
-/** An agent of this machine, in a folder of its own. */
+/** An agent on this machine, in its own folder. */
 export async function newAgent(authServers: readonly string[]): Promise<AgentAtHand> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-agent-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))

@@ -13,7 +13,7 @@ const issuer = 'https://auth.corp.example'
 const resource = 'https://api.corp.example'
 const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
 
-/** A network of one's own with an agent and an auth server, at these addresses. */
+/** A separate network with an agent and an auth server, at these addresses. */
 async function openNetwork({ agentAt = '10.1.2.3', issuerAt = '10.1.2.4' } = {}) {
   const certificate = certificateOf('agent.corp.example', 'auth.corp.example')
   trust(certificate)
@@ -42,7 +42,7 @@ async function requestBy(signatureKey: KeyReference): Promise<string> {
 const flat = (text: string) => text.replaceAll(/\s+/g, ' ')
 
 describe('countersign discover on a private network', () => {
-  it('says that the address is not public, and what to set', async () => {
+  it('reports that the address is not public, and which flag to set', async () => {
     const server = await openNetwork()
     const { status, stdout } = await runInProcess('discover', agent)
     expect(status).toBe(3)
@@ -54,7 +54,7 @@ describe('countersign discover on a private network', () => {
     expect(server.connections()).toBe(0)
   })
 
-  it('with that flag it is fetched', async () => {
+  it('fetches with that flag', async () => {
     await openNetwork()
     const { status, stdout } = await runInProcess(
       'discover',
@@ -75,18 +75,18 @@ describe('countersign discover on a private network', () => {
     ['10.0.0.0/8=*.corp.example:8443', 3],
     ['10.0.0.0/8=other.corp.example', 3],
     ['10.1.2.4/32', 3],
-  ])('with --allow-network %s it ends with %i', async (network, expected) => {
+  ])('exits with --allow-network %s with %i', async (network, expected) => {
     await openNetwork()
     expect((await runInProcess('discover', agent, '--allow-network', network)).status).toBe(expected)
   })
 
-  it('takes the flag several times', async () => {
+  it('accepts the flag several times', async () => {
     await openNetwork()
     const flags = ['--allow-network', '192.168.0.0/16', '--allow-network', '10.1.0.0/16']
     expect((await runInProcess('discover', agent, ...flags)).status).toBe(0)
   })
 
-  it.each(['127.0.0.1', '169.254.169.254', 'fe80::1'])('says that %s is never asked', async (agentAt) => {
+  it.each(['127.0.0.1', '169.254.169.254', 'fe80::1'])('reports that %s is never contacted', async (agentAt) => {
     await openNetwork({ agentAt })
     const { stdout } = await runInProcess('discover', agent)
     expect(flat(stdout)).toContain(`Mend: Its address, ${agentAt}, is never asked: it is of this machine, link-local,`)
@@ -96,7 +96,7 @@ describe('countersign discover on a private network', () => {
   it.each([
     ['::ffff:10.1.2.3', agent, '--allow-network 10.1.2.3/32=agent.corp.example;'],
     ['fd00::1', `${agent}:8443`, '--allow-network fd00::1/128=agent.corp.example:8443;'],
-  ])('names the network of %s so that the flag takes it', async (agentAt, identifier, flag) => {
+  ])('prints the network of %s in the form that the flag accepts', async (agentAt, identifier, flag) => {
     await openNetwork({ agentAt })
     const { stdout } = await runInProcess('discover', identifier)
     expect(flat(stdout)).toContain(flag)
@@ -117,14 +117,14 @@ describe('countersign discover on a private network', () => {
     [['--allow-network', '10.0.0.0/8=a.example:0'], 'the port of 10.0.0.0/8=a.example:0 must be a port'],
     [['--allow-network', '10.0.0.0/8='], 'the host of 10.0.0.0/8= is no host'],
     [['--egress-proxy', 'socks5://user:geheim@proxy.example'], '--egress-proxy must begin with http:// or https://'],
-  ])('ends with 2 for %j', async (flags, message) => {
+  ])('exits with 2 for %j', async (flags, message) => {
     const { status, stderr } = await runInProcess('discover', agent, ...flags)
     expect(status).toBe(2)
     expect(flat(stderr)).toContain(message)
     expect(stderr).not.toContain('geheim')
   })
 
-  it('asks by the proxy that is named', async () => {
+  it('sends requests through the configured proxy', async () => {
     simulatePublicNetwork({ 'agent.corp.example': [['8.8.8.8']] }, 1)
     const { status, stdout } = await runInProcess('discover', agent, '--egress-proxy', 'http://127.0.0.1:1')
     expect(status).toBe(3)
@@ -141,7 +141,7 @@ describe('countersign verify on a private network', () => {
     return { scheme: 'jwt', jwt: await issueToken(january.tokens.auth, claims, { signer }) }
   }
 
-  it('says that the address is not public, and what to set', async () => {
+  it('reports that the address is not public, and which flag to set', async () => {
     const server = await openNetwork()
     const { status, stdout } = await pipeProgram(await requestBy(published), 'verify', '--resource', resource)
     expect(status).toBe(3)
@@ -150,13 +150,13 @@ describe('countersign verify on a private network', () => {
     expect(server.connections()).toBe(0)
   })
 
-  it('with that flag it verifies', async () => {
+  it('verifies with that flag', async () => {
     await openNetwork()
     const flags = ['--resource', resource, '--allow-network', '10.1.2.3/32=agent.corp.example']
     expect((await pipeProgram(await requestBy(published), 'verify', ...flags)).status).toBe(0)
   })
 
-  it('the auth server that is typed may be at a private address', async () => {
+  it('accepts a private address for the auth server that was typed', async () => {
     const server = await openNetwork()
     const flags = ['--resource', resource, '--auth-server', issuer]
     expect(await pipeProgram(await requestBy(await tokenOf(issuer)), 'verify', ...flags)).toMatchObject({ status: 0 })
@@ -175,7 +175,7 @@ describe('countersign verify on a private network', () => {
       async (): Promise<KeyReference> => ({ scheme: 'jwks', jwksUri: `${issuer}/jwks.json`, kid: 'key-1' }),
       ['--auth-server', issuer],
     ],
-  ])('one that the request names %s may not', async (_case, signatureKey, flags) => {
+  ])('does not contact a private auth server that the request names %s', async (_case, signatureKey, flags) => {
     const server = await openNetwork()
     const request = await requestBy(await signatureKey())
     const { status, stdout } = await pipeProgram(request, 'verify', '--resource', resource, ...flags)
@@ -186,7 +186,7 @@ describe('countersign verify on a private network', () => {
 })
 
 describe('countersign demo on a private network', () => {
-  it('says what to set where the auth server is there', async () => {
+  it('reports which flag to set if the auth server is there', async () => {
     const running = startProgram(['demo', '--only', 'resource', '--port', '0', '--quiet', '--auth-server-url', issuer])
     onTestFinished(() => void running.stop('SIGINT'))
     const [, id = ''] = await running.seen(/^resource +(\S+)\n/)
@@ -205,7 +205,7 @@ describe('countersign demo on a private network', () => {
   it.each([
     [['--only', 'agent', '--allow-network', '10.0.0.0/7'], '--allow-network: 10.0.0.0/7 has public addresses in it'],
     [['--allow-network', '10.0.0.0/8'], '--allow-network needs --only'],
-  ])('ends with 2 for %j', async (flags, message) => {
+  ])('exits with 2 for %j', async (flags, message) => {
     const { status, stderr } = await runInProcess('demo', ...flags)
     expect(status).toBe(2)
     expect(flat(stderr)).toContain(message)

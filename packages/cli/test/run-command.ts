@@ -10,13 +10,13 @@ export interface Finished {
 export interface Running {
   child: ChildProcessWithoutNullStreams
   finished: Promise<Finished>
-  /** Resolves to the first match in what the command has written so far, whichever way. */
+  /** Resolves to the first match in the command's output so far, on either stream. */
   seen(pattern: RegExp): Promise<RegExpExecArray>
 }
 
 const bin = fileURLToPath(new URL('../bin/countersign.js', import.meta.url))
 
-/** Starts the built command as a process of its own, without a screen. */
+/** Starts the built command as a separate process, without a display. */
 export function startCommand(args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
   const { DISPLAY: _display, WAYLAND_DISPLAY: _wayland, ...inherited } = process.env
   const child = spawn(process.execPath, [bin, ...args], { env: { ...inherited, ...env } })
@@ -49,15 +49,15 @@ export function startCommand(args: readonly string[], env: NodeJS.ProcessEnv = {
   }
 }
 
-/** Runs the built command to its end. */
+/** Runs the built command to completion. */
 export function runCommand(...args: string[]): Promise<Finished> {
   return startCommand(args).finished
 }
 
-/** Runs the built command with something on its standard input. */
+/** Runs the built command with the given standard input. */
 export function pipeCommand(input: string | Uint8Array, ...args: string[]): Promise<Finished> {
   const { child, finished } = startCommand(args)
-  // A command that has read enough closes its end.
+  // A command that has read enough closes its end of the pipe.
   child.stdin.on('error', () => undefined)
   child.stdin.end(input)
   return finished

@@ -5,36 +5,36 @@ import type { Finished } from './run-command.js'
 type Stop = Parameters<Parameters<Parameters<typeof runProgram>[1]['onStop']>[0]>[0]
 
 export interface ProgramOptions {
-  /** What stands on its standard input. */
+  /** The content of its standard input. */
   input?: string | Uint8Array
-  /** What somebody at its keyboard types without seeing it; absent: there is nobody. */
+  /** What is typed at its keyboard without echo. If absent, there is no terminal. */
   hidden?: readonly string[]
-  /** Called with each page that somebody at the terminal is asked to open; absent: there is nobody. */
+  /** Called with each page that a user at the terminal is asked to open. If absent, there is no user. */
   person?: (url: string) => void
   /** Whether standard output is a terminal. */
   screen?: boolean
-  /** What they type, where a terminal is at standard input. */
+  /** What the user types, if standard input is a terminal. */
   keyboard?: PassThrough & { isTTY?: boolean }
   /** Called with what it writes to standard output. */
   onOutput?: (text: string) => void
-  /** Variables beside those of this process. */
+  /** Variables in addition to those of this process. */
   env?: NodeJS.ProcessEnv
 }
 
 /** A command line that runs in this process. */
 export interface RunningProgram {
   finished: Promise<Finished>
-  /** Asks it to end, as a signal does. */
+  /** Asks it to stop, as a signal does. */
   readonly stop: (by?: Stop['by']) => Promise<Finished>
-  /** What it has written so far. */
+  /** Its output so far. */
   readonly said: () => { stdout: string; stderr: string }
-  /** Resolves to the first match in what it has written so far, whichever way. */
+  /** Resolves to the first match in its output so far, on either stream. */
   readonly seen: (pattern: RegExp) => Promise<RegExpExecArray>
 }
 
 const exitCodes: Readonly<Record<Stop['by'], number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143, 'npm ended': 143 }
 
-/** Starts a command line in this process, without a screen. */
+/** Starts a command line in this process, without a display. */
 export function startProgram(
   args: readonly string[],
   { input = '', hidden, person, screen = false, keyboard = new PassThrough(), onOutput, env = {} }: ProgramOptions = {},
@@ -101,7 +101,7 @@ export function startProgram(
   }
 }
 
-/** Runs a command line in this process, with something on its standard input. */
+/** Runs a command line in this process, with the given standard input. */
 export function pipeProgram(input: string | Uint8Array, ...args: string[]): Promise<Finished> {
   return startProgram(args, { input }).finished
 }

@@ -27,7 +27,7 @@ interface Sidecar {
   secret: string
 }
 
-/** A sidecar in a process of its own, with nobody at a terminal. */
+/** A sidecar in its own process, with no one at a terminal. */
 async function startSidecar(flags: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Sidecar> {
   const { folder } = await newAgent([parties.authServer])
   const running = startCommand(['sidecar', '--port', '0', ...flags], { ...env, COUNTERSIGN_HOME: folder })
@@ -39,14 +39,14 @@ async function startSidecar(flags: readonly string[], env: NodeJS.ProcessEnv = {
 
 const hostOf = (url: string) => new URL(url).host
 
-/** What a program of this machine gets; its status stands after the body. */
+/** The response that a local program receives; its status follows the body. */
 async function curl(...args: string[]): Promise<{ status: number; body: string }> {
   const { stdout } = await run('curl', ['-sS', '--max-time', '20', '-w', '\n%{http_code}', ...args])
   const lines = stdout.split('\n')
   return { status: Number(lines.at(-1)), body: lines.slice(0, -1).join('\n') }
 }
 
-/** A Python script, as somebody has it: one line of it names the sidecar. */
+/** A typical Python script: one line of it names the sidecar. */
 async function runPython(script: string, env: NodeJS.ProcessEnv = {}): Promise<string[]> {
   const { stdout } = await run(python, ['-c', script], { env: { ...process.env, ...env }, timeout: 20_000 })
   return stdout.trim().split('\n')
@@ -72,7 +72,7 @@ beforeAll(() => {
   return () => rmSync(tls.folder, { recursive: true })
 })
 
-/** An API by https that asks for nothing and says what it got. */
+/** An API over https that requires nothing and echoes the request. */
 async function openEcho(answer?: RequestListener): Promise<Echo> {
   const seen: Echo['seen'] = []
   const server = createServer({ key: readFileSync(tls.key), cert: readFileSync(tls.cert) }, (incoming, outgoing) => {
@@ -98,8 +98,8 @@ async function openEcho(answer?: RequestListener): Promise<Echo> {
 
 const trusted = () => ({ NODE_EXTRA_CA_CERTS: tls.cert })
 
-describe('a program of another language', () => {
-  it('in Python changes one line; it is told where a person decides, and works once they have', async () => {
+describe('a program in another language', () => {
+  it('changes one line in Python, receives the consent URL, and works once the user has decided', async () => {
     const { url } = await startSidecar(['--allow-host', hostOf(parties.api)])
     const script = `
 import requests
@@ -121,7 +121,7 @@ print(requests.post(api + "/data-jwks", json={"note": 1}).json()["method"])
     expect(JSON.parse(answer ?? '')).toMatchObject({ message: 'Access granted' })
   })
 
-  it('uses it as a proxy for http, which is sent by https; the secret goes nowhere, other credentials do', async () => {
+  it('uses it as a proxy for http, which is upgraded to https; other credentials are forwarded, but not the secret', async () => {
     const echo = await openEcho()
     const { url, secret } = await startSidecar(['--allow-host', echo.host], trusted())
     const lines = await runPython(
@@ -145,7 +145,7 @@ print(sorted(response.cookies.items()))
     expect(shown).toEqual({ status: 200, body: 'GET /x ' })
   })
 
-  it('by curl, in the path; neither the secret nor headers of the connection go on', async () => {
+  it('calls it with curl, using the path; neither the secret nor connection headers are forwarded', async () => {
     const echo = await openEcho()
     const { url, secret } = await startSidecar(['--allow-host', echo.host], trusted())
     const more = ['-H', 'Connection: x-hop', '-H', 'X-Hop: 1', '-H', 'X-Own: 2', '-H', 'Signature: forged']
@@ -162,7 +162,7 @@ print(sorted(response.cookies.items()))
   })
 })
 
-it('a program on Node asks with its own fetch', async () => {
+it('a Node program sends requests with its built-in fetch', async () => {
   const echo = await openEcho()
   const { port, secret } = await startSidecar(['--allow-host', echo.host], trusted())
   const authorization = `Basic ${Buffer.from(`x:${secret}`).toString('base64')}`
@@ -177,7 +177,7 @@ it('a program on Node asks with its own fetch', async () => {
   expect(echo.seen.map(({ headers }) => headers['sec-fetch-mode'])).toEqual(['cors', 'cors'])
 })
 
-describe('what comes in a coding', () => {
+describe('a content coding', () => {
   const plain = 'what the API says, '.repeat(50)
   const bodies: Record<string, [coding: string, body: Uint8Array]> = {
     '/gzip': ['gzip', gzipSync(plain)],
@@ -195,7 +195,7 @@ describe('what comes in a coding', () => {
   }
   const head = async (...args: string[]) => (await run('curl', ['-sS', '-D', '-', '-o', '/dev/null', ...args])).stdout
 
-  it('is what the program asked for, whatever it would take', async () => {
+  it('is removed, whatever the program accepts', async () => {
     const echo = await openEcho(answer)
     const { url } = await startSidecar(['--allow-host', echo.host], trusted())
     const at = (path: string) => `${url}/https://${echo.host}${path}`
@@ -210,7 +210,7 @@ describe('what comes in a coding', () => {
     expect(echo.seen[0]?.headers['accept-encoding']).not.toContain('zstd')
   })
 
-  it('that is not taken off is named, and the body is as it came', async () => {
+  it('is named if it cannot be removed, and the body is unchanged', async () => {
     const echo = await openEcho(answer)
     const { url } = await startSidecar(['--allow-host', echo.host], trusted())
     const at = (path: string) => `${url}/https://${echo.host}${path}`
@@ -221,7 +221,7 @@ describe('what comes in a coding', () => {
     expect(await curl(at('/zstd'))).toMatchObject({ status: 502, body: expect.stringContaining('zstd') })
   })
 
-  it('of HEAD has its length and coding', async () => {
+  it('is kept for HEAD, with its length', async () => {
     const echo = await openEcho(answer)
     const { url } = await startSidecar(['--allow-host', echo.host], trusted())
     const fields = await head('-I', `${url}/https://${echo.host}/gzip`)
@@ -230,7 +230,7 @@ describe('what comes in a coding', () => {
   })
 })
 
-it('what cannot be sent is refused in words', async () => {
+it('rejects requests that cannot be sent, with a reason', async () => {
   const echo = await openEcho()
   const { url, port, secret } = await startSidecar(['--allow-host', echo.host], trusted())
   const target = `${url}/https://${echo.host}/x`
@@ -252,8 +252,8 @@ it('what cannot be sent is refused in words', async () => {
   expect(echo.seen).toEqual([])
 })
 
-describe('how a person is asked', () => {
-  it('by a command of the user’s own, which finds the page in its environment', async () => {
+describe('how a user is prompted', () => {
+  it('by the user’s own command, which finds the page in its environment', async () => {
     const place = join(tls.folder, 'page')
     const { url } = await startSidecar([
       '--allow-host',
@@ -267,14 +267,14 @@ describe('how a person is asked', () => {
     expect(await asked).toMatchObject({ status: 200 })
   })
 
-  it('by a command that fails: the program is told', async () => {
+  it('by a command that fails, which the program is told', async () => {
     const { url } = await startSidecar(['--allow-host', hostOf(parties.api), '--on-consent', 'exit 3'])
     const { status, body } = await curl(`${url}/${parties.api}/data-auth`)
     expect(status).toBe(502)
     expect(body).toContain('The command of --on-consent exited with status 3.')
   })
 
-  it('in the terminal, where there is one', async () => {
+  it('in the terminal, if there is one', async () => {
     const agent = await newAgent([parties.authServer])
     const running = agent.start(['sidecar', '--port', '0', '--allow-host', hostOf(parties.api)], {
       person: decidesAt('grant').decide,
@@ -285,7 +285,7 @@ describe('how a person is asked', () => {
     expect(await running.stop('SIGTERM')).toMatchObject({ status: 0 })
   })
 
-  it('who says no is heard by the program', async () => {
+  it('reports a denial to the program', async () => {
     const { url } = await startSidecar(['--allow-host', hostOf(parties.api)])
     const { body } = await curl(`${url}/${parties.api}/data-auth`)
     const person = decidesAt('deny')
@@ -295,8 +295,8 @@ describe('how a person is asked', () => {
   })
 })
 
-describe('what is refused, and nothing of it sent', () => {
-  it('L10: requests of web pages, and those without the secret', async () => {
+describe('rejected requests, which are not forwarded', () => {
+  it('L10: requests from web pages, and requests without the secret', async () => {
     const echo = await openEcho()
     const { port, url } = await startSidecar(['--allow-host', echo.host], trusted())
     const target = `/https://${echo.host}/x`
@@ -308,7 +308,7 @@ describe('what is refused, and nothing of it sent', () => {
     expect(echo.seen).toEqual([])
   })
 
-  it('L10: answers to a consent that a page elsewhere sends to the port where people come back', async () => {
+  it('L10: callbacks that a foreign page sends to the callback port', async () => {
     const { url } = await startSidecar(['--allow-host', hostOf(parties.api)])
     const asked = await curl(`${url}/${parties.api}/data-auth`)
     const { consent_url: page } = JSON.parse(asked.body) as { consent_url: string }
@@ -324,7 +324,7 @@ describe('what is refused, and nothing of it sent', () => {
     expect(await person.page()).toContain('data-state="allowed"')
   })
 
-  it('L11: other hosts, tunnels, and places elsewhere; places at the same host are asked here as well', async () => {
+  it('L11: other hosts, tunnels, and redirects to other hosts; redirects to the same host go through the sidecar', async () => {
     const echo = await openEcho((incoming, outgoing) => {
       const places: Record<string, string> = {
         '/away': 'https://other.example/x',
@@ -349,7 +349,7 @@ describe('what is refused, and nothing of it sent', () => {
     expect(tunnel).toContain('405')
   })
 
-  it('a tunnel, which is closed although the other side never does; a program that would upgrade is answered as it is', async () => {
+  it('a tunnel, which is closed even if the other side never closes it; an upgrade request gets an ordinary response', async () => {
     const echo = await openEcho()
     const { port, url } = await startSidecar(['--allow-host', echo.host], trusted())
     const socket = createConnection({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true })
@@ -361,7 +361,7 @@ describe('what is refused, and nothing of it sent', () => {
     expect(await curl('--http2', `${url}/https://${echo.host}/x`)).toEqual({ status: 200, body: 'GET /x ' })
   })
 
-  it('places that cannot be read; what merely names a place elsewhere is passed on', async () => {
+  it('redirects with an invalid URL; a Location that is not a redirect is forwarded', async () => {
     const echo = await openEcho((incoming, outgoing) => {
       const isMade = incoming.url === '/made'
       const location = isMade ? 'https://other.example/1' : 'http://xn--a.localhost:7103/steal'
@@ -372,7 +372,7 @@ describe('what is refused, and nothing of it sent', () => {
     expect(await curl('-d', 'x', `${url}/https://${echo.host}/made`)).toEqual({ status: 201, body: 'done' })
   })
 
-  it('a cookie of one host to another, or to another port of this machine', async () => {
+  it('a cookie of one host to another host, or to another local port', async () => {
     const answer: RequestListener = (incoming, outgoing) => {
       const cookies = ['sid=1; Domain=localhost; Path=/; Secure; HttpOnly', 'deep=2; Secure']
       outgoing.setHeader('set-cookie', cookies).end(incoming.headers.cookie ?? 'none')
@@ -395,7 +395,7 @@ describe('what is refused, and nothing of it sent', () => {
   })
 })
 
-it('answers come as they are made, and end where the program goes away', async () => {
+it('streams responses, and aborts them when the program disconnects', async () => {
   let closed: Promise<unknown> | undefined
   const echo = await openEcho((_incoming, outgoing) => {
     outgoing.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -413,7 +413,7 @@ it('answers come as they are made, and end where the program goes away', async (
   await closed
 })
 
-it('told to end, it answers what it has begun, and takes no more', async () => {
+it('on SIGTERM, completes requests in progress and accepts no more', async () => {
   let arrived: () => void = () => undefined
   const isThere = new Promise<void>((resolve) => {
     arrived = resolve
@@ -430,7 +430,7 @@ it('told to end, it answers what it has begun, and takes no more', async () => {
   expect((await running.finished).status).toBe(0)
 })
 
-it('told to end while a person decides, it tells the program at once where; what they decide there works later', async () => {
+it('on SIGTERM while a user decides, immediately returns the consent URL to the program; a later decision there works', async () => {
   const agent = await newAgent([parties.authServer])
   const flags = ['sidecar', '--port', '0', '--allow-host', hostOf(parties.api)]
   let page = ''
@@ -456,7 +456,7 @@ it('told to end while a person decides, it tells the program at once where; what
   expect(await again.finished).toMatchObject({ status: 0 })
 })
 
-it('told to end while a command that asks still runs, it tells the program where a person decides', async () => {
+it('on SIGTERM while a consent command is running, returns the consent URL to the program', async () => {
   const place = join(tls.folder, 'asking')
   const flags = ['--allow-host', hostOf(parties.api), '--on-consent', `touch ${place}; exec sleep 30`]
   const { running, url } = await startSidecar(flags)
@@ -469,7 +469,7 @@ it('told to end while a command that asks still runs, it tells the program where
   expect((await running.finished).status).toBe(0)
 })
 
-it('on a socket, its file says who may use it; one that a killed program left is taken over', async () => {
+it('a socket is protected by its file mode; a socket left behind by a killed program is taken over', async () => {
   const echo = await openEcho()
   const { folder } = await newAgent([parties.authServer])
   const path = join(folder, 'socket')
@@ -497,7 +497,7 @@ it('on a socket, its file says who may use it; one that a killed program left is
   expect((await third.finished).status).toBe(0)
 })
 
-it('a socket of a program that has too much to do to accept is not taken from it', async () => {
+it('does not take over the socket of a program that is too busy to accept', async () => {
   const { folder } = await newAgent([parties.authServer])
   const path = join(folder, 'socket')
   const program = `require('node:net').createServer().listen({ path: ${JSON.stringify(path)}, backlog: 1 }, () => {
@@ -507,7 +507,7 @@ it('a socket of a program that has too much to do to accept is not taken from it
   const busy = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
   onTestFinished(() => void busy.kill('SIGKILL'))
   await once(busy.stdout, 'data')
-  // These fill the queue of those that wait to be accepted.
+  // These fill the accept queue.
   for (let filled = 0; filled < 4; filled += 1) {
     const socket = createConnection(path).on('error', () => undefined)
     onTestFinished(() => void socket.destroy())
@@ -525,14 +525,14 @@ it.each<[string[], RegExp]>([
   [['--allow-host', 'api.example', '--port', '70000'], /--port takes/],
   [['--allow-host', 'api.example', '--socket', 'x', '--port', '1'], /neither --port nor/],
   [['--allow-host', 'api.example', '--no-consent', '--on-consent', 'x'], /--on-consent or --no-consent/],
-])('flags that cannot be meant: %j', async (flags, why) => {
+])('rejects invalid flags: %j', async (flags, why) => {
   const agent = await newAgent([])
   const ended = await agent.run(['sidecar', ...flags])
   expect(ended).toMatchObject({ status: 2, stdout: '' })
   expect(ended.stderr).toMatch(why)
 })
 
-it('a secret that others can read is none', async () => {
+it('rejects a secret that other users can read', async () => {
   const agent = await newAgent([])
   writeFileSync(join(agent.folder, 'sidecar-secret'), 'a-secret-that-others-can-read\n', { mode: 0o644 })
   const ended = await agent.run(['sidecar', '--port', '0', '--allow-host', 'api.example'])

@@ -19,7 +19,7 @@ afterAll(() => rmSync(files.scratch, { recursive: true, force: true }))
 const signerOf = async (path: string): Promise<Signer> =>
   createSigner(JSON.parse(readFileSync(path, 'utf8')) as Parameters<typeof createSigner>[0])
 
-/** What the requests sign, checked with nothing of the library. */
+/** What the requests sign, verified without the library. */
 function isSignedBase(base: string, request: string): boolean {
   const { keys } = JSON.parse(readFileSync(files.jwksFile, 'utf8')) as { keys: [{ kty: string }] }
   const [, signature = ''] = /^Signature: sig1=:([^:]+):/im.exec(request) ?? []
@@ -46,12 +46,12 @@ describe('countersign sign and verify', () => {
     expect(isSignedBase(report.base ?? '', files.post)).toBe(true)
   })
 
-  it('read the request with LF alone, and with the line end that an editor adds', async () => {
+  it('parse a request with LF line endings, or with a trailing newline added by an editor', async () => {
     for (const text of [files.post.replaceAll('\r\n', '\n'), `${files.post}\n`, `\r\n${files.post}`])
       expect((await verifyJson(text, '--jwks', files.jwksFile)).status).toBe(0)
   })
 
-  it('read a chunked body', async () => {
+  it('parse a chunked body', async () => {
     const [head = ''] = files.post.split('\r\n\r\n')
     const chunked = `${head.replace(/\r\nContent-Length: \d+/, '')}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"a\r\n4;x=y\r\n":1}\r\n0\r\n\r\n`
     expect((await verifyJson(chunked, '--jwks', files.jwksFile)).status).toBe(0)
@@ -70,7 +70,7 @@ describe('countersign sign and verify', () => {
     }
   })
 
-  it('take a new key, the header key scheme and a single key file', async () => {
+  it('accept a new key, the header key scheme and a single key file', async () => {
     const { stdout, stderr } = await runCommand('sign', 'http://127.0.0.1:8002/data?', '--encoding', 'base64url')
     expect(stderr).toContain('a new key that is not kept')
     const own = await verifyJson(stdout)
@@ -82,7 +82,7 @@ describe('countersign sign and verify', () => {
     })
   })
 
-  it('take an auth token: its issuer, its audience and its age are checked', async () => {
+  it('accept an auth token, and check its issuer, its audience and its age', async () => {
     const signer = await signerOf(files.keyFile)
     const issuer = await createSigner(await generatePrivateJwk({ kid: 'auth-1' }))
     const file = join(files.scratch, 'issuer.json')
@@ -121,7 +121,7 @@ describe('countersign sign and verify', () => {
     })
   })
 
-  it('prints the steps, the one that failed and the exact base for people, in 80 columns but for the base', async () => {
+  it('prints the steps, the failed step and the exact base, in 80 columns except for the base', async () => {
     const { status, stdout } = await pipeProgram(
       files.post.replace('/things', '/thing'),
       'verify',

@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(files.scratch, { recursive: true, force: true }))
 
 describe('countersign keys generate', () => {
-  it('writes a private key that only its owner can read, and prints the public one', async () => {
+  it('writes a private key that only its owner can read, and prints the public key', async () => {
     expect(statSync(files.keyFile).mode & 0o777).toBe(0o600)
     expect(JSON.parse(readFileSync(files.keyFile, 'utf8'))).toMatchObject({
       kid: 'key-1',
@@ -27,7 +27,7 @@ describe('countersign keys generate', () => {
     expect(published).not.toContain('"d"')
   })
 
-  it('overwrites nothing', async () => {
+  it('never overwrites a file', async () => {
     const before = readFileSync(files.keyFile, 'utf8')
     const { status, stdout, stderr } = await runInProcess('keys', 'generate', '--out', files.keyFile)
     expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: '', stderr: `${files.keyFile} already exists.\n` })
@@ -35,7 +35,7 @@ describe('countersign keys generate', () => {
   })
 
   it.each(['ecdsa-p256-sha256', 'rsa-pss-sha512'])(
-    'makes a key for %s that sign and verify take',
+    'generates a key for %s that sign and verify accept',
     async (algorithm) => {
       const file = join(files.scratch, `${algorithm}.json`)
       expect((await runInProcess('keys', 'generate', '--out', file, '--alg', algorithm)).status).toBe(0)
@@ -48,7 +48,7 @@ describe('countersign keys generate', () => {
     ['no file', ['generate'], '--out'],
     ['another action', ['revoke', '--out', 'x'], "unknown command 'revoke'"],
     ['another algorithm', ['generate', '--out', 'x', '--alg', 'none'], 'Allowed choices are ed25519'],
-    ['a kid that no header can carry', ['generate', '--out', 'x', '--kid', 'a"b'], '--kid'],
+    ['a kid that is not valid in a header', ['generate', '--out', 'x', '--kid', 'a"b'], '--kid'],
   ])('exits with 2 for %s', async (_case, args, message) => {
     const { status, stderr } = await runInProcess('keys', ...args)
     expect(status).toBe(2)
@@ -58,14 +58,14 @@ describe('countersign keys generate', () => {
 })
 
 describe('countersign keys show', () => {
-  it('prints again what was printed when the key was made, and its thumbprint', async () => {
+  it('prints the same output as when the key was generated, and its thumbprint', async () => {
     const shown = await runInProcess('keys', 'show', files.keyFile)
     expect(shown.status).toBe(0)
     expect(JSON.parse(shown.stdout)).toEqual(JSON.parse(readFileSync(files.jwksFile, 'utf8')))
     expect(shown.stderr.replaceAll('\n', ' ')).toMatch(/^The thumbprint of the key is [\w-]{43}\. $/)
   })
 
-  it('exits with 2 for what is not there, and for a public key', async () => {
+  it('exits with 2 for a missing file, and for a public key', async () => {
     for (const [file, message] of [
       ['/no/such', 'keys show: /no/such cannot be read (ENOENT).'],
       [files.jwksFile, 'holds no private JWK'],
@@ -78,7 +78,7 @@ describe('countersign keys show', () => {
 })
 
 describe('countersign sign', () => {
-  it('prints a curl command that a shell reads as it was meant', async () => {
+  it('prints a curl command that is quoted correctly for a shell', async () => {
     const data = `it's {"a": "$HOME"}`
     const header = ['--header', 'Content-Type: text/plain', '--header', "X-Note: it's"]
     const { stdout } = await runInProcess('sign', 'https://api.example/a?b=[1]', '--curl', '--data', data, ...header)
@@ -114,7 +114,7 @@ describe('countersign sign', () => {
     expect(document.headers['Content-Digest']).toBe(`sha-256=:${digest}:`)
   })
 
-  it('says that a token is bound to another key', async () => {
+  it('reports that a token is bound to another key', async () => {
     const other = await createSigner(await generatePrivateJwk())
     const claims = { iss: 'https://agent.example', sub: 'x', cnf: { jwk: other.jwk }, exp: 2_000_000_000 }
     const token = await issueToken(january.tokens.agent, claims, { signer: other })
@@ -132,18 +132,18 @@ describe('countersign sign', () => {
 
   it.each([
     ['no URL', [], 'missing required argument'],
-    ['a URL that is none', ['/data'], 'absolute'],
-    ['another scheme of URL', ['ftp://api.example/'], 'https or http'],
-    ['a password in it', ['https://a:b@api.example/'], 'no password'],
-    ['a body without a type', ['https://api.example/', '--data', 'x'], 'Content-Type'],
+    ['an invalid URL', ['/data'], 'absolute'],
+    ['another URL scheme', ['ftp://api.example/'], 'https or http'],
+    ['a password in the URL', ['https://a:b@api.example/'], 'no password'],
+    ['a body without a media type', ['https://api.example/', '--data', 'x'], 'Content-Type'],
     [
       'a GET with a body',
       ['https://api.example/', '--method', 'GET', '--data', 'x', '--header', 'Content-Type: a/b'],
       'cannot have body.',
     ],
-    ['a method that nobody may send', ['https://api.example/', '--method', 'TRACE'], 'unsupported.'],
-    ['a header that follows from the rest', ['https://api.example/', '--header', 'Host: x'], 'cannot set Host'],
-    ['a header that is none', ['https://api.example/', '--header', 'x'], 'Name: value'],
+    ['a forbidden method', ['https://api.example/', '--method', 'TRACE'], 'unsupported.'],
+    ['a header that is computed', ['https://api.example/', '--header', 'Host: x'], 'cannot set Host'],
+    ['an invalid header', ['https://api.example/', '--header', 'x'], 'Name: value'],
     ['a scheme without its key', ['https://api.example/', '--scheme', 'jwks'], 'needs --key'],
     [
       'a flag of another scheme',
@@ -159,7 +159,7 @@ describe('countersign sign', () => {
     expect(stderr).not.toMatch(/\.\.$/)
   })
 
-  it('looks at its flags before it makes a key', async () => {
+  it('validates its flags before it generates a key', async () => {
     const { status, stderr } = await runInProcess('sign', 'https://api.example/', '--created', 'today')
     expect({ status, stderr: stderr.trim() }).toEqual({
       status: 2,
@@ -167,7 +167,7 @@ describe('countersign sign', () => {
     })
   })
 
-  it('takes no public key for a private one', async () => {
+  it('rejects a public key in place of a private key', async () => {
     const { status, stderr } = await runInProcess('sign', 'https://api.example/', '--key', files.jwksFile)
     expect(status).toBe(2)
     expect(stderr).toContain('holds no private JWK')

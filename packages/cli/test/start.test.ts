@@ -17,7 +17,7 @@ function run(...args: string[]) {
   return { status, stdout, stderr, ms: performance.now() - began }
 }
 
-it('countersign --version takes at most four times as long as node that does nothing', () => {
+it('countersign --version takes at most four times as long as an empty node program', () => {
   const least = { nothing: Number.POSITIVE_INFINITY, version: Number.POSITIVE_INFINITY }
   for (let round = 0; round < 15; round++) {
     least.nothing = Math.min(least.nothing, run('-e', '0').ms)
@@ -36,7 +36,7 @@ function manifestIn(folder: string): Manifest {
   return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest
 }
 
-/** Copies what a package needs at run time, and what that needs. */
+/** Copies a package's run-time dependencies, recursively. */
 function copyDependencies(from: string, to: string): void {
   for (const name of Object.keys(manifestIn(from).dependencies ?? {})) {
     const places = [from, join(packages, 'cli'), dirname(packages)].map((place) => join(place, 'node_modules', name))
@@ -69,7 +69,7 @@ describe('without countersign-server', () => {
     'keys list --db auth.db',
     'doctor --config config.json',
     'demo',
-  ])('countersign %s ends with the line that installs it', (command) => {
+  ])('countersign %s prints the command that installs it', (command) => {
     const { status, stdout, stderr } = countersign(...command.split(' '))
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
     expect(stderr).toBe(
@@ -78,7 +78,7 @@ describe('without countersign-server', () => {
   })
 
   it.each(['serve', 'users add', 'keys rotate', 'agents list', 'grants revoke', 'audit export', 'db backup'])(
-    'countersign %s --help shows its flags all the same',
+    'countersign %s --help still shows its flags',
     (command) => {
       const { status, stdout, stderr } = countersign(...command.split(' '), '--help')
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
@@ -86,7 +86,7 @@ describe('without countersign-server', () => {
     },
   )
 
-  it('everything else is there: help, keys, signatures, checks from outside, the demo’s agent', async () => {
+  it('everything else works: help, keys, signatures, checks from outside, the demo’s agent', async () => {
     expect(countersign('--help')).toMatchObject({ status: 0, stderr: '' })
     expect(countersign('keys', 'generate-master')).toMatchObject({ status: 0, stderr: '' })
     expect(countersign('sign', 'https://api.example/data')).toMatchObject({ status: 0 })

@@ -1,20 +1,20 @@
 import { createScriptedUser, decideAs } from '../../server/test/scripted-user.js'
 
 export interface TerminalPerson {
-  /** Called with the page that they are shown. */
+  /** Called with the page that the user is shown. */
   decide: (url: string) => void
-  /** What their browser shows in the end. */
+  /** What the user's browser shows in the end. */
   page: () => Promise<string>
 }
 
-/** A person at a terminal whose browser opens the page that they are shown, decides there, and goes where it is sent. */
+/** A user at a terminal whose browser opens the displayed page, decides there, and follows the redirects. */
 export function decidesAt(decision: 'grant' | 'deny'): TerminalPerson {
   const user = createScriptedUser(fetch)
   let show: (page: Promise<string>) => void = () => undefined
   const shown = new Promise<string>((resolve) => {
     show = resolve
   })
-  // Not every test looks at the page, and the program may end before it is there.
+  // Not every test awaits the page, and the program may exit before it is loaded.
   shown.catch(() => undefined)
   return {
     page: () => shown,

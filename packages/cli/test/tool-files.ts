@@ -17,7 +17,7 @@ export interface ToolFiles {
   get: string
 }
 
-/** Makes a key and signs with it, by the tools themselves. */
+/** Generates a key and signs with it, using the tools themselves. */
 export async function createToolFiles(): Promise<ToolFiles> {
   const scratch = mkdtempSync(join(tmpdir(), 'countersign-tools-'))
   const keyFile = join(scratch, 'key.json')

@@ -1,6 +1,6 @@
 import { pipeProgram } from './run-program.js'
 
-/** The document of `verify --json`, as its reader knows it. */
+/** The document of `verify --json`, as its consumer expects it. */
 export interface Report {
   verdict: string
   failure: { step: string; code: string; status: number; message: string; hint: string | null } | null
@@ -11,7 +11,7 @@ export interface Report {
   notes: string[]
 }
 
-/** Runs `verify --json` over a request. */
+/** Runs `verify --json` on a request. */
 export async function verifyJson(
   input: string | Uint8Array,
   ...args: string[]

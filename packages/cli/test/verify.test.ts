@@ -18,7 +18,7 @@ describe('countersign verify', () => {
     ['', []],
     ['\r\n\n', []],
     ['', ['--json']],
-  ])('says what to give where %j is given, with %j', async (input, flags) => {
+  ])('reports which flag to pass if %j is given, with %j', async (input, flags) => {
     const { status, stdout, stderr } = await pipeProgram(input, 'verify', ...flags)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toContain('countersign verify < request.http')
@@ -26,12 +26,12 @@ describe('countersign verify', () => {
   })
 })
 
-describe('countersign verify refuses', () => {
+describe('countersign verify rejects', () => {
   const cases: [name: string, change: (text: string) => string, step: string, code: string][] = [
     ['another method', (text) => text.replace('POST', 'PUT'), 'signature', 'signature_mismatch'],
     ['another body', (text) => text.replace('{"a":1}', '{"a":2}'), 'digest', 'digest_mismatch'],
     [
-      'the whole URL as its target',
+      'an absolute URL as the target',
       (text) => text.replace(' /things', ' https://api.example/things'),
       'target',
       'target_ambiguous',
@@ -40,7 +40,7 @@ describe('countersign verify refuses', () => {
     ['no Signature', (text) => text.replace(/^Signature: .*\r\n/m, ''), 'headers', 'signature_missing'],
     ['no Signature-Key', (text) => text.replace(/^Signature-Key: .*\r\n/m, ''), 'headers', 'signature_missing'],
     [
-      'Signature-Input twice',
+      'a duplicate Signature-Input',
       (text) => text.replace(/^(Signature-Input: .*\r\n)/m, '$1$1'),
       'headers',
       'signature_malformed',
@@ -61,13 +61,13 @@ describe('countersign verify refuses', () => {
     ['a short nonce', (text) => text.replace(/^Nonce: .*/m, 'Nonce: AAAA'), 'nonce', 'nonce_malformed'],
     ['an uncovered path', (text) => text.replace('"@path" ', ''), 'coverage', 'component_missing'],
     [
-      'a covered field that is not there',
+      'a covered field that is missing',
       (text) => text.replace('"@path"', '"@path" "x-none"'),
       'coverage',
       'component_missing',
     ],
     [
-      'a component that nobody knows',
+      'an unknown component',
       (text) => text.replace('"@path"', '"@path" "@status"'),
       'coverage',
       'component_unsupported',
@@ -107,7 +107,7 @@ describe('countersign verify refuses', () => {
   })
 
   it.each([
-    ['what curl -v prints', (text: string) => text.replaceAll(/^/gm, '> '), 'as curl -v prints them'],
+    ['the output of curl -v', (text: string) => text.replaceAll(/^/gm, '> '), 'as curl -v prints them'],
     [
       'pseudo-headers',
       (text: string) => text.replace(/^.*/, ':method: GET\r\n:path: /data'),
@@ -123,18 +123,18 @@ describe('countersign verify refuses', () => {
       (text: string) => text.replace('Host:', 'Content-Length: 0\r\nContent-Length: 0\r\nHost:'),
       'one number',
     ],
-    ['a method that nobody has', (text: string) => text.replace('GET', 'FOO'), 'Its method is not one'],
+    ['an unknown method', (text: string) => text.replace('GET', 'FOO'), 'Its method is not one'],
     ['a request to a proxy', (text: string) => text.replace(/^GET \S+/, 'CONNECT api.example:443'), 'for a proxy'],
-    ['a target with letters beyond ASCII', (text: string) => text.replace('/data', '/d\u00e9'), 'percent-encoded'],
+    ['a target with non-ASCII characters', (text: string) => text.replace('/data', '/d\u00e9'), 'percent-encoded'],
     ['another version', (text: string) => text.replace('HTTP/1.1', 'HTTP/4'), 'The first line is not one of HTTP/1.1'],
-  ])('%s, and says what to do', async (_name, change, message) => {
+  ])('%s, and reports what to do', async (_name, change, message) => {
     const { status, report } = await verifyJson(change(files.get), '--jwks', files.jwksFile)
     expect(status).toBe(1)
     expect(report.failure).toMatchObject({ step: 'request', code: 'request_malformed' })
     expect(report.failure?.message).toContain(message)
   })
 
-  it('no request of HTTP/2 that is written in lines, nor one whose Host has the default port', async () => {
+  it('neither HTTP/2 requests written as lines, nor a Host with the default port', async () => {
     for (const version of ['HTTP/2', 'HTTP/2.0', 'HTTP/3']) {
       const { status, report } = await verifyJson(files.get.replace('HTTP/1.1', version), '--jwks', files.jwksFile)
       expect(status).toBe(0)
@@ -146,7 +146,7 @@ describe('countersign verify refuses', () => {
   })
 
   it.each([['10.0.0.5:8080'], ['[fd00::1]:8443'], ['192.0.2.1'], ['intranet']])(
-    'nothing for an authority that is no public name: %s',
+    'no authority just because it is not a public name: %s',
     async (authority) => {
       const { status, report } = await verifyJson(files.get, '--jwks', files.jwksFile, '--authority', authority)
       expect(status).toBe(1)
@@ -154,7 +154,7 @@ describe('countersign verify refuses', () => {
     },
   )
 
-  it('a request without Host, but not where the authority is given', async () => {
+  it('a request without Host, unless the authority is given', async () => {
     const text = files.get.replace(/^Host: .*\r\n/m, '')
     expect((await verifyJson(text, '--jwks', files.jwksFile)).report.failure).toMatchObject({
       code: 'request_malformed',
@@ -165,11 +165,15 @@ describe('countersign verify refuses', () => {
   })
 
   it.each([
-    ['the line of its parameters', (base: string) => base.slice(0, base.lastIndexOf('\n')), 'without the last line'],
-    ['the same, and a line feed', (base: string) => base.slice(0, base.lastIndexOf('\n') + 1), 'without the last line'],
-    ['nothing, but with a line feed after it', (base: string) => `${base}\n`, 'a line feed at its end'],
-    ['none of what is known', (base: string) => `${base} `, 'Compare the base below'],
-  ])('a signature over a base that lacks %s, and says so', async (_, change, hint) => {
+    ['its parameters line', (base: string) => base.slice(0, base.lastIndexOf('\n')), 'without the last line'],
+    [
+      'its parameters line, but ends with a line feed',
+      (base: string) => base.slice(0, base.lastIndexOf('\n') + 1),
+      'without the last line',
+    ],
+    ['nothing, but ends with a line feed', (base: string) => `${base}\n`, 'a line feed at its end'],
+    ['nothing that is a known mistake', (base: string) => `${base} `, 'Compare the base below'],
+  ])('a signature over a base that lacks %s, with a hint', async (_, change, hint) => {
     const { report } = await verifyJson(files.get, '--jwks', files.jwksFile)
     const key = createPrivateKey({ key: JSON.parse(readFileSync(files.keyFile, 'utf8')) as JsonWebKey, format: 'jwk' })
     const signature = sign(null, Buffer.from(change(report.base ?? '')), key).toString('base64')
@@ -194,7 +198,7 @@ describe('countersign verify refuses', () => {
   it.each<[string, keyof typeof privateKeys, (base: Buffer, key: KeyObject) => Uint8Array, string]>([
     ['62 bytes by Ed25519', 'ed25519', (base, key) => sign(null, base, key).subarray(2), 'has 62 bytes'],
     [
-      'one byte more by Ed25519',
+      'one extra byte by Ed25519',
       'ed25519',
       (base, key) => Buffer.concat([sign(null, base, key), Buffer.alloc(1)]),
       'has 65 bytes',
@@ -224,8 +228,8 @@ describe('countersign verify refuses', () => {
       withSalt('sha512', 32),
       'a salt of another length: it must have 64',
     ],
-    ['RSA-PSS without salt', 'rsa-pss-sha512', withSalt('sha512', 0), 'a salt of another length'],
-    ['RSA-PSS with the largest salt', 'rsa-pss-sha512', withSalt('sha512', 190), 'a salt of another length'],
+    ['RSA-PSS without a salt', 'rsa-pss-sha512', withSalt('sha512', 0), 'a salt of another length'],
+    ['RSA-PSS with the longest salt', 'rsa-pss-sha512', withSalt('sha512', 190), 'a salt of another length'],
     ['RSA-PSS over SHA-256', 'rsa-pss-sha512', withSalt('sha256', 32), 'RSA-PSS over sha256'],
     ['RSA PKCS 1 v1.5', 'rsa-pss-sha512', (base, key) => sign('sha512', base, key), 'RSASSA-PKCS1-v1_5 over sha512'],
     [
@@ -234,9 +238,9 @@ describe('countersign verify refuses', () => {
       () => Buffer.alloc(255, 1),
       'has 255 bytes, but one by this key (rsa-pss-sha512) has 256',
     ],
-    ['64 other bytes by Ed25519', 'ed25519', () => Buffer.alloc(64, 1), 'Compare the base below'],
-    ['256 other bytes by RSA', 'rsa-pss-sha512', () => Buffer.alloc(256, 1), 'Compare the base below'],
-  ])('a signature of %s, and says so', async (_, algorithm, make, hint) => {
+    ['64 unrelated bytes by Ed25519', 'ed25519', () => Buffer.alloc(64, 1), 'Compare the base below'],
+    ['256 unrelated bytes by RSA', 'rsa-pss-sha512', () => Buffer.alloc(256, 1), 'Compare the base below'],
+  ])('a signature of %s, with a hint', async (_, algorithm, make, hint) => {
     const { privateKey, publicKey } = privateKeys[algorithm]
     const keyFile = join(files.scratch, `${algorithm}.json`)
     writeFileSync(keyFile, JSON.stringify(publicKey.export({ format: 'jwk' })))
@@ -254,7 +258,7 @@ describe('countersign verify refuses', () => {
     expect(refused.report.failure?.hint).toContain(hint)
   })
 
-  it('a key file with two keys of the kid, or with one that a standard prints, as servers do', async () => {
+  it('a key file with a duplicate kid, or with an example key from a standard, as servers do', async () => {
     const jwks = JSON.parse(readFileSync(files.jwksFile, 'utf8')) as { keys: object[] }
     const twice = join(files.scratch, 'twice.json')
     writeFileSync(twice, JSON.stringify({ keys: [...jwks.keys, ...jwks.keys] }))
@@ -272,19 +276,19 @@ describe('countersign verify refuses', () => {
     })
   })
 
-  it('a signature for the host that was asked, where the server has another name', async () => {
+  it('a signature for the requested host if the server has another name', async () => {
     const { report } = await verifyJson(files.get, '--jwks', files.jwksFile, '--authority', 'other.example')
     expect(report.failure?.hint).toContain('for another authority')
   })
 
-  it('says when a signature would have been good', async () => {
+  it('an old signature, and reports when it would have been valid', async () => {
     const { report } = await verifyJson(files.get, '--jwks', files.jwksFile, '--now', '1800000000')
     const [, created = ''] = /created=(\d+)/.exec(files.get) ?? []
     expect(report.failure?.hint).toContain(`--now ${created}`)
     expect((await verifyJson(files.get, '--jwks', files.jwksFile, '--now', created)).status).toBe(0)
   })
 
-  it('a body of 1 MB whose digest is wrong, binary input, and what is larger, quickly', async () => {
+  it('a body of 1 MB with a wrong digest, binary input, and larger input, quickly', async () => {
     const head = files.post.split('\r\n\r\n')[0]?.replace('Content-Length: 7', 'Content-Length: 1000000') ?? ''
     const large = Buffer.concat([Buffer.from(`${head}\r\n\r\n`), Buffer.alloc(1_000_000, 0x61)])
     const binary = Buffer.from(Array.from({ length: 100_000 }, (_, index) => (index * 7919) & 0xff))
@@ -305,13 +309,13 @@ describe('countersign verify refuses', () => {
     expect(performance.now() - started).toBeLessThan(15_000)
   })
 
-  it('shows nothing that a terminal would act on', async () => {
+  it('hostile input without printing terminal control characters', async () => {
     const text = files.get.replace('GET /data', 'GET /\u001b[2J').replace('agent.example', 'agent\u0007.example')
     const { stdout, stderr } = await pipeProgram(text, 'verify', '--jwks', files.jwksFile)
     expect(stdout + stderr).not.toMatch(/[^\n -\uffff]/)
   })
 
-  it('nothing, where the key cannot be fetched: that is status 3', async () => {
+  it('nothing if the key cannot be fetched: the status is 3', async () => {
     const text = files.get.replace('https://agent.example', 'http://127.0.0.1:1')
     expect(await verifyJson(text, '--allow-insecure-loopback')).toMatchObject({
       status: 3,
@@ -323,17 +327,17 @@ describe('countersign verify refuses', () => {
   })
 
   it.each([
-    ['a file that is not there', ['--jwks', '/no/such/file'], '--jwks: /no/such/file cannot be read (ENOENT)'],
+    ['a missing file', ['--jwks', '/no/such/file'], '--jwks: /no/such/file cannot be read (ENOENT)'],
     ['two sources of keys', ['--jwks', 'a', '--key', 'b'], 'cannot be used with'],
-    ['a time that is none', ['--now', 'yesterday'], '--now takes Unix seconds'],
+    ['an invalid time', ['--now', 'yesterday'], '--now takes Unix seconds'],
     ['an authority that is a URL', ['--authority', 'https://api.example'], '--authority takes a host'],
     [
-      'a resource with a slash at its end',
+      'a resource with a trailing slash',
       ['--resource', 'https://api.example/'],
       '--resource is not a valid identifier: remove the trailing slash (https://api.example).',
     ],
     [
-      'a resource on loopback with a slash at its end',
+      'a resource on loopback with a trailing slash',
       ['--resource', 'http://127.0.0.1:8002/'],
       '--resource is not a valid identifier: remove the trailing slash (http://127.0.0.1:8002).',
     ],
@@ -357,10 +361,14 @@ describe('countersign verify refuses', () => {
     ],
     ['an IPv6 address', ['--resource', 'https://[2001:db8::1]'], 'is invalid: it is an IP address. Give a host name'],
     ['a host without a dot', ['--resource', 'https://intranet'], 'its host has no dot: give https:// and a host name'],
-    ['a user name', ['--resource', 'https://me@api.example'], 'which resolves to public addresses, without user name'],
-    ['loopback that is not allowed', ['--resource', 'http://127.0.0.1:8002'], 'needs --allow-insecure-loopback'],
+    ['a username', ['--resource', 'https://me@api.example'], 'which resolves to public addresses, without user name'],
+    [
+      'loopback without the flag that allows it',
+      ['--resource', 'http://127.0.0.1:8002'],
+      'needs --allow-insecure-loopback',
+    ],
     ['an argument', ['request.http'], 'too many arguments'],
-  ])('a command line with %s, by status 2', async (_case, args, message) => {
+  ])('a command line with %s, with status 2', async (_case, args, message) => {
     const { status, stdout, stderr } = await pipeProgram(files.get, 'verify', ...args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toContain(message)

@@ -40,7 +40,7 @@ async function configuration(upstream: string, id: string, more: object = {}): P
 }
 
 // G12
-it('copies of one signed request work once in all workers together, and rates count once', async () => {
+it('accepts one signed request once across all workers, and counts rates together', async () => {
   let arrived = 0
   const upstream = createServer((_, outgoing) => {
     arrived++
@@ -65,7 +65,7 @@ it('copies of one signed request work once in all workers together, and rates co
   expect(statuses.filter((status) => status === 200)).toHaveLength(1)
   expect(statuses.filter((status) => status === 401)).toHaveLength(8)
   expect(arrived).toBe(1)
-  // Ten a minute for a key that proves no agent; the copies counted, too.
+  // Ten per minute for a key that proves no agent; the replays were counted as well.
   const more = await Promise.all(Array.from({ length: 6 }, async () => send(await sign())))
   expect(more.filter((status) => status === 429)).toHaveLength(5)
   child.kill('SIGTERM')
@@ -73,7 +73,7 @@ it('copies of one signed request work once in all workers together, and rates co
 })
 
 // G38
-it('a session of an MCP server is known to all workers', async () => {
+it('shares an MCP server’s sessions across all workers', async () => {
   const upstream = createServer((_, outgoing) => {
     outgoing.writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': 'session-1' })
     outgoing.end('{"jsonrpc":"2.0","id":1,"result":{}}')

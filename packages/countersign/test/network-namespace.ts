@@ -10,24 +10,24 @@ import { expect, it, onTestFinished } from 'vitest'
 import { has, namespace } from '../../../test/needs.js'
 import { certificateOf } from './discovery/tls-server.js'
 
-/** Set for the process that runs inside, to the folder with the certificate. */
+/** Set for the inner process, to the folder with the certificate. */
 const variable = 'COUNTERSIGN_TEST_NAMESPACE'
 const inside = process.env[variable]
 const vitest = fileURLToPath(new URL('../../../node_modules/vitest/vitest.mjs', import.meta.url))
 
 /**
- * Runs the tests of a file in a network namespace of its own, with a file of hosts of its own: its addresses are nobody
- * else's, and nothing in it can reach anything outside. The file runs itself again there; outside there is one test, which
- * tells how that went. Where namespaces are not permitted the tests are skipped, and fail in CI.
+ * Runs the tests of a file in a separate network namespace with its own hosts file: no one else uses its addresses, and nothing in it can
+ * reach the outside. The file runs itself again inside; outside there is one test, which reports the result. If namespaces are not
+ * permitted, the tests are skipped, and fail in CI.
  *
- * @param hosts addresses by name; one certificate, which the processes inside trust, has all the names
+ * @param hosts addresses by name; one certificate, trusted by the processes inside, covers all the names
  */
 export function inNetworkNamespace(file: string, hosts: Readonly<Record<string, string>>, tests: () => void): void {
   if (inside !== undefined) {
     tests()
     return
   }
-  it.skipIf(!has('a network namespace', 'openssl'))('in a network namespace of its own', { timeout: 240_000 }, () => {
+  it.skipIf(!has('a network namespace', 'openssl'))('in a separate network namespace', { timeout: 240_000 }, () => {
     const folder = mkdtempSync(join(tmpdir(), 'countersign-namespace-'))
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
     const { pem, privateKey } = certificateOf(...Object.keys(hosts))
@@ -65,7 +65,7 @@ export interface InsideServer {
   connections: () => number
 }
 
-/** The certificate of all names inside, and its key, as files for programs that read them. */
+/** The certificate for all names inside, and its key, as files for programs that read them. */
 export function certificateFiles(): { certificate: string; key: string } {
   return { certificate: join(inside ?? '', 'certificate.pem'), key: join(inside ?? '', 'key.pem') }
 }

@@ -1,6 +1,6 @@
 import type { FetchDocument } from 'countersign'
 
-/** A `fetch` over a map from URL to document, and the URLs that were asked for. */
+/** A `fetch` over a map from URL to document, and the URLs that were requested. */
 export function documentFetch(documents: Readonly<Record<string, object | undefined>>): {
   fetch: FetchDocument
   asked: string[]

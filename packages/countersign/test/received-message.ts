@@ -3,12 +3,12 @@ import type { ReceivedMessage } from 'countersign'
 export interface MessageParts {
   method?: string
   target?: string
-  /** Name and value, in order; a name may come twice. */
+  /** Name and value, in order; a name may occur more than once. */
   headers?: readonly (readonly [string, string])[]
   body?: string | Uint8Array
 }
 
-/** A message as it came from the wire. */
+/** A message as it was received from the wire. */
 export function receivedMessage({
   method = 'GET',
   target = '/',

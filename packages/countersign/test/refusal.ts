@@ -1,11 +1,11 @@
 import { AAuthError } from 'countersign'
 
-/** The code of the refusal that the call ends in; anything else, also success, is thrown. */
+/** The code of the refusal that the call rejects with; any other outcome, including success, throws. */
 export async function refusalCode(call: () => unknown): Promise<string> {
   return (await refusal(call)).code
 }
 
-/** The refusal that the call ends in; anything else, also success, is thrown. */
+/** The refusal that the call rejects with; any other outcome, including success, throws. */
 export async function refusal(call: () => unknown): Promise<AAuthError> {
   try {
     await call()

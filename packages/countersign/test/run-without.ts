@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 
 const asModule = (text: string) => `data:text/javascript,${encodeURIComponent(text)}`
 
-/** What a program prints where a package is not installed. */
+/** The output of a program that runs without an installed package. */
 export async function runWithout(name: string, program: string, cwd: string): Promise<string> {
   const resolving = `export async function resolve(specifier, context, next) {
     if (specifier !== '${name}') return next(specifier, context)

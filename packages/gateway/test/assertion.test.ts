@@ -23,19 +23,19 @@ async function verify(given: object) {
   return verifyToken(assertionType, token, { audience: upstream, findKey: () => ({ key }) })
 }
 
-it('assertionType verifies an assertion with all of its claims', async () => {
+it('assertionType accepts an assertion with all of its claims', async () => {
   expect(await verify(claims)).toMatchObject({ claims, expired: false })
 })
 
 it.each(['iss', 'aud', 'exp', 'level', 'agent_jkt', 'method', 'target'] as const)(
-  'assertionType refuses an assertion without %s',
+  'assertionType rejects an assertion without %s',
   async (claim) => {
     const { [claim]: _missing, ...others } = claims
     await expect(verify(others)).rejects.toMatchObject({ code: 'auth_token_invalid' })
   },
 )
 
-it('assertionType refuses a lifetime over 60 seconds', async () => {
+it('assertionType rejects a lifetime over 60 seconds', async () => {
   const soon = Math.floor(Date.now() / 1000)
   await expect(verify({ ...claims, exp: soon + 62 })).rejects.toMatchObject({ code: 'auth_token_invalid' })
 })

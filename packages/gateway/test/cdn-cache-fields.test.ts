@@ -7,7 +7,7 @@ const fileOf = (name: string) => readFileSync(new URL(`../../../docs/deployment/
 const namesIn = (file: string, directive: RegExp) => [...file.matchAll(directive)].map(([, name = '']) => name)
 
 // G47
-it('the answer to a signed request keeps no header that lets a CDN keep it', async () => {
+it('removes headers that allow a CDN to store the response to a signed request', async () => {
   const { port } = await openGateway({}, (_, outgoing) => {
     for (const name of cdnCacheFields) outgoing.setHeader(name, 'public, max-age=3600')
     outgoing.setHeader('Acme-CDN-Cache-Control', 'max-age=3600')

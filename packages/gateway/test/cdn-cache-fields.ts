@@ -1,6 +1,6 @@
 /**
- * Headers by which an API tells caches in front of it, and no others, what to keep. The gateway drops them from answers to signed requests,
- * and the published files for nginx and Caddy hide them.
+ * Response headers that only CDNs and reverse-proxy caches interpret. The gateway drops them from responses to signed requests, and the
+ * published nginx and Caddy configurations hide them.
  */
 export const cdnCacheFields = [
   'CDN-Cache-Control',

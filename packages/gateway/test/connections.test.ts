@@ -9,7 +9,7 @@ interface Held {
   isOpen: () => boolean
 }
 
-/** Connections from an address of 127.0.0.0/8 that have said so much. */
+/** Opens connections from addresses in 127.0.0.0/8 and sends the given text on each. */
 async function hold(port: number, count: number, localAddress: (at: number) => string, said = ''): Promise<Held[]> {
   return Promise.all(
     Array.from({ length: count }, async (_, at) => {
@@ -32,10 +32,10 @@ const openOf = (held: readonly Held[]) => held.filter(({ isOpen }) => isOpen()).
 const halfAHead = 'GET /open/ HTTP/1.1\r\nHost: x\r\nX-Slow: '
 
 // G22
-describe('many who open connections and send nothing, or half a head', () => {
+describe('clients that open many connections and send nothing, or half a head', () => {
   const limits = { connections: 100, connectionsPerAddress: 30 }
 
-  it.each(['', halfAHead])('from one address hold their share, and stop nobody (%j)', async (said) => {
+  it.each(['', halfAHead])('from one address use only that address’s share, and block no one (%j)', async (said) => {
     const told: CountersignEvent[] = []
     const { port } = await openGateway({ limits, onEvent: (event) => void told.push(event) })
     const held = await hold(port, 300, () => '127.0.0.2', said)
@@ -49,7 +49,7 @@ describe('many who open connections and send nothing, or half a head', () => {
     expect(performance.now() - began).toBeLessThan(2000)
   })
 
-  it('from four addresses of one network hold half of all', async () => {
+  it('from four addresses of one network use half of all connections', async () => {
     const { port } = await openGateway({ limits })
     const held = await hold(port, 120, (at) => `127.0.5.${1 + (at % 4)}`, halfAHead)
     await expect.poll(() => openOf(held)).toBe(50)
@@ -57,7 +57,7 @@ describe('many who open connections and send nothing, or half a head', () => {
     expect(openOf(held)).toBe(50)
   })
 
-  it('from many addresses hold what nobody else needs, while honest ones ask and are answered', async () => {
+  it('from many addresses use only spare connections, while legitimate clients are served', async () => {
     let endSlow = () => undefined as unknown
     const { port, arrived } = await openGateway({ limits }, ({ url }, outgoing) => {
       if (url === '/open/slow') endSlow = () => outgoing.end('done')
@@ -73,12 +73,12 @@ describe('many who open connections and send nothing, or half a head', () => {
       expect(statusOf(await exchange(port, message(await signedLines('/signed'))))).toBe(200)
       await more
     }
-    // It began before all of them.
+    // This request began before all of them.
     endSlow()
     expect(statusOf(await slow)).toBe(200)
   })
 
-  it('through a proxy that is trusted are for the proxy to limit: it is no address among others', async () => {
+  it('through a trusted proxy are limited by the proxy: its address is exempt from the limit per address', async () => {
     const { port } = await openGateway({ limits, trustProxy: ['127.0.0.3'] })
     const held = await hold(port, 60, () => '127.0.0.3', halfAHead)
     const direct = await hold(port, 60, () => '127.0.0.4', halfAHead)
@@ -87,7 +87,7 @@ describe('many who open connections and send nothing, or half a head', () => {
   })
 })
 
-it('beyond the limit, with all at work, the answer is 503 at once', async () => {
+it('returns 503 immediately above the limit if all connections are busy', async () => {
   const told: CountersignEvent[] = []
   const onEvent = (event: CountersignEvent) => void told.push(event)
   const given = { limits: { connections: 3 }, onEvent }
@@ -95,17 +95,17 @@ it('beyond the limit, with all at work, the answer is 503 at once', async () => 
   await hold(port, 3, (at) => `127.0.${at}.1`, message(['GET /open/ HTTP/1.1', 'Host: x']))
   await expect.poll(() => arrived.length).toBe(3)
   const began = performance.now()
-  // It says nothing, so that nothing is on its way when it is closed.
+  // The client sends nothing, so no data is in flight when the connection is closed.
   expect(statusOf(await exchange(port, ''))).toBe(503)
   expect(performance.now() - began).toBeLessThan(500)
   expect(told).toEqual([{ kind: 'connection', role: 'gateway', outcome: 'refused' }])
   gateway.use({ ...options, limits: { connections: 10 } })
   void exchange(port, message(['GET /open/ HTTP/1.1', 'Host: x']), 1000)
-  // A limit changes while it runs.
+  // A limit can change at run time.
   await expect.poll(() => arrived.length).toBe(4)
 })
 
-it('a head that trickles in is given up, and a connection that idles is closed', async () => {
+it('aborts a head that arrives too slowly, and closes an idle connection', async () => {
   const { port, gateway } = await openGateway()
   expect(gateway.server).toMatchObject({ headersTimeout: 15_000, keepAliveTimeout: 75_000 })
   gateway.server.headersTimeout = 1000
@@ -118,7 +118,7 @@ it('a head that trickles in is given up, and a connection that idles is closed',
   clearInterval(trickle)
 }, 15_000)
 
-it('limits that cannot be meant are refused', async () => {
+it('rejects invalid limits', async () => {
   const { options } = await openGateway()
   for (const limits of [{ connections: 0 }, { connectionsPerAddress: -1 }])
     expect(() => createGateway({ ...options, limits })).toThrow(/limits\.connections(?:PerAddress)? must be/)

@@ -39,7 +39,7 @@ describe('a document of the resource', () => {
     `/JWKS.json /jwks.json/ /jwks.json;x /jwks.json.xml /jwks.json%20 /Resource/Token /resource/token/ /resource/token.json /.well-known/AAuth-Resource /.well-known/aauth-resource.json /%EF%BC%AAwks.json`.split(
       ' ',
     ),
-  )('is not the API’s by %s', async (path) => {
+  )('is not served by the API as %s', async (path) => {
     for (const otherwise of ['refuse', 'pass'] as const) {
       const { port, arrived } = await openGateway({ routes: [open], otherwise })
       for (const method of ['GET', 'POST'])
@@ -49,7 +49,7 @@ describe('a document of the resource', () => {
   })
 
   it.each(['/jwks.json', '/resource/token', '/.well-known/aauth-resource'])(
-    'is not the API’s by a request for a WebSocket at %s',
+    'is not served by the API for a WebSocket request to %s',
     async (path) => {
       const { port, arrived } = await openGateway({ routes: [open] })
       const handshake = [
@@ -72,8 +72,8 @@ describe('a document of the resource', () => {
   })
 })
 
-describe('what the upstream gets', () => {
-  it('is who asks, the raw target, and the other headers as they were', async () => {
+describe('the request to the upstream', () => {
+  it('contains the caller’s identity, the raw target, and the other headers unchanged', async () => {
     const { port, arrived } = await openGateway()
     const lines = await signedLines('/events?b=%7B&a=1', undefined, await byToken('events.read'))
     const answer = await exchange(
@@ -138,7 +138,7 @@ describe('what the upstream gets', () => {
     'Remote_User: admin',
     'X.Request.Id: admin',
     'X~Y: admin',
-  ])('is not what a client writes: %s', async (line) => {
+  ])('does not contain an identity header from the client: %s', async (line) => {
     const { port, arrived } = await openGateway()
     const lines = await signedLines('/signed')
     await exchange(port, message([...lines, line]))
@@ -151,7 +151,7 @@ describe('what the upstream gets', () => {
   })
 
   // G01
-  it('has no trailers of the client', async () => {
+  it('does not contain trailers from the client', async () => {
     const { port, arrived } = await openGateway()
     const lines = await signedLines('/events', json({ a: 1 }))
     const chunked = lines.filter((line) => !line.startsWith('content-length'))
@@ -164,7 +164,7 @@ describe('what the upstream gets', () => {
   })
 
   // G16
-  it('with an assertion, says so signed, for this request and this API only', async () => {
+  it('with an assertion, carries the identity signed, for this request and this API only', async () => {
     const { port, arrived, upstreamUrl } = await openGateway({ assertion: { signer: resourceSigner } })
     const lines = await signedLines('/events?a=1', undefined, await byToken('events.read'))
     await exchange(port, message([...lines, 'X_AAuth_Assertion: forged']))
@@ -194,14 +194,14 @@ describe('what the upstream gets', () => {
   })
 
   // G05
-  it('names no person and no scope at a level that asks for none, whatever the client shows', async () => {
+  it('names no user and no scope at a level that requires none, whatever the client presents', async () => {
     const { port, arrived } = await openGateway()
     const lines = await signedLines('/signed', undefined, await byToken('events.read'))
     await exchange(port, message([...lines, 'X-AAuth-Scope: all', 'X-AAuth-Subject: admin']))
     expect(arrived[0]?.headers).toMatchObject({ 'x-aauth-subject': '', 'x-aauth-scope': '', 'x-aauth-issuer': '' })
   })
 
-  it('is nothing of a request that is not signed, not for the route, or not listed', async () => {
+  it('is not sent if the client’s request is unsigned, insufficient for the route, or not listed', async () => {
     const { port, arrived } = await openGateway()
     const host = 'Host: api.example'
     expect(statusOf(await exchange(port, message(['GET /events HTTP/1.1', host])))).toBe(401)
@@ -216,7 +216,7 @@ describe('what the upstream gets', () => {
     expect(arrived).toEqual([])
   })
 
-  it('is a request for a route without a level, as nobody’s, signed or not', async () => {
+  it('is sent without an identity for a route without a level, signed or not', async () => {
     const { port, arrived } = await openGateway()
     await exchange(port, message(['GET /open/ HTTP/1.1', 'Host: api.example', 'X-AAuth-Subject: admin']))
     await exchange(port, message(await signedLines('/open/x', json({}))), 500)
@@ -224,7 +224,7 @@ describe('what the upstream gets', () => {
   })
 
   // G13
-  it('with otherwise: pass, is also a request without signature headers, as nobody’s; a bad signature is refused', async () => {
+  it('with otherwise: pass, is also sent, without an identity, for a request without signature headers; a bad signature is rejected', async () => {
     const { port, arrived } = await openGateway({ otherwise: 'pass' })
     const head = ['POST /events HTTP/1.1', 'Host: api.example', 'Authorization: Bearer x', 'X-AAuth-Subject: admin']
     const body = [...head, 'Content-Length: 2', 'Content-Type: application/json']
@@ -240,7 +240,7 @@ describe('what the upstream gets', () => {
     expect(arrived).toHaveLength(1)
   })
 
-  it('with otherwise: pass, a tagged signature is unsigned; without, it is refused as unsigned', async () => {
+  it('with otherwise: pass, treats a tagged signature as unsigned; without it, the request is rejected as unsigned', async () => {
     const lines = async () =>
       (await signedLines('/events')).map((line) => line.replace(/^signature-input: .*/i, '$&;tag="web-bot-auth"'))
     const passing = await openGateway({ otherwise: 'pass' })
@@ -253,7 +253,7 @@ describe('what the upstream gets', () => {
     expect(refusing.arrived).toEqual([])
   })
 
-  it('keeps the documents of the resource for the gateway', async () => {
+  it('is not sent for the documents of the resource, which the gateway serves', async () => {
     const { port, arrived } = await openGateway()
     const answer = await exchange(port, message(['GET /.well-known/aauth-resource HTTP/1.1', 'Host: api.example']))
     expect(answer).toMatch(/"resource":"https:\/\/api\.example"/)
@@ -271,7 +271,7 @@ describe('a body', () => {
     })
   const spools = () => readdirSync(tmpdir()).filter((name) => name.startsWith('countersign-gateway-'))
 
-  it('above 1 MiB is spooled, arrives whole, and leaves nothing behind', async () => {
+  it('above 1 MiB is spooled, arrives complete, and leaves nothing behind', async () => {
     const { gateway, port, arrived } = await openGateway()
     const big = 'x'.repeat(3_000_000)
     const lines = await upload(big)
@@ -286,7 +286,7 @@ describe('a body', () => {
     expect(spools().length).toBeLessThan(Math.max(1, before))
   })
 
-  it('that is not the one that was signed is refused, and the upstream sees nothing', async () => {
+  it('that differs from the signed body is rejected, and the upstream receives nothing', async () => {
     const { port, arrived } = await openGateway()
     for (const size of [10, 2_000_000]) {
       const lines = await upload('x'.repeat(size))
@@ -300,7 +300,7 @@ describe('a body', () => {
     expect(arrived).toEqual([])
   })
 
-  it('beyond the limit of the gateway or the route is refused, announced or not', async () => {
+  it('above the limit of the gateway or the route is rejected, whether its length is announced or not', async () => {
     const { port, arrived } = await openGateway({ limits: { maxBody: 1000 } })
     const lines = await upload('x'.repeat(2000))
     expect(statusOf(await exchange(port, message([...lines, 'Content-Length: 104857600'])))).toBe(413)
@@ -311,14 +311,14 @@ describe('a body', () => {
     expect(arrived).toEqual([])
   })
 
-  it('that is slow, stalls, or is cut off is refused, and the upstream sees nothing', async () => {
+  it('that is slow, stalls, or is cut off is rejected, and the upstream receives nothing', async () => {
     const { port, arrived } = await openGateway({ limits: { stallTime: 0.2, bodyTime: 1 } })
     const lines = await upload('x'.repeat(20))
     expect(statusOf(await exchange(port, message([...lines, 'Content-Length: 20'], 'x'), 3000))).toBe(408)
     expect(arrived).toEqual([])
   })
 
-  it('is asked for only when the head was verified', async () => {
+  it('is requested only after the head was verified', async () => {
     const { port, arrived } = await openGateway()
     const lines = await upload('hello')
     const expecting = ['Content-Length: 5', 'Expect: 100-continue']
@@ -332,7 +332,7 @@ describe('a body', () => {
     expect(arrived).toHaveLength(1)
   })
 
-  it('beyond the room on disk is refused for now', async () => {
+  it('is temporarily rejected if there is not enough disk space', async () => {
     const { port } = await openGateway({ limits: { uploads: 1_500_000 } })
     const big = 'x'.repeat(2_000_000)
     const answer = await exchange(port, message([...(await upload(big)), `Content-Length: ${big.length}`], big))
@@ -341,7 +341,7 @@ describe('a body', () => {
 })
 
 // G14
-it('an encoded id is forwarded as it was sent, if the API matches raw paths', async () => {
+it('forwards an encoded id unchanged if the API matches raw paths', async () => {
   const encoded = [{ method: 'GET', path: '/projects/{id}', require: 'none', encoded: ['%2F'] }] as const
   const { gateway, port, arrived, options, upstreamUrl } = await openGateway()
   gateway.use({ ...options, upstream: { url: upstreamUrl, matches: 'raw' }, routes: encoded })
@@ -353,7 +353,7 @@ it('an encoded id is forwarded as it was sent, if the API matches raw paths', as
 describe('an upstream that', () => {
   const ask = async (port: number, time?: number) => exchange(port, message(await signedLines('/signed')), time)
 
-  it('is down is 502 with a clear body', async () => {
+  it('is down causes a 502 with a clear body', async () => {
     const { port, upstream } = await openGateway()
     await new Promise((resolve) => upstream.close(resolve))
     expect(await ask(port)).toMatch(/^HTTP\/1\.1 502[\s\S]*"error":"temporarily_unavailable"[\s\S]*cannot be reached/)
@@ -384,7 +384,7 @@ describe('an upstream that', () => {
     }
   })
 
-  it('answers later than an idle connection is kept is waited for', { timeout: 20_000 }, async () => {
+  it('takes longer than the keep-alive timeout to respond is waited for', { timeout: 20_000 }, async () => {
     const { port } = await openGateway({}, (_, outgoing) => {
       setTimeout(() => outgoing.write('one '), 4500)
       setTimeout(() => outgoing.end('two'), 9000)
@@ -394,10 +394,10 @@ describe('an upstream that', () => {
 
   it.each([
     ['closes', ''],
-    ['speaks something else', 'SSH-2.0-x\r\n'],
-    ['sends headers without end', `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`],
-    ['changes the protocol unasked', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'],
-    ['says its length twice', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx'],
+    ['speaks another protocol', 'SSH-2.0-x\r\n'],
+    ['sends endless headers', `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`],
+    ['switches protocols unasked', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'],
+    ['sends its length twice', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx'],
   ])('%s is 502', async (_, text) => {
     const server = createNetServer((socket) => {
       socket.on('error', () => undefined)
@@ -410,7 +410,7 @@ describe('an upstream that', () => {
     expect(answer).not.toMatch(/127\.0\.0\.1|ECONN|HPE/)
   })
 
-  it('breaks off its answer breaks off ours', async () => {
+  it('aborts its response causes the gateway to abort its own', async () => {
     const { port } = await openGateway({}, (_, outgoing) => {
       outgoing.setHeader('content-length', '100')
       outgoing.write('part')
@@ -421,14 +421,14 @@ describe('an upstream that', () => {
     expect(answer.endsWith('part')).toBe(true)
   })
 
-  it('falls silent in its answer is cut off', async () => {
+  it('stalls within its response is cut off', async () => {
     const { port } = await openGateway({ limits: { silence: 0.3 } }, (_, outgoing) => void outgoing.write('part'))
     const answer = await ask(port, 4000)
     expect(answer).toMatch(/part/)
     expect(answer).not.toMatch(/\r\n0\r\n\r\n$/)
   })
 
-  it('sends 1xx first, echoes what it was told, and allows shared caches', async () => {
+  it('sends 1xx first, echoes its request, and allows shared caches', async () => {
     const { port } = await openGateway({}, (incoming, outgoing) => {
       outgoing.writeProcessing()
       outgoing.writeEarlyHints({ link: '</a.css>; rel=preload', 'x-aauth-jkt': 'hint' })
@@ -449,7 +449,7 @@ describe('an upstream that', () => {
     expect(answer).not.toMatch(/aauth|x-hop|public|cdn-cache/i)
   })
 
-  it('closed the kept connection does not fail the next request', async () => {
+  it('has closed the keep-alive connection does not fail the next request', async () => {
     const { port, upstream } = await openGateway()
     expect(statusOf(await ask(port))).toBe(200)
     upstream.closeAllConnections()
@@ -507,7 +507,7 @@ describe('options', () => {
       /routes\[1\] contradicts routes\[0\], which is GET \/a, too/,
     ],
     [{ mcp: [{ path: '/mcp' }, { path: '/mcp' }] }, /mcp: \/mcp is that of the MCP server/],
-  ])('%j are refused', (given, reason) => {
+  ])('%j are rejected', (given, reason) => {
     expect(() => createGateway({ resource, upstream, routes, ...given } as never)).toThrow(reason)
   })
 })

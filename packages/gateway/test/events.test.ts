@@ -19,7 +19,7 @@ import { exchange, type GatewayStage, message, openGateway, routes, signedLines 
 
 interface Told extends GatewayStage {
   told: CountersignEvent[]
-  /** What the gateway itself told, of some kind, without what is different each time. */
+  /** The events of a kind that the gateway itself emitted, without the members that differ each time. */
   of: (kind: CountersignEvent['kind'], role?: CountersignEvent['role']) => object[]
 }
 
@@ -39,11 +39,11 @@ async function openTold(given: Partial<GatewayOptions> = {}, listener?: RequestL
 
 const plain = (path: string, more: string[] = []) => message([`GET ${path} HTTP/1.1`, 'Host: api.example', ...more])
 
-/** The agent and the auth server of the tests, with a listener of the resource. */
+/** The agent and the auth server of the tests, with an event listener for the resource. */
 const toldResource = (onEvent: (event: CountersignEvent) => void): Resource => openResource({ onEvent })
 
-describe('a gateway tells', () => {
-  it('each request once it is answered: route of the table, outcome, status and path, never the query', async () => {
+describe('events of a gateway', () => {
+  it('report each request once it has a response: route of the table, outcome, status and path, never the query', async () => {
     const { port, of, told } = await openTold({ cors: { origins: '*' } }, (incoming, outgoing) =>
       outgoing.writeHead(incoming.url === '/open/broken' ? 500 : 200).end(),
     )
@@ -72,7 +72,7 @@ describe('a gateway tells', () => {
     expect(JSON.stringify(told)).not.toMatch(/secret|eyJ/)
   })
 
-  it('who asked: an agent, or a key that proves none; never the person', async () => {
+  it('report the caller: an agent, or a key that proves none; never the user', async () => {
     const { port, of } = await openTold()
     await exchange(port, message(await signedLines('/events', undefined, await byToken('events.read'))))
     const byKey: KeyReference = { scheme: 'hwk', jwk: agentSigner.jwk }
@@ -88,7 +88,7 @@ describe('a gateway tells', () => {
       ])
   })
 
-  it('why it refuses, which the answer hides; what its resource tells is not told twice', async () => {
+  it('report the reason for a refusal, which the response hides; events of its resource are not emitted twice', async () => {
     const lines = await signedLines('/events', undefined, {
       scheme: 'jwks',
       id: 'https://gone.example',
@@ -112,14 +112,14 @@ describe('a gateway tells', () => {
     expect(shared.some(({ kind }) => kind === 'lookup')).toBe(true)
   })
 
-  it('to the listener of its resource, where it has none of its own', async () => {
+  it('are sent to the listener of its resource if it has none of its own', async () => {
     const told: CountersignEvent[] = []
     const { port } = await openGateway({ resource: toldResource((event) => void told.push(event)) })
     await exchange(port, plain('/open/1'))
     expect(told).toMatchObject([{ kind: 'upstream' }, { kind: 'request', role: 'gateway', outcome: 'ok' }])
   })
 
-  it('that a client left', async () => {
+  it('report that a client disconnected', async () => {
     const { port, of, arrived } = await openTold({}, () => undefined)
     const socket = connect(port, '127.0.0.1', () => socket.write(plain('/open/slow')))
     await expect.poll(() => arrived.length).toBe(1)
@@ -129,7 +129,7 @@ describe('a gateway tells', () => {
     expect(of('upstream')).toEqual([])
   })
 
-  it('how the upstream does: answered, down, late, reset, unreadable, broken off, silent', async () => {
+  it('report the state of the upstream: responded, down, late, reset, unreadable, interrupted, silent', async () => {
     const limits = { answerTime: 0.2, silence: 0.2 }
     const { port, of, gateway, options } = await openTold({ limits }, ({ url = '' }, outgoing) => {
       const { socket } = outgoing
@@ -168,7 +168,7 @@ describe('a gateway tells', () => {
     expect(of('refusal')).toEqual([])
   })
 
-  it('which uploads were on disk', async () => {
+  it('report which uploads were written to disk', async () => {
     const { port, of } = await openTold()
     const body = 'a'.repeat(2_000_000)
     for (const [path, content] of [
@@ -187,7 +187,7 @@ describe('a gateway tells', () => {
       .toEqual([{ kind: 'upload', role: 'gateway', route: '* /open/*', bytes: body.length }])
   })
 
-  it('WebSockets: opened, and how they ended', async () => {
+  it('report WebSockets: when they open, and how they end', async () => {
     const upstream = createServer()
     upstream.on('upgrade', (_, socket: Duplex) => {
       socket
@@ -216,7 +216,7 @@ describe('a gateway tells', () => {
     expect(of('request')).toMatchObject([{ status: 101, outcome: 'ok' }, { status: 101 }])
   })
 
-  it('the name of a tool in printable ASCII of at most 256 characters, and nothing of its arguments', async () => {
+  it('report the name of a tool in printable ASCII of at most 256 characters, and none of its arguments', async () => {
     const name = `look\n${'a'.repeat(300)}`
     const { port, of, told } = await openTold({ mcp: [{ path: '/mcp', tools: { [name]: '' } }] })
     const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: { q: 'private' } } }
@@ -228,7 +228,7 @@ describe('a gateway tells', () => {
     expect(JSON.stringify(told)).not.toContain('private')
   })
 
-  it('what is asked of MCP servers, and why it is refused', async () => {
+  it('report calls to MCP servers, and the reasons for refusals', async () => {
     const mcp = [{ path: '/mcp', tools: { look: 'events.read' } }]
     const { port, of } = await openTold({ mcp }, (_, outgoing) => {
       outgoing.setHeader('content-type', 'application/json')
@@ -255,7 +255,7 @@ describe('a gateway tells', () => {
   })
 })
 
-it('a gateway for subrequests tells them by the route of what was asked about', async () => {
+it('emits events of a gateway for subrequests with the route of the original request', async () => {
   const told: CountersignEvent[] = []
   const resource = toldResource((event) => void told.push(event))
   const { server } = createSubrequestGateway({ resource, routes, proxy: 'nginx', trustProxy: ['127.0.0.1'] })
@@ -279,7 +279,7 @@ it('a gateway for subrequests tells them by the route of what was asked about', 
   expect(JSON.stringify(told)).not.toContain(agent.replace('https://', 'sig='))
 })
 
-it('metrics of a gateway have the routes of its table and no more, whatever is asked for', async () => {
+it('limits the metrics of a gateway to the routes of its table, whatever is requested', async () => {
   const metrics = createMetrics({ process: false })
   const { port } = await openGateway({ onEvent: metrics.onEvent })
   for (let at = 0; at < 20; at++) await exchange(port, plain(`/made-up-${at}`))

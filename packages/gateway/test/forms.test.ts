@@ -10,7 +10,7 @@ const part = (head: string, boundary = 'b-1') => `--${boundary}\r\n${head}\r\n\r
 const field = (rest: string) => part(`Content-Disposition: form-data; ${rest}`)
 const utf16 = (text: string) => Buffer.from(text, 'utf16le')
 
-/** Sends a body in one piece and byte by byte, unsigned, and gives both statuses and what arrived. */
+/** Sends a body in one piece and byte by byte, unsigned, and returns both statuses and the requests that arrived. */
 async function send(type: string, body: string | Buffer, coding?: string, routes?: Route[]) {
   const { port, arrived } = await openGateway(routes && { routes })
   const head = ['POST /open/form HTTP/1.1', 'Host: api.example']
@@ -28,7 +28,7 @@ async function send(type: string, body: string | Buffer, coding?: string, routes
 }
 
 // G02
-describe('a body that names another method or path is refused', () => {
+describe('rejects a body that names another method or path', () => {
   it.each([
     [form, '_method=DELETE'],
     [form, 'a=1;_method=DELETE'],
@@ -145,13 +145,13 @@ describe('a body that names another method or path is refused', () => {
       field('name="verb"').replaceAll('\r\n', end),
     ]),
     [multipart, `${field('name="a"')}x\n\nverb`],
-  ])('by its boundary or what is around its parts: %s %.60s', async (type, body) => {
+  ])('by its boundary or the text around its parts: %s %.60s', async (type, body) => {
     expect(await send(type, body)).toEqual({ statuses: [400, 400], bodies: [] })
   })
 })
 
 // G49
-describe('a body that names another method or path is refused if only some read it as JSON', () => {
+describe('rejects a body that names another method or path, even if only some servers parse it as JSON', () => {
   it.each([
     ['text/plain; a=/json', '{"_method":"DELETE"}'],
     ['text/plain; type="a/json"', '{"_method":"DELETE"}'],
@@ -201,7 +201,7 @@ describe('a body that names another method or path is refused if only some read 
     ['text/plain', 'any', 'zstd'],
     ['text/plain', gzipSync('a'), 'gzip, gzip'],
     ['text/plain; charset="ibm037"', 'a', undefined],
-  ])('or cannot be looked into: %s', async (type, body, coding) => {
+  ])('as well as one that cannot be inspected: %s', async (type, body, coding) => {
     expect(await send(type, body, coding)).toEqual({ statuses: [415, 415], bodies: [] })
   })
 
@@ -220,12 +220,12 @@ describe('a body that names another method or path is refused if only some read 
     ['application/rtf', '{\\rtf1 {method: b}}'],
     ['text/plain; charset=utf-16le', '{"a":1}'],
     ['application/octet-stream', '[{"_method":1}]'],
-  ])('and passes otherwise: %s %.40s', async (type, body) => {
+  ])('but accepts it otherwise: %s %.40s', async (type, body) => {
     expect(await send(type, body)).toEqual({ statuses: [200, 200], bodies: [body, body] })
   })
 })
 
-describe('a form or JSON that cannot be looked into is refused', () => {
+describe('rejects a form or JSON that cannot be inspected', () => {
   it.each([
     [json, gzipSync('{"_method":"DELETE"}'), 'gzip'],
     [json, deflateSync('{"_method":"DELETE"}'), 'deflate'],
@@ -241,7 +241,7 @@ describe('a form or JSON that cannot be looked into is refused', () => {
   })
 })
 
-describe('what names nothing but its own fields passes as it is', () => {
+describe('accepts a body that only names its own fields', () => {
   it.each([
     [form, 'method=card&payment_method=x&method[]=a&a=_method'],
     [form, `a=${'x'.repeat(1_100_000)}`],
@@ -271,7 +271,7 @@ describe('what names nothing but its own fields passes as it is', () => {
   })
 })
 
-describe('a packed body that is no JSON passes', () => {
+describe('accepts a compressed body that is not JSON', () => {
   const text = 'a,b\n'.repeat(400_000)
   it.each([
     ['text/csv', gzipSync(text), 'gzip'],
@@ -327,7 +327,7 @@ const otherwiseRead = [
 ]
 
 // G54
-describe('a body that may contain another request, which needs more', () => {
+describe('a body that may contain another request, which requires more', () => {
   const of: Route[] = [
     { method: 'POST', path: '/open/form', require: 'none' },
     { method: '*', path: '/rpc/secret', require: 'authorization', scope: 'events.read' },
@@ -374,7 +374,7 @@ describe('a body that may contain another request, which needs more', () => {
     [multipart, field('name="a"').replace('DELETE', '\0/rpc/secret')],
     ['text/plain', '[{url:/*,*/"/rpc/secret"}]'],
     ['text/plain', '[{url:#,\n"/rpc/secret"}]'],
-  ])('is refused: %s %.40s', async (type, body) => {
+  ])('is rejected: %s %.40s', async (type, body) => {
     expect(await send(type, body, undefined, of)).toEqual({ statuses: [400, 400], bodies: [] })
   })
 
@@ -393,11 +393,11 @@ describe('a body that may contain another request, which needs more', () => {
     ],
     [json, '[{"url":"http://[::1]/x"},{"url":"mailto:a@b.example"},{"url":{"path":"/rpc/secret"}}]'],
     [form, `q=${'a'.repeat(9000)}`],
-  ])('passes if it is data: %s %.60s', async (type, body) => {
+  ])('is accepted if it is data: %s %.60s', async (type, body) => {
     expect(await send(type, body, undefined, of)).toEqual({ statuses: [200, 200], bodies: [body, body] })
   })
 
-  it('is refused if no route requires more, but an MCP server may', async () => {
+  it('is rejected if no route requires more, but an MCP server may', async () => {
     const routes: Route[] = [{ method: 'POST', path: '/open/form', require: 'none' }]
     const { port } = await openGateway({ routes, mcp: [{ path: '/mcp', tools: {} }] })
     for (const [path, status] of [
@@ -412,7 +412,7 @@ describe('a body that may contain another request, which needs more', () => {
     }
   })
 
-  it('is refused if only a wide row requires more, unless the URL has an authority', async () => {
+  it('is rejected if only a wide route requires more, unless the URL has an authority', async () => {
     const wide: Route[] = [
       { method: 'POST', path: '/open/form', require: 'none' },
       { method: '*', path: '/*', require: 'authorization', scope: 'events.read' },
@@ -458,7 +458,7 @@ describe('a form with a path that a front controller may run', () => {
     [multipart, part('Content-Disposition: form-data; name="r"').replace('DELETE', ' %2Fadmin')],
     [multipart, '--b-1\r\nContent-Disposition: form-data; name="r"\r\n\r\n/admin'],
     [form, Array.from({ length: 101 }, (_, at) => `a=/x${at}`).join('&')],
-  ])('is refused: %s %.60s', async (type, body) => {
+  ])('is rejected: %s %.60s', async (type, body) => {
     expect(await post(type, body)).toBe(400)
   })
 
@@ -467,12 +467,12 @@ describe('a form with a path that a front controller may run', () => {
     [form, 'a=/same&'.repeat(200)],
     [multipart, part('Content-Disposition: form-data; name="r"').replace('DELETE', '/public')],
     ['text/plain', 'r=/admin/users'],
-  ])('passes if it leads to no route that needs more: %s %.60s', async (type, body) => {
+  ])('is accepted if it leads to no route that requires more: %s %.60s', async (type, body) => {
     expect(await post(type, body)).toBe(200)
   })
 })
 
-/** As they are made by, in this order: Chrome, Safari and Edge; Firefox; Bun; axios; Dart; dio; Alamofire; and others. */
+/** Boundaries as created, in this order, by Chrome, Safari and Edge; Firefox; Bun; axios; Dart; dio; Alamofire; and others. */
 const boundaries = [
   '----WebKitFormBoundary7MA4YWxkTrZu0gW',
   '----geckoformboundaryd1c7a8b1f4f0e2c5',
@@ -489,7 +489,7 @@ const boundaries = [
 ]
 
 // G02
-describe('a body with a field that names a method which needs more on its path', () => {
+describe('a body with a field that names a method that requires more on its path', () => {
   const of: Route[] = [
     { method: 'POST', path: '/open/form', require: 'none' },
     { method: 'DELETE', path: '/open/form', require: 'identity' },
@@ -522,7 +522,7 @@ describe('a body with a field that names a method which needs more on its path',
       multipart,
       `--b-1\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n\r\nx\r\n${field('name="_verb[]"')}`,
     ],
-  ])('is refused: %s %.40s', async (type, body) => {
+  ])('is rejected: %s %.40s', async (type, body) => {
     expect(await send(type, body, undefined, of)).toEqual({ statuses: [400, 400], bodies: [] })
   })
 
@@ -534,11 +534,11 @@ describe('a body with a field that names a method which needs more on its path',
     ['text/plain', '{"a":"verb","b":"DELETE"}'],
     [multipart, field('name="a"; filename="verb"')],
     ['text/plain', 'verb=DELETE'],
-  ])('passes if it is data: %s %.60s', async (type, body) => {
+  ])('is accepted if it is data: %s %.60s', async (type, body) => {
     expect(await send(type, body, undefined, of)).toEqual({ statuses: [200, 200], bodies: [body, body] })
   })
 
-  it('passes if the route permits it, or if the method needs no more', async () => {
+  it('is accepted if the route permits it, or if the method requires no more', async () => {
     const [post, erase] = of as [Route, Route]
     const permitted: Route[] = [{ ...post, mayNameMethod: true }, erase]
     for (const routes of [permitted, undefined])
@@ -551,7 +551,7 @@ describe('a body with a field that names a method which needs more on its path',
   })
 })
 
-describe('a form passes with the boundary that a common client gives it', () => {
+describe('accepts a form with the boundary of a common client', () => {
   it.each([
     ...boundaries.map((boundary) => [`multipart/form-data; boundary=${boundary}`, boundary]),
     ...boundaries.map((boundary) => [`multipart/form-data; charset=utf-8; boundary="${boundary}"`, boundary]),
@@ -569,7 +569,7 @@ describe('a form passes with the boundary that a common client gives it', () => 
   })
 })
 
-describe('a part passes with the names that common clients give it', () => {
+describe('accepts a part with the names that common clients use', () => {
   it.each([
     'name="payment_method"',
     'name="shipping method"',
@@ -591,7 +591,7 @@ describe('a part passes with the names that common clients give it', () => {
   })
 })
 
-describe('a body of an API passes', () => {
+describe('accepts a typical API body', () => {
   it.each([
     [json, '{"payment_method":"card","shipping method":1,"http_method":"GET","methods":[],"requestMethod":"x"}'],
     [
@@ -613,7 +613,7 @@ describe('a body of an API passes', () => {
   })
 })
 
-describe('a hostile body costs little more than an honest one of its size', () => {
+describe('a hostile body costs little more than an ordinary one of the same size', () => {
   const size = 1_000_000
   const filled = (text: string, start = '') => (start + text.repeat(Math.ceil(size / text.length))).slice(0, size)
   const heads = (head: string) => filled(`--b-1${head}\r\n\r\n`)
@@ -625,7 +625,7 @@ describe('a hostile body costs little more than an honest one of its size', () =
     ['text/plain', filled('"name_of_it":"a \\"value\\"",', '{')],
   ])
 
-  /** Microseconds of the processor, the least of several times. */
+  /** CPU time in microseconds, the minimum of several runs. */
   async function costOf(type: string, body: string): Promise<number> {
     const { port } = await openGateway()
     const head = ['POST /open/form HTTP/1.1', 'Host: api.example', `Content-Type: ${type}`]
@@ -674,7 +674,7 @@ describe('a hostile body costs little more than an honest one of its size', () =
     ';'.repeat(14_000),
     `boundary${' '.repeat(14_000)}`,
     `charset${' '.repeat(14_000)}`,
-  ])('and a long type little more than a short one: %.20s', async (parameters) => {
+  ])('and a long media type costs little more than a short one: %.20s', async (parameters) => {
     const long = await costOf(`text/plain; ${parameters}`, 'a')
     expect(long).toBeLessThan(8 * (await costOf('text/plain', 'a')))
   })

@@ -4,7 +4,7 @@ import { createGateway, type Gateway, type GatewayOptions, type Route } from 'co
 import { onTestFinished } from 'vitest'
 import { byAgent, listenWith, openResource, signed } from '../../countersign/test/resource/events-resource.js'
 
-/** A request as the upstream got it. */
+/** A request as the upstream received it. */
 export interface Arrived {
   method: string
   url: string
@@ -29,11 +29,11 @@ export interface GatewayStage {
   upstream: Server
   arrived: Arrived[]
   options: GatewayOptions
-  /** Where the API listens, unless another one is given. */
+  /** Where the API listens, unless another address is given. */
   upstreamUrl: string
 }
 
-/** A gateway in front of an upstream that notes what arrives; the listener answers where there is one. */
+/** A gateway in front of an upstream that records its requests; the listener, if given, responds. */
 export async function openGateway(
   given: Partial<GatewayOptions> = {},
   listener?: RequestListener,
@@ -63,14 +63,14 @@ export async function openGateway(
   return { gateway, port, upstream, upstreamUrl, arrived, options }
 }
 
-/** The lines of a request that was signed, without the empty one at its end. */
+/** The lines of a signed request, without the trailing empty line. */
 export async function signedLines(path: string, init?: RequestInit, signatureKey = byAgent): Promise<string[]> {
   const request = await signed(path, init, signatureKey)
   const headers = [...request.headers].map(([name, value]) => `${name}: ${value}`)
   return [`${request.method} ${path} HTTP/1.1`, 'Host: api.example', ...headers]
 }
 
-/** Sends bytes as they are, and gives all that comes back until the connection is closed, or for a while. */
+/** Sends bytes unchanged, and returns everything that is received until the connection is closed, or until a timeout. */
 export function exchange(port: number, parts: string | (string | Buffer)[], time = 5000): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1')
@@ -89,7 +89,7 @@ export function exchange(port: number, parts: string | (string | Buffer)[], time
   })
 }
 
-/** A message of lines, with its end, and after it the connection is closed. */
+/** A message from lines, with the terminating empty line, that closes the connection afterwards. */
 export const message = (lines: readonly string[], body = '') =>
   `${[...lines, 'Connection: close'].join('\r\n')}\r\n\r\n${body}`
 

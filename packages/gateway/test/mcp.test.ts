@@ -20,7 +20,7 @@ import { exchange, message, openGateway, signedLines, statusOf } from './gateway
 
 const stranger = await createSigner(await generatePrivateJwk())
 
-/** The lines of a request that somebody signed of whom nothing but a key is known. */
+/** The lines of a request signed by a caller of whom only a key is known. */
 async function strangersLines(path: string, init: RequestInit): Promise<string[]> {
   const { kty, crv, x } = stranger.jwk as Record<string, string>
   const signatureKey = { scheme: 'hwk', jwk: { kty, crv, x } } as KeyReference
@@ -56,7 +56,7 @@ describe('an MCP server behind the gateway', () => {
     expect(statusOf(await send(call('look'), [], '/other'))).toBe(404)
   })
 
-  it('gets the calls that its table allows, with who asks', async () => {
+  it('receives the calls that its table allows, with the caller’s identity', async () => {
     const { send, arrived } = await openMcp()
     const answer = await send(call('look'), ['X-AAuth-Scope: all', 'X_AAuth_Subject: admin'])
     expect(statusOf(answer)).toBe(200)
@@ -72,7 +72,7 @@ describe('an MCP server behind the gateway', () => {
     expect(JSON.stringify(arrived[0]?.rawHeaders)).not.toMatch(/admin/)
   })
 
-  it('gets no other call, no batch, no override, and nothing by another spelling of its path', async () => {
+  it('receives no other call, no batch, no override, and nothing through another spelling of its path', async () => {
     const { send, arrived, port } = await openMcp()
     expect(statusOf(await send(call('change')))).toBe(403)
     expect(await send(call('unknown'))).toMatch(/"error"/)
@@ -86,7 +86,7 @@ describe('an MCP server behind the gateway', () => {
   })
 
   // G36
-  it.each(['/mcp', '/resource/token'])('is asked for no content at %s that nothing is verified of', async (path) => {
+  it.each(['/mcp', '/resource/token'])('asks for no content at %s before the request is verified', async (path) => {
     const { port, arrived } = await openMcp()
     const strangers = [
       ['Host: api.example', 'Content-Type: application/json'],
@@ -100,7 +100,7 @@ describe('an MCP server behind the gateway', () => {
         ['Content-Length: 1000000', 'Expect: 100-continue'],
       ]) {
         const head = [`POST ${path} HTTP/1.1`, ...lines, ...more]
-        // The connection is closed by the gateway: nothing more is waited for.
+        // The gateway closes the connection without waiting for more data.
         const answer = await exchange(port, `${head.join('\r\n')}\r\n\r\n`, 3000)
         expect(answer).toMatch(/^HTTP\/1\.1 401 /)
         expect(answer).toMatch(/connection: close/i)
@@ -109,7 +109,7 @@ describe('an MCP server behind the gateway', () => {
   })
 
   // M20
-  it.each(notPlainJson)('gets nothing that is no JSON, or something else besides: %s', async (type) => {
+  it.each(notPlainJson)('receives nothing other than plain JSON: %s', async (type) => {
     const { port, arrived } = await openMcp()
     for (const key of [byAgent, await byToken('events.read')]) {
       const init = { method: 'POST', body: formOrCall('change'), headers: { 'content-type': type } }
@@ -120,7 +120,7 @@ describe('an MCP server behind the gateway', () => {
     expect(arrived).toEqual([])
   })
 
-  it('with a token that ended is told all that the message needs, and what it needed is told', async () => {
+  it('with an expired token, returns a challenge for all that the message needs, and the event reports the required level', async () => {
     const events: CountersignEvent[] = []
     const { port, send } = await openMcp({ resource: openResource({ onEvent: (event) => void events.push(event) }) })
     expect(statusOf(await send(call('look')))).toBe(200)
@@ -136,7 +136,7 @@ describe('an MCP server behind the gateway', () => {
     ])
   })
 
-  it('takes a message in once its signature is verified, and then says so', async () => {
+  it('accepts a message once its signature is verified, and sends 100 Continue only then', async () => {
     const { port, arrived } = await openMcp()
     const text = JSON.stringify(call('look'))
     const lines = await signedLines('/mcp', json(call('look')), await byToken('events.read'))
@@ -151,7 +151,7 @@ describe('an MCP server behind the gateway', () => {
   })
 
   // G36
-  it('takes no more messages in than there is room for, and uploads go to disk then', async () => {
+  it('limits the messages held in memory, and spools uploads to disk then', async () => {
     const { port, arrived } = await openMcp({ limits: { memory: 1000 } })
     const text = JSON.stringify({ ...call('look'), more: 'x'.repeat(700) })
     const head = async () => {
@@ -172,7 +172,7 @@ describe('an MCP server behind the gateway', () => {
   })
 
   // G36
-  it('gets no message with more members and items than are worth their time', async () => {
+  it('receives no message with an excessive number of members and items', async () => {
     const { send, arrived } = await openMcp()
     const many = Object.fromEntries(Array.from({ length: 20_001 }, (_, at) => [`k${at}`, 1]))
     const items = Array.from({ length: 20_001 }, () => ({}))
@@ -183,7 +183,7 @@ describe('an MCP server behind the gateway', () => {
   })
 
   // M10
-  it('gets no header of MCP in other letters, also with GET and DELETE', async () => {
+  it('receives no MCP header in another spelling, nor with GET and DELETE', async () => {
     const { send, port, arrived } = await openMcp()
     for (const line of [
       'Mcp_Session_Id: a',
@@ -208,7 +208,7 @@ describe('an MCP server behind the gateway', () => {
     'last-event-id',
     'mcp-param-x',
     'content-type',
-  ])('gets no request whose Connection names what was judged: %s', async (options) => {
+  ])('receives no request whose Connection header names a header that was judged: %s', async (options) => {
     const { send, port, arrived } = await openMcp()
     expect(statusOf(await send(call('look'), [`Connection: ${options}`]))).toBe(400)
     const lines = await signedLines('/mcp', { method: 'DELETE' }, await byToken('events.read'))
@@ -217,7 +217,7 @@ describe('an MCP server behind the gateway', () => {
   })
 
   // M23
-  it('is asked for events of a session by its own ids, and for those of no other', async () => {
+  it('is asked for events of a session by its own event ids, but not by those of another session', async () => {
     const answer = (incoming: { method?: string | undefined }, outgoing: ServerResponse) => {
       const head = { 'content-type': 'text/event-stream', 'mcp-session-id': `session-${Math.random()}` }
       outgoing.writeHead(200, head)
@@ -248,7 +248,7 @@ describe('an MCP server behind the gateway', () => {
   })
 
   // G11
-  it('gets no message that comes byte by byte: 408', async () => {
+  it('receives no message that arrives byte by byte: 408', async () => {
     const { port, arrived } = await openMcp({ limits: { bodyTime: 1 } })
     const text = JSON.stringify(call('look'))
     const lines = await signedLines('/mcp', json(call('look')), await byToken('events.read'))
@@ -267,14 +267,14 @@ describe('an MCP server behind the gateway', () => {
   })
 
   // M22
-  it('is asked for answers that are not packed', async () => {
+  it('is asked for uncompressed responses', async () => {
     const { send, arrived } = await openMcp()
     expect(statusOf(await send(call('look'), ['Accept-Encoding: gzip, br']))).toBe(200)
     expect(arrived[0]?.headers['accept-encoding']).toBe('identity')
   })
 
   // G38
-  it('goes on with its sessions when other options are taken, each apart from those of other servers', async () => {
+  it('keeps its sessions when the options change, separate from those of other servers', async () => {
     const opened = (_: unknown, outgoing: ServerResponse) => {
       outgoing.writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': 'session-1' })
       outgoing.end('{"jsonrpc":"2.0","id":1,"result":{}}')
@@ -298,7 +298,7 @@ describe('an MCP server behind the gateway', () => {
   })
 
   // G01
-  it('is told of nobody whose name no header can have', async () => {
+  it('receives no request with a user whose name is not valid in a header', async () => {
     const { port, arrived } = await openMcp()
     for (const sub of ['persön', '人', ' person', 'person ', 'a\r\nX-AAuth-Scope: all']) {
       const text = JSON.stringify(call('look'))
@@ -309,22 +309,25 @@ describe('an MCP server behind the gateway', () => {
   })
 
   // G01
-  it.each(['bötchen', ' bot'])('is told of no delegate %j: the caller is told why', async (agent_delegate) => {
-    const { port, arrived } = await openMcp()
-    const text = JSON.stringify(call('look'))
-    const lines = await signedLines('/mcp', json(call('look')), await byToken('events.read', { agent_delegate }))
-    const answer = await exchange(port, message([...lines, `Content-Length: ${text.length}`], text))
-    expect(statusOf(answer)).toBe(400)
-    expect(answer).toContain('X-AAuth-Delegate is not printable ASCII')
-    expect(arrived).toEqual([])
-  })
+  it.each(['bötchen', ' bot'])(
+    'receives no request with the delegate %j, and the caller is told why',
+    async (agent_delegate) => {
+      const { port, arrived } = await openMcp()
+      const text = JSON.stringify(call('look'))
+      const lines = await signedLines('/mcp', json(call('look')), await byToken('events.read', { agent_delegate }))
+      const answer = await exchange(port, message([...lines, `Content-Length: ${text.length}`], text))
+      expect(statusOf(answer)).toBe(400)
+      expect(answer).toContain('X-AAuth-Delegate is not printable ASCII')
+      expect(arrived).toEqual([])
+    },
+  )
 
   // G32
   it.each(
     `/mcp/x /mcp/sse /MCP/messages /mcp;a /mcp.php/x /index.php/mcp /x.php/mcp/y /mcp/index.php /mcp.json/ /mcp.a.b /mcp:x /mcp,x /mcp%20x /mcp%E2%80%8B /%20mcp /mcp@x /mcp~ /.mcp /mcp.tar.gz /mcp(x)/y`.split(
       ' ',
     ),
-  )('gets nothing by %s, whoever asks', async (path) => {
+  )('receives nothing at %s, whoever the caller is', async (path) => {
     for (const otherwise of ['refuse', 'pass'] as const) {
       const { send, arrived, port } = await openMcp({ otherwise })
       expect(statusOf(await send(call('change'), [], path))).toBe(404)
@@ -338,7 +341,7 @@ describe('an MCP server behind the gateway', () => {
 
   // G32
   it.each(['/mcp-docs', '/mcpx', '/mcp_x', '/mcp2/x', '/MCP-x/y', '/mcpx.json', '/index.php/mcp-x'])(
-    'gets nothing by %s, which some routers compare as text',
+    'receives nothing at %s, which some routers match as a prefix',
     async (path) => {
       for (const otherwise of ['refuse', 'pass'] as const) {
         const { send, arrived, port } = await openMcp({ otherwise })
@@ -352,7 +355,7 @@ describe('an MCP server behind the gateway', () => {
   )
 
   it.each(['/mcp-docs', '/mcpx', '/mcp_x', '/x/mcp', '/mcp2/x', '/?next=/mcp-tools'])(
-    'is not what is at %s',
+    'leaves %s to the API',
     async (path) => {
       const named = ['/mcp-docs', '/mcpx', '/mcp_x', '/mcp2/*']
       const open = { method: '*', require: 'none' } as const
@@ -366,7 +369,7 @@ describe('an MCP server behind the gateway', () => {
   )
 
   // G16
-  it('gets an assertion, where there is one', async () => {
+  it('receives an assertion, if configured', async () => {
     const { send, arrived, upstreamUrl } = await openMcp({ assertion: { signer: resourceSigner } })
     expect(statusOf(await send(call('look'), ['X-AAuth-Assertion: forged']))).toBe(200)
     const keys = createLocalJWKSet({ keys: [resourceSigner.jwk as JWK] })
@@ -377,7 +380,7 @@ describe('an MCP server behind the gateway', () => {
   })
 
   // G17
-  it('is asked by a page whose origin is listed, which reads the challenge and the session', async () => {
+  it('can be called by a page from a listed origin, which can read the challenge and the session', async () => {
     const { send, arrived, port } = await openMcp({ cors: { origins: ['https://app.example'] } })
     const preflight = (method: string, origin = 'https://app.example') =>
       exchange(
@@ -427,14 +430,14 @@ describe('an MCP server behind the gateway', () => {
     expect(statusOf(await exchange(port, message(lines)))).toBe(status)
   })
 
-  it('that is down is 502', async () => {
+  it('causes a 502 if it is down', async () => {
     const { send, upstream } = await openMcp()
     await new Promise((resolve) => upstream.close(resolve))
     expect(statusOf(await send(call('look')))).toBe(502)
   })
 
   // G52
-  it('is not surrounded by an open route, or by otherwise: pass, unless a route says that it has no other name', async () => {
+  it('is not surrounded by an open route, or by otherwise: pass, unless a route declares that it has no other name', async () => {
     const { options } = await openGateway()
     const create = (change: Partial<GatewayOptions>) => () => createGateway({ ...options, mcp, ...change }).close()
     const route = (change: Partial<Route> = {}): Route => ({ method: '*', path: '/*', require: 'identity', ...change })
@@ -455,7 +458,7 @@ describe('an MCP server behind the gateway', () => {
     expect(create({ ...passing, mcp: [] })).not.toThrow()
   })
 
-  it('has one path', async () => {
+  it('has exactly one path', async () => {
     const { options } = await openGateway()
     expect(() => createGateway({ ...options, mcp: [{ path: '/mcp/*' }] })).toThrow(/must be one path/)
     expect(() => createGateway({ ...options, mcp: [{ path: '/%6dcp' }] })).toThrow(/%6d, an unnecessary escape/)

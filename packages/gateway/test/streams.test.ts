@@ -18,7 +18,7 @@ import {
 } from '../../countersign/test/resource/events-resource.js'
 import { exchange, message, openGateway, routes, signedLines, statusOf } from './gateway-stage.js'
 
-/** A token that ends in so many seconds. */
+/** A token that expires in the given number of seconds. */
 async function shortToken(seconds: number): Promise<KeyReference> {
   const claims = {
     iss: authServer,
@@ -34,7 +34,7 @@ async function shortToken(seconds: number): Promise<KeyReference> {
 
 const handshake = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: abc']
 
-/** A gateway in front of an upstream that answers handshakes, and says back what it is told. */
+/** A gateway in front of an upstream that accepts handshakes, and echoes the data it receives. */
 async function openSockets(): Promise<{ port: number; handshakes: string[]; left: () => number }> {
   const handshakes: string[] = []
   let open = 0
@@ -42,7 +42,7 @@ async function openSockets(): Promise<{ port: number; handshakes: string[]; left
   upstream.on('upgrade', (incoming, socket: Duplex) => {
     handshakes.push(incoming.rawHeaders.join('\n'))
     open++
-    // Half of a connection stays open here until it is ended, too.
+    // The server's half of the connection stays open until it is ended explicitly.
     socket.on('end', () => socket.end())
     socket.on('close', () => open--).on('error', () => undefined)
     socket.write(
@@ -73,7 +73,7 @@ function talk(port: number, head: string): Talk {
 }
 
 describe('a WebSocket', () => {
-  it('is passed through once its handshake is verified', async () => {
+  it('is forwarded once its handshake is verified', async () => {
     const { port, handshakes } = await openSockets()
     const lines = await signedLines('/socket', undefined, await byToken('events.read'))
     const { socket, heard } = talk(
@@ -88,7 +88,7 @@ describe('a WebSocket', () => {
     expect(handshakes[0]).not.toMatch(/admin/)
   })
 
-  it('is refused without a signature, without the scope, for another protocol, and with a body', async () => {
+  it('is rejected without a signature, without the scope, for another protocol, and with a body', async () => {
     const { port, handshakes } = await openSockets()
     const ask = async (lines: string[]) => exchange(port, `${lines.join('\r\n')}\r\n\r\n`)
     expect(statusOf(await ask(['GET /socket HTTP/1.1', 'Host: api.example', ...handshake]))).toBe(401)
@@ -104,7 +104,7 @@ describe('a WebSocket', () => {
   })
 
   // G14
-  it('that the upstream does not open gets its answer, and the connection ends', async () => {
+  it('that the upstream rejects gets the upstream’s response, and the connection is closed', async () => {
     const upstream = createServer((_, outgoing) => outgoing.writeHead(426).end('plain'))
     upstream.on('upgrade', (_, socket: Duplex) => socket.end('HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno'))
     const { port } = await openGateway({ upstream: `http://127.0.0.1:${await listenWith(upstream)}` })
@@ -116,7 +116,7 @@ describe('a WebSocket', () => {
   })
 
   // G08
-  it('is closed on both sides when its token ends', async () => {
+  it('is closed on both sides when its token expires', async () => {
     const { port, left } = await openSockets()
     const lines = await signedLines('/socket', undefined, await shortToken(2))
     const { closed, heard } = talk(port, `${[...lines, ...handshake].join('\r\n')}\r\n\r\n`)
@@ -127,7 +127,7 @@ describe('a WebSocket', () => {
     await expect.poll(left).toBe(0)
   })
 
-  it('ends with either side', async () => {
+  it('is closed when either side closes it', async () => {
     const { port, left } = await openSockets()
     const lines = await signedLines('/socket', undefined, await byToken('events.read'))
     const { socket, heard } = talk(port, `${[...lines, ...handshake].join('\r\n')}\r\n\r\n`)
@@ -146,7 +146,7 @@ describe('an event stream', () => {
       outgoing.once('close', () => clearInterval(timer))
     })
 
-  it('comes as it is sent, not when it is whole', async () => {
+  it('is forwarded as it arrives, without buffering', async () => {
     const { port } = await events('text/event-stream')
     const lines = await signedLines('/events', undefined, await byToken('events.read'))
     const { heard } = talk(port, `${lines.join('\r\n')}\r\n\r\n`)
@@ -155,7 +155,7 @@ describe('an event stream', () => {
   })
 
   // G08
-  it.each(['text/event-stream', 'application/x-ndjson'])('of %s ends when its token does', async (type) => {
+  it.each(['text/event-stream', 'application/x-ndjson'])('of %s ends when its token expires', async (type) => {
     const outcomes: string[] = []
     const { port } = await events(type, (event) => {
       if (event.kind === 'request') outcomes.push(event.outcome)
@@ -164,12 +164,12 @@ describe('an event stream', () => {
     const began = Date.now()
     const answer = await exchange(port, message(lines), 6000)
     expect(Date.now() - began).toBeLessThan(4000)
-    // What is no event stream must not look whole.
+    // A response that is not an event stream must not look complete.
     expect(answer.endsWith('\r\n0\r\n\r\n')).toBe(type === 'text/event-stream')
     await expect.poll(() => outcomes).toEqual(['revoked'])
   })
 
-  it('ends as one does when the gateway stops, of an MCP server too', async () => {
+  it('ends properly when the gateway stops, including one from an MCP server', async () => {
     const { port, gateway } = await openGateway({ mcp: [{ path: '/mcp' }] }, (_, outgoing) => {
       outgoing.writeHead(200, { 'content-type': 'text/event-stream' })
       outgoing.write('data: 1\n\n')
@@ -186,7 +186,7 @@ describe('an event stream', () => {
     }
   })
 
-  it('is given up when the client goes', async () => {
+  it('is aborted when the client disconnects', async () => {
     let open = 0
     const { port } = await openGateway({}, (_, outgoing) => {
       open++
@@ -202,7 +202,7 @@ describe('an event stream', () => {
 })
 
 describe('a request', () => {
-  it('is given up when the client goes before it is answered', async () => {
+  it('is aborted when the client disconnects before the response', async () => {
     const asked: Promise<void>[] = []
     const { port } = await openGateway({}, (_, outgoing) => {
       asked.push(new Promise((resolve) => outgoing.once('close', resolve)))
@@ -214,8 +214,8 @@ describe('a request', () => {
   })
 })
 
-describe('other options', () => {
-  it('hold for the next request, and what is under way ends by the old ones, on the same connection', async () => {
+describe('new options', () => {
+  it('apply to the next request on the same connection, while requests in progress complete with the old ones', async () => {
     let answer = () => undefined as unknown
     const { port, gateway, options, arrived } = await openGateway({}, (incoming, outgoing) => {
       if (incoming.url === '/signed') answer = () => outgoing.end('slow')
@@ -245,7 +245,7 @@ describe('pages of other origins', () => {
   ]
 
   // G17
-  it('are answered where the setting lists them and a route the method', async () => {
+  it('are allowed if the setting lists their origin and a route lists the method', async () => {
     const { port, arrived } = await openGateway({ cors: { origins: ['https://app.example'] } })
     const allowed = await exchange(port, message(preflight('https://app.example')))
     expect(allowed).toMatch(/^HTTP\/1\.1 204[\s\S]*allow-origin: https:\/\/app\.example\r\n/i)
@@ -262,7 +262,7 @@ describe('pages of other origins', () => {
     expect(arrived).toEqual([])
   })
 
-  it('read the challenge and what else says why, whatever is refused', async () => {
+  it('can read the challenge and other headers with the reason, whatever is rejected', async () => {
     const { port, upstream } = await openGateway({
       cors: { origins: ['https://app.example'] },
       limits: { maxBody: 10, bodyTime: 0.3 },
@@ -300,7 +300,7 @@ describe('pages of other origins', () => {
     expect(document).toMatch(/allow-origin: https:\/\/app\.example/i)
   })
 
-  it('read what the API exposes, beside that', async () => {
+  it('can also read the headers that the API exposes', async () => {
     const { port } = await openGateway({ cors: { origins: '*' } }, (_, outgoing) => {
       outgoing.setHeader('access-control-allow-origin', 'https://other.example')
       outgoing.setHeader('access-control-expose-headers', 'x-total')
@@ -313,11 +313,11 @@ describe('pages of other origins', () => {
 
   // G37
   it.each([
-    ['from an origin that is not listed', ['https://app.example'], ['Origin: https://evil.example']],
+    ['from an unlisted origin', ['https://app.example'], ['Origin: https://evil.example']],
     ['without an origin', ['https://app.example'], []],
-    ['without an origin, and any is listed', '*', []],
+    ['without an origin, and every origin is listed', '*', []],
     ['with two origins', ['https://app.example'], ['Origin: https://app.example', 'Origin: https://evil.example']],
-  ] as const)('read nothing that the API allows by itself, %s', async (_, origins, lines) => {
+  ] as const)('cannot read what the API itself allows, %s', async (_, origins, lines) => {
     const loose = {
       'Access-Control-Allow-Origin': '*',
       'Access-Control-Allow-Credentials': 'true',
@@ -340,7 +340,7 @@ describe('pages of other origins', () => {
   })
 
   // G37
-  it('get no cookies along, whatever the API allows', async () => {
+  it('cannot send cookies, whatever the API allows', async () => {
     const { port } = await openGateway({ cors: { origins: ['https://app.example'] } }, (_, outgoing) => {
       outgoing.setHeader('access-control-allow-credentials', 'true')
       outgoing.setHeader('access-control-allow-methods', 'DELETE')
@@ -364,12 +364,12 @@ describe('pages of other origins', () => {
     ['null', /must be an origin/],
     ['app://x', /must be an origin/],
     ['https://bücher.example', /as browsers send it: https:\/\/xn--/],
-  ])('are not named as %s', async (origin, reason) => {
+  ])('cannot be listed as %s', async (origin, reason) => {
     const { options } = await openGateway()
     expect(() => createGateway({ ...options, cors: { origins: [origin] } })).toThrow(reason)
   })
 
-  it('are not without it', async () => {
+  it('are rejected if the setting is missing', async () => {
     const { port, options } = await openGateway()
     expect(statusOf(await exchange(port, message(preflight('https://app.example'))))).toBe(405)
     expect(createGateway({ ...options, cors: { origins: '*' } }).server).toBeDefined()

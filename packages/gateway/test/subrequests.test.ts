@@ -71,7 +71,7 @@ function about(lines: readonly string[], names = ['X-Original-Method', 'X-Origin
 const realStatus = (answer: string) => Number(/\r\nx-aauth-status: (\d+)/i.exec(answer)?.[1])
 
 describe('GET /verify', () => {
-  it('answers with who asks, all headers of it, absent ones empty', async () => {
+  it('returns the caller’s identity in all identity headers, with absent ones empty', async () => {
     const port = await openVerify('nginx')
     const lines = await signedLines('/events?a=%7B', undefined, await byToken('events.read'))
     const answer = (await exchange(port, message(about(lines)))).toLowerCase()
@@ -85,21 +85,21 @@ describe('GET /verify', () => {
 
   // G04
   it.each([
-    ['another dialect too', ['X-Forwarded-Uri: /signed']],
-    ['another method', ['X-Forwarded-Method: GET']],
+    ['headers of another dialect as well', ['X-Forwarded-Uri: /signed']],
+    ['a second method in another dialect', ['X-Forwarded-Method: GET']],
     ['two targets', ['X-Original-URI: /events']],
     ['two targets in two spellings', ['X_Original_URI: /events']],
     ['two methods', ['x-original-method: GET']],
     ['a method override', ['X-HTTP-Method-Override: DELETE']],
-    ['an identity in a spelling that passes', ['X_AAuth_Subject: admin']],
-    ['another name that some servers read as another one', ['Remote_User: admin']],
-  ])('is refused with 400 for %s', async (_, more) => {
+    ['an identity in a spelling that is forwarded', ['X_AAuth_Subject: admin']],
+    ['another name that some servers interpret as an identity', ['Remote_User: admin']],
+  ])('is rejected with 400 for %s', async (_, more) => {
     const port = await openVerify('nginx')
     const answer = await exchange(port, message([...about(await signedLines('/signed')), ...more]))
     expect([statusOf(answer), realStatus(answer)]).toEqual([403, 400])
   })
 
-  it('is refused with 400 without a target, with the other dialect alone, and for an ambiguous target', async () => {
+  it('is rejected with 400 without a target, with only the other dialect, and for an ambiguous target', async () => {
     const port = await openVerify('caddy')
     const lines = await signedLines('/signed')
     expect(statusOf(await exchange(port, message(about(lines))))).toBe(400)
@@ -111,7 +111,7 @@ describe('GET /verify', () => {
   })
 
   // G06
-  it('lets no body pass that nobody sees, unless the route says so', async () => {
+  it('accepts no unseen body, unless the route allows it', async () => {
     const port = await openVerify('nginx')
     for (const init of [json({ a: 1 }), { method: 'POST' }, { method: 'PUT' }]) {
       const path = init.method === 'PUT' ? '/signed' : '/events'
@@ -134,7 +134,7 @@ describe('GET /verify', () => {
   })
 
   // G35
-  it('lets no body pass where nothing is verified, unless the route says so', async () => {
+  it('accepts no body if nothing is verified, unless the route allows it', async () => {
     const port = await openVerify('nginx')
     const ask = async (method: string, path: string, more: string[] = []) =>
       exchange(port, message([...about([`${method} ${path} HTTP/1.1`, 'Host: x']), ...more]))
@@ -156,7 +156,7 @@ describe('GET /verify', () => {
   })
 
   // G43
-  it('takes every method but GET and HEAD for one with a body, unless its length is 0', async () => {
+  it('treats every method other than GET and HEAD as having a body, unless its length is 0', async () => {
     const own: Route[] = ['POST', 'OPTIONS', 'QUERY', 'GET', 'HEAD'].map((method) => ({
       method,
       path: '/notes',
@@ -187,7 +187,7 @@ describe('GET /verify', () => {
     for (const method of ['GET', 'HEAD']) expect(await ask(method)).toBe(200)
   })
 
-  it('a signed request without a length has a body that the signature must cover', async () => {
+  it('treats a signed request without a length as having a body, which the signature must cover', async () => {
     const port = await openVerify('nginx')
     const headers = { 'content-type': 'application/json' }
     const lines = about(await signedLines('/unseen', { method: 'POST', headers }))
@@ -195,7 +195,7 @@ describe('GET /verify', () => {
   })
 
   // G35
-  it.each(forms)('lets no form pass that nobody sees: %s', async (type) => {
+  it.each(forms)('accepts no unseen form: %s', async (type) => {
     const port = await openVerify('nginx')
     const headers = { 'content-type': type }
     const signedForm = await signedLines('/unseen', { method: 'POST', body: '_method=DELETE', headers })
@@ -205,7 +205,7 @@ describe('GET /verify', () => {
   })
 
   // G33
-  it('is 404 for the documents of the resource, which the proxy must send here', async () => {
+  it('is 404 for the documents of the resource, which the proxy must forward to the gateway', async () => {
     const port = await openVerify('nginx', { routes: [{ method: 'GET', path: '/*', require: 'none' }] })
     for (const path of ['/jwks.json', '/JWKS.json', '/jwks.json/', '/resource/token;x'])
       expect(realStatus(await exchange(port, message(about([`GET ${path} HTTP/1.1`, 'Host: x']))))).toBe(404)
@@ -213,7 +213,7 @@ describe('GET /verify', () => {
   })
 
   // G39, G48
-  it('judges paths and queries as the gateway in the path does', async () => {
+  it('judges paths and queries as a gateway in the path does', async () => {
     const routes: Route[] = [
       { method: 'GET', path: '/projects/{id}', require: 'none', encoded: ['%2F'] },
       { method: 'GET', path: '/admin/*', require: 'identity' },
@@ -229,7 +229,7 @@ describe('GET /verify', () => {
   })
 
   // G10
-  it('is 404 for a peer that is no proxy of ours, and so is every other path', async () => {
+  it('is 404 for a peer that is not a trusted proxy, as is every other path', async () => {
     const port = await openVerify('nginx', { trustProxy: ['10.0.0.1'] })
     const answer = await exchange(port, message(about(await signedLines('/signed'))))
     expect(realStatus(answer) || statusOf(answer)).toBe(404)
@@ -239,7 +239,7 @@ describe('GET /verify', () => {
     expect(document).toMatch(/"resource":"https:\/\/api\.example"/)
   })
 
-  it('answers once for a nonce', async () => {
+  it('accepts a nonce once', async () => {
     const port = await openVerify('nginx')
     const lines = about(await signedLines('/unseen', json({ a: 1 })))
     expect(lines.some((line) => line.startsWith('nonce'))).toBe(true)
@@ -248,7 +248,7 @@ describe('GET /verify', () => {
   })
 
   // G16
-  it('answers with an assertion for the API and the request, and with an empty one where nothing was verified', async () => {
+  it('returns an assertion for the API and the request, and an empty one if nothing was verified', async () => {
     const port = await openVerify('nginx', { assertion })
     const lines = await signedLines('/events?a=%7B', undefined, await byToken('events.read'))
     const answer = await exchange(port, message(about(lines)))
@@ -259,11 +259,11 @@ describe('GET /verify', () => {
       const unsigned = await exchange(port, message(about([`GET ${path} HTTP/1.1`, 'Host: api.example'])))
       expect(unsigned).toContain('\r\nX-AAuth-Assertion: \r\n')
     }
-    // A proxy copies it whether there is one or not.
+    // A proxy copies it whether it is present or not.
     expect(await exchange(await openVerify('nginx'), message(about(lines)))).toContain('\r\nX-AAuth-Assertion: \r\n')
   })
 
-  it('is made of options that can be meant', () => {
+  it('rejects invalid options', () => {
     const options = { resource: openResource(), routes, proxy: 'nginx', trustProxy: ['127.0.0.1'] } as const
     const open = (change: object) => () => createSubrequestGateway({ ...options, ...change })
     expect(open({ trustProxy: [] })).toThrow(/trustProxy/)
@@ -277,7 +277,7 @@ describe('GET /verify', () => {
   })
 
   // G31
-  it('is not made with options that have no effect here', () => {
+  it('rejects options that have no effect here', () => {
     const open = (more: object) => () =>
       createSubrequestGateway({ resource: openResource(), routes, proxy: 'nginx', trustProxy: ['127.0.0.1'], ...more })
     for (const more of [{ mcp: [{ path: '/mcp' }] }, { cors: { origins: '*' } }, { limits: { maxBody: 1 } }])
@@ -316,7 +316,7 @@ const proxies: Record<ProxyName, Proxy> = {
   },
 }
 
-/** A certificate of its own for the host of the manual. */
+/** A separate certificate for the host in the manual. */
 interface Tls {
   cert: string
   key: string
@@ -334,7 +334,7 @@ function makeCertificate(): Tls {
   return { cert, key }
 }
 
-/** The file of a proxy as the manual shows it, on loopback: with TLS where there is a certificate. */
+/** The proxy configuration from the manual, on loopback: with TLS if there is a certificate. */
 function siteOf(file: string, port: number, tls: Tls | undefined): string {
   const shown = readFileSync(new URL(`../../../docs/deployment/${file}`, import.meta.url), 'utf8')
   if (tls)
@@ -350,7 +350,7 @@ function siteOf(file: string, port: number, tls: Tls | undefined): string {
     .replace(/^api\.example \{/m, `http://:${port} {\n bind 127.0.0.1`)
 }
 
-/** Starts a proxy with the file of the manual in front of an API that notes what arrives. */
+/** Starts a proxy with the configuration from the manual, in front of an API that records its requests. */
 async function openProxy(
   name: ProxyName,
   given: Partial<SubrequestOptions> = {},
@@ -411,7 +411,7 @@ async function openProxy(
   return { port, arrived }
 }
 
-/** All that comes back for a handshake, and for what is said on the socket after it. */
+/** Everything received in response to a handshake, and to the data sent on the socket after it. */
 function echoed(port: number, handshake: string): Promise<string> {
   const said = 'over the socket'
   return new Promise((resolve, reject) => {
@@ -429,7 +429,9 @@ function echoed(port: number, handshake: string): Promise<string> {
 }
 
 describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures it', (name) => {
-  it('an API learns who asks, and nobody else gets there', { timeout: 40_000 }, async () => {
+  it('the API receives the caller’s identity, and no unauthorized request reaches it', {
+    timeout: 40_000,
+  }, async () => {
     const { port, arrived } = await openProxy(name)
     const ask = async (lines: readonly string[], body = '') => exchange(port, message(lines, body))
 
@@ -470,7 +472,7 @@ describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures 
     expect(JSON.stringify(arrived[0]?.rawHeaders)).not.toMatch(/admin|evil/)
     arrived.length = 0
 
-    // Spellings that pass as X-AAuth-… in some programs are refused, or dropped.
+    // Spellings that some programs read as X-AAuth-… are rejected or dropped.
     for (const line of ['X_AAuth_Subject: admin', 'X-AAuth_Subject: admin', 'x.aauth.subject: admin']) {
       await ask([...(await signedLines('/signed')), line])
       expect(JSON.stringify(arrived.map(({ rawHeaders }) => rawHeaders))).not.toMatch(/admin/)
@@ -529,7 +531,7 @@ describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures 
     expect(arrived).toHaveLength(1)
   })
 
-  it('beyond a limit, who asks learns how long to wait and what gets more', { timeout: 40_000 }, async () => {
+  it('the caller learns above a limit how long to wait and what raises the limit', { timeout: 40_000 }, async () => {
     const { port, arrived } = await openProxy(name, { resource: openResource({ rateLimit: () => 7 }) })
     const answer = await exchange(port, message(await signedLines('/signed')))
     expect(answer).toMatch(/^HTTP\/1\.1 429[\s\S]*\r\nretry-after: 7\r\n/i)
@@ -539,7 +541,7 @@ describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures 
   })
 
   // G34
-  it('a client takes no header away, and changes to a WebSocket only', { timeout: 40_000 }, async () => {
+  it('a client cannot remove headers, and can upgrade to a WebSocket only', { timeout: 40_000 }, async () => {
     const { port, arrived } = await openProxy(name)
     const end = '\r\n\r\n'
     const names = 'X-AAuth-Level, X-AAuth-Agent-Server, X-AAuth-JKT, X-AAuth-Scope, X-Own, Cookie'
@@ -581,8 +583,10 @@ describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures 
   })
 })
 
-describe.each(['nginx', 'caddy'] as const)('over TLS, by HTTP/2, behind %s as the manual configures it', (name) => {
-  it('an API learns who asks; a POST is refused, with or without a body', { timeout: 40_000 }, async () => {
+describe.each(['nginx', 'caddy'] as const)('over TLS, with HTTP/2, behind %s as the manual configures it', (name) => {
+  it('the API receives the caller’s identity; a POST is rejected, with or without a body', {
+    timeout: 40_000,
+  }, async () => {
     const tls = makeCertificate()
     const { port, arrived } = await openProxy(name, {}, tls)
     const session = connectHttp2(`https://127.0.0.1:${port}`, { servername: 'api.example', ca: readFileSync(tls.cert) })

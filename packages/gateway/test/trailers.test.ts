@@ -5,7 +5,7 @@ import { listenWith } from '../../countersign/test/resource/events-resource.js'
 import { cdnCacheFields } from './cdn-cache-fields.js'
 import { exchange, message, openGateway, signedLines } from './gateway-stage.js'
 
-/** A gateway in front of an API that answers in parts, and ends with trailers. */
+/** A gateway in front of an API that responds in chunks, and ends with trailers. */
 const openTrailing = (trailers: [string, string][], headers: Record<string, string> = {}) =>
   openGateway({}, (incoming, outgoing) => {
     for (const [name, value] of Object.entries(headers)) outgoing.setHeader(name, value)
@@ -17,7 +17,7 @@ const openTrailing = (trailers: [string, string][], headers: Record<string, stri
 const asked = async (port: number) => exchange(port, message(await signedLines('/signed')))
 
 describe('trailers of the API', () => {
-  it('come behind the answer, as they were, announced or not', async () => {
+  it('follow the response unchanged, whether announced or not', async () => {
     const trailers: [string, string][] = [
       ['Grpc-Status', '0'],
       ['grpc-message', 'tea \xfc'],
@@ -39,12 +39,12 @@ describe('trailers of the API', () => {
         .once('error', reject)
         .end()
     })
-    // An API like those of gRPC sends them only to who says that it reads them.
+    // An API such as gRPC sends them only to clients that declare support for them.
     expect(seen).toMatchObject({ 'grpc-status': '0', 'x-twice': '1, 2', 'x-asked': 'trailers TE' })
   })
 
   // G18
-  it('that read as identity, or say how the answer is read, kept or passed on, do not', async () => {
+  it('are dropped if they could be read as identity, or control how the response is parsed, stored or forwarded', async () => {
     const dropped = [
       'X-AAuth-Subject',
       'X_AAuth_Scope',
@@ -71,7 +71,7 @@ describe('trailers of the API', () => {
     expect(answer).not.toMatch(/leaked|aauth/i)
   })
 
-  it('are left out where they cannot be: HTTP/1.0, HEAD, no content', async () => {
+  it('are left out if they are not allowed: HTTP/1.0, HEAD, no content', async () => {
     const { port } = await openTrailing([['Grpc-Status', '0']], { trailer: 'Grpc-Status' })
     const old = await exchange(port, message(['GET /open/ HTTP/1.0', 'Host: x']))
     expect(old).toMatch(/^HTTP\/1\.1 200[\s\S]*\r\n\r\npart$/)
@@ -93,7 +93,7 @@ describe('trailers of the API', () => {
   it.each([
     ['Content-Length', '5'],
     ['Transfer-Encoding', 'chunked'],
-  ])('that say again how long the answer is do not: %s', async (name, value) => {
+  ])('are dropped if they repeat the length of the response: %s', async (name, value) => {
     const { port } = await openTrailing([[name, value]])
     const answer = await asked(port)
     const head = answer.indexOf('\r\n\r\n')
@@ -101,7 +101,7 @@ describe('trailers of the API', () => {
     expect(answer.slice(head)).not.toMatch(new RegExp(name, 'i'))
   })
 
-  it('that do not come break the answer off', async () => {
+  it('abort the response if they are incomplete', async () => {
     const { port } = await openGateway({}, (_, outgoing) => {
       outgoing.write('part')
       setTimeout(() => outgoing.socket?.end('0\r\nGrpc-Sta'), 50)

@@ -10,7 +10,7 @@ const open = [{ method: '*', path: '/*', require: 'none' }] as const
 
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-/** A client whose connection stays open; what it heard, so far. */
+/** A client whose connection stays open, and the data received so far. */
 function openClient(port: number): { socket: Socket; heard: () => string; isClosed: () => boolean } {
   const socket = connect(port, '127.0.0.1')
   let heard = ''
@@ -28,7 +28,7 @@ function openClient(port: number): { socket: Socket; heard: () => string; isClos
   return { socket, heard: () => heard, isClosed: () => isClosed }
 }
 
-/** A gateway in front of a program that is given each connection. */
+/** A gateway in front of a program that receives each connection. */
 async function openRaw(onConnection: (socket: Socket) => void, routes: readonly Route[] = open) {
   const upstream = createServer((socket) => {
     socket.on('error', () => undefined)
@@ -39,8 +39,8 @@ async function openRaw(onConnection: (socket: Socket) => void, routes: readonly 
 }
 
 /**
- * A program that reads the head of a request and answers it, over and over on one connection; content it leaves unread, as many small
- * servers do, and takes it for the next request.
+ * A program that reads the head of a request and responds to it, repeatedly on one connection. It leaves content unread, as many small
+ * servers do, and parses it as the next request.
  */
 async function openCareless() {
   const asked: string[] = []
@@ -64,7 +64,7 @@ async function openCareless() {
 const forged = 'DELETE /admin HTTP/1.1\r\nHost: x\r\nX-AAuth-Level: authorization\r\nX-AAuth-Subject: ada\r\n\r\n'
 
 describe('G19: content that the API leaves unread', () => {
-  it.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('of %s is no request of its own there', async (method) => {
+  it.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('of %s does not become a separate request', async (method) => {
     const { port, asked } = await openCareless()
     const lines = [`${method} /a HTTP/1.1`, 'Host: x', `Content-Length: ${forged.length}`]
     expect(statusOf(await exchange(port, message(lines, forged)))).toBe(200)
@@ -77,7 +77,7 @@ describe('G19: content that the API leaves unread', () => {
     ['GET', `Content-Length: ${forged.length}`, forged],
     ['HEAD', `Content-Length: ${forged.length}`, forged],
     ['GET', 'Transfer-Encoding: chunked', `${forged.length.toString(16)}\r\n${forged}\r\n0\r\n\r\n`],
-  ])('of %s is refused', async (method, line, body) => {
+  ])('of %s is rejected', async (method, line, body) => {
     const { port, asked } = await openCareless()
     expect(statusOf(await exchange(port, message([`${method} /a HTTP/1.1`, 'Host: x', line], body)))).toBe(400)
     expect(asked).toEqual([])
@@ -88,7 +88,7 @@ describe('G19: a request without content', () => {
   const methods = METHODS.filter((method) => !['CONNECT', 'TRACE'].includes(method))
   const routes = methods.map((method) => ({ method, path: '/*', require: 'none' }) as const)
 
-  it.each(methods)('of %s is nothing but its head on the connection to the API', async (method) => {
+  it.each(methods)('of %s consists of nothing but its head on the connection to the API', async (method) => {
     const received: string[] = []
     const { port } = await openRaw((socket) => {
       const at = received.push('') - 1
@@ -113,15 +113,15 @@ describe('G19: a request without content', () => {
   })
 })
 
-describe('G19: content where an answer has none', () => {
+describe('G19: content in a response that has none', () => {
   const stolen = 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nstolen'
 
   it.each([
-    ['of HEAD', 'HEAD /a HTTP/1.1', `HTTP/1.1 200 OK\r\nContent-Length: ${stolen.length}\r\n\r\n`],
+    ['to HEAD', 'HEAD /a HTTP/1.1', `HTTP/1.1 200 OK\r\nContent-Length: ${stolen.length}\r\n\r\n`],
     ['of 304', 'GET /a HTTP/1.1', 'HTTP/1.1 304 Not Modified\r\n\r\n'],
     ['of 204', 'GET /a HTTP/1.1', 'HTTP/1.1 204 No Content\r\n\r\n'],
-    ['behind its end', 'GET /a HTTP/1.1', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'],
-  ])('%s is nobody’s answer', async (_, line, head) => {
+    ['after its end', 'GET /a HTTP/1.1', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'],
+  ])('%s does not become another client’s response', async (_, line, head) => {
     const { port } = await openRaw((socket) => {
       socket.on('data', (chunk: Buffer) => {
         if (!chunk.includes(' /a ')) return void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nme')
@@ -140,11 +140,11 @@ describe('G19: content where an answer has none', () => {
   })
 })
 
-describe('G20: requests behind one another on one connection', () => {
+describe('G20: pipelined requests on one connection', () => {
   const slow: RequestListener = (incoming, outgoing) =>
     void setTimeout(() => outgoing.end(incoming.url), incoming.url === '/1' ? 200 : 0)
 
-  it('are answered in order, one at a time', async () => {
+  it('get their responses in order, one at a time', async () => {
     const { port, upstream, arrived } = await openGateway({ routes: open }, slow)
     let connections = 0
     upstream.on('connection', () => connections++)
@@ -156,7 +156,7 @@ describe('G20: requests behind one another on one connection', () => {
     expect(connections).toBe(1)
   })
 
-  it('close the connection if thousands come at once', async () => {
+  it('close the connection if thousands arrive at once', async () => {
     const { port, arrived } = await openGateway({ routes: open }, () => undefined)
     const { socket, isClosed } = openClient(port)
     socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(5000))
@@ -176,7 +176,7 @@ describe('G20: requests behind one another on one connection', () => {
     expect([isClosed(), arrived.length]).toEqual([false, 1])
   })
 
-  it('a change of protocol among them ends the connection, and nothing else', async () => {
+  it('that include a protocol upgrade end the connection, and nothing else', async () => {
     const { port } = await openGateway({ routes: open }, slow)
     const { socket, isClosed } = openClient(port)
     const upgrade = 'GET /2 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
@@ -187,11 +187,11 @@ describe('G20: requests behind one another on one connection', () => {
 
   it.each([
     ['names no host', 'GET / HTTP/1.1\r\n\r\n'],
-    ['expects something else', 'GET / HTTP/1.1\r\nHost: x\r\nExpect: more\r\n\r\n'],
-    ['is answered at once', 'GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['has an unknown expectation', 'GET / HTTP/1.1\r\nHost: x\r\nExpect: more\r\n\r\n'],
+    ['gets an immediate response', 'GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n'],
     ['is a preflight', 'OPTIONS / HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\n\r\n'],
-    ['asks for a document', 'GET /jwks.json HTTP/1.1\r\nHost: x\r\n\r\n'],
-  ])('a change of protocol behind one that %s ends the connection at most', async (_, first) => {
+    ['requests a document', 'GET /jwks.json HTTP/1.1\r\nHost: x\r\n\r\n'],
+  ])('with an upgrade after one that %s at most end the connection', async (_, first) => {
     const { port } = await openGateway({ routes: [{ method: 'GET', path: '/3', require: 'none' }] })
     const { socket, heard } = openClient(port)
     socket.write(`${first}GET /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`)
@@ -200,7 +200,7 @@ describe('G20: requests behind one another on one connection', () => {
     expect(statusOf(await exchange(port, message(['GET /3 HTTP/1.1', 'Host: x'])))).toBe(200)
   })
 
-  it('behind one that ends the connection are not served', async () => {
+  it('after one that ends the connection are not served', async () => {
     const { port, arrived } = await openGateway({ routes: open }, slow)
     const first = 'GET /1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
     const { socket, heard, isClosed } = openClient(port)
@@ -213,9 +213,9 @@ describe('G20: requests behind one another on one connection', () => {
 
   it.each([
     ['a preflight', ['OPTIONS /1 HTTP/1.1', 'Origin: https://a.example', 'Access-Control-Request-Method: GET']],
-    ['a refusal', ['POST /nowhere HTTP/1.1']],
-    ['a document', ['POST /jwks.json HTTP/1.1']],
-  ])('a body without end behind %s ends the connection', async (_, lines) => {
+    ['a rejected request', ['POST /nowhere HTTP/1.1']],
+    ['a document request', ['POST /jwks.json HTTP/1.1']],
+  ])('with an endless body after %s end the connection', async (_, lines) => {
     const routes = [{ method: 'GET', path: '/1', require: 'none' }] as const
     const { port } = await openGateway({ routes, cors: { origins: '*' } })
     const { socket, heard, isClosed } = openClient(port)
@@ -226,7 +226,7 @@ describe('G20: requests behind one another on one connection', () => {
     await expect.poll(isClosed, { timeout: 8000 }).toBe(true)
   })
 
-  it('whose client goes leave nothing on disk', async () => {
+  it('leave nothing on disk if their client disconnects', async () => {
     const limits = { uploads: 8_000_000 }
     const { port } = await openGateway({ routes: open, limits }, (incoming, outgoing) => {
       if (incoming.url !== '/slow') outgoing.end('ok')
@@ -246,7 +246,7 @@ describe('G20: requests behind one another on one connection', () => {
   })
 })
 
-it('the room for uploads is that of the options as they are now', async () => {
+it('takes the upload limit from the current options', async () => {
   const { port, gateway, options } = await openGateway({ routes: open, limits: { uploads: 2_000_000 } })
   const body = Buffer.alloc(2_000_000, 'a')
   const lines = ['POST /up HTTP/1.1', 'Host: x', 'Content-Type: text/plain', `Content-Length: ${body.length}`]
@@ -255,7 +255,7 @@ it('the room for uploads is that of the options as they are now', async () => {
   expect(statusOf(await exchange(port, [message(lines), body]))).toBe(200)
 })
 
-it('G23: an upload that was sent leaves room for others, however long its answer goes on', async () => {
+it('G23: an upload that was sent leaves room for others, however long its response lasts', async () => {
   const { port } = await openGateway({ routes: open, limits: { uploads: 8_000_000 } }, (incoming, outgoing) => {
     if (incoming.url === '/now') return void outgoing.end('ok')
     outgoing.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -275,13 +275,13 @@ it('G23: an upload that was sent leaves room for others, however long its answer
   expect(statusOf(await exchange(port, [message(lines('/now')), body]))).toBe(200)
 })
 
-it('G23: the smallest of chunks take no more memory than what is in them', { timeout: 60_000 }, async () => {
+it('G23: tiny chunks use no more memory than their content', { timeout: 60_000 }, async () => {
   const { port, gateway } = await openGateway({ routes: open })
   let bytesRead = () => 0
   gateway.server.once('connection', (socket: Socket) => {
     bytesRead = () => socket.bytesRead
   })
-  /** Garbage comes and goes: the least of several is what is kept. */
+  /** Garbage varies: the minimum of several readings is the retained memory. */
   async function kept(): Promise<number> {
     const seen: number[] = []
     for (let turn = 0; turn < 40; turn++) {
@@ -302,7 +302,7 @@ it('G23: the smallest of chunks take no more memory than what is in them', { tim
 })
 
 describe('a connection', () => {
-  it('to the API ends where it answered before it read all that was sent', async () => {
+  it('to the API is closed if it responded before it read everything that was sent', async () => {
     let connections = 0
     const { port } = await openRaw((socket) => {
       connections++
@@ -322,7 +322,7 @@ describe('a connection', () => {
     await expect.poll(() => connections).toBe(0)
   })
 
-  it('of a client whose change of protocol was refused ends, also where it keeps its end open', async () => {
+  it('of a client whose protocol upgrade was rejected is closed, even if the client keeps its end open', async () => {
     const { port } = await openGateway({ routes: [] })
     const { socket, heard, isClosed } = openClient(port)
     socket.setTimeout(0)
@@ -348,8 +348,8 @@ describe('G21: 1xx responses of the API', () => {
   it.each([
     ['a plain link', 'Link: </a.css>; rel=preload; as="style"'],
     ['no link', 'Link: nothing'],
-    ['parameters without end', `Link: <x>${';a=b'.repeat(2000)}"!"`],
-    ['a long address', `Link: <${'a'.repeat(5000)}>`],
+    ['endless parameters', `Link: <x>${';a=b'.repeat(2000)}"!"`],
+    ['a long URL', `Link: <${'a'.repeat(5000)}>`],
   ])('are not forwarded: %s', async (_, line) => {
     const { port } = await openRaw((socket) => {
       socket.once('data', () => {
@@ -364,21 +364,24 @@ describe('G21: 1xx responses of the API', () => {
   })
 })
 
-describe('an answer', () => {
+describe('a response', () => {
   const answered = async (text: string) => {
     const { port } = await openRaw((socket) => void socket.once('data', () => socket.end(Buffer.from(text, 'latin1'))))
     return exchange(port, message(['GET / HTTP/1.1', 'Host: x']))
   }
 
-  it.each(['101 Switching Protocols', '099 Odd', '600 Odd', '000 Odd'])('of the status %s is 502', async (status) => {
-    expect(statusOf(await answered(`HTTP/1.1 ${status}\r\nContent-Length: 2\r\n\r\nok`))).toBe(502)
-  })
+  it.each(['101 Switching Protocols', '099 Odd', '600 Odd', '000 Odd'])(
+    'with the status %s becomes a 502',
+    async (status) => {
+      expect(statusOf(await answered(`HTTP/1.1 ${status}\r\nContent-Length: 2\r\n\r\nok`))).toBe(502)
+    },
+  )
 
   it('keeps the bytes of its headers', async () => {
     expect(await answered('HTTP/1.1 200 OK\r\nX-Name: caf\xe9\r\nContent-Length: 2\r\n\r\nok')).toContain('caf\xe9\r\n')
   })
 
-  it('keeps the bytes of its headers where its content comes later', async () => {
+  it('keeps the bytes of its headers if its content arrives later', async () => {
     const { port } = await openRaw((socket) => {
       socket.once('data', () => {
         socket.write(Buffer.from('HTTP/1.1 200 OK\r\nX-Name: caf\xe9\r\nContent-Length: 2\r\n\r\n', 'latin1'))
@@ -388,7 +391,7 @@ describe('an answer', () => {
     expect(await exchange(port, message(['GET / HTTP/1.1', 'Host: x']))).toContain('caf\xe9\r\n')
   })
 
-  it('keeps all of its header lines, or is 502', async () => {
+  it('keeps all of its header lines, or becomes a 502', async () => {
     const lines = (count: number) => Array.from({ length: count }, (_, at) => `X-${at}: y\r\n`).join('')
     const text = (count: number) => `HTTP/1.1 200 OK\r\n${lines(count)}Content-Length: 2\r\n\r\nok`
     expect(await answered(text(999))).toContain('X-998: y')
@@ -400,7 +403,7 @@ describe('an answer', () => {
   })
 })
 
-describe('what proxies say of where a request came from', () => {
+describe('forwarding headers of proxies', () => {
   const lines = [
     'GET /a HTTP/1.1',
     'Host: x',
@@ -409,7 +412,7 @@ describe('what proxies say of where a request came from', () => {
     'X-Forwarded-Port: 443',
   ]
 
-  it('does not go on, and is refused only from others', async () => {
+  it('are not forwarded, and are rejected only from untrusted peers', async () => {
     const trusted = await openGateway({ routes: open, trustProxy: ['127.0.0.1'] })
     expect(statusOf(await exchange(trusted.port, message(lines)))).toBe(200)
     expect(Object.keys(trusted.arrived[0]?.headers ?? {}).filter((name) => /prefix|uri|port/.test(name))).toEqual([])
@@ -417,7 +420,7 @@ describe('what proxies say of where a request came from', () => {
     expect(statusOf(await exchange(port, message(lines)))).toBe(400)
   })
 
-  it('is refused from them, too, where it is another request', async () => {
+  it('are also rejected from trusted proxies if they describe another request', async () => {
     const { port } = await openGateway({ routes: open, trustProxy: ['127.0.0.1'] })
     for (const line of ['X-HTTP-Method-Override: DELETE', 'X-Original-URL: /admin'])
       expect(statusOf(await exchange(port, message(['GET /a HTTP/1.1', 'Host: x', line])))).toBe(400)

@@ -16,7 +16,7 @@ const routes: Route[] = [
 const size = 100_000
 const count = 64
 const type = 'application/octet-stream'
-/** All of it goes to disk, and the slow uploads together would fill it. */
+/** All of it is spooled to disk, which the slow uploads together would fill. */
 const limits = { uploads: count * size, memory: 10_000 }
 
 type Sender = 'no one' | 'a self-made key' | 'an agent' | 'a user'
@@ -85,7 +85,7 @@ describe('an upload is kept in memory', () => {
     return { ...(await openGateway({ routes, onEvent, limits: { memory } })), spooled }
   }
 
-  it('up to 1 MiB, and on disk above', async () => {
+  it('up to 1 MiB, and on disk above that', async () => {
     const { port, spooled } = await openNoting(16_777_216)
     const head = (length: number) => [
       'POST /open HTTP/1.1',
@@ -99,7 +99,7 @@ describe('an upload is kept in memory', () => {
   })
 
   // G44
-  it('also if unsigned uploads fill their share of it', async () => {
+  it('even if unsigned uploads fill their share of it', async () => {
     const { port, spooled } = await openNoting(20 * size)
     const head = await headOf('no one', Buffer.alloc(2 * size))
     for (let at = 0; at < 14; at++) {
@@ -110,10 +110,10 @@ describe('an upload is kept in memory', () => {
     }
     const spooledOf = (route: string) => spooled.filter((each) => each.route === route).length
     const sendUnsigned = async () => expect(await upload(port, 'no one')).toBe(200)
-    // The slow uploads hold the share once a further one is spooled.
+    // The slow uploads have used up the share once another one is spooled.
     await expect.poll(() => sendUnsigned().then(() => spooledOf('POST /open'))).toBeGreaterThan(0)
     expect(await upload(port, 'a user')).toBe(200)
-    // The event of the user's upload, if there were one, would come before that of an upload after it.
+    // If the user's upload emitted an event, it would precede that of a later upload.
     const before = spooledOf('POST /open')
     await expect.poll(() => sendUnsigned().then(() => spooledOf('POST /open'))).toBeGreaterThan(before)
     expect(spooledOf('POST /signed')).toBe(0)

@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { byToken, json, listenWith, resourceSigner } from '../../countersign/test/resource/events-resource.js'
 import { exchange, message, openGateway, routes, signedLines, statusOf } from './gateway-stage.js'
 
-/** A gateway in front of bytes: what the API does with a connection on which a request came. */
+/** A gateway in front of raw bytes: what the API does with a connection on which a request arrived. */
 async function openRaw(onRequest: (socket: Socket, head: string) => void, given: Partial<GatewayOptions> = {}) {
   let open = 0
   let requests = 0
@@ -33,7 +33,7 @@ const ok = 'HTTP/1.1 200 OK\r\n'
 /** How chunks end. */
 const whole = /\r\n0\r\n\r\n$/
 
-/** That a refusal says what happened, and nothing of how. */
+/** Asserts that an error states what happened, without details. */
 function expectClear(answer: string, status: 502 | 504): void {
   expect(statusOf(answer), answer).toBe(status)
   expect(answer).toMatch(/\r\ncontent-type: application\/json/i)
@@ -48,18 +48,21 @@ describe('an API that', () => {
     ['closes the connection', (socket) => socket.end()],
     ['resets it within the head', (socket) => socket.write(`${ok}X-A: 1\r\nX-B`, () => socket.resetAndDestroy())],
     ['closes it within the head', (socket) => socket.end(`${ok}X-A: 1\r\n`)],
-    ['resets it after news', (socket) => socket.write('HTTP/1.1 103 Hm\r\n\r\n', () => socket.resetAndDestroy())],
-    ['answers with no status', (socket) => socket.end('HTTP/1.1 OK\r\n\r\n')],
-    ['answers with a status of two digits', (socket) => socket.end('HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n')],
-    ['answers with a status below all', (socket) => socket.end('HTTP/1.1 099 No\r\nContent-Length: 0\r\n\r\n')],
-    ['answers with the status 000', (socket) => socket.end('HTTP/1.1 000 No\r\nContent-Length: 0\r\n\r\n')],
-    ['answers in HTTP/0.9', (socket) => socket.end('<h1>hello</h1>')],
-    ['answers in HTTP/2', (socket) => socket.end(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]))],
+    [
+      'resets it after a 1xx response',
+      (socket) => socket.write('HTTP/1.1 103 Hm\r\n\r\n', () => socket.resetAndDestroy()),
+    ],
+    ['responds without a status', (socket) => socket.end('HTTP/1.1 OK\r\n\r\n')],
+    ['responds with a two-digit status', (socket) => socket.end('HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n')],
+    ['responds with a status below the range', (socket) => socket.end('HTTP/1.1 099 No\r\nContent-Length: 0\r\n\r\n')],
+    ['responds with the status 000', (socket) => socket.end('HTTP/1.1 000 No\r\nContent-Length: 0\r\n\r\n')],
+    ['responds in HTTP/0.9', (socket) => socket.end('<h1>hello</h1>')],
+    ['responds in HTTP/2', (socket) => socket.end(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]))],
     ['has a line without a colon', (socket) => socket.end(`${ok}X-A\r\nContent-Length: 0\r\n\r\n`)],
     ['has a NUL in a header', (socket) => socket.end(`${ok}X-A: a\0b\r\nContent-Length: 0\r\n\r\n`)],
-    ['has a blank before the colon', (socket) => socket.end(`${ok}X-A : 1\r\nContent-Length: 0\r\n\r\n`)],
-    ['has a length below zero', (socket) => socket.end(`${ok}Content-Length: -1\r\n\r\n`)],
-    ['has two lengths in one', (socket) => socket.end(`${ok}Content-Length: 1, 2\r\n\r\nxx`)],
+    ['has a space before the colon', (socket) => socket.end(`${ok}X-A : 1\r\nContent-Length: 0\r\n\r\n`)],
+    ['has a negative length', (socket) => socket.end(`${ok}Content-Length: -1\r\n\r\n`)],
+    ['has two lengths in one field', (socket) => socket.end(`${ok}Content-Length: 1, 2\r\n\r\nxx`)],
     [
       'has a length and chunks',
       (socket) => socket.end(`${ok}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`),
@@ -70,23 +73,23 @@ describe('an API that', () => {
     ],
     ['has chunks in another coding', (socket) => socket.end(`${ok}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`)],
     [
-      'has another coding behind chunks',
+      'has another coding after chunked',
       (socket) => socket.end(`${ok}Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n`),
     ],
     [
-      'has chunks twice',
+      'has chunked twice',
       (socket) => socket.end(`${ok}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`),
     ],
     ['has a header of 100 KB', (socket) => socket.end(`${ok}X-A: ${'x'.repeat(100_000)}\r\n\r\n`)],
     ['has 1,001 headers', (socket) => socket.end(`${ok}${'X-A: 1\r\n'.repeat(1001)}\r\n`)],
-  ])('%s is 502, after one try', async (_, answer) => {
+  ])('%s causes a 502, after one attempt', async (_, answer) => {
     const { port, left, requests } = await openRaw(answer)
     expectClear(await ask(port), 502)
     expect(requests()).toBe(1)
     await expect.poll(left).toBe(0)
   })
 
-  it('sends 1xx without end is 502, and none of them is forwarded', async () => {
+  it('sends endless 1xx responses causes a 502, and none of them is forwarded', async () => {
     const { port, left } = await openRaw((socket) => {
       const flood = () => {
         while (socket.writable && socket.write('HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n'));
@@ -100,7 +103,7 @@ describe('an API that', () => {
     await expect.poll(left).toBe(0)
   })
 
-  it('sends 1xx to a client of HTTP/1.0 has them kept from it', async () => {
+  it('sends 1xx responses to an HTTP/1.0 client does not have them forwarded', async () => {
     const { port } = await openRaw((socket) =>
       socket.end(`HTTP/1.1 102 P\r\n\r\nHTTP/1.1 103 E\r\nLink: </a.css>\r\n\r\n${ok}Content-Length: 2\r\n\r\nok`),
     )
@@ -108,7 +111,7 @@ describe('an API that', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 200[\s\S]*ok$/)
   })
 
-  it('has 990 headers has all of them passed on', async () => {
+  it('has 990 headers has all of them forwarded', async () => {
     const lines = Array.from({ length: 990 }, (_, at) => `X-${at}: 1\r\n`).join('')
     const { port } = await openRaw((socket) => socket.end(`${ok}${lines}Content-Length: 0\r\n\r\n`))
     const answer = await ask(port)
@@ -116,8 +119,8 @@ describe('an API that', () => {
     expect(answer.match(/\r\nX-\d+: 1(?=\r\n)/g)).toHaveLength(990)
   })
 
-  it('is not connected to in time is 504', async () => {
-    // A process that is stopped accepts nothing, and its queue of one is full after two.
+  it('does not accept the connection in time causes a 504', async () => {
+    // A stopped process accepts nothing, and its backlog of one is full after two connections.
     const program = `const s = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => console.log(s.address().port))`
     const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
     onTestFinished(() => void child.kill('SIGKILL'))
@@ -134,7 +137,7 @@ describe('an API that', () => {
     expectClear(await ask(port), 504)
   })
 
-  it('speaks no TLS in time is 504, as one that is not connected to', async () => {
+  it('does not complete the TLS handshake in time causes a 504, as if it could not be connected to', async () => {
     const upstreamPort = await listenWith(createServer((socket) => void socket.on('error', () => undefined)))
     const upstream = `https://127.0.0.1:${upstreamPort}`
     const { port } = await openGateway({ upstream, limits: { connectTime: 0.3 } })
@@ -146,28 +149,28 @@ describe('an API that', () => {
   it.each<[string, (socket: Socket) => void]>([
     ['nothing', () => undefined],
     ['a byte of the head now and then', (socket) => trickle(socket, `${ok}X-A: ${'x'.repeat(200)}`)],
-    ['news now and then', (socket) => trickle(socket, ['HTTP/1.1 102 Processing\r\n\r\n'])],
-  ])('sends %s is 504', async (_, answer) => {
+    ['a 1xx response now and then', (socket) => trickle(socket, ['HTTP/1.1 102 Processing\r\n\r\n'])],
+  ])('sends %s causes a 504', async (_, answer) => {
     const { port, left } = await openRaw(answer, { limits: { answerTime: 0.5 } })
     expectClear(await ask(port), 504)
     await expect.poll(left).toBe(0)
   })
 
   it.each<[string, string, (socket: Socket) => void]>([
-    ['resets within a length', 'Content-Length: 100', (socket) => socket.resetAndDestroy()],
-    ['closes within a length', 'Content-Length: 100', (socket) => socket.end()],
-    ['resets within chunks', 'Transfer-Encoding: chunked', (socket) => socket.resetAndDestroy()],
-    ['closes within chunks', 'Transfer-Encoding: chunked', (socket) => socket.end()],
+    ['resets the connection before its Content-Length', 'Content-Length: 100', (socket) => socket.resetAndDestroy()],
+    ['closes the connection before its Content-Length', 'Content-Length: 100', (socket) => socket.end()],
+    ['resets the connection within chunks', 'Transfer-Encoding: chunked', (socket) => socket.resetAndDestroy()],
+    ['closes the connection within chunks', 'Transfer-Encoding: chunked', (socket) => socket.end()],
     ['has a chunk without a length', 'Transfer-Encoding: chunked', (socket) => socket.write('zz\r\nmore\r\n')],
     [
-      'has a chunk longer than it says',
+      'has a chunk longer than its size',
       'Transfer-Encoding: chunked',
       (socket) => socket.write('1\r\nmore\r\n0\r\n\r\n'),
     ],
-    ['resets without a length', 'X-A: 1', (socket) => socket.resetAndDestroy()],
-    ['falls silent', 'Transfer-Encoding: chunked', () => undefined],
-    ['falls silent without a length', 'X-A: 1', () => undefined],
-  ])('%s has its answer broken off', async (_, header, then) => {
+    ['resets the connection without a length', 'X-A: 1', (socket) => socket.resetAndDestroy()],
+    ['stalls', 'Transfer-Encoding: chunked', () => undefined],
+    ['stalls without a length', 'X-A: 1', () => undefined],
+  ])('%s has its response aborted', async (_, header, then) => {
     const first = header.startsWith('Transfer') ? '4\r\npart\r\n' : 'part'
     const { port, left } = await openRaw(
       (socket) => socket.write(`${ok}${header}\r\n\r\n${first}`, () => void setTimeout(() => then(socket), 50)),
@@ -180,7 +183,7 @@ describe('an API that', () => {
     await expect.poll(left).toBe(0)
   })
 
-  it('says more than its length has what is more left out, and the connection is not used again', async () => {
+  it('sends more than its Content-Length has the excess dropped, and the connection is not reused', async () => {
     const second = `${ok}Content-Length: 4\r\n\r\nevil`
     const { port, requests } = await openRaw((socket) =>
       socket.write(
@@ -191,7 +194,7 @@ describe('an API that', () => {
     expect(await ask(port)).toMatch(/\r\n\r\nagain$/)
   })
 
-  it('sends content where there is none is answered for without it', async () => {
+  it('sends content in a bodiless response has only that content dropped', async () => {
     for (const [start, status] of [
       ['HEAD /open/', '200 OK'],
       ['GET /open/', '204 No Content'],
@@ -206,7 +209,7 @@ describe('an API that', () => {
 })
 
 // G14
-describe('an API that answers before it has read an upload', () => {
+describe('an API that responds before it has read an upload', () => {
   const size = 8_000_000
   const body = 'x'.repeat(size)
   async function upload(port: number): Promise<string> {
@@ -218,9 +221,9 @@ describe('an API that answers before it has read an upload', () => {
 
   it.each<[string, (socket: Socket) => void]>([
     ['and closes', (socket) => socket.end(`${early}Connection: close\r\n\r\nno`)],
-    ['and reads on slowly', (socket) => socket.pause().write(`${early}\r\nno`, () => readSlowly(socket))],
-    ['and reads no more for a while', (socket) => socket.pause().write(`${early}\r\nno`, () => readLater(socket))],
-  ])('%s has its answer passed on, and the rest is not sent', async (_, answer) => {
+    ['and continues reading slowly', (socket) => socket.pause().write(`${early}\r\nno`, () => readSlowly(socket))],
+    ['and stops reading for a while', (socket) => socket.pause().write(`${early}\r\nno`, () => readLater(socket))],
+  ])('%s has its response forwarded, and the rest of the upload is not sent', async (_, answer) => {
     const { port, left, bytes } = await openRaw(answer)
     const got = await upload(port)
     expect(statusOf(got), got).toBe(413)
@@ -229,7 +232,7 @@ describe('an API that answers before it has read an upload', () => {
     expect(bytes()).toBeLessThan(size)
   })
 
-  it('by a reset is 502', async () => {
+  it('with a reset causes a 502', async () => {
     const { port, left } = await openRaw((socket) => socket.resetAndDestroy())
     expectClear(await upload(port), 502)
     await expect.poll(left).toBe(0)
@@ -247,8 +250,8 @@ describe('a WebSocket to an API that', () => {
   it.each<[string, 502 | 504, (socket: Socket) => void]>([
     ['resets', 502, (socket) => socket.resetAndDestroy()],
     ['is not responding', 504, () => undefined],
-    ['answers in something else', 502, (socket) => socket.end('hello')],
-    ['breaks off its handshake', 502, (socket) => socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: webs')],
+    ['responds in another protocol', 502, (socket) => socket.end('hello')],
+    ['aborts its handshake', 502, (socket) => socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: webs')],
   ])('%s is %d', async (_, status, answer) => {
     const { port, left } = await openRaw(answer, { limits: { answerTime: 0.5 } })
     expectClear(await open(port), status)
@@ -271,9 +274,13 @@ describe('an MCP server that', () => {
   it.each<[string, 502 | 504, (socket: Socket) => void]>([
     ['resets', 502, (socket) => socket.resetAndDestroy()],
     ['is not responding', 504, () => undefined],
-    ['answers in something else', 502, (socket) => socket.end('hello')],
-    ['answers with a status that is none', 502, (socket) => socket.end('HTTP/1.1 099 No\r\nContent-Length: 0\r\n\r\n')],
-    ['answers with a status above all', 502, (socket) => socket.end('HTTP/1.1 999 No\r\nContent-Length: 0\r\n\r\n')],
+    ['responds in another protocol', 502, (socket) => socket.end('hello')],
+    ['responds with an invalid status', 502, (socket) => socket.end('HTTP/1.1 099 No\r\nContent-Length: 0\r\n\r\n')],
+    [
+      'responds with a status above the range',
+      502,
+      (socket) => socket.end('HTTP/1.1 999 No\r\nContent-Length: 0\r\n\r\n'),
+    ],
   ])('%s is %d', async (_, status, answer) => {
     const { port, left } = await openRaw(answer, { mcp, limits: { answerTime: 0.5 } })
     expectClear(await send(port), status)
@@ -283,9 +290,9 @@ describe('an MCP server that', () => {
   const head = `${ok}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`
 
   it.each<[string, (socket: Socket) => void]>([
-    ['breaks off', (socket) => socket.resetAndDestroy()],
-    ['falls silent', () => undefined],
-  ])('%s before its content is 502, and within it is broken off', async (_, then) => {
+    ['aborts its response', (socket) => socket.resetAndDestroy()],
+    ['stalls', () => undefined],
+  ])('%s before its content causes a 502, and within its content is cut off', async (_, then) => {
     for (const begun of ['', '5\r\n{"id"\r\n']) {
       const { port, left } = await openRaw(
         (socket) => socket.write(head + begun, () => void setTimeout(() => then(socket), 50)),
@@ -302,7 +309,7 @@ describe('an MCP server that', () => {
 })
 
 // G14
-describe('an API that sends back what it was told', () => {
+describe('an API that echoes its request headers', () => {
   const echo = (socket: Socket, head: string) => {
     const told = head.split('\r\n').filter((line) => /^x-aauth/i.test(line))
     expect(told.some((line) => line.startsWith('X-AAuth-Assertion: e'))).toBe(true)
@@ -313,7 +320,7 @@ describe('an API that sends back what it was told', () => {
     socket.end(`2\r\n{}\r\n0\r\n${lines}\r\n\r\n`)
   }
 
-  it('has none of it come back, on a route or at an MCP server', async () => {
+  it('has none of them forwarded, on a route or at an MCP server', async () => {
     const { port } = await openRaw(echo, {
       assertion: { signer: resourceSigner },
       mcp: [{ path: '/mcp' }],
@@ -342,7 +349,7 @@ function readSlowly(socket: Socket): void {
   socket.resume()
 }
 
-/** Writes a text letter by letter, or parts again and again, until nobody listens. */
+/** Writes a text byte by byte, or its parts repeatedly, until the reader disconnects. */
 function trickle(socket: Socket, text: string | string[]): void {
   let at = 0
   const timer = setInterval(() => socket.write(text[at++ % text.length] ?? ''), 50)

@@ -29,7 +29,7 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
     return page
   }
 
-  /** Clicks, and waits for what comes. */
+  /** Clicks and waits for the page that loads. */
   const follow = (page: Page, selector: string) =>
     Promise.all([page.waitForEvent('load'), page.locator(selector).first().click()])
 
@@ -51,7 +51,7 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
     return stage.storage.listGrants({ userId, live: true })
   }
 
-  it('goes back to what a form did, and does not ask whether to send it again', async () => {
+  it('navigates back to the result of a form without prompting to resubmit it', async () => {
     const page = await signedIn('alice')
     await allowFor(page)
     await open(page, '/account')
@@ -65,7 +65,7 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
     expect(await stateOf(page)).toBe('agents-removed')
   })
 
-  it('lets two people in two browsers decide at once, each about their own', async () => {
+  it('lets two users in two browsers decide at the same time, each on their own request', async () => {
     const [alice, bob] = [await signedIn('alice'), await signedIn('bob')]
     await Promise.all([allowFor(alice, stage.agent), allowFor(bob, stage.otherAgent)])
     for (const [page, own, other] of [
@@ -79,7 +79,7 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
     }
   })
 
-  it('takes a removal in one browser for both browsers of a person', async () => {
+  it('applies a revocation made in one browser to both browsers of the user', async () => {
     const [first, second] = [await signedIn('bob'), await signedIn('bob')]
     await allowFor(first, stage.agent)
     await open(second, '/account')
@@ -90,7 +90,7 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
     expect(await stateOf(second)).toBe('agents-empty')
   })
 
-  it('C12: does not count a click on Allow within 500 ms of the page’s appearing', async () => {
+  it('C12: does not count a click on Allow within 500 ms after the page appears', async () => {
     const page = await signedIn('alice', { viewport: { width: 800, height: 2000 } })
     const before = await granted('alice')
     await page.addInitScript(() => {
@@ -107,7 +107,7 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
     await page.waitForURL('**/callback?**')
   })
 
-  it('keeps a request open longer in place: what was chosen stays, and Allow works after the first end', async () => {
+  it('extends a request in place: selections are kept, and Allow works after the original expiry', async () => {
     const page = await signedIn('alice')
     await page.goto((await stage.ask()).url)
     await page.locator('input[value="until-removed"]').check()
@@ -127,7 +127,7 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
     await page.waitForURL('**/callback?code=**')
   })
 
-  it('warns before the end, and keeps a request open without JavaScript at least ten times', async () => {
+  it('warns before a request expires, and lets it be extended at least ten times without JavaScript', async () => {
     const page = await signedIn('alice', { javaScriptEnabled: false })
     await page.goto((await stage.ask()).url)
     stage.clock.now += 450
@@ -144,7 +144,7 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
     expect(await stateOf(page)).toBe('request_expired')
   })
 
-  it('changes the language where one is, from left to right to right to left and back', async () => {
+  it('changes the language in place, from left-to-right to right-to-left and back', async () => {
     const page = await signedIn('alice')
     const { url } = await stage.ask()
     await page.goto(url)
@@ -162,13 +162,13 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
     expect(await direction()).toBe('ltr')
   })
 
-  it('asks in the language of the browser', async () => {
+  it('shows the consent page in the browser’s language', async () => {
     const page = await newPage(browser, { locale: 'ar-EG' })
     await open(page, '/account/sign-in')
     expect(await page.locator('html').getAttribute('dir')).toBe('rtl')
   })
 
-  it('C20: shows nothing of an account to the back button after signing out', async () => {
+  it('C20: shows nothing of an account through the back button after sign-out', async () => {
     const page = await signedIn('alice')
     await open(page, '/account/activity')
     await open(page, '/account')
@@ -181,7 +181,7 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
     }
   })
 
-  it('can be done with the keyboard only: an agent is found and removed', async () => {
+  it('works with the keyboard alone: an agent is found and its access revoked', async () => {
     const page = await signedIn('bob')
     await allowFor(page, stage.otherAgent)
     await open(page, '/account')
@@ -237,7 +237,7 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
       )
     }
 
-    /** Takes a person through the pages. */
+    /** Takes a user through the pages. */
     async function walk(options: BrowserContextOptions, suffix: string): Promise<string[]> {
       const page = await newPage(browser, { bypassCSP: true, reducedMotion: 'reduce', ...options })
       await loadAxe(page)
@@ -276,11 +276,11 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
       return found
     }
 
-    it('have nothing for axe-core to report in light and dark, and fit 320 px', async () => {
+    it('have no axe-core findings in light and dark mode, and fit 320 px', async () => {
       expect(await walk({}, '')).toEqual([])
     })
 
-    it('have nothing for axe-core to report from right to left', async () => {
+    it('have no axe-core findings when laid out right to left', async () => {
       expect(await walk({ locale: 'ar' }, '.rtl')).toEqual([])
     })
   })

@@ -7,8 +7,8 @@ import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createWorld, ids } from './world.js'
 
-describe('what an agent says of an auth server’s answer', () => {
-  it('is, for a key that the server does not know, what happened and when it will work', async () => {
+describe('the agent’s report of an auth server’s response', () => {
+  it('states, for a key that the server does not know, what happened and when it will work', async () => {
     const world = await createWorld()
     const restart = async (kid: string) => {
       const agent = createAgent({
@@ -23,12 +23,12 @@ describe('what an agent says of an auth server’s answer', () => {
       world.origins.set(ids.agent, (request) => agent.handler(request))
       return agent
     }
-    /** Whether a person is asked, which is given up then. */
+    /** Whether the user was prompted; the flow is aborted then. */
     const asks = async (agent: Agent) => {
       const abort = new AbortController()
       const asked = agent.signIn({ authServer: ids.authServer, signal: abort.signal })
-      setTimeout(() => abort.abort(new Error('a person was asked')), 300)
-      await expect(asked).rejects.toThrow('a person was asked')
+      setTimeout(() => abort.abort(new Error('the user was prompted')), 300)
+      await expect(asked).rejects.toThrow('the user was prompted')
     }
     await asks(world.agent)
     await asks(await restart('key-2'))
@@ -42,7 +42,7 @@ describe('what an agent says of an auth server’s answer', () => {
     await asks(restarted)
   })
 
-  it('is a warning, once, where a resource does not know the key: the response is the caller’s', async () => {
+  it('is a single warning if a resource does not know the key: the response is the caller’s', async () => {
     const world = await createWorld()
     const warnings: string[] = []
     const note = ({ message }: Error) => void warnings.push(message)
@@ -66,7 +66,7 @@ describe('what an agent says of an auth server’s answer', () => {
     expect(warnings.filter((message) => message.includes(`${ids.resource} found no key of this agent`))).toHaveLength(1)
   })
 
-  it('is given up beyond 64 KiB', async () => {
+  it('is abandoned beyond 64 KiB', async () => {
     const world = await createWorld()
     const answer = (request: Request) => world.server.handler(request)
     for (const [length, code] of [
@@ -86,7 +86,7 @@ describe('what an agent says of an auth server’s answer', () => {
     }
   })
 
-  it('is not waited for to its end', async () => {
+  it('is not read to the end', async () => {
     const world = await createWorld()
     let sent = 0
     const endless = new ReadableStream<Uint8Array>({
@@ -105,7 +105,7 @@ describe('what an agent says of an auth server’s answer', () => {
 })
 
 describe('nonces at the token endpoint', () => {
-  it('of strangers who prove no agent are not remembered', async () => {
+  it('from callers that do not authenticate as an agent are not stored', async () => {
     let claimed = 0
     const storage = (now: () => number): Storage => {
       const inner = sqliteStorage(':memory:', { now, sweepInterval: 0 })

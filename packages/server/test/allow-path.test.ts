@@ -44,7 +44,7 @@ describe('an agent whose identifier has a path (W10)', () => {
     expect(world.sent.slice(asker + 1)).toEqual([])
   })
 
-  it('is accepted where both are configured, and pages show host and path', async () => {
+  it('is accepted if both are configured, and pages show host and path', async () => {
     const { world, shown } = await createPathWorld({ allowPath: true })
     const response = await world.agent.fetch(`${ids.resource}/data`)
     expect(await response.json()).toEqual({ agent: agentId })
@@ -53,7 +53,7 @@ describe('an agent whose identifier has a path (W10)', () => {
     expect(stored).toMatchObject([{ agent: agentId }])
   })
 
-  it('is told so by every role that is given one without allowPath', async () => {
+  it('is rejected with a hint by every role that gets one without allowPath', async () => {
     const { agentSigner: signer } = await createWorld()
     const agent = { signer, authServers: [], onePerson: true, onConsent: () => undefined }
     expect(() => createAgent({ ...agent, id: agentId })).toThrow('set allowPath')

@@ -3,12 +3,12 @@ import { allow, openRequest } from './attacks/flow.js'
 import { identityOf } from './attacks/party.js'
 import { openMapStage } from './attacks/stage.js'
 
-it('lets one person allow sixty requests in a minute, refuse more, and go on afterwards', async () => {
+it('lets one user allow sixty requests a minute, refuses more, and continues afterwards', async () => {
   const stage = await openMapStage()
   const by = identityOf(stage.agent)
   const fromAgent = { referer: `${stage.agent.id}/` }
   const { user } = await allow(stage, by, { duration: 'until-removed' })
-  // With a page, since it is asked for each time, or without one.
+  // With a page, since consent is required each time, or without one.
   for (let count = 1; count < 60; count++) {
     const { url } = await openRequest(stage, by, { form: count % 2 === 0 ? { prompt: 'consent' } : {} })
     const shown = await user.open(url, fromAgent)

@@ -18,7 +18,7 @@ import { protectedApi, scopes } from './world.js'
 const people = { alice: 'correct horse', bob: 'battery staple' } as const
 type Name = keyof typeof people
 
-/** Another site than 127.0.0.1, at the same ports. */
+/** A site other than 127.0.0.1, at the same ports. */
 const asOtherSite = (origin: string) => origin.replace('127.0.0.1', 'localhost')
 
 /** A web app, an API and, on another site, an auth server on ports, with the real `fetch`. */
@@ -52,7 +52,7 @@ async function openWorld() {
   const signer = await createSigner(await generatePrivateJwk())
   let hold: ((url: string) => void) | undefined
 
-  /** The app as a new process would begin: it has nothing but its store. */
+  /** The app as after a restart: only its store remains. */
   function start(): void {
     const agent = createAppAgent({
       id: site.origin,
@@ -139,7 +139,7 @@ describe.skipIf(!hasChromium())('a web app in Chromium, over ports', () => {
     return context.newPage()
   }
 
-  it('two people at once each come back to their page, with what is theirs', async () => {
+  it('brings two users at the same time each back to their own page, with their own data', async () => {
     const { site } = await openWorld()
     const [alice, bob] = [await openBrowser(), await openBrowser('ar')]
     await Promise.all([alice.goto(`${site.origin}/events?week=42`), bob.goto(`${site.origin}/events`)])
@@ -156,7 +156,7 @@ describe.skipIf(!hasChromium())('a web app in Chromium, over ports', () => {
     expect(await alice.evaluate(() => document.cookie)).toBe('')
   })
 
-  it('L08: one person’s answer, opened in the other’s browser, is refused and harms nothing', async () => {
+  it('L08: refuses one user’s callback opened in the other’s browser, and does no harm', async () => {
     const { site, nextCallback } = await openWorld()
     const [alice, bob] = [await openBrowser(), await openBrowser()]
     await alice.goto(`${site.origin}/events`)
@@ -182,7 +182,7 @@ describe.skipIf(!hasChromium())('a web app in Chromium, over ports', () => {
     expect(await sub(alice)).not.toBe(await sub(bob))
   })
 
-  it('a restart of the app in the middle of a consent is not noticed', async () => {
+  it('survives a restart of the app in the middle of a consent', async () => {
     const { site, start } = await openWorld()
     const alice = await openBrowser()
     await alice.goto(`${site.origin}/events?week=7`)
@@ -197,7 +197,7 @@ describe.skipIf(!hasChromium())('a web app in Chromium, over ports', () => {
     expect(await sub(alice)).toBe(before)
   })
 
-  it('what was posted is not posted again: the form is shown once more', async () => {
+  it('does not resubmit a posted form: shows it again instead', async () => {
     const { site } = await openWorld()
     const alice = await openBrowser()
     await alice.goto(`${site.origin}/form`)
@@ -209,7 +209,7 @@ describe.skipIf(!hasChromium())('a web app in Chromium, over ports', () => {
     expect(await alice.locator('main').textContent()).toBe('Added 1')
   })
 
-  it('a script is told where its page must go, and the page is come back to', async () => {
+  it('tells a script where to navigate, and returns to the page', async () => {
     const { site } = await openWorld()
     const alice = await openBrowser()
     await alice.goto(`${site.origin}/form?open`)
@@ -225,7 +225,7 @@ describe.skipIf(!hasChromium())('a web app in Chromium, over ports', () => {
     expect(await alice.evaluate(async () => (await fetch('/events')).status)).toBe(200)
   })
 
-  it('another site’s form does nothing, in a browser where its person allowed something', async () => {
+  it('ignores a form of another site in a browser whose user allowed something', async () => {
     const { site } = await openWorld()
     const evil = await listenOnLoopback()
     onTestFinished(() => evil.close())
@@ -243,7 +243,7 @@ describe.skipIf(!hasChromium())('a web app in Chromium, over ports', () => {
     expect(await alice.locator('body').textContent()).toContain('Another site sent this request')
   })
 
-  it('after no, the page says so with a way back; after sign-out the next visit is asked anew', async () => {
+  it('shows a denial with a way back; after sign-out, the next visit requires consent again', async () => {
     const { site, issuer } = await openWorld()
     const alice = await openBrowser()
     await alice.goto(`${site.origin}/events`)

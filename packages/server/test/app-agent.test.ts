@@ -19,12 +19,12 @@ const events = `${ids.agent}/events`
 interface Scene {
   world: World
   options: AppOptions
-  /** Starts the app anew: what is not in the store is gone. */
+  /** Restarts the app: anything that is not in the store is lost. */
   restart(): Promise<void>
   browser(): ScriptedUser
-  /** What the pages do; by default they say who the API takes the person for. */
+  /** The pages’ behavior; by default, they show the user that the API sees. */
   page: (agent: AgentActions) => Promise<string>
-  /** How often a page was made. */
+  /** The number of times a page was rendered. */
   made: number
 }
 
@@ -70,7 +70,7 @@ function openFolder() {
   return { folder, owners: () => readdirSync(folder) }
 }
 
-/** What holds whoever comes by, until it is opened. */
+/** A gate that holds all arrivals until it is opened. */
 function closeGate() {
   let open: () => void = () => undefined
   const opened = new Promise<void>((resolve) => {
@@ -79,7 +79,7 @@ function closeGate() {
   return { opened, open }
 }
 
-/** A page that says where its person must decide. */
+/** A page that says where its user must decide. */
 const showLink = (agent: AgentActions) =>
   who(agent).catch((error: unknown) => {
     if (error instanceof AgentError && error.code === 'consent_required') return `Please allow: ${error.url}`
@@ -90,7 +90,7 @@ const location = (response: Response) => response.headers.get('location') ?? ''
 
 const isFirstVisit = (response: Response) => location(response).startsWith(`${ids.agent}/callback?visit=`)
 
-/** Sends a request, and shows where it is led first that the browser brings its cookies back. */
+/** Sends a request, and follows the redirect that checks that the browser returns its cookies. */
 async function sendOn(browser: ScriptedUser, request: Request): Promise<Response> {
   const response = await browser.send(request.clone())
   if (!isFirstVisit(response)) return response
@@ -105,7 +105,7 @@ async function sendOn(browser: ScriptedUser, request: Request): Promise<Response
 const visit = (browser: ScriptedUser, url = events, headers: Record<string, string> = {}) =>
   sendOn(browser, new Request(url, { headers }))
 
-/** Visits a page that leads to the consent; where that is. */
+/** Visits a page that leads to the consent page; returns its URL. */
 async function led(browser: ScriptedUser, url = events, headers = {}): Promise<string> {
   const response = await visit(browser, url, headers)
   expect([response.status, await response.clone().text()]).toEqual([303, ''])
@@ -113,7 +113,7 @@ async function led(browser: ScriptedUser, url = events, headers = {}): Promise<s
   return location(response)
 }
 
-/** Decides as a person, who signs in first if they have to; where the decision leads. */
+/** Decides as a user, who signs in first if necessary; returns the URL the decision leads to. */
 async function decide(browser: ScriptedUser, consent: string, name: Name, how: 'grant' | 'deny' = 'grant') {
   const [username, password] = [name, people[name]]
   let page = await (await browser.open(consent)).text()
@@ -124,7 +124,7 @@ async function decide(browser: ScriptedUser, consent: string, name: Name, how: '
   return location(await browser.submit(page, consent, { consent: how }))
 }
 
-/** Lets a person allow what a page needs; what the page says then. */
+/** Has a user allow what a page needs; returns what the page then shows. */
 async function allow(browser: ScriptedUser, name: Name, url = events): Promise<string> {
   const callback = await browser.open(await decide(browser, await led(browser, url), name))
   expect([callback.status, location(callback)]).toEqual([303, url])
@@ -139,7 +139,7 @@ function post(browser: ScriptedUser, path = '/events', headers: Record<string, s
 }
 
 describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => {
-  it('leads a browser to where its person decides, and back to the page it was on', async () => {
+  it('leads a browser to the consent page, and back to the page it was on', async () => {
     const scene = await openScene(mount)
     const browser = scene.browser()
     const page = `${ids.agent}/any/friday?of=week%201&to=`
@@ -148,7 +148,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect((await browser.open(events)).status).toBe(200)
   })
 
-  it('gives a browser a cookie that no script reads and no other host writes', async () => {
+  it('sets a cookie that no script can read and no other host can write', async () => {
     const scene = await openScene(mount)
     const browser = scene.browser()
     const attributes = 'Path=/; HttpOnly; SameSite=Lax; Secure'
@@ -163,7 +163,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     ])
   })
 
-  it('L08: answers each of two people with what is theirs, whoever asks first', async () => {
+  it('L08: gives each of two users their own data, whoever requests first', async () => {
     const scene = await openScene(mount)
     const [alice, bob] = [scene.browser(), scene.browser()]
     const consents = [await led(alice), await led(bob)]
@@ -174,11 +174,11 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(first).toMatch(/^\S{10,}$/)
     expect(second).toMatch(/^\S{10,}$/)
     expect(first).not.toBe(second)
-    expect(await (await scene.browser().open(events)).text(), 'to somebody new').toBe('')
+    expect(await (await scene.browser().open(events)).text(), 'to a new user').toBe('')
   })
 
-  it.each(['a browser of somebody else', 'a browser that was never here'])(
-    'L08: an answer in %s is not used and does no harm',
+  it.each(['another user’s browser', 'a browser without a session'])(
+    'L08: ignores a callback in %s, which does no harm',
     async (which) => {
       const scene = await openScene(mount)
       const [alice, mallory] = [scene.browser(), scene.browser()]
@@ -194,7 +194,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     },
   )
 
-  it('L08: a session that was not made here is none, whoever put it into the browser', async () => {
+  it('L08: rejects a session that was not created here, no matter who set it in the browser', async () => {
     const scene = await openScene(mount)
     const victim = scene.browser()
     for (const planted of [
@@ -213,7 +213,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     }
   })
 
-  it('what was posted is not posted again: the person comes back to the form', async () => {
+  it('does not resubmit a posted form: the user returns to the form', async () => {
     const scene = await openScene(mount)
     const browser = scene.browser()
     const response = await post(browser, '/events', { origin: ids.agent, referer: `${ids.agent}/form?for=friday` })
@@ -226,12 +226,12 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
 
   it.each<[string, Record<string, string>]>([
     ['another site', { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }],
-    ['another site, as an old browser says it', { origin: 'https://evil.example' }],
+    ['another site, in an older browser’s terms', { origin: 'https://evil.example' }],
     ['another host of the same site', { origin: 'https://evil.agent.example', 'sec-fetch-site': 'same-site' }],
     ['plain http', { origin: 'http://agent.example' }],
-    ['a page that hides where it is', { origin: 'null' }],
+    ['a page that hides its origin', { origin: 'null' }],
     ['nowhere', {}],
-  ])('a form that %s sent is refused, and no page is made', async (_where, headers) => {
+  ])('refuses a form from %s, and renders no page', async (_where, headers) => {
     const scene = await openScene(mount)
     const browser = scene.browser()
     await allow(browser, 'alice')
@@ -252,7 +252,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     '%',
     '',
     'https:evil.example',
-  ])('leads nobody to %s, whoever wrote it into the cookie', async (planted) => {
+  ])('redirects no one to %s, whoever put it into the cookie', async (planted) => {
     const scene = await openScene(mount, { home: '/start' })
     const browser = scene.browser()
     const consent = await led(browser)
@@ -264,7 +264,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(to.pathname).not.toBe('/callback')
   })
 
-  it('leads back within the app from a path that looks like another host, and home from a long one', async () => {
+  it('returns within the app from a path that looks like another host, and to home from a long one', async () => {
     const scene = await openScene(mount, { home: '/start' })
     const back = async (target: string, headers = {}) => {
       const browser = scene.browser()
@@ -276,7 +276,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(await back('/events', { referer: 'https://evil.example/' })).toBe(events)
   })
 
-  it('a POST without a page of the app before it comes back home', async () => {
+  it('returns to home after a POST without a preceding page of the app', async () => {
     const scene = await openScene(mount, { home: '/start' })
     const browser = scene.browser()
     const response = await post(browser, '/events', { origin: ids.agent, referer: 'https://evil.example/form' })
@@ -284,7 +284,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(location(callback)).toBe(`${ids.agent}/start`)
   })
 
-  it('each tab comes back to its own page', async () => {
+  it('brings each tab back to its own page', async () => {
     const scene = await openScene(mount)
     const browser = scene.browser()
     const first = await led(browser)
@@ -294,7 +294,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(location(await browser.open(await decide(browser, second, 'alice')))).toBe(`${ids.agent}/any/two`)
   })
 
-  it('tells who said no, and whom it did not work for, with a way back', async () => {
+  it('shows who denied, or for whom it did not work, with a way back', async () => {
     const scene = await openScene(mount, { home: '/start' })
     const browser = scene.browser()
     const denied = await browser.open(await decide(browser, await led(browser), 'alice', 'deny'))
@@ -312,7 +312,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect((await browser.open(events)).status, 'and can try again').toBe(303)
   })
 
-  it('has pages of its own for all but the way back', async () => {
+  it('uses the app’s own pages for everything except the way back', async () => {
     const callbackResponse = (outcome: string) => new Response(`It was ${outcome}.`)
     const scene = await openScene(mount, { callbackResponse })
     const browser = scene.browser()
@@ -321,7 +321,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(await allow(browser, 'alice')).toMatch(/^\S{10,}$/)
   })
 
-  it('at sign-out forgets the session and what was allowed in it', async () => {
+  it('deletes the session and its grants at sign-out', async () => {
     const scene = await openScene(mount, { home: '/start' })
     const browser = scene.browser()
     await allow(browser, 'alice')
@@ -356,11 +356,11 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     for (const cookie of cookies)
       expect(
         [...files, ...texts].filter((text) => text.includes(cookie)),
-        'who reads the disk has no session',
+        'gives no session to a reader of the disk',
       ).toEqual([])
   })
 
-  it('without one everybody begins anew, and is told so', async () => {
+  it('without a store, makes everyone start again, and tells them', async () => {
     const scene = await openScene(mount)
     const alice = scene.browser()
     const callback = await decide(alice, await led(alice), 'alice')
@@ -369,7 +369,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(await allow(alice, 'alice')).toMatch(/^\S{10,}$/)
   })
 
-  it('ends a session after its time, with what was allowed in it', async () => {
+  it('expires a session after its lifetime, with what was allowed in it', async () => {
     const scene = await openScene(mount, { sessionTime: 600 })
     const browser = scene.browser()
     await allow(browser, 'alice')
@@ -381,7 +381,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(browser.cookies.get(session)).not.toBe(old)
   })
 
-  it('takes the sessions that the app has, and makes none then', async () => {
+  it('uses the app’s sessions, and creates none itself', async () => {
     const scene = await openScene(mount, { ownSession: (header) => header('x-signed-in-as') })
     const [alice, bob] = [scene.browser(), scene.browser()]
     const as = (name: string) => ({ 'x-signed-in-as': name })
@@ -395,7 +395,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect([nobody.status, await nobody.text()]).toEqual([500, expect.stringContaining('sessionOf gave no session')])
   })
 
-  it('tells a script where its page must go, since it cannot follow', async () => {
+  it('tells a script where to navigate, since it cannot follow redirects', async () => {
     const scene = await openScene(mount)
     const browser = scene.browser()
     const asking = { 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin', referer: `${ids.agent}/calendar` }
@@ -406,7 +406,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(location(await browser.open(await decide(browser, url, 'alice')))).toBe(`${ids.agent}/calendar`)
   })
 
-  it('asks nobody for what a browser only loads ahead', async () => {
+  it('requests no consent for prefetches and subresources', async () => {
     const scene = await openScene(mount)
     for (const [name, value] of [
       ['sec-purpose', 'prefetch;prerender'],
@@ -427,7 +427,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect((await browser.open(events)).headers.get('cache-control')).toBe('private, no-store')
   })
 
-  it('no cache keeps a page that gives a browser its session, and no shared cache any other, whatever the page sets', async () => {
+  it('keeps pages that start a session out of all caches, and other pages out of shared ones, whatever the page sets', async () => {
     const scene = await openScene(mount)
     const browser = scene.browser()
     scene.page = showLink
@@ -449,7 +449,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     }
   })
 
-  it('L08: an API whose answer a page hands on cannot give a browser a session', async () => {
+  it('L08: an API whose response a page passes on cannot set a session', async () => {
     const scene = await openScene(mount)
     const mallory = scene.browser()
     await allow(mallory, 'bob')
@@ -462,7 +462,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect([...victim.cookies.keys()]).toEqual(['theme'])
   })
 
-  it('keeps nothing of a visit that needs no person, and gives it no cookie', async () => {
+  it('stores nothing for a visit that needs no consent, and sets no cookie', async () => {
     const { folder, owners } = openFolder()
     const scene = await openScene(mount, { store: fileStore(folder) })
     for (const page of [
@@ -480,7 +480,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(owners()).toHaveLength(1)
   })
 
-  it('begins no session for an answer that has begun, since it gives no cookie any more', async () => {
+  it('starts no session once the response has begun, since the cookie can no longer be set', async () => {
     const { folder, owners } = openFolder()
     const scene = await openScene(mount, { store: fileStore(folder) })
     const browser = scene.browser()
@@ -507,7 +507,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect([await late, owners()]).toEqual(['session_forgotten', []])
   })
 
-  it('refuses what another site loads, for which browsers send no cookie, but follows its links', async () => {
+  it('refuses subresource loads from other sites, for which browsers send no cookie, but follows their links', async () => {
     const scene = await openScene(mount)
     for (const destination of ['image', 'script', 'empty', 'iframe', 'style']) {
       const elsewhere = { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': destination }
@@ -518,8 +518,8 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     await led(scene.browser(), events, { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' })
   })
 
-  it.each(['at once', 'one after the other, without the answer to the first'])(
-    'of two first tabs, %s, both are in one session, and ask a person once',
+  it.each(['at once', 'one after the other, without the first response’s cookie'])(
+    'puts two first tabs, %s, into one session, and prompts the user once',
     async (how) => {
       const { folder, owners } = openFolder()
       const scene = await openScene(mount, { store: fileStore(folder) })
@@ -542,7 +542,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     },
   )
 
-  it('two first visits that both are led to show their cookies end in one session', async () => {
+  it('puts two first visits into one session if both are redirected to check cookies', async () => {
     const scene = await openScene(mount)
     const browser = scene.browser()
     const firsts = await Promise.all([browser.open(events), browser.open(events)])
@@ -554,7 +554,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(consents[1]).toBe(consents[0])
   })
 
-  it('L12: whatever brings no cookie back begins nothing, and a person is told why', async () => {
+  it('L12: starts nothing for clients that return no cookie, and tells the user why', async () => {
     const { folder, owners } = openFolder()
     const scene = await openScene(mount, { store: fileStore(folder) })
     const asked = () => scene.world.sent.filter(({ url }) => url.startsWith(`${ids.authServer}/agent/token`)).length
@@ -589,7 +589,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     'javascript:alert(1)',
     '/callback?visit=%2Fcallback',
     '',
-  ])('a browser that shows its cookies is led to no other place, as %s', async (planted) => {
+  ])('redirects a browser that returns its cookies nowhere else, as %s', async (planted) => {
     const scene = await openScene(mount)
     const browser = scene.browser()
     await browser.open(events)
@@ -597,7 +597,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect([shown.status, location(shown)]).toEqual([303, `${ids.agent}/`])
   })
 
-  it('an answer at an address that has such a query of its own is an answer', async () => {
+  it('treats a response at an address that itself has such a query as a response', async () => {
     const scene = await openScene(mount, { redirectUri: `${ids.agent}/callback?visit=1` })
     const browser = scene.browser()
     const callback = await decide(browser, await led(browser), 'alice')
@@ -605,7 +605,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(location(await browser.open(callback))).toBe(events)
   })
 
-  it('L12: HEAD asks nobody, of whichever session', async () => {
+  it('L12: requests no consent for HEAD, in any session', async () => {
     const scene = await openScene(mount, { store: fileStore(openFolder().folder) })
     const asked = () => scene.world.sent.filter(({ url }) => url.startsWith(`${ids.authServer}/agent/token`)).length
     const [stranger, person] = [scene.browser(), scene.browser()]
@@ -619,7 +619,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect((await person.send(new Request(`${ids.agent}/any/two`, { method: 'HEAD' }))).status).toBe(200)
   })
 
-  it('an auth server that has no room is told in words, with a time, and not as a failure', async () => {
+  it('explains that an auth server is overloaded, with a time, and not as a failure', async () => {
     const scene = await openScene(mount)
     const browser = scene.browser()
     await browser.open(events)
@@ -646,7 +646,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(await allow(browser, 'alice')).toMatch(/^\S{10,}$/)
   })
 
-  it('L08: the session of before is of no use once a person has allowed something in it', async () => {
+  it('L08: invalidates the previous session once a user has allowed something in it', async () => {
     const scene = await openScene(mount)
     const [victim, mallory] = [scene.browser(), scene.browser()]
     await led(mallory)
@@ -660,7 +660,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(mallory.cookies.get(session)).not.toBe(planted)
   })
 
-  it('an answer that was on its way while another one renewed the session is taken, and renews it for nobody', async () => {
+  it('accepts a callback that was in flight while another one renewed the session, without renewing it again', async () => {
     const scene = await openScene(mount)
     const browser = scene.browser()
     const first = await decide(browser, await led(browser), 'alice')
@@ -677,7 +677,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(browser.cookies.get(session)).toBe(now)
   })
 
-  it('requests of one first visit share one session, and one cookie', async () => {
+  it('uses one session and one cookie for all requests of a first visit', async () => {
     const scene = await openScene(mount)
     scene.page = async (agent) =>
       (await Promise.all([showLink(agent), agent.fetch(`${ids.resource}/read`).then(String, String)])).join()
@@ -695,7 +695,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
         fileStore(folder).forget(browser.cookies.get(session)?.split('.')[0] ?? ''),
     ],
   ] as const)(
-    'a sign-out %s while a page is made ends what the page asks for later, and leaves nothing',
+    'ends a page’s later requests after a sign-out %s while the page is rendered, and leaves nothing behind',
     async (_where, leave) => {
       const { folder, owners } = openFolder()
       const scene = await openScene(mount, { store: fileStore(folder) })
@@ -718,7 +718,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     },
   )
 
-  it('leaves to the app what else a page throws, and consents that are not this person’s to give', async () => {
+  it('passes other errors of a page to the app, and consents that are not for this user', async () => {
     const scene = await openScene(mount)
     scene.page = async () => Promise.reject(new Error('the page is broken'))
     const broken = await scene.browser().open(events)
@@ -732,7 +732,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(await response.text()).toContain('The user must decide')
   })
 
-  it('a page that catches what asks for a decision shows its own link to it', async () => {
+  it('lets a page catch the consent error and show its own link', async () => {
     const scene = await openScene(mount)
     const browser = scene.browser()
     scene.page = showLink
@@ -743,7 +743,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(await (await browser.open(events)).text()).toMatch(/^\S{10,}$/)
   })
 
-  it('a page that needs the same while the answer is exchanged waits for it, and asks nobody', async () => {
+  it('lets a page that needs the same grant wait while the code is exchanged, without prompting', async () => {
     const scene = await openScene(mount)
     const browser = scene.browser()
     const callback = await decide(browser, await led(browser), 'alice')
@@ -782,20 +782,24 @@ describe('createAppAgent', () => {
   }
 
   it.each<[string, object, string]>([
-    ['a home elsewhere', { home: 'https://evil.example/' }, 'home must be a path of the app'],
-    ['a home that looks like a path', { home: '//evil.example' }, 'home must be a path of the app'],
-    ['no time for sessions', { sessionTime: 0 }, 'sessionTime must be more than 0'],
-    ['sessionOf that is a text', { sessionOf: 'sid' }, 'sessionOf must be a function'],
+    ['a home on another host', { home: 'https://evil.example/' }, 'home must be a path of the app'],
+    ['a home that only looks like a path', { home: '//evil.example' }, 'home must be a path of the app'],
+    ['a session lifetime of zero', { sessionTime: 0 }, 'sessionTime must be more than 0'],
+    ['a sessionOf that is a string', { sessionOf: 'sid' }, 'sessionOf must be a function'],
     ['onConsent', { onConsent: () => undefined }, 'onConsent'],
     ['onePerson', { onePerson: true }, 'onePerson'],
-    ['an app’s redirect', { redirectUri: 'com.example.app:/callback' }, 'redirectUri must be a page of your web app'],
-  ])('is not made with %s', async (_what, options, message) => {
+    [
+      'an app’s redirect URI',
+      { redirectUri: 'com.example.app:/callback' },
+      'redirectUri must be a page of your web app',
+    ],
+  ])('is not created with %s', async (_what, options, message) => {
     const all = { ...(await given()), ...options }
     expect(() => createAppAgent(all)).toThrow(TypeError)
     expect(() => createAppAgent(all)).toThrow(message)
   })
 
-  it('has cookies of its own for each port of loopback, and for each path of a host', async () => {
+  it('uses separate cookies for each port of loopback, and for each path of a host', async () => {
     const { signer } = await given()
     const names = await Promise.all(
       ['http://127.0.0.1:8004', 'http://127.0.0.1:8005', 'https://a.example/~one', 'https://a.example/~two'].map(

@@ -14,27 +14,30 @@ import { type Context, Hono } from 'hono'
 import { stream } from 'hono/streaming'
 import { onTestFinished } from 'vitest'
 
-/** A way for a framework to find a session of the app's own. */
+/** A way for a framework to find the app’s own session. */
 type Finder = (header: (name: string) => string | undefined) => string | undefined
 
 export interface AppOptions extends Omit<Parameters<typeof forHono.createAppAgent>[0], 'sessionOf'> {
   ownSession?: Finder
 }
 
-/** What the app's pages do: they say what the API answers, or that they failed. */
+/** The app’s pages: they show the API’s response, or that they failed. */
 export interface AppPages {
-  /** Of `GET` and `POST` at `/events`, and `GET` at any path below `/any`, at `/public` with {@link publicFields}, and at `/early` after the answer has begun. */
+  /**
+   * Pages for `GET` and `POST` at `/events`, and `GET` at any path below `/any`, at `/public` with {@link publicFields}, and at `/early`
+   * after the response has begun.
+   */
   page: (agent: AgentActions) => Promise<string>
 }
 
-/** What a page hands on that an API sent, which should not. */
+/** Fields of an API’s response that a page passes on but should not. */
 export const publicFields = {
   'cache-control': 'public, max-age=600',
   'cdn-cache-control': 'max-age=600',
   'set-cookie': ['theme=dark', `__Host-agent=${'A'.repeat(43)}`, '__Host-agent-back-a=%2F'],
 }
 
-/** An answer that begins before its page asks for anything. */
+/** A response that begins before its page requests anything. */
 async function* early(page: AppPages['page'], agent: AgentActions): AsyncGenerator<Uint8Array> {
   yield Buffer.from('early, ')
   await new Promise((soon) => setTimeout(soon, 20))

@@ -12,14 +12,14 @@ async function opened(): Promise<Stage> {
 const get = ({ fetch, authServer }: Stage, path: string, headers: Record<string, string> = {}) =>
   fetch(new Request(authServer + path, { headers }))
 
-/** What a page asks for. */
+/** The assets that a page loads. */
 async function assetsOf(stage: Stage): Promise<string[]> {
   const html = await (await get(stage, '/account/signed-in-nowhere')).text()
   return [...html.matchAll(/(?:href|src)="(\/assets\/[^"]*)"/g)].map(([, path = '']) => path)
 }
 
-describe('what the pages need', () => {
-  it('has a name that changes with it, under which browsers keep it for ever', async () => {
+describe('page assets', () => {
+  it('have names that change with their content, under which browsers cache them forever', async () => {
     const stage = await opened()
     const paths = await assetsOf(stage)
     expect(paths.map((path) => path.replace(/\.[0-9a-f]{12}\./, '.'))).toEqual([
@@ -41,7 +41,7 @@ describe('what the pages need', () => {
   })
 
   it.each(['/assets/pages.css', '/assets/pages.0123456789ab.css', '/assets/account.css', '/favicon.ico'])(
-    '%s is what is there now, and asked for anew each time',
+    '%s is the current version, revalidated each time',
     async (path) => {
       const stage = await opened()
       const response = await get(stage, path)
@@ -70,11 +70,11 @@ describe('what the pages need', () => {
     '/assets/..%2Fpackage.json',
     '/assets/toString',
     '/assets/__proto__.css',
-  ])('%s is no page', async (path) => {
+  ])('%s is not a page', async (path) => {
     expect((await get(await opened(), path)).status).toBe(404)
   })
 
-  it('has pictures where browsers look for them by themselves', async () => {
+  it('include icons where browsers look for them by default', async () => {
     const stage = await opened()
     const favicon = await get(stage, '/favicon.ico')
     expect(favicon.headers.get('content-type')).toBe('image/x-icon')
@@ -95,7 +95,7 @@ describe('what the pages need', () => {
   })
 })
 
-it('a style sheet is served as it is written, but for comments and indentation', async () => {
+it('serves a style sheet as written, except for comments and indentation', async () => {
   const stage = await opened()
   const words = (css: string) => css.replaceAll(/\/\*[\s\S]*?\*\//g, '').split(/\s+/)
   for (const name of ['pages.css', 'account.css']) {
@@ -106,7 +106,7 @@ it('a style sheet is served as it is written, but for comments and indentation',
   }
 })
 
-it('a page tells browsers its colour in light and in dark', async () => {
+it('declares a page’s color for light and dark mode', async () => {
   const html = await (await get(await opened(), '/account/sign-in')).text()
   const css = readFileSync(new URL('../assets/pages.css', import.meta.url), 'utf8')
   const papers = [...css.matchAll(/--paper: (#[0-9a-f]{6});/g)].map(([, colour]) => colour)

@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { fetchFrom, openMapStage } from './attacks/stage.js'
 
-/** Forms that no page made, one from each address; how many rows of the audit they leave. */
+/** Forms that no page made, one from each address; returns the number of audit rows they leave. */
 async function rowsOfForged(addresses: readonly string[]): Promise<number> {
   const stage = await openMapStage()
   onTestFinished(() => stage.close())
@@ -22,11 +22,11 @@ it.each([
   ['the addresses of an IPv4 /24', 40, addresses(100, (at) => `203.0.113.${at}`)],
   ['the /64s of an IPv6 /48', 40, addresses(100, (at) => `2001:db8:1:${at.toString(16)}::1`)],
   ['the /48s of an IPv6 /32', 125, addresses(200, (at) => `2001:db8:${at.toString(16)}::1`)],
-])('V12: forged forms from %s leave at most %i rows in the audit in 15 minutes', async (_, most, from) => {
+])('V12: forged forms from %s leave at most %i rows in the audit log in 15 minutes', async (_, most, from) => {
   expect(await rowsOfForged(from)).toBe(most)
 })
 
-it('V12: a forged form that is over a bound costs no write', async () => {
+it('V12: a forged form that exceeds a limit causes no write', async () => {
   let writes = 0
   const stage = await openMapStage({
     wrap: (storage) => ({

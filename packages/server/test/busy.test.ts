@@ -9,7 +9,7 @@ import { keepRefusals, type ToldRefusal } from './told-refusals.js'
 
 const issuer = 'https://auth.example'
 
-/** A server that fetches this many documents in a minute because of one address, with an agent and a resource. */
+/** A server that fetches at most this many documents a minute on behalf of one address, with an agent and a resource. */
 async function openBusy(fetchesPerSource: number) {
   const clock = { now: 1_800_000_000 }
   const [agent, resource] = await Promise.all([
@@ -51,11 +51,11 @@ async function openBusy(fetchesPerSource: number) {
 }
 
 it.each([
-  [0, 'the key of the signature'],
-  [1, 'the keys that its document names'],
-  [2, 'the key of the resource token'],
-  [3, 'the keys of the resource'],
-])('where %i documents may be fetched, a request is asked to come again, and not called wrong: %s', async (most) => {
+  [0, 'the signature’s key'],
+  [1, 'the keys that the agent’s document names'],
+  [2, 'the resource token’s key'],
+  [3, 'the resource’s keys'],
+])('with a limit of %i documents, a request gets a retry response instead of an error: %s', async (most) => {
   const { ask, told, audit, clock } = await openBusy(most)
   const response = await ask()
   expect(response.status).toBe(429)
@@ -69,7 +69,7 @@ it.each([
   expect((await ask()).status).toBe(200)
 })
 
-it('where the document of an agent with a certificate may not be fetched now, it is asked to come again', async () => {
+it('tells an agent with a certificate to retry while its document cannot be fetched', async () => {
   const id = 'https://agent.example'
   const signer = await newSigner()
   const key = await importVerificationKey(signer.jwk)

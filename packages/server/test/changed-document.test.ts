@@ -2,7 +2,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { authRequest, signForm } from './attacks/flow.js'
 import { openMapStage } from './attacks/stage.js'
 
-it('a redirect URI that an agent lists anew is found, by one fetch a minute at most', async () => {
+it('finds a newly listed redirect URI of an agent, with at most one fetch a minute', async () => {
   const stage = await openMapStage()
   onTestFinished(() => stage.close())
   const ask = async (redirectUri: string) =>

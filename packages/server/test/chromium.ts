@@ -2,12 +2,12 @@ import { type Browser, chromium } from 'playwright-core'
 import { inject } from 'vitest'
 import { has } from '../../../test/needs.js'
 
-/** Whether the browser tests can run here. */
+/** Whether browser tests can run here. */
 export function hasChromium(): boolean {
   return has('a browser')
 }
 
-/** Connects to the Chromium of this run; `close()` closes the contexts that were opened and leaves the others. */
+/** Connects to the Chromium of this run; `close()` closes the contexts opened by this test and leaves the others. */
 export function openChromium(): Promise<Browser> {
   return chromium.connect(inject('chromium'))
 }

@@ -2,7 +2,7 @@ import { gunzipSync } from 'node:zlib'
 import { expect, it, onTestFinished } from 'vitest'
 import { openMapStage } from './attacks/stage.js'
 
-/** What is answered to a client that takes these codings. */
+/** The response to a client that accepts these codings. */
 async function opened(path: string, codings: string, more: Record<string, string> = {}) {
   const stage = await openMapStage()
   onTestFinished(() => stage.close())
@@ -18,7 +18,7 @@ async function opened(path: string, codings: string, more: Record<string, string
   return get
 }
 
-it('compresses a page for who takes gzip, to a length that tells nothing', async () => {
+it('compresses a page for clients that accept gzip, to a length that reveals nothing', async () => {
   const get = await opened('/account/sign-in', 'br, gzip')
   const answers = await Promise.all(Array.from({ length: 20 }, get))
   for (const { coding, headers, body } of answers) {
@@ -30,19 +30,22 @@ it('compresses a page for who takes gzip, to a length that tells nothing', async
   expect(new Set(answers.map(({ body }) => body.length)).size).toBeGreaterThan(5)
 })
 
-it('compresses a page that says what is wrong, too', async () => {
+it('also compresses error pages', async () => {
   const answer = await (await opened('/agent/auth?request_token=unknown', 'gzip'))()
   expect(answer).toMatchObject({ status: 400, coding: 'gzip' })
   expect(gunzipSync(answer.body).toString()).toContain('data-error-code="request_unknown"')
 })
 
-it.each(['', 'br', 'gzip;q=0', 'gzip; q=0.0, br'])('compresses nothing for who takes "%s"', async (codings) => {
-  const { coding, body } = await (await opened('/account/sign-in', codings))()
-  expect(coding).toBeNull()
-  expect(body.toString()).toContain('data-state="sign-in"')
-})
+it.each(['', 'br', 'gzip;q=0', 'gzip; q=0.0, br'])(
+  'does not compress for clients that accept "%s"',
+  async (codings) => {
+    const { coding, body } = await (await opened('/account/sign-in', codings))()
+    expect(coding).toBeNull()
+    expect(body.toString()).toContain('data-state="sign-in"')
+  },
+)
 
-it('compresses what pages are made of, under a tag of its own', async () => {
+it('compresses page assets, with a separate ETag', async () => {
   const plain = await (await opened('/assets/pages.css', ''))()
   const gzip = await (await opened('/assets/pages.css', 'gzip'))()
   expect(gunzipSync(gzip.body)).toEqual(plain.body)

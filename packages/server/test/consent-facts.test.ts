@@ -5,7 +5,7 @@ import { type Allowed, allow, authRequest, openRequest, ownRequest, redeem, sign
 import { openMapStage, people } from './attacks/stage.js'
 import { words } from './pages/reading.js'
 
-/** What a person reads when an agent asks again, after they allowed it to read their data for an hour. */
+/** The page when an agent sends another request, after the user allowed it to read their data for an hour. */
 async function readAgain(wait: number): Promise<string> {
   const stage = await openMapStage()
   onTestFinished(() => stage.close())
@@ -15,7 +15,7 @@ async function readAgain(wait: number): Promise<string> {
   return words((await view(stage, opened, user)).page)
 }
 
-it('says of what is allowed that it stays allowed, and never that the agent will not be able to do it', async () => {
+it('shows that earlier access stays allowed, and never says that the agent will not have it', async () => {
   const read = await readAgain(60)
   expect(read).toMatch(/You allowed this agent on .*It’s now asking for more\./)
   expect(read).toContain('New Create and change your data')
@@ -23,7 +23,7 @@ it('says of what is allowed that it stays allowed, and never that the agent will
   expect(read).not.toContain('See your data (not asked for)')
 })
 
-it('says nothing of what has run out but that the agent was allowed before', async () => {
+it('says of expired access only that the agent was allowed before', async () => {
   const read = await readAgain(3601)
   expect(read).toMatch(/You allowed this agent on [^.]*\. Asked/)
   expect(read).not.toMatch(/It can still|New Create/)
@@ -37,7 +37,7 @@ it.each([
   ['write:packages', ['read:packages']],
   ['calendar.manage', ['calendar.read', 'calendar.delete']],
   ['calendar', ['calendar.read', 'mail.read']],
-])('says of nothing that may come with %s that the agent will not be able to do it', async (scope, others) => {
+])('does not say that the agent will be unable to do what %s may include', async (scope, others) => {
   const stage = await openMapStage()
   onTestFinished(() => stage.close())
   stage.resource.document.supported_scopes = [scope, ...others, 'billing:pay']
@@ -53,7 +53,7 @@ it.each([
   for (const other of others) expect(later).not.toContain(`${other} (not asked for)`)
 })
 
-it('reads of the scopes that a resource offers what is a scope, 150 of them and 4,000 characters at most', async () => {
+it('reads only valid scopes from those a resource offers, up to 150 scopes and 4,000 characters', async () => {
   const stage = await openMapStage()
   onTestFinished(() => stage.close())
   const offered = async (scopes: string[]) => {
@@ -72,7 +72,7 @@ it('reads of the scopes that a resource offers what is a scope, 150 of them and 
   expect(await offered([...tooMany, 'mail.delete'])).not.toContain('mail.delete')
 })
 
-it('says in words of its own what an agent learns about the person, whatever the resource calls it', async () => {
+it('describes in the server’s own words what an agent learns about the user, whatever the resource calls it', async () => {
   const stage = await openMapStage()
   onTestFinished(() => stage.close())
   const identity = 'openid profile email'
@@ -90,9 +90,9 @@ it('says in words of its own what an agent learns about the person, whatever the
 })
 
 it.each([
-  ['nothing of an agent that publishes a name', { name: 'First Agent' }, false],
-  ['nothing of an agent that publishes a page about itself', { homepage: 'https://agent.example/about' }, false],
-  ['that an agent says nothing about itself', { homepage: 'https://elsewhere.example' }, true],
+  ['nothing for an agent that publishes a name', { name: 'First Agent' }, false],
+  ['nothing for an agent that publishes a page about itself', { homepage: 'https://agent.example/about' }, false],
+  ['an agent that publishes nothing about itself', { homepage: 'https://elsewhere.example' }, true],
 ])('warns of %s', async (_, document, warned) => {
   const stage = await openMapStage()
   onTestFinished(() => stage.close())
@@ -102,7 +102,7 @@ it.each([
   expect(words(page).includes('agent.example gives no name and no pages of its own')).toBe(warned)
 })
 
-it('lets nobody allow what is dangerous until they remove it, where nothing else can be chosen', async () => {
+it('never allows dangerous access until it is revoked, even if no other duration can be chosen', async () => {
   const stage = await openMapStage({ durations: ['until-removed'] })
   onTestFinished(() => stage.close())
   const opened = await openRequest(stage, undefined, { scope: 'events:delete' })
@@ -113,7 +113,7 @@ it('lets nobody allow what is dangerous until they remove it, where nothing else
   expect(grant).toMatchObject({ expiresAt: stage.clock.now + 3600, remembered: false })
 })
 
-it('judges by what the operator says, and refuses to start with what can fit nothing', async () => {
+it('uses the operator’s risks, and refuses to start with a pattern that matches nothing', async () => {
   const stage = await openMapStage({
     risks: [
       ['data.delete', 'change'],
@@ -128,7 +128,7 @@ it('judges by what the operator says, and refuses to start with what can fit not
   )
 })
 
-it('asks all the same where a rule lets the agent act for itself by now, and passes on what the person says', async () => {
+it('still prompts if a rule now grants to the agent itself, and returns the user’s decision', async () => {
   let decision: PolicyDecision = 'ask'
   const stage = await openMapStage({ policy: () => decision })
   onTestFinished(() => stage.close())
@@ -147,7 +147,7 @@ it('asks all the same where a rule lets the agent act for itself by now, and pas
 it.each([
   ['email', 'email'],
   ['profile', 'name'],
-])('does not allow the %s that it says it passes on to nobody', async (scope, claim) => {
+])('does not include the %s claim if the page says that it is not passed on', async (scope, claim) => {
   const stage = await openMapStage()
   onTestFinished(() => stage.close())
   const choices = { duration: 'until-removed' }
@@ -168,10 +168,13 @@ it.each([
   expect(words(await opened.text())).toContain(`New See your`)
 })
 
-it.each(['email', 'profile', 'profile email'])('is not shown for %s alone, which would give nothing', async (scope) => {
-  const stage = await openMapStage()
-  onTestFinished(() => stage.close())
-  const response = await stage.fetch(await signForm(stage, await authRequest(stage, undefined, { scope })))
-  expect(response.status).toBe(400)
-  expect(await response.json()).toMatchObject({ error: 'invalid_scope' })
-})
+it.each(['email', 'profile', 'profile email'])(
+  'is not shown for %s alone, which would grant nothing',
+  async (scope) => {
+    const stage = await openMapStage()
+    onTestFinished(() => stage.close())
+    const response = await stage.fetch(await signForm(stage, await authRequest(stage, undefined, { scope })))
+    expect(response.status).toBe(400)
+    expect(await response.json()).toMatchObject({ error: 'invalid_scope' })
+  },
+)

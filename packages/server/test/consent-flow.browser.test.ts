@@ -16,13 +16,13 @@ interface RealWorld {
   agent: ListeningOrigin
   resource: ListeningOrigin
   authServer: ListeningOrigin
-  /** What reached the agent, in order. */
+  /** The callbacks that reached the agent, in order. */
   arrived: Request[]
-  /** Starts a request that needs a person; gives the consent URL, and how the request ends. */
+  /** Starts a request that needs consent; returns the consent URL, and the outcome of the request. */
   start(): Promise<{ url: string; ended: Promise<number | string> }>
 }
 
-/** Agent, resource and two instances of an auth server on ports, which answer in turn, with PostgreSQL and the real `fetch`. */
+/** Agent, resource and two instances of an auth server on ports, which respond in turn, with PostgreSQL and the real `fetch`. */
 async function openWorld(about: Partial<AgentOptions> = {}): Promise<RealWorld> {
   const [agent, resource, authServer] = await Promise.all([listenOnLoopback(), listenOnLoopback(), listenOnLoopback()])
   const storages = await openTwoStorages()
@@ -92,7 +92,7 @@ async function signIn(page: Page, { username = 'alice', password = 'correct hors
   await loaded
 }
 
-/** Milliseconds after which a click on Allow counts (attacks C12). */
+/** Time after which a click on Allow counts, in milliseconds (attacks C12). */
 const guard = 600
 
 async function allow(page: Page): Promise<void> {
@@ -124,7 +124,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
 
   const picture = (page: Page, name: string) => takeScreenshot(page, `flow-${name}`)
 
-  it('shows who asks what for where, and Allow ends with the resource’s answer', async () => {
+  it('shows who requests what and where, and Allow leads to the resource’s response', async () => {
     const world = await openWorld()
     const { url, ended } = await world.start()
     const page = await openPage()
@@ -169,7 +169,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     expect(new URL(page.url()).searchParams.has('code')).toBe(false)
   })
 
-  it('keeps the user name after a wrong password, and takes the right one', async () => {
+  it('keeps the username after a wrong password, and accepts the right one', async () => {
     const world = await openWorld()
     const { url } = await world.start()
     const page = await openPage()
@@ -183,7 +183,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     expect(await state(page)).toBe('consent-first-time')
   })
 
-  it('lets two tabs of one browser answer once: the second gets the outcome of the first', async () => {
+  it('lets two tabs of one browser decide only once: the second shows the outcome of the first', async () => {
     const world = await openWorld()
     const { url, ended } = await world.start()
     const context = await newContext()
@@ -202,7 +202,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     await second.waitForSelector('[data-state=agents-removed]')
   })
 
-  it('lets two tabs that both started at the sign-in page go on', async () => {
+  it('lets two tabs that both started at the sign-in page continue', async () => {
     const world = await openWorld()
     const { url, ended } = await world.start()
     const context = await newContext()
@@ -216,7 +216,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     expect(await ended).toBe(200)
   })
 
-  it('tells another browser to continue where it started, and nothing else', async () => {
+  it('tells another browser to continue where the flow started, and shows nothing else', async () => {
     const world = await openWorld()
     const { url } = await world.start()
     const page = await openPage()
@@ -231,7 +231,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
       expect(text).not.toContain(secret)
   })
 
-  it('can be done with the keyboard only', async () => {
+  it('works with the keyboard alone', async () => {
     const world = await openWorld()
     const { url, ended } = await world.start()
     const page = await openPage()
@@ -259,7 +259,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     expect(await ended).toBe(200)
   })
 
-  it('takes Enter in a field of the consent form for no answer, and for a refusal where there is no script', async () => {
+  it('does not treat Enter in a field of the consent form as a decision, and without JavaScript treats it as a denial', async () => {
     const world = await openWorld()
     const { url, ended } = await world.start()
     const page = await openPage()
@@ -277,7 +277,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     expect(await ended).toBe('access_denied')
   })
 
-  it('works with JavaScript off', async () => {
+  it('works with JavaScript disabled', async () => {
     const world = await openWorld()
     const { url, ended } = await world.start()
     const page = await openPage({ javaScriptEnabled: false })
@@ -292,7 +292,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
   it('redirects from the consent form to the agent and on to its other origin (attacks C26)', async () => {
     const elsewhere = await listenOnLoopback()
     onTestFinished(() => elsewhere.close())
-    elsewhere.serve(async () => new Response('the agent goes on here'))
+    elsewhere.serve(async () => new Response('the agent continues here'))
     const world = await openWorld({ callbackResponse: () => Response.redirect(`${elsewhere.origin}/done`, 303) })
     const { url, ended } = await world.start()
     const page = await openPage()
@@ -303,7 +303,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     expect(await ended).toBe(200)
   })
 
-  it('would be stopped there by form-action, which is why these two pages have none (attacks C26)', async () => {
+  it('would be blocked by form-action, which is why these two pages do not set it (attacks C26)', async () => {
     const world = await openWorld()
     const { url } = await world.start()
     const page = await openPage()
@@ -350,7 +350,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     expect(await framed(url)).not.toMatch(/Home|Allow/)
   })
 
-  it('lets no Referer with a code or a request token leave (attacks C27)', async () => {
+  it('leaks no code or request token through Referer (attacks C27)', async () => {
     const third = await listenOnLoopback()
     onTestFinished(() => third.close())
     const seen: Request[] = []
@@ -385,7 +385,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     expect(callback?.headers.get('referer') ?? '').not.toContain('request_token')
   })
 
-  it('shows the sign-in page, not the old one, to the back button after signing out (attacks C20)', async () => {
+  it('shows the sign-in page, not the old page, on back navigation after sign-out (attacks C20)', async () => {
     const world = await openWorld()
     const { url } = await world.start()
     const page = await openPage()

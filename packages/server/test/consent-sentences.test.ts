@@ -9,25 +9,25 @@ import { openMapStage, people, type Stage } from './attacks/stage.js'
 import { words } from './pages/reading.js'
 import { createScriptedUser, type ScriptedUser } from './scripted-user.js'
 
-/** What a person did with the agent, until a page is before them. */
+/** The user’s history with the agent, before a page is shown. */
 interface Scene {
   stage: Stage
   user: ScriptedUser
   /** Has Alice allow something. */
   allows: (asked?: Asked | ReturnType<typeof ownRequest>, by?: Identity, duration?: string) => Promise<Allowed>
-  /** Has Alice look at a request. */
+  /** Has Alice view a request. */
   sees: (asked?: Asked) => Promise<{ opened: OpenRequest; page: string }>
   removes: (resource?: string) => Promise<void>
 }
 
 type Case = [claim: string, scene: (scene: Scene) => Promise<Asked | ReturnType<typeof ownRequest> | OpenRequest>]
 
-/** A sentence of the consent page, and cases in which it is true and untrue. */
+/** A sentence of the consent page, and cases in which it is shown and not shown. */
 interface Row {
   sentence: (messages: Messages) => ComponentChildren
-  /** It stands there. */
+  /** The sentence is shown. */
   said: readonly Case[]
-  /** It does not. */
+  /** The sentence is not shown. */
   unsaid: readonly Case[]
 }
 
@@ -35,19 +35,19 @@ const agent = 'agent.example'
 const resource = 'api.example'
 const other = 'mail.example'
 const minutes = 60
-/** Of the stage’s clock. */
+/** The time of the stage’s clock. */
 const today = 1_800_000_000
 
-const first: Case = ['somebody is asked for the first time', async () => ({})]
+const first: Case = ['the agent requests something for the first time', async () => ({})]
 const allowed: Case = [
-  'the person allowed it before',
+  'the user allowed it before',
   async ({ allows }) => {
     await allows()
     return {}
   },
 ]
 const own: Case = ['the agent is its own resource', async ({ stage }) => ownRequest(stage, 'openid profile email')]
-const ownApi: Case = ['the agent has an API of its own', async ({ stage }) => ownRequest(stage, 'openid data.read')]
+const ownApi: Case = ['the agent has its own API', async ({ stage }) => ownRequest(stage, 'openid data.read')]
 const elsewhere: Case = [
   'it has access elsewhere',
   async ({ stage, allows }) => {
@@ -56,7 +56,7 @@ const elsewhere: Case = [
   },
 ]
 const removedElsewhere = (wait: number, claim: string): Case => [
-  `its access elsewhere was removed ${claim}`,
+  `its access elsewhere was revoked ${claim}`,
   async ({ stage, allows, removes }) => {
     await allows({ resource: stage.otherResource })
     stage.clock.now += 1
@@ -65,9 +65,9 @@ const removedElsewhere = (wait: number, claim: string): Case => [
     return {}
   },
 ]
-const asks = (scope: string): Case => [`it asks for ${scope}`, async () => ({ scope })]
+const asks = (scope: string): Case => [`it requests ${scope}`, async () => ({ scope })]
 const redirects = (redirectUri: string): Case => [
-  `the answer goes to ${redirectUri}`,
+  `the response goes to ${redirectUri}`,
   async ({ stage }) => {
     stage.agent.document.redirect_uris = [redirectUri]
     return { redirectUri }
@@ -81,17 +81,19 @@ const named = (name: string | undefined): Case => [
   },
 ]
 const byDelegate: Case = [
-  'a delegate asks',
+  'a delegate sends the request',
   async ({ stage }) => openRequest(stage, await delegateOf(stage.agent, 'laptop', stage.clock.now)),
 ]
 
 const copyNamed = (sub: string): Case => [
-  `it calls its copy ${sub}`,
+  `it names its copy ${sub}`,
   async ({ stage }) => openRequest(stage, await delegateOf(stage.agent, sub, stage.clock.now)),
 ]
-/** The phone asks after somebody else was allowed. */
+/** The phone sends a request after another delegate, or the agent itself, was allowed. */
 const phoneAfter = (by: 'laptop' | 'phone' | undefined): Case => [
-  by === undefined ? 'the agent itself was allowed, and its phone asks' : `its ${by} was allowed, and its phone asks`,
+  by === undefined
+    ? 'the agent itself was allowed, and its phone sends the request'
+    : `its ${by} was allowed, and its phone sends the request`,
   async ({ stage, allows }) => {
     const phone = await delegateOf(stage.agent, 'phone', stage.clock.now)
     const laptop = await delegateOf(stage.agent, 'laptop', stage.clock.now)
@@ -100,7 +102,7 @@ const phoneAfter = (by: 'laptop' | 'phone' | undefined): Case => [
   },
 ]
 const itselfAfterCopy: Case = [
-  'a copy was allowed, and the agent itself asks',
+  'a copy was allowed, and the agent itself sends the request',
   async ({ stage, allows }) => {
     await allows({}, await delegateOf(stage.agent, 'laptop', stage.clock.now))
     return {}
@@ -108,13 +110,13 @@ const itselfAfterCopy: Case = [
 ]
 
 const rows: Record<string, Row> = {
-  'that it asks for the first time': {
+  'that it is the agent’s first request': {
     sentence: ({ firstTime }) => firstTime,
     said: [first, own],
     unsaid: [
       allowed,
       [
-        'the person did not allow it before',
+        'the user did not allow it before',
         async ({ user, sees }) => {
           const { opened, page } = await sees()
           await user.submit(page, opened.url, { consent: 'deny' })
@@ -122,7 +124,7 @@ const rows: Record<string, Row> = {
         },
       ],
       [
-        'the person saw it and went away',
+        'the user saw it and left',
         async ({ sees }) => {
           await sees()
           return {}
@@ -130,11 +132,11 @@ const rows: Record<string, Row> = {
       ],
     ],
   },
-  'that it asked before': {
+  'that it sent a request before': {
     sentence: ({ requestedBefore }) => requestedBefore,
     said: [
       [
-        'the person saw it and went away',
+        'the user saw it and left',
         async ({ sees }) => {
           await sees()
           return {}
@@ -152,7 +154,7 @@ const rows: Record<string, Row> = {
         },
       ],
       [
-        'it asked, and nobody looked',
+        'it sent a request that no one viewed',
         async ({ stage }) => {
           await openRequest(stage)
           return {}
@@ -170,13 +172,13 @@ const rows: Record<string, Row> = {
     said: [itselfAfterCopy],
     unsaid: [first, allowed, byDelegate, phoneAfter('laptop')],
   },
-  'that somebody may have told the person to open the page': {
+  'that someone else may have sent the user here': {
     sentence: ({ toldToOpen, deny }) => toldToOpen(deny),
     said: [
       first,
       own,
       [
-        'the person did not allow it before',
+        'the user did not allow it before',
         async ({ user, sees }) => {
           const { opened, page } = await sees()
           await user.submit(page, opened.url, { consent: 'deny' })
@@ -186,11 +188,11 @@ const rows: Record<string, Row> = {
     ],
     unsaid: [allowed],
   },
-  'that it asks for more': {
+  'that it requests more': {
     sentence: ({ asksForMore }) => asksForMore,
     said: [
       [
-        'what was allowed still holds',
+        'its earlier access is still active',
         async ({ allows }) => {
           await allows()
           return { scope: 'data.write' }
@@ -201,7 +203,7 @@ const rows: Record<string, Row> = {
       first,
       allowed,
       [
-        'what was allowed ran out',
+        'its earlier access expired',
         async ({ stage, allows }) => {
           await allows()
           stage.clock.now += 3601
@@ -210,14 +212,14 @@ const rows: Record<string, Row> = {
       ],
     ],
   },
-  'that other services are out of its reach': {
+  'that it has no access to other services': {
     sentence: ({ notElsewhere }) => notElsewhere,
     said: [first, allowed, removedElsewhere(11 * minutes, 'eleven minutes ago')],
     unsaid: [
       own,
       ownApi,
       elsewhere,
-      removedElsewhere(9 * minutes, 'nine minutes ago: a pass may still work'),
+      removedElsewhere(9 * minutes, 'nine minutes ago: a token may still be valid'),
       [
         'another delegate of it has access elsewhere',
         async ({ stage, allows }) => {
@@ -235,7 +237,7 @@ const rows: Record<string, Row> = {
       allowed,
       removedElsewhere(0, 'just now'),
       [
-        'its access elsewhere ran out',
+        'its access elsewhere expired',
         async ({ stage, allows }) => {
           await allows({ resource: stage.otherResource })
           stage.clock.now += 3601
@@ -243,7 +245,7 @@ const rows: Record<string, Row> = {
         },
       ],
       [
-        'somebody else gave it access elsewhere',
+        'another user gave it access elsewhere',
         async ({ stage }) => {
           const bob = createScriptedUser(stage.fetch)
           const opened = await openRequest(stage, undefined, { resource: stage.otherResource })
@@ -261,7 +263,7 @@ const rows: Record<string, Row> = {
       ],
     ],
   },
-  'that it can sign the person in already': {
+  'that it can already sign the user in': {
     sentence: ({ alreadySignsIn, myAgents }) => alreadySignsIn(myAgents),
     said: [
       [
@@ -277,7 +279,7 @@ const rows: Record<string, Row> = {
       elsewhere,
       own,
       [
-        'it asks for that again',
+        'it requests that again',
         async ({ stage, allows }) => {
           await allows(ownRequest(stage, 'openid'))
           return ownRequest(stage, 'openid email')
@@ -285,7 +287,7 @@ const rows: Record<string, Row> = {
       ],
     ],
   },
-  'that it cannot delete, which it did not ask for': {
+  'that it cannot delete, which it did not request': {
     sentence: ({ notRequested }) => `Delete your data (${notRequested})`,
     said: [first, asks('data.write'), allowed],
     unsaid: [
@@ -308,7 +310,7 @@ const rows: Record<string, Row> = {
         },
       ],
       [
-        'it was removed a minute ago',
+        'it was revoked a minute ago',
         async ({ stage, allows, removes }) => {
           await allows({ scope: 'data.delete' })
           await removes()
@@ -318,7 +320,7 @@ const rows: Record<string, Row> = {
       ],
     ],
   },
-  'what it keeps': {
+  'the access it keeps': {
     sentence: ({ kept, risks }) => `${kept} ${risks.read}: See your data`,
     said: [
       [
@@ -340,7 +342,7 @@ const rows: Record<string, Row> = {
       first,
       allowed,
       [
-        'that was removed',
+        'that access was revoked',
         async ({ allows, removes }) => {
           await allows()
           await removes()
@@ -349,42 +351,42 @@ const rows: Record<string, Row> = {
       ],
     ],
   },
-  'that it works while the person is away': {
+  'that it works while the user is away': {
     sentence: ({ whileAway }) => whileAway,
     said: [first],
     unsaid: [own, ownApi],
   },
-  'that it asks to sign the person in, and nothing else': {
+  'that it requests only to sign the user in': {
     sentence: ({ allowSignIn }) => allowSignIn(agent),
     said: [own],
     unsaid: [first, ownApi],
   },
-  'that it asks for its own service too': {
+  'that it requests access to its own service too': {
     sentence: ({ allowOwn }) => allowOwn(agent),
     said: [ownApi],
     unsaid: [first, own],
   },
-  'that it asks for a resource': {
+  'that it requests access to a resource': {
     sentence: ({ allowQuestion }) => allowQuestion(agent, resource),
     said: [first, allowed],
     unsaid: [own, ownApi],
   },
-  'that the agent itself asks': {
+  'that the agent itself sends the request': {
     sentence: ({ comesFrom }) => comesFrom(agent),
     said: [first],
     unsaid: [byDelegate],
   },
-  'that a copy of the agent asks': {
+  'that a copy of the agent sends the request': {
     sentence: ({ comesFromCopy, quoted }) => comesFromCopy(agent, quoted('laptop')),
     said: [byDelegate],
     unsaid: [first],
   },
-  'that nobody checked its name': {
+  'that its name is not verified': {
     sentence: ({ notChecked }) => notChecked.name,
     said: [first],
     unsaid: [named(undefined), named('""')],
   },
-  'that nobody checked who runs it': {
+  'that its operator is not verified': {
     sentence: ({ notChecked }) => notChecked.nothing,
     said: [named(undefined)],
     unsaid: [first],
@@ -399,7 +401,7 @@ const rows: Record<string, Row> = {
     said: [
       named(undefined),
       [
-        'its page is elsewhere',
+        'its page is on another host',
         async ({ stage }) => {
           Object.assign(stage.agent.document, { name: undefined, homepage: 'https://elsewhere.example' })
           return {}
@@ -427,42 +429,42 @@ const rows: Record<string, Row> = {
     said: [named('api.example')],
     unsaid: [first, named('agent.example')],
   },
-  'that its name could be ours': {
+  'that its name imitates this server': {
     sentence: ({ claims }) => claims.imitation,
     said: [named('Verified ✔'), named('رسمي'), named('Click Allow'), copyNamed('Verified')],
     unsaid: [first, byDelegate],
   },
-  'what it learns of the e-mail address': {
+  'the email address it learns': {
     sentence: ({ identity, noValue }) => `${identity.email} (${noValue})`,
     said: [own],
     unsaid: [ownApi, asks('data.read email')],
   },
-  'that it learns no e-mail address, though it asks': {
+  'that it learns no email address, though it requests one': {
     sentence: ({ identity, withheld }) => `${identity.email} (${withheld})`,
     said: [asks('data.read email')],
     unsaid: [own, ownApi],
   },
-  'what it learns of the name': {
+  'the name it learns': {
     sentence: ({ identity }) => `${identity.profile}: alice`,
     said: [own, asks('openid profile data.read')],
     unsaid: [asks('profile data.read'), first],
   },
-  'that the answer goes to this device': {
+  'that the response goes to this device': {
     sentence: ({ loopback }) => loopback('4321'),
     said: [redirects('http://127.0.0.1:4321/callback'), redirects('http://[::1]:4321/callback')],
     unsaid: [first, redirects('https://elsewhere.example:4321/callback')],
   },
-  'that the answer goes to another address': {
+  'that the response goes to another address': {
     sentence: ({ elsewhere: away }) => away('elsewhere.example/callback', agent),
     said: [redirects('https://elsewhere.example/callback')],
     unsaid: [first, redirects('http://127.0.0.1:4321/callback')],
   },
-  'that the person goes back': {
+  'that the user goes back': {
     sentence: ({ goBackTo }) => goBackTo('agent.example/callback'),
     said: [first],
     unsaid: [redirects('https://elsewhere.example/callback'), redirects('https://agent.example:8443/callback')],
   },
-  'that they go on': {
+  'that the user continues elsewhere': {
     sentence: ({ goOnTo }) => goOnTo('agent.example:8443/callback'),
     said: [redirects('https://agent.example:8443/callback')],
     unsaid: [first],
@@ -482,25 +484,25 @@ const rows: Record<string, Row> = {
     said: [asks('admin:org'), asks('*')],
     unsaid: [first, asks('data.delete'), asks('pay')],
   },
-  'that it may last until it is removed': {
+  'that it may last until it is revoked': {
     sentence: ({ untilRemoved }) => untilRemoved,
     said: [first, own],
     unsaid: [asks('data.delete'), asks('pay'), asks('admin:org')],
   },
 }
 
-/** The words alone: markup puts blanks around what it marks. */
+/** The words without spaces: markup puts spaces around what it marks. */
 const squashed = (text: string) => text.replace(/\s+/g, '')
 
-/** Sentences with places are made of pieces. */
+/** Sentences with placeholders consist of pieces. */
 function textOf(sentence: ComponentChildren): string {
   if (Array.isArray(sentence)) return sentence.map(textOf).join('')
   if (sentence === undefined) return ''
-  if (typeof sentence !== 'string') throw new TypeError('a place of a sentence is filled with text here')
+  if (typeof sentence !== 'string') throw new TypeError('sentence placeholders must be filled with text here')
   return sentence
 }
 
-/** What Alice reads at the end of a scene. */
+/** The text that Alice reads at the end of a scene. */
 async function readIn(language: string, [, play]: Case): Promise<string> {
   const stage = await openMapStage()
   onTestFinished(() => stage.close())
@@ -540,15 +542,15 @@ describe.each(Object.values(languages))('the consent page in $languageName says'
   })
 })
 
-it('has a case for each side of every sentence', () => {
+it('has cases for both sides of every sentence', () => {
   for (const { said, unsaid } of Object.values(rows)) {
     expect(said.length).toBeGreaterThan(0)
     expect(unsaid.length).toBeGreaterThan(0)
   }
 })
 
-describe('what the page says of the request', () => {
-  it('is how long ago it was made', async () => {
+describe('the request details on the page', () => {
+  it('show how long ago it was made', async () => {
     const stage = await openMapStage()
     onTestFinished(() => stage.close())
     const opened = await openRequest(stage)
@@ -565,7 +567,7 @@ describe('what the page says of the request', () => {
     }
   })
 
-  it('is its code: the first four characters of the SHA-256 of its token, in base 32', async () => {
+  it('show its code: the first four characters of the SHA-256 of its token, in base 32', async () => {
     const stage = await openMapStage()
     onTestFinished(() => stage.close())
     const opened = await openRequest(stage)
@@ -579,7 +581,7 @@ describe('what the page says of the request', () => {
     expect(await requestCode(opened.requestToken)).toBe(code)
   })
 
-  it('is nothing green, and never that anything is verified', async () => {
+  it('show nothing green, and never claim that anything is verified', async () => {
     const stage = await openMapStage()
     onTestFinished(() => stage.close())
     const { page } = await view(stage, await openRequest(stage))

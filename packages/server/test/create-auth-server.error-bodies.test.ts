@@ -1,4 +1,4 @@
-// The server loads it when it is first used, and what it does in the background meanwhile would count as a step.
+// Loaded by the server on first use; its background work would otherwise count as a step.
 import '@simplewebauthn/server'
 import { hashPassword } from 'countersign-server'
 import { reEncodeLogo } from 'countersign-server/logos'
@@ -26,13 +26,13 @@ import { secretHash } from './secret-hash.js'
 
 interface Scene {
   stage: Stage
-  /** Signed in, with an agent that she allowed and a passkey. */
+  /** Signed in, with a passkey and an agent that she allowed. */
   alice: Person
   grantId: string
   refreshToken: string
-  /** What a delegate was allowed; its code is not redeemed. */
+  /** A delegate’s grant; its code is not redeemed. */
   allowed: Allowed
-  /** An open request that Alice looks at. */
+  /** An open request that Alice views. */
   opened: OpenRequest & Viewer
   /** A browser without a session. */
   nobody: Person
@@ -70,11 +70,11 @@ function form(
   }
 }
 
-/** A form of the account, sent by who showed just now who they are. */
+/** A form of the account, sent by a user who has just confirmed their identity. */
 const account = (fields: Record<string, string> | ((scene: Scene) => Record<string, string>)): Build =>
   form('/account', fields)
 
-/** What the consent page sends. */
+/** The fields that the consent page sends. */
 function decision(own: Record<string, string>): Build {
   return async ({ stage, opened, alice }) => {
     const body = new URLSearchParams({ ...hiddenFields(opened.page, own), ...own })
@@ -89,11 +89,11 @@ interface ValidRequest {
   route: string
   what?: string
   build: Build
-  /** Where it is no success even then. */
+  /** The status, if it is not a success even then. */
   status?: number
 }
 
-/** A valid request for every route and whatever it can be asked. */
+/** A valid request for every route and every action. */
 const requests: readonly ValidRequest[] = [
   { route: 'GET /.well-known/aauth-issuer', build: get('/.well-known/aauth-issuer') },
   { route: 'GET /jwks.json', build: get('/jwks.json') },
@@ -178,7 +178,7 @@ const requests: readonly ValidRequest[] = [
     build: form('/account/confirm', { action: 'reauthenticate', password: people.alice.password }),
   },
   { route: 'POST /account/language', build: form('/account/language', { action: 'language', language: 'ar' }) },
-  // Nothing listens there: the page says that the provider did not answer.
+  // Nothing listens there: the page says that the provider did not respond.
   { route: 'GET /account/with/:id', build: get('/account/with/corp', 'nobody'), status: 401 },
   { route: 'GET /account/with/:id/callback', build: get('/account/with/corp/callback', 'nobody'), status: 400 },
   { route: 'POST /account/passkeys/challenge', build: form('/account/passkeys/challenge', {}) },
@@ -216,7 +216,7 @@ const requests: readonly ValidRequest[] = [
   {
     route: 'POST /account',
     what: 'remove-passkey',
-    // Anew each time: what comes after may fail, and it stays gone.
+    // Created each time: later steps may fail, and the passkey stays removed.
     build: async (scene) => {
       await addPasskey(scene.stage)
       return account({ action: 'remove-passkey', passkey })(scene)
@@ -250,7 +250,7 @@ async function openScene(breakdown: Breakdown, onError: (error: unknown) => void
   const redeemed = await allow(stage, identityOf(stage.agent), until, { user: alice.browser })
   const refreshToken = await refreshTokenOf(stage, redeemed)
   const [grant] = await stage.storage.listGrants({ live: true })
-  // The passkey is newer than the password, so that is asked for.
+  // The passkey is newer than the password, so the password is required.
   stage.clock.now += 1
   const delegate = await delegateOf(stage.agent, 'laptop', stage.clock.now)
   const allowed = await allow(stage, delegate, until, { user: alice.browser })
@@ -288,12 +288,12 @@ async function resetPassword({ stage, alice }: Scene): Promise<void> {
   await stage.storage.setPasswordHash({ ...(await readAlice(stage)), passwordHash, keepSession })
 }
 
-/** What requests before left to be done between requests: it asks the storage, too. */
+/** Work that earlier requests left to run between requests: it calls the storage, too. */
 async function backgroundWork(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-describe('O03: whatever fails inside, after however many steps, the answer does not tell, and asking again works', () => {
+describe('O03: an internal failure at any step is not revealed in the response, and a retry works', () => {
   it.each(
     requests.flatMap(({ route, what = '', build, status }) =>
       failures.map((failure) => [`${route} ${what}`.trim(), failure.what, build, failure, status] as const),
@@ -328,7 +328,7 @@ describe('O03: whatever fails inside, after however many steps, the answer does 
     if (status === undefined) expect(reported).toEqual([])
   })
 
-  it('is asked of every route', () => {
+  it('covers every route', () => {
     const routes = createRoutes({
       issuer: 'https://auth.example',
       algorithms: [],

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { createScriptedUser, hiddenFields } from './scripted-user.js'
 import { createWorld, ids, type World } from './world.js'
 
-/** Opens a request for something that deletes, as the agent would, and returns its consent URL. */
+/** Opens a request for a permission to delete, as the agent would, and returns its consent URL. */
 async function openRequest(world: World): Promise<string> {
   const send = async (request: Request) => {
     const signatureKey = { scheme: 'jwks', id: ids.agent, kid: 'key-1', wellKnown: 'aauth-agent' } as const
@@ -31,14 +31,14 @@ async function openRequest(world: World): Promise<string> {
   return `${ids.authServer}/agent/auth?${query.toString()}`
 }
 
-it('decides nothing on a request that this person was not shown in this browser', async () => {
+it('does not decide a request that was not shown to this user in this browser', async () => {
   const world = await createWorld()
   const user = createScriptedUser(world.fetch)
   const [shown, unseen] = [await openRequest(world), await openRequest(world)]
   const signIn = await (await user.open(shown)).text()
   await user.submit(signIn, shown, { username: 'testuser', password: 'testpass', action: 'login' })
   const page = await (await user.open(shown)).text()
-  // The form value is this person's in this browser, so only the request itself stands in the way.
+  // The form value belongs to this user in this browser, so only the request itself prevents the decision.
   const target = new URL(unseen).searchParams
   const forged = new URLSearchParams({
     ...hiddenFields(page, { consent: 'grant' }),
@@ -54,7 +54,7 @@ it('decides nothing on a request that this person was not shown in this browser'
   expect(await world.storage.listEvents({ event: 'request.allowed' })).toEqual([])
 })
 
-it('asks for no password on a request that another person was shown in this browser', async () => {
+it('does not require a password on a request that was shown to another user in this browser', async () => {
   const world = await createWorld()
   await world.server.addUser({ username: 'otheruser', password: 'correct horse battery' })
   const user = createScriptedUser(world.fetch)
@@ -67,7 +67,7 @@ it('asks for no password on a request that another person was shown in this brow
   const again = await (await user.open(second)).text()
   await user.submit(again, second, { username: 'otheruser', password: 'correct horse battery', action: 'login' })
   const page = await (await user.open(second)).text()
-  // The request is kept open longer than a sign-in counts as new.
+  // The request is extended beyond the time that a sign-in counts as recent.
   world.clock.now += 700
   const target = new URL(first).searchParams
   const forged = new URLSearchParams({

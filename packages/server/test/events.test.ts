@@ -7,7 +7,7 @@ import { allow, authRequest, openRequest, redeem, refresh, refreshTokenOf, signF
 import { openMapStage, people, type StageOptions } from './attacks/stage.js'
 import { createScriptedUser } from './scripted-user.js'
 
-/** A stage, and what its server told. */
+/** A stage, and the events that its server emitted. */
 async function openTold(options: StageOptions = {}) {
   const told: CountersignEvent[] = []
   const stage = await openMapStage({ onEvent: (event) => void told.push(event), ...options })
@@ -17,7 +17,7 @@ async function openTold(options: StageOptions = {}) {
   return { stage, told, of }
 }
 
-it('an auth server tells its requests by route, and what people and policies decide', async () => {
+it('an auth server emits its requests by route, and decisions by users and policies', async () => {
   const { stage, told, of } = await openTold()
   const allowed = await allow(stage)
   expect((await redeem(stage, allowed)).status).toBe(200)
@@ -39,7 +39,7 @@ it('an auth server tells its requests by route, and what people and policies dec
   ])
 })
 
-it('a rule that denies is a decision and a refusal of one request, which is told once', async () => {
+it('a rule that denies is emitted once, as the decision and refusal of one request', async () => {
   const { stage, told, of } = await openTold({ policy: () => ({ deny: 'no-banks' }) })
   const response = await stage.fetch(await signForm(stage, await authRequest(stage)))
   const requestId = response.headers.get('x-request-id')
@@ -53,13 +53,13 @@ it('a rule that denies is a decision and a refusal of one request, which is told
   ])
 })
 
-it('a rule that grants is a decision, and no user is asked', async () => {
+it('a rule that grants is a decision, and no user is prompted', async () => {
   const { stage, of } = await openTold({ policy: () => ({ grant: 'calendars' }) })
   expect((await stage.fetch(await signForm(stage, await authRequest(stage)))).status).toBe(200)
   expect(of('decision')).toMatchObject([{ by: 'policy', outcome: 'allowed', rule: 'calendars' }])
 })
 
-it('verbs of the storage are told with their time, and why one was not done', async () => {
+it('storage verbs are emitted with their duration, and the reason if one had no effect', async () => {
   const { stage, of } = await openTold({
     wrap: (storage) => ({
       ...storage,
@@ -79,7 +79,7 @@ it('verbs of the storage are told with their time, and why one was not done', as
   expect(of('storage')).toContainEqual(expect.objectContaining({ verb: 'createAuthRequest', outcome: 'ok' }))
 })
 
-it('a page that fails is 503 or 500; load shedding is no failure for onError', async () => {
+it('a page that fails is 503 or 500; load shedding is not reported to onError', async () => {
   const reported: unknown[] = []
   let thrown: Error | undefined
   const { stage } = await openTold({
@@ -104,7 +104,7 @@ it('a page that fails is 503 or 500; load shedding is no failure for onError', a
   }
 })
 
-it('passwords are told with the time until their turn', async () => {
+it('password checks are emitted with their time in the queue', async () => {
   const { stage, of } = await openTold({ hashPassword })
   const url = `${stage.authServer}/account/sign-in`
   const pages = await Promise.all(
@@ -120,7 +120,7 @@ it('passwords are told with the time until their turn', async () => {
   expect(passwords.at(-1)?.waiting).toBe(0)
 })
 
-it('a listener that fails, or never ends, harms no request', async () => {
+it('a listener that throws or never settles does not affect a request', async () => {
   vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
   for (const onEvent of [
     () => {
@@ -135,7 +135,7 @@ it('a listener that fails, or never ends, harms no request', async () => {
   }
 })
 
-it('metrics count what is told, by labels that no agent chooses', async () => {
+it('metrics count events, by labels that no agent chooses', async () => {
   const metrics = createMetrics({ process: false, logWriteErrors: () => 7, retentionLag: () => 90 })
   const { stage } = await openTold({ onEvent: metrics.onEvent })
   await allow(stage)
@@ -151,7 +151,7 @@ it('metrics count what is told, by labels that no agent chooses', async () => {
   expect(text).not.toContain('.example')
 })
 
-it('metrics say whether the configuration could be read again, and when what holds was read', async () => {
+it('metrics show whether the configuration could be reloaded, and when the active one was loaded', async () => {
   let state = { ok: true, readAt: 1_700_000_000 }
   const { registry } = createMetrics({ process: false, config: () => state })
   expect(await registry.metrics()).toContain('countersign_config_ok 1\n')
@@ -162,7 +162,7 @@ it('metrics say whether the configuration could be read again, and when what hol
   expect(await createMetrics({ process: false }).registry.metrics()).not.toContain('countersign_config')
 })
 
-it('metrics read the pool where there is one, and the process unless it is left out', async () => {
+it('metrics include the pool if there is one, and the process unless it is excluded', async () => {
   const metrics = createMetrics({ pool: () => ({ idle: 3, used: 1, waiting: 2 }) })
   const text = await metrics.registry.metrics()
   expect(text).toContain('countersign_pool_connections{state="waiting"} 2\n')
@@ -171,7 +171,7 @@ it('metrics read the pool where there is one, and the process unless it is left 
   expect(await createMetrics({ process: false }).registry.metrics()).not.toContain('nodejs_')
 })
 
-it('retention tells when it left nothing over', async () => {
+it('retention reports when it left nothing to delete', async () => {
   vi.useFakeTimers({ toFake: ['setInterval'] })
   const swept: number[] = []
   const storage = sqliteStorage(':memory:', { sweepInterval: 5, onSwept: (rows) => swept.push(rows) })

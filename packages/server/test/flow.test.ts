@@ -5,7 +5,7 @@ import { words } from './pages/reading.js'
 import { createScriptedUser, decideAs } from './scripted-user.js'
 import { createWorld, ids, type World } from './world.js'
 
-/** Opens the consent page, decides, and follows the redirect to the agent's callback. */
+/** Opens the consent page, decides, and follows the redirect to the agent’s callback. */
 const deciding = (consent: 'grant' | 'deny') => async (world: World, url: string) => {
   const user = createScriptedUser(world.fetch)
   const callback = await decideAs(user, url, consent)
@@ -14,7 +14,7 @@ const deciding = (consent: 'grant' | 'deny') => async (world: World, url: string
 }
 
 describe('the consent flow over a map of origins', () => {
-  it('ends with the resource’s answer after a person allowed it', async () => {
+  it('ends with the resource’s response after the user allows it', async () => {
     const world = await createWorld({ onConsent: deciding('grant') })
     const response = await world.agent.fetch(`${ids.resource}/data-auth`)
     expect(response.status).toBe(200)
@@ -28,7 +28,7 @@ describe('the consent flow over a map of origins', () => {
     })
   })
 
-  it('keeps the auth token for the next request', async () => {
+  it('reuses the auth token for the next request', async () => {
     const world = await createWorld({ onConsent: deciding('grant') })
     await world.agent.fetch(`${ids.resource}/data-auth`)
     world.sent.length = 0
@@ -37,7 +37,7 @@ describe('the consent flow over a map of origins', () => {
     expect(world.sent.map(({ url }) => url)).toEqual([`${ids.resource}/data-auth`])
   })
 
-  it('asks once when many requests need the same consent', async () => {
+  it('prompts once when many requests need the same consent', async () => {
     let asked = 0
     const world = await createWorld({
       onConsent: (created, url) => {
@@ -52,7 +52,7 @@ describe('the consent flow over a map of origins', () => {
     expect(asked).toBe(1)
   })
 
-  it('rejects with access_denied, and no token is given out, after a person refused', async () => {
+  it('rejects with access_denied, without issuing a token, after the user denies', async () => {
     const world = await createWorld({ onConsent: deciding('deny') })
     await expect(world.agent.fetch(`${ids.resource}/data-auth`)).rejects.toMatchObject({
       name: 'AgentError',
@@ -63,7 +63,7 @@ describe('the consent flow over a map of origins', () => {
     expect(bodies.filter((body) => body.includes('request_type=code'))).toEqual([])
   })
 
-  it('signs a POST with a nonce and retries it whole', async () => {
+  it('signs a POST with a nonce and retries it in full', async () => {
     const world = await createWorld({ onConsent: deciding('grant') })
     const response = await world.agent.fetch(`${ids.resource}/data-auth?x=1`, { method: 'POST', body: 'hello' })
     expect(response.status).toBe(200)
@@ -72,7 +72,7 @@ describe('the consent flow over a map of origins', () => {
     expect(new Set(posts.map(({ headers }) => headers.get('nonce'))).size).toBe(2)
   })
 
-  it('gives up when the request is aborted while a person decides', async () => {
+  it('stops when the request is aborted while the user decides', async () => {
     const abort = new AbortController()
     const world = await createWorld({ onConsent: () => abort.abort(new Error('changed my mind')) })
     await expect(world.agent.fetch(`${ids.resource}/data-auth`, { signal: abort.signal })).rejects.toThrow(
@@ -83,32 +83,29 @@ describe('the consent flow over a map of origins', () => {
   it.each([
     ['grant', /^\?code=aacd_[\w-]+&amp;state=[\w-]+&amp;iss=https/, 'was allowed'],
     ['deny', /^\?error=access_denied&amp;.*state=[\w-]+&amp;iss=https/, 'was not allowed'],
-  ] as const)(
-    'leads back to an app by a page with a link, where the agent is one: %s',
-    async (decision, link, said) => {
-      let answer = ''
-      const abort = new AbortController()
-      const world = await createWorld({
-        agent: { redirectUri: 'com.example.app:/callback' },
-        onConsent: async (created, url) => {
-          answer = await decideAs(createScriptedUser(created.fetch), url, decision)
-          abort.abort()
-        },
-      })
-      await world.agent.fetch(`${ids.resource}/data-auth`, { signal: abort.signal }).catch(() => undefined)
-      const [, query] = /href="com\.example\.app:\/callback([^"]*)"/.exec(answer) ?? []
-      expect(query).toMatch(link)
-      expect(words(answer)).toContain(`The request from agent.example ${said}.`)
-    },
-  )
+  ] as const)('leads back to an agent that is an app through a page with a link: %s', async (decision, link, said) => {
+    let answer = ''
+    const abort = new AbortController()
+    const world = await createWorld({
+      agent: { redirectUri: 'com.example.app:/callback' },
+      onConsent: async (created, url) => {
+        answer = await decideAs(createScriptedUser(created.fetch), url, decision)
+        abort.abort()
+      },
+    })
+    await world.agent.fetch(`${ids.resource}/data-auth`, { signal: abort.signal }).catch(() => undefined)
+    const [, query] = /href="com\.example\.app:\/callback([^"]*)"/.exec(answer) ?? []
+    expect(query).toMatch(link)
+    expect(words(answer)).toContain(`The request from agent.example ${said}.`)
+  })
 
-  it('refuses to send a person to an auth server that is not accepted', async () => {
+  it('refuses to send a user to an auth server that is not accepted', async () => {
     const world = await createWorld({ agent: { authServers: [] } })
     await expect(world.agent.fetch(`${ids.resource}/data-auth`)).rejects.toMatchObject({ code: 'auth_server_refused' })
     expect(world.sent.some(({ url }) => url.endsWith('/agent/token'))).toBe(false)
   })
 
-  it('names the agent only when asked, where it introduces itself by key', async () => {
+  it('names the agent only when required, if it identifies itself by key', async () => {
     const world = await createWorld({ agent: { interop: { introduce: 'key' } } })
     expect((await world.agent.fetch(`${ids.resource}/data`)).status).toBe(200)
     expect(world.sent.at(-1)?.headers.get('signature-key')).toContain('scheme=hwk')
@@ -146,7 +143,7 @@ describe('the consent flow over a map of origins', () => {
     expect(authToken?.payload.sub).not.toBe('testuser')
   })
 
-  it('rejects with what the auth server says when it refuses', async () => {
+  it('rejects with the auth server’s error when it refuses', async () => {
     const world = await createWorld({ server: { policy: () => ({ deny: 'nobody' }) } })
     const refused = await world.agent.fetch(`${ids.resource}/data-auth`).catch((error: unknown) => error)
     expect(refused).toBeInstanceOf(AgentError)

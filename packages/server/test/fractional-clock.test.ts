@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { createScriptedUser, decideAs } from './scripted-user.js'
 import { createWorld, ids } from './world.js'
 
-it.each([0.001, 0.5, 0.999])('a clock with a fraction of %d s is no problem to anybody', async (fraction) => {
+it.each([0.001, 0.5, 0.999])('a clock with a fraction of %d s works for all parties', async (fraction) => {
   const lifetimes: number[] = []
   const world = await createWorld({
     server: { lifetimes: { authToken: 600 }, durations: ['until-removed'] },

@@ -33,7 +33,7 @@ async function resourceTokenFor(agent: string): Promise<string> {
   return /resource_token="([^"]+)"/.exec(response.headers.get('agent-auth') ?? '')?.[1] ?? ''
 }
 
-/** Asks for an auth token; `body` says whether the signature covers the form. */
+/** Requests an auth token; `body` determines whether the signature covers the form. */
 async function ask(
   agent: string,
   body: 'signed' | 'unsigned',
@@ -64,11 +64,11 @@ async function ask(
 }
 
 describe('interop.unsignedBodies at the auth server (W6)', () => {
-  it('lets the named agent leave the form out of its signature', async () => {
+  it('lets the named agent exclude the form from its signature', async () => {
     expect(await ask(older, 'unsigned')).toMatchObject({ status: 200, answer: { expires_in: 600 } })
   })
 
-  it('lets nobody else', async () => {
+  it('does not extend to other agents', async () => {
     publish(newer, { redirect_uris: [`${newer}/callback`] })
     expect(await ask(newer, 'signed')).toMatchObject({ status: 200 })
     const refused = await ask(newer, 'unsigned')
@@ -77,7 +77,7 @@ describe('interop.unsignedBodies at the auth server (W6)', () => {
     expect(refused.signatureError).toContain('"content-digest"')
   })
 
-  it('lets nobody where it is not set', async () => {
+  it('has no effect if it is not set', async () => {
     world = await createWorld()
     for (const id of [older, newer]) publish(id)
     expect(await ask(older, 'unsigned')).toMatchObject({ status: 401, answer: { error: 'invalid_signature' } })
@@ -87,7 +87,7 @@ describe('interop.unsignedBodies at the auth server (W6)', () => {
 describe('interop.redirectUrisOptional at the auth server (W12)', () => {
   const refused = { status: 400, answer: { error: 'invalid_request' } }
 
-  it('lets the named agent list no redirect URIs: any on its own origin will do', async () => {
+  it('lets the named agent omit redirect URIs: any URI on its own origin is accepted', async () => {
     expect(await ask(older, 'signed')).toMatchObject({ status: 200 })
     expect(await ask(older, 'signed', { redirectUri: `${older}/elsewhere?x=1` })).toMatchObject({ status: 200 })
   })
@@ -100,11 +100,11 @@ describe('interop.redirectUrisOptional at the auth server (W12)', () => {
     'https://older.example@evil.example/callback',
     'http://127.0.0.1:8001/callback',
     `${older}/callback#x`,
-  ])('does not let it send people to %s', async (redirectUri) => {
+  ])('does not let it send users to %s', async (redirectUri) => {
     expect(await ask(older, 'signed', { redirectUri })).toMatchObject(refused)
   })
 
-  it('holds the named agent to its list where it has one, also an empty one', async () => {
+  it('holds the named agent to its list if it has one, even an empty one', async () => {
     for (const listed of [[`${older}/other`], []]) {
       world.clock.now += 600
       publish(older, { redirect_uris: listed })
@@ -112,7 +112,7 @@ describe('interop.redirectUrisOptional at the auth server (W12)', () => {
     }
   })
 
-  it('lets nobody else', async () => {
+  it('does not extend to other agents', async () => {
     expect(await ask(newer, 'signed')).toMatchObject(refused)
   })
 })

@@ -2,15 +2,15 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createNodeListener, type Handler } from 'countersign/node'
 
-/** A port on loopback that answers through a Web handler, over real HTTP. */
+/** A port on loopback that serves a Web handler over real HTTP. */
 export interface ListeningOrigin {
   readonly origin: string
-  /** Sets what answers; `as` is the origin that the handler believes to have, for a second instance of one server. */
+  /** Sets the handler; `as` is the origin that it sees as its own, for a second instance of one server. */
   serve(handler: Handler, as?: string): void
   close(): Promise<void>
 }
 
-/** Listens on a free port of 127.0.0.1; until something is served there, it answers 503. */
+/** Listens on a free port of 127.0.0.1; responds with 503 until a handler is set. */
 export async function listenOnLoopback(): Promise<ListeningOrigin> {
   const server = createServer((_request, response) => response.writeHead(503).end())
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

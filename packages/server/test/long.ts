@@ -1,2 +1,2 @@
-/** Whether loops run whole (`npm run test:long`), of which a part says enough at every commit. */
+/** Whether loops run in full (`npm run test:long`). The part that runs on every commit is enough there. */
 export const isLong = process.env.LONG_TESTS !== undefined

@@ -4,7 +4,7 @@ import { createWorld, ids } from './world.js'
 
 const caution = 'stands for an address with letters from outside a–z.'
 
-/** The consent page that a person gets who signed in, for an agent of this identifier. */
+/** The consent page shown to a signed-in user for an agent with this identifier. */
 async function consentPageFor(id: string): Promise<string> {
   const urls: string[] = []
   const world = await createWorld({
@@ -41,7 +41,7 @@ it('K05: the consent page shows a confusable host as its A-label, with a caution
   expect(page).not.toContain('\u0430gent.example')
 })
 
-it('K05, control: a host of plain letters is shown without one', async () => {
+it('K05, control: a host of plain letters is shown without a caution', async () => {
   const page = await consentPageFor(ids.agent)
   expect(page).toContain('value="grant"')
   expect(page).toContain('agent.example')

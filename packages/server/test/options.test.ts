@@ -12,7 +12,7 @@ const valid = {
   storage,
 }
 
-/** What is said of options, as a program without types may give them. */
+/** The error for options, as an untyped program may pass them. */
 function refusalOf(options: object): string {
   try {
     createAuthServer({ ...valid, ...options } as AuthServerOptions)
@@ -49,7 +49,7 @@ describe('createAuthServer', () => {
       { issuer: 'http://127.0.0.1:8003', allowInsecureLoopback: true, accounts: { passkeys: true } },
       'accounts.passkeys',
     ],
-  ])('given %j throws a TypeError that names the option and says what to do', (options, message) => {
+  ])('given %j, throws a TypeError that names the option and says what to do', (options, message) => {
     expect(refusalOf(options)).toContain(message)
   })
 
@@ -68,17 +68,17 @@ describe('createAuthServer', () => {
     ['fetchesPerSource', 'discovery.fetchesPerSource'],
     ['onEvents', 'onEvent'],
     ['allowNetwork', 'allowNetworks'],
-  ])('asks, about the unknown option %s, whether %s was meant', (name, meant) => {
+  ])('for the unknown option %s, suggests %s', (name, meant) => {
     expect(refusalOf({ [name]: 1 })).toBe(`createAuthServer: ${name}: is not a setting; did you mean ${meant}?`)
   })
 
-  it('names everything that is wrong at once', () => {
+  it('reports all invalid options at once', () => {
     expect(refusalOf({ limits: { sessions: 0 }, colour: 'red' })).toBe(
       'createAuthServer: limits.sessions: must be at least 1; colour: is not a setting; take it out',
     )
   })
 
-  it('takes an option that is undefined as one that is not there', () => {
+  it('treats an undefined option as missing', () => {
     expect(refusalOf({ name: undefined, lifetimes: { code: undefined }, policy: undefined, pages: undefined })).toBe(
       'accepted',
     )

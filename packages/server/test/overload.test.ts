@@ -9,7 +9,7 @@ import { newSigner } from './attacks/party.js'
 import { openMapStage, people, type Stage, type StageOptions } from './attacks/stage.js'
 import { createScriptedUser, type ScriptedUser, signInToAccount } from './scripted-user.js'
 
-/** A stage whose server works on two requests at once while two wait, and whose storage can be held up. */
+/** A stage whose server processes two requests at once while two wait, and whose storage can be blocked. */
 async function openBusy(options: StageOptions = {}) {
   const told: CountersignEvent[] = []
   const errors: unknown[] = []
@@ -29,7 +29,7 @@ async function openBusy(options: StageOptions = {}) {
     ...options,
   })
   onTestFinished(() => stage.close())
-  /** Has so many requests for a page of a user wait, two of them for the storage. */
+  /** Makes this many requests for a user’s page wait, two of them for the storage. */
   async function hold(count: number): Promise<() => Promise<number[]>> {
     holds = true
     const cookie = { cookie: `__Host-countersign-session=aasn_${'x'.repeat(43)}` }
@@ -54,7 +54,7 @@ const countsOf = (statuses: readonly number[]) =>
 const statusOf = async (answer: Promise<Response>) => (await answer).status
 const askAnew = async (stage: Stage) => stage.fetch(await signForm(stage, await authRequest(stage)))
 
-it('a server with as much to do as it takes answers 503 at once, and serves what others live on', async () => {
+it('an overloaded server responds with 503 immediately, and keeps serving what others depend on', async () => {
   const { stage, told, errors, hold } = await openBusy()
   const release = await hold(4)
   const refused = await stage.fetch(`${stage.authServer}/account/sign-in`)
@@ -75,7 +75,7 @@ it('a server with as much to do as it takes answers 503 at once, and serves what
   expect(await statusOf(askAnew(stage))).toBe(200)
 })
 
-it('says so as who asks reads it, tells it once, and leaves what is wrong anyway to the routes', async () => {
+it('refuses in the client’s language and format, logs it once, and leaves invalid requests to the routes', async () => {
   const { stage, told, hold } = await openBusy()
   const release = await hold(4)
   const ask = (path: string, init?: RequestInit) => stage.fetch(stage.authServer + path, init)
@@ -99,7 +99,7 @@ it('says so as who asks reads it, tells it once, and leaves what is wrong anyway
   await release()
 })
 
-it('takes no more than that of many that come in one turn, also before the database has answered once', async () => {
+it('accepts no more than its limit of many requests in one turn, even before the first database response', async () => {
   const { stage, hold } = await openBusy()
   const release = await hold(0)
   const ask = () => statusOf(stage.fetch(`${stage.authServer}/account/sign-in`))
@@ -127,7 +127,7 @@ it('takes no more than that of many that come in one turn, also before the datab
   expect(countsOf(await Promise.all(cold))).toEqual({ 200: 4, 503: 56 })
 })
 
-it('a HEAD that is refused has no content', async () => {
+it('a refused HEAD has no content', async () => {
   const { stage, hold } = await openBusy()
   const release = await hold(4)
   const headers = { 'accept-encoding': 'gzip' }
@@ -136,7 +136,7 @@ it('a HEAD that is refused has no content', async () => {
   await release()
 })
 
-it('treats a request whose body cannot be read as one that starts nothing new', async () => {
+it('treats a request with an unreadable body as one that starts nothing new', async () => {
   const { stage, hold } = await openBusy()
   const release = await hold(3)
   const starting = 'request_type=auth&scope=read'
@@ -149,7 +149,7 @@ it('treats a request whose body cannot be read as one that starts nothing new', 
   expect(await unreadable).toBe(401)
 })
 
-it('under overload, a new request for access loses its place to what was started before', async () => {
+it('under overload, a new request for access loses its place to flows that started earlier', async () => {
   const { stage, hold } = await openBusy()
   const [allowed, open] = [await allow(stage), await openRequest(stage)]
   async function displace(send: () => Promise<Response>): Promise<number> {
@@ -167,7 +167,7 @@ it('under overload, a new request for access loses its place to what was started
   expect(await statusOf(askAnew(stage))).toBe(200)
 })
 
-it('requests that wait for the document of an agent take no room', async () => {
+it('requests that wait for an agent’s document occupy no slot', async () => {
   const issuer = 'https://auth.example'
   const asked: ((response: Response) => void)[] = []
   const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
@@ -198,11 +198,11 @@ it('requests that wait for the document of an agent take no room', async () => {
   expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([401, 401, 401])
 })
 
-it('a new password leaves the half for known callers to the browser that set it', async () => {
+it('after a password change, only the browser that made it counts as known', async () => {
   const { stage, hold } = await openBusy()
   const [other, own] = [createScriptedUser(stage.fetch), createScriptedUser(stage.fetch)]
   for (const user of [other, own]) await signInToAccount(user, stage.authServer, people.alice)
-  /** The statuses of a page for each browser while callers that are not known hold every place. */
+  /** The status of a page for each browser while unknown callers occupy every slot. */
   const duringOverload = async (users: readonly ScriptedUser[]) => {
     const release = await hold(4)
     const responses = users.map((user) => statusOf(user.open(`${stage.authServer}/account`)))

@@ -9,14 +9,14 @@ const allowing = async (world: World, url: string) => {
 }
 
 describe('an agent that is its own resource (S§3.5)', () => {
-  it('signs a person in and gets access to itself with one token that names no agent', async () => {
+  it('signs a user in and gets access to itself with one token that names no agent', async () => {
     const world = await createWorld({ onConsent: allowing })
     const claims = await world.agent.signIn({ authServer: ids.authServer, scope: 'openid profile notes.read' })
     expect(claims).toMatchObject({ iss: ids.authServer, aud: ids.agent, name: 'testuser', scope: 'notes.read' })
     expect(claims).not.toHaveProperty('agent')
   })
 
-  it('is accepted by its own API, where that says so, and nowhere else', async () => {
+  it('is accepted by its own API, if that allows it, and nowhere else', async () => {
     const world = await createWorld({ onConsent: allowing })
     const own = { id: ids.agent, signer: world.agentSigner, authServer: ids.authServer, fetch: world.fetch }
     const refused: unknown[] = []

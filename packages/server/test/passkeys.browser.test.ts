@@ -22,7 +22,7 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
   })
 
   beforeEach(async () => {
-    // One from a test before would be asked for, and its authenticator is gone.
+    // A passkey from an earlier test would be requested, and its authenticator is gone.
     const userId = (await alice()) ?? ''
     for (const { credentialId } of await stage.storage.listPasskeys(userId))
       await stage.storage.removePasskey({ userId, credentialId, by: 'test' })
@@ -40,7 +40,7 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
     authenticatorId = (await devtools.send('WebAuthn.addVirtualAuthenticator', { options })).authenticatorId
   })
 
-  /** Presses a button once it has been in sight for long enough: clicks before that are ignored. */
+  /** Presses a button once it has been visible for long enough: earlier clicks are ignored. */
   async function press(name: string): Promise<void> {
     const button = page.getByRole('button', { name, exact: true })
     await button.scrollIntoViewIfNeeded()
@@ -67,7 +67,7 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
 
   const credentials = async () => (await devtools.send('WebAuthn.getCredentials', { authenticatorId })).credentials
 
-  /** The answer that the next sign-in form posts. */
+  /** The credential that the next sign-in form posts. */
   async function answerPosted(): Promise<string> {
     const isSignIn = (url: string) => new URL(url).pathname === '/account/sign-in'
     const request = await page.waitForRequest((sent) => sent.method() === 'POST' && isSignIn(sent.url()))
@@ -76,7 +76,7 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
     return answer
   }
 
-  it('adds one on the page of the account, and signs in with it there', async () => {
+  it('adds one on the account page, and signs in with it there', async () => {
     await addPasskey()
     expect(await stateOf(page)).toBe('security')
     expect(await problem()).toBeNull()
@@ -101,7 +101,7 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
     expect(await page.locator('header').textContent()).toContain('alice')
   })
 
-  it('allows what deletes with it, in a session that is older than the request (C24)', async () => {
+  it('allows deletion with it, in a session that is older than the request (C24)', async () => {
     await addPasskey()
     stage.clock.now += 86_401
     await open('/account/sign-in?return_to=/account/yours')
@@ -116,7 +116,7 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
     expect(await stage.storage.listGrants({ live: true })).toMatchObject([{ scope: 'data.delete' }])
   })
 
-  it('asks for it before the password is changed (C24)', async () => {
+  it('requires it before the password is changed (C24)', async () => {
     await addPasskey()
     stage.clock.now += 86_401
     await open('/account/sign-in?return_to=/account/password')
@@ -128,7 +128,7 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
     expect(await stateOf(page)).toBe('password')
   })
 
-  it('adds the same authenticator once only', async () => {
+  it('adds the same authenticator only once', async () => {
     await addPasskey()
     await page.getByLabel('Passkey name').fill('Laptop again')
     await page.getByRole('button', { name: 'Add a passkey' }).click()
@@ -136,7 +136,7 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
     expect(await credentials()).toHaveLength(1)
   })
 
-  it('refuses an answer that was used', async () => {
+  it('refuses a replayed assertion', async () => {
     await addPasskey()
     await signOut()
     await open('/account/sign-in')
@@ -146,13 +146,13 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
     await open('/account/sign-in')
     await post(used)
     expect(await problem()).toBe('passkey_failed')
-    // The challenge was used: a counter need not say so, and many passkeys have none.
+    // The challenge was used. The counter need not reveal this, and many passkeys have none.
     expect(await stage.storage.listEvents({ event: 'passkey.counter_went_back' })).toEqual([])
     await open('/account')
     expect(await stateOf(page)).toBe('sign-in')
   })
 
-  it('refuses an answer in another browser, and one of five minutes ago', async () => {
+  it('refuses an assertion in another browser, and one that is five minutes old', async () => {
     await addPasskey()
     await signOut()
     await open('/account/sign-in')
@@ -175,7 +175,7 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
     expect(await problem()).toBe('passkey_failed')
   })
 
-  it('refuses one whose counter went back: it was copied', async () => {
+  it('refuses one whose counter went back: it was cloned', async () => {
     await addPasskey()
     const [original] = await credentials()
     for (let times = 0; times < 2; times++) {
@@ -194,7 +194,7 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
     expect(await stage.storage.listEvents({ event: 'passkey.counter_went_back' })).toHaveLength(1)
   })
 
-  it('needs the person, not only the device', async () => {
+  it('requires user verification, not only the device', async () => {
     await addPasskey()
     await signOut()
     await open('/account/sign-in')
@@ -203,7 +203,7 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
     await page.getByText('That didn’t work, and nothing changed. Try again.').waitFor()
   })
 
-  it('forgets one after a question; it signs nobody in from then on', async () => {
+  it('removes one after a confirmation; it no longer signs anyone in', async () => {
     await addPasskey('Old phone')
     await page
       .getByRole('link', { name: /Remove.*Old phone/ })
@@ -219,7 +219,7 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
     expect(await problem()).toBe('passkey_failed')
   })
 
-  /** Posts an answer with the form of the page. */
+  /** Posts a credential with the form of the page. */
   async function post(credential: string): Promise<void> {
     await Promise.all([
       page.waitForEvent('load'),

@@ -2,7 +2,7 @@ import { type IncomingMessage, request } from 'node:http'
 import { expect, it, onTestFinished } from 'vitest'
 import { openHttpStage, type Stage } from './attacks/stage.js'
 
-/** Sends a target as it stands, which `fetch` would change. */
+/** Sends a request target verbatim, which `fetch` would change. */
 async function ask({ authServer }: Stage, path: string, method = 'GET'): Promise<{ status: number; body: string }> {
   const incoming = await new Promise<IncomingMessage>((resolve, reject) => {
     request(authServer, { path, method }, resolve).once('error', reject).end()
@@ -19,7 +19,7 @@ async function opened(): Promise<Stage> {
 }
 
 it.each(['/x/../account', '/./account', '/x/%2e%2e/account', '/account/./', '/account#x', '/account"'])(
-  'answers %s with 400: a proxy in front would not take it for the page that it parses to (S28)',
+  'responds to %s with 400: a proxy in front would not see the page that it parses to (S28)',
   async (path) => {
     const { status, body } = await ask(await opened(), path)
     expect({ status, code: /data-error-code="([^"]*)"/.exec(body)?.[1] }).toEqual({ status: 400, code: 'bad_form' })
@@ -29,7 +29,7 @@ it.each(['/x/../account', '/./account', '/x/%2e%2e/account', '/account/./', '/ac
 it.each([
   ['/x/../agent/token', 'POST'],
   ['/x/../jwks.json', 'GET'],
-])('answers %s with 400 in JSON', async (path, method) => {
+])('responds to %s with 400 in JSON', async (path, method) => {
   const { status, body } = await ask(await opened(), path, method)
   expect({ status, ...JSON.parse(body) }).toMatchObject({ status: 400, error: 'invalid_request' })
 })
@@ -44,7 +44,7 @@ it.each([
   ['/%61ccount', 404],
   ['/agent%2Fauth', 404],
   ['/', 303],
-])('answers %s', async (path, status) => {
+])('responds to %s', async (path, status) => {
   expect(await ask(await opened(), path)).toMatchObject({ status })
 })
 
@@ -57,7 +57,7 @@ it.each([
   ['OPTIONS', '/account/confirm', 405, 'GET, POST'],
   ['PROPFIND', '/account/agents/a', 405, 'GET'],
   ['POST', '/nowhere', 404, null],
-])('answers %s %s with %i', async (method, path, status, allow) => {
+])('responds to %s %s with %i', async (method, path, status, allow) => {
   const stage = await opened()
   const response = await fetch(stage.authServer + path, { method, redirect: 'manual' })
   expect({ status: response.status, allow: response.headers.get('allow') }).toEqual({ status, allow })

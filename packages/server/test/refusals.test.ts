@@ -9,7 +9,7 @@ import { delegateOf, identityOf, newSigner } from './attacks/party.js'
 import { openMapStage, type Stage, type StageOptions } from './attacks/stage.js'
 import { keepRefusals, type ToldRefusal } from './told-refusals.js'
 
-/** A stage, and what the server told of what it refused. */
+/** A stage, and the refusals that its server reported. */
 async function openTold(
   options: StageOptions = {},
 ): Promise<{ stage: Stage; told: ToldRefusal[]; ids: (string | undefined)[] }> {
@@ -31,8 +31,8 @@ async function block({ storage, agent }: Stage): Promise<void> {
   await storage.setAgentBlocked({ agent: agent.id, blocked: true, by: 'test' })
 }
 
-describe('who runs the server and the agent learn why', () => {
-  it('a rule denies it: the rule for the operator, that it is one for the agent', async () => {
+describe('reasons reported to the operator and the agent', () => {
+  it('a rule denies it: the operator sees which rule, the agent that there is one', async () => {
     const { stage, told, ids } = await openTold({ policy: () => ({ deny: 'no-banks' }) })
     const by = await delegateOf(stage.agent, 'laptop', stage.clock.now)
     const response = await stage.fetch(await signForm(stage, await authRequest(stage, by)))
@@ -56,7 +56,7 @@ describe('who runs the server and the agent learn why', () => {
       },
     ],
     [
-      'brings a code',
+      'sends a code',
       async (stage) => {
         const allowed = await allow(stage)
         return () => redeem(stage, allowed)
@@ -83,21 +83,21 @@ describe('who runs the server and the agent learn why', () => {
 
   it.each<[string, (stage: Stage) => Promise<() => Promise<Response>>]>([
     [
-      'a code that was allowed before there was the rule',
+      'a code that was allowed before the rule existed',
       async (stage) => {
         const allowed = await allow(stage)
         return () => redeem(stage, allowed)
       },
     ],
     [
-      'a refresh token that was given before there was the rule',
+      'a refresh token that was issued before the rule existed',
       async (stage) => {
         const by = identityOf(stage.agent)
         const token = await refreshTokenOf(stage, await allow(stage, by, { duration: 'until-removed' }))
         return () => refresh(stage, by, token)
       },
     ],
-  ])('%s gives nothing', async (_, prepare) => {
+  ])('%s does not work', async (_, prepare) => {
     let denied: string | undefined
     const asked: object[] = []
     const policy: StageOptions['policy'] = (request) => {
@@ -127,7 +127,7 @@ describe('who runs the server and the agent learn why', () => {
     expect((await refresh(stage, by, token)).status).toBe(200)
   })
 
-  it('the person said no', async () => {
+  it('the user denied it', async () => {
     const { stage, told } = await openTold()
     const opened = await openRequest(stage)
     const { user, page } = await view(stage, opened)
@@ -142,7 +142,7 @@ describe('who runs the server and the agent learn why', () => {
     expect(told).toEqual([])
   })
 
-  it('a rule that came after the request: the page, an answer to it, and what the agent gets back', async () => {
+  it('a rule added after the request: the page, a decision on it, and the response to the agent', async () => {
     let denies = false
     const { stage, told } = await openTold({ policy: () => (denies ? { deny: 'policies[3]' } : 'ask') })
     const opened = await openRequest(stage)
@@ -164,14 +164,14 @@ describe('who runs the server and the agent learn why', () => {
     ['HEAD', '/nowhere'],
     ['GET', '/*'],
     ['POST', '/account/with/:id/callback/x'],
-  ])('what is not there, once: %s %s', async (method, path) => {
+  ])('a missing resource, reported once: %s %s', async (method, path) => {
     const { stage, told } = await openTold()
     const response = await stage.fetch(new Request(stage.authServer + path, { method }))
     expect(response.status).toBe(404)
     expect(told).toMatchObject([{ status: 404, code: 'not_found' }])
   })
 
-  it('a page that is refused by its code, and who is told nothing of what is not refused', async () => {
+  it('a refused page is reported by its code, and other pages are not reported', async () => {
     const { stage, told } = await openTold()
     const opened = await openRequest(stage)
     await view(stage, opened)
@@ -194,7 +194,7 @@ describe('who runs the server and the agent learn why', () => {
   })
 })
 
-/** A server that fetches like this, and a signed request of an agent that it must look up. */
+/** A server that uses this fetch, and a signed request of an agent whose keys it must fetch. */
 async function openLookups(
   fetch: NonNullable<AuthServerOptions['fetch']>,
   failureTime: 'equal' | 'shortest' = 'shortest',
@@ -230,7 +230,7 @@ function failing(code: string, message: string, cause?: unknown): () => Promise<
   }
 }
 
-describe('why an agent could not be looked up', () => {
+describe('reasons why an agent’s keys could not be fetched', () => {
   const document = 'https://hidden.example/.well-known/aauth-agent'
   it.each<[string, NonNullable<AuthServerOptions['fetch']>, string]>([
     [
@@ -243,14 +243,14 @@ describe('why an agent could not be looked up', () => {
       failing('ENOTFOUND', 'getaddrinfo ENOTFOUND hidden.example'),
       'ENOTFOUND hidden.example',
     ],
-    ['nobody listens', failing('ECONNREFUSED', ''), 'could not be fetched: ECONNREFUSED'],
+    ['nothing listens', failing('ECONNREFUSED', ''), 'could not be fetched: ECONNREFUSED'],
     [
-      'the reason lies deeper',
+      'the reason is in a nested cause',
       failing('ERR', 'fetch failed', new Error('certificate has expired')),
       'could not be fetched: fetch failed: certificate has expired',
     ],
-    ['it answers 404', async () => new Response(null, { status: 404 }), `${document} answers 404`],
-    ['it answers 500', async () => new Response(null, { status: 500 }), `${document} answers 500`],
+    ['it returns 404', async () => new Response(null, { status: 404 }), `${document} answers 404`],
+    ['it returns 500', async () => new Response(null, { status: 500 }), `${document} answers 500`],
     [
       'it redirects',
       async () => new Response(null, { status: 302 }),
@@ -258,13 +258,13 @@ describe('why an agent could not be looked up', () => {
     ],
     ['it is not JSON', async () => new Response('<html>'), `${document} is not JSON`],
     [
-      'it is of somebody else',
+      'it belongs to another agent',
       async () => Response.json({ agent: 'https://other.example' }),
       `${document} is refused: its`,
     ],
-    ['it says nothing', () => new Promise<never>(() => undefined), 'within 2500 ms'],
+    ['it never responds', () => new Promise<never>(() => undefined), 'within 2500 ms'],
   ])(
-    '%s: the operator reads it, now and while the failure is remembered; the agent does not',
+    '%s: the operator sees the reason, now and while the failure is cached; the agent does not',
     async (_, fetch, why) => {
       const { ask, told, storage } = await openLookups(fetch)
       const bodies = new Set<string>()
@@ -296,7 +296,7 @@ describe('why an agent could not be looked up', () => {
     },
   )
 
-  it('the key of a resource token: the agent reads what to look at, and the operator why', async () => {
+  it('the key of a resource token: the agent sees what to check, and the operator why', async () => {
     const { stage, told } = await openTold()
     stage.resource.keys = []
     const response = await stage.fetch(await signForm(stage, await authRequest(stage)))
@@ -317,7 +317,7 @@ describe('why an agent could not be looked up', () => {
     expect(await rowsOf(stage)).toMatchObject([{ agent: stage.agent.id, data: { code: 'resource_token_invalid' } }])
   })
 
-  it('a signature that is not the agent’s: who it claims to be from, and no row', async () => {
+  it('a signature that is not the agent’s: the claimed agent is reported, and no row is written', async () => {
     const { stage, told } = await openTold()
     const by = { ...identityOf(stage.agent), signer: await newSigner() }
     expect((await stage.fetch(await signForm(stage, await authRequest(stage, by)))).status).toBe(401)
@@ -327,7 +327,7 @@ describe('why an agent could not be looked up', () => {
   })
 
   it.each([{}, { agent: 'https://victim.example' }])(
-    'an agent token names the issuer that was looked for, whatever else it claims: %j',
+    'an agent token is reported by the issuer whose keys were fetched, whatever else it claims: %j',
     async (claims) => {
       const { ask, told, signer, storage } = await openLookups(failing('EREFUSED', 'no'))
       const exp = Math.floor(Date.now() / 1000) + 600
@@ -342,7 +342,7 @@ describe('why an agent could not be looked up', () => {
     },
   )
 
-  it('a request without a signature names nobody', async () => {
+  it('a request without a signature is reported without a name', async () => {
     const { stage, told } = await openTold()
     const body = new URLSearchParams({ request_type: 'auth' })
     expect((await stage.fetch(`${stage.authServer}/agent/token`, { method: 'POST', body })).status).toBe(401)
@@ -351,7 +351,7 @@ describe('why an agent could not be looked up', () => {
     expect(told[0]?.claimed).toBeUndefined()
   })
 
-  it('text that a stranger makes up is printable ASCII and short, and holds no token', async () => {
+  it('text that a stranger controls is printable ASCII and short, and contains no token', async () => {
     const { ask, told, signer, storage } = await openLookups(
       failing('EREFUSED', `\u202e\n\u001b[31m${'y'.repeat(5000)}`),
     )
@@ -374,12 +374,12 @@ describe('why an agent could not be looked up', () => {
   })
 })
 
-describe('what anybody can make happen leaves few rows', () => {
+describe('events that anyone can cause leave few rows', () => {
   const denied = { policy: () => ({ deny: 'nobody' }) }
   const count = async (crowd: Pick<Stage, 'storage'>) =>
     (await crowd.storage.listEvents({ event: 'agent.refused', limit: 5000 })).length
 
-  it('20 about one agent in 15 minutes, on two instances together, from however many addresses', async () => {
+  it('20 about one agent in 15 minutes, on two instances together, from any number of addresses', async () => {
     const crowd = await openCrowd(denied)
     for (let sent = 0; sent < 60; sent++)
       expect((await crowd.ask('https://a.crowd.example', `192.0.2.${sent}`)).status).toBe(403)
@@ -394,7 +394,7 @@ describe('what anybody can make happen leaves few rows', () => {
     expect(await count(crowd)).toBe(22)
   })
 
-  it('40 because of one network, under however many names', async () => {
+  it('40 because of one network, under any number of names', async () => {
     const crowd = await openCrowd(denied)
     for (let sent = 0; sent < 60; sent++) await crowd.ask(`https://a${sent}.crowd.example`, `2001:db8::${sent + 1}`)
     expect(await count(crowd)).toBe(40)
@@ -413,14 +413,14 @@ describe('what anybody can make happen leaves few rows', () => {
     expect(await count(crowd)).toBe(most)
   })
 
-  it('500 in all', { timeout: 60_000 }, async () => {
+  it('500 in total', { timeout: 60_000 }, async () => {
     const crowd = await openCrowd(denied)
     for (let sent = 0; sent < 520; sent++)
       await crowd.ask(`https://a${sent}.crowd.example`, `10.${sent % 10}.${sent >> 4}.${sent & 255}`)
     expect(await count(crowd)).toBe(500)
   })
 
-  it('V07: made-up agents take no room from an agent that is blocked, or from what a rule denies', {
+  it('V07: invented agents take no rows from a blocked agent, or from denials by a rule', {
     timeout: 60_000,
   }, async () => {
     const crowd = await openCrowd({
@@ -440,7 +440,7 @@ describe('what anybody can make happen leaves few rows', () => {
     }
   })
 
-  it('what is over a bound is told, and costs no write', async () => {
+  it('an event over a limit is emitted, and costs no write', async () => {
     const told: ToldRefusal[] = []
     let writes = 0
     const crowd = await openCrowd({
@@ -462,12 +462,12 @@ describe('what anybody can make happen leaves few rows', () => {
     const before = writes
     await crowd.ask('https://a.crowd.example', '192.0.2.1')
     await crowd.ask('https://a.crowd.example', '192.0.2.1')
-    // The rates of requests for access are counted in one write for each.
+    // The rates of access requests are counted with one write each.
     expect(writes - before).toBe(2)
     expect(told).toHaveLength(52)
   })
 
-  it('who only claims to be an agent takes nothing from what is recorded of it', async () => {
+  it('a caller that only claims to be an agent uses none of that agent’s rows', async () => {
     const { stage } = await openTold({ policy: () => ({ deny: 'nobody' }) })
     const unknown = {
       ...identityOf(stage.agent),
@@ -479,7 +479,7 @@ describe('what anybody can make happen leaves few rows', () => {
     expect((await rowsOf(stage)).at(-1)).toMatchObject({ agent: stage.agent.id, data: { code: 'policy_denied' } })
   })
 
-  it('a database that takes no row changes no answer, and is reported', async () => {
+  it('a database that rejects a row changes no response, and is reported', async () => {
     const broken = new Error('no room')
     const errors: unknown[] = []
     const { stage } = await openTold({

@@ -23,7 +23,7 @@ async function ask(world: World, form: Record<string, string> | string, signed =
 }
 
 describe('the resource token endpoint (S§9.2.5)', () => {
-  it('gives an identified agent a resource token for the scope it asks for', async () => {
+  it('returns a resource token for the requested scope to an identified agent', async () => {
     const world = await createWorld()
     expect(world.resource.metadata.resource_token_endpoint).toBe(`${ids.resource}/resource/token`)
     const response = await ask(world, { scope: 'data.read' })
@@ -49,7 +49,7 @@ describe('the resource token endpoint (S§9.2.5)', () => {
       'invalid_request',
     ],
     ['a foreign auth_request_url', { auth_request_url: 'https://evil.example/x' }, 400, 'invalid_request'],
-    ['a scope twice', 'scope=data.read&scope=data.write', 400, 'invalid_request'],
+    ['a repeated scope', 'scope=data.read&scope=data.write', 400, 'invalid_request'],
   ] as const)('refuses %s (attacks R02)', async (_what, form, status, error) => {
     const response = await ask(await createWorld(), form)
     expect(response.status).toBe(status)
@@ -62,7 +62,7 @@ describe('the resource token endpoint (S§9.2.5)', () => {
     expect(response.headers.get('agent-auth')).toBe('httpsig; identity=?1')
   })
 
-  it('answers other methods with 405', async () => {
+  it('returns 405 for other methods', async () => {
     const world = await createWorld()
     const response = await world.resource.handler(new Request(`${ids.resource}/resource/token`))
     expect(response.status).toBe(405)

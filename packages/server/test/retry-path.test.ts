@@ -4,7 +4,7 @@ import { createWorld, ids, type World } from './world.js'
 
 const at = (path: string) => `${ids.authServer}${path}`
 
-/** The link of a problem page that tries again. */
+/** The “try again” link of a problem page. */
 async function retryOf(response: Response): Promise<string | undefined> {
   const html = await response.text()
   return /<a class="button" href="([^"]*)"/.exec(html)?.[1]?.replaceAll('&amp;', '&')
@@ -19,7 +19,7 @@ function post(world: World, fields: Record<string, string>, referer?: string): P
 
 const page = '/agent/auth?request_token=a&redirect_uri=https%3A%2F%2Fagent.example%2Fcallback'
 
-it('is the page of the form that was refused', async () => {
+it('points to the page of the refused form', async () => {
   const response = await post(await createWorld(), { csrf: 'x' }, at(page))
   expect(response.status).toBe(403)
   expect(await retryOf(response)).toBe(page)
@@ -29,13 +29,13 @@ it.each([
   ['no page', undefined],
   ['a page of another site', 'https://evil.example/agent/auth?request_token=a'],
   ['a path that browsers read as another site', at('//evil.example/account')],
-  ['a page that was the answer to a form', at('/agent/auth')],
+  ['a page that was the response to a form', at('/agent/auth')],
   ['no address', 'about:blank'],
-])('is not there for %s', async (_, referer) => {
+])('is missing for %s', async (_, referer) => {
   expect(await retryOf(await post(await createWorld(), { csrf: 'x' }, referer))).toBeUndefined()
 })
 
-it('repeats what was opened when the server is in trouble, and loses nothing', async () => {
+it('repeats the request when the server has a failure, and loses nothing', async () => {
   const world = await createWorld()
   const user = createScriptedUser(world.fetch)
   world.storage.findAuthRequest = () => Promise.reject(new Error('the disk is gone'))
@@ -44,7 +44,7 @@ it('repeats what was opened when the server is in trouble, and loses nothing', a
   expect(await retryOf(response)).toBe(page)
 })
 
-it('is not there where trying again would not help', async () => {
+it('is missing if trying again would not help', async () => {
   const user = createScriptedUser((await createWorld()).fetch)
   expect(await retryOf(await user.open(at('/nowhere')))).toBeUndefined()
   expect(await retryOf(await user.open(at('/agent/auth?request_token=none&redirect_uri=x')))).toBeUndefined()
@@ -52,7 +52,7 @@ it('is not there where trying again would not help', async () => {
   expect(await retryOf(await user.send(wrongMethod))).toBeUndefined()
 })
 
-it('leads from something of the account that is not there to My agents', async () => {
+it('leads from a missing account page to My agents', async () => {
   const world = await createWorld()
   const user = createScriptedUser(world.fetch)
   const signIn = at('/account/sign-in')

@@ -3,10 +3,10 @@ import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
 
 const folder = fileURLToPath(new URL('../../../screenshots/', import.meta.url))
-/** Whether pictures are wanted: with `npm run screenshots`. */
+/** Whether to take screenshots: set by `npm run screenshots`. */
 export const wantsScreenshots = process.env.SCREENSHOTS !== undefined
 
-/** Saves a picture of a page as `screenshots/<name>.png` where they are wanted. */
+/** Saves a screenshot of a page as `screenshots/<name>.png` if screenshots are enabled. */
 export async function takeScreenshot(page: Page, name: string): Promise<void> {
   if (!wantsScreenshots) return
   mkdirSync(folder, { recursive: true })

@@ -1,14 +1,14 @@
-/** A person's browser, reduced to what the flow needs: cookies, redirects it is told to follow, and forms as they are on the page. */
+/** A user’s browser, reduced to what the flow needs: cookies, redirects on demand, and forms as they are on the page. */
 export interface ScriptedUser {
   /** Sends a request with the browser's cookies. */
   send(request: Request): Promise<Response>
   open(url: string, headers?: Record<string, string>): Promise<Response>
-  /** Posts the form that has this button or action, with its hidden fields, to where it posts. */
+  /** Posts the form that has this button or action, with its hidden fields, to its target. */
   submit(page: string, url: string, fields: Record<string, string>): Promise<Response>
   cookies: Map<string, string>
 }
 
-/** Creates a browser that talks through the given fetch and follows nothing by itself. */
+/** Creates a browser that uses the given fetch and follows no redirects automatically. */
 export function createScriptedUser(fetch: typeof globalThis.fetch): ScriptedUser {
   const cookies = new Map<string, string>()
   async function send(request: Request): Promise<Response> {
@@ -52,7 +52,7 @@ function findForm(page: string, fields: Record<string, string>): { tag: string; 
   return form
 }
 
-/** Where the form that has a control for the given fields is posted. */
+/** The target of the form that has a control for the given fields. */
 export function formAction(page: string, fields: Record<string, string>): string {
   return /action="([^"]*)"/.exec(findForm(page, fields).tag)?.[1] ?? ''
 }
@@ -71,7 +71,7 @@ export function hiddenFields(page: string, fields: Record<string, string>): Reco
   return hidden
 }
 
-/** Signs in outside of a request. */
+/** Signs in outside a request. */
 export async function signInToAccount(
   user: ScriptedUser,
   issuer: string,
@@ -81,7 +81,7 @@ export async function signInToAccount(
   return user.submit(await (await user.open(url)).text(), url, { ...person, action: 'login' })
 }
 
-/** Signs in and decides; returns where the decision leads. */
+/** Signs in and decides; returns the URL that the decision leads to. */
 export async function decideAs(
   user: ScriptedUser,
   url: string,

@@ -1,13 +1,13 @@
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
 
-/** A passkey without a device: it signs challenges as an authenticator that verified its user. */
+/** A passkey without a device: signs challenges like an authenticator that verified its user. */
 export interface SoftwarePasskey {
   credentialId: string
   /** COSE */
   publicKey: Uint8Array
-  /** What the browser posts as `credential` to sign in, for a challenge in base64url. */
+  /** The `credential` that the browser posts to sign in, for a challenge in base64url. */
   respond(challenge: string): string
-  /** What the browser posts as `credential` to add it to an account. */
+  /** The `credential` that the browser posts to add the passkey to an account. */
   register(challenge: string): string
 }
 

@@ -2,7 +2,7 @@ import type { CountersignEvent, RefusalEvent } from 'countersign'
 
 export type ToldRefusal = Omit<RefusalEvent, 'kind' | 'role' | 'requestId'>
 
-/** A listener that keeps refusals, as they are described, and the ids of their requests. */
+/** A listener that collects refusals, with their descriptions and request ids. */
 export function keepRefusals(told: ToldRefusal[], ids: (string | undefined)[] = []): (event: CountersignEvent) => void {
   return (event) => {
     if (event.kind !== 'refusal') return

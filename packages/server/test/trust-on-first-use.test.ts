@@ -7,7 +7,7 @@ import { words } from './pages/reading.js'
 import { createScriptedUser, decideAs } from './scripted-user.js'
 import { createWorld, ids, type World } from './world.js'
 
-/** Asks for something new each time and returns where the person would decide. */
+/** Requests something new each time and returns the URL where the user would decide. */
 async function consentUrl(world: World, urls: string[], path: string): Promise<string> {
   const abort = new AbortController()
   const before = urls.length
@@ -18,7 +18,7 @@ async function consentUrl(world: World, urls: string[], path: string): Promise<s
   return urls.at(-1) ?? ''
 }
 
-it('tells a person what changed since they allowed it, though a request nobody looked at showed it before', async () => {
+it('tells a user what changed since they allowed it, even if a request no one viewed showed it earlier', async () => {
   const urls: string[] = []
   const world = await createWorld({
     onConsent: (_world, url) => {
@@ -46,7 +46,7 @@ it('tells a person what changed since they allowed it, though a request nobody l
   expect(consent).toContain('Test Agent')
 })
 
-it('remembers the name of an agent up to 256 characters', async () => {
+it('stores names of agents up to 256 characters', async () => {
   const stage = await openMapStage()
   onTestFinished(() => stage.close())
   stage.agent.document.name = `${'n'.repeat(255)}ab`
@@ -54,7 +54,7 @@ it('remembers the name of an agent up to 256 characters', async () => {
   expect(await stage.storage.findAgent(stage.agent.id)).toMatchObject({ name: `${'n'.repeat(255)}a` })
 })
 
-it('remembers the keys that an agent publishes, and not those of its delegates', async () => {
+it('stores the keys that an agent publishes, and not those of its delegates', async () => {
   const requests: Parameters<Storage['createAuthRequest']>[0][] = []
   const stage = await openMapStage({
     wrap: (storage) => ({
@@ -76,8 +76,8 @@ it('remembers the keys that an agent publishes, and not those of its delegates',
   ])
 })
 
-describe('what changed about an agent', () => {
-  /** What the page says of changes, to Alice, or to Bob. */
+describe('changes of an agent', () => {
+  /** The page’s notice about changes, for Alice or for Bob. */
   async function told(stage: Stage, asked: Asked = {}, person: { username: string; password: string } = people.alice) {
     const { page } = await view(stage, await openRequest(stage, undefined, asked), undefined, person)
     const [, said] = /(Something about this agent has changed .*?) Details /.exec(words(page)) ?? []
@@ -99,7 +99,7 @@ describe('what changed about an agent', () => {
   const you = 'Something about this agent has changed since you last allowed it:'
   const others = 'Something about this agent has changed since someone else last allowed it:'
 
-  it('is nothing where nothing did', async () => {
+  it('are not shown if nothing changed', async () => {
     const stage = await opened()
     await allow(stage)
     expect(await told(stage)).toBeUndefined()
@@ -111,15 +111,18 @@ describe('what changed about an agent', () => {
     ['http://127.0.0.1/callback', 'http://127.0.0.1:49213/callback', 'http://127.0.0.1/callback'],
     ['http://[::1]/callback', 'http://[::1]:49213/callback', 'http://[::1]:51044/callback'],
     ['http://localhost/callback', 'http://localhost:49213/callback', 'http://localhost:51044/callback'],
-  ])('is no new port of %s on loopback, for nobody, and the audit has none either', async (listed, first, second) => {
-    const stage = await opened()
-    publish(stage, { redirect_uris: [listed] })
-    await allow(stage, undefined, {}, { asked: { redirectUri: first } })
-    expect(await told(stage, { redirectUri: second })).toBeUndefined()
-    expect(await told(stage, { redirectUri: second }, people.bob)).toBeUndefined()
-    expect(await stage.storage.listEvents({ event: 'agent.changed' })).toEqual([])
-    expect((await stage.storage.findAgent(stage.agent.id))?.redirectHosts).toEqual([new URL(listed).hostname])
-  })
+  ])(
+    'do not include a new port of %s on loopback, for any user, or in the audit log',
+    async (listed, first, second) => {
+      const stage = await opened()
+      publish(stage, { redirect_uris: [listed] })
+      await allow(stage, undefined, {}, { asked: { redirectUri: first } })
+      expect(await told(stage, { redirectUri: second })).toBeUndefined()
+      expect(await told(stage, { redirectUri: second }, people.bob)).toBeUndefined()
+      expect(await stage.storage.listEvents({ event: 'agent.changed' })).toEqual([])
+      expect((await stage.storage.findAgent(stage.agent.id))?.redirectHosts).toEqual([new URL(listed).hostname])
+    },
+  )
 
   it.each([
     ['https://agent.example/callback', 'https://elsewhere.example/callback', 'agent.example'],
@@ -128,7 +131,7 @@ describe('what changed about an agent', () => {
     ['http://127.0.0.1:4321/callback', 'https://agent.example/callback', '127.0.0.1'],
     ['http://127.0.0.1:4321/callback', 'http://localhost:4321/callback', '127.0.0.1'],
     ['example.agent.one:/callback', 'example.agent.two:/callback', 'example.agent.one:'],
-  ])('is an address that the person is sent to: %s, then %s', async (first, second, before) => {
+  ])('include a new redirect address: %s, then %s', async (first, second, before) => {
     const stage = await opened()
     publish(stage, { redirect_uris: [first, second] })
     const seen = `It now sends you to a different address. Before: ${before}`
@@ -138,7 +141,7 @@ describe('what changed about an agent', () => {
     expect(await told(stage, { redirectUri: first })).toBeUndefined()
   })
 
-  it('is a key, where one other is known', async () => {
+  it('include a new key, if another one is known', async () => {
     const stage = await opened()
     await allow(stage)
     const first = identityOf(stage.agent)
@@ -155,7 +158,7 @@ describe('what changed about an agent', () => {
   it.each([
     [{ name: 'Other Name' }, 'It has a new name. Before: First Agent'],
     [{ name: undefined }, 'It no longer gives a name. Before: First Agent'],
-  ])('is its name: %o', async (members, seen) => {
+  ])('include its name: %o', async (members, seen) => {
     const stage = await opened()
     stage.agent.document.homepage = `${stage.agent.id}/about`
     await allow(stage)
@@ -164,7 +167,7 @@ describe('what changed about an agent', () => {
     expect(await told(stage, {}, people.bob)).toBe(`${others} ${seen}`)
   })
 
-  it('is nothing that only requests showed which nobody looked at, or nobody allowed', async () => {
+  it('ignore what was seen only in requests that no one viewed or no one allowed', async () => {
     const stage = await opened()
     await openRequest(stage)
     await view(stage, await openRequest(stage), undefined, people.bob)

@@ -5,21 +5,21 @@ import type { Page } from 'playwright-core'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-// What passes is not reported, and nothing is fetched to look into it.
+// Passing checks are not reported, and nothing is preloaded for them.
 const common = `resultTypes: ['violations'], selectors: false, preload: false`
 const run = {
   all: `axe.run({ ${common}, rules: { 'target-size': { enabled: true }, 'color-contrast-enhanced': { enabled: false } } })`,
   colours: `axe.run({ ${common}, runOnly: ['color-contrast', 'link-in-text-block'] })`,
 }
 
-/** Loads axe-core into every document that this page opens from now on: Chromium then compiles it once. */
+/** Loads axe-core into every document that this page opens from now on: Chromium then compiles it only once. */
 export function loadAxe(page: Page): Promise<unknown> {
   return page.addInitScript(axe)
 }
 
 /**
- * What axe-core reports about the document that a page shows; `loadAxe` came first. A colour scheme changes nothing but
- * colours, so a second one is checked for these alone.
+ * The axe-core report on the document that a page shows; call `loadAxe` first. A color scheme changes only colors, so a second scheme is
+ * checked for colors alone.
  */
 export async function violations(page: Page, rules: keyof typeof run): Promise<string[]> {
   const results = await page.evaluate<AxeResults>(run[rules])

@@ -10,13 +10,13 @@ type Name = keyof typeof people
 interface Scene {
   world: World
   agent: WebAgent
-  /** Consents that were asked for, in order. */
+  /** The requested consents, in order. */
   asked: WebConsentRequest[]
-  /** Decides the last one as this person; where the browser is sent. */
+  /** Decides the last one as this user; returns the URL that the browser is redirected to. */
   decide(name: Name, consent?: 'grant' | 'deny'): Promise<string>
   /** Opens the callback in the browser of a session. */
   arrive(callback: string, session: string): Promise<string>
-  /** Asks as a session, and gives what the resource says of the person. */
+  /** Sends a request as a session, and returns the user that the resource reports. */
   ask(session: string, path?: string): Promise<{ sub?: string; iss?: string }>
 }
 
@@ -53,7 +53,7 @@ async function openScene({ refreshable = false } = {}): Promise<Scene> {
   }
 }
 
-/** Lets a session be allowed what it asks for; gives what the resource says then. */
+/** Has a user allow what a session requests; returns the resource’s response. */
 async function allow(scene: Scene, session: string, name: Name): Promise<{ sub?: string }> {
   const { length } = scene.asked
   const answer = scene.ask(session)
@@ -68,7 +68,7 @@ const ended = (promise: Promise<unknown>) =>
     (error: { code?: string }) => error.code,
   )
 
-/** Holds back the token endpoint's answers to forms of a kind, until they are let go. */
+/** Holds the token endpoint’s responses to one type of form until they are released. */
 function holdTokenRequests({ origins, server }: World, type: string) {
   let letGo: () => void = () => undefined
   const gate = new Promise<void>((resolve) => {
@@ -92,7 +92,7 @@ describe('a web agent', () => {
     expect(Object.keys(agent).sort()).toEqual(['for', 'forget', 'handler', 'id', 'metadata'])
   })
 
-  it('L08: asks each session for its own consent, tells whose it is, and answers each with its own person', async () => {
+  it('L08: requests separate consent for each session, names the session, and returns each session its own user’s data', async () => {
     const scene = await openScene()
     const alice = await allow(scene, 'a1', 'alice')
     const bob = await allow(scene, 'b2', 'bob')
@@ -104,7 +104,7 @@ describe('a web agent', () => {
     expect(scene.asked).toHaveLength(2)
   })
 
-  it('L08: gives nothing to who sent somebody the link: the consent belongs to their own browser', async () => {
+  it('L08: gives nothing to an attacker who sent the link to someone else: the consent is bound to the attacker’s own browser', async () => {
     const scene = await openScene()
     const attacker = scene.ask('attacker')
     await expect.poll(() => scene.asked.length).toBe(1)
@@ -130,7 +130,7 @@ describe('a web agent', () => {
     expect((await first).sub).toBeTypeOf('string')
   })
 
-  it('signs each session in by itself', async () => {
+  it('signs in each session separately', async () => {
     const scene = await openScene()
     const claims = scene.agent.for('a1').signIn({ authServer: ids.authServer, scope: 'openid profile' })
     await expect.poll(() => scene.asked.length).toBe(1)
@@ -139,7 +139,7 @@ describe('a web agent', () => {
     expect(scene.asked[0]).toMatchObject({ session: 'a1', resource: ids.agent })
   })
 
-  it.each([undefined, null, '', 7, {}])('takes %j for no session', async (session) => {
+  it.each([undefined, null, '', 7, {}])('rejects %j as a session', async (session) => {
     const { agent } = await openScene()
     expect(() => agent.for(session as string)).toThrow(TypeError)
     expect(() => agent.forget(session as string)).toThrow(/^a session (?:is needed|must be a string)/)
@@ -147,7 +147,7 @@ describe('a web agent', () => {
 })
 
 describe('forget, at sign-out', () => {
-  it('drops the tokens of that session and no other', async () => {
+  it('deletes the tokens of that session and no other', async () => {
     const scene = await openScene()
     await allow(scene, 'a1', 'alice')
     const bob = await allow(scene, 'b2', 'bob')
@@ -159,7 +159,7 @@ describe('forget, at sign-out', () => {
     expect(scene.asked).toHaveLength(3)
   })
 
-  it('drops its pending consents: the requests end, and a callback that comes later fits nothing', async () => {
+  it('drops its pending consents: the requests are aborted, and a later callback matches nothing', async () => {
     const scene = await openScene()
     const requests = [scene.ask('a1'), scene.ask('a1'), scene.ask('a1', '/read')].map(ended)
     await expect.poll(() => scene.asked.length).toBe(2)
@@ -174,7 +174,7 @@ describe('forget, at sign-out', () => {
     expect((await other).sub).toBeTypeOf('string')
   })
 
-  it('lets the session start anew at once', async () => {
+  it('lets the session start again immediately', async () => {
     const scene = await openScene()
     const before = ended(scene.ask('a1'))
     await expect.poll(() => scene.asked.length).toBe(1)
@@ -184,9 +184,9 @@ describe('forget, at sign-out', () => {
   })
 
   it.each([
-    ['a consent is asked for', 'auth'],
+    ['a consent is requested', 'auth'],
     ['a code is exchanged', 'code'],
-  ])('while %s, nothing is kept and nobody is asked', async (_when, type) => {
+  ])('while %s, stores nothing and prompts no one', async (_when, type) => {
     const scene = await openScene()
     const { letGo, held } = holdTokenRequests(scene.world, type)
     const answer = ended(scene.ask('a1'))
@@ -212,7 +212,7 @@ describe('forget, at sign-out', () => {
   it.each([
     ['in the background', 0.9],
     ['before a request', 1.1],
-  ])('while a token is refreshed %s, the new one is not kept', async (_when, life) => {
+  ])('while a token is refreshed %s, the new one is not stored', async (_when, life) => {
     const scene = await openScene({ refreshable: true })
     await allow(scene, 'a1', 'alice')
     const { letGo, held } = holdTokenRequests(scene.world, 'refresh')
@@ -230,7 +230,7 @@ describe('forget, at sign-out', () => {
     expect(await again).toBe('session_forgotten')
   })
 
-  it('while the resource answers, the answer is not given to whoever has the session next', async () => {
+  it('while the resource responds, the response is not returned to the next user of the session', async () => {
     const scene = await openScene()
     await allow(scene, 'a1', 'alice')
     const answering = scene.world.origins.get(ids.resource)
@@ -247,7 +247,7 @@ describe('forget, at sign-out', () => {
     expect(cancelled).toBe(true)
   })
 
-  it('while a person signs in, nobody is signed in', async () => {
+  it('during a sign-in, signs no one in', async () => {
     const scene = await openScene()
     const claims = ended(scene.agent.for('a1').signIn({ authServer: ids.authServer }))
     await expect.poll(() => scene.asked.length).toBe(1)
@@ -255,7 +255,7 @@ describe('forget, at sign-out', () => {
     expect(await claims).toBe('session_forgotten')
   })
 
-  it('of a session that has nothing does nothing', async () => {
+  it('does nothing for a session without data', async () => {
     const { agent } = await openScene()
     expect(await agent.forget('a1')).toBeUndefined()
   })

@@ -22,7 +22,7 @@ export const scopes = {
 }
 
 export interface World {
-  /** Every request by the identifier's origin, without a port. */
+  /** Sends every request to the handler of its origin, without a port. */
   fetch: typeof globalThis.fetch
   agent: Agent
   agentSigner: Signer
@@ -32,12 +32,12 @@ export interface World {
   clock: { now: number }
   /** Handlers by origin; replace one to break it. */
   origins: Map<string, (request: Request) => Promise<Response> | Response>
-  /** Requests that were sent, in order. */
+  /** The requests that were sent, in order. */
   sent: Request[]
 }
 
 export interface WorldOptions {
-  /** The edition that all three speak. @default January 2026 */
+  /** The edition that all three use. @default January 2026 */
   edition?: ServerEdition
   agent?: Partial<AgentOptions>
   server?: Partial<AuthServerOptions>
@@ -46,7 +46,7 @@ export interface WorldOptions {
   onConsent?: (world: World, url: string) => void | Promise<void>
 }
 
-/** Agent, resource and auth server over a map of origins: no ports, identifiers stay `https`. */
+/** Agent, resource and auth server over a map of origins: no ports, and identifiers stay `https`. */
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const { edition: { edition } = {} } = options
   const clock = { now: 1_800_000_000 }
@@ -116,7 +116,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   return world
 }
 
-/** The resource as an API of a few routes, one per level. */
+/** The resource as an API with a few routes, one per level. */
 export function protectedApi(resource: Resource): (request: Request) => Promise<Response> {
   const app = new Hono()
   app.get('/data', aauth(resource, { require: 'signature' }), (c) => c.json(c.var.aauth))

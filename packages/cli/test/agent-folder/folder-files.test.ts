@@ -13,7 +13,7 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
 })
 
-/** The folder of an agent as it should be, but for what is given. */
+/** A valid agent folder, with the given changes. */
 function folderWith(files: Readonly<Record<string, string>> = {}): string {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-agent-'))
   folders.push(folder)
@@ -29,7 +29,7 @@ function folderWith(files: Readonly<Record<string, string>> = {}): string {
 }
 
 describe('the folder of an agent', () => {
-  it('has who it is, its keys, and where its tokens are', async () => {
+  it('contains the agent’s identity, its keys, and the location of its tokens', async () => {
     const path = folderWith()
     expect(await readAgentFolder(path)).toEqual({
       path,
@@ -40,7 +40,7 @@ describe('the folder of an agent', () => {
     })
   })
 
-  it('that is not there is not made, and what to run is said', async () => {
+  it('is not created if missing, and the error says what to run', async () => {
     const path = join(folderWith(), 'none')
     expect(await findAgentFolder(path)).toBeUndefined()
     await expect(readAgentFolder(path)).rejects.toMatchObject({
@@ -51,29 +51,29 @@ describe('the folder of an agent', () => {
   })
 
   it.each<[string, Record<string, string>, string]>([
-    ['an agent.json that is no JSON', { 'agent.json': '{' }, 'agent.json is not a JSON object'],
-    ['an agent.json with a member too many', { 'agent.json': '{"naem":1}' }, 'has no member naem: did you mean name?'],
-    ['a key that is none', { 'key-a.json': '{"kid":"a"}' }, 'key-a.json holds no private JWK'],
-    ['another key under its name', { 'key-a.json': JSON.stringify(next) }, 'its name must be key-b.json'],
+    ['an agent.json that is not JSON', { 'agent.json': '{' }, 'agent.json is not a JSON object'],
+    ['an agent.json with an unknown member', { 'agent.json': '{"naem":1}' }, 'has no member naem: did you mean name?'],
+    ['a key file without a key', { 'key-a.json': '{"kid":"a"}' }, 'key-a.json holds no private JWK'],
+    ['a key under another key’s name', { 'key-a.json': JSON.stringify(next) }, 'its name must be key-b.json'],
     [
-      'halves of two keys',
+      'halves of two different keys',
       { 'key-b.json': JSON.stringify({ ...next, d: signing.d }) },
       'key-b.json holds no usable key',
     ],
-  ])('is refused with %s', async (_case, files, message) => {
+  ])('is rejected with %s', async (_case, files, message) => {
     await expect(readAgentFolder(folderWith(files))).rejects.toMatchObject({
       message: expect.stringContaining(message) as string,
       exitCode: 2,
     })
   })
 
-  it('is refused where a key is gone', async () => {
+  it('is rejected if a key is missing', async () => {
     const path = folderWith()
     rmSync(join(path, 'key-b.json'))
     await expect(readAgentFolder(path)).rejects.toThrow('key-b.json is not there')
   })
 
-  it.each(['', 'agent.json', 'key-a.json'])('is refused where others can read it (L04): /%s', async (name) => {
+  it.each(['', 'agent.json', 'key-a.json'])('is rejected if other users can read it (L04): /%s', async (name) => {
     const path = folderWith()
     const place = name === '' ? path : join(path, name)
     const mode = name === '' ? '700' : '600'
@@ -84,7 +84,7 @@ describe('the folder of an agent', () => {
   })
 
   it.runIf(process.getuid?.() === 0).each(['', 'agent.json', 'key-b.json'])(
-    'is refused where another user owns it (L04): /%s',
+    'is rejected if another user owns it (L04): /%s',
     async (name) => {
       const path = folderWith()
       chownSync(join(path, name), 12_345, 12_345)
@@ -92,12 +92,12 @@ describe('the folder of an agent', () => {
     },
   )
 
-  it('is refused where a file is in its place', async () => {
+  it('is rejected if it is a file', async () => {
     const path = join(folderWith(), 'agent.json')
     await expect(readAgentFolder(path)).rejects.toThrow(`${path}/agent.json cannot be read (ENOTDIR).`)
   })
 
-  it('is refused where a link is in the place of a key', async () => {
+  it('is rejected if a key is a symbolic link', async () => {
     const path = folderWith()
     rmSync(join(path, 'key-a.json'))
     symlinkSync(join(path, 'key-b.json'), join(path, 'key-a.json'))

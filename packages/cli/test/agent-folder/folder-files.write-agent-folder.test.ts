@@ -16,7 +16,7 @@ const next = await generatePrivateJwk({ kid: 'b' })
 const agent = (path: string) => ({ path, id: 'https://me.example', authServers: [], storePath: join(path, 'store') })
 
 describe('the folder of an agent', () => {
-  it('is made for its user alone, with all above it', async () => {
+  it('is created for its user alone, including all parent folders', async () => {
     const path = join(scratch, 'deep', 'agent')
     await writeAgentFolder({ ...agent(path), name: 'Me', keys: { signing } })
     expect(statSync(path).mode & 0o777).toBe(0o700)
@@ -31,7 +31,7 @@ describe('the folder of an agent', () => {
     expect(JSON.parse(readFileSync(join(path, 'key-a.json'), 'utf8'))).toEqual(signing)
   })
 
-  it('keeps a key that is there as it is', async () => {
+  it('keeps an existing key unchanged', async () => {
     const path = join(scratch, 'agent')
     await writeAgentFolder({ ...agent(path), keys: { signing } })
     writeFileSync(join(path, 'key-a.json'), 'kept')

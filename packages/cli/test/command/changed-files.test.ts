@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { watchFile } from '../../src/command/changed-files.js'
 
-it('reports a file that cannot be used as such until it can be used', async () => {
+it('reports an unusable file as unusable until it becomes usable', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-changed-'))
   const file = join(folder, 'settings.json')
   writeFileSync(file, '{}')

@@ -83,7 +83,7 @@ describe('the pages about the auth server', () => {
     }
   })
 
-  it('is what the help of a command of two words says, in 80 columns', async () => {
+  it('matches the help of a two-word command, in 80 columns', async () => {
     for (const args of ['grants revoke --help', 'help grants revoke', 'grants help revoke']) {
       const { status, stdout } = await runInProcess(...args.split(' '))
       expect(status).toBe(0)

@@ -7,12 +7,12 @@ const text = readFileSync(new URL('../../../../docs/reference/command-line.md', 
 const [ofTools = ''] = text.split('\n## Commands of the auth server\n')
 const [, ...sections] = ofTools.split(/^## countersign /m)
 
-it('documents every command, in the order of the table, and no other', () => {
+it('documents every command, in the order of the table, and no others', () => {
   const headings = sections.map((section) => section.slice(0, section.indexOf('\n')))
   expect(headings).toEqual(tools.map(({ name, subject }) => (subject ? `${name} ${subject.name}` : name)))
 })
 
-it.each(tools)('documents every flag of $name as the table has it, and no other', ({ name, flags }) => {
+it.each(tools)('documents every flag of $name as in the table, and no others', ({ name, flags }) => {
   const section = sections.find((candidate) => candidate.startsWith(name)) ?? ''
   const rows = flags.map(({ flags: flag, description, choices }) => {
     return `| \`${flag}\` | ${description}${choices ? ` (${choices.join(', ')})` : ''} |`

@@ -11,7 +11,7 @@ interface Received {
   cookie: string | null
 }
 
-/** An auth server of somebody else: what it answers, in turn. */
+/** A third-party auth server; returns the given responses in turn. */
 function createStranger(...answers: (Response | string)[]) {
   const received: Received[] = []
   const fetch: typeof globalThis.fetch = async (input, init) => {
@@ -36,20 +36,20 @@ const signIn = (more = '') =>
 const consent = `<form action='/agent/auth' method='POST'><input value='t' name='request_token' type='hidden'>
   <button value=deny name=consent>No</button><button name=consent value=grant>Yes</button></form>`
 
-describe('the scripted person at servers of others', () => {
+describe('the scripted user on third-party servers', () => {
   it.each([
     ['by redirect', [signIn(), redirect('/agent/auth?again'), consent, redirect(`${back}?code=1`)]],
     ['directly', [signIn(), consent, redirect(`${back}?code=1`, 302)]],
-    ['with a session that is still there', [consent, redirect(`${back}?code=1`)]],
-    ['where everything is remembered', [redirect(`${back}?code=1`)]],
+    ['with an existing session', [consent, redirect(`${back}?code=1`)]],
+    ['if everything is remembered', [redirect(`${back}?code=1`)]],
     ['with one page for both', [signIn('<input type=radio name=consent value=grant>'), redirect(`${back}?code=1`)]],
-    ['with the password again at the end', [signIn(), consent, signIn(), redirect(`${back}?code=1`)]],
-  ])('comes back to the agent %s', async (_case, answers) => {
+    ['with the password requested again at the end', [signIn(), consent, signIn(), redirect(`${back}?code=1`)]],
+  ])('returns to the agent %s', async (_case, answers) => {
     const { decide } = createStranger(...answers)
     expect((await decide('grant')).url).toBe(`${back}?code=1`)
   })
 
-  it('sends what the pages hold, and the answers', async () => {
+  it('sends the hidden fields of the pages, and the decisions', async () => {
     const page = `<!-- <form action="/trap"><input name="password"></form> -->
       <FORM ACTION='../agent/auth?x=1&amp;y=2' METHOD=POST id=f>
       <input value="a&quot;b&#39;c&#x26;d&gt;" name=csrf type=hidden><input type=hidden name=extra value=1>
@@ -71,21 +71,24 @@ describe('the scripted person at servers of others', () => {
     expect(received[2]?.body).toEqual({ request_token: 't', consent: 'deny' })
   })
 
-  it.each(['grant', 'deny'] as const)('finds the form of its answer where each answer has one: %s', async (answer) => {
-    const forms = ['deny', 'grant'].map(
-      (value) =>
-        `<form method=post action=/agent/auth/${value}><input type=hidden name=consent value=${value}><input type=submit value=Go></form>`,
-    )
-    const { decide, received } = createStranger(forms.join(''), redirect(back))
-    await decide(answer)
-    expect(received[1]).toMatchObject({ path: `/agent/auth/${answer}`, body: { consent: answer } })
-  })
+  it.each(['grant', 'deny'] as const)(
+    'finds the form for its decision if each decision has a separate form: %s',
+    async (answer) => {
+      const forms = ['deny', 'grant'].map(
+        (value) =>
+          `<form method=post action=/agent/auth/${value}><input type=hidden name=consent value=${value}><input type=submit value=Go></form>`,
+      )
+      const { decide, received } = createStranger(forms.join(''), redirect(back))
+      await decide(answer)
+      expect(received[1]).toMatchObject({ path: `/agent/auth/${answer}`, body: { consent: answer } })
+    },
+  )
 
   it.each([
-    ['with the action', '<form action=/agent/auth method=post><input type=hidden name=action value=login>'],
-    ['that goes to the page itself', '<form method=post>'],
-    ['that is given by its whole address', `<form method='post' action=${origin}/agent/auth>`],
-  ])('finds the form to sign in with %s beside others', async (_case, begin) => {
+    ['an action field', '<form action=/agent/auth method=post><input type=hidden name=action value=login>'],
+    ['the page itself as its target', '<form method=post>'],
+    ['an absolute URL as its target', `<form method='post' action=${origin}/agent/auth>`],
+  ])('finds the sign-in form with %s among others', async (_case, begin) => {
     const account =
       '<form action=/register method=post><input name=email><input name=password type=password><button>Join</button></form>'
     const other =
@@ -101,7 +104,7 @@ describe('the scripted person at servers of others', () => {
     expect(received[1]?.body).toMatchObject({ username: 'testuser', password: 'testpass' })
   })
 
-  it('keeps cookies, also those of redirects, until they end', async () => {
+  it('keeps cookies, including those of redirects, until they expire', async () => {
     const first = new Response(signIn(), {
       headers: [
         ['set-cookie', 'a=1; Path=/; HttpOnly'],
@@ -128,9 +131,13 @@ describe('the scripted person at servers of others', () => {
       [signIn(), signIn()],
       'no such user, or another password than testpass. Add the user: countersign users add testuser',
     ],
-    ['has no such answer', ['<form><button name=consent value=maybe></button></form>'], 'has no button for grant'],
-    ['asks for ever', Array.from({ length: 9 }, () => consent), 'asks and asks'],
-    ['redirects for ever', Array.from({ length: 30 }, () => redirect('/agent/auth')), 'redirected more than'],
+    [
+      'lacks the requested decision',
+      ['<form><button name=consent value=maybe></button></form>'],
+      'has no button for grant',
+    ],
+    ['repeats the consent page forever', Array.from({ length: 9 }, () => consent), 'asks and asks'],
+    ['redirects forever', Array.from({ length: 30 }, () => redirect('/agent/auth')), 'redirected more than'],
   ])('gives up when a server %s', async (_case, answers, message) => {
     await expect(createStranger(...answers).decide('grant')).rejects.toThrow(message)
   })

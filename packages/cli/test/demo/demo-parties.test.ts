@@ -8,14 +8,14 @@ import type { TraceDocument } from '../independent-verifier.js'
 import { listenWith } from '../listen-with.js'
 import { type RunningProgram, runInProcess, startProgram } from '../run-program.js'
 
-it('the agent of the demo is one person’s, also with an identifier that is not on this machine', async () => {
+it('the demo’s agent belongs to one user, even if its identifier is not local', async () => {
   const ids = { agent: 'https://agent.example', resource: 'https://api.example', 'auth-server': 'https://auth.example' }
   const world = { ids, resourceUrl: `${ids.resource}/data-auth`, interop: false, isPeer: () => false }
   const agent = await createDemoAgent(world, { onConsent: () => undefined, consentTimeout: 600 })
   expect(agent.metadata.redirect_uris).toEqual(['https://agent.example/callback'])
 })
 
-/** Starts an auth server and a resource, each by a command of its own; the agent is started by the test. */
+/** Starts an auth server and a resource, each with a separate command; the test starts the agent. */
 async function startOthers(...flags: string[]) {
   const authServer = startProgram(['demo', '--only', 'auth-server', '--port', '0', '--quiet', ...flags])
   const [, issuer = ''] = await authServer.seen(/^auth-server (\S+)\n/)
@@ -34,9 +34,9 @@ async function stop(running: readonly RunningProgram[]): Promise<void> {
   }
 }
 
-describe('three parties that were started apart', () => {
+describe('three parties that are started separately', () => {
   it.each([
-    ['as they are', []],
+    ['with default options', []],
     ['with --interop', ['--interop']],
   ])('run the flow together, %s', async (_case, flags) => {
     const port = await freePort()
@@ -64,7 +64,7 @@ describe('three parties that were started apart', () => {
     expect(stdout).not.toContain('testpass')
   })
 
-  it('let the person refuse', async () => {
+  it('let the user deny access', async () => {
     const port = await freePort()
     const { issuer, id, running } = await startOthers()
     const agent = ['demo', '--only', 'agent', '--port', String(port), '--auth-server-url', issuer, '--deny', '--quiet']
@@ -73,7 +73,7 @@ describe('three parties that were started apart', () => {
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'access_denied\n' })
   })
 
-  it('show what the others send, each from its own side', async () => {
+  it('show the messages of the other parties, each from its own side', async () => {
     const port = await freePort()
     const authServer = startProgram(['demo', '--only', 'auth-server', '--port', '0'])
     const [, issuer = ''] = await authServer.seen(/^auth-server (\S+)\n/)
@@ -92,14 +92,14 @@ describe('three parties that were started apart', () => {
 })
 
 describe('countersign demo --only', () => {
-  it('prints where it answers as JSON', async () => {
+  it('prints its address as JSON', async () => {
     const running = startProgram(['demo', '--only', 'agent', '--serve', '--port', '0', '--json'])
     const [line] = await running.seen(/^\{.*\}\n/)
     expect((await running.stop('SIGINT')).status).toBe(0)
     expect(JSON.parse(line)).toEqual({ agent: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) as string })
   })
 
-  it('answers for the identifier that it is given', async () => {
+  it('serves the identifier passed with --id', async () => {
     const port = await freePort()
     const id = 'https://api.example'
     const running = startProgram(['demo', '--only', 'resource', '--port', String(port), '--id', id, '--quiet'])
@@ -109,7 +109,7 @@ describe('countersign demo --only', () => {
     expect((await running.stop('SIGINT')).status).toBe(0)
   })
 
-  it('finds an agent that was not there a moment ago', async () => {
+  it('finds an agent that was not running a moment before', async () => {
     const agent = await nobody()
     const resource = startProgram(['demo', '--only', 'resource', '--port', '0', '--quiet'])
     const [, id = ''] = await resource.seen(/^resource +(\S+)\n/)
@@ -126,7 +126,7 @@ describe('countersign demo --only', () => {
     expect(stdout).toContain(`"agent":"${agent}"`)
   })
 
-  it('listens where the identifier says, without --port', async () => {
+  it('listens at the port of the identifier without --port', async () => {
     const id = await nobody()
     const running = startProgram(['demo', '--only', 'resource', '--id', id, '--quiet'])
     await running.seen(/^resource +\S+\n/)
@@ -138,26 +138,22 @@ describe('countersign demo --only', () => {
   it.each([
     ['an unknown party', ['--only', 'browser'], 'Allowed choices are agent, resource, auth-server'],
     ['a port without a party', ['--port', '9000'], '--port needs --only'],
-    ['a port that is none', ['--only', 'agent', '--port', '70000'], '--port takes a number'],
+    ['an invalid port', ['--only', 'agent', '--port', '70000'], '--port takes a number'],
     [
-      'an identifier with a slash',
+      'an identifier with a trailing slash',
       ['--only', 'agent', '--id', 'http://127.0.0.1:9000/'],
       'remove the trailing slash (http://127.0.0.1:9000)',
     ],
-    ['an identifier of another form', ['--only', 'agent', '--id', 'http://agent.example'], '--id is no identifier'],
+    ['a malformed identifier', ['--only', 'agent', '--id', 'http://agent.example'], '--id is no identifier'],
     [
-      'a resource that a resource asks',
+      'a resource URL for a resource',
       ['--only', 'resource', '--resource-url', 'http://127.0.0.1:1/'],
       '--resource-url',
     ],
-    ['a URL that is none', ['--only', 'agent', '--resource-url', '/data'], '--resource-url takes'],
-    [
-      'a URL that is not encrypted',
-      ['--only', 'agent', '--resource-url', 'http://api.example/x'],
-      'http is for this machine',
-    ],
-    ['a person where nobody asks', ['--only', 'resource', '--deny'], '--deny and --browser'],
-    ['a person beside --serve', ['--serve', '--browser'], "cannot be used with option '--serve'"],
+    ['an invalid URL', ['--only', 'agent', '--resource-url', '/data'], '--resource-url takes'],
+    ['an unencrypted URL', ['--only', 'agent', '--resource-url', 'http://api.example/x'], 'http is for this machine'],
+    ['a decision for a party that prompts no user', ['--only', 'resource', '--deny'], '--deny and --browser'],
+    ['--browser with --serve', ['--serve', '--browser'], "cannot be used with option '--serve'"],
   ])('exits with 2 for %s', async (_case, args, message) => {
     const { status, stdout, stderr } = await runInProcess('demo', ...args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
@@ -181,7 +177,7 @@ describe('countersign demo --only agent, where somebody is not responding', () =
       ...flags,
     )
 
-  it('exits with 3 and says that nothing listens where the resource should be', async () => {
+  it('exits with 3 and reports that nothing listens at the resource’s address', async () => {
     const resource = await nobody()
     expect(await ask(resource)).toEqual({
       status: 3,
@@ -190,7 +186,7 @@ describe('countersign demo --only agent, where somebody is not responding', () =
     })
   })
 
-  it('shows with --json the messages until then', async () => {
+  it('shows the messages so far with --json', async () => {
     const resource = await nobody()
     const flags = ['--only', 'agent', '--port', '0', '--json', '--resource-url', `${resource}/data-auth`]
     const { status, stdout } = await runInProcess('demo', ...flags)
@@ -213,7 +209,7 @@ describe('countersign demo --only agent, where somebody is not responding', () =
     })
   })
 
-  it('exits with 3 and says why the auth server has no document', async () => {
+  it('exits with 3 and reports why the auth server’s document is unavailable', async () => {
     const authServer = await nobody()
     const resource = startProgram(['demo', '--only', 'resource', '--port', '0', '--auth-server-url', authServer])
     const [, id = ''] = await resource.seen(/^resource +(\S+)\n/m)

@@ -17,7 +17,7 @@ function publish(finder: MistakeFinder, url: string, document: object): void {
   })
 }
 
-/** A request whose base was signed with a line feed at its end. */
+/** A request whose signature base ended with a line feed. */
 async function mistaken(id: string, signer: Signer, reference: { wellKnown?: string }) {
   const url = 'https://api.example/data'
   const signed = await signRequest(new Request(url), {
@@ -29,7 +29,7 @@ async function mistaken(id: string, signer: Signer, reference: { wellKnown?: str
   return { method: 'GET', url, headers: [...signed.headers], body: null }
 }
 
-it('verifies by the key of the party that signed, where several name theirs alike', async () => {
+it('verifies with the signer’s key if several parties use the same kid', async () => {
   const finder = createMistakeFinder()
   const agents = ['https://one.example', 'https://other.example']
   const signers = await Promise.all(agents.map(newSigner))

@@ -21,7 +21,7 @@ const granted = {
   scope: 'data.read data.write',
 }
 
-// The ports are fixed, so everything that opens them stands in this one file and runs in order.
+// The ports are fixed, so all tests that open them are in this file and run in order.
 let scratch: string
 beforeAll(() => {
   scratch = mkdtempSync(join(tmpdir(), 'countersign-test-'))
@@ -56,13 +56,13 @@ describe('countersign demo --json', () => {
   const createdOf = (index: number) =>
     Number(/;created=(\d+)/.exec(verifier.signed[index]?.request.headers['signature-input'] ?? '')?.[1])
 
-  it('ends with the body of the capture', () => {
+  it('ends with the response body of the capture', () => {
     expect(document.result).toEqual({ status: 200, body: granted })
     const last = document.messages.findLast(({ from, to }) => from === 'agent' && to === 'resource')
     expect(JSON.parse(last?.response.body ?? '')).toEqual(granted)
   })
 
-  it('holds every message once, in the order sent', () => {
+  it('contains every message once, in the order sent', () => {
     expect(
       document.messages.map(({ from, to, request, response }) => {
         return `${from} ${to} ${request.method} ${new URL(request.url).pathname} ${response.status}`
@@ -90,7 +90,7 @@ describe('countersign demo --json', () => {
     ])
   })
 
-  it('shows signatures that verify by the keys in it', () => {
+  it('contains signatures that verify with the keys it contains', () => {
     expect(verifier.signed).toHaveLength(4)
     for (const message of verifier.signed) {
       const covered = verifier.requireSignature(message)
@@ -101,7 +101,7 @@ describe('countersign demo --json', () => {
     }
   })
 
-  it('would not verify with one character changed', () => {
+  it('fails verification if one character is changed', () => {
     const [first] = verifier.signed
     if (!first) throw new Error('nothing is signed')
     const request = { ...first.request, url: `${ids.resource}/data-autH` }
@@ -116,7 +116,7 @@ describe('countersign demo --json', () => {
     )
   })
 
-  it('carries a resource token for this agent, this key, and ten minutes', () => {
+  it('carries a resource token for this agent and this key, valid for ten minutes', () => {
     const { kind, header, payload } = tokenAt('response.headers.agent-auth.resource_token')
     expect({ kind, header }).toEqual({
       kind: 'resource+jwt',
@@ -135,7 +135,7 @@ describe('countersign demo --json', () => {
     expect(verifier.verifyJwt(form.get('resource_token') ?? '', 'aauth-resource')).toEqual(payload)
   })
 
-  it('carries an auth token bound to the agent’s key, for an hour', () => {
+  it('carries an auth token bound to the agent’s key, valid for an hour', () => {
     const { kind, header, payload } = tokenAt('response.body.auth_token')
     expect({ kind, header }).toEqual({ kind: 'auth+jwt', header: { alg: 'EdDSA', kid: 'auth-key-1', typ: 'auth+jwt' } })
     expect(payload).toMatchObject({
@@ -152,7 +152,7 @@ describe('countersign demo --json', () => {
     expect(answer).toMatchObject({ expires_in: 3600, token_type: 'Bearer' })
   })
 
-  it('holds no password, cookie, CSRF value or private key', () => {
+  it('contains no password, cookie, CSRF value or private key', () => {
     expect(text).not.toContain('testpass')
     expect(text).not.toMatch(/aabr_|aasn_|"d":/)
     const values = [...text.matchAll(/name=\\"csrf\\" value=\\"([^"\\]*)|csrf=([^&"]*)/g)]
@@ -167,7 +167,7 @@ describe('countersign demo --json', () => {
 })
 
 describe('countersign demo', () => {
-  it('shows each signed message from both sides, and the token it carries on each', async () => {
+  it('shows each signed message from both sides, and the token that it carries on each', async () => {
     const { status, stdout, stderr } = await runInProcess('demo')
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     const titles = stdout.split('\n').filter((line) => /^(>>>|<<<|CONSENT)/.test(line))
@@ -198,7 +198,7 @@ describe('countersign demo', () => {
     expect(stdout).not.toContain('testpass')
   })
 
-  it('prints only the result with --quiet, and the database file serves again', async () => {
+  it('prints only the result with --quiet, and the database file can be reused', async () => {
     const database = join(scratch, 'auth.db')
     for (let times = 0; times < 2; times++) {
       const { status, stdout, stderr } = await runInProcess('demo', '--quiet', '--db', database)
@@ -230,7 +230,7 @@ describe('countersign demo', () => {
     expect(readdirSync(temporary)).toEqual([])
   })
 
-  it.each([8001, 8002, 8003])('says in one sentence that port %i is in use', async (port) => {
+  it.each([8001, 8002, 8003])('reports in one sentence that port %i is in use', async (port) => {
     const blocker = createServer()
     await new Promise<void>((resolve) => blocker.listen(port, '127.0.0.1', resolve))
     const { status, stdout, stderr } = await runInProcess('demo')
@@ -244,7 +244,7 @@ describe('countersign demo', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
-  ] as const)('leaves nothing running after %s while a person decides', async (signal, expected) => {
+  ] as const)('leaves nothing running after %s while a user is deciding', async (signal, expected) => {
     const temporary = mkdtempSync(join(scratch, 'tmp-'))
     const running = startCommand(['demo', '--browser'], { TMPDIR: temporary })
     const [, url = ''] = await running.seen(/(http:\/\/127\.0\.0\.1:8003\/agent\/auth\?\S+)[\s\S]*Ctrl-C stops it/)
@@ -257,7 +257,7 @@ describe('countersign demo', () => {
     expect(readdirSync(temporary)).toEqual([])
   })
 
-  it('waits for a person’s browser, tells it that it worked, and shows it from the receiver’s side', async () => {
+  it('waits for a user’s browser, reports success there, and shows the exchange from the receiver’s side', async () => {
     const running = startProgram(['demo', '--browser', '--json'])
     const [, url = ''] = await running.seen(/Please open (\S+)\n/)
     const user = createScriptedUser(fetch)
@@ -274,7 +274,7 @@ describe('countersign demo', () => {
   })
 
   it.each(['SIGINT', 'SIGTERM'] as const)(
-    '--serve keeps everybody running, asks nothing, and ends with %s',
+    '--serve keeps all parties running, requests nothing, and exits on %s',
     async (signal) => {
       const temporary = mkdtempSync(join(scratch, 'tmp-'))
       vi.stubEnv('TMPDIR', temporary)
@@ -298,7 +298,7 @@ describe('countersign demo', () => {
     },
   )
 
-  it('gives up when nobody decides in time', async () => {
+  it('gives up if no one decides in time', async () => {
     const demo = runDemo({
       person: () => undefined,
       requestTokenLifetime: 1,
@@ -316,10 +316,14 @@ describe('countersign demo', () => {
       ['demo', '--json', '--quiet'],
       "'--json' cannot be used with option '--quiet'",
     ],
-    ['a script for a real person', ['demo', '--deny', '--browser'], "'--deny' cannot be used with option '--browser'"],
+    [
+      'a scripted decision with a real browser',
+      ['demo', '--deny', '--browser'],
+      "'--deny' cannot be used with option '--browser'",
+    ],
     ['a flag without its value', ['demo', '--db'], "'--db <file>' argument missing"],
     ['an unknown command', ['demonstrate'], "unknown command 'demonstrate'"],
-    ['the second word of a command alone', ['backup', '--help'], 'did you mean countersign db backup?'],
+    ['only the second word of a command', ['backup', '--help'], 'did you mean countersign db backup?'],
   ])('exits with 2 for %s', async (_case, args, message) => {
     const { status, stdout, stderr } = await runInProcess(...args)
     expect(status).toBe(2)
@@ -327,7 +331,7 @@ describe('countersign demo', () => {
     expect(stderr).toContain(message)
   })
 
-  it('says in one sentence that the database cannot be opened', async () => {
+  it('reports in one sentence that the database cannot be opened', async () => {
     const { status, stderr } = await runInProcess('demo', '--db', join(scratch, 'no-such-folder', 'auth.db'))
     expect(status).toBe(1)
     expect(stderr).toMatch(/^The database \S+ cannot be opened: [^\n]+\.\n$/)

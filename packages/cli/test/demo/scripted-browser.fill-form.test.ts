@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { fillForm } from '../../src/demo/scripted-browser.js'
 
-it('sends the option that is chosen', () => {
+it('sends the selected option', () => {
   const option = { name: 'duration', type: 'option' }
   const controls = [
     { ...option, value: '1', checked: true },

@@ -3,7 +3,7 @@ import { sendWithin } from '../../src/demo/start-parties.js'
 import { listenWith } from '../listen-with.js'
 
 describe('sendWithin', () => {
-  it('gives up on an answer that does not end', async () => {
+  it('gives up on a response that does not end', async () => {
     const { origin, close } = await listenWith((_request, response) => void response.writeHead(200).write('begun'))
     const sent = sendWithin(0.2)(new Request(origin))
     await expect(sent).rejects.toMatchObject({
@@ -13,7 +13,7 @@ describe('sendWithin', () => {
     close()
   })
 
-  it('lets whoever interrupts it say why', async () => {
+  it('rejects with the abort reason', async () => {
     const { origin, close } = await listenWith(() => undefined)
     const abort = new AbortController()
     const sent = sendWithin(5)(new Request(origin, { signal: abort.signal }))

@@ -9,9 +9,9 @@ const switching = 'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUp
 const redirect = `HTTP/1.1 308 Permanent Redirect\r\nlocation: https://${host}/account\r\n\r\n`
 
 it.each<[string, (socket: Socket) => void, 'ok' | 'problem']>([
-  ['leads to https', (socket) => socket.end(redirect), 'ok'],
-  ['hangs up', (socket) => socket.end(), 'ok'],
-  ['goes on in another protocol', (socket) => socket.end(switching), 'problem'],
+  ['redirects to https', (socket) => socket.end(redirect), 'ok'],
+  ['closes the connection', (socket) => socket.end(), 'ok'],
+  ['switches to another protocol', (socket) => socket.end(switching), 'problem'],
   ['never ends its headers', (socket) => drip(socket, 'HTTP/1.1 200 OK\r\n', 'a: b\r\n'), 'problem'],
   ['never ends its page', (socket) => drip(socket, 'HTTP/1.1 200 OK\r\n\r\n', '<'), 'problem'],
 ])('finds a port 80 that %s', async (_what, behave, outcome) => {

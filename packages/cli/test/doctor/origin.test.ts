@@ -14,30 +14,30 @@ async function failureOf(asked: Promise<unknown>): Promise<{ error: unknown; sec
   return { error, seconds: (performance.now() - began) / 1000 }
 }
 
-describe.concurrent('a question to a server', () => {
+describe.concurrent('a request to a server', () => {
   it.for<[string, (socket: Socket) => void]>([
-    ['goes on in another protocol', (socket) => socket.write(`${switching}Connection: upgrade\r\nUpgrade: x\r\n\r\n`)],
-    ['goes on in a protocol without a name', (socket) => socket.write(`${switching}\r\n`)],
-    ['always asks to go on', (socket) => drip(socket, '', 'HTTP/1.1 100 Continue\r\n\r\n')],
+    ['switches to another protocol', (socket) => socket.write(`${switching}Connection: upgrade\r\nUpgrade: x\r\n\r\n`)],
+    ['switches to an unnamed protocol', (socket) => socket.write(`${switching}\r\n`)],
+    ['keeps sending 100 Continue', (socket) => drip(socket, '', 'HTTP/1.1 100 Continue\r\n\r\n')],
     ['never ends its headers', (socket) => drip(socket, 'HTTP/1.1 200 OK\r\n', 'a: b\r\n')],
     ['never ends its body', (socket) => drip(socket, 'HTTP/1.1 200 OK\r\n\r\n', 'x')],
     [
       'never ends a chunk',
       (socket) => drip(socket, 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfff\r\n', 'x'),
     ],
-    ['breaks off', (socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nx')],
-    ['breaks off in its headers', (socket) => socket.end('HTTP/1.1 200 OK\r\n')],
-    ['says too much', (socket) => socket.write(`HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(300_000)}`)],
-  ])('that %s fails within ten seconds, as one that began to answer', async ([, behave], test) => {
+    ['closes the connection early', (socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nx')],
+    ['closes the connection within its headers', (socket) => socket.end('HTTP/1.1 200 OK\r\n')],
+    ['sends too much', (socket) => socket.write(`HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(300_000)}`)],
+  ])('that %s fails within ten seconds, after the response began', async ([, behave], test) => {
     const { error, seconds } = await failureOf(ask(await listenAnd(behave, test), '/'))
     expect(error).toBeInstanceOf(IncompleteResponse)
     expect(seconds).toBeLessThan(10)
   })
 
   it.for<[string, (socket: Socket) => void]>([
-    ['says nothing', () => undefined],
-    ['hangs up', (socket) => socket.end()],
-  ])('that %s fails within ten seconds, and not as one that began to answer', async ([, behave], test) => {
+    ['sends nothing', () => undefined],
+    ['closes the connection', (socket) => socket.end()],
+  ])('that %s fails within ten seconds, before the response began', async ([, behave], test) => {
     const { error, seconds } = await failureOf(ask(await listenAnd(behave, test), '/'))
     expect(error).toBeInstanceOf(Error)
     expect(error).not.toBeInstanceOf(IncompleteResponse)
@@ -45,10 +45,10 @@ describe.concurrent('a question to a server', () => {
   })
 
   it.for<[string, string]>([
-    ['by the connection', 'HTTP/1.1 200 OK\r\n\r\nanswer'],
+    ['by closing the connection', 'HTTP/1.1 200 OK\r\n\r\nanswer'],
     ['by its length', 'HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nanswer'],
-    ['after being told to go on', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nanswer'],
-  ])('takes an answer that ends %s', async ([, answer], test) => {
+    ['after 100 Continue', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nanswer'],
+  ])('accepts a response that ends %s', async ([, answer], test) => {
     const origin = await listenAnd((socket) => socket.end(answer), test)
     expect(await ask(origin, '/')).toMatchObject({ status: 200, text: 'answer' })
   })
@@ -56,9 +56,9 @@ describe.concurrent('a question to a server', () => {
 
 describe.concurrent('a handshake', () => {
   it.for<[string, (socket: Socket) => void]>([
-    ['says nothing', () => undefined],
-    ['hangs up', (socket) => socket.end()],
-    // A record of a handshake, of which more and more comes.
+    ['sends nothing', () => undefined],
+    ['closes the connection', (socket) => socket.end()],
+    // A handshake record that keeps growing.
     ['never ends', (socket) => drip(socket, '\u0016\u0003\u0003\u0040\u0000', '\u0000')],
   ])('with a server that %s fails within ten seconds', async ([, behave], test) => {
     const { error, seconds } = await failureOf(tlsHandshake(await listenAnd(behave, test)))

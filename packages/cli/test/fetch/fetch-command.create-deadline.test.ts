@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { createDeadline } from '../../src/fetch/fetch-command.js'
 
-it('passes on that the callback port has moved', async () => {
+it('reports the new redirect URL if the callback port changes', async () => {
   let redirectUri = 'http://127.0.0.1:61000/callback'
   const opened = {
     get redirectUri() {

@@ -18,7 +18,7 @@ export interface Configured {
   settings: object
 }
 
-/** A configuration of a gateway on loopback, in front of an API, with changes. */
+/** A configuration of a loopback gateway in front of an API, with changes. */
 export async function configure(api: RequestListener, change: object = {}): Promise<Configured> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-gateway-test-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
@@ -49,7 +49,7 @@ export async function configure(api: RequestListener, change: object = {}): Prom
 
 export const newSigner = async (): Promise<Signer> => createSigner(await generatePrivateJwk())
 
-/** A signed POST of `/signed`, by a key of its own unless one is given. */
+/** A signed POST of `/signed`, by a new key unless one is given. */
 export async function signedPost(id: string, given?: Signer): Promise<Request> {
   const signer = given ?? (await newSigner())
   return signRequest(new Request(`${id}/signed`, { method: 'POST' }), {
@@ -59,7 +59,7 @@ export async function signedPost(id: string, given?: Signer): Promise<Request> {
   })
 }
 
-/** Sends a copy of a request on a connection of its own to a gateway, and gives the status. @param from the address of its client */
+/** Sends a copy of a request to a gateway on a new connection, and returns the status. @param from the address of its client */
 export async function send(request: Request, port: number, from = '192.0.2.1'): Promise<number> {
   const headers = { ...Object.fromEntries(request.headers), connection: 'close', 'x-forwarded-for': from }
   const { pathname } = new URL(request.url)

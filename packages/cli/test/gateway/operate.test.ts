@@ -12,7 +12,7 @@ const linesOf = (text: string) =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as { event: string; role?: string; level: string })
 
-it('writes a log of its requests, and tells Prometheus of them on a port of its own, without tokens or queries', async () => {
+it('logs its requests, and exposes Prometheus metrics on a separate port, without tokens or queries', async () => {
   const { file, id, adminPort } = await configure((incoming, outgoing) =>
     incoming.url === '/open/broken' ? outgoing.destroy() : outgoing.end('done'),
   )
@@ -58,7 +58,7 @@ it('writes a log of its requests, and tells Prometheus of them on a port of its 
   expect(stdout).not.toContain('secret')
 })
 
-it('tells Prometheus whether its configuration could be read again', async () => {
+it('exposes whether its configuration could be reloaded as a metric', async () => {
   const { file, adminPort, settings } = await configure(() => undefined)
   const running = startProgram(['gateway', '--config', file])
   await running.seen(/is protected at/)
@@ -72,7 +72,7 @@ it('tells Prometheus whether its configuration could be read again', async () =>
   expect((await running.stop()).status).toBe(0)
 })
 
-it('has an admin port whose settings are checked', async () => {
+it('validates the settings of its admin port', async () => {
   const api = () => undefined
   const misspelt = await configure(api, { admin: { prot: 1 }, admni: {} })
   const { status, stderr } = await runInProcess('gateway', '--config', misspelt.file)
@@ -85,7 +85,7 @@ it('has an admin port whose settings are checked', async () => {
   expect(taken.stderr).toMatch(/is in use: change admin\.port\./)
 })
 
-/** The first bytes of an answer, and how it ended. */
+/** The first bytes of a response, and how it ended. */
 function read(url: string): { begun: Promise<string>; ended: Promise<{ text: string; isWhole: boolean }> } {
   let text = ''
   let begin: (text: string) => void = () => undefined
@@ -116,9 +116,9 @@ async function stopped({ child, finished }: Running): Promise<{ status: number |
 
 it.each([
   ['in one process', []],
-  ['in two', ['--workers', '2']],
+  ['in two processes', ['--workers', '2']],
 ])(
-  'at SIGTERM answers what has begun, says that it stops, and ends streams as streams end, %s',
+  'at SIGTERM completes requests in progress, reports that it is stopping, and ends event streams properly, %s',
   async (_, flags) => {
     const { file, id, adminPort } = await configure(({ url }, outgoing) => {
       if (url === '/open/slow') return void setTimeout(() => outgoing.end('slow and whole'), 2500)
@@ -135,13 +135,13 @@ it.each([
     await Promise.all([...streams, endless].map(({ begun }) => begun))
     const stopping = stopped(running)
     await running.seen(/"stopping"/)
-    // Of two processes, the other one may have said it first.
+    // With two processes, the other one may have reported it first.
     const ready = async () => (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).text()
     await expect.poll(ready).toBe('not ready: the server is stopping\n')
     await expect(fetch(`${id}/open/slow`)).rejects.toThrow()
     for (const { ended } of slow) expect(await ended).toEqual({ text: 'slow and whole', isWhole: true })
     for (const { ended } of streams) expect(await ended).toMatchObject({ isWhole: true })
-    // What is no event stream must not look whole.
+    // A response that is not an event stream must not look complete.
     expect(await endless.ended).toMatchObject({ isWhole: false })
     const { status, took } = await stopping
     expect(status).toBe(0)

@@ -28,7 +28,7 @@ async function probe(api: RequestListener, change: object = {}, ...flags: string
   return { status, stderr, stdout: stdout.replaceAll(upstream, 'http://127.0.0.1:1') }
 }
 
-/** Responds to two paths, compared as they are. */
+/** Serves two paths, compared verbatim. */
 function respond(path: string, outgoing: ServerResponse): void {
   const isFound = ['/admin/users', '/users/7'].includes(path)
   outgoing.writeHead(isFound ? 200 : 404, { 'content-type': 'text/plain' }).end(isFound ? 'found' : 'missing')
@@ -36,7 +36,7 @@ function respond(path: string, outgoing: ServerResponse): void {
 
 const exact: RequestListener = ({ url = '' }, outgoing) => respond(url.split('?', 1)[0] ?? '', outgoing)
 
-/** As CodeIgniter: the query is the path. */
+/** As in CodeIgniter: the query is the path. */
 const queried: RequestListener = (incoming, outgoing) => {
   const { pathname, search } = new URL(incoming.url ?? '/', 'http://api.example')
   const path = /^\?(?:r=)?\/?(admin\/users)$/.exec(search)?.[1] ?? pathname.slice(1)
@@ -46,7 +46,7 @@ const queried: RequestListener = (incoming, outgoing) => {
 const lenient = express().get('/admin/users', (_, response) => void response.send('users'))
 
 describe('countersign gateway probe', () => {
-  it('reports the spellings that an API runs, and what the gateway does with them, in 80 columns', async () => {
+  it('reports the spellings that an API accepts, and how the gateway handles them, in 80 columns', async () => {
     const { status, stdout } = await probe(lenient, {})
     expect(stdout).toMatch(
       /^GET \/admin\/users, as \/admin\/users: 200\n {2}runs \/ADMIN\/USERS +refused by the gateway\n/m,
@@ -60,7 +60,7 @@ describe('countersign gateway probe', () => {
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
   })
 
-  it('reports no spelling of an API that compares paths as they are', async () => {
+  it('reports no spelling for an API that compares paths verbatim', async () => {
     const { status, stdout } = await probe(exact, {}, '--param', 'id=7', '--param', '*=admin/users', '--json')
     const report = JSON.parse(stdout) as { routes: { isComparable: boolean; runs: object[] }[]; problems: string[] }
     expect(report.routes.map(({ isComparable, runs }) => [isComparable, runs.length])).toEqual([
@@ -78,7 +78,7 @@ describe('countersign gateway probe', () => {
     expect(stdout).toMatch(/^ {2}yes {2}decodes %2F before matching the path$/m)
   })
 
-  it('names what the configuration declares and the API does not do, or does and is not declared', async () => {
+  it('names behavior that is declared but not shown by the API, and the reverse', async () => {
     const kept = [{ ...strict, path: '/admin/users', case: 'kept' }, routes[2]]
     expect(await probe(lenient, { routes: kept })).toMatchObject({
       status: 1,
@@ -90,7 +90,7 @@ describe('countersign gateway probe', () => {
     expect(await probe(queried, { frontController: true })).toMatchObject({ status: 0 })
   })
 
-  it('probes a table that is refused, and names its collisions', async () => {
+  it('probes an invalid route table, and names its collisions', async () => {
     const colliding = [...routes, { method: 'GET', path: '/admin/users.json', require: 'none' }]
     expect(await probe(exact, { routes: colliding })).toMatchObject({
       status: 1,
@@ -98,7 +98,7 @@ describe('countersign gateway probe', () => {
     })
   })
 
-  it('needs a test copy of the API, or a flag for the configured one, and one that responds', async () => {
+  it('needs a responding test copy of the API, or a flag for the configured one', async () => {
     const { file } = await configure(exact, { routes })
     const run = (...flags: string[]) => runInProcess('gateway', 'probe', '--config', file, ...flags)
     expect(await run()).toMatchObject({ status: 2, stderr: expect.stringMatching(/a test copy of the API/) as string })

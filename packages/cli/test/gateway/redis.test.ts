@@ -9,12 +9,12 @@ import { type Configured, configure, newSigner, send, signedPost } from './confi
 interface Gateways extends Configured {
   /** Their ports. */
   ports: number[]
-  /** What has reached the API. */
+  /** The requests that reached the API. */
   arrived: () => number
   running: Running[]
 }
 
-/** Two gateways of one API, as on two machines. */
+/** Two gateways for one API, as on two machines. */
 async function startTwo(redis: string, flags: string[] = []): Promise<Gateways> {
   let arrived = 0
   const given = { redis, instances: 2, trustProxy: ['127.0.0.1'] }
@@ -49,17 +49,17 @@ describe.skipIf(!hasValkey())('gateways on several machines', () => {
 
   // G12
   it.each([
-    ['of one process', []],
-    ['of two', ['--workers', '2']],
+    ['with one process', []],
+    ['with two processes', ['--workers', '2']],
   ])(
-    'take a signed request once in all of them, and count rates together, each %s',
+    'accept a signed request once across all gateways, and count rates together, each %s',
     async (_, flags) => {
       const { id, ports, arrived, running } = await startTwo(valkey.url, flags)
       const one = await signedPost(id)
       const statuses = await Promise.all(Array.from({ length: 8 }, (__, at) => send(one, ports[at % 2] as number)))
       expect([count(statuses, 200), count(statuses, 401)]).toEqual([1, 7])
       expect(arrived()).toBe(1)
-      // Ten a minute for a key that proves no agent.
+      // Ten per minute for a key that proves no agent.
       const signer = await newSigner()
       const more: number[] = []
       for (let at = 0; at < 14; at++)
@@ -73,7 +73,7 @@ describe.skipIf(!hasValkey())('gateways on several machines', () => {
     30_000,
   )
 
-  it('refuse while the store is lost, at once and nothing else, and go on by themselves when it is found', async () => {
+  it('reject signed requests immediately, and only those, while the store is unreachable, and recover automatically', async () => {
     const { id, port, ports, adminPort, arrived, running } = await startTwo(valkey.url)
     const ready = async () => (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).text()
     expect(await ready()).toBe('ready\n')
@@ -116,7 +116,7 @@ describe.skipIf(!hasValkey())('gateways on several machines', () => {
     expect(count(lost, 503)).toBe(lost.length)
     expect(Math.max(...answered.map(({ took }) => took))).toBeLessThan(2500)
     expect(answered.filter(({ status }) => ![200, 503].includes(status))).toEqual([])
-    // Nothing that was taken is taken again, in neither.
+    // A request that was accepted is not accepted again, by either gateway.
     const taken = answered.filter(({ status }) => status === 200).slice(-40)
     const again = await Promise.all(
       taken.map(({ request }, at) => send(request, ports[at % 2] as number, `203.0.113.${at}`)),
@@ -136,7 +136,7 @@ describe.skipIf(!hasValkey())('gateways on several machines', () => {
     }
   }, 60_000)
 
-  it('refuse within about a second while the store hangs, and go on when it does', async () => {
+  it('reject within about a second while the store hangs, and recover afterwards', async () => {
     const { id, port, adminPort } = await startTwo(valkey.url)
     valkey.signal('SIGSTOP')
     const began = performance.now()
@@ -149,7 +149,7 @@ describe.skipIf(!hasValkey())('gateways on several machines', () => {
     expect(await send(await signedPost(id), port, '192.0.2.4')).toBe(200)
   }, 30_000)
 
-  it('start without it, and are ready when it comes', async () => {
+  it('start without the store, and become ready when it is reachable', async () => {
     await valkey.stop('SIGTERM')
     const { id, port, adminPort } = await startTwo(valkey.url)
     expect(await send(await signedPost(id), port)).toBe(503)
@@ -161,7 +161,7 @@ describe.skipIf(!hasValkey())('gateways on several machines', () => {
 })
 
 // G12
-it('several without a store that they share refuse to start, and name the setting', async () => {
+it('refuse to start as several instances without a shared store, and name the setting', async () => {
   const { file } = await configure(() => undefined, { instances: 2 })
   const { status, stderr } = await runInProcess('gateway', '--config', file)
   expect(status).toBe(1)
@@ -172,7 +172,7 @@ it('several without a store that they share refuse to start, and name the settin
   expect(said).not.toContain('hidden')
 })
 
-it('without its client, the store cannot be opened, and how to install it is said', async () => {
+it('reports how to install the store’s client if it is missing', async () => {
   const program = `await import('countersign-gateway/redis').catch(({ name, message }) => console.log(name, message))`
   expect(await runWithout('@redis/client', program, import.meta.dirname)).toBe(
     'MissingPackageError countersign-gateway/redis needs a package that is not installed: npm install @redis/client@6',

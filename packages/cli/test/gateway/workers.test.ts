@@ -6,7 +6,7 @@ import { type Configured, configure } from './configuration.js'
 
 interface Started extends Configured {
   running: Running
-  /** What it has said that fits. */
+  /** The number of matches in its output. */
   count: (pattern: RegExp) => number
 }
 
@@ -24,7 +24,7 @@ async function start(workers: number): Promise<Started> {
   return { ...configured, running, count }
 }
 
-/** Whole at once, as who writes a configuration should. */
+/** Replaces the file atomically, as every writer of a configuration should. */
 async function write(file: string, settings: unknown): Promise<void> {
   await writeFile(`${file}.new`, typeof settings === 'string' ? settings : JSON.stringify(settings))
   await rename(`${file}.new`, file)
@@ -32,12 +32,12 @@ async function write(file: string, settings: unknown): Promise<void> {
 
 interface Load {
   statuses: Map<string, number>
-  /** Connections that were opened for it. */
+  /** Connections that were opened for the load. */
   opened: Set<string>
   stop: () => Promise<void>
 }
 
-/** Clients that ask one request after the other, each on one connection that it keeps, or on a new one each time. */
+/** Clients that send one request after another, each on one keep-alive connection, or on a new one each time. */
 function load(url: string, clients: number): Load {
   const statuses = new Map<string, number>()
   const opened = new Set<string>()
@@ -72,7 +72,7 @@ function load(url: string, clients: number): Load {
   }
 }
 
-it('at SIGHUP all workers read the file again, under load without one request or connection lost; a broken one changes nothing', async () => {
+it('at SIGHUP all workers reload the file under load without losing a request or connection; an invalid file changes nothing', async () => {
   const { file, id, settings, running, count } = await start(3)
   const clients = load(`${id}/open/load`, 12)
   const ask = async (path: string) => (await fetch(`${id}${path}`, { headers: { connection: 'close' } })).status
@@ -86,7 +86,7 @@ it('at SIGHUP all workers read the file again, under load without one request or
     const before = count(/was read again/)
     running.child.kill('SIGHUP')
     await expect.poll(() => count(/was read again/)).toBeGreaterThanOrEqual(before + 3)
-    // Sooner than they look at the file by themselves.
+    // Sooner than they check the file by themselves.
     const answered = async () => [...new Set(await askAll('/later'))]
     await expect.poll(answered, { timeout: 1500 }).toEqual([round % 2 === 1 ? 200 : 404])
   }
@@ -105,7 +105,7 @@ it('at SIGHUP all workers read the file again, under load without one request or
   expect((await running.finished).status).toBe(0)
 }, 60_000)
 
-it('a worker that dies is replaced, and the others go on; SIGTERM ends all of them', async () => {
+it('a worker that dies is replaced while the others continue; SIGTERM ends all of them', async () => {
   const { id, adminPort, running, count } = await start(2)
   await expect.poll(() => count(/"event":"started"/)).toBe(2)
   const [, pid] = await running.seen(/"pid":(\d+)/)
@@ -122,7 +122,7 @@ it('a worker that dies is replaced, and the others go on; SIGTERM ends all of th
   running.child.kill('SIGTERM')
   expect((await running.finished).status).toBe(0)
   await clients.stop()
-  // What was begun was answered; who came later found nobody, also where the system had taken the connection already.
+  // Requests in progress were completed; later clients were not served, even if the system had already accepted the connection.
   expect(
     [...clients.statuses.keys()].filter(
       (what) => !/^200$|^(?:ECONNREFUSED|ECONNRESET) on a new connection$/.test(what),

@@ -16,7 +16,7 @@ import { expect, onTestFinished } from 'vitest'
 import { type ProgramTransport, programTransport } from './program-transport.js'
 import type { ServerEra } from './protected-server.js'
 
-/** What a client is asked to show its person. */
+/** What a client is asked to show its user. */
 export interface Shown {
   mode?: string | undefined
   message: string
@@ -32,7 +32,7 @@ export interface BridgeOptions {
   flags?: readonly string[]
   /** What the client can show. @default nothing */
   shows?: 'pages and forms' | 'forms' | undefined
-  /** What its person does. */
+  /** What its user does. */
   person?: (shown: Shown) => Said | Promise<Said>
   env?: Record<string, string>
   /** Runs the bridge as a process, which the test can kill. @default in this process */
@@ -43,15 +43,15 @@ export interface BridgeOptions {
 export interface BridgeClient {
   call: (name: string, args?: Record<string, unknown>, options?: CallOptions) => Promise<Called>
   tools: () => Promise<string[]>
-  /** What its person was shown. */
+  /** What its user was shown. */
   shown: Shown[]
-  /** Notifications that came. */
+  /** Notifications that were received. */
   heard: string[]
   stderr: () => string
-  /** Resolves to the page that a person is told of on standard error. */
+  /** Resolves to the page that is shown to the user on standard error. */
   pageOnStderr: () => Promise<string>
   client: SessionClient | StatelessClient
-  /** Kills the process of the bridge, which needs `isProcess`. */
+  /** Kills the process of the bridge; requires `isProcess`. */
   kill: () => void
   close: () => Promise<void>
 }
@@ -72,7 +72,7 @@ const thought = { role: 'assistant' as const, model: 'thinker', content: { type:
 
 const bin = fileURLToPath(new URL('../../bin/countersign.js', import.meta.url))
 
-/** What a client speaks: one era alone, or 2026-07-28 with `initialize` to fall back to. */
+/** What a client supports: only one era, or 2026-07-28 with `initialize` as a fallback. */
 export type ClientEra = ServerEra | 'both'
 
 export async function openClient(era: ClientEra, options: BridgeOptions): Promise<BridgeClient> {

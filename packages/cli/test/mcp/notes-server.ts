@@ -13,7 +13,7 @@ import type { ServerEra } from './protected-server.js'
 
 export interface NotesServer {
   url: string
-  /** How many sessions are open. */
+  /** The number of open sessions. */
   sessions: () => number
   /** Notifies every session and stream that the tools have changed. */
   toolsChanged: () => void
@@ -25,7 +25,7 @@ const said = (text: string) => ({ content: [{ type: 'text' as const, text }] })
 
 const table = { tools: { hello: '', count: '', read: 'notes.read', write: 'notes.read notes.write' } }
 
-/** A server of one SDK generation behind `protectMcp`, which counts in each session; without sessions, in all. */
+/** A server of one SDK generation behind `protectMcp`, which counts per session, or globally without sessions. */
 export async function openNotes(era: ServerEra, authServer: string): Promise<NotesServer> {
   const port = await freePort()
   const id = `http://127.0.0.1:${port}`

@@ -1,4 +1,4 @@
-/** What the servers of the tests offer, in either era. */
+/** What the test servers offer, in either era. */
 export const tools = [
   {
     name: 'hello',
@@ -29,7 +29,7 @@ export const resources = [{ uri: 'note://one', name: 'one' }]
 
 export const prompts = [{ name: 'greet', arguments: [{ name: 'who', required: true }] }]
 
-/** The scope that each tool needs, besides an agent that says who it is. */
+/** The scope that each tool needs, in addition to an identified agent. */
 export const scopes: Readonly<Record<string, string>> = { read: 'data.read', write: 'data.read data.write' }
 
 export const question = {
@@ -51,7 +51,7 @@ export const sampling = {
 
 export const text = (said: string) => ({ content: [{ type: 'text' as const, text: said }] })
 
-/** What most tools say: their name, and what they were given. */
+/** What most tools return: their name, and their arguments. */
 export function echo(name: string, args: Readonly<Record<string, unknown>> = {}): string {
   return [name, ...Object.values(args).filter((value) => typeof value === 'string')].join(' ')
 }

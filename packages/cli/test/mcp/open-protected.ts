@@ -12,7 +12,7 @@ export interface BridgeEras {
 export interface OpenOptions extends Partial<BridgeOptions> {
   /** Even the server's lists need consent. */
   everything?: boolean
-  /** The scope that each method needs, besides those of tools. */
+  /** The scope that each method needs, in addition to those of tools. */
   scopes?: Record<string, string>
 }
 

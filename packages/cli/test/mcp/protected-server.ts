@@ -11,19 +11,19 @@ import { statelessEra } from './stateless-era.js'
 /** An MCP server of one era. */
 export interface McpServerAtHand {
   answer: (request: Request) => Promise<Response>
-  /** Has it say that its tools changed. */
+  /** Makes it send a notification that its tools changed. */
   toolsChanged: () => void
   resourceChanged: () => void
-  /** What became of calls that were given up. */
+  /** What happened to cancelled calls. */
   givenUp: string[]
   close: () => Promise<void>
 }
 
 export interface ProtectedServer extends Omit<McpServerAtHand, 'answer' | 'close'> {
   url: string
-  /** What it was asked for, as far as it was let in: methods, and names of tools. */
+  /** The accepted requests: methods, and names of tools. */
   asked: string[]
-  /** All sessions are lost, as with a restart. */
+  /** Discards all sessions, as a restart does. */
   restart: () => void
 }
 
@@ -31,14 +31,14 @@ export type ServerEra = 'sessions' | 'stateless'
 
 export interface ProtectionOptions {
   authServer: string
-  /** Even its lists need a person's consent. */
+  /** Even its lists need a user's consent. */
   everything?: boolean
   legacy?: 'stateless'
-  /** The scope that each method needs, besides those of tools. */
+  /** The scope that each method needs, in addition to those of tools. */
   scopes?: Readonly<Record<string, string>> | undefined
 }
 
-/** A protected MCP server of this machine. */
+/** A protected MCP server on this machine. */
 export async function protectServer(
   era: ServerEra,
   { authServer, everything = false, legacy, scopes = {} }: ProtectionOptions,

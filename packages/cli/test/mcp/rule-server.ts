@@ -7,19 +7,19 @@ import { freePort } from '../../../../test/free-port.js'
 
 export interface RuleServer {
   id: string
-  /** The scopes of each token that was given, in order. */
+  /** The scopes of each issued token, in order. */
   given: string[]
 }
 
 export interface RuleServerOptions {
-  /** Seconds that a token lives. */
+  /** Token lifetime, in seconds. */
   lifetime: number
   isRefreshed: boolean
   /** The key of the one agent that it knows. */
   jwk: PublicJwk
 }
 
-/** An auth server of this machine where a rule gives what is asked for, and no person is. */
+/** A local auth server on which a rule grants every request, without a user. */
 export async function openRuleServer({ lifetime, isRefreshed, jwk }: RuleServerOptions): Promise<RuleServer> {
   const signer = await createSigner(await generatePrivateJwk({ kid: 'auth-1' }))
   const port = await freePort()

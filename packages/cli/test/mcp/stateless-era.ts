@@ -9,7 +9,7 @@ import {
 import { echo, page, prompts, question, resources, sampling, text, tools } from './offered.js'
 import type { McpServerAtHand } from './protected-server.js'
 
-/** A server without sessions, of the second SDK, which takes older clients, too, or does not. */
+/** A server without sessions, of the second SDK, which may also accept older clients. */
 export function statelessEra(legacy: 'stateless' | 'reject' = 'reject'): McpServerAtHand {
   const givenUp: string[] = []
   const handler = createMcpHandler(() => createStatelessServer(givenUp), { legacy })
@@ -22,7 +22,7 @@ export function statelessEra(legacy: 'stateless' | 'reject' = 'reject'): McpServ
   }
 }
 
-/** The refusal of a call that does not show a parameter in its header: the SDK looks at those of its own registry of tools only. */
+/** The rejection of a call that lacks a parameter in its header: the SDK only checks those in its own registry of tools. */
 async function missingHeader(request: Request): Promise<Response | undefined> {
   if (request.headers.get('mcp-name') !== 'region') return undefined
   const { id, params } = (await request.clone().json()) as { id: unknown; params: { arguments: { where: string } } }

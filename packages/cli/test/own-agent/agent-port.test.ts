@@ -17,7 +17,7 @@ async function openPort(path: string, name: string, keys = agentKeys) {
   return port
 }
 
-/** A program that responds to each path as a test says, at the first port of an agent, or at any. */
+/** A program that responds to each path as the test defines, on the first port of an agent, or on any. */
 async function openStranger(port: number, respond: (path: string) => Promise<string>): Promise<void> {
   const server = createServer((incoming, outgoing) => {
     void respond(incoming.url ?? '/').then((text) => outgoing.end(text))
@@ -33,7 +33,7 @@ const firstPort = (folder: string) => 61_000 + (createHash('sha256').update(fold
 const portOf = (redirectUri: string) => Number(new URL(redirectUri).port)
 const visit = async (redirectUri: string) => (await fetch(`${redirectUri}?state=x`)).text()
 
-it('is the same for all processes of an agent; the first one has it', async () => {
+it('is the same for all processes of an agent; the first process binds it', async () => {
   const folder = newFolder()
   const first = await openPort(folder, 'first')
   const second = await openPort(folder, 'second')
@@ -41,7 +41,7 @@ it('is the same for all processes of an agent; the first one has it', async () =
   expect(await visit(second.redirectUri)).toBe('first')
 })
 
-it('is bound by another process within two seconds when the one that has it ends', async () => {
+it('is bound by another process within two seconds after the process that has it exits', async () => {
   const folder = newFolder()
   const first = await openPort(folder, 'first')
   const second = await openPort(folder, 'second')
@@ -53,10 +53,10 @@ it('is bound by another process within two seconds when the one that has it ends
 
 // M08
 it.each<[string, (folder: string) => Promise<unknown>]>([
-  ['a program that is not of the agent', (folder) => openStranger(firstPort(folder), async () => 'hello')],
+  ['a program unrelated to the agent', (folder) => openStranger(firstPort(folder), async () => 'hello')],
   ['a process of another agent', async (folder) => openPort(folder, 'other', { signing: await newAgentKey() })],
   [
-    'a program that passes the proof of a process on',
+    'a program that relays the proof of a process',
     async (folder) => {
       await openStranger(firstPort(folder), async (path) => {
         const { origin } = new URL((await openPort(newFolder(), 'elsewhere')).redirectUri)
@@ -64,7 +64,7 @@ it.each<[string, (folder: string) => Promise<unknown>]>([
       })
     },
   ],
-])('is the next port where %s has the first', async (_what, occupy) => {
+])('is the next port if %s has the first', async (_what, occupy) => {
   const folder = newFolder()
   await occupy(folder)
   const port = await openPort(folder, 'here')
@@ -74,7 +74,7 @@ it.each<[string, (folder: string) => Promise<unknown>]>([
   expect(await visit(port.redirectUri)).toBe('here')
 })
 
-it('is another port once a program that is not of the agent takes the one of a process that ended', async () => {
+it('is another port once an unrelated program takes the port of a process that exited', async () => {
   const folder = newFolder()
   const holder = await openAgentPort({ path: folder, keys: agentKeys })
   const second = await openPort(folder, 'second')
@@ -88,7 +88,7 @@ it('is another port once a program that is not of the agent takes the one of a p
   expect(second.redirectUri).toBe(way.redirectUri)
 })
 
-it('shows a pending consent of a process with another port while that is of the agent', async () => {
+it('shows a pending consent of a process with another port while that port belongs to the agent', async () => {
   const [port, other] = [await openPort(newFolder(), 'here'), await openPort(newFolder(), 'there')]
   const answer = async () => new Response()
   const way = await port.way.open(answer, { state: 'x', redirectUri: other.redirectUri })
@@ -100,7 +100,7 @@ it('shows a pending consent of a process with another port while that is of the 
   expect(moved.redirectUri).toBe(port.redirectUri)
 })
 
-it('is recognized by a command that asks at the terminal', async () => {
+it('is recognized by a command that prompts in the terminal', async () => {
   const port = await openPort(newFolder(), 'bridge')
   const consent = loopbackConsent({ onConsent: () => undefined, secret: portSecret(agentKeys) })
   const answer = async () => new Response('terminal')
@@ -110,7 +110,7 @@ it('is recognized by a command that asks at the terminal', async () => {
   expect(await visit(way.redirectUri)).toBe('bridge')
 })
 
-it('leads to a page once, also from a process that does not have the port', async () => {
+it('redirects to a page once, even from a process that does not have the port', async () => {
   const folder = newFolder()
   for (const port of [await openPort(folder, 'first'), await openPort(folder, 'second')]) {
     const link = port.createOneTimeLink('https://auth.example/page')

@@ -17,7 +17,7 @@ const request = {
 
 const denyAll = (name: string): PolicyRule[] => [{ name, agent: '*', decision: 'deny' }]
 
-/** A configuration file, loaded, and what follows it. */
+/** A loaded configuration file, and the watcher that follows it. */
 async function createStage() {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-follow-'))
   const file = join(folder, 'countersign.config.json')
@@ -45,7 +45,7 @@ async function createStage() {
       onTestFinished(() => followed.stop())
       return Object.assign(() => followed.policy(request), { state: followed.state })
     },
-    /** Looks at the file, and waits for as long as that may take. */
+    /** Checks the file, and waits for as long as that may take. */
     look: async () => {
       vi.advanceTimersByTime(2000)
       await new Promise((resolve) => setTimeout(resolve, 50))
@@ -53,7 +53,7 @@ async function createStage() {
   }
 }
 
-it('follows a file that was changed between being loaded and the first look', async () => {
+it('picks up a change made between loading the file and the first check', async () => {
   const { write, follow, events, logged } = await createStage()
   write({ policies: denyAll('second'), name: 'Another name', limits: { rateFactor: 2 } })
   const decide = follow()
@@ -62,7 +62,7 @@ it('follows a file that was changed between being loaded and the first look', as
   expect(logged()).toContain('"settings":"limits.rateFactor name"')
 })
 
-it('follows a file that was replaced by one of the same length and time', async () => {
+it('picks up a replacement with the same size and modification time', async () => {
   const { file, write, follow, look, events } = await createStage()
   const decide = follow()
   await look()
@@ -82,7 +82,7 @@ it('follows a file that was replaced by one of the same length and time', async 
   expect(events()).toEqual(['policies.changed', 'policies.changed'])
 })
 
-it('says nothing of a file that stays as it is', async () => {
+it('reports nothing if the file is unchanged', async () => {
   const { file, follow, look, events } = await createStage()
   follow()
   await look()
@@ -92,25 +92,28 @@ it('says nothing of a file that stays as it is', async () => {
 })
 
 it.each<[string, (file: string) => void]>([
-  ['is gone', (file) => renameSync(file, `${file}.gone`)],
-  ['is no JSON', (file) => writeFileSync(file, '{"issuer":')],
-  ['has a rule that is none', (file) => writeFileSync(file, '{"policies":[{"agent":"*","decision":"maybe"}]}')],
-])('a file that %s changes nothing, is told of once, and again when it is as it was', async (_what, spoil) => {
-  const { file, follow, look, events } = await createStage()
-  const content = readFileSync(file)
-  const decide = follow()
-  await look()
-  const { ok, readAt } = decide.state()
-  expect(ok).toBe(true)
-  spoil(file)
-  for (let looks = 0; looks < 3; looks++) await look()
-  expect(decide()).toEqual({ deny: 'first' })
-  await expect.poll(events).toEqual(['config.not_read'])
-  expect(decide.state()).toEqual({ ok: false, readAt })
-  writeFileSync(file, content)
-  for (let looks = 0; looks < 3; looks++) await look()
-  await expect.poll(events).toEqual(['config.not_read', 'config.read'])
-  expect(decide.state().ok).toBe(true)
-  expect(decide.state().readAt).toBeGreaterThan(readAt)
-  expect(decide()).toEqual({ deny: 'first' })
-})
+  ['is missing', (file) => renameSync(file, `${file}.gone`)],
+  ['is not JSON', (file) => writeFileSync(file, '{"issuer":')],
+  ['has an invalid rule', (file) => writeFileSync(file, '{"policies":[{"agent":"*","decision":"maybe"}]}')],
+])(
+  'a file that %s changes nothing; a warning is logged once, and again when the file is valid again',
+  async (_what, spoil) => {
+    const { file, follow, look, events } = await createStage()
+    const content = readFileSync(file)
+    const decide = follow()
+    await look()
+    const { ok, readAt } = decide.state()
+    expect(ok).toBe(true)
+    spoil(file)
+    for (let looks = 0; looks < 3; looks++) await look()
+    expect(decide()).toEqual({ deny: 'first' })
+    await expect.poll(events).toEqual(['config.not_read'])
+    expect(decide.state()).toEqual({ ok: false, readAt })
+    writeFileSync(file, content)
+    for (let looks = 0; looks < 3; looks++) await look()
+    await expect.poll(events).toEqual(['config.not_read', 'config.read'])
+    expect(decide.state().ok).toBe(true)
+    expect(decide.state().readAt).toBeGreaterThan(readAt)
+    expect(decide()).toEqual({ deny: 'first' })
+  },
+)

@@ -4,7 +4,7 @@ import { StorageError } from 'countersign-server'
 import { expect, it } from 'vitest'
 import { logFailure } from '../../src/serve/observe-server.js'
 
-/** The line that is written of a failure. */
+/** The log line for a failure. */
 async function lineOf(error: unknown): Promise<{ error: string }> {
   const output = new PassThrough()
   const log = createLog({ to: output })
@@ -17,9 +17,9 @@ const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:5432'), 
 const outage = new StorageError('unavailable', 'the database did not respond', { cause: refused })
 
 it.each([
-  ['a database that is away', outage],
-  ['an answer that needed it', new Error('There is no page.', { cause: outage })],
-])('tells %s in one line, with its cause and without a stack', async (_what, error) => {
+  ['an unreachable database', outage],
+  ['a response that needed the database', new Error('There is no page.', { cause: outage })],
+])('logs %s on one line, with its cause and without a stack', async (_what, error) => {
   expect(await lineOf(error)).toMatchObject({
     level: 'error',
     event: 'request.failed',
@@ -28,7 +28,7 @@ it.each([
   })
 })
 
-it('tells a mistake of the program with its stack', async () => {
+it('logs a bug with its stack', async () => {
   const cause = Object.assign(new Error('no such table: session'), { code: 'SQLITE_ERROR' })
   const mistakes = [
     new TypeError('it is undefined'),

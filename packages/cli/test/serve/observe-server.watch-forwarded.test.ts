@@ -4,7 +4,7 @@ import { watchForwarded } from '../../src/serve/observe-server.js'
 
 const forwarded = ['Host', 'x-forwarded-for', 'X-Forwarded-FOR', '203.0.113.9']
 
-/** A watch, and what it has told. */
+/** A watch, and what it has logged. */
 function watch(trusted: readonly string[]) {
   const told: LogFields[] = []
   const log: Pick<Log, 'write'> = {
@@ -13,7 +13,7 @@ function watch(trusted: readonly string[]) {
   return { told, look: watchForwarded(trusted, log) }
 }
 
-it('tells once of each address that is no proxy and sends the header', () => {
+it('logs each address that sends the header without being a trusted proxy once', () => {
   const { told, look } = watch(['10.1.2.0/24'])
   look('10.1.2.3', forwarded)
   look('::ffff:10.1.2.3', forwarded)
@@ -27,7 +27,7 @@ it('tells once of each address that is no proxy and sends the header', () => {
   ])
 })
 
-it('O09: tells of 16 addresses at most', () => {
+it('O09: logs at most 16 addresses', () => {
   const { told, look } = watch([])
   for (let last = 0; last < 100; last += 1) look(`192.0.2.${last}`, forwarded)
   expect(told).toHaveLength(16)

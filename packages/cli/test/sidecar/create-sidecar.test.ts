@@ -4,17 +4,17 @@ import { describeFailure } from '../../src/sidecar/create-sidecar.js'
 
 it.each<[string, Error, object]>([
   [
-    'a person must decide',
+    'a user must decide',
     new AgentError('consent_required', 'Ask.', { url: 'https://auth.example/a' }),
     { status: 401, body: { error: 'consent_required', consent_url: 'https://auth.example/a' } },
   ],
   [
-    'the auth server has no room',
+    'the auth server is overloaded',
     new AgentError('token_request_failed', 'Too many.', { retryAfter: 60 }),
     { status: 503, retryAfter: 60, body: { error: 'token_request_failed' } },
   ],
   ['the auth server refuses', new AgentError('token_request_failed', 'No.'), { status: 502, retryAfter: undefined }],
-  ['nothing answers', new TypeError('fetch failed'), { status: 502, body: { error: 'not_answered' } }],
+  ['there is no response', new TypeError('fetch failed'), { status: 502, body: { error: 'not_answered' } }],
 ])('a program is told that %s', (_why, error, told) => {
   expect(describeFailure(error)).toMatchObject(told)
 })

@@ -17,7 +17,7 @@ function recorded(colour: boolean) {
   return { terminal, written, notified }
 }
 
-it('escapes what a terminal would act on, in answers and in notes; tabs and line feeds stay', () => {
+it('escapes terminal control characters in responses and notes, except tabs and line feeds', () => {
   const { terminal, written, notified } = recorded(false)
   terminal.write('a\tb\n\u001b[1mc\u009bd\u202ee\u{e0041}é👍')
   terminal.notify('f\u0007\u2066')
@@ -25,13 +25,13 @@ it('escapes what a terminal would act on, in answers and in notes; tabs and line
   expect(notified).toEqual(['f\\u0007\\u2066'])
 })
 
-it('where there is colour, lets through what makes a title stand out, and nothing else', () => {
+it('allows the codes that highlight a title if colors are supported, and no others', () => {
   const { terminal, written } = recorded(true)
   terminal.write('\u001b[1mTITLE\u001b[0m\u001b[2J\u001b[31m')
   expect(written).toEqual(['\u001b[1mTITLE\u001b[0m\\u001b[2J\\u001b[31m'])
 })
 
-it('bytes are written as they are', () => {
+it('writes bytes unchanged', () => {
   const { terminal, written } = recorded(false)
   terminal.write(Buffer.from('\u202e'))
   expect(written).toEqual([Buffer.from('\u202e')])

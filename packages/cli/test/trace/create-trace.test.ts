@@ -8,12 +8,12 @@ const parties: TraceOptions['parties'] = new Map([
 
 type TraceEvent = Parameters<TraceOptions['onEvent']>[0]
 
-/** What was seen of one message and its answer, from both sides. */
+/** What each side recorded of one message and its response. */
 type Exchange = Pick<Extract<TraceEvent, { response: object }>, 'from' | 'to' | 'request'> & {
   response?: Extract<TraceEvent, { response: object }>['response']
 }
 
-/** A resource that fetches the agent's keys before it answers, over wrapped sender and receiver. */
+/** A resource that fetches the agent's keys before it responds, with a wrapped sender and receiver. */
 function createTracedWorld() {
   const events: TraceEvent[] = []
   const seen = new Map<number, Exchange>()
@@ -48,20 +48,20 @@ const form = {
 }
 
 describe('the trace', () => {
-  it('orders messages as they were sent, also one sent while another is in flight', async () => {
+  it('orders messages as they were sent, including one sent while another is in flight', async () => {
     const world = createTracedWorld()
     await world.agentFetch('https://api.example/data', form)
     expect(world.messages().map(({ from, to }) => `${from} ${to}`)).toEqual(['agent resource', 'resource agent'])
   })
 
-  it('changes nothing about what is sent and received', async () => {
+  it('does not change sent or received messages', async () => {
     const world = createTracedWorld()
     const response = await world.agentFetch('https://api.example/data', form)
     expect(await response.text()).toContain(`secret-3`)
     expect(response.headers.getSetCookie()).toEqual(['one=secret-1', 'two=secret-2'])
   })
 
-  it('hands the signal of the sender on, which a request alone may lose', async () => {
+  it('passes on the sender’s signal, which a request alone may lose', async () => {
     const { signal } = new AbortController()
     const seen: unknown[] = []
     const trace = createTrace({ parties, onEvent: () => undefined })
@@ -77,7 +77,7 @@ describe('the trace', () => {
     expect(seen.map((each) => each === signal || each === request.signal || each)).toEqual([true, true, true, null])
   })
 
-  it('reads no more of a body than it shows, and says so; the sender gets all of it', async () => {
+  it('reads no more of a body than it shows, and reports that it is truncated; the sender receives the whole body', async () => {
     let pulled = 0
     const onEvent: TraceOptions['onEvent'] = (event) => {
       if ('response' in event && event.response) bodies.push(event.response.body)
@@ -100,7 +100,7 @@ describe('the trace', () => {
     expect((await response.text()).length).toBe(1_000_000)
   })
 
-  it('shows neither passwords nor cookies nor CSRF values, and the rest byte for byte', async () => {
+  it('hides passwords, cookies and CSRF values, and shows the rest byte for byte', async () => {
     const world = createTracedWorld()
     await world.agentFetch('https://api.example/data', form)
     const [message] = world.messages()
@@ -115,7 +115,7 @@ describe('the trace', () => {
     expect(message?.response?.body).toContain(`<input value="[redacted]" name="csrf"><input name="q" value="shown">`)
   })
 
-  it('takes a request that nobody here sent for a browser’s', async () => {
+  it('attributes a request that no local party sent to a browser', async () => {
     const world = createTracedWorld()
     await world.resource(new Request('https://api.example/data'))
     expect(world.messages().map(({ from, to }) => `${from} ${to}`)).toEqual(['browser resource', 'resource agent'])

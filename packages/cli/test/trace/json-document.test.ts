@@ -5,7 +5,7 @@ import type { TraceDocument } from '../independent-verifier.js'
 const request = { method: 'GET', url: 'https://api.example/', headers: [], body: null }
 const response = { status: 200, headers: [], body: 'as it was sent' }
 
-it('holds messages in the order sent, each as its receiver got it, and lines of one name as one', () => {
+it('contains messages in the order sent, each as its receiver received it, and joins lines of the same name', () => {
   const document = createJsonDocument()
   const later = { exchange: 2, from: 'resource', to: 'agent' } as const
   const first = { exchange: 1, from: 'agent', to: 'resource' } as const

@@ -27,7 +27,7 @@ function render(...events: TraceEvent[]): string {
   return text
 }
 
-describe('the frames of the seed', () => {
+describe('the frames of the capture', () => {
   it('shows a request as its sender wrote it', () => {
     expect(render({ kind: 'request-sent', ...exchange, request })).toBe(
       [
@@ -47,7 +47,7 @@ describe('the frames of the seed', () => {
     )
   })
 
-  it('shows a request as its receiver got it', () => {
+  it('shows a request as its receiver received it', () => {
     expect(render({ kind: 'request-received', ...exchange, request: { ...request, body: null } })).toBe(
       [
         rule,
@@ -63,14 +63,14 @@ describe('the frames of the seed', () => {
     )
   })
 
-  it('lays out the JSON that an auth server answers, and shows it to the agent as it came', () => {
+  it('formats the JSON of an auth server’s response, and shows it unformatted on the agent’s side', () => {
     const sent = render({ kind: 'response-sent', ...exchange, request, response })
     expect(sent).toContain('HTTP/1.1 200 OK\nContent-Type: application/json\n\n[Body]\n{\n  "expires_in": 600\n}\n')
     const received = render({ kind: 'response-received', ...exchange, request, response })
     expect(received).toContain('content-type: application/json\n\n[Body (18 bytes)]\n{"expires_in":600}\n')
   })
 
-  it('leaves the words out of a resource’s status line', () => {
+  it('leaves the reason phrase out of a resource’s status line', () => {
     const text = render({ kind: 'response-sent', exchange: 1, from: 'agent', to: 'resource', request, response })
     expect(text).toContain('<<< RESOURCE RESPONSE')
     expect(text).toContain('\nHTTP/1.1 200\n')
@@ -79,14 +79,14 @@ describe('the frames of the seed', () => {
   it.each([
     [100, 'a'.repeat(100)],
     [101, `${'a'.repeat(97)}...`],
-  ])('shows a header value of %i characters cut only where it is longer than 100', (length, shown) => {
+  ])('truncates a header value of %i characters only if it is longer than 100', (length, shown) => {
     const headers = [['x-long', 'a'.repeat(length)]] as const
     expect(render({ kind: 'request-received', ...exchange, request: { ...request, headers } })).toContain(
       `\nx-long: ${shown}\n`,
     )
   })
 
-  it('decodes a token under the header that carried it', () => {
+  it('decodes a token below the header that carried it', () => {
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
     const token = `${part({ alg: 'EdDSA', typ: 'resource+jwt' })}.${part({ iss: 'https://api.example' })}.AAAA`
     const headers = [
@@ -100,7 +100,7 @@ describe('the frames of the seed', () => {
     expect(text).toContain('\nRefused: the request needs an auth token, from https://auth.example\n')
   })
 
-  it('decodes a token once for each message, and names that place in the frame of the other side', () => {
+  it('decodes a token once per message, and refers to that place in the frame of the other side', () => {
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
     const token = (iss: string) => `${part({ alg: 'EdDSA', typ: 'auth+jwt' })}.${part({ iss })}.AAAA`
     const sentWith = (iss: string, number = 1) => ({
@@ -128,13 +128,13 @@ describe('the frames of the seed', () => {
     expect(render({ kind: 'request-received', ...sentWith('https://a.example') }).match(decoded)).toHaveLength(1)
   })
 
-  it('says why an error was answered, in one line', () => {
+  it('shows the reason for an error response on one line', () => {
     const body = '{"error":"invalid_grant","error_description":"The code\\nis used."}'
     const text = render({ kind: 'response-sent', ...exchange, request, response: { status: 400, headers: [], body } })
     expect(text).toContain('\nRefused: invalid_grant; The code is used.\n')
   })
 
-  it('shows discovery as one line when it is answered', () => {
+  it('shows discovery on one line when the response arrives', () => {
     const discovery = { exchange: 2, from: 'resource', to: 'agent' } as const
     const fetched = { ...request, method: 'GET', url: 'https://agent.example/jwks.json', body: null }
     const text = render(
@@ -146,12 +146,12 @@ describe('the frames of the seed', () => {
     expect(text).toBe('INFO: resource -> agent "GET /jwks.json HTTP/1.1" 200 OK\n')
   })
 
-  it('shows what would move the cursor of a terminal as text', () => {
+  it('shows terminal control sequences as text', () => {
     const text = render({ kind: 'request-sent', ...exchange, request: { ...request, body: 'a\u001b[2Jb\u202e' } })
     expect(text).toContain('a\\u001b[2Jb\\u202e')
   })
 
-  it('asks a person to open the URL', () => {
+  it('asks a user to open the URL', () => {
     expect(render({ kind: 'consent-required', url: 'https://auth.example/agent/auth?x', code: 'K7QX' })).toContain(
       `${rule}\nCONSENT REQUIRED\n${rule}\n\nPlease open the following URL in your browser:\n\n  https://auth.example/agent/auth?x\n\nIf the page shows a code, it should be K7QX.\n`,
     )

@@ -10,7 +10,7 @@ import { expect, it, onTestFinished } from 'vitest'
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
-/** A server that says nothing, or begins to say something. */
+/** A server that never responds, or sends only the beginning of a response. */
 async function openSilent(): Promise<{ origin: string; asked: () => number }> {
   let asked = 0
   const server = createServer((incoming, outgoing) => {
@@ -36,7 +36,7 @@ async function openAgent() {
 }
 
 it.each(['/silent', '/stream'])(
-  'a request to %s ends where it is aborted, also after garbage was collected',
+  'a request to %s fails when it is aborted, even after garbage collection',
   async (path) => {
     const { origin, asked } = await openSilent()
     const agent = await openAgent()

@@ -11,7 +11,7 @@ const ended = (decision: Ended['decision'], end: Awaited<Ended['finished']>): En
   finished: Promise.resolve(end),
 })
 
-/** What the page is asked to show for a callback that ends so. */
+/** What the page shows for a callback with this result. */
 async function shownFor(match: Match, headers: Record<string, string> = {}) {
   const request = new Request('https://agent.example/callback?state=a&code=b', { headers })
   const shown: string[] = []
@@ -37,7 +37,7 @@ describe('handleCallback', () => {
     ['an allowed consent', ended('allowed', 'done'), /^allowed$/],
     ['a code that gave no token', ended('allowed', 'failed'), /^failed$/],
     ['a denied consent', ended('denied', 'failed'), /^denied$/],
-    ['an error of the auth server', ended('failed', 'failed'), /^failed$/],
+    ['an error from the auth server', ended('failed', 'failed'), /^failed$/],
     ['a token of another user', ended('allowed', 'other_user'), /^refused: .*what you allowed was not kept/],
     ['a callback that no consent waits for', { matched: false, problem: 'unknown' }, /^refused: Nothing here waits/],
   ])('shows %s', async (_case, match, expected) => {

@@ -15,16 +15,16 @@ const options: AgentOptions = {
   onConsent: () => undefined,
 }
 
-it('is made of options that can work, also with a function for the auth servers', () => {
+it('accepts valid options, including a function for authServers', () => {
   expect(createAgent(options).id).toBe('https://agent.example')
   expect(createAgent({ ...options, authServers: () => true }).id).toBe('https://agent.example')
 })
 
 it.each<[string, Record<string, unknown>, string]>([
   ['no auth servers', { authServers: undefined }, 'authServers is required'],
-  ['a text, which would match every part of itself', { authServers: 'https://auth.example' }, 'must be a list'],
+  ['a string, which would match any part of itself', { authServers: 'https://auth.example' }, 'must be a list'],
   [
-    'an auth server with a slash at the end',
+    'an auth server with a trailing slash',
     { authServers: ['https://a.example', 'https://auth.example/'] },
     'authServers[1] is not a valid identifier: remove the trailing slash (https://auth.example)',
   ],
@@ -39,23 +39,23 @@ it.each<[string, Record<string, unknown>, string]>([
     'id is not a valid identifier: add a port, such as (http://127.0.0.1:8001)',
   ],
   [
-    'an auth server in capitals',
+    'an auth server in uppercase',
     { authServers: ['https://Auth.example'] },
     'write it in lower case (https://auth.example)',
   ],
   [
-    'a host alone',
+    'a bare host name',
     { id: 'agent.example' },
     'id is not a valid identifier: add https:// in front (https://agent.example)',
   ],
-  ['a redirect URI that is none', { redirectUri: '/callback' }, 'redirectUri must be a URL'],
+  ['an invalid redirect URI', { redirectUri: '/callback' }, 'redirectUri must be a URL'],
   [
-    'a redirect URI with a parameter that the answer has',
+    'a redirect URI with a parameter that the response also has',
     { redirectUri: 'https://agent.example/callback?state=1' },
     'redirectUri must not contain the parameter state of its own',
   ],
   [
-    'endpoint origins that are none',
+    'invalid endpoint origins',
     { endpointOrigins: { 'https://auth.example': ['https://login.example/'] } },
     "endpointOrigins['https://auth.example'] must contain origins such as https://login.example, not https://login",
   ],
@@ -65,17 +65,17 @@ it.each<[string, Record<string, unknown>, string]>([
     "endpointOrigins['https://auth.example'] must hold origins",
   ],
   [
-    'endpoint origins that are a text',
+    'endpoint origins given as a string',
     { endpointOrigins: { 'https://auth.example': 'https://login.example' } },
     "endpointOrigins['https://auth.example'] must be a list",
   ],
   [
-    'endpoint origins of what is no auth server',
+    'endpoint origins of an unknown auth server',
     { endpointOrigins: { 'https://auth.exampel': [] } },
     'endpointOrigins contains https://auth.exampel, which is not a configured auth server',
   ],
   [
-    'endpoint origins of what is no identifier',
+    'endpoint origins of an invalid identifier',
     { endpointOrigins: { 'auth.example': [] } },
     'a key of endpointOrigins is no identifier',
   ],
@@ -90,30 +90,38 @@ it.each<[string, Record<string, unknown>, string]>([
     'id is not a valid identifier (set allowInsecureLoopback',
   ],
   ['a misspelled option', { onConsnt: () => undefined }, 'createAgent has no option onConsnt: did you mean onConsent?'],
-  ['one in other letters', { authservers: [] }, 'did you mean authServers?'],
-  ['one that resembles none', { retries: 3 }, 'createAgent has no option retries'],
-  ['a misspelled one of interop', { interop: { nonse: 'never' } }, 'interop has no option nonse: did you mean nonce?'],
-  ['an onConsent that is none', { onConsent: 'ask' as never }, 'onConsent must be a function'],
+  ['an option in the wrong case', { authservers: [] }, 'did you mean authServers?'],
+  ['an option that resembles no other', { retries: 3 }, 'createAgent has no option retries'],
   [
-    'onConsent beside consent',
+    'a misspelled option of interop',
+    { interop: { nonse: 'never' } },
+    'interop has no option nonse: did you mean nonce?',
+  ],
+  ['an invalid onConsent', { onConsent: 'ask' as never }, 'onConsent must be a function'],
+  [
+    'onConsent together with consent',
     { consent: {}, onConsent: () => undefined },
     'consent prompts the user itself: remove onConsent out',
   ],
   [
-    'a redirect URI beside consent',
+    'a redirect URI together with consent',
     { consent: {}, onConsent: undefined, redirectUri: 'https://agent.example/callback' },
     'consent prompts the user itself: remove redirectUri out',
   ],
-  ['a timeout of no time', { consentTimeout: 0 }, 'consentTimeout must be more than 0 seconds'],
-  ['a timeout that is no number', { consentTimeout: Number.NaN }, 'consentTimeout must be more than 0 seconds'],
-  ['no signer', { signer: undefined }, 'signer is no signer: pass the result of "await createSigner(privateJwk)"'],
-  ['a private JWK for the signer', { signer: privateJwk }, 'signer is no signer'],
+  ['a timeout of zero', { consentTimeout: 0 }, 'consentTimeout must be more than 0 seconds'],
+  ['a timeout that is not a number', { consentTimeout: Number.NaN }, 'consentTimeout must be more than 0 seconds'],
+  [
+    'a missing signer',
+    { signer: undefined },
+    'signer is no signer: pass the result of "await createSigner(privateJwk)"',
+  ],
+  ['a private JWK as the signer', { signer: privateJwk }, 'signer is no signer'],
   ['a signer that was not awaited', { signer: createSigner(privateJwk) }, 'signer is a promise'],
-])('refuses %s where it is made', (_, wrong, message) => {
+])('rejects %s at creation', (_, wrong, message) => {
   expect(() => createAgent({ ...options, ...wrong } as AgentOptions)).toThrow(message)
 })
 
-it('refuses to be made of nothing, and a web agent of options that there are not', () => {
+it('rejects missing options, and options that a web agent does not have', () => {
   expect(() => createAgent(undefined as never)).toThrow('createAgent requires an options object')
   expect(() => createWebAgent(null as never)).toThrow('createWebAgent requires an options object')
   const misspelled = { ...options, sesionOf: () => undefined } as unknown as WebAgentOptions
@@ -123,15 +131,15 @@ it('refuses to be made of nothing, and a web agent of options that there are not
 
 it.each<[string, unknown, string]>([
   ['nothing', undefined, 'createSigner needs a private JWK'],
-  ['the public half', { ...privateJwk, d: undefined }, 'countersign keys generate --out'],
-  ['the key set that is published', { keys: [privateJwk] }, 'not the key set that is published'],
-])('makes no signer of %s', async (_, jwk, message) => {
+  ['the public key', { ...privateJwk, d: undefined }, 'countersign keys generate --out'],
+  ['the published key set', { keys: [privateJwk] }, 'not the key set that is published'],
+])('does not create a signer from %s', async (_, jwk, message) => {
   await expect(createSigner(jwk as typeof privateJwk)).rejects.toThrow(message)
 })
 
 it.each<[string, string, Record<string, unknown>, string]>([
   ['http', 'http://api.example/events', {}, 'https only, not http://api.example'],
-  ['http, also where loopback is allowed', 'http://api.example/', { allowInsecureLoopback: true }, 'https only'],
+  ['http, even if loopback is allowed', 'http://api.example/', { allowInsecureLoopback: true }, 'https only'],
   ['a private address over http', 'http://10.0.0.1:8080/', { allowInsecureLoopback: true }, 'https only'],
   [
     'loopback without a port',
@@ -156,32 +164,32 @@ it.each<[string, string, Record<string, unknown>, string]>([
 
 const { onePerson: _onePerson, ...shared } = options
 const web: WebAgentOptions = { ...shared, sessionOf: () => undefined, onConsent: () => undefined }
-describe('L07: an agent of one person (W25)', () => {
+describe('L07: a single-user agent (W25)', () => {
   it.each<[string, Partial<AgentOptions>]>([
     ['its own callback', {}],
     ['another page', { redirectUri: 'https://app.example/callback' }],
-    ['a host that only begins like loopback', { redirectUri: 'https://127.0.0.1.example/callback' }],
+    ['a host that only begins like a loopback address', { redirectUri: 'https://127.0.0.1.example/callback' }],
     ['a page, with onePerson false', { onePerson: false }],
-    ['a page, with onePerson as a text', { onePerson: 'true' as never }],
+    ['a page, with onePerson as a string', { onePerson: 'true' as never }],
     [
-      'a page, where its identifier is on loopback',
+      'a page, with its identifier on loopback',
       { id: 'http://127.0.0.1:1', ...loopback, redirectUri: 'https://a.example/' },
     ],
-  ])('is refused with a web page to come back to: %s', (_, more) => {
+  ])('rejects a web page as redirect URI: %s', (_, more) => {
     expect(() => createAgent({ ...shared, ...more })).toThrow(TypeError)
     expect(() => createAgent({ ...shared, ...more })).toThrow(/createWebAgent .*onePerson: true/)
   })
 
   it.each<[string, Partial<AgentOptions>]>([
-    ['it says so', { onePerson: true }],
+    ['onePerson is set', { onePerson: true }],
     ['a loopback address', { redirectUri: 'http://127.0.0.1:53123/callback' }],
     ['a loopback address without a port', { redirectUri: 'http://127.0.0.1/callback' }],
-    ['a loopback address of IPv6', { redirectUri: 'http://[::1]:53123/callback' }],
+    ['an IPv6 loopback address', { redirectUri: 'http://[::1]:53123/callback' }],
     ['localhost', { redirectUri: 'http://localhost:53123/callback' }],
     ['localhost over TLS', { redirectUri: 'https://localhost:53123/callback' }],
     ['an app on a device', { redirectUri: 'com.example.app:/callback' }],
     ['an identifier on loopback', { id: 'http://127.0.0.1:8001', ...loopback }],
-  ])('is made where %s', (_, more) => {
+  ])('can be created if %s', (_, more) => {
     const agent = createAgent({ ...shared, ...more })
     expect(agent.metadata.redirect_uris).toEqual([more.redirectUri ?? `${agent.id}/callback`])
   })
@@ -191,25 +199,25 @@ describe('L07: an agent of one person (W25)', () => {
   })
 })
 
-describe('an agent of many people', () => {
+describe('a multi-user agent', () => {
   it.each<[string, Partial<WebAgentOptions>]>([
     ['its own callback', {}],
     ['another page of its app', { redirectUri: 'https://app.example/callback' }],
     ['loopback, for development', { id: 'http://127.0.0.1:8001', ...loopback }],
-  ])('is made with %s', (_, more) => {
+  ])('accepts %s', (_, more) => {
     const agent = createWebAgent({ ...web, ...more })
     expect(agent.metadata.redirect_uris).toEqual([more.redirectUri ?? `${agent.id}/callback`])
   })
 
   it.each<[string, Record<string, unknown>, string]>([
-    ['no sessionOf', { sessionOf: undefined }, 'sessionOf is required: it says which browser session'],
-    ['the name of a cookie for sessionOf', { sessionOf: 'sid' }, 'sessionOf is required'],
-    ['an onConsent that is none', { onConsent: 'ask' }, 'onConsent must be a function'],
+    ['a missing sessionOf', { sessionOf: undefined }, 'sessionOf is required: it says which browser session'],
+    ['a cookie name as sessionOf', { sessionOf: 'sid' }, 'sessionOf is required'],
+    ['an invalid onConsent', { onConsent: 'ask' }, 'onConsent must be a function'],
     ['onePerson', { onePerson: true }, 'onePerson is for createAgent'],
     ['a redirect into an app', { redirectUri: 'com.example.app:/callback' }, 'a page of your web app'],
-    ['a redirect URI that is none', { redirectUri: '/callback' }, 'redirectUri must be a URL'],
+    ['an invalid redirect URI', { redirectUri: '/callback' }, 'redirectUri must be a URL'],
     ['no auth servers', { authServers: undefined }, 'authServers is required'],
-  ])('is refused with %s', (_, wrong, message) => {
+  ])('rejects %s', (_, wrong, message) => {
     expect(() => createWebAgent({ ...web, ...wrong } as WebAgentOptions)).toThrow(TypeError)
     expect(() => createWebAgent({ ...web, ...wrong } as WebAgentOptions)).toThrow(message)
   })
@@ -231,22 +239,22 @@ it.each([
   'example:/callback',
   'com.example.app:callback',
   7 as never,
-])('refuses the redirect URI %s with what it may be', (redirectUri) => {
+])('rejects the redirect URI %s and lists what is allowed', (redirectUri) => {
   expect(() => createAgent({ ...options, redirectUri })).toThrow(/^redirectUri must be a URL of https, .*com\.example/)
 })
 
-it('shows no more than 200 characters of a redirect URI that can be none', () => {
+it('shows at most 200 characters of an invalid redirect URI', () => {
   const redirectUri = `https://agent.example/ ${'a'.repeat(200)}`
   expect(() => createAgent({ ...options, redirectUri })).toThrow(`: ${redirectUri.slice(0, 200)}`)
   expect(() => createAgent({ ...options, redirectUri })).not.toThrow(redirectUri.slice(0, 201))
 })
 
-it('takes a redirect URI of 2048 characters', () => {
+it('accepts a redirect URI of 2048 characters', () => {
   const redirectUri = `https://agent.example/${'a'.repeat(2026)}`
   expect(createAgent({ ...options, redirectUri }).metadata.redirect_uris).toEqual([redirectUri])
 })
 
-it('warns of allowInsecureLoopback once for each agent, and not without it', async () => {
+it('warns once per agent about allowInsecureLoopback, and only if it is set', async () => {
   await new Promise(setImmediate)
   warnings.length = 0
   const [first, second] = ['https://first.example', 'https://second.example']

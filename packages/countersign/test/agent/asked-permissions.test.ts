@@ -7,7 +7,7 @@ const document = (scope_descriptions: unknown) => ({
   scope_descriptions,
 })
 
-/** What the person behind a request for these scopes is told of them. */
+/** What the user is shown for a request for these scopes. */
 async function told(scope: string, stage: Stage): Promise<unknown> {
   stage.api = async () => stage.challenge(scope)
   const { agent, asked } = stage
@@ -26,7 +26,7 @@ function describing(descriptions: unknown): Stage {
   return stage
 }
 
-it('a person is told each scope in the words of the resource, in the order asked', async () => {
+it('describes each scope in the resource’s words, in the order requested', async () => {
   const stage = describing({ 'data.write': 'Change your data', 'data.read': 'See your data', other: 'Not asked for' })
   expect(await told('data.read data.write data.delete', stage)).toEqual([
     { scope: 'data.read', description: 'See your data' },
@@ -36,30 +36,30 @@ it('a person is told each scope in the words of the resource, in the order asked
 })
 
 it.each<[string, unknown, string | undefined]>([
-  ['control characters and lines', 'See\u0000 your\u001b[31m\r\n data\u0085', 'See your[31m data'],
+  ['control characters and line breaks', 'See\u0000 your\u001b[31m\r\n data\u0085', 'See your[31m data'],
   [
-    'characters that turn the text around, or are not seen',
+    'characters that reverse the text direction or are invisible',
     '\u202eSee\u200b your\u2066 data\u{e0041}',
     'See your data',
   ],
   ['more than 200 characters', '😀'.repeat(300), `${'😀'.repeat(199)}…`],
-  ['marks on marks', `Se${'\u0301'.repeat(50)}e`, 'S\u00e9\u0301\u0301e'],
+  ['stacked combining marks', `Se${'\u0301'.repeat(50)}e`, 'S\u00e9\u0301\u0301e'],
   ['markup, as text', '<script>alert(1)</script>', '<script>alert(1)</script>'],
-  ['nothing that is seen', ' \u200b\n', undefined],
-])('of a description with %s the person is told a plain line', async (_what, description, shown) => {
+  ['nothing visible', ' \u200b\n', undefined],
+])('shows the user one plain line for a description with %s', async (_what, description, shown) => {
   expect(await told('data.read', describing({ 'data.read': description }))).toEqual([
     { scope: 'data.read', description: shown },
   ])
 })
 
-it('names that every object has are no descriptions', async () => {
+it('does not treat names that every object inherits as descriptions', async () => {
   const scopes = ['constructor', 'toString', '__proto__']
   expect(await told(scopes.join(' '), describing({}))).toEqual(
     scopes.map((scope) => ({ scope, description: undefined })),
   )
 })
 
-it('what is told about the person is not for the resource to describe', async () => {
+it('ignores the resource’s descriptions of scopes that reveal the user’s identity', async () => {
   const lies = { openid: 'Nothing at all', profile: 'The weather', email: 'The time', 'data.read': 'See your data' }
   expect(await told('openid profile email data.read', describing(lies))).toEqual([
     { scope: 'openid', description: undefined },
@@ -70,17 +70,14 @@ it('what is told about the person is not for the resource to describe', async ()
 })
 
 it.each<[string, Stage['apiDocument']]>([
-  ['is not there', () => new Response('', { status: 404 })],
-  [
-    'is the one of another resource',
-    () => ({ ...document({ 'data.read': 'a lie' }), resource: 'https://other.example' }),
-  ],
+  ['does not exist', () => new Response('', { status: 404 })],
+  ['belongs to another resource', () => ({ ...document({ 'data.read': 'a lie' }), resource: 'https://other.example' })],
   ['is larger than 16 kB', () => document({ 'data.read': 'x'.repeat(20_000) })],
   ['never ends', () => new Response(new ReadableStream({ pull: (body) => body.enqueue(new Uint8Array(1024)) }))],
-  ['describes with numbers', () => document({ 'data.read': 7 })],
-  ['is no JSON', () => new Response('<html>')],
-  ['leads elsewhere', () => Response.redirect('https://other.example/', 302)],
-  ['never comes', () => new Promise(() => undefined)],
+  ['has numbers as descriptions', () => document({ 'data.read': 7 })],
+  ['is not JSON', () => new Response('<html>')],
+  ['redirects elsewhere', () => Response.redirect('https://other.example/', 302)],
+  ['never arrives', () => new Promise(() => undefined)],
   [
     'cannot be fetched',
     () => {
@@ -88,12 +85,12 @@ it.each<[string, Stage['apiDocument']]>([
     },
   ],
   [
-    'is fetched by a function with a mistake',
+    'is fetched by a function with a bug',
     () => {
       throw new RangeError('a mistake')
     },
   ],
-])('where its document %s, the person is asked all the same', async (_what, apiDocument) => {
+])('prompts the user even if the resource’s document %s', async (_what, apiDocument) => {
   const stage = openStage()
   stage.apiDocument = apiDocument
   const before = performance.now()
@@ -101,7 +98,7 @@ it.each<[string, Stage['apiDocument']]>([
   expect(performance.now() - before).toBeLessThan(4000)
 })
 
-it('who gives up before the document came asks nobody', async () => {
+it('does not prompt if the request is aborted before the document arrives', async () => {
   const stage = openStage()
   let answer: (response: Response) => void = () => undefined
   let isAsked = false
@@ -121,7 +118,7 @@ it('who gives up before the document came asks nobody', async () => {
   expect(stage.asked).toEqual([])
 })
 
-it('documents are fetched once for several requests', async () => {
+it('fetches each document once for several requests', async () => {
   let fetched = 0
   const stage = openStage()
   stage.apiDocument = () => {

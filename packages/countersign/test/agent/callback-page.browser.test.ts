@@ -51,7 +51,7 @@ describe.skipIf(!hasChromium())('the page after a consent, in Chromium', () => {
   const cases = Object.keys(states).flatMap((state) => ['en-GB', 'ar'].map((language) => [state, language] as const))
 
   it.each(cases)(
-    '%s (%s) has nothing for axe-core to report in light and dark, and fits 320 px and large text',
+    '%s (%s) has no axe-core findings in light and dark mode, and fits 320 px and large text',
     async (state, language) => {
       const { page } = await openPage(state, language, true)
       const name = `callback-${state}${language === 'ar' ? '.rtl' : ''}`
@@ -71,7 +71,7 @@ describe.skipIf(!hasChromium())('the page after a consent, in Chromium', () => {
     },
   )
 
-  it.each(Object.keys(states))('%s is styled under its own policy, and nothing is refused by it', async (state) => {
+  it.each(Object.keys(states))('%s is styled under its own policy, which blocks nothing', async (state) => {
     const { page, complaints } = await openPage(state, 'en-GB', false)
     expect(complaints.filter((text) => !text.startsWith('Failed to load'))).toEqual([])
     expect(await page.locator('main').evaluate((main) => getComputedStyle(main).borderRadius)).toBe('16px')

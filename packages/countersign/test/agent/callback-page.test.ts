@@ -8,7 +8,7 @@ function open(outcome: (typeof outcomes)[number], options: Partial<Parameters<ty
   return callbackPage(outcome, { id, about: { name: 'Calendar helper' }, language: null, ...options })
 }
 
-/** What a page says, without its tags and style. */
+/** The text of a page, without tags and styles. */
 const words = async (page: Response) =>
   (await page.text()).replaceAll(/<style[\s\S]*?<\/style>|<[^>]+>/g, ' ').replaceAll(/\s+/g, ' ')
 
@@ -22,7 +22,7 @@ describe('the page after a consent', () => {
     if (outcome === 'refused') expect(text).toContain('This was started in another browser.')
   })
 
-  it.each(outcomes)('%s: has its state where programs find it, no script, and loads nothing', async (outcome) => {
+  it.each(outcomes)('%s: exposes its state to programs, contains no script, and loads nothing', async (outcome) => {
     const page = open(outcome)
     const html = await page.clone().text()
     expect(html).toContain(`<main data-state="${outcome}">`)
@@ -36,7 +36,7 @@ describe('the page after a consent', () => {
     expect(page.headers.get('cache-control')).toBe('no-store')
   })
 
-  it('shows texts of others as text, on one line, and no more of a name than 60 characters', async () => {
+  it('shows foreign text as text, on one line, and at most 60 characters of a name', async () => {
     const name = `<img src=x onerror=alert(1)>&"'\u202eevil\n\u0000${'n'.repeat(100)}`
     const html = await open('refused', { about: { name }, detail: '<b>"\'&', back: '/a?b="><script>' }).text()
     const shown = `<img src=x onerror=alert(1)>&"'evil ${'n'.repeat(100)}`.slice(0, 59)
@@ -48,13 +48,13 @@ describe('the page after a consent', () => {
   })
 
   it.each([{}, undefined, { name: '\u200b' }, { name: 7 as never }])(
-    'of an agent that is %j shows the host',
+    'shows the host for an agent named %j',
     async (about) => {
       expect(await words(open('allowed', { about }))).toContain('calendar.example')
     },
   )
 
-  it('has a way back where the app knows one, in place of advice', async () => {
+  it('links back to the app if its URL is known, instead of giving advice', async () => {
     const page = open('denied', { back: '/events' })
     const html = await page.text()
     expect(html).toContain('<a href="/events"><span>Back to <bdi dir="ltr">calendar.example</bdi></span></a>')
@@ -74,7 +74,7 @@ describe('the page after a consent', () => {
     ['', 'en'],
     [undefined, 'en'],
     [`${'x,'.repeat(10_000)}ar`, 'en'],
-  ])('to a browser that likes %s speaks %s', async (language, lang) => {
+  ])('for a browser that prefers %s is in %s', async (language, lang) => {
     const html = await open('allowed', language === undefined ? {} : { language }).text()
     expect(html).toContain(`<html lang="${lang}" dir="${lang === 'ar' ? 'rtl' : 'ltr'}">`)
     expect(html).toContain(lang === 'ar' ? 'حصل الوكيل' : 'It worked')

@@ -22,7 +22,7 @@ function openWork() {
   return work
 }
 
-it('end aborts all running work of one owner, and work that starts later runs', async () => {
+it('end() aborts all running work of one owner, but not work that starts later', async () => {
   const running = createOwnerWork()
   const [first, second, other, later] = [openWork(), openWork(), openWork(), openWork()]
   const runs = [running.run('a', signal, first.run), running.run('a', signal, second.run)]
@@ -36,7 +36,7 @@ it('end aborts all running work of one owner, and work that starts later runs', 
   await Promise.all(runs)
 })
 
-it('work that finishes after end leaves newer work of its owner to the next end', async () => {
+it('work that finishes after end() leaves newer work of its owner for the next end()', async () => {
   const running = createOwnerWork()
   const [ended, newer] = [openWork(), openWork()]
   const old = running.run('a', signal, ended.run)

@@ -8,7 +8,7 @@ const asking = (agentAuth: string, status = 401) => new Response('no', { status,
 const schemes = (stage: Stage) =>
   stage.seen.map(({ scheme, url }) => (url.startsWith(ids.authServer) ? 'token request' : scheme))
 
-/** A stage whose auth server gives tokens at once. */
+/** A stage whose auth server issues tokens immediately. */
 function openDirect(options: Parameters<typeof openStage>[0] = {}, more: object = {}): Stage {
   const stage = openStage(options)
   stage.token.auth = async () => ({ auth_token: await stage.authToken(), ...more })
@@ -17,14 +17,14 @@ function openDirect(options: Parameters<typeof openStage>[0] = {}, more: object 
 
 describe('a refusal', () => {
   it.each<[string, string, number, string[]]>([
-    ['that asks for an identity', 'httpsig; identity=?1', 401, ['hwk', 'jwks']],
-    ['that asks for an identity, 403', 'httpsig; identity=?1', 403, ['hwk', 'jwks']],
-    ['that asks for an identity, 429', 'httpsig; identity=?1', 429, ['hwk', 'jwks']],
-    ['that asks for a token, without saying whose', 'httpsig; auth-token', 401, ['hwk', 'jwks']],
-    ['that asks for a signature', 'httpsig', 401, ['hwk']],
-    ['with another status', 'httpsig; identity=?1', 400, ['hwk']],
-    ['with a status that is no refusal', 'httpsig; identity=?1', 200, ['hwk']],
-  ])('of who introduces itself by key, %s', async (_what, agentAuth, status, expected) => {
+    ['a challenge for an identity', 'httpsig; identity=?1', 401, ['hwk', 'jwks']],
+    ['a challenge for an identity, with 403', 'httpsig; identity=?1', 403, ['hwk', 'jwks']],
+    ['a challenge for an identity, with 429', 'httpsig; identity=?1', 429, ['hwk', 'jwks']],
+    ['a challenge for a token, without auth server or resource token', 'httpsig; auth-token', 401, ['hwk', 'jwks']],
+    ['a challenge for a signature', 'httpsig', 401, ['hwk']],
+    ['a challenge with another status', 'httpsig; identity=?1', 400, ['hwk']],
+    ['a challenge with a success status', 'httpsig; identity=?1', 200, ['hwk']],
+  ])('is handled for an agent that introduces itself by key: %s', async (_what, agentAuth, status, expected) => {
     const stage = openDirect({ interop: { introduce: 'key' } })
     stage.api = () => asking(agentAuth, status)
     const response = await stage.agent.for('s1').fetch(data)
@@ -33,26 +33,26 @@ describe('a refusal', () => {
     expect(schemes(stage)).toEqual(expected)
   })
 
-  it('with a resource token at once, of who introduces itself by key, is answered', async () => {
+  it('is satisfied if it has a resource token, even for an agent that introduces itself by key', async () => {
     const stage = openDirect({ interop: { introduce: 'key' } })
     expect(await ended(stage.agent.for('s1').fetch(data))).toBe('data')
     expect(schemes(stage)).toEqual(['hwk', 'token request', 'jwt'])
   })
 
-  it('that asks a named agent for an identity is left to the caller', async () => {
+  it('is returned to the caller if it requires an identity from an agent that already gave one', async () => {
     const stage = openDirect()
     stage.api = () => asking('httpsig; identity=?1')
     expect((await stage.agent.for('s1').fetch(data)).status).toBe(401)
     expect(schemes(stage)).toEqual(['jwks'])
   })
 
-  it.each([401, 403, 429])('with %d and a challenge is answered', async (status) => {
+  it.each([401, 403, 429])('is satisfied if it is a %d with a challenge', async (status) => {
     const stage = openDirect()
     stage.api = (_path, { scheme }) => (scheme === 'jwt' ? new Response('data') : stage.challenge('data.read', status))
     expect(await ended(stage.agent.for('s1').fetch(data))).toBe('data')
   })
 
-  it('of a token that asks for one and gives no resource token: it is dropped, and asked for with the agent’s key', async () => {
+  it('without a resource token drops the refused auth token, and a new one is requested with the agent’s key', async () => {
     const stage = openDirect()
     await stage.agent.for('s1').fetch(data)
     const [, , first] = stage.seen
@@ -66,7 +66,7 @@ describe('a refusal', () => {
     expect(schemes(stage)).toEqual(['jwt'])
   })
 
-  it('of a token is forgotten with it, also where nothing comes in its place', async () => {
+  it('drops the refused token, even if no other replaces it', async () => {
     const stage = openDirect()
     await stage.agent.for('s1').fetch(data)
     stage.api = (_path, { scheme }) => (scheme === 'jwt' ? asking('httpsig; auth-token') : new Response('public'))
@@ -76,7 +76,7 @@ describe('a refusal', () => {
     expect(schemes(stage)).toEqual(['jwks'])
   })
 
-  it('of a token with 403 and no resource token is left to the caller, who keeps the token', async () => {
+  it('of a token with 403 and no resource token is returned to the caller, and the token is kept', async () => {
     const stage = openDirect()
     await stage.agent.for('s1').fetch(data)
     stage.api = () => asking('httpsig; auth-token', 403)
@@ -86,7 +86,7 @@ describe('a refusal', () => {
     expect(schemes(stage)).toEqual(['jwt', 'jwt'])
   })
 
-  it('of a token with a refresh token: 401 refreshes it, 403 asks for more', async () => {
+  it('of a token with a refresh token: 401 refreshes it, 403 requests more', async () => {
     for (const [status, type] of [
       [401, 'refresh'],
       [403, 'auth'],
@@ -102,7 +102,7 @@ describe('a refusal', () => {
     }
   })
 
-  it('of every token: each step is taken once, and then the refusal is the caller’s', async () => {
+  it('of every token is returned to the caller after each step was tried once', async () => {
     const stage = openDirect({}, { refresh_token: 'r' })
     stage.api = () => stage.challenge('data.read')
     expect((await stage.agent.for('s1').fetch(data)).status).toBe(401)
@@ -110,7 +110,7 @@ describe('a refusal', () => {
     expect(stage.forms().map(({ request_type }) => request_type)).toEqual(['auth', 'refresh'])
   })
 
-  it('whose body nobody reads is given up, so that its connection is free', async () => {
+  it('has its unread body canceled, to free the connection', async () => {
     let cancelled = 0
     const stage = openDirect()
     const answering = stage.api
@@ -126,7 +126,7 @@ describe('a refusal', () => {
 })
 
 describe('a request', () => {
-  it('is sent again whole, with a new nonce, and follows no redirect', async () => {
+  it('is resent in full, with a new nonce, and follows no redirect', async () => {
     const stage = openDirect()
     const request = new Request(data, {
       method: 'PUT',
@@ -143,7 +143,7 @@ describe('a request', () => {
     expect(sent[0]?.headers.get('content-type')).toBe('text/plain')
   })
 
-  it('with a stream for a body is sent again whole', async () => {
+  it('is resent in full if its body is a stream', async () => {
     const stage = openDirect()
     const body = new Blob(['hel', 'lo']).stream()
     const headers = { 'content-type': 'text/plain' }
@@ -152,7 +152,7 @@ describe('a request', () => {
     expect(stage.seen.filter(({ url }) => url === data).map(({ body }) => body)).toEqual(['hello', 'hello'])
   })
 
-  it('whose session is forgotten while its body is read is not sent', async () => {
+  it('is not sent if its session is forgotten while its body is read', async () => {
     const stage = openDirect()
     const body = new ReadableStream({
       pull(controller) {
@@ -166,7 +166,7 @@ describe('a request', () => {
     expect(stage.seen).toEqual([])
   })
 
-  it('of which fetch heeds the signal ends with it', async () => {
+  it('fails when its signal aborts, if fetch observes the signal', async () => {
     const stage = openDirect()
     const abort = new AbortController()
     stage.api = (_path, { signal }) =>
@@ -178,7 +178,7 @@ describe('a request', () => {
       expect(await ended(stage.agent.for('s1').fetch(data, { ...init, signal: abort.signal }))).toBe('given up')
   })
 
-  it('given up in the middle is not given its answer, where fetch does not heed the signal', async () => {
+  it('fails when its signal aborts, even if fetch ignores the signal and returns a response', async () => {
     const stage = openDirect()
     const abort = new AbortController()
     stage.api = () => {
@@ -188,7 +188,7 @@ describe('a request', () => {
     expect(await ended(stage.agent.for('s1').fetch(data, { signal: abort.signal }))).toBe('given up')
   })
 
-  it('is signed as its options say', async () => {
+  it('is signed as the options specify', async () => {
     const stage = openDirect({ interop: { signatureEncoding: 'base64url', nonce: 'never' } })
     await stage.agent.for('s1').fetch(data, { method: 'POST' })
     for (const { headers } of stage.seen) {
@@ -204,7 +204,7 @@ describe('a request', () => {
     }
   })
 
-  it('of a delegate carries its agent token, asked for each time', async () => {
+  it('from a delegate carries its agent token, obtained again for each request', async () => {
     let tokens = 0
     const stage = openDirect({ agentToken: async () => `agent.token.${++tokens}` })
     stage.api = (_path, { jwt }) => (jwt?.startsWith('eyJ') ? new Response('data') : stage.challenge('data.read'))
@@ -212,7 +212,7 @@ describe('a request', () => {
     expect(stage.seen.map(({ jwt }) => jwt)).toEqual(['agent.token.1', 'agent.token.2', expect.stringMatching(/^eyJ/)])
   })
 
-  it('names the key as published, or holds its public members alone', async () => {
+  it('names the published key, or contains only its public members', async () => {
     const stage = openDirect({ interop: { introduce: 'key' } })
     stage.api = (_path, { scheme }) => (scheme === 'hwk' ? asking('httpsig; identity=?1') : new Response('data'))
     await stage.agent.for('s1').fetch(data)
@@ -222,7 +222,7 @@ describe('a request', () => {
     ])
   })
 
-  it('is sent by the fetch of the platform where none is given, by the system’s clock', async () => {
+  it('uses the platform’s fetch and the system clock by default', async () => {
     const sent: Request[] = []
     const fetch = vi.spyOn(globalThis, 'fetch').mockImplementation(async (input) => {
       sent.push(new Request(input))
@@ -237,8 +237,8 @@ describe('a request', () => {
   })
 })
 
-describe('a refresh in the background', () => {
-  it('is given up after ten seconds, and the next request tries again', async () => {
+describe('a background refresh', () => {
+  it('is abandoned after ten seconds, and the next request tries again', async () => {
     const timeout = vi.spyOn(AbortSignal, 'timeout')
     onTestFinished(() => timeout.mockRestore())
     const late = new AbortController()
@@ -266,7 +266,7 @@ describe('a refresh in the background', () => {
   })
 })
 
-it('takes six steps for one request at most, whatever an edition reads in its answers', async () => {
+it('takes at most six steps per request, whatever an edition reads in the responses', async () => {
   let levels = 0
   const endless: AgentEdition = {
     ...january,
@@ -282,7 +282,7 @@ it('takes six steps for one request at most, whatever an edition reads in its an
   expect(stage.seen).toHaveLength(7)
 })
 
-it('waits for nobody who has a copy of an answer, such as a fetch that writes down what it sees', async () => {
+it('does not wait for other readers of a cloned response, such as a fetch that logs responses', async () => {
   const stage = openDirect({ interop: { introduce: 'key' } })
   const copies: Response[] = []
   const answering = stage.api

@@ -6,13 +6,13 @@ const answerAt = (seconds: number | undefined) =>
   new Response(null, { headers: seconds === undefined ? {} : { date: new Date(seconds * 1000).toUTCString() } })
 
 describe('the clock of a server', () => {
-  it('is learnt from an answer that refuses a signature, and for that origin alone', () => {
+  it('is learned from a response that rejects a signature, for that origin only', () => {
     const clocks = createClocks(() => at)
     expect(clocks.learn('https://a.example', answerAt(at + 300), 60)).toMatchObject({ mayHelp: true })
     expect(clocks.at('https://a.example')).toBe(at + 300)
     expect(clocks.at('https://b.example')).toBe(at)
-    expect(clocks.learn('https://a.example', answerAt(at + 310), 60), 'that is near enough').toBeUndefined()
-    expect(clocks.learn('https://a.example', answerAt(at), 60), 'it was set').toMatchObject({ mayHelp: true })
+    expect(clocks.learn('https://a.example', answerAt(at + 310), 60), 'that is close enough').toBeUndefined()
+    expect(clocks.learn('https://a.example', answerAt(at), 60), 'it was corrected').toMatchObject({ mayHelp: true })
     expect(clocks.at('https://a.example')).toBe(at)
   })
 
@@ -24,21 +24,21 @@ describe('the clock of a server', () => {
     [3601, false],
     [-86_400, false],
     [undefined, undefined],
-  ])('that is %s s ahead is made up for within an hour', (ahead, mayHelp) => {
+  ])('is compensated for up to one hour: %s s ahead', (ahead, mayHelp) => {
     const clocks = createClocks(() => at)
     const learnt = clocks.learn('https://a.example', answerAt(ahead === undefined ? undefined : at + ahead), 60)
     expect(learnt?.mayHelp).toBe(mayHelp)
     expect(clocks.at('https://a.example')).toBe(mayHelp ? at + (ahead ?? 0) : at)
   })
 
-  it('drops the offset of a server whose clock moved further away than an hour', () => {
+  it('is no longer compensated once it is off by more than an hour', () => {
     const clocks = createClocks(() => at)
     clocks.learn('https://a.example', answerAt(at + 300), 60)
     expect(clocks.learn('https://a.example', answerAt(at + 4000), 60)).toMatchObject({ mayHelp: false })
     expect(clocks.at('https://a.example')).toBe(at)
   })
 
-  it('is remembered of a thousand origins', () => {
+  it('is stored for up to a thousand origins', () => {
     const clocks = createClocks(() => at)
     for (let origin = 0; origin < 1001; origin++) clocks.learn(`https://a${origin}.example`, answerAt(at + 300), 60)
     expect([0, 1, 1000].map((origin) => clocks.at(`https://a${origin}.example`) - at)).toEqual([0, 300, 300])

@@ -11,19 +11,19 @@ async function untilAsked(stage: Stage, times = 1): Promise<void> {
   expect(stage.asked).toHaveLength(times)
 }
 
-/** A stage where a session waits for its person. */
+/** A stage where a session waits for its user. */
 async function waiting(options: Parameters<typeof openStage>[0] = {}, signal?: AbortSignal) {
   const stage = openStage(options)
   const call = stage.agent.for('s1').fetch(data, signal ? { signal } : {})
   const end = ended(call)
   await untilAsked(stage)
   const [consent] = stage.asked
-  if (!consent) throw new TypeError('somebody was asked')
+  if (!consent) throw new TypeError('expected a consent prompt')
   return { stage, end, consent }
 }
 
 describe('a consent', () => {
-  it('is asked for with all that the person must be shown', async () => {
+  it('prompts the user with everything that must be shown', async () => {
     const { stage, consent, end } = await waiting()
     const { signal, url, ...rest } = consent
     expect(rest).toEqual({
@@ -51,7 +51,7 @@ describe('a consent', () => {
     expect(signal.aborted).toBe(false)
   })
 
-  it('is said to end when the agent gives up, where that is before', async () => {
+  it('expires when the agent stops waiting, if that is earlier', async () => {
     const { stage, consent } = await waiting({ consentTimeout: 5 })
     expect(consent.expiresAt).toBe(stage.clock.now + 5)
     void stage.agent.forget('s1')
@@ -60,8 +60,8 @@ describe('a consent', () => {
   it.each([
     ['7 s', 7, 7],
     ['nothing', undefined, 600],
-    ['a text', '7', 600],
-  ])('ends when the server says, or after ten minutes: it says %s', async (_what, expires_in, seconds) => {
+    ['a string', '7', 600],
+  ])('expires when the server says, or after ten minutes: expires_in is %s', async (_what, expires_in, seconds) => {
     const stage = openStage()
     stage.token.auth = () => ({ request_token: 'a', expires_in })
     void ended(stage.agent.for('s1').fetch(data))
@@ -70,7 +70,7 @@ describe('a consent', () => {
     void stage.agent.forget('s1')
   })
 
-  it('has a new state each time, and keeps the query of the page that the auth server names', async () => {
+  it('has a new state each time, and keeps the query of the auth server’s consent endpoint', async () => {
     const { stage, consent } = await waiting()
     stage.document = { agent_auth_endpoint: `${ids.authServer}/agent/auth?tenant=1` }
     const again = openStage()
@@ -83,7 +83,7 @@ describe('a consent', () => {
     for (const { agent } of [stage, again]) void agent.forget('s1')
   })
 
-  it('is shared by the requests of a session that need the same, and asked for once', async () => {
+  it('is shared by requests of a session that need the same access, with one prompt', async () => {
     const { stage, consent, end } = await waiting()
     const more = [1, 2, 3].map(() => ended(stage.agent.for('s1').fetch(data)))
     await settled()
@@ -107,7 +107,7 @@ describe('a consent', () => {
     expect([await end, await other]).toEqual(['session_forgotten', 'session_forgotten'])
   })
 
-  it('that one request gives up goes on for the others; given up by all it stays, and the next request asks for it', async () => {
+  it('continues for the other requests if one is aborted; if all are aborted it stays pending, and the next request uses it', async () => {
     const aborts = [new AbortController(), new AbortController()]
     const { stage, end, consent } = await waiting({}, aborts[0]?.signal)
     const second = ended(stage.agent.for('s1').fetch(data, { signal: aborts[1]?.signal ?? null }))
@@ -127,7 +127,7 @@ describe('a consent', () => {
     expect(stage.forms().map(({ request_type }) => request_type)).toEqual(['auth', 'code'])
   })
 
-  it('that is given up by all is kept where the person decides later; what was given up is not sent again (L06)', async () => {
+  it('is stored if the user decides after all requests were aborted, and an aborted request is not resent (L06)', async () => {
     const abort = new AbortController()
     const { stage, end, consent } = await waiting({}, abort.signal)
     abort.abort(new Error('given up'))
@@ -141,7 +141,7 @@ describe('a consent', () => {
     expect(await stage.answer(consent)).toContain('Nothing here waits for this answer')
   })
 
-  it('of a request that was given up before is not asked for', async () => {
+  it('is not requested for a request that is already aborted', async () => {
     const stage = openStage()
     const signal = AbortSignal.abort(new Error('given up'))
     expect(await ended(stage.agent.for('s1').fetch(data, { signal }))).toBe('given up')
@@ -151,7 +151,7 @@ describe('a consent', () => {
 
   it.each<[string, (stage: Stage, abort: () => void) => void]>([
     [
-      'the API answers',
+      'the API responds',
       (stage, abort) => {
         const answering = stage.api
         stage.api = (path, seen) => {
@@ -161,7 +161,7 @@ describe('a consent', () => {
       },
     ],
     [
-      'the auth server answers',
+      'the auth server responds',
       (stage, abort) => {
         const answering = stage.token.auth
         stage.token.auth = (form, seen) => {
@@ -171,7 +171,7 @@ describe('a consent', () => {
       },
     ],
   ])(
-    'of a request that is given up while %s is not asked for, also where fetch does not heed the signal',
+    'is not requested if the request is aborted while %s, even if fetch ignores the signal',
     async (_when, arrange) => {
       const abort = new AbortController()
       const stage = openStage()
@@ -182,7 +182,7 @@ describe('a consent', () => {
     },
   )
 
-  it('that is given up while the auth servers are asked about is not asked for', async () => {
+  it('is not requested if the request is aborted while authServers is evaluated', async () => {
     const abort = new AbortController()
     const stage = openStage({
       authServers: () => {
@@ -193,14 +193,14 @@ describe('a consent', () => {
     expect(await ended(stage.agent.for('s1').fetch(data, { signal: abort.signal }))).toBe('given up')
     await settled()
     expect(stage.forms()).toEqual([])
-    // Nothing was left behind that the next request would wait for.
+    // Nothing is left behind that would block the next request.
     const next = ended(stage.agent.for('s1').fetch(data))
     await untilAsked(stage)
     void stage.agent.forget('s1')
     expect(await next).toBe('session_forgotten')
   })
 
-  it('that is given up while its code is exchanged is kept all the same, and nothing is asked twice', async () => {
+  it('is stored even if the request is aborted while the code is exchanged, and no one is prompted twice', async () => {
     const abort = new AbortController()
     const { stage, end, consent } = await waiting({}, abort.signal)
     const answering = stage.token.code
@@ -217,7 +217,7 @@ describe('a consent', () => {
     expect(stage.asked).toHaveLength(1)
   })
 
-  it('whose session is forgotten while its code is exchanged gives nothing, and its page says so', async () => {
+  it('gives no access if its session is forgotten while the code is exchanged, and the page reports it', async () => {
     const { stage, end, consent } = await waiting()
     const answering = stage.token.code
     stage.token.code = async (form, seen) => {
@@ -242,7 +242,7 @@ describe('a consent', () => {
       },
     ],
     ['rejects', async () => Promise.reject(new Error('no browser'))],
-  ])('whose onConsent %s rejects the request, and waits for nothing', async (_how, onConsent) => {
+  ])('fails the request immediately if onConsent %s', async (_how, onConsent) => {
     const asked: string[] = []
     const stage = openStage({
       onConsent: ({ url, ...consent }) => {
@@ -259,7 +259,7 @@ describe('a consent', () => {
   })
 })
 
-it('a consent does not wait for what onConsent does longer, and goes on though it fails after the decision', async () => {
+it('a consent does not wait for onConsent to settle, and completes even if it rejects after the decision', async () => {
   let fail: (error: Error) => void = () => undefined
   const stage = openStage({
     onConsent: (consent) => {
@@ -272,7 +272,7 @@ it('a consent does not wait for what onConsent does longer, and goes on though i
   const end = ended(stage.agent.for('s1').fetch(data))
   await untilAsked(stage)
   const [consent] = stage.asked
-  if (!consent) throw new TypeError('somebody was asked')
+  if (!consent) throw new TypeError('expected a consent prompt')
   const answering = stage.token.code
   stage.token.code = async (form, seen) => {
     fail(new Error('the window was closed'))
@@ -283,15 +283,15 @@ it('a consent does not wait for what onConsent does longer, and goes on though i
   expect(await end).toBe('data')
 })
 
-describe('the answer of a person', () => {
-  it('that they said no rejects with access_denied, and no code is sent', async () => {
+describe('the response to a consent', () => {
+  it('rejects with access_denied if the user denies, and sends no code', async () => {
     const { stage, end, consent } = await waiting()
     expect(await stage.answer(consent, { error: 'access_denied' })).toContain('data-state="denied"')
     expect(await end).toBe('access_denied')
     expect(stage.forms()).toHaveLength(1)
   })
 
-  it('that is another error rejects with it', async () => {
+  it('rejects with any other error that it carries', async () => {
     const stage = openStage()
     const call = stage.agent.for('s1').fetch(data)
     const error = call.catch((thrown: AgentError) => thrown)
@@ -307,14 +307,14 @@ describe('the answer of a person', () => {
   })
 
   it.each([
-    ['the issuer, where it must be there', true, { iss: ids.authServer }, 'allowed'],
-    ['no issuer, where it must be there', true, {}, 'refused'],
+    ['the issuer, if required', true, { iss: ids.authServer }, 'allowed'],
+    ['no issuer, although required', true, {}, 'refused'],
     ['another issuer', true, { iss: 'https://other.example' }, 'refused'],
-    ['another issuer, where it need not be there', false, { iss: 'https://other.example' }, 'refused'],
-    ['the issuer, where it need not be there', false, { iss: ids.authServer }, 'allowed'],
-    ['no issuer, where it need not be there', false, {}, 'allowed'],
-    ['no issuer, where the document says nothing of it', undefined, {}, 'allowed'],
-    ['no issuer, where the document says so as a text', 'true', {}, 'allowed'],
+    ['another issuer, if not required', false, { iss: 'https://other.example' }, 'refused'],
+    ['the issuer, if not required', false, { iss: ids.authServer }, 'allowed'],
+    ['no issuer, if not required', false, {}, 'allowed'],
+    ['no issuer, if the document does not mention it', undefined, {}, 'allowed'],
+    ['no issuer, if the document’s flag is a string', 'true', {}, 'allowed'],
   ])('with %s (RFC 9207)', async (_what, supported, parameters, state) => {
     const stage = openStage()
     stage.document = { authorization_response_iss_parameter_supported: supported }
@@ -325,7 +325,7 @@ describe('the answer of a person', () => {
     void stage.agent.forget('s1')
   })
 
-  it('with a code that gives no token is a failure on the page', async () => {
+  it('shows a failure on the page if the code yields no token', async () => {
     const { stage, end, consent } = await waiting()
     stage.token.code = () => Response.json({ error: 'invalid_grant' }, { status: 400 })
     expect(await stage.answer(consent)).toContain('data-state="failed"')
@@ -333,7 +333,7 @@ describe('the answer of a person', () => {
   })
 })
 
-describe('nobody decides', () => {
+describe('no decision', () => {
   const hours = (count: number) => count * 3_600_000
   const within = (end: Promise<string>, milliseconds: number) => {
     let state = 'waits'
@@ -343,15 +343,15 @@ describe('nobody decides', () => {
     return vi.advanceTimersByTimeAsync(milliseconds).then(() => state)
   }
 
-  /** Timers alone are held: the flow itself runs on. */
+  /** Only timers are faked; the flow itself runs normally. */
   const holdTimers = () => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
 
   it.each<[string, number | undefined, unknown, number]>([
-    ['three hours, where the server says less', undefined, 600, hours(3)],
-    ['as long as the server says, where that is more', undefined, 4 * 3600, hours(4)],
-    ['three hours, where the server says nothing', undefined, undefined, hours(3)],
-    ['as long as it is told to', 5, 600, 5000],
-    ['as long as it is told to, where that is more', 4 * 3600, 600, hours(4)],
+    ['three hours, if the server’s limit is shorter', undefined, 600, hours(3)],
+    ['as long as the server allows, if that is longer', undefined, 4 * 3600, hours(4)],
+    ['three hours, if the server gives no limit', undefined, undefined, hours(3)],
+    ['as long as consentTimeout says', 5, 600, 5000],
+    ['as long as consentTimeout says, if that is longer', 4 * 3600, 600, hours(4)],
   ])('the agent waits %s', async (_what, consentTimeout, expires_in, milliseconds) => {
     holdTimers()
     const stage = openStage(consentTimeout === undefined ? {} : { consentTimeout })
@@ -381,7 +381,7 @@ describe('nobody decides', () => {
     expect(stage.asked).toHaveLength(1)
   })
 
-  it('for longer than a timer can wait: it waits as long as one can', async () => {
+  it('a timeout longer than a timer supports is capped at the maximum', async () => {
     holdTimers()
     const stage = openStage({ consentTimeout: 2 ** 32 })
     const end = ended(stage.agent.for('s1').fetch(data))
@@ -390,12 +390,12 @@ describe('nobody decides', () => {
     expect(await within(end, 1)).toBe('consent_expired')
   })
 
-  it('the error says after how long', async () => {
+  it('the error states how long the agent waited', async () => {
     const stage = openStage({ consentTimeout: 0.01 })
     await expect(stage.agent.for('s1').fetch(data)).rejects.toMatchObject({ message: 'No decision within 0.01 s.' })
   })
 
-  it('no timer is left once somebody did, or gave up', async () => {
+  it('no timer remains after a decision or after the session is forgotten', async () => {
     holdTimers()
     const { stage, end, consent } = await waiting()
     expect(vi.getTimerCount()).toBe(1)
@@ -411,8 +411,8 @@ describe('nobody decides', () => {
   })
 })
 
-describe('a web agent with no way to ask', () => {
-  it('says at once where the browser of the session must go, each time the same, and keeps what it brings', async () => {
+describe('a web agent without onConsent', () => {
+  it('returns the same consent URL each time, and stores the result of the decision', async () => {
     const stage = openStage({ onConsent: undefined })
     const where = async () =>
       stage.agent
@@ -433,7 +433,7 @@ describe('a web agent with no way to ask', () => {
   })
 })
 
-describe('a code that gives nothing', () => {
+describe('a code that yields no token', () => {
   const lost = (): Response => {
     throw new TypeError('fetch failed', { cause: new Error('socket hang up') })
   }
@@ -441,8 +441,8 @@ describe('a code that gives nothing', () => {
 
   it.each<[string, () => Response]>([
     ['refused', refuses],
-    ['lost on the way', lost],
-  ])('and was %s takes no consent away: the person’s own is still good (L13)', async (_how, answer) => {
+    ['lost in transit', lost],
+  ])('and was %s does not use up the consent: the user’s own code still works (L13)', async (_how, answer) => {
     const { stage, end, consent } = await waiting()
     const answering = stage.token.code
     stage.token.code = answer
@@ -455,7 +455,7 @@ describe('a code that gives nothing', () => {
     expect(await stage.answer(consent)).toContain('Nothing here waits')
   })
 
-  it('has the next request ask anew, since it may have been the person’s; both pages are good', async () => {
+  it('makes the next request prompt again, since it may have been the user’s; both pages still work', async () => {
     const { stage, end, consent } = await waiting()
     const answering = stage.token.code
     stage.token.code = refuses
@@ -471,12 +471,12 @@ describe('a code that gives nothing', () => {
   })
 
   it.each<[string, (stage: Stage) => Stage['token']['code']]>([
-    ['the auth server says no', () => () => Response.json({ error: 'access_denied' }, { status: 403 })],
+    ['the auth server denies access', () => () => Response.json({ error: 'access_denied' }, { status: 403 })],
     [
       'its token is for another resource',
       (stage) => async () => ({ auth_token: await stage.authToken({ aud: ids.agent }) }),
     ],
-  ])('because %s was the person’s, and ends the consent', async (_why, answer) => {
+  ])('completes the consent if %s, since it was the user’s', async (_why, answer) => {
     const { stage, end, consent } = await waiting()
     stage.token.code = answer(stage)
     await stage.answer(consent)

@@ -2,7 +2,7 @@ import type { CountersignEvent } from 'countersign'
 import { expect, it, vi } from 'vitest'
 import { ids, openStage, settled } from './stage.js'
 
-/** A stage, and what its agent told; durations left out, since they differ. */
+/** A stage, and the events of its agent; durations are left out because they vary. */
 function openTold(options: Parameters<typeof openStage>[0] = {}) {
   const told: object[] = []
   const onEvent = (event: CountersignEvent): void => {
@@ -16,7 +16,7 @@ function openTold(options: Parameters<typeof openStage>[0] = {}) {
 const lookup = { kind: 'lookup', role: 'agent', host: 'auth.example', outcome: 'found', cached: false }
 const request = { kind: 'request', role: 'agent' }
 
-it('an agent tells its request with all its steps, what it looked up, and who came back', async () => {
+it('an agent reports a request with all its steps, its lookups, and the callback', async () => {
   const { stage, told } = openTold()
   const response = stage.agent.for('browser').fetch(`${ids.api}/events?of=alice`)
   await vi.waitFor(() => expect(stage.asked).toHaveLength(1))
@@ -25,7 +25,7 @@ it('an agent tells its request with all its steps, what it looked up, and who ca
   expect((await response).status).toBe(200)
   expect(told).toEqual([
     { ...lookup, what: 'document' },
-    // Its own words for what it asks.
+    // The wording of the agent’s own requests.
     { ...lookup, what: 'document', host: 'api.example', outcome: 'refused', reason: expect.any(String) as string },
     { ...lookup, what: 'document', cached: true },
     { ...request, route: '/callback', method: 'GET', outcome: 'ok', status: 200 },
@@ -33,7 +33,7 @@ it('an agent tells its request with all its steps, what it looked up, and who ca
   ])
 })
 
-it('an agent tells what it refused and why, what was refused, and what failed', async () => {
+it('an agent reports what it rejected and why, what was rejected by others, and what failed', async () => {
   const { stage, told } = openTold({ authServers: () => false })
   const { fetch } = stage.agent.for('browser')
   await expect(fetch(`${ids.api}/events`)).rejects.toThrow()
@@ -69,7 +69,7 @@ it.each<[string, () => void | Promise<void>]>([
     },
   ],
   ['rejects', () => Promise.reject(new Error('the listener is broken'))],
-])('a listener that %s harms no request, and is warned of once', async (how, onEvent) => {
+])('a listener that %s does not affect requests, and causes one warning', async (how, onEvent) => {
   const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
   const id = `https://agent-${how}.example`
   const stage = openStage({ onEvent, id })
@@ -81,12 +81,12 @@ it.each<[string, () => void | Promise<void>]>([
   warned.mockRestore()
 })
 
-it('a listener that never ends is not waited for', async () => {
+it('a listener that never settles is not awaited', async () => {
   const stage = openStage({ onEvent: () => new Promise<void>(() => undefined) })
   stage.api = async () => new Response('data')
   expect(await (await stage.agent.for('browser').fetch(`${ids.api}/events`)).text()).toBe('data')
 })
 
-it('a listener that is no function is a TypeError', () => {
+it('a listener that is not a function is a TypeError', () => {
   expect(() => openStage({ onEvent: 'log' as never })).toThrow(new TypeError('onEvent must be a function'))
 })

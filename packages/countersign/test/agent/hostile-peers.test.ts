@@ -50,17 +50,17 @@ const challengeWith = (token: string, server = authServer) =>
   serializeChallenge({ level: 'authorization', resourceToken: token, authServer: server })
 
 interface Peers {
-  /** The `Agent-Auth` of the resource; `undefined`: it answers 200. */
+  /** The `Agent-Auth` of the resource; if `undefined`, it returns 200. */
   challenge?: (round: number) => string | undefined | Promise<string | undefined>
   status?: number
-  /** What the token endpoint answers. */
+  /** The response of the token endpoint. */
   token?: () => object | Promise<object>
-  /** What the auth server's document says otherwise. */
+  /** Changes to the auth server's document. */
   document?: Partial<IssuerMetadata>
   endpointOrigins?: EndpointOrigins
 }
 
-/** An agent among a resource and an auth server that answer as told. */
+/** An agent with a resource and an auth server that respond as specified. */
 function meet({ challenge, status = 401, token, document: change, endpointOrigins = {} }: Peers) {
   const opened: string[] = []
   const seen: { url: string; scheme: string }[] = []
@@ -92,7 +92,7 @@ function meet({ challenge, status = 401, token, document: change, endpointOrigin
   return { agent, seen, opened, tokenRequests: () => seen.filter(({ url }) => url.startsWith(authServer)).length }
 }
 
-/** Challenges once, then lets everything through. */
+/** Challenges once, then allows all requests. */
 const once = (challenge: string | Promise<string>) => (round: number) => (round === 0 ? challenge : undefined)
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -104,23 +104,23 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
   return (error as AgentError).code
 }
 
-it('an honest resource and an honest auth server are answered', async () => {
+it('accepts an honest resource and an honest auth server', async () => {
   const { agent, seen } = meet({ challenge: once(resourceToken().then((token) => challengeWith(token))) })
   expect(await (await agent.fetch(`${api}/data`)).text()).toBe('ok')
   expect(seen.map(({ scheme }) => scheme)).toEqual(['jwks', 'jwks', 'jwt'])
 })
 
-describe('U07: a resource token is refused before it is sent on', () => {
+describe('U07: a resource token is rejected before it is sent to the auth server', () => {
   it.each<[string, Changes<ResourceTokenClaims>]>([
     ['iss is another resource', { iss: 'https://bank.example' }],
-    ['iss is a prefix of the resource asked', { iss: 'https://api.exampl' }],
-    ['iss has a slash at the end', { iss: `${api}/` }],
+    ['iss is a prefix of the requested resource', { iss: 'https://api.exampl' }],
+    ['iss has a trailing slash', { iss: `${api}/` }],
     ['iss is a list', { iss: [api] }],
-    ['aud is not the auth_server named', { aud: 'https://other.example' }],
+    ['aud is not the named auth_server', { aud: 'https://other.example' }],
     ['aud is a list', { aud: [authServer] }],
-    ['agent is another', { agent: attacker }],
+    ['agent is another agent', { agent: attacker }],
     ['agent is missing', { agent: undefined }],
-    ['agent_jkt is another key’s', { agent_jkt: otherSigner.thumbprint }],
+    ['agent_jkt is another key’s thumbprint', { agent_jkt: otherSigner.thumbprint }],
     ['agent_jkt is missing', { agent_jkt: undefined }],
   ])('%s', async (_claim, changes) => {
     const { agent, tokenRequests } = meet({ challenge: async () => challengeWith(await resourceToken(changes)) })
@@ -130,9 +130,9 @@ describe('U07: a resource token is refused before it is sent on', () => {
 
   it.each<[string, () => string | Promise<string>]>([
     ['it is an auth token', () => resourceToken({}, 'auth+jwt')],
-    ['it is no token', () => 'abc'],
+    ['it is not a token', () => 'abc'],
     ['it is empty', () => ''],
-    ['its iss is there twice', async () => doubled(await resourceToken())],
+    ['it has iss twice', async () => doubled(await resourceToken())],
   ])('%s', async (_claim, token) => {
     const { agent, tokenRequests } = meet({ challenge: async () => challengeWith(await token()) })
     expect(await codeOf(agent.fetch(`${api}/data`))).toBe('resource_token_refused')
@@ -140,7 +140,7 @@ describe('U07: a resource token is refused before it is sent on', () => {
   })
 })
 
-describe('U05: an auth server that is not accepted is sent nothing', () => {
+describe('U05: sends nothing to an auth server that is not accepted', () => {
   it.each([
     attacker,
     `${authServer}/`,
@@ -157,7 +157,7 @@ describe('U05: an auth server that is not accepted is sent nothing', () => {
   })
 })
 
-describe('U05: an auth server whose endpoints are at another origin is sent nothing, and nobody is sent there', () => {
+describe('U05: sends neither requests nor the user to an auth server whose endpoints are at another origin', () => {
   const evil = 'https://evil.example'
 
   async function ask(peers: Peers) {
@@ -178,10 +178,15 @@ describe('U05: an auth server whose endpoints are at another origin is sent noth
     ['the consent page', 'agent_auth_endpoint', `${evil}/agent/auth`, evil],
     ['the token endpoint', 'agent_token_endpoint', `${evil}/agent/token`, evil],
     ['the consent page at another port', 'agent_auth_endpoint', `${authServer}:8443/auth`, `${authServer}:8443`],
-    ['the consent page below it', 'agent_auth_endpoint', 'https://login.auth.example/a', 'https://login.auth.example'],
-    ['the consent page above it', 'agent_auth_endpoint', 'https://example.com/a', 'https://example.com'],
     [
-      'a name that begins alike',
+      'the consent page on a subdomain',
+      'agent_auth_endpoint',
+      'https://login.auth.example/a',
+      'https://login.auth.example',
+    ],
+    ['the consent page on the parent domain', 'agent_auth_endpoint', 'https://example.com/a', 'https://example.com'],
+    [
+      'a host name with the same prefix',
       'agent_auth_endpoint',
       'https://auth.example.evil.example/a',
       'https://auth.example.evil.example',
@@ -207,13 +212,13 @@ describe('U05: an auth server whose endpoints are at another origin is sent noth
     }
   })
 
-  it('what the agent has no use for may be anywhere', async () => {
+  it('endpoints that the agent does not use may be anywhere', async () => {
     const document = { agent_revocation_endpoint: `${evil}/revoke`, revocation_list_uri: `${evil}/list` }
     expect((await ask({ document })).opened).toHaveLength(2)
   })
 })
 
-describe('U07: an auth token is refused before it is kept', () => {
+describe('U07: an auth token is rejected before it is stored', () => {
   it.each<[string, Changes<AuthTokenClaims>]>([
     ['iss is another auth server', { iss: attacker }],
     ['aud is another resource', { aud: 'https://bank.example' }],
@@ -221,11 +226,11 @@ describe('U07: an auth token is refused before it is kept', () => {
     ['cnf is missing', { cnf: undefined }],
     ['cnf is another key', { cnf: { jwk: otherSigner.jwk } }],
     ['cnf is a key of an unknown type', { cnf: { jwk: { kty: 'oct', k: 'AAAA' } } }],
-    ['cnf is half a key', { cnf: { jwk: { kty: 'OKP', crv: 'Ed25519' } } }],
+    ['cnf is an incomplete key', { cnf: { jwk: { kty: 'OKP', crv: 'Ed25519' } } }],
     ['cnf is only a thumbprint', { cnf: { jkt: agentSigner.thumbprint } }],
-    ['cnf.jwk is a text', { cnf: { jwk: JSON.stringify(agentSigner.jwk) } }],
+    ['cnf.jwk is a string', { cnf: { jwk: JSON.stringify(agentSigner.jwk) } }],
     ['exp is now', { exp: now }],
-    ['exp is a text', { exp: String(now + 600) }],
+    ['exp is a string', { exp: String(now + 600) }],
   ])('%s', async (_claim, changes) => {
     const { agent, seen } = meet({
       challenge: async () => challengeWith(await resourceToken()),
@@ -245,7 +250,7 @@ describe('U07: an auth token is refused before it is kept', () => {
   })
 
   it.each([[{}], [{ auth_token: 1 }], [{ request_token: '' }], [{ request_token: ['a'] }]])(
-    'the answer is %j',
+    'the response is %j',
     async (answer) => {
       const { agent } = meet({
         challenge: async () => challengeWith(await resourceToken()),
@@ -256,7 +261,7 @@ describe('U07: an auth token is refused before it is kept', () => {
   )
 })
 
-describe('U09: a resource that challenges for ever gets one round', () => {
+describe('U09: a resource that keeps challenging gets one round', () => {
   it.each([401, 403, 429])('with %i', async (status) => {
     const { agent, seen, tokenRequests } = meet({
       status,
@@ -267,7 +272,7 @@ describe('U09: a resource that challenges for ever gets one round', () => {
     expect(seen).toHaveLength(3)
   })
 
-  it('also when it asks for something else each time', async () => {
+  it('even if it requires something different each time', async () => {
     const challenges = ['httpsig; identity', 'httpsig', 'httpsig; auth-token', challengeWith(await resourceToken())]
     const { agent, seen } = meet({ challenge: (round) => challenges[round % challenges.length] })
     expect((await agent.fetch(`${api}/data`)).status).toBe(401)
@@ -275,13 +280,13 @@ describe('U09: a resource that challenges for ever gets one round', () => {
   })
 })
 
-describe('a challenge that cannot be read is left to the caller', () => {
+describe('a challenge that cannot be parsed is returned to the caller', () => {
   it.each([
     [
       'two in one header',
       async () => `${challengeWith(await resourceToken())}, ${challengeWith(await resourceToken())}`,
     ],
-    ['an auth server twice', async () => `${challengeWith(await resourceToken())}; auth_server="${attacker}"`],
+    ['two auth_server parameters', async () => `${challengeWith(await resourceToken())}; auth_server="${attacker}"`],
     ['100 KiB', () => `httpsig; auth-token; a="${'a'.repeat(102_400)}"`],
     ['Latin-1', () => 'httpsig; auth-token; auth_server="https://\u00e9.example"'],
     ['no resource token', () => `httpsig; auth-token; auth_server="${authServer}"`],
@@ -295,7 +300,7 @@ describe('a challenge that cannot be read is left to the caller', () => {
   })
 })
 
-it('a challenge that asks for user_interaction is refused by that name, and nobody is sent there', async () => {
+it('rejects a challenge that requires user_interaction, names it in the error, and sends no one there', async () => {
   const { agent, seen, tokenRequests } = meet({ challenge: () => `httpsig; user_interaction="${attacker}"` })
   await expect(agent.fetch(`${api}/data`)).rejects.toMatchObject({
     code: 'challenge_unsupported',
@@ -305,7 +310,7 @@ it('a challenge that asks for user_interaction is refused by that name, and nobo
   expect(seen).toHaveLength(1)
 })
 
-/** The token with another issuer in front of its own; its signature no longer matters here. */
+/** The token with a second `iss` before its own; its signature no longer matters here. */
 function doubled(token: string): string {
   const [header, claims = '', signature] = token.split('.')
   const json = Buffer.from(claims, 'base64url').toString().replace('{', `{"iss":"${attacker}",`)

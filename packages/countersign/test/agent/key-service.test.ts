@@ -12,7 +12,7 @@ const key = await generatePrivateJwk({ algorithm, kid: 'in-the-cloud' })
 const { d: _d, ...jwk } = key
 const otherKey = await generatePrivateJwk({ algorithm })
 
-/** What the key service does with a request; by default it signs. */
+/** How the key service handles a request; by default it signs. */
 type Answering = (bytes: Uint8Array, response: ServerResponse) => void | Promise<void>
 
 const signWith = (privateJwk: typeof key): Answering => {
@@ -24,7 +24,7 @@ const answerWith =
   (_bytes, response) =>
     void response.writeHead(status).end()
 
-/** A stand-in for a cloud's key service; what it was asked to sign, as digests. */
+/** A stand-in for a cloud key service; records what it was asked to sign, as digests. */
 const service = { url: '', answers: [] as Answering[], signed: [] as string[] }
 const server = createServer((incoming, response) => void serve(incoming, response))
 async function serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -53,7 +53,7 @@ async function sign(body: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer())
 }
 
-/** An agent whose key is in the service, among the peers of a stage. */
+/** An agent whose key is in the service, with the peers of a stage. */
 async function openAgent() {
   const stage = openStage()
   const asked: string[] = []
@@ -81,7 +81,7 @@ async function openAgent() {
 const data = `${ids.api}/data`
 
 describe('an agent whose key is in a key service', () => {
-  it('has each request signed there, in its time', async () => {
+  it('has each request signed there, however long it takes', async () => {
     const { stage, agent } = await openAgent()
     stage.api = () => new Response('data')
     service.answers.push(async (bytes, response) => {
@@ -98,21 +98,28 @@ describe('an agent whose key is in a key service', () => {
   })
 
   it.each<[string, Answering, object]>([
-    ['has no time for it', answerWith(429), { message: 'the key service answered 429' }],
-    ['is broken', answerWith(503), { message: 'the key service answered 503' }],
-    ['answers too late', () => undefined, { name: 'TimeoutError' }],
-    ['hangs up', (_bytes, response) => void response.destroy(), { name: 'TypeError', message: 'fetch failed' }],
+    ['is overloaded', answerWith(429), { message: 'the key service answered 429' }],
+    ['is unavailable', answerWith(503), { message: 'the key service answered 503' }],
+    ['responds too late', () => undefined, { name: 'TimeoutError' }],
+    [
+      'closes the connection',
+      (_bytes, response) => void response.destroy(),
+      { name: 'TypeError', message: 'fetch failed' },
+    ],
     ['signs with another key', signWith(otherKey), { code: 'signer_refused' }],
-  ])('says what the service said that %s; nothing is sent, and the next request works', async (_what, answer, said) => {
-    const { stage, agent } = await openAgent()
-    stage.api = () => new Response('data')
-    service.answers.push(answer)
-    await expect(agent.fetch(data)).rejects.toMatchObject(said)
-    expect(stage.seen).toEqual([])
-    expect(await ended(agent.fetch(data))).toBe('data')
-  })
+  ])(
+    'reports the error of a key service that %s, sends nothing, and recovers with the next request',
+    async (_what, answer, said) => {
+      const { stage, agent } = await openAgent()
+      stage.api = () => new Response('data')
+      service.answers.push(answer)
+      await expect(agent.fetch(data)).rejects.toMatchObject(said)
+      expect(stage.seen).toEqual([])
+      expect(await ended(agent.fetch(data))).toBe('data')
+    },
+  )
 
-  it('asks the person again where the service failed after they had decided', async () => {
+  it('prompts the user again if the service fails after the decision', async () => {
     const { agent, asked, answer } = await openAgent()
     const first = agent.fetch(data)
     await expect.poll(() => asked).toHaveLength(1)

@@ -15,7 +15,7 @@ import { freePort } from '../../../../test/free-port.js'
 /** Kills at each step: 200 in `npm run test:long`. */
 const kills = process.env.LONG_TESTS ? 200 : 2
 
-/** Where a process is killed, and how many milliseconds after that at most. */
+/** Where a process is killed, and the maximum delay after that, in milliseconds. */
 const steps = {
   'starts a consent': 40,
   'waits for the user': 60,
@@ -30,7 +30,7 @@ const signer = await createSigner(await generatePrivateJwk({ kid: 'peer-1' }))
 const thumbprint = (await createSigner(jwk)).thumbprint
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-/** What happens to one agent, by its origin: the codes that the auth server took, and who is notified of a step. */
+/** Records of one agent, by its origin: the codes that the auth server received, and the listener for each step. */
 interface Round {
   codes: Set<string>
   reach: (step: Step) => void
@@ -141,7 +141,7 @@ function createUser(reach: Round['reach']) {
   }
 }
 
-/** Kills an agent at a step, and runs it again until it has its response; undefined if it had that before the kill. */
+/** Kills an agent at a step, and restarts it until it has its response; undefined if it had the response before the kill. */
 async function killAt(step: Step): Promise<{ prompts: number; isCodeUsed: boolean } | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-killed-'))
   const port = await freePort()
@@ -183,7 +183,7 @@ async function killAt(step: Step): Promise<{ prompts: number; isCodeUsed: boolea
         expect(answer).toBe('"data"')
         return tries === 0 ? undefined : { prompts: user.pages.size, isCodeUsed }
       }
-      expect(isKilled, 'it ends without a kill').toBe(true)
+      expect(isKilled, 'it exited without a kill').toBe(true)
       isCodeUsed ||= round.codes.size > 0
     }
     expect.fail('it has no response')
@@ -206,7 +206,7 @@ it.each(Object.keys(steps) as Step[])(
       killed += 1
       if (round.prompts === 1) continue
       // The auth server gave a token for the code, and the process was killed before it could store it.
-      expect(round.isCodeUsed, 'prompted again without need').toBe(true)
+      expect(round.isCodeUsed, 'prompted again unnecessarily').toBe(true)
       expect(round.prompts).toBe(2)
       promptedAgain += 1
     }

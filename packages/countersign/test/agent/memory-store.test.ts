@@ -6,7 +6,7 @@ const record = (kind: AgentRecord['kind'], id = 'one'): AgentRecord => {
   return { agent: ids.agent, edition: 'one', kind, id, data: {} }
 }
 
-it('forgets nobody’s tokens for those who only begin a session or a consent, however many', async () => {
+it('does not evict tokens for owners that only start a session or a consent, however many', async () => {
   const store = memoryStore()
   await store.put('alice', record('session'))
   await store.put('alice', record('consent'))
@@ -17,11 +17,11 @@ it('forgets nobody’s tokens for those who only begin a session or a consent, h
     await store.add(`stranger ${index}`, record('consent'))
   }
   expect((await store.list('alice')).map(({ kind }) => kind)).toEqual(['session', 'token'])
-  expect(await store.list('stranger 0'), 'the first of too many').toEqual([])
+  expect(await store.list('stranger 0'), 'the first to exceed the limit').toEqual([])
   expect(await store.list('stranger 10000')).toHaveLength(2)
 })
 
-it('of too many with tokens forgets who was not asked for for longest', async () => {
+it('evicts the least recently used owner if too many have tokens', async () => {
   const store = memoryStore()
   for (let index = 0; index < 10_000; index++) await store.put(`owner ${index}`, record('token'))
   await store.list('owner 0')
@@ -30,7 +30,7 @@ it('of too many with tokens forgets who was not asked for for longest', async ()
   expect(await store.list('owner 1')).toEqual([])
 })
 
-it('counts an owner whose last token is removed among those without', async () => {
+it('counts an owner whose last token was removed as one without tokens', async () => {
   const store = memoryStore()
   await store.put('alice', record('session'))
   await store.put('alice', record('token'))

@@ -32,7 +32,7 @@ describe('an agent publishes', () => {
     expect(await refused.text()).toBe('Method not allowed: use GET, HEAD.\n')
   })
 
-  it('its own metadata, as an object too', () => {
+  it('its own metadata, also available as an object', () => {
     expect(open().metadata).toEqual({
       agent: ids.agent,
       jwks_uri: `${ids.agent}/jwks.json`,
@@ -51,7 +51,7 @@ describe('an agent publishes', () => {
     },
   )
 
-  it('under its path, where it has one', async () => {
+  it('everything under its path, if it has one', async () => {
     const id = `${ids.agent}/~me`
     const agent = open({ id, allowPath: true })
     for (const path of ['/.well-known/aauth-agent', '/jwks.json'])
@@ -65,7 +65,7 @@ describe('the callback', () => {
   const arrive = (path = '/callback?state=a&code=b', init: RequestInit = {}, options = {}) =>
     open(options).handler(new Request(ids.agent + path, { headers: { cookie: 's1' }, ...init }))
 
-  it('is where the redirect URI says, also with a query of its own, and for an app', async () => {
+  it('is at the path of the redirect URI, even if that has a query or belongs to an app', async () => {
     expect((await arrive('/back', {}, { redirectUri: `${ids.agent}/back?here=1` })).status).toBe(400)
     expect((await arrive('/callback', {}, { redirectUri: `${ids.agent}/back?here=1` })).status).toBe(404)
     const app = createAgent({
@@ -78,7 +78,7 @@ describe('the callback', () => {
     expect((await app.handler(new Request('com.example.app:/back?state=a&code=b'))).status).toBe(400)
   })
 
-  it('that fits nothing is a page that loads nothing, leaks nothing and is framed by nobody', async () => {
+  it('that matches no consent returns a page that loads nothing, leaks nothing and cannot be framed', async () => {
     const response = await arrive()
     expect(response.status).toBe(400)
     const nonce = /style nonce="([\w-]{22})"/.exec(await response.text())?.[1]
@@ -94,7 +94,7 @@ describe('the callback', () => {
   })
 
   it.each(['prefetch', 'prefetch;prerender', 'prefetch; anonymous-client-ip'])(
-    'is not taken from a browser that only looks ahead: %s',
+    'ignores a browser that only prefetches: %s',
     async (purpose) => {
       const response = await arrive(undefined, { headers: { cookie: 's1', 'sec-purpose': purpose } })
       expect([response.status, response.headers.get('cache-control'), await response.text()]).toEqual([
@@ -105,12 +105,12 @@ describe('the callback', () => {
     },
   )
 
-  it.each(['HEAD', 'POST', 'OPTIONS'])('takes no %s', async (method) => {
+  it.each(['HEAD', 'POST', 'OPTIONS'])('rejects %s', async (method) => {
     const response = await arrive(undefined, { method, headers: { cookie: 's1' } })
     expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET'])
   })
 
-  it('of an agent of one person needs no session', async () => {
+  it('of a single-user agent needs no session', async () => {
     let url = ''
     const agent = createAgent({
       id: ids.agent,

@@ -20,7 +20,7 @@ export interface Seen {
   method: string
   /** The scheme of its `Signature-Key`. */
   scheme: string
-  /** The token in it, where there is one. */
+  /** The token in it, if any. */
   jwt: string | undefined
   body: string
   headers: Headers
@@ -35,33 +35,33 @@ export interface Stage {
   clock: { now: number }
   /** The agent, with one session per browser. */
   agent: WebAgent
-  /** Sends a request to the peers, of any agent. */
+  /** Sends a request to the peers, from any agent. */
   toPeers: typeof globalThis.fetch
   /** Requests to the API and to the token endpoint, in order; documents are left out. */
   seen: Seen[]
-  /** The forms that the token endpoint received. */
+  /** The forms received by the token endpoint. */
   forms: () => Record<string, string>[]
-  /** Consents that were asked for, in order. */
+  /** The consents that were requested, in order. */
   asked: WebConsentRequest[]
-  /** What the API answers; by default it asks for `data.read` until a token is shown. */
+  /** The response of the API; by default it requires `data.read` until a token is sent. */
   api: Answering<string>
-  /** What the token endpoint answers to each kind of form. By default a person is asked; codes give a token. */
+  /** The response of the token endpoint for each type of form. By default the user must consent, and codes yield a token. */
   token: Record<'auth' | 'code' | 'refresh', Answering<URLSearchParams>>
-  /** Members of the auth server's document, besides those it needs. */
+  /** Members of the auth server's document, in addition to the required ones. */
   document: Record<string, unknown>
-  /** What the API answers who asks for its document; by default there is none. */
+  /** The response to a request for the API's document; by default there is no document. */
   apiDocument: () => Answer | Promise<Answer>
   resourceToken: (scope?: string, changes?: Partial<ResourceTokenClaims>) => Promise<string>
   authToken: (changes?: Partial<AuthTokenClaims>) => Promise<string>
-  /** A refusal that asks for a scope. */
+  /** A refusal that requires a scope. */
   challenge: (scope: string, status?: number) => Promise<Response>
-  /** Brings the answer to a consent in a session's browser; gives what its page says. */
+  /** Delivers the response to a consent in a session's browser; returns the text of the resulting page. */
   answer: (consent: WebConsentRequest, parameters?: Record<string, string>, session?: string) => Promise<string>
 }
 
 const start = 1_800_000_000
 
-/** A web agent among an API and an auth server that answer as told. */
+/** A web agent with an API and an auth server that respond as specified. */
 export function openStage(options: Partial<WebAgentOptions> = {}): Stage {
   const clock = { now: start }
   const seen: Seen[] = []
@@ -174,7 +174,7 @@ function asResponse(answer: Answer): Response {
   return answer instanceof Response ? answer : Response.json(answer)
 }
 
-/** How a call ended: what the API said, or the code of the error, else its message. */
+/** The outcome of a call: the response of the API, or the code of the error, or else its message. */
 export const ended = (call: Promise<Response>): Promise<string> =>
   call.then(
     (response) => response.text(),
@@ -182,7 +182,7 @@ export const ended = (call: Promise<Response>): Promise<string> =>
       typeof error.code === 'string' ? error.code : String(error.message),
   )
 
-/** Waits until nothing is left to do at once. */
+/** Waits until all pending promises have settled. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
 }

@@ -21,12 +21,12 @@ async function untilAsked(stage: Stage, times = 1): Promise<void> {
 }
 
 function fetchIn({ agent }: Stage, session = 's1'): Promise<string> {
-  // What waits for another process looks again and again, also in the next file's tests.
+  // A request that waits for another process keeps polling, even while the next test runs.
   onTestFinished(() => agent.forget(session))
   return ended(agent.for(session).fetch(data))
 }
 
-/** The same agent in another process, which hears nothing more of this one. */
+/** The same agent in another process, which shares only the store with this one. */
 function restarted(stage: Stage, store: AgentStore, options: Parameters<typeof openStage>[0] = {}): Stage {
   const again = openStage({ store, ...options })
   again.clock.now = stage.clock.now + 60
@@ -38,14 +38,14 @@ async function allowed(store: AgentStore, answer: Record<string, string> = { cod
   const end = fetchIn(stage)
   await untilAsked(stage)
   const [consent] = stage.asked
-  if (!consent) throw new TypeError('somebody was asked')
+  if (!consent) throw new TypeError('expected a consent prompt')
   expect(await stage.answer(consent, answer)).toContain('data-state="allowed"')
   expect(await end).toBe('data')
   return stage
 }
 
 describe('after a restart', () => {
-  it('a token is shown, and nobody is asked again', async () => {
+  it('a token is used, and no one is prompted again', async () => {
     const store = newStore()
     const before = await allowed(store)
     const stage = restarted(before, store)
@@ -55,10 +55,10 @@ describe('after a restart', () => {
     const other = fetchIn(stage, 's2')
     await untilAsked(stage)
     await stage.agent.forget('s2')
-    expect(await other, 'of nobody else').toBe('session_forgotten')
+    expect(await other, 'no token of another session is used').toBe('session_forgotten')
   })
 
-  it('a refresh token gives a new one', async () => {
+  it('a refresh token yields a new token', async () => {
     const store = newStore()
     const first = openStage({ store })
     first.token.code = async () => ({ auth_token: await first.authToken(), refresh_token: 'refresh-1' })
@@ -72,7 +72,7 @@ describe('after a restart', () => {
     expect(stage.forms()).toEqual([{ request_type: 'refresh', refresh_token: 'refresh-1' }])
   })
 
-  it('a token of another key is not shown, and what renews it is used', async () => {
+  it('a token bound to another key is not used, but its refresh token is', async () => {
     const store = memoryStore()
     const first = openStage({ store })
     first.token.code = async () => ({ auth_token: await first.authToken(), refresh_token: 'refresh-1' })
@@ -87,7 +87,7 @@ describe('after a restart', () => {
     expect(stage.forms().map(({ request_type }) => request_type)).toEqual(['refresh'])
   })
 
-  it('a consent that the person decides then is exchanged and kept, be it that no request waits', async () => {
+  it('a consent decided then is exchanged and stored, even if no request waits', async () => {
     const store = newStore()
     const first = openStage({ store })
     void fetchIn(first)
@@ -99,7 +99,7 @@ describe('after a restart', () => {
     expect(stage.forms().map(({ request_type }) => request_type)).toEqual(['code'])
   })
 
-  it('the next request shows the same page, although its process has ended', async () => {
+  it('the next request shows the same page, although its process has exited', async () => {
     const store = newStore()
     const first = openStage({ store })
     void fetchIn(first)
@@ -118,7 +118,7 @@ describe('after a restart', () => {
   it.each<[string, () => AgentStore]>([
     ['on disk', newStore],
     ['in memory', memoryStore],
-  ])('a consent that has run out is asked for anew, by the same process too: %s', async (_where, open) => {
+  ])('an expired consent is requested again, even by the same process: %s', async (_where, open) => {
     const stage = openStage({ store: open() })
     const abort = new AbortController()
     const given = ended(stage.agent.for('s1').fetch(data, { signal: abort.signal }))
@@ -134,9 +134,9 @@ describe('after a restart', () => {
     expect(await end).toBe('data')
   })
 
-  it('what nobody decided in time leaves the store', async () => {
+  it('a consent that was not decided in time is removed from the store', async () => {
     const store = newStore()
-    // The second one puts the first aside, which could still be decided then.
+    // The second request replaces the first, which could still be decided at that time.
     for (const [round, hours] of [0, 1, 8].entries()) {
       const stage = openStage({ store })
       stage.clock.now += hours * 3600
@@ -148,7 +148,7 @@ describe('after a restart', () => {
     expect(consents).toHaveLength(1)
   })
 
-  it('of another agent, or another edition, nothing is touched', async () => {
+  it('records of another agent or edition are not touched', async () => {
     const store = newStore()
     await allowed(store)
     const id = 'https://other.example'
@@ -163,7 +163,7 @@ describe('after a restart', () => {
     expect(stage.asked).toEqual([])
   })
 
-  it('what was forgotten is gone', async () => {
+  it('forgotten tokens are gone', async () => {
     const store = newStore()
     const first = await allowed(store)
     await first.agent.forget('s1')
@@ -174,7 +174,7 @@ describe('after a restart', () => {
   })
 })
 
-/** One whose calls take a while. */
+/** A store whose calls take a while. */
 function slowed(store: AgentStore, delay: number): AgentStore {
   const wait = () => new Promise((soon) => setTimeout(soon, delay))
   return {
@@ -203,7 +203,7 @@ describe('two processes on one store', () => {
     ['eight', 8, 0],
     ['two with a slow store', 2, 100],
   ])(
-    'that start at once show the user one page, and all get their response (L05): %s',
+    'that start at the same time show the user one page, and all get their response (L05): %s',
     async (_how, number, delay) => {
       const store = newStore()
       const stages = Array.from({ length: number }, () => openStage({ store: slowed(store, delay) }))
@@ -227,7 +227,7 @@ describe('two processes on one store', () => {
     expect(await Promise.all(ends)).toEqual(['data', 'data'])
   })
 
-  it('both hear that the person said no', async () => {
+  it('both learn that the user denied', async () => {
     const store = newStore()
     const stages = [openStage({ store }), openStage({ store })] as const
     const [first, second] = await waitingBoth(stages)
@@ -235,7 +235,7 @@ describe('two processes on one store', () => {
     expect(await Promise.all([first, second])).toEqual(['access_denied', 'access_denied'])
   })
 
-  it('the answer may come to either', async () => {
+  it('either can receive the callback', async () => {
     const store = newStore()
     const stages = [openStage({ store }), openStage({ store })] as const
     const end = fetchIn(stages[0])
@@ -245,7 +245,7 @@ describe('two processes on one store', () => {
     expect(await stages[1].answer(stages[0].asked[0] ?? expect.fail())).toContain('Nothing here waits')
   })
 
-  it('what one of them forgets the other one has no more', async () => {
+  it('one no longer has a token that the other forgets', async () => {
     const store = newStore()
     const first = await allowed(store)
     const second = openStage({ store })
@@ -256,7 +256,7 @@ describe('two processes on one store', () => {
     await second.agent.forget('s1')
   })
 
-  it('what one of them forgets during an exchange of the other is not kept', async () => {
+  it('one does not store a token if the other forgets the session during the exchange', async () => {
     const store = newStore()
     const stages = [openStage({ store }), openStage({ store })] as const
     void fetchIn(stages[0])
@@ -270,7 +270,7 @@ describe('two processes on one store', () => {
     expect((await store.list('s1')).filter(({ kind }) => kind === 'person')).toEqual([])
   })
 
-  it('a refused token is no answer to a consent: the new one is waited for', async () => {
+  it('a rejected token does not complete a consent: the process waits for the new one', async () => {
     const store = newStore()
     const stage = await allowed(store)
     const old = stage.seen.findLast(({ jwt }) => jwt)?.jwt
@@ -285,7 +285,7 @@ describe('two processes on one store', () => {
     expect(await end).toBe('data')
   })
 
-  it('one whose wait ends leaves the page to the other, which waits within its own limit', async () => {
+  it('one that times out leaves the page to the other, which waits within its own limit', async () => {
     const store = newStore()
     const stages = [openStage({ store, consentTimeout: 5 }), openStage({ store, consentTimeout: 1800 })] as const
     const [first, second] = await waitingBoth(stages)
@@ -296,7 +296,7 @@ describe('two processes on one store', () => {
     expect(stages[1].forms().map(({ request_type }) => request_type)).toEqual(['code'])
   })
 
-  it('one that shows the page of the other reports its own limit when its wait ends', async () => {
+  it('one that shows the page of the other reports its own limit when it times out', async () => {
     const store = newStore()
     const stages = [openStage({ store }), openStage({ store, consentTimeout: 3 })] as const
     const first = fetchIn(stages[0])
@@ -312,7 +312,7 @@ describe('two processes on one store', () => {
     expect(await first).toBe('data')
   })
 
-  it('one that was killed while it exchanged a code leaves that to the next, which prompts no user', async () => {
+  it('one that is killed while it exchanges a code leaves that to the next, which does not prompt', async () => {
     const store = newStore()
     const killed = openStage({ store })
     void fetchIn(killed)
@@ -334,7 +334,7 @@ describe('two processes on one store', () => {
     expect(stage.forms()).toMatchObject([{ request_type: 'code', code: 'the-code' }])
   })
 
-  it('a code that one of them cannot send is exchanged by the other, which waits', async () => {
+  it('a code that one of them cannot send is exchanged by the other, which is waiting', async () => {
     const store = newStore()
     const stages = [openStage({ store }), openStage({ store })] as const
     stages[1].document = { agent_token_endpoint: 'https://elsewhere.example/token' }
@@ -346,7 +346,7 @@ describe('two processes on one store', () => {
     expect(stages[0].forms()).toMatchObject([{ request_type: 'auth' }, { request_type: 'code', code: 'the-code' }])
   })
 
-  it('two callbacks of one consent are exchanged one after the other, and the second shows the result', async () => {
+  it('two callbacks for one consent are exchanged one after the other, and the second shows the result', async () => {
     const store = newStore()
     const stages = [openStage({ store }), openStage({ store })] as const
     const ends = await waitingBoth(stages)
@@ -378,7 +378,7 @@ describe('two processes on one store', () => {
     expect(stage.asked).toHaveLength(1)
   })
 
-  it('a token that one of them got is used by the other, which removes none that it does not know', async () => {
+  it('a token obtained by one is used by the other, which removes no token that it does not know', async () => {
     const store = newStore()
     const stages = [openStage({ store }), openStage({ store })] as const
     const end = fetchIn(stages[0])
@@ -390,8 +390,8 @@ describe('two processes on one store', () => {
   })
 })
 
-describe('the person whom an agent acts for', () => {
-  it('stays the same: what somebody else allows is not kept, and their page says so (L01)', async () => {
+describe('the user whom an agent acts for', () => {
+  it('stays the same: a token of another user is not stored, and their page reports it (L01)', async () => {
     const store = newStore()
     const first = await allowed(store)
     const stage = restarted(first, store)
@@ -404,10 +404,10 @@ describe('the person whom an agent acts for', () => {
     expect(page).toContain('data-state="refused"')
     expect(page).toContain('This agent acts for somebody else')
     expect(await end).toBe('other_user')
-    expect(await fetchIn(stage), 'what there was is there').toBe('data')
+    expect(await fetchIn(stage), 'the earlier token is still stored').toBe('data')
   })
 
-  it('is named by a text: a token that names them otherwise is not kept', async () => {
+  it('is identified by a string: a token whose sub is not a string is not stored', async () => {
     const stage = openStage({ store: memoryStore() })
     stage.token.code = async () => ({ auth_token: await stage.authToken({ sub: 5 as never }) })
     const end = fetchIn(stage)
@@ -416,7 +416,7 @@ describe('the person whom an agent acts for', () => {
     expect(await end).toBe('other_user')
   })
 
-  it('may be another one after it was forgotten', async () => {
+  it('may change after the session was forgotten', async () => {
     const store = memoryStore()
     const stage = await allowed(store)
     await stage.agent.forget('s1')
@@ -428,7 +428,7 @@ describe('the person whom an agent acts for', () => {
   })
 })
 
-it('an agent that can ask nobody says at once where a person decides; once they have, it goes on', async () => {
+it('an agent that cannot prompt returns the consent URL immediately, and continues once the user has decided', async () => {
   const stage = openStage()
   const answers = openStage()
   const agent = createAgent({
@@ -461,7 +461,7 @@ it('an agent that can ask nobody says at once where a person decides; once they 
     url: expect.stringContaining(`${ids.authServer}/agent/auth?`),
   })
   const again = await agent.fetch(data).catch((thrown: unknown) => thrown)
-  expect(again, 'of the same consent').toMatchObject({ url: (error as { url: string }).url })
+  expect(again, 'for the same consent').toMatchObject({ url: (error as { url: string }).url })
   const callback = new URL(`${ids.agent}/callback?code=a`)
   callback.searchParams.set('state', new URL((error as { url: string }).url).searchParams.get('state') ?? '')
   expect(await (await agent.handler(new Request(callback))).text()).toContain('data-state="allowed"')
@@ -470,7 +470,7 @@ it('an agent that can ask nobody says at once where a person decides; once they 
   await expect(agent.fetch(data)).rejects.toMatchObject({ code: 'consent_required' })
 })
 
-it('L12: processes of an agent that can ask nobody show one person one page, whichever they come to', async () => {
+it('L12: processes of an agent that cannot prompt show a user one page, whichever process is called', async () => {
   const store = newStore()
   const stages = [1, 2].map(() => openStage({ store, onConsent: undefined }))
   const urls = new Set<string>()
@@ -480,7 +480,7 @@ it('L12: processes of an agent that can ask nobody show one person one page, whi
       .fetch(data)
       .catch((error: AgentError) => error)
     urls.add(url)
-    // Longer than a process is quiet that waits.
+    // Longer than the interval in which a waiting process must send a heartbeat.
     for (const { clock } of stages) clock.now += 9
   }
   expect([...urls]).toEqual([expect.stringContaining('request_token=')])
@@ -519,7 +519,7 @@ it('an agent that cannot prompt waits for the decision on its page, whichever pr
   await refused
 })
 
-it('agents that can ask nobody name the page of a consent that is pending, whoever began it, also after a restart', async () => {
+it('agents that cannot prompt return the page of a pending consent, whichever process started it, even after a restart', async () => {
   const store = newStore()
   const stage = openStage()
   const open = (later: number) =>
@@ -541,8 +541,8 @@ it('agents that can ask nobody name the page of a consent that is pending, whoev
       )
   const page = await pageOf(0)
   expect(page).toContain(`${ids.authServer}/agent/auth?`)
-  expect(await pageOf(60), 'nobody asks twice').toBe(page)
-  expect(await pageOf(601), 'its time is up').not.toBe(page)
+  expect(await pageOf(60), 'no second consent is requested').toBe(page)
+  expect(await pageOf(601), 'the consent has expired').not.toBe(page)
   expect(stage.forms().map(({ request_type }) => request_type)).toEqual(['auth', 'auth'])
   const answer = async (code: string) => {
     const callback = new URL(`${ids.agent}/callback?code=${code}`)
@@ -557,7 +557,7 @@ it('agents that can ask nobody name the page of a consent that is pending, whoev
   expect(await (await open(60).fetch(data)).text()).toBe('data')
 })
 
-it('where a code gave nothing, both processes that waited are told, and both ask anew', async () => {
+it('if a code yields no token, both waiting processes are told, and both prompt again', async () => {
   const store = newStore()
   const stages = [openStage({ store }), openStage({ store })] as const
   const first = fetchIn(stages[0])
@@ -570,14 +570,14 @@ it('where a code gave nothing, both processes that waited are told, and both ask
   stages[1].token.auth = () => ({ request_token: 'another request' })
   const next = fetchIn(stages[1])
   await untilAsked(stages[1], 2)
-  expect(await stages[1].answer(stages[0].asked[0] ?? expect.fail()), 'the page before').toContain(
+  expect(await stages[1].answer(stages[0].asked[0] ?? expect.fail()), 'the earlier page').toContain(
     'data-state="allowed"',
   )
   expect(await stages[1].answer(stages[1].asked[1] ?? expect.fail())).toContain('data-state="allowed"')
   expect(await next).toBe('data')
 })
 
-it('what is held can be listed, and dropped for one resource', async () => {
+it('stored tokens can be listed, and dropped for one resource', async () => {
   const store = newStore()
   const stage = openStage({ store })
   stage.token.code = async () => ({ auth_token: await stage.authToken(), refresh_token: 'refresh-1', expires_in: 600 })
@@ -595,7 +595,7 @@ it('what is held can be listed, and dropped for one resource', async () => {
     fetch: stage.toPeers,
     now: () => stage.clock.now,
   })
-  expect(await agent.tokens(), 'of nobody else').toEqual([])
+  expect(await agent.tokens(), 'not those of another owner').toEqual([])
   const summary = {
     resource: ids.api,
     authServer: ids.authServer,
@@ -611,7 +611,7 @@ it('what is held can be listed, and dropped for one resource', async () => {
   expect(await agent.tokens()).toHaveLength(1)
   await agent.forget({ resource: ids.api })
   expect(await agent.tokens()).toEqual([])
-  expect(await stage.agent.for('s1').tokens(), 'another owner’s').toHaveLength(1)
+  expect(await stage.agent.for('s1').tokens(), 'those of another owner').toHaveLength(1)
   stage.clock.now += 601
-  expect(await stage.agent.for('s1').tokens(), 'one that can be renewed').toHaveLength(1)
+  expect(await stage.agent.for('s1').tokens(), 'a token that can be refreshed').toHaveLength(1)
 })

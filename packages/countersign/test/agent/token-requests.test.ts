@@ -11,7 +11,7 @@ const errorOf = async (stage: Stage): Promise<AgentError> => {
   expect(error).toMatchObject({ name: 'AgentError' })
   return error as AgentError
 }
-/** The session’s token is still shown at this age, in seconds. */
+/** Whether the session’s token is still used at this age, in seconds. */
 async function isShown(stage: Stage, age: number): Promise<boolean> {
   stage.clock.now += age
   stage.seen.length = 0
@@ -49,7 +49,7 @@ describe('a token request', () => {
       },
     ],
     [
-      'an error in a document that says it is well',
+      'an error with a success status',
       { error: 'invalid_scope' },
       {
         code: 'token_request_failed',
@@ -63,12 +63,12 @@ describe('a token request', () => {
       { message: 'The auth server returned 400 invalid_scope' },
     ],
     [
-      'an error and a description that are no text',
+      'an error and a description that are not strings',
       Response.json({ error: 7, error_description: 7 }, { status: 400 }),
       { code: 'token_request_failed', error: undefined, message: 'The auth server returned 400' },
     ],
     ['a page', new Response('<p>', { status: 502 }), { error: undefined, message: 'The auth server returned 502' }],
-    ['a page that says it is well', new Response('<p>'), { message: 'The auth server returned 200' }],
+    ['a page with a success status', new Response('<p>'), { message: 'The auth server returned 200' }],
     ['no body', new Response(null, { status: 503 }), { message: 'The auth server returned 503' }],
     ['a list', Response.json([1]), { message: 'The auth server returned 200' }],
     [
@@ -77,12 +77,12 @@ describe('a token request', () => {
       { message: 'The auth server returned 307' },
     ],
     [
-      'that nobody may',
+      'access_denied',
       Response.json({ error: 'access_denied' }, { status: 403 }),
       { code: 'access_denied', error: 'access_denied', message: 'Access was denied.' },
     ],
     [
-      'that no key was found',
+      'unknown_key',
       Response.json(
         { error: 'invalid_signature' },
         { status: 401, headers: { 'signature-error': 'error=unknown_key' } },
@@ -95,7 +95,7 @@ describe('a token request', () => {
     expect(await errorOf(stage)).toMatchObject(expected)
   })
 
-  it('an error description is cut at 200 characters', async () => {
+  it('truncates an error description at 200 characters', async () => {
     const stage = openStage()
     const answer = (length: number) =>
       Response.json({ error: 'a', error_description: 'x'.repeat(length) }, { status: 400 })
@@ -111,7 +111,7 @@ describe('a token request', () => {
   it.each([
     [65_536, 'invalid_scope'],
     [65_537, undefined],
-  ])('an answer of %d bytes', async (length, error) => {
+  ])('limits the response, here %d bytes', async (length, error) => {
     const stage = openStage()
     const text = '{"error":"invalid_scope"}'.padEnd(length, ' ')
     stage.token.auth = () => new Response(text, { status: 400 })
@@ -123,7 +123,7 @@ describe('a token request', () => {
     } else expect('cause' in thrown).toBe(false)
   })
 
-  it('an answer that breaks off rejects with what broke', async () => {
+  it('rejects with the cause if the response breaks off', async () => {
     const stage = openStage()
     stage.token.auth = () =>
       new Response(
@@ -137,9 +137,9 @@ describe('a token request', () => {
   })
 
   it.each([
-    ['cannot be had', () => new Response(null, { status: 404 })],
-    ['is another’s', () => Response.json({ issuer: 'https://other.example' })],
-  ])('to an auth server whose document %s says so at once, with the cause', async (_what, answer) => {
+    ['cannot be fetched', () => new Response(null, { status: 404 })],
+    ['belongs to another issuer', () => Response.json({ issuer: 'https://other.example' })],
+  ])('to an auth server whose document %s rejects immediately, with the cause', async (_what, answer) => {
     const stage = openStage({ fetchDocument: async () => answer() })
     const began = performance.now()
     const error = await errorOf(stage)
@@ -149,7 +149,7 @@ describe('a token request', () => {
     expect(stage.forms()).toEqual([])
   })
 
-  it('documents are fetched with fetchDocument where it is given, and not with fetch', async () => {
+  it('fetches documents with fetchDocument if it is given, not with fetch', async () => {
     const fetched: string[] = []
     const stage = openStage({
       fetchDocument: async (url) => {
@@ -161,7 +161,7 @@ describe('a token request', () => {
     expect(fetched).toEqual([`${ids.authServer}/.well-known/aauth-issuer`])
   })
 
-  it('to an auth server that is not accepted is not made, and the error says who sends people there', async () => {
+  it('is not sent to an auth server that is not accepted, and the error names who refers users there', async () => {
     const stage = openStage({ authServers: (server) => server !== ids.authServer })
     expect((await errorOf(stage)).message).toBe(
       'api.example sends users to https://auth.example, which is not in authServers: add it if users may type their password there.',
@@ -173,7 +173,7 @@ describe('a token request', () => {
     expect(stage.forms()).toEqual([])
   })
 
-  it('to what is no identifier is not even asked about', async () => {
+  it('is rejected before authServers is called if the auth server is not a valid identifier', async () => {
     const asked: string[] = []
     const stage = openStage({
       authServers: (server) => {
@@ -189,7 +189,7 @@ describe('a token request', () => {
   })
 })
 
-describe('an auth token that comes', () => {
+describe('a received auth token', () => {
   const direct = (
     answer: (stage: Stage) => object | Promise<object>,
     options: Parameters<typeof openStage>[0] = {},
@@ -200,12 +200,12 @@ describe('an auth token that comes', () => {
   }
 
   it.each<[string, unknown, number]>([
-    ['sooner than its exp', 100, 100],
+    ['before its exp', 100, 100],
     ['at its exp', 600, 600],
-    ['later than its exp', 700, 600],
-    ['not: it says nothing', undefined, 600],
-    ['not: it says a text', '100', 600],
-  ])('with an expires_in that ends %s is held until the earlier one', async (_what, expires_in, life) => {
+    ['after its exp', 700, 600],
+    ['never: it is missing', undefined, 600],
+    ['never: it is a string', '100', 600],
+  ])('whose expires_in ends %s is stored until the earlier of the two', async (_what, expires_in, life) => {
     const stage = direct(async ({ authToken, clock }) => ({
       auth_token: await authToken({ exp: clock.now + 600 }),
       expires_in,
@@ -226,9 +226,9 @@ describe('an auth token that comes', () => {
 
   it.each([
     ['a list with the resource', ['https://other.example', ids.api], 'data'],
-    ['a list without it', ['https://other.example'], 'auth_token_refused'],
+    ['a list without the resource', ['https://other.example'], 'auth_token_refused'],
     ['an empty list', [], 'auth_token_refused'],
-    ['a text that holds it', `${ids.api} https://other.example`, 'auth_token_refused'],
+    ['a string that contains it', `${ids.api} https://other.example`, 'auth_token_refused'],
   ])('with an aud that is %s', async (_what, aud, end) => {
     const stage = direct(async ({ authToken }) => ({ auth_token: await authToken({ aud: aud as string }) }))
     expect(await ended(ask(stage))).toBe(end)
@@ -237,18 +237,18 @@ describe('an auth token that comes', () => {
   it.each<[string, object | null | undefined | string]>([
     ['nothing', undefined],
     ['null', null],
-    ['a text', 'key'],
+    ['a string', 'key'],
     ['no jwk', {}],
     ['a jwk that is null', { jwk: null }],
     ['a jwk without kty', { jwk: { crv: 'Ed25519', x: agentSigner.jwk.x } }],
-    ['a jwk whose kty is no text', { jwk: { ...agentSigner.jwk, kty: ['OKP'] } }],
-    ['a jwk of no kind that is known', { jwk: { kty: 'XYZ' } }],
-  ])('with a cnf that is %s is refused, and nothing breaks', async (_what, cnf) => {
+    ['a jwk whose kty is not a string', { jwk: { ...agentSigner.jwk, kty: ['OKP'] } }],
+    ['a jwk of an unknown key type', { jwk: { kty: 'XYZ' } }],
+  ])('with a cnf that is %s is rejected without an exception of another kind', async (_what, cnf) => {
     const stage = direct(async ({ authToken }) => ({ auth_token: await authToken({ cnf } as never) }))
     expect(await ended(ask(stage))).toBe('auth_token_refused')
   })
 
-  it('is refused with the reason', async () => {
+  it('is rejected with the reason', async () => {
     const other = await createSigner(await generatePrivateJwk())
     const stage = direct(async ({ authToken }) => ({ auth_token: await authToken({ cnf: { jwk: other.jwk } }) }))
     expect((await errorOf(stage)).message).toBe('The auth token was rejected: it is bound to another key.')
@@ -264,9 +264,9 @@ describe('an auth token that comes', () => {
 
   it.each([
     ['no scope', { scope: undefined }],
-    ['a scope that is no text', { scope: 7 as never }],
-    ['a scope with what cannot be in one', { scope: 'data.read "' }],
-  ])('with %s is held for what asks for no more', async (_what, changes) => {
+    ['a scope that is not a string', { scope: 7 as never }],
+    ['a scope with invalid characters', { scope: 'data.read "' }],
+  ])('with %s is stored for requests that require nothing more', async (_what, changes) => {
     const stage = direct(async ({ authToken }) => ({ auth_token: await authToken(changes as { scope: string }) }))
     expect(await ended(ask(stage))).toBe('data')
     stage.seen.length = 0
@@ -274,7 +274,7 @@ describe('an auth token that comes', () => {
     expect(stage.seen).toHaveLength(1)
   })
 
-  it('by a refresh with another refresh token: the old one stays (S§9.7)', async () => {
+  it('from a refresh with another refresh token: the old refresh token stays (S§9.7)', async () => {
     const stage = direct(async ({ authToken }) => ({
       auth_token: await authToken(),
       refresh_token: 'old',
@@ -293,26 +293,29 @@ describe('an auth token that comes', () => {
   it.each<[string, (stage: Stage) => object | Promise<object>, string]>([
     ['fails', () => Response.json({ error: 'server_error' }, { status: 500 }), 'token_request_failed'],
     [
-      'gives a token for another resource',
+      'returns a token for another resource',
       async ({ authToken }) => ({ auth_token: await authToken({ aud: 'https://other.example' }) }),
       'auth_token_refused',
     ],
-    ['gives none', () => ({}), 'auth_token_refused'],
-  ])('not, since a refresh %s, rejects, and is tried again by the next request', async (_what, answer, code) => {
-    const stage = direct(async ({ authToken }) => ({
-      auth_token: await authToken(),
-      refresh_token: 'old',
-      expires_in: 600,
-    }))
-    await ask(stage)
-    const refreshing = stage.token.refresh
-    stage.token.refresh = () => answer(stage)
-    stage.clock.now += 601
-    expect(await ended(ask(stage))).toBe(code)
-    stage.token.refresh = refreshing
-    expect(await ended(ask(stage))).toBe('data')
-    expect(stage.asked).toEqual([])
-  })
+    ['returns no token', () => ({}), 'auth_token_refused'],
+  ])(
+    'is missing because a refresh %s: the request rejects, and the next one tries again',
+    async (_what, answer, code) => {
+      const stage = direct(async ({ authToken }) => ({
+        auth_token: await authToken(),
+        refresh_token: 'old',
+        expires_in: 600,
+      }))
+      await ask(stage)
+      const refreshing = stage.token.refresh
+      stage.token.refresh = () => answer(stage)
+      stage.clock.now += 601
+      expect(await ended(ask(stage))).toBe(code)
+      stage.token.refresh = refreshing
+      expect(await ended(ask(stage))).toBe('data')
+      expect(stage.asked).toEqual([])
+    },
+  )
 })
 
 describe('signIn', () => {
@@ -331,7 +334,7 @@ describe('signIn', () => {
   it.each([
     [undefined, 'openid'],
     ['openid notes.read', 'openid notes.read'],
-  ])('asks for %j, without a resource token', async (scope, asked) => {
+  ])('requests %j, without a resource token', async (scope, asked) => {
     const stage = own(openStage())
     expect(await signIn(stage, scope === undefined ? {} : { scope })).toMatchObject({
       iss: ids.authServer,
@@ -344,13 +347,13 @@ describe('signIn', () => {
   it.each([
     ['is for another resource', { aud: ids.api }],
     ['is from another issuer', { iss: 'https://other.example' }],
-  ])('rejects where the token %s', async (_what, changes) => {
+  ])('rejects if the token %s', async (_what, changes) => {
     const stage = openStage()
     stage.token.code = async () => ({ auth_token: await stage.authToken({ aud: ids.agent, ...changes }) })
     await expect(signIn(stage)).rejects.toMatchObject({ code: 'auth_token_refused' })
   })
 
-  it('rejects where the token is not signed by the auth server’s key', async () => {
+  it('rejects if the token is not signed with the auth server’s key', async () => {
     const stage = own(openStage())
     const forge = stage.authToken
     stage.authToken = async (changes) => {
@@ -360,7 +363,7 @@ describe('signIn', () => {
     await expect(signIn(stage)).rejects.toMatchObject({ code: 'auth_token_invalid' })
   })
 
-  it('rejects where the auth server’s key is not to be had, with the cause', async () => {
+  it('rejects if the auth server’s key cannot be fetched, with the cause', async () => {
     const stage = own(openStage())
     stage.document = { jwks_uri: `${ids.authServer}/nothing.json` }
     await expect(signIn(stage)).rejects.toMatchObject({
@@ -370,7 +373,7 @@ describe('signIn', () => {
     })
   })
 
-  it('shares its consent with another call for the same, and no other', async () => {
+  it('shares its consent with another call for the same scope, and with no other', async () => {
     const stage = own(openStage())
     const calls = ['openid', 'openid', 'openid profile'].map((scope) =>
       stage.agent.for(session).signIn({ authServer: ids.authServer, scope }),
@@ -382,7 +385,7 @@ describe('signIn', () => {
     expect((await Promise.all(calls)).map(({ sub }) => sub)).toEqual(['alice', 'alice', 'alice'])
   })
 
-  it('holds the token for the agent’s own API', async () => {
+  it('stores the token for the agent’s own API', async () => {
     const stage = own(openStage())
     await signIn(stage)
     stage.api = () => new Response('mine')
@@ -390,14 +393,14 @@ describe('signIn', () => {
     expect(stage.seen.at(-1)).toMatchObject({ url: `${ids.agent}/notes`, scheme: 'jwt' })
   })
 
-  it('takes identifiers with a path where they are allowed, also in the token', async () => {
+  it('accepts identifiers with a path if allowed, including in the token', async () => {
     const id = `${ids.agent}/~me`
     const stage = openStage({ id, allowPath: true })
     stage.token.code = async () => ({ auth_token: await stage.authToken({ aud: id, agent: id }) })
     expect(await signIn(stage)).toMatchObject({ aud: id, agent: id })
   })
 
-  it('given up says so', async () => {
+  it('rejects with the reason if it is aborted', async () => {
     const abort = new AbortController()
     const stage = own(openStage())
     const claims = stage.agent.for(session).signIn({ authServer: ids.authServer, signal: abort.signal })

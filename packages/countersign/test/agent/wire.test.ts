@@ -11,7 +11,7 @@ let origin: string
 const targets: string[] = []
 const covered: boolean[] = []
 
-// Real sockets and Node's own fetch: what it sends is not always what a Request says.
+// Real sockets and Node's own fetch: what it sends does not always match the Request.
 const server = createServer((incoming, outgoing) => {
   targets.push(incoming.url ?? '')
   covered.push(String(incoming.headers['signature-input']).includes('"@query"'))
@@ -51,7 +51,7 @@ const agentWith = (options: Partial<AgentOptions> = {}) =>
     ...options,
   })
 
-describe('S18: what the agent’s fetch sends is what it signed', () => {
+describe('S18: the agent’s fetch sends what it signed', () => {
   it.each([
     ['/a?', '/a'],
     ['/a?#part', '/a'],
@@ -86,7 +86,7 @@ function listenForWarnings(): string[] {
   return warnings
 }
 
-it('warns once if a resource does not find its key, with where the key must be published', async () => {
+it('warns once if a resource does not find its key, and names where the key must be published', async () => {
   const warnings = listenForWarnings()
   const refuse = (error: string) => async () =>
     new Response(null, { status: 401, headers: { 'signature-error': `error=${error}` } })
@@ -96,23 +96,23 @@ it('warns once if a resource does not find its key, with where the key must be p
   expect(warnings).toEqual([expect.stringMatching(/https:\/\/keys\.example[\s\S]*\/\.well-known\/aauth-agent/)])
 })
 
-describe('a clock that is off', () => {
+describe('clock skew', () => {
   const seconds = () => Date.now() / 1000
 
-  it('by a fraction of a second is none', async () => {
+  it('of a fraction of a second is ignored', async () => {
     for (const fraction of [0.001, 0.5, 0.999]) {
       const response = await agentWith({ now: () => Math.floor(seconds()) + fraction }).fetch(`${origin}/a`)
       expect(response.status).toBe(200)
     }
   })
 
-  it('by minutes is warned of once, with how far it is off', async () => {
+  it('of minutes causes one warning, with the size of the skew', async () => {
     const warnings = listenForWarnings()
     const fetchWith = (offset: number) => agentWith({ now: () => seconds() + offset }).fetch(`${origin}/a`)
     expect((await fetchWith(-30)).status).toBe(200)
     await new Promise(setImmediate)
     expect(warnings).toEqual([])
-    // The server says what its clock shows: the next signature is made by that.
+    // The response carries the server's time, which the next signature uses.
     for (const round of [1, 2]) expect([round, (await fetchWith(-300)).status]).toEqual([round, 200])
     await new Promise(setImmediate)
     expect(warnings).toEqual([
@@ -129,9 +129,9 @@ describe('a clock that is off', () => {
     ['55 s ahead', 55, 401, 'error=invalid_signature', false],
     ['55 s behind', -55, 401, 'error=invalid_signature', false],
     ['an hour ahead, and the request was forbidden', 3600, 403, 'error=invalid_signature', false],
-    ['an hour ahead, and the key is not known', 3600, 401, 'error=unknown_key', false],
-    ['an hour ahead, and nothing is said of the signature', 3600, 401, '', false],
-    ['not known, since the answer has no Date', undefined, 401, 'error=invalid_signature', false],
+    ['an hour ahead, and the key is unknown', 3600, 401, 'error=unknown_key', false],
+    ['an hour ahead, and the response does not mention the signature', 3600, 401, '', false],
+    ['unknown, since the response has no Date', undefined, 401, 'error=invalid_signature', false],
   ])('%s', async (name, offset, status, signatureError, warned) => {
     const warnings = listenForWarnings()
     const headers = new Headers(signatureError === '' ? {} : { 'signature-error': signatureError })

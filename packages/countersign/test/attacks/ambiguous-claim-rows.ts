@@ -7,7 +7,7 @@ import { claiming, forged, headed, type SlotName } from './token-slots.js'
 const holders: readonly SlotName[] = ['agentAtResource', 'agentAtTokenEndpoint', 'auth']
 const { jwk, thumbprint, kid } = signers.delegate
 
-/** A member in front of all others: the one that most parsers drop. */
+/** Inserts a member before all others: the one that most parsers drop. */
 const before = (member: string) => (json: string) => json.replace('{', `{${member},`)
 
 const numbered = (number: string) => (json: string) => json.replace(/"exp":\d+/, `"exp":${number}`)
@@ -19,11 +19,11 @@ const tooSmall: Outcome = {
   minted: 1,
 }
 
-/** Cases about members and claims that parsers read in two ways. */
+/** Cases about duplicate members and about claims that parsers interpret differently. */
 export const ambiguousClaimRows: readonly Row[] = [
   {
     id: 'T+ twice',
-    given: 'JSON with a member twice, of which parsers keep one (RFC 7515 §4, RFC 7519 §4)',
+    given: 'JSON with a duplicate member, of which parsers keep one (RFC 7515 §4, RFC 7519 §4)',
     cases: [
       ...['"exp":1', '"iss":"https://attacker.example"', '"jti":"a","jti":"a"', '"a":{"b":[{"c":1,"c":1}]}'].flatMap(
         (member) => forged(`claims with ${member} in front`, written(before(member)), 'local'),
@@ -33,7 +33,7 @@ export const ambiguousClaimRows: readonly Row[] = [
         forged(`a header with ${member} in front`, written(before(member), 'header'), 'local'),
       ),
       ...forged(
-        'the same name in two objects is none twice',
+        'the same name in two different objects is not a duplicate',
         claiming(() => ({ a: { iss: 'a:b', exp: '"' }, b: [{ iss: '\\":' }, null, { iss: {} }] })),
         'accepted',
       ),
@@ -63,13 +63,13 @@ export const ambiguousClaimRows: readonly Row[] = [
           ['a jku', { jku: `${ids.attacker}/jwks.json` }, 'local'],
           ['a jwe', { jwe: 'A.B.C.D.E' }, 'local'],
           ['the thumbprint of another key', { jkt: signers.attacker.thumbprint }, 'invalid'],
-          ['a thumbprint that is none', { jkt: null }, 'invalid'],
-          ['its own thumbprint is fine', { jkt: thumbprint }, 'accepted'],
-          ['its kid is fine', { kid }, 'accepted'],
+          ['an invalid thumbprint', { jkt: null }, 'invalid'],
+          ['its own thumbprint is accepted', { jkt: thumbprint }, 'accepted'],
+          ['its kid is accepted', { kid }, 'accepted'],
         ] as const
       ).flatMap(([claim, members, verdict]) =>
         forged(
-          `beside the jwk: ${claim}`,
+          `next to the jwk: ${claim}`,
           claiming(() => ({ cnf: { jwk, ...members } })),
           verdict,
           { slots: holders },
@@ -85,7 +85,7 @@ export const ambiguousClaimRows: readonly Row[] = [
   },
   {
     id: 'T+ names',
-    given: 'an issuer or agent in another spelling, a header that says more',
+    given: 'an issuer or agent in another spelling, a header with more members',
     cases: [
       ...['https://agent.example#', 'HTTPS://agent.example', '//agent.example', 'https://agent.example\0'].flatMap(
         (iss) =>
@@ -108,7 +108,7 @@ export const ambiguousClaimRows: readonly Row[] = [
   },
   {
     id: 'T+ scope',
-    given: 'a scope that says data.read to some parsers only (RFC 6749 §3.3)',
+    given: 'a scope that only some parsers read as data.read (RFC 6749 §3.3)',
     cases: (
       [
         ['data.read  data.write', tooSmall],

@@ -4,31 +4,31 @@ import type { Answer } from './raw-http.js'
 import type { Frames } from './raw-http2.js'
 import { type Stage, type StageOptions, secretsOf } from './stage.js'
 
-/** A message to be sent: what is in it, to whom, and to which of two instances. */
+/** A message to send: its contents, its recipient, and which of two instances receives it. */
 export interface Message extends Required<MessageParts> {
   /** @default 'resource' */
   to?: 'resource' | 'token endpoint'
   /** @default 0 */
   instance?: 0 | 1
-  /** The address it comes from; over HTTP, as the proxy in front says. @default 127.0.0.1 */
+  /** The address it comes from; over HTTP, as reported by the proxy in front. @default 127.0.0.1 */
   from?: string
-  /** Changes the bytes on the wire, where there is a wire. */
+  /** Changes the bytes on the wire, if there is a wire. */
   raw?: (bytes: string) => string
-  /** What is sent in its place over HTTP/2. */
+  /** Sent instead over HTTP/2. */
   frames?: Frames
 }
 
-/** One case of a row: a message that passes, and what is made of it. */
+/** One case of a row: a valid message, and the attack derived from it. */
 export interface Case {
   claim: string
   options?: StageOptions
-  /** Of the stage on which the valid message is accepted. @default options */
+  /** Options of the stage on which the valid message is accepted. @default options */
   validOptions?: StageOptions
-  /** Where only one of the runners can tell: bytes that a parser takes away, or too many for a wire. @default all */
+  /** Set if only one runner can detect the difference: bytes that a parser removes, or too many bytes for a wire. @default all */
   on?: 'verifier' | 'http' | 'http2'
   /** A message that is accepted. */
   valid: (stage: Stage) => Promise<Message>
-  /** Makes the attack of it, on another stage than it was accepted on. */
+  /** Makes the attack from it, on another stage than the one that accepted it. */
   attack: (stage: Stage, valid: Message) => Promise<() => Promise<Answer>>
   expected: Outcome
 }
@@ -39,25 +39,25 @@ export interface Outcome {
   error?: string
   /** The `error` of `Signature-Error`. */
   signatureError?: string
-  /** What `Signature-Error` says must be covered. */
+  /** The components that `Signature-Error` names as required. */
   requiredInput?: readonly string[]
-  /** The algorithms that `Signature-Error` says are supported. */
+  /** The algorithms that `Signature-Error` names as supported. */
   supported?: readonly string[]
-  /** What `Agent-Auth` must look like. @default a level below a resource token's, at a resource */
+  /** The pattern that `Agent-Auth` must match. @default a level below a resource token's, at a resource */
   agentAuth?: RegExp
-  /** Where nothing may be fetched from: an origin, or `any`. */
+  /** The origin that nothing may be fetched from, or `any`. */
   unasked?: string
   /** How many resource tokens are signed. @default 0 */
   minted?: number
-  /** What the parser of HTTP/1.1 answers in place of us. */
+  /** The response of the HTTP/1.1 parser, if it rejects the message before our code. */
   overHttp?: { status: number; error?: string }
-  /** What becomes of it over HTTP/2, where that differs. */
+  /** The outcome over HTTP/2, if it differs. */
   overHttp2?: Outcome
-  /** What else must hold afterwards. */
+  /** Additional assertions to run afterwards. */
   also?: (stage: Stage, answer: Answer) => void | Promise<void>
 }
 
-/** Many messages at once, and how many answers of each status come of them. */
+/** Many concurrent messages, and the expected number of responses of each status. */
 export interface Race {
   claim: string
   options?: StageOptions
@@ -66,22 +66,22 @@ export interface Race {
   also?: (stage: Stage) => void
 }
 
-/** Something that is no message: a server that must not start. */
+/** A check without a message: a server that must not start. */
 export interface Check {
   claim: string
   check: () => void | Promise<void>
 }
 
-/** A row of the list of attacks. */
+/** A row of the attack table. */
 export interface Row {
   id: string
   given: string
-  /** An HTTP parser or a router takes part: all of its cases are played over each wire. */
+  /** An HTTP parser or a router is involved: all of its cases are run over each wire. */
   parsed?: true
   cases?: readonly Case[]
   races?: readonly Race[]
   checks?: readonly Check[]
-  /** What of it is not played here, and why. */
+  /** The part of the row that is not run here, and why. */
   later?: string
 }
 
@@ -91,7 +91,7 @@ export async function playValid({ valid }: Case, stage: Stage): Promise<void> {
   expect(`${status} ${body}`).toMatch(/^200 /)
 }
 
-/** Plays a case and checks its outcome. */
+/** Runs a case and checks its outcome. */
 export async function play({ valid, attack, expected: anywhere }: Case, stage: Stage): Promise<void> {
   const expected = (stage.wire === 'http2' && anywhere.overHttp2) || anywhere
   const send = await attack(stage, await valid(stage))
@@ -120,12 +120,12 @@ export async function play({ valid, attack, expected: anywhere }: Case, stage: S
   await expected.also?.(stage, answer)
 }
 
-/** A parser of HTTP/2 resets the stream where one of HTTP/1.1 answers, or where we would answer 400. */
+/** An HTTP/2 parser resets the stream when an HTTP/1.1 parser would respond, or when we would return 400. */
 function resetFor({ status, overHttp }: Outcome): { status: number; error?: string } | undefined {
   return overHttp || status === 400 ? { status: 400 } : undefined
 }
 
-/** Plays a race and counts its answers. */
+/** Runs a race and counts its responses. */
 export async function playRace({ race, counts, also }: Race, stage: Stage): Promise<void> {
   const counted: Record<string, number> = {}
   for (const { status } of await race(stage)) counted[status] = (counted[status] ?? 0) + 1
@@ -150,7 +150,7 @@ function expectChallenge({ status, headers }: Answer, agentAuth: RegExp | undefi
   if (agentAuth) expect.soft(challenge ?? '').toMatch(agentAuth)
   else if (challenge !== null)
     expect.soft(challenge).toMatch(/^httpsig(?:; identity=\?1|; auth-token)?(?:; algs=\(.*\))?$/)
-  // At the token endpoint only a missing identity is asked for; its refusals carry an id of the request.
+  // The token endpoint only ever challenges for an identity; its refusals carry a request id.
   if (status === 401 && !headers.has('x-request-id')) expect.soft(challenge).not.toBeNull()
 }
 

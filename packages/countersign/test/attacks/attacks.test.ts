@@ -27,14 +27,14 @@ const cases = rows.flatMap(({ id, cases: of = [] }) => of.map((single) => [id, s
 const races = rows.flatMap(({ id, races: of = [] }) => of.map((single) => [id, single.claim, single] as const))
 const checks = rows.flatMap(({ id, checks: of = [] }) => of.map((single) => [id, single.claim, single] as const))
 
-/** What is always played over a wire: cases for it, cases whose outcome there is another, and rows of the parser. */
+/** Cases that are always run over a wire: cases made for it, cases whose outcome differs there, and parser rows. */
 const differing = new Set<Case>(
   rows.flatMap(({ parsed, cases: of = [] }) =>
     of.filter(({ on, expected }) => parsed || on || expected.overHttp || expected.overHttp2),
   ),
 )
 
-/** Of each row, the first case with each outcome in each slot. */
+/** The first case of each row with each outcome in each slot. */
 const ofEachOutcome = new Set<Case>(
   firstOfEach(({ on, expected: { status, error, signatureError } }) => `${on} ${status} ${error} ${signatureError}`),
 )
@@ -58,7 +58,7 @@ describe.each([
   })
 })
 
-describe('attacks start from a message that is accepted', () => {
+describe('attacks start from an accepted message', () => {
   const stages = new Map<StageOptions | undefined, number>()
   const stageOf = ({ options, validOptions = options }: Case) => {
     if (!stages.has(validOptions)) stages.set(validOptions, stages.size)
@@ -86,7 +86,7 @@ describe('the token alone', () => {
   })
 })
 
-describe('what is no message', () => {
+describe('checks without a message', () => {
   it.each(checks)('%s: %s', async (_id, _claim, { check }) => {
     await check()
   })
@@ -98,7 +98,7 @@ describe('the table', () => {
     expect(ids.sort()).toEqual([...listedIds].sort())
   })
 
-  it('plays every row, or says why not', () => {
+  it('covers every row, or states why not', () => {
     const silent = rows.filter(({ cases: of, races: and, checks: or, later }) => !of && !and && !or && !later)
     expect(silent.map(({ id }) => id)).toEqual([])
     expect(rows.filter(({ cases: of }) => of?.length === 0).map(({ id }) => id)).toEqual([])
@@ -108,7 +108,7 @@ describe('the table', () => {
     for (const group of ['S', 'K', 'T']) expect(rows.map(({ id }) => id)).toContain(group)
   })
 
-  it('names no case twice', () => {
+  it('has no duplicate case names', () => {
     const names = [...cases, ...races, ...checks].map(([id, claim]) => `${id}: ${claim}`)
     expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([])
   })
@@ -130,7 +130,7 @@ function isTokenCase(single: Case): single is TokenCase & { token: NonNullable<T
   return 'token' in single && single.token !== undefined
 }
 
-/** `accepted`, or the error that a token is refused with where nothing but the token is looked at. */
+/** `accepted`, or the error that a token is rejected with when only the token is checked. */
 async function verdictOf(slot: Slot, token: string, stage: Stage, local: boolean): Promise<string> {
   const options: VerifyTokenOptions = {
     audience: slot.audience,

@@ -6,7 +6,7 @@ import { authorized, forged } from './token-slots.js'
 
 const body = '{"action":"update"}'
 
-/** The base cases of the three groups, which must pass wherever the attacks are refused. */
+/** The base cases of the three groups, which must pass wherever the attacks are rejected. */
 export const controls: readonly Row[] = [
   {
     id: 'S',
@@ -27,24 +27,24 @@ export const controls: readonly Row[] = [
       passes('another label', { label: 'sig-b26' }),
       passes('a key in the header', { signatureKey: 'own key' }),
       passes('an ECDSA key', { signatureKey: 'own key', signer: signers.ecdsa }),
-      passes('where an identity is asked for', { target: '/identity' }),
-      passes('expires in time', ({ clock }) => ({ parameters: `;expires=${clock.now + 1}` })),
-      passes('alg that agrees with the key', { parameters: ';alg="ed25519"' }),
+      passes('if an identity is required', { target: '/identity' }),
+      passes('not yet expired', ({ clock }) => ({ parameters: `;expires=${clock.now + 1}` })),
+      passes('alg that matches the key', { parameters: ';alg="ed25519"' }),
     ],
   },
   {
     id: 'K',
-    given: 'a key where the signature points',
+    given: 'a key at the location that the signature names',
     cases: [
-      passes('by an agent’s document'),
-      passes('by a resource’s document', {
+      passes('from an agent’s document'),
+      passes('from a resource’s document', {
         signer: signers.resource,
         signatureKey: { ...agentReference, id: ids.resource, kid: signers.resource.kid, wellKnown: 'aauth-resource' },
       }),
-      passes('by the URL of a JWKS', {
+      passes('from the URL of a JWKS', {
         signatureKey: { scheme: 'jwks', jwksUri: agentKeys, kid: signers.agent.kid },
       }),
-      passes('by a JWKS at the id itself', ({ documents }) => {
+      passes('from a JWKS at the id itself', ({ documents }) => {
         documents.set(ids.agent, { keys: [signers.agent.jwk] })
         return { signatureKey: { scheme: 'jwks', id: ids.agent, kid: signers.agent.kid } }
       }),
@@ -55,7 +55,7 @@ export const controls: readonly Row[] = [
     given: 'a valid token in each slot',
     cases: [
       ...forged('as issued', () => ({}), 'accepted'),
-      passes('an auth token where an identity is asked for', async (stage) => ({
+      passes('an auth token if an identity is required', async (stage) => ({
         ...(await authorized(stage)),
         target: '/identity',
       })),

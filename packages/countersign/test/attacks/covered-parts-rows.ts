@@ -26,10 +26,10 @@ const post: Parts = { method: 'POST', body }
 const nonce = 'Y3VyaW91c2x5Y3VyaW91cw'
 const ownEcdsa: Parts = { signatureKey: 'own key', signer: signers.ecdsa }
 
-/** A handler of another path than the one that was verified must not have run. */
+/** A handler for a path other than the verified one must not have run. */
 const handledAs = (path: string): Outcome => ({ ...accepted, also: ({ handled }) => expect(handled).toEqual([path]) })
 
-/** The message with other bytes in Signature. */
+/** The message with different bytes in Signature. */
 export function withSignature(message: Message, change: (bytes: Buffer) => Uint8Array): Message {
   return withHeader(message, 'signature', (value) => {
     const bytes = Buffer.from(value.slice('sig1=:'.length, -1), 'base64')
@@ -43,14 +43,14 @@ const orders = {
   p256: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
 }
 
-/** The same Ed25519 signature with S + L in place of S. */
+/** The same Ed25519 signature with S + L instead of S. */
 export function withLargeS(signature: Buffer): Buffer {
   const s = BigInt(`0x${Buffer.from(signature.subarray(32)).reverse().toString('hex')}`)
   const larger = Buffer.from((s + orders.ed25519).toString(16).padStart(64, '0'), 'hex').reverse()
   return Buffer.concat([signature.subarray(0, 32), larger])
 }
 
-/** The other ECDSA signature, with n - s in place of s, which verifies too. */
+/** The other ECDSA signature, with n - s instead of s, which verifies as well. */
 function withOtherS(signature: Buffer): Buffer {
   const s = BigInt(`0x${signature.subarray(32).toString('hex')}`)
   return Buffer.concat([
@@ -59,7 +59,7 @@ function withOtherS(signature: Buffer): Buffer {
   ])
 }
 
-/** The ECDSA signature as DER, as most libraries make it. */
+/** The ECDSA signature in DER, the default of most libraries. */
 export function inDer(signature: Buffer): Buffer {
   const integer = (bytes: Buffer) => {
     const positive = Buffer.concat([Buffer.from([0]), bytes])
@@ -71,7 +71,7 @@ export function inDer(signature: Buffer): Buffer {
 
 const smallRsa = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'jwk' })
 
-/** y = 2, 7 and 8, for which no x solves the equation of Ed25519 (RFC 8032 §5.1.3). */
+/** y = 2, 7 and 8, for which no x satisfies the Ed25519 equation (RFC 8032 §5.1.3). */
 export const notPoints = [2, 7, 8].map((y) => Buffer.from([y, ...Buffer.alloc(31)]).toString('base64url'))
 
 /** Cases about signatures and messages. */
@@ -94,13 +94,13 @@ export const coveredPartsRows: readonly Row[] = [
           afterwards: (sent) => withHeader(sent, 'host', () => 'resource.example'),
         }),
       ),
-      headerChanged('Host in upper case means the same', 'host', (value) => value.toUpperCase(), accepted),
-      resigned('signed for another of our ports, sent to this one', { authority: 'resource.example:8443' }, refused, {
+      headerChanged('Host in uppercase means the same', 'host', (value) => value.toUpperCase(), accepted),
+      resigned('signed for one of our ports, sent to another', { authority: 'resource.example:8443' }, refused, {
         options: { authorities: ['resource.example', 'resource.example:8443'] },
         afterwards: (sent) => withHeader(sent, 'host', () => 'resource.example'),
       }),
       resigned(
-        'host covered in place of @authority',
+        'host covered instead of @authority',
         { fields: { host: 'resource.example' }, components: ['@method', 'host', '@path', 'signature-key'] },
         lacks('@authority'),
         {
@@ -112,26 +112,26 @@ export const coveredPartsRows: readonly Row[] = [
   {
     id: 'S+ target',
     parsed: true,
-    given: 'a target that says the same in another way (RFC 9421 §2.2.6, 2.2.7)',
+    given: 'an equivalent target in another spelling (RFC 9421 §2.2.6, 2.2.7)',
     cases: [
-      tampered('percent-encoding in lower case', (sent) => ({ ...sent, target: '/data%c3%a9' }), refused, {
+      tampered('percent-encoding in lowercase', (sent) => ({ ...sent, target: '/data%c3%a9' }), refused, {
         base: { target: '/data%C3%A9' },
       }),
       tampered('%20 as +', (sent) => ({ ...sent, target: '/data?a=b+c' }), refused, {
         base: { target: '/data?a=b%20c' },
       }),
-      tampered('parameters in another order', (sent) => ({ ...sent, target: '/data?b=2&a=1' }), refused, {
+      tampered('parameters in a different order', (sent) => ({ ...sent, target: '/data?b=2&a=1' }), refused, {
         base: { target: '/data?a=1&b=2' },
       }),
       tampered('a parameter twice', (sent) => ({ ...sent, target: '/data?a=1&a=1' }), refused, {
         base: { target: '/data?a=1' },
       }),
-      tampered('& at the end', (sent) => ({ ...sent, target: '/data?a=1&' }), refused, {
+      tampered('a trailing &', (sent) => ({ ...sent, target: '/data?a=1&' }), refused, {
         base: { target: '/data?a=1' },
       }),
       passes('two question marks', { target: '/data?a?b' }),
       ...['/data%00', '/data%2f..%2fadmin', '/data;a=1', '/data%0d%0aa:b', '/data/'].map((target) =>
-        resigned(`${target} is no other path`, { target }, handledAs(target)),
+        resigned(`${target} is a different path`, { target }, handledAs(target)),
       ),
       ...['*', '', 'data', '/da ta', '/d\u00e9', '/data\t', '/a<b>', '/a"b'].map((target) =>
         tampered(`target ${JSON.stringify(target)}`, (sent) => ({ ...sent, target }), {
@@ -145,10 +145,10 @@ export const coveredPartsRows: readonly Row[] = [
   {
     id: 'S+ method',
     parsed: true,
-    given: 'a method that is not the signed one (RFC 9421 §7.2.2)',
+    given: 'a method other than the signed one (RFC 9421 §7.2.2)',
     cases: [
       tampered('HEAD as GET', (sent) => ({ ...sent, method: 'GET' }), refused, { base: { method: 'HEAD' } }),
-      tampered('GET in lower case', (sent) => ({ ...sent, method: 'get' }), {
+      tampered('GET in lowercase', (sent) => ({ ...sent, method: 'get' }), {
         ...refused,
         overHttp: { status: 400 },
         overHttp2: badRequest,
@@ -159,7 +159,7 @@ export const coveredPartsRows: readonly Row[] = [
   },
   {
     id: 'S+ parameters',
-    given: 'signature parameters at the edges (RFC 9421 §2.3)',
+    given: 'signature parameters at their limits (RFC 9421 §2.3)',
     cases: [
       resigned(
         'created a day ahead, with expires after it',
@@ -167,7 +167,7 @@ export const coveredPartsRows: readonly Row[] = [
         refusedUnasked,
       ),
       resigned(
-        'created a day ago, expires in time',
+        'created a day ago, not yet expired',
         ({ clock }) => ({ created: clock.now - 86_400, parameters: `;expires=${clock.now + 60}` }),
         refusedUnasked,
       ),
@@ -208,7 +208,7 @@ export const coveredPartsRows: readonly Row[] = [
         refusedUnasked,
       ),
       resigned(
-        'a nonce among the parameters is none',
+        'a nonce among the parameters is ignored',
         { ...post, fields: {}, parameters: `;nonce="${nonce}"` },
         lacks('nonce'),
         {
@@ -216,7 +216,7 @@ export const coveredPartsRows: readonly Row[] = [
           options: { nonce: 'required' },
         },
       ),
-      passes('a keyid, which decides nothing', { parameters: ';keyid="another"' }),
+      passes('a keyid, which has no effect', { parameters: ';keyid="another"' }),
     ],
   },
   {
@@ -228,23 +228,23 @@ export const coveredPartsRows: readonly Row[] = [
   },
   {
     id: 'S+ fields',
-    given: 'structured fields in another serialisation (RFC 8941 §4.1)',
+    given: 'structured fields in another serialization (RFC 8941 §4.1)',
     cases: [
       ...(
         [
-          ['a blank after =', /=\(/, '= ('],
-          ['two blanks between components', '" "', '"  "'],
+          ['a space after =', /=\(/, '= ('],
+          ['two spaces between components', '" "', '"  "'],
           ['a tab between components', '" "', '"\t"'],
-          ['a blank at the start of the list', '("', '( "'],
-          ['a blank at the end of the list', '")', '" )'],
-          ['a blank before the parameters', ');', ') ;'],
-          ['a blank after ;', ');', '); '],
-          ['a comma at the end', /$/, ','],
+          ['a space at the start of the list', '("', '( "'],
+          ['a space at the end of the list', '")', '" )'],
+          ['a space before the parameters', ');', ') ;'],
+          ['a space after ;', ');', '); '],
+          ['a trailing comma', /$/, ','],
           ['a second member without value', /$/, ', a'],
-          ['tokens in place of strings', '"@method"', '@method'],
+          ['tokens instead of strings', '"@method"', '@method'],
           ['an escaped character', '@method', '\\@method'],
-          ['an upper-case label', 'sig1', 'SIG1'],
-          ['no list', /\([^)]*\)/, '"@method"'],
+          ['an uppercase label', 'sig1', 'SIG1'],
+          ['not a list', /\([^)]*\)/, '"@method"'],
           ['33 components', '("', `(${Array.from({ length: 33 }, (_, i) => `"x-${i}"`).join(' ')} "`],
         ] as const
       ).map(([claim, found, instead]) =>
@@ -258,13 +258,13 @@ export const coveredPartsRows: readonly Row[] = [
       ...(
         [
           ['parameters', /$/, ';a=1'],
-          ['a comma at the end', /$/, ','],
+          ['a trailing comma', /$/, ','],
           ['a string', /:(.*):/, '"$1"'],
           ['a token', /:(.*):/, 'a'],
-          ['no bytes', /:(.*):/, '::'],
-          ['a blank in the bytes', /=:/, '=: '],
+          ['not a byte sequence', /:(.*):/, '::'],
+          ['a space in the bytes', /=:/, '=: '],
           ['a list', /:(.*):/, '(:$1:)'],
-          ['padding twice', /==:$/, '====:'],
+          ['extra padding', /==:$/, '====:'],
           ['a true flag', /=.*$/, ''],
         ] as const
       ).map(([claim, found, instead]) =>
@@ -274,10 +274,10 @@ export const coveredPartsRows: readonly Row[] = [
   },
   {
     id: 'S+ covered',
-    given: 'coverage that proves less than it seems (RFC 9421 §7.2.1, 7.2.5)',
+    given: 'coverage that proves less than it appears to (RFC 9421 §7.2.1, 7.2.5)',
     cases: [
       resigned('nothing covered', { components: [] }, lacks(...get)),
-      resigned('a field that is not there', { components: [...get, 'x-a'] }, { ...badInput }),
+      resigned('a missing field', { components: [...get, 'x-a'] }, { ...badInput }),
       resigned('signature-input covered', { components: [...get, 'signature-input'] }, refused),
       resigned('signature covered', { components: [...get, 'signature'] }, refused),
       tampered('a covered field changed', (sent) => withHeader(sent, 'x-a', () => 'c'), refused, {
@@ -287,7 +287,7 @@ export const coveredPartsRows: readonly Row[] = [
         base: { fields: { 'x-a': 'b' }, components: [...get, 'x-a'] },
       }),
       tampered(
-        'a covered field on two lines is the same value',
+        'a covered field split into two lines has the same value',
         (sent) =>
           plusHeader(
             withHeader(sent, 'x-a', () => 'b'),
@@ -326,17 +326,17 @@ export const coveredPartsRows: readonly Row[] = [
   },
   {
     id: 'S+ digest',
-    given: 'Content-Digest at the edges (RFC 9530 §2, 5)',
+    given: 'Content-Digest edge cases (RFC 9530 §2, 5)',
     cases: [
       ...(
         [
           ['one right and one wrong', `${digestOf(body)}, sha-512=:AAAA:`],
-          ['in upper case', digestOf(body).toUpperCase()],
+          ['in uppercase', digestOf(body).toUpperCase()],
           ['without padding', digestOf(body).replace('=:', ':').replace(/=+:$/, ':')],
           ['as a string', digestOf(body).replaceAll(':', '"')],
           ['empty bytes', 'sha-256=::'],
           ['of another body', digestOf('{}')],
-          ['no dictionary', 'sha-256'],
+          ['not a dictionary', 'sha-256'],
           ['hexadecimal', `sha-256=:${Buffer.from(body).toString('hex')}:`],
           ['4 KiB of unknown algorithms', Array.from({ length: 400 }, (_, i) => `a${i}=:AAAA:`).join(', ')],
         ] as const
@@ -344,12 +344,12 @@ export const coveredPartsRows: readonly Row[] = [
         resigned(claim, { ...post, fields: { 'content-digest': digest } }, refused, { base: post }),
       ),
       resigned(
-        'Repr-Digest in its place',
+        'Repr-Digest instead of Content-Digest',
         { ...post, fields: { 'repr-digest': digestOf(body) }, components: [...get, 'content-type', 'repr-digest'] },
         lacks('content-digest'),
         { base: post },
       ),
-      passes('an unknown algorithm beside a right one', {
+      passes('an unknown algorithm next to a correct one', {
         ...post,
         fields: { 'content-digest': `${digestOf(body)}, new=:AAAA:` },
       }),
@@ -359,7 +359,7 @@ export const coveredPartsRows: readonly Row[] = [
         overHttp2: badRequest,
       }),
       tampered(
-        'a body beyond the limit',
+        'a body over the limit',
         (sent) => ({ ...sent, body: 'a'.repeat(101) }),
         { status: 413, error: 'invalid_request', unasked: 'any' },
         {
@@ -368,7 +368,7 @@ export const coveredPartsRows: readonly Row[] = [
           options: { maxBody: 100 },
         },
       ),
-      tampered('the body taken away', (sent) => ({ ...sent, body: '' }), badInput, { base: post }),
+      tampered('the body removed', (sent) => ({ ...sent, body: '' }), badInput, { base: post }),
     ],
   },
   {
@@ -376,13 +376,15 @@ export const coveredPartsRows: readonly Row[] = [
     given: 'signature bytes that are almost right (RFC 8032 §8.4, FIPS 186-5)',
     cases: [
       tampered('Ed25519 with S + L', (sent) => withSignature(sent, withLargeS), refused),
-      tampered('Ed25519 of zeros', (sent) => withSignature(sent, () => Buffer.alloc(64)), refused),
+      tampered('Ed25519 with all zeros', (sent) => withSignature(sent, () => Buffer.alloc(64)), refused),
       tampered('63 bytes', (sent) => withSignature(sent, (bytes) => bytes.subarray(0, 63)), refused),
       tampered('65 bytes', (sent) => withSignature(sent, (bytes) => Buffer.concat([bytes, Buffer.alloc(1)])), refused),
-      tampered('ECDSA as DER', (sent) => withSignature(sent, inDer), refused, { base: ownEcdsa }),
-      tampered('ECDSA of zeros', (sent) => withSignature(sent, () => Buffer.alloc(64)), refused, { base: ownEcdsa }),
+      tampered('ECDSA in DER', (sent) => withSignature(sent, inDer), refused, { base: ownEcdsa }),
+      tampered('ECDSA with all zeros', (sent) => withSignature(sent, () => Buffer.alloc(64)), refused, {
+        base: ownEcdsa,
+      }),
       {
-        claim: 'the other s of an accepted ECDSA signature',
+        claim: 'the alternative s of an accepted ECDSA signature',
         valid: (stage) => craft(stage, { ...ownEcdsa, ...post, fields: { nonce } }),
         attack: async (stage, valid) => {
           expect((await stage.send(valid)).status).toBe(200)
@@ -403,7 +405,7 @@ export const coveredPartsRows: readonly Row[] = [
         expected: refused,
       },
       {
-        claim: 'a nonce that only a refused request carried is not used up',
+        claim: 'a nonce of a rejected request is not used up',
         valid: (stage) => craft(stage, { ...post, fields: { nonce } }),
         attack: async (stage, valid) => {
           expect((await stage.send({ ...valid, body: '{}' })).status).toBe(401)
@@ -415,16 +417,16 @@ export const coveredPartsRows: readonly Row[] = [
   },
   {
     id: 'S+ key',
-    given: 'a key in the header that is not what it says (RFC 7517, 7518, 8037)',
+    given: 'a key in the header that does not match its own parameters (RFC 7517, 7518, 8037)',
     cases: [
       ...(
         [
           ['alg of another type', / crv/, ' alg="ES256" crv', badKey],
           ['alg none', / crv/, ' alg="none" crv', badKey],
-          ['an alg of its own is fine', / crv/, ' alg="EdDSA" crv', refused],
+          ['its own correct alg is accepted', / crv/, ' alg="EdDSA" crv', refused],
           ['kty of another type', '"OKP"', '"EC"', badKey],
-          ['kty in lower case', '"OKP"', '"okp"', badKey],
-          ['crv in upper case', 'Ed25519', 'ED25519', badKey],
+          ['kty in lowercase', '"OKP"', '"okp"', badKey],
+          ['crv in uppercase', 'Ed25519', 'ED25519', badKey],
           ['no kty', 'kty="OKP" ', '', refusedUnasked],
           ['x5c', / crv/, ' x5c="AAAA" crv', refusedUnasked],
           ['jku', / crv/, ' jku="https://attacker.example/jwks.json" crv', refusedUnasked],
@@ -447,7 +449,7 @@ export const coveredPartsRows: readonly Row[] = [
         },
       ),
       headerChanged(
-        'P-256 at infinity',
+        'P-256 point at infinity',
         'signature-key',
         (value) => value.replace(/ ([xy])="[^"]*"/g, ` $1="${'A'.repeat(43)}"`),
         badKey,
@@ -458,11 +460,11 @@ export const coveredPartsRows: readonly Row[] = [
       headerChanged('P-256 without y', 'signature-key', (value) => value.replace(/ y="[^"]*"/, ''), badKey, {
         base: ownEcdsa,
       }),
-      headerChanged('P-256 said to be P-384', 'signature-key', (value) => value.replace('P-256', 'P-384'), badKey, {
+      headerChanged('P-256 key labeled P-384', 'signature-key', (value) => value.replace('P-256', 'P-384'), badKey, {
         base: ownEcdsa,
       }),
       headerChanged(
-        'RSA of 1024 bits',
+        '1024-bit RSA',
         'signature-key',
         () => `sig1=(scheme=hwk kty="RSA" n="${smallRsa.n}" e="AQAB")`,
         badKey,

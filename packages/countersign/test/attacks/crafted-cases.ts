@@ -4,9 +4,9 @@ import type { Case, Message, Outcome } from './attack.js'
 import { agentReference, ids, signers } from './parties.js'
 import { resourceTokenPath, type Stage } from './stage.js'
 
-/** What differs from the base case: a signed GET of `/data` by the agent. */
+/** Differences from the base case: a signed GET of `/data` by the agent. */
 export interface Parts extends Partial<Omit<CraftedParts, 'signatureKey'>> {
-  /** `own key`: the key rides in the header. @default the agent's document and key */
+  /** `own key`: the key is in the header. @default the agent's document and key */
   signatureKey?: KeyReference | 'own key'
   to?: Message['to']
 }
@@ -15,21 +15,21 @@ export type PartsOf = Parts | ((stage: Stage) => Parts | Promise<Parts>)
 
 export const accepted: Outcome = { status: 200 }
 export const refused: Outcome = { status: 401, error: 'invalid_signature', signatureError: 'invalid_signature' }
-/** Refused by a look at the message: nothing was fetched for it. */
+/** Rejected without any fetch, based on the message alone. */
 export const refusedUnasked: Outcome = { ...refused, unasked: 'any' }
 export const badInput: Outcome = { ...refusedUnasked, signatureError: 'invalid_input' }
 export const badKey: Outcome = { ...refused, signatureError: 'invalid_key' }
 export const unknownKey: Outcome = { ...refused, signatureError: 'unknown_key' }
 export const badRequest: Outcome = { status: 400, error: 'invalid_request', unasked: 'any' }
 
-/** What a signature lacks. */
+/** The components that a signature lacks. */
 export const lacks = (...requiredInput: string[]): Outcome => ({ ...badInput, requiredInput })
 
 async function partsOf(stage: Stage, parts: PartsOf): Promise<Parts> {
   return typeof parts === 'function' ? parts(stage) : parts
 }
 
-/** A message of the agent, as crafted. */
+/** A crafted message from the agent. */
 export async function craft(stage: Stage, parts: PartsOf = {}): Promise<Message> {
   const { signatureKey = agentReference, to, ...rest } = await partsOf(stage, parts)
   const crafted = await craftMessage({
@@ -66,16 +66,16 @@ export function resourceForm(members: Readonly<Record<string, string>>, parts: P
 }
 
 interface CaseOptions extends Pick<Case, 'options' | 'on'> {
-  /** Parts of the valid message, where it is not the base case. */
+  /** Parts of the valid message, if it is not the base case. */
   base?: PartsOf
 }
 
 interface SigningOptions extends CaseOptions {
-  /** What becomes of the message once it is signed. */
+  /** Changes the message after it is signed. */
   afterwards?: (message: Message) => Message
 }
 
-/** The valid message again, signed with one difference. */
+/** The valid message, signed again with one difference. */
 export function resigned(
   claim: string,
   parts: PartsOf,
@@ -96,7 +96,7 @@ export function resigned(
   }
 }
 
-/** The valid message, changed on its way. */
+/** The valid message, changed in transit. */
 export function tampered(
   claim: string,
   change: (message: Message, stage: Stage) => Message | Promise<Message>,
@@ -115,7 +115,7 @@ export function tampered(
   }
 }
 
-/** The base case sent while something around it is changed. */
+/** The base case, sent while something around it is changed. */
 export function surrounded(
   claim: string,
   change: (stage: Stage, valid: Message) => void | Promise<void>,
@@ -142,12 +142,12 @@ export function passes(
   return resigned(claim, parts, { ...accepted, ...(also ? { also } : {}) }, options)
 }
 
-/** The value of a header that is there. */
+/** The value of a header that must be present. */
 export function headerOf({ headers }: Message, name: string): string {
   return headers.find(([candidate]) => candidate === name)?.[1] ?? ''
 }
 
-/** A case of a changed header. */
+/** A case with a changed header. */
 export function headerChanged(
   claim: string,
   name: string,

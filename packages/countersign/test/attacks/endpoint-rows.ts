@@ -19,7 +19,7 @@ const covered = requiredComponents(false, true, false)
 const formType = { 'content-type': 'application/x-www-form-urlencoded' }
 const identity: Outcome = { status: 401, error: 'invalid_request', agentAuth: /^httpsig; identity=\?1$/ }
 
-/** What is refused of any signed form, whoever answers it. `base` is a form that is accepted there. */
+/** The cases that every endpoint must reject for a signed form. `base` is a form that the endpoint accepts. */
 function refusedOf(base: PartsOf): Case[] {
   return [
     ...names.flatMap((name) => [
@@ -49,7 +49,7 @@ function refusedOf(base: PartsOf): Case[] {
   ]
 }
 
-/** Cases of the verifier at the endpoints that are no middleware. */
+/** Verifier cases at the endpoints that are not middleware. */
 export const endpointRows: readonly Row[] = [
   {
     id: 'S+ token endpoint',

@@ -29,7 +29,7 @@ const ownEcdsa: Parts = { ...ownKey, signer: signers.ecdsa }
 
 const digest = (algorithm: 'sha256' | 'sha512', of = body) => createHash(algorithm).update(of).digest('base64')
 const right = `sha-256=:${digest('sha256')}:`
-/** The same bytes to a parser that passes over what padding leaves unused. */
+/** The same bytes, for a parser that ignores unused padding bits. */
 const withUnusedBits = (member: string) =>
   member.replace(/.(?==:$)/, (last) => String.fromCharCode(last.charCodeAt(0) + 1))
 const wrong = `sha-256=:${digest('sha256', '{}')}:`
@@ -38,14 +38,14 @@ function onTheWire(claim: string, raw: (bytes: string) => string, expected: Outc
   return tampered(claim, (sent) => ({ ...sent, raw }), expected, { base, on: 'http' })
 }
 
-/** So many header lines that Node drops those behind them. */
+/** Enough header lines that Node drops those after them. */
 const manyLines = (count: number) => Array.from({ length: count }, () => ['x', ''] as const)
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const rsaSigner = await createSigner({ ...(rsa.privateKey.export({ format: 'jwk' }) as PrivateJwk), kid: 'rsa-key-1' })
 const modulus = Buffer.from(rsaSigner.jwk.n ?? '', 'base64url')
 
-/** The RSA key, signing otherwise than RFC 9421 §3.3.1 says. */
+/** A signature by the RSA key that deviates from RFC 9421 §3.3.1. */
 const rsaWith = (saltLength: number | 'PKCS #1', hash = 'sha512'): Parts => ({
   ...ownKey,
   signer: {
@@ -82,7 +82,7 @@ const covering = (fields: Readonly<Record<string, string>>): Parts => ({
 export const fieldValueRows: readonly Row[] = [
   {
     id: 'S+ lifetime',
-    given: 'signature parameters that contradict each other, or came later (RFC 9421 §2.3)',
+    given: 'signature parameters that contradict each other, or were added later (RFC 9421 §2.3)',
     cases: [
       resigned(
         'expires before created',
@@ -94,10 +94,10 @@ export const fieldValueRows: readonly Row[] = [
         parameters: `;expires=${clock.now + 9}`,
       })),
       ...['tag="a"', 'expires=99999999999', 'alg="ed25519"', 'keyid="a"', 'a'].map((parameter) =>
-        headerChanged(`${parameter} added on the way`, 'signature-input', (value) => `${value};${parameter}`, refused),
+        headerChanged(`${parameter} added in transit`, 'signature-input', (value) => `${value};${parameter}`, refused),
       ),
       headerChanged(
-        'components in another order',
+        'components in a different order',
         'signature-input',
         (value) => value.replace('"@method" "@authority"', '"@authority" "@method"'),
         refused,
@@ -105,24 +105,24 @@ export const fieldValueRows: readonly Row[] = [
       ...['x=?1', 'x=1.5', 'x=-0', 'x=00', 'x=+1', 'x="a', 'x=@1', '1x', 'X', 'expires=?1'].map((parameter) =>
         resigned(`;${parameter}`, { parameters: `;${parameter}` }, refusedUnasked),
       ),
-      passes('parameters nobody knows', { parameters: ';x;y=?0;z=tok/b:c;*a=-1;b="";c=12' }),
+      passes('unknown parameters', { parameters: ';x;y=?0;z=tok/b:c;*a=-1;b="";c=12' }),
     ],
   },
   {
     id: 'S+ twice',
-    given: 'a Content-Digest of several members (RFC 9530 §2, RFC 8941 §3.2)',
+    given: 'a Content-Digest with several members (RFC 9530 §2, RFC 8941 §3.2)',
     cases: [
       ...(
         [
-          ['an algorithm twice, the last right', `${wrong}, ${right}`, refused],
-          ['an algorithm twice, the first right', `${right}, ${wrong}`, refused],
-          ['an algorithm twice, both right', `${right},${right}`, refused],
-          ['an unknown algorithm twice', `a=:AA==:, ${right}, a=:AA==:`, refused],
-          ['two right', `${right}, sha-512=:${digest('sha512')}:`, accepted],
-          ['the second wrong', `${right}, sha-512=:${digest('sha512', '{}')}:`, refused],
-          ['a wrong one that is known to be weak', `md5=:AAAA:, ${right}`, accepted],
+          ['a duplicate algorithm, the last correct', `${wrong}, ${right}`, refused],
+          ['a duplicate algorithm, the first correct', `${right}, ${wrong}`, refused],
+          ['a duplicate algorithm, both correct', `${right},${right}`, refused],
+          ['a duplicate unknown algorithm', `a=:AA==:, ${right}, a=:AA==:`, refused],
+          ['two correct digests', `${right}, sha-512=:${digest('sha512')}:`, accepted],
+          ['the second digest wrong', `${right}, sha-512=:${digest('sha512', '{}')}:`, refused],
+          ['a wrong digest of a known weak algorithm', `md5=:AAAA:, ${right}`, accepted],
           ['a parameter with a comma', `${right};a="b, c"`, accepted],
-          ['blanks around the comma', `${right} \t,\t sha-512=:${digest('sha512')}:`, accepted],
+          ['spaces around the comma', `${right} \t,\t sha-512=:${digest('sha512')}:`, accepted],
           ['the second without padding', `${right}, sha-512=:${digest('sha512').replace(/=+$/, '')}:`, refused],
           ['the second with unused bits', `sha-512=:${digest('sha512')}:, ${withUnusedBits(right)}`, refused],
           ['half of the bytes', `sha-256=:${digest('sha256').slice(0, 20)}:`, refused],
@@ -137,19 +137,19 @@ export const fieldValueRows: readonly Row[] = [
   {
     id: 'S+ values',
     parsed: true,
-    given: 'covered fields that are empty, or that a proxy wrote otherwise (RFC 9421 §2.1)',
+    given: 'covered fields that are empty, or that a proxy rewrote (RFC 9421 §2.1)',
     cases: [
       passes('an empty field', covering({ 'x-a': '' })),
-      tampered('an empty field taken away', (sent) => withHeader(sent, 'x-a', () => undefined), badInput, {
+      tampered('an empty field removed', (sent) => withHeader(sent, 'x-a', () => undefined), badInput, {
         base: covering({ 'x-a': '' }),
       }),
       tampered('an empty field twice', (sent) => plusHeader(sent, 'x-a', ''), refused, {
         base: covering({ 'x-a': '' }),
       }),
-      tampered('a letter of Latin-1', (sent) => withHeader(sent, 'x-a', () => 'caf\u00e9'), badInput, {
+      tampered('a Latin-1 letter', (sent) => withHeader(sent, 'x-a', () => 'caf\u00e9'), badInput, {
         base: covering({ 'x-a': 'cafe' }),
       }),
-      tampered('one blank for two', (sent) => withHeader(sent, 'x-a', () => 'a b'), refused, {
+      tampered('one space instead of two', (sent) => withHeader(sent, 'x-a', () => 'a b'), refused, {
         base: covering({ 'x-a': 'a  b' }),
       }),
       tampered(
@@ -163,7 +163,7 @@ export const fieldValueRows: readonly Row[] = [
         refused,
         { base: covering({ cookie: 'a=1; b=2' }) },
       ),
-      tampered('Content-Type taken away', (sent) => withHeader(sent, 'content-type', () => undefined), badInput, {
+      tampered('Content-Type removed', (sent) => withHeader(sent, 'content-type', () => undefined), badInput, {
         base: post,
       }),
       passes('Content-Type without a body, not covered', { fields: { 'content-type': 'text/plain' } }),
@@ -172,13 +172,13 @@ export const fieldValueRows: readonly Row[] = [
   {
     id: 'S+ lines',
     parsed: true,
-    given: 'more header lines than a server keeps',
+    given: 'more header lines than a server accepts',
     cases: [
       ...(['signature', 'host', 'content-type'] as const).map((name) =>
         tampered(
           `a second ${name} behind 2,000`,
           (sent) => ({ ...sent, headers: [...sent.headers, ...manyLines(2000), [name, 'a'] as const] }),
-          // From Node 24 on the parser refuses so many by itself.
+          // Since Node 24, the parser rejects that many itself.
           {
             status: 431,
             error: 'invalid_request',
@@ -194,10 +194,10 @@ export const fieldValueRows: readonly Row[] = [
   {
     id: 'S+ framing',
     parsed: true,
-    given: 'framing and methods at the edges (RFC 9112 §6, 7; RFC 9110 §9.3)',
+    given: 'framing and method edge cases (RFC 9112 §6, 7; RFC 9110 §9.3)',
     cases: [
       onTheWire(
-        'a digest in the trailer is none',
+        'a digest in the trailer is ignored',
         (bytes) =>
           bytes.replace(
             'connection: close\r\n\r\n',
@@ -207,7 +207,7 @@ export const fieldValueRows: readonly Row[] = [
         { method: 'POST' },
       ),
       onTheWire(
-        'chunked, and nothing in it',
+        'chunked, with an empty body',
         (bytes) =>
           bytes.replace(
             'connection: close\r\n\r\n',
@@ -251,7 +251,7 @@ export const fieldValueRows: readonly Row[] = [
   {
     id: 'S+ query',
     parsed: true,
-    given: 'a query at the edges (RFC 9421 §2.2.7)',
+    given: 'query edge cases (RFC 9421 §2.2.7)',
     cases: [
       ...['/data??', '/data?%00', '/data?../..', '/data?a[]=1', '/data?{}', '/data%zz', '/data/%2f/', '/data/..a'].map(
         (target) => passes(target, { target }),
@@ -259,7 +259,7 @@ export const fieldValueRows: readonly Row[] = [
       ...['/data?"', "/data?a'b", '/a{b}', '/data/..', '/%2E', '/data/%2e?x'].map((target) =>
         resigned(target, { target }, badRequest),
       ),
-      tampered('? taken away', (sent) => ({ ...sent, target: '/data' }), badInput, { base: { target: '/data?' } }),
+      tampered('? removed', (sent) => ({ ...sent, target: '/data' }), badInput, { base: { target: '/data?' } }),
       tampered('?? to ?', (sent) => ({ ...sent, target: '/data?' }), refused, { base: { target: '/data??' } }),
       tampered('%26 to &', (sent) => ({ ...sent, target: '/data?a=1&b' }), refused, {
         base: { target: '/data?a=1%26b' },
@@ -275,7 +275,7 @@ export const fieldValueRows: readonly Row[] = [
       ...['api.example', '[::1]:8443'].map((authority) => passes(authority, { authority }, severalAuthorities)),
       ...['api.example:443', 'API.example:80', 'api.example:'].map((host) =>
         tampered(
-          `Host ${host}, which is the second all the same`,
+          `Host ${host}, which is equivalent to the second`,
           (sent) => withHeader(sent, 'host', () => host),
           accepted,
           {
@@ -297,7 +297,7 @@ export const fieldValueRows: readonly Row[] = [
         'r\u00e9source.example',
       ].map((host) =>
         tampered(
-          `Host ${host}, which is none (RFC 9112 §3.2)`,
+          `Host ${host}, which is invalid (RFC 9112 §3.2)`,
           (sent) => withHeader(sent, 'host', () => host),
           badRequest,
         ),
@@ -324,7 +324,7 @@ export const fieldValueRows: readonly Row[] = [
   },
   {
     id: 'S+ numbers',
-    given: 'signatures and keys whose numbers are none (FIPS 186-5, RFC 8017, RFC 8032)',
+    given: 'signatures and keys with invalid numbers (FIPS 186-5, RFC 8017, RFC 8032)',
     cases: [
       ...(
         [
@@ -332,7 +332,7 @@ export const fieldValueRows: readonly Row[] = [
           ['s = 0', (bytes: Buffer) => Buffer.concat([bytes.subarray(0, 32), zeros])],
           ['r = n', (bytes: Buffer) => Buffer.concat([order, bytes.subarray(32)])],
           ['s = n', (bytes: Buffer) => Buffer.concat([bytes.subarray(0, 32), order])],
-          ['r and s exchanged', (bytes: Buffer) => Buffer.concat([bytes.subarray(32), bytes.subarray(0, 32)])],
+          ['r and s swapped', (bytes: Buffer) => Buffer.concat([bytes.subarray(32), bytes.subarray(0, 32)])],
         ] as const
       ).map(([claim, change]) =>
         tampered(`ECDSA with ${claim}`, (sent: Message) => withSignature(sent, change), refused, { base: ownEcdsa }),
@@ -344,16 +344,16 @@ export const fieldValueRows: readonly Row[] = [
           refused,
         ),
       ),
-      passes('RSA-PSS with a salt of 64 bytes', { ...ownKey, signer: rsaSigner }),
-      ...[0, 32, 63, 65].map((length) => resigned(`RSA-PSS with a salt of ${length} bytes`, rsaWith(length), refused)),
+      passes('RSA-PSS with a 64-byte salt', { ...ownKey, signer: rsaSigner }),
+      ...[0, 32, 63, 65].map((length) => resigned(`RSA-PSS with a ${length}-byte salt`, rsaWith(length), refused)),
       resigned('RSA-PSS with SHA-256', rsaWith(64, 'sha256'), refused),
-      resigned('RSA with PKCS #1 padding', rsaWith('PKCS #1'), refused),
-      rsaKey('a modulus of 2047 bits', Buffer.from([(modulus[0] as number) & 0x7f, ...modulus.subarray(1)])),
+      resigned('RSA with PKCS #1 v1.5 padding', rsaWith('PKCS #1'), refused),
+      rsaKey('a 2047-bit modulus', Buffer.from([(modulus[0] as number) & 0x7f, ...modulus.subarray(1)])),
       rsaKey('an even modulus', Buffer.from([...modulus.subarray(0, -1), (modulus.at(-1) as number) & 0xfe])),
-      rsaKey('a modulus with a zero in front', Buffer.from([0, ...modulus])),
-      rsaKey('a modulus of 8200 bits', Buffer.alloc(1025, 0xff)),
+      rsaKey('a modulus with a leading zero', Buffer.from([0, ...modulus])),
+      rsaKey('an 8200-bit modulus', Buffer.alloc(1025, 0xff)),
       rsaKey('e = 0', modulus, 'AA'),
-      rsaKey('e with a zero in front', modulus, 'AAEAAQ'),
+      rsaKey('e with a leading zero', modulus, 'AAEAAQ'),
     ],
   },
 ]

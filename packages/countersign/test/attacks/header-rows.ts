@@ -24,11 +24,11 @@ function headerKey(claim: string, change: (value: string) => string, expected: O
 
 const point = (bytes: Buffer) => (value: string) => value.replace(/ x="[^"]*"/, ` x="${bytes.toString('base64url')}"`)
 
-/** What of group S is about keys in headers, bytes and what parsers may make of text. */
+/** The part of group S about keys in headers, bytes, and text that parsers may interpret differently. */
 export const headerRows: readonly Row[] = [
   {
     id: 'S33',
-    given: 'a key in the header that is no key',
+    given: 'an invalid key in the header',
     cases: [
       headerKey('kty=oct', (value) => value.replace('"OKP"', '"oct"'), badKey),
       headerKey('kty=oct with k', () => 'sig1=(scheme=hwk kty="oct" k="AAAA")', badKey),
@@ -55,14 +55,14 @@ export const headerRows: readonly Row[] = [
   },
   {
     id: 'S35',
-    given: 'a base that is not the one of RFC 9421',
+    given: 'a signature base that differs from RFC 9421',
     cases: [
       ['no @signature-params', /\n"@signature-params".*$/, ''],
-      ['no @signature-params, a line feed at the end', /"@signature-params".*$/, ''],
+      ['no @signature-params, with a trailing line feed', /"@signature-params".*$/, ''],
       ['a line feed after the base', /$/, '\n'],
       ['carriage returns', /\n/g, '\r\n'],
-      ['no blank after the colons', /": /g, '":'],
-      ['@method in lower case', /"GET|(?<=: )GET/, 'get'],
+      ['no space after the colons', /": /g, '":'],
+      ['@method in lowercase', /"GET|(?<=: )GET/, 'get'],
     ].map(([claim, found, instead]) =>
       resigned(String(claim), { rewriteBase: (base) => base.replace(found as RegExp, String(instead)) }, refused),
     ),
@@ -72,7 +72,7 @@ export const headerRows: readonly Row[] = [
     given: 'the bytes of Signature in another alphabet',
     cases: [
       headerChanged(
-        'base64url without padding is read',
+        'base64url without padding is accepted',
         'signature',
         (value) => value.replaceAll('+', '-').replaceAll('/', '_').replaceAll('==', ''),
         accepted,
@@ -94,7 +94,7 @@ export const headerRows: readonly Row[] = [
   },
   {
     id: 'S36',
-    given: 'a Signature-Key that says the same in another way',
+    given: 'an equivalent Signature-Key in another spelling',
     cases: [
       headerChanged('re-spaced', 'signature-key', (value) => value.replace(' kid', '  kid'), refusedUnasked),
       headerChanged('re-quoted', 'signature-key', (value) => value.replaceAll('"', "'"), refusedUnasked),
@@ -104,7 +104,7 @@ export const headerRows: readonly Row[] = [
         (value) => value.replace(/(id="[^"]*") (kid="[^"]*")/, '$2 $1'),
         refused,
       ),
-      headerChanged('well-known left out', 'signature-key', (value) => value.replace(/ well-known="[^"]*"/, ''), {
+      headerChanged('well-known omitted', 'signature-key', (value) => value.replace(/ well-known="[^"]*"/, ''), {
         ...refused,
         signatureError: 'unknown_key',
       }),
@@ -112,16 +112,16 @@ export const headerRows: readonly Row[] = [
   },
   {
     id: 'S37',
-    given: 'text that parsers may read in two ways in Signature-Key',
+    given: 'Signature-Key text that parsers may interpret differently',
     cases: [
-      ['id twice', / id=/, ' id="https://attacker.example" id='],
-      ['scheme twice', / id=/, ' scheme=hwk id='],
+      ['duplicate id', / id=/, ' id="https://attacker.example" id='],
+      ['duplicate scheme', / id=/, ' scheme=hwk id='],
       ['a ) in a string', 'agent-key-1', 'agent)key-1'],
       ['a , in a string', 'agent-key-1', 'agent,key-1'],
       ['a ; in a string', 'agent-key-1', 'agent;key-1'],
       ['a = in a string', 'agent-key-1', 'agent=key-1'],
       ['an escaped quote in a string', 'agent-key-1', 'agent\\"key-1'],
-      ['a string that ends early', 'agent-key-1', 'agent-key-1" id="https://attacker.example'],
+      ['a string that is closed early', 'agent-key-1', 'agent-key-1" id="https://attacker.example'],
       ['text after the )', /\)$/, ')x'],
       ['parameters after the )', /\)$/, ');id="https://attacker.example"'],
       ['a second list', /\)$/, ')(scheme=hwk)'],
@@ -129,7 +129,7 @@ export const headerRows: readonly Row[] = [
       ['both syntaxes', ' kid', ';kid'],
       ['the later syntax', /^.*$/, 'sig1=jwks;id="https://agent.example";kid="agent-key-1"'],
       ['an unknown scheme', '=jwks', '=jwkz'],
-      ['a scheme that every object has', '=jwks', '=valueof'],
+      ['a scheme named like a property that every object inherits', '=jwks', '=valueof'],
       ['an unknown parameter', ' kid', ' kod="a" kid'],
       ['an empty value', 'agent-key-1', ''],
       ['no value', 'kid="agent-key-1"', 'kid'],
@@ -140,14 +140,9 @@ export const headerRows: readonly Row[] = [
   {
     id: 'S38',
     parsed: true,
-    given: 'bytes beyond ASCII or control characters in a signature header',
+    given: 'non-ASCII bytes or control characters in a signature header',
     cases: (['signature', 'signature-input', 'signature-key'] as const).flatMap((name) => [
-      headerChanged(
-        `a letter of Latin-1 in ${name}`,
-        name,
-        (value) => value.replace('sig1', 'sig\u00ef'),
-        refusedUnasked,
-      ),
+      headerChanged(`a Latin-1 letter in ${name}`, name, (value) => value.replace('sig1', 'sig\u00ef'), refusedUnasked),
       headerChanged(`UTF-8 in ${name}`, name, (value) => `${value}\u00d0\u00b0`, refusedUnasked),
       headerChanged(`a control character in ${name}`, name, (value) => `${value}\u0001`, {
         ...refusedUnasked,
@@ -162,7 +157,7 @@ export const headerRows: readonly Row[] = [
   {
     id: 'S45',
     parsed: true,
-    given: 'much text that parsers are slow on, in each header',
+    given: 'long text that slows parsers down, in each header',
     cases: (['signature', 'signature-input', 'signature-key', 'nonce', 'content-digest'] as const).flatMap((name) =>
       [
         ['a=a=a=…', 'a='],
@@ -193,7 +188,7 @@ export const headerRows: readonly Row[] = [
   },
 ]
 
-/** A base whose signature is not the same text in base64 and base64url. */
+/** A signature base whose signature differs between base64 and base64url. */
 async function withBothAlphabets(stage: Stage): Promise<Parts> {
   for (let keyid = 0; ; keyid++) {
     const parts = { parameters: `;keyid="${keyid}"` }

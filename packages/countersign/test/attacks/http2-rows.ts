@@ -18,10 +18,10 @@ const post: PartsOf = { method: 'POST' }
 const withBody: PartsOf = { method: 'POST', body: '{"to":"alice"}' }
 const added = '{"to":"mallory"}'
 const uncovered = lacks('content-type', 'content-digest')
-/** What the parser resets. */
+/** The outcome of a stream that the parser resets. */
 const reset: Outcome = { status: 400, unasked: 'any' }
 
-/** A message sent as frames; `head` makes its HEADERS, with further fields. */
+/** A message sent as frames; `head` creates its HEADERS, with additional fields. */
 function asFrames(
   claim: string,
   frames: (head: (...fields: [string, string][]) => Buffer, sent: Message) => Frames,
@@ -50,13 +50,13 @@ const pseudo = ({ method, target, headers }: Message): [string, string][] => [
 const fieldsOf = ({ headers }: Message): [string, string][] =>
   headers.filter(([name]) => name !== 'host').map(([name, value]) => [name, value])
 
-/** DATA in pieces, of which the last ends the stream. */
+/** DATA in pieces; the last piece ends the stream. */
 const pieces = (parts: readonly string[]): Frames =>
   parts.map((part, index) => dataFrame(part, { end: index === parts.length - 1 }))
 
 const extended = (head: () => Buffer, { body }: Message): Frames => [head(), dataFrame(`${String(body)}&a=1`)]
 
-/** A request of HTTP/2 that names hosts as given. */
+/** An HTTP/2 request with the given host names. */
 function named(claim: string, authority: string | undefined, hosts: readonly string[], expected: Outcome): Case {
   return asFrames(
     claim,
@@ -79,32 +79,32 @@ function named(claim: string, authority: string | undefined, hosts: readonly str
   )
 }
 
-/** What only HTTP/2 can say (RFC 9113): bodies that no field announces, and hosts in two places. */
+/** Cases that only HTTP/2 can express (RFC 9113): bodies that no field announces, and hosts in two places. */
 export const http2Rows: readonly Row[] = [
   {
     id: 'S+ bodies added over HTTP/2',
     given: 'a body added to a signed request without one',
     cases: [
-      asFrames('no DATA to come', (head) => [head(), dataFrame('')], accepted),
+      asFrames('no DATA follows', (head) => [head(), dataFrame('')], accepted),
       asFrames('no DATA, but a trailer', (head) => [head(), headersFrame([['a', 'b']], { trailers: true })], accepted),
-      asFrames('content-length: 0, and none', (head) => [head(['content-length', '0']), dataFrame('')], accepted),
+      asFrames('content-length: 0, and no DATA', (head) => [head(['content-length', '0']), dataFrame('')], accepted),
       asFrames('DATA', (head) => [head(), dataFrame(added)], uncovered),
       asFrames('one byte', (head) => [head(), dataFrame('1')], uncovered),
       asFrames('DATA in pieces, the first empty', (head) => [head(), ...pieces(['', '{', '}'])], uncovered),
       asFrames(
-        'DATA, and the end in a trailer',
+        'DATA, and the end of stream in a trailer',
         (head) => [head(), dataFrame(added, { end: false }), headersFrame([['a', 'b']], { trailers: true })],
         uncovered,
       ),
       asFrames(
-        'DATA with the fields of a body',
+        'DATA with the body’s fields',
         (head) => [head(['content-type', 'application/json'], ['content-digest', digestOf(added)]), dataFrame(added)],
         uncovered,
       ),
-      asFrames('DATA of DELETE', (head) => [head(), dataFrame(added)], uncovered, { method: 'DELETE' }),
-      asFrames('DATA of GET', (head) => [head(), dataFrame(added)], badRequest, {}),
+      asFrames('DATA in a DELETE', (head) => [head(), dataFrame(added)], uncovered, { method: 'DELETE' }),
+      asFrames('DATA in a GET', (head) => [head(), dataFrame(added)], badRequest, {}),
       asFrames(
-        'DATA of HEAD',
+        'DATA in a HEAD',
         (head) => [head(), dataFrame(added)],
         { status: 400, unasked: 'any' },
         { method: 'HEAD' },
@@ -118,16 +118,16 @@ export const http2Rows: readonly Row[] = [
     cases: [
       asFrames('as signed, in pieces', (head) => [head(), ...pieces(['{"to":', '"alice"}'])], accepted, withBody),
       asFrames('another', (head) => [head(), dataFrame(added)], refused, withBody),
-      asFrames('more of it', (head, { body }) => [head(), ...pieces([String(body), ' '])], refused, withBody),
+      asFrames('additional DATA', (head, { body }) => [head(), ...pieces([String(body), ' '])], refused, withBody),
       asFrames(
-        'content-length says more',
+        'content-length too large',
         (head) => [head(['content-length', '99']), dataFrame('{}')],
         reset,
         withBody,
       ),
-      asFrames('content-length says less', (head) => [head(['content-length', '1']), dataFrame('{}')], reset, withBody),
-      asFrames('of a form for a resource token', extended, refused, resourceForm({ scope: 'data.read' })),
-      asFrames('of a form for an authorization', extended, refused, async (stage) =>
+      asFrames('content-length too small', (head) => [head(['content-length', '1']), dataFrame('{}')], reset, withBody),
+      asFrames('in a form for a resource token', extended, refused, resourceForm({ scope: 'data.read' })),
+      asFrames('in a form for an authorization', extended, refused, async (stage) =>
         slots.resource.bring(stage, await assemble(slots.resource.parts(stage))),
       ),
     ],
@@ -138,15 +138,20 @@ export const http2Rows: readonly Row[] = [
     cases: [
       named('Host alone', undefined, ['resource.example'], accepted),
       named('both, alike', 'resource.example', ['resource.example'], accepted),
-      named('both, in other letters and with the default port', 'resource.example', ['Resource.Example:443'], accepted),
-      named('Host of another', 'resource.example', ['evil.example'], badRequest),
-      named(':authority of another', 'evil.example', ['resource.example'], badRequest),
+      named(
+        'both, in different case and with the default port',
+        'resource.example',
+        ['Resource.Example:443'],
+        accepted,
+      ),
+      named('Host of another server', 'resource.example', ['evil.example'], badRequest),
+      named(':authority of another server', 'evil.example', ['resource.example'], badRequest),
       named('Host with another port', 'resource.example', ['resource.example:8443'], badRequest),
-      // From Node 24 on the platform leaves such a field out, so that the handler does not see it either.
-      named('Host with user-info', 'resource.example', ['a@resource.example'], isNode24 ? accepted : badRequest),
+      // Since Node 24, the platform omits such a field, so the handler does not see it either.
+      named('Host with userinfo', 'resource.example', ['a@resource.example'], isNode24 ? accepted : badRequest),
       named('an empty Host', 'resource.example', [''], badRequest),
       named('two Hosts', 'resource.example', ['resource.example', 'resource.example'], reset),
-      resigned('signed for another', { authority: 'evil.example' }, refused, { on: 'http2' }),
+      resigned('signed for another host', { authority: 'evil.example' }, refused, { on: 'http2' }),
     ],
   },
 ]

@@ -3,17 +3,17 @@ import type { Case, Outcome } from './attack.js'
 import { type Parts, surrounded, unknownKey } from './crafted-cases.js'
 import { agentReference } from './parties.js'
 
-/** The one body for every cause of a key that is not found. */
+/** The single response body for every reason that a key is not found. */
 export const unknownBody =
   '{"error":"invalid_signature","error_description":"No usable key was found where the signature points: check what is published there with countersign discover."}'
 
-/** A key that is not found, whatever the cause: one body. */
+/** A key that is not found, whatever the reason: one body. */
 export const notFound: Outcome = { ...unknownKey, also: (_stage, { body }) => expect(body).toBe(unknownBody) }
 export const notFoundUnasked: Outcome = { ...notFound, unasked: 'any' }
 
 export const reference = (changes: object): Parts => ({ signatureKey: { ...agentReference, ...changes } })
 
-/** The base case with the agent's document or keys answering otherwise. */
+/** The base case with different responses for the agent's document or keys. */
 export function answering(
   claim: string,
   documents: Readonly<Record<string, object | (() => Response | Promise<Response>)>>,
@@ -28,5 +28,5 @@ export function answering(
   )
 }
 
-/** The fetch of the library, in place of the documents that the valid message was accepted by. */
+/** Uses the library's fetch instead of the documents with which the valid message was accepted. */
 export const guarded = { options: { guardedFetch: true }, validOptions: {} } as const

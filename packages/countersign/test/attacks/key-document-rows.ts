@@ -30,7 +30,7 @@ const text =
 const jwks = (keys: readonly object[]) => ({ [agentKeys]: { keys } })
 const filler = (count: number) => Array.from({ length: count }, (_, i) => ({ ...signers.attacker.jwk, kid: `k-${i}` }))
 
-/** Sends the message with each key reference in turn and gives the last answer. */
+/** Sends the message with each key reference in turn and returns the last response. */
 async function sendMany(stage: Stage, count: number, parts: (index: number) => Parts) {
   let last = await stage.send(await craft(stage, parts(0)))
   for (let index = 1; index < count; index++) last = await stage.send(await craft(stage, parts(index)))
@@ -47,7 +47,7 @@ const issueLeaf = (parts: Partial<CertificateParts> = {}) =>
   issueCertificate({ name: 'leaf', issuer: root, extensions: leafExtensions, ...parts })
 const leaf = issueLeaf()
 const chainUrl = `${ids.agent}/chain.pem`
-// Later than every certificate made here starts.
+// Later than the start of every certificate issued here.
 const certified = Math.floor(Date.now() / 1000) + 300
 const underRoots = (roots: readonly [string, ...string[]]): StageOptions => ({
   now: certified,
@@ -78,11 +78,11 @@ async function certifiedMessage(stage: Stage, issued: Issued, x5t: string = issu
   return craft(stage, { target: '/identity', signer, signatureKey: { scheme: 'x509', x5u: chainUrl, x5t } })
 }
 
-/** A token that was verified in the last second in which its issuer's keys were fresh, after that second. */
+/** A token that was verified in the last second in which its issuer's keys were fresh, sent after that second. */
 function takenOut(name: 'agentAtResource' | 'auth'): Case {
   const slot = slots[name]
   return {
-    claim: `${slot.name}, verified a second before the key that signed it is looked for again`,
+    claim: `${slot.name}, verified a second before its signing key must be fetched again`,
     valid: async (stage) => craft(stage, await slot.bring(stage, await assemble(slot.parts(stage)))),
     attack: async (stage, valid) => {
       expect((await stage.send(valid)).status).toBe(200)
@@ -100,7 +100,7 @@ function takenOut(name: 'agentAtResource' | 'auth'): Case {
 const attackerAddress = '198.51.100.7'
 const documentAt = (host: string) => `${host}/.well-known/aauth-agent`
 
-/** 100 requests at once that name as many silent hosts; `release` lets the hosts answer. */
+/** 100 concurrent requests that name as many silent hosts; `release` makes the hosts respond. */
 async function startFlood(stage: Stage, from: (index: number) => string, parts: Parts = {}) {
   const hosts = Array.from({ length: 100 }, (_, index) => `https://host-${index}.example`)
   const waiting: (() => void)[] = []
@@ -142,7 +142,7 @@ function flood(claim: string, from: (index: number) => string, counts: Race['cou
   }
 }
 
-/** Many requests after one another, each of which names another host and is signed by nobody there. */
+/** Many sequential requests, each naming another host whose key did not sign it. */
 function namingAnyHost(claim: string, parts: Parts = {}): Case {
   return {
     claim,
@@ -169,15 +169,15 @@ function namingAnyHost(claim: string, parts: Parts = {}): Case {
   }
 }
 
-/** What of group K is about what is found there, and how often it is looked for. */
+/** The part of group K about the content of documents and how often they are fetched. */
 export const keyDocumentRows: readonly Row[] = [
   {
     id: 'K13',
-    given: 'documents without measure',
+    given: 'documents of excessive size',
     cases: [
       answering('metadata of more than 16 KiB', { [agentDocument]: { ...agentMetadata, pad: 'a'.repeat(16_384) } }),
       answering('a JWKS of more than 64 KiB', { [agentKeys]: { keys: [signers.agent.jwk], pad: 'a'.repeat(65_536) } }),
-      answering('a stream without end', {
+      answering('an endless stream', {
         [agentKeys]: () =>
           new Response(
             new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(16_384).fill(32)) }),
@@ -190,10 +190,10 @@ export const keyDocumentRows: readonly Row[] = [
   },
   {
     id: 'K14',
-    given: 'an origin that never answers',
+    given: 'an origin that never responds',
     cases: [
       {
-        ...answering('is given up, while others are served', {
+        ...answering('times out, while other requests are served', {
           [agentKeys]: () => new Promise<Response>(() => undefined),
         }),
         attack: async (stage, valid) => {
@@ -215,7 +215,7 @@ export const keyDocumentRows: readonly Row[] = [
   },
   {
     id: 'K15',
-    given: 'a body that is no document',
+    given: 'a body that is not a document',
     cases: [
       ['HTML', '<!doctype html><title>a</title>'],
       ['an array', '[]'],
@@ -227,7 +227,7 @@ export const keyDocumentRows: readonly Row[] = [
         JSON.stringify({ agent: ids.agent }).replace('{', `{"__proto__":{"jwks_uri":"${agentKeys}"},`),
       ],
       ['nothing', ''],
-      ['no UTF-8', '"\u00ff"'],
+      ['invalid UTF-8', '"\u00ff"'],
       ['two documents', '{}{}'],
     ].flatMap(([claim, body = '']) => [
       answering(
@@ -250,24 +250,24 @@ export const keyDocumentRows: readonly Row[] = [
     cases: [
       answering('500 keys', jwks([signers.agent.jwk, ...filler(499)])),
       answering('101 keys', jwks([signers.agent.jwk, ...filler(100)])),
-      answering('100 keys are read', jwks([...filler(99), signers.agent.jwk]), accepted),
+      answering('100 keys are accepted', jwks([...filler(99), signers.agent.jwk]), accepted),
       answering(
-        'an unknown kty beside a good key',
+        'an unknown kty next to a good key',
         jwks([{ kty: 'AKP', kid: 'new', pub: 'AA' }, signers.agent.jwk]),
         accepted,
       ),
-      answering('entries that are no keys beside a good key', jwks([[], { kid: 1 }, signers.agent.jwk]), accepted),
+      answering('entries that are not keys next to a good key', jwks([[], { kid: 1 }, signers.agent.jwk]), accepted),
       answering('the kid of an unknown kty', jwks([{ ...signers.agent.jwk, kty: 'AKP' }])),
     ],
   },
   {
     id: 'K18',
-    given: 'a JWKS that shows a private or symmetric key',
+    given: 'a JWKS that publishes a private or symmetric key',
     cases: [
       answering('d', jwks([{ ...signers.agent.jwk, d: 'AAAA' }])),
       answering('oct', jwks([{ kty: 'oct', kid: signers.agent.kid, k: 'AAAA' }])),
       answering(
-        'd of another key beside a good one',
+        'd of another key next to a good one',
         jwks([{ ...signers.attacker.jwk, d: 'AAAA' }, signers.agent.jwk]),
         accepted,
       ),
@@ -279,7 +279,7 @@ export const keyDocumentRows: readonly Row[] = [
     given: 'many requests with a random kid',
     cases: [
       {
-        claim: 'one fetch of the JWKS a minute',
+        claim: 'one fetch of the JWKS per minute',
         valid: (stage) => craft(stage),
         attack: async (stage) => async () => {
           const count = stage.wire ? 50 : 1000
@@ -320,7 +320,7 @@ export const keyDocumentRows: readonly Row[] = [
   },
   {
     id: 'K22',
-    given: 'a key that was taken out of the JWKS',
+    given: 'a key that was removed from the JWKS',
     cases: [
       ...[299, 301].map(
         (seconds): Case => ({
@@ -338,7 +338,7 @@ export const keyDocumentRows: readonly Row[] = [
       ),
       ...(['agentAtResource', 'auth'] as const).map(takenOut),
     ],
-    later: 'what an administrator does: packages/server/test/attacks/operations-attacks.ts',
+    later: 'the administrator’s action: packages/server/test/attacks/operations-attacks.ts',
   },
   {
     id: 'K23',
@@ -363,7 +363,7 @@ export const keyDocumentRows: readonly Row[] = [
   },
   {
     id: 'K24',
-    given: '200 parallel first requests of one agent',
+    given: '200 parallel first requests from one agent',
     races: [
       {
         claim: 'one fetch of each document',
@@ -378,10 +378,10 @@ export const keyDocumentRows: readonly Row[] = [
   },
   {
     id: 'K25',
-    given: 'garbage that names any host',
+    given: 'garbage that names arbitrary hosts',
     cases: [
       {
-        claim: 'refused locally, nothing fetched',
+        claim: 'rejected locally, nothing fetched',
         valid: (stage) => craft(stage),
         attack: async (stage, valid) => async () => {
           const uncovered = withHeader(valid, 'signature-input', (value) => value.replace('"@path" ', ''))
@@ -404,17 +404,26 @@ export const keyDocumentRows: readonly Row[] = [
           { ...refusedUnasked, signatureError: 'invalid_input', requiredInput: [name] },
         ),
       ),
-      namingAnyHost('of one source, 300 fetches begin in a minute'),
-      namingAnyHost('of one source, at the token endpoint', form({ request_type: 'auth' })),
+      namingAnyHost('one source can start 300 fetches per minute'),
+      namingAnyHost('one source, at the token endpoint', form({ request_type: 'auth' })),
     ],
     races: [
-      flood('one source has four fetches at once', () => attackerAddress, { 401: 4, 429: 96 }),
+      flood('one source has four concurrent fetches', () => attackerAddress, { 401: 4, 429: 96 }),
       flood('one IPv6 subscriber is one source', (index) => `2001:db8:1:2::${index}`, { 401: 4, 429: 96 }),
       flood('the addresses of one IPv6 /48 are one source', (index) => `2001:db8:1:${index}::1`, { 401: 4, 429: 96 }),
-      flood('all together have 24 for agents not known', (index) => `203.${index}.113.1`, { 401: 24, 429: 76 }),
-      flood('at the token endpoint alike', () => attackerAddress, { 401: 4, 429: 96 }, form({ request_type: 'auth' })),
+      flood('all sources together have 24 for unknown agents', (index) => `203.${index}.113.1`, { 401: 24, 429: 76 }),
+      flood(
+        'all sources together, at the token endpoint',
+        () => attackerAddress,
+        { 401: 4, 429: 96 },
+        form({ request_type: 'auth' }),
+      ),
       {
-        ...flood('an agent of another source is let in meanwhile', () => attackerAddress, { 200: 1, 401: 4, 429: 96 }),
+        ...flood('an agent of another source is admitted in the meantime', () => attackerAddress, {
+          200: 1,
+          401: 4,
+          429: 96,
+        }),
         race: async (stage) => {
           const { answers, release } = await startFlood(stage, () => attackerAddress)
           const honest = await stage.send({ ...(await craft(stage)), from: '192.0.2.1' })
@@ -505,7 +514,7 @@ export const keyDocumentRows: readonly Row[] = [
   },
   {
     id: 'K29',
-    given: 'an origin whose TLS is not to be trusted',
+    given: 'an origin with untrusted TLS',
     cases: [
       {
         claim: 'no TLS at all on the public address',
@@ -525,7 +534,7 @@ export const keyDocumentRows: readonly Row[] = [
       },
     ],
     later:
-      'expired, self-signed and of another host: test/discovery/guarded-fetch.test.ts, with the control that a good one is accepted',
+      'expired, self-signed and for another host: test/discovery/guarded-fetch.test.ts, with the control that a valid certificate is accepted',
   },
   {
     id: 'K30',
@@ -534,8 +543,8 @@ export const keyDocumentRows: readonly Row[] = [
   },
   {
     id: 'K31',
-    given: 'a logo_uri with a script in it, or without measure',
-    later: 'played at the auth server, over HTTP: packages/server/test/logos/logos.test.ts',
+    given: 'a logo_uri with a script in it, or of excessive size',
+    later: 'run at the auth server, over HTTP: packages/server/test/logos/logos.test.ts',
   },
 ]
 
@@ -563,7 +572,7 @@ function x509Cases(): Case[] {
       issueLeaf({ extensions: ['subjectAltName=DNS:*.example', 'keyUsage=critical,digitalSignature'] }),
     ),
     certificate(
-      'a key usage without signing',
+      'a key usage without digitalSignature',
       issueLeaf({ extensions: ['subjectAltName=DNS:agent.example', 'keyUsage=critical,keyEncipherment'] }),
     ),
     {

@@ -20,7 +20,7 @@ const notFoundUnasked: Outcome = { ...unknownKey, unasked: 'any' }
 const pathId = 'https://host.example/~agent'
 const paths: StageOptions = { allowPath: true }
 
-/** The base case with documents of the agent that differ. */
+/** The base case with changed documents of the agent. */
 function publishing(claim: string, documents: Readonly<Record<string, object>>, expected: Outcome): Case {
   return surrounded(claim, (stage) => publish(stage, documents), expected)
 }
@@ -29,7 +29,7 @@ function publish(stage: Stage, documents: Readonly<Record<string, object>>): voi
   for (const [url, document] of Object.entries(documents)) stage.documents.set(url, document)
 }
 
-/** Refused, and told how to mend it. */
+/** Rejected, with a message that says how to fix it. */
 const ambiguousKid: Outcome = {
   ...badKey,
   also: (_stage, { body }) => expect(body).toContain('give each key a kid of its own'),
@@ -37,44 +37,48 @@ const ambiguousKid: Outcome = {
 
 const keys = (...published: object[]) => ({ [agentKeys]: { keys: published } })
 const { agent, attacker } = signers
-// A static server names no type for a document without an extension, or any.
+// A static server sends any media type, or none, for a document without an extension.
 const untyped = (document: object, type: string | undefined) =>
   new Response(Buffer.from(JSON.stringify(document)), type === undefined ? {} : { headers: { 'content-type': type } })
 const inBytes = (text: string) => () => new Response(Buffer.from(text, 'latin1'))
 
-/** Cases about where keys are looked for. */
+/** Cases about where keys are fetched from. */
 export const keyLookupRows: readonly Row[] = [
   {
     id: 'K+ keys',
-    given: 'a JWKS in which the key is not for this (RFC 7517 §4)',
+    given: 'a JWKS whose key is not for signature verification (RFC 7517 §4)',
     cases: [
       publishing('use=enc', keys({ ...agent.jwk, use: 'enc' }), unknownKey),
       publishing('use=SIG', keys({ ...agent.jwk, use: 'SIG' }), unknownKey),
       publishing('use=sig', keys({ ...agent.jwk, use: 'sig' }), accepted),
       publishing('key_ops without verify', keys({ ...agent.jwk, key_ops: ['encrypt'] }), unknownKey),
-      publishing('key_ops that is no list', keys({ ...agent.jwk, key_ops: 'verify' }), unknownKey),
+      publishing('key_ops that is not a list', keys({ ...agent.jwk, key_ops: 'verify' }), unknownKey),
       publishing('key_ops with verify', keys({ ...agent.jwk, key_ops: ['verify'] }), accepted),
       publishing('alg of another type', keys({ ...agent.jwk, alg: 'RS256' }), unknownKey),
       publishing(
-        'two keys of one kid, ours second',
+        'two keys with one kid, ours second',
         keys({ ...attacker.jwk, kid: agent.kid }, agent.jwk),
         ambiguousKid,
       ),
-      publishing('two keys of one kid, ours first', keys(agent.jwk, { ...attacker.jwk, kid: agent.kid }), ambiguousKid),
-      publishing('one key twice', keys(agent.jwk, agent.jwk), ambiguousKid),
-      publishing('three keys of one kid', keys(agent.jwk, agent.jwk, agent.jwk), ambiguousKid),
       publishing(
-        'two keys of one kid, the first one private: the second one does not stand in for it',
+        'two keys with one kid, ours first',
+        keys(agent.jwk, { ...attacker.jwk, kid: agent.kid }),
+        ambiguousKid,
+      ),
+      publishing('the same key twice', keys(agent.jwk, agent.jwk), ambiguousKid),
+      publishing('three keys with one kid', keys(agent.jwk, agent.jwk, agent.jwk), ambiguousKid),
+      publishing(
+        'two keys with one kid, the first private: the second is not used instead',
         keys({ ...agent.jwk, d: 'AAAA' }, agent.jwk),
         ambiguousKid,
       ),
       publishing(
-        'two keys of one kid, the second one of an unknown type',
+        'two keys with one kid, the second of an unknown type',
         keys(agent.jwk, { kty: 'AKP', kid: agent.kid, pub: 'AA' }),
         ambiguousKid,
       ),
       publishing(
-        'two other keys of one kid beside ours',
+        'two other keys with one kid next to ours',
         keys(...[1, 2].map(() => ({ ...attacker.jwk, kid: 'other' })), agent.jwk),
         accepted,
       ),
@@ -84,8 +88,8 @@ export const keyLookupRows: readonly Row[] = [
       publishing('x as an array', keys({ ...agent.jwk, x: [agent.jwk.x] }), unknownKey),
       publishing('x with padding', keys({ ...agent.jwk, x: `${agent.jwk.x}=` }), unknownKey),
       publishing('x that is not a point', keys({ ...agent.jwk, x: notPoints[0] }), unknownKey),
-      publishing('keys that are an object', { [agentKeys]: { keys: { 0: agent.jwk, length: 1 } } }, unknownKey),
-      publishing('a JWK in place of a JWKS', { [agentKeys]: agent.jwk }, unknownKey),
+      publishing('keys as an object', { [agentKeys]: { keys: { 0: agent.jwk, length: 1 } } }, unknownKey),
+      publishing('a JWK instead of a JWKS', { [agentKeys]: agent.jwk }, unknownKey),
       ...['__proto__', 'constructor', 'toString', '0', 'length'].map((kid) =>
         resigned(`kid ${kid}`, { signatureKey: { ...agentReference, kid } }, unknownKey),
       ),
@@ -116,14 +120,14 @@ export const keyLookupRows: readonly Row[] = [
       ),
       publishing('comments', { [agentDocument]: inBytes(`/* */${JSON.stringify(agentMetadata)}`) }, unknownKey),
       publishing(
-        'agent twice, the last another',
+        'duplicate agent, the last different',
         { [agentDocument]: inBytes(JSON.stringify(agentMetadata).replace(/\}$/, `,"agent":"${ids.attacker}"}`)) },
         unknownKey,
       ),
       publishing('agent as a list', { [agentDocument]: { ...agentMetadata, agent: [ids.agent] } }, unknownKey),
       publishing('jwks_uri as a list', { [agentDocument]: { ...agentMetadata, jwks_uri: [agentKeys] } }, unknownKey),
       publishing(
-        'keys beside the members in place of jwks_uri',
+        'keys among the members instead of jwks_uri',
         { [agentDocument]: { agent: ids.agent, jwks: { keys: [agent.jwk] } } },
         unknownKey,
       ),
@@ -133,7 +137,7 @@ export const keyLookupRows: readonly Row[] = [
         unknownKey,
       ),
       publishing(
-        'jwks_uri with user-info',
+        'jwks_uri with userinfo',
         { [agentDocument]: { ...agentMetadata, jwks_uri: agentKeys.replace('://', '://a:b@') } },
         unknownKey,
       ),
@@ -148,7 +152,7 @@ export const keyLookupRows: readonly Row[] = [
         unknownKey,
       ),
       publishing(
-        'jwks_uri on another host is fetched there',
+        'jwks_uri on another host is fetched from there',
         {
           [agentDocument]: { ...agentMetadata, jwks_uri: 'https://keys.example/agent' },
           'https://keys.example/agent': { keys: [agent.jwk] },
@@ -159,7 +163,7 @@ export const keyLookupRows: readonly Row[] = [
         },
       ),
       publishing(
-        'jwks_uri on another port is fetched there',
+        'jwks_uri on another port is fetched from there',
         {
           [agentDocument]: { ...agentMetadata, jwks_uri: `${ids.agent}:8443/jwks.json` },
           [`${ids.agent}:8443/jwks.json`]: { keys: [agent.jwk] },
@@ -168,19 +172,19 @@ export const keyLookupRows: readonly Row[] = [
       ),
       ...[`${ids.agent}:443/jwks.json`, `${ids.agent}./jwks.json`, 'https://AGENT.example/jwks.json'].map((jwksUri) =>
         publishing(
-          `jwks_uri ${jwksUri}, which has another spelling`,
+          `jwks_uri ${jwksUri}, in another spelling`,
           { [agentDocument]: { ...agentMetadata, jwks_uri: jwksUri }, [jwksUri]: { keys: [agent.jwk] } },
           { ...unknownKey, also: ({ asked }) => expect(asked).toEqual([agentDocument]) },
         ),
       ),
       publishing(
-        'said to be encoded as IDENTITY, which it is',
+        'Content-Encoding IDENTITY, which is correct',
         { [agentDocument]: () => Response.json(agentMetadata, { headers: { 'content-encoding': 'IDENTITY' } }) },
         accepted,
       ),
       ...['text/html', 'application/json; charset=utf-16', 'application/octet-stream', undefined].map((type) =>
         publishing(
-          `JSON in UTF-8, said to be ${type ?? 'nothing'}: the bytes decide`,
+          `JSON in UTF-8 labeled ${type ?? 'nothing'}: the bytes decide`,
           { [agentDocument]: () => untyped(agentMetadata, type) },
           accepted,
         ),
@@ -192,7 +196,7 @@ export const keyLookupRows: readonly Row[] = [
   },
   {
     id: 'K+ identifiers',
-    given: 'an identifier that few parsers agree on (W10)',
+    given: 'an identifier that parsers interpret differently (W10)',
     cases: [
       ...[
         'https://agent.example:0',
@@ -237,7 +241,7 @@ export const keyLookupRows: readonly Row[] = [
         notFoundUnasked,
       ),
       {
-        claim: 'a blank between id and kid in another place than in what was found before',
+        claim: 'the space between id and kid in a different place than in an earlier lookup',
         valid: async (stage) => {
           publish(stage, keys({ ...agent.jwk, kid: 'a b' }))
           return craft(stage, { signatureKey: { ...agentReference, kid: 'a b' } })
@@ -251,7 +255,7 @@ export const keyLookupRows: readonly Row[] = [
         expected: notFoundUnasked,
       },
       passes(
-        'a path, where configured, is an identity of its own',
+        'a path, if configured, is a separate identity',
         (stage) => {
           publish(stage, agentDocuments(pathId, [agent.jwk]))
           return { signatureKey: { ...agentReference, id: pathId } }

@@ -13,30 +13,30 @@ import { claiming, forged } from './token-slots.js'
 
 const identifiers: readonly (readonly [string, string])[] = [
   ['a trailing slash', 'https://agent.example/'],
-  ['an upper-case host', 'https://Agent.example'],
-  ['an upper-case scheme', 'HTTPS://agent.example'],
+  ['an uppercase host', 'https://Agent.example'],
+  ['an uppercase scheme', 'HTTPS://agent.example'],
   [':443', 'https://agent.example:443'],
-  ['a port with a zero', 'https://agent.example:08443'],
+  ['a port with a leading zero', 'https://agent.example:08443'],
   ['user-info', 'https://user@agent.example'],
   ['an empty user', 'https://@agent.example'],
   ['?', 'https://agent.example?'],
   ['a query', 'https://agent.example?x'],
   ['#', 'https://agent.example#'],
   ['a fragment', 'https://agent.example#x'],
-  ['a host ended by a dot', 'https://agent.example.'],
+  ['a host with a trailing dot', 'https://agent.example.'],
   ['a dot segment', 'https://agent.example/.'],
   ['an encoded dot segment', 'https://agent.example/%2e%2e'],
   ['two slashes', 'https://agent.example//a'],
-  ['a path, which nobody configured', 'https://agent.example/~agent'],
+  ['a path that is not configured', 'https://agent.example/~agent'],
   ['http', 'http://agent.example'],
 ]
 
-/** What the header itself cannot carry, so that it is refused before the identifier is looked at. */
+/** Values that the header itself cannot carry, so they are rejected before the identifier is checked. */
 const uncarried: readonly (readonly [string, string])[] = [
   ['a backslash', 'https://agent.example\\'],
   ['a tab', 'https://agent\t.example'],
   ['a soft hyphen', 'https://ag\u00adent.example'],
-  ['a letter of Latin-1', 'https://\u00e0gent.example'],
+  ['a Latin-1 letter', 'https://\u00e0gent.example'],
 ]
 
 /** `\u0430` is the Cyrillic a. */
@@ -79,7 +79,7 @@ const resolving: readonly string[] = [
   '2002:7f00:1::1',
 ]
 
-/** A request whose agent lives at a name that resolves to the addresses; a canary listens behind them. */
+/** A request whose agent is at a name that resolves to the addresses; a canary listens at them. */
 function resolvingTo(claim: string, answers: readonly (readonly string[])[], connected: readonly string[] = []): Case {
   return {
     claim,
@@ -99,11 +99,11 @@ function resolvingTo(claim: string, answers: readonly (readonly string[])[], con
   }
 }
 
-/** What of group K is about where a key is looked for. */
+/** The part of group K about where a key is fetched from. */
 export const keyReferenceRows: readonly Row[] = [
   {
     id: 'K01',
-    given: 'a reference of scheme=jwks that is of neither mode',
+    given: 'a scheme=jwks reference that fits neither mode',
     cases: [
       headerChanged(
         'jwks and id both',
@@ -140,7 +140,7 @@ export const keyReferenceRows: readonly Row[] = [
         { status: 401, error: 'invalid_request', agentAuth: /^httpsig; identity=\?1$/ },
       ),
       resigned(
-        'where a resource asks for an identity',
+        'if a resource requires an identity',
         { target: '/identity', signatureKey: { scheme: 'jwks', jwksUri: agentKeys, kid: signers.agent.kid } },
         { status: 401, error: 'invalid_request', agentAuth: /^httpsig; identity=\?1$/ },
         { base: { target: '/identity' } },
@@ -149,7 +149,7 @@ export const keyReferenceRows: readonly Row[] = [
   },
   {
     id: 'K03',
-    given: 'http outside of development',
+    given: 'http outside development',
     cases: [
       resigned('id', reference({ id: 'http://agent.example' }), notFoundUnasked),
       resigned('id on loopback', reference({ id: 'http://127.0.0.1:8001' }), notFoundUnasked),
@@ -188,7 +188,7 @@ export const keyReferenceRows: readonly Row[] = [
   },
   {
     id: 'K04',
-    given: 'an identifier that is not in its one spelling',
+    given: 'an identifier that is not in canonical form',
     cases: [
       ...identifiers.map(([claim, id]) => resigned(`id with ${claim}`, reference({ id }), notFoundUnasked)),
       ...uncarried.map(([claim, id]) =>
@@ -235,7 +235,7 @@ export const keyReferenceRows: readonly Row[] = [
     given: 'a confusable host as A-label',
     cases: [
       passes(
-        'is an agent of its own, under its A-label',
+        'is a separate agent, under its A-label',
         ({ documents }) => {
           for (const [url, document] of Object.entries(agentDocuments(confusable, [signers.attacker.jwk]))) {
             documents.set(url, document)
@@ -255,13 +255,13 @@ export const keyReferenceRows: readonly Row[] = [
   },
   {
     id: 'K06',
-    given: 'a document that names another',
+    given: 'a document that names another party',
     cases: [
       answering('agent of another host', { [agentDocument]: { ...agentMetadata, agent: ids.attacker } }),
       answering('agent with a slash', { [agentDocument]: { ...agentMetadata, agent: `${ids.agent}/` } }),
-      answering('agent in upper case', { [agentDocument]: { ...agentMetadata, agent: 'https://AGENT.example' } }),
+      answering('agent in uppercase', { [agentDocument]: { ...agentMetadata, agent: 'https://AGENT.example' } }),
       answering('no agent', { [agentDocument]: { jwks_uri: agentKeys } }),
-      answering('issuer in place of agent', { [agentDocument]: { issuer: ids.agent, jwks_uri: agentKeys } }),
+      answering('issuer instead of agent', { [agentDocument]: { issuer: ids.agent, jwks_uri: agentKeys } }),
       ...forged(
         'issuer of another host',
         (_parts, { documents }) => {
@@ -315,7 +315,7 @@ export const keyReferenceRows: readonly Row[] = [
   },
   {
     id: 'K09',
-    given: 'an address in place of a name',
+    given: 'an address instead of a name',
     cases: literals.flatMap((host) => [
       ...(/[[\]]/.test(host) ? [] : [resigned(`id ${host}`, reference({ id: `https://${host}` }), notFoundUnasked)]),
       ...(/[[\]]/.test(host)
@@ -337,10 +337,10 @@ export const keyReferenceRows: readonly Row[] = [
   },
   {
     id: 'K10',
-    given: 'a name that resolves to a public address first and to a private one then',
+    given: 'a name that resolves first to a public address and then to a private one',
     cases: [
       resolvingTo(
-        'one resolution, and the address that was checked is the one connected to',
+        'one resolution, and the connection goes to the address that was checked',
         [['8.8.8.8'], ['127.0.0.1']],
         ['8.8.8.8'],
       ),

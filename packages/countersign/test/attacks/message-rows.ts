@@ -28,30 +28,30 @@ const covering = (component: string): Parts => ({
   components: ['@method', component, '@authority', '@path', 'signature-key'],
 })
 
-/** What the HTTP parser itself refuses, before anything of ours is asked. */
+/** The outcome of a message that the HTTP parser rejects before our code runs. */
 const byParser: Outcome = { status: 400, unasked: 'any' }
 
-/** A case of bytes on the wire. */
+/** A case about bytes on the wire. */
 function onTheWire(claim: string, raw: (bytes: string) => string, expected: Outcome, base: PartsOf = {}): Case {
   return tampered(claim, (message) => ({ ...message, raw }), expected, { base, on: 'http' })
 }
 
-/** A path that was handled must be the one that was verified, as sent. */
+/** A handled path must be the verified path, as sent. */
 const handledAs = (path: string): Outcome => ({
   ...accepted,
   also: ({ handled }) => expect(handled).toEqual([path]),
 })
 
-/** What of group S is about targets, bodies and components. */
+/** The part of group S about targets, bodies and components. */
 export const messageRows: readonly Row[] = [
   {
     id: 'S21',
     given: 'a signed POST whose body is changed',
     cases: [
       tampered('another value', (sent) => ({ ...sent, body: '{"action":"delete"}' }), refused, { base: post }),
-      tampered('a byte more', (sent) => ({ ...sent, body: `${String(sent.body)} ` }), refused, { base: post }),
+      tampered('an extra byte', (sent) => ({ ...sent, body: `${String(sent.body)} ` }), refused, { base: post }),
       tampered(
-        'with a digest to match',
+        'with a matching digest',
         (sent) => ({ ...withHeader(sent, 'content-digest', () => digestOf('{}')), body: '{}' }),
         refused,
         { base: post },
@@ -60,12 +60,12 @@ export const messageRows: readonly Row[] = [
   },
   {
     id: 'S23',
-    given: 'a digest of no algorithm that counts',
+    given: 'a digest of an unsupported algorithm',
     cases: [
       ['md5', 'md5=:AAAAAAAAAAAAAAAAAAAAAA==:'],
       ['sha', 'sha=:AAAAAAAAAAAAAAAAAAAAAAAAAAA=:'],
       ['an unknown one', 'sha-3=:AAAA:'],
-      ['a name that every object has', 'constructor=:AAAA:'],
+      ['a name that every object inherits', 'constructor=:AAAA:'],
     ].map(([claim, digest = '']) =>
       resigned(String(claim), { ...post, fields: { 'content-digest': digest } }, refused, { base: post }),
     ),
@@ -127,7 +127,7 @@ export const messageRows: readonly Row[] = [
         afterwards: (sent) => plusHeader(sent, 'forwarded', 'host=evil.example'),
       }),
       tampered(
-        'the same headers on a valid request mean nothing',
+        'the same headers on a valid request have no effect',
         (sent) => plusHeader(plusHeader(sent, 'x-forwarded-host', 'evil.example'), 'forwarded', 'host=evil.example'),
         accepted,
       ),
@@ -145,7 +145,7 @@ export const messageRows: readonly Row[] = [
       tampered('ours first', (sent) => plusHeader(sent, 'host', 'evil.example'), badRequest),
       tampered('an absolute-form target', (sent) => ({ ...sent, target: 'http://resource.example/data' }), badRequest),
       tampered(
-        'an absolute-form target of another host',
+        'an absolute-form target for another host',
         (sent) => ({ ...sent, target: 'https://evil.example/data' }),
         badRequest,
       ),
@@ -154,10 +154,10 @@ export const messageRows: readonly Row[] = [
   {
     id: 'S28',
     parsed: true,
-    given: 'a target that a router may read otherwise, signed as sent',
+    given: 'a target that a router may read differently, signed as sent',
     cases: [
       ...['//admin', '/%61dmin', '/Admin', '/admin/'].flatMap((target) => [
-        resigned(`${target}: handled as the path that was verified`, { target }, handledAs(target), {
+        resigned(`${target}: handled as the verified path`, { target }, handledAs(target), {
           base: { target: '/admin' },
         }),
         tampered(`${target}, signed for /admin`, (sent) => ({ ...sent, target }), refused, {
@@ -178,17 +178,17 @@ export const messageRows: readonly Row[] = [
         base: { target: '/api/x' },
         afterwards: (sent) => ({ ...sent, target: '/api/x' }),
       }),
-      passes('signed over the whole path', { target: '/api/x' }),
+      passes('signed over the full path', { target: '/api/x' }),
       resigned('signed over the path that a mounted app sees', { target: '/x' }, refused, {
         base: { target: '/mounted/x' },
         afterwards: (sent) => ({ ...sent, target: '/mounted/x' }),
       }),
-      resigned('signed over the whole path of a mounted app', { target: '/mounted/x' }, handledAs('/mounted/x')),
+      resigned('signed over the full path of a mounted app', { target: '/mounted/x' }, handledAs('/mounted/x')),
     ],
   },
   {
     id: 'S30',
-    given: 'components that are not implemented, signed',
+    given: 'unsupported components, signed',
     cases: [
       ...[
         '"@method";req',
@@ -203,12 +203,12 @@ export const messageRows: readonly Row[] = [
       ),
       resigned('"@METHOD"', { components: ['"@METHOD"', '@authority', '@path', 'signature-key'] }, badInput),
       resigned('"Signature-Key"', { components: [...get.slice(0, 3), '"Signature-Key"'] }, badInput),
-      resigned('a component twice', { components: ['@method', ...get] }, refusedUnasked),
+      resigned('a duplicate component', { components: ['@method', ...get] }, refusedUnasked),
     ],
   },
   {
     id: 'S31',
-    given: 'an alg that is not the one of the key',
+    given: 'an alg that does not match the key',
     cases: ['none', 'hmac-sha256', 'rsa-v1_5-sha256', 'ecdsa-p256-sha256', 'rsa-pss-sha512', 'EdDSA', ''].map((alg) =>
       resigned(alg === '' ? 'empty' : alg, { parameters: `;alg="${alg}"` }, refused),
     ),
@@ -235,11 +235,11 @@ export const messageRows: readonly Row[] = [
         { status: 431, unasked: 'any' },
         { on: 'http' },
       ),
-      tampered('15 KiB are read', (sent) => plusHeader(sent, 'x-a', 'a'.repeat(15_000)), accepted),
+      tampered('15 KiB are accepted', (sent) => plusHeader(sent, 'x-a', 'a'.repeat(15_000)), accepted),
     ],
     checks: [
       {
-        claim: 'an agent whose signature headers pass 8 KiB is warned',
+        claim: 'an agent whose signature headers exceed 8 KiB gets a warning',
         check: async () => {
           const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
           const sign = (bytes: number) =>
@@ -273,7 +273,7 @@ export const messageRows: readonly Row[] = [
   {
     id: 'S47',
     parsed: true,
-    given: 'what request smuggling is made of',
+    given: 'patterns of request smuggling',
     cases: [
       onTheWire(
         'Content-Length and Transfer-Encoding',
@@ -288,11 +288,11 @@ export const messageRows: readonly Row[] = [
         post,
       ),
       onTheWire('a folded header', (bytes) => bytes.replace('signature: ', 'x-a: a\r\n b\r\nsignature: '), byParser),
-      onTheWire('a signature that is folded', (bytes) => bytes.replace('sig1=:', 'sig1=:\r\n '), byParser),
-      onTheWire('a blank before the colon', (bytes) => bytes.replace('signature: ', 'signature : '), byParser),
+      onTheWire('a folded signature', (bytes) => bytes.replace('sig1=:', 'sig1=:\r\n '), byParser),
+      onTheWire('a space before the colon', (bytes) => bytes.replace('signature: ', 'signature : '), byParser),
       onTheWire('no Host', (bytes) => bytes.replace(/host: .*\r\n/, ''), byParser),
       onTheWire('bare line feeds', (bytes) => bytes.replace('\r\nsignature: ', '\nsignature: '), byParser),
-      onTheWire('a blank in the target', (bytes) => bytes.replace('/data HTTP', '/da ta HTTP'), byParser),
+      onTheWire('a space in the target', (bytes) => bytes.replace('/data HTTP', '/da ta HTTP'), byParser),
     ],
   },
   {
@@ -316,7 +316,7 @@ export const messageRows: readonly Row[] = [
   },
 ]
 
-/** The message with the content in two chunks. */
+/** The message with its content in two chunks. */
 function chunked(message: Message, content: string): Message {
   const parts = [content.slice(0, 5), content.slice(5)]
   const lines = parts.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`)

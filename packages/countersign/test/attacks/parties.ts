@@ -1,10 +1,10 @@
 import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
 import type { KeyReference } from 'countersign/signatures'
 
-/** The identifiers of every stage. */
+/** The identifiers on every stage. */
 export const ids = {
   agent: 'https://agent.example',
-  /** An agent that attacks, with documents and a key of its own. */
+  /** An attacking agent, with its own documents and key. */
   attacker: 'https://attacker.example',
   resource: 'https://resource.example',
   authServer: 'https://auth.example',
@@ -12,10 +12,10 @@ export const ids = {
 
 const signerOf = async (kid: string) => createSigner(await generatePrivateJwk({ kid }))
 
-/** One key for each party; making them anew for every row would only take time. */
+/** One key per party; generating new keys for every row would only take time. */
 export const signers = {
   agent: await signerOf('agent-key-1'),
-  /** The agent's second key, published only where a row says so. */
+  /** The agent's second key, published only if a row says so. */
   agentNext: await signerOf('agent-key-2'),
   delegate: await signerOf('delegate-key-1'),
   attacker: await signerOf('attacker-key-1'),
@@ -24,7 +24,7 @@ export const signers = {
   ecdsa: await createSigner(await generatePrivateJwk({ kid: 'ecdsa-key-1', algorithm: 'ecdsa-p256-sha256' })),
 } as const satisfies Record<string, Signer>
 
-/** How the agent points to its key. */
+/** How the agent refers to its key. */
 export const agentReference = {
   scheme: 'jwks',
   id: ids.agent,

@@ -1,16 +1,16 @@
 import { connect } from 'node:net'
 import type { Message } from './attack.js'
 
-/** What came back, taken apart no further than needed. */
+/** The response, parsed no further than necessary. */
 export interface Answer {
   status: number
   headers: Headers
   body: string
-  /** The parser of HTTP/2 reset the stream. */
+  /** The HTTP/2 parser reset the stream. */
   isReset?: boolean
 }
 
-/** Sends the message to a port on loopback, byte for byte as it stands, and collects the answer until the connection ends. */
+/** Sends the message to a loopback port, byte for byte, and collects the response until the connection closes. */
 export async function exchange(port: number, message: Message): Promise<Answer> {
   return parseAnswer(await send(port, bytesOf(message)))
 }
@@ -21,7 +21,7 @@ function send(port: number, bytes: Buffer): Promise<string> {
     const socket = connect(port, '127.0.0.1', () => socket.write(bytes))
     socket.setEncoding('latin1')
     socket.on('data', (chunk: string) => (answer += chunk))
-    // A server that refuses early closes while the request is still being sent.
+    // A server that rejects early closes the connection while the request is still being sent.
     socket.on('error', (error) => (answer === '' ? reject(error) : resolve(answer)))
     socket.on('close', () => resolve(answer))
   })

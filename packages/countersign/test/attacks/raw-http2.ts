@@ -4,11 +4,11 @@ import { Duplex } from 'node:stream'
 import type { Message } from './attack.js'
 import type { Answer } from './raw-http.js'
 
-/** Frames of one request: its HEADERS, and what follows on the same stream. */
+/** Frames of one request: its HEADERS, and the frames that follow on the same stream. */
 export type Frames = readonly Buffer[]
 
 const types = { data: 0, headers: 1, reset: 3, continuation: 9 } as const
-/** What the parser of Node's server resets streams with, and nothing of ours. */
+/** The error codes with which the parser of Node's server resets streams, none of them sent by our code. */
 const parserErrors: readonly number[] = [
   constants.NGHTTP2_PROTOCOL_ERROR,
   constants.NGHTTP2_COMPRESSION_ERROR,
@@ -17,7 +17,7 @@ const parserErrors: readonly number[] = [
 const endStream = 1
 const endHeaders = 4
 
-/** Fields as they stand, neither compressed nor looked at (RFC 7541 §6.2.2). */
+/** Fields sent verbatim, neither compressed nor validated (RFC 7541 §6.2.2). */
 export function headersFrame(
   fields: readonly (readonly [string, string])[],
   { end = false, trailers = false } = {},
@@ -40,10 +40,10 @@ export function headersFrame(
 export const dataFrame = (content: string | Uint8Array, { end = true } = {}): Buffer =>
   frame(types.data, end ? endStream : 0, Buffer.from(content))
 
-/** The client gives the request up. */
+/** The client cancels the request. */
 export const resetFrame = (): Buffer => frame(types.reset, 0, Buffer.of(0, 0, 0, 8))
 
-/** A message as a client of HTTP/2 would send it: names in lower case, and `:authority` in place of the first `Host`. */
+/** A message as an HTTP/2 client would send it: names in lowercase, and `:authority` instead of the first `Host`. */
 export function framesOf({ method, target, headers, body, from }: Message): Frames {
   const fields = headers.map(([name, value]): [string, string] => [
     name.toLowerCase(),
@@ -71,8 +71,8 @@ export function framesOf({ method, target, headers, body, from }: Message): Fram
 }
 
 /**
- * Sends frames to a port on loopback as they stand, and collects the answer. A stream that the server resets counts as 400,
- * which is what its parser would say over HTTP/1.1.
+ * Sends frames verbatim to a loopback port, and collects the response. A stream that the server resets counts as 400, which its parser
+ * would return over HTTP/1.1.
  */
 export function exchangeFrames(port: number, frames: Frames): Promise<Answer> {
   return new Promise((resolve, reject) => {
@@ -92,7 +92,7 @@ export function exchangeFrames(port: number, frames: Frames): Promise<Answer> {
   })
 }
 
-/** A connection on which the frames take the place of the request that Node's client makes. */
+/** A connection on which the frames replace the request made by Node's client. */
 function replacing(port: number, frames: Frames): Duplex {
   const socket = connect(port, '127.0.0.1')
   let waiting = Buffer.alloc(0)

@@ -24,7 +24,7 @@ import { authorized } from './token-slots.js'
 const post: Parts = { method: 'POST', body: '{"action":"update"}' }
 const nonce = 'Y3VyaW91c2x5Y3VyaW91cw'
 const withNonce: Parts = { ...post, fields: { nonce } }
-/** An accepted message, sent again as it is or changed. */
+/** An accepted message, sent again unchanged or changed. */
 function again(
   claim: string,
   options: { base?: PartsOf; change?: (sent: Message, stage: Stage) => Message | Promise<Message> },
@@ -61,11 +61,11 @@ function flood(stage: Stage, count: number, target = '/data'): Promise<Answer[]>
   )
 }
 
-/** What of group S is about nonces and copies. */
+/** The part of group S about nonces and copies. */
 export const replayRows: readonly Row[] = [
   {
     id: 'S39',
-    given: 'a Nonce that is none',
+    given: 'an invalid Nonce',
     cases: [
       tampered('not covered', (sent) => plusHeader(sent, 'nonce', nonce), lacks('nonce'), { base: post }),
       ...[
@@ -95,17 +95,17 @@ export const replayRows: readonly Row[] = [
   },
   {
     id: 'S41',
-    given: 'an accepted request again',
+    given: 'an accepted request, replayed',
     cases: [
       again('at the same instance', {}, refused),
       again('at the other instance', { change: (sent) => ({ ...sent, instance: 1 }) }, refused),
       again(
-        'signed anew with the same nonce',
+        'signed again with the same nonce',
         { change: (_sent, stage) => craft(stage, { ...withNonce, created: stage.clock.now + 1 }) },
         refused,
       ),
       again(
-        'signed anew with the same nonce, the key found in another way',
+        'signed again with the same nonce, with the key found by another route',
         {
           change: (_sent, stage) =>
             craft(stage, {
@@ -124,7 +124,7 @@ export const replayRows: readonly Row[] = [
   },
   {
     id: 'S42',
-    given: 'an accepted nonce again with another key',
+    given: 'an accepted nonce, reused with another key',
     cases: [
       again(
         'another key of the same agent',
@@ -168,15 +168,15 @@ export const replayRows: readonly Row[] = [
   },
   {
     id: 'S+ nonces',
-    given: 'a flood of signed POSTs, each with a nonce of its own, by one key that proves no agent',
+    given: 'a flood of signed POSTs, each with its own nonce, from one key that proves no agent',
     races: [
       {
-        claim: 'a part of them is remembered, and the others are refused until those have ended',
+        claim: 'some of the nonces are stored, and the other requests are rejected until those have expired',
         race: (stage) => flood(stage, 300),
         counts: { 200: 256, 429: 44 },
       },
       {
-        claim: 'another key, and an agent, go on with theirs',
+        claim: 'another key, and an agent, are not affected',
         race: async (stage) => {
           await flood(stage, 300)
           const own: Parts = { ...withNonce, signer: signers.ecdsa, signatureKey: 'own key' }
@@ -185,7 +185,7 @@ export const replayRows: readonly Row[] = [
         counts: { 200: 2 },
       },
       {
-        claim: 'of those that are refused for their level none is remembered',
+        claim: 'no nonce of a request rejected for its level is stored',
         race: async (stage) => {
           await flood(stage, 300, '/identity')
           return flood(stage, 3)
@@ -196,7 +196,7 @@ export const replayRows: readonly Row[] = [
   },
   {
     id: 'S49',
-    given: 'an auth token in hand',
+    given: 'an auth token that was obtained',
     cases: [
       {
         claim: 'sent as Authorization: Bearer, unsigned',

@@ -8,7 +8,7 @@ import { authorized } from './token-slots.js'
 const identity = /^httpsig; identity=\?1$/
 const readable = async (stage: Stage): Promise<Parts> => ({ ...(await authorized(stage)), target: '/read' })
 
-/** Another request for the route that needs an auth token. */
+/** Another request for the route that requires an auth token. */
 const proving = (claim: string, parts: Parts, expected: Outcome): Case => ({
   claim,
   valid: async (stage) => craft(stage, await readable(stage)),
@@ -24,11 +24,11 @@ const offered = { options: { scopes: { 'data.read': 'Read' } }, base: scope } as
 const auth_request_url = `${ids.attacker}/request`
 const refusedForm: Outcome = { status: 400, error: 'invalid_request', unasked: ids.attacker }
 
-/** What of group R is about signatures and tokens at a resource. */
+/** The part of group R about signatures and tokens at a resource. */
 export const resourceRows: readonly Row[] = [
   {
     id: 'R01',
-    given: 'a route that needs an auth token, and a request that proves nobody: nothing is issued',
+    given: 'a route that requires an auth token, and a request that proves no identity: nothing is issued',
     cases: [
       {
         ...proving('unsigned', {}, { ...refusedUnasked, agentAuth: identity }),
@@ -42,7 +42,7 @@ export const resourceRows: readonly Row[] = [
         { status: 401, error: 'invalid_request', agentAuth: identity },
       ),
       proving(
-        'control: an agent that is known is given a resource token',
+        'control: a known agent receives a resource token',
         {},
         { status: 401, minted: 1, agentAuth: /^httpsig; auth-token; resource_token="[\w.-]+"; auth_server="/ },
       ),
@@ -52,7 +52,7 @@ export const resourceRows: readonly Row[] = [
     id: 'R02',
     given: 'the resource token endpoint',
     cases: [
-      resigned('control: a scope that is offered', scope, { status: 200, minted: 1 }, offered),
+      resigned('control: an offered scope', scope, { status: 200, minted: 1 }, offered),
       resigned(
         'an unknown scope',
         resourceForm({ scope: 'data.admin' }),
@@ -61,7 +61,7 @@ export const resourceRows: readonly Row[] = [
       ),
       ...[' ', 'data.read  data.write', 'data.read "', `${'x '.repeat(64)}x`].map((value) =>
         resigned(
-          `a scope that is none: ${JSON.stringify(value.slice(0, 24))}`,
+          `an invalid scope: ${JSON.stringify(value.slice(0, 24))}`,
           resourceForm({ scope: value }),
           { status: 400, error: 'invalid_scope' },
           offered,
@@ -75,14 +75,14 @@ export const resourceRows: readonly Row[] = [
   {
     id: 'R04',
     given: 'a flood with a new key for each request',
-    later: 'counted by address too: test/resource/rate-limit.test.ts',
+    later: 'also counted by address: test/resource/rate-limit.test.ts',
   },
   {
     id: 'R05',
-    given: 'an auth server that is not to be reached, and keys never seen',
+    given: 'an unreachable auth server, and keys not seen before',
     cases: [500, 503, 'nothing'].map((answer) =>
       surrounded(
-        `${answer} in answer to the question for them`,
+        `${answer} in response to the request for its keys`,
         (stage) => {
           const silent = () =>
             typeof answer === 'number'
@@ -101,7 +101,7 @@ export const resourceRows: readonly Row[] = [
   },
   {
     id: 'R06',
-    given: 'a body that was read before it was verified',
-    later: 'an error of the program and no message: test/httpsig/sign-request.test.ts, test/node/node-listener.test.ts',
+    given: 'a body that was read before verification',
+    later: 'a programming error, not a message: test/httpsig/sign-request.test.ts, test/node/node-listener.test.ts',
   },
 ]

@@ -16,7 +16,7 @@ import { signatureRows } from './signature-rows.js'
 import { tokenFormRows } from './token-form-rows.js'
 import { tokenRows } from './token-rows.js'
 
-/** The table: base cases, the rows of groups S, K and T, those of R that are about signatures, and rows. */
+/** The table: base cases, the rows of groups S, K and T, the rows of group R about signatures, and additional rows. */
 export const rows: readonly Row[] = [
   ...controls,
   ...signatureRows,

@@ -23,34 +23,34 @@ const post: Parts = { method: 'POST', body: '{"action":"update"}' }
 const relabelled = (value: string) => value.replace('sig1=', 'sig=')
 const doubled = (value: string) => `${value}, ${value.replace('sig1=', 'sig2=')}`
 
-/** The message with its three headers, or some of them, taken out. */
+/** The message with some or all of its three headers removed. */
 function stripped(message: Message, taken: readonly string[] = names): Message {
   return { ...message, headers: message.headers.filter(([name]) => !taken.includes(name)) }
 }
 
-/** The header a second time, on a line of its own and in another case. */
+/** The header a second time, on its own line and in a different case. */
 function onTwoLines(message: Message, name: string): Message {
   const line = [name.toUpperCase(), headerOf(message, name)] as const
   return { ...message, headers: [...message.headers, line] }
 }
 
-/** What of group S is about the three headers, the window and what is covered. */
+/** The part of group S about the three headers, the time window and the covered components. */
 export const signatureRows: readonly Row[] = [
   {
     id: 'S01',
     given: 'a request without any of the three headers, at each level',
     cases: [
-      tampered('where a signature is asked for', (message) => stripped(message), {
+      tampered('if a signature is required', (message) => stripped(message), {
         ...refusedUnasked,
         agentAuth: /^httpsig$/,
       }),
       tampered(
-        'where an identity is asked for',
+        'if an identity is required',
         (message) => stripped(message),
         { ...refusedUnasked, agentAuth: /^httpsig; identity=\?1$/ },
         { base: { target: '/identity' } },
       ),
-      tampered('where an authorization is asked for', (message) => ({ ...stripped(message), target: '/read' }), {
+      tampered('if an authorization is required', (message) => ({ ...stripped(message), target: '/read' }), {
         ...refusedUnasked,
         agentAuth: /^httpsig; identity=\?1$/,
       }),
@@ -58,7 +58,7 @@ export const signatureRows: readonly Row[] = [
   },
   {
     id: 'S02',
-    given: 'one of the three headers left out',
+    given: 'one of the three headers missing',
     cases: names.map((name) => headerChanged(name, name, () => undefined, refusedUnasked)),
   },
   {
@@ -75,16 +75,16 @@ export const signatureRows: readonly Row[] = [
   },
   {
     id: 'S04',
-    given: 'a Signature-Key of two members',
+    given: 'a Signature-Key with two members',
     cases: [
       headerChanged('the second valid', 'signature-key', doubled, refusedUnasked),
       headerChanged(
-        'the first of another label',
+        'the first with another label',
         'signature-key',
         (value) => `a=(scheme=jwt jwt="a.b.c"), ${value}`,
         refusedUnasked,
       ),
-      headerChanged('the same twice', 'signature-key', (value) => `${value}, ${value}`, refusedUnasked),
+      headerChanged('the same member twice', 'signature-key', (value) => `${value}, ${value}`, refusedUnasked),
     ],
   },
   {
@@ -93,7 +93,7 @@ export const signatureRows: readonly Row[] = [
     cases: [
       headerChanged('in Signature-Input', 'signature-input', doubled, refusedUnasked),
       headerChanged('in Signature', 'signature', doubled, refusedUnasked),
-      headerChanged('in Signature, not valid', 'signature', (value) => `${value}, sig2=:AAAA:`, refusedUnasked),
+      headerChanged('in Signature, invalid', 'signature', (value) => `${value}, sig2=:AAAA:`, refusedUnasked),
       tampered(
         'in both, valid',
         (message) => withHeader(withHeader(message, 'signature-input', doubled), 'signature', doubled),
@@ -115,7 +115,7 @@ export const signatureRows: readonly Row[] = [
   {
     id: 'S08',
     parsed: true,
-    given: 'names in mixed case, blanks around the values',
+    given: 'names in mixed case, spaces around the values',
     cases: [
       tampered(
         'the three headers and Host',
@@ -132,12 +132,12 @@ export const signatureRows: readonly Row[] = [
   },
   {
     id: 'S09',
-    given: 'no created',
+    given: 'a missing created',
     cases: [
-      resigned('before it was signed', { rewriteBase: withoutCreated }, refusedUnasked, {
+      resigned('before signing', { rewriteBase: withoutCreated }, refusedUnasked, {
         afterwards: (message) => withHeader(message, 'signature-input', withoutCreated),
       }),
-      headerChanged('on the way', 'signature-input', withoutCreated, refusedUnasked),
+      headerChanged('in transit', 'signature-input', withoutCreated, refusedUnasked),
     ],
   },
   {
@@ -152,7 +152,7 @@ export const signatureRows: readonly Row[] = [
   },
   {
     id: 'S11',
-    given: 'a created that is no whole number of seconds, or there twice',
+    given: 'a created that is not a whole number of seconds, or is a duplicate',
     cases: [
       ['a string', (seconds: string) => `"${seconds}"`],
       ['a decimal', (seconds: string) => `${seconds}.0`],
@@ -162,9 +162,9 @@ export const signatureRows: readonly Row[] = [
       ['a date', (seconds: string) => `@${seconds}`],
       ['with a leading zero', (seconds: string) => `0${seconds}`],
       ['with a sign', (seconds: string) => `+${seconds}`],
-      ['twice, both valid', (seconds: string) => `${seconds};created=${seconds}`],
-      ['twice, the first outside the window', (seconds: string) => `1;created=${seconds}`],
-      ['twice, the last outside the window', (seconds: string) => `${seconds};created=1`],
+      ['duplicate, both valid', (seconds: string) => `${seconds};created=${seconds}`],
+      ['duplicate, the first outside the window', (seconds: string) => `1;created=${seconds}`],
+      ['duplicate, the last outside the window', (seconds: string) => `${seconds};created=1`],
     ].map(([claim, value]) =>
       headerChanged(
         String(claim),
@@ -184,15 +184,15 @@ export const signatureRows: readonly Row[] = [
         (text) => text.replace(/(?<=created=)\d+/, (seconds) => String(Number(seconds) + 1)),
         refused,
       ),
-      headerChanged('a tag more', 'signature-input', (text) => `${text};tag="a"`, refused),
-      headerChanged('an expires taken out', 'signature-input', (text) => text.replace(/;expires=\d+/, ''), refused, {
+      headerChanged('a tag added', 'signature-input', (text) => `${text};tag="a"`, refused),
+      headerChanged('expires removed', 'signature-input', (text) => text.replace(/;expires=\d+/, ''), refused, {
         base: ({ clock }) => ({ parameters: `;expires=${clock.now + 30}` }),
       }),
     ],
   },
   {
     id: 'S14',
-    given: 'one of the four components that are always covered is not',
+    given: 'one of the four required components is not covered',
     cases: get.map((name) => resigned(name, { components: without(name) }, lacks(name))),
   },
   {
@@ -206,7 +206,7 @@ export const signatureRows: readonly Row[] = [
   },
   {
     id: 'S16',
-    given: 'a query appended on the way',
+    given: 'a query appended in transit',
     cases: [
       tampered('?admin=true', (sent) => ({ ...sent, target: `${sent.target}?admin=true` }), lacks('@query')),
       tampered('?', (sent) => ({ ...sent, target: `${sent.target}?` }), lacks('@query')),
@@ -220,7 +220,7 @@ export const signatureRows: readonly Row[] = [
     given: '@query covered without a query',
     cases: [
       resigned('when signed', { components: [...get, '@query'] }, badInput),
-      tampered('the query taken away', (sent) => ({ ...sent, target: '/data' }), badInput, {
+      tampered('the query removed', (sent) => ({ ...sent, target: '/data' }), badInput, {
         base: { target: '/data?a=1' },
       }),
     ],
@@ -231,14 +231,14 @@ export const signatureRows: readonly Row[] = [
     cases: [
       resigned('signed without @query', { target: '/a?', components: get }, lacks('@query')),
       passes('signed with @query', { target: '/a?' }),
-      tampered('signed with @query, the ? taken away', (sent) => ({ ...sent, target: '/a' }), badInput, {
+      tampered('signed with @query, the ? removed', (sent) => ({ ...sent, target: '/a' }), badInput, {
         base: { target: '/a?' },
       }),
     ],
   },
   {
     id: 'S19',
-    given: 'a body of which one component is not covered',
+    given: 'a body with one of its components not covered',
     cases: ['content-digest', 'content-type'].map((name) =>
       resigned(
         name,

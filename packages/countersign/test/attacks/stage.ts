@@ -24,24 +24,24 @@ import { ids, signers } from './parties.js'
 import { type Answer, exchange } from './raw-http.js'
 import { exchangeFrames, framesOf } from './raw-http2.js'
 
-/** A resource of two instances and an auth server among published documents, for attacks to be played on. */
+/** A resource with two instances and an auth server among published documents, on which attacks are run. */
 export interface Stage {
   clock: { now: number }
-  /** What is published, by URL; a function answers itself. */
+  /** The published documents, by URL; a function generates its own response. */
   documents: Map<string, object | (() => Response | Promise<Response>)>
   /** URLs that were fetched, in order. */
   asked: string[]
-  /** Where requests arrived that were let through, by the path that was verified. */
+  /** The requests that were let through, by the verified path. */
   handled: string[]
-  /** How many tokens the resource signed. */
+  /** The number of tokens that the resource signed. */
   minted: () => number
-  /** The wire, where there is one: sockets and a parser. */
+  /** The wire, if there is one: sockets and a parser. */
   wire?: 'http' | 'http2'
-  /** Values that were sent and that no answer may show. */
+  /** Values that were sent and that no response may contain. */
   sent: Message[]
-  /** Sends one message; the answer is what the sender would see. */
+  /** Sends one message; returns the response as the sender would see it. */
   send: (message: Message) => Promise<Answer>
-  /** How many events of the auth server tell of a change: those of refusals tell of none. */
+  /** The number of the auth server's events that report a change; refusals report none. */
   changes: () => Promise<number>
   close: () => Promise<void>
 }
@@ -60,13 +60,13 @@ export interface StageOptions
     | 'scopes'
   > {
   now?: number
-  /** Fetches with the guarded fetch of the library instead of from the stage's documents. */
+  /** Fetches with the library's guarded fetch instead of from the stage's documents. */
   guardedFetch?: true
-  /** Makes the finder of certificates over the stage's documents. */
+  /** Creates the certificate finder over the stage's documents. */
   certificates?: (fetch: FetchDocument, now: () => number) => CertificateFinder
 }
 
-/** What each path of the resource asks for; any other asks for a signature. */
+/** The requirement of each path of the resource; any other path requires a signature. */
 const levels: Readonly<Record<string, VerifyRequestOptions<Requirement>>> = {
   '/data': { require: 'signature' },
   '/admin': { require: 'signature' },
@@ -75,7 +75,7 @@ const levels: Readonly<Record<string, VerifyRequestOptions<Requirement>>> = {
   '/read': { require: 'authorization', scope: 'data.read' },
   '/write': { require: 'authorization', scope: 'data.write' },
 }
-/** Where the resource gives resource tokens to those who ask. */
+/** The path at which the resource issues resource tokens on request. */
 export const resourceTokenPath = '/resource/token'
 const anySignature: VerifyRequestOptions<Requirement> = { require: 'signature' }
 
@@ -90,7 +90,7 @@ interface Parts {
   server: LateAuthServer
 }
 
-/** An auth server that is made when the first message for it comes: most cases have none. */
+/** An auth server that is created when its first message arrives: most cases need none. */
 interface LateAuthServer {
   handler: AuthServer['handler']
   changes: () => Promise<number>
@@ -178,7 +178,7 @@ function resourceDocuments(keys: readonly object[]): Record<string, object> {
   }
 }
 
-/** The verifier alone: messages as they were received, no sockets. */
+/** The verifier alone: messages as received, no sockets. */
 export async function openVerifierStage(options: StageOptions = {}): Promise<Stage> {
   const { stage, resources, server } = createParts(options)
   const verify = async (resource: Resource, message: ReceivedMessage): Promise<Response> => {
@@ -215,7 +215,7 @@ const clientAddress = createClientAddress(['127.0.0.1'])
 
 type Listener = ReturnType<typeof createNodeListener>
 
-/** How messages get to the parts over a wire. */
+/** How messages reach the parties over a wire. */
 interface Transport {
   wire: 'http' | 'http2'
   createServer: (listener: Listener) => Server
@@ -224,14 +224,14 @@ interface Transport {
 
 const http: Transport = { wire: 'http', createServer: createHttpServer, exchange }
 
-// Node's own limits for HTTP/2 are lower in fields and higher in bytes: ours are to be seen.
+// Node's own limits for HTTP/2 are lower in fields and higher in bytes; ours should take effect.
 const http2: Transport = {
   wire: 'http2',
   createServer: (listener) => createHttp2Server({ maxHeaderListPairs: 4000 }, listener),
   exchange: (port, message) => exchangeFrames(port, message.frames ?? framesOf(message)),
 }
 
-/** The same over HTTP/1.1 on loopback: two ports for the resource and one for the auth server, each when it is asked. */
+/** The same over HTTP/1.1 on loopback: two ports for the resource and one for the auth server, each opened on first use. */
 export const openHttpStage = (options?: StageOptions): Promise<Stage> => openWireStage(http, options)
 
 /** The same over HTTP/2. */
@@ -309,7 +309,7 @@ async function listenOn(server: Server): Promise<{ port: number; close: () => Pr
   }
 }
 
-/** Signatures and tokens that were sent: no answer may show them. */
+/** Signatures and tokens that were sent: no response may contain them. */
 export function secretsOf({ sent }: Stage): string[] {
   return sent.flatMap(({ headers }) =>
     headers

@@ -20,7 +20,7 @@ const holders: readonly SlotName[] = ['agentAtResource', 'agentAtTokenEndpoint',
 const withAudience: readonly SlotName[] = ['resource', 'auth']
 const formed: readonly SlotName[] = ['resource']
 
-/** The valid token with the text of its header or claims changed before it is signed. */
+/** The valid token with the text of its header or claims changed before signing. */
 export const written =
   (change: (json: string) => string | Uint8Array, part: 'header' | 'claims' = 'claims'): Forge =>
   ({ header, claims, signer }) => {
@@ -31,7 +31,7 @@ export const written =
     return signText(parts.join('.'), signer)
   }
 
-/** The valid token, its text changed after it was signed. */
+/** The valid token with its text changed after signing. */
 const text =
   (change: (token: string) => string): Forge =>
   async (parts) =>
@@ -39,18 +39,18 @@ const text =
 
 const member = (json: string) => (text: string) => text.replace(/\}$/, `,${json}}`)
 
-/** A token of the attacker that brings its own key along. */
+/** A token of the attacker that contains its own key. */
 const bringingKey =
   (header: Record<string, unknown>): Forge =>
   (parts) => ({ header: { ...parts.header, ...header }, signer: signers.attacker })
 
-/** The attacker was not asked for a key either. */
+/** The attacker's key was not fetched either. */
 const unaskedAttacker = (single: TokenCase): TokenCase => ({
   ...single,
   expected: { ...single.expected, also: ({ asked }) => expect(asked.join()).not.toContain(ids.attacker) },
 })
 
-/** Has the slot's issuer publish an ECDSA key beside its own. */
+/** Makes the slot's issuer publish an ECDSA key in addition to its own. */
 const byEcdsa =
   (change: (signature: Buffer) => Buffer = (signature) => signature, alg = 'ES256'): Forge =>
   async ({ header, claims, signer }, { documents }) => {
@@ -68,11 +68,11 @@ const signatureChanged =
     return [header, claims, change(Buffer.from(signature, 'base64url')).toString('base64url')].join('.')
   }
 
-/** Cases about the form of tokens: header, claims, confirmation and signature as other parsers read them. */
+/** Cases about the form of tokens: header, claims, confirmation and signature, as other parsers read them. */
 export const tokenFormRows: readonly Row[] = [
   {
     id: 'T+ header',
-    given: 'a header that asks for more (RFC 7515 §4, 8725 §3)',
+    given: 'a header that requires more (RFC 7515 §4, 8725 §3)',
     cases: [
       ...[[], ['exp'], ['b64'], 'exp', null].flatMap((crit) =>
         forged(`crit ${JSON.stringify(crit)}`, headed({ crit }), 'local'),
@@ -81,7 +81,7 @@ export const tokenFormRows: readonly Row[] = [
       ...forged('b64 true', headed({ b64: true }), 'local'),
       ...forged('typ as a list', (parts) => ({ header: { ...parts.header, typ: [parts.header.typ] } }), 'local'),
       ...forged(
-        'typ in upper case',
+        'typ in uppercase',
         (parts) => ({ header: { ...parts.header, typ: String(parts.header.typ).toUpperCase() } }),
         'local',
       ),
@@ -92,27 +92,27 @@ export const tokenFormRows: readonly Row[] = [
       ),
       ...forged('alg as a list', headed({ alg: ['EdDSA'] }), 'local'),
       ...forged('alg missing', headed({ alg: undefined }), 'local'),
-      ...forged('an own jwk and no kid', bringingKey({ jwk: signers.attacker.jwk, kid: undefined }), 'local'),
-      ...forged('an own jwk', bringingKey({ jwk: signers.attacker.jwk }), 'invalid').map(unaskedAttacker),
+      ...forged('its own jwk and no kid', bringingKey({ jwk: signers.attacker.jwk, kid: undefined }), 'local'),
+      ...forged('its own jwk', bringingKey({ jwk: signers.attacker.jwk }), 'invalid').map(unaskedAttacker),
       ...forged(
-        'an own jku',
+        'its own jku',
         bringingKey({ jku: `${ids.attacker}/jwks.json`, kid: signers.attacker.kid }),
         'unknownKey',
       ).map(unaskedAttacker),
-      ...forged('an own x5u', bringingKey({ x5u: `${ids.attacker}/chain.pem` }), 'invalid').map(unaskedAttacker),
-      ...forged('an own x5c', bringingKey({ x5c: ['AAAA'] }), 'invalid'),
+      ...forged('its own x5u', bringingKey({ x5u: `${ids.attacker}/chain.pem` }), 'invalid').map(unaskedAttacker),
+      ...forged('its own x5c', bringingKey({ x5c: ['AAAA'] }), 'invalid'),
       ...forged(
         'alg in the claims only',
         (parts) => ({ header: { ...parts.header, alg: undefined }, claims: { ...parts.claims, alg: 'EdDSA' } }),
         'local',
       ),
-      ...forged('header twice: alg none last', written(member('"alg":"none"'), 'header'), 'local'),
+      ...forged('duplicate header: alg none last', written(member('"alg":"none"'), 'header'), 'local'),
       ...forged('a kid with a full-width letter', headed({ kid: '\uff41gent-key-1' }), 'unknownKey'),
     ],
   },
   {
     id: 'T+ form',
-    given: 'a text that is almost a compact JWS (RFC 7515 §3.1, 7.1)',
+    given: 'text that is almost a compact JWS (RFC 7515 §3.1, 7.1)',
     cases: [
       ...forged(
         'nested: a token as claims',
@@ -143,7 +143,7 @@ export const tokenFormRows: readonly Row[] = [
         'local',
       ),
       ...forged(
-        'a part too few',
+        'one part missing',
         text((token) => token.slice(token.indexOf('.') + 1)),
         'local',
       ),
@@ -153,17 +153,17 @@ export const tokenFormRows: readonly Row[] = [
         'local',
       ),
       ...forged(
-        'a blank before',
+        'a leading space',
         text((token) => ` ${token}`),
         'local',
       ),
       ...forged(
-        'a blank after',
+        'a trailing space',
         text((token) => `${token} `),
         'local',
       ),
       ...forged(
-        'a blank inside',
+        'a space inside',
         text((token) => token.replace('.', '. ')),
         'local',
       ),
@@ -174,13 +174,13 @@ export const tokenFormRows: readonly Row[] = [
         { slots: formed },
       ),
       ...forged(
-        'a line feed after',
+        'a trailing line feed',
         text((token) => `${token}\n`),
         'local',
         { slots: formed },
       ),
       ...forged(
-        'a NUL after',
+        'a trailing NUL',
         text((token) => `${token}\0`),
         'local',
         { slots: formed },
@@ -220,7 +220,7 @@ export const tokenFormRows: readonly Row[] = [
         'local',
       ),
       ...forged(
-        'claims with a lone byte',
+        'claims with an invalid byte',
         written((json) => Buffer.concat([Buffer.from(json.slice(0, -1)), Buffer.from(',"a":"\u00ff"}', 'latin1')])),
         'local',
       ),
@@ -234,14 +234,14 @@ export const tokenFormRows: readonly Row[] = [
         written((json) => `${json}${json}`),
         'local',
       ),
-      ...forged('claims with a comma too many', written(member('')), 'local'),
+      ...forged('claims with an extra comma', written(member('')), 'local'),
       ...forged(
         'claims under __proto__',
         written((json) => `{"__proto__":${json}}`),
         'local',
       ),
       ...forged(
-        'claims with depth are passed over',
+        'deeply nested claims are ignored',
         claiming(() => ({ deep: JSON.parse('['.repeat(1000) + ']'.repeat(1000)) as unknown })),
         'accepted',
       ),
@@ -249,7 +249,7 @@ export const tokenFormRows: readonly Row[] = [
   },
   {
     id: 'T+ claims',
-    given: 'claims that JSON allows and nobody means (RFC 7519 §4, 8725 §3.10)',
+    given: 'claims that JSON allows but no one intends (RFC 7519 §4, 8725 §3.10)',
     cases: [
       ...['1e400', '-1e400', 'NaN', 'Infinity', '01', '1e3000'].flatMap((number) =>
         forged(
@@ -259,7 +259,7 @@ export const tokenFormRows: readonly Row[] = [
         ),
       ),
       ...forged(
-        'exp of an object',
+        'exp as an object',
         claiming(() => ({ exp: { valueOf: 9e9 } })),
         'local',
       ),
@@ -270,29 +270,29 @@ export const tokenFormRows: readonly Row[] = [
           'local',
         ),
       ),
-      ...forged('exp twice, the last past', written(member('"exp":1')), 'local'),
-      ...forged('exp twice, the last under an escape', written(member('"\\u0065xp":1')), 'local'),
-      ...forged('aud twice, the last another', written(member('"aud":"https://other.example"')), 'local'),
+      ...forged('duplicate exp, the last in the past', written(member('"exp":1')), 'local'),
+      ...forged('duplicate exp, the last written with an escape', written(member('"\\u0065xp":1')), 'local'),
+      ...forged('duplicate aud, the last different', written(member('"aud":"https://other.example"')), 'local'),
       ...forged(
-        'aud in a list in a list',
+        'aud as a nested list',
         claiming((_stage, us) => ({ aud: [[us]] })),
         'local',
         { slots: withAudience },
       ),
       ...forged(
-        'aud with what is no string',
+        'aud with a member that is not a string',
         claiming((_stage, us) => ({ aud: [us, 1, null] })),
         'local',
         { slots: withAudience },
       ),
       ...forged(
-        'aud of an object',
+        'aud as an object',
         claiming((_stage, us) => ({ aud: { [us]: true } })),
         'local',
         { slots: withAudience },
       ),
       ...forged(
-        'aud of 65',
+        'aud with 65 members',
         claiming((_stage, us) => ({ aud: [...Array.from({ length: 64 }, (_, i) => `https://a${i}.example`), us] })),
         'local',
         { slots: withAudience },
@@ -333,7 +333,7 @@ export const tokenFormRows: readonly Row[] = [
         { slots: formed },
       ),
       ...forged(
-        'agent_jkt of SHA-1',
+        'a SHA-1 agent_jkt',
         claiming(() => ({ agent_jkt: 'A'.repeat(27) })),
         'local',
         { slots: formed },
@@ -363,7 +363,7 @@ export const tokenFormRows: readonly Row[] = [
           ['only a kid', { kid: signers.delegate.kid }],
           ['only a jku', { jku: `${ids.attacker}/jwks.json`, kid: signers.attacker.kid }],
           ['only a JWE', { jwe: 'AAAA' }],
-          ['jwk as text', { jwk: JSON.stringify(signers.delegate.jwk) }],
+          ['jwk as a string', { jwk: JSON.stringify(signers.delegate.jwk) }],
           ['a list', [{ jwk: signers.delegate.jwk }]],
         ] as const
       ).flatMap(([claim, cnf]) =>
@@ -380,8 +380,8 @@ export const tokenFormRows: readonly Row[] = [
           ['a private key', { ...signers.delegate.jwk, d: 'AAAA' }],
           ['a symmetric key', { kty: 'oct', k: 'AAAA' }],
           ['a small-order point', { kty: 'OKP', crv: 'Ed25519', x: Buffer.alloc(32).toString('base64url') }],
-          ['a key for encryption', { ...signers.delegate.jwk, use: 'enc' }],
-          ['a key whose alg is another', { ...signers.delegate.jwk, alg: 'RS256' }],
+          ['an encryption key', { ...signers.delegate.jwk, use: 'enc' }],
+          ['a key with a different alg', { ...signers.delegate.jwk, alg: 'RS256' }],
           ['only an x5c', { kty: 'OKP', crv: 'Ed25519', x5c: ['AAAA'] }],
         ] as const
       ).flatMap(([claim, jwk]) =>
@@ -393,7 +393,7 @@ export const tokenFormRows: readonly Row[] = [
         ),
       ),
       ...forged(
-        'an x5u in the jwk is passed over',
+        'an x5u in the jwk is ignored',
         claiming(() => ({ cnf: { jwk: { ...signers.delegate.jwk, x5u: `${ids.attacker}/a` } } })),
         'accepted',
         { slots: holders },
@@ -406,7 +406,7 @@ export const tokenFormRows: readonly Row[] = [
     cases: [
       ...forged('Ed25519 with S + L', signatureChanged(withLargeS), 'invalid'),
       ...forged(
-        'of half the bytes',
+        'half of the bytes',
         signatureChanged((bytes) => bytes.subarray(0, 32)),
         'invalid',
       ),
@@ -418,22 +418,22 @@ export const tokenFormRows: readonly Row[] = [
         },
         'invalid',
       ),
-      ...forged('ES256 of a key that is published', byEcdsa(), 'accepted'),
-      ...forged('ES256 as DER', byEcdsa(inDer), 'invalid'),
+      ...forged('ES256 by a published key', byEcdsa(), 'accepted'),
+      ...forged('ES256 in DER', byEcdsa(inDer), 'invalid'),
       ...forged(
-        'ES256 of zeros',
+        'ES256 with all zeros',
         byEcdsa(() => Buffer.alloc(64)),
         'invalid',
       ),
-      ...forged('ES256 said to be EdDSA', byEcdsa(undefined, 'EdDSA'), 'invalid'),
+      ...forged('ES256 labeled EdDSA', byEcdsa(undefined, 'EdDSA'), 'invalid'),
     ],
   },
   {
     id: 'T+ expired',
-    given: 'an expired auth token in which more is wrong: no resource token is given for it',
+    given: 'an expired auth token with a second fault: no resource token is issued for it',
     cases: [
       ...forged(
-        'of another issuer’s key',
+        'with another issuer’s key',
         (parts, { clock }) => ({ claims: { ...parts.claims, exp: clock.now }, signer: signers.attacker }),
         'invalid',
         { slots: ['auth'], needsRequest: true },
@@ -463,7 +463,7 @@ export const tokenFormRows: readonly Row[] = [
   },
 ]
 
-/** The letter of base64url that differs in the lowest bit only. */
+/** The base64url letter that differs only in the lowest bit. */
 function nextLetter(letter: string): string {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
   return alphabet[alphabet.indexOf(letter) ^ 1] ?? ''

@@ -36,13 +36,13 @@ const types = [
   'application/',
 ] as const
 
-/** A slot's token under another `typ`, or a true token of another kind. */
+/** A slot's token under another `typ`, or a genuine token of another kind. */
 function typed(name: SlotName, typ: (typeof types)[number]): TokenCase[] {
   const { kind } = slots[name]
   const value = typ === 'application/' ? `application/${kind}` : typ
   const claim = typ === undefined ? 'no typ' : `typ ${value}`
   if (value === kind) return forged(`${claim}, its own`, headed({ typ: value }), 'accepted', { slots: [name] })
-  // Another kind that the same header carries is judged as what it says it is.
+  // Another kind of token in the same header is judged by its own type.
   if (value === (name === 'auth' ? 'agent+jwt' : name === 'resource' ? '' : 'auth+jwt')) return []
   return forged(claim, headed({ typ: value }), 'local', { slots: [name] })
 }
@@ -66,12 +66,12 @@ const part = (token: string, index: number, change: (bytes: Buffer) => Buffer) =
 
 const audiences: readonly (readonly [string, (us: string) => unknown])[] = [
   ['another', () => 'https://other.example'],
-  ['a prefix of us', (us) => us.slice(0, -1)],
-  ['us and more', (us) => `${us}.evil.example`],
-  ['us with a slash', (us) => `${us}/`],
-  ['us in upper case', (us) => us.toUpperCase()],
-  ['a list without us', () => ['https://other.example', 'https://else.example']],
-  ['a list of us with a slash', (us) => [`${us}/`]],
+  ['a prefix of our identifier', (us) => us.slice(0, -1)],
+  ['our identifier with a suffix', (us) => `${us}.evil.example`],
+  ['our identifier with a slash', (us) => `${us}/`],
+  ['our identifier in uppercase', (us) => us.toUpperCase()],
+  ['a list without our identifier', () => ['https://other.example', 'https://else.example']],
+  ['a list with our identifier and a slash', (us) => [`${us}/`]],
   ['an empty list', () => []],
   ['empty', () => ''],
   ['null', () => null],
@@ -111,7 +111,7 @@ export const tokenRows: readonly Row[] = [
         signatureError: 'unknown_key',
       }),
     ],
-    later: 'the slot of upstream tokens: with token exchange',
+    later: 'the slot for upstream tokens: with token exchange',
   },
   {
     id: 'T02',
@@ -145,14 +145,14 @@ export const tokenRows: readonly Row[] = [
   },
   {
     id: 'T04',
-    given: 'an alg that is not the one of the key',
+    given: 'an alg that does not match the key',
     cases: [
       ...['ES256', 'PS512'].flatMap((alg) => forged(`${alg} with an Ed25519 key`, headed({ alg }), 'invalid')),
       ...['RS256', 'ES256K', 'ed25519', 'eddsa'].flatMap((alg) => forged(alg, headed({ alg }), 'local')),
-      ...forged('Ed25519, the other name of EdDSA', headed({ alg: 'Ed25519' }), 'accepted'),
+      ...forged('Ed25519, the other name for EdDSA', headed({ alg: 'Ed25519' }), 'accepted'),
       ...(['agentAtResource', 'resource', 'auth'] as const).flatMap((slot) =>
         forged(
-          'a key whose JWK has another alg',
+          'a key whose JWK has a different alg',
           ({ signer }, { documents }) => {
             documents.set(`${slots[slot].issuer}/jwks.json`, { keys: [{ ...signer.jwk, alg: 'ES256' }] })
             return {}
@@ -165,7 +165,7 @@ export const tokenRows: readonly Row[] = [
   },
   {
     id: 'T07',
-    given: 'no kid, or one that is no name',
+    given: 'a missing or invalid kid',
     cases: [
       ...[undefined, '', null, 1, ['agent-key-1'], 'k'.repeat(10_000), 'k'.repeat(257)].flatMap((kid) =>
         forged(`kid ${JSON.stringify(kid)?.slice(0, 20)} of ${String(kid).length}`, headed({ kid }), 'local'),
@@ -179,17 +179,17 @@ export const tokenRows: readonly Row[] = [
     id: 'T08',
     given: 'a signature that is not the issuer’s over this token',
     cases: [
-      ...forged('of another key', () => ({ signer: signers.attacker }), 'invalid'),
+      ...forged('by another key', () => ({ signer: signers.attacker }), 'invalid'),
       ...forged('with a bit flipped', async (parts) => part(await assemble(parts), 2, flipped), 'invalid'),
       ...forged('with the payload changed', async (parts) => part(await assemble(parts), 1, changed), 'invalid'),
       ...forged('with the header changed', async (parts) => part(await assemble(parts), 0, changed), 'invalid'),
       ...forged('of zeros', async (parts) => part(await assemble(parts), 2, () => Buffer.alloc(64)), 'invalid'),
-      ...forged('a byte longer', async (parts) => part(await assemble(parts), 2, longer), 'invalid'),
+      ...forged('an extra byte', async (parts) => part(await assemble(parts), 2, longer), 'invalid'),
     ],
   },
   {
     id: 'T09',
-    given: 'an exp that is none, past or too far',
+    given: 'an exp that is invalid, past or too far ahead',
     cases: [
       ...forged(
         'no exp',
@@ -248,7 +248,7 @@ export const tokenRows: readonly Row[] = [
         { slots: ['resource'] },
       ),
       ...forged(
-        'just 15 min',
+        'exactly 15 min',
         claiming(({ clock }) => ({ exp: clock.now + 900 })),
         'accepted',
       ),
@@ -277,7 +277,7 @@ export const tokenRows: readonly Row[] = [
   },
   {
     id: 'T11',
-    given: 'an auth token of an issuer that is not trusted, perfectly signed',
+    given: 'a perfectly signed auth token from an untrusted issuer',
     cases: ['https://other-auth.example', 'https://auth.example.evil.example', ids.agent].flatMap((iss) =>
       forged(
         iss,
@@ -295,7 +295,7 @@ export const tokenRows: readonly Row[] = [
   },
   {
     id: 'T12',
-    given: 'an aud without us',
+    given: 'an aud without our identifier',
     cases: [
       ...audiences.flatMap(([claim, aud]) =>
         forged(
@@ -312,7 +312,7 @@ export const tokenRows: readonly Row[] = [
         { slots: withAudience },
       ),
       ...forged(
-        'a list with us',
+        'a list with our identifier',
         claiming((_stage, us) => ({ aud: ['https://other.example', us] })),
         'accepted',
         {
@@ -358,7 +358,7 @@ export const tokenRows: readonly Row[] = [
       ),
       ...['/identity', '/data'].map((target) =>
         resigned(
-          `none, where less is asked for: ${target}`,
+          `none, if less is required: ${target}`,
           async (stage) => {
             const { claims, ...parts } = slots.auth.parts(stage)
             const jwt = await assemble({ ...parts, claims: { ...claims, agent: undefined } })
@@ -372,7 +372,7 @@ export const tokenRows: readonly Row[] = [
   },
   {
     id: 'T17',
-    given: 'an agent token that a delegate’s key signed for another delegate',
+    given: 'an agent token for another delegate, signed by a delegate’s key',
     cases: [
       ...forged(
         'under the delegate’s kid',
@@ -406,7 +406,7 @@ export const tokenRows: readonly Row[] = [
   },
   {
     id: 'T19',
-    given: 'an auth token with data.read on a route that asks for data.write',
+    given: 'an auth token with data.read on a route that requires data.write',
     cases: [
       ...['data.read', 'data.writes', 'DATA.WRITE', 'data.*', undefined].map((scope) =>
         resigned(
@@ -423,7 +423,7 @@ export const tokenRows: readonly Row[] = [
   },
   {
     id: 'T22',
-    given: 'tokens of two issuers with the same sub',
+    given: 'tokens from two issuers with the same sub',
     checks: [
       {
         claim: 'are two users: the key is (iss, sub)',
@@ -481,7 +481,7 @@ export const tokenRows: readonly Row[] = [
     given: 'a signing key that is being retired',
     cases: everySlot.map((name) =>
       surrounded(
-        `${slots[name].name}, signed by it before`,
+        `${slots[name].name}, signed with it earlier`,
         (stage) => {
           const { issuer, parts } = slots[name]
           stage.documents.set(`${issuer}/jwks.json`, { keys: [signers.agentNext.jwk, parts(stage).signer.jwk] })
@@ -505,7 +505,7 @@ function flipped(bytes: Buffer): Buffer {
   return Buffer.from(bytes.map((byte, index) => (index === 5 ? byte ^ 4 : byte)))
 }
 
-/** Other JSON of the same meaning. */
+/** Different JSON with the same meaning. */
 function changed(bytes: Buffer): Buffer {
   return Buffer.from(bytes.toString().replace(/^\{/, '{ '))
 }

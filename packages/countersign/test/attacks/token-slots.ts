@@ -4,14 +4,14 @@ import { accepted, craft, form, type Parts, unknownKey } from './crafted-cases.j
 import { ids, signers } from './parties.js'
 import type { Stage } from './stage.js'
 
-/** A token before it is put together; the header and claims may hold anything. */
+/** A token before it is assembled; the header and claims may contain anything. */
 export interface TokenParts {
   header: Record<string, unknown>
   claims: Record<string, unknown>
   signer: Signer
 }
 
-/** What is made of a valid token's parts: other parts, or a whole text. */
+/** The result of forging a valid token's parts: other parts, or a complete text. */
 export type Forge = (
   parts: TokenParts,
   stage: Stage,
@@ -23,15 +23,15 @@ type TokenKind = 'agent+jwt' | 'resource+jwt' | 'auth+jwt' | 'revocations+jwt'
 export interface Slot {
   name: string
   kind: TokenKind
-  /** Who must be in `aud` there. */
+  /** The party that must be in `aud` there. */
   audience: string
   issuer: string
   parts: (stage: Stage) => TokenParts
-  /** A message that brings the token there. */
+  /** A message that carries the token there. */
   bring: (stage: Stage, jwt: string) => Promise<Parts>
   invalid: Outcome
   expired: Outcome
-  /** What comes of a key that the issuer does not publish. */
+  /** The outcome for a key that the issuer does not publish. */
   unknownKey: Outcome
 }
 
@@ -104,7 +104,7 @@ async function delegatedForm(stage: Stage, jwt: string): Promise<Parts> {
 
 export type SlotName = 'agentAtResource' | 'agentAtTokenEndpoint' | 'resource' | 'auth'
 
-/** The four places of the January edition; the fifth, for upstream tokens, comes with token exchange. */
+/** The four slots of the January edition; the fifth, for upstream tokens, comes with token exchange. */
 export const slots: Readonly<Record<SlotName, Slot>> = {
   agentAtResource: {
     name: 'an agent token at a resource',
@@ -158,17 +158,17 @@ export const slots: Readonly<Record<SlotName, Slot>> = {
 }
 const slotNames: readonly SlotName[] = ['agentAtResource', 'agentAtTokenEndpoint', 'resource', 'auth']
 
-/** What comes of a token. `local`: invalid, and its issuer is not asked for a key. */
+/** The verdict on a token. `local`: invalid, and no key of its issuer is fetched. */
 export type Verdict = 'accepted' | 'local' | 'invalid' | 'expired' | 'unknownKey'
 
-/** A case about a token, which can also be judged without a request around it. */
+/** A case about a token, which can also be judged without the surrounding request. */
 export interface TokenCase extends Case {
   token: { slot: Slot; forge: Forge; verdict: Verdict } | undefined
 }
 
 interface ForgedOptions {
   slots?: readonly SlotName[]
-  /** The verdict depends on the request around the token. @default false */
+  /** The verdict depends on the surrounding request. @default false */
   needsRequest?: boolean
   options?: Case['options']
 }
@@ -201,14 +201,14 @@ function outcomeOf(slot: Slot, verdict: Verdict): Outcome {
   return verdict === 'local' ? { ...slot.invalid, unasked: slot.issuer } : slot[verdict]
 }
 
-/** The text that the forge makes of the slot's valid token. */
+/** The text that the forge makes from the slot's valid token. */
 export async function forgeToken(slot: Slot, forge: Forge, stage: Stage): Promise<string> {
   const parts = slot.parts(stage)
   const made = await forge(parts, stage)
   return typeof made === 'string' ? made : assemble({ ...parts, ...made })
 }
 
-/** Signs a token of any content, its signing input put together here. Members that are undefined are left out. */
+/** Signs a token with arbitrary content; its signing input is assembled here. Undefined members are left out. */
 export async function assemble({ header, claims, signer }: TokenParts): Promise<string> {
   return signText(`${encode(JSON.stringify(header))}.${encode(JSON.stringify(claims))}`, signer)
 }
@@ -222,7 +222,7 @@ export function encode(text: string): string {
   return Buffer.from(text).toString('base64url')
 }
 
-/** What a request with a valid auth token is signed with. */
+/** The key and reference that sign a request with a valid auth token. */
 export async function authorized(stage: Stage): Promise<Parts> {
   return byDelegate(await assemble(authParts(stage)))
 }

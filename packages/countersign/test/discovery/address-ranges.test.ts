@@ -47,7 +47,7 @@ const registry = {
   'multicast, IPv6': 'ff00::/8',
 } as const
 
-/** Public by the registry, each beside or like one that is not. */
+/** Public according to the registry, each adjacent or similar to a range that is not. */
 const reachable = [
   '192.31.196.0/24',
   '192.52.193.0/24',
@@ -63,7 +63,7 @@ interface Range {
   last: bigint
 }
 
-/** By arithmetic of this file's own, so that it does not share a mistake with what is tested. */
+/** Computed by this file's own arithmetic, so that it does not share a bug with the code under test. */
 function rangeOf(cidr: string): Range {
   const [address = '', prefix] = cidr.split('/')
   const bits = address.includes(':') ? 128 : 32
@@ -92,7 +92,7 @@ const azure = rangeOf('168.63.129.16/32')
 const isSpecial = (bits: number, value: bigint) =>
   [...special, azure].some((range) => range.bits === bits && value >= range.first && value <= range.last)
 
-describe('K08: at both edges of each range that is not public', () => {
+describe('K08: both edges of each range that is not public', () => {
   it.each(Object.entries(registry))('%s', (_name, cidr) => {
     const { bits, first, last } = rangeOf(cidr)
     for (const inside of [first, first + 1n, (first + last) / 2n, last - 1n, last]) {
@@ -105,7 +105,7 @@ describe('K08: at both edges of each range that is not public', () => {
     }
   })
 
-  it('control: most of the neighbours are public', () => {
+  it('control: most of the adjacent addresses are public', () => {
     const neighbours = special.flatMap(({ bits, first, last }) => [
       { bits, value: first - 1n },
       { bits, value: last + 1n },
@@ -145,7 +145,7 @@ describe('K08: at both edges of each range that is not public', () => {
     '2606:4700:4700::1111%eth0',
     '2606:4700:4700::1111/128',
     '2606:4700:4700:1111',
-  ])('%s is no address', (text) => {
+  ])('%s is not an address', (text) => {
     expect(classifyAddress(text)).toBeUndefined()
     expect(isPublicAddress(text)).toBe(false)
   })
@@ -173,14 +173,14 @@ describe('W28: what can be allowed, and what cannot', () => {
   }
 
   it.each(Object.entries(kinds).flatMap(([kind, cidrs]) => cidrs.map((cidr) => [cidr, kind] as const)))(
-    '%s is %s, and what is beside it is not',
+    '%s is %s, and the adjacent addresses are not',
     (cidr, kind) => {
       const { bits, first, last } = rangeOf(cidr)
       for (const inside of [first, last]) expect(classifyAddress(textOf(bits, inside))?.kind).toBe(kind)
       const others = Object.values(kinds).flat().map(rangeOf)
       for (const outside of [first - 1n, last + 1n]) {
         const isIn = (other: Range) => other.bits === bits && outside >= other.first && outside <= other.last
-        // Below 2^32 it is IPv4 in a form of IPv6, with rows of its own.
+        // Below 2^32 it is an IPv4 address in IPv6 form, which has its own rows.
         if (outside < 0n || outside >= 2n ** BigInt(bits) || others.some(isIn)) continue
         if (bits === 128 && outside < 2n ** 32n) continue
         expect(['public', 'private'], textOf(bits, outside)).toContain(classifyAddress(textOf(bits, outside))?.kind)
@@ -198,7 +198,7 @@ describe('W28: what can be allowed, and what cannot', () => {
     ['fc00::', 'private'],
     ['64:ff9b::8.8.8.8', 'private'],
     ['64:ff9b::10.1.2.3', 'private'],
-    // Judged as the IPv4 address that it is.
+    // Judged as the IPv4 address that it contains.
     ['::ffff:10.1.2.3', 'private'],
     ['::ffff:a01:203', 'private'],
     ['0:0:0:0:0:FFFF:0A01:0203', 'private'],
@@ -209,7 +209,7 @@ describe('W28: what can be allowed, and what cannot', () => {
     ['::ffff:100.100.100.200', 'forbidden'],
     ['::ffff:224.0.0.1', 'forbidden'],
     ['::ffff:0.0.0.0', 'forbidden'],
-    // Others on the way make the IPv4 address of it.
+    // A translator on the path turns it into the IPv4 address.
     ['64:ff9b::169.254.169.254', 'forbidden'],
     ['64:ff9b::7f00:1', 'forbidden'],
     ['64:ff9b:1::a9fe:a9fe', 'forbidden'],
@@ -227,7 +227,7 @@ describe('W28: what can be allowed, and what cannot', () => {
     expect(classifyAddress(address)?.kind).toBe(kind)
   })
 
-  it('an IPv4 address in the form of IPv6 counts as the IPv4 address', () => {
+  it('an IPv4 address in IPv6 form counts as the IPv4 address', () => {
     expect(classifyAddress('::ffff:10.1.2.3')).toEqual({ kind: 'private', bytes: [10, 1, 2, 3], carried: undefined })
     expect(classifyAddress('64:ff9b::10.1.2.3')).toMatchObject({ carried: [10, 1, 2, 3] })
     expect(classifyAddress('2002:a01:203::')).toMatchObject({ carried: [10, 1, 2, 3] })

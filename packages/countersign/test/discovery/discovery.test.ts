@@ -21,7 +21,7 @@ const otherSigner = await createSigner(await generatePrivateJwk({ kid: 'key-2' }
 const quick = { failureTime: 'shortest' } as const
 const loopback = { ...quick, allowInsecureLoopback: true }
 
-/** A clock that the test moves. */
+/** A clock controlled by the test. */
 function movableClock(): { now: () => number; pass: (seconds: number) => void } {
   let time = 1_768_786_017
   return { now: () => time, pass: (seconds) => (time += seconds) }
@@ -68,7 +68,7 @@ describe('finds', () => {
   })
 })
 
-describe('what a stranger may not make of it', () => {
+describe('hostile documents and servers', () => {
   const moved =
     (status: number, to: (origin: string) => string): AgentServerOptions['metadata'] =>
     (_request, response, origin) =>
@@ -114,8 +114,8 @@ describe('what a stranger may not make of it', () => {
     ['K16: 500 keys', answers(manyKeys(500)), 'refused'],
     ['K13: gzip', answers(gzipSync(keys), { 'content-encoding': 'gzip' }), 'refused'],
     ['K13: a gzip bomb', answers(gzipSync(Buffer.alloc(50_000_000)), { 'content-encoding': 'gzip' }), 'refused'],
-    ['an encoding that is not there', answers(keys, { 'content-encoding': 'br' }), 'refused'],
-    ['K13: a Content-Length beyond what is sent', shortened(keys), 'unreachable'],
+    ['an invalid content encoding', answers(keys, { 'content-encoding': 'br' }), 'refused'],
+    ['K13: a Content-Length larger than the body', shortened(keys), 'unreachable'],
     ['K15: HTML', answers('<!doctype html><title>a</title>', { 'content-type': 'text/html' }), 'refused'],
     ['K15: an array', answers(JSON.stringify([signer.jwk])), 'refused'],
     ['K15: null', answers('null'), 'refused'],
@@ -124,9 +124,9 @@ describe('what a stranger may not make of it', () => {
     ['K15: deep nesting of keys', answers(`{"keys":${'['.repeat(30_000)}${']'.repeat(30_000)}}`), 'unknown_kid'],
     ['K15: keys under __proto__', answers(`{"__proto__":${keys}}`), 'refused'],
     ['K15: keys that are an object', answers(JSON.stringify({ keys: { 0: signer.jwk } })), 'refused'],
-    ['keys that are none', answers('{"keys":[null,1,"a",[],{},{"kid":1},{"kid":null}]}'), 'unknown_kid'],
+    ['invalid keys', answers('{"keys":[null,1,"a",[],{},{"kid":1},{"kid":null}]}'), 'unknown_kid'],
     ['no content', answers(''), 'refused'],
-    ['no UTF-8', answers(Buffer.from([0x22, 0xff, 0x22])), 'refused'],
+    ['invalid UTF-8', answers(Buffer.from([0x22, 0xff, 0x22])), 'refused'],
     ['two documents', answers(keys + keys), 'refused'],
     ['201', answers(keys, {}, 201), 'refused'],
     ['204', answers('', {}, 204), 'refused'],
@@ -142,14 +142,14 @@ describe('what a stranger may not make of it', () => {
   })
 
   it.each([
-    ['an HTTP status that no Response can have', 'HTTP/1.1 999 Odd\r\ncontent-length: 2\r\n\r\n{}'],
+    ['an HTTP status outside the range of Response', 'HTTP/1.1 999 Odd\r\ncontent-length: 2\r\n\r\n{}'],
     ['a status of zero', 'HTTP/1.1 000 Odd\r\ncontent-length: 2\r\n\r\n{}'],
     ['an upgrade', 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'],
-    ['no HTTP', 'SSH-2.0-OpenSSH_9.6\r\n'],
-    ['a header without end', `HTTP/1.1 200 OK\r\nx-a: ${'a'.repeat(40_000)}`],
+    ['a server that does not speak HTTP', 'SSH-2.0-OpenSSH_9.6\r\n'],
+    ['an endless header', `HTTP/1.1 200 OK\r\nx-a: ${'a'.repeat(40_000)}`],
     ['a control character in a header', 'HTTP/1.1 200 OK\r\nx-a: a\u0001b\r\ncontent-length: 2\r\n\r\n{}'],
-    ['a connection that is closed at once', ''],
-  ])('%s does not end the process', { timeout: 2000 }, async (_name, answer) => {
+    ['a connection that is closed immediately', ''],
+  ])('%s does not crash the process', { timeout: 2000 }, async (_name, answer) => {
     const server = await startTcpServer((socket) => socket.end(answer))
     const outcome = await createDiscovery(loopback).findMetadata(january.documents.agent, server.origin)
     expect(outcome).toHaveProperty('failure')
@@ -165,7 +165,7 @@ describe('what a stranger may not make of it', () => {
     expect(server.asked).not.toContain('/jwks.json')
   })
 
-  it('K13: an endless stream is cut, and the connection closed', async () => {
+  it('K13: an endless stream is cut off, and the connection closed', async () => {
     let sent = 0
     const closed = new Promise<void>((resolve) => {
       void startServer((_request, response) => {
@@ -185,7 +185,7 @@ describe('what a stranger may not make of it', () => {
     expect(sent).toBeLessThan(8 * 1024 * 1024)
   })
 
-  it('K14: slow and silent servers are given up after 2.5 s in all, and hold nobody up', async () => {
+  it('K14: slow and silent servers time out after 2.5 s in total, and delay no one else', async () => {
     const good = await startAgentServer({ keys: () => [signer.jwk] })
     const dripping = await startServer((_request, response) => {
       response.writeHead(200)
@@ -251,7 +251,7 @@ describe('what a stranger may not make of it', () => {
     expect(await outcomeOf(discovery, agent)).toBe(signer.thumbprint)
   })
 
-  it('K18, K16: private, symmetric and unknown keys are refused or passed over beside a good one', async () => {
+  it('K18, K16: private, symmetric and unknown keys next to a good key are rejected or ignored', async () => {
     const server = await startAgentServer({
       keys: () => [
         { ...otherSigner.jwk, kid: 'private', d: 'AAAA' },
@@ -270,7 +270,7 @@ describe('what a stranger may not make of it', () => {
     expect(await outcomeOf(discovery, server.origin)).toBe(signer.thumbprint)
   })
 
-  it('of two keys with one kid neither is used, until the set was mended and fetched again', async () => {
+  it('uses neither of two keys with one kid until the set was fixed and fetched again', async () => {
     const { now, pass } = movableClock()
     const documents = agentDocuments(agent, [signer.jwk, { ...otherSigner.jwk, kid: 'key-1' }])
     const { fetch, asked } = documentFetch(documents)
@@ -291,7 +291,7 @@ describe('what a stranger may not make of it', () => {
     'https://127.0.0.1',
     'https://agent.example:443',
     'http://127.0.0.1:8001',
-  ])('K03, K04, K09: nothing is fetched for the identifier %s', async (identifier) => {
+  ])('K03, K04, K09: fetches nothing for the identifier %s', async (identifier) => {
     const { fetch, asked } = documentFetch(agentDocuments(identifier, [signer.jwk]))
     expect(await outcomeOf(createDiscovery({ ...quick, fetch }), identifier)).toBe('refused')
     expect(await createDiscovery({ ...quick, fetch }).findKeyAt(`${identifier}\\jwks.json`, 'key-1')).toHaveProperty(
@@ -307,7 +307,7 @@ describe('caches and budgets', () => {
     jwks: asked.filter((url) => url.endsWith('jwks.json')).length,
   })
 
-  it('K24: 200 parallel first requests are one fetch of each document', async () => {
+  it('K24: 200 parallel first requests cause one fetch of each document', async () => {
     const server = await startAgentServer({ keys: () => [signer.jwk] })
     const discovery = createDiscovery(loopback)
     const found = await Promise.all(Array.from({ length: 200 }, () => outcomeOf(discovery, server.origin)))
@@ -315,7 +315,7 @@ describe('caches and budgets', () => {
     expect(counts(server.asked)).toEqual({ metadata: 1, jwks: 1 })
   })
 
-  it('K20: 1,000 requests with a random kid are one fetch of the JWKS a minute', async () => {
+  it('K20: 1,000 requests with a random kid cause one fetch of the JWKS per minute', async () => {
     const { fetch, asked } = documentFetch(agentDocuments(agent, [signer.jwk]))
     const clock = movableClock()
     const discovery = createDiscovery({ ...quick, fetch, now: clock.now })
@@ -329,7 +329,7 @@ describe('caches and budgets', () => {
     expect(await outcomeOf(discovery, agent)).toBe(signer.thumbprint)
   })
 
-  it('K21: a rotated key is found after one refetch, by all who ask for it at once', async () => {
+  it('K21: a rotated key is found after one refetch, by all concurrent requests', async () => {
     const documents = agentDocuments(agent, [signer.jwk])
     const { fetch, asked } = documentFetch(documents)
     const clock = movableClock()
@@ -342,7 +342,7 @@ describe('caches and budgets', () => {
     expect(counts(asked)).toEqual({ metadata: 1, jwks: 2 })
   })
 
-  it('K22: a key that was taken out is refused after max-age', async () => {
+  it('K22: a removed key is rejected after max-age', async () => {
     const documents = agentDocuments(agent, [signer.jwk])
     const clock = movableClock()
     const discovery = createDiscovery({ ...quick, fetch: documentFetch(documents).fetch, now: clock.now })
@@ -371,7 +371,7 @@ describe('caches and budgets', () => {
     ['max-age=600, max-age=60', 600],
     ['no-cache="set-cookie"', 60],
     [undefined, 300],
-  ])('K27: Cache-Control %s is fresh for %i s', async (header, age) => {
+  ])('K27: Cache-Control %s keeps a document fresh for %i s', async (header, age) => {
     const documents = agentDocuments(agent, [signer.jwk])
     let fetches = 0
     const fetch: FetchDocument = async (url) => {
@@ -391,18 +391,18 @@ describe('caches and budgets', () => {
 
   const monday = 'Mon, 19 Jan 2026 12:00:00 GMT'
   it.each<[string, Record<string, string>, number]>([
-    ['what caches on the way used', { 'cache-control': 'max-age=600', age: '500' }, 100],
-    ['more than there was', { 'cache-control': 'max-age=600', age: '6000' }, 60],
-    ['an age that is none', { 'cache-control': 'max-age=600', age: '-500' }, 600],
+    ['the time spent in intermediate caches', { 'cache-control': 'max-age=600', age: '500' }, 100],
+    ['an Age larger than max-age', { 'cache-control': 'max-age=600', age: '6000' }, 60],
+    ['an invalid Age', { 'cache-control': 'max-age=600', age: '-500' }, 600],
     ['Expires', { date: monday, expires: 'Mon, 19 Jan 2026 12:10:00 GMT' }, 600],
-    ['Expires with an age', { date: monday, expires: 'Mon, 19 Jan 2026 12:10:00 GMT', age: '400' }, 200],
-    ['Expires that is over', { date: monday, expires: 'Mon, 19 Jan 2026 11:00:00 GMT' }, 60],
-    ['Expires in a hundred years', { date: monday, expires: 'Fri, 19 Jan 2126 12:00:00 GMT' }, 600],
+    ['Expires with an Age', { date: monday, expires: 'Mon, 19 Jan 2026 12:10:00 GMT', age: '400' }, 200],
+    ['Expires in the past', { date: monday, expires: 'Mon, 19 Jan 2026 11:00:00 GMT' }, 60],
+    ['Expires a hundred years ahead', { date: monday, expires: 'Fri, 19 Jan 2126 12:00:00 GMT' }, 600],
     ['Expires: 0', { date: monday, expires: '0' }, 60],
-    ['Expires without a date', { expires: 'Mon, 19 Jan 2026 12:10:00 GMT' }, 60],
-    ['max-age over Expires', { 'cache-control': 'max-age=90', date: monday, expires: monday }, 90],
-    ['s-maxage, which is for shared caches', { 'cache-control': 's-maxage=86400, max-age=90' }, 90],
-  ])('K27: %s counts for how long a document is fresh', async (_name, headers, age) => {
+    ['Expires without a Date', { expires: 'Mon, 19 Jan 2026 12:10:00 GMT' }, 60],
+    ['that max-age overrides Expires', { 'cache-control': 'max-age=90', date: monday, expires: monday }, 90],
+    ['that s-maxage applies only to shared caches', { 'cache-control': 's-maxage=86400, max-age=90' }, 90],
+  ])('K27: the freshness of a document takes into account %s', async (_name, headers, age) => {
     const documents = agentDocuments(agent, [signer.jwk])
     let fetches = 0
     const fetch: FetchDocument = async (url) => {
@@ -420,7 +420,7 @@ describe('caches and budgets', () => {
     expect(fetches).toBe(4)
   })
 
-  it('K23: with the origin down, keys are served for an hour beyond their freshness, and cold ones not', async () => {
+  it('K23: with the origin down, cached keys are used for an hour beyond their freshness, and uncached keys are not found', async () => {
     const server = await startAgentServer({ keys: () => [signer.jwk] })
     const clock = movableClock()
     const discovery = createDiscovery({ ...loopback, now: clock.now })
@@ -438,7 +438,7 @@ describe('caches and budgets', () => {
   it.each([
     ['its document', '/.well-known/aauth-agent'],
     ['its keys', '/jwks.json'],
-  ])('K23: keys are stale while %s cannot be fetched again, and only then', async (_what, path) => {
+  ])('K23: keys are stale only while %s cannot be fetched again', async (_what, path) => {
     const documents = agentDocuments(agent, [signer.jwk])
     let down = false
     const fetch: FetchDocument = async (url) =>
@@ -462,7 +462,7 @@ describe('caches and budgets', () => {
     expect(discovery.peekKey(january.documents.agent, agent, 'key-1')?.thumbprint).toBe(signer.thumbprint)
   })
 
-  it('K23: an origin that is down is asked once a minute, not by every request', async () => {
+  it('K23: an origin that is down is contacted once a minute, not on every request', async () => {
     const documents = agentDocuments(agent, [signer.jwk])
     let down = false
     let fetches = 0
@@ -483,7 +483,7 @@ describe('caches and budgets', () => {
     expect(await outcomeOf(discovery, agent)).toBe(otherSigner.thumbprint)
   })
 
-  it('K23: what an origin takes back, or answers wrongly, is not served stale', async () => {
+  it('K23: keys are not used stale if the origin removed them or returned an invalid response', async () => {
     for (const answer of [
       () => new Response('', { status: 404 }),
       () => new Response('<html>'),
@@ -556,7 +556,7 @@ describe('january.createKeyResolver', () => {
     expect(asked).toEqual([])
   })
 
-  it('W11: an absent well-known means the agent document, or the JWKS at the id itself', async () => {
+  it('W11: a missing well-known means the agent document, or the JWKS at the id itself', async () => {
     const reference: KeyReference = { scheme: 'jwks', id: agent, kid: 'key-1' }
     const agents = over(agentDocuments(agent, [signer.jwk]), 'authServer')
     expect(await agents.resolveKey(reference)).toMatchObject({ agent, key: { thumbprint: signer.thumbprint } })
@@ -568,7 +568,7 @@ describe('january.createKeyResolver', () => {
     expect(direct.asked).toEqual([agent])
   })
 
-  it('W11: mode 1 proves a key and no agent', async () => {
+  it('W11: mode 1 proves a key but no agent', async () => {
     const { resolveKey } = over(agentDocuments(agent, [signer.jwk]))
     const reference: KeyReference = { scheme: 'jwks', jwksUri: `${agent}/jwks.json`, kid: 'key-1' }
     expect(await resolveKey(reference)).toMatchObject({ agent: undefined, scheme: 'jwks' })
@@ -581,13 +581,13 @@ describe('january.createKeyResolver', () => {
     ['a JWKS on http', { scheme: 'jwks', jwksUri: 'http://agent.example/jwks.json', kid: 'key-1' }],
     ['a JWKS at an address', { scheme: 'jwks', jwksUri: 'https://169.254.169.254/jwks.json', kid: 'key-1' }],
     ['x509 without roots', { scheme: 'x509', x5u: 'https://agent.example/cert.pem', x5t: 'AAAA' }],
-  ])('nothing is fetched for %s', async (_name, reference) => {
+  ])('fetches nothing for %s', async (_name, reference) => {
     const { resolveKey, asked } = over({})
     expect(await refusalCode(() => resolveKey(reference))).toBe('key_unknown')
     expect(asked).toEqual([])
   })
 
-  it('one public text for every cause of a key that is not found', async () => {
+  it('returns one public text for every reason that a key is not found', async () => {
     const causes = [
       over({}),
       over(agentDocuments(agent, [])),
@@ -600,7 +600,7 @@ describe('january.createKeyResolver', () => {
     expect(new Set(refusals.map(({ message }) => message)).size).toBeGreaterThan(2)
   })
 
-  it('R05: an auth server that cannot be reached is 503, one that answers wrongly 401', async () => {
+  it('R05: an auth server that cannot be reached yields 503, one that responds incorrectly 401', async () => {
     const claims = { iss: auth, aud: 'https://resource.example', agent, exp: now() + 60, cnf: { jwk: otherSigner.jwk } }
     const jwt = await issueToken(january.tokens.auth, claims, { signer, now })
     const down = createDiscovery({ ...quick, fetch: async () => new Response('', { status: 503 }), now })

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { privateKeysIn, readJwks } from '../../src/discovery/document-sources.js'
 
-it('finds the keys of a set that show a private part, by their kid of at most 256 characters', () => {
+it('finds the keys of a set that expose a private part, by their kid of at most 256 characters', () => {
   const keys = [
     { kid: 'public', x: 'a' },
     { kid: 'private', d: 'a' },
@@ -15,6 +15,6 @@ it('finds the keys of a set that show a private part, by their kid of at most 25
   expect(kids).toEqual(['private', undefined, undefined, 'k'.repeat(256)])
 })
 
-it.each([[null], ['keys'], [{}], [{ keys: {} }], [[]]])('refuses a key set that is %j', (document) => {
+it.each([[null], ['keys'], [{}], [{ keys: {} }], [[]]])('rejects a key set that is %j', (document) => {
   expect(readJwks(document, 'https://agent.example')).toEqual({ refusal: 'it has no keys array' })
 })

@@ -9,7 +9,7 @@ const lookup: Parameters<Documents['load']>[1] = {
   recall: ({ failure }) => ({ failure }),
 }
 
-it('reports at most 512 characters of why a document is refused', async () => {
+it('reports at most 512 characters of why a document is rejected', async () => {
   const events: Omit<LookupEvent, 'role'>[] = []
   const documents = new Documents({
     now: () => 0,

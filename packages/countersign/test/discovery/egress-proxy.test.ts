@@ -17,11 +17,11 @@ import { simulatePublicNetwork } from './public-network.js'
 import { certificateOf, startTlsServer, trust } from './tls-server.js'
 
 interface Proxy {
-  /** `host:port` of its URL. */
+  /** `host:port` of the proxy's URL. */
   authority: string
-  /** What it was asked for: the authority, and the credentials if any. */
+  /** The requests it received: the authority, and the credentials if any. */
   asked: [authority: string | undefined, credentials?: string][]
-  /** The names that TLS with it was begun for; false: for none. */
+  /** The server names of TLS connections to the proxy; false if none was sent. */
   named: (string | false)[]
   /** Connections that are open. */
   open: () => number
@@ -29,7 +29,7 @@ interface Proxy {
 
 type Answer = (socket: Duplex, head: Buffer) => void
 
-/** A proxy that connects everything to the port on 127.0.0.1, or answers as told. */
+/** A proxy that forwards every connection to the port on 127.0.0.1, or responds as specified. */
 async function startProxy(port: number, { answer, certificate }: { answer?: Answer; certificate?: Issued } = {}) {
   const asked: Proxy['asked'] = []
   const named: Proxy['named'] = []
@@ -46,7 +46,7 @@ async function startProxy(port: number, { answer, certificate }: { answer?: Answ
     const { 'proxy-authorization': credentials } = request.headers
     asked.push(credentials === undefined ? [request.url] : [request.url, credentials])
     socket.on('error', () => undefined)
-    // Servers of HTTP leave it to others to close what is closed from afar.
+    // Node's HTTP server leaves it to its user to close a socket that the peer half-closed.
     socket.on('end', () => socket.destroy())
     if (answer) {
       socket.resume()
@@ -68,7 +68,7 @@ async function startProxy(port: number, { answer, certificate }: { answer?: Answ
   return { authority: `127.0.0.1:${(server.address() as AddressInfo).port}`, asked, named, open: () => sockets.size }
 }
 
-/** A public server behind a proxy, and a private one beside it; names resolve as told. */
+/** A public server behind a proxy, and a private one next to it; names resolve as specified. */
 async function meet(names: Record<string, readonly string[]>, more: { answer?: Answer; secure?: true } = {}) {
   const certificate = certificateOf('agent.example', 'agent.corp.example', 'inside.corp.example')
   const proxyCertificate = certificateOf('proxy.example')
@@ -95,7 +95,7 @@ async function bodyOf(response: Promise<Response>): Promise<unknown> {
 const secret = 'http://user%40corp:p%25ss@'
 
 describe('W28: egressProxy', () => {
-  it('is asked for what is public, by name, and TLS is with the name behind it', async () => {
+  it('forwards public requests by name, with TLS to the named server', async () => {
     const { proxy, server, inside, fetchBy, network } = await meet({ 'agent.example': ['8.8.8.8'] })
     const fetch = fetchBy()
     expect(await bodyOf(fetch('https://agent.example/a?b'))).toEqual({ a: 1 })
@@ -106,7 +106,7 @@ describe('W28: egressProxy', () => {
     expect(network.connected).toEqual([])
   })
 
-  it('is given the user name and the password of its URL, and nobody else is', async () => {
+  it('alone receives the username and password from its URL', async () => {
     const { proxy, fetchBy } = await meet({ 'agent.example': ['8.8.8.8'] })
     await bodyOf(fetchBy({ egressProxy: `${secret}${proxy.authority}` })('https://agent.example/'))
     await bodyOf(fetchBy({ egressProxy: `http://user@${proxy.authority}` })('https://agent.example/'))
@@ -116,7 +116,7 @@ describe('W28: egressProxy', () => {
     ])
   })
 
-  it('may be spoken to in TLS, which TLS then goes through, and must be who it is named', async () => {
+  it('can be used over TLS, with the TLS of the request inside, and must match its name', async () => {
     const names = { 'agent.example': ['8.8.8.8'], 'proxy.example': ['127.0.0.1'], 'other.example': ['127.0.0.1'] }
     const { proxy, fetchBy } = await meet(names, { secure: true })
     const { port } = new URL(`http://${proxy.authority}`)
@@ -127,7 +127,7 @@ describe('W28: egressProxy', () => {
     expect(proxy.asked).toEqual([['agent.example:443']])
   })
 
-  it('takes names that cannot be resolved here', async () => {
+  it('accepts names that cannot be resolved locally', async () => {
     const { proxy, fetchBy } = await meet({})
     expect(await bodyOf(fetchBy()('https://agent.example/'))).toEqual({ a: 1 })
     expect(proxy.asked).toEqual([['agent.example:443']])
@@ -135,16 +135,16 @@ describe('W28: egressProxy', () => {
 
   it.each<[string, string, ...string[]]>([
     ['a name at a private address', 'https://agent.corp.example/', '10.1.2.3'],
-    ['a name at a private address too', 'https://agent.corp.example/', '8.8.8.8', '10.1.2.3'],
-    ['a name at this machine', 'https://agent.example/', '127.0.0.1'],
+    ['a name at a public and a private address', 'https://agent.corp.example/', '8.8.8.8', '10.1.2.3'],
+    ['a name at a loopback address', 'https://agent.example/', '127.0.0.1'],
     ['a name at the metadata address', 'https://agent.example/', '169.254.169.254'],
-    ['another name at an allowed network', 'https://agent.corp.example/', '192.168.7.1'],
+    ['another name in an allowed network', 'https://agent.corp.example/', '192.168.7.1'],
     ['a private address', 'https://10.1.2.3/'],
-    ['this machine', 'https://127.0.0.1/'],
-    ['a private address of IPv6', 'https://[fd00::1]/'],
+    ['a loopback address', 'https://127.0.0.1/'],
+    ['a private IPv6 address', 'https://[fd00::1]/'],
     ['a public address', 'https://8.8.8.8/'],
     ['http', 'http://agent.example/', '8.8.8.8'],
-  ])('is not asked for %s: %s at %s %s', async (_case, url, ...addresses) => {
+  ])('is not used for %s: %s at %s %s', async (_case, url, ...addresses) => {
     const { proxy, inside, fetchBy } = await meet({ [new URL(url).hostname]: addresses })
     const allowNetworks = [{ cidr: '192.168.7.0/24', hosts: ['inside.corp.example'] }]
     await expect(fetchBy({ allowNetworks })(url)).rejects.toMatchObject({ code: 'EREFUSED' })
@@ -154,14 +154,14 @@ describe('W28: egressProxy', () => {
   it.each<[string, GuardedFetchOptions]>([
     ['allowed', { allowNetworks: [{ cidr: '192.168.7.0/24', hosts: ['inside.corp.example'] }] }],
     ['configured', { configuredOrigin: 'https://inside.corp.example' }],
-  ])('is not asked for a private name that is %s: that is connected to directly', async (_case, options) => {
+  ])('is not used for a private name that is %s: the connection is direct', async (_case, options) => {
     const { proxy, fetchBy, network } = await meet({ 'inside.corp.example': ['192.168.7.1'] })
     expect(await bodyOf(fetchBy(options)('https://inside.corp.example/'))).toEqual({ b: 2 })
     expect(network.connected).toEqual(['192.168.7.1'])
     expect(proxy.asked).toEqual([])
   })
 
-  it('is asked where such a name is public after all', async () => {
+  it('is used if such a name turns out to be public', async () => {
     const { proxy, fetchBy } = await meet({ 'agent.example': ['8.8.8.8'] })
     expect(await bodyOf(fetchBy({ configuredOrigin: 'https://agent.example' })('https://agent.example/'))).toEqual({
       a: 1,
@@ -169,14 +169,14 @@ describe('W28: egressProxy', () => {
     expect(proxy.asked).toHaveLength(1)
   })
 
-  it('is not asked for http on loopback', async () => {
+  it('is not used for http on loopback', async () => {
     const { proxy, fetchBy } = await meet({})
     const local = await startServer((_request, response) => response.end('{"c":3}'))
     expect(await bodyOf(fetchBy({ allowInsecureLoopback: true })(local.origin))).toEqual({ c: 3 })
     expect(proxy.asked).toEqual([])
   })
 
-  it('a certificate of another name behind it is refused', async () => {
+  it('rejects a server certificate for another name', async () => {
     const { server, fetchBy } = await meet({})
     await expect(fetchBy()('https://other.example/')).rejects.toThrow(/altnames/)
     expect(server.asked).toEqual([])
@@ -185,39 +185,40 @@ describe('W28: egressProxy', () => {
   it.each<[string, Answer, RegExp]>([
     ['refuses', (socket) => void socket.end('HTTP/1.1 403 No\r\n\r\n'), /^the egress proxy responded with 403$/],
     [
-      'wants credentials',
+      'requires credentials',
       (socket) => void socket.end('HTTP/1.1 407 No\r\nproxy-authenticate: Basic\r\n\r\n'),
       /^the egress proxy responded with 407: it requires a username and password, or did not accept those in its URL$/,
     ],
     ['redirects', (socket) => void socket.end('HTTP/1.1 302 Go\r\nlocation: http://a.example\r\n\r\n'), /answers 302$/],
-    ['answers 300', (socket) => void socket.end('HTTP/1.1 300 Go\r\n\r\n'), /answers 300$/],
-    ['says more than it should', (socket) => void socket.write('HTTP/1.1 200 OK\r\n\r\nmore'), /answers 200$/],
+    ['returns 300', (socket) => void socket.end('HTTP/1.1 300 Go\r\n\r\n'), /answers 300$/],
+    ['sends extra bytes', (socket) => void socket.write('HTTP/1.1 200 OK\r\n\r\nmore'), /answers 200$/],
     [
       'switches protocols',
       (socket) => void socket.end('HTTP/1.1 101 Go\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'),
       /answers 101$/,
     ],
-    ['has it go on', (socket) => void socket.end('HTTP/1.1 100 Continue\r\n\r\n'), /answers 100$/],
-    ['speaks no HTTP', (socket) => void socket.end('SSH-2.0\r\n'), /Parse Error/],
-    ['hangs up', (socket) => void socket.destroy(), /hang up|closed the connection/],
-    ['hangs up afterwards', (socket) => void socket.end('HTTP/1.1 200 OK\r\n\r\n'), /disconnected|hang up|closed/],
-  ])(
-    'a proxy that %s is a failure of the network, which does not tell the password',
-    async (_case, answer, message) => {
-      const { proxy, fetchBy, server } = await meet({ 'agent.example': ['8.8.8.8'] }, { answer })
-      const fetch = fetchBy({ egressProxy: `${secret}${proxy.authority}` })
-      const error = (await fetch('https://agent.example/').catch((thrown: unknown) => thrown)) as Error & {
-        code: string
-      }
-      expect(error.message).toMatch(message)
-      expect(error.code).toMatch(/^[A-Z_]+$/)
-      expect(`${error.stack} ${JSON.stringify(error)}`).not.toMatch(/p%25ss|p%ss|user%40corp|user@corp/)
-      expect(server.connections()).toBe(0)
-      await expect.poll(proxy.open).toBe(0)
-    },
-  )
+    ['returns 100 Continue', (socket) => void socket.end('HTTP/1.1 100 Continue\r\n\r\n'), /answers 100$/],
+    ['does not speak HTTP', (socket) => void socket.end('SSH-2.0\r\n'), /Parse Error/],
+    ['closes the connection', (socket) => void socket.destroy(), /hang up|closed the connection/],
+    [
+      'closes the connection after its response',
+      (socket) => void socket.end('HTTP/1.1 200 OK\r\n\r\n'),
+      /disconnected|hang up|closed/,
+    ],
+  ])('causes a network error that does not contain the password if it %s', async (_case, answer, message) => {
+    const { proxy, fetchBy, server } = await meet({ 'agent.example': ['8.8.8.8'] }, { answer })
+    const fetch = fetchBy({ egressProxy: `${secret}${proxy.authority}` })
+    const error = (await fetch('https://agent.example/').catch((thrown: unknown) => thrown)) as Error & {
+      code: string
+    }
+    expect(error.message).toMatch(message)
+    expect(error.code).toMatch(/^[A-Z_]+$/)
+    expect(`${error.stack} ${JSON.stringify(error)}`).not.toMatch(/p%25ss|p%ss|user%40corp|user@corp/)
+    expect(server.connections()).toBe(0)
+    await expect.poll(proxy.open).toBe(0)
+  })
 
-  it('a proxy that is not there is one too', async () => {
+  it('causes such an error if it cannot be reached', async () => {
     const gone = await startTcpServer(() => undefined)
     await gone.close()
     const fetch = createGuardedFetch({ egressProxy: `${secret}127.0.0.1:${gone.port}` })
@@ -226,7 +227,7 @@ describe('W28: egressProxy', () => {
     expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toMatch(/p%25ss|p%ss|user/)
   })
 
-  it('what is given up leaves no connection: while it is asked, while TLS begins, and while the answer is read', async () => {
+  it('leaves no connection after an abort while it is called or TLS is negotiated', async () => {
     const silent = await meet({ 'agent.example': ['8.8.8.8'] }, { answer: () => undefined })
     const halfOpen = await startProxy(0, { answer: (socket) => void socket.write('HTTP/1.1 200 OK\r\n\r\n') })
     for (const [fetch, proxy] of [
@@ -242,7 +243,7 @@ describe('W28: egressProxy', () => {
     }
   })
 
-  it('what is read to its end leaves no connection either, nor what is aborted in the middle', async () => {
+  it('leaves no connection after a response is read in full, or is aborted partway', async () => {
     const { proxy, fetchBy } = await meet({ 'agent.example': ['8.8.8.8'] })
     const abort = new AbortController()
     await bodyOf(fetchBy()('https://agent.example/', { signal: abort.signal }))
@@ -252,7 +253,7 @@ describe('W28: egressProxy', () => {
     await expect.poll(proxy.open).toBe(0)
   })
 
-  it('a name whose server answers late is left to the proxy after a second', async () => {
+  it('receives a name whose DNS server does not respond within a second', async () => {
     const { fetchBy, network } = await meet({ 'agent.example': ['8.8.8.8'] })
     network.answerAfter = 5000
     const begun = performance.now()
@@ -261,7 +262,7 @@ describe('W28: egressProxy', () => {
     expect(performance.now() - begun).toBeLessThan(3000)
   })
 
-  it('one whose signal aborts meanwhile is not', async () => {
+  it('does not receive such a name if the signal aborts before that', async () => {
     const { fetchBy, network, proxy } = await meet({ 'agent.example': ['8.8.8.8'] })
     network.answerAfter = 5000
     const reason = new Error('given up')
@@ -273,7 +274,7 @@ describe('W28: egressProxy', () => {
     expect(proxy.asked).toEqual([])
   })
 
-  it('is asked by resources, for keys of agents and auth servers, and for certificates', async () => {
+  it('is used by resources for the keys of agents and auth servers, and for certificates', async () => {
     const { proxy } = await meet({})
     const egressProxy = `http://${proxy.authority}`
     const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
@@ -309,7 +310,7 @@ describe('W28: egressProxy', () => {
     ['http://user:geheim%@proxy.example:3128', 'has a % in its user name or password that encodes nothing'],
     ['http://user%zz:geheim@proxy.example:3128', 'has a % in its user name or password that encodes nothing'],
     ['http://user:geheim@proxy.example:99999', 'must be the URL of an HTTP proxy'],
-  ])('is refused where it is named: %s', (egressProxy, message) => {
+  ])('is rejected when it is configured: %s', (egressProxy, message) => {
     expect(() => createGuardedFetch({ egressProxy })).toThrow(`egressProxy ${message}`)
     expect(() => createGuardedFetch({ egressProxy })).not.toThrow(/geheim/)
   })

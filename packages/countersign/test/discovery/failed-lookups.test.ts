@@ -15,17 +15,17 @@ const answers =
   () =>
     Promise.resolve(Response.json(body, { status }))
 
-/** What may be wrong at the place that a stranger names. */
+/** The possible faults at a location that a stranger names. */
 const causes: readonly (readonly [string, string, () => Promise<Response>])[] = [
   ['a name that does not resolve', agent, failed('ENOTFOUND')],
   ['an address that is not public', agent, failed('EREFUSED')],
   ['a closed port', agent, failed('ECONNREFUSED')],
-  ['a certificate of another name', agent, failed('ERR_TLS_CERT_ALTNAME_INVALID')],
-  ['a document that is not there', metadata, answers({}, 404)],
+  ['a certificate for another name', agent, failed('ERR_TLS_CERT_ALTNAME_INVALID')],
+  ['a missing document', metadata, answers({}, 404)],
   ['a redirect', metadata, () => Promise.resolve(new Response(null, { status: 302, headers: { location: agent } }))],
   ['a document of another agent', metadata, answers({ agent: 'https://other.example', jwks_uri: jwks })],
   ['a jwks_uri at an address', metadata, answers({ agent, jwks_uri: 'https://10.0.0.1/jwks.json' })],
-  ['keys that are not there', jwks, answers({}, 404)],
+  ['missing keys', jwks, answers({}, 404)],
   ['keys at a closed port', jwks, failed('ECONNREFUSED')],
   ['a key set that is null', jwks, answers(null)],
   ['no such key', jwks, answers({ keys: [] })],
@@ -34,7 +34,7 @@ const causes: readonly (readonly [string, string, () => Promise<Response>])[] = 
   ['silent keys', jwks, () => new Promise(() => undefined)],
 ]
 
-/** A delay that the test ends, and the times it was asked for. */
+/** A delay that the test ends, and the delays that were requested. */
 function heldDelay() {
   const times: number[] = []
   const running = new Set<() => void>()
@@ -60,7 +60,7 @@ function heldDelay() {
 
 const settled = () => new Promise((resolve) => setTimeout(resolve, 5))
 
-describe('a lookup that fails is answered after 2.5 s, whatever the cause', () => {
+describe('a failed lookup is reported after 2.5 s, whatever the cause', () => {
   it.each(causes)('%s', async (_name, at, answer) => {
     const { delay, times, running, pass } = heldDelay()
     const { otherwise, find } = discoveryAmong({ failureTime: 'equal', delay })
@@ -78,14 +78,14 @@ describe('a lookup that fails is answered after 2.5 s, whatever the cause', () =
     expect(running()).toBe(0)
   })
 
-  it('what is found is answered at once, and no timer is left', async () => {
+  it('a key that is found is returned immediately, and no timer remains', async () => {
     const { delay, running } = heldDelay()
     const { find } = discoveryAmong({ failureTime: 'equal', delay })
     expect(await find(agent)).toBe('found')
     expect(running()).toBe(0)
   })
 
-  it('two slow documents are given up after 2.5 s in all, and found the next time', async () => {
+  it('two slow documents time out after 2.5 s in total, and are found the next time', async () => {
     const { delay, times, pass } = heldDelay()
     const { otherwise, find } = discoveryAmong({ failureTime: 'equal', delay })
     let sendMetadata: ((response: Response) => void) | undefined
@@ -103,7 +103,7 @@ describe('a lookup that fails is answered after 2.5 s, whatever the cause', () =
     expect(await find(agent)).toBe('found')
   })
 
-  it('a second question while the first one waits is not answered earlier, though the fetch has failed', async () => {
+  it('a second lookup while the first one waits is not faster, although the fetch has failed', async () => {
     const { delay, times, pass } = heldDelay()
     const { clock, asked, otherwise, find } = discoveryAmong({ failureTime: 'equal', delay })
     otherwise.set(agent, failed('ECONNREFUSED'))
@@ -121,12 +121,12 @@ describe('a lookup that fails is answered after 2.5 s, whatever the cause', () =
     pass()
     await Promise.all([first, lookup, third])
     clock.now += 1
-    expect(await find(agent), 'told from memory').toBe('unreachable')
+    expect(await find(agent), 'reported from the cache').toBe('unreachable')
     expect(times).toHaveLength(3)
     expect(asked).toEqual([metadata])
   })
 
-  it('what says nothing about a network is answered at once: the form of an identifier, a kid that is not there', async () => {
+  it('results that reveal nothing about a network are returned immediately: an invalid identifier, an unknown kid', async () => {
     const { delay, times } = heldDelay()
     const { discovery, find } = discoveryAmong({ failureTime: 'equal', delay })
     expect(await find('https://10.0.0.1')).toBe('refused')
@@ -137,7 +137,7 @@ describe('a lookup that fails is answered after 2.5 s, whatever the cause', () =
     expect(times).toEqual([2500])
   })
 
-  it('a stale key is told as soon as its origin fails, or after 2.5 s', async () => {
+  it('a stale key is returned as soon as its origin fails, or after 2.5 s', async () => {
     const { delay, pass } = heldDelay()
     const { clock, otherwise, silence, find } = discoveryAmong({ failureTime: 'equal', delay })
     expect(await find(agent)).toBe('found')
@@ -152,7 +152,7 @@ describe('a lookup that fails is answered after 2.5 s, whatever the cause', () =
     expect(await slow).toBe('found')
   })
 
-  it('takes its time by the clock of the machine', async () => {
+  it('the delay uses the machine’s clock', async () => {
     const { otherwise, find } = discoveryAmong({ failureTime: 'equal' })
     otherwise.set(agent, failed('ECONNREFUSED'))
     const start = performance.now()
@@ -161,14 +161,14 @@ describe('a lookup that fails is answered after 2.5 s, whatever the cause', () =
     expect(performance.now() - start).toBeLessThan(3500)
   })
 
-  it('a document is told at once that it is not there, for agents whose key was found', async () => {
+  it('a missing document is reported immediately for agents whose key was found', async () => {
     const { delay } = heldDelay()
     const { discovery } = discoveryAmong({ failureTime: 'equal', delay })
     expect(await discovery.findMetadata(january.documents.resource, agent)).toHaveProperty('failure')
   })
 })
 
-describe('is answered as soon as it failed', () => {
+describe('a failed lookup is reported immediately', () => {
   const never: Delay = (_milliseconds, signal) =>
     new Promise((resolve) => {
       signal.addEventListener('abort', () => resolve(), { once: true })
@@ -200,8 +200,8 @@ describe('is answered as soon as it failed', () => {
   })
 })
 
-describe('lookups that failed are remembered', () => {
-  it('for 30 s, or what the option says, as the same failure; then the origin is asked again', async () => {
+describe('failed lookups are cached', () => {
+  it('for 30 s, or as failureAge says, with the same failure; then the origin is contacted again', async () => {
     for (const age of [30, 5]) {
       const { clock, asked, otherwise, find } = discoveryAmong(age === 30 ? {} : { failureAge: age })
       otherwise.set(agent, failed('ECONNREFUSED'))
@@ -215,7 +215,7 @@ describe('lookups that failed are remembered', () => {
     }
   })
 
-  it('for 30 s also of the keys of an agent, whose address no one configured', async () => {
+  it('for 30 s even for an agent’s keys, whose address no one configured', async () => {
     const { clock, asked, otherwise, find } = discoveryAmong()
     otherwise.set(jwks, failed('ECONNREFUSED'))
     expect(await find(agent)).toBe('unreachable')
@@ -224,7 +224,7 @@ describe('lookups that failed are remembered', () => {
     expect(asked).toEqual([metadata, jwks])
   })
 
-  it('with why they failed, in a few words and not as the error itself', async () => {
+  it('with a short reason instead of the error itself', async () => {
     const { clock, asked, otherwise, discovery } = discoveryAmong()
     const error = Object.assign(new Error('refused: its address is not public'), { code: 'EREFUSED' })
     otherwise.set(agent, () => Promise.reject(Object.assign(error, { cause: new Error('a'.repeat(10_000)) })))
@@ -244,14 +244,14 @@ describe('lookups that failed are remembered', () => {
     expect(asked).toHaveLength(2)
   })
 
-  it('of 1,000 requests for one dead host, one fetches, and none of them takes from the budget', async () => {
+  it('so that 1,000 requests for one dead host cause one fetch, and none of the others uses the budget', async () => {
     const { asked, otherwise, find } = discoveryAmong({ fetchesPerSource: 1 })
     otherwise.set(agent, failed('ECONNREFUSED'))
     for (let count = 0; count < 1000; count++) expect(await find(agent, '192.0.2.1')).toBe('unreachable')
     expect(asked).toHaveLength(1)
   })
 
-  it('are forgotten by success', async () => {
+  it('until a lookup succeeds', async () => {
     const { clock, otherwise, find } = discoveryAmong()
     otherwise.set(agent, failed('ECONNREFUSED'))
     expect(await find(agent)).toBe('unreachable')
@@ -262,7 +262,7 @@ describe('lookups that failed are remembered', () => {
     expect(await find(agent)).toBe('found')
   })
 
-  it('leave an agent with stale keys alone, also when its origin comes back with others', async () => {
+  it('without affecting an agent with stale keys, even if its origin returns with different ones', async () => {
     const { clock, otherwise, find } = discoveryAmong()
     expect(await find(agent)).toBe('found')
     clock.now += 301
@@ -275,7 +275,7 @@ describe('lookups that failed are remembered', () => {
     expect(await find(agent)).toBe('found')
   })
 
-  it('leave a rotation alone: a new kid is found, though a fetch for a made-up one failed before', async () => {
+  it('without affecting a rotation: a new kid is found, although a fetch for a made-up kid failed before', async () => {
     const { clock, otherwise, find } = discoveryAmong()
     expect(await find(agent)).toBe('found')
     clock.now += 61
@@ -287,7 +287,7 @@ describe('lookups that failed are remembered', () => {
     expect(await find(agent, undefined, 'key-2')).toBe('found')
   })
 
-  it('of an auth server, for 5 s only, and are told at once: it is configured', async () => {
+  it('for only 5 s for an auth server, and reported immediately, since it is configured', async () => {
     const { delay } = heldDelay()
     const { clock, asked, discovery, otherwise } = discoveryAmong({ failureTime: 'equal', delay })
     const issuer = 'https://auth.example'
@@ -304,7 +304,7 @@ describe('lookups that failed are remembered', () => {
     }
   })
 
-  it('are 4,096 at most', async () => {
+  it('up to a limit of 4,096', async () => {
     const { asked, otherwise, find } = discoveryAmong({ fetchesPerMinute: 1_000_000 })
     otherwise.set('https://dead-', failed('ECONNREFUSED'))
     for (const host of hosts('dead', 4097)) await find(host)
@@ -315,38 +315,38 @@ describe('lookups that failed are remembered', () => {
   })
 })
 
-describe('what a fetch throws', () => {
+describe('an error thrown by a fetch', () => {
   const over = (fetch: FetchDocument) => discoveryAmong({ fetch }).find(agent)
 
   it.each([
-    ['a TypeError, as the Fetch standard says', () => new TypeError('fetch failed')],
-    ['an error with a code, as Node does', () => Object.assign(new Error('reset'), { code: 'ECONNRESET' })],
+    ['a TypeError, as in the Fetch standard', () => new TypeError('fetch failed')],
+    ['an error with a code, as in Node', () => Object.assign(new Error('reset'), { code: 'ECONNRESET' })],
     ['an AbortError', () => new DOMException('', 'AbortError')],
     ['a TimeoutError', () => new DOMException('', 'TimeoutError')],
-  ])('is a failure of the network: %s', async (_name, error) => {
+  ])('is a network failure: %s', async (_name, error) => {
     expect(await over(() => Promise.reject(error()))).toBe('unreachable')
     const interrupted = new ReadableStream({ pull: (controller) => controller.error(error()) })
     expect(await over(async () => new Response(interrupted))).toBe('unreachable')
   })
 
   it.each([
-    ['an error that nobody knows', () => new Error('a mistake')],
+    ['an unknown error', () => new Error('a mistake')],
     ['a ReferenceError', () => new ReferenceError('x is not defined')],
     ['a RangeError', () => new RangeError('Maximum call stack size exceeded')],
-    ['an argument that Node refuses', () => Object.assign(new TypeError('x'), { code: 'ERR_INVALID_ARG_TYPE' })],
-    ['what is no error', () => 'a text'],
-  ])('is a mistake, and is thrown on: %s', async (_name, error) => {
+    ['an argument that Node rejects', () => Object.assign(new TypeError('x'), { code: 'ERR_INVALID_ARG_TYPE' })],
+    ['a value that is not an error', () => 'a text'],
+  ])('is a bug, and is rethrown: %s', async (_name, error) => {
     await expect(over(() => Promise.reject(error() as Error))).rejects.toEqual(error())
     const broken = new ReadableStream({ pull: (controller) => controller.error(error()) })
     await expect(over(async () => new Response(broken))).rejects.toEqual(error())
   })
 
-  it('a mistake after the fetch is thrown on: an answer that is no response', async () => {
+  it('is rethrown if it is a bug after the fetch: a value that is not a Response', async () => {
     await expect(over(async () => ({ status: 200 }) as Response)).rejects.toThrow(TypeError)
   })
 })
 
-it('an agent token by an agent that nobody answers for is refused in the same time', async () => {
+it('an agent token from an agent whose server is unreachable is rejected after the same delay', async () => {
   const { delay, times, pass } = heldDelay()
   const { clock, discovery, otherwise } = discoveryAmong({ failureTime: 'equal', delay })
   otherwise.set(agent, failed('ENOTFOUND'))
@@ -367,7 +367,7 @@ it('an agent token by an agent that nobody answers for is refused in the same ti
   expect(await resolving).toBe('key_unknown')
 })
 
-it('K18: a private key is told once a day, with where the request came from; of a document the first one', async () => {
+it('K18: a private key is reported once a day, with the address of the request; for each document only the first one', async () => {
   const told: unknown[] = []
   const { clock, otherwise, find } = discoveryAmong({ onPrivateKey: (...report) => told.push(report) })
   const shown = (kid: string) => ({ ...signer.jwk, kid, d: 'AAAA' })
@@ -388,7 +388,7 @@ it('K18: a private key is told once a day, with where the request came from; of 
   ])
 })
 
-it('K18: a secret key is told as a private one is', async () => {
+it('K18: a symmetric key is reported like a private key', async () => {
   const told: unknown[] = []
   const { otherwise, find } = discoveryAmong({ onPrivateKey: (...report) => told.push(report) })
   otherwise.set(jwks, answers({ keys: [signer.jwk, { kty: 'oct', kid: 'shared', k: 'AAAA' }] }))

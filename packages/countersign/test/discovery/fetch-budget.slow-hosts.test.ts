@@ -3,7 +3,7 @@ import { createFetchBudget } from '../../src/discovery/fetch-budget.js'
 
 type FetchCause = Parameters<ReturnType<typeof createFetchBudget>['begin']>[0]
 
-/** A budget with clocks that the test moves. */
+/** A budget with clocks controlled by the test. */
 function createWorld() {
   const clock = { now: 1_768_786_017, elapsed: 5 }
   const budget = createFetchBudget(
@@ -18,7 +18,7 @@ function createWorld() {
     clock.elapsed += milliseconds
     if ('end' in place) place.end()
   }
-  /** How many of these get a place; they leave it when `leave` is called. */
+  /** How many of these get a slot; they release it when `leave` is called. */
   const occupy = (hosts: readonly string[], sourceOf: (index: number) => string | undefined = () => undefined) => {
     const places = hosts
       .map((host, index) => begin(host, { source: sourceOf(index) }))
@@ -36,7 +36,7 @@ function createWorld() {
 const slowHosts = Array.from({ length: 32 }, (_, index) => `slow-${index}.example`)
 const quickHosts = Array.from({ length: 32 }, (_, index) => `quick-${index}.example`)
 
-it('K22, K25: agents whose documents were slow have eight places together, and others the rest', () => {
+it('K22, K25: agents whose documents were slow share eight slots, and others have the rest', () => {
   const { begin, fetchFor, occupy } = createWorld()
   for (const host of slowHosts) fetchFor(host, 1000)
   const { count, leave } = occupy(slowHosts)
@@ -44,7 +44,7 @@ it('K22, K25: agents whose documents were slow have eight places together, and o
   expect(occupy(quickHosts).count).toBe(16)
   expect(begin('new.example', { known: false, source: '192.0.2.1' })).toHaveProperty('end')
   leave()
-  expect(occupy(slowHosts).count, 'they leave all that they took').toBe(8)
+  expect(occupy(slowHosts).count, 'all slots were released').toBe(8)
 })
 
 it('one source has two of these', () => {
@@ -54,13 +54,13 @@ it('one source has two of these', () => {
   expect(occupy(slowHosts, (index) => `203.0.113.${index}`).count).toBe(6)
 })
 
-it('a host that was never slow is none of them', () => {
+it('a host that was never slow is not limited to them', () => {
   const { fetchFor, occupy } = createWorld()
   for (const host of slowHosts) fetchFor(host, 999)
   expect(occupy(slowHosts).count).toBe(24)
 })
 
-it('a quick answer in between does not help; ten minutes do', () => {
+it('a single fast response does not lift the limit; ten minutes do', () => {
   const { clock, fetchFor, occupy } = createWorld()
   for (const host of slowHosts) fetchFor(host, 1000)
   for (const host of slowHosts) fetchFor(host, 10)
@@ -72,7 +72,7 @@ it('a quick answer in between does not help; ten minutes do', () => {
   expect(occupy(slowHosts).count).toBe(24)
 })
 
-it('the hosts that are remembered are bounded: the oldest are forgotten', () => {
+it('the number of tracked hosts is bounded: the oldest are evicted', () => {
   const { fetchFor, occupy } = createWorld()
   for (const host of slowHosts) fetchFor(host, 1000)
   for (let index = 0; index < 10_000; index++) fetchFor(`other-${index}.example`, 1000)

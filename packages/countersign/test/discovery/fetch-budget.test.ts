@@ -8,15 +8,15 @@ import { discoveryAmong, hosts, reasonOf, signer } from './parties.js'
 const attacker = '198.51.100.7'
 const honest = '192.0.2.1'
 
-/** How often each reason is among the outcomes. */
+/** The number of outcomes for each reason. */
 function countsOf(reasons: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const reason of reasons) counts[reason] = (counts[reason] ?? 0) + 1
   return counts
 }
 
-describe('K25: places for fetches', () => {
-  it('one source has four of them, and silent hosts in these keep nobody else out', async () => {
+describe('K25: fetch slots', () => {
+  it('one source has four, and silent hosts in these keep no one else out', async () => {
     const { silence, release, waiting, find } = discoveryAmong()
     silence('https://silent-')
     const flood = hosts('silent', 100).map((host) => find(host, attacker))
@@ -30,12 +30,12 @@ describe('K25: places for fetches', () => {
 
   it.each([
     ['the addresses of one IPv6 subscriber', '2001:db8:1:2::1', '2001:db8:1:2:ffff::9', 4],
-    ['an IPv4 address and its form in IPv6', honest, `::ffff:${honest}`, 4],
-    ['addresses of one IPv6 /48', '2001:db8:1:2::1', '2001:db8:1:3::1', 4],
-    ['addresses of two IPv6 /48', '2001:db8:1:2::1', '2001:db8:2:2::1', 8],
-    ['addresses of one IPv4 /24', honest, '192.0.2.77', 4],
-    ['addresses of two IPv4 /24', honest, attacker, 8],
-  ])('%s are one source or two', async (_name, one, other, places) => {
+    ['an IPv4 address and its IPv6 form', honest, `::ffff:${honest}`, 4],
+    ['addresses in one IPv6 /48', '2001:db8:1:2::1', '2001:db8:1:3::1', 4],
+    ['addresses in two IPv6 /48', '2001:db8:1:2::1', '2001:db8:2:2::1', 8],
+    ['addresses in one IPv4 /24', honest, '192.0.2.77', 4],
+    ['addresses in two IPv4 /24', honest, attacker, 8],
+  ])('counts %s as one source or two', async (_name, one, other, places) => {
     const { silence, release, waiting, find } = discoveryAmong()
     silence('https://silent-')
     const flood = hosts('silent', 20).map((host, index) => find(host, index % 2 === 0 ? one : other))
@@ -44,7 +44,7 @@ describe('K25: places for fetches', () => {
     await Promise.all(flood)
   })
 
-  it('a source that has many waits, and not one that has none: the last places are for newcomers', async () => {
+  it('a source that holds many is refused before one that holds none: the last slots are for newcomers', async () => {
     const { silence, release, waiting, find } = discoveryAmong()
     silence('https://silent-')
     const flood = hosts('silent', 60).map((host, index) => find(host, `2001:db8:${index % 6}::${index}`))
@@ -59,7 +59,7 @@ describe('K25: places for fetches', () => {
     expect(await find('https://more.example', '2001:db8:0:1::1')).toBe('found')
   })
 
-  it('all sources together have 24 for agents not known, and known ones are fetched in the rest, 32 in all', async () => {
+  it('all sources together have 24 for unknown agents, and known agents are fetched in the rest, 32 in total', async () => {
     const { clock, silence, release, waiting, find } = discoveryAmong()
     const known = hosts('known', 60)
     for (const host of known) expect(await find(host)).toBe('found')
@@ -77,12 +77,12 @@ describe('K25: places for fetches', () => {
     release()
     await Promise.all([...flood, ...refetches])
     const later = known.slice(30).map((host) => find(host, honest))
-    expect(waiting(), 'who was turned away holds no place').toBe(8)
+    expect(waiting(), 'refused lookups hold no slot').toBe(8)
     release()
     await Promise.all(later)
   })
 
-  it('slow documents of known agents leave eight for new ones', async () => {
+  it('slow documents of known agents leave eight for new agents', async () => {
     const { clock, silence, release, waiting, find } = discoveryAmong()
     const known = hosts('known', 32)
     for (const host of known) await find(host)
@@ -98,7 +98,7 @@ describe('K25: places for fetches', () => {
     await Promise.all([...refetches, ...flood])
   })
 
-  it('one host has eight of them, whoever asks for its documents', async () => {
+  it('one host has eight, whoever requests its documents', async () => {
     const { otherwise, waiting, silence, release, find } = discoveryAmong({ allowPath: true })
     silence('https://agents.example/')
     const agents = Array.from({ length: 12 }, (_, index) => `https://agents.example/~${index}`)
@@ -112,7 +112,7 @@ describe('K25: places for fetches', () => {
     expect(await find('https://agents.example/~8', honest)).toBe('refused')
   })
 
-  it('a key that an agent published meanwhile is found as soon as there is a place again', async () => {
+  it('a key that an agent published in the meantime is found as soon as a slot is free again', async () => {
     const { clock, otherwise, silence, release, waiting, find } = discoveryAmong()
     const agent = 'https://agent.example'
     const known = hosts('known', 24)
@@ -130,7 +130,7 @@ describe('K25: places for fetches', () => {
     expect(await find(agent, honest, 'key-2')).toBe('found')
   })
 
-  it('so is one that it published under the same kid; while there is none, its origin is asked for nothing', async () => {
+  it('so is a key published under the same kid; without a free slot, its origin is not contacted', async () => {
     const { clock, asked, otherwise, silence, release, waiting, find, discovery } = discoveryAmong()
     const agent = 'https://agent.example'
     const known = hosts('known', 24)
@@ -153,7 +153,7 @@ describe('K25: places for fetches', () => {
     expect(await renew()).toMatchObject({ thumbprint: second.thumbprint })
   })
 
-  it('without an address there is no limit but that for all', async () => {
+  it('without an address, only the shared limit applies', async () => {
     const { silence, release, waiting, find } = discoveryAmong()
     silence('https://silent-')
     const flood = hosts('silent', 30).map((host) => find(host))
@@ -162,14 +162,14 @@ describe('K25: places for fetches', () => {
     await Promise.all(flood)
   })
 
-  it('are free again when a fetch fails in a way that nobody foresaw', async () => {
+  it('are released when a fetch fails unexpectedly', async () => {
     const { otherwise, find } = discoveryAmong()
     otherwise.set('https://broken-', () => Promise.reject(new Error('a mistake')))
     for (const host of hosts('broken', 40)) await expect(find(host, attacker)).rejects.toThrow('a mistake')
     expect(await find('https://agent.example', attacker)).toBe('found')
   })
 
-  it('are not held by who waits for the time to answer', async () => {
+  it('are not held by a lookup that waits to report its failure', async () => {
     let answer: (() => void) | undefined
     const time = new Promise<void>((resolve) => {
       answer = resolve
@@ -187,22 +187,22 @@ describe('K25: places for fetches', () => {
   })
 })
 
-describe('K25: fetches in a minute', () => {
-  it('one source begins 300, another none the fewer; a minute later it may go on', async () => {
+describe('K25: fetches per minute', () => {
+  it('one source can start 300, without reducing those of another; a minute later it can continue', async () => {
     const { clock, asked, find } = discoveryAmong()
     const reasons: string[] = []
     for (const host of hosts('agent', 200)) reasons.push(await find(host, attacker))
     expect(countsOf(reasons)).toEqual({ found: 150, busy: 50 })
     expect(asked).toHaveLength(300)
     expect(await find('https://honest.example', honest)).toBe('found')
-    expect(await find('https://agent-0.example', attacker), 'what is cached costs nothing').toBe('found')
+    expect(await find('https://agent-0.example', attacker), 'cached results cost nothing').toBe('found')
     clock.now += 59
     expect(await find('https://later.example', attacker)).toBe('busy')
     clock.now += 1
     expect(await find('https://later.example', attacker)).toBe('found')
   })
 
-  it('all together begin 3,000', async () => {
+  it('all sources together can start 3,000', async () => {
     const { asked, find } = discoveryAmong()
     const reasons: string[] = []
     for (const [index, host] of hosts('agent', 2000).entries())
@@ -211,7 +211,7 @@ describe('K25: fetches in a minute', () => {
     expect(asked).toHaveLength(3000)
   })
 
-  it('are as many as the options say', async () => {
+  it('are limited as configured', async () => {
     const { find } = discoveryAmong({ fetchesPerMinute: 6, fetchesPerSource: 4 })
     const outcomes = []
     for (const host of hosts('a', 3)) outcomes.push(await find(host, attacker))
@@ -219,7 +219,7 @@ describe('K25: fetches in a minute', () => {
     expect(outcomes).toEqual(['found', 'found', 'busy', 'found', 'busy'])
   })
 
-  it('are refused with 429, and when to come again', async () => {
+  it('are refused with 429 and a Retry-After', async () => {
     const { clock, discovery, find, silence, release, waiting } = discoveryAmong({ fetchesPerSource: 2 })
     const keys = january.createKeyResolver({
       discovery,
@@ -245,7 +245,7 @@ describe('K25: fetches in a minute', () => {
     await Promise.all(flood)
   })
 
-  it('leave out agents that are known: their keys are fetched again whoever floods', async () => {
+  it('do not include known agents: their keys are refetched whoever floods', async () => {
     const { clock, asked, find } = discoveryAmong({ fetchesPerMinute: 2 })
     expect(await find('https://agent.example', attacker)).toBe('found')
     expect(await find('https://new.example', attacker)).toBe('busy')
@@ -256,7 +256,7 @@ describe('K25: fetches in a minute', () => {
     expect(asked.filter((url) => url.startsWith('https://agent.'))).toHaveLength(4)
   })
 
-  it('leave out auth servers, which are configured', async () => {
+  it('do not include auth servers, which are configured', async () => {
     const issuer = 'https://auth.example'
     const { otherwise, discovery, find } = discoveryAmong({ fetchesPerMinute: 1 })
     otherwise.set(issuer, async (url) => Response.json(issuerDocuments(issuer, [signer.jwk])[url]))
@@ -264,18 +264,18 @@ describe('K25: fetches in a minute', () => {
     expect(reasonOf(await discovery.findKey(january.documents.authServer, issuer, 'key-1', attacker))).toBe('found')
   })
 
-  it('leave the memory flat: what is known of sources is bounded', async () => {
+  it('use bounded memory: the number of tracked sources is limited', async () => {
     const { find } = discoveryAmong({ fetchesPerMinute: 1_000_000, fetchesPerSource: 2 })
     const address = (index: number) => `2001:${(index >> 16).toString(16)}:${(index & 0xffff).toString(16)}::1`
     expect(await find('https://first.example', address(0))).toBe('found')
     expect(await find('https://second.example', address(0))).toBe('busy')
     for (let index = 1; index <= 10_000; index++) await find(`https://a${index}.example`, address(index))
-    expect(await find('https://second.example', address(0)), 'the oldest source is forgotten').toBe('found')
+    expect(await find('https://second.example', address(0)), 'the oldest source is evicted').toBe('found')
   })
 })
 
-describe('K25, K22: keys of agents that are known, while there is no place', () => {
-  it('serve for a minute beyond their time, and not longer: nobody keeps a key alive by keeping us busy', async () => {
+describe('K25, K22: keys of known agents while no slot is free', () => {
+  it('are used for at most a minute beyond their expiry: no one can keep a key alive by keeping the server busy', async () => {
     const { clock, silence, release, waiting, find } = discoveryAmong()
     expect(await find('https://agent.example', honest)).toBe('found')
     const known = hosts('known', 9)
@@ -295,8 +295,8 @@ describe('K25, K22: keys of agents that are known, while there is no place', () 
   })
 })
 
-describe('K25: lookups that wait', () => {
-  it('are 500 of one source, and others go on', async () => {
+describe('K25: waiting lookups', () => {
+  it('are limited to 500 per source, and other sources continue', async () => {
     const { silence, release, find } = discoveryAmong()
     silence('https://silent-')
     const flood = Array.from({ length: 600 }, () => find('https://silent-0.example', attacker))
@@ -307,7 +307,7 @@ describe('K25: lookups that wait', () => {
     expect(await find('https://agent-2.example', attacker)).toBe('found')
   })
 
-  it('are 2,000 of all, and those for agents that are known have places of their own', async () => {
+  it('are limited to 2,000 in total, and lookups for known agents have separate slots', async () => {
     const { clock, silence, release, find } = discoveryAmong()
     expect(await find('https://agent.example', honest)).toBe('found')
     clock.now += 400
@@ -320,7 +320,7 @@ describe('K25: lookups that wait', () => {
     expect(countsOf(await Promise.all(flood))).toEqual({ refused: 2000, busy: 10 })
   })
 
-  it('leave no error behind that nobody takes, when the fetch they are not let wait for fails unforeseen', async () => {
+  it('leave no unhandled rejection when a fetch that they may not wait for fails unexpectedly', async () => {
     const { silence, release, otherwise, asked, find } = discoveryAmong()
     silence('https://silent-')
     const flood = Array.from({ length: 500 }, () => find('https://silent-0.example', attacker))
@@ -332,7 +332,7 @@ describe('K25: lookups that wait', () => {
   })
 })
 
-it('documents of more than 4 KiB are remembered 500 at a time, and drive none of the small ones out', async () => {
+it('at most 500 documents larger than 4 KiB are cached, and they evict no small ones', async () => {
   const { asked, otherwise, find } = discoveryAmong({ fetchesPerMinute: 1_000_000 })
   otherwise.set('https://large-', async (url) => {
     const { origin } = new URL(url)
@@ -349,7 +349,7 @@ it('documents of more than 4 KiB are remembered 500 at a time, and drive none of
   expect(fetchesOf('https://large-0.example')).toBe(3)
 })
 
-it('K22: of a document that grows or shrinks beyond that, the latest counts', async () => {
+it('K22: caches the latest version of a document that grows or shrinks past that size', async () => {
   const { clock, otherwise, find } = discoveryAmong()
   const agent = 'https://agent.example'
   for (const [round, pad] of ['', 'a'.repeat(9000), '', 'a'.repeat(9000)].entries()) {

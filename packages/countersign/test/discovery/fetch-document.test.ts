@@ -6,7 +6,7 @@ import { startServer } from './loopback-server.js'
 const guarded = createGuardedFetch({ allowInsecureLoopback: true })
 const global: FetchDocument = (url, init) => fetch(url, init)
 
-/** A stranger's server that answers as told, goes on for ever, and notes when its connection ends. */
+/** A stranger's server that starts as specified, then sends data endlessly, and records when its connection closes. */
 async function startEndless(begin: (response: ServerResponse) => void) {
   let isClosed = false
   const server = await startServer((_request, response) => {
@@ -22,19 +22,19 @@ async function startEndless(begin: (response: ServerResponse) => void) {
 
 describe.each([
   ['the guarded fetch', guarded],
-  ['the fetch of the platform', global],
-])('with %s, a stranger’s server cannot keep the connection', (_name, fetch) => {
+  ['the platform’s fetch', global],
+])('with %s, a stranger’s server cannot keep the connection open', (_name, fetch) => {
   it.each<[string, (response: ServerResponse) => void, RegExp]>([
     ['after a redirect', (response) => response.writeHead(302, { location: '/other' }), /redirects/],
     ['after 404', (response) => response.writeHead(404), /answers 404/],
     ['after 503', (response) => response.writeHead(503), /answers 503/],
     ['after 206', (response) => response.writeHead(206), /answers 206/],
     [
-      'after a compression',
+      'after a content encoding',
       (response) => response.writeHead(200, { 'content-encoding': 'gzip' }),
       /compressed \(gzip\)/,
     ],
-    ['after too much', (response) => response.writeHead(200), /larger than 1000 bytes/],
+    ['after too many bytes', (response) => response.writeHead(200), /larger than 1000 bytes/],
   ])('%s', async (_case, begin, refusal) => {
     const server = await startEndless(begin)
     const fetched = await fetchBytes(server.url, { fetch, maxBytes: 1000, timeout: 20_000 })
@@ -42,7 +42,7 @@ describe.each([
     await expect.poll(server.isClosed, { timeout: 2000 }).toBe(true)
   })
 
-  it('after the time is over, in which it may answer', async () => {
+  it('after the timeout', async () => {
     const server = await startEndless((response) => response.writeHead(200))
     const begun = performance.now()
     const fetched = await fetchBytes(server.url, { fetch, maxBytes: 1e9, timeout: 300 })
@@ -56,7 +56,7 @@ describe.each([
   })
 })
 
-describe('what is fetched', () => {
+describe('a fetched response', () => {
   const fetchOf =
     (response: () => Response): FetchDocument =>
     async () =>
@@ -71,7 +71,7 @@ describe('what is fetched', () => {
     [9, 'taken'],
     [10, 'taken'],
     [11, { refusal: 'https://agent.example/x is larger than 10 bytes', unreachable: false }],
-  ])('of %i bytes, where 10 are the most', async (length, outcome) => {
+  ])('of %i bytes, with a limit of 10', async (length, outcome) => {
     expect(await refusalOf(fetchOf(() => new Response('a'.repeat(length))))).toEqual(outcome)
   })
 
@@ -85,7 +85,7 @@ describe('what is fetched', () => {
     [499, { unreachable: false }],
     [500, { unreachable: true }],
     [599, { unreachable: true }],
-  ])('with the status %i: only a server that fails counts as down', async (status, outcome) => {
+  ])('with status %i: only a server error counts as unreachable', async (status, outcome) => {
     const refused = await refusalOf(fetchOf(() => new Response('a', { status })))
     if (typeof outcome === 'string') expect(refused).toBe(outcome)
     else expect(refused).toMatchObject(outcome)
@@ -93,7 +93,7 @@ describe('what is fetched', () => {
     else if (status > 200) expect(refused).toMatchObject({ refusal: expect.stringContaining(`answers ${status}`) })
   })
 
-  it('by a fetch of the platform that hides where a redirect leads', async () => {
+  it('from a platform fetch that hides the target of a redirect', async () => {
     const hidden = Object.defineProperty(new Response('a'), 'type', { value: 'opaqueredirect' })
     expect(await refusalOf(fetchOf(() => hidden))).toMatchObject({ refusal: expect.stringContaining('redirects') })
   })
@@ -145,7 +145,7 @@ describe('what is fetched', () => {
     expect('bytes' in fetched && fetched.maxAge).toBe(seconds)
   })
 
-  it('is asked for once, without following, and leaves no timer', async () => {
+  it('is requested once, without following redirects, and leaves no timer', async () => {
     const asked: unknown[] = []
     const fetch: FetchDocument = async (url, init) => {
       asked.push([url, init?.redirect, init?.headers, init?.signal?.aborted])

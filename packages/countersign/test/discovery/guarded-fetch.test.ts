@@ -11,7 +11,7 @@ describe('createGuardedFetch makes no connection', () => {
   const loopback = createGuardedFetch({ allowInsecureLoopback: true })
   const strict = createGuardedFetch()
 
-  it('for https names that resolve to loopback, nor for any address, also where loopback is allowed', async () => {
+  it('for https names that resolve to loopback, or for any address, even if loopback is allowed', async () => {
     const canary = await startTcpServer(() => undefined)
     const { port } = canary
     for (const fetch of [loopback, strict]) {
@@ -78,7 +78,7 @@ describe('createGuardedFetch makes no connection', () => {
     expect(canary.connections()).toBe(0)
   })
 
-  it('control: for a name at public addresses it makes one, and K10 to the ones that were checked', async () => {
+  it('control: except for a name at public addresses, K10 and then to the addresses that were checked', async () => {
     const canary = await startTcpServer((socket) => socket.end())
     const network = simulatePublicNetwork(
       { 'agent.example': [['8.8.8.8', '2001:4860:4860::8888'], ['127.0.0.1']] },
@@ -97,13 +97,13 @@ describe('createGuardedFetch makes no connection', () => {
     expect(network).toMatchObject({ resolved: ['agent.example'], connected: [] })
   })
 
-  it('for a name, before it was asked for as sockets ask: all addresses, of families that this machine has', async () => {
+  it('for a name, before it was resolved the way sockets do: all addresses, of families that this machine has', async () => {
     const network = simulatePublicNetwork({ 'agent.example': [['127.0.0.1']] }, 1)
     await expect(strict('https://agent.example/')).rejects.toThrow(/refused/)
     expect(network.hints).toEqual([process.platform === 'win32' ? 0 : ADDRCONFIG])
   })
 
-  it('when it is given up before, or while the name is looked for, and listens to the signal no longer', async () => {
+  it('if aborted before or during the name lookup, and stops listening to the signal', async () => {
     const canary = await startTcpServer((socket) => socket.destroy())
     const network = simulatePublicNetwork({ 'agent.example': [['8.8.8.8']] }, canary.port)
     const reason = new Error('given up')
@@ -129,7 +129,7 @@ describe('createGuardedFetch makes no connection', () => {
 })
 
 describe('createGuardedFetch on loopback', () => {
-  it('asks without cookies, for JSON as it is', async () => {
+  it('sends no cookies, and requests uncompressed JSON', async () => {
     const server = await startServer((request, response) => {
       response.setHeader('x-a', 'b')
       response.end(JSON.stringify(request.headers))
@@ -145,7 +145,7 @@ describe('createGuardedFetch on loopback', () => {
     expect(server.asked).toEqual(['/a?b'])
   })
 
-  it('asks for other media types where it is told to, and never for anything compressed', async () => {
+  it('requests other media types if configured, and never a compressed response', async () => {
     const server = await startServer((request, response) => response.end(JSON.stringify(request.headers)))
     const fetched = await fetchBytes(server.origin, {
       fetch: createGuardedFetch({ allowInsecureLoopback: true }),
@@ -160,7 +160,7 @@ describe('createGuardedFetch on loopback', () => {
   })
 
   it.each([204, 205, 304])(
-    'ends the connection after a %i, which has no body, although the server would not',
+    'closes the connection after a %i, which has no body, even if the server would not',
     async (status) => {
       let open = 0
       const server = await startTcpServer((socket) => {
@@ -174,7 +174,7 @@ describe('createGuardedFetch on loopback', () => {
     },
   )
 
-  it('sends what it is given, by the method it is given', async () => {
+  it('sends the given body with the given method', async () => {
     const server = await startServer((request, response) => {
       request.toArray().then(
         (chunks) => response.end(JSON.stringify([request.method, request.headers['content-type'], String(chunks)])),
@@ -187,7 +187,7 @@ describe('createGuardedFetch on loopback', () => {
     expect(await sent.json()).toEqual(['POST', 'text/plain', 'a=b'])
   })
 
-  it('ends the connection when its signal does', async () => {
+  it('closes the connection when its signal aborts', async () => {
     const server = await startServer((_request, response) => void response.write('a'))
     const abort = new AbortController()
     const response = await createGuardedFetch({ allowInsecureLoopback: true })(server.origin, { signal: abort.signal })
@@ -200,7 +200,7 @@ describe('K29: TLS', () => {
   const names = { 'agent.example': [['8.8.8.8']] }
   const answer = (_request: IncomingMessage, response: ServerResponse) => void response.end('{}')
 
-  it('control: a certificate of a trusted root is accepted', async () => {
+  it('control: a certificate from a trusted root is accepted', async () => {
     const certificate = certificateOf('agent.example')
     const server = await startTlsServer(certificate, answer)
     simulatePublicNetwork(names, server.port)
@@ -209,7 +209,7 @@ describe('K29: TLS', () => {
     expect(server.asked).toHaveLength(1)
   })
 
-  it('a self-signed certificate is refused, also where the environment says otherwise', async () => {
+  it('a self-signed certificate is rejected, even if the environment says otherwise', async () => {
     const server = await startTlsServer(certificateOf('agent.example'), answer)
     simulatePublicNetwork(names, server.port)
     await expect(createGuardedFetch()('https://agent.example/')).rejects.toThrow(/self-signed/)
@@ -223,7 +223,7 @@ describe('K29: TLS', () => {
     expect(server.asked).toEqual([])
   })
 
-  it('a certificate of another name is refused', async () => {
+  it('a certificate for another name is rejected', async () => {
     const certificate = certificateOf('other.example')
     const server = await startTlsServer(certificate, answer)
     simulatePublicNetwork(names, server.port)

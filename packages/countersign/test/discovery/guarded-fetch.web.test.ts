@@ -1,8 +1,8 @@
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { createGuardedFetch } from '../../src/discovery/guarded-fetch.web.js'
 
-it('the guarded fetch of the web names every failure of the network alike, and follows nothing', async () => {
-  const cause = new Error('in the words of a platform')
+it('the guarded fetch for the web reports every network failure the same way, and follows no redirects', async () => {
+  const cause = new Error('in platform-specific words')
   const asked: unknown[] = []
   vi.stubGlobal('fetch', async (...given: unknown[]) => {
     asked.push(given)
@@ -15,13 +15,13 @@ it('the guarded fetch of the web names every failure of the network alike, and f
 })
 
 it.each(['http://agent.example/', 'http://127.0.0.1:8001/', 'file:///etc/passwd', 'HTTPS://agent.example/'])(
-  'the guarded fetch of the web refuses %s',
+  'the guarded fetch for the web rejects %s',
   async (url) => {
     await expect(createGuardedFetch()(url)).rejects.toThrow(/refused/)
   },
 )
 
-it('a proxy for what goes out works on Node only, and elsewhere says so', () => {
+it('an egress proxy works only on Node, and is rejected elsewhere', () => {
   expect(() => createGuardedFetch({ egressProxy: 'http://proxy.example:3128' })).toThrow(
     /egressProxy works on Node only/,
   )

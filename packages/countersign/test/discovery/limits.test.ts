@@ -4,7 +4,7 @@ import { discoveryAmong, hosts, signer } from './parties.js'
 
 const agent = 'https://agent.example'
 
-/** JSON of just so many characters. */
+/** JSON of exactly this many characters. */
 function padded(document: object, length: number): string {
   const text = JSON.stringify({ ...document, pad: '' })
   return JSON.stringify({ ...document, pad: 'a'.repeat(length - text.length) })
@@ -16,7 +16,7 @@ const metadataOf = (url: string, length: number) => {
   return padded({ agent: origin, jwks_uri: `${origin}/jwks.json` }, length)
 }
 
-describe('K13, K16: sizes, at both edges', () => {
+describe('K13, K16: size limits, at both edges', () => {
   it.each([
     [16_384, 'found'],
     [16_385, 'refused'],
@@ -46,8 +46,8 @@ describe('K13, K16: sizes, at both edges', () => {
   })
 })
 
-describe('what is remembered is bounded', () => {
-  /** Fetches the documents of so many agents, and says whether the first one had to be fetched again. */
+describe('the cache is bounded', () => {
+  /** Fetches the documents of this many agents, and returns whether the first one had to be fetched again. */
   async function isFirstForgotten(count: number, length: number): Promise<boolean> {
     const { asked, otherwise, discovery } = discoveryAmong({ fetchesPerMinute: 1_000_000 })
     otherwise.set('https://agent-', (url) => answer(metadataOf(url, length)))
@@ -65,7 +65,7 @@ describe('what is remembered is bounded', () => {
     [10_000, 200, false],
     [10_001, 200, true],
   ])(
-    '%i documents of %i characters: the first is forgotten: %s',
+    '%i documents of %i characters: the first is evicted: %s',
     { timeout: 60_000 },
     async (count, length, forgotten) => {
       expect(await isFirstForgotten(count, length)).toBe(forgotten)

@@ -9,30 +9,30 @@ afterEach(async () => {
 })
 
 export interface LoopbackServer {
-  /** An identifier of the loopback form. */
+  /** A valid loopback identifier. */
   origin: string
   port: number
-  /** Paths in the order they were asked for. */
+  /** Paths in the order they were requested. */
   asked: string[]
   /** Connections that were opened. */
   connections: () => number
-  /** Ends it before the test does. */
+  /** Closes it before the test ends. */
   close: () => Promise<void>
 }
 
-/** An HTTP server on 127.0.0.1 that ends with the test. */
+/** An HTTP server on 127.0.0.1 that closes when the test ends. */
 export async function startServer(listener: RequestListener): Promise<LoopbackServer> {
   const asked: string[] = []
   const server = createServer((request, response) => {
     asked.push(request.url ?? '')
-    // What is cut off in the middle is the point of many tests.
+    // Many tests cut off responses on purpose.
     response.on('error', () => undefined)
     listener(request, response)
   })
   return { ...(await listen(server)), asked }
 }
 
-/** A TCP server on 127.0.0.1 that ends with the test. */
+/** A TCP server on 127.0.0.1 that closes when the test ends. */
 export async function startTcpServer(onSocket: (socket: Socket) => void): Promise<Omit<LoopbackServer, 'asked'>> {
   return listen(createTcpServer(onSocket))
 }
@@ -60,7 +60,7 @@ async function listen(server: Server): Promise<Omit<LoopbackServer, 'asked'>> {
   return { origin: `http://127.0.0.1:${port}`, port, connections: () => connections, close }
 }
 
-/** Answers with JSON. */
+/** Responds with JSON. */
 export function answerJson(response: ServerResponse, document: unknown, headers: Record<string, string> = {}): void {
   response.writeHead(200, { 'content-type': 'application/json', ...headers })
   response.end(JSON.stringify(document))
@@ -69,13 +69,13 @@ export function answerJson(response: ServerResponse, document: unknown, headers:
 export interface AgentServerOptions {
   keys?: () => readonly object[]
   headers?: Record<string, string>
-  /** Answers in place of the metadata. */
+  /** Responds instead of the metadata. */
   metadata?: ((request: IncomingMessage, response: ServerResponse, origin: string) => void) | undefined
-  /** Answers in place of the JWKS. */
+  /** Responds instead of the JWKS. */
   jwks?: ((request: IncomingMessage, response: ServerResponse) => void) | undefined
 }
 
-/** An agent's server with its two documents, each of which may be answered otherwise. */
+/** An agent's server with its two documents; the response for each can be replaced. */
 export async function startAgentServer(options: AgentServerOptions = {}): Promise<LoopbackServer> {
   const server: LoopbackServer = await startServer((request, response) => {
     const { origin } = server

@@ -11,12 +11,12 @@ export const hosts = (prefix: string, count: number): string[] =>
 export const reasonOf = (outcome: Awaited<ReturnType<Discovery['findKey']>>): string =>
   'found' in outcome ? 'found' : outcome.failure.reason
 
-/** A discovery among agents that answer at once, except where a host is made silent or failing. */
+/** A discovery among agents that respond immediately, unless a host is made silent or failing. */
 export function discoveryAmong(options: GuardedDiscoveryOptions = {}) {
   const clock = { now: 1_768_786_017 }
   const asked: string[] = []
   const silent = new Map<string, (response: Response) => void>()
-  /** What answers in place of an agent, by the start of its host. */
+  /** Responses that replace an agent's own, by the start of its host. */
   const otherwise = new Map<string, (url: string) => Promise<Response>>()
   const documentOf = (url: string) => agentDocuments(new URL(url).origin, [signer.jwk])[url]
   const discovery = createDiscovery({
@@ -35,11 +35,11 @@ export function discoveryAmong(options: GuardedDiscoveryOptions = {}) {
     asked,
     discovery,
     otherwise,
-    /** Makes hosts of this beginning accept and never answer, until they are released. */
+    /** Makes hosts with this prefix accept connections but never respond, until they are released. */
     silence: (start: string): void => {
       otherwise.set(start, (url) => new Promise((resolve) => silent.set(url, resolve)))
     },
-    /** Answers all that was kept waiting. */
+    /** Responds to all held requests. */
     release: (): void => {
       for (const resolve of silent.values()) resolve(new Response('', { status: 404 }))
       silent.clear()

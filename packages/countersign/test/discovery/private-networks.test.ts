@@ -12,7 +12,7 @@ import { certificateOf, startTlsServer, trust } from './tls-server.js'
 
 const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
 
-/** What comes of one fetch: where it connected to, or that it was refused before any connection. */
+/** The outcome of one fetch: the addresses it connected to, or that it was refused before any connection. */
 async function outcomeOf(options: GuardedFetchOptions, url: string, addresses: readonly string[]) {
   const canary = await startTcpServer((socket) => socket.destroy())
   const network = simulatePublicNetwork({ [new URL(url).hostname]: [addresses] }, canary.port)
@@ -48,31 +48,31 @@ describe('W28: allowNetworks', () => {
   })
 
   it.each<[string, string, ...string[]]>([
-    ['another name at an allowed network', 'https://other.corp.example/', '10.1.2.3'],
-    ['a name that ends like an allowed one', 'https://evil-agent.corp.example/', '10.1.2.3'],
-    ['a name below an allowed one', 'https://x.agent.corp.example/', '10.1.2.3'],
-    ['a name that begins like an allowed one', 'https://agent.corp.example.evil.example/', '10.1.2.3'],
-    ['the name above those of a pattern', 'https://agents.corp.example/', '10.1.2.3'],
-    ['a name that ends like a pattern', 'https://xagents.corp.example/', '10.1.2.3'],
-    ['an allowed name with a dot at its end', 'https://agent.corp.example./', '10.1.2.3'],
-    ['an allowed name at another network', 'https://agent.corp.example/', '10.2.0.0'],
-    ['an allowed name just below it', 'https://agent.corp.example/', '10.0.255.255'],
-    ['an allowed name at another kind of network', 'https://agent.corp.example/', '172.16.0.1'],
-    ['an allowed name at two networks', 'https://agent.corp.example/', '10.1.2.3', '10.2.0.1'],
-    ['an allowed name at this machine too', 'https://agent.corp.example/', '10.1.2.3', '127.0.0.1'],
-    ['any name beside the network of any', 'https://anything.example/', '192.168.8.0'],
-    ['an allowed name at the network of another family', 'https://agent.corp.example/', 'fd12:3457::1'],
+    ['another name in an allowed network', 'https://other.corp.example/', '10.1.2.3'],
+    ['a name with an allowed one as its suffix', 'https://evil-agent.corp.example/', '10.1.2.3'],
+    ['a subdomain of an allowed name', 'https://x.agent.corp.example/', '10.1.2.3'],
+    ['a name with an allowed one as its prefix', 'https://agent.corp.example.evil.example/', '10.1.2.3'],
+    ['the parent domain of a pattern', 'https://agents.corp.example/', '10.1.2.3'],
+    ['a name with a pattern’s domain as its suffix', 'https://xagents.corp.example/', '10.1.2.3'],
+    ['an allowed name with a trailing dot', 'https://agent.corp.example./', '10.1.2.3'],
+    ['an allowed name in another network', 'https://agent.corp.example/', '10.2.0.0'],
+    ['an allowed name just below its network', 'https://agent.corp.example/', '10.0.255.255'],
+    ['an allowed name in another kind of network', 'https://agent.corp.example/', '172.16.0.1'],
+    ['an allowed name in two networks', 'https://agent.corp.example/', '10.1.2.3', '10.2.0.1'],
+    ['an allowed name that is also at loopback', 'https://agent.corp.example/', '10.1.2.3', '127.0.0.1'],
+    ['any name next to the network that allows any', 'https://anything.example/', '192.168.8.0'],
+    ['an allowed name in the network of another family', 'https://agent.corp.example/', 'fd12:3457::1'],
     ['a port that is not allowed', 'https://agent.corp.example:444/', '10.1.2.3'],
-    ['another name at an allowed port', 'https://other.corp.example:8443/', '10.1.2.3'],
-    ['6to4 of an allowed address', 'https://agent.corp.example/', '2002:a01:203::1'],
-    ['NAT64 of an allowed address', 'https://agent.corp.example/', '64:ff9b::10.1.2.3'],
+    ['another name on an allowed port', 'https://other.corp.example:8443/', '10.1.2.3'],
+    ['the 6to4 form of an allowed address', 'https://agent.corp.example/', '2002:a01:203::1'],
+    ['the NAT64 form of an allowed address', 'https://agent.corp.example/', '64:ff9b::10.1.2.3'],
     ['http', 'http://agent.corp.example/', '10.1.2.3'],
   ])('makes no connection for %s: %s at %s %s', async (_case, url, ...addresses) => {
     expect(await outcomeOf({ allowNetworks: rules }, url, addresses)).toBe('refused')
   })
 
   it.each(['https://10.1.2.3/', 'https://[fd12:3456::1]/', 'https://192.168.7.9/', 'https://[::ffff:10.1.2.3]/'])(
-    'makes no connection for an address in the place of a name: %s',
+    'makes no connection for an address instead of a name: %s',
     async (url) => {
       await expect(createGuardedFetch({ allowNetworks: rules })(url)).rejects.toThrow('the host is an address')
     },
@@ -100,7 +100,7 @@ describe('W28: allowNetworks', () => {
     ['64:ff9b::/96', '64:ff9b::10.1.2.3'],
     ['2002::/16', '2002:a9fe:a9fe::1'],
     ['2002::/16', '2002:a01:203::1'],
-  ])('although %s covers it, no connection is made to %s', async (cidr, address) => {
+  ])('makes no connection, although %s covers the address: %s', async (cidr, address) => {
     expect(await outcomeOf({ allowNetworks: [{ cidr }] }, 'https://agent.example/', [address])).toBe('refused')
   })
 
@@ -110,7 +110,7 @@ describe('W28: allowNetworks', () => {
     ['64:ff9b::10.1.2.3', 'other.example', 'refused'],
     ['64:ff9b::10.2.2.3', 'agent.example', 'refused'],
   ])(
-    'a translated network opens the public internet, and what is allowed by itself: %s',
+    'a translated network opens only the public internet and addresses that are themselves allowed: %s',
     async (address, host, came) => {
       const own = host === undefined ? [] : [{ cidr: '10.1.0.0/16', hosts: [host] }]
       const allowNetworks = [{ cidr: '64:ff9b::/96' }, ...own]
@@ -118,7 +118,7 @@ describe('W28: allowNetworks', () => {
     },
   )
 
-  it('K10: the address that was checked is the one connected to, and the next answer is checked again', async () => {
+  it('K10: connects to the address that was checked, and checks the next DNS response again', async () => {
     const certificate = certificateOf('agent.corp.example')
     const server = await startTlsServer(certificate, (_request, response) => response.end('{}'))
     trust(certificate)
@@ -134,7 +134,7 @@ describe('W28: allowNetworks', () => {
     expect(network.resolved).toHaveLength(3)
   })
 
-  it('K11: a redirect within the network is not followed', async () => {
+  it('K11: does not follow a redirect within the network', async () => {
     const certificate = certificateOf('agent.corp.example')
     const server = await startTlsServer(certificate, (_request, response) => {
       response.writeHead(302, { location: 'https://agent.corp.example:8443/internal' }).end()
@@ -146,7 +146,7 @@ describe('W28: allowNetworks', () => {
     expect(server.asked).toEqual(['agent.corp.example /'])
   })
 
-  it('says what was refused, and whether it can be allowed', async () => {
+  it('reports what was refused, and whether it can be allowed', async () => {
     const refusal = async (url: string, address: string) => {
       simulatePublicNetwork({ 'agent.corp.example': [[address]] }, 1)
       return createGuardedFetch()(url).catch((error: unknown) => error)
@@ -171,88 +171,88 @@ describe('W28: allowNetworks', () => {
   })
 })
 
-describe('W28: networks that cannot be meant are refused where they are named', () => {
+describe('W28: rejects networks that cannot be intended, at configuration', () => {
   const corp = { cidr: '10.0.0.0/8' }
   it.each<[string, unknown, string]>([
     [
-      'an address with bits behind the prefix',
+      'an address with bits set after the prefix',
       { cidr: '10.1.2.3/8' },
       '[0].cidr has host bits set: the network is 10.0.0.0/8',
     ],
-    ['the same of IPv6', { cidr: 'fd12:3456::1/32' }, '[0].cidr has host bits set: the network is fd12:3456::/32'],
-    ['one bit behind the prefix', { cidr: '10.1.2.4/29' }, '[0].cidr has host bits set: the network is 10.1.2.0/29'],
+    [
+      'an IPv6 address with bits set after the prefix',
+      { cidr: 'fd12:3456::1/32' },
+      '[0].cidr has host bits set: the network is fd12:3456::/32',
+    ],
+    ['one bit set after the prefix', { cidr: '10.1.2.4/29' }, '[0].cidr has host bits set: the network is 10.1.2.0/29'],
     ['every address', { cidr: '0.0.0.0/0' }, '[0].cidr has public addresses in it'],
-    ['every address of IPv6', { cidr: '::/0' }, '[0].cidr has public addresses in it'],
+    ['every IPv6 address', { cidr: '::/0' }, '[0].cidr has public addresses in it'],
     ['half of all addresses', { cidr: '0.0.0.0/1' }, '[0].cidr has public addresses in it'],
-    ['half of all addresses of IPv6', { cidr: '::/1' }, '[0].cidr has public addresses in it'],
-    ['more than a private network', { cidr: '10.0.0.0/7' }, '[0].cidr has public addresses in it'],
-    ['more than another', { cidr: '172.0.0.0/11' }, '[0].cidr has public addresses in it'],
+    ['half of all IPv6 addresses', { cidr: '::/1' }, '[0].cidr has public addresses in it'],
+    ['a network larger than a private network', { cidr: '10.0.0.0/7' }, '[0].cidr has public addresses in it'],
+    ['a network larger than another private network', { cidr: '172.0.0.0/11' }, '[0].cidr has public addresses in it'],
     ['a public network', { cidr: '8.8.8.0/24' }, '[0].cidr has public addresses in it'],
-    ['a public network of IPv6', { cidr: '2606:4700::/32' }, '[0].cidr has public addresses in it'],
-    ['more than documentation', { cidr: '2001:db8::/31' }, '[0].cidr has public addresses in it'],
+    ['a public IPv6 network', { cidr: '2606:4700::/32' }, '[0].cidr has public addresses in it'],
+    ['a network larger than the documentation range', { cidr: '2001:db8::/31' }, '[0].cidr has public addresses in it'],
     ['loopback', { cidr: '127.0.0.0/8' }, '[0].cidr is never connected to'],
-    ['loopback, one address', { cidr: '127.0.0.1/32' }, '[0].cidr is never connected to'],
-    ['loopback of IPv6', { cidr: '::1/128' }, '[0].cidr is never connected to'],
+    ['a single loopback address', { cidr: '127.0.0.1/32' }, '[0].cidr is never connected to'],
+    ['IPv6 loopback', { cidr: '::1/128' }, '[0].cidr is never connected to'],
     ['link-local', { cidr: '169.254.0.0/16' }, '[0].cidr is never connected to'],
     ['the metadata address', { cidr: '169.254.169.254/32' }, '[0].cidr is never connected to'],
     ['another', { cidr: '100.100.100.200/32' }, '[0].cidr is never connected to'],
-    ['another of IPv6', { cidr: 'fd00:ec2::254/128' }, '[0].cidr is never connected to'],
-    ['link-local of IPv6', { cidr: 'fe80::/10' }, '[0].cidr is never connected to'],
+    ['another IPv6 metadata address', { cidr: 'fd00:ec2::254/128' }, '[0].cidr is never connected to'],
+    ['IPv6 link-local', { cidr: 'fe80::/10' }, '[0].cidr is never connected to'],
     ['multicast', { cidr: '224.0.0.0/4' }, '[0].cidr is never connected to'],
-    ['IPv4 in the form of IPv6', { cidr: '::ffff:10.0.0.0/104' }, '[0].cidr must be written as IPv4: 10.0.0.0/8'],
-    ['an address alone', { cidr: '10.1.2.3' }, '[0].cidr must include a prefix length: 10.1.2.3/32'],
-    ['an address of IPv6 alone', { cidr: 'fd00::1' }, '[0].cidr must include a prefix length: fd00::1/128'],
-    ['a prefix of too many bits', { cidr: '10.0.0.0/33' }, '[0].cidr must be a network'],
-    ['a prefix of too many bits of IPv6', { cidr: 'fd00::/129' }, '[0].cidr must be a network'],
-    ['a prefix that is no number', { cidr: '10.0.0.0/x' }, '[0].cidr must be a network'],
-    ['a prefix with a zero before it', { cidr: '10.0.0.0/08' }, '[0].cidr must be a network'],
+    ['IPv4 in IPv6 form', { cidr: '::ffff:10.0.0.0/104' }, '[0].cidr must be written as IPv4: 10.0.0.0/8'],
+    ['an address without a prefix', { cidr: '10.1.2.3' }, '[0].cidr must include a prefix length: 10.1.2.3/32'],
+    ['an IPv6 address without a prefix', { cidr: 'fd00::1' }, '[0].cidr must include a prefix length: fd00::1/128'],
+    ['a prefix that is too long', { cidr: '10.0.0.0/33' }, '[0].cidr must be a network'],
+    ['an IPv6 prefix that is too long', { cidr: 'fd00::/129' }, '[0].cidr must be a network'],
+    ['a prefix that is not a number', { cidr: '10.0.0.0/x' }, '[0].cidr must be a network'],
+    ['a prefix with a leading zero', { cidr: '10.0.0.0/08' }, '[0].cidr must be a network'],
     ['a mask', { cidr: '10.0.0.0/255.0.0.0' }, '[0].cidr must be a network'],
     ['a short address', { cidr: '10/8' }, '[0].cidr must be a network'],
     ['a name', { cidr: 'corp.example' }, '[0].cidr must be a network'],
     ['a number', { cidr: 10 }, '[0].cidr must be a network'],
-    ['no network', { hosts: ['a.example'] }, '[0] must be an object with a cidr'],
-    ['a text', '10.0.0.0/8', '[0] must be an object with a cidr'],
+    ['a missing network', { hosts: ['a.example'] }, '[0] must be an object with a cidr'],
+    ['a string', '10.0.0.0/8', '[0] must be an object with a cidr'],
     ['nothing', null, '[0] must be an object with a cidr'],
-    [
-      'a member that is none',
-      { ...corp, host: 'a.example' },
-      '[0].host is unknown: the members are cidr, hosts and ports',
-    ],
-    ['hosts that are a text', { ...corp, hosts: 'a.example' }, '[0].hosts must be a list'],
+    ['an unknown member', { ...corp, host: 'a.example' }, '[0].host is unknown: the members are cidr, hosts and ports'],
+    ['hosts given as a string', { ...corp, hosts: 'a.example' }, '[0].hosts must be a list'],
     ['no hosts', { ...corp, hosts: [] }, '[0].hosts is empty, which allows nothing: omit it to allow any'],
     ['a URL', { ...corp, hosts: ['a.example', 'https://b.example'] }, '[0].hosts[1] must be the host alone'],
     ['a path', { ...corp, hosts: ['a.example/x'] }, '[0].hosts[0] must be the host alone'],
     ['a host with a port', { ...corp, hosts: ['a.example:443'] }, '[0].hosts[0] must be without a port'],
-    ['a host of capitals', { ...corp, hosts: ['*.Corp.example'] }, '[0].hosts[0] must be lower case: *.corp.example'],
-    ['any host, as a pattern', { ...corp, hosts: ['*'] }, '[0].hosts[0] matches any name: omit hosts instead'],
+    ['a host in uppercase', { ...corp, hosts: ['*.Corp.example'] }, '[0].hosts[0] must be lower case: *.corp.example'],
+    ['a pattern for any host', { ...corp, hosts: ['*'] }, '[0].hosts[0] matches any name: omit hosts instead'],
     ['a pattern in the middle', { ...corp, hosts: ['a.*.example'] }, '[0].hosts[0] has a * where none can be'],
-    ['a pattern for a part', { ...corp, hosts: ['*corp.example'] }, '[0].hosts[0] has a * where none can be'],
+    ['a pattern for part of a label', { ...corp, hosts: ['*corp.example'] }, '[0].hosts[0] has a * where none can be'],
     ['two patterns', { ...corp, hosts: ['*.*.example'] }, '[0].hosts[0] has a * where none can be'],
-    ['an address for a host', { ...corp, hosts: ['10.1.2.3'] }, '[0].hosts[0] is an address'],
-    ['an address of IPv6 for a host', { ...corp, hosts: ['[fd00::1]'] }, '[0].hosts[0] is an address'],
+    ['an address as a host', { ...corp, hosts: ['10.1.2.3'] }, '[0].hosts[0] is an address'],
+    ['an IPv6 address as a host', { ...corp, hosts: ['[fd00::1]'] }, '[0].hosts[0] is an address'],
     ['a host without a dot', { ...corp, hosts: ['intranet'] }, '[0].hosts[0] is no host that an identifier can have'],
-    ['a dot at the end', { ...corp, hosts: ['a.example.'] }, '[0].hosts[0] is no host that an identifier can have'],
-    ['a dot at the beginning', { ...corp, hosts: ['.corp.example'] }, '[0].hosts[0] is no host that'],
+    ['a trailing dot', { ...corp, hosts: ['a.example.'] }, '[0].hosts[0] is no host that an identifier can have'],
+    ['a leading dot', { ...corp, hosts: ['.corp.example'] }, '[0].hosts[0] is no host that'],
     ['an empty host', { ...corp, hosts: [''] }, '[0].hosts[0] is no host that an identifier can have'],
-    ['no text for a host', { ...corp, hosts: [1] }, '[0].hosts[0] must be a string'],
+    ['a host that is not a string', { ...corp, hosts: [1] }, '[0].hosts[0] must be a string'],
     [
-      'letters that DNS has not',
+      'characters that DNS does not allow',
       { ...corp, hosts: ['*.münchen.example'] },
       'must be in its DNS form: *.xn--mnchen-3ya.example',
     ],
-    ['ports that are a number', { ...corp, ports: 443 }, '[0].ports must be a list'],
+    ['ports given as a number', { ...corp, ports: 443 }, '[0].ports must be a list'],
     ['no ports', { ...corp, ports: [] }, '[0].ports is empty'],
     ['port 0', { ...corp, ports: [443, 0] }, '[0].ports[1] must be a port, an integer from 1 to 65535'],
     ['port 65536', { ...corp, ports: [65_536] }, '[0].ports[0] must be a port'],
-    ['half a port', { ...corp, ports: [443.5] }, '[0].ports[0] must be a port'],
-    ['a text for a port', { ...corp, ports: ['443'] }, '[0].ports[0] must be a port'],
+    ['a fractional port', { ...corp, ports: [443.5] }, '[0].ports[0] must be a port'],
+    ['a string as a port', { ...corp, ports: ['443'] }, '[0].ports[0] must be a port'],
   ])('%s', (_case, network, message) => {
     const allowNetworks = [network] as readonly AllowedNetwork[]
     expect(() => createGuardedFetch({ allowNetworks })).toThrow(TypeError)
     expect(() => createGuardedFetch({ allowNetworks })).toThrow(message)
   })
 
-  it('where another one before it is as it should be, and a list that is none', () => {
+  it('even after a valid one, and rejects a value that is not a list', () => {
     expect(() => createGuardedFetch({ allowNetworks: [corp, { cidr: '::/0' }] })).toThrow('allowNetworks[1].cidr has')
     expect(() => createGuardedFetch({ allowNetworks: corp as never })).toThrow('allowNetworks must be a list')
   })
@@ -268,11 +268,11 @@ describe('W28: networks that cannot be meant are refused where they are named', 
     { cidr: '2001:db8::/32' },
     { cidr: '8000::/1' },
     { cidr: '64:ff9b::/96' },
-  ])('control: %j is taken', (network) => {
+  ])('control: accepts %j', (network) => {
     expect(() => createGuardedFetch({ allowNetworks: [network] })).not.toThrow()
   })
 
-  it('also by a resource, and beside a fetch of one’s own, for which they would mean nothing', () => {
+  it('also in a resource, and next to a custom fetch, to which they would not apply', () => {
     const options = { id: 'https://api.example', signer, authServer: 'https://auth.example' }
     const fetch = async () => new Response()
     expect(() => createResource({ ...options, allowNetworks: [{ cidr: '0.0.0.0/0' }] })).toThrow(
@@ -288,7 +288,7 @@ describe('W28: networks that cannot be meant are refused where they are named', 
   })
 })
 
-describe('W28: an origin that the operator configured', () => {
+describe('W28: an origin configured by the operator', () => {
   const configuredOrigin = 'https://auth.corp.example'
 
   it.each(['10.1.2.3', '192.168.0.1', '100.64.0.1', 'fd00::1', '127.0.0.1', '::1', '127.0.1.1', '8.8.8.8'])(
@@ -310,7 +310,7 @@ describe('W28: an origin that the operator configured', () => {
     'ff02::1',
     '::ffff:169.254.169.254',
     '64:ff9b::a9fe:a9fe',
-  ])('is not connected to at %s', async (address) => {
+  ])('is not contacted at %s', async (address) => {
     expect(await outcomeOf({ configuredOrigin }, `${configuredOrigin}/`, [address])).toBe('refused')
     expect(await outcomeOf({ configuredOrigin }, `${configuredOrigin}/`, ['10.1.2.3', address])).toBe('refused')
   })
@@ -323,7 +323,7 @@ describe('W28: an origin that the operator configured', () => {
     'http://auth.corp.example/',
     'https://auth.corp.example./',
     'https://auth.corp.example.evil.example/',
-  ])('is not %s', async (url) => {
+  ])('does not include %s', async (url) => {
     expect(await outcomeOf({ configuredOrigin }, url, ['10.1.2.3'])).toBe('refused')
   })
 
@@ -334,14 +334,14 @@ describe('W28: an origin that the operator configured', () => {
   })
 })
 
-describe('W28: who names an auth server that the operator configured', () => {
+describe('W28: requests for an auth server that the operator configured', () => {
   const issuer = 'https://auth.corp.example'
   const partner = 'https://partner.corp.example'
   const agent = 'https://agent.corp.example'
   const stranger = 'https://stranger.example'
   const keys = [signer.jwk]
 
-  /** A network of one's own, with the auth servers, and a stranger outside; documents change as told. */
+  /** A private network with the auth servers and an agent, and a stranger outside; documents change as specified. */
   async function meet(options: GuardedDiscoveryOptions = {}, changes: Record<string, object> = {}) {
     const documents: Record<string, object> = {
       ...issuerDocuments(issuer, keys),
@@ -381,7 +381,7 @@ describe('W28: who names an auth server that the operator configured', () => {
     return 'found' in outcome ? 'found' : outcome.failure.reason
   }
 
-  it('the operator does: its documents are had, at its own origin', async () => {
+  it('from the operator: its documents are fetched at its own origin', async () => {
     const { discovery, server, network } = await meet()
     expect(await reasonOf(discovery.findKey(january.documents.authServer, issuer, 'key-1'))).toBe('found')
     expect(server.asked).toEqual(['auth.corp.example /.well-known/aauth-issuer', 'auth.corp.example /jwks.json'])
@@ -393,7 +393,7 @@ describe('W28: who names an auth server that the operator configured', () => {
     ['as a resource', (discovery) => discovery.findKey(january.documents.resource, issuer, 'key-1')],
     ['by the URL of its keys', (discovery) => discovery.findKeyAt(`${issuer}/jwks.json`, 'key-1')],
     ['by any other of its URLs', (discovery) => discovery.findKeyAt(`${issuer}/internal`, 'key-1')],
-  ])('a stranger does, %s: nothing is connected to, nor shown of what is known', async (_case, ask) => {
+  ])('from a stranger, %s: nothing is fetched, and nothing cached is revealed', async (_case, ask) => {
     const { discovery, server } = await meet()
     expect(await reasonOf(ask(discovery))).toBe('unreachable')
     expect(server.connections()).toBe(0)
@@ -403,14 +403,14 @@ describe('W28: who names an auth server that the operator configured', () => {
     expect(server.connections()).toBe(before)
   })
 
-  it('a stranger’s document does, for its keys', async () => {
+  it('from a stranger’s document that points to its keys: they are not fetched', async () => {
     const document = { agent: stranger, jwks_uri: `${issuer}/jwks.json` }
     const { discovery, server } = await meet({}, { [`${stranger}/.well-known/aauth-agent`]: document })
     expect(await reasonOf(discovery.findKey(january.documents.agent, stranger, 'key-1'))).toBe('unreachable')
     expect(server.asked).toEqual(['stranger.example /.well-known/aauth-agent'])
   })
 
-  it('what a stranger did not get there does not stand in the way of the operator', async () => {
+  it('do not affect the operator’s after a stranger’s have failed', async () => {
     const { discovery } = await meet()
     for (let round = 0; round < 3; round++) {
       await Promise.all([
@@ -423,7 +423,7 @@ describe('W28: who names an auth server that the operator configured', () => {
     expect(await reasonOf(waiting)).toBe('unreachable')
   })
 
-  it('its keys are renewed and looked for again as those of public ones are', async () => {
+  it('renew and refetch its keys like those of a public auth server', async () => {
     const { discovery, clock, server } = await meet()
     await discovery.findKey(january.documents.authServer, issuer, 'key-1')
     const found = await discovery.findKey(january.documents.authServer, issuer, 'key-1')
@@ -445,7 +445,7 @@ describe('W28: who names an auth server that the operator configured', () => {
     ['another port', `${issuer}:8443/jwks.json`],
     ['another auth server', `${partner}/jwks.json`],
     ['loopback', 'https://localhost.example/jwks.json'],
-  ])('its own document does not open %s for its keys', async (_case, jwksUri) => {
+  ])('do not fetch its keys from %s, even if its own document says so', async (_case, jwksUri) => {
     const document = { ...issuerDocuments(issuer, keys)[`${issuer}/.well-known/aauth-issuer`], jwks_uri: jwksUri }
     const configuredIssuers = [issuer, partner]
     const { discovery, server } = await meet(
@@ -460,7 +460,7 @@ describe('W28: who names an auth server that the operator configured', () => {
   it.each([
     ['keys.corp.example', 'found'],
     ['agent.corp.example', 'unreachable'],
-  ])('with allowNetworks for one name, its keys at %s are %s', async (name, came) => {
+  ])('with allowNetworks for one name: its keys at %s are %s', async (name, came) => {
     const url = `${issuer}/.well-known/aauth-issuer`
     const document = { ...issuerDocuments(issuer, keys)[url], jwks_uri: `https://${name}/jwks.json` }
     const allowNetworks = [{ cidr: '10.1.0.0/16', hosts: ['keys.corp.example'] }]
@@ -471,7 +471,7 @@ describe('W28: who names an auth server that the operator configured', () => {
   it.each<[string, AgentOptions['authServers'], string]>([
     ['lists it', [partner, issuer], 'token_request_failed'],
     ['has a function that accepts it', (authServer) => authServer === issuer, 'auth_server_unknown'],
-  ])('an agent does that %s', async (_case, authServers, code) => {
+  ])('from an agent that %s', async (_case, authServers, code) => {
     await meet()
     vi.stubGlobal('fetch', async () => Response.json({ error: 'invalid_request' }, { status: 400 }))
     onTestFinished(() => void vi.unstubAllGlobals())
@@ -480,7 +480,7 @@ describe('W28: who names an auth server that the operator configured', () => {
     await expect(own.signIn({ authServer: issuer })).rejects.toMatchObject({ name: 'AgentError', code })
   })
 
-  it('one that is not configured is a stranger’s', async () => {
+  it('for an auth server that is not configured count as a stranger’s', async () => {
     const { discovery, server } = await meet({ configuredIssuers: [partner] })
     expect(await reasonOf(discovery.findKey(january.documents.authServer, issuer, 'key-1'))).toBe('unreachable')
     expect('failure' in (await discovery.findMetadata(january.documents.authServer, issuer))).toBe(true)
@@ -491,7 +491,7 @@ describe('W28: who names an auth server that the operator configured', () => {
     ['its own name', `${agent}/jwks.json`, 'found'],
     ['another name', 'https://keys.corp.example/jwks.json', 'unreachable'],
     ['the auth server', `${issuer}/jwks.json`, 'unreachable'],
-  ])('K12: an agent in an allowed network, whose keys are at %s', async (_case, jwksUri, came) => {
+  ])('K12: an agent in an allowed network whose keys are at %s', async (_case, jwksUri, came) => {
     const document = { agent, jwks_uri: jwksUri }
     const allowNetworks = [{ cidr: '10.1.0.0/16', hosts: ['agent.corp.example'] }]
     const { discovery, server } = await meet({ allowNetworks }, { [`${agent}/.well-known/aauth-agent`]: document })

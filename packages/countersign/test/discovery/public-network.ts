@@ -9,23 +9,23 @@ interface ConnectOptions {
   lookup?: (hostname: string, options: object, callback: LookupCallback) => void
 }
 
-/** Called with all addresses, or with one and its family. */
+/** Called with all addresses, or with one address and its family. */
 type LookupCallback = (error: Error | null, addresses: LookupAddress[] | string, family?: number) => void
 
 export interface PublicNetwork {
   /** Names that were resolved, in order. */
   resolved: string[]
-  /** Addresses that a connection was allowed to, as the caller's own `lookup` gave them. */
+  /** Addresses that a connection was allowed to, as returned by the caller's own `lookup`. */
   connected: string[]
-  /** How they were asked for. */
+  /** The hints of each lookup. */
   hints: (number | undefined)[]
-  /** Milliseconds after which names are answered for. */
+  /** Delay of DNS responses, in milliseconds. */
   answerAfter: number
 }
 
 /**
- * Puts a public network around one test: names resolve to the given addresses (one list per question, the last one
- * again and again), and whatever address a connection then goes to is answered by the server on the loopback port.
+ * Simulates a public network for one test: names resolve to the given addresses (one list per lookup, the last one repeated), and
+ * connections to any of these addresses reach the server on the loopback port.
  */
 export function simulatePublicNetwork(
   names: Readonly<Record<string, readonly (readonly string[])[]>>,
@@ -36,7 +36,7 @@ export function simulatePublicNetwork(
   // oxlint-disable-next-line typescript/unbound-method -- put back as it was, and only called with its own socket
   const { connect } = net.Socket.prototype
   const answer = (hostname: string, options: LookupOptions, callback: LookupCallback) => {
-    // A server that begins to listen asks too.
+    // A server that starts to listen also performs a lookup.
     if (net.isIP(hostname) !== 0) return Reflect.apply(lookup, dns, [hostname, options, callback]) as undefined
     const answers = names[hostname]
     const asked = network.resolved.filter((name) => name === hostname).length
@@ -79,7 +79,7 @@ export function simulatePublicNetwork(
   return network
 }
 
-// `connect(options)` and, from within Node, `connect([options, callback])`.
+// `connect(options)` and, within Node, `connect([options, callback])`.
 function optionsOf(given: readonly unknown[]): ConnectOptions | undefined {
   const [first] = given
   const candidate: unknown = Array.isArray(first) ? first[0] : first

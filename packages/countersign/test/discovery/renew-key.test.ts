@@ -15,7 +15,7 @@ const start = 1_768_786_017
 const newSigner = async (kid = 'key-1') => createSigner(await generatePrivateJwk({ kid }))
 const [first, second, third, stranger] = await Promise.all([newSigner(), newSigner(), newSigner(), newSigner()])
 
-/** A verifier of an agent's requests, with the clock and the documents in the test's hands. */
+/** A verifier of an agent's requests, with clock and documents controlled by the test. */
 function createVerifier(options: { renewalInterval?: number } = {}) {
   const clock = { now: start }
   const now = () => clock.now
@@ -60,7 +60,7 @@ function createVerifier(options: { renewalInterval?: number } = {}) {
 }
 
 describe('another key under the same kid', () => {
-  it('is found, by all who ask for it at once, after one fetch', async () => {
+  it('is found by all concurrent requests after one fetch', async () => {
     const { verify, publish, clock, fetches } = createVerifier()
     expect(await verify(first)).toBe(first.thumbprint)
     publish(second)
@@ -71,7 +71,7 @@ describe('another key under the same kid', () => {
     expect(fetches()).toBe(2)
   })
 
-  it('is looked for once a minute at most, whoever signs wrongly', async () => {
+  it('is fetched at most once a minute, however many bad signatures arrive', async () => {
     const { verify, publish, clock, fetches } = createVerifier()
     await verify(first)
     clock.now += 1
@@ -87,7 +87,7 @@ describe('another key under the same kid', () => {
     expect(fetches()).toBe(3)
   })
 
-  it('is looked for as often as renewalInterval says', async () => {
+  it('is fetched as often as renewalInterval allows', async () => {
     const { verify, publish, clock } = createVerifier({ renewalInterval: 1 })
     await verify(first)
     for (const signer of [second, third, first]) {
@@ -97,13 +97,13 @@ describe('another key under the same kid', () => {
     }
   })
 
-  it('is not looked for in what was fetched for the very request', async () => {
+  it('is not fetched again if the key was just fetched for this request', async () => {
     const { verify, fetches } = createVerifier()
     expect(await refusalCode(() => verify(stranger))).toBe('signature_mismatch')
     expect(fetches()).toBe(1)
   })
 
-  it('is not there where the JWKS cannot be had: the key that is known stays', async () => {
+  it('is not found if the JWKS cannot be fetched: the known key stays', async () => {
     const { verify, withdraw, clock, fetches } = createVerifier()
     await verify(first)
     clock.now += 1

@@ -13,13 +13,13 @@ export interface TlsServer {
   connections: () => number
 }
 
-/** A certificate of these names that vouches for itself. */
+/** A self-signed certificate for these names. */
 export function certificateOf(...names: readonly string[]): Issued {
   const subjects = names.map((name) => `DNS:${name}`).join(',')
   return issueCertificate({ name: names[0] ?? '', extensions: [`subjectAltName=${subjects}`] })
 }
 
-/** An HTTPS server on 127.0.0.1, with a certificate, until the end of the test. */
+/** An HTTPS server on 127.0.0.1 with a certificate, which closes when the test ends. */
 export async function startTlsServer(
   { pem, privateKey }: Issued,
   listener: (request: IncomingMessage, response: ServerResponse) => void,
@@ -47,7 +47,7 @@ export async function startTlsServer(
   return { port: (server.address() as AddressInfo).port, asked, connections: () => connections }
 }
 
-/** Makes certificates the only roots for the rest of the test. */
+/** Makes certificates the only trusted roots for the rest of the test. */
 export function trust(...certificates: readonly Issued[]): void {
   const { createSecureContext } = tls
   const ca = certificates.map(({ pem }) => pem)

@@ -11,7 +11,7 @@ const jwksUri = `${agent}/jwks.json`
 const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
 const holder = await createSigner(await generatePrivateJwk())
 
-/** Agents whose JWKS is held back where `held` is set, and a resolver that counts how often keys were looked for. */
+/** Agents whose JWKS is held back if `held` is set, and a resolver that counts key lookups. */
 function createWorld() {
   const clock = { now: 1_768_786_017 }
   const now = () => clock.now
@@ -41,8 +41,8 @@ function createWorld() {
   return { clock, documents, held, counted, discovery, resolve, issue }
 }
 
-describe('tokens that were verified', () => {
-  it('are remembered for a minute, once the key of their issuer is', async () => {
+describe('verified tokens', () => {
+  it('are cached for a minute, once their issuer’s key is cached', async () => {
     const { clock, counted, resolve, issue } = createWorld()
     const jwt = await issue(signer)
     const counts: number[] = []
@@ -54,7 +54,7 @@ describe('tokens that were verified', () => {
     expect(counts).toEqual([1, 2, 2, 2, 2, 3, 3])
   })
 
-  it('are not remembered beyond their end', async () => {
+  it('are not cached beyond their expiry', async () => {
     const { clock, resolve, issue } = createWorld()
     const jwt = await issue(signer, 'laptop', clock.now + 10)
     for (let times = 0; times < 3; times++) expect(await resolve(jwt)).toMatchObject({ agent })
@@ -64,7 +64,7 @@ describe('tokens that were verified', () => {
     expect(await refusalCode(() => resolve(jwt))).toBe('agent_token_expired')
   })
 
-  it('are told apart where they end alike', async () => {
+  it('are distinguished even if their signatures are identical', async () => {
     const { counted, resolve, issue } = createWorld()
     const jwt = await issue(signer)
     for (let times = 0; times < 3; times++) await resolve(jwt)

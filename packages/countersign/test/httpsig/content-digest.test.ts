@@ -4,10 +4,10 @@ import { refusalCode } from '../refusal.js'
 
 const sha256 = await contentDigest(new Uint8Array(0))
 
-/** A field of so many characters that has a digest which is known here. */
+/** A field of this many characters that contains a supported digest. */
 const fieldOf = (length: number) => `${sha256}, x=:${'A'.repeat(length - sha256.length - 6)}:`
 
-it('reads a Content-Digest of 4,096 characters, and refuses a longer one', async () => {
+it('accepts a Content-Digest of 4,096 characters, and rejects a longer one', async () => {
   const longest = fieldOf(4096)
   expect(longest).toHaveLength(4096)
   expect([...parseContentDigest(longest).keys()]).toEqual(['sha-256'])

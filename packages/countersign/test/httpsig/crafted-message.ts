@@ -9,13 +9,13 @@ export interface CraftedParts {
   method?: string
   target?: string
   authority?: string
-  /** Header fields besides the three, in lower case. */
+  /** Header fields besides the three signature headers, in lowercase. */
   fields?: Readonly<Record<string, string>>
   body?: string
-  /** What is covered; by default what S§10.3 asks for. */
+  /** The covered components; by default those that S§10.3 requires. */
   components?: readonly string[]
   created?: number
-  /** Follows `;created=…`. */
+  /** Appended after `;created=…`. */
   parameters?: string
   label?: string
   signatureKey?: KeyReference
@@ -24,16 +24,16 @@ export interface CraftedParts {
 }
 
 export interface CraftedMessage extends Required<Pick<MessageParts, 'method' | 'target' | 'body'>> {
-  /** Name and value; exchange them by {@link withHeader}. */
+  /** Name and value; change them with {@link withHeader}. */
   headers: readonly (readonly [string, string])[]
 }
 
-/** `Content-Digest` as RFC 9530 says, made by Node alone. */
+/** `Content-Digest` as RFC 9530 defines it, computed by Node alone. */
 export function digestOf(body: string | Uint8Array): string {
   return `sha-256=:${createHash('sha256').update(body).digest('base64')}:`
 }
 
-/** A signed message, its base put together here and not by the code under test. */
+/** A signed message whose base is assembled here and not by the code under test. */
 export async function craftMessage(parts: CraftedParts): Promise<CraftedMessage> {
   const { signer, method = 'GET', target = '/data', authority = 'resource.example', body = '', label = 'sig1' } = parts
   const [path = '', ...rest] = target.split('?')
@@ -65,7 +65,7 @@ export async function craftMessage(parts: CraftedParts): Promise<CraftedMessage>
   return { method, target, body, headers }
 }
 
-/** What S§10.3 asks to cover, in the order of W5. */
+/** The components that S§10.3 requires, in the order of W5. */
 export function requiredComponents(query: boolean, body: boolean, nonce: boolean): string[] {
   return [
     '@method',
@@ -78,7 +78,7 @@ export function requiredComponents(query: boolean, body: boolean, nonce: boolean
   ]
 }
 
-/** The message with one header changed, or taken out where the new value is undefined. */
+/** The message with one header changed, or removed if the new value is undefined. */
 export function withHeader<M extends Pick<CraftedMessage, 'headers'>>(
   message: M,
   name: string,
@@ -92,7 +92,7 @@ export function withHeader<M extends Pick<CraftedMessage, 'headers'>>(
   return { ...message, headers }
 }
 
-/** The message with a header more, after the others. */
+/** The message with an additional header after the others. */
 export function plusHeader<M extends Pick<CraftedMessage, 'headers'>>(message: M, name: string, value: string): M {
   return { ...message, headers: [...message.headers, [name, value]] }
 }

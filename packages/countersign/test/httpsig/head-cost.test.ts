@@ -11,7 +11,7 @@ import { craftMessage } from './crafted-message.js'
 const now = 1_768_786_017
 const signer = await createSigner(await generatePrivateJwk())
 
-/** Milliseconds of CPU, the least of several batches. */
+/** CPU time in milliseconds, the minimum of several batches. */
 async function costOf(work: () => Promise<unknown>): Promise<number> {
   const costs: number[] = []
   for (let batch = 0; batch < 15; batch++) {
@@ -39,7 +39,7 @@ describe('header lines are read once, however many names are looked up', () => {
       Array.from({ length: 900 }, (_, at) => [numbered(at).toUpperCase(), '1']).flat(),
     ],
     ['has 900 Host lines', 'header_duplicate', 0, Array.from({ length: 900 }, () => ['Host', 'a']).flat()],
-  ])('a signature that %s is judged in at most 1 ms of CPU up to its key', async (_, code, count, lines) => {
+  ])('verifies a signature that %s in at most 1 ms of CPU, up to its key', async (_, code, count, lines) => {
     const names = Array.from({ length: count }, (_each, at) => numbered(at))
     const components = ['@method', '@authority', '@path', 'signature-key', ...names]
     const { headers } = await craftMessage({
@@ -63,7 +63,7 @@ describe('header lines are read once, however many names are looked up', () => {
     expect(await costOf(judged)).toBeLessThanOrEqual(1)
   })
 
-  it('900 headers of parameters of MCP are compared in at most 5 ms of CPU', async () => {
+  it('compares 900 MCP parameter headers in at most 5 ms of CPU', async () => {
     const names = Array.from({ length: 900 }, (_, at) => `id${String(at).padStart(3, '0')}`)
     const args = Object.fromEntries(names.map((name) => [name, 7]))
     const { body, headers } = modern('tools/call', { name: 'read_note', arguments: args })

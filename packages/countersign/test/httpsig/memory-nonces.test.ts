@@ -11,10 +11,10 @@ function open(options: MemoryNoncesOptions = {}) {
   const clock = { now: start }
   const claimNonce = createMemoryNonces({ now: () => clock.now, ...options })
   let made = 0
-  /** A nonce that nobody had before, unless it is named. */
+  /** Claims a nonce that was not used before, unless it is named. */
   const claim = (source: Partial<NonceSource> = {}, { key = `nonce ${++made}`, lifetime = 120 } = {}) =>
     claimNonce({ key, lifetime, source: { agent: undefined, thumbprint: 'key', network: '192.0.2', ...source } })
-  /** How many of so many are claimed. */
+  /** The number of successful claims out of this many. */
   const claimed = (count: number, source: (index: number) => Partial<NonceSource>) =>
     Array.from({ length: count }, (_, index) => isClaimed(() => claim(source(index)))).filter(Boolean).length
   return { clock, claim, claimed }
@@ -32,7 +32,7 @@ const agent = (name: string | number, network = '192.0.2') => ({ agent: `https:/
 const stranger = (name: string | number, network = '192.0.2') => ({ thumbprint: `key ${name}`, network })
 
 describe('one source', () => {
-  it('a key that proves no agent holds 256, and is told how to have more', async () => {
+  it('a key that proves no agent holds up to 256, and is told how to get more', async () => {
     const { claim, claimed } = open()
     expect(claimed(300, () => stranger(1))).toBe(256)
     expect(await refusal(() => claim(stranger(1)))).toMatchObject({
@@ -43,12 +43,12 @@ describe('one source', () => {
     expect(claim(stranger(2))).toBe(true)
   })
 
-  it('a key that proves no agent is the same key in another network', () => {
+  it('a key that proves no agent is the same source in another network', () => {
     const { claimed } = open()
     expect(claimed(300, (index) => stranger(1, `192.0.${index}`))).toBe(256)
   })
 
-  it('all such keys in one network hold 4,096; other networks and agents in it go on', async () => {
+  it('all such keys in one network hold up to 4,096; other networks, and agents in the same network, are not affected', async () => {
     const { claim, claimed } = open()
     expect(claimed(5000, stranger)).toBe(4096)
     expect(await refusal(() => claim(stranger('more')))).toMatchObject({
@@ -59,7 +59,7 @@ describe('one source', () => {
     expect(claim(agent('known'))).toBe(true)
   })
 
-  it('an agent holds 16,384, whatever keys and delegates sign for it and from wherever', async () => {
+  it('an agent holds up to 16,384, whatever keys and delegates sign for it and from wherever', async () => {
     const { claim, claimed } = open()
     expect(claimed(17_000, (index) => ({ ...agent('a', `192.0.${index % 200}`), thumbprint: `key ${index}` }))).toBe(
       16_384,
@@ -70,25 +70,25 @@ describe('one source', () => {
     expect(claim(stranger(1))).toBe(true)
   })
 
-  it('an agent has nothing of the strangers in its network', () => {
+  it('an agent uses none of the slots of the strangers in its network', () => {
     const { claimed } = open({ perNetwork: 10 })
     expect(claimed(50, () => agent('a'))).toBe(50)
     expect(claimed(50, stranger)).toBe(10)
   })
 
-  it('every limit can be set', () => {
+  it('every limit is configurable', () => {
     const { claimed } = open({ perKey: 2, perNetwork: 3, perAgent: 4 })
     expect(claimed(9, () => stranger(1))).toBe(2)
     expect(claimed(9, stranger)).toBe(1)
     expect(claimed(9, () => agent('a'))).toBe(4)
   })
 
-  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('a limit of %s is refused', (value) => {
+  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('rejects a limit of %s', (value) => {
     for (const name of ['perKey', 'perNetwork', 'perAgent', 'total'])
       expect(() => createMemoryNonces({ [name]: value })).toThrow(name)
   })
 
-  it('has its places again, one by one, as its nonces end', () => {
+  it('gets its slots back, one by one, as its nonces expire', () => {
     const { clock, claim, claimed } = open({ perKey: 2, perNetwork: 3, perAgent: 2 })
     for (const source of [stranger(1), agent('a')]) {
       claim(source, { lifetime: 60 })
@@ -103,7 +103,7 @@ describe('one source', () => {
     expect(claimed(5, () => stranger(3))).toBe(1)
   })
 
-  it.each(['perKey', 'perNetwork', 'perAgent'])('is counted on while one of its nonces is left: %s', (limit) => {
+  it.each(['perKey', 'perNetwork', 'perAgent'])('stays counted while one of its nonces is active: %s', (limit) => {
     const { clock, claim, claimed } = open({ [limit]: 2 })
     const source = limit === 'perAgent' ? agent('a') : stranger(1)
     claim(source, { lifetime: 60 })
@@ -112,7 +112,7 @@ describe('one source', () => {
     expect(claimed(5, () => source)).toBe(1)
   })
 
-  it('a nonce claimed again when it has ended counts once', () => {
+  it('a nonce claimed again after it expired counts once', () => {
     const { clock, claim, claimed } = open({ perKey: 2 })
     claim(stranger(1), { key: 'a', lifetime: 10.5 })
     clock.now += 11
@@ -120,7 +120,7 @@ describe('one source', () => {
     expect(claimed(5, () => stranger(1))).toBe(1)
   })
 
-  it('a copy is a copy, also where its source has too many', () => {
+  it('a replay is detected even if its source has reached its limit', () => {
     const { claim } = open({ perKey: 1 })
     expect(claim(stranger(1), { key: 'a' })).toBe(true)
     expect(claim(stranger(1), { key: 'a' })).toBe(false)
@@ -129,7 +129,7 @@ describe('one source', () => {
 })
 
 describe('a full store', () => {
-  it('refuses the network that holds most, and no other', async () => {
+  it('refuses the network that holds the most nonces, and no other', async () => {
     const { claim, claimed } = open({ total: 100 })
     expect(claimed(90, (index) => agent(`evil-${index}`, '198.51.100'))).toBe(90)
     expect(claimed(10, (index) => agent(`good-${index}`, '192.0.2'))).toBe(10)
@@ -137,19 +137,19 @@ describe('a full store', () => {
       code: 'too_many_requests',
       retryAfter: 60,
     })
-    expect(claim(stranger('evil', '198.51.100')), 'keys that prove no agent have places of their own').toBe(true)
+    expect(claim(stranger('evil', '198.51.100')), 'keys that prove no agent have separate slots').toBe(true)
     expect(claimed(30, (index) => agent(`good-${index}`, '192.0.2'))).toBe(30)
     expect(claim(stranger('new', '203.0.113'))).toBe(true)
   })
 
-  it('remembers 100,000 before it is full', async () => {
+  it('holds 100,000 before it is full', async () => {
     const { claim, claimed } = open()
     expect(claimed(100_010, (index) => agent(index))).toBe(100_000)
     expect(await refusalCode(() => claim(agent('one-more')))).toBe('too_many_requests')
     expect(claim(agent('elsewhere', '192.0.3'))).toBe(true)
   })
 
-  it('has places for those who hold few where many networks fill it, and never holds twice as many', async () => {
+  it('has slots for those who hold few if many networks fill it, and never holds more than twice the limit', async () => {
     const { claimed } = open({ total: 1000 })
     let all = 0
     for (let network = 0; network < 50; network++)
@@ -160,16 +160,16 @@ describe('a full store', () => {
     expect(all).toBe(2000 - 3)
   })
 
-  it('half of its last places taken, one network has a 64th of those that are left', () => {
+  it('gives one network a 64th of the last slots left once half of them are taken', () => {
     const { claimed } = open({ total: 1000 })
     for (const network of ['10.1.0', '10.2.0', '10.3.0']) claimed(490, () => agent(`of-${network}`, network))
-    // 1,470 are held; each of the next 30 is the last before a network needs to hold few.
+    // 1,470 are held; the next 30 are the last that do not require a network to hold few.
     expect(claimed(100, () => agent('a', '10.4.0'))).toBe(30)
     expect(claimed(100, () => agent('b', '10.5.0'))).toBe(8)
     expect(claimed(100, () => agent('c', '10.4.0'))).toBe(0)
   })
 
-  it('twice as full, it refuses everybody for a while', async () => {
+  it('refuses everyone for a while at twice its limit', async () => {
     const { clock, claim } = open({ total: 2 })
     claim(agent('a'), { lifetime: 60 })
     claim(agent('b'), { lifetime: 60 })
@@ -181,23 +181,26 @@ describe('a full store', () => {
     expect(claim(agent('e', '195.0.5'))).toBe(true)
   })
 
-  describe('of which much is held in a little by each of many networks', () => {
+  describe('mostly filled with a few nonces from each of many networks', () => {
     const sources = {
-      'networks of one IPv6 /32': (index: number) => `2001:db8:${index.toString(16)}`,
-      'networks of one IPv4 /16': (index: number) => `198.51.${index}`,
-      'networks of many IPv6 /32': (index: number) => `${(0x2400 + (index % 4096)).toString(16)}:${index}:1`,
+      'networks in one IPv6 /32': (index: number) => `2001:db8:${index.toString(16)}`,
+      'networks in one IPv4 /16': (index: number) => `198.51.${index}`,
+      'networks in many IPv6 /32': (index: number) => `${(0x2400 + (index % 4096)).toString(16)}:${index}:1`,
     }
 
-    it.each(Object.entries(sources))('keys that prove no agent keep no agent out: %s', async (_claim, network) => {
-      const { claim, claimed } = open({ total: 4000, perNetwork: 100 })
-      expect(claimed(3, () => agent('a', '192.0.2'))).toBe(3)
-      expect(claimed(9000, (index) => stranger(index, network(index >> 1)))).toBeLessThanOrEqual(2000)
-      expect(claimed(4000 - 3, () => agent('a', '192.0.2'))).toBe(4000 - 3)
-      expect(claim(agent('b', network(0)))).toBe(true)
-    })
+    it.each(Object.entries(sources))(
+      'has slots for agents, despite keys that prove no agent: %s',
+      async (_claim, network) => {
+        const { claim, claimed } = open({ total: 4000, perNetwork: 100 })
+        expect(claimed(3, () => agent('a', '192.0.2'))).toBe(3)
+        expect(claimed(9000, (index) => stranger(index, network(index >> 1)))).toBeLessThanOrEqual(2000)
+        expect(claimed(4000 - 3, () => agent('a', '192.0.2'))).toBe(4000 - 3)
+        expect(claim(agent('b', network(0)))).toBe(true)
+      },
+    )
 
     it.each(Object.entries(sources).slice(0, 2))(
-      'another prefix has places, of keys and of agents: %s',
+      'has slots for another prefix, for keys and for agents: %s',
       async (_claim, network) => {
         for (const source of [stranger, agent]) {
           const total = 4000
@@ -213,13 +216,13 @@ describe('a full store', () => {
       },
     )
 
-    it('many prefixes have small parts of what is left, and those who hold few still have places', () => {
+    it('divides the remaining slots among many prefixes, and keeps some for those who hold few', () => {
       const { claimed } = open({ total: 4000 })
       for (let prefix = 0; prefix < 60; prefix++) claimed(1000, (index) => agent(index, `2400:${prefix}:${index}`))
       expect(claimed(3, () => agent('good', '192.0.2'))).toBe(3)
     })
 
-    it('a prefix whose networks hold much each has no more', () => {
+    it('gives no more to a prefix whose networks hold many each', () => {
       const { claimed } = open({ total: 4000 })
       expect(claimed(3000, (index) => agent(index, '198.51.100'))).toBe(3000)
       expect(claimed(9000, (index) => agent(index, `198.51.${index % 90}`))).toBeLessThan(3001)
@@ -228,7 +231,7 @@ describe('a full store', () => {
     })
   })
 
-  it('keys that prove no agent have no places of agents, and agents none of theirs', async () => {
+  it('keys that prove no agent use no slots of agents, and agents use none of theirs', async () => {
     const { claim, claimed } = open({ total: 40, perNetwork: 5 })
     for (let network = 0; network < 40; network++) claimed(5, (index) => agent(index, `10.${network}.0`))
     expect(claimed(10, (index) => stranger(index, `172.${index}.0`))).toBe(10)
@@ -238,30 +241,30 @@ describe('a full store', () => {
     })
   })
 
-  it('a network that holds most answers alone, and not those around it', () => {
+  it('refuses only the network that holds the most, and not its neighbors', () => {
     const { claimed } = open({ total: 100 })
     expect(claimed(200, (index) => agent(index, '198.51.100'))).toBe(100)
     expect(claimed(20, () => agent('good', '198.51.7'))).toBe(20)
   })
 
-  it('forgets which network held most when its nonces end', () => {
+  it('stops tracking the network that held the most when its nonces expire', () => {
     const { clock, claimed, claim } = open({ total: 10 })
     for (let index = 0; index < 9; index++) claim(agent('a', '198.51.100'), { lifetime: 60 })
     clock.now += 30
-    // With them half of the last places are taken.
+    // These take half of the last slots.
     expect(claimed(20, () => agent('b', '192.0.2'))).toBe(6)
     clock.now += 30
     expect(claimed(20, () => agent('b', '192.0.2'))).toBe(10 - 6)
     expect(claim(agent('a', '198.51.100'))).toBe(true)
   })
 
-  it('takes no longer for each nonce that is refused', () => {
+  it('does not slow down with each refused nonce', () => {
     const { clock, claim } = open({ perAgent: 100_000 })
     for (let index = 0; index < 100_000; index++)
       claim(agent('a'), { key: `first ${index}`, lifetime: 60 + (index % 60) })
     const started = performance.now()
     for (let index = 0; index < 2000; index++) expect(isClaimed(() => claim(agent('a')))).toBe(false)
-    // One look at all of them for each of the 2,000 would take some seconds.
+    // Scanning all nonces for each of the 2,000 would take several seconds.
     expect(performance.now() - started).toBeLessThan(500)
     clock.now += 60
     expect(claim(agent('a'), { key: 'first 0' })).toBe(true)
@@ -273,7 +276,7 @@ describe('a full store', () => {
 })
 
 describe('a clock that was set back', () => {
-  it('does not stop the forgetting', () => {
+  it('does not stop nonces from expiring', () => {
     const { clock, claim } = open({ perKey: 2 })
     clock.now += 3600
     claim({}, { lifetime: 60 })
@@ -283,7 +286,7 @@ describe('a clock that was set back', () => {
     expect(claim()).toBe(true)
   })
 
-  it('a nonce that was claimed again meanwhile is not forgotten with the first claim', () => {
+  it('does not expire a nonce with its first claim if it was claimed again', () => {
     const { clock, claim } = open()
     clock.now = start + 100
     claim({}, { key: 'other', lifetime: 60 })

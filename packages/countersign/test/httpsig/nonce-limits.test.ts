@@ -2,19 +2,23 @@ import { type NonceCounts, reachedLimit, requireNonceLimits } from 'countersign/
 import { expect, it } from 'vitest'
 
 const limits = requireNonceLimits({ total: 400 }, 400)
-/** Of a bare key, in a store of which strangers have filled their 100 places. */
+/** The counts for a bare key, in a store in which strangers have filled their 100 slots. */
 const full = { isAgent: false, ofHolder: 1, ofNetwork: 40, ofWider: 40, most: 40, mostOfWider: 100, all: 100 }
 
 it.each<[string, Partial<NonceCounts>, ReturnType<typeof reachedLimit>]>([
   ['a store that is not full', { all: 99, ofNetwork: 100, ofWider: 100 }, undefined],
-  ['the network that holds most, of its wider network more than half', { most: 51, ofNetwork: 51 }, 'strangers'],
-  ['the network that holds most, of its wider network a half', { most: 50, ofNetwork: 50 }, 'strangers'],
-  ['the network that holds most, of its wider network less than a half', {}, undefined],
-  ['any network of the wider network that holds most', { ofNetwork: 1, ofWider: 100 }, 'strangers'],
-  ['another network, where one holds most', { most: 50, ofNetwork: 49, ofWider: 100 }, undefined],
-  ['a wider network with less than its part of the last places', { all: 150, ofNetwork: 0, ofWider: 0 }, undefined],
-  ['a wider network with its part of the last places', { all: 150, ofNetwork: 0, ofWider: 1 }, 'strangers'],
-  ['anybody, where no place is left', { all: 200, ofNetwork: 0, ofWider: 0 }, 'strangers'],
+  [
+    'the network that holds the most, with more than half of its wider network',
+    { most: 51, ofNetwork: 51 },
+    'strangers',
+  ],
+  ['the network that holds the most, with half of its wider network', { most: 50, ofNetwork: 50 }, 'strangers'],
+  ['the network that holds the most, with less than half of its wider network', {}, undefined],
+  ['any network in the wider network that holds the most', { ofNetwork: 1, ofWider: 100 }, 'strangers'],
+  ['another network, when one holds the most', { most: 50, ofNetwork: 49, ofWider: 100 }, undefined],
+  ['a wider network with less than its share of the last slots', { all: 150, ofNetwork: 0, ofWider: 0 }, undefined],
+  ['a wider network with its share of the last slots', { all: 150, ofNetwork: 0, ofWider: 1 }, 'strangers'],
+  ['anyone, when no slot is left', { all: 200, ofNetwork: 0, ofWider: 0 }, 'strangers'],
 ])('%s', (_claim, counts, expected) => {
   expect(reachedLimit({ ...full, ...counts }, limits)).toBe(expected)
 })

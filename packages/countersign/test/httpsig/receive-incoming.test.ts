@@ -7,7 +7,7 @@ import { refusalCode } from '../refusal.js'
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
 afterEach(() => void vi.useRealTimers())
 
-/** A request of which one byte of the body has arrived. */
+/** A request of whose body one byte has arrived. */
 function openRequest(httpVersionMajor: 1 | 2, more: Partial<IncomingMessage> = {}, countBody?: CountBody) {
   const incoming = new IncomingMessage(new Socket())
   Object.assign(incoming, { method: 'POST', url: '/', httpVersionMajor, ...more })
@@ -23,7 +23,7 @@ it('reads a body over HTTP/2 for 300 seconds', async () => {
   expect(await code).toBe('body_incomplete')
 })
 
-it('leaves the time limit of a body over HTTP/1.1 to requestTimeout of the server', async () => {
+it('leaves the time limit of a body over HTTP/1.1 to the server’s requestTimeout', async () => {
   const { incoming, body } = openRequest(1)
   await vi.advanceTimersByTimeAsync(301_000)
   incoming.complete = true
@@ -31,7 +31,7 @@ it('leaves the time limit of a body over HTTP/1.1 to requestTimeout of the serve
   expect(await body).toEqual(new Uint8Array([97]))
 })
 
-it('reads a body that came with its head, in several chunks', async () => {
+it('reads a body that arrived with its head, in several chunks', async () => {
   const { incoming, body } = openRequest(1)
   incoming.push('bc')
   incoming.complete = true
@@ -43,8 +43,8 @@ it('reads a body that came with its head, in several chunks', async () => {
 })
 
 it.each([
-  ['counts a body of which a part has arrived', '2', 1],
-  ['does not count a body that has arrived', '1', 0],
+  ['counts a body that has partly arrived', '2', 1],
+  ['does not count a body that has fully arrived', '1', 0],
 ])('%s', async (_claim, announced, times) => {
   const countBody = vi.fn(() => ({ add: () => undefined, close: () => undefined }))
   const { incoming, body } = openRequest(1, { headers: { 'content-length': announced } }, countBody)
@@ -56,7 +56,7 @@ it.each([
   expect(countBody).toHaveBeenCalledTimes(times)
 })
 
-it('refuses a body that came with its head and is larger than the limit', async () => {
+it('rejects a body that arrived with its head and exceeds the limit', async () => {
   const { incoming, body } = openRequest(1)
   incoming.push(Buffer.alloc(100))
   incoming.complete = true
@@ -75,14 +75,14 @@ it('reads all of a body that another listener reads at the same time', async () 
   expect(Buffer.concat(chunks).toString()).toBe('abc')
 })
 
-it('refuses a body that another listener read before', async () => {
+it('rejects a body that another listener has already read', async () => {
   const { incoming, body } = openRequest(1)
   incoming.complete = true
   incoming.read()
   expect(await refusalCode(() => body)).toBe('body_read_before')
 })
 
-it('refuses an upgrade with Transfer-Encoding, whose body is not in the stream', async () => {
+it('rejects an upgrade with Transfer-Encoding, whose body is not in the stream', async () => {
   const upgrade = (headers: IncomingMessage['headers']) => {
     const { incoming, body } = openRequest(1, { upgrade: true, headers } as Partial<IncomingMessage>)
     incoming.complete = true

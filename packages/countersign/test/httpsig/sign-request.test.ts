@@ -55,7 +55,7 @@ describe('signRequest, verified', () => {
       ['@method', '@authority', '@path', 'signature-key'],
     ],
     [
-      'GET with letters that URLs encode',
+      'GET with characters that URLs percent-encode',
       new Request('https://resource.example/ü x|y?q=\'ü"'),
       ['@method', '@authority', '@path', '@query', 'signature-key'],
     ],
@@ -123,19 +123,19 @@ describe('signRequest, verified', () => {
     expect(await verify(signed)).toMatchObject({ query })
   })
 
-  it('S18: an empty query is kept and covered for who sends it', async () => {
+  it('S18: an empty query is kept and covered if the sender chooses to', async () => {
     const signed = await signRequest(new Request('https://resource.example/a?'), { ...signing, emptyQuery: 'keep' })
     expect(signed.url).toBe('https://resource.example/a?')
     expect(await verify(signed)).toMatchObject({ query: '?', covered: expect.arrayContaining(['@query']) })
   })
 
-  it('a caret in the path is sent encoded, since parsers do not agree about it', async () => {
+  it('percent-encodes a caret in the path, since parsers disagree about it', async () => {
     const signed = await signRequest(new Request('https://resource.example/a^b?c^d#e^f'), signing)
     expect(signed.url).toBe('https://resource.example/a%5Eb?c^d#e^f')
     expect(await verify(signed)).toMatchObject({ path: '/a%5Eb', query: '?c^d' })
   })
 
-  it('a Nonce that the caller left is replaced, so that no request is sent with the nonce of another', async () => {
+  it('replaces a Nonce left by the caller, so that no request reuses the nonce of another', async () => {
     const own = 'Y3VyaW91c2x5Y3VyaW91cw'
     const request = new Request('https://resource.example/', { method: 'DELETE', headers: { nonce: own } })
     const first = await signRequest(request, signing)
@@ -145,7 +145,7 @@ describe('signRequest, verified', () => {
     expect(await verify(second)).toMatchObject({ method: 'DELETE' })
   })
 
-  it('nonce: never sends none', async () => {
+  it('sends no Nonce with nonce: never', async () => {
     const request = new Request('https://resource.example/', { method: 'POST', headers: { nonce: 'a' } })
     const signed = await signRequest(request, { ...signing, nonce: 'never' })
     expect(signed.headers.get('nonce')).toBeNull()
@@ -175,7 +175,7 @@ describe('signRequest, verified', () => {
     expect(await verify(signed)).toMatchObject({ path: '/' })
   })
 
-  it('the digest is over the body', async () => {
+  it('computes the digest over the body', async () => {
     const signed = await signRequest(
       new Request('https://resource.example/', { method: 'POST', body: '{"a":1}', headers: json }),
       signing,
@@ -183,12 +183,12 @@ describe('signRequest, verified', () => {
     await requireContentDigest(signed.headers.get('content-digest') ?? '', new Uint8Array(Buffer.from('{"a":1}')))
   })
 
-  it('a body without a media type is a mistake of the caller', async () => {
+  it('throws TypeError for a body without a media type', async () => {
     const request = new Request('https://resource.example/', { method: 'POST', body: new Uint8Array([1]) })
     await expect(signRequest(request, signing)).rejects.toThrow(TypeError)
   })
 
-  it('keeps redirect and signal, and does not change the request', async () => {
+  it('keeps redirect and signal, and leaves the request unchanged', async () => {
     const abort = new AbortController()
     const request = new Request('https://resource.example/', { redirect: 'manual', signal: abort.signal })
     const signed = await signRequest(request, signing)
@@ -212,12 +212,12 @@ describe('signMessage', () => {
     expect(headers['signature-input']).toMatch(new RegExp(`;created=${written}$`))
   })
 
-  it.each([Number.NaN, Number.POSITIVE_INFINITY, -1, -0.5, 2 ** 53])('created %d is no time', (created) => {
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, -1, -0.5, 2 ** 53])('rejects created %d', (created) => {
     const message = { method: 'GET', authority: 'resource.example', path: '/' }
     expect(() => signMessage(message, { ...signing, created })).toThrow('created must be a time in Unix seconds')
   })
 
-  it('signs at once where the signer does', () => {
+  it('signs synchronously if the signer does', () => {
     const headers = signMessage({ method: 'GET', authority: 'resource.example', path: '/' }, signing)
     expect(headers).not.toBeInstanceOf(Promise)
     expect(headers).toMatchObject({
@@ -226,7 +226,7 @@ describe('signMessage', () => {
     })
   })
 
-  it('waits for a signer that asks elsewhere', async () => {
+  it('waits for an asynchronous signer', async () => {
     const remote = { ...signer, sign: async (bytes: string | Uint8Array) => signer.sign(bytes) }
     const message = { method: 'GET', authority: 'resource.example', path: '/' }
     expect(await signMessage(message, { ...signing, signer: remote })).toEqual(signMessage(message, signing))
@@ -247,25 +247,25 @@ describe('receiveRequest', () => {
     expect(await signed.json()).toEqual({ a: 1 })
   })
 
-  it('refuses a body beyond the limit, and does not wait for the caller’s copy of it', { timeout: 2000 }, async () => {
+  it('rejects a body over the limit, without waiting for the caller’s copy of it', { timeout: 2000 }, async () => {
     const signed = await signRequest(post('x'.repeat(100_000)), signing)
     expect(await refusalCode(() => verify(signed, 1000))).toBe('body_too_large')
   })
 
-  it('R06: a body that was read before is an error of the program', async () => {
+  it('R06: a body that was already read is a programming error', async () => {
     const signed = await signRequest(post('{}'), signing)
     await signed.text()
     const { code, status } = await refusal(() => verify(signed))
     expect([code, status]).toEqual(['body_read_before', 500])
   })
 
-  it('S07: header lines that fetch joined are refused', async () => {
+  it('S07: rejects header lines that fetch joined', async () => {
     const signed = await signRequest(new Request('https://resource.example/'), signing)
     signed.headers.append('signature', signed.headers.get('signature') ?? '')
     expect(await refusalCode(() => verify(signed))).toBe('signature_malformed')
   })
 
-  it('chooses among the authorities by the URL, where the platform shows no Host', async () => {
+  it('chooses the authority by the URL if the platform hides the Host', async () => {
     const signed = await signRequest(new Request('https://api.example:8443/a?'), signing)
     const options = {
       authorities: ['resource.example', 'api.example:8443'] as const,
@@ -280,7 +280,7 @@ describe('receiveRequest', () => {
   })
 })
 
-it('warns of signature headers of more than 8 KiB, since many servers refuse them', async () => {
+it('warns if signature headers exceed 8 KiB, since many servers reject them', async () => {
   const emitWarning = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
   const sign = (length: number) =>
     signRequest(new Request('https://large.example/data'), {

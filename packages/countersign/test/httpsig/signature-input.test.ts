@@ -29,17 +29,17 @@ describe('parseSignatureInput accepts', () => {
   })
 })
 
-describe('parseSignatureInput refuses, one change from an accepted text', () => {
+describe('parseSignatureInput rejects, one change from an accepted text', () => {
   it.each([
     ['a second label', `${valid}, sig2=("@method");created=1`, 'signature_malformed'],
-    ['the label twice', `${valid}, ${valid}`, 'signature_malformed'],
-    ['a comma after', `${valid},`, 'signature_malformed'],
-    ['a blank after', `${valid} `, 'signature_malformed'],
-    ['a blank before', ` ${valid}`, 'signature_malformed'],
+    ['a duplicate label', `${valid}, ${valid}`, 'signature_malformed'],
+    ['a trailing comma', `${valid},`, 'signature_malformed'],
+    ['a trailing space', `${valid} `, 'signature_malformed'],
+    ['a leading space', ` ${valid}`, 'signature_malformed'],
     ['no label', valid.slice(5), 'signature_malformed'],
-    ['upper-case label', valid.replace('sig1', 'SIG1'), 'signature_malformed'],
+    ['uppercase label', valid.replace('sig1', 'SIG1'), 'signature_malformed'],
     ['no list', 'sig1="@method";created=1', 'signature_malformed'],
-    ['a list in a list', valid.replace('"@method"', '("@method")'), 'signature_malformed'],
+    ['a nested list', valid.replace('"@method"', '("@method")'), 'signature_malformed'],
     ['no created', valid.replace(/;created.*/, ''), 'signature_created_missing'],
     ['created without value', valid.replace(/=\d+$/, ''), 'signature_malformed'],
     ['created as string', valid.replace(/=(\d+)$/, '="$1"'), 'signature_malformed'],
@@ -51,24 +51,24 @@ describe('parseSignatureInput refuses, one change from an accepted text', () => 
     ['created as an exponent', valid.replace(/=\d+$/, '=1e9'), 'signature_malformed'],
     ['created above 2^53', valid.replace(/=\d+$/, '=9007199254740993'), 'signature_malformed'],
     ['created as date', valid.replace(/=(\d+)$/, '=@$1'), 'signature_malformed'],
-    ['created twice', `${valid};created=1768786017`, 'signature_malformed'],
+    ['duplicate created', `${valid};created=1768786017`, 'signature_malformed'],
     ['expires as string', `${valid};expires="1"`, 'signature_malformed'],
     ['alg as token', `${valid};alg=ed25519`, 'signature_malformed'],
     ['alg without value', `${valid};alg`, 'signature_malformed'],
     ['keyid as bytes', `${valid};keyid=:AAAA:`, 'signature_malformed'],
-    ['another parameter twice', `${valid};x=1;x=2`, 'signature_malformed'],
-    ['a blank before a parameter', valid.replace(';', ' ;'), 'signature_malformed'],
-    ['a blank after the semicolon', valid.replace(';', '; '), 'signature_malformed'],
+    ['another duplicate parameter', `${valid};x=1;x=2`, 'signature_malformed'],
+    ['a space before a parameter', valid.replace(';', ' ;'), 'signature_malformed'],
+    ['a space after the semicolon', valid.replace(';', '; '), 'signature_malformed'],
     ['an integer that is not canonical', `${valid};x=01`, 'signature_malformed'],
     ['minus zero', `${valid};x=-0`, 'signature_malformed'],
-    ['an explicit true, which serialises without a value', `${valid};x=?1`, 'signature_malformed'],
+    ['an explicit true, which serializes without a value', `${valid};x=?1`, 'signature_malformed'],
     ['an escaped quote', `${valid};tag="a\\"b"`, 'signature_malformed'],
-    ['two blanks between components', valid.replace('" "', '"  "'), 'signature_malformed'],
-    ['no blank between components', valid.replace('" "', '""'), 'signature_malformed'],
+    ['two spaces between components', valid.replace('" "', '"  "'), 'signature_malformed'],
+    ['no space between components', valid.replace('" "', '""'), 'signature_malformed'],
     ['a tab between components', valid.replace('" "', '"\t"'), 'signature_malformed'],
-    ['a blank in the list', valid.replace('("', '( "'), 'signature_malformed'],
-    ['a component that is no string', valid.replace('"@method"', '@method'), 'signature_malformed'],
-    ['a component twice', valid.replace('"@path"', '"@method"'), 'signature_malformed'],
+    ['a space in the list', valid.replace('("', '( "'), 'signature_malformed'],
+    ['a component that is not a string', valid.replace('"@method"', '@method'), 'signature_malformed'],
+    ['a duplicate component', valid.replace('"@path"', '"@method"'), 'signature_malformed'],
     ['an empty component', valid.replace('"@method"', '""'), 'signature_malformed'],
     [
       '33 components',
@@ -76,8 +76,8 @@ describe('parseSignatureInput refuses, one change from an accepted text', () => 
       'signature_malformed',
     ],
     ['4 KiB', `${valid};x="${'a'.repeat(4096)}"`, 'signature_malformed'],
-    ['upper-case component', valid.replace('@method', '@METHOD'), 'component_unsupported'],
-    ['a component name that no field has', valid.replace('@method', 'a:b'), 'component_unsupported'],
+    ['uppercase component', valid.replace('@method', '@METHOD'), 'component_unsupported'],
+    ['a component name that no field can have', valid.replace('@method', 'a:b'), 'component_unsupported'],
     ['sf', valid.replace('"@method"', '"content-type";sf'), 'component_unsupported'],
     ['key', valid.replace('"@method"', '"content-digest";key="sha-256"'), 'component_unsupported'],
     ['bs', valid.replace('"@method"', '"content-type";bs'), 'component_unsupported'],
@@ -106,7 +106,7 @@ describe('parseSignatureInput, properties', () => {
   )
   const seconds = fc.integer({ min: 0, max: 999_999_999_999_999 })
 
-  it('what is serialised parses to the same', () => {
+  it('parses serialized text back to the same value', () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(component, { maxLength: 32 }),
@@ -129,7 +129,7 @@ describe('parseSignatureInput, properties', () => {
     )
   })
 
-  it('a text with anything put in, taken out or exchanged is refused or read as it stands', () => {
+  it('text with any insertion, deletion or replacement is rejected, or read as it stands', () => {
     fc.assert(
       fc.property(
         fc.nat(90),
@@ -162,7 +162,7 @@ describe('parseSignature', () => {
   it.each([
     ['base64 (RFC 8941)', base64],
     ['base64url without padding (W2, S35b)', base64url],
-  ])('reads %s', (_name, text) => {
+  ])('accepts %s', (_name, text) => {
     expect(parseSignature(`sig1=:${text}:`)).toEqual({ label: 'sig1', signature: new Uint8Array(bytes) })
   })
 
@@ -170,16 +170,16 @@ describe('parseSignature', () => {
     ['a mixed alphabet', 'AA-/'],
     ['base64url with padding', `${base64url}==`],
     ['base64 without padding', base64.replaceAll('=', '')],
-    ['one pad too few', base64.slice(0, -1)],
-    ['a pad inside', `AA==${base64}`],
+    ['a missing padding character', base64.slice(0, -1)],
+    ['padding in the middle', `AA==${base64}`],
     ['unused bits set', base64.replace('DA==', 'DB==')],
     ['unused bits set in base64url', base64url.replace(/DA$/, 'DB')],
-    ['a length that no bytes have', base64url.slice(0, -1)],
-    ['a blank inside', base64.replace('X', ' ')],
+    ['a length that no byte sequence has', base64url.slice(0, -1)],
+    ['a space inside', base64.replace('X', ' ')],
     ['a line feed inside', base64.replace('X', '\n')],
     ['nothing', ''],
     ['3 KiB', 'A'.repeat(3072)],
-  ])('refuses %s', async (_name, text) => {
+  ])('rejects %s', async (_name, text) => {
     expect(await refusalCode(() => parseSignature(`sig1=:${text}:`))).toBe('signature_malformed')
   })
 
@@ -187,11 +187,11 @@ describe('parseSignature', () => {
     ['a second label', `sig1=:${base64}:, sig2=:${base64}:`],
     ['parameters', `sig1=:${base64}:;a=1`],
     ['a string', `sig1="${base64}"`],
-    ['no end', `sig1=:${base64}`],
-    ['text after', `sig1=:${base64}: `],
+    ['no closing colon', `sig1=:${base64}`],
+    ['trailing text', `sig1=:${base64}: `],
     ['no label', `:${base64}:`],
-    ['upper-case label', `SIG1=:${base64}:`],
-  ])('refuses %s', async (_name, text) => {
+    ['uppercase label', `SIG1=:${base64}:`],
+  ])('rejects %s', async (_name, text) => {
     expect(await refusalCode(() => parseSignature(text))).toBe('signature_malformed')
   })
 })

@@ -6,7 +6,7 @@ import { refusalCode } from '../refusal.js'
 const jwks = 'sig1=(scheme=jwks id="https://agent.example" kid="key-1" well-known="aauth-agent")'
 const hwk = 'sig=(scheme=hwk kty="OKP" crv="Ed25519" x="JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs")'
 
-describe('accepts, and serialises back byte for byte', () => {
+describe('accepts, and serializes back byte for byte', () => {
   it.each([
     [jwks, { scheme: 'jwks', id: 'https://agent.example', kid: 'key-1', wellKnown: 'aauth-agent' }],
     ['a=(scheme=jwks kid="k" id="https://agent.example")', { scheme: 'jwks', id: 'https://agent.example', kid: 'k' }],
@@ -35,11 +35,11 @@ describe('accepts, and serialises back byte for byte', () => {
   })
 })
 
-describe('refuses, one change from an accepted text', () => {
+describe('rejects, one change from an accepted text', () => {
   it.each([
-    ['id twice', jwks.replace(' kid', ' id="https://agent.example" kid')],
-    ['scheme twice', jwks.replace(' id', ' scheme=jwks id')],
-    ['scheme twice, quoted', jwks.replace(' id', ' scheme="jwks" id')],
+    ['duplicate id', jwks.replace(' kid', ' id="https://agent.example" kid')],
+    ['duplicate scheme', jwks.replace(' id', ' scheme=jwks id')],
+    ['duplicate scheme, quoted', jwks.replace(' id', ' scheme="jwks" id')],
     ['a closing parenthesis in a string', jwks.replace('key-1', 'key)1')],
     ['an opening parenthesis in a string', jwks.replace('key-1', 'key(1')],
     ['a comma in a string', jwks.replace('key-1', 'key,1')],
@@ -47,32 +47,32 @@ describe('refuses, one change from an accepted text', () => {
     ['an equals sign in a string', jwks.replace('key-1', 'key=1')],
     ['an escaped quote in a string', jwks.replace('key-1', 'key\\"1')],
     ['a backslash in a string', jwks.replace('key-1', 'key\\1')],
-    ['a string that does not end', jwks.replace('key-1"', 'key-1')],
-    ['text after the end', `${jwks} `],
-    ['parameters after the end', `${jwks};a=1`],
+    ['an unterminated string', jwks.replace('key-1"', 'key-1')],
+    ['text after the closing parenthesis', `${jwks} `],
+    ['parameters after the closing parenthesis', `${jwks};a=1`],
     ['a second member', `${jwks}, sig2=(scheme=jwt jwt="a")`],
-    ['the member twice', `${jwks}, ${jwks}`],
-    ['no end', jwks.slice(0, -1)],
-    ['two ends', `${jwks})`],
-    ['a blank before the end', jwks.replace(')', ' )')],
+    ['a duplicate member', `${jwks}, ${jwks}`],
+    ['no closing parenthesis', jwks.slice(0, -1)],
+    ['two closing parentheses', `${jwks})`],
+    ['a space before the closing parenthesis', jwks.replace(')', ' )')],
     ['a tab as separator', jwks.replace(' kid', '\tkid')],
-    ['two blanks as separator', jwks.replace(' kid', '  kid')],
+    ['two spaces as separator', jwks.replace(' kid', '  kid')],
     ['no separator', jwks.replace(' kid', 'kid')],
-    ['a blank before the value', jwks.replace('kid="', 'kid= "')],
-    ['a blank before the member', ` ${jwks}`],
+    ['a space before the value', jwks.replace('kid="', 'kid= "')],
+    ['a space before the member', ` ${jwks}`],
     ['the other syntax', 'sig1=jwks;id="https://agent.example";kid="key-1"'],
     ['both syntaxes', jwks.replace(' kid', ';kid')],
     ['an inner list of strings', 'sig1=("jwks" "key-1")'],
     ['scheme not first', 'sig1=(id="https://agent.example" scheme=jwks kid="key-1")'],
     ['scheme quoted', jwks.replace('=jwks', '="jwks"')],
     ['unknown scheme', jwks.replace('=jwks', '=jwkz')],
-    ['a scheme that every object has', 'sig1=(scheme=toString kid="k")'],
-    ['upper-case scheme', jwks.replace('=jwks', '=JWKS')],
+    ['a scheme named like a property that every object inherits', 'sig1=(scheme=toString kid="k")'],
+    ['uppercase scheme', jwks.replace('=jwks', '=JWKS')],
     ['no scheme', jwks.replace('scheme=jwks ', '')],
     ['unknown parameter', jwks.replace('kid', 'key')],
     ['a parameter of another scheme', jwks.replace(' kid', ' jwt="a" kid')],
     ['a parameter named __proto__', jwks.replace(' kid', ' __proto__="a" kid')],
-    ['upper-case parameter', jwks.replace('kid', 'KID')],
+    ['uppercase parameter', jwks.replace('kid', 'KID')],
     ['parameter without value', jwks.replace('kid="key-1"', 'kid')],
     ['parameter with a token', jwks.replace('"key-1"', 'key-1')],
     ['empty id', jwks.replace('https://agent.example', '')],
@@ -86,7 +86,7 @@ describe('refuses, one change from an accepted text', () => {
     ['hwk without kty', hwk.replace(' kty="OKP"', '')],
     ['jwt without jwt', 'sig1=(scheme=jwt)'],
     ['x509 without x5t', 'sig1=(scheme=x509 x5u="https://agent.example/cert.pem")'],
-    ['label in upper case', jwks.replace('sig1', 'Sig1')],
+    ['label in uppercase', jwks.replace('sig1', 'Sig1')],
     ['label that starts with a digit', jwks.replace('sig1', '1sig')],
     ['label of 65 characters', jwks.replace('sig1', 'a'.repeat(65))],
     ['no label', jwks.slice('sig1='.length)],
@@ -106,7 +106,7 @@ describe('refuses, one change from an accepted text', () => {
     ['d', hwk.replace(')', ' d="AA")')],
     ['k', 'sig=(scheme=hwk kty="oct" k="AA")'],
     ['p', 'sig=(scheme=hwk kty="RSA" n="AA" e="AQAB" p="AA")'],
-  ])('key_invalid for a header key that shows its %s', async (_name, text) => {
+  ])('throws key_invalid for a header key that exposes its %s', async (_name, text) => {
     expect(await refusalCode(() => parseSignatureKey(text))).toBe('key_invalid')
   })
 })
@@ -131,14 +131,14 @@ describe('properties', () => {
   )
 
   it.each(['id="" kid="a"', 'kid="" id="https://agent.example"', 'id="" id="https://agent.example"'])(
-    'the first parameter that is empty is named: %s',
+    'names the first empty parameter: %s',
     (parameters) => {
       const [name] = parameters.split('=')
       expect(() => parseSignatureKey(`sig1=(scheme=jwks ${parameters})`)).toThrow(`has an empty ${name}.`)
     },
   )
 
-  it('what is accepted serialises back byte for byte', () => {
+  it('serializes accepted text back byte for byte', () => {
     let accepted = 0
     fc.assert(
       fc.property(label, member, (name, [scheme, parameters]) => {
@@ -156,7 +156,7 @@ describe('properties', () => {
     expect(accepted).toBeGreaterThan(100)
   })
 
-  it('a text with anything put in, taken out or exchanged is refused or serialises back', () => {
+  it('text with any insertion, deletion or replacement is rejected, or serializes back', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(jwks, hwk, 'sig1=(scheme=jwt jwt="a.b.c")'),
@@ -181,11 +181,11 @@ describe('properties', () => {
 describe('serializeSignatureKey', () => {
   it.each([
     ['a quote', 'a"b'],
-    ['an end', 'a)b'],
+    ['a closing parenthesis', 'a)b'],
     ['an equals sign', 'a=b'],
-    ['a letter beyond ASCII', 'ä'],
+    ['a non-ASCII letter', 'ä'],
     ['nothing', ''],
-  ])('throws TypeError for a value with %s, which no reader would take', (_name, kid) => {
+  ])('throws TypeError for a value with %s, which no parser would accept', (_name, kid) => {
     expect(() => serializeSignatureKey('sig1', { scheme: 'jwks', id: 'https://agent.example', kid })).toThrow(TypeError)
   })
 })

@@ -21,19 +21,19 @@ describe('requireTarget', () => {
     ['/a?b?c', '/a', '?b?c'],
     ['/a?b=/../c', '/a', '?b=/../c'],
     ["/a'b", "/a'b", undefined],
-  ])('takes %s apart', (target, path, query) => {
+  ])('splits %s', (target, path, query) => {
     expect(requireTarget(target)).toEqual({ path, query })
     expect(new URL(`https://resource.example${target}`).pathname).toBe(path)
   })
 
   it.each([
     ['a dot segment', '/x/../admin'],
-    ['a dot segment at the end', '/x/..'],
+    ['a trailing dot segment', '/x/..'],
     ['a single dot', '/./admin'],
-    ['a single dot at the end', '/admin/.'],
+    ['a trailing single dot', '/admin/.'],
     ['an encoded dot segment', '/x/%2e%2e/admin'],
-    ['an encoded dot segment in upper case', '/x/%2E./admin'],
-    ['a half encoded dot segment', '/x/.%2e/admin'],
+    ['an encoded dot segment in uppercase', '/x/%2E./admin'],
+    ['a half-encoded dot segment', '/x/.%2e/admin'],
     ['an encoded single dot', '/%2e/admin'],
     ['a backslash', '/x\\..\\admin'],
     ['absolute form', 'http://resource.example/admin'],
@@ -41,13 +41,13 @@ describe('requireTarget', () => {
     ['asterisk form', '*'],
     ['nothing', ''],
     ['no slash', 'admin'],
-    ['a query alone', '?a=1'],
+    ['only a query', '?a=1'],
     ['a fragment', '/a#b'],
     ['a fragment after the query', '/a?b#c'],
-    ['a blank', '/a b'],
+    ['a space', '/a b'],
     ['a tab', '/a\tb'],
     ['a line feed', '/a\nb'],
-    ['a line feed at the end', '/a\n'],
+    ['a trailing line feed', '/a\n'],
     ['a NUL', '/a\0'],
     ['a quote', '/a"b'],
     ['a quote in the query', '/a?"'],
@@ -57,11 +57,11 @@ describe('requireTarget', () => {
     ['a caret in the path, which some URL parsers encode', '/a^b'],
     ['Latin-1', '/é'],
     ['8 KiB', `/${'a'.repeat(8192)}`],
-  ])('refuses %s', async (_name, target) => {
+  ])('rejects %s', async (_name, target) => {
     expect(await refusalCode(() => requireTarget(target))).toBe('target_ambiguous')
   })
 
-  it('what it accepts, URL parsing does not change', () => {
+  it('accepts only targets that URL parsing does not change', () => {
     const character = fc.constantFrom(...'/..%2eE?#\\ ab\'"^|{}[]`~@:;=&+$!*(),-_\t<>é'.split(''))
     fc.assert(
       fc.property(fc.array(character, { maxLength: 12 }), (characters) => {
@@ -78,7 +78,7 @@ describe('requireTarget', () => {
     )
   })
 
-  it('accepts what a Request makes of the URLs that agents ask for', () => {
+  it('accepts the target of a Request for any URL that agents request', () => {
     const urls = fc.webUrl({ withQueryParameters: true, withFragments: true })
     fc.assert(
       fc.property(urls, (url) => {

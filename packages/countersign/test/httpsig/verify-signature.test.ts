@@ -39,10 +39,10 @@ const verify = (message: CraftedMessage, options: Options = {}) =>
     ...options,
   })
 
-/** Options under which looking for a key is a failure of the test: what is refused must be refused before. */
+/** Options under which a key lookup fails the test: the message must be rejected before that. */
 const beforeAnyKey: Options = {
   resolveKey: () => {
-    throw new Error('a key was looked for')
+    throw new Error('a key was looked up')
   },
 }
 
@@ -53,7 +53,7 @@ const nonce = 'Y3VyaW91c2x5Y3VyaW91cw'
 const postWithNonce = await craftMessage({ signer, method: 'POST', body, fields: { nonce } })
 
 it.each<[string, CraftedMessage, number]>([
-  ['a valid request: all steps begin', postWithNonce, 11],
+  ['a valid request: all steps start', postWithNonce, 11],
   ['a changed body: the digest fails', { ...postWithNonce, body: '{}' }, 11],
   ['a changed method: the signature fails', { ...postWithNonce, method: 'PUT' }, 10],
   [
@@ -61,7 +61,7 @@ it.each<[string, CraftedMessage, number]>([
     await craftMessage({ signer, method: 'POST', body, fields: { nonce: 'AAAA' } }),
     5,
   ],
-])('reports each step when it begins, of %s', async (_what, message, count) => {
+])('reports each step when it starts, for %s', async (_what, message, count) => {
   const seen: string[] = []
   await verify(message, { onStep: (step) => void seen.push(step) }).catch(() => undefined)
   const first = ['target', 'authority', 'headers', 'time', 'nonce', 'body', 'coverage']
@@ -69,13 +69,13 @@ it.each<[string, CraftedMessage, number]>([
 })
 
 it.each<[string, string | undefined, boolean]>([
-  ['of another name of this machine', 'localhost:8002', true],
-  ['of another port', '127.0.0.1:8003', true],
-  ['of nobody here', 'evil.example', true],
-  ['that is this one', '127.0.0.1:8002', false],
-  ['that is another of ours', 'RESOURCE.example:443', false],
-  ['that is not there', undefined, false],
-])('of a signature that does not fit, with a Host %s, says whether that is why', async (_which, host, says) => {
+  ['for another name of this machine', 'localhost:8002', true],
+  ['for another port', '127.0.0.1:8003', true],
+  ['for an unknown server', 'evil.example', true],
+  ['for this authority', '127.0.0.1:8002', false],
+  ['for another of our authorities', 'RESOURCE.example:443', false],
+  ['that is missing', undefined, false],
+])('for an invalid signature with a Host %s, reports whether the Host is the cause', async (_which, host, says) => {
   const signed = await craftMessage({ signer, authority: 'somewhere.example' })
   const headers = signed.headers.filter(([name]) => name.toLowerCase() !== 'host')
   const message = { ...signed, headers: host === undefined ? headers : [...headers, ['Host', host] as const] }
@@ -97,16 +97,16 @@ describe('positive controls', async () => {
     ['POST with a body and a query', await craftMessage({ signer, method: 'POST', target: '/data?a=1', body })],
     ['another label', await craftMessage({ signer, label: 'sig-b26' })],
     [
-      'further fields covered',
+      'additional fields covered',
       await craftMessage({
         signer,
         fields: { accept: 'text/html' },
         components: ['@method', 'accept', '@path', '@authority', 'signature-key'],
       }),
     ],
-    ['alg that agrees with the key', await craftMessage({ signer, parameters: ';alg="ed25519"' })],
+    ['alg that matches the key', await craftMessage({ signer, parameters: ';alg="ed25519"' })],
     ['keyid and nonce parameters', await craftMessage({ signer, parameters: ';keyid="k";nonce="n"' })],
-    ['expires ahead', await craftMessage({ signer, parameters: `;expires=${now + 1}` })],
+    ['expires in the future', await craftMessage({ signer, parameters: `;expires=${now + 1}` })],
     ['ecdsa-p256-sha256', await craftMessage({ signer: ecdsaSigner })],
   ])('%s is accepted', async (_name, message) => {
     const verified = await verify(message)
@@ -115,19 +115,19 @@ describe('positive controls', async () => {
     expect(Buffer.from(verified.body).toString()).toBe(message.body)
   })
 
-  it('S08: header names in mixed case and blanks around values', async () => {
+  it('S08: header names in mixed case and spaces around values', async () => {
     const headers = get.headers.map(([name, value]): [string, string] => [name.toUpperCase(), ` \t${value}\t `])
     expect(await verify({ ...get, headers })).toMatchObject({ path: '/data' })
   })
 
-  it('the result says what was covered, who signed and what was found', async () => {
+  it('the result contains the covered components, the signer and the values found', async () => {
     const { covered, signatureKey, resolved } = await verify(post)
     expect(covered).toEqual(['@method', '@authority', '@path', 'content-type', 'content-digest', 'signature-key'])
     expect(signatureKey.scheme).toBe('hwk')
     expect(resolved.key.thumbprint).toBe(signer.thumbprint)
   })
 
-  it('S18: a query that is empty is signed as ?', async () => {
+  it('S18: an empty query is signed as ?', async () => {
     expect(await verify(await craftMessage({ signer, target: '/a?' }))).toMatchObject({ path: '/a', query: '?' })
   })
 
@@ -170,7 +170,7 @@ describe('positive controls', async () => {
   })
 })
 
-describe('refused before any key is looked for', async () => {
+describe('rejected before any key lookup', async () => {
   const crafted: readonly (readonly [string, CraftedMessage, string])[] = [
     ['S01: no header', receivedHeaders([]), 'signature_missing'],
     ['S02: no Signature', withHeader(get, 'signature', () => undefined), 'signature_missing'],
@@ -211,7 +211,7 @@ describe('refused before any key is looked for', async () => {
     ],
     ['S10: created 61 s ago', await craftMessage({ signer, created: now - 61 }), 'signature_created_outside_window'],
     ['S10: created 61 s ahead', await craftMessage({ signer, created: now + 61 }), 'signature_created_outside_window'],
-    ['expires at this second', await craftMessage({ signer, parameters: `;expires=${now}` }), 'signature_expired'],
+    ['expires this second', await craftMessage({ signer, parameters: `;expires=${now}` }), 'signature_expired'],
     [
       'S14: @method not covered',
       await craftMessage({ signer, components: ['@authority', '@path', 'signature-key'] }),
@@ -321,7 +321,7 @@ describe('refused before any key is looked for', async () => {
       'component_unsupported',
     ],
     [
-      'S30: a component twice',
+      'S30: a duplicate component',
       await craftMessage({ signer, components: ['@method', '@method', '@authority', '@path', 'signature-key'] }),
       'signature_malformed',
     ],
@@ -331,12 +331,12 @@ describe('refused before any key is looked for', async () => {
       'component_unsupported',
     ],
     [
-      'a covered field that is not there',
+      'a missing covered field',
       await craftMessage({ signer, components: ['@method', '@authority', '@path', 'x-a', 'signature-key'] }),
       'component_missing',
     ],
     [
-      'a covered field with a line feed, which would be a line of the base',
+      'a covered field with a line feed, which would add a line to the base',
       await craftMessage({
         signer,
         fields: { 'x-a': 'a\n"x-b": b' },
@@ -345,7 +345,7 @@ describe('refused before any key is looked for', async () => {
       'component_unsupported',
     ],
     [
-      'a covered field beyond ASCII',
+      'a covered field with non-ASCII characters',
       await craftMessage({
         signer,
         fields: { 'x-a': 'é' },
@@ -365,7 +365,7 @@ describe('refused before any key is looked for', async () => {
     ],
     ['S38: a NUL in Signature', withHeader(get, 'signature', (value) => `${value}\0`), 'signature_malformed'],
     [
-      'a no-break space after Signature, which is no white space',
+      'a no-break space after Signature, which does not count as whitespace',
       withHeader(get, 'signature', (value) => `${value}\u00a0`),
       'signature_malformed',
     ],
@@ -396,13 +396,13 @@ describe('refused before any key is looked for', async () => {
       'nonce_malformed',
     ],
     ['S39: two Nonce headers', plusHeader(postWithNonce, 'Nonce', nonce), 'nonce_malformed'],
-    ['S39: nonce covered, and not there', withHeader(postWithNonce, 'nonce', () => undefined), 'component_forbidden'],
+    ['S39: nonce covered, but missing', withHeader(postWithNonce, 'nonce', () => undefined), 'component_forbidden'],
     [
       'S48: a body is added to a signed POST',
       { ...(await craftMessage({ signer, method: 'POST' })), body },
       'component_missing',
     ],
-    ['the body of a signed POST is taken away', { ...post, body: '' }, 'component_forbidden'],
+    ['the body of a signed POST is removed', { ...post, body: '' }, 'component_forbidden'],
   ]
 
   it.each(crafted)('%s', async (_name, message, code) => {
@@ -417,7 +417,7 @@ describe('refused before any key is looked for', async () => {
       ['@authority', '@query'],
     ],
     ['S19', { ...(await craftMessage({ signer, method: 'POST' })), body }, ['content-type', 'content-digest']],
-  ])('%s: required_input names what is missing', async (_name, message, requiredInput) => {
+  ])('%s: required_input names the missing components', async (_name, message, requiredInput) => {
     const refused = await refusal(() => verify(message, beforeAnyKey))
     expect(wireErrorOf(refused.code).signatureError).toBe('invalid_input')
     expect(refused).toMatchObject({
@@ -445,7 +445,7 @@ describe('S10: the window', () => {
   })
 })
 
-describe('refused by the signature', async () => {
+describe('rejected because of the signature', async () => {
   it.each<[string, CraftedMessage]>([
     [
       'S12: created changed',
@@ -453,22 +453,22 @@ describe('refused by the signature', async () => {
     ],
     ['S12: a parameter added', withHeader(get, 'signature-input', (value) => `${value};keyid="a"`)],
     [
-      'S12: a parameter taken out',
+      'S12: a parameter removed',
       withHeader(await craftMessage({ signer, parameters: ';keyid="a"' }), 'signature-input', (value) =>
         value.replace(';keyid="a"', ''),
       ),
     ],
     [
-      'the covered components in another order',
+      'the covered components in a different order',
       withHeader(get, 'signature-input', (value) => value.replace('"@method" "@authority"', '"@authority" "@method"')),
     ],
     ['S16: the query changed', { ...getWithQuery, target: '/data?a=2' }],
     ['S25: another method', { ...get, method: 'DELETE' }],
-    ['the method in lower case', { ...get, method: 'get' }],
+    ['the method in lowercase', { ...get, method: 'get' }],
     ['S25: another path', { ...get, target: '/other' }],
-    ['S28: the path in another case', { ...get, target: '/Data' }],
-    ['S28: a slash more at the end', { ...get, target: '/data/' }],
-    ['S28: a slash more at the start', { ...get, target: '//data' }],
+    ['S28: the path in a different case', { ...get, target: '/Data' }],
+    ['S28: an extra trailing slash', { ...get, target: '/data/' }],
+    ['S28: an extra leading slash', { ...get, target: '//data' }],
     ['S28: percent-encoding', { ...get, target: '/%64ata' }],
     [
       'S29: the path without its mount point',
@@ -479,7 +479,7 @@ describe('refused by the signature', async () => {
       await craftMessage({ signer, authority: 'evil.example' }),
     ],
     [
-      'S26: and with X-Forwarded-Host and Forwarded',
+      'S26: the same with X-Forwarded-Host and Forwarded',
       plusHeader(
         plusHeader(await craftMessage({ signer, authority: 'evil.example' }), 'x-forwarded-host', 'evil.example'),
         'forwarded',
@@ -497,18 +497,24 @@ describe('refused by the signature', async () => {
     ],
     ['S35: a line feed after the base', await craftMessage({ signer, rewriteBase: (base) => `${base}\n` })],
     [
-      'S36: the key reference in another order',
+      'S36: the key reference in a different order',
       withHeader(get, 'signature-key', (value) => value.replace(/(crv="[^"]*") (x="[^"]*")/, '$2 $1')),
     ],
     ['another content type', withHeader(post, 'content-type', () => 'text/html')],
-    ['another digest, also over the body', { ...withHeader(post, 'content-digest', () => digestOf('{}')), body: '{}' }],
-    ['a signature of 63 bytes', withHeader(get, 'signature', () => `sig1=:${Buffer.alloc(63).toString('base64')}:`)],
-    ['a signature of 64 zeros', withHeader(get, 'signature', () => `sig1=:${Buffer.alloc(64).toString('base64')}:`)],
+    [
+      'another digest that also matches the body',
+      { ...withHeader(post, 'content-digest', () => digestOf('{}')), body: '{}' },
+    ],
+    ['a 63-byte signature', withHeader(get, 'signature', () => `sig1=:${Buffer.alloc(63).toString('base64')}:`)],
+    [
+      'a signature of 64 zero bytes',
+      withHeader(get, 'signature', () => `sig1=:${Buffer.alloc(64).toString('base64')}:`),
+    ],
   ])('%s', async (_name, message) => {
     expect(await refusalCode(() => verify(message))).toBe('signature_mismatch')
   })
 
-  it('S36: a reference that is spaced or quoted otherwise is no reference at all', async () => {
+  it('S36: a reference with different spacing or quoting is invalid', async () => {
     for (const change of [
       (value: string) => value.replace(' x=', '  x='),
       (value: string) => value.replaceAll('"', "'"),
@@ -583,13 +589,13 @@ describe('digests', async () => {
     expect(await refusalCode(() => verify(split))).toBe('digest_mismatch')
   })
 
-  it('W6: a body that is not covered is accepted only by that option', async () => {
+  it('W6: a body that is not covered is accepted only with the option', async () => {
     const bare = { ...(await craftMessage({ signer, method: 'POST' })), body }
     expect(await verify(bare, { body: 'if-covered' })).toMatchObject({ method: 'POST' })
     expect(await refusalCode(() => verify({ ...post, body: '{}' }, { body: 'if-covered' }))).toBe('digest_mismatch')
   })
 
-  it('a body beyond maxBody is refused with what the message says', async () => {
+  it('reads the body of a message with maxBody as the limit', async () => {
     const limits: number[] = []
     const message = { ...receivedMessage(post), body: async (limit: number) => new Uint8Array(limits.push(limit)) }
     const options = {
@@ -607,14 +613,14 @@ describe('digests', async () => {
 
 describe('authorities', () => {
   const authorities = ['resource.example', 'api.resource.example:8443'] as const
-  it('the Host chooses among those that are configured', async () => {
+  it('the Host selects one of the configured authorities', async () => {
     const second = await craftMessage({ signer, authority: 'api.resource.example:8443' })
     expect(await verify(second, { authorities })).toMatchObject({ authority: 'api.resource.example:8443' })
     const upper = withHeader(second, 'host', (value) => value.toUpperCase())
     expect(await verify(upper, { authorities })).toMatchObject({ authority: 'api.resource.example:8443' })
   })
 
-  it('a Host that is not configured, or none, means the first', async () => {
+  it('a Host that is missing or not configured selects the first authority', async () => {
     for (const change of [() => 'proxy.internal', () => undefined]) {
       expect(await verify(withHeader(get, 'host', change), { authorities })).toMatchObject({
         authority: 'resource.example',
@@ -632,7 +638,7 @@ describe('algorithms', () => {
     },
   )
 
-  it('S32: an algorithm that is not accepted, and the names of those that are', async () => {
+  it('S32: rejects an algorithm that is not accepted, and names the accepted ones', async () => {
     expect(wireErrorOf('algorithm_unsupported').signatureError).toBe('unsupported_algorithm')
     const message = await craftMessage({ signer: ecdsaSigner })
     expect(await refusal(() => verify(message, { algorithms: ['ed25519'] }))).toMatchObject({
@@ -641,7 +647,7 @@ describe('algorithms', () => {
     })
   })
 
-  it('S35b: base64url without padding is read', async () => {
+  it('S35b: base64url without padding is accepted', async () => {
     const message = withHeader(get, 'signature', (value) =>
       value.replaceAll('+', '-').replaceAll('/', '_').replaceAll('==', ''),
     )
@@ -674,13 +680,13 @@ describe('nonces', () => {
     expect(await verify(elsewhere, { ...options, authorities: ['other.example'] })).toMatchObject({ method: 'POST' })
   })
 
-  it('S43: of 50 copies in parallel one is accepted', async () => {
+  it('S43: one of 50 parallel copies is accepted', async () => {
     const options = once()
     const outcomes = await Promise.allSettled(Array.from({ length: 50 }, () => verify(postWithNonce, options)))
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
   })
 
-  it('a nonce is claimed only after signature and digest verified', async () => {
+  it('a nonce is claimed only after signature and digest are verified', async () => {
     const options = once()
     const forged = withHeader(postWithNonce, 'signature', () => `sig1=:${Buffer.alloc(64).toString('base64')}:`)
     expect(await refusalCode(() => verify(forged, options))).toBe('signature_mismatch')
@@ -688,7 +694,7 @@ describe('nonces', () => {
     expect(await verify(postWithNonce, options)).toMatchObject({ method: 'POST' })
   })
 
-  it('S50: a nonce is remembered as long as created is acceptable', async () => {
+  it('S50: a nonce is stored for as long as created is acceptable', async () => {
     let time = now
     const options: Options = { now: () => time, claimNonce: createMemoryNonces({ now: () => time }) }
     const ahead = await craftMessage({ signer, method: 'POST', body, fields: { nonce }, created: now + 59 })
@@ -700,7 +706,7 @@ describe('nonces', () => {
     expect(await refusalCode(() => verify(ahead, options))).toBe('signature_created_outside_window')
   })
 
-  it('whoever claims later is given what to claim, with a key of its own for each authority, key and nonce', async () => {
+  it('with claimNonce later, returns the claim to make, with a separate key for each authority, key and nonce', async () => {
     const { nonce: claimed } = await verify(postWithNonce)
     expect(claimed).toEqual({ key: expect.stringMatching(/^[\w-]{43}$/), lifetime: 120 })
     expect((await verify(postWithNonce)).nonce).toEqual(claimed)
@@ -712,7 +718,7 @@ describe('nonces', () => {
     await requireUnusedNonce(claimNonce, undefined, owner)
   })
 
-  it('a nonce is claimed for whoever signed it, and for where it came from', async () => {
+  it('a nonce is claimed with its signer and network of origin', async () => {
     const claims: NonceClaim[] = []
     const claimNonce = (claim: NonceClaim) => claims.push(claim) > 0
     await verify(postWithNonce, { claimNonce })

@@ -53,7 +53,7 @@ const vectors = JSON.parse(text) as Vectors
 const levels: readonly Requirement[] = ['signature', 'identity', 'authorization']
 const signer = await createSigner(await generatePrivateJwk())
 
-/** A resource that knows what the file says, and nothing else. */
+/** A resource that knows only what is in the file. */
 function receiver(): Resource {
   const { receiver, roots, documents, clock } = vectors
   const now = () => clock
@@ -89,12 +89,12 @@ const isAccepted = (vector: Case): vector is Case & { verdict: Accepted } => vec
 const isRefused = (vector: Case): vector is Case & { verdict: Refused } => !vector.verdict.accepted
 
 describe('the published vectors', () => {
-  it('are what the script makes, byte for byte', () => {
+  it('match the output of the script, byte for byte', () => {
     const made = execFileSync(process.execPath, [script.pathname, '--print'], { encoding: 'utf8', maxBuffer: 2 ** 24 })
     expect(made === text, 'run: node scripts/make-vectors.mjs').toBe(true)
   })
 
-  it('have every scheme with every kind of request, and a refusal of each', () => {
+  it('contain every scheme with every kind of request, and a refusal of each', () => {
     const schemes = new Set(vectors.cases.map(({ scheme }) => scheme))
     expect(schemes.size).toBe(7)
     for (const scheme of schemes) {
@@ -106,14 +106,14 @@ describe('the published vectors', () => {
     expect(new Set(vectors.cases.map(({ name }) => name)).size).toBe(vectors.cases.length)
   })
 
-  it.each(vectors.cases)('$name: the signature is the key’s over the base, says node:crypto alone', (vector) => {
+  it.each(vectors.cases)('$name: node:crypto alone verifies the key’s signature over the base', (vector) => {
     const key = createPublicKey({ key: { ...vectors.keys[vector.signedBy] }, format: 'jwk' })
     const signature = Buffer.from(vector.signature, 'base64')
     expect(verify(null, Buffer.from(vector.base), key, signature)).toBe(true)
     expect(verify(null, Buffer.from(`${vector.base} `), key, signature)).toBe(false)
   })
 
-  it.each(vectors.cases.filter(isAccepted))('$name: accepted at its level, and at none above', async (vector) => {
+  it.each(vectors.cases.filter(isAccepted))('$name: accepted at its level, and at no higher level', async (vector) => {
     const { accepted: _accepted, level, scope, ...known } = vector.verdict
     const verified = await verifyAt(vector, level)
     expect(verified).toMatchObject({ ...known, ...(scope === undefined ? {} : { scope: scope.split(' ') }) })

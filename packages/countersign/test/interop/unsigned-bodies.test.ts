@@ -48,20 +48,20 @@ const verify = (message: Awaited<ReturnType<typeof posted>>) =>
   resource.verify(receivedMessage(message), { require: 'signature' })
 
 describe('interop.unsignedBodies at a resource (W6)', () => {
-  it('lets the agents that it names leave the body out', async () => {
+  it('lets the listed agents leave the body uncovered', async () => {
     const verified = await verify(await posted(known(named)))
     expect(verified).toMatchObject({ agent: named, covered: uncovered })
     expect(Buffer.from(verified.body).toString()).toBe('{"action":"update"}')
   })
 
-  it('lets them send no Content-Digest at all', async () => {
+  it('lets them omit Content-Digest entirely', async () => {
     expect(await verify(withHeader(await posted(known(named)), 'content-digest', () => undefined))).toMatchObject({
       agent: named,
     })
   })
 
   it.each(['1', '12', '{"action":"update"}'])(
-    'checks a digest that the signature leaves out, too: of %s',
+    'checks a digest that the signature does not cover, for %s',
     async (body) => {
       expect((await verify(await posted(known(named), { body }))).covered).toEqual(uncovered)
       const message = withHeader(await posted(known(named), { body }), 'content-digest', () => digestOf(`${body} `))
@@ -69,11 +69,11 @@ describe('interop.unsignedBodies at a resource (W6)', () => {
     },
   )
 
-  it.each(['1', '12'])('lets nobody else, however short the body is: %s', async (body) => {
+  it.each(['1', '12'])('applies to no other agent, however short the body is: %s', async (body) => {
     expect(await refusalCode(async () => verify(await posted(known(other), { body })))).toBe('component_missing')
   })
 
-  it('lets nobody else: another agent is told what to cover', async () => {
+  it('tells any other agent what to cover', async () => {
     expect(await refusal(async () => verify(await posted(known(other))))).toMatchObject({
       code: 'component_missing',
       requiredInput: ['content-type', 'content-digest'],
@@ -82,15 +82,15 @@ describe('interop.unsignedBodies at a resource (W6)', () => {
 
   it.each<[string, KeyReference]>([
     ['a header key', { scheme: 'hwk', jwk: { kty: 'OKP', crv: 'Ed25519', x: signer.jwk.x ?? '' } }],
-    ['a JWKS of theirs, which names no agent', { scheme: 'jwks', jwksUri: `${named}/jwks.json`, kid: 'key-1' }],
-  ])('does not reach them by %s', async (_name, signatureKey) => {
+    ['a listed agent’s JWKS, which names no agent', { scheme: 'jwks', jwksUri: `${named}/jwks.json`, kid: 'key-1' }],
+  ])('does not apply to %s', async (_name, signatureKey) => {
     expect(await refusalCode(async () => verify(await posted(signatureKey)))).toBe('component_missing')
   })
 
   it.each([
     [named, 'accepted'],
     [other, 'component_missing'],
-  ])('goes by the agent that an auth token names: %s is %s', async (agent, outcome) => {
+  ])('applies to the agent named in an auth token: %s is %s', async (agent, outcome) => {
     const claims = { iss: authServer, aud: 'https://api.example', agent, cnf: { jwk: signer.jwk }, exp: now + 600 }
     const jwt = await issueToken(january.tokens.auth, claims, { signer: issuerSigner, now: () => now })
     const message = await posted({ scheme: 'jwt', jwt })
@@ -102,14 +102,14 @@ describe('interop.unsignedBodies at a resource (W6)', () => {
     ).toBe(outcome)
   })
 
-  it('still recomputes a digest that is covered', async () => {
+  it('still verifies a digest that is covered', async () => {
     const components = ['@method', '@authority', '@path', 'content-type', 'content-digest', 'signature-key']
     const message = await posted(known(named), { components })
     expect(await verify(message)).toMatchObject({ covered: components })
     expect(await refusalCode(() => verify({ ...message, body: '{"action":"delete"}' }))).toBe('digest_mismatch')
   })
 
-  it('leaves everything else to be covered', async () => {
+  it('still requires everything else to be covered', async () => {
     const message = await posted(known(named), { target: '/data?x=1' })
     expect(await refusal(() => verify(message))).toMatchObject({ code: 'component_missing', requiredInput: ['@query'] })
     const nonce = Buffer.alloc(16, 7).toString('base64url')
@@ -117,7 +117,7 @@ describe('interop.unsignedBodies at a resource (W6)', () => {
     expect(await refusal(() => verify(withNonce))).toMatchObject({ requiredInput: ['nonce'] })
   })
 
-  it('is not there by default', async () => {
+  it('is off by default', async () => {
     const strict = createResource({
       id: 'https://api.example',
       signer,

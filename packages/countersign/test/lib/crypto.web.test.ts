@@ -12,8 +12,8 @@ const algorithmsOfKeys: Readonly<Record<string, Algorithm>> = {
   'test-key-ed25519': 'ed25519',
 }
 
-describe('WebCrypto in place of node:crypto', () => {
-  it('writes the same base64', () => {
+describe('WebCrypto instead of node:crypto', () => {
+  it('produces the same base64', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         expect(web.serializeBase64(bytes)).toBe(node.serializeBase64(bytes))
@@ -22,7 +22,7 @@ describe('WebCrypto in place of node:crypto', () => {
     )
   })
 
-  it.each(algorithmNames)('%s: each verifies what the other signs', async (algorithm) => {
+  it.each(algorithmNames)('%s: each verifies signatures made by the other', async (algorithm) => {
     const privateJwk = await generatePrivateJwk({ algorithm })
     const ofWeb = await web.generatePrivateKey(algorithm)
     const { kid: _kid, ...ofNode } = privateJwk
@@ -51,7 +51,7 @@ describe('WebCrypto in place of node:crypto', () => {
     expect(await web.verify(algorithm, key, signature, vector.base as string)).toBe(true)
   })
 
-  it('the same digests', async () => {
+  it('produces the same digests', async () => {
     const data = new Uint8Array([1, 2, 3])
     expect(await web.sha256(data)).toEqual(new Uint8Array(await node.sha256(data)))
     expect(await web.sha512(data)).toEqual(new Uint8Array(await node.sha512(data)))
@@ -59,7 +59,7 @@ describe('WebCrypto in place of node:crypto', () => {
     expect(web.randomBytes(16)).not.toEqual(web.randomBytes(16))
   })
 
-  it('numbers that are no key are refused', async () => {
+  it('rejects numbers that are not a valid key', async () => {
     const x = Buffer.alloc(32).toString('base64url')
     await expect(web.importPublicKey({ kty: 'EC', crv: 'P-256', x, y: x }, 'ecdsa-p256-sha256')).rejects.toThrow()
   })

@@ -19,7 +19,7 @@ describe('hasDuplicateMembers', () => {
     '{"a":"\\\\","a":1}',
     '{"":1,"":2}',
     '{"__proto__":1,"__proto__":2}',
-  ])('%s has one twice', (text) => {
+  ])('%s contains a duplicate', (text) => {
     expect(isDuplicate(text)).toBe(true)
   })
 
@@ -39,14 +39,14 @@ describe('hasDuplicateMembers', () => {
     '{"a" : 1, "b" : {"a" : 2}}',
     '{"a":"\\":1","b" :1}',
     '{"\\"":1,"\\"\\"":2}',
-  ])('%s has none twice', (text) => {
+  ])('%s contains no duplicate', (text) => {
     expect(isDuplicate(text)).toBe(false)
   })
 
   const blank = fc.constantFrom('', ' ', '\t', '\n', '\r\n')
   const text = fc.string({ unit: fc.constantFrom('a', ':', '"', '\\', ',', '{', '}', ' '), maxLength: 6 })
 
-  /** JSON text with blanks anywhere, and whether an object in it has a member twice. */
+  /** JSON text with arbitrary whitespace, and whether an object in it has a duplicate member. */
   const document: fc.Arbitrary<{ text: string; twice: boolean }> = fc.letrec<{
     value: { text: string; twice: boolean }
   }>((tie) => ({
@@ -66,8 +66,8 @@ describe('hasDuplicateMembers', () => {
     ),
   })).value
 
-  it('says the same as a count of the names of each object', () => {
-    // A member that is there twice hides what its first value holds, so only the last object is walked through.
+  it('agrees with a count of the names in each object', () => {
+    // A duplicate member hides its first value, so only the last object is traversed.
     fc.assert(
       fc.property(document, ({ text: json, twice }) => {
         expect(isDuplicate(json)).toBe(twice)

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { jsonResponse } from '../../src/lib/encodings.js'
 
-it('jsonResponse says what it is, and takes headers', async () => {
+it('jsonResponse sets the media type, and accepts headers', async () => {
   const response = jsonResponse(418, { a: 1 }, { 'x-a': 'b' })
   expect([response.status, response.headers.get('content-type'), response.headers.get('x-a')]).toEqual([
     418,

@@ -6,7 +6,7 @@ import { parseBase64, parseBase64url, parseUtf8, utf8 } from '../../src/lib/enco
 const bytes = fc.uint8Array({ maxLength: 70 })
 
 describe('base64url and base64', () => {
-  it('write what Node writes, and read it back', () => {
+  it('write the same as Node, and read it back', () => {
     fc.assert(
       fc.property(bytes, (value) => {
         expect(serializeBase64url(value)).toBe(Buffer.from(value).toString('base64url'))
@@ -17,7 +17,7 @@ describe('base64url and base64', () => {
     )
   })
 
-  it('read a text only if it is the one that is written for its bytes', () => {
+  it('accept only the canonical encoding of the bytes', () => {
     const text = fc.string({ maxLength: 9, unit: fc.constantFrom(...'ABQgwxyz0189+/-_= \n'.split('')) })
     fc.assert(
       fc.property(text, (candidate) => {
@@ -30,7 +30,7 @@ describe('base64url and base64', () => {
     )
   })
 
-  it('give text and nothing of the text before it', () => {
+  it('decode short texts without leftovers of longer ones', () => {
     const textOf = (encoded: string) => {
       const decoded = parseBase64url(encoded)
       return decoded && parseUtf8(decoded)
@@ -43,7 +43,7 @@ describe('base64url and base64', () => {
     expect(textOf('YQ=')).toBeUndefined()
   })
 
-  it('write 100 KiB', () => {
+  it('encode 100 KiB', () => {
     const long = new Uint8Array(102_400).fill(7)
     expect(parseBase64url(serializeBase64url(long))).toEqual(long)
   })
@@ -54,8 +54,8 @@ describe('parseUtf8', () => {
     ['a lone continuation byte', [0x80]],
     ['an overlong slash', [0xc0, 0xaf]],
     ['a surrogate', [0xed, 0xa0, 0x80]],
-    ['a cut sequence', [0xe2, 0x82]],
-  ])('is undefined for %s', (_name, value) => {
+    ['a truncated sequence', [0xe2, 0x82]],
+  ])('returns undefined for %s', (_name, value) => {
     expect(parseUtf8(Uint8Array.from(value))).toBeUndefined()
   })
 

@@ -1,7 +1,7 @@
 import { causeMessages } from 'countersign/discovery'
 import { expect, it } from 'vitest'
 
-it('gives the messages of the causes from the outside in, each once, or their codes where they say nothing', () => {
+it('returns the messages of the causes from outermost to innermost, each once, or their codes if they are empty', () => {
   const cause = new TypeError('fetch failed', {
     cause: {
       reason: 'unreachable',
@@ -15,13 +15,13 @@ it('gives the messages of the causes from the outside in, each once, or their co
   expect(causeMessages(new Error('without a cause'))).toEqual([])
 })
 
-it('ends in a circle', () => {
+it('stops at a circular cause', () => {
   const circle = new Error('round')
   circle.cause = circle
   expect(causeMessages(circle)).toEqual(['round'])
 })
 
-it('gives five reasons at most', () => {
+it('returns at most five reasons', () => {
   const chain = [1, 2, 3, 4, 5, 6].reduceRight<Error | undefined>(
     (cause, depth) => new Error(`${depth}`, { cause }),
     undefined,

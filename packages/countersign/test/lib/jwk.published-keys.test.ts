@@ -99,23 +99,23 @@ const cases: [string, Slot, Parts, string][] = [
   ['the current signing key an auth+jwt', slots['auth+jwt'], { issuerSigner: example }, 'auth_token_invalid'],
 ]
 
-describe('a key that a standard prints', () => {
-  it.each(Object.entries(slots))('control: another key is taken as %s', async (_name, slot) => {
+describe('a key printed in a standard', () => {
+  it.each(Object.entries(slots))('control: another key is accepted as %s', async (_name, slot) => {
     expect(await resolve(slot, far, {})).toHaveProperty('key.thumbprint', own.thumbprint)
   })
 
-  it.each(cases)('is refused as %s, and taken on loopback', async (_name, slot, parts, code) => {
+  it.each(cases)('is rejected as %s, and accepted on loopback', async (_name, slot, parts, code) => {
     expect(await refusal(() => resolve(slot, far, parts))).toMatchObject({ code, status: 401 })
     expect(await resolve(slot, near, parts)).toHaveProperty('key')
   })
 
-  it.each(examples)('of %s: says where it is from and what to do', async (standard, signer) => {
+  it.each(examples)('as %s: the error names its source and what to do', async (standard, signer) => {
     const { message } = await refusal(() => resolve(slots.hwk, far, { bound: signer.jwk }))
     expect(message).toContain(`it is an example in ${standard === 'RFC 8037' ? 'RFC 8032' : standard}`)
     expect(message).toContain('make one of your own')
   })
 
-  it('starts no agent and no resource, but on loopback', () => {
+  it('starts no agent and no resource, except on loopback', () => {
     const agent = { authServers: [], onConsent: () => undefined }
     const message = 'the key of signer is an example in RFC 9421'
     expect(() => createAgent({ ...agent, id: far.agent, signer: example })).toThrow(message)
@@ -131,11 +131,11 @@ describe('a key that a standard prints', () => {
     ...Object.entries(rfc9421.keys),
     ...jose.thumbprints.map(({ name, jwk }): [string, PublicJwk] => [name, jwk]),
     ...jose.signatures.map(({ name, jwk }): [string, PublicJwk] => [name, jwk]),
-  ])('%s is known, whatever its other members say', async (_name, jwk) => {
+  ])('%s is recognized, whatever its other members are', async (_name, jwk) => {
     expect(publishedKeyProblem(await jwkThumbprint({ ...jwk, kid: 'mine', use: 'sig' }))).toBeDefined()
   })
 
-  it('of RFC 9449, whose thumbprint the standard prints too, is known; a new one is not', async () => {
+  it('of RFC 9449, which prints its thumbprint as well, is recognized; a new key is not', async () => {
     expect(publishedKeyProblem('0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I')).toContain('RFC 9449')
     expect(publishedKeyProblem(own.thumbprint)).toBeUndefined()
   })

@@ -25,7 +25,7 @@ const rootOfMinusOne = power(2n, (prime - 1n) / 4n)
 
 type Point = readonly [bigint, bigint]
 
-/** The point with this y, if there is one (RFC 8032 §5.1.3). */
+/** The point with this y coordinate, if one exists (RFC 8032 §5.1.3). */
 function pointAt(y: bigint): Point | undefined {
   const square = modulo((y * y - 1n) * inverse(curveD * y * y + 1n))
   const root = power(square, (prime + 3n) / 8n)
@@ -48,7 +48,7 @@ function multiply(scalar: bigint, point: Point): Point {
   return result
 }
 
-/** Every text of 32 bytes that decodes, strictly or not, to a point whose order divides 8: worked out, not looked up. */
+/** Every 32-byte string that decodes, strictly or not, to a point whose order divides 8: computed, not copied. */
 function smallOrderEncodings(): Map<string, string> {
   const torsion = new Set<bigint>()
   for (let y = 2n; torsion.size < 5; y++) {
@@ -83,17 +83,17 @@ describe('S33: importVerificationKey', () => {
   })
 
   const encodings = smallOrderEncodings()
-  it('there are 14 encodings of points of small order', () => {
+  it('small-order points have 14 encodings', () => {
     expect(encodings.size).toBe(14)
   })
 
-  it.each([...encodings])('refuses the small-order point %s', async (_hex, x) => {
+  it.each([...encodings])('rejects the small-order point %s', async (_hex, x) => {
     expect(await refusalCode(() => importVerificationKey({ kty: 'OKP', crv: 'Ed25519', x }))).toBe('key_invalid')
   })
 
-  // From Node 24 on the platform refuses such a signature by itself.
+  // Since Node 24, the platform rejects such a signature itself.
   it.runIf(Number(process.versions.node.split('.')[0]) < 24)(
-    'control: under such a key Node takes one signature for any message',
+    'control: under such a key, Node accepts one signature for any message',
     () => {
       const x = Buffer.from([1, ...new Uint8Array(31)])
       const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: x.toString('base64url') }, format: 'jwk' })
@@ -103,7 +103,7 @@ describe('S33: importVerificationKey', () => {
     },
   )
 
-  it('refuses a point that is written beyond the prime', async () => {
+  it('rejects a point with a coordinate not below the prime', async () => {
     for (let more = 0n; more < 19n; more++) {
       const hex = (prime + more).toString(16).padStart(64, '0')
       const x = Buffer.from(hex, 'hex').reverse().toString('base64url')
@@ -126,11 +126,11 @@ describe('S33: importVerificationKey', () => {
     ['x in base64', { ...publicJwk, x: bytes(32, 0xff).replaceAll('_', '/') }],
     ['x with unused bits', { ...publicJwk, x: `${publicJwk.x?.slice(0, -1)}B` }],
     ['no x', { kty: 'OKP', crv: 'Ed25519' }],
-    ['x that is no string', { ...publicJwk, x: [publicJwk.x] }],
+    ['x that is not a string', { ...publicJwk, x: [publicJwk.x] }],
     ['curve X25519', { ...publicJwk, crv: 'X25519' }],
     ['curve Ed448', { ...publicJwk, crv: 'Ed448' }],
     ['no curve', { kty: 'OKP', x: publicJwk.x }],
-    ['kty in lower case', { ...publicJwk, kty: 'okp' }],
+    ['kty in lowercase', { ...publicJwk, kty: 'okp' }],
     ['use=enc', { ...publicJwk, use: 'enc' }],
     ['alg of another type', { ...publicJwk, alg: 'ES256' }],
     ['alg=none', { ...publicJwk, alg: 'none' }],
@@ -138,47 +138,47 @@ describe('S33: importVerificationKey', () => {
     ['secp256k1', { ...p256, crv: 'secp256k1' }],
     ['a point that is not on the curve', { ...p256, y: p256.x }],
     ['the point at zero', { ...p256, x: bytes(32, 0), y: bytes(32, 0) }],
-    ['coordinates beyond the prime', { ...p256, x: bytes(32, 0xff) }],
-    ['y of 31 bytes', { ...p256, y: bytes(31, 7) }],
+    ['coordinates not below the prime', { ...p256, x: bytes(32, 0xff) }],
+    ['a 31-byte y', { ...p256, y: bytes(31, 7) }],
     ['no y', { kty: 'EC', crv: 'P-256', x: p256.x }],
-    ['an RSA modulus of 1024 bits', { ...rsa, n: bytes(128, 0xff) }],
-    ['an RSA modulus of 2047 bits', { ...rsa, n: bytes(256, 0x7f) }],
-    ['an RSA modulus of 4097 bits', { ...rsa, n: bytes(513, 1) }],
-    ['an RSA modulus of 8192 bits', { ...rsa, n: bytes(1024, 0xff) }],
+    ['a 1024-bit RSA modulus', { ...rsa, n: bytes(128, 0xff) }],
+    ['a 2047-bit RSA modulus', { ...rsa, n: bytes(256, 0x7f) }],
+    ['a 4097-bit RSA modulus', { ...rsa, n: bytes(513, 1) }],
+    ['an 8192-bit RSA modulus', { ...rsa, n: bytes(1024, 0xff) }],
     ['an even RSA modulus', { ...rsa, n: bytes(256, 0xfe) }],
     [
       'an RSA modulus with a leading zero',
       { ...rsa, n: Buffer.concat([Buffer.alloc(1), Buffer.from(rsa.n ?? '', 'base64url')]).toString('base64url') },
     ],
     ['e of 1', { ...rsa, e: 'AQ' }],
-    ['e even', { ...rsa, e: 'AQAA' }],
-    ['e empty', { ...rsa, e: '' }],
+    ['an even e', { ...rsa, e: 'AQAA' }],
+    ['an empty e', { ...rsa, e: '' }],
     ['e with a leading zero', { ...rsa, e: 'AAEAAQ' }],
-    ['e of 33 bits', { ...rsa, e: bytes(5, 1) }],
-    ['e of 64 bits', { ...rsa, e: bytes(8, 0xff) }],
+    ['a 33-bit e', { ...rsa, e: bytes(5, 1) }],
+    ['a 64-bit e', { ...rsa, e: bytes(8, 0xff) }],
     ['RS256', { ...rsa, alg: 'RS256' }],
     ['key_ops without verify', { ...publicJwk, key_ops: ['sign'] }],
-    ['key_ops that is no list', { ...publicJwk, key_ops: 'verify' }],
+    ['key_ops that is not a list', { ...publicJwk, key_ops: 'verify' }],
     ['null', null],
     ['an array', [publicJwk]],
     ['a string', JSON.stringify(publicJwk)],
     ['an empty object', {}],
-    ['a certificate in place of a key', { kty: 'RSA', x5c: ['AAAA'] }],
-  ])('refuses %s', async (_name, jwk) => {
+    ['a certificate instead of a key', { kty: 'RSA', x5c: ['AAAA'] }],
+  ])('rejects %s', async (_name, jwk) => {
     expect(await refusalCode(() => importVerificationKey(jwk))).toBe('key_invalid')
   })
 
   it.each([
-    ['a modulus of 2048 bits', { n: bytes(256, 0x81) }],
-    ['the smallest modulus of 2048 bits', { n: Buffer.from([0x80, ...Buffer.alloc(254), 1]).toString('base64url') }],
-    ['a modulus of 4096 bits', { n: bytes(512, 0xff) }],
+    ['a 2048-bit modulus', { n: bytes(256, 0x81) }],
+    ['the smallest 2048-bit modulus', { n: Buffer.from([0x80, ...Buffer.alloc(254), 1]).toString('base64url') }],
+    ['a 4096-bit modulus', { n: bytes(512, 0xff) }],
     ['an exponent of 3', { e: 'Aw' }],
-    ['an exponent of 32 bits', { e: bytes(4, 0xff) }],
+    ['a 32-bit exponent', { e: bytes(4, 0xff) }],
   ])('accepts an RSA key with %s', async (_name, members) => {
     expect(await importVerificationKey({ ...rsa, ...members })).toMatchObject({ algorithm: 'rsa-pss-sha512' })
   })
 
-  it('keeps only what makes up the key, and its name', async () => {
+  it('keeps only the members that define the key, and its kid', async () => {
     const { jwk } = await importVerificationKey({
       ...publicJwk,
       use: 'sig',
@@ -200,7 +200,7 @@ describe('S33: importVerificationKey', () => {
 })
 
 describe('createSigner', () => {
-  it.each(algorithmNames)('%s: signs, and its public half has no secret', async (algorithm) => {
+  it.each(algorithmNames)('%s: signs, and its public key contains no secret', async (algorithm) => {
     const signer = await createSigner(await generatePrivateJwk({ algorithm, kid: 'k' }))
     expect(signer).toMatchObject({ algorithm, kid: 'k' })
     for (const secret of ['d', 'p', 'q', 'dp', 'dq', 'qi']) expect(signer.jwk).not.toHaveProperty(secret)
@@ -209,22 +209,22 @@ describe('createSigner', () => {
     expect(await verifyBytes(key, await signer.sign('text'), 'texT')).toBe(false)
   })
 
-  it('a kid that is not given is the thumbprint', async () => {
+  it('the kid defaults to the thumbprint', async () => {
     const { kid: _kid, ...nameless } = ed25519
     const signer = await createSigner(nameless)
     expect(signer.kid).toBe(signer.thumbprint)
   })
 
-  it('takes a private key that says to be for signing', async () => {
+  it('accepts a private key marked for signing', async () => {
     const signer = await createSigner({ ...ed25519, key_ops: ['sign'] } as typeof ed25519)
     expect(signer.jwk).not.toHaveProperty('key_ops')
   })
 
-  it('TypeError without d', async () => {
+  it('throws TypeError without d', async () => {
     await expect(createSigner({ ...publicJwk, d: undefined } as never)).rejects.toThrow(TypeError)
   })
 
-  it('refuses a private half of another key', async () => {
+  it('rejects a private part of another key', async () => {
     const other = await generatePrivateJwk()
     expect(await refusalCode(() => createSigner({ ...ed25519, d: other.d }))).toBe('key_invalid')
   })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { LruCache } from '../../src/lib/lru-cache.js'
 
 describe('LruCache', () => {
-  it('forgets the entry used longest ago, and never holds more than its limit', () => {
+  it('evicts the least recently used entry, and never exceeds its limit', () => {
     const cache = new LruCache<number>(2)
     cache.set('a', 1, 10)
     cache.set('b', 2, 10)
@@ -14,7 +14,7 @@ describe('LruCache', () => {
     expect(cache.size).toBe(2)
   })
 
-  it('replacing an entry forgets no other', () => {
+  it('replacing an entry evicts no other', () => {
     const cache = new LruCache<number>(2)
     cache.set('a', 1, 10)
     cache.set('b', 2, 10)
@@ -22,7 +22,7 @@ describe('LruCache', () => {
     expect([cache.get('a', 0), cache.get('b', 0)]).toEqual([1, 3])
   })
 
-  it('an entry past its time is absent, and gone', () => {
+  it('an expired entry is absent, and removed', () => {
     const cache = new LruCache<number>(2)
     cache.set('a', 1, 10)
     expect(cache.get('a', 9)).toBe(1)
@@ -30,12 +30,12 @@ describe('LruCache', () => {
     expect(cache.size).toBe(0)
   })
 
-  it('keys that every object has are absent', () => {
+  it('keys that every object inherits are absent', () => {
     const cache = new LruCache<number>(2)
     expect([cache.get('__proto__', 0), cache.get('constructor', 0)]).toEqual([undefined, undefined])
   })
 
-  it('does what a list in the order of use does', () => {
+  it('behaves like a list in order of use', () => {
     const key = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f')
     const step = fc.oneof(
       { weight: 6, arbitrary: fc.record({ verb: fc.constant('set' as const), key }) },

@@ -17,20 +17,20 @@ async function verifies(jwk: PrivateJwk, signature: Uint8Array, data: string): P
 
 describe('createRemoteSigner', () => {
   it.each(['ed25519', 'ecdsa-p256-sha256', 'rsa-pss-sha512'] as const)(
-    'signs with %s, elsewhere',
+    'signs with %s in a remote service',
     async (algorithm) => {
       const jwk = await generatePrivateJwk({ algorithm })
       const local = await createSigner(jwk)
       const remote = await createRemoteSigner({ jwk: publicHalf(jwk), sign: async (bytes) => local.sign(bytes) })
       expect({ ...remote, sign: 0 }).toEqual({ ...local, sign: 0 })
-      // A string is its Latin-1 bytes.
+      // A string stands for its Latin-1 bytes.
       expect(await verifies(jwk, await remote.sign('caf\u00e9'), 'caf\u00e9')).toBe(true)
     },
   )
 
-  it('reads ECDSA signatures in DER, also those whose numbers are shorter or have a leading zero', async () => {
+  it('reads ECDSA signatures in DER, even if their numbers are shorter or have a leading zero', async () => {
     const remote = await createRemoteSigner({ jwk: publicHalf(p256), sign: derOf(p256), dsaEncoding: 'der' })
-    // Until there is one of each length: both numbers short, and both with a zero before them.
+    // Until both kinds have occurred: both numbers short, and both with a leading zero.
     const wanted = new Set([69, 70, 71, 72])
     for (let i = 0; wanted.size > 0 && i < 50_000; i++) {
       const message = new Uint8Array([i & 255, i >> 8])
@@ -43,7 +43,7 @@ describe('createRemoteSigner', () => {
     expect(await verifies(p256, await remote.sign('text'), 'text')).toBe(true)
   })
 
-  it('refuses a signature that is not by the key, and says which key', async () => {
+  it('rejects a signature by another key, and names the key', async () => {
     const other = await createSigner(await generatePrivateJwk())
     const remote = await createRemoteSigner({ jwk: publicHalf(ed25519), sign: async (bytes) => other.sign(bytes) })
     await expect(async () => remote.sign('text')).rejects.toMatchObject({
@@ -57,21 +57,21 @@ describe('createRemoteSigner', () => {
   it.each<[string, (der: Uint8Array) => Uint8Array]>([
     ['nothing', () => new Uint8Array()],
     ['no sequence', (der) => new Uint8Array([0x31, ...der.subarray(1)])],
-    ['a byte after its end', (der) => new Uint8Array([...der, 0])],
-    ['less than it says', (der) => der.subarray(0, -1)],
+    ['a trailing byte', (der) => new Uint8Array([...der, 0])],
+    ['a content shorter than its length', (der) => der.subarray(0, -1)],
     ['no integers', (der) => new Uint8Array([0x30, der.length - 2, 0x03, ...der.subarray(3)])],
     [
       'a number that is too long',
       () => new Uint8Array([0x30, 38, 0x02, 33, ...new Uint8Array(33).fill(1), 0x02, 1, 1]),
     ],
     ['a number after the second', (der) => new Uint8Array([0x30, der.length + 1, ...der.subarray(2), 0x02, 1, 1])],
-  ])('refuses DER with %s', async (_what, change) => {
+  ])('rejects DER with %s', async (_what, change) => {
     const sign = async (bytes: Uint8Array) => change(await derOf(p256)(bytes))
     const remote = await createRemoteSigner({ jwk: publicHalf(p256), sign, dsaEncoding: 'der' })
     await expect(async () => remote.sign('text')).rejects.toMatchObject({ code: 'signer_refused' })
   })
 
-  it('refuses options that cannot be meant, and public keys that cannot be used', async () => {
+  it('rejects invalid options and unusable public keys', async () => {
     const sign = async () => new Uint8Array(64)
     const jwk = publicHalf(ed25519)
     await expect(createRemoteSigner({ jwk, sign, dsaEncodings: 'der' } as never)).rejects.toThrow(

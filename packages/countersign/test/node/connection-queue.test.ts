@@ -48,7 +48,7 @@ const bodiesOf = (received: string) => [...received.matchAll(/\r\n\r\n(\/\d+)/g)
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `/${index}`)
 
-/** A handler that responds with the path, after a while; `most` is how many requests were in progress at once. */
+/** A handler that responds with the path after a delay; `most` is the highest number of concurrent requests. */
 function pathHandler(time: (path: string) => number = () => 0) {
   const seen: string[] = []
   let inProgress = 0
@@ -120,7 +120,7 @@ it('responds to every request of a client that pipelines more than 32', async ()
 })
 
 // V01
-it('does not read a connection on which 32 requests wait, and reads on when they were served', async () => {
+it('does not read a connection with 32 waiting requests, and resumes once they were served', async () => {
   const { handler, seen, release } = heldHandler()
   let parsed = 0
   const { open, sockets, server } = await serve(handler)
@@ -139,7 +139,7 @@ it('does not read a connection on which 32 requests wait, and reads on when they
   expect(seen).toEqual(numbered(2000))
 })
 
-it('does not read on when the client takes what was written to it', async () => {
+it('does not resume reading when the client reads the pending responses', async () => {
   let parsed = 0
   const endless = () =>
     new ReadableStream({
@@ -170,7 +170,7 @@ it('closes a connection that sends thousands of requests at once, and serves the
   expect(seen).toEqual(['/1', '/0'])
   release()
   await expect.poll(() => bodiesOf(other.received())).toEqual(['/1'])
-  // What the closed connection took is free again after a second.
+  // The slots of the closed connection are free again after a second.
   await sleep(1100)
   const late = await open()
   late.socket.write(
@@ -181,7 +181,7 @@ it('closes a connection that sends thousands of requests at once, and serves the
   await expect.poll(() => bodiesOf(late.received())).toHaveLength(500)
 })
 
-it('counts a request with many header lines for more', async () => {
+it('gives more weight to a request with many header lines', async () => {
   const { handler } = heldHandler()
   const { open, server } = await serve(handler)
   let parsed = 0
@@ -194,7 +194,7 @@ it('counts a request with many header lines for more', async () => {
   expect(parsed).toBeLessThan(33)
 })
 
-it('a request that waits never reaches the handler when its connection closes', async () => {
+it('a waiting request never reaches the handler if its connection closes', async () => {
   const { handler, seen, release } = heldHandler()
   const { open, server } = await serve(handler)
   const { socket } = await open()
@@ -216,7 +216,7 @@ it('a request that waits never reaches the handler when its connection closes', 
 it.each([
   ['the client', 'Connection: close'],
   ['a request whose body is too large', 'Transfer-Encoding: chunked'],
-])('a request behind one whose connection is closed by %s never reaches the handler', async (_, line) => {
+])('a request after one whose connection is closed by %s never reaches the handler', async (_, line) => {
   const { handler, seen } = pathHandler()
   const listener = createNodeListener(handler, { origin: 'https://api.example', maxBody: 10 })
   const { open } = await listen(listener)
@@ -229,7 +229,7 @@ it.each([
   expect(seen).not.toContain('/1')
 })
 
-it('a request with Expect: 100-continue behind another is told to continue and served in its turn', async () => {
+it('a request with Expect: 100-continue after another is told to continue and served in its turn', async () => {
   const { handler } = pathHandler((path) => (path === '/0' ? 50 : 0))
   const { open } = await serve(handler)
   const { socket, received } = await open()
@@ -239,7 +239,7 @@ it('a request with Expect: 100-continue behind another is told to continue and s
   await expect.poll(() => bodiesOf(received())).toEqual(['/0', '/1', '/2'])
 })
 
-it('a request that waits keeps the asynchronous context in which it was received', async () => {
+it('a waiting request keeps the asynchronous context in which it was received', async () => {
   const storage = new AsyncLocalStorage<string>()
   const contexts: unknown[] = []
   const listener = createNodeListener(
@@ -299,7 +299,7 @@ it('does not close a connection whose client reads slowly, or waits for a respon
   let seconds = 0
   await pass(60, async () => {
     if (++seconds % 10 !== 0) return
-    // On loopback, the kernel takes more from the server after every 2 MB that the client reads.
+    // On loopback, the kernel accepts more from the server after every 2 MB that the client reads.
     const enough = slow.received().length + 3_000_000
     const sentBefore = sent()
     const pauseSoon = () => slow.received().length > enough && slow.socket.pause()

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, vi } from 'vitest'
 
-/** Lets the checks of so many seconds run now; everything else keeps its time. Wait with `until`. */
+/** Runs this many seconds of checks now; other timers are unaffected. Wait with `until`. */
 export function fakeChecks(): (seconds: number, each?: () => unknown) => Promise<void> {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   onTestFinished(() => void vi.useRealTimers())

@@ -24,7 +24,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-it('drops what has ended an hour ago, and the folder where nothing is left', async () => {
+it('deletes records that expired an hour ago, and a folder that is empty', async () => {
   const root = newFolder()
   const store = fileStore(root)
   await store.put('a', record('token', 'ended', over))
@@ -38,7 +38,7 @@ it('drops what has ended an hour ago, and the folder where nothing is left', asy
   expect(readdirSync(root)).toHaveLength(1)
 })
 
-it('drops all of a browser whose session has ended, and nothing of another one', async () => {
+it('deletes everything of a browser whose session has expired, and nothing of another', async () => {
   const root = newFolder()
   const store = fileStore(root)
   for (const [owner, until] of [
@@ -55,7 +55,7 @@ it('drops all of a browser whose session has ended, and nothing of another one',
   expect(readdirSync(root)).toHaveLength(1)
 })
 
-it('drops a session that holds nothing any more, and none with a token or a consent in it', async () => {
+it('deletes a session that contains nothing any more, but none with a token or a consent', async () => {
   const root = newFolder()
   const store = fileStore(root)
   const later = now + 30 * 86_400
@@ -68,10 +68,10 @@ it('drops a session that holds nothing any more, and none with a token or a cons
   await sweepRecords(root, now)
   expect(await store.list('unanswered')).toEqual([])
   for (const owner of ['waits', 'allowed']) expect(await store.list(owner)).toHaveLength(2)
-  expect(await store.list('nobody'), 'is no session').toHaveLength(1)
+  expect(await store.list('nobody'), 'is not a session').toHaveLength(1)
 })
 
-it('leaves what it cannot read, and goes on', async () => {
+it('skips files it cannot read, and continues', async () => {
   const root = newFolder()
   const store = fileStore(root)
   await store.put('a', record('token', 'ended', over))
@@ -85,7 +85,7 @@ it('leaves what it cannot read, and goes on', async () => {
   expect(existsSync(join(root, 'a-file'))).toBe(true)
 })
 
-it('a store does it by itself, once an hour', async () => {
+it('is run by each store itself, once an hour', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'Date'], now: now * 1000 })
   const root = newFolder()
   const store = fileStore(root)
@@ -96,7 +96,7 @@ it('a store does it by itself, once an hour', async () => {
   expect(readdirSync(root)).toEqual([])
 })
 
-it('an agent says until when its records are needed; what can be renewed is kept', async () => {
+it('an agent sets how long its records are needed; renewable ones are kept', async () => {
   const store = memoryStore()
   const kept = new Map<string, number | undefined>()
   const put: typeof store.put = (owner, each) => {
@@ -110,7 +110,7 @@ it('an agent says until when its records are needed; what can be renewed is kept
   const stage = openStage({ store: { ...store, put, add } })
   const end = ended(stage.agent.for('s1').fetch(ids.api))
   await vi.waitFor(() => expect(stage.asked).toHaveLength(1))
-  expect(kept.get('consent'), 'as long as the user may decide').toBe(stage.clock.now + 3 * 3600)
+  expect(kept.get('consent'), 'for as long as the user may decide').toBe(stage.clock.now + 3 * 3600)
   const [consent] = stage.asked
   if (consent) await stage.answer(consent)
   expect(await end).toBe('data')

@@ -37,7 +37,7 @@ const stores: [string, () => AgentStore][] = [
 ]
 
 describe.each(stores)('%s', (_name, open) => {
-  it('keeps the records of each owner, whatever they are called, apart from the others', async () => {
+  it('keeps the records of each owner separate, whatever the owner’s name', async () => {
     const store = open()
     const owners = ['', 'alice', '../alice', 'a/b', `${'long'.repeat(200)}`, 'العربية']
     for (const owner of owners) await store.put(owner, record(`of ${owner}`))
@@ -45,7 +45,7 @@ describe.each(stores)('%s', (_name, open) => {
     expect(await store.list('nobody')).toEqual([])
   })
 
-  it('puts a record in place of the one of its kind and id; the last one wins', async () => {
+  it('replaces a record of the same kind and id; the last write wins', async () => {
     const store = open()
     await store.put('alice', record('a', 1))
     await store.put('alice', { ...record('a', 'of another kind'), kind: 'person' })
@@ -55,7 +55,7 @@ describe.each(stores)('%s', (_name, open) => {
     expect(data).toHaveLength(2)
   })
 
-  it('adds a record once: of twenty at once all are told which one is there', async () => {
+  it('adds a record once: twenty concurrent calls all return the stored one', async () => {
     const store = open()
     const there = await Promise.all(
       Array.from({ length: 20 }, async (_, number) => store.add('alice', record('a', number))),
@@ -64,7 +64,7 @@ describe.each(stores)('%s', (_name, open) => {
     expect(new Set(there.map(({ data }) => data))).toEqual(new Set([kept?.data]))
   })
 
-  it('removes a record once: of twenty at once one is told that it was there', async () => {
+  it('removes a record once: one of twenty concurrent calls reports that it existed', async () => {
     const store = open()
     await store.put('alice', record('a'))
     const removed = await Promise.all(Array.from({ length: 20 }, async () => store.remove('alice', record('a'))))
@@ -73,7 +73,7 @@ describe.each(stores)('%s', (_name, open) => {
     expect(await store.remove('nobody', record('a'))).toBe(false)
   })
 
-  it('forgets an owner, and nobody else', async () => {
+  it('forgets an owner, and no one else', async () => {
     const store = open()
     for (const owner of ['alice', 'bob']) await store.put(owner, record('a'))
     await store.forget('alice')
@@ -89,7 +89,7 @@ describe('the folder of a fileStore', () => {
   const filesOf = (folder: string) =>
     readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name))
 
-  it('is for its user alone, and so is all in it; no name tells whose it is', async () => {
+  it('is accessible only to its user, like everything in it; file names do not reveal the owner', async () => {
     const folder = join(newFolder(), 'new', 'er')
     const store = fileStore(folder)
     await store.put('alice', record('https://api.example'))
@@ -99,7 +99,7 @@ describe('the folder of a fileStore', () => {
     expect(filesOf(folder).join()).not.toMatch(/alice|api\.example/)
   })
 
-  it('is shared with other processes, and there after a restart', async () => {
+  it('is shared with other processes, and survives a restart', async () => {
     const folder = newFolder()
     const store = fileStore(folder)
     await store.put('alice', record('a'))
@@ -107,11 +107,14 @@ describe('the folder of a fileStore', () => {
     expect([store.isShared, memoryStore().isShared]).toEqual([true, false])
   })
 
-  it.each([0o755, 0o770, 0o701])('is refused where others could read it, with what mends it: %o (L04)', (mode) => {
-    const folder = newFolder()
-    chmodSync(folder, mode)
-    expect(() => fileStore(folder)).toThrow(new FileStoreError(`Other users can read ${folder}: chmod 700 ${folder}`))
-  })
+  it.each([0o755, 0o770, 0o701])(
+    'is rejected if other users could read it, with the command that fixes it: %o (L04)',
+    (mode) => {
+      const folder = newFolder()
+      chmodSync(folder, mode)
+      expect(() => fileStore(folder)).toThrow(new FileStoreError(`Other users can read ${folder}: chmod 700 ${folder}`))
+    },
+  )
 
   it.runIf(process.getuid?.() === 0)('is refused where it belongs to another user (L04)', () => {
     const folder = newFolder()
@@ -119,14 +122,14 @@ describe('the folder of a fileStore', () => {
     expect(() => fileStore(folder)).toThrow(/is another user’s \(12345\).*chown/)
   })
 
-  it('is refused where it is a file, or cannot be made', () => {
+  it('is rejected if it is a file, or cannot be created', () => {
     const file = join(newFolder(), 'file')
     writeFileSync(file, '')
     expect(() => fileStore(file)).toThrow(FileStoreError)
     expect(() => fileStore(join(file, 'below'))).toThrow(/cannot be made/)
   })
 
-  it('tells of a file in it that others could read, and of one that is something else', async () => {
+  it('reports a file in it that other users could read, or that is not a record', async () => {
     const folder = newFolder()
     const store = fileStore(folder)
     await store.put('alice', record('a'))
@@ -140,9 +143,9 @@ describe('the folder of a fileStore', () => {
 
   it.each([
     ['nothing', () => ''],
-    ['a half', (text: string) => text.slice(0, text.length / 2)],
-    ['what a disk writes in its place', (text: string) => '\0'.repeat(text.length)],
-  ])('goes on without a record of which %s is left, and takes a new one', async (_what, damage) => {
+    ['half of it', (text: string) => text.slice(0, text.length / 2)],
+    ['zero bytes written by the disk', (text: string) => '\0'.repeat(text.length)],
+  ])('skips a record of which %s is left, and accepts a new one', async (_what, damage) => {
     const folder = newFolder()
     const store = fileStore(folder)
     for (const id of ['a', 'b']) await store.put('alice', record(id))
@@ -153,7 +156,7 @@ describe('the folder of a fileStore', () => {
     expect(new Set((await store.list('alice')).map(({ id }) => id))).toEqual(new Set(['a', 'b']))
   })
 
-  it('keeps what is left of a damaged record, however old it is', async () => {
+  it('keeps the rest of a damaged record, however old it is', async () => {
     const folder = newFolder()
     const store = fileStore(folder)
     await store.put('alice', record('a'))
@@ -167,7 +170,7 @@ describe('the folder of a fileStore', () => {
   })
 
   it.each(['person', 'session'] as const)(
-    'L01: tells of a damaged record of kind %s, and gives nothing of its owner',
+    'L01: reports a damaged record of kind %s, and returns nothing of its owner',
     async (kind) => {
       const folder = newFolder()
       const store = fileStore(folder)
@@ -188,7 +191,7 @@ describe('the folder of a fileStore', () => {
   )
 
   it.each([
-    ['that others may write to', (path: string) => chmodSync(path, 0o777), /chmod 700/],
+    ['that other users can write to', (path: string) => chmodSync(path, 0o777), /chmod 700/],
     [
       'that is a link',
       (path: string) => {
@@ -206,7 +209,7 @@ describe('the folder of a fileStore', () => {
       },
       /is not the folder that was made there/,
     ],
-  ])('L04: holds no folder of an owner %s', async (_what, change, message) => {
+  ])('L04: rejects the folder of an owner %s', async (_what, change, message) => {
     const folder = newFolder()
     const store = fileStore(folder)
     await store.put('alice', record('a'))
@@ -224,10 +227,10 @@ describe('the folder of a fileStore', () => {
       await expect(use()).rejects.toThrow(message)
     expect(await store.list('bob')).toEqual([record('b')])
     await store.forget('alice')
-    expect(await store.list('alice'), 'forgotten, with whatever it was').toEqual([])
+    expect(await store.list('alice'), 'forgotten, whatever it was').toEqual([])
   })
 
-  it('holds files alone: a link, a pipe or another thing is refused, and changed by nobody', async () => {
+  it('contains only regular files: a link, a pipe or another file is rejected', async () => {
     const folder = newFolder()
     const store = fileStore(folder)
     await store.put('alice', record('a'))
@@ -243,7 +246,7 @@ describe('the folder of a fileStore', () => {
     }
   })
 
-  it('takes what is written while its owner is forgotten, or loses it whole', async () => {
+  it('stores a record that is written while its owner is forgotten, or loses it entirely', async () => {
     const store = fileStore(newFolder())
     for (let round = 0; round < 20; round++) {
       const writes = ['a', 'b', 'c'].map((id) => store.put('alice', record(id)))
@@ -253,7 +256,7 @@ describe('the folder of a fileStore', () => {
     expect(await store.list('alice')).toEqual([])
   })
 
-  it('loses what a killed program left half-written, an hour later, and nothing else', async () => {
+  it('removes files half-written by a killed program after an hour, and nothing else', async () => {
     const folder = newFolder()
     const store = fileStore(folder)
     await store.put('alice', record('a'))

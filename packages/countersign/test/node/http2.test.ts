@@ -29,7 +29,7 @@ const head = (method: string, fields: readonly [string, string][] = [], options?
     options,
   )
 
-/** What becomes of the body of a request that is sent as frames, read some time after it came. */
+/** The outcome of reading the body of a request sent as frames, some time after it arrived. */
 function bodyOf(frames: Frames, { after = 0, limit = 1000 } = {}): Promise<string> {
   return new Promise((resolve) => {
     void listen((incoming, outgoing) => {
@@ -46,7 +46,7 @@ const warningsDuring = () => {
   return warnings
 }
 
-/** Opens a stream of a session of its own. */
+/** Opens a stream in a new session. */
 function open(port: number, fields: Record<string, string>) {
   const session = openSession(`http://127.0.0.1:${port}`)
   session.on('error', () => undefined)
@@ -62,24 +62,24 @@ function open(port: number, fields: Record<string, string>) {
 describe('receiveIncoming over HTTP/2', () => {
   it.each<[string, Frames, string]>([
     ['none', [head('POST', [], { end: true })], ''],
-    ['none, with the fields of one', [head('POST', [['content-type', 'text/plain']], { end: true })], ''],
-    ['that nothing announces', [head('POST'), dataFrame('{"to":"mallory"}')], '{"to":"mallory"}'],
+    ['that is empty, with the fields of a body', [head('POST', [['content-type', 'text/plain']], { end: true })], ''],
+    ['that no field announces', [head('POST'), dataFrame('{"to":"mallory"}')], '{"to":"mallory"}'],
     [
       'in pieces',
       [head('POST'), dataFrame('ab', { end: false }), dataFrame('', { end: false }), dataFrame('c')],
       'abc',
     ],
-    ['of GET', [head('GET'), dataFrame('abc')], 'abc'],
+    ['of a GET', [head('GET'), dataFrame('abc')], 'abc'],
     ['cut off by the client', [head('POST'), dataFrame('ab', { end: false }), resetFrame()], 'body_incomplete'],
-    ['given up before it began', [head('POST'), resetFrame()], 'body_incomplete'],
+    ['canceled before it started', [head('POST'), resetFrame()], 'body_incomplete'],
     ['with content-length: 0', [head('POST', [['content-length', '0']]), dataFrame('abc')], 'body_incomplete'],
     ['longer than content-length', [head('POST', [['content-length', '1']]), dataFrame('abc')], 'body_incomplete'],
     ['shorter than content-length', [head('POST', [['content-length', '5']]), dataFrame('abc')], 'body_incomplete'],
-  ])('reads a body %s to its end, at once and later', async (_claim, frames, outcome) => {
+  ])('reads a body %s to its end, or rejects it, immediately and later', async (_claim, frames, outcome) => {
     expect([await bodyOf(frames), await bodyOf(frames, { after: 50 })]).toEqual([outcome, outcome])
   })
 
-  it('refuses a body beyond the limit, as announced and as sent', async () => {
+  it('rejects a body over the limit, both as announced and as sent', async () => {
     expect(await bodyOf([head('POST', [['content-length', '4']]), dataFrame('abcd')], { limit: 3 })).toBe(
       'body_too_large',
     )
@@ -99,7 +99,7 @@ describe('receiveIncoming over HTTP/2', () => {
     expect(await read).toBe('body_incomplete')
   })
 
-  it('gives method, target and fields as they were sent, and :authority as Host', async () => {
+  it('returns method, target and fields as they were sent, and :authority as Host', async () => {
     const received = new Promise<ReceivedMessage>((resolve) => {
       void listen((incoming, outgoing) => {
         resolve(receiveIncoming(Object.assign(incoming, { method: 'DELETE', url: '/other' })))
@@ -127,7 +127,7 @@ describe('receiveIncoming over HTTP/2', () => {
 })
 
 describe('createNodeListener over HTTP/2', () => {
-  it('gives the handler the request, with cookies in one field', async () => {
+  it('passes the request to the handler, with cookies in one field', async () => {
     let seen: Request | undefined
     const port = await serve(async (request) => {
       seen = request
@@ -151,7 +151,7 @@ describe('createNodeListener over HTTP/2', () => {
     })
   })
 
-  it('leaves fields about one connection out', async () => {
+  it('omits connection-specific fields', async () => {
     const warnings = warningsDuring()
     const port = await serve(() => {
       const headers = { connection: 'close', 'keep-alive': 'timeout=5', 'transfer-encoding': 'chunked', 'x-a': 'b' }
@@ -167,14 +167,14 @@ describe('createNodeListener over HTTP/2', () => {
     ['track', 405],
     ['post', 400],
     ['Get', 400],
-  ])('refuses %s before the handler', async (method, status) => {
+  ])('rejects %s before the handler', async (method, status) => {
     const warnings = warningsDuring()
     const port = await serve(() => Response.error())
     expect((await exchangeFrames(port, [head(method, [], { end: true })])).status).toBe(status)
     expect(warnings).toEqual([])
   })
 
-  it('413 reaches a client that is still sending, and ends its stream', async () => {
+  it('sends 413 to a client that is still sending, and closes its stream', async () => {
     const port = await serve(() => Response.error())
     const { stream } = open(port, { ':method': 'POST' })
     const send = () => void (stream.destroyed || stream.write(Buffer.alloc(10_000), send))
@@ -185,7 +185,7 @@ describe('createNodeListener over HTTP/2', () => {
     expect([await status, await reset]).toEqual([413, 0])
   })
 
-  it('a client that goes in the middle of its body is no news', async () => {
+  it('does not warn about a client that disconnects during its body', async () => {
     const warnings = warningsDuring()
     let handled = 0
     const port = await serve(() => {
@@ -197,7 +197,7 @@ describe('createNodeListener over HTTP/2', () => {
     expect([handled, warnings]).toEqual([0, []])
   })
 
-  it('tells the handler that the client went, and cancels what it answers then', async () => {
+  it('informs the handler that the client disconnected, and cancels its late response', async () => {
     const cancelled = new Promise<string>((resolve) => {
       const port = serve(async (request) => {
         await new Promise((gone) => request.signal.addEventListener('abort', gone))
@@ -213,7 +213,7 @@ describe('createNodeListener over HTTP/2', () => {
     expect(await cancelled).toBe('cancelled')
   })
 
-  it('breaks an answer off that cannot be finished', async () => {
+  it('resets the stream of a response that fails', async () => {
     const warnings = warningsDuring()
     const port = await serve(() => {
       let sent = 0

@@ -11,11 +11,11 @@ import { fakeChecks, until } from './fake-checks.js'
 interface Client {
   socket: Socket
   isOpen: () => boolean
-  /** Sends a request and waits for what it is answered. */
+  /** Sends a request and waits for the response. */
   ask: (path?: string) => Promise<string>
 }
 
-/** A server on loopback whose answers to `/held` wait, and clients from any address of 127.0.0.0/8. */
+/** A server on loopback whose responses to `/held` wait, and clients from any address in 127.0.0.0/8. */
 async function startServer(
   idlePerAddress: number | undefined,
   shares: Partial<ConnectionShares> = {},
@@ -43,7 +43,7 @@ async function startServer(
     socket.on('close', () => {
       closed = true
     })
-    // What is not read keeps a connection from being seen to end.
+    // Unread data would keep the socket from reporting that the connection closed.
     socket.on('error', () => undefined).on('data', () => undefined)
     onTestFinished(() => void socket.destroy())
     await new Promise((resolve) => socket.once('connect', resolve))
@@ -73,7 +73,7 @@ async function several<T>(count: number, make: () => Promise<T>): Promise<T[]> {
   return made
 }
 
-it('one address holds as many as the limit, those that are idle longest are closed, and another address none the fewer', async () => {
+it('one address holds up to the limit: the connections idle longest are closed, and another address is not affected', async () => {
   const { open } = await startServer(3)
   const other = await open('127.0.0.2')
   const clients = await several(3, open)
@@ -85,7 +85,7 @@ it('one address holds as many as the limit, those that are idle longest are clos
   expect(await other.ask()).toContain('answer')
 })
 
-it('a connection with a request that runs is not idle, and is again when it was answered', async () => {
+it('a connection with a running request is not idle, and is idle again after the response', async () => {
   const { open, held } = await startServer(2)
   const busy = await open()
   const answer = busy.ask('/held')
@@ -99,7 +99,7 @@ it('a connection with a request that runs is not idle, and is again when it was 
   expect(await busy.ask()).toContain('answer')
 })
 
-it('a connection whose request lacks its body is idle, by length or in chunks, and is not when the body came', async () => {
+it('a connection whose request lacks its body is idle, with a length or chunked, until the body has arrived', async () => {
   const { open } = await startServer(3)
   const unfinished = await several(6, open)
   for (const [index, { socket }] of unfinished.entries()) {
@@ -112,7 +112,7 @@ it('a connection whose request lacks its body is idle, by length or in chunks, a
   expect(await answered).toContain('200 OK')
 })
 
-it('a request whose body came with its head, or later, is not idle while it is answered', async () => {
+it('a request whose body arrived with its head, or later, is not idle until the response is sent', async () => {
   const { open, held } = await startServer(2)
   const together = await open()
   together.socket.write('POST /held HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nab')
@@ -126,7 +126,7 @@ it('a request whose body came with its head, or later, is not idle while it is a
   await expect.poll(() => openOf([together, later, ...idle])).toEqual([true, true, false, true, true])
 })
 
-it('one network holds no more than its share, whatever its requests do; what is idle goes first, and others go on', async () => {
+it('one network holds no more than its share, whatever its requests do; idle connections are closed first, and other networks are not affected', async () => {
   const { open, held } = await startServer(10, { perNetwork: 4 })
   const idle = await open('127.0.0.9')
   const busy = await several(4, async () => {
@@ -135,7 +135,7 @@ it('one network holds no more than its share, whatever its requests do; what is 
     await expect.poll(() => held.some((outgoing) => outgoing.socket?.remotePort === client.socket.localPort)).toBe(true)
     return client
   })
-  // The client hears a little later that it was closed.
+  // The client learns a little later that the connection was closed.
   await expect.poll(() => openOf([idle, ...busy])).toEqual([false, true, true, true, true])
   const late = await open('127.0.0.7')
   await expect.poll(() => late.isOpen()).toBe(false)
@@ -145,13 +145,13 @@ it('one network holds no more than its share, whatever its requests do; what is 
   await expect.poll(async () => (await open('127.0.0.7')).ask().then(String)).toContain('answer')
 })
 
-it('closes as many as are too many where all come at once', async () => {
+it('closes all excess connections if they arrive at the same time', async () => {
   const { open } = await startServer(3)
   const clients = await Promise.all(Array.from({ length: 20 }, () => open()))
   await expect.poll(() => openOf(clients).filter(Boolean)).toHaveLength(3)
 })
 
-it('a request in pieces, or behind another, counts once', async () => {
+it('a request sent in pieces, or after another, counts once', async () => {
   const { open, held } = await startServer(1)
   const client = await open()
   client.socket.write('GET /held HTTP/1.1\r\nhost: a\r\n\r\nGET /held HTTP/1.1\r\nhost: a\r\n\r\n')
@@ -160,12 +160,12 @@ it('a request in pieces, or behind another, counts once', async () => {
   const slow = await open()
   slow.socket.write('GET / HTTP/1.1\r\n')
   await settled()
-  expect(openOf([client, slow]), 'the second request of the first still runs').toEqual([true, true])
+  expect(openOf([client, slow]), 'the second request on the first connection is still running').toEqual([true, true])
   held[1]?.end('second')
   await expect.poll(() => openOf([client, slow])).toEqual([true, false])
 })
 
-it('what was closed is forgotten: an address may come again', async () => {
+it('closed connections are not counted: an address may connect again', async () => {
   const { open } = await startServer(2)
   for (let round = 0; round < 20; round++) {
     const clients = await several(2, open)
@@ -179,7 +179,7 @@ it('what was closed is forgotten: an address may come again', async () => {
 })
 
 // V18
-it('does not count the connections of a trusted proxy, also in total', async () => {
+it('does not count the connections of a trusted proxy, not even in total', async () => {
   const { open } = await startServer(1, { total: 3, perNetwork: 3, isExempt: (peer) => peer === '127.0.0.1' })
   const proxied = await several(5, open)
   const direct = await several(2, () => open('127.0.0.3'))
@@ -188,7 +188,7 @@ it('does not count the connections of a trusted proxy, also in total', async () 
 })
 
 // G22
-it('in all: what is idle longest is closed for who comes, and what works is not', async () => {
+it('in total: the connection idle longest is closed for a new one, and busy ones are not', async () => {
   const { open, held } = await startServer(undefined, { total: 4 })
   const busy = await open()
   void busy.ask('/held')
@@ -199,7 +199,7 @@ it('in all: what is idle longest is closed for who comes, and what works is not'
   expect(await late.ask()).toContain('200 OK')
 })
 
-it('in total: if every connection is busy and no network holds more, the new one is answered 503 and closed', async () => {
+it('in total: if every connection is busy and no network holds more, a new connection receives 503 and is closed', async () => {
   const { open, held, server } = await startServer(undefined, { total: 2 })
   const busy = [await open('127.0.1.1'), await open('127.0.2.1')]
   for (const client of busy) void client.ask('/held')
@@ -214,7 +214,7 @@ it('in total: if every connection is busy and no network holds more, the new one
   expect(await connectionsOf(server)).toBe(2)
 })
 
-/** Holds connections of some addresses busy. */
+/** Keeps connections from some addresses busy. */
 async function holdBusy({ open, held }: Awaited<ReturnType<typeof startServer>>, addresses: string[]) {
   const clients: (Client & { answer: Promise<string> })[] = []
   for (const address of addresses) {
@@ -226,7 +226,7 @@ async function holdBusy({ open, held }: Awaited<ReturnType<typeof startServer>>,
 }
 
 // V18
-it('in total: the network that holds most loses its oldest busy connection to one that holds less', async () => {
+it('in total: the network that holds the most loses its oldest busy connection to one that holds fewer', async () => {
   const outcomes: string[] = []
   const server = await startServer(undefined, { total: 16, onClosed: (outcome) => void outcomes.push(outcome) })
   const other = await server.open('127.0.9.1')
@@ -241,7 +241,7 @@ it('in total: the network that holds most loses its oldest busy connection to on
   expect(await busy[0]?.answer).toContain('in time')
   await expect.poll(() => busy[0]?.isOpen()).toBe(false)
   expect(openOf([other, late, ...busy.slice(1)])).toEqual(Array(16).fill(true))
-  // The network that holds most displaces none that holds less, idle or not.
+  // The network that holds the most displaces no connection of one that holds fewer, idle or not.
   const refused = await server.open('127.0.1.9')
   await expect.poll(() => refused.isOpen()).toBe(false)
   expect(openOf([other, late])).toEqual([true, true])
@@ -249,7 +249,7 @@ it('in total: the network that holds most loses its oldest busy connection to on
 })
 
 // V18
-it('in total: a displaced connection has a second for its response, and few of them at once', async () => {
+it('in total: a displaced connection has a second for its response, and only a few are displaced at a time', async () => {
   const server = await startServer(undefined, { total: 16 })
   const busy = await holdBusy(server, Array(16).fill('127.0.1.1'))
   const began = performance.now()
@@ -263,7 +263,7 @@ it('in total: a displaced connection has a second for its response, and few of t
   expect(openOf(busy.slice(4))).toEqual(Array(12).fill(true))
 })
 
-it('of one address, whether it asks for something or not', async () => {
+it('per address, whether or not a request is sent', async () => {
   const { open, held } = await startServer(undefined, { perAddress: 2 })
   const busy = await several(2, open)
   for (const client of busy) void client.ask('/held')
@@ -273,7 +273,7 @@ it('of one address, whether it asks for something or not', async () => {
   expect(await (await open('127.0.0.2')).ask()).toContain('200 OK')
 })
 
-it('a body on its way is work where the head makes a connection busy, and so is another protocol', async () => {
+it('an upload counts as busy if the head already makes a connection busy, and so does another protocol', async () => {
   const { open, server } = await startServer(undefined, { total: 3 })
   const { open: openBusy, server: other } = await startServer(undefined, { total: 3, busyFrom: 'head' }, (one) =>
     one.on('upgrade', (_, socket) => socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n')),
@@ -324,7 +324,7 @@ it('in total: the connection that has not been read for longest is closed before
   const first = await open('127.0.4.1')
   await until(() => ends[1]?.destroyed === true)
   expect(await first.ask()).toContain('200 OK')
-  // What is idle is closed first.
+  // Idle connections are closed first.
   const second = await open('127.0.5.1')
   await until(() => !first.isOpen())
   expect(await second.ask()).toContain('200 OK')
@@ -335,7 +335,7 @@ it('in total: the connection that has not been read for longest is closed before
   expect([waiting.isOpen(), second.isOpen(), ends[3]?.destroyed]).toEqual([true, true, false])
 })
 
-it('a client that reads slowly keeps its connection, and so does one that reads again', async () => {
+it('a client that reads slowly keeps its connection, and so does one that resumes reading', async () => {
   const pass = fakeChecks()
   const { open, server } = await startServer(undefined, { total: 1 })
   const ends: Socket[] = []
@@ -365,7 +365,7 @@ it('a client that reads slowly keeps its connection, and so does one that reads 
   expect(ends[0]?.destroyed).toBe(true)
 })
 
-it('of one network, the connections that are not read make room for others of it', async () => {
+it('per network: connections that are not read make room for others of the same network', async () => {
   const pass = fakeChecks()
   const { open, server } = await startServer(undefined, { perNetwork: 2 })
   const ends: Socket[] = []
@@ -437,7 +437,7 @@ it.each([
 })
 
 // V18
-it('counts a session of HTTP/2 as busy while a request of it is in progress', async () => {
+it('counts an HTTP/2 session as busy while one of its requests is in progress', async () => {
   const held: { end: (text: string) => unknown }[] = []
   const server = createHttp2Server((incoming, outgoing) => {
     if (incoming.url === '/held') held.push(outgoing)

@@ -11,7 +11,7 @@ import { fileStore, type LoopbackConsentOptions, loopbackConsent } from 'counter
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { agentSigner, ended, ids, openStage, type Stage, settled } from '../agent/stage.js'
 
-/** A terminal that remembers what was written. */
+/** A terminal that records what was written. */
 class Screen {
   written = ''
   readonly isTTY: boolean
@@ -21,7 +21,7 @@ class Screen {
   write(text: string): void {
     this.written += text
   }
-  /** What can be read there: a line is drawn over by what comes after a carriage return. */
+  /** The visible text: what follows a carriage return overwrites the line. */
   get lines(): string[] {
     return this.written.split('\n').map((line) => line.split('\r\u001b[K').at(-1) ?? '')
   }
@@ -31,13 +31,13 @@ interface Program {
   stage: Stage
   screen: Screen
   fetch: typeof globalThis.fetch
-  /** Where the person decides, as soon as it is shown. */
+  /** The page on which the user decides, once it is shown. */
   page: () => Promise<URL>
 }
 
 const environment = { USER: 'alice' }
 
-/** A program at a terminal, whose person has no browser there. */
+/** A program at a terminal, whose user has no browser there. */
 function startProgram(
   options: LoopbackConsentOptions = {},
   screen = new Screen(),
@@ -66,7 +66,7 @@ function startProgram(
   }
 }
 
-/** Where the auth server sends the browser back to. */
+/** The URL to which the auth server redirects the browser. */
 function callback(page: URL, parameters: Record<string, string> = { code: 'the-code' }): URL {
   const url = new URL(page.searchParams.get('redirect_uri') ?? '')
   const answer = { state: page.searchParams.get('state') ?? '', iss: ids.authServer, ...parameters }
@@ -95,8 +95,8 @@ async function isListening({ port }: URL): Promise<boolean> {
 
 const data = `${ids.api}/data`
 
-describe('a person at a terminal', () => {
-  it('is told where to decide and with which code, on lines that fit, and comes back to a free port', async () => {
+describe('a user at a terminal', () => {
+  it('sees where to decide and with which code, on lines that fit, and is redirected to a free port', async () => {
     const { fetch, page, screen, stage } = startProgram()
     const end = ended(fetch(data))
     const url = await page()
@@ -111,10 +111,10 @@ describe('a person at a terminal', () => {
     expect(await end).toBe('data')
     expect(stage.forms()[1]).toMatchObject({ code: 'the-code', redirect_uri: `${back.origin}/callback` })
     expect(await isListening(back), 'the port is closed').toBe(false)
-    expect(screen.lines.at(-1), 'the line that counts down is gone').toBe('')
+    expect(screen.lines.at(-1), 'the countdown line is cleared').toBe('')
   })
 
-  it('sees the time that is left', async () => {
+  it('sees the remaining time', async () => {
     const screen = new Screen()
     const { fetch, page } = startProgram({}, screen)
     const abort = new AbortController()
@@ -127,9 +127,9 @@ describe('a person at a terminal', () => {
   })
 
   it.each([
-    ['says no', { error: 'access_denied' }, 'access_denied', 'denied'],
-    ['comes back with an error', { error: 'server_error' }, 'token_request_failed', 'failed'],
-  ])('%s: the request ends with that, and the port is closed', async (_case, answer, code, state) => {
+    ['denies', { error: 'access_denied' }, 'access_denied', 'denied'],
+    ['is redirected with an error', { error: 'server_error' }, 'token_request_failed', 'failed'],
+  ])('%s: the request rejects with that, and the port is closed', async (_case, answer, code, state) => {
     const { fetch, page } = startProgram()
     const end = ended(fetch(data))
     const back = callback(await page(), answer as Record<string, string>)
@@ -138,7 +138,7 @@ describe('a person at a terminal', () => {
     expect(await isListening(back)).toBe(false)
   })
 
-  it('decides for two APIs at once, each by a port of its own', async () => {
+  it('decides for two APIs at the same time, each on its own port', async () => {
     const { fetch, page, screen, stage } = startProgram()
     stage.api = async (path, { scheme }) => (scheme === 'jwt' ? new Response(path) : stage.challenge(path.slice(1)))
     stage.token.code = async (form) => ({ auth_token: await stage.authToken({ scope: form.get('code') ?? '' }) })
@@ -157,7 +157,7 @@ describe('a person at a terminal', () => {
     expect((await ends).toSorted()).toEqual(['/one', '/two'])
   })
 
-  it('may decide after the request was given up: the next one finds the token', async () => {
+  it('may decide after the request was aborted: the next request finds the token', async () => {
     const { fetch, page, stage } = startProgram()
     const abort = new AbortController()
     const end = ended(fetch(data, { signal: abort.signal }))
@@ -166,11 +166,11 @@ describe('a person at a terminal', () => {
     expect(await end).toBe('given up')
     expect((await visit(back)).text).toContain('data-state="allowed"')
     expect(await ended(fetch(data))).toBe('data')
-    expect(stage.forms(), 'asked once').toHaveLength(2)
+    expect(stage.forms(), 'requested once').toHaveLength(2)
     expect(await isListening(back)).toBe(false)
   })
 
-  it('is not asked where a rule of the auth server decides', async () => {
+  it('is not prompted if a policy of the auth server decides', async () => {
     const { fetch, screen, stage } = startProgram()
     stage.token.auth = async () => ({ auth_token: await stage.authToken(), expires_in: 600 })
     expect(await ended(fetch(data))).toBe('data')
@@ -179,7 +179,7 @@ describe('a person at a terminal', () => {
     expect(await isListening(opened)).toBe(false)
   })
 
-  it('is not asked where standard error is no terminal: the request rejects at once, with the page', async () => {
+  it('is not prompted if standard error is not a terminal: the request rejects immediately, with the page', async () => {
     const screen = new Screen(false)
     const { fetch } = startProgram({}, screen)
     const error = await fetch(data).catch((thrown: unknown) => thrown)
@@ -188,7 +188,7 @@ describe('a person at a terminal', () => {
     expect(screen.written).toBe('')
   })
 
-  it('is asked by the program itself where that has windows of its own', async () => {
+  it('is prompted by the program itself if it has its own windows', async () => {
     const urls: string[] = []
     const { fetch, screen } = startProgram({ onConsent: ({ url }) => void urls.push(url) }, new Screen(false))
     const end = ended(fetch(data))
@@ -198,7 +198,7 @@ describe('a person at a terminal', () => {
     expect(screen.written).toBe('')
   })
 
-  it('over SSH is shown the command that leads the browser here', async () => {
+  it('sees the command that forwards the port when connected over SSH', async () => {
     const env = { SSH_CONNECTION: '192.0.2.1 50000 192.0.2.7 2222', DISPLAY: ':0' }
     const { fetch, page, screen } = startProgram({ env })
     const abort = new AbortController()
@@ -212,12 +212,12 @@ describe('a person at a terminal', () => {
   })
 })
 
-describe('M08: what else comes to the port', () => {
+describe('M08: other requests to the port', () => {
   it.each<[string, (back: URL) => [URL, { method?: string; headers?: Record<string, string> }], number]>([
-    ['by another name', (back) => [back, { headers: { host: 'evil.example' } }], 403],
-    ['by localhost', (back) => [back, { headers: { host: `localhost:${back.port}` } }], 403],
+    ['with another host name', (back) => [back, { headers: { host: 'evil.example' } }], 403],
+    ['with localhost as the host', (back) => [back, { headers: { host: `localhost:${back.port}` } }], 403],
     ['from a page’s script', (back) => [back, { headers: { origin: 'https://evil.example' } }], 403],
-    ['from a page without an origin', (back) => [back, { headers: { origin: 'null' } }], 403],
+    ['from a page with an opaque origin', (back) => [back, { headers: { origin: 'null' } }], 403],
     ['elsewhere', (back) => [new URL('/', back), {}], 404],
     ['with POST', (back) => [back, { method: 'POST' }], 405],
     ['with another state', (back) => [new URL(`${back.href.replace(/state=[^&]+/, 'state=x')}`), {}], 400],
@@ -233,13 +233,13 @@ describe('M08: what else comes to the port', () => {
 })
 
 describe('L09: a pasted address', () => {
-  /** A program at whose terminal somebody pastes. */
+  /** A program at whose terminal the user pastes. */
   function startPasting(isTTY = true) {
     const input = Object.assign(new PassThrough(), { isTTY })
     return { ...startProgram({ paste: true, input }), paste: (text: string) => input.write(`${text}\n`) }
   }
 
-  it('answers a consent', async () => {
+  it('completes a consent', async () => {
     const { fetch, page, paste, screen } = startPasting()
     const end = ended(fetch(data))
     const back = callback(await page())
@@ -250,7 +250,7 @@ describe('L09: a pasted address', () => {
   })
 
   it.each<[string, (back: URL) => string, string]>([
-    ['a code only', () => 'the-code', 'That is no whole address'],
+    ['only a code', () => 'the-code', 'That is no whole address'],
     ['another port', (back) => back.href.replace(`:${back.port}`, ':1'), 'That is another address'],
     ['another path', (back) => back.href.replace(back.pathname, '/other'), 'That is another address'],
     ['another host', (back) => back.href.replace('127.0.0.1', 'localhost'), 'That is another address'],
@@ -258,9 +258,9 @@ describe('L09: a pasted address', () => {
     ['two states', (back) => `${back.href}&state=x`, 'belongs to another request'],
     ['no iss', (back) => back.href.replace(/&iss=[^&]+/, ''), 'does not come from https://auth.example'],
     ['another iss', (back) => back.href.replace(/iss=[^&]+/, 'iss=https://evil.example'), 'does not come from'],
-    ['no answer', (back) => back.href.replace(/&code=[^&]+/, ''), 'holds no answer'],
-    ['two answers', (back) => `${back.href}&error=access_denied`, 'holds no answer'],
-  ])('with %s is refused in one sentence, and asked for again', async (_case, changed, sentence) => {
+    ['no code or error', (back) => back.href.replace(/&code=[^&]+/, ''), 'holds no answer'],
+    ['both a code and an error', (back) => `${back.href}&error=access_denied`, 'holds no answer'],
+  ])('with %s is rejected in one sentence, and requested again', async (_case, changed, sentence) => {
     const { fetch, page, paste, screen, stage } = startPasting()
     const end = ended(fetch(data))
     const back = callback(await page())
@@ -272,7 +272,7 @@ describe('L09: a pasted address', () => {
     expect(await end).toBe('data')
   })
 
-  it('that does not fit three times ends the request', async () => {
+  it('that is wrong three times rejects the request', async () => {
     const { fetch, page, paste } = startPasting()
     const end = fetch(data).catch((error: unknown) => error)
     const back = callback(await page())
@@ -284,13 +284,13 @@ describe('L09: a pasted address', () => {
     expect(await isListening(back)).toBe(false)
   })
 
-  it('is not asked for where nobody is at the keyboard', async () => {
+  it('is not requested if no one is at the keyboard', async () => {
     const { fetch } = startPasting(false)
     expect(await ended(fetch(data))).toBe('consent_required')
   })
 })
 
-/** A program in a process of its own, which has asked its person. */
+/** A program in a separate process, which has prompted its user. */
 async function runProgram(...args: string[]) {
   const program = spawn(process.execPath, [new URL('loopback-program.mjs', import.meta.url).pathname, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -306,8 +306,8 @@ async function runProgram(...args: string[]) {
   return { program, exited, back, printed: () => written.split('\n')[1] }
 }
 
-describe('a program that was killed while its person decides', () => {
-  /** Runs again what was killed; `meanwhile` may take its port. */
+describe('a program that is killed while its user decides', () => {
+  /** Restarts the killed program; `meanwhile` may take its port. */
   async function runAgain(meanwhile: (port: number) => Promise<unknown> = async () => undefined) {
     const folder = mkdtempSync(join(tmpdir(), 'countersign-killed-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
@@ -318,7 +318,7 @@ describe('a program that was killed while its person decides', () => {
     return { before: killed.back, again: await runProgram(folder) }
   }
 
-  it('listens at the same port when it runs again: the page from before still works, and ends the wait', async () => {
+  it('listens on the same port after a restart: the earlier page still works, and ends the wait', async () => {
     const { before, again } = await runAgain()
     expect(again.back.href, 'the same page').toBe(before.href)
     expect((await visit(before)).text).toContain('data-state="allowed"')
@@ -326,7 +326,7 @@ describe('a program that was killed while its person decides', () => {
     expect(again.printed()).toBe('data')
   })
 
-  it('listens at another port where somebody else has that: its new page works', async () => {
+  it('listens on another port if its own is taken: its new page works', async () => {
     const { before, again } = await runAgain(async (port) => {
       const other = createServer().listen(port, '127.0.0.1')
       onTestFinished(() => void other.close())
@@ -338,7 +338,7 @@ describe('a program that was killed while its person decides', () => {
   })
 })
 
-it('idle connections of other programs keep no browser out', async () => {
+it('idle connections of other programs do not keep a browser out', async () => {
   const { fetch, page } = startProgram()
   const end = ended(fetch(`${ids.api}/data`))
   const back = callback(await page())
@@ -355,12 +355,12 @@ it('idle connections of other programs keep no browser out', async () => {
   expect(await end).toBe('data')
 })
 
-it('a program ends once the person decided and the page is there, and nobody closes anything', async () => {
+it('a program exits once the user has decided and the page is delivered, although connections remain open', async () => {
   const { exited, back, printed } = await runProgram()
-  // Somebody begins a request and never ends it.
+  // A client starts a request and never finishes it.
   const half = connect(Number(back.port), '127.0.0.1')
   half.write(`GET /callback HTTP/1.1\r\nHost: ${back.host}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx`)
-  // A browser opens a connection ahead of time, too, and keeps it.
+  // A browser also opens a connection in advance, and keeps it.
   const spare = get(new URL('/favicon.ico', back))
   await once(spare, 'response')
   expect((await visit(back)).text).toContain('data-state="allowed"')
@@ -370,7 +370,7 @@ it('a program ends once the person decided and the page is there, and nobody clo
   half.destroy()
 })
 
-it('a browser is started with an address that leads to the page once, since others can read what is started', async () => {
+it('opens the browser with an address that leads to the page only once, since other users can read the command line', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-opener-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const place = join(folder, 'opened')
@@ -411,7 +411,7 @@ it('two consents at one keyboard are pasted one after the other', async () => {
     await new Promise((soon) => setTimeout(soon, 5))
   const pages = screen.lines.filter((line) => line.trim().startsWith('https://')).map((line) => new URL(line.trim()))
   const [first, second] = pages
-  if (!first || !second) throw new TypeError('both are shown')
+  if (!first || !second) throw new TypeError('expected both pages')
   input.write(`${callback(first, { code: 'one' }).href}\n`)
   await until(2)
   input.write(`${callback(second, { code: 'two' }).href}\n`)
@@ -419,7 +419,7 @@ it('two consents at one keyboard are pasted one after the other', async () => {
 })
 
 describe('two programs of one agent', () => {
-  /** The first asks; the second waits for the same. */
+  /** The first prompts; the second waits for the same consent. */
   async function startTwo(consentTimeout?: number) {
     const folder = mkdtempSync(join(tmpdir(), 'countersign-two-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
@@ -435,7 +435,7 @@ describe('two programs of one agent', () => {
     return { first, second, ends, url }
   }
 
-  it('show one page: the second says that the first asks, and where the person decides', async () => {
+  it('show one page: the second reports that the first prompts, and where the user decides', async () => {
     const { first, second, ends, url } = await startTwo()
     const { written } = second.screen
     expect(written).toContain('Another process of this agent has already prompted you. Decide on its page:')
@@ -445,21 +445,21 @@ describe('two programs of one agent', () => {
     expect(second.screen.lines.at(-1)).toMatch(/^Waiting for you: \d+:\d\d left\.$/)
     expect((await visit(callback(url))).text).toContain('data-state="allowed"')
     expect(await Promise.all(ends)).toEqual(['data', 'data'])
-    expect(second.screen.lines.at(-1), 'the line that counts down is gone').toBe('')
+    expect(second.screen.lines.at(-1), 'the countdown line is cleared').toBe('')
     expect(second.stage.forms()).toEqual([])
   })
 
-  it('when the wait of the first ends, the second waits on for the same page', async () => {
+  it('when the first times out, the second continues to wait for the same page', async () => {
     const { first, second, ends, url } = await startTwo(5)
     for (const { stage } of [first, second]) stage.clock.now += 6
     expect(await ends[0]).toBe('consent_expired')
-    expect(first.screen.lines.at(-1), 'the line that counts down is gone').toBe('')
+    expect(first.screen.lines.at(-1), 'the countdown line is cleared').toBe('')
     await visit(callback(url))
     expect(await ends[1]).toBe('data')
     expect(second.stage.forms()).toEqual([])
   })
 
-  it('when the first is killed, the second takes its port within two seconds: the page works on', async () => {
+  it('when the first is killed, the second takes over its port within two seconds, and the page still works', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'countersign-two-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
     const first = await runProgram(folder)
@@ -476,7 +476,7 @@ describe('two programs of one agent', () => {
   })
 })
 
-it('options that cannot be meant are refused', () => {
+it('rejects invalid options', () => {
   expect(() => loopbackConsent({ port: 8080 } as object)).toThrow(/port/)
   const { signer, ...rest } = { id: ids.agent, signer: agentSigner, authServers: [ids.authServer] }
   const consent = loopbackConsent()

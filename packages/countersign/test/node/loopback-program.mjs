@@ -4,7 +4,7 @@ import { january, serializeChallenge } from 'countersign/editions'
 import { fileStore, loopbackConsent } from 'countersign/node'
 import { issueToken } from 'countersign/tokens'
 
-// A program at a terminal, in a process of its own, which ends by itself: it prints where a person decides, then the answer.
+// A program at a terminal, in a separate process that exits on its own: it prints the page on which the user decides, then the response.
 const id = 'https://agent.example'
 const api = 'https://api.example'
 const authServer = 'https://auth.example'

@@ -26,7 +26,7 @@ const serve = (handler: Handler, maxBody?: number) =>
     createNodeListener(handler, { origin: 'https://resource.example', ...(maxBody === undefined ? {} : { maxBody }) }),
   )
 
-/** Sends bytes and collects what comes back until the connection ends. */
+/** Sends bytes and collects the response until the connection closes. */
 function exchange(port: number, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(text, 'latin1'))
@@ -41,7 +41,7 @@ function exchange(port: number, text: string): Promise<string> {
 const lines = (...parts: string[]) => `${parts.join('\r\n')}\r\n\r\n`
 const statusOf = (answer: string) => Number(answer.split(' ')[1])
 
-/** A handler that answers with what it was given, and keeps it. */
+/** A handler that echoes what it received, and keeps the request. */
 function recorder() {
   const seen: { request: Request; received: ReceivedMessage | undefined }[] = []
   const handler: Handler = async (request, received) => {
@@ -59,11 +59,11 @@ it.each<[string, unknown[], string]>([
     [{ handler: () => new Response() }, { origin: 'https://api.example' }],
     'the handler must be a function',
   ],
-])('is not made without %s', (_, args, message) => {
+])('requires %s', (_, args, message) => {
   expect(() => Reflect.apply(createNodeListener, undefined, args)).toThrow(message)
 })
 
-it('leaves an address unknown that clientAddress does not know, and does not fall back to the proxy', async () => {
+it('leaves an address unknown if clientAddress does not know it, without falling back to the proxy', async () => {
   const seen: (string | undefined)[] = []
   const handler: Handler = async (_, received) => {
     seen.push(received?.remoteAddress)
@@ -116,7 +116,7 @@ describe('the handler gets', () => {
     expect(Buffer.from((await seen[0]?.received?.body(100)) ?? []).toString()).toBe('grüße')
   })
 
-  it('S24: a chunked body without its chunks', async () => {
+  it('S24: a chunked body without the chunk framing', async () => {
     const { handler, seen } = recorder()
     const port = await serve(handler)
     const answer = await exchange(
@@ -127,7 +127,7 @@ describe('the handler gets', () => {
     expect(Buffer.from((await seen[0]?.received?.body(100)) ?? []).toString()).toBe('abcde')
   })
 
-  it('a signal that ends with the connection', async () => {
+  it('a signal that aborts when the connection closes', async () => {
     let signal: AbortSignal | undefined
     const aborted = new Promise<void>((resolve) => {
       void serve(async (request) => {
@@ -144,20 +144,20 @@ describe('the handler gets', () => {
   })
 })
 
-describe('refused before the handler', () => {
+describe('rejected before the handler', () => {
   it.each([
     ['S27: an absolute-form target', lines('GET http://resource.example/ HTTP/1.1', 'Host: a'), 400],
     ['asterisk form', lines('OPTIONS * HTTP/1.1', 'Host: a'), 400],
     ['TRACE', lines('TRACE / HTTP/1.1', 'Host: a'), 405],
     ['GET with a body', `${lines('GET / HTTP/1.1', 'Host: a', 'Content-Length: 2')}{}`, 400],
-    ['a body beyond the limit, as announced', lines('POST / HTTP/1.1', 'Host: a', 'Content-Length: 1001'), 413],
+    ['a body over the limit, as announced', lines('POST / HTTP/1.1', 'Host: a', 'Content-Length: 1001'), 413],
     [
-      'a body beyond the limit, as sent',
+      'a body over the limit, as sent',
       `${lines('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked')}3e9\r\n${'a'.repeat(1001)}\r\n0\r\n\r\n`,
       413,
     ],
     [
-      'a body beyond the limit that does not end',
+      'an endless body over the limit',
       `${lines('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked')}3e9\r\n${'a'.repeat(1001)}\r\n`,
       413,
     ],
@@ -173,7 +173,7 @@ describe('refused before the handler', () => {
       400,
     ],
     ['S47: a folded header', lines('GET / HTTP/1.1', 'Host: a', 'X-A: a', ' b'), 400],
-    ['S47: a blank before the colon', lines('GET / HTTP/1.1', 'Host : a'), 400],
+    ['S47: a space before the colon', lines('GET / HTTP/1.1', 'Host : a'), 400],
     ['no Host', lines('GET / HTTP/1.1'), 400],
     ['a NUL in a header', lines('GET / HTTP/1.1', 'Host: a', 'X-A: a\0b'), 400],
   ])('%s', async (_name, text, status) => {
@@ -185,7 +185,7 @@ describe('refused before the handler', () => {
     expect(seen).toEqual([])
   })
 
-  it('413 reaches a client that is still sending', async () => {
+  it('sends 413 to a client that is still sending', async () => {
     const { handler, seen } = recorder()
     const port = await serve(handler, 1000)
     const response = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: 'a'.repeat(3_000_000) })
@@ -194,7 +194,7 @@ describe('refused before the handler', () => {
     expect(seen).toEqual([])
   })
 
-  it('a body of just the limit is not refused', async () => {
+  it('does not reject a body of exactly the limit', async () => {
     const { handler } = recorder()
     const port = await serve(handler, 1000)
     expect((await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: 'a'.repeat(1000) })).status).toBe(200)
@@ -225,7 +225,7 @@ describe('the response', () => {
     expect(answer).toMatch(/\r\n\r\n$/)
   })
 
-  it('is cancelled when the client goes', async () => {
+  it('is canceled when the client disconnects', async () => {
     const cancelled = new Promise<void>((resolve) => {
       const body = new ReadableStream<Uint8Array>({
         pull: (controller) => controller.enqueue(new Uint8Array(1000)),
@@ -239,7 +239,7 @@ describe('the response', () => {
     await cancelled
   })
 
-  it('shows its headers, and what there is of a stream, before more comes', async () => {
+  it('sends its headers, and the available part of a stream, before more arrives', async () => {
     const port = await serve(async (request) => {
       const first = new URL(request.url).pathname === '/first' ? 'data: 1\n\n' : ''
       const body = new ReadableStream<Uint8Array>({
@@ -253,7 +253,7 @@ describe('the response', () => {
     expect(Buffer.from((await events?.read())?.value ?? []).toString()).toBe('data: 1\n\n')
   })
 
-  it('leaves fields out that are about the connection of another response', async () => {
+  it('omits connection-specific fields of another response', async () => {
     const headers = { connection: 'keep-alive', 'keep-alive': 'timeout=5', 'transfer-encoding': 'chunked', 'x-a': 'b' }
     const port = await serve(async () => new Response('abc', { headers }))
     const answer = await exchange(port, lines('GET / HTTP/1.1', 'Host: a', 'Connection: close'))
@@ -262,13 +262,13 @@ describe('the response', () => {
     expect(answer).toMatch(/\r\n\r\nabc$/)
   })
 
-  it('says its length where the whole is at hand', async () => {
+  it('has a Content-Length if its whole body is available', async () => {
     const port = await serve(async () => new Response('grüße'))
     const response = await fetch(`http://127.0.0.1:${port}/`)
     expect([response.headers.get('content-length'), await response.text()]).toEqual(['7', 'grüße'])
   })
 
-  it('keeps every byte for a client that is slower than the stream', async () => {
+  it('loses no bytes when the client is slower than the stream', async () => {
     const port = await serve(async () => {
       let sent = 0
       const body = new ReadableStream<Uint8Array>({
@@ -283,7 +283,7 @@ describe('the response', () => {
     )
   })
 
-  it('is broken off, and not ended, where its stream fails', async () => {
+  it('is cut off, not completed, if its stream fails', async () => {
     const port = await serve(async () => {
       let sent = 0
       const body = new ReadableStream<Uint8Array>({
@@ -297,7 +297,7 @@ describe('the response', () => {
     await expect(fetch(`http://127.0.0.1:${port}/`).then((response) => response.text())).rejects.toThrow('terminated')
   })
 
-  it('is cancelled when the client went before there was any', async () => {
+  it('is canceled if the client disconnected before it existed', async () => {
     const cancelled = new Promise<string>((resolve) => {
       void serve(async () => new Response(new ReadableStream({ cancel: () => resolve('cancelled') }))).then((port) => {
         const socket = connect(port, '127.0.0.1', () => socket.write(lines('GET / HTTP/1.1', 'Host: a')))
@@ -307,7 +307,7 @@ describe('the response', () => {
     expect(await cancelled).toBe('cancelled')
   })
 
-  it('has nothing of an answer that failed before it began', async () => {
+  it('contains nothing of a response that failed before it started', async () => {
     const port = await serve(async () => {
       const body = new ReadableStream({ start: (controller) => controller.error(new Error('the reason')) })
       return new Response(body, {
@@ -319,7 +319,7 @@ describe('the response', () => {
     expect([status, names]).toEqual([500, [null, '0', null]])
   })
 
-  it('is an empty 500 when the handler throws, and the operator hears why', async () => {
+  it('is an empty 500 if the handler throws, and the reason is reported to the operator', async () => {
     const warnings: Error[] = []
     const listener = (warning: Error) => warnings.push(warning)
     process.on('warning', listener)
@@ -334,7 +334,7 @@ describe('the response', () => {
     expect(warnings.map(({ message }) => message)).toEqual(['the reason'])
   })
 
-  it('is the refusal that its body fails with, and is broken off where some of it was sent', async () => {
+  it('is the refusal with which its body fails, or is cut off if part of it was sent', async () => {
     const warnings: Error[] = []
     const listener = (warning: Error) => warnings.push(warning)
     process.on('warning', listener)
@@ -359,7 +359,7 @@ describe('the response', () => {
     expect(warnings).toEqual([])
   })
 
-  it('a client that goes in the middle of its body is no news', async () => {
+  it('a client that disconnects during its body causes no warning', async () => {
     const warnings: Error[] = []
     const listener = (warning: Error) => warnings.push(warning)
     process.on('warning', listener)
@@ -425,7 +425,7 @@ describe('verifySignature over IncomingMessage', async () => {
     ).toContain('digest_mismatch')
   })
 
-  it('S48: refuses a body that was added', async () => {
+  it('S48: rejects a body that was added', async () => {
     expect(
       await outcomeOf(
         `${wire(await signed({ method: 'POST' }), ['content-length: 2', `content-digest: ${digestOf('{}')}`])}{}`,
@@ -433,7 +433,7 @@ describe('verifySignature over IncomingMessage', async () => {
     ).toContain('component_missing')
   })
 
-  it('S27: refuses two Host headers, in either order, and an absolute-form target', async () => {
+  it('S27: rejects two Host headers, in either order, and an absolute-form target', async () => {
     const message = await signed()
     expect(await outcomeOf(wire(message, ['Host: evil.example']))).toContain('header_duplicate')
     expect(await outcomeOf(wire(message, ['HOST: resource.example']))).toContain('header_duplicate')
@@ -442,17 +442,17 @@ describe('verifySignature over IncomingMessage', async () => {
     )
   })
 
-  it('S28: refuses a target that parsing changes', async () => {
+  it('S28: rejects a target that parsing changes', async () => {
     expect(await outcomeOf(wire(await signed({ target: '/x/../admin' })))).toContain('target_ambiguous')
   })
 
-  it('S07: refuses a signature header on two lines', async () => {
+  it('S07: rejects a signature header on two lines', async () => {
     const message = await signed()
     const [, value = ''] = message.headers.find(([name]) => name === 'signature') ?? []
     expect(await outcomeOf(wire(message, [`Signature: ${value}`]))).toContain('signature_malformed')
   })
 
-  it('S38: refuses bytes beyond ASCII', async () => {
+  it('S38: rejects non-ASCII bytes', async () => {
     const text = wire(
       await signed({ fields: { 'x-a': 'e' }, components: ['@method', '@authority', '@path', 'x-a', 'signature-key'] }),
     )
@@ -460,7 +460,7 @@ describe('verifySignature over IncomingMessage', async () => {
     expect(await outcomeOf(text.replace('kty="OKP"', 'kty="\xe9"'))).toContain('signature_malformed')
   })
 
-  it('refuses a body beyond the limit, and can still say so', async () => {
+  it('rejects a body over the limit, and can still respond', async () => {
     const body = 'a'.repeat(1001)
     const message = await signed({ method: 'POST', body })
     expect(await outcomeOf(`${wire(message, ['content-length: 1001'])}${body}`)).toContain('body_too_large')
@@ -469,7 +469,7 @@ describe('verifySignature over IncomingMessage', async () => {
     )
   })
 
-  it('reads to the end what no header announces, and nothing where there is nothing', async () => {
+  it('reads an unannounced body to its end, and nothing if there is none', async () => {
     const received = (content: string[], headers = {}) => {
       const incoming = Object.assign(Readable.from(content.map((part) => Buffer.from(part))), {
         method: 'POST',
@@ -487,7 +487,7 @@ describe('verifySignature over IncomingMessage', async () => {
     expect(await refusalCode(() => received(['abc'], { 'content-length': '4' }))).toBe('body_incomplete')
   })
 
-  it('refuses the body of a request whose connection is gone already, and does not wait for it', async () => {
+  it('rejects the body of a request whose connection is already closed, without waiting for it', async () => {
     const incoming = Object.assign(Readable.from([Buffer.from('abc')]), {
       method: 'POST',
       url: '/',
@@ -506,18 +506,14 @@ describe('verifySignature over IncomingMessage', async () => {
   it.each([
     ['after it was paused', (incoming: IncomingMessage) => void incoming.pause(), 'abc'],
     ['after it ended unread', (incoming: IncomingMessage) => void incoming, 'abc'],
+    ['while a decoder reads it', (incoming: IncomingMessage) => void incoming.setEncoding('utf8'), 'body_read_before'],
     [
-      'while something else decodes it',
-      (incoming: IncomingMessage) => void incoming.setEncoding('utf8'),
-      'body_read_before',
-    ],
-    [
-      'while something else reads it',
+      'while another listener reads it',
       (incoming: IncomingMessage) => void incoming.on('readable', () => undefined),
       'body_read_before',
     ],
-    ['after it was thrown away', (incoming: IncomingMessage) => void incoming.resume(), 'body_read_before'],
-  ])('reads a body %s, or says that it cannot', async (_claim, before, outcome) => {
+    ['after it was discarded', (incoming: IncomingMessage) => void incoming.resume(), 'body_read_before'],
+  ])('reads a body %s, or reports that it cannot', async (_claim, before, outcome) => {
     const read = new Promise<string>((resolve) => {
       const port = listen((incoming, outgoing) => {
         before(incoming)
@@ -533,7 +529,7 @@ describe('verifySignature over IncomingMessage', async () => {
     ['Content-Length', ['content-length: 3'], 'body_incomplete'],
     ['Content-Length: 0', ['content-length: 0'], ''],
     ['Transfer-Encoding', ['transfer-encoding: chunked'], 'body_incomplete'],
-  ])('an upgrade has no body, and is refused where it announces one: %s', async (_claim, fields, outcome) => {
+  ])('an upgrade has no body, and is rejected if it announces one: %s', async (_claim, fields, outcome) => {
     const server = createServer()
     const read = new Promise<string>((resolve) => {
       server.on('upgrade', (incoming: IncomingMessage, socket) => {
@@ -547,7 +543,7 @@ describe('verifySignature over IncomingMessage', async () => {
     expect(await read).toBe(outcome)
   })
 
-  it('R06: a body that was read before is an error of the program', async () => {
+  it('R06: a body that was already read is a programming error', async () => {
     const outcome = new Promise<unknown>((resolve) => {
       void listen((incoming, outgoing) => {
         incoming.once('data', () => {

@@ -12,7 +12,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('a private file', () => {
-  it('is written whole, for its user alone, in folders for its user alone', async () => {
+  it('is written in full, accessible only to its user, in folders accessible only to its user', async () => {
     const path = join(folder, 'a', 'key.json')
     await writePrivateFile(path, 'one')
     await writePrivateFile(path, 'two')
@@ -22,7 +22,7 @@ describe('a private file', () => {
     expect(readdirSync(join(folder, 'a'))).toEqual(['key.json'])
   })
 
-  it('has reached the disk, with its name, when the write resolves', async () => {
+  it('is on disk, with its name, when the write resolves', async () => {
     const synced: boolean[] = []
     const probe = await open(folder)
     const { prototype } = probe.constructor as { prototype: FileHandle }
@@ -40,12 +40,12 @@ describe('a private file', () => {
     expect(synced).toEqual([true])
   })
 
-  it('that is not there is undefined', async () => {
+  it('that does not exist is undefined', async () => {
     expect(await readPrivateFile(join(folder, 'none'))).toBeUndefined()
     expect(await readPrivateFile(join(folder, 'no', 'folder'))).toBeUndefined()
   })
 
-  it('is refused where others can read it, or it is a link or a folder (L04)', async () => {
+  it('is rejected if other users can read it, or if it is a link or a folder (L04)', async () => {
     const path = join(folder, 'key.json')
     await writePrivateFile(path, 'one')
     chmodSync(path, 0o604)
@@ -56,7 +56,7 @@ describe('a private file', () => {
   })
 })
 
-it('a private folder is made where it is not there, and refused where others can read it (L04)', () => {
+it('a private folder is created if missing, and rejected if other users can read it (L04)', () => {
   openPrivateFolder(join(folder, 'a', 'b'))
   expect(statSync(join(folder, 'a', 'b')).mode & 0o777).toBe(0o700)
   chmodSync(folder, 0o750)

@@ -7,7 +7,7 @@ import { fakeChecks } from './fake-checks.js'
 
 const mebibyte = 1_048_576
 
-/** Bodies of some addresses and sessions, and the codes with which they were refused. */
+/** Bodies from some addresses and sessions, and the codes with which they were refused. */
 function createBodies(maxBody = mebibyte) {
   const bodies = new ReadingBodies(maxBody)
   function open(address: string, session?: object) {
@@ -34,7 +34,7 @@ it('refuses the largest body of a session that has sent more than 4 MiB of bodie
 })
 
 // V20
-it('refuses bodies of a network beyond 32 MiB, and beyond 64 MiB those of the network that holds most', () => {
+it('refuses bodies of a network over 32 MiB, and in total over 64 MiB those of the network that holds the most', () => {
   const { open } = createBodies()
   const bodiesOf = (network: string, count: number) =>
     Array.from({ length: count }, (_, index) => {
@@ -52,7 +52,7 @@ it('refuses bodies of a network beyond 32 MiB, and beyond 64 MiB those of the ne
   expect(refusedOf(bodiesOf('192.0.2', 32))).toBe(0)
 })
 
-it('always takes one body of the largest size', () => {
+it('always accepts one body of the maximum size', () => {
   const { open } = createBodies(100 * mebibyte)
   const body = open('192.0.2.1', {})
   body.add(100 * mebibyte)
@@ -60,7 +60,7 @@ it('always takes one body of the largest size', () => {
 })
 
 // V20
-it('gives a body up when nothing of it has arrived for 20 seconds', async () => {
+it('abandons a body if no byte of it has arrived for 20 seconds', async () => {
   const pass = fakeChecks()
   const { open } = createBodies()
   const stalled = open('192.0.2.1')

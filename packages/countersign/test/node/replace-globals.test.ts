@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { createNodeListener, type Handler } from 'countersign/node'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 
-/** What a handler comes to see of a request to it. */
+/** What a handler sees of a request. */
 async function seen<T>(init: RequestInit, look: (request: Request) => T | Promise<T>, target = '/a?b=1'): Promise<T> {
   let found: { value: T } | undefined
   const response = await ask(init, target, async (request) => {
@@ -28,8 +28,8 @@ async function ask(init: RequestInit, target: string, handler: Handler): Promise
 
 const post = { method: 'POST', body: '{"a":1}', headers: { 'content-type': 'application/json', 'x-a': 'b' } }
 
-describe('the request of a listener', () => {
-  it('is a Request, with a body that is read once', async () => {
+describe('a listener’s request', () => {
+  it('is a Request, with a body that can be read once', async () => {
     const found = await seen(post, async (request) => ({
       is: request instanceof Request,
       body: [request.bodyUsed, await request.json(), request.bodyUsed],
@@ -38,7 +38,7 @@ describe('the request of a listener', () => {
     expect(found).toMatchObject({ is: true, body: [false, { a: 1 }, true], again: expect.any(TypeError) })
   })
 
-  it('has no body where none was sent', async () => {
+  it('has no body if none was sent', async () => {
     expect(await seen({}, async (request) => [request.body, await request.text()])).toEqual([null, ''])
   })
 
@@ -48,14 +48,17 @@ describe('the request of a listener', () => {
     ['a blob', async (request) => (await request.blob()).text()],
     ['a clone', (request) => request.clone().text()],
     ['a stream', async (request) => new Response(request.body).text()],
-    ['another Request of it', (request) => new Request(request).text()],
-    ['another Request to another place', (request) => new Request('https://other.example/', request).text()],
-    ['what fetch sends', async (request) => (await fetch(new Request(`data:,${await request.text()}`))).text()],
-  ])('gives its body as %s', async (_claim, read) => {
+    ['another Request made from it', (request) => new Request(request).text()],
+    ['another Request to another URL', (request) => new Request('https://other.example/', request).text()],
+    [
+      'the body that fetch sends',
+      async (request) => (await fetch(new Request(`data:,${await request.text()}`))).text(),
+    ],
+  ])('provides its body as %s', async (_claim, read) => {
     expect(decodeURIComponent(await seen(post, read))).toBe(post.body)
   })
 
-  it('can be given to fetch', async () => {
+  it('can be passed to fetch', async () => {
     const echoed = await seen(post, async (request) => {
       const echo = createServer((incoming, outgoing) => void incoming.pipe(outgoing.writeHead(200)))
       onTestFinished(() => void echo.close())
@@ -68,7 +71,7 @@ describe('the request of a listener', () => {
     await expect(refused).rejects.toThrow('answered 500')
   })
 
-  it('is changed by another Request of it', async () => {
+  it('can be changed with another Request made from it', async () => {
     const found = await seen(post, (request) => {
       const { method, url, headers } = new Request(request, { method: 'PUT' })
       return [method, url, headers.get('x-a')]
@@ -76,7 +79,7 @@ describe('the request of a listener', () => {
     expect(found).toEqual(['PUT', 'https://resource.example/a?b=1', 'b'])
   })
 
-  it('has the members that browsers have, too', async () => {
+  it('also has the members that browsers have', async () => {
     const membersOf = ({ cache, credentials, integrity, keepalive, mode, redirect, referrer }: Request) => {
       return [cache, credentials, integrity, keepalive, mode, redirect, referrer]
     }
@@ -99,7 +102,7 @@ describe('the request of a listener', () => {
         return new Response()
       }
       const listener = createNodeListener(handler, { origin: 'https://resource.example' })
-      // Not by a client that makes a URL of it first.
+      // Not by a client that parses the URL first.
       const server = createServer((incoming, outgoing) => listener(Object.assign(incoming, { url: target }), outgoing))
       onTestFinished(() => void server.close())
       server.listen(0, '127.0.0.1', () => void fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`))
@@ -132,7 +135,7 @@ describe('the Response of a process with a listener', () => {
       () => new Response(new URLSearchParams({ a: '1' })),
       { status: 200, text: 'a=1', type: 'application/x-www-form-urlencoded;charset=UTF-8' },
     ],
-  ])('is one of %s, and so are its clone and what is made of it', async (_claim, create, expected) => {
+  ])('can be made of %s, as can its clone and a Response made from it', async (_claim, create, expected) => {
     for (const make of [create, () => create().clone(), () => new Response(create().body, create())]) {
       const response = make()
       const found = { status: response.status, text: await response.text(), type: response.headers.get('content-type') }
@@ -142,7 +145,7 @@ describe('the Response of a process with a listener', () => {
     expect((await ask({}, '/', create)).status).toBe(expected.status)
   })
 
-  it('keeps a change of its headers in a clone, and where it is sent', async () => {
+  it('keeps a change of its headers in a clone, and when it is sent', async () => {
     const response = new Response('a')
     response.headers.set('x-a', '1')
     expect(response.clone().headers.get('x-a')).toBe('1')
@@ -155,7 +158,7 @@ describe('the Response of a process with a listener', () => {
     expect([sent.headers.get('x-a'), sent.headers.get('content-length'), await sent.text()]).toEqual(['2', '3', 'abc'])
   })
 
-  it('has the bytes that it was made of, whatever is written into them after that', async () => {
+  it('keeps the bytes that it was made of, even if they are overwritten later', async () => {
     const create = () => {
       const bytes = new Uint8Array([0xff, 0, 0x61])
       const response = new Response(bytes.subarray(1))
@@ -168,7 +171,7 @@ describe('the Response of a process with a listener', () => {
     expect((await ask({ method: 'HEAD' }, '/', create)).status).toBe(200)
   })
 
-  it('has a body that is read once, and no clone after that', async () => {
+  it('has a body that can be read once, and cannot be cloned after that', async () => {
     const response = new Response('a')
     expect([response.bodyUsed, await response.text(), response.bodyUsed]).toEqual([false, 'a', true])
     for (const read of ['text', 'json', 'arrayBuffer'] as const)
@@ -179,24 +182,24 @@ describe('the Response of a process with a listener', () => {
 
   it.each([
     ['a byte-order mark', '\ufeffa', 'a'],
-    ['half of a character', 'a\ud800', 'a\ufffd'],
-    ['characters of two halves', '😀', '😀'],
+    ['an unpaired surrogate', 'a\ud800', 'a\ufffd'],
+    ['surrogate pairs', '😀', '😀'],
   ])('reads text with %s as it would arrive', async (_claim, sent, read) => {
     expect(await new Response(sent).text()).toBe(read)
   })
 
   it.each<[string, () => Response, new () => Error]>([
-    ['a status that is none', () => new Response('a', { status: 99 }), RangeError],
+    ['an invalid status', () => new Response('a', { status: 99 }), RangeError],
     ['a body for a status without one', () => new Response('a', { status: 304 }), TypeError],
-    ['a header that is none', () => new Response('a', { headers: { 'a b': 'c' } }), TypeError],
-    ['a status text that is none', () => new Response('a', { statusText: 'a\nb' }), TypeError],
-    ['JSON of what has none', () => Response.json(undefined), TypeError],
+    ['an invalid header', () => new Response('a', { headers: { 'a b': 'c' } }), TypeError],
+    ['an invalid status text', () => new Response('a', { statusText: 'a\nb' }), TypeError],
+    ['JSON of a value that has no JSON form', () => Response.json(undefined), TypeError],
     ['a redirect with another status', () => Response.redirect('https://a.example', 200 as 302), RangeError],
-  ])('refuses %s', (_claim, create, kind) => {
+  ])('rejects %s', (_claim, create, kind) => {
     expect(create).toThrow(kind)
   })
 
-  it('says what it is', async () => {
+  it('exposes its properties', async () => {
     const { ok, redirected, status, statusText, type, url } = new Response('a', { status: 404, statusText: 'Not here' })
     expect({ ok, redirected, status, statusText, type, url }).toEqual({
       ok: false,
@@ -213,7 +216,7 @@ describe('the Response of a process with a listener', () => {
 })
 
 describe('fetch', () => {
-  it('is the one that the process had put in place, also for what a listener gives, and is called once', async () => {
+  it('stays the fetch that the process had replaced, also for a listener’s requests, and is called once', async () => {
     const traced = vi.spyOn(globalThis, 'fetch').mockImplementation(async (input) => {
       return new Response(input instanceof Request ? input.url : String(input))
     })
@@ -225,7 +228,7 @@ describe('fetch', () => {
 })
 
 describe('replaceGlobals', () => {
-  /** What of the globals is another one after a listener was made, in a process of its own. */
+  /** The globals that differ after a listener was created, in a separate process. */
   async function replacedWith(options: object): Promise<unknown> {
     const program = `
       import { createNodeListener } from 'countersign/node'

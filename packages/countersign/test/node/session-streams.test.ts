@@ -58,7 +58,7 @@ function heldHandler() {
   return { handler, calls: () => calls, release }
 }
 
-it('tells clients that a session may have 100 requests in progress', async () => {
+it('informs clients that a session may have 100 concurrent requests', async () => {
   const { open } = await serve(() => new Response('done'))
   const session = await open()
   const { status } = request(session)
@@ -67,7 +67,7 @@ it('tells clients that a session may have 100 requests in progress', async () =>
 })
 
 // V01
-it('refuses the streams of a client that opens more than 100 before it knows, and serves it again later', async () => {
+it('refuses the streams of a client that opens more than 100 before it receives the setting, and serves it again later', async () => {
   const { handler, calls, release } = heldHandler()
   const { open } = await serve(handler)
   const session = await open()
@@ -89,7 +89,7 @@ const onStream = (id: number, frame: Buffer): Buffer => {
 }
 
 // V01
-it('closes the session of a client that opens and resets streams at once and heeds no setting', async () => {
+it('closes the session of a client that opens and immediately resets streams and ignores the settings', async () => {
   const { handler, calls } = heldHandler()
   const { port } = await serve(handler)
   const head = headersFrame(
@@ -205,7 +205,7 @@ it('counts reset requests until their handlers are done', async () => {
 })
 
 // V17
-it('counts a request that was reset before its turn as one in progress until the next check', () => {
+it('counts a request that was reset before its turn as in progress until the next check', () => {
   const { add, calls, codes, streams } = streamsAlone()
   for (let count = 0; count < 40; count++) streams.countReset()
   for (let sent = 0; sent < 61; sent++) add()

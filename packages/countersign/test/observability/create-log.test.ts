@@ -11,7 +11,7 @@ function openLog() {
   return { log: createLog({ to: stream }), written: () => (stream.read() as Buffer | null)?.toString() ?? '' }
 }
 
-it('writes what strangers made up in one line of ASCII, which reads as what they sent', () => {
+it('writes foreign text on one line of ASCII that parses back to what was sent', () => {
   const { log, written } = openLog()
   const agent = 'https://evil.example\r\n{"event":"forged"}\u001b]0;x\u0007\u009b31m\u2028\u202eelpmaxe\u200b 𝔸\ud800'
   log.write('info', 'request', { agent })
@@ -20,7 +20,7 @@ it('writes what strangers made up in one line of ASCII, which reads as what they
   expect(JSON.parse(line)).toMatchObject({ event: 'request', agent })
 })
 
-it('writes no token, wherever it stands', () => {
+it('writes no token, wherever it occurs', () => {
   const { log, written } = openLog()
   const secret = 'x'.repeat(43)
   log.write('info', 'request', {
@@ -35,7 +35,7 @@ it('writes no token, wherever it stands', () => {
   })
 })
 
-it('writes no token, whatever stands beside it', () => {
+it('writes no token, whatever surrounds it', () => {
   const { log, written } = openLog()
   const secret = 'x'.repeat(43)
   const ascii = Array.from({ length: 128 }, (_, unit) => String.fromCharCode(unit))
@@ -51,7 +51,7 @@ it('writes no token, whatever stands beside it', () => {
   }
 })
 
-it('writes an error with what caused it, and no more than a line can hold', () => {
+it('writes an error with its causes, truncated to the length of a line', () => {
   const { log, written } = openLog()
   const first = new Error('the first', { cause: new Error('the second', { cause: 'the third' }) })
   log.failure('request.failed', first, { id: 'id-1' })
@@ -68,7 +68,7 @@ it('writes an error with what caused it, and no more than a line can hold', () =
   expect(written().length).toBeLessThan(20_000)
 })
 
-it('a line of the log is safe to read in a terminal, and means what it was told', () => {
+it('a log line is safe to display in a terminal, and parses back to the original value', () => {
   const lines: string[] = []
   const stream = { write: (line: string) => lines.push(line), on: () => undefined }
   createLog({ to: stream as never }).write('info', 'request', { path: '/\u009b2J\u202e' })
@@ -76,7 +76,7 @@ it('a line of the log is safe to read in a terminal, and means what it was told'
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({ path: '/\u009b2J\u202e' })
 })
 
-it('a disk that is full loses lines, which are counted, and stops nothing', async () => {
+it('a full disk loses lines, which are counted, and stops nothing', async () => {
   const fd = openSync('/dev/full', 'w')
   const log = createLog({ to: fd })
   for (let least = 1; least <= 3; least++) {
@@ -86,7 +86,7 @@ it('a disk that is full loses lines, which are counted, and stops nothing', asyn
   await log.close()
 })
 
-it('a reader that does not read leaves up to 1 MiB waiting; more is left out, and counted', () => {
+it('up to 1 MiB is buffered for a reader that does not read; further lines are dropped and counted', () => {
   const stream = new PassThrough({ highWaterMark: 1 })
   const log = createLog({ to: stream })
   for (let line = 0; line < 300; line++) log.failure('request.failed', 'x'.repeat(16_000))
@@ -94,7 +94,7 @@ it('a reader that does not read leaves up to 1 MiB waiting; more is left out, an
   expect(log.writeErrors).toBeGreaterThan(200)
 })
 
-it('a file gets all lines by the time the log is closed', async () => {
+it('a file contains all lines once the log is closed', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-log-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const path = join(folder, 'log')
@@ -110,7 +110,7 @@ it('a file gets all lines by the time the log is closed', async () => {
   })
 })
 
-it('of what happens, it has requests, refusals, decisions, failed lookups and what is slow', () => {
+it('logs requests, refusals, decisions, failed lookups and slow operations', () => {
   const { log, written } = openLog()
   const lookup = { kind: 'lookup', role: 'authServer', what: 'keys', host: 'a.example', duration: 0.2 } as const
   const events: CountersignEvent[] = [

@@ -23,7 +23,7 @@ beforeAll(() => {
 })
 afterAll(() => context.disable())
 
-/** What was written into a span while something ran. */
+/** The data written into a span while something ran. */
 async function spanOf(work: () => unknown) {
   exporter.reset()
   await tracer.startActiveSpan('GET /events', async (span) => {
@@ -37,7 +37,7 @@ async function spanOf(work: () => unknown) {
   }
 }
 
-it('a request sets attributes of the active span; lookups and refusals are its events', async () => {
+it('a request sets attributes of the active span; lookups and refusals become events of the span', async () => {
   const id = 'https://api.example'
   const agent = 'https://agent.example'
   const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
@@ -70,7 +70,7 @@ it('a request sets attributes of the active span; lookups and refusals are its e
   expect(JSON.stringify(seen)).not.toContain('aart_secret')
 })
 
-it('where no span is active, or none is recorded, nothing is made of an event', () => {
+it('ignores an event if no span is active, or the span is not recorded', () => {
   const read = vi.fn()
   const request: CountersignEvent = { kind: 'request', role: 'resource', route: '/', outcome: 'ok', duration: 0.1 }
   const event = new Proxy(request, {
@@ -92,7 +92,7 @@ describe('without @opentelemetry/api', () => {
   const run = (program: string) => runWithout('@opentelemetry/api', program, import.meta.dirname)
 
   it.each(['countersign', 'countersign/agent', 'countersign/resource', 'countersign/node', 'countersign/editions'])(
-    '%s is imported all the same',
+    '%s can still be imported',
     async (entry) => {
       expect(await run(`console.log(Object.keys(await import('${entry}')).length > 0)`)).toBe('true')
     },

@@ -15,11 +15,11 @@ const full = {
 }
 
 describe('parseDocument', () => {
-  it('reads the document of S§8.1', () => {
+  it('parses the document of S§8.1', () => {
     expect(parseDocument(january.documents.agent, id, full)).toEqual({ metadata: full })
   })
 
-  it('reads the document of S§8.2', () => {
+  it('parses the document of S§8.2', () => {
     const issuer = {
       issuer: 'https://auth.example',
       jwks_uri: 'https://auth.example/jwks.json',
@@ -32,7 +32,7 @@ describe('parseDocument', () => {
     expect(parseDocument(january.documents.authServer, 'https://auth.example', issuer)).toEqual({ metadata: issuer })
   })
 
-  it('reads the document of S§8.3', () => {
+  it('parses the document of S§8.3', () => {
     const resource = {
       resource: 'https://resource.example',
       jwks_uri: 'https://resource.example/jwks.json',
@@ -55,18 +55,18 @@ describe('parseDocument', () => {
     ['no jwks_uri', { agent: id }],
     ['another agent', { ...agent, agent: 'https://victim.example' }],
     ['the agent with a trailing slash', { ...agent, agent: `${id}/` }],
-    ['the agent in upper case', { ...agent, agent: 'https://AGENT.example' }],
+    ['the agent in uppercase', { ...agent, agent: 'https://AGENT.example' }],
     ['the agent in an array', { ...agent, agent: [id] }],
     ['jwks_uri with http', { ...agent, jwks_uri: 'http://agent.example/jwks.json' }],
     ['jwks_uri with file', { ...agent, jwks_uri: 'file:///etc/passwd' }],
     ['jwks_uri at a private address', { ...agent, jwks_uri: 'https://169.254.169.254/jwks.json' }],
-    ['jwks_uri that is relative', { ...agent, jwks_uri: '/jwks.json' }],
+    ['a relative jwks_uri', { ...agent, jwks_uri: '/jwks.json' }],
     ['the document of a resource', { resource: id, jwks_uri: agent.jwks_uri }],
-  ])('refuses %s', (_name, document) => {
+  ])('rejects %s', (_name, document) => {
     expect(parseDocument(january.documents.agent, id, document)).toHaveProperty('refusal')
   })
 
-  it('leaves out optional members of another type', () => {
+  it('ignores optional members of another type', () => {
     const document = {
       ...agent,
       redirect_uris: 'https://agent.example/callback',
@@ -79,17 +79,17 @@ describe('parseDocument', () => {
 
   it.each([
     ['a list with a number in it', { redirect_uris: [`${id}/callback`, 1] }],
-    ['a list of 257', { redirect_uris: Array.from({ length: 257 }, () => id) }],
-    ['a text of 2 KiB and more', { name: 'a'.repeat(2049) }],
+    ['a list of 257 members', { redirect_uris: Array.from({ length: 257 }, () => id) }],
+    ['a string over 2 KiB', { name: 'a'.repeat(2049) }],
     ['a logo with data (K12)', { logo_uri: 'data:image/png;base64,iVBORw0KGgo=' }],
     ['a logo in a file (K12)', { logo_uri: 'file:///etc/passwd' }],
     ['a logo over http (K12)', { logo_uri: 'http://agent.example/logo.png' }],
     ['a logo at a private address (K12)', { logo_uri: 'https://10.0.0.1/logo.png' }],
-  ])('leaves out %s', (_name, member) => {
+  ])('ignores %s', (_name, member) => {
     expect(parseDocument(january.documents.agent, id, { ...agent, ...member })).toEqual({ metadata: agent })
   })
 
-  it('reads only what the document itself holds', () => {
+  it('reads only the document’s own members', () => {
     const inherited: object = Object.create(agent)
     expect(parseDocument(january.documents.agent, id, inherited)).toHaveProperty('refusal')
     const polluted: unknown = JSON.parse(`{"__proto__": ${JSON.stringify(agent)}, "constructor": 1}`)
@@ -97,7 +97,7 @@ describe('parseDocument', () => {
     expect({}).not.toHaveProperty('agent')
   })
 
-  it('accepts loopback documents only where allowed', () => {
+  it('accepts loopback documents only if allowed', () => {
     const origin = 'http://127.0.0.1:8001'
     const document = { agent: origin, jwks_uri: `${origin}/jwks.json` }
     expect(parseDocument(january.documents.agent, origin, document)).toHaveProperty('refusal')
@@ -119,25 +119,25 @@ describe('parseScope', () => {
     ['data.read data.write', ['data.read', 'data.write']],
     ['b a b', ['b', 'a']],
     ["!#$%&'()*+,-./:;<=>?@[]^_`{|}~", ["!#$%&'()*+,-./:;<=>?@[]^_`{|}~"]],
-  ])('reads %s', (text, values) => {
+  ])('accepts %s', (text, values) => {
     expect(parseScope(text)).toEqual(values)
   })
 
   it.each([
     ['nothing', ''],
-    ['a blank', ' '],
-    ['a blank before', ' a'],
-    ['a blank after', 'a '],
-    ['two blanks', 'a  b'],
+    ['a space', ' '],
+    ['a leading space', ' a'],
+    ['a trailing space', 'a '],
+    ['two spaces', 'a  b'],
     ['a tab', 'a\tb'],
     ['a line feed', 'a\n'],
     ['a quote', 'a"b'],
     ['a backslash', 'a\\b'],
-    ['a letter beyond ASCII', 'ä'],
+    ['a non-ASCII letter', 'ä'],
     ['DEL', 'a\x7f'],
     ['65 values', Array.from({ length: 65 }, (_, i) => `s${i}`).join(' ')],
-    ['a value of 129', 'a'.repeat(129)],
-  ])('refuses %s', (_name, text) => {
+    ['a value of 129 characters', 'a'.repeat(129)],
+  ])('rejects %s', (_name, text) => {
     expect(parseScope(text)).toBeUndefined()
   })
 })

@@ -26,7 +26,7 @@ describe('isIdentifier accepts', () => {
 /** W10 and the rows K03, K04 and K09, each one change from `https://agent.example`. */
 const refused: readonly (readonly [string, unknown])[] = [
   ['http', 'http://agent.example'],
-  ['upper-case scheme', 'HTTPS://agent.example'],
+  ['uppercase scheme', 'HTTPS://agent.example'],
   ['another scheme', 'ftp://agent.example'],
   ['no scheme', 'agent.example'],
   ['scheme-relative', '//agent.example'],
@@ -35,25 +35,25 @@ const refused: readonly (readonly [string, unknown])[] = [
   ['backslashes', 'https:\\\\agent.example'],
   ['trailing slash', 'https://agent.example/'],
   ['a path', 'https://agent.example/a'],
-  ['upper-case host', 'https://Agent.example'],
+  ['uppercase host', 'https://Agent.example'],
   ['the default port', 'https://agent.example:443'],
   ['an empty port', 'https://agent.example:'],
   ['a port of zero', 'https://agent.example:0'],
   ['a port with a leading zero', 'https://agent.example:08443'],
-  ['a port beyond 65535', 'https://agent.example:65536'],
-  ['a port that is no number', 'https://agent.example:x'],
+  ['a port above 65535', 'https://agent.example:65536'],
+  ['a port that is not a number', 'https://agent.example:x'],
   ['user-info', 'https://user@agent.example'],
-  ['user-info with a password', 'https://user:password@agent.example'],
-  ['empty user-info', 'https://@agent.example'],
+  ['userinfo with a password', 'https://user:password@agent.example'],
+  ['empty userinfo', 'https://@agent.example'],
   ['a query', 'https://agent.example?a=1'],
   ['an empty query', 'https://agent.example?'],
   ['a fragment', 'https://agent.example#a'],
   ['an empty fragment', 'https://agent.example#'],
-  ['a backslash at the end', 'https://agent.example\\'],
+  ['a trailing backslash', 'https://agent.example\\'],
   ['a tab', 'https://agent\t.example'],
   ['a line feed', 'https://agent.example\n'],
-  ['a blank before', ' https://agent.example'],
-  ['a blank after', 'https://agent.example '],
+  ['a leading space', ' https://agent.example'],
+  ['a trailing space', 'https://agent.example '],
   ['a soft hyphen', 'https://ag\u00adent.example'],
   ['a zero-width joiner', 'https://ag\u200dent.example'],
   ['full-width letters', 'https://ａgent.example'],
@@ -61,17 +61,17 @@ const refused: readonly (readonly [string, unknown])[] = [
   ['a U-label', 'https://bücher.example'],
   ['a Cyrillic letter', 'https://аgent.example'],
   ['an A-label that decodes to nothing', 'https://xn--.example'],
-  ['an A-label that is no Punycode', 'https://xn--0.example'],
-  ['a dot at the end', 'https://agent.example.'],
+  ['an A-label with invalid Punycode', 'https://xn--0.example'],
+  ['a trailing dot', 'https://agent.example.'],
   ['two dots', 'https://agent..example'],
-  ['a dot at the start', 'https://.agent.example'],
+  ['a leading dot', 'https://.agent.example'],
   ['a single label', 'https://agent'],
   ['localhost', 'https://localhost'],
   ['an underscore', 'https://a_b.example'],
-  ['a hyphen at the start of a label', 'https://-a.example'],
-  ['a hyphen at the end of a label', 'https://a-.example'],
-  ['a label of 64', `https://${'a'.repeat(64)}.example`],
-  ['a name of 254', `https://${'a.'.repeat(126)}ab`],
+  ['a leading hyphen in a label', 'https://-a.example'],
+  ['a trailing hyphen in a label', 'https://a-.example'],
+  ['a label of 64 characters', `https://${'a'.repeat(64)}.example`],
+  ['a name of 254 characters', `https://${'a.'.repeat(126)}ab`],
   ['a percent-encoded host', 'https://%61gent.example'],
   ['an IPv4 address', 'https://203.0.113.1'],
   ['an IPv4 address in short form', 'https://127.1'],
@@ -86,19 +86,19 @@ const refused: readonly (readonly [string, unknown])[] = [
   ['an IPv4-mapped address', 'https://[::ffff:127.0.0.1]'],
   ['513 characters', `https://${'a'.repeat(60)}.${'b'.repeat(450)}.example`],
   ['nothing', ''],
-  ['no string', 1],
+  ['not a string', 1],
   ['null', null],
-  ['an object that prints as one', { toString: () => 'https://agent.example' }],
-  ['an array that prints as one', ['https://agent.example']],
+  ['an object whose string form is an identifier', { toString: () => 'https://agent.example' }],
+  ['an array whose string form is an identifier', ['https://agent.example']],
 ]
 
-describe('isIdentifier refuses', () => {
+describe('isIdentifier rejects', () => {
   it.each(refused)('%s', (_name, text) => {
     expect(isIdentifier(text)).toBe(false)
     expect(isIdentifier(text, loopback)).toBe(false)
   })
 
-  it.each(refused.filter(([name]) => name !== 'a path'))('%s, also where paths are accepted', (_name, text) => {
+  it.each(refused.filter(([name]) => name !== 'a path'))('%s, even if paths are accepted', (_name, text) => {
     expect(isIdentifier(text, path)).toBe(false)
   })
 })
@@ -120,23 +120,23 @@ describe('isIdentifier with allowPath', () => {
     ['a trailing slash', 'https://host.example/a/'],
     ['an empty segment', 'https://host.example//a'],
     ['a dot segment', 'https://host.example/a/../b'],
-    ['a dot segment at the end', 'https://host.example/..'],
+    ['a trailing dot segment', 'https://host.example/..'],
     ['a single dot', 'https://host.example/./a'],
     ['percent-encoding', 'https://host.example/%7Eagent'],
     ['an encoded dot segment', 'https://host.example/%2e%2e/a'],
     ['a backslash', 'https://host.example/a\\b'],
     ['a query', 'https://host.example/a?b'],
     ['a fragment', 'https://host.example/a#b'],
-    ['a blank', 'https://host.example/a b'],
+    ['a space', 'https://host.example/a b'],
     ['Latin-1', 'https://host.example/é'],
-  ])('refuses %s', (_name, text) => {
+  ])('rejects %s', (_name, text) => {
     expect(isIdentifier(text, path)).toBe(false)
   })
 })
 
 describe('loopback identifiers', () => {
   it.each(['http://127.0.0.1:8001', 'http://[::1]:8001', 'http://localhost:8001', 'http://localhost:65535'])(
-    'accepts %s only where allowed',
+    'accepts %s only if allowed',
     (text) => {
       expect(isIdentifier(text, loopback)).toBe(true)
       expect(isIdentifier(text)).toBe(false)
@@ -170,13 +170,13 @@ describe('loopback identifiers', () => {
     'https://127.0.0.1:8001',
     'https://localhost:8001',
     'ws://localhost:8001',
-  ])('refuses %s also where loopback is allowed', (text) => {
+  ])('rejects %s even if loopback is allowed', (text) => {
     expect(isIdentifier(text, { ...loopback, ...path })).toBe(false)
   })
 })
 
 describe('requireIdentifier', () => {
-  it('names the option and what would help', () => {
+  it('names the option and a possible fix', () => {
     expect(() => requireIdentifier('issuer', 'http://localhost:8001', {})).toThrow(/issuer.*allowInsecureLoopback/)
     expect(() => requireIdentifier('id', 'https://Agent.example', {})).toThrow(TypeError)
     expect(() => requireIdentifier('id', 'https://agent.example', {})).not.toThrow()
@@ -194,7 +194,7 @@ describe('isFetchableUrl', () => {
     expect(isFetchableUrl(text)).toBe(true)
   })
 
-  it('accepts loopback with a path only where allowed', () => {
+  it('accepts loopback with a path only if allowed', () => {
     expect(isFetchableUrl('http://127.0.0.1:8001/jwks.json', loopback)).toBe(true)
     expect(isFetchableUrl('http://127.0.0.1:8001/jwks.json')).toBe(false)
   })
@@ -210,8 +210,8 @@ describe('isFetchableUrl', () => {
     ['an address in short form', 'https://127.1/jwks.json'],
     ['a single label', 'https://intranet/jwks.json'],
     ['user-info', 'https://user@agent.example/a'],
-    ['user-info that looks like a host', 'https://agent.example@evil.example/a'],
-    ['upper-case host', 'https://Agent.example/a'],
+    ['userinfo that looks like a host', 'https://agent.example@evil.example/a'],
+    ['uppercase host', 'https://Agent.example/a'],
     ['the default port', 'https://agent.example:443/a'],
     ['a dot segment', 'https://agent.example/a/../b'],
     ['an encoded dot segment', 'https://agent.example/%2e%2e/b'],
@@ -220,13 +220,13 @@ describe('isFetchableUrl', () => {
     ['a fragment', 'https://agent.example/a#b'],
     ['an empty fragment', 'https://agent.example/a#'],
     ['a query without a path', 'https://agent.example?a'],
-    ['a blank', 'https://agent.example/a b'],
+    ['a space', 'https://agent.example/a b'],
     ['a line feed', 'https://agent.example/a\n'],
-    ['a letter beyond ASCII', 'https://agent.example/é'],
+    ['a non-ASCII letter', 'https://agent.example/é'],
     ['2 KiB', `https://agent.example/${'a'.repeat(2048)}`],
     ['a number', 1],
     ['nothing', undefined],
-  ])('refuses %s', (_name, value) => {
+  ])('rejects %s', (_name, value) => {
     expect(isFetchableUrl(value, loopback)).toBe(false)
   })
 })

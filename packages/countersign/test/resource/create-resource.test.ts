@@ -12,7 +12,7 @@ const authServer = 'https://auth.example'
 const [resourceSigner, agentSigner] = await Promise.all(
   ['resource-1', 'key-1'].map(async (kid) => createSigner(await generatePrivateJwk({ kid }))),
 )
-if (!resourceSigner || !agentSigner) throw new TypeError('there are two signers')
+if (!resourceSigner || !agentSigner) throw new TypeError('expected two signers')
 
 const { fetch } = documentFetch(agentDocuments(agentId, [agentSigner.jwk]))
 const start = 1_800_000_000
@@ -23,7 +23,7 @@ const published: KeyReference = { scheme: 'jwks', id: agentId, kid: 'key-1', wel
 const signed = (request: Request, created = start, signer: Signer = agentSigner) =>
   signRequest(request, { profile: january.signing, signer, signatureKey: published, created })
 
-/** What a resource answers to a request that it refuses, or 200. */
+/** The response of a resource to a request that it refuses, or 200. */
 async function answerTo(options: Partial<ResourceOptions>, request: Request, require: Requirement = 'identity') {
   const resource = open(options)
   try {
@@ -39,26 +39,29 @@ async function challenged(options: Partial<ResourceOptions> = {}, created = star
   const answer = await answerTo(options, await signed(new Request(`${id}/data`), created), 'authorization')
   const challenge = parseChallenge(answer.headers.get('agent-auth') ?? '')
   if (challenge.level !== 'authorization' || challenge.resourceToken === undefined)
-    throw new TypeError('no resource token')
+    throw new TypeError('expected a resource token')
   return decodeToken(challenge.resourceToken)?.payload
 }
 
 describe('a resource token', () => {
-  it('lives for 600 s, where nothing else is said, from now on', async () => {
+  it('is valid for 600 s by default', async () => {
     expect(await challenged()).toMatchObject({ iss: id, aud: authServer, agent: agentId, iat: start, exp: start + 600 })
   })
 
-  it.each([1, 900])('can live for %d s', async (resourceTokenLifetime) => {
+  it.each([1, 900])('can be valid for %d s', async (resourceTokenLifetime) => {
     expect(await challenged({ resourceTokenLifetime })).toMatchObject({ exp: start + resourceTokenLifetime })
   })
 
-  it.each([0, 901, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('cannot live for %d s', (resourceTokenLifetime) => {
-    expect(() => open({ resourceTokenLifetime })).toThrow(
-      new TypeError('resourceTokenLifetime must be an integer of seconds, 1 to 900'),
-    )
-  })
+  it.each([0, 901, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])(
+    'cannot be valid for %d s',
+    (resourceTokenLifetime) => {
+      expect(() => open({ resourceTokenLifetime })).toThrow(
+        new TypeError('resourceTokenLifetime must be an integer of seconds, 1 to 900'),
+      )
+    },
+  )
 
-  it('that is asked for says how long it lives, and is kept by nobody', async () => {
+  it('from the endpoint states its lifetime, and is not cached', async () => {
     const form = () =>
       new Request(`${id}/resource/token`, { method: 'POST', body: new URLSearchParams({ scope: 'a b' }) })
     for (const [options, expires] of [
@@ -74,8 +77,8 @@ describe('a resource token', () => {
   })
 })
 
-describe('without options of its own a resource', () => {
-  it('goes by the system clock', async () => {
+describe('a resource without options', () => {
+  it('uses the system clock', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: (start + 1000) * 1000 })
     try {
       const resource = createResource({ id, signer: resourceSigner, authServer, fetch })
@@ -93,7 +96,7 @@ describe('without options of its own a resource', () => {
     }
   })
 
-  it('reads bodies of 1 MiB, and answers 413 to larger ones', async () => {
+  it('reads bodies of up to 1 MiB, and returns 413 for larger ones', async () => {
     for (const [length, status] of [
       [1_048_576, 200],
       [1_048_577, 413],
@@ -106,7 +109,7 @@ describe('without options of its own a resource', () => {
     expect((await answerTo({ maxBody: 4 }, await signed(request))).status).toBe(413)
   })
 
-  it('asks for no nonce, and answers under the host of its id alone', async () => {
+  it('requires no nonce, and accepts only the host of its id', async () => {
     const request = new Request(`${id}/data`, { method: 'POST', body: '{}' })
     const options = {
       profile: january.signing,
@@ -122,7 +125,7 @@ describe('without options of its own a resource', () => {
     expect((await answerTo({ authorities: ['other.example'] }, elsewhere)).status).toBe(200)
   })
 
-  it('names no algorithms in what it asks for; with them it takes no other', async () => {
+  it('names no algorithms in its challenge; if configured, it names them and accepts no others', async () => {
     const unsigned = () => new Request(`${id}/data`)
     expect((await answerTo({}, unsigned())).headers.get('agent-auth')).toBe('httpsig; identity=?1')
     const options = { algorithms: ['ecdsa-p256-sha256'] } as const
@@ -139,7 +142,7 @@ describe('the handler of a resource', () => {
   const ask = (path: string, method = 'GET', options: Partial<ResourceOptions> = {}) =>
     open(options).handler(new Request(id + path, { method }))
 
-  it('publishes its document and its keys, the retired ones too, for five minutes', async () => {
+  it('publishes its document and its keys, including the retired ones, for five minutes', async () => {
     const retired = { ...agentSigner.jwk, kid: 'retired' }
     const options = { scopes: { 'data.read': 'See your data' }, retiredKeys: [retired] }
     const document = await ask('/.well-known/aauth-resource', 'GET', options)
@@ -167,13 +170,13 @@ describe('the handler of a resource', () => {
     ['/resource/token', 'PUT', 405, 'POST'],
     ['/elsewhere', 'GET', 404, null],
     ['/elsewhere', 'POST', 404, null],
-  ])('answers %s %s with %d', async (path, method, status, allow) => {
+  ])('responds to %s %s with %d', async (path, method, status, allow) => {
     const answer = await ask(path, method)
     expect([answer.status, answer.headers.get('allow')]).toEqual([status, allow])
   })
 })
 
-it('what is no refusal of the library is thrown on by toResponse', async () => {
-  const mistake = new RangeError('a mistake of the application')
+it('toResponse rethrows an error that is not one of the library’s refusals', async () => {
+  const mistake = new RangeError('a bug in the application')
   await expect(open().toResponse(mistake)).rejects.toBe(mistake)
 })

@@ -108,8 +108,8 @@ function open(
   return { clock, state, metadata, fetched, resource, ask, verdict, revoke, signList }
 }
 
-describe('T23: with a deny-list', () => {
-  it('the list is asked for as a JWT', async () => {
+describe('T23: with a revocation list', () => {
+  it('the list is requested as a JWT', async () => {
     const { state, verdict } = open()
     expect(await verdict()).toBe('accepted')
     expect(state.accept).toBe('application/jwt')
@@ -119,7 +119,7 @@ describe('T23: with a deny-list', () => {
     ['grant', 'grant-1', 'grant-2'],
     ['agent', 'https://agent.example', 'https://agent.example.evil'],
     ['sub', 'person-1', 'grant-1'],
-  ])('a token of a %s that was taken back is 401 invalid_auth_token within 5 s', async (kind, value, other) => {
+  ])('a token whose %s was revoked yields 401 invalid_auth_token within 5 s', async (kind, value, other) => {
     const { clock, verdict, revoke, resource, ask } = open()
     expect(await verdict()).toBe('accepted')
     await revoke(kind, other)
@@ -134,7 +134,7 @@ describe('T23: with a deny-list', () => {
     expect(await response.json()).toMatchObject({ error: 'invalid_auth_token' })
   })
 
-  it('it is refused under traffic too, by polling in the background, and at every level', async () => {
+  it('it is also rejected under traffic, through background polling, and at every level', async () => {
     const { clock, verdict, revoke, ask } = open()
     await verdict()
     await revoke('grant', 'grant-1')
@@ -149,7 +149,7 @@ describe('T23: with a deny-list', () => {
     expect(await refusalCode(() => ask({}, 'signature'))).toBe('auth_token_invalid')
   })
 
-  it('a token that names no agent is its own agent’s', async () => {
+  it('a token that names no agent counts as a token of the resource’s own agent', async () => {
     const { verdict, revoke } = open({}, { ownAgent: true })
     const own = { agent: undefined }
     expect(await verdict(own)).toBe('accepted')
@@ -159,7 +159,7 @@ describe('T23: with a deny-list', () => {
     expect(await other.verdict(own)).toBe('auth_token_invalid')
   })
 
-  it('more than a list holds: every token up to a time is refused, later ones are not', async () => {
+  it('if a list overflows, every token issued up to a time is rejected, and later ones are not', async () => {
     const { state, clock, verdict } = open()
     state.claims.before = clock.now
     expect(await verdict()).toBe('auth_token_invalid')
@@ -167,7 +167,7 @@ describe('T23: with a deny-list', () => {
     expect(await verdict({ jti: 'policy.random', sub: undefined })).toBe('auth_token_invalid')
   })
 
-  it('more than a list holds of one person: their tokens up to a time are refused, later ones and others are not', async () => {
+  it('if a user’s revocations overflow, the user’s tokens issued up to a time are rejected; later ones and those of other users are not', async () => {
     const { state, clock, verdict } = open()
     state.claims.revoked_before = { [await revocationEntry('sub', 'person-1')]: clock.now }
     expect(await verdict()).toBe('auth_token_invalid')
@@ -181,7 +181,7 @@ describe('T23: with a deny-list', () => {
     expect(await verdict()).toBe('accepted')
   })
 
-  it('the largest list that there can be is read, and one that is longer is not', async () => {
+  it('the largest possible list is accepted, and a longer one is not', async () => {
     const { entries, characters } = revocationListLimits
     expect({ entries, characters }).toEqual({ entries: 10_000, characters: 524_288 })
     const { state, clock, verdict, signList } = open()
@@ -191,7 +191,7 @@ describe('T23: with a deny-list', () => {
     expect(await verdict()).toBe('auth_token_invalid')
     expect(await verdict({ sub: 'person-2' })).toBe('accepted')
     const { length } = await signList()
-    // A character of the payload is four thirds of one in the token.
+    // Four characters in the token encode three of the payload.
     const padding = (longer: number) => 'x'.repeat(Math.floor(((characters - length) * 3) / 4) + longer)
     for (const [longer, outcome] of [
       [-40, 'accepted'],
@@ -203,7 +203,7 @@ describe('T23: with a deny-list', () => {
     }
   })
 
-  it('what is on the list no more is accepted again', async () => {
+  it('a token is accepted again once its entry is no longer on the list', async () => {
     const { state, clock, verdict, revoke } = open()
     await revoke('agent', 'https://agent.example')
     expect(await verdict()).toBe('auth_token_invalid')
@@ -212,7 +212,7 @@ describe('T23: with a deny-list', () => {
     expect(await verdict()).toBe('accepted')
   })
 
-  it('it polls every 2 s while there is traffic, once for all requests, and not at all without', async () => {
+  it('it polls every 2 s under traffic, once for all requests, and not at all without traffic', async () => {
     const { state, clock, verdict } = open()
     await Promise.all(Array.from({ length: 50 }, () => verdict()))
     expect(state.polls).toBe(1)
@@ -225,7 +225,7 @@ describe('T23: with a deny-list', () => {
     expect(state.polls).toBe(31)
   })
 
-  it('no request waits for a poll while requests come', async () => {
+  it('under steady traffic, no request waits for a poll', async () => {
     const { state, clock, verdict } = open()
     await verdict()
     state.answer = () => new Promise(() => undefined)
@@ -236,7 +236,7 @@ describe('T23: with a deny-list', () => {
     expect(state.polls).toBe(2)
   })
 
-  it('a token that has expired is expired, whether it was taken back or not', async () => {
+  it('an expired token is reported as expired, whether or not it was revoked', async () => {
     const { clock, verdict, revoke } = open()
     await revoke('grant', 'grant-1')
     expect(await verdict({ exp: clock.now })).toBe('auth_token_expired')
@@ -263,14 +263,14 @@ describe('T23: with a deny-list', () => {
     expect(fetched).toContain(elsewhere)
   })
 
-  it('endpointOrigins is for the auth server of the resource', () => {
+  it('endpointOrigins applies to the resource’s auth server', () => {
     const endpointOrigins = { 'https://other-auth.example': ['https://lists.example'] }
     expect(() => open({}, { endpointOrigins })).toThrow(
       'https://other-auth.example, which is not a configured auth server',
     )
   })
 
-  it('R01: a stranger’s request leads to no poll', async () => {
+  it('R01: a stranger’s request causes no poll', async () => {
     const { state, ask, resource } = open()
     await refusalCode(() => ask({ iss: 'https://other-auth.example' }))
     await refusalCode(() => ask({ exp: 1 }))
@@ -279,7 +279,7 @@ describe('T23: with a deny-list', () => {
   })
 })
 
-describe('a list that cannot be had', () => {
+describe('an unavailable revocation list', () => {
   type Stage = ReturnType<typeof open>
   const answering = (answer: Answer) => (stage: Stage) => Object.assign(stage.state, { answer })
   const claiming = (claims: object) => (stage: Stage) => Object.assign(stage.state.claims, claims)
@@ -287,32 +287,32 @@ describe('a list that cannot be had', () => {
     Object.assign(stage.metadata, { revocation_list_uri: uri })
   const broken: readonly [string, (stage: Stage) => unknown][] = [
     ['is not responding', answering(() => Promise.reject(new TypeError('down')))],
-    ['answers 503', answering(() => new Response(null, { status: 503 }))],
+    ['returns 503', answering(() => new Response(null, { status: 503 }))],
     ['redirects', answering(() => Response.redirect('https://elsewhere.example/list'))],
-    ['is no token', answering('{"revoked":[]}')],
+    ['is not a token', answering('{"revoked":[]}')],
     ['is larger than 512 KiB', answering('x'.repeat(524_289))],
     ['is of another typ', async (stage) => answering(await stage.signList(issuerSigner, january.tokens.auth))(stage)],
     ['is signed with another key', async (stage) => answering(await stage.signList(otherSigner))(stage)],
-    ['is of another issuer', claiming({ iss: 'https://other-auth.example' })],
+    ['is from another issuer', claiming({ iss: 'https://other-auth.example' })],
     ['has expired', claiming({ exp: 1_800_000_000 })],
-    ['lives for too long', claiming({ exp: 1_800_000_601 })],
-    ['has no time of issue', claiming({ iat: 'now' })],
-    ['is of the future', claiming({ iat: 1_800_000_061 })],
-    ['holds what are no entries', claiming({ revoked: [1] })],
-    ['holds an entry of 33 characters', claiming({ revoked: ['x'.repeat(33)] })],
-    ['holds times that are none', claiming({ revoked_before: { entry: 'now' } })],
-    ['holds a time before all times', claiming({ revoked_before: { entry: -1 } })],
-    ['holds a list of times', claiming({ revoked_before: [1] })],
-    ['holds no times at all', claiming({ revoked_before: null })],
-    ['holds a number for its times', claiming({ revoked_before: 5 })],
-    ['holds a truth for its times', claiming({ revoked_before: true })],
-    ['holds a text for its times', claiming({ revoked_before: '' })],
-    ['holds the time of an entry of 33 characters', claiming({ revoked_before: { ['x'.repeat(33)]: 1 } })],
-    ['is named nowhere', located(undefined)],
-    ['is at a private place', located('http://169.254.169.254/')],
+    ['has too long a lifetime', claiming({ exp: 1_800_000_601 })],
+    ['has no valid iat', claiming({ iat: 'now' })],
+    ['is issued in the future', claiming({ iat: 1_800_000_061 })],
+    ['contains invalid entries', claiming({ revoked: [1] })],
+    ['contains an entry of 33 characters', claiming({ revoked: ['x'.repeat(33)] })],
+    ['contains invalid times', claiming({ revoked_before: { entry: 'now' } })],
+    ['contains a negative time', claiming({ revoked_before: { entry: -1 } })],
+    ['contains its times as a list', claiming({ revoked_before: [1] })],
+    ['contains null for its times', claiming({ revoked_before: null })],
+    ['contains a number for its times', claiming({ revoked_before: 5 })],
+    ['contains a boolean for its times', claiming({ revoked_before: true })],
+    ['contains a string for its times', claiming({ revoked_before: '' })],
+    ['contains a time for an entry of 33 characters', claiming({ revoked_before: { ['x'.repeat(33)]: 1 } })],
+    ['is not named in the document', located(undefined)],
+    ['is at a private address', located('http://169.254.169.254/')],
   ]
 
-  it.each(broken)('is one that %s: 503 from the first request on', async (_what, breakIt) => {
+  it.each(broken)('that %s causes 503 from the first request on', async (_what, breakIt) => {
     const stage = open()
     await breakIt(stage)
     const response = await stage.resource.toResponse(await refusal(() => stage.ask()))
@@ -324,7 +324,7 @@ describe('a list that cannot be had', () => {
     })
   })
 
-  it.each(broken)('is one that %s: tokens work until they end, where the owner says so', async (_what, breakIt) => {
+  it.each(broken)('that %s does not affect tokens until they expire, if so configured', async (_what, breakIt) => {
     const stage = open({ whenUnreachable: 'accept' })
     await breakIt(stage)
     expect(await stage.verdict()).toBe('accepted')
@@ -332,7 +332,7 @@ describe('a list that cannot be had', () => {
     expect(await stage.verdict()).toBe('accepted')
   })
 
-  it('the last one counts for 30 s, then requests are refused, and it recovers by itself', async () => {
+  it('is replaced by the last one for 30 s, then requests are refused, and it recovers by itself', async () => {
     const { state, clock, verdict, revoke } = open()
     await revoke('grant', 'grant-2')
     await verdict()
@@ -349,7 +349,7 @@ describe('a list that cannot be had', () => {
     await expect.poll(() => verdict()).toBe('accepted')
   })
 
-  it('what was taken back stays so while the owner accepts the rest', async () => {
+  it('does not restore revoked tokens, even if other tokens are accepted', async () => {
     const { state, clock, verdict, revoke } = open({ whenUnreachable: 'accept' })
     await revoke('grant', 'grant-2')
     await verdict()
@@ -359,7 +359,7 @@ describe('a list that cannot be had', () => {
     expect(await verdict({ jti: 'grant-2.x' })).toBe('auth_token_invalid')
   })
 
-  it('a list may be 10 s older than the one before, as those of two instances are, and no more', async () => {
+  it('may be up to 10 s older than the last one, since two instances may differ that much', async () => {
     for (const [older, outcome] of [
       [10, 'accepted'],
       [11, 'auth_token_invalid'],
@@ -375,7 +375,7 @@ describe('a list that cannot be had', () => {
     }
   })
 
-  it('an older list than the one before is refused', async () => {
+  it('is rejected if it is older than the last one', async () => {
     const { state, clock, verdict, revoke, signList } = open()
     const old = await signList()
     clock.now += 20
@@ -387,7 +387,7 @@ describe('a list that cannot be had', () => {
   })
 })
 
-it('without a deny-list nothing is polled, and a token works until it ends', async () => {
+it('without a revocation list nothing is polled, and a token works until it expires', async () => {
   const { state, verdict, revoke } = open(null)
   await revoke('grant', 'grant-1')
   expect(await verdict()).toBe('accepted')

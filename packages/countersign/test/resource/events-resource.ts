@@ -55,7 +55,7 @@ export const json = (body: unknown) => ({
   headers: { 'content-type': 'application/json' },
 })
 
-/** Has a server listen on loopback until the test is over. */
+/** Makes a server listen on loopback until the test ends. */
 export async function listenWith(server: Server): Promise<number> {
   const open = new Set<Socket>()
   server.on('connection', (socket: Socket) => open.add(socket))

@@ -11,7 +11,7 @@ const now = () => clock.now
 const clock = { now: 1_800_000_000 }
 const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
 
-/** A resource, and what it told; durations left out, since they differ. */
+/** A resource, and the events it emitted; durations are left out because they vary. */
 function openTold(options: Partial<ResourceOptions> = {}) {
   const told: object[] = []
   const onEvent = (event: CountersignEvent): void => {
@@ -33,7 +33,7 @@ const signedGet = (path: string, identifier = agent, by: Signer = signer) => {
 const lookup = { kind: 'lookup', role: 'resource', host: 'agent.example', outcome: 'found', cached: false }
 const request = { kind: 'request', role: 'resource', method: 'GET' }
 
-it('a resource tells what it let through, what was looked up, and where nothing was fetched for it', async () => {
+it('a resource reports accepted requests, their lookups, and which of those came from the cache', async () => {
   const { resource, told } = openTold()
   await resource.verify(await signedGet('/events?of=alice'), { require: 'identity' })
   for (let sent = 0; sent < 2; sent++) await resource.verify(await signedGet('/events'), { require: 'identity' })
@@ -44,13 +44,13 @@ it('a resource tells what it let through, what was looked up, and where nothing 
     { ...lookup, what: 'document', cached: true },
     { ...lookup, what: 'keys', cached: true },
     { ...request, route: 'identity', path: '/events', outcome: 'ok' },
-    // From now on the key is known by what led to it.
+    // From now on, the key is cached by its reference.
     { ...lookup, what: 'keys', cached: true },
     { ...request, route: 'identity', path: '/events', outcome: 'ok' },
   ])
 })
 
-it('a resource tells why it refused a request, more than the answer says', async () => {
+it('a resource reports why it refused a request, in more detail than its response', async () => {
   const hidden = 'https://hidden.example'
   const { fetch } = documentFetch({})
   const { resource, told } = openTold({
@@ -85,7 +85,7 @@ it('a resource tells why it refused a request, more than the answer says', async
   ])
 })
 
-it('a resource names an agent whose signature verified and that may not do what it asks', async () => {
+it('a resource names an agent whose signature verified but who lacks permission', async () => {
   const { resource, told } = openTold()
   const asked = resource.verify(await signedGet('/events'), { require: 'authorization', scope: 'read' })
   await expect(asked).rejects.toThrow()
@@ -99,7 +99,7 @@ it('a resource names an agent whose signature verified and that may not do what 
   })
 })
 
-it('a resource tells a remembered failure as cached, and a document that goes on without its origin as stale', async () => {
+it('a resource reports a cached failure as cached, and a document used while its origin is down as stale', async () => {
   let isDown = true
   const { fetch } = documentFetch(agentDocuments(agent, [signer.jwk]))
   const { resource, told } = openTold({
@@ -130,7 +130,7 @@ it('a resource tells a remembered failure as cached, and a document that goes on
   ])
 })
 
-it('a resource tells what it publishes by its path, and anything else as none', async () => {
+it('a resource reports the paths that it publishes, and any other as none', async () => {
   const { resource, told } = openTold()
   await resource.handler(new Request(`${id}/.well-known/aauth-resource`))
   await resource.handler(new Request(`${id}/jwks.json`, { method: 'DELETE' }))

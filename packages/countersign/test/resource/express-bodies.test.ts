@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { exchange } from '../attacks/raw-http.js'
 import { byAgent, json, listen, mayWrite, openResource, signed } from './events-resource.js'
 
-/** What the agent sends: content of a media type. */
+/** A request with content of a media type. */
 const content = (type: string, body: string | Uint8Array<ArrayBuffer>) => ({
   method: 'POST',
   body,
@@ -21,7 +21,7 @@ interface Around {
 
 const pass: RequestHandler = (_req, _res, next) => next()
 
-/** Sends a signed request to an app whose handler answers with its body. */
+/** Sends a signed request to an app whose handler returns its body. */
 async function send(
   init: RequestInit,
   { before = pass, after = pass, maxBody }: Around = {},
@@ -49,7 +49,7 @@ async function send(
   return { status: answer.status, type: answer.headers.get('content-type'), ...parsed, headers: answer.headers }
 }
 
-/** What the handler got. */
+/** The body that the handler received. */
 async function bodyOf(init: RequestInit, around?: Around): Promise<unknown> {
   const { status, body, error_description } = await send(init, around)
   expect([status, error_description]).toEqual([200, undefined])
@@ -67,7 +67,7 @@ const keeping: NonNullable<Parameters<typeof express.json>[0]>['verify'] = (req,
   Object.assign(req, { rawBody: bytes })
 }
 
-describe('req.body behind aauth', () => {
+describe('req.body after aauth', () => {
   it.each([
     ['application/json', '{"a":[1,{"b":null}]}', { a: [1, { b: null }] }],
     ['Application/JSON; charset="UTF-8"', '[1]', [1]],
@@ -80,7 +80,7 @@ describe('req.body behind aauth', () => {
       { 'a[b]': '1', constructor: '2', toString: '3' },
     ],
     ['application/x-www-form-urlencoded', '&=', { '': '' }],
-  ])('is what %s says: %j', async (type, text, value) => {
+  ])('is parsed as %s: %j', async (type, text, value) => {
     expect(await bodyOf(content(type, text))).toEqual(value)
   })
 
@@ -94,7 +94,7 @@ describe('req.body behind aauth', () => {
     expect(await bodyOf(content(type, text))).toBeUndefined()
   })
 
-  it('is not set where there is none', async () => {
+  it('is not set if there is no body', async () => {
     expect(await bodyOf({ method: 'POST' })).toBeUndefined()
     expect(await bodyOf({ method: 'POST', headers: { 'content-type': 'application/json' } })).toBeUndefined()
   })
@@ -114,11 +114,11 @@ describe('req.body behind aauth', () => {
     ['application/x-www-form-urlencoded', 'a=1&__proto__=2', 'field __proto__'],
     ['application/x-www-form-urlencoded', '%5f_proto__=2', 'field __proto__'],
     ['application/x-www-form-urlencoded', Buffer.from('a=\xe9', 'latin1'), 'not UTF-8'],
-  ])('is refused where it is not what %s says: %s', async (type, text, why) => {
+  ])('is rejected if it is not valid %s: %s', async (type, text, why) => {
     expect(await send(content(type, text))).toMatchObject(refused(400, 'invalid_request', why))
   })
 
-  it('may have a constructor, and one of another kind', async () => {
+  it('may have members named constructor and prototype', async () => {
     expect(await bodyOf(json({ constructor: { a: 1 }, prototype: 2 }))).toEqual({ constructor: { a: 1 }, prototype: 2 })
   })
 
@@ -126,11 +126,11 @@ describe('req.body behind aauth', () => {
     'application/json; charset=utf-16',
     'application/json;charset=iso-8859-1',
     'application/x-www-form-urlencoded; charset="latin1"',
-  ])('is refused in another charset: %s', async (type) => {
+  ])('is rejected in another charset: %s', async (type) => {
     expect(await send(content(type, '{}'))).toMatchObject(refused(415, 'invalid_request', 'UTF-8'))
   })
 
-  it('is not unpacked: JSON that is compressed is refused, and other content is left to the handler', async () => {
+  it('is not decompressed: compressed JSON is rejected, and other content is left to the handler', async () => {
     const packed = (type: string) => {
       const { headers, ...rest } = content(type, gzipSync('{"a":1}'))
       return { ...rest, headers: { ...headers, 'content-encoding': 'gzip' } }
@@ -145,19 +145,19 @@ describe('req.body behind aauth', () => {
     ).toEqual({ a: 1 })
   })
 
-  it('is refused with two media types', async () => {
+  it('is rejected with two media types', async () => {
     const { status, error } = await send(json({ a: 1 }), {}, [['content-type', 'text/plain']])
     expect([status, error]).toEqual([401, 'invalid_signature'])
   })
 
-  it('is refused beyond the limit, and the connection ends', async () => {
+  it('is rejected over the limit, and the connection closes', async () => {
     expect(await bodyOf(json('a'.repeat(97).split('')), { maxBody: 400 })).toHaveLength(97)
     const { headers, ...answer } = await send(json({ a: 'a'.repeat(100) }), { maxBody: 100 })
     expect(answer).toMatchObject(refused(413, 'invalid_request', 'larger than 100 bytes'))
     expect(headers.get('connection')).toBe('close')
   })
 
-  it('is refused where it is so deep that nobody can walk through it', async () => {
+  it('is rejected if it is nested too deep to traverse', async () => {
     const nested = (depth: number) => content('application/json', `${'['.repeat(depth)}${']'.repeat(depth)}`)
     const before = express.json({ verify: keeping, limit: '1mb' })
     const answers = [nested(1000), nested(1001), nested(500_000)].map(async (init) => {
@@ -172,17 +172,17 @@ describe('req.body behind aauth', () => {
   })
 })
 
-describe('parsers behind aauth', () => {
+describe('parsers after aauth', () => {
   it.each([
     ['express.json', express.json()],
     ['express.urlencoded', express.urlencoded()],
     ['express.raw', express.raw({ type: '*/*' })],
     ['express.text', express.text({ type: '*/*' })],
-  ])('%s leaves the body as it is', async (_name, after) => {
+  ])('%s leaves the body unchanged', async (_name, after) => {
     expect(await bodyOf(json({ a: 1 }), { after })).toEqual({ a: 1 })
   })
 
-  it('find the mark that those for Express 4 leave', async () => {
+  it('see the marker that Express 4 parsers set', async () => {
     const marks: unknown[] = []
     const after: RequestHandler = (req, _res, next) => {
       marks.push('_body' in req && req._body)
@@ -193,13 +193,13 @@ describe('parsers behind aauth', () => {
   })
 })
 
-describe('parsers in front of aauth', () => {
+describe('parsers before aauth', () => {
   const form = content('application/x-www-form-urlencoded', 'a=1&a=2&b=3')
 
   it.each<[string, RequestHandler, RequestInit, unknown]>([
     ['express.json', express.json({ verify: keeping }), json({ a: [1] }), { a: [1] }],
     [
-      'express.json that makes dates',
+      'express.json with a reviver for dates',
       express.json({ verify: keeping, reviver: dates }),
       json({ on: '2026-01-01T00:00:00.000Z' }),
       { on: '2026-01-01T00:00:00.000Z' },
@@ -232,11 +232,11 @@ describe('parsers in front of aauth', () => {
       json({ a: 1 }),
       { a: 1 },
     ],
-  ])('%s may keep the bytes', async (_name, before, init, value) => {
+  ])('%s may keep the raw bytes', async (_name, before, init, value) => {
     expect(await bodyOf(init, { before })).toEqual(value)
   })
 
-  it('express.raw may keep the bytes', async () => {
+  it('express.raw may keep the raw bytes', async () => {
     const before = express.raw({ verify: keeping })
     expect(await send(content('application/octet-stream', 'abc'), { before })).toMatchObject({
       status: 200,
@@ -249,17 +249,17 @@ describe('parsers in front of aauth', () => {
     ['express.raw', express.raw({ type: '*/*' })],
     ['express.text', express.text({ type: '*/*' })],
     [
-      'one that keeps text',
+      'a parser that keeps text',
       express.json({ verify: (req, _res, bytes) => void Object.assign(req, { rawBody: bytes.toString() }) }),
     ],
-    ['one that throws it away', (req, _res, next) => void req.resume().on('end', () => next())],
-  ])('%s without the bytes is a 500 that says what to change', async (_name, before) => {
+    ['a parser that discards the body', (req, _res, next) => void req.resume().on('end', () => next())],
+  ])('%s without the raw bytes causes a 500 that says what to change', async (_name, before) => {
     const answer = await send(json({ a: 1 }), { before })
     expect(answer).toMatchObject(refused(500, 'server_error', 'Verify first, before any parser'))
     expect(answer.error_description).toContain('express.json({ verify: (req, res, bytes) => { req.rawBody = bytes } })')
   })
 
-  it('what they kept is held to the limit and to the digest', async () => {
+  it('the limit and the digest apply to the kept bytes', async () => {
     const before = express.json({ verify: keeping })
     expect(await send(json({ a: 'a'.repeat(100) }), { before, maxBody: 100 })).toMatchObject(
       refused(413, 'invalid_request', 'larger than 100 bytes'),
@@ -271,7 +271,7 @@ describe('parsers in front of aauth', () => {
     expect(await send(json({ a: 1 }), { before: other })).toMatchObject(refused(401, 'invalid_signature', 'digest'))
   })
 
-  it('what they unpacked cannot be verified', async () => {
+  it('a body that they decompressed cannot be verified', async () => {
     const body = gzipSync('{"a":1}')
     const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' }
     expect(await send({ method: 'POST', body, headers }, { before: express.json({ verify: keeping }) })).toMatchObject(
@@ -281,13 +281,13 @@ describe('parsers in front of aauth', () => {
 
   it.each<[string, RequestInit, unknown]>([
     ['another value', json({ to: 'alice' }), { to: 'mallory' }],
-    ['a value more', json({ to: 'alice' }), { to: 'alice', admin: true }],
-    ['a text', json({ to: 'alice' }), '{"to":"mallory"}'],
+    ['an additional value', json({ to: 'alice' }), { to: 'alice', admin: true }],
+    ['a string', json({ to: 'alice' }), '{"to":"mallory"}'],
     ['other bytes', json({ to: 'alice' }), Buffer.from('{"to":"mallory"}')],
     ['null', json({ to: 'alice' }), null],
-    ['one where there is none', { method: 'POST' }, { to: 'mallory' }],
-    ['one of another media type', content('application/octet-stream', 'abc'), { to: 'mallory' }],
-  ])('a body that is not what was signed is a 500: %s', async (_claim, init, made) => {
+    ['a body although none was sent', { method: 'POST' }, { to: 'mallory' }],
+    ['a body for another media type', content('application/octet-stream', 'abc'), { to: 'mallory' }],
+  ])('a body that differs from the signed one causes a 500: %s', async (_claim, init, made) => {
     const before: RequestHandler = (req, res, next) =>
       express.raw({ type: '*/*', verify: keeping })(req, res, () => {
         Object.assign(req, { body: made })
@@ -296,13 +296,13 @@ describe('parsers in front of aauth', () => {
     expect(await send(init, { before })).toMatchObject(refused(500, 'server_error', 'another body'))
   })
 
-  it('a form that was read into objects is one', async () => {
+  it('so does a form that was parsed into nested objects', async () => {
     const before = express.urlencoded({ verify: keeping, extended: true })
     const nested = content('application/x-www-form-urlencoded', 'a[b]=1')
     expect(await send(nested, { before })).toMatchObject(refused(500, 'server_error', 'another body'))
   })
 
-  it('the endpoint for resource tokens takes what they kept, and says so where they did not', async () => {
+  it('the resource token endpoint accepts the kept bytes, and reports it if there are none', async () => {
     const token = async (before: RequestHandler) => {
       const app = express()
       app.use(before, forExpress.aauthDocuments(openResource()))

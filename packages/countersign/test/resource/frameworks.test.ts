@@ -147,7 +147,7 @@ const mounts: Record<string, (resource: Resource) => Promise<number>> = {
   },
 }
 
-/** The API below `/api`, where each framework has a way to put it, and what was verified there. */
+/** The API below `/api`, if the framework supports mounting, and what was verified there. */
 const below: Record<string, (resource: Resource) => Promise<number>> = {
   async node(resource) {
     const answer = async (request: Request, received?: ReceivedMessage) => {
@@ -193,7 +193,7 @@ const below: Record<string, (resource: Resource) => Promise<number>> = {
   },
 }
 
-/** The API behind a proxy at this machine's own address, which each framework is told of in its own way. */
+/** The API behind a proxy on loopback, configured in each framework's own way. */
 const behind: Record<string, (resource: Resource) => Promise<number>> = {
   async node(resource) {
     const answer = async (request: Request, received?: ReceivedMessage) => {
@@ -221,7 +221,7 @@ const behind: Record<string, (resource: Resource) => Promise<number>> = {
   },
 
   async koa(resource) {
-    // With `proxy` alone, Koa takes the first address, which anybody writes.
+    // With `proxy` alone, Koa uses the first address, which any client can forge.
     const app = new Koa({ proxy: true, maxIpsCount: 1 })
     app.use(forKoa.aauthDocuments(resource)).use(forKoa.aauth(resource, mayRead))
     app.use((ctx) => {
@@ -255,34 +255,34 @@ async function send(port: number, path: string, signatureKey?: KeyReference, ini
 }
 
 describe.each(Object.entries(mounts))('a resource in %s', (_, mount) => {
-  it('answers an unsigned request with the challenge', async () => {
+  it('responds to an unsigned request with the challenge', async () => {
     const response = await send(await mount(openResource()), '/events')
     expect([response.status, response.headers.get('agent-auth')]).toEqual([401, 'httpsig; identity=?1'])
     expect(await response.json()).toMatchObject({ error: 'invalid_signature' })
   })
 
-  it('answers an agent without a token with a resource token', async () => {
+  it('gives an agent without a token a resource token', async () => {
     const response = await send(await mount(openResource()), '/events', byAgent)
     expect(response.status).toBe(401)
     expect(response.headers.get('agent-auth')).toMatch(/^httpsig; auth-token; resource_token="/)
   })
 
-  it('lets the handler know who a token is for', async () => {
+  it('tells the handler whom a token is for', async () => {
     const response = await send(await mount(openResource()), '/events?day=1', await byToken('events.read'))
     expect(await response.json()).toEqual({ agent, iss: authServer, sub: 'person-1' })
   })
 
-  it('refuses a token without the scope', async () => {
+  it('rejects a token without the scope', async () => {
     const response = await send(await mount(openResource()), '/events', await byToken('events.write'))
     expect(response.status).toBe(403)
   })
 
-  it('hands on the body whose digest was checked', async () => {
+  it('passes on the body whose digest was checked', async () => {
     const response = await send(await mount(openResource()), '/events', byAgent, json({ title: 'Tea' }))
     expect(await response.json()).toEqual({ body: { title: 'Tea' } })
   })
 
-  it('refuses a body that is not the one signed', async () => {
+  it('rejects a body that is not the signed one', async () => {
     const port = await mount(openResource())
     const response = await send(port, '/events', byAgent, json({ title: 'Tea' }), '{"title":"Pie"}')
     expect(response.status).toBe(401)
@@ -300,19 +300,19 @@ describe.each(Object.entries(mounts))('a resource in %s', (_, mount) => {
     ])
   })
 
-  it('may stand twice in front of a route', async () => {
+  it('can be mounted twice before a route', async () => {
     const port = await mount(openResource())
     const read = await send(port, '/twice', await byToken('events.read'))
     expect([read.status, await read.json()]).toEqual([200, { agent }])
     expect((await send(port, '/twice', byAgent)).status).toBe(401)
   })
 
-  it('keeps the connection of a request that it refuses', async () => {
+  it('keeps the connection of a refused request open', async () => {
     const { status, headers } = await send(await mount(openResource()), '/events')
     expect([status, headers.get('connection')]).toEqual([401, 'keep-alive'])
   })
 
-  it('says beyond a limit what helps at the level of who asks', async () => {
+  it('over a limit, gives advice for the caller’s level', async () => {
     const port = await mount(openResource({ rateLimit: () => 7 }))
     const { kty, crv = '', x = '' } = agentSigner.jwk
     const askers: [KeyReference, string | null, string][] = [
@@ -332,13 +332,13 @@ describe.each(Object.entries(mounts))('a resource in %s', (_, mount) => {
     expect([anonymous.status, anonymous.headers.get('agent-auth')]).toEqual([401, 'httpsig; identity=?1'])
   })
 
-  it('leaves other routes alone', async () => {
+  it('does not affect other routes', async () => {
     expect(await (await send(await mount(openResource()), '/open')).json()).toEqual({ open: true })
   })
 })
 
 describe.each(Object.entries(below))('S29: below a mount path in %s', (_, mount) => {
-  it('the whole path is what was signed', async () => {
+  it('the full path is the signed one', async () => {
     const port = await mount(openResource())
     for (const path of ['/api/events', '/api/events?a=%7B&a']) {
       const response = await send(port, path, await byToken('events.read'))
@@ -346,7 +346,7 @@ describe.each(Object.entries(below))('S29: below a mount path in %s', (_, mount)
     }
   })
 
-  it('a signature over what is left of the path is refused', async () => {
+  it('rejects a signature over the rest of the path', async () => {
     const port = await mount(openResource())
     const signatureKey = await byToken('events.read')
     const { headers } = await signRequest(new Request(`${id}/events`), {
@@ -374,13 +374,13 @@ describe.each(Object.entries(behind))('R04: behind a proxy, a resource in %s', (
     expect(await addressesOf(mount)).toEqual(['192.0.2.7', '192.0.2.7'])
   })
 
-  it('counts by the peer where it was told of no proxy', async () => {
+  it('counts by the peer if no proxy is configured', async () => {
     expect(await addressesOf(mounts[name] as typeof mount)).toEqual(['127.0.0.1', '127.0.0.1'])
   })
 })
 
 describe('express', () => {
-  it('verifies the whole target in a router, too', async () => {
+  it('also verifies the full target in a router', async () => {
     const app = express()
     const reads = forExpress.aauth(openResource(), mayRead)
     const router = express.Router().get('/events', reads, (req, res) => void res.json(reads.verified(req).sub))
@@ -401,7 +401,7 @@ describe('express', () => {
     ])
   })
 
-  it('gives nothing verified for a request that did not pass', async () => {
+  it('exposes nothing verified for a request that was refused', async () => {
     const app = express()
     const reads = forExpress.aauth(openResource(), mayRead)
     app.get('/events', (req, res) => {
@@ -413,7 +413,7 @@ describe('express', () => {
 })
 
 it.each(['onRequest', 'preValidation', 'preHandler'])(
-  'a gate as %s of Fastify answers which hook it must be',
+  'a Fastify gate mounted as %s responds with the hook it must use',
   async (hook) => {
     const app = fastify()
     app.get('/events', { [hook]: forFastify.aauth(openResource(), mayRead) }, async () => 'never')

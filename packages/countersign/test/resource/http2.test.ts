@@ -18,7 +18,7 @@ const listen = (listener: (incoming: Http2ServerRequest, outgoing: Http2ServerRe
   listenWith(createServer(listener))
 const textOf = (bytes: Uint8Array) => Buffer.from(bytes).toString()
 
-/** Answers with the body that the handler could read. */
+/** Responds with the body that the handler could read. */
 const mounts: Record<string, (resource: Resource) => Promise<number>> = {
   'resource.verify over receiveIncoming': (resource) =>
     listen((incoming, outgoing) => {
@@ -85,7 +85,7 @@ async function send(port: number, request: Request, body?: string): Promise<Answ
 }
 
 describe.each(Object.entries(mounts))('a resource over HTTP/2, %s', (_, mount) => {
-  it('hands on the body whose digest was checked', async () => {
+  it('passes on the body whose digest was checked', async () => {
     const answer = await send(
       await mount(openResource()),
       await signed('/events', json({ to: 'alice' })),
@@ -94,7 +94,7 @@ describe.each(Object.entries(mounts))('a resource over HTTP/2, %s', (_, mount) =
     expect([answer.status, answer.body]).toEqual([200, '{"to":"alice"}'])
   })
 
-  it('lets a request without a body pass', async () => {
+  it('accepts a request without a body', async () => {
     const port = await mount(openResource())
     const statuses = ['GET', 'POST', 'DELETE'].map(async (method) => {
       return (await send(port, await signed('/events', { method }))).status
@@ -102,20 +102,20 @@ describe.each(Object.entries(mounts))('a resource over HTTP/2, %s', (_, mount) =
     expect(await Promise.all(statuses)).toEqual([200, 200, 200])
   })
 
-  it.each(['GET', 'POST', 'DELETE'])('S48: refuses a body that was added to %s', async (method) => {
+  it.each(['GET', 'POST', 'DELETE'])('S48: rejects a body that was added to %s', async (method) => {
     const port = await mount(openResource())
     const { status } = await send(port, await signed('/events', { method }), '{"to":"mallory"}')
     expect(status).toBe(method === 'GET' && mount === mounts.hono ? 400 : 401)
   })
 
-  it('S48: and one whose media type was added, too', async () => {
+  it('S48: also rejects one whose media type was added', async () => {
     const request = await signed('/events', { method: 'POST' })
     request.headers.set('content-type', 'application/json')
     const answer = await send(await mount(openResource()), request, '{"to":"mallory"}')
     expect([answer.status, answer.body]).toEqual([401, expect.stringContaining('invalid_signature')])
   })
 
-  it('S27: refuses a Host that is not :authority', async () => {
+  it('S27: rejects a Host that differs from :authority', async () => {
     const request = await signed('/events', { method: 'POST' })
     const headers = new Headers([...request.headers, ['host', 'evil.example']])
     const { status } = await send(await mount(openResource()), new Request(request, { headers }))

@@ -23,8 +23,8 @@ function listenTo(app: Koa): Promise<number> {
 
 const note = json({ note: 1 })
 
-describe('bodies behind the gate', () => {
-  it('are in ctx.request.body, and a parser behind it leaves them alone', async () => {
+describe('bodies after the gate', () => {
+  it('are in ctx.request.body, and a later parser leaves them unchanged', async () => {
     const app = new Koa()
     const writes = aauth(openResource(), mayWrite)
     app.use(writes).use(bodyParser({ enableTypes: ['json', 'form', 'text'] }))
@@ -36,10 +36,10 @@ describe('bodies behind the gate', () => {
     const text = await post(port, '/events', { body: 'plain', headers: { 'content-type': 'text/plain' } })
     expect(await text.json()).toEqual({ parsed: null, bytes: 5 })
     const twice = await post(port, '/events', { ...note, body: '{"a":1,"a":2}' })
-    expect(twice.status, 'a member twice').toBe(400)
+    expect(twice.status, 'a duplicate member').toBe(400)
   })
 
-  it('that a parser in front has read are refused, with what to do', async () => {
+  it('that an earlier parser has read are refused', async () => {
     const app = new Koa()
     app.use(bodyParser()).use(aauth(openResource(), mayWrite))
     app.use((ctx) => {
@@ -67,17 +67,17 @@ describe('below a mount path', () => {
     ['/api', '/api/events', '/events'],
     ['/api', '/api', '/'],
     ['/a/b', '/a/b/events?x=1', '/events'],
-  ])('%s: what was signed is the whole path: %s', async (path, sent, seen) => {
+  ])('%s: the full path is the signed one: %s', async (path, sent, seen) => {
     const answer = await post(await mounted(path), sent, note)
     expect(await answer.json()).toEqual({ path: seen, signed: sent.split('?', 1)[0] })
   })
 
-  it('another path than was signed is refused', async () => {
+  it('a path other than the signed one is rejected', async () => {
     expect((await post(await mounted('/api'), '/events', note, '/api/events')).status).toBe(401)
   })
 })
 
-it('a request that was changed behind the gate is not one that was verified', async () => {
+it('a request changed after the gate does not count as verified', async () => {
   const app = new Koa()
   const writes = aauth(openResource(), mayWrite)
   const errors: unknown[] = []
@@ -90,7 +90,7 @@ it('a request that was changed behind the gate is not one that was verified', as
   expect(errors).toMatchObject([{ code: 'request_changed' }])
 })
 
-it('the documents are served at their own paths, and no shared cache keeps an answer', async () => {
+it('the documents are served at their own paths, and no shared cache stores a response', async () => {
   const app = new Koa()
   const resource = openResource()
   app.use(aauthDocuments(resource)).use(aauth(resource, mayWrite))

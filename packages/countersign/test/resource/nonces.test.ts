@@ -81,14 +81,14 @@ async function times(count: number, send: () => Promise<{ status: number }>): Pr
   return statuses
 }
 
-/** A `claimNonce` that remembers nothing and writes everything down. */
+/** A `claimNonce` that stores nothing and records every claim. */
 function noting() {
   const claims: NonceClaim[] = []
   return { claims, claimNonce: (claim: NonceClaim) => claims.push(claim) > 0 }
 }
 
-describe('a resource without a claimNonce of its own', () => {
-  it('S41: refuses a copy at every level, with the challenge of the level', async () => {
+describe('a resource without its own claimNonce', () => {
+  it('S41: rejects a replay at every level, with the challenge of that level', async () => {
     const { sign, present, authToken } = open()
     const jwt = { scheme: 'jwt', jwt: await authToken() } as const
     for (const [sent, level, challenge] of [
@@ -106,7 +106,7 @@ describe('a resource without a claimNonce of its own', () => {
     }
   })
 
-  it('S50: remembers it by its own clock for as long as created is fresh', async () => {
+  it('S50: stores a nonce by its own clock for as long as created is fresh', async () => {
     const { clock, sign, present } = open()
     const request = await signRequest(new Request(`${id}/data`, { method: 'POST' }), {
       profile: january.signing,
@@ -121,7 +121,7 @@ describe('a resource without a claimNonce of its own', () => {
     expect((await present(await sign(strange(agentSigner)))).status).toBe(200)
   })
 
-  it('counts the nonces of a key by its own clock, and names the level that has more', async () => {
+  it('counts the nonces of a key by its own clock, and names the level with a higher limit', async () => {
     const { clock, send } = open()
     const flood = strange(agentSigner, '192.0.2.1')
     expect(await times(256, () => send(flood))).toEqual(Array(256).fill(200))
@@ -137,7 +137,7 @@ describe('a resource without a claimNonce of its own', () => {
   })
 })
 
-describe('a store of nonces that has too many', () => {
+describe('a full nonce store', () => {
   it.each([
     ['of a key that proves no agent', strange(agentSigner), 'httpsig; identity=?1'],
     ['of an agent', known, null],
@@ -150,8 +150,8 @@ describe('a store of nonces that has too many', () => {
   })
 })
 
-describe('a nonce is claimed when nothing else refuses the request', () => {
-  it('not beyond the rate limit', async () => {
+describe('a nonce is claimed only if nothing else rejects the request', () => {
+  it('not over the rate limit', async () => {
     const { claims, claimNonce } = noting()
     const { send } = open({ claimNonce, rateLimit: createRateLimit({ signature: 3, now: () => 0 }) })
     expect(await times(9, () => send(strange(agentSigner, '192.0.2.1')))).toEqual([
@@ -163,7 +163,7 @@ describe('a nonce is claimed when nothing else refuses the request', () => {
     expect(claims).toHaveLength(3)
   })
 
-  it('not below the level, and not with too small a scope', async () => {
+  it('not below the required level, and not with too narrow a scope', async () => {
     const { claims, claimNonce } = noting()
     const { send, authToken } = open({ claimNonce })
     expect((await send(strange(agentSigner), { require: 'identity' })).status).toBe(401)
@@ -175,16 +175,16 @@ describe('a nonce is claimed when nothing else refuses the request', () => {
     expect(claims).toEqual([])
   })
 
-  it('not while it is unknown whether the token was taken back', async () => {
+  it('not while the revocation status of the token is unknown', async () => {
     const { claims, claimNonce } = noting()
     const { send, authToken } = open({ claimNonce, denyList: {} })
     const signatureKey = { scheme: 'jwt', jwt: await authToken() } as const
-    // No list is published, so that no token is known to stand.
+    // No list is published, so the status of every token is unknown.
     expect((await send({ signer: agentSigner, signatureKey }, reading)).status).toBe(503)
     expect(claims).toEqual([])
   })
 
-  it('at the resource-token endpoint too, once', async () => {
+  it('also at the resource token endpoint, once', async () => {
     const { claims, claimNonce } = noting()
     let wait: number | undefined = 7
     const { resource, sign } = open({ claimNonce, rateLimit: () => wait })
@@ -206,7 +206,7 @@ describe('a nonce is claimed when nothing else refuses the request', () => {
     expect((await resource.handler(await sign({ ...known, ...form }))).status).toBe(415)
   })
 
-  it('S43: of 50 copies at once one is let through, though all passed the limits', async () => {
+  it('S43: one of 50 concurrent copies is accepted, although all passed the limits', async () => {
     const { sign, present } = open({ rateLimit: createRateLimit({ now: () => 0 }) })
     const request = await sign(known)
     const answers = await Promise.all(Array.from({ length: 50 }, () => present(request)))
@@ -214,8 +214,8 @@ describe('a nonce is claimed when nothing else refuses the request', () => {
   })
 })
 
-describe('a nonce is counted for whoever signed the request', () => {
-  it('a key that proves no agent, in its network; else the agent, by whatever key', async () => {
+describe('a nonce counts toward the signer of the request', () => {
+  it('a key that proves no agent, in its network; otherwise the agent, whichever key signed', async () => {
     const { claims, claimNonce } = noting()
     const { send, authToken, now } = open({ claimNonce, ownAgent: true })
     const claimsOfToken = { iss: agentId, sub: 'laptop', exp: 1_800_000_600, cnf: { jwk: delegateSigner.jwk } }

@@ -35,7 +35,7 @@ async function get(port: number, path = '/', headers: Record<string, string> = {
 
 type Set = Record<string, string>
 
-/** What a handler does that sets these headers. */
+/** A handler that sets these headers. */
 const mounts: Record<string, (set: Set) => Promise<number>> = {
   hono(set) {
     const app = new Hono()
@@ -74,7 +74,7 @@ async function open(app: ReturnType<typeof fastify>): Promise<number> {
 
 const ours = { cacheControl: 'private, no-store', vary: 'Signature-Key' }
 
-describe.each(Object.entries(mounts))('answers of %s to verified requests', (_, mount) => {
+describe.each(Object.entries(mounts))('responses of %s to verified requests', (_, mount) => {
   it('are private', async () => {
     expect(await get(await mount({}))).toMatchObject({ status: 200, ...ours })
   })
@@ -94,7 +94,7 @@ describe.each(Object.entries(mounts))('answers of %s to verified requests', (_, 
     'no-store=1',
     'public, max-age=600, must-understand, no-store',
     'no-store, Must-Understand',
-  ])('are private where the handler says %j', async (set) => {
+  ])('are private even if the handler sets %j', async (set) => {
     expect((await get(await mount({ 'Cache-Control': set }))).cacheControl).toBe('private, no-store')
   })
 
@@ -108,11 +108,11 @@ describe.each(Object.entries(mounts))('answers of %s to verified requests', (_, 
     'x="\\"", private',
     'private, must-understand, no-store',
     'x="must-understand", no-store',
-  ])('keep %j, which the handler says', async (set) => {
+  ])('keep %j if the handler sets it', async (set) => {
     expect((await get(await mount({ 'Cache-Control': set }))).cacheControl).toBe(set)
   })
 
-  it('tell no single cache to keep them', async () => {
+  it('tell no specific cache to store them', async () => {
     const set = {
       'CDN-Cache-Control': 'max-age=600',
       'Cloudflare-CDN-Cache-Control': 'public, must-understand, no-store',
@@ -129,7 +129,7 @@ describe.each(Object.entries(mounts))('answers of %s to verified requests', (_, 
     expect(Object.keys(set).filter((name) => seen.headers.has(name))).toEqual(['X-CDN', 'X-Last-Surrogate-Control'])
   })
 
-  it('may tell single caches not to keep them', async () => {
+  it('may tell specific caches not to store them', async () => {
     const set = { 'CDN-Cache-Control': 'no-store', 'Surrogate-Control': 'no-store, max-age=0', 'X-Accel-Expires': '0' }
     const { headers } = await get(await mount(set))
     for (const [name, value] of Object.entries(set)) expect(headers.get(name)).toBe(value)
@@ -143,7 +143,7 @@ describe.each(Object.entries(mounts))('answers of %s to verified requests', (_, 
     ['signature-key', 'signature-key'],
     ['Accept,SIGNATURE-KEY', 'Accept,SIGNATURE-KEY'],
     ['Signature-Key-2', 'Signature-Key-2, Signature-Key'],
-  ])('vary by who signed, beside %j', async (set, vary) => {
+  ])('vary by signer, in addition to %j', async (set, vary) => {
     expect((await get(await mount({ Vary: set, 'Cache-Control': 'private' }))).vary).toBe(vary)
   })
 })
@@ -191,13 +191,9 @@ describe('express', () => {
       },
     ],
     ['a redirect', (_, res) => res.set('cache-control', pub).redirect('/b')],
-    ['an error that is thrown', () => Promise.reject(Object.assign(new Error('a'), { status: 418 })), { status: 418 }],
-    [
-      'an error that is handed on',
-      (_, res, next) => res.set('cache-control', pub) && next(new Error('a')),
-      { status: 500 },
-    ],
-    ['nothing, so that it is not found', (_, __, next) => next(), { status: 404 }],
+    ['a thrown error', () => Promise.reject(Object.assign(new Error('a'), { status: 418 })), { status: 418 }],
+    ['a forwarded error', (_, res, next) => res.set('cache-control', pub) && next(new Error('a')), { status: 500 }],
+    ['no response, hence not found', (_, __, next) => next(), { status: 404 }],
   ]
 
   it.each(answers)('%s', async (claim, answer, expected = {}) => {
@@ -211,7 +207,7 @@ describe('express', () => {
     } else expect(seen.vary).toMatch(/(?:^|, )Signature-Key$/)
   })
 
-  /** What middleware in front of `aauth` does when the head is written. */
+  /** What middleware before `aauth` does when the head is written. */
   const fronts: [string, (res: express.Response) => void][] = [
     ['setHeader', (res) => void res.setHeader('Cache-Control', pub).setHeader('CDN-Cache-Control', 'max-age=60')],
     [
@@ -224,40 +220,33 @@ describe('express', () => {
     ['setHeaders', (res) => void res.setHeaders(new Map([['cache-control', pub]]))],
   ]
 
-  it.each(fronts)(
-    'middleware in front that does %s when the head is written changes nothing of it',
-    async (_, change) => {
-      for (const given of [
-        [],
-        [{ 'Cache-Control': pub }],
-        [['cache-control', pub, 'surrogate-control', 'max-age=60']],
-      ]) {
-        const app = express()
-        app.use((_req, res, next) => {
-          const writeHead = res.writeHead.bind(res) as (...rest: unknown[]) => typeof res
-          res.writeHead = (status: number) => {
-            change(res)
-            res.setHeader('x-front', 'set')
-            return writeHead(status, ...given)
-          }
-          next()
-        })
-        app.get('/', forExpress.aauth(openResource(), mayWrite), (_req, res) => void res.send('a'))
-        app.get('/open', (_req, res) => void res.send('a'))
-        const port = await listen(app)
-        const seen = await get(port)
-        expect(seen).toMatchObject({ status: 200, ...ours, body: 'a' })
-        expect(['x-front', 'cdn-cache-control', 'surrogate-control'].map((name) => seen.headers.get(name))).toEqual([
-          'set',
-          null,
-          null,
-        ])
-        expect((await get(port, '/open')).cacheControl).not.toBe('private, no-store')
-      }
-    },
-  )
+  it.each(fronts)('are not changed by earlier middleware that does %s when the head is written', async (_, change) => {
+    for (const given of [[], [{ 'Cache-Control': pub }], [['cache-control', pub, 'surrogate-control', 'max-age=60']]]) {
+      const app = express()
+      app.use((_req, res, next) => {
+        const writeHead = res.writeHead.bind(res) as (...rest: unknown[]) => typeof res
+        res.writeHead = (status: number) => {
+          change(res)
+          res.setHeader('x-front', 'set')
+          return writeHead(status, ...given)
+        }
+        next()
+      })
+      app.get('/', forExpress.aauth(openResource(), mayWrite), (_req, res) => void res.send('a'))
+      app.get('/open', (_req, res) => void res.send('a'))
+      const port = await listen(app)
+      const seen = await get(port)
+      expect(seen).toMatchObject({ status: 200, ...ours, body: 'a' })
+      expect(['x-front', 'cdn-cache-control', 'surrogate-control'].map((name) => seen.headers.get(name))).toEqual([
+        'set',
+        null,
+        null,
+      ])
+      expect((await get(port, '/open')).cacheControl).not.toBe('private, no-store')
+    }
+  })
 
-  it('304 is private, too', async () => {
+  it('are private even for a 304', async () => {
     const app = express()
     app.get(
       '/',
@@ -271,7 +260,7 @@ describe('express', () => {
     })
   })
 
-  it('keeps every line that is there twice', async () => {
+  it('keep duplicate header lines', async () => {
     const answer = async (more: (res: ServerResponse) => void) => {
       const app = express()
       app.get('/', forExpress.aauth(openResource(), mayWrite), (_, res) => {
@@ -361,7 +350,7 @@ describe('hono', () => {
   const answers: [string, (c: Context) => Response | Promise<Response>, Partial<Seen>?][] = [
     ['a response', () => new Response('a', { headers: { 'cache-control': pub } })],
     ['a redirect, whose headers cannot be set', () => Response.redirect('https://b.example/'), { status: 302 }],
-    ['an answer of fetch, whose headers cannot be set', () => fetched(), { status: 203 }],
+    ['a response from fetch, whose headers cannot be set', () => fetched(), { status: 203 }],
     ['a stream', (c) => stream(c, async (out) => void (await out.write('a')))],
     ['an error', () => Promise.reject(new Error('a')), { status: 500 }],
     [
@@ -374,7 +363,7 @@ describe('hono', () => {
     ['no content', (c) => c.body(null, 204), { status: 204 }],
   ]
 
-  /** From a server of its own, with two cookies. */
+  /** From a separate server, with two cookies. */
   async function fetched(): Promise<Response> {
     const server = createServer((_: IncomingMessage, res) => {
       res.writeHead(203, { 'cache-control': pub, 'set-cookie': ['a=1', 'b=2'] }).end('a')
@@ -394,7 +383,7 @@ describe('hono', () => {
   })
 })
 
-/** The answer is written as `@hono/node-server` does. */
+/** The response is written the way `@hono/node-server` does. */
 async function answerAsHonoServer(app: Hono, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   const headers = Object.entries(incoming.headers).map(([name, value]): [string, string] => [name, String(value)])
   const response = await app.fetch(new Request(id + incoming.url, { headers }), { incoming, outgoing })
@@ -403,12 +392,12 @@ async function answerAsHonoServer(app: Hono, incoming: IncomingMessage, outgoing
   outgoing.end(content)
 }
 
-describe('hono on Node, with middleware in front that sets headers afterwards', () => {
+describe('hono on Node, with earlier middleware that sets headers afterwards', () => {
   const fronts: [string, (c: Context) => void][] = [
     ['c.header', (c) => c.header('Cache-Control', 'public, max-age=60')],
     ['the headers of c.res', (c) => c.res.headers.delete('vary')],
     [
-      'another c.res',
+      'a new c.res',
       (c) => {
         const { body } = c.res
         c.res = undefined
@@ -422,11 +411,14 @@ describe('hono on Node, with middleware in front that sets headers afterwards', 
       'createNodeListener with a clientAddress',
       (app) => listen(createNodeListener(app.fetch, { origin: id, clientAddress: () => '192.0.2.1' })),
     ],
-    ['as @hono/node-server', (app) => listen((incoming, outgoing) => void answerAsHonoServer(app, incoming, outgoing))],
+    [
+      'like @hono/node-server',
+      (app) => listen((incoming, outgoing) => void answerAsHonoServer(app, incoming, outgoing)),
+    ],
   ]
 
   it.each(platforms.flatMap(([place, open]) => fronts.map(([claim, change]) => [place, claim, open, change] as const)))(
-    '%s: %s changes nothing of it',
+    '%s: %s does not change it',
     async (_place, _claim, open, change) => {
       const app = new Hono()
       app.use(async (c, next) => {
@@ -444,7 +436,7 @@ describe('hono on Node, with middleware in front that sets headers afterwards', 
   )
 })
 
-describe('other answers keep what they have', () => {
+describe('other responses keep their headers', () => {
   it.each<[string, () => Promise<number>]>([
     [
       'hono',

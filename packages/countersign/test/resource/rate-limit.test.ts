@@ -98,7 +98,7 @@ describe('a resource with createRateLimit', () => {
     expect((await stranger('192.0.2.1')).status).toBe(200)
   })
 
-  it('says what helps at each level: at the highest one only to wait', async () => {
+  it('says what helps at each level: at the highest only waiting', async () => {
     const { stranger, known, allowed, said } = open(() => () => 7)
     expect(statuses([await stranger(), await known(), await allowed('alice')])).toEqual([429, 429, 429])
     expect(said).toEqual([
@@ -116,13 +116,13 @@ describe('a resource with createRateLimit', () => {
     expect((await stranger('2001:db8:0:2::1')).status).toBe(200)
   })
 
-  it('R04: counts a flood from where no address is known as one from one address', async () => {
+  it('R04: counts a flood without known addresses as coming from one address', async () => {
     const { stranger } = open(few)
     expect(statuses(await times(4, () => stranger()))).toEqual([200, 200, 200, 429])
     expect((await stranger('192.0.2.1')).status).toBe(200)
   })
 
-  it('counts a key wherever it comes from, also where no address is known', async () => {
+  it('counts a key from any address, even if no address is known', async () => {
     const { stranger } = open(few)
     const signer = await newSigner()
     let host = 0
@@ -131,7 +131,7 @@ describe('a resource with createRateLimit', () => {
     expect(statuses(await times(3, () => stranger(undefined, other)))).toEqual([200, 200, 429])
   })
 
-  it('counts an agent by its identifier, and signs nothing for one beyond its limit', async () => {
+  it('counts an agent by its identifier, and signs nothing for one over its limit', async () => {
     const { known, minted } = open(few)
     expect(statuses(await times(4, () => known('192.0.2.1', 'authorization')))).toEqual([401, 401, 401, 401])
     expect(minted()).toBe(4)
@@ -140,14 +140,14 @@ describe('a resource with createRateLimit', () => {
     expect(minted()).toBe(4)
   })
 
-  it('counts an agent for each person apart, and names no level above', async () => {
+  it('counts an agent separately for each user, and names no higher level', async () => {
     const { allowed } = open(few)
     expect(statuses(await times(6, () => allowed('alice')))).toEqual([200, 200, 200, 200, 200, 429])
     expect(await allowed('alice')).toEqual({ status: 429, challenge: null, retryAfter: '60' })
     expect((await allowed('bob')).status).toBe(200)
   })
 
-  it('has the numbers of S§4.5', async () => {
+  it('has the limits of S§4.5', async () => {
     const limit = createRateLimit({ now: () => 0 })
     const of = { thumbprint: 'a', agent: agentId, iss: authServer, sub: 'b', remoteAddress: '192.0.2.1' }
     for (const [level, most] of [
@@ -160,7 +160,7 @@ describe('a resource with createRateLimit', () => {
     }
   })
 
-  it('counts 100 requests a minute of keys at one address, by the system clock, where nothing else is said', async () => {
+  it('by default, allows 100 requests a minute from keys at one address, by the system clock', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: 1_800_000_000_000 })
     try {
       const limit = createRateLimit()
@@ -178,7 +178,7 @@ describe('a resource with createRateLimit', () => {
     }
   })
 
-  it('a request beyond the limit of the address takes nothing from that of the key', async () => {
+  it('a request over the limit of its address does not use up the limit of its key', async () => {
     const { stranger } = open(few)
     await times(3, () => stranger('192.0.2.1'))
     const signer = await newSigner()
@@ -186,7 +186,7 @@ describe('a resource with createRateLimit', () => {
     expect(statuses(await times(3, () => stranger('192.0.2.2', signer)))).toEqual([200, 200, 429])
   })
 
-  it('remembers 100,000 of those whom it counts, and forgets of more who came first', async () => {
+  it('tracks up to 100,000 callers, and evicts the oldest beyond that', async () => {
     const of = { level: 'identity', thumbprint: 'a', iss: undefined, sub: undefined, remoteAddress: undefined } as const
     for (const [others, wait] of [
       [99_999, 60],
@@ -199,8 +199,8 @@ describe('a resource with createRateLimit', () => {
   })
 })
 
-describe('a rateLimit of one’s own', () => {
-  it('is asked once for each request whose signature verified, and for no other', async () => {
+describe('a custom rateLimit', () => {
+  it('is called once for each request with a valid signature, and for no other', async () => {
     const counted: CountedRequest[] = []
     const { resource, stranger, known, allowed } = open(() => (request) => void counted.push(request))
     await stranger('192.0.2.1', agentSigner)
@@ -217,7 +217,7 @@ describe('a rateLimit of one’s own', () => {
     ])
   })
 
-  it('counts at the resource-token endpoint too', async () => {
+  it('also counts at the resource token endpoint', async () => {
     const { resource } = open(() => () => 7)
     const request = await signRequest(
       new Request(`${id}/resource/token`, { method: 'POST', body: new URLSearchParams({ scope: 'data.read' }) }),
@@ -232,7 +232,7 @@ describe('a rateLimit of one’s own', () => {
     expect([status, headers.get('retry-after')]).toEqual([429, '7'])
   })
 
-  it('is not needed', async () => {
+  it('is optional', async () => {
     const { stranger } = open()
     const signer = await newSigner()
     expect(statuses(await times(30, () => stranger('192.0.2.1', signer)))).toEqual(Array(30).fill(200))

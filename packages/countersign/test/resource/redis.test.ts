@@ -4,7 +4,7 @@ import { type RedisClient, redisNonces, redisRateLimit } from 'countersign/resou
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createValkey, hasValkey, type Valkey } from '../../../../test/valkey.js'
 
-describe.skipIf(!hasValkey())('a store of Redis', () => {
+describe.skipIf(!hasValkey())('a Redis store', () => {
   let valkey: Valkey
   const clients: { destroy: () => void }[] = []
   async function newClient(): Promise<RedisClient> {
@@ -30,7 +30,7 @@ describe.skipIf(!hasValkey())('a store of Redis', () => {
     return { key, lifetime, source: { agent: 'https://agent.example', thumbprint: 't', network: '192.0.2', ...more } }
   }
 
-  it('takes a nonce once, whichever of many instances asks, and wherever it comes from', async () => {
+  it('claims a nonce once, whichever of many instances claims it, and wherever it comes from', async () => {
     const prefix = ownPrefix()
     const instances = await Promise.all([newClient(), newClient(), newClient()])
     const claims = instances.map((client) => redisNonces(client, { prefix }))
@@ -43,7 +43,7 @@ describe.skipIf(!hasValkey())('a store of Redis', () => {
     expect(taken.filter((one) => one === false)).toHaveLength(280)
   })
 
-  it('takes it again when its time is over, and forgets what it counted', async () => {
+  it('claims it again after its lifetime, and removes expired counters', async () => {
     const claim = redisNonces(await newClient(), { prefix: ownPrefix(), perAgent: 2 })
     expect(await claim(claimOf('a', {}, 1))).toBe(true)
     expect(await claim(claimOf('b', {}, 1))).toBe(true)
@@ -55,7 +55,7 @@ describe.skipIf(!hasValkey())('a store of Redis', () => {
     await expect(claim(claimOf('c'))).rejects.toMatchObject({ code: 'too_many_requests' })
   })
 
-  it('lets no source fill it for others, and remembers nothing of what it refuses', async () => {
+  it('does not let one source fill it for others, and stores nothing of what it refuses', async () => {
     const claim = redisNonces(await newClient(), { prefix: ownPrefix(), perKey: 2, perNetwork: 3, total: 100 })
     const stranger = (thumbprint: string, network = '192.0.2') => ({ agent: undefined, thumbprint, network })
     expect(await claim(claimOf('1', stranger('k1')))).toBe(true)
@@ -67,7 +67,7 @@ describe.skipIf(!hasValkey())('a store of Redis', () => {
     expect(await claim(claimOf('6')), 'an agent').toBe(true)
   })
 
-  it('counts requests for all instances by what they proved', async () => {
+  it('counts requests across all instances by what the caller proved', async () => {
     const prefix = ownPrefix()
     const limits = { signature: 2, address: 4, identity: 3, authorization: 5 }
     const [one, other] = [
@@ -83,11 +83,11 @@ describe.skipIf(!hasValkey())('a store of Redis', () => {
     expect(wait).toBeLessThanOrEqual(60)
     expect([await one(key), await other(key)]).toEqual([undefined, undefined])
     expect(await one(key)).toBeGreaterThan(0)
-    expect(await one({ ...key, thumbprint: 'k2' }), 'the fourth of this address').toBeUndefined()
+    expect(await one({ ...key, thumbprint: 'k2' }), 'the fourth from this address').toBeUndefined()
     expect(await one({ ...key, thumbprint: 'k3' }), 'the fifth').toBeGreaterThan(0)
   })
 
-  it('lost under load, refuses at once; found again, takes what it has not taken, and nothing twice', async () => {
+  it('refuses immediately when lost under load; after reconnecting, claims unclaimed nonces, and none twice', async () => {
     const prefix = ownPrefix()
     const claim = redisNonces(await newClient(), { prefix, timeout: 500 })
     const limit = redisRateLimit(await newClient(), { prefix, timeout: 500 })
@@ -124,18 +124,18 @@ describe.skipIf(!hasValkey())('a store of Redis', () => {
     stopped = true
     await loads
     expect(before).toBeGreaterThan(10)
-    expect(taken.size, 'found again').toBeGreaterThan(before)
+    expect(taken.size, 'after reconnecting').toBeGreaterThan(before)
     expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(['unavailable']))
     expect(Math.max(...refused.map(({ took }) => took))).toBeLessThan(2000)
     const again = await Promise.all([...taken].map(async (key) => claim(claimOf(key))))
     expect(
       again.filter((one) => one),
-      'taken twice',
+      'claimed twice',
     ).toEqual([])
   }, 30_000)
 })
 
-it('what is no client is refused', () => {
+it('rejects a value that is not a client', () => {
   expect(() => redisNonces({} as never)).toThrow(/client/)
   expect(() => redisRateLimit(undefined as never)).toThrow(/client/)
   expect(() => redisNonces({ eval: async () => 1 }, { perKey: 0 })).toThrow(/perKey/)

@@ -2,7 +2,7 @@ import { AAuthError } from 'countersign'
 import { describe, expect, it } from 'vitest'
 import { requireUnchanged } from '../../src/resource/require-unchanged.js'
 
-/** What a difference is of; undefined: there is none. */
+/** The part that differs; undefined if there is no difference. */
 function differs(rawTarget: string, target: string, mountPath = '', method = 'GET'): string | undefined {
   try {
     requireUnchanged({ method: 'GET', rawTarget }, { method, target, mountPath })
@@ -13,7 +13,7 @@ function differs(rawTarget: string, target: string, mountPath = '', method = 'GE
   }
 }
 
-describe('what was signed is what is handled', () => {
+describe('the handled request is the signed one', () => {
   it.each<[signed: string, handled: string, mountPath: string]>([
     ['/x', '/x', ''],
     ['/x?a=1', '/x?a=1', ''],
@@ -22,7 +22,7 @@ describe('what was signed is what is handled', () => {
     ['/api', '', '/api'],
     ['/api/', '/', '/api'],
     ['/api?a', '/?a', '/api'],
-  ])('%s as %s below %o', (signed, handled, mountPath) => {
+  ])('accepts %s as %s below %o', (signed, handled, mountPath) => {
     expect(differs(signed, handled, mountPath)).toBeUndefined()
   })
 
@@ -35,11 +35,11 @@ describe('what was signed is what is handled', () => {
     ['/api', '/x', '/api', 'path'],
     ['/x?a=1', '/x?a=2', '', 'query'],
     ['/x?', '/x', '', 'query'],
-  ])('not %s as %s below %o', (signed, handled, mountPath, part) => {
+  ])('rejects %s as %s below %o', (signed, handled, mountPath, part) => {
     expect(differs(signed, handled, mountPath)).toBe(part)
   })
 
-  it('not a GET as a DELETE', () => {
+  it('rejects a GET as a DELETE', () => {
     expect(differs('/x', '/x', '', 'DELETE')).toBe('method')
   })
 })

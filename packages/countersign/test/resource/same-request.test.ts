@@ -18,14 +18,14 @@ import { exchange } from '../attacks/raw-http.js'
 import { id, json, listen, mayWrite, openResource, signed } from './events-resource.js'
 
 interface Sent {
-  /** What is signed. @default what is sent */
+  /** The signed request. @default the sent request */
   path?: string
   headers?: Record<string, string>
   /** Added after signing. */
   added?: string
 }
 
-/** Signs a request and sends it to a port; the answer and which handlers ran. */
+/** Signs a request and sends it to a port; returns the response and the handlers that ran. */
 async function send(
   port: number,
   target: string,
@@ -53,7 +53,7 @@ const wrongDigest = expect.stringMatching(/^401 .*digest that the signature cove
 const mismatch = expect.stringMatching(/^401 .*compare the signature base/)
 const form = (body: string) => ({ method: 'POST', body: new URLSearchParams(body) })
 
-describe('hono, where the message on the wire is known', () => {
+describe('hono, if the message on the wire is known', () => {
   function open(...before: MiddlewareHandler[]) {
     const ran: string[] = []
     const app = new Hono()
@@ -77,7 +77,7 @@ describe('hono, where the message on the wire is known', () => {
     }
   }
 
-  /** As `@hono/node-server` does: the Request reads the stream, unless its method has no body. */
+  /** Like `@hono/node-server`: the Request reads the stream, unless its method has no body. */
   async function answerAsHonoServer(app: Hono, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { method = 'GET', url = '/', rawHeaders } = incoming
     const headers = Array.from({ length: rawHeaders.length / 2 }, (_, i) => rawHeaders.slice(2 * i, 2 * i + 2))
@@ -90,7 +90,7 @@ describe('hono, where the message on the wire is known', () => {
     outgoing.end(content)
   }
 
-  /** Replaces the request by what is made of it. */
+  /** Replaces the request with a modified one. */
   const replaced = (change: (request: Request) => Request): MiddlewareHandler =>
     async function replaceRequest(c, next) {
       c.req.raw = change(c.req.raw)
@@ -100,8 +100,8 @@ describe('hono, where the message on the wire is known', () => {
   describe.each(['onNode', 'onHonoServer'] as const)('%s', (place) => {
     it.each([
       ['nothing', undefined],
-      ['a limit of the body, which wraps it', bodyLimit({ maxSize: 1000 })],
-    ])('passes with %s in front', async (_claim, middleware) => {
+      ['a body limit, which wraps the body', bodyLimit({ maxSize: 1000 })],
+    ])('passes with earlier middleware: %s', async (_claim, middleware) => {
       const { ran, ...places } = open(...(middleware ? [middleware] : []))
       const port = await places[place]()
       expect((await send(port, '/events?a=1', json({ a: 1 }))).text).toBe('200 {"a":1}')
@@ -121,16 +121,19 @@ describe('hono, where the message on the wire is known', () => {
       ['header, to GET', 'X-HTTP-Method-Override', '/events', { method: 'POST' }, { 'x-http-method-override': 'GET' }],
       ['query', undefined, '/events?_method=DELETE', { method: 'POST' }, {}],
       ['form', undefined, '/events', form('_method=DELETE&a=1'), {}],
-    ])('S46: a method override by %s is a 500, and no handler runs', async (claim, header, target, init, headers) => {
-      const by = header ? { header } : claim === 'query' ? { query: '_method' } : {}
-      const opened = open(async (c, next) => methodOverride({ app: opened.app, ...by })(c, next))
-      const { text } = await send(await opened[place](), target, init, { headers })
-      // Where the Request alone has the body, the one that the override made is refused for its digest.
-      expect(text).toEqual(claim === 'form' && place === 'onHonoServer' ? wrongDigest : changed('method'))
-      expect(opened.ran).toEqual([])
-    })
+    ])(
+      'S46: a method override by %s causes a 500, and no handler runs',
+      async (claim, header, target, init, headers) => {
+        const by = header ? { header } : claim === 'query' ? { query: '_method' } : {}
+        const opened = open(async (c, next) => methodOverride({ app: opened.app, ...by })(c, next))
+        const { text } = await send(await opened[place](), target, init, { headers })
+        // If only the Request has the body, the overridden one is rejected because of its digest.
+        expect(text).toEqual(claim === 'form' && place === 'onHonoServer' ? wrongDigest : changed('method'))
+        expect(opened.ran).toEqual([])
+      },
+    )
 
-    it('S29: a mount path that was taken off is no difference; without it nothing verifies', async () => {
+    it('S29: a stripped mount path is not a difference; without it nothing verifies', async () => {
       const { [place]: listening } = open()
       const port = await listening()
       expect((await send(port, '/api/x?a=1')).text).toBe('200 mounted /x')
@@ -143,7 +146,7 @@ describe('hono, where the message on the wire is known', () => {
     it.each([
       ['part of the path', '/public/events'],
       ['root', '/public/'],
-    ])('S29: the %s alone is another path than the one that was sent', async (_claim, target) => {
+    ])('S29: the %s alone is a different path from the one sent', async (_claim, target) => {
       const { ran, app, ...places } = open(
         replaced((request) => new Request(request.url.replace('/public', ''), request)),
       )
@@ -157,13 +160,13 @@ describe('hono, where the message on the wire is known', () => {
       ['method', (request: Request) => new Request(request, { method: 'PUT' })],
       ['query', (request: Request) => new Request(`${request.url}?a=1`, request)],
       ['path', (request: Request) => new Request(request.url.replace('/events', '/other'), request)],
-    ])('another %s of a replaced request is a 500', async (part, change) => {
+    ])('a different %s in a replaced request causes a 500', async (part, change) => {
       const { ran, ...places } = open(replaced(change))
       expect((await send(await places[place](), '/events', json({ a: 1 }))).text).toEqual(changed(part))
       expect(ran).toEqual([])
     })
 
-    it('another media type is a 500', async () => {
+    it('a different media type causes a 500', async () => {
       const { ran, ...places } = open(
         replaced((request) => {
           const headers = new Headers(request.headers)
@@ -175,7 +178,7 @@ describe('hono, where the message on the wire is known', () => {
       expect(ran).toEqual([])
     })
 
-    it.each(['GET', 'HEAD', 'POST', 'DELETE'])('S48: a body added to %s is refused', async (method) => {
+    it.each(['GET', 'HEAD', 'POST', 'DELETE'])('S48: a body added to %s is rejected', async (method) => {
       const { ran, ...places } = open()
       const { text } = await send(await places[place](), '/events', { method }, { added: '{"to":"mallory"}' })
       expect(text).toEqual(method === 'GET' || method === 'HEAD' ? expect.stringMatching(/^400 /) : uncovered)
@@ -189,25 +192,21 @@ describe('hono, where the message on the wire is known', () => {
       (request: Request) => new Request(request, { method: 'POST', body: '{"to":"mallory"}' }),
       json({ to: 'alice' }),
     ],
-    [
-      'one of the same length',
-      (request: Request) => new Request(request, { method: 'POST', body: '{"a":2}' }),
-      json({ a: 1 }),
-    ],
+    ['a same-length', (request: Request) => new Request(request, { method: 'POST', body: '{"a":2}' }), json({ a: 1 })],
     [
       'none',
       (request: Request) => new Request(request.url, { method: 'POST', headers: request.headers }),
       json({ a: 1 }),
     ],
     ['a new', (request: Request) => new Request(request, { method: 'POST', body: '{"a":2}' }), { method: 'POST' }],
-  ])('%s body of a replaced request is a 500', async (_claim, change, init) => {
+  ])('%s body in a replaced request causes a 500', async (_claim, change, init) => {
     const { onNode, ran } = open(replaced(change))
     const { text } = await send(await onNode(), '/events', init)
     expect(text).toEqual(changed('body'))
     expect(ran).toEqual([])
   })
 
-  it('a body that a middleware read before is the one that was sent', async () => {
+  it('a body that earlier middleware read counts as the one sent', async () => {
     const { onNode, ran } = open(async (c, next) => {
       await c.req.json()
       await next()
@@ -216,7 +215,7 @@ describe('hono, where the message on the wire is known', () => {
     expect(ran).toEqual(['POST'])
   })
 
-  it('R06: one that was read before it could be verified is a 500 that says so', async () => {
+  it('R06: a body read before it could be verified causes a 500 that says so', async () => {
     const { onHonoServer, ran } = open(async (c, next) => {
       await c.req.json()
       await next()
@@ -226,7 +225,7 @@ describe('hono, where the message on the wire is known', () => {
     expect(ran).toEqual([])
   })
 
-  it('a mountPath that is not the one is a 500', async () => {
+  it('a wrong mountPath causes a 500', async () => {
     const app = new Hono()
     const mounted = new Hono()
     const resource = openResource()
@@ -239,7 +238,7 @@ describe('hono, where the message on the wire is known', () => {
   })
 })
 
-describe('hono, where only the Request is known', () => {
+describe('hono, if only the Request is known', () => {
   function open(options: { mountPath?: string }) {
     const app = new Hono()
     const mounted = new Hono()
@@ -252,7 +251,7 @@ describe('hono, where only the Request is known', () => {
     }
   }
 
-  it('S29: verifies with the mount path that it was told', async () => {
+  it('S29: verifies with the configured mount path', async () => {
     const fetch = open({ mountPath: '/api' })
     expect(await fetch('/api/x?a=1')).toBe('200 mounted /x')
     expect(await fetch('/api')).toBe('200 mounted /')
@@ -262,13 +261,13 @@ describe('hono, where only the Request is known', () => {
     expect(await fetch('/api/x?a=1', '/api/x?a=2')).toEqual(mismatch)
   })
 
-  it('verifies the path that it sees, where it was told none', async () => {
+  it('verifies the visible path if none is configured', async () => {
     const fetch = open({})
     expect(await fetch('/api/x', '/x')).toBe('200 mounted /x')
     expect(await fetch('/api/x')).toEqual(mismatch)
   })
 
-  it.each(['', '/', 'api', '/api/', '/api?a', '/a#b', '//api'])('refuses the mountPath %j', (mountPath) => {
+  it.each(['', '/', 'api', '/api/', '/api?a', '/a#b', '//api'])('rejects the mountPath %j', (mountPath) => {
     expect(() => forHono.aauth(openResource(), { ...mayWrite, mountPath })).toThrow(TypeError)
   })
 })
@@ -283,7 +282,7 @@ describe('express', () => {
       next()
     }
 
-  /** An app whose handlers tell that they ran, with something in front of `aauth`, or behind it. */
+  /** An app whose handlers record that they ran, with middleware before or after `aauth`. */
   async function open({ before, after }: { before?: Before; after?: Before }) {
     const ran: string[] = []
     const app = express()
@@ -312,26 +311,26 @@ describe('express', () => {
   }
   const overriding = { headers: { 'x-http-method-override': 'DELETE' } }
 
-  it('passes with middleware in front that changes nothing', async () => {
+  it('passes with earlier middleware that changes nothing', async () => {
     const { port, ran } = await open({ before: override, after: override })
     expect((await send(port, '/events?a=1&a=2', { method: 'POST' })).text).toBe('200 {"a":["1","2"]}')
     expect((await send(port, '/events', { method: 'POST' })).text).toBe('200 {}')
     expect(ran).toEqual(['POST', 'POST'])
   })
 
-  it('S46: a method override in front is a 500, and no handler runs', async () => {
+  it('S46: a method override before aauth causes a 500, and no handler runs', async () => {
     const { port, ran } = await open({ before: override })
     expect((await send(port, '/events', { method: 'POST' }, overriding)).text).toEqual(changed('method'))
     expect(ran).toEqual([])
   })
 
-  it('S46: one that does not say what was sent does not verify', async () => {
+  it('S46: an override that hides the original method does not verify', async () => {
     const { port, ran } = await open({ before: (req) => void Object.assign(req, { method: 'DELETE' }) })
     expect((await send(port, '/events', { method: 'POST' })).text).toEqual(mismatch)
     expect(ran).toEqual([])
   })
 
-  it('S46: one behind it is an error, and no handler runs', async () => {
+  it('S46: an override after aauth is an error, and no handler runs', async () => {
     const { port, ran } = await open({ after: override })
     expect((await send(port, '/events', { method: 'POST' }, overriding)).text).toBe('500 {"code":"request_changed"}')
     expect(ran).toEqual([])
@@ -344,13 +343,13 @@ describe('express', () => {
     ['query', (req) => void Object.assign(req, { url: '/events' })],
     ['query', (req) => void Object.defineProperty(req, 'query', { value: { a: '2' } })],
     ['query', (req) => void Object.defineProperty(req, 'query', { value: { a: '1', b: '2' } })],
-  ])('another %s before it is a 500, and no handler runs', async (part, before) => {
+  ])('a different %s before aauth causes a 500, and no handler runs', async (part, before) => {
     const { port, ran } = await open({ before })
     expect((await send(port, '/events?a=1', { method: 'POST' })).text).toEqual(changed(part))
     expect(ran).toEqual([])
   })
 
-  it('S29: what routers take off is no difference', async () => {
+  it('S29: a prefix stripped by a router is not a difference', async () => {
     const { port } = await open({})
     expect((await send(port, '/v1/a/b?c=1')).text).toBe('200 router /v1/a/b')
     const app = express()
@@ -369,7 +368,7 @@ describe('express', () => {
     expect((await send(nested, '/a/b/c', {}, { path: '/b/c' })).text).toEqual(mismatch)
   })
 
-  it('S29: behind Connect, which does not show what it took off, aauth is told', async () => {
+  it('S29: Connect hides the prefix it stripped, so aauth is told it', async () => {
     const answers = async (told: { mountPath?: string }) => {
       const may = forExpress.aauth(openResource(), { ...mayWrite, ...told })
       // As Connect does below `app.use('/api', …)`.
@@ -383,7 +382,7 @@ describe('express', () => {
     expect(await answers({})).toEqual([changed('path'), changed('path'), changed('path')])
   })
 
-  it('gives nothing verified where the URL was changed since', async () => {
+  it('exposes nothing verified if the URL was changed later', async () => {
     const { port } = await open({ after: (req) => void Object.assign(req, { url: '/v1/other' }) })
     expect((await send(port, '/events', { method: 'POST' })).text).toBe('500 {"code":"request_changed"}')
   })
@@ -399,7 +398,7 @@ describe('koa', () => {
       await next()
     }
 
-  /** An app whose handlers tell that they ran, with something in front of `aauth`, or behind it. */
+  /** An app whose handlers record that they ran, with middleware before or after `aauth`. */
   async function open({ before, after }: { before?: Change; after?: Change }) {
     const ran: string[] = []
     const codes: unknown[] = []
@@ -426,20 +425,20 @@ describe('koa', () => {
   }
   const overriding = { headers: { 'x-http-method-override': 'DELETE' } }
 
-  it('passes with middleware in front that changes nothing', async () => {
+  it('passes with earlier middleware that changes nothing', async () => {
     const { port, ran } = await open({ before: override, after: override })
     const { text } = await send(port, '/events?a=1&a=2', { method: 'POST' })
     expect(text).toBe('200 {"path":"/events","query":{"a":["1","2"]}}')
     expect(ran).toEqual(['POST'])
   })
 
-  it('S46: a method override in front is a 500, and no handler runs', async () => {
+  it('S46: a method override before aauth causes a 500, and no handler runs', async () => {
     const { port, ran } = await open({ before: override })
     expect((await send(port, '/events', { method: 'POST' }, overriding)).text).toEqual(changed('method'))
     expect(ran).toEqual([])
   })
 
-  it('S46: one that does not say what was sent does not verify', async () => {
+  it('S46: an override that hides the original method does not verify', async () => {
     const { port, ran } = await open({ before: (ctx) => void Object.assign(ctx, { method: 'DELETE' }) })
     expect((await send(port, '/events', { method: 'POST' })).text).toEqual(mismatch)
     expect(ran).toEqual([])
@@ -450,7 +449,7 @@ describe('koa', () => {
     ['path', (ctx) => void Object.assign(ctx, { path: '/admin' })],
     ['query', (ctx) => void Object.assign(ctx, { querystring: 'a=2' })],
     ['query', (ctx) => void Object.assign(ctx, { query: { a: '2' } })],
-  ])('S46: another %s behind it is an error, and no handler runs', async (_part, after) => {
+  ])('S46: a different %s after aauth is an error, and no handler runs', async (_part, after) => {
     const { port, ran, codes } = await open({ after })
     expect((await send(port, '/events?a=1', { method: 'POST' }, overriding)).status).toBe(500)
     expect(ran).toEqual([])
@@ -463,13 +462,13 @@ describe('koa', () => {
     ['query', (ctx) => void Object.assign(ctx, { url: '/events?a=2' })],
     ['query', (ctx) => void Object.assign(ctx, { querystring: '' })],
     ['query', (ctx) => void Object.assign(ctx, { query: { a: '1', b: '2' } })],
-  ])('another %s before it is a 500, and no handler runs', async (part, before) => {
+  ])('a different %s before aauth causes a 500, and no handler runs', async (part, before) => {
     const { port, ran } = await open({ before })
     expect((await send(port, '/events?a=1', { method: 'POST' })).text).toEqual(changed(part))
     expect(ran).toEqual([])
   })
 
-  it('S29: what koa-mount takes off is no difference; of two, aauth is told the outer one', async () => {
+  it('S29: a prefix stripped by koa-mount is not a difference; with two mounts, aauth is told the outer one', async () => {
     const answers = async (told: { mountPath?: string }, ...paths: string[]) => {
       const may = forKoa.aauth(openResource(), { ...mayWrite, ...told })
       const inner = new Koa()
@@ -510,7 +509,7 @@ describe('fastify', () => {
     return { ran, port: (app.server.address() as AddressInfo).port }
   }
 
-  it('S29: a prefix that rewriteUrl takes off is no difference where aauth was told it', async () => {
+  it('S29: a prefix stripped by rewriteUrl is not a difference if aauth was told it', async () => {
     const { port, ran } = await open((req) => (req.url ?? '').replace(/^\/(?:api|other)/, ''), undefined, {
       mountPath: '/api',
     })
@@ -526,14 +525,14 @@ describe('fastify', () => {
     ['/public/note', '/'],
     ['/public/admin/wipe', '/admin/wipe'],
     ['/public/x', '/admin/wipe'],
-  ])('S29: %s that rewriteUrl makes %s is a 500, and no handler runs', async (sent, made) => {
+  ])('S29: %s that rewriteUrl turns into %s causes a 500, and no handler runs', async (sent, made) => {
     const { port, ran } = await open((req) => (req.url === sent ? made : (req.url ?? '/')))
     expect((await send(port, sent, { method: 'POST' })).text).toEqual(changed('path'))
     expect(ran).toEqual([])
     expect((await send(port, '/events', { method: 'POST' })).status).toBe(200)
   })
 
-  it('S29: behind a router of Express, what it took off is no difference', async () => {
+  it('S29: after an Express router, the prefix it stripped is not a difference', async () => {
     const app = fastify()
     const may = forFastify.aauth(openResource(), mayWrite)
     app.all('/x', { preParsing: may }, async (request) => may.verified(request).path)
@@ -549,13 +548,13 @@ describe('fastify', () => {
     ['query', () => '/events?a=2'],
     ['query', (req) => `${req.url}&admin=true`],
     ['query', () => '/events'],
-  ])('another %s by rewriteUrl is a 500, and no handler runs', async (part, rewrite) => {
+  ])('a different %s set by rewriteUrl causes a 500, and no handler runs', async (part, rewrite) => {
     const { port, ran } = await open(rewrite)
     expect((await send(port, '/events?a=1', { method: 'POST' })).text).toEqual(changed(part))
     expect(ran).toEqual([])
   })
 
-  it('S46: a method that rewriteUrl changes does not verify', async () => {
+  it('S46: a method changed by rewriteUrl does not verify', async () => {
     const { port, ran } = await open((req) => {
       req.method = 'DELETE'
       return req.url ?? '/'
@@ -574,16 +573,16 @@ describe('fastify', () => {
   it.each([
     ['chunked', { 'transfer-encoding': 'chunked' }, '0\r\n\r\n'],
     ['chunked, with a media type', { 'transfer-encoding': 'chunked', 'content-type': 'text/plain' }, '0\r\n\r\n'],
-    ['of content-length 0', { 'content-length': '0' }, ''],
-    ['that nothing announces', {}, ''],
-    ['that nothing announces, with a media type', { 'content-type': 'text/plain' }, ''],
-  ])('an empty body %s is as without aauth', async (_claim, headers, added) => {
+    ['with content-length 0', { 'content-length': '0' }, ''],
+    ['that no field announces', {}, ''],
+    ['that no field announces, with a media type', { 'content-type': 'text/plain' }, ''],
+  ])('an empty body %s behaves as without aauth', async (_claim, headers, added) => {
     const { port } = await open(undefined, (app) => void app.all('/open', async (request) => request.body ?? null))
     const { status } = await send(port, '/open', { method: 'POST' }, { headers, added })
     expect((await send(port, '/events', { method: 'POST' }, { headers, added })).status).toBe(status)
   })
 
-  it('says that another hook read the body', async () => {
+  it('reports that another hook read the body', async () => {
     const { port, ran } = await open(undefined, (app) => {
       app.addHook('preParsing', async (_request, _reply, payload) =>
         payload.pipe(new Transform({ transform: (chunk, _, next) => next(null, chunk) })),
@@ -593,7 +592,7 @@ describe('fastify', () => {
     expect(ran).toEqual([])
   })
 
-  it('a body that a hook made up is a 500', async () => {
+  it('a body made up by a hook causes a 500', async () => {
     const { port, ran } = await open(undefined, (app) => {
       app.addHook('onRequest', async (request) => void Object.assign(request, { body: { to: 'mallory' } }))
     })

@@ -20,7 +20,7 @@ import { listenWith, mayWrite, openResource, signed } from './events-resource.js
 type Incoming = IncomingMessage | Http2ServerRequest
 type Server = ReturnType<typeof createHttp1>
 
-/** What a handler can see of trailers once the body has ended. */
+/** The trailers that a handler can see once the body has ended. */
 function trailersOf(incoming: Incoming): unknown[] {
   const { trailers, rawTrailers } = incoming
   return [trailers, rawTrailers, 'trailersDistinct' in incoming ? incoming.trailersDistinct : {}]

@@ -26,7 +26,7 @@ async function uploaded(signatureKey = byAgent): Promise<{ message: ReceivedMess
 }
 
 describe('an upload', () => {
-  it('is taken in with the digest that the signature covers, after all else was verified', async () => {
+  it('is received with the digest that the signature covers, after everything else was verified', async () => {
     const { message, took } = await uploaded()
     const { body } = await openResource().verify(message, mayWrite)
     expect(body).toHaveLength(0)
@@ -34,14 +34,14 @@ describe('an upload', () => {
     expect(took).toEqual([new Map([['sha-256', digest]])])
   })
 
-  it('is not taken in for a signature that is not over the request', async () => {
+  it('is not received if the signature does not match the request', async () => {
     const { message, took } = await uploaded()
     const changed = { ...message, rawTarget: '/others' }
     await expect(openResource().verify(changed, mayWrite)).rejects.toMatchObject({ code: 'signature_mismatch' })
     expect(took).toEqual([])
   })
 
-  it('is not taken in for a level that is not reached, nor for a scope that is missing', async () => {
+  it('is not received below the required level, nor without the required scope', async () => {
     const low = await uploaded()
     await expect(openResource().verify(low.message, mayRead)).rejects.toMatchObject({ code: 'authorization_required' })
     const narrow = await uploaded(await byToken('events.other'))
@@ -49,7 +49,7 @@ describe('an upload', () => {
     expect([...low.took, ...narrow.took]).toEqual([])
   })
 
-  it('refuses the request when it is refused itself', async () => {
+  it('rejects the request if the upload is rejected', async () => {
     const { message } = await uploaded()
     const take = () => Promise.reject(new AAuthError('digest_mismatch', 'It is another body.'))
     const refused = openResource().verify({ ...message, upload: { isAnnounced: true, take } }, mayWrite)

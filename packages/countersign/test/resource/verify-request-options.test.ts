@@ -21,22 +21,22 @@ describe.each([
   ['koa', koa],
 ])('%s', (name, aauth) => {
   it.each<[string, unknown, string]>([
-    ['a level that there is not', { require: 'authorisation', scope: 'calendar.read' }, 'require must be'],
-    ['a level of the name of a method', { require: 'constructor' }, 'require must be'],
+    ['an unknown level', { require: 'authorisation', scope: 'calendar.read' }, 'require must be'],
+    ['a level named like an inherited method', { require: 'constructor' }, 'require must be'],
     ['no options', undefined, "say what is required: { require: 'identity' }"],
     ['a misspelled option', { require: 'identity', scop: 'a' }, 'has no option scop: did you mean scope?'],
     ['no level', {}, "'signature', 'identity' or 'authorization', not undefined"],
     ['authorization without a scope', { require: 'authorization' }, 'needs a scope'],
     ['a scope without authorization', { require: 'identity', scope: 'calendar.read' }, 'scope has a meaning with'],
-  ])('refuses %s where the route is made', (_, wrong, message) => {
+  ])('rejects %s when the route is defined', (_, wrong, message) => {
     expect(() => aauth(resource, wrong as VerifyRequestOptions<'signature'>)).toThrow(message)
   })
 
-  it.each([undefined, null, 'https://api.example', {}])('refuses %j as the resource', (wrong) => {
+  it.each([undefined, null, 'https://api.example', {}])('rejects %j as the resource', (wrong) => {
     expect(() => aauth(wrong as never, { require: 'identity' })).toThrow('the resource that createResource returns')
   })
 
-  it('warns of a scope that the resource does not declare, and names the one that may be meant', async () => {
+  it('warns about a scope that the resource does not declare, and suggests the one that may be meant', async () => {
     const warnings: string[] = []
     const listen = (warning: Error) => warnings.push(warning.message)
     process.on('warning', listen)
@@ -51,7 +51,7 @@ describe.each([
   })
 })
 
-it('says the same for verify, also to an unsigned request', async () => {
+it('warns the same way for verify, even for an unsigned request', async () => {
   const request = new Request('https://api.example/events')
   const wrong = { require: 'auth' } as unknown as VerifyRequestOptions<'signature'>
   await expect(resource.verify(request, wrong)).rejects.toThrow(TypeError)
@@ -60,8 +60,8 @@ it('says the same for verify, also to an unsigned request', async () => {
 it.each<[string, object, string]>([
   ['no signer', { signer: undefined }, 'signer is no signer'],
   ['a misspelled option', { denylist: {} }, 'createResource has no option denylist: did you mean denyList?'],
-  ['a misspelled one within', { denyList: { whenUnreachabel: 'accept' } }, 'did you mean whenUnreachable?'],
+  ['a misspelled nested option', { denyList: { whenUnreachabel: 'accept' } }, 'did you mean whenUnreachable?'],
   ['a list of scopes', { scopes: ['calendar.read'] }, 'scopes must be an object'],
-])('refuses a resource with %s', (_, wrong, message) => {
+])('rejects a resource with %s', (_, wrong, message) => {
   expect(() => createResource({ ...options, ...wrong })).toThrow(message)
 })

@@ -7,7 +7,7 @@ import { Hono } from 'hono'
 import { expect, it, vi } from 'vitest'
 import { api, creating, openApi } from './world-api.js'
 
-it('lets an agent get what its person allows, with no page, no network and no port', async () => {
+it('gives an agent what its user allows, with no page, no network and no port', async () => {
   const world = await createTestWorld()
   openApi(world)
   const network = vi.spyOn(globalThis, 'fetch')
@@ -21,7 +21,7 @@ it('lets an agent get what its person allows, with no page, no network and no po
   expect(network).not.toHaveBeenCalled()
 })
 
-it('keeps people and agents apart', async () => {
+it('keeps users and agents separate', async () => {
   const world = await createTestWorld()
   openApi(world)
   const [alice, bob] = [world.person('Alice'), world.person('Bob')]
@@ -33,7 +33,7 @@ it('keeps people and agents apart', async () => {
   ])
 })
 
-it('has a person who allows nothing, and one who allows a part', async () => {
+it('supports a user who denies everything, and one who allows a part', async () => {
   const world = await createTestWorld()
   openApi(world)
   const nobody = await world.agent({ person: world.person('Nora', { allows: [] }) })
@@ -45,7 +45,7 @@ it('has a person who allows nothing, and one who allows a part', async () => {
   expect((await reader.fetch(`${api}/both`, creating)).status).toBe(200)
 })
 
-it('has a person who takes long, and one who takes too long', async () => {
+it('supports a user who decides slowly, and one who decides too late', async () => {
   const world = await createTestWorld()
   openApi(world)
   const before = world.now()
@@ -57,7 +57,7 @@ it('has a person who takes long, and one who takes too long', async () => {
   await expect(agent.fetch(`${api}/both`, creating)).rejects.toThrow('The person could not decide')
 })
 
-it('renews what has expired without asking, until the person takes it back', async () => {
+it('renews expired tokens without prompting, until the user revokes access', async () => {
   const world = await createTestWorld()
   openApi(world, { denyList: {} })
   const agent = await world.agent()
@@ -72,7 +72,7 @@ it('renews what has expired without asking, until the person takes it back', asy
   expect(person.asked).toHaveLength(2)
 })
 
-it('takes back what one agent was allowed, or all', async () => {
+it('revokes the access of one agent, or of all', async () => {
   const world = await createTestWorld()
   openApi(world)
   const alice = world.person('Alice')
@@ -91,7 +91,7 @@ it('takes back what one agent was allowed, or all', async () => {
   expect(await askAgain()).toEqual([first.id, second.id])
 })
 
-it('gives people a browser that keeps cookies for their host until they end', async () => {
+it('gives users a browser that keeps cookies for their host until they expire', async () => {
   const world = await createTestWorld()
   world.origins.set('https://app.test', (request) => {
     const { pathname } = new URL(request.url)
@@ -112,7 +112,7 @@ it('gives people a browser that keeps cookies for their host until they end', as
   await expect(alice.open('https://round.test/')).rejects.toThrow('more than 10 redirects')
 })
 
-it('serves an agent of your own, and its sign-in', async () => {
+it('serves your own agent, and its sign-in', async () => {
   const world = await createTestWorld()
   openApi(world)
   const alice = world.person('Alice')
@@ -128,7 +128,7 @@ it('serves an agent of your own, and its sign-in', async () => {
   expect(claims).toMatchObject({ iss: world.authServer, sub: alice.sub })
 })
 
-it('refuses an agent whose document or redirect URI is not there', async () => {
+it('rejects an agent whose document or redirect URI is missing', async () => {
   const world = await createTestWorld()
   openApi(world)
   const agent = createAgent({ id: 'https://mine.test', onePerson: true, ...world.forAgent })
@@ -142,7 +142,7 @@ it('refuses an agent whose document or redirect URI is not there', async () => {
   await expect(agent.fetch(`${api}/events`)).rejects.toThrow('redirect URI is not in the document')
 })
 
-it('has a browser for each person, so that a web agent keeps two people apart', async () => {
+it('has a separate browser for each user, so that a web agent keeps two users apart', async () => {
   const world = await createTestWorld()
   openApi(world)
   const calendar = createAppAgent({ id: 'https://calendar.test', ...world.forAgent })
@@ -172,7 +172,7 @@ it('has a browser for each person, so that a web agent keeps two people apart', 
   expect(alice.asked).toHaveLength(2)
 })
 
-it('completes a web agent’s consent only in the browser that asked', async () => {
+it('completes a web agent’s consent only in the browser that started it', async () => {
   const world = await createTestWorld()
   openApi(world)
   const urls: string[] = []
@@ -200,7 +200,7 @@ it('completes a web agent’s consent only in the browser that asked', async () 
   await ended
 })
 
-it('answers a browser in which nobody is signed in, and a link that was used', async () => {
+it('responds to a browser in which no one is signed in, and to a used link', async () => {
   const world = await createTestWorld()
   openApi(world)
   const alice = world.person('Alice')
@@ -241,7 +241,7 @@ it('verifies what agents send to its token endpoint', async () => {
   expect(await made.json()).toMatchObject({ error: 'invalid_grant' })
 })
 
-it('has names and keys that only its fetch finds', async () => {
+it('has names and keys that only its own fetch finds', async () => {
   const world = await createTestWorld()
   const { signer: again } = (await createTestWorld()).forResource
   expect(again.thumbprint).not.toBe(world.forResource.signer.thumbprint)
@@ -256,21 +256,21 @@ it('has names and keys that only its fetch finds', async () => {
   await expect(world.fetch('https://elsewhere.test/')).rejects.toThrow('nothing answers at https://elsewhere.test')
 })
 
-it('is refused by an API that was not given its fetch', async () => {
+it('is rejected by an API that was not given its fetch', async () => {
   const world = await createTestWorld()
   openApi(world, { fetch: async () => Promise.reject(new TypeError('fetch failed')) })
   const agent = await world.agent()
   expect((await agent.fetch(`${api}/events`)).status).toBe(401)
 })
 
-it('has a clock that goes forward only', async () => {
+it('has a clock that only moves forward', async () => {
   const world = await createTestWorld({ now: 1_800_000_000 })
   world.advance(1)
   expect(world.now()).toBe(1_800_000_001)
   expect(() => world.advance(-1)).toThrow(TypeError)
 })
 
-it('says that the auth server is down where its handler is replaced', async () => {
+it('reports the auth server as down if its handler is replaced', async () => {
   const world = await createTestWorld()
   openApi(world)
   world.origins.set(world.authServer, () => new Response('', { status: 503 }))

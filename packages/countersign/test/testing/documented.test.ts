@@ -7,12 +7,12 @@ import { expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
 
-// What has no API of its own only compiles (test/readme.test.ts); the quick start is run by scripts/run-docs.mjs.
+// Examples without an API are only compiled (test/readme.test.ts); the quick start is run by scripts/run-docs.mjs.
 it('has an API at a port in docs/apis/testing.md that runs as it stands', () => {
   const text = readFileSync(join(root, 'docs/apis/testing.md'), 'utf8')
   const blocks = [...text.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code = '']) => code)
   const code = blocks.find((block) => block.includes("from 'express'")) ?? ''
-  // Beside the packages that it imports.
+  // Next to the packages that it imports.
   const folder = join(root, '.reports', 'testing')
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })

@@ -3,7 +3,7 @@ import { createTestWorld, type TestFault } from 'countersign/testing'
 import { describe, expect, it } from 'vitest'
 import { api, creating, openApi } from './world-api.js'
 
-/** What each fault is refused with, and why, by the resource itself. */
+/** The status with which the resource itself refuses each fault, and the code. */
 const refusals: Record<TestFault, [status: number, code: string]> = {
   unsigned: [401, 'signature_missing'],
   'key-only': [401, 'identity_required'],
@@ -22,7 +22,7 @@ const refusals: Record<TestFault, [status: number, code: string]> = {
   'revoked-token': [401, 'auth_token_invalid'],
 }
 
-describe('one request with one thing wrong', () => {
+describe('one request with one fault', () => {
   it.each(Object.entries(refusals))('is refused: %s', async (fault, [status, code]) => {
     const world = await createTestWorld()
     const events: CountersignEvent[] = []
@@ -32,11 +32,11 @@ describe('one request with one thing wrong', () => {
     expect(response.status).toBe(status)
     const refused = events.filter((event) => event.kind === 'refusal').at(-1)
     expect(refused).toMatchObject({ code })
-    // Of a replayed request the original does what it does.
+    // The original of a replayed request is handled normally.
     expect(served).toEqual(fault === 'replayed' ? ['/both'] : [])
   })
 
-  it('lets the same request pass where nothing is wrong', async () => {
+  it('accepts the same request without a fault', async () => {
     const world = await createTestWorld()
     openApi(world, { denyList: {} })
     const agent = await world.agent()
@@ -44,14 +44,14 @@ describe('one request with one thing wrong', () => {
     expect(await response.json()).toEqual({ scope: ['events.read', 'events.write'] })
   })
 
-  it('takes back a token only for an API that has a denyList', async () => {
+  it('revokes a token only for an API that has a denyList', async () => {
     const world = await createTestWorld()
     openApi(world)
     const agent = await world.agent()
     expect((await agent.send('revoked-token', `${api}/events`)).status).toBe(200)
   })
 
-  it('takes it back after the API knows what was taken back before', async () => {
+  it('revokes the token even if the API has already fetched the revocation list', async () => {
     const world = await createTestWorld()
     openApi(world, { denyList: {} })
     const agent = await world.agent()
@@ -72,7 +72,7 @@ describe('one request with one thing wrong', () => {
     expect((await agent.send('key-only', `${api}/signed`)).status).toBe(200)
   })
 
-  it('says so where the route does not look at what is wrong', async () => {
+  it('throws an error if the route does not check for the fault', async () => {
     const world = await createTestWorld()
     openApi(world)
     const agent = await world.agent()
@@ -83,7 +83,7 @@ describe('one request with one thing wrong', () => {
     await expect(agent.send('expired' as TestFault, `${api}/events`)).rejects.toThrow('unknown fault: expired')
   })
 
-  it('says what the API lacks that was not given the world', async () => {
+  it('says what an API that was not given the world is missing', async () => {
     const world = await createTestWorld()
     openApi(world, { authServer: 'https://another.test' })
     const agent = await world.agent()

@@ -8,7 +8,7 @@ interface Stage {
   agent: TestAgent
   /** Another agent. */
   other: TestAgent
-  /** Where the browser of the agent's person came back to. */
+  /** The URL to which the browser of the agent's user was redirected. */
   back: () => URLSearchParams
 }
 
@@ -42,7 +42,7 @@ async function resourceTokenFor(agent: TestAgent): Promise<string> {
   return parseChallenge(response.headers.get(january.headers.challenge) ?? '').resourceToken ?? ''
 }
 
-/** A code that the agent's person allowed, and the request token that it is for. */
+/** A code that the agent's user allowed, and its request token. */
 async function getCode(stage: Stage): Promise<{ code: string; requestToken: string }> {
   const { world, agent, back } = stage
   const asked = await post(stage, agent, {
@@ -59,7 +59,7 @@ async function getCode(stage: Stage): Promise<{ code: string; requestToken: stri
 }
 
 describe('a code', () => {
-  it('gives a token once', async () => {
+  it('yields a token once', async () => {
     const stage = await openStage()
     const { code } = await getCode(stage)
     const form = { request_type: 'code', code }
@@ -68,7 +68,7 @@ describe('a code', () => {
   })
 
   it.each<[string, (stage: Stage, code: string) => Promise<Record<string, string>>]>([
-    ['of another agent', (stage, code) => post(stage, stage.other, { request_type: 'code', code })],
+    ['to another agent', (stage, code) => post(stage, stage.other, { request_type: 'code', code })],
     [
       'after a minute',
       (stage, code) => {
@@ -82,17 +82,17 @@ describe('a code', () => {
         post(stage, stage.agent, { request_type: 'code', code, redirect_uri: `${stage.agent.id}/elsewhere` }),
     ],
     [
-      'with the request token of another',
+      'with another request token',
       (stage, code) => post(stage, stage.agent, { request_type: 'code', code, request_token: 'another' }),
     ],
-  ])('gives nothing %s', async (_how, exchangeCode) => {
+  ])('yields nothing %s', async (_how, exchangeCode) => {
     const stage = await openStage()
     const { code } = await getCode(stage)
     expect(await exchangeCode(stage, code)).toMatchObject({ error: 'invalid_grant' })
   })
 })
 
-it('gives nothing for the refresh token of another agent', async () => {
+it('yields nothing for another agent’s refresh token', async () => {
   const stage = await openStage()
   const { code } = await getCode(stage)
   const { refresh_token: token = '' } = await post(stage, stage.agent, { request_type: 'code', code })
@@ -101,14 +101,14 @@ it('gives nothing for the refresh token of another agent', async () => {
   expect(await post(stage, stage.agent, form)).toMatchObject({ expires_in: 600 })
 })
 
-it('refuses a resource token that is for another agent', async () => {
+it('rejects a resource token for another agent', async () => {
   const stage = await openStage()
   const { agent, other } = stage
   const form = { request_type: 'auth', resource_token: await resourceTokenFor(agent), redirect_uri: redirectOf(other) }
   expect(await post(stage, other, form)).toMatchObject({ error: 'invalid_resource_token' })
 })
 
-it('refuses a copy of a request', async () => {
+it('rejects a replayed request', async () => {
   const stage = await openStage()
   const { world, agent } = stage
   const sent: Request[] = []
@@ -124,7 +124,7 @@ it('refuses a copy of a request', async () => {
   expect(agent.person.asked).toHaveLength(1)
 })
 
-it('lets nobody decide with another redirect URI', async () => {
+it('lets no one decide with another redirect URI', async () => {
   const stage = await openStage()
   const { world, agent } = stage
   const asked = await post(stage, agent, {

@@ -11,7 +11,7 @@ export interface WorldApi {
   served: string[]
 }
 
-/** Puts an API with a route for each level into a world. */
+/** Adds an API with a route for each level to a world. */
 export function openApi(world: TestWorld, options: Partial<ResourceOptions> = {}): WorldApi {
   const resource = createResource({
     id: api,

@@ -9,7 +9,7 @@ const issue = async (times: { exp: number; iat?: number; jti?: string }, now?: (
   decodeToken(await issueToken(january.tokens.agent, { ...claims, ...times }, { signer, ...(now ? { now } : {}) }))
     ?.payload
 
-it.each([0, 0.001, 0.5, 0.999])('a fraction of %d s in the clock or in exp is dropped', async (fraction) => {
+it.each([0, 0.001, 0.5, 0.999])('drops a fraction of %d s in the clock or in exp', async (fraction) => {
   expect(await issue({ exp: 1_800_000_600 + fraction }, () => 1_800_000_000 + fraction)).toMatchObject({
     iat: 1_800_000_000,
     exp: 1_800_000_600,
@@ -17,7 +17,7 @@ it.each([0, 0.001, 0.5, 0.999])('a fraction of %d s in the clock or in exp is dr
   expect(await issue({ exp: 2, iat: 1 + fraction })).toMatchObject({ iat: 1 })
 })
 
-it('iat and jti are added where they are not given', async () => {
+it('adds iat and jti if they are missing', async () => {
   const before = Math.floor(Date.now() / 1000)
   const [first, second] = [await issue({ exp: 1 }), await issue({ exp: 1 })]
   expect(first?.iat).toBeGreaterThanOrEqual(before)

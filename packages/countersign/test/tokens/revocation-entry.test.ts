@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { type RevokedKind, revocationEntry } from 'countersign/editions'
 import { expect, it } from 'vitest'
 
-/** Resources of other versions know an entry by nothing else: it never changes. */
+/** Resources running other versions depend on the exact form of an entry: it never changes. */
 it.each<[RevokedKind, string, string]>([
   ['grant', '0190a3c2-7e1d-7000-8a4b-1c2d3e4f5a6b', 'i9SBRZbSsZqF9Dzl'],
   ['agent', 'https://agent.example', 'CG8MtzQ3nLqPHAr0'],

@@ -26,7 +26,7 @@ function messageOf({ request }: CapturedRequest, headers: readonly (readonly [st
 
 const authorityOf = ({ request }: CapturedRequest): [string] => [new URL(request.url).host]
 
-/** The same request, with the parts of the capture's own signature replaced by a conforming one. */
+/** The same request, with the captured signature replaced by a conforming one. */
 async function signedAnew(captured: CapturedRequest, signatureKey: KeyReference): Promise<[string, string][]> {
   const { request, created } = captured
   const fields = Object.fromEntries(headersOf(captured).filter(([name]) => name.startsWith('content-')))
@@ -60,7 +60,7 @@ describe('the captured material', () => {
     expect(await verifyBytes(capturedKey, signature ?? new Uint8Array(), changed)).toBe(false)
   })
 
-  it.each(capture.requests)('$name: the header carries that signature', (captured) => {
+  it.each(capture.requests)('$name: the header contains that signature', (captured) => {
     const { label, signature } = parseSignature(captured.request.headers.signature)
     expect(label).toBe('sig1')
     expect(signature).toEqual(parseBase64url(captured.capturedSignature))
@@ -79,7 +79,7 @@ describe('the captured material', () => {
     expect(base).toBe(`${captured.capturedBase}"@signature-params": ${input.parameters}`)
   })
 
-  it.each(capture.requests)('$name: Signature-Key re-serialises byte for byte', ({ request }) => {
+  it.each(capture.requests)('$name: Signature-Key reserializes byte for byte', ({ request }) => {
     const text = request.headers['signature-key']
     const { label, key } = parseSignatureKey(text)
     expect(serializeSignatureKey(label, key)).toBe(text)
@@ -92,7 +92,7 @@ describe('the captured material', () => {
     await requireContentDigest(captured, content)
   })
 
-  it('thumbprint of the agent key, which the resource token is bound to', async () => {
+  it('thumbprint of the agent key, to which the resource token is bound', async () => {
     expect(await jwkThumbprint(capture.agentKey.jwk)).toBe(capture.agentKey.thumbprint)
     expect(capture.tokens.resource_token.payload.agent_jkt).toBe(capture.agentKey.thumbprint)
   })
@@ -102,7 +102,7 @@ describe('the captured material', () => {
     expect(decodeToken(compact)?.payload).toEqual(payload)
   })
 
-  it('the challenge parses and serialises back', () => {
+  it('the challenge parses and serializes back', () => {
     const resourceToken = capture.tokens.resource_token.compact
     const header = capture.responses.challenge.header.slice('agent-auth: '.length).replace('<resource_token>', resourceToken)
     const challenge = parseChallenge(header)
@@ -111,7 +111,7 @@ describe('the captured material', () => {
   })
 })
 
-describe('a conforming verifier refuses the captured requests, and for their base alone', () => {
+describe('a conforming verifier rejects the captured requests, solely because of their base', () => {
   it.each(capture.requests)('$name: signature_mismatch with the captured key and the clock at created', async (captured) => {
     const verified = () =>
       verifySignature(messageOf(captured, headersOf(captured)), {
@@ -148,7 +148,7 @@ describe('a conforming verifier refuses the captured requests, and for their bas
     expect(asked).toEqual([`${agent}/.well-known/aauth-agent`, `${agent}/jwks.json`])
   })
 
-  it.each(capture.requests.slice(0, 3))('$name: accepted through discovery when a test key signs it', async (captured) => {
+  it.each(capture.requests.slice(0, 3))('$name: accepted through discovery when signed by a test key', async (captured) => {
     const audience = new URL(captured.request.url).origin
     const { resolveKey } = resolverOver(agentDocuments(agent, [testSigner.jwk]), captured.created, audience)
     const { key } = parseSignatureKey(captured.request.headers['signature-key'])
@@ -162,8 +162,8 @@ describe('a conforming verifier refuses the captured requests, and for their bas
     expect(verified.resolved).toMatchObject({ agent, scheme: 'jwks' })
   })
 
-  // The capture does not hold the auth server's key, so its token cannot verify: the request ends there already.
-  it('the request with the auth token ends at the token, whose issuer key is not the one published', async () => {
+  // The capture does not include the auth server's key, so its token cannot be verified: the request is rejected there.
+  it('rejects the request with the auth token at the token, whose issuer key is not the published one', async () => {
     const captured = capture.requests[3] as CapturedRequest
     const other = { ...testSigner.jwk, kid: 'auth-key-1' }
     const { resolveKey } = resolverOver(issuerDocuments(authServer, [other]), captured.created, resource)

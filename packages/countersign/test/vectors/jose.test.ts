@@ -23,7 +23,7 @@ describe('JWK thumbprints (RFC 7638, RFC 8037)', () => {
 })
 
 describe('JWS (RFC 8037, RFC 7515)', () => {
-  it.each(vectors.signatures)('$name: verifies, and not when a bit changes', async ({ jwk, compact }) => {
+  it.each(vectors.signatures)('$name: verifies, but not with a changed bit', async ({ jwk, compact }) => {
     const key = await importVerificationKey(jwk)
     const { signingInput, signature } = partsOf(compact)
     expect(await verifyBytes(key, signature, signingInput)).toBe(true)
@@ -32,7 +32,7 @@ describe('JWS (RFC 8037, RFC 7515)', () => {
     expect(await verifyBytes(key, signature, signingInput)).toBe(false)
   })
 
-  it.each(vectors.signatures.filter(({ deterministic }) => deterministic))('$name: our signer makes it', async (vector) => {
+  it.each(vectors.signatures.filter(({ deterministic }) => deterministic))('$name: our signer produces it', async (vector) => {
     const { signingInput, signature } = partsOf(vector.compact)
     const signer = await createSigner({ ...vector.jwk, d: vector.d })
     expect(serializeBase64url(await signer.sign(signingInput))).toBe(serializeBase64url(signature))
@@ -45,26 +45,26 @@ describe('JWS (RFC 8037, RFC 7515)', () => {
     expect(await verifyBytes(key, await signer.sign(signingInput), signingInput)).toBe(true)
   })
 
-  it('RFC 8037 A.4 has a payload that is no JSON: no token', () => {
+  it('RFC 8037 A.4 has a payload that is not JSON: not a token', () => {
     expect(decodeToken(vectors.signatures[0]?.compact ?? '')).toBeUndefined()
   })
 })
 
 describe('JWT (RFC 7519)', () => {
-  it('§3.1 is taken apart, and refused as a token of ours', async () => {
+  it('§3.1 can be split, and is rejected as one of our tokens', async () => {
     const { compact, header, payload } = vectors.symmetric
     expect(decodeToken(compact)).toMatchObject({ header, payload })
     const options = {
       audience: 'https://resource.example',
       now: () => 1300819300,
       findKey: async () => {
-        throw new Error('a key was looked for')
+        throw new Error('a key was looked up')
       },
     }
     expect(await refusalCode(() => verifyToken(january.tokens.auth, compact, options))).toBe('auth_token_invalid')
   })
 
-  it('§6.1, the unsecured one, is not even taken apart', () => {
+  it('§6.1, the unsecured one, cannot even be split', () => {
     expect(decodeToken(vectors.unsecured.compact)).toBeUndefined()
   })
 })

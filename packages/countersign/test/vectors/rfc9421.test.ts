@@ -29,23 +29,23 @@ describe('RFC 9421 Appendix B', () => {
     expect(await verifyBytes(key, signature.subarray(1), base)).toBe(false)
   })
 
-  it.each(covered)('$name: label and time are read', ({ signatureInput }) => {
+  it.each(covered)('$name: parses label and time', ({ signatureInput }) => {
     const input = parseSignatureInput(signatureInput)
     expect(input).toMatchObject({ label: signatureInput.split('=')[0], created: 1618884473 })
     expect(`${input.label}=${input.parameters}`).toBe(signatureInput)
   })
 
-  it.each(withParameters)('$name: a component parameter that is not implemented is refused', async (vector) => {
+  it.each(withParameters)('$name: rejects a component parameter that is not implemented', async (vector) => {
     expect(await refusalCode(() => parseSignatureInput(vector.signatureInput))).toBe('component_unsupported')
   })
 
-  it('B.2.6: our signer makes the very signature', async () => {
+  it('B.2.6: our signer produces the identical signature', async () => {
     const signer = await createSigner({ ...vectors.keys['test-key-ed25519'], ...vectors.ed25519PrivateKey })
     const vector = vectors.cases.find(({ name }) => name.startsWith('B.2.6')) as Case
     expect(serializeBase64(await signer.sign(baseOf(vector)))).toBe(vector.signature)
   })
 
-  it('B.2.5: a symmetric key is no key here', async () => {
+  it('B.2.5: a symmetric key is not accepted', async () => {
     const secret = { kty: 'oct', k: vectors.hmac.secret.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '') }
     expect(await refusalCode(() => importVerificationKey(secret))).toBe('key_invalid')
     expect(await refusalCode(() => importVerificationKey({ kty: 'oct' }))).toBe('key_invalid')
@@ -64,7 +64,7 @@ describe('RFC 9421 Appendix B', () => {
   })
 
   const requests = vectors.cases.filter(({ response, name }) => response !== true && !name.startsWith('B.3'))
-  it.each(requests)('$name: the profile refuses it as a request, for want of signature-key', async (vector) => {
+  it.each(requests)('$name: the profile rejects it as a request, because signature-key is missing', async (vector) => {
     const label = vector.signatureInput.split('=')[0]
     const { '@method': method = 'POST', '@path': path = '/foo' } = vector.values as Record<string, string>
     const message = receivedMessage({

@@ -13,7 +13,7 @@ interface Vector {
   exception?: string
 }
 
-/** What the parser makes of it, or the fact that it refused. */
+/** The parser's result, or the fact that it rejected the text. */
 function outcome<T>(parse: () => T): { value: T } | 'refused' {
   try {
     return { value: parse() }
@@ -51,22 +51,22 @@ describe('byte sequences', () => {
     if (parsed !== 'refused') expect(serializeBase64(parsed.value.signature)).toBe(expected)
   })
 
-  it('Signature, base64url binary: read by decision W2, where the suite says that it fails', () => {
+  it('Signature, base64url binary: accepted by decision W2, although the suite requires failure', () => {
     const [vector] = every(suite.binary).filter(({ exception }) => exception !== undefined)
     expect(outcome(() => parseSignature(`sig1=${vector?.raw}`))).not.toBe('refused')
   })
 
-  it.each(mustFail(suite.binary))('Content-Digest, $name: fails beside a good digest', async ({ raw }) => {
+  it.each(mustFail(suite.binary))('Content-Digest, $name: fails next to a correct digest', async ({ raw }) => {
     expect(await acceptsDigest(`${digest}, sha-999=${raw}`)).toBe(false)
   })
 
-  it.each(mustPass(suite.binary))('Content-Digest, $name: passed over beside a good digest', async ({ raw }) => {
+  it.each(mustPass(suite.binary))('Content-Digest, $name: ignored next to a correct digest', async ({ raw }) => {
     expect(await acceptsDigest(`${digest}, sha-999=${raw}`)).toBe(true)
   })
 })
 
 describe('dictionaries', () => {
-  it.each(mustFail(suite.dictionary))('Content-Digest, $name: fails beside a good digest', async ({ raw }) => {
+  it.each(mustFail(suite.dictionary))('Content-Digest, $name: fails next to a correct digest', async ({ raw }) => {
     expect(await acceptsDigest(`${digest}, ${raw.replaceAll(/=\d(?:\.\d)?|=b/g, '=:AAAA:')}`)).toBe(false)
   })
 
@@ -83,7 +83,7 @@ describe('keys', () => {
     ['Signature-Input', (key) => parseSignatureInput(`${key}=();created=1`)],
     ['Signature-Key', (key) => parseSignatureKey(`${key}=(scheme=jwt jwt="a")`)],
   ]
-  it.each(parsers)('%s takes the keys that the suite takes, and no other', (_name, parse) => {
+  it.each(parsers)('%s accepts the keys that the suite accepts, and no others', (_name, parse) => {
     for (const { name, key, valid } of suite.keys) {
       const parsed = outcome(() => parse(key))
       if (valid) expect(parsed, name).toMatchObject({ value: { label: key } })
@@ -91,7 +91,7 @@ describe('keys', () => {
     }
   })
 
-  it('Signature-Input parameters take the keys that the suite takes, and no other', () => {
+  it('Signature-Input parameters accept the keys that the suite accepts, and no others', () => {
     for (const { name, key, valid } of suite.keys) {
       expect(outcome(() => parseSignatureInput(`sig1=();created=1;${key}=1`)) !== 'refused', name).toBe(valid)
     }
@@ -99,7 +99,7 @@ describe('keys', () => {
 })
 
 describe('strings', () => {
-  it('Agent-Auth reads what the suite reads, and fails where it fails', () => {
+  it('Agent-Auth accepts what the suite accepts, and fails when the suite fails', () => {
     for (const { name, raw, expected } of every(suite.item)) {
       const parsed = outcome(() => parseChallenge(`httpsig; auth-token; auth_server=${raw}`))
       if (expected === undefined) expect(parsed, name).toBe('refused')
@@ -107,13 +107,13 @@ describe('strings', () => {
     }
   })
 
-  it('Signature-Input fails where the suite fails', () => {
+  it('Signature-Input fails when the suite fails', () => {
     for (const { name, raw } of mustFail(suite.item)) {
       expect(outcome(() => parseSignatureInput(`sig1=();created=1;tag=${raw}`)), name).toBe('refused')
     }
   })
 
-  it('Signature-Key fails where the suite fails', () => {
+  it('Signature-Key fails when the suite fails', () => {
     for (const { name, raw } of mustFail(suite.item)) {
       expect(outcome(() => parseSignatureKey(`sig1=(scheme=jwt jwt=${raw})`)), name).toBe('refused')
     }
@@ -121,13 +121,13 @@ describe('strings', () => {
 })
 
 describe('tokens', () => {
-  it('Agent-Auth takes the tokens that the suite takes, and no other', () => {
+  it('Agent-Auth accepts the tokens that the suite accepts, and no others', () => {
     for (const { name, raw, must_fail } of every(suite.token)) {
       expect(outcome(() => parseChallenge(`httpsig; other=${raw}`)) === 'refused', name).toBe(must_fail === true)
     }
   })
 
-  it('Signature-Input fails where the suite fails', () => {
+  it('Signature-Input fails when the suite fails', () => {
     for (const { name, raw } of mustFail(suite.token)) {
       expect(outcome(() => parseSignatureInput(`sig1=();created=1;other=${raw}`)), name).toBe('refused')
     }

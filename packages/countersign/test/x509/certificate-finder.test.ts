@@ -27,7 +27,7 @@ const otherRoot = issueCertificate({ name: 'root', extensions: ca })
 const intermediate = issueCertificate({ name: 'intermediate', issuer: root, extensions: ca })
 const leaf = issueLeaf()
 const underIntermediate = issueLeaf({ issuer: intermediate })
-// Later than every certificate made here starts.
+// Later than the start of every certificate issued here.
 const now = Math.floor(Date.now() / 1000) + 300
 const leafEnd = Date.parse(new X509Certificate(leaf.pem).validTo) / 1000
 
@@ -61,7 +61,7 @@ function finderOver(pem: string, options: Partial<CertificateFinderOptions> = {}
   return { find, asked, documents }
 }
 
-/** The finder's answer for a chain, the leaf first: the agent, or the reason why there is none. */
+/** The finder's result for a chain, the leaf first: the agent, or the reason for rejection. */
 async function answerFor(
   chain: readonly [Issued, ...Issued[]],
   options: Partial<CertificateFinderOptions> = {},
@@ -71,9 +71,9 @@ async function answerFor(
   return 'found' in outcome ? outcome.found.agent : outcome.failure.message
 }
 
-describe('a certificate that leads to a configured root', () => {
+describe('a certificate that chains to a configured root', () => {
   it.each(['ed25519', 'ecdsa-p256-sha256', 'rsa-pss-sha512'] as const)(
-    'gives its %s key and its dNSName',
+    'yields its %s key and its dNSName',
     async (kind) => {
       const issued = issueLeaf({ keys: keyKinds[kind] })
       const { find } = finderOver(issued.pem)
@@ -90,12 +90,12 @@ describe('a certificate that leads to a configured root', () => {
 
   it.each<[string, readonly [Issued, ...Issued[]], Partial<CertificateFinderOptions>?]>([
     ['through an intermediate', [underIntermediate, intermediate]],
-    ['with the root sent along', [underIntermediate, intermediate, root]],
-    ['with certificates that it does not lead through', [leaf, otherRoot]],
-    ['being configured as a root itself', [leaf], { roots: [leaf.pem] }],
-    ['being one of several roots', [leaf], { roots: [otherRoot.pem, root.pem] }],
-    ['from a text of several roots', [leaf], { roots: [otherRoot.pem + root.pem] }],
-    ['with no key usage, which is any', [issueLeaf({ extensions: ['subjectAltName=DNS:agent.example'] })]],
+    ['with the root included', [underIntermediate, intermediate, root]],
+    ['with unrelated certificates included', [leaf, otherRoot]],
+    ['if it is configured as a root itself', [leaf], { roots: [leaf.pem] }],
+    ['under one of several roots', [leaf], { roots: [otherRoot.pem, root.pem] }],
+    ['under one of several roots in one text', [leaf], { roots: [otherRoot.pem + root.pem] }],
+    ['with no key usage, which allows any', [issueLeaf({ extensions: ['subjectAltName=DNS:agent.example'] })]],
     ['for TLS servers', [issueLeaf({ extensions: [...agentName, 'extendedKeyUsage=critical,serverAuth'] })]],
     ['for TLS clients', [issueLeaf({ extensions: [...agentName, 'extendedKeyUsage=clientAuth,emailProtection'] })]],
     ['in its last second', [leaf], { now: () => leafEnd }],
@@ -103,7 +103,7 @@ describe('a certificate that leads to a configured root', () => {
     expect(await answerFor(chain, options)).toBe('https://agent.example')
   })
 
-  it('is accepted with a path length that is not exceeded', async () => {
+  it('is accepted if its path length is not exceeded', async () => {
     const outer = issueCertificate({
       name: 'outer',
       issuer: root,
@@ -135,14 +135,19 @@ function named(...names: readonly string[]): readonly [Issued] {
   return [issueLeaf({ extensions: [`subjectAltName=${names.join(',')}`] })]
 }
 
-describe('a certificate is refused', () => {
+describe('rejects a certificate', () => {
   it.each<[string, readonly [Issued, ...Issued[]], RegExp, Partial<CertificateFinderOptions>?]>([
-    ['that leads to another root of the same name', [leaf], /none of the configured roots/, { roots: [otherRoot.pem] }],
-    ['that signed itself', [unrelated], /none of the configured roots/],
-    ['whose intermediate is not sent', [underIntermediate], /none of the configured roots/],
+    [
+      'that chains to another root of the same name',
+      [leaf],
+      /none of the configured roots/,
+      { roots: [otherRoot.pem] },
+    ],
+    ['that is self-signed', [unrelated], /none of the configured roots/],
+    ['whose intermediate is missing', [underIntermediate], /none of the configured roots/],
     ['whose chain is out of order', [underIntermediate, root, intermediate], /none of the configured roots/],
     ['that has expired', [leaf], /not valid at this time/, { now: () => leafEnd + 1 }],
-    ['that is not valid yet', [leaf], /not valid at this time/, { now: () => now - 86_400 }],
+    ['that is not yet valid', [leaf], /not valid at this time/, { now: () => now - 86_400 }],
     [
       'whose root has expired',
       [underShort],
@@ -152,35 +157,35 @@ describe('a certificate is refused', () => {
     ['with two dNSNames', named('DNS:agent.example', 'DNS:other.example'), /exactly one name/],
     ['with the same dNSName twice', named('DNS:agent.example', 'DNS:agent.example'), /exactly one name/],
     ['with no alternative name', [issueLeaf({ extensions: [] })], /exactly one name/],
-    ['with an address beside the dNSName', named('DNS:agent.example', 'IP:192.0.2.1'), /exactly one name/],
-    ['with a URI beside the dNSName', named('DNS:agent.example', 'URI:https://x.example'), /exactly one name/],
-    ['with an e-mail address alone', named('email:a@agent.example'), /exactly one name/],
-    ['with a URI alone', named('URI:https://agent.example'), /exactly one name/],
+    ['with an address next to the dNSName', named('DNS:agent.example', 'IP:192.0.2.1'), /exactly one name/],
+    ['with a URI next to the dNSName', named('DNS:agent.example', 'URI:https://x.example'), /exactly one name/],
+    ['with only an email address', named('email:a@agent.example'), /exactly one name/],
+    ['with only a URI', named('URI:https://agent.example'), /exactly one name/],
     ['with a wildcard', named('DNS:*.agent.example'), /not that of an identifier/],
-    ['with an upper-case dNSName', named('DNS:Agent.example'), /not that of an identifier/],
+    ['with an uppercase dNSName', named('DNS:Agent.example'), /not that of an identifier/],
     ['with a dNSName that is an address', named('DNS:127.0.0.1'), /not that of an identifier/],
-    ['with a dNSName that carries a path', named('DNS:agent.example/x'), /not that of an identifier/],
-    ['with a dNSName that carries a port', named('DNS:agent.example\\:8443'), /not that of an identifier/],
+    ['with a dNSName that contains a path', named('DNS:agent.example/x'), /not that of an identifier/],
+    ['with a dNSName that contains a port', named('DNS:agent.example\\:8443'), /not that of an identifier/],
     [
-      'whose key usage is not signing',
+      'whose key usage does not include digitalSignature',
       [issueLeaf({ extensions: ['subjectAltName=DNS:agent.example', 'keyUsage=keyEncipherment,keyAgreement'] })],
       /key usage/,
     ],
     [
-      'for signing certificates alone',
+      'only for signing certificates',
       [issueLeaf({ extensions: ['subjectAltName=DNS:agent.example', 'keyUsage=keyCertSign,cRLSign'] })],
       /key usage/,
     ],
-    ['for e-mail alone', [issueLeaf({ extensions: [...agentName, 'extendedKeyUsage=emailProtection'] })], /key usage/],
+    ['only for email', [issueLeaf({ extensions: [...agentName, 'extendedKeyUsage=emailProtection'] })], /key usage/],
     ['under an intermediate with CA:false', withIntermediate(['basicConstraints=critical,CA:FALSE']), /may not issue/],
-    ['under an intermediate that does not say it is a CA', withIntermediate([]), /may not issue/],
+    ['under an intermediate that is not marked as a CA', withIntermediate([]), /may not issue/],
     [
-      'under an intermediate whose key usage is not issuing',
+      'under an intermediate whose key usage does not include keyCertSign',
       withIntermediate(['basicConstraints=critical,CA:TRUE', 'keyUsage=digitalSignature']),
       /may not issue|none of the configured/,
     ],
     [
-      'under an intermediate with constraints on names',
+      'under an intermediate with name constraints',
       withIntermediate([...ca, 'nameConstraints=permitted;DNS:other.example']),
       /not understood/,
     ],
@@ -195,19 +200,19 @@ describe('a certificate is refused', () => {
       /not understood/,
     ],
     [
-      'that is signed with SHA-1',
+      'signed with SHA-1',
       [issueLeaf({ issuer: weakIssuer, digest: 'sha1' })],
       /no longer holds/,
       { roots: [weakIssuer.pem] },
     ],
-    ['with an RSA key of 1024 bits', [issueLeaf({ keys: keyKinds.rsa1024 })], /key of the certificate/],
+    ['with a 1024-bit RSA key', [issueLeaf({ keys: keyKinds.rsa1024 })], /key of the certificate/],
     ['with a P-384 key', [issueLeaf({ keys: keyKinds.p384 })], /key of the certificate/],
     [
-      'with a key on a curve that Node exports as none',
+      'with a key on a curve that Node does not export as a JWK',
       [issueLeaf({ keys: keyKinds.brainpool })],
       /key of the certificate/,
     ],
-    ['with a key for RSA-PSS alone', [issueLeaf({ keys: keyKinds.rsaPss })], /key of the certificate/],
+    ['with an RSA-PSS-only key', [issueLeaf({ keys: keyKinds.rsaPss })], /key of the certificate/],
     ['with an Ed448 key', [issueLeaf({ keys: keyKinds.ed448 })], /key of the certificate/],
   ])('%s', async (_name, chain, reason, options) => {
     expect(await answerFor(chain, options)).toMatch(reason)
@@ -216,7 +221,7 @@ describe('a certificate is refused', () => {
   it.each([
     ['more than 4096 bits', keyKinds.rsaOf4104Bits],
     ['an exponent of more than 32 bits', keyKinds.rsaWithLongExponent],
-  ])('under an intermediate with an RSA key of %s; a root may have one', async (_name, keys) => {
+  ])('under an intermediate with an RSA key of %s, which a root may have', async (_name, keys) => {
     const costly = issueCertificate({ name: 'costly', issuer: root, extensions: ca, keys })
     const issued = issueLeaf({ issuer: costly })
     expect(await answerFor([issued, costly])).toMatch(/costs too much/)
@@ -225,7 +230,7 @@ describe('a certificate is refused', () => {
     expect(await answerFor([issueLeaf({ issuer: usual }), usual])).toBe('https://agent.example')
   })
 
-  it('with an unknown extension that is not critical, never', async () => {
+  it('but accepts one with an unknown extension that is not critical', async () => {
     const issued = issueLeaf({ extensions: [...agentName, '1.2.3.4=DER:0500'] })
     expect(await answerFor([issued])).toBe('https://agent.example')
   })
@@ -233,7 +238,7 @@ describe('a certificate is refused', () => {
   it.each([
     ['its own', 'basicConstraints=critical,CA:TRUE,pathlen:0', undefined],
     ['the root’s', undefined, 'basicConstraints=critical,CA:TRUE,pathlen:0'],
-  ])('whose chain is longer than %s path length', async (_whose, outerLine, rootLine) => {
+  ])('whose chain exceeds %s path length', async (_whose, outerLine, rootLine) => {
     const top = rootLine ? issueCertificate({ name: 'short root', extensions: [rootLine] }) : root
     const outer = issueCertificate({ name: 'outer', issuer: top, extensions: outerLine ? [outerLine] : ca })
     const inner = issueCertificate({ name: 'inner', issuer: outer, extensions: ca })
@@ -252,7 +257,7 @@ describe('a certificate is refused', () => {
     expect(await answerFor([issueLeaf({ issuer: issuers[0] as Issued }), ...chain])).toMatch(/no chain of 1 to 5/)
   })
 
-  it('after its first revoked certificate, the leaf or an intermediate', async () => {
+  it('whose chain contains a revoked certificate, the leaf or an intermediate, without checking further', async () => {
     const asked: string[] = []
     const isRevoked: CertificateFinderOptions['isRevoked'] = async ({ subject }) => {
       asked.push(subject)
@@ -263,14 +268,14 @@ describe('a certificate is refused', () => {
     expect(await answerFor([leaf], { isRevoked: () => true })).toMatch(/was revoked/)
   })
 
-  it('when nobody can say whether it was revoked', async () => {
+  it('whose revocation status cannot be determined', async () => {
     const down = async () => Promise.reject(new Error('the responder is not responding'))
     expect(await answerFor([leaf], { isRevoked: down })).toMatch(/could not be found out/)
   })
 })
 
-describe('what x5u and x5t point to', () => {
-  it('is fetched once for two requests, and again when the cache life is over', async () => {
+describe('the document that x5u and x5t reference', () => {
+  it('is fetched once for two requests, and again when its cache lifetime is over', async () => {
     let clock = now
     const { find, asked } = finderOver(leaf.pem, { now: () => clock, cacheAge: 600 })
     const first = await find({ x5u, x5t: leaf.thumbprint })
@@ -281,7 +286,7 @@ describe('what x5u and x5t point to', () => {
     expect(asked).toEqual([x5u, x5u])
   })
 
-  it('is asked for as a chain of certificates, and not as JSON', async () => {
+  it('is requested as a certificate chain, not as JSON', async () => {
     const { find } = finderOver('', {
       fetch: async (_url, init) => {
         expect(init?.headers?.accept).toBe('application/pem-certificate-chain, */*;q=0.1')
@@ -291,27 +296,27 @@ describe('what x5u and x5t point to', () => {
     expect(await find({ x5u, x5t: leaf.thumbprint })).toMatchObject({ found: { agent: 'https://agent.example' } })
   })
 
-  it('is asked for once by many requests at the same time', async () => {
+  it('is fetched once for many concurrent requests', async () => {
     const { find, asked } = finderOver(leaf.pem)
     await Promise.all(Array.from({ length: 50 }, () => find({ x5u, x5t: leaf.thumbprint })))
     expect(asked).toEqual([x5u])
   })
 
-  it('is not fetched for more than 32 strangers at once', async () => {
+  it('is fetched for at most 32 strangers at a time', async () => {
     const { find } = finderOver('', { fetch: () => new Promise(() => undefined) })
     const thumbprints = Array.from({ length: 32 }, (_, index) => Buffer.alloc(32, index + 1).toString('base64url'))
     for (const x5t of thumbprints) void find({ x5u, x5t })
     expect(await find({ x5u, x5t: leaf.thumbprint })).toMatchObject({ failure: { reason: 'busy' } })
   })
 
-  it('is not remembered when it was refused', async () => {
+  it('is not cached if it was rejected', async () => {
     const { find, documents } = finderOver(otherRoot.pem)
     expect(await find({ x5u, x5t: leaf.thumbprint })).toHaveProperty('failure')
     documents.set(x5u, leaf.pem)
     expect(await find({ x5u, x5t: leaf.thumbprint })).toHaveProperty('found')
   })
 
-  it('K25: one source has four fetches at once and as many a minute as the option says; another one goes on', async () => {
+  it('K25: one source has four concurrent fetches and the configured number per minute; another source is not affected', async () => {
     const waiting: (() => void)[] = []
     const silent: CertificateFinderOptions['fetch'] = () =>
       new Promise((resolve) => waiting.push(() => resolve(new Response('', { status: 404 }))))
@@ -330,7 +335,7 @@ describe('what x5u and x5t point to', () => {
     await Promise.all(later)
   })
 
-  it('is forgotten when the first certificate of its chain ends', async () => {
+  it('is evicted when the first certificate of its chain expires', async () => {
     let clock = now
     const short = issueCertificate({ name: 'intermediate', issuer: root, extensions: ca, days: 1 })
     const issued = issueLeaf({ issuer: short })
@@ -353,7 +358,7 @@ describe('what x5u and x5t point to', () => {
   })
 
   it.each([
-    ['SHA-1 long', Buffer.alloc(20).toString('base64url')],
+    ['as long as a SHA-1 hash', Buffer.alloc(20).toString('base64url')],
     ['padded', `${leaf.thumbprint}=`],
     ['hexadecimal', Buffer.from(leaf.thumbprint, 'base64url').toString('hex')],
   ])('is not fetched for an x5t that is %s', async (_name, x5t) => {
@@ -362,7 +367,7 @@ describe('what x5u and x5t point to', () => {
     expect(asked).toEqual([])
   })
 
-  it('must have x5t as the thumbprint of its first certificate', async () => {
+  it('must match x5t with the thumbprint of its first certificate', async () => {
     const { find } = finderOver(underIntermediate.pem + intermediate.pem)
     for (const x5t of [leaf.thumbprint, intermediate.thumbprint]) {
       expect(await find({ x5u, x5t })).toMatchObject({ failure: { message: expect.stringMatching(/x5t is not/) } })
@@ -372,29 +377,29 @@ describe('what x5u and x5t point to', () => {
   const begin = '-----BEGIN CERTIFICATE-----'
   const cut = (der: Buffer) => der.subarray(0, der.length - 30)
   it.each<[string, string]>([
-    ['no PEM', 'hello'],
+    ['not PEM', 'hello'],
     ['empty', ''],
     ['DER', 'MIIB\0\x01'],
     ['a certificate with a stray character inside', leaf.pem.replace(/\n(?=.)/, '\n*')],
-    ['a certificate that is cut', withBytes(leaf.pem, cut)],
-    ['a certificate without an end', leaf.pem.slice(0, -10)],
-    ['a good certificate before one that cannot be read', `${leaf.pem}${begin}\n!!!\n-----END CERTIFICATE-----\n`],
-    ['a good certificate before one without an end', `${leaf.pem}${begin}\nMIIB`],
-    ['a certificate of another label', leaf.pem.replaceAll('CERTIFICATE', 'TRUSTED CERTIFICATE')],
-    ['its key alone', leaf.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()],
-  ])('is refused when it is %s', async (_name, text) => {
+    ['a truncated certificate', withBytes(leaf.pem, cut)],
+    ['a certificate without an END line', leaf.pem.slice(0, -10)],
+    ['a valid certificate before one that cannot be parsed', `${leaf.pem}${begin}\n!!!\n-----END CERTIFICATE-----\n`],
+    ['a valid certificate before one without an END line', `${leaf.pem}${begin}\nMIIB`],
+    ['a certificate with another label', leaf.pem.replaceAll('CERTIFICATE', 'TRUSTED CERTIFICATE')],
+    ['only the key', leaf.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()],
+  ])('is rejected if it is %s', async (_name, text) => {
     const { find } = finderOver(text)
     expect(await find({ x5u, x5t: leaf.thumbprint })).toMatchObject({
       failure: { reason: 'refused', message: expect.stringMatching(/no chain of 1 to 5/) },
     })
   })
 
-  it('may have text around the certificates', async () => {
+  it('may contain text around the certificates', async () => {
     const { find } = finderOver(`subject=leaf\n${leaf.pem}\r\nissuer=root\n`)
     expect(await find({ x5u, x5t: leaf.thumbprint })).toHaveProperty('found')
   })
 
-  it('is refused when it is larger than 32 KiB', async () => {
+  it('is rejected if it is larger than 32 KiB', async () => {
     const padded = (size: number) => leaf.pem.padEnd(size, '\n')
     expect(await finderOver(padded(32_768)).find({ x5u, x5t: leaf.thumbprint })).toHaveProperty('found')
     expect(await finderOver(padded(33 * 1024)).find({ x5u, x5t: leaf.thumbprint })).toMatchObject({
@@ -402,7 +407,7 @@ describe('what x5u and x5t point to', () => {
     })
   })
 
-  it('is refused, and nothing else is thrown, with any of its bytes changed', async () => {
+  it('is rejected, with no other error, if any of its bytes is changed', async () => {
     for (let at = 0; at < new X509Certificate(leaf.pem).raw.length; at++) {
       const changed = withBytes(leaf.pem, (der) => der.fill((der[at] as number) ^ 0x41, at, at + 1))
       const { find } = finderOver(changed)
@@ -411,7 +416,7 @@ describe('what x5u and x5t point to', () => {
     }
   })
 
-  it('asks for roots that are certificates', () => {
+  it('requires roots that are certificates', () => {
     expect(() => createCertificateFinder({ roots: ['not a certificate'] })).toThrow(TypeError)
     expect(() => createCertificateFinder({ roots: [root.pem.slice(0, -5)] })).toThrow(TypeError)
   })
@@ -439,7 +444,7 @@ describe('a resource that accepts scheme=x509', async () => {
     })
   }
 
-  it('knows the agent by the dNSName of its certificate', async () => {
+  it('identifies the agent by the dNSName of its certificate', async () => {
     const { find, asked } = finderOver(leaf.pem)
     const resource = resourceWith({ certificates: find })
     const signer = await signerOf(leaf)
@@ -455,7 +460,7 @@ describe('a resource that accepts scheme=x509', async () => {
     expect(asked).toEqual([x5u])
   })
 
-  it('binds its resource token to the key of the certificate', async () => {
+  it('binds its resource token to the certificate’s key', async () => {
     const resource = resourceWith({ certificates: finderOver(leaf.pem).find })
     const error = await refusal(async () =>
       resource.verify(await signedBy(await signerOf(leaf)), { require: 'authorization', scope: 'read' }),
@@ -469,7 +474,7 @@ describe('a resource that accepts scheme=x509', async () => {
     })
   })
 
-  it('refuses a signature by another key than the certificate’s', async () => {
+  it('rejects a signature by a key other than the certificate’s', async () => {
     const resource = resourceWith({ certificates: finderOver(leaf.pem).find })
     const signer = await createSigner(await generatePrivateJwk())
     expect(await refusalCode(async () => resource.verify(await signedBy(signer), { require: 'identity' }))).toBe(
@@ -477,7 +482,7 @@ describe('a resource that accepts scheme=x509', async () => {
     )
   })
 
-  it('refuses a certificate that leads to no root, with the answer every unknown key gets', async () => {
+  it('rejects a certificate that chains to no root, with the same response as for any unknown key', async () => {
     const resource = resourceWith({ certificates: finderOver(leaf.pem, { roots: [otherRoot.pem] }).find })
     const error = await refusal(async () =>
       resource.verify(await signedBy(await signerOf(leaf)), { require: 'identity' }),
@@ -492,7 +497,7 @@ describe('a resource that accepts scheme=x509', async () => {
     })
   })
 
-  it('answers 429 while too many certificates are being fetched', async () => {
+  it('returns 429 while too many certificates are being fetched', async () => {
     const { find } = finderOver('', { fetch: () => new Promise(() => undefined) })
     for (let i = 1; i <= 32; i++) void find({ x5u, x5t: Buffer.alloc(32, i).toString('base64url') })
     const resource = resourceWith({ certificates: find })
@@ -501,7 +506,7 @@ describe('a resource that accepts scheme=x509', async () => {
     ).toBe('too_many_requests')
   })
 
-  it('fetches nothing where no roots are configured', async () => {
+  it('fetches nothing if no roots are configured', async () => {
     const asked: string[] = []
     const fetch: FetchDocument = async (url) => {
       asked.push(url)

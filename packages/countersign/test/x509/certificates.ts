@@ -17,15 +17,15 @@ import { need } from '../../../../test/needs.js'
 /** A certificate with its key. */
 export interface Issued {
   pem: string
-  /** What `x5t` is for it. */
+  /** Its `x5t` value. */
   thumbprint: string
   privateKey: KeyObject
 }
 
 export interface CertificateParts {
-  /** Common name, for the reader of a failure. */
+  /** Common name, shown in failure messages. */
   name: string
-  /** Absent: it signs itself. */
+  /** If missing, the certificate is self-signed. */
   issuer?: Issued
   /** Lines of an OpenSSL extension section. */
   extensions?: readonly string[]
@@ -48,7 +48,7 @@ export const keyKinds = {
   ed448: () => generateKeyPairSync('ed448'),
 } as const
 
-/** A key with what Node has no option for; of several primes, so that it is made quickly. */
+/** A key with properties for which Node has no option; made of several primes, so that it is generated quickly. */
 function rsaBy(...options: string[]): { publicKey: KeyObject; privateKey: KeyObject } {
   if (!need('openssl')) return generateKeyPairSync('ed25519')
   const args = ['genpkey', '-algorithm', 'RSA', ...options.flatMap((option) => ['-pkeyopt', option])]
@@ -56,13 +56,13 @@ function rsaBy(...options: string[]): { publicKey: KeyObject; privateKey: KeyObj
   return { privateKey, publicKey: createPublicKey(privateKey) }
 }
 
-/** A certificate that comes with Node. */
+/** A certificate that ships with Node. */
 function issuedBefore(): Omit<Issued, 'privateKey'> {
   const [pem = ''] = rootCertificates
   return { pem, thumbprint: thumbprintOf(pem) }
 }
 
-/** Issues a certificate with the openssl command, so that none of our own code makes what ours reads. */
+/** Issues a certificate with the openssl command, so that none of our own code generates what our parser reads. */
 export function issueCertificate({
   name,
   issuer,
@@ -71,7 +71,7 @@ export function issueCertificate({
   digest = 'sha256',
   days = 365,
 }: CertificateParts): Issued {
-  // Without openssl no test uses it, but files read it as they are loaded.
+  // Without openssl no test uses it, but test files evaluate it when they load.
   if (!need('openssl')) return { ...issuedBefore(), privateKey: keys().privateKey }
   const folder = mkdtempSync(join(tmpdir(), 'certificates-'))
   const file = (base: string, text: string) => {
@@ -96,7 +96,7 @@ export function issueCertificate({
   }
 }
 
-/** The certificate's DER bytes in PEM again, after a change. */
+/** The certificate's DER bytes encoded as PEM again, after a change. */
 export function withBytes(pem: string, change: (der: Buffer) => Buffer): string {
   const lines =
     change(Buffer.from(new X509Certificate(pem).raw))

@@ -11,7 +11,7 @@ import {
 } from 'countersign-gateway'
 import { describe, expect, it, onTestFinished } from 'vitest'
 
-/** The routes of a description, after its head. */
+/** The routes of an OpenAPI document, after its head. */
 async function routesOf(yaml: string): Promise<DescribedRoutes> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-openapi-test-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
@@ -35,17 +35,17 @@ const open = '{ get: { security: [] } }'
 const closed = '{ get: { security: [{ o: [admin] }] } }'
 
 // G41
-describe('routes from a description are never weaker than it says', () => {
+describe('routes from an OpenAPI document are never weaker than it specifies', () => {
   it.each([
     ['two parameters in a segment', '/files/{name}', '/files/{a}-{b}', '/files/x-y', 'authorization admin'],
-    ['letters that are encoded', '/{page}', '/größe', '/gr%C3%B6%C3%9Fe', 'authorization admin'],
-    ['a blank', '/{page}', '/my file', '/my%20file', 'authorization admin'],
-    ['what needs no encoding', '/{page}', '/%61dmin', '/admin', 'authorization admin'],
+    ['encoded letters', '/{page}', '/größe', '/gr%C3%B6%C3%9Fe', 'authorization admin'],
+    ['a space', '/{page}', '/my file', '/my%20file', 'authorization admin'],
+    ['unnecessary encoding', '/{page}', '/%61dmin', '/admin', 'authorization admin'],
     ['brackets', '/{page}', '/a[b]', '/a%5Bb%5D', 'authorization admin'],
     ['a query', '/', '/?Action=Delete', '/?Action=Delete', 'authorization admin'],
-    ['two names of a parameter', '/u/{x}', '/u/{id}', '/u/1', 'authorization admin'],
+    ['two names for a parameter', '/u/{x}', '/u/{id}', '/u/1', 'authorization admin'],
     ['two parameters in a part of a segment', '/r/{x}', '/r/of-{a}-{b}.pdf', '/r/of-1-2.pdf', 'authorization admin'],
-    ['the same, elsewhere', '/r/{x}', '/r/of-{a}-{b}.pdf', '/r/other', 'none'],
+    ['two parameters in a part of a segment, elsewhere', '/r/{x}', '/r/of-{a}-{b}.pdf', '/r/other', 'none'],
   ])('with %s', async (_, first, second, target, need) => {
     for (const paths of [
       [first, second],
@@ -60,7 +60,7 @@ describe('routes from a description are never weaker than it says', () => {
   })
 
   // G46
-  it('and a table that servers could confuse is named with what to declare', async () => {
+  it('and a table that servers could confuse is reported with the declaration to add', async () => {
     const described = await routesOf(`paths:\n  /users: ${closed}\n  /users.json: ${open}\n`)
     expect(described.notes.join('\n')).toMatch(/does not start with this table yet: routes\[1\] .*endings: 'kept'/)
     const path = described.routes.map((route) => ({ ...route, endings: 'kept' as const }))
@@ -78,7 +78,7 @@ describe('routes from a description are never weaker than it says', () => {
     ])
   })
 
-  it('with names of scopes that no token has', async () => {
+  it('with scope names that no token has', async () => {
     const described = await routesOf(
       'paths:\n  /a: { get: { security: [{ o: [events.read, "admin access"] }] } }\n  /b: { get: { security: [{ o: ["été"], p: [7] }] } }\n',
     )
@@ -87,7 +87,7 @@ describe('routes from a description are never weaker than it says', () => {
     expect(described.scopes).toMatchObject({ 'admin%20access': 'admin access', '%C3%A9t%C3%A9': 'été' })
   })
 
-  it('with operations beside a reference', async () => {
+  it('with operations next to a reference', async () => {
     const described = await routesOf(
       `paths:\n  /{x}: ${open.replace('get', 'post')}\n  /a: { $ref: '#/components/pathItems/A', post: { security: [{ o: [admin] }] } }\ncomponents: { pathItems: { A: ${open} } }\n`,
     )
@@ -103,11 +103,14 @@ describe('routes from a description are never weaker than it says', () => {
       /GET \/docs\/internal\. /,
     ],
     ['a parameter', `  /{a}/{b}: ${open}\n  /docs/{page}: { $ref: './x.yaml' }\n`, /GET \/docs\/\{page\}/],
-  ])('since %s that is described elsewhere and let pass by another route is refused', async (_, paths, list) => {
-    await expect(routesOf(`paths:\n${paths}`)).rejects.toThrow(list)
-  })
+  ])(
+    'because %s that is described in another file and allowed by another route is rejected',
+    async (_, paths, list) => {
+      await expect(routesOf(`paths:\n${paths}`)).rejects.toThrow(list)
+    },
+  )
 
-  it('and what is left out is refused where no route lets it pass', async () => {
+  it('and left-out operations are refused if no route allows them', async () => {
     const described = await routesOf(
       `paths:\n  /docs: ${open}\n  /docs/internal: { $ref: './x.yaml' }\n  /docs/help: { get: { security: [] }, post: { $ref: './x.yaml' } }\n  /{x}: { post: { security: [] } }\n  /odd//path: ${open}\n  x-foo: ${open}\n`,
     )
@@ -137,7 +140,7 @@ describe('the path of a server', () => {
     expect(notes.join('\n')).toMatch(note)
   })
 
-  it('is that of the path or operation where these have their own', async () => {
+  it('is that of the path or operation if these have their own servers', async () => {
     const own = (path: string) => `servers: [{ url: ${path} }]`
     const { routes } = await routesOf(
       `${own('/v1')}\npaths:\n  /a: ${closed}\n  /b: { ${own('/v2')}, get: {}, put: { ${own('/v3')} } }\n`,
@@ -146,7 +149,7 @@ describe('the path of a server', () => {
   })
 })
 
-it('names what is left out, and each permission that is written otherwise or made', async () => {
+it('reports left-out operations, and each permission that is renamed or generated', async () => {
   const { notes, routes, scopes } = await routesOf(`
 webhooks: { newPet: { post: {} } }
 paths:
@@ -174,7 +177,7 @@ paths:
   ])
 })
 
-it('writes a row for HEAD that is described otherwise than GET', async () => {
+it('writes a route for HEAD if it is described differently from GET', async () => {
   const { routes } = await routesOf(`
 paths:
   /open:
@@ -191,7 +194,7 @@ paths:
   ])
 })
 
-it('describes scopes as the OAuth schemes of the description do, and by their names where these say nothing', async () => {
+it('describes scopes as the document’s OAuth schemes do, and by their names if these have no description', async () => {
   const described = await routesOf(`components:
   securitySchemes:
     o:

@@ -4,13 +4,13 @@ import { type ApiUnderTest, judgedBy } from './judged-by.js'
 import { isLong, tryGeneratedCases } from './oracle.js'
 import type { RouterUnderTest } from './router-under-test.js'
 
-/** Requests that a router treats as requests for a row, although another row matches their path. */
+/** Requests that a router runs for a route, although another route matches their path. */
 export interface KnownRequests extends ApiUnderTest {
   /** How the router interprets the paths, or the row of docs/attacks.md. */
   finding: string
   /** The name of the router. */
   router: string
-  /** Index of the row that the router runs; the MCP server follows the last one. */
+  /** Index of the route that the router runs; the MCP server comes after the last one. */
   runs: number
   /** @default GET */
   method?: string
@@ -22,7 +22,7 @@ interface Oracle {
   known?: readonly KnownRequests[]
 }
 
-/** The same tables at every commit; new ones for an hour, of all six families together, by `npm run test:long`. */
+/** The same tables at every commit; new ones for an hour, for all six families together, with `npm run test:long`. */
 const limit = isLong ? { seconds: 3600 / 6 } : { tables: 150 }
 
 /** Declares the tests of a family of routers: with the known requests, and with generated ones. */

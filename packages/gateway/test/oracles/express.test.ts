@@ -11,7 +11,7 @@ import { type RouterUnderTest, runByListener } from './router-under-test.js'
 
 type ExpressHandler = (request: IncomingMessage, response: ServerResponse, next: () => void) => void
 
-/** What versions 4 and 5 have in common. */
+/** Common to versions 4 and 5. */
 interface ExpressRouter {
   all(path: string, handler: ExpressHandler): unknown
   use(path: string, handler: ExpressHandler): unknown
@@ -35,7 +35,7 @@ const sites = mkdtempSync(join(tmpdir(), 'oracle-'))
 afterAll(() => rmSync(sites, { recursive: true }))
 
 interface Variant {
-  /** How what follows a path is written; undefined: mounted with `use`. */
+  /** How the rest of a path is written; if undefined, the route is mounted with `use`. */
   rest?: string
   strict?: boolean
   caseSensitive?: boolean
@@ -63,7 +63,7 @@ function expressRouter(name: string, module: ExpressModule, { rest, ...options }
   return { name, ignoresCase: !options.caseSensitive, mount }
 }
 
-/** connect has mounted handlers only. Those of rows without `*` check that nothing of the path is left. */
+/** connect only has mounted handlers. The handlers of routes without `*` check that nothing of the path is left. */
 const connectRouter: RouterUnderTest = {
   name: 'connect',
   ignoresCase: true,
@@ -74,7 +74,7 @@ const connectRouter: RouterUnderTest = {
         mounted,
         path: writtenPath(mounted, { segment: literalOnly, rest: '' }),
       }))
-      // As `/v1` also runs for `/v1.1`, that must be mounted before.
+      // Because `/v1` also runs for `/v1.1`, the latter must be mounted first.
       for (const { mounted, path } of rows.toSorted((one, other) => other.path.length - one.path.length)) {
         app.use(path, ({ method = '', url = '' }, response, next) => {
           const isWhole = /^\/?(?:\?|$)/.test(url)
@@ -91,7 +91,7 @@ function literalOnly(): never {
   throw new Error('connect has no parameters')
 }
 
-/** The files of a site: each row without a parameter is a file, or the index of a folder. */
+/** The files of a site: each route without a parameter is a file, or the index of a folder. */
 const staticRouter: RouterUnderTest = {
   name: 'Express, files',
   ignoresIndex: true,

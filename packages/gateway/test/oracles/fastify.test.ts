@@ -6,7 +6,7 @@ import { files, list, pages, users } from './known-tables.js'
 import { colonSegment, mountedRows, writtenPath } from './mounted-rows.js'
 import { type RouterUnderTest, runByListener } from './router-under-test.js'
 
-/** What versions 4 and 5 have in common; version 4 has other types. */
+/** Common to versions 4 and 5; version 4 has different types. */
 interface FastifyApp {
   route(options: {
     method: string[]

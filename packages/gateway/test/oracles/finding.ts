@@ -1,7 +1,7 @@
 import type { Need, Route } from 'countersign-gateway'
 import type { TriedRequest } from './router-under-test.js'
 
-/** A request for which a router runs a row that requires more than the gateway required. */
+/** A request for which a router runs a route that requires more than the gateway required. */
 export class Finding extends Error {
   readonly tried: Tried
 
@@ -37,7 +37,7 @@ function textOf({ method, path, ...rest }: Route): string {
   return `${method} ${path} ${JSON.stringify(rest)}`
 }
 
-/** The same finding without the routes that it does not take. */
+/** The same finding without the routes that it does not need. */
 export async function withFewerRoutes(
   finding: Finding,
   find: (tried: Tried) => Promise<Finding | undefined>,

@@ -11,8 +11,8 @@ export interface GeneratedCase {
 }
 
 /**
- * Route tables whose rows are related as in real APIs (sub-resources, endings, wildcard parents, several methods), each with requests
- * that start from a path of one of its rows and are changed by what servers are known to interpret differently.
+ * Route tables whose routes are related as in real APIs (sub-resources, extensions, wildcard parents, several methods), each with requests
+ * that start from a path of one of its routes and are changed in ways that servers are known to interpret differently.
  */
 export function generatedCase(requestsPerTable: number): fc.Arbitrary<GeneratedCase> {
   return fc

@@ -3,11 +3,11 @@ import fc from 'fast-check'
 import { literalSegment } from './generated-tables.js'
 import type { TriedRequest } from './router-under-test.js'
 
-/** A request as changes of a path that a row is for. */
+/** A request as changes to a path that matches a route. */
 export interface PlannedRequest {
-  /** Which row its path is of, modulo their number. */
+  /** The route that its path matches, modulo the number of routes. */
   row: number
-  /** Index of the row another part of it is taken from. */
+  /** Index of the route that another part of it is taken from. */
   other: number
   values: readonly string[]
   /** How many segments `*` stands for. */
@@ -31,7 +31,7 @@ type Mutation =
   | { how: 'long'; length: number }
   | { how: 'absolute' }
 
-/** What one server or another drops, decodes, splits at or cuts at. */
+/** Text that some server drops, decodes, splits at or truncates at. */
 // biome-ignore format: a list of many short texts
 const pieces = [
   ';', '%3F', '%23', '/', '.', ';x', '%2F', '%20', '%5C', '%00', '%0A', '%09', '%0D', '%25', '%3B', '%2E', '%252F',
@@ -125,7 +125,7 @@ export function requestOf(
   return { method: named, target }
 }
 
-/** A path that a pattern is for. */
+/** A path that matches a pattern. */
 function pathOf({ path }: Route, { values, rest }: Pick<PlannedRequest, 'values' | 'rest'>): string {
   let used = 0
   return path
@@ -181,7 +181,7 @@ function changedSegment(
 
 const encodedByte = (letter: string) => `%${letter.charCodeAt(0).toString(16).padStart(2, '0')}`
 
-/** A letter that some comparison without regard to case, or normalization, takes for this one. */
+/** A letter that some case-insensitive comparison or normalization treats as this one. */
 function lookAlike(letter: string): string {
   const folded: Record<string, string> = { s: 'ſ', k: 'K', i: 'ı', I: 'İ' }
   return folded[letter] ?? String.fromCharCode((letter.charCodeAt(0) & 0x7f) + 0xfee0)

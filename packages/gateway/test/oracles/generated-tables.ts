@@ -28,12 +28,12 @@ type Derivation =
   | { how: 'sibling'; segment: string }
   | { how: 'same' }
 
-/** What a table may say of how the API interprets a path. */
+/** What a table may declare about how the API interprets a path. */
 type PathSettings = Pick<Route, 'case' | 'endings' | 'pathParameters' | 'encoded'>
 
-/** How a row is made from one before it. */
+/** How a route is derived from an earlier one. */
 export interface DerivedRow {
-  /** Which of the earlier rows it is derived from, modulo their number. */
+  /** The earlier route that it is derived from, modulo the number of routes. */
   from: number
   derivation: Derivation
   method: string
@@ -98,7 +98,7 @@ export const derivedRow: fc.Arbitrary<DerivedRow> = fc.record({
   }),
 })
 
-/** The table that rows make, in their order; of two for the same requests the first. */
+/** The table of the routes, in order; if two match the same requests, only the first. */
 export function routesOf(rows: readonly DerivedRow[]): Route[] {
   const paths: string[][] = [[]]
   const routes = new Map<string, Route>()
@@ -113,7 +113,7 @@ export function routesOf(rows: readonly DerivedRow[]): Route[] {
   return [...routes.values()]
 }
 
-/** Settings are of a path: all of its rows have the same. */
+/** Settings belong to a path: all of its routes have the same settings. */
 function settingsOf(
   path: string,
   { case: letters, endings: suffixes, pathParameters, encoded }: PathSettings,

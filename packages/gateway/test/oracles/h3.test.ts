@@ -6,7 +6,7 @@ import { owners, users } from './known-tables.js'
 import { colonSegment, type MountedSegment, mountedRows, writtenPath } from './mounted-rows.js'
 import { type RouterUnderTest, runByListener } from './router-under-test.js'
 
-/** radix3 takes a segment with a parameter in it for a parameter as a whole. */
+/** radix3 treats a segment that contains a parameter as a whole parameter. */
 function wholeSegment({ before, parameter, after }: MountedSegment): string {
   if (before + after !== '') throw new Error('h3 1 has no parameters with text around them')
   return `:${parameter}`

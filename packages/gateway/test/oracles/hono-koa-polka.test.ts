@@ -9,7 +9,7 @@ import { head } from './known-tables.js'
 import { colonSegment, type MountedSegment, mountedRows, writtenPath } from './mounted-rows.js'
 import { type RouterUnderTest, runByListener } from './router-under-test.js'
 
-/** Hono has parameters with a pattern. */
+/** Hono supports parameters with a pattern. */
 function honoSegment({ before, parameter, after }: MountedSegment): string {
   if (before + after === '') return `:${parameter}`
   return `:${parameter}{${before}[^/]+${after.replaceAll('.', '\\.')}}`
@@ -56,7 +56,7 @@ interface Polka {
 }
 const polka = createRequire(import.meta.url)('polka') as () => Polka
 
-/** Polka takes an ending of a parameter only, and only of the last segment. */
+/** Polka supports an extension only after a parameter, and only in the last segment. */
 function polkaSegment(segment: MountedSegment, isLast: boolean): string {
   if (segment.before !== '' || !(isLast ? /^(?:\..*)?$/ : /^$/).test(segment.after))
     throw new Error('Polka has no such parameter')

@@ -14,7 +14,7 @@ import type { TriedRequest } from './router-under-test.js'
 
 const levels: readonly Level[] = ['none', 'signature', 'identity', 'authorization']
 
-/** What the gateway is told about the API, and what it serves besides the routes. */
+/** What the gateway is told about the API, and what it serves in addition to the routes. */
 export interface ApiUnderTest {
   routes: readonly Route[]
   frontController?: boolean
@@ -22,7 +22,7 @@ export interface ApiUnderTest {
   mcp?: string
 }
 
-/** Judges requests by a table as the gateway does, with `fallback` where it needs that; undefined if it refuses the table. */
+/** Judges requests by a table as the gateway does, with `fallback` where required; undefined if the gateway rejects the table. */
 export function judgedBy({
   routes: given,
   frontController = false,
@@ -54,7 +54,7 @@ export function judgedBy({
 
 const resource = openResource()
 
-/** Whether proving `need` is enough for a row. */
+/** Whether proving `need` is sufficient for a route. */
 export function covers(need: Need, row: Route): boolean {
   if (levels.indexOf(need.level) < levels.indexOf(row.require)) return false
   const proven = new Set(need.scope?.split(' '))

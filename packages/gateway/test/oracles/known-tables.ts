@@ -10,23 +10,23 @@ export const users: readonly Route[] = [
   { method: 'DELETE', path: '/users/{id}/avatar', require: 'none' },
 ]
 
-/** Private files with public previews, at an API that keeps endings apart. */
+/** Private files with public previews, on an API that distinguishes extensions. */
 export const files: readonly Route[] = [
   { method: 'GET', path: '/files/{name}', ...admin, endings: 'kept' },
   { method: 'GET', path: '/files/{name}.jpg', require: 'none', endings: 'kept' },
 ]
 
-/** A protected folder of a site that is otherwise public. */
+/** A protected folder of an otherwise public site. */
 export const site: readonly Route[] = [
   { method: '*', path: '/*', require: 'none' },
   { method: '*', path: '/admin', ...admin },
   { method: '*', path: '/admin/*', ...admin },
 ]
 
-/** A public site, beside an MCP server. */
+/** A public site, next to an MCP server. */
 export const open: readonly Route[] = [{ method: '*', path: '/*', require: 'none' }]
 
-/** A public root, and nothing else that is. */
+/** A public root, and nothing else that is public. */
 export const root: readonly Route[] = [
   { method: 'GET', path: '/', require: 'none' },
   { method: '*', path: '/admin/*', ...admin },
@@ -45,13 +45,13 @@ export const pages: readonly Route[] = [
   { method: 'GET', path: '/pages/*', ...admin },
 ]
 
-/** One protected page, and no row for what is below it. */
+/** One protected page, and no route for paths below it. */
 export const page: readonly Route[] = [
   { method: '*', path: '/*', require: 'none' },
   { method: '*', path: '/admin', ...admin },
 ]
 
-/** Public pages of users, beside a route with a literal name in the same place. */
+/** Public user pages, next to a route with a literal name in the same position. */
 export const owners: readonly Route[] = [
   { method: 'GET', path: '/{owner}/{page}', require: 'none' },
   { method: 'GET', path: '/me', require: 'none' },
@@ -64,19 +64,19 @@ export const home: readonly Route[] = [
   { method: 'GET', path: '/index.html', ...admin },
 ]
 
-/** A protected root of a site that is otherwise public. */
+/** A protected root of an otherwise public site. */
 export const index: readonly Route[] = [
   { method: '*', path: '/*', require: 'none' },
   { method: 'GET', path: '/', ...admin },
 ]
 
-/** Protected names with an ending of their own, on a site that is otherwise public. */
+/** Protected names with a specific extension, on an otherwise public site. */
 export const suffixed: readonly Route[] = [
   { method: 'GET', path: '/{id}-x', ...admin },
   { method: 'GET', path: '/*', require: 'none' },
 ]
 
-/** Public documents whose paths may have parameters, on a site that is otherwise protected. */
+/** Public documents whose paths may have parameters, on an otherwise protected site. */
 export const documents: readonly Route[] = [
   { method: 'GET', path: '/{id}.pdf', require: 'none', pathParameters: true },
   { method: 'GET', path: '/*', require: 'identity' },

@@ -9,7 +9,7 @@ export interface MountedSegment {
   after: string
 }
 
-/** A row as the author of the API registers it: with its methods, and none that a row of the same paths names more exactly. */
+/** A route as the author of the API registers it: with its methods, except those that a more specific route with the same paths names. */
 export interface MountedRow {
   /** Its index in the table. */
   row: number
@@ -19,7 +19,7 @@ export interface MountedRow {
   open: boolean
 }
 
-/** The rows in the order in which frameworks that take the first match need them: the most specific first. */
+/** The routes in the order that first-match frameworks need: the most specific first. */
 export function mountedRows(routes: readonly Route[]): MountedRow[] {
   const shapes = routes.map(({ path }) => path.replaceAll(/\{[^{}]*\}/g, '{}'))
   const rows = routes.map((route, row): MountedRow => {
@@ -39,7 +39,7 @@ export function mountedRows(routes: readonly Route[]): MountedRow[] {
   return rows.filter((row) => row.methods.length > 0).toSorted(bySpecificity)
 }
 
-/** Where an API has GET it has HEAD (RFC 9110 §9.1). */
+/** An API that has GET also has HEAD (RFC 9110 §9.1). */
 function methodsOf({ method }: Route): readonly string[] {
   if (method === '*') return methods
   return method === 'GET' ? ['GET', 'HEAD'] : [method]
@@ -74,11 +74,11 @@ function affixesOf(segment: MountedSegment | undefined): number {
 interface PathSyntax {
   /** Writes a segment that has a parameter. @throws if the router has no such segments */
   segment: (segment: MountedSegment, isLast: boolean) => string
-  /** What stands for `/*`. */
+  /** The router's syntax for `/*`. */
   rest: string
 }
 
-/** The path of a row in the syntax of a router. */
+/** The path of a route in the syntax of a router. */
 export function writtenPath({ segments, open }: MountedRow, { segment, rest }: PathSyntax): string {
   const last = open ? -1 : segments.length - 1
   const written = segments.map((each, at) => (each.parameter === undefined ? each.before : segment(each, at === last)))

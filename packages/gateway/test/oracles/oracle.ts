@@ -6,18 +6,18 @@ import { type GeneratedCase, generatedCase } from './generated-cases.js'
 import { covers, judgedBy } from './judged-by.js'
 import type { RouterUnderTest } from './router-under-test.js'
 
-/** How much was tried. */
+/** How much was tested. */
 export interface OracleCounts {
   tables: number
-  /** Tables the gateway accepted. */
+  /** Tables that the gateway accepted. */
   loaded: number
   /** Requests to accepted tables. */
   requests: number
-  /** Requests the gateway would forward. */
+  /** Requests that the gateway would forward. */
   forwarded: number
-  /** Handlers that ran for forwarded requests, of all routers. */
+  /** Handlers that ran for forwarded requests, over all routers. */
   ran: number
-  /** Tables a router could not mount, of all routers. */
+  /** Tables that a router could not mount, over all routers. */
   unmounted: number
 }
 
@@ -56,7 +56,7 @@ async function findingIn(
   return undefined
 }
 
-/** Whether what the table says of the API holds for one with this router. */
+/** Whether what the table declares about the API is true for one that uses this router. */
 function isAsDeclared({ ignoresCase, ignoresIndex, decodes }: RouterUnderTest, routes: readonly Route[]): boolean {
   return !routes.some(
     (route) =>
@@ -68,14 +68,14 @@ function isAsDeclared({ ignoresCase, ignoresIndex, decodes }: RouterUnderTest, r
 
 export const isLong = process.env.LONG_TESTS !== undefined
 
-/** The first seed: fixed, but another one for each long run. `ORACLE_SEED` repeats a failure. */
+/** The first seed: fixed, but different for each long run. `ORACLE_SEED` reproduces a failure. */
 function firstSeed(): number {
   const given = Number(process.env.ORACLE_SEED ?? Number.NaN)
   if (Number.isSafeInteger(given)) return given
   return isLong ? Date.now() % 2 ** 31 : 20_261_129
 }
 
-/** Fewer handlers show nothing. */
+/** With fewer handlers, a run proves nothing. */
 const leastRan = 500
 
 /**
@@ -83,7 +83,7 @@ const leastRan = 500
  * the gateway required.
  *
  * @param limit How many tables to try, or for how many seconds
- * @throws Error with the smallest table and request that show a finding, and with the seed that repeats it; with the counts if too few
+ * @throws Error with the smallest table and request that show a finding, and with the seed that reproduces it; with the counts if too few
  * handlers ran
  */
 export async function tryGeneratedCases(
@@ -98,7 +98,7 @@ export async function tryGeneratedCases(
   const begun = Date.now()
   const isOver = () => ('tables' in limit ? counts.tables >= limit.tables : Date.now() >= begun + limit.seconds * 1000)
   for (let seed = firstSeed(); !isOver(); seed++) {
-    // Routers that only await promises never return to the event loop, which keeps all that they made from being collected.
+    // Routers that only await promises never return to the event loop, which prevents garbage collection of everything they created.
     await setImmediate()
     const { failed, errorInstance } = await fc.check(property, { seed, numRuns: 25 })
     if (!failed) continue

@@ -36,7 +36,7 @@ async function startPhp(): Promise<void> {
 const escaped = (text: string) => text.replaceAll(/[.\-+*?^$()[\]{}|\\/#]/g, String.raw`\$&`)
 const segment = ({ before, after }: MountedSegment) => `${escaped(before)}[^/]+${escaped(after)}`
 
-/** A row as a regular expression, as Symfony's and Slim's routers make them. */
+/** A route as a regular expression, as Symfony's and Slim's routers create it. */
 function writtenRow(mounted: MountedRow): object {
   const { row, methods, segments } = mounted
   const literals = segments.map((each) =>

@@ -10,7 +10,7 @@ export interface TriedRequest {
   target: string
 }
 
-/** A handler of the router under test reports by this which row it stands for. */
+/** With this, a handler of the router under test reports which route it stands for. */
 export type Report = (row: number) => void
 
 /** A handler that ran. */
@@ -20,31 +20,31 @@ export interface Ran {
   by?: string
 }
 
-/** Runs requests; for each the handlers that ran. Undefined if the router does not accept the rows. */
+/** Runs requests and returns the handlers that ran for each. Undefined if the router does not accept the routes. */
 export type Run = (requests: readonly TriedRequest[]) => Promise<readonly (readonly Ran[])[] | undefined>
 
 /** A router as an API uses it. */
 export interface RouterUnderTest {
   name: string
-  /** Ignores the case of letters, so that no row may have `case: 'kept'`. @default false */
+  /** Ignores case, so that no route may have `case: 'kept'`. @default false */
   ignoresCase?: boolean
-  /** Takes index files for their folders, so that no row may have `endings: 'kept'`. @default false */
+  /** Treats index files as their folders, so that no route may have `endings: 'kept'`. @default false */
   ignoresIndex?: boolean
-  /** Decodes delimiters before it matches, so that no row may have `encoded`. @default false */
+  /** Decodes delimiters before matching, so that no route may have `encoded`. @default false */
   decodes?: boolean
   /**
-   * Mounts a handler for each row.
+   * Mounts a handler for each route.
    *
-   * @param frontController Whether any parameter of the query may be the path
-   * @throws if the router has no syntax for one of the rows, or considers two of them equal
+   * @param frontController Whether any query parameter may contain the path
+   * @throws if the router has no syntax for one of the routes, or considers two of them equal
    */
   mount: (routes: readonly Route[], frontController: boolean) => Promise<Run>
 }
 
 /**
- * Gives requests to a listener of `node:http` as its parser would, without a connection: no URL class sees the target first.
+ * Passes requests to a `node:http` listener as its parser would, without a connection: no URL class processes the target first.
  *
- * @param open Makes the listener; its handlers call `report`
+ * @param open Creates the listener; its handlers call `report`
  */
 export async function runByListener(
   open: (report: Report) => RequestListener | Promise<RequestListener>,

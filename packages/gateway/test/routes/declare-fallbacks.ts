@@ -1,6 +1,6 @@
 import { createRouteTable, type Route } from 'countersign-gateway'
 
-/** The same table with `fallback` on each row that is refused without it, for tests that are about something else. */
+/** The same table with `fallback` on each route that is rejected without it, for tests of other behavior. */
 export function declareFallbacks(routes: readonly Route[], mcpPaths: readonly string[] = []): Route[] {
   const declared = [...routes]
   for (let round = 0; round < routes.length; round++) {
@@ -11,7 +11,7 @@ export function declareFallbacks(routes: readonly Route[], mcpPaths: readonly st
   return declared
 }
 
-/** The place of a row that needs `fallback`; undefined if there is none, or the table is refused for something else. */
+/** The index of a route that needs `fallback`; undefined if none does, or if the table is rejected for another reason. */
 function refusedWithout(routes: readonly Route[], mcpPaths: readonly string[]): number | undefined {
   try {
     createRouteTable(routes, mcpPaths)

@@ -12,7 +12,7 @@ function judge(rawTarget: string, rawHeaders: readonly string[], judging = table
   }
 }
 
-/** Milliseconds of CPU for one head, the least of several batches. */
+/** CPU time for one head in milliseconds, the minimum of several batches. */
 function costOf(rawTarget: string, rawHeaders: readonly string[], judging = table): number {
   for (let times = 0; times < 50; times++) judge(rawTarget, rawHeaders, judging)
   const costs = Array.from({ length: 15 }, () => {
@@ -28,38 +28,38 @@ const lines = (count: number, line: (at: number) => [string, string]) =>
   Array.from({ length: count }, (_, at) => line(at)).flat()
 
 // G45
-describe('an unsigned head is judged in at most 1 ms of CPU', () => {
+describe('an unsigned head is judged in at most 1 ms of CPU time', () => {
   it.each<[string, string[]]>([
     [
-      'of names that are dropped, beside a long Signature-Input',
+      'with dropped names and a long Signature-Input',
       [...lines(900, (at) => [`a_${at}`, '1']), 'Signature-Input', '"b";'.repeat(4700)],
     ],
     [
-      'of plain names, beside a long Signature-Input',
+      'with ordinary names and a long Signature-Input',
       [...lines(900, (at) => [`a-${at}`, '1']), 'Signature-Input', '"b";'.repeat(4700)],
     ],
     [
-      'of a Signature-Input of quotes',
+      'with a Signature-Input of quotes',
       [...lines(900, (at) => [`a_${at}`, '1']), 'Signature-Input', '"'.repeat(18_000)],
     ],
     [
-      'of many Signature-Input lines',
+      'with many Signature-Input lines',
       [...lines(500, (at) => [`a_${at}`, '1']), ...lines(490, (at) => ['Signature-Input', `"q${at}" "r" "s"`])],
     ],
-    ['of addresses', lines(900, (at) => [`X-Real-IP-${at}`, '1'])],
-    ['of names that begin as an override', lines(900, (at) => [`x-http-http-origin-originally-${at}`, '1'])],
-    ['of one long name', [`x${'http'.repeat(7500)}`, '1']],
-    ['of one long name of marks', ['_'.repeat(30_000), '1']],
-    ['of a Connection of commas', ['Connection', ','.repeat(30_000)]],
-    ['of a Connection of names', ['Connection', 'ab,'.repeat(10_000)]],
-    ['of many Connection lines', lines(900, () => ['Connection', 'a,b,c,d,e,f,g,h'])],
-    ['of a long Transfer-Encoding', ['Transfer-Encoding', ','.repeat(30_000)]],
+    ['with many addresses', lines(900, (at) => [`X-Real-IP-${at}`, '1'])],
+    ['with names that begin like an override', lines(900, (at) => [`x-http-http-origin-originally-${at}`, '1'])],
+    ['with one long name', [`x${'http'.repeat(7500)}`, '1']],
+    ['with one long name of separators', ['_'.repeat(30_000), '1']],
+    ['with a Connection of commas', ['Connection', ','.repeat(30_000)]],
+    ['with a Connection of names', ['Connection', 'ab,'.repeat(10_000)]],
+    ['with many Connection lines', lines(900, () => ['Connection', 'a,b,c,d,e,f,g,h'])],
+    ['with a long Transfer-Encoding', ['Transfer-Encoding', ','.repeat(30_000)]],
   ])('%s', (_, rawHeaders) => {
     expect(costOf('/v1/x', ['Host', 'api.example', ...rawHeaders])).toBeLessThanOrEqual(1)
   })
 
   it.each(['&', '%&', '%25&', 'x&', 'x=&', '%252525', '%252525&', 'http', '_method%', '/;'])(
-    'of a query of %s',
+    'with a query of %s',
     (part) => {
       const query = part.repeat(Math.floor(8100 / part.length))
       expect(costOf(`/v1/x?${query}`, ['Host', 'api.example'])).toBeLessThanOrEqual(1)
@@ -68,7 +68,7 @@ describe('an unsigned head is judged in at most 1 ms of CPU', () => {
 })
 
 // G45
-describe('and one of letters that become many when they are folded', () => {
+describe('a head with letters that expand when folded is judged in at most 2 ms of CPU time', () => {
   const strict = createRouteTable([
     { method: '*', path: '/admin/*', require: 'authorization', scope: 'admin' },
     { method: '*', path: '/*', require: 'none', fallback: true },
@@ -84,7 +84,7 @@ describe('and one of letters that become many when they are folded', () => {
   ])('%s', (_, target) => expect(costOf(target, ['Host', 'api.example'], strict)).toBeLessThanOrEqual(2))
 })
 
-it('a table of 1,000 routes loads in at most 200 ms of CPU, and a path is judged by it in at most 0.2 ms', () => {
+it('a table of 1,000 routes loads in at most 200 ms of CPU time, and judges a path in at most 0.2 ms', () => {
   const routes = Array.from({ length: 250 }, (_, at): Route[] => [
     { method: 'GET', path: `/api/v1/list-${at}`, require: 'identity' },
     { method: 'POST', path: `/api/v1/list-${at}`, require: 'authorization', scope: 'write' },
@@ -102,7 +102,7 @@ it('a table of 1,000 routes loads in at most 200 ms of CPU, and a path is judged
 })
 
 describe('a Connection header', () => {
-  it('of more than 1024 characters is refused', () => {
+  it('of more than 1024 characters is rejected', () => {
     const judged = (value: string) => () =>
       checkRequest(
         { method: 'GET', rawTarget: '/v1/x', rawHeaders: ['Host', 'api.example', 'Connection', value] },

@@ -27,7 +27,7 @@ function refusalOf(rawTarget: string, headers: [string, string][] = [], asked: A
 }
 
 // G02
-describe('a parameter or header that names a method which needs more on its path', () => {
+describe('a parameter or header that names a method that requires more on its path', () => {
   it.each([
     'x-tunneled-method=DELETE',
     'a=1&verb=delete',
@@ -43,7 +43,7 @@ describe('a parameter or header that names a method which needs more on its path
     'requestType=%22DELETE%22',
     'rest-action=PUT',
     'http_verb=PATCH',
-  ])('is refused in a query: %s', (query) => expect(refusalOf(`/notes/7?${query}`)).toBe('request_malformed'))
+  ])('is rejected in a query: %s', (query) => expect(refusalOf(`/notes/7?${query}`)).toBe('request_malformed'))
 
   it.each<[string, string]>([
     ['X-REST-Method', 'DELETE'],
@@ -54,7 +54,7 @@ describe('a parameter or header that names a method which needs more on its path
     ['X-Acme-Method', 'x, PUT'],
     ['Tunnel-Via', 'DELETE'],
     ['x_verb', '"DELETE"'],
-  ])('is refused in a header: %s %s', (name, value) =>
+  ])('is rejected in a header: %s %s', (name, value) =>
     expect(refusalOf('/notes/7', [[name, value]])).toBe('request_malformed'),
   )
 
@@ -63,9 +63,9 @@ describe('a parameter or header that names a method which needs more on its path
     'methods=DELETE&verbs[]=DELETE&verbose=delete&action=delete&type=delete&operation=DELETE',
     'verb=delete+all&verb=DELETE2&q=verb&q=DELETE&a=method=DELETE',
     'method=tools/call&method=MOVE&method=OPTIONS',
-  ])('and data passes: %s', (query) => expect(refusalOf(`/notes/7?${query}`)).toBe('passed'))
+  ])('is accepted if it is data: %s', (query) => expect(refusalOf(`/notes/7?${query}`)).toBe('passed'))
 
-  it('and so do headers of CORS, those of other values, and those of a proxy', () => {
+  it('is accepted in CORS headers, in headers with other values, and in proxy headers', () => {
     for (const [name, value] of [
       ['Access-Control-Request-Method', 'DELETE'],
       ['X-Payment-Method', 'card'],
@@ -78,14 +78,14 @@ describe('a parameter or header that names a method which needs more on its path
     expect(refusalOf('/notes/7', forwarded)).toBe('request_malformed')
   })
 
-  it('is compared with the paths that some servers take it for', () => {
+  it('is compared with the paths that some servers interpret it as', () => {
     const of: Route[] = [...notes, { method: '*', path: '/{any}/{id}', require: 'none' }]
     expect(refusalOf('/other/7?verb=DELETE', [], { of })).toBe('passed')
     expect(refusalOf('/Notes/7', [], { of })).toBe('passed')
     expect(refusalOf('/Notes/7?verb=DELETE', [], { of })).toBe('request_malformed')
   })
 
-  it('passes if no route lists it, unless frameworks override POST with it', () => {
+  it('is accepted if no route lists the method, unless frameworks override POST with it', () => {
     const of = notes.slice(1, 2)
     for (const method of ['PUT', 'PATCH', 'DELETE'])
       expect(refusalOf(`/notes/7?verb=${method}`, [], { of })).toBe('request_malformed')
@@ -93,7 +93,7 @@ describe('a parameter or header that names a method which needs more on its path
       expect(refusalOf(`/notes/7?verb=${method}`, [], { of })).toBe('passed')
   })
 
-  it('passes as GET, HEAD or POST in a request of another method, and as a method of delivery or payment', () => {
+  it('is accepted as GET, HEAD or POST in a request with another method, and as a method of delivery or payment', () => {
     const of: Route[] = [...notes, { method: 'PATCH', path: '/notes/{id}', require: 'none' }]
     for (const query of ['delivery_method=get', 'verb=GET', 'http_method=post'])
       expect([query, refusalOf(`/notes/7?${query}`, [], { of, method: 'PATCH' })]).toEqual([query, 'passed'])
@@ -102,7 +102,7 @@ describe('a parameter or header that names a method which needs more on its path
       expect([name, refusalOf(`/notes/7?${name}=get`, [], { of })]).toEqual([name, 'passed'])
   })
 
-  it('passes with mayNameMethod, and if the method needs no more', () => {
+  it('is accepted with mayNameMethod, and if the method requires no more', () => {
     const of = notes.map((route) => (route.method === 'POST' ? { ...route, mayNameMethod: true as const } : route))
     expect(refusalOf('/notes/7?verb=DELETE', [['X-Acme-Method', 'DELETE']], { of })).toBe('passed')
     const open: Route[] = [{ method: '*', path: '/notes/*', require: 'none' }]

@@ -35,7 +35,7 @@ describe('encoded delimiters in the last parameter', () => {
     '/labels/a%252Fb%2523',
     '/a/x/y%2Fz',
     '/@scope%2fname',
-  ])('pass in %s', (target) => expect(needed(of, target)).toBe('none'))
+  ])('are accepted in %s', (target) => expect(needed(of, target)).toBe('none'))
 
   it.each([
     '/plain/a%2Fb',
@@ -62,9 +62,9 @@ describe('encoded delimiters in the last parameter', () => {
     '/a/x%2Fy/z',
     '/a/x%2Fy/z%2Fq',
     '/nowhere/a%2Fb',
-  ])('do not pass in %s', (target) => expect(needed(of, target)).toBe('target_ambiguous'))
+  ])('are rejected in %s', (target) => expect(needed(of, target)).toBe('target_ambiguous'))
 
-  it('do not pass if another interpretation needs more', () => {
+  it('are rejected if another interpretation requires more', () => {
     const guarded = (path: string): Route[] => [
       { ...none, path: '/projects/{id}', encoded: ['%2F', '%23', '%25'] },
       { ...strict, path },
@@ -78,7 +78,7 @@ describe('encoded delimiters in the last parameter', () => {
     expect(needed(guarded('/admin'), '/projects/index.php%2Fadmin')).toBe('target_ambiguous')
   })
 
-  it('do not pass if a server that cuts the path there runs a wider route, which needs more', () => {
+  it('are rejected if a server that truncates the path there runs a wider route, which requires more', () => {
     const cut: Route[] = [
       { ...none, path: '/projects/{id}.pdf', encoded: ['%23'] },
       { ...strict, path: '/projects/*' },
@@ -89,7 +89,7 @@ describe('encoded delimiters in the last parameter', () => {
 })
 
 // G39
-it('an encoded slash behind parameters of a segment does not pass if the path without them needs more', () => {
+it('rejects an encoded slash after path parameters if the path without them requires more', () => {
   const both = { encoded: ['%2F'], pathParameters: true } as const
   const of: Route[] = [
     { ...none, path: '/projects/{id}', ...both },
@@ -108,7 +108,7 @@ describe('parameters of the last segment', () => {
     { ...none, path: '/plain/{id}' },
   ]
 
-  it.each(['/orders;status=open', '/orders/7;v=2;w', '/orders/7;'])('pass in %s', (target) =>
+  it.each(['/orders;status=open', '/orders/7;v=2;w', '/orders/7;'])('are accepted in %s', (target) =>
     expect(needed(of, target)).toBe('none'),
   )
 
@@ -123,9 +123,9 @@ describe('parameters of the last segment', () => {
     '/orders/7;v=%2F',
     '/orders/7;v=%3F',
     '/nowhere;x',
-  ])('do not pass in %s', (target) => expect(needed(of, target)).toBe('target_ambiguous'))
+  ])('are rejected in %s', (target) => expect(needed(of, target)).toBe('target_ambiguous'))
 
-  it('do not pass if another interpretation needs more', () => {
+  it('are rejected if another interpretation requires more', () => {
     const guarded: Route[] = [
       { ...none, path: '/doc/pub-{name}', pathParameters: true },
       { ...strict, path: '/doc/{name}', pathParameters: true },
@@ -137,7 +137,7 @@ describe('parameters of the last segment', () => {
     expect(needed([...guarded, { ...strict, path: '/{page}' }], '/page;x')).toBe('target_ambiguous')
   })
 
-  it('do not pass if a server that keeps them in the name runs a wider route, which needs more', () => {
+  it('are rejected if a server that keeps them in the name runs a wider route, which requires more', () => {
     const sitemap: Route = { ...none, path: '/sitemap.xml', pathParameters: true }
     const pdf: Route = { ...none, path: '/{id}.pdf', pathParameters: true }
     for (const of of [
@@ -159,7 +159,7 @@ describe('parameters of the last segment', () => {
 })
 
 // G39
-describe('calls and batches of OData', () => {
+describe('OData calls and batches', () => {
   const of: Route[] = [
     { ...none, path: '/*', fallback: true },
     { ...strict, path: '/Users({id})' },
@@ -181,7 +181,7 @@ describe('calls and batches of OData', () => {
     for (const target of ['/report%20(1).pdf', '/$count', '/a(b)c']) expect(needed(of, target)).toBe('none')
   })
 
-  it('are names like others if no route names them or has a parenthesis', () => {
+  it('are ordinary names if no route names them or contains a parenthesis', () => {
     const plain: Route[] = [
       { ...none, path: '/*', fallback: true },
       { ...strict, path: '/Users/{id}' },
@@ -191,7 +191,7 @@ describe('calls and batches of OData', () => {
       expect([target, needed(plain, target)]).toEqual([target, 'target_ambiguous'])
   })
 
-  it('are refused as multipart/mixed, if something is verified', () => {
+  it('are rejected as multipart/mixed if something is verified', () => {
     const batch = (type: string) => ['Content-Type', type]
     for (const type of ['multipart/mixed;boundary=a', 'Multipart/Mixed', 'text/plain, multipart / mixed'])
       expect(needed(of, '/Users/1', batch(type))).toBe('media_type_unsupported')

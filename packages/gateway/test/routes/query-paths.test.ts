@@ -30,7 +30,7 @@ function refusalOf(rawTarget: string, { frontController = false, method = 'GET' 
 }
 
 // G48
-describe('a query with a path that needs more is refused', () => {
+describe('a query with a path that requires more is rejected', () => {
   it.each([
     '/?/admin/users',
     '/?/admin/users?x=1',
@@ -82,7 +82,7 @@ describe('a query with a path that needs more is refused', () => {
     expect(refusalOf(target, { frontController: true })).toBe('target_ambiguous')
   })
 
-  it('and no other', () => {
+  it('but other queries are accepted', () => {
     for (const target of [
       '/login?next=/docs/a',
       '/login?next=/tenant/page',
@@ -97,13 +97,13 @@ describe('a query with a path that needs more is refused', () => {
     expect(refusalOf('/admin/x?next=/admin/users')).toBe('passed')
   })
 
-  it('nor more than 100 that may be paths', () => {
+  it('and a query with more than 100 possible paths is rejected', () => {
     const query = (length: number) => Array.from({ length }, (_, at) => `a=/${at}`).join('&')
     expect(refusalOf(`/login?${query(100)}`)).toBe('passed')
     expect(refusalOf(`/login?${query(101)}`)).toBe('target_ambiguous')
   })
 
-  it('at an MCP server, if the path needs anything', async () => {
+  it('at an MCP server, if the path requires anything', async () => {
     const mcp = [{ path: '/mcp', tools: {} }]
     const { port, arrived } = await openGateway({ mcp, routes: of })
     const send = (target: string) => exchange(port, message([`POST ${target} HTTP/1.1`, 'Host: api.example']))

@@ -16,7 +16,7 @@ function needed(of: Route[], rawTarget: string, method = 'GET'): string {
 }
 
 // G46
-describe('a table is refused if a server may take the paths of one route for those of a stricter one', () => {
+describe('a table is rejected if a server may confuse the paths of one route with those of a stricter one', () => {
   it.each([
     ['/Admin', '/admin', /set case: 'kept' on routes\[1\]/],
     ['/doc/{name}.pdf', '/doc/{name}', /set endings: 'kept' on routes\[1\]/],
@@ -37,7 +37,7 @@ describe('a table is refused if a server may take the paths of one route for tho
     ['/stra%C3%9Fe', '/strasse', /set case: 'kept'/],
     ['/a+b', '/a%20b', /mayShadow/],
     ['/%EF%BD%81', '/a', /mayShadow/],
-  ])('%s beside %s', (weak, stronger, hint) => {
+  ])('%s next to %s', (weak, stronger, hint) => {
     const of: Route[] = [
       { ...none, path: weak },
       { ...strict, path: stronger },
@@ -50,7 +50,7 @@ describe('a table is refused if a server may take the paths of one route for tho
     expect(needed(shadowing, weak.replaceAll(/\{\w+\}|\*/g, 'x'))).toBe('none')
   })
 
-  it('whose level is the same and whose scope is another, both ways', () => {
+  it('in both directions if the levels are equal and the scopes differ', () => {
     const of: Route[] = [
       { ...strict, path: '/a' },
       { ...strict, scope: 'other', path: '/A' },
@@ -69,7 +69,7 @@ describe('a table is refused if a server may take the paths of one route for tho
     ['/users/{id}/avatar', '/users/{id}'],
     ['/users/{id}', '/users/me'],
     ['/{name}.pdf', '/sec{name}'],
-  ])('and not %s beside %s', (weak, stronger) => {
+  ])('but not %s next to %s', (weak, stronger) => {
     expect(() =>
       createRouteTable([
         { ...none, path: weak },
@@ -78,7 +78,7 @@ describe('a table is refused if a server may take the paths of one route for tho
     ).not.toThrow()
   })
 
-  it('and not for methods that the stricter route does not list, or if it needs no more', () => {
+  it('but not for methods that the stricter route does not list, or if it requires no more', () => {
     for (const other of [
       { ...strict, method: 'POST', path: '/users.json' },
       { ...none, path: '/users.json' },
@@ -88,7 +88,7 @@ describe('a table is refused if a server may take the paths of one route for tho
 })
 
 // G52
-describe('a table is refused if an open route requires less than a route within it', () => {
+describe('a table is rejected if an open route requires less than a route within it', () => {
   const table = (...rows: Partial<Route>[]) => createRouteTable(rows.map((row) => ({ ...none, path: '/', ...row })))
   const admin = { ...strict, path: '/admin' }
 
@@ -108,7 +108,7 @@ describe('a table is refused if an open route requires less than a route within 
     ['/a{x}/*', '/{y}b/c'],
     ['/index.php/*', '/admin'],
     ['/app/index.php/*', '/app/admin'],
-  ])('%s beside %s, in either order', (weak, stronger) => {
+  ])('%s next to %s, in either order', (weak, stronger) => {
     const [open, within] = [{ path: weak }, { ...strict, path: stronger }]
     const problem = (at: number) =>
       `routes[${at}] is GET ${weak}, which requires less than GET ${stronger} of routes[${1 - at}]`
@@ -128,7 +128,7 @@ describe('a table is refused if an open route requires less than a route within 
     ['/{page}/x', '/Admin/*'],
     ['/{tenant}/{page}', '/{tenant}/admin/*'],
     ['/x/{page}', '/{tenant}/admin/*'],
-  ])('with a parameter that can begin as an open one: %s beside %s', (weak, stronger) => {
+  ])('with a parameter that can begin like an open one: %s next to %s', (weak, stronger) => {
     const [page, mount] = [{ path: weak }, { ...strict, path: stronger }]
     expect(() => table(page, mount)).toThrow(
       `routes[0] is GET ${weak}, which requires less than GET ${stronger} of routes[1], which some servers run for`,
@@ -151,7 +151,7 @@ describe('a table is refused if an open route requires less than a route within 
     ['/users/{id}/*', '/users'],
     ['/users/{id}', '/users/me'],
     ['/{page}', '/admin'],
-  ])('and not %s beside %s', (weak, stronger) =>
+  ])('but not %s next to %s', (weak, stronger) =>
     expect(() => table({ path: weak }, { ...strict, path: stronger })).not.toThrow(),
   )
 
@@ -165,7 +165,7 @@ describe('a table is refused if an open route requires less than a route within 
     [{ require: 'authorization', scope: 'admin' }, {}, false],
     [{ require: 'authorization', scope: 'admin' }, { maxBody: 10 }, false],
     [{ require: 'identity' }, { require: 'identity', scope: undefined }, false],
-  ])('%j beside %j: %s', (weak, stronger, isRefused) => {
+  ])('%j next to %j: %s', (weak, stronger, isRefused) => {
     const build = () => table({ path: '/*', ...weak }, { ...admin, ...stronger })
     if (isRefused) expect(build).toThrow(/set fallback: true on routes\[0\]/)
     else expect(build).not.toThrow()
@@ -191,7 +191,7 @@ describe('a table is refused if an open route requires less than a route within 
     ['POST', 'GET', true],
     ['MOVE', '*', true],
     ['MOVE', 'MOVE', true],
-  ])('also for methods that the stricter path does not list: %s beside %s', (weak, stronger) => {
+  ])('even for methods that the stricter path does not list: %s next to %s', (weak, stronger) => {
     const build = () => table({ method: weak, path: '/*' }, { ...admin, method: stronger })
     expect(build).toThrow(`routes[0] is ${weak} /*, which requires less than ${stronger} /admin of`)
   })
@@ -202,7 +202,7 @@ describe('a table is refused if an open route requires less than a route within 
     expect(() => table({ method: '*', path: '/*' }, { path: '/admin' }, post)).toThrow(/less than POST \/admin/)
   })
 
-  it('by the row that decides the method', () => {
+  it('according to the row that determines the method', () => {
     const read = { ...strict, method: '*', path: '/*' }
     expect(() => table(read, { path: '/*' }, admin)).toThrow(/^routes\[1\] is GET/)
     const all = { ...admin, method: '*' }
@@ -213,7 +213,7 @@ describe('a table is refused if an open route requires less than a route within 
     ).toThrow(/less than PUT \/admin of routes\[2\]/)
   })
 
-  it('and fallback is refused where it has no effect', () => {
+  it('and fallback is rejected if it has no effect', () => {
     const needless = /routes\[0\] has fallback, but no route within it requires more: remove it/
     expect(() => table({ path: '/*', fallback: true })).toThrow(needless)
     expect(() => table({ path: '/{page}', fallback: true }, admin)).toThrow(needless)
@@ -223,7 +223,7 @@ describe('a table is refused if an open route requires less than a route within 
     )
   })
 
-  it('and with it the table is as before: other paths pass, and names that fold to the stricter route do not', () => {
+  it('and with fallback, other paths are accepted, and names that fold to the stricter route are not', () => {
     const of: Route[] = [{ ...none, path: '/*', fallback: true }, admin]
     expect(['/x', '/admin', '/Admin', '/admin/__data.json'].map((target) => needed(of, target))).toEqual([
       'none',
@@ -234,8 +234,8 @@ describe('a table is refused if an open route requires less than a route within 
   })
 })
 
-describe('what a route declares of the API', () => {
-  it('is taken for its own path only', () => {
+describe('a declaration of a route about the API', () => {
+  it('applies to its own path only', () => {
     const of: Route[] = [
       { ...none, method: '*', path: '/*', fallback: true },
       { ...strict, path: '/Secret', case: 'kept' },
@@ -248,7 +248,7 @@ describe('what a route declares of the API', () => {
     expect(needed(of, '/doc/x.pdf')).toBe('authorization')
   })
 
-  it('with mayShadow lets the whole pattern pass, and no other path that folds to a stricter route', () => {
+  it('with mayShadow accepts the whole pattern, but no other path that folds to a stricter route', () => {
     const of: Route[] = [
       { ...none, path: '/doc/{name}.pdf', mayShadow: true },
       { ...strict, path: '/doc/{name}' },
@@ -274,5 +274,5 @@ describe('what a route declares of the API', () => {
       ],
       /routes\[1\] contradicts routes\[0\], which is GET \/a, too/,
     ],
-  ] as [Route[], RegExp][])('%j is refused', (of, reason) => expect(() => createRouteTable(of)).toThrow(reason))
+  ] as [Route[], RegExp][])('%j is rejected', (of, reason) => expect(() => createRouteTable(of)).toThrow(reason))
 })

@@ -7,11 +7,11 @@ it.each([
   ['HEAD', '*', 2],
   ['PURGE', '*', undefined],
   ['POST', 'GET', undefined],
-])('a request by %s is at distance %3$s from a route for %s', (method, routed, distance) => {
+])('a request with %s is at distance %3$s from a route for %s', (method, routed, distance) => {
   expect(methodDistance(method, routed)).toBe(distance)
 })
 
-it.each(['*', 'GET', 'M-SEARCH', 'PROPFIND'])('%s can be routed', (method) => {
+it.each(['*', 'GET', 'M-SEARCH', 'PROPFIND'])('a route may have the method %s', (method) => {
   expect(methodProblem(method)).toBeUndefined()
 })
 
@@ -25,6 +25,6 @@ it.each([
   ['TRACE', 'is never forwarded'],
   ['TRACK', 'is never forwarded'],
   ['PSOT', 'is not an HTTP method that Node.js can parse; did you mean POST?'],
-])('%j cannot be routed', (method, problem) => {
+])('a route may not have the method %j', (method, problem) => {
   expect(methodProblem(method)).toBe(problem)
 })

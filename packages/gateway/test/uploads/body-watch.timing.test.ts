@@ -14,7 +14,7 @@ const table = createRouteTable([open, { method: 'DELETE', path: '/x', require: '
 const head = { method: 'POST', rawTarget: '/x', rawHeaders: [] }
 const need = { routes: [open], level: 'none', scope: undefined, maxBody: undefined, isBodyUnseen: false } as const
 
-/** What Node.js gives of a body in one turn of the event loop. */
+/** The amount of a body that Node.js delivers in one turn of the event loop. */
 const turn = 65_536
 const size = 8 * turn
 
@@ -24,7 +24,7 @@ const parts = (partHead: string, content = 'x') => filled(`--b\r\n${partHead}\r\
 const numbered = (unit: (at: number) => string) =>
   filled(Array.from({ length: Math.ceil(size / unit(0).length) }, (_, at) => unit(at)).join(''))
 
-/** Milliseconds of CPU for the slowest turn of a body. */
+/** CPU time of the slowest turn of a body, in milliseconds. */
 function slowestTurn(type: string, body: Buffer): number {
   const watch = createBodyWatch({ 'content-type': type }, { head, need, rules: { table, otherwise: 'refuse' } })
   let slowest = 0
@@ -36,7 +36,7 @@ function slowestTurn(type: string, body: Buffer): number {
       slowest = Math.max(slowest, (user + system) / 1000)
     }
   } catch {
-    // A body that is refused costs no further turn.
+    // A rejected body costs no further turn.
   }
   return slowest
 }
@@ -64,23 +64,23 @@ it.each<[string, string, Buffer]>([
   ['a long text of quotes', text, filled("'", '{/', ':')],
   ['a long form name', form, filled('%2561')],
   ['a long form name in another encoding', form, filled('%u0061', '', '=1')],
-  ['a long form name of blanks', form, filled('%20+ ')],
+  ['a long form name of spaces', form, filled('%20+ ')],
   ['many short fields', form, filled('&=')],
   ['many fields that may name the method', form, filled('method&')],
   ['many fields that name it', form, filled('verb=POST&')],
   ['many names with an encoding', form, filled('rest%&')],
   ['many values that may be encoded paths', form, numbered((at) => `a=%${at}&`)],
-  ['a long value of encoded blanks', form, filled('%2520', 'a=')],
+  ['a long value of encoded spaces', form, filled('%2520', 'a=')],
   ['long paths in different values', form, numbered((at) => `a=${'%2f%61'.repeat(1300)}${at}&`)],
   ['many parts', multipart, parts('')],
   ['many names in each part', multipart, parts('name='.repeat(16))],
   ['long names of escapes', multipart, parts(`name="${'\\a'.repeat(2000)}"`)],
   ['long names with an encoding', multipart, parts(`name="${'%61'.repeat(1300)}"`)],
-  ['long heads of blanks', multipart, parts(`name${' *'.repeat(4000)}`)],
+  ['long heads of spaces', multipart, parts(`name${' *'.repeat(4000)}`)],
   ['many parts with a path', multipart, parts('name="a"', '/a')],
   ['long parts of slashes', multipart, numbered((at) => `--b\r\nname="a"\r\n\r\n${'/\xff'.repeat(4000)}${at}\r\n`)],
   ['long parts that may be JSON', multipart, filled(`--b\r\nname="a"\r\n\r\n[${'\xff'.repeat(8000)}\r\n`)],
-])('a turn of %s costs little more than one of an honest body', (_name, type, body) => {
+])('a turn of %s costs little more than one of an ordinary body', (_name, type, body) => {
   const costs = { hostile: Number.POSITIVE_INFINITY, honest: Number.POSITIVE_INFINITY }
   for (let times = 0; times < 4; times++) {
     costs.hostile = Math.min(costs.hostile, slowestTurn(type, body))
@@ -89,7 +89,7 @@ it.each<[string, string, Buffer]>([
   expect(costs.hostile).toBeLessThan(5 * costs.honest)
 })
 
-/** Milliseconds of CPU for a whole body once V8 has compiled the loops: the least of ten runs. */
+/** CPU time for a whole body in milliseconds, once V8 has compiled the loops: the minimum of ten runs. */
 function costOf(watched: () => ReturnType<typeof createBodyWatch>, body: Buffer): number {
   const costs = Array.from({ length: 10 }, () => {
     const before = process.cpuUsage()
@@ -107,7 +107,7 @@ function costOf(watched: () => ReturnType<typeof createBodyWatch>, body: Buffer)
 }
 
 // G45
-describe('a body costs at most 20 ms of CPU', () => {
+describe('a body costs at most 20 ms of CPU time', () => {
   const methods = ['LOCK', 'PUT', 'GET', 'HEAD', 'PATCH', 'OPTIONS', 'MKCOL', 'QUERY']
   const wide: Route = { method: '*', path: '/x/*', require: 'none' }
   const wideTable = createRouteTable([
@@ -125,43 +125,47 @@ describe('a body costs at most 20 ms of CPU', () => {
   const pages = (at: number) => `a=/${at}/x.php/${'page-data/'.repeat(4)}${'a/'.repeat(100)}page-data.json&`
 
   it.each<[string, () => ReturnType<typeof createBodyWatch>, Buffer]>([
-    ['of fields that name a method, on a long path', onLongPath(form), fields((method) => `verb=${method}&`)],
+    ['with fields that name a method, on a long path', onLongPath(form), fields((method) => `verb=${method}&`)],
     [
-      'of members that name a method',
+      'with members that name a method',
       onLongPath(json),
       Buffer.concat([Buffer.from('{'), fields((method) => `"verb":"${method}",`)]),
     ],
     [
-      'of an array of URLs',
+      'with an array of URLs',
       onLongPath(json),
       Buffer.from(`[${Array.from({ length: 2000 }, (_, at) => `{"url":"/${at}/a/b/c"}`).join()}]`),
     ],
     [
-      'of an array of long URLs',
+      'with an array of long URLs',
       onLongPath(json),
       Buffer.from(
         `[${Array.from({ length: 90 }, (_, at) => `{"url":"/${at}/x.php${'/page-data'.repeat(3)}${'/a'.repeat(200)}"}`).join()}]`,
       ),
     ],
     [
-      'of an array of URLs with comments',
+      'with an array of URLs with comments',
       onLongPath(text),
       Buffer.from(`[${Array.from({ length: 90 }, (_, at) => `{url:${at}*/${'/*x'.repeat(1350)}}`).join()}]`),
     ],
     [
-      'of an array of URLs with blanks',
+      'with an array of URLs with spaces',
       onLongPath(text),
       Buffer.from(`[${`{url:/x${' '.repeat(4000)}y},`.repeat(90)}`),
     ],
     [
-      'of one long URL again and again',
+      'with one long URL repeated many times',
       onLongPath(json),
       Buffer.from(`[${`{"url":"${'/a'.repeat(250)}"},`.repeat(900)}`),
     ],
-    ['of an array with a URL of colons', onLongPath(form), Buffer.from(`a=[{"url":"x${':'.repeat(8000)}"}]`)],
-    ['of paths to page data', onLongPath(form), Buffer.from(Array.from({ length: 60 }, (_, at) => pages(at)).join(''))],
+    ['with an array containing a URL of colons', onLongPath(form), Buffer.from(`a=[{"url":"x${':'.repeat(8000)}"}]`)],
     [
-      'of blanks in brotli',
+      'with paths to page data',
+      onLongPath(form),
+      Buffer.from(Array.from({ length: 60 }, (_, at) => pages(at)).join('')),
+    ],
+    [
+      'with spaces compressed by brotli',
       () => createBodyWatch({ 'content-type': text, 'content-encoding': 'br' }),
       brotliCompressSync(Buffer.alloc(2_000_000, ' ')),
     ],
@@ -169,7 +173,7 @@ describe('a body costs at most 20 ms of CPU', () => {
 })
 
 // G45
-it('a long type of charsets costs at most 1 ms of CPU', () => {
+it('a long media type with many charsets costs at most 1 ms of CPU time', () => {
   const type = `text/plain;${'charset'.repeat(2000)}`
   expect(costOf(() => createBodyWatch({ 'content-type': type }), Buffer.from('a'))).toBeLessThanOrEqual(1)
 })

@@ -3,7 +3,7 @@ import { accountDownload } from '../../src/account/account-pages.js'
 
 type Exported = Parameters<typeof accountDownload>[0]
 
-it('is a JSON file named after the user and the day, that no cache keeps', async () => {
+it('is a JSON file named after the user and the day, which no cache stores', async () => {
   const user = { username: 'Anna K/öster' } as Exported['user']
   const response = accountDownload({ exportedAt: 1_800_000_000, user } as Exported)
   expect(Object.fromEntries(response.headers)).toEqual({

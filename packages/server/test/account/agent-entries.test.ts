@@ -7,13 +7,13 @@ const now = 1_800_000_000
 const live = { userId: 'alice', revokedAt: null, revokedBy: null, expiresAt: null } as Ended
 
 it.each<[string, Partial<Ended>, ReturnType<typeof endOf>]>([
-  ['holds without an end', {}, undefined],
-  ['holds until its end', { expiresAt: now + 1 }, undefined],
-  ['has ended at its end', { expiresAt: now }, { at: now, by: 'time' }],
-  ['was removed by the person', { revokedAt: now - 9, revokedBy: 'alice' }, { at: now - 9, by: 'person' }],
-  ['was removed by an operator', { revokedAt: now - 9, revokedBy: 'operator' }, { at: now - 9, by: 'server' }],
+  ['does not expire', {}, undefined],
+  ['is active until it expires', { expiresAt: now + 1 }, undefined],
+  ['expired', { expiresAt: now }, { at: now, by: 'time' }],
+  ['was revoked by the user', { revokedAt: now - 9, revokedBy: 'alice' }, { at: now - 9, by: 'person' }],
+  ['was revoked by an operator', { revokedAt: now - 9, revokedBy: 'operator' }, { at: now - 9, by: 'server' }],
   [
-    'was removed before its end',
+    'was revoked before it expired',
     { revokedAt: now - 9, revokedBy: 'alice', expiresAt: now - 5 },
     { at: now - 9, by: 'person' },
   ],

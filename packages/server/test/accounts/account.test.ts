@@ -23,7 +23,7 @@ describe('every page of an account', () => {
     ['/account/password', 'password'],
     ['/account/yours', 'yours'],
     ['/account/close', 'close-account'],
-  ])('%s is for who is signed in, and for nobody else', async (path, state) => {
+  ])('%s is for signed-in users only', async (path, state) => {
     const { stage, alice } = await opened()
     const seen = await alice.open(path)
     expect(seen).toMatchObject({ status: 200, state })
@@ -38,7 +38,7 @@ describe('every page of an account', () => {
     expect(await alice.post(`${path}/nothing`, {})).toMatchObject({ status: 404 })
   })
 
-  it('is not kept by browsers and lets nobody frame it', async () => {
+  it('is not cached by browsers and cannot be framed', async () => {
     const { stage, alice } = await opened()
     const response = await alice.browser.open(`${stage.authServer}/account`)
     expect(response.headers.get('cache-control')).toBe('no-store')
@@ -60,7 +60,7 @@ describe('every form of an account', () => {
   ]
 
   it.each(actions)(
-    '%s does nothing with a wrong or foreign csrf, from elsewhere, or for somebody else',
+    '%s does nothing with a missing or foreign csrf value, from another site, or for another user',
     async (action) => {
       const { stage, alice } = await opened()
       const { id } = await allowAgent(alice)
@@ -81,7 +81,7 @@ describe('every form of an account', () => {
     },
   )
 
-  it('is refused when it was made for somebody else in the same browser', async () => {
+  it('is refused if it was made for another user in the same browser', async () => {
     const { stage, alice } = await opened()
     const { id } = await allowAgent(alice)
     const csrf = await alice.csrfAt('/account')
@@ -95,7 +95,7 @@ describe('every form of an account', () => {
     expect(await alice.follow(left)).toMatchObject({ status: 200, state: 'sign-in' })
   })
 
-  it('leads to the sign-in page when nobody is signed in any more', async () => {
+  it('leads to the sign-in page if the session is gone', async () => {
     const { alice } = await opened()
     const csrf = await alice.csrfAt('/account')
     await alice.submit('/account', { action: 'logout' })
@@ -110,13 +110,13 @@ describe('every form of an account', () => {
   })
 })
 
-describe('what belongs to somebody else', () => {
+describe('another user’s data', () => {
   it('is not found', async () => {
     const { stage, alice } = await opened()
     const { id } = await allowAgent(alice)
     const bob = await signedIn(stage, 'bob')
     const credential = await stage.storage.findCredential('alice')
-    // Newer than the password, which therefore still proves who she is.
+    // Newer than the password, which therefore still proves the user’s identity.
     stage.clock.now += 1
     await stage.storage.addPasskey({
       userId: credential?.user.id ?? '',
@@ -145,7 +145,7 @@ describe('what belongs to somebody else', () => {
   })
 
   it.each(['none', '%2e%2e', "'%20OR%201=1%20--", '*', '%00', '%E0%A4%A', 'toString'])(
-    'and what is nobody’s: agents/%s',
+    'nor are ids that do not exist: agents/%s',
     async (id) => {
       const { alice } = await opened()
       expect(await alice.open(`/account/agents/${id}`)).toMatchObject({ status: 404, state: 'not_found' })
@@ -154,7 +154,7 @@ describe('what belongs to somebody else', () => {
 })
 
 describe('My agents', () => {
-  it('says who may act, where, what, since when, last used and until when', async () => {
+  it('shows who may act, where, on what, since when, last use and expiry', async () => {
     const { stage, alice } = await opened()
     const { id } = await allowAgent(alice)
     const list = await alice.open('/account')
@@ -175,14 +175,14 @@ describe('My agents', () => {
     expect(detail.html).toContain('You gave ')
   })
 
-  it('shows the name as it was when the agent was allowed', async () => {
+  it('shows the name the agent had when it was allowed', async () => {
     const { stage, alice } = await opened()
     await allowAgent(alice)
     stage.agent.document.name = 'Another Name'
     expect((await alice.open('/account')).html).toContain('First Agent')
   })
 
-  it('removes one after a question, says until when it works, and the second click is no error', async () => {
+  it('revokes an agent after a confirmation, shows until when its tokens work, and treats a second click as no error', async () => {
     const { stage, alice } = await opened()
     const { id } = await allowAgent(alice)
     await allowAgent(alice, stage.otherAgent)
@@ -201,7 +201,7 @@ describe('My agents', () => {
     expect(await stage.storage.listGrants({ live: true })).toHaveLength(1)
   })
 
-  it('removes what still holds also where it was allowed hundreds of times since', async () => {
+  it('revokes active grants even after hundreds of grants at the same resource', async () => {
     const { stage, alice } = await opened()
     const { id } = await allowAgent(alice)
     const { agent = '', resource = '', userId = '' } = (await stage.storage.findGrant(id)) ?? {}
@@ -217,7 +217,7 @@ describe('My agents', () => {
     expect(await alice.follow(again)).toMatchObject({ status: 200, state: 'agents-removed' })
   })
 
-  it('shows what was removed, or ran out, as what it was, and no longer offers to remove it', async () => {
+  it('shows revoked and expired access as such, and no longer offers to revoke it', async () => {
     const { stage, alice } = await opened()
     const { id } = await allowAgent(alice)
     const csrf = await alice.csrfAt('/account')
@@ -242,7 +242,7 @@ describe('My agents', () => {
     expect(ranOut.html).toContain('Its access ended')
   })
 
-  it('does not show what has run out among what an agent still may', async () => {
+  it('leaves expired permissions out of what an agent may still do', async () => {
     const { stage, alice } = await opened()
     await allow(stage, undefined, { duration: '3600' }, { user: alice.browser, asked: { scope: 'data.write' } })
     const [short] = await stage.storage.listGrants({ live: true })
@@ -254,7 +254,7 @@ describe('My agents', () => {
     expect(seen.html).not.toContain('data.write')
   })
 
-  it('says when what an agent may do ends', async () => {
+  it('shows when an agent’s access expires', async () => {
     const { stage, alice } = await opened()
     await allow(stage, undefined, { duration: '3600' }, { user: alice.browser })
     const [grant] = await stage.storage.listGrants({ live: true })
@@ -266,7 +266,7 @@ describe('My agents', () => {
     }
   })
 
-  it('says what ends before the rest of what an agent may do', async () => {
+  it('shows permissions that expire before the rest of an agent’s access', async () => {
     const { stage, alice } = await opened()
     await allow(stage, undefined, { duration: 'until-removed' }, { user: alice.browser, asked: { scope: 'data.read' } })
     await allow(stage, undefined, { duration: '3600' }, { user: alice.browser, asked: { scope: 'data.write' } })
@@ -282,7 +282,7 @@ describe('My agents', () => {
     expect(list.html).toContain('Stays until you remove it.')
   })
 
-  it('removes all, and what agents hold then gives nothing', async () => {
+  it('revokes all access, after which the agents’ tokens no longer work', async () => {
     const { stage, alice } = await opened()
     const { allowed } = await allowAgent(alice)
     const later = await allow(stage, allowed.by, {}, { user: alice.browser, asked: { scope: 'data.write' } })
@@ -293,7 +293,7 @@ describe('My agents', () => {
     expect(await alice.open('/account')).toMatchObject({ state: 'agents-empty' })
   })
 
-  it('counts an agent once, at however many places it has access', async () => {
+  it('counts an agent once, no matter at how many resources it has access', async () => {
     const { stage, alice } = await opened()
     await allowAgent(alice)
     await allow(stage, undefined, {}, { user: alice.browser, asked: { resource: stage.otherResource } })
@@ -303,7 +303,7 @@ describe('My agents', () => {
     expect((await alice.open('/account/close')).html).toContain('1 agent loses access')
   })
 
-  it('says of an agent that the operator blocks that it gets nothing new, as long as that is so', async () => {
+  it('shows that an agent blocked by the operator gets no new access, for as long as the block lasts', async () => {
     const { stage, alice } = await opened()
     const { id } = await allowAgent(alice)
     const told = async () =>
@@ -319,7 +319,7 @@ describe('My agents', () => {
     expect(await told()).toEqual([false, false])
   })
 
-  it('shows an agent that was allowed several times once, and removes it with all of that', async () => {
+  it('lists an agent that was allowed several times once, and revokes all of its grants', async () => {
     const { stage, alice } = await opened()
     const ask = (scope: string, duration: string) =>
       allow(stage, undefined, { duration }, { user: alice.browser, asked: { scope } })
@@ -351,7 +351,7 @@ describe('My agents', () => {
     expect(nothing).toMatchObject({ status: 200, state: 'agents' })
   })
 
-  it('no longer shows what ran out', async () => {
+  it('no longer shows expired access', async () => {
     const { stage, alice } = await opened()
     await allow(stage, undefined, { duration: '3600' }, { user: alice.browser })
     expect(await alice.open('/account')).toMatchObject({ state: 'agents' })
@@ -361,7 +361,7 @@ describe('My agents', () => {
 })
 
 describe('activity', () => {
-  it('tells what happened, newest first, and nothing of others', async () => {
+  it('lists the user’s own events, newest first, and no one else’s', async () => {
     const { stage, alice } = await opened()
     const { id } = await allowAgent(alice)
     await alice.submit(`/account/agents/${id}/remove`, { action: 'remove-agent' })
@@ -379,7 +379,7 @@ describe('activity', () => {
     expect((await bob.open('/account/activity')).html).not.toContain('"host">agent.example')
   })
 
-  it('does not call what was replaced by more removed', async () => {
+  it('does not show replaced grants as revoked', async () => {
     const { stage, alice } = await opened()
     await allowAgent(alice)
     const asked = { scope: 'data.read data.write' }
@@ -388,7 +388,7 @@ describe('activity', () => {
     expect((await alice.open('/account/activity')).html).not.toMatch(/removed/i)
   })
 
-  it('goes on over pages', async () => {
+  it('continues on further pages', async () => {
     const { stage, alice } = await opened()
     const userId = (await stage.storage.findCredential('alice'))?.user.id
     for (let event = 0; event < 60; event++) {
@@ -408,10 +408,10 @@ describe('activity', () => {
   })
 })
 
-describe('what was done', () => {
+describe('the result of an action', () => {
   const noticeOf = ({ location }: { location: string | null }) => location ?? ''
 
-  it('is told by a page of its own, to the browser and the session that did it, for ten minutes', async () => {
+  it('is shown on its own page, to the browser and session that performed it, for ten minutes', async () => {
     const { stage, alice } = await opened()
     const { id } = await allowAgent(alice)
     const bob = await signedIn(stage, 'bob')
@@ -438,7 +438,7 @@ describe('what was done', () => {
     expect(await alice.open(told)).toMatchObject({ state: 'agents-empty' })
   })
 
-  it('is no value of a form', async () => {
+  it('is not a form value', async () => {
     const { alice } = await opened()
     const { id } = await allowAgent(alice)
     const told = noticeOf(await alice.submit(`/account/agents/${id}/remove`, { action: 'remove-agent' }))
@@ -449,7 +449,7 @@ describe('what was done', () => {
     })
   })
 
-  it('signed out is said where nobody is signed in, and else leads to My agents or the way in', async () => {
+  it('the signed-out page is shown only when signed out, and otherwise redirects to My agents or to sign-in', async () => {
     const { alice } = await opened()
     const told = noticeOf(await alice.submit('/account', { action: 'logout' }))
     expect(await alice.open(told)).toMatchObject({ status: 200, state: 'signed-out' })
@@ -460,7 +460,7 @@ describe('what was done', () => {
 })
 
 describe('the password', () => {
-  it('is changed, which ends every other session', async () => {
+  it('can be changed, which ends every other session', async () => {
     const { stage, alice } = await opened()
     const elsewhere = await signedIn(stage)
     stage.clock.now += 3600
@@ -483,7 +483,7 @@ describe('the password', () => {
     ['new_password_too_short', { new_password: 'short' }],
     ['new_password_too_long', { new_password: 'x'.repeat(1025) }],
     ['new_password_common', { new_password: 'QWERTY123' }],
-  ])('is not changed: %s for %o', async (problem, fields) => {
+  ])('is not changed and shows %s for %o', async (problem, fields) => {
     const { stage, alice } = await opened()
     const seen = await alice.submit('/account/password', { ...change, ...fields })
     expect(seen).toMatchObject({ status: 400, state: 'password', problem })
@@ -491,7 +491,7 @@ describe('the password', () => {
     expect(await again.submit('/account/sign-in', { ...people.alice, action: 'login' })).toMatchObject({ status: 303 })
   })
 
-  it('is not changed by a form without a new one', async () => {
+  it('is not changed by a form without a new password', async () => {
     const { alice } = await opened()
     const seen = await alice.submit('/account/password', { action: 'change-password', password })
     expect(seen).toMatchObject({ status: 400, state: 'password', problem: 'new_password_too_short' })
@@ -501,7 +501,7 @@ describe('the password', () => {
 it.each([
   ['/account/password', change],
   ['/account/close', { action: 'close-account', password }],
-])('the form at %s refuses the right password, too, after too many wrong ones', async (path, form) => {
+])('the form at %s refuses even the right password after too many wrong ones', async (path, form) => {
   const { stage, alice } = await opened()
   const guess = () => alice.submit(path, { ...form, password: 'wrong' })
   for (let guesses = 1; (await guess()).problem === 'wrong_password'; guesses++) expect(guesses).toBeLessThan(50)
@@ -514,7 +514,7 @@ it.each([
 describe('sessions', () => {
   const sessionForms = (html: string) => [...html.matchAll(/name="session" value="([^"]*)"/g)].map(([, id]) => id ?? '')
 
-  it('are listed, and one elsewhere can be ended', async () => {
+  it('are listed, and one in another browser can be ended', async () => {
     const { stage, alice } = await opened()
     const elsewhere = await signedIn(stage)
     await signedIn(stage, 'bob')
@@ -528,7 +528,7 @@ describe('sessions', () => {
     expect(await alice.open('/account')).toMatchObject({ status: 200 })
   })
 
-  it('end everywhere at once', async () => {
+  it('can all be ended at once', async () => {
     const { stage, alice } = await opened()
     const elsewhere = await signedIn(stage)
     const bob = await signedIn(stage, 'bob')
@@ -539,7 +539,7 @@ describe('sessions', () => {
     expect(await bob.open('/account')).toMatchObject({ status: 200 })
   })
 
-  it('end after a day without use, and after two weeks however much they are used', async () => {
+  it('expire after a day without use, and after two weeks regardless of use', async () => {
     const { stage, alice } = await opened()
     for (let hour = 0; hour < 13 * 24; hour += 12) {
       stage.clock.now += 12 * 3600
@@ -572,7 +572,7 @@ describe('the download', () => {
     expect(name.startsWith(begins), name).toBe(true)
   })
 
-  it('has everything about the person, and nothing that opens anything', async () => {
+  it('contains all of the user’s data, and no credentials', async () => {
     const { stage, alice } = await opened()
     const { allowed } = await allowAgent(alice)
     const bob = await signedIn(stage, 'bob')
@@ -598,7 +598,7 @@ describe('the download', () => {
 })
 
 describe('closing the account', () => {
-  it('asks for the password, ends everything, and frees the name', async () => {
+  it('requires the password, ends all sessions and grants, and frees the username', async () => {
     const { stage, alice } = await opened({ accounts: { signUp: true } })
     await allowAgent(alice)
     const elsewhere = await signedIn(stage)

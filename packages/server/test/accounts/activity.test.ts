@@ -15,7 +15,7 @@ async function opened(): Promise<{ stage: Stage; alice: Person; userId: string }
   return { stage, alice, userId: (await stage.storage.findCredential('alice'))?.user.id ?? '' }
 }
 
-/** Somebody in a browser that says which one it is. */
+/** A user whose browser sends this user agent. */
 function inBrowser(stage: Stage, userAgent: string): Person {
   const fetch: typeof globalThis.fetch = (input, init) => {
     const request = new Request(input, init)
@@ -28,7 +28,7 @@ function inBrowser(stage: Stage, userAgent: string): Person {
 const activityOf = async (person: Person) => words((await person.open('/account/activity')).html)
 
 describe('activity', () => {
-  it('names the device of a sign-in, and of one that failed', async () => {
+  it('names the device of a sign-in and of a failed sign-in', async () => {
     const { stage, alice } = await opened()
     const elsewhere = inBrowser(stage, firefox)
     await elsewhere.submit('/account/sign-in', { action: 'login', username: 'alice', password: 'wrong' })
@@ -46,7 +46,7 @@ describe('activity', () => {
     expect(agents).toContain(256)
   })
 
-  it('tells another device’s end from the person’s own', async () => {
+  it('distinguishes signing out another device from signing out this one', async () => {
     const { stage, alice } = await opened()
     const elsewhere = await signedIn(stage)
     const { html } = await alice.open('/account/security')
@@ -57,7 +57,7 @@ describe('activity', () => {
     expect(await activityOf(alice)).not.toContain('You signed out.')
   })
 
-  it('shows on the page of an agent what it did at a resource, however busy it is elsewhere', async () => {
+  it('shows on an agent’s page what it did at one resource, no matter how busy it is elsewhere', async () => {
     const { stage, alice, userId } = await opened()
     await redeem(stage, await allow(stage, undefined, {}, { user: alice.browser }))
     const [grant] = await stage.storage.listGrants()
@@ -71,7 +71,7 @@ describe('activity', () => {
     expect(shown).toContain('You gave agent.example access to api.example')
   })
 
-  it('names the delegate that something was about, as do the list and the page before a removal', async () => {
+  it('names the delegate that an event concerns, as do the list and the revocation page', async () => {
     const { stage, alice } = await opened()
     const laptop = await delegateOf(stage.agent, 'laptop-7', stage.clock.now)
     const phone = await delegateOf(stage.agent, 'phone-1', stage.clock.now)
@@ -96,7 +96,7 @@ describe('activity', () => {
     ])
   })
 
-  it('tells what the server removed from what the person did', async () => {
+  it('distinguishes revocations by the server from the user’s own', async () => {
     const { stage, alice, userId } = await opened()
     const { id } = await allowAgent(alice)
     await allowAgent(alice, stage.otherAgent)
@@ -108,9 +108,9 @@ describe('activity', () => {
   })
 
   it.each([
-    ['the person', 'person', 'You removed access to api.example for agent.example.'],
+    ['the user', 'person', 'You removed access to api.example for agent.example.'],
     ['the server', 'operator', 'An administrator removed access to api.example for agent.example.'],
-  ])('tells once what %s removed at once, however often it had been allowed', async (_who, by, sentence) => {
+  ])('lists grants that %s revoked together as one event, however many there were', async (_who, by, sentence) => {
     const { stage, alice, userId } = await opened()
     for (let times = 0; times < 3; times += 1) await allow(stage, identityOf(stage.agent), {}, { user: alice.browser })
     await allowAgent(alice, stage.otherAgent)
@@ -126,7 +126,7 @@ describe('activity', () => {
     expect(await told()).toBe(2)
   })
 
-  it('says when nothing was asked, because it had been allowed before', async () => {
+  it('reports a request that needed no consent because it had been allowed before', async () => {
     const { stage, alice } = await opened()
     await allowAgent(alice)
     await alice.browser.open((await openRequest(stage)).url, { referer: `${stage.agent.id}/` })

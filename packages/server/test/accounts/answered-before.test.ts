@@ -10,7 +10,7 @@ async function opened(): Promise<Stage> {
   return stage
 }
 
-/** Somebody whose page was made for Alice, in a browser where Bob has signed in since. */
+/** A user whose page was made for Alice, in a browser where Bob has signed in since. */
 async function alicesPageWithBob(stage: Stage) {
   const request = await openRequest(stage)
   const { user, page } = await view(stage, request)
@@ -21,7 +21,7 @@ async function alicesPageWithBob(stage: Stage) {
 }
 
 describe('a page that was made for another account', () => {
-  it('goes on as who is signed in now', async () => {
+  it('continues as the user who is signed in now', async () => {
     const stage = await opened()
     const { person, seen } = await alicesPageWithBob(stage)
     expect(seen).toMatchObject({ status: 409, state: 'account_changed' })
@@ -32,7 +32,7 @@ describe('a page that was made for another account', () => {
     expect(words(consent.html)).toContain('Signed in as bob')
   })
 
-  it('switches to the other account, and keeps the request', async () => {
+  it('switches to the other account and keeps the request', async () => {
     const stage = await opened()
     const { request, person, seen } = await alicesPageWithBob(stage)
     const left = await see(await person.browser.submit(seen.html, request.url, { action: 'logout' }))
@@ -60,7 +60,7 @@ describe('a request that was allowed in another tab', () => {
 
   const removalIn = (html: string) => /<a class="button" href="(\/account\/agents\/[^"]*\/remove)"/.exec(html)?.[1]
 
-  it('leads who then refuses it to removing the access', async () => {
+  it('leads a user who then denies it to revoking the access', async () => {
     const stage = await opened()
     const { person, denied, link } = await allowedAndUsed(stage)
     expect(denied).toMatchObject({ status: 410, state: 'request_allowed' })
@@ -73,7 +73,7 @@ describe('a request that was allowed in another tab', () => {
     expect(removalIn(after.html)).toBeUndefined()
   })
 
-  it('offers the access of another copy of the agent to nobody', async () => {
+  it('does not offer to revoke access of another copy of the agent', async () => {
     const stage = await opened()
     const { person, link } = await allowedAndUsed(stage)
     const [grant] = await stage.storage.listGrants({ live: true })
@@ -85,7 +85,7 @@ describe('a request that was allowed in another tab', () => {
     expect(removalIn(seen.html)).toBeUndefined()
   })
 
-  it('tells somebody else in that browser only that it was answered', async () => {
+  it('shows another user in that browser only that the request was decided', async () => {
     const stage = await opened()
     const { person, link } = await allowedAndUsed(stage)
     await person.submit('/account', { action: 'logout' })

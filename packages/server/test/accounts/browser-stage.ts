@@ -14,11 +14,13 @@ import { openTwoStorages } from '../storage/postgres/in-postgres.js'
 import { scopes } from '../world.js'
 
 export interface BrowserStage extends Stage {
-  /** Has an agent ask; gives what the person opens. */
+  /** Has an agent send a consent request; returns the URL that the user opens. */
   ask(asked?: Asked, by?: Stage['agent']): Promise<OpenRequest>
 }
 
-/** Two instances of an auth server named `localhost`, so that it can have passkeys, which answer in turn, with two agents and a resource on ports. */
+/**
+ * Two instances of an auth server named `localhost`, so that passkeys work, which respond in turn, with two agents and a resource on ports.
+ */
 export async function openBrowserStage(): Promise<BrowserStage> {
   const [agentPort, otherPort, resourcePort, otherResourcePort] = [
     await listenOnLoopback(),
@@ -104,13 +106,13 @@ export async function openBrowserStage(): Promise<BrowserStage> {
   return { ...stage, clock, ask: (asked = {}, by = agent) => openRequest(stage, identityOf(by), asked) }
 }
 
-/** Answers where people come back to, which Chromium shows only with a body. */
+/** Responds at the redirect URL. Chromium shows the page only if it has a body. */
 function withCallback({ handler }: Party): Party['handler'] {
   return async (request) =>
     new URL(request.url).pathname === '/callback' ? new Response('Back at the agent') : handler(request)
 }
 
-/** A browser of its own for one test. */
+/** Opens a separate browser for one test. */
 export async function newPage(browser: Browser, options: BrowserContextOptions = {}): Promise<Page> {
   const context: BrowserContext = await browser.newContext({ viewport: { width: 800, height: 900 }, ...options })
   context.setDefaultTimeout(10_000)
@@ -120,12 +122,12 @@ export async function newPage(browser: Browser, options: BrowserContextOptions =
 
 export const stateOf = (page: Page) => page.locator('main').getAttribute('data-state')
 
-/** Types a name and a password into the sign-in page that is shown. */
+/** Types a username and a password into the sign-in page that is shown. */
 export async function typeIn(page: Page, { username, password }: { username: string; password: string }) {
   await page.locator('input[name=username]').fill(username)
   await page.locator('input[name=password]').fill(password)
   await Promise.all([page.waitForEvent('load'), page.keyboard.press('Enter')])
 }
 
-/** Milliseconds after which a click on Allow counts (attacks C12). */
+/** Time after which a click on Allow counts, in milliseconds (attacks C12). */
 export const guard = 600

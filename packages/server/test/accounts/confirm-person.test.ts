@@ -16,7 +16,7 @@ function post(user: ReturnType<typeof createScriptedUser>, path: string, page: s
   return user.send(new Request(at(path), { method: 'POST', body, headers: { origin: ids.authServer } }))
 }
 
-describe('showing again who one is', () => {
+describe('confirming one’s identity again', () => {
   it('is not needed for ten minutes after signing in', async () => {
     const world = await createWorld()
     const user = await signedIn(world)
@@ -24,24 +24,27 @@ describe('showing again who one is', () => {
     expect((await user.open(at('/account/security'))).status).toBe(200)
   })
 
-  it.each(['/account/security', '/account/close'])('comes before %s after that, and leads there', async (path) => {
-    const world = await createWorld()
-    const user = await signedIn(world)
-    world.clock.now += 601
-    const turned = await user.open(at(path))
-    expect(turned.status).toBe(303)
-    const confirm = turned.headers.get('location') ?? ''
-    expect(confirm).toBe(`/account/confirm?return_to=${encodeURIComponent(path)}`)
-    const page = await (await user.open(at(confirm))).text()
-    expect(page).toContain('data-state="reauthentication"')
-    const wrong = await post(user, '/account', page, { password: 'wrong', action: 'reauthenticate' })
-    expect(wrong.status).toBe(401)
-    const right = await post(user, '/account', page, { password: 'testpass', action: 'reauthenticate' })
-    expect(right.headers.get('location')).toBe(path)
-    expect((await user.open(at(path))).status).toBe(200)
-  })
+  it.each(['/account/security', '/account/close'])(
+    'is required before %s after that, and leads there',
+    async (path) => {
+      const world = await createWorld()
+      const user = await signedIn(world)
+      world.clock.now += 601
+      const turned = await user.open(at(path))
+      expect(turned.status).toBe(303)
+      const confirm = turned.headers.get('location') ?? ''
+      expect(confirm).toBe(`/account/confirm?return_to=${encodeURIComponent(path)}`)
+      const page = await (await user.open(at(confirm))).text()
+      expect(page).toContain('data-state="reauthentication"')
+      const wrong = await post(user, '/account', page, { password: 'wrong', action: 'reauthenticate' })
+      expect(wrong.status).toBe(401)
+      const right = await post(user, '/account', page, { password: 'testpass', action: 'reauthenticate' })
+      expect(right.headers.get('location')).toBe(path)
+      expect((await user.open(at(path))).status).toBe(200)
+    },
+  )
 
-  it('is needed to add a passkey from a page that was left open', async () => {
+  it('is required to add a passkey from a page that was left open', async () => {
     const world = await createWorld()
     const user = await signedIn(world)
     const page = await (await user.open(at('/account/security'))).text()

@@ -16,7 +16,7 @@ const longSession = { idleSeconds: 86_400, lifetime: 86_400 }
 const newcomer = { action: 'sign-up', username: 'Zoë', password: 'a long enough word' }
 
 describe('signing up', () => {
-  it('makes an account and signs it in, where that is turned on', async () => {
+  it('creates an account and signs it in, if sign-up is enabled', async () => {
     const stage = await opened({ accounts: { signUp: true } })
     const person = createPerson(stage)
     const answer = await person.submit('/account/sign-up', { ...newcomer, email: 'zoe@home.example' })
@@ -28,18 +28,21 @@ describe('signing up', () => {
     expect(await again.submit('/account/sign-in', form)).toMatchObject({ status: 303 })
   })
 
-  it.each(['प्रिया', 'مُحَمَّد', 'Zoe\u0308'])('takes the name %s, and knows it however it is typed', async (username) => {
-    const stage = await opened({ accounts: { signUp: true } })
-    expect(await createPerson(stage).submit('/account/sign-up', { ...newcomer, username })).toMatchObject({
-      status: 303,
-    })
-    for (const typed of [username.normalize('NFC'), username.normalize('NFD'), ` ${username} `]) {
-      const form = { action: 'login', username: typed, password: newcomer.password }
-      expect(await createPerson(stage).submit('/account/sign-in', form)).toMatchObject({ status: 303 })
-    }
-  })
+  it.each(['प्रिया', 'مُحَمَّد', 'Zoe\u0308'])(
+    'accepts the name %s, and recognizes it in any Unicode form',
+    async (username) => {
+      const stage = await opened({ accounts: { signUp: true } })
+      expect(await createPerson(stage).submit('/account/sign-up', { ...newcomer, username })).toMatchObject({
+        status: 303,
+      })
+      for (const typed of [username.normalize('NFC'), username.normalize('NFD'), ` ${username} `]) {
+        const form = { action: 'login', username: typed, password: newcomer.password }
+        expect(await createPerson(stage).submit('/account/sign-in', form)).toMatchObject({ status: 303 })
+      }
+    },
+  )
 
-  it('is not there where it is turned off', async () => {
+  it('is not available if sign-up is disabled', async () => {
     const person = createPerson(await opened())
     expect((await person.open('/account/sign-in')).html).not.toContain('/account/sign-up')
     expect(await person.open('/account/sign-up')).toMatchObject({ status: 404 })
@@ -73,7 +76,7 @@ describe('signing up', () => {
     ['password_too_short', { password: '' }],
     ['password_too_long', { password: 'x'.repeat(1025) }],
     ['password_common', { password: 'Password123' }],
-  ])('says %s for %o, keeps what was typed but the password, and makes nothing', async (problem, fields) => {
+  ])('shows %s for %o, keeps the input except the password, and creates nothing', async (problem, fields) => {
     const person = createPerson(await opened({ accounts: { signUp: true } }))
     const typed = { ...newcomer, username: 'zoe.typed', email: 'zoe@home.example', ...fields }
     const seen = await person.submit('/account/sign-up', typed)
@@ -96,7 +99,7 @@ describe('signing up', () => {
     expect(seen).toMatchObject({ status: 429, state: 'sign-up', problem: 'throttled' })
   })
 
-  it('goes on to the request it was on the way to', async () => {
+  it('continues with the request that led to it', async () => {
     const stage = await opened({ accounts: { signUp: true } })
     const { url } = await openRequest(stage)
     const person = createPerson(stage)
@@ -107,10 +110,10 @@ describe('signing up', () => {
     expect(await person.open(link)).toMatchObject({ status: 200, state: 'consent-first-time' })
   })
 
-  describe.each(['sign-in', 'sign-up'])('on the way to a request, the page at /account/%s', (entrance) => {
+  describe.each(['sign-in', 'sign-up'])('before a request, the page at /account/%s', (entrance) => {
     const entranceTo = (link: string) => `/account/${entrance}?return_to=${encodeURIComponent(link)}`
 
-    it('says who asks, at first, after a failure and in another language', async () => {
+    it('names the requesting agent, on first load, after a failure and in another language', async () => {
       const stage = await opened({ accounts: { signUp: true } })
       const link = (await openRequest(stage)).url.slice(stage.authServer.length)
       const agent = new URL(stage.agent.id).host
@@ -128,7 +131,7 @@ describe('signing up', () => {
       expect((await person.follow(await person.post('/account/language', form))).html).toContain(agent)
     })
 
-    it('tells who comes too late so, before they type anything', async () => {
+    it('tells a user who arrives too late before they type anything', async () => {
       const stage = await opened({ accounts: { signUp: true } })
       const link = (await openRequest(stage)).url.slice(stage.authServer.length)
       stage.clock.now += 601
@@ -142,7 +145,7 @@ describe('being signed in in many browsers', () => {
     [undefined, 50],
     [3, 3],
   ])(
-    'with limits.sessions %s, is at most %d at once: the oldest ends, and the person is told',
+    'with limits.sessions %s, is limited to %d at once: the oldest session ends, and the user is notified',
     async (sessions, most) => {
       const stage = await opened({ limits: { sessions } })
       const { id: userId = '', credentialRevision = 0 } = (await stage.storage.findCredential('alice'))?.user ?? {}
@@ -169,13 +172,13 @@ describe('being signed in in many browsers', () => {
     },
   )
 
-  it.each([0, -1, 1.5, Number.NaN])('refuses to be started with limits.sessions %s', async (sessions) => {
+  it.each([0, -1, 1.5, Number.NaN])('refuses to start with limits.sessions %s', async (sessions) => {
     await expect(opened({ limits: { sessions } })).rejects.toThrow('limits.sessions: must be')
   })
 })
 
-describe('signing in outside of a request', () => {
-  it('leads to the page that was asked for', async () => {
+describe('signing in outside a request', () => {
+  it('leads to the page that was requested', async () => {
     const stage = await opened()
     const person = createPerson(stage)
     const turnedAway = await person.open('/account/activity?before=1~x')
@@ -225,7 +228,7 @@ describe('signing in outside of a request', () => {
     expect(await person.open('/account')).toMatchObject({ status: 303 })
   })
 
-  it('refuses a form of another browser', async () => {
+  it('refuses a form from another browser', async () => {
     const stage = await opened()
     const csrf = await createPerson(stage).csrfAt('/account/sign-in')
     const person = createPerson(stage)
@@ -244,7 +247,7 @@ describe('signing in outside of a request', () => {
 })
 
 describe('the language', () => {
-  it('is kept, and leads back to the page', async () => {
+  it('is stored, and leads back to the page', async () => {
     const person = await signedIn(await opened())
     const chosen = await person.submit('/account/activity', { action: 'language', language: 'ar' })
     expect(chosen).toMatchObject({ status: 303, location: '/account/activity' })
@@ -252,7 +255,7 @@ describe('the language', () => {
     expect((await person.open('/nowhere')).html).toMatch(/<html lang="ar" dir="rtl">/)
   })
 
-  it.each(['', 'english', '../x', 'a', 'EN'])('is not %j', async (language) => {
+  it.each(['', 'english', '../x', 'a', 'EN'])('cannot be %j', async (language) => {
     const person = await signedIn(await opened())
     const csrf = await person.csrfAt('/account')
     const seen = await person.post('/account/language', { action: 'language', language, csrf })

@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { openMapStage } from '../attacks/stage.js'
 import { createScriptedUser } from '../scripted-user.js'
 
-/** Where people sign in, and what the counters of the storage are for. */
+/** A server with sign-in, and the keys of its storage counters. */
 async function openCounted() {
   const counters = new Set<string>()
   const stage = await openMapStage({
@@ -24,7 +24,7 @@ async function openCounted() {
 }
 
 describe('an address that guesses too often', () => {
-  it('leaves no counter for each name that it invents', async () => {
+  it('leaves no counter per invented username', async () => {
     const { counters, guess } = await openCounted()
     for (let sent = 0; sent < 29; sent++) expect(await guess(`nobody-${sent}`)).toBe(401)
     expect(await guess('nobody-29')).toBe(429)

@@ -13,14 +13,14 @@ const callbackPath = '/account/with/test/callback'
 const stateCookies = '__Host-countersign-provider-'
 const browserCookie = '__Host-countersign-browser'
 
-/** The names of the cookies of sign-ins that are under way. */
+/** The names of the cookies of pending sign-ins. */
 const stateCookiesOf = ({ browser }: Person) =>
   [...browser.cookies.keys()].filter((name) => name.startsWith(stateCookies))
 
 /** The name of the cookie that a callback belongs to. */
 const stateCookieOf = (callback: URL) => stateCookies + (callback.searchParams.get('state') ?? '').slice(0, 16)
 
-/** What the server of the stage, with its secret, gives to a browser to bring back. */
+/** The value that the stage’s server, with its secret, gives the browser to return. */
 function sealed(browser: string, text: string): string {
   const hmac = createHmac('sha256', new Uint8Array(32).fill(7)).update(`csrf\n${browser}\n${text}`)
   return `${text}.${hmac.digest('base64url')}`
@@ -45,7 +45,7 @@ describe('signing in with an identity provider', () => {
     const stage = await openStage({ ...wrapped, accounts: { identityProviders: [settings] } })
     onTestFinished(() => stage.close())
     onTestFinished(() => provider.say(undefined))
-    // The provider has no clock to set.
+    // The provider’s clock cannot be set.
     stage.clock.now = Math.floor(Date.now() / 1000)
     return stage
   }
@@ -53,7 +53,7 @@ describe('signing in with an identity provider', () => {
   const start = (person: Person, returnTo = '/account') =>
     person.open(`/account/with/test?return_to=${encodeURIComponent(returnTo)}`)
 
-  /** Goes to the provider, signs in there, and gives the path of the callback. */
+  /** Goes to the provider, signs in there, and returns the path of the callback. */
   async function callbackOf(person: Person, account = 'carol', returnTo?: string): Promise<URL> {
     const { location } = await start(person, returnTo)
     return new URL(await provider.signIn(location ?? '', account))
@@ -68,7 +68,7 @@ describe('signing in with an identity provider', () => {
     expect(await person.stage.storage.listEvents({ event: 'signin.provider_failed' })).toHaveLength(1)
   }
 
-  it('is offered on the sign-in pages, with where to come back to', async () => {
+  it('is offered on the sign-in pages, with the page to return to', async () => {
     const stage = await opened()
     const person = createPerson(stage)
     const { html } = await person.open('/account/sign-in?return_to=/account/yours')
@@ -76,7 +76,7 @@ describe('signing in with an identity provider', () => {
     expect(html).toContain('Test Provider')
   })
 
-  it('asks the provider with a state, a nonce and PKCE, and keeps them in this browser', async () => {
+  it('calls the provider with a state, a nonce and PKCE, and ties them to this browser', async () => {
     const person = createPerson(await opened())
     const { status, location } = await start(person)
     expect(status).toBe(303)
@@ -94,7 +94,7 @@ describe('signing in with an identity provider', () => {
     expect(person.browser.cookies.get(cookie)).toMatch(/^provider~/)
   })
 
-  it('makes an account the first time and finds it the second', async () => {
+  it('creates an account the first time and finds it the second time', async () => {
     const stage = await opened()
     const person = createPerson(stage)
     const seen = await arrive(person, await callbackOf(person, 'carol', '/account/yours'))
@@ -111,7 +111,7 @@ describe('signing in with an identity provider', () => {
     expect(await stage.storage.countUsers()).toBe(3)
   })
 
-  it('never becomes the account of the same name here, and keeps no address that nobody verified', async () => {
+  it('never takes over the local account of the same name, and stores no unverified email address', async () => {
     const stage = await opened()
     const person = createPerson(stage)
     await arrive(person, await callbackOf(person, 'alice'))
@@ -122,7 +122,7 @@ describe('signing in with an identity provider', () => {
     expect((await alice.open('/account/security')).html.match(/name="session"/g) ?? []).toEqual([])
   })
 
-  it('takes people whom the provider says nothing about', async () => {
+  it('accepts users without any claims from the provider', async () => {
     const person = createPerson(await opened())
     expect(await arrive(person, await callbackOf(person, 'nameless'))).toMatchObject({ status: 303 })
     expect(await person.open('/account')).toMatchObject({ status: 200 })
@@ -131,14 +131,14 @@ describe('signing in with an identity provider', () => {
   it.each([
     ['unseen', 'dana@home.example'],
     ['unsaid', 'Dana D.'],
-  ])('gives %s a name that can be read, in place of one that cannot', async (account, username) => {
+  ])('gives %s a readable username if the provider’s name is not', async (account, username) => {
     const stage = await opened()
     const person = createPerson(stage)
     await arrive(person, await callbackOf(person, account))
     expect((await stage.storage.listUsers()).map((each) => each.username)).toEqual(['alice', 'bob', username])
   })
 
-  it('leads on to the request it was on the way to', async () => {
+  it('continues with the request that led to it', async () => {
     const stage = await opened()
     const link = (await openRequest(stage)).url.slice(stage.authServer.length)
     const person = createPerson(stage)
@@ -147,14 +147,14 @@ describe('signing in with an identity provider', () => {
     expect(await person.open(link)).toMatchObject({ status: 200, state: 'consent-first-time' })
   })
 
-  it('C24: proves the request that it led to, and no other that is open', async () => {
+  it('C24: proves the request that led to it, and no other open request', async () => {
     const stage = await opened()
     const ask = async () =>
       (await openRequest(stage, undefined, { scope: 'data.delete' })).url.slice(stage.authServer.length)
     const [first, second] = [await ask(), await ask()]
     const person = createPerson(stage)
     await arrive(person, await callbackOf(person, 'carol', first))
-    // The page of the other request asks for a new sign-in, as carol has neither a password nor a passkey here.
+    // The page of the other request requires a new sign-in, as carol has neither a password nor a passkey here.
     expect(await person.open(second)).toMatchObject({ status: 200, state: 'sign-in' })
     expect(await person.open(first)).toMatchObject({ status: 200, state: 'consent-first-time' })
     await arrive(person, await callbackOf(person, 'carol', second))
@@ -165,7 +165,7 @@ describe('signing in with an identity provider', () => {
     ['users disable', ({ storage }, userId) => storage.setUserStatus(userId, 'disabled', 'operator')],
     ['sign-out everywhere', ({ storage }, userId) => storage.endSessions({ userId })],
     [
-      'closing of the account',
+      'closing the account',
       async ({ storage }, userId) => {
         const { credentialRevision = 0 } = (await storage.findUser(userId)) ?? {}
         return storage.closeAccount({ userId, credentialRevision })
@@ -181,7 +181,7 @@ describe('signing in with an identity provider', () => {
     const interleaving = noInterleaving()
     const wrap = (storage: Storage) => interleavedStorage(storage, interleaving)
     const stage = await opened(provider.issuer, { wrap }, openStage)
-    // Once on each of two instances, which fetch the documents of the provider and of their keys once.
+    // Once on each of two instances, which each fetch the provider’s metadata and keys once.
     for (let instance = 0; instance < 2; instance++) {
       const first = createPerson(stage)
       const callback = await callbackOf(first)
@@ -199,7 +199,7 @@ describe('signing in with an identity provider', () => {
     expect(await stage.storage.listSessions({ userId })).toEqual([])
   })
 
-  // Too long for a cookie, with dots before the host: taken apart and put together again, it was another server.
+  // Too long for a cookie, with dots before the host: splitting and rejoining it resulted in another server.
   const shortening = `/..//evil.example/?state=${'x'.repeat(2000)}`
 
   it.each(['//evil.example', 'https://evil.example', shortening])('never leads to %s', async (returnTo) => {
@@ -207,7 +207,7 @@ describe('signing in with an identity provider', () => {
     expect(await arrive(person, await callbackOf(person, 'carol', returnTo))).toMatchObject({ location: '/account' })
   })
 
-  it('starts a session with a new id, and ends the one before', async () => {
+  it('starts a session with a new id, and ends the previous one', async () => {
     const stage = await opened()
     const person = await signedIn(stage)
     const before = new Map(person.browser.cookies)
@@ -220,7 +220,7 @@ describe('signing in with an identity provider', () => {
 
   it.each([
     [
-      'another state that begins like its own',
+      'another state with the same prefix',
       (url: URL) => url.searchParams.set('state', `${url.searchParams.get('state')?.slice(0, 16)}${'x'.repeat(27)}`),
     ],
     ['another code', (url: URL) => url.searchParams.set('code', 'x'.repeat(43))],
@@ -243,7 +243,7 @@ describe('signing in with an identity provider', () => {
   it.each([
     ['another state', (url: URL) => url.searchParams.set('state', 'x'.repeat(43))],
     ['no state', (url: URL) => url.searchParams.delete('state')],
-  ])('knows no sign-in of a callback with %s', async (_claim, change) => {
+  ])('finds no sign-in for a callback with %s', async (_claim, change) => {
     const person = createPerson(await opened())
     const callback = await callbackOf(person)
     change(callback)
@@ -251,7 +251,7 @@ describe('signing in with an identity provider', () => {
     expect(await person.stage.storage.listEvents({ event: 'session.created' })).toEqual([])
   })
 
-  it('refuses a callback in a browser that did not start', async () => {
+  it('refuses a callback in a browser that did not start the sign-in', async () => {
     const stage = await opened()
     const callback = await callbackOf(createPerson(stage))
     const other = createPerson(stage)
@@ -272,14 +272,14 @@ describe('signing in with an identity provider', () => {
     expect(await arrive(other, callback)).toMatchObject({ status: 400, state: 'bad_form' })
   })
 
-  it('refuses a form’s value in place of the state cookie', async () => {
+  it('refuses a form value instead of the state cookie', async () => {
     const person = createPerson(await opened())
     const callback = await callbackOf(person)
     person.browser.cookies.set(stateCookieOf(callback), await person.csrfAt('/account/sign-in'))
     expect(await arrive(person, callback)).toMatchObject({ status: 400, state: 'bad_form' })
   })
 
-  it('refuses a callback again', async () => {
+  it('refuses a replayed callback', async () => {
     const person = createPerson(await opened())
     const callback = await callbackOf(person)
     const cookie = person.browser.cookies.get(stateCookieOf(callback)) ?? ''
@@ -290,7 +290,7 @@ describe('signing in with an identity provider', () => {
     expect(await arrive(person, callback)).toMatchObject({ status: 401, problem: 'provider_failed' })
   })
 
-  it.each(['nonce', 'verifier', 'state'])('refuses an answer to another %s', async (member) => {
+  it.each(['nonce', 'verifier', 'state'])('refuses a response to another %s', async (member) => {
     const person = createPerson(await opened())
     const callback = await callbackOf(person)
     const browser = person.browser.cookies.get(browserCookie) ?? ''
@@ -304,7 +304,7 @@ describe('signing in with an identity provider', () => {
     await expectNobody(person, await arrive(person, callback))
   })
 
-  it('refuses a person who was disabled here', async () => {
+  it('refuses a user who is disabled here', async () => {
     const stage = await opened()
     const first = createPerson(stage)
     await arrive(first, await callbackOf(first))
@@ -315,7 +315,7 @@ describe('signing in with an identity provider', () => {
     expect(await first.open('/account')).toMatchObject({ status: 303 })
   })
 
-  it('says so where the provider is down, and tells the operator why', async () => {
+  it('shows that the provider is down, and logs the reason for the operator', async () => {
     const port = await listenOnLoopback()
     await port.close()
     const person = createPerson(await opened(port.origin))
@@ -325,7 +325,7 @@ describe('signing in with an identity provider', () => {
     ])
   })
 
-  it('tells who stopped at the provider so, and not that something failed', async () => {
+  it('tells a user who canceled at the provider so, instead of reporting a failure', async () => {
     const person = createPerson(await opened())
     const { location } = await start(person)
     const callback = new URL(await provider.stop(location ?? ''))
@@ -335,7 +335,7 @@ describe('signing in with an identity provider', () => {
     expect(await person.stage.storage.listEvents({ event: 'signin.provider_denied' })).toHaveLength(1)
   })
 
-  it('shows a failure of its own as such, with a reference, and not as the provider’s', async () => {
+  it('shows an internal error as such, with a reference, and not as the provider’s error', async () => {
     const stage = await opened()
     const person = createPerson(stage)
     const callback = await callbackOf(person)
@@ -348,13 +348,13 @@ describe('signing in with an identity provider', () => {
     expect(await stage.storage.listEvents({ event: 'signin.provider_failed' })).toEqual([])
   })
 
-  it('stops recording failures from one address that makes many', async () => {
+  it('stops recording failures from an address that causes many', async () => {
     const person = createPerson(await opened('http://127.0.0.1:9'))
     for (let tries = 0; tries < 23; tries += 1) await start(person)
     expect(await person.stage.storage.listEvents({ event: 'signin.provider_failed' })).toHaveLength(20)
   })
 
-  it('goes on in each of two tabs that signed in at once', async () => {
+  it('continues in each of two tabs that signed in at the same time', async () => {
     const person = createPerson(await opened())
     const first = await callbackOf(person, 'carol', '/account/yours')
     const second = await callbackOf(person, 'carol', '/account/security')
@@ -363,7 +363,7 @@ describe('signing in with an identity provider', () => {
     expect(stateCookiesOf(person)).toEqual([])
   })
 
-  it('keeps the four latest of many tabs', async () => {
+  it('keeps the four most recent of many tabs', async () => {
     const person = createPerson(await opened())
     const callbacks = []
     for (let tab = 0; tab < 6; tab += 1) {
@@ -373,7 +373,7 @@ describe('signing in with an identity provider', () => {
     expect(stateCookiesOf(person).sort()).toEqual(callbacks.slice(2).map(stateCookieOf).sort())
   })
 
-  it('comes back to a request whose agent sent a state that no cookie can hold', async () => {
+  it('returns to a request whose agent sent a state that does not fit in a cookie', async () => {
     const stage = await opened()
     const path = '/agent/auth?request_token=aarq_x&redirect_uri=https%3A%2F%2Fagent.example%2Fcallback'
     const person = createPerson(stage)
@@ -381,7 +381,7 @@ describe('signing in with an identity provider', () => {
     expect(seen).toMatchObject({ status: 303, location: path })
   })
 
-  it('is over ten minutes after it was started', async () => {
+  it('expires ten minutes after it started', async () => {
     const person = createPerson(await opened())
     const callback = await callbackOf(person, 'carol', '/account/yours')
     person.stage.clock.now += 601
@@ -391,7 +391,7 @@ describe('signing in with an identity provider', () => {
     expect(await person.stage.storage.listEvents({ event: 'session.created' })).toEqual([])
   })
 
-  it('still says which agent asks after it failed, and can change the language', async () => {
+  it('still names the requesting agent after a failure, and can change the language', async () => {
     const stage = await opened()
     const link = (await openRequest(stage)).url.slice(stage.authServer.length)
     const person = createPerson(stage)
@@ -412,14 +412,14 @@ describe('signing in with an identity provider', () => {
     expect(again.html).toContain(new URL(stage.agent.id).host)
   })
 
-  it('still goes on ten minutes after it was started', async () => {
+  it('still continues ten minutes after it started', async () => {
     const person = createPerson(await opened())
     const callback = await callbackOf(person)
     person.stage.clock.now += 600
     expect(await arrive(person, callback)).toMatchObject({ status: 303, location: '/account' })
   })
 
-  it('keeps no address of the ID token that only another address makes verified', async () => {
+  it('does not store the email of the ID token if only another address is verified', async () => {
     const person = createPerson(await opened())
     await arrive(person, await callbackOf(person, 'erin'))
     const { html } = await person.open('/account/yours')
@@ -427,7 +427,7 @@ describe('signing in with an identity provider', () => {
     expect(html).not.toContain('erin@')
   })
 
-  it('refuses what is said about somebody else than the ID token names', async () => {
+  it('refuses userinfo about another subject than the ID token’s', async () => {
     const person = createPerson(await opened())
     const callback = await callbackOf(person)
     provider.say({ sub: 'dave', name: 'Dave' })
@@ -435,12 +435,12 @@ describe('signing in with an identity provider', () => {
   })
 
   describe('again', () => {
-    /** Seconds: more than a sign-in counts for, and time for a slow machine. */
+    /** In seconds: longer than a sign-in counts as recent, plus time for a slow machine. */
     const passed = 700
 
     /**
-     * Somebody who signed in at the provider, too long ago to change how the account is kept safe. The provider's clock
-     * stands still meanwhile, so that what is "now" there is long ago here, or not.
+     * A user who signed in at the provider, but too long ago to change security settings. The provider’s clock stands still in the
+     * meantime, so its “now” may or may not be long ago here.
      */
     async function returning({ now = 'before' } = {}) {
       const person = createPerson(await opened())
@@ -458,12 +458,12 @@ describe('signing in with an identity provider', () => {
       return { person, atProvider, asked: new URL(again.location ?? '') }
     }
 
-    it('asks the provider to have the person sign in now', async () => {
+    it('requests a new sign-in from the provider', async () => {
       const { asked } = await returning()
       expect(Object.fromEntries(asked.searchParams)).toMatchObject({ prompt: 'login', max_age: '0' })
     })
 
-    it('renews the session of a person who did', async () => {
+    it('renews the session of a user who signed in again', async () => {
       const { person, atProvider, asked } = await returning({ now: 'after' })
       const before = person.browser.cookies.get('__Host-countersign-session')
       const callback = new URL(await provider.signIn(asked.href, 'carol', atProvider))
@@ -474,7 +474,7 @@ describe('signing in with an identity provider', () => {
     })
 
     it.each(['prompt', 'max_age'])(
-      'refuses a provider session from before, once the browser dropped %s',
+      'refuses an old provider session, even if the browser dropped %s',
       async (member) => {
         const { person, atProvider, asked } = await returning()
         asked.searchParams.delete('prompt')
@@ -487,7 +487,7 @@ describe('signing in with an identity provider', () => {
       },
     )
 
-    it('is not taken for granted of who signs in at a provider that does not say when', async () => {
+    it('is not assumed for a sign-in at a provider that does not report its time', async () => {
       const stage = await opened()
       const person = createPerson(stage)
       const asked = new URL((await start(person)).location ?? '')
@@ -502,7 +502,7 @@ describe('signing in with an identity provider', () => {
       expect([await stateAt('data.read'), await stateAt('data.delete')]).toEqual(['consent-first-time', 'sign-in'])
     })
 
-    it('is not gone round by signing out and in with a provider session from before', async () => {
+    it('cannot be bypassed by signing out and in with an old provider session', async () => {
       const { person, atProvider } = await returning()
       await person.submit('/account', { action: 'logout' })
       const { location } = await start(person, '/account/security')

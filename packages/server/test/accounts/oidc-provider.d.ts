@@ -1,4 +1,4 @@
-/** As much of the provider as the tests use; the package has no types of its own. */
+/** The part of the provider’s types that the tests use; the package has none. */
 declare module 'oidc-provider' {
   import type { RequestListener } from 'node:http'
 

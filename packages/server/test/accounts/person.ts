@@ -4,7 +4,7 @@ import { identityOf } from '../attacks/party.js'
 import { openMapStage, people, type Stage, type StageOptions } from '../attacks/stage.js'
 import { createScriptedUser, type ScriptedUser, signInToAccount } from '../scripted-user.js'
 
-/** What a page is: its status and state, and what is wrong. */
+/** The essentials of a page: its status and state, and the problem it reports. */
 export interface Seen {
   status: number
   state: string | undefined
@@ -13,22 +13,22 @@ export interface Seen {
   location: string | null
 }
 
-/** Somebody in a browser, at a server. */
+/** A user in a browser, at a server. */
 export interface Person {
   stage: Stage
   browser: ScriptedUser
   open(path: string): Promise<Seen>
   /** Opens a page and posts its form with this action and these fields. */
   submit(path: string, fields: Record<string, string>): Promise<Seen>
-  /** What is shown where an answer leads to, with 303. */
+  /** The page that a 303 response leads to. */
   follow(seen: Seen): Promise<Seen>
-  /** Posts to a path whatever is given. */
+  /** Posts any form to a path. */
   post(path: string, fields: Record<string, string>): Promise<Seen>
   /** The csrf value of a page. */
   csrfAt(path: string): Promise<string>
 }
 
-/** Reads an answer. */
+/** Reads a response. */
 export async function see(response: Response): Promise<Seen> {
   const html = await response.text()
   return {
@@ -40,7 +40,7 @@ export async function see(response: Response): Promise<Seen> {
   }
 }
 
-/** A browser that nobody is signed in to. */
+/** A browser without a signed-in user. */
 export function createPerson(stage: Stage, browser: ScriptedUser = createScriptedUser(stage.fetch)): Person {
   const at = (path: string) => stage.authServer + path
   const page = async (path: string) => (await browser.open(at(path))).text()
@@ -62,7 +62,7 @@ export function createPerson(stage: Stage, browser: ScriptedUser = createScripte
   }
 }
 
-/** Somebody who has signed in. */
+/** A user who has signed in. */
 export async function signedIn(stage: Stage, who: keyof typeof people = 'alice'): Promise<Person> {
   const person = createPerson(stage)
   const response = await signInToAccount(person.browser, stage.authServer, people[who])
@@ -70,13 +70,13 @@ export async function signedIn(stage: Stage, who: keyof typeof people = 'alice')
   return person
 }
 
-/** A server with Alice signed in there. */
+/** A server where Alice is signed in. */
 export async function openAccount(options: StageOptions = {}): Promise<{ stage: Stage; alice: Person }> {
   const stage = await openMapStage(options)
   return { stage, alice: await signedIn(stage) }
 }
 
-/** Lets an agent act for somebody until they remove it, and has it use that; gives the grant's id. */
+/** Lets an agent act for a user without expiry, and has it use its access; returns the id of the grant. */
 export async function allowAgent(
   { stage, browser }: Person,
   agent: Stage['agent'] = stage.agent,

@@ -7,18 +7,18 @@ import { createScriptedUser, type ScriptedUser } from '../scripted-user.js'
 export interface TestProvider {
   readonly issuer: string
   readonly client: { id: string; secret: string }
-  /** Takes a browser, a new one by default, through the provider's own pages; gives where it leads back to. */
+  /** Takes a browser, a new one by default, through the provider’s own pages; returns the URL it leads back to. */
   signIn(url: string, account: string, browser?: ScriptedUser): Promise<string>
-  /** Leaves the provider's sign-in page by its "abort"; gives where that leads back to. */
+  /** Leaves the provider’s sign-in page through “abort”; returns the URL it leads back to. */
   stop(url: string): Promise<string>
-  /** What its userinfo says from now on, in place of what is true. */
+  /** Overrides the provider’s userinfo response from now on. */
   say(changes: Record<string, unknown> | undefined): void
   close(): Promise<void>
 }
 
 const client = { id: 'countersign', secret: 'client-secret-0123456789' }
 
-/** What the provider says of its people. */
+/** The provider’s claims about its users. */
 const people: Readonly<Record<string, Record<string, unknown>>> = {
   carol: { name: 'Carol C.', preferred_username: 'carol', email: 'carol@home.example', email_verified: true },
   alice: { name: 'Another Alice', preferred_username: 'alice', email: 'alice@home.example', email_verified: false },
@@ -33,10 +33,10 @@ const people: Readonly<Record<string, Record<string, unknown>>> = {
   erin: { name: 'Erin', email: 'erin@elsewhere.example', email_verified: true },
 }
 
-/** What ID tokens say of them. */
+/** The claims about them in ID tokens. */
 const inIdTokens: typeof people = { erin: { email: 'erin@home.example' } }
 
-/** Starts the provider for the callback of one server. */
+/** Starts the provider for one server’s callback. */
 export async function startProvider(redirectUri: string): Promise<TestProvider> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

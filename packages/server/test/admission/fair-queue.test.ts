@@ -14,7 +14,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.constant('shift' as const) },
 )
 
-/** Adds `count` items of one share; gives what lost its place each time. */
+/** Adds `count` items of one share; returns the item displaced by each, if any. */
 function fill(
   queue: FairQueue<string>,
   path: readonly string[],
@@ -28,7 +28,7 @@ const roomy = { capacity: 1000, most: 1000 }
 
 const drain = <T>(queue: FairQueue<T>, count = queue.size) => Array.from({ length: count }, () => queue.shift())
 
-it('serves shares in turn, and the shares inside one in turn', () => {
+it('serves shares in turn, and the subshares of one in turn', () => {
   const queue = new FairQueue<string>()
   fill(queue, ['a', 'x'], 3)
   fill(queue, ['a', 'y'], 2)
@@ -37,7 +37,7 @@ it('serves shares in turn, and the shares inside one in turn', () => {
   expect(queue.shift()).toBeUndefined()
 })
 
-it('when full, refuses the share that holds most, and displaces its newest item for one that holds less', () => {
+it('when full, refuses the largest share, and displaces its newest item for a smaller share', () => {
   const limits = { capacity: 4, most: 8 }
   const queue = new FairQueue<string>()
   expect(fill(queue, ['a', 'x'], 5, limits)).toEqual([undefined, undefined, undefined, undefined, 'a/x 4'])
@@ -46,7 +46,7 @@ it('when full, refuses the share that holds most, and displaces its newest item 
   expect(drain(queue)).toEqual(['a/x 0', 'b/y 0', 'a/z 0', 'b/y 1'])
 })
 
-it('displaces within the widest share that holds most, however many shares it is made of', () => {
+it('displaces within the largest network share, however many shares it consists of', () => {
   const limits = { capacity: 8, most: 16 }
   const queue = new FairQueue<string>()
   for (let inside = 0; inside < 8; inside++) fill(queue, ['a', String(inside)], 1, limits)
@@ -59,7 +59,7 @@ it('displaces within the widest share that holds most, however many shares it is
   ])
 })
 
-it('when full of shares that hold one item each, takes one of each other share up to the larger limit', () => {
+it('when full of shares with one item each, accepts one item of each other share up to the higher limit', () => {
   const limits = { capacity: 4, most: 6 }
   const queue = new FairQueue<string>()
   const refused = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((each) => queue.push(each, { path: [each] }, limits))
@@ -67,7 +67,7 @@ it('when full of shares that hold one item each, takes one of each other share u
   expect(queue.push('a again', { path: ['a'] }, limits)).toBe('a again')
 })
 
-it('within a network, serves what yields last but for every eighth turn, and displaces it first, whoever sends it', () => {
+it('within a network, serves yielding items last except every eighth turn, and displaces them first, whoever sent them', () => {
   const limits = { capacity: 20, most: 20 }
   const queue = new FairQueue<string>()
   const callers = ['x', 'y', 'z', 'w'] as const
@@ -83,7 +83,7 @@ it('within a network, serves what yields last but for every eighth turn, and dis
   expect(served.slice(10).every((item) => item?.startsWith('new'))).toBe(true)
 })
 
-it('what yields has the share of its network beside what another network sends', () => {
+it('gives yielding items their network’s share next to other networks', () => {
   const queue = new FairQueue<string>()
   fill(queue, ['a', 'x'], 4)
   for (let number = 0; number < 4; number++) queue.push(`new ${number}`, { path: ['b', 'y'], yields: true }, roomy)
@@ -122,7 +122,7 @@ it('keeps every item until it is served or displaced, in the order of its share,
   )
 })
 
-it('refuses no item of a share that holds less than its fair part', () => {
+it('refuses no item of a share that is below its fair part', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(key, key), { minLength: 1, maxLength: 120 }), (paths) => {
       const capacity = 9
@@ -142,7 +142,7 @@ it('refuses no item of a share that holds less than its fair part', () => {
   )
 })
 
-it('serves a share within one round of the shares beside it, whatever they add in the meantime', () => {
+it('serves a share within one round of the other shares, whatever they add in the meantime', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 1, max: 10 }), (others, each) => {
       const queue = new FairQueue<string>()

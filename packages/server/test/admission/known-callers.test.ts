@@ -4,7 +4,7 @@ import { createKnownCallers } from '../../src/admission/known-callers.js'
 
 const of = (browser: string) => ` of ${browser}`
 
-/** Seals as the server's secrets do; what they refuse is theirs to show. */
+/** Seals as the server’s secrets do; their own tests cover what they refuse. */
 const secrets = {
   sealKnown: (browser: string, text: string) => text + of(browser),
   openKnown: (value: string, browser: string) =>
@@ -27,7 +27,7 @@ function openCallers() {
 
 const stranger = ['other', '203.0', '203.0.113', '203.0.113.9', 'unknown']
 
-it('counts a known browser against the network that its cookie is sent from', () => {
+it('counts a known browser against the network that presents its cookie', () => {
   const { callers, shareOf } = openCallers()
   const known = callers.sealFor({ browser: 'b', userId: 'alice' })
   expect(shareOf('203.0.113.9', { known, browser: 'b' })).toEqual(['known', ...stranger.slice(1, -1), 'alice'])
@@ -38,7 +38,7 @@ it('counts a known browser against the network that its cookie is sent from', ()
   ])
 })
 
-it('gives one network one share of the known half, however many cookies of however many users it holds', () => {
+it('gives one network one share of the known half, regardless of how many cookies of how many users it holds', () => {
   const { callers, shareOf } = openCallers()
   const networks = Array.from({ length: 330 }, (_, index) => {
     const seal = { browser: `b${index}`, userId: `user${index}` }
@@ -47,7 +47,7 @@ it('gives one network one share of the known half, however many cookies of howev
   expect(new Set(networks)).toEqual(new Set(['203.0']))
 })
 
-it('knows any number of cookies of one user in at most 16 networks an hour', () => {
+it('recognizes any number of cookies of one user in at most 16 networks an hour', () => {
   const { clock, callers, shareOf } = openCallers()
   const halves = () =>
     Array.from({ length: 40 }, (_, index) => {
@@ -65,7 +65,7 @@ it('knows any number of cookies of one user in at most 16 networks an hour', () 
   )
 })
 
-it('drops the cookies of a user that were sealed before, also in the same second', () => {
+it('rejects a user’s earlier cookies after they are dropped, even those sealed in the same second', () => {
   const { clock, callers, shareOf } = openCallers()
   const seal = (userId: string) => callers.sealFor({ browser: 'b', userId })
   const halfOf = (known: string) => shareOf('203.0.113.9', { known, browser: 'b' })[0]
@@ -77,7 +77,7 @@ it('drops the cookies of a user that were sealed before, also in the same second
   expect([earlier, other, later].map(halfOf)).toEqual(['other', 'known', 'known'])
 })
 
-it('treats a browser as a stranger without its cookie, with one of another browser, and an old one', () => {
+it('treats a browser as unknown without its cookie, with another browser’s cookie, or with an old one', () => {
   const { clock, callers, shareOf } = openCallers()
   const known = callers.sealFor({ browser: 'b', userId: 'alice' })
   expect(shareOf('203.0.113.9')).toEqual(stranger)
@@ -88,7 +88,7 @@ it('treats a browser as a stranger without its cookie, with one of another brows
   expect(shareOf('203.0.113.9', { known, browser: 'b' })).toEqual(stranger)
 })
 
-it('knows an agent that holds a grant in the networks that it called from, for a day', () => {
+it('recognizes an agent with a grant in the networks it called from, for a day', () => {
   const { clock, callers, shareOfAgent } = openCallers()
   const agent = 'https://agent.example'
   expect(shareOfAgent('203.0.113.9', agent)).toEqual(stranger)
@@ -106,7 +106,7 @@ it('knows an agent that holds a grant in the networks that it called from, for a
   expect(shareOfAgent('203.0.113.9', agent)).toEqual(stranger)
 })
 
-it('remembers a bounded number of networks of one agent', () => {
+it('remembers a bounded number of networks per agent', () => {
   const { callers, shareOfAgent } = openCallers()
   const agent = 'https://agent.example'
   for (let index = 0; index < 40; index++) callers.noteAgent({ agent, remoteAddress: `203.0.113.${index}` })
@@ -115,7 +115,7 @@ it('remembers a bounded number of networks of one agent', () => {
   expect(known.at(-1)).toBe('known')
 })
 
-it('takes a malformed signature key for a stranger', () => {
+it('treats a malformed signature key as unknown', () => {
   const { callers } = openCallers()
   const cookies = () => ({ known: undefined, browser: undefined })
   for (const signatureKey of ['', '(((', 'sig1=(scheme=jwt jwt="a.b.c")', `sig1=${'('.repeat(9000)}`])

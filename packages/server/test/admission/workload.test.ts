@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { createWorkload, type Weight, type Workload } from '../../src/admission/workload.js'
 
-/** Work that ends when the test says so. */
+/** Work that finishes when the test says so. */
 function openWork() {
   let end = (): void => undefined
   const ended = new Promise<void>((resolve) => {
@@ -32,7 +32,7 @@ async function admit(workload: Workload, run: () => Promise<unknown>, sent: Sent
   return outcome ?? false
 }
 
-it('runs half of its requests at once, has the other half wait, and refuses one more at once', async () => {
+it('processes half of its requests at once, queues the other half, and refuses the next one immediately', async () => {
   const workload = createWorkload(4)
   const works = Array.from({ length: 5 }, openWork)
   const begun: number[] = []
@@ -52,7 +52,7 @@ it('runs half of its requests at once, has the other half wait, and refuses one 
   expect(await Promise.all(outcomes)).toEqual([true, true, true, true, false])
 })
 
-it('when full, refuses the caller that holds most, and not the one that comes', async () => {
+it('when full, refuses the caller with the most requests, not the newcomer', async () => {
   const workload = createWorkload(4)
   const works = Array.from({ length: 4 }, openWork)
   const flood = works.map(({ run }) => admit(workload, run, { from: 'flood' }))
@@ -63,7 +63,7 @@ it('when full, refuses the caller that holds most, and not the one that comes', 
   expect(await Promise.all(flood)).toEqual([true, true, true, false])
 })
 
-it('serves light requests while heavy ones hold every slot', async () => {
+it('serves light requests while heavy ones occupy every slot', async () => {
   const workload = createWorkload(4)
   const works = Array.from({ length: 4 }, openWork)
   const heavy = works.map(({ run }) => admit(workload, run))
@@ -72,7 +72,7 @@ it('serves light requests while heavy ones hold every slot', async () => {
   await Promise.all(heavy)
 })
 
-it('asks for no description of a request that need not wait', async () => {
+it('does not describe a request that need not wait', async () => {
   const workload = createWorkload(4)
   const entry = () => {
     throw new Error('not needed')
@@ -80,7 +80,7 @@ it('asks for no description of a request that need not wait', async () => {
   expect(await workload.admit({ weight: 'heavy', entry, run: async () => 'done' })).toBe('done')
 })
 
-it('gives the slot of a request that waits for something else to the next one, also if the wait fails', async () => {
+it('hands the slot of a request that awaits something else to the next request, even if the wait fails', async () => {
   const workload = createWorkload(1)
   let fail = (_reason: Error): void => undefined
   const awaited = workload.aside({
@@ -98,7 +98,7 @@ it('gives the slot of a request that waits for something else to the next one, a
   expect(await failed).toBe('no response')
 })
 
-it('bounds the requests that wait for something else: beyond that, they keep their slots', async () => {
+it('bounds the requests that release their slots while waiting: beyond that, they keep their slots', async () => {
   const workload = createWorkload(2)
   const { run, end } = openWork()
   const awaited = workload.aside({ later: run })
@@ -118,10 +118,10 @@ it('bounds the requests that wait for something else: beyond that, they keep the
   expect(await Promise.all(waiting)).toEqual(Array<boolean>(17).fill(true))
 })
 
-it('begins a few requests in a turn of the event loop, in the order of arrival, and hears others in between', async () => {
+it('starts a few requests per turn of the event loop, in order of arrival, and lets other work run in between', async () => {
   const workload = createWorkload(100)
   const begun: number[] = []
-  /** How many had begun at each turn in which others were heard. */
+  /** The number of requests started at each turn in which other work ran. */
   const heard: number[] = []
   const hear = () =>
     setImmediate(() => {

@@ -6,10 +6,10 @@ import { openMapStage, people, type Stage, type StageOptions } from './stage.js'
 
 vi.setConfig({ testTimeout: 180_000 })
 
-/** An account, and a username of the same length that has none. */
+/** The username of an existing account, and an unused username of the same length. */
 const names = [people.alice.username, 'alicf'] as const
 
-/** A browser at the sign-in page, and how it tries a wrong password. */
+/** Opens the sign-in page in a new browser and returns a function that tries a wrong password. */
 async function openBrowser(stage: Stage) {
   const user = createScriptedUser(stage.fetch)
   const url = `${stage.authServer}/account/sign-in`
@@ -26,14 +26,14 @@ async function openStage(options?: StageOptions) {
   return stage
 }
 
-/** The states in which a probe must not tell whether an account exists, and what brings them about. */
+/** The states in which a probe must not reveal whether an account exists, and how to bring each about. */
 const states = {
   'a wrong password': {
     status: 401,
     async prepare(stage: Stage) {
       const { attempt } = await openBrowser(stage)
       return async (name: string) => {
-        // Past the window of the attempts before.
+        // Move past the window of the previous attempts.
         stage.clock.now += 86_400
         return attempt(name)
       }
@@ -43,7 +43,7 @@ const states = {
     status: 429,
     async prepare(stage: Stage) {
       const { attempt } = await openBrowser(stage)
-      // Beyond the audit rows of both, too.
+      // Enough attempts to exceed the limit on audit rows for both usernames as well.
       for (const name of names) for (let time = 0; time < 30; time++) await attempt(name)
       return attempt
     },
@@ -62,7 +62,7 @@ const states = {
 
 describe('C17: whether an account exists', () => {
   it.each(Object.keys(states) as (keyof typeof states)[])(
-    'does not change what the storage does: %s',
+    'does not change the sequence of storage calls: %s',
     async (state) => {
       const verbs: string[] = []
       const stage = await openStage({
@@ -84,7 +84,7 @@ describe('C17: whether an account exists', () => {
         for (let time = 0; time < count; time++) await attempt(name)
         return [...verbs]
       }
-      // From the first attempt on: judged, throttled with an audit row, and throttled without one.
+      // Covers every phase from the first attempt: compared, throttled with an audit row, and throttled without one.
       stage.clock.now += 86_400
       const [known, unknown] = [await ofAttempts(names[0], 30), await ofAttempts(names[1], 30)]
       expect(known.length).toBeGreaterThan(60)
@@ -101,15 +101,15 @@ describe('C17: whether an account exists', () => {
     },
   )
 
-  // Half a minute of hashing shows what the tests of the storage's verbs above do not.
+  // Takes half a minute of hashing, but detects leaks that comparing storage calls (above) cannot.
   const timed = (Object.keys(states) as (keyof typeof states)[]).filter(
     (state) => isLong || states[state].status === 429,
   )
-  it.each(timed)('is not told from the time of the response: %s', async (state) => {
+  it.each(timed)('cannot be inferred from the response time: %s', async (state) => {
     const stage = await openStage({ hashPassword })
     const probe = await states[state].prepare(stage)
     const accuracies: number[] = []
-    // By chance, one round of 1,000 probes in fifty is above the limit; three in a row never are.
+    // One round of 1,000 probes in fifty exceeds the limit by chance; three in a row is practically impossible.
     while (accuracies.length < 3 && accuracies.every((accuracy) => accuracy > 0.55)) {
       accuracies.push(await accuracyOf(probe, states[state].status))
     }
@@ -117,11 +117,14 @@ describe('C17: whether an account exists', () => {
   })
 })
 
-/** Of 1,000 interleaved probes, the part of the second half that a threshold learnt from the first half tells apart. */
+/**
+ * Sends 1,000 interleaved probes, and returns the fraction of the second half that a threshold learned from the first half classifies
+ * correctly.
+ */
 async function accuracyOf(probe: (name: string) => Promise<Response>, status: number): Promise<number> {
   const samples: { isKnown: boolean; took: number }[] = []
   for (let at = 0; at < 1000; at++) {
-    // At random: garbage collection and the like recur, and would be in step with any fixed order.
+    // In random order: garbage collection and other periodic work could stay in step with a fixed order.
     const isKnown = Math.random() < 0.5
     const started = performance.now()
     const response = await probe(isKnown ? names[0] : names[1])

@@ -1,45 +1,45 @@
 import { expect } from 'vitest'
 import type { Stage, StageOptions } from './stage.js'
 
-/** One row of the table: a valid message or flow with one change, and what must come of it. */
+/** One row of the attack table: a valid message or flow with one change, and the expected outcome. */
 export interface Attack {
-  /** The row of the list of attacks it is a case of. */
+  /** The id of the row in docs/attacks.md that this case belongs to. */
   id: string
   claim: string
   options?: StageOptions
-  /** Its identifiers must be `https`, which those on loopback are not. */
+  /** Whether identifiers must be `https`, which loopback identifiers are not. */
   https?: boolean
-  /** Sets the scene with valid messages only, and gives the attack. */
+  /** Sets up the scene using only valid messages, and returns the attack. */
   when: (stage: Stage) => Promise<() => Promise<Response>>
   expected: Outcome
 }
 
 export interface Outcome {
   status: number
-  /** The `error` of a JSON body. */
+  /** The expected `error` of a JSON body. */
   error?: string
-  /** The `data-state` of a page. */
+  /** The expected `data-state` of a page. */
   page?: string
-  /** Headers that must be there. */
+  /** Headers that must be present, with the pattern that each value must match. */
   headers?: Readonly<Record<string, RegExp>>
-  /** Events that it leaves on record, in any order; nothing else may have changed. @default none */
+  /** Audit events that the attack must record, in any order; no others may be recorded. @default none */
   audit?: readonly string[]
-  /** What else must hold afterwards. */
+  /** Additional assertions to run afterwards. */
   also?: (stage: Stage, body: string, response: Response) => Promise<void> | void
 }
 
-/** A row whose attack is many requests at once. */
+/** A row whose attack consists of many concurrent requests. */
 export interface Race {
   id: string
   claim: string
   when: (stage: Stage) => Promise<() => Promise<Response[]>>
-  /** How many answers are of each kind, by `status error`, or `status` and where the redirect leads. */
+  /** The number of responses of each kind, keyed by `status error`, or by `status` and the redirect target. */
   expected: Readonly<Record<string, number>>
-  /** How often each event is on record afterwards. */
+  /** How often each event must have been recorded afterwards. */
   audit: Readonly<Record<string, number>>
 }
 
-/** Plays one row and checks its outcome. */
+/** Runs one row and checks its outcome. */
 export async function play({ when, expected }: Attack, stage: Stage): Promise<void> {
   const attack = await when(stage)
   const before = await eventIds(stage)
@@ -59,7 +59,7 @@ export async function play({ when, expected }: Attack, stage: Stage): Promise<vo
   await expected.also?.(stage, body, response)
 }
 
-/** Plays a race and counts its outcomes. */
+/** Runs a race and counts its outcomes. */
 export async function playRace({ when, expected, audit }: Race, stage: Stage): Promise<void> {
   const attack = await when(stage)
   const outcomes: Record<string, number> = {}
@@ -89,7 +89,7 @@ function expectNothingGiven(stage: Stage, response: Response, body: string): voi
   expect.soft(response.headers.get('cache-control')).toBe('no-store')
   expect.soft(body).not.toMatch(/"auth_token"|"refresh_token"|eyJ|[\\/]packages[\\/]|node:|SELECT |INSERT |UPDATE /)
   expect.soft(body).not.toMatch(/\bat \S+ \(/)
-  // A page may show its own browser the request that it is about.
+  // A page may show its own browser the request token that it is about.
   const shown = [...stage.secrets].filter((secret) => body.includes(secret) && !secret.startsWith('aarq_'))
   expect.soft(shown).toEqual([])
   if (response.headers.get('content-type')?.startsWith('application/json')) expect.soft(body).not.toContain('aarq_')

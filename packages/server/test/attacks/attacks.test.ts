@@ -32,7 +32,7 @@ const stages = [
   ['two instances over HTTP on one SQLite file', openHttpStage, openSharedStage],
 ] as const
 
-// What two engines on one file promise, the contract of the storage tries at every commit.
+// The guarantees for two engines on one file are covered by the storage contract tests at every commit.
 describe.each(isLong ? stages : stages.slice(0, 2))('%s', (_name, openStage, openHttpsStage) => {
   it.each(attacks.map((attack) => [attack.id, attack.claim, attack] as const))(
     '%s: %s',
@@ -50,8 +50,8 @@ describe.each(isLong ? stages : stages.slice(0, 2))('%s', (_name, openStage, ope
   })
 })
 
-describe('the table of attacks', () => {
-  it('has every row of groups A, C, X and O, or says why not', () => {
+describe('the attack table', () => {
+  it('covers every row of groups A, C, X and O, or states why not', () => {
     const played = new Set([...attacks, ...races].map(({ id }) => id))
     expect(listedAttacks.filter((id) => played.has(id) === id in laterAttacks)).toEqual([])
   })
@@ -60,7 +60,7 @@ describe('the table of attacks', () => {
     expect(['A', 'C', 'X', 'O'].filter((group) => !attacks.some(({ id }) => id === group))).toEqual([])
   })
 
-  it('names no case twice', () => {
+  it('has no duplicate case names', () => {
     const names = [...attacks, ...races].map(({ id, claim }) => `${id}: ${claim}`)
     expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([])
   })

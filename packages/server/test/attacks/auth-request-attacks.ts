@@ -11,7 +11,7 @@ import type { Stage } from './stage.js'
 
 type Change = (request: TokenRequest, stage: Stage) => void | Promise<void>
 
-/** A valid request of the agent for authorization, with one change before it is signed. */
+/** A valid authorization request from the agent, with one change before it is signed. */
 function changed(id: string, claim: string, change: Change, expected: Outcome): Attack {
   return {
     id,
@@ -26,7 +26,7 @@ function changed(id: string, claim: string, change: Change, expected: Outcome): 
   }
 }
 
-/** A valid request whose resource token differs. */
+/** A valid request with a different resource token. */
 function withToken(
   id: string,
   claim: string,
@@ -48,7 +48,7 @@ const opened: Outcome = {
   },
 }
 
-/** Nobody was asked for a document. */
+/** Asserts that no document was fetched. */
 const fetchesNothing = (stage: Stage) =>
   expect([...stage.agent.asked, ...stage.otherAgent.asked, ...stage.resource.asked]).toEqual([])
 
@@ -62,7 +62,7 @@ function redirect(claim: string, uri: (callback: string) => string): Attack {
 }
 
 function typed(typ: string): Attack {
-  return withToken('T01', `a resource token of typ ${typ}`, (stage) =>
+  return withToken('T01', `a resource token with typ ${typ}`, (stage) =>
     craftToken({ alg: 'EdDSA', kid: stage.resource.signer.kid, typ }, resourceClaims(stage), stage.resource.signer),
   )
 }
@@ -82,7 +82,7 @@ async function flipped(token: Promise<string>, part: 1 | 2): Promise<string> {
 function unknownId(claim: string, id: (own: string) => string): Attack {
   return changed(
     'K04',
-    `an agent's id with ${claim}`,
+    `an agent id with ${claim}`,
     (request, stage) => {
       request.by = {
         ...request.by,
@@ -121,9 +121,9 @@ function agentToken(
   )
 }
 
-/** What is refused of `request_type=auth`: group A, and what shows there of groups K and T. */
+/** Requests that are rejected for `request_type=auth`: group A, and the cases of groups K and T that are visible there. */
 export const authRequestAttacks: readonly Attack[] = [
-  changed('A', 'the base case: a person is asked', () => undefined, opened),
+  changed('A', 'the base case: the user is prompted', () => undefined, opened),
   changed('A01', 'no request_type', ({ form }) => form.delete('request_type'), badForm),
   ...['exchange-all', 'AUTH', 'auth ', 'toString', '__proto__'].map((type) =>
     changed('A01', `request_type=${type}`, ({ form }) => form.set('request_type', type), {
@@ -131,7 +131,7 @@ export const authRequestAttacks: readonly Attack[] = [
       error: 'unsupported_request_type',
     }),
   ),
-  changed('A02', 'nothing that says what for', ({ form }) => form.delete('resource_token'), badForm),
+  changed('A02', 'no resource_token, scope or auth_request_url', ({ form }) => form.delete('resource_token'), badForm),
   changed('A02', 'an empty resource_token', ({ form }) => form.set('resource_token', ''), badForm),
   changed('A02', 'a resource_token and a scope', ({ form }) => form.set('scope', 'data.read'), badForm),
   changed(
@@ -181,7 +181,7 @@ export const authRequestAttacks: readonly Attack[] = [
     status: 413,
     error: 'invalid_request',
   }),
-  changed('A03', 'a parameter __proto__, which is ignored', ({ form }) => form.set('__proto__', 'x'), {
+  changed('A03', 'a __proto__ parameter, which is ignored', ({ form }) => form.set('__proto__', 'x'), {
     ...opened,
     also: () => expect(Object.keys(Object.prototype)).toEqual([]),
   }),
@@ -196,7 +196,7 @@ export const authRequestAttacks: readonly Attack[] = [
   ),
   changed(
     'A05',
-    'an auth token of this server in Signature-Key',
+    'an auth token issued by this server in Signature-Key',
     async (request, stage) => {
       const signer = await newSigner()
       const jwt = await issueToken(
@@ -215,29 +215,29 @@ export const authRequestAttacks: readonly Attack[] = [
     badForm,
   ),
   changed('A06', 'no redirect_uri', ({ form }) => form.delete('redirect_uri'), badForm),
-  redirect('a slash', (uri) => `${uri}/`),
+  redirect('a trailing slash', (uri) => `${uri}/`),
   redirect('case', (uri) => uri.replace('callback', 'Callback')),
   redirect('its port', (uri) => uri.replace(/(:\d+)?\/callback/, ':8443/callback')),
   redirect('a query', (uri) => `${uri}?x=1`),
-  redirect('more of a path', (uri) => `${uri}/more`),
-  redirect('less of a path', (uri) => uri.slice(0, -1)),
+  redirect('a longer path', (uri) => `${uri}/more`),
+  redirect('a shorter path', (uri) => uri.slice(0, -1)),
   redirect('dot segments', (uri) => uri.replace('/callback', '/x/../callback')),
-  redirect('an encoded letter', (uri) => uri.replace('callback', '%63allback')),
+  redirect('a percent-encoded letter', (uri) => uri.replace('callback', '%63allback')),
   redirect('a fragment', (uri) => `${uri}#x`),
   redirect('user-info', (uri) => uri.replace('://', '://user@')),
   redirect('its host', () => 'https://evil.example/callback'),
   redirect('its scheme', (uri) => uri.replace(/^https?:/, 'javascript:')),
-  redirect('a blank', (uri) => `${uri} `),
+  redirect('a trailing space', (uri) => `${uri} `),
   changed(
     'A06',
-    'a redirect_uri of an agent that lists none',
+    'a redirect_uri for an agent that lists none',
     (_request, { agent }) => void delete agent.document.redirect_uris,
     badForm,
   ),
   ...['code=1', 'state=1', 'iss=1', 'error=1', '%63ode=1'].map((query) =>
     changed(
       'A06',
-      `a listed redirect_uri with a query of its own that says ${query}`,
+      `a listed redirect_uri whose own query contains ${query}`,
       ({ form }, { agent }) => {
         const listed = `${agent.id}/callback?${query}`
         agent.document.redirect_uris = [listed]
@@ -308,7 +308,7 @@ export const authRequestAttacks: readonly Attack[] = [
   },
   changed(
     'A12',
-    'a resource token from before the agent rotated its key',
+    'a resource token issued before the agent rotated its key',
     async (request, { agent }) => {
       agent.signer = await newSigner()
       agent.keys = [agent.signer.jwk]
@@ -318,7 +318,7 @@ export const authRequestAttacks: readonly Attack[] = [
   ),
   {
     id: 'A13',
-    claim: 'a resource token used again until it expires, which is allowed',
+    claim: 'a resource token reused before it expires, which is allowed',
     when: async (stage) => {
       const request = await authRequest(stage)
       await stage.fetch(await signForm(stage, request))
@@ -329,7 +329,7 @@ export const authRequestAttacks: readonly Attack[] = [
   },
   {
     id: 'A13',
-    claim: 'the 21st open request of one agent for one resource',
+    claim: 'the 21st open request from one agent for one resource',
     when: async (stage) => {
       for (let count = 0; count < 20; count++) await openRequest(stage)
       const signed = await signForm(stage, await authRequest(stage))
@@ -339,7 +339,7 @@ export const authRequestAttacks: readonly Attack[] = [
   },
   {
     id: 'A13',
-    claim: 'a request of another delegate while the first has 20 open, which is allowed',
+    claim: 'a request from another delegate while the first has 20 open, which is allowed',
     when: async (stage) => {
       for (let count = 0; count < 20; count++) await openRequest(stage)
       const delegate = await delegateOf(stage.agent, 'delegate-1', stage.clock.now)
@@ -370,13 +370,13 @@ export const authRequestAttacks: readonly Attack[] = [
     },
     { ...badToken, also: ({ otherAgent }) => expect(otherAgent.asked).toEqual([]) },
   ),
-  changed('A18', 'an agent nobody knows: a person is asked, no token given', () => undefined, {
+  changed('A18', 'an unknown agent: the user is prompted and no token is issued', () => undefined, {
     ...opened,
     also: (_stage, body) => expect(body).not.toContain('auth_token'),
   }),
   changed(
     'A19',
-    'an agent that an administrator blocked',
+    'an agent blocked by an administrator',
     async (_request, { agent, storage }) => {
       await storage.setAgentBlocked({ agent: agent.id, blocked: true, by: 'test' })
     },
@@ -385,7 +385,7 @@ export const authRequestAttacks: readonly Attack[] = [
 
   changed(
     'K02',
-    'a key by the URL of a JWKS, which names no agent',
+    'a key identified only by a JWKS URL, which does not identify an agent',
     (request, { agent }) => {
       const { kid } = request.by.signer
       request.by.signatureKey = { scheme: 'jwks', jwksUri: `${agent.id}/jwks.json`, kid }
@@ -395,10 +395,10 @@ export const authRequestAttacks: readonly Attack[] = [
   unknownId('a trailing slash', (id) => `${id}/`),
   unknownId('upper case', (id) => id.replace(/https?/, (scheme) => scheme.toUpperCase())),
   unknownId('user-info', (id) => id.replace('://', '://user@')),
-  unknownId('a path, which nobody configured', (id) => `${id}/~agent`),
+  unknownId('a path that is not configured', (id) => `${id}/~agent`),
   unknownId('a query', (id) => `${id}?x`),
   unknownId('a fragment', (id) => `${id}#x`),
-  unknownId('a dot at the end of its host', () => 'https://agent.example.'),
+  unknownId('a trailing dot on its host', () => 'https://agent.example.'),
   changed(
     'K06',
     'a document that names another agent',
@@ -410,7 +410,7 @@ export const authRequestAttacks: readonly Attack[] = [
   ...['../aauth-agent', 'a/b', '%2e%2e/x', 'x?y', 'openid-configuration', 'toString'].map(wellKnown),
   changed(
     'K28',
-    'our own identifier as the agent',
+    'the auth server’s own identifier as the agent',
     (request, stage) => {
       const { kid } = request.by.signer
       request.by.signatureKey = { scheme: 'jwks', id: stage.authServer, kid, wellKnown: 'aauth-agent' }
@@ -425,15 +425,15 @@ export const authRequestAttacks: readonly Attack[] = [
     craftToken({ alg: 'EdDSA', kid: stage.resource.signer.kid }, resourceClaims(stage), stage.resource.signer),
   ),
   ...['none', 'None', 'nOnE', 'EdDSA'].map((alg) =>
-    withToken('T02', `a resource token of alg ${alg} without a signature`, (stage) => unsecured(stage, alg)),
+    withToken('T02', `a resource token with alg ${alg} and no signature`, (stage) => unsecured(stage, alg)),
   ),
-  withToken('T03', 'a resource token under HS256 with the public key', async (stage) => {
+  withToken('T03', 'a resource token signed with HS256, using the public key as the secret', async (stage) => {
     const { jwk, kid } = stage.resource.signer
     const input = `${encode({ alg: 'HS256', kid, typ: 'resource+jwt' })}.${encode(resourceClaims(stage))}`
     const secret = Buffer.from(String(jwk.x), 'base64url')
     return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
   }),
-  withToken('T04', 'a resource token of alg ES256 with an Ed25519 key', (stage) =>
+  withToken('T04', 'a resource token with alg ES256 and an Ed25519 key', (stage) =>
     craftToken(
       { alg: 'ES256', kid: stage.resource.signer.kid, typ: 'resource+jwt' },
       resourceClaims(stage),
@@ -443,31 +443,33 @@ export const authRequestAttacks: readonly Attack[] = [
   ...[undefined, "' OR 1=1 --", '../../etc/passwd', 'k'.repeat(10_000)].map((kid) =>
     withToken(
       'T07',
-      `a resource token of kid ${String(kid).slice(0, 20)}`,
+      `a resource token with kid ${String(kid).slice(0, 20)}`,
       (stage) => craftToken({ alg: 'EdDSA', kid, typ: 'resource+jwt' }, resourceClaims(stage), stage.resource.signer),
-      // Those that could be of a key are looked up.
+      // A kid that could belong to a key is looked up.
       { ...badToken, audit: kid !== undefined && kid.length < 100 ? ['agent.refused'] : [] },
     ),
   ),
-  withToken('T08', 'a resource token with a bit of its signature flipped', (stage) => flipped(resourceToken(stage), 2)),
-  withToken('T08', 'a resource token with its claims changed', (stage) => flipped(resourceToken(stage), 1)),
+  withToken('T08', 'a resource token with one bit of its signature flipped', (stage) =>
+    flipped(resourceToken(stage), 2),
+  ),
+  withToken('T08', 'a resource token with modified claims', (stage) => flipped(resourceToken(stage), 1)),
   withToken('T09', 'a resource token without exp', (stage) => resourceTokenWithout(stage, 'exp')),
   withToken('T09', 'a resource token whose exp is a string', (stage) =>
     resourceToken(stage, { exp: String(stage.clock.now + 60) }),
   ),
-  withToken('T09', 'a resource token that lives longer than 15 minutes', (stage) =>
+  withToken('T09', 'a resource token with a lifetime of more than 15 minutes', (stage) =>
     resourceToken(stage, { exp: stage.clock.now + 901 }),
   ),
   ...['iat', 'nbf'].map((claim) =>
-    withToken('T10', `a resource token whose ${claim} is 61 s ahead`, (stage) =>
+    withToken('T10', `a resource token whose ${claim} is 61 s in the future`, (stage) =>
       resourceToken(stage, { [claim]: stage.clock.now + 61 }),
     ),
   ),
   ...[
-    ['a prefix of us', (us: string) => us.slice(0, -1)],
-    ['us with a slash', (us: string) => `${us}/`],
-    ['us in upper case', (us: string) => us.toUpperCase()],
-    ['a list without us', () => ['https://a.example']],
+    ['a prefix of our identifier', (us: string) => us.slice(0, -1)],
+    ['our identifier with a trailing slash', (us: string) => `${us}/`],
+    ['our identifier in upper case', (us: string) => us.toUpperCase()],
+    ['a list without our identifier', () => ['https://a.example']],
     ['an empty list', () => []],
     ['empty', () => ''],
   ].map(([claim, aud]) =>
@@ -484,7 +486,7 @@ export const authRequestAttacks: readonly Attack[] = [
   ),
   withToken(
     'T12',
-    'a resource token whose scope is no list of names',
+    'a resource token whose scope is not a valid list of names',
     (stage) => resourceToken(stage, { scope: 'data.read  data.write' }),
     { status: 400, error: 'invalid_scope' },
   ),
@@ -493,8 +495,8 @@ export const authRequestAttacks: readonly Attack[] = [
     status: 401,
     error: 'expired_agent_token',
   }),
-  agentToken('T09', 'an agent token that lives longer than a day', ({ clock }) => ({ exp: clock.now + 86_401 })),
-  agentToken('T13', 'an agent token for somebody else', ({ resource }) => ({ aud: resource.id })),
+  agentToken('T09', 'an agent token with a lifetime of more than a day', ({ clock }) => ({ exp: clock.now + 86_401 })),
+  agentToken('T13', 'an agent token for another audience', ({ resource }) => ({ aud: resource.id })),
   agentToken('T18', 'an agent token without a delegate', () => ({ sub: undefined })),
   changed(
     'T15',
@@ -507,7 +509,7 @@ export const authRequestAttacks: readonly Attack[] = [
   ),
   changed(
     'T17',
-    'an agent token that a delegate signed for another',
+    'an agent token that one delegate signed for another',
     async (request, stage) => {
       const first = await delegateOf(stage.agent, 'delegate-1', stage.clock.now)
       const signer: Signer = await newSigner()
@@ -522,14 +524,14 @@ export const authRequestAttacks: readonly Attack[] = [
   ),
 ]
 
-/** Many requests of one agent, through whichever instance. */
+/** Many requests from one agent, spread across the instances. */
 export const authRequestRaces: readonly Race[] = [
   {
     id: 'A20',
-    claim: '310 requests of one agent in a minute, through its delegates',
+    claim: '310 requests from one agent in a minute, through its delegates',
     when: async (stage) => {
       const requests: Request[] = []
-      // No more than ten open requests each: those are limited too (A13).
+      // At most ten open requests per delegate, because open requests are limited too (A13).
       for (let delegate = 0; delegate < 31; delegate++) {
         const by = await delegateOf(stage.agent, `delegate-${delegate}`, stage.clock.now)
         for (let count = 0; count < 10; count++) requests.push(await signForm(stage, await authRequest(stage, by)))

@@ -1,16 +1,16 @@
 import type { Storage } from 'countersign-server'
 
-/** When and how a storage breaks; made anew for each request. */
+/** When and how a storage fails; created anew for each request. */
 export interface Breakdown {
-  /** What its verbs reject with; undefined: it works. */
+  /** The error that its methods reject with. If undefined, the storage works. */
   error: unknown
-  /** How many verbs still work before. */
+  /** The number of method calls that succeed before the failure. */
   after: number
-  /** How many verbs were called since. */
+  /** The number of method calls so far. */
   calls: number
 }
 
-/** A storage that works until it is told to break. */
+/** Wraps a storage so that it works until a breakdown is set. */
 export function breakableStorage(storage: Storage, breakdown: Breakdown): Storage {
   return new Proxy(storage, {
     get(target, verb, receiver) {
@@ -24,7 +24,7 @@ export function breakableStorage(storage: Storage, breakdown: Breakdown): Storag
   })
 }
 
-/** A storage in order. */
+/** A breakdown with no error: the storage works. */
 export function noBreakdown(): Breakdown {
   return { error: undefined, after: 0, calls: 0 }
 }

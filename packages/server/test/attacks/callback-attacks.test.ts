@@ -8,12 +8,12 @@ interface CallbackAttack {
   claim: string
   /** One change to a valid callback. */
   change?: (callback: URL) => void
-  /** The browser session that it arrives in; empty: none. */
+  /** The browser session in which the callback arrives. An empty string means none. */
   session?: string
   init?: RequestInit
   /** @default 400 */
   status?: number
-  /** What its page says. @default that it does not fit */
+  /** Text that the page must contain. @default that no request is waiting for this response */
   says?: string
 }
 
@@ -44,10 +44,10 @@ const attacks: readonly CallbackAttack[] = [
   { id: 'C31', claim: 'an empty state', change: (url) => url.searchParams.set('state', ''), says: notHere },
   { id: 'C31', claim: 'no state', change: (url) => url.searchParams.delete('state'), says: notHere },
   { id: 'C31', claim: 'the state of another browser session', session: 'session-2', says: otherBrowser },
-  { id: 'L08', claim: 'the state of a browser session, in none', session: '', says: noSession },
+  { id: 'L08', claim: 'the state of a browser session, in a request without a session', session: '', says: noSession },
   {
     id: 'L08',
-    claim: 'a refusal, in another browser session',
+    claim: 'an error response, in another browser session',
     change: (url) => {
       url.searchParams.delete('code')
       url.searchParams.set('error', 'access_denied')
@@ -57,7 +57,7 @@ const attacks: readonly CallbackAttack[] = [
   },
   {
     id: 'L08',
-    claim: 'no state, in no browser session',
+    claim: 'no state and no browser session',
     change: (url) => url.searchParams.delete('state'),
     session: '',
     says: noSession,
@@ -75,11 +75,11 @@ const attacks: readonly CallbackAttack[] = [
     change: (url: URL) => url.searchParams.append(name, url.searchParams.get(name) ?? ''),
     says: broken,
   })),
-  { id: 'C39', claim: 'a HEAD, as of what looks at links', init: { method: 'HEAD' }, status: 405, says: '' },
+  { id: 'C39', claim: 'a HEAD request, as sent by link scanners', init: { method: 'HEAD' }, status: 405, says: '' },
   { id: 'C39', claim: 'a POST', init: { method: 'POST' }, status: 405, says: 'Method not allowed: use GET' },
   {
     id: 'C39',
-    claim: 'a browser that only looks ahead',
+    claim: 'a browser that only prefetches',
     init: { headers: { 'sec-purpose': 'prefetch;prerender' } },
     status: 503,
     says: '',
@@ -90,12 +90,12 @@ interface Waiting {
   world: World
   agent: WebAgent
   callback: string
-  /** Sessions that were asked, in order. */
+  /** Sessions for which consent was requested, in order. */
   asked: string[]
   ended: Promise<number>
 }
 
-/** A web agent whose session 1 waits for a callback, and the valid callback. */
+/** Creates a web agent whose session 1 is waiting for a callback, and returns it with the valid callback. */
 async function waiting(options: Partial<WebAgentOptions> = {}): Promise<Waiting> {
   let found: (callback: string) => void = () => undefined
   const callback = new Promise<string>((resolve) => {
@@ -135,7 +135,7 @@ const codesSent = async ({ world }: Waiting) =>
     .length
 
 describe('the agent’s callback', () => {
-  it('takes a valid callback: the base case', async () => {
+  it('accepts a valid callback: the base case', async () => {
     const scene = await waiting()
     expect(await (await arrive(scene, scene.callback)).text()).toContain('data-state="allowed"')
     expect(await scene.ended).toBe(200)
@@ -143,7 +143,7 @@ describe('the agent’s callback', () => {
   })
 
   it.each(attacks.map((attack) => [attack.id, attack.claim, attack] as const))(
-    '%s: refuses %s, sends no code, and still takes the right one',
+    '%s: refuses %s, sends no code, and still accepts the correct callback',
     async (_id, _claim, { change, session, init, status = 400, says = notHere }) => {
       const scene = await waiting()
       const changed = new URL(scene.callback)
@@ -163,7 +163,7 @@ describe('the agent’s callback', () => {
     },
   )
 
-  it('C31: refuses a callback that was used', async () => {
+  it('C31: refuses a callback that was already used', async () => {
     const scene = await waiting()
     await arrive(scene, scene.callback)
     await scene.ended
@@ -180,24 +180,30 @@ describe('the agent’s callback', () => {
       'no such cookie',
     ],
     ['rejects', async () => Promise.reject(new Error('the store is down')), 'the store is down'],
-    ['says a number', () => 1 as never, 'a session must be a string, not of type number'],
-  ])('L08: uses nothing where sessionOf %s, and goes on when it works again', async (_how, broken, message) => {
-    let sessionOf = broken
-    const scene = await waiting({ sessionOf: (request) => sessionOf(request) })
-    await expect(arrive(scene, scene.callback)).rejects.toThrow(message)
-    expect(await codesSent(scene)).toBe(0)
-    sessionOf = () => 'session-1'
-    await arrive(scene, scene.callback)
-    expect(await scene.ended).toBe(200)
-  })
+    ['returns a number', () => 1 as never, 'a session must be a string, not of type number'],
+  ])(
+    'L08: does not use the callback if sessionOf %s, and continues once sessionOf works again',
+    async (_how, broken, message) => {
+      let sessionOf = broken
+      const scene = await waiting({ sessionOf: (request) => sessionOf(request) })
+      await expect(arrive(scene, scene.callback)).rejects.toThrow(message)
+      expect(await codesSent(scene)).toBe(0)
+      sessionOf = () => 'session-1'
+      await arrive(scene, scene.callback)
+      expect(await scene.ended).toBe(200)
+    },
+  )
 
-  it.each([undefined, null, ''])('L08: a browser of which sessionOf says %j has no session', async (session) => {
-    const scene = await waiting({ sessionOf: () => session })
-    expect(await (await arrive(scene, scene.callback)).text()).toContain(noSession)
-    expect(await codesSent(scene)).toBe(0)
-  })
+  it.each([undefined, null, ''])(
+    'L08: treats a browser as having no session if sessionOf returns %j',
+    async (session) => {
+      const scene = await waiting({ sessionOf: () => session })
+      expect(await (await arrive(scene, scene.callback)).text()).toContain(noSession)
+      expect(await codesSent(scene)).toBe(0)
+    },
+  )
 
-  it('L08: takes one without state only in the session that waits for one alone', async () => {
+  it('L08: accepts a callback without state only in a session that is waiting for exactly one', async () => {
     const scene = await waiting({ interop: { stateOptional: [ids.authServer] } })
     const callback = new URL(scene.callback)
     callback.searchParams.delete('state')
@@ -206,7 +212,7 @@ describe('the agent’s callback', () => {
     expect(await scene.ended).toBe(200)
   })
 
-  it('L08: takes none without state where two are pending, be it that nobody waits for one of them', async () => {
+  it('L08: rejects a callback without state while two are pending, even if the caller of one has given up', async () => {
     const scene = await waiting({ interop: { stateOptional: [ids.authServer] } })
     const callback = new URL(scene.callback)
     callback.searchParams.delete('state')
@@ -222,7 +228,7 @@ describe('the agent’s callback', () => {
     expect(await scene.ended).toBe(200)
   })
 
-  it('gives its own page the outcome and, where it was refused, why', async () => {
+  it('passes the outcome to a custom callback page, with the reason if it was refused', async () => {
     const said: unknown[] = []
     const scene = await waiting({
       callbackResponse: (...answer) => {

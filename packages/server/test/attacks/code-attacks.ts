@@ -24,7 +24,7 @@ const issued: Outcome = {
   },
 }
 
-/** The redemption of a fresh code, with one change before it is signed. */
+/** Redeems a fresh code, with one change before the request is signed. */
 function changed(
   id: string,
   claim: string,
@@ -44,7 +44,7 @@ function changed(
   }
 }
 
-/** A code that somebody else presented is worth nothing to its own agent either. */
+/** Once another party has presented a code, its own agent can no longer redeem it either. */
 function burned(
   id: string,
   claim: string,
@@ -68,7 +68,7 @@ function burned(
     },
     {
       id,
-      claim: `${claim}, then by its own`,
+      claim: `${claim}, then by its owner`,
       when: async (stage) => {
         const { allowed, by } = await scene(stage)
         await redeem(stage, allowed, by)
@@ -79,12 +79,12 @@ function burned(
   ]
 }
 
-/** What is refused of `request_type=code`: group X. */
+/** Requests that are rejected for `request_type=code`: group X. */
 export const codeAttacks: readonly Attack[] = [
   changed('X', 'the base case: an auth token bound to the key', () => undefined, issued),
   changed(
     'X',
-    'the base case without what need not be repeated',
+    'the base case without the optional parameters',
     ({ form }) => {
       form.delete('redirect_uri')
       form.delete('request_token')
@@ -93,7 +93,7 @@ export const codeAttacks: readonly Attack[] = [
   ),
   {
     id: 'X01',
-    claim: 'a redeemed code again',
+    claim: 'a code redeemed a second time',
     when: async (stage) => {
       const allowed = await allow(stage)
       await redeem(stage, allowed)
@@ -103,7 +103,7 @@ export const codeAttacks: readonly Attack[] = [
   },
   changed(
     'X03',
-    'a code of 61 s ago',
+    'a code issued 61 s ago',
     (_request, { clock }) => {
       clock.now += 61
     },
@@ -111,7 +111,7 @@ export const codeAttacks: readonly Attack[] = [
   ),
   changed(
     'X03',
-    'a code of 59 s ago, which is in time',
+    'a code issued 59 s ago, which is still valid',
     (_request, { clock }) => {
       clock.now += 59
     },
@@ -158,7 +158,7 @@ export const codeAttacks: readonly Attack[] = [
   {
     ...changed(
       'X06',
-      'a code after the agent rotated its key, where codes are bound to it',
+      'a code after the agent rotated its key, if codes are bound to the key',
       async (request, { agent }) => {
         agent.signer = await newSigner()
         agent.keys = [agent.signer.jwk]
@@ -169,12 +169,12 @@ export const codeAttacks: readonly Attack[] = [
     options: { bindCodeToKey: true },
   },
   {
-    ...changed('X06', 'a code with the key that asked for it, where codes are bound to it', () => undefined, issued),
+    ...changed('X06', 'a code with the key that requested it, if codes are bound to the key', () => undefined, issued),
     options: { bindCodeToKey: true },
   },
   changed(
     'X09',
-    'a code whose grant was removed',
+    'a code whose grant was revoked',
     async (_request, { storage }) => {
       const [event] = await storage.listEvents({ event: 'request.allowed' })
       await storage.revokeGrant({ grantId: event?.grantId ?? '', by: 'test' })
@@ -183,7 +183,7 @@ export const codeAttacks: readonly Attack[] = [
   ),
   changed(
     'X09',
-    'a code of a person who was disabled',
+    'a code of a disabled user',
     async (_request, { storage }) => {
       const credential = await storage.findCredential('alice')
       await storage.setUserStatus(credential?.user.id ?? '', 'disabled')
@@ -195,10 +195,10 @@ export const codeAttacks: readonly Attack[] = [
       ['guessed', () => `aacd_${'A'.repeat(43)}`],
       ['cut', (code: string) => code.slice(0, -1)],
       ['longer', (code: string) => `${code}A`],
-      ['of another prefix', (code: string) => code.replace('aacd_', 'aart_')],
+      ['wrongly prefixed', (code: string) => code.replace('aacd_', 'aart_')],
       ['in upper case', (code: string) => code.toUpperCase()],
-      ['with a blank', (code: string) => ` ${code}`],
-      ['of SQL', () => "' OR 1=1 --"],
+      ['preceded by a space', (code: string) => ` ${code}`],
+      ['an SQL fragment', () => "' OR 1=1 --"],
       ['of 10 kB', () => 'x'.repeat(10_000)],
     ] as const
   ).map(([claim, code]) =>
@@ -211,20 +211,20 @@ export const codeAttacks: readonly Attack[] = [
   ),
   changed(
     'X18',
-    'the request token instead of the code',
+    'the request token in place of the code',
     ({ form }, _stage, { requestToken }) => form.set('code', requestToken),
     refused,
   ),
   changed('X18', 'no code', ({ form }) => form.delete('code'), { status: 400, error: 'invalid_request' }),
   changed(
     'X18',
-    'a code with another redirect_uri',
+    'a code with a different redirect_uri',
     ({ form }, { agent }) => form.set('redirect_uri', `${agent.id}/other`),
     { ...refused, audit: ['code.redirect_mismatch'] },
   ),
   changed(
     'X18',
-    'a code with another redirect_uri by its own agent, then with the right one, which is allowed',
+    'a code with a different redirect_uri sent by its own agent, then with the correct one, which is allowed',
     async ({ by }, stage, allowed) => {
       const mistaken = redemption(allowed)
       mistaken.form.set('redirect_uri', `${by.agent}/other`)
@@ -234,7 +234,7 @@ export const codeAttacks: readonly Attack[] = [
   ),
   changed(
     'X03',
-    'a code of 61 s ago that was presented late before',
+    'a code issued 61 s ago that was already presented too late once',
     async (_request, stage, allowed) => {
       stage.clock.now += 61
       await redeem(stage, allowed)
@@ -243,7 +243,7 @@ export const codeAttacks: readonly Attack[] = [
   ),
   {
     id: 'X18',
-    claim: 'the code that a denied request would have had',
+    claim: 'the code that a denied request would have produced',
     when: async (stage) => {
       const opened = await openRequest(stage)
       const viewer = await view(stage, opened)
@@ -275,13 +275,13 @@ export const codeAttacks: readonly Attack[] = [
   ),
   changed(
     'X20',
-    'a victim’s code with a request_token that is unknown',
+    'a victim’s code with an unknown request_token',
     ({ form }) => form.set('request_token', `aarq_${'A'.repeat(43)}`),
     { ...refused, audit: ['code.injected'] },
   ),
   {
     id: 'X20',
-    claim: 'an injected code, then at the request it belongs to',
+    claim: 'an injected code, then redeemed with the request it belongs to',
     when: async (stage) => {
       const allowed = await allow(stage)
       const injected = redemption(allowed)
@@ -293,7 +293,7 @@ export const codeAttacks: readonly Attack[] = [
   },
   changed(
     'A19',
-    'a code of an agent that was blocked since',
+    'a code of an agent that has since been blocked',
     async (_request, { agent, storage }) => {
       await storage.setAgentBlocked({ agent: agent.id, blocked: true, by: 'test' })
     },
@@ -301,7 +301,7 @@ export const codeAttacks: readonly Attack[] = [
   ),
   {
     id: 'A19',
-    claim: 'an open request of an agent that was blocked since',
+    claim: 'an open request of an agent that has since been blocked',
     when: async (stage) => {
       const opened = await openRequest(stage)
       const { user, page } = await view(stage, opened)
@@ -312,7 +312,7 @@ export const codeAttacks: readonly Attack[] = [
   },
   {
     id: 'A19',
-    claim: 'a code of an agent that was blocked and let in again, which is allowed',
+    claim: 'a code of an agent that was blocked and then unblocked, which is allowed',
     when: async (stage) => {
       const allowed = await allow(stage)
       await stage.storage.setAgentBlocked({ agent: stage.agent.id, blocked: true, by: 'test' })
@@ -324,7 +324,7 @@ export const codeAttacks: readonly Attack[] = [
   },
 ]
 
-/** Redemptions, all at once. */
+/** Concurrent redemptions. */
 export const codeRaces: readonly Race[] = [
   {
     id: 'X02',

@@ -6,13 +6,13 @@ import { people, type Stage } from './stage.js'
 
 interface Scene extends OpenRequest, Viewer {}
 
-/** A request that Alice has opened: she sees the consent page. */
+/** Creates a request and opens it as Alice, who sees the consent page. */
 async function viewed(stage: Stage): Promise<Scene> {
   const opened = await openRequest(stage)
   return { ...opened, ...(await view(stage, opened)) }
 }
 
-/** From the consent page on. */
+/** An attack that starts on the consent page. */
 function onConsentPage(
   id: string,
   claim: string,
@@ -33,7 +33,7 @@ function onConsentPage(
   }
 }
 
-/** What a decided request answers. */
+/** An attack on a request that has already been decided. */
 function onDecided(
   claim: string,
   decision: 'grant' | 'deny',
@@ -58,11 +58,11 @@ interface Form {
   /** Sent instead of the fields. */
   body?: string
   headers: Record<string, string>
-  /** `undefined`: no cookies at all. */
+  /** The browser whose cookies are sent. If `undefined`, no cookies are sent. */
   user: ScriptedUser | undefined
 }
 
-/** Posts the form of a page, with something about it changed. */
+/** Posts a page’s form with one change. */
 async function post(
   stage: Stage,
   scene: Scene,
@@ -97,7 +97,7 @@ function send(stage: Stage, { fields, body = fields.toString(), headers, user }:
 const page = (status: number, state: string): Outcome => ({ status, page: state })
 const allowedEvents = ['request.allowed']
 
-/** The latest request is still open, and nobody decided. */
+/** Asserts that the latest request is still open and undecided. */
 async function expectOpen(stage: Stage): Promise<void> {
   const decided = (await stage.storage.listEvents()).filter(({ event }) => /^request\.(allowed|denied)$/.test(event))
   expect(decided).toEqual([])
@@ -117,7 +117,7 @@ function forgery(
   )
 }
 
-/** The consent form, sent as no browser sends it. */
+/** The consent form, sent in a way that no browser sends it. */
 function misshapen(claim: string, status: number, change: (form: Form) => void): Attack {
   return onConsentPage(
     'C10',
@@ -127,7 +127,7 @@ function misshapen(claim: string, status: number, change: (form: Form) => void):
   )
 }
 
-/** A field of the consent form that a person's browser changed. */
+/** A consent form with one field changed in the user's browser. */
 function changedField(claim: string, name: string, value: string): Attack {
   return onConsentPage(
     'C10',
@@ -165,7 +165,7 @@ function unknownRequest(claim: string, query: (scene: OpenRequest) => Record<str
 
 const hostile = `"><img src=x onerror=alert(1)><script>alert(1)</script>{{3141*5926}}`
 
-/** Somebody else's text is on the page as text. */
+/** Asserts that untrusted text appears on the page as text only. */
 function expectInert(body: string): void {
   expect(body.replace(/<script type="module" src="\/assets\/pages\.[0-9a-f]{12}\.js"><\/script>/, '')).not.toMatch(
     /<script|<img|onerror="|href="(?:javascript|data):/i,
@@ -173,7 +173,7 @@ function expectInert(body: string): void {
   expect(body).not.toContain('18613566')
 }
 
-/** With what agent or resource say about themselves changed, what the consent page shows. */
+/** Checks what the consent page shows after the agent's or resource's metadata was changed. */
 function shown(
   id: string,
   claim: string,
@@ -214,7 +214,7 @@ function cookieAttributes(response: Response): string[] {
   return response.headers.getSetCookie().map((cookie) => cookie.replace(/=[^;]*/, ''))
 }
 
-/** What is refused in the browser: group C. */
+/** Requests that are rejected in the browser: group C. */
 export const consentAttacks: readonly Attack[] = [
   onConsentPage(
     'C',
@@ -229,8 +229,8 @@ export const consentAttacks: readonly Attack[] = [
       audit: allowedEvents,
     },
   ),
-  unknownRequest('an unknown request_token alone', () => ({ request_token: 'nonsense' })),
-  unknownRequest('nothing at all', () => ({})),
+  unknownRequest('only an unknown request_token', () => ({ request_token: 'nonsense' })),
+  unknownRequest('no parameters at all', () => ({})),
   unknownRequest('an unknown request_token', ({ redirectUri }) => ({
     request_token: `aarq_${'A'.repeat(43)}`,
     redirect_uri: redirectUri,
@@ -245,13 +245,13 @@ export const consentAttacks: readonly Attack[] = [
   })),
   unknownRequest('an empty request_token', ({ redirectUri }) => ({ request_token: '', redirect_uri: redirectUri })),
   unknownRequest('no request_token', ({ redirectUri }) => ({ redirect_uri: redirectUri })),
-  unknownRequest('half a request_token', ({ redirectUri, requestToken }) => ({
+  unknownRequest('a truncated request_token', ({ redirectUri, requestToken }) => ({
     request_token: requestToken.slice(0, -1),
     redirect_uri: redirectUri,
   })),
   onConsentPage(
     'C02',
-    'a request of 601 s ago, opened',
+    'a request opened 601 s after it was created',
     ({ user, url }, stage) => {
       stage.clock.now += 601
       return user.open(url)
@@ -260,7 +260,7 @@ export const consentAttacks: readonly Attack[] = [
   ),
   onConsentPage(
     'C02',
-    'a request of 601 s ago, allowed',
+    'a request allowed 601 s after it was created',
     ({ user, page: html, url }, stage) => {
       stage.clock.now += 601
       return user.submit(html, url, { consent: 'grant' })
@@ -269,7 +269,7 @@ export const consentAttacks: readonly Attack[] = [
   ),
   {
     id: 'C02',
-    claim: 'a request of 601 s ago, signed in to',
+    claim: 'a sign-in to a request 601 s after it was created',
     when: async (stage) => {
       const { url } = await openRequest(stage)
       const user = createScriptedUser(stage.fetch)
@@ -281,7 +281,7 @@ export const consentAttacks: readonly Attack[] = [
   },
   onConsentPage(
     'C02',
-    'a request of 599 s ago, allowed, which is in time',
+    'a request allowed 599 s after it was created, which is still valid',
     ({ user, page: html, url }, stage) => {
       stage.clock.now += 599
       return user.submit(html, url, { consent: 'grant' })
@@ -289,7 +289,7 @@ export const consentAttacks: readonly Attack[] = [
     { status: 303, audit: allowedEvents },
   ),
   onDecided(
-    'an allowed request, opened again there: the same redirect while the code is alive',
+    'an allowed request, reopened in the same browser: the same redirect while the code is valid',
     'grant',
     async ({ user, url, location }, stage) => {
       stage.clock.now += 59
@@ -300,7 +300,7 @@ export const consentAttacks: readonly Attack[] = [
     { status: 303, headers: { location: /code=aacd_/ } },
   ),
   onDecided(
-    'an allowed request, allowed again there: the same redirect',
+    'an allowed request, allowed again in the same browser: the same redirect',
     'grant',
     async ({ user, page: html, url, location }) => {
       const again = await user.submit(html, url, { consent: 'grant' })
@@ -310,7 +310,7 @@ export const consentAttacks: readonly Attack[] = [
     { status: 303 },
   ),
   onDecided(
-    'an allowed request, then denied there: still the first redirect',
+    'an allowed request, then denied in the same browser: still the first redirect',
     'grant',
     async ({ user, page: html, url, location }) => {
       const again = await user.submit(html, url, { consent: 'deny' })
@@ -320,7 +320,7 @@ export const consentAttacks: readonly Attack[] = [
     { status: 303 },
   ),
   onDecided(
-    'an allowed request, opened again there after 61 s',
+    'an allowed request, reopened in the same browser after 61 s',
     'grant',
     ({ user, url }, stage) => {
       stage.clock.now += 61
@@ -329,7 +329,7 @@ export const consentAttacks: readonly Attack[] = [
     page(410, 'request_allowed'),
   ),
   onDecided(
-    'an allowed request, opened again there after its code was redeemed',
+    'an allowed request, reopened in the same browser after its code was redeemed',
     'grant',
     async ({ location, ...scene }, stage) => {
       const code = new URL(location).searchParams.get('code') ?? ''
@@ -348,7 +348,7 @@ export const consentAttacks: readonly Attack[] = [
     },
   ),
   onDecided(
-    'an allowed request, answered from another browser',
+    'an allowed request, decided from another browser',
     'grant',
     async (scene, stage) => {
       const user = createScriptedUser(stage.fetch)
@@ -361,7 +361,7 @@ export const consentAttacks: readonly Attack[] = [
     { ...page(410, 'request_used'), audit: ['request.created', 'session.created', 'request.bound'] },
   ),
   onDecided(
-    'a denied request, opened again there: the same redirect',
+    'a denied request, reopened in the same browser: the same redirect',
     'deny',
     async ({ user, url, location }, stage) => {
       stage.clock.now += 120
@@ -372,7 +372,7 @@ export const consentAttacks: readonly Attack[] = [
     { status: 303, headers: { location: /error=access_denied/ } },
   ),
   onDecided(
-    'a denied request, then allowed there: still the first redirect',
+    'a denied request, then allowed in the same browser: still the first redirect',
     'deny',
     async ({ user, page: html, url }) => user.submit(html, url, { consent: 'grant' }),
     { status: 303, headers: { location: /error=access_denied/ } },
@@ -380,10 +380,10 @@ export const consentAttacks: readonly Attack[] = [
   ...(
     [
       ['another host', () => 'https://evil.example/callback'],
-      ['a slash', (uri: string) => `${uri}/`],
+      ['a trailing slash', (uri: string) => `${uri}/`],
       ['a query', (uri: string) => `${uri}?x=1`],
       ['nothing', () => ''],
-      ['being left out', () => undefined],
+      ['being omitted', () => undefined],
     ] as const
   ).map(
     ([claim, uri]): Attack => ({
@@ -402,24 +402,29 @@ export const consentAttacks: readonly Attack[] = [
   ),
   onConsentPage(
     'C04',
-    'a redirect_uri in the form that differs',
+    'a different redirect_uri in the form',
     (scene, stage) =>
       post(stage, scene, { consent: 'grant' }, ({ fields }) =>
         fields.set('redirect_uri', 'https://evil.example/callback'),
       ),
     { ...page(400, 'redirect_mismatch'), also: expectOpen },
   ),
-  onConsentPage('C05', 'another browser opens it', ({ url }, stage) => createScriptedUser(stage.fetch).open(url), {
-    ...page(403, 'request_other_session'),
-    also: (stage, body) => {
-      for (const told of [new URL(stage.agent.id).host, new URL(stage.resource.id).host, 'alice', 'data.read'])
-        expect(body).not.toContain(told)
+  onConsentPage(
+    'C05',
+    'a request opened in another browser',
+    ({ url }, stage) => createScriptedUser(stage.fetch).open(url),
+    {
+      ...page(403, 'request_other_session'),
+      also: (stage, body) => {
+        for (const told of [new URL(stage.agent.id).host, new URL(stage.resource.id).host, 'alice', 'data.read'])
+          expect(body).not.toContain(told)
+      },
     },
-  }),
+  ),
   ...(['bob-password-1', 'wrong'] as const).map((password) =>
     onConsentPage(
       'C05',
-      `another browser signs in to it (${password})`,
+      `a request that another browser signs in to (${password})`,
       async (scene, stage) => {
         const user = createScriptedUser(stage.fetch)
         const own = await openRequest(stage)
@@ -438,7 +443,7 @@ export const consentAttacks: readonly Attack[] = [
   ),
   onConsentPage(
     'C05',
-    'another browser, signed in, answers it',
+    'a request decided in another, signed-in browser',
     async (scene, stage) => {
       const viewer = await view(stage, await openRequest(stage), createScriptedUser(stage.fetch), people.bob)
       return post(stage, { ...scene, ...viewer }, { consent: 'grant' }, ({ fields }) =>
@@ -451,16 +456,16 @@ export const consentAttacks: readonly Attack[] = [
       also: expectOpen,
     },
   ),
-  forgery('C06', 'the agent answers, with the form but no cookie', (form) => {
+  forgery('C06', 'a decision sent by the agent, with the form but no cookie', (form) => {
     form.user = undefined
   }),
-  forgery('C06', 'the agent answers, with the request_token only', (form) => {
+  forgery('C06', 'a decision sent by the agent, with only the request_token', (form) => {
     form.user = undefined
     for (const name of ['csrf', 'redirect_uri', 'revision']) form.fields.delete(name)
   }),
   forgery(
     'C06',
-    'the agent answers in a browser of its own, with its sign-in form’s csrf',
+    'a decision sent by the agent from its own browser, with the csrf value of its own sign-in form',
     async (form, stage) => {
       const user = createScriptedUser(stage.fetch)
       const html = await (await user.open((await openRequest(stage)).url)).text()
@@ -469,17 +474,19 @@ export const consentAttacks: readonly Attack[] = [
     },
     ['request.created'],
   ),
-  forgery('C07', 'a decision without csrf', ({ fields }) => fields.delete('csrf')),
-  forgery('C07', 'a decision with a wrong csrf', ({ fields }) =>
+  forgery('C07', 'a decision without a csrf value', ({ fields }) => fields.delete('csrf')),
+  forgery('C07', 'a decision with a wrong csrf value', ({ fields }) =>
     fields.set(
       'csrf',
       (fields.get('csrf') ?? '').replace(/.$/, (last) => (last === 'A' ? 'E' : 'A')),
     ),
   ),
-  forgery('C07', 'a decision with more after its csrf', ({ fields }) => fields.set('csrf', `${fields.get('csrf')}.x`)),
+  forgery('C07', 'a decision with extra characters after its csrf value', ({ fields }) =>
+    fields.set('csrf', `${fields.get('csrf')}.x`),
+  ),
   forgery(
     'C07',
-    'a decision with the csrf of another browser',
+    'a decision with another browser’s csrf value',
     async ({ fields }, stage) => {
       const viewer = await view(stage, await openRequest(stage))
       fields.set('csrf', hiddenFields(viewer.page, { consent: 'grant' }).csrf ?? '')
@@ -489,7 +496,7 @@ export const consentAttacks: readonly Attack[] = [
   ...(['wrong', 'right'] as const).map(
     (session): Attack => ({
       id: 'C07',
-      claim: `a decision with the csrf of the ${session} session, signed out and in again in the same browser`,
+      claim: `a decision with the csrf value of the ${session} session, after signing out and in again in the same browser`,
       when: async (stage) => {
         const opened = await openRequest(stage)
         const { user, page: before } = await view(stage, opened)
@@ -503,10 +510,10 @@ export const consentAttacks: readonly Attack[] = [
           : { ...page(403, 'csrf'), audit: ['consent.forged'], also: expectOpen },
     }),
   ),
-  forgery('C07', 'a decision from Origin: null', ({ headers }) => {
+  forgery('C07', 'a decision with Origin: null', ({ headers }) => {
     headers.origin = 'null'
   }),
-  forgery('C07', 'a decision from another origin', ({ headers }) => {
+  forgery('C07', 'a decision with another Origin', ({ headers }) => {
     headers.origin = 'https://evil.example'
   }),
   ...['cross-site', 'same-site', 'none'].map((site) =>
@@ -517,7 +524,7 @@ export const consentAttacks: readonly Attack[] = [
   ...(['GET', 'HEAD', 'PUT', 'DELETE'] as const).map((method) =>
     onConsentPage(
       'C08',
-      `a decision by ${method}`,
+      `a decision sent with ${method}`,
       async ({ user, page: html, url }, stage) => {
         const fields = new URLSearchParams({ ...hiddenFields(html, { consent: 'grant' }), consent: 'grant' })
         const cookie = [...user.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
@@ -531,7 +538,7 @@ export const consentAttacks: readonly Attack[] = [
             redirect: 'manual',
           }),
         )
-        // A handler alone may have a body for HEAD; what is sent has none.
+        // A handler called directly may return a body for HEAD; over HTTP none is sent.
         return method === 'HEAD' ? new Response(null, response) : response
       },
       {
@@ -551,32 +558,32 @@ export const consentAttacks: readonly Attack[] = [
     form.headers['content-type'] = 'multipart/form-data; boundary=b'
   }),
   misshapen('of 1 MB', 413, ({ fields }) => fields.set('x', 'x'.repeat(1_000_000))),
-  misshapen('with a field twice', 400, ({ fields }) => fields.append('consent', 'grant')),
+  misshapen('with a duplicate field', 400, ({ fields }) => fields.append('consent', 'grant')),
   changedField('a scope added to the form, which is ignored', 'scope', 'data.read data.delete'),
   changedField('an agent added to the form, which is ignored', 'agent', 'https://evil.example'),
   changedField('a resource added to the form, which is ignored', 'resource', 'https://evil.example'),
   changedField('a user added to the form, which is ignored', 'user', 'bob'),
   onConsentPage(
     'C10',
-    'a revision that is not the page’s',
+    'a revision that does not match the page’s',
     (scene, stage) => post(stage, scene, { consent: 'grant' }, ({ fields }) => fields.set('revision', '7')),
     { status: 303, headers: { location: /^\/agent\/auth\?/ }, also: expectOpen },
   ),
   onConsentPage(
     'C10',
-    'a revision that is no number',
+    'a revision that is not a number',
     (scene, stage) => post(stage, scene, { consent: 'grant' }, ({ fields }) => fields.set('revision', '1e400')),
     { ...page(400, 'bad_form'), also: expectOpen },
   ),
   onConsentPage(
     'C10',
-    'a decision that is neither yes nor no',
+    'a decision that is neither grant nor deny',
     (scene, stage) => post(stage, scene, { consent: 'grant' }, ({ fields }) => fields.set('consent', 'toString')),
     { ...page(400, 'bad_form'), also: expectOpen },
   ),
   shown(
     'C13',
-    'markup in what agent and resource say about themselves',
+    'markup in the metadata of agent and resource',
     ({ agent, resource }) => {
       Object.assign(agent.document, { name: hostile, homepage: `${agent.id}/${hostile}` })
       resource.document.scope_descriptions = { 'data.read': hostile, 'data.delete': hostile }
@@ -589,7 +596,7 @@ export const consentAttacks: readonly Attack[] = [
   ),
   {
     id: 'C13',
-    claim: 'markup in state and in the user name',
+    claim: 'markup in the state and the username',
     when: async (stage) => {
       const { url } = await openRequest(stage)
       const changed = new URL(url)
@@ -615,14 +622,14 @@ export const consentAttacks: readonly Attack[] = [
   ].map((link) =>
     shown(
       'C14',
-      `${link} as a page of the agent`,
+      `${link} as one of the agent’s pages`,
       ({ agent }) => Object.assign(agent.document, { homepage: link, policy_uri: link, tos_uri: link }),
       (_stage, body) => expect(body.match(/<a [^>]*href="[^"]*"/g) ?? []).toEqual(['<a href="/account"']),
     ),
   ),
   shown(
     'C15',
-    'a name with direction overrides, blanks without width and 10,000 letters',
+    'a name with direction overrides, zero-width spaces and 1,200 combining marks',
     ({ agent }) => {
       agent.document.name = `Goo\u202Egle\u200B (verified ✔)${'a\u0301\u0301\u0301\u0301'.repeat(300)}`
     },
@@ -633,7 +640,7 @@ export const consentAttacks: readonly Attack[] = [
   ),
   {
     id: 'C18',
-    claim: 'a session cookie planted before signing in',
+    claim: 'a session cookie planted before sign-in',
     when: async (stage) => {
       const opened = await openRequest(stage)
       const user = createScriptedUser(stage.fetch)
@@ -653,7 +660,7 @@ export const consentAttacks: readonly Attack[] = [
   },
   {
     id: 'C18',
-    claim: 'the session of before, after signing in again',
+    claim: 'the previous session, after signing in again',
     when: async (stage) => {
       const scene = await viewed(stage)
       const before = new Map(scene.user.cookies)
@@ -670,7 +677,7 @@ export const consentAttacks: readonly Attack[] = [
   },
   {
     id: 'C18',
-    claim: 'the session id of before, after signing in again in another tab without signing out',
+    claim: 'the previous session id, after signing in again in another tab without signing out',
     when: async (stage) => {
       const opened = await openRequest(stage)
       const user = createScriptedUser(stage.fetch)
@@ -685,7 +692,7 @@ export const consentAttacks: readonly Attack[] = [
   },
   {
     id: 'C07',
-    claim: 'the page of a tab, after signing in again in another without signing out, which is allowed',
+    claim: 'a page from one tab, after signing in again in another without signing out, which is allowed',
     when: async (stage) => {
       const opened = await openRequest(stage)
       const user = createScriptedUser(stage.fetch)
@@ -728,7 +735,7 @@ export const consentAttacks: readonly Attack[] = [
   },
   {
     id: 'C20',
-    claim: 'the old cookie after signing out',
+    claim: 'the old cookie after sign-out',
     when: async (stage) => {
       const scene = await viewed(stage)
       const before = new Map(scene.user.cookies)
@@ -741,7 +748,7 @@ export const consentAttacks: readonly Attack[] = [
   },
   {
     id: 'C20',
-    claim: 'the old page after signing out',
+    claim: 'the old page after sign-out',
     when: async (stage) => {
       const scene = await viewed(stage)
       await scene.user.submit(scene.page, scene.url, { action: 'logout' })
@@ -751,7 +758,7 @@ export const consentAttacks: readonly Attack[] = [
   },
   {
     id: 'C20',
-    claim: 'the session of a person who was disabled elsewhere',
+    claim: 'the session of a user who was disabled elsewhere',
     when: async (stage) => {
       const scene = await viewed(stage)
       const credential = await stage.storage.findCredential('alice')
@@ -787,7 +794,7 @@ export const consentAttacks: readonly Attack[] = [
   ),
   {
     id: 'C22',
-    claim: 'the attacker’s credentials, posted with the csrf of the attacker’s browser',
+    claim: 'the attacker’s credentials, posted with the csrf value of the attacker’s browser',
     when: async (stage) => {
       const opened = await openRequest(stage)
       const user = createScriptedUser(stage.fetch)
@@ -820,7 +827,7 @@ export const consentAttacks: readonly Attack[] = [
   },
   {
     id: 'C23',
-    claim: 'Alice’s page, after Bob signed in and looked at the request in another tab',
+    claim: 'Alice’s page, after Bob signed in and viewed the request in another tab',
     when: async (stage) => {
       const scene = await viewed(stage)
       await scene.user.submit(scene.page, scene.url, { action: 'logout' })
@@ -831,7 +838,7 @@ export const consentAttacks: readonly Attack[] = [
   },
   {
     id: 'C25',
-    claim: 'the redirect after signing in',
+    claim: 'the redirect after sign-in',
     when: async (stage) => {
       const { url } = await openRequest(stage)
       const user = createScriptedUser(stage.fetch)
@@ -842,27 +849,32 @@ export const consentAttacks: readonly Attack[] = [
   },
   onConsentPage(
     'C25',
-    'the redirect after signing out',
+    'the redirect after sign-out',
     ({ user, page: html, url }) => user.submit(html, url, { action: 'logout' }),
     { status: 303, headers: { location: /^\/agent\/auth\?request_token=/ }, audit: ['session.ended'] },
   ),
-  onConsentPage('C26', 'the consent page, which lets its form redirect away', ({ user, url }) => user.open(url), {
-    ...page(200, 'consent-first-time'),
-    headers: {
-      'content-security-policy': /^default-src 'none'; style-src 'self'; .*frame-ancestors 'none'$/,
-      'x-frame-options': /^DENY$/,
-      'referrer-policy': /^same-origin$/,
-      'cache-control': /^no-store$/,
-      'x-content-type-options': /^nosniff$/,
-      'cross-origin-opener-policy': /^same-origin$/,
-      'permissions-policy': /^(?:[a-z-]+=\(\)(?:, |$))+$/,
+  onConsentPage(
+    'C26',
+    'the consent page, whose form may redirect to other origins',
+    ({ user, url }) => user.open(url),
+    {
+      ...page(200, 'consent-first-time'),
+      headers: {
+        'content-security-policy': /^default-src 'none'; style-src 'self'; .*frame-ancestors 'none'$/,
+        'x-frame-options': /^DENY$/,
+        'referrer-policy': /^same-origin$/,
+        'cache-control': /^no-store$/,
+        'x-content-type-options': /^nosniff$/,
+        'cross-origin-opener-policy': /^same-origin$/,
+        'permissions-policy': /^(?:[a-z-]+=\(\)(?:, |$))+$/,
+      },
+      also: (_stage, _body, response) =>
+        expect(response.headers.get('content-security-policy')).not.toContain('form-action'),
     },
-    also: (_stage, _body, response) =>
-      expect(response.headers.get('content-security-policy')).not.toContain('form-action'),
-  }),
+  ),
   {
     id: 'C26',
-    claim: 'any other page, which does not',
+    claim: 'any other page, whose form may not',
     when: async (stage) => () => createScriptedUser(stage.fetch).open(`${stage.authServer}/agent/auth`),
     expected: { ...page(400, 'request_unknown'), headers: { 'content-security-policy': /; form-action 'self'$/ } },
   },
@@ -878,7 +890,7 @@ export const consentAttacks: readonly Attack[] = [
   }),
   onConsentPage(
     'C36',
-    'a fetch from another origin with credentials',
+    'a credentialed fetch from another origin',
     async (scene, stage) => {
       const cookie = [...scene.user.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
       return stage.fetch(new Request(scene.url, { headers: { cookie, origin: 'https://evil.example' } }))
@@ -907,7 +919,7 @@ export const consentAttacks: readonly Attack[] = [
   },
   {
     id: 'C39',
-    claim: 'a link preview that opened the link first: the person can go on',
+    claim: 'a link preview that opened the link first: the user can continue',
     when: async (stage) => {
       const opened = await openRequest(stage)
       await createScriptedUser(stage.fetch).open(opened.url)
@@ -939,12 +951,12 @@ function manyDecisions(id: string, claim: string, decisions: readonly ('grant' |
   }
 }
 
-/** Decisions, all at once. */
+/** Concurrent decisions. */
 export const consentRaces: readonly Race[] = [
-  { ...manyDecisions('C09', '20 times Allow', Array(20).fill('grant')), audit: { 'request.allowed': 1 } },
+  { ...manyDecisions('C09', 'Allow, submitted 20 times', Array(20).fill('grant')), audit: { 'request.allowed': 1 } },
   manyDecisions(
     'C09',
-    'Allow and Don’t allow, ten of each',
+    'Allow and Don’t allow, submitted ten times each',
     Array.from({ length: 20 }, (_, index) => (index % 2 ? 'grant' : 'deny')),
   ),
 ]

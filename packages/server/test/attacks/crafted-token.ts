@@ -3,18 +3,18 @@ import { january } from 'countersign/editions'
 import { issueToken } from 'countersign/tokens'
 import type { Stage } from './stage.js'
 
-/** A compact JWT with any header and claims. */
+/** Builds a compact JWT with any header and claims. */
 export async function craftToken(header: object, claims: object, signer: Signer): Promise<string> {
   const input = `${encode(header)}.${encode(claims)}`
   return `${input}.${Buffer.from(await signer.sign(input)).toString('base64url')}`
 }
 
-/** The base64url of a value's JSON. */
+/** Encodes a value's JSON as base64url. */
 export function encode(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url')
 }
 
-/** Claims of a resource token that the agent's own key asked for. */
+/** Claims of a resource token requested with the agent's own key. */
 export function resourceClaims(stage: Stage, { agent, jkt }: { agent?: string; jkt?: string } = {}) {
   return {
     iss: stage.resource.id,
@@ -28,7 +28,7 @@ export function resourceClaims(stage: Stage, { agent, jkt }: { agent?: string; j
   }
 }
 
-/** A resource token with some claims changed. */
+/** Issues a resource token with some claims changed. */
 export function resourceToken(
   stage: Stage,
   changes: Record<string, unknown> = {},
@@ -37,7 +37,7 @@ export function resourceToken(
   return issueToken(january.tokens.resource, { ...resourceClaims(stage), ...changes }, { signer })
 }
 
-/** A resource token without some of its claims. */
+/** Builds a resource token without some of its claims. */
 export async function resourceTokenWithout(stage: Stage, ...claims: string[]): Promise<string> {
   const kept = Object.entries(resourceClaims(stage)).filter(([name]) => !claims.includes(name))
   const { kid } = stage.resource.signer

@@ -10,7 +10,7 @@ import { newSigner } from './party.js'
 
 export const issuer = 'https://auth.example'
 
-/** Two instances of one server, and any agent under crowd.example: whoever has the domain has as many as it likes. */
+/** Opens two instances of one server, and serves any agent under crowd.example: the owner of a domain can create any number of agents. */
 export async function openCrowd({
   wrap = (storage) => storage,
   ...options
@@ -46,11 +46,11 @@ export async function openCrowd({
     return server?.handler(request, receiveRequest(request, address)) ?? Response.error()
   }
   const [storage] = storages
-  if (!storage) throw new TypeError('there are two storages')
+  if (!storage) throw new TypeError('expected two storages')
   return { ask, clock, storage, rows: (table: string) => countRows(file, table) }
 }
 
-/** The document that an agent publishes; one whose name starts with `missing` publishes none. */
+/** Returns the document that an agent publishes. An agent whose name starts with `missing` publishes none. */
 export async function documentOf(url: string, signer: Signer): Promise<Response> {
   const { origin, hostname, pathname } = new URL(url)
   if (hostname.startsWith('missing')) return new Response(null, { status: 404 })

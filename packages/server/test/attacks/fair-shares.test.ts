@@ -34,7 +34,7 @@ async function openServer(usernames: readonly string[] = [], requests = 8) {
   return { server, send, signedIn }
 }
 
-/** Keeps requests in progress from each address, and starts one more for each response, until it is stopped. */
+/** Keeps the given number of requests from each address in progress, starting a new one after each response, until it is stopped. */
 function flood(send: Send, addresses: readonly string[], { each, request }: { each: number; request: () => Request }) {
   let isOver = false
   const statuses = new Map<number, number>()
@@ -42,7 +42,7 @@ function flood(send: Send, addresses: readonly string[], { each, request }: { ea
     while (!isOver) {
       const { status } = await send(request(), from)
       statuses.set(status, (statuses.get(status) ?? 0) + 1)
-      // As a client over HTTP, it gets the response in another turn of the event loop.
+      // Like a client over HTTP, it receives the response in a later turn of the event loop.
       await new Promise((resolve) => setImmediate(resolve))
     }
   }
@@ -54,7 +54,7 @@ function flood(send: Send, addresses: readonly string[], { each, request }: { ea
   }
 }
 
-/** The statuses of the same request, one after the other. */
+/** Sends the same request several times, one after another, and returns the statuses. */
 async function statusesOf(times: number, send: () => Promise<Response>): Promise<number[]> {
   const statuses: number[] = []
   for (let count = 0; count < times; count++) statuses.push((await send()).status)
@@ -71,7 +71,7 @@ it.each([
   ],
   ['paths that do not exist', () => new Request(`${issuer}/x`)],
   ['documents', () => new Request(`${issuer}/.well-known/aauth-issuer`)],
-])('V03: one address that floods with %s has no one else refused', async (_what, request) => {
+])('V03: a flood of %s from one address does not cause anyone else to be refused', async (_what, request) => {
   const { send } = await openServer()
   const stop = flood(send, ['203.0.113.5'], { each: 100, request })
   for (const path of ['/account/sign-in', '/.well-known/aauth-issuer', '/jwks.json', '/assets/none'])
@@ -82,7 +82,7 @@ it.each([
   expect(statuses.get(503), 'the flood is refused').toBeGreaterThan(0)
 })
 
-it('V03: one address has the whole server while no one else sends anything', async () => {
+it('V03: one address can use the whole server while no one else sends anything', async () => {
   const { send } = await openServer([], 200)
   const statuses = await Promise.all(
     Array.from({ length: 200 }, async () => (await send(new Request(signIn), '203.0.113.5')).status),
@@ -93,7 +93,7 @@ it('V03: one address has the whole server while no one else sends anything', asy
 it.each([
   ['IPv4 /24', (index: number) => `203.0.113.${index}`, '203.0.114.1'],
   ['IPv6 /48', (index: number) => `2001:db8:1:${index.toString(16)}::1`, '2001:db8:2::1'],
-])('V03: all addresses of one %s together have one share', async (_network, address, other) => {
+])('V03: all addresses of one %s together get one share', async (_network, address, other) => {
   const { send } = await openServer()
   const request = () => new Request(signIn)
   const stop = flood(
@@ -105,7 +105,7 @@ it.each([
   expect((await stop()).get(503)).toBeGreaterThan(0)
 })
 
-it('V03: behind a proxy, the client that floods is refused and not the others', async () => {
+it('V03: behind a proxy, only the client that floods is refused', async () => {
   const { server } = await openServer()
   const clientAddress = createClientAddress(['127.0.0.1'])
   const listener = createServer(
@@ -128,7 +128,7 @@ it('V03: behind a proxy, the client that floods is refused and not the others', 
   expect((await stop()).get(503)).toBeGreaterThan(0)
 })
 
-it('V04: while 200 networks flood, the signed-in users of one address are served, and so is its fair share of the rest', {
+it('V04: while 200 networks flood, the signed-in users at one address are served, and so is that address’s fair share of other requests', {
   timeout: 60_000,
 }, async () => {
   const usernames = Array.from({ length: 10 }, (_, index) => `user${index}`)
@@ -144,7 +144,7 @@ it('V04: while 200 networks flood, the signed-in users of one address are served
   expect((await stop()).get(503)).toBeGreaterThan(0)
 })
 
-it('V04: a stolen cookie, sent from many networks, takes no more than their share', async () => {
+it('V04: a stolen cookie, sent from many networks, uses no more than their share', async () => {
   const { send, signedIn } = await openServer(['thief', 'alice'], 200)
   const stolen = await signedIn('thief', '198.51.100.1')
   const alice = await signedIn('alice', '192.0.2.1')
@@ -157,7 +157,7 @@ it('V04: a stolen cookie, sent from many networks, takes no more than their shar
   expect((await stop()).get(503)).toBeGreaterThan(0)
 })
 
-it('V05: while one /48 tries passwords, a user elsewhere signs in', { timeout: 60_000 }, async () => {
+it('V05: while one /48 guesses passwords, a user elsewhere can sign in', { timeout: 60_000 }, async () => {
   const { send, signedIn } = await openServer(['alice'], 400)
   const thief = createScriptedUser((input, init) => send(new Request(input, init), '2001:db8:1::1'))
   const page = await (await thief.open(signIn)).text()
@@ -172,6 +172,6 @@ it('V05: while one /48 tries passwords, a user elsewhere signs in', { timeout: 6
   const stop = flood(send, addresses, { each: 1, request })
   for (let index = 0; index < 3; index++) await signedIn('alice', `198.51.100.${index}`)
   const statuses = await stop()
-  // 503 if it does not fit into the queue of passwords, 429 if it waited there until the network reached its limit.
+  // 503 if the password queue is full, 429 if the request waited there until its network reached the limit.
   expect((statuses.get(503) ?? 0) + (statuses.get(429) ?? 0), 'the flood is refused').toBeGreaterThan(0)
 })

@@ -21,7 +21,7 @@ export interface TokenRequest {
   path?: string
 }
 
-/** Signs a form as it stands. */
+/** Signs a form as is. */
 export async function signForm(stage: Stage, request: TokenRequest): Promise<Request> {
   const { by, form, nonce } = request
   const url = stage.authServer + (request.path ?? '/agent/token')
@@ -41,7 +41,7 @@ export async function signForm(stage: Stage, request: TokenRequest): Promise<Req
   return new Request(url, { ...init, headers: { ...fields, ...signature } })
 }
 
-/** What is asked, where it is not to read data at the resource. */
+/** Overrides of the default request, which is to read data at the resource. */
 export interface Asked {
   scope?: string
   resource?: Party
@@ -50,7 +50,7 @@ export interface Asked {
   form?: Record<string, string>
 }
 
-/** A valid request for authorization, to be changed. */
+/** Creates a valid authorization request, to be modified. */
 export async function authRequest(
   stage: Stage,
   by: Identity = identityOf(stage.agent),
@@ -68,7 +68,7 @@ export async function authRequest(
   }
 }
 
-/** A valid request of an agent for itself (S§3.5). */
+/** Creates a valid request of an agent for access to itself (S§3.5). */
 export function ownRequest(
   stage: Stage,
   scope: string,
@@ -79,17 +79,17 @@ export function ownRequest(
   return { by, form: new URLSearchParams({ request_type: 'auth', scope, redirect_uri: redirectUri, ...form }) }
 }
 
-/** A request that waits for a person. */
+/** A request that is waiting for a user's decision. */
 export interface OpenRequest {
   by: Identity
   requestToken: string
   redirectUri: string
   state: string
-  /** What the person opens. */
+  /** The URL that the user opens. */
   url: string
 }
 
-/** Has an agent ask, and gives the consent URL. */
+/** Sends a request as an agent, and returns it with its consent URL. */
 export async function openRequest(
   stage: Stage,
   by: Identity = identityOf(stage.agent),
@@ -111,7 +111,7 @@ export interface Viewer {
   page: string
 }
 
-/** Signs a person in, unless somebody is, and opens the consent page. */
+/** Signs a user in, unless one is signed in already, and opens the consent page. */
 export async function view(
   stage: Stage,
   { url }: OpenRequest,
@@ -125,14 +125,14 @@ export async function view(
   return { user, page: await (await user.open(url)).text() }
 }
 
-/** What an allowed request led to. */
+/** The result of an allowed request. */
 export interface Allowed extends OpenRequest, Viewer {
   code: string
-  /** Where the person was sent. */
+  /** The URL that the user was redirected to. */
   location: string
 }
 
-/** Has Alice allow a request; the agent has not redeemed the code yet. */
+/** Has Alice allow a request. The agent has not redeemed the code yet. */
 export async function allow(
   stage: Stage,
   by: Identity = identityOf(stage.agent),
@@ -148,7 +148,7 @@ export async function allow(
   return { ...opened, ...viewer, code, location }
 }
 
-/** The redemption of a code as our agent sends it, to be changed. */
+/** Creates the redemption of a code as our agent sends it, to be modified. */
 export function redemption({ by, code, redirectUri, requestToken }: Allowed): TokenRequest {
   return {
     by,
@@ -166,7 +166,7 @@ export async function redeem(stage: Stage, allowed: Allowed, by: Identity = allo
   return stage.fetch(await signForm(stage, { ...redemption(allowed), by }))
 }
 
-/** The refresh token that a redemption gave. */
+/** Redeems a code and returns the refresh token. */
 export async function refreshTokenOf(stage: Stage, allowed: Allowed): Promise<string> {
   const { refresh_token: token } = (await (await redeem(stage, allowed)).json()) as { refresh_token: string }
   expect(token).toMatch(/^aart_[\w-]{43}$/)

@@ -7,7 +7,7 @@ import { people, type Stage } from './stage.js'
 
 const refused: Outcome = { status: 400, error: 'invalid_grant' }
 
-/** A refresh after something was done with the permission. */
+/** A refresh after a change to the grant. */
 function refreshAfter(
   id: string,
   claim: string,
@@ -28,18 +28,18 @@ function refreshAfter(
   }
 }
 
-/** Posts the form of a page of the account; gives what is shown where that leads to. */
+/** Posts the form of an account page, and returns the page that it redirects to. */
 async function submitAt(stage: Stage, { user }: Allowed, path: string, form: Record<string, string>): Promise<string> {
   const url = stage.authServer + path
   const done = await user.submit(await (await user.open(url)).text(), url, form)
   return (await user.open(new URL(done.headers.get('location') ?? '', url).href)).text()
 }
 
-/** What a permission gives and no longer gives, and access of an agent to itself: rows of groups A and X. */
+/** Access under a grant while it is valid and afterwards, and an agent's access to itself: rows of groups A and X. */
 export const grantAttacks: readonly Attack[] = [
   refreshAfter(
     'X13',
-    'a refresh token whose permission was removed on My agents',
+    'a refresh token whose grant was removed on My agents',
     'until-removed',
     async (stage, allowed) => {
       const [grant] = await stage.storage.listGrants({ live: true })
@@ -61,7 +61,7 @@ export const grantAttacks: readonly Attack[] = [
   ),
   refreshAfter(
     'X13',
-    'a refresh token of a person who closed their account',
+    'a refresh token of a user who closed their account',
     'until-removed',
     async (stage, allowed) => {
       const { password } = people.alice
@@ -72,7 +72,7 @@ export const grantAttacks: readonly Attack[] = [
   ),
   refreshAfter(
     'X14',
-    'a refresh just before the permission ends: the token ends with it',
+    'a refresh just before the grant expires: the token expires with it',
     '3600',
     async (stage) => {
       stage.clock.now += 3500
@@ -91,7 +91,7 @@ export const grantAttacks: readonly Attack[] = [
   },
   {
     id: 'X19',
-    claim: 'a revocation without a token',
+    claim: 'a revocation request without a token',
     when: async (stage) => {
       const request = { by: identityOf(stage.agent), form: new URLSearchParams(), path: '/agent/revoke' }
       return async () => stage.fetch(await signForm(stage, request))
@@ -100,7 +100,7 @@ export const grantAttacks: readonly Attack[] = [
   },
   {
     id: 'A16',
-    claim: 'an agent’s request for itself that names a resource, which is ignored',
+    claim: 'an agent’s request for access to itself that names a resource, which is ignored',
     when: async (stage) => {
       const asked = ownRequest(stage, 'data.read', { resource: 'https://bank.example', aud: 'https://bank.example' })
       const allowed = await allow(stage, undefined, {}, { asked })
@@ -119,7 +119,7 @@ export const grantAttacks: readonly Attack[] = [
   },
   {
     id: 'A18',
-    claim: 'an agent’s request for itself without a policy: a person is asked, no token given',
+    claim: 'an agent’s request for access to itself without a policy: the user is prompted, no token is issued',
     when: async (stage) => async () => stage.fetch(await signForm(stage, ownRequest(stage, 'openid profile'))),
     expected: {
       status: 200,

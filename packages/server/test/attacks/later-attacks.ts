@@ -1,17 +1,17 @@
-/** Rows of groups A, C, X and O that this table does not play, and where they are. */
+/** Rows of groups A, C, X and O that this table does not run, and the tests that cover them. */
 export const laterAttacks: Readonly<Record<string, string>> = {
-  C11: 'played in Chromium: consent-flow.browser.test.ts',
-  C12: 'played in Chromium: account-flow.browser.test.ts',
-  C17: 'played in sign-in-timing.test.ts',
-  C27: 'played in Chromium: consent-flow.browser.test.ts',
-  C30: 'played in callback-attacks.test.ts',
-  C31: 'played in callback-attacks.test.ts',
-  X17: 'played in secrets-at-rest.test.ts',
-  O01: 'played in operators/operations.test.ts',
-  O04: 'played in operators/operations.test.ts',
-  O05: 'played in timing.test.ts',
-  O06: 'played in config/require-safe-start.test.ts',
-  O07: 'in storage/sqlite-storage.test.ts for SQLite, where triggers refuse; the rights of a database role come with PostgreSQL',
+  C11: 'covered in Chromium: consent-flow.browser.test.ts',
+  C12: 'covered in Chromium: account-flow.browser.test.ts',
+  C17: 'covered in sign-in-timing.test.ts',
+  C27: 'covered in Chromium: consent-flow.browser.test.ts',
+  C30: 'covered in callback-attacks.test.ts',
+  C31: 'covered in callback-attacks.test.ts',
+  X17: 'covered in secrets-at-rest.test.ts',
+  O01: 'covered in operators/operations.test.ts',
+  O04: 'covered in operators/operations.test.ts',
+  O05: 'covered in timing.test.ts',
+  O06: 'covered in config/require-safe-start.test.ts',
+  O07: 'covered in storage/sqlite-storage.test.ts for SQLite, where triggers refuse; database role privileges require PostgreSQL',
 }
 
 const through = (group: string, last: number, missing: readonly number[]) =>

@@ -3,10 +3,10 @@ import { expect, it, onTestFinished } from 'vitest'
 import { createScriptedUser } from '../scripted-user.js'
 import { openMapStage } from './stage.js'
 
-/** What takes longest to normalize: marks of two classes in turn, in about as many bytes as a form may have. */
+/** The slowest input to normalize: alternating combining marks of two classes, of about the maximum size of a form. */
 const slowest = `a${'\u0301\u0323'.repeat(5_000)}`
 
-/** Milliseconds of CPU that this process spends. */
+/** Returns the CPU time, in milliseconds, that this process spends. */
 async function cpuOf(run: () => Promise<unknown>): Promise<number> {
   const before = process.cpuUsage()
   await run()
@@ -14,7 +14,7 @@ async function cpuOf(run: () => Promise<unknown>): Promise<number> {
   return (user + system) / 1000
 }
 
-/** A browser at the sign-in page, and the verbs of the storage that its attempts call. */
+/** Opens the sign-in page in a browser, and records the storage methods that its attempts call. */
 async function openBrowser() {
   const verbs: string[] = []
   const wrap = (storage: Storage) =>
@@ -41,13 +41,13 @@ async function openBrowser() {
   return { attempt }
 }
 
-it('V10: a long user name takes no more time than a short one', async () => {
+it('V10: a long username takes no more time than a short one', async () => {
   const { attempt } = await openBrowser()
   await attempt('nobody')
   expect(await cpuOf(() => attempt(slowest))).toBeLessThan(100)
 })
 
-it('V10, C17: the same happens for a user name that is longer than any as for one that does not exist', async () => {
+it('V10, C17: treats a username that exceeds the maximum length like one that does not exist', async () => {
   const { attempt } = await openBrowser()
   const unknown = await attempt('nobody')
   expect(unknown.status).toBe(401)

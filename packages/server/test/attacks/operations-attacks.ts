@@ -16,7 +16,7 @@ import { delegateOf, type Identity, identityOf, newSigner } from './party.js'
 import { expectSilent, failures } from './silent.js'
 import type { Stage } from './stage.js'
 
-/** A request to the public port for what only an administrator may do. */
+/** A request to the public port for an admin-only path. */
 function administrative(method: string, path: string): Attack {
   return {
     id: 'O08',
@@ -26,7 +26,7 @@ function administrative(method: string, path: string): Attack {
   }
 }
 
-/** A valid request while something inside fails. */
+/** A valid request during an internal failure. */
 function failing(
   failure: (typeof failures)[number],
   what: string,
@@ -60,7 +60,7 @@ function failing(
   }
 }
 
-/** A request with a key that every instance knows and its agent took out since. */
+/** A request with a key that every instance has cached, and that its agent has since removed. */
 function removedKey(
   claim: string,
   since: (stage: Stage) => void | Promise<void>,
@@ -89,7 +89,7 @@ const later = (seconds: number) => (stage: Stage) => {
   stage.clock.now += seconds
 }
 
-/** What an agent may do whose key was known, while its origin is down and the key is no longer fresh. */
+/** A request from an agent whose key was cached, sent while its origin is down and the key is no longer fresh. */
 function unreachableAgent(
   claim: string,
   begin: (stage: Stage) => Promise<() => Promise<TokenRequest>>,
@@ -97,7 +97,7 @@ function unreachableAgent(
 ): Attack {
   return {
     id: 'K23',
-    claim: `${claim}, by an agent whose origin is down`,
+    claim: `${claim}, from an agent whose origin is down`,
     when: async (stage) => {
       await stage.fetch(await signForm(stage, await authRequest(stage)))
       stage.clock.now += 290
@@ -117,11 +117,11 @@ const unknownKey: Outcome = {
   audit: ['agent.refused'],
 }
 
-/** What operating the server shows: group O, and of group K what an administrator does. */
+/** Attacks on the operation of the server: group O, and the administrative rows of group K. */
 export const operationsAttacks: readonly Attack[] = [
   {
     id: 'O',
-    claim: 'the base case: the public port answers with its document',
+    claim: 'the base case: the public port serves its document',
     when: async (stage) => () => stage.fetch(new Request(`${stage.authServer}/.well-known/aauth-issuer`)),
     expected: { status: 200, headers: { 'content-type': /^application\/json/ } },
   },
@@ -162,7 +162,7 @@ export const operationsAttacks: readonly Attack[] = [
   }),
   {
     id: 'K18',
-    claim: 'an agent that publishes the private part of another key of its',
+    claim: 'an agent that publishes the private part of another of its keys',
     when: async (stage) => {
       const leaked = { ...(await newSigner()).jwk, kid: 'leaked', d: 'A'.repeat(43) }
       stage.agent.keys.push(leaked)
@@ -178,18 +178,18 @@ export const operationsAttacks: readonly Attack[] = [
       },
     },
   },
-  removedKey('a key that was taken out, while max-age lasts: it is still known', later(299), {
+  removedKey('a removed key, within max-age: it is still accepted', later(299), {
     status: 200,
     audit: ['request.created', 'request.created'],
   }),
-  removedKey('a key that was taken out, after max-age', later(301), {
+  removedKey('a removed key, after max-age', later(301), {
     status: 401,
     error: 'invalid_signature',
     headers: { 'signature-error': /unknown_key/ },
     audit: ['agent.refused', 'agent.refused'],
   }),
   removedKey(
-    'an agent token by a key that was taken out, after max-age',
+    'an agent token signed with a removed key, after max-age',
     later(301),
     { status: 401, error: 'invalid_signature', audit: ['agent.refused', 'agent.refused'] },
     ({ agent, clock }) => delegateOf(agent, 'delegate-1', clock.now),
@@ -204,7 +204,7 @@ export const operationsAttacks: readonly Attack[] = [
     unknownKey,
   ),
   unreachableAgent(
-    'a refresh, which goes on',
+    'a refresh, which still succeeds',
     async (stage) => {
       const allowed = await allow(stage, identityOf(stage.agent), { duration: 'until-removed' })
       const token = await refreshTokenOf(stage, allowed)

@@ -3,7 +3,7 @@ import { january } from 'countersign/editions'
 import type { KeyReference } from 'countersign/signatures'
 import { issueToken } from 'countersign/tokens'
 
-/** An agent or a resource, reduced to what others see of it: a document and keys, both free to change. */
+/** An agent or a resource, reduced to its externally visible parts: a document and keys, which tests can change freely. */
 export interface Party {
   readonly id: string
   signer: Signer
@@ -11,14 +11,14 @@ export interface Party {
   document: Record<string, unknown>
   /** The published keys. */
   keys: object[]
-  /** Answers 503 to everything. */
+  /** Responds with 503 to every request. */
   isDown: boolean
-  /** Paths that were asked for, in order. */
+  /** Requested paths, in order. */
   readonly asked: string[]
   readonly handler: (request: Request) => Promise<Response>
 }
 
-/** A party with a valid document of its kind. */
+/** Creates a party with a valid document of its kind. */
 export async function createParty(
   kind: 'agent' | 'resource',
   id: string,
@@ -46,7 +46,7 @@ export async function createParty(
 
 const firstSigners = new Map<string, Promise<Signer>>()
 
-/** The key that a party has at first, the same on every stage of a file. */
+/** Returns the initial key of a party, which is the same on every stage of a test file. */
 function firstSigner(id: string): Promise<Signer> {
   const signer = firstSigners.get(id) ?? newSigner()
   firstSigners.set(id, signer)
@@ -55,24 +55,24 @@ function firstSigner(id: string): Promise<Signer> {
 
 let signers = 0
 
-/** A new key with a name of its own. */
+/** Creates a new key with a unique key ID. */
 export async function newSigner(): Promise<Signer> {
   return createSigner(await generatePrivateJwk({ kid: `key-${++signers}` }))
 }
 
-/** Who signs a request, and how the receiver finds the key. */
+/** The signer of a request, and how the receiver finds the key. */
 export interface Identity {
   agent: string
   signer: Signer
   signatureKey: KeyReference
 }
 
-/** The agent itself, with a key it publishes. */
+/** The agent itself, with a key that it publishes. */
 export function identityOf({ id, signer }: Party): Identity {
   return { agent: id, signer, signatureKey: { scheme: 'jwks', id, kid: signer.kid, wellKnown: 'aauth-agent' } }
 }
 
-/** A delegate of the agent, with a key of its own and an agent token for it. */
+/** A delegate of the agent, with its own key and an agent token for it. */
 export async function delegateOf(
   party: Party,
   sub: string,

@@ -9,7 +9,7 @@ const day = 86_400
 const refused: Outcome = { status: 400, error: 'invalid_grant' }
 const invalidScope: Outcome = { status: 400, error: 'invalid_scope' }
 
-/** A new auth token for the key that signed, and no other refresh token. */
+/** A new auth token for the signing key, and no new refresh token. */
 const refreshed: Outcome = {
   status: 200,
   headers: { 'cache-control': /^no-store$/ },
@@ -20,7 +20,7 @@ const refreshed: Outcome = {
   },
 }
 
-/** The refresh token that a permission until it is removed gave. */
+/** Returns the refresh token of a grant that lasts until it is removed. */
 async function refreshTokenOf(stage: Stage, by: Identity): Promise<string> {
   const allowed = await allow(stage, by, { duration: 'until-removed' })
   const { refresh_token: token } = (await (await redeem(stage, allowed)).json()) as { refresh_token?: string }
@@ -40,7 +40,7 @@ const revocation = (by: Identity, token: string): TokenRequest => ({
   path: '/agent/revoke',
 })
 
-/** A valid refresh of the agent, with one change before it is signed. */
+/** A valid refresh by the agent, with one change before it is signed. */
 function changed(
   id: string,
   claim: string,
@@ -69,7 +69,7 @@ async function grantOf({ storage }: Stage): Promise<string> {
   return event?.grantId ?? ''
 }
 
-/** What is refused of `request_type=refresh` and of revocation: group X. */
+/** Requests that are rejected for `request_type=refresh` and for revocation: group X. */
 export const refreshAttacks: readonly Attack[] = [
   changed('X', 'the base case of refresh', () => undefined, refreshed),
   changed(
@@ -108,7 +108,7 @@ export const refreshAttacks: readonly Attack[] = [
   ),
   changed(
     'X12',
-    'a delegate’s refresh token under a new key of the same delegate: the token is bound to the new key',
+    'a delegate’s refresh token with a new key of the same delegate: the token is bound to the new key',
     async (request, stage) => {
       request.by = await firstDelegate(stage)
     },
@@ -124,7 +124,7 @@ export const refreshAttacks: readonly Attack[] = [
   ),
   changed(
     'X12',
-    'an agent’s refresh token after it rotated its key: the token is bound to the new key',
+    'an agent’s refresh token after the agent rotated its key: the token is bound to the new key',
     async (request, { agent }) => {
       agent.signer = await newSigner()
       agent.keys = [agent.signer.jwk]
@@ -140,7 +140,7 @@ export const refreshAttacks: readonly Attack[] = [
   ),
   changed(
     'X13',
-    'a refresh token whose grant was removed',
+    'a refresh token whose grant was revoked',
     async (_request, stage) => {
       await stage.storage.revokeGrant({ grantId: await grantOf(stage), by: 'test' })
     },
@@ -148,7 +148,7 @@ export const refreshAttacks: readonly Attack[] = [
   ),
   changed(
     'X13',
-    'a refresh token of a person who was disabled',
+    'a refresh token of a disabled user',
     async (_request, { storage }) => {
       const credential = await storage.findCredential('alice')
       await storage.setUserStatus(credential?.user.id ?? '', 'disabled')
@@ -157,7 +157,7 @@ export const refreshAttacks: readonly Attack[] = [
   ),
   changed(
     'X14',
-    'a refresh token that lay unused for 90 days',
+    'a refresh token that was unused for 90 days',
     (_request, { clock }) => {
       clock.now += 90 * day
     },
@@ -165,7 +165,7 @@ export const refreshAttacks: readonly Attack[] = [
   ),
   changed(
     'X14',
-    'a refresh token that lay unused for 89 days, which is allowed',
+    'a refresh token that was unused for 89 days, which is allowed',
     (_request, { clock }) => {
       clock.now += 89 * day
     },
@@ -173,7 +173,7 @@ export const refreshAttacks: readonly Attack[] = [
   ),
   changed(
     'X14',
-    'a refresh token of a year ago, in use all the time',
+    'a refresh token issued a year ago, despite continuous use',
     async (request, stage) => {
       for (let used = 0; used < 4; used++) {
         stage.clock.now += 80 * day
@@ -185,7 +185,7 @@ export const refreshAttacks: readonly Attack[] = [
   ),
   {
     id: 'X14',
-    claim: 'a refresh token whose grant ran out',
+    claim: 'a refresh token whose grant has expired',
     when: async (stage) => {
       const allowed = await allow(stage)
       const { refresh_token: token } = (await (await redeem(stage, allowed)).json()) as { refresh_token?: string }
@@ -199,8 +199,8 @@ export const refreshAttacks: readonly Attack[] = [
     [
       ['guessed', () => `aart_${'A'.repeat(43)}`],
       ['cut', (token: string) => token.slice(0, -1)],
-      ['of another prefix', (token: string) => token.replace('aart_', 'aacd_')],
-      ['of SQL', () => "' OR 1=1 --"],
+      ['wrongly prefixed', (token: string) => token.replace('aart_', 'aacd_')],
+      ['an SQL fragment', () => "' OR 1=1 --"],
     ] as const
   ).map(([claim, token]) =>
     changed(
@@ -212,16 +212,16 @@ export const refreshAttacks: readonly Attack[] = [
   ),
   changed(
     'X18',
-    'a refresh for more than the refresh token is for',
+    'a refresh for more than the scope of the refresh token',
     ({ form }) => form.set('scope', 'data.read data.write'),
     invalidScope,
   ),
-  changed('X18', 'a refresh for something else', ({ form }) => form.set('scope', 'data.write'), invalidScope),
-  changed('X18', 'a refresh for a scope that is none', ({ form }) => form.set('scope', 'data.read "'), invalidScope),
-  changed('X18', 'a refresh for two blanks', ({ form }) => form.set('scope', '  '), invalidScope),
+  changed('X18', 'a refresh for a different scope', ({ form }) => form.set('scope', 'data.write'), invalidScope),
+  changed('X18', 'a refresh with an invalid scope', ({ form }) => form.set('scope', 'data.read "'), invalidScope),
+  changed('X18', 'a refresh with a scope of two spaces', ({ form }) => form.set('scope', '  '), invalidScope),
   changed(
     'X18',
-    'a refresh of another agent for more than the refresh token is for',
+    'a refresh by another agent for more than the scope of the refresh token',
     (request, { otherAgent }) => {
       request.by = identityOf(otherAgent)
       request.form.set('scope', 'data.read data.write')
@@ -230,14 +230,19 @@ export const refreshAttacks: readonly Attack[] = [
   ),
   changed(
     'X18',
-    'a refresh for what it is for, which is allowed',
+    'a refresh for the scope of the refresh token, which is allowed',
     ({ form }) => form.set('scope', 'data.read'),
     refreshed,
   ),
-  changed('X18', 'a refresh with an empty scope, which is none', ({ form }) => form.set('scope', ''), refreshed),
+  changed(
+    'X18',
+    'a refresh with an empty scope, which counts as omitted',
+    ({ form }) => form.set('scope', ''),
+    refreshed,
+  ),
   {
     id: 'X18',
-    claim: 'a refresh for less, which is allowed: the token is for that, and the grant stays',
+    claim: 'a refresh for a narrower scope, which is allowed: only the token is narrowed, the grant stays',
     when: async (stage) => {
       const by = identityOf(stage.agent)
       const allowed = await allow(
@@ -265,7 +270,7 @@ export const refreshAttacks: readonly Attack[] = [
   }),
   {
     id: 'X01',
-    claim: 'the refresh token of a code that was presented again',
+    claim: 'the refresh token issued for a code that was presented again',
     when: async (stage) => {
       const allowed = await allow(stage)
       const { refresh_token: token } = (await (await redeem(stage, allowed)).json()) as { refresh_token?: string }
@@ -282,7 +287,7 @@ export const refreshAttacks: readonly Attack[] = [
   },
   changed(
     'A19',
-    'a refresh token of an agent that was blocked since',
+    'a refresh token of an agent that has since been blocked',
     async (_request, { agent, storage }) => {
       await storage.setAgentBlocked({ agent: agent.id, blocked: true, by: 'test' })
     },
@@ -290,7 +295,7 @@ export const refreshAttacks: readonly Attack[] = [
   ),
   changed(
     'X19',
-    'a refresh token that its agent gave back',
+    'a refresh token that its agent revoked',
     async ({ by }, stage, token) => {
       expect((await stage.fetch(await signForm(stage, revocation(by, token)))).status).toBe(200)
     },
@@ -298,7 +303,7 @@ export const refreshAttacks: readonly Attack[] = [
   ),
   changed(
     'X19',
-    'a refresh token that another agent gave back, which has no effect',
+    'a refresh token that another agent tried to revoke, which has no effect',
     async (_request, stage, token) => {
       const response = await stage.fetch(await signForm(stage, revocation(identityOf(stage.otherAgent), token)))
       expect({ status: response.status, body: await response.text() }).toEqual({ status: 200, body: '{}' })
@@ -307,7 +312,7 @@ export const refreshAttacks: readonly Attack[] = [
   ),
   changed(
     'X19',
-    'a refresh token that another delegate gave back, which has no effect',
+    'a refresh token that another delegate tried to revoke, which has no effect',
     async (_request, stage, token) => {
       const other = await delegateOf(stage.agent, 'delegate-2', stage.clock.now)
       expect((await stage.fetch(await signForm(stage, revocation(other, token)))).status).toBe(200)
@@ -317,11 +322,11 @@ export const refreshAttacks: readonly Attack[] = [
   ),
 ]
 
-/** Refreshes, all at once. */
+/** Concurrent refreshes. */
 export const refreshRaces: readonly Race[] = [
   {
     id: 'X16',
-    claim: '50 refreshes with one token, which are all allowed',
+    claim: '50 concurrent refreshes with one token, which are all allowed',
     when: async (stage) => {
       const by = identityOf(stage.agent)
       const token = await refreshTokenOf(stage, by)

@@ -5,16 +5,16 @@ import { type Allowed, type Asked, allow, openRequest, ownRequest, redeem, type 
 import { delegateOf, type Identity } from './party.js'
 import { people, type Stage } from './stage.js'
 
-/** What comes after Alice allowed something until she removes it. */
+/** The request that follows after Alice allowed something until she removes it. */
 interface Next {
   by?: Identity
   asked?: Asked | TokenRequest
   user?: ScriptedUser
-  /** What the browser says of where it comes from. @default a page of the agent */
+  /** The headers that tell which page led the browser here. @default those of a page of the agent */
   headers?: Record<string, string>
 }
 
-/** What a browser sends that a page of an agent led to the server. */
+/** The headers that a browser sends when a page of the agent led it to the server. */
 function ledBy(agent: string): Record<string, string> {
   return {
     referer: `${agent}/`,
@@ -24,7 +24,7 @@ function ledBy(agent: string): Record<string, string> {
   }
 }
 
-/** A request after one that is remembered, with one change. */
+/** A request that follows a remembered grant, with one change. */
 function next(
   id: string,
   claim: string,
@@ -53,7 +53,7 @@ function next(
   }
 }
 
-/** No page: straight back to the agent. */
+/** No page is shown: the browser is redirected straight back to the agent. */
 const answered: Outcome = {
   status: 303,
   headers: { location: /\/callback\?code=aacd_[\w-]{43}&state=state-0123456789&iss=https/ },
@@ -67,14 +67,14 @@ const pageAgain = (state: 'consent-known' | 'consent-first-time', also?: Outcome
   ...(also ? { also } : {}),
 })
 
-/** When documents are fetched again, and the person signs in again. */
+/** Moves to a time at which documents are fetched again, and signs the user in again. */
 async function dayAfter(stage: Stage, { user }: Allowed): Promise<Next> {
   stage.clock.now += 90_000
   await signInToAccount(user, stage.authServer, people.alice)
   return {}
 }
 
-/** What the page marks as new, by its name on the wire. */
+/** Asserts which permissions the page marks as new, by their names on the wire. */
 function expectNew(...names: string[]): Outcome['also'] {
   return (_stage, body) => {
     const items = [...body.matchAll(/<li data-risk[^>]*>([\s\S]*?)<\/li>/g)].map(([, item = '']) => item)
@@ -86,55 +86,55 @@ function expectNew(...names: string[]): Outcome['also'] {
   }
 }
 
-/** What a browser says of where it comes from, when a page of the agent led it here. */
+/** Headers that a browser sends when a page of the agent led it here. */
 const led: readonly [claim: string, headers: (agent: string) => Record<string, string>][] = [
-  ['a Referer that is the whole address of the page', (agent) => ({ referer: `${agent}/calendar?week=7` })],
-  ['a Referer and nothing else, as of an older browser', (agent) => ({ referer: `${agent}/` })],
-  ['a Referer of the same site', (agent) => ({ ...ledBy(agent), 'sec-fetch-site': 'same-site' })],
-  ['a Referer with the port that the scheme has anyway', () => ({ referer: 'https://agent.example:443/' })],
+  ['a Referer with the full URL of the page', (agent) => ({ referer: `${agent}/calendar?week=7` })],
+  ['only a Referer, as sent by older browsers', (agent) => ({ referer: `${agent}/` })],
+  ['a Referer from the same site', (agent) => ({ ...ledBy(agent), 'sec-fetch-site': 'same-site' })],
+  ['a Referer with the default port of its scheme', () => ({ referer: 'https://agent.example:443/' })],
 ]
 
-/** What it says when something else did. */
+/** Headers that a browser sends when something else led it here. */
 const notLed: readonly [claim: string, headers: (agent: string, stage: Stage) => Record<string, string>][] = [
   ['no Referer: a link in a message', () => ({})],
   ['an empty Referer, from another site', (agent) => ({ ...ledBy(agent), referer: '' })],
-  ['a Referer of another site', (agent) => ({ ...ledBy(agent), referer: 'https://evil.example/' })],
-  ['a Referer whose host begins with the agent’s', () => ({ referer: 'https://agent.example.evil/' })],
-  ['a Referer whose host ends with the agent’s', () => ({ referer: 'https://evil-agent.example/' })],
-  ['a Referer of a host below the agent’s', () => ({ referer: 'https://blog.agent.example/' })],
-  ['a Referer with the agent as its user', () => ({ referer: 'https://agent.example@evil.example/' })],
-  ['a Referer with the agent in its path', () => ({ referer: 'https://evil.example/https://agent.example/' })],
-  ['a Referer of another port', () => ({ referer: 'https://agent.example:8443/' })],
+  ['a Referer from another site', (agent) => ({ ...ledBy(agent), referer: 'https://evil.example/' })],
+  ['a Referer whose host starts with the agent’s host', () => ({ referer: 'https://agent.example.evil/' })],
+  ['a Referer whose host ends with the agent’s host', () => ({ referer: 'https://evil-agent.example/' })],
+  ['a Referer from a subdomain of the agent’s host', () => ({ referer: 'https://blog.agent.example/' })],
+  ['a Referer with the agent’s host as its user-info', () => ({ referer: 'https://agent.example@evil.example/' })],
+  ['a Referer with the agent’s URL in its path', () => ({ referer: 'https://evil.example/https://agent.example/' })],
+  ['a Referer with another port', () => ({ referer: 'https://agent.example:8443/' })],
   ['a Referer over http', () => ({ referer: 'http://agent.example/' })],
-  ['a Referer that is only the host', () => ({ referer: 'agent.example' })],
+  ['a Referer that is only a host', () => ({ referer: 'agent.example' })],
   ['two Referers', (agent) => ({ referer: `${agent}/, https://evil.example/` })],
-  ['a Referer of the sign-in page of this server', (_, { authServer }) => ({ referer: `${authServer}/agent/auth` })],
-  ['a Referer of the resource', (_, { resource }) => ({ referer: `${resource.id}/` })],
-  ['a browser that was told the address', (agent) => ({ ...ledBy(agent), 'sec-fetch-site': 'none' })],
+  ['a Referer from this server’s sign-in page', (_, { authServer }) => ({ referer: `${authServer}/agent/auth` })],
+  ['a Referer from the resource', (_, { resource }) => ({ referer: `${resource.id}/` })],
+  ['a URL that the user entered', (agent) => ({ ...ledBy(agent), 'sec-fetch-site': 'none' })],
   ['a page of this server', (agent) => ({ ...ledBy(agent), 'sec-fetch-site': 'same-origin' })],
   ['a frame', (agent) => ({ ...ledBy(agent), 'sec-fetch-dest': 'iframe' })],
   ['a script', (agent) => ({ ...ledBy(agent), 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' })],
-  ['a picture', (agent) => ({ ...ledBy(agent), 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' })],
-  ['a page that is fetched before it is asked for', (agent) => ({ ...ledBy(agent), 'sec-purpose': 'prefetch' })],
+  ['an image', (agent) => ({ ...ledBy(agent), 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' })],
+  ['a page that the browser prefetches', (agent) => ({ ...ledBy(agent), 'sec-purpose': 'prefetch' })],
 ]
 
 const delegate = (sub: string) => (stage: Stage) => delegateOf(stage.agent, sub, stage.clock.now)
 
-/** When the page is left out, and when it is not: rows C32–C34 and C38, W22. */
+/** When the page is skipped, and when it is shown: rows C32–C34 and C38, W22. */
 export const rememberedAttacks: readonly Attack[] = [
-  next('C', 'the base case of remembering: nothing new, no page', () => ({}), answered),
-  next('C32', 'less than what is remembered: no page', () => ({ asked: { scope: 'data.read' } }), answered, {
+  next('C', 'the base case of a remembered grant: nothing new, no page', () => ({}), answered),
+  next('C32', 'less than is remembered: no page', () => ({ asked: { scope: 'data.read' } }), answered, {
     asked: () => ({ scope: 'data.read data.write' }),
   }),
   next(
     'C32',
-    'more than what is remembered: only the new is marked, and first',
+    'more than is remembered: only the new permission is marked, and it comes first',
     () => ({ asked: { scope: 'data.read data.write' } }),
     pageAgain('consent-known', expectNew('data.write')),
   ),
   {
     id: 'C32',
-    claim: 'what was added on the page is remembered with the rest',
+    claim: 'a permission added on the page is remembered with the others',
     https: true,
     when: async (stage) => {
       const choices = { duration: 'until-removed' }
@@ -147,13 +147,13 @@ export const rememberedAttacks: readonly Attack[] = [
   },
   next(
     'C33',
-    'the same agent at another resource: itself',
+    'the same agent with another resource: itself',
     (stage) => ({ asked: ownRequest(stage, 'data.read') }),
     pageAgain('consent-known'),
   ),
   next(
     'C33',
-    'another person',
+    'another user',
     async (stage) => {
       const user = createScriptedUser(stage.fetch)
       await signInToAccount(user, stage.authServer, people.bob)
@@ -196,7 +196,7 @@ export const rememberedAttacks: readonly Attack[] = [
   ),
   next(
     'C33',
-    'another name of the agent',
+    'a changed name of the agent',
     (stage, first) => {
       stage.agent.document.name = 'Another Name'
       return dayAfter(stage, first)
@@ -205,7 +205,7 @@ export const rememberedAttacks: readonly Attack[] = [
   ),
   next(
     'C33',
-    'another logo of the agent, which nobody checked: no page',
+    'a changed logo of the agent, which no one has reviewed: no page',
     (stage, first) => {
       stage.agent.document.logo_uri = 'https://cdn.example/logo.png'
       return dayAfter(stage, first)
@@ -214,7 +214,7 @@ export const rememberedAttacks: readonly Attack[] = [
   ),
   {
     id: 'C33',
-    claim: 'another name of the agent, the second time it is seen',
+    claim: 'a changed name of the agent, the second time it is seen',
     https: true,
     when: async (stage) => {
       const first = await allow(stage, undefined, { duration: 'until-removed' })
@@ -228,7 +228,7 @@ export const rememberedAttacks: readonly Attack[] = [
   },
   next(
     'C33',
-    'after it was removed',
+    'after the grant was revoked',
     async ({ storage }) => {
       const [grant] = await storage.listGrants({ live: true })
       await storage.revokeGrant({ grantId: grant?.id ?? '', by: 'test' })
@@ -238,7 +238,7 @@ export const rememberedAttacks: readonly Attack[] = [
   ),
   next(
     'C33',
-    'after it ran out',
+    'after the grant expired',
     async (stage, first) => {
       stage.clock.now += 29 * 86_400
       return dayAfter(stage, first)
@@ -246,7 +246,7 @@ export const rememberedAttacks: readonly Attack[] = [
     pageAgain('consent-known'),
     { duration: String(30 * 86_400) },
   ),
-  next('C33', 'what was allowed for one task only', () => ({}), pageAgain('consent-known'), { duration: '3600' }),
+  next('C33', 'a grant for one task only', () => ({}), pageAgain('consent-known'), { duration: '3600' }),
   ...led.map(([claim, headers]) =>
     next('C34', `${claim}: no page`, ({ agent }) => ({ headers: headers(agent.id) }), answered),
   ),
@@ -255,7 +255,7 @@ export const rememberedAttacks: readonly Attack[] = [
   ),
   {
     id: 'C34',
-    claim: 'nothing new, but the person had to sign in first: the Referer is this server’s from then on',
+    claim: 'nothing new, but the user had to sign in first: from then on, the Referer is this server’s',
     https: true,
     when: async (stage) => {
       await allow(stage, undefined, { duration: 'until-removed' })
@@ -271,17 +271,17 @@ export const rememberedAttacks: readonly Attack[] = [
   next('C34', 'prompt=consent', () => ({ asked: { form: { prompt: 'consent' } } }), pageAgain('consent-known')),
   next(
     'C34',
-    'prompt=consent among others',
+    'prompt=consent among other values',
     () => ({ asked: { form: { prompt: 'login consent' } } }),
     pageAgain('consent-known'),
   ),
-  next('C34', 'something that deletes, allowed before', () => ({}), pageAgain('consent-known'), {
+  next('C34', 'a delete permission that was allowed before', () => ({}), pageAgain('consent-known'), {
     asked: () => ({ scope: 'data.delete' }),
     duration: '3600',
   }),
   next(
     'C34',
-    'something that deletes besides what is remembered',
+    'a delete permission in addition to those remembered',
     () => ({ asked: { scope: 'data.read data.delete' } }),
     pageAgain('consent-known', expectNew('data.delete')),
   ),

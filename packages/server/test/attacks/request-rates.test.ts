@@ -7,7 +7,7 @@ import { createScriptedUser } from '../scripted-user.js'
 import { issuer, openCrowd } from './crowd.js'
 import { newSigner } from './party.js'
 
-it('A20: new agents on one address get 1,000 requests through, on two instances together, and leave no more rows', {
+it('A20: new agents at one address can send 1,000 requests to two instances together, and rejected requests add no rows', {
   timeout: 120_000,
 }, async () => {
   const { ask, clock, storage, rows } = await openCrowd()
@@ -36,14 +36,14 @@ it('A20: new agents on one address get 1,000 requests through, on two instances 
   clock.now += 90 * 86_400
   await storage.sweep()
   expect(await storage.listAgents()).toEqual([])
-  // The audit names them for 400 days.
+  // The audit log refers to them for 400 days.
   clock.now += 310 * 86_400
   await storage.sweep()
   expect(tables()).toEqual({ auth_request: 0, agent: 0, attempt: 0 })
   expect([rows('resource'), rows('display')]).toEqual([0, 0])
 })
 
-it('A20: an agent beyond its own limit takes nothing from the others at its address', {
+it('A20: an agent beyond its own limit does not use up the limit of the others at its address', {
   timeout: 120_000,
 }, async () => {
   const { ask } = await openCrowd({ policy: () => ({ deny: 'nobody' }) })
@@ -54,7 +54,7 @@ it('A20: an agent beyond its own limit takes nothing from the others at its addr
   expect((await ask('https://quiet.crowd.example', '192.0.2.7')).status).toBe(403)
 })
 
-it('lets through more by the factor that is set', { timeout: 120_000 }, async () => {
+it('raises the limit by the configured factor', { timeout: 120_000 }, async () => {
   const { ask } = await openCrowd({ policy: () => ({ deny: 'nobody' }), limits: { rateFactor: 2 } })
   for (let count = 0; count < 601; count++) {
     const { status } = await ask('https://a.crowd.example', '192.0.2.7')
@@ -62,7 +62,7 @@ it('lets through more by the factor that is set', { timeout: 120_000 }, async ()
   }
 })
 
-it('A20: a request that is refused for where it leads back to counts in its minute alone', {
+it('A20: a request rejected for its redirect_uri counts only toward the limit per minute', {
   timeout: 120_000,
 }, async () => {
   const { ask, clock, rows } = await openCrowd()
@@ -76,18 +76,18 @@ it('A20: a request that is refused for where it leads back to counts in its minu
   expect(rows('attempt')).toBe(4)
 })
 
-it('A13: an agent that nobody allowed anything has 20 open requests at most, however many others may have', async () => {
+it('A13: an agent that no user has allowed anything can have at most 20 open requests, even if the limit for others is higher', async () => {
   const { ask } = await openCrowd({ limits: { openRequests: 1000 } })
   for (let count = 0; count < 20; count++) expect((await ask('https://a.crowd.example', '192.0.2.7')).status).toBe(200)
   expect((await ask('https://a.crowd.example', '192.0.2.7')).status).toBe(429)
   expect((await ask('https://b.crowd.example', '192.0.2.7')).status).toBe(200)
 })
 
-describe('A20: an agent that somebody allowed once', () => {
+describe('A20: an agent that a user has allowed once', () => {
   const hashOf = (text: string) => createHash('sha256').update(text).digest('base64url')
   const manyOpen = { limits: { openRequests: 1000 } }
 
-  /** Has so many people allow something to an agent, as their decisions leave it. */
+  /** Has the given number of users allow an agent something, through the storage calls of real decisions. */
   async function allowBy(crowd: Awaited<ReturnType<typeof openCrowd>>, agent: string, people: number, from = 0) {
     for (let person = from; person < from + people; person++) {
       const asked = await crowd.ask(agent, `198.51.100.${person % 250}`)
@@ -98,7 +98,7 @@ describe('A20: an agent that somebody allowed once', () => {
       })
       const bound = { tokenHash: hashOf(requestToken), browserHash: hashOf('a browser'), userId, credentialRevision }
       const { request: judged } = await crowd.storage.bindRequest({ ...bound, state: null })
-      if (!judged) throw new Error('the request is bound')
+      if (!judged) throw new Error('expected the request to be bound')
       const decided = await crowd.storage.decideRequest({
         ...bound,
         judged,
@@ -112,7 +112,7 @@ describe('A20: an agent that somebody allowed once', () => {
     }
   }
 
-  /** How many of some requests are let through, with pauses that the limits of a minute ask for. */
+  /** Counts how many of the given requests are accepted, with the pauses that the limits per minute require. */
   async function letThrough({ ask, clock }: Awaited<ReturnType<typeof openCrowd>>, agent: string, requests: number) {
     let passed = 0
     for (let sent = 0; sent < requests; sent++) {
@@ -123,7 +123,7 @@ describe('A20: an agent that somebody allowed once', () => {
     return passed
   }
 
-  /** Has requests of somebody counted as if there had been so many more in each window. */
+  /** Makes a party's requests count as if it had already sent the given number in each window. */
   const countedBefore = (of: string, requests: number) => (storage: Storage) => ({
     ...storage,
     async countRequest(request: Parameters<Storage['countRequest']>[0]) {
@@ -136,7 +136,7 @@ describe('A20: an agent that somebody allowed once', () => {
     },
   })
 
-  it('asks for 300 more in an hour, and 20 for each further person, however long it goes on', {
+  it('can send 300 requests an hour, plus 20 for each user, and no more however long it continues', {
     timeout: 120_000,
   }, async () => {
     const crowd = await openCrowd(manyOpen)
@@ -149,7 +149,7 @@ describe('A20: an agent that somebody allowed once', () => {
     expect((await crowd.ask('https://a.crowd.example', '203.0.113.1')).status).toBe(200)
   })
 
-  it('asks for 1,500 in a day, and 100 for each further person', { timeout: 120_000 }, async () => {
+  it('can send 1,500 requests a day, plus 100 for each user', { timeout: 120_000 }, async () => {
     const before = 1400
     const wrap = countedBefore('agent https://a.crowd.example per day', before)
     const crowd = await openCrowd({ ...manyOpen, wrap })
@@ -163,7 +163,7 @@ describe('A20: an agent that somebody allowed once', () => {
     ['an hour', { of: 'agent https://a.crowd.example per hour', most: 320, window: 3600 }],
     ['a day', { of: 'agent https://a.crowd.example per day', most: 1600, window: 86_400 }],
     ['an hour from one address', { of: 'small agents at 203.0.113.1', most: 3000, window: 3600 }],
-  ])('is counted from its first request on, for %s', async (_claim, { of, most, window }) => {
+  ])('has its window counted from its first request, for %s', async (_claim, { of, most, window }) => {
     const crowd = await openCrowd({ ...manyOpen, wrap: countedBefore(of, most - 2) })
     await allowBy(crowd, 'https://a.crowd.example', 1)
     const ask = async () => {
@@ -183,11 +183,20 @@ describe('A20: an agent that somebody allowed once', () => {
   const different = (people: number) => Array.from({ length: people }, (_, person) => `person${person}`)
 
   it.each<[string, { people: readonly string[]; asked: number; status: number }]>([
-    ['500 people, whatever it asked for', { people: different(500), asked: 10_300, status: 200 }],
-    ['499 people, 20 times as often', { people: different(499), asked: 10_280, status: 429 }],
-    ['two people, the second long ago', { people: [...repeated('a', 4999), 'b'], asked: 320, status: 200 }],
-    ['two people, the second longer ago', { people: [...repeated('a', 5000), 'b'], asked: 320, status: 429 }],
-  ])('is looked at by who allowed it, the latest 5,000 times: %s', async (_claim, { people, asked, status }) => {
+    ['500 users, however many requests it sent', { people: different(500), asked: 10_300, status: 200 }],
+    [
+      '499 users, at the limit of 300 requests plus 20 for each user',
+      { people: different(499), asked: 10_280, status: 429 },
+    ],
+    [
+      'two users, the second within the latest 5,000 grants',
+      { people: [...repeated('a', 4999), 'b'], asked: 320, status: 200 },
+    ],
+    [
+      'two users, the second before the latest 5,000 grants',
+      { people: [...repeated('a', 5000), 'b'], asked: 320, status: 429 },
+    ],
+  ])('is limited by the number of users in its latest 5,000 grants: %s', async (_claim, { people, asked, status }) => {
     const agent = 'https://a.crowd.example'
     const wrap = (storage: Storage): Storage => ({
       ...countedBefore(`agent ${agent} per hour`, asked)(storage),
@@ -204,7 +213,7 @@ describe('A20: an agent that somebody allowed once', () => {
     expect((await crowd.ask(agent, '203.0.113.1')).status).toBe(status)
   })
 
-  it('may wait for as many people as use it, and no longer for 20 alone', { timeout: 120_000 }, async () => {
+  it('can have more than 20 open requests once a user has allowed it something', { timeout: 120_000 }, async () => {
     const crowd = await openCrowd()
     const agent = 'https://a.crowd.example'
     const opened = async (most: number) => {
@@ -214,20 +223,20 @@ describe('A20: an agent that somebody allowed once', () => {
       }
       return most
     }
-    expect(await opened(30), 'of a stranger').toEqual({ count: 20, status: 429 })
+    expect(await opened(30), 'before any grant').toEqual({ count: 20, status: 429 })
     crowd.clock.now += 600
     await allowBy(crowd, agent, 1)
     expect(await opened(200)).toBe(200)
   })
 
-  it('asks for more once more people allow it something', { timeout: 120_000 }, async () => {
+  it('can send more requests once more users have allowed it something', { timeout: 120_000 }, async () => {
     const crowd = await openCrowd(manyOpen)
     await allowBy(crowd, 'https://a.crowd.example', 20)
     expect(await letThrough(crowd, 'https://a.crowd.example', 400)).toBe(400)
   })
 })
 
-it('A20: one subscriber makes 20 accounts an hour at most, from whichever of its addresses', async () => {
+it('A20: one subscriber can create at most 20 accounts an hour, from any of its addresses', async () => {
   const keys = fixedKeys({ signer: await newSigner(), secret: new Uint8Array(32).fill(7) })
   const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
   const server = createAuthServer({ issuer, keys, storage, accounts: { signUp: true } })

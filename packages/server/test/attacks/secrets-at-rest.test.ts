@@ -7,7 +7,7 @@ import { secretHash } from '../secret-hash.js'
 import { allow, openRequest, redeem, view } from './flow.js'
 import { openHttpStage } from './stage.js'
 
-/** Every value of every row, and the bytes of every file of the database. */
+/** Returns every value of every row, and the bytes of every file, of the database. */
 function dump(file: string): string {
   const database = new Database(file, { readonly: true })
   try {
@@ -20,7 +20,7 @@ function dump(file: string): string {
   }
 }
 
-it('X17: keeps no live code, request token, session, cookie, password or token in the database', async () => {
+it('X17: stores no live code, request token, session, cookie, password or token in plain text in the database', async () => {
   const stage = await openHttpStage()
   onTestFinished(() => stage.close())
   const redeemed = await allow(stage)

@@ -14,7 +14,7 @@ async function guess(stage: Stage, user: ScriptedUser, username: string, times: 
   }
 }
 
-/** Wrong passwords for so many usernames. */
+/** Tries one wrong password for each of the given number of usernames. */
 async function guessMany(stage: Stage, usernames: number): Promise<void> {
   const user = createScriptedUser(stage.fetch)
   for (let name = 0; name < usernames; name++) await guess(stage, user, `nobody-${name}`, 1)
@@ -23,14 +23,14 @@ async function guessMany(stage: Stage, usernames: number): Promise<void> {
 const anotherPassword = 'another long word'
 const logout = { action: 'logout' }
 
-/** Alice signs in, and out again: the browser is known. */
+/** Signs Alice in and out again, so that the browser is known. */
 async function signOutAgain(stage: Stage, user: ScriptedUser): Promise<void> {
   expect((await signInToAccount(user, stage.authServer, people.alice)).status).toBe(303)
   const page = await (await user.open(`${stage.authServer}/account`)).text()
   await user.submit(page, stage.authServer, logout)
 }
 
-/** Alice signs in and changes her password. */
+/** Signs Alice in and changes her password. */
 async function changePassword(stage: Stage, user: ScriptedUser, password: string, changed: string): Promise<void> {
   await signInToAccount(user, stage.authServer, people.alice)
   const url = `${stage.authServer}/account/password`
@@ -39,7 +39,7 @@ async function changePassword(stage: Stage, user: ScriptedUser, password: string
   expect(answer.headers.get('location')).toMatch(/^\/account\/security\?notice=password_changed~/)
 }
 
-/** The sign-in after some wrong passwords. */
+/** A sign-in after some wrong passwords. */
 function guessed(
   claim: string,
   scene: (stage: Stage) => Promise<{ user: ScriptedUser; person: { username: string; password: string } }>,
@@ -66,7 +66,7 @@ const throttled: Outcome = {
 }
 const signedIn: Outcome = { status: 303, headers: { location: /^\/account$/ }, audit: ['session.created'] }
 
-/** The page of somebody who signed in two hours ago, for a request to delete. */
+/** The consent page for a delete request, opened by a user who signed in two hours ago. */
 async function lateView(stage: Stage, asked = deleting) {
   const user = createScriptedUser(stage.fetch)
   await signInToAccount(user, stage.authServer, people.alice)
@@ -95,7 +95,7 @@ const notYet: Outcome = {
   also: async (stage) => expect(await stage.storage.listGrants()).toEqual([]),
 }
 
-/** Guessing, and proving again who one is: rows C10, C16, C20 and C24. */
+/** Password guessing and reauthentication: rows C10, C16, C20 and C24. */
 export const signInAttacks: readonly Attack[] = [
   guessed(
     'the fifth wrong password for one account',
@@ -166,7 +166,7 @@ export const signInAttacks: readonly Attack[] = [
     throttled,
   ),
   guessed(
-    'the right password after five wrong ones elsewhere, in the browser in which it was changed',
+    'the right password after five wrong ones elsewhere, in the browser in which the password was changed',
     async (stage) => {
       const user = createScriptedUser(stage.fetch)
       await changePassword(stage, user, people.alice.password, anotherPassword)
@@ -186,7 +186,7 @@ export const signInAttacks: readonly Attack[] = [
     signedIn,
   ),
   guessed(
-    'the 21st attempt beyond the limit: it adds no audit row',
+    'the 21st attempt beyond the limit, which adds no audit row',
     async (stage) => {
       const user = createScriptedUser(stage.fetch)
       await guess(stage, user, 'alice', 25)
@@ -212,7 +212,7 @@ export const signInAttacks: readonly Attack[] = [
   ),
   {
     id: 'C20',
-    claim: 'the session of before, after the password was changed elsewhere',
+    claim: 'the previous session, after the password was changed elsewhere',
     when: async (stage) => {
       const opened = await openRequest(stage)
       const { user } = await view(stage, opened)
@@ -223,7 +223,7 @@ export const signInAttacks: readonly Attack[] = [
   },
   {
     id: 'C24',
-    claim: 'something that deletes, just after signing in: no password',
+    claim: 'a delete permission, just after sign-in: no password required',
     when: async (stage) => {
       const opened = await openRequest(stage, undefined, deleting)
       const { user, page } = await view(stage, opened)
@@ -232,10 +232,10 @@ export const signInAttacks: readonly Attack[] = [
     },
     expected: { status: 303, headers: { location: /code=/ }, audit: ['request.allowed'] },
   },
-  late('Allow without the password, two hours after signing in', undefined, notYet),
+  late('Allow without the password, two hours after sign-in', undefined, notYet),
   late('Allow with a wrong password', 'wrong', notYet),
-  late('Allow with somebody else’s password', people.bob.password, notYet),
-  late('Allow with the password: it proves this Allow, and nothing else', people.alice.password, {
+  late('Allow with another user’s password', people.bob.password, notYet),
+  late('Allow with the password, which proves only this decision', people.alice.password, {
     status: 303,
     headers: { location: /code=/, 'set-cookie': /^$/ },
     audit: ['request.allowed'],
@@ -255,7 +255,7 @@ export const signInAttacks: readonly Attack[] = [
   ].map(
     (scope): Attack => ({
       id: 'C24',
-      claim: `${scope}, allowed until it is removed, two hours after signing in: the password is asked, and it ends in an hour`,
+      claim: `${scope}, allowed until it is removed, two hours after sign-in: the password is required, and the grant expires in an hour`,
       when: async (stage) => {
         const { user, page, url } = await lateView(stage, { scope: `data.read ${scope}` })
         expect(page).not.toContain('until-removed')
@@ -277,7 +277,7 @@ export const signInAttacks: readonly Attack[] = [
   ),
   {
     id: 'C24',
-    claim: 'Don’t allow, two hours after signing in: no password',
+    claim: 'Don’t allow, two hours after sign-in: no password required',
     when: async (stage) => {
       const { user, page, url } = await lateView(stage)
       return () => user.submit(page, url, { consent: 'deny' })
@@ -286,7 +286,7 @@ export const signInAttacks: readonly Attack[] = [
   },
   {
     id: 'C24',
-    claim: 'somebody without a password, two hours after signing in: signs in again',
+    claim: 'a user without a password, two hours after sign-in: must sign in again',
     when: async (stage) => {
       const user = createScriptedUser(stage.fetch)
       await signInToAccount(user, stage.authServer, people.alice)
@@ -305,7 +305,7 @@ export const signInAttacks: readonly Attack[] = [
   },
   {
     id: 'C05',
-    claim: 'another browser, signed in long ago, answers a request to delete with its password',
+    claim: 'another browser, signed in long ago, decides a delete request with its own password',
     when: async (stage) => {
       const bob = createScriptedUser(stage.fetch)
       await signInToAccount(bob, stage.authServer, people.bob)
@@ -335,7 +335,7 @@ export const signInAttacks: readonly Attack[] = [
   ).map(
     ([duration, scope, lasts]): Attack => ({
       id: 'C10',
-      claim: `a duration of ${duration || 'nothing'} for ${scope}: it lasts ${lasts} s`,
+      claim: `a duration of ${duration || 'nothing'} for ${scope}: the grant lasts ${lasts} s`,
       when: async (stage) => {
         const opened = await openRequest(stage, undefined, { scope })
         const { user, page } = await view(stage, opened)
@@ -358,7 +358,7 @@ export const signInAttacks: readonly Attack[] = [
   ),
 ]
 
-/** A live session of a person, as a cookie value. */
+/** Creates a live session for a user, and returns its cookie value. */
 async function sessionOf(stage: Stage, userId: string): Promise<string> {
   const secret = `aasn_${'s'.repeat(43)}`
   await stage.storage.createSession({

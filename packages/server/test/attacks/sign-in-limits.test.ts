@@ -25,7 +25,7 @@ async function open(options?: StageOptions, openStage = openMapStage) {
 
 const newBrowser = (stage: Stage, address: string) => createScriptedUser(fetchFrom(stage, address))
 
-/** The status of a sign-in in a new browser at this address. */
+/** Signs in from a new browser at this address, and returns the status. */
 async function signIn(
   stage: Stage,
   address: string,
@@ -34,14 +34,14 @@ async function signIn(
   return (await signInToAccount(newBrowser(stage, address), stage.authServer, { username, password })).status
 }
 
-/** Wrong passwords, one from each address. */
+/** Tries a wrong password from each address. */
 async function guessFrom(stage: Stage, addresses: readonly string[], username: string = alice.username): Promise<void> {
   for (const address of addresses) expect(await signIn(stage, address, { username })).toBe(401)
 }
 
 const addresses = (count: number, of: (index: number) => string) => Array.from({ length: count }, (_, at) => of(at))
 
-/** A hundred networks, so many wrong passwords from each. */
+/** One address in each of a hundred networks. */
 const farApart = addresses(100, (at) => `198.51.${at}.7`)
 
 describe('C16: wrong passwords for one account', () => {
@@ -49,7 +49,7 @@ describe('C16: wrong passwords for one account', () => {
     ['an IPv4 address', '203.0.113.1', '203.0.113.1', '203.0.113.2'],
     ['an IPv6 /64', '2001:db8:1:2::1', '2001:db8:1:2:ffff::9', '2001:db8:1:3::1'],
     ['an IPv4 address written as IPv6', '::ffff:203.0.113.1', '203.0.113.1', '::ffff:203.0.113.2'],
-  ])('are refused from the sixth in 15 minutes on from %s, and not elsewhere', async (_of, first, same, other) => {
+  ])('are refused after five in 15 minutes from %s, but not elsewhere', async (_of, first, same, other) => {
     const stage = await open()
     await guessFrom(stage, Array<string>(5).fill(first))
     expect(await signIn(stage, same)).toBe(429)
@@ -64,7 +64,7 @@ describe('C16: wrong passwords for one account', () => {
   it.each([
     ['a /24', (at: number) => `203.0.113.${at}`, '203.0.113.99', '203.0.114.1'],
     ['a /48', (at: number) => `2001:db8:1:${at}::1`, '2001:db8:1:ffff::1', '2001:db8:2::1'],
-  ])('are refused from the 21st in 15 minutes on from %s, and not elsewhere', async (_of, at, same, other) => {
+  ])('are refused after 20 in 15 minutes from %s, but not elsewhere', async (_of, at, same, other) => {
     const stage = await open()
     await guessFrom(stage, addresses(20, at))
     expect(await signIn(stage, same)).toBe(429)
@@ -73,33 +73,30 @@ describe('C16: wrong passwords for one account', () => {
     expect(await signIn(stage, same, bob)).toBe(303)
   })
 
-  it.each([alice.username, 'nobody'])(
-    'are refused from the 101st in a day on, from anywhere, for %s',
-    async (username) => {
-      const stage = await open()
-      await guessFrom(stage, farApart, username)
-      const user = newBrowser(stage, '203.0.113.1')
-      const refused = await signInToAccount(user, stage.authServer, { ...alice, username })
-      expect(refused.status).toBe(429)
-      expect(refused.headers.get('retry-after')).toBe('86400')
-      stage.clock.now += 86_399
-      expect(await signIn(stage, '203.0.113.1', { username })).toBe(429)
-      stage.clock.now += 1
-      expect(await signIn(stage, '203.0.113.1', { username })).toBe(401)
-    },
-  )
+  it.each([alice.username, 'nobody'])('are refused after 100 in a day, from anywhere, for %s', async (username) => {
+    const stage = await open()
+    await guessFrom(stage, farApart, username)
+    const user = newBrowser(stage, '203.0.113.1')
+    const refused = await signInToAccount(user, stage.authServer, { ...alice, username })
+    expect(refused.status).toBe(429)
+    expect(refused.headers.get('retry-after')).toBe('86400')
+    stage.clock.now += 86_399
+    expect(await signIn(stage, '203.0.113.1', { username })).toBe(429)
+    stage.clock.now += 1
+    expect(await signIn(stage, '203.0.113.1', { username })).toBe(401)
+  })
 
   it.each([
     ['from one address', () => '203.0.113.1', 5],
     ['from one network', (at: number) => `203.0.113.${at}`, 20],
-  ] as const)('are not let through twice around any moment %s', async (_of, addressOf, most) => {
+  ] as const)('cannot reach twice the limit around a window boundary %s', async (_of, addressOf, most) => {
     const stage = await open()
     const guess = (at: number) => signIn(stage, addressOf(at))
     expect(await guess(0)).toBe(401)
     stage.clock.now += 899
     for (let at = 1; at < most; at++) expect(await guess(at)).toBe(401)
     expect(await guess(most)).toBe(429)
-    // The first leaves the window, and only the first.
+    // Only the first attempt leaves the window.
     stage.clock.now += 1
     expect(await guess(most)).toBe(401)
     expect(await guess(most + 1)).toBe(429)
@@ -107,7 +104,7 @@ describe('C16: wrong passwords for one account', () => {
     expect(await guess(most + 1)).toBe(429)
   })
 
-  it('are not let through twice around any moment in a known browser', async () => {
+  it('cannot reach twice the limit around a window boundary in a known browser', async () => {
     const stage = await open()
     const own = newBrowser(stage, '203.0.113.1')
     expect((await signInToAccount(own, stage.authServer, alice)).status).toBe(303)
@@ -138,14 +135,14 @@ describe('C16: wrong passwords for one account', () => {
     expect(pages[1]).toEqual(pages[0])
   })
 
-  it('elsewhere do not refuse a browser in which the account was signed in, which has its own limit', async () => {
+  it('elsewhere do not lock out a browser in which the account was signed in, which has its own limit', async () => {
     const stage = await open()
     const own = newBrowser(stage, '203.0.113.1')
     expect((await signInToAccount(own, stage.authServer, alice)).status).toBe(303)
     own.cookies.delete('__Host-countersign-session')
     const attempt = async (password: string) =>
       (await signInToAccount(own, stage.authServer, { ...alice, password })).status
-    // From the same address, its network and everywhere else.
+    // From the same address, from its network and from everywhere else.
     await guessFrom(stage, Array<string>(5).fill('203.0.113.1'))
     await guessFrom(
       stage,
@@ -162,7 +159,7 @@ describe('C16: wrong passwords for one account', () => {
     expect(await attempt(alice.password)).toBe(303)
   })
 
-  it('are not excused in a browser in which only another account was signed in', async () => {
+  it('are not exempt from the limit in a browser in which only another account was signed in', async () => {
     const stage = await open()
     const bobs = newBrowser(stage, '203.0.113.1')
     expect((await signInToAccount(bobs, stage.authServer, bob)).status).toBe(303)
@@ -171,7 +168,7 @@ describe('C16: wrong passwords for one account', () => {
     expect((await signInToAccount(bobs, stage.authServer, alice)).status).toBe(429)
   })
 
-  it('no longer lock a user out whom an operator has unlocked, or given a new password', async () => {
+  it('no longer lock out a user whom an operator has unlocked or given a new password', async () => {
     const stage = await open()
     const { user } = (await stage.storage.findCredential(alice.username)) ?? {}
     const userId = user?.id ?? ''
@@ -185,7 +182,7 @@ describe('C16: wrong passwords for one account', () => {
     expect(await signIn(stage, '203.0.113.1', alice)).toBe(303)
   })
 
-  it('are not forgotten when the owner signs in elsewhere', async () => {
+  it('still count after the owner signs in elsewhere', async () => {
     const stage = await open()
     await guessFrom(stage, Array<string>(5).fill('203.0.113.1'))
     expect(await signIn(stage, '192.0.2.1', alice)).toBe(303)
@@ -196,7 +193,7 @@ describe('C16: wrong passwords for one account', () => {
 describe('V05: one password tried on many accounts', () => {
   const guess = (stage: Stage, address: string, at: number) => signIn(stage, address, { username: `user-${at}` })
 
-  it('is refused from the 30th account on from one address', async () => {
+  it('is refused after 29 accounts from one address', async () => {
     const stage = await open()
     for (let at = 0; at < 29; at++) expect(await guess(stage, '203.0.113.1', at)).toBe(401)
     expect(await guess(stage, '203.0.113.1', 29)).toBe(429)
@@ -206,7 +203,7 @@ describe('V05: one password tried on many accounts', () => {
   it.each([
     ['a /24', '203.0.113', '203.0.113.9', '203.0.114.1'],
     ['a /48', '2001:db8:1', '2001:db8:1:9::1', '2001:db8:2::1'],
-  ])('is refused from the 146th account on from %s', async (_of, network, address, other) => {
+  ])('is refused after 145 accounts from %s', async (_of, network, address, other) => {
     const stage = await open()
     const limit = { key: secretHash(`sign-in network ${network}`), window: 900, most: 145 }
     for (let at = 0; at < 144; at++) await stage.storage.countWithinLimits([limit])
@@ -247,7 +244,7 @@ describe('S7, V06: an attempt whose password was not compared', () => {
     },
   )
 
-  it('is not counted if too many passwords are waiting: five correct ones right after a flood all sign in', async () => {
+  it('is not counted if the password queue is full: five correct passwords right after a flood all sign in', async () => {
     const stage = await open()
     const guesses = Array.from({ length: 120 }, (_, at) => signIn(stage, '198.51.100.1', { username: `user-${at}` }))
     const own = Array.from({ length: 10 }, () => signIn(stage, '198.51.100.200', alice))
@@ -280,8 +277,8 @@ describe('S7, V06: an attempt whose password was not compared', () => {
 describe.each([
   ['SQLite file', openSharedStage],
   ['PostgreSQL database', openSharedPostgresStage],
-])('C16: in parallel, on two instances with one %s', (_name, openStage) => {
-  it('no more wrong passwords are judged than the limit allows', async () => {
+])('C16: concurrent wrong passwords, on two instances with one %s', (_name, openStage) => {
+  it('are not compared more often than the limit allows', async () => {
     const stage = await open({}, openStage)
     const statuses = await Promise.all(Array.from({ length: 40 }, () => signIn(stage, '203.0.113.1')))
     expect(statuses.filter((status) => status === 401)).toHaveLength(5)
@@ -290,7 +287,7 @@ describe.each([
   })
 })
 
-describe('C16: a limit that is reached while a password is compared', () => {
+describe('C16: a limit that is reached while a password is being compared', () => {
   it('refuses the right password and a wrong one with the same statements', async () => {
     const interleaving = noInterleaving()
     const stage = await open({ wrap: (storage) => interleavedStorage(storage, interleaving) })

@@ -7,7 +7,7 @@ const pairs = 40
 
 const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 
-it('C17: answers a wrong password alike for known and unknown user names, in the same time', {
+it('C17: responds to a wrong password identically for known and unknown usernames, and in the same time', {
   timeout: 60_000,
 }, async () => {
   const stage = await openMapStage({ hashPassword })
@@ -30,7 +30,7 @@ it('C17: answers a wrong password alike for known and unknown user names, in the
     for (let pair = 0; pair < pairs; pair++) {
       const names = pair % 2 ? ['alice', 'nobody'] : ['nobody', 'alice']
       const took = new Map<string, number>()
-      // Past the window of the last attempts: one that is throttled computes nothing.
+      // Move past the window of the previous attempts: a throttled attempt hashes nothing.
       stage.clock.now += 901
       for (const name of names) {
         const answer = await attempt(name)
@@ -41,7 +41,7 @@ it('C17: answers a wrong password alike for known and unknown user names, in the
     }
     return Math.abs(median(ratios) - 1)
   }
-  // A busy machine may spoil one round; a hash that is left out spoils all.
+  // A busy machine may distort one round; a skipped hash distorts every round.
   let off = await ratio()
   for (let round = 1; round < 4 && off >= 0.05; round++) off = await ratio()
   expect(off).toBeLessThan(0.05)

@@ -5,7 +5,7 @@ import type { Stage } from './stage.js'
 
 const badSignature: Outcome = { status: 401, error: 'invalid_signature' }
 
-/** A signed request, with one change on its way. */
+/** A signed request, with one change in transit. */
 function tampered(
   id: string,
   claim: string,
@@ -49,7 +49,7 @@ function createdAt(claim: string, offset: number, expected: Outcome): Attack {
 
 const opened: Outcome = { status: 200, audit: ['request.created'] }
 
-/** What is refused of any signed form, seen at the token endpoint. The verifier alone has more rows. */
+/** Requests that are rejected for any signed form, as seen at the token endpoint. The tests of the verifier have more rows. */
 export const signatureAttacks: readonly Attack[] = [
   ...['signature', 'signature-input', 'signature-key'].map((name) =>
     tampered('S02', `no ${name}`, (signed) => withHeader(signed, name, undefined)),
@@ -58,10 +58,10 @@ export const signatureAttacks: readonly Attack[] = [
     withHeader(signed, 'signature', (signed.headers.get('signature') ?? '').replace('sig1', 'sig2')),
   ),
   createdAt('created 61 s ago', -61, badSignature),
-  createdAt('created 61 s ahead', 61, badSignature),
+  createdAt('created 61 s in the future', 61, badSignature),
   createdAt('created 59 s ago, which is allowed', -59, opened),
-  createdAt('created 59 s ahead, which is allowed', 59, opened),
-  tampered('S19', 'content-digest taken out of what is covered', (signed) =>
+  createdAt('created 59 s in the future, which is allowed', 59, opened),
+  tampered('S19', 'content-digest removed from the covered components', (signed) =>
     withHeader(
       signed,
       'signature-input',
@@ -71,11 +71,11 @@ export const signatureAttacks: readonly Attack[] = [
   tampered('S21', 'another body under the same headers', (signed) =>
     withBody(signed, (body) => body.replace('request_type=auth', 'request_type=code')),
   ),
-  tampered('S21', 'one more parameter in the body', (signed) => withBody(signed, (body) => `${body}&x=1`)),
-  tampered('S51', 'a tag, which names another protocol', (signed) =>
+  tampered('S21', 'an additional parameter in the body', (signed) => withBody(signed, (body) => `${body}&x=1`)),
+  tampered('S51', 'a tag that names another protocol', (signed) =>
     withHeader(signed, 'signature-input', `${signed.headers.get('signature-input')};tag="web-bot-auth"`),
   ),
-  tampered('S39', 'another Nonce', (signed) => withHeader(signed, 'nonce', 'AAAAAAAAAAAAAAAAAAAAAA')),
+  tampered('S39', 'a different Nonce', (signed) => withHeader(signed, 'nonce', 'AAAAAAAAAAAAAAAAAAAAAA')),
   tampered('S39', 'a Nonce of 11 bytes', (signed) => withHeader(signed, 'nonce', 'AAAAAAAAAAAAAAA')),
   tampered(
     'S46',
@@ -91,7 +91,7 @@ export const signatureAttacks: readonly Attack[] = [
   ),
   {
     id: 'S40',
-    claim: 'no Nonce where one is required',
+    claim: 'no Nonce when one is required',
     options: { nonce: 'required' },
     when: async (stage) => {
       const signed = withHeader(await signForm(stage, await authRequest(stage)), 'nonce', undefined)
@@ -101,7 +101,7 @@ export const signatureAttacks: readonly Attack[] = [
   },
   {
     id: 'S41',
-    claim: 'an accepted request again, at another instance where there is one',
+    claim: 'an accepted request sent again, to another instance if there is one',
     when: async (stage) => {
       const signed = await signForm(stage, await authRequest(stage))
       await stage.fetch(signed.clone())
@@ -130,7 +130,7 @@ export const signatureAttacks: readonly Attack[] = [
   },
   {
     id: 'S50',
-    claim: 'an accepted request with created 59 s ahead, again 100 s later',
+    claim: 'an accepted request with created 59 s in the future, sent again 100 s later',
     when: async (stage) => {
       const signed = await signForm(stage, { ...(await authRequest(stage)), created: stage.clock.now + 59 })
       await stage.fetch(signed.clone())
@@ -141,7 +141,7 @@ export const signatureAttacks: readonly Attack[] = [
   },
 ]
 
-/** Copies of one request, all at once. */
+/** Concurrent copies of one request. */
 export const signatureRaces: readonly Race[] = [
   {
     id: 'S43',

@@ -1,7 +1,7 @@
 import { StorageError } from 'countersign-server'
 import { expect } from 'vitest'
 
-/** Words of the errors below that only an operator may read. */
+/** Words from the errors below that only an operator may see. */
 const inner = [
   'SELECT',
   'app_user',
@@ -22,7 +22,7 @@ const inner = [
 
 const statement = 'SELECT password_hash FROM app_user -- /srv/countersign/auth.db'
 
-/** What goes wrong inside, each with as much in it as such an error ever says, and what the caller is told. */
+/** Internal failures, each with as much detail as such an error can contain, and the response that the caller gets. */
 export const failures: readonly { what: string; error: unknown; status: number; told: RegExp }[] = [
   {
     what: 'a database that is not responding',
@@ -38,10 +38,10 @@ export const failures: readonly { what: string; error: unknown; status: number; 
     status: 500,
     told: /"server_error"/,
   },
-  { what: 'a thrown text', error: statement, status: 500, told: /"server_error"/ },
+  { what: 'a thrown string', error: statement, status: 500, told: /"server_error"/ },
 ]
 
-/** The body tells nothing of the inside: no stack, SQL, file name or address. */
+/** Asserts that the text reveals no internals: no stack, SQL, file name or address. */
 export function expectSilent(text: string): void {
   expect.soft(inner.filter((word) => text.includes(word))).toEqual([])
   expect.soft(text).not.toMatch(/^\s+at .+:\d+/m)

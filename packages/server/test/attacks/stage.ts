@@ -12,20 +12,20 @@ import { openTwoStorages } from '../storage/postgres/in-postgres.js'
 import { scopes } from '../world.js'
 import { createParty, newSigner, type Party } from './party.js'
 
-/** An auth server among two agents and a resource, for attacks to be played on. */
+/** An auth server with two agents and two resources, on which attacks are run. */
 export interface Stage {
   readonly authServer: string
   readonly agent: Party
   readonly otherAgent: Party
   readonly resource: Party
   readonly otherResource: Party
-  /** Reaches every origin and follows nothing. Requests to the auth server go to its instances in turn. */
+  /** Reaches every origin and follows no redirects. Requests to the auth server go to its instances in turn. */
   readonly fetch: typeof globalThis.fetch
   readonly clock: { now: number }
   readonly storage: Storage
-  /** Codes, passwords, cookies and tokens that came up: no refusal may show one. */
+  /** Codes, passwords, cookies and tokens used so far. No error response may contain one. */
   readonly secrets: Set<string>
-  /** The database file, where there is one. */
+  /** The database file, if there is one. */
   readonly file: string | undefined
   close(): Promise<void>
 }
@@ -44,9 +44,9 @@ export interface StageOptions
     | 'onEvent'
     | 'reEncodeLogo'
   > {
-  /** What the servers get for a storage. @default the storage itself */
+  /** Wraps the storage that the servers use. @default the storage itself */
   wrap?: (storage: Storage) => Storage
-  /** How the passwords of people are hashed. @default so that they are checked in no time */
+  /** How users' passwords are hashed. @default a hash that takes almost no time */
   hashPassword?: (password: string) => Promise<string>
 }
 
@@ -57,7 +57,7 @@ export const people = {
 
 const addressHeader = 'test-address'
 
-/** The fetch of a client at this address, on a stage over a map of origins. */
+/** Returns the fetch of a client at this address, on a stage over a map of origins. */
 export function fetchFrom({ fetch }: Stage, address: string): typeof globalThis.fetch {
   return (input, init) => {
     const request = new Request(input, init)
@@ -86,9 +86,9 @@ async function addPeople(storage: Storage, hashPassword: (password: string) => P
 }
 
 /**
- * One server over a map of origins, with storage in memory.
+ * Opens one server over a map of origins, with in-memory storage.
  *
- * @param nonces how many nonces are remembered
+ * @param nonces how many nonces are stored
  */
 export function openMapStage(options: StageOptions = {}, nonces: NonceLimits = {}): Promise<Stage> {
   return openMap(options, (now) => ({
@@ -96,12 +96,12 @@ export function openMapStage(options: StageOptions = {}, nonces: NonceLimits = {
   }))
 }
 
-/** Two instances of one server over a map of origins, on one SQLite file: identifiers stay `https`. */
+/** Opens two instances of one server over a map of origins, on one SQLite file. Identifiers stay `https`. */
 export function openSharedStage(options: StageOptions = {}): Promise<Stage> {
   return openMap(options, inOneFile)
 }
 
-/** The same on one PostgreSQL database. */
+/** Like {@link openSharedStage}, but on one PostgreSQL database. */
 export function openSharedPostgresStage(options: StageOptions = {}): Promise<Stage> {
   return openMap(options, inOnePostgres)
 }
@@ -173,7 +173,7 @@ async function openMap(
     return next().handler(request, receiveRequest(request, address))
   })
   const [storage] = storages
-  if (!storage) throw new TypeError('there is a storage')
+  if (!storage) throw new TypeError('expected a storage')
   const secrets = await addPeople(storage, hashPassword)
   const close = async () => {
     await Promise.all(servers.map((each) => each.close()))
@@ -183,12 +183,12 @@ async function openMap(
   return { authServer, ...parties, fetch, clock, storage, secrets, file, close }
 }
 
-/** Two instances of one server over HTTP on loopback, on one SQLite file; everybody else has a port too. */
+/** Opens two instances of one server over HTTP on loopback, on one SQLite file. Every other party also has its own port. */
 export function openHttpStage(options: StageOptions = {}): Promise<Stage> {
   return openHttp(options, inOneFile)
 }
 
-/** The same on one PostgreSQL database. */
+/** Like {@link openHttpStage}, but on one PostgreSQL database. */
 export function openPostgresStage(options: StageOptions = {}): Promise<Stage> {
   return openHttp(options, inOnePostgres)
 }
@@ -202,7 +202,7 @@ async function openHttp(
   const ports = await Promise.all(Array.from({ length: 6 }, () => listenOnLoopback()))
   const [agentPort, otherPort, resourcePort, otherResourcePort, ...instances] = ports
   if (!agentPort || !otherPort || !resourcePort || !otherResourcePort || !instances[0])
-    throw new TypeError('there are six ports')
+    throw new TypeError('expected six ports')
   const parties = await createParties({
     agent: agentPort.origin,
     otherAgent: otherPort.origin,
@@ -245,7 +245,7 @@ async function openHttp(
     })
   }
   const [storage] = storages
-  if (!storage) throw new TypeError('there are two storages')
+  if (!storage) throw new TypeError('expected two storages')
   const secrets = await addPeople(storage, hashPassword)
   return {
     authServer,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
-/** A folder for a configuration and what belongs to it, removed when the test has ended. */
+/** A folder for a configuration and its files, removed when the test ends. */
 export function configurationFolder(): {
   path: string
   write(name: string, content: string | object, mode?: number): string

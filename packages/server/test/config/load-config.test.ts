@@ -20,7 +20,7 @@ async function problemsOf(content: object, env: NodeJS.ProcessEnv = {}) {
 }
 
 describe('loadConfig', () => {
-  it('fills in defaults, and takes paths from the folder of the file', async () => {
+  it('fills in defaults, and resolves paths relative to the folder of the file', async () => {
     const folder = configurationFolder()
     const { settings } = await loadConfig(folder.write('countersign.config.json', valid), {})
     expect(settings).toMatchObject({
@@ -61,7 +61,7 @@ describe('loadConfig', () => {
     ['limits.fetchesPerMinute', 'discovery.fetchesPerMinute'],
     ['authTokenLifetime', 'lifetimes.authToken'],
     ['maxOpenRequests', 'limits.openRequests'],
-  ])('asks, about the unknown setting %s, whether %s was meant', async (name, meant) => {
+  ])('for the unknown setting %s, suggests %s', async (name, meant) => {
     const [first = '', second] = name.split('.')
     const problems = await problemsOf({ ...valid, [first]: second === undefined ? 1 : { [second]: 1 } })
     expect(problems).toContain(`${name}: is not a setting; did you mean ${meant}?`)
@@ -72,10 +72,10 @@ describe('loadConfig', () => {
     expect((await loadConfig(path, {})).settings.issuer).toBe(valid.issuer)
   })
 
-  it('reads TypeScript where Node does, and else says what to do', async () => {
+  it('reads TypeScript where Node supports it, and otherwise says what to do', async () => {
     const text = `import type { Configuration } from 'countersign-server'\nconst port: number = 9000\nexport default { ...${JSON.stringify(valid)}, listen: { port } } satisfies Configuration`
     const path = configurationFolder().write('countersign.config.ts', text)
-    // In a process of its own: the test runner itself reads TypeScript.
+    // In a separate process: the test runner itself reads TypeScript.
     const program = `import { loadConfig } from 'countersign-server'
       const { message, settings } = await loadConfig(${JSON.stringify(path)}, {}).catch((error) => error)
       console.log(process.features.typescript ? 'read' : 'not read', settings?.listen.port ?? message)`
@@ -96,7 +96,7 @@ describe('loadConfig', () => {
     await expect(loadConfig(configurationFolder().write(name, text), {})).rejects.toThrow(message)
   })
 
-  it('says which file is missing', async () => {
+  it('names the missing file', async () => {
     const path = join(configurationFolder().path, 'countersign.config.json')
     await expect(loadConfig(path, {})).rejects.toThrow(`${path} is invalid:\n  the file: does not exist`)
   })
@@ -119,7 +119,7 @@ describe('loadConfig', () => {
       'issuer: is not a valid identifier: leave out the slash',
     ],
     ['PostgreSQL without a database', { database: 'postgres://u@localhost' }, 'database: names no database: write'],
-    ['a URL of nothing', { database: 'postgres:auth' }, 'database: must be the path of a SQLite file'],
+    ['an empty URL', { database: 'postgres:auth' }, 'database: must be the path of a SQLite file'],
     ['another database server', { database: 'mysql://localhost/auth' }, 'database: must be the path of a SQLite file'],
     ['a file as a URL', { database: 'file:auth.db' }, 'database: must be the path of a SQLite file'],
     [
@@ -128,33 +128,41 @@ describe('loadConfig', () => {
       'issuer: is not a valid identifier: remove the trailing slash (http://127.0.0.1:8080)',
     ],
     ['an http issuer', { issuer: 'http://auth.example' }, 'issuer: must be https: put TLS in front'],
-    ['loopback outside of development', { issuer: 'http://127.0.0.1:8003' }, 'issuer: must be https; for development'],
-    ['development with https', { allowInsecureLoopback: true }, 'allowInsecureLoopback: is for development'],
+    [
+      'loopback outside development mode',
+      { issuer: 'http://127.0.0.1:8003' },
+      'issuer: must be https; for development',
+    ],
+    ['development mode with https', { allowInsecureLoopback: true }, 'allowInsecureLoopback: is for development'],
     ['a misspelled setting', { isuer: 'x' }, 'isuer: is not a setting; did you mean issuer?'],
-    ['a setting that there is not', { colour: 'x' }, 'colour: is not a setting; take it out'],
-    ['a nested one', { listen: { prot: 1 } }, 'listen.prot: is not a setting; did you mean listen.port?'],
-    ['a port that is a text', { listen: { port: '8080' } }, 'listen.port: must be a number'],
-    ['a port that is none', { listen: { port: 70000 } }, 'listen.port: must be at most 65535'],
-    ['a short life', { lifetimes: { authToken: 0 } }, 'lifetimes.authToken: must be at least 10'],
-    ['a long life', { lifetimes: { authToken: 100_000 } }, 'lifetimes.authToken: must be at most 86400'],
+    ['an unknown setting', { colour: 'x' }, 'colour: is not a setting; take it out'],
+    ['an unknown nested setting', { listen: { prot: 1 } }, 'listen.prot: is not a setting; did you mean listen.port?'],
+    ['a port that is a string', { listen: { port: '8080' } }, 'listen.port: must be a number'],
+    ['an invalid port', { listen: { port: 70000 } }, 'listen.port: must be at most 65535'],
+    ['a lifetime that is too short', { lifetimes: { authToken: 0 } }, 'lifetimes.authToken: must be at least 10'],
+    [
+      'a lifetime that is too long',
+      { lifetimes: { authToken: 100_000 } },
+      'lifetimes.authToken: must be at most 86400',
+    ],
     ['durations out of order', { durations: ['until-removed', 3600] }, 'durations: must go from the shortest'],
     ['no durations', { durations: [] }, 'durations'],
-    ['a duration that is none', { durations: ['a while'] }, 'durations[0]: must be an integer of seconds'],
-    ['a nonce setting', { nonce: 'maybe' }, 'nonce: must be one of "optional", "required"'],
-    ['an algorithm', { algorithms: ['none'] }, 'algorithms[0]: must be one of'],
-    ['a decision', { policies: [{ agent: '*', decision: 'allow' }] }, 'policies[0].decision: must be one of'],
+    ['an invalid duration', { durations: ['a while'] }, 'durations[0]: must be an integer of seconds'],
+    ['an invalid nonce setting', { nonce: 'maybe' }, 'nonce: must be one of "optional", "required"'],
+    ['an unknown algorithm', { algorithms: ['none'] }, 'algorithms[0]: must be one of'],
+    ['an unknown decision', { policies: [{ agent: '*', decision: 'allow' }] }, 'policies[0].decision: must be one of'],
     [
-      'a nameless grant',
+      'a grant without a name',
       { policies: [{ agent: 'https://a.example', scopes: ['x'], decision: 'grant' }] },
       'policies[0].name: is required for a policy that grants',
     ],
     [
-      'a grant for anybody',
+      'a grant for any agent',
       { policies: [{ agent: 'https://*.example', scopes: ['x'], decision: 'grant', name: 'n' }] },
       'policies[0].agent: a policy that grants names one agent',
     ],
     [
-      'a grant of anything',
+      'a grant for any scope',
       { policies: [{ agent: 'https://a.example', decision: 'grant', name: 'n' }] },
       'policies[0].scopes: is required for a policy that grants',
     ],
@@ -169,74 +177,74 @@ describe('loadConfig', () => {
       'accounts.identityProviders[0].issuer: must be an https: URL',
     ],
     [
-      'a development provider',
+      'a development-only provider',
       { accounts: { identityProviders: [{ ...provider, allowInsecureLoopback: true }] } },
       'accounts.identityProviders[0].allowInsecureLoopback: is for development',
     ],
     [
-      'an agent in a policy that can be no agent',
+      'an agent in a policy that matches no identifier',
       { policies: [{ agent: 'spam.example', decision: 'deny' }] },
       'policies[0].agent: can fit no identifier: write https://host',
     ],
     [
-      'a resource in a policy that can be no resource',
+      'a resource in a policy that matches no identifier',
       { policies: [{ agent: '*', resource: 'https://*.example/', decision: 'deny' }] },
       'policies[0].resource: can fit no identifier',
     ],
     ['a risk in another form', { risks: [{ scope: 'a', risk: 'read' }] }, riskForm],
-    ['a risk of its own', { risks: [['delete', 'delete_or_spend']] }, riskForm],
-    ['a pattern for a risk that can fit nothing', { risks: [['*.read', 'read']] }, riskForm],
+    ['an unknown risk', { risks: [['delete', 'delete_or_spend']] }, riskForm],
+    ['a risk pattern that matches nothing', { risks: [['*.read', 'read']] }, riskForm],
     ['a brand without hosts', { brands: { Contoso: [] } }, 'brands.Contoso: '],
     ['a brand with a URL', { brands: { Contoso: ['https://contoso.example'] } }, 'brands.Contoso[0]: must be a host'],
     ['a brand with a wildcard', { brands: { Contoso: ['*.contoso.example'] } }, 'brands.Contoso[0]: must be a host'],
     ['two master keys', { masterKey: 'x' }, 'masterKey: is set beside masterKeyFile'],
-    ['a network', { trustProxy: ['10.0.0.0/33'] }, 'trustProxy[0]: must be an address or a network'],
+    ['an invalid network', { trustProxy: ['10.0.0.0/33'] }, 'trustProxy[0]: must be an address or a network'],
     [
-      'everybody as a proxy',
+      'a proxy range that covers every address',
       { trustProxy: ['127.0.0.1', '0.0.0.0/0'] },
       'trustProxy[1]: is everybody, and any client could then claim any address: name your proxies alone, such as',
     ],
     [
-      'about everybody as proxies, piece by piece',
+      'proxy ranges that together cover every address',
       { trustProxy: Array.from({ length: 127 }, (_, octet) => `${octet + 1}.0.0.0/8`) },
       'trustProxy: together are everybody, and any client could then claim any address',
     ],
     [
-      'an allowed network with bits behind its prefix',
+      'an allowed network with host bits set',
       { allowNetworks: [{ cidr: '192.168.0.0/16' }, { cidr: '10.1.2.3/8' }] },
       'allowNetworks[1].cidr: has host bits set: the network is 10.0.0.0/8 ',
     ],
     ['every network', { allowNetworks: [{ cidr: '0.0.0.0/0' }] }, 'allowNetworks[0].cidr: has public addresses in it'],
     ['the metadata address', { allowNetworks: [{ cidr: '169.254.169.254/32' }] }, 'allowNetworks[0].cidr: is never'],
     [
-      'a URL for a host',
+      'a URL as a host',
       { allowNetworks: [{ cidr: '10.0.0.0/8', hosts: ['https://agent.corp.example'] }] },
       'allowNetworks[0].hosts[0]: must be a host only: write a name, such as agent.corp.example',
     ],
     [
-      'a port that is none',
+      'an invalid port',
       { allowNetworks: [{ cidr: '10.0.0.0/8', ports: [443, 70_000] }] },
       'allowNetworks[0].ports[1]: must be a port, an integer from 1 to 65535',
     ],
-    [
-      'a member that is none',
-      { allowNetworks: [{ cidr: '10.0.0.0/8', host: 'a.example' }] },
-      'allowNetworks[0].host: is',
-    ],
-    ['a text for a network', { allowNetworks: ['10.0.0.0/8'] }, 'allowNetworks[0]: must be an object with a cidr'],
+    ['an unknown member', { allowNetworks: [{ cidr: '10.0.0.0/8', host: 'a.example' }] }, 'allowNetworks[0].host: is'],
+    ['a string as a network', { allowNetworks: ['10.0.0.0/8'] }, 'allowNetworks[0]: must be an object with a cidr'],
     [
       'another kind of proxy',
       { egressProxy: 'socks5://proxy.example' },
       'egressProxy: must begin with http:// or https://',
     ],
-    ['a proxy that is no URL', { egressProxy: 'proxy.example' }, 'egressProxy: must be the URL of an HTTP proxy'],
+    ['a proxy that is not a URL', { egressProxy: 'proxy.example' }, 'egressProxy: must be the URL of an HTTP proxy'],
     [
-      'a link',
+      'an invalid link',
       { pages: { footer: { help: 'javascript:alert(1)' } } },
       'pages.footer.help: must be an https: or mailto: URL',
     ],
-    ['a named agent', { interop: { unsignedBodies: ['agent'] } }, 'interop.unsignedBodies[0]: must be the identifier'],
-  ])('refuses %s, names the setting and says what to do', async (_what, change, expected) => {
+    [
+      'an agent without an identifier',
+      { interop: { unsignedBodies: ['agent'] } },
+      'interop.unsignedBodies[0]: must be the identifier',
+    ],
+  ])('rejects %s, names the setting and says what to do', async (_what, change, expected) => {
     const problems = await problemsOf({ ...valid, ...change })
     expect(problems).toHaveLength(1)
     expect(problems[0]).toContain(expected)
@@ -250,12 +258,12 @@ describe('loadConfig', () => {
     'https://*:*',
     'https://host.example/~*',
     'http://127.0.0.1:*',
-  ])('takes %s for an agent in a policy', async (agent) => {
+  ])('accepts %s as an agent in a policy', async (agent) => {
     const { settings } = await load({ ...valid, policies: [{ agent, decision: 'deny' }] })
     expect(settings.policies).toEqual([{ agent, resource: '*', decision: 'deny' }])
   })
 
-  it('names all wrong settings at once', async () => {
+  it('reports all invalid settings at once', async () => {
     expect(await problemsOf({ issuer: 1, accounts: { signUp: 'yes' }, extra: 1 })).toHaveLength(4)
     const accounts = { identityProviders: [{ ...provider, issuer: 'http://id.example' }] }
     expect(
@@ -268,7 +276,7 @@ describe('loadConfig', () => {
     ])
   })
 
-  it('names what is wrong between settings beside what is wrong with others', async () => {
+  it('reports conflicts between settings together with other problems', async () => {
     const wrong = {
       ...valid,
       issuer: 'http://auth.example/',
@@ -284,7 +292,7 @@ describe('loadConfig', () => {
     ])
   })
 
-  it('takes the environment over the file, for every setting', async () => {
+  it('prefers the environment over the file, for every setting', async () => {
     const env = {
       COUNTERSIGN_LISTEN_PORT: '9001',
       COUNTERSIGN_LIFETIMES_AUTH_TOKEN: '120',
@@ -304,7 +312,7 @@ describe('loadConfig', () => {
     })
   })
 
-  it('names the variable of a wrong setting', async () => {
+  it('names the variable of an invalid setting', async () => {
     expect(await problemsOf(valid, { COUNTERSIGN_LISTEN_PORT: 'http' })).toEqual([
       'listen.port (COUNTERSIGN_LISTEN_PORT): must be a number',
     ])
@@ -316,12 +324,12 @@ describe('loadConfig', () => {
     ])
   })
 
-  it('warns of a variable that is no setting', async () => {
+  it('warns about a variable that is not a setting', async () => {
     const { warnings } = await load(valid, { COUNTERSIGN_LISTEN_PROT: '1', COUNTERSIGN_PORT_80_TCP: 'tcp://x' })
     expect(warnings).toEqual(['COUNTERSIGN_LISTEN_PROT is not a setting and has no effect.'])
   })
 
-  it('knows every setting of the schema in its table', async () => {
+  it('includes every setting of the schema in its table', async () => {
     const wrong = Object.fromEntries(settingTable.map(({ name }) => [environmentName(name), '"']))
     const problems = await problemsOf({}, wrong)
     const named = new Set(problems.map((problem) => problem.split(/ |\[|:/)[0]))

@@ -21,29 +21,29 @@ const decide = (agent: string, resource: string, ...scope: string[]) =>
 
 describe('policyOfRules', () => {
   it.each<[string, string[], unknown]>([
-    ['asks a person where no rule fits', ['https://a.example', 'https://api.example', 'x'], 'ask'],
+    ['prompts the user if no rule matches', ['https://a.example', 'https://api.example', 'x'], 'ask'],
     ['denies an agent', ['https://bad.example', 'https://api.example', 'x'], { deny: 'policies[0]' }],
     [
-      'denies when one permission is forbidden',
+      'denies if one permission is forbidden',
       ['https://a.example', 'https://bank.example', 'read', 'pay.all'],
       { deny: 'policies[1]' },
     ],
-    ['asks when none is', ['https://a.example', 'https://bank.example', 'read'], 'ask'],
+    ['prompts if none is', ['https://a.example', 'https://bank.example', 'read'], 'ask'],
     ['grants under a name', ['https://jobs.example', 'https://api.example', 'report.read'], { grant: 'nightly' }],
     ['grants no more than the rule lists', ['https://jobs.example', 'https://api.example', 'report.read', 'x'], 'ask'],
-    ['grants at no other resource', ['https://jobs.example', 'https://other.example', 'report.read'], 'ask'],
+    ['does not grant at another resource', ['https://jobs.example', 'https://other.example', 'report.read'], 'ask'],
     [
-      'grants no agent that only begins alike',
+      'does not grant to an agent that only shares a prefix',
       ['https://jobs.example.evil', 'https://api.example', 'report.read'],
       'ask',
     ],
-    ['lets the first rule that fits decide', ['https://a.agents.example', 'https://inside.example', 'x'], 'ask'],
+    ['applies the first rule that matches', ['https://a.agents.example', 'https://inside.example', 'x'], 'ask'],
     [
-      'does not let * reach over a slash',
+      'does not let * match across a slash',
       ['https://evil.example/.agents.example', 'https://inside.example', 'x'],
       { deny: 'inside' },
     ],
-    ['takes a dot literally', ['https://aXagents.example', 'https://inside.example', 'x'], { deny: 'inside' }],
+    ['matches a dot literally', ['https://aXagents.example', 'https://inside.example', 'x'], { deny: 'inside' }],
   ])('%s', (_claim, [agent = '', resource = '', ...scope], expected) => {
     expect(decide(agent, resource, ...scope)).toEqual(expected)
   })
@@ -58,9 +58,9 @@ describe('policyOfRules', () => {
   })
 
   it.each([
-    ['asks nobody else where a rule fits', { decision: 'ask' as const }, 'ask'],
+    ['consults no other policy if a rule matches', { decision: 'ask' as const }, 'ask'],
     [
-      'lets another policy decide where none fits',
+      'consults the next policy if no rule matches',
       { resource: 'https://b.example', decision: 'ask' as const },
       { deny: 'all' },
     ],

@@ -53,7 +53,7 @@ async function servingUrl(text: string): Promise<string> {
 }
 
 describe('certificateRoots', () => {
-  it('lets agents in under one of the roots in its files, which lie beside the configuration', async () => {
+  it('accepts agents with certificates under the roots in its files, relative to the configuration', async () => {
     const other = issue({ name: 'Other', extensions: ['basicConstraints=critical,CA:TRUE'] })
     const { finder, config, folder } = await read(['other.pem', 'root.pem'], {
       'other.pem': other.pem,
@@ -67,7 +67,7 @@ describe('certificateRoots', () => {
     expect(refused).toMatchObject({ failure: { reason: 'refused' } })
   })
 
-  it('K25: counts what one network makes it fetch by the limits of the configuration', async () => {
+  it('K25: limits certificate fetches per network as configured', async () => {
     const files = { 'root.pem': root.pem }
     const { finder } = await read(['root.pem'], files, 0o644, { fetchesPerSource: 1 })
     const x5u = await servingUrl(agent.pem)
@@ -77,11 +77,11 @@ describe('certificateRoots', () => {
     expect(await finder?.(another, '192.0.3.1')).toMatchObject({ failure: { reason: 'refused' } })
   })
 
-  it('is nothing where it is not set', async () => {
+  it('does nothing if it is not set', async () => {
     expect((await read(undefined, {})).finder).toBeUndefined()
   })
 
-  it('names each file that is not there or holds something else', async () => {
+  it('names each file that is missing or has other content', async () => {
     const problems = await problemsOf(['root.pem', 'gone.pem', 'text.pem'], {
       'root.pem': root.pem,
       'text.pem': 'text',
@@ -92,13 +92,13 @@ describe('certificateRoots', () => {
     ])
   })
 
-  it('refuses a file that everybody can change', async () => {
+  it('refuses a world-writable file', async () => {
     expect(await problemsOf(['root.pem'], { 'root.pem': root.pem }, 0o666)).toMatchObject([
       { setting: 'certificateRoots[0]', problem: expect.stringContaining('chmod o-w') },
     ])
   })
 
-  it('names no file at all as what it is', async () => {
+  it('reports an empty list of files as such', async () => {
     expect(await problemsOf([], {})).toMatchObject([{ setting: 'certificateRoots' }])
   })
 })

@@ -19,7 +19,7 @@ interface Start {
   config?: object
   env?: NodeJS.ProcessEnv
   modes?: { config?: number; key?: number; database?: number }
-  /** Without a file that holds the master key. */
+  /** The environment without a file that holds the master key. */
   keyless?: boolean
 }
 
@@ -52,9 +52,9 @@ describe('requireSafeStart (O06)', () => {
   })
 
   it.each<[string, Start, string]>([
-    ['TLS that checks nothing', { env: { NODE_TLS_REJECT_UNAUTHORIZED: '0' } }, 'NODE_TLS_REJECT_UNAUTHORIZED'],
+    ['disabled TLS verification', { env: { NODE_TLS_REJECT_UNAUTHORIZED: '0' } }, 'NODE_TLS_REJECT_UNAUTHORIZED'],
     [
-      'HTTP that is read leniently',
+      'lenient HTTP parsing',
       { env: { NODE_OPTIONS: '--max-http-header-size=8192 --insecure-http-parser' } },
       '--insecure-http-parser',
     ],
@@ -67,19 +67,23 @@ describe('requireSafeStart (O06)', () => {
       'accounts.identityProviders[0].allowInsecureLoopback',
     ],
     ['a master key from an example', { env: { COUNTERSIGN_MASTER_KEY: '0'.repeat(64) }, keyless: true }, 'masterKey'],
-    ['a word for a master key', { env: { COUNTERSIGN_MASTER_KEY: 'changeme' }, keyless: true }, 'masterKey'],
+    ['a word as a master key', { env: { COUNTERSIGN_MASTER_KEY: 'changeme' }, keyless: true }, 'masterKey'],
     ['no master key', { keyless: true }, 'masterKey'],
-    ['development in production', { config: development, env: { NODE_ENV: 'production' } }, 'allowInsecureLoopback'],
-    ['a key file that everybody reads', { modes: { key: 0o644 } }, 'masterKeyFile'],
-    ['a database that everybody reads', { modes: { database: 0o604 } }, 'database'],
-    ['a database that everybody writes', { modes: { database: 0o602 } }, 'database'],
     [
-      'a configuration with secrets that everybody reads',
+      'development mode in production',
+      { config: development, env: { NODE_ENV: 'production' } },
+      'allowInsecureLoopback',
+    ],
+    ['a world-readable key file', { modes: { key: 0o644 } }, 'masterKeyFile'],
+    ['a world-readable database', { modes: { database: 0o604 } }, 'database'],
+    ['a world-writable database', { modes: { database: 0o602 } }, 'database'],
+    [
+      'a world-readable configuration with secrets',
       { config: { accounts: { identityProviders: [provider] } }, modes: { config: 0o644 } },
       'the file',
     ],
     [
-      'a proxy’s password that everybody reads',
+      'a world-readable proxy password',
       { config: { egressProxy: 'http://user:password@proxy.example:3128' }, modes: { config: 0o644 } },
       'the file',
     ],
@@ -99,7 +103,7 @@ describe('requireSafeStart (O06)', () => {
     expect((outcome as ConfigurationError).problems.map((problem) => problem.setting)).toEqual([setting])
   })
 
-  it('lets a configuration without secrets be read by everybody', async () => {
+  it('allows a configuration without secrets to be world-readable', async () => {
     await expect(start({ modes: { config: 0o644 } })).resolves.toBeDefined()
     const config = { egressProxy: 'http://proxy.example:3128' }
     await expect(start({ config, modes: { config: 0o644 } })).resolves.toBeDefined()
@@ -113,13 +117,13 @@ describe('readMasterKey', () => {
       env,
     )
 
-  it('says that the master key is missing, and what that means for a server that ran before (F14)', async () => {
+  it('reports that the master key is missing, and the consequence for a server that ran before (F14)', async () => {
     for (const config of [{}, { masterKeyFile: 'nowhere.key' }]) {
       await expect(readMasterKey(await load(config))).rejects.toThrow(/is missing.*only the master key it had/)
     }
   })
 
-  it('takes it from its variable', async () => {
+  it('reads it from its variable', async () => {
     const loaded = await load({}, { COUNTERSIGN_MASTER_KEY: key })
     expect(await readMasterKey(loaded)).toEqual(Buffer.from(key, 'base64url'))
   })
@@ -127,13 +131,13 @@ describe('readMasterKey', () => {
   it.each([
     ['hex', randomBytes(32).toString('hex'), true],
     ['base64 with padding', randomBytes(32).toString('base64'), true],
-    ['a line end', `${key}\n`, true],
+    ['a trailing line break', `${key}\n`, true],
     ['too few bytes', randomBytes(31).toString('hex'), false],
     ['a password', 'correct horse battery staple', false],
     ['zeros', '0'.repeat(64), false],
-    ['a text that was encoded', Buffer.from('changeme-changeme-changeme-chang').toString('base64'), false],
-    ['a pattern', 'deadbeef'.repeat(8), false],
-  ])('judges %s', (_what, text, accepted) => {
+    ['encoded text', Buffer.from('changeme-changeme-changeme-chang').toString('base64'), false],
+    ['a repeating pattern', 'deadbeef'.repeat(8), false],
+  ])('checks %s', (_what, text, accepted) => {
     expect('masterKey' in parseMasterKey(text)).toBe(accepted)
   })
 

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { ownGrants } from '../../src/consent/facts.js'
 import { agent, allowedRequest, newUser, times } from '../storage/fixtures.js'
 
-it('reads what is live by itself when an agent has 500 grants or more: a live one may be older than all of them', {
+it('loads active grants separately if an agent has 500 grants or more: an active one may be the oldest of all', {
   timeout: 60_000,
 }, async () => {
   const storage = sqliteStorage(':memory:', { sweepInterval: 0 })

@@ -1,4 +1,4 @@
-/** Names of products, companies and things that no one takes for a brand that the server knows. */
+/** Names of products, companies and things that are not mistaken for a brand that the server knows. */
 export const ordinaryNames = `
 A Cloud Guru|Acme Travel|Acorn Budget|Actual Budget|Adminer|Aeropress Timer|Agenda|Air Table Sync|Airbyte|Airmail|Akiflow|
 Alfred|Allegro|Alpine Weather|Amaze Labs|Amazing Race Tracker|Ampersand|Anchor|Anki|Antenna|Any.do|Apollo|Apparel Finder|

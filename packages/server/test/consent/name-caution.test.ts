@@ -7,7 +7,7 @@ import { imitatingNames, ordinaryNames } from './look-alike-names.js'
 const cautionOf = (name: string, agent = 'https://calendar-helper.example', brands = {}) =>
   createJudgeName({ issuer: 'https://auth.home.example', serverName: 'Home Accounts', brands })(cleanName(name), agent)
 
-describe('a name that nobody checked', () => {
+describe('an unverified name', () => {
   it.each([
     'Calendar Helper',
     'Alice’s Notes',
@@ -28,7 +28,7 @@ describe('a name that nobody checked', () => {
     '日本語カレンダー',
     'Проверка погоды',
     '',
-  ])('%j is only a name', (name) => {
+  ])('%j gets no caution', (name) => {
     expect(cautionOf(name)).toBeUndefined()
   })
 
@@ -101,7 +101,7 @@ describe('a name that nobody checked', () => {
     'https://login.microsoft.com.evil.example',
     'https://xn--mcrosoft-thh.example',
     'https://microsoft365.example',
-  ])('the host %s uses a brand, whatever the agent calls itself', (agent) => {
+  ])('the host %s uses a brand, whatever the agent’s name is', (agent) => {
     expect(cautionOf('Calendar', agent)).toEqual({ what: 'brand', brand: 'Microsoft' })
   })
 
@@ -117,7 +117,7 @@ describe('a name that nobody checked', () => {
     ['https://pineapples.example', undefined],
     ['https://zoomable.example', undefined],
     ['https://slacker.example', undefined],
-  ])('a short name counts with what is often written together with it: %s', (agent, brand) => {
+  ])('a short brand name counts together with its common companions: %s', (agent, brand) => {
     expect(cautionOf('Calendar', agent)).toEqual(brand === undefined ? undefined : { what: 'brand', brand })
   })
 
@@ -144,7 +144,7 @@ describe('a name that nobody checked', () => {
     ['GitHub', 'raw.githubusercontent.com'],
     ['GitLab', 'somebody.gitlab.io'],
     ['Telegram', 'somebody.t.me'],
-  ])('%s is not at home at %s, where anybody can have a host', (name, host) => {
+  ])('%s gets a caution at %s, where anyone can get a host', (name, host) => {
     expect(cautionOf(name, `https://${host}`)).toMatchObject({ what: 'brand' })
   })
 
@@ -158,7 +158,7 @@ describe('a name that nobody checked', () => {
     ['https://bank.example/login', { what: 'address', address: 'bank.example' }],
     ['calendar-helper.example.evil', { what: 'address', address: 'calendar-helper.example.evil' }],
     ['саlendar-helper.example', { what: 'address', address: 'саlendar-helper.example' }],
-  ])('%j reads as an address of somebody else', (name, caution) => {
+  ])('%j reads as another party’s address', (name, caution) => {
     expect(cautionOf(name)).toEqual(caution)
   })
 
@@ -211,7 +211,7 @@ describe('a name that nobody checked', () => {
     '🟢 Calendar',
     'Calendar ⍻',
     'Calendar 🏅',
-  ])('%j reads as something that this server says', (name) => {
+  ])('%j reads as a statement by this server', (name) => {
     expect(cautionOf(name)).toEqual({ what: 'imitation' })
   })
 
@@ -227,12 +227,12 @@ describe('a name that nobody checked', () => {
     ['Outlook', 'microsoft.com live.com office.com outlook.com portal.azure.com cloud.microsoft'],
     ['Salesforce', 'www.salesforce.com login.salesforce.com help.salesforce.com'],
     ['Zoom', 'zoom.us zoom.com'],
-  ])('lets %s call itself that at each of its hosts, %s, and no other agent', (brand, hosts) => {
+  ])('lets %s use its name at each of its hosts, %s, and no other agent', (brand, hosts) => {
     for (const host of hosts.split(' ')) expect(cautionOf(brand, `https://${host}`), host).toBeUndefined()
     expect(cautionOf(brand)).toMatchObject({ what: 'brand' })
   })
 
-  it('takes the brands of the operator, and leaves out those that they say belong to anybody', () => {
+  it('uses the operator’s brands, and skips those that the operator declares free to use', () => {
     expect(cautionOf('Contoso Travel', undefined, { Contoso: ['contoso.example'] })).toEqual({
       what: 'brand',
       brand: 'Contoso',
@@ -256,11 +256,11 @@ it('takes no more than a few milliseconds of CPU for the longest name and host',
 })
 
 describe('C15: names that imitate a brand', () => {
-  it.each(imitatingNames)('%j is taken for %s', (name, brand) => {
+  it.each(imitatingNames)('%j is recognized as %s', (name, brand) => {
     expect(cautionOf(name)).toEqual({ what: 'brand', brand })
   })
 
-  it('are told from ordinary names: at most one of a hundred of those gets a caution', () => {
+  it('are distinguished from ordinary names: at most one in a hundred of those gets a caution', () => {
     expect(ordinaryNames.length).toBeGreaterThan(400)
     expect(new Set(ordinaryNames).size).toBe(ordinaryNames.length)
     const cautioned = ordinaryNames.filter((name) => cautionOf(name) !== undefined)
@@ -288,7 +288,7 @@ describe('C15: names that imitate a brand', () => {
     'Password Reset',
     'Trust & Safety',
     'Fraud Prevention',
-  ])('%j speaks for the operator of a service', (name) => {
+  ])('%j poses as the operator of a service', (name) => {
     expect(cautionOf(name)).toEqual({ what: 'imitation' })
   })
 
@@ -300,29 +300,29 @@ describe('C15: names that imitate a brand', () => {
   )
 })
 
-it.each(Object.keys(defaultBrands))(
-  'the brand %s is pointed out by itself, and as the first word of a name',
-  (brand) => {
-    for (const name of [brand, `${brand} Sync`]) {
-      const caution = cautionOf(name)
-      // Two spellings of one brand may stand for each other.
-      expect(caution?.what === 'brand' && defaultBrands[caution.brand], name).toBe(defaultBrands[brand])
-    }
+it.each(Object.keys(defaultBrands))('the brand %s gets a caution alone, and as the first word of a name', (brand) => {
+  for (const name of [brand, `${brand} Sync`]) {
+    const caution = cautionOf(name)
+    // Two spellings of one brand may stand for each other.
+    expect(caution?.what === 'brand' && defaultBrands[caution.brand], name).toBe(defaultBrands[brand])
+  }
+})
+
+it.each(['iC1oud', 'iClouds', 'ICLOUD', 'iCloud Drive'])(
+  '%s is recognized as the brand, and not as an ordinary word ending in cloud',
+  (name) => {
+    expect(cautionOf(name)).toEqual({ what: 'brand', brand: 'iCloud' })
   },
 )
 
-it.each(['iC1oud', 'iClouds', 'ICLOUD', 'iCloud Drive'])('%s is the brand, and no ordinary word with cloud', (name) => {
-  expect(cautionOf(name)).toEqual({ what: 'brand', brand: 'iCloud' })
-})
-
-it('an ordinary word is a brand where an operator names it as one', () => {
+it('an ordinary word is a brand if the operator lists it', () => {
   expect(cautionOf('Strive')).toBeUndefined()
   const brands = { Strive: ['strive.example'] }
   for (const name of ['Strive', 'Str1ve Support'])
     expect(cautionOf(name, undefined, brands)).toEqual({ what: 'brand', brand: 'Strive' })
 })
 
-it('the name of a server is pointed out as a whole word where it is short', () => {
+it('a short server name gets a caution as a whole word', () => {
   const judge = createJudgeName({ issuer: 'https://auth.home.example', serverName: 'Acme', brands: {} })
   for (const name of ['Acme', 'Acrne', 'Acme Support', 'My acme'])
     expect(judge(name, 'https://agent.example'), name).toEqual({ what: 'imitation' })

@@ -27,7 +27,7 @@ async function addPasskey(stage: Stage): Promise<SoftwarePasskey> {
   return passkey
 }
 
-/** Alice, who signed in before the request to delete was made, and its page. */
+/** Alice, who signed in before the request to delete was made, and its consent page. */
 async function askLater(stage: Stage, user?: ScriptedUser, scope = 'data.delete') {
   const browser = user ?? createScriptedUser(stage.fetch)
   if (!user) await signInToAccount(browser, stage.authServer, people.alice)
@@ -55,7 +55,7 @@ function post(stage: Stage, user: ScriptedUser, path: string, fields: Record<str
 }
 
 describe('C24: Delete, Spend or Full control in a session that is older than the request', () => {
-  it('needs the password, a second after signing in', async () => {
+  it('requires the password, a second after signing in', async () => {
     const stage = await open()
     const { user, page, opened } = await askLater(stage)
     expect(page).toContain(passwordField)
@@ -66,7 +66,7 @@ describe('C24: Delete, Spend or Full control in a session that is older than the
     )
   })
 
-  it('a password proves one Allow: another request that is open still needs it', async () => {
+  it('a password proves one Allow: another open request still requires it', async () => {
     const stage = await open()
     const first = await askLater(stage)
     const second = await askLater(stage, first.user, 'data.delete data.read')
@@ -76,7 +76,7 @@ describe('C24: Delete, Spend or Full control in a session that is older than the
     expect(refused.status).toBe(401)
   })
 
-  it('is not used for another revision than the form names', async () => {
+  it('is not accepted for a revision other than the one in the form', async () => {
     const stage = await open()
     const { user, page, opened } = await askLater(stage)
     const fields = { ...hiddenFields(page, { consent: 'grant' }), consent: 'grant', password: 'wrong' }
@@ -89,7 +89,7 @@ describe('C24: Delete, Spend or Full control in a session that is older than the
     expect(await stage.storage.listEvents({ event: 'signin.failed' })).toEqual([])
   })
 
-  it('needs the passkey where there is one, and not the password', async () => {
+  it('requires the passkey if there is one, and not the password', async () => {
     const stage = await open()
     const passkey = await addPasskey(stage)
     stage.clock.now += 2 * day
@@ -120,7 +120,7 @@ describe('C24: a password of a user who has a passkey', () => {
     return { stage, passkey, user, opened }
   }
 
-  /** Allow without any proof is refused, and the page asks for the passkey. */
+  /** Expects that Allow without a proof is refused, and that the page requires the passkey. */
   async function expectPasskeyNeeded({
     stage,
     user,
@@ -137,11 +137,11 @@ describe('C24: a password of a user who has a passkey', () => {
     expect(await stage.storage.listGrants()).toEqual([])
   }
 
-  it('signs in on the way, and proves nothing', async () => {
+  it('signs in during the flow, but proves nothing', async () => {
     await expectPasskeyNeeded(await signInAfterwards())
   })
 
-  it('is not asked for by the account, nor accepted there', async () => {
+  it('is neither requested nor accepted by the account pages', async () => {
     const { stage, user, opened } = await signInAfterwards()
     const confirm = await (await user.open(`${stage.authServer}/account/confirm?return_to=/account`)).text()
     expect(confirm).not.toContain(passwordField)
@@ -150,7 +150,7 @@ describe('C24: a password of a user who has a passkey', () => {
     await expectPasskeyNeeded({ stage, user, opened })
   })
 
-  it('does not remove the passkey, add another, change the password or close the account', async () => {
+  it('cannot remove the passkey, add another, change the password or close the account', async () => {
     const { stage, passkey, user } = await signInAfterwards()
     const confirmation = (path: string) => `/account/confirm?return_to=${encodeURIComponent(path)}`
     const pages = [`/account/passkeys/${passkey.credentialId}/remove`, '/account/close', '/account/password']
@@ -182,7 +182,7 @@ describe('C24: a password of a user who has a passkey', () => {
     expect(await stage.storage.listPasskeys((await readAlice(stage)).userId)).toEqual([])
   })
 
-  it('ends other sessions after a recent sign-in', async () => {
+  it('can end other sessions after a recent sign-in', async () => {
     const { stage, user } = await signInAfterwards()
     const { userId } = await readAlice(stage)
     const [own] = await stage.storage.listSessions({ userId })
@@ -196,13 +196,13 @@ describe('C24: a password of a user who has a passkey', () => {
     expect(await stage.storage.listSessions({ userId })).toEqual([])
   })
 
-  it('takes effect in a session of a passkey if it is changed there', async () => {
+  it('takes effect in a passkey session if it is changed there', async () => {
     const { stage, passkey, user, opened } = await signInAfterwards()
     for (const [name] of user.cookies) if (name.endsWith('session')) user.cookies.delete(name)
     const signIn = hiddenFields(await (await user.open(opened.url)).text(), { credential: '' })
     const credential = passkey.respond(await challengeFor(stage, user, signIn))
     expect((await post(stage, user, '/agent/auth', { ...signIn, action: 'passkey', credential })).status).toBe(303)
-    // As strong as the proof that would be asked for.
+    // As strong as the proof that would be required.
     expect((await view(stage, opened, user)).page).not.toContain('data-passkey')
     const later = await openRequest(stage, undefined, { scope: 'data.delete' })
     stage.clock.now += 60
@@ -214,7 +214,7 @@ describe('C24: a password of a user who has a passkey', () => {
   })
 })
 
-describe('C24: a sign-in on the way to a request', () => {
+describe('C24: a sign-in during a request', () => {
   /** Two open requests to delete, and a user who signs in at the sign-in page of the first. */
   async function signInOnTheWay(how: 'password' | 'passkey') {
     const stage = await open()
@@ -233,7 +233,7 @@ describe('C24: a sign-in on the way to a request', () => {
     return { stage, user, first, second }
   }
 
-  it.each(['password', 'passkey'] as const)('proves that one with a %s, and no other that is open', async (how) => {
+  it.each(['password', 'passkey'] as const)('proves that request with a %s, and no other open request', async (how) => {
     const { stage, user, first, second } = await signInOnTheWay(how)
     const other = await view(stage, second, user)
     expect(other.page).toContain(how === 'passkey' ? 'data-passkey' : passwordField)
@@ -247,26 +247,29 @@ describe('C24: a sign-in on the way to a request', () => {
     expect(await stage.storage.listGrants()).toHaveLength(1)
   })
 
-  it.each([true, false])('proves it at the account’s sign-in page only if that leads there: %s', async (leadsThere) => {
-    const stage = await open()
-    const opened = await openRequest(stage, undefined, { scope: 'data.delete' })
-    stage.clock.now += 60
-    const user = createScriptedUser(stage.fetch)
-    const { pathname, search } = new URL(opened.url)
-    const returnTo = encodeURIComponent(leadsThere ? pathname + search : '/account')
-    const url = `${stage.authServer}/account/sign-in?return_to=${returnTo}`
-    await user.submit(await (await user.open(url)).text(), url, { ...people.alice, action: 'login' })
-    expect((await view(stage, opened, user)).page.includes(passwordField)).toBe(!leadsThere)
-  })
+  it.each([true, false])(
+    'proves it through the account’s sign-in page only if that leads there: %s',
+    async (leadsThere) => {
+      const stage = await open()
+      const opened = await openRequest(stage, undefined, { scope: 'data.delete' })
+      stage.clock.now += 60
+      const user = createScriptedUser(stage.fetch)
+      const { pathname, search } = new URL(opened.url)
+      const returnTo = encodeURIComponent(leadsThere ? pathname + search : '/account')
+      const url = `${stage.authServer}/account/sign-in?return_to=${returnTo}`
+      await user.submit(await (await user.open(url)).text(), url, { ...people.alice, action: 'login' })
+      expect((await view(stage, opened, user)).page.includes(passwordField)).toBe(!leadsThere)
+    },
+  )
 })
 
-describe('C24: what a passkey signed to allow one thing', () => {
+describe('C24: a passkey assertion that allows one thing', () => {
   const wider: [string, (form: Record<string, string>, other: OpenRequest) => Record<string, string>][] = [
     ['signing in', (form) => Object.fromEntries(Object.entries(form).filter(([name]) => name !== 'consent'))],
     ['another revision', (form) => ({ ...form, revision: '1' })],
     ['another request', (form, { requestToken }) => ({ ...form, request_token: requestToken })],
   ]
-  it.each(wider)('is nothing but that: a challenge for %s', async (_claim, change) => {
+  it.each(wider)('is valid for nothing else: a challenge for %s', async (_claim, change) => {
     const stage = await open()
     const passkey = await addPasskey(stage)
     stage.clock.now += 2 * day
@@ -294,7 +297,7 @@ describe('C24: what a passkey signed to allow one thing', () => {
     expect((await post(stage, user, '/account/sign-in', fields)).status).toBe(401)
   })
 
-  it('is not taken from another session of the same user in that browser', async () => {
+  it('is not accepted from another session of the same user in that browser', async () => {
     const stage = await open()
     const passkey = await addPasskey(stage)
     stage.clock.now += 2 * day
@@ -311,7 +314,7 @@ describe('C24: what a passkey signed to allow one thing', () => {
     expect(codeOf(await response.text())).toBe('passkey_failed')
   })
 
-  it('is used once, also when the Allow was not recorded', async () => {
+  it('is used once, even if the Allow was not recorded', async () => {
     const interleaving = noInterleaving()
     const stage = await open({ wrap: (storage) => interleavedStorage(storage, interleaving) })
     const passkey = await addPasskey(stage)
@@ -332,7 +335,7 @@ describe('C24: what a passkey signed to allow one thing', () => {
   })
 })
 
-describe('C24: a factor of the last 24 hours next to an older one', () => {
+describe('C24: a factor added in the last 24 hours next to an older one', () => {
   it('proves nothing: a new passkey does not replace the password', async () => {
     const stage = await open()
     stage.clock.now += 10 * day
@@ -361,7 +364,7 @@ describe('C24: a factor of the last 24 hours next to an older one', () => {
     expect(security.headers.get('location')).toContain('/account/confirm')
   })
 
-  it('is also a password that an operator set: the older passkey is needed', async () => {
+  it('includes a password that an operator set: the older passkey is required', async () => {
     const stage = await open()
     await addPasskey(stage)
     stage.clock.now += 10 * day

@@ -26,7 +26,7 @@ const follow = async ({ page, agent }: Scene, selector: string) => {
 
 const cases: readonly Case[] = [
   { claim: 'a link on the agent’s page', go: (scene) => follow(scene, '#link'), counts: true },
-  { claim: 'a form of the agent that answers with a redirect', go: (scene) => follow(scene, '#form'), counts: true },
+  { claim: 'a form of the agent that responds with a redirect', go: (scene) => follow(scene, '#form'), counts: true },
   { claim: 'a link to a path of the agent that redirects', go: (scene) => follow(scene, '#start'), counts: true },
   { claim: 'a script of the agent', go: (scene) => follow(scene, '#script'), counts: true },
   ...['origin', 'strict-origin-when-cross-origin', 'unsafe-url', 'no-referrer-when-downgrade'].map((policy) => ({
@@ -41,7 +41,7 @@ const cases: readonly Case[] = [
     go: (scene: Scene) => follow(scene, '#start'),
     counts: false,
   })),
-  { claim: 'a link that hides where it stands', go: (scene) => follow(scene, '#hidden'), counts: false },
+  { claim: 'a link that hides its origin', go: (scene) => follow(scene, '#hidden'), counts: false },
   { claim: 'an address that was typed or sent', go: ({ page, server }) => page.goto(server), counts: false },
   {
     claim: 'an address of the agent that was typed or sent, and redirects',
@@ -59,7 +59,7 @@ const cases: readonly Case[] = [
   { claim: 'a frame on the agent’s page', go: ({ page, agent }) => page.goto(`${agent}/framed`), counts: false },
 ]
 
-describe.skipIf(!hasChromium())('what Chromium says of where a person comes from', () => {
+describe.skipIf(!hasChromium())('Chromium’s report of where a user comes from', () => {
   let browser: Browser
 
   beforeAll(async () => {
@@ -76,7 +76,7 @@ describe.skipIf(!hasChromium())('what Chromium says of where a person comes from
         await page.close()
         await Promise.all([agent.close(), other.close(), server.close()])
       })
-      // Another site than the agent's, which is at 127.0.0.1.
+      // A site other than the agent’s, which is at 127.0.0.1.
       const there = server.origin.replace('127.0.0.1', 'localhost')
       const html = (text: string) =>
         new Response(`<!DOCTYPE html>${text}`, {

@@ -18,11 +18,11 @@ it.each([
   expect(comes('https://host.example/~alice', referer)).toBe(counts)
 })
 
-it('takes a Referer of any path for an agent without a path', () => {
+it('accepts a Referer with any path for an agent without a path', () => {
   expect(comes('https://agent.example', 'https://agent.example/calendar/settings')).toBe(true)
 })
 
-it('takes a Referer of a port for an agent at that port', () => {
+it('accepts a Referer with a port for an agent at that port', () => {
   expect(comes('https://host.example:8443', 'https://host.example:8443/')).toBe(true)
   expect(comes('https://host.example:8443', 'https://host.example/')).toBe(false)
 })

@@ -17,10 +17,10 @@ beforeAll(async () => {
 })
 afterAll(() => server?.close())
 
-/** Seconds that the clock of the server jumps by, while those of the database and of the agent go on. */
+/** Seconds by which the server's clock jumps, while those of the database and of the agent keep the correct time. */
 const jumps = isLong ? [90, -90, 3600, -3600, -Math.floor(Date.now() / 1000) + 1000] : [-3600]
 
-/** The same stage for an agent and a browser whose clock is that of the server. */
+/** Returns the same stage for an agent and a browser whose clock agrees with the server's. */
 function withClock(stage: FaultStage, ahead: number): FaultStage {
   const clock = {
     get now() {
@@ -30,7 +30,7 @@ function withClock(stage: FaultStage, ahead: number): FaultStage {
   return { ...stage, clock }
 }
 
-it('the clock of the server jumps: nothing that has ended comes back, and it says clock_skew (F7)', {
+it('the server’s clock jumps: nothing that has expired becomes valid again, and clock_skew is reported (F7)', {
   timeout: 240_000,
 }, async () => {
   need('a clock for one process')
@@ -49,7 +49,7 @@ it('the clock of the server jumps: nothing that has ended comes back, and it say
     const sign = ahead < 0 ? '' : '+'
     await instance?.start({ LD_PRELOAD: fakeTime, FAKETIME: `${sign}${ahead}`, DONT_FAKE_MONOTONIC: '1' })
     expect(await readyz()).toMatch(/^not ready: clock_skew: The clock of this machine is \d+ seconds (ahead of|behind)/)
-    // Who has the right time signs at another one than the server has.
+    // An agent with the correct time signs with a timestamp that the server rejects.
     expect((await redeem(stage, ended)).status).toBe(401)
     const sameClock = withClock(stage, ahead)
     const refused = await sameClock.fetch(await signForm(sameClock, redemption(ended)))
@@ -61,10 +61,10 @@ it('the clock of the server jumps: nothing that has ended comes back, and it say
     expect(await readyz()).toBe('ready\n')
     expect((await redeem(stage, await allow(stage, undefined, {}, { user }))).status).toBe(200)
   }
-  report('F7 on PostgreSQL', { jumps: jumps.length, 'codes that had ended': jumps.length })
+  report('F7 on PostgreSQL', { jumps: jumps.length, 'expired codes': jumps.length })
 })
 
-it('the clock of SQLite storage never goes back, also when the file is opened again (F7)', async () => {
+it('the clock of SQLite storage never goes back, even when the file is opened again (F7)', async () => {
   vi.useFakeTimers({ toFake: ['Date'] })
   onTestFinished(() => void vi.useRealTimers())
   const start = 2_000_000_000
@@ -90,7 +90,7 @@ it('the clock of SQLite storage never goes back, also when the file is opened ag
   report('F7 on SQLite', { jumps: 4 })
 })
 
-it('on SQLite no nonce is taken twice because the clock went ahead and back (F7)', async () => {
+it('on SQLite, no nonce is accepted twice because the clock jumped ahead and back (F7)', async () => {
   vi.useFakeTimers({ toFake: ['Date'] })
   onTestFinished(() => void vi.useRealTimers())
   const start = 2_000_000_000
@@ -109,7 +109,7 @@ it('on SQLite no nonce is taken twice because the clock went ahead and back (F7)
     if (ahead < 110) expect(await claim('used', 110)).toBe(false)
     else await expect(claim('used', 110)).rejects.toThrow(`is ${ahead - 10} seconds behind an earlier reading`)
   }
-  // What would still be remembered can be taken.
+  // If the clock is behind by less than the lifetime of a nonce, new nonces are accepted: used ones are still stored.
   at(start + 3600 - 60)
   expect(await claim('new', 120)).toBe(true)
   report('F7: nonces on SQLite', { jumps: 4 })

@@ -14,7 +14,7 @@ const patience = { timeout: 600_000 }
 const times = isLong ? 5 : 1
 
 itIf(isLong)(
-  'a primary that is lost under load: its synchronous standby has all that was answered (F12)',
+  'a primary is lost under load: its synchronous standby has everything that was acknowledged (F12)',
   patience,
   async () => {
     need('pg_basebackup')
@@ -24,7 +24,7 @@ itIf(isLong)(
       'of them 503': 0,
       'decisions shown': 0,
       'tokens given': 0,
-      'ms to recover, at most': 0,
+      'ms to recover (maximum)': 0,
     }
     const lost: string[] = []
     for (let time = 0; time < times; time += 1) {
@@ -51,7 +51,7 @@ itIf(isLong)(
         ...load.failures.map(({ why }) => why),
         ...(await redeemRest(stage, load.shown)),
       )
-      // Every refresh token that was given works, and a code that was used is used.
+      // Every refresh token that was issued works, and a code that was used stays used.
       const given = load.answers.filter(({ what, status }) => what === 'redeem' && status === 200)
       for (const { text } of given) {
         const { refresh_token: token } = JSON.parse(text) as { refresh_token?: string }
@@ -66,7 +66,7 @@ itIf(isLong)(
           request_token: allowed.requestToken,
         })
         const { status } = await stage.fetch(await signForm(stage, { by: allowed.by, form }))
-        if (status === 200) lost.push(`a code gave ${tokens + 1} tokens`)
+        if (status === 200) lost.push(`a code yielded ${tokens + 1} tokens`)
       }
       await stage.expectWhole()
       tried.failovers += 1
@@ -74,7 +74,7 @@ itIf(isLong)(
       tried['of them 503'] += load.answers.filter(({ status }) => status === 503).length
       tried['decisions shown'] += load.shown.length
       tried['tokens given'] += given.length
-      tried['ms to recover, at most'] = Math.max(tried['ms to recover, at most'], Math.round(recovery))
+      tried['ms to recover (maximum)'] = Math.max(tried['ms to recover (maximum)'], Math.round(recovery))
     }
     report('F12', tried, lost)
   },

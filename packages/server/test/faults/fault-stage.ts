@@ -21,45 +21,47 @@ import { directFetch } from './http-client.js'
 
 export const points = ['before_consume', 'after_consume', 'before_commit', 'after_commit', 'before_write'] as const
 
-/** Where a server is ended: when so many are at this point, or some time after the first is. */
+/** When a server is killed: once the given number of requests has reached this point, or some time after the first has. */
 export interface Fault {
-  /** `bug`: it goes on, and the statement fails as by a mistake in the program, of which a part is awaited by nobody. */
+  /**
+   * `bug`: the server keeps running, but the statement fails because of a simulated bug, which also leaves a rejected promise unhandled.
+   */
   point: (typeof points)[number] | 'bug'
   target: 'exchange' | 'decision'
   held?: number
 }
 
-/** An instance of the server, which can be ended and started again. */
+/** An instance of the server, which can be stopped and started again. */
 export interface FaultyInstance {
   readonly origin: string
-  /** Where its readiness and metrics are. */
+  /** The origin of its readiness and metrics endpoints. */
   readonly admin: string
   readonly process: InstanceProcess
   start(env?: NodeJS.ProcessEnv): Promise<void>
-  /** Ends it, and waits for its end. */
+  /** Sends a signal, and waits until the process has exited. */
   end(signal: NodeJS.Signals): Promise<void>
 }
 
-/** A stage whose auth server is processes, in front of a database that outlives them. */
+/** A stage whose auth server runs as separate processes, on a database that outlives them. */
 export interface FaultStage extends Stage {
   readonly operator: OperatorStage
   readonly instances: readonly FaultyInstance[]
-  /** Reaches the auth server at one of its instances, or elsewhere. */
+  /** Returns a fetch that reaches the auth server at the given instance, and every other origin directly. */
   fetchAt(origin: string): typeof globalThis.fetch
-  /** Starts one more instance. */
+  /** Starts another instance. */
   add(env: NodeJS.ProcessEnv): Promise<FaultyInstance>
-  /** Has every process end at a point, from now on. */
+  /** Arms a fault: from now on, every process is killed at its point. */
   arm(fault: Fault): void
-  /** Has them go on, and says how many were held. */
+  /** Disarms the fault, and returns how many requests reached its point. */
   disarm(): number
-  /** Runs the queries of the invariants. */
+  /** Runs the invariant queries, and asserts that they find nothing. */
   expectWhole(): Promise<void>
 }
 
 interface FaultStageOptions {
   /** The URL of a PostgreSQL database, or the path of a SQLite file. @default a SQLite file */
   database?: string
-  /** What the processes use instead of it. */
+  /** The database that the processes use instead, such as a proxy. */
   seenAs?: string
   instances?: number
   settings?: object
@@ -68,10 +70,10 @@ interface FaultStageOptions {
 
 const hook = fileURLToPath(new URL('hook.mjs', import.meta.url))
 
-/** Nobody on a stage comes to the limits that protect a server from strangers. */
+/** Limits that no party on a stage reaches. The defaults protect a server from strangers. */
 export const generous = { rateFactor: 1_000_000, openRequests: 10_000, sessions: 10_000 }
 
-/** A stage for one test; everything is stopped when the test has ended. */
+/** Opens a stage for one test. Everything is stopped when the test has finished. */
 export async function openFaultStage(
   { database, seenAs = database, instances: count = 1, settings = {}, env = {} }: FaultStageOptions = {},
   test: TestEnd = { onTestFinished },
@@ -79,7 +81,7 @@ export async function openFaultStage(
   const ports = await Promise.all(Array.from({ length: 4 }, () => listenOnLoopback()))
   test.onTestFinished(async () => void (await Promise.all(ports.map((port) => port.close()))))
   const [one, two, three, four] = ports.map(({ origin }) => origin)
-  if (!one || !two || !three || !four) throw new TypeError('there are four ports')
+  if (!one || !two || !three || !four) throw new TypeError('expected four ports')
   const parties = {
     agent: await createParty('agent', one, { name: 'First Agent', redirect_uris: [`${one}/callback`] }),
     otherAgent: await createParty('agent', two, { name: 'Other Agent', redirect_uris: [`${two}/callback`] }),
@@ -163,7 +165,7 @@ async function createInstance(
     origin: `http://127.0.0.1:${port}`,
     admin: `http://127.0.0.1:${admin}`,
     get process() {
-      if (!running) throw new TypeError('it was not started')
+      if (!running) throw new TypeError('the instance was not started')
       return running
     },
     async start(env = {}) {

@@ -12,7 +12,7 @@ import { mountSmallDisk, type SmallDisk } from './small-disk.js'
 const patience = { timeout: 240_000 }
 const nobody = 65_534
 
-/** Fills the disk under load, frees it, and says what became of requests. */
+/** Fills the disk under load, frees it, and reports the outcome of the requests. */
 async function fillUnderLoad(engine: string, stage: FaultStage, disk: SmallDisk): Promise<void> {
   const load = startLoad(stage, await grantSome(stage, 4))
   await wait(500)
@@ -20,7 +20,7 @@ async function fillUnderLoad(engine: string, stage: FaultStage, disk: SmallDisk)
   disk.fill()
   const until = full + 20_000
   while (performance.now() < until) {
-    // What was freed meanwhile, as when a log is cut, is filled too.
+    // Also fills space that was freed in the meantime, for example when a log was truncated.
     disk.fill()
     for (const path of ['/jwks.json', '/.well-known/aauth-issuer'])
       expect((await fetch(stage.authServer + path)).status).toBe(200)
@@ -61,7 +61,7 @@ itIf(isLong)(
 )
 
 itIf(isLong)(
-  'the disk of the PostgreSQL server is full: 503, documents go on, and nothing is half written (F5)',
+  'the disk of the PostgreSQL server is full: 503, documents are still served, and nothing is half written (F5)',
   patience,
   async () => {
     need('a full disk')

@@ -1,5 +1,5 @@
-// Loaded before the server by `node --import`: ends the process, as `kill -9` does, at a named point of an exchange or a
-// decision. The file FAULT_FILE says which, as { point, target, held }; without it nothing happens.
+// Loaded before the server with `node --import`. Kills the process, as `kill -9` does, at a named point of an exchange or a decision. The
+// file FAULT_FILE specifies the point, as { point, target, held }; without that file nothing happens.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { ServerResponse } from 'node:http'
@@ -8,12 +8,12 @@ import pg from 'pg'
 
 const file = process.env.FAULT_FILE
 
-/** The statement that counts, by how it begins, and the path that is asked. */
+/** How the relevant statement begins, and the path of the request. */
 const targets = {
   exchange: { begins: /^update "code" set "consumed_at/, path: '/agent/token' },
   decision: { begins: /^update "auth_request" set "status/, path: '/agent/auth' },
 }
-/** Milliseconds that others get to come to the same point. */
+/** Milliseconds that other requests have to reach the same point. */
 const patience = 150
 
 function armed() {
@@ -27,7 +27,10 @@ function armed() {
 
 let hits = 0
 
-/** Whether the process ends here: at once, or when as many as may are held at this point. */
+/**
+ * Holds the caller at this point if the fault is armed for it, and returns whether it does. The process is killed immediately, or once as
+ * many callers are held as the fault allows.
+ */
 function isHeld(point) {
   const fault = armed()
   if (!fault || fault.point !== point) return false
@@ -44,16 +47,16 @@ function methodOf({ prototype }, name) {
 
 const never = new Promise(() => undefined)
 let commits = 0
-/** Connections in whose transaction the statement that counts was sent. */
+/** Connections whose current transaction includes the relevant statement. */
 const inside = new WeakSet()
 
-/** The points before and after a statement, of which the second is passed when it was executed. */
+/** Returns the points before and after a statement. The second is reached once the statement has been executed. */
 function pointsOf(connection, sql) {
   const fault = armed()
   if (fault?.begins.test(sql)) {
     if (fault.point === 'bug') {
-      void Promise.reject(new Error('nobody waits for this mistake'))
-      throw new Error('a mistake in a handler')
+      void Promise.reject(new Error('this rejection is not handled'))
+      throw new Error('a bug in a handler')
     }
     inside.add(connection)
     return ['before_consume', 'after_consume']

@@ -1,9 +1,10 @@
 import { Agent, type IncomingMessage, request as send } from 'node:http'
 
 /**
- * A `fetch` over `node:http` with a new connection for each request, so that none is sent on one that a killed server left.
+ * A `fetch` over `node:http` with a new connection for each request, so that no request is sent on a connection that a killed server left
+ * behind.
  *
- * @param to where a request really goes, by its origin
+ * @param to the origin to which a request is actually sent, given its own origin
  */
 export function directFetch(
   to: (origin: string) => string = (origin) => origin,

@@ -10,13 +10,13 @@ import { type FaultStage, openFaultStage } from './fault-stage.js'
 import { grantSome, isServed, type Load, startLoad } from './load.js'
 import { itIf, report, rounds } from './report.js'
 
-/** What becomes of a request for the keys of an agent. */
+/** How an agent's origin behaves when its keys are requested. */
 const faults: Readonly<Record<string, (body: string) => Promise<Response>>> = {
-  'answers 500': async () => new Response(null, { status: 500 }),
-  'answers HTML': async () => new Response('<p>Sign in first.</p>', { headers: { 'content-type': 'text/html' } }),
-  'answers something else': async () => Response.json({ keys: 'none' }),
-  'never answers': () => new Promise(() => undefined),
-  'sends a byte now and then': async (body) => {
+  'responds with 500': async () => new Response(null, { status: 500 }),
+  'responds with HTML': async () => new Response('<p>Sign in first.</p>', { headers: { 'content-type': 'text/html' } }),
+  'responds with invalid keys': async () => Response.json({ keys: 'none' }),
+  'never responds': () => new Promise(() => undefined),
+  'sends a byte every half second': async (body) => {
     const trickle = new ReadableStream<Uint8Array>({
       async pull(controller) {
         await wait(500)
@@ -27,7 +27,7 @@ const faults: Readonly<Record<string, (body: string) => Promise<Response>>> = {
   },
 }
 
-/** An agent whose keys cannot be had. */
+/** Serves an agent whose keys cannot be fetched. */
 async function serveBroken(signer: Signer, answer: (body: string) => Promise<Response>): Promise<string> {
   const at = await listenOnLoopback()
   onTestFinished(() => at.close())
@@ -56,7 +56,7 @@ async function ask(stage: FaultStage, agent: string, signer: Signer): Promise<{ 
 const median = ({ answers }: Load) => answers.map(({ took }) => took).sort((a, b) => a - b)[answers.length >> 1] ?? 0
 
 itIf(isLong)(
-  'agents whose keys cannot be had are refused within 4 s, and nobody else waits (F8)',
+  'agents whose keys cannot be fetched are rejected within 4 s, and no one else has to wait (F8)',
   {
     timeout: 240_000,
   },
@@ -80,7 +80,10 @@ itIf(isLong)(
       .filter((answer) => !isServed(answer))
       .map(({ what, status }) => `${what}: ${status}`)
     await stage.expectWhole()
-    const medians = { 'ms the median alone': Math.round(median(alone)), 'ms beside them': Math.round(median(beside)) }
+    const medians = {
+      'ms median without them': Math.round(median(alone)),
+      'ms median beside them': Math.round(median(beside)),
+    }
     report('F8', { 'requests without keys': refused.length, 'other requests': beside.answers.length, ...medians }, lost)
   },
 )

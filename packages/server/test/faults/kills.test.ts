@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => server?.close())
 
-/** On SQLite one transaction at a time is at a point; on PostgreSQL as many as there are connections. */
+/** On SQLite, one transaction at a time can be at a point; on PostgreSQL, as many as there are connections. */
 const engines = [
   { engine: 'SQLite', held: 1, times: rounds(1, 200), database: async () => undefined },
   {
@@ -23,11 +23,14 @@ const engines = [
   },
 ]
 
-/** To start a server takes most of the time: at every commit it is killed where the outcome differs. */
+/** Starting a server takes most of the time. At every commit, it is therefore killed only at the points where the outcome differs. */
 const tried = isLong ? points : (['before_commit', 'before_write'] as const)
 const patience = { timeout: isLong ? 3_600_000 : 90_000 }
 
-/** Has requests reach a point where the server ends, and starts it again; says how many were there. */
+/**
+ * Sends requests until the server is killed at a point, and starts it again. Returns the responses, and how many requests reached the
+ * point.
+ */
 async function endAt(stage: FaultStage, fault: Fault, requests: () => Promise<Response | undefined>[]) {
   const [instance] = stage.instances
   stage.arm(fault)
@@ -42,12 +45,17 @@ async function endAt(stage: FaultStage, fault: Fault, requests: () => Promise<Re
 
 describe.each(engines)('a server on $engine that is killed', ({ engine, held, times, database }) => {
   itIf(isLong || engine === 'PostgreSQL')(
-    'in an exchange gives one token for a code at most, and the code works until it does (F1)',
+    'during an exchange issues at most one token for a code, and the code works until it has (F1)',
     patience,
     async () => {
       const url = await database()
       const stage = await openFaultStage({ ...(url && { database: url }) })
-      const counts = { kills: 0, 'exchanges at the point': 0, 'codes that worked after': 0, 'codes used before': 0 }
+      const counts = {
+        kills: 0,
+        'exchanges at the point': 0,
+        'codes that worked afterwards': 0,
+        'codes used before the kill': 0,
+      }
       const lost: string[] = []
       const viewer = await view(stage, await openRequest(stage))
       for (let round = 0; round < times; round += 1) {
@@ -65,15 +73,15 @@ describe.each(engines)('a server on $engine that is killed', ({ engine, held, ti
           for (const [index, code] of codes.entries()) {
             const again = await redeem(stage, code)
             if (answers[index]?.status === 200 && again.status === 200) lost.push(`${point}: two tokens`)
-            if (again.status === 200) counts['codes that worked after'] += 1
+            if (again.status === 200) counts['codes that worked afterwards'] += 1
             else if (again.status === 400) before += 1
             else lost.push(`${point}: ${again.status} ${await again.text()}`)
           }
-          counts['codes used before'] += before
+          counts['codes used before the kill'] += before
           const unanswered = before - answers.filter((answer) => answer?.status === 200).length
           expect(
             isCommitted ? unanswered >= hits : unanswered === 0,
-            `${point}: ${before} codes used, ${hits} exchanges there`,
+            `${point}: ${before} codes used, ${hits} exchanges at the point`,
           ).toBe(true)
         }
       }
@@ -85,12 +93,17 @@ describe.each(engines)('a server on $engine that is killed', ({ engine, held, ti
   )
 
   itIf(isLong || engine === 'SQLite')(
-    'in a decision never showed one that is lost, and the page goes on where it was (F2)',
+    'during a decision never loses one that it has shown, and the page continues where it was (F2)',
     patience,
     async () => {
       const url = await database()
       const stage = await openFaultStage({ ...(url && { database: url }) })
-      const counts = { kills: 0, 'decisions at the point': 0, 'decided before': 0, 'decided after': 0 }
+      const counts = {
+        kills: 0,
+        'decisions at the point': 0,
+        'decided before the kill': 0,
+        'decided after the kill': 0,
+      }
       const lost: string[] = []
       const { user } = await view(stage, await openRequest(stage))
       for (let round = 0; round < times; round += 1) {
@@ -111,7 +124,7 @@ describe.each(engines)('a server on $engine that is killed', ({ engine, held, ti
             const isOpen = text.includes('data-state="consent-')
             const wasShown = answers[index]?.status === 303
             if (wasShown && isOpen) lost.push(`${point}: a decision that was shown`)
-            counts[isOpen ? 'decided after' : 'decided before'] += 1
+            counts[isOpen ? 'decided after the kill' : 'decided before the kill'] += 1
             const decided = await user.submit(isOpen ? text : page, opened.url, { consent: 'grant' })
             const code = new URL(decided.headers.get('location') ?? 'x:').searchParams.get('code')
             if (!code)

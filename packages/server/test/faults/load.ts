@@ -14,37 +14,37 @@ import { identityOf } from '../attacks/party.js'
 import type { Stage } from '../attacks/stage.js'
 import type { ScriptedUser } from '../scripted-user.js'
 
-/** How a request went. */
+/** The outcome of a request. */
 export interface Answer {
   what: 'ask' | 'show' | 'decide' | 'redeem' | 'refresh'
   status: number
   /** Milliseconds. */
   took: number
-  /** When it was sent, as `performance.now()`. */
+  /** When the request was sent, as a value of `performance.now()`. */
   at: number
   retryAfter: string | null
   text: string
 }
 
-/** A request whose person was told that it is allowed. */
+/** A request whose user was shown that it is allowed. */
 export interface Shown {
   allowed: Allowed
-  /** How often its code was sent, and how many tokens came back. */
+  /** How often its code was sent, and how many tokens were returned. */
   sent: number
   tokens: number
   at: number
 }
 
-/** Requests that go on until they are stopped. */
+/** Requests that continue until they are stopped. */
 export interface Load {
   answers: Answer[]
-  /** What was not answered. */
+  /** Requests that got no response. */
   failures: { what: Answer['what']; at: number; why: string }[]
   shown: Shown[]
   stop(): Promise<void>
 }
 
-/** A person who is signed in, and refresh tokens of grants that they gave. */
+/** A signed-in user, and refresh tokens of grants that they gave. */
 export interface Granted {
   user: ScriptedUser
   tokens: string[]
@@ -62,7 +62,7 @@ export async function grantSome(stage: Stage, count: number): Promise<Granted> {
   return { user, tokens }
 }
 
-/** Asks for tokens and refreshes them, and where somebody is signed in has them decide, over and over. */
+/** Repeatedly requests tokens and refreshes them. If a user is signed in, they also decide the requests. */
 export function startLoad(
   stage: Stage,
   { tokens, user }: Partial<Granted> & Pick<Granted, 'tokens'>,
@@ -72,7 +72,7 @@ export function startLoad(
   let isOver = false
   const by = identityOf(stage.agent)
 
-  /** Sends a request, and gives its answer where it was not refused. */
+  /** Sends a request, and returns its response unless it is an error. */
   async function note(what: Answer['what'], send: () => Promise<Response>) {
     const at = performance.now()
     try {
@@ -153,12 +153,12 @@ export function slowest(answers: readonly Answer[]): number {
   return Math.round(Math.max(0, ...answers.map(({ took }) => took)))
 }
 
-/** What is answered when all is well. */
+/** Whether a response is one that is expected when nothing fails. */
 export const isServed = ({ status }: Answer): boolean => status === 200 || status === 303
 
 /**
- * Has every code that was shown be redeemed at last, and says what was lost: a code that gave two tokens, or a shown
- * decision of which nothing is left.
+ * Redeems every code that was shown and has yielded no token yet. Returns the losses: codes that yielded two tokens, and shown decisions of
+ * which nothing is left.
  */
 export async function redeemRest(stage: Stage, shown: readonly Shown[], codeLifetime = 60): Promise<string[]> {
   const lost: string[] = []
@@ -166,7 +166,7 @@ export async function redeemRest(stage: Stage, shown: readonly Shown[], codeLife
     if (tokens > 0) continue
     const { status } = await redeem(stage, allowed)
     const age = (performance.now() - at) / 1000
-    // Whoever got no answer may find the code used: the answer is lost then, and the grant is not.
+    // A client that got no response may find the code already used: then the response is lost, but not the grant.
     if (status !== 200 && !(status === 400 && (sent > 0 || age > codeLifetime)))
       lost.push(`a shown decision: ${status}`)
   }

@@ -1,4 +1,4 @@
-// Loaded before the server by `node --import`: makes it the version after this one, which knows one migration more.
+// Loaded before the server with `node --import`. Turns it into the next version, which has one more migration.
 
 import { migrations } from '../../dist/storage/postgres/migrate.js'
 

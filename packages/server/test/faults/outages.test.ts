@@ -20,7 +20,7 @@ const patience = { timeout: isLong ? 600_000 : 90_000 }
 
 const statusOf = async (url: string) => (await fetch(url)).status
 
-/** Waits until requests are answered as if nothing had been; gives the milliseconds that took. */
+/** Waits until requests are served normally again, and returns how long that took, in milliseconds. */
 async function untilServed(load: Load): Promise<number> {
   const since = performance.now()
   await expect
@@ -32,22 +32,22 @@ async function untilServed(load: Load): Promise<number> {
   return performance.now() - since
 }
 
-/** What was answered in between, of what was asked in between. */
+/** Returns the responses to requests that were sent in the given interval. */
 const within = (load: Load, from: number, to: number) => load.answers.filter(({ at }) => at >= from && at < to)
 
-/** What such answers must not be: anything but success, or 503 with a time to come back. */
+/** Describes the responses that are neither a success nor a 503 with `Retry-After`. */
 function wrong(answers: readonly Answer[]): string[] {
   return answers
     .filter((answer) => !isServed(answer) && !(answer.status === 503 && answer.retryAfter !== null))
     .map(({ what, status, text }) => `${what}: ${status} ${text.slice(0, 200)}`)
 }
 
-/** What nobody was told, or was told wrongly, or was told and is gone. */
+/** Describes the responses that are missing or wrong, and the shown decisions that are lost. */
 async function lostIn(stage: FaultStage, { answers, failures, shown }: Load): Promise<string[]> {
   return [...wrong(answers), ...failures.map(({ why }) => why), ...(await redeemRest(stage, shown))]
 }
 
-/** What the server answers while nothing is stored. */
+/** Asserts that the server still serves the documents that need no storage. */
 async function expectDocuments({ authServer, instances: [instance] }: FaultStage): Promise<void> {
   expect(await statusOf(`${authServer}/jwks.json`)).toBe(200)
   expect(await statusOf(`${authServer}/.well-known/aauth-issuer`)).toBe(200)
@@ -55,7 +55,7 @@ async function expectDocuments({ authServer, instances: [instance] }: FaultStage
 }
 
 it(
-  'a database that crashes under load: 503 within 2 s, documents go on, and all is well 5 s after it is back (F3)',
+  'a database crashes under load: 503 within 2 s, documents are still served, and everything works again 5 s after it is back (F3)',
   patience,
   async () => {
     const { url } = await cluster.createDatabase()
@@ -69,7 +69,7 @@ it(
     await wait(rounds(1500, 30_000))
     await expectDocuments(stage)
     expect(await statusOf(`${instance?.admin}/readyz`)).toBe(503)
-    // What was taken back meanwhile is not known.
+    // Revocations made in the meantime are unknown, so there is no list to serve.
     expect(await statusOf(`${stage.authServer}/.well-known/aauth-revocations`)).toBe(503)
     const page = await granted.user.open(`${stage.authServer}/account`)
     expect(page.status).toBe(503)
@@ -92,7 +92,7 @@ it(
       {
         answers: load.answers.length,
         'of them 503': refused.length,
-        'ms the slowest': slowest(meanwhile),
+        'ms for the slowest': slowest(meanwhile),
         'ms to recover': Math.round(recovery),
       },
       await lostIn(stage, load),
@@ -101,7 +101,7 @@ it(
 )
 
 itIf(isLong)(
-  'a database whose line is slow, lost, half closed or refused under load: nobody waits longer than 3 s (F4)',
+  'a database connection is slow, lost, half closed or refused under load: no one waits longer than 3 s (F4)',
   patience,
   async () => {
     const { url } = await cluster.createDatabase()
@@ -137,9 +137,9 @@ itIf(isLong)(
       await stage.expectWhole()
       const tried = {
         answers: load.answers.length,
-        'of them meanwhile': meanwhile.length,
+        'of them during the fault': meanwhile.length,
         'of these 503': meanwhile.filter(({ status }) => status === 503).length,
-        'ms the slowest': slowest(load.answers),
+        'ms for the slowest': slowest(load.answers),
         'ms to recover': Math.round(recovery),
       }
       report(`F4 (${line})`, tried, await lostIn(stage, load))

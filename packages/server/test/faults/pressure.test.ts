@@ -12,29 +12,33 @@ import { itIf, report, rounds } from './report.js'
 
 const patience = { timeout: 600_000 }
 
-it('a mistake in a handler answers 500 to that request, and the process stays (F17)', patience, async () => {
-  const stage = await openFaultStage()
-  const allowed = await allow(stage)
-  stage.arm({ point: 'bug', target: 'exchange' })
-  const times = rounds(5, 200)
-  for (let time = 0; time < times; time += 1) {
-    const response = await redeem(stage, allowed)
-    const body = (await response.json()) as { error: string }
-    expect([response.status, body.error]).toEqual([500, 'server_error'])
-    expect(response.headers.get('x-request-id')).toMatch(/^[\w-]{36}$/)
-    expect(JSON.stringify(body)).not.toContain('mistake in a handler')
-  }
-  stage.disarm()
-  expect((await redeem(stage, allowed)).status).toBe(200)
-  const [instance] = stage.instances
-  await instance?.end('SIGTERM')
-  const { status, stdout } = (await instance?.process.finished) ?? {}
-  expect(status).toBe(0)
-  expect(stdout?.match(/"event":"unhandled_rejection"/g)).toHaveLength(times)
-  expect(stdout?.match(/"event":"request.failed"/g)).toHaveLength(times)
-  await stage.expectWhole()
-  report('F17', { mistakes: times })
-})
+it(
+  'a bug in a handler leads to a 500 response to that request, and the process keeps running (F17)',
+  patience,
+  async () => {
+    const stage = await openFaultStage()
+    const allowed = await allow(stage)
+    stage.arm({ point: 'bug', target: 'exchange' })
+    const times = rounds(5, 200)
+    for (let time = 0; time < times; time += 1) {
+      const response = await redeem(stage, allowed)
+      const body = (await response.json()) as { error: string }
+      expect([response.status, body.error]).toEqual([500, 'server_error'])
+      expect(response.headers.get('x-request-id')).toMatch(/^[\w-]{36}$/)
+      expect(JSON.stringify(body)).not.toContain('bug in a handler')
+    }
+    stage.disarm()
+    expect((await redeem(stage, allowed)).status).toBe(200)
+    const [instance] = stage.instances
+    await instance?.end('SIGTERM')
+    const { status, stdout } = (await instance?.process.finished) ?? {}
+    expect(status).toBe(0)
+    expect(stdout?.match(/"event":"unhandled_rejection"/g)).toHaveLength(times)
+    expect(stdout?.match(/"event":"request.failed"/g)).toHaveLength(times)
+    await stage.expectWhole()
+    report('F17', { mistakes: times })
+  },
+)
 
 interface LargeAgents {
   origins: string[]
@@ -42,7 +46,7 @@ interface LargeAgents {
   close(): Promise<void>
 }
 
-/** As many agents as are asked for, whose documents and keys are as large as they may be. */
+/** Serves the given number of agents, whose documents and keys have the maximum size. */
 async function serveLargeAgents(count: number): Promise<LargeAgents> {
   const signer = await newSigner()
   const padding = 'x'.repeat(15_000)
@@ -73,7 +77,7 @@ async function askAs(stage: FaultStage, agent: string, signer: Signer): Promise<
   return response.status
 }
 
-/** Sends a header of 64 KiB; gives the status, or nothing where the connection was closed. */
+/** Sends a 64 KiB header, and returns the status, or undefined if the connection was closed. */
 function sendLargeHeader(url: string): Promise<number | undefined> {
   return new Promise((resolve) => {
     const sent = request(url, { headers: { 'x-large': 'z'.repeat(65_536) } }, (response) => {

@@ -3,22 +3,22 @@ import { Agent, createServer as createHttpServer, type IncomingMessage, request,
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** What a proxy does to a connection. `drops`: nothing goes through, and nothing is closed. */
+/** How a proxy treats a connection. `drops`: nothing is forwarded, and nothing is closed. */
 export type Line = 'whole' | 'slow' | 'drops' | 'half-closed' | 'refuses'
 
-/** Stands before a database. */
+/** A proxy between a server and its database. */
 export interface DatabaseProxy {
   url: string
-  /** Changes what becomes of connections, those that are open too. */
+  /** How connections are treated. Setting it also affects open connections. */
   line: Line
-  /** Where they lead. Those that are open are ended. */
+  /** Changes the target of connections. Open connections are closed. */
   createOneTimeLink(url: string): void
 }
 
-/** Milliseconds by which a slow line is late. */
+/** Delay of a slow connection, in milliseconds. */
 const delay = 5000
 
-/** Starts a proxy on loopback, to be connected to instead of a database. */
+/** Starts a proxy on loopback, to connect to instead of a database. */
 export async function proxyTo(url: string): Promise<DatabaseProxy> {
   let target = new URL(url)
   let line: Line = 'whole'
@@ -57,7 +57,7 @@ export async function proxyTo(url: string): Promise<DatabaseProxy> {
       line = next
       if (next === 'half-closed') for (const socket of sockets) socket.end()
       if (next === 'refuses') for (const socket of sockets) socket.destroy()
-      // What was dropped is lost: such a connection is of no use any more.
+      // Dropped bytes are lost, so the connection is no longer usable.
       if (next === 'whole') for (const socket of sockets) socket.destroy()
     },
     createOneTimeLink(next) {
@@ -67,7 +67,7 @@ export async function proxyTo(url: string): Promise<DatabaseProxy> {
   }
 }
 
-/** A plain proxy before several instances, in turn. One that takes no connection is passed over. */
+/** Starts a simple proxy that distributes requests to several instances in turn. An instance that refuses the connection is skipped. */
 export async function balance(origins: readonly string[]): Promise<string> {
   const agent = new Agent({ keepAlive: true })
   let turn = 0
@@ -90,7 +90,7 @@ export async function balance(origins: readonly string[]): Promise<string> {
         return
       }
     }
-    outgoing.writeHead(502).end('nobody is there')
+    outgoing.writeHead(502).end('no instance accepts connections')
   }
   const server = createHttpServer((incoming, outgoing) => void pass(incoming, outgoing))
   const port = await listening(server)

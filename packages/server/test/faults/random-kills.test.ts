@@ -5,7 +5,7 @@ import { openFaultStage } from './fault-stage.js'
 import { grantSome, isServed, redeemRest, startLoad } from './load.js'
 import { report } from './report.js'
 
-/** How long it goes on: see `scripts/random-kills.mjs`. */
+/** How many minutes the test runs: see `scripts/random-kills.mjs`. */
 const minutes = Number(process.env.RANDOM_KILLS_MINUTES ?? 0)
 
 let server: PostgresServer
@@ -21,7 +21,7 @@ const engines = [
 ]
 
 describe.each(minutes > 0 ? engines : [])('servers on $engine under load', ({ engine, count, database }) => {
-  it('lose nothing, whenever one of them is killed', { timeout: (minutes + 5) * 60_000 }, async () => {
+  it('lose nothing, no matter when one of them is killed', { timeout: (minutes + 5) * 60_000 }, async () => {
     const url = await database()
     const stage = await openFaultStage({ ...(url && { database: url }), instances: count })
     const tried = { kills: 0, requests: 0, 'of them not answered': 0, 'decisions shown': 0, 'tokens given': 0 }

@@ -1,21 +1,23 @@
 import { expect, it } from 'vitest'
 import { isLong } from '../long.js'
 
-/** A test that is there only where this is so: what is not tried at every commit is not skipped, but elsewhere. */
+/**
+ * Defines a test only if the condition holds. A test that does not run at every commit runs elsewhere, so it is not reported as skipped.
+ */
 export function itIf(isThere: boolean): typeof it {
   return isThere ? it : (nowhere as unknown as typeof it)
 }
 
 function nowhere(): void {
-  // It is not there.
+  // The test is not defined here.
 }
 
-/** How often something is tried: at every commit, and now and then. */
+/** Returns the number of rounds: `few` at every commit, `many` in long runs. */
 export function rounds(few: number, many: number): number {
   return isLong ? many : few
 }
 
-/** Prints what was tried how often, and that nothing was lost, which it requires. */
+/** Prints how often each operation was tried and what was lost, and asserts that nothing was lost. */
 export function report(fault: string, tried: Record<string, number>, lost: readonly string[] = []): void {
   const counts = Object.entries(tried).map(([what, count]) => `${count} ${what}`)
   process.stdout.write(`${fault}: ${counts.join(', ')}; lost: ${lost.length === 0 ? 'nothing' : lost.join(', ')}\n`)

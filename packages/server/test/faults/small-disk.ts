@@ -4,19 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
-/** A disk of its own that is soon full. */
+/** A separate disk that fills up quickly. */
 export interface SmallDisk {
   folder: string
-  /** Writes a file until nothing more goes there. */
+  /** Writes a file until no more data fits. */
   fill(): void
-  /** Removes that file. */
+  /** Deletes that file. */
   free(): void
 }
 
 /**
  * Mounts a `tmpfs` for one test.
  *
- * @param owner the user whose programs use it, by number
+ * @param owner the numeric ID of the user whose programs use it
  */
 export function mountSmallDisk(megabytes: number, owner: number): SmallDisk {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-disk-'))
@@ -44,7 +44,7 @@ export function mountSmallDisk(megabytes: number, owner: number): SmallDisk {
   }
 }
 
-/** Writes the same over and over, until it does not fit. */
+/** Writes the same bytes repeatedly, until they no longer fit. */
 function writeAll(file: number, bytes: Buffer): void {
   try {
     for (;;) writeSync(file, bytes)

@@ -8,18 +8,18 @@ import { expect, onTestFinished } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
 import { postgresTools } from '../../../../test/needs.js'
 
-/** A PostgreSQL server, and a second one that has all it has committed, before that is answered. */
+/** A PostgreSQL server, and a standby that has each transaction before its commit is acknowledged. */
 export interface Pair {
-  /** The URL of a database of each. */
+  /** The URL of the same database on each server. */
   primary: string
   standby: string
-  /** Ends the first as a power cut does, and has the second one take writes. */
+  /** Stops the primary as a power cut would, and promotes the standby. */
   failOver(): Promise<void>
 }
 
 const owner = 'countersign_owner'
 
-/** Starts both on loopback; they are gone when the test has ended. */
+/** Starts both servers on loopback. They are removed when the test has finished. */
 export async function startPair(): Promise<Pair> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-pair-'))
   const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined
@@ -84,7 +84,7 @@ export async function startPair(): Promise<Pair> {
       primary.server.kill('SIGQUIT')
       await ended
       await query(standby.url, 'select pg_promote(true, 30)')
-      // It waits for no standby of its own.
+      // The new primary has no standby of its own to wait for.
       await query(standby.url, 'alter system reset synchronous_standby_names')
       await query(standby.url, 'select pg_reload_conf()')
     },

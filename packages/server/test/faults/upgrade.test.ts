@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => server?.close())
 
 it(
-  'the next version migrates while this one serves: no request fails, and this one starts no more (F13)',
+  'the next version migrates while this one serves: no request fails, and this one can no longer be started (F13)',
   patience,
   async () => {
     const { url } = await server.createDatabase()
@@ -50,14 +50,14 @@ it(
     const tried = {
       'requests before': before,
       'with both versions': load.answers.length - before,
-      'ms the slowest': slowest(load.answers),
+      'ms for the slowest': slowest(load.answers),
     }
     report('F13', tried, lost)
   },
 )
 
 itIf(isLong)(
-  'a dump that is restored: keys and grants go on, what a backup must not bring back has ended (F14)',
+  'a dump is restored: keys and grants stay valid, and nothing that a backup must not bring back is still valid (F14)',
   patience,
   async () => {
     need('pg_basebackup')
@@ -97,9 +97,9 @@ itIf(isLong)(
     expect(await storage.findViolations()).toEqual([])
     report('F14', {
       'grants kept': grants.length,
-      'refresh tokens ended': tokens.length,
-      'codes ended': 1,
-      'sessions ended': 1,
+      'refresh tokens invalidated': tokens.length,
+      'codes invalidated': 1,
+      'sessions invalidated': 1,
     })
   },
 )

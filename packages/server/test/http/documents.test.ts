@@ -30,7 +30,7 @@ async function openServer() {
 }
 
 describe.each(['/.well-known/aauth-issuer', '/jwks.json'])('the document %s', (path) => {
-  it('is the same the first time, later, with a query, and by HEAD without a body', async () => {
+  it('is identical the first time, later, with a query, and for HEAD without a body', async () => {
     const { ask } = await openServer()
     const first = await ask(path)
     expect(first.headers).toMatchObject({ 'content-type': 'application/json', 'cache-control': 'public, max-age=300' })
@@ -39,13 +39,13 @@ describe.each(['/.well-known/aauth-issuer', '/jwks.json'])('the document %s', (p
     expect(await ask(path, 'HEAD')).toEqual({ ...first, text: '' })
   })
 
-  it('answers 405 to other methods, and names those it takes', async () => {
+  it('returns 405 for other methods, and lists the allowed ones', async () => {
     const { ask } = await openServer()
     await ask(path)
     expect(await ask(path, 'POST')).toMatchObject({ status: 405, headers: { allow: 'GET' } })
   })
 
-  it('is told once each time, by its route', async () => {
+  it('emits an event each time, by its route', async () => {
     const { ask, events } = await openServer()
     for (let times = 0; times < 3; times++) await ask(path)
     const told = { kind: 'request', route: path, path, outcome: 'ok', status: 200, method: 'GET' }
@@ -53,7 +53,7 @@ describe.each(['/.well-known/aauth-issuer', '/jwks.json'])('the document %s', (p
   })
 })
 
-it('keys are shown as they are now, and one failure to read them is reported', async () => {
+it('keys are shown as they are now, and a failure to read them is reported once', async () => {
   const { ask, errors, now } = await openServer()
   await ask('/jwks.json')
   const { jwk } = await newSigner()

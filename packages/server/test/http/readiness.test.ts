@@ -43,8 +43,8 @@ async function openReadiness() {
   return { ready, clock, ahead, calls, fails, opened }
 }
 
-describe('whether a server is ready', () => {
-  it('is tried by a write and a signature, once a second at most, however many ask', async () => {
+describe('readiness of a server', () => {
+  it('is checked with a write and a signature, at most once a second, however many requests arrive', async () => {
     const { ready, clock, calls } = await openReadiness()
     await Promise.all(Array.from({ length: 50 }, () => ready()))
     clock.now += 999
@@ -55,7 +55,7 @@ describe('whether a server is ready', () => {
     expect(calls).toEqual({ writes: 2, signatures: 2 })
   })
 
-  it('is no where the database takes no write, and yes again a second after it does', async () => {
+  it('is false if the database rejects writes, and true again a second after it accepts them', async () => {
     const { ready, clock, fails, calls } = await openReadiness()
     fails.write = new StorageError('unavailable', 'the database did not respond')
     await expect(ready()).rejects.toBe(fails.write)
@@ -67,7 +67,7 @@ describe('whether a server is ready', () => {
     await ready()
   })
 
-  it('is no where its clock and that of the database differ by more than 5 s, and says how (F7)', async () => {
+  it('is false if its clock and the database’s differ by more than 5 s, and reports the difference (F7)', async () => {
     const { ready, clock, ahead } = await openReadiness()
     for (const [seconds, how] of [
       [8, /[789] seconds ahead of/],
@@ -84,7 +84,7 @@ describe('whether a server is ready', () => {
     }
   })
 
-  it('is no where the key does not sign, with the cause', async () => {
+  it('is false if the key does not sign, with the cause', async () => {
     const { ready, fails } = await openReadiness()
     fails.sign = new Error('the key service is gone')
     await expect(ready()).rejects.toMatchObject({ name: 'KeyError', code: 'cannot_sign', cause: fails.sign })
@@ -100,7 +100,7 @@ describe('whether a server is ready', () => {
     })
   })
 
-  it('is no after two seconds where a signature never comes, and no second one is asked for meanwhile', async () => {
+  it('is false after two seconds if a signature never completes, and requests no second one in the meantime', async () => {
     vi.useFakeTimers()
     onTestFinished(() => void vi.useRealTimers())
     const signer = await newSigner()
@@ -135,7 +135,7 @@ describe('whether a server is ready', () => {
   })
 })
 
-describe('a server that nobody asked whether it is ready', () => {
+describe('a server whose readiness was never checked', () => {
   async function openServer(storage: Storage) {
     const errors: unknown[] = []
     const keys = fixedKeys({ signer: await newSigner(), secret })
@@ -144,7 +144,7 @@ describe('a server that nobody asked whether it is ready', () => {
     return { get, errors, server }
   }
 
-  it('answers nothing from the database of another issuer, and reports why', async () => {
+  it('serves nothing from another issuer’s database, and reports why', async () => {
     const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
     onTestFinished(() => storage.close())
     await storage.claimIssuer('https://other.example')
@@ -155,7 +155,7 @@ describe('a server that nobody asked whether it is ready', () => {
     expect(errors).toMatchObject([{ code: 'other_issuer' }, { code: 'other_issuer' }, { code: 'other_issuer' }])
   })
 
-  it('claims a new database with its first request, and once', async () => {
+  it('claims a new database with its first request, and only once', async () => {
     const opened = sqliteStorage(':memory:', { sweepInterval: 0 })
     onTestFinished(() => opened.close())
     let claims = 0
@@ -172,7 +172,7 @@ describe('a server that nobody asked whether it is ready', () => {
     expect(await opened.claimIssuer('https://other.example')).toBe(issuer)
   })
 
-  it('serves its documents while the database is away, and finds out whose it is when it comes back', async () => {
+  it('serves its documents while the database is down, and checks its issuer when it is back', async () => {
     const opened = sqliteStorage(':memory:', { sweepInterval: 0 })
     onTestFinished(() => opened.close())
     await opened.claimIssuer('https://other.example')

@@ -73,7 +73,7 @@ async function lateView(stage: Stage): Promise<{ user: ScriptedUser; page: strin
   return { opened, ...(await view(stage, opened, user)) }
 }
 
-it('J02: an expired request that is extended while Allow is judged is not allowed without a proof', async () => {
+it('J02: an expired request that is extended while Allow is processed is not allowed without a proof', async () => {
   const { stage, interleaving } = await open()
   const { user, page, opened } = await lateView(stage)
   const tokenHash = secretHash(opened.requestToken)
@@ -81,7 +81,7 @@ it('J02: an expired request that is extended while Allow is judged is not allowe
   const by = { ...(await readAlice(stage)), browserHash: request?.browserHash ?? '' }
   stage.clock.now = request?.expiresAt ?? 0
   plan(interleaving, 1, async () => {
-    // The extension began in time, and commits now.
+    // The extension started in time, and commits now.
     stage.clock.now -= 1
     await stage.storage.extendRequest({ ...by, tokenHash, seconds: 600, maxExtensions: 12 })
   })
@@ -106,7 +106,7 @@ it('J02: a request that is extended between its last read and Allow is shown aga
   expect((await user.submit(again, opened.url, { consent: 'grant' })).headers.get('location')).toContain('code=')
 })
 
-it('J03: Allow of one of two requests that are open in one browser leaves the other open', async () => {
+it('J03: Allow for one of two open requests in a browser leaves the other open', async () => {
   const { stage } = await open()
   const first = await openRequest(stage)
   const second = await openRequest(stage, undefined, { resource: stage.otherResource })
@@ -120,8 +120,8 @@ it('J03: Allow of one of two requests that are open in one browser leaves the ot
   expect(await stage.storage.listGrants()).toMatchObject([{ resource: stage.otherResource.id }])
 })
 
-describe('J04: what changes between the page and Allow is evaluated again', () => {
-  it('the operator’s policy, also while the password is checked', async () => {
+describe('J04: changes between the page and Allow are evaluated again', () => {
+  it('the operator’s policy, even while the password is checked', async () => {
     let denies = false
     const { stage, interleaving } = await open({
       policy: () => (denies ? { deny: 'not here' } : 'ask'),

@@ -5,24 +5,24 @@ import { createScriptedUser, hiddenFields, type ScriptedUser, signInToAccount } 
 import { secretHash } from '../secret-hash.js'
 import { createSoftwarePasskey, type SoftwarePasskey } from '../software-passkey.js'
 
-/** A user of one cell of the table, with all that flows and verbs need of them. */
+/** The user of one cell of the table, with everything that flows and verbs need about them. */
 export interface Cell {
   stage: Stage
   username: string
   password: string
   userId: string
   passkey: SoftwarePasskey
-  /** The request that the flow is about, by its token's hash; empty where it is about none. */
+  /** The request that the flow is about, by its token’s hash; empty if there is none. */
   tokenHash: string
 }
 
-/** A request of a browser or an agent that is interrupted; what it needs is prepared before. */
+/** A request of a browser or an agent that is interrupted; its setup runs before. */
 export interface Flow {
-  /** What it must not leave behind, where something commits between its reads and this write. */
+  /** The effect that it must not have if something commits between its reads and this write. */
   writes: 'session' | 'passkey' | 'grant' | 'token' | 'other'
-  /** The name of the user whom the request creates: once it has, verbs are about them. */
+  /** The name of the user that the request creates. Once created, verbs apply to that user. */
   creates?: (cell: Cell) => string
-  /** A permission that was granted before, and that the request does not ask for: once removed, nothing gives it. */
+  /** A permission that was granted before and that the request does not include: once revoked, nothing may grant it again. */
   granted?: string
   prepare(cell: Cell): Promise<() => Promise<Response>>
 }
@@ -35,7 +35,7 @@ async function signedIn(cell: Cell): Promise<ScriptedUser> {
   return user
 }
 
-/** The form of a page of the account, to be posted. */
+/** An account page’s form, to be posted. */
 async function accountForm(cell: Cell, path: string, fields: Record<string, string>, user?: ScriptedUser) {
   const browser = user ?? (await signedIn(cell))
   const url = cell.stage.authServer + path

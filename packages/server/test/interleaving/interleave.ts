@@ -1,14 +1,14 @@
 import type { Storage } from 'countersign-server'
 
-/** A verb that commits while a request is in progress, before one of the storage calls of that request. */
+/** A verb that commits while a request is in progress, before one of that request’s storage calls. */
 export interface Interleaving {
-  /** What commits in between; undefined: nothing. */
+  /** The verb that commits in between; undefined for none. */
   run: (() => Promise<unknown>) | undefined
-  /** How many storage calls of the request come first. */
+  /** The number of the request’s storage calls that run first. */
   after: number
   /** The storage verbs that the request called, in order. */
   readonly calls: string[]
-  /** How many of them `run` came after; undefined: it did not run. */
+  /** The number of calls that preceded `run`; undefined if it did not run. */
   ranAfter: number | undefined
 }
 
@@ -17,13 +17,13 @@ export function noInterleaving(): Interleaving {
   return { run: undefined, after: 0, calls: [], ranAfter: undefined }
 }
 
-/** Starts to count calls again, and plans what commits before the next but `after` of them. */
+/** Resets the call count, and plans `run` to commit after the next `after` calls. */
 export function plan(interleaving: Interleaving, after = 0, run?: () => Promise<unknown>): void {
   interleaving.calls.length = 0
   Object.assign(interleaving, { run, after, ranAfter: undefined })
 }
 
-/** A storage whose callers are interrupted as planned; what commits in between must use the storage itself. */
+/** A storage whose callers are interrupted as planned; the interrupting verb must use the storage itself. */
 export function interleavedStorage(storage: Storage, interleaving: Interleaving): Storage {
   return new Proxy(storage, {
     get(target, verb, receiver) {
@@ -42,7 +42,7 @@ export function interleavedStorage(storage: Storage, interleaving: Interleaving)
   })
 }
 
-/** How many storage calls come before the first of a verb, in a request that was not interrupted. */
+/** The number of storage calls before the first call of a verb, in a request that was not interrupted. */
 export function callsBefore({ calls }: Interleaving, verb: keyof Storage): number {
   const before = calls.indexOf(verb)
   if (before < 0) throw new Error(`the request did not call ${verb}, only ${calls.join(', ')}`)

@@ -7,7 +7,7 @@ import { type Concurrent, denying, verbs } from './verbs.js'
 
 const password = 'a password of a cell'
 
-/** The verbs with which a request reads what its write rests on. A token rests on what the write itself reads. */
+/** The verbs with which a request reads the state that its write depends on. A token depends on what the write itself reads. */
 const reads = {
   session: ['findCredential', 'findPasskey', 'createUser'],
   passkey: ['findSession'],
@@ -16,7 +16,7 @@ const reads = {
   other: [],
 } as const
 
-/** The verbs that write it. */
+/** The verbs that write each of them. */
 const writes = {
   session: ['createSession', 'reauthenticate', 'setPasswordHash'],
   passkey: ['addPasskey'],
@@ -30,7 +30,7 @@ const stages = [
   ['two instances on PostgreSQL', openSharedPostgresStage],
 ] as const
 
-// J05 is among the cells: removals while a code exchange, a refresh or an Allow is in progress.
+// J05 is among the cells: revocations while a code exchange, a refresh or an Allow is in progress.
 describe.each(stages)('J05: a verb that commits before any storage call of a request, on %s', (_name, openStage) => {
   const interleaving = noInterleaving()
   let stage: Stage
@@ -55,7 +55,7 @@ describe.each(stages)('J05: a verb that commits before any storage call of a req
   async function makeCell(): Promise<Cell> {
     denying.delete(stage)
     await stage.storage.setAgentBlocked({ agent: stage.agent.id, blocked: false, by: 'operator' })
-    // Far enough that no rate of a minute or quarter of an hour is left.
+    // Far enough ahead that no rate limit of a minute or a quarter of an hour still counts.
     stage.clock.now += 1000
     return newCell(stage, `cell${++cells}`, passwordHash, password)
   }
@@ -75,7 +75,7 @@ describe.each(stages)('J05: a verb that commits before any storage call of a req
         })
         const response = await act()
         const { ranAfter, calls } = interleaving
-        if (ranAfter === undefined) expect(response.status, 'what nothing interrupts succeeds').toBeLessThan(400)
+        if (ranAfter === undefined) expect(response.status, 'an uninterrupted request succeeds').toBeLessThan(400)
         if (ranAfter === undefined || did === 'nothing') break
         const failed = await broken(cell, {
           flow: flow.writes,
@@ -118,7 +118,7 @@ interface Played {
   ranAfter: number
 }
 
-/** What a request left that it must not leave. */
+/** Effects of a request that it must not have. */
 async function broken(
   cell: Cell,
   { flow, granted, concurrent, response, before, calls, ranAfter }: Played,
@@ -137,7 +137,7 @@ async function broken(
   if (forbids('session') && [...state.sessions].some(isNew(before.sessions))) failures.push('a session')
   if (forbids('session') && response.headers.getSetCookie().some((cookie) => /session=aasn_/.test(cookie)))
     failures.push('a session cookie')
-  // What starts no session that rests on an older state adds no passkey that does.
+  // A flow that starts no session from an older state must not add a passkey from it either.
   const addsPasskey = flow === 'passkey' && isBetween && concurrent.forbids.includes('session')
   if (addsPasskey && state.passkeys > 0) failures.push('a passkey')
   if (forbids('grant') && [...state.grants].some(isNew(before.grants))) failures.push('a grant')

@@ -2,13 +2,13 @@ import { quickHash } from '../quick-hash.js'
 import { secretHash } from '../secret-hash.js'
 import type { Cell } from './flows.js'
 
-/** What may commit while a request is in progress. */
+/** A verb that may commit while a request is in progress. */
 export interface Concurrent {
-  /** What a request that read before this, and writes after it, must not write. */
+  /** The effects that a request must not have if it reads before this verb and writes after it. */
   forbids: readonly ('session' | 'grant' | 'token')[]
-  /** Resolves with `nothing` where there is nothing to do in this cell. */
+  /** Resolves to `nothing` if there is nothing to do in this cell. */
   run(cell: Cell): Promise<unknown>
-  /** It changes no row: the request judges it in the same turn in which it calls the verb that writes. */
+  /** Changes no row: the request evaluates it in the same turn in which it calls the verb that writes. */
   inProcess?: true
 }
 

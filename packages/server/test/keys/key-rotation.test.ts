@@ -14,13 +14,13 @@ function twoOnSqlite(now: () => number): Storage[] {
   return [1, 2].map(() => sqliteStorage(file, { now, sweepInterval: 0 }))
 }
 
-/** Two instances on one database, with one clock to set. */
+/** Two instances on one database, with one adjustable clock. */
 async function twoInstances(open: (now: () => number) => Storage[] | Promise<Storage[]> = twoOnSqlite) {
   const clock = { now: 1_800_000_000 }
   const now = () => clock.now
   const storages = await open(now)
   const [storage] = storages
-  if (!storage) throw new TypeError('there are two storages')
+  if (!storage) throw new TypeError('expected two storages')
   onTestFinished(async () => {
     await Promise.all(storages.map((each) => each.close()))
   })
@@ -42,8 +42,8 @@ async function twoInstances(open: (now: () => number) => Storage[] | Promise<Sto
 
 const signingKeys = async (storage: Storage) => (await storage.listKeys()).filter(({ purpose }) => purpose === 'sign')
 
-describe('keys that rotate by themselves', () => {
-  it('rotate once when their time has come, on one of two instances, and both follow', async () => {
+describe('automatic key rotation', () => {
+  it('rotates once when it is due, on one of two instances, and both follow', async () => {
     const server = await twoInstances()
     const [first] = await server.kids()
     server.clock.now += 90 * days - 1
@@ -59,7 +59,7 @@ describe('keys that rotate by themselves', () => {
     expect(await server.look()).toEqual([])
   })
 
-  it('go on rotating, each time with a key that was published for the whole time before (I6)', async () => {
+  it('continues to rotate, each time to a key that was published for the entire preceding period (I6)', async () => {
     const server = await twoInstances()
     for (let turn = 0; turn < 4; turn += 1) {
       const next = (await signingKeys(server.storage)).find(({ state }) => state === 'next')
@@ -74,7 +74,7 @@ describe('keys that rotate by themselves', () => {
     ['SQLite', twoOnSqlite],
     ['PostgreSQL', openTwoStorages],
   ])(
-    'J05: rotate once if another instance rotates before any storage call of a rotation, on %s',
+    'J05: rotates once if another instance rotates before any storage call of a rotation, on %s',
     async (_name, open) => {
       for (let after = 0; ; after += 1) {
         const interleaving = noInterleaving()
@@ -90,7 +90,7 @@ describe('keys that rotate by themselves', () => {
     },
   )
 
-  it('are counted from the last rotation, also one before its time', async () => {
+  it('is scheduled from the last rotation, even an early one', async () => {
     const server = await twoInstances()
     server.clock.now += 50 * days
     expect(await rotateKeysWhenDue(server.storage, { ...server.options, rotateAfter: 1 })).toBeDefined()
@@ -100,7 +100,7 @@ describe('keys that rotate by themselves', () => {
     expect(await server.look()).toHaveLength(1)
   })
 
-  it('never use a key that caches may not know, however short the time between rotations', async () => {
+  it('never uses a key that caches may not know, however short the rotation interval', async () => {
     const server = await twoInstances()
     server.clock.now += 604
     expect(await rotateKeysWhenDue(server.storage, { ...server.options, rotateAfter: 1 })).toBeUndefined()
@@ -110,7 +110,7 @@ describe('keys that rotate by themselves', () => {
     })
   })
 
-  it('lose the private part of a key whose last token has ended, before the next rotation', async () => {
+  it('deletes the private part of a key whose last token has expired, before the next rotation', async () => {
     const server = await twoInstances()
     server.clock.now += 90 * days
     await server.look()
@@ -124,7 +124,7 @@ describe('keys that rotate by themselves', () => {
     expect(await server.states()).not.toContain('retiring')
   })
 
-  it('stand in the audit as the server’s doing, with the key that was made in the same step', async () => {
+  it('appears in the audit log as done by the server, with the key created in the same step', async () => {
     const server = await twoInstances()
     server.clock.now += 90 * days
     await server.look()
@@ -133,7 +133,7 @@ describe('keys that rotate by themselves', () => {
     for (const { data } of events.slice(1)) expect(data).toMatchObject({ by: 'server' })
   })
 
-  it('get a next one where there is none, and stay as they are', async () => {
+  it('adds a next key if it is missing, and changes nothing else', async () => {
     const now = () => 1_800_000_000
     const storage = sqliteStorage(':memory:', { now, sweepInterval: 0 })
     const keys = await storedKeys({ storage, masterKey, now })
@@ -146,7 +146,7 @@ describe('keys that rotate by themselves', () => {
     expect((await keys.signer()).kid).toBe(before)
   })
 
-  it('do not rotate with another master key', async () => {
+  it('does not run with another master key', async () => {
     const server = await twoInstances()
     server.clock.now += 90 * days
     const other = { ...server.options, masterKey: randomBytes(32) }

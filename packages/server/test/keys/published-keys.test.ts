@@ -21,20 +21,20 @@ function start(issuer: string, keys: ServerKeys, more: Partial<AuthServerOptions
   return server
 }
 
-/** As from a key service, which is asked whenever a key is to sign. */
+/** A signer like a key service’s, called for every signature. */
 const served = (signer: Signer): ServerKeys => ({
   signer: async () => signer,
   publicKeys: async () => [signer.jwk],
   secret,
 })
 
-it('an auth server does not start with a key that a standard prints, but on loopback', () => {
+it('an auth server does not start with a key published in a standard, except on loopback', () => {
   expect(() => start('https://auth.example', fixedKeys({ signer: example, secret }))).toThrow(message)
   expect(start('https://auth.example', fixedKeys({ signer: own, secret }))).toBeDefined()
   expect(start('http://127.0.0.1:8003', fixedKeys({ signer: example, secret }))).toBeDefined()
 })
 
-it('a key service that gives such a key is reported at the start', async () => {
+it('a key service that returns such a key is reported at startup', async () => {
   const told: unknown[] = []
   start('https://auth.example', served(example), { onError: (error) => told.push(error) })
   await expect.poll(() => told).toEqual([expect.objectContaining({ message: expect.stringContaining(message) })])

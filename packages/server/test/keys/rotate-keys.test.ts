@@ -24,7 +24,7 @@ async function createServer() {
 }
 
 describe('rotateKeys', () => {
-  it('takes a key through next, active, retiring and gone', async () => {
+  it('moves a key through next, active, retiring and gone', async () => {
     const server = await createServer()
     const first = (await server.keys.signer()).kid
     server.clock.now += 605
@@ -43,7 +43,7 @@ describe('rotateKeys', () => {
     expect(gone).toMatchObject({ state: 'gone', private: null })
   })
 
-  it('refuses a next key that caches may not know, says from when it may sign, and changes nothing', async () => {
+  it('refuses a next key that caches may not know, reports when it may sign, and changes nothing', async () => {
     const server = await createServer()
     server.clock.now += 604
     const before = await server.storage.listKeys()
@@ -53,7 +53,7 @@ describe('rotateKeys', () => {
     expect(await server.storage.listKeys()).toEqual(before)
   })
 
-  it('uses it at once in an emergency, and says that it is early', async () => {
+  it('uses it immediately in an emergency, and reports that it is early', async () => {
     const server = await createServer()
     const rotation = await server.rotate({ allowUnpublished: true })
     expect(rotation.early).toBe(true)
@@ -61,7 +61,7 @@ describe('rotateKeys', () => {
     expect((await server.keys.signer()).kid).toBe(rotation.activated)
   })
 
-  it('refuses another master key, so that all keys stay readable with one', async () => {
+  it('refuses another master key, so that one master key decrypts all keys', async () => {
     const server = await createServer()
     server.clock.now += 700
     await expect(server.rotate({ masterKey: randomBytes(32) })).rejects.toMatchObject({ code: 'master_key_wrong' })
@@ -72,7 +72,7 @@ describe('rotateKeys', () => {
     await expect(rotateKeys(storage, { masterKey, tokenLifetime })).rejects.toMatchObject({ code: 'no_active_key' })
   })
 
-  it('lets one of two rotations at once win', async () => {
+  it('lets only one of two concurrent rotations succeed', async () => {
     const server = await createServer()
     server.clock.now += 700
     const outcomes = await Promise.allSettled([server.rotate(), server.rotate()])

@@ -16,7 +16,7 @@ function createClock() {
 }
 
 describe('storedKeys', () => {
-  it('makes an active key, the next one and a secret at the first start, and finds them at the second', async () => {
+  it('creates an active key, a next key and a secret on the first start, and loads them on the second', async () => {
     const { now } = createClock()
     const storage = sqliteStorage(':memory:', { now, sweepInterval: 0 })
     const first = await storedKeys({ storage, masterKey, now })
@@ -33,7 +33,7 @@ describe('storedKeys', () => {
     expect(await second.publicKeys()).toHaveLength(2)
   })
 
-  it('lets two instances that start at once on one file agree', async () => {
+  it('has two instances that start at the same time on one file agree', async () => {
     const { now } = createClock()
     const file = temporaryFile()
     const storages = [1, 2, 3].map(() => sqliteStorage(file, { now, sweepInterval: 0 }))
@@ -44,7 +44,7 @@ describe('storedKeys', () => {
     await Promise.all(storages.map((storage) => storage.close()))
   })
 
-  it('refuses another master key with a message that says so (F14)', async () => {
+  it('refuses another master key with a clear message (F14)', async () => {
     const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
     await storedKeys({ storage, masterKey })
     const wrong = storedKeys({ storage, masterKey: randomBytes(32) })
@@ -59,7 +59,7 @@ describe('storedKeys', () => {
     expect(await storage.listKeys()).toEqual([])
   })
 
-  it('refuses a stored private part that stands at another key', async () => {
+  it('refuses a stored private part that belongs to another key', async () => {
     const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
     await storedKeys({ storage, masterKey })
     const stored = await storage.listKeys()
@@ -77,7 +77,7 @@ describe('storedKeys', () => {
     expect(text).not.toContain('"d"')
   })
 
-  it('reads the storage at most every 5 s, and once for many callers', async () => {
+  it('reads the storage at most every 5 s, and once for concurrent callers', async () => {
     const { clock, now } = createClock()
     const storage = sqliteStorage(':memory:', { now, sweepInterval: 0 })
     let reads = 0
@@ -98,13 +98,13 @@ describe('storedKeys', () => {
     expect(reads).toBe(1)
     clock.now += 4
     await keys.signer()
-    expect(reads, 'counted from the last time').toBe(1)
+    expect(reads, 'measured from the last read').toBe(1)
     clock.now += 1
     await keys.signer()
     expect(reads).toBe(2)
   })
 
-  it('goes on with the keys read last while the database is down', async () => {
+  it('continues with the last loaded keys while the database is down', async () => {
     const { clock, now } = createClock()
     const storage = sqliteStorage(':memory:', { now, sweepInterval: 0 })
     let down = false
@@ -131,7 +131,7 @@ describe('T24: a key that is retiring', () => {
     return decodeToken(token)?.header.kid
   }
 
-  it('signed tokens that are accepted until their exp, while new ones use the active key', async () => {
+  it('has its tokens accepted until their exp, while new tokens use the active key', async () => {
     let now = () => start
     const storage = sqliteStorage(':memory:', { now: () => now(), sweepInterval: 0 })
     const keys = await storedKeys({ storage, masterKey, now: () => now() })

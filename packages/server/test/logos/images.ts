@@ -3,14 +3,14 @@ import { crc32, deflateSync, inflateSync } from 'node:zlib'
 
 const folder = new URL('./images/', import.meta.url)
 
-/** Pictures of 64 × 40 pixels with a disc in the middle, made by another library (libvips). */
+/** Images of 64 × 40 pixels with a disc in the middle, encoded by another library (libvips). */
 export const imageNames = readdirSync(folder).toSorted()
 
 export function readImage(name: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(readFileSync(new URL(name, folder)))
 }
 
-/** The bytes with some others in a place, or behind a place. */
+/** The bytes with others inserted at or after a position. */
 export function patched(bytes: Uint8Array, at: number, ...values: number[]): Uint8Array<ArrayBuffer> {
   const copy = new Uint8Array(bytes)
   copy.set(values, at)
@@ -34,7 +34,7 @@ export function chunksOf(png: Uint8Array): Chunk[] {
   return chunks
 }
 
-/** How large a PNG says it is, or undefined for what is none. */
+/** The dimensions that a PNG declares, or undefined if it is not a PNG. */
 export function pngSize(bytes: Uint8Array): { width: number; height: number } | undefined {
   const png = Buffer.from(bytes)
   if (png.toString('latin1', 0, 8) !== '\u0089PNG\r\n\u001a\n' || png.toString('latin1', 12, 16) !== 'IHDR')
@@ -42,7 +42,7 @@ export function pngSize(bytes: Uint8Array): { width: number; height: number } | 
   return { width: png.readUInt32BE(16), height: png.readUInt32BE(20) }
 }
 
-/** A PNG of chunks, with correct checksums. */
+/** A PNG made of chunks, with correct checksums. */
 export function pngOf(chunks: readonly Chunk[]): Uint8Array<ArrayBuffer> {
   const parts = chunks.flatMap(({ name, content }) => {
     const named = Buffer.concat([Buffer.from(name, 'latin1'), content])
@@ -51,7 +51,7 @@ export function pngOf(chunks: readonly Chunk[]): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), ...parts]))
 }
 
-/** A PNG of one colour, as large as asked, in few bytes: a decompression bomb where it is large. */
+/** A PNG in a single color, of the given dimensions, in few bytes: a decompression bomb if it is large. */
 export function plainPng(width: number, height: number): Uint8Array<ArrayBuffer> {
   const header = Buffer.concat([uint32(width), uint32(height), Buffer.from([1, 0, 0, 0, 0])])
   const rows = deflateSync(Buffer.alloc((1 + Math.ceil(width / 8)) * height), { level: 9 })
@@ -62,7 +62,7 @@ export function plainPng(width: number, height: number): Uint8Array<ArrayBuffer>
   ])
 }
 
-/** The pixels of a PNG of 8 bits a colour, with or without alpha. */
+/** The pixels of a PNG with 8 bits per channel, with or without alpha. */
 export function pixelsOf(png: Uint8Array): (x: number, y: number) => number[] {
   const chunks = chunksOf(png)
   const width = chunks[0]?.content.readUInt32BE(0) ?? 0

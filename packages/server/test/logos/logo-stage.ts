@@ -17,17 +17,17 @@ export interface LogoStage {
   server: AuthServer
   storage: Storage
   clock: { now: number }
-  /** What came of the fetches of logos, in order: an id, or null for nothing to show. */
+  /** The results of the logo fetches, in order: an id, or null if there is nothing to show. */
   kept: (string | null)[]
-  /** Paths that were asked of the agent's origin besides its documents, in order. */
+  /** Paths requested from the agent’s origin, other than its documents, in order. */
   asked: string[]
-  /** What the auth server told of failures of its own. */
+  /** Internal errors that the auth server reported. */
   failures: unknown[]
-  /** What the agent's document says, and what its origin answers elsewhere; to be changed at will. */
+  /** The content of the agent’s document, and the responses of its origin elsewhere; tests may change both. */
   agentSays: { logoUri: string | undefined; answer: () => Response | Promise<Response> }
   /** The consent URL of a new request. */
   request(): Promise<string>
-  /** The page that the person, signed in, is shown there. */
+  /** The page that the signed-in user sees there. */
   open(url: string): Promise<string>
   account(path?: string): Promise<string>
   post(page: string, url: string, fields: Record<string, string>): Promise<Response>
@@ -36,7 +36,7 @@ export interface LogoStage {
 export const picture = (bytes: Uint8Array<ArrayBuffer>, type = 'image/png') =>
   new Response(bytes, { headers: { 'content-type': type } })
 
-/** Agent, resource and auth server on ports of their own, with an agent that names a logo. */
+/** Agent, resource and auth server on their own ports, with an agent that names a logo. */
 export async function openLogoStage(
   says: Partial<LogoStage['agentSays']>,
   options: Partial<AuthServerOptions> & { makeStorage?: (now: () => number) => Storage } = {},
@@ -67,7 +67,7 @@ export async function openLogoStage(
   const asked: string[] = []
   const consents = new EventEmitter()
   const signer = await createSigner(await generatePrivateJwk())
-  // One that has no consent pending yet.
+  // A user without pending consent requests.
   const newCaller = () =>
     createAgent({
       id: agentAt.origin,
@@ -165,7 +165,7 @@ function endWithTest(origins: readonly ListeningOrigin[], server: AuthServer, st
   })
 }
 
-/** The path of the logo on a page; undefined: a letter stands for the agent. */
+/** The path of the logo on a page, or undefined if a letter is shown for the agent. */
 export function logoOn(page: string): string | undefined {
   const [tag, src] = /<img class="logo" src="([^"]*)" alt width="48" height="48"\/>/.exec(page) ?? []
   expect(page.match(/<img/g) ?? []).toHaveLength(tag === undefined ? 0 : 1)
@@ -173,7 +173,7 @@ export function logoOn(page: string): string | undefined {
   return src
 }
 
-/** Waits until something came of so many fetches of the logo. */
+/** Waits until this many logo fetches have finished. */
 export async function fetchesEnd({ kept }: LogoStage, count = 1): Promise<void> {
   await vi.waitFor(() => expect(kept).toHaveLength(count), { timeout: 10_000, interval: 20 })
 }

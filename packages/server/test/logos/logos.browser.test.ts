@@ -5,7 +5,7 @@ import { takeScreenshot } from '../screenshot.js'
 import { pixelsOf, pngSize, readImage } from './images.js'
 import { fetchesEnd, type LogoStage, openLogoStage, picture } from './logo-stage.js'
 
-// A dark disc on nothing: on a dark page it would not be seen.
+// A dark disc on a transparent background, which would be invisible on a dark page.
 const answer = () => picture(readImage('rgba.png'))
 
 describe.skipIf(!hasChromium())('logos in Chromium', () => {
@@ -24,7 +24,7 @@ describe.skipIf(!hasChromium())('logos in Chromium', () => {
     return context.newPage()
   }
 
-  /** The consent page as somebody who is signed in sees it. */
+  /** The consent page as a signed-in user sees it. */
   async function openConsent(stage: LogoStage, options: BrowserContextOptions = {}): Promise<Page> {
     const url = await stage.request()
     const page = await openPage(options)
@@ -36,14 +36,14 @@ describe.skipIf(!hasChromium())('logos in Chromium', () => {
     return page
   }
 
-  /** What is seen at a place of the logo, in parts of its width and height. */
+  /** The color at a position in the logo, as fractions of its width and height. */
   async function colourAt(page: Page, x: number, y: number): Promise<number[]> {
     const shot = await page.locator('img.logo').screenshot()
     const { width, height } = pngSize(shot) ?? { width: 0, height: 0 }
     return pixelsOf(shot)(Math.floor(width * x), Math.floor(height * y)).slice(0, 3)
   }
 
-  it('asks no other origin for anything, and shows the logo as a decoration', async () => {
+  it('loads nothing from another origin, and shows the logo as decorative', async () => {
     const stage = await openLogoStage({ answer })
     await stage.request()
     await fetchesEnd(stage)
@@ -79,7 +79,7 @@ describe.skipIf(!hasChromium())('logos in Chromium', () => {
     ['rtl', { locale: 'ar' }],
     ['dark.rtl', { locale: 'ar', colorScheme: 'dark' }],
     ['forced-colors', { forcedColors: 'active', colorScheme: 'dark' }],
-  ] as const)('lies on a light tile: %s', async (name, options) => {
+  ] as const)('is shown on a light tile: %s', async (name, options) => {
     const stage = await openLogoStage({ answer })
     await stage.request()
     await fetchesEnd(stage)
@@ -97,7 +97,7 @@ describe.skipIf(!hasChromium())('logos in Chromium', () => {
     expect(await page.locator('img.logo').evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(96)
   })
 
-  it('is a picture without rights when it is opened by itself', async () => {
+  it('is an image without privileges when it is opened on its own', async () => {
     const stage = await openLogoStage({ answer })
     await stage.request()
     await fetchesEnd(stage)

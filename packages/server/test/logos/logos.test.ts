@@ -17,7 +17,7 @@ describe('a logo', () => {
   it.each([
     ['in memory', undefined],
     ['in a file', (now: () => number) => sqliteStorage(temporaryFile(), { now, sweepInterval: 0 })],
-  ])('is shown from this server, as a picture and nothing else (%s)', async (_name, makeStorage) => {
+  ])('is served from this server, as an image and nothing else (%s)', async (_name, makeStorage) => {
     const stage = await openLogoStage({ answer: good }, makeStorage ? { makeStorage } : {})
     const url = await stage.request()
     await fetchesEnd(stage)
@@ -44,7 +44,7 @@ describe('a logo', () => {
     expect(stage.failures).toEqual([])
   })
 
-  it('keeps nobody waiting: the request is answered and the page shown before there is one', async () => {
+  it('does not delay anything: the request succeeds and the page is shown before the logo is fetched', async () => {
     let answer: (response: Response) => void = () => undefined
     const late = new Promise<Response>((resolve) => {
       answer = resolve
@@ -57,12 +57,12 @@ describe('a logo', () => {
     expect(logoOn(await stage.open(url))).toBeDefined()
   })
 
-  it('is fetched one at a time, so that a server which never answers holds up nothing else', async () => {
+  it('is fetched one at a time, so that a server that never responds delays nothing else', async () => {
     const stage = await openLogoStage({ answer: () => new Promise(() => undefined) })
     const started = performance.now()
     for (const round of [1, 2, 3]) {
       stage.agentSays.logoUri = `${stage.agent}/logo-${round}`
-      // The agent's document and keys are fetched anew each time.
+      // The agent’s document and keys are fetched again each time.
       stage.clock.now += 400
       expect(logoOn(await stage.open(await stage.request()))).toBeUndefined()
     }
@@ -71,7 +71,7 @@ describe('a logo', () => {
     expect(lasted).toBeLessThan(8000)
   })
 
-  it('is shown beside the agent among My agents', async () => {
+  it('is shown next to the agent in My agents', async () => {
     const stage = await openLogoStage({ answer: good })
     const url = await stage.request()
     await fetchesEnd(stage)
@@ -83,7 +83,7 @@ describe('a logo', () => {
     expect(logoOn(await stage.account(id))).toBe(logoOn(page))
   })
 
-  it('is fetched once for many requests, and again a day later or from another address', async () => {
+  it('is fetched once for many requests, and again after a day or from another address', async () => {
     const stage = await openLogoStage({ answer: good })
     await Promise.all(Array.from({ length: 5 }, () => stage.request()))
     await fetchesEnd(stage)
@@ -106,17 +106,17 @@ describe('a logo', () => {
     expect(stage.kept[2]).toBe(stage.kept[0])
   })
 
-  it('is left alone once the server closes, so that the storage can close too', async () => {
+  it('is not fetched after the server closes, so that the storage can close too', async () => {
     const stage = await openLogoStage({ answer: good })
     await stage.request()
     await stage.server.close()
     await stage.storage.close()
-    // Time enough for what was begun before.
+    // Enough time for work that had already started.
     await new Promise((resolve) => setTimeout(resolve, 500))
     expect(stage.failures).toEqual([])
   })
 
-  it('is gone when the agent names none any more', async () => {
+  it('is removed when the agent no longer names a logo', async () => {
     const stage = await openLogoStage({ answer: good })
     await stage.request()
     await fetchesEnd(stage)
@@ -128,7 +128,7 @@ describe('a logo', () => {
     expect((await fetch(`${stage.issuer}/agents/logos/${stage.kept[0]}`)).status).toBe(404)
   })
 
-  it('stays as it was while the agent’s server is in trouble', async () => {
+  it('stays unchanged while the agent’s server fails', async () => {
     const stage = await openLogoStage({ answer: good })
     await stage.request()
     await fetchesEnd(stage)
@@ -139,7 +139,7 @@ describe('a logo', () => {
     expect(logoOn(await stage.open(url))).toBe(`/agents/logos/${stage.kept[0]}`)
   })
 
-  it('is tried again after ten minutes where there was none', async () => {
+  it('is retried after ten minutes if the first fetch failed', async () => {
     const stage = await openLogoStage({})
     await stage.request()
     await fetchesEnd(stage)
@@ -154,7 +154,7 @@ describe('a logo', () => {
     expect(stage.kept[1]).not.toBeNull()
   })
 
-  it('is neither fetched, shown nor served where pages have none', async () => {
+  it('is not fetched, shown or served if pages have no logos', async () => {
     const storages = [
       await openLogoStage({ answer: good }),
       await openLogoStage({ answer: good }, { pages: { logos: false } }),
@@ -171,13 +171,13 @@ describe('a logo', () => {
   })
 })
 
-describe('K31: a logo_uri that gives', () => {
+describe('K31: a logo_uri that returns', () => {
   it.each([
     ['an SVG with a script', () => new Response(svg, { headers: { 'content-type': 'image/svg+xml' } })],
-    ['an SVG that is called a PNG', () => new Response(svg, { headers: { 'content-type': 'image/png' } })],
-    ['a page that is called a PNG', () => new Response(html, { headers: { 'content-type': 'image/png' } })],
+    ['an SVG labeled as a PNG', () => new Response(svg, { headers: { 'content-type': 'image/png' } })],
+    ['a page labeled as a PNG', () => new Response(html, { headers: { 'content-type': 'image/png' } })],
     ['a GIF', () => picture(readImage('animated.gif'), 'image/gif')],
-    ['a PNG that is cut off', () => picture(logo.slice(0, 300))],
+    ['a truncated PNG', () => picture(logo.slice(0, 300))],
     ['a PNG of 30,000 × 30,000 pixels', () => picture(plainPng(30_000, 30_000))],
     [
       'a PNG of 256 KiB and one byte',
@@ -186,7 +186,7 @@ describe('K31: a logo_uri that gives', () => {
     ['a compressed PNG', () => new Response(logo, { headers: { 'content-encoding': 'gzip' } })],
     ['nothing', () => new Response('')],
     ['404', () => new Response(logo, { status: 404 })],
-  ])('%s is refused: a letter stands for the agent', async (_what, answer) => {
+  ])('%s is refused: a letter is shown for the agent', async (_what, answer) => {
     const stage = await openLogoStage({ answer })
     const url = await stage.request()
     await fetchesEnd(stage)
@@ -197,7 +197,7 @@ describe('K31: a logo_uri that gives', () => {
     expect(stage.failures).toEqual([])
   })
 
-  it('50 MB is given up at 256 KiB', async () => {
+  it('50 MB is aborted at 256 KiB', async () => {
     let sent = 0
     const chunk = new Uint8Array(65_536)
     const endless = () =>
@@ -217,7 +217,7 @@ describe('K31: a logo_uri that gives', () => {
     expect(sent).toBeLessThan(10_000_000)
   })
 
-  it('a picture with a page behind it is shown without the page', async () => {
+  it('an image with a page appended is shown without the page', async () => {
     const stage = await openLogoStage({ answer: () => picture(new Uint8Array([...logo, ...Buffer.from(html)])) })
     const path = logoOn(await afterFetch(stage))
     const served = await (await fetch(stage.issuer + path)).bytes()
@@ -260,7 +260,7 @@ describe('K31: a logo_uri that gives', () => {
   })
 
   it.each(['10.0.0.1', '127.0.0.1', '169.254.169.254', '8.8.8.8 10.0.0.1', 'fd00::1'])(
-    'K12: nothing is fetched where the name resolves to %s',
+    'K12: nothing is fetched if the name resolves to %s',
     async (addresses) => {
       const canary = await startServer((_request, response) => response.writeHead(200).end(logo))
       const names = { 'public.example': [['8.8.8.8']], 'private.example': [addresses.split(' ')] }
@@ -291,7 +291,7 @@ describe('K31: a logo_uri that gives', () => {
   })
 })
 
-/** The page of a request whose logo was fetched, or not. */
+/** The consent page of a request, after its logo was fetched or skipped. */
 async function afterFetch(stage: LogoStage): Promise<string> {
   const url = await stage.request()
   await fetchesEnd(stage)

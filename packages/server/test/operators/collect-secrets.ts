@@ -1,6 +1,6 @@
 import { vi } from 'vitest'
 
-/** Parameters of forms and URLs, and members of JSON, that nobody may read in a log. */
+/** Form and URL parameters, and JSON members, that must not appear in a log. */
 const secretNames = new Set([
   'auth_token',
   'code',
@@ -15,14 +15,14 @@ const secretNames = new Set([
   'token',
 ])
 
-/** The shortest value that is looked for; shorter ones would be found by chance. */
+/** The shortest value that is searched for; shorter ones would match by chance. */
 const shortest = 8
 
-/** The secrets that came up, by kind. */
+/** The secrets that occurred, by kind. */
 export interface Secrets {
   readonly kinds: ReadonlyMap<string, ReadonlySet<string>>
   add(kind: string, value: string | undefined | null): void
-  /** Of what kinds a text holds a secret, or 24 characters of one in a row. */
+  /** The kinds of secrets that a text contains, in full or as 24 consecutive characters. */
   foundIn(text: string): string[]
 }
 
@@ -42,14 +42,14 @@ export function createSecrets(): Secrets {
   }
 }
 
-/** Every stretch of 24 characters holds one of these whole. */
+/** Every run of 24 characters contains one of these in full. */
 function pieces(value: string): string[] {
   if (value.length <= 24) return [value]
   const starts = Array.from({ length: Math.floor((value.length - 16) / 8) + 1 }, (_, index) => index * 8)
   return starts.map((start) => value.slice(start, start + 16))
 }
 
-/** Collects the secrets of every message that is sent with the global fetch, until the test has ended. */
+/** Collects the secrets of every message sent with the global fetch, until the test ends. */
 export function collectFromFetch(secrets: Secrets): void {
   const original = globalThis.fetch
   vi.spyOn(globalThis, 'fetch').mockImplementation(async (input, init) => {

@@ -23,16 +23,16 @@ interface Finding {
   mend?: string
 }
 
-/** What a proxy does wrong. */
+/** The fault of a proxy. */
 interface Fault {
-  /** The target that it sends on. */
+  /** The target that it forwards. */
   target?: (url: string) => string
-  /** What it answers itself. */
+  /** The status that it returns itself. */
   answer?: (request: IncomingMessage) => number | undefined
-  /** What it makes of the headers of an answer. */
+  /** Its changes to the headers of a response. */
   headers?: (headers: Record<string, string | string[] | undefined>, path: string) => void
   body?: (text: string) => string
-  /** What it does to the connection of a request instead of answering. */
+  /** Its handling of a request’s connection, instead of a response. */
   instead?: (socket: Socket, path: string) => boolean
 }
 
@@ -66,7 +66,7 @@ async function examine(stage: OperatorStage, args: string, env: NodeJS.ProcessEn
   const run = (flags: string) => stage.run(`doctor ${args}${flags}`, { config: false, env })
   const { status, stdout, stderr } = await run(' --json')
   const all = (JSON.parse(stdout) as { findings: Finding[] }[]).flatMap((part) => part.findings)
-  // How full the disk of this machine is says nothing about the command.
+  // The disk usage of this machine is irrelevant to the command.
   const findings = all.filter(({ check }) => check !== 'disk')
   const of = (outcome: Finding['outcome']) =>
     findings.filter((finding) => finding.outcome === outcome).map(({ check }) => check)
@@ -90,7 +90,7 @@ describe('countersign doctor from outside', () => {
     return examine(stage, stage.issuer)
   }
 
-  it('finds nothing wrong behind a proxy that changes nothing, and says what it cannot see', async () => {
+  it('finds nothing wrong behind a transparent proxy, and reports what it cannot check', async () => {
     const { status, of, run } = await behind()
     expect({ status, ok: of('ok'), unknown: of('unknown') }).toEqual({
       status: 0,
@@ -107,20 +107,20 @@ describe('countersign doctor from outside', () => {
     ['merges slashes', 'paths', { target: (url) => url.replace(/^\/\/+/, '/') }, '//jwks.json returns 200'],
     ['resolves dots', 'paths', { target: (url) => url.replace('/x/..', '') }, '/x/../jwks.json returns 200'],
     [
-      'takes a header from pages',
+      'strips a header from pages',
       'pages',
       { headers: (headers) => delete headers['x-frame-options'] },
       'comes without x-frame-options as',
     ],
     [
-      'takes no long headers',
+      'rejects long headers',
       'header sizes',
       { answer: ({ headers }) => (String(headers['signature-key']).length > 4000 ? 431 : undefined) },
       'the answer is 431',
     ],
-    ['shows metrics', 'admin port', { answer: ({ url }) => (url === '/metrics' ? 200 : undefined) }, 'read /metrics'],
+    ['exposes metrics', 'admin port', { answer: ({ url }) => (url === '/metrics' ? 200 : undefined) }, 'read /metrics'],
     [
-      'leads elsewhere',
+      'redirects elsewhere',
       'links',
       {
         headers: (headers) => {
@@ -130,7 +130,7 @@ describe('countersign doctor from outside', () => {
       'leads to http://10.0.0.1:8080/account',
     ],
     [
-      'has a clock that is behind',
+      'has a clock that is slow',
       'clock',
       { headers: (headers) => (headers.date = new Date(Date.now() - 90_000).toUTCString()) },
       's behind the one of this machine',
@@ -149,9 +149,9 @@ describe('countersign doctor from outside', () => {
     expect(problem).toMatchObject({ found: expect.stringContaining(said), mend: expect.stringMatching(/./) })
   })
 
-  it('warns of a proxy that lets documents be kept for too long', async () => {
+  it('warns about a proxy that lets documents be cached for too long', async () => {
     const { status, of } = await behind({ headers: (headers) => (headers['cache-control'] = 'public, max-age=3600') })
-    // Pages are not to be kept at all.
+    // Pages must not be cached at all.
     expect({ status, warnings: of('warning'), problems: of('problem') }).toEqual({
       status: 1,
       warnings: ['caching'],
@@ -161,10 +161,10 @@ describe('countersign doctor from outside', () => {
 
   it.each<[string, (socket: Socket) => void, string[]]>([
     ['closes connections', (socket) => socket.end(), ['pages', 'links', 'paths', 'header sizes']],
-    ['goes on in another protocol', (socket) => socket.write(switching), ofPages],
-    ['never ends to answer', (socket) => drip(socket, 'HTTP/1.1 200 OK\r\n\r\n', 'x'), ofPages],
-    ['says nothing', () => undefined, ofPages],
-  ])('finds a proxy that %s for all but documents, and ends soon', async (_what, instead, problems) => {
+    ['switches to another protocol', (socket) => socket.write(switching), ofPages],
+    ['never finishes its response', (socket) => drip(socket, 'HTTP/1.1 200 OK\r\n\r\n', 'x'), ofPages],
+    ['sends nothing', () => undefined, ofPages],
+  ])('finds a proxy that %s for everything except documents, and exits soon', async (_what, instead, problems) => {
     const began = performance.now()
     const { status, findings, of } = await behind({
       instead(socket, path) {
@@ -180,10 +180,10 @@ describe('countersign doctor from outside', () => {
   })
 
   it.each<[string, (socket: Socket) => void]>([
-    ['goes on in another protocol', (socket) => socket.write(switching)],
-    ['never ends to answer', (socket) => drip(socket, 'HTTP/1.1 200 OK\r\n\r\n', ' ')],
-    ['always asks to go on', (socket) => drip(socket, '', 'HTTP/1.1 100 Continue\r\n\r\n')],
-  ])('finds a server that %s, whatever is asked', async (_what, instead) => {
+    ['switches to another protocol', (socket) => socket.write(switching)],
+    ['never finishes its response', (socket) => drip(socket, 'HTTP/1.1 200 OK\r\n\r\n', ' ')],
+    ['keeps sending 100 Continue', (socket) => drip(socket, '', 'HTTP/1.1 100 Continue\r\n\r\n')],
+  ])('finds a server that %s, whatever is requested', async (_what, instead) => {
     const { status, of } = await behind({
       instead(socket) {
         instead(socket)
@@ -193,13 +193,13 @@ describe('countersign doctor from outside', () => {
     expect({ status, problems: of('problem'), ok: of('ok') }).toEqual({ status: 1, problems: ['document'], ok: [] })
   })
 
-  it('says that nobody answers, and looks no further', async () => {
+  it('reports that nothing responds, and stops', async () => {
     const stage = await createOperatorStage()
     const { status, of } = await examine(stage, stage.issuer)
     expect({ status, problems: of('problem'), ok: of('ok') }).toEqual({ status: 1, problems: ['document'], ok: [] })
   })
 
-  it('says what it needs where it is told nothing', async () => {
+  it('explains what it needs if called without arguments', async () => {
     const stage = await createOperatorStage()
     for (const args of ['doctor', `doctor ${stage.issuer} --backups .`, 'doctor auth.example'])
       expect(await stage.run(args, { config: false }), args).toMatchObject({ status: 2, stdout: '' })
@@ -222,7 +222,7 @@ describe('countersign doctor over TLS', () => {
     return examine(stage, `https://${host}`)
   }
 
-  it('tells until when the certificate is valid, on a private network too', async () => {
+  it('reports until when the certificate is valid, even on a private network', async () => {
     const { status, findings, of } = await behind(certificateOf(host))
     expect({ status, problems: of('problem'), warnings: of('warning') }).toEqual({
       status: 0,
@@ -235,7 +235,7 @@ describe('countersign doctor over TLS', () => {
     })
   })
 
-  it('warns of one that ends soon, and of a cookie without Secure', async () => {
+  it('warns about a certificate that expires soon, and about a cookie without Secure', async () => {
     const soon = issueCertificate({ name: host, extensions: [`subjectAltName=DNS:${host}`], days: 10 })
     const insecure: Fault = {
       headers: (headers) =>
@@ -252,17 +252,17 @@ describe('countersign doctor over TLS', () => {
 
   it.each<[string, () => [Issued, Issued[]], string]>([
     [
-      'of another name',
+      'for another name',
       () => alone(certificateOf('other.example')),
       'It is for DNS:other.example, and not for auth.corp.example.',
     ],
     [
-      'that nobody vouches for',
+      'from an untrusted issuer',
       () => [certificateOf(host), [certificateOf('root.example')]],
       'It is not trusted by this machine (',
     ],
-    ['that has ended', () => alone(endedCertificate(host)), 'It ended on 20'],
-  ])('finds one %s, and believes nothing else', async (_what, make, said) => {
+    ['that has expired', () => alone(endedCertificate(host)), 'It ended on 20'],
+  ])('reports a certificate %s, and trusts no other result', async (_what, make, said) => {
     const [certificate, trusted] = make()
     const { status, of, findings } = await behind(certificate, {}, trusted)
     expect({ status, problems: of('problem'), ok: of('ok') }).toEqual({ status: 1, problems: ['certificate'], ok: [] })
@@ -270,7 +270,7 @@ describe('countersign doctor over TLS', () => {
   })
 })
 
-/** `openssl req` makes none that is over already. */
+/** `openssl req` cannot create an expired certificate. */
 function endedCertificate(name: string): Issued {
   need('openssl')
   const folder = mkdtempSync(join(tmpdir(), 'ended-certificate-'))
@@ -309,7 +309,7 @@ describe('countersign doctor from inside', () => {
     return { stage, running, ...stage }
   }
 
-  it('finds a server that runs, with a backup of today, in order, and shows no secret', async () => {
+  it('finds a running server with a backup from today in order, and shows no secret', async () => {
     const port = await freePort()
     const { stage, folder, config, masterKey } = await started({ admin: { port } })
     const backups = join(folder, 'backups')
@@ -341,13 +341,13 @@ describe('countersign doctor from inside', () => {
 
   it.each<[string, string, 'problem' | 'warning', (stage: OperatorStage) => void, object?]>([
     [
-      'a setting that there is not',
+      'an unknown setting',
       'settings',
       'problem',
       ({ config }) => writeFileSync(config, '{"isuer":"https://auth.example"}'),
     ],
-    ['a key that everybody can read', 'safe start', 'problem', ({ masterKey }) => chmodSync(masterKey, 0o644)],
-    ['a master key that is no key', 'master key', 'problem', ({ masterKey }) => writeFileSync(masterKey, 'short')],
+    ['a world-readable key', 'safe start', 'problem', ({ masterKey }) => chmodSync(masterKey, 0o644)],
+    ['an invalid master key', 'master key', 'problem', ({ masterKey }) => writeFileSync(masterKey, 'short')],
     [
       'another master key',
       'keys',
@@ -373,28 +373,28 @@ describe('countersign doctor from inside', () => {
       ({ database }) => change(database, 'pragma user_version = 0'),
     ],
     [
-      'a database that is something else',
+      'a database of another program',
       'database',
       'problem',
       ({ database }) => writeFileSync(database, 'text '.repeat(1000)),
     ],
     [
-      'a rotation that did not happen',
+      'an overdue rotation',
       'key rotation',
       'problem',
       ({ database }) =>
         change(database, 'update signing_key set created_at = created_at - 8000000, not_before_at = null'),
     ],
     [
-      'a clock that went back',
+      'a clock that was set back',
       'clock and records',
       'problem',
       ({ database }) =>
         change(database, "insert into audit_event (at, event) values (unixepoch() + 3600, 'thing.happened')"),
     ],
-    ['a proxy that is not named', 'proxy', 'problem', () => undefined, { trustProxy: [] }],
+    ['an unlisted proxy', 'proxy', 'problem', () => undefined, { trustProxy: [] }],
     [
-      'a proxy on another machine, where the server listens on this one',
+      'a proxy on another machine, while the server listens on this one',
       'proxy',
       'problem',
       () => undefined,
@@ -406,13 +406,13 @@ describe('countersign doctor from inside', () => {
     spoil(stage)
     const { findings, of, status } = await examine(stage, `--config ${config}`)
     expect(of(outcome)).toContain(check)
-    // And the server, which was stopped.
+    // Also the server, which was stopped.
     expect(of('problem').filter((name) => name !== check)).toEqual(check === 'settings' ? [] : ['server'])
     expect(status).toBe(1)
     for (const finding of findings) if (finding.outcome === 'problem') expect(finding.mend, finding.found).toMatch(/./)
   })
 
-  it('says that it cannot see where a proxy on another machine connects from', async () => {
+  it('reports that it cannot see the address from which a proxy on another machine connects', async () => {
     const listen = { host: '0.0.0.0', port: await freePort() }
     const { stage, config } = await started({ trustProxy: ['10.1.2.99'], listen })
     const { findings } = await examine(stage, `--config ${config}`)
@@ -422,7 +422,7 @@ describe('countersign doctor from inside', () => {
     ])
   })
 
-  it('tells the age of the newest backup, and who can read it', async () => {
+  it('reports the age of the newest backup, and who can read it', async () => {
     const { stage, folder, config, database } = await started()
     const backups = join(folder, 'backups')
     mkdirSync(backups)
@@ -447,7 +447,7 @@ describe('countersign doctor from inside', () => {
 
   it.each<[string, string, (whole: Buffer) => string | Buffer, RegExp]>([
     [
-      'cut off',
+      'truncated',
       'new.db',
       (whole) => whole.subarray(0, whole.length / 2),
       /new\.db is truncated: it has \d+ bytes of \d+\./,
@@ -482,7 +482,7 @@ describe('countersign doctor from inside', () => {
     expect((await judge()).map(({ outcome }) => outcome)).toEqual(['problem', 'problem'])
   })
 
-  it('tells of a dump that it cannot read, and of one that was broken off', async () => {
+  it('reports a dump that it cannot read, and one that was interrupted', async () => {
     const { stage, folder, config } = await started()
     const backups = join(folder, 'backups')
     mkdirSync(backups)
@@ -506,7 +506,7 @@ describe('countersign doctor from inside', () => {
   })
 })
 
-it('countersign doctor, db check and db restored know PostgreSQL, and show no password', async () => {
+it('countersign doctor, db check and db restored support PostgreSQL, and show no password', async () => {
   const server = await openPostgres()
   onTestFinished(() => server.close())
   const { name, url } = await server.createDatabase()

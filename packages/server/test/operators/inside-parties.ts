@@ -6,7 +6,7 @@ import { type InsideServer, startInside } from '../../../countersign/test/networ
 import { createScriptedUser, decideAs } from '../scripted-user.js'
 import { protectedApi, scopes } from '../world.js'
 
-/** Where a party is, and whom it belongs to. */
+/** The network and owner of a party. */
 interface Party {
   id: string
   /** The address of its host. */
@@ -16,7 +16,7 @@ interface Party {
 
 const portOf = (id: string) => Number(new URL(id).port || 443)
 
-/** A resource in the network of a test, which looks its agents up there. */
+/** A resource in a test’s network, which fetches its agents’ keys there. */
 export async function startInsideResource({
   id,
   address,
@@ -37,7 +37,7 @@ export async function startInsideResource({
   return startInside(address, createNodeListener(protectedApi(resource), { origin: id }), portOf(id))
 }
 
-/** An agent there, and a person who allows what they are asked. */
+/** An agent there, and a user who allows its requests. */
 export async function startInsideAgent({
   id,
   address,

@@ -41,7 +41,7 @@ const named = ['agent', 'api', 'evil-1', 'evil-2', 'evil-3', 'evil-4', 'evil-5',
 const allowNetworks = [{ cidr: '10.77.0.0/24', hosts: named, ports: [443] }]
 const signerOf = async (kid: string) => createSigner(await generatePrivateJwk({ kid }))
 
-/** TLS in front of the auth server, as an operator puts it there. */
+/** TLS in front of the auth server, as an operator configures it. */
 function passOn(origin: string) {
   return (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const { method = 'GET', url = '/', headers } = incoming
@@ -54,14 +54,14 @@ function passOn(origin: string) {
   }
 }
 
-/** An auth server on an intranet, that was started by its command. */
+/** An auth server on an intranet, started through its command. */
 async function startAuthServer(settings: object = {}) {
   const stage = await createOperatorStage({
     issuer,
     allowInsecureLoopback: false,
     trustProxy: ['127.0.0.1'],
     allowNetworks,
-    // How long a refusal takes is not what is looked at here.
+    // The duration of a refusal is not tested here.
     discovery: { failureTime: 'shortest' },
     ...settings,
   })
@@ -75,14 +75,14 @@ const startResource = (options: Partial<ResourceOptions> = {}) =>
   startInsideResource({ id: api, address: hosts['api.corp.example'], issuer, agents: 'agent.corp.example', options })
 const startAgent = () => startInsideAgent({ id: agentId, address: hosts['agent.corp.example'], issuer, person })
 
-/** A server that publishes an agent, or whatever the documents are. */
+/** A server that publishes an agent, or any documents. */
 const publishing =
   (documents: Readonly<Record<string, object>>) => (request: IncomingMessage, response: ServerResponse) => {
     const document = documents[`https://${request.headers.host}${request.url}`]
     response.writeHead(document ? 200 : 404, { 'content-type': 'application/json' }).end(JSON.stringify(document))
   }
 
-/** Asks the auth server for a token, by a key that is looked for where `signatureKey` says. */
+/** Requests a token from the auth server, with a key that is looked up according to `signatureKey`. */
 async function askForToken(signer: Signer, signatureKey: KeyReference) {
   const body = 'request_type=auth&scope=openid&redirect_uri=https%3A%2F%2Fa.example%2Fcb'
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
@@ -92,7 +92,7 @@ async function askForToken(signer: Signer, signatureKey: KeyReference) {
 }
 
 inNetworkNamespace(import.meta.url, hosts, () => {
-  it('countersign serve, a resource and an agent on an intranet go from nothing to an answer that a person allowed', async () => {
+  it('countersign serve, a resource and an agent on an intranet complete a flow from nothing to an allowed response', async () => {
     const auth = await startAuthServer()
     await startResource()
     const { agent, asked } = await startAgent()
@@ -102,11 +102,11 @@ inNetworkNamespace(import.meta.url, hosts, () => {
       body: { agent: agentId },
     })
     expect(asked).toHaveLength(1)
-    // By the resource, which may because it is its auth server.
+    // By the resource, which may connect because this is its auth server.
     expect(auth.asked).toContain('auth.corp.example /.well-known/aauth-revocations')
   })
 
-  it('without allowNetworks the same auth server looks nobody up', async () => {
+  it('without allowNetworks, the same auth server fetches from no one', async () => {
     await startAuthServer({ allowNetworks: [] })
     const { server } = await startAgent()
     const signer = await signerOf('agent-1')
@@ -136,7 +136,7 @@ inNetworkNamespace(import.meta.url, hosts, () => {
     expect(canaries.map(({ connections }) => connections())).toEqual([0, 0, 0, 0])
   })
 
-  it('hostile agents in the allowed network lead it nowhere by their documents', async () => {
+  it('hostile agents in the allowed network cannot redirect it through their documents', async () => {
     const auth = await startAuthServer()
     const signer = await signerOf('key-1')
     const jwksUris = {
@@ -144,7 +144,7 @@ inNetworkNamespace(import.meta.url, hosts, () => {
       'https://evil-2.corp.example': `${issuer}/jwks.json`,
       'https://evil-3.corp.example': 'https://evil-3.corp.example:8443/jwks.json',
       'https://evil-4.corp.example': 'https://evil-4.corp.example/redirect',
-      // A control: this one has its keys where it may.
+      // Control: this agent’s keys are at an allowed address.
       'https://evil-5.corp.example': 'https://evil-5.corp.example/jwks.json',
     }
     const evil = publishing({
@@ -168,13 +168,13 @@ inNetworkNamespace(import.meta.url, hosts, () => {
     expect(await ask(first)).toEqual({ status: 400, error: null })
     const refused = { status: 401, error: 'error=unknown_key' }
     expect(await Promise.all(rest.map(ask))).toEqual([refused, refused, refused, refused])
-    // The control's is fetched anew, since it does not list the redirect URI.
+    // The control’s document is fetched again, since it does not list the redirect URI.
     expect(server.asked.filter((asked) => asked.endsWith('/.well-known/aauth-agent'))).toHaveLength(6)
     expect([other.connections(), port.connections()]).toEqual([0, 0])
     expect(auth.asked.filter((asked) => asked.endsWith('/jwks.json'))).toEqual([])
   })
 
-  it('a stranger who names the resource’s private auth server is not looked up there', async () => {
+  it('a stranger that names the resource’s private auth server does not cause a fetch from it', async () => {
     const auth = await startInside(hosts['auth.corp.example'], publishing({}))
     await startResource()
     const signer = await signerOf('key-1')
@@ -193,7 +193,7 @@ inNetworkNamespace(import.meta.url, hosts, () => {
     expect(auth.connections()).toBe(0)
   })
 
-  it('countersign serve asks its proxy for what is outside, and for nothing else', async () => {
+  it('countersign serve uses its proxy for external hosts, and for nothing else', async () => {
     const connects: (string | undefined)[] = []
     const proxy = createServer().on('connect', (request: IncomingMessage, socket: Duplex) => {
       connects.push(request.url)
@@ -213,7 +213,7 @@ inNetworkNamespace(import.meta.url, hosts, () => {
     expect(connects).toEqual(['outside.example:443'])
   })
 
-  it('what is allowed is connected to at its own address, and what is not is not, although it would answer', async () => {
+  it('an allowed host is connected to at its own address, and others are not, although they would respond', async () => {
     const answer = (_request: IncomingMessage, response: ServerResponse) => void response.end('{}')
     const [agent, other, meta] = await Promise.all([
       startInside(hosts['agent.corp.example'], answer),
@@ -226,7 +226,7 @@ inNetworkNamespace(import.meta.url, hosts, () => {
       await expect(guarded(`https://${host}/`)).rejects.toMatchObject({ code: 'EREFUSED' })
     for (const url of ['https://10.77.0.2/', 'http://agent.corp.example:443/', 'https://agent.corp.example:444/'])
       await expect(guarded(url)).rejects.toMatchObject({ code: 'EREFUSED' })
-    // Each would have: only the guard was in the way.
+    // Each of them would have responded: only the guard prevented it.
     expect((await fetch('https://other.corp.example/')).status).toBe(200)
     expect((await fetch('https://meta.corp.example/')).status).toBe(200)
     expect([agent, other, meta].map(({ connections }) => connections())).toEqual([1, 1, 1])

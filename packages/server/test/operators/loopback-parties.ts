@@ -10,14 +10,14 @@ import type { TestEnd } from './operator-stage.js'
 export interface LoopbackParties {
   agent: Agent
   resource: string
-  /** Where people were asked to decide, in order. */
+  /** The consent URLs that users were sent to, in order. */
   asked: string[]
-  /** The private parts of the keys of both. */
+  /** The private parts of both keys. */
   privateKeys: string[]
   close(): Promise<void>
 }
 
-/** An agent and a resource on ports of their own, and a person who allows what they are asked, at this auth server. */
+/** An agent and a resource on their own ports, and a user who allows their requests, at this auth server. */
 export async function startParties(
   issuer: string,
   person: { username: string; password: string },
@@ -27,7 +27,7 @@ export async function startParties(
   const [agentAt, resourceAt] = await Promise.all([listenOnLoopback(), listenOnLoopback()])
   const asked: string[] = []
   const [agentKey, resourceKey] = await Promise.all(['agent-1', 'resource-1'].map((kid) => generatePrivateJwk({ kid })))
-  if (!agentKey || !resourceKey) throw new TypeError('there are two keys')
+  if (!agentKey || !resourceKey) throw new TypeError('expected two keys')
   const agent = createAgent({
     id: agentAt.origin,
     signer: await createSigner(agentKey),

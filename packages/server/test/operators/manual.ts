@@ -10,7 +10,7 @@ type Manual = 'backup.md' | 'high-availability.md' | 'postgresql.md'
 const textOf = (document: Manual) =>
   readFileSync(new URL(`../../../../docs/operate/${document}`, import.meta.url), 'utf8')
 
-/** The commands of the first block under a heading of a document, which has no name since `scripts/run-docs.mjs` runs it. */
+/** The commands of the first block under a heading of a document. Such a block has no name, since `scripts/run-docs.mjs` runs it. */
 export function blockUnder(document: Manual, heading: string): string {
   const [, below = ''] = textOf(document).split(`\n## ${heading}\n`)
   const [, body] = /^```sh\n([\s\S]*?)^```$/m.exec(below) ?? []
@@ -29,8 +29,8 @@ export function blockOf(document: Manual, block: string): string {
 /**
  * Runs commands for a whole machine here.
  *
- * @param stubs what some of them do here, as text for `sh`, by their names
- * @param shell what it is run by; a shell that a person types into goes on after a command that fails
+ * @param stubs replacements for some of the commands, as text for `sh`, by name
+ * @param shell the shell that runs them; an interactive shell continues after a command that fails
  */
 export async function runBlock(
   commands: string,
@@ -58,5 +58,5 @@ export async function runBlock(
       said += text.toString()
     })
   const status = await new Promise<number | null>((resolve) => child.once('close', resolve))
-  if (status !== 0) throw new Error(`${commands}\nended with ${status}: ${said}`)
+  if (status !== 0) throw new Error(`${commands}\nexited with ${status}: ${said}`)
 }

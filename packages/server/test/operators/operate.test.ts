@@ -30,7 +30,7 @@ async function inDatabase<T>(stage: OperatorStage, work: (storage: Storage) => P
 const addAlice = (storage: Storage) => storage.createUser({ username: 'Alice', passwordHash: '$argon2id$none' })
 
 describe('countersign users', () => {
-  it('adds a person once, and lists them in words and in JSON', async () => {
+  it('adds a user once, and lists users as text and as JSON', async () => {
     const [stage] = await createStageWith(async () => undefined)
     const added = await stage.ask<User>('users add bob --email bob@example.com --password-stdin', password)
     expect(added).toMatchObject({ username: 'bob', email: 'bob@example.com', status: 'active' })
@@ -45,7 +45,7 @@ describe('countersign users', () => {
     expect((await stage.run('users list')).stdout).toMatch(/^USER NAME .*\nbob .* active/)
   })
 
-  it('names who did it, or who they say they are, in the audit', async () => {
+  it('records who ran the command, or the name they gave, in the audit log', async () => {
     const [stage] = await createStageWith(async () => undefined)
     await stage.ask('users add bob --by carol@ops --password-stdin', password)
     await stage.ask('users disable bob --by carol@ops')
@@ -55,7 +55,7 @@ describe('countersign users', () => {
     expect(nobody).toMatchObject({ status: 2, stderr: expect.stringContaining('--by takes a name') })
   })
 
-  it('refuses a weak password, and one that nobody gave', async () => {
+  it('refuses a weak password, and a missing one', async () => {
     const [stage] = await createStageWith(async () => undefined)
     const weak = await stage.run('users add bob --password-stdin', { input: 'password1\n' })
     expect(weak).toMatchObject({ status: 1, stderr: expect.stringContaining('first that anybody would try') })
@@ -80,7 +80,7 @@ describe('countersign users', () => {
     expect(await inDatabase(stage, (storage) => storage.listPasskeys(alice.id))).toEqual([])
   })
 
-  it('disables, enables and gives a new password, and ends sessions', async () => {
+  it('disables, enables and sets a new password, and ends sessions', async () => {
     const [stage, alice] = await createStageWith(addAlice)
     expect(await stage.ask('users disable alice')).toMatchObject({ id: alice.id, status: 'disabled' })
     expect(await stage.ask('users list --status disabled')).toHaveLength(1)
@@ -103,7 +103,7 @@ describe('countersign users', () => {
     expect(unknown).toMatchObject({ status: 1, stderr: expect.stringContaining('nobody with the user name ali') })
   })
 
-  it('takes a password that is typed twice, and not two that differ', async () => {
+  it('accepts a password that is typed twice, and rejects two that differ', async () => {
     const [stage] = await createStageWith(async () => undefined)
     const differ = await stage.run('users add bob', { hidden: ['a long password', 'a long passwort'] })
     expect(differ).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('The two passwords differ') })
@@ -112,7 +112,7 @@ describe('countersign users', () => {
     expect(same).toMatchObject({ status: 0, stdout: 'bob can now sign in.\n' })
   })
 
-  it.skipIf(!has('a terminal'))('asks for the password twice at a terminal, and shows neither', async () => {
+  it.skipIf(!has('a terminal'))('prompts for the password twice at a terminal, and echoes neither', async () => {
     const [stage] = await createStageWith(async () => undefined)
     const command = `${process.execPath} ${commandPath} users add bob --config ${stage.config}`
     const child = spawn('script', ['-qec', command, '/dev/null'])
@@ -131,7 +131,7 @@ describe('countersign users', () => {
 })
 
 describe('countersign keys', () => {
-  it('makes a master key in a file that only its owner can read, and never over another', async () => {
+  it('generates a master key in a file that only its owner can read, and never overwrites one', async () => {
     const stage = await createOperatorStage()
     const file = stage.masterKey
     expect(statSync(file).mode & 0o777).toBe(0o600)
@@ -142,7 +142,7 @@ describe('countersign keys', () => {
     expect(readFileSync(file, 'utf8')).toBe(before)
   })
 
-  it('lists states and never private parts; rotates without a configuration when given the master key', async () => {
+  it('lists states and never private parts; rotates without a configuration if given the master key', async () => {
     const stage = await createOperatorStage()
     const { stop } = await stage.serve()
     await stop()
@@ -168,7 +168,7 @@ describe('countersign keys', () => {
 })
 
 describe('countersign agents', () => {
-  it('blocks, lists and unblocks, and says when nothing changed', async () => {
+  it('blocks, lists and unblocks, and reports when nothing changed', async () => {
     const [stage] = await createStageWith(async () => undefined)
     const agent = 'https://agent.example'
     expect(await stage.ask(`agents block ${agent}`)).toEqual({ agent, blocked: true, changed: true })
@@ -193,7 +193,7 @@ describe('countersign grants', () => {
     return { one: one.grantId, two: two.grantId, three: three.grantId }
   }
 
-  it('lists what the flags narrow down', async () => {
+  it('lists the grants that match the flags', async () => {
     const [stage, { one, two, three }] = await createStageWith(fill)
     const ids = async (flags: string) => (await stage.ask<ListedGrant[]>(`grants list ${flags}`)).map(({ id }) => id)
     expect(await ids('--live')).toEqual([three, two, one])
@@ -206,7 +206,7 @@ describe('countersign grants', () => {
     expect(await stage.run('grants list --user nobody')).toMatchObject({ status: 1 })
   })
 
-  it('shows what is too wide for columns a line for each, nothing cut', async () => {
+  it('prints rows that are too wide for columns as one line per field, without truncation', async () => {
     const [stage, { three }] = await createStageWith(fill)
     const { stdout } = await stage.run('grants list --live')
     expect(stdout).toMatch(new RegExp(`^ID +${three}\\nUSER NAME +`))
@@ -214,7 +214,7 @@ describe('countersign grants', () => {
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
   })
 
-  it('takes back one by its id, once, in the operator’s name', async () => {
+  it('revokes one by its id, once, on behalf of the operator', async () => {
     const [stage, { one }] = await createStageWith(fill)
     expect(await stage.ask(`grants revoke ${one}`)).toEqual({ revoked: 1 })
     expect(await stage.run(`grants revoke ${one}`)).toMatchObject({ status: 1 })
@@ -223,7 +223,7 @@ describe('countersign grants', () => {
     ])
   })
 
-  it('takes back all that match, and everything only with --yes', async () => {
+  it('revokes all that match, and everything only with --yes', async () => {
     const [stage, { three }] = await createStageWith(fill)
     expect(await stage.run('grants revoke')).toMatchObject({ status: 2 })
     expect(await stage.run('grants revoke --all')).toMatchObject({
@@ -240,7 +240,7 @@ describe('countersign grants', () => {
 })
 
 describe('countersign audit export', () => {
-  it('says which events there are where a name finds nothing, and knows those an application records', async () => {
+  it('lists the known events if a name matches none, including those that an application records', async () => {
     const [stage] = await createStageWith((storage) => storage.recordEvent({ event: 'app.event' }))
     const slip = await stage.run('audit export --event grant.revokd')
     expect(slip).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining('no event grant.revokd') })
@@ -250,7 +250,7 @@ describe('countersign audit export', () => {
     expect((await stage.run('audit export --event app.event')).stdout).toContain('"event":"app.event"')
   })
 
-  it('prints every event once, in order, as lines of JSON, also beyond one page', async () => {
+  it('prints every event once, in order, as JSON lines, across pages', async () => {
     const [stage] = await createStageWith(async (storage) => {
       for (let i = 0; i < 1005; i++) await storage.recordEvent({ event: 'test.happened', data: { i } })
     })
@@ -262,7 +262,7 @@ describe('countersign audit export', () => {
     expect(events.map(({ data }) => data?.i)).toEqual(Array.from({ length: 1005 }, (_, i) => i))
   })
 
-  it('narrows by person, agent and time', async () => {
+  it('filters by user, agent and time', async () => {
     const [stage, alice] = await createStageWith(async (storage) => {
       const user = await addAlice(storage)
       await storage.recordEvent({ event: 'test.happened', agent: 'https://agent.example' })
@@ -285,8 +285,8 @@ describe('countersign audit export', () => {
   })
 })
 
-describe('every command of an operator', () => {
-  it('says which server it needs to know, and makes no database where there is none', async () => {
+describe('every operator command', () => {
+  it('reports which server it needs to know, and never creates a missing database', async () => {
     const stage = await createOperatorStage()
     const unnamed = await stage.run('users list', { config: false })
     expect(unnamed).toMatchObject({ status: 2, stderr: expect.stringContaining('--config <file> or --db <file>') })
@@ -301,12 +301,12 @@ describe('every command of an operator', () => {
     expect(() => statSync(stage.database)).toThrow('ENOENT')
   })
 
-  it('says what to do about a database of another user', async () => {
+  it('explains how to handle a database owned by another user', async () => {
     const isRoot = process.getuid?.() === 0
     if (isRoot) need('setpriv')
     const [stage] = await createStageWith(addAlice)
     chmodSync(stage.folder, 0o555)
-    // This checkout may be for root alone: another user may read all of it, and write nothing.
+    // This checkout may be readable by root only: let another user read all of it, and write nothing.
     const rights = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search', '--securebits=+no_setuid_fixup']
     const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', ...rights]
     const asOther = isRoot ? nobody : ['env']
@@ -316,7 +316,7 @@ describe('every command of an operator', () => {
     expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('cannot be written') })
   })
 
-  it('shows what strangers wrote without acting on it', async () => {
+  it('prints untrusted text with control characters escaped', async () => {
     const [stage] = await createStageWith((storage) =>
       storage.recordAgent({
         agent: 'https://agent.example',
@@ -332,14 +332,14 @@ describe('every command of an operator', () => {
 })
 
 describe('countersign db backup', () => {
-  it('makes a copy that only its user can read, while somebody writes, and that a server starts from', async () => {
+  it('makes a copy that only its user can read, during concurrent writes, and that a server starts from', async () => {
     const [stage] = await createStageWith(addAlice)
     const writing = new Database(stage.database)
     writing.exec('begin immediate')
     const copy = join(stage.folder, 'copy.db')
     const umask = process.umask(0)
     try {
-      // The issuer is put on record by the first command: it waits for nobody who writes.
+      // The first command records the issuer: it does not wait for writers.
       const failed = await stage.run(`db backup ${copy}`)
       expect(failed).toMatchObject({ status: 1, stderr: expect.stringContaining('is not responding') })
       expect(existsSync(copy)).toBe(false)
@@ -365,7 +365,7 @@ describe('countersign db backup', () => {
     checked.close()
   })
 
-  it('writes over nothing, and leaves nothing where it could not write', async () => {
+  it('overwrites nothing, and leaves nothing behind if it could not write', async () => {
     const [stage] = await createStageWith(addAlice)
     const copy = join(stage.folder, 'copy.db')
     writeFileSync(copy, 'something that is needed')
@@ -382,9 +382,9 @@ describe('countersign db backup', () => {
 })
 
 describe('countersign db restored', () => {
-  it('ends what a backup brought back, in the operator’s name, and says what it leaves', async () => {
+  it('ends the sessions and requests that a backup brought back, on behalf of the operator, and reports what it leaves', async () => {
     const [stage, grant] = await createStageWith((storage) => refreshable(storage))
-    // As a server does that has keys of its own.
+    // Like a server with its own keys.
     await inDatabase(stage, (storage) => storage.claimIssuer(stage.issuer, 600))
     const { status, stdout } = await stage.run('db restored --by carol')
     expect({ status, stdout }).toMatchObject({
@@ -398,7 +398,7 @@ describe('countersign db restored', () => {
     expect((await stage.run('audit export --event database.restored')).stdout).toContain('"by":"operator:carol"')
   })
 
-  it('refuses a database that no server has ever used, and one that is empty stays so', async () => {
+  it('refuses a database that no server has ever used, and leaves an empty one empty', async () => {
     const [stage] = await createStageWith(addAlice)
     const withoutKeys = await stage.run('db restored')
     expect(withoutKeys).toMatchObject({
@@ -424,7 +424,7 @@ describe('countersign db check', () => {
     expect(await stage.ask('db check')).toEqual([])
   })
 
-  it('tells what must never be, by the ids of rows, and ends with status 1', async () => {
+  it('reports violated invariants, by row ids, and exits with status 1', async () => {
     const [stage, { grantId }] = await createStageWith((storage) => refreshable(storage))
     const other = new Database(stage.database)
     other.exec('update consent_grant set revoked_at = created_at - 3')

@@ -21,7 +21,7 @@ vi.setConfig({ testTimeout: 120_000 })
 
 const person = { username: 'alice', password: 'a password of alice' }
 
-/** Everything that this process writes about what it does: as an agent, a resource and a library. */
+/** Everything that this process logs: as an agent, a resource and a library. */
 function captureOwnOutput(): () => string {
   const lines: string[] = []
   const keep = (...values: unknown[]) => {
@@ -35,7 +35,7 @@ function captureOwnOutput(): () => string {
   return () => lines.join('\n')
 }
 
-/** The private part of a stored key: AES-256-GCM, bound to what the key is for and to its name. */
+/** The private part of a stored key: AES-256-GCM, bound to the key’s purpose and name. */
 function unsealed({ kid, purpose, private: sealed }: StoredKey, masterKey: Uint8Array): Buffer {
   const [iv, text, tag] = (sealed ?? '')
     .split('.')
@@ -48,7 +48,7 @@ function unsealed({ kid, purpose, private: sealed }: StoredKey, masterKey: Uint8
   return Buffer.concat([decipher.update(text), decipher.final()])
 }
 
-/** The master key and the private parts of the server's keys. */
+/** The master key and the private parts of the server’s keys. */
 async function addServerKeys(secrets: Secrets, { folder, database }: OperatorStage): Promise<void> {
   const text = readFileSync(join(folder, 'master.key'), 'utf8').trim()
   secrets.add('master key', text)
@@ -64,7 +64,7 @@ async function addServerKeys(secrets: Secrets, { folder, database }: OperatorSta
   }
 }
 
-/** What goes wrong in front of a server: people, agents and strangers. */
+/** Failures at a server’s front door: by users, agents and strangers. */
 async function fail(stage: OperatorStage, agentId: string): Promise<number[]> {
   const { issuer } = stage
   const user = createScriptedUser(globalThis.fetch)
@@ -106,7 +106,7 @@ async function fail(stage: OperatorStage, agentId: string): Promise<number[]> {
   return answers.map(({ status }) => status)
 }
 
-it('O01: nothing secret is in any log, whether the flow goes through or fails', async () => {
+it('O01: no log contains a secret, whether the flow succeeds or fails', async () => {
   const own = captureOwnOutput()
   const secrets = createSecrets()
   collectFromFetch(secrets)
@@ -122,7 +122,7 @@ it('O01: nothing secret is in any log, whether the flow goes through or fails', 
   const { agent, resource, privateKeys } = await startParties(stage.issuer, person, options)
   for (const key of privateKeys) secrets.add('private key', key)
   expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
-  // The agent renews a token that ends in 5 s.
+  // The agent refreshes a token that expires in 5 s.
   ahead = 6
   expect((await agent.fetch(`${resource}/data-auth`)).status, 'after a refresh').toBe(200)
   const user = createScriptedUser(globalThis.fetch)
@@ -131,7 +131,7 @@ it('O01: nothing secret is in any log, whether the flow goes through or fails', 
   expect(account).toContain('data-state="agents"')
   expect(await fail(stage, agent.id)).toEqual([401, 401, 401, 403, 401, 401, 401, 400, 404])
 
-  // The same while the database is not in order: now errors are logged with all that they say.
+  // The same with a broken database: now errors are logged in full.
   const database = new Database(stage.database)
   for (const table of ['session', 'nonce', 'auth_request'])
     database.exec(`alter table ${table} rename to ${table}_gone`)
@@ -199,7 +199,7 @@ function documentsOf(agent: string, { jwk }: Signer): Handler {
   }
 }
 
-/** The status of a request for access, sent to one instance of the issuer. */
+/** The status of an access request, sent to one instance of the issuer. */
 async function askAs(id: string, signer: Signer, issuer: string, instance = issuer): Promise<number> {
   const form = new URLSearchParams({ request_type: 'auth', scope: 'data.read', redirect_uri: `${id}/callback` })
   const request = new Request(`${issuer}/agent/token`, { method: 'POST', body: form })
@@ -211,7 +211,7 @@ async function askAs(id: string, signer: Signer, issuer: string, instance = issu
 it.each([
   ['an agent', { perAgent: 1 }, [200, 429, 200]],
   ['all together', { total: 1 }, [200, 429, 429]],
-])('the nonces that are remembered of %s are as many as the configuration says', async (_of, nonces, statuses) => {
+])('the number of nonces stored for %s is limited as configured', async (_of, nonces, statuses) => {
   const stage = await createOperatorStage({ limits: { nonces } })
   await stage.serve()
   const signer = await newSigner()
@@ -238,7 +238,7 @@ it.concurrent('O04, O08: metrics have the same labels after 300 agents, and are 
       .map((line) => line.split(' ')[0])
       .sort()
   const signer = await newSigner()
-  // One of each that comes, so that all labels are there.
+  // One of each kind, so that all labels appear.
   const known = await listenOnLoopback()
   known.serve(documentsOf(known.origin, signer))
   for (let sent = 0; sent < 2; sent++) expect(await askAs(known.origin, signer, stage.issuer)).toBe(200)
@@ -249,7 +249,7 @@ it.concurrent('O04, O08: metrics have the same labels after 300 agents, and are 
   for (let count = 0; count < 300; count++) {
     const agent = await listenOnLoopback()
     const { origin: id } = agent
-    // Every tenth is there, so that its request is let through. The others are told 2.5 s later: not waited for in turn.
+    // Every tenth agent exists, so its request is allowed. The others fail after 2.5 s and are not awaited one by one.
     const isThere = count % 10 === 0
     const asked = new Promise<void>((resolve) => {
       agent.serve(
@@ -279,7 +279,7 @@ it.concurrent('O04, O08: metrics have the same labels after 300 agents, and are 
   for (const path of ['/metrics', '/healthz', '/readyz']) expect((await fetch(stage.issuer + path)).status).toBe(404)
 })
 
-it.concurrent('T23: a token whose grant an operator took back is refused within 5 s at a resource with a deny-list', async ({
+it.concurrent('T23: a token whose grant an operator revoked is refused within 5 s at a resource with a revocation list', async ({
   expect,
   ...test
 }) => {
@@ -295,7 +295,7 @@ it.concurrent('T23: a token whose grant an operator took back is refused within 
   expect(asked).toHaveLength(1)
   await stage.ask('grants revoke --user alice')
   const began = performance.now()
-  // The agent asks the person again as soon as its token is refused.
+  // The agent prompts the user again as soon as its token is refused.
   const askedAgain = async () => {
     expect(await use()).toBe(200)
     return asked.length

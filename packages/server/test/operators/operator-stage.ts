@@ -10,50 +10,50 @@ import { type ProgramOptions, type RunningProgram, startProgram } from '../../..
 
 /** An instance of the auth server. */
 export interface Instance extends Pick<RunningProgram, 'said' | 'stop'> {
-  /** Where it listens. */
+  /** The origin it listens on. */
   origin: string
 }
 
-/** An instance of the auth server that runs as a process of its own. */
+/** An instance of the auth server that runs as a separate process. */
 export interface InstanceProcess extends Pick<Instance, 'said' | 'origin'> {
   child: ChildProcess
   finished: Promise<Finished>
 }
 
 interface ServeOptions {
-  /** Where it listens: a second instance elsewhere is the same server. */
+  /** The origin it listens on: a second instance elsewhere is the same server. */
   port?: number
   env?: NodeJS.ProcessEnv
 }
 
 interface SpawnOptions extends ServeOptions {
-  /** A file that its log goes to. @default what {@link InstanceProcess.said} shows */
+  /** The file that its log is written to. @default the log that {@link InstanceProcess.said} shows */
   stdout?: number
   /** Further flags. */
   flags?: readonly string[]
 }
 
-/** What an operator has: a folder with a configuration and a master key, and the command. */
+/** The operator’s side: a folder with a configuration and a master key, and the command. */
 export interface OperatorStage {
   folder: string
   config: string
   database: string
   masterKey: string
   issuer: string
-  /** Runs the command to its end, in this process, with the configuration. */
+  /** Runs the command to completion, in this process, with the configuration. */
   run(command: string, options?: ProgramOptions & { config?: false }): Promise<Finished>
-  /** Runs it, expects it to succeed, and gives what it printed as JSON. */
+  /** Runs it, expects it to succeed, and returns its output as parsed JSON. */
   ask<T>(command: string, options?: ProgramOptions): Promise<T>
   /** Starts an instance in this process and waits until it listens. */
   serve(options?: ServeOptions): Promise<Instance>
-  /** Starts an instance as a process of its own and waits until it listens. */
+  /** Starts an instance as a separate process and waits until it listens. */
   spawnServe(options?: SpawnOptions): Promise<InstanceProcess>
 }
 
 /** The built command. */
 export const commandPath = fileURLToPath(new URL('../../../cli/bin/countersign.js', import.meta.url))
 
-/** What the tests of a file left stopping: clients of this process keep connections, for which a server waits a second. */
+/** Instances that a file’s tests left closing: clients in this process keep connections open, for which a server waits a second. */
 const stopping: Promise<unknown>[] = []
 const folders: string[] = []
 
@@ -62,12 +62,12 @@ afterAll(async () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
 
-/** What tells that a test has ended: a test that runs beside others has its own. */
+/** Reports that a test has ended: a concurrent test has its own. */
 export interface TestEnd {
   onTestFinished(end: () => Promise<void> | void): void
 }
 
-/** A stage for one test, in development on loopback; everything is stopped when the test has ended. */
+/** A stage for one test, in development on loopback; everything is stopped when the test ends. */
 export async function createOperatorStage(
   settings: object = {},
   test: TestEnd = { onTestFinished },
@@ -108,7 +108,7 @@ export async function createOperatorStage(
     },
     async ask(command, options) {
       const { status, stdout, stderr } = await stage.run(`${command} --json`, options)
-      if (status !== 0) throw new Error(`${command} ended with ${status}: ${stderr}`)
+      if (status !== 0) throw new Error(`${command} exited with ${status}: ${stderr}`)
       return JSON.parse(stdout)
     },
     async serve({ port: other = port, env = {} } = {}) {
@@ -142,7 +142,7 @@ export async function createOperatorStage(
           stderr += text
           if (stderr.includes('is served at')) resolve()
         })
-        void finished.then(({ status }) => reject(new Error(`serve ended with ${status}: ${stderr}`)))
+        void finished.then(({ status }) => reject(new Error(`serve exited with ${status}: ${stderr}`)))
       })
       return { child, finished, said: () => ({ stdout, stderr }), origin: `http://127.0.0.1:${other}` }
     },

@@ -5,7 +5,7 @@ import { createOperatorStage } from './operator-stage.js'
 
 const person = { username: 'alice', password: 'a password of alice' }
 
-it('a rule that is added while the server runs holds within five seconds; a file that is wrong changes nothing', async () => {
+it('a rule that is added while the server runs applies within five seconds; an invalid file changes nothing', async () => {
   const stage = await createOperatorStage()
   const instance = await stage.serve()
   await stage.run('users add alice --password-stdin', { input: `${person.password}\n` })

@@ -40,13 +40,13 @@ async function openProxy(origins: readonly string[], port: number): Promise<void
   })
 }
 
-/** The processes that a process started, where the system tells. */
+/** The child processes of a process, if the system reports them. */
 function childrenOf(pid: number | undefined): number[] {
   const file = `/proc/${pid}/task/${pid}/children`
   return existsSync(file) ? readFileSync(file, 'utf8').trim().split(' ').map(Number) : []
 }
 
-it('a request that the database is away for is one short line of the log', async () => {
+it('a request during a database outage is one short line of the log', async () => {
   const { name, url } = await server.createDatabase()
   const stage = await createOperatorStage({ database: url })
   const { said } = await stage.serve()
@@ -125,7 +125,7 @@ describe('the manual on PostgreSQL', () => {
     expect((await stage.run('doctor')).stdout).toContain('schema 2')
   })
 
-  it('makes two roles, a backup as the one that owns, and restores it', async (test) => {
+  it('creates two roles, makes a backup as the owner, and restores it', async (test) => {
     const { cluster, stage, backups, stubs, env, run } = await openMachine(test, (database) => ({ database }))
     await run('two-roles')
     const first = await stage.serve()
@@ -134,7 +134,7 @@ describe('the manual on PostgreSQL', () => {
     const [dump = '', ...others] = readdirSync(backups)
     expect([dump.endsWith('.dump'), others]).toEqual([true, []])
     const brokenOff = { ...stubs, runuser: 'printf PGDMP; exit 1' }
-    await expect(run('postgres-backup', ['bash'], brokenOff)).rejects.toThrow('ended with 1')
+    await expect(run('postgres-backup', ['bash'], brokenOff)).rejects.toThrow('exited with 1')
     const [partial = ''] = readdirSync(backups).filter((name) => name !== dump)
     expect(partial).toMatch(/\.dump\.partial$/)
     rmSync(join(backups, partial))
@@ -177,7 +177,7 @@ describe('the manual on PostgreSQL', () => {
   })
 })
 
-it('the manual gives both users a password file for a database elsewhere, which only they can read', async () => {
+it('the manual gives both users a password file for a remote database, which only they can read', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-elsewhere-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   for (const user of ['countersign', 'countersign_owner']) mkdirSync(join(folder, user))
@@ -191,7 +191,7 @@ it('the manual gives both users a password file for a database elsewhere, which 
 })
 
 describe('two instances behind a plain proxy', () => {
-  it('serve one flow together, each request at the other one, and both see at once what is taken back', async () => {
+  it('serve one flow together, with each request at the other instance, and both see a revocation at once', async () => {
     const { url } = await server.createDatabase()
     const stage = await createOperatorStage({ database: url })
     const ports = [await freePort(), await freePort()]
@@ -227,7 +227,7 @@ describe('countersign serve --workers', () => {
     })
   })
 
-  it.each([0, 200, 400, 600])('ends with 0 when it is told to %i ms after it serves', async (wait) => {
+  it.each([0, 200, 400, 600])('exits with 0 if it is stopped %i ms after it starts serving', async (wait) => {
     const { url } = await server.createDatabase()
     const stage = await createOperatorStage({ database: url })
     const instance = await stage.spawnServe({ flags: ['--workers', '3'] })
@@ -238,7 +238,7 @@ describe('countersign serve --workers', () => {
     expect(performance.now() - began).toBeLessThan(10_000)
   })
 
-  it('closes a connection that was handed to a process which is killed before it takes it', async () => {
+  it('closes a connection that was handed to a process killed before it accepts it', async () => {
     const { url } = await server.createDatabase()
     const adminPort = await freePort()
     const stage = await createOperatorStage({ database: url, admin: { port: adminPort } })
@@ -265,7 +265,7 @@ describe('countersign serve --workers', () => {
     expect(await instance.finished).toMatchObject({ status: 0 })
   })
 
-  it('answers what it took when all its processes are interrupted, as Ctrl-C does', async () => {
+  it('responds to the requests it accepted when all its processes are interrupted, as Ctrl-C does', async () => {
     const { url } = await server.createDatabase()
     const stage = await createOperatorStage({ database: url })
     const instance = await stage.spawnServe({ flags: ['--workers', '2'] })
@@ -286,7 +286,7 @@ describe('countersign serve --workers', () => {
     expect(await instance.finished).toMatchObject({ status: 0 })
   })
 
-  it('serves one port with two processes, replaces one that is killed, and ends with all of them', async () => {
+  it('serves one port with two processes, replaces one that is killed, and exits with all of them', async () => {
     const { url } = await server.createDatabase()
     const adminPort = await freePort()
     const stage = await createOperatorStage({ database: url, admin: { port: adminPort } })

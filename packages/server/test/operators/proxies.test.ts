@@ -19,7 +19,7 @@ import { createOperatorStage, type InstanceProcess, type OperatorStage } from '.
 vi.setConfig({ testTimeout: 60_000 })
 
 const hosts = {
-  // As the files of the manual have it.
+  // As in the files of the manual.
   'auth.example': '10.77.0.1',
   'agent.example': '10.77.0.2',
   'api.example': '10.77.0.3',
@@ -27,7 +27,7 @@ const hosts = {
 const issuer = 'https://auth.example'
 const person = { username: 'alice', password: 'a password of alice' }
 
-/** A file of the manual, with the certificate of this test in place of the one that it names. */
+/** A file of the manual, with this test’s certificate instead of the one that it names. */
 function shown(name: string): string {
   const { certificate, key } = certificateFiles()
   return readFileSync(new URL(`../../../../docs/deployment/${name}`, import.meta.url), 'utf8')
@@ -39,9 +39,9 @@ interface Proxy {
   command: 'nginx' | 'caddy'
   /** Its files: for one server, and for two. */
   files: { one: string; two: string }
-  /** Writes the file that it starts from, and gives the arguments. */
+  /** Writes the configuration file, and returns the arguments. */
   configure: (folder: string, name: string) => string[]
-  /** Takes an instance out before it is restarted, and puts it back: where what is sent meanwhile would be lost otherwise. */
+  /** Takes an instance out of rotation for its restart, and puts it back. Only set if requests in the meantime would otherwise be lost. */
   without?: (port: number, folder: string, work: () => Promise<void>) => Promise<void>
 }
 
@@ -51,7 +51,7 @@ const nginx: Proxy = {
   configure(folder, name) {
     let site = shown(name)
     const [, minor = 0] = /nginx\/1\.(\d+)/.exec(spawnSync('nginx', ['-v'], { encoding: 'utf8' }).stderr) ?? []
-    // As the file says.
+    // As in the file.
     if (Number(minor) < 25) site = site.replace('http2 on;', '').replaceAll(/(listen .*443 ssl);/g, '$1 http2;')
     if (!networkInterfaces().lo?.some(({ family }) => family === 'IPv6')) site = site.replaceAll(/listen \[::\].*/g, '')
     writeFileSync(join(folder, 'site.conf'), site)
@@ -74,7 +74,7 @@ const caddy: Proxy = {
   files: { one: 'Caddyfile', two: 'Caddyfile-two-instances' },
   configure(folder, name) {
     const file = join(folder, 'Caddyfile')
-    // There is nobody inside who gives certificates.
+    // There is no certificate authority inside.
     writeFileSync(file, shown(name).replace('# tls ', 'tls '))
     return ['run', '--adapter', 'caddyfile', '--config', file]
   },
@@ -83,7 +83,7 @@ const caddy: Proxy = {
     const whole = readFileSync(file, 'utf8')
     writeFileSync(file, whole.replace(` 127.0.0.1:${port}`, ''))
     reloadCaddy(file)
-    // As the manual says: what Caddy had begun by the file before is not tried again at the other server.
+    // As in the manual: Caddy does not retry requests that it started under the previous file at the other server.
     await wait(1000)
     await work()
     writeFileSync(file, whole)
@@ -91,7 +91,7 @@ const caddy: Proxy = {
   },
 }
 
-/** As `systemctl reload caddy` does. */
+/** Reloads Caddy, as `systemctl reload caddy` does. */
 function reloadCaddy(file: string): void {
   const { status, stderr } = spawnSync('caddy', ['reload', '--adapter', 'caddyfile', '--config', file], {
     encoding: 'utf8',
@@ -101,7 +101,7 @@ function reloadCaddy(file: string): void {
 
 const proxies: readonly Proxy[] = [nginx, caddy]
 
-/** Starts it, and waits until it sends requests on. */
+/** Starts it, and waits until it forwards requests. */
 async function start(
   { command, files, configure }: Proxy,
   count: keyof Proxy['files'],
@@ -127,7 +127,7 @@ async function start(
   await expect.poll(look, { timeout: 15_000, interval: 20 }).toBe(200)
 }
 
-/** A signed request of an agent that nobody finds, from an address of its own, which claims to be for somebody else. */
+/** A signed request by an agent that cannot be found, from its own address, with a forged forwarding header. */
 async function askUnknown(localAddress: string): Promise<void> {
   const signer = await createSigner(await generatePrivateJwk({ kid: 'unknown' }))
   const id = 'https://unknown.example'
@@ -151,7 +151,7 @@ async function askUnknown(localAddress: string): Promise<void> {
   expect(status).toBe(401)
 }
 
-/** Something at a port that counts who connects. */
+/** Listens on a port and counts connections while `work` runs. */
 async function countConnections(port: number, work: () => Promise<unknown>): Promise<number> {
   let connections = 0
   const server = createServer((_request, response) => response.end())
@@ -186,25 +186,25 @@ async function runFlow(stage: OperatorStage): Promise<number> {
   return (await agent.fetch(`${api}/data-auth?x=%2F&y`)).status
 }
 
-/** What was answered to a person's page, to documents and to forms of agents, by how it went. */
+/** The outcome of requests for pages, documents and agents’ forms during a load test. */
 interface Load {
-  /** Those that the server did not answer, and when. */
+  /** The requests without a response from the server, and when they were sent. */
   lost: string[]
   sent: number
-  /** Milliseconds that each took. */
+  /** The duration of each request, in milliseconds. */
   times: number[]
 }
 
 const paths = [
   { method: 'GET', path: '/jwks.json' },
   { method: 'GET', path: '/account/sign-in' },
-  // Of nobody: what counts is that the server says so.
+  // Without a signature: only the server’s refusal matters.
   { method: 'POST', path: '/agent/token', body: 'request_type=auth&scope=read' },
 ]
 
-/** Sends this to the proxy while something is done, one request each so many milliseconds. */
+/** Sends requests to the proxy while `work` runs, one every `pause` milliseconds. */
 async function load(pause: number, work: () => Promise<void>): Promise<Load> {
-  // No connection is used twice: a client that keeps one may send on it while a proxy that reads its file anew closes it.
+  // No connection is reused: a keep-alive client may send on a connection while a proxy that is reloading closes it.
   const agent = new Agent({ keepAlive: false })
   const seen: Load = { lost: [], sent: 0, times: [] }
   const began = performance.now()
@@ -231,7 +231,7 @@ async function load(pause: number, work: () => Promise<void>): Promise<Load> {
   return seen
 }
 
-/** A port at which nothing answers who connects, as at a machine that is gone. */
+/** A port at which connections get no response, as on a machine that is down. */
 async function listenToNobody(port: number): Promise<void> {
   const program = `require('node:net').createServer().listen({ port: ${port}, host: '127.0.0.1', backlog: 1 }, () => {
     require('node:fs').writeSync(1, 'listening')
@@ -240,14 +240,14 @@ async function listenToNobody(port: number): Promise<void> {
   const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
   onTestFinished(() => void child.kill('SIGKILL'))
   await new Promise((resolve) => child.stdout.once('data', resolve))
-  // These fill the queue of those that wait to be accepted.
+  // These fill the accept queue.
   for (let filled = 0; filled < 4; filled += 1) {
     const socket = connect(port, '127.0.0.1').on('error', () => undefined)
     onTestFinished(() => void socket.destroy())
   }
 }
 
-/** Two instances as processes of their own, by the last digit of their ports, as the units have it. */
+/** Two instances as separate processes, identified by the last digit of their ports, as in the units. */
 async function startTwo(stage: OperatorStage): Promise<{ restart: (place: number) => Promise<void> }> {
   const running: InstanceProcess[] = []
   const startAt = async (place: number) => {
@@ -267,7 +267,7 @@ async function startTwo(stage: OperatorStage): Promise<{ restart: (place: number
   }
 }
 
-/** Something that listens, until the test ends. */
+/** Listens until the test ends. */
 async function listen(port: number, listener: RequestListener): Promise<Server> {
   const server = createServer(listener)
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
@@ -278,7 +278,7 @@ async function listen(port: number, listener: RequestListener): Promise<Server> 
   return server
 }
 
-/** The status of a handshake for another protocol. */
+/** The response status of an upgrade to another protocol. */
 function upgraded(protocol: string): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const headers = { connection: 'Upgrade', upgrade: protocol }
@@ -298,14 +298,14 @@ inNetworkNamespace(import.meta.url, hosts, () => {
     const skips = !has(command)
 
     it.skipIf(skips)(
-      `${command}, by the file of the manual: the whole flow, and what the doctor looks at`,
+      `${command}, with the file of the manual: the complete flow, and the checks of doctor`,
       async () => {
         const stage = await createStage()
         const work = async () => {
           await start(proxy, 'one', stage)
           for (let sent = 0; sent < 20; sent++) await (await fetch(`${issuer}/jwks.json`)).text()
         }
-        // Not one for each request.
+        // Fewer than one connection per request.
         expect(await countConnections(8080, work)).toBeLessThan(5)
         await stage.serve({ port: 8080 })
         expect(await runFlow(stage)).toBe(200)
@@ -322,31 +322,28 @@ inNetworkNamespace(import.meta.url, hosts, () => {
         const refused = async () => (await stage.run('audit export --event agent.refused')).stdout
         await expect.poll(refused, { timeout: 10_000 }).toContain(`"ip":"${hosts['agent.example']}"`)
         const body = 'x'.repeat(200_000)
-        // By the proxy, or by the server, which closes the connection that a proxy is still writing to.
+        // From the proxy, or from the server, which closes the connection while a proxy is still writing to it.
         expect([413, 502]).toContain((await fetch(`${issuer}/account/sign-in`, { method: 'POST', body })).status)
       },
     )
 
-    it.skipIf(skips)(
-      `${command} in front of two servers: a flow goes over both, and one of them may stop`,
-      async () => {
-        const stage = await createStage()
-        const instances = [await stage.serve({ port: 8080 }), await stage.serve({ port: 8081 })] as const
-        await start(proxy, 'two', stage)
-        expect(await runFlow(stage)).toBe(200)
-        for (const { said } of instances) expect(said().stdout).toContain('"event":"request"')
-        await instances[0].stop()
-        const statuses = Array.from({ length: 10 }, async () => (await fetch(`${issuer}/account/sign-in`)).status)
-        expect(new Set(await Promise.all(statuses))).toEqual(new Set([200]))
-      },
-    )
+    it.skipIf(skips)(`${command} in front of two servers: a flow uses both, and one of them may stop`, async () => {
+      const stage = await createStage()
+      const instances = [await stage.serve({ port: 8080 }), await stage.serve({ port: 8081 })] as const
+      await start(proxy, 'two', stage)
+      expect(await runFlow(stage)).toBe(200)
+      for (const { said } of instances) expect(said().stdout).toContain('"event":"request"')
+      await instances[0].stop()
+      const statuses = Array.from({ length: 10 }, async () => (await fetch(`${issuer}/account/sign-in`)).status)
+      expect(new Set(await Promise.all(statuses))).toEqual(new Set([200]))
+    })
 
-    it.skipIf(skips)(`${command}: two servers that are restarted one after the other lose nothing`, async () => {
+    it.skipIf(skips)(`${command}: a rolling restart of two servers loses no requests`, async () => {
       const stage = await createStage()
       const { restart } = await startTwo(stage)
       await start(proxy, 'two', stage)
       const without: NonNullable<Proxy['without']> = proxy.without ?? ((_port, _folder, work) => work())
-      // What the manual says, where systemctl is the one of this test; but without its rest of three seconds.
+      // The manual’s command, with this test’s systemctl, but without its pause of three seconds.
       await listen(9999, ({ url }, response) => {
         const place = Number(/^\/restart%20countersign@([01])\.service$/.exec(url ?? '')?.[1])
         const done = without(8080 + place, stage.folder, () => restart(place))
@@ -363,13 +360,13 @@ inNetworkNamespace(import.meta.url, hosts, () => {
       expect(sent).toBeGreaterThan(100)
     })
 
-    it.skipIf(skips)(`${command}: a machine that is gone costs a few requests two seconds`, async () => {
+    it.skipIf(skips)(`${command}: a machine that is down costs a few requests two seconds`, async () => {
       const stage = await createStage()
       await stage.serve({ port: 8080 })
       await listenToNobody(8081)
       await start(proxy, 'two', stage)
       const { lost, times } = await load(50, () => wait(4000))
-      // A POST that was on its way there is not sent again.
+      // A POST that was already on its way there is not retried.
       const isPost = (each: string) => each.includes('POST')
       expect(lost.filter((each) => !isPost(each))).toEqual([])
       expect(lost.filter(isPost).length, lost.join('; ')).toBeLessThanOrEqual(2)
@@ -379,7 +376,7 @@ inNetworkNamespace(import.meta.url, hosts, () => {
   }
 
   it.skipIf(!has('nginx'))(
-    'nginx in front of an API, by the file of the manual, forwards streams at once, WebSockets, and the address of the client',
+    'nginx in front of an API, with the file of the manual, forwards streams immediately, WebSockets, and the client’s address',
     async () => {
       const folder = mkdtempSync(join(tmpdir(), 'countersign-nginx-'))
       onTestFinished(() => rmSync(folder, { recursive: true, force: true }))

@@ -6,7 +6,7 @@ import { commandPath, createOperatorStage } from './operator-stage.js'
 
 const password = { input: 'a long password\n' }
 
-/** A server that ran and was stopped, with a backup of when alice was its only person; bob came later. */
+/** A server that ran and was stopped, with a backup from when alice was its only user. Bob was added later. */
 async function createStage() {
   const stage = await createOperatorStage()
   const backups = join(stage.folder, 'backups')
@@ -21,7 +21,7 @@ async function createStage() {
     systemctl: `echo "$@" >> ${join(stage.folder, 'systemctl')}`,
     curl: '',
     runuser: 'shift 3; exec "$@"',
-    // Only root can give files away.
+    // Only root can change the owner of files.
     install: '/usr/bin/install $(echo "$@" | sed "s/-[og] countersign//g")',
     countersign: `exec ${process.execPath} ${commandPath} "$@"`,
   }
@@ -34,7 +34,7 @@ async function createStage() {
   return { ...stage, backups, copy, restore, users, told: () => readFileSync(join(stage.folder, 'systemctl'), 'utf8') }
 }
 
-it('the manual restores the newest copy, and puts aside what was there', async () => {
+it('the manual’s commands restore the newest copy, and move the existing database aside', async () => {
   const { folder, restore, users, told } = await createStage()
   expect(await users()).toEqual(['alice', 'bob'])
   await restore()
@@ -46,10 +46,10 @@ it('the manual restores the newest copy, and puts aside what was there', async (
 })
 
 it.each<[string, (whole: Buffer) => Buffer]>([
-  ['is cut off', (whole) => whole.subarray(0, whole.length / 2)],
+  ['is truncated', (whole) => whole.subarray(0, whole.length / 2)],
   ['is empty', () => Buffer.alloc(0)],
-  ['is something else', () => Buffer.from('text')],
-])('the manual changes and stops nothing where the newest copy %s', async (_what, spoil) => {
+  ['is not a backup', () => Buffer.from('text')],
+])('the manual’s commands change and stop nothing if the newest copy %s', async (_what, spoil) => {
   const { backups, copy, restore, users, told } = await createStage()
   writeFileSync(join(backups, 'auth-2026-01-02T000000Z.db'), spoil(readFileSync(copy)))
   await expect(restore()).rejects.toThrow(/auth-2026-01-02/)

@@ -18,7 +18,7 @@ const person = { username: 'alice', password: 'a password of alice' }
 const addAlice = { input: `${person.password}\n` }
 
 describe('countersign serve', () => {
-  it('goes from nothing to an answer that a person allowed, with what the first start says', async () => {
+  it('completes a flow from an empty folder to an allowed response, following its first-start output', async () => {
     const stage = await createOperatorStage()
     const instance = await stage.spawnServe()
     const { stderr } = instance.said()
@@ -56,7 +56,7 @@ describe('countersign serve', () => {
     for (const secret of [person.password, 'aarq_', 'aacd_', 'aasn_', 'eyJ', '?']) expect(stdout).not.toContain(secret)
   })
 
-  it('finds everything again at the second start, and says nothing of a first', async () => {
+  it('loads everything on the second start, without the first-start output', async () => {
     const stage = await createOperatorStage()
     const first = await stage.serve()
     await stage.run('users add alice --password-stdin', addAlice)
@@ -68,7 +68,7 @@ describe('countersign serve', () => {
     expect(await stage.ask('users list')).toMatchObject([{ username: 'alice', status: 'active' }])
   })
 
-  it('rotates its keys by itself: one of two instances does, and says so; none where that is turned off', async () => {
+  it('rotates its keys automatically: one of two instances does, and logs it; none if rotation is disabled', async () => {
     const stage = await createOperatorStage({ keyRotation: { rotateAfter: 30 * 86_400 } })
     const first = await stage.serve()
     expect((await first.stop()).stdout).not.toContain('keys.rotated')
@@ -87,7 +87,7 @@ describe('countersign serve', () => {
     expect((await stage.run('audit export --event keys.rotated')).stdout).toContain('"by":"server"')
   })
 
-  it('goes on where a copy of the database was made: keys, grants and refresh tokens, these until db restored (F14)', async () => {
+  it('continues on a copy of the database: keys, grants and refresh tokens, the latter until db restored (F14)', async () => {
     const stage = await createOperatorStage({ lifetimes: { authToken: 10 }, durations: ['until-removed'] })
     const first = await stage.spawnServe()
     await stage.run('users add alice --password-stdin', addAlice)
@@ -111,20 +111,20 @@ describe('countersign serve', () => {
     await first.finished
 
     await stage.serve({ env: { COUNTERSIGN_DATABASE: copy } })
-    // The agent renews a token that ends in 5 s.
+    // The agent refreshes a token that expires in 5 s.
     ahead = 6
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
     expect(asked).toHaveLength(1)
     expect(asksForTokens.at(-1)).toContain('request_type=refresh')
 
-    // As an operator does after a restore: the refresh token gives nothing any more, and the person is asked again.
+    // As an operator does after a restore: the refresh token no longer works, and the user is prompted again.
     expect(await stage.run(`db restored --db ${copy}`, { config: false })).toMatchObject({ status: 0 })
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
     expect(asked).toHaveLength(2)
     expect(await stage.run(`db check --db ${copy}`, { config: false })).toMatchObject({ status: 0 })
   })
 
-  it('warns once of X-Forwarded-For from an address that trustProxy does not have', async () => {
+  it('warns once about X-Forwarded-For from an address that is not in trustProxy', async () => {
     const other = await createOperatorStage({ trustProxy: ['10.1.2.3'] })
     const named = await createOperatorStage({ trustProxy: ['127.0.0.1'] })
     const warnings: number[] = []
@@ -140,11 +140,15 @@ describe('countersign serve', () => {
   })
 
   it.each<[string, object, number]>([
-    ['holds as many idle connections of one address as the limit', { limits: { idlePerAddress: 2 } }, 2],
-    ['and a quarter of all by default', { limits: { connections: 13 } }, 4],
-    ['one network holds as many as its own limit', { limits: { connectionsPerNetwork: 3 } }, 3],
-    ['and half of all by default', { limits: { connections: 10, idlePerAddress: 10 } }, 5],
-    ['but all of a proxy', { limits: { idlePerAddress: 2, connectionsPerNetwork: 3 }, trustProxy: ['127.0.0.1'] }, 6],
+    ['holds up to the limit of idle connections per address', { limits: { idlePerAddress: 2 } }, 2],
+    ['and a quarter of all connections by default', { limits: { connections: 13 } }, 4],
+    ['holds up to the limit of connections per network', { limits: { connectionsPerNetwork: 3 } }, 3],
+    ['and half of all connections by default', { limits: { connections: 10, idlePerAddress: 10 } }, 5],
+    [
+      'but any number of connections from a proxy',
+      { limits: { idlePerAddress: 2, connectionsPerNetwork: 3 }, trustProxy: ['127.0.0.1'] },
+      6,
+    ],
   ])('%s', async (_claim, settings, most) => {
     const stage = await createOperatorStage(settings)
     await stage.serve()
@@ -164,7 +168,7 @@ describe('countersign serve', () => {
     expect((await fetch(`${stage.issuer}/jwks.json`)).status).toBe(200)
   })
 
-  it('answers for health and metrics on the admin port only (O08)', async () => {
+  it('serves health and metrics on the admin port only (O08)', async () => {
     const port = await freePort()
     const stage = await createOperatorStage({ admin: { port } })
     await stage.serve()
@@ -175,7 +179,7 @@ describe('countersign serve', () => {
     expect((await fetch(`http://127.0.0.1:${port}/jwks.json`)).status).toBe(404)
   })
 
-  it('answers at the admin port for its own hosts only, so that no web page can read it (O08)', async () => {
+  it('serves its admin port under its own hosts only, so that no web page can read it (O08)', async () => {
     const port = await freePort()
     const stage = await createOperatorStage({ admin: { port, hosts: ['metrics.internal'] } })
     await stage.serve()
@@ -188,7 +192,7 @@ describe('countersign serve', () => {
     }
   })
 
-  it('names the request in the log as the page does, without the token in its URL or path', async () => {
+  it('logs the reference shown on the page, without the token from the URL or path', async () => {
     const stage = await createOperatorStage()
     const { said } = await stage.serve()
     const token = `aarq_${'x'.repeat(43)}`
@@ -205,7 +209,7 @@ describe('countersign serve', () => {
     expect(said().stdout).not.toContain('xxxx')
   })
 
-  it('says in the log who was refused by which rule, was blocked or could not be looked up, and why', async () => {
+  it('logs which agent was refused by which rule, was blocked or could not be fetched, and why', async () => {
     const stage = await createOperatorStage({
       policies: [
         { agent: 'https://other.example', decision: 'deny' },
@@ -271,14 +275,14 @@ describe('countersign serve', () => {
     ])
   })
 
-  it('serves on while nobody can read the log', async () => {
+  it('keeps serving while its log cannot be read', async () => {
     const stage = await createOperatorStage()
     const { child } = await stage.spawnServe()
     child.stdout?.destroy()
     for (let i = 0; i < 5; i++) expect((await fetch(`${stage.issuer}/jwks.json`)).status).toBe(200)
   })
 
-  it('serves on with its log on a disk that is full, counts it, and stops when it is told (F6)', async () => {
+  it('keeps serving with its log on a full disk, counts the failed writes, and stops when asked to (F6)', async () => {
     const port = await freePort()
     const stage = await createOperatorStage({ admin: { port } })
     const full = openSync('/dev/full', 'w')
@@ -287,17 +291,17 @@ describe('countersign serve', () => {
     const lost = async () =>
       Number(/log_write_errors_total (\d+)/.exec(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text())?.[1])
     for (let sent = 0; sent < 50; sent++) expect((await fetch(`${stage.issuer}/jwks.json`)).status).toBe(200)
-    // Lines that come while one is written are written together.
+    // Lines logged while one is being written are written together.
     await expect.poll(lost).toBeGreaterThan(1)
     child.kill('SIGTERM')
     expect(await finished).toMatchObject({ status: 0 })
   })
 
-  it('serves on with a log that is read by nobody who took it, and stops when it is told', async () => {
+  it('keeps serving while its log output is not consumed, and stops when asked to', async () => {
     const stage = await createOperatorStage()
     const { child, finished } = await stage.spawnServe()
     child.stdout?.pause()
-    // More than a pipe holds.
+    // More than a pipe buffer holds.
     const long = 'x'.repeat(200)
     for (let sent = 0; sent < 800; sent++) await fetch(`${stage.issuer}/${long}`, { method: 'HEAD' })
     expect((await fetch(`${stage.issuer}/jwks.json`)).status).toBe(200)
@@ -308,7 +312,7 @@ describe('countersign serve', () => {
   })
 })
 
-describe('countersign serve and every command refuse a database that cannot be used, and say what to do', () => {
+describe('countersign serve and every command refuse an unusable database, and say what to do', () => {
   const commands = [
     'serve',
     'users list',
@@ -357,7 +361,7 @@ describe('countersign serve and every command refuse a database that cannot be u
   })
 })
 
-describe('countersign serve refuses to start, and says why', () => {
+describe('countersign serve refuses to start, and reports why', () => {
   it('without a master key', async () => {
     const stage = await createOperatorStage({ masterKeyFile: undefined })
     const { status, stderr } = await stage.run('serve')
@@ -366,7 +370,7 @@ describe('countersign serve refuses to start, and says why', () => {
     expect(existsSync(stage.database)).toBe(false)
   })
 
-  it('with another master key than the database had (F14)', async () => {
+  it('with a master key other than the database’s (F14)', async () => {
     const stage = await createOperatorStage()
     const first = await stage.serve()
     await first.stop()
@@ -377,7 +381,7 @@ describe('countersign serve refuses to start, and says why', () => {
     expect(stderr).toContain('encrypted with another master key')
   })
 
-  it('with files that everybody can read, or TLS that checks nothing (O06)', async () => {
+  it('with world-readable files, or without TLS verification (O06)', async () => {
     const stage = await createOperatorStage()
     chmodSync(join(stage.folder, 'master.key'), 0o644)
     const { status, stderr } = await stage.run('serve', { env: { NODE_TLS_REJECT_UNAUTHORIZED: '0' } })
@@ -386,7 +390,7 @@ describe('countersign serve refuses to start, and says why', () => {
     expect(stderr).toContain(`masterKeyFile: can be read or changed by anyone on this machine: chmod 600`)
   })
 
-  it('with several files that will not do, each by the setting that names it', async () => {
+  it('with several invalid files, each by the setting that names it', async () => {
     const identityProviders = [
       { id: 'a', name: 'A', issuer: 'https://a.example', clientId: 'c', clientSecret: 'secret' },
     ]
@@ -407,7 +411,7 @@ describe('countersign serve refuses to start, and says why', () => {
     ])
   })
 
-  it('with wrong settings, each by its name', async () => {
+  it('with invalid settings, each by name', async () => {
     const stage = await createOperatorStage({ issuer: 'http://auth.example', lifetimes: { code: 1 }, sginUp: true })
     const { status, stdout, stderr } = await stage.run('serve')
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
@@ -417,7 +421,7 @@ describe('countersign serve refuses to start, and says why', () => {
     expect(stderr).not.toMatch(/at .*\.js:/)
   })
 
-  it('on a port in use, which setting to change', async () => {
+  it('on a port in use, with the setting to change', async () => {
     const stage = await createOperatorStage()
     await stage.serve()
     const { status, stderr } = await stage.run('serve')
@@ -425,14 +429,14 @@ describe('countersign serve refuses to start, and says why', () => {
     expect(stderr).toContain('is in use: change the port of issuer.')
   })
 
-  it('on a port that is not the one of an http issuer, with a warning', async () => {
+  it('on a port other than that of an http issuer, with a warning', async () => {
     const port = await freePort()
     const stage = await createOperatorStage()
     const { said } = await stage.serve({ port })
     expect(said().stderr).toContain(`listen.port is ${port}, but issuer is ${stage.issuer}.`)
   })
 
-  it('on a port that both would open, or an address that is not its own, which setting to change', async () => {
+  it('on a port used twice, or an address that is not local, with the setting to change', async () => {
     const port = await freePort()
     const twice = await createOperatorStage({ listen: { port }, admin: { port } })
     expect((await twice.run('serve')).stderr).toContain('is in use: change admin.port.')
@@ -440,7 +444,7 @@ describe('countersign serve refuses to start, and says why', () => {
     expect((await elsewhere.run('serve')).stderr).toContain('cannot be opened (EADDRNOTAVAIL): change listen.host.')
   })
 
-  it('without a configuration, with status 2 and what goes into one', async () => {
+  it('without a configuration, with status 2 and the required settings', async () => {
     const stage = await createOperatorStage()
     const { status, stderr } = await stage.run('serve', { config: false })
     expect(status).toBe(2)
@@ -450,7 +454,7 @@ describe('countersign serve refuses to start, and says why', () => {
 })
 
 describe.concurrent('/readyz', () => {
-  it('says that the database takes no writes, tells the log once, and recovers', async ({ expect, ...test }) => {
+  it('reports that the database rejects writes, logs it once, and recovers', async ({ expect, ...test }) => {
     const port = await freePort()
     const stage = await createOperatorStage({ admin: { port } }, test)
     const { said } = await stage.serve()
@@ -475,7 +479,10 @@ describe.concurrent('/readyz', () => {
 })
 
 describe.concurrent('several instances on one database', () => {
-  it('sign with the new key, and accept the old one, after a rotation while both run', async ({ expect, ...test }) => {
+  it('sign with the new key, and accept the old one, after a rotation during operation', async ({
+    expect,
+    ...test
+  }) => {
     const stage = await createOperatorStage({ lifetimes: { authToken: 3600 } }, test)
     const one = await stage.serve()
     const two = await stage.spawnServe({ port: await freePort() })
@@ -528,7 +535,7 @@ describe.concurrent('several instances on one database', () => {
     ).toEqual(['active', 'next', 'retiring'])
   })
 
-  it('refuse a blocked agent within 5 s, and take it again (A19)', async ({ expect, ...test }) => {
+  it('refuse a blocked agent within 5 s, and accept it again (A19)', async ({ expect, ...test }) => {
     const stage = await createOperatorStage({ lifetimes: { authToken: 10 } }, test)
     await stage.serve()
     const two = await stage.spawnServe({ port: await freePort() })
@@ -565,7 +572,7 @@ describe('SIGTERM', () => {
       onTestFinished(() => void socket.destroy())
       socket.on('error', () => undefined)
       await new Promise<void>((resolve) => socket.write('POST /half HTTP/1.1\r\nhost: a\r\n', () => resolve()))
-      // Whoever comes later is answered when the half was read.
+      // A response to a later client shows that the half was read.
       await (await fetch(`http://127.0.0.1:${port}/`, { redirect: 'manual' })).text()
     }
     const began = performance.now()
@@ -576,7 +583,7 @@ describe('SIGTERM', () => {
     expect(performance.now() - began).toBeLessThan(10_000)
   })
 
-  it('under load fails no request that was taken, and ends within 10 s', async () => {
+  it('fails no accepted request under load, and exits within 10 s', async () => {
     const stage = await createOperatorStage()
     const { child, finished } = await stage.spawnServe()
     const outcomes = { answered: 0, refused: 0, failed: [] as string[] }

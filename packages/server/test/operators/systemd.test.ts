@@ -11,13 +11,13 @@ const names = readdirSync(files).filter((name) => /\.(?:service|timer)$/.test(na
 
 const skips = !has('systemd-analyze')
 
-/** The units of the manual in a folder, with the node of this machine. */
+/** The units of the manual in a folder, with this machine’s node. */
 function writeUnits(change = (unit: string) => unit): string {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-units-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   for (const name of names) {
     const unit = change(readFileSync(new URL(name, files), 'utf8'))
-    // Whether there is such a program is part of what is checked.
+    // systemd-analyze also checks that the program exists.
     const node = existsSync('/usr/bin/node') ? '/usr/bin/node' : process.execPath
     writeFileSync(join(folder, name), unit.replaceAll('/usr/bin/node', node))
   }
@@ -32,7 +32,7 @@ function analyze(...args: string[]) {
 
 const verify = (folder: string) => analyze('verify', '--man=no', ...names.map((name) => join(folder, name)))
 
-/** What of 10 is exposed, times 10, at most. */
+/** The maximum exposure out of 10, times 10. */
 const exposed = {
   'countersign.service': 20,
   'countersign@.service': 20,
@@ -43,14 +43,14 @@ const judged = Object.keys(exposed) as (keyof typeof exposed)[]
 const judge = (folder: string, name: keyof typeof exposed) =>
   analyze('security', '--offline=yes', `--threshold=${exposed[name]}`, join(folder, name))
 
-it.skipIf(skips)('systemd has nothing to say against the units of the manual', () => {
+it.skipIf(skips)('systemd reports no problem with the units of the manual', () => {
   expect(names).toHaveLength(5)
   expect(verify(writeUnits())).toEqual({ status: 0, stdout: '', stderr: '' })
   const misspelt = verify(writeUnits((unit) => unit.replace('NoNewPrivileges', 'NoNewPrivilege')))
   expect(misspelt.stderr).toContain('NoNewPrivilege')
 })
 
-it.skipIf(skips).each(judged)('%s can do little beside its work', (name) => {
+it.skipIf(skips).each(judged)('%s has few privileges beyond what it needs', (name) => {
   expect(judge(writeUnits(), name)).toMatchObject({ status: 0 })
   const open = writeUnits((unit) => unit.replaceAll(/^(?:SystemCallFilter|Protect\w+)=.*\n/gm, ''))
   expect(judge(open, name).status).not.toBe(0)
@@ -59,7 +59,7 @@ it.skipIf(skips).each(judged)('%s can do little beside its work', (name) => {
 /** The settings of a unit, without comments. */
 const settingsOf = (name: string) => readFileSync(new URL(name, files), 'utf8').replaceAll(/^#.*\n/gm, '')
 
-it('the unit for one server and the one for several differ in their names and ports only', () => {
+it('the unit for one server and the template unit differ in their names and ports only', () => {
   const own = /^Environment=COUNTERSIGN_LISTEN_PORT=808%i COUNTERSIGN_ADMIN_PORT=908%i\n/m
   expect(settingsOf('countersign@.service')).toMatch(own)
   expect(settingsOf('countersign@.service').replace(own, '').replace(' server %i\n', ' server\n')).toBe(
@@ -70,7 +70,7 @@ it('the unit for one server and the one for several differ in their names and po
   for (const name of named) expect(names).toContain(name.replace(/@\d/, '@'))
 })
 
-it('the gateway may do no more than the auth server, is another user, and is told to read its configuration again', () => {
+it('the gateway has no more privileges than the auth server, runs as another user, and reloads its configuration', () => {
   const settings = settingsOf('countersign-gateway.service')
   const confining =
     /^(?:NoNew|Capability|Ambient|Lock|Private|Protect|Remove|Restrict(?!ed)|SystemCall|UMask|Limit|Kill)\w*=.*$/gm
@@ -79,13 +79,13 @@ it('the gateway may do no more than the auth server, is another user, and is tol
   expect(settings.match(confining)).toEqual(ofServer)
   expect(settings).toContain('User=countersign-gateway\n')
   expect(settings).toContain('ExecReload=/bin/kill -HUP $MAINPID\n')
-  // What it spools lies where it may write.
+  // It spools in a folder that it may write to.
   const [, folder = ''] = /^Environment=TMPDIR=(.*)$/m.exec(settings) ?? []
   expect(`/var/cache/${/^CacheDirectory=(.*)$/m.exec(settings)?.[1]}`).toBe(folder)
 })
 
 it.each(['countersign.service', 'countersign-gateway.service'])(
-  '%s is started again for as long as it takes, and not too often',
+  '%s is restarted indefinitely, and not too often',
   (name) => {
     const settings = settingsOf(name)
     for (const line of ['Restart=on-failure', 'StartLimitIntervalSec=0', 'RestartPreventExitStatus=2'])

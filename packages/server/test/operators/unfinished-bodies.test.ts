@@ -4,7 +4,7 @@ import { createOperatorStage } from './operator-stage.js'
 
 const formBytes = 65_536
 
-/** The status of a POST of which this is sent, and no more. */
+/** The response status of a POST of which only this part is sent. */
 async function statusOf(origin: string, head: string, body: string): Promise<number> {
   const socket = connect(Number(new URL(origin).port), '127.0.0.1')
   onTestFinished(() => void socket.destroy())
@@ -21,7 +21,7 @@ async function statusOf(origin: string, head: string, body: string): Promise<num
 }
 
 // V11
-it('refuses a body that is larger than a form before all of it was sent', async () => {
+it('refuses a body that is larger than a form before it is fully received', async () => {
   const stage = await createOperatorStage()
   const { origin } = await stage.serve()
   expect(await statusOf(origin, `Content-Length: ${formBytes + 1}`, 'x')).toBe(413)
@@ -29,7 +29,7 @@ it('refuses a body that is larger than a form before all of it was sent', async 
   expect(await statusOf(origin, 'Transfer-Encoding: chunked', chunk)).toBe(413)
 })
 
-it('reads a form of the largest size', async () => {
+it('reads a form of the maximum size', async () => {
   const stage = await createOperatorStage()
   const { origin } = await stage.serve()
   const form = `x=${'x'.repeat(formBytes - 2)}`

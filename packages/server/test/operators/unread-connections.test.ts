@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { isLong } from '../long.js'
 import { createOperatorStage } from './operator-stage.js'
 
-/** Opens connections that send so many bytes of requests and read nothing. */
+/** Opens connections that send this many bytes of requests and read nothing. */
 async function flood(origin: string, { addresses, each, bytes }: { addresses: string[]; each: number; bytes: number }) {
   const { port, host } = new URL(origin)
   const request = `GET /account/sign-in HTTP/1.1\r\nHost: ${host}\r\n\r\n`
@@ -23,7 +23,7 @@ async function flood(origin: string, { addresses, each, bytes }: { addresses: st
   await sleep(1000)
 }
 
-/** Loads the sign-in page from its own address, on a new connection: its status, and milliseconds. */
+/** Loads the sign-in page from its own address, on a new connection; returns its status, and its duration in milliseconds. */
 function load(origin: string): Promise<{ status: number | string; time: number }> {
   const began = performance.now()
   return new Promise((resolve) => {
@@ -45,7 +45,7 @@ async function loads(origin: string, count: number) {
 
 // V01
 it.each([20, isLong ? 500 : 100])(
-  'serves others while %i connections pipeline and read nothing, on a heap of 512 MB',
+  'serves others while %i connections pipeline requests and read nothing, with a heap of 512 MB',
   async (each) => {
     const stage = await createOperatorStage()
     const { child } = await stage.spawnServe({ env: { NODE_OPTIONS: '--max-old-space-size=512' } })
@@ -58,7 +58,7 @@ it.each([20, isLong ? 500 : 100])(
 )
 
 // V02
-it('serves others while two networks hold every connection and read nothing', async () => {
+it('serves others while two networks occupy every connection and read nothing', async () => {
   const stage = await createOperatorStage({ limits: { connections: 32 } })
   await stage.spawnServe()
   await flood(stage.issuer, { addresses: ['127.0.0.5', '127.1.0.5'], each: 16, bytes: 28_000 })
@@ -69,8 +69,8 @@ it('serves others while two networks hold every connection and read nothing', as
 
 it.each([
   ['without Host', 'GET /account/sign-in HTTP/1.1\r\n\r\n'],
-  ['with another Expect', 'GET /account/sign-in HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n'],
-])('refuses a request %s in its turn', async (_, refused) => {
+  ['with an unknown Expect', 'GET /account/sign-in HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n'],
+])('refuses a pipelined request %s in order', async (_, refused) => {
   const stage = await createOperatorStage()
   const { origin } = await stage.serve()
   const socket = connect(Number(new URL(origin).port), '127.0.0.1')

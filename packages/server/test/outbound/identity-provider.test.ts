@@ -9,7 +9,7 @@ const secrets = 'https://secrets.corp.example'
 const redirectUri = 'https://auth.example/account/with/corp/callback'
 const sought = { returnTo: '/account', startedAt: 0, again: false, maxAge: 600 }
 
-/** A provider at an address that only the operator may name, and another server beside it. */
+/** A provider at an address that only the operator may name, and another server next to it. */
 async function meet(address: string, document: Record<string, string> = {}, network: NetworkOptions = {}) {
   const certificate = certificateOf('id.corp.example', 'secrets.corp.example')
   trust(certificate)
@@ -48,31 +48,36 @@ async function redeem({ client, asked }: Awaited<ReturnType<typeof meet>>) {
 }
 
 describe('W28: an identity provider that the operator configured', () => {
-  it.each(['10.1.0.1', '192.168.7.1', 'fd00::1', '127.0.0.1', '8.8.8.8'])('may be at %s', async (address) => {
+  it.each(['10.1.0.1', '192.168.7.1', 'fd00::1', '127.0.0.1', '8.8.8.8'])('can be at %s', async (address) => {
     const outcome = await redeem(await meet(address))
     expect(outcome.asked).toEqual(['id.corp.example /token'])
     expect(outcome.reason).toMatchObject({ error: 'invalid_grant' })
   })
 
-  it.each(['169.254.169.254', '100.100.100.200', 'fe80::1', 'fd00:ec2::254'])('is not asked at %s', async (address) => {
-    const { client, asked } = await meet(address)
-    await expect(client.start(sought)).rejects.toMatchObject({ cause: { cause: { name: 'AddressRefused', address } } })
-    expect(asked).toEqual([])
-  })
+  it.each(['169.254.169.254', '100.100.100.200', 'fe80::1', 'fd00:ec2::254'])(
+    'is not called at %s',
+    async (address) => {
+      const { client, asked } = await meet(address)
+      await expect(client.start(sought)).rejects.toMatchObject({
+        cause: { cause: { name: 'AddressRefused', address } },
+      })
+      expect(asked).toEqual([])
+    },
+  )
 
-  it('does not send us to another host in the network with its document', async () => {
+  it('cannot send us to another host in the network through its document', async () => {
     const { reason, asked } = await redeem(await meet('10.1.0.1', { token_endpoint: `${secrets}/admin` }))
     expect(reason).toMatchObject({ name: 'AddressRefused', host: 'secrets.corp.example', address: '10.1.0.2' })
     expect(asked).toEqual([])
   })
 
-  it('nor does it to its own host by another port', async () => {
+  it('nor to its own host on another port', async () => {
     const { reason, asked } = await redeem(await meet('10.1.0.1', { token_endpoint: `${issuer}:8443/admin` }))
     expect(reason).toMatchObject({ name: 'AddressRefused', port: 8443 })
     expect(asked).toEqual([])
   })
 
-  it('is asked for by the proxy, where there is one and it is outside', async () => {
+  it('is called through the proxy, if one is set and the provider is outside', async () => {
     const { client } = await meet('8.8.8.8', {}, { egressProxy: 'http://127.0.0.1:1' })
     await expect(client.start(sought)).rejects.toMatchObject({ cause: { cause: { code: 'ECONNREFUSED', port: 1 } } })
   })

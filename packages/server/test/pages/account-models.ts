@@ -83,12 +83,12 @@ export const passkeys: readonly [PasskeyEntry, ...PasskeyEntry[]] = [
   { id: 'p2', name: 'Phone', added: now - day * 2 },
 ]
 
-/** A valid model, with the members a test wants to differ. */
+/** A valid model, with a test’s changes. */
 export function agentsModel(changes: Partial<AgentsPage> = {}): AgentsPage {
   return { ...accountFrame, agents, ...changes }
 }
 
-/** A valid model, with the members a test wants to differ. */
+/** A valid model, with a test’s changes. */
 export function agentModel(changes: Partial<AgentPage> = {}): AgentPage {
   return {
     ...accountFrame,
@@ -104,7 +104,7 @@ export function agentModel(changes: Partial<AgentPage> = {}): AgentPage {
   }
 }
 
-/** A valid model, with the members a test wants to differ. */
+/** A valid model, with a test’s changes. */
 export function securityModel(changes: Partial<SecurityPage> = {}): SecurityPage {
   return { ...accountFrame, password: true, passkeys, sessions, ...changes }
 }

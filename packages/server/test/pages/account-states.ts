@@ -25,7 +25,7 @@ import {
 } from './account-models.js'
 import { equipped, frame, longHost } from './models.js'
 
-/** The states of the pages of an account. */
+/** The states of the account pages. */
 export function accountStates(messages: Messages): [string, string][] {
   const list = (name: string, model: Parameters<typeof renderAgents>[0]): [string, string] => [
     name,

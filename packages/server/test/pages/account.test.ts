@@ -26,12 +26,12 @@ import {
 import { frame } from './models.js'
 import { expectInert, expectOrder, formsOf, payloads, words } from './reading.js'
 
-/** The forms besides the way out and the languages. */
+/** The forms other than sign-out and the languages. */
 const ownForms = (html: string) =>
   formsOf(html).filter(({ hidden }) => hidden.action !== 'logout' && hidden.action !== 'language')
 
 describe('renderAgents', () => {
-  it('says of each agent who, where, what, since when, last used and until when', () => {
+  it('shows for each agent who, where, what, since when, last use and expiry', () => {
     expectOrder(words(renderAgents(agentsModel())), [
       'My agents',
       'calendar-helper.example',
@@ -49,32 +49,32 @@ describe('renderAgents', () => {
     ])
   })
 
-  it('says the time of day of an end that is near', () => {
+  it('shows the time of day if access expires soon', () => {
     const text = words(renderAgents(agentsModel({ agents: [{ ...agents[0], ends: now + 3600 }] })))
     expect(text).toContain('Ends on 15 January at 15:06 UTC.')
   })
 
-  it('leads to each agent by its id, escaped', () => {
+  it('links to each agent by its id, escaped', () => {
     const html = renderAgents(agentsModel({ agents: [{ ...agents[0], id: 'a/b?c' }] }))
     expect(html).toContain('href="/account/agents/a%2Fb%3Fc"')
     expect(html).toContain('href="/account/agents/a%2Fb%3Fc/remove"')
   })
 
-  it('says in place of an empty list what will be there', () => {
+  it('shows what will appear in an empty list', () => {
     const html = renderAgents(agentsModel({ agents: [] }))
     expect(html).toContain('data-state="agents-empty"')
     expect(words(html)).toContain('You have no agents.')
     expect(html).not.toContain('<ul class="entries">')
   })
 
-  it('finds agents by a GET form, and says how many it found', () => {
+  it('searches agents with a GET form, and shows how many matched', () => {
     const html = renderAgents(agentsModel({ agents: [], filter: { text: 'zebra', total: 12 } }))
     expect(html).toContain('<search><form class="filter" method="get" action="/account">')
     expect(html).toContain('value="zebra"')
     expectOrder(words(html), ['0 of 12 agents.', 'Show all'])
   })
 
-  it('says when new access stopped and until when what was given works', () => {
+  it('shows when new access stopped and how long existing access works', () => {
     const html = renderAgents(agentsModel({ removed: { stoppedAt: now - 60, expiresBy: now + 540 } }))
     expect(html).toContain('data-state="agents-removed"')
     expect(words(html)).toContain('Removed. New access stopped at 14:05 UTC ; existing access ends by 14:15 UTC.')
@@ -86,7 +86,7 @@ describe('renderAgent', () => {
     ['person', 'You removed its access on 15 January'],
     ['server', 'An administrator removed its access on 15 January'],
     ['time', 'Its access ended on 15 January'],
-  ] as const)('says of an agent that was ended by %s what it could do, and offers no removal', (by, how) => {
+  ] as const)('shows what an agent could do before its access ended by %s, and offers no revocation', (by, how) => {
     const html = renderAgent(agentModel({ ended: { at: now - 3600, by } }))
     expect(html).toContain('data-state="agent-ended"')
     expectOrder(words(html), [
@@ -103,11 +103,11 @@ describe('renderAgent', () => {
   })
 })
 
-describe('an agent that has access to nothing but who the person is', () => {
+describe('an agent with access only to the user’s identity', () => {
   const agentHost = 'calendar-helper.example'
   const signsIn = { ...agents[0], agentHost, resourceHost: agentHost }
 
-  it('is never said to have access to itself', () => {
+  it('is never described as having access to itself', () => {
     const everything = ['allowed', 'denied', 'remembered', 'used', 'removed', 'removed_by_server'] as const
     const documents = [
       renderAgents(agentsModel({ agents: [signsIn] })),
@@ -129,11 +129,11 @@ describe('an agent that has access to nothing but who the person is', () => {
 })
 
 describe('navigation', () => {
-  it('does not call a page below a part that part', () => {
+  it('does not mark a subpage as the current page', () => {
     expect(renderAgent(agentModel())).toContain('<a href="/account" aria-current="true">')
   })
 
-  it('marks where the person is, and signs out by a form', () => {
+  it('marks the current page, and signs out with a form', () => {
     const html = renderActivity({ ...accountFrame, activity })
     expect(html.match(/aria-current="page"/g)).toHaveLength(1)
     expect(html).toContain('<a href="/account/activity" aria-current="page">Activity</a>')
@@ -142,7 +142,7 @@ describe('navigation', () => {
   })
 })
 
-describe('forms of an account', () => {
+describe('account forms', () => {
   const [agent] = agents
   const [passkey] = passkeys
   const shared = { ...accountFrame, tokenLifetime: 600 }
@@ -153,14 +153,14 @@ describe('forms of an account', () => {
     ['remove-passkey', renderRemovePasskey({ ...accountFrame, passkey }), { passkey: 'p1' }],
     ['close-account', renderCloseAccount({ ...shared, agents: 3, password: true }), {}],
     ['change-password', renderPassword({ ...accountFrame, passwordMinimum: 10 }), {}],
-  ])('%s is posted with the value against forgery', (action, html, subject) => {
+  ])('%s is posted with the CSRF value', (action, html, subject) => {
     const [form, ...rest] = ownForms(html)
     expect(rest).toEqual([])
     expect(form?.attributes).toContain('method="post" action="/account"')
     expect(form?.hidden).toEqual({ action, ...subject, csrf: 'csrf-1' })
   })
 
-  it('says the effect before an agent is removed', () => {
+  it('states the effect before access is revoked', () => {
     expectOrder(words(renderRemoveAgent({ ...shared, agent })), [
       'Remove access for calendar-helper.example?',
       'calendar-helper.example will no longer have access to cal.example.',
@@ -170,14 +170,14 @@ describe('forms of an account', () => {
     ])
   })
 
-  it('shows both passwords by one box, where there is a script', () => {
+  it('toggles both passwords with one checkbox, if scripts run', () => {
     const html = renderPassword({ ...accountFrame, passwordMinimum: 10 })
     expect(html.match(/data-reveals="[^"]*"/g)).toEqual(['data-reveals="password new_password"'])
     const { script: _, ...scriptless } = accountFrame
     expect(renderPassword({ ...scriptless, passwordMinimum: 10 })).not.toContain('data-reveals')
   })
 
-  it('asks for both passwords, each known to password managers', () => {
+  it('asks for both passwords, with autocomplete hints for password managers', () => {
     const [form] = ownForms(renderPassword({ ...accountFrame, passwordMinimum: 10 }))
     const fields = form?.controls.filter((tag) => tag?.includes('type="password"')) ?? []
     expect(fields[0]).toMatch(/name="password".*autocomplete="current-password"/)
@@ -187,7 +187,7 @@ describe('forms of an account', () => {
   it.each([
     ['wrong_password', 'password'],
     ['new_password_common', 'new_password'],
-  ] as const)('ties %s to its field', (problem, field) => {
+  ] as const)('associates %s with its field', (problem, field) => {
     const html = renderPassword({ ...accountFrame, passwordMinimum: 10, problem })
     expect(html.match(/<input[^>]*aria-invalid[^>]*>/g)).toEqual([expect.stringContaining(`name="${field}"`)])
   })
@@ -202,14 +202,14 @@ describe('forms of an account', () => {
     ])
   })
 
-  it('offers no passkeys or password where there are none', () => {
+  it('offers no passkeys or password if there are none', () => {
     const { passkeys: _, password: __, ...model } = securityModel()
     expect(words(renderSecurity(model))).not.toMatch(/passkey|Change password/i)
   })
 })
 
 describe('renderActivity', () => {
-  it('tells in words, newest first, when it was and on which device', () => {
+  it('lists events in words, newest first, with time and device', () => {
     expectOrder(words(renderActivity({ ...accountFrame, activity })), [
       'You removed access to cal.example for mail.example.',
       '15 January',
@@ -227,7 +227,7 @@ describe('renderActivity', () => {
   })
 })
 
-it.each(payloads)('%s is inert wherever it stands', (payload) => {
+it.each(payloads)('%s is escaped wherever it appears', (payload) => {
   const account = { ...accountFrame, serverName: payload, user: payload, csrf: payload }
   const agent: AllowedAgent = {
     id: payload,

@@ -4,11 +4,11 @@ import { fullConsent } from './consent-states.js'
 import { consentModel, policyForbidsModel, problemModel, returnToAppModel } from './models.js'
 import { expectInert, expectOrder, formsOf, payloads, words } from './reading.js'
 
-/** The form of the decision, between the one of the account and those after it. */
+/** The decision form, between the account form and those that follow. */
 const decisionIn = (html: string) => formsOf(html)[1]
 
-describe('renderConsent with everything a server can offer', () => {
-  it('reads in the order: known since, new, the rest, how long, stop it, buttons, where next, end, foot', () => {
+describe('renderConsent with every option of a server', () => {
+  it('has this reading order: known since, new, the rest, duration, revocation, buttons, destination, expiry, footer', () => {
     expectOrder(words(renderConsent(fullConsent)), [
       'You allowed this agent on 3 May 2025. It’s now asking for more.',
       'Change New Create and change events calendar.write',
@@ -32,14 +32,14 @@ describe('renderConsent with everything a server can offer', () => {
     ])
   })
 
-  it('offers the durations with the preset one chosen, inside the form of the decision', () => {
+  it('offers the durations with the preset selected, inside the decision form', () => {
     const radios = decisionIn(renderConsent(fullConsent))?.controls.filter((tag) => tag?.includes('type="radio"')) ?? []
     expect(radios.map((tag) => /value="([^"]*)"/.exec(tag ?? '')?.[1])).toEqual(['3600', '2592000', 'until-removed'])
     expect(radios.filter((tag) => tag?.includes('checked'))).toEqual([radios[0]])
     expect(radios.every((tag) => tag?.includes('name="duration"'))).toBe(true)
   })
 
-  it('says the duration in words where there is only one, and posts it', () => {
+  it('states the duration as text if there is only one, and posts it', () => {
     const html = renderConsent({ ...fullConsent, durations: { choices: [3600], preset: 3600 } })
     expectOrder(words(html), ['For how long', '1 hour', 'It can use this while you’re away.'])
     expect(html).not.toMatch(/type="radio"|<fieldset/)
@@ -50,12 +50,12 @@ describe('renderConsent with everything a server can offer', () => {
     expect(renderConsent(fullConsent)).toContain('<a href="/account">My agents</a>')
   })
 
-  it('says the year of an earlier decision only where it is another one', () => {
+  it('includes the year of an earlier decision only if it is a different one', () => {
     const html = renderConsent({ ...fullConsent, allowedBefore: Date.UTC(2026, 0, 3) / 1000 })
     expect(words(html)).toContain('You allowed this agent on 3 January.')
   })
 
-  it('says what changed, and what it was before', () => {
+  it('shows what changed, and the previous value', () => {
     const html = renderConsent({
       ...fullConsent,
       changes: [{ what: 'keys' }, { what: 'redirect_host', before: 'old.example' }],
@@ -68,7 +68,7 @@ describe('renderConsent with everything a server can offer', () => {
     ])
   })
 
-  it('says of an agent that is new to the person that others have seen what changed', () => {
+  it('tells a user who is new to the agent what changed since other users allowed it', () => {
     const { allowedBefore: _, ...newToMe } = { ...fullConsent, firstTime: true }
     const text = words(renderConsent({ ...newToMe, changes: [{ what: 'keys' }] }))
     expectOrder(text, [
@@ -79,7 +79,7 @@ describe('renderConsent with everything a server can offer', () => {
   })
 
   it.each(['https://evil.example/x.png', '//evil.example/x.png', '/\\evil.example', 'data:image/svg+xml,x', 'x.png'])(
-    'shows no logo from %s, but a letter of the host',
+    'shows no logo from %s, but the initial of the host',
     (logo) => {
       const html = renderConsent({ ...fullConsent, logo })
       expect(html).not.toContain('<img')
@@ -87,13 +87,13 @@ describe('renderConsent with everything a server can offer', () => {
     },
   )
 
-  it('shows the logo of this server as a decoration that nobody checked', () => {
+  it('shows this server’s logo as decorative and unverified', () => {
     const html = renderConsent({ ...fullConsent, logo: '/agents/a1' })
     expect(html).toContain('<img class="logo" src="/agents/a1" alt')
     expect(words(html)).toContain('We haven’t checked its name or logo, or who runs it.')
   })
 
-  it('asks for the password in the form of the decision, which refusing does not need', () => {
+  it('asks for the password in the decision form, which denying does not require', () => {
     const decision = decisionIn(renderConsent({ ...fullConsent, dangers: ['spend'], askPassword: true }))
     const tags = decision?.controls.filter((tag) => !tag?.includes('radio')) ?? []
     expect(tags[0]).toMatch(/autocomplete="username" value="alice@home.example" readonly hidden/)
@@ -109,12 +109,12 @@ describe('renderConsent with everything a server can offer', () => {
     [['control'], 'could take full control.'],
     [['spend', 'delete'], 'could spend your money or delete things.'],
     [['control', 'spend', 'delete'], 'could take full control, spend your money or delete things.'],
-  ] as const)('warns of %j above the buttons, and of no other danger', (dangers, text) => {
+  ] as const)('warns about %j above the buttons, and about no other risk', (dangers, text) => {
     const html = words(renderConsent({ ...fullConsent, dangers }))
     expectOrder(html, [`With this, calendar-helper.example ${text} Allow this only if`, 'Don’t allow'])
   })
 
-  it('puts what is new first, then the most dangerous', () => {
+  it('puts new permissions first, then the most dangerous', () => {
     const risks = ['read', 'spend', 'change', 'control', 'delete'] as const
     const able = [...risks.map((risk) => ({ name: risk, risk })), { name: 'new', risk: 'read' as const, isNew: true }]
     const html = renderConsent({ ...fullConsent, able: [...able, { name: 'new.delete', risk: 'delete', isNew: true }] })
@@ -125,7 +125,7 @@ describe('renderConsent with everything a server can offer', () => {
   it.each([
     ['wrong_password', 'That password is incorrect.'],
     ['throttled', 'Too many attempts. Wait a few minutes, then try again.'],
-  ] as const)('says %s at the password, in the title and to tools', (problem, text) => {
+  ] as const)('shows %s at the password field, in the title and to assistive technology', (problem, text) => {
     const html = renderConsent({ ...fullConsent, askPassword: true, problem })
     expect(html).toContain('<title>Error: Allow calendar-helper.example? – Home Accounts</title>')
     expect(html).toContain(`data-error-code="${problem}"`)
@@ -134,7 +134,7 @@ describe('renderConsent with everything a server can offer', () => {
     expect(words(html)).toContain(text)
   })
 
-  it('is extended by a form of its own', () => {
+  it('is extended through a separate form', () => {
     const extend = formsOf(renderConsent(fullConsent))[2]
     expect(extend?.hidden).toEqual({
       action: 'extend',
@@ -148,12 +148,12 @@ describe('renderConsent with everything a server can offer', () => {
     [181, false],
     [180, true],
     [0, true],
-  ])('with %d seconds left it warns without a script: %s', (secondsLeft, warns) => {
+  ])('with %d seconds left, warns without a script: %s', (secondsLeft, warns) => {
     const html = renderConsent({ ...fullConsent, extend: { secondsLeft } }).replace(/<template>.*?<\/template>/s, '')
     expect(words(html).includes('This request ends soon, at 14:32 UTC.')).toBe(warns)
   })
 
-  it('changes the language by a form', () => {
+  it('changes the language through a form', () => {
     expect(formsOf(renderConsent(fullConsent))[3]).toEqual({
       attributes: ' method="post" action="/language" aria-labelledby="language"',
       hidden: { action: 'language', return_to: '/account', csrf: 'csrf-1' },
@@ -161,7 +161,7 @@ describe('renderConsent with everything a server can offer', () => {
     })
   })
 
-  it('offers nothing that the model does not have', () => {
+  it('offers nothing that is not in the model', () => {
     const html = renderConsent(consentModel())
     expect(words(html)).not.toMatch(/more time|\bHelp\b|Report|Language|Until I remove/)
     expect(html).not.toMatch(/<script|type="(radio|checkbox|password)"|<footer/)
@@ -169,7 +169,7 @@ describe('renderConsent with everything a server can offer', () => {
 })
 
 describe('renderPolicyForbids', () => {
-  it('says who can change it, and only goes back', () => {
+  it('says who can change it, and only offers to go back', () => {
     const html = renderPolicyForbids(policyForbidsModel())
     expectOrder(words(html), [
       'Your administrator doesn’t allow this',
@@ -181,7 +181,7 @@ describe('renderPolicyForbids', () => {
     expect(decisionIn(html)?.controls).toEqual(['<button class="button" type="submit" name="consent" value="deny">'])
   })
 
-  it.each(payloads)('%s is inert', (payload) => {
+  it.each(payloads)('%s is escaped', (payload) => {
     const everywhere = { serverName: payload, user: payload, agentHost: payload, resourceHost: payload }
     const contact = { name: payload, href: payload }
     expectInert(renderPolicyForbids(policyForbidsModel({ ...everywhere, next: payload, contact })), payload)
@@ -189,7 +189,7 @@ describe('renderPolicyForbids', () => {
 })
 
 describe('renderReturnToApp', () => {
-  it.each(['allowed', 'denied'] as const)('leads back by a link after %s', (outcome) => {
+  it.each(['allowed', 'denied'] as const)('leads back through a link after %s', (outcome) => {
     const html = renderReturnToApp(returnToAppModel({ outcome }))
     expect(html).toContain('href="example.calendar-helper:/callback?code=code-1&amp;state=state-1">Go back to your app')
     expect(words(html)).toContain(outcome === 'allowed' ? 'was allowed' : 'was not allowed')
@@ -202,7 +202,7 @@ describe('renderReturnToApp', () => {
     },
   )
 
-  it.each(payloads)('%s is inert', (payload) => {
+  it.each(payloads)('%s is escaped', (payload) => {
     expectInert(
       renderReturnToApp(returnToAppModel({ serverName: payload, agentHost: payload, href: `example.app:/${payload}` })),
       payload,
@@ -210,7 +210,7 @@ describe('renderReturnToApp', () => {
   })
 })
 
-it('account_changed names who is signed in now, and offers to go on as them or as somebody else', () => {
+it('account_changed names who is signed in now, and offers to continue as them or as someone else', () => {
   const switchAccount = { action: '/agent/auth', csrf: 'csrf-1', request: { request_token: 'request-token-1' } }
   const changes = { user: 'bob@home.example', retry: '/agent/auth?request_token=request-token-1', switchAccount }
   const html = renderProblem(problemModel('account_changed', changes))

@@ -23,7 +23,7 @@ export const fullConsent = consentModel({
   extend: { secondsLeft: 540 },
 })
 
-/** The states of the consent page and of what stands in its place. */
+/** The states of the consent page and of the pages shown instead of it. */
 export function consentStates(messages: Messages): [string, string][] {
   const consent = (name: string, model: Parameters<typeof renderConsent>[0]): [string, string] => [
     `consent-${name}`,

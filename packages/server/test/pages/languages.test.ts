@@ -9,16 +9,16 @@ describe('chooseMessages', () => {
     ['nothing', null, null, 'en'],
     ['an empty header', '', '', 'en'],
     ['a language', 'ar', null, 'ar'],
-    ['a region of a language', 'ar-EG,ar;q=0.9,en;q=0.8', null, 'ar'],
+    ['a language with a region', 'ar-EG,ar;q=0.9,en;q=0.8', null, 'ar'],
     ['the highest weight, not the first', 'en;q=0.5, ar;q=0.9', null, 'ar'],
     ['the first of equal weight', 'en, ar', null, 'en'],
     ['a language the pages do not have, then one they do', 'xx, ar;q=0.1', null, 'ar'],
-    ['a language that is refused', 'ar;q=0', null, 'en'],
-    ['a weight that is none', 'ar;q=x, en;q=0.1', null, 'en'],
+    ['a language with weight 0', 'ar;q=0', null, 'en'],
+    ['an invalid weight', 'ar;q=x, en;q=0.1', null, 'en'],
     ['any language', '*', null, 'en'],
-    ['capital letters', 'AR-eg', null, 'ar'],
-    ['a choice against the header', 'en', 'ar', 'ar'],
-    ['a choice of nothing there is', 'ar', 'xx', 'ar'],
+    ['uppercase letters', 'AR-eg', null, 'ar'],
+    ['a choice that overrides the header', 'en', 'ar', 'ar'],
+    ['a choice that does not exist', 'ar', 'xx', 'ar'],
     ['a property of every object', 'constructor', '__proto__', 'en'],
     ['a very long header', `${'xx,'.repeat(100_000)}ar`, null, 'en'],
   ])('reads %s', (_, acceptLanguage, cookie, expected) => {
@@ -31,25 +31,25 @@ describe('days and times', () => {
   it.each([
     ['no region', 'en', null, '3 January at 14:05 UTC', 'en-GB'],
     ['the United States', 'en-US,en;q=0.9', null, 'January 3 at 2:05 PM UTC', 'en-US'],
-    ['the region of a language after it', 'en,en-US;q=0.9', null, 'January 3 at 2:05 PM UTC', 'en-US'],
-    ['the most wanted region', 'en-US;q=0.5, en-GB;q=0.9', null, '3 January at 14:05 UTC', 'en-GB'],
+    ['a region after its language', 'en,en-US;q=0.9', null, 'January 3 at 2:05 PM UTC', 'en-US'],
+    ['the preferred region', 'en-US;q=0.5, en-GB;q=0.9', null, '3 January at 14:05 UTC', 'en-GB'],
     ['Germany, in English', 'de-DE, en-DE;q=0.9', null, '3 January at 14:05 UTC', 'en-DE'],
     ['a region of a language the pages do not have', 'fr-FR, en-US;q=0.4', null, 'January 3 at 2:05 PM UTC', 'en-US'],
-    ['a region of another language alone', 'fr-US', null, '3 January at 14:05 UTC', 'en-GB'],
-    ['English that was picked', 'ar-EG, en-US;q=0.4', 'en', 'January 3 at 2:05 PM UTC', 'en-US'],
+    ['only the region of another language', 'fr-US', null, '3 January at 14:05 UTC', 'en-GB'],
+    ['English chosen explicitly', 'ar-EG, en-US;q=0.4', 'en', 'January 3 at 2:05 PM UTC', 'en-US'],
     ['a script before the region', 'en-latn-us', null, 'January 3 at 2:05 PM UTC', 'en-US'],
-    ['what comes after the region', 'en-US-x-twain', null, 'January 3 at 2:05 PM UTC', 'en-US'],
-    ['a region that is none', 'en-ZZ', null, '3 January at 14:05 UTC', 'en-GB'],
-    ['more than a region', 'en-USA, en-1234, en-u-ca-islamic, en--US', null, '3 January at 14:05 UTC', 'en-GB'],
-    ['a region that is refused', 'en, en-US;q=0', null, '3 January at 14:05 UTC', 'en-GB'],
-  ])('are those of %s', (_, acceptLanguage, cookie, said, locale) => {
+    ['subtags after the region', 'en-US-x-twain', null, 'January 3 at 2:05 PM UTC', 'en-US'],
+    ['an invalid region', 'en-ZZ', null, '3 January at 14:05 UTC', 'en-GB'],
+    ['malformed regions', 'en-USA, en-1234, en-u-ca-islamic, en--US', null, '3 January at 14:05 UTC', 'en-GB'],
+    ['a region with weight 0', 'en, en-US;q=0', null, '3 January at 14:05 UTC', 'en-GB'],
+  ])('use the format of %s', (_, acceptLanguage, cookie, said, locale) => {
     const messages = chooseMessages(acceptLanguage, cookie)
     expect(messages.lang).toBe('en')
     expect(messages.locale).toBe(locale)
     expect(messages.dayAndTime(at, at).replaceAll(/\s/g, ' ')).toBe(said)
   })
 
-  it('are told to the script too', () => {
+  it('are passed to the script too', () => {
     const html = renderSignedOut({ ...frame, reason: 'signed_out', signInHref: '/' }, chooseMessages('en-US'))
     expect(html).toContain('<html lang="en" dir="ltr">')
     expect(html).toContain('<body data-locale="en-US">')
@@ -57,7 +57,7 @@ describe('days and times', () => {
 })
 
 describe.each(Object.values(languages))('$languageName', (messages) => {
-  it('says nothing in the words of the protocol, in any state', () => {
+  it('avoids protocol terms in every state', () => {
     const said = [...statesIn(messages).values()].map(words).join(' ')
     expect(said).not.toMatch(/\b(scope|token|oauth|grant)s?\b/i)
     expect(said).not.toMatch(/undefined|NaN|\[object/)
@@ -81,7 +81,7 @@ describe('Arabic', () => {
     [7200, 'ساعتين'],
     [2_592_000, '٣٠ يومًا'],
     [8_640_000, '١٠٠ يوم'],
-  ])('counts %d seconds as %s', (seconds, expected) => {
+  ])('formats %d seconds as %s', (seconds, expected) => {
     expect(ar.duration(seconds)).toBe(expected)
   })
 
@@ -91,7 +91,7 @@ describe('Arabic', () => {
     )
   })
 
-  it('says nothing in another alphabet but the name of the time zone, and no term of the protocol', () => {
+  it('uses no other alphabet except in the name of the time zone, and no protocol terms', () => {
     const { lang: _lang, dir: _dir, locale: _locale, ...said } = ar
     const everything = spoken(said)
     expect(everything.length).toBeGreaterThan(200)
@@ -102,7 +102,7 @@ describe('Arabic', () => {
   })
 })
 
-/** Every text of a catalogue; where one has places, there are numbers in them. */
+/** Every text of a catalog, with numbers in its placeholders. */
 function spoken(value: unknown): string[] {
   if (typeof value === 'string') return [value]
   if (typeof value === 'function') return [[value(3, 12)].flat().join('')]
@@ -116,6 +116,6 @@ it.each([
   [3600, '1 hour'],
   [5400, '90 minutes'],
   [172_800, '2 days'],
-])('English says %d seconds as %s', (seconds, expected) => {
+])('English formats %d seconds as %s', (seconds, expected) => {
   expect(en.duration(seconds)).toBe(expected)
 })

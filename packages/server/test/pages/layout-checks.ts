@@ -16,81 +16,81 @@ const wideSpacing =
   '* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important }'
 const largeText = 'html { font-size: 200% !important }'
 
-/** Defines the tests of what every state of a page looks like in one language. */
+/** Defines the tests of the appearance of every page state in one language. */
 export function checkLayoutIn(messages: Messages): void {
   const documents = statesIn(messages)
   const isRightToLeft = messages.dir === 'rtl'
   const suffix = isRightToLeft ? '.rtl' : ''
   const server = createPagesOrigin((path) => documents.get(path))
 
-  describe.skipIf(!hasChromium())(`pages from ${isRightToLeft ? 'right to left' : 'left to right'} in Chromium`, () => {
-    let origin: string
-    let browser: Browser
-    /** One page, which every state passes through. */
-    let page: Page
+  describe.skipIf(!hasChromium())(
+    `pages laid out ${isRightToLeft ? 'right to left' : 'left to right'} in Chromium`,
+    () => {
+      let origin: string
+      let browser: Browser
+      /** One page, reused for every state. */
+      let page: Page
 
-    beforeAll(async () => {
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-      origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-      browser = await openChromium()
-      page = await browser.newPage({ reducedMotion: 'reduce', bypassCSP: true })
-      await loadAxe(page)
-    })
+      beforeAll(async () => {
+        await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+        origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+        browser = await openChromium()
+        page = await browser.newPage({ reducedMotion: 'reduce', bypassCSP: true })
+        await loadAxe(page)
+      })
 
-    afterAll(async () => {
-      await browser?.close()
-      await new Promise((resolve) => server.close(resolve))
-    })
+      afterAll(async () => {
+        await browser?.close()
+        await new Promise((resolve) => server.close(resolve))
+      })
 
-    it.each(wantsScreenshots ? [...documents.keys()] : [])('%s: screenshots', async (name) => {
-      await page.setViewportSize({ width: 800, height: 900 })
-      await page.goto(`${origin}/${name}`)
-      for (const colorScheme of ['dark', 'light'] as const) {
-        await page.emulateMedia({ colorScheme })
-        await takeScreenshot(page, `${name}${suffix}.${colorScheme}`)
-      }
-      await page.setViewportSize({ width: 320, height: 640 })
-      await takeScreenshot(page, `${name}${suffix}.320`)
-    })
-
-    it.each([...documents.keys()])(
-      '%s has nothing for axe-core to report in light and dark, fits 320 px and wide spacing, and grows as a whole with large text',
-      async (name) => {
+      it.each(wantsScreenshots ? [...documents.keys()] : [])('%s: screenshots', async (name) => {
         await page.setViewportSize({ width: 800, height: 900 })
-        await page.emulateMedia({ colorScheme: 'light' })
         await page.goto(`${origin}/${name}`)
-        await openDetails(page)
-        expect(await violations(page, 'all')).toEqual([])
-        expect(await smallTargets(page)).toEqual([])
-        // Colours do not depend on the direction.
-        if (isLong || !isRightToLeft) {
-          await page.emulateMedia({ colorScheme: 'dark' })
-          expect(await violations(page, 'colours')).toEqual([])
+        for (const colorScheme of ['dark', 'light'] as const) {
+          await page.emulateMedia({ colorScheme })
+          await takeScreenshot(page, `${name}${suffix}.${colorScheme}`)
         }
         await page.setViewportSize({ width: 320, height: 640 })
-        expect(await layoutOf(page)).toMatchObject({ overflow: 0, orphans: [] })
-        expect(await layoutOf(page, wideSpacing)).toMatchObject({ overflow: 0 })
-        await page.setViewportSize({ width: 640, height: 900 })
-        const { icons } = await layoutOf(page)
-        expect(await layoutOf(page, largeText)).toEqual({
-          overflow: 0,
-          orphans: [],
-          icons: icons.map(({ width, height }) => ({ width: width * 2, height: height * 2 })),
-        })
-      },
-    )
+        await takeScreenshot(page, `${name}${suffix}.320`)
+      })
 
-    it.each(isRightToLeft ? [] : endWithAddress)(
-      '%s begins no line with a full stop, however wide it is',
-      async (name) => {
+      it.each([...documents.keys()])(
+        '%s has no axe-core findings in light and dark mode, fits 320 px and wide spacing, and scales with large text',
+        async (name) => {
+          await page.setViewportSize({ width: 800, height: 900 })
+          await page.emulateMedia({ colorScheme: 'light' })
+          await page.goto(`${origin}/${name}`)
+          await openDetails(page)
+          expect(await violations(page, 'all')).toEqual([])
+          expect(await smallTargets(page)).toEqual([])
+          // Colors do not depend on the direction.
+          if (isLong || !isRightToLeft) {
+            await page.emulateMedia({ colorScheme: 'dark' })
+            expect(await violations(page, 'colours')).toEqual([])
+          }
+          await page.setViewportSize({ width: 320, height: 640 })
+          expect(await layoutOf(page)).toMatchObject({ overflow: 0, orphans: [] })
+          expect(await layoutOf(page, wideSpacing)).toMatchObject({ overflow: 0 })
+          await page.setViewportSize({ width: 640, height: 900 })
+          const { icons } = await layoutOf(page)
+          expect(await layoutOf(page, largeText)).toEqual({
+            overflow: 0,
+            orphans: [],
+            icons: icons.map(({ width, height }) => ({ width: width * 2, height: height * 2 })),
+          })
+        },
+      )
+
+      it.each(isRightToLeft ? [] : endWithAddress)('%s starts no line with a period, at any width', async (name) => {
         await page.goto(`${origin}/${name}`)
         for (let width = 280; width <= 620; width += isLong ? 4 : 20) {
           await page.setViewportSize({ width, height: 640 })
           expect((await layoutOf(page)).orphans, `${width}px`).toEqual([])
         }
-      },
-    )
-  })
+      })
+    },
+  )
 }
 
 async function openDetails(page: Page): Promise<void> {
@@ -99,7 +99,7 @@ async function openDetails(page: Page): Promise<void> {
   })
 }
 
-/** Links and fields smaller than a finger. A box to tick is as large as its label. */
+/** Links and fields smaller than the minimum target size. A checkbox is as large as its label. */
 function smallTargets(page: Page): Promise<string[]> {
   return page.$$eval('a, button, summary, input:not([type=hidden])', (all) =>
     all
@@ -114,9 +114,9 @@ function smallTargets(page: Page): Promise<string[]> {
 }
 
 interface Layout {
-  /** Pixels by which the page is wider than the window. */
+  /** The pixels by which the page is wider than the window. */
   overflow: number
-  /** Lines that begin with a punctuation mark that belongs to the address before it. */
+  /** Lines that begin with a punctuation mark that belongs to the preceding address. */
   orphans: string[]
   icons: { width: number; height: number }[]
 }

@@ -17,7 +17,7 @@ export const frame = {
   touchIcon: '/assets/apple-touch-icon.png',
 }
 
-/** What a page has on a server that offers everything. */
+/** The page options of a server that offers everything. */
 export const equipped = {
   script: '/assets/pages.js',
   footer: {
@@ -30,7 +30,7 @@ export const equipped = {
 
 export const longHost = `${'a-very-long-label-that-goes-on-'.repeat(2)}x.${'calendarhelper'.repeat(4)}.departments.example`
 
-/** Of forms outside a request. */
+/** For forms outside a request. */
 export const outsideForm: FormFields = { action: '/account/sign-in', csrf: 'csrf-1', returnTo: '/account' }
 
 const form: FormFields = {
@@ -39,7 +39,7 @@ const form: FormFields = {
   csrf: 'csrf-1',
 }
 
-/** A valid model, with the members a test wants to differ. */
+/** A valid model, with a test’s changes. */
 export function signInModel(changes: Partial<SignInPage> = {}): SignInPage {
   return {
     ...frame,
@@ -50,7 +50,7 @@ export function signInModel(changes: Partial<SignInPage> = {}): SignInPage {
   }
 }
 
-/** Where a valid consent page goes next, with the members a test wants to differ. */
+/** The destination of a valid consent page, with a test’s changes. */
 export function redirectModel(changes: Partial<ConsentRedirect> = {}): ConsentRedirect {
   return {
     uri: 'https://calendar-helper.example/callback',
@@ -61,7 +61,7 @@ export function redirectModel(changes: Partial<ConsentRedirect> = {}): ConsentRe
   }
 }
 
-/** A valid model, with the members a test wants to differ. */
+/** A valid model, with a test’s changes. */
 export function consentModel(changes: Partial<ConsentPage> = {}): ConsentPage {
   return {
     ...frame,
@@ -99,12 +99,12 @@ export function consentModel(changes: Partial<ConsentPage> = {}): ConsentPage {
   }
 }
 
-/** A valid model, with the members a test wants to differ. */
+/** A valid model, with a test’s changes. */
 export function problemModel(code: ProblemPage['code'], changes: Partial<ProblemPage> = {}): ProblemPage {
   return { ...frame, code, agentHost: 'calendar-helper.example', requestId: 'req_7f3a9c21', ...changes }
 }
 
-/** A valid model, with the members a test wants to differ. */
+/** A valid model, with a test’s changes. */
 export function policyForbidsModel(changes: Partial<PolicyForbidsPage> = {}): PolicyForbidsPage {
   return {
     ...frame,
@@ -119,7 +119,7 @@ export function policyForbidsModel(changes: Partial<PolicyForbidsPage> = {}): Po
   }
 }
 
-/** A valid model, with the members a test wants to differ. */
+/** A valid model, with a test’s changes. */
 export function returnToAppModel(changes: Partial<ReturnToAppPage> = {}): ReturnToAppPage {
   return {
     ...frame,
@@ -130,7 +130,7 @@ export function returnToAppModel(changes: Partial<ReturnToAppPage> = {}): Return
   }
 }
 
-/** A valid model, with the members a test wants to differ. */
+/** A valid model, with a test’s changes. */
 export function signUpModel(changes: Partial<SignUpPage> = {}): SignUpPage {
   return {
     ...frame,
@@ -142,7 +142,7 @@ export function signUpModel(changes: Partial<SignUpPage> = {}): SignUpPage {
   }
 }
 
-/** A valid model, with the members a test wants to differ. */
+/** A valid model, with a test’s changes. */
 export function reauthenticationModel(changes: Partial<ReauthenticationPage> = {}): ReauthenticationPage {
   return {
     ...frame,

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import { findAsset } from 'countersign-server/pages'
 
-// A picture of one pixel.
+// An image of one pixel.
 const logo = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
   'base64',
@@ -10,7 +10,7 @@ const logo = Buffer.from(
 const csp =
   "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-/** Serves documents by their name, under the policy the pages are made for. */
+/** Serves documents by name, under the policy that the pages are made for. */
 export function createPagesOrigin(documentOf: (path: string) => string | undefined): Server {
   return createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://127.0.0.1')

@@ -13,7 +13,7 @@ const server = createPagesOrigin((path) => states.get(path) ?? rightToLeft.get(p
 describe.skipIf(!hasChromium())('pages in Chromium', () => {
   let origin: string
   let browser: Browser
-  /** One page without scripts, which every state passes through. */
+  /** One page without scripts, reused for every state. */
   let scriptless: Page
   const complaints: string[] = []
 
@@ -46,7 +46,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
     }
   }
 
-  it.each([...states.keys()])('%s breaks nothing of the content security policy, without JavaScript', async (name) => {
+  it.each([...states.keys()])('%s violates no content security policy, without JavaScript', async (name) => {
     complaints.length = 0
     const response = await scriptless.goto(`${origin}/${name}`)
     expect(response?.status()).toBe(200)
@@ -56,7 +56,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
     expect(await scriptless.locator('[hidden]').filter({ visible: true }).count()).toBe(0)
   })
 
-  it('shows whole identifiers in its details', async () => {
+  it('shows full identifiers in its details', async () => {
     await opened('consent-first-time', { reducedMotion: 'reduce' }, async (page) => {
       await page.getByText('Details').click()
       await takeScreenshot(page, `consent-first-time.details`)
@@ -64,7 +64,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
     })
   })
 
-  it('offers both answers with buttons of one size and one look', async () => {
+  it('offers both decisions with buttons of the same size and style', async () => {
     for (const width of [800, 320]) {
       await opened('consent-first-time', { viewport: { width, height: 900 } }, async (page) => {
         const looks = await page.$$eval('.choice button', (buttons) =>
@@ -89,7 +89,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
     })
   })
 
-  it('lays the lines of a host where those around it begin, from right to left too', async () => {
+  it('aligns the lines of a host with the surrounding text, also from right to left', async () => {
     await opened('consent-full.rtl', { viewport: { width: 320, height: 640 } }, async (page) => {
       const ends = await page
         .locator('h1 .host')
@@ -101,12 +101,12 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
         })
       const edge = await page.locator('h1').evaluate((heading) => Math.round(heading.getBoundingClientRect().right))
       expect(ends.length).toBeGreaterThan(1)
-      // The first line may follow a word; the next ones begin at the edge.
+      // The first line may follow a word; the next ones start at the edge.
       for (const end of ends.slice(1)) expect(end).toBe(edge)
     })
   })
 
-  it('is reached by keyboard in reading order, refusing before allowing, with a visible focus', async () => {
+  it('has a keyboard focus order that matches reading order, Don’t allow before Allow, with a visible focus', async () => {
     await opened('consent-first-time', {}, async (page) => {
       const stops: string[] = []
       for (let index = 0; index < 5; index++) {
@@ -122,13 +122,13 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
     })
   })
 
-  it('puts no focus on Allow when the page opens', async () => {
+  it('does not focus Allow when the page opens', async () => {
     await opened('consent-first-time', {}, async (page) => {
       expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('BODY')
     })
   })
 
-  it('posts the refusal when the keyboard answers at the first button', async () => {
+  it('posts the denial when the first button is activated by keyboard', async () => {
     await opened('consent-first-time', {}, async (page) => {
       const posted = page.waitForRequest((request) => request.method() === 'POST')
       await page.locator('[value=deny]').focus()
@@ -164,14 +164,14 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
     })
   })
 
-  it('moves the focus to what went wrong, without JavaScript', async () => {
+  it('moves the focus to the error, without JavaScript', async () => {
     await opened('sign-in-wrong-password', {}, async (page) => {
-      // The browser moves it when it first draws, which may be after the page was loaded.
+      // The browser moves it on first paint, which may be after the page has loaded.
       await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('problem')
     })
   })
 
-  it('is reached by keyboard in reading order with everything a server can offer', async () => {
+  it('has a keyboard focus order that matches reading order, with every option of a server', async () => {
     await opened('consent-full', {}, async (page) => {
       const stops: string[] = []
       for (let index = 0; index < 11; index++) {
@@ -199,7 +199,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
     })
   })
 
-  it('is told by keyboard for how long, and removes an agent', async () => {
+  it('lets the duration be chosen and an agent be revoked by keyboard', async () => {
     await opened('consent-full', {}, async (page) => {
       await page.getByLabel('1 hour').focus()
       await page.keyboard.press('ArrowDown')
@@ -215,7 +215,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
   })
 
   it.each(['consent-look-alike', 'consent-full', 'agents-removed', 'security'])(
-    '%s keeps its edges in forced colours',
+    '%s keeps its borders in forced colors mode',
     async (name) => {
       await opened(name, { forcedColors: 'active' }, async (page) => {
         await takeScreenshot(page, `${name}.forced-colors`)

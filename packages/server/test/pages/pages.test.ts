@@ -5,7 +5,7 @@ import { consentModel, problemModel, redirectModel, signInModel } from './models
 import { expectInert, expectOrder, formsOf, payloads, words } from './reading.js'
 import { problemCodes, states, statesIn } from './states.js'
 
-it('is made without following it through asynchronous calls, which every promise of the process would pay for', () => {
+it('does not track the page through async context, which would slow down every promise of the process', () => {
   const run = vi.spyOn(AsyncLocalStorage.prototype, 'run')
   const enterWith = vi.spyOn(AsyncLocalStorage.prototype, 'enterWith')
   try {
@@ -26,7 +26,7 @@ describe.each([...states])('%s', (_, html) => {
     expect(html.match(/<main data-state="[a-z_-]+"/g)).toHaveLength(1)
   })
 
-  it('has no inline script or style and asks for nothing but the style sheet, the script, the icon and a logo of the server', () => {
+  it('has no inline script or style and loads only the style sheet, the script, the icon and a logo from the server', () => {
     expect(html).not.toMatch(/<style|<iframe| style=| on[a-z]+=/i)
     const sheets = [...html.matchAll(/<link rel="stylesheet" href="([^"]*)"\/>/g)].map(([, href]) => href)
     expect(sheets.slice(0, 1)).toEqual(['/assets/pages.css'])
@@ -42,12 +42,12 @@ describe.each([...states])('%s', (_, html) => {
     expect(images.filter((tag) => !/^<img class="logo" src="\/agents\/[^"]*" alt /.test(tag))).toEqual([])
   })
 
-  it('has one form without a name at most; a form that is one button is no landmark', () => {
+  it('has at most one unnamed form; a single-button form is not a landmark', () => {
     const nameless = formsOf(html).filter(({ attributes }) => !/ role="none"| aria-label(?:ledby)?=/.test(attributes))
     expect(nameless.length).toBeLessThanOrEqual(1)
   })
 
-  it('says nothing in the words of the protocol', () => {
+  it('avoids protocol terms', () => {
     expect(words(html)).not.toMatch(/\b(scope|token|oauth|grant)s?\b/i)
   })
 
@@ -59,7 +59,7 @@ describe.each([...states])('%s', (_, html) => {
   })
 })
 
-describe('the mark of an agent', () => {
+describe('the initial of an agent', () => {
   it.each([
     ['calendar-helper.example', 'C'],
     ['4agents.example', '4'],
@@ -68,7 +68,7 @@ describe('the mark of an agent', () => {
   })
 
   it.each(['127.0.0.1:8001', '192.0.2.7', '192.0.2.7/~bob', '[::1]:8001', 'xn--gent-43d.example'])(
-    'is no letter of %s',
+    'is not the first letter of %s',
     (agentHost) => {
       expect(renderConsent(consentModel({ agentHost }))).toContain('class="initial" aria-hidden="true"><svg')
     },
@@ -76,11 +76,11 @@ describe('the mark of an agent', () => {
 })
 
 describe('renderSignIn', () => {
-  it('shows who asks above the form', () => {
+  it('shows the requesting agent above the form', () => {
     expectOrder(renderSignIn(signInModel()), ['calendar-helper.example', 'cal.example', '<form', 'name="username"'])
   })
 
-  it('posts the login with what the request needs', () => {
+  it('posts the sign-in together with the request’s fields', () => {
     const [form] = formsOf(renderSignIn(signInModel()))
     expect(form?.attributes).toContain('method="post" action="/agent/auth"')
     expect(form?.hidden).toEqual({
@@ -92,13 +92,13 @@ describe('renderSignIn', () => {
     })
   })
 
-  it('posts a state only when the agent gave one, and an empty one too', () => {
+  it('posts a state only if the agent sent one, even an empty one', () => {
     const { state: _, ...form } = signInModel().form
     expect(formsOf(renderSignIn(signInModel({ form })))[0]?.hidden).not.toHaveProperty('state')
     expect(formsOf(renderSignIn(signInModel({ form: { ...form, state: '' } })))[0]?.hidden).toHaveProperty('state', '')
   })
 
-  it('tells password managers which field is which', () => {
+  it('labels its fields for password managers', () => {
     const [username, password, ...rest] = formsOf(renderSignIn(signInModel()))[0]?.controls ?? []
     expect(username).toMatch(/name="username".*autocomplete="username"/)
     expect(password).toMatch(/name="password" type="password" autocomplete="current-password"/)
@@ -109,7 +109,7 @@ describe('renderSignIn', () => {
   it.each([
     ['wrong_password', 'That username and password don’t work here.'],
     ['throttled', 'Too many attempts. Try again later, or use a browser in which you signed in before.'],
-  ] as const)('says %s in text, tied to the fields, and keeps the user name', (problem, text) => {
+  ] as const)('shows %s as text, associated with the fields, and keeps the username', (problem, text) => {
     const html = renderSignIn(signInModel({ username: 'alice', problem }))
     expect(html).toContain('<title>Error: Sign in – Home Accounts</title>')
     expect(html).toContain(`<main data-state="sign-in" data-error-code="${problem}">`)
@@ -125,7 +125,7 @@ describe('renderSignIn', () => {
 })
 
 describe('renderConsent', () => {
-  it('reads in the order: account, question, verified, name, can, cannot, how long, buttons, where next, end', () => {
+  it('has this reading order: account, question, verification, name, can, cannot, duration, buttons, destination, expiry', () => {
     expectOrder(words(renderConsent(consentModel())), [
       'Home Accounts',
       'Signed in as alice@home.example',
@@ -169,7 +169,7 @@ describe('renderConsent', () => {
     expect(words(html)).toContain(text)
   })
 
-  it('posts the decision with the revision it was made on; the first button refuses', () => {
+  it('posts the decision with the revision it was made on; the first button denies', () => {
     const decision = formsOf(renderConsent(consentModel()))[1]
     expect(decision?.attributes).toContain('method="post" action="/agent/auth"')
     expect(decision?.hidden).toEqual({
@@ -185,12 +185,12 @@ describe('renderConsent', () => {
     ])
   })
 
-  it('never carries the state, which the stored request keeps', () => {
+  it('never contains the state, which the stored request holds', () => {
     const html = renderConsent(consentModel({ form: { ...consentModel().form, state: 'state-1' } }))
     expect(html).not.toContain('state-1')
   })
 
-  it('lets another person sign in, in a form of its own', () => {
+  it('lets another user sign in, through a separate form', () => {
     const account = formsOf(renderConsent(consentModel()))[0]
     expect(account?.attributes).toContain('method="post" action="/agent/auth"')
     expect(account?.hidden).toEqual({
@@ -201,7 +201,7 @@ describe('renderConsent', () => {
     })
   })
 
-  it('puts no focus anywhere', () => {
+  it('focuses nothing', () => {
     expect(renderConsent(consentModel())).not.toContain('autofocus')
   })
 
@@ -214,17 +214,17 @@ describe('renderConsent', () => {
     [61, '2 minutes'],
     [1, '1 minute'],
     [86_400, '1 day'],
-  ])('says %i seconds as %s', (tokenLifetime, text) => {
+  ])('formats %i seconds as %s', (tokenLifetime, text) => {
     expect(words(renderConsent(consentModel({ tokenLifetime })))).toContain(`may still work for up to ${text}.`)
   })
 
-  it('gives the end as a time of day with its full date behind it', () => {
+  it('shows the expiry as a time of day, with its full date in the markup', () => {
     expect(renderConsent(consentModel())).toContain(
       '<time datetime="2026-01-15T14:32:00.000Z" data-shows="time">14:32 UTC</time>',
     )
   })
 
-  it('shows the risk as text beside a shape, in each of its kinds', () => {
+  it('shows the risk as text next to an icon, for each kind', () => {
     const able = (['read', 'change', 'delete', 'spend', 'control'] as const).map((risk) => ({ name: risk, risk }))
     const html = renderConsent(consentModel({ able }))
     for (const [risk, text] of Object.entries(en.risks)) {
@@ -234,24 +234,24 @@ describe('renderConsent', () => {
     }
   })
 
-  it('shows the raw name and says so when the resource gives no description', () => {
+  it('shows the raw name, and a note, if the resource gives no description', () => {
     const text = words(renderConsent(consentModel({ able: [{ name: 'calendar.read', risk: 'read' }] })))
     expect(text).toContain('Read calendar.read cal.example gives no description')
   })
 
-  it('says that nothing in particular was named when nothing was', () => {
+  it('says that no specific permissions were listed if there are none', () => {
     const text = words(renderConsent(consentModel({ able: [] })))
     expect(text).toContain('It will be able to cal.example gives no list.')
   })
 
-  it('shows every permission that is asked for, and folds a long list of what is not', () => {
+  it('shows every requested permission, and collapses a long list of the others', () => {
     const many = Array.from({ length: 40 }, (_, index) => ({ name: `p${index}`, risk: 'read' as const }))
     const html = renderConsent(consentModel({ able: many, notRequested: many }))
     expect(html.match(/<li data-risk/g)).toHaveLength(40)
     expect(words(html)).toContain('More that it didn’t ask for')
   })
 
-  it('lists only the constants when nothing can be derived', () => {
+  it('lists only the constants if nothing can be derived', () => {
     const html = renderConsent(consentModel({ notRequested: [] }))
     expect(html.match(/<ul class="not-able">(.*?)<\/ul>/s)?.[1]?.match(/<li>/g)).toHaveLength(2)
   })
@@ -259,11 +259,11 @@ describe('renderConsent', () => {
   describe('cautions', () => {
     const cautions = (html: string) => html.match(/class="box caution"/g) ?? []
 
-    it('has none when there is nothing to be careful about', () => {
+    it('has no warnings if there are no concerns', () => {
       expect(cautions(renderConsent(consentModel()))).toEqual([])
     })
 
-    it('warns above the buttons when the answer goes to another host', () => {
+    it('warns above the buttons if the response goes to another host', () => {
       const html = renderConsent(
         consentModel({ redirect: redirectModel({ elsewhere: true, display: 'hub.example/cb' }) }),
       )
@@ -275,7 +275,7 @@ describe('renderConsent', () => {
       ])
     })
 
-    it('warns above the buttons when the answer goes to a program on this device', () => {
+    it('warns above the buttons if the response goes to a program on this device', () => {
       const html = renderConsent(
         consentModel({
           redirect: {
@@ -294,7 +294,7 @@ describe('renderConsent', () => {
       ])
     })
 
-    it('warns of letters that look like others, and shows the A-label', () => {
+    it('warns about confusable letters, and shows the A-label', () => {
       const html = renderConsent(consentModel({ lookAlike: true, agentHost: 'xn--gent-43d.example' }))
       expect(cautions(html)).toHaveLength(1)
       expect(words(html)).toContain(
@@ -302,7 +302,7 @@ describe('renderConsent', () => {
       )
     })
 
-    it('says that the agent gives no name, and claims no check of one', () => {
+    it('says that the agent gives no name, and does not mention checking one', () => {
       const { agentName: _, ...model } = consentModel()
       const text = words(renderConsent(model))
       expect(text).toContain('This agent gives no name.')
@@ -311,7 +311,7 @@ describe('renderConsent', () => {
     })
   })
 
-  it('keeps whole identifiers in the details, and opens the links of the agent without a trace', () => {
+  it('keeps full identifiers in the details, and opens the agent’s links without a referrer or opener', () => {
     const html = renderConsent(consentModel())
     const details = html.match(/<details>.*?<\/details>/s)?.[0] ?? ''
     expectOrder(words(`<body>${details}`), [
@@ -327,7 +327,7 @@ describe('renderConsent', () => {
   })
 
   it.each(['javascript:alert(1)', 'JavaScript:alert(1)', 'data:text/html,x', ' https://x.example', '//x.example'])(
-    'makes no link of %s',
+    'does not link %s',
     (address) => {
       const html = renderConsent(consentModel({ homepage: address, policyUri: address, tosUri: address }))
       expect(html.match(/<a [^>]*>/g)).toEqual(['<a href="/account">'])
@@ -336,7 +336,7 @@ describe('renderConsent', () => {
 })
 
 describe('renderProblem', () => {
-  it.each(problemCodes)('says what %s is and what to do', (code) => {
+  it.each(problemCodes)('explains what %s is and what to do', (code) => {
     const html = renderProblem(problemModel(code))
     const problem = en.problems[code]
     expect(html).toContain(`<main data-state="${code}" data-error-code="${code}">`)
@@ -345,14 +345,14 @@ describe('renderProblem', () => {
     expect(html).not.toContain('<form')
   })
 
-  it.each(problemCodes)('has a title that fits %s', (code) => {
+  it.each(problemCodes)('has a title that matches %s', (code) => {
     const prefix = code === 'request_allowed' || code === 'request_denied' ? '' : 'Error: '
     expect(renderProblem(problemModel(code))).toContain(
       `<title>${prefix}${en.problems[code].heading} – Home Accounts</title>`,
     )
   })
 
-  it('names the agent as text, or speaks of the agent where it is not known', () => {
+  it('names the agent as text, or says “the agent” if it is unknown', () => {
     const { agentHost: _, ...unknown } = problemModel('request_expired')
     expect(words(renderProblem(problemModel('request_expired')))).toContain(
       'go back to calendar-helper.example and try again',
@@ -360,11 +360,11 @@ describe('renderProblem', () => {
     expect(words(renderProblem(unknown))).toContain('go back to the agent and try again')
   })
 
-  it('tells another browser nothing about the request', () => {
+  it('shows another browser nothing about the request', () => {
     expect(renderProblem(problemModel('request_other_session'))).not.toContain('calendar-helper')
   })
 
-  it('offers to try again where there is an address for it', () => {
+  it('offers to try again if there is a URL for it', () => {
     const html = renderProblem(problemModel('server_error', { retry: '/agent/auth?request_token=a&redirect_uri=b' }))
     expect(html).toContain('<a class="button" href="/agent/auth?request_token=a&amp;redirect_uri=b">Try again</a>')
   })
@@ -379,7 +379,7 @@ describe('hostile values', () => {
     state: payload,
   })
 
-  it.each(payloads)('%s is inert wherever it stands', (payload) => {
+  it.each(payloads)('%s is escaped wherever it appears', (payload) => {
     const everywhere = { serverName: payload, agentHost: payload, resourceHost: payload }
     const permission = { name: payload, description: payload, risk: 'read' as const }
     const documents = [
@@ -428,7 +428,7 @@ describe('hostile values', () => {
     }
   })
 
-  it('stands apart from the text around it, in the direction of its own letters', () => {
+  it('is isolated from the surrounding text, in its own direction', () => {
     const html = renderConsent(
       consentModel({ agentName: 'עוזר', able: [{ name: 'a', description: 'קרא', risk: 'read' }] }),
     )

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 
-/** What a person reads, with one space wherever there is markup or white space. */
+/** The text of a page as a user reads it, with one space for any markup or white space. */
 export function words(html: string): string {
   const body = html.slice(html.indexOf('<body'))
   return body
@@ -40,7 +40,7 @@ export function formsOf(html: string) {
   }))
 }
 
-/** Expects a value to be nothing but text in a document, and to be readable in it. */
+/** Expects a value to be plain text in a document, and readable. */
 export function expectInert(html: string, payload: string): void {
   expect(html).not.toMatch(/<script(?! type="module" src="\/assets\/)|<img(?! class="logo" src="\/agents\/)|<b>/)
   const tags = html.match(/<[a-z](?:[^>"]|"[^"]*")*>/g) ?? []
@@ -48,7 +48,7 @@ export function expectInert(html: string, payload: string): void {
   expect(words(html)).toContain(payload)
 }
 
-/** Values that would be markup, if they were not escaped. */
+/** Values that would be markup if they were not escaped. */
 export const payloads = [
   '<script>alert(1)</script>',
   '"><img src=x onerror=alert(1)>',

@@ -41,7 +41,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
     await new Promise((resolve) => server.close(resolve))
   })
 
-  /** Opens a page whose own posts are answered by `answer`, and tells what they carried. */
+  /** Opens a page whose posts get the response `answer`, and returns what they contained. */
   async function opened(name: string, answer = '<!DOCTYPE html><title>Posted</title>'): Promise<URLSearchParams[]> {
     const posts: URLSearchParams[] = []
     await page.unrouteAll()
@@ -54,11 +54,11 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
     return posts
   }
 
-  describe('the guard of Allow', () => {
+  describe('the click guard of Allow', () => {
     const allow = '[value=grant]'
     const settled = () => page.waitForTimeout(600)
 
-    it('ignores a click within 500 ms of becoming visible, and looks so', async () => {
+    it('ignores a click within 500 ms of becoming visible, and looks disabled', async () => {
       const posts = await opened('consent')
       const look = () =>
         page.locator(allow).evaluate((button) => {
@@ -73,7 +73,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
       expect(await look()).toEqual({ opacity: '1', cursor: 'pointer' })
     })
 
-    it('takes a click after that', async () => {
+    it('accepts a click after that', async () => {
       const posts = await opened('consent')
       await settled()
       await Promise.all([page.waitForNavigation(), page.click(allow)])
@@ -90,7 +90,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
       expect(posts).toEqual([])
     })
 
-    it('starts again when the button comes into sight', async () => {
+    it('starts again when the button scrolls into view', async () => {
       await page.setViewportSize({ width: 800, height: 400 })
       try {
         const posts = await opened('consent')
@@ -104,13 +104,13 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
       }
     })
 
-    it('never holds up a refusal', async () => {
+    it('never delays a denial', async () => {
       const posts = await opened('consent')
       await Promise.all([page.waitForNavigation(), page.click('[value=deny]')])
       expect(posts[0]?.get('consent')).toBe('deny')
     })
 
-    it.each(['consent', 'password'])('keeps Enter at a choice of %s from answering anything', async (name) => {
+    it.each(['consent', 'password'])('prevents Enter on a choice of %s from deciding', async (name) => {
       const posts = await opened(name)
       const choices = page.locator('form:has([name=consent]) input:not([type=hidden])')
       const count = await choices.count()
@@ -125,7 +125,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
       expect(posts).toEqual([])
     })
 
-    it('never takes a key that is held down for an answer', async () => {
+    it('never treats a key that is held down as a decision', async () => {
       const posts = await opened('consent')
       await page.getByLabel('1 hour').focus()
       await page.keyboard.down('Enter')
@@ -138,7 +138,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
       expect(posts).toEqual([])
     })
 
-    it('keeps Enter in the password field from answering anything', async () => {
+    it('prevents Enter in the password field from deciding', async () => {
       const posts = await opened('password')
       await page.getByLabel('Password', { exact: true }).fill('correct horse')
       await page.keyboard.press('Enter')
@@ -149,7 +149,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
     })
   })
 
-  it('shows days and times in the zone of the person, as every page does', async () => {
+  it('shows days and times in the user’s time zone, as every page does', async () => {
     await opened('activity')
     const times = await page.locator('time').allTextContents()
     expect(times[0]).toMatch(/^15 January( 2026)?.{1,4}23:05$/)
@@ -164,14 +164,14 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
       expect(await page.locator(status).textContent()).toBe('This request ends at 23:32.')
     })
 
-    it('is warned of at least two minutes before, in a polite live region', async () => {
+    it('is announced at least two minutes before expiry, in a polite live region', async () => {
       await opened('almost-over')
       expect(await page.locator(status).getAttribute('role')).toBe('status')
       expect(await page.locator(status).textContent()).not.toContain('ends soon')
       await page.getByText('This request ends soon, at 23:32.').waitFor({ timeout: 5000 })
     })
 
-    it('is extended without losing what was chosen', async () => {
+    it('is extended without losing selections', async () => {
       const posts = await opened('consent', documents.extended)
       await page.getByLabel('30 days').check()
       await page.getByText('Give me more time').click()
@@ -187,7 +187,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
       expect(page.url()).toBe(`${origin}/consent`)
     })
 
-    it('sends the form itself when the answer is another page', async () => {
+    it('submits the form normally if the response is another page', async () => {
       const posts = await opened('consent')
       await Promise.all([page.waitForNavigation(), page.getByText('Give me more time').click()])
       expect(await page.title()).toBe('Posted')
@@ -195,7 +195,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
     })
   })
 
-  it('shows a password while the box is ticked, and sends it as one', async () => {
+  it('shows a password while the checkbox is checked, and submits it as a password', async () => {
     const posts = await opened('sign-in')
     const field = page.getByLabel('Password', { exact: true })
     await field.fill('correct horse')
@@ -227,10 +227,10 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
     const optionsOf = (options: object) =>
       page.route('**/account/passkeys/options', (route) => route.fulfill({ json: { challenge, ...options } }))
 
-    /** What was posted as `credential`. */
+    /** The value that was posted as `credential`. */
     const credentialIn = (posts: URLSearchParams[]) => JSON.parse(posts.at(-1)?.get('credential') ?? '{}')
 
-    it('are made from options and posted as JSON with their name', async () => {
+    it('are created from options and posted as JSON with their name', async () => {
       const posts = await opened('security')
       await optionsOf({
         rp: { name: 'Home Accounts', id: 'localhost' },
@@ -248,7 +248,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
       })
     })
 
-    it('sign somebody in', async () => {
+    it('sign a user in', async () => {
       const posts = await opened('sign-in')
       await optionsOf({ rpId: 'localhost' })
       await Promise.all([page.waitForNavigation(), page.getByText('Sign in with a passkey').click()])
@@ -259,7 +259,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
       })
     })
 
-    it('say so when that did not work, and post nothing', async () => {
+    it('report a failure, and post nothing', async () => {
       const posts = await opened('sign-in')
       await page.route('**/account/passkeys/options', (route) => route.fulfill({ status: 429, body: '' }))
       await page.getByText('Sign in with a passkey').click()

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 const script = new URL('../../assets/pages.js', import.meta.url)
 const compiler = fileURLToPath(new URL('../../../../node_modules/.bin/tsc', import.meta.url))
 
-it('is checked against its own types, as ES2020 in a browser', () => {
+it('type-checks on its own, as ES2020 in a browser', () => {
   const options = '--noEmit --allowJs --checkJs --strict --ignoreConfig --target es2020 --lib es2020,dom,dom.iterable'
   expect(execFileSync(compiler, [...options.split(' '), fileURLToPath(script)], { encoding: 'utf8' })).toBe('')
 })

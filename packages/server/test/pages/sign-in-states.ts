@@ -3,7 +3,7 @@ import { equipped, longHost, outsideForm, reauthenticationModel, signInModel, si
 
 const { agentHost: _agent, resourceHost: _resource, ...outside } = signInModel({ ...equipped, form: outsideForm })
 
-/** Every way in that a server can offer. */
+/** Every sign-in method that a server can offer. */
 export const fullSignIn = {
   ...outside,
   passkey: { options: '/account/passkeys/options' },

@@ -13,7 +13,7 @@ import { expectInert, expectOrder, formsOf, payloads, words } from './reading.js
 import { fullSignIn } from './sign-in-states.js'
 
 describe('renderSignIn outside a request', () => {
-  it('posts where to go next and nothing of a request', () => {
+  it('posts the page to continue with, and no request fields', () => {
     expect(formsOf(renderSignIn(fullSignIn))[0]?.hidden).toEqual({
       action: 'login',
       return_to: '/account',
@@ -33,12 +33,12 @@ describe('renderSignIn outside a request', () => {
     expect(html).toContain('data-passkey="get" data-options="/account/passkeys/options" hidden')
   })
 
-  it('offers nothing that needs a script where there is none', () => {
+  it('shows controls that need a script only if scripts run', () => {
     const { script: _, ...scriptless } = fullSignIn
     expect(renderSignIn(scriptless)).not.toMatch(/data-passkey|checkbox|<script/)
   })
 
-  it('offers no new account to somebody who has one and signs in again', () => {
+  it('offers no new account to a user who has one and is confirming their identity', () => {
     expect(renderSignIn(fullSignIn)).toContain('href="/account/sign-up"')
     expect(renderSignIn({ ...fullSignIn, again: 'security' })).not.toContain('href="/account/sign-up"')
   })
@@ -47,7 +47,7 @@ describe('renderSignIn outside a request', () => {
     [undefined, 'Forgot your password? Ask your administrator for a new one.'],
     [{ name: 'Ada at the desk', href: undefined }, 'Forgot your password? Ask Ada at the desk for a new one.'],
     [{ name: 'Ada', href: 'mailto:ada@home.example' }, 'Forgot your password? Ask Ada for a new one.'],
-  ])('tells who forgot the password whom to ask, as %o', (contact, text) => {
+  ])('tells a user who forgot the password whom to contact, as %o', (contact, text) => {
     const { name, href } = contact ?? {}
     const asked = name === undefined ? {} : { contact: { name, ...(href === undefined ? {} : { href }) } }
     const documents = [
@@ -63,13 +63,13 @@ describe('renderSignIn outside a request', () => {
     }
   })
 
-  it('does not blame the fields for what a provider did', () => {
+  it('does not mark the fields as invalid for a provider’s error', () => {
     expect(renderSignIn({ ...fullSignIn, problem: 'provider_failed' })).not.toMatch(/aria-(invalid|describedby)/)
   })
 })
 
 describe('renderSignUp', () => {
-  it('asks for a user name, perhaps an address, and a new password', () => {
+  it('asks for a username, optionally an email address, and a new password', () => {
     const form = formsOf(renderSignUp(signUpModel()))[0]
     expect(form?.hidden).toEqual({ action: 'sign-up', return_to: '/account', csrf: 'csrf-1' })
     const [username, email, password] = form?.controls ?? []
@@ -88,7 +88,7 @@ describe('renderSignUp', () => {
     ['password_too_short', 'password'],
     ['password_too_long', 'password'],
     ['password_common', 'password'],
-  ] as const)('ties %s to its field, and keeps what was typed', (problem, field) => {
+  ] as const)('associates %s with its field, and keeps the input', (problem, field) => {
     const html = renderSignUp(signUpModel({ problem, username: 'alice', email: 'a@b.example' }))
     expect(html).toContain('<title>Error: Create an account – Home Accounts</title>')
     const invalid = html.match(/<input[^>]*aria-invalid[^>]*>/g) ?? []
@@ -100,7 +100,7 @@ describe('renderSignUp', () => {
 })
 
 describe('renderReauthentication', () => {
-  it('asks for the password only, names the account, and keeps where the person was going', () => {
+  it('asks for the password only, names the account, and keeps the destination', () => {
     const html = renderReauthentication(reauthenticationModel())
     const form = formsOf(html)[1]
     expect(form?.hidden).toEqual({
@@ -113,7 +113,7 @@ describe('renderReauthentication', () => {
   })
 })
 
-it.each(payloads)('%s is inert wherever it stands', (payload) => {
+it.each(payloads)('%s is escaped wherever it appears', (payload) => {
   const form = { action: payload, requestToken: payload, redirectUri: payload, csrf: payload, returnTo: payload }
   const shared = { serverName: payload, form, agentHost: payload, resourceHost: payload }
   const passkey = { options: payload }

@@ -33,7 +33,7 @@ function problemStates(messages: Messages): [string, string][] {
   ])
 }
 
-/** Every state a page can be in: its name → the document. */
+/** Every state that a page can be in, as a map from name to document. */
 export function statesIn(messages: Messages): ReadonlyMap<string, string> {
   return new Map([
     ...signInStates(messages),
@@ -47,5 +47,5 @@ export function statesIn(messages: Messages): ReadonlyMap<string, string> {
   ])
 }
 
-/** In English. */
+/** The states in English. */
 export const states = statesIn(en)

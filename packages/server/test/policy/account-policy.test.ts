@@ -13,7 +13,7 @@ it.each([
   ['Osage', '𐓘'],
   ['Tifinagh', 'ⴰ'],
   ['Old Italic', '𐌀'],
-])('refuses a word of a username in Latin and %s letters, which look alike', (_script, letter) => {
+])('refuses a word of a username that mixes Latin and look-alike %s letters', (_script, letter) => {
   expect(usernameProblem(`zo${letter}`)).toBe('username_mixed')
   expect(usernameProblem(`zoe ${letter}${letter}`)).toBeUndefined()
 })

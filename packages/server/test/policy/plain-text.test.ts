@@ -10,25 +10,25 @@ describe('cleanText', () => {
     ['zero-width characters', 'Goo\u200Bg\u200Cl\u200De\u2060\uFEFF', 'Google'],
     ['control characters', 'a\u0000b\u001B[31mc\u007Fd\u009Be', 'ab[31mcde'],
     ['line breaks, tabs and wide spaces', ' a\r\n\tb\u2028c\u2029d\u00A0\u3000e ', 'a b c d e'],
-    ['letters that look like nothing', 'a\u3164\u115F\u1160\uFFA0\u2800\u034F\u00ADb', 'ab'],
+    ['invisible letters', 'a\u3164\u115F\u1160\uFFA0\u2800\u034F\u00ADb', 'ab'],
     ['tag characters and variation selectors', 'a\u{E0041}\u{E0042}\uFE0F\u{E0100}b', 'ab'],
     ['private use, unassigned and lone surrogates', 'a\uE000\u{F0000}\uFFFF\uD800b', 'ab'],
     ['300 combining marks', `Z${'\u0335'.repeat(300)}o`, 'Z\u0335\u0335o'],
     ['different combining marks', 'x\u0336\u0489\u20DD\u0316y', 'x\u0336\u0489y'],
-    ['an accent in two parts', 'Cafe\u0301', 'Café'],
+    ['an accent as a separate code point', 'Cafe\u0301', 'Café'],
     ['other scripts', 'Κάλεντρα हिन्दी עִבְרִית ไทยน้ำ 日历', 'Κάλεντρα हिन्दी עִבְרִית ไทยน้ำ 日历'.normalize('NFC')],
-    ['markup, which is for escaping and not for stripping', '<script>"\'&{{7*7}}', '<script>"\'&{{7*7}}'],
+    ['markup, which must be escaped rather than stripped', '<script>"\'&{{7*7}}', '<script>"\'&{{7*7}}'],
     ['nothing visible', '\u200B \u202E\n', ''],
-  ])('reads %s', (_, value, expected) => {
+  ])('cleans %s', (_, value, expected) => {
     expect(cleanText(value, 200)).toBe(expected)
   })
 
-  it('cuts 10,000 characters at the limit, with an ellipsis inside it', () => {
+  it('truncates 10,000 characters at the limit, including an ellipsis', () => {
     expect(cleanText('a'.repeat(10_000), 60)).toBe(`${'a'.repeat(59)}…`)
     expect(cleanText('a'.repeat(60), 60)).toBe('a'.repeat(60))
   })
 
-  it('counts code points and splits none of them', () => {
+  it('counts code points and never splits one', () => {
     expect(cleanText('😀'.repeat(61), 60)).toBe(`${'😀'.repeat(59)}…`)
     expect(cleanText('😀'.repeat(60), 60)).toBe('😀'.repeat(60))
   })
@@ -37,11 +37,11 @@ describe('cleanText', () => {
     expect(cleanText('one two three', 5)).toBe('one…')
   })
 
-  it('gives nothing for a limit of nothing', () => {
+  it('returns an empty text for a limit of zero', () => {
     expect(cleanText('a', 0)).toBe('')
   })
 
-  it('never exceeds the limit, never leaves an invisible character and has nothing left to do', () => {
+  it('never exceeds the limit, never leaves an invisible character and is idempotent', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 200 }), fc.integer({ min: 1, max: 80 }), (value, limit) => {
         const clean = cleanText(value, limit)
@@ -95,7 +95,7 @@ describe('cleanName', () => {
     expect(cleanName(value)).toBe(expected)
   })
 
-  it('leaves no mark with which a quotation could end, at most 60 characters, and has nothing left to do', () => {
+  it('leaves no mark that could close a quotation, returns at most 60 characters, and is idempotent', () => {
     const signs = fc.constantFrom(...Array.from('“”«»"\'’‘‹›„＂a\u200b '))
     const text = fc.oneof(
       fc.array(signs, { maxLength: 90 }).map((all) => all.join('')),
@@ -112,7 +112,7 @@ describe('cleanName', () => {
   })
 })
 
-describe('V10: a text of 64 KB takes little time', () => {
+describe('V10: a text of 64 KB is processed quickly', () => {
   it.each<[string, (text: string) => unknown]>([
     ['cleanText', (text) => cleanText(text, 200)],
     ['cleanName', cleanName],

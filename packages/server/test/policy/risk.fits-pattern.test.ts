@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { fitsPattern } from '../../src/policy/risk.js'
 
 describe('fitsPattern', () => {
-  /** The same, told by a regular expression. */
+  /** The same match, as a regular expression. */
   const expected = (text: string, pattern: string, stop: string) => {
     const parts = pattern.split('*').map((part) => part.replaceAll(/[/.]/g, '\\$&'))
     return new RegExp(`^${parts.join(stop === '' ? '[^]*' : `[^${stop}]*`)}$`).test(text)
   }
 
-  it('agrees with a regular expression, with characters that * does not stand for, too', () => {
+  it('agrees with a regular expression, even for characters that * does not match', () => {
     const letters = fc.array(fc.constantFrom('a', 'b', '/', '.'), { maxLength: 10 }).map((parts) => parts.join(''))
     const patterns = fc.array(fc.constantFrom('a', 'b', '/', '.', '*'), { maxLength: 8 }).map((parts) => parts.join(''))
     fc.assert(
@@ -20,7 +20,7 @@ describe('fitsPattern', () => {
     )
   })
 
-  it('takes no longer for a pattern of many * than for one', () => {
+  it('takes no longer for a pattern with many * than for one with a single *', () => {
     const started = performance.now()
     expect(fitsPattern('a'.repeat(5000), `${'*a'.repeat(30)}*b`)).toBe(false)
     expect(fitsPattern('a'.repeat(5000), `${'*a'.repeat(30)}*b`, '/')).toBe(false)

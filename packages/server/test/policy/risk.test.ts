@@ -5,11 +5,11 @@ import { isRiskPattern, mayInclude, type RiskPatterns, readPermission } from '..
 
 const riskOf = (name: string, patterns: RiskPatterns) => readPermission(name, patterns).risk
 
-/** From the weakest on. */
+/** In ascending order. */
 const risksByStrength = ['read', 'change', 'delete', 'spend', 'control']
 
 describe('riskOf', () => {
-  /** What each word stands for, and how it may be written. */
+  /** Examples for each risk, and the spellings of its words. */
   const dangers = {
     delete: `
       data.delete events:delete delete:events files.delete.all DeleteEvents deleteEvents events/delete events-delete
@@ -54,15 +54,15 @@ describe('riskOf', () => {
       .map((name) => [name, risk] as const),
   )
 
-  it.each(rows)('judges %s as %s', (name, risk) => {
+  it.each(rows)('classifies %s as %s', (name, risk) => {
     expect(riskOf(name, [])).toBe(risk)
   })
 
-  it('judges a name without words as a change', () => {
+  it('classifies a name without words as a change', () => {
     expect(riskOf('', [])).toBe('change')
   })
 
-  it('finds every built-in word whichever way it is written', () => {
+  it('finds every built-in word in any spelling', () => {
     for (const [pattern, risk] of defaultRisks) {
       const word = pattern.replaceAll('*', '')
       const capital = word.charAt(0).toUpperCase() + word.slice(1)
@@ -102,7 +102,7 @@ describe('riskOf', () => {
     expect(riskOf(name, patterns) === 'spend').toBe(fits)
   })
 
-  it('asks the patterns of the operator before the built-in ones, word by word', () => {
+  it('checks the operator’s patterns before the built-in ones, word by word', () => {
     const patterns: RiskPatterns = [
       ['*transfer*', 'change'],
       ['contract', 'spend'],
@@ -118,7 +118,7 @@ describe('riskOf', () => {
     expect(riskOf('transfer.delete', patterns)).toBe('delete')
   })
 
-  it('lets a pattern that is the whole name decide, whatever its words say', () => {
+  it('lets a pattern that matches the whole name decide, regardless of the words in the name', () => {
     const patterns: RiskPatterns = [['payments.read', 'read']]
     expect(riskOf('payments.read', patterns)).toBe('read')
     expect(riskOf('payments.read.all', patterns)).toBe('spend')
@@ -126,13 +126,13 @@ describe('riskOf', () => {
   })
 
   it.each(['*.read', 'calendar.*', 'delete*2', 'a b*', ''])(
-    'refuses the pattern %s, which can fit nothing',
+    'rejects the pattern %s, which matches nothing',
     (pattern) => {
       expect(isRiskPattern(pattern)).toBe(false)
     },
   )
 
-  it('takes no time for the longest names that there can be and many stars', () => {
+  it('is fast for the longest possible names and many asterisks', () => {
     const started = performance.now()
     for (const name of ['a'.repeat(128), '%25'.repeat(42), 'aB'.repeat(64), 'a.'.repeat(64), 'rmdb'.repeat(32)])
       riskOf(name, [[`${'a*'.repeat(200)}b`, 'read']])
@@ -140,13 +140,13 @@ describe('riskOf', () => {
   })
 
   it.each([`calendar.${'r'.repeat(120)}`, 'read.'.repeat(25), 'a'.repeat(5000)])(
-    'does not read %s, which is longer than a scope or has more than 24 words: it could do anything',
+    'does not parse %s, which is longer than a scope or has more than 24 words: it could do anything',
     (name) => {
       expect(riskOf(name, [])).toBe('control')
     },
   )
 
-  it('reads a scope of 128 characters, and 24 words', () => {
+  it('parses a scope of 128 characters, and 24 words', () => {
     expect(riskOf(`read.${'x'.repeat(123)}`, [])).toBe('read')
     expect(riskOf('read.'.repeat(24), [])).toBe('read')
   })
@@ -188,7 +188,7 @@ describe('mayInclude', () => {
 })
 
 it.each(['delete\u200b', 'd\u0435lete', 'delete\u00ad', '\uff44elete', 'delete\u0000'])(
-  'meets no letter that looks like another: %j is no scope',
+  'never sees confusable letters: %j is not a scope',
   (scope) => {
     expect(parseScope(`calendar.read ${scope}`)).toBeUndefined()
   },

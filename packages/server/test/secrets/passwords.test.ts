@@ -5,11 +5,11 @@ import { quickHash } from '../quick-hash.js'
 
 const passwordHash = await quickHash('right')
 
-it('checks passwords in turn by share, and refuses the share that has most of them waiting', async () => {
+it('checks passwords in turn by share, and refuses the share with the most waiting', async () => {
   const told: Pick<CountersignEvent, 'kind'>[] = []
   const passwords = createPasswords((event) => told.push(event))
   const order: string[] = []
-  // Two are computed at once, and either may be done first: what counts is when they begin.
+  // Two are computed at once, and either may finish first: only the order in which they start matters.
   const mayCompare = async (share: string) => order.push(share) > 0
   const check = (share: string) =>
     passwords.verify(passwordHash, 'right', [share], () => mayCompare(share)).catch((error: Error) => error)
@@ -26,7 +26,7 @@ it('checks passwords in turn by share, and refuses the share that has most of th
   expect(told.filter((event) => 'outcome' in event && event.outcome === 'unavailable')).toHaveLength(7)
 })
 
-it('does not compare a password that waited if it may no longer be compared, and serves the next', async () => {
+it('skips a waiting password that may no longer be checked, and serves the next', async () => {
   const passwords = createPasswords()
   let limitIsReached = false
   const check = () => passwords.verify(passwordHash, 'right', ['a'], async () => !limitIsReached)

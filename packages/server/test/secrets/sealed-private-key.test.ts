@@ -10,14 +10,14 @@ const sealed = sealPrivateKey(Buffer.from('private'), masterKey, sealedFor)
 const stored = (text: string | null) => ({ ...sealedFor, private: text }) as StoredKey
 const [version = '', iv = '', ciphertext = '', tag = ''] = sealed.split('.')
 
-it('opens what it sealed, for the same key', () => {
+it('decrypts what it sealed, for the same key', () => {
   expect(openPrivateKey(stored(sealed), masterKey).toString()).toBe('private')
 })
 
 it.each([
   ['nothing', null],
   ['another version', ['v2', iv, ciphertext, tag].join('.')],
-  ['a version alone', version],
+  ['a version only', version],
   ['no ciphertext', [version, iv].join('.')],
   ['no tag', [version, iv, ciphertext].join('.')],
   ['a fifth part', `${sealed}.a`],

@@ -8,13 +8,13 @@ describe('minted secrets', () => {
     expect(() => createMintedSecrets(new Uint8Array(31))).toThrow(TypeError)
   })
 
-  it('makes random secrets of 32 bytes with their prefix, never twice', () => {
+  it('creates random secrets of 32 bytes with their prefix, never twice', () => {
     const made = Array.from({ length: 100 }, () => secrets.random('aarq_'))
     expect(made.every((secret) => /^aarq_[\w-]{43}$/.test(secret))).toBe(true)
     expect(new Set(made).size).toBe(100)
   })
 
-  it('derives the same code of a request each time, on every instance with the secret, and no other', () => {
+  it('derives the same code for a request each time, on every instance with the secret, and on no other', () => {
     const code = secrets.codeOf('request-1')
     expect(code).toMatch(/^aacd_[\w-]{43}$/)
     expect(createMintedSecrets(new Uint8Array(32).fill(1)).codeOf('request-1')).toBe(code)
@@ -22,26 +22,26 @@ describe('minted secrets', () => {
     expect(createMintedSecrets(new Uint8Array(32).fill(2)).codeOf('request-1')).not.toBe(code)
   })
 
-  it('recognises a form value in the browser that was shown it, and tells the page', () => {
+  it('accepts a form value in the browser that it was rendered for, and returns the page', () => {
     expect(secrets.readCsrf(secrets.csrfFor('browser-1', 'page-1'), 'browser-1')).toBe('page-1')
   })
 
   it.each([
-    ['of another browser', secrets.csrfFor('browser-2', 'page-1')],
+    ['from another browser', secrets.csrfFor('browser-2', 'page-1')],
     ['whose page was changed', secrets.csrfFor('browser-1', 'page-1').replace('page-1', 'page-2')],
-    ['with more after it', `${secrets.csrfFor('browser-1', 'page-1')}.x`],
-    ['that is cut', secrets.csrfFor('browser-1', 'page-1').slice(0, -1)],
+    ['with trailing data', `${secrets.csrfFor('browser-1', 'page-1')}.x`],
+    ['that is truncated', secrets.csrfFor('browser-1', 'page-1').slice(0, -1)],
     ['without its mac', 'page-1'],
     ['with an empty mac', 'page-1.'],
     ['that is empty', ''],
     ['that is a code', secrets.codeOf('browser-1')],
-    ['of another secret', createMintedSecrets(new Uint8Array(32).fill(2)).csrfFor('browser-1', 'page-1')],
+    ['made with another secret', createMintedSecrets(new Uint8Array(32).fill(2)).csrfFor('browser-1', 'page-1')],
     ['with letters outside ASCII', `page-1.${'ä'.repeat(43)}`],
-  ])('does not recognise a form value %s', (_claim, value) => {
+  ])('rejects a form value %s', (_claim, value) => {
     expect(secrets.readCsrf(value, 'browser-1')).toBeUndefined()
   })
 
-  it('opens what it sealed in the same browser only, and shows nothing of it', () => {
+  it('opens sealed data in the same browser only, and reveals nothing of it', () => {
     const known = secrets.sealKnown('browser-1', 'text ~ 192.0.2.1')
     expect(secrets.openKnown(known, 'browser-1')).toBe('text ~ 192.0.2.1')
     expect(secrets.openKnown(known, 'browser-2')).toBeUndefined()

@@ -7,17 +7,17 @@ import { temporaryFile } from '../storage/temporary-file.js'
 
 /** Values of each class in a round. */
 const values = 10_000
-/** Beyond this the two classes can be told apart by the time they take. */
+/** Above this, the two classes are distinguishable by time. */
 const verdict = 4.5
 
 type Check = (value: string) => unknown
 
 /**
- * Welch's t of the time that a check takes for values of two classes, measured in turn. The slowest twentieth of each
- * class is left out: those were interrupted.
+ * Welch’s t of the time that a check takes for values of two classes, measured alternately. The slowest twentieth of each class is
+ * excluded, as interrupted.
  */
 async function welch(check: Check, make: readonly [(index: number) => string, (index: number) => string]) {
-  // Which of a pair is made first, and which is checked first, is random: the second finds warm caches.
+  // The order in which a pair is created and checked is random: the second finds warm caches.
   const pairs = Array.from({ length: values }, (_, index) =>
     inRandomOrder().map((which) => ({ which, value: asReceived(make[which](index)) })),
   )
@@ -32,7 +32,7 @@ async function welch(check: Check, make: readonly [(index: number) => string, (i
     }
   }
   const [one, other] = times.map(momentsOf)
-  if (!one || !other) throw new TypeError('there are two classes')
+  if (!one || !other) throw new TypeError('expected two classes')
   return (one.mean - other.mean) / Math.sqrt(one.variance / one.count + other.variance / other.count)
 }
 
@@ -40,7 +40,7 @@ function inRandomOrder(): readonly [0, 1] | readonly [1, 0] {
   return (randomBytes(1)[0] ?? 0) % 2 ? [0, 1] : [1, 0]
 }
 
-/** A string of its own, as from a request, and not made up of parts of others. */
+/** A separate string, as from a request, and not a rope of parts of others. */
 function asReceived(value: string): string {
   return Buffer.from(value).toString()
 }
@@ -52,7 +52,7 @@ function momentsOf(times: number[]): { mean: number; variance: number; count: nu
   return { mean, variance, count: kept.length }
 }
 
-/** The least of several rounds: a busy machine may spoil one, a comparison that leaks shows in all. */
+/** The minimum of several rounds: a busy machine may spoil one, but a comparison that leaks shows in all. */
 async function leastOf(rounds: number, measure: () => Promise<number>, enough = 0): Promise<number> {
   let least = Number.POSITIVE_INFINITY
   for (let round = 0; round < rounds && least >= enough; round++) least = Math.min(least, Math.abs(await measure()))
@@ -64,7 +64,7 @@ const browser = `aabr_${randomBytes(32).toString('base64url')}`
 const page = (index: number) => `page-${index}`
 const validCsrf = (index: number) => secrets.csrfFor(browser, page(index))
 
-/** Another value of the same form, wrong from its first character on, or in its last byte only. */
+/** Another value of the same form, different from the first character on, or in the last byte only. */
 function wrongFrom(first: 'start' | 'end'): (index: number) => string {
   return (index) => {
     const [head = '', tag = ''] = validCsrf(index).split('.')
@@ -75,7 +75,7 @@ function wrongFrom(first: 'start' | 'end'): (index: number) => string {
   }
 }
 
-/** The same check with a comparison that stops at the first difference, as the measurement must notice. */
+/** The same check with a comparison that stops at the first difference, which the measurement must detect. */
 function readNaively(value: string): string | undefined {
   const [head = '', tag = ''] = value.split('.')
   const [, expected = ''] = secrets.csrfFor(browser, head).split('.')
@@ -85,22 +85,22 @@ function readNaively(value: string): string | undefined {
 
 const settings = { timeout: 120_000 }
 
-it('O05: the measurement tells a comparison that stops at the first difference', settings, async () => {
+it('O05: the measurement detects a comparison that stops at the first difference', settings, async () => {
   const naive = () => welch(readNaively, [validCsrf, wrongFrom('start')])
   await naive()
   expect(await leastOf(3, naive)).toBeGreaterThan(verdict)
 })
 
 it.each([
-  ['a valid CSRF value from one that is wrong from the start', validCsrf, wrongFrom('start')],
-  ['a CSRF value wrong at its end from one wrong from the start', wrongFrom('end'), wrongFrom('start')],
-])('O05: no time tells %s', settings, async (_what, one, other) => {
+  ['a valid CSRF value from one that is wrong from the first character', validCsrf, wrongFrom('start')],
+  ['a CSRF value wrong at the end from one wrong from the first character', wrongFrom('end'), wrongFrom('start')],
+])('O05: timing does not distinguish %s', settings, async (_what, one, other) => {
   const measure = () => welch((value) => secrets.readCsrf(value, browser), [one, other])
   await measure()
   expect(await leastOf(8, measure, verdict)).toBeLessThan(verdict)
 })
 
-it('O05: no time tells a session id that is nearly right from any other', settings, async () => {
+it('O05: timing does not distinguish a nearly correct session id from any other', settings, async () => {
   const storage = sqliteStorage(temporaryFile(), { sweepInterval: 0 })
   onTestFinished(() => storage.close())
   const id = await openSession(storage)

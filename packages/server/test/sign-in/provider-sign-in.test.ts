@@ -39,7 +39,7 @@ const unreadable = three.map((index): [string, string] => [`unreadable-${index}`
 it.each([
   ['first', [...unreadable, ...kept]],
   ['last', [...kept, ...unreadable]],
-])('drops cookies that it cannot open and no sign-in that is under way: those %s', (_order, cookies) => {
+])('drops cookies that it cannot open, but no pending sign-in: those %s', (_order, cookies) => {
   const set = keepProviderState(context, visitWith(cookies), stateAt(now))
   const dropped = set.filter((cookie) => cookie.includes('Max-Age=0'))
   expect(dropped.map((cookie) => /provider-([^=]*)/.exec(cookie)?.[1])).toEqual(unreadable.map(([id]) => id))

@@ -1,8 +1,8 @@
-// Opens a database as another user of the system, and prints what came of it.
+// Opens a database as another system user, and prints the result.
 import Database from 'better-sqlite3'
 import { sqliteStorage } from 'countersign-server/sqlite'
 
-new Database(':memory:').close() // loads the native part while it may be read
+new Database(':memory:').close() // loads the native addon while it is still readable
 const [path, user] = process.argv.slice(2)
 if (user !== undefined) {
   process.setgid(Number(user))

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { asRead, freshHash, newRequest, newUser, nonceClaim, times } from './fixtures.js'
 import { temporaryFile } from './temporary-file.js'
 
-/** What a file may grow by with each consent, once pages of all tables and indexes are in it. */
+/** The maximum growth of the file per consent, once all tables and indexes have pages. */
 const most = 2500
 const people = 100
 const agents = times(4, (index) => `https://planner-${index}.example`)
@@ -30,7 +30,7 @@ const display = {
   },
 }
 
-/** All that one consent leaves: asked, shown, decided, redeemed, with a refresh token and a nonce for each request. */
+/** Everything that one consent stores: requested, shown, decided, redeemed, with a refresh token and a nonce for each request. */
 async function consent(storage: Storage, agent: string, user: User): Promise<void> {
   const [tokenHash, browserHash, code] = [freshHash(), freshHash(), freshHash()]
   const asked = { agent, agentJkt: display.agent.jkt, tokenHash, display, maxOpen: 1000 }
@@ -69,7 +69,9 @@ function sizeOf(path: string): number {
   return statSync(path).size
 }
 
-test(`a complete consent takes at most ${most} bytes of the file, with all indexes`, { timeout: 120_000 }, async () => {
+test(`a complete consent takes at most ${most} bytes of the file, including all indexes`, {
+  timeout: 120_000,
+}, async () => {
   const path = temporaryFile()
   const storage = sqliteStorage(path, { sweepInterval: 0 })
   const users: User[] = []

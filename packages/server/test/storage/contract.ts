@@ -23,7 +23,7 @@ import {
 const start = 1_600_000_000
 const day = 86_400
 
-/** What every adapter promises; `makeStorage` gives an empty storage with the given clock. */
+/** The contract of every adapter; `makeStorage` returns an empty storage with the given clock. */
 export function storageContract(name: string, makeStorage: MakeStorage): void {
   describe(name, () => {
     let now: number
@@ -37,14 +37,14 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
     afterEach(() => storage.close())
 
     describe('accounts', () => {
-      test('a created user is active and has an opaque subject that is neither name nor id', async () => {
+      test('a new user is active and has an opaque subject that is neither name nor id', async () => {
         const user = await storage.createUser({ username: 'alice', passwordHash: 'hash', email: 'a@example.org' })
         expect(user).toMatchObject({ username: 'alice', email: 'a@example.org', displayName: null, status: 'active' })
         expect(user.sub).toMatch(/^[0-9a-f-]{36}$/)
         expect([user.id, user.username]).not.toContain(user.sub)
       })
 
-      test('of 20 parallel sign-ups with one name exactly one succeeds, the others are told username_taken', async () => {
+      test('of 20 parallel sign-ups with one name, exactly one succeeds, and the others get username_taken', async () => {
         const results = await Promise.allSettled(times(20, () => newUser(storage, 'alice')))
         const refused = results.filter((result) => result.status === 'rejected')
         expect(refused).toHaveLength(19)
@@ -52,7 +52,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(await eventNames(storage)).toEqual(['user.created'])
       })
 
-      test('a credential is found by name, also of a disabled person, and not for an unknown name', async () => {
+      test('a credential is found by name, even for a disabled user, and not for an unknown name', async () => {
         const user = await newUser(storage, 'alice')
         await storage.setUserStatus(user.id, 'disabled')
         expect(await storage.findCredential('alice')).toEqual({
@@ -63,7 +63,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(await storage.findCredential('bob')).toBeUndefined()
       })
 
-      test('a status is changed once, with an audit row, and not for an unknown person', async () => {
+      test('a status is changed once, with an audit row, and not for an unknown user', async () => {
         const user = await newUser(storage)
         expect(await storage.setUserStatus(user.id, 'disabled')).toBe(true)
         expect(await storage.setUserStatus(user.id, 'disabled')).toBe(true)
@@ -89,7 +89,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         return { user, idHash }
       }
 
-      test('a session gives its user and the time of sign-in', async () => {
+      test('a session returns its user and the time of sign-in', async () => {
         const { user, idHash } = await session()
         now += 10
         expect(await storage.findSession(idHash)).toEqual({
@@ -103,7 +103,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(await storage.findSession(freshHash())).toBeUndefined()
       })
 
-      test('an unused session ends after its idle time, to the second', async () => {
+      test('an unused session expires after its idle time, to the second', async () => {
         const { idHash } = await session()
         now = start + 300
         expect(await storage.findSession(idHash)).toBeUndefined()
@@ -113,14 +113,14 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(await storage.findSession(idHash)).toBeDefined()
       })
 
-      test('a session in use ends at its lifetime, to the second', async () => {
+      test('a session in use expires at its lifetime, to the second', async () => {
         const { idHash } = await session()
         for (now = start; now < start + 1000; now += 111) expect(await storage.findSession(idHash)).toBeDefined()
         now = start + 1000
         expect(await storage.findSession(idHash)).toBeUndefined()
       })
 
-      test('an ended session is gone, and ending it again is no error', async () => {
+      test('an ended session is gone, and ending it again is not an error', async () => {
         const { idHash } = await session()
         await storage.endSession(idHash)
         await storage.endSession(idHash)
@@ -128,7 +128,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(await eventNames(storage)).toEqual(['user.created', 'session.created', 'session.ended'])
       })
 
-      test('disabling a person ends their sessions for good', async () => {
+      test('disabling a user ends their sessions for good', async () => {
         const { user, idHash } = await session()
         await storage.setUserStatus(user.id, 'disabled')
         expect(await storage.findSession(idHash)).toBeUndefined()
@@ -137,7 +137,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(await storage.findSession(idHash)).toBeUndefined()
       })
 
-      test('a session of a disabled or unknown person is refused', async () => {
+      test('a session for a disabled or unknown user is refused', async () => {
         const { user } = await session()
         await storage.setUserStatus(user.id, 'disabled')
         const fresh = () => ({ idHash: freshHash(), factorAddedAt: 0, idleSeconds: 300, lifetime: 1000, most: 50 })
@@ -147,7 +147,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
     })
 
     describe('requests', () => {
-      test('a request is found by its token, as it was asked', async () => {
+      test('a request is found by its token, with its original parameters', async () => {
         const asked = newRequest({ delegate: 'laptop', redirectUri: null })
         const created = await storage.createAuthRequest(asked)
         expect(await storage.findAuthRequest(asked.tokenHash)).toEqual(created)
@@ -178,7 +178,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'expired' })
       })
 
-      test('of 20 parallel requests at a limit of 5 exactly 5 are recorded (A13)', async () => {
+      test('of 20 parallel requests with a limit of 5, exactly 5 are recorded (A13)', async () => {
         const results = await Promise.allSettled(times(20, () => storage.createAuthRequest(newRequest({ maxOpen: 5 }))))
         const refused = results.filter((result) => result.status === 'rejected')
         expect(refused).toHaveLength(15)
@@ -200,7 +200,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         await storage.createAuthRequest(newRequest(limited))
       })
 
-      test('the state of the latest view is kept until a browser is bound', async () => {
+      test('the state of the latest view is stored until a browser is bound', async () => {
         const { tokenHash } = newRequest()
         await storage.createAuthRequest(newRequest({ tokenHash }))
         const user = await newUser(storage)
@@ -224,7 +224,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
     })
 
     describe('binding', () => {
-      test('of 20 browsers that bind in parallel exactly one is bound (W23)', async () => {
+      test('of 20 browsers that bind in parallel, exactly one is bound (W23)', async () => {
         const user = await newUser(storage)
         const { tokenHash } = newRequest()
         await storage.createAuthRequest(newRequest({ tokenHash }))
@@ -240,7 +240,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(bound[0]).toMatchObject({ request: { browserHash: request?.browserHash } })
       })
 
-      test('where two people bind in parallel in one browser, each change of the person raises the revision', async () => {
+      test('if two users bind in parallel in one browser, each change of the user raises the revision', async () => {
         const users = [await newUser(storage), await newUser(storage)]
         const { tokenHash } = newRequest()
         await storage.createAuthRequest(newRequest({ tokenHash }))
@@ -274,7 +274,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         })
       })
 
-      test('the same browser and user bind again without effect', async () => {
+      test('binding the same browser and user again has no effect', async () => {
         const { binding, user } = await boundRequest(storage)
         expect(await storage.bindRequest(binding)).toMatchObject({
           outcome: 'bound',
@@ -318,7 +318,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
     })
 
     describe('decisions', () => {
-      test('Allow records the decision and a code that is alive, for one code lifetime', async () => {
+      test('Allow records the decision and a code that is valid for one code lifetime', async () => {
         const { decision, tokenHash } = await boundRequest(storage)
         expect(await storage.decideRequest(decision)).toMatchObject({
           outcome: 'allowed',
@@ -367,7 +367,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         }
       })
 
-      test('a second decision returns the recorded one, also after the expiry of the request', async () => {
+      test('a second decision returns the recorded one, even after the request has expired', async () => {
         const { decision } = await boundRequest(storage)
         await storage.decideRequest(decision)
         now = start + 700
@@ -380,7 +380,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(await storage.decideRequest(again)).toMatchObject({ outcome: 'allowed', first: false })
       })
 
-      test('each change of a valid decision is refused with its reason', async () => {
+      test('each change to a valid decision is refused with its reason', async () => {
         const { decision, tokenHash } = await boundRequest(storage)
         const other = await newUser(storage)
         const refused = async (changes: object) => outcomeOf(await storage.decideRequest({ ...decision, ...changes }))
@@ -405,7 +405,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         )
       })
 
-      test('a decision is of its own request: another one of the same user and browser stays open (J03)', async () => {
+      test('a decision applies to its own request: another request of the same user and browser stays open (J03)', async () => {
         const { decision, binding, user } = await boundRequest(storage)
         const second = newRequest({ resource: 'https://two.example' })
         await storage.createAuthRequest(second)
@@ -418,7 +418,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(await storage.listGrants({ userId: user.id })).toMatchObject([{ resource: 'https://two.example' }])
       })
 
-      test('the audit of a refusal names what was asked', async () => {
+      test('the audit row of a denial names what was requested', async () => {
         const { decision } = await boundRequest(storage, { scope: 'calendar.read' })
         await storage.decideRequest({ ...decision, decision: 'deny', handle: undefined })
         expect(await storage.listEvents({ event: 'request.denied' })).toMatchObject([
@@ -426,7 +426,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         ])
       })
 
-      test('the page of the user before is refused once another user took over (C23)', async () => {
+      test('the previous user’s page is refused once another user took over (C23)', async () => {
         const { decision, binding } = await boundRequest(storage)
         const other = await newUser(storage)
         const { request: judged } = await storage.bindRequest({ ...binding, userId: other.id })
@@ -434,11 +434,11 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(outcomeOf(await storage.decideRequest(decision))).toBe('other_user')
         expect(outcomeOf(await storage.decideRequest({ ...decision, userId: other.id }))).toBe('changed')
         const shown = { ...decision, userId: other.id, revision: 1 }
-        expect(outcomeOf(await storage.decideRequest(shown)), 'judged before').toBe('changed')
+        expect(outcomeOf(await storage.decideRequest(shown)), 'decided before').toBe('changed')
         expect(outcomeOf(await storage.decideRequest({ ...shown, judged }))).toBe('allowed')
       })
 
-      test('a remembered grant replaces the one before for the same user, agent, resource and delegate', async () => {
+      test('a remembered grant replaces the previous one for the same user, agent, resource and delegate', async () => {
         const user = await newUser(storage)
         const remembered = { remembered: true }
         const first = await allowedRequest(storage, {}, remembered, user)
@@ -454,7 +454,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(await storage.listEvents({ event: 'grant.revoked' })).toHaveLength(1)
       })
 
-      test('grants are listed per person and agent', async () => {
+      test('grants are listed per user and agent', async () => {
         const { user } = await allowedRequest(storage)
         const other = await newUser(storage)
         expect(await storage.listGrants({ userId: user.id, agent })).toHaveLength(1)
@@ -464,7 +464,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
     })
 
     describe('codes', () => {
-      test('a redeemed code gives grant, user and an issue under the grant', async () => {
+      test('a redeemed code returns the grant, the user and an issue under the grant', async () => {
         const { redemption, user, tokenHash } = await allowedRequest(storage, { delegate: 'laptop' })
         now += 5
         const result = await storage.redeemCode({
@@ -480,7 +480,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'allowed', codeRedeemable: false })
       })
 
-      test('50 parallel redemptions of one code give exactly one token (X02)', async () => {
+      test('50 parallel redemptions of one code yield exactly one token (X02)', async () => {
         const { redemption } = await allowedRequest(storage)
         const results = await Promise.all(times(50, () => storage.redeemCode(redemption)))
         const outcomes = results.map(outcomeOf)
@@ -495,7 +495,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(await storage.redeemCode(redemption)).toMatchObject({ issue: { expiresAt: start + 100 } })
       })
 
-      test('a code works until the last second of its life (X03)', async () => {
+      test('a code works until the last second of its lifetime (X03)', async () => {
         const late = await allowedRequest(storage)
         const tooLate = await allowedRequest(storage)
         now = start + 59
@@ -504,7 +504,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(outcomeOf(await storage.redeemCode(tooLate.redemption))).toBe('expired')
       })
 
-      test('a key rotated since the request redeems (X06)', async () => {
+      test('redeems with a key rotated since the request (X06)', async () => {
         const { redemption } = await allowedRequest(storage, { agentJkt: hashOf('the-old-key') })
         expect(outcomeOf(await storage.redeemCode({ ...redemption, jkt: hashOf('the-new-key') }))).toBe('redeemed')
       })
@@ -513,7 +513,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         ['another agent (X04)', 'foreign_agent', { agent: 'https://thief.example' }],
         ['another delegate (X05)', 'foreign_delegate', { delegate: 'tablet' }],
         ['no delegate (X05)', 'foreign_delegate', { delegate: null }],
-        ['another key, where it counts (X06)', 'foreign_key', { jkt: hashOf('another-key'), bindToKey: true }],
+        ['another key, if keys are checked (X06)', 'foreign_key', { jkt: hashOf('another-key'), bindToKey: true }],
         ['the request token of another request (X20)', 'injected', { requestTokenHash: freshHash() }],
         [
           'the request token of another request and another redirect URI (X20)',
@@ -529,7 +529,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(outcomeOf(await storage.redeemCode(redemption))).toBe('used')
       })
 
-      test('a code presented with another redirect URI by its own agent is audited and stays (W12)', async () => {
+      test('a code presented with another redirect URI by its own agent is audited and stays valid (W12)', async () => {
         const { redemption, tokenHash } = await allowedRequest(storage, { delegate: 'laptop' })
         const mistaken = { ...redemption, redirectUri: 'https://agent.example/callback/' }
         expect(outcomeOf(await storage.redeemCode(mistaken))).toBe('redirect_mismatch')
@@ -547,23 +547,26 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
             now += 60
           },
         ],
-        ['of a disabled person', 'user_disabled', ({ user }) => storage.setUserStatus(user.id, 'disabled')],
+        ['of a disabled user', 'user_disabled', ({ user }) => storage.setUserStatus(user.id, 'disabled')],
         [
-          'of a removed grant',
+          'of a revoked grant',
           'grant_ended',
           async (allowed) => storage.revokeGrant({ grantId: await grantOf(storage, allowed), by: allowed.user.id }),
         ],
       ]
-      test.each(lasting)('a code %s is refused as that each time, and never as reused', async (_, reason, change) => {
-        const allowed = await allowedRequest(storage)
-        await change(allowed)
-        for (let tries = 0; tries < 3; tries++) {
-          expect(outcomeOf(await storage.redeemCode(allowed.redemption))).toBe(reason)
-        }
-        expect(await storage.listEvents({ event: 'code.reused' })).toEqual([])
-      })
+      test.each(lasting)(
+        'a code %s is refused for that reason each time, and never as reused',
+        async (_, reason, change) => {
+          const allowed = await allowedRequest(storage)
+          await change(allowed)
+          for (let tries = 0; tries < 3; tries++) {
+            expect(outcomeOf(await storage.redeemCode(allowed.redemption))).toBe(reason)
+          }
+          expect(await storage.listEvents({ event: 'code.reused' })).toEqual([])
+        },
+      )
 
-      test('a foreign agent is named before the code is called used or expired', async () => {
+      test('a foreign agent is reported before the code is reported as used or expired', async () => {
         const { redemption } = await allowedRequest(storage)
         await storage.redeemCode(redemption)
         now = start + 60
@@ -583,13 +586,13 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(await eventNames(storage)).toEqual(before)
       })
 
-      test('a code of a person disabled meanwhile is refused (X09)', async () => {
+      test('a code of a user disabled in the meantime is refused (X09)', async () => {
         const { redemption, user } = await allowedRequest(storage)
         await storage.setUserStatus(user.id, 'disabled')
         expect(outcomeOf(await storage.redeemCode(redemption))).toBe('user_disabled')
       })
 
-      test('a code of a grant removed or expired meanwhile is refused (X09)', async () => {
+      test('a code of a grant revoked or expired in the meantime is refused (X09)', async () => {
         const removed = await allowedRequest(storage)
         const expired = await allowedRequest(storage, {}, { grantLifetime: 30 })
         const grantId = await grantOf(storage, removed)
@@ -600,8 +603,8 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
       })
     })
 
-    describe('removal of grants', () => {
-      test('of 10 parallel removals one is the first, and one audit row names who did it', async () => {
+    describe('revocation of grants', () => {
+      test('of 10 parallel revocations, one is the first, and one audit row names who did it', async () => {
         const allowed = await allowedRequest(storage)
         const { user } = allowed
         const grantId = await grantOf(storage, allowed)
@@ -612,7 +615,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         ])
       })
 
-      test('a grant of somebody else, or an unknown one, is not removed', async () => {
+      test('another user’s grant, or an unknown one, is not revoked', async () => {
         const allowed = await allowedRequest(storage)
         const other = await newUser(storage)
         const grantId = await grantOf(storage, allowed)
@@ -623,7 +626,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
     })
 
     describe('audit', () => {
-      test('a whole consent leaves its events in order, each naming what it is about', async () => {
+      test('a complete consent leaves its events in order, each naming its subject', async () => {
         const { redemption, user } = await allowedRequest(storage)
         await storage.redeemCode(redemption)
         const events = await storage.listEvents()
@@ -639,7 +642,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(events.at(-1)?.requestId).toBe(events.at(1)?.requestId)
       })
 
-      test('an event is given back as recorded, oldest first, filtered and limited', async () => {
+      test('events are returned as recorded, oldest first, filtered and limited', async () => {
         const consent = { event: 'consent.forged', ip: '192.0.2.1', data: { tries: 2, blocked: false, by: null } }
         await storage.recordEvent({ event: 'sign_in.failed', userId: undefined })
         now += 1
@@ -654,7 +657,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
     })
 
     describe('retention', () => {
-      test('a sweep deletes nonces and sessions when they ended, requests and codes a day after', async () => {
+      test('a sweep deletes nonces and sessions when they expire, requests and codes a day later', async () => {
         const { redemption, user, tokenHash } = await allowedRequest(storage)
         await storage.redeemCode(redemption)
         const undecided = await boundRequest(storage)
@@ -801,7 +804,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         }
       })
 
-      test('closing twice is no error', async () => {
+      test('closing twice is not an error', async () => {
         await storage.close()
         await storage.close()
       })

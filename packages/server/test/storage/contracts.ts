@@ -15,7 +15,7 @@ import { signedRequestContract } from './contract/signed-requests.js'
 import { throttleContract } from './contract/throttle.js'
 import { storageContract } from './contract.js'
 
-/** What every engine promises. */
+/** The contract of every engine. */
 export const contracts = [
   storageContract,
   accountContract,

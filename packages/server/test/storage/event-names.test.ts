@@ -7,7 +7,7 @@ const source = fileURLToPath(new URL('../../src/', import.meta.url))
 const written =
   /'((?:account|agent|audit|code|consent|database|form|grant|identity|keys?|passkey|password|refresh|requests?|sessions?|signin|token|user)\.[a-z_]+)'/g
 
-it('names every event that the server writes, and no other', () => {
+it('lists every event that the server writes, and no other', () => {
   const names = readdirSync(source, { recursive: true, encoding: 'utf8' })
     .filter((file) => /\.tsx?$/.test(file) && !file.endsWith('audit-events.ts'))
     .flatMap((file) => [...readFileSync(source + file, 'utf8').matchAll(written)].map(([, name = '']) => name))

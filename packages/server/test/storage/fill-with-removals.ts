@@ -1,17 +1,17 @@
 import Database from 'better-sqlite3'
 
 interface Removals {
-  /** Of whom; else of so many accounts that were made just now. */
+  /** The user; otherwise this many new accounts. */
   user?: string
   people?: number
-  /** Grants of each that were used and taken back just now, each for another agent. */
+  /** The number of grants per user that were just used and revoked, each for another agent. */
   each: number
   now: number
 }
 
 let round = 0
 
-/** Writes to a file what people took back, more of it than the verbs could in a test. */
+/** Writes revocations to a file, more than the verbs could in a test. */
 export function fillWithRemovals(path: string, { user, people = 1, each, now }: Removals): void {
   const database = new Database(path)
   const crowd = `crowd-${++round}-`

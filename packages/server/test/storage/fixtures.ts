@@ -14,12 +14,12 @@ type RequestDecision = Given<'decideRequest'> & { handle: NewHandle }
 export const agent = 'https://agent.example'
 export const resource = 'https://calendar.example'
 
-/** A hash of something nobody else has. */
+/** A unique hash. */
 export function freshHash(): string {
   return createHash('sha256').update(randomBytes(32)).digest('base64url')
 }
 
-/** The hash of a text, where a test needs the same twice. */
+/** The hash of a text, for a test that needs the same hash twice. */
 export function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('base64url')
 }
@@ -44,12 +44,12 @@ export async function newUser(storage: Storage, username = `user-${freshHash()}`
   return storage.createUser({ username, passwordHash: '$argon2id$of-a-password' })
 }
 
-/** A user as read, for what is done on their proof or in their session. */
+/** A user as read, for operations that depend on their proof or their session. */
 export function asRead({ id, credentialRevision }: User): { userId: string; credentialRevision: number } {
   return { userId: id, credentialRevision }
 }
 
-/** A user as they are now, by their id. */
+/** A user’s current state, by id. */
 export async function readNow(storage: Storage, userId: string): Promise<ReturnType<typeof asRead>> {
   const user = await storage.findUser(userId)
   return { userId, credentialRevision: user?.credentialRevision ?? 0 }
@@ -59,7 +59,7 @@ export interface BoundRequest {
   user: User
   tokenHash: string
   binding: RequestBinding
-  /** The decision of this request, ready to be changed and sent. */
+  /** The decision on this request, ready to be changed and sent. */
   decision: RequestDecision
 }
 
@@ -120,7 +120,7 @@ export async function allowedRequest(
   }
 }
 
-/** The grant that a decision made. */
+/** The grant that a decision created. */
 export async function grantOf(storage: Storage, { tokenHash }: { tokenHash: string }): Promise<string> {
   const request = await storage.findAuthRequest(tokenHash)
   const events = await storage.listEvents({ event: 'request.allowed' })
@@ -139,7 +139,7 @@ export async function rememberedGrant(
   return { ...allowed, grantId: await grantOf(storage, allowed) }
 }
 
-/** A redeemed code, and what is sent to use the refresh token that it gave. */
+/** A redeemed code, and the fields that use the refresh token it issued. */
 export interface RefreshableGrant extends AllowedRequest {
   grantId: string
   refresh: Refresh
@@ -163,7 +163,7 @@ export async function refreshable(
   }
 }
 
-/** One of each outcome: `redeemed`, or the reason of the refusal. */
+/** The outcome: `redeemed`, or the reason of the refusal. */
 export function outcomeOf(result: { outcome: string; reason?: string }): string {
   return result.reason ?? result.outcome
 }
@@ -176,12 +176,12 @@ export function times<T>(count: number, make: (index: number) => T): T[] {
   return Array.from({ length: count }, (_, index) => make(index))
 }
 
-/** A nonce that nobody claimed before, unless its key is given. */
+/** An unused nonce, unless its key is given. */
 export function nonceClaim(source: Partial<NonceSource> = {}, key = freshHash(), lifetime = 130): NonceClaim {
   return { key, source: { agent: undefined, thumbprint: 'key', network: '192.0.2', ...source }, lifetime }
 }
 
-/** Signs a user in in a browser, which is then known. */
+/** Signs a user in from a browser, which is then known. */
 export async function signInWith(
   storage: Storage,
   { userId, browserHash }: { userId: string; browserHash: string },

@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { nonceClaim, times } from './fixtures.js'
 import { temporaryFile } from './temporary-file.js'
 
-it('copies the log into the file beside what goes on, long before a commit would', async () => {
+it('checkpoints the WAL into the file during other work, long before a commit would', async () => {
   const path = temporaryFile()
   const storage = sqliteStorage(path, {
     sweepInterval: 0,
@@ -20,11 +20,11 @@ it('copies the log into the file beside what goes on, long before a commit would
     copied = statSync(path).size > before
   }
   expect(copied).toBe(true)
-  // At 64 MB a commit would have to copy it.
+  // At 64 MB, a commit would have to checkpoint it.
   expect(statSync(`${path}-wal`).size).toBeLessThan(48 * 2 ** 20)
 })
 
-it('a storage that is closed while its log is copied has lost nothing', async () => {
+it('a storage that is closed during a checkpoint loses nothing', async () => {
   const path = temporaryFile()
   const limits = { nonces: { perKey: 10_000, perNetwork: 10_000, perAgent: 10_000 } }
   const storage = sqliteStorage(path, { sweepInterval: 0, limits })

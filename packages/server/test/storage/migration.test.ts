@@ -13,7 +13,7 @@ const withoutVersion2 = `
   alter table session drop column proved_for;
   drop index known_device_browser`
 
-/** An empty database: how to open it, and how to turn what is in it into schema 1 while it is closed. */
+/** An empty database: how to open it, and how to convert it to schema 1 while it is closed. */
 async function sqlite() {
   const path = temporaryFile()
   return {

@@ -1,4 +1,4 @@
-// Opens one new file per round, at the same moment as the other threads, and reports what went wrong.
+// Opens one new file per round, at the same moment as the other threads, and reports errors.
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { sqliteStorage } from 'countersign-server/sqlite'

@@ -1,4 +1,4 @@
-// Works on a SQLite file as one of several processes: opens it before or when it is told to start, and reports.
+// Works on a SQLite file as one of several processes: opens it before or when told to start, and reports.
 
 import Database from 'better-sqlite3'
 import { sqliteStorage } from 'countersign-server/sqlite'
@@ -13,7 +13,7 @@ function reach(point) {
   if (reached === killAt.visit) process.kill(process.pid, 'SIGKILL')
 }
 
-/** Before and after the statements that count, by how they begin. */
+/** Before and after the relevant statements, identified by their first words. */
 const points = [
   [/^update "(code" set "consumed_at|auth_request" set "status)"/, 'before_consume', 'after_consume'],
   [/^commit/, 'before_commit', 'after_commit'],

@@ -2,10 +2,7 @@ import type { Storage } from 'countersign-server'
 
 type AuthRequest = Awaited<ReturnType<Storage['createAuthRequest']>>
 
-/**
- * The same storage, called as pages call it: who binds a request passes it on as it was last read here, which may be
- * long ago.
- */
+/** The same storage, called as pages call it: `bindRequest` gets the request as it was last read here, which may be long ago. */
 export function readBefore(storage: Storage): Storage {
   const read = new Map<string, AuthRequest>()
   const remember = (tokenHash: string, request: AuthRequest | undefined) => {

@@ -4,10 +4,10 @@ import { sqlStorage } from '../../src/storage/sql-storage.js'
 type Engine = Parameters<typeof sqlStorage>[0]
 
 function notCalled(): never {
-  throw new TypeError('no verb of one statement is called')
+  throw new TypeError('no single-statement verb is called')
 }
 
-/** An engine whose transactions fail so often before they work, as where others were first. */
+/** An engine whose transactions fail this many times before they succeed, as after conflicts with others. */
 function failing(times: number, isRetryable: boolean) {
   let runs = 0
   const engine: Engine = {
@@ -28,14 +28,14 @@ function failing(times: number, isRetryable: boolean) {
   return { storage: sqlStorage(engine, { sweepInterval: 0 }), runs: () => runs }
 }
 
-describe('a transaction that failed because of others', () => {
-  it.each([0, 1, 4])('is run again, here after %i failures', async (failures) => {
+describe('a transaction that failed because of a conflict', () => {
+  it.each([0, 1, 4])('is retried, here after %i failures', async (failures) => {
     const { storage, runs } = failing(failures, true)
     await expect(storage.endSession('id')).rejects.toThrow('it worked')
     expect(runs()).toBe(failures + 1)
   })
 
-  it('is run five times at most, and is unavailable then', async () => {
+  it('is tried at most five times, and is then unavailable', async () => {
     const { storage, runs } = failing(9, true)
     await expect(storage.endSession('id')).rejects.toMatchObject({
       code: 'unavailable',
@@ -44,7 +44,7 @@ describe('a transaction that failed because of others', () => {
     expect(runs()).toBe(5)
   })
 
-  it('is not run again where it failed of itself', async () => {
+  it('is not retried if it failed on its own', async () => {
     const { storage, runs } = failing(1, false)
     await expect(storage.endSession('id')).rejects.toThrow('could not serialize access')
     expect(runs()).toBe(1)

@@ -36,7 +36,7 @@ function open(path: string): { storage: Storage; database: Database.Database } {
   return { storage, database }
 }
 
-/** A file with one of everything, and each verb that changes several rows, ready to be called on a copy. */
+/** A file with one row of each kind, and each verb that changes several rows, ready to be called on a copy. */
 async function preparedFile() {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-atomicity-'))
   const path = join(folder, 'auth.db')
@@ -140,7 +140,7 @@ function dump(database: Database.Database): Tables {
   return new Map(names.all().map((name) => [name, JSON.stringify(database.prepare(`select * from "${name}"`).all())]))
 }
 
-/** The statements that a verb makes, by table and kind. */
+/** The statements that a verb executes, by table and kind. */
 async function writesOf(verb: (storage: Storage) => Promise<unknown>): Promise<[table: string, kind: string][]> {
   const { storage, database } = openCopy()
   const tables = [...dump(database).keys()].filter((name) => !name.startsWith('sqlite_'))
@@ -158,10 +158,10 @@ async function writesOf(verb: (storage: Storage) => Promise<unknown>): Promise<[
 
 const kinds = ['insert', 'update', 'delete']
 
-describe('a verb of which one statement fails', () => {
-  test.each(Object.keys(verbs))('%s: rejects, and nothing of it has happened', async (name) => {
+describe('a verb with a failing statement', () => {
+  test.each(Object.keys(verbs))('%s: rejects without any effect', async (name) => {
     const verb = verbs[name]
-    if (!verb) throw new TypeError('there is such a verb')
+    if (!verb) throw new TypeError('expected such a verb')
     for (const [table, kind] of await writesOf(verb)) {
       const { storage, database } = openCopy()
       const before = dump(database)

@@ -6,7 +6,7 @@ import { temporaryFile } from './temporary-file.js'
 
 type Prepare = (text: string) => Database.Statement<unknown[]>
 
-/** Of each write that was committed, whether SQLite waited for the disk. */
+/** Whether SQLite waited for the disk, for each committed write. */
 const committed: boolean[] = []
 
 const prepare = Object.getOwnPropertyDescriptor(Database.prototype, 'prepare')?.value as Prepare
@@ -28,7 +28,7 @@ function watched(this: Database.Database, text: string): Database.Statement<unkn
   return statement
 }
 
-it('waits for the disk with what must outlive a power cut, and with nothing else, in whatever order they come', async () => {
+it('waits for the disk only for data that must survive a power failure, in any order of writes', async () => {
   const storage = sqliteStorage(temporaryFile(), { sweepInterval: 0, usageDelay: 3600 })
   onTestFinished(() => storage.close())
   const { refresh, redemption, user } = await refreshable(storage)
@@ -70,7 +70,7 @@ it('waits for the disk with what must outlive a power cut, and with nothing else
   for (const [index, write] of lasting.entries()) {
     committed.length = 0
     await write()
-    expect(committed, `what lasts, ${index}`).toEqual([true])
+    expect(committed, `durable data, ${index}`).toEqual([true])
     const other = others[index]
     if (!other) continue
     await other()

@@ -31,7 +31,7 @@ interface Ended {
   signal: NodeJS.Signals | null
 }
 
-/** Starts a process per task, lets all of them go at once, and waits for their ends. */
+/** Starts a process per task, lets all of them start at once, and waits for them to exit. */
 async function runTogether(tasks: Task[]): Promise<Ended[]> {
   const children = tasks.map((task) => fork(script, [JSON.stringify(task)]))
   await Promise.all(children.map((child) => once(child, 'message')))
@@ -47,7 +47,7 @@ async function endOf(child: ChildProcess): Promise<Ended> {
   return { reports, exit, signal }
 }
 
-/** The invariants that must hold in a file, whatever happened to those who wrote it. */
+/** The invariants that must hold in a file, regardless of the fate of the processes that wrote it. */
 function expectWhole(path: string): void {
   const database = new Database(path, { readonly: true })
   const rows = (sql: string) => database.prepare(sql).all()
@@ -116,7 +116,7 @@ async function allowedCodes(storage: Storage, count: number) {
   return codes
 }
 
-test('four processes that open a new file at once all succeed', async () => {
+test('four processes that open a new file at the same time all succeed', async () => {
   for (let round = 0; round < 3; round += 1) {
     const path = temporaryFile()
     const ended = await runTogether(
@@ -147,7 +147,7 @@ test('four processes that redeem the same codes 50 times each get exactly one to
   await storage.close()
 })
 
-test('of four processes two are killed inside an exchange: never two tokens per code, and none is lost (F1)', async () => {
+test('of four processes, two are killed during an exchange: never two tokens per code, and none is lost (F1)', async () => {
   for (const point of points) {
     const path = temporaryFile()
     const storage = sqliteStorage(path, untimed)
@@ -173,7 +173,7 @@ test('of four processes two are killed inside an exchange: never two tokens per 
   }
 })
 
-test('a process killed inside an exchange leaves the code usable before the commit, and used after (F1)', async () => {
+test('a process killed during an exchange leaves the code usable before the commit, and used after (F1)', async () => {
   const path = temporaryFile()
   const storage = sqliteStorage(path, untimed)
   const codes = await allowedCodes(storage, points.length)
@@ -192,7 +192,7 @@ test('a process killed inside an exchange leaves the code usable before the comm
   await storage.close()
 })
 
-test('a process killed inside a decision leaves the request open before the commit, and decided after (F2)', async () => {
+test('a process killed during a decision leaves the request open before the commit, and decided after (F2)', async () => {
   const path = temporaryFile()
   const storage = sqliteStorage(path, untimed)
   const bound = await Promise.all(points.map(() => boundRequest(storage)))
@@ -215,7 +215,7 @@ test('a process killed inside a decision leaves the request open before the comm
   await storage.close()
 })
 
-test('what counts and what was claimed outlives the process that is killed right after', async () => {
+test('counted attempts and claimed nonces survive a process that is killed right after', async () => {
   const path = temporaryFile()
   const attempt = { key: freshHash(), window: 600 }
   const claim = { key: freshHash(), source: { agent, thumbprint: 'key', network: '192.0.2.0' }, lifetime: 600 }

@@ -25,7 +25,7 @@ import { temporaryFile } from './temporary-file.js'
 
 const untimed = { sweepInterval: 0, usageDelay: 0 }
 
-test('a new file, its log and its index are for their owner only', async () => {
+test('a new file, its WAL and its index are accessible to their owner only', async () => {
   const path = temporaryFile()
   const storage = sqliteStorage(path, untimed)
   await newUser(storage)
@@ -33,7 +33,7 @@ test('a new file, its log and its index are for their owner only', async () => {
   await storage.close()
 })
 
-test('what was written is there after closing and opening again', async () => {
+test('written data is there after closing and reopening', async () => {
   const path = temporaryFile()
   const before = sqliteStorage(path, untimed)
   const { redemption } = await allowedRequest(before)
@@ -43,7 +43,7 @@ test('what was written is there after closing and opening again', async () => {
   await after.close()
 })
 
-test('50 parallel redemptions through two connections to one file give exactly one token (X02)', async () => {
+test('50 parallel redemptions through two connections to one file yield exactly one token (X02)', async () => {
   const path = temporaryFile()
   const instances = [sqliteStorage(path, untimed), sqliteStorage(path, untimed)] as const
   const { redemption } = await allowedRequest(instances[0])
@@ -52,7 +52,7 @@ test('50 parallel redemptions through two connections to one file give exactly o
   for (const storage of instances) await storage.close()
 })
 
-test('thousands of accounts that take back thousands of permissions leave those of older accounts on the list', async () => {
+test('thousands of accounts that revoke thousands of grants do not displace older accounts from the list', async () => {
   const now = 1_790_000_000
   const path = temporaryFile()
   const storage = sqliteStorage(path, { ...untimed, now: () => now - 3600 })
@@ -73,7 +73,7 @@ test('thousands of accounts that take back thousands of permissions leave those 
   await later.close()
 })
 
-test('of eight accounts with 5,280 removals there are eight entries', async () => {
+test('eight accounts with 5,280 revocations have eight entries', async () => {
   const now = 1_790_000_000
   const path = temporaryFile()
   const storage = sqliteStorage(path, { ...untimed, now: () => now })
@@ -102,7 +102,7 @@ test('a file that cannot be opened is unavailable, with the cause', () => {
   }
 })
 
-test('a file that another process keeps locked is unavailable within two seconds, and works again after', async () => {
+test('a file that another process keeps locked is unavailable within two seconds, and works again afterwards', async () => {
   const path = temporaryFile()
   const storage = sqliteStorage(path, untimed)
   const { redemption } = await allowedRequest(storage)
@@ -137,7 +137,7 @@ test('an existing file keeps its permissions', async () => {
   expect(statSync(path).mode & 0o777).toBe(0o640)
 })
 
-test('a sweep of more than two batches leaves nothing that has ended', async () => {
+test('a sweep of more than two batches leaves no expired rows', async () => {
   let now = 1_790_000_000
   const path = temporaryFile()
   const storage = sqliteStorage(path, { ...untimed, now: () => now })
@@ -152,7 +152,7 @@ test('a sweep of more than two batches leaves nothing that has ended', async () 
   await storage.close()
 })
 
-test('sweeping by itself reports a failure and tries again', async () => {
+test('automatic sweeping reports a failure and retries', async () => {
   const path = temporaryFile()
   const errors: unknown[] = []
   const storage = sqliteStorage(path, { sweepInterval: 0.02, onSweepError: (error) => errors.push(error) })
@@ -188,7 +188,7 @@ test('four threads that open the same new files at the same moments all succeed,
   expect(failures.flat(2)).toEqual([])
 })
 
-test('closing in the middle of redemptions answers each with a token or unavailable, as the file then says', async () => {
+test('closing during redemptions settles each with a token or unavailable, consistent with the file', async () => {
   const path = temporaryFile()
   const storage = sqliteStorage(path, untimed)
   const person = await newUser(storage)
@@ -224,7 +224,7 @@ test('50 parallel refreshes through two connections all succeed, with one write 
   for (const storage of instances) await storage.close()
 })
 
-test('a removal through one connection ends refreshing through the other at once (X13)', async () => {
+test('a revocation through one connection stops refreshes through the other immediately (X13)', async () => {
   const path = temporaryFile()
   const instances = [sqliteStorage(path, untimed), sqliteStorage(path, untimed)] as const
   const { refresh, grantId } = await refreshable(instances[0])
@@ -236,11 +236,11 @@ test('a removal through one connection ends refreshing through the other at once
   ])
   expect(outcomeOf(await instances[0].refreshGrant(refresh))).toBe('grant_ended')
   const afterRemoval = log.slice(log.indexOf('removed') + 1)
-  expect(afterRemoval.lastIndexOf('refreshed')).toBeLessThan(1) // one answer may have been on its way
+  expect(afterRemoval.lastIndexOf('refreshed')).toBeLessThan(1) // one response may have been in flight
   for (const storage of instances) await storage.close()
 })
 
-test('two instances that start at once on one file agree on the keys', async () => {
+test('two instances that start at the same time on one file agree on the keys', async () => {
   const path = temporaryFile()
   const instances = times(4, () => sqliteStorage(path, untimed))
   const key = { purpose: 'sign', alg: 'EdDSA', private: 'sealed', publicJwk: {}, state: 'active' } as const
@@ -262,7 +262,7 @@ test('attempts counted through two connections are counted exactly', async () =>
   for (const storage of instances) await storage.close()
 })
 
-test('through two connections an agent claims no more nonces than through one', async () => {
+test('an agent cannot claim more nonces through two connections than through one', async () => {
   const path = temporaryFile()
   const options = { ...untimed, limits: { nonces: { perAgent: 50 } } }
   const instances = [sqliteStorage(path, options), sqliteStorage(path, options)] as const
@@ -272,7 +272,7 @@ test('through two connections an agent claims no more nonces than through one', 
   for (const storage of instances) await storage.close()
 })
 
-test('a database is full with a million nonces, for the network that holds most of them', async () => {
+test('a database is full with a million nonces, for the network that holds the most', async () => {
   const path = temporaryFile()
   const storage = sqliteStorage(path, untimed)
   const database = new Database(path)
@@ -286,7 +286,7 @@ test('a database is full with a million nonces, for the network that holds most 
   await storage.close()
 })
 
-test('what is counted of nonces is what there is of them, whatever ended, was refused or was swept', async () => {
+test('the nonce counts match the stored nonces, whatever expired, was refused or was swept', async () => {
   let now = 1_790_000_000
   const path = temporaryFile()
   const storage = sqliteStorage(path, {
@@ -333,7 +333,7 @@ test('what is counted of nonces is what there is of them, whatever ended, was re
   await storage.close()
 })
 
-test('no event is changed, replaced, or deleted before 400 days are over (O07)', async () => {
+test('no event is changed, replaced, or deleted within 400 days (O07)', async () => {
   let now = 1_790_000_000
   const path = temporaryFile()
   const storage = sqliteStorage(path, { ...untimed, now: () => now })
@@ -368,7 +368,7 @@ test('a sweep of old events records itself', async () => {
   await storage.close()
 })
 
-test('names and what pages show are kept as long as a row names them, and no longer', async () => {
+test('names and displayed details are stored for as long as a row refers to them, and no longer', async () => {
   const day = 86_400
   let now = 1_790_000_000
   const path = temporaryFile()
@@ -481,7 +481,7 @@ function planOf(database: Database.Database, statement: string): string {
   return plan.map(({ detail }) => detail).join()
 }
 
-test.each(searches)('"%s" reads by the index %s, and not the whole table', async (statement, index) => {
+test.each(searches)('"%s" reads through the index %s, and does not scan the table', async (statement, index) => {
   const path = temporaryFile()
   await sqliteStorage(path, untimed).close()
   const database = new Database(path, { readonly: true })
@@ -490,7 +490,7 @@ test.each(searches)('"%s" reads by the index %s, and not the whole table', async
   database.close()
 })
 
-test('there is no index that no such search needs', async () => {
+test('there is no index that no such query needs', async () => {
   const path = temporaryFile()
   await sqliteStorage(path, untimed).close()
   const database = new Database(path, { readonly: true })

@@ -20,7 +20,7 @@ async function filled(): Promise<string> {
   return path
 }
 
-/** The version that this program writes. */
+/** The schema version that this program writes. */
 function versionOf(path: string): number {
   const database = new Database(path, { readonly: true })
   const version = Number(database.pragma('user_version', { simple: true }))
@@ -34,8 +34,8 @@ function change(path: string, sql: string): void {
   database.close()
 }
 
-describe('a database that cannot be used as it is', () => {
-  it.each([1, 998])('of a schema newer by %i is refused and left as it is, with what to do', async (newer) => {
+describe('an unusable database', () => {
+  it.each([1, 998])('whose schema is newer by %i is refused and left unchanged, with a fix', async (newer) => {
     const path = await filled()
     const known = versionOf(path)
     const version = known + newer
@@ -60,7 +60,7 @@ describe('a database that cannot be used as it is', () => {
   it.each([
     ['no version', 'create table notes (text text)'],
     ['a version of ours', 'create table notes (text text); pragma user_version = 1'],
-  ])('of another program, with %s, is refused and left as it is', (_, sql) => {
+  ])('of another program, with %s, is refused and left unchanged', (_, sql) => {
     const path = temporaryFile()
     change(path, sql)
     const before = readFileSync(path)
@@ -70,19 +70,19 @@ describe('a database that cannot be used as it is', () => {
     expect(readFileSync(path).equals(before)).toBe(true)
   })
 
-  it('of a folder that does not exist cannot be opened', () => {
+  it('in a folder that does not exist cannot be opened', () => {
     const path = `${temporaryFile()}/missing/auth.db`
     expect(() => sqliteStorage(path, untimed)).toThrow(expect.objectContaining({ code: 'unavailable' }))
   })
 
-  it('an empty file is made into one, as a new one is', async () => {
+  it('that is an empty file is initialized like a new one', async () => {
     const path = temporaryFile()
     change(path, 'select 1')
     await sqliteStorage(path, untimed).close()
   })
 })
 
-/** What comes of opening it, as this user unless another one is named. */
+/** The result of opening it, as this user unless another one is named. */
 function openAs(path: string, user?: number): { owner?: string; code?: string; message?: string } {
   const script = fileURLToPath(new URL('as-user.mjs', import.meta.url))
   const { stdout, stderr } = spawnSync(
@@ -96,20 +96,20 @@ function openAs(path: string, user?: number): { owner?: string; code?: string; m
   return JSON.parse(stdout) as ReturnType<typeof openAs>
 }
 
-/** A file of the user that opens it: root may write whatever its mode is. */
+/** A file owned by the user that opens it: root may write regardless of its mode. */
 async function ownFile(): Promise<{ path: string; open: () => ReturnType<typeof openAs> }> {
   const path = await filled()
   if (isRoot) for (const file of [path, dirname(path)]) chownSync(file, nobody, nobody)
   return { path, open: () => openAs(path, isRoot ? nobody : undefined) }
 }
 
-describe('a database that cannot be written', () => {
-  it('is opened where it can', async () => {
+describe('an unwritable database', () => {
+  it('is opened if possible', async () => {
     const { open } = await ownFile()
     expect(open()).toEqual({ owner: 'https://auth.example' })
   })
 
-  it.each([0o400, 0o200, 0o000])('a file of mode %o: what to change', async (mode) => {
+  it.each([0o400, 0o200, 0o000])('with mode %o: reports what to change', async (mode) => {
     const { path, open } = await ownFile()
     chmodSync(path, mode)
     expect(open()).toMatchObject({
@@ -119,7 +119,7 @@ describe('a database that cannot be written', () => {
     })
   })
 
-  it.each(['-wal', '-shm'])('a file %s beside it of mode 400: that file is named', async (end) => {
+  it.each(['-wal', '-shm'])('with a file %s next to it of mode 400: names that file', async (end) => {
     const { path, open } = await ownFile()
     const holding = new Database(path)
     holding.exec("insert into resource (identifier) values ('x')")
@@ -129,7 +129,7 @@ describe('a database that cannot be written', () => {
     holding.close()
   })
 
-  it('a folder that nothing can be put in', async () => {
+  it('in a folder that is not writable: reports the command that fixes it', async () => {
     const { path, open } = await ownFile()
     chmodSync(dirname(path), 0o500)
     expect(open()).toMatchObject({
@@ -139,7 +139,7 @@ describe('a database that cannot be written', () => {
     chmodSync(dirname(path), 0o700)
   })
 
-  it.runIf(isRoot)('a file of another user: both are named, and how to give it away', async () => {
+  it.runIf(isRoot)('owned by another user: names both users, and how to transfer it', async () => {
     const path = await filled()
     chmodSync(dirname(path), 0o777)
     expect(openAs(path, nobody)).toMatchObject({

@@ -15,7 +15,7 @@ const adapters: readonly [string, MakeStorage][] = [
   ['sqliteStorage in memory', (options) => sqliteStorage(':memory:', options)],
   ['sqliteStorage in a file', (options) => sqliteStorage(temporaryFile(), options)],
   ['two engines on one SQLite file', inFileInTurn],
-  ['sqliteStorage asked with what was read before', (options) => readBefore(sqliteStorage(':memory:', options))],
+  ['sqliteStorage called with previously read values', (options) => readBefore(sqliteStorage(':memory:', options))],
 ]
 
 for (const [name, makeStorage] of adapters) for (const contract of contracts) contract(name, makeStorage)

@@ -5,11 +5,11 @@ import { expect, it, onTestFinished, vi } from 'vitest'
 import { outcomeOf, refreshable, times } from './fixtures.js'
 import { temporaryFile } from './temporary-file.js'
 
-/** A file in which a permission is refreshed 20 times by one storage, and another storage to look at it. */
+/** A file in which a grant is refreshed 20 times by one storage, and another storage to inspect it. */
 async function refreshed(usageDelay: number) {
   const path = temporaryFile()
   const [storage, other] = [{ usageDelay }, {}].map((more) => sqliteStorage(path, { sweepInterval: 0, ...more }))
-  if (!storage || !other) throw new TypeError('two storages are open')
+  if (!storage || !other) throw new TypeError('expected two open storages')
   onTestFinished(() => other.close())
   const { refresh, user, grantId } = await refreshable(storage)
   const results = await Promise.all(times(20, () => storage.refreshGrant(refresh)))
@@ -17,7 +17,7 @@ async function refreshed(usageDelay: number) {
   return { storage, seen: () => other.listGrantUsage({ userId: user.id }), grant: () => other.findGrant(grantId) }
 }
 
-it('counts refreshes a little later, and writes when a permission was used before it gives anything', async () => {
+it('counts refreshes with a delay, and writes the last use of a grant before returning a token', async () => {
   const { storage, seen, grant } = await refreshed(0.05)
   expect((await grant())?.lastUsedAt).toBeGreaterThan(0)
   expect(await seen()).toEqual([])
@@ -26,14 +26,14 @@ it('counts refreshes a little later, and writes when a permission was used befor
   await storage.close()
 })
 
-it('writes what waits when it is closed', async () => {
+it('writes pending counts when it is closed', async () => {
   const { storage, seen } = await refreshed(3600)
   expect(await seen()).toEqual([])
   await storage.close()
   expect(await seen()).toMatchObject([{ refreshes: 20 }])
 })
 
-it('keeps what could not be written, and writes it with what comes next', async () => {
+it('keeps counts that could not be written, and writes them with the next ones', async () => {
   const path = temporaryFile()
   const failures: unknown[] = []
   const storage = sqliteStorage(path, {
@@ -56,7 +56,7 @@ it('keeps what could not be written, and writes it with what comes next', async 
   expect(await other.listGrantUsage({ userId: user.id })).toMatchObject([{ refreshes: 3 }])
 })
 
-it('writes what waits in parts, so that no request waits for all of it', async () => {
+it('writes pending counts in parts, so that no request waits for all of them', async () => {
   const storage = sqliteStorage(temporaryFile(), { sweepInterval: 0, usageDelay: 3600, now: () => 1_790_000_000 })
   const grants = []
   for (let made = 0; made < 40; made += 1) grants.push(await refreshable(storage))

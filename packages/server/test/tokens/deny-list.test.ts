@@ -15,11 +15,11 @@ const listPath = '/.well-known/aauth-revocations'
 interface Scene {
   world: World
   user: ScriptedUser
-  /** What the resource answers to the token that the agent holds, whatever the agent would do next. */
+  /** The resource’s response to the agent’s current token, without the agent’s retries. */
   use: () => Promise<{ status: number; error: string | undefined }>
 }
 
-/** An agent that was allowed to read and write, at a resource with a deny-list. */
+/** An agent that was allowed to read and write, at a resource with a revocation list. */
 async function allowed(
   storage?: (now: () => number) => Storage,
   onError: (error: unknown) => void = () => undefined,
@@ -37,7 +37,7 @@ async function allowed(
   expect((await world.agent.fetch(`${ids.resource}/data-auth`)).status).toBe(200)
   const sent = world.sent.findLast(({ url }) => url === `${ids.resource}/data-auth`)
   const signatureKey = sent?.headers.get('signature-key') ?? ''
-  if (!user) throw new TypeError('nobody was asked')
+  if (!user) throw new TypeError('no prompt was expected')
   return { world, user, use: () => use(world, /jwt="([^"]+)"/.exec(signatureKey)?.[1] ?? '') }
 }
 
@@ -62,8 +62,8 @@ async function removeAll({ user }: Scene): Promise<void> {
 
 const refused = { status: 401, error: 'invalid_auth_token' }
 
-describe('T23: with a deny-list', () => {
-  it('the token of an agent that was removed on My agents is refused within 5 s', async () => {
+describe('T23: with a revocation list', () => {
+  it('the token of an agent that was revoked in My agents is refused within 5 s', async () => {
     const scene = await allowed()
     const { clock } = scene.world
     expect(await scene.use()).toEqual({ status: 200, error: undefined })
@@ -75,7 +75,7 @@ describe('T23: with a deny-list', () => {
     expect(await scene.use()).toEqual(refused)
   })
 
-  it('the agent then asks the person again, and goes on with what they allow', async () => {
+  it('the agent then prompts the user again, and continues with what they allow', async () => {
     const scene = await allowed()
     const { world } = scene
     await removeAll(scene)
@@ -95,7 +95,7 @@ describe('T23: with a deny-list', () => {
     expect(await ask()).toMatchObject({ status: 200 })
   })
 
-  it('the token for a person who is disabled is refused', async () => {
+  it('the token for a disabled user is refused', async () => {
     const { world, use: ask } = await allowed()
     const credential = await world.storage.findCredential('testuser')
     await world.storage.setUserStatus(credential?.user.id ?? '', 'disabled')
@@ -103,11 +103,11 @@ describe('T23: with a deny-list', () => {
     expect(await ask()).toEqual(refused)
   })
 
-  it('what other people take back, however much, changes nothing for the token of an honest one', async () => {
+  it('any number of other users’ revocations does not affect an honest user’s token', async () => {
     const path = temporaryFile()
     const scene = await allowed((now) => sqliteStorage(path, { now, sweepInterval: 0 }))
     const { clock } = scene.world
-    // As eight people do in eleven minutes who may allow sixty requests in each.
+    // Like eight users in eleven minutes, each of whom may allow sixty requests a minute.
     fillWithRemovals(path, { people: 8, each: 660, now: clock.now })
     clock.now += 4
     expect(await scene.use()).toEqual({ status: 200, error: undefined })
@@ -119,7 +119,7 @@ describe('T23: with a deny-list', () => {
     expect(await scene.use()).toEqual(refused)
   })
 
-  it('one person who takes back more than twenty has all tokens of until then refused, and no later one', async () => {
+  it('a user with more than twenty revocations has all earlier tokens refused, but no later one', async () => {
     const path = temporaryFile()
     const scene = await allowed((now) => sqliteStorage(path, { now, sweepInterval: 0 }))
     const { world, use: ask } = scene
@@ -136,7 +136,7 @@ describe('T23: with a deny-list', () => {
 })
 
 describe('the list', () => {
-  it('is named in the document, short-lived, signed, and names nobody', async () => {
+  it('is named in the document, short-lived, signed, and contains no names', async () => {
     const scene = await allowed()
     const { world } = scene
     await removeAll(scene)
@@ -160,7 +160,7 @@ describe('the list', () => {
     })
   })
 
-  it('forgets what can have no token alive any more', async () => {
+  it('drops entries that can have no valid token', async () => {
     const scene = await allowed()
     const { world } = scene
     await removeAll(scene)
@@ -175,7 +175,7 @@ describe('the list', () => {
     expect(await revokedNow()).toBe(0)
   })
 
-  it('goes by the tokens that are alive, also after a restart that made new ones shorter', async () => {
+  it('covers all valid tokens, even after a restart that shortened the lifetime of new ones', async () => {
     const scene = await allowed()
     const { world } = scene
     const keys = fixedKeys({
@@ -203,7 +203,7 @@ describe('the list', () => {
     expect(await listed()).toEqual([])
   })
 
-  it('is at its largest what a resource can read, and says that it is full, once in a while', async () => {
+  it('never exceeds what a resource can read, and warns periodically when it is full', async () => {
     const path = temporaryFile()
     const warnings: string[] = []
     const onError = (error: unknown) => warnings.push(String(error))
@@ -230,7 +230,7 @@ describe('the list', () => {
     }
   })
 
-  it('is read from the storage once a second, however many ask, and not kept when that fails', async () => {
+  it('is read from the storage at most once a second, and a failed read is not cached', async () => {
     let reads = 0
     let down = false
     const base = sqliteStorage(':memory:', { sweepInterval: 0 })

@@ -20,20 +20,20 @@ async function opened(options: StageOptions = {}): Promise<Stage> {
   return stage
 }
 
-/** The claims of the auth token in an answer. */
+/** The claims of the auth token in a response. */
 async function claimsOf(response: Response): Promise<Record<string, unknown>> {
   expect(response.status).toBe(200)
   const { auth_token: token } = (await response.json()) as { auth_token: string }
   return { ...decodeToken(token)?.payload }
 }
 
-/** The claims of the token that a person allowed. */
+/** The claims of the token that a user allowed. */
 async function allowedClaims(stage: Stage, asked: Asked | TokenRequest, by?: Identity) {
   return claimsOf(await redeem(stage, await allow(stage, by, {}, { asked })))
 }
 
 describe('an auth token', () => {
-  it('names the delegate that asked, and is bound to its key', async () => {
+  it('names the delegate that requested it, and is bound to its key', async () => {
     const stage = await opened()
     const delegate = await delegateOf(stage.agent, 'delegate-1', stage.clock.now)
     expect(await allowedClaims(stage, {}, delegate)).toMatchObject({
@@ -43,18 +43,18 @@ describe('an auth token', () => {
     })
   })
 
-  it('names no delegate where the agent server itself asked', async () => {
+  it('names no delegate if the agent server itself requested it', async () => {
     expect(await allowedClaims(await opened(), {})).not.toHaveProperty('agent_delegate')
   })
 
-  it('has an opaque subject: the same at every resource, another for another person', async () => {
+  it('has an opaque subject: the same at every resource, and a different one for another user', async () => {
     const stage = await opened()
     const { sub } = await allowedClaims(stage, {})
     expect(sub).not.toBe('alice')
     expect((await allowedClaims(stage, ownRequest(stage, 'data.read'))).sub).toBe(sub)
   })
 
-  it('is for the agent itself, without naming it, where it asked with a scope (S§3.5)', async () => {
+  it('is for the agent itself, without naming it, if it requested a scope (S§3.5)', async () => {
     const stage = await opened()
     const claims = await allowedClaims(stage, ownRequest(stage, 'openid notes.read'))
     expect(claims).toMatchObject({ aud: stage.agent.id, scope: 'notes.read' })
@@ -77,7 +77,7 @@ describe('identity scopes', () => {
     return claimsOf(await redeem(stage, { ...request, user, page, location, code }))
   }
 
-  it('become claims and are no access', async () => {
+  it('become claims and grant no access', async () => {
     const claims = await claimsFor('openid profile email notes.read')
     expect(claims).toMatchObject({
       scope: 'notes.read',
@@ -88,7 +88,7 @@ describe('identity scopes', () => {
     })
   })
 
-  it('leave the scope out where there is nothing else', async () => {
+  it('leave the scope out if nothing else remains', async () => {
     const claims = await claimsFor('openid')
     expect(claims).toHaveProperty('sub')
     for (const absent of ['scope', 'name', 'preferred_username', 'email']) expect(claims).not.toHaveProperty(absent)
@@ -97,13 +97,13 @@ describe('identity scopes', () => {
   it.each([
     ['profile', ['name', 'preferred_username'], ['email']],
     ['email', ['email'], ['name', 'preferred_username']],
-  ])('give what %s names and no more', async (scope, present, absent) => {
+  ])('return the claims of %s and no more', async (scope, present, absent) => {
     const claims = await claimsFor(`openid ${scope}`)
     for (const name of present) expect(claims).toHaveProperty(name)
     for (const name of absent) expect(claims).not.toHaveProperty(name)
   })
 
-  it('give nothing without openid', async () => {
+  it('return nothing without openid', async () => {
     const claims = await claimsFor('profile email notes.read')
     expect(claims).toMatchObject({ scope: 'notes.read' })
     for (const name of ['name', 'preferred_username', 'email']) expect(claims).not.toHaveProperty(name)
@@ -117,7 +117,7 @@ describe('access by policy (W19)', () => {
   const ask = async (stage: Stage, by: Identity, asked: Asked = {}) =>
     stage.fetch(await signForm(stage, await authRequest(stage, by, asked)))
 
-  it('gives the agent a token for itself, without a person or a refresh token, on record under the policy’s name', async () => {
+  it('gives the agent a token for itself, without a user or a refresh token, recorded under the policy’s name', async () => {
     const stage = await opened({ policy })
     const response = await ask(stage, identityOf(stage.agent))
     const answer = (await response.clone().json()) as object
@@ -130,7 +130,7 @@ describe('access by policy (W19)', () => {
     expect(event).toMatchObject({ agent: stage.agent.id, resource: stage.resource.id })
   })
 
-  it('asks a person for more than the policy gives, and for other agents', async () => {
+  it('prompts a user for more than the policy grants, and for other agents', async () => {
     const stage = await opened({ policy })
     const more = await ask(stage, identityOf(stage.agent), { scope: 'data.read data.write' })
     expect(await more.json()).toHaveProperty('request_token')
@@ -138,7 +138,7 @@ describe('access by policy (W19)', () => {
     expect(await other.json()).toHaveProperty('request_token')
   })
 
-  it('gives nothing to an agent that is blocked', async () => {
+  it('gives nothing to a blocked agent', async () => {
     const stage = await opened({ policy })
     await stage.storage.setAgentBlocked({ agent: stage.agent.id, blocked: true, by: 'test' })
     const response = await ask(stage, identityOf(stage.agent))
@@ -155,7 +155,7 @@ describe('access by policy (W19)', () => {
 })
 
 describe('the revocation endpoint', () => {
-  it('is named in the document and takes only signed requests', async () => {
+  it('is named in the document and accepts only signed requests', async () => {
     const stage = await opened()
     const document = await stage.fetch(`${stage.authServer}/.well-known/aauth-issuer`)
     const { agent_revocation_endpoint: endpoint } = (await document.json()) as { agent_revocation_endpoint: string }

@@ -8,7 +8,7 @@ import { identityOf, newSigner } from '../attacks/party.js'
 import { openMapStage, type Stage, type StageOptions } from '../attacks/stage.js'
 import { hashOf } from '../storage/fixtures.js'
 
-/** What the endpoints asked of the storage, in order. */
+/** The calls of the endpoints to the storage, in order. */
 type Calls = [verb: keyof Storage, argument: unknown][]
 
 async function open(options: StageOptions = {}): Promise<{ stage: Stage; calls: Calls }> {
@@ -29,7 +29,7 @@ async function open(options: StageOptions = {}): Promise<{ stage: Stage; calls: 
   return { stage, calls }
 }
 
-/** The nonces that were to be claimed. */
+/** The nonces to be claimed. */
 function claimsOf(calls: Calls): NonceClaim[] {
   return calls.flatMap(([verb, argument]) => {
     if (verb === 'claimNonce') return [argument as NonceClaim]
@@ -37,7 +37,7 @@ function claimsOf(calls: Calls): NonceClaim[] {
   })
 }
 
-/** What changes something, beside counters. */
+/** The verbs that change something other than counters. */
 const changing: readonly (keyof Storage)[] = [
   'recordAgent',
   'createAuthRequest',
@@ -96,7 +96,7 @@ describe.each(asks)('the nonce of %s', (_name, ask, verb) => {
     expect(await stage.storage.claimNonce(claimed ?? expect.unreachable())).toBe(false)
   })
 
-  it('S41: keeps copies from changing anything, at once and later', async () => {
+  it('S41: prevents replays from changing anything, concurrently and later', async () => {
     const { stage } = await open({ policy })
     const signed = await signForm(stage, await ask(stage))
     const before = await stage.storage.listEvents()
@@ -124,10 +124,10 @@ describe.each(asks)('the nonce of %s', (_name, ask, verb) => {
   })
 })
 
-describe('the nonce of a request that is refused is not claimed', () => {
+describe('the nonce of a refused request is not claimed', () => {
   it.each<[string, number, Ask, StageOptions?]>([
     ['without a request_type', 400, async ({ agent }) => ({ by: identityOf(agent), form: new URLSearchParams() })],
-    ['for no scope', 400, (stage) => authRequest(stage, undefined, { form: { scope: 'a' } })],
+    ['for an unknown scope', 400, (stage) => authRequest(stage, undefined, { form: { scope: 'a' } })],
     [
       'with a redirect URI that is not listed',
       400,
@@ -148,7 +148,7 @@ describe('the nonce of a request that is refused is not claimed', () => {
     expect(claimsOf(calls)).toEqual([])
   })
 
-  it('beyond the rate', async () => {
+  it('beyond the rate limit', async () => {
     const { stage, calls } = await open({ policy })
     const own = async () => {
       const form = { request_type: 'auth', scope: 'own.sync', redirect_uri: `${stage.agent.id}/callback` }
@@ -162,8 +162,8 @@ describe('the nonce of a request that is refused is not claimed', () => {
   })
 })
 
-describe('the nonce of what the storage refuses is claimed', () => {
-  it('with a code that is unknown', async () => {
+describe('the nonce is claimed when the storage refuses the request', () => {
+  it('with an unknown code', async () => {
     const { stage } = await open()
     const form = new URLSearchParams({ request_type: 'code', code: 'any' })
     const signed = await signForm(stage, { by: identityOf(stage.agent), form })
@@ -172,7 +172,7 @@ describe('the nonce of what the storage refuses is claimed', () => {
     expect((await stage.fetch(signed)).status).toBe(401)
   })
 
-  it('of an agent that is blocked, and does nothing when it is not any more', async () => {
+  it('of a blocked agent, and cannot be used after unblocking', async () => {
     const { stage } = await open()
     const allowed = await allow(stage)
     const signed = await signForm(stage, redemption(allowed))
@@ -185,12 +185,12 @@ describe('the nonce of what the storage refuses is claimed', () => {
   })
 })
 
-describe('an agent that has too many nonces', () => {
-  it('is told to wait, changes nothing, and keeps no other from going on', async () => {
+describe('an agent with too many nonces', () => {
+  it('is told to wait, changes nothing, and does not affect other agents', async () => {
     const stage = await openMapStage({}, { perAgent: 2 })
     onTestFinished(() => stage.close())
     const { id, signer } = stage.agent
-    // Its delegates’ count with its own.
+    // Its delegates’ nonces count toward its own limit.
     const laptop = await newSigner()
     const claims = { iss: id, sub: 'laptop', exp: stage.clock.now + 600, cnf: { jwk: laptop.jwk } }
     const jwt = await issueToken(january.tokens.agent, claims, { signer, now: () => stage.clock.now })

@@ -8,15 +8,15 @@ const lifetime = 600
 interface Scene {
   world: World
   user: ScriptedUser
-  /** How often a person was asked. */
+  /** The number of consent prompts. */
   asked: () => number
   /** A request to the resource, through the agent. */
   request: () => Promise<number>
-  /** Which tokens were asked for since the last call. */
+  /** The tokens requested since the last call. */
   tokenRequests: () => Promise<string[]>
 }
 
-/** An agent that was allowed to read and write until it is removed, and holds a token since. */
+/** An agent that was allowed to read and write until it is revoked, and that holds a token. */
 async function allowed(): Promise<Scene> {
   let asked = 0
   let user: ScriptedUser | undefined
@@ -31,7 +31,7 @@ async function allowed(): Promise<Scene> {
   const request = async () => (await world.agent.fetch(`${ids.resource}/data-auth`)).status
   expect(await request()).toBe(200)
   world.sent.length = 0
-  if (!user) throw new TypeError('nobody was asked')
+  if (!user) throw new TypeError('no prompt was expected')
   return { world, user, asked: () => asked, request, tokenRequests: () => tokenRequestsOf(world) }
 }
 
@@ -40,7 +40,7 @@ async function tokenRequestsOf({ sent }: World): Promise<string[]> {
   return Promise.all(forms.map(async (form) => new URLSearchParams(await form.text()).get('request_type') ?? ''))
 }
 
-/** Waits for what goes on in the background. */
+/** Waits for background work. */
 const settled = async (scene: Scene) => {
   for (let turns = 0; turns < 50; turns++) await new Promise((resolve) => setTimeout(resolve, 2))
   return scene.tokenRequests()
@@ -53,14 +53,14 @@ async function removeAll({ world, user }: Scene): Promise<void> {
 }
 
 describe('an agent with a refresh token', () => {
-  it('asks for nothing before 80 % of the life of its auth token', async () => {
+  it('requests nothing before 80 % of the lifetime of its auth token', async () => {
     const scene = await allowed()
     scene.world.clock.now += 0.8 * lifetime - 1
     expect(await scene.request()).toBe(200)
     expect(await settled(scene)).toEqual([])
   })
 
-  it('gets a new auth token in the background after that, and nobody is asked', async () => {
+  it('gets a new auth token in the background after that, without a prompt', async () => {
     const scene = await allowed()
     scene.world.clock.now += 0.8 * lifetime
     expect(await scene.request()).toBe(200)
@@ -71,7 +71,7 @@ describe('an agent with a refresh token', () => {
     expect(scene.asked()).toBe(1)
   })
 
-  it('gets a new one before the request when the old has ended', async () => {
+  it('gets a new one before the request if the old one has expired', async () => {
     const scene = await allowed()
     scene.world.clock.now += lifetime + 1
     expect(await scene.request()).toBe(200)
@@ -83,14 +83,14 @@ describe('an agent with a refresh token', () => {
     expect(await scene.tokenRequests()).toEqual(['refresh'])
   })
 
-  it('gets one for many requests at once', async () => {
+  it('gets one new token for many concurrent requests', async () => {
     const scene = await allowed()
     scene.world.clock.now += lifetime + 1
     expect(await Promise.all(Array.from({ length: 10 }, scene.request))).toEqual(Array(10).fill(200))
     expect(await scene.tokenRequests()).toEqual(['refresh'])
   })
 
-  it('keeps the same refresh token, again and again', async () => {
+  it('keeps the same refresh token across refreshes', async () => {
     const scene = await allowed()
     const used = new Set<string | null>()
     for (let round = 0; round < 4; round++) {
@@ -103,7 +103,7 @@ describe('an agent with a refresh token', () => {
     expect(scene.asked()).toBe(1)
   })
 
-  it('asks the person again after they removed it', async () => {
+  it('prompts the user again after they revoked it', async () => {
     const scene = await allowed()
     await removeAll(scene)
     scene.world.clock.now += lifetime + 1
@@ -112,7 +112,7 @@ describe('an agent with a refresh token', () => {
     expect(scene.asked()).toBe(2)
   })
 
-  it('goes on with the token it has while the auth server is down, until that has ended', async () => {
+  it('continues with its token while the auth server is down, until the token expires', async () => {
     const scene = await allowed()
     const { origins, clock } = scene.world
     const handler = origins.get(ids.authServer)

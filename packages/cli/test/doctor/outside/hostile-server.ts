@@ -1,12 +1,12 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** What tells that a test has ended: a test that runs beside others has its own. */
+/** Identifies the connections of one test, because tests run in parallel. */
 interface TestEnd {
   onTestFinished(end: () => void): void
 }
 
-/** A server on loopback that does one thing to each connection, as soon as something was sent over it. */
+/** A loopback server that does one thing to each connection, as soon as data arrives on it. */
 export async function listenAnd(behave: (socket: Socket) => void, test: TestEnd = { onTestFinished }): Promise<URL> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
@@ -22,7 +22,7 @@ export async function listenAnd(behave: (socket: Socket) => void, test: TestEnd 
   return new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
 }
 
-/** Writes a little, again and again, as long as somebody reads. */
+/** Writes small pieces repeatedly while the connection is read. */
 export function drip(socket: Socket, beginning: string, drop: string): void {
   socket.write(beginning)
   const timer = setInterval(() => socket.write(drop), 50)

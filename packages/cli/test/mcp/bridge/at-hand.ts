@@ -1,6 +1,6 @@
 import { expect, onTestFinished } from 'vitest'
 
-/** What a bridge is made of. */
+/** The function that creates the bridge under test. */
 interface Options {
   url: string
   fetch: typeof globalThis.fetch
@@ -28,7 +28,7 @@ export type Asked = { id?: number | string; method: string; params?: Record<stri
 
 export const json = (id: unknown, result: object) => Response.json({ jsonrpc: '2.0', id, result })
 
-/** The parameters that make a request complete in itself. */
+/** The parameters that make a request self-contained. */
 export const complete = (clientCapabilities: object = {}, version = '2026-07-28') => ({
   _meta: {
     'io.modelcontextprotocol/protocolVersion': version,
@@ -36,13 +36,13 @@ export const complete = (clientCapabilities: object = {}, version = '2026-07-28'
   },
 })
 
-/** An answer as a stream of events, of which the last is the answer itself. */
+/** A response as an event stream, whose last event is the response itself. */
 export function events(...messages: object[]): Response {
   const text = messages.map((message) => `data: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`)
   return new Response(text.join(''), { headers: { 'content-type': 'text/event-stream' } })
 }
 
-/** How a server begins of an era, and what else it answers. */
+/** How a server of each era opens a connection, and its responses to other requests. */
 export const opening = {
   sessions: ({ id, method }: Asked) =>
     method === 'initialize'
@@ -60,17 +60,17 @@ export const opening = {
 
 export interface BridgeAtHand {
   bridge: Bridge
-  /** What the client was told, in order. */
+  /** The messages that the client received, in order. */
   told: NextStepContext[]
   problems: string[]
-  /** Asks as the client, and waits for the answer. */
+  /** Sends a request as the client, and waits for the response. */
   ask: (method: string, params?: Record<string, unknown>) => Promise<NextStepContext>
   say: (message: object) => void
   /** Opens the connection of a client with a handshake. */
   begin: (capabilities?: object) => Promise<NextStepContext>
 }
 
-/** A bridge without processes, to a server that answers as a test says. */
+/** A bridge without processes, to a server whose responses the test defines. */
 export function openBridge(
   create: (options: Options) => Bridge,
   answer: (asked: Asked) => Response | undefined | Promise<Response | undefined>,

@@ -7,7 +7,7 @@ const line = `data: ${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/me
 // M13
 describe('a client that does not read', () => {
   it.each(['sessions', 'stateless'] as const)(
-    'has a server of the era “%s” wait; what comes arrives whole',
+    'applies backpressure to a server of the era “%s”; all messages arrive complete',
     async (era) => {
       let sent = 0
       let isRead: () => void = () => undefined
@@ -53,8 +53,8 @@ const many = { method: 'elicitation/create', params: { mode: 'url', message: 'm'
 const numbered = (count: number) => Array.from({ length: count }, (_, at) => [`q${at}`, many] as const)
 
 // M13
-describe('a server that asks on and on for one call', () => {
-  it('by requests: 20 questions reach the client', async () => {
+describe('a server that sends endless requests for one call', () => {
+  it('by requests: 20 requests reach the client', async () => {
     const answers: Asked[] = []
     const { told, begin, ask } = openBridge(createBridge, (asked) => {
       if (asked.method === undefined) answers.push(asked)
@@ -76,7 +76,7 @@ describe('a server that asks on and on for one call', () => {
   })
 
   it.each(['question', 'ping'])(
-    'a call ends that asks by a thousand requests (%s), few of which are answered at once',
+    'aborts a call that sends a thousand requests (%s), of which only a few are processed concurrently',
     async (what) => {
       let open = 0
       let most = 0
@@ -107,7 +107,7 @@ describe('a server that asks on and on for one call', () => {
     },
   )
 
-  it('takes no answer until all that its call says was read: the call ends, and others are answered', async () => {
+  it('delivers a response only after all messages of its call were read: the call ends, and other calls get responses', async () => {
     let held = 0
     const { told, begin, ask, say } = openBridge(createBridge, async (asked) => {
       if (asked.method === undefined && ++held) return new Promise(() => undefined)
@@ -130,7 +130,7 @@ describe('a server that asks on and on for one call', () => {
     await expect.poll(() => held).toBe(20)
   })
 
-  it('by results: 20 questions reach a client with a handshake', async () => {
+  it('by results: 20 requests reach a client with a handshake', async () => {
     let shown = 0
     const { told, begin, ask, say } = openBridge(createBridge, (asked) =>
       asked.method === 'tools/call'
@@ -167,7 +167,7 @@ describe('a server that asks on and on for one call', () => {
     expect(error).toMatchObject({ message: expect.stringContaining('more than 20 questions') })
   })
 
-  it('by an error that names pages: the client receives another', async () => {
+  it('by an error that names pages: the client receives a different error', async () => {
     const { begin, ask } = openBridge(createBridge, (asked) => {
       const data = { elicitations: numbered(21).map(([, { params }]) => params) }
       return asked.method === 'tools/call'
@@ -180,7 +180,7 @@ describe('a server that asks on and on for one call', () => {
   })
 })
 
-it('M10: an answer of more than a million values is refused, however short it is', async () => {
+it('M10: a response with more than a million values is rejected, however short it is', async () => {
   const of = (text: string) => (asked: Asked) =>
     asked.method === 'tools/call'
       ? new Response(`{"jsonrpc":"2.0","id":${JSON.stringify(asked.id)},"result":{"content":[${text}]}}`, {

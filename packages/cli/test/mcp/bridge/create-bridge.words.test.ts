@@ -4,7 +4,7 @@ import { type Asked, complete, events, json, openBridge, opening } from './at-ha
 
 // M14
 it.each(['sessions', 'stateless'] as const)(
-  'a server of the era “%s” takes back no question of the bridge’s',
+  'a server of the era “%s” cannot cancel requests of the bridge',
   async (era) => {
     const { told, begin, ask } = openBridge(createBridge, (asked) => {
       const cancelled = (requestId: unknown) => ({ method: 'notifications/cancelled', params: { requestId } })
@@ -58,11 +58,11 @@ const asksByRequest = (asked: Asked) =>
 const asksByResult = (asked: Asked) =>
   json(asked.id, { resultType: 'input_required', inputRequests, requestState: 's' })
 
-describe('M09: what a server says has no characters that nobody sees, and reads as the server’s', () => {
+describe('M09: text from a server contains no invisible characters, and is attributed to the server', () => {
   it.each([
     ['sessions', asksByRequest],
     ['stateless', asksByResult],
-  ] as const)('questions to a client with a handshake, by a server of the era “%s”', async (era, asks) => {
+  ] as const)('requests to a client with a handshake, by a server of the era “%s”', async (era, asks) => {
     const { told, begin, say } = openBridge(createBridge, (asked) =>
       asked.method === 'tools/call' ? asks(asked) : opening[era](asked),
     )
@@ -71,7 +71,7 @@ describe('M09: what a server says has no characters that nobody sees, and reads 
     await expect.poll(() => told.find(({ method }) => method === 'elicitation/create')?.params).toEqual(named)
   })
 
-  it('questions to a client of 2026-07-28', async () => {
+  it('requests to a client of 2026-07-28', async () => {
     const { ask } = openBridge(createBridge, (asked) =>
       asked.method === 'tools/call' ? asksByResult(asked) : opening.stateless(asked),
     )
@@ -99,7 +99,7 @@ describe('M09: what a server says has no characters that nobody sees, and reads 
     })
   })
 
-  it('lists, from which is left out what cannot be called by its name', async () => {
+  it('lists, without entries that cannot be called by their name', async () => {
     const { begin, ask, problems } = openBridge(createBridge, (asked) => {
       if (asked.method === 'tools/list')
         return json(asked.id, {
@@ -125,7 +125,7 @@ describe('M09: what a server says has no characters that nobody sees, and reads 
     ])
   })
 
-  it('notifications, and what it says of itself; what a tool gives stays as it is', async () => {
+  it('notifications, and the server’s description of itself; tool results stay unchanged', async () => {
     const text = 'colours: \u001b[31mred\u001b[0m'
     const { told, begin, ask } = openBridge(createBridge, (asked) => {
       if (asked.method === 'initialize')
@@ -159,11 +159,11 @@ describe('M09: what a server says has no characters that nobody sees, and reads 
   })
 })
 
-describe('a client of 2026-07-28 receives the supported versions from a server of sessions', () => {
+describe('a client of 2026-07-28 receives the supported versions from a server with sessions', () => {
   it.each<[string, (asked: Asked) => Response]>([
-    ['that refuses the method', ({ id }) => error(id, 200)],
-    ['that refuses a request without a session', ({ id }) => error(id, 400)],
-    ['that answers 404 without a message', () => new Response('Not found', { status: 404 })],
+    ['that rejects the method', ({ id }) => error(id, 200)],
+    ['that rejects a request without a session', ({ id }) => error(id, 400)],
+    ['that returns 404 without a message', () => new Response('Not found', { status: 404 })],
   ])('%s', async (_how, answer) => {
     const methods: string[] = []
     const { ask } = openBridge(createBridge, (asked) => {
@@ -184,7 +184,7 @@ describe('a client of 2026-07-28 receives the supported versions from a server o
     expect(new Set(methods), 'no session is opened').toEqual(new Set(['server/discover']))
   })
 
-  it('and the reason where the server does not respond with MCP', async () => {
+  it('and the reason if the server does not respond with MCP', async () => {
     const { ask } = openBridge(createBridge, () => new Response('Busy', { status: 503 }))
     const { error } = await ask('server/discover', complete())
     expect(error).toMatchObject({ code: -32010, message: expect.stringContaining('answered with status 503') })

@@ -9,10 +9,10 @@ const call = (params: Record<string, unknown>) =>
 it.each([
   ['a first call', {}],
   [
-    'a call that brings answers to the server’s questions',
+    'a call with responses to the server’s requests',
     { inputResponses: { q: { action: 'accept' } }, requestState: 's' },
   ],
-])('%s comes back as it was, once the person has agreed to see the page', (_what, params) => {
+])('%s is restored unchanged once the user has agreed to see the page', (_what, params) => {
   const { requestState, ...result } = inputRequiredResult(call(params), page)
   expect(result).toEqual({
     resultType: 'input_required',
@@ -23,14 +23,14 @@ it.each([
 })
 
 it.each([{}, { consent: {} }, { consent: { action: 'decline' } }, { consent: { action: 'cancel' } }])(
-  'anything else that the person says is a no: %j',
+  'treats any other user response as a denial: %j',
   (inputResponses) => {
     const { requestState } = inputRequiredResult(call({}), page)
     expect(unwrap(call({ requestState, inputResponses })).said).toBe('decline')
   },
 )
 
-it('the state keeps which page it was, without its address', () => {
+it('records in the state which page it was, without its URL', () => {
   const markOf = (url: string) => {
     const { requestState } = inputRequiredResult(call({}), { ...page, url })
     expect(Buffer.from(String(requestState).split('.')[2] ?? '', 'base64url').toString()).not.toContain('auth.example')
@@ -41,19 +41,19 @@ it('the state keeps which page it was, without its address', () => {
   expect(markOf(one)).not.toBe(markOf(`${page.url}?state=two`))
 })
 
-it('what belongs to the server is left alone', () => {
+it('leaves the server’s own state unchanged', () => {
   const request = call({ requestState: 'of the server', inputResponses: { consent: { action: 'accept' } } })
   expect(unwrap(request)).toEqual({ request, said: undefined })
 })
 
 // M11
-it('what somebody made up is no state of the bridge', () => {
+it('rejects a forged bridge state', () => {
   const request = call({ requestState: 'countersign.consent.!!', inputResponses: { consent: { action: 'accept' } } })
   expect(unwrap(request)).toEqual({ request, said: undefined })
 })
 
 // M11
-it('a state of the server that looks like the bridge’s is not taken for it', () => {
+it('does not accept a server state that resembles the bridge’s', () => {
   for (const state of [
     String(inputRequiredResult(call({}), page).requestState),
     'countersign.server.x',

@@ -7,7 +7,7 @@ const other = page.replace('one', 'two')
 
 const never = new AbortController().signal
 
-/** A desk whose pages the test decides on. */
+/** A desk with pages that the test decides on. */
 function openDesk() {
   const pages = new Map<string, { resolve: (isAllowed: boolean) => void; reject: (reason: unknown) => void }>()
   const seen = { watches: 0, allowed: 0 }
@@ -30,7 +30,7 @@ function openDesk() {
   }
 }
 
-it('gives the decision on a page to all that wait for it and all that come later, and to no other page', async () => {
+it('reports the decision on a page to current and later waiters, and to those of no other page', async () => {
   const { desk, seen, fail } = openDesk()
   const first = desk.decision(page, 5, never)
   const second = desk.decision(page, 5, never)
@@ -41,7 +41,7 @@ it('gives the decision on a page to all that wait for it and all that come later
   expect(seen).toEqual({ watches: 2, allowed: 0 })
 })
 
-it('reports that something was allowed once for each page, also after the calls have stopped waiting', async () => {
+it('reports an allowed consent once per page, even after the calls have stopped waiting', async () => {
   const { desk, seen, allow } = openDesk()
   expect(await desk.decision(page, 0.02, never)).toBe('open')
   expect(await desk.decision(page, 0, never)).toBe('open')
@@ -50,7 +50,7 @@ it('reports that something was allowed once for each page, also after the calls 
   expect(seen).toEqual({ watches: 1, allowed: 1 })
 })
 
-it('waits on after a code that was not good', async () => {
+it('continues waiting after an invalid code', async () => {
   const { desk, seen, allow, fail } = openDesk()
   const waiting = desk.decision(page, 5, never)
   fail(page, 'token_request_failed')
@@ -59,7 +59,7 @@ it('waits on after a code that was not good', async () => {
   expect(await waiting).toBe('allowed')
 })
 
-it('does not wait on after a failure that ends the consent', async () => {
+it('does not continue waiting after a failure that ends the consent', async () => {
   const { desk, seen, fail } = openDesk()
   const waiting = desk.decision(page, 5, never)
   fail(page, 'other_user')
@@ -67,7 +67,7 @@ it('does not wait on after a failure that ends the consent', async () => {
   expect(seen).toEqual({ watches: 1, allowed: 0 })
 })
 
-it('is open on a page that can no longer be decided on, and watches it again when a call comes', async () => {
+it('is open for a page that can no longer be decided on, and watches it again on the next call', async () => {
   const { desk, seen, end } = openDesk()
   const waiting = desk.decision(page, 5, never)
   end(page)
@@ -76,7 +76,7 @@ it('is open on a page that can no longer be decided on, and watches it again whe
   expect(seen.watches).toBe(2)
 })
 
-it('rejects for a call that was given up', async () => {
+it('rejects for a cancelled call', async () => {
   const { desk } = openDesk()
   const abort = new AbortController()
   const givenUp = desk.decision(page, 5, abort.signal)
@@ -84,7 +84,7 @@ it('rejects for a call that was given up', async () => {
   await expect(givenUp).rejects.toThrow('gone')
 })
 
-it('remembers who denied before the client came back', async () => {
+it('remembers a denial from before the client returned', async () => {
   const { desk, fail } = openDesk()
   desk.watch(page)
   fail(page, 'access_denied')

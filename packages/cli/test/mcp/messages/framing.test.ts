@@ -16,12 +16,12 @@ async function eventsIn(...chunks: (string | Uint8Array)[]) {
 
 it.each<[string, string[], object[]]>([
   ['one event', ['data: a\n\n'], [{ data: 'a', id: undefined }]],
-  ['lines ended by CRLF or CR', ['data: a\r\n\r\ndata: b\r\r'], [{ data: 'a' }, { data: 'b' }]],
-  ['a CRLF cut in two', ['data: a\r', '\n\r', '\ndata: b\n\n'], [{ data: 'a' }, { data: 'b' }]],
-  ['several lines of data', ['data: a\ndata:b\ndata\n\n'], [{ data: 'a\nb\n' }]],
+  ['lines that end in CRLF or CR', ['data: a\r\n\r\ndata: b\r\r'], [{ data: 'a' }, { data: 'b' }]],
+  ['a CRLF split across chunks', ['data: a\r', '\n\r', '\ndata: b\n\n'], [{ data: 'a' }, { data: 'b' }]],
+  ['several data lines', ['data: a\ndata:b\ndata\n\n'], [{ data: 'a\nb\n' }]],
   ['comments and other fields', [': hi\nevent: message\nretry: 5\ndata: a\n\n: bye\n\n'], [{ data: 'a' }]],
   [
-    'ids, which last',
+    'ids, which persist',
     ['id: 7\ndata: a\n\ndata: b\n\n'],
     [
       { data: 'a', id: '7' },
@@ -29,22 +29,22 @@ it.each<[string, string[], object[]]>([
     ],
   ],
   [
-    'ids that no header can carry as none',
+    'ids that are not valid in a header as no id',
     ['id: ☃\ndata: a\n\nid: 1\u0001\ndata: b\n\n'],
     [{ id: undefined }, { id: undefined }],
   ],
-  ['an event that is not finished', ['data: a\n\ndata: b\n'], [{ data: 'a' }]],
+  ['an unfinished event', ['data: a\n\ndata: b\n'], [{ data: 'a' }]],
 ])('reads %s', async (_what, chunks, events) => {
   expect(await eventsIn(...chunks)).toMatchObject(events)
 })
 
-it('reads letters that are cut in two', async () => {
+it('reads characters that are split across chunks', async () => {
   const bytes = new TextEncoder().encode('data: ü\n\n')
   expect(await eventsIn(bytes.slice(0, 7), bytes.slice(7))).toMatchObject([{ data: 'ü' }])
 })
 
 // M10
-it('reads a long line in little pieces within seconds', async () => {
+it('reads a long line in small pieces within seconds', async () => {
   const piece = 'x'.repeat(4096)
   const began = performance.now()
   const events = await eventsIn('data: ', ...Array.from({ length: 4096 }, () => piece), '\n\n')
@@ -53,12 +53,12 @@ it('reads a long line in little pieces within seconds', async () => {
 }, 120_000)
 
 // M10
-it('counts the ends of lines of an event, too', async () => {
+it('counts the line endings of an event', async () => {
   const line = `data:${'x'.repeat(8191)}\n`
   await expect(eventsIn(...Array.from({ length: 8193 }, () => line), '\n')).rejects.toThrow(RangeError)
 }, 30_000)
 
-it('counts empty lines of an event, which take memory', async () => {
+it('counts empty lines of an event, which use memory', async () => {
   const lines = 'data\n'.repeat(100_000)
   await expect(eventsIn(...Array.from({ length: 21 }, () => lines), '\n')).rejects.toThrow(RangeError)
 })

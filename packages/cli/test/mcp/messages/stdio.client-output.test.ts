@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { createClientOutput } from '../../../src/mcp/messages/stdio.js'
 
 // M13
-it('a client is waited for from the first line that it does not take', async () => {
+it('waits for a client from the first line that it does not read', async () => {
   const taken: (() => void)[] = []
   const output = new Writable({ highWaterMark: 10, write: (_chunk, _encoding, done) => void taken.push(done) })
   const { write, read, room } = createClientOutput(output)

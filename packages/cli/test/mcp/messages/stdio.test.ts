@@ -23,18 +23,21 @@ const filled = (start: string, end: string) => [start, ...Array.from({ length: 6
 it.each<[string, string, string, unknown]>([
   ['with its id first', '{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"x":"', '"}}', 'a'],
   ['with its id last', '{"method":"tools/call","params":{"id":9,"x":"', '"},"jsonrpc":"2.0","id":7}', 7],
-  ['with its id last but one', '{"method":"tools/call","params":{"x":"', '"},"id":7,"jsonrpc":"2.0"}', 7],
-  ['with an id inside', '{"jsonrpc":"2.0","method":"x","params":{"x":"', '","id":7}}', null],
-  ['that is nothing', '', '', null],
-])('a line of 65 MiB %s is refused in words, to who waits, and the next one is read', async (_what, start, end, id) => {
-  const { answers, problems, messages } = await read(...filled(start, `${end}\n${ping}\n`))
-  const message = 'Messages of more than 64 MiB are not forwarded.'
-  expect(answers).toEqual([{ jsonrpc: '2.0', id, error: { code: -32600, message } }])
-  expect(problems).toEqual([message])
-  expect(messages).toEqual([JSON.parse(ping)])
-})
+  ['with its id second to last', '{"method":"tools/call","params":{"x":"', '"},"id":7,"jsonrpc":"2.0"}', 7],
+  ['with a nested id', '{"jsonrpc":"2.0","method":"x","params":{"x":"', '","id":7}}', null],
+  ['that is not a message', '', '', null],
+])(
+  'rejects a line of 65 MiB %s with an error response to its sender, and reads the next one',
+  async (_what, start, end, id) => {
+    const { answers, problems, messages } = await read(...filled(start, `${end}\n${ping}\n`))
+    const message = 'Messages of more than 64 MiB are not forwarded.'
+    expect(answers).toEqual([{ jsonrpc: '2.0', id, error: { code: -32600, message } }])
+    expect(problems).toEqual([message])
+    expect(messages).toEqual([JSON.parse(ping)])
+  },
+)
 
-it('a last line without an end is a line, too, be it too long', async () => {
+it('treats a last line without a line ending as a line, even if it is too long', async () => {
   expect((await read(`${ping}\n`, ping)).messages).toHaveLength(2)
   const { answers, messages } = await read(`${ping}\n`, ...filled('{"id":3,', ''))
   expect(messages).toHaveLength(1)

@@ -4,7 +4,7 @@ import { createParamHeaders, headerText } from '../../../src/mcp/server/param-he
 const tool = (inputSchema: object) => ({ name: 'query', inputSchema: { type: 'object', ...inputSchema } })
 const shown = (type: string, header: unknown = 'Where') => ({ type, 'x-mcp-header': header })
 
-it('shows the parameters that a definition names, also inner ones, and none that are not given', () => {
+it('sends the parameters that a definition names, including nested ones, but none that are missing', () => {
   const headers = createParamHeaders(() => undefined)
   const properties = {
     where: shown('string'),

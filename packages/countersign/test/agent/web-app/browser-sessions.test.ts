@@ -51,7 +51,7 @@ it('remembers the first visits of 10,000 browsers', async () => {
   expect(await begin(1)).not.toBe(second)
 })
 
-it('waits for a session that is being stored, and gives its cookie to the next visit', async () => {
+it('waits for a session that is being stored, and sets its cookie on the next visit', async () => {
   const { sessions } = openSessions(() => Promise.resolve())
   const cookies: string[] = []
   const begin = () => sessions.begin('visit-1', (cookie) => void cookies.push(cookie))

@@ -4,7 +4,7 @@ import { createOwnCookies } from '../../../src/agent/web-app/own-cookies.js'
 const paths = ['', '/a', '/a-visit', '/a-back-x', '/a/b', '/a_b', '/a~b', '/a%2Fb', '/A', '/a.b', '/a/']
 
 it.each(['https://app.example', 'http://app.example', 'http://127.0.0.1:8004'])(
-  'agents at different paths of %s have no cookie in common',
+  'agents at different paths of %s share no cookies',
   (origin) => {
     const all = paths.map((path) => createOwnCookies(origin + path, origin.startsWith('https:')))
     for (const cookies of all) {

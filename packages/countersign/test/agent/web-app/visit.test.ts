@@ -3,7 +3,7 @@ import { busyPage, describeNoCookies } from '../../../src/agent/web-app/visit.js
 
 const shared = { id: 'https://calendar.example', about: { name: 'Calendar helper' }, back: '/events' }
 
-describe('the page for a person who cannot be asked', () => {
+describe('the page for a user who cannot be prompted yet', () => {
   it.each<[number, string, string]>([
     [1, 'en', 'Try again in 1 minute.'],
     [60, 'en-GB', 'Try again in 1 minute.'],
@@ -23,7 +23,7 @@ describe('the page for a person who cannot be asked', () => {
   })
 })
 
-it('says in two languages that cookies are needed', () => {
+it('reports in two languages that cookies are required', () => {
   expect(describeNoCookies('en')).toContain('sends no cookies back')
   expect(describeNoCookies('ar')).toContain('ملفات تعريف الارتباط')
 })

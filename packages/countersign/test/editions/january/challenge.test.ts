@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { refusal, refusalCode } from '../../refusal.js'
 
-describe('the challenges of S§4, both ways', () => {
+describe('the challenges of S§4, in both directions', () => {
   it.each<[string, JanuaryChallenge]>([
     ['httpsig', { level: 'signature' }],
     ['httpsig; identity=?1', { level: 'identity' }],
@@ -25,11 +25,11 @@ describe('the challenges of S§4, both ways', () => {
 
 describe('parseChallenge', () => {
   it.each<[string, string, JanuaryChallenge]>([
-    ['no blanks', 'httpsig;identity', { level: 'identity' }],
-    ['blanks before and after', '  httpsig; identity  ', { level: 'identity' }],
+    ['no spaces', 'httpsig;identity', { level: 'identity' }],
+    ['leading and trailing spaces', '  httpsig; identity  ', { level: 'identity' }],
     ['identity=?0', 'httpsig; identity=?0', { level: 'signature' }],
     ['auth-token=?0', 'httpsig; auth-token=?0', { level: 'signature' }],
-    ['parameters it does not know', 'httpsig; a=1; b=tok; c="s"; d=:AAAA:; identity', { level: 'identity' }],
+    ['unknown parameters', 'httpsig; a=1; b=tok; c="s"; d=:AAAA:; identity', { level: 'identity' }],
     [
       'algorithms between the parameters',
       'httpsig; algs=("ed25519"); auth-token',
@@ -41,14 +41,14 @@ describe('parseChallenge', () => {
       { level: 'authorization', authServer: 'https://a.example/;c' },
     ],
     ['no algorithms', 'httpsig; algs=()', { level: 'signature', algorithms: [] }],
-    ['blanks in the list', 'httpsig; algs=( "a"  "b" )', { level: 'signature', algorithms: ['a', 'b'] }],
+    ['spaces in the list', 'httpsig; algs=( "a"  "b" )', { level: 'signature', algorithms: ['a', 'b'] }],
     [
-      'what looks like a list inside a string',
+      'text that looks like a list inside a string',
       'httpsig; auth-token; auth_server="https://auth.example/a;algs=(x)?b"',
       { level: 'authorization', authServer: 'https://auth.example/a;algs=(x)?b' },
     ],
     [
-      'an escaped quote before what looks like a list',
+      'an escaped quote before text that looks like a list',
       'httpsig; auth-token; auth_server="a\\";algs=()"; algs=("ed25519")',
       { level: 'authorization', authServer: 'a";algs=()', algorithms: ['ed25519'] },
     ],
@@ -59,30 +59,33 @@ describe('parseChallenge', () => {
   it.each([
     ['another scheme', 'bearer; identity=?1'],
     ['the scheme as a string', '"httpsig"; identity=?1'],
-    ['the scheme in upper case', 'HTTPSIG'],
+    ['the scheme in uppercase', 'HTTPSIG'],
     ['the scheme with a suffix', 'httpsig2'],
     ['two items', 'httpsig, httpsig'],
     ['a list', '(httpsig)'],
     ['nothing', ''],
     ['a comma between parameters', 'httpsig, identity=?1'],
-    ['a resource token that is no string', 'httpsig; auth-token; resource_token=abc'],
-    ['a resource token without value', 'httpsig; auth-token; resource_token'],
+    ['a resource token that is not a string', 'httpsig; auth-token; resource_token=abc'],
+    ['a resource token without a value', 'httpsig; auth-token; resource_token'],
     ['an auth server that is a number', 'httpsig; auth-token; auth_server=1'],
-    ['an open string', 'httpsig; auth_server="https://auth.example'],
+    ['an unterminated string', 'httpsig; auth_server="https://auth.example'],
     ['two lists of algorithms', 'httpsig; algs=("a"); algs=("b")'],
-    ['an auth server twice', 'httpsig; auth-token; auth_server="https://a.example"; auth_server="https://b.example"'],
-    ['a flag twice', 'httpsig; identity; identity'],
-    ['a level given and taken back', 'httpsig; auth-token; auth-token=?0'],
-    ['an unknown parameter twice', 'httpsig; a="b;c"; a=1'],
-    ['a tab for a blank', 'httpsig;\tidentity'],
-    ['a parameter in upper case', 'httpsig; Identity'],
-    ['a list without an end', 'httpsig; algs=("a"'],
+    [
+      'a duplicate auth server',
+      'httpsig; auth-token; auth_server="https://a.example"; auth_server="https://b.example"',
+    ],
+    ['a duplicate flag', 'httpsig; identity; identity'],
+    ['a level that is set and then unset', 'httpsig; auth-token; auth-token=?0'],
+    ['a duplicate unknown parameter', 'httpsig; a="b;c"; a=1'],
+    ['a tab instead of a space', 'httpsig;\tidentity'],
+    ['a parameter in uppercase', 'httpsig; Identity'],
+    ['an unterminated list', 'httpsig; algs=("a"'],
     ['a list of tokens', 'httpsig; algs=(ed25519)'],
-    ['a list of strings without blanks', 'httpsig; algs=("a""b")'],
-    ['a list of names in upper case', 'httpsig; algs=("ED25519")'],
+    ['a list of strings without spaces', 'httpsig; algs=("a""b")'],
+    ['a list of names in uppercase', 'httpsig; algs=("ED25519")'],
     ['Latin-1', 'httpsig; auth_server="https://é.example"'],
     ['16 KiB', `httpsig; auth_server="${'a'.repeat(16_384)}"`],
-  ])('refuses %s', async (_name, header) => {
+  ])('rejects %s', async (_name, header) => {
     expect(await refusalCode(() => parseChallenge(header))).toBe('request_malformed')
   })
 
@@ -91,13 +94,13 @@ describe('parseChallenge', () => {
     ['with a resource token', 'httpsig; user_interaction="https://a.example"; resource_token="a.b.c"'],
     ['with an auth token', 'httpsig; auth-token; user_interaction="https://a.example"'],
     ['as bytes', 'httpsig; user_interaction=:AAAA:'],
-  ])('refuses user_interaction by its name, %s', async (_name, header) => {
+  ])('rejects user_interaction and names it, %s', async (_name, header) => {
     const { code, message } = await refusal(() => parseChallenge(header))
     expect(code).toBe('challenge_unsupported')
     expect(message).toContain('user_interaction')
   })
 
-  it('reads back any challenge that can be serialised', () => {
+  it('parses any challenge that can be serialized', () => {
     const text = fc.string({ unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)) })
     const algs = fc.option(fc.array(fc.stringMatching(/^[a-z0-9-]{1,12}$/), { maxLength: 4 }), { nil: undefined })
     fc.assert(
@@ -114,7 +117,7 @@ describe('parseChallenge', () => {
     )
   })
 
-  it('throws TypeError rather than write what no reader takes', () => {
+  it('throws TypeError instead of writing a value that no parser accepts', () => {
     expect(() => serializeChallenge({ level: 'authorization', authServer: 'a\r\nset-cookie: b' })).toThrow(TypeError)
   })
 })

@@ -16,7 +16,7 @@ const token = {
   refreshToken: undefined,
 }
 
-/** Kept in this process. */
+/** Held in this process. */
 function openConsents(isShared = false, now = () => 0): ConsentStore {
   const leases = new Map<string, { holder: string; until: number }>()
   const owners = new Map<string, Map<string, KeptConsent>>()
@@ -75,7 +75,7 @@ function consentOf(state: string): PendingConsent {
   }
 }
 
-/** A way that nothing has to be closed for. */
+/** A delivery channel that needs no cleanup. */
 const way = { redirectUri: 'https://agent.example/callback', ask: () => undefined, close: () => undefined }
 
 async function begin(pending: PendingConsents, state: string, { owner = 's1', closed = [] as string[] } = {}) {
@@ -87,13 +87,13 @@ async function begin(pending: PendingConsents, state: string, { owner = 's1', cl
 
 const limit = { signal: new AbortController().signal, until: 600, patience: 600 }
 
-/** Brings a code, and reports what came of it once it was exchanged. */
+/** Delivers a code, and reports the outcome of its exchange. */
 async function complete(pending: PendingConsents, state: string, owner = 's1') {
   const match = await pending.complete(new URLSearchParams({ state, code: 'a' }), owner)
   return match.matched ? match.finished : match.problem
 }
 
-it('a consent that was given up before it is waited for may still be decided', async () => {
+it('a consent that was aborted before it is awaited can still be decided', async () => {
   const pending = openPending()
   const consent = await begin(pending, 'early')
   const signal = AbortSignal.abort(new Error('given up'))
@@ -102,7 +102,7 @@ it('a consent that was given up before it is waited for may still be decided', a
   expect(await complete(pending, 'early'), 'once').toBe('unknown')
 })
 
-it('at most 10,000 consents are waited for; the next wait is refused, and the others continue', async () => {
+it('waits for at most 10,000 consents; the next wait is refused, and the others continue', async () => {
   const pending = openPending()
   const aborts = new Map<string, AbortController>()
   const wait = async (state: string) => {
@@ -128,7 +128,7 @@ it('at most 10,000 consents are waited for; the next wait is refused, and the ot
   expect(new Set(await Promise.all(waits))).toEqual(new Set(['a token', 'given up']))
 })
 
-it('closes the way of a consent only when 10,000 newer ones have started', async () => {
+it('closes the channel of a consent only after 10,000 newer ones have started', async () => {
   const pending = openPending()
   const closed: string[] = []
   for (let index = 0; index < 10_000; index++) await begin(pending, String(index), { owner: String(index), closed })
@@ -243,7 +243,7 @@ it('starts the next consent after the clock was set back', async () => {
   }
 })
 
-it('withdraws a consent that was numbered by records that are gone', async () => {
+it('withdraws a consent that was numbered by records that no longer exist', async () => {
   const consents = openConsents(true)
   const { need } = consentOf('x')
   const gone = { ...consentOf('gone'), need, id: `${need.authServer} ${need.resource} x 5`, until: 10 }
@@ -261,10 +261,10 @@ it('withdraws a consent that was numbered by records that are gone', async () =>
 it.each<[string, object]>([
   ['nothing', {}],
   ['no need', { ...consentOf('x'), need: undefined }],
-  ['a need of null', { ...consentOf('x'), need: null }],
+  ['a null need', { ...consentOf('x'), need: null }],
   ['no time', { ...consentOf('x'), createdAt: undefined }],
-  ['a time that is text', { ...consentOf('x'), until: '9e12' }],
-  ['a result that is text', { ...consentOf('x'), ended: 'x' }],
+  ['a time that is a string', { ...consentOf('x'), until: '9e12' }],
+  ['a result that is a string', { ...consentOf('x'), ended: 'x' }],
   ['no generation', consentOf('x')],
 ])('ignores a record with %s, and removes it when a consent starts', async (_what, record) => {
   const consents = openConsents(true)
@@ -291,7 +291,7 @@ it('stores nothing after the session was forgotten', async () => {
   expect(await consents.list('s1')).toEqual([])
 })
 
-it('keeps the way of a consent open after a code that the auth server failed to exchange', async () => {
+it('keeps the channel of a consent open after a code that the auth server failed to exchange', async () => {
   const closed: string[] = []
   let failures = 1
   const exchangeCode: Options['exchangeCode'] = async (_consent, _answer, _owner, proceed) => {
@@ -309,7 +309,7 @@ it('keeps the way of a consent open after a code that the auth server failed to 
   expect(closed).toEqual(['again'])
 })
 
-/** Processes that share a store, with the codes that they sent and the token that they hold. */
+/** Processes that share a store, with the codes that they sent and the tokens that they hold. */
 function openProcesses(exchanged: () => Promise<unknown> = async () => undefined) {
   const world = { now: 100, sent: [] as string[], held: undefined as typeof token | undefined, discarded: 0 }
   const kept = openConsents(true, () => world.now)
@@ -338,7 +338,7 @@ function openProcesses(exchanged: () => Promise<unknown> = async () => undefined
 
 const failing = async () => Promise.reject(new Error('EIO'))
 
-it('says that it worked, and sends the code once, if the result cannot be stored after the token', async () => {
+it('reports success, and sends the code once, if the result cannot be stored after the token', async () => {
   const { world, open } = openProcesses()
   const first = open((consents) => ({
     put: (owner, consent) => ('ended' in consent && consent.ended ? failing() : consents.put(owner, consent)),
@@ -423,7 +423,7 @@ it.each<[string, (world: { now: number }, consents: ConsentStore) => Partial<Con
   })
   await begin(pending, 'late')
   expect(await complete(pending, 'late')).toBe('done')
-  expect(leases, 'another lease was taken').toEqual([120, 130])
+  expect(leases, 'another lease was granted').toEqual([120, 130])
   expect(world.sent).toEqual(['a'])
   expect(await kept.list('s1')).toMatchObject([{ ended: { token: { jwt: 'a token' } } }])
 })
@@ -443,7 +443,7 @@ it.each(['lease', 'list', 'put'] as const)('loses no decision when the store fai
   expect(world.sent).toEqual(['a'])
 })
 
-it('writes no result for a process that could not take the lease', async () => {
+it('writes no result for a process that could not obtain the lease', async () => {
   const { world, open, kept } = openProcesses(() => new Promise((soon) => setTimeout(soon, 1200)))
   const [first, second] = [open(), open(() => ({ lease: failing }))]
   const consent = await begin(first, 'held')
@@ -456,7 +456,7 @@ it('writes no result for a process that could not take the lease', async () => {
   expect(await wait).toMatchObject({ jwt: 'a token' })
 })
 
-it('keeps no token of a consent that another process forgot during the exchange', async () => {
+it('stores no token for a consent that another process forgot during the exchange', async () => {
   const { world, open, kept } = openProcesses(() => kept.remove('s1', `${ids.authServer} ${ids.api} out 1`))
   const pending = open()
   await begin(pending, 'out')
@@ -465,7 +465,7 @@ it('keeps no token of a consent that another process forgot during the exchange'
   expect(await kept.list('s1')).toEqual([])
 })
 
-it('removes the token of a consent that another process forgot while that was stored', async () => {
+it('removes the token of a consent that another process forgot while the token was being stored', async () => {
   const { world, open, kept } = openProcesses()
   const pending = open(undefined, {
     async exchangeCode(_consent, _answer, _owner, proceed) {
@@ -480,7 +480,7 @@ it('removes the token of a consent that another process forgot while that was st
   expect(world.discarded).toBe(1)
 })
 
-it('takes over a lease that another process does not release in time, although the clock was set back', async () => {
+it('takes over a lease that another process does not release in time, even if the clock was set back', async () => {
   vi.useFakeTimers()
   onTestFinished(() => void vi.useRealTimers())
   const { world, open, kept } = openProcesses()

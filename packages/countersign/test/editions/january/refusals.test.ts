@@ -32,13 +32,13 @@ describe('january.writeRefusal', () => {
   })
 
   it.each(codes.filter((code) => 'description' in errorCases[code]))(
-    '%s: the message is for the operator alone',
+    '%s: the message is for the operator only',
     (code) => {
       expect(january.writeRefusal(new AAuthError(code, 'secret reason')).body).not.toContain('secret')
     },
   )
 
-  it('Signature-Error names what must be covered', () => {
+  it('Signature-Error names the components that must be covered', () => {
     const error = new AAuthError('component_missing', 'a', { requiredInput: ['@query', 'nonce'] })
     expect(january.writeRefusal(error).headers['Signature-Error']).toBe(
       'error=invalid_input, required_input=("@query" "nonce")',
@@ -69,20 +69,20 @@ describe('january.writeRefusal', () => {
     expect((JSON.parse(body) as Record<string, string>).error_description).toBe(description)
   })
 
-  it('Retry-After is whole seconds, and not too early', () => {
+  it('Retry-After is in whole seconds, rounded up', () => {
     expect(january.writeRefusal(new AAuthError('unavailable', 'a', { retryAfter: 4.2 })).headers['retry-after']).toBe(
       '5',
     )
   })
 
-  it('Retry-After where it helps to wait', () => {
+  it('Retry-After is sent if waiting helps', () => {
     expect(january.writeRefusal(new AAuthError('unavailable', 'a', { retryAfter: 5 })).headers['retry-after']).toBe('5')
     expect(january.writeRefusal(new AAuthError('unavailable', 'a')).headers).not.toHaveProperty('retry-after')
   })
 })
 
 describe('AAuthError', () => {
-  it('keeps all else when a challenge is added', () => {
+  it('keeps everything else when a challenge is added', () => {
     const cause = new Error('inner')
     const options = { cause, requiredInput: ['nonce'], algorithms: ['ed25519'], retryAfter: 5 }
     const error = new AAuthError('nonce_missing', 'a', options)
@@ -97,7 +97,7 @@ describe('AAuthError', () => {
     expect(error.challenge).toBeUndefined()
   })
 
-  it('has no cause where none was given', () => {
+  it('has no cause if none was given', () => {
     expect('cause' in new AAuthError('bug', 'a')).toBe(false)
   })
 })

@@ -5,7 +5,7 @@ const lost = (code: string) =>
   new TypeError('fetch failed', { cause: Object.assign(new Error(`connect ${code}`), { code }) })
 const never = new AbortController().signal
 
-/** Sends to a network that fails so often before it carries something. */
+/** Sends over a network that fails this many times before it delivers. */
 function network(failures: readonly Error[]) {
   const sent: number[] = []
   const send = async () => {
@@ -17,18 +17,18 @@ function network(failures: readonly Error[]) {
   return { sent, send }
 }
 
-describe('what a network failed to carry', () => {
+describe('a request lost by the network', () => {
   it.each([
-    ['at once', 0],
+    ['never', 0],
     ['twice', 2],
-  ])('is sent again, three times in all: lost %s', async (_often, failures) => {
+  ])('is sent up to three times: lost %s', async (_often, failures) => {
     const { send, sent } = network(Array.from({ length: failures }, () => lost('ECONNRESET')))
     expect(await (await sendWithRetries(send, { mayHaveArrived: true, signal: never })).text()).toBe('carried')
     expect(sent).toHaveLength(failures + 1)
     for (const [index, at] of sent.entries()) if (index > 0) expect(at - (sent[index - 1] ?? 0)).toBeGreaterThan(90)
   })
 
-  it('three times is lost', async () => {
+  it('fails after three attempts', async () => {
     const { send, sent } = network([lost('1'), lost('2'), lost('3'), lost('4')])
     await expect(sendWithRetries(send, { mayHaveArrived: true, signal: never })).rejects.toMatchObject({
       cause: { code: '3' },
@@ -41,22 +41,22 @@ describe('what a network failed to carry', () => {
     ['ENOTFOUND', 2],
     ['ECONNRESET', 1],
     ['UND_ERR_SOCKET', 1],
-  ])('is sent again, where twice would do harm, only if it cannot have arrived: %s', async (code, times) => {
+  ])('is sent again, if a duplicate would do harm, only if it cannot have arrived: %s', async (code, times) => {
     const { send, sent } = network([lost(code)])
     await sendWithRetries(send, { mayHaveArrived: false, signal: never }).catch(() => undefined)
     expect(sent).toHaveLength(times)
   })
 
   it.each<[string, Error]>([
-    ['a mistake', new TypeError('no such option')],
-    ['something else', new Error('a bug')],
-  ])('is not what %s is: that is told at once', async (_what, error) => {
+    ['a bug', new TypeError('no such option')],
+    ['another error', new Error('a bug')],
+  ])('is not retried for %s, which is reported immediately', async (_what, error) => {
     const { send, sent } = network([error])
     await expect(sendWithRetries(send, { mayHaveArrived: true, signal: never })).rejects.toBe(error)
     expect(sent).toHaveLength(1)
   })
 
-  it('is not sent again by who gave up', async () => {
+  it('is not sent again after an abort', async () => {
     const abort = new AbortController()
     const { send, sent } = network([lost('1'), lost('2')])
     const sending = sendWithRetries(send, { mayHaveArrived: true, signal: abort.signal })

@@ -8,7 +8,7 @@ type Message = Parameters<typeof recordSession>[1]
 
 const caller = { agent: 'https://agent.example' }
 
-/** A session that is open, and in which an auth token was used; `close` sends a DELETE and records the server's response. */
+/** An open session in which an auth token was used; `close` sends a DELETE and records the server's response. */
 async function openSession() {
   const sessions = createMcpSessions(() => 0)
   const access = new Map<string, VerifiedRequest>()

@@ -42,7 +42,7 @@ interface Served extends McpStage {
   ran: string[]
 }
 
-/** Keeps what was sent, in order, so that a stream can be taken up again. */
+/** Stores what was sent, in order, so that a stream can be resumed. */
 function newEventStore(): EventStore {
   const events: { id: string; stream: string; message: Parameters<EventStore['storeEvent']>[1] }[] = []
   return {
@@ -60,7 +60,7 @@ function newEventStore(): EventStore {
   }
 }
 
-/** The server of many examples of the SDK 1: a transport for each session, which reads the request itself. */
+/** The server of many SDK 1 examples: a transport per session, which reads the request itself. */
 function sessionServer(ran: string[], shared?: EventStore): Answering {
   const transports = new Map<string, StreamableHTTPServerTransport>()
   function newServer(): McpServer {
@@ -109,7 +109,7 @@ const platforms: Record<
     app.all('/mcp', (incoming, outgoing) => void answer(incoming as never, outgoing))
     return app
   },
-  'express with a parser behind it'(middleware, answer) {
+  'express with a later parser'(middleware, answer) {
     const app = express()
     app.all(
       '/mcp',
@@ -174,8 +174,8 @@ async function connect({ url }: McpStage, agent: McpAgent, elicits = false): Pro
 
 const textOf = (result: unknown) => (result as { content: { text: string }[] }).content[0]?.text
 
-describe.each(Object.keys(platforms))('a server of the SDK 1 in %s', (platform) => {
-  it('is asked by its own SDK: consent, step-up, and lists of what is there', async () => {
+describe.each(Object.keys(platforms))('an SDK 1 server in %s', (platform) => {
+  it('works with its own client: consent, step-up, and filtered lists', async () => {
     const stage = await openServer(platform)
     const agent = await stage.newAgent('planner')
     const client = await connect(stage, agent)
@@ -194,7 +194,7 @@ describe.each(Object.keys(platforms))('a server of the SDK 1 in %s', (platform) 
 
 // M20
 it.each(Object.keys(platforms))(
-  'in %s nothing gets through that is no JSON, or something else besides',
+  'in %s, no body gets through that is not JSON, or that may also be something else',
   async (name) => {
     const got: unknown[] = []
     const stage = await openServer(name, {}, async (incoming, outgoing) => {
@@ -213,7 +213,7 @@ it.each(Object.keys(platforms))(
   },
 )
 
-it('a client of the SDK 2 is served as well', async () => {
+it('an SDK 2 client is served as well', async () => {
   const stage = await openServer()
   const agent = await stage.newAgent('planner')
   const client = new ModernClient({ name: 'test', version: '2' })
@@ -224,7 +224,7 @@ it('a client of the SDK 2 is served as well', async () => {
 })
 
 // M21
-it('a client goes on with its session when its person’s token has ended, and hears what is pushed', async () => {
+it('a client continues its session after its user’s token expired, and receives pushed messages', async () => {
   const stage = await openServer()
   const agent = await stage.newAgent('planner', { life: 7 })
   const client = await connect(stage, agent)
@@ -244,7 +244,7 @@ it('a client goes on with its session when its person’s token has ended, and h
   expect(agent.person.asked).toEqual(['notes.read', 'notes.read'])
 }, 25_000)
 
-it('the server pushes to the client and asks it, as sessions do', async () => {
+it('the server pushes to the client and sends it requests, as sessions allow', async () => {
   const stage = await openServer()
   const agent = await stage.newAgent('planner')
   const client = await connect(stage, agent, true)
@@ -273,7 +273,7 @@ describe('a session', () => {
   }
   const call = message('tools/call', { name: 'read_note', arguments: {} })
 
-  it('is of the agent and the person that opened it, for every method', async () => {
+  it('belongs to the agent and user that opened it, for every method', async () => {
     const stage = await openServer()
     const agent = await stage.newAgent('planner')
     const session = { 'mcp-session-id': await openSession(stage, agent) }
@@ -292,7 +292,7 @@ describe('a session', () => {
 
   // G38
   it.each(['express', 'node:http'])(
-    'is remembered where all instances do, before its answer comes: %s',
+    'is stored where all instances see it, before its response is sent: %s',
     async (platform) => {
       const kept = createMcpSessions()
       let opened = 0
@@ -320,7 +320,7 @@ describe('a session', () => {
     },
   )
 
-  it('that nobody opened is none; one that was closed is over', async () => {
+  it('that was never opened does not exist; a closed one is gone', async () => {
     const stage = await openServer()
     const agent = await stage.newAgent('planner')
     expect((await post(agent, stage.url, call, { 'mcp-session-id': randomUUID() })).status).toBe(404)
@@ -331,7 +331,7 @@ describe('a session', () => {
   })
 })
 
-it('a stream that is taken up again shows no more of a list than the list did', async () => {
+it('a resumed stream shows no more of a list than the list itself', async () => {
   const stage = await openServer()
   const agent = await stage.newAgent('planner')
   const clientInfo = { name: 'test', version: '1' }
@@ -351,7 +351,7 @@ it('a stream that is taken up again shows no more of a list than the list did', 
   try {
     for await (const chunk of replay.body as unknown as AsyncIterable<Uint8Array>) text += Buffer.from(chunk).toString()
   } catch {
-    // It stays open.
+    // The stream stays open.
   }
   expect(text).toContain('read_note')
   expect(text).not.toContain('not_listed')
@@ -359,7 +359,7 @@ it('a stream that is taken up again shows no more of a list than the list did', 
 
 // M23
 it.each(['express', 'node:http'])(
-  'an event is of its session, also where a server keeps all in one store: %s',
+  'an event belongs to its session, even if a server keeps all events in one store: %s',
   async (name) => {
     const ran: string[] = []
     const stage = await openServer(name, {}, sessionServer(ran, newEventStore()))
@@ -368,7 +368,7 @@ it.each(['express', 'node:http'])(
     const open = async (agent: McpAgent) => {
       const started = await post(agent, stage.url, start)
       const id = started.headers.get('mcp-session-id') ?? ''
-      expect(await started.text(), 'bound from the first on').toMatch(/^id: \d+\.[\w-]{43}$/m)
+      expect(await started.text(), 'bound from the start').toMatch(/^id: \d+\.[\w-]{43}$/m)
       return { 'mcp-session-id': id, 'mcp-protocol-version': '2025-11-25' }
     }
     const [alice, evil] = [await stage.newAgent('planner'), await stage.newAgent('other')]
@@ -383,7 +383,7 @@ it.each(['express', 'node:http'])(
         for await (const chunk of stream.body as unknown as AsyncIterable<Uint8Array>)
           text += Buffer.from(chunk).toString()
       } catch {
-        // It stays open.
+        // The stream stays open.
       }
       return { status: stream.status, text }
     }
@@ -396,7 +396,7 @@ it.each(['express', 'node:http'])(
 )
 
 // M22
-it('a list that comes packed is not shown, and is not asked for packed', async () => {
+it('a compressed list is not shown, and no compression is requested', async () => {
   const asked: unknown[] = []
   const stage = await openServer('node:http', {}, async ({ headers, rawHeaders }, outgoing) => {
     asked.push(headers['accept-encoding'], /gzip/.test(rawHeaders.join()))
@@ -409,7 +409,7 @@ it('a list that comes packed is not shown, and is not asked for packed', async (
   expect(asked).toEqual([undefined, false])
 })
 
-it('what a server writes after the permission has ended goes nowhere, and harms nothing', async () => {
+it('data that a server writes after the permission expired is discarded without harm', async () => {
   const failures: unknown[] = []
   const note = (error: unknown) => void failures.push(error)
   process.on('uncaughtException', note)
@@ -426,7 +426,7 @@ it('what a server writes after the permission has ended goes nowhere, and harms 
   })
   const agent = await stage.newAgent('planner', { life: 6 })
   const stream = await agent.fetch(stage.url, { headers: { accept: 'text/event-stream' } })
-  // It reads nothing.
+  // The client reads nothing.
   await new Promise((soon) => setTimeout(soon, 12_000))
   await stream.body?.cancel()
   for (let turn = 0; turn < 100 && !closed; turn++) await new Promise((soon) => setTimeout(soon, 20))
@@ -434,7 +434,7 @@ it('what a server writes after the permission has ended goes nowhere, and harms 
   expect(closed).toBe(true)
 }, 25_000)
 
-it('what is called when something was written is called, also where it was changed on its way', async () => {
+it('the callback of a write is called, even if the response was rewritten', async () => {
   const called: string[] = []
   const stage = await openServer('node:http', {}, async (_incoming, outgoing) => {
     outgoing.writeHead(200, { 'content-type': 'application/json' })
@@ -448,7 +448,7 @@ it('what is called when something was written is called, also where it was chang
   expect(called).toEqual(['write', 'end'])
 })
 
-it('a client that does not read holds the server up, also where answers are changed on their way', async () => {
+it('a client that does not read slows the server down, even if responses are rewritten', async () => {
   let produced = 0
   const stage = await openServer('node:http', {}, async (_incoming, outgoing) => {
     outgoing.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -470,11 +470,11 @@ it('a client that does not read holds the server up, also where answers are chan
   const held = produced
   expect(held).toBeLessThan(60_000_000)
   for (let read = 0; read < held + 1_000_000; ) read += (await reader?.read())?.value?.length ?? held
-  expect(produced, 'it goes on when they read').toBeGreaterThan(held)
+  expect(produced, 'continues when the client reads').toBeGreaterThan(held)
   await reader?.cancel()
 }, 20_000)
 
-it('one agent’s sessions push out its own alone', async () => {
+it('one agent’s sessions evict only its own', async () => {
   const stage = await openServer()
   const [victim, other] = [await stage.newAgent('planner'), await stage.newAgent('other')]
   const clientInfo = { name: 'test', version: '1' }
@@ -491,7 +491,7 @@ it('one agent’s sessions push out its own alone', async () => {
   expect((await post(other, stage.url, message('ping'), first)).status).toBe(404)
 })
 
-it('a stream ends with the token that it was opened with', async () => {
+it('a stream closes when the token that opened it expires', async () => {
   const stage = await openServer('express', { connect: 'mcp.use' })
   const agent = await stage.newAgent('planner', { life: 8 })
   const started = await post(

@@ -8,7 +8,7 @@ const table = { tools: { read_note: 'notes.read', hello: '' } }
 const call = message('tools/call', { name: 'read_note', arguments: {} })
 const pause = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000))
 
-/** A server with sessions, whose streams end when nobody hears them any more. */
+/** A server with sessions, whose streams close once no client reads them. */
 async function answer(request: Request): Promise<Response> {
   if (request.method === 'GET')
     return new Response(new ReadableStream({ start: (stream) => stream.enqueue(new TextEncoder().encode(': \n\n')) }), {
@@ -52,12 +52,12 @@ async function openServer(
   }
 }
 
-describe('M21: a session of a person', () => {
-  it('is gone on with when their token has ended: it is asked for, and nothing is lost', async () => {
+describe('M21: a session of a user', () => {
+  it('continues after the token expired: a new one is requested, and nothing is lost', async () => {
     const { newAgent, url, open } = await openServer()
     const agent = await newAgent('planner', { life: 7 })
     const session = await open(agent)
-    expect((await post(agent, url, message('ping'), session)).status, 'it is of nobody yet').toBe(200)
+    expect((await post(agent, url, message('ping'), session)).status, 'belongs to no user yet').toBe(200)
     expect((await post(agent, url, call, session)).status).toBe(200)
     await pause(2.5)
     expect((await post(agent, url, message('ping'), session)).status).toBe(200)
@@ -65,10 +65,10 @@ describe('M21: a session of a person', () => {
     const stream = await agent.fetch(url, { headers })
     expect(stream.status).toBe(200)
     await stream.body?.cancel()
-    expect(agent.person.asked, 'for what they had allowed').toEqual(['notes.read', 'notes.read'])
+    expect(agent.person.asked, 'for the scopes allowed earlier').toEqual(['notes.read', 'notes.read'])
   })
 
-  it('is 404 for another person and another agent, as one that nobody opened, and none of them is asked for anything', async () => {
+  it('returns 404 to another user or agent, as an unknown session does, and prompts no other agent’s user', async () => {
     const { newAgent, url, open } = await openServer()
     const agent = await newAgent('planner')
     const session = await open(agent)
@@ -82,12 +82,12 @@ describe('M21: a session of a person', () => {
     expect(other.person.asked).toEqual([])
     const bob = await newAgent('planner', { sub: 'bob' })
     expect((await post(bob, url, message('ping'), session)).status).toBe(404)
-    expect(bob.person.asked, 'who it is of cannot be known before').toEqual(['notes.read'])
+    expect(bob.person.asked, 'its owner cannot be known before').toEqual(['notes.read'])
     expect((await post(agent, url, message('ping'), session)).status).toBe(200)
   })
 
   it.each<Platform>(['around', 'middleware'])(
-    'has no stream that outlives what they allowed, also one opened before: %s',
+    'has no stream that outlives the permission, even one opened earlier: %s',
     async (platform) => {
       const { newAgent, url, open } = await openServer(platform)
       const agent = await newAgent('planner', { life: 8 })
@@ -109,7 +109,7 @@ describe('M21: a session of a person', () => {
     ['middleware', 'before'],
     ['middleware', 'after'],
   ])(
-    'has its streams ended by the deny list: %s, opened %s they allowed it',
+    'has its streams closed by a revocation: %s, opened %s the consent',
     async (platform, when) => {
       const { newAgent, url, open, remove } = await openServer(platform, {}, { denyList: {} })
       const agent = await newAgent('planner')
@@ -131,7 +131,7 @@ describe('M21: a session of a person', () => {
     20_000,
   )
 
-  it('has a stream that goes on by a newer token, where it was opened before the first', async () => {
+  it('has a stream opened before the first token continue with a newer token', async () => {
     const { newAgent, url, open } = await openServer()
     const agent = await newAgent('planner', { life: 7 })
     const session = await open(agent)
@@ -148,7 +148,7 @@ describe('M21: a session of a person', () => {
     await reader?.cancel()
   }, 20_000)
 
-  it('ends streams that others opened before, where it was allowed at another instance', async () => {
+  it('closes streams that others opened before a user consented at another instance', async () => {
     const sessions = createMcpSessions()
     const { newAgent, url, open } = await openServer('around', { sessions })
     const agent = await newAgent('planner')
@@ -161,8 +161,8 @@ describe('M21: a session of a person', () => {
   }, 10_000)
 })
 
-describe('sessions that are remembered', () => {
-  it('are forgotten by their last use', async () => {
+describe('stored sessions', () => {
+  it('are evicted by last use', async () => {
     const sessions = createMcpSessions()
     const agent = 'https://agent.example'
     for (let id = 0; id < 100; id++) await sessions.open(String(id), { agent })
@@ -172,7 +172,7 @@ describe('sessions that are remembered', () => {
     expect(await sessions.use('1', { agent })).toBeUndefined()
   })
 
-  it('are counted for the person whose they became', async () => {
+  it('count toward the user they became bound to', async () => {
     const sessions = createMcpSessions()
     const agent = 'https://agent.example'
     for (let id = 0; id < 100; id++) {
@@ -186,7 +186,7 @@ describe('sessions that are remembered', () => {
     expect(await sessions.use('0', { agent, person: 'bob' })).toBeUndefined()
   })
 
-  it('are of the part of the agent that opened them, until a person allows something', async () => {
+  it('belong to the delegate that opened them, until a user consents', async () => {
     const sessions = createMcpSessions()
     const agent = 'https://agent.example'
     await sessions.open('1', { agent, delegate: 'one' })

@@ -16,14 +16,14 @@ const signers = {
   authServer: await createSigner(await generatePrivateJwk({ kid: 'auth-1' })),
 }
 
-/** A person behind an agent: what they allow, and what they were asked for. */
+/** A user behind an agent: what they allow, and the scopes they were prompted for. */
 export interface Person {
   sub: string
-  /** Seconds that a token lives. */
+  /** Token lifetime, in seconds. */
   life: number
-  /** The scopes that they were asked for, in order. */
+  /** The scopes that the user was prompted for, in order. */
   asked: string[]
-  /** Whether they say yes. */
+  /** Whether the user allows requests. */
   allows: boolean
 }
 
@@ -35,15 +35,15 @@ export interface McpAgent extends Pick<Agent, 'fetch'> {
 export interface McpStage {
   resource: Resource
   url: URL
-  /** An agent with a person of its own. */
+  /** An agent with its own user. */
   newAgent: (name: string, person?: Partial<Person>) => Promise<McpAgent>
-  /** Takes back all that a person allowed; the resource hears of it by its `denyList`. */
+  /** Revokes everything that a user allowed; the resource learns of it through its `denyList`. */
   remove: (person: Person) => Promise<void>
-  /** What answers at the API. */
+  /** The handler of the API. */
   serve: (answer: (request: Request) => Promise<Response> | Response) => void
 }
 
-/** An MCP server's surroundings: an auth server whose people decide at once, and agents. Nothing is on the network. */
+/** The surroundings of an MCP server: an auth server whose users decide immediately, and agents. Nothing uses the network. */
 export function openMcpStage(id: string = ids.api, options: Partial<ResourceOptions> = {}): McpStage {
   const origins = new Map<string, (request: Request) => Promise<Response> | Response>()
   const people = new Map<string, Person>()
@@ -113,7 +113,7 @@ export function openMcpStage(id: string = ids.api, options: Partial<ResourceOpti
   }
 }
 
-/** A port of this machine; what answers there is set later. */
+/** A port on this machine whose handler is set later. */
 export async function openPort(): Promise<{ origin: string; serve: (listener: RequestListener) => void }> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -125,12 +125,12 @@ export async function openPort(): Promise<{ origin: string; serve: (listener: Re
   return { origin, serve: (listener) => void server.on('request', listener) }
 }
 
-/** A message of MCP as clients send it. */
+/** An MCP message as clients send it. */
 export function message(method: string, params: Record<string, unknown> = {}, more: Record<string, unknown> = {}) {
   return { jsonrpc: '2.0', id: 1, method, params, ...more }
 }
 
-/** The same as of 2026-07-28, with the headers that mirror it. */
+/** The same for version 2026-07-28, with the headers that mirror it. */
 export function modern(method: string, params: Record<string, unknown> = {}) {
   const version = '2026-07-28'
   const meta = {
@@ -158,14 +158,14 @@ export function post(
   })
 }
 
-/** The one message of an answer, of JSON or of an event stream. */
+/** The single message of a response, from JSON or an event stream. */
 export async function parseCallbackResponse(response: Response): Promise<Record<string, unknown>> {
   const text = await response.text()
   const data = /^data: ?(.*)$/m.exec(text)?.[1] ?? text
   return JSON.parse(data) as Record<string, unknown>
 }
 
-/** The head of a message that is JSON in one reader's eyes, and something else in another's. */
+/** Content types that one parser reads as JSON and another as something else. */
 export const notPlainJson: readonly string[] = [
   'application/x-www-form-urlencoded; x=application/json',
   'application/x-www-form-urlencoded',
@@ -183,6 +183,6 @@ export const notPlainJson: readonly string[] = [
   'application/json/x',
 ]
 
-/** As a form a harmless `ping`, as JSON a call of a tool. */
+/** Read as a form, a harmless `ping`; read as JSON, a tool call. */
 export const formOrCall = (tool: string) =>
   `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"${tool}","arguments":{"z":"&jsonrpc=2.0&method=ping&id=1&y="}}}`

@@ -11,7 +11,7 @@ const pause = (milliseconds: number) => new Promise<void>((resolve) => setTimeou
 const clientInfo = { name: 'test', version: '1' }
 const initialize = message('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo })
 
-/** A server of `node:http` on loopback behind the middleware. */
+/** A `node:http` server on loopback behind the middleware. */
 async function openServer(
   respond: (outgoing: ServerResponse) => unknown,
   options: Partial<McpOptions> = {},
@@ -23,7 +23,7 @@ async function openServer(
   return stage
 }
 
-it('leaves no listener behind for a write that found the socket full', async () => {
+it('leaves no listener behind after a write to a full socket', async () => {
   const listeners = new Promise<number[]>((resolve, reject) => {
     const respond = async (outgoing: ServerResponse) => {
       outgoing.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -46,7 +46,7 @@ it('leaves no listener behind for a write that found the socket full', async () 
   expect(waiting).toBeLessThanOrEqual(1)
 })
 
-it('keeps the order of writes around the moment a session is recorded, and loses none on a full socket', async () => {
+it('keeps writes in order while a session is recorded, and loses none on a full socket', async () => {
   const sessions = createMcpSessions()
   const slow = {
     open: async (...given: Parameters<typeof sessions.open>) => pause(20).then(() => sessions.open(...given)),
@@ -76,7 +76,7 @@ it('aborts the response with a warning if it cannot be rewritten', async () => {
   const onWarning = (warning: Error) => void (warning.name === 'DataError' && warnings.push(warning))
   process.on('unhandledRejection', onRejection).on('warning', onWarning)
   onTestFinished(() => void process.off('unhandledRejection', onRejection).off('warning', onWarning))
-  // A record of a session without its secret: nothing can be bound to it.
+  // A session record without its secret: nothing can be bound to it.
   const broken = { agent: 'https://planner.example', secret: '' }
   const sessions = { open: () => undefined, use: () => broken, close: () => undefined }
   const respond = (outgoing: ServerResponse) => {

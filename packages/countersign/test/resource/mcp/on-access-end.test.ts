@@ -9,7 +9,7 @@ afterEach(() => void vi.useRealTimers())
 
 const session = { id: 'session-1', owner: { agent: 'https://agent.example', secret: 'x' }, lastEventId: undefined }
 
-it('checks the shared sessions of a stream without a token every 4 seconds, and ends it if the session is gone', async () => {
+it('checks the shared sessions of a stream without a token every 4 seconds, and closes it if the session is gone', async () => {
   const use = vi.fn<() => object | undefined>(() => session.owner)
   const onEnd = vi.fn()
   const context: unknown = { sessions: { use }, access: new Map(), now: () => 0 }

@@ -13,7 +13,7 @@ it('cancels the stream of the server and stops watching if an event cannot be re
   const cancel = vi.fn()
   const start = (controller: ReadableStreamDefaultController) => controller.enqueue(utf8('id: 1\ndata: {}\n\n'))
   const server = () => new Response(new ReadableStream({ start, cancel }), { headers: events })
-  // A record of a session without its secret: nothing can be bound to it.
+  // A session record without its secret: nothing can be bound to it.
   const broken = { agent: 'https://planner.example', secret: '' }
   const sessions = { open: () => undefined, use: () => broken, close: () => undefined }
   stage.serve(protectMcp(stage.resource, { ...table, sessions }).around(server))
@@ -25,7 +25,7 @@ it('cancels the stream of the server and stops watching if an event cannot be re
   expect(vi.getTimerCount()).toBe(0)
 })
 
-it('reads no further ahead of a client than a few events', async () => {
+it('reads no more than a few events ahead of a client', async () => {
   const stage = openMcpStage()
   let produced = 0
   const pull = (controller: ReadableStreamDefaultController) => {
@@ -45,7 +45,7 @@ it('reads no further ahead of a client than a few events', async () => {
   await reader.cancel()
 })
 
-it('responds with an error instead of a list that is nested too deep to be filtered', async () => {
+it('responds with an error instead of a list that is nested too deep to filter', async () => {
   const stage = openMcpStage()
   const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
   const list = `{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"read_note","deep":${deep}},{"name":"secret_tool"}]}}`

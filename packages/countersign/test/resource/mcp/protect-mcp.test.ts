@@ -22,11 +22,11 @@ const table = {
 } satisfies McpOptions
 
 interface Served extends McpStage {
-  /** What ran, with who asked. */
+  /** The tools that ran, with the caller of each. */
   ran: string[]
 }
 
-/** A server of the SDK 2 in three lines. */
+/** An SDK 2 server in three lines. */
 function openServer(options: Partial<McpOptions> = {}): Served {
   const stage = openMcpStage()
   const ran: string[] = []
@@ -85,8 +85,8 @@ describe.each([
       headers: { 'mcp-protocol-version': '2025-11-25' },
     }),
   ],
-])('a server of the SDK 2 for clients of %s', (_era, write) => {
-  it('is asked by a known agent; who allowed it stands in authInfo, and a missing scope is asked for alone', async () => {
+])('an SDK 2 server for clients of %s', (_era, write) => {
+  it('is called by a known agent; authInfo names the user, and only missing scopes are prompted for', async () => {
     const { newAgent, ran, url } = openServer()
     const agent = await newAgent('planner')
     const read = write('tools/call', { name: 'read_note', arguments: {} })
@@ -97,7 +97,7 @@ describe.each([
     expect((await post(agent, url, change.body, change.headers)).status).toBe(200)
     const free = write('tools/call', { name: 'hello', arguments: {} })
     expect((await post(agent, url, free.body, free.headers)).status).toBe(200)
-    expect(agent.person.asked, 'the union, once each').toEqual(['notes.read', 'notes.read notes.write'])
+    expect(agent.person.asked, 'the union, without duplicates').toEqual(['notes.read', 'notes.read notes.write'])
     expect(ran).toEqual([
       'read_note https://planner.example planner notes.read',
       'write_note https://planner.example planner notes.read+notes.write',
@@ -105,7 +105,7 @@ describe.each([
     ])
   })
 
-  it('shows in lists what may be used or asked for, and keeps them from shared caches (M07)', async () => {
+  it('lists only what may be used or requested, and keeps lists out of shared caches (M07)', async () => {
     const { newAgent, url } = openServer()
     const agent = await newAgent('planner')
     const listed = async (method: string) => {
@@ -119,10 +119,10 @@ describe.each([
     expect((await listed('resources/list')).resources?.map(({ uri }) => uri)).toEqual(['notes://mine/1'])
     expect((await listed('prompts/list')).prompts?.map(({ name }) => name)).toEqual(['summary'])
     if (_era === '2026-07-28') expect(tools).toMatchObject({ cacheScope: 'private' })
-    expect(agent.person.asked, 'nobody was asked').toEqual([])
+    expect(agent.person.asked, 'no one was prompted').toEqual([])
   })
 
-  it('M03: refuses what is not listed, whatever the token says', async () => {
+  it('M03: refuses what is not in the table, whatever the token allows', async () => {
     const { newAgent, ran, url } = openServer()
     const agent = await newAgent('planner')
     for (const [method, params, code] of [
@@ -138,7 +138,7 @@ describe.each([
     expect(ran).toEqual([])
   })
 
-  it('is not asked by who says no', async () => {
+  it('is not called if the user denies', async () => {
     const { newAgent, ran, url } = openServer()
     const agent = await newAgent('planner', { allows: false })
     const asked = write('tools/call', { name: 'read_note', arguments: {} })
@@ -147,8 +147,8 @@ describe.each([
   })
 })
 
-describe('what is refused before anything runs', () => {
-  it('M01: bodies that can be read in two ways', async () => {
+describe('refused before anything runs', () => {
+  it('M01: ambiguous bodies', async () => {
     const { newAgent, ran, url } = openServer()
     const agent = await newAgent('planner')
     const twice = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hello","name":"write_note"}}'
@@ -170,7 +170,7 @@ describe('what is refused before anything runs', () => {
     expect(ran).toEqual([])
   })
 
-  it.each(notPlainJson)('M20: a body that is no JSON, or may be something else, too: %s', async (type) => {
+  it.each(notPlainJson)('M20: a body that is not JSON, or may also be something else: %s', async (type) => {
     const stage = openMcpStage()
     const got: string[] = []
     const mcp = protectMcp(stage.resource, table)
@@ -192,7 +192,7 @@ describe('what is refused before anything runs', () => {
     expect(got).toHaveLength(3)
   })
 
-  it('M20: a byte order mark, a body packed, a method that something changed', async () => {
+  it('M20: a byte order mark, a compressed body, a changed method', async () => {
     const stage = openMcpStage()
     const got: string[] = []
     const mcp = protectMcp(stage.resource, table)
@@ -227,7 +227,7 @@ describe('what is refused before anything runs', () => {
     expect(ran).toEqual([])
   })
 
-  it('M05: a header of a parameter that the list said another header of', async () => {
+  it('M05: a parameter header that differs from the one in the tool’s definition', async () => {
     const stage = openMcpStage()
     let ran = 0
     const inputSchema = { type: 'object', properties: { db: { type: 'string', 'x-mcp-header': 'Database' } } }
@@ -241,7 +241,7 @@ describe('what is refused before anything runs', () => {
     const { body, headers } = call('hello', { arguments: { db: 'eu', database: 'us' } })
     const send = async (value: string) =>
       (await post(agent, stage.url, body, { ...headers, 'mcp-param-database': value })).status
-    expect(await send('eu'), 'its definition is not known yet').toBe(400)
+    expect(await send('eu'), 'its definition is not yet known').toBe(400)
     const list = modern('tools/list')
     await post(agent, stage.url, list.body, list.headers)
     expect(await send('eu')).toBe(200)
@@ -275,7 +275,7 @@ describe('what is refused before anything runs', () => {
     expect(ran).toEqual([])
   })
 
-  it('connect: a scope for every use, also to look', async () => {
+  it('connect: a scope for every use, including lists', async () => {
     const { newAgent, url } = openServer({ connect: 'mcp.use' })
     const agent = await newAgent('planner')
     const asked = modern('tools/list')
@@ -286,7 +286,7 @@ describe('what is refused before anything runs', () => {
   })
 })
 
-describe('M22: an answer to a request for a list', () => {
+describe('M22: a response to a list request', () => {
   const tools = [{ name: 'read_note' }, { name: 'secret_tool' }]
   const answer = { jsonrpc: '2.0', id: 1, result: { tools } }
   const text = JSON.stringify(answer)
@@ -295,24 +295,29 @@ describe('M22: an answer to a request for a list', () => {
   const failed = { jsonrpc: '2.0', id: 1, error: { code: -32_000, message: 'failed', data: { tools } } }
 
   it.each<[string, BodyInit, Record<string, string>, boolean]>([
-    ['as it should be', text, json, true],
-    ['of a text for an id', JSON.stringify({ ...answer, id: '1' }), json, true],
+    ['in the correct form', text, json, true],
+    ['with a string id', JSON.stringify({ ...answer, id: '1' }), json, true],
     ['in a batch', JSON.stringify([answer, { jsonrpc: '2.0', method: 'notifications/x' }]), json, true],
     ['in a batch of events', `data: ${JSON.stringify([answer])}\n\n`, events, true],
-    ['of another id in events', `data: ${JSON.stringify({ ...answer, id: 7 })}\n\n`, events, true],
-    ['of a type like JSON', text, { 'content-type': 'application/vnd.mcp+json' }, true],
+    ['with another id in events', `data: ${JSON.stringify({ ...answer, id: 7 })}\n\n`, events, true],
+    ['with a JSON-like type', text, { 'content-type': 'application/vnd.mcp+json' }, true],
     ['without a type', Buffer.from(text), {}, true],
-    ['of another type', text, { 'content-type': 'text/plain' }, true],
-    ['of a type that names events', text, { 'content-type': 'text/plain; of="text/event-stream"' }, true],
+    ['with another type', text, { 'content-type': 'text/plain' }, true],
+    ['with a type that mentions events', text, { 'content-type': 'text/plain; of="text/event-stream"' }, true],
     ['with an error', JSON.stringify(failed), json, false],
-    ['in the place of another', JSON.stringify({ ...answer, result: tools }), json, false],
-    ['in an object', JSON.stringify({ ...answer, result: { tools: { tools } } }), json, false],
-    ['beside the result', JSON.stringify({ ...answer, tools }), json, true],
-    ['that is no JSON', `${text}}`, json, false],
-    ['in an event that is no JSON', `data: ${text}}\n\n`, events, false],
+    ['with another result', JSON.stringify({ ...answer, result: tools }), json, false],
+    ['nested in an object', JSON.stringify({ ...answer, result: { tools: { tools } } }), json, false],
+    ['next to the result', JSON.stringify({ ...answer, tools }), json, true],
+    ['that is not JSON', `${text}}`, json, false],
+    ['in an event that is not JSON', `data: ${text}}\n\n`, events, false],
     ['packed', new Uint8Array(gzipSync(text)), { ...json, 'content-encoding': 'gzip' }, false],
-    ['packed events', new Uint8Array(gzipSync(`data: ${text}\n\n`)), { ...events, 'content-encoding': 'gzip' }, false],
-  ])('shows nothing that is not listed: %s', async (_case, body, headers, isShown) => {
+    [
+      'compressed events',
+      new Uint8Array(gzipSync(`data: ${text}\n\n`)),
+      { ...events, 'content-encoding': 'gzip' },
+      false,
+    ],
+  ])('shows only entries in the table: %s', async (_case, body, headers, isShown) => {
     const stage = openMcpStage()
     const asked: (string | null)[] = []
     const server = (request: Request) => {
@@ -326,12 +331,12 @@ describe('M22: an answer to a request for a list', () => {
     expect(shown).not.toContain('secret_tool')
     expect(shown.includes('read_note')).toBe(isShown)
     expect(response.headers.get('content-encoding')).toBeNull()
-    expect(asked, 'it is asked for as it is').toEqual([null])
+    expect(asked, 'requested uncompressed').toEqual([null])
     if (_case === 'with an error') expect(JSON.parse(shown)).toMatchObject({ id: 1, error: { message: 'failed' } })
   })
 })
 
-it('drops Content-Length on both ways, and the ETag of a response that it changed', async () => {
+it('drops Content-Length in both directions, and the ETag of a response that it changed', async () => {
   const stage = openMcpStage()
   const lengths: (string | null)[] = []
   const server = (request: Request) => {
@@ -346,7 +351,7 @@ it('drops Content-Length on both ways, and the ETag of a response that it change
   expect([lengths, response.headers.get('content-length'), response.headers.get('etag')]).toEqual([[null], null, null])
 })
 
-it('resumes a stream of the server by its own event id, of which the client has only a sealed one', async () => {
+it('resumes a stream of the server by its own event id, of which the client has only a sealed form', async () => {
   const stage = openMcpStage()
   const resumed: (string | null)[] = []
   const events = { 'content-type': 'text/event-stream', 'mcp-session-id': 'session-1' }
@@ -387,7 +392,7 @@ describe('M06: a sealed state', () => {
     return parseCallbackResponse(await post(agent, stage.url, body, headers))
   }
 
-  it('is brought back by who got it, with the same call; the server reads its own', async () => {
+  it('is accepted from its owner with the same call; the server reads its own state', async () => {
     const stage = openServer({ sealState: true })
     const agent = await stage.newAgent('planner')
     const state = await stateOf(stage, agent)
@@ -397,7 +402,7 @@ describe('M06: a sealed state', () => {
     })
   })
 
-  it('is refused of another agent, person, argument, tool, or changed', async () => {
+  it('is rejected from another agent or user, with another argument or tool, or if changed', async () => {
     const stage = openServer({ sealState: true })
     const agent = await stage.newAgent('planner')
     const state = await stateOf(stage, agent)
@@ -406,7 +411,7 @@ describe('M06: a sealed state', () => {
     expect(await bring(stage, await stage.newAgent('other'), 'x', state), 'another agent').toMatchObject(refused)
     expect(
       await bring(stage, await stage.newAgent('planner', { sub: 'bob' }), 'x', state),
-      'another person',
+      'another user',
     ).toMatchObject(refused)
     expect(await bring(stage, agent, 'y', state), 'another argument').toMatchObject(refused)
     const { body, headers } = call('write_note', { requestState: state })
@@ -423,7 +428,7 @@ describe('M06: a sealed state', () => {
     expect(stage.ran).toHaveLength(ran)
   })
 
-  it('that was given before anybody allowed anything is brought back after that, and by no other agent', async () => {
+  it('issued before any consent is accepted after consent, but from no other agent', async () => {
     const stage = openServer({ sealState: true, tools: { ...table.tools, rename_all: '' } })
     const agent = await stage.newAgent('planner')
     const state = await stateOf(stage, agent)
@@ -433,7 +438,7 @@ describe('M06: a sealed state', () => {
     expect(await bring(stage, await stage.newAgent('other'), 'x', state)).toMatchObject({ error: { code: -32602 } })
   })
 
-  it('of a person whose token has ended asks for it, and goes through', async () => {
+  it('of a user whose token has expired causes a new token request, and is accepted', async () => {
     const stage = openServer({ sealState: true, tools: { ...table.tools, rename_all: '' } })
     const agent = await stage.newAgent('planner', { life: 6 })
     const read = call('read_note')
@@ -443,10 +448,10 @@ describe('M06: a sealed state', () => {
     expect(await bring(stage, agent, 'x', state)).toHaveProperty('result')
     expect(agent.person.asked).toEqual(['notes.read', 'notes.read'])
     const other = await stage.newAgent('planner', { sub: 'bob' })
-    expect(await bring(stage, other, 'x', state), 'of another person').toMatchObject({ error: { code: -32602 } })
+    expect(await bring(stage, other, 'x', state), 'from another user').toMatchObject({ error: { code: -32602 } })
   })
 
-  it('is refused eleven minutes later; with a key of its own also after a restart it is known', async () => {
+  it('expires after ten minutes; with its own key it survives a restart', async () => {
     let now = 1000
     const key = new Uint8Array(32).fill(7)
     const stage = openServer({ sealState: { key }, now: () => now })
@@ -459,7 +464,7 @@ describe('M06: a sealed state', () => {
   })
 })
 
-it('a stream ends within five seconds of a removal, and not before', async () => {
+it('a stream closes within five seconds of a revocation, and not before', async () => {
   const stage = openMcpStage()
   let holds = true
   let closed = false
@@ -484,18 +489,18 @@ it('a stream ends within five seconds of a removal, and not before', async () =>
   const seconds = (performance.now() - began) / 1000
   expect(seconds).toBeGreaterThan(3)
   expect(seconds).toBeLessThan(8)
-  expect(closed, 'the server hears of it').toBe(true)
+  expect(closed, 'the server is notified').toBe(true)
 })
 
 it.each<[string, Record<string, unknown>, RegExp]>([
-  ['another option', { tool: {} }, /tool/],
+  ['an unknown option', { tool: {} }, /tool/],
   ['a list', { tools: ['read_note'] }, /tools must be an object/],
-  ['a scope that is none', { tools: { read_note: true } }, /scope of read_note/],
-  ['a scope of other letters', { tools: { read_note: 'a"b' } }, /scope of read_note/],
-  ['a URI that no server writes', { resources: { 'notes://a b': '' } }, /is no URI/],
-  ['a URI with a way up', { resources: { 'file:///srv/../etc/*': '' } }, /is no URI/],
+  ['an invalid scope', { tools: { read_note: true } }, /scope of read_note/],
+  ['a scope with invalid characters', { tools: { read_note: 'a"b' } }, /scope of read_note/],
+  ['a URI that no server sends', { resources: { 'notes://a b': '' } }, /is no URI/],
+  ['a URI with a parent segment', { resources: { 'file:///srv/../etc/*': '' } }, /is no URI/],
   ['a short key', { sealState: { key: new Uint8Array(16) } }, /32 bytes/],
-])('options that cannot be meant are refused: %s', (_case, options, why) => {
+])('rejects invalid options: %s', (_case, options, why) => {
   const { resource } = openMcpStage()
   expect(() => protectMcp(resource, options)).toThrow(why)
   expect(() => protectMcp({} as never, {})).toThrow(/createResource/)

@@ -3,7 +3,7 @@ import { createRewriter } from '../../../src/resource/mcp/rewrite-response.js'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-/** What comes out of a stream of events in these pieces, where a message becomes one that says it was seen. */
+/** The output for an event stream that arrives in these pieces, with each message marked as seen. */
 async function rewritten(...pieces: string[]): Promise<string> {
   const rewriter = createRewriter(
     { contentType: 'text/event-stream; charset=utf-8', contentEncoding: '' },
@@ -16,35 +16,35 @@ async function rewritten(...pieces: string[]): Promise<string> {
 
 const seen = 'data: {"seen":{"a":1}}\n\n'
 
-describe('events of a stream', () => {
+describe('events in a stream', () => {
   it.each<[string, string[]]>([
     ['line feeds', ['data: {"a":1}\n\n']],
-    ['returns and line feeds', ['data: {"a":1}\r\n\r\n']],
+    ['carriage returns and line feeds', ['data: {"a":1}\r\n\r\n']],
     ['returns', ['data: {"a":1}\r\r']],
     ['a mixture', ['data: {"a":1}\n\r\n']],
     ['another mixture', ['data: {"a":1}\r\n\n']],
-    ['a third one', ['data: {"a":1}\r\n\r']],
-    ['ends cut in two', ['data: {"a":1}\r', '\n\r', '\n']],
-    ['every byte alone', 'data: {"a":1}\r\n\r\n'.split('')],
+    ['a third mixture', ['data: {"a":1}\r\n\r']],
+    ['line ends split across pieces', ['data: {"a":1}\r', '\n\r', '\n']],
+    ['every byte separately', 'data: {"a":1}\r\n\r\n'.split('')],
     ['two lines of one message', ['data: {"a":\ndata: 1}\n\n']],
-    ['no blank', ['data:{"a":1}\n\n']],
-  ])('are seen whichever way they end: %s', async (_case, pieces) => {
+    ['no space', ['data:{"a":1}\n\n']],
+  ])('are recognized with any line ending: %s', async (_case, pieces) => {
     expect(await rewritten(...pieces)).toBe(seen)
     expect(await rewritten(...pieces, ...pieces)).toBe(seen + seen)
   })
 
-  it('keep their other fields; comments pass, and what is no JSON', async () => {
+  it('keep their other fields; comments and invalid JSON pass through', async () => {
     expect(await rewritten('id: 7\nevent: message\ndata: {"a":1}\n\n')).toBe(`id: 7\nevent: message\n${seen}`)
     expect(await rewritten(': alive\n\n')).toBe(': alive\n\n')
     expect(await rewritten('data: {\n\n')).toBe('data: {\n\n')
   })
 
-  it('that have not ended are none', async () => {
+  it('are not emitted while incomplete', async () => {
     expect(await rewritten('data: {"a":1}\n\ndata: {"secret":1}\n')).toBe(seen)
     expect(await rewritten('data: {"secret":1}')).toBe('')
   })
 
-  it('of any length take time by their length', async () => {
+  it('take time linear in their length', async () => {
     const timeOf = async (length: number) => {
       const chunk = bytes('x'.repeat(16_384))
       const rewriter = createRewriter(
@@ -57,7 +57,7 @@ describe('events of a stream', () => {
       await rewriter?.push(bytes('"\n\n'))
       return process.cpuUsage().user - began
     }
-    // The shortest of several, taken in turn: what else the machine does only ever adds to a time.
+    // The minimum of several interleaved runs: other load on the machine only ever adds time.
     await timeOf(1_000_000)
     const [short, long]: [number[], number[]] = [[], []]
     for (let turn = 0; turn < 4; turn++) {
@@ -68,7 +68,7 @@ describe('events of a stream', () => {
   })
 })
 
-describe('a message that is nested too deep to be changed', () => {
+describe('a message that is nested too deep to rewrite', () => {
   const nested = `{"id":1,"deep":${'['.repeat(20_000)}${']'.repeat(20_000)}}`
   const change = (message: unknown) => ({ ...(message as object) })
   const rewrite = async (contentType: string, text: string, unreadable?: object) => {
@@ -76,14 +76,14 @@ describe('a message that is nested too deep to be changed', () => {
     return [await rewriter?.push(bytes(text)), await rewriter?.end()].join('')
   }
 
-  it('is replaced where there is a replacement', async () => {
+  it('is replaced if there is a replacement', async () => {
     const unreadable = { error: 'unreadable' }
     expect(await rewrite('application/json', nested, unreadable)).toBe('{"error":"unreadable"}')
     const event = `id: 1\ndata: ${nested}\n\n`
     expect(await rewrite('text/event-stream', event, unreadable)).toBe('id: 1\ndata: {"error":"unreadable"}\n\n')
   })
 
-  it('is an error elsewhere: it never passes unchanged', async () => {
+  it('is an error otherwise: it never passes unchanged', async () => {
     await expect(rewrite('application/json', nested)).rejects.toThrow(RangeError)
   })
 })

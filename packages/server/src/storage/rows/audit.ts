@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { AuditEventName } from '../api/audit-events.js'
 import type { AuditEvent, EventFilter, NewEvent, RecordedEvent } from '../api/audit-storage.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { idBytes, idText, cachedInsertion } from '../sql/kept-query.js'
+import { cachedInsertion, idBytes, idText } from '../sql/kept-query.js'
 import { agentIdOf, internAgent, internResource, resourceIdOf } from './identifiers.js'
 import { findUserId, findUserIdByName, userIdOf } from './users.js'
 

@@ -8,7 +8,7 @@ import { createPendingEndpoint } from './server/pending-endpoint.js'
 import { readPersonAccess } from './server/person-access.js'
 import { tokenEndpoint } from './server/token-endpoint.js'
 
-/** The person server of draft -11: person tokens and auth tokens, each after a person decided. */
+/** The person server of draft -11. It issues person tokens and auth tokens, each after a user's decision. */
 export const draft11Server: ServerEdition = {
   edition: draft11,
   createTransport: createConsentTransport,

@@ -23,7 +23,10 @@ import {
 const call = () => new Request(`${ids.resource}/data-auth`)
 const promptUser = () => postTo('/person/token', { resource: ids.resource })
 
-/** What a refusal says besides its status: problem details, with the header only where the signature is at fault. */
+/**
+ * Checks that an error response contains problem details, and `Signature-Error` only if the signature is at fault. Returns its status and
+ * `error`.
+ */
 async function problemIn(response: Response): Promise<unknown> {
   expect(response.headers.get('content-type')).toBe('application/problem+json')
   const body = (await response.json()) as { status: number; error: string; type: string; detail: string }
@@ -34,11 +37,11 @@ async function problemIn(response: Response): Promise<unknown> {
   return { status: response.status, error: body.error }
 }
 
-describe('a pending request of draft -11', () => {
+describe('a pending request in draft -11', () => {
   const poll = async (stage: Stage, location: string, by: { signer?: Signer; sub?: string; iss?: string } = {}) =>
     sendWith(stage, await agentToken(stage, by), new Request(location), by.signer)
 
-  it('is there for the agent and key that made it, and for nobody else', async () => {
+  it('is visible only to the agent and key that made it', async () => {
     const stage = await openStage()
     const { location } = await openPending(stage)
     expect((await poll(stage, location)).status).toBe(202)
@@ -50,17 +53,17 @@ describe('a pending request of draft -11', () => {
   })
 
   it.each([
-    ['another number', (location: string) => location.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'))],
-    ['another kind', (location: string) => location.replace('/person.', '/auth.')],
-    ['another end', (location: string) => location.replace(/\.(\d+)\./, '.9999999999.')],
+    ['a different random part', (location: string) => location.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'))],
+    ['a different kind of token', (location: string) => location.replace('/person.', '/auth.')],
+    ['a different expiry', (location: string) => location.replace(/\.(\d+)\./, '.9999999999.')],
     ['nothing', (location: string) => location.replace(/[^/]*$/, 'x')],
-  ])('is not there under an address with %s', async (_, change) => {
+  ])('is not found at a URL with %s', async (_, change) => {
     const stage = await openStage()
     const { location } = await openPending(stage)
     expect(await problemIn(await poll(stage, change(location)))).toEqual({ status: 404, error: 'invalid_request' })
   })
 
-  it('tells when somebody has come, and gives its token once', async () => {
+  it('reports when a user has opened it, and returns its token once', async () => {
     const stage = await openStage()
     const { location, page } = await openPending(stage)
     const user = createScriptedUser(stage.fetch)
@@ -75,14 +78,14 @@ describe('a pending request of draft -11', () => {
     expect(await problemIn(await poll(stage, location))).toEqual({ status: 410, error: 'invalid_code' })
   })
 
-  it('ends when nobody decides', async () => {
+  it('expires if no one decides', async () => {
     const stage = await openStage()
     const { location } = await openPending(stage)
     stage.clock.now += 601
     expect(await problemIn(await poll(stage, location))).toEqual({ status: 408, error: 'expired' })
   })
 
-  it('is open to a browser by its code, however it is typed, and not by the agent’s address', async () => {
+  it('can be opened in a browser with its code, however it is typed, but not with the agent’s URL', async () => {
     const stage = await openStage()
     const { location, page } = await openPending(stage)
     const typed = page.replace(/code=(.*)$/, (_, code: string) => `code=${code.replaceAll('-', '').toLowerCase()}`)
@@ -91,7 +94,7 @@ describe('a pending request of draft -11', () => {
     expect((await stage.fetch(`${ids.authServer}/person/interact?code=${id}`)).status).toBe(400)
   })
 
-  it('answers a program with problem details at any address of its kind', async () => {
+  it('returns problem details to programs at any URL under its path', async () => {
     const stage = await openStage()
     const location = `${ids.authServer}/person/pending/x`
     expect(await problemIn(await stage.fetch(location))).toEqual({ status: 401, error: 'invalid_signature' })
@@ -101,38 +104,38 @@ describe('a pending request of draft -11', () => {
   })
 })
 
-describe('a request of draft -11 is refused', () => {
+describe('a request in draft -11 is refused', () => {
   it.each([
     ['without a signature', async (stage: Stage) => stage.fetch(call()), 'invalid_signature'],
     [
-      'with a key that does not say what it is for',
+      'with a key that has no alg',
       async (stage: Stage) => sendWith(stage, await agentToken(stage, { cnf: { jwk: stage.agentSigner.jwk } }), call()),
       'invalid_jwt',
     ],
     [
-      'with a key that says EdDSA',
+      'with a key whose alg is EdDSA',
       async (stage: Stage) =>
         sendWith(stage, await agentToken(stage, { cnf: { jwk: { ...stage.agentSigner.jwk, alg: 'EdDSA' } } }), call()),
       'invalid_jwt',
     ],
     [
-      'with an agent of another host',
+      'with an agent on another host',
       async (stage: Stage) => sendWith(stage, await agentToken(stage, { sub: 'aauth:agent@other.example' }), call()),
       'invalid_jwt',
     ],
     [
-      'with a token of another document',
+      'with a token that names another document',
       async (stage: Stage) => sendWith(stage, await agentToken(stage, { dwk: 'aauth-person.json' }), call()),
       'invalid_jwt',
     ],
     [
-      'with a token that has ended',
+      'with an expired token',
       async (stage: Stage) =>
         sendWith(stage, await agentToken(stage, { iat: stage.clock.now - 60, exp: stage.clock.now }), call()),
       'expired_jwt',
     ],
     [
-      'signed with another key than the token’s',
+      'if signed with a key other than the token’s',
       async (stage: Stage) => sendWith(stage, await agentToken(stage), call(), await newSigner('other')),
       'invalid_signature',
     ],
@@ -142,7 +145,7 @@ describe('a request of draft -11 is refused', () => {
     expect(await problemIn(response)).toEqual({ status: 401, error })
   })
 
-  it('where its issuer publishes a key without alg', async () => {
+  it('if its issuer publishes a key without alg', async () => {
     const stage = await openStage()
     stage.origins.set(ids.agent, (request) =>
       request.url.endsWith('/jwks.json')
@@ -162,7 +165,7 @@ describe('a request of draft -11 is refused', () => {
     expect(await problemIn(response)).toEqual({ status: 401, error: 'unsupported_scheme' })
   })
 
-  it('without the body in its signature', async () => {
+  it('if its signature does not cover the body', async () => {
     const stage = await openStage()
     const signed = await signRequest(new Request(promptUser().url, { method: 'POST' }), {
       profile: draft11.signing,
@@ -179,15 +182,15 @@ describe('a request of draft -11 is refused', () => {
 
   it.each([
     ['no resource', {}, 'invalid_request'],
-    ['a resource that is none', { resource: 'https://API.example/' }, 'invalid_request'],
+    ['an invalid resource', { resource: 'https://API.example/' }, 'invalid_request'],
     ['a mission', { resource: ids.resource, mission_s256: 'x' }, 'invalid_request'],
-  ])('where it asks for a person token with %s', async (_, members, error) => {
+  ])('if it requests a person token with %s', async (_, members, error) => {
     const stage = await openStage()
     const response = await sendWith(stage, await agentToken(stage), postTo('/person/token', members))
     expect(await problemIn(response)).toEqual({ status: 400, error })
   })
 
-  it('and members of other signatures do it no harm', async () => {
+  it('but not because of Signature-Key members of other signatures', async () => {
     const stage = await openStage()
     const signed = await signRequest(new Request(`${ids.resource}/data`), {
       profile: {
@@ -203,7 +206,7 @@ describe('a request of draft -11 is refused', () => {
 })
 
 describe('an agent token, a person token and an auth token of draft -11', () => {
-  it('are each enough for what they prove, and for no more', async () => {
+  it('each satisfy only the levels that they prove', async () => {
     const stage = await openStage()
     await stage.agent.fetch(`${ids.resource}/data-auth`)
     const [agent, person, auth] = exchangesAt(stage, '/data-auth').map(({ request }) => jwtOf(request))
@@ -223,7 +226,7 @@ describe('an agent token, a person token and an auth token of draft -11', () => 
     }
   })
 
-  it('are no agent token, not even those that are for the person server itself', async () => {
+  it('are not accepted as agent tokens, even if they are for the person server itself', async () => {
     const stage = await openStage()
     const { location, page } = await openPending(stage, ids.authServer)
     await deciding('grant')(stage, page)
@@ -232,7 +235,7 @@ describe('an agent token, a person token and an auth token of draft -11', () => 
     expect(await problemIn(await sendWith(stage, person, promptUser()))).toEqual({ status: 401, error: 'invalid_jwt' })
   })
 
-  it('fit together, or give nothing', async () => {
+  it('are rejected if they do not belong together', async () => {
     const stage = await openStage()
     await stage.agent.fetch(`${ids.resource}/data-auth`)
     const { resource_token: resourceToken, presented_token: first } = await lastAt(
@@ -257,7 +260,7 @@ describe('an agent token, a person token and an auth token of draft -11', () => 
     expect(await problemIn(await authorize(await agentToken(stage)))).toEqual({ status: 400, error: 'invalid_request' })
   })
 
-  it('are not presented after the person took back what they stand for', async () => {
+  it('are rejected after the user has revoked the grant under which they were issued', async () => {
     const stage = await openStage()
     await stage.agent.fetch(`${ids.resource}/data-auth`)
     const members = await lastAt(stage, '/person/authorize').request.json()
@@ -272,10 +275,10 @@ describe('an agent of draft -11', () => {
     ['from another resource', { iss: 'https://other.example' }],
     ['for another key', { agent_jkt: 'A'.repeat(43) }],
     ['for another person server', { ps: 'https://other.example' }],
-    ['about another person', { sub: 'other' }],
-    ['about another token', { presented_jti: 'other' }],
-    ['for nothing', { scope: '' }],
-  ])('takes no resource token %s', async (_, claims) => {
+    ['for another user', { sub: 'other' }],
+    ['for another presented token', { presented_jti: 'other' }],
+    ['without a scope', { scope: '' }],
+  ])('rejects a resource token %s', async (_, claims) => {
     const stage = await openStage()
     const answer = stage.origins.get(ids.resource)
     stage.origins.set(ids.resource, async (request) => {
@@ -292,27 +295,27 @@ describe('an agent of draft -11', () => {
     expect(exchangesAt(stage, '/person/authorize')).toEqual([])
   })
 
-  it('follows no Location to another origin', async () => {
+  it('does not follow a Location to another origin', async () => {
     const stage = await openStage()
     changing(stage, 'location', () => 'https://other.example/person/pending/x')
     await expect(stage.agent.fetch(call().url)).rejects.toMatchObject({ code: 'token_request_failed' })
     expect(stage.sent.some(({ url }) => url.includes('other.example'))).toBe(false)
   })
 
-  it('sends nobody to a page that is not https', async () => {
+  it('does not send the user to a page without https', async () => {
     const stage = await openStage()
     changing(stage, 'aauth-requirement', (said) => said.replace('https:', 'http:'))
     await expect(stage.agent.fetch(call().url)).rejects.toMatchObject({ code: 'endpoint_refused' })
     expect(stage.asked).toEqual([])
   })
 
-  it('gives up when its request is aborted while a person decides', async () => {
+  it('gives up if its request is aborted while a user decides', async () => {
     const abort = new AbortController()
     const stage = await openStage({ person: async () => abort.abort(new Error('changed my mind')) })
     await expect(stage.agent.fetch(call().url, { signal: abort.signal })).rejects.toThrow('changed my mind')
   })
 
-  it('sends no nonce, and covers the query', async () => {
+  it('sends no nonce and covers the query', async () => {
     const stage = await openStage()
     await stage.agent.fetch(`${ids.resource}/data-auth?x=1`, { method: 'POST', body: 'hello' })
     const { request } = lastAt(stage, '/data-auth')
@@ -322,7 +325,7 @@ describe('an agent of draft -11', () => {
 })
 
 describe('two editions', () => {
-  it('do not understand each other: a January request at parties of draft -11', async () => {
+  it('are not interoperable: a January request to draft -11 parties', async () => {
     const stage = await openStage()
     const { signing: profile } = january
     const byJanuary = (request: Request) =>
@@ -341,7 +344,7 @@ describe('two editions', () => {
     }
   })
 
-  it('do not understand each other: a request of draft -11 at parties of January', async () => {
+  it('are not interoperable: a draft -11 request to January parties', async () => {
     const world = await createWorld()
     const stage = { ...world, exchanges: [], asked: [] }
     const jwt = await agentToken(stage)
@@ -352,7 +355,7 @@ describe('two editions', () => {
     }
   })
 
-  it('do not take each other’s tokens, not even in each other’s header', async () => {
+  it('do not accept each other’s tokens, even in each other’s header', async () => {
     const world = await createWorld()
     const jwt = await agentToken(world)
     const profile = { ...draft11.signing, serializeKey: january.signing.serializeKey }
@@ -368,7 +371,7 @@ describe('two editions', () => {
   })
 })
 
-/** Has the auth server say something else in a header, where it says it. */
+/** Changes a header in those of the auth server's responses that have it. */
 function changing(stage: Stage, name: string, change: (said: string) => string): void {
   stage.origins.set(ids.authServer, async (request) => {
     const response = await stage.server.handler(request)

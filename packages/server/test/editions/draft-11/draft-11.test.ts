@@ -8,7 +8,7 @@ import { draft11 } from './draft-11.js'
 import { deciding, exchangesAt, lastAt, openStage, shownToken } from './stage.js'
 
 describe('draft -11 over a map of origins', () => {
-  it('ends with the resource’s answer after a person allowed both', async () => {
+  it('ends with the resource’s response after a user allowed both requests', async () => {
     const stage = await openStage()
     const response = await stage.agent.fetch(`${ids.resource}/data-auth`)
     expect(response.status).toBe(200)
@@ -22,7 +22,7 @@ describe('draft -11 over a map of origins', () => {
     expect(stage.asked).toHaveLength(2)
   })
 
-  it('shows one token after the other, and the resource asks for the next', async () => {
+  it('presents one token after another, each time the one that the resource requires', async () => {
     const stage = await openStage()
     await stage.agent.fetch(`${ids.resource}/data-auth`)
     const calls = exchangesAt(stage, '/data-auth')
@@ -31,7 +31,7 @@ describe('draft -11 over a map of origins', () => {
     expect(asked[0]).toBe('requirement=person-token')
     expect(asked[1]).toMatch(/^requirement=auth-token;resource-token="[\w.-]+"$/)
     expect(calls.map(({ response }) => response.status)).toEqual([401, 401, 200])
-    expect(await calls[0]?.response.json()).toMatchObject({ detail: 'The request carries no person token.' })
+    expect(await calls[0]?.response.json()).toMatchObject({ detail: 'The request has no person token.' })
     expect(await calls[1]?.response.json()).toMatchObject({ detail: 'The request has no auth token.' })
     for (const { request } of calls) {
       expect(request.headers.get('signature-key')).toMatch(/^sig=jwt;jwt="[\w.-]+"$/)
@@ -39,7 +39,7 @@ describe('draft -11 over a map of origins', () => {
     }
   })
 
-  it('names Ed25519 in every token and on every key, and the person alike in all three', async () => {
+  it('names Ed25519 in every token and on every key, and the same user in all three', async () => {
     const stage = await openStage()
     await stage.agent.fetch(`${ids.resource}/data-auth`)
     const [agent, person, auth] = exchangesAt(stage, '/data-auth').map(shownToken)
@@ -75,7 +75,7 @@ describe('draft -11 over a map of origins', () => {
     }
   })
 
-  it('sends the person to a page with a code that the agent shows too, and holds the agent’s question meanwhile', async () => {
+  it('sends the user to a page with a code that the agent shows too, and holds the agent’s poll in the meantime', async () => {
     const stage = await openStage()
     await stage.agent.fetch(`${ids.resource}/data-auth`)
     const { response } = lastAt(stage, '/person/token')
@@ -90,7 +90,7 @@ describe('draft -11 over a map of origins', () => {
     expect(polls.map((poll) => poll.request.headers.get('prefer'))).toEqual(['wait=20', 'wait=20'])
   })
 
-  it('keeps the auth token, and asks for more with it where that is too little', async () => {
+  it('reuses the auth token, and presents it to request more when its scope is too narrow', async () => {
     const stage = await openStage()
     await stage.agent.fetch(`${ids.resource}/read`)
     stage.exchanges.length = 0
@@ -102,7 +102,7 @@ describe('draft -11 over a map of origins', () => {
     expect(stage.asked).toHaveLength(3)
   })
 
-  it('asks nobody for what a person allowed for longer', async () => {
+  it('does not prompt again for access that a user has allowed until it is removed', async () => {
     const stage = await openStage({ person: allowingUntilRemoved })
     await stage.agent.fetch(`${ids.resource}/read`)
     const again = createAgent({
@@ -116,13 +116,13 @@ describe('draft -11 over a map of origins', () => {
       now: () => stage.clock.now,
     })
     expect((await again.fetch(`${ids.resource}/read`)).status).toBe(200)
-    // Twice the first time; then for the person token, since no agent is bound to a person here.
+    // Two prompts the first time; then one for the person token, because no agent is bound to a user here.
     expect(stage.asked).toHaveLength(3)
     const { response } = lastAt(stage, '/person/authorize')
     expect(response.headers.get('aauth-requirement')).toBe('requirement=approval')
   })
 
-  it('signs a person in to the agent itself', async () => {
+  it('signs a user in to the agent itself', async () => {
     const stage = await openStage()
     expect(await stage.agent.signIn({ authServer: ids.authServer })).toMatchObject({
       iss: ids.authServer,
@@ -130,7 +130,7 @@ describe('draft -11 over a map of origins', () => {
     })
   })
 
-  it('is not for web agents, whose people it cannot tell apart, nor for people who may be sent links', async () => {
+  it('is not available to web agents, whose users it cannot tell apart, or if users may be sent links', async () => {
     const { agentSigner: signer } = await openStage()
     const options = {
       edition: draft11,
@@ -144,8 +144,8 @@ describe('draft -11 over a map of origins', () => {
   })
 })
 
-describe('a person of draft -11', () => {
-  it('says no: the agent hears it when it asks, and the request rejects', async () => {
+describe('a user in draft -11', () => {
+  it('denies the request: the agent learns this when it polls, and its call rejects', async () => {
     const stage = await openStage({ person: deciding('deny') })
     await expect(stage.agent.fetch(`${ids.resource}/data-auth`)).rejects.toMatchObject({
       name: 'AgentError',
@@ -165,7 +165,7 @@ describe('a person of draft -11', () => {
     })
   })
 
-  it('ends on a page of the person server, which leads nowhere', async () => {
+  it('ends up on a page of the person server, with no redirect', async () => {
     const pages: unknown[] = []
     const stage = await openStage({
       person: async (world, url) => pages.push(await deciding('grant')(world, url)),
@@ -175,7 +175,7 @@ describe('a person of draft -11', () => {
     for (const page of pages) expect(page).toMatch(/^no redirect: 200 [\s\S]*data-state="return-to-app"/)
   })
 
-  it('is the one that the agent acts for: another’s decision gives nothing', async () => {
+  it('must be the one that the agent acts for: another user’s decision yields no token', async () => {
     const people = ['testuser', 'other']
     const stage = await openStage({ person: (world, url) => deciding('grant', people.shift())(world, url) })
     await stage.storage.createUser({ username: 'other', passwordHash: await quickHash('testpass') })
@@ -184,7 +184,7 @@ describe('a person of draft -11', () => {
   })
 })
 
-/** Signs in and allows what is asked until it is removed. */
+/** Signs in and allows the request until it is removed. */
 async function allowingUntilRemoved(world: World, url: string): Promise<void> {
   const user = createScriptedUser(world.fetch)
   const signIn = await (await user.open(url)).text()

@@ -8,7 +8,7 @@ import { signing } from './library/signing.js'
 import { tokens } from './library/tokens.js'
 import { writeRefusal } from './library/write-refusal.js'
 
-/** The part of AAuth's draft -11 in which a person server gives person and auth tokens to an agent that vouches for itself. */
+/** The part of AAuth's draft -11 in which a person server issues person and auth tokens to an agent that vouches for itself. */
 export const draft11 = {
   name: 'draft -11',
   documents,

@@ -8,7 +8,7 @@ import { draft11Server } from './draft-11-server.js'
 import { ownAgentId } from './library/agent-id.js'
 import type { AgentTokenClaims } from './library/tokens.js'
 
-/** What went over the wire, in order. */
+/** A request and its response, as sent over the wire. */
 export interface Exchange {
   request: Request
   response: Response
@@ -16,19 +16,19 @@ export interface Exchange {
 
 export interface Stage extends World {
   exchanges: Exchange[]
-  /** How often a person was asked. */
+  /** The URLs that users were sent to, one for each prompt. */
   asked: string[]
 }
 
-/** What a person does who is sent to a page. */
+/** The actions of a user who is sent to a page. */
 export type Person = (world: World, url: string) => Promise<unknown>
 
-/** Signs in as somebody and decides; gives the page on which it ends. */
+/** Signs in as the given user and decides. Returns the final page. */
 export function deciding(consent: 'grant' | 'deny', username = 'testuser'): Person {
   return (world, url) => decideAs(createScriptedUser(world.fetch), url, consent, { username })
 }
 
-/** The three parties, all of draft -11, and a person who allows everything unless another is given. */
+/** Opens a stage with the three parties, all on draft -11, and a user who allows everything unless another is given. */
 export async function openStage({
   person = deciding('grant'),
   ...options
@@ -57,24 +57,24 @@ export async function openStage({
   return { ...world, exchanges, asked }
 }
 
-/** The exchanges at a path, in order. */
+/** Returns the exchanges at a path, in order. */
 export function exchangesAt({ exchanges }: Stage, path: string): Exchange[] {
   return exchanges.filter(({ request }) => new URL(request.url).pathname.startsWith(path))
 }
 
-/** The last exchange at a path. */
+/** Returns the last exchange at a path. */
 export function lastAt(stage: Stage, path: string): Exchange {
   const exchange = exchangesAt(stage, path).at(-1)
   if (!exchange) throw new Error(`nothing was sent to ${path}`)
   return exchange
 }
 
-/** The token that a request was signed with. */
+/** Returns the token that a request was signed with. */
 export function shownToken({ request }: Exchange) {
   return decodeToken(/jwt="([^"]+)"/.exec(request.headers.get('signature-key') ?? '')?.[1] ?? '')
 }
 
-/** The agent token of an agent that vouches for itself, with some claims as a test wants them. */
+/** Issues the agent token of an agent that vouches for itself. Tests can override its claims. */
 export function agentToken(
   { clock, agentSigner }: World,
   { signer = agentSigner, ...claims }: Partial<AgentTokenClaims> & { signer?: Signer } = {},
@@ -92,7 +92,7 @@ export function agentToken(
   return issueToken(draft11.tokens.agent, all, { signer: agentSigner })
 }
 
-/** Sends a request that is signed with a token. */
+/** Signs a request with a token, and sends it. */
 export async function sendWith(
   stage: Stage,
   jwt: string,
@@ -104,7 +104,7 @@ export async function sendWith(
   return stage.fetch(await signRequest(request, { profile, signer, signatureKey, created: stage.clock.now }))
 }
 
-/** Asks the person server for something. */
+/** Creates a request with a JSON body to the person server. */
 export function postTo(path: string, members: object): Request {
   return new Request(ids.authServer + path, {
     method: 'POST',
@@ -113,7 +113,7 @@ export function postTo(path: string, members: object): Request {
   })
 }
 
-/** An agent's request for a person token, to be decided: where to ask what became of it, and the page. */
+/** Sends an agent's request for a person token, to be decided. Returns the URL to poll and the page. */
 export async function openPending(
   stage: Stage,
   resource: string = ids.resource,

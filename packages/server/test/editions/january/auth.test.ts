@@ -29,7 +29,7 @@ describe('requireListedRedirect', () => {
     ['http://127.0.0.1:49152?x=1', ['http://127.0.0.1?x=1']],
     ['http://127.0.0.1:49152/cb?x=1', ['http://127.0.0.1/cb?x=1']],
     ['com.example.app:/cb', ['com.example.app:/cb']],
-  ])('accepts %s where %j is listed', (uri, listed) => {
+  ])('accepts %s when %j is listed', (uri, listed) => {
     expect(isAccepted(uri, listed)).toBe(true)
   })
 
@@ -51,7 +51,7 @@ describe('requireListedRedirect', () => {
     ['http://127.0.0.1:491520', ['http://127.0.0.1']],
     ['https://agent.example/cb', []],
     ['https://agent.example/cb', undefined],
-  ])('refuses %s where %j is listed', (uri, listed) => {
+  ])('rejects %s when %j is listed', (uri, listed) => {
     expect(isAccepted(uri, listed)).toBe(false)
   })
 
@@ -68,11 +68,11 @@ describe('requireListedRedirect', () => {
     `https://agent.example/${'x'.repeat(2048)}`,
     'https://agent.example/a b',
     'https://agent.example/ä',
-  ])('refuses %s even where it is listed', (uri) => {
+  ])('rejects %s even when it is listed', (uri) => {
     expect(isAccepted(uri, [uri])).toBe(false)
   })
 
-  it('accepts the own origin of a named agent that lists none, and nothing else', () => {
+  it('accepts the agent’s own origin, and nothing else, if a configured agent lists no redirect URIs', () => {
     expect(isAccepted('https://agent.example/any', undefined, [agent])).toBe(true)
     expect(isAccepted('https://agent.example:8443/any', undefined, [agent])).toBe(false)
     expect(isAccepted('https://evil.example/any', undefined, [agent])).toBe(false)
@@ -98,7 +98,7 @@ describe('requireListedRedirect', () => {
     '+code=1',
     '&&iss=1',
   ]
-  it.each(ambiguous)('refuses a listed URI that has a parameter of the answer: ?%s', (query) => {
+  it.each(ambiguous)('rejects a listed URI whose query has a response parameter: ?%s', (query) => {
     const loopback = `http://127.0.0.1:49152?${query}`
     for (const [uri, listed] of [
       [`https://agent.example/cb?${query}`, [`https://agent.example/cb?${query}`]],
@@ -115,7 +115,7 @@ describe('requireListedRedirect', () => {
   })
 
   it.each(['codes=1', 'mycode=1', 'statement=1', 'x=code', 'issuer=1', 'errors=1', 'q=state', 'x[code]=1'])(
-    'accepts a listed URI whose parameters only look like it: ?%s',
+    'accepts a listed URI whose parameters only resemble response parameters: ?%s',
     (query) => {
       expect(isAccepted(`https://agent.example/cb?${query}`, [`https://agent.example/cb?${query}`])).toBe(true)
     },

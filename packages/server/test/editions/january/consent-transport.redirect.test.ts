@@ -35,7 +35,7 @@ describe('consentRedirect', () => {
     ['com.example.app:/cb', 'com.example.app:/cb?'],
     ['https://agent.example/cb?', 'https://agent.example/cb?'],
     ['https://agent.example/cb?x=a%20b&t=~c&x=2', 'https://agent.example/cb?x=a%20b&t=~c&x=2&'],
-  ])('adds the answer to %s, and keeps its query as it is (RFC 6749 §4.1.2)', (redirectUri, before) => {
+  ])('appends the response to %s, and keeps its query unchanged (RFC 6749 §4.1.2)', (redirectUri, before) => {
     expect(consentRedirect({ ...request, redirectUri }, issuer, { code: 'aacd_1' })).toBe(
       `${before}code=aacd_1&state=a+b%26c&iss=https%3A%2F%2Fauth.example`,
     )
@@ -44,14 +44,14 @@ describe('consentRedirect', () => {
     )
   })
 
-  it('leaves out what the agent’s own query says in the place of the answer', () => {
+  it('omits parameters of the agent’s own query that have the name of a response parameter', () => {
     const redirectUri = 'https://agent.example/cb?code=mine&%73tate=mine&iss=mine&x'
     expect(consentRedirect({ ...request, redirectUri }, issuer, { code: 'aacd_1' })).toBe(
       'https://agent.example/cb?x&code=aacd_1&state=a+b%26c&iss=https%3A%2F%2Fauth.example',
     )
   })
 
-  it('answers no request without a redirect URI', () => {
+  it('rejects a request without a redirect URI', () => {
     expect(() => consentRedirect(request, issuer, { code: 'aacd_1' })).toThrow(TypeError)
   })
 })

@@ -8,10 +8,10 @@ it.each([
   ['/agent/token', 'request_type=code&code=a', false],
   ['/agent/token', 'type=auth', false],
   ['/agent/token', '', false],
-])('a POST of %s with %s starts a new consent: %s', (path, body, expected) => {
+])('a POST to %s with %s starts a new consent: %s', (path, body, expected) => {
   expect(endpoints.find((endpoint) => endpoint.path === path)?.startsNew?.(body)).toBe(expected)
 })
 
-it('starts nothing new at another endpoint', () => {
+it('starts no new consent at any other endpoint', () => {
   expect(endpoints.filter(({ startsNew }) => startsNew).map(({ path }) => path)).toEqual(['/agent/token'])
 })

@@ -5,7 +5,7 @@ import { imageNames, patched, plainPng, readImage } from '../../logos/images.js'
 const formatOf = (name: string) => (name.endsWith('.jpg') ? 'jpeg' : name.slice(name.lastIndexOf('.') + 1))
 const shown = imageNames.filter((name) => !name.endsWith('.gif'))
 
-/** The places of a sequence of bytes. */
+/** The offsets of a sequence of bytes. */
 function indexOf(bytes: Uint8Array, ...sequence: number[]): number {
   const at = Buffer.from(bytes).indexOf(Buffer.from(sequence))
   expect(at).toBeGreaterThan(-1)
@@ -35,7 +35,7 @@ describe('readImageHeader', () => {
     ['a PNG without height', patched(readImage('rgba.png'), 20, 0, 0, 0, 0)],
     ['a PNG whose first chunk is not its header', patched(readImage('rgba.png'), 12, ...ascii('IDAT'))],
     ['a PNG whose header has another length', patched(readImage('rgba.png'), 8, 0, 0, 0, 14)],
-    ['a RIFF that is no WebP', patched(readImage('lossy.webp'), 8, ...ascii('WAVE'))],
+    ['a RIFF that is not a WebP', patched(readImage('lossy.webp'), 8, ...ascii('WAVE'))],
     ['a WebP longer than its file', patched(readImage('lossy.webp'), 7, 1)],
   ])('refuses %s', (_name, bytes) => {
     expect(readImageHeader(bytes)).toBeUndefined()
@@ -47,7 +47,7 @@ describe('readImageHeader', () => {
     const inserted = (...bytes: number[]) =>
       new Uint8Array([...jpeg.subarray(0, frame), ...bytes, ...jpeg.subarray(frame)])
 
-    it('may have markers filled up', () => {
+    it('may have padded markers', () => {
       expect(readImageHeader(inserted(0xff, 0xff, 0xff))).toMatchObject({ width: 64, height: 40 })
     })
 
@@ -57,8 +57,8 @@ describe('readImageHeader', () => {
       ['with a scan before its frame', inserted(0xff, 0xda, 0, 2)],
       ['with an unknown segment before its frame', inserted(0xff, 0x02, 0, 2)],
       ['with a segment shorter than its length', inserted(0xff, 0xe1, 0, 1)],
-      ['cut off before its frame', jpeg.subarray(0, frame)],
-      ['whose height comes later', patched(jpeg, frame + 5, 0, 0)],
+      ['truncated before its frame', jpeg.subarray(0, frame)],
+      ['whose height is defined later', patched(jpeg, frame + 5, 0, 0)],
     ])('is refused %s', (_name, bytes) => {
       expect(readImageHeader(bytes)).toBeUndefined()
     })
@@ -68,7 +68,7 @@ describe('readImageHeader', () => {
     const alpha = readImage('alpha.webp')
     const animated = readImage('animated.webp')
 
-    it('is refused when a frame is larger than the canvas', () => {
+    it('is rejected if a frame is larger than the canvas', () => {
       const inner = indexOf(alpha, ...ascii('VP8 '))
       expect(readImageHeader(patched(alpha, inner + 8 + 6, 0xff, 0x3f, 0xff, 0x3f))).toBeUndefined()
       const [exif, bitstream] = [readImage('exif.webp'), indexOf(readImage('lossless.webp'), ...ascii('VP8L'))]
@@ -81,25 +81,25 @@ describe('readImageHeader', () => {
       expect(readImageHeader(patched(new Uint8Array(narrow), 24, 63))).toMatchObject({ width: 64, height: 40 })
     })
 
-    it('is refused when a frame of its animation is larger than the canvas', () => {
+    it('is rejected if an animation frame is larger than the canvas', () => {
       const inner = Buffer.from(animated).lastIndexOf('VP8')
       const lossless = animated[inner + 3] === 0x4c
       const size = inner + 8 + (lossless ? 1 : 6)
       expect(readImageHeader(patched(animated, size, 0xff, 0x3f, 0xff, 0x3f))).toBeUndefined()
     })
 
-    it('is refused when its chunks do not fill it', () => {
+    it('is rejected if its chunks do not fill it', () => {
       const inner = indexOf(alpha, ...ascii('ALPH'))
       expect(readImageHeader(patched(alpha, inner + 6, 1))).toBeUndefined()
     })
 
-    it('is refused without a frame', () => {
+    it('is rejected without a frame', () => {
       const inner = indexOf(alpha, ...ascii('VP8 '))
       expect(readImageHeader(patched(alpha, inner, ...ascii('VP9 ')))).toBeUndefined()
     })
   })
 
-  it.each(shown)('reads no more of %s than there is, wherever it is cut off', (name) => {
+  it.each(shown)('never reads past the end of %s, wherever it is truncated', (name) => {
     const bytes = readImage(name)
     for (let length = 0; length < bytes.length; length++) {
       const header = readImageHeader(bytes.subarray(0, length))

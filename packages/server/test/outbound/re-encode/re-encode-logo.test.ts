@@ -28,12 +28,12 @@ const zeros = deflateSync(Buffer.alloc(200_000_000), { level: 9 })
 const white = [255, 255, 255, 255]
 
 describe('reEncodeLogo', () => {
-  it.each(shown)('makes a square PNG of nothing but pixels of %s', async (name) => {
+  it.each(shown)('creates a square PNG that contains only the pixels of %s', async (name) => {
     const logo = await logoOf(readImage(name))
     expect(pngSize(logo)).toEqual({ width: 96, height: 96 })
     expect(new Set(chunksOf(logo).map((chunk) => chunk.name))).toEqual(new Set(['IHDR', 'IDAT', 'IEND']))
     const pixel = pixelsOf(logo)
-    // Above the picture, in its corner, on the disc and on the bar across it.
+    // Above the image, in its corner, on the disc and on the bar across it.
     expect(pixel(48, 5)).toEqual(white)
     for (const channel of pixel(2, 20)) expect(channel).toBeGreaterThan(248)
     const [disc, bar] = [pixel(36, 48), pixel(48, 48)]
@@ -41,20 +41,20 @@ describe('reEncodeLogo', () => {
     expect(Math.min(...bar.slice(0, 2))).toBeGreaterThan(170)
   })
 
-  it.each(['exif.png', 'exif.jpg', 'exif.webp'])('leaves the metadata of %s out', async (name) => {
+  it.each(['exif.png', 'exif.jpg', 'exif.webp'])('strips the metadata of %s', async (name) => {
     expect(Buffer.from(readImage(name)).includes('SECRET-EXIF')).toBe(true)
     expect(Buffer.from(await logoOf(readImage(name))).includes('SECRET-EXIF')).toBe(false)
   })
 
-  it.each(shown)('leaves a page that follows %s out', async (name) => {
+  it.each(shown)('strips a page appended to %s', async (name) => {
     const page = Buffer.from('<script>alert(document.domain)</script>')
     const outcome = await reEncodeLogo(new Uint8Array([...readImage(name), ...page]))
-    // Some decoders refuse what follows, which is as good.
+    // Some decoders reject the appended data, which is fine too.
     if ('image' in outcome) expect(Buffer.from(outcome.image).includes('script')).toBe(false)
     else expect(name).toMatch(/webp$/)
   })
 
-  it('refuses an image larger than 2048 pixels before it decodes any of it', async () => {
+  it('rejects an image larger than 2048 pixels before decoding any of it', async () => {
     const bomb = plainPng(30_000, 30_000)
     expect(bomb.length).toBeLessThan(262_144)
     const before = process.memoryUsage().rss
@@ -65,13 +65,13 @@ describe('reEncodeLogo', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(50_000_000)
   })
 
-  it('takes an image of 2048 pixels, and one as thin as a line', async () => {
+  it('accepts an image of 2048 pixels, and one as thin as a line', async () => {
     const black = await logoOf(plainPng(2048, 2048))
     expect(pixelsOf(black)(48, 48)).toEqual([0, 0, 0, 255])
     expect(pngSize(await logoOf(plainPng(2048, 1)))).toEqual({ width: 96, height: 96 })
   })
 
-  it('refuses an image that is larger than its header says', async () => {
+  it('rejects an image that is larger than its header says', async () => {
     const [header, ...rest] = chunksOf(plainPng(64, 40))
     const content = Buffer.from(header?.content ?? [])
     content.writeUInt32BE(4000, 0)
@@ -80,11 +80,11 @@ describe('reEncodeLogo', () => {
   })
 
   it.each([
-    ['a colour profile', 'iCCP', 'icc\0\0'],
-    ['a text', 'zTXt', 'a\0\0'],
-    ['an international text', 'iTXt', 'a\0\x01\0\0\0'],
-    ['the picture itself', 'IDAT', ''],
-  ])('does not unpack %s that is far larger than the picture', async (_what, name, start) => {
+    ['a color profile', 'iCCP', 'icc\0\0'],
+    ['a text chunk', 'zTXt', 'a\0\0'],
+    ['an international text chunk', 'iTXt', 'a\0\x01\0\0\0'],
+    ['the image data', 'IDAT', ''],
+  ])('does not decompress %s that is far larger than the image', async (_what, name, start) => {
     const content = Buffer.concat([Buffer.from(start, 'latin1'), zeros])
     const [header, pixels, end] = chunksOf(plainPng(64, 40)) as [Chunk, Chunk, Chunk]
     const bomb = pngOf([header, { name, content }, ...(name === 'IDAT' ? [end] : [pixels, end])])
@@ -99,7 +99,7 @@ describe('reEncodeLogo', () => {
     expect(most - before).toBeLessThan(300_000_000)
   })
 
-  it('refuses a picture that hides a far larger one: 268 million pixels in a WebP of 64 × 40', async () => {
+  it('rejects an image that hides a far larger one: 268 million pixels in a WebP of 64 × 40', async () => {
     const whole = readImage('lossless.webp')
     const frame = whole.subarray(Buffer.from(whole).indexOf('VP8L'))
     const large = patched(frame, 9, 0xff, 0xff, 0xff, 0x0f)
@@ -113,13 +113,13 @@ describe('reEncodeLogo', () => {
     expect(await reEncodeLogo(bomb(large))).toEqual({ refusal: 'it is not a PNG, JPEG or WebP' })
   })
 
-  it('refuses a PNG whose chunks do not end', async () => {
+  it('rejects a PNG whose chunks have no end', async () => {
     const chunks = chunksOf(plainPng(64, 40))
     expect(await reEncodeLogo(pngOf(chunks.slice(0, -1)))).toEqual({ refusal: 'its chunks are not in order' })
     expect(await reEncodeLogo(patched(pngOf(chunks), 33, 1))).toEqual({ refusal: 'its chunks are not in order' })
   })
 
-  it('gives up after five seconds what would take a decoder far longer', async () => {
+  it('stops after five seconds if decoding would take far longer', async () => {
     const jpeg = Buffer.from(readImage('progressive.jpg'))
     const frame = jpeg.indexOf(Buffer.from([0xff, 0xc2]))
     const scan = jpeg.indexOf(Buffer.from([0xff, 0xda]))
@@ -150,7 +150,7 @@ describe('reEncodeLogo', () => {
     'alpha.webp',
     'animated.webp',
   ])(
-    'gives a logo or a reason for %s, wherever it is cut off or changed',
+    'returns a logo or a reason for %s, wherever it is truncated or changed',
     async (name) => {
       const bytes = readImage(name)
       const random = randomFrom(name)
@@ -168,7 +168,7 @@ describe('reEncodeLogo', () => {
   )
 })
 
-/** The same numbers each time, for each name others. */
+/** The same pseudo-random numbers each time, different for each name. */
 function randomFrom(name: string): () => number {
   let state = Buffer.from(name).reduce((sum, byte) => (sum * 31 + byte) >>> 0, 7)
   return () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createBackgroundWork } from '../../../src/storage/api/background-work.js'
 
 describe('background work', () => {
-  it('ends when all that runs has ended, also what fails', async () => {
+  it('ends when all running work has finished, even work that fails', async () => {
     const failed: unknown[] = []
     const background = createBackgroundWork((error) => failed.push(error))
     const gates: (() => void)[] = []
@@ -23,7 +23,7 @@ describe('background work', () => {
     expect(failed).toEqual([new TypeError('two')])
   })
 
-  it('begins nothing once it is ending', async () => {
+  it('starts nothing while it is ending', async () => {
     const failed: unknown[] = []
     const background = createBackgroundWork((error) => failed.push(error))
     expect(background.ending).toBe(false)

@@ -32,7 +32,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       return idHash
     }
 
-    test('a person is found by id, and by a name of other case or width, and shown as typed', async () => {
+    test('a user is found by id, and by a name in another case or width, and shown as typed', async () => {
       const { storage } = world
       const user = await newUser(storage, 'Élise')
       expect(await storage.findUser(user.id)).toEqual(user)
@@ -46,7 +46,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect((await storage.findCredential('20°c'))?.user).toEqual(degrees)
     })
 
-    test('nobody takes the name that a closed account will have', async () => {
+    test('no user can take the name that a closed account will have', async () => {
       const { storage } = world
       const alice = await newUser(storage, 'alice')
       const typed = `Closed-${alice.id}`
@@ -58,7 +58,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findUser(alice.id)).toMatchObject({ username: `closed-${alice.id}` })
     })
 
-    test('nobody takes a name that looks like another person’s, whichever of the two is first', async () => {
+    test('no user can take a name that looks like another user’s, whichever comes first', async () => {
       const { storage } = world
       const people = await Promise.all(
         ['paypal', '\u0441\u043E\u0440\u0435', 'ALICE'].map((each) => newUser(storage, each)),
@@ -71,7 +71,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.countUsers()).toBe(people.length)
     })
 
-    test('who signs in elsewhere gets a number where the name looks like another person’s', async () => {
+    test('a user who signs in through a provider gets a number if the name looks like another user’s', async () => {
       const { storage } = world
       await newUser(storage, 'paypal')
       const { user } = await storage.createFederatedUser({ issuer, subject: 'mallory', username: 'paypaI' })
@@ -80,7 +80,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect(next.user.username).toBe('paypa13')
     })
 
-    test('a disabled person keeps what their name looks like; a closed account does not', async () => {
+    test('a disabled user’s name still blocks look-alikes; a closed account’s does not', async () => {
       const { storage } = world
       const user = await newUser(storage, 'paypal')
       await storage.setUserStatus(user.id, 'disabled')
@@ -89,20 +89,20 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect((await newUser(storage, 'paypaI')).username).toBe('paypaI')
     })
 
-    test('of 20 parallel sign-ups that look alike exactly one succeeds', async () => {
+    test('of 20 parallel look-alike sign-ups, exactly one succeeds', async () => {
       const names = ['paypal', 'paypaI', 'paypa1', 'PayPaI', 'p\u0430ypal'].flatMap((each) => times(4, () => each))
       const results = await Promise.allSettled(names.map((each) => newUser(world.storage, each)))
       expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
       expect(await world.storage.countUsers()).toBe(1)
     })
 
-    test('of 20 parallel sign-ups that differ by case only exactly one succeeds', async () => {
+    test('of 20 parallel sign-ups that differ only in case, exactly one succeeds', async () => {
       const names = times(20, (index) => (index % 2 === 0 ? 'alice' : 'Alice'))
       const results = await Promise.allSettled(names.map((typed) => newUser(world.storage, typed)))
       expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
     })
 
-    test('people are listed in the order they came, by page, part of the name or address, and status', async () => {
+    test('users are listed in order of creation, by page, part of the name or email, and status', async () => {
       const { storage } = world
       const people = []
       for (const username of ['Ann', 'Bob', 'annette', '100%', 'a_c']) people.push(await newUser(storage, username))
@@ -122,7 +122,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.countUsers()).toBe(6)
     })
 
-    test('a new password ends every session but the one that goes on (C20)', async () => {
+    test('a new password ends every session but the current one (C20)', async () => {
       const { storage } = world
       const user = await newUser(storage, 'alice')
       const kept = await session(user.id)
@@ -141,7 +141,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.setPasswordHash({ userId: 'nobody', passwordHash: 'new', by: 'operator' })).toBeUndefined()
     })
 
-    test('a new password forgets in which browsers the person signed in, and nobody else’s (C16)', async () => {
+    test('a new password forgets the user’s known browsers, and no one else’s (C16)', async () => {
       const { storage } = world
       const [alice, bob] = [await newUser(storage), await newUser(storage)]
       const browserHash = freshHash()
@@ -191,7 +191,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.unlockUser({ userId: 'nobody' })).toBe(false)
     })
 
-    test('a closed account leaves nothing behind but its id', async () => {
+    test('a closed account leaves nothing behind except its id', async () => {
       const { storage } = world
       const user = await storage.createUser({
         username: 'alice',
@@ -239,7 +239,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.listEvents({ event: 'account.closed' })).toMatchObject([{ userId: user.id }])
     })
 
-    test('a closed account is not opened again, and its name is free', async () => {
+    test('a closed account cannot be reopened, and its name is free', async () => {
       const { storage } = world
       const user = await newUser(storage, 'alice')
       await storage.closeAccount(asRead(user))
@@ -255,7 +255,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect((await newUser(storage, 'alice')).id).not.toBe(user.id)
     })
 
-    test('an export holds what is kept about a person, and no key, hash or secret', async () => {
+    test('an export contains everything stored about a user, and no key, hash or secret', async () => {
       const { storage } = world
       const user = await newUser(storage, 'alice')
       await newUser(storage, 'bob')
@@ -297,7 +297,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.exportUser('nobody')).toBeUndefined()
     })
 
-    test('20 parallel first sign-ins with one identity elsewhere add one person', async () => {
+    test('20 parallel first sign-ins with one federated identity add one user', async () => {
       const { storage } = world
       const wished = { issuer, subject: 'a-1', username: 'alice', email: 'a@example.org' }
       const results = await Promise.all(times(20, () => storage.createFederatedUser(wished)))
@@ -307,7 +307,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect(await eventNames(storage)).toEqual(['user.created'])
     })
 
-    test('a name in use gets a number, and one much in use something random', async () => {
+    test('a name in use gets a number, and a very common one a random suffix', async () => {
       const { storage } = world
       await newUser(storage, 'Alice')
       const added = await Promise.all(
@@ -320,7 +320,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect(new Set(names).size).toBe(32)
     })
 
-    test('who signs in elsewhere has no password until one is set', async () => {
+    test('a user who signs in through a provider has no password until one is set', async () => {
       const { storage } = world
       const { user } = await storage.createFederatedUser({ issuer, subject: 'a', username: 'alice' })
       expect(await storage.findCredential('alice')).toBeUndefined()
@@ -332,7 +332,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       })
     })
 
-    test('an identity elsewhere belongs to one person, and the same subject of another issuer is another', async () => {
+    test('a federated identity belongs to one user, and the same subject of another issuer is a different one', async () => {
       const { storage } = world
       const [alice, bob] = [await newUser(storage), await newUser(storage)]
       const link = { issuer, subject: 's' }

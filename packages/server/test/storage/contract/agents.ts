@@ -9,7 +9,7 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
   inStorage(`${name}: agents`, makeStorage, (world) => {
     const block = (blocked: boolean) => world.storage.setAgentBlocked({ agent, blocked, by: 'operator' })
 
-    test('a sighting gives what was known before', async () => {
+    test('a sighting returns what was known before', async () => {
       const { storage } = world
       expect(await storage.recordAgent(sighting)).toEqual({ firstSeenAt: start, lastSeenAt: start, known: undefined })
       world.now = start + 100
@@ -32,7 +32,7 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findAgent('https://other.example')).toBeUndefined()
     })
 
-    test('a change of name, hosts or keys is audited, another order is none', async () => {
+    test('a change of name, hosts or keys is audited, and a different order is not a change', async () => {
       const { storage } = world
       await storage.recordAgent(sighting)
       await storage.recordAgent({ ...sighting, keyThumbprints: ['jkt-2', 'jkt-1'] })
@@ -44,19 +44,19 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
       ])
     })
 
-    test('of 20 parallel first sightings one finds nothing known', async () => {
+    test('of 20 parallel first sightings, one finds nothing known', async () => {
       const results = await Promise.all(times(20, () => world.storage.recordAgent(sighting)))
       expect(results.filter(({ known }) => known === undefined)).toHaveLength(1)
     })
 
-    test('an agent that made a request only is seen, and nothing of it known', async () => {
+    test('an agent that only sent a request is recorded, with no details', async () => {
       const { storage } = world
       await storage.createAuthRequest(newRequest())
       world.now = start + 100
       expect(await storage.recordAgent(sighting)).toEqual({ firstSeenAt: start, lastSeenAt: start, known: undefined })
     })
 
-    test('a text that strangers chose is kept whatever is in it', async () => {
+    test('text chosen by strangers is stored unchanged, whatever it contains', async () => {
       const { storage } = world
       const strange = 'a\0b \ud800 \u202e 😀'
       await storage.recordAgent({ agent, redirectHosts: [strange], keyThumbprints: [strange], name: strange })
@@ -65,7 +65,7 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
       expect((await storage.listEvents()).length).toBeGreaterThan(0)
     })
 
-    test('a blocked agent can ask, redeem and refresh nothing, and its open requests are closed (A19)', async () => {
+    test('a blocked agent cannot request, redeem or refresh anything, and its open requests are closed (A19)', async () => {
       const { storage } = world
       const open = await boundRequest(storage)
       const unredeemed = await allowedRequest(storage)
@@ -86,13 +86,13 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.listEvents({ event: 'agent.unblocked' })).toHaveLength(1)
     })
 
-    test('an agent never seen can be blocked, and needs no letting in', async () => {
+    test('an unknown agent can be blocked, and unblocking one that is not blocked has no effect', async () => {
       expect(await block(false)).toBe(false)
       expect(await block(true)).toBe(true)
       await expect(world.storage.createAuthRequest(newRequest())).rejects.toMatchObject({ code: 'agent_blocked' })
     })
 
-    test('of requests racing a block none is left open', async () => {
+    test('no request that races a block stays open', async () => {
       const { storage } = world
       const asked = times(21, () => newRequest({ maxOpen: 100 }))
       await Promise.allSettled(
@@ -116,7 +116,7 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
       expect(await listed({ blocked: false })).toEqual(['https://a.example', 'https://c.example'])
     })
 
-    test('an agent is forgotten 90 days after it was last seen, unless it is blocked or was ever allowed', async () => {
+    test('an agent is deleted 90 days after it was last seen, unless it is blocked or was ever allowed', async () => {
       const { storage } = world
       await storage.recordAgent({ ...sighting, agent: 'https://seen.example' })
       await storage.recordAgent({ ...sighting, agent: 'https://blocked.example' })

@@ -4,7 +4,7 @@ import { day, inStorage, type MakeStorage, start } from './in-storage.js'
 
 export function auditContract(name: string, makeStorage: MakeStorage): void {
   inStorage(`${name}: activity`, makeStorage, (world) => {
-    test('events are listed by person, agent and name, both ways', async () => {
+    test('events are listed by user, agent and name, in both directions', async () => {
       const { storage } = world
       const [alice, bob] = [(await newUser(storage)).id, (await newUser(storage)).id]
       await storage.recordEvent({ event: 'one', userId: alice, agent: 'a' })
@@ -44,7 +44,7 @@ export function auditContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.listEvents({ resource: 'unknown' })).toEqual([])
     })
 
-    test('what an operator does is on record in their name, and what people do themselves is not', async () => {
+    test('operators’ actions are recorded under their name, and users’ own actions are not', async () => {
       const { storage } = world
       const by = 'operator:root'
       const alice = await storage.createUser({ username: 'alice', passwordHash: 'hash', by })
@@ -73,7 +73,7 @@ export function auditContract(name: string, makeStorage: MakeStorage): void {
       for (const { data } of await storage.listEvents({ userId: bob.id })) expect(data?.by).toBeUndefined()
     })
 
-    test('pages, either way, hold every event once, also within one second', async () => {
+    test('pages, in either direction, contain every event once, even within one second', async () => {
       const { storage } = world
       for (const index of times(25, (number) => number)) {
         world.now = start + Math.floor(index / 10)
@@ -90,7 +90,7 @@ export function auditContract(name: string, makeStorage: MakeStorage): void {
       }
     })
 
-    test('an event is kept 400 days', async () => {
+    test('an event is stored for 400 days', async () => {
       const { storage } = world
       await storage.recordEvent({ event: 'old' })
       world.now += day

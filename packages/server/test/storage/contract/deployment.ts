@@ -15,8 +15,8 @@ import {
 import { day, inStorage, type MakeStorage } from './in-storage.js'
 
 export function deploymentContract(name: string, makeStorage: MakeStorage): void {
-  inStorage(`${name}: whose database it is`, makeStorage, (world) => {
-    test('it is that of the first issuer that claims it, for good', async () => {
+  inStorage(`${name}: owner of the database`, makeStorage, (world) => {
+    test('it belongs to the first issuer that claims it, permanently', async () => {
       const { storage } = world
       expect(await storage.claimIssuer('https://auth.example')).toBe('https://auth.example')
       world.now += 1
@@ -24,14 +24,14 @@ export function deploymentContract(name: string, makeStorage: MakeStorage): void
       expect(await storage.claimIssuer('https://auth.example')).toBe('https://auth.example')
     })
 
-    test('of 20 parallel claims one is the first, and all hear of it', async () => {
+    test('of 20 parallel claims, one is the first, and all return its issuer', async () => {
       const { storage } = world
       const owners = await Promise.all(times(20, (index) => storage.claimIssuer(`https://auth-${index}.example`)))
       expect(new Set(owners).size).toBe(1)
       expect(owners[0]).toMatch(/^https:\/\/auth-\d+\.example$/)
     })
 
-    test('the longest life of a token is that of any that may be alive, an hour longer than servers of before may run', async () => {
+    test('the longest token lifetime covers all tokens that may be valid, plus an hour in which older servers may run', async () => {
       const { storage } = world
       const own = 'https://auth.example'
       expect(await storage.findLongestTokenLifetime()).toBeUndefined()
@@ -51,12 +51,12 @@ export function deploymentContract(name: string, makeStorage: MakeStorage): void
         expect(await storage.findLongestTokenLifetime()).toBe(7200)
       }
       world.now = ended
-      expect(await storage.findLongestTokenLifetime(), 'nobody has claimed since').toBeUndefined()
+      expect(await storage.findLongestTokenLifetime(), 'no issuer has claimed it since').toBeUndefined()
       await storage.claimIssuer(own, 30)
       expect(await storage.findLongestTokenLifetime()).toBe(30)
     })
 
-    test('a life that is longer again holds at once, and for as long as it is', async () => {
+    test('a lifetime that is raised again applies at once, and for its whole duration', async () => {
       const { storage } = world
       const own = 'https://auth.example'
       for (const life of [600, 60, 7200, 60]) await storage.claimIssuer(own, life)
@@ -67,7 +67,7 @@ export function deploymentContract(name: string, makeStorage: MakeStorage): void
       expect(await storage.findLongestTokenLifetime()).toBe(60)
     })
 
-    test('after a restore sessions, open requests, codes and refresh tokens are over; grants are not (W31)', async () => {
+    test('after a restore, sessions, open requests, codes and refresh tokens are invalid; grants are not (W31)', async () => {
       const { storage } = world
       const user = await newUser(storage)
       const idHash = freshHash()
@@ -100,14 +100,14 @@ export function deploymentContract(name: string, makeStorage: MakeStorage): void
       expect(await storage.findViolations()).toEqual([])
     })
 
-    test('of 20 parallel restores one ends what there was', async () => {
+    test('of 20 parallel restores, one invalidates the data', async () => {
       const { storage } = world
       await refreshable(storage)
       const ended = await Promise.all(times(20, () => storage.invalidateRestored('operator')))
       expect(ended.filter(({ refreshTokens }) => refreshTokens === 1)).toHaveLength(1)
     })
 
-    test('whatever is done leaves no violation', async () => {
+    test('no operation leaves a violation', async () => {
       const { storage } = world
       const alice = await newUser(storage)
       const kept = await refreshable(storage, {}, { remembered: true }, alice)

@@ -17,7 +17,7 @@ import { day, inStorage, type MakeStorage, start } from './in-storage.js'
 
 export function grantContract(name: string, makeStorage: MakeStorage): void {
   inStorage(`${name}: grants`, makeStorage, (world) => {
-    test('a newer remembered grant keeps what the one before allowed, and its refresh tokens', async () => {
+    test('a newer remembered grant includes the permissions of the previous one, and its refresh tokens', async () => {
       const { storage } = world
       const { user, grantId: first, refresh } = await refreshable(storage, { scope: 'a b' }, { remembered: true })
       world.now += 10
@@ -42,14 +42,14 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       ])
     })
 
-    test('the code of that decision is for what its request asked only (I5)', async () => {
+    test('the code of that decision covers only what its request asked for (I5)', async () => {
       const { storage } = world
       const { user } = await rememberedGrant(storage, { scope: 'a b' })
       const { redemption } = await allowedRequest(storage, { scope: 'b c' }, { remembered: true }, user)
       expect(await storage.redeemCode(redemption)).toMatchObject({ grant: { scope: 'a b c' }, issue: { scope: 'b c' } })
     })
 
-    test('what was allowed for a short time does not live on under what is allowed for longer', async () => {
+    test('permissions allowed for a short time do not outlive it under a longer grant', async () => {
       const { storage } = world
       const short = { remembered: true, grantLifetime: 30 * day }
       const { user, refresh } = await refreshable(storage, { scope: 'write' }, short)
@@ -72,7 +72,7 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findGrant(grantId)).toMatchObject({ scope: 'write read' })
     })
 
-    test('what is allowed again keeps its end, or gets the new one where that is later (W27)', async () => {
+    test('a permission that is allowed again keeps its expiry, or gets the new one if that is later (W27)', async () => {
       const { storage } = world
       const user = await newUser(storage)
       const allow = (scope: string, grantLifetime: number | null) =>
@@ -88,7 +88,7 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findGrant(longer.grantId)).toMatchObject({ scope: 'a b c', expiresAt: start + 61 * day })
     })
 
-    test('a token is for what has not ended of what its refresh token is for, and ends with the first of it (W27)', async () => {
+    test('a token covers the unexpired permissions of its refresh token, and expires with the first of them (W27)', async () => {
       const { storage } = world
       const remembered = { remembered: true }
       const { user } = await rememberedGrant(storage, { scope: 'a' }, { ...remembered, grantLifetime: 1000 })
@@ -107,7 +107,7 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       expect(await issued()).toBe('grant_ended')
     })
 
-    test('an expired remembered grant gives nothing to the next one', async () => {
+    test('an expired remembered grant passes nothing to the next one', async () => {
       const { storage } = world
       const remembered = { remembered: true, grantLifetime: 900 }
       const { user, refresh } = await refreshable(storage, { scope: 'a' }, remembered)
@@ -117,7 +117,7 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('grant_ended')
     })
 
-    test('a grant for once leaves the remembered one alone', async () => {
+    test('a one-time grant does not affect the remembered one', async () => {
       const { storage } = world
       const { user, grantId } = await rememberedGrant(storage)
       await allowedRequest(storage, {}, {}, user)
@@ -128,7 +128,7 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       }
     })
 
-    test('20 parallel remembered decisions of one person leave one live grant with all they allowed', async () => {
+    test('20 parallel remembered decisions of one user leave one active grant with everything they allowed', async () => {
       const { storage } = world
       const user = await newUser(storage)
       await Promise.all(
@@ -139,7 +139,7 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       expect(live[0]?.scope.split(' ').sort()).toEqual(times(20, (index) => `s${index}`).sort())
     })
 
-    test('grants are listed newest first, by page, party, life and part of a name', async () => {
+    test('grants are listed newest first, by page, party, status and part of a name', async () => {
       const { storage } = world
       const user = await newUser(storage, 'Alice')
       const other = await newUser(storage, 'bob')
@@ -171,7 +171,7 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       expect(await listed({ live: false })).toEqual([2, 1, 0])
     })
 
-    test('all live grants of a person, of an agent or at a resource are removed at once, each with its audit row', async () => {
+    test('all active grants of a user, of an agent or at a resource are revoked at once, each with its audit row', async () => {
       const { storage } = world
       const user = await newUser(storage)
       const own = [
@@ -195,14 +195,14 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.revokeGrants({ resource, by: 'operator' })).toBe(1)
     })
 
-    test('nobody removes the grants of everybody by leaving all out', async () => {
+    test('omitting all filters does not revoke everyone’s grants', async () => {
       await allowedRequest(world.storage)
       await expect(world.storage.revokeGrants({ by: 'operator' })).rejects.toThrow(TypeError)
       await expect(world.storage.revokeGrants({ userId: undefined, by: 'operator' })).rejects.toThrow(TypeError)
       expect(await world.storage.listGrants({ live: true })).toHaveLength(1)
     })
 
-    test('whether an agent has been allowed something is per agent, whoever allowed it and whatever became of it', async () => {
+    test('whether an agent has ever been allowed anything is tracked per agent, whoever allowed it and whatever happened since', async () => {
       const { storage } = world
       await storage.createAuthRequest(newRequest())
       expect(await storage.findStanding(agent)).toEqual({ isBlocked: false, hasBeenAllowed: false })
@@ -231,7 +231,7 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.sweep()).toBe(2)
     })
 
-    test('a blocked agent gets none (A19)', async () => {
+    test('a blocked agent gets no token (A19)', async () => {
       await world.storage.setAgentBlocked({ agent, blocked: true, by: 'operator' })
       await expect(world.storage.recordAutonomousIssue(issue)).rejects.toMatchObject({ code: 'agent_blocked' })
       expect(await eventNames(world.storage)).toEqual(['agent.blocked'])
@@ -239,7 +239,7 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
   })
 
   inStorage(`${name}: history`, makeStorage, (world) => {
-    test('a grant is kept 400 days after its end, with its uses, and a live one for ever', async () => {
+    test('a grant is stored for 400 days after it ends, with its uses, and an active one indefinitely', async () => {
       const { storage } = world
       const removed = await refreshable(storage)
       const expired = await refreshable(storage, {}, { grantLifetime: 2 * day })
@@ -264,7 +264,7 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.listGrantUsage({ userId: live.user.id })).toEqual([])
     })
 
-    test('a refresh token is forgotten a day after its end', async () => {
+    test('a refresh token is deleted a day after it expires', async () => {
       const { storage } = world
       const idle = await refreshable(storage, {}, {}, undefined, {
         idleSeconds: 1000,

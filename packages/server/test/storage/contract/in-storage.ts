@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe } from 'vitest'
 export const start = 1_600_000_000
 export const day = 86_400
 
-/** An empty storage for each test, and the clock it goes by. */
+/** An empty storage for each test, and the clock it uses. */
 export interface World {
   readonly storage: Storage
   now: number
@@ -18,7 +18,7 @@ export function inStorage(name: string, makeStorage: MakeStorage, define: (world
     const world = {
       now: start,
       get storage() {
-        if (!storage) throw new Error('there is no storage outside of a test')
+        if (!storage) throw new Error('storage is only available inside a test')
         return storage
       },
     }

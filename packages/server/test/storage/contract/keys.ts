@@ -17,7 +17,7 @@ const signing = (kid: string, changes: Partial<NewKey> = {}): NewKey => ({
 
 export function keyContract(name: string, makeStorage: MakeStorage): void {
   inStorage(`${name}: keys`, makeStorage, (world) => {
-    test('a key is given back as stored, oldest first', async () => {
+    test('a key is returned as stored, oldest first', async () => {
       const { storage } = world
       const secret = signing('secret', { purpose: 'secret', alg: 'HS256', publicJwk: null, state: 'active' })
       await storage.addKey(secret)
@@ -31,7 +31,7 @@ export function keyContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.listEvents({ event: 'key.added' })).toHaveLength(2)
     })
 
-    test('20 instances that start at once agree on the keys of one of them', async () => {
+    test('20 instances that start at the same time agree on the keys of one of them', async () => {
       const { storage } = world
       const made = times(20, (index) => [signing(`sign-${index}`), signing(`secret-${index}`, { purpose: 'secret' })])
       const results = await Promise.all(made.map((keys) => storage.createKeysIfNone(keys)))
@@ -41,12 +41,12 @@ export function keyContract(name: string, makeStorage: MakeStorage): void {
       expect(await eventNames(storage)).toEqual(['keys.created'])
     })
 
-    test('two keys of one name are not made', async () => {
+    test('two keys with the same name cannot be created', async () => {
       await expect(world.storage.createKeysIfNone([signing('key'), signing('key')])).rejects.toThrow(TypeError)
       expect(await world.storage.listKeys()).toEqual([])
     })
 
-    test('a rotation moves all keys it names, and deletes the private part of what is gone', async () => {
+    test('a rotation moves all keys it names, and deletes the private parts of those that are gone', async () => {
       const { storage } = world
       await storage.addKey(signing('a', { state: 'retiring' }))
       await storage.addKey(signing('b', { state: 'active' }))
@@ -76,7 +76,7 @@ export function keyContract(name: string, makeStorage: MakeStorage): void {
       ])
     })
 
-    test('of 10 parallel rotations exactly one happens, the others are told keys_changed', async () => {
+    test('of 10 parallel rotations, exactly one happens, and the others get keys_changed', async () => {
       const { storage } = world
       await storage.addKey(signing('b', { state: 'active' }))
       await storage.addKey(signing('c'))
@@ -94,7 +94,7 @@ export function keyContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.listEvents({ event: 'keys.rotated' })).toHaveLength(1)
     })
 
-    test('a rotation that cannot be done whole changes nothing', async () => {
+    test('a rotation that cannot be completed changes nothing', async () => {
       const { storage } = world
       await storage.addKey(signing('c'))
       const first = { kid: 'c', from: 'next', to: 'active' } as const

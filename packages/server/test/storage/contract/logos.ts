@@ -20,7 +20,7 @@ export function logoContract(name: string, makeStorage: MakeStorage): void {
       await world.storage.keepLogo({ agent: of, uri, logo: { id, image } })
     }
 
-    test('of 20 parallel claims one is given, and the next ten minutes later while there is no logo', async () => {
+    test('of 20 parallel claims, one is granted, and the next one ten minutes later if there is still no logo', async () => {
       await seen()
       const claims = await Promise.all(times(20, () => claim()))
       expect(claims.filter(Boolean)).toHaveLength(1)
@@ -31,7 +31,7 @@ export function logoContract(name: string, makeStorage: MakeStorage): void {
       expect(await claim()).toBe(false)
     })
 
-    test('a logo that was kept is claimed again a day later', async () => {
+    test('a stored logo can be claimed again a day later', async () => {
       await kept()
       world.now = start + day - 1
       expect(await claim()).toBe(false)
@@ -40,12 +40,12 @@ export function logoContract(name: string, makeStorage: MakeStorage): void {
       expect(await claim()).toBe(false)
     })
 
-    test('the logo of an agent never seen cannot be claimed', async () => {
+    test('the logo of an unknown agent cannot be claimed', async () => {
       expect(await claim()).toBe(false)
       expect(await world.storage.keepLogo({ agent, uri, logo: { id: 'logo', image } })).toBe(false)
     })
 
-    test('what was kept is found by agent and read by id, and a claim of the same address leaves it', async () => {
+    test('a stored logo is found by agent and read by id, and a claim for the same address does not remove it', async () => {
       const { storage } = world
       await kept()
       expect(await storage.findLogos(['https://other.example', agent])).toEqual(new Map([[agent, `logo of ${agent}`]]))
@@ -57,7 +57,7 @@ export function logoContract(name: string, makeStorage: MakeStorage): void {
       expect(await logoOf()).toBe(`logo of ${agent}`)
     })
 
-    test('another address is claimed at once, and takes the logo of the one before away', async () => {
+    test('another address can be claimed at once, which deletes the previous logo', async () => {
       const { storage } = world
       await kept()
       expect(await claim({ uri: `${uri}?2` })).toBe(true)
@@ -69,7 +69,7 @@ export function logoContract(name: string, makeStorage: MakeStorage): void {
       expect(await logoOf()).toBe('new')
     })
 
-    test('another image of the same address takes the place of the one before, and so does none', async () => {
+    test('another image from the same address replaces the previous one, and so does a missing image', async () => {
       const { storage } = world
       await kept()
       await storage.keepLogo({ agent, uri, logo: { id: 'new', image: Uint8Array.of(4) } })
@@ -80,7 +80,7 @@ export function logoContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.readLogo('new')).toBeUndefined()
     })
 
-    test('a logo that was removed is gone, and may be claimed again', async () => {
+    test('a removed logo is gone, and can be claimed again', async () => {
       await kept()
       await world.storage.removeLogo(agent)
       expect(await logoOf()).toBeUndefined()
@@ -89,7 +89,7 @@ export function logoContract(name: string, makeStorage: MakeStorage): void {
       expect(await claim()).toBe(true)
     })
 
-    test('a logo is kept for a day, or as long as the agent where it was ever allowed', async () => {
+    test('a logo is stored for a day, or as long as the agent if it was ever allowed', async () => {
       const { storage } = world
       await allowedRequest(storage)
       await kept()
@@ -105,7 +105,7 @@ export function logoContract(name: string, makeStorage: MakeStorage): void {
       expect(await logoOf()).toBeDefined()
     })
 
-    test('of agents that were never allowed, the latest 1000 logos are kept', async () => {
+    test('of agents that were never allowed, the latest 1000 logos are stored', async () => {
       const { storage } = world
       await allowedRequest(storage)
       await kept()

@@ -7,7 +7,7 @@ import { inStorage, type MakeStorage, start } from './in-storage.js'
 const agent = (name: string | number, network = '192.0.2') => ({ agent: `https://${name}.example`, network })
 const stranger = (name: string | number, network = '192.0.2') => ({ thumbprint: `key ${name}`, network })
 
-/** How many of so many claims are granted; the others must be refused for their source. */
+/** The number of claims that are granted; the others must be refused because of their source. */
 async function granted(
   storage: Storage,
   count: number,
@@ -29,7 +29,7 @@ async function isGranted(storage: Storage, claim: NonceClaim): Promise<boolean> 
 
 export function nonceContract(name: string, makeStorage: MakeStorage): void {
   inStorage(`${name}: nonces`, makeStorage, (world) => {
-    test('of 20 parallel claims of one nonce exactly one is granted', async () => {
+    test('of 20 parallel claims of one nonce, exactly one is granted', async () => {
       const { storage } = world
       const results = await Promise.all(times(20, () => storage.claimNonce(nonceClaim({}, hashOf('key')))))
       expect(results.filter(Boolean)).toHaveLength(1)
@@ -60,7 +60,7 @@ export function nonceContract(name: string, makeStorage: MakeStorage): void {
     makeStorage({ ...options, limits: { nonces: limits } })
 
   inStorage(`${name}: a source of nonces`, few({ perKey: 2, perNetwork: 3, perAgent: 4 }), (world) => {
-    test('is a key, the keys of a network, or an agent, and holds no more, also where all come at once', async () => {
+    test('is a key, a network’s keys or an agent, and never exceeds its limit, even with simultaneous claims', async () => {
       const { storage } = world
       expect(await granted(storage, 20, () => stranger(1))).toBe(2)
       expect(await granted(storage, 20, (index) => stranger(1, `10.0.${index}`))).toBe(0)
@@ -70,7 +70,7 @@ export function nonceContract(name: string, makeStorage: MakeStorage): void {
       expect(await granted(storage, 20, () => stranger('new', '192.0.3'))).toBe(2)
     })
 
-    test('holds no more where many refresh tokens at once', async () => {
+    test('never exceeds its limit when many refresh at the same time', async () => {
       const { storage } = world
       const { refresh } = await refreshable(storage)
       for (const network of ['10.0.1', '10.0.2']) {
@@ -91,7 +91,7 @@ export function nonceContract(name: string, makeStorage: MakeStorage): void {
       }
     })
 
-    test('has its places again, one by one, as its nonces end, swept or not', async () => {
+    test('regains its slots one by one as its nonces expire, swept or not', async () => {
       const { storage } = world
       for (const swept of [false, true]) {
         world.now += 1000
@@ -114,7 +114,7 @@ export function nonceContract(name: string, makeStorage: MakeStorage): void {
       }
     })
 
-    test('a claim that is refused leaves nothing, and a copy is no claim', async () => {
+    test('a refused claim stores nothing, and a replay is not a claim', async () => {
       const { storage } = world
       await granted(storage, 3, () => stranger(1))
       const refused = nonceClaim(stranger(1))
@@ -129,7 +129,7 @@ export function nonceContract(name: string, makeStorage: MakeStorage): void {
   })
 
   inStorage(`${name}: a full store of nonces`, few({ total: 40 }), (world) => {
-    test('refuses the network that holds most, and no other', async () => {
+    test('refuses the network that holds the most, and no other', async () => {
       const { storage } = world
       expect(await granted(storage, 36, (index) => agent(index, '198.51.100'))).toBe(36)
       expect(await granted(storage, 4, agent)).toBe(4)
@@ -138,7 +138,7 @@ export function nonceContract(name: string, makeStorage: MakeStorage): void {
       expect(await granted(storage, 5, (index) => stranger(index, '203.0.113'))).toBe(5)
     })
 
-    test('keys that prove no agent hold half as many at most, and keep no agent out', async () => {
+    test('keys that authenticate no agent can hold at most half, and displace no agent', async () => {
       const { storage } = world
       expect(await granted(storage, 3, () => agent('a'))).toBe(3)
       expect(await granted(storage, 90, (index) => stranger(index, `${(0x2400 + index).toString(16)}:1:1`))).toBe(20)
@@ -146,7 +146,7 @@ export function nonceContract(name: string, makeStorage: MakeStorage): void {
       expect(await granted(storage, 5, (index) => agent(index, `10.${index}.0`))).toBe(5)
     })
 
-    test('counts the IPv4 /16 or IPv6 /32 of whoever holds a little in each of many networks', async () => {
+    test('counts the IPv4 /16 or IPv6 /32 of a client that holds a few in each of many networks', async () => {
       const { storage } = world
       expect(await granted(storage, 3, () => agent('a'))).toBe(3)
       expect(await granted(storage, 90, (index) => agent(index, `2001:db8:${index}`))).toBe(37)
@@ -157,7 +157,7 @@ export function nonceContract(name: string, makeStorage: MakeStorage): void {
       expect(await granted(storage, 2, () => stranger('b', '203.0.113'))).toBe(2)
     })
 
-    test('never holds twice as many, and has places again when some have ended', async () => {
+    test('never holds twice its limit, and has slots again when some have expired', async () => {
       const { storage } = world
       let all = 0
       for (const network of times(100, (index) => `10.${index}.0`)) {
@@ -171,8 +171,8 @@ export function nonceContract(name: string, makeStorage: MakeStorage): void {
     })
   })
 
-  describe(`${name}: the limits of nonces`, () => {
-    test('that are no whole numbers above 0 are refused', async () => {
+  describe(`${name}: nonce limits`, () => {
+    test('that are not positive integers are rejected', async () => {
       for (const limit of ['perKey', 'perNetwork', 'perAgent', 'total']) {
         const make = async () => makeStorage({ sweepInterval: 0, limits: { nonces: { [limit]: 0 } } })
         await expect(make()).rejects.toThrow(limit)

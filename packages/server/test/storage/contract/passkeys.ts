@@ -13,7 +13,7 @@ export function passkeyContract(name: string, makeStorage: MakeStorage): void {
       return { user, credentialId: passkey.credentialId, passkey }
     }
 
-    test('a passkey is found with its key and its person', async () => {
+    test('a passkey is found with its key and its user', async () => {
       const { user, credentialId } = await added(7)
       const listed = {
         credentialId,
@@ -31,7 +31,7 @@ export function passkeyContract(name: string, makeStorage: MakeStorage): void {
       expect(await world.storage.findPasskey('unknown')).toBeUndefined()
     })
 
-    test('a credential is registered once, with whomever', async () => {
+    test('a credential is registered once, for any user', async () => {
       const { storage } = world
       const { passkey } = await added()
       const other = await newUser(storage)
@@ -43,7 +43,7 @@ export function passkeyContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.addPasskey(again)).toBe('changed')
     })
 
-    test('of 20 parallel uses with one counter exactly one is taken, and the others are audited', async () => {
+    test('of 20 parallel uses with one counter, exactly one is accepted, and the others are audited', async () => {
       const { storage } = world
       const { credentialId, user } = await added(3)
       const results = await Promise.all(times(20, () => storage.usePasskey({ credentialId, counter: 4 })))
@@ -53,7 +53,7 @@ export function passkeyContract(name: string, makeStorage: MakeStorage): void {
       expect(events[0]).toMatchObject({ userId: user.id, data: { credentialId, counter: 4, stored: 4 } })
     })
 
-    test('a counter goes forward, unless it never counts', async () => {
+    test('a counter must increase, unless it is always zero', async () => {
       const { storage } = world
       const { credentialId } = await added()
       const use = (counter: number) => storage.usePasskey({ credentialId, counter })
@@ -68,7 +68,7 @@ export function passkeyContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.usePasskey({ credentialId: 'unknown', counter: 1 })).toBe(false)
     })
 
-    test('an operator removes a passkey whatever the state of its user', async () => {
+    test('an operator removes a passkey regardless of its user’s status', async () => {
       const { storage } = world
       const { credentialId, user } = await added()
       const by = 'operator:carol'
@@ -78,7 +78,7 @@ export function passkeyContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.listEvents({ event: 'passkey.removed' })).toMatchObject([{ data: { credentialId, by } }])
     })
 
-    test('a removal by an operator ends the sessions of the user, and one by the user ends none', async () => {
+    test('removal by an operator ends the user’s sessions, and removal by the user ends none', async () => {
       const { storage } = world
       const [own, lost] = [await added(), await added()]
       for (const { user } of [own, lost]) await signInWith(storage, { userId: user.id, browserHash: freshHash() })
@@ -92,7 +92,7 @@ export function passkeyContract(name: string, makeStorage: MakeStorage): void {
       ])
     })
 
-    test('a passkey is removed by its person only', async () => {
+    test('a passkey can be removed by its own user only', async () => {
       const { storage } = world
       const { credentialId, user } = await added()
       const other = await newUser(storage)

@@ -19,13 +19,13 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
     const newToken = () => ({ tokenHash: freshHash(), idleSeconds: 90 * day, lifetime: 365 * day })
 
     const lives: [string, number | null, boolean][] = [
-      ['until it is removed', null, true],
+      ['until it is revoked', null, true],
       ['longer than the auth token', 601, true],
       ['as long as the auth token', 600, false],
       ['shorter than the auth token', 100, false],
     ]
     test.each(lives)(
-      'with a grant that lives %s a refresh token is stored: %s, %s (W14)',
+      'with a grant that lasts %s, a refresh token is stored: %s, %s (W14)',
       async (_, grantLifetime, issued) => {
         const { storage } = world
         const { redemption } = await allowedRequest(storage, {}, { grantLifetime })
@@ -50,7 +50,7 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       expect(outcomeOf(await storage.refreshGrant(tried))).toBe('unknown')
     })
 
-    test('a refresh gives grant, user and an issue under the grant, leaves the token and no audit row', async () => {
+    test('a refresh returns the grant, the user and an issue under the grant, keeps the token and writes no audit row', async () => {
       const { storage } = world
       const { refresh, grantId, user } = await refreshable(storage, { delegate: 'laptop' })
       const before = await eventNames(storage)
@@ -80,10 +80,10 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.listGrantUsage({ userId: user.id })).toEqual([{ grantId, day: today, refreshes: 50 }])
     })
 
-    test('of some that come at once each gives what it would give alone, whatever the others are', async () => {
+    test('concurrent refreshes each return what they would return alone, whatever the others are', async () => {
       const { storage } = world
       const [first, second, removed, foreign] = await Promise.all(times(4, () => refreshable(storage)))
-      if (!first || !second || !removed || !foreign) throw new TypeError('four were made')
+      if (!first || !second || !removed || !foreign) throw new TypeError('expected four grants')
       await storage.revokeGrant({ grantId: removed.grantId, by: 'operator' })
       const held = nonceClaim({ agent })
       await storage.claimNonce(held)
@@ -121,7 +121,7 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       ])
     })
 
-    test('all of them that a batch holds are judged after a removal that came first', async () => {
+    test('all refreshes of a batch are evaluated after a revocation that came first', async () => {
       const { storage } = world
       const grants = await Promise.all(times(20, () => refreshable(storage)))
       const [, ...results] = await Promise.all([
@@ -175,7 +175,7 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       ['the agent server itself (X11)', 'foreign_delegate', { delegate: null }],
     ]
     test.each(foreign)(
-      'a refresh token used by %s gives nothing, is audited, and stays',
+      'a refresh token used by %s is refused and audited, and stays valid',
       async (_, reason, changes) => {
         const { storage } = world
         const { refresh, user } = await refreshable(storage, { delegate: 'laptop' })
@@ -189,10 +189,10 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       ['less', 'calendar.write', 'calendar.write'],
       ['all', 'calendar.read calendar.write', 'calendar.read calendar.write'],
       ['all in another order', 'calendar.write calendar.read', 'calendar.read calendar.write'],
-      ['nothing said', undefined, 'calendar.read calendar.write'],
+      ['an omitted scope', undefined, 'calendar.read calendar.write'],
     ]
     test.each(narrowed)(
-      'a refresh for %s gives a token for it, and leaves grant and refresh token (RFC 6749 §6)',
+      'a refresh for %s returns a token for it, and does not change the grant or refresh token (RFC 6749 §6)',
       async (_, scope, given) => {
         const { storage } = world
         const { refresh, grantId } = await refreshable(storage)
@@ -203,7 +203,7 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
     )
 
     test.each(['calendar.read calendar.delete', 'calendar.delete', 'Calendar.read', 'calendar'])(
-      'a refresh for more, as "%s", gives nothing and counts for nothing',
+      'a refresh for more, as "%s", is refused and not counted',
       async (scope) => {
         const { storage } = world
         const { refresh, user } = await refreshable(storage)
@@ -213,7 +213,7 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       },
     )
 
-    test('a refresh token stands for what its request was given, not for all of a grant that grew since', async () => {
+    test('a refresh token covers the permissions of its request, not those added to the grant since', async () => {
       const { storage } = world
       const { refresh, user } = await refreshable(storage, { scope: 'calendar.read' }, { remembered: true })
       await allowedRequest(storage, {}, { remembered: true }, user)
@@ -221,7 +221,7 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       expect(outcomeOf(await storage.refreshGrant({ ...refresh, scope: 'calendar.write' }))).toBe('scope_exceeded')
     })
 
-    test('why a refresh token gives nothing comes before what was asked of it', async () => {
+    test('the reason that a refresh token is invalid comes before errors in the requested scope', async () => {
       const { storage } = world
       const { refresh } = await refreshable(storage)
       const wider = { ...refresh, scope: 'calendar.delete' }
@@ -230,12 +230,12 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       expect(outcomeOf(await storage.refreshGrant(wider))).toBe('revoked')
     })
 
-    test('an unknown refresh token gives nothing', async () => {
+    test('an unknown refresh token is refused', async () => {
       const { refresh } = await refreshable(world.storage)
       expect(outcomeOf(await world.storage.refreshGrant({ ...refresh, tokenHash: freshHash() }))).toBe('unknown')
     })
 
-    test('a refresh token lives until its last second, and idle until its last idle second (X14)', async () => {
+    test('a refresh token is valid until the last second of its lifetime, and of its idle time (X14)', async () => {
       const { storage } = world
       const token = { tokenHash: freshHash(), idleSeconds: 1000, lifetime: 1500 }
       const { refresh } = await refreshable(storage, {}, {}, undefined, token)
@@ -249,7 +249,7 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       expect(await reasonAt(start + 1500)).toBe('expired')
     })
 
-    test('nothing is refreshed for a disabled person or a blocked agent, while that lasts (A19)', async () => {
+    test('nothing is refreshed for a disabled user or a blocked agent, for as long as that lasts (A19)', async () => {
       const { storage } = world
       const { refresh, user } = await refreshable(storage)
       const reason = async () => outcomeOf(await storage.refreshGrant(refresh))
@@ -262,7 +262,7 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       expect(await reason()).toBe('refreshed')
     })
 
-    test('from the removal of the grant on nothing is refreshed, also in a race (X13)', async () => {
+    test('once the grant is revoked, nothing is refreshed, even in a race (X13)', async () => {
       const { storage } = world
       const { refresh, grantId } = await refreshable(storage)
       const refreshes = (count: number) => times(count, async () => outcomeOf(await storage.refreshGrant(refresh)))
@@ -275,7 +275,7 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       expect(await after).toEqual(times(20, () => 'grant_ended'))
     })
 
-    test('a code used again revokes the refresh token it gave, and leaves the grant and other tokens (X01)', async () => {
+    test('a reused code revokes the refresh token it issued, and leaves the grant and other tokens (X01)', async () => {
       const { storage } = world
       const { refresh, grantId, redemption, user } = await refreshable(storage, {}, { remembered: true })
       const others = await refreshable(storage, { delegate: 'laptop' }, { remembered: true }, user)
@@ -288,7 +288,7 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       expect(reuses.map(({ data }) => data?.refreshRevoked)).toEqual([true, undefined])
     })
 
-    test('who presents a code or a refresh token again and again leaves 100 rows a day', async () => {
+    test('repeated use of a code or a refresh token leaves at most 100 rows a day', async () => {
       const { storage } = world
       const { refresh, redemption } = await refreshable(storage)
       const thief = 'https://thief.example'
@@ -304,7 +304,7 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
         expect(outcomeOf(await storage.refreshGrant({ ...refresh, agent: thief }))).toBe('foreign_agent')
       }
       for (let time = 0; time < 110; time++) await present()
-      // The row of the refresh token that was revoked is beside them.
+      // In addition to these, there is the row of the revoked refresh token.
       expect(await rows()).toEqual([101, 100, 100])
       world.now += 86_400
       await present()
@@ -318,7 +318,7 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('refreshed')
     })
 
-    test('of 50 parallel redemptions with their own refresh tokens none is left alive (X01, X02)', async () => {
+    test('of 50 parallel redemptions with their own refresh tokens, none stays valid (X01, X02)', async () => {
       const { storage } = world
       const { redemption } = await allowedRequest(storage)
       const tokens = times(50, newToken)
@@ -331,7 +331,7 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       expect(reasons.filter((reason) => reason !== 'unknown')).toEqual(['revoked'])
     })
 
-    test('an agent revokes its own token, once, and the grant stays', async () => {
+    test('an agent can revoke its own token, once, and the grant stays', async () => {
       const { storage } = world
       const { refresh, grantId, user } = await refreshable(storage, { delegate: 'laptop' })
       const { tokenHash } = refresh

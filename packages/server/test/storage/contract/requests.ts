@@ -24,14 +24,14 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       return { tokenHash, browserHash: binding.browserHash, ...asRead(user), seconds: 600, maxExtensions: 10 }
     }
 
-    test('a request remembers its prompt', async () => {
+    test('a request stores its prompt', async () => {
       const asked = newRequest({ prompt: 'consent' })
       expect(await world.storage.createAuthRequest(asked)).toMatchObject({ prompt: 'consent', extensions: 0 })
       expect(await world.storage.findAuthRequest(asked.tokenHash)).toMatchObject({ prompt: 'consent' })
       expect(await world.storage.createAuthRequest(newRequest())).toMatchObject({ prompt: null })
     })
 
-    test('the end of a request is put off ten times, and not an eleventh, with an audit row each', async () => {
+    test('a request’s expiry can be extended ten times, but not eleven, with an audit row each', async () => {
       const { storage } = world
       const extension = await extensible()
       const results = await Promise.all(times(20, () => storage.extendRequest(extension)))
@@ -47,7 +47,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findAuthRequest(extension.tokenHash)).toMatchObject({ status: 'expired' })
     })
 
-    test('each change of a valid extension is refused with its reason', async () => {
+    test('each change to a valid extension is refused with its reason', async () => {
       const { storage } = world
       const extension = await extensible()
       const refused = async (changes: object) => outcomeOf(await storage.extendRequest({ ...extension, ...changes }))
@@ -61,7 +61,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
     })
   })
 
-  inStorage(`${name}: a request with the session of who looks at it`, makeStorage, (world) => {
+  inStorage(`${name}: a request with its viewer’s session`, makeStorage, (world) => {
     async function viewing() {
       const { storage } = world
       const { tokenHash, user } = await boundRequest(storage)
@@ -87,7 +87,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       return { storage, tokenHash, user, viewer, sessionHash: session.idHash, wait }
     }
 
-    test('is what both are alone, whoever the request is bound to', async () => {
+    test('returns what separate lookups return, whoever the request is bound to', async () => {
       const { storage, tokenHash, sessionHash } = await viewing()
       const session = await storage.findSession(sessionHash)
       expect(session).toMatchObject({ user: { username: 'viewer', email: 'viewer@example.org', status: 'active' } })
@@ -98,7 +98,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findViewedRequest({ tokenHash: freshHash(), sessionHash })).toBeUndefined()
     })
 
-    test('keeps the session alive as it is by itself', async () => {
+    test('keeps the session active, as a session lookup does', async () => {
       const { storage, tokenHash, sessionHash } = await viewing()
       for (let minute = 0; minute < 8; minute++) {
         world.now += 120
@@ -111,10 +111,10 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
 
     test.each<[string, (viewed: Awaited<ReturnType<typeof viewing>>) => Promise<unknown>]>([
       ['has ended', ({ storage, sessionHash }) => storage.endSession(sessionHash)],
-      ['was not used for too long', async ({ wait }) => wait(300)],
-      ['is of a person who is disabled', ({ storage, viewer }) => storage.setUserStatus(viewer.id, 'disabled')],
-      ['is of an account that is closed', ({ storage, viewer }) => storage.closeAccount(asRead(viewer))],
-    ])('is the request alone where the session %s, or is unknown', async (_why, change) => {
+      ['has been idle for too long', async ({ wait }) => wait(300)],
+      ['belongs to a disabled user', ({ storage, viewer }) => storage.setUserStatus(viewer.id, 'disabled')],
+      ['belongs to a closed account', ({ storage, viewer }) => storage.closeAccount(asRead(viewer))],
+    ])('returns only the request if the session %s, or is unknown', async (_why, change) => {
       const viewed = await viewing()
       const { storage, tokenHash } = viewed
       await change(viewed)
@@ -127,8 +127,8 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
     })
   })
 
-  inStorage(`${name}: what is granted`, makeStorage, (world) => {
-    test('a person may grant a part of what was asked; grant and token are for that part, in the order asked', async () => {
+  inStorage(`${name}: granted permissions`, makeStorage, (world) => {
+    test('a user may grant a part of the requested scope; grant and token cover that part, in the requested order', async () => {
       const { storage } = world
       const scope = 'a b c'
       const allowed = await allowedRequest(storage, { scope }, { scope: 'c a a' })
@@ -139,18 +139,15 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       })
     })
 
-    test.each(['a b d', 'd', '', ' '])(
-      'granting "%s" of "a b c" is refused, and nothing happens (C10)',
-      async (scope) => {
-        const { storage } = world
-        const { decision, tokenHash } = await boundRequest(storage, { scope: 'a b c' })
-        expect(outcomeOf(await storage.decideRequest({ ...decision, scope }))).toBe('changed')
-        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'open' })
-        expect(await storage.listGrants()).toEqual([])
-      },
-    )
+    test.each(['a b d', 'd', '', ' '])('granting "%s" of "a b c" is refused without effect (C10)', async (scope) => {
+      const { storage } = world
+      const { decision, tokenHash } = await boundRequest(storage, { scope: 'a b c' })
+      expect(outcomeOf(await storage.decideRequest({ ...decision, scope }))).toBe('changed')
+      expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'open' })
+      expect(await storage.listGrants()).toEqual([])
+    })
 
-    test('the code of a removed or expired grant is not alive', async () => {
+    test('the code of a revoked or expired grant is invalid', async () => {
       const { storage } = world
       const removed = await allowedRequest(storage)
       await storage.revokeGrant({ grantId: await grantOf(storage, removed), by: 'test' })
@@ -190,7 +187,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       tokenLifetime: 600,
     })
 
-    test('the use of a permission is written once in a minute, be it by an answer without a page or by its code', async () => {
+    test('the use of a permission is written at most once a minute, by a response without a page or by its code', async () => {
       const { storage } = world
       const { permission, grantId } = await permitted()
       const lastUsedAt = async () => (await storage.findGrant(grantId))?.lastUsedAt
@@ -209,7 +206,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       expect(await lastUsedAt()).toBe(start + 129)
     })
 
-    test('what a person allows too often is refused, with a page or without, counts, and changes nothing', async () => {
+    test('approvals beyond the rate limit are refused, with or without a page, are counted, and change nothing', async () => {
       const { storage } = world
       const { permission, user } = await permitted()
       const { decision, tokenHash } = await boundRequest(storage, {}, user)
@@ -232,7 +229,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       expect(await count()).toBe(3)
     })
 
-    test('a live remembered grant that covers a request allows it, bound to the browser, under the same grant', async () => {
+    test('an active remembered grant that covers a request allows it, bound to the browser, under the same grant', async () => {
       const { storage } = world
       const { permission, grantId, user } = await permitted()
       world.now += 10
@@ -272,13 +269,13 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       ['another delegate (C38)', {}, { delegate: 'laptop' }],
       ['an unknown grant', { grantId: 'unknown' }, {}],
     ]
-    test.each(uncovered)('a request for %s is left open for a page', async (_, changes, asked) => {
+    test.each(uncovered)('a request for %s stays open for a page', async (_, changes, asked) => {
       const { permission, tokenHash } = await permitted(changes, asked)
       expect(outcomeOf(await world.storage.allowRemembered(permission))).toBe('not_covered')
       expect(await world.storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'open', browserHash: null })
     })
 
-    test('a grant of somebody else, removed, expired, not remembered, or of a disabled person covers nothing (C33)', async () => {
+    test('another user’s grant, or a revoked, expired, one-time or disabled user’s grant, covers nothing (C33)', async () => {
       const { storage } = world
       const { permission, user, grantId } = await permitted()
       const other = await newUser(storage)
@@ -299,7 +296,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findRememberedGrant(parties)).toBeUndefined()
     })
 
-    test('an unknown, expired or abandoned request, or one of another browser, is refused', async () => {
+    test('an unknown, expired or abandoned request, or another browser’s request, is refused', async () => {
       const { storage } = world
       const { permission, user } = await permitted()
       const reason = async (changes: object = {}) =>
@@ -315,7 +312,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       expect(await reason()).toBe('not_open')
     })
 
-    test('20 parallel permissions and decisions give one outcome and one code (C09)', async () => {
+    test('20 parallel permissions and decisions yield one outcome and one code (C09)', async () => {
       const { storage } = world
       for (const denies of [false, true]) {
         const { permission, tokenHash, user } = await permitted()
@@ -349,7 +346,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       }
     })
 
-    test('another person in the bound browser takes over', async () => {
+    test('another user in the bound browser takes over', async () => {
       const { storage } = world
       const { permission, tokenHash, user } = await permitted()
       const before = await newUser(storage)
@@ -363,7 +360,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
   })
 
   inStorage(`${name}: abandoning requests`, makeStorage, (world) => {
-    test('open requests of an agent are closed without a decision', async () => {
+    test('an agent’s open requests are closed without a decision', async () => {
       const { storage } = world
       const open = await boundRequest(storage)
       const decided = await allowedRequest(storage)

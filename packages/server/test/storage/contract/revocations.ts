@@ -10,7 +10,7 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
     const nothing = { revoked: [], revokedBefore: [], before: undefined, isWhole: true }
     const grant = (value: string) => ({ kind: 'grant', value })
 
-    /** A grant of a person for an agent of its own, with a token, that was taken back. */
+    /** A user’s grant for a separate agent, with a token, that was revoked. */
     async function removed(user?: User, of = `https://agent-${Math.random()}.example`): Promise<string> {
       const { grantId } = await refreshable(world.storage, { agent: of }, {}, user)
       await world.storage.revokeGrant({ grantId, by: 'test' })
@@ -27,7 +27,7 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       return { user: person, grants: grants.map(grant) }
     }
 
-    test('a grant that was taken back is listed since then', async () => {
+    test('a revoked grant is listed with the time of its revocation', async () => {
       const { storage } = world
       const [first, second] = [await refreshable(storage), await refreshable(storage)]
       await refreshable(storage)
@@ -42,13 +42,13 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       expect(await listed(start + 11)).toEqual(nothing)
     })
 
-    test('a grant is listed only where a token of it may be alive', async () => {
+    test('a grant is listed only if a token of it may be valid', async () => {
       const { storage } = world
       const never = await rememberedGrant(storage)
       const used = await refreshable(storage)
       await storage.refreshGrant(used.refresh)
       world.now = start + 59
-      // Not written again: the use a minute before is what is known.
+      // Not written again: only the use a minute earlier is recorded.
       await storage.refreshGrant(used.refresh)
       world.now = start + 1000
       for (const { grantId } of [never, used]) await storage.revokeGrant({ grantId, by: 'test' })
@@ -57,7 +57,7 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       expect(await listed(start + 61)).toEqual(nothing)
     })
 
-    test('a grant that took the place of another is listed once it gave a token, be it within a minute of the last', async () => {
+    test('a grant that replaced another is listed once it issued a token, even within a minute of the last use', async () => {
       const { storage } = world
       const user = await newUser(storage)
       const { refresh } = await refreshable(storage, {}, { remembered: true }, user)
@@ -65,12 +65,12 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       // Allowed again, and the code is never redeemed.
       await allowedRequest(storage, {}, { remembered: true }, user)
       const refreshed = await storage.refreshGrant(refresh)
-      if (refreshed.outcome !== 'refreshed') throw new Error('the token goes on under the new grant')
+      if (refreshed.outcome !== 'refreshed') throw new Error('the token should continue under the new grant')
       await storage.revokeGrant({ grantId: refreshed.grant.id, by: user.id })
       expect((await listed()).revoked).toContainEqual(grant(refreshed.grant.id))
     })
 
-    test('a grant that another one replaced is listed with that one, when it is taken back', async () => {
+    test('a replaced grant is listed together with its replacement, when that is revoked', async () => {
       const { storage } = world
       const user = await newUser(storage)
       const before = await refreshable(storage, {}, { remembered: true }, user)
@@ -86,7 +86,7 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       expect(new Set(revoked)).toEqual(new Set([before, after, stranger].map(({ grantId }) => grant(grantId))))
     })
 
-    test('a grant that one without a token replaced is listed when that one is taken back', async () => {
+    test('a grant that was replaced by one without tokens is listed when its replacement is revoked', async () => {
       const { storage } = world
       const user = await newUser(storage)
       const before = await refreshable(storage, {}, { remembered: true }, user)
@@ -109,7 +109,7 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       expect(await listed(start + 6)).toEqual(nothing)
     })
 
-    test('a person is listed by their subject while they are disabled, and their grants when they leave', async () => {
+    test('a user is listed by subject while disabled, and their grants when the account is closed', async () => {
       const { storage } = world
       const { user, grantId } = await refreshable(storage)
       await storage.setUserStatus(user.id, 'disabled')
@@ -120,7 +120,7 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       expect(await listed()).toEqual({ ...nothing, revoked: [grant(grantId)] })
     })
 
-    test('of one person there are so many entries at most, over all agents; beyond, the last time stands for all', async () => {
+    test('a user has a limited number of entries over all agents; beyond that, the last time stands for all', async () => {
       const { user, grants } = await removedMany(3)
       const other = await removedMany(1)
       expect(new Set((await listed(start, { perUser: 3 })).revoked)).toEqual(new Set([...grants, ...other.grants]))
@@ -137,7 +137,7 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       expect((await listed(start, { perUser: 3 })).revokedBefore).toEqual([{ sub: user.sub, at: start + 7 }])
     })
 
-    test('grants that replaced each other count for the person, but are nothing that was taken back', async () => {
+    test('grants that replaced each other count toward the user’s limit, but are not listed as revoked', async () => {
       const { storage } = world
       const user = await newUser(storage)
       const grants: string[] = []
@@ -153,7 +153,7 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       expect(new Set((await listed(start, { perUser: 4 })).revoked)).toEqual(new Set(grants.map(grant)))
     })
 
-    test('where places are few, everybody has one, and who took back the fewest have one for each', async () => {
+    test('if there are few entries, every user has one, and users with the fewest revocations have one for each', async () => {
       const many = await removedMany(4)
       world.now += 1
       const few = await removedMany(2)
@@ -168,7 +168,7 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       expect(new Set(three.revokedBefore.map(({ sub }) => sub))).toEqual(new Set([few.user.sub, many.user.sub]))
     })
 
-    test('where there are more people than places, the newest accounts are left out', async () => {
+    test('if there are more users than entries, the newest accounts are left out', async () => {
       const old = await removedMany(1)
       world.now += 1
       const young = await newUser(world.storage)
@@ -183,7 +183,7 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       expect((await listed(start, { limit: 2 })).revoked).not.toContainEqual(youngest.grants[0])
     })
 
-    test('agents that were blocked and people who were disabled come first; too many are one time', async () => {
+    test('blocked agents and disabled users come first; too many are replaced by a single time', async () => {
       const { storage } = world
       const { grants } = await removedMany(1)
       for (const blocked of ['https://a.example', 'https://b.example'])

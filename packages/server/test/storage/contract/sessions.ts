@@ -18,7 +18,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       return { idHash, id: created?.id ?? '' }
     }
 
-    test('a session says when the person proved who they are, which is never after it began', async () => {
+    test('a session returns when the user authenticated, which is never after it started', async () => {
       const { storage } = world
       const user = await newUser(storage)
       const authTimeOf = async (authTime?: number) => {
@@ -31,7 +31,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       expect(await authTimeOf(start + 500)).toBe(start)
     })
 
-    test('a session says for which request the user proved who they are, the last time (C24)', async () => {
+    test('a session returns the request for which the user last authenticated (C24)', async () => {
       const { storage } = world
       const { id: userId } = await newUser(storage)
       const [first, second] = [freshHash(), freshHash()]
@@ -46,7 +46,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findSession(elsewhere)).toMatchObject({ provedFor: null })
     })
 
-    test('a sign-in that was refused leaves no known browser (C16)', async () => {
+    test('a refused sign-in leaves no known browser (C16)', async () => {
       const { storage } = world
       const user = await newUser(storage)
       const browserHash = freshHash()
@@ -59,7 +59,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       expect(await isKnown()).toBe(true)
     })
 
-    test('a session of a factor of the last 24 hours proves nothing while there is an older one (C24)', async () => {
+    test('a session from a factor of the last 24 hours proves nothing while there is an older factor (C24)', async () => {
       const { storage } = world
       const user = await newUser(storage)
       const authTimeOf = async (factorAddedAt: number) => {
@@ -81,7 +81,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       expect(await authTimeOf(start + 10)).toBe(start + 10 + 86_400)
     })
 
-    test('a proof by such a factor renews the session, and not its time of sign-in (C24)', async () => {
+    test('authenticating with such a factor renews the session, but not its time of sign-in (C24)', async () => {
       const { storage } = world
       const user = await newUser(storage)
       world.now = start + 10
@@ -95,7 +95,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.reauthenticate(again)).toMatchObject({ authTime: start + 20 })
     })
 
-    test('live sessions are listed, the last used first, with where they are', async () => {
+    test('active sessions are listed, most recently used first, with their device and network', async () => {
       const { storage } = world
       const user = await newUser(storage)
       const first = await session(user.id, { ip: '192.0.2.1', userAgent: 'Browser', amr: ['pwd', 'webauthn'] })
@@ -127,13 +127,13 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       ])
     })
 
-    test('the public id opens nothing', async () => {
+    test('the public id grants no access', async () => {
       const { id, idHash } = await session((await newUser(world.storage)).id)
       expect(await world.storage.findSession(id)).toBeUndefined()
       expect(id).not.toBe(idHash)
     })
 
-    test('a session is ended by its public id, by its person only', async () => {
+    test('a session can be ended by its public id, by its own user only', async () => {
       const { storage } = world
       const user = await newUser(storage)
       const other = await newUser(storage)
@@ -146,7 +146,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.listEvents({ event: 'session.ended' })).toHaveLength(1)
     })
 
-    test('all sessions of a person are ended but one, or all', async () => {
+    test('all sessions of a user can be ended, or all but one', async () => {
       const { storage } = world
       const user = await newUser(storage)
       const stranger = await session((await newUser(storage)).id)
@@ -164,7 +164,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       ])
     })
 
-    test('of a person’s sessions the oldest ends where there would be too many, with an audit row', async () => {
+    test('the oldest session of a user ends if there would be too many, with an audit row', async () => {
       const { storage } = world
       const user = await newUser(storage)
       const stranger = await session((await newUser(storage)).id)
@@ -187,7 +187,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       expect(ended.id).not.toBe(last.id)
     })
 
-    test('using a session, or proving again in it, makes it no younger', async () => {
+    test('using a session, or authenticating again in it, does not make it newer', async () => {
       const { storage } = world
       const user = await newUser(storage)
       const oldest = await session(user.id, { most: 2 })
@@ -203,7 +203,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findSession(third.idHash)).toBeDefined()
     })
 
-    test('of 20 sessions that begin at once no more live than may', async () => {
+    test('of 20 sessions that start at the same time, no more than the limit stay active', async () => {
       const { storage } = world
       const user = await newUser(storage)
       await Promise.all(times(20, () => session(user.id, { most: 5 })))
@@ -211,7 +211,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.listEvents({ event: 'session.ended' })).toHaveLength(15)
     })
 
-    test('after proving again the session has a new secret, a new time of sign-in and the same end (C18, C24)', async () => {
+    test('after authenticating again, the session has a new secret, a new time of sign-in and the same expiry (C18, C24)', async () => {
       const { storage } = world
       const user = await newUser(storage)
       const { idHash, id } = await session(user.id, { amr: ['pwd'] })
@@ -227,7 +227,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.listEvents({ event: 'session.reauthenticated' })).toMatchObject([{ userId: user.id }])
     })
 
-    test('of 10 parallel renewals of one session exactly one is taken', async () => {
+    test('of 10 parallel renewals of one session, exactly one is accepted', async () => {
       const { storage } = world
       const { idHash } = await session((await newUser(storage)).id)
       const results = await Promise.all(
@@ -244,7 +244,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       expect(results.filter(Boolean)).toMatchObject([{ amr: ['webauthn'] }])
     })
 
-    test('an ended session, or one of a disabled person, is not renewed', async () => {
+    test('an ended session, or a disabled user’s, is not renewed', async () => {
       const { storage } = world
       const user = await newUser(storage)
       const idle = await session(user.id)

@@ -15,15 +15,15 @@ import {
 } from '../fixtures.js'
 import { inStorage, type MakeStorage } from './in-storage.js'
 
-/** What agents ask for. */
+/** An operation that agents request. */
 interface Asked {
-  /** Does it once more, each time with what was not used before. */
+  /** Performs it once more, each time with unused inputs. */
   act: (nonce: NonceClaim) => Promise<unknown>
-  /** How often it was done. */
+  /** How often it has been performed. */
   done: () => Promise<number>
 }
 
-/** How often each is called at most. */
+/** The maximum number of calls of each. */
 const most = 8
 
 async function eventsOf(storage: Storage, event: string): Promise<number> {
@@ -80,14 +80,14 @@ const verbs: Readonly<Record<string, (storage: Storage) => Promise<Asked>>> = {
 
 function next<T>(unused: T[]): T {
   const taken = unused.pop()
-  if (taken === undefined) throw new TypeError('there is one for each call')
+  if (taken === undefined) throw new TypeError('expected one for each call')
   return taken
 }
 
 const each = Object.entries(verbs)
 const ofAgent = () => nonceClaim({ agent })
 
-/** The codes of those that rejected. */
+/** The codes of the calls that rejected. */
 function refusals(results: readonly PromiseSettledResult<unknown>[]): unknown[] {
   return results.flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []))
 }
@@ -95,7 +95,7 @@ function refusals(results: readonly PromiseSettledResult<unknown>[]): unknown[] 
 export function signedRequestContract(name: string, makeStorage: MakeStorage): void {
   inStorage(`${name}: a verb with the nonce of a request`, makeStorage, (world) => {
     test.each(each)(
-      '%s: of some at once with one nonce one acts, and the others do nothing',
+      '%s: of several concurrent calls with one nonce, one acts, and the others do nothing',
       async (_verb, prepare) => {
         const { storage } = world
         const { act, done } = await prepare(storage)
@@ -110,7 +110,7 @@ export function signedRequestContract(name: string, makeStorage: MakeStorage): v
       },
     )
 
-    test('of all of them at once with one nonce one acts', async () => {
+    test('of concurrent calls of all verbs with one nonce, one acts', async () => {
       const { storage } = world
       const asked: Asked[] = []
       for (const [, prepare] of each) asked.push(await prepare(storage))
@@ -125,7 +125,7 @@ export function signedRequestContract(name: string, makeStorage: MakeStorage): v
       expect(await doneOf()).toBe(before + 1)
     })
 
-    test.each(each)('%s: does nothing where the nonce was claimed alone', async (_verb, prepare) => {
+    test.each(each)('%s: does nothing if the nonce was already claimed', async (_verb, prepare) => {
       const { storage } = world
       const { act, done } = await prepare(storage)
       const before = [await done(), await storage.listEvents()]
@@ -135,7 +135,7 @@ export function signedRequestContract(name: string, makeStorage: MakeStorage): v
       expect([await done(), await storage.listEvents()]).toEqual(before)
     })
 
-    test.each(each)('%s: acts again when the nonce has ended, swept or not, once', async (_verb, prepare) => {
+    test.each(each)('%s: acts again once the nonce has expired, swept or not', async (_verb, prepare) => {
       const { storage } = world
       const { act, done } = await prepare(storage)
       const before = await done()
@@ -154,7 +154,7 @@ export function signedRequestContract(name: string, makeStorage: MakeStorage): v
       ['createAuthRequest', 'agent_blocked'],
       ['recordAutonomousIssue', 'agent_blocked'],
       ['redeemCode', 'agent_blocked'],
-    ])('%s: of an agent that is blocked has claimed the nonce, and does nothing when it is not', async (verb, code) => {
+    ])('%s: called by a blocked agent, claims the nonce, which cannot be used after unblocking', async (verb, code) => {
       const { storage } = world
       const { act, done } = (await verbs[verb]?.(storage)) ?? expect.unreachable()
       const before = await done()
@@ -168,7 +168,7 @@ export function signedRequestContract(name: string, makeStorage: MakeStorage): v
       expect(await done()).toBe(before)
     })
 
-    test('what is refused has claimed the nonce, and leaves what it leaves', async () => {
+    test('a refused call claims the nonce, and has its usual effects', async () => {
       const { storage } = world
       const { refresh, redemption } = await refreshable(storage)
       const thief = { agent: 'https://thief.example' }
@@ -192,8 +192,8 @@ export function signedRequestContract(name: string, makeStorage: MakeStorage): v
 
   const one: MakeStorage = (options) => makeStorage({ ...options, limits: { nonces: { perAgent: 1 } } })
 
-  inStorage(`${name}: a verb with a nonce too many`, one, (world) => {
-    test.each(each)('%s: does nothing, and acts when there is a place again', async (_verb, prepare) => {
+  inStorage(`${name}: a verb with a nonce beyond the limit`, one, (world) => {
+    test.each(each)('%s: does nothing, and acts when there is a free slot again', async (_verb, prepare) => {
       const { storage } = world
       const { act, done } = await prepare(storage)
       const before = await done()

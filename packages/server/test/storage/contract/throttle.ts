@@ -11,7 +11,7 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       for (const { resetAt } of counts) expect(resetAt).toBe(start + 900)
     })
 
-    test('a window ends on the second, whatever was counted in it, and the next attempt opens another', async () => {
+    test('a window ends on the second, whatever was counted in it, and the next attempt starts another', async () => {
       const { storage } = world
       const attempt = { key: freshHash(), window: 900 }
       await storage.countAttempt(attempt)
@@ -21,7 +21,7 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.countAttempt(attempt)).toEqual({ count: 1, resetAt: start + 1800 })
     })
 
-    test('several of a request are counted at once, in whatever order, each in its own window', async () => {
+    test('several attempts of a request are counted at once, in any order, each in its own window', async () => {
       const { storage } = world
       const [first, second] = [freshHash(), freshHash()]
       await storage.countAttempt({ key: second, window: 900 })
@@ -43,7 +43,7 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       expect(ofFirst.sort((a, b) => a - b)).toEqual(times(20, (index) => index + 1))
     })
 
-    test('what is of agents that somebody allowed something, or of others, is counted of those alone', async () => {
+    test('attempts that apply only to allowed agents, or only to others, are counted for those alone', async () => {
       const { storage } = world
       const attempts = [
         { key: freshHash(), window: 60, of: 'unknown' },
@@ -70,7 +70,7 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       ])
     })
 
-    test('nothing is counted of an agent that is blocked', async () => {
+    test('nothing is counted for a blocked agent', async () => {
       const { storage } = world
       const attempts = [{ key: freshHash(), window: 60 }]
       await storage.setAgentBlocked({ agent, blocked: true, by: 'operator' })
@@ -82,7 +82,7 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       })
     })
 
-    test('of several one is taken back each, also where they are counted and taken back at once', async () => {
+    test('each of several attempts can be undone, even if they are counted and undone at the same time', async () => {
       const { storage } = world
       const attempts = times(4, () => ({ key: freshHash(), window: 900 }))
       const keys = attempts.map(({ key }) => key)
@@ -97,7 +97,7 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       expect(counts.map((each) => each?.count)).toEqual([2, 1, 1, 1])
     })
 
-    test('no more attempts are counted than a limit allows, also in parallel, and none where one limit is reached (C16)', async () => {
+    test('no more attempts are counted than a limit allows, even in parallel, and none if one limit is reached (C16)', async () => {
       const { storage } = world
       const [narrow, wide] = [freshHash(), freshHash()]
       const limits = [
@@ -120,7 +120,7 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       expect(await countedOf(narrow, 2)).toBeUndefined()
     })
 
-    test('no period as long as the window has more attempts than the limit allows (C16)', async () => {
+    test('no period as long as the window contains more attempts than the limit allows (C16)', async () => {
       const { storage } = world
       const limit = { key: freshHash(), window: 900, most: 5 }
       const counted: number[] = []
@@ -134,7 +134,7 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       for (const [at, time] of counted.entries()) expect(time - (counted[at - 5] ?? 0)).toBeGreaterThanOrEqual(900)
     })
 
-    test('an attempt that succeeded clears one limit, and no other', async () => {
+    test('a successful attempt clears one limit, and no other', async () => {
       const { storage } = world
       const [alice, bob] = ['alice', 'bob'].map((account) => ({ key: freshHash(), account, window: 900, most: 2 }))
       if (!alice || !bob) throw new Error('two limits')
@@ -147,7 +147,7 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       ])
     })
 
-    test('a limit whose key is no hash is refused, and leaves the others as they are', async () => {
+    test('a limit whose key is not a hash is refused, and leaves the others unchanged', async () => {
       const { storage } = world
       const [limit, other] = [freshHash(), 'alice'].map((key) => ({ key, window: 900, most: 1 }))
       if (!limit || !other) throw new Error('two limits')
@@ -158,7 +158,7 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findReachedLimit([limit])).toMatchObject({ limit })
     })
 
-    test('a reached limit is found without counting; of several, the one that resets last', async () => {
+    test('a reached limit is found without counting; of several, the one that resets last is returned', async () => {
       const { storage } = world
       const limits = [
         { key: freshHash(), window: 86_400, most: 2 },
@@ -175,7 +175,7 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findReachedLimit([])).toBeUndefined()
     })
 
-    test('an attempt that succeeded is taken back, and no more than there were', async () => {
+    test('a successful attempt is undone, and the count never drops below zero', async () => {
       const { storage } = world
       const key = freshHash()
       for (let attempt = 0; attempt < 3; attempt++) await storage.countAttempt({ key, window: 900 })
@@ -186,7 +186,7 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.countAttempt({ key, window: 900 })).toMatchObject({ count: 1 })
     })
 
-    test('a browser is known to the person who signed in there, for 400 days after the last time (C16)', async () => {
+    test('a browser is known for the user who signed in there, for 400 days after the last time (C16)', async () => {
       const { storage } = world
       const { id: userId, username } = await newUser(storage)
       const browserHash = freshHash()

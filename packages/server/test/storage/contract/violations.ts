@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { boundRequest, newRequest, newUser, nonceClaim, refreshable } from '../fixtures.js'
 import { start } from './in-storage.js'
 
-/** A storage, and a way to its tables that heeds no foreign key. */
+/** A storage, and access to its tables without foreign key checks. */
 export interface OpenTables {
   storage: Storage
   run: (statement: string) => Promise<void>
@@ -17,7 +17,7 @@ const withoutConstraints = (table: string) => [
   `create table ${table} as select * from ${table}_before`,
 ]
 
-/** Statements that store what must never be, and what is found then. */
+/** Statements that store a violation, and the checks that find it. */
 const plants: readonly Plant[] = [
   [
     'code_gave_two_tokens',
@@ -39,7 +39,7 @@ const plants: readonly Plant[] = [
   [
     'token_of_nothing',
     'update token_issue set grant_id = 4711 where grant_id is not null',
-    'code_of_other_parties', // the code has another grant
+    'code_of_other_parties', // the code belongs to another grant
   ],
   ['redeemed_without_token', 'delete from token_issue where request_id is not null'],
   ['keys_active', "update signing_key set state = 'active'"],
@@ -84,7 +84,7 @@ const plants: readonly Plant[] = [
   [
     'removal_without_event',
     'update consent_grant set revoked_at = created_at where revoked_at is null',
-    'refresh_token_of_removed', // they are alive
+    'refresh_token_of_removed', // they are still valid
   ],
   [
     'block_without_event',
@@ -99,19 +99,19 @@ const plants: readonly Plant[] = [
 ]
 
 /**
- * Each check finds what is stored against it.
+ * Each check finds the violation stored for it.
  *
- * @param open a storage of its own for each test, with what {@link fillWithEverything} stored, whose clock says `start`
+ * @param open a separate storage for each test, with the data stored by {@link fillWithEverything}, whose clock is at `start`
  */
 export function violationContract(name: string, open: () => Promise<OpenTables>): void {
-  describe(`${name}: what must never be stored`, () => {
-    test('is not there before', async () => {
+  describe(`${name}: violations`, () => {
+    test('are absent before', async () => {
       const { storage } = await open()
       onTestFinished(() => storage.close())
       expect(await storage.findViolations()).toEqual([])
     })
 
-    test.each(plants)('%s is found, by the rows it is about', async (check, statements, ...also) => {
+    test.each(plants)('%s is found, with the ids of the affected rows', async (check, statements, ...also) => {
       const { storage, run } = await open()
       onTestFinished(() => storage.close())
       for (const statement of [statements].flat()) await run(statement)
@@ -122,7 +122,7 @@ export function violationContract(name: string, open: () => Promise<OpenTables>)
   })
 }
 
-/** Some of everything. */
+/** At least one row of each kind. */
 export async function fillWithEverything(storage: Storage): Promise<void> {
   const alice = await newUser(storage, 'alice')
   await refreshable(storage, {}, {}, alice)

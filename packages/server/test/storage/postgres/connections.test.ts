@@ -30,7 +30,7 @@ beforeAll(async () => {
     prepare: (data) => {
       copyFileSync(join(folder, 'server.pem'), join(data, 'server.crt'))
       execFileSync('install', ['-m', '600', join(folder, 'server.key'), join(data, 'server.key')])
-      // Roles that log in over TLS with a password, and the owner as it likes.
+      // Roles that log in over TLS with a password, and the owner without restrictions.
       writeFileSync(
         join(data, 'pg_hba.conf'),
         'host all countersign_owner all trust\nhostssl all all all scram-sha-256\n',
@@ -51,7 +51,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** Opens the database as the role, with these words in the URL and these lines in the password file. */
+/** Opens the database as the role, with these parameters in the URL and these lines in the password file. */
 async function open(search: string, line = `127.0.0.1:*:*:over_tls:${password}`): Promise<void> {
   const passwords = join(folder, 'pgpass')
   writeFileSync(passwords, `${line}\n`, { mode: 0o600 })
@@ -65,7 +65,7 @@ async function open(search: string, line = `127.0.0.1:*:*:over_tls:${password}`)
 const root = (name: string) => `sslrootcert=${encodeURIComponent(join(folder, `${name}.pem`))}`
 
 describe('a connection to PostgreSQL', () => {
-  it('is encrypted to the server that the certificate names, with the password of the password file', async () => {
+  it('is encrypted to the server that the certificate names, with the password from the password file', async () => {
     await open(`sslmode=verify-full&${root('server')}`)
     await open('sslmode=require')
   })
@@ -73,22 +73,22 @@ describe('a connection to PostgreSQL', () => {
   it.each<[string, string, RegExp]>([
     ['to a server with another certificate', 'sslmode=verify-full&ROOT', /sslrootcert=/],
     ['without encryption', 'sslmode=disable', /no encryption.*sslmode=verify-full/],
-    ['where the URL says nothing of it', '', /no encryption.*sslmode=verify-full/],
-    ['with a mode of TLS that there is not', 'sslmode=verify-ful', /^sslmode=verify-ful is none: .*verify-full/],
-  ])('is not made %s, and what to do is said', async (_claim, search, reason) => {
+    ['if the URL does not mention encryption', '', /no encryption.*sslmode=verify-full/],
+    ['with an unknown TLS mode', 'sslmode=verify-ful', /^sslmode=verify-ful is none: .*verify-full/],
+  ])('is refused %s, with a fix', async (_claim, search, reason) => {
     await expect(open(search.replace('ROOT', root('other')))).rejects.toMatchObject({
       code: 'misconfigured',
       message: expect.stringMatching(reason),
     })
   })
 
-  it('is not made with a wrong password, which nobody is shown', async () => {
+  it('is refused with a wrong password, which is not revealed', async () => {
     const wrong = open(`sslmode=verify-full&${root('server')}`, '*:*:*:*:another password')
     await expect(wrong).rejects.toMatchObject({ code: 'misconfigured', message: expect.stringContaining('over_tls') })
     await expect(wrong).rejects.not.toMatchObject({ message: expect.stringContaining('another password') })
   })
 
-  it('is not made without a password; the program ends at once, and nothing is deprecated', async () => {
+  it('is refused without a password; the program exits at once, without deprecation warnings', async () => {
     vi.stubEnv('PGPASSFILE', join(folder, 'of-nobody'))
     onTestFinished(() => void vi.unstubAllEnvs())
     const program = `
@@ -102,8 +102,8 @@ describe('a connection to PostgreSQL', () => {
   })
 })
 
-describe('a role that is to serve', () => {
-  it('is one that there is: else nothing is made', async () => {
+describe('the serving role', () => {
+  it('must exist: otherwise nothing is created', async () => {
     const database = await server.createDatabase()
     await expect(migratePostgres(database.url, { serveAs: 'countersgin' })).rejects.toMatchObject({
       code: 'misconfigured',
@@ -112,7 +112,7 @@ describe('a role that is to serve', () => {
     expect(await readSchemaVersion(database.url)).toMatchObject({ found: 0 })
   })
 
-  it('is told how to become that, where it is not yet', async () => {
+  it('gets an error with the command that grants it access, if it has none yet', async () => {
     const database = await server.createDatabase()
     await migratePostgres(database.url)
     await server.query(`grant connect on database ${database.name} to over_tls`)

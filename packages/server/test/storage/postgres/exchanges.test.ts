@@ -6,7 +6,7 @@ import { agent, nonceClaim, outcomeOf, type RefreshableGrant, refreshable } from
 import { emptyDatabase } from './in-postgres.js'
 import { patient } from './template.js'
 
-it('refreshes the tokens of many in three writes to the database: what is asked, how many nonces there are, and the commit', async () => {
+it('refreshes many tokens in three writes to the database: the requests, the nonce counts, and the commit', async () => {
   const { url } = await emptyDatabase()
   const storage = await postgresStorage(url, { sweepInterval: 0, usageDelay: 3600, connections: 1, ...patient })
   onTestFinished(() => storage.close())
@@ -25,11 +25,11 @@ it('refreshes the tokens of many in three writes to the database: what is asked,
     expect((await refreshAll()).map(outcomeOf)).toEqual(grants.map(() => 'refreshed'))
     counts.push(writes.flatMap(({ mock }) => mock.calls).length)
   }
-  // The first time the grants are locked, and the uses written.
+  // The first time, the grants are locked, and the uses written.
   expect(counts).toEqual([5, 3, 3])
 })
 
-it('has nobody wait for a permission that somebody else holds, but who refreshes under it', async () => {
+it('blocks on a locked grant only those who refresh under it', async () => {
   const { url } = await emptyDatabase()
   const storage = await postgresStorage(url, { sweepInterval: 0, usageDelay: 3600, timeouts: { lock: 0.7 } })
   onTestFinished(() => storage.close())
@@ -41,7 +41,7 @@ it('has nobody wait for a permission that somebody else holds, but who refreshes
   const [held, ...others] = grants
   const refreshOf = ({ refresh }: RefreshableGrant) =>
     storage.refreshGrant({ ...refresh, nonce: nonceClaim({ agent }) })
-  if (!held) throw new TypeError('twelve were made')
+  if (!held) throw new TypeError('expected twelve grants')
   await holder.query('begin')
   await holder.query('select id from consent_grant order by id limit 1 for update')
   const begun = performance.now()
@@ -55,7 +55,7 @@ it('has nobody wait for a permission that somebody else holds, but who refreshes
   expect(outcomeOf(await refreshOf(held))).toBe('refreshed')
 })
 
-/** What a stream calls once for each write to the system. */
+/** The methods of a stream that are called once per system write. */
 interface Writing {
   _write(...values: unknown[]): void
   _writev(...values: unknown[]): void

@@ -9,7 +9,7 @@ import { createTemplate, patient } from './template.js'
 interface Begun {
   server: PostgresServer
   database: TestDatabase
-  /** Connected to it as the owner of everything. */
+  /** A connection as the owner of everything. */
   owner: pg.Client
 }
 
@@ -32,7 +32,7 @@ afterAll(async () => {
   await opened?.server.close()
 })
 
-/** The test file that imported this one first, after which the server is closed. */
+/** The test file that imported this one first. The server is closed after it. */
 const { testPath } = expect.getState()
 
 async function begin(): Promise<Begun> {
@@ -45,11 +45,11 @@ async function begin(): Promise<Begun> {
   return { server, database, owner }
 }
 
-/** The database of this file's tests, with no row in it: to make a new one would take longer than most tests. */
+/** The database of this file’s tests, with no rows in it: creating a new one would take longer than most tests. */
 export async function emptyDatabase(): Promise<TestDatabase> {
   begun ??= begin()
   const { database, owner } = await begun
-  // No trigger applies to this role: it may empty the audit.
+  // No trigger applies to this role: it may empty the audit log.
   await owner.query(
     `set session_replication_role = replica;
     do $$ declare name text; begin
@@ -68,8 +68,8 @@ async function openInstances(): Promise<Instances> {
 }
 
 /**
- * The storages of two instances on one empty database. They stay open when they are closed, for the next test: a new
- * connection costs more than most tests.
+ * The storages of two instances on one empty database. Closing them leaves them open for the next test: a new connection costs more than
+ * most tests.
  */
 export async function openTwoStorages(now = systemClock): Promise<Storage[]> {
   instances ??= openInstances()

@@ -28,7 +28,7 @@ let instances: Storage[]
 beforeAll(async () => {
   server = await openPostgres()
   database = await server.createDatabase(await createTemplate(server))
-  // With the limits of time that servers have: who waits for a deadlock to be found is too late.
+  // With the timeouts of real servers: waiting for deadlock detection exceeds them.
   instances = await Promise.all([open(), open()])
 })
 afterAll(async () => {
@@ -50,7 +50,7 @@ async function deadlocks(): Promise<number> {
 
 const handle = (): NewHandle => ({ handleHash: freshHash(), handleLifetime: 600 })
 
-/** A person with an agent that they allowed something, who is about to do more. */
+/** A user with an agent that they allowed, ready for further actions. */
 interface Life extends RefreshableGrant {
   user: User
   session: string
@@ -98,7 +98,7 @@ const allowingOf = ({ id }: User) => ({ key: hashOf(id), window: 60, most: 100 }
 /** All come from one network, and so are counted in the same rows. */
 const signedBy = (agent: string) => ({ nonce: nonceClaim({ agent }) })
 
-/** What may happen in one life at any time. */
+/** The operations that can happen to one user at any time. */
 const verbs: Readonly<Record<string, (storage: Storage, life: Life) => Promise<unknown>>> = {
   decide: (storage, { open, user }) => storage.decideRequest({ ...open, attempt: allowingOf(user) }),
   redeem: (storage, { code }) =>
@@ -142,10 +142,10 @@ const pairs = Object.keys(verbs).flatMap((one, index) =>
     .map((other): [string, string] => [one, other]),
 )
 
-/** What nobody can be told but a refusal: who is gone signs in no more, whom an operator blocks asks for nothing. */
+/** Operations after which others are refused: a deleted user cannot sign in, and a blocked agent cannot request anything. */
 const refused = /agent is blocked/
 
-it(`of ${pairs.length} pairs of verbs for one person at once none waits for the other for ever`, {
+it(`of ${pairs.length} pairs of verbs for one user at the same time, none deadlocks`, {
   timeout: 60_000,
 }, async () => {
   const before = await deadlocks()
@@ -166,14 +166,17 @@ it(`of ${pairs.length} pairs of verbs for one person at once none waits for the 
   expect(await instances[0]?.findViolations()).toEqual([])
 })
 
-describe('a permission that is removed while another one takes its place', () => {
+describe('a grant that is revoked while it is being replaced', () => {
   const removals: [string, (storage: Storage, life: Life) => Promise<unknown>][] = [
     ['by its id', (storage, life) => verbs.revokeGrant?.(storage, life) ?? Promise.reject()],
-    ['with all of the person', (storage, life) => verbs.revokeGrants?.(storage, life) ?? Promise.reject()],
-    ['with all of the agent', (storage, life) => verbs.revokeGrantsOfAgent?.(storage, life) ?? Promise.reject()],
+    ['with all of the user’s grants', (storage, life) => verbs.revokeGrants?.(storage, life) ?? Promise.reject()],
+    [
+      'with all of the agent’s grants',
+      (storage, life) => verbs.revokeGrantsOfAgent?.(storage, life) ?? Promise.reject(),
+    ],
   ]
 
-  it.each(removals)('gives nothing any more: removed %s', async (_claim, remove) => {
+  it.each(removals)('is no longer valid: revoked %s', async (_claim, remove) => {
     for (const round of times(20, (index) => index)) {
       const storage = instances[0] as Storage
       const life = await beginLife(storage)
@@ -181,16 +184,16 @@ describe('a permission that is removed while another one takes its place', () =>
         wait(round % 5).then(() => remove(instances[1] as Storage, life)),
         storage.decideRequest(life.open),
       ])
-      expect(removed, 'something was removed').toBeTruthy()
+      expect(removed, 'a grant was revoked').toBeTruthy()
       expect(outcomeOf(await storage.refreshGrant(life.refresh))).not.toBe('refreshed')
       const live = await storage.listGrants({ userId: life.user.id, live: true })
-      // What was allowed after the removal is all there is.
+      // Only what was allowed after the revocation remains.
       for (const { scope } of live) expect(scope).toBe('calendar.read')
     }
   })
 })
 
-it('sixteen codes of one remembered grant are redeemed at once, by two instances', async () => {
+it('sixteen codes of one remembered grant are redeemed at the same time, by two instances', async () => {
   const storage = instances[0] as Storage
   const { user, grantId, refresh, redemption } = await beginLife(storage)
   const codes = await Promise.all(
@@ -208,7 +211,7 @@ it('sixteen codes of one remembered grant are redeemed at once, by two instances
   expect(redeemed.map(outcomeOf)).toEqual(times(16, () => 'redeemed'))
 })
 
-it('a person who is no longer active decides nothing, and is bound to nothing', async () => {
+it('a user who is no longer active cannot decide, and cannot be bound', async () => {
   const storage = instances[0] as Storage
   const { user, decision } = await boundRequest(storage)
   const request = newRequest()
@@ -224,7 +227,7 @@ it('a person who is no longer active decides nothing, and is bound to nothing', 
   expect(await storage.listGrants({ userId: user.id })).toEqual([])
 })
 
-it('a reader of the audit holds up nobody who writes to it, though the next month needs a table', async () => {
+it('a reader of the audit log blocks no writer, even if next month’s table must be created', async () => {
   const [month] = await server.query(
     "select max(inhrelid::regclass::text) as name from pg_inherits where inhparent = 'audit_event'::regclass and inhrelid::regclass::text ~ '20'",
     database.name,

@@ -38,7 +38,7 @@ async function opened(url: string, now?: () => number): Promise<PooledStorage> {
   return storage
 }
 
-it('counts attempts exactly in a database whose default isolation is stricter', async () => {
+it('counts attempts exactly in a database with a stricter default isolation level', async () => {
   const { name, url } = await server.createDatabase(template)
   await server.query(`alter database ${name} set default_transaction_isolation = 'repeatable read'`)
   const storage = await opened(url)
@@ -64,7 +64,7 @@ async function createRole({ url }: TestDatabase): Promise<string> {
   return withUser(url, role)
 }
 
-it('says how many connections are open, for the metrics', async () => {
+it('reports the number of open connections, for the metrics', async () => {
   const { url } = await server.createDatabase(template)
   const storage = await opened(url)
   expect(storage.connections()).toEqual({ idle: 0, used: 0, waiting: 0 })
@@ -72,8 +72,8 @@ it('says how many connections are open, for the metrics', async () => {
   expect(storage.connections()).toEqual({ idle: 1, used: 0, waiting: 0 })
 })
 
-describe('the role that serves', () => {
-  it('does all that a server does', async () => {
+describe('the serving role', () => {
+  it('can do everything that a server does', async () => {
     const database = await server.createDatabase(template)
     const storage = await opened(await createRole(database))
     expect(await storage.claimIssuer('https://auth.example')).toBe('https://auth.example')
@@ -102,7 +102,7 @@ describe('the role that serves', () => {
     await expect(client.query(sql)).rejects.toThrow(new RegExp(reason))
   })
 
-  it('changes no table of a month by its own name (O07)', async () => {
+  it('cannot change a month’s table by its own name (O07)', async () => {
     const database = await server.createDatabase(template)
     const [month] = await server.query(
       "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'audit_event'::regclass and inhrelid::regclass::text ~ '20'",
@@ -113,7 +113,7 @@ describe('the role that serves', () => {
       await expect(client.query(change.replace('%', String(month?.name)))).rejects.toThrow('permission denied')
   })
 
-  it('has nothing done as the owner but what the owner wrote (O07)', async () => {
+  it('cannot make the owner’s functions run anything the owner did not write (O07)', async () => {
     const database = await server.createDatabase(template)
     const client = await connected(await createRole(database))
     await client.query(`
@@ -128,7 +128,7 @@ describe('the role that serves', () => {
     expect((await client.query('select * from pg_temp.done')).rows).toEqual([])
   })
 
-  it('takes no function for another in what is done as the owner, be it in the schema (O07)', async () => {
+  it('cannot shadow functions used by the owner’s code, even within the schema (O07)', async () => {
     const database = await server.createDatabase(template)
     const url = await createRole(database)
     const role = new URL(url).username
@@ -145,7 +145,7 @@ describe('the role that serves', () => {
     expect((await client.query('select * from public.done')).rows).toEqual([])
   })
 
-  it('is none that may create in the schema, and the operator is told what to revoke', async () => {
+  it('is refused if it may create in the schema, and the operator is told what to revoke', async () => {
     const database = await server.createDatabase(template)
     const role = `creating_${Math.random().toString(36).slice(2)}`
     await server.query(`create role ${role} login`)
@@ -156,7 +156,7 @@ describe('the role that serves', () => {
     })
   })
 
-  it('says what to run where the schema is to be changed first', async () => {
+  it('reports the command to run if the schema must be migrated first', async () => {
     const database = await server.createDatabase()
     const role = `weak_${Math.random().toString(36).slice(2)}`
     await server.query(`create role ${role} login`)
@@ -168,9 +168,9 @@ describe('the role that serves', () => {
   })
 })
 
-describe('the audit', () => {
+describe('the audit log', () => {
   it.each(["update audit_event set event = 'x'", 'delete from audit_event', 'truncate audit_event'])(
-    'is kept from its owner, too: %s',
+    'is protected even from its owner: %s',
     async (sql) => {
       const database = await server.createDatabase(template)
       await newUser(await opened(database.url))
@@ -178,7 +178,7 @@ describe('the audit', () => {
     },
   )
 
-  it('has a table for each month, of which the old ones are dropped, with agents that only they named', async () => {
+  it('has a table for each month, of which old ones are dropped, with agents that only they referenced', async () => {
     const { url, name } = await server.createDatabase(template)
     const storage = await opened(url)
     await newUser(storage)
@@ -212,8 +212,8 @@ describe('the audit', () => {
   })
 })
 
-describe('instances at once', () => {
-  it('that start first on an empty database make one schema and one set of keys', async () => {
+describe('concurrent instances', () => {
+  it('that start first on an empty database create one schema and one set of keys', async () => {
     const { url } = await server.createDatabase()
     const storages = await Promise.all(times(4, () => opened(url)))
     const key = (index: number) => ({
@@ -228,7 +228,7 @@ describe('instances at once', () => {
     expect(await storages[0]?.listKeys()).toHaveLength(1)
   })
 
-  it('remember one permission where a person allows it twice at once', async () => {
+  it('remember one grant if a user allows it twice at the same time', async () => {
     const { url, name } = await server.createDatabase(template)
     const storages = await Promise.all(times(2, () => opened(url)))
     const storage = storages[0] as Storage
@@ -269,9 +269,9 @@ describe('instances at once', () => {
 })
 
 describe('a deadlock', () => {
-  it('is run again, and nobody is told', async () => {
+  it('is retried without an error', async () => {
     const { url } = await server.createDatabase(template)
-    // Who waits looks for a deadlock once, after this time: here it is taken back, and not the other one.
+    // The waiting session checks for deadlocks after this time: the one to be rolled back is this one.
     const storage = await opened(`${url}?options=-c%20deadlock_timeout%3D700ms`)
     const { refresh, grantId } = await refreshable(storage, {}, { remembered: true })
     const other = new pg.Client(`${url}?options=-c%20deadlock_timeout%3D60s`)
@@ -292,7 +292,7 @@ describe('a deadlock', () => {
 })
 
 describe('a transaction', () => {
-  it('in which a statement failed is not answered as done, whatever the verb makes of that', async () => {
+  it('with a failed statement is never reported as committed, whatever the verb does about the error', async () => {
     const engine = await openEngine((await server.createDatabase(template)).url, patient)
     onTestFinished(() => engine.close())
     const careless = engine.transaction('disk', async ({ db }) => {
@@ -300,12 +300,12 @@ describe('a transaction', () => {
       await sql`select 1 / 0`.execute(db).catch(() => undefined)
       return 'done'
     })
-    await expect(careless).rejects.toThrow('taken back')
+    await expect(careless).rejects.toThrow('rolled back')
   })
 })
 
 describe('copyRows', () => {
-  it('copies all there is, and the new database goes on where the old one was', async () => {
+  it('copies everything, and the new database continues where the old one stopped', async () => {
     const path = temporaryFile()
     const old = sqliteStorage(path, { sweepInterval: 0 })
     await old.claimIssuer('https://auth.example')
@@ -322,7 +322,7 @@ describe('copyRows', () => {
       lifetime: 100,
     })
     await old.countAttempt({ key: refresh.tokenHash, window: 1000 })
-    // More than are copied at once, by keys of one and of two columns.
+    // More than one batch of the copy, with one-column and two-column keys.
     for (let index = 0; index < 600; index += 1) {
       await signInWith(old, { userId: user.id, browserHash: freshHash() })
       await old.countAttempt({ key: freshHash(), window: 1000 })

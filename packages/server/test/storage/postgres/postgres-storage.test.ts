@@ -15,7 +15,7 @@ async function inPostgres(options: StorageOptions): Promise<Storage> {
   return postgresStorage(url, { ...options, ...few })
 }
 
-/** As two instances of a server have them. */
+/** Like two instances of a server. */
 async function inPostgresInTurn(options: StorageOptions): Promise<Storage> {
   const { url } = await emptyDatabase()
   return inTurn([
@@ -29,6 +29,6 @@ for (const contract of contracts) {
   if (isLong) contract('one engine on a PostgreSQL database', inPostgres)
 }
 
-requestContract('a PostgreSQL database asked with what was read before', async (options) =>
+requestContract('a PostgreSQL database called with previously read values', async (options) =>
   readBefore(await inPostgresInTurn(options)),
 )

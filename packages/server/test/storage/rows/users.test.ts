@@ -7,7 +7,7 @@ const lookAlike = (one: string, other: string) => {
   return usernameSkeletons(other).some((skeleton) => skeletons.includes(skeleton))
 }
 
-/** Names that a person takes for one another. */
+/** Names that users can mistake for one another. */
 const alike: readonly (readonly [name: string, other: string])[] = [
   ['paypal', 'paypaI'],
   ['paypal', 'paypa1'],
@@ -56,7 +56,7 @@ const alike: readonly (readonly [name: string, other: string])[] = [
   ['paul', 'ᴘᴀᴜʟ'],
 ]
 
-/** Names of people who have nothing to do with each other. */
+/** Names of unrelated people. */
 const apart: readonly (readonly [name: string, other: string])[] = [
   ['ian', 'lan'],
   ['ali', 'all'],
@@ -74,8 +74,8 @@ const apart: readonly (readonly [name: string, other: string])[] = [
   ['\u5C71\u7530', '\u5C71\u672C'],
 ]
 
-describe('user names that look alike', () => {
-  it.each(alike)('%s and %s do', (one, other) => {
+describe('look-alike usernames', () => {
+  it.each(alike)('%s and %s look alike', (one, other) => {
     expect(lookAlike(one, other)).toBe(true)
     expect(lookAlike(other, one)).toBe(true)
   })
@@ -84,7 +84,7 @@ describe('user names that look alike', () => {
     expect(lookAlike(one, other)).toBe(false)
   })
 
-  it('are found however they are composed', () => {
+  it('are found in any Unicode normalization form', () => {
     expect(lookAlike('Zo\u00EB', 'Zo\u0435\u0308')).toBe(true)
     for (const [one, other] of alike) {
       expect(lookAlike(one.normalize('NFD'), other.normalize('NFC')), other).toBe(true)
@@ -93,7 +93,7 @@ describe('user names that look alike', () => {
   })
 })
 
-describe('a word of a user name', () => {
+describe('a word of a username', () => {
   it.each([
     ['\u0430lice', 'username_mixed'],
     ['al\u0456ce', 'username_mixed'],

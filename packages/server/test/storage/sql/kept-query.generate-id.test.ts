@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { randomPart } from '../../../src/storage/sql/kept-query.js'
 
-it('gives 16 bytes each time, none twice, and none that change later', () => {
+it('returns 16 different bytes each time, which do not change later', () => {
   const parts = Array.from({ length: 1000 }, randomPart)
   const seen = parts.map((part) => part.toString('hex'))
   expect(new Set(seen).size).toBe(1000)

@@ -26,7 +26,7 @@ const locking: Statement['locking'] = (query) => query
 const given: Form = { parts: { db, locking }, clock: (at) => at }
 const own: Form = { parts: { db, locking }, clock: () => sql`the_clock()` }
 
-/** A statement that notes what is executed, and what it gave. */
+/** A statement that records its executions and results. */
 function statementOf(form: Form, at: number | undefined) {
   const executed: Pick<CompiledQuery, 'sql' | 'parameters'>[] = []
   const statement: Statement = {
@@ -44,7 +44,7 @@ function statementOf(form: Form, at: number | undefined) {
   return { statement, executed }
 }
 
-it('is written once, and executed with the values and the time of each call', async () => {
+it('is built once, and executed with the values and the time of each call', async () => {
   let written = 0
   const late = cachedQuery((parts, { user }: Placeholders<{ user: number }>) => {
     written += 1
@@ -66,7 +66,7 @@ it('is written once, and executed with the values and the time of each call', as
   expect(written).toBe(1)
 })
 
-it('is written for each form: where the database has its own clock, no time is given', async () => {
+it('is built for each form: if the database has its own clock, no time is passed', async () => {
   const clocks: RawBuilder<number>[] = []
   const seen = cachedQuery((parts, { user }: Placeholders<{ user: number }>) => {
     clocks.push(parts.clock)
@@ -89,7 +89,7 @@ it('is written for each form: where the database has its own clock, no time is g
   expect(other.executed).toMatchObject([{ sql: expect.stringContaining('= the_clock()'), parameters: [2] }])
 })
 
-it('has one query for each number of rows, and puts the values of each row in its place', async () => {
+it('has one query per number of rows, and fills in the values of each row', async () => {
   let written = 0
   const insertion = cachedQueryOfRows((parts, rows: readonly Placeholders<{ source: string; held: number }>[]) => {
     written += 1
@@ -101,6 +101,6 @@ it('has one query for each number of rows, and puts the values of each row in it
   for (const count of [1, 2, 1, 2, 17, 17]) await insertion(statement, rows(count))
   expect(executed.map(({ parameters }) => parameters.length / 3)).toEqual([1, 2, 1, 2, 17, 17])
   expect(executed[3]?.parameters).toEqual(['agent', 'source 0', 0, 'agent', 'source 1', 1])
-  // Of long lists the queries are as many as there are lengths: they are not kept.
+  // For long lists, there would be a query for each length: they are not cached.
   expect(written).toBe(4)
 })

@@ -3,13 +3,13 @@ import { expect, it } from 'vitest'
 import { checkpointWal } from '../../../src/storage/sqlite/checkpoint.js'
 import { temporaryFile } from '../temporary-file.js'
 
-it('copies the log into the file, and fails nobody where it cannot', () => {
+it('checkpoints the WAL into the file, and causes no failure if it cannot', () => {
   const database = new Database(temporaryFile())
   database.exec('pragma journal_mode = wal; create table t (a); insert into t values (1)')
   const copied = checkpointWal(database)
   expect(copied?.log).toBeGreaterThan(0)
   expect(copied?.checkpointed).toBe(copied?.log)
-  // All of it was copied: what is written next begins the log anew.
+  // All of it was checkpointed: the next write restarts the WAL.
   database.exec('insert into t values (2)')
   expect(checkpointWal(database)?.round).toBe((copied?.round ?? 0) + 1)
   database.close()

@@ -3,7 +3,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { createWriter } from '../../../src/storage/sqlite/writer.js'
 import { temporaryFile } from '../temporary-file.js'
 
-/** A file with one table, a writer to it, and what another connection sees there. */
+/** A file with one table, a writer to it, and the rows that another connection sees there. */
 function open() {
   const path = temporaryFile()
   const executed: string[] = []
@@ -28,7 +28,7 @@ function open() {
   }
 }
 
-it('commits at once what comes together, and nobody is answered before', async () => {
+it('commits concurrent writes together, and resolves none of them before the commit', async () => {
   const { writer, executed, keep, seen } = open()
   const seenWhenAnswered = await Promise.all(
     ['a', 'b', 'c'].map(async (value) => {
@@ -40,7 +40,7 @@ it('commits at once what comes together, and nobody is answered before', async (
   expect(executed.filter((sql) => sql === 'commit')).toHaveLength(1)
 })
 
-it('takes back what failed, and nothing that was written with it', async () => {
+it('rolls back a failed write, but nothing that was written with it', async () => {
   const { writer, executed, keep, seen } = open()
   const failing = (value: string) => async () => {
     await keep(value)()
@@ -54,7 +54,7 @@ it('takes back what failed, and nothing that was written with it', async () => {
   expect(executed.filter((sql) => sql === 'commit')).toHaveLength(1)
 })
 
-it('answers nothing that is lost where SQLite takes all of it back', async () => {
+it('resolves nothing that is lost when SQLite rolls everything back', async () => {
   const { writer, writing, keep, seen } = open()
   const lost = async () => {
     writing.exec('rollback') // as after an I/O error
@@ -67,7 +67,7 @@ it('answers nothing that is lost where SQLite takes all of it back', async () =>
   expect(seen()).toEqual(['d'])
 })
 
-it('answers nothing that could not be committed, and writes what comes after', async () => {
+it('resolves nothing that could not be committed, and writes what follows', async () => {
   const { writer, writing, keep, seen } = open()
   writing.pragma('foreign_keys = on')
   writing.exec(
@@ -80,7 +80,7 @@ it('answers nothing that could not be committed, and writes what comes after', a
   expect(seen()).toEqual(['0', 'b'])
 })
 
-it('lets what must reach the disk join nothing that need not, and the other way round', async () => {
+it('never batches durable writes with others', async () => {
   const { writer, executed, keep } = open()
   const levels = (works: [boolean, string][]) =>
     Promise.all(works.map(([isDurable, value]) => writer.write(isDurable, keep(value)))).then(() =>
@@ -102,7 +102,7 @@ it('lets what must reach the disk join nothing that need not, and the other way 
   ).toEqual([quick, 'commit', durable, 'commit'])
 })
 
-it('closes when what was begun is written', async () => {
+it('closes once the writes that have started are written', async () => {
   const { writer, keep, seen } = open()
   const [first, second] = [writer.write(true, keep('a')), writer.write(true, keep('b'))]
   await first

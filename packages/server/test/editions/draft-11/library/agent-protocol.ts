@@ -20,7 +20,7 @@ import { parseRequirement } from './requirement.js'
 import { tokens } from './tokens.js'
 import { verifyIssued } from './verify-issued.js'
 
-/** What an agent says and does. */
+/** The agent's side of the protocol. */
 export function createAgentProtocol(tools: AgentTools): AgentProtocol {
   const { id, signer, about } = tools
   const agentToken = tools.agentToken ?? createAgentTokens(tools)
@@ -65,7 +65,7 @@ function readRefusal(response: Response): ReadRefusal {
   return { challenge: { level: asked.requirement, resourceToken: asked.resourceToken }, problem }
 }
 
-/** A token for more comes after one for less: agent, person, auth. */
+/** Tokens are obtained in order of increasing access: agent, person, auth. */
 function stepFor({ level }: Challenge, credential: Credential): Step | undefined {
   if (level === 'auth-token') return 'authorize'
   if (credential.scheme === 'token') return 'dropToken'
@@ -76,7 +76,7 @@ function personNeed({ authServers: [authServer] }: AgentTools, url: string): Tok
   if (authServer === undefined)
     throw new AgentError(
       'auth_server_unknown',
-      'List a person server in authServers: this edition asks the agent’s own.',
+      'List a person server in authServers: this edition uses the agent’s own person server.',
     )
   return { resource: new URL(url).origin, authServer, scope: undefined }
 }

@@ -7,7 +7,9 @@ import { tokens } from './tokens.js'
 
 const seconds = { life: 3600, renewal: 300 }
 
-/** Creates what gives the agent token of an agent that vouches for itself: a new one some minutes before one ends. */
+/**
+ * Returns a function that provides the agent token of an agent that vouches for itself, and replaces it a few minutes before it expires.
+ */
 export function createAgentTokens({ id, signer, authServers, now }: AgentTools): () => Promise<string> {
   const [ps] = authServers
   let held: { jwt: Promise<string>; until: number } | undefined

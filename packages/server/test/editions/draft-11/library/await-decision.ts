@@ -5,7 +5,7 @@ import { parseJsonObject } from 'countersign/tokens'
 import { headers } from './headers.js'
 import { parseRequirement } from './requirement.js'
 
-/** Who needs a token, and until when. */
+/** The owner who needs a token, and the signal that aborts the request for it. */
 export interface Asking {
   owner: string
   signal: AbortSignal
@@ -15,7 +15,7 @@ type Body = Readonly<Record<string, unknown>>
 
 const seconds = { interval: 5, held: 20, longest: 3 * 3600 }
 
-/** The errors that say how a decision ended. */
+/** Error codes for decisions that yielded no token. */
 const ends: Readonly<Record<string, AgentErrorCode>> = {
   denied: 'access_denied',
   abandoned: 'access_denied',
@@ -24,7 +24,7 @@ const ends: Readonly<Record<string, AgentErrorCode>> = {
   invalid_code: 'consent_expired',
 }
 
-/** Sends a request to a person server; where a person must decide, tells them so and asks again until they have. */
+/** Sends a request to a person server. If a user must decide, prompts the user and polls until there is a decision. */
 export async function awaitDecision(
   tools: AgentTools,
   request: Request,
@@ -39,7 +39,7 @@ export async function awaitDecision(
     promptUser(tools, response, { need, owner, signal }).catch((error: unknown) => failed.abort(error))
   const location = locationOf(response, request.url)
   while (response.status === 202 || response.status === 429) {
-    if (tools.now() > until) throw new AgentError('consent_expired', 'Nobody decided in time.')
+    if (tools.now() > until) throw new AgentError('consent_expired', 'No one decided in time.')
     if (response.status === 429) interval += seconds.interval
     await response.body?.cancel()
     await pause(waitOf(response, interval), ending)
@@ -56,7 +56,7 @@ export async function awaitDecision(
   throw failureOf(response.status, body)
 }
 
-/** Rejects with what the signal aborts for. */
+/** Rejects with the signal's abort reason. */
 async function pause(length: number, signal: AbortSignal): Promise<void> {
   await setTimeout(length * 1000, undefined, { signal }).catch((error: unknown) => {
     signal.throwIfAborted()
@@ -64,11 +64,11 @@ async function pause(length: number, signal: AbortSignal): Promise<void> {
   })
 }
 
-/** @throws AgentError for an address that is not of the server that was asked */
+/** @throws AgentError for a URL that is not on the origin of the requested server */
 function locationOf(response: Response, asked: string): string {
   const location = new URL(response.headers.get('location') ?? asked, asked)
   if (location.origin === new URL(asked).origin) return location.href
-  throw new AgentError('token_request_failed', 'The person server sends this agent on to another origin.')
+  throw new AgentError('token_request_failed', 'The Location that the person server sent is on another origin.')
 }
 
 function waitOf(response: Response, interval: number): number {
@@ -84,9 +84,9 @@ async function promptUser(
   const asked = parseRequirement(response.headers.get(headers.requirement) ?? '')
   if (asked?.requirement !== 'interaction') return
   const { code, url } = asked
-  if (!tools.canPrompt) throw new AgentError('consent_required', 'A person must decide.', { url })
+  if (!tools.canPrompt) throw new AgentError('consent_required', 'A user must decide.', { url })
   if (new URL(url).protocol !== 'https:')
-    throw new AgentError('endpoint_refused', 'The person server sends users to a page that is not https.')
+    throw new AgentError('endpoint_refused', 'The page to which the person server sends users must use https.')
   const link = new URL(url)
   link.searchParams.set('code', code)
   const { authServer, resource, scope } = need
@@ -108,5 +108,7 @@ function failureOf(status: number, body: Body | undefined): AgentError {
   const detail = typeof body?.detail === 'string' ? body.detail.slice(0, 200).replaceAll(/[^\x20-\x7e]/g, '?') : ''
   const code = ends[error ?? '']
   if (code === 'access_denied') return new AgentError(code, `Access was denied: ${detail}`, { error })
-  return new AgentError(code ?? 'token_request_failed', `The person server answered ${status}: ${detail}`, { error })
+  return new AgentError(code ?? 'token_request_failed', `The person server responded with ${status}: ${detail}`, {
+    error,
+  })
 }

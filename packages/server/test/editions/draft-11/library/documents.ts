@@ -1,7 +1,7 @@
 import type { DocumentType } from 'countersign/discovery'
 import { joseNames } from './jose-names.js'
 
-/** `/.well-known/aauth-agent.json`, of whoever issues agent tokens: here the agent itself. */
+/** `/.well-known/aauth-agent.json`, published by the issuer of agent tokens, which is the agent itself here. */
 export interface AgentDocument {
   issuer: string
   jwks_uri: string
@@ -68,5 +68,5 @@ const resource: DocumentType<ResourceDocument> = {
   required: ['issuer', 'jwks_uri'],
 }
 
-/** The documents of the three parties; the auth server is a person server. */
+/** The documents of the three parties. The auth server is a person server. */
 export const documents = { agent, authServer, resource } as const

@@ -1,2 +1,2 @@
-/** The fields of answers. */
+/** The names of response header fields. */
 export const headers = { requirement: 'aauth-requirement', problem: 'signature-error' } as const

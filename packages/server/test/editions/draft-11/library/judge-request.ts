@@ -7,8 +7,8 @@ import { tokens } from './tokens.js'
 type Verified = VerifiedSignature<ResolvedKey>
 
 /**
- * Judges the token of a request: any will do for `signature`, an agent token for `identity`, an auth token with the scope
- * for `authorization`. What is missing is asked for one token after the other.
+ * Checks the token of a request. `signature` accepts any token, `identity` requires an agent token, and `authorization` an auth token with
+ * the scope. Missing tokens are requested one after another.
  *
  * @throws AAuthError `identity_required`, `authorization_required`, `scope_insufficient`
  */
@@ -34,13 +34,13 @@ function signedRequest({ resolved, method, authority, path, covered, body }: Ver
 
 function requireAgent({ agent }: ResolvedKey): string {
   if (agent !== undefined) return agent
-  throw ask('identity_required', 'The request carries no agent token.', { level: 'agent-token' })
+  throw ask('identity_required', 'The request has no agent token.', { level: 'agent-token' })
 }
 
 function authorizedRequest(verified: Verified, asked: string): VerifiedRequest<'authorization'> {
   const { authorization, key, token } = verified.resolved
   if (!token || token.type.typ === tokens.agent.typ)
-    throw ask('authorization_required', 'The request carries no person token.', { level: 'person-token' })
+    throw ask('authorization_required', 'The request has no person token.', { level: 'person-token' })
   const presented: AuthClaims = { ...token.claims }
   const binding = { agent: undefined, thumbprint: key.thumbprint, presented }
   const { claims = presented, scope: granted = [] } = authorization ?? {}

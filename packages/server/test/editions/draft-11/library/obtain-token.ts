@@ -8,8 +8,8 @@ import { type AuthTokenClaims, type PersonTokenClaims, tokens } from './tokens.j
 import { verifyIssued } from './verify-issued.js'
 
 /**
- * Gets a person token for a resource, or with a resource token and the token that was shown there an auth token, by way of
- * a person where one must decide.
+ * Obtains a person token for a resource or, with a resource token and the token that was presented to the resource, an auth token. Prompts
+ * the user if a decision is required.
  */
 export async function obtainToken(tools: AgentTools, need: TokenNeed, asking: Asking): Promise<HeldToken> {
   const document = await findPersonServer(tools, need.authServer)
@@ -32,10 +32,10 @@ export async function obtainToken(tools: AgentTools, need: TokenNeed, asking: As
   const answer = await awaitDecision(tools, request, { need, ...asking })
   const jwt = asked.type === tokens.person ? answer.person_token : answer.auth_token
   if (typeof jwt !== 'string')
-    throw new AgentError('token_request_failed', 'The person server answered without a token.')
+    throw new AgentError('token_request_failed', 'The person server’s response has no token.')
   const claims = await claimsOf(tools, jwt, need)
   if (presented !== undefined && decodeToken(presented.jwt)?.payload.sub !== claims.sub)
-    throw new AgentError('auth_token_refused', 'The token is refused: it is about another person.')
+    throw new AgentError('auth_token_refused', 'The token was rejected: it is for another user.')
   return {
     jwt,
     resource: need.resource,
@@ -67,7 +67,7 @@ async function findPersonServer(
   for (const member of ['person_token_endpoint', 'auth_token_endpoint'] as const) {
     const problem = endpointProblem(authServer, member, outcome.found[member], endpointOrigins)
     if (problem !== undefined)
-      throw new AgentError('endpoint_refused', `The document of ${authServer} is refused: ${problem}.`)
+      throw new AgentError('endpoint_refused', `The document of ${authServer} was rejected: ${problem}.`)
   }
   return outcome.found
 }

@@ -1,15 +1,15 @@
 import { type Item, ParseError, parseDictionary, serializeDictionary, Token } from 'structured-headers'
 
-/** The levels that a resource asks for. */
+/** The levels that a resource can require. */
 export type Level = 'agent-token' | 'person-token' | 'auth-token'
 
-/** What an `AAuth-Requirement` asks for. */
+/** A requirement in an `AAuth-Requirement` header. */
 export type Requirement =
   | { requirement: 'approval' }
   | { requirement: Level; resourceToken?: string | undefined }
   | { requirement: 'interaction'; url: string; code: string }
 
-/** Reads `requirement=auth-token;resource-token="…"`; undefined for what nobody here can satisfy. */
+/** Parses `requirement=auth-token;resource-token="…"`. Returns undefined for a requirement that is not supported here. */
 export function parseRequirement(text: string): Requirement | undefined {
   const [value, parameters] = requirementIn(text) ?? []
   if (!(value instanceof Token) || parameters === undefined) return undefined
@@ -28,7 +28,7 @@ export function parseRequirement(text: string): Requirement | undefined {
     : undefined
 }
 
-/** Writes what {@link parseRequirement} reads. */
+/** Serializes a requirement for {@link parseRequirement}. */
 export function serializeRequirement(asked: Requirement): string {
   const parameters = new Map<string, string>()
   if ('url' in asked) parameters.set('url', asked.url).set('code', asked.code)

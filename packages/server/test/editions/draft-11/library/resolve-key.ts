@@ -5,21 +5,24 @@ import type { VerificationKey } from 'countersign/signatures'
 import { decodeToken, type TokenType, type VerifiedToken, verifyToken } from 'countersign/tokens'
 import { type AgentTokenClaims, type AuthTokenClaims, tokens } from './tokens.js'
 
-/** Which tokens a request may be signed with. */
+/** The tokens that a request may be signed with, by the role of the receiver. */
 const accepted: Readonly<Record<KeyResolverOptions['role'], readonly TokenType[]>> = {
   resource: [tokens.agent, tokens.person, tokens.auth] as readonly TokenType[],
   authServer: [tokens.agent] as readonly TokenType[],
 }
 
-/** Creates what finds the key of a request: always in a token, whose `typ` says what it proves. */
+/** Creates the resolver for the key of a request. The key is always in a token, whose `typ` determines what it proves. */
 export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
   return {
     async resolve(reference, remoteAddress) {
       if (reference.scheme !== 'jwt')
-        throw new AAuthError('signature_key_scheme_refused', 'Sign with a token: Signature-Key must be of scheme jwt.')
+        throw new AAuthError(
+          'signature_key_scheme_refused',
+          'Sign with a token: Signature-Key must use the jwt scheme.',
+        )
       const typ = decodeToken(reference.jwt)?.header.typ
       const type = accepted[options.role].find((each) => each.typ === typ)
-      if (!type) throw new AAuthError('agent_token_invalid', 'The token is none of those that are accepted here.')
+      if (!type) throw new AAuthError('agent_token_invalid', 'This type of token is not accepted here.')
       const isByAgent = typ === tokens.agent.typ
       const token = await verifyToken(type, reference.jwt, {
         ...options,
@@ -36,7 +39,7 @@ type Proof = Pick<ResolvedKey, 'agent' | 'delegate' | 'authorization'>
 
 const nothing: Proof = { agent: undefined, delegate: undefined, authorization: undefined }
 
-/** Whom each token speaks for. Who vouches for an agent has a URL; the agent itself is its delegate. */
+/** The party that each token speaks for. The issuer that vouches for an agent is a URL; the agent itself is its delegate. */
 const proofs: Readonly<Record<string, (token: VerifiedToken) => Partial<Proof>>> = {
   [tokens.agent.typ]: ({ claims }) => ({ agent: claims.iss, delegate: (claims as AgentTokenClaims).sub }),
   [tokens.auth.typ]: ({ claims, expired }) => {

@@ -4,10 +4,10 @@ import { documents, type ResourceDocument } from './documents.js'
 import { checkRequest } from './judge-request.js'
 import { type AuthTokenClaims, type PersonTokenClaims, tokens } from './tokens.js'
 
-/** Seconds that a resource token lives at most. */
+/** Maximum lifetime of a resource token, in seconds. */
 const longestResourceToken = 300
 
-/** What a resource says and asks for. */
+/** The resource's side of the protocol. */
 export function createResourceProtocol({
   id,
   signer,

@@ -6,7 +6,7 @@ const maxLength = 16_384
 const maxMembers = 8
 
 /**
- * Reads `sig=jwt;jwt="…"`. Members of other signatures may say anything: the first with a scheme that is known counts.
+ * Parses `sig=jwt;jwt="…"`. Members of other signatures may contain anything: the first member with a known scheme is used.
  *
  * @throws AAuthError `signature_malformed`, `signature_key_scheme_refused`
  */
@@ -17,18 +17,18 @@ export function parseSignatureKey(text: string): ParsedKeyReference {
     const key = scheme instanceof Token ? readers[scheme.toString()]?.(parameters) : undefined
     if (key) return { label, key }
   }
-  throw new AAuthError('signature_key_scheme_refused', 'Signature-Key has no member with a scheme that is used here.')
+  throw new AAuthError('signature_key_scheme_refused', 'Signature-Key has no member with a supported scheme.')
 }
 
 /**
- * Writes a reference as a member of a dictionary.
+ * Serializes a key reference as a dictionary member.
  *
- * @throws TypeError for a scheme that is not used
+ * @throws TypeError for an unsupported scheme
  */
 export function serializeSignatureKey(label: string, key: KeyReference): string {
   if (key.scheme === 'jwt') return serializeDictionary({ [label]: [new Token('jwt'), new Map([['jwt', key.jwt]])] })
   if (key.scheme !== 'jwks' || !('id' in key) || key.wellKnown === undefined)
-    throw new TypeError(`Signature-Key carries no ${key.scheme} here`)
+    throw new TypeError(`Signature-Key does not support the scheme ${key.scheme} here`)
   const parameters = new Map(Object.entries({ id: key.id, dwk: key.wellKnown, kid: key.kid }))
   return serializeDictionary({ [label]: [new Token('jwks_uri'), parameters] })
 }

@@ -1,7 +1,7 @@
 import type { SigningProfile } from 'countersign/signatures'
 import { parseSignatureKey, serializeSignatureKey } from './signature-key.js'
 
-/** How requests are signed: without a nonce, and with the query where there is one. */
+/** The signing profile: no nonce, and the query is covered if there is one. */
 export const signing: SigningProfile = {
   components: [
     { name: '@method', when: 'always' },

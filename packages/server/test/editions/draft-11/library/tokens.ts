@@ -50,11 +50,11 @@ const common: readonly ClaimRule[] = [
 
 const hour = 3600
 
-/** What no kind of claim says: whose keys they are, and how long a token may live at most. */
+/** Checks what the claim rules cannot express: the document with the issuer's keys, the maximum lifetime, and the number of audiences. */
 function problemOf({ dwk, iat, exp, aud }: DraftClaims, document: string, longest: number): string | undefined {
   if (dwk !== document) return `its dwk is not ${document}`
-  if (exp - iat > longest) return `it was made to live longer than ${longest} s`
-  return Array.isArray(aud) && aud.length !== 1 ? 'its aud names not one party' : undefined
+  if (exp - iat > longest) return `its lifetime is longer than ${longest} s`
+  return Array.isArray(aud) && aud.length !== 1 ? 'its aud does not name exactly one party' : undefined
 }
 
 const agent: TokenType<AgentTokenClaims> = {
@@ -120,5 +120,5 @@ const resource: TokenType<ResourceTokenClaims> = {
   expired: 'resource_token_expired',
 }
 
-/** The four tokens; `typ` alone tells those of a person server apart. */
+/** The four token types. Only `typ` distinguishes the two that a person server issues. */
 export const tokens = { agent, person, auth, resource } as const

@@ -7,7 +7,7 @@ import { type TokenType, type VerifiedToken, verifyToken } from 'countersign/tok
 import type { AuthTokenClaims, PersonTokenClaims } from './tokens.js'
 
 /**
- * Verifies a token that a person server gave this agent: that it is from there, for the resource, and for the agent's key.
+ * Verifies a token that a person server issued to this agent: it must be from that server, for the resource, and for the agent's key.
  *
  * @throws AgentError `auth_token_refused`
  */
@@ -41,5 +41,5 @@ function requireKey(found: Found<VerificationKey>): VerificationKey {
 }
 
 function refuse(why: string): AgentError {
-  return new AgentError('auth_token_refused', `The token is refused: ${why}.`)
+  return new AgentError('auth_token_refused', `The token was rejected: ${why}.`)
 }

@@ -6,7 +6,7 @@ import { type Level, serializeRequirement } from './requirement.js'
 
 const badSignature = 'invalid_signature'
 
-/** What is said in `Signature-Error`; always with 401. */
+/** The `error` in `Signature-Error`, which is always sent with 401. */
 const signatureErrors: Readonly<Partial<Record<ErrorCode, string>>> = {
   signature_missing: badSignature,
   signature_malformed: badSignature,
@@ -31,7 +31,7 @@ const signatureErrors: Readonly<Partial<Record<ErrorCode, string>>> = {
   auth_token_expired: 'expired_jwt',
 }
 
-/** The `error` of the body, where it is not `invalid_request`, or `server_error` from 500 on. */
+/** The `error` in the body, if it is not `invalid_request` (or `server_error` for statuses from 500 up). */
 const words: Readonly<Partial<Record<ErrorCode, string>>> = {
   resource_token_invalid: 'invalid_resource_token',
   resource_token_expired: 'expired_resource_token',
@@ -45,10 +45,10 @@ const words: Readonly<Partial<Record<ErrorCode, string>>> = {
   too_many_requests: 'rate_limited',
 }
 
-/** Statuses that are others than in the library's table: a token for more is asked for as every other token is. */
+/** Statuses that differ from the library's table. A token with more scope is requested with 401, like every other token. */
 const statuses: Readonly<Partial<Record<ErrorCode, number>>> = { scope_insufficient: 401, grant_ended: 403 }
 
-/** A refusal as problem details (RFC 9457), with the requirement that a resource adds. */
+/** Writes an error response as problem details (RFC 9457), with the requirement that a resource adds. */
 export function writeRefusal(error: AAuthError, challenge?: Challenge): WrittenRefusal {
   const signatureError = signatureErrors[error.code]
   const status = statuses[error.code] ?? error.status

@@ -10,7 +10,9 @@ import type { AccessReader } from './token-endpoint.js'
 
 type Presented = PersonTokenClaims | AuthTokenClaims
 
-/** `POST /person/authorize`: what a resource token asks for, with the token that was shown to the resource. */
+/**
+ * `POST /person/authorize`: reads the access that a resource token requests, together with the token that was presented to the resource.
+ */
 export const readAuthAccess: AccessReader = async (context, agent, members) => {
   const asked = await requireResourceToken(context, agent, requireText(members, 'resource_token'))
   const presented = await requirePresented(context, agent, requireText(members, 'presented_token'), asked)
@@ -37,7 +39,7 @@ async function requireResourceToken(
   throw new AAuthError('resource_token_invalid', 'The resource token is for another key.')
 }
 
-/** The presented token, verified as the resource did, for the key that signed this request. */
+/** Returns the presented token, verified as the resource verified it, for the key that signed this request. */
 async function requirePresented(
   { discovery, identifiers, issuer, now }: ServerContext,
   { key, remoteAddress }: SigningAgent,
@@ -57,16 +59,17 @@ async function requirePresented(
   throw new AAuthError('request_malformed', 'The presented token is for another key.')
 }
 
-/** In a parameter a token is no proof of who asks: what is wrong with it is wrong with the request. */
+/** As a parameter, a token does not authenticate the caller: a problem with the token is a problem with the request. */
 const asParameter = { invalid: 'request_malformed', expired: 'request_malformed' } as const
 
-/** Both tokens verify: where they do not fit, somebody put them together. */
+/** Each token is valid on its own. If they do not match, someone combined them. */
 function requirePair(asked: ResourceTokenClaims, presented: Presented): void {
   const isPair = asked.presented_jti === presented.jti && asked.ps === presented.iss && asked.sub === presented.sub
-  if (!isPair) throw new AAuthError('resource_token_invalid', 'The resource token is not about the presented token.')
+  if (!isPair)
+    throw new AAuthError('resource_token_invalid', 'The resource token does not belong to the presented token.')
 }
 
-/** The permission under which the presented token was issued to this agent. */
+/** Returns the grant under which the presented token was issued to this agent. */
 async function requireIssued(
   { storage }: ServerContext,
   { agent, delegate }: SigningAgent,
@@ -74,9 +77,9 @@ async function requireIssued(
 ): Promise<{ userId: string }> {
   const grant = await storage.findGrant(jti.split('.')[0] ?? '')
   const isOwn = grant?.agent === agent && grant.delegate === delegate && grant.resource === aud
-  // A grant that took the place of another stands for its tokens, too.
+  // If another grant replaced this one, its tokens stay valid under the new grant.
   if (isOwn && (grant.revokedAt === null || grant.revokedBy === 'replaced')) return grant
-  throw new AAuthError('request_malformed', 'The presented token was not issued to this agent, or was taken back.')
+  throw new AAuthError('request_malformed', 'The presented token was not issued to this agent, or was revoked.')
 }
 
 function requireKey(found: Found<VerificationKey>): VerificationKey {

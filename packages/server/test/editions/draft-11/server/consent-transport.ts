@@ -2,7 +2,7 @@ import { type ConsentTransport, hashSecret, type MintedSecrets } from 'countersi
 import { displayCode, readCode } from './interaction-code.js'
 import { paths } from './paths.js'
 
-/** The person comes with a code, and nobody goes back: the agent asks what became of its request. */
+/** The user arrives with a code, and is not redirected back. The agent polls for the outcome of its request. */
 export function createConsentTransport(_issuer: string, secrets: MintedSecrets): ConsentTransport {
   return {
     path: paths.interact,

@@ -16,20 +16,20 @@ import type { Asked } from './ticket.js'
 type Redeemed = Extract<RedeemOutcome, { outcome: 'redeemed' }>
 type Reason = Extract<RedeemOutcome, { outcome: 'refused' }>['reason']
 
-/** What the agent hears where there is no token, besides that the request has ended. */
+/** Error codes for the agent if no token can be issued, other than `consent_ended`. */
 const refusals: Readonly<Partial<Record<Reason, ErrorCode>>> = {
   grant_ended: 'grant_ended',
   user_disabled: 'grant_ended',
 }
 
-/** Gives the token that was allowed, once, to the agent and key that asked. */
+/** Issues the allowed token, once, to the agent and key that requested it. */
 export async function deliverToken(
   context: ServerContext,
   agent: SigningAgent,
   { request, asked }: { request: AuthRequest; asked: Asked },
 ): Promise<Response> {
   if (asked.userId !== undefined && request.userId !== asked.userId)
-    throw new AAuthError('consent_denied', 'Somebody else answered than the person that the agent acts for.')
+    throw new AAuthError('consent_denied', 'The user who decided is not the one that the agent acts for.')
   const outcome = await context.storage.redeemCode({
     codeHash: hashSecret(context.secrets.codeOf(request.id)),
     agent: agent.agent,
@@ -39,7 +39,10 @@ export async function deliverToken(
     tokenLifetime: Math.max(1, asked.until - context.now()),
   })
   if (outcome.outcome === 'refused')
-    throw new AAuthError(refusals[outcome.reason] ?? 'consent_ended', `There is no token any more: ${outcome.reason}.`)
+    throw new AAuthError(
+      refusals[outcome.reason] ?? 'consent_ended',
+      `The token is no longer available: ${outcome.reason}.`,
+    )
   const { issue } = outcome
   const token = await issueFor(context, agent, { asked, outcome })
   const answer = { [`${asked.token}_token`]: token, expires_in: issue.expiresAt - issue.issuedAt }

@@ -1,21 +1,21 @@
 import { createHash } from 'node:crypto'
 
-/** Crockford's base 32: no letter that is taken for a digit. */
+/** Crockford's Base32 alphabet: it has no letter that can be mistaken for a digit. */
 const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const symbols = 12
 
-/** The code by which a browser gets to a pending request: sixty bits that tell nothing of the agent's own address for it. */
+/** Returns the code with which a browser opens a pending request: sixty bits that reveal nothing about the agent's own URL for it. */
 export function interactionCode(ticket: string): string {
   const bytes = createHash('sha256').update(`interaction\n${ticket}`).digest()
   return Array.from(bytes.subarray(0, symbols), (byte) => alphabet[byte & 31]).join('')
 }
 
-/** A code as people read it. */
+/** Formats a code for display. */
 export function displayCode(code: string): string {
   return code.replaceAll(/(?!^)(?=(?:.{4})+$)/g, '-')
 }
 
-/** A code as it was typed or followed; undefined for what can be none. */
+/** Normalizes a code that was typed or came with a link. Returns undefined if it cannot be a code. */
 export function readCode(typed: string): string | undefined {
   const code = typed.replaceAll('-', '').toUpperCase().replaceAll(/[IL]/g, '1').replaceAll('O', '0')
   return code.length === symbols && Array.from(code).every((symbol) => alphabet.includes(symbol)) ? code : undefined

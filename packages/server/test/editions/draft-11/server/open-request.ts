@@ -10,15 +10,15 @@ import { documents } from '../library/documents.js'
 import { pendingResponse } from './pending-response.js'
 import { type Asked, createTicket, ticketHash } from './ticket.js'
 
-/** A request that a person will decide. */
+/** A request that a user will decide. */
 export interface RequestToOpen {
   access: RequestedAccess
   asked: Asked
-  /** How many requests of the agent may then be open. */
+  /** Maximum number of open requests of the agent, including this one. */
   maxOpen: number
 }
 
-/** Remembers the agent as it is seen now and stores the request. Returns the answer to the agent. */
+/** Records the agent as it is now, and stores the request. Returns the response to the agent. */
 export async function openRequest(
   context: ServerContext,
   agent: SigningAgent,
@@ -49,7 +49,7 @@ export async function openRequest(
   return pendingResponse(context, ticket, { retryAfter: 0, needs: isDecided ? 'nobody' : 'interaction' })
 }
 
-/** Allows what the person has allowed before for as long as it takes: nobody need come. */
+/** Allows a request that is covered by a remembered grant, so that no user has to open a page. Returns whether it did. */
 async function allowRemembered(
   { storage, transport, lifetimes }: ServerContext,
   request: AuthRequest,
@@ -63,7 +63,7 @@ async function allowRemembered(
   if (!grant || !user || handle === undefined) return false
   const { outcome } = await storage.allowRemembered({
     tokenHash: ticketHash(ticket),
-    // No browser has it.
+    // No browser has this value.
     browserHash: hashSecret(ticket),
     userId,
     credentialRevision: user.credentialRevision,
@@ -74,7 +74,10 @@ async function allowRemembered(
   return outcome === 'allowed'
 }
 
-/** What the pages show of who vouches for the agent, and of the resource, as they were when it asked. */
+/**
+ * Returns the data about the issuer that vouches for the agent, and about the resource, as they are at the time of the request. The pages
+ * show it.
+ */
 async function displayOf(
   { discovery }: ServerContext,
   { agent, remoteAddress }: SigningAgent,

@@ -13,11 +13,14 @@ import { type Asked, readTicket, ticketHash } from './ticket.js'
 
 const limits = { held: 20, heldAtOnce: 1000, lookEvery: 100 }
 
-/** `GET /person/pending/{ticket}`: what became of a request, for the agent and key that made it; to anybody else there is none. */
+/**
+ * `GET /person/pending/{ticket}`: returns the outcome of a request to the agent and key that made it. For anyone else, the request does not
+ * exist.
+ */
 export function createPendingEndpoint(context: ServerContext): Endpoint {
   let held = 0
 
-  /** Looks again until somebody decided, or the time is over for which the agent wants to wait. */
+  /** Checks repeatedly until someone has decided, or the time that the agent prefers to wait has elapsed. */
   async function hold(ticket: string, stored: AuthRequest, wait: number): Promise<AuthRequest> {
     if (held >= limits.heldAtOnce) return stored
     held++
@@ -60,12 +63,12 @@ async function requireOwn(
   const stored = asked && (await storage.findAuthRequest(ticketHash(ticket)))
   const isOwn = stored?.agent === agent && stored.delegate === delegate && stored.agentJkt === key.thumbprint
   if (asked && stored && isOwn) return { asked, stored }
-  throw new AAuthError('not_found', 'There is no such request of this agent and key.')
+  throw new AAuthError('not_found', 'No such request was made by this agent and key.')
 }
 
 function ending(status: Exclude<AuthRequest['status'], 'open' | 'allowed'>): AAuthError {
   if (status === 'denied') return new AAuthError('consent_denied', 'The user denied the request.')
-  if (status === 'expired') return new AAuthError('consent_expired', 'Nobody decided in time.')
+  if (status === 'expired') return new AAuthError('consent_expired', 'No one decided in time.')
   return new AAuthError('consent_ended', `The request has ended: ${status}.`)
 }
 

@@ -7,10 +7,10 @@ import { paths } from './paths.js'
 /** Seconds after which the agent can make requests again. */
 export type RetryAfter = 0 | 5
 
-/** What a request waits for: that a person comes, that the one who came decides, or only that it is asked for. */
+/** The next step of a pending request: a user must open it, the user who opened it must decide, or the agent only has to poll. */
 type Need = 'interaction' | 'patience' | 'nobody'
 
-/** `202`: where the agent asks again, and where the person decides, unless somebody is there or nobody need come. */
+/** `202`: the URL that the agent polls, and the page where the user decides, unless a user is already there or none is needed. */
 export function pendingResponse(
   { issuer }: ServerContext,
   ticket: string,

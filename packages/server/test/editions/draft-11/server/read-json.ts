@@ -1,11 +1,11 @@
 import { AAuthError } from 'countersign'
 import { parseJsonObject } from 'countersign/tokens'
 
-/** Members that ask for what is not done here, and so are never passed over. */
+/** Members that request unsupported features. They are rejected, never ignored. */
 const unsupported = ['mission_s256', 'subagent_token', 'upstream_token']
 
 /**
- * The members of a JSON body.
+ * Returns the members of a JSON body.
  *
  * @throws AAuthError `media_type_unsupported`, `request_malformed`
  */

@@ -1,31 +1,31 @@
 import { hashSecret, type MintedSecrets } from 'countersign-server/edition'
 import { interactionCode } from './interaction-code.js'
 
-/** What a pending request is for, besides what is stored of every request. */
+/** The data of a pending request beyond what is stored for every request. */
 export interface Asked {
   token: 'person' | 'auth'
-  /** When the token ends that was shown, in Unix seconds: the one that is given ends with it. */
+  /** Expiry of the presented token, in Unix seconds. The issued token expires at the same time. */
   until: number
-  /** The account that must decide; undefined: any. */
+  /** The account that must decide. If undefined, any account may. */
   userId: string | undefined
 }
 
 /**
- * The name of a pending request in the agent's address for it. It says what it is for, and is found by a hash of all of it:
- * with anything changed it names nothing.
+ * Creates the ticket, which names a pending request in the agent's URL. The ticket contains the data of the request, and the request is
+ * found by a hash of the whole ticket: a modified ticket matches no request.
  */
 export function createTicket({ token, until, userId = '' }: Asked, secrets: MintedSecrets): string {
   return [token, until, userId, secrets.random('aarq_')].join('.')
 }
 
-/** What a ticket says; undefined for what is none. */
+/** Parses a ticket. Returns undefined if it is invalid. */
 export function readTicket(ticket: string): Asked | undefined {
   const [, token, until, userId] = /^(person|auth)\.(\d{1,12})\.([\w-]{0,64})\.aarq_[\w-]{43}$/.exec(ticket) ?? []
   if (token !== 'person' && token !== 'auth') return undefined
   return { token, until: Number(until), userId: userId === '' ? undefined : userId }
 }
 
-/** What a request is stored under. The browser has the code only, and the agent both. */
+/** Returns the hash under which a request is stored. The browser has only the code; the agent has both the code and the ticket. */
 export function ticketHash(ticket: string): string {
   return hashSecret(interactionCode(ticket))
 }

@@ -12,7 +12,7 @@ import { openRequest } from './open-request.js'
 import { readJson } from './read-json.js'
 import type { Asked } from './ticket.js'
 
-/** What the members of a request ask for, verified. */
+/** Verifies the members of a request, and returns the access that they request. */
 export type AccessReader = (
   context: ServerContext,
   agent: SigningAgent,
@@ -21,7 +21,7 @@ export type AccessReader = (
 
 const longestToken = 3600
 
-/** An endpoint at which an agent asks for a token with JSON; a person will decide. */
+/** Creates an endpoint at which an agent requests a token with JSON. A user will decide. */
 export function tokenEndpoint(context: ServerContext, readAccess: AccessReader): Endpoint {
   return (arrival) =>
     signedRequest(context, arrival, async (agent, { body, resolved }) => {
