@@ -6,7 +6,7 @@ import { linkedAccounts } from './linked-accounts.mjs'
 import { onlyGatewayAddress, onlyGatewayUser } from './network-rules.mjs'
 import { countersign, freePort } from './parties.mjs'
 import { start } from './run-program.mjs'
-import { ownAgent, programsOf, python, runAndAllow, untilServed } from './stage.mjs'
+import { notThere, ownAgent, programsOf, python, runAndAllow, untilServed } from './stage.mjs'
 
 /** The folder of a check, containing the key of an API. */
 async function withKey({ root, cwd }) {
@@ -30,11 +30,11 @@ async function startNotes(stage, port) {
   const { examples, cwd, closers } = stage
   const running = start(python, ['-u', join(examples, 'python', 'notes.py')], { cwd, env: { PORT: String(port) } })
   closers.push(() => running.stop())
-  await untilAnswered(port)
+  await untilResponding(port)
 }
 
 /** Waits until a program that was just started responds, whatever the response. */
-async function untilAnswered(port) {
+async function untilResponding(port) {
   for (let tries = 0; tries < 100; tries += 1) {
     if (await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined)) return
     await new Promise((resolve) => setTimeout(resolve, 100))
@@ -66,6 +66,39 @@ async function pythonBehindGateway(stage) {
   const gateway = countersign(root, ['gateway', '--config', 'gateway.json'], { cwd })
   await serveUntilClosed(stage, gateway, /^Protecting /m)
   await requireProtected(stage, id)
+}
+
+/** Behind the gateway, a framework finds the user in the headers, and its redirects and URLs have the public host. */
+async function frameworkBehindGateway(stage, module, file) {
+  const { root, examples, cwd, authServer, closers } = stage
+  if ((await start(python, ['-c', `import ${module}`], { cwd }).ended).status !== 0) return notThere
+  const [port, behind] = [await freePort(), await freePort()]
+  const id = `http://127.0.0.1:${port}`
+  await withKey(stage)
+  const env = { PORT: String(behind), HOST: '127.0.0.1' }
+  const api = start(python, ['-u', join(examples, 'python', file)], { cwd, env })
+  closers.push(() => api.stop())
+  await untilResponding(behind)
+  const upstream = `http://127.0.0.1:${behind}`
+  const openGateway = async (need) => {
+    const routes = [{ method: 'GET', path: '/*', ...need }]
+    configure(stage, 'gateway.json', { id, authServer, upstream, listen: { port }, routes })
+    const gateway = countersign(root, ['gateway', '--config', 'gateway.json'], { cwd })
+    await serveUntilClosed(stage, gateway, /^Protecting /m)
+    return gateway
+  }
+  const open = await openGateway({ require: 'none' })
+  const moved = await fetch(`${id}/albums`, { redirect: 'manual' })
+  assert.equal(String(new URL(moved.headers.get('location'), `${id}/albums`)), `${id}/albums/`)
+  await open.stop()
+  await openGateway({ require: 'authorization', scope: 'notes.read' })
+  const own = await ownAgent(stage)
+  const allowed = await runAndAllow(programsOf(stage), 'script', { ...own.env, API: `${id}/albums/` })
+  assert.equal(allowed.status, 0, allowed.stdout)
+  const { user, url } = JSON.parse(allowed.printed.replace(/^200 /, ''))
+  assert.deepEqual([user[0], url], [authServer, `${id}/albums/`])
+  assert.match(user[1], /^\S+$/)
+  return undefined
 }
 
 /** How to start each proxy with the configuration from the manual, on loopback and without TLS. */
@@ -168,7 +201,7 @@ async function onlyByGateway(stage, running) {
   writeFileSync(join(cwd, 'jwks.json'), stdout)
   const api = running({ ID: id, UPSTREAM: upstream, HOST: '127.0.0.1', PORT: String(behind) })
   stage.closers.push(() => api.stop())
-  await untilAnswered(behind)
+  await untilResponding(behind)
   const routes = [{ method: 'GET', path: '/who', require: 'identity' }]
   configure(stage, 'gateway.json', { id, authServer, upstream, listen: { port }, routes, assertion: true })
   await serveUntilClosed(stage, countersign(root, ['gateway', '--config', 'gateway.json'], { cwd }), /^Protecting /m)
@@ -208,6 +241,21 @@ export const protectedApis = [
     files: ['python/notes.py', 'gateway.json'],
     name: 'an API in Python is protected by the gateway in front of it',
     run: pythonBehindGateway,
+  },
+  {
+    files: ['python/albums_flask.py'],
+    name: 'an API in Flask finds the user in the headers, and redirects to the public host',
+    run: (stage) => frameworkBehindGateway(stage, 'flask', 'albums_flask.py'),
+  },
+  {
+    files: ['python/albums_fastapi.py'],
+    name: 'the same in FastAPI',
+    run: (stage) => frameworkBehindGateway(stage, 'fastapi, uvicorn', 'albums_fastapi.py'),
+  },
+  {
+    files: ['python/albums_django.py'],
+    name: 'the same in Django',
+    run: (stage) => frameworkBehindGateway(stage, 'django', 'albums_django.py'),
   },
   {
     files: ['python/notes.py', 'subrequests.json'],
