@@ -30,7 +30,7 @@ export function callbackOf(agent) {
   return `${agent}/callback`
 }
 
-/** Serves the documents of all agents and of the resource in place of the guarded fetch. */
+/** Serves the documents of all agents and of the resource instead of the guarded fetch. */
 export function documentsOf({ agents, resource }) {
   const documents = new Map([
     ...agents.flatMap(({ id, jwk }) => [

@@ -33,7 +33,7 @@ function publishing(kind: string, member: string, { jwk }: Signer): (id: string)
     }
 }
 
-/** The peer's resource and auth server, together with parties of ours whose private keys the test has. */
+/** The peer's resource and auth server, together with Countersign parties whose private keys the test has. */
 async function createStage() {
   const agent = await listen(publishing('aauth-agent', 'agent', signer))
   const issuer = await listen(publishing('aauth-issuer', 'issuer', issuerSigner))

@@ -347,7 +347,7 @@ describe.each(pairs)('a slow user, “$client” on “$server”, if everything
 describe.each(eras)('a client of the era “%s”', (client) => {
   const pair = { client, server: client }
 
-  it('L03: is told about an unconfigured auth server, and the user is not sent there', async () => {
+  it('L03: learns of an unconfigured auth server, and the user is not sent there', async () => {
     const { url } = await protectServer(client, { authServer: parties.authServer })
     const { folder } = await newAgent(['https://other.example'])
     const bridge = await openClient(client, { url, folder })
@@ -448,7 +448,7 @@ it('a client with a handshake is also prompted by a server of both eras', async 
   await bridge.client.subscribeResource({ uri: 'note://one' })
 })
 
-it('a client whose person is not responding is not asked a second time meanwhile', async () => {
+it('a client whose user has not responded yet is not prompted a second time', async () => {
   const { bridge } = await open(
     { client: 'sessions', server: 'sessions' },
     { flags: ['--patience', '0.3'], shows: 'pages and forms', person: () => new Promise(() => undefined) },

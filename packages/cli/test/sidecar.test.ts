@@ -267,7 +267,7 @@ describe('how a user is prompted', () => {
     expect(await asked).toMatchObject({ status: 200 })
   })
 
-  it('by a command that fails, which the program is told', async () => {
+  it('by a command that fails, which the program learns', async () => {
     const { url } = await startSidecar(['--allow-host', hostOf(parties.api), '--on-consent', 'exit 3'])
     const { status, body } = await curl(`${url}/${parties.api}/data-auth`)
     expect(status).toBe(502)
@@ -291,7 +291,7 @@ describe('how a user is prompted', () => {
     const person = decidesAt('deny')
     person.decide((JSON.parse(body) as { consent_url: string }).consent_url)
     expect(await person.page()).toContain('data-state="denied"')
-    expect((await curl(`${url}/${parties.api}/data-auth`)).status, 'asked anew').toBe(401)
+    expect((await curl(`${url}/${parties.api}/data-auth`)).status, 'a new flow').toBe(401)
   })
 })
 

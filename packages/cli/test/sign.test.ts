@@ -167,7 +167,7 @@ describe('countersign sign', () => {
     })
   })
 
-  it('rejects a public key in place of a private key', async () => {
+  it('rejects a public key instead of a private key', async () => {
     const { status, stderr } = await runInProcess('sign', 'https://api.example/', '--key', files.jwksFile)
     expect(status).toBe(2)
     expect(stderr).toContain('holds no private JWK')

@@ -310,7 +310,7 @@ describe('an MCP server behind the gateway', () => {
 
   // G01
   it.each(['bötchen', ' bot'])(
-    'receives no request with the delegate %j, and the caller is told why',
+    'receives no request with the delegate %j, and the caller learns why',
     async (agent_delegate) => {
       const { port, arrived } = await openMcp()
       const text = JSON.stringify(call('look'))
@@ -327,7 +327,7 @@ describe('an MCP server behind the gateway', () => {
     `/mcp/x /mcp/sse /MCP/messages /mcp;a /mcp.php/x /index.php/mcp /x.php/mcp/y /mcp/index.php /mcp.json/ /mcp.a.b /mcp:x /mcp,x /mcp%20x /mcp%E2%80%8B /%20mcp /mcp@x /mcp~ /.mcp /mcp.tar.gz /mcp(x)/y`.split(
       ' ',
     ),
-  )('receives nothing at %s, whoever the caller is', async (path) => {
+  )('receives nothing at %s, regardless of the caller', async (path) => {
     for (const otherwise of ['refuse', 'pass'] as const) {
       const { send, arrived, port } = await openMcp({ otherwise })
       expect(statusOf(await send(call('change'), [], path))).toBe(404)

@@ -63,11 +63,11 @@ export interface AuthServer {
 }
 
 /**
- * An auth server: takes resource tokens from agents nobody registered, asks a person, and issues auth tokens bound to
- * the agent's key.
+ * An auth server: accepts resource tokens from agents that are registered nowhere, asks the user for consent, and issues auth tokens bound
+ * to the agent’s key.
  *
- * @param edition the edition of AAuth that is spoken
- * @throws TypeError for options that cannot work, naming the option
+ * @param edition the AAuth edition to use
+ * @throws TypeError for invalid options, naming them
  * @example
  * ```ts
  * const server = createAuthServer({ issuer: 'https://auth.example', keys, storage: sqliteStorage('auth.db') })

@@ -163,7 +163,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     ])
   })
 
-  it('L08: gives each of two users their own data, whoever requests first', async () => {
+  it('L08: gives each of two users their own data, no matter who requests first', async () => {
     const scene = await openScene(mount)
     const [alice, bob] = [scene.browser(), scene.browser()]
     const consents = [await led(alice), await led(bob)]
@@ -252,7 +252,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     '%',
     '',
     'https:evil.example',
-  ])('redirects no one to %s, whoever put it into the cookie', async (planted) => {
+  ])('redirects no one to %s, no matter who set the cookie', async (planted) => {
     const scene = await openScene(mount, { home: '/start' })
     const browser = scene.browser()
     const consent = await led(browser)

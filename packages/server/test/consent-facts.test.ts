@@ -80,12 +80,12 @@ it('describes in the server’s own words what an agent learns about the user, w
   const { user, page } = await view(stage, own)
   const learns = 'Read Recognise you when you come back openid Read See your name and username: alice profile'
   expect(words(page)).toContain('Allow agent.example to sign you in?')
-  expect(words(page)).toContain(`${learns} Read See your e-mail address (you haven’t given one) email`)
+  expect(words(page)).toContain(`${learns} Read See your email address (you haven’t given one) email`)
   expect(words(page)).not.toContain('gives no description')
   stage.resource.document.scope_descriptions = { email: 'Nothing at all' }
   const other = await openRequest(stage, undefined, { scope: `data.read ${identity}` })
   expect(words((await view(stage, other, user)).page)).toContain(
-    'Read See your e-mail address (you haven’t given one) email',
+    'Read See your email address (you haven’t given one) email',
   )
 })
 
@@ -99,7 +99,7 @@ it.each([
   delete stage.agent.document.name
   Object.assign(stage.agent.document, document)
   const { page } = await view(stage, await openRequest(stage))
-  expect(words(page).includes('agent.example gives no name and no pages of its own')).toBe(warned)
+  expect(words(page).includes('agent.example gives no name and has no website')).toBe(warned)
 })
 
 it('never allows dangerous access until it is revoked, even if no other duration can be chosen', async () => {

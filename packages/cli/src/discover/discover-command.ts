@@ -66,7 +66,7 @@ function findingLines(
   const text = `${what.replace(url, '')} ${fix}`
   if (outcome === 'unreachable' && said.has(text)) return [`${lead}see above.`]
   said.add(text)
-  return [wrapText(lead, sentence(what)), wrapText('  Mend: ', fix)].map(printable)
+  return [wrapText(lead, sentence(what)), wrapText('  Fix: ', fix)].map(printable)
 }
 
 function sentence(text: string): string {

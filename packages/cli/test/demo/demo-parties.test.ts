@@ -163,7 +163,7 @@ describe('countersign demo --only', () => {
 
 const nobody = async () => `http://127.0.0.1:${await freePort()}`
 
-describe('countersign demo --only agent, where somebody is not responding', () => {
+describe('countersign demo --only agent, when a party does not respond', () => {
   const ask = (resource: string, ...flags: string[]) =>
     runInProcess(
       'demo',

@@ -32,7 +32,7 @@ it('logs a bug with its stack', async () => {
   const cause = Object.assign(new Error('no such table: session'), { code: 'SQLITE_ERROR' })
   const mistakes = [
     new TypeError('it is undefined'),
-    new StorageError('keys_changed', 'somebody was first'),
+    new StorageError('keys_changed', 'another instance was first'),
     new StorageError('unavailable', 'the database did not respond', { cause }),
   ]
   for (const error of mistakes) expect((await lineOf(error)).error).toMatch(/\n {4}at /)

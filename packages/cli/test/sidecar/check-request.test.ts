@@ -53,7 +53,7 @@ describe('L10: what a web page could send is refused', () => {
     ['no secret', { host: own.host }],
     ['another', { host: own.host, authorization: basic('another') }],
     ['a part of it', { host: own.host, authorization: basic(secret.slice(1)) }],
-    ['as a user name', { host: own.host, authorization: `Basic ${Buffer.from(`${secret}:`).toString('base64')}` }],
+    ['as a username', { host: own.host, authorization: `Basic ${Buffer.from(`${secret}:`).toString('base64')}` }],
     ['an empty one', { host: own.host, authorization: basic('') }],
     ['in another scheme', { host: own.host, authorization: `Bearer ${secret}` }],
   ])('%s', (_case, headers) => {

@@ -15,6 +15,6 @@ it.each<[string, Error, object]>([
   ],
   ['the auth server refuses', new AgentError('token_request_failed', 'No.'), { status: 502, retryAfter: undefined }],
   ['there is no response', new TypeError('fetch failed'), { status: 502, body: { error: 'not_answered' } }],
-])('a program is told that %s', (_why, error, told) => {
+])('a program receives the error that %s', (_why, error, told) => {
   expect(describeFailure(error)).toMatchObject(told)
 })

@@ -48,11 +48,11 @@ export interface Agent extends AgentActions {
 }
 
 /**
- * An agent of one person that nobody registered: a script, a command line, an app on a device, a service (W25). It signs
- * its requests, answers challenges, and asks the person where one must decide (S§3, 9). Many people share one agent
- * with {@link createWebAgent} only.
+ * An agent that acts for a single user and is registered nowhere: a script, a command-line tool, an app on a device, a service (W25). It
+ * signs its requests, answers challenges, and prompts the user when a decision is needed (S§3, 9). To serve many users with one agent, use
+ * {@link createWebAgent}.
  *
- * @throws TypeError for options that cannot work
+ * @throws TypeError for invalid options
  * @example
  * ```ts
  * const agent = createAgent({

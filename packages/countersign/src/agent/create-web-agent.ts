@@ -52,10 +52,10 @@ export interface WebAgent {
 }
 
 /**
- * An agent for people in browsers (W25): whatever a person allows belongs to the session that asked, and only a callback
- * in that session's browser completes it, so that a link sent to somebody else gives nothing away.
+ * An agent for users in browsers (W25). What a user allows belongs to the session that requested it, and only a callback in that session’s
+ * browser completes it, so a link that is sent to someone else gives nothing away.
  *
- * @throws TypeError for options that cannot work
+ * @throws TypeError for invalid options
  * @example
  * ```ts
  * const agent = createWebAgent({

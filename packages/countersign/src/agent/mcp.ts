@@ -17,11 +17,11 @@ export interface McpTimeoutsOptions {
 }
 
 /**
- * Options for the requests of an MCP client whose transport sends by `agent.fetch`: such a request may wait for a person. Clients give a
- * request up after 60 seconds unless they are told otherwise; what the person allows later is kept for the next request, but the answer to
- * this one is lost. Give the agent the same patience, by `consentTimeout`, so that it does not wait on for a client that has gone.
+ * Request options for an MCP client whose transport sends through `agent.fetch`, since such a request may wait for the user. By default,
+ * clients give up after 60 seconds: what the user allows later is stored for the next request, but the response to this one is lost. Set
+ * the agent’s `consentTimeout` to the same value, so that it does not keep waiting for a client that has given up.
  *
- * @throws TypeError for a patience that no timer can wait
+ * @throws TypeError if `patience` is longer than a timer can run
  * @example
  * ```ts
  * const transport = new StreamableHTTPClientTransport(new URL('https://api.example/mcp'), { fetch: agent.fetch })

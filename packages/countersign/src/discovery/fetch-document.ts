@@ -72,9 +72,9 @@ export async function fetchText(url: string, options: FetchDocumentOptions): Pro
 }
 
 /**
- * Fetches what a stranger's URL gives, or says why not: no redirect is followed, a body of more than `maxBytes` is
- * refused, and everything together takes at most `timeout`. Which addresses may be connected to is up to `fetch`: see
- * `createGuardedFetch`. Rejects with what is no failure of the network: a mistake in `fetch`.
+ * Fetches an untrusted URL, or returns the reason for the refusal. No redirect is followed, a body of more than `maxBytes` is refused, and
+ * the whole fetch takes at most `timeout`. Which addresses it may connect to is up to `fetch`: see `createGuardedFetch`. Rejects with
+ * errors that are not network failures, such as a bug in `fetch`.
  *
  * @example
  * ```ts

@@ -29,7 +29,7 @@ export interface Lookup {
 export interface FetchCause {
   /** The network of the client. If undefined, only the total limits apply. */
   source: string | undefined
-  /** Whether the document was fetched before. Refetches are rare, whoever causes them. */
+  /** Whether the document was fetched before. Refetches are rare, whatever causes them. */
   known: boolean
   /** The host of the document, with the port if it is not the default port of `https`. */
   host: string

@@ -62,7 +62,7 @@ export function requireSignature(
 }
 
 /**
- * The authority to verify the request with: the `Host` if it is one of ours, otherwise our first.
+ * The authority to verify the request with: the `Host` if it is one of the configured authorities, otherwise the first of them.
  *
  * @throws AAuthError `header_duplicate`, `host_malformed`
  */

@@ -19,12 +19,12 @@ export interface RemoteSignerOptions {
 }
 
 /**
- * A signer whose private key stays elsewhere, such as in a cloud's key service. Each signature is verified before it is used:
- * one by another key would be refused by everybody, without a word about why.
+ * A signer whose private key stays elsewhere, such as in a cloud key service. Each signature is verified before it is used, because every
+ * recipient would refuse a signature by another key without saying why.
  *
- * @throws AAuthError `key_invalid` for a public key that cannot be used. `sign` rejects with `signer_refused` for a signature
- *   that is not by that key
- * @throws TypeError for options that cannot be meant
+ * @throws AAuthError `key_invalid` if the public key is invalid. `sign` rejects with `signer_refused` for a signature
+ *   by another key
+ * @throws TypeError for invalid options
  * @example
  * ```ts
  * const signer = await createRemoteSigner({ jwk, sign: (bytes) => keyService.sign('agent-key', bytes) })

@@ -33,14 +33,15 @@ export interface LoopbackConsentOptions {
 }
 
 /**
- * Prompts the user at the terminal: a free port of 127.0.0.1 takes the callback, and is open only while they decide (RFC 8252
- * §7.3). The agent's document lists `http://127.0.0.1/callback`, which stands for every port (W24). Standard error shows the
- * address and the code that the page shows; a line counts down; the browser is opened if there is one, and over SSH the
- * command is shown that forwards the port. Nothing of it keeps a program alive.
+ * Prompts the user at the terminal. A free port of 127.0.0.1 receives the callback; it is open only while the user decides (RFC 8252 §7.3).
+ * The agent’s document lists `http://127.0.0.1/callback`, which matches any port (W24). Standard error shows the URL, the code that the
+ * page shows, and a countdown. A browser is opened if one is available; over SSH, the command that forwards the port is shown. None of this
+ * keeps the process alive.
  *
- * If another program of the agent has prompted for the same consent, its page is shown, and its port bound when that program ends.
+ * If another process of the agent has already prompted for the same consent, its page is shown, and its port is bound when that process
+ * exits.
  *
- * If standard error is no terminal, the user is not prompted: `fetch` rejects with `consent_required`.
+ * If standard error is not a terminal, the user is not prompted: `fetch` rejects with `consent_required`.
  *
  * @throws TypeError for invalid options
  * @example

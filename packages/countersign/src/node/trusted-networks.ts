@@ -2,9 +2,9 @@ import { BlockList, isIP } from 'node:net'
 import { groupsOf } from '../lib/network-of.js'
 
 /**
- * Whether a peer is among addresses and networks, such as `10.0.0.0/8`, whose word is believed.
+ * Returns a function that checks whether a peer’s address is one of the given addresses or networks, such as `10.0.0.0/8`.
  *
- * @throws TypeError for what is neither, and for networks that hold about everybody
+ * @throws TypeError for invalid entries, and for networks that contain almost every address
  * @example
  * ```ts
  * const isProxy = createTrustedPeers(['127.0.0.1'])
@@ -119,11 +119,11 @@ function byBeginning(one: Range, other: Range): number {
 export type ClientAddress = (peer: string | undefined, rawHeaders: readonly string[]) => string | undefined
 
 /**
- * Believes `X-Forwarded-For` only from the proxies named: the last address in it that is no such proxy. From anybody else
- * it is the peer's own address, whatever the header says.
+ * Determines the client’s address. `X-Forwarded-For` is trusted only if it comes from one of the given proxies; the client is then the last
+ * address in it that is not a proxy. Otherwise it is the peer’s own address, whatever the header contains.
  *
  * @param trusted addresses, or networks such as `10.0.0.0/8`
- * @throws TypeError for what is neither, and for networks that hold about everybody
+ * @throws TypeError for invalid entries, and for networks that contain almost every address
  * @example
  * ```ts
  * const clientAddress = createClientAddress(['127.0.0.1'])

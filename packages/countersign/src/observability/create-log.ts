@@ -23,9 +23,9 @@ export interface Log {
 }
 
 /**
- * Creates a log, written by pino. Tokens, codes and session ids are cut, and what strangers made up is escaped, so that no
- * terminal acts on it. What takes no lines, such as a full disk or a reader that does not read, stops nothing: up to 1 MiB
- * waits, and the rest is left out and counted.
+ * Creates a log, written by pino. Tokens, codes and session ids are truncated, and untrusted text is escaped so that no terminal interprets
+ * it. A destination that accepts no lines, such as a full disk or a stalled reader, blocks nothing: up to 1 MiB is buffered; further lines
+ * are dropped and counted.
  *
  * @example
  * ```ts

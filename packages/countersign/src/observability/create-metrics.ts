@@ -41,8 +41,7 @@ export interface Metrics {
 const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
 /**
- * Creates metrics, kept by prom-client in a registry of their own. Labels have few values, whatever strangers send: never an
- * agent, a host or a person.
+ * Creates metrics in a separate prom-client registry. Labels have few values, whatever clients send: never an agent, a host or a user.
  *
  * @example
  * ```ts

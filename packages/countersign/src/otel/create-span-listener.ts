@@ -2,10 +2,10 @@ import { type Attributes, trace } from '@opentelemetry/api'
 import type { CountersignEvent } from '../lib/events.js'
 
 /**
- * Creates a listener for `onEvent` that writes into the span that is active: the one of your HTTP instrumentation, as a rule.
- * A request sets attributes, `countersign.route`, `countersign.outcome` and others; anything else is an event of the span,
- * such as `countersign.lookup`. Attributes are named after the members of the event. What a stranger wrote into the path is
- * left out. It starts no span, and does nothing where none is recorded.
+ * Creates a listener for `onEvent` that writes to the active span, usually that of your HTTP instrumentation. A request sets attributes
+ * such as `countersign.route` and `countersign.outcome`; all other events become span events, such as `countersign.lookup`. Attributes are
+ * named after the members of the event. Untrusted parts of the path are left out. It starts no spans, and does nothing if none is
+ * recording.
  *
  * @example
  * ```ts

@@ -52,7 +52,7 @@ export interface Resource {
 /**
  * A protected API: verifies signed requests, challenges with resource tokens, and publishes its document and keys.
  *
- * @throws TypeError for options that cannot work
+ * @throws TypeError for invalid options
  * @example
  * ```ts
  * const resource = createResource({ id: 'https://api.example', signer, authServer: 'https://auth.example' })

@@ -27,12 +27,11 @@ export interface ExpressGate<R extends Requirement> extends Middleware {
 }
 
 /**
- * Express middleware: the handlers after it run only for verified requests; everything else is answered with the
- * challenge. The body that was signed is in `verified(req).body`, and in `req.body` where it is JSON or a form: no parser is
- * needed behind it. A parser in front must keep the bytes that it read:
- * `express.json({ verify: (req, res, bytes) => { req.rawBody = bytes } })`.
+ * Express middleware: later handlers run only for verified requests; all others get the challenge. The signed body is in
+ * `verified(req).body`, and in `req.body` if it is JSON or a form, so no parser is needed after it. A parser before it must keep the raw
+ * bytes: `express.json({ verify: (req, res, bytes) => { req.rawBody = bytes } })`.
  *
- * @throws TypeError for options that cannot be meant
+ * @throws TypeError for invalid options
  * @example
  * ```ts
  * const mayRead = aauth(resource, { require: 'authorization', scope: 'calendar.read' })

@@ -19,10 +19,10 @@ export interface FastifyGate<R extends Requirement> {
 }
 
 /**
- * A `preParsing` hook for Fastify: the handler runs only for verified requests; everything else is answered with the
- * challenge. Parsers after it get the bytes whose digest was checked.
+ * A `preParsing` hook for Fastify: the handler runs only for verified requests; all others get the challenge. Parsers after it receive the
+ * bytes whose digest was checked.
  *
- * @throws TypeError for options that cannot be meant
+ * @throws TypeError for invalid options
  * @example
  * ```ts
  * const mayRead = aauth(resource, { require: 'authorization', scope: 'calendar.read' })

@@ -18,14 +18,14 @@ import { requireVerifyOptions } from './request-verifier.js'
 import { requestChanged, requireUnchanged } from './require-unchanged.js'
 
 /**
- * Hono middleware: the handler runs only for verified requests and finds them in `c.var.aauth`; everything else is
- * answered with the challenge. Put it before anything that reads the body.
+ * Hono middleware: the handler runs only for verified requests and finds them in `c.var.aauth`; all others get the challenge. Register it
+ * before anything that reads the body.
  *
  * @example
  * ```ts
  * app.get('/events', aauth(resource, { require: 'authorization', scope: 'calendar.read' }), (c) => c.json(c.var.aauth.sub))
  * ```
- * @throws TypeError for options that cannot be meant
+ * @throws TypeError for invalid options
  */
 export function aauth<R extends Requirement>(
   resource: Resource,

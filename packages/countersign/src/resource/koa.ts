@@ -35,11 +35,10 @@ export interface KoaGate<R extends Requirement> {
 }
 
 /**
- * Koa middleware: what comes after it runs only for verified requests; everything else is answered with the challenge. The
- * body that was signed is in `verified(ctx).body`, and in `ctx.request.body` where it is JSON or a form: no parser is needed
- * behind it, and none may be in front.
+ * Koa middleware: later middleware runs only for verified requests; all others get the challenge. The signed body is in
+ * `verified(ctx).body`, and in `ctx.request.body` if it is JSON or a form, so no parser is needed after it, and none may run before it.
  *
- * @throws TypeError for options that cannot be meant
+ * @throws TypeError for invalid options
  * @example
  * ```ts
  * const mayRead = aauth(resource, { require: 'authorization', scope: 'calendar.read' })

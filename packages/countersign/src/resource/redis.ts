@@ -23,11 +23,10 @@ export interface RedisStoreOptions {
 }
 
 /**
- * A `claimNonce` that all instances share. Where the store does not answer, requests with a nonce are refused (503): none is
- * accepted twice. A store that loses what it was told, as by a restart without `appendfsync always`, lets what it lost be sent
- * again for two minutes.
+ * A `claimNonce` that all instances share. If the store does not respond, requests with a nonce are refused (503), so none is accepted
+ * twice. If the store loses data, for example in a restart without `appendfsync always`, lost nonces can be replayed for two minutes.
  *
- * @throws TypeError for limits that cannot work
+ * @throws TypeError for invalid limits
  * @example
  * ```ts
  * const client = await createClient({ url: 'redis://127.0.0.1:6379' }).connect()

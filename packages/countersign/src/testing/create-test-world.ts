@@ -44,8 +44,8 @@ export interface TestWorld {
 }
 
 /**
- * A world to test an API or an agent in. Its auth server speaks the protocol as it is; every check of every role is made. Its keys
- * are made for it, and its names end in `.test`: a role that was not given its `fetch` never finds them.
+ * A world for testing an API or an agent. Its auth server speaks the real protocol, and every role makes all of its checks. Keys are
+ * generated for each world, and its host names end in `.test`: a role that does not use the world’s `fetch` never finds them.
  *
  * @throws TypeError for an auth server whose name does not end in `.test`
  * @example

@@ -39,10 +39,10 @@ const limits = { cached: 10_000, roots: 1000 }
 const asked = { maxBytes: 32_768, timeout: 2500, accept: 'application/pem-certificate-chain, */*;q=0.1' }
 
 /**
- * Finds the certificate of `scheme=x509` (S§10.7, W11): fetches `x5u`, follows the chain to the configured roots, and
- * takes the agent's identity from the one dNSName of the leaf. Certificates for TLS fit, as client or server.
+ * Finds the certificate of `scheme=x509` (S§10.7, W11): fetches `x5u`, follows the chain to the configured roots, and takes the agent’s
+ * identity from the single dNSName of the leaf. TLS certificates are suitable, both client and server ones.
  *
- * @throws TypeError when a root is not a certificate
+ * @throws TypeError if a root is not a certificate
  * @example
  * ```ts
  * const certificates = createCertificateFinder({ roots: [readFileSync('roots.pem', 'utf8')] })

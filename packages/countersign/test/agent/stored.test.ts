@@ -557,7 +557,7 @@ it('agents that cannot prompt return the page of a pending consent, whichever pr
   expect(await (await open(60).fetch(data)).text()).toBe('data')
 })
 
-it('if a code yields no token, both waiting processes are told, and both prompt again', async () => {
+it('if a code yields no token, both waiting processes learn of it, and both prompt again', async () => {
   const store = newStore()
   const stages = [openStage({ store }), openStage({ store })] as const
   const first = fetchIn(stages[0])

@@ -93,7 +93,7 @@ describe('a token that is held', () => {
     expect(stage.given).toHaveLength(2)
   })
 
-  it('is asked for anew where the one with the scopes has ended', async () => {
+  it('is requested again if the token with the scopes has expired', async () => {
     const stage = openDirect()
     await shownTo(stage, '/read+write')
     stage.clock.now += 300
@@ -148,7 +148,7 @@ function openHeld() {
   return { ...held, add: (owner: string, token: typeof one, signal = never) => held.add(owner, token, signal) }
 }
 
-it('a token whose owner was forgotten meanwhile is not kept', async () => {
+it('a token whose owner was forgotten in the meantime is not stored', async () => {
   const held = openHeld()
   const abort = new AbortController()
   const adding = [held.add('s1', one), held.add('s1', { ...one, jwt: 'b', scope: ['write'] }, abort.signal)]
@@ -317,7 +317,7 @@ describe('a refresh token', () => {
     expect(await shownTo(stage, '/read')).toBe(stage.given[0])
   })
 
-  it('is used where a token is refused before its end; what is refused then is asked for anew', async () => {
+  it('is used if a token is refused before it expires; if that is refused too, a new one is requested', async () => {
     const stage = openDirect(600, refreshable)
     await shownTo(stage, '/read')
     const answering = stage.api

@@ -98,7 +98,7 @@ describe('K25: fetch slots', () => {
     await Promise.all([...refetches, ...flood])
   })
 
-  it('one host has eight, whoever requests its documents', async () => {
+  it('one host has eight, no matter who requests its documents', async () => {
     const { otherwise, waiting, silence, release, find } = discoveryAmong({ allowPath: true })
     silence('https://agents.example/')
     const agents = Array.from({ length: 12 }, (_, index) => `https://agents.example/~${index}`)
@@ -245,7 +245,7 @@ describe('K25: fetches per minute', () => {
     await Promise.all(flood)
   })
 
-  it('do not include known agents: their keys are refetched whoever floods', async () => {
+  it('do not include known agents: their keys are refetched even during a flood', async () => {
     const { clock, asked, find } = discoveryAmong({ fetchesPerMinute: 2 })
     expect(await find('https://agent.example', attacker)).toBe('found')
     expect(await find('https://new.example', attacker)).toBe('busy')

@@ -32,7 +32,7 @@ const agent = (name: string | number, network = '192.0.2') => ({ agent: `https:/
 const stranger = (name: string | number, network = '192.0.2') => ({ thumbprint: `key ${name}`, network })
 
 describe('one source', () => {
-  it('a key that proves no agent holds up to 256, and is told how to get more', async () => {
+  it('a key that proves no agent holds up to 256, and the error says how to get more', async () => {
     const { claim, claimed } = open()
     expect(claimed(300, () => stranger(1))).toBe(256)
     expect(await refusal(() => claim(stranger(1)))).toMatchObject({
@@ -231,7 +231,7 @@ describe('a full store', () => {
     })
   })
 
-  it('keys that prove no agent use no slots of agents, and agents use none of theirs', async () => {
+  it('keys that prove no agent use no slots of agents, and agents use none of those', async () => {
     const { claim, claimed } = open({ total: 40, perNetwork: 5 })
     for (let network = 0; network < 40; network++) claimed(5, (index) => agent(index, `10.${network}.0`))
     expect(claimed(10, (index) => stranger(index, `172.${index}.0`))).toBe(10)

@@ -229,7 +229,7 @@ it.each([
   expect(seen).not.toContain('/1')
 })
 
-it('a request with Expect: 100-continue after another is told to continue and served in its turn', async () => {
+it('a request with Expect: 100-continue after another gets 100 Continue and is served in its turn', async () => {
   const { handler } = pathHandler((path) => (path === '/0' ? 50 : 0))
   const { open } = await serve(handler)
   const { socket, received } = await open()

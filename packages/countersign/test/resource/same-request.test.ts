@@ -368,7 +368,7 @@ describe('express', () => {
     expect((await send(nested, '/a/b/c', {}, { path: '/b/c' })).text).toEqual(mismatch)
   })
 
-  it('S29: Connect hides the prefix it stripped, so aauth is told it', async () => {
+  it('S29: Connect hides the prefix it stripped, so it is passed to aauth', async () => {
     const answers = async (told: { mountPath?: string }) => {
       const may = forExpress.aauth(openResource(), { ...mayWrite, ...told })
       // As Connect does below `app.use('/api', …)`.
@@ -468,7 +468,7 @@ describe('koa', () => {
     expect(ran).toEqual([])
   })
 
-  it('S29: a prefix stripped by koa-mount is not a difference; with two mounts, aauth is told the outer one', async () => {
+  it('S29: a prefix stripped by koa-mount is not a difference; with two mounts, aauth receives the outer one', async () => {
     const answers = async (told: { mountPath?: string }, ...paths: string[]) => {
       const may = forKoa.aauth(openResource(), { ...mayWrite, ...told })
       const inner = new Koa()
@@ -509,7 +509,7 @@ describe('fastify', () => {
     return { ran, port: (app.server.address() as AddressInfo).port }
   }
 
-  it('S29: a prefix stripped by rewriteUrl is not a difference if aauth was told it', async () => {
+  it('S29: a prefix stripped by rewriteUrl is not a difference if aauth received it', async () => {
     const { port, ran } = await open((req) => (req.url ?? '').replace(/^\/(?:api|other)/, ''), undefined, {
       mountPath: '/api',
     })

@@ -14,7 +14,7 @@ import type { TriedRequest } from './router-under-test.js'
 
 const levels: readonly Level[] = ['none', 'signature', 'identity', 'authorization']
 
-/** What the gateway is told about the API, and what it serves in addition to the routes. */
+/** What the gateway knows about the API, and what it serves in addition to the routes. */
 export interface ApiUnderTest {
   routes: readonly Route[]
   frontController?: boolean

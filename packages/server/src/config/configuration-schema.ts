@@ -67,7 +67,7 @@ export interface ProgramLimits extends LimitOptions {
 }
 
 /**
- * A configuration as it is written down, for a configuration file in TypeScript.
+ * The shape of a configuration file, for one written in TypeScript.
  *
  * @example
  * ```ts

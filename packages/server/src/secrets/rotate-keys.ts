@@ -151,10 +151,10 @@ export interface KeyRotationOptions extends Omit<DueRotationOptions, 'by'> {
 const hour = 3_600_000
 
 /**
- * Lets the signing keys rotate by themselves: looks now and every hour whether it is time, on every instance, without
- * keeping the process alive. The audit names the server.
+ * Rotates the signing keys automatically: checks now and every hour, on every instance, whether rotation is due, without keeping the
+ * process alive. The audit log names the server as the actor.
  *
- * @returns a function that stops it, and resolves when what runs has ended
+ * @returns a function that stops it, and resolves when a running check has finished
  * @example
  * ```ts
  * const stop = startKeyRotation({ storage, masterKey, tokenLifetime: 600, rotateAfter: 90 * 86_400, onError: console.error })

@@ -14,11 +14,11 @@ export interface StoredKeysOptions {
 }
 
 /**
- * Keys that live in the storage, shared by all instances: made at the first start, rotated with {@link rotateKeys} while
- * the server runs. They are read again at most every 5 s; while the database is down, the keys read last go on.
+ * Keys stored in the database and shared by all instances: generated at the first start, rotated with {@link rotateKeys} while the server
+ * runs. They are read again at most every 5 s; if the database is down, the last keys read stay in use.
  *
- * @throws KeyError `master_key_wrong` when the stored keys cannot be opened
- * @throws TypeError when the master key is not 32 bytes
+ * @throws KeyError `master_key_wrong` if the stored keys cannot be decrypted
+ * @throws TypeError if the master key is not 32 bytes
  * @example
  * ```ts
  * const keys = await storedKeys({ storage, masterKey: Buffer.from(process.env.MASTER_KEY ?? '', 'base64url') })

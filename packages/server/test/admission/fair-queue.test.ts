@@ -67,7 +67,7 @@ it('when full of shares with one item each, accepts one item of each other share
   expect(queue.push('a again', { path: ['a'] }, limits)).toBe('a again')
 })
 
-it('within a network, serves yielding items last except every eighth turn, and displaces them first, whoever sent them', () => {
+it('within a network, serves yielding items last except every eighth turn, and displaces them first, regardless of the sender', () => {
   const limits = { capacity: 20, most: 20 }
   const queue = new FairQueue<string>()
   const callers = ['x', 'y', 'z', 'w'] as const

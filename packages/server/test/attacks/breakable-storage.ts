@@ -1,6 +1,6 @@
 import type { Storage } from 'countersign-server'
 
-/** When and how a storage fails; created anew for each request. */
+/** When and how a storage fails; created for each request. */
 export interface Breakdown {
   /** The error that its methods reject with. If undefined, the storage works. */
   error: unknown

@@ -211,7 +211,7 @@ export const codeAttacks: readonly Attack[] = [
   ),
   changed(
     'X18',
-    'the request token in place of the code',
+    'the request token instead of the code',
     ({ form }, _stage, { requestToken }) => form.set('code', requestToken),
     refused,
   ),

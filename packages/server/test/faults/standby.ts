@@ -84,7 +84,7 @@ export async function startPair(): Promise<Pair> {
       primary.server.kill('SIGQUIT')
       await ended
       await query(standby.url, 'select pg_promote(true, 30)')
-      // The new primary has no standby of its own to wait for.
+      // The new primary has no standby to wait for.
       await query(standby.url, 'alter system reset synchronous_standby_names')
       await query(standby.url, 'select pg_reload_conf()')
     },

@@ -59,7 +59,7 @@ describe('an unusable database', () => {
 
   it.each([
     ['no version', 'create table notes (text text)'],
-    ['a version of ours', 'create table notes (text text); pragma user_version = 1'],
+    ['a version that Countersign uses', 'create table notes (text text); pragma user_version = 1'],
   ])('of another program, with %s, is refused and left unchanged', (_, sql) => {
     const path = temporaryFile()
     change(path, sql)

@@ -186,7 +186,7 @@ describe('the nonce is claimed when the storage refuses the request', () => {
 })
 
 describe('an agent with too many nonces', () => {
-  it('is told to wait, changes nothing, and does not affect other agents', async () => {
+  it('must wait, changes nothing, and does not affect other agents', async () => {
     const stage = await openMapStage({}, { perAgent: 2 })
     onTestFinished(() => stage.close())
     const { id, signer } = stage.agent

@@ -42,7 +42,7 @@ export function createBridge({ tell, describe, ...options }: BridgeOptions): Bri
   const connections = new Map<Era, Connection>()
   const running = new Map<RpcRequest['id'], AbortController>()
 
-  /** Passes a server's message to the client, except for cancellations: the server uses its own ids, which could match one of ours. */
+  /** Passes a server's message to the client, except for cancellations: the server uses its own ids, which could match one of the bridge’s. */
   function pass(message: Message): void {
     const shown = cleanedMessage(message)
     if (shown && !('method' in shown && shown.method === 'notifications/cancelled')) tell(shown)

@@ -96,7 +96,7 @@ it.each([
   ['that brings no new events', () => stream(event('', '1'))],
   ['with its connection', () => new Response(failing(event('', undefined)), { headers: events })],
 ])(
-  'gives up on a stream that was interrupted %s: the call may have run, and the server is told that no one is waiting',
+  'gives up on a stream that was interrupted %s: the call may have run, and the server learns that no one is waiting',
   async (_what, broken) => {
     hurry()
     const { server, exchange, sent } = openServer(({ says, lastId }) =>

@@ -8,10 +8,10 @@ import type { Visit } from './visit.js'
 type AppRequest = Pick<FastifyRequestLike, 'raw'>
 
 /**
- * The agent of a web app in Fastify: each browser has a session of its own, and where its person must decide it is led there
- * and comes back to the page it was on. In TypeScript say `createAppAgent<FastifyRequest, FastifyReply>(…)`.
+ * The agent of a web app in Fastify. Each browser has its own session. When its user must decide, the browser is redirected to the auth
+ * server and returns to the page it was on. In TypeScript, write `createAppAgent<FastifyRequest, FastifyReply>(…)`.
  *
- * @throws TypeError for options that cannot work
+ * @throws TypeError for invalid options
  * @example
  * ```ts
  * const calendar = createAppAgent({ id: 'https://calendar.example', signer, authServers: ['https://auth.example'], store })

@@ -6,10 +6,10 @@ import { type PageHead, withHead } from './page-head.js'
 import type { Visit } from './visit.js'
 
 /**
- * The agent of a web app in hono: each browser has a session of its own, and where its person must decide it is led there
- * and comes back to the page it was on.
+ * The agent of a web app in Hono. Each browser has its own session. When its user must decide, the browser is redirected to the auth server
+ * and returns to the page it was on.
  *
- * @throws TypeError for options that cannot work
+ * @throws TypeError for invalid options
  * @example
  * ```ts
  * const calendar = createAppAgent({ id: 'https://calendar.example', signer, authServers: ['https://auth.example'], store })

@@ -203,7 +203,7 @@ describe('M01: a body that two readers could read in two ways is refused', () =>
     ['a name in wide letters besides', message('tools/call', { name: 'read_note', ｎａｍｅ: 'write_note' })],
     ['a uri in capitals', message('resources/read', { URI: 'notes://mine/1' })],
     ['a method with an end that readers of C do not see', message('tools/list', {}, { 'method\0x': 'tools/call' })],
-    ['a name with a letter that nobody sees', message('tools/call', { name: 'read_note', 'na\u200bme': 'write_note' })],
+    ['a name with an invisible character', message('tools/call', { name: 'read_note', 'na\u200bme': 'write_note' })],
     [
       'a name with sixty invisible characters',
       message('tools/call', { name: 'read_note', [`na${'\u200b'.repeat(60)}me`]: 'write_note' }),

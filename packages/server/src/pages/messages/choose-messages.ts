@@ -43,12 +43,12 @@ function rangesOf(acceptLanguage: string): Range[] {
 
 const english = new Map<string, Messages>()
 
-/** English with the days and times of the first region that writes them in a way of its own. */
+/** English with the dates and times of the first requested region that has its own format. */
 function englishOf(ranges: readonly Range[]): Messages {
   const region = ranges.find((range) => known(range.subtag) === en && range.region !== undefined)?.region
   if (region === undefined) return en
   const locale = `en-${region}`
-  // Of a place that nobody knows, the platform would take another one's.
+  // For an unknown region, the platform would fall back to the format of another one.
   if (new Intl.DateTimeFormat(locale).resolvedOptions().locale !== locale) return en
   const messages = english.get(locale) ?? { ...en, ...enDates(locale) }
   english.set(locale, messages)
@@ -60,5 +60,5 @@ function known(subtag: string): Messages | undefined {
   return Object.hasOwn(languages, name) ? languages[name] : undefined
 }
 
-/** The languages the pages are written in, by their subtag; the first is for everybody else. */
+/** The languages the pages are written in, by their subtag; the first is the default. */
 export const languages: Readonly<Record<string, Messages>> = { en, ar }

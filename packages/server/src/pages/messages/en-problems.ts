@@ -5,7 +5,7 @@ import { type Problem, phrase } from './phrase.js'
 export const enProblems: Record<ProblemPage['code'], Problem> = {
   request_unknown: {
     heading: 'This link doesn’t work',
-    explanation: () => phrase`It’s incomplete, too old, or not one of ours.`,
+    explanation: () => phrase`It’s incomplete, too old, or was not made by this server.`,
     advice: (agent) => phrase`Go back to ${agent} and start again.`,
   },
   request_expired: {

@@ -87,7 +87,7 @@ export const en = {
   signUpHeading: (server: ComponentChildren) => phrase`Create an account at ${server}`,
   signUpReason: 'With an account, you decide what agents can do for you.',
   signUpNext: 'With an account, you can see what it’s asking for. Nothing is allowed until you say so.',
-  email: 'E-mail address',
+  email: 'Email address',
   optional: 'optional',
   userNameHint: 'Use letters, numbers, dots and hyphens.',
   emailHint: 'Agents see it only if you allow that.',
@@ -95,11 +95,11 @@ export const en = {
   passwordHint: (minimum: number) => `At least ${minimum} characters. Three or four random words work well.`,
   signUpProblems: {
     username_taken: 'This username is already taken. Choose another.',
-    username_looks_alike: 'This username looks like somebody else’s. Choose another.',
+    username_looks_alike: 'This username looks like someone else’s. Choose another.',
     username_mixed: 'This username mixes letters of two alphabets that look alike. Use one alphabet in a word.',
     username_invalid:
       'This username is too long or has characters we can’t use. Use letters, numbers, dots and hyphens.',
-    email_invalid: 'This doesn’t look like an e-mail address. Check it, or leave it out.',
+    email_invalid: 'This doesn’t look like an email address. Check it, or leave it out.',
     password_too_short: 'This password is too short. Choose a longer one.',
     password_too_long: 'This password is too long. Choose a shorter one.',
     password_common: 'Many people use this password, so it’s easy to guess. Choose another.',
@@ -129,7 +129,7 @@ export const en = {
   comesFromCopy: (agent: ComponentChildren, name: ComponentChildren) =>
     phrase`This request comes from a copy of ${agent}, such as an app or a server. ${agent} calls it ${name} and vouches for it.`,
   copyOf: (agent: ComponentChildren, name: ComponentChildren) => phrase`${agent} (copy ${name})`,
-  /** Of what nobody checked. */
+  /** For claims that were not checked. */
   notChecked: {
     nothing: 'We haven’t checked who runs it.',
     name: 'We haven’t checked its name, or who runs it.',
@@ -157,7 +157,7 @@ export const en = {
   },
   before: (value: ComponentChildren) => phrase`Before: ${value}`,
   saysNothing: (agent: ComponentChildren) =>
-    phrase`${agent} gives no name and no pages of its own, so be extra careful.`,
+    phrase`${agent} gives no name and has no website, so be extra careful.`,
   lookAlike: (agent: ComponentChildren) =>
     phrase`Look closely: ${agent} stands for an address with letters from outside a–z. Letters like these can imitate an address you know.`,
   claims: {
@@ -187,7 +187,7 @@ export const en = {
   identity: {
     openid: 'Recognise you when you come back',
     profile: 'See your name and username',
-    email: 'See your e-mail address',
+    email: 'See your email address',
   },
   noValue: 'you haven’t given one',
   withheld: 'asked for, but we won’t pass it on',

@@ -45,7 +45,7 @@ export const auditLog = `
     for ahead in 0..2 loop
       month := date_trunc('month', now() at time zone 'UTC') + make_interval(months => ahead);
       part := 'audit_event_' || to_char(month, 'YYYY_MM');
-      -- To make one that is there would wait for everybody who reads.
+      -- Creating an existing one would wait for all readers.
       continue when to_regclass(format('%I.%I', {schema name}, part)) is not null;
       begin
         execute format(

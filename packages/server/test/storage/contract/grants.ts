@@ -202,7 +202,7 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       expect(await world.storage.listGrants({ live: true })).toHaveLength(1)
     })
 
-    test('whether an agent has ever been allowed anything is tracked per agent, whoever allowed it and whatever happened since', async () => {
+    test('whether an agent has ever been allowed anything is tracked per agent, no matter who allowed it and what happened since', async () => {
       const { storage } = world
       await storage.createAuthRequest(newRequest())
       expect(await storage.findStanding(agent)).toEqual({ isBlocked: false, hasBeenAllowed: false })

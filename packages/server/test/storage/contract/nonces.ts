@@ -36,7 +36,7 @@ export function nonceContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.claimNonce(nonceClaim({}, hashOf('other key')))).toBe(true)
     })
 
-    test('a nonce stays claimed for its whole lifetime, swept or not, whoever claims it', async () => {
+    test('a nonce stays claimed for its whole lifetime, swept or not, no matter who claims it', async () => {
       const { storage } = world
       await storage.claimNonce(nonceClaim({}, hashOf('key')))
       world.now = start + 129

@@ -87,7 +87,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       return { storage, tokenHash, user, viewer, sessionHash: session.idHash, wait }
     }
 
-    test('returns what separate lookups return, whoever the request is bound to', async () => {
+    test('returns what separate lookups return, no matter whom the request is bound to', async () => {
       const { storage, tokenHash, sessionHash } = await viewing()
       const session = await storage.findSession(sessionHash)
       expect(session).toMatchObject({ user: { username: 'viewer', email: 'viewer@example.org', status: 'active' } })

@@ -145,7 +145,7 @@ describe('the serving role', () => {
     expect((await client.query('select * from public.done')).rows).toEqual([])
   })
 
-  it('is refused if it may create in the schema, and the operator is told what to revoke', async () => {
+  it('is refused if it may create in the schema, and the error says what to revoke', async () => {
     const database = await server.createDatabase(template)
     const role = `creating_${Math.random().toString(36).slice(2)}`
     await server.query(`create role ${role} login`)

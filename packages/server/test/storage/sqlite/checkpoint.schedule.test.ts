@@ -10,7 +10,7 @@ function openLog() {
   let round = 1
   return {
     times,
-    /** Commits until it is looked at, with so many pages each; gives the pages that SQLite copied in a commit meanwhile. */
+    /** Commits until the WAL is checked, with the given pages per commit; returns the pages that SQLite checkpointed in commits in the meantime. */
     write: (pages: number) => {
       let copiedInCommits = 0
       for (let count = 0; count < times.commits; count += 1) {
@@ -56,7 +56,7 @@ it('comes back to it where SQLite copied the log in commits, because these began
   expect(times.commits * 50).toBeLessThan(9000)
 })
 
-it('does not take what is left of a log that SQLite has begun anew for all that was written', () => {
+it('does not mistake the rest of a restarted WAL for everything that was written', () => {
   const { times } = openLog()
   times.looked({ log: 3000, checkpointed: 3000, round: 1 })
   times.emptied()
