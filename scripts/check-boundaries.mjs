@@ -390,11 +390,11 @@ function checkPermissions(name) {
 }
 
 /**
- * The tables of docs/architecture.md list every layer of a package, in an order in which each layer imports only from rows above it, or
+ * The tables of docs/contributing/architecture.md list every layer of a package, in an order in which each layer imports only from rows above it, or
  * from layers to its left in the same row.
  */
 function checkDocument(name, heading) {
-  const document = 'docs/architecture.md'
+  const document = 'docs/contributing/architecture.md'
   const section =
     readFileSync(document, 'utf8')
       .split(/^## /m)

@@ -69,12 +69,18 @@ for (const document of documents) {
 
 /** The target of each kind of mark. */
 const marks = [
-  { pattern: /(?<![\w§-])W\d{1,2}\b/g, document: 'docs/protocol.md', anchor: (mark) => mark.toLowerCase() },
-  { pattern: /(?<![\w-])[SKTACXRULOG]\d\db?\b/g, document: 'docs/attacks.md', anchor: (mark) => mark.toLowerCase() },
+  { pattern: /(?<![\w§-])W\d{1,2}\b/g, document: 'docs/reference/protocol.md', anchor: (mark) => mark.toLowerCase() },
+  {
+    pattern: /(?<![\w-])[SKTACXRULOG]\d\db?\b/g,
+    document: 'docs/security/attacks.md',
+    anchor: (mark) => mark.toLowerCase(),
+  },
 ]
 /** The sections that a citation such as `S§9.3–9.7, 10` refers to. */
 const cited = /S§\d+(?:\.\d+)*(?:(?:–|, (?:and )?| and )(?:S§)?\d+(?:\.\d+)*(?! steps))*/g
-const sections = new Set([...read('docs/protocol.md').matchAll(/S§([\d.]*\d)/g)].map(([, section]) => section))
+const sections = new Set(
+  [...read('docs/reference/protocol.md').matchAll(/S§([\d.]*\d)/g)].map(([, section]) => section),
+)
 
 for (const path of [...documents, ...sources]) {
   // A picture contains points that look like marks, and a changelog or code may quote text that is not a mark.
@@ -85,7 +91,8 @@ for (const path of [...documents, ...sources]) {
         failures.push(`${path} has the mark ${mark}, which is missing from ${document}`)
   for (const [citation] of text.matchAll(cited))
     for (const [section] of citation.matchAll(/\d+(?:\.\d+)*/g))
-      if (!sections.has(section)) failures.push(`${path} cites S§${section}, which docs/protocol.md does not explain`)
+      if (!sections.has(section))
+        failures.push(`${path} cites S§${section}, which docs/reference/protocol.md does not explain`)
 }
 
 // The pages show each example exactly as it is run, and no other TypeScript or Python programs.
@@ -112,22 +119,23 @@ for (const path of sources)
     if (!existsSync(named) && !documents.some((one) => basename(one) === named))
       failures.push(`${path} names ${named}, which readers do not have`)
 
-const attacks = [...read('docs/attacks.md').matchAll(/^\| <a id="[^"]+"><\/a>(\w+) \|.*\| ([^|]*) \|$/gm)]
+const attacks = [...read('docs/security/attacks.md').matchAll(/^\| <a id="[^"]+"><\/a>(\w+) \|.*\| ([^|]*) \|$/gm)]
 const texts = tests.map((path) => ({ path, text: read(path) }))
 for (const [, mark, shown] of attacks) {
   const showing = texts.filter(({ text }) => new RegExp(`\\b${mark}\\b`).test(text))
-  if (shown.trim() === '') failures.push(`docs/attacks.md names no test for ${mark}`)
+  if (shown.trim() === '') failures.push(`docs/security/attacks.md names no test for ${mark}`)
   for (const [, test] of shown.matchAll(/`([^`]+)`/g)) {
     const isIt = (path) => path === test || basename(path) === test
     const shows = ({ path, text }) => isIt(path) || text.includes(test)
     if (!tests.some(isIt) || !showing.some(shows))
-      failures.push(`docs/attacks.md says that ${test} demonstrates ${mark}, but it does not`)
+      failures.push(`docs/security/attacks.md says that ${test} demonstrates ${mark}, but it does not`)
   }
 }
 const described = new Set(attacks.map(([, mark]) => mark))
 for (const { path, text } of texts)
   for (const [, mark] of text.matchAll(/(?<![\w-])'([SKTACXRULOG]\d\db?)'/g))
-    if (!described.has(mark)) failures.push(`${path} performs ${mark}, which docs/attacks.md does not describe`)
+    if (!described.has(mark))
+      failures.push(`${path} performs ${mark}, which docs/security/attacks.md does not describe`)
 
 const packages = names.map((name) => JSON.parse(read(`packages/${name}/package.json`)))
 for (const [index, { name, exports: entries }] of packages.entries()) {

@@ -12,10 +12,10 @@ import { Hono } from 'hono'
 import { decide } from '../packages/cli/dist/demo/decide.js'
 
 /**
- * The messages in docs/protocol.md, as an agent, a resource and an auth server exchange them over a map of origins. With --write, messages
+ * The messages in docs/reference/protocol.md, as an agent, a resource and an auth server exchange them over a map of origins. With --write, messages
  * that differ are written; otherwise those in the document may differ from them only in keys, signatures, ids and times.
  */
-const document = 'docs/protocol.md'
+const document = 'docs/reference/protocol.md'
 const now = () => 1_800_000_000
 const origins = new Map()
 const exchanges = []

@@ -1,5 +1,5 @@
 /**
- * Marks in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
+ * Marks in comments: `W12` and `S§9.3` are in `docs/reference/protocol.md`, `K25` is in `docs/security/attacks.md`, both in the package `countersign`.
  *
  * @packageDocumentation
  */

@@ -3,7 +3,7 @@
  * keys for them. This module does not depend on an edition: a signing profile defines the covered components and the syntax of
  * `Signature-Key`.
  *
- * References in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
+ * References in comments: `W12` and `S§9.3` are in `docs/reference/protocol.md`, `K25` is in `docs/security/attacks.md`, both in the package `countersign`.
  *
  * @packageDocumentation
  */

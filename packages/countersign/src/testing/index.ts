@@ -1,5 +1,5 @@
 /**
- * For tests of your own APIs and agents. References in comments: `W12` and `S§9.3` are in `docs/protocol.md`, in the package `countersign`.
+ * For tests of your own APIs and agents. References in comments: `W12` and `S§9.3` are in `docs/reference/protocol.md`, in the package `countersign`.
  *
  * @packageDocumentation
  */

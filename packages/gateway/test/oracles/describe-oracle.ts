@@ -6,7 +6,7 @@ import type { RouterUnderTest } from './router-under-test.js'
 
 /** Requests that a router runs for a route, although another route matches their path. */
 export interface KnownRequests extends ApiUnderTest {
-  /** How the router interprets the paths, or the row of docs/attacks.md. */
+  /** How the router interprets the paths, or the row of docs/security/attacks.md. */
   finding: string
   /** The name of the router. */
   router: string

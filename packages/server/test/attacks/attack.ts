@@ -3,7 +3,7 @@ import type { Stage, StageOptions } from './stage.js'
 
 /** One row of the attack table: a valid message or flow with one change, and the expected outcome. */
 export interface Attack {
-  /** The id of the row in docs/attacks.md that this case belongs to. */
+  /** The id of the row in docs/security/attacks.md that this case belongs to. */
   id: string
   claim: string
   options?: StageOptions
