@@ -69,7 +69,7 @@ async function pythonBehindGateway(stage) {
 }
 
 /** Behind the gateway, a framework finds the user in the headers, and its redirects and URLs have the public host. */
-async function frameworkBehindGateway(stage, module, file) {
+async function frameworkBehindGateway(stage, module, file, { preserveHost = false } = {}) {
   const { root, examples, cwd, authServer, closers } = stage
   if ((await start(python, ['-c', `import ${module}`], { cwd }).ended).status !== 0) return notThere
   const [port, behind] = [await freePort(), await freePort()]
@@ -79,7 +79,7 @@ async function frameworkBehindGateway(stage, module, file) {
   const api = start(python, ['-u', join(examples, 'python', file)], { cwd, env })
   closers.push(() => api.stop())
   await untilResponding(behind)
-  const upstream = `http://127.0.0.1:${behind}`
+  const upstream = { url: `http://127.0.0.1:${behind}`, preserveHost }
   const openGateway = async (need) => {
     const routes = [{ method: 'GET', path: '/*', ...need }]
     configure(stage, 'gateway.json', { id, authServer, upstream, listen: { port }, routes })
@@ -250,7 +250,7 @@ export const protectedApis = [
   {
     files: ['python/albums_fastapi.py'],
     name: 'the same in FastAPI',
-    run: (stage) => frameworkBehindGateway(stage, 'fastapi, uvicorn', 'albums_fastapi.py'),
+    run: (stage) => frameworkBehindGateway(stage, 'fastapi, uvicorn', 'albums_fastapi.py', { preserveHost: true }),
   },
   {
     files: ['python/albums_django.py'],

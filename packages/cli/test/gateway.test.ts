@@ -331,11 +331,12 @@ describe('a configuration with verifyOnly', () => {
   it('warns about settings that have no effect', async () => {
     const route = { method: 'GET', path: '/events', require: 'identity', maxBody: 7 }
     const limits = { maxBody: 7, silence: 7 }
-    const change = { verifyOnly: true, routes: [route], limits, cors: { origins: '*' } }
+    const upstream = { url: 'http://127.0.0.1:3000', preserveHost: true }
+    const change = { verifyOnly: true, routes: [route], limits, cors: { origins: '*' }, upstream }
     const { warnings } = await loadGatewayConfig(await configuration(change), {})
-    for (const name of ['limits.maxBody', 'limits.silence', 'routes[0].maxBody', 'cors'])
+    for (const name of ['limits.maxBody', 'limits.silence', 'routes[0].maxBody', 'cors', 'upstream.preserveHost'])
       expect(warnings.some((warning) => warning.startsWith(`${name} has no effect with verifyOnly: `))).toBe(true)
-    expect(warnings).toHaveLength(4)
+    expect(warnings).toHaveLength(5)
     const inPath = await configuration({ ...change, verifyOnly: false })
     expect((await loadGatewayConfig(inPath, {})).warnings).toEqual([])
   })

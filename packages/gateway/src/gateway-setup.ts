@@ -5,6 +5,7 @@ import type { Resource } from 'countersign/resource'
 import { createMcpSessions, type McpSessions, type ProtectedMcp, protectMcp } from 'countersign/resource/mcp'
 import { observeResource } from './events.js'
 import { defaultLimits, type GatewayLimits, type GatewayOptions, gatewayOptions } from './gateway-options.js'
+import { createRedirectRewrite, type RedirectRewrite } from './headers.js'
 import type { AssertionSetup } from './identity.js'
 import { type CorsOptions, originProblem } from './responses/cors.js'
 import type { TunnelEnd } from './responses/tunnel.js'
@@ -24,6 +25,9 @@ export interface GatewaySetup {
   tell: Emit | undefined
   origin: URL
   upstream: Upstream
+  /** The `Host` that the upstream receives. */
+  upstreamHost: string
+  rewriteRedirects: RedirectRewrite
   rules: GatewayRules
   cors: CorsOptions | undefined
   clientAddress: ClientAddress
@@ -70,6 +74,8 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
     for (const { member, problem } of routeProblems(route)) throw new TypeError(`routes[${at}].${member} ${problem}`)
   if (upstream.matches !== undefined && upstream.matches !== 'raw')
     throw new TypeError("upstream.matches can only be 'raw'")
+  if (!['boolean', 'undefined'].includes(typeof upstream.preserveHost))
+    throw new TypeError('upstream.preserveHost must be true or false')
   if (typeof frontController !== 'boolean') throw new TypeError('frontController must be true or false')
   const [unmatched] = encodedWithoutRaw(routes.entries(), upstream)
   if (unmatched) throw new TypeError(`${unmatched.setting} ${unmatched.problem}`)
@@ -83,11 +89,15 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
   const { onEvent = resource.onEvent } = options
   const observed = observeResource(resource, onEvent)
   const allLimits = withDefaults(limits)
+  const origin = new URL(resource.id)
+  const parsed = parseUpstream(upstream.url)
   return {
     resource: observed,
     tell: createEmitter('gateway', resource.id, onEvent),
-    origin: new URL(resource.id),
-    upstream: parseUpstream(upstream.url),
+    origin,
+    upstream: parsed,
+    upstreamHost: upstream.preserveHost ? origin.host : parsed.authority,
+    rewriteRedirects: createRedirectRewrite(origin, parsed.authority),
     rules: {
       table: createRouteTable(
         routes,

@@ -161,8 +161,8 @@ interface ForwardedHead {
   rawHeaders: readonly string[]
   /** The headers that identify the caller. */
   identity: Readonly<Record<string, string>>
-  /** The upstream's own `Host`. */
-  authority: string
+  /** The `Host` that the upstream receives. */
+  host: string
   /** The origin of the resource to which the client sent the request. */
   origin: URL
   remoteAddress: string | undefined
@@ -184,8 +184,8 @@ const unframed: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS
  * the caller's identity and address.
  */
 export function forwardedHeaders(head: ForwardedHead): string[] {
-  const { method, rawHeaders, identity, authority, origin, remoteAddress, length, isUpgrade, isLast } = head
-  const lines = ['Host', authority, ...endToEndLines(rawHeaders, isWrittenHere)]
+  const { method, rawHeaders, identity, host, origin, remoteAddress, length, isUpgrade, isLast } = head
+  const lines = ['Host', host, ...endToEndLines(rawHeaders, isWrittenHere)]
   if (length !== undefined || !unframed.has(method)) lines.push('Content-Length', String(length ?? 0))
   if (isUpgrade) lines.push('Connection', 'Upgrade', 'Upgrade', 'websocket')
   else {
@@ -207,6 +207,38 @@ function isWrittenHere(name: string): boolean {
 /** The response headers for the client: end-to-end headers, without those that identify the caller. */
 export function responseHeaders(rawHeaders: readonly string[]): string[] {
   return endToEndLines(rawHeaders, readsAsIdentity)
+}
+
+/** Replaces the upstream's address in the redirects of a response, given as alternating names and values. */
+export type RedirectRewrite = (headers: readonly string[]) => string[]
+
+/**
+ * Creates a function that replaces the origin of the URLs in `Location`, `Content-Location` and `Refresh` with the origin of the resource,
+ * if it is an origin that the API believes to be its own: `http` or `https`, with the host and port of the upstream or of the resource. The
+ * rest of the URL stays byte for byte. Any other URL stays unchanged: one with a username or another port, and one that parsers interpret
+ * differently (G55).
+ */
+export function createRedirectRewrite(origin: URL, upstreamAuthority: string): RedirectRewrite {
+  const port = origin.port || (origin.protocol === 'https:' ? '443' : '80')
+  const own = new Set([upstreamAuthority, origin.host, `${origin.hostname}:${port}`])
+  const rewrite = (url: string): string => {
+    const [start = '', authority = ''] = /^(?:https?:)?\/\/([^/?#]*)/i.exec(url) ?? []
+    return own.has(authority.toLowerCase()) ? origin.origin + url.slice(start.length) : url
+  }
+  return (headers) =>
+    headers.map((value, at) => {
+      const name = at % 2 === 1 ? (headers[at - 1] as string) : ''
+      if (/^(?:content-)?location$/i.test(name)) return rewrite(value)
+      return /^refresh$/i.test(name) ? refreshTo(value, rewrite) : value
+    })
+}
+
+/** Rewrites the URL of a `Refresh` header: a delay in seconds, then a URL, which may be quoted. */
+function refreshTo(value: string, rewrite: (url: string) => string): string {
+  const [, start = '', quote = '', rest = ''] = /^([\d.\s]*[;,]?\s*(?:url\s*=\s*)?)(["']?)(.*)$/i.exec(value) ?? []
+  const end = quote === '' ? -1 : rest.indexOf(quote)
+  const url = end === -1 ? rest : rest.slice(0, end)
+  return start + quote + rewrite(url) + rest.slice(url.length)
 }
 
 /**

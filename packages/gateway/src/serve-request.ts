@@ -67,7 +67,7 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
       const ends = { client: exchange.upgrade, upstream: upgraded }
       return openWebSocket(outgoing, answer, { ...ends, resource, verified, tracked, tunnels: shared.tunnels })
     }
-    const passed = responseHeaders(answer.rawHeaders)
+    const passed = setup.rewriteRedirects(responseHeaders(answer.rawHeaders))
     const headers = pageHeaders ? withPageHeaders(passed, pageHeaders) : passed
     await passResponse(answer, outgoing, {
       headers,
@@ -138,7 +138,7 @@ function forward(
   { incoming, upgrade }: Exchange,
   { identity, remoteAddress, upload }: Admitted,
   tracked: TrackedRequest,
-  { upstream, origin, limits }: GatewaySetup,
+  { upstream, upstreamHost: host, origin, limits }: GatewaySetup,
   { connections }: GatewayShared,
 ): Promise<UpstreamResponse> {
   const { method = 'GET', url: rawTarget = '/', rawHeaders } = incoming
@@ -148,7 +148,7 @@ function forward(
     method,
     rawHeaders,
     identity,
-    authority: upstream.authority,
+    host,
     origin,
     remoteAddress,
     length: upload.isAnnounced ? upload.length : undefined,

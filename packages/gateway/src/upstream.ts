@@ -7,18 +7,23 @@ import { type ClientDisconnect, type TrackedRequest, UpstreamFailure, type Upstr
 /** The address of the API behind the gateway. */
 export interface Upstream {
   readonly secure: boolean
-  /** The value of the `Host` header. */
+  /** Its host and port as in a `Host` header: the default port is omitted. */
   readonly authority: string
   readonly hostname: string
   readonly port: number
 }
 
-/** The address of the API, and how it matches paths. */
+/** The address of the API, and how it interprets requests. */
 export interface UpstreamOptions {
   /** A scheme, a host and a port, such as `http://127.0.0.1:3000`. */
   url: string
   /** `raw`: the API matches encoded paths, so that `%2F` in an id is not a slash. @default the API may decode paths first */
   matches?: 'raw' | undefined
+  /**
+   * Whether `Host` is the host of the resource's identifier, so that the API builds public URLs. `Host` never comes from the client.
+   * @default false: the host of `url`
+   */
+  preserveHost?: boolean | undefined
 }
 
 /** Expands an upstream that is given as just its URL. */

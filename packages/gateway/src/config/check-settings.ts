@@ -143,7 +143,7 @@ export function warningsOf(settings: GatewaySettings, given: unknown): string[] 
 const limitsOfPassage = Object.keys(defaultLimits).filter((name) => name !== 'connections')
 
 /** Settings that have no effect on a gateway that only responds to subrequests. */
-function withoutEffect({ verifyOnly, cors, routes }: GatewaySettings, given: unknown): string[] {
+function withoutEffect({ verifyOnly, cors, routes, upstream }: GatewaySettings, given: unknown): string[] {
   if (!verifyOnly) return []
   const { limits = {} } = given as { limits?: object }
   const names = limitsOfPassage.filter((name) => Object.hasOwn(limits, name)).map((name) => `limits.${name}`)
@@ -151,6 +151,8 @@ function withoutEffect({ verifyOnly, cors, routes }: GatewaySettings, given: unk
   const warnings = names.map((name) => `${name} has no effect with verifyOnly: set such a limit in the proxy.`)
   if (cors)
     warnings.push('cors has no effect with verifyOnly: configure the proxy or the API to respond to preflights.')
+  if (upstream?.preserveHost)
+    warnings.push('upstream.preserveHost has no effect with verifyOnly: set the Host header in the proxy.')
   return warnings
 }
 

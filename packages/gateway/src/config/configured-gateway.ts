@@ -5,6 +5,7 @@ import { createMcpSessions, type McpSessions } from 'countersign/resource/mcp'
 import { createGateway } from '../create-gateway.js'
 import type { Gateway, GatewayOptions } from '../gateway-options.js'
 import { createSubrequestGateway, type SubrequestOptions } from '../subrequests/create-subrequest-gateway.js'
+import type { UpstreamOptions } from '../upstream.js'
 import type { LoadedGatewayConfig } from './load-gateway-config.js'
 
 /** Request memory that several processes share. */
@@ -44,7 +45,8 @@ export function createConfiguredGateway(
 
   function commonOptions({ settings, signer }: LoadedGatewayConfig) {
     const { id, authServer, scopes, nonce, denyList, allowNetworks, egressProxy, allowInsecureLoopback } = settings
-    const { routes, otherwise, frontController, trustProxy, mcp, upstream = { url: '' } } = settings
+    const { routes, otherwise, frontController, trustProxy, mcp } = settings
+    const upstream: UpstreamOptions = settings.upstream ?? { url: '' }
     if (mcp.length > 0 && settings.verifyOnly)
       throw new TypeError('mcp cannot be protected with verifyOnly: proxies do not pass on the body')
     if (mcp.length > 0 && !mcpSessions)

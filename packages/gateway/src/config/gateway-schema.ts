@@ -13,7 +13,7 @@ import { originProblem } from '../responses/cors.js'
 import type { EncodedOctet } from '../routes/path-grammar.js'
 import { type Level, type Route, routeProblems } from '../routes/route.js'
 import type { ProxyName } from '../subrequests/original-request.js'
-import { upstreamProblem } from '../upstream.js'
+import { type UpstreamOptions, upstreamProblem } from '../upstream.js'
 
 const text = (longest: number) => z.string().min(1).max(longest)
 const whole = (most: number) => z.int().min(1).max(most)
@@ -100,7 +100,13 @@ export const gatewayShape = {
   id: text(2048),
   authServer: text(2048),
   keyFile: text(4096),
-  upstream: z.strictObject({ url: judged(upstreamProblem), matches: z.literal('raw').optional() }).optional(),
+  upstream: z
+    .strictObject({
+      url: judged(upstreamProblem),
+      matches: z.literal('raw').optional(),
+      preserveHost: z.boolean().default(false),
+    } satisfies Record<keyof UpstreamOptions, z.ZodType>)
+    .optional(),
   verifyOnly: z.boolean().default(false),
   proxy: z.enum(['nginx', 'caddy'] satisfies ProxyName[]).default('nginx'),
   listen: z.strictObject({ host: text(253).default('127.0.0.1'), port: whole(65_535).default(8080) }).prefault({}),

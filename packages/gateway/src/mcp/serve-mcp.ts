@@ -62,7 +62,7 @@ async function ask(
     method,
     rawHeaders: askedAs(incoming.rawHeaders, request),
     identity: await identityHeaders(identity, { method, rawTarget }, assertion),
-    authority: upstream.authority,
+    host: setup.upstreamHost,
     origin,
     remoteAddress: clientAddress(incoming.socket.remoteAddress, incoming.rawHeaders),
     length: content.length > 0 ? content.length : undefined,
@@ -83,7 +83,7 @@ async function ask(
   )
   tracked.outcome = 'ok'
   const status = answer.statusCode ?? 502
-  const lines = responseHeaders(answer.rawHeaders)
+  const lines = setup.rewriteRedirects(responseHeaders(answer.rawHeaders))
   const shown = new Headers()
   for (let at = 0; at < lines.length; at += 2) shown.append(lines[at] as string, lines[at + 1] as string)
   const isEmpty = [204, 205, 304].includes(status) || method === 'HEAD'
