@@ -83,7 +83,7 @@ describe('countersign gateway check with a configuration for subrequests', () =>
       JSON.parse((await runInProcess('gateway', 'check', ...given, '--config', file, '--json')).stdout) as unknown
     expect(await check('GET', '/notes', '--verify-only')).toMatchObject({ require: 'identity' })
     expect(await check('POST', '/seen', '--verify-only')).toMatchObject({ require: 'identity' })
-    const refused = { status: 401, refused: expect.stringMatching(/does not show the body.*body: unseen/) as string }
+    const refused = { status: 401, refused: expect.stringMatching(/does not pass on the body.*body: unseen/) as string }
     expect(await check('POST', '/notes', '--verify-only')).toMatchObject({ ...refused, unsigned: 'refused' })
     expect(await check('POST', '/open', '--verify-only')).toMatchObject({ status: 400, unsigned: 'refused' })
     const without = await runInProcess('gateway', 'check', 'GET', '/notes', '--config', file)
@@ -92,7 +92,7 @@ describe('countersign gateway check with a configuration for subrequests', () =>
     expect(await runInProcess('gateway', 'check', 'POST', '/notes', '--config', inPath)).toMatchObject({ status: 0 })
     expect(await runInProcess('gateway', 'check', 'get', 'v1/pets', '--config', inPath)).toMatchObject({
       status: 2,
-      stderr: expect.stringMatching(/in capitals: GET\. A path begins with a slash: \/v1\/pets\./) as string,
+      stderr: expect.stringMatching(/use GET\. A path must start with a slash: \/v1\/pets\./) as string,
     })
   })
 
@@ -139,7 +139,7 @@ components:
     const flags = ['--id', 'https://api.example', '--auth-server', 'https://auth.example', '--out', out]
     const done = await runInProcess('gateway', 'init', join(folder, 'openapi.yaml'), ...flags)
     expect(done.status).toBe(0)
-    expect(done.stderr).toMatch(/GET \/v1\/odd\/\/path is left out[\s\S]*elsewhere is described elsewhere/)
+    expect(done.stderr).toMatch(/GET \/v1\/odd\/\/path is skipped[\s\S]*elsewhere is described outside this document/)
     expect(done.stderr).toMatch(/GET \/v1\/status requires nothing/)
     expect(done.stderr).toContain(
       `Next, generate the key: countersign keys generate --out ${join(folder, 'api-key.json')}.`,
@@ -161,8 +161,8 @@ components:
     writeFileSync(join(folder, 'old.json'), JSON.stringify({ swagger: '2.0', paths: {} }))
     const old = await runInProcess('gateway', 'init', join(folder, 'old.json'), ...flags)
     const gone = await runInProcess('gateway', 'init', join(folder, 'gone.yaml'), ...flags)
-    expect(gone.stderr).toMatch(/gone\.yaml is invalid: does not exist\.\n/)
-    expect(old.stderr).toMatch(/not an OpenAPI description of version 3\.0 or 3\.1/)
+    expect(gone.stderr).toMatch(/gone\.yaml cannot be used: there is no such file\.\n/)
+    expect(old.stderr).toMatch(/not an OpenAPI document of version 3\.0 or 3\.1/)
   })
 })
 
@@ -171,17 +171,31 @@ describe('the configuration of a gateway', () => {
   const route = (change: object) => ({ routes: [identity(change)] })
 
   it('is rejected with all of its errors at once, and suggestions', async () => {
-    const routes = [{ method: 'get', path: 'x', require: 'authorized', scop: 'x' }]
+    const routes = [
+      { method: 'get', path: 'x', require: 'authorized', scop: 'x' },
+      { method: 'DELETE', path: '/a//b', require: 'authorization', body: 'unseen' },
+      { method: 'GET', require: 'identity', encoded: ['%2G'] },
+    ]
     const file = await configuration({ id: 1, upsteam: 'x', routes, limits: { maxbody: 1 } })
     const { status, stderr } = await runInProcess('gateway', '--config', file)
     expect(status).toBe(1)
     for (const problem of [
       /id: must be a string/,
       /upsteam: is not a setting; did you mean upstream\?/,
+      /routes\[0\]\.method: must be a method in upper case/,
+      /routes\[0\]\.path: must be a path that starts with \//,
       /routes\[0\]\.require: must be one of "none"/,
+      /routes\[0\]\.scop: is not a setting; did you mean routes\[0\]\.scope\?/,
+      /routes\[1\]\.path: has an empty segment/,
+      /routes\[1\]\.scope: must be scopes/,
+      /routes\[1\]\.body: cannot be unseen/,
+      /routes\[2\]\.path: is missing/,
+      /routes\[2\]\.encoded\[0\]: must be one of/,
       /limits\.maxbody: is not a setting; did you mean limits\.maxBody\?/,
     ])
       expect(stderr).toMatch(problem)
+    const settings = stderr.match(/^ *\S+(?=: )/gm) ?? []
+    expect(new Set(settings).size, 'each is reported once').toBe(settings.length)
   })
 
   it('is rejected with errors that involve several settings, even if members are invalid, and with errors of the key', async () => {
@@ -200,7 +214,7 @@ describe('the configuration of a gateway', () => {
       /routes\[0\]\.requrie: is not a setting; did you mean routes\[0\]\.require\?/,
       /routes\[1\]\.require: must be one of/,
       /routes\[1\]\.scope: names events\.reed/,
-      /routes\[3\]: contradicts routes\[2\], which is GET \/c, too/,
+      /routes\[3\]: contradicts routes\[2\], which is also GET \/c/,
       /keyFile: .*gone\.json: the file does not exist/,
     ])
       expect(stderr).toMatch(problem)
@@ -208,29 +222,29 @@ describe('the configuration of a gateway', () => {
 
   it.each([
     [{ id: 'https://api.example/' }, /id: must be an https URL/],
-    [{ upstream: 'http://127.0.0.1:3000/base' }, /upstream\.url: must be a scheme, a host and a port/],
+    [{ upstream: 'http://127.0.0.1:3000/base' }, /upstream\.url: must be a scheme, host and port without a path/],
     [{ routes: [{ method: 'GET', path: '/a//b', require: 'identity' }] }, /routes\[0\]\.path: has an empty segment/],
     [{ scopes: {} }, /routes\[0\]\.scope: names events\.read, which is not described in scopes/],
     [{ keyFile: 'gone.json' }, /keyFile: .*countersign keys generate/],
     [
       { verifyOnly: true, assertion: true, upstream: undefined, trustProxy: [] },
-      /upstream: is missing; .*an assertion is addressed to it[\s\S]*trustProxy: must name/,
+      /upstream: is missing; .*the audience of assertions[\s\S]*trustProxy: must name/,
     ],
-    [{ routes: undefined }, /routes: is missing; it must be a list\. Only a gateway with mcp needs none/],
+    [{ routes: undefined }, /routes: is missing; it must be a list\. Only a gateway with mcp can omit it/],
     // G42
     [{ trustProxy: ['localhost'] }, /trustProxy\[0\]: must be an address or a network, such as 10\.0\.0\.0\/8/],
     [route({ path: '/caf%E9' }), /routes\[0\]\.path: has octets that are not UTF-8/],
     [route({ path: '/%61dmin' }), /routes\[0\]\.path: has %61, an unnecessary escape/],
     [route({ path: '/a%2Fb' }), /routes\[0\]\.path: has an encoded delimiter/],
     [route({ path: '/users/:id' }), /routes\[0\]\.path: has :id: a parameter is written \{id\}/],
-    [route({ path: '/a[0-9]+' }), /routes\[0\]\.path: has \[, \] or \|: it is not a regular expression/],
+    [route({ path: '/a[0-9]+' }), /routes\[0\]\.path: has \[, \] or \|: paths are not regular expressions/],
     [route({ path: '/(a|b)' }), /routes\[0\]\.path: has \[, \] or \|/],
     [route({ method: 'GTE' }), /routes\[0\]\.method: is not an HTTP method that Node.js can parse; did you mean GET\?/],
     [route({ method: 'DELTE' }), /did you mean DELETE\?/],
     [route({ method: 'OFTEN' }), /routes\[0\]\.method: is not an HTTP method that Node.js can parse\n/],
     [
       { routes: [identity({ path: '/u/{x}' }), identity({ path: '/u/{id}', require: 'none' })] },
-      /routes\[1\]: contradicts routes\[0\], which is GET \/u\/\{x\}: remove one of them/,
+      /routes\[1\]: contradicts routes\[0\], which is also GET \/u\/\{x\}: remove one of them/,
     ],
     // G52
     [
@@ -245,7 +259,7 @@ describe('the configuration of a gateway', () => {
     [{ mcp: [{ path: '/mcp' }], otherwise: 'pass' }, /otherwise: cannot be pass beside the MCP server at \/mcp/],
     [
       { mcp: [{ path: '/mcp', tools: { look: 'events.read' } }, { path: '/mcp' }] },
-      /mcp\[1\]\.path: is that of mcp\[0\], too/,
+      /mcp\[1\]\.path: is also the path of mcp\[0\]/,
     ],
     [
       { mcp: [{ path: '/mcp', connect: 'mcp.use', tools: { look: 'notes.see' } }] },
@@ -255,7 +269,7 @@ describe('the configuration of a gateway', () => {
     // G31
     [
       { verifyOnly: true, mcp: [{ path: '/mcp', tools: { look: 'events.read' } }] },
-      /mcp: cannot be protected with verifyOnly: .*Run a gateway in the path/,
+      /mcp: cannot be protected with verifyOnly: .*Run the gateway as a reverse proxy/,
     ],
   ])('%j is rejected', async (change, reason) => {
     const { stderr } = await runInProcess('gateway', '--config', await configuration(change))
@@ -271,7 +285,7 @@ describe('the configuration of a gateway', () => {
     writeFileSync(file, text)
     const { status, stderr } = await runInProcess('gateway', '--config', file)
     expect(status).toBe(1)
-    expect(stderr).toMatch(/id: occurs twice: keep one[\s\S]*routes\[0\]\.require: is there twice/)
+    expect(stderr).toMatch(/id: occurs twice: keep one[\s\S]*routes\[0\]\.require: occurs twice/)
   })
 
   it('accepts WebDAV methods, duplicate identical routes, and colons within a segment', async () => {
@@ -347,7 +361,7 @@ describe('a configuration with verifyOnly', () => {
     const mcp = [{ path: '/mcp', tools: { look: 'events.read' } }]
     const warningsOf = async (change: object) => (await loadGatewayConfig(await configuration(change), {})).warnings
     expect(await warningsOf({ mcp, redis, instances: 2 })).toEqual([
-      expect.stringMatching(/^mcp: a session, .* one gateway only/),
+      expect.stringMatching(/^mcp: sessions .* one gateway only/),
     ])
     expect(await warningsOf({ mcp, redis })).toEqual([])
     expect(await warningsOf({ redis, instances: 2 })).toEqual([])
@@ -373,7 +387,7 @@ describe('countersign gateway', () => {
     const listen = { port: await freePort() }
     const file = await configuration({ listen, upstream: 'http://127.0.0.1:1' })
     const running = startProgram(['gateway', '--config', file, '--upstream', target])
-    await running.seen(/is protected at/)
+    await running.seen(/^Protecting /m)
     const ask = async (path: string) => {
       const response = await fetch(`http://127.0.0.1:${listen.port}${path}`)
       return `${response.status} ${response.ok ? await response.text() : ''}`
@@ -383,7 +397,7 @@ describe('countersign gateway', () => {
     expect(await ask('/.well-known/aauth-resource')).toMatch(/^200 .*"https:\/\/api\.example"/)
     const { routes, ...others } = JSON.parse(readFileSync(file, 'utf8')) as { routes: object[] }
     writeFileSync(file, '{')
-    await running.seen(/Goes on as before/)
+    await running.seen(/The previous configuration stays active/)
     expect(await ask('/status')).toBe('200 from the API')
     writeFileSync(file, JSON.stringify({ ...others, routes: routes.slice(0, 2) }))
     await running.seen(/was reloaded: 2 routes/)
@@ -399,7 +413,7 @@ describe('countersign gateway', () => {
     const listen = { port: await freePort() }
     const file = await configuration({ listen, upstream: undefined })
     const running = startProgram(['gateway', '--config', file, '--verify-only'])
-    await running.seen(/Responding to subrequests of nginx for https:\/\/api\.example are answered/)
+    await running.seen(/Responding to subrequests of nginx for https:\/\/api\.example at/)
     const about = (target: string) => ({ headers: { 'x-original-method': 'GET', 'x-original-uri': target } })
     const verify = (target: string) => fetch(`http://127.0.0.1:${listen.port}/verify`, about(target))
     expect((await verify('/status')).status).toBe(200)

@@ -38,7 +38,7 @@ function readMembers(shape: Readonly<Record<string, Readable>>, givenFor: (name:
 
 const loopback = /^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)(?=[:/]|$)/
 
-/** Contradictions between settings that are each valid on their own. */
+/** Problems of settings that each have a valid type, and contradictions between them. */
 export function contradictionsIn(settings: ReadableSettings): ConfigurationProblem[] {
   const { allowInsecureLoopback = false, scopes, routes, mcp = [], upstream } = settings
   const named = (['id', 'authServer'] as const).flatMap((setting) => {
@@ -61,7 +61,18 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
       .map((value) => ({ setting, problem: `names ${value}, which is not described in scopes` })),
   )
   const encoded = encodedWithoutRaw(routes, upstream ?? {})
-  return [...named, ...encoded, ...unknown, ...withoutRoutes(settings), ...missingFor(settings), ...notShared(settings)]
+  const wrong = [...routes].flatMap(([at, route]) =>
+    routeProblems(route).map(({ member, problem }) => ({ setting: `routes[${at}].${member}`, problem })),
+  )
+  return [
+    ...named,
+    ...wrong,
+    ...encoded,
+    ...unknown,
+    ...withoutRoutes(settings),
+    ...missingFor(settings),
+    ...notShared(settings),
+  ]
 }
 
 /** Finds routes that contradict each other, or that servers could confuse. */
@@ -78,7 +89,7 @@ export function collisionsIn({ routes, mcp = [], otherwise }: ReadableSettings):
 /** Whether a route is valid on its own. */
 function isRoute(route: Partial<Route>): route is Route {
   const { method, path, require } = route
-  return method !== undefined && path !== undefined && !!require && routeProblems(route as Route).length === 0
+  return method !== undefined && path !== undefined && !!require && routeProblems(route).length === 0
 }
 
 /** Only a gateway with MCP servers can omit routes. */

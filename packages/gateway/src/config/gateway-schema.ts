@@ -11,7 +11,7 @@ import * as z from 'zod'
 import { defaultLimits, type GatewayLimits, type McpPath } from '../gateway-options.js'
 import { originProblem } from '../responses/cors.js'
 import type { EncodedOctet } from '../routes/path-grammar.js'
-import { type Level, type Route, routeProblems } from '../routes/route.js'
+import type { Level, Route } from '../routes/route.js'
 import type { ProxyName } from '../subrequests/original-request.js'
 import { type UpstreamOptions, upstreamProblem } from '../upstream.js'
 
@@ -46,7 +46,7 @@ const allowedNetwork = z.custom<AllowedNetwork>().superRefine((value, context) =
     context.addIssue({ code: 'custom', path: [...path], message: problem })
 })
 
-/** The members of a route. */
+/** The members of a route. Rules that no single type expresses are in `routeProblems`, which is checked even if a member is invalid. */
 export const routeShape = {
   method: text(32),
   path: text(1024),
@@ -65,11 +65,6 @@ export const routeShape = {
     .optional(),
   pathParameters: z.literal(true).optional(),
 } satisfies Record<keyof Route, z.ZodType>
-
-const route = z.strictObject(routeShape).superRefine((value, context) => {
-  for (const { member, problem } of routeProblems(value))
-    context.addIssue({ code: 'custom', path: [member], message: problem })
-})
 
 const limit = (preset: number) => z.number().positive().max(1_099_511_627_776).default(preset)
 
@@ -118,7 +113,7 @@ export const gatewayShape = {
     })
     .optional(),
   scopes: z.record(text(256), text(1024)).optional(),
-  routes: z.array(route).default([]),
+  routes: z.array(z.strictObject(routeShape)).default([]),
   mcp: mcp.default([]),
   otherwise: z.enum(['refuse', 'pass']).default('refuse'),
   frontController: z.boolean().default(false),

@@ -100,10 +100,12 @@ async function judgeFile(path: string, env: Environment, flags: ReadonlyMap<stri
   const merged = withOverrides(withOverrides(content, overrides.values), flags)
   const parsed = gatewaySchema.safeParse(merged, { reportInput: true })
   const wrong = parsed.success ? [] : problemsOf(parsed.error.issues, gatewayShape)
-  const named = new Set(wrong.map(({ setting }) => setting.replace(/[.[].*$/, '')))
+  // A setting that is invalid on its own is reported once. The other entries and members of a list are still checked.
+  const reported = wrong.map(({ setting }) => setting)
   const readable = readableSettings(merged)
-  // A setting that is invalid on its own is reported once. The other entries of a list are still checked.
-  const later = contradictionsIn(readable).filter(({ setting }) => setting.includes('[') || !named.has(setting))
+  const later = contradictionsIn(readable).filter(
+    ({ setting }) => !reported.some((other) => isPartOf(setting, other) || isPartOf(other, setting)),
+  )
   const found = [...wrong, ...later].map((problem) => withVariable(problem, overrides.values))
   const unknown = overrides.unknown.map((name) => `${name} is not a setting and has no effect.`)
   return {
@@ -114,6 +116,11 @@ async function judgeFile(path: string, env: Environment, flags: ReadonlyMap<stri
     collisions: collisionsIn(readable),
     warnings: parsed.success ? [...unknown, ...warningsOf(parsed.data, merged)] : unknown,
   }
+}
+
+/** Whether a setting is another one, or a part of it, as `routes[0].scope` is of `routes[0]`. */
+function isPartOf(setting: string, other: string): boolean {
+  return setting.startsWith(other) && /^(?:$|[.[])/.test(setting.slice(other.length))
 }
 
 /** `upstream` may also be just its URL. */

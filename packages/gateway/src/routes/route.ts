@@ -75,20 +75,20 @@ export function strengthOf(level: Level): number {
   return levels.indexOf(level)
 }
 
-/** Returns the problems of a route, by member. */
-export function routeProblems(route: Route): { member: keyof Route; problem: string }[] {
+/** Returns the problems of a route, by member. A missing member is a problem if it is required. */
+export function routeProblems(route: Partial<Route>): { member: keyof Route; problem: string }[] {
   const problems: { member: keyof Route; problem: string }[] = []
   const refuse = (member: keyof Route, problem: string | undefined) => problem && problems.push({ member, problem })
-  refuse('method', methodProblem(route.method))
-  refuse('path', pathPatternProblem(route.path))
-  if (!levels.includes(route.require)) refuse('require', `must be one of ${levels.join(', ')}`)
-  else if (route.require === 'authorization') {
-    if (!/^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/.test(route.scope ?? ''))
+  const { method, path = '', require, scope, maxBody, body, encoded } = route
+  refuse('method', methodProblem(method))
+  refuse('path', pathPatternProblem(path))
+  if (!require || !levels.includes(require)) refuse('require', `must be one of ${levels.join(', ')}`)
+  else if (require === 'authorization') {
+    if (!/^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/.test(scope ?? ''))
       refuse('scope', 'must be scopes that users can grant, such as "events.read"')
-  } else if (route.scope !== undefined) refuse('scope', 'is only valid with require: "authorization"')
-  const { maxBody, body, encoded } = route
+  } else if (scope !== undefined) refuse('scope', 'is only valid with require: "authorization"')
   if (body !== undefined && body !== 'unseen') refuse('body', 'can only be "unseen"')
-  if (body === 'unseen' && (['*', 'DELETE'].includes(route.method) || grave.test(`${route.path} ${route.scope ?? ''}`)))
+  if (body === 'unseen' && (['*', 'DELETE'].includes(method ?? '') || grave.test(`${path} ${scope ?? ''}`)))
     refuse('body', 'cannot be unseen on a route that deletes or spends: run the gateway as a reverse proxy instead')
   if (maxBody !== undefined && !(Number.isSafeInteger(maxBody) && maxBody >= 0))
     refuse('maxBody', 'must be a number of bytes')
@@ -97,7 +97,7 @@ export function routeProblems(route: Route): { member: keyof Route; problem: str
   for (const member of ['mayShadow', 'mayNameMethod', 'fallback', 'pathParameters'] as const)
     if (![undefined, true].includes(route[member])) refuse(member, 'can only be true')
   if (encoded !== undefined && !isEncodable(encoded)) refuse('encoded', 'must list %2F, %23 or %25')
-  else if (encoded && pathPatternProblem(route.path) === undefined && lastParameterOf(route.path) === -1)
+  else if (encoded && pathPatternProblem(path) === undefined && lastParameterOf(path) === -1)
     refuse('encoded', 'is for the last parameter of the path, but the path has no parameter')
   return problems
 }

@@ -62,7 +62,7 @@ describe('routes from an OpenAPI document are never weaker than it specifies', (
   // G46
   it('and a table that servers could confuse is reported with the declaration to add', async () => {
     const described = await routesOf(`paths:\n  /users: ${closed}\n  /users.json: ${open}\n`)
-    expect(described.notes.join('\n')).toMatch(/does not start with this table yet: routes\[1\] .*endings: 'kept'/)
+    expect(described.notes.join('\n')).toMatch(/will not start with this table: routes\[1\] .*endings: 'kept'/)
     const path = described.routes.map((route) => ({ ...route, endings: 'kept' as const }))
     expect(needed({ ...described, routes: path }, 'GET', '/users')).toBe('authorization admin')
     expect(needed({ ...described, routes: path }, 'GET', '/users.json')).toBe('none')
@@ -122,7 +122,7 @@ describe('routes from an OpenAPI document are never weaker than it specifies', (
     expect(needed(described, 'GET', '/docs/internal')).toBe('not_found')
     expect(needed(described, 'POST', '/docs/help')).toBe('method_not_allowed')
     expect(described.notes.join('\n')).toMatch(
-      /POST \/docs\/help is described elsewhere[\s\S]*GET \/odd\/\/path is left out/,
+      /POST \/docs\/help is described outside this document[\s\S]*GET \/odd\/\/path is skipped/,
     )
   })
 })
@@ -131,9 +131,13 @@ describe('the path of a server', () => {
   it.each([
     ['{ url: "https://x/v1/" }', '/v1/a', /^$/],
     ['{ url: /v1/../v2 }', '/v2/a', /^$/],
-    ['{ url: "https://x/{v}", variables: { v: { default: v3 } } }', '/v3/a', /used with its defaults: https:\/\/x\/v3/],
-    ['{ url: "https://x/{v}" }', '/a', /has no readable path/],
-    ['{ url: "https://x/v1" }, { url: "https://x/v2" }', '/v1/a', /The server with the path \/v2 is left out/],
+    [
+      '{ url: "https://x/{v}", variables: { v: { default: v3 } } }',
+      '/v3/a',
+      /is used with its default values: https:\/\/x\/v3/,
+    ],
+    ['{ url: "https://x/{v}" }', '/a', /has no valid path/],
+    ['{ url: "https://x/v1" }, { url: "https://x/v2" }', '/v1/a', /The server with the path \/v2 is skipped/],
   ])('%s', async (servers, path, note) => {
     const { routes, notes } = await routesOf(`servers: [${servers}]\npaths:\n  /a: ${closed}\n`)
     expect(routes[0]?.path).toBe(path)
