@@ -9,7 +9,7 @@ const {
   PORT = '3000',
 } = process.env
 
-const keys = createLocalJWKSet(JSON.parse(readFileSync('jwks.json', 'utf8'))) // countersign keys show api-key.json > jwks.json
+const keys = createLocalJWKSet(JSON.parse(readFileSync('jwks.json', 'utf8'))) // countersign agent keys show api-key.json > jwks.json
 
 /** Returns the claims of an assertion for exactly this request. Throws an error of jose for anything else. */
 async function verifiedClaims(assertion = '', method = '', target = ''): Promise<JWTPayload> {

@@ -16,20 +16,25 @@ const failures = []
 const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' })
 for (const file of tracked.split('\n')) {
   if (file.endsWith('.md')) check(file, 'markdown', proseOf(readFileSync(file, 'utf8')), 0)
-  else if (/\.(?:tsx?|mjs|js)$/.test(file) && file !== 'scripts/terms.mjs') checkSource(file, readFileSync(file, 'utf8'))
+  else if (/\.(?:tsx?|mjs|js)$/.test(file) && file !== 'scripts/terms.mjs')
+    checkSource(file, readFileSync(file, 'utf8'))
 }
 
 /** The same text with code blanked out, so that positions stay. */
 function proseOf(text) {
   const blank = (code) => code.replaceAll(/[^\n]/g, ' ')
-  return text.replaceAll(/^( *)```[\s\S]*?^\1```/gm, blank).replaceAll(/`[^`\n]+`/g, blank).replaceAll(/\]\([^)\n]+\)/g, blank)
+  return text
+    .replaceAll(/^( *)```[\s\S]*?^\1```/gm, blank)
+    .replaceAll(/`[^`\n]+`/g, blank)
+    .replaceAll(/\]\([^)\n]+\)/g, blank)
 }
 
 function checkSource(file, source) {
   const { program, comments } = parseSync(file, source)
   for (const { value, start } of comments) check(file, 'comment', proseOf(value), start + 2, source)
   new Visitor({
-    Literal: ({ value, start }) => typeof value === 'string' && value.includes(' ') && check(file, 'string', value, start + 1, source),
+    Literal: ({ value, start }) =>
+      typeof value === 'string' && value.includes(' ') && check(file, 'string', value, start + 1, source),
     TemplateElement: ({ value, start }) => check(file, 'string', value.raw, start, source),
     JSXText: ({ value, start }) => check(file, 'string', value, start, source),
   }).visit(program)

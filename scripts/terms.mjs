@@ -7,7 +7,11 @@
  */
 export const terms = [
   { find: 'anew', write: 'again', level: 'error' },
-  { find: 'nobody|somebody|everybody|anybody', write: 'no one, someone, everyone; better: the caller, the user, an attacker', level: 'error' },
+  {
+    find: 'nobody|somebody|everybody|anybody',
+    write: 'no one, someone, everyone; better: the caller, the user, an attacker',
+    level: 'error',
+  },
   { find: 'whoever|whomever', write: 'anyone who, the caller, the user', level: 'warning' },
   { find: 'whom', write: 'rewrite with the noun', level: 'warning' },
   { find: 'in place of', write: 'instead of', level: 'error' },
@@ -20,7 +24,11 @@ export const terms = [
   { find: 'of its own|of their own', write: 'its own …, their own …', level: 'warning' },
   { find: 'user names?', write: 'username', level: 'error' },
   { find: 'e-mails?', write: 'email', level: 'error' },
-  { find: '(?:take|takes|took|taken|taking) back|(?:take|takes|took|taken|taking) (?:it|them|this|that) back', write: 'revoke; roll back (a transaction)', level: 'error' },
+  {
+    find: '(?:take|takes|took|taken|taking) back|(?:take|takes|took|taken|taking) (?:it|them|this|that) back',
+    write: 'revoke; roll back (a transaction)',
+    level: 'error',
+  },
   { find: '(?:is|are|was|were|be|been) told', write: 'receives, is notified, sees', level: 'warning' },
   { find: 'tells?|telling', write: 'reports, returns, logs, shows', level: 'warning', in: ['markdown', 'comment'] },
   { find: 'knows? of|known of', write: 'accepts, trusts, has', level: 'warning' },

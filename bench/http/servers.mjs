@@ -126,7 +126,7 @@ export async function createTools({ keys: { agent, authServer, resource }, sampl
   return {
     apiPort,
     resource: createResource(options),
-    // `countersign gateway` counts requests.
+    // `countersign gateway start` counts requests.
     limitedResource: createResource({ ...options, rateLimit: createRateLimit({ authorization: 1e9 }) }),
     rawVerify: createRawVerify(agent, sample),
   }

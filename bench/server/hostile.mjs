@@ -98,8 +98,8 @@ async function startServer(checkout, folder, withNginx) {
     ...(withNginx && { trustProxy: ['127.0.0.1'] }),
   }
   writeFileSync(config, JSON.stringify(settings), { mode: 0o600 })
-  await run(process.execPath, [bin, 'keys', 'generate-master', '--out', join(folder, 'master.key')])
-  const serving = ['-c', '0', process.execPath, bin, 'serve', '--config', config]
+  await run(process.execPath, [bin, 'server', 'keys', 'generate-master', '--output', join(folder, 'master.key')])
+  const serving = ['-c', '0', process.execPath, bin, 'server', 'start', '--config', config]
   const server = spawn('taskset', serving, { stdio: ['ignore', 'ignore', 'inherit'] })
   const children = [server]
   const stop = () => {
@@ -108,7 +108,16 @@ async function startServer(checkout, folder, withNginx) {
   try {
     await untilServed(`http://${host}/jwks.json`)
     for (let user = 0; user < users; user++) {
-      const adding = run(process.execPath, [bin, 'users', 'add', `user${user}`, '--config', config, '--password-stdin'])
+      const adding = run(process.execPath, [
+        bin,
+        'server',
+        'users',
+        'add',
+        `user${user}`,
+        '--config',
+        config,
+        '--password-stdin',
+      ])
       adding.child.stdin.end(password)
       await adding
     }

@@ -14,7 +14,7 @@ const usage = `usage: npm run -s bench:overload -- [--seconds N] [--folder PATH]
 Without --hostile: measures a server that is sent three times what it can do, how much
 of its peak it still does, and how soon it refuses the rest.
 
-With --hostile: floods "countersign serve" in several shapes and measures how many
+With --hostile: floods "countersign server start" in several shapes and measures how many
 requests of legitimate clients are served. The server runs on the first core, the clients
 on the second. Needs taskset and curl.
 

@@ -18,7 +18,7 @@ def decoded(part):
     return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
 
 
-with open("jwks.json") as file:  # countersign keys show api-key.json > jwks.json
+with open("jwks.json") as file:  # countersign agent keys show api-key.json > jwks.json
     keys = {key["kid"]: Ed25519PublicKey.from_public_bytes(decoded(key["x"])) for key in json.load(file)["keys"]}
 
 

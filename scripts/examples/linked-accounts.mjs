@@ -35,7 +35,7 @@ function createBrowser(id) {
 export async function linkedAccounts(stage) {
   const programs = programsOf(stage)
   const { root, cwd, authServer, closers } = stage
-  await countersign(root, ['keys', 'generate', '--out', 'api-key.json'], { cwd }).ended
+  await countersign(root, ['agent', 'keys', 'generate', '--output', 'api-key.json'], { cwd }).ended
   const port = String(await freePort())
   const id = `http://127.0.0.1:${port}`
   const served = { ID: id, PORT: port, AUTH_SERVER: authServer, PASSWORDS: JSON.stringify(passwords) }

@@ -46,7 +46,7 @@ export async function startAuthServer(root, cwd) {
   const args = ['demo', '--only', 'auth-server', '--port', '0', '--quiet', '--db', db]
   const running = countersign(root, args, { cwd, limit: 900 })
   const [, id] = await running.seen(/^auth-server +(\S+)\n/)
-  const add = ['users', 'add', 'bob', '--db', db, '--password-stdin']
+  const add = ['server', 'users', 'add', 'bob', '--db', db, '--password-stdin']
   const { status, stderr } = await countersign(root, add, { cwd, input: people.bob }).ended
   if (status !== 0) throw new Error(`the second user was not created: ${stderr}`)
   return id
@@ -72,7 +72,7 @@ export async function openApi(authServer) {
   return { ...served, url: `${served.id}/events` }
 }
 
-/** A static file host: serves an agent's two documents, as `countersign init` writes them. */
+/** A static file host: serves an agent's two documents, as `countersign agent init` writes them. */
 export async function publishAgent(keys) {
   const documents = new Map()
   const host = await serve(async () => (request) => {

@@ -72,7 +72,7 @@ async function saidNo(stage) {
 async function runReachable(stage, name, names, pattern) {
   const { run } = programsOf(stage)
   const { root, cwd, authServer, api } = stage
-  await countersign(root, ['keys', 'generate', '--out', 'agent-key.json'], { cwd }).ended
+  await countersign(root, ['agent', 'keys', 'generate', '--output', 'agent-key.json'], { cwd }).ended
   const port = String(await freePort())
   const env = { [names]: `http://127.0.0.1:${port}`, PORT: port, AUTH_SERVER: authServer, API: api.url }
   const first = run(name, env)
@@ -94,7 +94,7 @@ const ownResource = (stage) =>
 async function webApp(stage) {
   const { run } = programsOf(stage)
   const { root, folder, cwd, authServer, api } = stage
-  await countersign(root, ['keys', 'generate', '--out', 'agent-key.json'], { cwd }).ended
+  await countersign(root, ['agent', 'keys', 'generate', '--output', 'agent-key.json'], { cwd }).ended
   const port = String(await freePort())
   const id = `http://127.0.0.1:${port}`
   const env = { AGENT_ID: id, PORT: port, AUTH_SERVER: authServer, API: api.url }
@@ -125,7 +125,8 @@ async function webApp(stage) {
     await alice.press(`${id}/`, '/sign-out')
     assert.notEqual(await alice.peek(`${id}/events`), hers, 'she is prompted again')
     assert.equal(await bob.peek(`${id}/events`), his)
-    const blocked = await countersign(root, ['agents', 'block', id, '--db', join(folder, 'auth.db')], { cwd }).ended
+    const blocked = await countersign(root, ['server', 'agents', 'block', id, '--db', join(folder, 'auth.db')], { cwd })
+      .ended
     assert.equal(blocked.status, 0, blocked.stderr)
     const refused = await createPerson('testuser').visit(`${id}/events`)
     assert.equal(refused.status, 403)
@@ -138,7 +139,7 @@ async function webApp(stage) {
 /** Runs an MCP server of one SDK generation while requests are sent to it. */
 async function withNotes(stage, server, ask) {
   const { root, cwd, authServer } = stage
-  await countersign(root, ['keys', 'generate', '--out', 'resource-key.json'], { cwd }).ended
+  await countersign(root, ['agent', 'keys', 'generate', '--output', 'resource-key.json'], { cwd }).ended
   const port = String(await freePort())
   const id = `http://127.0.0.1:${port}`
   const served = programsOf(stage).run(server, { ID: id, PORT: port, AUTH_SERVER: authServer })
@@ -170,7 +171,7 @@ async function appOnThisMachine(stage) {
   const { root, cwd, examples, authServer } = stage
   const home = join(cwd, 'home')
   const id = `http://127.0.0.1:${await freePort()}`
-  const init = ['init', '--id', id, '--auth-server', authServer]
+  const init = ['agent', 'init', '--id', id, '--auth-server', authServer]
   const made = await countersign(root, init, { cwd, env: { COUNTERSIGN_HOME: home } }).ended
   assert.equal(made.status, 0, made.stderr)
   const file = JSON.parse(readFileSync(join(examples, 'claude_desktop_config.json'), 'utf8'))
@@ -212,7 +213,8 @@ async function pythonThroughSidecar(stage) {
   const { root, cwd, examples, authServer, api } = stage
   const home = { COUNTERSIGN_HOME: join(cwd, 'home') }
   const id = `http://127.0.0.1:${await freePort()}`
-  const made = await countersign(root, ['init', '--id', id, '--auth-server', authServer], { cwd, env: home }).ended
+  const made = await countersign(root, ['agent', 'init', '--id', id, '--auth-server', authServer], { cwd, env: home })
+    .ended
   assert.equal(made.status, 0, made.stderr)
   const args = ['sidecar', '--port', '0', '--allow-host', new URL(api.id).host]
   const sidecar = countersign(root, args, { cwd, env: home })

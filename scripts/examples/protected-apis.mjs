@@ -10,7 +10,7 @@ import { notThere, ownAgent, programsOf, python, runAndAllow, untilServed } from
 
 /** The folder of a check, containing the key of an API. */
 async function withKey({ root, cwd }) {
-  const made = await countersign(root, ['keys', 'generate', '--out', 'api-key.json'], { cwd }).ended
+  const made = await countersign(root, ['agent', 'keys', 'generate', '--output', 'api-key.json'], { cwd }).ended
   assert.equal(made.status, 0, made.stderr)
 }
 
@@ -63,7 +63,7 @@ async function pythonBehindGateway(stage) {
   await withKey(stage)
   await startNotes(stage, behind)
   configure(stage, 'gateway.json', { id, authServer, upstream: `http://127.0.0.1:${behind}`, listen: { port } })
-  const gateway = countersign(root, ['gateway', '--config', 'gateway.json'], { cwd })
+  const gateway = countersign(root, ['gateway', 'start', '--config', 'gateway.json'], { cwd })
   await serveUntilClosed(stage, gateway, /^Protecting /m)
   await requireProtected(stage, id)
 }
@@ -138,7 +138,7 @@ async function behindProxy(stage, proxy) {
   await withKey(stage)
   await startNotes(stage, behind)
   configure(stage, 'subrequests.json', { id, authServer, proxy, listen: { port: verify } })
-  const gateway = countersign(root, ['gateway', '--verify-only', '--config', 'subrequests.json'], { cwd })
+  const gateway = countersign(root, ['gateway', 'start', '--verify-only', '--config', 'subrequests.json'], { cwd })
   await serveUntilClosed(stage, gateway, /^Responding to subrequests /m)
   const { file, atPort, run } = proxies[proxy]
   const shown = readFileSync(join(root, 'docs/deployment', file), 'utf8')
@@ -197,14 +197,18 @@ async function onlyByGateway(stage, running) {
   const id = `http://127.0.0.1:${port}`
   const upstream = `http://127.0.0.1:${behind}`
   await withKey(stage)
-  const { stdout } = await countersign(root, ['keys', 'show', 'api-key.json'], { cwd }).ended
+  const { stdout } = await countersign(root, ['agent', 'keys', 'show', 'api-key.json'], { cwd }).ended
   writeFileSync(join(cwd, 'jwks.json'), stdout)
   const api = running({ ID: id, UPSTREAM: upstream, HOST: '127.0.0.1', PORT: String(behind) })
   stage.closers.push(() => api.stop())
   await untilResponding(behind)
   const routes = [{ method: 'GET', path: '/who', require: 'identity' }]
   configure(stage, 'gateway.json', { id, authServer, upstream, listen: { port }, routes, assertion: true })
-  await serveUntilClosed(stage, countersign(root, ['gateway', '--config', 'gateway.json'], { cwd }), /^Protecting /m)
+  await serveUntilClosed(
+    stage,
+    countersign(root, ['gateway', 'start', '--config', 'gateway.json'], { cwd }),
+    /^Protecting /m,
+  )
 
   const { env } = await ownAgent(stage)
   const asked = await programsOf(stage).run('script', { ...env, API: `${id}/who?a=1` }).ended

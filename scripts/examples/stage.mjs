@@ -23,7 +23,7 @@ export function programsOf({ dist, cwd }) {
 /** An agent without a server: its key is in the folder, its documents are on a static file host. */
 export async function ownAgent(stage) {
   const { root, cwd, authServer, api, closers } = stage
-  const made = await countersign(root, ['keys', 'generate', '--out', 'agent-key.json'], { cwd }).ended
+  const made = await countersign(root, ['agent', 'keys', 'generate', '--output', 'agent-key.json'], { cwd }).ended
   assert.equal(made.status, 0, made.stderr)
   const host = await publishAgent(JSON.parse(made.stdout).keys)
   closers.push(() => host.close())

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { CommandError, exitStatus } from './command/errors.js'
 import { requirePackage } from './command/require-package.js'
-import type { Flag } from './commands/command-row.js'
-import { commands, groups } from './commands/tools.js'
+import { type Flag, type Command as Row, usageOf } from './commands/command-row.js'
+import { audiences, commands, groups } from './commands/command-table.js'
 import { safeTerminal, type Terminal } from './terminal/terminal.js'
 import { wrapText } from './terminal/text.js'
 
@@ -12,27 +12,37 @@ export async function runProgram(argv: readonly string[], given: Terminal): Prom
   const terminal = safeTerminal(given)
   let status: number = exitStatus.done
   const program = new Command('countersign')
-    .version(packageVersion())
+    .version(packageVersion(), '-V, --version', 'Print the version')
     .description('Agent authorization with user consent: run it, and debug it.')
-    .configureOutput({ writeOut: terminal.write, writeErr: (text) => terminal.notify(text.trimEnd()) })
-    .configureHelp({ subcommandTerm: termOf })
-    .showHelpAfterError('Run with --help to see all commands and options.')
-    .exitOverride()
-  for (const { name, about, subject, flags, needs, load } of commands) {
-    const { group, rest } = groupOf(program, name)
-    const command = group.command(rest).description(about)
-    for (const word of subject?.name.split(' ') ?? []) command.addArgument(new Argument(word, subject?.description))
-    for (const flag of flags) command.addOption(optionOf(flag))
-    command.action(async () => {
-      if (needs) requirePackage(needs)
-      const run = await load()
-      status = await run(command.opts() as never, terminal, command.args.join(' '))
+    .usage('<command> [options]')
+    .commandsGroup('Help:')
+    .helpCommand('help [command]', 'Show the help of a command')
+    .configureOutput({
+      writeOut: terminal.write,
+      writeErr: (text) => terminal.notify(text.trimEnd()),
+      outputError: (text, write) => write(asSentence(text)),
     })
+    .configureHelp({ subcommandTerm: termOf })
+    .helpOption('-h, --help', 'Show this help')
+    .showHelpAfterError('Run countersign --help.')
+    .addHelpText('after', footer('server users add --help'))
+    .enablePositionalOptions()
+    .exitOverride()
+  for (const { heading, commands: rows } of audiences) {
+    for (const row of rows) {
+      const command = addCommand(program, row, `${heading}:`)
+      command.action(async () => {
+        if (row.needs) requirePackage(row.needs)
+        const run = await row.load()
+        status = await run(command.opts() as never, terminal, command.args.join(' '))
+      })
+    }
   }
   const args = argv.slice(2)
-  const elsewhere = commandElsewhere(args)
-  if (elsewhere !== undefined) {
-    terminal.notify(`Unknown command ${args[0]}: did you mean countersign ${elsewhere}?`)
+  const elsewhere = commandsElsewhere(args)
+  if (elsewhere.length > 0) {
+    const named = elsewhere.map((name) => `countersign ${name}`).join(' or ')
+    terminal.notify(`Unknown command ${args[0]}: did you mean ${named}?`)
     return exitStatus.usage
   }
   try {
@@ -55,16 +65,53 @@ function forTerminal(text: string, { asking }: Terminal): string {
   return lines.join('\n')
 }
 
-/** Returns the group of a command, and its name in the group: `users add` is `add` in `users`. */
-function groupOf(program: Command, name: string): { group: Command; rest: string } {
-  const [first = '', ...words] = name.split(' ')
-  if (words.length === 0) return { group: program, rest: first }
-  const known = program.commands.find((command) => command.name() === first)
-  const group = known ?? program.command(first).description(groups[first] ?? '')
-  // Flags after the second word belong to the subcommand, even if the group has a flag of the same name.
-  program.enablePositionalOptions()
-  group.enablePositionalOptions()
-  return { group, rest: words.join(' ') }
+/** Adds a command of the table, and the groups in its name that are not there yet. */
+function addCommand(program: Command, row: Row, heading: string): Command {
+  const words = row.name.split(' ')
+  const group = words.slice(0, -1).reduce((parent, word, at) => {
+    const name = words.slice(0, at + 1).join(' ')
+    const known = parent.commands.find((command) => command.name() === word)
+    const added = () =>
+      parent
+        .command(word)
+        .description(groups[name] ?? '')
+        .usage('<command> [options]')
+        .helpCommand(false)
+        .showHelpAfterError(`Run countersign ${name} --help.`)
+        .addHelpText('after', footer(row.example, row.page))
+        .enablePositionalOptions()
+    return known ?? added()
+  }, program)
+  const command = group.command(words.at(-1) ?? '').description(row.about)
+  command
+    .usage(wrappedUsage(row))
+    .showHelpAfterError(`Run countersign ${row.name} --help.`)
+    .addHelpText('after', footer(row.example, row.page))
+  for (const { name, description, choices } of row.subjects ?? []) {
+    const argument = new Argument(name, description)
+    command.addArgument(choices ? argument.choices(choices) : argument)
+  }
+  for (const flag of row.flags) command.addOption(optionOf(flag))
+  program.commands.find((candidate) => candidate.name() === words[0])?.helpGroup(heading)
+  return command
+}
+
+/** Returns the usage line without the command's name, in lines of up to 80 columns. */
+function wrappedUsage(row: Row): string {
+  const lead = `Usage: countersign ${row.name} `
+  return wrapText(lead, usageOf(row).slice(row.name.length + 1), { columns: 9 }).slice(lead.length)
+}
+
+/** Renders what follows the flags in a command's help: an example, and the title of the page that explains the command. */
+function footer(example: string, page = 'The command line'): string {
+  const line = wrapText('  countersign ', example, { columns: 4, end: ' \\' })
+  return ['', 'Example:', line, '', wrapText('Documentation: ', page)].join('\n')
+}
+
+/** Converts commander's errors to the form of our own: `error: unknown option '-x'` becomes `Unknown option '-x'`. */
+function asSentence(text: string): string {
+  const bare = text.replace(/^error: /, '')
+  return `${bare.charAt(0).toUpperCase()}${bare.slice(1)}`
 }
 
 function termOf(command: Command): string {
@@ -81,18 +128,19 @@ function optionOf({ flags, description, choices, repeated, conflicts = [] }: Fla
   return option
 }
 
-/** Finds the command whose second word was given alone, such as `db backup` for `backup`; commander would show the help of all commands. */
-function commandElsewhere([first = '']: readonly string[]): string | undefined {
-  const names = commands.map(({ name }) => name)
-  if (first in groups || names.some((name) => name === first)) return undefined
-  const [found, ...others] = names.filter((name) => name.endsWith(` ${first}`))
-  return others.length === 0 ? found : undefined
+/** Finds the commands and groups that end with the given words, such as `server db backup` for `db backup`. */
+function commandsElsewhere([first = '', second = '']: readonly string[]): readonly string[] {
+  const names = [...Object.keys(groups), ...commands.map(({ name }) => name)]
+  if (first === '' || first.startsWith('-') || names.some((name) => name.split(' ')[0] === first)) return []
+  const found = [`${first} ${second}`, first].map((words) => names.filter((name) => name.endsWith(` ${words}`)))
+  return found.find(({ length }) => length > 0) ?? []
 }
 
-/** Rewrites `help users add` and `users help add` to `users add --help`, because commander's own help supports only one level. */
+/** Rewrites `help server users add` and `server users help add` to `server users add --help`; commander's own help supports one level. */
 function withHelpLast(args: readonly string[]): string[] {
-  const at = args[0] !== undefined && args[0] in groups ? 1 : 0
-  return args[at] === 'help' && args.length > at + 1 ? [...args.toSpliced(at, 1), '--help'] : [...args]
+  const at = args.indexOf('help')
+  const isGroup = at === 0 || args.slice(0, Math.max(at, 0)).join(' ') in groups
+  return at !== -1 && isGroup && args.length > 1 ? [...args.toSpliced(at, 1), '--help'] : [...args]
 }
 
 function packageVersion(): string {

@@ -117,7 +117,7 @@ describe('countersign discover', () => {
       'everybody may have seen',
     ],
     ['has duplicate kids', { keys: [publicJwk, publicJwk] }, 'a kid of its own'],
-    ['has only unusable keys', { keys: [{ kid: 'a', kty: 'EC', crv: 'P-521' }] }, 'countersign keys generate'],
+    ['has only unusable keys', { keys: [{ kid: 'a', kty: 'EC', crv: 'P-521' }] }, 'countersign agent keys generate'],
   ])('reports how to fix a document that %s', async (_case, change, fix) => {
     const { status, stdout } = await runInProcess('discover', await publish(agentWith(change)))
     expect(status).toBe(1)

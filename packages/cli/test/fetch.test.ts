@@ -93,14 +93,14 @@ describe('an API that requires consent', () => {
       const ended = await run(['fetch', ...flags, `${parties.api}/data-auth`], options)
       expect(ended).toMatchObject({ status: 4, stdout: '' })
       const url = ended.stderr.split('\n').at(-2) ?? ''
-      expect(ended.stderr).toContain('countersign tokens add')
+      expect(ended.stderr).toContain('countersign agent tokens add')
       const back = await landing(url)
       expect(new URL(back).port, 'that of every port').toBe('')
-      expect(await run(['tokens', 'add', back])).toMatchObject({
+      expect(await run(['agent', 'tokens', 'add', back])).toMatchObject({
         status: 0,
         stderr: 'Done: run the original command again.\n',
       })
-      expect(await run(['tokens', 'add', back])).toMatchObject({ status: 1 })
+      expect(await run(['agent', 'tokens', 'add', back])).toMatchObject({ status: 1 })
       const again = await run(['fetch', `${parties.api}/data-auth`])
       expect(again).toMatchObject({ status: 0, stderr: '' })
     },
@@ -120,12 +120,14 @@ describe('an API that requires consent', () => {
       back.replace('state=', 'static='),
       '/callback?state=a&code=b',
     ]) {
-      const refused = await run(['tokens', 'add', other])
+      const refused = await run(['agent', 'tokens', 'add', other])
       expect(refused, other).toMatchObject({ status: 2 })
       expect(refused.stderr).toContain('Give the whole address')
     }
     const withPort = back.replace('127.0.0.1', '127.0.0.1:61234')
-    expect(await run(['tokens', 'add', withPort]), 'of a port that nothing listens at').toMatchObject({ status: 0 })
+    expect(await run(['agent', 'tokens', 'add', withPort]), 'of a port that nothing listens at').toMatchObject({
+      status: 0,
+    })
   })
 
   it('accepts a pasted URL', async () => {
@@ -402,11 +404,11 @@ describe('invalid arguments', () => {
     [['fetch', '-m', '0', 'https://api.example/'], /--max-time takes seconds/],
     [['fetch', '--auth-server', 'auth.example', 'https://api.example/'], /--auth-server is no identifier/],
     [['fetch', '--auth-serve', 'https://auth.example', 'https://api.example/'], /unknown option|did you mean/i],
-    [['tokens', 'add', 'a-code'], /whole address/],
-    [['tokens', 'add', 'http://127.0.0.1/callback?code=x&state=y'], /Nothing here waits for this answer/, 1],
-    [['tokens', 'forget'], /Name the resource/],
-    [['tokens', 'forget', 'https://api.example', '--all'], /Name the resource/],
-    [['tokens', 'forget', 'https://api.example'], /There are no tokens for https:\/\/api\.example/],
+    [['agent', 'tokens', 'add', 'a-code'], /whole address/],
+    [['agent', 'tokens', 'add', 'http://127.0.0.1/callback?code=x&state=y'], /Nothing here waits for this answer/, 1],
+    [['agent', 'tokens', 'forget'], /Name the resource/],
+    [['agent', 'tokens', 'forget', 'https://api.example', '--all'], /Name the resource/],
+    [['agent', 'tokens', 'forget', 'https://api.example'], /There are no tokens for https:\/\/api\.example/],
   ])('%j', async (args, why, status = 2) => {
     const { run } = await newAgent()
     const ended = await run(args)
@@ -417,9 +419,9 @@ describe('invalid arguments', () => {
   it('an agent that does not exist, or whose port another program uses', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'countersign-none-'))
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-    const none = await startProgram(['fetch', '--agent', folder, 'https://api.example/']).finished
+    const none = await startProgram(['fetch', '--home', folder, 'https://api.example/']).finished
     expect(none).toMatchObject({ status: 2 })
-    expect(none.stderr).toContain('run countersign init --id')
+    expect(none.stderr).toContain('run countersign agent init --id')
     const { id, run } = await newAgent()
     const other = createServer().listen(Number(new URL(id).port), '127.0.0.1')
     onTestFinished(() => void other.close())
@@ -451,21 +453,21 @@ describe('invalid arguments', () => {
 describe('tokens', () => {
   it('are listed, and forgotten for one resource', async () => {
     const { run } = await newAgent()
-    expect(await run(['tokens', 'list'])).toMatchObject({ status: 0, stdout: '' })
+    expect(await run(['agent', 'tokens', 'list'])).toMatchObject({ status: 0, stdout: '' })
     await run(['fetch', `${parties.api}/data-auth`], { person: decidesAt('grant').decide })
-    const { stdout } = await run(['tokens', 'list'])
+    const { stdout } = await run(['agent', 'tokens', 'list'])
     expect(stdout).toMatch(new RegExp(`^${parties.api}\n  data\\.read data\\.write; until `))
     expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
-    const listed = await run(['tokens', 'list', '--json'])
+    const listed = await run(['agent', 'tokens', 'list', '--json'])
     expect(JSON.parse(listed.stdout)).toMatchObject({
       tokens: [{ resource: parties.api, auth_server: parties.authServer, scope: 'data.read data.write' }],
     })
     expect(listed.stdout).not.toContain('eyJ')
-    const forgotten = await run(['tokens', 'forget', parties.api])
+    const forgotten = await run(['agent', 'tokens', 'forget', parties.api])
     expect(forgotten).toMatchObject({ status: 0, stdout: '' })
     expect(forgotten.stderr.replaceAll('\n', ' ')).toContain(`go to your account at ${parties.authServer}`)
-    expect(JSON.parse((await run(['tokens', 'list', '--json'])).stdout)).toEqual({ tokens: [] })
-    expect(await run(['tokens', 'forget', '--all'])).toMatchObject({ status: 0 })
+    expect(JSON.parse((await run(['agent', 'tokens', 'list', '--json'])).stdout)).toEqual({ tokens: [] })
+    expect(await run(['agent', 'tokens', 'forget', '--all'])).toMatchObject({ status: 0 })
   })
 
   it('are forgotten for a resource together with the page of an undecided consent', async () => {
@@ -477,9 +479,9 @@ describe('tokens', () => {
     const first = await page()
     expect(first).toContain('/agent/auth')
     expect(await page(), 'it is pending').toBe(first)
-    expect((await run(['tokens', 'forget', 'https://other.example'])).status).toBe(2)
+    expect((await run(['agent', 'tokens', 'forget', 'https://other.example'])).status).toBe(2)
     expect(await page(), 'of another resource').toBe(first)
-    expect(await run(['tokens', 'forget', parties.api])).toMatchObject({
+    expect(await run(['agent', 'tokens', 'forget', parties.api])).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('is forgotten'),
     })

@@ -104,8 +104,8 @@ describe('countersign gateway check with a configuration for subrequests', () =>
   })
 })
 
-it('the minimal configuration that countersign gateway prints works', async () => {
-  const { stderr } = await runInProcess('gateway')
+it('the minimal configuration that countersign gateway start prints works', async () => {
+  const { stderr } = await runInProcess('gateway', 'start')
   const [smallest = ''] = /\{ "id"[\s\S]*\] \}/.exec(stderr) ?? []
   const { scopes, routes } = JSON.parse(smallest) as { scopes: object; routes: { scope: string }[] }
   expect(Object.keys(scopes)).toEqual(routes.map(({ scope }) => scope))
@@ -136,13 +136,13 @@ components:
     writeFileSync(join(folder, 'openapi.yaml'), yaml)
     writeFileSync(join(folder, 'api-key.json'), JSON.stringify(await generatePrivateJwk()))
     const out = join(folder, 'gateway.json')
-    const flags = ['--id', 'https://api.example', '--auth-server', 'https://auth.example', '--out', out]
+    const flags = ['--id', 'https://api.example', '--auth-server', 'https://auth.example', '--output', out]
     const done = await runInProcess('gateway', 'init', join(folder, 'openapi.yaml'), ...flags)
     expect(done.status).toBe(0)
     expect(done.stderr).toMatch(/GET \/v1\/odd\/\/path is skipped[\s\S]*elsewhere is described outside this document/)
     expect(done.stderr).toMatch(/GET \/v1\/status requires nothing/)
     expect(done.stderr).toContain(
-      `Next, generate the key: countersign keys generate --out ${join(folder, 'api-key.json')}.`,
+      `Next, generate the key: countersign agent keys generate --output ${join(folder, 'api-key.json')}.`,
     )
     const { settings } = await loadGatewayConfig(out, {})
     const path = '/v1/orders/{id}'
@@ -177,7 +177,7 @@ describe('the configuration of a gateway', () => {
       { method: 'GET', require: 'identity', encoded: ['%2G'] },
     ]
     const file = await configuration({ id: 1, upsteam: 'x', routes, limits: { maxbody: 1 } })
-    const { status, stderr } = await runInProcess('gateway', '--config', file)
+    const { status, stderr } = await runInProcess('gateway', 'start', '--config', file)
     expect(status).toBe(1)
     for (const problem of [
       /id: must be a string/,
@@ -206,7 +206,7 @@ describe('the configuration of a gateway', () => {
       identity({ path: '/c', require: 'none' }),
     ]
     const change = { id: 'http://127.0.0.1:8080', keyFile: 'gone.json', trustProxy: '127.0.0.1', limitz: {}, routes }
-    const { stderr } = await runInProcess('gateway', '--config', await configuration(change))
+    const { stderr } = await runInProcess('gateway', 'start', '--config', await configuration(change))
     for (const problem of [
       /id: must be an https URL.*allowInsecureLoopback/,
       /limitz: is not a setting; did you mean limits\?/,
@@ -225,7 +225,7 @@ describe('the configuration of a gateway', () => {
     [{ upstream: 'http://127.0.0.1:3000/base' }, /upstream\.url: must be a scheme, host and port without a path/],
     [{ routes: [{ method: 'GET', path: '/a//b', require: 'identity' }] }, /routes\[0\]\.path: has an empty segment/],
     [{ scopes: {} }, /routes\[0\]\.scope: names events\.read, which is not described in scopes/],
-    [{ keyFile: 'gone.json' }, /keyFile: .*countersign keys generate/],
+    [{ keyFile: 'gone.json' }, /keyFile: .*countersign agent keys generate/],
     [
       { verifyOnly: true, assertion: true, upstream: undefined, trustProxy: [] },
       /upstream: is missing; .*the audience of assertions[\s\S]*trustProxy: must name/,
@@ -272,7 +272,7 @@ describe('the configuration of a gateway', () => {
       /mcp: cannot be protected with verifyOnly: .*Run the gateway as a reverse proxy/,
     ],
   ])('%j is rejected', async (change, reason) => {
-    const { stderr } = await runInProcess('gateway', '--config', await configuration(change))
+    const { stderr } = await runInProcess('gateway', 'start', '--config', await configuration(change))
     expect(stderr).toMatch(reason)
   })
 
@@ -283,7 +283,7 @@ describe('the configuration of a gateway', () => {
       .replace('"require":', '"require":"none","require":')
       .replace('{', '{"id":"x",')
     writeFileSync(file, text)
-    const { status, stderr } = await runInProcess('gateway', '--config', file)
+    const { status, stderr } = await runInProcess('gateway', 'start', '--config', file)
     expect(status).toBe(1)
     expect(stderr).toMatch(/id: occurs twice: keep one[\s\S]*routes\[0\]\.require: occurs twice/)
   })
@@ -380,13 +380,13 @@ describe('a configuration with verifyOnly', () => {
   })
 })
 
-describe('countersign gateway', () => {
+describe('countersign gateway start', () => {
   it('serves, reloads a changed file, keeps the previous configuration if the file is invalid, and stops', async () => {
     const upstream = createServer((_, outgoing) => outgoing.end('from the API'))
     const target = `http://127.0.0.1:${await listenWith(upstream)}`
     const listen = { port: await freePort() }
     const file = await configuration({ listen, upstream: 'http://127.0.0.1:1' })
-    const running = startProgram(['gateway', '--config', file, '--upstream', target])
+    const running = startProgram(['gateway', 'start', '--config', file, '--upstream', target])
     await running.seen(/^Protecting /m)
     const ask = async (path: string) => {
       const response = await fetch(`http://127.0.0.1:${listen.port}${path}`)
@@ -412,7 +412,7 @@ describe('countersign gateway', () => {
   it('with --verify-only, responds to the proxy’s subrequests, needs no upstream, and forwards nothing', async () => {
     const listen = { port: await freePort() }
     const file = await configuration({ listen, upstream: undefined })
-    const running = startProgram(['gateway', '--config', file, '--verify-only'])
+    const running = startProgram(['gateway', 'start', '--config', file, '--verify-only'])
     await running.seen(/Responding to subrequests of nginx for https:\/\/api\.example at/)
     const about = (target: string) => ({ headers: { 'x-original-method': 'GET', 'x-original-uri': target } })
     const verify = (target: string) => fetch(`http://127.0.0.1:${listen.port}/verify`, about(target))
@@ -422,9 +422,9 @@ describe('countersign gateway', () => {
     expect((await fetch(`http://127.0.0.1:${listen.port}/status`)).status).toBe(404)
     expect(await running.stop()).toMatchObject({ status: 0 })
     const without = await configuration({ upstream: undefined })
-    expect((await runInProcess('gateway', '--config', without)).stderr).toMatch(/upstream: is missing/)
+    expect((await runInProcess('gateway', 'start', '--config', without)).stderr).toMatch(/upstream: is missing/)
     const unnamed = await configuration({ trustProxy: [] })
-    expect((await runInProcess('gateway', '--config', unnamed, '--verify-only')).stderr).toMatch(
+    expect((await runInProcess('gateway', 'start', '--config', unnamed, '--verify-only')).stderr).toMatch(
       /trustProxy: must name/,
     )
   })
@@ -433,7 +433,7 @@ describe('countersign gateway', () => {
     const listen = { port: await freePort() }
     const routes = [{ method: 'GET', path: '/mine', require: 'signature' }]
     const file = await configuration({ listen, routes, assertion: true })
-    const running = startProgram(['gateway', '--config', file, '--verify-only'])
+    const running = startProgram(['gateway', 'start', '--config', file, '--verify-only'])
     await running.seen(/Responding to subrequests of nginx/)
     const signer = await createSigner(await generatePrivateJwk())
     const { kty, crv = '', x = '' } = signer.jwk

@@ -66,12 +66,12 @@ async function openHost({ cacheControl }: { cacheControl?: string } = {}) {
 }
 
 function init(...flags: string[]): Promise<Finished> {
-  return startProgram(['init', ...flags], { env: { COUNTERSIGN_HOME: home } }).finished
+  return startProgram(['agent', 'init', ...flags], { env: { COUNTERSIGN_HOME: home } }).finished
 }
 
 /** The same command for an agent with a host. */
 function initHere(...flags: string[]): Promise<Finished> {
-  return init('--out', out, ...flags)
+  return init('--upload-folder', out, ...flags)
 }
 
 const readJson = (...path: string[]) => JSON.parse(readFileSync(join(...path), 'utf8')) as Record<string, unknown>
@@ -89,7 +89,7 @@ function expectNarrow({ stdout, stderr }: Finished) {
     if (!/^ *(?:- |GET )?\S+$|^ {2}countersign/.test(line)) expect(line.length).toBeLessThanOrEqual(80)
 }
 
-describe('countersign init', () => {
+describe('countersign agent init', () => {
   it('generates the key, and the two documents for a static file host', async () => {
     await openHost()
     const made = await initHere('--id', id, '--name', 'My scripts')
@@ -249,14 +249,14 @@ describe('countersign init', () => {
 
   it('includes the given folder in the next command, quoted for a shell', async () => {
     const folder = join(scratch, "it's mine")
-    const { stdout } = await init('--id', 'http://127.0.0.1:8004', '--agent', folder)
-    expect(stdout).toContain(`countersign fetch --agent '${folder.replace("'", "'\\''")}' --auth-server`)
+    const { stdout } = await init('--id', 'http://127.0.0.1:8004', '--home', folder)
+    expect(stdout).toContain(`countersign fetch --home '${folder.replace("'", "'\\''")}' --auth-server`)
     expect(existsSync(join(folder, 'agent.json'))).toBe(true)
     expect(existsSync(home)).toBe(false)
   })
 
   it.each<[string, string[], string]>([
-    ['no id', [], 'init needs --id https://…'],
+    ['no id', [], 'agent init needs --id https://…'],
     ['an invalid id', ['--id', 'me.example'], 'add https:// in front (https://me.example)'],
     ['an id with http', ['--id', 'http://me.example'], 'use https instead of http'],
     ['an invalid auth server', ['--id', id, '--auth-server', 'x'], '--auth-server is no identifier'],
@@ -264,8 +264,12 @@ describe('countersign init', () => {
     ['--rotate without an existing key', ['--rotate'], 'There is no agent in '],
     ['--leaked without --rotate', ['--id', id, '--leaked'], '--leaked needs --rotate'],
     ['--now without --rotate', ['--id', id, '--now'], '--now needs --rotate'],
-    ['--leaked with --now', ['--id', id, '--rotate', '--now', '--leaked'], "option '--now' cannot be used with"],
-    ['--out for an agent on this machine', ['--id', 'http://127.0.0.1:8004', '--out', 'x'], 'nothing to upload'],
+    ['--leaked with --now', ['--id', id, '--rotate', '--now', '--leaked'], "Option '--now' cannot be used with"],
+    [
+      '--upload-folder for an agent on this machine',
+      ['--id', 'http://127.0.0.1:8004', '--upload-folder', 'x'],
+      'nothing to upload',
+    ],
     ['an invalid network', ['--id', id, '--allow-network', 'x'], '--allow-network: x'],
   ])('exits with 2 for %s, and creates nothing', async (_case, flags, message) => {
     const { status, stdout, stderr } = await init(...flags)
@@ -281,24 +285,24 @@ describe('countersign init', () => {
     const { status, stderr } = await initHere('--id', id)
     expect({ status, stderr }).toEqual({
       status: 2,
-      stderr: `${home} has the agent http://127.0.0.1:8004: use another folder with --agent, or move that one away.\n`,
+      stderr: `${home} has the agent http://127.0.0.1:8004: use another folder with --home, or move that one away.\n`,
     })
     expect(agentFile()).toEqual(before)
     expect(existsSync(out)).toBe(false)
   })
 
   it('refuses to write documents over its own key, or over those of other agents', async () => {
-    const above = await init('--id', id, '--out', scratch)
+    const above = await init('--id', id, '--upload-folder', scratch)
     expect({ status: above.status, stderr: above.stderr }).toEqual({
       status: 2,
-      stderr: `${scratch} would be uploaded together with the private key, which is in ${home}: use another folder for --out.\n`,
+      stderr: `${scratch} would be uploaded together with the private key, which is in ${home}: use another folder for --upload-folder.\n`,
     })
     mkdirSync(join(out, '.well-known'), { recursive: true })
     writeFileSync(join(out, 'jwks.json'), '{"keys":[]}')
     const alone = await initHere('--id', id)
     expect({ status: alone.status, stderr: alone.stderr }).toEqual({
       status: 1,
-      stderr: `${out} contains documents of an agent other than ${id}: use another folder with --out.\n`,
+      stderr: `${out} contains documents of an agent other than ${id}: use another folder with --upload-folder.\n`,
     })
     writeFileSync(join(out, '.well-known/aauth-agent'), '{"agent":"https://you.example"}')
     expect((await initHere('--id', id)).status).toBe(1)
@@ -335,7 +339,7 @@ function holdClock() {
   return { pass: (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000) }
 }
 
-describe('countersign init --rotate', () => {
+describe('countersign agent init --rotate', () => {
   it('publishes two keys, then one, and continues only when everyone has both', async () => {
     const clock = holdClock()
     const host = await openHost({ cacheControl: 'max-age=240' })
@@ -361,7 +365,7 @@ describe('countersign init --rotate', () => {
     expect({ status: first.status, stderr: first.stderr.split('\n').at(-2) }).toEqual({
       status: 1,
       stderr:
-        'Others may still have only the old key for 4 minutes : run countersign init --rotate again after that, or with --now if failed requests are acceptable.',
+        'Others may still have only the old key for 4 minutes : run countersign agent init --rotate again after that, or with --now if failed requests are acceptable.',
     })
     clock.pass(181)
     expect((await initHere('--rotate')).stderr).toContain('for 1 minute more')
@@ -390,10 +394,10 @@ describe('countersign init --rotate', () => {
     host.upload()
     const seen = await initHere()
     expect(seen.status).toBe(0)
-    expect(seen.stdout).toContain('In 5 minutes , everyone will have both keys:\n  countersign init --rotate\n')
+    expect(seen.stdout).toContain('In 5 minutes , everyone will have both keys:\n  countersign agent init --rotate\n')
     expect(JSON.parse((await initHere('--json')).stdout)).toMatchObject({ wait_seconds: 300 })
     clock.pass(300)
-    expect((await initHere()).stdout).toContain('Everyone has both keys:\n  countersign init --rotate\n')
+    expect((await initHere()).stdout).toContain('Everyone has both keys:\n  countersign agent init --rotate\n')
     expect((await initHere('--rotate')).status).toBe(0)
   })
 
@@ -479,7 +483,7 @@ describe('countersign init --rotate', () => {
       expect(publishedKids()).toEqual(keyFiles())
       expect(agentFile()).toEqual({ id, authServers: [], signingKey: keyFiles()[0] })
       expect(flat(replaced.stdout)).toContain('The old key keeps working for up to 2 minutes after the upload.')
-      expect(replaced.stdout).toContain(`  countersign agents block ${id}\n`)
+      expect(replaced.stdout).toContain(`  countersign server agents block ${id}\n`)
     }
   })
 
@@ -513,7 +517,7 @@ function dieAt(step: number): { died: () => boolean } {
   }
 }
 
-describe('countersign init when it is killed', () => {
+describe('countersign agent init when it is killed', () => {
   it.each<[string, string[][], string[]]>([
     ['during the first run', [], ['--id', id]],
     ['while announcing a key', [['--id', id]], ['--rotate']],

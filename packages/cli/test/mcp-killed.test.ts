@@ -109,7 +109,7 @@ describe('a bridge that is killed', () => {
         await reload(await decideAs(createScriptedUser(fetch), page, 'grant'))
         expect(await next.call('read')).toEqual({ text: 'read', isError: false })
       }
-      await agent.run(['tokens', 'forget', '--all'])
+      await agent.run(['agent', 'tokens', 'forget', '--all'])
       holder = next
     }
     const sorted = takeovers.toSorted((one, other) => one - other)
@@ -131,7 +131,7 @@ describe('a pending consent of a bridge', () => {
     const [shown = ''] = /https?:\/\/\S+request_token=\S+/.exec(fetched.stderr) ?? []
     expect(shown).not.toBe(page)
     const back = await decideAs(createScriptedUser(fetch), shown, 'grant')
-    expect(await agent.run(['tokens', 'add', back])).toMatchObject({ status: 0 })
+    expect(await agent.run(['agent', 'tokens', 'add', back])).toMatchObject({ status: 0 })
     expect(await call).toEqual({ text: 'read', isError: false })
   })
 

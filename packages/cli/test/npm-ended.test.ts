@@ -36,7 +36,7 @@ async function createProject(
   const issuer = `http://127.0.0.1:${port}`
   const settings = { issuer, database: 'auth.db', masterKeyFile: 'master.key', listen: { port } }
   writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...settings, allowInsecureLoopback: true }))
-  await runInProcess('keys', 'generate-master', '--out', join(folder, 'master.key'))
+  await runInProcess('server', 'keys', 'generate-master', '--output', join(folder, 'master.key'))
   const answers = (path = '/jwks.json') =>
     fetch(`${issuer}${path}`).then(
       ({ ok }) => ok,
@@ -71,7 +71,7 @@ function start(folder: string, command: string, ...args: string[]): ChildProcess
 /** The shell runs to its end when the server that it started is running. */
 const untilItListens = 'until (exec 3<>/dev/tcp/127.0.0.1/$PORT) 2>/dev/null; do sleep 0.1; done'
 
-const serving = 'countersign serve --config config.json'
+const serving = 'countersign server start --config config.json'
 
 describe.skipIf(!runnable).concurrent('a server that npm started', () => {
   it.for<[string, NodeJS.Signals, Record<string, string>, string[]]>([
@@ -108,7 +108,7 @@ describe.skipIf(!runnable || !has('bash')).concurrent('a server that is to stay 
     [
       'if npm only left its variables, and the shell in between is gone',
       {},
-      `export npm_lifecycle_event=start; nohup countersign serve --config config.json > nohup.out 2>&1 & ${untilItListens}`,
+      `export npm_lifecycle_event=start; nohup countersign server start --config config.json > nohup.out 2>&1 & ${untilItListens}`,
     ],
   ])('%s', async ([_claim, scripts, command], { expect, onTestFinished }) => {
     const { folder, port, answers, serverIn } = await createProject(onTestFinished, scripts)

@@ -48,7 +48,7 @@ describe('countersign discover on a private network', () => {
     expect(status).toBe(3)
     expect(flat(stdout)).toContain(
       'Mend: Its address, 10.1.2.3, is not public. If it is on your own network, allow that: ' +
-        '--allow-network 10.1.2.3/32=agent.corp.example; allowNetworks does it in the configuration of countersign serve ' +
+        '--allow-network 10.1.2.3/32=agent.corp.example; allowNetworks does it in the configuration of countersign server start ' +
         'and in the options of agents and resources.',
     )
     expect(server.connections()).toBe(0)

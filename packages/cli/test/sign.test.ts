@@ -15,7 +15,7 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(files.scratch, { recursive: true, force: true }))
 
-describe('countersign keys generate', () => {
+describe('countersign agent keys generate', () => {
   it('writes a private key that only its owner can read, and prints the public key', async () => {
     expect(statSync(files.keyFile).mode & 0o777).toBe(0o600)
     expect(JSON.parse(readFileSync(files.keyFile, 'utf8'))).toMatchObject({
@@ -29,7 +29,7 @@ describe('countersign keys generate', () => {
 
   it('never overwrites a file', async () => {
     const before = readFileSync(files.keyFile, 'utf8')
-    const { status, stdout, stderr } = await runInProcess('keys', 'generate', '--out', files.keyFile)
+    const { status, stdout, stderr } = await runInProcess('agent', 'keys', 'generate', '--output', files.keyFile)
     expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: '', stderr: `${files.keyFile} already exists.\n` })
     expect(readFileSync(files.keyFile, 'utf8')).toBe(before)
   })
@@ -38,28 +38,28 @@ describe('countersign keys generate', () => {
     'generates a key for %s that sign and verify accept',
     async (algorithm) => {
       const file = join(files.scratch, `${algorithm}.json`)
-      expect((await runInProcess('keys', 'generate', '--out', file, '--alg', algorithm)).status).toBe(0)
+      expect((await runInProcess('agent', 'keys', 'generate', '--output', file, '--alg', algorithm)).status).toBe(0)
       const { stdout } = await runInProcess('sign', 'https://api.example/', '--key', file)
       expect(await verifyJson(stdout)).toMatchObject({ status: 0, report: { signer: { algorithm } } })
     },
   )
 
   it.each([
-    ['no file', ['generate'], '--out'],
-    ['another action', ['revoke', '--out', 'x'], "unknown command 'revoke'"],
-    ['another algorithm', ['generate', '--out', 'x', '--alg', 'none'], 'Allowed choices are ed25519'],
-    ['a kid that is not valid in a header', ['generate', '--out', 'x', '--kid', 'a"b'], '--kid'],
+    ['no file', ['generate'], '--output'],
+    ['another action', ['revoke', '--output', 'x'], "Unknown command 'revoke'"],
+    ['another algorithm', ['generate', '--output', 'x', '--alg', 'none'], 'Allowed choices are ed25519'],
+    ['a kid that is not valid in a header', ['generate', '--output', 'x', '--kid', 'a"b'], '--kid'],
   ])('exits with 2 for %s', async (_case, args, message) => {
-    const { status, stderr } = await runInProcess('keys', ...args)
+    const { status, stderr } = await runInProcess('agent', 'keys', ...args)
     expect(status).toBe(2)
     expect(stderr).toContain(message)
     expect(existsSync('x')).toBe(false)
   })
 })
 
-describe('countersign keys show', () => {
+describe('countersign agent keys show', () => {
   it('prints the same output as when the key was generated, and its thumbprint', async () => {
-    const shown = await runInProcess('keys', 'show', files.keyFile)
+    const shown = await runInProcess('agent', 'keys', 'show', files.keyFile)
     expect(shown.status).toBe(0)
     expect(JSON.parse(shown.stdout)).toEqual(JSON.parse(readFileSync(files.jwksFile, 'utf8')))
     expect(shown.stderr.replaceAll('\n', ' ')).toMatch(/^The thumbprint of the key is [\w-]{43}\. $/)
@@ -67,10 +67,10 @@ describe('countersign keys show', () => {
 
   it('exits with 2 for a missing file, and for a public key', async () => {
     for (const [file, message] of [
-      ['/no/such', 'keys show: /no/such cannot be read (ENOENT).'],
+      ['/no/such', 'agent keys show: /no/such cannot be read (ENOENT).'],
       [files.jwksFile, 'holds no private JWK'],
     ] as const) {
-      const { status, stdout, stderr } = await runInProcess('keys', 'show', file)
+      const { status, stdout, stderr } = await runInProcess('agent', 'keys', 'show', file)
       expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
       expect(stderr).toContain(message)
     }
@@ -131,7 +131,7 @@ describe('countersign sign', () => {
   })
 
   it.each([
-    ['no URL', [], 'missing required argument'],
+    ['no URL', [], 'Missing required argument'],
     ['an invalid URL', ['/data'], 'absolute'],
     ['another URL scheme', ['ftp://api.example/'], 'https or http'],
     ['a password in the URL', ['https://a:b@api.example/'], 'no password'],

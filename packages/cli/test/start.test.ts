@@ -64,9 +64,9 @@ describe('without countersign-server', () => {
   afterAll(() => rmSync(dirname(folder), { recursive: true, force: true }))
 
   it.each([
-    'serve --config config.json',
-    'users list --db auth.db',
-    'keys list --db auth.db',
+    'server start --config config.json',
+    'server users list --db auth.db',
+    'server keys list --db auth.db',
     'doctor --config config.json',
     'demo',
   ])('countersign %s prints the command that installs it', (command) => {
@@ -77,18 +77,23 @@ describe('without countersign-server', () => {
     )
   })
 
-  it.each(['serve', 'users add', 'keys rotate', 'agents list', 'grants revoke', 'audit export', 'db backup'])(
-    'countersign %s --help still shows its flags',
-    (command) => {
-      const { status, stdout, stderr } = countersign(...command.split(' '), '--help')
-      expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-      expect(stdout).toContain('  --config <file> ')
-    },
-  )
+  it.each([
+    'server start',
+    'server users add',
+    'server keys rotate',
+    'server agents list',
+    'server grants revoke',
+    'server audit export',
+    'server db backup',
+  ])('countersign %s --help still shows its flags', (command) => {
+    const { status, stdout, stderr } = countersign(...command.split(' '), '--help')
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toContain('  --config <file> ')
+  })
 
   it('everything else works: help, keys, signatures, checks from outside, the demo’s agent', async () => {
     expect(countersign('--help')).toMatchObject({ status: 0, stderr: '' })
-    expect(countersign('keys', 'generate-master')).toMatchObject({ status: 0, stderr: '' })
+    expect(countersign('server', 'keys', 'generate-master')).toMatchObject({ status: 0, stderr: '' })
     expect(countersign('sign', 'https://api.example/data')).toMatchObject({ status: 0 })
     const nobody = countersign('doctor', `http://127.0.0.1:${await freePort()}`)
     expect(nobody).toMatchObject({ status: 1, stdout: expect.stringContaining('could not be fetched') })

@@ -22,7 +22,7 @@ export async function createToolFiles(): Promise<ToolFiles> {
   const scratch = mkdtempSync(join(tmpdir(), 'countersign-tools-'))
   const keyFile = join(scratch, 'key.json')
   const jwksFile = join(scratch, 'jwks.json')
-  const generated = await runInProcess('keys', 'generate', '--out', keyFile, '--kid', 'key-1')
+  const generated = await runInProcess('agent', 'keys', 'generate', '--output', keyFile, '--kid', 'key-1')
   writeFileSync(jwksFile, generated.stdout)
   const named = ['--key', keyFile, '--id', 'https://agent.example']
   const body = ['--data', '{"a":1}', '--header', 'Content-Type: application/json']

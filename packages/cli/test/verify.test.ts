@@ -367,7 +367,7 @@ describe('countersign verify rejects', () => {
       ['--resource', 'http://127.0.0.1:8002'],
       'needs --allow-insecure-loopback',
     ],
-    ['an argument', ['request.http'], 'too many arguments'],
+    ['an argument', ['request.http'], 'Too many arguments'],
   ])('a command line with %s, with status 2', async (_case, args, message) => {
     const { status, stdout, stderr } = await pipeProgram(files.get, 'verify', ...args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })

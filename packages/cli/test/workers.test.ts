@@ -48,7 +48,7 @@ it('accepts one signed request once across all workers, and counts rates togethe
   })
   const id = `http://127.0.0.1:${await freePort()}`
   const file = await configuration(`http://127.0.0.1:${await listenWith(upstream)}`, id)
-  const running = startCommand(['gateway', '--config', file, '--workers', '3'])
+  const running = startCommand(['gateway', 'start', '--config', file, '--workers', '3'])
   const { child, finished } = running
   onTestFinished(() => void child.kill('SIGKILL'))
   await running.seen(/(?:is protected at[\s\S]*){3}/)
@@ -89,7 +89,7 @@ it('shares an MCP server’s sessions across all workers', async () => {
   const id = `http://127.0.0.1:${await freePort()}`
   const mcp = [{ path: '/mcp', tools: { look: '' } }]
   const file = await configuration(`http://127.0.0.1:${await listenWith(upstream)}`, id, { mcp })
-  const running = startCommand(['gateway', '--config', file, '--workers', '3'])
+  const running = startCommand(['gateway', 'start', '--config', file, '--workers', '3'])
   onTestFinished(() => void running.child.kill('SIGKILL'))
   await running.seen(/(?:is protected at[\s\S]*){3}/)
   const signatureKey = { scheme: 'jwks', id: agent, kid: 'key-1', wellKnown: 'aauth-agent' } as const

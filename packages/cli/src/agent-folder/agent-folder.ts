@@ -28,7 +28,7 @@ export interface AgentFolder {
 /** The part of an agent folder that is written to disk. */
 export type WrittenAgent = Omit<AgentFolder, 'storePath'>
 
-/** Returns the path of the agent folder: `--agent` if given, else `COUNTERSIGN_HOME`, else the platform's configuration folder. */
+/** Returns the path of the agent folder: `--home` if given, else `COUNTERSIGN_HOME`, else the platform's configuration folder. */
 export function agentFolderPath(
   env: NodeJS.ProcessEnv,
   given?: string,

@@ -7,7 +7,7 @@ import { CommandError, errorCode, usageError } from '../command/errors.js'
 import { type AgentFile, parseAgentFile } from './agent-file.js'
 import { type AgentFolder, type AgentKey, keyFileOf, type WrittenAgent } from './agent-folder.js'
 
-const forWhom = 'run countersign init --id https://… with your own URL'
+const forWhom = 'run countersign agent init --id https://… with your own URL'
 
 /**
  * Reads the command line's own agent from its folder.

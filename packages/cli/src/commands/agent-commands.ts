@@ -1,9 +1,10 @@
+import type { Algorithm } from 'countersign'
 import type { DemoParty } from '../demo/demo-world.js'
-import { allowNetwork, type CommandRow, egressProxy, type FlagTable, json } from './command-row.js'
+import { allowNetwork, type CommandRow, egressProxy, type FlagTable, json, outputFile } from './command-row.js'
 
 /** Flags of commands that act as the command line's own agent. */
 const agent: FlagTable = {
-  '--agent <folder>': 'The agent’s folder; default: COUNTERSIGN_HOME, or countersign in your configuration folder',
+  '--home <folder>': "The agent's folder; default: COUNTERSIGN_HOME, or countersign in your configuration folder",
 }
 
 const interop: FlagTable = { '--interop': 'Accept peers that use an older form of the protocol' }
@@ -11,22 +12,24 @@ const interop: FlagTable = { '--interop': 'Accept peers that use an older form o
 const authServer: FlagTable = {
   '--auth-server <id>': {
     description:
-      'An auth server that users may be sent to, in addition to those given to init; may be given several times',
+      'An auth server that users may be sent to, in addition to those given to agent init; may be given several times',
     repeated: true,
   },
 }
 
-/** The demo, and the commands for users with their own agent, in the order in which help lists them. */
-export const agentCommands: readonly CommandRow[] = [
+/** The demo. */
+export const demoCommands: readonly CommandRow[] = [
   {
     name: 'demo',
     about: 'Run an agent, a resource and an auth server on this machine, and show every message of the flow',
+    example: 'demo',
+    page: 'The command line',
     flags: {
       '--json': { description: 'Print one JSON document instead of frames', conflicts: ['quiet'] },
       '--quiet': 'Print only the result',
       '--deny': { description: 'Make the scripted user deny the request', conflicts: ['browser', 'serve'] },
       '--browser': { description: 'Decide yourself, in your browser', conflicts: ['serve'] },
-      '--db <file>': 'Store the auth server’s SQLite database in this file',
+      '--db <file>': "Store the auth server's SQLite database in this file",
       '--serve': 'Keep all parties running until Ctrl-C, without running the flow',
       '--only <party>': {
         description: 'Start one party only; the agent runs the flow, the others keep running',
@@ -42,17 +45,23 @@ export const agentCommands: readonly CommandRow[] = [
     },
     load: async () => (await import('../demo/demo-command.js')).demoCommand,
   },
+]
+
+/** Commands for users with their own agent, in the order in which help lists them. */
+export const agentCommands: readonly CommandRow[] = [
   {
-    name: 'init',
+    name: 'agent init',
     about: 'Create your own agent: its key, and two documents to upload to any static file host',
+    example: 'agent init --id https://me.example --auth-server https://auth.example',
+    page: 'Scripts and services',
     flags: {
-      '--id <id>': 'The agent’s URL, such as https://me.example; defaults to the one in the folder, once set',
-      '--name <text>': 'The name shown to users beside the URL, such as “My scripts”',
+      '--id <id>': "The agent's URL, such as https://me.example; defaults to the one in the folder, once set",
+      '--name <text>': 'The name shown to users beside the URL, such as "My scripts"',
       '--auth-server <id>': {
         description: 'An auth server that you may be sent to; may be given several times',
         repeated: true,
       },
-      '--out <folder>': 'Output folder for the documents to upload; default: a folder named after the host',
+      '--upload-folder <folder>': 'Output folder for the documents to upload; default: a folder named after the host',
       ...agent,
       '--rotate': 'Rotate the key: the first run publishes both keys, the second run switches signing to the new one',
       '--leaked': 'With --rotate: replace the key at once, because it may have leaked',
@@ -67,14 +76,69 @@ export const agentCommands: readonly CommandRow[] = [
     load: async () => (await import('../init/init-command.js')).initCommand,
   },
   {
+    name: 'agent tokens list',
+    about: 'List what the agent may do, and until when',
+    example: 'agent tokens list',
+    page: 'Scripts and services',
+    flags: { ...agent, ...json },
+    load: async () => (await import('../tokens/tokens-commands.js')).tokensList,
+  },
+  {
+    name: 'agent tokens forget',
+    about: 'Forget the tokens for a resource, so that the next request prompts the user again',
+    example: 'agent tokens forget https://api.example',
+    page: 'Scripts and services',
+    subjects: [{ name: '[resource]', description: 'The resource, as agent tokens list shows it: https://api.example' }],
+    flags: {
+      '--all': 'Forget everything, including which user gave consent, so that another user can give it',
+      ...agent,
+    },
+    load: async () => (await import('../tokens/tokens-commands.js')).tokensForget,
+  },
+  {
+    name: 'agent tokens add',
+    about: 'Complete a consent that the user decided while no command was waiting',
+    example: 'agent tokens add "http://127.0.0.1/callback?code=...&state=..."',
+    page: 'Scripts and services',
+    subjects: [{ name: '<address>', description: 'The complete final address of the browser, in quotes' }],
+    flags: { ...agent },
+    load: async () => (await import('../tokens/tokens-commands.js')).tokensAdd,
+  },
+  {
+    name: 'agent keys generate',
+    about: 'Generate a private key in a file that only you can read, and print the key set to publish',
+    example: 'agent keys generate --output key.json > jwks.json',
+    page: 'Keys: where to keep them, how to rotate them, what to do after a leak',
+    flags: {
+      ...outputFile('Output file for the private JWK; an existing file is never overwritten', true),
+      '--alg <name>': {
+        description: 'The algorithm; default: ed25519',
+        choices: ['ed25519', 'ecdsa-p256-sha256', 'rsa-pss-sha512'] satisfies Algorithm[],
+      },
+      '--kid <id>': "The key's kid; default: its thumbprint",
+    },
+    load: async () => (await import('../keys/keys-commands.js')).keysGenerate,
+  },
+  {
+    name: 'agent keys show',
+    about: "Print a private key's thumbprint and the key set to publish",
+    example: 'agent keys show key.json > jwks.json',
+    page: 'Keys: where to keep them, how to rotate them, what to do after a leak',
+    subjects: [{ name: '<file>', description: 'The private JWK, as written by agent keys generate or agent init' }],
+    flags: {},
+    load: async () => (await import('../keys/keys-commands.js')).keysShow,
+  },
+  {
     name: 'fetch',
     about: 'Send a request as your agent (curl-like); prompts for consent when needed',
-    subject: { name: '<url>', description: 'The URL to request' },
+    example: 'fetch https://api.example/events',
+    page: 'Scripts and services',
+    subjects: [{ name: '<url>', description: 'The URL to request' }],
     flags: {
       '-X, --request <method>': 'The method; default: GET, or POST with a body',
       '-H, --header <line>': {
         description:
-          'A “Name: value” line, or @file with several, or @- for standard input; may be given several times',
+          'A "Name: value" line, or @file with several, or @- for standard input; may be given several times',
         repeated: true,
       },
       '-d, --data <data>': {
@@ -87,7 +151,7 @@ export const agentCommands: readonly CommandRow[] = [
       '-o, --output <file>': 'Write the body to this file',
       '-L, --location': 'Follow redirects within the same origin',
       '-f, --fail': 'Print no body for an error status, and exit with status 22',
-      '-m, --max-time <seconds>': 'Give up after this many seconds, not counting the user’s decision',
+      '-m, --max-time <seconds>': "Give up after this many seconds, not counting the user's decision",
       '-s, --silent': 'Print no errors; the user is still prompted for consent',
       '-S, --show-error': 'With --silent: print errors',
       '-v, --verbose': 'Print each message to standard error, with its tokens decoded',
@@ -95,7 +159,7 @@ export const agentCommands: readonly CommandRow[] = [
       '--no-consent': 'Do not prompt for consent: exit with status 4 if a user must decide',
       '--paste': 'Also accept the final address of the browser, pasted here; stops after three that do not match',
       '--consent-timeout <seconds>':
-        'How long to wait for the user’s decision, in seconds; default: 1800. The terminal counts down the time set by the auth server, which the user can extend, or this time if it is shorter',
+        "How long to wait for the user's decision, in seconds; default: 1800. The terminal counts down the time set by the auth server, which the user can extend, or this time if it is shorter",
       ...agent,
       ...allowNetwork,
       ...interop,
@@ -103,38 +167,18 @@ export const agentCommands: readonly CommandRow[] = [
     load: async () => (await import('../fetch/fetch-command.js')).fetchCommand,
   },
   {
-    name: 'tokens list',
-    about: 'List what the agent may do, and until when',
-    flags: { ...agent, ...json },
-    load: async () => (await import('../tokens/tokens-commands.js')).tokensList,
-  },
-  {
-    name: 'tokens forget',
-    about: 'Forget the tokens for a resource, so that the next request prompts the user again',
-    subject: { name: '[resource]', description: 'The resource, as tokens list shows it: https://api.example' },
-    flags: {
-      '--all': 'Forget everything, including which user gave consent, so that another user can give it',
-      ...agent,
-    },
-    load: async () => (await import('../tokens/tokens-commands.js')).tokensForget,
-  },
-  {
-    name: 'tokens add',
-    about: 'Complete a consent that the user decided while no command was waiting',
-    subject: { name: '<address>', description: 'The complete final address of the browser, in quotes' },
-    flags: { ...agent },
-    load: async () => (await import('../tokens/tokens-commands.js')).tokensAdd,
-  },
-  {
     name: 'sidecar',
     about: 'Run a local proxy that signs plain HTTP requests of programs in any language as your agent',
+    example: 'sidecar --allow-host api.example',
+    page: 'Python and other languages',
     flags: {
       '--allow-host <host>': {
+        required: true,
         description: 'A host that programs may call, such as api.example or 127.0.0.1:8002; may be given several times',
         repeated: true,
       },
       '--port <number>': 'The port on 127.0.0.1; 0 chooses a free one; default: 8007',
-      '--secret-file <file>': 'File with the secret that programs must send; default: in the agent’s folder',
+      '--secret-file <file>': "File with the secret that programs must send; default: in the agent's folder",
       '--socket <path>': 'Listen on a Unix socket instead of the port, so that only your own programs can connect',
       '--on-consent <command>':
         'A command that shows the consent page to the user; its URL is in COUNTERSIGN_CONSENT_URL',
@@ -149,10 +193,12 @@ export const agentCommands: readonly CommandRow[] = [
   {
     name: 'mcp',
     about: 'Run a local MCP bridge to a protected server, which it calls as your agent',
-    subject: { name: '<url>', description: 'The protected server: https://api.example/mcp' },
+    example: 'mcp https://api.example/mcp',
+    page: 'Use a protected MCP server in Claude Desktop, VS Code and other apps',
+    subjects: [{ name: '<url>', description: 'The protected server: https://api.example/mcp' }],
     flags: {
       ...authServer,
-      '--patience <seconds>': 'How long a call waits for the user’s decision, in seconds; default: 20',
+      '--patience <seconds>': "How long a call waits for the user's decision, in seconds; default: 20",
       '--url-in-answers': 'Also give the model the URL of the consent page',
       ...agent,
       ...allowNetwork,

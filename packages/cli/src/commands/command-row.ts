@@ -4,6 +4,8 @@ import type { Run } from '../terminal/terminal.js'
 /** A flag with more than a description. */
 interface FlagDetails {
   description: string
+  /** The command does not run without this flag, or without the other one. The usage line shows it. */
+  required?: true | { or: string }
   /** The only values that the flag accepts. */
   choices?: readonly string[]
   /** The flag may be given several times; its value is then a list. */
@@ -21,13 +23,25 @@ export interface Flag extends FlagDetails {
   flags: string
 }
 
+/** A positional argument, in commander's notation: `<url>`, or `[id]` if it is optional. */
+interface Subject {
+  name: string
+  description: string
+  /** The only values that the argument accepts. */
+  choices?: readonly string[]
+}
+
 /** A command as help shows it. Its implementation is loaded when the command runs. */
 export interface Command {
+  /** The words after `countersign`: `server users add`. */
   name: string
   about: string
-  /** The positional argument: `<url>`, usually one word. */
-  subject?: { name: string; description: string }
+  subjects?: readonly Subject[]
   flags: readonly Flag[]
+  /** A command line to copy, without `countersign`. */
+  example: string
+  /** Title of the documentation page that explains the command. */
+  page: string
   /** The package that must be installed when the command runs. */
   needs?: OptionalPackage | undefined
   /** Loads the implementation. The flags passed to it are those in the table. */
@@ -48,6 +62,22 @@ export function commandsOf(rows: readonly CommandRow[]): readonly Command[] {
   })
 }
 
+/** Returns the command's usage line after `countersign`: its arguments and required flags, and `[options]` for the others. */
+export function usageOf({ name, subjects = [], flags }: Command): string {
+  const required = flags.flatMap(({ flags: flag, required: how, repeated }) => {
+    if (how === undefined) return []
+    const long = flag.replace(/^-\w, /, '')
+    return [how === true ? `${long}${repeated ? '...' : ''}` : `(${long} | ${how.or})`]
+  })
+  const isOptional = ({ required: how }: Flag) => how === undefined
+  return [
+    name,
+    ...subjects.map((subject) => subject.name),
+    ...required,
+    ...(flags.some(isOptional) ? ['[options]'] : []),
+  ].join(' ')
+}
+
 /** Flag of commands whose result is one JSON document. */
 export const json: FlagTable = { '--json': 'Print one JSON document' }
 
@@ -63,4 +93,9 @@ export const allowNetwork: FlagTable = {
 /** Flag of commands that may run on a machine without direct internet access. */
 export const egressProxy: FlagTable = {
   '--egress-proxy <url>': 'The HTTP proxy for outgoing requests, if there is no direct internet access',
+}
+
+/** Flag of commands that write a result to a new file. */
+export function outputFile(description: string, required?: true): FlagTable {
+  return { '-o, --output <file>': { description, ...(required ? { required } : {}) } }
 }

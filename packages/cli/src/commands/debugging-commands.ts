@@ -5,13 +5,15 @@ export const debuggingCommands: readonly CommandRow[] = [
   {
     name: 'verify',
     about: 'Verify the HTTP/1.1 request on standard input, step by step, and show its signature base',
+    example: 'verify --resource https://api.example < request.http',
+    page: 'Troubleshooting an API',
     flags: {
       '--authority <host>':
         'The authority that the request was sent to; default: that of the identifier, or the Host header',
       '--resource <id>': 'The resource that the request was sent to: the expected audience of its tokens',
       '--auth-server <id>': 'The auth server whose auth tokens are accepted',
       '--jwks <file>': 'Look up keys in this file only, by kid',
-      '--key <file>': { description: 'The signer’s public key as a JWK; tokens are then ignored', conflicts: ['jwks'] },
+      '--key <file>': { description: "The signer's public key as a JWK; tokens are then ignored", conflicts: ['jwks'] },
       '--now <seconds>': 'The time at which to verify, in Unix seconds',
       '--allow-insecure-loopback': 'Allow keys to be fetched over http from this machine',
       ...allowNetwork,
@@ -23,23 +25,29 @@ export const debuggingCommands: readonly CommandRow[] = [
   {
     name: 'inspect',
     about: 'Decode a token, or a signature or challenge header; only its syntax is checked',
-    subject: {
-      name: '<value>',
-      description: 'A JWT, a header value, or a whole “Name: value” line; - reads it from standard input',
-    },
+    example: `inspect 'sig1=("@method" "@path");created=1769900000'`,
+    page: 'Troubleshooting an API',
+    subjects: [
+      {
+        name: '<value>',
+        description: 'A JWT, a header value, or a whole "Name: value" line; - reads it from standard input',
+      },
+    ],
     flags: { ...json },
     load: async () => (await import('../inspect/inspect-command.js')).inspectCommand,
   },
   {
     name: 'sign',
     about: 'Print a signed request as HTTP text, ready for verify; nothing is sent',
-    subject: { name: '<url>', description: 'The URL of the request' },
+    example: 'sign https://api.example/events > request.http',
+    page: 'Test your API and your agent',
+    subjects: [{ name: '<url>', description: 'The URL of the request' }],
     flags: {
       '--method <name>': 'The method; default: GET, or POST with a body',
-      '--header <line>': { description: 'A “Name: value” line; may be given several times', repeated: true },
+      '--header <line>': { description: 'A "Name: value" line; may be given several times', repeated: true },
       '--data <text>': { description: 'The request body', conflicts: ['dataFile'] },
       '--data-file <file>': 'File with the request body, sent byte for byte',
-      '--key <file>': 'File with a private JWK, as written by keys generate; default: a new key',
+      '--key <file>': 'File with a private JWK, as written by agent keys generate; default: a new key',
       '--scheme <name>': {
         description: 'How verifiers find the key; default: what the other flags imply, else hwk',
         choices: ['hwk', 'jwks', 'jwt'],
@@ -67,5 +75,19 @@ export const debuggingCommands: readonly CommandRow[] = [
       ...json,
     },
     load: async () => (await import('../sign/sign-command.js')).signCommand,
+  },
+  {
+    name: 'discover',
+    about: 'Fetch and check the documents and keys that an identifier publishes',
+    example: 'discover https://agent.example',
+    page: 'Troubleshoot an agent',
+    subjects: [
+      {
+        name: '<identifier>',
+        description: 'The identifier of an agent, a resource or an auth server: https://agent.example',
+      },
+    ],
+    flags: { ...allowNetwork, ...egressProxy, ...json },
+    load: async () => (await import('../discover/discover-command.js')).discoverCommand,
   },
 ]

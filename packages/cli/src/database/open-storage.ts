@@ -54,7 +54,7 @@ export async function readSchema(database: string): Promise<{ found: number; new
 
 async function requireTables(database: string): Promise<void> {
   if (!(await isEmpty(database))) return
-  const what = `The database ${shownDatabase(database)} is empty. Its tables are created by the first start of countersign serve, or by countersign db migrate.`
+  const what = `The database ${shownDatabase(database)} is empty. Its tables are created by the first start of countersign server start, or by countersign server db migrate.`
   throw new CommandError(
     `${what} If you expected restored data here, the restore failed: restore a complete backup before starting the server.`,
   )

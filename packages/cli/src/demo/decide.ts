@@ -42,7 +42,7 @@ export async function decide(url: string, { decision, fetch, signal }: DecideOpt
     if (!consent && signedIn)
       throw new CommandError(
         `${demoUser.username} could not sign in at ${placeOf(page)}: the user does not exist, or the password is not ` +
-          `${demoUser.password}. Add the user: countersign users add ${demoUser.username}`,
+          `${demoUser.password}. Add the user: countersign server users add ${demoUser.username}`,
       )
     signedIn = !consent
     page = await browser.submit(page, form, { ...demoUser, ...(consent ? { consent: decision } : loginAction(form)) })

@@ -51,7 +51,7 @@ export async function checkKeys(url: string, discovery: Discovery, observed: Obs
     findings.push({
       level: 'error',
       what: 'The key set has no usable key.',
-      fix: 'Publish an Ed25519, P-256 or RSA key with a kid; countersign keys generate creates one.',
+      fix: 'Publish an Ed25519, P-256 or RSA key with a kid; countersign agent keys generate creates one.',
     })
   }
   const refused = findings.some(({ level }) => level === 'error')

@@ -76,7 +76,9 @@ function judgeCopy(
   else if (hours >= 26) findings.push(report.warning(found, timer))
   else findings.push(report.ok(isVerified ? `${found} ${looked}` : found))
   if (!isVerified)
-    findings.push(report.unknown(looked, 'Restore it into a separate database, and run countersign db check there.'))
+    findings.push(
+      report.unknown(looked, 'Restore it into a separate database, and run countersign server db check there.'),
+    )
   if (isPrivate) return findings
   const open = `${path} is readable by users other than its owner, and contains password hashes.`
   return [...findings, report.problem(open, `chmod 600 ${path}`)]

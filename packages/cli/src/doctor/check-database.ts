@@ -27,7 +27,7 @@ export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array 
     return [
       report.warning(
         `There is no database at ${path} yet.`,
-        'Start countersign serve: it creates the database and the keys.',
+        'Start countersign server start: it creates the database and the keys.',
       ),
     ]
   }
@@ -57,8 +57,8 @@ export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array 
 
 function mendSchema(isFile: boolean): string {
   return isFile
-    ? 'Make a backup first (countersign db backup). The next start upgrades the schema.'
-    : 'Make a backup first (pg_dump), then run countersign db migrate.'
+    ? 'Make a backup first (countersign server db backup). The next start upgrades the schema.'
+    : 'Make a backup first (pg_dump), then run countersign server db migrate.'
 }
 
 function mendOutage(isFile: boolean): string {
@@ -74,7 +74,8 @@ async function checkKeys(
 ): Promise<Finding[]> {
   const report = checking('keys')
   const keys = await storage.listKeys()
-  if (keys.length === 0) return [report.warning('There are no keys yet.', 'Start countersign serve: it creates them.')]
+  if (keys.length === 0)
+    return [report.warning('There are no keys yet.', 'Start countersign server start: it creates them.')]
   if (masterKey === undefined) return [report.unknown('They cannot be decrypted without the master key.')]
   try {
     await storedKeys({ storage, masterKey })
@@ -91,7 +92,7 @@ async function checkKeys(
 function judgeRotation(keys: readonly StoredKey[], rotateAfter: number, file: string): Finding {
   const report = checking('key rotation')
   const now = Date.now() / 1000
-  const byHand = `countersign keys rotate --config ${file}`
+  const byHand = `countersign server keys rotate --config ${file}`
   if (rotateAfter === 0) {
     const age = Math.floor((now - Math.max(...keys.map(({ createdAt }) => createdAt))) / day)
     const found = `Rotation is manual; the last one was ${age} days ago.`

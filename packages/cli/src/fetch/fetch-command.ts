@@ -15,7 +15,7 @@ import { buildRequest, type GivenRequest, type RequestFlags } from './build-requ
 import { type OutputFlags, writeResponse } from './write-response.js'
 
 interface FetchFlags extends RequestFlags, OutputFlags, NetworkFlags {
-  agent?: string
+  home?: string
   authServer?: readonly string[]
   /** False if `--no-consent` is given. */
   consent: boolean
@@ -47,7 +47,7 @@ export const fetchCommand: Run<FetchFlags> = async (flags, terminal, subject) =>
 
 async function fetchOnce(flags: FetchFlags, terminal: Parameters<Run>[1], subject: string): Promise<number> {
   const request = await buildRequest(subject, flags, terminal.readInput)
-  const folder = await readAgentFolder(agentFolderPath(terminal.env, flags.agent))
+  const folder = await readAgentFolder(agentFolderPath(terminal.env, flags.home))
   const authServers = (flags.authServer ?? []).map((id) => requireIdentifierFlag('--auth-server', id, 'allowed'))
   if (flags.paste && !terminal.asking.input.isTTY)
     throw usageError('--paste needs a terminal at standard input, where you paste the address.')

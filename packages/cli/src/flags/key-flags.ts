@@ -4,7 +4,7 @@ import { usageError } from '../command/errors.js'
 import { wrapText } from '../terminal/text.js'
 
 /**
- * Creates a signer for the private JWK in a file, such as one that `countersign keys generate` writes. `named` is the name of the flag or
+ * Creates a signer for the private JWK in a file, such as one that `countersign agent keys generate` writes. `named` is the name of the flag or
  * command for error messages.
  */
 export async function readSigner(path: string, named = '--key'): Promise<Signer> {

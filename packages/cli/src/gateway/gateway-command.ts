@@ -17,7 +17,7 @@ import {
 import { hostSharedState, openSharedMemory } from './open-shared-memory.js'
 import { startGateway } from './start-gateway.js'
 
-/** `countersign gateway`: runs the reverse proxy until it is stopped. */
+/** `countersign gateway start`: runs the reverse proxy until it is stopped. */
 export const gatewayCommand: Run = async ({ config: path, upstream, verifyOnly, workers }, terminal) => {
   if (typeof path !== 'string') throw usageError(needsConfig)
   const given: [string, unknown][] = [
@@ -102,7 +102,7 @@ function fixedSettings({ settings }: LoadedGatewayConfig): object {
   return { listen, admin, redis, instances }
 }
 
-const needsConfig = `gateway needs --config <file>. The smallest file, after countersign keys generate --out api-key.json:
+const needsConfig = `gateway start needs --config <file>. The smallest file, after countersign agent keys generate --output api-key.json:
 { "id": "https://api.example", "authServer": "https://auth.example", "keyFile": "api-key.json", "upstream": "http://127.0.0.1:3000",
   "scopes": { "events.read": "See your events" },
   "routes": [{ "method": "GET", "path": "/events", "require": "authorization", "scope": "events.read" }] }

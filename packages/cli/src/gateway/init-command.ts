@@ -7,7 +7,7 @@ import type { Run } from '../terminal/terminal.js'
 const keyFile = 'api-key.json'
 
 /** `countersign gateway init`: writes a configuration from an OpenAPI description. */
-export const gatewayInit: Run = async ({ id, authServer, upstream, out }, terminal, file) => {
+export const gatewayInit: Run = async ({ id, authServer, upstream, output }, terminal, file) => {
   if (typeof id !== 'string' || typeof authServer !== 'string') throw usageError(needed)
   const { routes, scopes, notes } = await described(file)
   const settings = {
@@ -19,15 +19,15 @@ export const gatewayInit: Run = async ({ id, authServer, upstream, out }, termin
     routes,
   }
   const text = `${JSON.stringify(settings, null, 2)}\n`
-  if (typeof out === 'string') await writeNewFile(out, text, 'already exists, and is not overwritten')
+  if (typeof output === 'string') await writeNewFile(output, text, 'already exists, and is not overwritten')
   else terminal.write(text)
   for (const note of notes) terminal.notify(note)
   terminal.notify(
     `${routes.length} routes, ${Object.keys(scopes).length} permissions. Users read the texts in scopes: review them.`,
   )
-  const [key, written] = typeof out === 'string' ? [join(dirname(out), keyFile), out] : [keyFile, '<file>']
+  const [key, written] = typeof output === 'string' ? [join(dirname(output), keyFile), output] : [keyFile, '<file>']
   terminal.notify(
-    `Next, generate the key: countersign keys generate --out ${key}. Then start the gateway: countersign gateway --config ${written}`,
+    `Next, generate the key: countersign agent keys generate --output ${key}. Then start the gateway: countersign gateway start --config ${written}`,
   )
   return exitStatus.done
 }

@@ -26,16 +26,16 @@ const statuses = {
   unreachable: exitStatus.network,
 } as const
 
-/** `countersign init`: creates an agent for the command line, with the documents that a static host must serve for it. */
+/** `countersign agent init`: creates an agent for the command line, with the documents that a static host must serve for it. */
 export const initCommand: Run<InitFlags> = async (flags, terminal) => {
   const network = readNetworkFlags(flags)
-  const path = agentFolderPath(terminal.env, flags.agent)
+  const path = agentFolderPath(terminal.env, flags.home)
   const before = await findAgentFolder(path)
   const description = describeAgent(flags, path, before)
   const change = await chooseKeys(description.id, before?.keys, flags)
   const since = change.kind === 'kept' || change.kind === 'due' ? before?.since : undefined
   const agent: WrittenAgent = { path, ...description, keys: change.keys, since }
-  const places = await openOutputs(agent, flags.out)
+  const places = await openOutputs(agent, flags.uploadFolder)
   await places.write(agent)
   if (change.kind === 'replaced' && before) await removeKeys(agent, before)
   const look = places.upload && (await lookAt(agent, network, terminal.notify))
@@ -60,7 +60,7 @@ async function finish(
   if (since !== agent.since) await places.write(seen)
   const waitSeconds = look && since !== undefined ? propagationDelay(since, look, now) : undefined
   const warnings = warningsOf(seen, kind, waitSeconds)
-  const result = { upload: places.upload, look, waitSeconds, warnings, agentFlag: flags.agent }
+  const result = { upload: places.upload, look, waitSeconds, warnings, homeFlag: flags.home }
   const { signing, next } = agent.keys
   if (kind !== 'due' || !next || !look) return { ...result, did: kind === 'due' ? 'kept' : kind, agent: seen }
   if (!flags.now) requirePropagated(seen, look, now)
@@ -82,8 +82,8 @@ export interface InitFlags extends NetworkFlags {
   id?: string
   name?: string
   authServer?: readonly string[]
-  out?: string
-  agent?: string
+  uploadFolder?: string
+  home?: string
   rotate?: true
   leaked?: true
   now?: true
@@ -100,16 +100,16 @@ export function describeAgent(flags: InitFlags, path: string, before: AgentFolde
   const id = flags.id === undefined ? before?.id : requireIdentifierFlag('--id', flags.id, 'allowed')
   if (id === undefined)
     throw usageError(
-      'init needs --id https://… with your own URL; to try it on this machine, use http://127.0.0.1:8004.',
+      'agent init needs --id https://… with your own URL; to try it on this machine, use http://127.0.0.1:8004.',
     )
   if (before && id !== before.id)
     throw usageError(
-      `${path} already contains the agent ${before.id}: use another folder with --agent, or move that one away.`,
+      `${path} already contains the agent ${before.id}: use another folder with --home, or move that one away.`,
     )
   if (flags.name !== undefined && !isAgentName(flags.name))
     throw usageError('--name takes 1 to 200 characters on one line.')
-  if (flags.out !== undefined && isLoopbackIdentifier(id))
-    throw usageError(`--out: ${id} serves its documents itself, so there is nothing to upload.`)
+  if (flags.uploadFolder !== undefined && isLoopbackIdentifier(id))
+    throw usageError(`--upload-folder: ${id} serves its documents itself, so there is nothing to upload.`)
   const authServers = flags.authServer?.map((each) => requireIdentifierFlag('--auth-server', each, 'allowed'))
   return { id, name: flags.name ?? before?.name, authServers: authServers ?? before?.authServers ?? [] }
 }

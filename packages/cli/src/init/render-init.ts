@@ -4,7 +4,7 @@ import type { Look } from '../own-agent/check-publication.js'
 import { printable, quoteForShell, wrapText } from '../terminal/text.js'
 import type { Upload } from './upload-folder.js'
 
-/** Renders the result of `init` for humans. */
+/** Renders the result of `agent init` for humans. */
 export function renderInit(result: InitResult): string {
   const { did, upload, look } = result
   const isUp = did === 'kept' && look?.outcome === 'up'
@@ -63,7 +63,7 @@ function leakLines(id: string, { outcome, cacheSeconds }: Look): string[] {
         'they expire: after ten minutes, or the lifetime that their auth server has set, up to a day. The operator of an auth server can block the agent ' +
         'there at once, and unblock it later:',
     ),
-    `  countersign agents block ${id}`,
+    `  countersign server agents block ${id}`,
   ]
 }
 
@@ -89,7 +89,7 @@ function paragraph(text: string): string[] {
   return wrapText('', text).split('\n')
 }
 
-/** What `init` did, and what it found. */
+/** What `agent init` did, and what it found. */
 export interface InitResult {
   agent: WrittenAgent
   /** `changed`: the next key signs now; `announced`: the next key must be published; `replaced`: all keys were replaced by a new one. */
@@ -100,11 +100,11 @@ export interface InitResult {
   /** Seconds until the next key may sign; undefined if there is no next key, or it is not published. */
   waitSeconds: number | undefined
   warnings: readonly string[]
-  /** The value of `--agent`. */
-  agentFlag: string | undefined
+  /** The value of `--home`. */
+  homeFlag: string | undefined
 }
 
-/** Renders the result of `init` for programs. */
+/** Renders the result of `agent init` for programs. */
 export function documentOf(result: InitResult): object {
   const { agent, did, upload, look, waitSeconds, warnings } = result
   const { id, path, keys } = agent
@@ -124,24 +124,24 @@ export function documentOf(result: InitResult): object {
 
 interface NextStepContext {
   agent: WrittenAgent
-  /** The value of `--agent`. */
-  agentFlag: string | undefined
+  /** The value of `--home`. */
+  homeFlag: string | undefined
 }
 
 /** The command to run next, ready to paste, with example URLs for unknown ones. */
-function nextCommand({ agent, agentFlag }: NextStepContext): string {
-  if (agent.keys.next) return initCommandLine({ agentFlag }, '--rotate')
+function nextCommand({ agent, homeFlag }: NextStepContext): string {
+  if (agent.keys.next) return initCommandLine({ homeFlag }, '--rotate')
   const asked = agent.authServers.length > 0 ? [] : ['--auth-server', 'https://auth.example']
-  return commandLine('fetch', agentFlag, [...asked, 'https://api.example/events'])
+  return commandLine('fetch', homeFlag, [...asked, 'https://api.example/events'])
 }
 
-/** The `init` command for the same folder. */
-function initCommandLine({ agentFlag }: Pick<NextStepContext, 'agentFlag'>, ...flags: string[]): string {
-  return commandLine('init', agentFlag, flags)
+/** The `agent init` command for the same folder. */
+function initCommandLine({ homeFlag }: Pick<NextStepContext, 'homeFlag'>, ...flags: string[]): string {
+  return commandLine('agent init', homeFlag, flags)
 }
 
-function commandLine(name: string, agentFlag: string | undefined, rest: readonly string[]): string {
-  const folder = agentFlag === undefined ? [] : ['--agent', agentFlag]
+function commandLine(name: string, homeFlag: string | undefined, rest: readonly string[]): string {
+  const folder = homeFlag === undefined ? [] : ['--home', homeFlag]
   return ['countersign', name, ...[...folder, ...rest].map(word)].join(' ')
 }
 
@@ -174,7 +174,7 @@ export function requirePropagated({ id, since }: WrittenAgent, look: Look, now: 
   const seconds = propagationDelay(since, look, now)
   if (seconds > 0)
     throw new CommandError(
-      `Others may still have only the old key for ${inMinutes(seconds)}: run countersign init --rotate again after that, or with --now if failed requests are acceptable.`,
+      `Others may still have only the old key for ${inMinutes(seconds)}: run countersign agent init --rotate again after that, or with --now if failed requests are acceptable.`,
     )
 }
 

@@ -19,7 +19,7 @@ export function uploadFolder({ id, path }: Pick<WrittenAgent, 'id' | 'path'>, ou
   const way = relative(resolve(folder), path)
   if (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way))
     throw usageError(
-      `${folder} would be uploaded together with the private key, which is in ${path}: use another folder for --out.`,
+      `${folder} would be uploaded together with the private key, which is in ${path}: use another folder for --upload-folder.`,
     )
   return folder
 }
@@ -33,7 +33,7 @@ export async function readUpload(agent: WrittenAgent, folder: string): Promise<U
   const keysThere = await readDocument(join(folder, keySet.path))
   if (there === undefined ? keysThere !== undefined : there.agent !== agent.id)
     throw new CommandError(
-      `${folder} contains documents of an agent other than ${agent.id}: use another folder with --out.`,
+      `${folder} contains documents of an agent other than ${agent.id}: use another folder with --upload-folder.`,
     )
   const files = documents.map(({ path, url }) => ({ file: join(folder, path), url }))
   return { folder, files, there: there ?? {} }

@@ -187,7 +187,7 @@ const remedies: Readonly<Record<string, string>> = {
     'The signature must cover the components that the server requires, and none that the request does not have.',
   unsupported_algorithm: 'The server accepts other algorithms: sign with a key for one of those.',
   invalid_key:
-    'The key itself is refused because of its type, size or parameters: generate another one (countersign keys generate).',
+    'The key itself is refused because of its type, size or parameters: generate another one (countersign agent keys generate).',
   unknown_key:
     'No usable key was found at the location in Signature-Key: countersign discover <identifier> shows what is published there.',
 }

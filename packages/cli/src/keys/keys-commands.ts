@@ -6,42 +6,42 @@ import { readSigner } from '../flags/key-flags.js'
 import type { Run } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
 
-/** `countersign keys generate`: generates a private key in a new file. */
-export const keysGenerate: Run = async ({ out, alg, kid }, terminal) => {
-  if (typeof out !== 'string') throw usageError('keys generate needs --out <file>: the key is not printed.')
+/** `countersign agent keys generate`: generates a private key in a new file. */
+export const keysGenerate: Run = async ({ output, alg, kid }, terminal) => {
+  if (typeof output !== 'string') throw usageError('agent keys generate needs --output <file>: the key is not printed.')
   if (kid !== undefined && (typeof kid !== 'string' || !/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,256}$/.test(kid)))
     throw usageError('--kid takes 1 to 256 printable characters without quotes and backslashes.')
   const jwk = await generatePrivateJwk({
     algorithm: (alg as Algorithm | undefined) ?? 'ed25519',
     kid,
   })
-  await writeNewFile(out, `${JSON.stringify(jwk, null, 2)}\n`, 'already exists')
+  await writeNewFile(output, `${JSON.stringify(jwk, null, 2)}\n`, 'already exists')
   const { jwk: published, thumbprint } = await createSigner(jwk)
-  terminal.notify(wrapText('', `The private key is in ${out}; its thumbprint is ${thumbprint}.`))
+  terminal.notify(wrapText('', `The private key is in ${output}; its thumbprint is ${thumbprint}.`))
   terminal.write(`${JSON.stringify({ keys: [published] }, null, 2)}\n`)
   return exitStatus.done
 }
 
-/** `countersign keys generate-master`: generates the 32 random bytes that encrypt the keys in the database. */
-export const keysGenerateMaster: Run = async ({ out, json }, terminal) => {
+/** `countersign server keys generate-master`: generates the 32 random bytes that encrypt the keys in the database. */
+export const keysGenerateMaster: Run = async ({ output, json }, terminal) => {
   const masterKey = randomBytes(32).toString('base64url')
-  if (typeof out !== 'string') {
+  if (typeof output !== 'string') {
     terminal.write(`${json ? JSON.stringify({ masterKey }) : masterKey}\n`)
     return exitStatus.done
   }
   await writeNewFile(
-    out,
+    output,
     `${masterKey}\n`,
     'already exists and may contain the master key of a database; nothing was changed',
   )
-  const advice = `The master key is in ${out}. Store a copy separately from the database: without it, no one can decrypt the keys.`
-  terminal.write(`${json ? JSON.stringify({ file: out }) : advice}\n`)
+  const advice = `The master key is in ${output}. Store a copy separately from the database: without it, no one can decrypt the keys.`
+  terminal.write(`${json ? JSON.stringify({ file: output }) : advice}\n`)
   return exitStatus.done
 }
 
-/** `countersign keys show <file>`: prints the public part of a private key, and its thumbprint. */
+/** `countersign agent keys show <file>`: prints the public part of a private key, and its thumbprint. */
 export const keysShow: Run = async (_options, terminal, file) => {
-  const { jwk, thumbprint } = await readSigner(file, 'keys show')
+  const { jwk, thumbprint } = await readSigner(file, 'agent keys show')
   terminal.notify(wrapText('', `The thumbprint of the key is ${thumbprint}.`))
   terminal.write(`${JSON.stringify({ keys: [jwk] }, null, 2)}\n`)
   return exitStatus.done

@@ -87,7 +87,7 @@ function describe(error: unknown, url: string): string {
 }
 
 export interface McpFlags extends NetworkFlags {
-  agent?: string
+  home?: string
   authServer?: readonly string[]
   patience?: string
   urlInAnswers?: true
@@ -112,7 +112,7 @@ export function readMcpFlags(address: string, flags: McpFlags, env: NodeJS.Proce
   if (!/^\d{1,5}(?:\.\d{1,3})?$/.test(patience)) throw usageError('--patience takes a number of seconds, such as 20.')
   return {
     url: requireServer(address),
-    folderPath: agentFolderPath(env, flags.agent),
+    folderPath: agentFolderPath(env, flags.home),
     authServers: (flags.authServer ?? []).map((id) => requireIdentifierFlag('--auth-server', id, 'allowed')),
     patience: Number(patience),
     isUrlInAnswers: flags.urlInAnswers === true,

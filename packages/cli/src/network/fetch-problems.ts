@@ -11,7 +11,7 @@ export function addressHint(error: unknown): string | undefined {
   if (!refused.allowable)
     return `Its address, ${address}, is never contacted, because it belongs to this machine, is link-local, or is a cloud-internal address. Peers could not reach it there either: give the host name another address, or use http://127.0.0.1:PORT for development on this machine.`
   const where =
-    'allowNetworks does the same in the configuration of countersign serve and in the options of agents and resources'
+    'allowNetworks does the same in the configuration of countersign server start and in the options of agents and resources'
   return `Its address, ${address}, is not public. If it is on your own network, allow that: --allow-network ${networkOf(refused)}; ${where}.`
 }
 

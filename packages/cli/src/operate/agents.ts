@@ -16,7 +16,7 @@ interface Options extends OperationOptions {
   limit?: string
 }
 
-/** `countersign agents list`: lists the agents that have requested something, or are blocked. */
+/** `countersign server agents list`: lists the agents that have requested something, or are blocked. */
 export const agentsList: Run<Options> = async ({ query, blocked, ...flags }, terminal) => {
   return printList(flags, terminal, {
     find: ({ storage }, limit) => storage.listAgents({ query, blocked, limit }),
@@ -31,10 +31,10 @@ export const agentsList: Run<Options> = async ({ query, blocked, ...flags }, ter
   })
 }
 
-/** `countersign agents block`. */
+/** `countersign server agents block`. */
 export const agentsBlock = commandThatSets(true, { done: 'is blocked.', before: 'was already blocked.' })
 
-/** `countersign agents unblock`. */
+/** `countersign server agents unblock`. */
 export const agentsUnblock = commandThatSets(false, { done: 'can make requests again.', before: 'was not blocked.' })
 
 function commandThatSets(blocked: boolean, { done, before }: { done: string; before: string }): Run {

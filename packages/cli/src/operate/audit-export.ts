@@ -14,7 +14,7 @@ interface Options extends OperationOptions {
 
 const page = 1000
 
-/** `countersign audit export`: prints the audit events as JSON lines, oldest first. */
+/** `countersign server audit export`: prints the audit events as JSON lines, oldest first. */
 export const auditExport: Run<Options> = async (flags, terminal) => {
   const since = parseTime('--since', flags.since)
   const until = parseTime('--until', flags.until)

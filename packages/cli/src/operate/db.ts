@@ -15,12 +15,14 @@ import type { Run } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
 import { type ChangeOptions, inStorage, type Operation, type OperationOptions, operatorName } from './operation.js'
 
-/** `countersign db backup`: copies the database while the server is running. */
+/** `countersign server db backup`: copies the database while the server is running. */
 export const dbBackup: Run<OperationOptions> = async (flags, terminal, subject) => {
   const file = resolve(subject)
   await inStorage(flags, terminal, async ({ database }) => {
     if (isPostgresUrl(database))
-      throw new CommandError('db backup is for SQLite. PostgreSQL has its own backups: pg_dump, or WAL archiving.')
+      throw new CommandError(
+        'server db backup is for SQLite. PostgreSQL has its own backups: pg_dump, or WAL archiving.',
+      )
     const { copyDatabase } = await import('countersign-server/sqlite')
     copyDatabase(database, file)
   })
@@ -32,7 +34,7 @@ export const dbBackup: Run<OperationOptions> = async (flags, terminal, subject) 
 /** Query timeout, in seconds. Some queries read a whole table. */
 const longest = 3600
 
-/** `countersign db check`: checks the invariants of the stored data. */
+/** `countersign server db check`: checks the invariants of the stored data. */
 export const dbCheck: Run<OperationOptions> = async (flags, terminal) => {
   const violations = await inStorage(flags, terminal, ({ storage }) => storage.findViolations(), {
     statementTimeout: longest,
@@ -45,7 +47,7 @@ function render(violations: readonly Violation[]): string {
   if (violations.length === 0) return 'All checks passed.\n'
   const checks = [...new Set(violations.map(({ check }) => check))]
   const blocks = checks.map((check) => renderCheck(violations.filter((violation) => violation.check === check)))
-  const advice = 'Keep a copy of the database in its current state (countersign db backup), and report this.'
+  const advice = 'Keep a copy of the database in its current state (countersign server db backup), and report this.'
   return `${[...blocks, wrapText('', advice)].join('\n\n')}\n`
 }
 
@@ -64,9 +66,10 @@ interface CopyOptions extends OperationOptions {
   to?: string
 }
 
-/** `countersign db copy`: copies a SQLite file into an empty PostgreSQL database. */
+/** `countersign server db copy`: copies a SQLite file into an empty PostgreSQL database. */
 export const dbCopy: Run<CopyOptions> = async ({ from, to, json }, terminal) => {
-  if (from === undefined || to === undefined) throw usageError('db copy needs both --from <file> and --to <url>.')
+  if (from === undefined || to === undefined)
+    throw usageError('server db copy needs both --from <file> and --to <url>.')
   if (isPostgresUrl(from) || !existsSync(from)) throw new CommandError(`--from is not a SQLite file: ${from}`)
   if (!isPostgresUrl(to)) throw new CommandError('--to must be a PostgreSQL URL: postgres://user@host/database')
   const copied = await copy(from, to)
@@ -101,10 +104,10 @@ interface MigrateOptions extends OperationOptions {
   serveAs?: string
 }
 
-/** `countersign db migrate`: creates or upgrades the tables, and optionally lets a role serve with them. */
+/** `countersign server db migrate`: creates or upgrades the tables, and optionally lets a role serve with them. */
 export const dbMigrate: Run<MigrateOptions> = async ({ config, db, serveAs, json }, terminal) => {
   if (config === undefined && db === undefined)
-    throw usageError('db migrate needs a database: --config <file> or --db <url>.')
+    throw usageError('server db migrate needs a database: --config <file> or --db <url>.')
   const database = config === undefined ? (db ?? '') : (await loadConfig(config, terminal.env)).settings.database
   if (isPostgresUrl(database)) await migrate(database, serveAs)
   else if (serveAs !== undefined)
@@ -124,7 +127,7 @@ async function migrate(database: string, serveAs: string | undefined): Promise<v
   }
 }
 
-/** `countersign db restored`: ends what a restored backup brought back, such as sessions (W31). */
+/** `countersign server db finish-restore`: ends what a restored backup brought back, such as sessions (W31). */
 export const dbRestored: Run<ChangeOptions> = async (flags, terminal) => {
   const by = operatorName(flags)
   const work = async ({ storage, database }: Operation) => {
@@ -135,14 +138,14 @@ export const dbRestored: Run<ChangeOptions> = async (flags, terminal) => {
   const { sessions, requests, codes, refreshTokens } = ended
   const told = [
     `Ended: ${sessions} sessions, ${requests} open requests, ${codes} codes, ${refreshTokens} refresh tokens.`,
-    'Grants are as of the backup, so grants that were revoked since then are active again: ask users to check /account, or revoke them with countersign grants revoke.',
+    'Grants are as of the backup, so grants that were revoked since then are active again: ask users to check /account, or revoke them with countersign server grants revoke.',
   ]
   terminal.write(flags.json ? `${JSON.stringify(ended)}\n` : `${told.map((text) => wrapText('', text)).join('\n')}\n`)
   return exitStatus.done
 }
 
 /**
- * A database without keys was created by `db migrate` and never used. A program that manages its own keys records its token lifetime
+ * A database without keys was created by `server db migrate` and never used. A program that manages its own keys records its token lifetime
  * instead.
  */
 async function requireServed(storage: Storage, database: string): Promise<void> {

@@ -18,7 +18,7 @@ interface ListOptions extends OperationOptions, GrantOptions {
   limit?: string
 }
 
-/** `countersign grants list`: lists grants, newest first. */
+/** `countersign server grants list`: lists grants, newest first. */
 export const grantsList: Run<ListOptions> = async (flags, terminal) => {
   const live = flags.live ? true : flags.ended ? false : undefined
   return printList(flags, terminal, {
@@ -50,7 +50,7 @@ interface RevokeOptions extends ChangeOptions, GrantOptions {
 
 const page = 500
 
-/** `countersign grants revoke`: revokes one grant, all grants that match, or all. */
+/** `countersign server grants revoke`: revokes one grant, all grants that match, or all. */
 export const grantsRevoke: Run<RevokeOptions> = async (flags, terminal, id) => {
   const named = [flags.user, flags.agent, flags.resource].filter((value) => value !== undefined).length
   const ways = [id !== '', named > 0, flags.all === true].filter(Boolean).length

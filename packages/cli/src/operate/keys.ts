@@ -12,7 +12,7 @@ import {
   renderTable,
 } from './operation.js'
 
-/** `countersign keys list`: lists the server's keys and their states, without their private parts. */
+/** `countersign server keys list`: lists the server's keys and their states, without their private parts. */
 export const keysList: Run<OperationOptions> = async (flags, terminal) => {
   const stored = await inStorage(flags, terminal, ({ storage }) => storage.listKeys())
   const keys = stored.map(({ private: _private, ...key }) => key)
@@ -37,7 +37,7 @@ interface Options extends ChangeOptions {
 /** The longest auth token lifetime that a configuration allows, in seconds. */
 const longestToken = 86_400
 
-/** `countersign keys rotate`: moves keys from next to active, retiring and gone, while the server is running. */
+/** `countersign server keys rotate`: moves keys from next to active, retiring and gone, while the server is running. */
 export const keysRotate: Run<Options> = async (flags, terminal) => {
   const rotation = await inStorage(flags, terminal, async (operation) =>
     rotate(operation, await masterKeyFor(operation, flags, terminal), {

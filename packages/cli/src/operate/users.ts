@@ -31,7 +31,7 @@ const namesAre = {
     'Each word of a username must use a single alphabet, because letters of two alphabets can look alike.',
 }
 
-/** `countersign users add`: adds a user who can sign in. */
+/** `countersign server users add`: adds a user who can sign in. */
 export const usersAdd: Run<AddOptions> = async ({ name, email, passwordStdin, ...flags }, terminal, username) => {
   const unusable = usernameProblem(username)
   if (unusable) throw usageError(namesAre[unusable])
@@ -65,7 +65,7 @@ interface ListOptions extends OperationOptions {
   limit?: string
 }
 
-/** `countersign users list`: lists the users who can sign in. */
+/** `countersign server users list`: lists the users who can sign in. */
 export const usersList: Run<ListOptions> = async ({ query, status, ...flags }, terminal) => {
   return printList(flags, terminal, {
     find: ({ storage }, limit) => storage.listUsers({ query, status, limit }),
@@ -102,7 +102,7 @@ function commandFor<Flags extends ChangeOptions>(change: Change<Flags>): Run<Fla
   }
 }
 
-/** `countersign users passwd`: sets a user's password. */
+/** `countersign server users passwd`: sets a user's password. */
 export const usersPasswd = commandFor<ChangeOptions & { passwordStdin?: true }>(
   async ({ account, by, storage, flags, terminal }) => {
     const { id: userId, username } = account
@@ -142,10 +142,10 @@ async function askTwice({ readHidden }: Terminal): Promise<string> {
   throw new CommandError('The passwords do not match; nothing was changed.')
 }
 
-/** `countersign users disable`. */
+/** `countersign server users disable`. */
 export const usersDisable = commandThatSets('disabled', 'can no longer sign in, and is signed out everywhere.')
 
-/** `countersign users enable`. */
+/** `countersign server users enable`. */
 export const usersEnable = commandThatSets('active', 'can sign in again.')
 
 function commandThatSets(status: 'active' | 'disabled', done: string): Run<ChangeOptions> {
@@ -155,13 +155,13 @@ function commandThatSets(status: 'active' | 'disabled', done: string): Run<Chang
   })
 }
 
-/** `countersign users unlock`. */
+/** `countersign server users unlock`. */
 export const usersUnlock = commandFor(async ({ account, by, storage }) => {
   if (!(await storage.unlockUser({ userId: account.id, by }))) return undefined
   return { json: account, text: `${account.username} can sign in again.` }
 })
 
-/** `countersign users remove-passkeys`: account recovery for a user who lost their passkeys. */
+/** `countersign server users remove-passkeys`: account recovery for a user who lost their passkeys. */
 export const usersRemovePasskeys = commandFor(async ({ account, by, storage }) => {
   const { id: userId, username } = account
   let passkeys = 0

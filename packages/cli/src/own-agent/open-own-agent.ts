@@ -171,6 +171,6 @@ function sentenceOf(error: AgentError, host: string): string {
   if (authServer !== undefined)
     return `${host} sends users to ${authServer} to decide. If you trust that server with your password, add --auth-server ${authServer}`
   if (code === 'consent_required')
-    return `${said} Run this in a terminal, or open the page, allow the request, and pass the final address of the browser to “countersign tokens add”:\n${url}`
+    return `${said} Run this in a terminal, or open the page, allow the request, and pass the final address of the browser to “countersign agent tokens add”:\n${url}`
   return retryAfter === undefined ? said : `${said} Try again in ${retryAfter} s.`
 }

@@ -9,7 +9,7 @@ import type { Run, Terminal } from '../terminal/terminal.js'
 import { leaveWorkers, notifyListening, parseWorkers, runWorkers, workerAdminPort } from '../workers/run-workers.js'
 import { isIssuerPort, readForStart, type StartFiles, startServer } from './start-server.js'
 
-/** `countersign serve`: runs the auth server until it is stopped. */
+/** `countersign server start`: runs the auth server until it is stopped. */
 export const serveCommand: Run = async ({ config: path, workers }, terminal) => {
   if (typeof path !== 'string') throw usageError(needsConfig)
   const config = await loadConfig(path, terminal.env)
@@ -56,7 +56,7 @@ async function serve(
 const needsPostgres =
   '--workers needs PostgreSQL, which supports concurrent writers; SQLite allows only one. Use a PostgreSQL database in the configuration, or omit --workers.'
 
-const needsConfig = `serve needs --config <file>. The smallest file, after countersign keys generate-master --out master.key:
+const needsConfig = `server start needs --config <file>. The smallest file, after countersign server keys generate-master --output master.key:
 { "issuer": "https://auth.example", "database": "auth.db", "masterKeyFile": "master.key", "listen": { "port": 8080 } }
 The page “Server configuration” of the documentation lists every setting.`
 
@@ -75,13 +75,13 @@ export function firstSteps({ file, settings }: LoadedConfig): string {
   const { issuer, listen, database, keyRotation } = settings
   const inner = `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}`
   const steps = [
-    `add a user:        countersign users add <username> --config ${file}`,
+    `add a user:        countersign server users add <username> --config ${file}`,
     ...(issuer === inner ? [] : [`set up TLS:        forward ${issuer} to ${inner}`]),
     `check:             ${documentUrl(january.documents.authServer, issuer)} shows "issuer":"${issuer}"`,
     'back up:           the master key, separately from the database; a database backup is useless without it',
     ...(keyRotation.rotateAfter > 0
       ? []
-      : [`rotate keys:       countersign keys rotate --config ${file}, every 90 days`]),
+      : [`rotate keys:       countersign server keys rotate --config ${file}, every 90 days`]),
   ]
   return [
     `This was the first start: ${shownDatabase(database)} was empty, and now has keys. Next steps:`,

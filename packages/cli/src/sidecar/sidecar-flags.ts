@@ -10,7 +10,7 @@ import { CommandError, errorCode, usageError } from '../command/errors.js'
 import { type NetworkFlags, readNetworkFlags, readPort, requireIdentifierFlag } from '../flags/network-flags.js'
 
 export interface SidecarFlags extends NetworkFlags {
-  agent?: string
+  home?: string
   allowHost?: readonly string[]
   authServer?: readonly string[]
   port?: string
@@ -33,7 +33,7 @@ export interface SidecarSettings {
 
 /** @throws CommandError for invalid flags */
 export function readSidecarFlags(flags: SidecarFlags, env: NodeJS.ProcessEnv): SidecarSettings {
-  const folderPath = agentFolderPath(env, flags.agent)
+  const folderPath = agentFolderPath(env, flags.home)
   const hosts = new Set((flags.allowHost ?? []).map(readHost))
   if (hosts.size === 0) throw usageError('Specify which hosts programs may call: --allow-host api.example')
   if (flags.socket !== undefined && (flags.port ?? flags.secretFile) !== undefined)

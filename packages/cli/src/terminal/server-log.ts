@@ -1,7 +1,7 @@
 import type { Log, LogFields } from 'countersign/observability'
 
 /**
- * The lines that `serve` and the gateway write besides those of events, by level: when each is written, and its fields. The
+ * The lines that `server start` and the gateway write besides those of events, by level: when each is written, and its fields. The
  * table of the documentation is made from these descriptions.
  */
 export const serverLogLines = {

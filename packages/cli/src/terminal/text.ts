@@ -21,17 +21,21 @@ function escapeUnit(unit: string): string {
 const width = 80
 
 /**
- * Wraps text to lines of up to 80 columns. The first line starts with `lead`, and the others are indented by its length. Longer words are
- * not broken, so that they can be copied.
+ * Wraps text to lines of up to 80 columns. The first line starts with `lead`, and the others are indented by its length, or by
+ * `columns`. Longer words are not broken, so that they can be copied. `end` is written at the end of each line but the last.
  */
-export function wrapText(lead: string, text: string): string {
-  const indent = ' '.repeat(lead.length)
+export function wrapText(
+  lead: string,
+  text: string,
+  { columns = lead.length, end = '' }: { columns?: number; end?: string } = {},
+): string {
+  const indent = ' '.repeat(columns)
   const lines: string[] = []
   let line = lead
   let empty = true
   for (const word of text.split(/ +/)) {
-    if (!empty && line.length + 1 + word.length > width) {
-      lines.push(line)
+    if (!empty && line.length + 1 + word.length + end.length > width) {
+      lines.push(line + end)
       line = indent
       empty = true
     }

@@ -6,9 +6,9 @@ import { type OwnAgent, openOwnAgent } from '../own-agent/open-own-agent.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
 
-/** `countersign tokens list`: lists what the command line's agent may do, and until when. */
-export const tokensList: Run = async ({ agent, json }, terminal) => {
-  const own = await openTokens(agent, terminal)
+/** `countersign agent tokens list`: lists what the command line's agent may do, and until when. */
+export const tokensList: Run = async ({ home, json }, terminal) => {
+  const own = await openTokens(home, terminal)
   try {
     const tokens = await own.agent.tokens()
     if (json) terminal.write(`${JSON.stringify({ tokens: tokens.map(asJson) }, null, 2)}\n`)
@@ -31,15 +31,15 @@ function asText({ resource, authServer, scope, expiresAt, isRenewable }: TokenSu
   return [resource, wrapText('  ', `${scope.join(' ') || 'no scope'}; ${until}; from ${authServer}`), ''].join('\n')
 }
 
-/** `countersign tokens add <address>`: completes a consent that the user decided while no command was waiting. */
-export const tokensAdd: Run = async ({ agent }, terminal, address) => {
+/** `countersign agent tokens add <address>`: completes a consent that the user decided while no command was waiting. */
+export const tokensAdd: Run = async ({ home }, terminal, address) => {
   if (!isLanding(address))
     throw usageError(
       `Pass the complete final address of the browser, in quotes: it starts with ${portableRedirect}, possibly with a port.`,
     )
   let outcome: CallbackOutcome | undefined
   let why = ''
-  const own = await openTokens(agent, terminal, (ended, detail = '') => {
+  const own = await openTokens(home, terminal, (ended, detail = '') => {
     outcome = ended
     why = detail
     return new Response()
@@ -68,11 +68,11 @@ function isLanding(address: string): boolean {
   return hasState && url.href === portableRedirect
 }
 
-/** `countersign tokens forget [resource]`: removes tokens and pending consents, so that the next request prompts the user again. */
-export const tokensForget: Run = async ({ agent, all }, terminal, resource) => {
+/** `countersign agent tokens forget [resource]`: removes tokens and pending consents, so that the next request prompts the user again. */
+export const tokensForget: Run = async ({ home, all }, terminal, resource) => {
   if ((resource === '') !== (all === true))
-    throw usageError('Specify the resource whose tokens to forget, as shown by tokens list, or use --all.')
-  const own = await openTokens(agent, terminal)
+    throw usageError('Specify the resource whose tokens to forget, as shown by agent tokens list, or use --all.')
+  const own = await openTokens(home, terminal)
   try {
     const before = await own.agent.tokens()
     const authServers = new Set(
@@ -80,7 +80,9 @@ export const tokensForget: Run = async ({ agent, all }, terminal, resource) => {
     )
     await own.agent.forget(all === true ? undefined : { resource })
     if (all !== true && authServers.size === 0)
-      throw usageError(`There are no tokens for ${resource}; see tokens list. Pending consents for it were forgotten.`)
+      throw usageError(
+        `There are no tokens for ${resource}; see agent tokens list. Pending consents for it were forgotten.`,
+      )
     const where = [...authServers].join(' and ')
     const hint = where === '' ? '' : ` Your consent stays valid: to revoke it, go to your account at ${where}.`
     terminal.notify(wrapText('', `Forgotten.${hint}`))
@@ -90,12 +92,12 @@ export const tokensForget: Run = async ({ agent, all }, terminal, resource) => {
   }
 }
 
-/** Opens the agent of `--agent`, with its tokens. */
+/** Opens the agent of `--home`, with its tokens. */
 export async function openTokens(
-  agent: unknown,
+  home: unknown,
   { env }: Terminal,
   callbackResponse?: (outcome: CallbackOutcome, detail?: string) => Response,
 ): Promise<OwnAgent> {
-  const folder = await readAgentFolder(agentFolderPath(env, typeof agent === 'string' ? agent : undefined))
+  const folder = await readAgentFolder(agentFolderPath(env, typeof home === 'string' ? home : undefined))
   return openOwnAgent({ folder, callbackResponse })
 }

@@ -323,7 +323,7 @@ describe('countersign demo', () => {
     ],
     ['a flag without its value', ['demo', '--db'], "'--db <file>' argument missing"],
     ['an unknown command', ['demonstrate'], "unknown command 'demonstrate'"],
-    ['only the second word of a command', ['backup', '--help'], 'did you mean countersign db backup?'],
+    ['only the second word of a command', ['backup', '--help'], 'did you mean countersign server db backup?'],
   ])('exits with 2 for %s', async (_case, args, message) => {
     const { status, stdout, stderr } = await runInProcess(...args)
     expect(status).toBe(2)

@@ -16,7 +16,7 @@ it('logs its requests, and exposes Prometheus metrics on a separate port, withou
   const { file, id, adminPort } = await configure((incoming, outgoing) =>
     incoming.url === '/open/broken' ? outgoing.destroy() : outgoing.end('done'),
   )
-  const running = startProgram(['gateway', '--config', file])
+  const running = startProgram(['gateway', 'start', '--config', file])
   await running.seen(/is protected at/)
   const ask = async (path: string) => (await fetch(`${id}${path}`, { headers: { connection: 'close' } })).status
   expect(await ask('/open/1?token=secret')).toBe(200)
@@ -60,7 +60,7 @@ it('logs its requests, and exposes Prometheus metrics on a separate port, withou
 
 it('exposes whether its configuration could be reloaded as a metric', async () => {
   const { file, adminPort, settings } = await configure(() => undefined)
-  const running = startProgram(['gateway', '--config', file])
+  const running = startProgram(['gateway', 'start', '--config', file])
   await running.seen(/is protected at/)
   const isOk = async () =>
     /^countersign_config_ok (\d)$/m.exec(await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text())?.[1]
@@ -75,13 +75,13 @@ it('exposes whether its configuration could be reloaded as a metric', async () =
 it('validates the settings of its admin port', async () => {
   const api = () => undefined
   const misspelt = await configure(api, { admin: { prot: 1 }, admni: {} })
-  const { status, stderr } = await runInProcess('gateway', '--config', misspelt.file)
+  const { status, stderr } = await runInProcess('gateway', 'start', '--config', misspelt.file)
   expect(status).toBe(1)
   expect(stderr).toMatch(/admin\.prot: is not a setting; did you mean admin\.port\?/)
   expect(stderr).toMatch(/admni: is not a setting; did you mean admin\?/)
   const { file, port } = await configure(api)
   const env = { COUNTERSIGN_GATEWAY_ADMIN_PORT: String(port) }
-  const taken = await startProgram(['gateway', '--config', file], { env }).finished
+  const taken = await startProgram(['gateway', 'start', '--config', file], { env }).finished
   expect(taken.stderr).toMatch(/is in use: change admin\.port\./)
 })
 
@@ -126,7 +126,7 @@ it.each([
       const timer = setInterval(() => outgoing.write('data: tick\n\n'), 100)
       outgoing.once('close', () => clearInterval(timer))
     })
-    const running = startCommand(['gateway', '--config', file, ...flags])
+    const running = startCommand(['gateway', 'start', '--config', file, ...flags])
     onTestFinished(() => void running.child.kill('SIGKILL'))
     await running.seen(flags.length > 0 ? /(?:is protected at[\s\S]*){2}/ : /is protected at/)
     const slow = Array.from({ length: 4 }, () => read(`${id}/open/slow`))

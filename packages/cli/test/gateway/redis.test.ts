@@ -27,7 +27,7 @@ async function startTwo(redis: string, flags: string[] = []): Promise<Gateways> 
     COUNTERSIGN_GATEWAY_LISTEN_PORT: String(other.port),
     COUNTERSIGN_GATEWAY_ADMIN_PORT: String(other.adminPort),
   }
-  const args = ['gateway', '--config', configured.file, ...flags]
+  const args = ['gateway', 'start', '--config', configured.file, ...flags]
   const running = [startCommand(args), startCommand(args, env)]
   for (const each of running) {
     onTestFinished(() => void each.child.kill('SIGKILL'))
@@ -163,11 +163,11 @@ describe.skipIf(!hasValkey())('gateways on several machines', () => {
 // G12
 it('refuse to start as several instances without a shared store, and name the setting', async () => {
   const { file } = await configure(() => undefined, { instances: 2 })
-  const { status, stderr } = await runInProcess('gateway', '--config', file)
+  const { status, stderr } = await runInProcess('gateway', 'start', '--config', file)
   expect(status).toBe(1)
   expect(stderr).toMatch(/instances: is 2, so each would accept a signed request once: set redis/)
   const wrong = await configure(() => undefined, { instances: 2, redis: 'http://user:hidden@x' })
-  const { stderr: said } = await runInProcess('gateway', '--config', wrong.file)
+  const { stderr: said } = await runInProcess('gateway', 'start', '--config', wrong.file)
   expect(said).toMatch(/redis: must be the URL of Redis or Valkey/)
   expect(said).not.toContain('hidden')
 })

@@ -14,7 +14,7 @@ async function start(workers: number): Promise<Started> {
   const configured = await configure(({ url }, outgoing) => {
     setTimeout(() => outgoing.end(url), 20)
   })
-  const running = startCommand(['gateway', '--config', configured.file, '--workers', String(workers)])
+  const running = startCommand(['gateway', 'start', '--config', configured.file, '--workers', String(workers)])
   onTestFinished(() => void running.child.kill('SIGKILL'))
   let said = ''
   running.child.stdout.on('data', (text: string) => (said += text))

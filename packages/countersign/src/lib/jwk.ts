@@ -228,7 +228,7 @@ export async function createSigner(privateJwk: PrivateJwk): Promise<Signer> {
     const isSet = typeof privateJwk === 'object' && privateJwk !== null && 'keys' in privateJwk
     const hint = isSet ? ', not the published key set' : ''
     throw new TypeError(
-      `createSigner requires a private JWK (with the member d), as written by countersign keys generate --out${hint}`,
+      `createSigner requires a private JWK (with the member d), as written by countersign agent keys generate --output${hint}`,
     )
   }
   const { d: _d, ...rest } = privateJwk

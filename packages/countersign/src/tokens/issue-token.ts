@@ -43,7 +43,7 @@ function encode(value: object): string {
 export function requireOwnSigner(option: string, signer: Signer, identifier: string): void {
   requireSigner(option, signer)
   const problem = isLoopbackIdentifier(identifier) ? undefined : publishedKeyProblem(signer.thumbprint)
-  if (problem !== undefined) throw new TypeError(`the key of ${option} ${problem} with countersign keys generate`)
+  if (problem !== undefined) throw new TypeError(`the key of ${option} ${problem} with countersign agent keys generate`)
 }
 
 /** Crockford's base 32, which has no letters that look like digits. */

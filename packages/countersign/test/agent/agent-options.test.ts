@@ -131,7 +131,7 @@ it('rejects missing options, and options that a web agent does not have', () => 
 
 it.each<[string, unknown, string]>([
   ['nothing', undefined, 'createSigner needs a private JWK'],
-  ['the public key', { ...privateJwk, d: undefined }, 'countersign keys generate --out'],
+  ['the public key', { ...privateJwk, d: undefined }, 'countersign agent keys generate --output'],
   ['the published key set', { keys: [privateJwk] }, 'not the key set that is published'],
 ])('does not create a signer from %s', async (_, jwk, message) => {
   await expect(createSigner(jwk as typeof privateJwk)).rejects.toThrow(message)

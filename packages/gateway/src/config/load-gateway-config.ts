@@ -140,6 +140,6 @@ async function readSigner(keyFile: string): Promise<{ signer: Signer } | { probl
   } catch (cause) {
     const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
     const what = isMissing ? 'the file does not exist' : 'it contains no valid private JWK'
-    return { problem: `${keyFile}: ${what}. Create one with countersign keys generate --out`, cause }
+    return { problem: `${keyFile}: ${what}. Create one with countersign agent keys generate --output`, cause }
   }
 }

@@ -6,9 +6,9 @@ import type { LoadedConfig } from './load-config.js'
 
 const ranBefore =
   'For an existing server, use its original master key: no other key can decrypt the keys in its database'
-const missing = `is missing. For a new server, create one with "countersign keys generate-master --out master.key" and set masterKeyFile. ${ranBefore}`
+const missing = `is missing. For a new server, create one with "countersign server keys generate-master --output master.key" and set masterKeyFile. ${ranBefore}`
 const noFile = (path: string) =>
-  `is missing: there is no file ${path}. For a new server, create it with "countersign keys generate-master --out ${path}". ${ranBefore}`
+  `is missing: there is no file ${path}. For a new server, create it with "countersign server keys generate-master --output ${path}". ${ranBefore}`
 
 /** Reads the master key from its variable or file. @throws ConfigurationError if it is missing or invalid */
 export async function readMasterKey({ file, settings }: Pick<LoadedConfig, 'file' | 'settings'>): Promise<Uint8Array> {
@@ -50,7 +50,7 @@ export function parseMasterKey(text: string): { masterKey: Uint8Array } | { prob
   return { masterKey }
 }
 
-const how = 'create one with countersign keys generate-master'
+const how = 'create one with countersign server keys generate-master'
 
 /**
  * Creates the finder for agents' certificates under the configured roots; undefined if none are configured.

@@ -162,7 +162,7 @@ describe('signing in with an identity provider', () => {
   })
 
   const verbs: [string, (stage: Stage, userId: string) => Promise<unknown>][] = [
-    ['users disable', ({ storage }, userId) => storage.setUserStatus(userId, 'disabled', 'operator')],
+    ['server users disable', ({ storage }, userId) => storage.setUserStatus(userId, 'disabled', 'operator')],
     ['sign-out everywhere', ({ storage }, userId) => storage.endSessions({ userId })],
     [
       'closing the account',

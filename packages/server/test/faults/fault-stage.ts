@@ -116,7 +116,7 @@ export async function openFaultStage(
   test.onTestFinished(() => storage.close())
   for (const { username, password } of Object.values(people))
     await expect(
-      operator.run(`users add ${username} --password-stdin`, { input: `${password}\n` }),
+      operator.run(`server users add ${username} --password-stdin`, { input: `${password}\n` }),
     ).resolves.toMatchObject({ status: 0 })
   let turn = 0
   const fetchAt = (to: string) => directFetch((origin) => (origin === operator.issuer ? to : origin))

@@ -79,12 +79,12 @@ itIf(isLong)(
     const storage = await postgresStorage(restored, { sweepInterval: 0 })
     onTestFinished(() => storage.close())
     expect(await storage.listGrants()).toEqual(grants)
-    expect(await stage.operator.run('db restored', { env })).toMatchObject({ status: 0 })
+    expect(await stage.operator.run('server db finish-restore', { env })).toMatchObject({ status: 0 })
     const otherKey = join(stage.operator.folder, 'missing.key')
     await expect(instance?.start({ ...env, COUNTERSIGN_MASTER_KEY_FILE: otherKey })).rejects.toThrow(
       /masterKeyFile: is missing/,
     )
-    await stage.operator.run(`keys generate-master --out ${otherKey}`, { config: false })
+    await stage.operator.run(`server keys generate-master --output ${otherKey}`, { config: false })
     await expect(instance?.start({ ...env, COUNTERSIGN_MASTER_KEY_FILE: otherKey })).rejects.toThrow(
       /encrypted with another master key/,
     )

@@ -314,7 +314,7 @@ describe('countersign doctor from inside', () => {
     const { stage, folder, config, masterKey } = await started({ admin: { port } })
     const backups = join(folder, 'backups')
     mkdirSync(backups)
-    await stage.run(`db backup ${join(backups, 'auth.db')}`)
+    await stage.run(`server db backup ${join(backups, 'auth.db')}`)
     writeFileSync(join(backups, 'notes.txt'), 'no copy')
     const { findings, of, run } = await examine(stage, `--config ${config} --backups ${backups}`)
     expect(of('problem')).toEqual([])
@@ -459,7 +459,7 @@ describe('countersign doctor from inside', () => {
     const backups = join(folder, 'backups')
     mkdirSync(backups)
     const good = join(backups, 'good.db')
-    await stage.run(`db backup ${good}`)
+    await stage.run(`server db backup ${good}`)
     const spoilt = join(backups, name)
     writeFileSync(spoilt, spoil(readFileSync(good)), { mode: 0o600 })
     writeFileSync(join(backups, 'good.db-wal'), '')
@@ -518,14 +518,14 @@ it('countersign doctor, db check and db restored support PostgreSQL, and show no
   const { findings, of } = await examine(stage, `--config ${stage.config}`)
   expect(of('problem')).toEqual([])
   expect(of('ok')).toEqual(expect.arrayContaining(['database', 'keys', 'key rotation', 'clock and records']))
-  expect(await stage.ask('db restored')).toMatchObject({ sessions: 0 })
+  expect(await stage.ask('server db finish-restore')).toMatchObject({ sessions: 0 })
   await running.stop()
   // A table that takes longer to read than a server would wait.
   await server.query(
     'alter table nonce rename to all_nonces; create view nonce as select n.* from (select pg_sleep(2.1)) as slow left join all_nonces as n on true',
     name,
   )
-  expect(await stage.ask('db check')).toEqual([])
+  expect(await stage.ask('server db check')).toEqual([])
   const gone = await stage.run(`doctor --config ${stage.config} --json`, {
     config: false,
     env: { COUNTERSIGN_DATABASE: `${database}_gone` },

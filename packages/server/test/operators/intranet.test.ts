@@ -66,7 +66,7 @@ async function startAuthServer(settings: object = {}) {
     ...settings,
   })
   const instance = await stage.serve()
-  const added = await stage.run('users add alice --password-stdin', { input: `${person.password}\n` })
+  const added = await stage.run('server users add alice --password-stdin', { input: `${person.password}\n` })
   expect(added).toMatchObject({ status: 0 })
   return startInside(hosts['auth.corp.example'], passOn(instance.origin))
 }
@@ -92,7 +92,7 @@ async function askForToken(signer: Signer, signatureKey: KeyReference) {
 }
 
 inNetworkNamespace(import.meta.url, hosts, () => {
-  it('countersign serve, a resource and an agent on an intranet complete a flow from nothing to an allowed response', async () => {
+  it('countersign server start, a resource and an agent on an intranet complete a flow from nothing to an allowed response', async () => {
     const auth = await startAuthServer()
     await startResource()
     const { agent, asked } = await startAgent()
@@ -193,7 +193,7 @@ inNetworkNamespace(import.meta.url, hosts, () => {
     expect(auth.connections()).toBe(0)
   })
 
-  it('countersign serve uses its proxy for external hosts, and for nothing else', async () => {
+  it('countersign server start uses its proxy for external hosts, and for nothing else', async () => {
     const connects: (string | undefined)[] = []
     const proxy = createServer().on('connect', (request: IncomingMessage, socket: Duplex) => {
       connects.push(request.url)

@@ -29,40 +29,40 @@ async function inDatabase<T>(stage: OperatorStage, work: (storage: Storage) => P
 
 const addAlice = (storage: Storage) => storage.createUser({ username: 'Alice', passwordHash: '$argon2id$none' })
 
-describe('countersign users', () => {
+describe('countersign server users', () => {
   it('adds a user once, and lists users as text and as JSON', async () => {
     const [stage] = await createStageWith(async () => undefined)
-    const added = await stage.ask<User>('users add bob --email bob@example.com --password-stdin', password)
+    const added = await stage.ask<User>('server users add bob --email bob@example.com --password-stdin', password)
     expect(added).toMatchObject({ username: 'bob', email: 'bob@example.com', status: 'active' })
-    const again = await stage.run('users add BOB --password-stdin', password)
+    const again = await stage.run('server users add BOB --password-stdin', password)
     expect(again).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('BOB already') })
-    const alike = await stage.run('users add b0b --password-stdin', password)
+    const alike = await stage.run('server users add b0b --password-stdin', password)
     expect(alike).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('b0b looks like that of') })
-    const mixed = await stage.run('users add \u0430lice --password-stdin', password)
+    const mixed = await stage.run('server users add \u0430lice --password-stdin', password)
     expect(mixed).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining('written in one alphabet') })
-    expect(await stage.ask('users list')).toMatchObject([{ id: added.id, username: 'bob' }])
-    expect((await stage.run('users list --query nobody')).stdout.split('\n')).toHaveLength(2)
-    expect((await stage.run('users list')).stdout).toMatch(/^USER NAME .*\nbob .* active/)
+    expect(await stage.ask('server users list')).toMatchObject([{ id: added.id, username: 'bob' }])
+    expect((await stage.run('server users list --query nobody')).stdout.split('\n')).toHaveLength(2)
+    expect((await stage.run('server users list')).stdout).toMatch(/^USER NAME .*\nbob .* active/)
   })
 
   it('records who ran the command, or the name they gave, in the audit log', async () => {
     const [stage] = await createStageWith(async () => undefined)
-    await stage.ask('users add bob --by carol@ops --password-stdin', password)
-    await stage.ask('users disable bob --by carol@ops')
-    const { stdout } = await stage.run('audit export')
+    await stage.ask('server users add bob --by carol@ops --password-stdin', password)
+    await stage.ask('server users disable bob --by carol@ops')
+    const { stdout } = await stage.run('server audit export')
     expect(stdout.match(/"by":"operator:carol@ops"/g)).toHaveLength(2)
-    const nobody = await stage.run('users enable bob --by=')
+    const nobody = await stage.run('server users enable bob --by=')
     expect(nobody).toMatchObject({ status: 2, stderr: expect.stringContaining('--by takes a name') })
   })
 
   it('refuses a weak password, and a missing one', async () => {
     const [stage] = await createStageWith(async () => undefined)
-    const weak = await stage.run('users add bob --password-stdin', { input: 'password1\n' })
+    const weak = await stage.run('server users add bob --password-stdin', { input: 'password1\n' })
     expect(weak).toMatchObject({ status: 1, stderr: expect.stringContaining('first that anybody would try') })
-    const none = await stage.run('users add bob')
+    const none = await stage.run('server users add bob')
     expect(none).toMatchObject({ status: 2, stderr: expect.stringContaining('--password-stdin') })
-    expect(await stage.run('users add bob --password secret')).toMatchObject({ status: 2 })
-    expect(await stage.ask('users list')).toEqual([])
+    expect(await stage.run('server users add bob --password secret')).toMatchObject({ status: 2 })
+    expect(await stage.ask('server users list')).toEqual([])
   })
 
   it('removes the passkeys of a user who lost them', async () => {
@@ -71,7 +71,7 @@ describe('countersign users', () => {
     await inDatabase(stage, (storage) =>
       storage.addPasskey({ ...by, credentialId: 'lost', publicKey: new Uint8Array(32), counter: 0 }),
     )
-    const remove = () => stage.run('users remove-passkeys alice')
+    const remove = () => stage.run('server users remove-passkeys alice')
     expect(await remove()).toMatchObject({
       status: 0,
       stdout: 'Removed 1 passkey from the account Alice, and signed it out everywhere.\n',
@@ -82,12 +82,12 @@ describe('countersign users', () => {
 
   it('disables, enables and sets a new password, and ends sessions', async () => {
     const [stage, alice] = await createStageWith(addAlice)
-    expect(await stage.ask('users disable alice')).toMatchObject({ id: alice.id, status: 'disabled' })
-    expect(await stage.ask('users list --status disabled')).toHaveLength(1)
-    expect(await stage.ask(`users enable ${alice.id}`)).toMatchObject({ status: 'active' })
-    expect(await stage.ask('users unlock alice')).toMatchObject({ id: alice.id })
-    expect(await stage.ask('users remove-passkeys alice')).toMatchObject({ id: alice.id, passkeys: 0 })
-    expect(await stage.run('users passwd alice --password-stdin', password)).toMatchObject({ status: 0 })
+    expect(await stage.ask('server users disable alice')).toMatchObject({ id: alice.id, status: 'disabled' })
+    expect(await stage.ask('server users list --status disabled')).toHaveLength(1)
+    expect(await stage.ask(`server users enable ${alice.id}`)).toMatchObject({ status: 'active' })
+    expect(await stage.ask('server users unlock alice')).toMatchObject({ id: alice.id })
+    expect(await stage.ask('server users remove-passkeys alice')).toMatchObject({ id: alice.id, passkeys: 0 })
+    expect(await stage.run('server users passwd alice --password-stdin', password)).toMatchObject({ status: 0 })
     const events = await inDatabase(stage, (storage) => storage.listEvents({ userId: alice.id }))
     const by = `operator:${userInfo().username}`
     expect(events.map(({ event, data }) => [event, data?.by])).toEqual([
@@ -97,24 +97,24 @@ describe('countersign users', () => {
       ['user.unlocked', by],
       ['password.changed', by],
     ])
-    const unlocked = await stage.run('users unlock alice')
+    const unlocked = await stage.run('server users unlock alice')
     expect(unlocked).toMatchObject({ stdout: expect.stringContaining('can sign in again.') })
-    const unknown = await stage.run('users disable ali')
+    const unknown = await stage.run('server users disable ali')
     expect(unknown).toMatchObject({ status: 1, stderr: expect.stringContaining('nobody with the user name ali') })
   })
 
   it('accepts a password that is typed twice, and rejects two that differ', async () => {
     const [stage] = await createStageWith(async () => undefined)
-    const differ = await stage.run('users add bob', { hidden: ['a long password', 'a long passwort'] })
+    const differ = await stage.run('server users add bob', { hidden: ['a long password', 'a long passwort'] })
     expect(differ).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('The two passwords differ') })
-    expect(await stage.ask('users list')).toEqual([])
-    const same = await stage.run('users add bob', { hidden: ['a long password', 'a long password'] })
+    expect(await stage.ask('server users list')).toEqual([])
+    const same = await stage.run('server users add bob', { hidden: ['a long password', 'a long password'] })
     expect(same).toMatchObject({ status: 0, stdout: 'bob can now sign in.\n' })
   })
 
   it.skipIf(!has('a terminal'))('prompts for the password twice at a terminal, and echoes neither', async () => {
     const [stage] = await createStageWith(async () => undefined)
-    const command = `${process.execPath} ${commandPath} users add bob --config ${stage.config}`
+    const command = `${process.execPath} ${commandPath} server users add bob --config ${stage.config}`
     const child = spawn('script', ['-qec', command, '/dev/null'])
     let shown = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -130,14 +130,14 @@ describe('countersign users', () => {
   })
 })
 
-describe('countersign keys', () => {
+describe('countersign server keys', () => {
   it('generates a master key in a file that only its owner can read, and never overwrites one', async () => {
     const stage = await createOperatorStage()
     const file = stage.masterKey
     expect(statSync(file).mode & 0o777).toBe(0o600)
     const before = readFileSync(file, 'utf8')
     expect(Buffer.from(before.trim(), 'base64url')).toHaveLength(32)
-    const again = await stage.run(`keys generate-master --out ${file}`, { config: false })
+    const again = await stage.run(`server keys generate-master --output ${file}`, { config: false })
     expect(again).toMatchObject({ status: 1, stderr: expect.stringContaining('nothing was changed') })
     expect(readFileSync(file, 'utf8')).toBe(before)
   })
@@ -146,7 +146,7 @@ describe('countersign keys', () => {
     const stage = await createOperatorStage()
     const { stop } = await stage.serve()
     await stop()
-    const listed = await stage.run(`keys list --json --db ${stage.database}`, { config: false })
+    const listed = await stage.run(`server keys list --json --db ${stage.database}`, { config: false })
     const keys = JSON.parse(listed.stdout) as { purpose: string; state: string }[]
     expect(keys.map(({ purpose, state }) => `${purpose} ${state}`).sort()).toEqual([
       'secret active',
@@ -155,35 +155,38 @@ describe('countersign keys', () => {
     ])
     expect(listed.stdout).not.toContain('private')
 
-    const without = await stage.run(`keys rotate --now --db ${stage.database}`, { config: false })
+    const without = await stage.run(`server keys rotate --now --db ${stage.database}`, { config: false })
     expect(without).toMatchObject({ status: 2, stderr: expect.stringContaining('master key is missing') })
-    const wrong = { COUNTERSIGN_MASTER_KEY: (await stage.run('keys generate-master', { config: false })).stdout }
-    const refused = await stage.run(`keys rotate --now --db ${stage.database}`, { config: false, env: wrong })
+    const wrong = { COUNTERSIGN_MASTER_KEY: (await stage.run('server keys generate-master', { config: false })).stdout }
+    const refused = await stage.run(`server keys rotate --now --db ${stage.database}`, { config: false, env: wrong })
     expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining('another master key') })
-    const rotated = await stage.run(`keys rotate --now --db ${stage.database} --master-key-file ${stage.masterKey}`, {
-      config: false,
-    })
+    const rotated = await stage.run(
+      `server keys rotate --now --db ${stage.database} --master-key-file ${stage.masterKey}`,
+      {
+        config: false,
+      },
+    )
     expect(rotated).toMatchObject({ status: 0, stdout: expect.stringContaining('signs from now on') })
   })
 })
 
-describe('countersign agents', () => {
+describe('countersign server agents', () => {
   it('blocks, lists and unblocks, and reports when nothing changed', async () => {
     const [stage] = await createStageWith(async () => undefined)
     const agent = 'https://agent.example'
-    expect(await stage.ask(`agents block ${agent}`)).toEqual({ agent, blocked: true, changed: true })
-    expect(await stage.ask(`agents block ${agent}`)).toEqual({ agent, blocked: true, changed: false })
-    expect(await stage.ask('agents list --blocked --query agent')).toMatchObject([
+    expect(await stage.ask(`server agents block ${agent}`)).toEqual({ agent, blocked: true, changed: true })
+    expect(await stage.ask(`server agents block ${agent}`)).toEqual({ agent, blocked: true, changed: false })
+    expect(await stage.ask('server agents list --blocked --query agent')).toMatchObject([
       { agent, blockedBy: expect.stringMatching(/^operator:/) },
     ])
-    expect((await stage.run(`agents unblock ${agent}`)).stdout).toBe(`${agent} can make requests again.\n`)
-    expect(await stage.ask('agents list --blocked')).toEqual([])
-    const slip = await stage.run('agents block https://agent.example/')
+    expect((await stage.run(`server agents unblock ${agent}`)).stdout).toBe(`${agent} can make requests again.\n`)
+    expect(await stage.ask('server agents list --blocked')).toEqual([])
+    const slip = await stage.run('server agents block https://agent.example/')
     expect(slip).toMatchObject({ status: 2, stderr: expect.stringContaining('is no identifier') })
   })
 })
 
-describe('countersign grants', () => {
+describe('countersign server grants', () => {
   const other = 'https://other.example'
   const fill = async (storage: Storage) => {
     const alice = await addAlice(storage)
@@ -195,20 +198,21 @@ describe('countersign grants', () => {
 
   it('lists the grants that match the flags', async () => {
     const [stage, { one, two, three }] = await createStageWith(fill)
-    const ids = async (flags: string) => (await stage.ask<ListedGrant[]>(`grants list ${flags}`)).map(({ id }) => id)
+    const ids = async (flags: string) =>
+      (await stage.ask<ListedGrant[]>(`server grants list ${flags}`)).map(({ id }) => id)
     expect(await ids('--live')).toEqual([three, two, one])
     expect(await ids('--user alice')).toEqual([two, one])
     expect(await ids(`--agent ${other}`)).toEqual([two])
     expect(await ids('--query nothing')).toEqual([])
-    const few = await stage.run('grants list --limit 1')
+    const few = await stage.run('server grants list --limit 1')
     expect(few).toMatchObject({ status: 0, stderr: expect.stringContaining('more than 1') })
-    expect(await stage.run('grants list --limit none')).toMatchObject({ status: 2 })
-    expect(await stage.run('grants list --user nobody')).toMatchObject({ status: 1 })
+    expect(await stage.run('server grants list --limit none')).toMatchObject({ status: 2 })
+    expect(await stage.run('server grants list --user nobody')).toMatchObject({ status: 1 })
   })
 
   it('prints rows that are too wide for columns as one line per field, without truncation', async () => {
     const [stage, { three }] = await createStageWith(fill)
-    const { stdout } = await stage.run('grants list --live')
+    const { stdout } = await stage.run('server grants list --live')
     expect(stdout).toMatch(new RegExp(`^ID +${three}\\nUSER NAME +`))
     expect(stdout.match(/^AGENT {8}https:/gm)).toHaveLength(3)
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
@@ -216,45 +220,45 @@ describe('countersign grants', () => {
 
   it('revokes one by its id, once, on behalf of the operator', async () => {
     const [stage, { one }] = await createStageWith(fill)
-    expect(await stage.ask(`grants revoke ${one}`)).toEqual({ revoked: 1 })
-    expect(await stage.run(`grants revoke ${one}`)).toMatchObject({ status: 1 })
-    expect(await stage.ask('grants list --ended')).toMatchObject([
+    expect(await stage.ask(`server grants revoke ${one}`)).toEqual({ revoked: 1 })
+    expect(await stage.run(`server grants revoke ${one}`)).toMatchObject({ status: 1 })
+    expect(await stage.ask('server grants list --ended')).toMatchObject([
       { id: one, revokedBy: expect.stringMatching(/^operator:/) },
     ])
   })
 
   it('revokes all that match, and everything only with --yes', async () => {
     const [stage, { three }] = await createStageWith(fill)
-    expect(await stage.run('grants revoke')).toMatchObject({ status: 2 })
-    expect(await stage.run('grants revoke --all')).toMatchObject({
+    expect(await stage.run('server grants revoke')).toMatchObject({ status: 2 })
+    expect(await stage.run('server grants revoke --all')).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('--yes'),
     })
-    expect(await stage.run(`grants revoke ${three} --user alice`)).toMatchObject({ status: 2 })
-    expect(await stage.run('grants revoke --all --yes --user alice')).toMatchObject({ status: 2 })
-    expect((await stage.run('grants revoke --user alice')).stdout).toBe('2 grants were taken back.\n')
-    expect(await stage.ask('grants list --live')).toMatchObject([{ id: three }])
-    expect(await stage.ask('grants revoke --all --yes')).toEqual({ revoked: 1 })
-    expect(await stage.ask('grants list --live')).toEqual([])
+    expect(await stage.run(`server grants revoke ${three} --user alice`)).toMatchObject({ status: 2 })
+    expect(await stage.run('server grants revoke --all --yes --user alice')).toMatchObject({ status: 2 })
+    expect((await stage.run('server grants revoke --user alice')).stdout).toBe('2 grants were taken back.\n')
+    expect(await stage.ask('server grants list --live')).toMatchObject([{ id: three }])
+    expect(await stage.ask('server grants revoke --all --yes')).toEqual({ revoked: 1 })
+    expect(await stage.ask('server grants list --live')).toEqual([])
   })
 })
 
-describe('countersign audit export', () => {
+describe('countersign server audit export', () => {
   it('lists the known events if a name matches none, including those that an application records', async () => {
     const [stage] = await createStageWith((storage) => storage.recordEvent({ event: 'app.event' }))
-    const slip = await stage.run('audit export --event grant.revokd')
+    const slip = await stage.run('server audit export --event grant.revokd')
     expect(slip).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining('no event grant.revokd') })
     expect(slip.stderr).toContain('grant.revoked')
     for (const line of slip.stderr.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
-    expect(await stage.run('audit export --event grant.revoked')).toEqual({ status: 0, stdout: '', stderr: '' })
-    expect((await stage.run('audit export --event app.event')).stdout).toContain('"event":"app.event"')
+    expect(await stage.run('server audit export --event grant.revoked')).toEqual({ status: 0, stdout: '', stderr: '' })
+    expect((await stage.run('server audit export --event app.event')).stdout).toContain('"event":"app.event"')
   })
 
   it('prints every event once, in order, as JSON lines, across pages', async () => {
     const [stage] = await createStageWith(async (storage) => {
       for (let i = 0; i < 1005; i++) await storage.recordEvent({ event: 'test.happened', data: { i } })
     })
-    const { stdout } = await stage.run('audit export --event test.happened')
+    const { stdout } = await stage.run('server audit export --event test.happened')
     const events = stdout
       .trimEnd()
       .split('\n')
@@ -269,7 +273,7 @@ describe('countersign audit export', () => {
       return user
     })
     const lines = async (flags: string) => {
-      const { status, stdout } = await stage.run(`audit export ${flags}`)
+      const { status, stdout } = await stage.run(`server audit export ${flags}`)
       expect(status).toBe(0)
       return stdout
         .split('\n')
@@ -281,20 +285,20 @@ describe('countersign audit export', () => {
     expect(await lines('--since 2000-01-01T00:00:00Z')).toHaveLength(2)
     expect(await lines('--until 2000-01-01T00:00:00Z')).toEqual([])
     expect(await lines('--since 9999999999')).toEqual([])
-    expect(await stage.run('audit export --since yesterday')).toMatchObject({ status: 2 })
+    expect(await stage.run('server audit export --since yesterday')).toMatchObject({ status: 2 })
   })
 })
 
 describe('every operator command', () => {
   it('reports which server it needs to know, and never creates a missing database', async () => {
     const stage = await createOperatorStage()
-    const unnamed = await stage.run('users list', { config: false })
+    const unnamed = await stage.run('server users list', { config: false })
     expect(unnamed).toMatchObject({ status: 2, stderr: expect.stringContaining('--config <file> or --db <file>') })
-    const both = await stage.run(`users list --db ${stage.database}`)
+    const both = await stage.run(`server users list --db ${stage.database}`)
     expect(both).toMatchObject({ status: 2 })
-    const configuration = await stage.run(`users list --db ${stage.config}`, { config: false })
+    const configuration = await stage.run(`server users list --db ${stage.config}`, { config: false })
     expect(configuration).toMatchObject({ status: 1, stderr: expect.stringContaining('is not a SQLite database') })
-    for (const command of ['users list', `keys list --db ${stage.database}`]) {
+    for (const command of ['server users list', `server keys list --db ${stage.database}`]) {
       const { status, stderr } = await stage.run(command, command.includes('--db') ? { config: false } : {})
       expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('There is no database') })
     }
@@ -310,7 +314,16 @@ describe('every operator command', () => {
     const rights = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search', '--securebits=+no_setuid_fixup']
     const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', ...rights]
     const asOther = isRoot ? nobody : ['env']
-    const [program, ...args] = [...asOther, process.execPath, commandPath, 'users', 'list', '--db', stage.database]
+    const [program, ...args] = [
+      ...asOther,
+      process.execPath,
+      commandPath,
+      'server',
+      'users',
+      'list',
+      '--db',
+      stage.database,
+    ]
     const { status, stderr } = spawnSync(program, args, { encoding: 'utf8' })
     chmodSync(stage.folder, 0o755)
     expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('cannot be written') })
@@ -325,13 +338,13 @@ describe('every operator command', () => {
         keyThumbprints: [],
       }),
     )
-    const { stdout } = await stage.run('agents list')
+    const { stdout } = await stage.run('server agents list')
     expect(stdout).toContain('Evil\\u001b[2J name')
     expect(stdout).toMatch(/^AGENT +https:\/\/agent\.example\nSAYS IT IS +\S+ name\nFIRST SEEN/)
   })
 })
 
-describe('countersign db backup', () => {
+describe('countersign server db backup', () => {
   it('makes a copy that only its user can read, during concurrent writes, and that a server starts from', async () => {
     const [stage] = await createStageWith(addAlice)
     const writing = new Database(stage.database)
@@ -340,10 +353,10 @@ describe('countersign db backup', () => {
     const umask = process.umask(0)
     try {
       // The first command records the issuer: it does not wait for writers.
-      const failed = await stage.run(`db backup ${copy}`)
+      const failed = await stage.run(`server db backup ${copy}`)
       expect(failed).toMatchObject({ status: 1, stderr: expect.stringContaining('is not responding') })
       expect(existsSync(copy)).toBe(false)
-      const direct = await stage.run(`db backup ${copy} --db ${stage.database}`, { config: false })
+      const direct = await stage.run(`server db backup ${copy} --db ${stage.database}`, { config: false })
       expect(direct).toMatchObject({
         status: 0,
         stderr: '',
@@ -369,45 +382,50 @@ describe('countersign db backup', () => {
     const [stage] = await createStageWith(addAlice)
     const copy = join(stage.folder, 'copy.db')
     writeFileSync(copy, 'something that is needed')
-    const again = await stage.run(`db backup ${copy}`)
+    const again = await stage.run(`server db backup ${copy}`)
     expect(again).toMatchObject({ status: 1, stdout: '', stderr: `${copy} already exists: use a new file name.\n` })
     expect(readFileSync(copy, 'utf8')).toBe('something that is needed')
-    const nowhere = await stage.run(`db backup ${join(stage.folder, 'missing', 'copy.db')}`)
+    const nowhere = await stage.run(`server db backup ${join(stage.folder, 'missing', 'copy.db')}`)
     expect(nowhere).toMatchObject({ status: 1, stderr: expect.stringContaining('cannot be written: ENOENT') })
-    expect(await stage.run('db backup')).toMatchObject({ status: 2 })
-    expect(await stage.ask(`db backup ${join(stage.folder, 'other.db')}`)).toEqual({
+    expect(await stage.run('server db backup')).toMatchObject({ status: 2 })
+    expect(await stage.ask(`server db backup ${join(stage.folder, 'other.db')}`)).toEqual({
       file: join(stage.folder, 'other.db'),
     })
   })
 })
 
-describe('countersign db restored', () => {
+describe('countersign server db finish-restore', () => {
   it('ends the sessions and requests that a backup brought back, on behalf of the operator, and reports what it leaves', async () => {
     const [stage, grant] = await createStageWith((storage) => refreshable(storage))
     // Like a server with its own keys.
     await inDatabase(stage, (storage) => storage.claimIssuer(stage.issuer, 600))
-    const { status, stdout } = await stage.run('db restored --by carol')
+    const { status, stdout } = await stage.run('server db finish-restore --by carol')
     expect({ status, stdout }).toMatchObject({
       status: 0,
       stdout: expect.stringContaining('0 sessions, 0 open requests, 0 codes, 1 refresh tokens.'),
     })
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
-    expect(await stage.ask('db restored')).toEqual({ sessions: 0, requests: 0, codes: 0, refreshTokens: 0 })
+    expect(await stage.ask('server db finish-restore')).toEqual({
+      sessions: 0,
+      requests: 0,
+      codes: 0,
+      refreshTokens: 0,
+    })
     const refused = await inDatabase(stage, (storage) => storage.refreshGrant(grant.refresh))
     expect(refused).toEqual({ outcome: 'refused', reason: 'revoked' })
-    expect((await stage.run('audit export --event database.restored')).stdout).toContain('"by":"operator:carol"')
+    expect((await stage.run('server audit export --event database.restored')).stdout).toContain('"by":"operator:carol"')
   })
 
   it('refuses a database that no server has ever used, and leaves an empty one empty', async () => {
     const [stage] = await createStageWith(addAlice)
-    const withoutKeys = await stage.run('db restored')
+    const withoutKeys = await stage.run('server db finish-restore')
     expect(withoutKeys).toMatchObject({
       status: 1,
       stdout: '',
       stderr: expect.stringMatching(/^Nothing was restored: /),
     })
     writeFileSync(stage.database, '')
-    for (const command of ['db restored', 'db check', 'users list']) {
+    for (const command of ['server db finish-restore', 'server db check', 'server users list']) {
       const { status, stdout, stderr } = await stage.run(command)
       expect({ status, stdout, stderr }, command).toMatchObject({ status: 1, stdout: '' })
       expect(stderr).toContain('is empty')
@@ -417,11 +435,11 @@ describe('countersign db restored', () => {
   })
 })
 
-describe('countersign db check', () => {
+describe('countersign server db check', () => {
   it('finds nothing in a database that only this program wrote', async () => {
     const [stage] = await createStageWith((storage) => refreshable(storage))
-    expect(await stage.run('db check')).toMatchObject({ status: 0, stdout: 'All checks passed.\n', stderr: '' })
-    expect(await stage.ask('db check')).toEqual([])
+    expect(await stage.run('server db check')).toMatchObject({ status: 0, stdout: 'All checks passed.\n', stderr: '' })
+    expect(await stage.ask('server db check')).toEqual([])
   })
 
   it('reports violated invariants, by row ids, and exits with status 1', async () => {
@@ -429,12 +447,12 @@ describe('countersign db check', () => {
     const other = new Database(stage.database)
     other.exec('update consent_grant set revoked_at = created_at - 3')
     other.close()
-    const { status, stdout, stderr } = await stage.run('db check')
+    const { status, stdout, stderr } = await stage.run('server db check')
     expect({ status, stderr }).toEqual({ status: 1, stderr: '' })
     expect(stdout).toContain(`I4 token_after_removal.`)
     expect(stdout).toContain(`\n  grant ${grantId}\n`)
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
-    const json = await stage.run('db check --json')
+    const json = await stage.run('server db check --json')
     expect(json.status).toBe(1)
     expect(JSON.parse(json.stdout)).toContainEqual({
       invariant: 'I12',

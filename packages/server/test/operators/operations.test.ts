@@ -113,7 +113,7 @@ it('O01: no log contains a secret, whether the flow succeeds or fails', async ()
   const stage = await createOperatorStage({ lifetimes: { authToken: 10 }, durations: ['until-removed'] })
   const instance = await stage.spawnServe()
   secrets.add('password', person.password)
-  const commands = [await stage.run('users add alice --password-stdin', { input: `${person.password}\n` })]
+  const commands = [await stage.run('server users add alice --password-stdin', { input: `${person.password}\n` })]
   await addServerKeys(secrets, stage)
 
   let ahead = 0
@@ -146,10 +146,17 @@ it('O01: no log contains a secret, whether the flow succeeds or fails', async ()
   await expect(agent.fetch(`${asked.resource}/data-auth`)).rejects.toBeDefined()
   database.close()
 
-  for (const command of ['users list', 'agents list', 'grants list', 'keys list', 'audit export', 'users list --json'])
+  for (const command of [
+    'server users list',
+    'server agents list',
+    'server grants list',
+    'server keys list',
+    'server audit export',
+    'server users list --json',
+  ])
     commands.push(await stage.run(command))
   commands.push(
-    await stage.run('serve', {
+    await stage.run('server start', {
       env: { COUNTERSIGN_LISTEN_PORT: String(await freePort()), NODE_TLS_REJECT_UNAUTHORIZED: '0' },
     }),
   )
@@ -285,7 +292,7 @@ it.concurrent('T23: a token whose grant an operator revoked is refused within 5 
 }) => {
   const stage = await createOperatorStage({ durations: ['until-removed'] }, test)
   await stage.serve()
-  await stage.run('users add alice --password-stdin', { input: `${person.password}\n` })
+  await stage.run('server users add alice --password-stdin', { input: `${person.password}\n` })
   const { agent, resource, asked } = await startParties(stage.issuer, person, { resource: { denyList: {} } }, test)
   const use = async () => (await agent.fetch(`${resource}/data-auth`)).status
   for (let second = 0; second < 3; second++) {
@@ -293,7 +300,7 @@ it.concurrent('T23: a token whose grant an operator revoked is refused within 5 
     await new Promise((resolve) => setTimeout(resolve, 1000))
   }
   expect(asked).toHaveLength(1)
-  await stage.ask('grants revoke --user alice')
+  await stage.ask('server grants revoke --user alice')
   const began = performance.now()
   // The agent prompts the user again as soon as its token is refused.
   const askedAgain = async () => {

@@ -112,7 +112,7 @@ export async function createOperatorStage(
       return JSON.parse(stdout)
     },
     async serve({ port: other = port, env = {} } = {}) {
-      const program = startProgram(['serve', '--config', config], {
+      const program = startProgram(['server', 'start', '--config', config], {
         env: { COUNTERSIGN_LISTEN_PORT: String(other), ...env },
       })
       programs.add(program)
@@ -120,7 +120,7 @@ export async function createOperatorStage(
       return { said: program.said, stop: program.stop, origin: `http://127.0.0.1:${other}` }
     },
     async spawnServe({ port: other = port, env = {}, stdout: log, flags = [] } = {}) {
-      const child = spawn(process.execPath, [commandPath, 'serve', '--config', config, ...flags], {
+      const child = spawn(process.execPath, [commandPath, 'server', 'start', '--config', config, ...flags], {
         cwd: folder,
         env: { ...process.env, COUNTERSIGN_LISTEN_PORT: String(other), ...env },
         stdio: ['ignore', log ?? 'pipe', 'pipe'],
@@ -147,6 +147,6 @@ export async function createOperatorStage(
       return { child, finished, said: () => ({ stdout, stderr }), origin: `http://127.0.0.1:${other}` }
     },
   }
-  await stage.run(`keys generate-master --out ${masterKey}`, { config: false })
+  await stage.run(`server keys generate-master --output ${masterKey}`, { config: false })
   return stage
 }

@@ -8,7 +8,7 @@ const person = { username: 'alice', password: 'a password of alice' }
 it('a rule that is added while the server runs applies within five seconds; an invalid file changes nothing', async () => {
   const stage = await createOperatorStage()
   const instance = await stage.serve()
-  await stage.run('users add alice --password-stdin', { input: `${person.password}\n` })
+  await stage.run('server users add alice --password-stdin', { input: `${person.password}\n` })
   const ask = async () => {
     const { agent, resource } = await startParties(stage.issuer, person)
     return agent.fetch(`${resource}/data-auth`).then(

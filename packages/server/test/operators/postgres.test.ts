@@ -104,7 +104,7 @@ describe('the manual on PostgreSQL', () => {
   it('moves a server from SQLite to PostgreSQL with two roles, and it continues where it was', async (test) => {
     const { stage, run } = await openMachine(test, () => ({}))
     const first = await stage.serve()
-    await stage.run('users add alice --password-stdin', addAlice)
+    await stage.run('server users add alice --password-stdin', addAlice)
     await first.stop()
 
     await run('two-roles')
@@ -116,9 +116,9 @@ describe('the manual on PostgreSQL', () => {
     expect(second.said().stderr).not.toContain('first start')
     const { agent, resource } = await startParties(stage.issuer, person)
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
-    expect((await stage.run('users list')).stdout).toContain('alice')
-    expect((await stage.run('db check')).stdout).toBe('All checks passed.\n')
-    expect(await stage.run('db backup copy.db')).toMatchObject({
+    expect((await stage.run('server users list')).stdout).toContain('alice')
+    expect((await stage.run('server db check')).stdout).toBe('All checks passed.\n')
+    expect(await stage.run('server db backup copy.db')).toMatchObject({
       status: 1,
       stderr: expect.stringContaining('pg_dump'),
     })
@@ -129,7 +129,7 @@ describe('the manual on PostgreSQL', () => {
     const { cluster, stage, backups, stubs, env, run } = await openMachine(test, (database) => ({ database }))
     await run('two-roles')
     const first = await stage.serve()
-    await stage.run('users add alice --password-stdin', addAlice)
+    await stage.run('server users add alice --password-stdin', addAlice)
     await run('postgres-backup')
     const [dump = '', ...others] = readdirSync(backups)
     expect([dump.endsWith('.dump'), others]).toEqual([true, []])
@@ -141,16 +141,16 @@ describe('the manual on PostgreSQL', () => {
     await run('postgres-try', ['bash'])
     const databases = "select 1 from pg_database where datname = 'countersign_tried'"
     expect(await cluster.query(databases)).toEqual([])
-    expect(await stage.run(`db check --db ${join(backups, dump)}`, { config: false })).toMatchObject({
+    expect(await stage.run(`server db check --db ${join(backups, dump)}`, { config: false })).toMatchObject({
       status: 1,
       stderr: expect.stringContaining('but a dump of PostgreSQL: restore it into a database of its own'),
     })
-    await stage.run('users add bob --password-stdin', addAlice)
+    await stage.run('server users add bob --password-stdin', addAlice)
     await first.stop()
     await run('postgres-restore')
     const second = await stage.serve()
     expect(second.said().stderr).not.toContain('first start')
-    const { stdout } = await stage.run('users list')
+    const { stdout } = await stage.run('server users list')
     expect(stdout).toContain('alice')
     expect(stdout).not.toContain('bob')
     const { agent, resource } = await startParties(stage.issuer, person)
@@ -172,7 +172,7 @@ describe('the manual on PostgreSQL', () => {
       'auth-99991231-000000.dump is not whole: pg_restore says \\"could not read from input file',
     )
     expect(judged).toContain('pg_restore read it completely.')
-    expect((await stage.run('users list')).stdout).toContain('alice')
+    expect((await stage.run('server users list')).stdout).toContain('alice')
     expect(await cluster.query("select 1 from pg_database where datname = 'countersign_before'")).toEqual([])
   })
 })
@@ -205,23 +205,23 @@ describe('two instances behind a plain proxy', () => {
       instances.map(async ({ origin }) => JSON.stringify(await (await fetch(`${origin}/jwks.json`)).json())),
     )
     expect(kids[0]).toBe(kids[1])
-    await stage.run('users add alice --password-stdin', addAlice)
+    await stage.run('server users add alice --password-stdin', addAlice)
     for (let round = 0; round < 2; round += 1) {
       const { agent, resource } = await startParties(stage.issuer, person)
       expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
     }
-    expect((await stage.run('db check')).stdout).toBe('All checks passed.\n')
+    expect((await stage.run('server db check')).stdout).toBe('All checks passed.\n')
   })
 })
 
-describe('countersign serve --workers', () => {
+describe('countersign server start --workers', () => {
   it('is refused on SQLite, and without a number', async () => {
     const stage = await createOperatorStage()
-    expect(await stage.run('serve --workers 2')).toMatchObject({
+    expect(await stage.run('server start --workers 2')).toMatchObject({
       status: 1,
       stderr: expect.stringContaining('--workers needs PostgreSQL'),
     })
-    expect(await stage.run('serve --workers many')).toMatchObject({
+    expect(await stage.run('server start --workers many')).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('--workers takes an integer from 1 to 64'),
     })
@@ -305,7 +305,7 @@ describe('countersign serve --workers', () => {
       await expect.poll(() => instance.said().stderr, { timeout: 20_000 }).toContain('is replaced')
       await expect.poll(answering, { timeout: 20_000 }).toEqual([200, 200])
     }
-    await stage.run('users add alice --password-stdin', addAlice)
+    await stage.run('server users add alice --password-stdin', addAlice)
     const { agent, resource } = await startParties(stage.issuer, person)
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
     instance.child.kill('SIGTERM')

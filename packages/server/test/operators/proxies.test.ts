@@ -177,7 +177,7 @@ function createStage(): Promise<OperatorStage> {
 }
 
 async function runFlow(stage: OperatorStage): Promise<number> {
-  const added = await stage.run('users add alice --password-stdin', { input: `${person.password}\n` })
+  const added = await stage.run('server users add alice --password-stdin', { input: `${person.password}\n` })
   expect(added).toMatchObject({ status: 0 })
   const api = 'https://api.example:8444'
   const agentAt = { id: 'https://agent.example:8443', address: hosts['agent.example'], issuer, person }
@@ -319,7 +319,7 @@ inNetworkNamespace(import.meta.url, hosts, () => {
         expect(findings[0]?.found).toMatch(/TLSv1\.3, HTTP\/2\.$/)
         expect(findings[1]?.found).toBe(`Port 80 redirects to ${issuer}.`)
         await askUnknown(hosts['agent.example'])
-        const refused = async () => (await stage.run('audit export --event agent.refused')).stdout
+        const refused = async () => (await stage.run('server audit export --event agent.refused')).stdout
         await expect.poll(refused, { timeout: 10_000 }).toContain(`"ip":"${hosts['agent.example']}"`)
         const body = 'x'.repeat(200_000)
         // From the proxy, or from the server, which closes the connection while a proxy is still writing to it.

@@ -12,10 +12,10 @@ async function createStage() {
   const backups = join(stage.folder, 'backups')
   mkdirSync(backups)
   const server = await stage.serve()
-  await stage.run('users add alice --password-stdin', password)
+  await stage.run('server users add alice --password-stdin', password)
   const copy = join(backups, 'auth-2026-01-01T000000Z.db')
-  await stage.run(`db backup ${copy}`)
-  await stage.run('users add bob --password-stdin', password)
+  await stage.run(`server db backup ${copy}`)
+  await stage.run('server users add bob --password-stdin', password)
   await server.stop()
   const stubs = {
     systemctl: `echo "$@" >> ${join(stage.folder, 'systemctl')}`,
@@ -30,7 +30,8 @@ async function createStage() {
     .replaceAll('/var/lib/countersign', stage.folder)
     .replaceAll('/etc/countersign/countersign.config.json', stage.config)
   const restore = () => runBlock(commands, stubs, {}, ['bash'])
-  const users = async () => (await stage.ask<{ username: string }[]>('users list')).map(({ username }) => username)
+  const users = async () =>
+    (await stage.ask<{ username: string }[]>('server users list')).map(({ username }) => username)
   return { ...stage, backups, copy, restore, users, told: () => readFileSync(join(stage.folder, 'systemctl'), 'utf8') }
 }
 

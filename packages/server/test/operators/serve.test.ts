@@ -17,19 +17,22 @@ import { createOperatorStage } from './operator-stage.js'
 const person = { username: 'alice', password: 'a password of alice' }
 const addAlice = { input: `${person.password}\n` }
 
-describe('countersign serve', () => {
+describe('countersign server start', () => {
   it('completes a flow from an empty folder to an allowed response, following its first-start output', async () => {
     const stage = await createOperatorStage()
     const instance = await stage.spawnServe()
     const { stderr } = instance.said()
     expect(stderr).toContain('This was a first start')
-    expect(stderr).toContain(`countersign users add <username> --config ${stage.config}`)
+    expect(stderr).toContain(`countersign server users add <username> --config ${stage.config}`)
     expect(stderr).toContain(`${stage.issuer}/.well-known/aauth-issuer`)
     expect(statSync(stage.database).mode & 0o777).toBe(0o600)
     const metadata = await (await fetch(`${stage.issuer}/.well-known/aauth-issuer`)).json()
     expect(metadata).toMatchObject({ issuer: stage.issuer })
 
-    expect(await stage.run('users add alice --password-stdin', addAlice)).toMatchObject({ status: 0, stderr: '' })
+    expect(await stage.run('server users add alice --password-stdin', addAlice)).toMatchObject({
+      status: 0,
+      stderr: '',
+    })
     const { agent, resource, asked } = await startParties(stage.issuer, person)
     const response = await agent.fetch(`${resource}/data-auth`)
     expect(response.status).toBe(200)
@@ -59,13 +62,13 @@ describe('countersign serve', () => {
   it('loads everything on the second start, without the first-start output', async () => {
     const stage = await createOperatorStage()
     const first = await stage.serve()
-    await stage.run('users add alice --password-stdin', addAlice)
+    await stage.run('server users add alice --password-stdin', addAlice)
     const { keys } = (await (await fetch(`${stage.issuer}/jwks.json`)).json()) as { keys: { kid: string }[] }
     await first.stop()
     const second = await stage.serve()
     expect(second.said().stderr).not.toContain('first start')
     expect(await (await fetch(`${stage.issuer}/jwks.json`)).json()).toEqual({ keys })
-    expect(await stage.ask('users list')).toMatchObject([{ username: 'alice', status: 'active' }])
+    expect(await stage.ask('server users list')).toMatchObject([{ username: 'alice', status: 'active' }])
   })
 
   it('rotates its keys automatically: one of two instances does, and logs it; none if rotation is disabled', async () => {
@@ -84,13 +87,13 @@ describe('countersign serve', () => {
     const logs = (await Promise.all(instances.map(({ stop }) => stop()))).map(({ stdout }) => stdout).join('')
     expect(logs.match(/"event":"keys.rotated","activated":"[^"]+"/g)).toHaveLength(1)
     expect(logs).not.toContain('keys.rotation_failed')
-    expect((await stage.run('audit export --event keys.rotated')).stdout).toContain('"by":"server"')
+    expect((await stage.run('server audit export --event keys.rotated')).stdout).toContain('"by":"server"')
   })
 
   it('continues on a copy of the database: keys, grants and refresh tokens, the latter until db restored (F14)', async () => {
     const stage = await createOperatorStage({ lifetimes: { authToken: 10 }, durations: ['until-removed'] })
     const first = await stage.spawnServe()
-    await stage.run('users add alice --password-stdin', addAlice)
+    await stage.run('server users add alice --password-stdin', addAlice)
     let ahead = 0
     const now = () => Math.floor(Date.now() / 1000) + ahead
     const asksForTokens: string[] = []
@@ -118,10 +121,10 @@ describe('countersign serve', () => {
     expect(asksForTokens.at(-1)).toContain('request_type=refresh')
 
     // As an operator does after a restore: the refresh token no longer works, and the user is prompted again.
-    expect(await stage.run(`db restored --db ${copy}`, { config: false })).toMatchObject({ status: 0 })
+    expect(await stage.run(`server db finish-restore --db ${copy}`, { config: false })).toMatchObject({ status: 0 })
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
     expect(asked).toHaveLength(2)
-    expect(await stage.run(`db check --db ${copy}`, { config: false })).toMatchObject({ status: 0 })
+    expect(await stage.run(`server db check --db ${copy}`, { config: false })).toMatchObject({ status: 0 })
   })
 
   it('warns once about X-Forwarded-For from an address that is not in trustProxy', async () => {
@@ -252,7 +255,7 @@ describe('countersign serve', () => {
         { ...common, rule: 'policies[1]' },
         { ...common, rule: 'no-deleting' },
       ])
-    await stage.run(`agents block ${id}`)
+    await stage.run(`server agents block ${id}`)
     expect(await ask('data.read')).toEqual({ status: 403, description: 'This agent is blocked on this server.' })
     await expect.poll(() => lines('agent_blocked')).toMatchObject([common])
     const nobody = `http://127.0.0.1:${await freePort()}`
@@ -262,7 +265,7 @@ describe('countersign serve', () => {
       .toMatchObject([
         { ...common, status: 401, agent: nobody, claimed: true, reason: expect.stringContaining('ECONNREFUSED') },
       ])
-    const { stdout } = await stage.run('audit export --event agent.refused')
+    const { stdout } = await stage.run('server audit export --event agent.refused')
     const recorded = stdout
       .trimEnd()
       .split('\n')
@@ -312,16 +315,16 @@ describe('countersign serve', () => {
   })
 })
 
-describe('countersign serve and every command refuse an unusable database, and say what to do', () => {
+describe('countersign server start and every command refuse an unusable database, and say what to do', () => {
   const commands = [
-    'serve',
-    'users list',
-    'users add bob --password-stdin',
-    'agents block https://a.example',
-    'grants list',
-    'keys list',
-    'keys rotate --now',
-    'audit export',
+    'server start',
+    'server users list',
+    'server users add bob --password-stdin',
+    'server agents block https://a.example',
+    'server grants list',
+    'server keys list',
+    'server keys rotate --now',
+    'server audit export',
   ]
 
   async function stageWithDatabase() {
@@ -341,7 +344,7 @@ describe('countersign serve and every command refuse an unusable database, and s
         `The database belongs to the issuer ${stage.issuer}, not of ${other}. An issuer can never change, because every token names it: restore the previous issuer, or use another database.\n`,
       )
     }
-    expect(await stage.run('users list')).toMatchObject({ status: 0 })
+    expect(await stage.run('server users list')).toMatchObject({ status: 0 })
   })
 
   it('of a newer program, also with --db', async () => {
@@ -356,17 +359,17 @@ describe('countersign serve and every command refuse an unusable database, and s
         /^\S+auth\.db was written by a newer version of this program \(schema 999, .*restore a backup from before it\.\n$/,
       )
     }
-    const direct = await stage.run(`users list --db ${stage.database}`, { config: false })
+    const direct = await stage.run(`server users list --db ${stage.database}`, { config: false })
     expect(direct).toMatchObject({ status: 1, stderr: expect.stringContaining('newer version') })
   })
 })
 
-describe('countersign serve refuses to start, and reports why', () => {
+describe('countersign server start refuses to start, and reports why', () => {
   it('without a master key', async () => {
     const stage = await createOperatorStage({ masterKeyFile: undefined })
-    const { status, stderr } = await stage.run('serve')
+    const { status, stderr } = await stage.run('server start')
     expect(status).toBe(1)
-    expect(stderr).toMatch(/masterKey: is missing.*countersign keys generate-master/)
+    expect(stderr).toMatch(/masterKey: is missing.*countersign server keys generate-master/)
     expect(existsSync(stage.database)).toBe(false)
   })
 
@@ -374,9 +377,9 @@ describe('countersign serve refuses to start, and reports why', () => {
     const stage = await createOperatorStage()
     const first = await stage.serve()
     await first.stop()
-    const { stdout: other } = await stage.run('keys generate-master', { config: false })
+    const { stdout: other } = await stage.run('server keys generate-master', { config: false })
     writeFileSync(join(stage.folder, 'master.key'), other)
-    const { status, stderr } = await stage.run('serve')
+    const { status, stderr } = await stage.run('server start')
     expect(status).toBe(1)
     expect(stderr).toContain('encrypted with another master key')
   })
@@ -384,7 +387,7 @@ describe('countersign serve refuses to start, and reports why', () => {
   it('with world-readable files, or without TLS verification (O06)', async () => {
     const stage = await createOperatorStage()
     chmodSync(join(stage.folder, 'master.key'), 0o644)
-    const { status, stderr } = await stage.run('serve', { env: { NODE_TLS_REJECT_UNAUTHORIZED: '0' } })
+    const { status, stderr } = await stage.run('server start', { env: { NODE_TLS_REJECT_UNAUTHORIZED: '0' } })
     expect(status).toBe(1)
     expect(stderr).toContain('NODE_TLS_REJECT_UNAUTHORIZED: is 0')
     expect(stderr).toContain(`masterKeyFile: can be read or changed by anyone on this machine: chmod 600`)
@@ -400,7 +403,7 @@ describe('countersign serve refuses to start, and reports why', () => {
       accounts: { identityProviders },
     })
     chmodSync(stage.config, 0o600)
-    const { status, stdout, stderr } = await stage.run('serve')
+    const { status, stdout, stderr } = await stage.run('server start')
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
     expect(stderr.split('\n')).toEqual([
       `${stage.config} is invalid:`,
@@ -413,7 +416,7 @@ describe('countersign serve refuses to start, and reports why', () => {
 
   it('with invalid settings, each by name', async () => {
     const stage = await createOperatorStage({ issuer: 'http://auth.example', lifetimes: { code: 1 }, sginUp: true })
-    const { status, stdout, stderr } = await stage.run('serve')
+    const { status, stdout, stderr } = await stage.run('server start')
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
     expect(stderr).toContain('lifetimes.code: must be at least 5')
     expect(stderr).toContain('sginUp: is not a setting; did you mean accounts.signUp?')
@@ -424,7 +427,7 @@ describe('countersign serve refuses to start, and reports why', () => {
   it('on a port in use, with the setting to change', async () => {
     const stage = await createOperatorStage()
     await stage.serve()
-    const { status, stderr } = await stage.run('serve')
+    const { status, stderr } = await stage.run('server start')
     expect(status).toBe(1)
     expect(stderr).toContain('is in use: change the port of issuer.')
   })
@@ -439,17 +442,19 @@ describe('countersign serve refuses to start, and reports why', () => {
   it('on a port used twice, or an address that is not local, with the setting to change', async () => {
     const port = await freePort()
     const twice = await createOperatorStage({ listen: { port }, admin: { port } })
-    expect((await twice.run('serve')).stderr).toContain('is in use: change admin.port.')
+    expect((await twice.run('server start')).stderr).toContain('is in use: change admin.port.')
     const elsewhere = await createOperatorStage({ listen: { host: '192.0.2.1', port } })
-    expect((await elsewhere.run('serve')).stderr).toContain('cannot be opened (EADDRNOTAVAIL): change listen.host.')
+    expect((await elsewhere.run('server start')).stderr).toContain(
+      'cannot be opened (EADDRNOTAVAIL): change listen.host.',
+    )
   })
 
   it('without a configuration, with status 2 and the required settings', async () => {
     const stage = await createOperatorStage()
-    const { status, stderr } = await stage.run('serve', { config: false })
+    const { status, stderr } = await stage.run('server start', { config: false })
     expect(status).toBe(2)
     for (const text of ['“Server configuration”', '"masterKeyFile": "master.key"']) expect(stderr).toContain(text)
-    expect(await stage.run('serve --colour', { config: false })).toMatchObject({ status: 2 })
+    expect(await stage.run('server start --colour', { config: false })).toMatchObject({ status: 2 })
   })
 })
 
@@ -486,7 +491,7 @@ describe.concurrent('several instances on one database', () => {
     const stage = await createOperatorStage({ lifetimes: { authToken: 3600 } }, test)
     const one = await stage.serve()
     const two = await stage.spawnServe({ port: await freePort() })
-    await stage.run('users add alice --password-stdin', addAlice)
+    await stage.run('server users add alice --password-stdin', addAlice)
     const kidsAt = async (origin: string) => {
       const { keys } = (await (await fetch(`${origin}/jwks.json`)).json()) as { keys: { kid: string }[] }
       return keys.map(({ kid }) => kid).sort()
@@ -496,10 +501,10 @@ describe.concurrent('several instances on one database', () => {
     const { agent, resource } = await startParties(stage.issuer, person, {}, test)
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
 
-    const early = await stage.run('keys rotate')
+    const early = await stage.run('server keys rotate')
     expect(early.status).toBe(1)
     expect(early.stderr).toContain('may sign from')
-    const rotated = await stage.run('keys rotate --now --json')
+    const rotated = await stage.run('server keys rotate --now --json')
     expect(rotated).toMatchObject({ status: 0, stderr: expect.stringContaining('Warning') })
     const { activated, next } = JSON.parse(rotated.stdout) as { activated: string; next: string }
     expect(before).toContain(activated)
@@ -525,7 +530,7 @@ describe.concurrent('several instances on one database', () => {
     expect((await fresh.agent.fetch(`${fresh.resource}/data-auth`)).status).toBe(200)
     const [, token = ''] = /jwt="([^"]+)"/.exec(sentKeys.at(-1) ?? '') ?? []
     expect(decodeToken(token)?.header.kid).toBe(activated)
-    const states = await stage.ask<{ kid: string; state: string; purpose: string }[]>('keys list')
+    const states = await stage.ask<{ kid: string; state: string; purpose: string }[]>('server keys list')
     expect(states.find(({ kid }) => kid === activated)?.state).toBe('active')
     expect(
       states
@@ -539,7 +544,7 @@ describe.concurrent('several instances on one database', () => {
     const stage = await createOperatorStage({ lifetimes: { authToken: 10 } }, test)
     await stage.serve()
     const two = await stage.spawnServe({ port: await freePort() })
-    await stage.run('users add alice --password-stdin', addAlice)
+    await stage.run('server users add alice --password-stdin', addAlice)
     const atTwo: typeof globalThis.fetch = (input, init) => {
       const sent = new Request(input, init)
       if (!sent.url.startsWith(`${stage.issuer}/agent/token`)) return fetch(sent)
@@ -548,16 +553,16 @@ describe.concurrent('several instances on one database', () => {
     const { agent, resource } = await startParties(stage.issuer, person, { agent: { fetch: atTwo } }, test)
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
 
-    await stage.run(`agents block ${agent.id}`)
+    await stage.run(`server agents block ${agent.id}`)
     const blockedAt = Date.now()
-    expect(await stage.ask('agents list --blocked')).toMatchObject([{ agent: agent.id }])
+    expect(await stage.ask('server agents list --blocked')).toMatchObject([{ agent: agent.id }])
     const other = await startParties(stage.issuer, person, { agent: { fetch: atTwo } }, test)
     expect((await other.agent.fetch(`${other.resource}/data-auth`)).status).toBe(200)
     const refused = await agent.fetch(`${other.resource}/data-auth`).catch((error: unknown) => error)
     expect(refused).toMatchObject({ name: 'AgentError', code: 'access_denied' })
     expect(Date.now() - blockedAt).toBeLessThan(5000)
 
-    await stage.run(`agents unblock ${agent.id}`)
+    await stage.run(`server agents unblock ${agent.id}`)
     expect((await agent.fetch(`${other.resource}/data-auth`)).status).toBe(200)
   })
 })

@@ -21,7 +21,8 @@ export const auditEvents = {
   'code.redirect_mismatch': 'A code was presented with another redirect URL than its request; it still works',
   'code.reused': 'A code was presented again; with `refreshRevoked`, its refresh token was revoked',
   'consent.forged': 'A decision was submitted that no page of this server prepared for this browser; refused',
-  'database.restored': '`db restored` ran; `by`, `sessions`, `requests`, `codes` and `refreshTokens` that ended',
+  'database.restored':
+    '`server db finish-restore` ran; `by`, `sessions`, `requests`, `codes` and `refreshTokens` that ended',
   'form.forged': 'Any other form was submitted that no page of this server prepared for this browser; refused',
   'grant.revoked':
     'A grant was revoked; `by` is the id of the user, `operator:…`, `account.closed`, or `replaced` with the `successor`',

@@ -37,7 +37,7 @@ export interface InvalidatedByRestore {
 
 /** Stored data that must never exist: a bug in the program, or a database that was changed by hand. */
 export interface Violation {
-  /** An invariant as listed in the documentation of `countersign db check`. */
+  /** An invariant as listed in the documentation of `countersign server db check`. */
   invariant: Invariant
   /** The check that found it, such as `token_after_removal`. */
   check: string

@@ -79,7 +79,7 @@ function isInTheWay(error: unknown): boolean {
 function notMigrated(cause: unknown): StorageError {
   return new StorageError(
     'not_writable',
-    'The role of this connection is not allowed to change the schema of the database: run “countersign db migrate” with the role that owns it.',
+    'The role of this connection is not allowed to change the schema of the database: run “countersign server db migrate” with the role that owns it.',
     { cause },
   )
 }

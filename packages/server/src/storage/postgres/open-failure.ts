@@ -35,7 +35,7 @@ const mistakes: readonly Mistake[] = [
   {
     isIt: (_, state) => state === '42501',
     says: ({ message }) =>
-      `The role of this connection lacks a privilege (${message}): run “countersign db migrate --serve-as <role>” with the role that owns the tables.`,
+      `The role of this connection lacks a privilege (${message}): run “countersign server db migrate --serve-as <role>” with the role that owns the tables.`,
   },
   {
     // Raised by the functions in the schema.

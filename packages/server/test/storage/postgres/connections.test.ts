@@ -119,7 +119,7 @@ describe('the serving role', () => {
     const served = Object.assign(new URL(database.url), { username: 'over_tls', password })
     await expect(postgresStorage(`${served.href}?sslmode=require`)).rejects.toMatchObject({
       code: 'misconfigured',
-      message: expect.stringContaining('countersign db migrate --serve-as'),
+      message: expect.stringContaining('countersign server db migrate --serve-as'),
     })
   })
 })

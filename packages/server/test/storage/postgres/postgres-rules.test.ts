@@ -163,7 +163,7 @@ describe('the serving role', () => {
     await server.query(`revoke create on schema public from public, ${role}`, database.name)
     await expect(postgresStorage(withUser(database.url, role))).rejects.toMatchObject({
       code: 'not_writable',
-      message: expect.stringContaining('countersign db migrate'),
+      message: expect.stringContaining('countersign server db migrate'),
     })
   })
 })

@@ -1,0 +1,89 @@
+import { type CommandRow, json, outputFile } from './command-row.js'
+
+/** Commands for operators of a gateway. */
+export const gatewayCommands: readonly CommandRow[] = [
+  {
+    name: 'gateway start',
+    about: 'Run the gateway: protects an existing API without code changes',
+    example: 'gateway start --config gateway.json',
+    page: 'The gateway',
+    flags: {
+      '--config <file>': {
+        description: 'The configuration file: .json, .mjs or .js; .ts from Node 22.18 on',
+        required: true,
+      },
+      '--upstream <url>': 'The API behind the gateway; overrides upstream in the configuration',
+      '--verify-only': {
+        description: 'Forward nothing: only respond to auth subrequests from nginx or Caddy',
+        conflicts: ['upstream'],
+      },
+      '--workers <n>': 'Number of processes on one port, which share nonces and rate limits; default: 1',
+    },
+    needs: 'countersign-gateway',
+    load: async () => (await import('../gateway/gateway-command.js')).gatewayCommand,
+  },
+  {
+    name: 'gateway init',
+    about: 'Write a gateway configuration from an OpenAPI description, version 3.0 or 3.1',
+    example:
+      'gateway init openapi.yaml --id https://api.example --auth-server https://auth.example --output gateway.json',
+    page: 'Gateway routes',
+    subjects: [{ name: '<file>', description: 'The OpenAPI file (YAML or JSON)' }],
+    flags: {
+      '--id <id>': { description: 'The https URL of the API, as agents know it', required: true },
+      '--auth-server <id>': {
+        description: 'The auth server that signs users in and asks for their consent',
+        required: true,
+      },
+      '--upstream <url>': 'The URL at which the API listens; default: http://127.0.0.1:3000',
+      ...outputFile('The output file; an existing file is never overwritten'),
+    },
+    needs: 'countersign-gateway',
+    load: async () => (await import('../gateway/init-command.js')).gatewayInit,
+  },
+  {
+    name: 'gateway check',
+    about: 'Show the route, level and scope that match a request',
+    example: 'gateway check GET /events/7 --config gateway.json',
+    page: 'Gateway routes',
+    subjects: [
+      { name: '<method>', description: 'The method, such as GET' },
+      { name: '<path>', description: 'The path, with its query if any, such as /events/7' },
+    ],
+    flags: {
+      '--config <file>': { description: "The gateway's configuration file", required: true },
+      '--verify-only': 'Check as a gateway that responds to auth subrequests from nginx or Caddy',
+      ...json,
+    },
+    needs: 'countersign-gateway',
+    load: async () => (await import('../gateway/check-command.js')).gatewayCheck,
+  },
+  {
+    name: 'gateway probe',
+    about: 'Send variant spellings of each route to a test copy of the API, and report which ones it handles',
+    example: 'gateway probe --config gateway.json --upstream http://127.0.0.1:3001',
+    page: 'Gateway routes',
+    flags: {
+      '--config <file>': { description: "The gateway's configuration file", required: true },
+      '--upstream <url>': {
+        description: 'The test copy of the API: http://127.0.0.1:3001',
+        required: { or: '--configured-upstream' },
+      },
+      '--configured-upstream': {
+        description: 'Probe the upstream in the configuration, even though it may be in production',
+        conflicts: ['upstream'],
+      },
+      '--param <name=value>': {
+        description: 'A value for a parameter, or for *; may be given several times',
+        repeated: true,
+      },
+      '--header <name:value>': {
+        description: 'A header that the API needs; may be given several times',
+        repeated: true,
+      },
+      ...json,
+    },
+    needs: 'countersign-gateway',
+    load: async () => (await import('../gateway/probe-command.js')).gatewayProbe,
+  },
+]

@@ -1,0 +1,161 @@
+import type { User } from 'countersign-server'
+import type { CommandRow, FlagTable } from './command-row.js'
+import { changing, operating } from './server-flags.js'
+
+const user = { name: '<username>', description: "The user's username or id" }
+
+const agent = { name: '<agent>', description: "The agent's identifier, such as https://agent.example" }
+
+const limit: FlagTable = { '--limit <n>': 'Maximum number of results; default: 1000' }
+
+/** No flag takes the password itself, because other users of the machine could see it. */
+const passwordStdin: FlagTable = {
+  '--password-stdin': 'Read the password from standard input instead of prompting for it',
+}
+
+/** Flags that filter grants. */
+const ofGrants: FlagTable = {
+  '--user <username>': 'Only grants of this user, by username or id',
+  '--agent <id>': 'Only grants for this agent',
+  '--resource <id>': 'Only grants at this resource',
+}
+
+/** Commands for the users, agents and grants of an auth server, in the order in which help lists them. */
+export const accountCommands: readonly CommandRow[] = [
+  {
+    name: 'server users add',
+    about: 'Add a user who can sign in',
+    example: 'server users add alice --config countersign.config.json',
+    page: 'Users, sessions and sign-in',
+    subjects: [{ name: '<username>', description: 'The username for signing in' }],
+    flags: {
+      '--name <text>': 'The name shown on pages',
+      '--email <address>': "The user's email address",
+      ...passwordStdin,
+      ...changing,
+    },
+    load: async () => (await import('../operate/users.js')).usersAdd,
+  },
+  {
+    name: 'server users list',
+    about: 'List users, in the order in which they were added',
+    example: 'server users list --query alice --config countersign.config.json',
+    page: 'Users, sessions and sign-in',
+    flags: {
+      '--query <text>': 'Only users whose username or email address contains this',
+      '--status <status>': {
+        description: 'Only users with this status; default: active and disabled',
+        choices: ['active', 'disabled', 'closed'] satisfies User['status'][],
+      },
+      ...limit,
+      ...operating,
+    },
+    load: async () => (await import('../operate/users.js')).usersList,
+  },
+  {
+    name: 'server users disable',
+    about: 'Disable a user: ends their sessions; their codes and refresh tokens are no longer accepted',
+    example: 'server users disable alice --config countersign.config.json',
+    page: 'Users, sessions and sign-in',
+    subjects: [user],
+    flags: changing,
+    load: async () => (await import('../operate/users.js')).usersDisable,
+  },
+  {
+    name: 'server users enable',
+    about: 'Enable a disabled user again',
+    example: 'server users enable alice --config countersign.config.json',
+    page: 'Users, sessions and sign-in',
+    subjects: [user],
+    flags: changing,
+    load: async () => (await import('../operate/users.js')).usersEnable,
+  },
+  {
+    name: 'server users unlock',
+    about: 'Unlock a user who is locked out after too many wrong passwords',
+    example: 'server users unlock alice --config countersign.config.json',
+    page: 'Users, sessions and sign-in',
+    subjects: [user],
+    flags: changing,
+    load: async () => (await import('../operate/users.js')).usersUnlock,
+  },
+  {
+    name: 'server users remove-passkeys',
+    about: 'Remove all passkeys of a user who lost them, and sign them out everywhere',
+    example: 'server users remove-passkeys alice --config countersign.config.json',
+    page: 'Users, sessions and sign-in',
+    subjects: [user],
+    flags: changing,
+    load: async () => (await import('../operate/users.js')).usersRemovePasskeys,
+  },
+  {
+    name: 'server users passwd',
+    about: "Set a user's password; signs them out everywhere and unlocks them",
+    example: 'server users passwd alice --config countersign.config.json',
+    page: 'Users, sessions and sign-in',
+    subjects: [user],
+    flags: { ...passwordStdin, ...changing },
+    load: async () => (await import('../operate/users.js')).usersPasswd,
+  },
+  {
+    name: 'server agents list',
+    about: 'List agents that have requested something or are blocked',
+    example: 'server agents list --blocked --config countersign.config.json',
+    page: 'The command line',
+    flags: {
+      '--query <text>': 'Only agents whose identifier contains this',
+      '--blocked': 'Only blocked agents',
+      ...limit,
+      ...operating,
+    },
+    load: async () => (await import('../operate/agents.js')).agentsList,
+  },
+  {
+    name: 'server agents block',
+    about:
+      'Block an agent on all instances: cancels its open requests; its codes and refresh tokens are no longer accepted',
+    example: 'server agents block https://agent.example --config countersign.config.json',
+    page: 'The command line',
+    subjects: [agent],
+    flags: changing,
+    load: async () => (await import('../operate/agents.js')).agentsBlock,
+  },
+  {
+    name: 'server agents unblock',
+    about: 'Allow a blocked agent to make requests again',
+    example: 'server agents unblock https://agent.example --config countersign.config.json',
+    page: 'The command line',
+    subjects: [agent],
+    flags: changing,
+    load: async () => (await import('../operate/agents.js')).agentsUnblock,
+  },
+  {
+    name: 'server grants list',
+    about: 'List grants, newest first',
+    example: 'server grants list --user alice --config countersign.config.json',
+    page: 'The command line',
+    flags: {
+      ...ofGrants,
+      '--query <text>': 'Only grants whose username, agent or resource contains this',
+      '--live': { description: 'Only grants that are active', conflicts: ['ended'] },
+      '--ended': 'Only grants that are no longer active',
+      ...limit,
+      ...operating,
+    },
+    load: async () => (await import('../operate/grants.js')).grantsList,
+  },
+  {
+    name: 'server grants revoke',
+    about: 'Revoke a grant, or all grants that the flags select; no new token is issued under them',
+    example: 'server grants revoke --user alice --config countersign.config.json',
+    page: 'The command line',
+    subjects: [{ name: '[id]', description: 'Id of a single grant' }],
+    flags: {
+      ...ofGrants,
+      '--all': { description: 'All grants of all users; requires --yes', conflicts: ['user', 'agent', 'resource'] },
+      '--yes': 'Confirm --all',
+      ...changing,
+    },
+    load: async () => (await import('../operate/grants.js')).grantsRevoke,
+  },
+]
