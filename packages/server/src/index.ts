@@ -17,7 +17,15 @@ export {
   settingTable,
   shownDatabase,
 } from './config/configuration-schema.js'
-export { environmentName, type LoadedConfig, loadConfig, loadLogoReEncoder } from './config/load-config.js'
+export {
+  environmentName,
+  type LoadedConfig,
+  loadConfig,
+  loadLogoReEncoder,
+  type ReadableSettings,
+  type ReadConfig,
+  readConfig,
+} from './config/load-config.js'
 export type {
   AccountOptions,
   AuthServerOptions,

@@ -85,13 +85,26 @@ function otherFile(database: string): string | undefined {
   }
 }
 
-/** Describes a database failure in a sentence for an operator. Other errors are returned unchanged. */
+/** Describes a database failure for an operator, with what to do. Other errors are returned unchanged. */
 export function databaseProblem(database: string, error: unknown, problem = 'is not responding'): unknown {
   if (!(error instanceof StorageError)) return error
   if (error.code !== 'unavailable') return new CommandError(error.message, { cause: error })
-  const why = causeMessages(error).join(': ') || error.message
   const exitCode = isPostgresUrl(database) ? exitStatus.network : exitStatus.refused
-  return new CommandError(`The database ${shownDatabase(database)} ${problem}: ${why}.`, { exitCode, cause: error })
+  const message = `${describeOutage(database, error, problem)} ${outageAdvice(database)}`
+  return new CommandError(message, { exitCode, cause: error })
+}
+
+/** Describes why a database is unavailable, in a sentence. */
+export function describeOutage(database: string, error: StorageError, problem = 'is not responding'): string {
+  const why = causeMessages(error).join(': ') || error.message
+  return `The database ${shownDatabase(database)} ${problem}: ${why}.`
+}
+
+/** What an operator should check if a database is unavailable. */
+export function outageAdvice(database: string): string {
+  return isPostgresUrl(database)
+    ? 'Check that PostgreSQL is running, that host and port are right, and that this machine and this role may connect to it.'
+    : 'Check the free space and permissions of its folder, and that no other process has the file locked.'
 }
 
 /** Length of the SQLite file header, in bytes. */

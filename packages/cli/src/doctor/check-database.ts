@@ -12,7 +12,7 @@ import {
   storedKeys,
 } from 'countersign-server'
 import { errorReason } from '../command/errors.js'
-import { databaseProblem, openStorage, readSchema } from '../database/open-storage.js'
+import { databaseProblem, describeOutage, openStorage, outageAdvice, readSchema } from '../database/open-storage.js'
 import { checking, type Finding } from './finding.js'
 
 const day = 86_400
@@ -46,10 +46,10 @@ export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array 
     )
     return [fine, ...(await checkKeys(config, storage, masterKey)), await checkTime(storage)]
   } catch (error) {
-    const problem = databaseProblem(database, error)
-    const isOutage = error instanceof StorageError && error.code === 'unavailable'
-    const fix = isOutage ? mendOutage(isFile) : 'Follow the message; until then the server does not start.'
-    return [report.problem(errorReason(problem), fix)]
+    if (error instanceof StorageError && error.code === 'unavailable')
+      return [report.problem(describeOutage(database, error), outageAdvice(database))]
+    const fix = 'Follow the message; until then the server does not start.'
+    return [report.problem(errorReason(databaseProblem(database, error)), fix)]
   } finally {
     await storage?.close()
   }
@@ -59,12 +59,6 @@ function mendSchema(isFile: boolean): string {
   return isFile
     ? 'Make a backup first (countersign server db backup). The next start upgrades the schema.'
     : 'Make a backup first (pg_dump), then run countersign server db migrate.'
-}
-
-function mendOutage(isFile: boolean): string {
-  return isFile
-    ? 'Check the free space and permissions of its folder, and that no other process has the file locked.'
-    : 'Check that the database is running, and that this machine and this role may connect to it.'
 }
 
 async function checkKeys(

@@ -1,7 +1,7 @@
 import cluster from 'node:cluster'
 import { documentUrl, isLoopbackIdentifier } from 'countersign/discovery'
 import { january } from 'countersign/editions'
-import { isPostgresUrl, type LoadedConfig, loadConfig, shownDatabase } from 'countersign-server'
+import { isPostgresUrl, type LoadedConfig, shownDatabase } from 'countersign-server'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { withLog } from '../network/with-log.js'
 import type { ServerLog } from '../terminal/server-log.js'
@@ -12,13 +12,12 @@ import { isIssuerPort, readForStart, type StartFiles, startServer } from './star
 /** `countersign server start`: runs the auth server until it is stopped. */
 export const serveCommand: Run = async ({ config: path, workers }, terminal) => {
   if (typeof path !== 'string') throw usageError(needsConfig)
-  const config = await loadConfig(path, terminal.env)
+  const { config, files } = await readForStart(path, terminal.env)
   const count = parseWorkers(workers)
   if (count > 1) {
     if (!isPostgresUrl(config.settings.database)) throw new CommandError(needsPostgres)
     if (cluster.isPrimary) return withLog(terminal, (log) => runWorkers(count, terminal, { log }))
   }
-  const files = await readForStart(config, terminal.env)
   for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
   return withLog(terminal, (log) => serve(config, { ...files, log }, terminal)).finally(leaveWorkers)
 }

@@ -17,6 +17,7 @@ import {
   type LogoReEncoder,
   loadLogoReEncoder,
   readCertificates,
+  readConfig,
   readMasterKey,
   requireOwnDatabase,
   requireSafeStart,
@@ -196,22 +197,37 @@ export interface StartFiles {
   reEncodeLogo: LogoReEncoder | undefined
 }
 
-/** Reads the files that the settings name, and checks the machine. @throws ConfigurationError with all problems that prevent a start */
-export async function readForStart(config: LoadedConfig, env: NodeJS.ProcessEnv): Promise<StartFiles> {
+/**
+ * Reads a configuration and the files that it names, and checks the machine.
+ *
+ * @throws ConfigurationError with all problems that prevent a start, also those of other settings than the invalid ones
+ */
+export async function readForStart(
+  path: string,
+  env: NodeJS.ProcessEnv,
+): Promise<{ config: LoadedConfig; files: StartFiles }> {
+  const read = await readConfig(path, env)
   const readings = [
-    requireSafeStart(config, env),
-    readMasterKey(config),
-    readCertificates(config),
-    loadLogoReEncoder(config),
+    requireSafeStart(read, env),
+    readMasterKey(read),
+    readCertificates(read),
+    loadLogoReEncoder(read),
   ] as const
-  const problems: ConfigurationError['problems'][number][] = []
+  const problems = [...read.problems]
   for (const outcome of await Promise.allSettled(readings)) {
     if (outcome.status === 'fulfilled') continue
     if (!(outcome.reason instanceof ConfigurationError)) throw outcome.reason
-    problems.push(...outcome.reason.problems)
+    problems.push(...outcome.reason.problems.filter(({ setting }) => !isReported(setting, read.problems)))
   }
-  if (problems.length > 0) throw new ConfigurationError(config.file, problems)
-  return { masterKey: await readings[1], certificates: await readings[2], reEncodeLogo: await readings[3] }
+  if (!read.loaded || problems.length > 0) throw new ConfigurationError(read.file, problems)
+  const [, masterKey, certificates, reEncodeLogo] = await Promise.all(readings)
+  return { config: read.loaded, files: { masterKey, certificates, reEncodeLogo } }
+}
+
+/** Whether a setting is invalid on its own. `masterKey` seems to be missing if `masterKeyFile` is. */
+function isReported(setting: string, problems: ConfigurationError['problems']): boolean {
+  const isKey = (name: string) => name.startsWith('masterKey')
+  return problems.some((other) => other.setting === setting || (isKey(other.setting) && isKey(setting)))
 }
 
 /** Whether the server listens on the port of a loopback issuer, without a proxy. */

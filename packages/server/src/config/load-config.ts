@@ -30,6 +30,22 @@ export interface LoadedConfig {
   warnings: readonly string[]
 }
 
+/** The settings that are valid. An invalid one has its default; `issuer` and `database` have none. */
+export type ReadableSettings = Omit<Settings, 'issuer' | 'database'> & {
+  issuer?: string | undefined
+  database?: string | undefined
+}
+
+/** A configuration as far as it can be read. */
+export interface ReadConfig {
+  /** Absolute path of the configuration file. */
+  file: string
+  settings: ReadableSettings
+  problems: readonly ConfigurationProblem[]
+  /** The whole configuration; undefined if there are problems. */
+  loaded: LoadedConfig | undefined
+}
+
 /**
  * Reads a configuration file (`.json`, or the default export of a `.js`, `.mjs` or, from Node 22.18 on, `.ts` module) and applies overrides
  * from the environment. Paths in it are relative to the file.
@@ -37,6 +53,17 @@ export interface LoadedConfig {
  * @throws ConfigurationError naming every invalid setting
  */
 export async function loadConfig(path: string, env: NodeJS.ProcessEnv): Promise<LoadedConfig> {
+  const { file, loaded, problems } = await readConfig(path, env)
+  if (!loaded) throw new ConfigurationError(file, problems)
+  return loaded
+}
+
+/**
+ * Like {@link loadConfig}, but returns the problems, so that further checks can add theirs.
+ *
+ * @throws ConfigurationError only if the file itself cannot be read
+ */
+export async function readConfig(path: string, env: NodeJS.ProcessEnv): Promise<ReadConfig> {
   const file = resolve(path)
   const content = await readConfigurationFile(file)
   const overrides = environmentSettings(env, settingTable, variablePrefix)
@@ -46,20 +73,43 @@ export async function loadConfig(path: string, env: NodeJS.ProcessEnv): Promise<
     ...overrides.problems,
     ...(parsed.success ? contradictionsIn(parsed.data) : problemsIn(merged, parsed.error.issues)),
   ].map(({ setting, problem }) => ({ setting: withVariable(setting, overrides.values), problem }))
-  if (!parsed.success || problems.length > 0) throw new ConfigurationError(file, problems)
-  const settings = parsed.data
   const absolute = (relative: string) => resolve(dirname(file), relative)
-  return {
-    file,
-    settings: {
-      ...settings,
-      listen: { ...settings.listen, port: portOf(merged, settings) },
-      database: isPostgresUrl(settings.database) ? settings.database : absolute(settings.database),
-      masterKeyFile: settings.masterKeyFile === undefined ? undefined : absolute(settings.masterKeyFile),
-      certificateRoots: settings.certificateRoots?.map(absolute),
-    },
-    warnings: overrides.unknown.map((name) => `${name} is not a setting and has no effect.`),
+  const databaseAt = (database: string) => (isPostgresUrl(database) ? database : absolute(database))
+  const filesOf = ({ masterKeyFile, certificateRoots }: ReadableSettings) => ({
+    masterKeyFile: masterKeyFile === undefined ? undefined : absolute(masterKeyFile),
+    certificateRoots: certificateRoots?.map(absolute),
+  })
+  if (!parsed.success || problems.length > 0) {
+    const readable = parsed.success ? parsed.data : readablePart(merged, parsed.error.issues)
+    const database = readable.database === undefined ? undefined : databaseAt(readable.database)
+    return { file, settings: { ...readable, ...filesOf(readable), database }, problems, loaded: undefined }
   }
+  const { data } = parsed
+  const listen = { ...data.listen, port: portOf(merged, data) }
+  const settings = { ...data, ...filesOf(data), listen, database: databaseAt(data.database) }
+  const warnings = overrides.unknown.map((name) => `${name} is not a setting and has no effect.`)
+  return { file, settings, problems, loaded: { file, settings, warnings } }
+}
+
+/** The settings without the invalid ones, or without their group if it is not clear which member is invalid. */
+function readablePart(merged: object, issues: readonly z.core.$ZodIssue[]): ReadableSettings {
+  const groups = new Map(Object.entries(merged).map(([name, value]) => [name, isGroup(value) ? { ...value } : value]))
+  for (const issue of issues) {
+    const names = issue.code === 'unrecognized_keys' ? issue.keys : [undefined]
+    for (const name of names) {
+      const [group, member] = name === undefined ? issue.path : [...issue.path, name]
+      const members: unknown = groups.get(String(group))
+      if (isGroup(members) && typeof member === 'string') Reflect.deleteProperty(members, member)
+      else groups.delete(String(group))
+    }
+  }
+  const readable = configurationSchema.partial({ issuer: true, database: true })
+  const parsed = readable.safeParse(Object.fromEntries(groups))
+  return parsed.success ? parsed.data : readable.parse({})
+}
+
+function isGroup(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Returns the problems of single settings, and the contradictions between the well-formed ones. */
@@ -110,7 +160,7 @@ export function environmentName(setting: string): string {
 export async function loadLogoReEncoder({
   file,
   settings,
-}: Pick<LoadedConfig, 'file' | 'settings'>): Promise<LogoReEncoder | undefined> {
+}: Pick<ReadConfig, 'file' | 'settings'>): Promise<LogoReEncoder | undefined> {
   if (!settings.pages.logos) return undefined
   try {
     return (await import('../outbound/re-encode/index.js')).reEncodeLogo

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { CertificateFinder } from 'countersign/discovery'
 import { ConfigurationError, type ConfigurationProblem, MissingPackageError } from 'countersign/node'
 import { masterKeyLength } from '../secrets/sealed-private-key.js'
-import type { LoadedConfig } from './load-config.js'
+import type { ReadConfig } from './load-config.js'
 
 const ranBefore =
   'For an existing server, use its original master key: no other key can decrypt the keys in its database'
@@ -11,7 +11,7 @@ const noFile = (path: string) =>
   `is missing: there is no file ${path}. For a new server, create it with "countersign server keys generate-master --output ${path}". ${ranBefore}`
 
 /** Reads the master key from its variable or file. @throws ConfigurationError if it is missing or invalid */
-export async function readMasterKey({ file, settings }: Pick<LoadedConfig, 'file' | 'settings'>): Promise<Uint8Array> {
+export async function readMasterKey({ file, settings }: Pick<ReadConfig, 'file' | 'settings'>): Promise<Uint8Array> {
   const { masterKey, masterKeyFile } = settings
   const refuse = (setting: string, problem: string, cause?: unknown) =>
     new ConfigurationError(file, [{ setting, problem }], cause)
@@ -60,7 +60,7 @@ const how = 'create one with countersign server keys generate-master'
 export async function readCertificates({
   file,
   settings,
-}: Pick<LoadedConfig, 'file' | 'settings'>): Promise<CertificateFinder | undefined> {
+}: Pick<ReadConfig, 'file' | 'settings'>): Promise<CertificateFinder | undefined> {
   const { certificateRoots, allowInsecureLoopback, allowNetworks, egressProxy, discovery } = settings
   if (!certificateRoots) return undefined
   const { createCertificateFinder } = await loadFinder(file)

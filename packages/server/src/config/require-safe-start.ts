@@ -3,12 +3,11 @@ import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { ConfigurationError, type ConfigurationProblem } from 'countersign/node'
 import { holdsPassword, isPostgresUrl, type Settings } from './configuration-schema.js'
-import type { LoadedConfig } from './load-config.js'
+import type { ReadableSettings } from './load-config.js'
 
 /** Secrets that appear in examples. */
 const defaultSecret = /^(?:secret|changeme|change-me|password|default|example|test|client-?secret|your-.*|x+)[\d!]*$/i
 const shortestSecret = 16
-/** Minimum number of distinct characters in 32 random ones, in any encoding. */
 
 /** A Node flag, on the command line or in NODE_OPTIONS. */
 const lenientParser = '--insecure-http-parser'
@@ -19,29 +18,32 @@ const lenientParser = '--insecure-http-parser'
  *
  * @throws ConfigurationError naming every unsafe setting
  */
-export async function requireSafeStart({ file, settings }: LoadedConfig, env: NodeJS.ProcessEnv): Promise<void> {
+export async function requireSafeStart(
+  { file, settings }: { file: string; settings: ReadableSettings },
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
   const problems: ConfigurationProblem[] = [
     ...environmentProblems(settings, env),
     ...providerProblems(settings.accounts.identityProviders),
   ]
   const { database, masterKey, masterKeyFile, accounts } = settings
-  const inFolder = !isPostgresUrl(database)
-  const misplaced = inFolder ? await misplacedDatabase(database) : undefined
+  const path = database === undefined || isPostgresUrl(database) ? undefined : database
+  const misplaced = path === undefined ? undefined : await misplacedDatabase(path)
   if (misplaced !== undefined) problems.push({ setting: 'database', problem: misplaced })
   const files = [
-    ...(inFolder && misplaced === undefined
-      ? (['', '-wal', '-shm'] as const).map((end) => ['database', database + end] as const)
+    ...(path !== undefined && misplaced === undefined
+      ? (['', '-wal', '-shm'] as const).map((end) => ['database', path + end] as const)
       : []),
     ...(masterKeyFile === undefined ? [] : [['masterKeyFile', masterKeyFile] as const]),
   ]
-  for (const [setting, path] of files) {
-    if (await isOpenToAll(path)) problems.push({ setting, problem: exposed(path) })
+  for (const [setting, secret] of files) {
+    if (await isOpenToAll(secret)) problems.push({ setting, problem: exposed(secret) })
   }
-  for (const [index, path] of (settings.certificateRoots ?? []).entries()) {
-    if (!(await isOpenToAll(path, 0o002))) continue
+  for (const [index, root] of (settings.certificateRoots ?? []).entries()) {
+    if (!(await isOpenToAll(root, 0o002))) continue
     problems.push({
       setting: `certificateRoots[${index}]`,
-      problem: `can be changed by anyone on this machine: chmod o-w ${path}`,
+      problem: `can be changed by anyone on this machine: chmod o-w ${root}`,
     })
   }
   const inFile = accounts.identityProviders.length > 0 && env.COUNTERSIGN_ACCOUNTS_IDENTITY_PROVIDERS === undefined
@@ -49,7 +51,7 @@ export async function requireSafeStart({ file, settings }: LoadedConfig, env: No
   const holdsProxySecret = settings.egressProxy !== undefined && new URL(settings.egressProxy).password !== ''
   const holdsSecret =
     (holdsProxySecret && !env.COUNTERSIGN_EGRESS_PROXY) ||
-    (holdsPassword(database) && !env.COUNTERSIGN_DATABASE) ||
+    (database !== undefined && holdsPassword(database) && !env.COUNTERSIGN_DATABASE) ||
     isFromFile(masterKey, 'COUNTERSIGN_MASTER_KEY') ||
     inFile
   const readsAsText = file.endsWith('.json')
@@ -59,7 +61,10 @@ export async function requireSafeStart({ file, settings }: LoadedConfig, env: No
   if (problems.length > 0) throw new ConfigurationError(file, problems)
 }
 
-function environmentProblems({ allowInsecureLoopback }: Settings, env: NodeJS.ProcessEnv): ConfigurationProblem[] {
+function environmentProblems(
+  { allowInsecureLoopback }: ReadableSettings,
+  env: NodeJS.ProcessEnv,
+): ConfigurationProblem[] {
   const problems: ConfigurationProblem[] = []
   if (env.NODE_TLS_REJECT_UNAUTHORIZED === '0') {
     problems.push({

@@ -364,6 +364,8 @@ describe('countersign server start and every command refuse an unusable database
   })
 })
 
+const corporate = { id: 'corp', name: 'Corp', issuer: 'https://id.example', clientId: 'c' }
+
 describe('countersign server start refuses to start, and reports why', () => {
   it('without a master key', async () => {
     const stage = await createOperatorStage({ masterKeyFile: undefined })
@@ -371,6 +373,44 @@ describe('countersign server start refuses to start, and reports why', () => {
     expect(status).toBe(1)
     expect(stderr).toMatch(/masterKey: is missing.*countersign server keys generate-master/)
     expect(existsSync(stage.database)).toBe(false)
+  })
+
+  it('with all problems at once: of settings, of the master key, and of the files that settings name', async () => {
+    const stage = await createOperatorStage({
+      masterKeyFile: undefined,
+      listen: { port: 'x' },
+      pages: { colour: 'red' },
+      certificateRoots: ['nowhere.pem'],
+      accounts: { nothing: 1, identityProviders: [{ ...corporate, clientSecret: 'changeme' }] },
+    })
+    const { status, stderr } = await stage.run('server start')
+    expect(status).toBe(1)
+    for (const problem of [
+      /listen\.port: must be a number/,
+      /pages\.colour: is not a setting/,
+      /accounts\.nothing: is not a setting/,
+      /accounts\.identityProviders\[0\]\.clientSecret: is a placeholder/,
+      /certificateRoots\[0\]: /,
+      /masterKey: is missing/,
+    ])
+      expect(stderr).toMatch(problem)
+    const settings = stderr.match(/^ *\S+(?=: )/gm) ?? []
+    expect(new Set(settings).size, 'each is reported once').toBe(settings.length)
+  })
+
+  it('reports an invalid master key file setting once', async () => {
+    const stage = await createOperatorStage({ masterKeyFile: 5 })
+    const { stderr } = await stage.run('server start')
+    expect(stderr).toMatch(/masterKeyFile: must be a string/)
+    expect(stderr).not.toContain('is missing')
+  })
+
+  it('without PostgreSQL, and what to check', async () => {
+    const stage = await createOperatorStage({ database: 'postgres://127.0.0.1:1/auth' })
+    expect(await stage.run('server start')).toMatchObject({
+      status: 3,
+      stderr: expect.stringMatching(/connect ECONNREFUSED 127\.0\.0\.1:1\. Check that PostgreSQL is running, /),
+    })
   })
 
   it('with a master key other than the database’s (F14)', async () => {
@@ -381,7 +421,7 @@ describe('countersign server start refuses to start, and reports why', () => {
     writeFileSync(join(stage.folder, 'master.key'), other)
     const { status, stderr } = await stage.run('server start')
     expect(status).toBe(1)
-    expect(stderr).toContain('encrypted with another master key')
+    expect(stderr).toContain('encrypted with a different master key')
   })
 
   it('with world-readable files, or without TLS verification (O06)', async () => {
@@ -420,7 +460,7 @@ describe('countersign server start refuses to start, and reports why', () => {
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
     expect(stderr).toContain('lifetimes.code: must be at least 5')
     expect(stderr).toContain('sginUp: is not a setting; did you mean accounts.signUp?')
-    expect(stderr).toContain('issuer: must be https')
+    expect(stderr).toContain('issuer: must use https')
     expect(stderr).not.toMatch(/at .*\.js:/)
   })
 
@@ -429,7 +469,7 @@ describe('countersign server start refuses to start, and reports why', () => {
     await stage.serve()
     const { status, stderr } = await stage.run('server start')
     expect(status).toBe(1)
-    expect(stderr).toContain('is in use: change the port of issuer.')
+    expect(stderr).toContain('is already in use: change the port of issuer.')
   })
 
   it('on a port other than that of an http issuer, with a warning', async () => {
@@ -442,7 +482,7 @@ describe('countersign server start refuses to start, and reports why', () => {
   it('on a port used twice, or an address that is not local, with the setting to change', async () => {
     const port = await freePort()
     const twice = await createOperatorStage({ listen: { port }, admin: { port } })
-    expect((await twice.run('server start')).stderr).toContain('is in use: change admin.port.')
+    expect((await twice.run('server start')).stderr).toContain('is already in use: change admin.port.')
     const elsewhere = await createOperatorStage({ listen: { host: '192.0.2.1', port } })
     expect((await elsewhere.run('server start')).stderr).toContain(
       'cannot be opened (EADDRNOTAVAIL): change listen.host.',

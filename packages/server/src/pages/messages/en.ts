@@ -156,8 +156,7 @@ export const en = {
     unnamed: 'It no longer gives a name.',
   },
   before: (value: ComponentChildren) => phrase`Before: ${value}`,
-  saysNothing: (agent: ComponentChildren) =>
-    phrase`${agent} gives no name and has no website, so be extra careful.`,
+  saysNothing: (agent: ComponentChildren) => phrase`${agent} gives no name and has no website, so be extra careful.`,
   lookAlike: (agent: ComponentChildren) =>
     phrase`Look closely: ${agent} stands for an address with letters from outside a–z. Letters like these can imitate an address you know.`,
   claims: {
