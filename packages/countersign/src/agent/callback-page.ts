@@ -38,23 +38,19 @@ const looks: Readonly<Record<CallbackOutcome, Look>> = {
 }
 
 const style = `
-:root { color-scheme: light dark; --paper: #f4f3ef; --sheet: #fff; --ink: #17202b; --soft: #55606e; --line: #e2dfd7; --edge: #7d8591; --seal: #0b5f57; --seal-soft: #e3f1ee; --amber: #7a4300; --amber-soft: #fdf2dc; --focus: #1a5fd6; }
-@media (prefers-color-scheme: dark) { :root { --paper: #0e1217; --sheet: #171c24; --ink: #e8ebf0; --soft: #a6b0bd; --line: #2b333f; --edge: #7c8795; --seal: #74d3c3; --seal-soft: #16312e; --amber: #f2cb82; --amber-soft: #2d2414; --focus: #8bb6ff; } }
+:root { color-scheme: light dark; background: light-dark(#f4f3ef, #0e1217); color: light-dark(#17202b, #e8ebf0); font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
 * { box-sizing: border-box; margin: 0; }
-body { max-inline-size: 37rem; margin-inline: auto; padding: clamp(1.5rem, 9vh, 6rem) 1rem 3rem; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
-main { padding: clamp(1.25rem, 5vw, 2.25rem); border: 1px solid var(--line); border-radius: 16px; background: var(--sheet); }
-main > * + * { margin-block-start: 1rem; }
-.agent { display: flex; align-items: center; gap: .875rem; padding-block-end: 1.25rem; border-block-end: 1px solid var(--line); }
-.mark { flex: none; display: grid; place-items: center; inline-size: 3rem; block-size: 3rem; border-radius: 12px; background: var(--amber-soft); color: var(--amber); }
-[data-state=allowed] .mark { background: var(--seal-soft); color: var(--seal); }
-svg { inline-size: 1.5rem; block-size: 1.5rem; fill: none; stroke: currentColor; stroke-width: 2.2; stroke-linecap: round; stroke-linejoin: round; }
+body { max-inline-size: 37rem; margin-inline: auto; padding: clamp(1.5rem, 9vh, 6rem) 1rem 3rem; }
+main { display: grid; gap: 1rem; padding: clamp(1.25rem, 5vw, 2.25rem); border: 1px solid #8884; border-radius: 16px; background: light-dark(#fff, #171c24); }
+.agent { display: flex; align-items: center; gap: .875rem; padding-block-end: 1.25rem; border-block-end: 1px solid #8884; }
+.mark { flex: none; display: grid; place-items: center; inline-size: 3rem; block-size: 3rem; border-radius: 12px; background: light-dark(#fdf2dc, #2d2414); color: light-dark(#7a4300, #f2cb82); }
+[data-state=allowed] .mark { background: light-dark(#e3f1ee, #16312e); color: light-dark(#0b5f57, #74d3c3); }
+svg { inline-size: 1.5rem; fill: none; stroke: currentColor; stroke-width: 2.2; stroke-linecap: round; stroke-linejoin: round; }
 .agent b, .agent bdi { display: block; }
-.agent b, .agent bdi:only-child { font-weight: 650; }
-.agent b + bdi { color: var(--soft); font-size: .875rem; }
-h1 { font-size: clamp(1.375rem, 1.1rem + 1.4vw, 1.75rem); line-height: 1.25; text-wrap: balance; }
-a { display: inline-grid; align-items: center; min-block-size: 2.75rem; padding: .25rem 1.125rem; border: 1px solid var(--edge); border-radius: 10px; color: inherit; font-weight: 600; text-decoration: none; }
-a:hover { text-decoration: underline; }
-:focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; }
+.agent b + bdi { color: light-dark(#55606e, #a6b0bd); font-size: .875rem; }
+h1 { font-size: clamp(1.375rem, 1.1rem + 1.4vw, 1.75rem); line-height: 1.25; }
+a { display: inline-grid; align-items: center; min-block-size: 2.75rem; padding: .25rem 1.125rem; border: 1px solid #7d8591; border-radius: 10px; color: inherit; font-weight: 600; }
+:focus-visible { outline: 3px solid light-dark(#1a5fd6, #8bb6ff); outline-offset: 2px; }
 `
 
 /** The page that the user sees after the decision. It loads nothing and sends no `Referer`, which would contain the code. */

@@ -83,7 +83,7 @@ export const guardLimits = {
   coldFetches: 24,
   coldFetchesPerSource: 4,
   /** The fraction of free slots that one source may take. The last slots go to sources that hold few. */
-  newFetchFraction: 1 / 4,
+  newFetchFraction: 0.25,
   /** Of these, for documents that were fetched before. The rest is reserved for new agents. */
   knownFetches: 24,
   knownFetchesPerSource: 8,

@@ -23,23 +23,15 @@ export function importPrivateKey(jwk: PrivateJwk, algorithm: Algorithm): MaybePr
 
 /** Generates a private key. */
 export async function generatePrivateKey(algorithm: Algorithm): Promise<PrivateJwk> {
-  const pair = (await crypto.subtle.generateKey(generated[algorithm], true, [
+  const { imported } = parameters[algorithm]
+  const size = algorithm === 'rsa-pss-sha512' ? { modulusLength: 3072, publicExponent: Uint8Array.of(1, 0, 1) } : {}
+  const pair = (await crypto.subtle.generateKey({ ...imported, ...size }, true, [
     'sign',
     'verify',
   ])) as webcrypto.CryptoKeyPair
   const { alg: _alg, ext: _ext, key_ops: _operations, ...jwk } = await crypto.subtle.exportKey('jwk', pair.privateKey)
   return jwk as PrivateJwk
 }
-
-const generated = {
-  ed25519: parameters.ed25519.imported,
-  'ecdsa-p256-sha256': parameters['ecdsa-p256-sha256'].imported,
-  'rsa-pss-sha512': {
-    ...parameters['rsa-pss-sha512'].imported,
-    modulusLength: 3072,
-    publicExponent: Uint8Array.of(1, 0, 1),
-  },
-} as const satisfies Record<Algorithm, unknown>
 
 /** Whether the signature of the data is valid for the key. A string stands for its Latin-1 bytes. */
 export function verify(

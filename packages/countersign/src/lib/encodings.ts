@@ -1,9 +1,11 @@
 const lettersAndDigits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
-const base64Sextets = sextetsOf(`${lettersAndDigits}+/`)
-const base64urlSextets = sextetsOf(`${lettersAndDigits}-_`)
+// Marked as pure, so that bundlers can drop what is unused.
+const base64Sextets = /* @__PURE__ */ sextetsOf('+/')
+const base64urlSextets = /* @__PURE__ */ sextetsOf('-_')
 
 /** The sextet of each character code, or -1. */
-function sextetsOf(alphabet: string): Int8Array {
+function sextetsOf(lastTwo: string): Int8Array {
+  const alphabet = lettersAndDigits + lastTwo
   const sextets = new Int8Array(128).fill(-1)
   for (let sextet = 0; sextet < 64; sextet++) sextets[alphabet.charCodeAt(sextet)] = sextet
   return sextets

@@ -39,7 +39,7 @@ export interface IssuerMetadata {
   authorization_response_iss_parameter_supported?: boolean
 }
 
-const agent: DocumentType<AgentMetadata> = {
+export const agentDocument: DocumentType<AgentMetadata> = {
   name: 'aauth-agent',
   jose: registeredNames,
   party: 'agent',
@@ -57,7 +57,7 @@ const agent: DocumentType<AgentMetadata> = {
   required: ['agent', 'jwks_uri'],
 }
 
-const resource: DocumentType<ResourceMetadata> = {
+export const resourceDocument: DocumentType<ResourceMetadata> = {
   name: 'aauth-resource',
   jose: registeredNames,
   party: 'resource',
@@ -72,7 +72,7 @@ const resource: DocumentType<ResourceMetadata> = {
   required: ['resource', 'jwks_uri'],
 }
 
-const authServer: DocumentType<IssuerMetadata> = {
+export const authServerDocument: DocumentType<IssuerMetadata> = {
   name: 'aauth-issuer',
   jose: registeredNames,
   party: 'authServer',
@@ -93,4 +93,8 @@ const authServer: DocumentType<IssuerMetadata> = {
 }
 
 /** The documents of the three parties (S§8, 14.1). */
-export const januaryDocuments = { agent, resource, authServer } as const
+export const januaryDocuments = {
+  agent: agentDocument,
+  resource: resourceDocument,
+  authServer: authServerDocument,
+} as const

@@ -1,6 +1,6 @@
 import { registeredNames } from '../../lib/algorithms.js'
 import type { RegisteredClaims, TokenType } from '../../tokens/verify-token.js'
-import { januaryDocuments } from './documents.js'
+import { agentDocument, authServerDocument, resourceDocument } from './documents.js'
 
 /** Claims of an agent token (S§5.3). */
 export interface AgentTokenClaims extends RegisteredClaims {
@@ -42,7 +42,7 @@ export interface RevocationClaims extends RegisteredClaims {
 const agent: TokenType<AgentTokenClaims> = {
   typ: 'agent+jwt',
   jose: registeredNames,
-  issuerDocument: januaryDocuments.agent,
+  issuerDocument: agentDocument,
   required: [
     ['iss', 'identifier'],
     ['sub', 'string'],
@@ -61,10 +61,12 @@ const agent: TokenType<AgentTokenClaims> = {
   renewal: 'get a new one from your agent server',
 }
 
+export const resourceTokenType = 'resource+jwt'
+
 const resource: TokenType<ResourceTokenClaims> = {
-  typ: 'resource+jwt',
+  typ: resourceTokenType,
   jose: registeredNames,
-  issuerDocument: januaryDocuments.resource,
+  issuerDocument: resourceDocument,
   required: [
     ['iss', 'identifier'],
     ['agent', 'identifier'],
@@ -89,10 +91,10 @@ const resource: TokenType<ResourceTokenClaims> = {
   renewal: 'request a new one from the resource',
 }
 
-const auth: TokenType<AuthTokenClaims> = {
+export const authToken: TokenType<AuthTokenClaims> = {
   typ: 'auth+jwt',
   jose: registeredNames,
-  issuerDocument: januaryDocuments.authServer,
+  issuerDocument: authServerDocument,
   required: [
     ['iss', 'identifier'],
     ['exp', 'seconds'],
@@ -116,7 +118,7 @@ const auth: TokenType<AuthTokenClaims> = {
 const revocations: TokenType<RevocationClaims> = {
   typ: 'revocations+jwt',
   jose: registeredNames,
-  issuerDocument: januaryDocuments.authServer,
+  issuerDocument: authServerDocument,
   required: [
     ['iss', 'identifier'],
     ['exp', 'seconds'],
@@ -136,4 +138,4 @@ const revocations: TokenType<RevocationClaims> = {
 }
 
 /** The token types (S§5–7). The revocation list is not in the edition's text. */
-export const januaryTokens = { agent, resource, auth, revocations } as const
+export const januaryTokens = { agent, resource, auth: authToken, revocations } as const
