@@ -82,7 +82,7 @@ function closeGate() {
 /** A page that says where its user must decide. */
 const showLink = (agent: AgentActions) =>
   who(agent).catch((error: unknown) => {
-    if (error instanceof AgentError && error.code === 'consent_required') return `Please allow: ${error.url}`
+    if (error instanceof AgentError && error.code === 'consent_required') return `Please allow: ${error.consent?.url}`
     throw error
   })
 
@@ -640,10 +640,26 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
       expect(await (await browser.open(events, { 'accept-language': 'ar' })).text()).toContain('حاول مرة أخرى خلال')
       const script = await browser.open(events, { 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin' })
       expect([script.status, script.headers.get('retry-after')]).toEqual([503, '90'])
-      expect(await script.json()).toEqual({ error: 'busy', retry_after: 90 })
+      expect(await script.json()).toEqual({ error: 'unavailable', retry_after: 90 })
     }
     scene.world.origins.set(ids.authServer, answering)
     expect(await allow(browser, 'alice')).toMatch(/^\S{10,}$/)
+  })
+
+  it('explains that an auth server does not respond, without naming it', async () => {
+    const scene = await openScene(mount)
+    const browser = scene.browser()
+    await browser.open(events)
+    scene.world.origins.set(ids.authServer, () => {
+      throw Object.assign(new TypeError('fetch failed'), { cause: new Error('connect ECONNREFUSED 127.0.0.1:9') })
+    })
+    const response = await browser.open(`${events}?a=1`, { 'accept-language': 'en' })
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '60'])
+    const page = await response.text()
+    expect(page).toContain('The server is not available right now, so your request could not be started.')
+    expect(page).not.toMatch(/ECONNREFUSED|auth\.example/)
+    const script = await browser.open(events, { 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin' })
+    expect(await script.json()).toEqual({ error: 'unavailable', retry_after: 60 })
   })
 
   it('L08: invalidates the previous session once a user has allowed something in it', async () => {

@@ -145,6 +145,8 @@ function describe(error: AgentError, interop: boolean): [sentence: string, exitC
         isUnreachable(error.cause) ? exitStatus.network : exitStatus.refused,
       ]
     }
+    case 'auth_server_unreachable':
+      return [message, exitStatus.network]
     case 'auth_server_refused':
       return [`${message} Use --auth-server-url to name the auth server.`, exitStatus.refused]
     case 'token_request_failed':

@@ -147,6 +147,7 @@ const statuses: Partial<Record<AgentError['code'], number>> = {
   consent_expired: exitStatus.expired,
   consent_required: exitStatus.consentNeeded,
   auth_server_unknown: exitStatus.network,
+  auth_server_unreachable: exitStatus.network,
 }
 
 /** Converts the failure of an agent's request to an error with a sentence for the user and the matching exit status. */
@@ -165,12 +166,12 @@ export function agentFailure(error: unknown, url: string): unknown {
 }
 
 function sentenceOf(error: AgentError, host: string): string {
-  const { code, message, url, authServer, retryAfter } = error
+  const { code, message, consent, authServer, retryAfter } = error
   const hint = addressHint(error)
   const said = hint === undefined ? message : `${message} ${hint}`
   if (authServer !== undefined)
     return `${host} sends users to ${authServer} to decide. If you trust that server with your password, add --auth-server ${authServer}`
   if (code === 'consent_required')
-    return `${said} Run this in a terminal, or open the page, allow the request, and pass the final address of the browser to “countersign agent tokens add”:\n${url}`
+    return `${said} Run this in a terminal, or open the page, allow the request, and pass the final address of the browser to “countersign agent tokens add”:\n${consent?.url}`
   return retryAfter === undefined ? said : `${said} Try again in ${retryAfter} s.`
 }

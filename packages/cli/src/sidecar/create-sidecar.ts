@@ -148,13 +148,14 @@ const statuses: Partial<Record<AgentError['code'], number>> = {
   access_denied: 403,
   auth_server_refused: 403,
   other_user: 403,
+  auth_server_unreachable: 503,
 }
 
 /** Converts a failure to a response for the program: the status, and a body with the error and a sentence about it. */
 export function describeFailure(error: unknown): SidecarFailure {
   if (error instanceof AgentError) {
-    const { code, message, url, retryAfter } = error
-    const body = { error: code, error_description: message, consent_url: url }
+    const { code, message, consent, retryAfter } = error
+    const body = { error: code, error_description: message, consent_url: consent?.url }
     return { status: retryAfter === undefined ? (statuses[code] ?? 502) : 503, retryAfter, body }
   }
   const reasons = causeMessages(error)

@@ -41,10 +41,10 @@ export function createEndableWay(way: ConsentPrompt): CancelableConsent {
   const ended = new AbortController()
 
   /** Rejects when this way is ended; never resolves. */
-  function untilEnded({ url }: ConsentRequest, signal: AbortSignal): Promise<void> {
+  function untilEnded({ signal: _signal, ...consent }: ConsentRequest, signal: AbortSignal): Promise<void> {
     return new Promise((_resolve, reject) => {
       const why = 'The user must decide first, and is no longer prompted because the sidecar is shutting down.'
-      const end = () => reject(new AgentError('consent_required', why, { url }))
+      const end = () => reject(new AgentError('consent_required', why, { consent }))
       if (ended.signal.aborted) end()
       ended.signal.addEventListener('abort', end, { signal })
     })

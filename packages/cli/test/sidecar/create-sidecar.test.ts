@@ -5,7 +5,7 @@ import { describeFailure } from '../../src/sidecar/create-sidecar.js'
 it.each<[string, Error, object]>([
   [
     'a user must decide',
-    new AgentError('consent_required', 'Ask.', { url: 'https://auth.example/a' }),
+    new AgentError('consent_required', 'Ask.', { consent: { url: 'https://auth.example/a' } }),
     { status: 401, body: { error: 'consent_required', consent_url: 'https://auth.example/a' } },
   ],
   [

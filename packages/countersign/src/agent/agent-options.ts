@@ -6,7 +6,7 @@ import type { AuthClaims } from '../editions/verified-request.js'
 import type { OnEvent } from '../lib/events.js'
 import type { Signer } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
-import { requireKnownOptions } from '../lib/options.js'
+import { requireKnownOptions, warnOnce } from '../lib/options.js'
 import {
   type EndpointOrigins,
   type IdentifierOptions,
@@ -145,6 +145,12 @@ export interface AgentActions {
    */
   readonly fetch: typeof globalThis.fetch
   /**
+   * Resolves to the headers with which to open a WebSocket at a `wss` or `https` URL: the signature of its handshake, a GET request, and
+   * the token. First sends a GET request to that URL and handles its challenges as `fetch` does, so it may wait for a user. Connect at once:
+   * resources accept a signature for about a minute. Rejects as `fetch` does; if the resource still refuses, the handshake fails too.
+   */
+  signedHeaders(url: string | URL, options?: { signal?: AbortSignal | undefined }): Promise<Record<string, string>>
+  /**
    * Signs a user in to the agent itself and gets access to its own API, with one token (S§3.5). Resolves to the verified claims of the
    * token; `iss` and `sub` together identify the user. Rejects with `AgentError`.
    */
@@ -154,7 +160,8 @@ export interface AgentActions {
 }
 
 /**
- * Checks the options and throws a TypeError that names the invalid one, at creation rather than at the first challenge.
+ * Checks the options and throws a TypeError that names the invalid one, at creation rather than at the first challenge. Warns of
+ * `allowInsecureLoopback`.
  *
  * `authServers` decides where users type their passwords. A string instead of a list would match each of its substrings.
  */
@@ -162,6 +169,12 @@ export function requireAgentOptions(
   { id, signer, authServers, consentTimeout, endpointOrigins = {}, interop = {} }: SharedAgentOptions,
   identifiers: IdentifierOptions,
 ): void {
+  if (identifiers.allowInsecureLoopback)
+    warnOnce(
+      id,
+      'allowInsecureLoopback',
+      'any program on this machine can impersonate this agent. Use it for development only.',
+    )
   requireKnownOptions('interop', interop, agentInterop)
   requireIdentifier('id', id, identifiers)
   requireOwnSigner('signer', signer, id)

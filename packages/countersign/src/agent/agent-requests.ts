@@ -55,13 +55,23 @@ export async function sendSigned(
 }
 
 async function sendOnce(
-  { options, edition, fetch, clocks, protocol }: RequestTools,
+  tools: RequestTools,
   request: Request,
   credential: Credential,
   signal: AbortSignal,
 ): Promise<Response> {
+  const signed = await sign(tools, request, credential)
+  // Node.js 20 loses the signal of a request that only fetch references.
+  return tools.fetch(signed, { signal })
+}
+
+async function sign(
+  { options, edition, clocks, protocol }: RequestTools,
+  request: Request,
+  credential: Credential,
+): Promise<Request> {
   const { signer, interop } = options
-  const signed = await signRequest(request, {
+  return signRequest(request, {
     profile: edition.signing,
     signer,
     signatureKey: await protocol.referenceTo(credential),
@@ -69,8 +79,6 @@ async function sendOnce(
     encoding: interop?.signatureEncoding ?? 'base64',
     nonce: interop?.nonce ?? 'automatic',
   })
-  // Node.js 20 loses the signal of a request that only fetch references.
-  return fetch(signed, { signal })
 }
 
 /**
@@ -85,22 +93,57 @@ export async function fetchAs(
   init?: RequestInit,
 ): Promise<Response> {
   const given = new Request(input, { ...init, redirect: 'manual' })
+  const { signal = given.signal } = input as Partial<Request>
+  const { response } = await requestAs(tools, acting, given, {
+    route: 'fetch',
+    signal: init?.signal ?? signal,
+    mayStream: given.headers.get('accept')?.includes('text/event-stream') === true,
+  })
+  return response
+}
+
+/**
+ * The headers with which the agent can open a WebSocket. A GET request to the same URL resolves the challenges first.
+ *
+ * @throws TypeError for a URL that is not `wss` or `https`
+ */
+export async function signHeadersAs(
+  tools: RequestTools,
+  acting: Acting,
+  url: string | URL,
+  { signal = new AbortController().signal }: { signal?: AbortSignal | undefined } = {},
+): Promise<Record<string, string>> {
+  const request = new Request(String(url).replace(/^ws/, 'http'), { redirect: 'manual' })
+  const how = { route: 'signed-headers', signal, mayStream: true }
+  const { response, credential } = await requestAs(tools, acting, request, how)
+  discard(response)
+  return Object.fromEntries((await sign(tools, request, credential)).headers)
+}
+
+/** How a request is made. */
+interface Manner {
+  /** The name of the operation in events. */
+  route: string
+  signal: AbortSignal
+  /** Whether the response may stream for longer than a token is valid. */
+  mayStream: boolean
+}
+
+type Responded = Answered & { response: Response; credential: Credential }
+
+async function requestAs(tools: RequestTools, acting: Acting, given: Request, manner: Manner): Promise<Responded> {
   const { url, method } = given
   requireSecure(url, tools.options.allowInsecureLoopback)
-  const asked = { route: 'fetch', method, host: new URL(url).host }
-  const { signal = given.signal } = input as Partial<Request>
-  const answered = await withRequestEvent(tools.emit, asked, () =>
-    fetchWithChallenges(tools, acting, given, init?.signal ?? signal),
-  )
-  return answered.response
+  const asked = { route: manner.route, method, host: new URL(url).host }
+  return withRequestEvent(tools.emit, asked, () => fetchWithChallenges(tools, acting, given, manner))
 }
 
 async function fetchWithChallenges(
   tools: RequestTools,
   { owner, beforeConsent }: Acting,
   given: Request,
-  callers: AbortSignal,
-): Promise<Answered & { response: Response }> {
+  { signal: callers, mayStream }: Manner,
+): Promise<Responded> {
   const { protocol, held, steps, documentAddress } = tools
   const { id, interop } = tools.options
   const { url, method } = given
@@ -108,7 +151,6 @@ async function fetchWithChallenges(
     // The caller's signal can also abort the response body.
     const ending = AbortSignal.any([callers, signal])
     const request = await bufferRequest(given)
-    const mayStream = given.headers.get('accept')?.includes('text/event-stream') === true
     const token = await steps.tokenFor(owner, { url, method, mayStream }, signal)
     let credential: Credential = token ? { scheme: 'token', held: token } : { scheme: interop?.introduce ?? 'agent' }
     const taken = new Set<string>()
@@ -120,7 +162,7 @@ async function fetchWithChallenges(
         signal.throwIfAborted()
       }
       const { challenge, problem } = protocol.readRefusal(response)
-      const answer = { response, code: problem ?? (challenge && 'challenged') }
+      const answer = { response, credential, code: problem ?? (challenge && 'challenged') }
       if (problem === 'key_unknown')
         warnOnce(id, 'key_unknown', describeUnknownKey(new URL(url).origin, id, documentAddress))
       if (credential.scheme === 'token' && response.ok) held.recordUse(owner, { url, method }, credential.held)

@@ -7,9 +7,10 @@ export interface AgentRecord {
   edition: string
   /**
    * `token`: what a user or a policy rule allowed. `consent`: a pending decision of a user. `lease`: the process that exchanges the code of
-   * a consent. `person`: the user to whom the tokens of an auth server belong. `session`: a browser has this owner's cookie.
+   * a consent. `person`: the user to whom the tokens of an auth server belong. `past`: how earlier access to a resource ended. `session`: a
+   * browser has this owner's cookie.
    */
-  kind: 'token' | 'consent' | 'lease' | 'person' | 'session'
+  kind: 'token' | 'consent' | 'lease' | 'person' | 'past' | 'session'
   /** The record's name, unique within its kind and owner; any string. */
   id: string
   data: unknown

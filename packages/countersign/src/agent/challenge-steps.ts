@@ -113,7 +113,7 @@ export function createChallengeSteps({
     )
     signal.throwIfAborted()
     if (fresh) await held.add(owner, fresh, signal)
-    else await held.remove(owner, token)
+    else await held.drop(owner, token)
     return fresh
   }
 
@@ -146,7 +146,7 @@ export function createChallengeSteps({
       return fresh ? { scheme: 'token', held: fresh } : { scheme: 'agent' }
     },
     dropToken: async (_challenge, { credential, owner }) => {
-      if (credential.scheme === 'token') await held.remove(owner, credential.held)
+      if (credential.scheme === 'token') await held.drop(owner, credential.held)
       return { scheme: 'agent' }
     },
     authorize,

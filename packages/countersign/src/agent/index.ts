@@ -10,10 +10,15 @@ export type {
   ConsentCallback,
   ConsentRequest,
   OpenConsent,
-  RequestedPermission,
 } from '../editions/agent-protocol.js'
 export type { AuthClaims } from '../editions/verified-request.js'
-export { AgentError, type AgentErrorCode } from '../lib/agent-error.js'
+export {
+  AgentError,
+  type AgentErrorCode,
+  type ConsentDetails,
+  type ConsentReason,
+  type RequestedPermission,
+} from '../lib/agent-error.js'
 export type { CountersignEvent, OnEvent } from '../lib/events.js'
 export type { AgentActions, SharedAgentOptions, SignInRequest, TokenSummary } from './agent-options.js'
 export type { AgentRecord, AgentStore, RecordName } from './agent-store.js'

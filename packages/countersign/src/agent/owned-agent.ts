@@ -6,7 +6,6 @@ import type { AuthClaims } from '../editions/verified-request.js'
 import { AgentError } from '../lib/agent-error.js'
 import { systemClock } from '../lib/clock.js'
 import { createEmitter } from '../lib/events.js'
-import { warnOnce } from '../lib/options.js'
 import { documentUrl, isIdentifier, type OwnDocument } from '../protocol/documents.js'
 import type { RedirectKind } from '../protocol/parameters.js'
 import {
@@ -23,12 +22,12 @@ import {
   type SharedAgentOptions,
   type SignInRequest,
 } from './agent-options.js'
-import { type Acting, fetchAs, type RequestTools, sendSigned } from './agent-requests.js'
+import { type Acting, fetchAs, type RequestTools, sendSigned, signHeadersAs } from './agent-requests.js'
 import { type BeforeConsent, createChallengeSteps, createOwnerWork } from './challenge-steps.js'
 import { createClocks } from './clock-offset.js'
 import type { OwnerPrompt } from './consent-prompt.js'
 import { memoryStore } from './memory-store.js'
-import { keptConsents, scopedRecords } from './scoped-records.js'
+import { keptConsents, pastAccess, scopedRecords } from './scoped-records.js'
 import { createTokenCache } from './token-cache.js'
 
 /** An agent whose tokens and consents belong to owners, each isolated from the others. */
@@ -61,12 +60,6 @@ export function createOwnedAgent(options: SharedAgentOptions, way: OwnerPrompt):
   const { id, signer, authServers, edition = januaryAgent, now = systemClock } = options
   const { allowInsecureLoopback = false, allowPath = false, interop = {} } = options
   const identifiers = { allowInsecureLoopback, allowPath }
-  if (allowInsecureLoopback)
-    warnOnce(
-      id,
-      'allowInsecureLoopback',
-      'any program on this machine can impersonate this agent. Use it for development only.',
-    )
   requireAgentOptions(options, identifiers)
   const { redirectUri, canPrompt } = way
   const redirect = { uri: redirectUri, kind: requireRedirectUri(redirectUri) }
@@ -85,7 +78,8 @@ export function createOwnedAgent(options: SharedAgentOptions, way: OwnerPrompt):
   const work = createOwnerWork()
   const store = options.store ?? memoryStore()
   const records = scopedRecords(store, { agent: id, edition: edition.name })
-  const held = createTokenCache({ records, thumbprint: signer.thumbprint, now })
+  const past = pastAccess(records)
+  const held = createTokenCache({ records, past, thumbprint: signer.thumbprint, now })
   const protocol = edition.createAgentProtocol({
     ...identifiers,
     id,
@@ -102,6 +96,8 @@ export function createOwnedAgent(options: SharedAgentOptions, way: OwnerPrompt):
     keep: (token, owner, signal) => held.add(owner, token, signal),
     storedSince: ({ resource, scope = '' }, owner, since) =>
       held.withScope(owner, { resource, scope: scope.split(' ').filter(Boolean), since }),
+    reasonFor: async (need, owner) => past.reasonFor(owner, need, await held.list(owner)),
+    noteRefusal: (need, owner) => past.note(owner, need, 'refused'),
     discard: held.remove,
     forOwner: (owner, exchange) => work.run(owner, AbortSignal.timeout(exchangeTime * 1000), exchange),
     authServers: typeof authServers === 'function' ? [] : authServers,
@@ -160,6 +156,7 @@ export function createOwnedAgent(options: SharedAgentOptions, way: OwnerPrompt):
     redirect: complete && redirect,
     actionsFor: (owner, beforeConsent = () => undefined) => ({
       fetch: (input, init) => fetchAs(tools, { owner, beforeConsent }, input, init),
+      signedHeaders: (url, init) => signHeadersAs(tools, { owner, beforeConsent }, url, init),
       signIn: (request) => signInAs({ owner, beforeConsent }, request),
       tokens: () => held.list(owner),
     }),

@@ -1,5 +1,6 @@
 import * as platform from '#crypto'
-import type { ConsentStore, KeptConsent } from '../editions/agent-protocol.js'
+import type { ConsentStore, HeldToken, KeptConsent } from '../editions/agent-protocol.js'
+import type { ConsentReason } from '../lib/agent-error.js'
 import type { AgentRecord, AgentStore, RecordName } from './agent-store.js'
 
 /** The records of one agent and edition, in a store that others may use as well. */
@@ -61,6 +62,55 @@ export function keptConsents(records: OwnRecords, now: () => number): ConsentSto
           return { until, release: async () => void (until > now() && (await records.remove(owner, name))) }
         if (there.until > now() && there.by !== overdue) return { holder: there.by }
       }
+    },
+  }
+}
+
+/** The access that a decision is about. */
+export type Place = Pick<HeldToken, 'authServer' | 'resource'>
+
+export function placeOf({ authServer, resource }: Place): string {
+  return `${authServer} ${resource}`
+}
+
+/** The part of a stored consent, and of a record of past access, that contains its resource. */
+interface AboutNeed {
+  need?: { resource?: unknown }
+}
+
+/** How an owner's earlier access to resources ended. */
+export interface PastAccess {
+  note(owner: string, at: Place, reason: ConsentReason): Promise<void>
+  /**
+   * Why the owner has to decide about a need.
+   *
+   * @param held the tokens that can be used
+   */
+  reasonFor(
+    owner: string,
+    need: Place & { scope?: string | undefined },
+    held: readonly (Place & { scope: readonly string[] })[],
+  ): Promise<ConsentReason>
+  /** Removes what is known about a resource, with its pending consents if the store is shared. */
+  forget(owner: string, resource: string): Promise<void>
+}
+
+/** The records of how access ended, in an agent's store. */
+export function pastAccess(records: OwnRecords): PastAccess {
+  return {
+    note: (owner, { authServer, resource }, reason) =>
+      records.put(owner, { kind: 'past', id: placeOf({ authServer, resource }) }, { need: { resource }, reason }),
+    async reasonFor(owner, need, held) {
+      const token = held.find((each) => placeOf(each) === placeOf(need))
+      // A token that has the scope was refused.
+      if (token) return need.scope?.split(' ').some((each) => !token.scope.includes(each)) ? 'step_up' : 'revoked'
+      const past = (await records.list(owner, 'past')).find(({ id }) => id === placeOf(need))
+      return past ? (past.data as { reason: ConsentReason }).reason : 'first_time'
+    },
+    async forget(owner, resource) {
+      for (const kind of records.isShared ? (['past', 'consent'] as const) : (['past'] as const))
+        for (const { id, data } of await records.list(owner, kind))
+          if ((data as AboutNeed | null)?.need?.resource === resource) await records.remove(owner, { kind, id })
     },
   }
 }

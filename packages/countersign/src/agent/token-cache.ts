@@ -5,7 +5,7 @@ import { LruCache } from '../lib/lru-cache.js'
 import { isUnder } from '../protocol/documents.js'
 import { decodeToken } from '../tokens/verify-token.js'
 import type { TokenSummary } from './agent-options.js'
-import type { OwnRecords } from './scoped-records.js'
+import { type OwnRecords, type PastAccess, placeOf } from './scoped-records.js'
 
 /** The request for which a token is used. */
 export interface Asked {
@@ -39,6 +39,8 @@ export interface TokenCache {
    */
   add(owner: string, token: HeldToken, signal: AbortSignal): Promise<void>
   readonly remove: (owner: string, token: HeldToken) => Promise<void>
+  /** Removes a token that is no longer accepted, and records how it ended. */
+  drop(owner: string, token: HeldToken): Promise<void>
   /** Lists the tokens that can be used, newest first. */
   list(owner: string): Promise<readonly TokenSummary[]>
   /** Removes the tokens of an owner for one resource, with its pending consents if the store is shared; or all records of the owner. */
@@ -47,6 +49,7 @@ export interface TokenCache {
 
 export interface HeldTokensOptions {
   records: OwnRecords
+  past: PastAccess
   /** The thumbprint of the agent's key. A token that is bound to another key can be renewed, but not used. */
   thumbprint: string
   now: () => number
@@ -59,11 +62,6 @@ const maxRoutes = 1000
 /** Tokens are no longer used this many seconds before they expire, so that they do not expire in transit. */
 const margin = 5
 
-/** The part of a stored consent that contains its resource. */
-interface StoredConsent {
-  need?: { resource?: unknown }
-}
-
 /** A token as it is stored. */
 interface StoredToken {
   token: HeldToken
@@ -72,7 +70,7 @@ interface StoredToken {
   at: number
 }
 
-export function createTokenCache({ records, thumbprint, now }: HeldTokensOptions): TokenCache {
+export function createTokenCache({ records, past, thumbprint, now }: HeldTokensOptions): TokenCache {
   /** Caches the tokens of a store that only this process uses. A shared store is read each time, since another process may change it. */
   const known = new Map<string, readonly StoredToken[]>()
   /** The kind of token that last served a route. */
@@ -124,6 +122,8 @@ export function createTokenCache({ records, thumbprint, now }: HeldTokensOptions
       resource === token.resource && scope.every((value) => token.scope.includes(value))
     const others = (await read(owner)).filter((other) => other.token.jwt !== token.jwt)
     const until = token.refreshToken === undefined ? token.expiresAt : undefined
+    // Stores drop the token itself when it has expired.
+    if (until !== undefined) await past.note(owner, token, 'expired')
     await records.put(owner, { kind: 'token', id: idOf(token) }, stored, until)
     const kept = others
       .filter((other) => isUsable(other.token) && !isCovered(other.token))
@@ -133,8 +133,22 @@ export function createTokenCache({ records, thumbprint, now }: HeldTokensOptions
     remember(owner, [stored, ...kept])
   }
 
+  const remove = async (owner: string, token: HeldToken) =>
+    serialize(owner, async () => {
+      await records.remove(owner, { kind: 'token', id: idOf(token) })
+      remember(
+        owner,
+        (await read(owner)).filter((other) => other.token.jwt !== token.jwt),
+      )
+    })
+
   return {
     isLive,
+    remove,
+    async drop(owner, token) {
+      await past.note(owner, token, isLive(token) ? 'revoked' : 'ended')
+      await remove(owner, token)
+    },
     async forRequest(owner, asked) {
       const all = (await read(owner)).map(({ token }) => token)
       const usable = all.filter((token) => isUsable(token) && isUnder(asked.url, token.resource))
@@ -159,14 +173,6 @@ export function createTokenCache({ records, thumbprint, now }: HeldTokensOptions
       })
     },
     add: (owner, token, signal) => serialize(owner, () => keep(owner, token, signal)),
-    remove: (owner, token) =>
-      serialize(owner, async () => {
-        await records.remove(owner, { kind: 'token', id: idOf(token) })
-        remember(
-          owner,
-          (await read(owner)).filter((other) => other.token.jwt !== token.jwt),
-        )
-      }),
     forget: (owner, resource) =>
       serialize(owner, async () => {
         if (resource === undefined) {
@@ -176,10 +182,7 @@ export function createTokenCache({ records, thumbprint, now }: HeldTokensOptions
         const tokens = await read(owner)
         const gone = tokens.filter(({ token }) => token.resource === resource)
         for (const { token } of gone) await records.remove(owner, { kind: 'token', id: idOf(token) })
-        const consents = records.isShared ? await records.list(owner, 'consent') : []
-        for (const { id, data } of consents)
-          if ((data as StoredConsent | null)?.need?.resource === resource)
-            await records.remove(owner, { kind: 'consent', id })
+        await past.forget(owner, resource)
         remember(
           owner,
           tokens.filter((token) => !gone.includes(token)),
@@ -218,8 +221,8 @@ function routeOf(owner: string, { method, url }: Asked): string {
 }
 
 /** Identifies the access that a token gives: equal for equivalent tokens. */
-function kindOf({ authServer, resource, scope }: HeldToken): string {
-  return [authServer, resource, ...scope.toSorted()].join(' ')
+function kindOf(token: HeldToken): string {
+  return [placeOf(token), ...token.scope.toSorted()].join(' ')
 }
 
 /** Unique to a token, so that removing it does not remove a newer one. */

@@ -1,5 +1,6 @@
 import type { Discovery } from '../discovery/discovery.js'
 import type { KeyReference } from '../httpsig/signing-profile.js'
+import type { ConsentDetails, ConsentReason } from '../lib/agent-error.js'
 import type { Signer } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Challenge } from '../protocol/challenge.js'
@@ -39,33 +40,8 @@ export interface AgentDescription {
   homepage?: string
 }
 
-/** A permission that an agent requests. */
-export interface RequestedPermission {
-  scope: string
-  /**
-   * The description in the resource's document: one line of at most 200 characters, not to be trusted. Escape it for HTML. Undefined if the
-   * resource does not describe the scope, or if its document cannot be fetched.
-   */
-  description: string | undefined
-}
-
 /** The decision that the user is prompted for, and the page to make it on. */
-export interface ConsentRequest {
-  /** The page that the user must open, in the browser that started the flow. */
-  url: string
-  /** Show it beside the link: the page of a Countersign auth server shows the same four characters. It does not prove anything. */
-  code: string
-  authServer: string
-  resource: string
-  /** Space-separated; undefined if the resource token carries no scope. */
-  scope: string | undefined
-  /** The same scopes, with the resource's descriptions. */
-  permissions: readonly RequestedPermission[]
-  /**
-   * When the prompt expires, in Unix seconds: the auth server's initial expiry, which the user can extend on the page, or the end of the
-   * agent's `consentTimeout` if that is earlier.
-   */
-  expiresAt: number
+export interface ConsentRequest extends ConsentDetails {
   /** Aborts when the request stops waiting for the decision: because it was aborted, timed out, or failed. */
   signal: AbortSignal
 }
@@ -218,6 +194,10 @@ export interface AgentTools extends IdentifierOptions {
   keep: (token: HeldToken, owner: string, signal: AbortSignal) => Promise<void>
   /** An unexpired token of an owner that satisfies the need and was stored after a time (Unix seconds), by this or another process. */
   storedSince: (need: TokenNeed, owner: string, since: number) => Promise<HeldToken | undefined>
+  /** Why the owner has to decide about a need, as far as the store knows. */
+  reasonFor: (need: TokenNeed, owner: string) => Promise<ConsentReason>
+  /** Records that an owner denied a need. */
+  noteRefusal: (need: TokenNeed, owner: string) => Promise<void>
   /** Removes an owner's token. */
   discard: (owner: string, token: HeldToken) => Promise<void>
   /** Runs a code exchange for an owner, with a signal that aborts when the owner is forgotten, or after `exchangeTime`. */

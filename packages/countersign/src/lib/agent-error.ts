@@ -14,6 +14,8 @@ export type AgentErrorCode =
   | 'challenge_unsupported'
   /** The auth server's document could not be found. */
   | 'auth_server_unknown'
+  /** The auth server does not respond. */
+  | 'auth_server_unreachable'
   /** The auth server's document names an endpoint on another origin that is not in `endpointOrigins`. */
   | 'endpoint_refused'
   /** The auth server found no key of this agent at the location that its signature refers to. A new key is found within a minute. */
@@ -26,14 +28,51 @@ export type AgentErrorCode =
   | 'answer_refused'
   /** Another user decided than the one whose tokens the agent holds. Nothing was stored. */
   | 'other_user'
-  /** A user must decide, and the agent has no way to prompt them. `url` is the page where they can. */
+  /** A user must decide, and the agent has no way to prompt them. `consent` has the page where they can. */
   | 'consent_required'
   /** The session was forgotten while the request ran: its user signed out. */
   | 'session_forgotten'
 
+/** A permission that an agent requests. */
+export interface RequestedPermission {
+  scope: string
+  /**
+   * The description in the resource's document: one line of at most 200 characters, not to be trusted. Escape it for HTML. Undefined if the
+   * resource does not describe the scope, or if its document cannot be fetched.
+   */
+  description: string | undefined
+}
+
+/** A decision that a user has to make. */
+export interface ConsentDetails {
+  /** The page that the user must open, in the browser that started the flow. */
+  url: string
+  /** Show it beside the link: the page of a Countersign auth server shows the same four characters. It does not prove anything. */
+  code: string
+  authServer: string
+  resource: string
+  /** Space-separated; undefined if the resource token carries no scope. */
+  scope: string | undefined
+  /** The same scopes, with the resource's descriptions. */
+  permissions: readonly RequestedPermission[]
+  /**
+   * When the prompt expires, in Unix seconds: the auth server's initial expiry, which the user can extend on the page, or the end of the
+   * agent's `consentTimeout` if that is earlier.
+   */
+  expiresAt: number
+}
+
+/**
+ * Why the user has to decide, as far as the agent knows. `first_time`: they have not been asked for this resource before, or the agent was
+ * told to forget it. `step_up`: they allowed less than is needed now. `expired`: what they allowed has expired. `revoked`: it was revoked
+ * before it expired. `ended`: it expired or was revoked, and the auth server does not say which. `refused`: access was denied the last time.
+ */
+export type ConsentReason = 'first_time' | 'step_up' | 'expired' | 'revoked' | 'ended' | 'refused'
+
 interface AgentErrorOptions {
   error?: string | undefined
-  url?: string | undefined
+  consent?: AgentError['consent']
+  reason?: ConsentReason | undefined
   authServer?: string
   retryAfter?: number | undefined
   cause?: unknown
@@ -43,8 +82,13 @@ interface AgentErrorOptions {
 export class AgentError extends Error {
   declare readonly code: AgentErrorCode
   declare readonly error: string | undefined
-  /** The page where the user can decide, with `consent_required`. */
-  declare readonly url: string | undefined
+  /**
+   * The decision that the user has to make, with `consent_required`. Only `url` is always known. The property is not enumerable, and the
+   * message does not contain the URL, so that neither logs nor language models receive the link by accident.
+   */
+  declare readonly consent: (Pick<ConsentDetails, 'url'> & Partial<ConsentDetails>) | undefined
+  /** Why the user has to decide, with `consent_required`. */
+  declare readonly reason: ConsentReason | undefined
   /** The rejected auth server, with `auth_server_refused`. */
   declare readonly authServer: string | undefined
   /** Delay before a retry, in seconds, if the auth server is overloaded or limits the agent's rate. */
@@ -53,14 +97,15 @@ export class AgentError extends Error {
   constructor(
     code: AgentErrorCode,
     message: string,
-    { cause, error, url, authServer, retryAfter }: AgentErrorOptions = {},
+    { cause, error, consent, reason, authServer, retryAfter }: AgentErrorOptions = {},
   ) {
     super(message, cause === undefined ? undefined : { cause })
     this.name = 'AgentError'
     this.code = code
     this.error = error
-    this.url = url
+    this.reason = reason
     this.authServer = authServer
     this.retryAfter = retryAfter
+    Object.defineProperty(this, 'consent', { value: consent })
   }
 }

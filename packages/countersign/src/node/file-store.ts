@@ -210,8 +210,8 @@ async function sweepOwner(folder: string, now: number): Promise<void> {
     if (hasEnded) await rm(file, { force: true })
     else left.add(kind)
   }
-  // Without a completed consent, the browser has nothing but a session cookie.
-  if (left.has('session') && [...left].every((kind) => kind === 'session' || kind === 'person'))
+  // Without a token or a pending consent, the browser has nothing but a session cookie.
+  if (left.has('session') && [...left].every((kind) => kind && ['session', 'person', 'past'].includes(kind)))
     return removeWhole(folder)
   // Fails unless the folder is empty, which includes files that another process is writing.
   await rmdir(folder)

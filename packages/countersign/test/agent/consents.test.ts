@@ -420,10 +420,13 @@ describe('a web agent without onConsent', () => {
         .fetch(data)
         .catch((error: AgentError) => error)
     const asked = (await where()) as AgentError
-    expect(asked).toMatchObject({ code: 'consent_required', url: expect.stringContaining('request_token=request-1') })
-    expect(await where()).toMatchObject({ code: 'consent_required', url: asked.url })
+    expect(asked).toMatchObject({
+      code: 'consent_required',
+      consent: { url: expect.stringContaining('request_token=request-1') },
+    })
+    expect(await where()).toMatchObject({ code: 'consent_required', consent: { url: asked.consent?.url } })
     expect(await ended(stage.agent.for('s2').fetch(data))).toBe('consent_required')
-    const { url = '' } = asked
+    const { url = '' } = asked.consent ?? {}
     const bring = (session: string) => stage.answer({ url, session } as Parameters<Stage['answer']>[0])
     expect(await bring('s2'), 'in another session').toContain('This was started in another browser')
     expect(await bring('s1')).toContain('data-state="allowed"')

@@ -458,12 +458,13 @@ it('an agent that cannot prompt returns the consent URL immediately, and continu
   const error = await agent.fetch(data).catch((thrown: unknown) => thrown)
   expect(error).toMatchObject({
     code: 'consent_required',
-    url: expect.stringContaining(`${ids.authServer}/agent/auth?`),
+    consent: { url: expect.stringContaining(`${ids.authServer}/agent/auth?`) },
   })
+  const { url = '' } = (error as AgentError).consent ?? {}
   const again = await agent.fetch(data).catch((thrown: unknown) => thrown)
-  expect(again, 'for the same consent').toMatchObject({ url: (error as { url: string }).url })
+  expect(again, 'for the same consent').toMatchObject({ consent: { url } })
   const callback = new URL(`${ids.agent}/callback?code=a`)
-  callback.searchParams.set('state', new URL((error as { url: string }).url).searchParams.get('state') ?? '')
+  callback.searchParams.set('state', new URL(url).searchParams.get('state') ?? '')
   expect(await (await agent.handler(new Request(callback))).text()).toContain('data-state="allowed"')
   expect(await (await agent.fetch(data)).text()).toBe('data')
   await agent.forget()
@@ -475,11 +476,14 @@ it('L12: processes of an agent that cannot prompt show a user one page, whicheve
   const stages = [1, 2].map(() => openStage({ store, onConsent: undefined }))
   const urls = new Set<string>()
   for (const { agent } of [...stages, ...stages, ...stages]) {
-    const { url = 'none' } = await agent
+    const asked = await agent
       .for('s1')
       .fetch(data)
-      .catch((error: AgentError) => error)
-    urls.add(url)
+      .then(
+        () => undefined,
+        ({ consent }: AgentError) => consent,
+      )
+    urls.add(asked?.url ?? 'none')
     // Longer than the interval in which a waiting process must send a heartbeat.
     for (const { clock } of stages) clock.now += 9
   }
@@ -501,7 +505,9 @@ it('an agent that cannot prompt waits for the decision on its page, whichever pr
       fetch: stage.toPeers,
     })
   const [agent, other] = [open(), open()]
-  const { url = '' } = (await agent.fetch(data).catch((error: unknown) => error)) as AgentError
+  const pageOf = async () =>
+    ((await agent.fetch(data).catch((error: unknown) => error)) as AgentError).consent?.url ?? ''
+  const url = await pageOf()
   expect(await agent.waitForConsent('https://auth.example/another')).toBe(false)
   const signal = AbortSignal.timeout(50)
   await expect(agent.waitForConsent(url, { signal })).rejects.toThrow('timeout')
@@ -511,7 +517,7 @@ it('an agent that cannot prompt waits for the decision on its page, whichever pr
   expect(await (await other.handler(new Request(callback))).text()).toContain('data-state="allowed"')
   expect(await waiting).toBe(true)
   await agent.forget()
-  const { url: denied = '' } = (await agent.fetch(data).catch((error: unknown) => error)) as AgentError
+  const denied = await pageOf()
   const refused = expect(agent.waitForConsent(denied)).rejects.toMatchObject({ code: 'access_denied' })
   const state = new URL(denied).searchParams.get('state') ?? ''
   const said = new URLSearchParams({ error: 'access_denied', state })
@@ -537,7 +543,7 @@ it('agents that cannot prompt return the page of a pending consent, whichever pr
       .fetch(data)
       .then(
         () => expect.fail(),
-        ({ url }: AgentError) => url ?? expect.fail(),
+        ({ consent }: AgentError) => consent?.url ?? expect.fail(),
       )
   const page = await pageOf(0)
   expect(page).toContain(`${ids.authServer}/agent/auth?`)

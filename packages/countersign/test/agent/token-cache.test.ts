@@ -143,7 +143,12 @@ function openHeld() {
     remove: async (owner, name) => store.remove(owner, name),
     forget: async (owner) => store.forget(owner),
   }
-  const held = createTokenCache({ records, thumbprint: 'a key', now: () => 0 })
+  const past: Parameters<typeof createTokenCache>[0]['past'] = {
+    note: async () => undefined,
+    reasonFor: async () => 'first_time',
+    forget: async () => undefined,
+  }
+  const held = createTokenCache({ records, past, thumbprint: 'a key', now: () => 0 })
   const never = new AbortController().signal
   return { ...held, add: (owner: string, token: typeof one, signal = never) => held.add(owner, token, signal) }
 }

@@ -111,5 +111,5 @@ export function createUpstream(options: UpstreamOptions): Upstream {
 
 /** Returns the consent page if that is why a request was not sent. */
 function pageOf(error: unknown): string | undefined {
-  return error instanceof AgentError && error.code === 'consent_required' ? error.url : undefined
+  return error instanceof AgentError && error.code === 'consent_required' ? error.consent?.url : undefined
 }

@@ -4,10 +4,13 @@ import type { AgentActions } from '../agent-options.js'
 export interface BrowserActions {
   actions: AgentActions
   /** Whether these actions threw the error, and it has the URL at which this browser's user decides. */
-  needsConsent: (error: unknown) => error is AgentError & { url: string }
-  /** Whether these actions threw the error, and it says when to retry. */
-  isBusy: (error: unknown) => error is AgentError & { retryAfter: number }
+  needsConsent: (error: unknown) => error is AgentError & { consent: { url: string } }
+  /** When to retry, in seconds, if these actions threw the error because the auth server is overloaded or does not respond. */
+  retryAfter: (error: unknown) => number | undefined
 }
+
+/** When a browser may retry if the auth server does not respond, in seconds. */
+const outage = 60
 
 /**
  * The agent as it acts for one browser, whose session is looked up or created on first use.
@@ -17,7 +20,7 @@ export interface BrowserActions {
 export function browserActions(findActions: () => Promise<AgentActions>, onAsk: (url: string) => void): BrowserActions {
   // Errors of another agent in the same handler are not for this user.
   const asking = new Set<unknown>()
-  const busy = new Set<unknown>()
+  const unavailable = new Map<unknown, number | undefined>()
   let found: Promise<AgentActions> | undefined
 
   async function act<T>(action: (actions: AgentActions) => Promise<T>): Promise<T> {
@@ -26,11 +29,12 @@ export function browserActions(findActions: () => Promise<AgentActions>, onAsk: 
     try {
       return await action(actions)
     } catch (error) {
-      if (error instanceof AgentError && error.code === 'consent_required' && error.url !== undefined) {
-        if (!asking.has(error)) onAsk(error.url)
+      if (error instanceof AgentError && error.code === 'consent_required' && error.consent) {
+        if (!asking.has(error)) onAsk(error.consent.url)
         asking.add(error)
       }
-      if (error instanceof AgentError && error.retryAfter !== undefined) busy.add(error)
+      if (error instanceof AgentError)
+        unavailable.set(error, error.code === 'auth_server_unreachable' ? outage : error.retryAfter)
       throw error
     }
   }
@@ -38,10 +42,11 @@ export function browserActions(findActions: () => Promise<AgentActions>, onAsk: 
   return {
     actions: {
       fetch: (input, init) => act((actions) => actions.fetch(input, init)),
+      signedHeaders: (url, init) => act((actions) => actions.signedHeaders(url, init)),
       signIn: (request) => act((actions) => actions.signIn(request)),
       tokens: () => act((actions) => actions.tokens()),
     },
-    needsConsent: (error): error is AgentError & { url: string } => asking.has(error),
-    isBusy: (error): error is AgentError & { retryAfter: number } => busy.has(error),
+    needsConsent: (error): error is AgentError & { consent: { url: string } } => asking.has(error),
+    retryAfter: (error) => unavailable.get(error),
   }
 }

@@ -16,7 +16,6 @@ import { type CookieCheck, createFirstVisits, createWayBack, type ReturnPages } 
 import { createOwnCookies } from './own-cookies.js'
 import { privatePage } from './page-head.js'
 import {
-  busyPage,
   describeNoCookies,
   isFromOwnPage,
   isNavigation,
@@ -24,6 +23,7 @@ import {
   redirect,
   refuseForeign,
   refuseVisit,
+  unavailablePage,
   type Visit,
 } from './visit.js'
 
@@ -127,7 +127,9 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
     }
     function sendFirst(): never {
       first ??= firstVisits.send(visit)
-      throw new AgentError('consent_required', 'This browser has not yet shown that it returns cookies.', first)
+      throw new AgentError('consent_required', 'This browser has not yet shown that it returns cookies.', {
+        consent: { url: first.url },
+      })
     }
     function noteAsked(url: string): void {
       if (visit.method !== 'HEAD') visit.addCookie(url === first?.url ? first.cookie : wayBack.remember(visit, url))
@@ -178,12 +180,13 @@ async function makePageFor<T>(
 ): Promise<{ made: T } | { answer: Response }> {
   const refusal = refuseVisit(visit, origin)
   if (refusal) return { answer: refusal }
-  const { actions, needsConsent, isBusy } = browserActions(actionsOf, noteAsked)
+  const { actions, needsConsent, retryAfter } = browserActions(actionsOf, noteAsked)
   try {
     return { made: await make(actions) }
   } catch (error) {
-    if (needsConsent(error)) return { answer: redirectTo(error.url, visit, ways) }
-    if (isBusy(error)) return { answer: busyResponse(error.retryAfter, visit, ways) }
+    if (needsConsent(error)) return { answer: redirectTo(error.consent.url, visit, ways) }
+    const delay = retryAfter(error)
+    if (delay !== undefined) return { answer: unavailableResponse(delay, visit, ways) }
     throw error
   }
 }
@@ -204,12 +207,16 @@ function redirectTo(url: string, visit: Visit<unknown>, { firstVisits, wayBack }
   return redirect(url, [], isRead(visit) || !comesBack ? 303 : 307)
 }
 
-/** Tells the browser to retry: an auth server's overload is temporary. */
-function busyResponse(retryAfter: number, visit: Visit<unknown>, { id, about, wayBack }: CallbackWays): Response {
+/** Tells the browser to retry: an auth server's overload or outage is temporary. */
+function unavailableResponse(
+  retryAfter: number,
+  visit: Visit<unknown>,
+  { id, about, wayBack }: CallbackWays,
+): Response {
   const headers = { 'cache-control': 'no-store', 'retry-after': String(retryAfter) }
-  if (!isNavigation(visit)) return jsonResponse(503, { error: 'busy', retry_after: retryAfter }, headers)
+  if (!isNavigation(visit)) return jsonResponse(503, { error: 'unavailable', retry_after: retryAfter }, headers)
   const back = isRead(visit) ? wayBack.within(visit.target) : wayBack.within(visit.header('referer') ?? null)
-  return busyPage({ id, about, language: visit.header('accept-language') ?? null, back }, retryAfter)
+  return unavailablePage({ id, about, language: visit.header('accept-language') ?? null, back }, retryAfter)
 }
 
 function refuseWithoutCookies(

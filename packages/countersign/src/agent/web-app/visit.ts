@@ -52,7 +52,7 @@ export function redirect(location: string, cookies: readonly string[] = [], stat
 
 interface VisitMessages {
   noCookies: string
-  busy: string
+  unavailable: string
   /** Why the user cannot be prompted. */
   why: string
   /** `{when}` is a relative time, such as "in 2 minutes". */
@@ -63,15 +63,15 @@ const messages: Readonly<Record<'en' | 'ar', VisitMessages>> = {
   en: {
     noCookies:
       'Your browser does not send cookies, so the agent cannot recognize you. Allow cookies for this page and try again.',
-    busy: 'Please try again later',
-    why: 'The server is busy right now, so your request could not be started.',
+    unavailable: 'Please try again later',
+    why: 'The server is not available right now, so your request could not be started.',
     wait: 'Try again {when}.',
   },
   ar: {
     noCookies:
       'لا يعيد متصفحك ملفات تعريف الارتباط، لذلك لا يستطيع الوكيل أن يعرف ما يخصك. اسمح بها لهذه الصفحة، ثم حاول مرة أخرى.',
-    busy: 'حاول مرة أخرى لاحقًا',
-    why: 'يُسأل الآن عدد كبير من الأشخاص، لذلك تعذّر سؤالك.',
+    unavailable: 'حاول مرة أخرى لاحقًا',
+    why: 'الخادم غير متاح الآن، لذلك تعذّر بدء طلبك.',
     wait: 'حاول مرة أخرى {when}.',
   },
 }
@@ -82,17 +82,17 @@ export function describeNoCookies(language: string | null): string {
 }
 
 /** The page for a user who cannot be prompted at the moment, with the time to retry. */
-export function busyPage(options: CallbackPageOptions, retryAfter: number): Response {
+export function unavailablePage(options: CallbackPageOptions, retryAfter: number): Response {
   const { again, ...own } = chooseCallbackMessages(options.language)
-  const { busy, why, wait } = messages[own.lang]
+  const { unavailable, why, wait } = messages[own.lang]
   const when = new Intl.RelativeTimeFormat(own.lang).format(Math.ceil(retryAfter / 60), 'minute')
   const page = agentPage(
     {
       ...own,
-      state: 'busy',
+      state: 'unavailable',
       status: 503,
       drawing: 'M12 6v6l4 3M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0',
-      title: busy,
+      title: unavailable,
       texts: [why, wait.replace('{when}', when)],
       next: again,
     },

@@ -12,7 +12,7 @@ import { type AgentMetadata, januaryDocuments } from './documents.js'
 import { createPendingConsents } from './pending-consents.js'
 import { redeemConsent, refreshAuthToken, requestAuthToken, type TokenRequester } from './request-auth-token.js'
 import { januaryHeaders, signatureProblem } from './signature-key.js'
-import { januaryTokens } from './tokens.js'
+import { authToken, resourceTokenType } from './tokens.js'
 
 /** An agent's side of the protocol (S§3, 4, 8.1, 9). */
 export function createAgentProtocol(tools: AgentTools): AgentProtocol {
@@ -60,7 +60,7 @@ export function createAgentProtocol(tools: AgentTools): AgentProtocol {
     waitFor: (page, owner, signal) => pending.waitForPage(page, owner, signal),
     refresh: (held, signal) => refreshAuthToken(requester, held, signal),
     async verifyOwn({ jwt, authServer }) {
-      const { claims } = await verifyToken(januaryTokens.auth, jwt, {
+      const { claims } = await verifyToken(authToken, jwt, {
         ...tools,
         audience: id,
         issuers: [authServer],
@@ -132,8 +132,7 @@ function requireResourceToken(
 ): { resource: string; scope: string | undefined } {
   const refuse = (why: string) => new AgentError('resource_token_refused', `The resource token was rejected: ${why}.`)
   const token = decodeToken(compact)
-  const { typ } = januaryTokens.resource
-  if (token?.header.typ !== typ) throw refuse(`it is not a token of type ${typ}`)
+  if (token?.header.typ !== resourceTokenType) throw refuse(`it is not a token of type ${resourceTokenType}`)
   const { iss, aud, agent, agent_jkt: thumbprint, scope } = token.payload
   if (typeof iss !== 'string' || !isUnder(expected.url, iss))
     throw refuse('its iss is not the resource that was called')

@@ -1,17 +1,10 @@
 import * as platform from '#crypto'
-import { AgentError } from '../../lib/agent-error.js'
+import { AgentError, type ConsentDetails, type RequestedPermission } from '../../lib/agent-error.js'
 import { preciseClock } from '../../lib/clock.js'
 import { plainLine } from '../../lib/plain-line.js'
 import { parseScope } from '../../protocol/parameters.js'
 import { requestCode } from '../../tokens/issue-token.js'
-import type {
-  AgentTools,
-  ConsentRequest,
-  HeldToken,
-  OpenConsent,
-  RequestedPermission,
-  TokenNeed,
-} from '../agent-protocol.js'
+import type { AgentTools, HeldToken, OpenConsent, TokenNeed } from '../agent-protocol.js'
 import { type PendingConsent, updateConsent } from './consent-store.js'
 import { type IssuerMetadata, januaryDocuments } from './documents.js'
 import type { CallbackResponse } from './exchange-callback.js'
@@ -39,6 +32,8 @@ export interface TokenRequester
       | 'canPrompt'
       | 'openConsent'
       | 'keep'
+      | 'reasonFor'
+      | 'noteRefusal'
       | 'forOwner'
     > {
   /** Auth servers that drop `state` (W13). */
@@ -152,16 +147,18 @@ async function promptAndWait(
   { way, isNew, ...waited }: Waited & { way: OpenConsent; isNew: boolean },
 ): Promise<HeldToken | undefined> {
   const { owner } = waited
-  if (!requester.canPrompt) {
-    const why = `The user must give consent at ${consent.need.authServer}, and this agent cannot prompt.`
-    throw new AgentError('consent_required', why, { url: consent.url })
-  }
   const over = new AbortController()
   const signal = AbortSignal.any([waited.signal, over.signal])
   const limit = limitOf(requester, consent, waited)
+  const details = describe(requester, consent, limit.until)
+  if (!requester.canPrompt) {
+    const reason = await requester.reasonFor(consent.need, owner)
+    const why = `The user must give consent at ${consent.need.authServer}, and this agent cannot prompt. Reason: ${reason}.`
+    throw new AgentError('consent_required', why, { consent: await details, reason })
+  }
   const ask = async () => {
-    const asked = await describe(requester, consent, limit.until, signal)
-    if (!signal.aborted) await way.ask(asked)
+    const asked = await details
+    if (!signal.aborted) await way.ask({ ...asked, signal })
   }
   const giveUp = async (error: unknown) => {
     const isLeftOpen = error instanceof AgentError && error.code === 'consent_required'
@@ -190,11 +187,10 @@ async function describe(
   { discovery }: TokenRequester,
   { url, code, need, promptExpiresAt }: PendingConsent,
   until: number,
-  signal: AbortSignal,
-): Promise<ConsentRequest> {
+): Promise<ConsentDetails> {
   const permissions = await describeScopes(discovery, need)
   const { authServer, resource, scope } = need
-  return { url, code, authServer, resource, scope, permissions, expiresAt: Math.min(promptExpiresAt, until), signal }
+  return { url, code, authServer, resource, scope, permissions, expiresAt: Math.min(promptExpiresAt, until) }
 }
 
 /** Maximum length of a description, in characters. */
@@ -231,7 +227,11 @@ export async function redeemConsent(
   owner: string,
   proceed: () => Promise<void>,
 ): Promise<HeldToken> {
-  if ('error' in answer) throw refusal(answer.error, answer.description)
+  if ('error' in answer) {
+    const refused = refusal(answer.error, answer.description)
+    if (refused.code === 'access_denied') await requester.noteRefusal(need, owner)
+    throw refused
+  }
   return requester.forOwner(owner, async (signal) => {
     const metadata = await findAuthServer(requester, need.authServer)
     await proceed()

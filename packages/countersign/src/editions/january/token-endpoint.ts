@@ -14,12 +14,12 @@ import type { AgentTools, HeldToken, TokenNeed } from '../agent-protocol.js'
 import { describeUnknownKey } from '../describe-unknown-key.js'
 import { type IssuerMetadata, januaryDocuments } from './documents.js'
 import { signatureProblem } from './signature-key.js'
-import { januaryTokens } from './tokens.js'
+import { authToken } from './tokens.js'
 
 /**
  * Returns an auth server's document after checking its endpoints.
  *
- * @throws AgentError `auth_server_unknown`, `endpoint_refused`
+ * @throws AgentError `auth_server_unknown`, `auth_server_unreachable`, `endpoint_refused`
  */
 export async function findAuthServer(
   { discovery, endpointOrigins }: Pick<AgentTools, 'discovery' | 'endpointOrigins'>,
@@ -28,6 +28,7 @@ export async function findAuthServer(
   const outcome = await discovery.findMetadata(januaryDocuments.authServer, authServer)
   if ('failure' in outcome) {
     const { failure } = outcome
+    requireResponse(authServer, failure)
     const message = `The document of ${authServer} was not found: ${failure.message}.`
     throw new AgentError('auth_server_unknown', message, { cause: failure })
   }
@@ -40,6 +41,20 @@ export async function findAuthServer(
   return outcome.found
 }
 
+/** @throws AgentError `auth_server_unreachable` if a failure says that the auth server does not respond */
+function requireResponse(authServer: string, failure: unknown): void {
+  const why = noResponse.exec(causeMessages(failure).join())
+  if (why)
+    throw new AgentError(
+      'auth_server_unreachable',
+      `The auth server ${authServer} does not respond (${why[0]}). Try again later.`,
+      { cause: failure },
+    )
+}
+
+/** What Node and the guarded fetch report if a host does not respond. */
+const noResponse = /ECONN[A-Z]+|ENOTFOUND|EAI_AGAIN|E(?:HOST|NET)UNREACH|ETIMEDOUT|no response within \d+ ms/
+
 /** The agent as a client of token endpoints. */
 export interface TokenClient extends Pick<AgentTools, 'id' | 'now'> {
   /** Sends a request signed by the agent. */
@@ -51,7 +66,7 @@ export interface TokenClient extends Pick<AgentTools, 'id' | 'now'> {
 /**
  * Posts a form to the token endpoint, and returns the JSON object of a successful response.
  *
- * @throws AgentError `access_denied`, `key_unknown`, `token_request_failed`
+ * @throws AgentError `access_denied`, `auth_server_unreachable`, `key_unknown`, `token_request_failed`
  */
 export async function postForm(
   client: TokenClient,
@@ -70,6 +85,9 @@ export async function postForm(
     // Sending a code twice revokes its tokens.
     mayHaveArrived: form.request_type !== 'code',
     signal,
+  }).catch((error: unknown) => {
+    requireResponse(metadata.issuer, error)
+    throw error
   })
   const body = await readBody(response)
   // Not every fetch implementation observes the signal.
@@ -185,7 +203,7 @@ export async function requireAuthToken(
   const { auth_token: jwt, expires_in: expiresIn } = answer
   if (typeof jwt !== 'string') throw refuse('the response contains none')
   const token = decodeToken(jwt)
-  const { typ } = januaryTokens.auth
+  const { typ } = authToken
   if (token?.header.typ !== typ) throw refuse(`it is not a token of type ${typ}`)
   const { iss, aud, scope, exp } = token.payload
   if (iss !== authServer) throw refuse('its iss is not the auth server that was called')

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { busyPage, describeNoCookies } from '../../../src/agent/web-app/visit.js'
+import { describeNoCookies, unavailablePage } from '../../../src/agent/web-app/visit.js'
 
 const shared = { id: 'https://calendar.example', about: { name: 'Calendar helper' }, back: '/events' }
 
@@ -12,12 +12,12 @@ describe('the page for a user who cannot be prompted yet', () => {
     [60, 'ar', 'حاول مرة أخرى خلال دقيقة واحدة.'],
     [120, 'ar-EG', 'حاول مرة أخرى خلال دقيقتين.'],
   ])('after %i seconds, in %s: %s', async (seconds, language, words) => {
-    const page = busyPage({ ...shared, language }, seconds)
+    const page = unavailablePage({ ...shared, language }, seconds)
     expect([page.status, page.headers.get('retry-after')]).toEqual([503, String(seconds)])
     expect(page.headers.get('cache-control')).toBe('no-store')
     const html = await page.text()
     expect(html).toContain(`<p>${words}</p>`)
-    expect(html).toContain('<main data-state="busy">')
+    expect(html).toContain('<main data-state="unavailable">')
     expect(html).toContain('<a href="/events">')
     expect(html).toContain('Calendar helper')
   })

@@ -84,7 +84,7 @@ async function promptUser(
   const asked = parseRequirement(response.headers.get(headers.requirement) ?? '')
   if (asked?.requirement !== 'interaction') return
   const { code, url } = asked
-  if (!tools.canPrompt) throw new AgentError('consent_required', 'A user must decide.', { url })
+  if (!tools.canPrompt) throw new AgentError('consent_required', 'A user must decide.', { consent: { url } })
   if (new URL(url).protocol !== 'https:')
     throw new AgentError('endpoint_refused', 'The page to which the person server sends users must use https.')
   const link = new URL(url)
