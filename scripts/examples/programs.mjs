@@ -49,7 +49,7 @@ async function overSsh(stage) {
   assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/callback\?/)
   await first.seen(/paste the whole address/)
   first.say('https://elsewhere.example/callback?code=1\n')
-  await first.seen(/That is another address/)
+  await first.seen(/That is a different address/)
   first.say(`${url}\n`)
   const end = await first.ended
   assert.deepEqual([end.status, /^The events of \S+\.\n$/.test(end.printed)], [0, true], end.stdout)

@@ -59,7 +59,7 @@ describe('countersign inspect', () => {
       expect(status).toBe(0)
       expect(stdout).toMatch(/^auth\+jwt\n/)
       expect(stdout).toContain('https://auth.example')
-      expect(stdout).toContain('it goes into Signature-Key')
+      expect(stdout).toContain('they go into Signature-Key')
     },
   )
 
@@ -79,7 +79,11 @@ describe('countersign inspect', () => {
     ['an unsigned token', `${part({ alg: 'none' })}.${part({})}.`, 'it is not signed'],
     ['a token with five parts', `${part({ alg: 'dir' })}.a.b.c.d`, 'it has 5 parts'],
     ['a token with non-canonical base64url', `${token.slice(0, -4)}AB`, 'canonical'],
-    ['an error in another format', 'Signature-Error: error=invalid_input, required_input=(@query)', 'is not error=…'],
+    [
+      'an error in another format',
+      'Signature-Error: error=invalid_input, required_input=(@query)',
+      'does not have the form error=…',
+    ],
     ['a header in another format', 'Signature-Input: nonsense', 'does not start with label='],
     ['an unclosed list', 'Signature-Input: sig1=("@method"', 'is not label=(…): the component list is not closed'],
     ['a header key with its private part', 'sig1=(scheme=hwk kty="OKP" d="AAAA")', 'private'],

@@ -48,7 +48,7 @@ describe('a bridge that is killed', () => {
       const next = await openClient(client, given)
       await next.tools()
       const waiting = await next.call('read')
-      expect(waiting).toEqual({ text: expect.stringContaining('reload it there'), isError: true })
+      expect(waiting).toEqual({ text: expect.stringContaining('reload that page'), isError: true })
       expect(await next.pageOnStderr(), 'the user is not asked twice').toBe(page)
       expect(await reload(back)).toBe('allowed')
       expect(await next.call('read')).toEqual({ text: 'read', isError: false })

@@ -204,7 +204,7 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
 
   it('can be declined before the page is shown: the call reports it', async () => {
     const { bridge } = await open(pair, { shows: 'pages and forms', person: () => ({ action: 'decline' }) })
-    expect(await bridge.call('read')).toEqual({ text: expect.stringContaining('did not want'), isError: true })
+    expect(await bridge.call('read')).toEqual({ text: expect.stringContaining('declined to'), isError: true })
     expect(await bridge.call('hello')).toMatchObject({ isError: false })
   })
 
@@ -217,7 +217,7 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
         return { action: 'accept' }
       },
     })
-    expect(await bridge.call('read')).toEqual({ text: expect.stringContaining('did not want'), isError: true })
+    expect(await bridge.call('read')).toEqual({ text: expect.stringContaining('declined to'), isError: true })
     expect(await bridge.call('read')).toEqual({ text: 'read', isError: false })
     expect(bridge.shown).toHaveLength(2)
   })
@@ -332,7 +332,7 @@ describe.each(pairs)('a slow user, “$client” on “$server”, if everything
     const denier = decidesAt('deny')
     denier.decide(await bridge.pageOnStderr())
     expect(await denier.page()).toContain('data-state="denied"')
-    expect(await bridge.tools(), 'nothing was allowed').toEqual(['connect'])
+    expect(await bridge.tools(), 'no consent has been given yet').toEqual(['connect'])
     expect(bridge.heard.filter((heard) => heard.startsWith('notifications/'))).toEqual([])
     await bridge.call('connect')
     const person = decidesAt('grant')
@@ -381,7 +381,7 @@ describe.each(eras)('a client of the era “%s”', (client) => {
     expect(await call).toEqual({ text: 'read', isError: false })
     const second = await fetch(back)
     expect(second.status).toBe(400)
-    expect(await second.text()).toContain('It was used already')
+    expect(await second.text()).toContain('It was already used')
     expect(await bridge.call('read'), 'the token still works').toEqual({ text: 'read', isError: false })
   })
 
@@ -466,7 +466,7 @@ it('a client whose user has not responded yet is not prompted a second time', as
 it('reports in one sentence that the server is unreachable', async () => {
   const { folder } = await newAgent([parties.authServer])
   const url = `http://127.0.0.1:${await freePort()}/mcp`
-  await expect(openClient('sessions', { url, folder })).rejects.toThrow('did not answer')
+  await expect(openClient('sessions', { url, folder })).rejects.toThrow('did not respond')
 })
 
 it('is a program that exits when its input ends, and writes only messages to its output', async () => {
@@ -504,8 +504,8 @@ it('is a program that exits when its input ends, and writes only messages to its
 })
 
 it.each<[string[], RegExp]>([
-  [['mcp', 'ftp://api.example'], /Give the address of an MCP server/],
-  [['mcp', 'https://api.example/mcp', '--patience', 'long'], /--patience takes seconds/],
+  [['mcp', 'ftp://api.example'], /Pass the URL of an MCP server/],
+  [['mcp', 'https://api.example/mcp', '--patience', 'long'], /--patience takes a number of seconds/],
   [['mcp', 'https://api.example/mcp', '--auth-server', 'x'], /--auth-server/],
 ])('rejects invalid flags: %j', async (args, why) => {
   const agent = await newAgent([])

@@ -523,7 +523,7 @@ it.each<[string[], RegExp]>([
   [['--allow-host', 'api.example/x'], /--allow-host takes a host/],
   [['--allow-host', '*'], /--allow-host takes a host/],
   [['--allow-host', 'api.example', '--port', '70000'], /--port takes/],
-  [['--allow-host', 'api.example', '--socket', 'x', '--port', '1'], /neither --port nor/],
+  [['--allow-host', 'api.example', '--socket', 'x', '--port', '1'], /cannot be combined with --port or/],
   [['--allow-host', 'api.example', '--no-consent', '--on-consent', 'x'], /--on-consent or --no-consent/],
 ])('rejects invalid flags: %j', async (flags, why) => {
   const agent = await newAgent([])

@@ -72,7 +72,7 @@ describe('countersign sign and verify', () => {
 
   it('accept a new key, the header key scheme and a single key file', async () => {
     const { stdout, stderr } = await runCommand('sign', 'http://127.0.0.1:8002/data?', '--encoding', 'base64url')
-    expect(stderr).toContain('a new key that is not kept')
+    expect(stderr).toContain('a new key, which is not saved')
     const own = await verifyJson(stdout)
     expect(own).toMatchObject({ status: 0, report: { signer: { scheme: 'hwk', agent: null } } })
     expect((await verifyJson(files.post, '--key', files.keyFile)).status).toBe(0)
@@ -105,7 +105,7 @@ describe('countersign sign and verify', () => {
       report: { signer: { agent: 'https://agent.example', token: { kind: 'auth+jwt' } } },
     })
     const unknown = await verifyJson(stdout, ...offline)
-    expect(unknown.report.notes.join()).toContain('--auth-server says whose tokens are accepted')
+    expect(unknown.report.notes.join()).toContain('use --auth-server to set the accepted issuer')
     for (const [wrong, code] of [
       [['--resource', 'https://other.example', '--authority', 'api.example'], 'auth_token_invalid'],
       [['--auth-server', 'https://other.example'], 'auth_token_invalid'],

@@ -74,7 +74,7 @@ describe('countersign verify rejects', () => {
     ],
     ['another key', (text) => text.replace('kid="key-1"', 'kid="key-2"'), 'key', 'key_unknown'],
     [
-      'another algorithm',
+      'does not match the key’s algorithm',
       (text) => text.replace(/(created=\d+)/, '$1;alg="rsa-pss-sha512"'),
       'algorithm',
       'algorithm_mismatch',
@@ -107,26 +107,26 @@ describe('countersign verify rejects', () => {
   })
 
   it.each([
-    ['the output of curl -v', (text: string) => text.replaceAll(/^/gm, '> '), 'as curl -v prints them'],
-    [
-      'pseudo-headers',
-      (text: string) => text.replace(/^.*/, ':method: GET\r\n:path: /data'),
-      'pseudo-headers of HTTP/2',
-    ],
+    ['the output of curl -v', (text: string) => text.replaceAll(/^/gm, '> '), 'as printed by curl -v'],
+    ['pseudo-headers', (text: string) => text.replace(/^.*/, ':method: GET\r\n:path: /data'), 'HTTP/2 pseudo-headers'],
     ['a response', (text: string) => text.replace(/^.*/, 'HTTP/1.1 200 OK'), 'It is a response'],
     ['a byte-order mark', (text: string) => `\ufeff${text}`, 'byte-order mark'],
-    ['a folded header', (text: string) => text.replace('Host:', ' Host:'), 'A header line is folded'],
-    ['a header without a colon', (text: string) => text.replace('Host:', 'Host'), 'not of the form Name: value'],
-    ['a control character', (text: string) => text.replace('Host: ', 'Host: \u0007'), 'has control characters'],
+    ['a folded header', (text: string) => text.replace('Host:', ' Host:'), 'A header uses line folding'],
+    ['a header without a colon', (text: string) => text.replace('Host:', 'Host'), 'does not have the form Name: value'],
+    ['a control character', (text: string) => text.replace('Host: ', 'Host: \u0007'), 'contains control characters'],
     [
       'two lengths',
       (text: string) => text.replace('Host:', 'Content-Length: 0\r\nContent-Length: 0\r\nHost:'),
-      'one number',
+      'a single number',
     ],
-    ['an unknown method', (text: string) => text.replace('GET', 'FOO'), 'Its method is not one'],
+    ['an unknown method', (text: string) => text.replace('GET', 'FOO'), 'Its method is not supported'],
     ['a request to a proxy', (text: string) => text.replace(/^GET \S+/, 'CONNECT api.example:443'), 'for a proxy'],
     ['a target with non-ASCII characters', (text: string) => text.replace('/data', '/d\u00e9'), 'percent-encoded'],
-    ['another version', (text: string) => text.replace('HTTP/1.1', 'HTTP/4'), 'The first line is not one of HTTP/1.1'],
+    [
+      'another version',
+      (text: string) => text.replace('HTTP/1.1', 'HTTP/4'),
+      'The first line is not an HTTP/1.1 request line',
+    ],
   ])('%s, and reports what to do', async (_name, change, message) => {
     const { status, report } = await verifyJson(change(files.get), '--jwks', files.jwksFile)
     expect(status).toBe(1)
@@ -171,8 +171,8 @@ describe('countersign verify rejects', () => {
       (base: string) => base.slice(0, base.lastIndexOf('\n') + 1),
       'without the last line',
     ],
-    ['nothing, but ends with a line feed', (base: string) => `${base}\n`, 'a line feed at its end'],
-    ['nothing that is a known mistake', (base: string) => `${base} `, 'Compare the base below'],
+    ['nothing, but ends with a line feed', (base: string) => `${base}\n`, 'a trailing line feed'],
+    ['nothing that is a known mistake', (base: string) => `${base} `, 'Compare the signature base below'],
   ])('a signature over a base that lacks %s, with a hint', async (_, change, hint) => {
     const { report } = await verifyJson(files.get, '--jwks', files.jwksFile)
     const key = createPrivateKey({ key: JSON.parse(readFileSync(files.keyFile, 'utf8')) as JsonWebKey, format: 'jwk' })
@@ -226,10 +226,10 @@ describe('countersign verify rejects', () => {
       'RSA-PSS with a salt of 32 bytes',
       'rsa-pss-sha512',
       withSalt('sha512', 32),
-      'a salt of another length: it must have 64',
+      'a different salt length: the salt must have 64',
     ],
-    ['RSA-PSS without a salt', 'rsa-pss-sha512', withSalt('sha512', 0), 'a salt of another length'],
-    ['RSA-PSS with the longest salt', 'rsa-pss-sha512', withSalt('sha512', 190), 'a salt of another length'],
+    ['RSA-PSS without a salt', 'rsa-pss-sha512', withSalt('sha512', 0), 'a different salt length'],
+    ['RSA-PSS with the longest salt', 'rsa-pss-sha512', withSalt('sha512', 190), 'a different salt length'],
     ['RSA-PSS over SHA-256', 'rsa-pss-sha512', withSalt('sha256', 32), 'RSA-PSS over sha256'],
     ['RSA PKCS 1 v1.5', 'rsa-pss-sha512', (base, key) => sign('sha512', base, key), 'RSASSA-PKCS1-v1_5 over sha512'],
     [
@@ -238,8 +238,8 @@ describe('countersign verify rejects', () => {
       () => Buffer.alloc(255, 1),
       'has 255 bytes, but one by this key (rsa-pss-sha512) has 256',
     ],
-    ['64 unrelated bytes by Ed25519', 'ed25519', () => Buffer.alloc(64, 1), 'Compare the base below'],
-    ['256 unrelated bytes by RSA', 'rsa-pss-sha512', () => Buffer.alloc(256, 1), 'Compare the base below'],
+    ['64 unrelated bytes by Ed25519', 'ed25519', () => Buffer.alloc(64, 1), 'Compare the signature base below'],
+    ['256 unrelated bytes by RSA', 'rsa-pss-sha512', () => Buffer.alloc(256, 1), 'Compare the signature base below'],
   ])('a signature of %s, with a hint', async (_, algorithm, make, hint) => {
     const { privateKey, publicKey } = privateKeys[algorithm]
     const keyFile = join(files.scratch, `${algorithm}.json`)
@@ -265,7 +265,7 @@ describe('countersign verify rejects', () => {
     expect((await verifyJson(files.get, '--jwks', twice)).report.failure).toMatchObject({
       step: 'key',
       code: 'key_invalid',
-      message: expect.stringContaining('give each key a kid of its own'),
+      message: expect.stringContaining('give each key its own kid'),
     })
     const example = join(files.scratch, 'example.json')
     writeFileSync(example, JSON.stringify({ keys: [{ ...vectors.keys['test-key-ed25519'], kid: 'key-1' }] }))
@@ -278,7 +278,7 @@ describe('countersign verify rejects', () => {
 
   it('a signature for the requested host if the server has another name', async () => {
     const { report } = await verifyJson(files.get, '--jwks', files.jwksFile, '--authority', 'other.example')
-    expect(report.failure?.hint).toContain('for another authority')
+    expect(report.failure?.hint).toContain('for the authority in its Host header')
   })
 
   it('an old signature, and reports when it would have been valid', async () => {
@@ -346,7 +346,7 @@ describe('countersign verify rejects', () => {
       ['--auth-server', 'HTTPS://Auth.example'],
       'write it in lower case (https://auth.example)',
     ],
-    ['a default port', ['--resource', 'https://api.example:443'], 'remove the default port (https://api.example)'],
+    ['or default port', ['--resource', 'https://api.example:443'], 'remove the default port (https://api.example)'],
     ['no scheme', ['--resource', 'api.example'], 'add https:// in front (https://api.example)'],
     ['http', ['--resource', 'http://api.example'], 'use https instead of http (https://api.example)'],
     [
@@ -361,11 +361,11 @@ describe('countersign verify rejects', () => {
     ],
     ['an IPv6 address', ['--resource', 'https://[2001:db8::1]'], 'is invalid: it is an IP address. Give a host name'],
     ['a host without a dot', ['--resource', 'https://intranet'], 'its host has no dot: give https:// and a host name'],
-    ['a username', ['--resource', 'https://me@api.example'], 'which resolves to public addresses, without user name'],
+    ['a username', ['--resource', 'https://me@api.example'], 'that resolves to public addresses, without username'],
     [
       'loopback without the flag that allows it',
       ['--resource', 'http://127.0.0.1:8002'],
-      'needs --allow-insecure-loopback',
+      'requires --allow-insecure-loopback',
     ],
     ['an argument', ['request.http'], 'Too many arguments'],
   ])('a command line with %s, with status 2', async (_case, args, message) => {

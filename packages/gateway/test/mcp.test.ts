@@ -460,7 +460,7 @@ describe('an MCP server behind the gateway', () => {
 
   it('has exactly one path', async () => {
     const { options } = await openGateway()
-    expect(() => createGateway({ ...options, mcp: [{ path: '/mcp/*' }] })).toThrow(/must be one path/)
+    expect(() => createGateway({ ...options, mcp: [{ path: '/mcp/*' }] })).toThrow(/must be a literal path/)
     expect(() => createGateway({ ...options, mcp: [{ path: '/%6dcp' }] })).toThrow(/%6d, an unnecessary escape/)
   })
 
@@ -472,7 +472,7 @@ describe('an MCP server behind the gateway', () => {
     [{ mcp: [{ path: '/resource' }] }, /mcp: \/resource\/token is that of/],
     ...['/mcp', '/mcp/health', '/mcp/*', '/mcp/{id}/x', '/mcp.json'].map(
       (path) =>
-        [{ mcp, routes: [{ method: 'GET', path, require: 'none' }] }, /routes\[0\]\.path .* table counts/] as const,
+        [{ mcp, routes: [{ method: 'GET', path, require: 'none' }] }, /routes\[0\]\.path .* table applies/] as const,
     ),
   ] as [Partial<GatewayOptions>, RegExp][])('is not protected by two rules: %j', async (change, reason) => {
     const { options } = await openGateway()

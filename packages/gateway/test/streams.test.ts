@@ -358,12 +358,12 @@ describe('pages of other origins', () => {
   it.each([
     ['https://*.example', /one origin, without \*/],
     ['*', /one origin, without \*/],
-    ['https://App.Example', /as browsers send it: https:\/\/app\.example/],
-    ['https://app.example/', /as browsers send it: https:\/\/app\.example$/],
-    ['https://app.example:443', /as browsers send it/],
+    ['https://App.Example', /in the form that browsers send: https:\/\/app\.example/],
+    ['https://app.example/', /in the form that browsers send: https:\/\/app\.example$/],
+    ['https://app.example:443', /in the form that browsers send/],
     ['null', /must be an origin/],
     ['app://x', /must be an origin/],
-    ['https://bücher.example', /as browsers send it: https:\/\/xn--/],
+    ['https://bücher.example', /in the form that browsers send: https:\/\/xn--/],
   ])('cannot be listed as %s', async (origin, reason) => {
     const { options } = await openGateway()
     expect(() => createGateway({ ...options, cors: { origins: [origin] } })).toThrow(reason)

@@ -186,7 +186,7 @@ describe('G20: pipelined requests on one connection', () => {
   })
 
   it.each([
-    ['names no host', 'GET / HTTP/1.1\r\n\r\n'],
+    ['has no Host header', 'GET / HTTP/1.1\r\n\r\n'],
     ['has an unknown expectation', 'GET / HTTP/1.1\r\nHost: x\r\nExpect: more\r\n\r\n'],
     ['gets an immediate response', 'GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n'],
     ['is a preflight', 'OPTIONS / HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\n\r\n'],

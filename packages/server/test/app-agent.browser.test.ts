@@ -170,7 +170,7 @@ describe.skipIf(!hasChromium())('a web app in Chromium, over ports', () => {
     const refused = await other.goto(callback)
     expect(refused?.status()).toBe(400)
     expect(await other.locator('main').getAttribute('data-state')).toBe('refused')
-    expect(await other.locator('main').textContent()).toContain('This was started in another browser')
+    expect(await other.locator('main').textContent()).toContain('This request was started in another browser')
     await takeScreenshot(other, 'app-mixed-up')
     await other.getByRole('link').click()
     expect(await other.locator('main').textContent()).toBe('Welcome')

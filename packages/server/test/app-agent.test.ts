@@ -187,7 +187,9 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
       const cookies = new Map(mallory.cookies)
       const refused = await mallory.open(callback, { 'accept-language': 'en' })
       expect(refused.status).toBe(400)
-      expect(await refused.text()).toMatch(/This was started in another browser|The agent does not know this browser/)
+      expect(await refused.text()).toMatch(
+        /This request was started in another browser|The agent does not recognize this browser/,
+      )
       expect(mallory.cookies).toEqual(cookies)
       expect(location(await alice.open(callback))).toBe(events)
       expect((await alice.open(events)).status).toBe(200)
@@ -365,7 +367,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     const alice = scene.browser()
     const callback = await decide(alice, await led(alice), 'alice')
     await scene.restart()
-    expect(await (await alice.open(callback)).text()).toContain('The agent does not know this browser')
+    expect(await (await alice.open(callback)).text()).toContain('The agent does not recognize this browser')
     expect(await allow(alice, 'alice')).toMatch(/^\S{10,}$/)
   })
 
@@ -392,7 +394,10 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect((await alice.open(events, as('b2'))).status).toBe(303)
     expect(alice.cookies.has(session)).toBe(false)
     const nobody = await alice.open(events)
-    expect([nobody.status, await nobody.text()]).toEqual([500, expect.stringContaining('sessionOf gave no session')])
+    expect([nobody.status, await nobody.text()]).toEqual([
+      500,
+      expect.stringContaining('sessionOf returned no session'),
+    ])
   })
 
   it('tells a script where to navigate, since it cannot follow redirects', async () => {
@@ -729,7 +734,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
       await leave(browser, folder)
       gate.open()
       const late = await coming
-      expect([late.status, await late.text()]).toEqual([500, expect.stringContaining('The session had ended')])
+      expect([late.status, await late.text()]).toEqual([500, expect.stringContaining('The session has expired')])
       expect(owners()).toEqual([])
     },
   )

@@ -234,7 +234,7 @@ describe('reasons why an agent’s keys could not be fetched', () => {
   const document = 'https://hidden.example/.well-known/aauth-agent'
   it.each<[string, NonNullable<AuthServerOptions['fetch']>, string]>([
     [
-      'its address is not public',
+      'the address is not public',
       failing('EREFUSED', 'refused: the name resolves to an address that is not public'),
       'could not be fetched: refused: the name resolves to an address that is not public',
     ],

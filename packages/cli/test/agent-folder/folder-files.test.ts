@@ -52,8 +52,12 @@ describe('the folder of an agent', () => {
 
   it.each<[string, Record<string, string>, string]>([
     ['an agent.json that is not JSON', { 'agent.json': '{' }, 'agent.json is not a JSON object'],
-    ['an agent.json with an unknown member', { 'agent.json': '{"naem":1}' }, 'has no member naem: did you mean name?'],
-    ['a key file without a key', { 'key-a.json': '{"kid":"a"}' }, 'key-a.json holds no private JWK'],
+    [
+      'an agent.json with an unknown member',
+      { 'agent.json': '{"naem":1}' },
+      'has an unknown member naem: did you mean name?',
+    ],
+    ['a key file without a key', { 'key-a.json': '{"kid":"a"}' }, 'key-a.json does not contain a private JWK'],
     ['a key under another key’s name', { 'key-a.json': JSON.stringify(next) }, 'its name must be key-b.json'],
     [
       'halves of two different keys',
@@ -88,7 +92,7 @@ describe('the folder of an agent', () => {
     async (name) => {
       const path = folderWith()
       chownSync(join(path, name), 12_345, 12_345)
-      await expect(readAgentFolder(path)).rejects.toThrow(/is another user’s \(12345\).*chown/)
+      await expect(readAgentFolder(path)).rejects.toThrow(/belongs to another user \(12345\).*chown/)
     },
   )
 
@@ -101,6 +105,6 @@ describe('the folder of an agent', () => {
     const path = folderWith()
     rmSync(join(path, 'key-a.json'))
     symlinkSync(join(path, 'key-b.json'), join(path, 'key-a.json'))
-    await expect(readAgentFolder(path)).rejects.toThrow(/A link is where a file should be/)
+    await expect(readAgentFolder(path)).rejects.toThrow(/Expected a file, but found a link/)
   })
 })

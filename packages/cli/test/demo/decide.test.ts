@@ -38,7 +38,7 @@ const consent = `<form action='/agent/auth' method='POST'><input value='t' name=
 
 describe('the scripted user on third-party servers', () => {
   it.each([
-    ['by redirect', [signIn(), redirect('/agent/auth?again'), consent, redirect(`${back}?code=1`)]],
+    ['has no redirect response', [signIn(), redirect('/agent/auth?again'), consent, redirect(`${back}?code=1`)]],
     ['directly', [signIn(), consent, redirect(`${back}?code=1`, 302)]],
     ['with an existing session', [consent, redirect(`${back}?code=1`)]],
     ['if everything is remembered', [redirect(`${back}?code=1`)]],
@@ -125,7 +125,7 @@ describe('the scripted user on third-party servers', () => {
   })
 
   it.each([
-    ['shows neither form', ['<p>Hello</p>'], 'no form to sign in with'],
+    ['shows neither form', ['<p>Hello</p>'], 'neither a sign-in form'],
     [
       'shows the sign-in form again',
       [signIn(), signIn()],
@@ -136,7 +136,7 @@ describe('the scripted user on third-party servers', () => {
       ['<form><button name=consent value=maybe></button></form>'],
       'has no button for grant',
     ],
-    ['repeats the consent page forever', Array.from({ length: 9 }, () => consent), 'asks and asks'],
+    ['repeats the consent page forever', Array.from({ length: 9 }, () => consent), 'keeps showing forms'],
     ['redirects forever', Array.from({ length: 30 }, () => redirect('/agent/auth')), 'redirected more than'],
   ])('gives up when a server %s', async (_case, answers, message) => {
     await expect(createStranger(...answers).decide('grant')).rejects.toThrow(message)

@@ -151,7 +151,11 @@ describe('countersign demo --only', () => {
       '--resource-url',
     ],
     ['an invalid URL', ['--only', 'agent', '--resource-url', '/data'], '--resource-url takes'],
-    ['an unencrypted URL', ['--only', 'agent', '--resource-url', 'http://api.example/x'], 'http is for this machine'],
+    [
+      'an unencrypted URL',
+      ['--only', 'agent', '--resource-url', 'http://api.example/x'],
+      'http is accepted only on this machine',
+    ],
     ['a decision for a party that prompts no user', ['--only', 'resource', '--deny'], '--deny and --browser'],
     ['--browser with --serve', ['--serve', '--browser'], "cannot be used with option '--serve'"],
   ])('exits with 2 for %s', async (_case, args, message) => {

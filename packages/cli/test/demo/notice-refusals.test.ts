@@ -40,7 +40,7 @@ it('verifies with the signer’s key if several parties use the same kid', async
   for (const [place, id] of agents.entries()) {
     for (const reference of [{ wellKnown: 'aauth-agent' }, {}]) {
       const request = await mistaken(id, signers[place] as Signer, reference)
-      expect(await finder.find(request), id).toContain('a line feed at its end')
+      expect(await finder.find(request), id).toContain('a trailing line feed')
     }
   }
 })

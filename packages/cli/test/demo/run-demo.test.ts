@@ -280,7 +280,7 @@ describe('countersign demo', () => {
       vi.stubEnv('TMPDIR', temporary)
       onTestFinished(() => void vi.unstubAllEnvs())
       const running = startProgram(['demo', '--serve'])
-      await running.seen(/Ctrl-C ends it/)
+      await running.seen(/Press Ctrl-C to stop/)
       const documents = ['agent/aauth-agent', 'resource/aauth-resource', 'authServer/aauth-issuer'] as const
       for (const document of documents) {
         const [party, name] = document.split('/') as [keyof typeof ids, string]

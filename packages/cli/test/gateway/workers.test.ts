@@ -83,16 +83,16 @@ it('at SIGHUP all workers reload the file under load without losing a request or
     const added = round % 2 === 1 ? [{ method: 'GET', path: '/later', require: 'none' }] : []
     const limits = { connections: 1000 + round }
     await write(file, { ...settings, limits, routes: [...routes, ...added] })
-    const before = count(/was read again/)
+    const before = count(/was reloaded/)
     running.child.kill('SIGHUP')
-    await expect.poll(() => count(/was read again/)).toBeGreaterThanOrEqual(before + 3)
+    await expect.poll(() => count(/was reloaded/)).toBeGreaterThanOrEqual(before + 3)
     // Sooner than they check the file by themselves.
     const answered = async () => [...new Set(await askAll('/later'))]
     await expect.poll(answered, { timeout: 1500 }).toEqual([round % 2 === 1 ? 200 : 404])
   }
   await write(file, '{')
   running.child.kill('SIGHUP')
-  await expect.poll(() => count(/Goes on as before\. /)).toBeGreaterThanOrEqual(3)
+  await expect.poll(() => count(/The previous configuration stays active\. /)).toBeGreaterThanOrEqual(3)
   await expect.poll(() => count(/"event":"config\.not_read"/)).toBeGreaterThanOrEqual(3)
   expect(new Set(await askAll('/open/1'))).toEqual(new Set([200]))
   await write(file, { ...settings, listen: { port: 1 } })
@@ -112,7 +112,7 @@ it('a worker that dies is replaced while the others continue; SIGTERM ends all o
   for (const port of [adminPort, adminPort + 1]) expect(count(new RegExp(`"adminPort":${port},`))).toBe(1)
   expect(count(new RegExp(`"parent":${running.child.pid}}`))).toBe(2)
   process.kill(Number(pid), 'SIGKILL')
-  await running.seen(/A server process exited with a signal, and is replaced\./)
+  await running.seen(/A server process exited with a signal, and is being replaced\./)
   await running.seen(new RegExp(`"event":"worker\\.ended","pid":${pid},"ended":"SIGKILL"}`))
   const ask = async () => (await fetch(`${id}/open/1`, { headers: { connection: 'close' } })).status
   for (let turn = 0; turn < 10; turn++) expect(await ask()).toBe(200)

@@ -18,11 +18,11 @@ it('contains messages in the order sent, each as its receiver received it, and j
     ['set-cookie', 'one=1'],
     ['set-cookie', 'two=2'],
   ] as const
-  const answer = { status: 200, headers: cookies, body: 'as it came' }
+  const answer = { status: 200, headers: cookies, body: 'unchanged' }
   document.onEvent({ kind: 'response-received', ...first, request, response: answer })
   const { messages } = JSON.parse(document.serialize({})) as TraceDocument
   expect(messages.map(({ from, to }) => `${from} ${to}`)).toEqual(['agent resource', 'resource agent'])
   expect(messages[0]?.request.headers).toEqual({ host: 'api.example' })
-  expect(messages[0]?.response).toEqual({ status: 200, headers: { 'set-cookie': 'one=1, two=2' }, body: 'as it came' })
+  expect(messages[0]?.response).toEqual({ status: 200, headers: { 'set-cookie': 'one=1, two=2' }, body: 'unchanged' })
   expect(messages[1]?.response).toBeNull()
 })

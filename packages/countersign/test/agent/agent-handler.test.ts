@@ -38,8 +38,8 @@ describe('handleCallback', () => {
     ['a code that gave no token', ended('allowed', 'failed'), /^failed$/],
     ['a denied consent', ended('denied', 'failed'), /^denied$/],
     ['an error from the auth server', ended('failed', 'failed'), /^failed$/],
-    ['a token of another user', ended('allowed', 'other_user'), /^refused: .*what you allowed was not kept/],
-    ['a callback that no consent waits for', { matched: false, problem: 'unknown' }, /^refused: Nothing here waits/],
+    ['a token of another user', ended('allowed', 'other_user'), /^refused: .*your approval was not stored/],
+    ['a callback that no consent waits for', { matched: false, problem: 'unknown' }, /^refused: No request is waiting/],
   ])('shows %s', async (_case, match, expected) => {
     const { shown, owners } = await shownFor(match)
     expect(shown).toEqual([expect.stringMatching(expected)])

@@ -138,7 +138,7 @@ describe('a consent', () => {
     expect(stage.seen.filter(({ url }) => url === data)).toHaveLength(sent)
     expect(await ended(stage.agent.for('s1').fetch(data))).toBe('data')
     expect(stage.asked).toHaveLength(1)
-    expect(await stage.answer(consent)).toContain('Nothing here waits for this answer')
+    expect(await stage.answer(consent)).toContain('No request is waiting for this response')
   })
 
   it('is not requested for a request that is already aborted', async () => {
@@ -253,7 +253,7 @@ describe('a consent', () => {
     })
     expect(await ended(stage.agent.for('s1').fetch(data))).toBe('no browser')
     const [consent] = stage.asked
-    expect(consent && (await stage.answer(consent))).toContain('Nothing here waits')
+    expect(consent && (await stage.answer(consent))).toContain('No request is waiting')
     expect(await ended(stage.agent.for('s1').fetch(data))).toBe('no browser')
     expect(asked).toHaveLength(2)
   })
@@ -375,7 +375,7 @@ describe('no decision', () => {
     await untilAsked(other)
     expect(await within(late, 5000)).toBe('consent_expired')
     other.clock.now += 3 * 3600
-    expect(other.asked[0] && (await other.answer(other.asked[0]))).toContain('Nothing here waits')
+    expect(other.asked[0] && (await other.answer(other.asked[0]))).toContain('No request is waiting')
     expect(consent && (await stage.answer(consent))).toContain('data-state="allowed"')
     expect(await ended(stage.agent.for('s1').fetch(data))).toBe('data')
     expect(stage.asked).toHaveLength(1)
@@ -428,7 +428,7 @@ describe('a web agent without onConsent', () => {
     expect(await ended(stage.agent.for('s2').fetch(data))).toBe('consent_required')
     const { url = '' } = asked.consent ?? {}
     const bring = (session: string) => stage.answer({ url, session } as Parameters<Stage['answer']>[0])
-    expect(await bring('s2'), 'in another session').toContain('This was started in another browser')
+    expect(await bring('s2'), 'in another session').toContain('This request was started in another browser')
     expect(await bring('s1')).toContain('data-state="allowed"')
     expect(await ended(stage.agent.for('s1').fetch(data))).toBe('data')
     expect(await ended(stage.agent.for('s2').fetch(data))).toBe('consent_required')
@@ -455,7 +455,7 @@ describe('a code that yields no token', () => {
     expect(await stage.answer(consent)).toContain('data-state="allowed"')
     expect(await ended(stage.agent.for('s1').fetch(data))).toBe('data')
     expect(stage.asked).toHaveLength(1)
-    expect(await stage.answer(consent)).toContain('Nothing here waits')
+    expect(await stage.answer(consent)).toContain('No request is waiting')
   })
 
   it('makes the next request prompt again, since it may have been the user’s; both pages still work', async () => {
@@ -484,6 +484,6 @@ describe('a code that yields no token', () => {
     stage.token.code = answer(stage)
     await stage.answer(consent)
     expect(await end).not.toBe('data')
-    expect(await stage.answer(consent)).toContain('Nothing here waits')
+    expect(await stage.answer(consent)).toContain('No request is waiting')
   })
 })

@@ -194,8 +194,8 @@ describe('U05: sends neither requests nor the user to an auth server whose endpo
   ])('%s', async (_case, member, url, origin) => {
     const { errors = [], seen, opened } = await ask({ document: { [member]: url } })
     const message =
-      `The document of ${authServer} is refused: its ${member} is at ${origin}, and not at ${authServer}; ` +
-      `if it belongs there, set endpointOrigins: { '${authServer}': ['${origin}'] }.`
+      `The document of ${authServer} was rejected: its ${member} is at ${origin} instead of ${authServer}; ` +
+      `if that is intended, set endpointOrigins: { '${authServer}': ['${origin}'] }.`
     const refused: unknown = expect.objectContaining({ name: 'AgentError', code: 'endpoint_refused', message })
     expect(errors).toEqual([refused, refused])
     expect(seen.filter(({ url: asked }) => asked !== `${api}/data`)).toEqual([])

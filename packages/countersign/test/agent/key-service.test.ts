@@ -128,7 +128,7 @@ describe('an agent whose key is in a key service', () => {
       answer(asked[0] ?? ''),
       expect(first).rejects.toMatchObject({ message: 'the key service answered 503' }),
     ])
-    expect(page).toContain('could not finish')
+    expect(page).toContain('could not complete the request')
     const second = agent.fetch(data)
     await expect.poll(() => asked).toHaveLength(2)
     await answer(asked[1] ?? '')

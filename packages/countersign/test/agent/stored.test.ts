@@ -112,7 +112,7 @@ describe('after a restart', () => {
     expect(stage.forms()).toEqual([])
     expect(await stage.answer(stage.asked[0] ?? expect.fail())).toContain('data-state="allowed"')
     expect(await end).toBe('data')
-    expect(await stage.answer(first.asked[0] ?? expect.fail())).toContain('Nothing here waits')
+    expect(await stage.answer(first.asked[0] ?? expect.fail())).toContain('No request is waiting')
   })
 
   it.each<[string, () => AgentStore]>([
@@ -242,7 +242,7 @@ describe('two processes on one store', () => {
     await untilAsked(stages[0])
     expect(await stages[1].answer(stages[0].asked[0] ?? expect.fail())).toContain('data-state="allowed"')
     expect(await end).toBe('data')
-    expect(await stages[1].answer(stages[0].asked[0] ?? expect.fail())).toContain('Nothing here waits')
+    expect(await stages[1].answer(stages[0].asked[0] ?? expect.fail())).toContain('No request is waiting')
   })
 
   it('one no longer has a token that the other forgets', async () => {
@@ -402,7 +402,7 @@ describe('the user whom an agent acts for', () => {
     await untilAsked(stage)
     const page = await stage.answer(stage.asked[0] ?? expect.fail())
     expect(page).toContain('data-state="refused"')
-    expect(page).toContain('This agent acts for somebody else')
+    expect(page).toContain('This agent acts for someone else')
     expect(await end).toBe('other_user')
     expect(await fetchIn(stage), 'the earlier token is still stored').toBe('data')
   })

@@ -244,7 +244,7 @@ export const coveredPartsRows: readonly Row[] = [
           ['tokens instead of strings', '"@method"', '@method'],
           ['an escaped character', '@method', '\\@method'],
           ['an uppercase label', 'sig1', 'SIG1'],
-          ['not a list', /\([^)]*\)/, '"@method"'],
+          ['must be a list', /\([^)]*\)/, '"@method"'],
           ['33 components', '("', `(${Array.from({ length: 33 }, (_, i) => `"x-${i}"`).join(' ')} "`],
         ] as const
       ).map(([claim, found, instead]) =>

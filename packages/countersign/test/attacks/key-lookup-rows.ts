@@ -32,7 +32,7 @@ function publish(stage: Stage, documents: Readonly<Record<string, object>>): voi
 /** Rejected, with a message that says how to fix it. */
 const ambiguousKid: Outcome = {
   ...badKey,
-  also: (_stage, { body }) => expect(body).toContain('give each key a kid of its own'),
+  also: (_stage, { body }) => expect(body).toContain('give each key its own kid'),
 }
 
 const keys = (...published: object[]) => ({ [agentKeys]: { keys: published } })

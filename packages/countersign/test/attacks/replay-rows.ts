@@ -71,7 +71,7 @@ export const replayRows: readonly Row[] = [
       ...[
         ['11 bytes', 'AAAAAAAAAAAAAAA'],
         ['base64 with padding', 'AAAAAAAAAAAAAAAAAAAAAA=='],
-        ['not base64url', 'AAAA+AAA/AAAAAAAAAAAAA'],
+        ['must be base64url', 'AAAA+AAA/AAAAAAAAAAAAA'],
         ['unused bits', 'AAAAAAAAAAAAAAAAAAAAAB'],
         ['quoted', `"${nonce}"`],
         ['two joined', `${nonce}, ${nonce}`],

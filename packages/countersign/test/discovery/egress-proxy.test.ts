@@ -304,11 +304,11 @@ describe('W28: egressProxy', () => {
     ['http://', 'must be the URL of an HTTP proxy'],
     ['proxy.example:3128', 'must begin with http:// or https://'],
     ['socks5://user:geheim@proxy.example:1080', 'must begin with http:// or https://'],
-    ['http://user:geheim@proxy.example:3128/path', 'must end with the host and port'],
-    ['http://user:geheim@proxy.example:3128/?a', 'must end with the host and port'],
-    ['http://user:geheim@proxy.example:3128/#a', 'must end with the host and port'],
-    ['http://user:geheim%@proxy.example:3128', 'has a % in its user name or password that encodes nothing'],
-    ['http://user%zz:geheim@proxy.example:3128', 'has a % in its user name or password that encodes nothing'],
+    ['http://user:geheim@proxy.example:3128/path', 'must end after the host and port'],
+    ['http://user:geheim@proxy.example:3128/?a', 'must end after the host and port'],
+    ['http://user:geheim@proxy.example:3128/#a', 'must end after the host and port'],
+    ['http://user:geheim%@proxy.example:3128', 'has a % in its username or password that is not an escape'],
+    ['http://user%zz:geheim@proxy.example:3128', 'has a % in its username or password that is not an escape'],
     ['http://user:geheim@proxy.example:99999', 'must be the URL of an HTTP proxy'],
   ])('is rejected when it is configured: %s', (egressProxy, message) => {
     expect(() => createGuardedFetch({ egressProxy })).toThrow(`egressProxy ${message}`)

@@ -226,7 +226,7 @@ describe('failed lookups are cached', () => {
 
   it('with a short reason instead of the error itself', async () => {
     const { clock, asked, otherwise, discovery } = discoveryAmong()
-    const error = Object.assign(new Error('refused: its address is not public'), { code: 'EREFUSED' })
+    const error = Object.assign(new Error('refused: the address is not public'), { code: 'EREFUSED' })
     otherwise.set(agent, () => Promise.reject(Object.assign(error, { cause: new Error('a'.repeat(10_000)) })))
     const failureOf = async () => {
       const outcome = await discovery.findKey(january.documents.agent, agent, 'key-1')

@@ -74,7 +74,7 @@ describe('W28: allowNetworks', () => {
   it.each(['https://10.1.2.3/', 'https://[fd12:3456::1]/', 'https://192.168.7.9/', 'https://[::ffff:10.1.2.3]/'])(
     'makes no connection for an address instead of a name: %s',
     async (url) => {
-      await expect(createGuardedFetch({ allowNetworks: rules })(url)).rejects.toThrow('the host is an address')
+      await expect(createGuardedFetch({ allowNetworks: rules })(url)).rejects.toThrow('the host is an IP address')
     },
   )
 

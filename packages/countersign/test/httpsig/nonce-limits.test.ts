@@ -28,5 +28,5 @@ const names = ['perKey', 'perNetwork', 'perAgent', 'total'] as const
 it.each(names)('%s is an integer from 1 on', (name) => {
   expect(requireNonceLimits({ [name]: 1 }, 400)[name]).toBe(1)
   for (const value of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])
-    expect(() => requireNonceLimits({ [name]: value }, 400)).toThrow(`${name}, a limit of nonces, must be`)
+    expect(() => requireNonceLimits({ [name]: value }, 400)).toThrow(`the nonce limit ${name} must be`)
 })

@@ -40,7 +40,7 @@ describe('requireTarget', () => {
     ['authority form', 'resource.example:443'],
     ['asterisk form', '*'],
     ['nothing', ''],
-    ['no slash', 'admin'],
+    ['without a trailing slash', 'admin'],
     ['only a query', '?a=1'],
     ['a fragment', '/a#b'],
     ['a fragment after the query', '/a?b#c'],

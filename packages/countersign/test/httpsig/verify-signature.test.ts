@@ -83,7 +83,7 @@ it.each<[string, string | undefined, boolean]>([
     verify(message as typeof signed, { authorities: ['127.0.0.1:8002', 'resource.example'] }),
   )
   expect(code).toBe('signature_mismatch')
-  expect(description.includes('localhost and its address are two')).toBe(says)
+  expect(description.includes('localhost and its address count as different hosts')).toBe(says)
   expect(description).not.toContain('127.0.0.1')
 })
 

@@ -112,7 +112,7 @@ describe('a key printed in a standard', () => {
   it.each(examples)('as %s: the error names its source and what to do', async (standard, signer) => {
     const { message } = await refusal(() => resolve(slots.hwk, far, { bound: signer.jwk }))
     expect(message).toContain(`it is an example in ${standard === 'RFC 8037' ? 'RFC 8032' : standard}`)
-    expect(message).toContain('make one of your own')
+    expect(message).toContain('generate your own key')
   })
 
   it('starts no agent and no resource, except on loopback', () => {

@@ -42,8 +42,8 @@ it('reads no more of an endless stream than needed to exceed the limit', async (
 })
 
 it('rejects with the error of the stream', async () => {
-  const failing = new ReadableStream<Uint8Array>({ pull: () => Promise.reject(new Error('cut off')) })
-  await expect(readStream(failing, 10)).rejects.toThrow('cut off')
+  const failing = new ReadableStream<Uint8Array>({ pull: () => Promise.reject(new Error('is truncated')) })
+  await expect(readStream(failing, 10)).rejects.toThrow('is truncated')
 })
 
 it('joins chunks one after the other', () => {

@@ -78,7 +78,7 @@ describe('createRemoteSigner', () => {
       'did you mean dsaEncoding?',
     )
     await expect(createRemoteSigner({ jwk, sign, dsaEncoding: 'raw' } as never)).rejects.toThrow(TypeError)
-    await expect(createRemoteSigner({ jwk } as never)).rejects.toThrow('needs sign')
+    await expect(createRemoteSigner({ jwk } as never)).rejects.toThrow('requires sign')
     await expect(createRemoteSigner({ jwk: ed25519, sign })).rejects.toMatchObject({ code: 'key_invalid' })
   })
 })

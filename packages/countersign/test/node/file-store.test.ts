@@ -119,7 +119,7 @@ describe('the folder of a fileStore', () => {
   it.runIf(process.getuid?.() === 0)('is refused where it belongs to another user (L04)', () => {
     const folder = newFolder()
     chownSync(folder, 12_345, 12_345)
-    expect(() => fileStore(folder)).toThrow(/is another user’s \(12345\).*chown/)
+    expect(() => fileStore(folder)).toThrow(/belongs to another user \(12345\).*chown/)
   })
 
   it('is rejected if it is a file, or cannot be created', () => {
@@ -138,7 +138,7 @@ describe('the folder of a fileStore', () => {
     await expect(store.list('alice')).rejects.toThrow(`chmod 600 ${file}`)
     chmodSync(file, 0o600)
     writeFileSync(file, '{"edition": 1}')
-    await expect(store.list('alice')).rejects.toThrow(/is not what was written there: move it away/)
+    await expect(store.list('alice')).rejects.toThrow(/was not written by this store: move it away/)
   })
 
   it.each([
@@ -199,7 +199,7 @@ describe('the folder of a fileStore', () => {
         rmSync(path, { recursive: true })
         symlinkSync(elsewhere, path)
       },
-      /is not the folder that was made there/,
+      /is not the folder that this store created/,
     ],
     [
       'that is a file',
@@ -207,7 +207,7 @@ describe('the folder of a fileStore', () => {
         rmSync(path, { recursive: true })
         writeFileSync(path, '', { mode: 0o600 })
       },
-      /is not the folder that was made there/,
+      /is not the folder that this store created/,
     ],
   ])('L04: rejects the folder of an owner %s', async (_what, change, message) => {
     const folder = newFolder()

@@ -101,7 +101,7 @@ describe('a user at a terminal', () => {
     const end = ended(fetch(data))
     const url = await page()
     expect(screen.written).toContain('api.example needs your consent, which you give at auth.example:\n  - data.read\n')
-    expect(screen.written).toMatch(/The page shows the code [0-9A-Z]{4}\. If it shows another one, close it\./)
+    expect(screen.written).toMatch(/The page shows the code [0-9A-Z]{4}\. If it shows a different code, close it\./)
     expect(screen.lines.filter((line) => line.length > 80 && !line.includes('https://'))).toEqual([])
     const back = callback(url)
     expect(back.href).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/callback\?/)
@@ -250,16 +250,16 @@ describe('L09: a pasted address', () => {
   })
 
   it.each<[string, (back: URL) => string, string]>([
-    ['only a code', () => 'the-code', 'That is no whole address'],
-    ['another port', (back) => back.href.replace(`:${back.port}`, ':1'), 'That is another address'],
-    ['another path', (back) => back.href.replace(back.pathname, '/other'), 'That is another address'],
-    ['another host', (back) => back.href.replace('127.0.0.1', 'localhost'), 'That is another address'],
+    ['only a code', () => 'the-code', 'That is not a complete address'],
+    ['another port', (back) => back.href.replace(`:${back.port}`, ':1'), 'That is a different address'],
+    ['another path', (back) => back.href.replace(back.pathname, '/other'), 'That is a different address'],
+    ['another host', (back) => back.href.replace('127.0.0.1', 'localhost'), 'That is a different address'],
     ['another state', (back) => back.href.replace(/state=[^&]+/, 'state=x'), 'belongs to another request'],
     ['two states', (back) => `${back.href}&state=x`, 'belongs to another request'],
     ['no iss', (back) => back.href.replace(/&iss=[^&]+/, ''), 'does not come from https://auth.example'],
-    ['another iss', (back) => back.href.replace(/iss=[^&]+/, 'iss=https://evil.example'), 'does not come from'],
-    ['no code or error', (back) => back.href.replace(/&code=[^&]+/, ''), 'holds no answer'],
-    ['both a code and an error', (back) => `${back.href}&error=access_denied`, 'holds no answer'],
+    ['another iss', (back) => back.href.replace(/iss=[^&]+/, 'iss=https://evil.example'), 'was not issued by'],
+    ['no code or error', (back) => back.href.replace(/&code=[^&]+/, ''), 'is incomplete'],
+    ['both a code and an error', (back) => `${back.href}&error=access_denied`, 'is incomplete'],
   ])('with %s is rejected in one sentence, and requested again', async (_case, changed, sentence) => {
     const { fetch, page, paste, screen, stage } = startPasting()
     const end = ended(fetch(data))
@@ -279,7 +279,9 @@ describe('L09: a pasted address', () => {
     for (const text of ['one', 'two', 'three']) paste(text)
     expect(await end).toMatchObject({
       code: 'answer_refused',
-      message: expect.stringMatching(/^None of 3 addresses was the right one, so no more are taken\. That is no whole/),
+      message: expect.stringMatching(
+        /^None of the 3 addresses was the right one\. Start again\. That is not a complete/,
+      ),
     })
     expect(await isListening(back)).toBe(false)
   })

@@ -105,8 +105,8 @@ describe('req.body after aauth', () => {
     ['application/json', '"a"', 'not a JSON object or array'],
     ['application/json', 'null', 'not a JSON object or array'],
     ['application/json', '1', 'not a JSON object or array'],
-    ['application/json', '{"a":1,"a":2}', 'a member twice'],
-    ['application/json', '[{"b":{"a":1,"\\u0061":2}}]', 'a member twice'],
+    ['application/json', '{"a":1,"a":2}', 'a duplicate member'],
+    ['application/json', '[{"b":{"a":1,"\\u0061":2}}]', 'a duplicate member'],
     ['application/json', '{"__proto__":{"admin":true}}', 'member __proto__'],
     ['application/json', '[[{"a":{"\\u005f_proto__":1}}]]', 'member __proto__'],
     ['application/json', '{"constructor":{"prototype":{"admin":true}}}', 'member constructor'],
@@ -255,7 +255,7 @@ describe('parsers before aauth', () => {
     ['a parser that discards the body', (req, _res, next) => void req.resume().on('end', () => next())],
   ])('%s without the raw bytes causes a 500 that says what to change', async (_name, before) => {
     const answer = await send(json({ a: 1 }), { before })
-    expect(answer).toMatchObject(refused(500, 'server_error', 'Verify first, before any parser'))
+    expect(answer).toMatchObject(refused(500, 'server_error', 'Verify first, before any body parser'))
     expect(answer.error_description).toContain('express.json({ verify: (req, res, bytes) => { req.rawBody = bytes } })')
   })
 
@@ -275,7 +275,7 @@ describe('parsers before aauth', () => {
     const body = gzipSync('{"a":1}')
     const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' }
     expect(await send({ method: 'POST', body, headers }, { before: express.json({ verify: keeping }) })).toMatchObject(
-      refused(415, 'invalid_request', 'send it without Content-Encoding'),
+      refused(415, 'invalid_request', 'send the body without Content-Encoding'),
     )
   })
 

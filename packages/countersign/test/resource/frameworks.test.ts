@@ -397,7 +397,7 @@ describe('express', () => {
     const response = await send(await listen(app), '/events', byAgent, json({ title: 'Tea' }))
     expect([response.status, await response.json()]).toEqual([
       500,
-      { error: 'server_error', error_description: expect.stringContaining('Verify first, before any parser') },
+      { error: 'server_error', error_description: expect.stringContaining('Verify first, before any body parser') },
     ])
   })
 
@@ -419,6 +419,6 @@ it.each(['onRequest', 'preValidation', 'preHandler'])(
     app.get('/events', { [hook]: forFastify.aauth(openResource(), mayRead) }, async () => 'never')
     const response = await app.inject('/events')
     expect(response.statusCode).toBe(500)
-    expect(response.body).toContain('The gate must be a preParsing hook')
+    expect(response.body).toContain('The gate must be registered as a preParsing hook')
   },
 )

@@ -9,7 +9,7 @@ function differs(rawTarget: string, target: string, mountPath = '', method = 'GE
     return undefined
   } catch (error) {
     if (!(error instanceof AAuthError) || error.code !== 'request_changed') throw error
-    return /another (\w+)/.exec(error.message)?.[1]
+    return /a different (\w+)/.exec(error.message)?.[1]
   }
 }
 

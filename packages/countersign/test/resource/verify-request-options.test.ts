@@ -23,17 +23,17 @@ describe.each([
   it.each<[string, unknown, string]>([
     ['an unknown level', { require: 'authorisation', scope: 'calendar.read' }, 'require must be'],
     ['a level named like an inherited method', { require: 'constructor' }, 'require must be'],
-    ['no options', undefined, "say what is required: { require: 'identity' }"],
+    ['no options', undefined, "specify the requirement: { require: 'identity' }"],
     ['a misspelled option', { require: 'identity', scop: 'a' }, 'has no option scop: did you mean scope?'],
     ['no level', {}, "'signature', 'identity' or 'authorization', not undefined"],
     ['authorization without a scope', { require: 'authorization' }, 'needs a scope'],
-    ['a scope without authorization', { require: 'identity', scope: 'calendar.read' }, 'scope has a meaning with'],
+    ['a scope without authorization', { require: 'identity', scope: 'calendar.read' }, 'scope can only be used with'],
   ])('rejects %s when the route is defined', (_, wrong, message) => {
     expect(() => aauth(resource, wrong as VerifyRequestOptions<'signature'>)).toThrow(message)
   })
 
   it.each([undefined, null, 'https://api.example', {}])('rejects %j as the resource', (wrong) => {
-    expect(() => aauth(wrong as never, { require: 'identity' })).toThrow('the resource that createResource returns')
+    expect(() => aauth(wrong as never, { require: 'identity' })).toThrow('a resource created by createResource')
   })
 
   it('warns about a scope that the resource does not declare, and suggests the one that may be meant', async () => {
@@ -58,7 +58,7 @@ it('warns the same way for verify, even for an unsigned request', async () => {
 })
 
 it.each<[string, object, string]>([
-  ['no signer', { signer: undefined }, 'signer is no signer'],
+  ['is not a signer', { signer: undefined }, 'signer is not a signer'],
   ['a misspelled option', { denylist: {} }, 'createResource has no option denylist: did you mean denyList?'],
   ['a misspelled nested option', { denyList: { whenUnreachabel: 'accept' } }, 'did you mean whenUnreachable?'],
   ['a list of scopes', { scopes: ['calendar.read'] }, 'scopes must be an object'],

@@ -54,7 +54,7 @@ it('supports a user who decides slowly, and one who decides too late', async () 
   expect((await agent.fetch(`${api}/events`)).status).toBe(200)
   expect(world.now()).toBe(before + 590)
   slow.takes = 601
-  await expect(agent.fetch(`${api}/both`, creating)).rejects.toThrow('The person could not decide')
+  await expect(agent.fetch(`${api}/both`, creating)).rejects.toThrow('The user could not decide')
 })
 
 it('renews expired tokens without prompting, until the user revokes access', async () => {
@@ -139,7 +139,7 @@ it('rejects an agent whose document or redirect URI is missing', async () => {
       : agent.handler(request),
   )
   world.advance(700)
-  await expect(agent.fetch(`${api}/events`)).rejects.toThrow('redirect URI is not in the document')
+  await expect(agent.fetch(`${api}/events`)).rejects.toThrow('redirect URI is not in the agent’s document')
 })
 
 it('has a separate browser for each user, so that a web agent keeps two users apart', async () => {

@@ -79,7 +79,7 @@ describe('one request with one fault', () => {
     await expect(agent.send('expired-token', `${api}/signed`)).rejects.toThrow('does not require a token')
     await expect(agent.send('old-signature', `${api}/open`)).rejects.toThrow('the route verifies nothing')
     await expect(agent.send('replayed', `${api}/events`)).rejects.toThrow('a GET has no nonce')
-    await expect(agent.send('changed-body', `${api}/events`)).rejects.toThrow('needs a request with a body')
+    await expect(agent.send('changed-body', `${api}/events`)).rejects.toThrow('requires a request with a body')
     await expect(agent.send('expired' as TestFault, `${api}/events`)).rejects.toThrow('unknown fault: expired')
   })
 
@@ -87,6 +87,6 @@ describe('one request with one fault', () => {
     const world = await createTestWorld()
     openApi(world, { authServer: 'https://another.test' })
     const agent = await world.agent()
-    await expect(agent.send('expired-token', `${api}/events`)).rejects.toThrow('needs authServer, fetch and now')
+    await expect(agent.send('expired-token', `${api}/events`)).rejects.toThrow('needs the authServer, fetch and now')
   })
 })

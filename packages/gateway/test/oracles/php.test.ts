@@ -95,13 +95,19 @@ describe.skipIf(!has('php'))('with PHP', () => {
     routers: [php],
     known: [
       {
-        finding: 'a path below a script',
+        finding: 'a path appended to a script',
         router: 'PHP',
         routes: site,
         runs: 1,
         targets: ['/index.php/admin', '/x.php/admin'],
       },
-      { finding: 'a path below a script', router: 'PHP', routes: site, runs: 2, targets: ['/index.php/admin/users'] },
+      {
+        finding: 'a path appended to a script',
+        router: 'PHP',
+        routes: site,
+        runs: 2,
+        targets: ['/index.php/admin/users'],
+      },
       {
         finding: 'a path in the query',
         router: 'PHP',

@@ -28,7 +28,7 @@ describe('a table is rejected if a server may confuse the paths of one route wit
     ],
     ['/admin/index.html', '/admin', /set endings: 'kept'/],
     ['/admin', '/admin/index', /set endings: 'kept'/],
-    ['/admin/', '/admin', /needs more\. If the API may take it for either, set mayShadow: true on routes\[0\]/],
+    ['/admin/', '/admin', /requires more\. If the API may treat it as either, set mayShadow: true on routes\[0\]/],
     ['/index.php/admin', '/admin', /mayShadow: true on routes\[0\]/],
     ['/index.php/*', '/*', /mayShadow: true on routes\[0\]/],
     ['/data', '/data.d/*', /set endings: 'kept'/],
@@ -115,7 +115,7 @@ describe('a table is rejected if an open route requires less than a route within
     expect(() => table(open, within)).toThrow(problem(0))
     expect(() => table(within, open)).toThrow(problem(1))
     expect(() => table(open, within)).toThrow(
-      /List the open paths instead, .* not listed is refused\. .*, set fallback: true on routes\[0\]$/,
+      /List the permitted paths instead, since unlisted paths are refused\. .*, set fallback: true on routes\[0\]$/,
     )
     expect(() => table({ ...open, fallback: true }, within)).not.toThrow()
   })

@@ -17,23 +17,23 @@ interface CallbackAttack {
   says?: string
 }
 
-const notHere = 'Nothing here waits for this answer'
-const otherBrowser = 'This was started in another browser, so the answer was not used'
-const noSession = 'The agent does not know this browser, so the answer was not used'
-const broken = 'not complete, or has a part twice'
+const notHere = 'No request is waiting for this response'
+const otherBrowser = 'This request was started in another browser, so the response was not used'
+const noSession = 'The agent does not recognize this browser, so the response was not used'
+const broken = 'incomplete, or contains a duplicate parameter'
 
 const attacks: readonly CallbackAttack[] = [
   {
     id: 'C30',
     claim: 'iss of another auth server',
     change: (url) => url.searchParams.set('iss', 'https://other.example'),
-    says: 'does not come from the server that was asked',
+    says: 'came from an unexpected server',
   },
   {
     id: 'C30',
     claim: 'no iss',
     change: (url) => url.searchParams.delete('iss'),
-    says: 'does not come from the server that was asked',
+    says: 'came from an unexpected server',
   },
   {
     id: 'C31',

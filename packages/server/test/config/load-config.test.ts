@@ -202,12 +202,12 @@ describe('loadConfig', () => {
     [
       'a proxy range that covers every address',
       { trustProxy: ['127.0.0.1', '0.0.0.0/0'] },
-      'trustProxy[1]: is everybody, and any client could then claim any address: name your proxies alone, such as',
+      'trustProxy[1]: is nearly the whole Internet, so any client could claim any address: list only your proxies, such as',
     ],
     [
       'proxy ranges that together cover every address',
       { trustProxy: Array.from({ length: 127 }, (_, octet) => `${octet + 1}.0.0.0/8`) },
-      'trustProxy: together are everybody, and any client could then claim any address',
+      'trustProxy: together cover nearly the whole Internet, so any client could claim any address',
     ],
     [
       'an allowed network with host bits set',
@@ -335,6 +335,6 @@ describe('loadConfig', () => {
     const named = new Set(problems.map((problem) => problem.split(/ |\[|:/)[0]))
     const texts = settingTable.filter(({ read }) => read === 'text').map(({ name }) => name)
     for (const { name } of settingTable) if (!texts.includes(name)) expect(named).toContain(name)
-    expect(problems.join('\n')).not.toContain('is no setting')
+    expect(problems.join('\n')).not.toContain('is not a setting')
   })
 })

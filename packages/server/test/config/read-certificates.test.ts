@@ -88,7 +88,7 @@ describe('certificateRoots', () => {
     })
     expect(problems).toMatchObject([
       { setting: 'certificateRoots[1]', problem: expect.stringContaining('names a file that does not exist:') },
-      { setting: 'certificateRoots[2]', problem: expect.stringContaining('holds no PEM certificates') },
+      { setting: 'certificateRoots[2]', problem: expect.stringContaining('contains no PEM certificates') },
     ])
   })
 

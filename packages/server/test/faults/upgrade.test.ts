@@ -86,7 +86,7 @@ itIf(isLong)(
     )
     await stage.operator.run(`server keys generate-master --output ${otherKey}`, { config: false })
     await expect(instance?.start({ ...env, COUNTERSIGN_MASTER_KEY_FILE: otherKey })).rejects.toThrow(
-      /encrypted with another master key/,
+      /encrypted with a different master key/,
     )
     await instance?.start(env)
     expect(await keysOf()).toEqual(keys)

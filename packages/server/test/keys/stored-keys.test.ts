@@ -44,13 +44,13 @@ describe('storedKeys', () => {
     await Promise.all(storages.map((storage) => storage.close()))
   })
 
-  it('refuses another master key with a clear message (F14)', async () => {
+  it('refuses a different master key with a clear message (F14)', async () => {
     const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
     await storedKeys({ storage, masterKey })
     const wrong = storedKeys({ storage, masterKey: randomBytes(32) })
     await expect(wrong).rejects.toThrow(KeyError)
     await expect(wrong).rejects.toMatchObject({ code: 'master_key_wrong' })
-    await expect(wrong).rejects.toThrow(/another master key/)
+    await expect(wrong).rejects.toThrow(/a different master key/)
   })
 
   it('refuses a master key that is not 32 bytes', async () => {

@@ -143,7 +143,7 @@ describe('the manual on PostgreSQL', () => {
     expect(await cluster.query(databases)).toEqual([])
     expect(await stage.run(`server db check --db ${join(backups, dump)}`, { config: false })).toMatchObject({
       status: 1,
-      stderr: expect.stringContaining('but a dump of PostgreSQL: restore it into a database of its own'),
+      stderr: expect.stringContaining('but a PostgreSQL dump: restore it into a separate database'),
     })
     await stage.run('server users add bob --password-stdin', addAlice)
     await first.stop()
@@ -155,7 +155,9 @@ describe('the manual on PostgreSQL', () => {
     expect(stdout).not.toContain('bob')
     const { agent, resource } = await startParties(stage.issuer, person)
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
-    expect((await stage.run(`doctor --backups ${backups}`)).stdout).toMatch(/The newest is\s+\S+\.dump,\s+0 h old/)
+    expect((await stage.run(`doctor --backups ${backups}`)).stdout).toMatch(
+      /The newest backup is\s+\S+\.dump:\s+0 h old/,
+    )
     const asServing = { PGUSER: 'countersign', ...env }
     await expect(runBlock('pg_dump --format=custom countersign > /dev/null', {}, asServing)).rejects.toThrow(
       /permission denied for table audit_event/,

@@ -26,10 +26,10 @@ it.each([
 })
 
 it.each([
-  ['another master key', stored(sealed), randomBytes(32)],
+  ['a different master key', stored(sealed), randomBytes(32)],
   ['the seal of another key', { ...stored(sealed), kid: 'key-2' }, masterKey],
   ['a changed ciphertext', stored([version, iv, `${ciphertext}A`, tag].join('.')), masterKey],
   ['a short tag', stored([version, iv, ciphertext, tag.slice(0, 16)].join('.')), masterKey],
 ])('refuses %s', (_case, key, master) => {
-  expect(() => openPrivateKey(key, master)).toThrow('encrypted with another master key')
+  expect(() => openPrivateKey(key, master)).toThrow('encrypted with a different master key')
 })

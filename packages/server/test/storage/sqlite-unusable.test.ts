@@ -65,7 +65,7 @@ describe('an unusable database', () => {
     change(path, sql)
     const before = readFileSync(path)
     expect(() => sqliteStorage(path, untimed)).toThrow(
-      expect.objectContaining({ code: 'not_ours', message: expect.stringContaining('name another file') }),
+      expect.objectContaining({ code: 'not_ours', message: expect.stringContaining('use another file') }),
     )
     expect(readFileSync(path).equals(before)).toBe(true)
   })

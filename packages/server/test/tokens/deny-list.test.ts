@@ -218,7 +218,7 @@ describe('the list', () => {
     const { revoked, revoked_before: times } = decodeToken(text, text.length)?.payload ?? {}
     expect([(revoked as string[]).length, Object.keys(times as object).length]).toEqual([0, 10_000])
     expect(text.length).toBeLessThan(revocationListLimits.characters)
-    expect(warnings).toEqual([expect.stringContaining('list of revocations is full')])
+    expect(warnings).toEqual([expect.stringContaining('revocation list is full')])
     // The first warning was 8 s ago.
     for (const [seconds, told] of [
       [591, 1],

@@ -35,13 +35,13 @@ it.each([
 
 it.each<[object, RegExp]>([
   [{ properties: { a: shown('number') } }, /type number/],
-  [{ properties: { a: shown('string', '') } }, /no name of a header/],
-  [{ properties: { a: shown('string', 'a b') } }, /no name of a header/],
-  [{ properties: { a: shown('string', 7) } }, /no name of a header/],
+  [{ properties: { a: shown('string', '') } }, /not a valid header name/],
+  [{ properties: { a: shown('string', 'a b') } }, /not a valid header name/],
+  [{ properties: { a: shown('string', 7) } }, /not a valid header name/],
   [{ properties: { a: shown('string', 'X'), b: shown('string', 'x') } }, /two of its parameters/],
-  [{ properties: { a: { type: 'array', items: shown('string') } } }, /where no parameter is/],
-  [{ anyOf: [{ properties: { a: shown('string') } }] }, /where no parameter is/],
-  [shown('object'), /where no parameter is/],
+  [{ properties: { a: { type: 'array', items: shown('string') } } }, /is not on a parameter/],
+  [{ anyOf: [{ properties: { a: shown('string') } }] }, /is not on a parameter/],
+  [shown('object'), /is not on a parameter/],
 ])('leaves out a tool whose definition is %j', (schema, why) => {
   const problems: string[] = []
   const headers = createParamHeaders((text) => problems.push(text))

@@ -104,7 +104,7 @@ it.each([
     )
     await server.open(exchange)
     await expect(server.request(call, exchange)).rejects.toThrow(
-      'The answer of api.example broke off. The call may have been executed anyway. If it changes something, do not simply repeat it: check first.',
+      'The response of api.example was interrupted. The call may have been executed anyway. If it changes something, do not simply repeat it: check first.',
     )
     expect(sent.length).toBeLessThan(7)
     await expect.poll(() => sent.at(-1)?.says).toBe('notifications/cancelled')
@@ -126,7 +126,9 @@ it.each([
     return lastId === null ? undefined : again()
   })
   await server.open(exchange)
-  await expect(server.request(call, exchange)).rejects.toThrow('broke off. The call may have run all the same.')
+  await expect(server.request(call, exchange)).rejects.toThrow(
+    'was interrupted. The call may have been executed anyway.',
+  )
   expect(sent.filter(({ lastId }) => lastId === '1')).toHaveLength(times)
   await expect.poll(() => sent.at(-1)?.says).toBe('notifications/cancelled')
 })
@@ -162,7 +164,9 @@ it('gives up on messages that a server does not accept, so that those behind the
 it('retries a safe request if the response was interrupted', async () => {
   const { server, exchange } = openServer(({ says }) => (says === 'resources/list' ? stream() : undefined))
   await server.open(exchange)
-  await expect(server.request(next, exchange)).rejects.toThrow('The answer of api.example broke off. Ask again.')
+  await expect(server.request(next, exchange)).rejects.toThrow(
+    'The response of api.example was interrupted. Ask again.',
+  )
 })
 
 /** As servers respond that follow an SDK's examples. */
@@ -222,9 +226,9 @@ it.each([
   [new Response(`{"jsonrpc":"2.0","id":7,"result":{"a":${nested}}}`, { headers: json }), /nested too deep/],
   [stream(event(`{"jsonrpc":"2.0","id":7,"result":{"a":${nested}}}`)), /nested too deep/],
   [stream(event(`{"jsonrpc":"2.0","id":8,"method":"roots/list","params":{"a":${nested}}}`)), /nested too deep/],
-  [Response.json({ error: 'body_too_large' }, { status: 413 }), /does not take a message of this size: send less/],
+  [Response.json({ error: 'body_too_large' }, { status: 413 }), /does not accept a message of this size: send less/],
   [new Response('gone', { status: 410 }), /answered with status 410/],
-  [new Response('<html>', { headers: { 'content-type': 'text/html' } }), /something else than a message of MCP/],
+  [new Response('<html>', { headers: { 'content-type': 'text/html' } }), /something other than an MCP message/],
 ])('reports in one sentence that a response is invalid', async (given, why) => {
   const { server, exchange } = openServer(({ says }) => (says === 'tools/call' ? given : undefined))
   await server.open(exchange)

@@ -24,6 +24,6 @@ describe('the page for a user who cannot be prompted yet', () => {
 })
 
 it('reports in two languages that cookies are required', () => {
-  expect(describeNoCookies('en')).toContain('sends no cookies back')
+  expect(describeNoCookies('en')).toContain('does not send cookies')
   expect(describeNoCookies('ar')).toContain('ملفات تعريف الارتباط')
 })

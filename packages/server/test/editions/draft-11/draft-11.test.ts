@@ -139,7 +139,7 @@ describe('draft -11 over a map of origins', () => {
       authServers: [ids.authServer],
       onConsent: () => undefined,
     }
-    expect(() => createWebAgent({ ...options, sessionOf: () => undefined })).toThrow(/sends nobody back/)
+    expect(() => createWebAgent({ ...options, sessionOf: () => undefined })).toThrow(/does not redirect users back/)
     expect(() => createAgent({ ...options, redirectUri: 'http://127.0.0.1:8080/callback' })).toThrow(/onePerson/)
   })
 })

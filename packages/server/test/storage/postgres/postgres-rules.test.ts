@@ -337,7 +337,7 @@ describe('copyRows', () => {
     const { tables, rows } = await copyRows(from, to)
     expect(tables).toBe(24)
     expect(rows).toBeGreaterThan(1800)
-    await expect(copyRows(from, to)).rejects.toThrow('name an empty one')
+    await expect(copyRows(from, to)).rejects.toThrow('use an empty database')
     await Promise.all([from.close(), to.close()])
 
     const storage = await opened(url)
