@@ -98,7 +98,7 @@ describe('countersign discover', () => {
       { answer: { status: 302, headers: { location: '/x' } } },
       'Serve it at exactly this URL, without a redirect.',
     ],
-    ['requires a login', { answer: { status: 403 } }, 'Answer 200'],
+    ['requires a login', { answer: { status: 403 } }, 'Respond with 200'],
     ['is not JSON', { answer: { body: '<html>' } }, 'Send one JSON object'],
     [
       'has a byte-order mark',
@@ -108,15 +108,11 @@ describe('countersign discover', () => {
     ['is a list', { answer: { body: [] } }, 'Send one JSON object'],
     ['is compressed', { answer: { headers: { 'content-encoding': 'gzip' } } }, 'Send it uncompressed'],
     ['is too large', { answer: { body: { a: 'x'.repeat(17_000) } } }, 'Keep it under 16 KiB.'],
-    ['has a missing JWKS', { jwks: { status: 404 } }, 'Answer 200'],
+    ['has a missing JWKS', { jwks: { status: 404 } }, 'Respond with 200'],
     ['has an invalid JWKS', { jwks: { body: { key: [] } } }, 'Publish {"keys"'],
-    ['has an empty JWKS', { keys: [] }, 'no key that can be used'],
-    [
-      'publishes a private key',
-      { keys: [publicJwk, { ...publicJwk, kid: 'x', d: 'AAAA' }] },
-      'everybody may have seen',
-    ],
-    ['has duplicate kids', { keys: [publicJwk, publicJwk] }, 'a kid of its own'],
+    ['has an empty JWKS', { keys: [] }, 'The key set has no usable key'],
+    ['publishes a private key', { keys: [publicJwk, { ...publicJwk, kid: 'x', d: 'AAAA' }] }, 'anyone may have seen'],
+    ['has duplicate kids', { keys: [publicJwk, publicJwk] }, 'its own kid'],
     ['has only unusable keys', { keys: [{ kid: 'a', kty: 'EC', crv: 'P-521' }] }, 'countersign agent keys generate'],
   ])('reports how to fix a document that %s', async (_case, change, fix) => {
     const { status, stdout } = await runInProcess('discover', await publish(agentWith(change)))
@@ -127,7 +123,7 @@ describe('countersign discover', () => {
 
   it.each<[string, Parameters<typeof agentWith>[0], string]>([
     ['a redirect URL', { document: { redirect_uris: undefined } }, 'List every redirect_uri'],
-    ['a list of redirect URLs', { document: { redirect_uris: 'x' } }, 'not of the right type'],
+    ['a list of redirect URLs', { document: { redirect_uris: 'x' } }, 'has the wrong type'],
     ['a kid for one of its keys', { keys: [publicJwk, { ...publicJwk, kid: undefined }] }, 'Give it a kid'],
   ])('makes a recommendation for a document without %s, and accepts it', async (_case, change, advice) => {
     const { status, stdout } = await runInProcess('discover', await publish(agentWith(change)))
@@ -186,7 +182,7 @@ describe('countersign discover', () => {
     async (text) => {
       const { status, stdout, stderr } = await runInProcess('discover', text)
       expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
-      expect(stderr).toContain('no identifier')
+      expect(stderr).toContain('is not a valid identifier')
     },
   )
 

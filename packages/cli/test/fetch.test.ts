@@ -75,7 +75,7 @@ describe('an API that requires consent', () => {
     const first = start(['fetch', `${parties.api}/data-auth`], { person })
     await first.seen(/Waiting for you/)
     const second = start(['fetch', '-m', '3', `${parties.api}/data-auth`], { person })
-    await second.seen(/Another program of this agent asks you already/)
+    await second.seen(/Another process of this agent has already prompted you/)
     await new Promise((soon) => setTimeout(soon, 3500))
     expect(new Set(shown).size).toBe(1)
     decidesAt('grant').decide(shown[0] ?? '')
@@ -122,7 +122,7 @@ describe('an API that requires consent', () => {
     ]) {
       const refused = await run(['agent', 'tokens', 'add', other])
       expect(refused, other).toMatchObject({ status: 2 })
-      expect(refused.stderr).toContain('Give the whole address')
+      expect(refused.stderr).toContain('Pass the complete final address')
     }
     const withPort = back.replace('127.0.0.1', '127.0.0.1:61234')
     expect(await run(['agent', 'tokens', 'add', withPort]), 'of a port that nothing listens at').toMatchObject({
@@ -394,10 +394,10 @@ describe('invalid arguments', () => {
   it.each<[string[], RegExp, number?]>([
     [['fetch', 'api.example'], /absolute/],
     [['fetch', 'ftp://api.example/'], /https or http/],
-    [['fetch', 'https://a:b@api.example/'], /no user name/],
+    [['fetch', 'https://a:b@api.example/'], /username or password/],
     [['fetch', 'http://api.example/'], /over https only/, 1],
     [['fetch', '-d', 'a', '-X', 'GET', 'https://api.example/'], /GET request has no body/],
-    [['fetch', '-d', 'a', '--json', '{}', 'https://api.example/'], /by one of --data/],
+    [['fetch', '-d', 'a', '--json', '{}', 'https://api.example/'], /only one of --data/],
     [['fetch', '-d', '@/no/such', 'https://api.example/'], /\/no\/such cannot be read \(ENOENT\)/],
     [['fetch', '-H', 'Signature: x', 'https://api.example/'], /cannot set Signature/],
     [['fetch', '-m', 'soon', 'https://api.example/'], /--max-time takes seconds/],
@@ -405,9 +405,13 @@ describe('invalid arguments', () => {
     [['fetch', '--auth-server', 'auth.example', 'https://api.example/'], /--auth-server is no identifier/],
     [['fetch', '--auth-serve', 'https://auth.example', 'https://api.example/'], /unknown option|did you mean/i],
     [['agent', 'tokens', 'add', 'a-code'], /whole address/],
-    [['agent', 'tokens', 'add', 'http://127.0.0.1/callback?code=x&state=y'], /Nothing here waits for this answer/, 1],
-    [['agent', 'tokens', 'forget'], /Name the resource/],
-    [['agent', 'tokens', 'forget', 'https://api.example', '--all'], /Name the resource/],
+    [
+      ['agent', 'tokens', 'add', 'http://127.0.0.1/callback?code=x&state=y'],
+      /No request is waiting for this response/,
+      1,
+    ],
+    [['agent', 'tokens', 'forget'], /Specify the resource/],
+    [['agent', 'tokens', 'forget', 'https://api.example', '--all'], /Specify the resource/],
     [['agent', 'tokens', 'forget', 'https://api.example'], /There are no tokens for https:\/\/api\.example/],
   ])('%j', async (args, why, status = 2) => {
     const { run } = await newAgent()

@@ -119,7 +119,10 @@ describe('countersign agent init', () => {
     await initHere('--id', id)
     host.upload()
     const seen = await initHere()
-    expect({ status: seen.status, up: seen.stdout.includes('Both documents are up') }).toEqual({ status: 0, up: true })
+    expect({ status: seen.status, up: seen.stdout.includes('Both documents are published') }).toEqual({
+      status: 0,
+      up: true,
+    })
     expect(seen.stdout).not.toMatch(/Upload|Content-Type/)
   })
 

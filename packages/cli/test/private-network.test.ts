@@ -145,7 +145,7 @@ describe('countersign verify on a private network', () => {
     const server = await openNetwork()
     const { status, stdout } = await pipeProgram(await requestBy(published), 'verify', '--resource', resource)
     expect(status).toBe(3)
-    expect(flat(stdout)).toContain('its address is not public: agent.corp.example is at 10.1.2.3')
+    expect(flat(stdout)).toContain('the address is not public: agent.corp.example is at 10.1.2.3')
     expect(flat(stdout)).toContain('allow that: --allow-network 10.1.2.3/32=agent.corp.example;')
     expect(server.connections()).toBe(0)
   })

@@ -47,7 +47,11 @@ describe('countersign agent keys generate', () => {
   it.each([
     ['no file', ['generate'], '--output'],
     ['another action', ['revoke', '--output', 'x'], "Unknown command 'revoke'"],
-    ['another algorithm', ['generate', '--output', 'x', '--alg', 'none'], 'Allowed choices are ed25519'],
+    [
+      'does not match the key’s algorithm',
+      ['generate', '--output', 'x', '--alg', 'none'],
+      'Allowed choices are ed25519',
+    ],
     ['a kid that is not valid in a header', ['generate', '--output', 'x', '--kid', 'a"b'], '--kid'],
   ])('exits with 2 for %s', async (_case, args, message) => {
     const { status, stderr } = await runInProcess('agent', 'keys', ...args)
@@ -68,7 +72,7 @@ describe('countersign agent keys show', () => {
   it('exits with 2 for a missing file, and for a public key', async () => {
     for (const [file, message] of [
       ['/no/such', 'agent keys show: /no/such cannot be read (ENOENT).'],
-      [files.jwksFile, 'holds no private JWK'],
+      [files.jwksFile, 'does not contain a private JWK'],
     ] as const) {
       const { status, stdout, stderr } = await runInProcess('agent', 'keys', 'show', file)
       expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
@@ -170,6 +174,6 @@ describe('countersign sign', () => {
   it('rejects a public key instead of a private key', async () => {
     const { status, stderr } = await runInProcess('sign', 'https://api.example/', '--key', files.jwksFile)
     expect(status).toBe(2)
-    expect(stderr).toContain('holds no private JWK')
+    expect(stderr).toContain('does not contain a private JWK')
   })
 })

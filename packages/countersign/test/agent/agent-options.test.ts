@@ -48,7 +48,7 @@ it.each<[string, Record<string, unknown>, string]>([
     { id: 'agent.example' },
     'id is not a valid identifier: add https:// in front (https://agent.example)',
   ],
-  ['an invalid redirect URI', { redirectUri: '/callback' }, 'redirectUri must be a URL'],
+  ['an invalid redirect URI', { redirectUri: '/callback' }, 'redirectUri must be an https URL'],
   [
     'a redirect URI with a parameter that the response also has',
     { redirectUri: 'https://agent.example/callback?state=1' },
@@ -113,9 +113,9 @@ it.each<[string, Record<string, unknown>, string]>([
   [
     'a missing signer',
     { signer: undefined },
-    'signer is no signer: pass the result of "await createSigner(privateJwk)"',
+    'signer is not a signer: pass the result of "await createSigner(privateJwk)"',
   ],
-  ['a private JWK as the signer', { signer: privateJwk }, 'signer is no signer'],
+  ['a private JWK as the signer', { signer: privateJwk }, 'signer is not a signer'],
   ['a signer that was not awaited', { signer: createSigner(privateJwk) }, 'signer is a promise'],
 ])('rejects %s at creation', (_, wrong, message) => {
   expect(() => createAgent({ ...options, ...wrong } as AgentOptions)).toThrow(message)
@@ -130,9 +130,9 @@ it('rejects missing options, and options that a web agent does not have', () => 
 })
 
 it.each<[string, unknown, string]>([
-  ['nothing', undefined, 'createSigner needs a private JWK'],
+  ['nothing', undefined, 'createSigner requires a private JWK'],
   ['the public key', { ...privateJwk, d: undefined }, 'countersign agent keys generate --output'],
-  ['the published key set', { keys: [privateJwk] }, 'not the key set that is published'],
+  ['the published key set', { keys: [privateJwk] }, 'not the published key set'],
 ])('does not create a signer from %s', async (_, jwk, message) => {
   await expect(createSigner(jwk as typeof privateJwk)).rejects.toThrow(message)
 })
@@ -210,12 +210,12 @@ describe('a multi-user agent', () => {
   })
 
   it.each<[string, Record<string, unknown>, string]>([
-    ['a missing sessionOf', { sessionOf: undefined }, 'sessionOf is required: it says which browser session'],
+    ['a missing sessionOf', { sessionOf: undefined }, 'sessionOf is required: it returns the browser session'],
     ['a cookie name as sessionOf', { sessionOf: 'sid' }, 'sessionOf is required'],
     ['an invalid onConsent', { onConsent: 'ask' }, 'onConsent must be a function'],
     ['onePerson', { onePerson: true }, 'onePerson is for createAgent'],
     ['a redirect into an app', { redirectUri: 'com.example.app:/callback' }, 'a page of your web app'],
-    ['an invalid redirect URI', { redirectUri: '/callback' }, 'redirectUri must be a URL'],
+    ['an invalid redirect URI', { redirectUri: '/callback' }, 'redirectUri must be an https URL'],
     ['no auth servers', { authServers: undefined }, 'authServers is required'],
   ])('rejects %s', (_, wrong, message) => {
     expect(() => createWebAgent({ ...web, ...wrong } as WebAgentOptions)).toThrow(TypeError)
@@ -240,7 +240,7 @@ it.each([
   'com.example.app:callback',
   7 as never,
 ])('rejects the redirect URI %s and lists what is allowed', (redirectUri) => {
-  expect(() => createAgent({ ...options, redirectUri })).toThrow(/^redirectUri must be a URL of https, .*com\.example/)
+  expect(() => createAgent({ ...options, redirectUri })).toThrow(/^redirectUri must be an https URL, .*com\.example/)
 })
 
 it('shows at most 200 characters of an invalid redirect URI', () => {

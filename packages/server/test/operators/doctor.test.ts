@@ -252,9 +252,9 @@ describe('countersign doctor over TLS', () => {
 
   it.each<[string, () => [Issued, Issued[]], string]>([
     [
-      'for another name',
+      'for another host name',
       () => alone(certificateOf('other.example')),
-      'It is for DNS:other.example, and not for auth.corp.example.',
+      'It is for DNS:other.example, not for auth.corp.example.',
     ],
     [
       'from an untrusted issuer',
@@ -315,7 +315,7 @@ describe('countersign doctor from inside', () => {
     const backups = join(folder, 'backups')
     mkdirSync(backups)
     await stage.run(`server db backup ${join(backups, 'auth.db')}`)
-    writeFileSync(join(backups, 'notes.txt'), 'no copy')
+    writeFileSync(join(backups, 'notes.txt'), 'There is no usable database backup')
     const { findings, of, run } = await examine(stage, `--config ${config} --backups ${backups}`)
     expect(of('problem')).toEqual([])
     expect(of('ok')).toEqual(
@@ -349,7 +349,7 @@ describe('countersign doctor from inside', () => {
     ['a world-readable key', 'safe start', 'problem', ({ masterKey }) => chmodSync(masterKey, 0o644)],
     ['an invalid master key', 'master key', 'problem', ({ masterKey }) => writeFileSync(masterKey, 'short')],
     [
-      'another master key',
+      'a different master key',
       'keys',
       'problem',
       ({ masterKey }) => writeFileSync(masterKey, randomBytes(32).toString('base64url')),
@@ -418,7 +418,7 @@ describe('countersign doctor from inside', () => {
     const { findings } = await examine(stage, `--config ${config}`)
     expect(findings.filter(({ check }) => check === 'proxy')).toMatchObject([
       { outcome: 'unknown', fix: expect.stringContaining('proxy.not_trusted') },
-      { outcome: 'warning', found: expect.stringContaining('past the proxy') },
+      { outcome: 'warning', found: expect.stringContaining('without going through the proxy') },
     ])
   })
 
@@ -473,7 +473,7 @@ describe('countersign doctor from inside', () => {
       {
         check: 'backups',
         outcome: 'ok',
-        found: expect.stringMatching(/good\.db, 1 h old.* as long as its header says\./),
+        found: expect.stringMatching(/good\.db, 1 h old.* length matches its header\./),
       },
     ])
     utimesSync(spoilt, new Date(), new Date(Date.now() - 7_200_000))
@@ -502,7 +502,10 @@ describe('countersign doctor from inside', () => {
     ])
     utimesSync(partial, new Date(), new Date(Date.now() - 3_700_000))
     utimesSync(join(backups, 'auth.dump'), new Date(), new Date(Date.now() - 3_800_000))
-    expect((await judge())[0]).toMatchObject({ outcome: 'problem', found: expect.stringContaining('was broken off') })
+    expect((await judge())[0]).toMatchObject({
+      outcome: 'problem',
+      found: expect.stringContaining('is an incomplete dump'),
+    })
   })
 })
 

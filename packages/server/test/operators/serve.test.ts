@@ -22,7 +22,7 @@ describe('countersign server start', () => {
     const stage = await createOperatorStage()
     const instance = await stage.spawnServe()
     const { stderr } = instance.said()
-    expect(stderr).toContain('This was a first start')
+    expect(stderr).toContain('This was the first start')
     expect(stderr).toContain(`countersign server users add <username> --config ${stage.config}`)
     expect(stderr).toContain(`${stage.issuer}/.well-known/aauth-issuer`)
     expect(statSync(stage.database).mode & 0o777).toBe(0o600)
