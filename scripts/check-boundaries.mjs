@@ -118,6 +118,7 @@ const layers = {
     ['trace', 'inspect', 'discover', 'keys', 'verify'],
     ['own-agent'],
     ['sign', 'operate', 'serve', 'demo', 'doctor', 'fetch', 'tokens', 'sidecar', 'mcp', 'init', 'gateway'],
+    ['status'],
     ['commands'],
     ['program'],
     ['main'],

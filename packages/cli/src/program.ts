@@ -51,8 +51,14 @@ export async function runProgram(argv: readonly string[], given: Terminal): Prom
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitStatus.done : exitStatus.usage
     terminal.notify(forTerminal(error instanceof Error ? error.message : String(error), terminal))
+    if (isConfigurationError(error)) return exitStatus.usage
     return error instanceof CommandError ? error.exitCode : exitStatus.refused
   }
+}
+
+/** Whether a configuration file is missing or invalid. The class is not imported, because that would load the library for every command. */
+function isConfigurationError(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ConfigurationError'
 }
 
 /** Returns the text unchanged for programs, and wrapped into lines for a terminal. */

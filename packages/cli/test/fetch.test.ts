@@ -404,6 +404,7 @@ describe('invalid arguments', () => {
     [['fetch', '-m', '0', 'https://api.example/'], /--max-time takes seconds/],
     [['fetch', '--auth-server', 'auth.example', 'https://api.example/'], /--auth-server is no identifier/],
     [['fetch', '--auth-serve', 'https://auth.example', 'https://api.example/'], /unknown option|did you mean/i],
+    [['fetch', 'http://127.0.0.1:9/'], /cannot be sent: bad port/],
     [['agent', 'tokens', 'add', 'a-code'], /whole address/],
     [
       ['agent', 'tokens', 'add', 'http://127.0.0.1/callback?code=x&state=y'],

@@ -109,7 +109,7 @@ describe('countersign sign and verify', () => {
     for (const [wrong, code] of [
       [['--resource', 'https://other.example', '--authority', 'api.example'], 'auth_token_invalid'],
       [['--auth-server', 'https://other.example'], 'auth_token_invalid'],
-      [['--now', String(now + 700)], 'signature_created_outside_window'],
+      [['--at', String(now + 700)], 'signature_created_outside_window'],
     ] as const)
       expect(await verifyJson(stdout, ...offline, ...wrong)).toMatchObject({ status: 1, report: { failure: { code } } })
 

@@ -96,7 +96,7 @@ describe('countersign sign', () => {
       'sign',
       'https://api.example/a',
       '--json',
-      '--method',
+      '--request',
       'delete',
       '--key',
       files.keyFile,
@@ -110,12 +110,28 @@ describe('countersign sign', () => {
     const file = join(files.scratch, 'body.bin')
     const bytes = Buffer.from([0, 255, 10, 13, 0x80])
     writeFileSync(file, bytes)
-    const args = ['--data-file', file, '--header', 'Content-Type: application/octet-stream', '--json']
+    const args = ['--data-binary', `@${file}`, '--header', 'Content-Type: application/octet-stream', '--json']
     const { stdout } = await runInProcess('sign', 'https://api.example/a', ...args)
     const document = JSON.parse(stdout) as { headers: Record<string, string>; body_base64: string }
     expect(document.body_base64).toBe(bytes.toString('base64'))
     const digest = createHash('sha256').update(bytes).digest('base64')
     expect(document.headers['Content-Digest']).toBe(`sha-256=:${digest}:`)
+  })
+
+  it('takes a body as curl does, as form data unless a header says otherwise', async () => {
+    const { stdout } = await runInProcess('sign', 'https://api.example/a', '-d', 'a=1', '-d', 'b=2', '--json')
+    const { method, headers, body_base64 } = JSON.parse(stdout) as Record<string, string> & {
+      headers: Record<string, string>
+    }
+    expect({
+      method,
+      type: headers['Content-Type'],
+      body: Buffer.from(body_base64 ?? '', 'base64').toString(),
+    }).toEqual({
+      method: 'POST',
+      type: 'application/x-www-form-urlencoded',
+      body: 'a=1&b=2',
+    })
   })
 
   it('reports that a token is bound to another key', async () => {
@@ -139,13 +155,8 @@ describe('countersign sign', () => {
     ['an invalid URL', ['/data'], 'absolute'],
     ['another URL scheme', ['ftp://api.example/'], 'https or http'],
     ['a password in the URL', ['https://a:b@api.example/'], 'no password'],
-    ['a body without a media type', ['https://api.example/', '--data', 'x'], 'Content-Type'],
-    [
-      'a GET with a body',
-      ['https://api.example/', '--method', 'GET', '--data', 'x', '--header', 'Content-Type: a/b'],
-      'cannot have body.',
-    ],
-    ['a forbidden method', ['https://api.example/', '--method', 'TRACE'], 'unsupported.'],
+    ['a GET with a body', ['https://api.example/', '-X', 'GET', '-d', 'x'], 'cannot have a body'],
+    ['a forbidden method', ['https://api.example/', '-X', 'TRACE'], 'unsupported.'],
     ['a header that is computed', ['https://api.example/', '--header', 'Host: x'], 'cannot set Host'],
     ['an invalid header', ['https://api.example/', '--header', 'x'], 'Name: value'],
     ['a scheme without its key', ['https://api.example/', '--scheme', 'jwks'], 'needs --key'],

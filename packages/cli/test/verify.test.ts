@@ -282,10 +282,10 @@ describe('countersign verify rejects', () => {
   })
 
   it('an old signature, and reports when it would have been valid', async () => {
-    const { report } = await verifyJson(files.get, '--jwks', files.jwksFile, '--now', '1800000000')
+    const { report } = await verifyJson(files.get, '--jwks', files.jwksFile, '--at', '1800000000')
     const [, created = ''] = /created=(\d+)/.exec(files.get) ?? []
     expect(report.failure?.hint).toContain(`--now ${created}`)
-    expect((await verifyJson(files.get, '--jwks', files.jwksFile, '--now', created)).status).toBe(0)
+    expect((await verifyJson(files.get, '--jwks', files.jwksFile, '--at', created)).status).toBe(0)
   })
 
   it('a body of 1 MB with a wrong digest, binary input, and larger input, quickly', async () => {
@@ -329,7 +329,7 @@ describe('countersign verify rejects', () => {
   it.each([
     ['a missing file', ['--jwks', '/no/such/file'], '--jwks: /no/such/file cannot be read (ENOENT)'],
     ['two sources of keys', ['--jwks', 'a', '--key', 'b'], 'cannot be used with'],
-    ['an invalid time', ['--now', 'yesterday'], '--now takes Unix seconds'],
+    ['an invalid time', ['--at', 'yesterday'], '--at takes Unix seconds'],
     ['an authority that is a URL', ['--authority', 'https://api.example'], '--authority takes a host'],
     [
       'a resource with a trailing slash',

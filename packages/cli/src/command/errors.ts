@@ -19,9 +19,9 @@ export function usageError(message: string, cause?: unknown): CommandError {
 export const exitStatus = {
   /** The command succeeded. */
   done: 0,
-  /** What the command checked was refused. */
+  /** What the command checked or requested was refused, or it failed. */
   refused: 1,
-  /** The command line is invalid. */
+  /** The command line is invalid, or a file or folder that it names is missing or invalid. */
   usage: 2,
   /** Undecided: another party did not respond. */
   network: 3,

@@ -1,6 +1,14 @@
 import type { Algorithm } from 'countersign'
 import type { DemoParty } from '../demo/demo-world.js'
-import { allowNetwork, type CommandRow, egressProxy, type FlagTable, json, outputFile } from './command-row.js'
+import {
+  allowNetwork,
+  type CommandRow,
+  curlRequest,
+  egressProxy,
+  type FlagTable,
+  json,
+  outputFile,
+} from './command-row.js'
 
 /** Flags of commands that act as the command line's own agent. */
 const agent: FlagTable = {
@@ -92,6 +100,7 @@ export const agentCommands: readonly CommandRow[] = [
     flags: {
       '--all': 'Forget everything, including which user gave consent, so that another user can give it',
       ...agent,
+      ...json,
     },
     load: async () => (await import('../tokens/tokens-commands.js')).tokensForget,
   },
@@ -101,7 +110,7 @@ export const agentCommands: readonly CommandRow[] = [
     example: 'agent tokens add "http://127.0.0.1/callback?code=...&state=..."',
     page: 'Scripts and services',
     subjects: [{ name: '<address>', description: 'The complete final address of the browser, in quotes' }],
-    flags: { ...agent },
+    flags: { ...agent, ...json },
     load: async () => (await import('../tokens/tokens-commands.js')).tokensAdd,
   },
   {
@@ -116,6 +125,7 @@ export const agentCommands: readonly CommandRow[] = [
         choices: ['ed25519', 'ecdsa-p256-sha256', 'rsa-pss-sha512'] satisfies Algorithm[],
       },
       '--kid <id>': "The key's kid; default: its thumbprint",
+      '--json': 'Print one JSON document with the file, the thumbprint and the key set',
     },
     load: async () => (await import('../keys/keys-commands.js')).keysGenerate,
   },
@@ -135,17 +145,7 @@ export const agentCommands: readonly CommandRow[] = [
     page: 'Scripts and services',
     subjects: [{ name: '<url>', description: 'The URL to request' }],
     flags: {
-      '-X, --request <method>': 'The method; default: GET, or POST with a body',
-      '-H, --header <line>': {
-        description:
-          'A "Name: value" line, or @file with several, or @- for standard input; may be given several times',
-        repeated: true,
-      },
-      '-d, --data <data>': {
-        description: 'Form data, or @file, or @- for standard input; several values are joined with &',
-        repeated: true,
-      },
-      '--data-binary <data>': { description: 'Like --data, but sent byte for byte', repeated: true },
+      ...curlRequest,
       '--json <data>': { description: 'Like --data, but sent as JSON; also requests a JSON response', repeated: true },
       '-i, --include': 'Print status and headers before the body',
       '-o, --output <file>': 'Write the body to this file',
@@ -165,6 +165,14 @@ export const agentCommands: readonly CommandRow[] = [
       ...interop,
     },
     load: async () => (await import('../fetch/fetch-command.js')).fetchCommand,
+  },
+  {
+    name: 'status',
+    about: 'Show your agent, its user, what it may do until when, and whether its auth servers are reachable',
+    example: 'status',
+    page: 'Scripts and services',
+    flags: { ...agent, ...allowNetwork, ...egressProxy, ...json },
+    load: async () => (await import('../status/status-command.js')).statusCommand,
   },
   {
     name: 'sidecar',

@@ -99,3 +99,17 @@ export const egressProxy: FlagTable = {
 export function outputFile(description: string, required?: true): FlagTable {
   return { '-o, --output <file>': { description, ...(required ? { required } : {}) } }
 }
+
+/** Flags of commands that take a request as curl does. */
+export const curlRequest: FlagTable = {
+  '-X, --request <method>': 'The method; default: GET, or POST with a body',
+  '-H, --header <line>': {
+    description: 'A "Name: value" line, or @file with several, or @- for standard input; may be given several times',
+    repeated: true,
+  },
+  '-d, --data <data>': {
+    description: 'Form data, or @file, or @- for standard input; several values are joined with &',
+    repeated: true,
+  },
+  '--data-binary <data>': { description: 'Like --data, but sent byte for byte', repeated: true },
+}

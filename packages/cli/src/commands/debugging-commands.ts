@@ -1,4 +1,4 @@
-import { allowNetwork, type CommandRow, egressProxy, json } from './command-row.js'
+import { allowNetwork, type CommandRow, curlRequest, egressProxy, json } from './command-row.js'
 
 /** Commands that show why a request is accepted or refused. */
 export const debuggingCommands: readonly CommandRow[] = [
@@ -14,7 +14,7 @@ export const debuggingCommands: readonly CommandRow[] = [
       '--auth-server <id>': 'The auth server whose auth tokens are accepted',
       '--jwks <file>': 'Look up keys in this file only, by kid',
       '--key <file>': { description: "The signer's public key as a JWK; tokens are then ignored", conflicts: ['jwks'] },
-      '--now <seconds>': 'The time at which to verify, in Unix seconds',
+      '--at <seconds>': 'The time at which to verify, in Unix seconds',
       '--allow-insecure-loopback': 'Allow keys to be fetched over http from this machine',
       ...allowNetwork,
       ...egressProxy,
@@ -43,10 +43,7 @@ export const debuggingCommands: readonly CommandRow[] = [
     page: 'Test your API and your agent',
     subjects: [{ name: '<url>', description: 'The URL of the request' }],
     flags: {
-      '--method <name>': 'The method; default: GET, or POST with a body',
-      '--header <line>': { description: 'A "Name: value" line; may be given several times', repeated: true },
-      '--data <text>': { description: 'The request body', conflicts: ['dataFile'] },
-      '--data-file <file>': 'File with the request body, sent byte for byte',
+      ...curlRequest,
       '--key <file>': 'File with a private JWK, as written by agent keys generate; default: a new key',
       '--scheme <name>': {
         description: 'How verifiers find the key; default: what the other flags imply, else hwk',

@@ -37,6 +37,7 @@ export const gatewayCommands: readonly CommandRow[] = [
       },
       '--upstream <url>': 'The URL at which the API listens; default: http://127.0.0.1:3000',
       ...outputFile('The output file; an existing file is never overwritten'),
+      '--json': 'With --output: print one JSON document with the routes, scopes and notes',
     },
     needs: 'countersign-gateway',
     load: async () => (await import('../gateway/init-command.js')).gatewayInit,
@@ -77,8 +78,8 @@ export const gatewayCommands: readonly CommandRow[] = [
         description: 'A value for a parameter, or for *; may be given several times',
         repeated: true,
       },
-      '--header <name:value>': {
-        description: 'A header that the API needs; may be given several times',
+      '-H, --header <line>': {
+        description: 'A "Name: value" line that the API needs; may be given several times',
         repeated: true,
       },
       ...json,

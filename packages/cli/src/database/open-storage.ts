@@ -8,7 +8,7 @@ import {
   type StorageOptions,
   shownDatabase,
 } from 'countersign-server'
-import { CommandError, exitStatus } from '../command/errors.js'
+import { CommandError, exitStatus, usageError } from '../command/errors.js'
 
 /** A storage, with connection counts if it has a connection pool. */
 type OpenedStorage = Storage & Partial<Pick<PooledStorage, 'connections'>>
@@ -42,7 +42,7 @@ export async function openStorage(
     const isUnopened = error instanceof StorageError && error.code === 'unavailable'
     const other = isUnopened ? otherFile(database) : undefined
     if (other === undefined) throw databaseProblem(database, error, 'cannot be opened')
-    throw new CommandError(`${database} is not a SQLite database${other}`, { cause: error })
+    throw usageError(`${database} is not a SQLite database${other}`, error)
   }
 }
 

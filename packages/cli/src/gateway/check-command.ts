@@ -16,20 +16,14 @@ import type { Run } from '../terminal/terminal.js'
 /** `countersign gateway check`: shows the route, level and scope that match a request. */
 export const gatewayCheck: Run = async ({ config: path, verifyOnly, json }, terminal, subject) => {
   if (typeof path !== 'string') throw usageError('gateway check needs --config <file>.')
-  const [method = '', rawTarget = ''] = subject.split(' ')
-  requireRequest(method, rawTarget)
+  const [given = '', rawTarget = ''] = subject.split(' ')
+  if (!rawTarget.startsWith('/')) throw usageError(`A path must start with a slash: /${rawTarget}.`)
+  const method = given.toUpperCase()
   const flags = new Map(verifyOnly === undefined ? [] : [['verifyOnly', verifyOnly]])
   const { settings } = await readGatewaySettings(path, terminal.env, flags)
   const report = reportOf(method, rawTarget, settings)
   terminal.write(json ? `${JSON.stringify(report)}\n` : `${textOf(report)}\n`)
   return 'refused' in report ? exitStatus.refused : exitStatus.done
-}
-
-function requireRequest(method: string, rawTarget: string): void {
-  const wrong: string[] = []
-  if (method !== method.toUpperCase()) wrong.push(`Method names are case-sensitive: use ${method.toUpperCase()}.`)
-  if (!rawTarget.startsWith('/')) wrong.push(`A path must start with a slash: /${rawTarget}.`)
-  if (wrong.length > 0) throw usageError(wrong.join(' '))
 }
 
 type Report =

@@ -1,14 +1,16 @@
 import { dirname, join } from 'node:path'
 import { readDescription, routesFromOpenApi } from 'countersign-gateway'
-import { CommandError, errorReason, exitStatus, usageError } from '../command/errors.js'
+import { errorReason, exitStatus, usageError } from '../command/errors.js'
 import { writeNewFile } from '../keys/keys-commands.js'
 import type { Run } from '../terminal/terminal.js'
 
 const keyFile = 'api-key.json'
 
 /** `countersign gateway init`: writes a configuration from an OpenAPI description. */
-export const gatewayInit: Run = async ({ id, authServer, upstream, output }, terminal, file) => {
+export const gatewayInit: Run = async ({ id, authServer, upstream, output, json }, terminal, file) => {
   if (typeof id !== 'string' || typeof authServer !== 'string') throw usageError(needed)
+  if (json && typeof output !== 'string')
+    throw usageError('--json needs --output: without it, the configuration is printed.')
   const { routes, scopes, notes } = await described(file)
   const settings = {
     id,
@@ -21,6 +23,10 @@ export const gatewayInit: Run = async ({ id, authServer, upstream, output }, ter
   const text = `${JSON.stringify(settings, null, 2)}\n`
   if (typeof output === 'string') await writeNewFile(output, text, 'already exists, and is not overwritten')
   else terminal.write(text)
+  if (json) {
+    terminal.write(`${JSON.stringify({ file: output, routes: routes.length, scopes: Object.keys(scopes), notes })}\n`)
+    return exitStatus.done
+  }
   for (const note of notes) terminal.notify(note)
   terminal.notify(
     `${routes.length} routes, ${Object.keys(scopes).length} permissions. Users read the texts in scopes: review them.`,
@@ -36,9 +42,9 @@ async function described(file: string): Promise<ReturnType<typeof routesFromOpen
   try {
     return routesFromOpenApi(await readDescription(file))
   } catch (cause) {
-    throw new CommandError(
+    throw usageError(
       `${file} cannot be used: ${isMissing(cause) ? 'there is no such file.' : errorReason(cause)}`,
-      { cause },
+      cause,
     )
   }
 }

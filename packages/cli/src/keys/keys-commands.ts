@@ -7,7 +7,7 @@ import type { Run } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
 
 /** `countersign agent keys generate`: generates a private key in a new file. */
-export const keysGenerate: Run = async ({ output, alg, kid }, terminal) => {
+export const keysGenerate: Run = async ({ output, alg, kid, json }, terminal) => {
   if (typeof output !== 'string') throw usageError('agent keys generate needs --output <file>: the key is not printed.')
   if (kid !== undefined && (typeof kid !== 'string' || !/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,256}$/.test(kid)))
     throw usageError('--kid takes 1 to 256 printable characters without quotes and backslashes.')
@@ -17,8 +17,9 @@ export const keysGenerate: Run = async ({ output, alg, kid }, terminal) => {
   })
   await writeNewFile(output, `${JSON.stringify(jwk, null, 2)}\n`, 'already exists')
   const { jwk: published, thumbprint } = await createSigner(jwk)
-  terminal.notify(wrapText('', `The private key is in ${output}; its thumbprint is ${thumbprint}.`))
-  terminal.write(`${JSON.stringify({ keys: [published] }, null, 2)}\n`)
+  const jwks = { keys: [published] }
+  if (!json) terminal.notify(wrapText('', `The private key is in ${output}; its thumbprint is ${thumbprint}.`))
+  terminal.write(`${JSON.stringify(json ? { file: output, thumbprint, jwks } : jwks, null, 2)}\n`)
   return exitStatus.done
 }
 

@@ -70,8 +70,8 @@ interface CopyOptions extends OperationOptions {
 export const dbCopy: Run<CopyOptions> = async ({ from, to, json }, terminal) => {
   if (from === undefined || to === undefined)
     throw usageError('server db copy needs both --from <file> and --to <url>.')
-  if (isPostgresUrl(from) || !existsSync(from)) throw new CommandError(`--from is not a SQLite file: ${from}`)
-  if (!isPostgresUrl(to)) throw new CommandError('--to must be a PostgreSQL URL: postgres://user@host/database')
+  if (isPostgresUrl(from) || !existsSync(from)) throw usageError(`--from is not a SQLite file: ${from}`)
+  if (!isPostgresUrl(to)) throw usageError('--to must be a PostgreSQL URL: postgres://user@host/database')
   const copied = await copy(from, to)
   const told = `Copied and verified ${copied.rows} rows in ${copied.tables} tables. From now on, run the server with the new database only.`
   terminal.write(`${json ? JSON.stringify(copied) : told}\n`)
@@ -110,8 +110,7 @@ export const dbMigrate: Run<MigrateOptions> = async ({ config, db, serveAs, json
     throw usageError('server db migrate needs a database: --config <file> or --db <url>.')
   const database = config === undefined ? (db ?? '') : (await loadConfig(config, terminal.env)).settings.database
   if (isPostgresUrl(database)) await migrate(database, serveAs)
-  else if (serveAs !== undefined)
-    throw new CommandError('--serve-as applies only to PostgreSQL: SQLite files have no roles.')
+  else if (serveAs !== undefined) throw usageError('--serve-as applies only to PostgreSQL: SQLite files have no roles.')
   else await (await openStorage(database, { sweepInterval: 0 })).close()
   const served = serveAs === undefined ? '' : ` The role ${serveAs} may serve with it.`
   terminal.write(json ? `${JSON.stringify({ migrated: true })}\n` : `The schema is up to date.${served}\n`)

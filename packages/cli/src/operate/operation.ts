@@ -97,7 +97,7 @@ export async function inStorage<T>(
   const database = loaded?.settings.database ?? db ?? ''
   // Opening would create an empty database, as if all data were lost.
   if (!isPostgresUrl(database) && !existsSync(database)) {
-    throw new CommandError(`There is no database ${database}: countersign server start creates it on its first start.`)
+    throw usageError(`There is no database ${database}: countersign server start creates it on its first start.`)
   }
   const storage = await openStorage(database, { sweepInterval: 0, isMade: true, ...options })
   try {

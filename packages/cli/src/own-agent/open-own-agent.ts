@@ -3,7 +3,7 @@ import { type Agent, AgentError, type ConsentPrompt, createAgent } from 'counter
 import { causeMessages, documentResponse, isLoopbackIdentifier, type NetworkOptions } from 'countersign/discovery'
 import { createGuardedFetch, fileStore } from 'countersign/node'
 import { type AgentDocument, type AgentFolder, agentDocuments, portableRedirect } from '../agent-folder/agent-folder.js'
-import { CommandError, errorCode, exitStatus } from '../command/errors.js'
+import { CommandError, errorCode, exitStatus, usageError } from '../command/errors.js'
 import { addressHint } from '../network/fetch-problems.js'
 import { listen, type OpenPort } from '../network/listen.js'
 import { lookAt } from './check-publication.js'
@@ -25,6 +25,8 @@ export interface OwnAgentOptions {
   network?: NetworkOptions
   /** Accepts peers that use an older form of the protocol. */
   interop?: boolean | undefined
+  /** Only the agent's own files are used. Nothing is published, so that no port is needed. @default false */
+  isLocal?: boolean
 }
 
 /** The command line's own agent, ready to send requests. */
@@ -41,7 +43,7 @@ export interface OwnAgent {
  * @throws CommandError like {@link publishHere}
  */
 export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> {
-  const { folder, authServers = [], targets = [], consent, network, interop, ...given } = options
+  const { folder, authServers = [], targets = [], consent, network, interop, isLocal = false, ...given } = options
   const { id, name, keys, storePath } = folder
   const accepted = [...new Set([...folder.authServers, ...authServers])]
   const known = [id, ...accepted, ...targets]
@@ -60,7 +62,7 @@ export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> 
     allowInsecureLoopback,
     allowPath: [id, ...accepted].some((url) => new URL(url).pathname !== '/'),
   })
-  if (!isLoopbackIdentifier(id)) return { agent, close: async () => undefined }
+  if (isLocal || !isLoopbackIdentifier(id)) return { agent, close: async () => undefined }
   const publication = await publishHere(folder)
   return { agent, close: () => publication.close() }
 }
@@ -159,10 +161,14 @@ export function agentFailure(error: unknown, url: string): unknown {
   if (!(error instanceof TypeError)) return error
   const reasons = causeMessages(error)
   const why = reasons.at(-1) ?? error.message
-  // The platform's fetch gives network failures as the cause. Without a cause, the request itself was invalid.
-  if (error.cause === undefined) return new CommandError(`The request cannot be sent: ${why}.`, { cause: error })
+  if (!isNetworkFailure(error)) return usageError(`The request to ${url} cannot be sent: ${why}.`, error)
   const message = `${new URL(url).host} did not respond: ${why}.`
   return new CommandError(message, { exitCode: exitStatus.network, cause: error })
+}
+
+/** Whether a request failed at the network: only then does the cause that the platform's fetch gives have a code. */
+function isNetworkFailure({ cause }: TypeError): boolean {
+  return cause instanceof Error && 'code' in cause
 }
 
 function sentenceOf(error: AgentError, host: string): string {

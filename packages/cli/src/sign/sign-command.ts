@@ -1,15 +1,15 @@
-import { readFile } from 'node:fs/promises'
+import { isUtf8 } from 'node:buffer'
 import { january } from 'countersign/editions'
 import { signRequest } from 'countersign/signatures'
-import { errorCode, exitStatus, usageError } from '../command/errors.js'
+import { exitStatus, usageError } from '../command/errors.js'
+import { buildRequest, type RequestFlags } from '../flags/build-request.js'
 import { readSigningKey } from '../flags/key-flags.js'
 import { parseSeconds } from '../flags/network-flags.js'
-import { attempt, readHeaderLines, requireUrl } from '../flags/request-parts.js'
 import type { Run } from '../terminal/terminal.js'
 import { quoteForShell, titleCase } from '../terminal/text.js'
 import { chooseSignatureKey, type KeyReferenceFlags } from './choose-signature-key.js'
 
-interface SignFlags extends RequestFlags, KeyReferenceFlags {
+interface SignFlags extends Omit<RequestFlags, 'json'>, KeyReferenceFlags {
   created?: string
   encoding?: 'base64' | 'base64url'
   nonce?: 'automatic' | 'never'
@@ -18,8 +18,9 @@ interface SignFlags extends RequestFlags, KeyReferenceFlags {
 }
 
 /** `countersign sign <url>`: prints a signed request without sending it. */
-export const signCommand: Run<SignFlags> = async (flags, terminal, subject) => {
-  const request = await buildRequest(subject, flags)
+export const signCommand: Run<SignFlags> = async ({ json, ...flags }, terminal, subject) => {
+  const { url, ...given } = await buildRequest(subject, flags, terminal.readInput)
+  const request = new Request(url, { ...given, body: given.body ?? null })
   const created = parseSeconds('--created', flags.created)
   const signer = await readSigningKey(flags.key, terminal.notify)
   const signatureKey = await chooseSignatureKey(flags, signer, terminal.notify)
@@ -35,7 +36,7 @@ export const signCommand: Run<SignFlags> = async (flags, terminal, subject) => {
     }),
   )
   const written = await renderableRequest(signed)
-  if (flags.json) {
+  if (json) {
     const { method, url, headers, body } = written
     const document = {
       method,
@@ -46,7 +47,7 @@ export const signCommand: Run<SignFlags> = async (flags, terminal, subject) => {
     }
     terminal.write(`${JSON.stringify(document, null, 2)}\n`)
   } else {
-    terminal.write(flags.curl ? Buffer.from(renderCurl(written, flags.dataFile)) : renderRequest(written))
+    terminal.write(flags.curl ? Buffer.from(renderCurl(written, bodyFile(flags))) : renderRequest(written))
   }
   return exitStatus.done
 }
@@ -60,36 +61,10 @@ async function attemptSigning<T>(sign: () => Promise<T>): Promise<T> {
   }
 }
 
-export interface RequestFlags {
-  method?: string
-  header?: readonly string[]
-  data?: string
-  dataFile?: string
-}
-
-/** Builds the unsigned request that the flags describe. */
-export async function buildRequest(url: string, flags: RequestFlags): Promise<Request> {
-  const target = requireUrl(url)
-  const headers = readHeaderLines(flags.header ?? [])
-  const body = await readBody(flags)
-  if (body && !headers.has('content-type')) {
-    throw usageError("A body needs --header 'Content-Type: …', because the signature covers it.")
-  }
-  const method = flags.method?.toUpperCase() ?? (body ? 'POST' : 'GET')
-  return attempt('The request', () => new Request(target, { method, headers, body: body ?? null }))
-}
-
-async function readBody({ data, dataFile }: RequestFlags): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const body = data === undefined ? dataFile && (await readDataFile(dataFile)) : new TextEncoder().encode(data)
-  return body && body.length > 0 ? new Uint8Array(body) : undefined
-}
-
-async function readDataFile(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path)
-  } catch (cause) {
-    throw usageError(`--data-file: ${path} cannot be read (${errorCode(cause)}).`, cause)
-  }
+/** Returns the file that is the whole body, if one is. */
+function bodyFile({ dataBinary = [] }: SignFlags): string | undefined {
+  const [only = '', ...more] = dataBinary
+  return more.length === 0 && only.startsWith('@') && only !== '@-' ? only.slice(1) : undefined
 }
 
 /** A request in a form that can be rendered as text. */
@@ -127,6 +102,8 @@ const automatic: ReadonlySet<string> = new Set(['Host', 'Content-Length'])
 /** Renders the request as a `curl` command for POSIX shells. `dataFile` is the file from which the body was read, if any. */
 export function renderCurl({ method, url, headers, body }: RenderableRequest, dataFile?: string): string {
   const sent = headers.filter(([name]) => !automatic.has(name))
+  if (dataFile === undefined && !isUtf8(body))
+    throw usageError('--curl cannot show a binary body: use --data-binary @file.')
   const data =
     dataFile === undefined
       ? ['--data-raw', quoteForShell(Buffer.from(body).toString('utf8'))]

@@ -27,7 +27,7 @@ export const processTerminal: Terminal = {
   readHidden: isatty(0) ? readHidden : undefined,
   asking: { output: process.stderr, input: process.stdin },
   output: process.stdout,
-  colour: process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
+  colour: process.stdout.isTTY === true && process.env.NO_COLOR === undefined && process.env.TERM !== 'dumb',
   env: process.env,
   onStop(callback) {
     const onSignal = (name: (typeof signals)[number]) => callback({ by: name, exitCode: 128 + constants.signals[name] })

@@ -18,7 +18,7 @@ interface VerifyFlags extends NetworkFlags {
   authServer?: string
   jwks?: string
   key?: string
-  now?: string
+  at?: string
   allowInsecureLoopback?: true
   json?: true
 }
@@ -48,7 +48,7 @@ async function readSettings(flags: VerifyFlags, tell: (text: string) => void): P
   const identifier = (flag: string, text: string | undefined) =>
     text === undefined ? undefined : requireIdentifierFlag(flag, text, loopback)
   const network = readNetworkFlags(flags)
-  const seconds = parseSeconds('--now', flags.now)
+  const seconds = parseSeconds('--at', flags.at)
   return {
     authority: flags.authority === undefined ? undefined : requireAuthority(flags.authority),
     resource: identifier('--resource', flags.resource),

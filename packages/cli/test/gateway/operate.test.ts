@@ -76,7 +76,7 @@ it('validates the settings of its admin port', async () => {
   const api = () => undefined
   const misspelt = await configure(api, { admin: { prot: 1 }, admni: {} })
   const { status, stderr } = await runInProcess('gateway', 'start', '--config', misspelt.file)
-  expect(status).toBe(1)
+  expect(status).toBe(2)
   expect(stderr).toMatch(/admin\.prot: is not a setting; did you mean admin\.port\?/)
   expect(stderr).toMatch(/admni: is not a setting; did you mean admin\?/)
   const { file, port } = await configure(api)

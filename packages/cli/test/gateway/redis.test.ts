@@ -164,7 +164,7 @@ describe.skipIf(!hasValkey())('gateways on several machines', () => {
 it('refuse to start as several instances without a shared store, and name the setting', async () => {
   const { file } = await configure(() => undefined, { instances: 2 })
   const { status, stderr } = await runInProcess('gateway', 'start', '--config', file)
-  expect(status).toBe(1)
+  expect(status).toBe(2)
   expect(stderr).toMatch(/instances: is 2, so each would accept a signed request once: set redis/)
   const wrong = await configure(() => undefined, { instances: 2, redis: 'http://user:hidden@x' })
   const { stderr: said } = await runInProcess('gateway', 'start', '--config', wrong.file)

@@ -16,25 +16,35 @@ export interface ConsentDisplay {
   end(consent: ConsentRequest): void
 }
 
-/** @param countsDown false if the user types on the same line */
-export function createConsentDisplay(output: TerminalOutput, countsDown: boolean): ConsentDisplay {
+export interface ConsentDisplayOptions {
+  /** False if the user types on the same line. */
+  countsDown: boolean
+  /** Whether the terminal supports no control sequences. Then there is no countdown either. */
+  isDumb: boolean
+}
+
+export function createConsentDisplay(
+  output: TerminalOutput,
+  { countsDown, isDumb }: ConsentDisplayOptions,
+): ConsentDisplay {
+  const erased = isDumb ? '' : '\r\u001b[K'
   const open = new Set<ConsentRequest>()
   let timer: ReturnType<typeof setInterval> | undefined
 
   function draw(): void {
     const ends = [...open].map(({ expiresAt }) => expiresAt)
-    if (ends.length > 0 && countsDown) output.write(`\r\u001b[K${countdown(Math.min(...ends))}`)
+    if (ends.length > 0 && countsDown && !isDumb) output.write(`${erased}${countdown(Math.min(...ends))}`)
   }
 
   function end(consent: ConsentRequest): void {
     if (!open.delete(consent) || open.size > 0) return
     clearInterval(timer)
     timer = undefined
-    output.write('\r\u001b[K')
+    if (!isDumb) output.write(erased)
   }
 
   function say(lines: readonly string[]): void {
-    output.write(`\r\u001b[K${lines.map((line) => `${line}\n`).join('')}`)
+    output.write(`${erased}${lines.map((line) => `${line}\n`).join('')}`)
     draw()
   }
 

@@ -55,7 +55,7 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentPr
   const { onConsent, paste = false, countdown = true } = options
   const { output = process.stderr, input = process.stdin, env = process.env } = options
   const isOpened = options.openBrowser ?? hasBrowser(env)
-  const display = createConsentDisplay(output, countdown && !paste)
+  const display = createConsentDisplay(output, { countsDown: countdown && !paste, isDumb: env.TERM === 'dumb' })
   const isThere = output.isTTY === true && (!paste || input.isTTY === true)
   const canPrompt = onConsent !== undefined || isThere
   let pasting: Promise<unknown> = Promise.resolve()

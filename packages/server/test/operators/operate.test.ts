@@ -301,10 +301,10 @@ describe('every operator command', () => {
     const both = await stage.run(`server users list --db ${stage.database}`)
     expect(both).toMatchObject({ status: 2 })
     const configuration = await stage.run(`server users list --db ${stage.config}`, { config: false })
-    expect(configuration).toMatchObject({ status: 1, stderr: expect.stringContaining('is not a SQLite database') })
+    expect(configuration).toMatchObject({ status: 2, stderr: expect.stringContaining('is not a SQLite database') })
     for (const command of ['server users list', `server keys list --db ${stage.database}`]) {
       const { status, stderr } = await stage.run(command, command.includes('--db') ? { config: false } : {})
-      expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('There is no database') })
+      expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining('There is no database') })
     }
     expect(() => statSync(stage.database)).toThrow('ENOENT')
   })

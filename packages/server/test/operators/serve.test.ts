@@ -370,7 +370,7 @@ describe('countersign server start refuses to start, and reports why', () => {
   it('without a master key', async () => {
     const stage = await createOperatorStage({ masterKeyFile: undefined })
     const { status, stderr } = await stage.run('server start')
-    expect(status).toBe(1)
+    expect(status).toBe(2)
     expect(stderr).toMatch(/masterKey: is missing.*countersign server keys generate-master/)
     expect(existsSync(stage.database)).toBe(false)
   })
@@ -428,7 +428,7 @@ describe('countersign server start refuses to start, and reports why', () => {
     const stage = await createOperatorStage()
     chmodSync(join(stage.folder, 'master.key'), 0o644)
     const { status, stderr } = await stage.run('server start', { env: { NODE_TLS_REJECT_UNAUTHORIZED: '0' } })
-    expect(status).toBe(1)
+    expect(status).toBe(2)
     expect(stderr).toContain('NODE_TLS_REJECT_UNAUTHORIZED: is 0')
     expect(stderr).toContain(`masterKeyFile: can be read or changed by anyone on this machine: chmod 600`)
   })
@@ -444,7 +444,7 @@ describe('countersign server start refuses to start, and reports why', () => {
     })
     chmodSync(stage.config, 0o600)
     const { status, stdout, stderr } = await stage.run('server start')
-    expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr.split('\n')).toEqual([
       `${stage.config} is invalid:`,
       '  accounts.identityProviders[0].clientSecret: is a placeholder: set the secret that the provider issued',
@@ -457,7 +457,7 @@ describe('countersign server start refuses to start, and reports why', () => {
   it('with invalid settings, each by name', async () => {
     const stage = await createOperatorStage({ issuer: 'http://auth.example', lifetimes: { code: 1 }, sginUp: true })
     const { status, stdout, stderr } = await stage.run('server start')
-    expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toContain('lifetimes.code: must be at least 5')
     expect(stderr).toContain('sginUp: is not a setting; did you mean accounts.signUp?')
     expect(stderr).toContain('issuer: must use https')

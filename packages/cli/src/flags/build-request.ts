@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { errorCode, usageError } from '../command/errors.js'
-import { attempt, readHeaderLines, requireUrl } from '../flags/request-parts.js'
+import { attempt, readHeaderLines, requireUrl } from './request-parts.js'
 
 export interface RequestFlags extends BodyFlags {
   request?: string

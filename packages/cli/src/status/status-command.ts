@@ -1,0 +1,143 @@
+import type { TokenSummary } from 'countersign/agent'
+import { isLoopbackIdentifier } from 'countersign/discovery'
+import { fileStore } from 'countersign/node'
+import { type AgentFolder, agentFolderPath } from '../agent-folder/agent-folder.js'
+import { readAgentFolder } from '../agent-folder/folder-files.js'
+import { exitStatus } from '../command/errors.js'
+import { checkIdentifier, documentKinds } from '../discover/check-identifier.js'
+import { type NetworkFlags, readNetworkFlags } from '../flags/network-flags.js'
+import { lookAt } from '../own-agent/check-publication.js'
+import { openOwnAgent } from '../own-agent/open-own-agent.js'
+import { withProgress } from '../terminal/progress.js'
+import type { Run } from '../terminal/terminal.js'
+import { printable, wrapText } from '../terminal/text.js'
+import { renderToken, tokenDocument } from '../tokens/tokens-commands.js'
+
+interface StatusFlags extends NetworkFlags {
+  home?: string
+  json?: true
+}
+
+/** An auth server of the agent, as it is now. */
+interface AuthServerStatus {
+  id: string
+  /** `refused`: it responds, but agents cannot use its documents. */
+  outcome: 'reachable' | 'refused' | 'unreachable'
+  problems: readonly string[]
+  /** The id of the user there whose tokens the agent stores; null if no one has given consent yet. */
+  user: string | null
+}
+
+interface Status {
+  agent: Pick<AgentFolder, 'id' | 'name' | 'path'>
+  /** Whether the agent's documents are published. A loopback agent's are served while a command is running. */
+  published: 'up' | 'absent' | 'wrong' | 'unreachable' | 'while running'
+  authServers: readonly AuthServerStatus[]
+  tokens: readonly TokenSummary[]
+}
+
+/** `countersign status`: shows the agent, its user, what it may do and until when, and whether its auth servers are reachable. */
+export const statusCommand: Run<StatusFlags> = async (flags, terminal) => {
+  const network = readNetworkFlags(flags)
+  const folder = await readAgentFolder(agentFolderPath(terminal.env, flags.home))
+  const own = await openOwnAgent({ folder, isLocal: true })
+  const tokens = await own.agent.tokens()
+  const users = await usersOf(folder)
+  const ids = [...new Set([...folder.authServers, ...tokens.map(({ authServer }) => authServer), ...users.keys()])]
+  const checks = Promise.all([
+    checkPublication(folder, network),
+    ...ids.map(async (id) => ({ id, ...(await checkAuthServer(id, network)), user: users.get(id) ?? null })),
+  ] as const)
+  const [published, ...authServers] = await withProgress(terminal, 'Checking the agent and its auth servers', checks)
+  const status: Status = { agent: folder, published, authServers, tokens }
+  terminal.write(flags.json ? `${JSON.stringify(documentOf(status), null, 2)}\n` : render(status))
+  const outcomes = [published, ...authServers.map(({ outcome }) => outcome)]
+  if (outcomes.includes('unreachable')) return exitStatus.network
+  return outcomes.some((outcome) => ['absent', 'wrong', 'refused'].includes(outcome))
+    ? exitStatus.refused
+    : exitStatus.done
+}
+
+const silent = () => undefined
+
+async function checkPublication(
+  folder: AgentFolder,
+  network: ReturnType<typeof readNetworkFlags>,
+): Promise<Status['published']> {
+  return isLoopbackIdentifier(folder.id) ? 'while running' : (await lookAt(folder, network, silent)).outcome
+}
+
+/** Returns the users whose tokens the agent stores, by auth server. */
+async function usersOf({ id, storePath }: AgentFolder): Promise<Map<string, string>> {
+  const records = await fileStore(storePath).list('')
+  return new Map(
+    records.flatMap(({ agent, kind, id: name, data }) => {
+      const { sub } = data as { sub?: unknown }
+      return agent === id && kind === 'person' && typeof sub === 'string' ? [[name.split(' ').at(-1) ?? '', sub]] : []
+    }),
+  )
+}
+
+async function checkAuthServer(
+  id: string,
+  network: ReturnType<typeof readNetworkFlags>,
+): Promise<Pick<AuthServerStatus, 'outcome' | 'problems'>> {
+  const kinds = documentKinds.filter(({ party }) => party === 'issuer')
+  const { outcome, documents } = await checkIdentifier(
+    id,
+    { ...network, configuredOrigin: new URL(id).origin },
+    silent,
+    kinds,
+  )
+  const findings = documents.flatMap((report) => [...report.findings, ...(report.key_set?.findings ?? [])])
+  const problems = findings.filter(({ level }) => level === 'error').map(({ what }) => what)
+  return { outcome: outcome === 'ok' ? 'reachable' : outcome, problems }
+}
+
+function documentOf({ agent, published, authServers, tokens }: Status): object {
+  return {
+    agent: agent.id,
+    name: agent.name ?? null,
+    folder: agent.path,
+    published,
+    auth_servers: authServers,
+    tokens: tokens.map(tokenDocument),
+  }
+}
+
+const publishedAs: Readonly<Record<Status['published'], string>> = {
+  up: 'published, and correct',
+  absent: 'not published yet: run countersign agent init to see what to upload',
+  wrong: 'published, but not correct: run countersign agent init',
+  unreachable: 'could not be checked, because the host does not respond',
+  'while running': 'served by fetch, sidecar and mcp while they run',
+}
+
+const reachableAs: Readonly<Record<AuthServerStatus['outcome'], string>> = {
+  reachable: 'is reachable',
+  refused: 'responds, but cannot be used',
+  unreachable: 'is not reachable',
+}
+
+function render({ agent, published, authServers, tokens }: Status): string {
+  const name = agent.name === undefined ? '' : ` (${agent.name})`
+  const rows = [
+    row('Agent', `${agent.id}${name}`),
+    row('Folder', agent.path),
+    row('Documents', publishedAs[published]),
+    ...authServers.flatMap(({ id, outcome, problems, user }) => [
+      row('Auth server', `${id} ${reachableAs[outcome]}`),
+      ...problems.map((problem) => row('', problem)),
+      row('User', user === null ? 'none: no one has given consent there yet' : user),
+    ]),
+    ...(authServers.length === 0
+      ? [row('Auth server', 'none: set one with countersign agent init --auth-server')]
+      : []),
+    row('Access', tokens.length === 0 ? 'none' : ''),
+  ]
+  return `${rows.map(printable).join('\n')}\n${tokens.map(renderToken).join('')}`
+}
+
+function row(heading: string, text: string): string {
+  return wrapText(heading.padEnd(13), text)
+}

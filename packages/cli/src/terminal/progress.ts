@@ -1,0 +1,30 @@
+import type { Terminal } from './terminal.js'
+
+/** Time after which work that is still running is reported, and interval of further reports, in milliseconds. */
+const first = 2000
+const interval = 10_000
+
+/**
+ * Awaits work, and reports at the terminal that it is still running, after two seconds and every ten seconds from then on. Programs get
+ * no reports.
+ *
+ * @param text what is being done: `Copying the database`
+ */
+export async function withProgress<T>(
+  { notify, asking }: Pick<Terminal, 'notify' | 'asking'>,
+  text: string,
+  work: Promise<T>,
+): Promise<T> {
+  if (asking.output.isTTY !== true) return work
+  const since = performance.now()
+  const report = () => notify(`${text}: ${Math.round((performance.now() - since) / 1000)} s`)
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const next = (wait: number) => {
+    timer = setTimeout(() => {
+      report()
+      next(interval)
+    }, wait).unref()
+  }
+  next(first)
+  return work.finally(() => clearTimeout(timer))
+}
