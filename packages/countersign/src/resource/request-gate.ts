@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
@@ -49,6 +50,7 @@ export function createRequestGate<R extends Requirement>(
         const verified = await resource.verify(message, options)
         requireUnchanged(message, handledOf(incoming))
         accept(verified, message)
+        if (isMultipart(incoming)) await provideStream(incoming, verified.body)
         keepPassage(incoming, { gate, verified, message, before: incoming[passed] })
         keepPrivate(outgoing)
         return undefined
@@ -66,6 +68,26 @@ export function createRequestGate<R extends Requirement>(
       return passage.verified as VerifiedRequest<R>
     },
   }
+}
+
+/** Whether the body is a form whose parsers read the stream of the request. */
+function isMultipart({ headers }: NodeRequest): boolean {
+  return /^multipart\/form-data(?:[;\s]|$)/i.test(headers['content-type'] ?? '')
+}
+
+/**
+ * Makes the stream of a request, which was read to its end for verification, provide the same bytes again, so that multer, busboy and
+ * similar parsers can read it.
+ */
+async function provideStream(incoming: NodeRequest, body: Uint8Array): Promise<void> {
+  // The end of the first reading is followed by events, which must not be those of the second.
+  await new Promise((resolve) => setImmediate(resolve))
+  const read = () => {
+    incoming.push(body)
+    incoming.push(null)
+  }
+  // Starts a new stream in the same object, as the constructors of Node's requests do.
+  Reflect.apply(Readable, incoming, [{ read, autoDestroy: false }])
 }
 
 /** The record of a request that passed a gate, linked to earlier gates. */
