@@ -266,6 +266,10 @@ describe('the configuration of a gateway', () => {
       { mcp: [{ path: '/mcp', connect: 'mcp.use', tools: { look: 'notes.see' } }] },
       /mcp\[0\]\.connect: names mcp\.use, [\s\S]*mcp\[0\]\.tools\.look: names notes\.see, which is not described in scopes/,
     ],
+    [
+      { mcp: [{ path: '/mcp', tools: { '*': 'events.read' }, resources: { 'notes://*': '', notes: '' } }] },
+      /mcp\[0\]\.tools\.\*: must be a complete name: .*must be listed[\s\S]*mcp\[0\]\.resources\.notes: is not a URI/,
+    ],
     [{ cors: { origins: ['https://*.example'] } }, /cors\.origins\S*: must be one origin, without \*/],
     // G31
     [

@@ -78,7 +78,7 @@ function readByBusboy(req: IncomingMessage | Http2ServerRequest): Promise<Found>
 async function readFormData(c: Context): Promise<Found> {
   const received = await c.req.formData()
   const photo = received.get('photo') as File
-  return { title: String(received.get('title')), name: photo.name, bytes: await photo.text() }
+  return { title: received.get('title') as string, name: photo.name, bytes: await photo.text() }
 }
 
 async function openFastify(register: (app: FastifyInstance) => Promise<unknown>): Promise<number> {
@@ -155,7 +155,8 @@ const servers: Record<string, () => Promise<number>> = {
       const { title, photo } = (await c.req.parseBody()) as { title: string; photo: File }
       return { title, name: photo.name, bytes: await photo.text() }
     }
-    return listen(getRequestListener(openHono(read).fetch))
+    const answer = getRequestListener(openHono(read).fetch)
+    return listen((req, res) => void answer(req, res))
   },
 }
 

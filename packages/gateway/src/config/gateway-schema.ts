@@ -7,6 +7,7 @@ import {
   trustedNetworkProblem,
   trustedNetworksProblem,
 } from 'countersign/node'
+import { type McpTable, mcpNameProblem } from 'countersign/resource/mcp'
 import * as z from 'zod'
 import { defaultLimits, type GatewayLimits, type McpPath } from '../gateway-options.js'
 import { originProblem } from '../responses/cors.js'
@@ -69,17 +70,26 @@ export const routeShape = {
 const limit = (preset: number) => z.number().positive().max(1_099_511_627_776).default(preset)
 
 /** Scopes by tool, resource, prompt or method name. An empty string requires no additional scope. */
-const scopeTable = z.record(text(2048), z.string().max(4096)).optional()
+const scopeTable = (kind: keyof McpTable) =>
+  z
+    .record(text(2048), z.string().max(4096))
+    .superRefine((table, context) => {
+      for (const name of Object.keys(table)) {
+        const message = mcpNameProblem(kind, name)
+        if (message !== undefined) context.addIssue({ code: 'custom', path: [name], message })
+      }
+    })
+    .optional()
 
 const mcp = z
   .array(
     z.strictObject({
       path: text(1024),
       connect: text(4096).optional(),
-      tools: scopeTable,
-      resources: scopeTable,
-      prompts: scopeTable,
-      methods: scopeTable,
+      tools: scopeTable('tools'),
+      resources: scopeTable('resources'),
+      prompts: scopeTable('prompts'),
+      methods: scopeTable('methods'),
     } satisfies Record<keyof McpPath, z.ZodType>),
   )
   .superRefine((values, context) => {

@@ -11,7 +11,7 @@ export { filteredList, requestsList, unreadableResponse } from './filter-lists.j
 export type { McpAuthInfo } from './mcp-auth-info.js'
 export { type McpMessage, type McpRefusal, readMcpMessage } from './mcp-message.js'
 export { createMcpSessions, type McpCaller, type McpSession, type McpSessions } from './mcp-sessions.js'
-export type { McpTable } from './mcp-table.js'
+export { type McpTable, mcpNameProblem } from './mcp-table.js'
 export { type MirroredParameters, mirroredParameters } from './mirrored-parameters.js'
 export type { McpMiddleware, McpNodeRequest, McpNodeResponse } from './node-middleware.js'
 export { type McpFetch, type McpOptions, type ProtectedMcp, protectMcp } from './protect-mcp.js'

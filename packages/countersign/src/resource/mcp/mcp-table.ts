@@ -6,7 +6,7 @@ import { fits, foldUri, isPlainUri, maxUriLength, uriReadings } from './uri-patt
  * items are refused (attacks M03).
  */
 export interface McpTable {
-  /** By tool name. */
+  /** By tool name, without wildcards. */
   tools?: Readonly<Record<string, string>> | undefined
   /** By resource URI. `*` matches anything, and the longest matching pattern applies: `notes://private/*`. */
   resources?: Readonly<Record<string, string>> | undefined
@@ -18,19 +18,29 @@ export interface McpTable {
 
 const kinds = ['tools', 'resources', 'prompts', 'methods'] as const
 
+/** Returns the problem of a name in a table; undefined if it is valid. */
+export function mcpNameProblem(kind: keyof McpTable, name: string): string | undefined {
+  if (kind === 'resources')
+    return isPlainUri(name.replaceAll('*', 'x'))
+      ? undefined
+      : 'is not a URI in normalized form, such as notes://mine/* or file:///srv/*'
+  if (!name.includes('*')) return undefined
+  return `must be a complete name: * is only valid in resources, and each of the ${kind} must be listed`
+}
+
 /** @throws TypeError for an invalid table */
 export function requireMcpTable(table: McpTable): void {
   for (const kind of kinds) {
     const rules = table[kind] ?? {}
     if (typeof rules !== 'object' || Array.isArray(rules))
       throw new TypeError(`${kind} must be an object, such as { ${kind}: { name: 'data.read' } }`)
-    for (const [name, scope] of Object.entries(rules))
+    for (const [name, scope] of Object.entries(rules)) {
+      const problem = mcpNameProblem(kind, name)
+      if (problem !== undefined) throw new TypeError(`${kind}: ${name} ${problem}`)
       if (typeof scope !== 'string' || (scope !== '' && !parseScope(scope)))
         throw new TypeError(`${kind}: the scope of ${name} must be a string, such as 'data.read', or '' for none`)
+    }
   }
-  for (const uri of Object.keys(table.resources ?? {}))
-    if (!isPlainUri(uri.replaceAll('*', 'x')))
-      throw new TypeError(`resources: ${uri} is not a URI in normalized form, such as notes://mine/* or file:///srv/*`)
 }
 
 /** All scopes in a table. */

@@ -497,6 +497,12 @@ it.each<[string, Record<string, unknown>, RegExp]>([
   ['a list', { tools: ['read_note'] }, /tools must be an object/],
   ['an invalid scope', { tools: { read_note: true } }, /scope of read_note/],
   ['a scope with invalid characters', { tools: { read_note: 'a"b' } }, /scope of read_note/],
+  [
+    'a wildcard for tools',
+    { tools: { '*': 'data.read' } },
+    /tools: \* must be a complete name: \* is only valid in resources/,
+  ],
+  ['a wildcard in the name of a prompt', { prompts: { 'a*': '' } }, /prompts: a\* must be a complete name/],
   ['a URI that no server sends', { resources: { 'notes://a b': '' } }, /is not a URI in normalized form/],
   ['a URI with a parent segment', { resources: { 'file:///srv/../etc/*': '' } }, /is not a URI in normalized form/],
   ['a short key', { sealState: { key: new Uint8Array(16) } }, /32 bytes/],
