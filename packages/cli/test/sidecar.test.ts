@@ -1,6 +1,6 @@
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import type { IncomingHttpHeaders, RequestListener } from 'node:http'
 import { createServer } from 'node:https'
 import { type AddressInfo, createConnection } from 'node:net'
@@ -530,6 +530,15 @@ it.each<[string[], RegExp]>([
   const ended = await agent.run(['sidecar', ...flags])
   expect(ended).toMatchObject({ status: 2, stdout: '' })
   expect(ended.stderr).toMatch(why)
+})
+
+it('writes no secret for an agent that does not exist', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-none-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const flags = ['sidecar', '--port', '0', '--allow-host', 'api.example']
+  const { stderr } = await startCommand(flags, { COUNTERSIGN_HOME: folder }).finished
+  expect(stderr).toContain('There is no agent')
+  expect(readdirSync(folder, { recursive: true })).toEqual([])
 })
 
 it('rejects a secret that other users can read', async () => {

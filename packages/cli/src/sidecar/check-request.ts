@@ -65,8 +65,8 @@ export function checkRequest(
   return { url, form }
 }
 
-/** Headers that browsers send and programs do not. Node's fetch sends `Sec-Fetch-Mode`, so that one is not listed. */
-const fromPages = ['origin', 'sec-fetch-site', 'sec-fetch-dest', 'sec-websocket-key'] as const
+/** Headers that browsers send, `Origin` with every WebSocket, and programs do not. Node's fetch sends `Sec-Fetch-Mode`, so it is not listed. */
+const fromPages = ['origin', 'sec-fetch-site', 'sec-fetch-dest'] as const
 
 /** Methods that the platform's fetch does not send (Fetch §2.2.1). */
 const notSent: ReadonlySet<string> = new Set(['CONNECT', 'TRACE', 'TRACK'])

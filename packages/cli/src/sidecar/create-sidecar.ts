@@ -1,13 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { AgentError } from 'countersign/agent'
-import { causeMessages } from 'countersign/discovery'
 import { createConnectionQueue } from 'countersign/node'
-import { checkRequest, type SidecarRules, type SidecarTarget } from './check-request.js'
+import { checkRequest, type SidecarTarget } from './check-request.js'
 import { requestHeaders, responseHeaders, UnforwardableResponse } from './forward-headers.js'
+import { forwardUpgrade, UpgradableRequest, type UpgradeOptions } from './forward-upgrade.js'
+import { refuse, refuseFailed } from './refusals.js'
 
-interface SidecarOptions extends SidecarRules {
+interface SidecarOptions extends UpgradeOptions {
   /** Sends requests as the agent. */
   fetch: typeof globalThis.fetch
   /** Called with each request that was refused or got no response, on one line. */
@@ -26,11 +26,19 @@ export function createSidecar(options: SidecarOptions): Server {
       outgoing.destroy()
     })
   }
-  const server = createServer({ requestTimeout: 0 }, (incoming, outgoing) =>
+  const server = createServer({ requestTimeout: 0, IncomingMessage: UpgradableRequest }, (incoming, outgoing) =>
     queue.run(incoming, outgoing, () => serve(incoming, outgoing)),
   )
   server.headersTimeout = 30_000
   // Requests inside a tunnel cannot be signed.
+  server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
+    // Responses to earlier requests on this connection are still pending.
+    if (queue.isBusy(socket)) return void socket.destroy()
+    forwardUpgrade(incoming, { socket, head }, options).catch((error: unknown) => {
+      options.onProblem(String(error))
+      socket.destroy()
+    })
+  })
   server.on('connect', (_incoming, socket: Duplex) => refuseTunnel(socket))
   return server
 }
@@ -69,10 +77,7 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse, optio
       outgoing.destroy()
       return
     }
-    const { status, retryAfter, body } = describeFailure(error)
-    if (retryAfter !== undefined) outgoing.setHeader('retry-after', retryAfter)
-    options.onProblem(`${asked.url.host}: ${body.error_description}`)
-    refuse(outgoing, status, body)
+    refuseFailed(outgoing, error, { host: asked.url.host, onProblem: options.onProblem })
   }
 }
 
@@ -121,45 +126,9 @@ async function readBody(incoming: IncomingMessage): Promise<Uint8Array<ArrayBuff
   return new Uint8Array(Buffer.concat(chunks))
 }
 
-function refuse(outgoing: ServerResponse, status: number, body: object): void {
-  const text = `${JSON.stringify(body)}\n`
-  outgoing.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', connection: 'close' })
-  outgoing.end(text)
-}
-
 function refuseTunnel(socket: Duplex): void {
   socket.on('error', () => undefined)
   const head = 'HTTP/1.1 405 Method Not Allowed\r\nContent-Type: text/plain\r\nConnection: close'
   // The other side may never close the connection.
   socket.end(`${head}\r\nContent-Length: ${tunnel.length + 1}\r\n\r\n${tunnel}\n`, () => socket.destroy())
-}
-
-/** The response to a program whose request failed: JSON, with the URL of the consent page if a user must decide. */
-interface SidecarFailure {
-  status: number
-  /** Seconds until the program may retry. */
-  retryAfter?: number | undefined
-  body: { error: string; error_description: string; consent_url?: string | undefined }
-}
-
-const statuses: Partial<Record<AgentError['code'], number>> = {
-  consent_required: 401,
-  consent_expired: 401,
-  access_denied: 403,
-  auth_server_refused: 403,
-  other_user: 403,
-  auth_server_unreachable: 503,
-}
-
-/** Converts a failure to a response for the program: the status, and a body with the error and a sentence about it. */
-export function describeFailure(error: unknown): SidecarFailure {
-  if (error instanceof AgentError) {
-    const { code, message, consent, retryAfter } = error
-    const body = { error: code, error_description: message, consent_url: consent?.url }
-    return { status: retryAfter === undefined ? (statuses[code] ?? 502) : 503, retryAfter, body }
-  }
-  const reasons = causeMessages(error)
-  const said = reasons.at(-1) ?? (error instanceof Error ? error.message : String(error))
-  const why = /wrong version number|SSL routines/.test(said) ? 'it does not support https' : said.trim()
-  return { status: 502, body: { error: 'not_answered', error_description: `No response: ${why}` } }
 }

@@ -24,19 +24,23 @@ const grace = 30_000
 export const sidecarCommand: Run<SidecarFlags> = async (flags, terminal) => {
   const settings = readSidecarFlags(flags, terminal.env)
   const { at, hosts } = settings
-  const secret = 'secretFile' in at ? await readSecret(at.secretFile) : undefined
   const folder = await readAgentFolder(settings.folderPath)
+  const secret = 'secretFile' in at ? await readSecret(at.secretFile) : undefined
   const ownHosts = new Set<string>()
+  const ending = new AbortController()
   let own: AskingAgent | undefined
+  function ready(): OwnAgent['agent'] {
+    if (!own) throw new Error('the sidecar is still starting')
+    return own.agent
+  }
   const server = createSidecar({
     hosts,
     secret,
     ownHosts: 'socket' in at ? undefined : ownHosts,
-    fetch: (input, init) => {
-      if (!own) throw new Error('the sidecar is still starting')
-      return own.agent.fetch(input, init)
-    },
+    fetch: async (input, init) => ready().fetch(input, init),
+    signedHeaders: async (url, init) => ready().signedHeaders(url, init),
     onProblem: terminal.notify,
+    ending: ending.signal,
   })
   try {
     const port = await listenForPrograms(server, at)
@@ -45,9 +49,11 @@ export const sidecarCommand: Run<SidecarFlags> = async (flags, terminal) => {
     tellWhere(terminal, at, port)
     await stopped(terminal)
     own.stopAsking()
+    ending.abort(new Error('the sidecar is shutting down'))
     await drain(server)
     return exitStatus.done
   } finally {
+    ending.abort()
     server.closeAllConnections()
     server.close()
     await own?.close()

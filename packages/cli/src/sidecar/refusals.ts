@@ -1,0 +1,53 @@
+import type { ServerResponse } from 'node:http'
+import { AgentError } from 'countersign/agent'
+import { causeMessages } from 'countersign/discovery'
+
+/** The response to a program whose request failed: JSON, with the URL of the consent page if a user must decide. */
+interface SidecarFailure {
+  status: number
+  /** Seconds until the program may retry. */
+  retryAfter?: number | undefined
+  body: { error: string; error_description: string; consent_url?: string | undefined; reason?: string | undefined }
+}
+
+const statuses: Partial<Record<AgentError['code'], number>> = {
+  consent_required: 401,
+  consent_expired: 401,
+  access_denied: 403,
+  auth_server_refused: 403,
+  other_user: 403,
+  auth_server_unreachable: 503,
+}
+
+/** Converts a failure to a response for the program: the status, and a body with the error and a sentence about it. */
+export function describeFailure(error: unknown): SidecarFailure {
+  if (error instanceof AgentError) {
+    const { code, message, consent, reason, retryAfter } = error
+    const body = { error: code, error_description: message, consent_url: consent?.url, reason }
+    return { status: retryAfter === undefined ? (statuses[code] ?? 502) : 503, retryAfter, body }
+  }
+  const reasons = causeMessages(error)
+  const said = reasons.at(-1) ?? (error instanceof Error ? error.message : String(error))
+  const why = /wrong version number|SSL routines/.test(said) ? 'it does not support https' : said.trim()
+  return { status: 502, body: { error: 'not_answered', error_description: `No response: ${why}` } }
+}
+
+/** Sends a refusal, and closes the connection. */
+export function refuse(outgoing: ServerResponse, status: number, body: object): void {
+  const text = `${JSON.stringify(body)}\n`
+  outgoing.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', connection: 'close' })
+  outgoing.end(text)
+}
+
+/** Sends the refusal of a request that failed, and logs it, with the page on which a user must decide. */
+export function refuseFailed(
+  outgoing: ServerResponse,
+  error: unknown,
+  { host, onProblem }: { host: string; onProblem: (text: string) => void },
+): void {
+  const { status, retryAfter, body } = describeFailure(error)
+  if (retryAfter !== undefined) outgoing.setHeader('retry-after', retryAfter)
+  const page = body.consent_url === undefined ? '' : ` Open this page to decide: ${body.consent_url}`
+  onProblem(`${host}: ${body.error_description}${page}`)
+  refuse(outgoing, status, body)
+}
