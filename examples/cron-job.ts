@@ -24,7 +24,10 @@ try {
   console.log(response.status, await response.text())
   process.exitCode = response.ok ? 0 : 1
 } catch (error) {
-  if (!(error instanceof AgentError) || error.code !== 'consent_required') throw error
-  console.error('Consent is missing or has expired. Run the same command in a terminal once.')
   process.exitCode = 75 // EX_TEMPFAIL: "try again later"
+  if (error instanceof TypeError && error.cause) console.error(`${API} does not respond: ${String(error.cause)}`)
+  else if (!(error instanceof AgentError)) throw error
+  else if (error.code !== 'consent_required') console.error(error.message)
+  else if (error.reason === 'refused') console.error('Access was denied.')
+  else console.error('Consent is missing or has expired. Run the same command in a terminal once.')
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createSigner } from 'countersign'
-import { createAgent } from 'countersign/agent'
+import { AgentError, createAgent } from 'countersign/agent'
 import { createNodeListener, fileStore } from 'countersign/node'
 
 const {
@@ -25,6 +25,14 @@ const agent = createAgent({
 // On Bun, Deno and Workers: export default { fetch: agent.handler }
 const server = createServer(createNodeListener(agent.handler, { origin: agent.id })).listen(Number(PORT))
 
-const response = await agent.fetch(API)
-console.log(response.status, await response.text())
-server.close() // lets the program exit
+try {
+  const response = await agent.fetch(API)
+  console.log(response.status, await response.text())
+} catch (error) {
+  if (error instanceof TypeError && error.cause) console.error(`${API} does not respond: ${String(error.cause)}`)
+  else if (error instanceof AgentError) console.error(error.message)
+  else throw error
+  process.exitCode = 1
+} finally {
+  server.close() // lets the program exit
+}

@@ -33,6 +33,10 @@ async function cronJob(stage) {
   const atNight = await programs.run('cron-job', env).ended
   assert.deepEqual([atNight.status, atNight.stdout], [75, ''])
   assert.match(atNight.stderr, /^Consent is missing or has expired\. Run the same command in a terminal once\.$/m)
+  const down = await programs.run('cron-job', { ...env, API: `http://127.0.0.1:${await freePort()}/events` }).ended
+  assert.equal(down.status, 75)
+  assert.match(down.stderr, /^http:\S+ does not respond: .*ECONNREFUSED/m)
+  assert.doesNotMatch(down.stderr, /\n {4}at /, 'prints no stack trace')
   const byDay = await runAndAllow(programs, 'cron-job', env)
   assert.deepEqual([byDay.status, events.test(byDay.printed)], [0, true], byDay.stdout)
   const nextNight = await programs.run('cron-job', env).ended

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { createHmac, createPrivateKey, generateKeyPairSync, sign } from 'node:crypto'
+import { once } from 'node:events'
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { WebSocketServer } from 'ws'
 import { linkedAccounts } from './linked-accounts.mjs'
 import { onlyGatewayAddress, onlyGatewayUser } from './network-rules.mjs'
 import { countersign, freePort } from './parties.mjs'
@@ -66,6 +68,51 @@ async function pythonBehindGateway(stage) {
   const gateway = countersign(root, ['gateway', 'start', '--config', 'gateway.json'], { cwd })
   await serveUntilClosed(stage, gateway, /^Protecting /m)
   await requireProtected(stage, id)
+}
+
+/** A WebSocket that sends a price to each connection; it drops the first connection, and closes the second one. */
+async function startPrices(stage) {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
+  await once(server, 'listening')
+  stage.closers.push(() => server.close())
+  const users = []
+  server.on('connection', (socket, { headers }) => {
+    users.push(headers['x-aauth-subject'])
+    socket.send(`price ${users.length}`, () => (users.length === 1 ? socket.terminate() : socket.close(1000)))
+  })
+  return { port: server.address().port, users }
+}
+
+/** A program opens a WebSocket through the gateway, and again when the connection is lost. */
+async function webSocketBehindGateway(stage) {
+  const { root, cwd, authServer } = stage
+  const port = await freePort()
+  const id = `http://127.0.0.1:${port}`
+  await withKey(stage)
+  const prices = await startPrices(stage)
+  const routes = [{ method: 'GET', path: '/prices', require: 'authorization', scope: 'notes.read' }]
+  configure(stage, 'gateway.json', {
+    id,
+    authServer,
+    upstream: `http://127.0.0.1:${prices.port}`,
+    listen: { port },
+    routes,
+  })
+  const gateway = countersign(root, ['gateway', 'start', '--config', 'gateway.json'], { cwd })
+  await serveUntilClosed(stage, gateway, /^Protecting /m)
+  await untilServed(id)
+  const programs = programsOf(stage)
+  const { env: own } = await ownAgent(stage)
+  const env = { ...own, API: `${id.replace('http', 'ws')}/prices` }
+  const nowhere = await programs.run('websocket', env).ended
+  assert.deepEqual([nowhere.status, nowhere.stdout], [1, ''])
+  assert.match(nowhere.stderr, /^Run this in a terminal to give your consent\.$/m)
+  const followed = await runAndAllow(programs, 'websocket', env)
+  assert.deepEqual([followed.status, followed.printed], [0, 'price 1\nprice 2\n'], followed.stdout)
+  const again = await programs.run('websocket', env).ended
+  assert.deepEqual([again.status, again.stdout], [0, 'price 3\n'], again.stderr)
+  assert.equal(new Set(prices.users).size, 1, 'the API sees one user')
+  assert.match(prices.users[0], /^\S+$/)
 }
 
 /** Behind the gateway, a framework finds the user in the headers, and its redirects and URLs have the public host. */
@@ -260,6 +307,11 @@ export const protectedApis = [
     files: ['python/albums_django.py'],
     name: 'the same in Django',
     run: (stage) => frameworkBehindGateway(stage, 'django', 'albums_django.py'),
+  },
+  {
+    files: ['websocket.ts'],
+    name: 'a WebSocket is opened through the gateway once its user has allowed it, and again if it is lost',
+    run: webSocketBehindGateway,
   },
   {
     files: ['python/notes.py', 'subrequests.json'],
