@@ -62,6 +62,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     setUserStatus: together('disk', accounts.setUserStatus),
     setPasswordHash: together('disk', accounts.setPasswordHash),
     unlockUser: together('disk', accounts.unlockUser),
+    editUser: together('disk', accounts.editUser),
     closeAccount: together('disk', accountClosing.closeAccount),
     exportUser: together('disk', accountClosing.exportUser),
     findFederatedUser: reading(federated.findFederatedUser),

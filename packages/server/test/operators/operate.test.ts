@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
@@ -101,6 +102,43 @@ describe('countersign server users', () => {
     expect(unlocked).toMatchObject({ stdout: expect.stringContaining('can sign in again.') })
     const unknown = await stage.run('server users disable ali')
     expect(unknown).toMatchObject({ status: 1, stderr: expect.stringContaining('nobody with the user name ali') })
+  })
+
+  it('shows and edits a user, lists their sessions and ends them', async () => {
+    const [stage, alice] = await createStageWith(addAlice)
+    const shown = await stage.ask('server users show alice')
+    expect(shown).toMatchObject({ id: alice.id, hasPassword: true, passkeys: [], sessions: 0, grants: 0 })
+    expect((await stage.run('server users show alice')).stdout).toMatch(/^Username {7}Alice\n/)
+    expect(await stage.run('server users edit alice')).toMatchObject({ status: 2 })
+    expect(await stage.run('server users edit alice --email x')).toMatchObject({ status: 2 })
+    expect(await stage.ask('server users edit alice --email new@example.com --name Alice --by carol')).toMatchObject({
+      email: 'new@example.com',
+      displayName: 'Alice',
+    })
+    expect(await stage.ask('server users edit alice --email=')).toMatchObject({ email: null, displayName: 'Alice' })
+    const signIn = (name: string) =>
+      inDatabase(stage, async (storage) => {
+        const { credentialRevision } = (await storage.findUser(alice.id)) ?? expect.fail()
+        const session = {
+          userId: alice.id,
+          credentialRevision,
+          idHash: createHash('sha256').update(name).digest('base64url'),
+          factorAddedAt: 0,
+          most: 9,
+        }
+        return storage.createSession({ ...session, idleSeconds: 600, lifetime: 600, ip: '192.0.2.1', userAgent: name })
+      })
+    await signIn('a')
+    await signIn('b')
+    const [, older] = await stage.ask<{ id: string; userAgent: string }[]>('server users sessions alice')
+    expect(await stage.ask(`server users sessions alice --end ${older?.id} --by carol`)).toEqual({ ended: 1 })
+    expect(await stage.run(`server users sessions alice --end ${older?.id}`)).toMatchObject({ status: 1 })
+    expect((await stage.run('server users sessions alice')).stdout).toContain('192.0.2.1')
+    expect(await stage.ask('server users sessions alice --end-all --by carol')).toEqual({ ended: 1 })
+    expect(await stage.ask('server users sessions alice')).toEqual([])
+    const events = await inDatabase(stage, (storage) => storage.listEvents({ userId: alice.id }))
+    const by = events.filter(({ data }) => data?.by === 'operator:carol').map(({ event }) => event)
+    expect(by).toEqual(['user.edited', 'session.ended', 'sessions.ended'])
   })
 
   it('accepts a password that is typed twice, and rejects two that differ', async () => {

@@ -722,6 +722,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           setUserStatus: () => storage.setUserStatus(user.id, 'disabled'),
           setPasswordHash: () => storage.setPasswordHash({ ...asRead(user), passwordHash: 'hash' }),
           closeAccount: () => storage.closeAccount(asRead(user)),
+          editUser: () => storage.editUser({ userId: user.id, email: null }),
           unlockUser: () => storage.unlockUser({ userId: user.id }),
           exportUser: () => storage.exportUser(user.id),
           findFederatedUser: () => storage.findFederatedUser(identity),

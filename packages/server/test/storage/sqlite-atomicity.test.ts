@@ -76,6 +76,7 @@ async function preparedFile() {
     createFederatedUser: (to) => to.createFederatedUser({ ...identity, username: 'alice' }),
     linkFederated: (to) => to.linkFederated({ ...identity, userId: person.id }),
     createSession: (to) => to.createSession({ ...session, idHash: hashOf('new') }),
+    editUser: (to) => to.editUser({ userId: person.id, email: 'new@example.org' }),
     endSession: (to) => to.endSession(hashOf('kept')),
     endSessionById: (to) => to.endSessionById({ userId: person.id, id: sessionId }),
     endSessions: (to) => to.endSessions({ userId: person.id }),

@@ -39,6 +39,11 @@ export interface AccountStorage {
    */
   unlockUser(unlock: { userId: string; by?: string | undefined }): Promise<boolean>
   /**
+   * Changes the name that pages show, the email address, or both; null removes one, undefined leaves it unchanged. Returns false if the
+   * user does not exist or the account is closed.
+   */
+  editUser(edit: UserEdit): Promise<boolean>
+  /**
    * Closes an account permanently: revokes its grants and refresh tokens, removes its sessions, password, passkeys, linked identities and
    * known devices, abandons its open requests, and erases the name and email address. The id stays in the audit log. Returns true the first
    * time only. Returns false and changes nothing if the user has changed since they were read.
@@ -118,6 +123,14 @@ export interface NewFederatedUser extends FederatedIdentity {
 
 export interface LinkedIdentity extends FederatedIdentity {
   createdAt: number
+}
+
+export interface UserEdit {
+  userId: string
+  displayName?: string | null | undefined
+  email?: string | null | undefined
+  /** Who made the change, for the audit log. */
+  by?: string | undefined
 }
 
 export interface UserExport {

@@ -46,9 +46,9 @@ export const auditEvents = {
   'requests.abandoned': 'A policy denied an agent, so its open requests ended; `by`, `count`',
   'session.created': 'A user signed in; `userAgent`',
   'session.ended':
-    'A user signed out or ended another session (`session`), or a new sign-in exceeded `limits.sessions` (`by` is `limit`)',
+    'A user signed out or ended another session (`session`), an operator ended it (`by`), or a new sign-in exceeded `limits.sessions` (`by` is `limit`)',
   'session.reauthenticated': 'A signed-in user proved again who they are',
-  'sessions.ended': 'A user signed out everywhere; `count`',
+  'sessions.ended': 'A user signed out everywhere, or the operator in `by` ended their sessions; `count`',
   'signin.failed': 'A wrong password, an invalid passkey, or a provider’s sign-in to a disabled account',
   'signin.provider_denied':
     'The identity provider refused a sign-in, or the user canceled it there; `provider`, `reason`',
@@ -59,6 +59,7 @@ export const auditEvents = {
   'user.created':
     'A user signed up, signed in through a provider for the first time (`issuer`), or was added by an operator (`by`)',
   'user.disabled': 'An operator disabled a user; `by`, `sessionsEnded`',
+  'user.edited': 'An operator changed the name or the email address of a user; `by`, `displayName`, `email`',
   'user.enabled': 'An operator enabled a user; `by`, `sessionsEnded`',
   'user.unlocked': 'An operator ended the lockout of a user; `by`',
 } as const satisfies Readonly<Record<string, string>>

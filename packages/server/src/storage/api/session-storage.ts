@@ -14,10 +14,10 @@ export interface SessionStorage {
   endSession(idHash: string): Promise<void>
   /** Lists a user's live sessions, most recently used first. */
   listSessions(of: { userId: string; currentIdHash?: string | undefined }): Promise<ListedSession[]>
-  /** Ends one session of a user by its public id. Returns false if they have no such session. */
-  endSessionById(session: { userId: string; id: string }): Promise<boolean>
-  /** Ends a user's sessions, all of them or all but one, and returns how many. */
-  endSessions(of: { userId: string; exceptIdHash?: string | undefined }): Promise<number>
+  /** Ends one session of a user by its public id. Returns false if they have no such session. `by`: the operator, for the audit log. */
+  endSessionById(session: { userId: string; id: string; by?: string | undefined }): Promise<boolean>
+  /** Ends a user's sessions, all of them or all but one, and returns how many. `by`: the operator, for the audit log. */
+  endSessions(of: { userId: string; exceptIdHash?: string | undefined; by?: string | undefined }): Promise<number>
   /**
    * Records that the user of a live session has proved again who they are. The session gets a new secret id, and its `authTime` is set to
    * now; its absolute expiry does not change. The old secret id no longer works. Resolves with undefined and changes nothing if the session

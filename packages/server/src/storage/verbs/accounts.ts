@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { NewUser, PasswordChange, StoredPassword, UserFilter } from '../api/account-storage.js'
+import type { NewUser, PasswordChange, StoredPassword, UserEdit, UserFilter } from '../api/account-storage.js'
 import { StorageError } from '../api/storage-error.js'
 import { foldUsername, type User } from '../api/user.js'
 import { actorOf, writeEvent } from '../rows/audit.js'
@@ -158,6 +158,22 @@ export async function setPasswordHash(unit: Unit, change: PasswordChange): Promi
   if (keepBrowser !== undefined) await rememberDevice(unit, user.id, keepBrowser)
   await clearAccountAttempts(unit, user.username)
   return recordCredentialChange(unit, user.id, { event: 'password.changed', by, ends: { exceptIdHash: keepSession } })
+}
+
+/** Implements {@link AccountStorage.editUser}: returns false for an unknown user or a closed account. */
+export async function editUser(unit: Unit, { userId, displayName, email, by }: UserEdit): Promise<boolean> {
+  const user = await lockUser(unit, userId, 'alone')
+  if (!user || user.closed_at !== null) return false
+  const changed = {
+    ...(displayName !== undefined && displayName !== user.display_name && { display_name: displayName }),
+    ...(email !== undefined && email !== user.email && { email }),
+  }
+  if (Object.keys(changed).length === 0) return true
+  await unit.db.updateTable('app_user').set(changed).where('id', '=', user.id).execute()
+  // The audit log says what changed, and keeps no personal data that outlives a closed account.
+  const what = { displayName: 'display_name' in changed, email: 'email' in changed }
+  await writeEvent(unit, { event: 'user.edited', userId: user.id, data: { ...what, ...actorOf(by) } })
+  return true
 }
 
 /** Implements {@link AccountStorage.unlockUser}: returns false for an unknown user or a closed account. */

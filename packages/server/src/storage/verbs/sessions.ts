@@ -190,7 +190,10 @@ export async function listSessions(
   }))
 }
 
-export async function endSessionById(unit: Unit, { userId, id }: { userId: string; id: string }): Promise<boolean> {
+export async function endSessionById(
+  unit: Unit,
+  { userId, id, by }: { userId: string; id: string; by?: string | undefined },
+): Promise<boolean> {
   const user = await lockUser(unit, userId, 'alone')
   if (!user) return false
   const ended = await unit.db
@@ -201,19 +204,20 @@ export async function endSessionById(unit: Unit, { userId, id }: { userId: strin
     .executeTakeFirst()
   if (!ended) return false
   await raiseCredentialRevision(unit, user.id)
-  await writeEvent(unit, { event: 'session.ended', userId: user.id, data: { session: id } })
+  await writeEvent(unit, { event: 'session.ended', userId: user.id, data: { session: id, ...actorOf(by) } })
   return true
 }
 
 export async function endSessions(
   unit: Unit,
-  { userId, exceptIdHash }: { userId: string; exceptIdHash?: string | undefined },
+  { userId, exceptIdHash, by }: { userId: string; exceptIdHash?: string | undefined; by?: string | undefined },
 ): Promise<number> {
   const user = await lockUser(unit, userId, 'alone')
   if (!user) return 0
   await raiseCredentialRevision(unit, user.id)
   const ended = await removeSessions(unit, user.id, exceptIdHash)
-  if (ended > 0) await writeEvent(unit, { event: 'sessions.ended', userId: user.id, data: { count: ended } })
+  if (ended > 0)
+    await writeEvent(unit, { event: 'sessions.ended', userId: user.id, data: { count: ended, ...actorOf(by) } })
   return ended
 }
 

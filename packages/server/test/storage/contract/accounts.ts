@@ -191,6 +191,28 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.unlockUser({ userId: 'nobody' })).toBe(false)
     })
 
+    test('a user’s name and email address can be changed and removed, and the audit log says which', async () => {
+      const { storage } = world
+      const { id: userId } = await storage.createUser({
+        username: 'alice',
+        passwordHash: 'hash',
+        email: 'a@example.org',
+      })
+      expect(await storage.editUser({ userId, displayName: 'Alice', by: 'operator:carol' })).toBe(true)
+      expect(await storage.findUser(userId)).toMatchObject({ displayName: 'Alice', email: 'a@example.org' })
+      expect(await storage.editUser({ userId, email: null, displayName: 'Alice' })).toBe(true)
+      expect(await storage.findUser(userId)).toMatchObject({ displayName: 'Alice', email: null })
+      expect(await storage.editUser({ userId, email: null })).toBe(true)
+      expect((await storage.listEvents({ event: 'user.edited' })).map(({ data }) => data)).toEqual([
+        { displayName: true, email: false, by: 'operator:carol' },
+        { displayName: false, email: true },
+      ])
+      const user = (await storage.findUser(userId)) ?? expect.fail()
+      await storage.closeAccount(asRead(user))
+      expect(await storage.editUser({ userId, email: 'b@example.org' })).toBe(false)
+      expect(await storage.editUser({ userId: 'nobody', email: 'b@example.org' })).toBe(false)
+    })
+
     test('a closed account leaves nothing behind except its id', async () => {
       const { storage } = world
       const user = await storage.createUser({
