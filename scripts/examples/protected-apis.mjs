@@ -130,7 +130,7 @@ async function frameworkBehindGateway(stage, module, file, { preserveHost = fals
   const openGateway = async (need) => {
     const routes = [{ method: 'GET', path: '/*', ...need }]
     configure(stage, 'gateway.json', { id, authServer, upstream, listen: { port }, routes })
-    const gateway = countersign(root, ['gateway', '--config', 'gateway.json'], { cwd })
+    const gateway = countersign(root, ['gateway', 'start', '--config', 'gateway.json'], { cwd })
     await serveUntilClosed(stage, gateway, /^Protecting /m)
     return gateway
   }
