@@ -1,8 +1,6 @@
 /**
  * The core that every program needs: signers and keys, `AAuthError` with its codes, and the types of events and messages.
  *
- * References in comments: `W12` and `S§9.3` are in `docs/reference/protocol.md`, `K25` is in `docs/security/attacks.md`, both in the package `countersign`.
- *
  * @packageDocumentation
  */
 

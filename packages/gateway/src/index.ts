@@ -1,5 +1,6 @@
 /**
- * References in comments: `W12` and `S§9.3` are in `docs/reference/protocol.md`, `K25` is in `docs/security/attacks.md`, both in the package `countersign`.
+ * A reverse proxy that protects an API without changes to its code. `createGateway` creates it from a table of routes. This entry point also
+ * contains the configuration, routes from an OpenAPI description, and responses to the subrequests of nginx and Caddy.
  *
  * @packageDocumentation
  */

@@ -1,5 +1,6 @@
 /**
- * Marks in comments: `W12` and `S§9.3` are in `docs/reference/protocol.md`, `K25` is in `docs/security/attacks.md`, both in the package `countersign`.
+ * The auth server. `createAuthServer` creates its Web handler, for your own program; the command of the package `countersign-cli` runs
+ * it with a configuration file. This entry point also contains the keys and the configuration.
  *
  * @packageDocumentation
  */

@@ -1,5 +1,6 @@
 /**
- * References in comments: `W12` and `S§9.3` are in `docs/reference/protocol.md`, `K25` is in `docs/security/attacks.md`, both in the package `countersign`.
+ * Agents: programs that call APIs, on behalf of a user or on their own. `createAgent` is for one user, `createWebAgent` for the users of a
+ * web app. Both provide a `fetch` that signs each request, satisfies the challenge in a 401 response, and waits for the user's consent.
  *
  * @packageDocumentation
  */

@@ -1,5 +1,5 @@
 /**
- * References in comments: `W12` and `S§9.3` are in `docs/reference/protocol.md`, `K25` is in `docs/security/attacks.md`, both in the package `countersign`.
+ * For MCP clients that use `agent.fetch`: `mcpTimeouts`, request timeouts that leave the user time to decide.
  *
  * @packageDocumentation
  */

@@ -2,8 +2,6 @@
  * Documents and keys of other parties: identifiers and the URLs of their documents, fetching them within limits, caching them, and finding
  * a key in them. Use `createGuardedFetch` of `countersign/node` for URLs that others choose.
  *
- * References in comments: `W12` and `S§9.3` are in `docs/reference/protocol.md`, `K25` is in `docs/security/attacks.md`, both in the package `countersign`.
- *
  * @packageDocumentation
  */
 

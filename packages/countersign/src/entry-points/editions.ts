@@ -1,8 +1,6 @@
 /**
  * The editions of the protocol: `january`, its components, and the types that another edition implements (`docs/contributing/editions.md`).
  *
- * References in comments: `W12` and `S§9.3` are in `docs/reference/protocol.md`, `K25` is in `docs/security/attacks.md`, both in the package `countersign`.
- *
  * @packageDocumentation
  */
 

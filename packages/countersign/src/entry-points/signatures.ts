@@ -3,8 +3,6 @@
  * keys for them. This module does not depend on an edition: a signing profile defines the covered components and the syntax of
  * `Signature-Key`.
  *
- * References in comments: `W12` and `S§9.3` are in `docs/reference/protocol.md`, `K25` is in `docs/security/attacks.md`, both in the package `countersign`.
- *
  * @packageDocumentation
  */
 

@@ -2,8 +2,6 @@
  * JSON Web Tokens of any type that an edition describes: issuing and verifying them, decoding one without trusting it, and the names of
  * algorithms in keys and tokens.
  *
- * References in comments: `W12` and `S§9.3` are in `docs/reference/protocol.md`, `K25` is in `docs/security/attacks.md`, both in the package `countersign`.
- *
  * @packageDocumentation
  */
 

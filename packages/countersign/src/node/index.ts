@@ -2,8 +2,6 @@
  * For programs on Node: a listener for its servers, connection limits, client addresses behind proxies, the guarded fetch, private files,
  * and settings from a file and the environment.
  *
- * References in comments: `W12` and `S§9.3` are in `docs/reference/protocol.md`, `K25` is in `docs/security/attacks.md`, both in the package `countersign`.
- *
  * @packageDocumentation
  */
 

@@ -1,3 +1,9 @@
+/**
+ * Middleware for an API in Express 4 or 5, or in another framework with Connect's middleware: `aauth` verifies the requests of a route.
+ *
+ * @packageDocumentation
+ */
+
 import { isDeepStrictEqual } from 'node:util'
 import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'

@@ -1,3 +1,9 @@
+/**
+ * Hooks for an API in Fastify 4 or 5: `aauth` verifies the requests of a route.
+ *
+ * @packageDocumentation
+ */
+
 import { Readable } from 'node:stream'
 import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'

@@ -1,3 +1,9 @@
+/**
+ * Middleware for an API in Hono: `aauth` verifies the requests of a route.
+ *
+ * @packageDocumentation
+ */
+
 import type { Context, MiddlewareHandler } from 'hono'
 import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'

@@ -1,5 +1,6 @@
 /**
- * References in comments: `W12` and `S§9.3` are in `docs/reference/protocol.md`, `K25` is in `docs/security/attacks.md`, both in the package `countersign`.
+ * APIs that verify the agents that call them. `createResource` verifies a request, and creates the challenge and the response if it is
+ * refused. The middleware for frameworks is in `countersign/resource/express`, `/fastify`, `/hono` and `/koa`.
  *
  * @packageDocumentation
  */

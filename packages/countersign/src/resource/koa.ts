@@ -1,3 +1,9 @@
+/**
+ * Middleware for an API in Koa: `aauth` verifies the requests of a route.
+ *
+ * @packageDocumentation
+ */
+
 import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
 import { createMountedListener } from '../node/mounted-listener.js'

@@ -1,3 +1,9 @@
+/**
+ * Nonces and rate limits that several processes of an API share, in Redis or Valkey. It needs a client, such as `@redis/client`.
+ *
+ * @packageDocumentation
+ */
+
 import {
   type ClaimNonce,
   holderName,

@@ -1,5 +1,6 @@
 /**
- * For tests of your own APIs and agents. References in comments: `W12` and `S§9.3` are in `docs/reference/protocol.md`, in the package `countersign`.
+ * Tests of your own APIs and agents. `createTestWorld` creates an auth server, users, agents and a clock in memory, and can produce each
+ * fault that an API must refuse.
  *
  * @packageDocumentation
  */

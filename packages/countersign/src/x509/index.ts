@@ -1,3 +1,10 @@
+/**
+ * Certificates as the identity of agents (`scheme=x509`). Only this entry point requires `@peculiar/asn1-x509` and
+ * `@peculiar/asn1-schema`.
+ *
+ * @packageDocumentation
+ */
+
 import { importOptional } from '../lib/import-optional.js'
 
 export type { CertificateFinderOptions } from './certificate-finder.js'

@@ -1,7 +1,5 @@
 /**
- * For implementing another edition's auth server: the interface to implement, its inputs, and the parts shared by all editions.
- *
- * Marks in comments: `W12` and `S§9.3` are in `docs/reference/protocol.md`, `K25` is in `docs/security/attacks.md`, both in the package `countersign`.
+ * For implementing the auth server of another edition: the interface to implement, its inputs, and the parts shared by all editions.
  *
  * @packageDocumentation
  */

@@ -1,3 +1,9 @@
+/**
+ * Every page of the auth server as a function from its model to HTML, to look at the pages or proofread a translation without a server.
+ *
+ * @packageDocumentation
+ */
+
 export { cleanName, cleanText } from '../policy/plain-text.js'
 export { renderActivity } from './account/activity-page.js'
 export { renderAgent } from './account/agent-page.js'

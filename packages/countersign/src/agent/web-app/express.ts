@@ -1,3 +1,9 @@
+/**
+ * The agent of a web app in Express: `createAppAgent`, with a session for each browser.
+ *
+ * @packageDocumentation
+ */
+
 import type { NodeRequest } from '../../httpsig/receive-incoming.js'
 import { createMountedListener } from '../../node/mounted-listener.js'
 import { type NodeResponse, sendResponse } from '../../node/send-response.js'

@@ -1,3 +1,9 @@
+/**
+ * The agent of a web app in Fastify: `createAppAgent`, with a session for each browser.
+ *
+ * @packageDocumentation
+ */
+
 import type { FastifyReplyLike, FastifyRequestLike } from '../../node/fastify-like.js'
 import { createMountedListener } from '../../node/mounted-listener.js'
 import type { AgentActions } from '../agent-options.js'

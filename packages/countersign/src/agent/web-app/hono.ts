@@ -1,3 +1,9 @@
+/**
+ * The agent of a web app in Hono: `createAppAgent`, with a session for each browser.
+ *
+ * @packageDocumentation
+ */
+
 import type { Context, Env, Input, MiddlewareHandler } from 'hono'
 import type { MaybePromise } from '../../lib/maybe-promise.js'
 import type { AgentActions } from '../agent-options.js'

@@ -1,5 +1,6 @@
 /**
- * References in comments: `W12` and `S§9.3` are in `docs/reference/protocol.md`, `K25` is in `docs/security/attacks.md`, both in the package `countersign`.
+ * MCP servers that verify the agents that call them. `protectMcp` requires a level and a scope for each tool, resource and prompt, and hides
+ * what an agent may not use.
  *
  * @packageDocumentation
  */

@@ -1,3 +1,9 @@
+/**
+ * Agents' logos on the pages: decodes and re-encodes them in a worker thread. It needs `@cf-wasm/photon`.
+ *
+ * @packageDocumentation
+ */
+
 import { importOptional } from 'countersign/node'
 import type { LogoReEncoder } from '../logo-re-encoder.js'
 

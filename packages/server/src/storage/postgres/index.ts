@@ -1,3 +1,9 @@
+/**
+ * Storage in PostgreSQL 15 or later, for any number of instances. It needs `pg`.
+ *
+ * @packageDocumentation
+ */
+
 import { StorageError } from '../api/storage-error.js'
 
 export type { PostgresOptions } from './postgres-storage.js'

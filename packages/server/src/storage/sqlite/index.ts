@@ -1,3 +1,9 @@
+/**
+ * Storage in an SQLite file, for one machine. It needs `better-sqlite3`.
+ *
+ * @packageDocumentation
+ */
+
 import { StorageError } from '../api/storage-error.js'
 
 async function loadSqlite() {
