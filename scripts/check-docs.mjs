@@ -6,7 +6,7 @@ const failures = []
 const read = (path) => readFileSync(path, 'utf8')
 const filesIn = (folder, pattern) =>
   readdirSync(folder, { recursive: true })
-    .filter((path) => pattern.test(path) && !/(?:^|\/)(?:node_modules|dist)\//.test(path))
+    .filter((path) => pattern.test(path) && !/(?:^|\/)(?:node_modules|dist|reference\/api)\//.test(path))
     .map((path) => join(folder, path))
 
 const names = readdirSync('packages')
@@ -46,7 +46,7 @@ const anchors = new Map(documents.map((document) => [document, anchorsIn(read(do
 const scripts = JSON.parse(read('package.json')).scripts
 for (const document of documents) {
   const text = read(document)
-  for (const [, path] of text.matchAll(/`((?:packages|scripts|test|docs|bench|examples|\.ci)\/[\w./*-]+)`/g))
+  for (const [, path] of text.matchAll(/`((?:packages|scripts|test|docs|bench|examples|site|\.ci)\/[\w./*-]+)`/g))
     if (!path.includes('*') && !existsSync(path)) failures.push(`${document} names ${path}, which does not exist`)
   for (const [, target = '', anchor] of text.matchAll(/\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]*))?\)/g)) {
     const path = target === '' ? document : join(dirname(document), target)

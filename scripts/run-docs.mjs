@@ -55,7 +55,7 @@ const limit = 300
 const documents = [
   'README.md',
   ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md'))
+    .filter((name) => name.endsWith('.md') && !name.startsWith('reference/api/'))
     .map((name) => `docs/${name}`)
     .sort(),
 ]

@@ -10,7 +10,7 @@ it('has call sites in the README and the documents that compile unchanged', () =
   const documents = [
     'README.md',
     ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.md'))
+      .filter((name) => name.endsWith('.md') && !name.startsWith('reference/api/'))
       .map((name) => join('docs', name)),
   ]
   const text = documents.map((document) => readFileSync(join(root, document), 'utf8')).join('\n')
