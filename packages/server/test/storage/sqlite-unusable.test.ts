@@ -47,7 +47,7 @@ describe('an unusable database', () => {
         code: 'schema_newer',
         message: expect.stringMatching(
           new RegExp(
-            `schema ${version}; this version supports up to ${known}\\): install that version again, or restore`,
+            `schema ${version}; this version supports up to ${known}\\): install the newer version again, or restore`,
           ),
         ),
       }),

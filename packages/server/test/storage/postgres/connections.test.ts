@@ -74,7 +74,7 @@ describe('a connection to PostgreSQL', () => {
     ['to a server with another certificate', 'sslmode=verify-full&ROOT', /sslrootcert=/],
     ['without encryption', 'sslmode=disable', /no encryption.*sslmode=verify-full/],
     ['if the URL does not mention encryption', '', /no encryption.*sslmode=verify-full/],
-    ['with an unknown TLS mode', 'sslmode=verify-ful', /^sslmode=verify-ful is none: .*verify-full/],
+    ['with an unknown TLS mode', 'sslmode=verify-ful', /^sslmode=verify-ful is not valid: .*verify-full/],
   ])('is refused %s, with a fix', async (_claim, search, reason) => {
     await expect(open(search.replace('ROOT', root('other')))).rejects.toMatchObject({
       code: 'misconfigured',
@@ -107,7 +107,7 @@ describe('the serving role', () => {
     const database = await server.createDatabase()
     await expect(migratePostgres(database.url, { serveAs: 'countersgin' })).rejects.toMatchObject({
       code: 'misconfigured',
-      message: expect.stringContaining('no role countersgin'),
+      message: expect.stringContaining('role countersgin does not exist'),
     })
     expect(await readSchemaVersion(database.url)).toMatchObject({ found: 0 })
   })
