@@ -25,7 +25,7 @@ describe('our agent names --interop if a peer responds incorrectly', () => {
     const asked = await ask('--resource-url', `${resource}/data-auth`)
     expect(asked).toMatchObject({
       status: 1,
-      stderr: `The resource’s final response was ${status} at the end. ${hint}\n`,
+      stderr: `The resource’s final response was ${status}. ${hint}\n`,
     })
     const already = await ask('--resource-url', `${resource}/data-auth`, '--interop')
     expect(already).toMatchObject({ status: 1, stderr: `The resource’s final response was ${status} at the end.\n` })

@@ -94,12 +94,12 @@ describe.skipIf(!runnable)('countersign demo --only … --interop with a peer in
     const refused = await askAs(resource.id, authServer)
     expect(refused.status).toBe(1)
     expect(refused.stderr).toContain(
-      'The resource’s final response was 401 at the end. A peer that speaks an older form of the',
+      'The resource’s final response was 401 at the end. A peer that uses an older form of the',
     )
 
     const between = await askAs(await ours('resource', '--auth-server-url', authServer), authServer)
     expect(between.stderr).toMatch(
-      /^The auth server returned 401 .*\. A peer that speaks an older form .* --interop\.\n$/,
+      /^The auth server returned 401 .*\. A peer that uses an older form .* --interop\.\n$/,
     )
 
     const running = startProgram(['demo', '--only', 'auth-server', '--port', '0', '--quiet'])

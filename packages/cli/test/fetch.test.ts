@@ -396,13 +396,13 @@ describe('invalid arguments', () => {
     [['fetch', 'ftp://api.example/'], /https or http/],
     [['fetch', 'https://a:b@api.example/'], /username or password/],
     [['fetch', 'http://api.example/'], /over https only/, 1],
-    [['fetch', '-d', 'a', '-X', 'GET', 'https://api.example/'], /GET request has no body/],
+    [['fetch', '-d', 'a', '-X', 'GET', 'https://api.example/'], /GET request must not have a body/],
     [['fetch', '-d', 'a', '--json', '{}', 'https://api.example/'], /only one of --data/],
     [['fetch', '-d', '@/no/such', 'https://api.example/'], /\/no\/such cannot be read \(ENOENT\)/],
     [['fetch', '-H', 'Signature: x', 'https://api.example/'], /cannot set Signature/],
-    [['fetch', '-m', 'soon', 'https://api.example/'], /--max-time takes seconds/],
-    [['fetch', '-m', '0', 'https://api.example/'], /--max-time takes seconds/],
-    [['fetch', '--auth-server', 'auth.example', 'https://api.example/'], /--auth-server is no identifier/],
+    [['fetch', '-m', 'soon', 'https://api.example/'], /--max-time takes a number of seconds/],
+    [['fetch', '-m', '0', 'https://api.example/'], /--max-time takes a number of seconds/],
+    [['fetch', '--auth-server', 'auth.example', 'https://api.example/'], /--auth-server is not a valid identifier/],
     [['fetch', '--auth-serve', 'https://auth.example', 'https://api.example/'], /unknown option|did you mean/i],
     [['fetch', 'http://127.0.0.1:9/'], /cannot be sent: bad port/],
     [['agent', 'tokens', 'add', 'a-code'], /whole address/],
@@ -432,10 +432,10 @@ describe('invalid arguments', () => {
     onTestFinished(() => void other.close())
     const taken = await run(['fetch', `${parties.api}/data-jwks`])
     expect(taken).toMatchObject({ status: 1 })
-    expect(taken.stderr).toContain('another program has its port')
+    expect(taken.stderr).toContain('another program is using its port')
     other.on('request', (_incoming, outgoing) => outgoing.setHeader('content-type', 'text/html').end('<h1>A page</h1>'))
     const answered = await run(['fetch', `${parties.api}/data-jwks`])
-    expect(answered.stderr, 'whatever it answers').toContain('another program has its port')
+    expect(answered.stderr, 'whatever it answers').toContain('another program is using its port')
   })
 
   it('an agent whose port is used by a command that started before the agent was changed', async () => {
@@ -450,7 +450,7 @@ describe('invalid arguments', () => {
     const taken = await run(['fetch', `${parties.api}/data-jwks`])
     expect(taken).toMatchObject({ status: 1 })
     expect(taken.stderr.replaceAll(/\s+/g, ' ')).toContain(
-      'a command that was started before the agent was changed has its port',
+      'a command that was started before the agent was changed is using its port',
     )
   })
 })

@@ -262,7 +262,7 @@ describe('countersign agent init', () => {
     ['no id', [], 'agent init needs --id https://…'],
     ['an invalid id', ['--id', 'me.example'], 'add https:// in front (https://me.example)'],
     ['an id with http', ['--id', 'http://me.example'], 'use https instead of http'],
-    ['an invalid auth server', ['--id', id, '--auth-server', 'x'], '--auth-server is no identifier'],
+    ['an invalid auth server', ['--id', id, '--auth-server', 'x'], '--auth-server is not a valid identifier'],
     ['a name of spaces only', ['--id', id, '--name', ' '], '--name takes 1 to 200 characters on one line.'],
     ['--rotate without an existing key', ['--rotate'], 'There is no agent in '],
     ['--leaked without --rotate', ['--id', id, '--leaked'], '--leaked needs --rotate'],
@@ -463,7 +463,7 @@ describe('countersign agent init --rotate', () => {
     const { nextKey } = agentFile()
     const unseen = await initHere('--rotate', '--now')
     expect(unseen.status).toBe(0)
-    expect(flat(unseen.stderr)).toContain('Warning: The new key is not seen where the agent publishes its keys')
+    expect(flat(unseen.stderr)).toContain('Warning: The new key is not published yet')
     expect(agentFile()).toEqual({ id, authServers: [], signingKey: nextKey })
     await initHere('--rotate')
     host.upload()

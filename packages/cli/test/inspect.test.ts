@@ -167,7 +167,7 @@ describe('countersign inspect', () => {
     const { status, stdout } = await pipeCommand('GET /data HTTP/1.1\r\nSignature: sig1=:AAAA:\r\n', 'inspect', '-')
     expect(status).toBe(1)
     expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
-      'Refused: It has several lines, and one value is inspected at a time.',
+      'Refused: It has several lines, but only one value can be inspected at a time.',
     )
     expect((await pipeCommand('Signature: sig1=:AAAA:\r\n', 'inspect', '-')).status).toBe(0)
   })

@@ -48,7 +48,7 @@ describe('countersign discover on a private network', () => {
     expect(status).toBe(3)
     expect(flat(stdout)).toContain(
       'Mend: Its address, 10.1.2.3, is not public. If it is on your own network, allow that: ' +
-        '--allow-network 10.1.2.3/32=agent.corp.example; allowNetworks does it in the configuration of countersign server start ' +
+        '--allow-network 10.1.2.3/32=agent.corp.example; allowNetworks does the same in the configuration of countersign server start ' +
         'and in the options of agents and resources.',
     )
     expect(server.connections()).toBe(0)
@@ -108,14 +108,14 @@ describe('countersign discover on a private network', () => {
 
   it.each([
     [['--allow-network', '10.1.2.3/8'], '--allow-network: 10.1.2.3/8 has host bits set: the network is 10.0.0.0/8'],
-    [['--allow-network', '0.0.0.0/0'], '--allow-network: 0.0.0.0/0 has public addresses in it'],
+    [['--allow-network', '0.0.0.0/0'], '--allow-network: 0.0.0.0/0 contains public addresses'],
     [['--allow-network', 'corp.example'], '--allow-network: corp.example must be a network, such as 10.0.0.0/8'],
     [
       ['--allow-network', '10.0.0.0/8=https://a.example'],
-      'the host of 10.0.0.0/8=https://a.example must be the host alone',
+      'the host of 10.0.0.0/8=https://a.example must be a host only',
     ],
     [['--allow-network', '10.0.0.0/8=a.example:0'], 'the port of 10.0.0.0/8=a.example:0 must be a port'],
-    [['--allow-network', '10.0.0.0/8='], 'the host of 10.0.0.0/8= is no host'],
+    [['--allow-network', '10.0.0.0/8='], 'the host of 10.0.0.0/8= is not a host'],
     [['--egress-proxy', 'socks5://user:geheim@proxy.example'], '--egress-proxy must begin with http:// or https://'],
   ])('exits with 2 for %j', async (flags, message) => {
     const { status, stderr } = await runInProcess('discover', agent, ...flags)
@@ -203,7 +203,7 @@ describe('countersign demo on a private network', () => {
   })
 
   it.each([
-    [['--only', 'agent', '--allow-network', '10.0.0.0/7'], '--allow-network: 10.0.0.0/7 has public addresses in it'],
+    [['--only', 'agent', '--allow-network', '10.0.0.0/7'], '--allow-network: 10.0.0.0/7 contains public addresses'],
     [['--allow-network', '10.0.0.0/8'], '--allow-network needs --only'],
   ])('exits with 2 for %j', async (flags, message) => {
     const { status, stderr } = await runInProcess('demo', ...flags)

@@ -339,7 +339,7 @@ describe('rejected requests, which are not forwarded', () => {
     expect(await curl(`${url}/https://other.example/x`)).toMatchObject({ status: 403 })
     const away = await curl(`${url}/https://${echo.host}/away`)
     expect(away.status).toBe(502)
-    expect(away.body).toContain('sends on to other.example')
+    expect(away.body).toContain('redirects to other.example')
     expect(await curl('-L', `${url}/https://${echo.host}/back`)).toEqual({ status: 200, body: 'here' })
     expect(await curl('-L', '-x', url, `http://${echo.host}/whole`)).toEqual({ status: 200, body: 'here' })
     expect(echo.seen.map((one) => one.url)).toEqual(['/away', '/back', '/x?y=1', '/whole', '/x'])

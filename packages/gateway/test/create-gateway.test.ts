@@ -469,7 +469,7 @@ describe('options', () => {
     [{ frontController: 'yes' }, /frontController must be true or false/],
     [{ routs: [] }, /no option routs/],
     [{ limits: { maxbody: 1 } }, /no option maxbody/],
-    [{ routes: [{ method: 'get', path: '/', require: 'none' }] }, /routes\[0\]\.method must be a method in capitals/],
+    [{ routes: [{ method: 'get', path: '/', require: 'none' }] }, /routes\[0\]\.method must be a method in upper case/],
     [{ routes: [{ method: 'GET', path: '/a//b', require: 'none' }] }, /empty segment/],
     [{ routes: [{ method: 'GET', path: '/a', require: 'authorization' }] }, /scope/],
     [{ routes: [{ method: 'GET', path: '/a', require: 'identity', scope: 'x' }] }, /scope/],
@@ -506,7 +506,7 @@ describe('options', () => {
       },
       /routes\[1\] contradicts routes\[0\], which is GET \/a, too/,
     ],
-    [{ mcp: [{ path: '/mcp' }, { path: '/mcp' }] }, /mcp: \/mcp is that of the MCP server/],
+    [{ mcp: [{ path: '/mcp' }, { path: '/mcp' }] }, /mcp: \/mcp is the path of the MCP server/],
   ])('%j are rejected', (given, reason) => {
     expect(() => createGateway({ resource, upstream, routes, ...given } as never)).toThrow(reason)
   })

@@ -467,9 +467,9 @@ describe('an MCP server behind the gateway', () => {
   // G32
   it.each([
     [{ mcp: [...mcp, { path: '/mcp', tools: {} }] }, /mcp: \/mcp is the path of the MCP server at \/mcp, or below it/],
-    [{ mcp: [...mcp, { path: '/Mcp/other' }] }, /mcp: \/Mcp\/other is that of/],
-    [{ mcp: [{ path: '/jwks.json' }] }, /mcp: \/jwks\.json is that of/],
-    [{ mcp: [{ path: '/resource' }] }, /mcp: \/resource\/token is that of/],
+    [{ mcp: [...mcp, { path: '/Mcp/other' }] }, /mcp: \/Mcp\/other is the path of/],
+    [{ mcp: [{ path: '/jwks.json' }] }, /mcp: \/jwks\.json is the path of/],
+    [{ mcp: [{ path: '/resource' }] }, /mcp: \/resource\/token is the path of/],
     ...['/mcp', '/mcp/health', '/mcp/*', '/mcp/{id}/x', '/mcp.json'].map(
       (path) =>
         [{ mcp, routes: [{ method: 'GET', path, require: 'none' }] }, /routes\[0\]\.path .* table applies/] as const,

@@ -119,7 +119,7 @@ describe('GET /verify', () => {
       expect(statusOf(answer)).toBe(401)
       expect(answer).toMatch(/\r\nX-AAuth-Error: body_unseen\r\n/)
       expect(answer).toMatch(
-        /"error":"invalid_request","error_description":"[^"]*does not show the body[^"]*body: unseen/,
+        /"error":"invalid_request","error_description":"[^"]*does not pass on the body[^"]*body: unseen/,
       )
       expect(answer).not.toMatch(/signature-error/i)
     }

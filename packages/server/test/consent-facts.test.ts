@@ -124,7 +124,7 @@ it('uses the operator’s risks, and refuses to start with a pattern that matche
   const { page } = await view(stage, await openRequest(stage, undefined, { scope: 'data.delete see:data' }))
   expect(words(page)).toMatch(/Full control see:data .*Change Delete your data/)
   await expect(openMapStage({ risks: [['*.read', 'read']] })).rejects.toThrow(
-    'risks[0]: must be a word or a whole name',
+    'risks[0]: must be a pair: a word or a full permission name',
   )
 })
 

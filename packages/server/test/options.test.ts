@@ -40,10 +40,10 @@ describe('createAuthServer', () => {
       { interop: { unsignedBodies: 'https://agent.example' } },
       'interop.unsignedBodies: must be a list of agents, or a',
     ],
-    [{ interop: { unsignedBodies: ['agent'] } }, 'interop.unsignedBodies[0]: must be the identifier of an agent'],
+    [{ interop: { unsignedBodies: ['agent'] } }, 'interop.unsignedBodies[0]: must be an agent identifier'],
     [{ pages: { contact: {} } }, 'pages.contact.name: is missing; it must be a string'],
     [{ egressProxy: 'proxy.example' }, 'egressProxy: must be the URL of an HTTP proxy'],
-    [{ allowNetworks: [{ cidr: '0.0.0.0/0' }] }, 'allowNetworks[0].cidr: has public addresses in it'],
+    [{ allowNetworks: [{ cidr: '0.0.0.0/0' }] }, 'allowNetworks[0].cidr: contains public addresses'],
     [{ allowInsecureLoopback: true }, 'allowInsecureLoopback: is for development'],
     [
       { issuer: 'http://127.0.0.1:8003', allowInsecureLoopback: true, accounts: { passkeys: true } },

@@ -243,7 +243,7 @@ describe('reasons why an agent’s keys could not be fetched', () => {
       failing('ENOTFOUND', 'getaddrinfo ENOTFOUND hidden.example'),
       'ENOTFOUND hidden.example',
     ],
-    ['nothing listens', failing('ECONNREFUSED', ''), 'could not be fetched: ECONNREFUSED'],
+    ['connection refused', failing('ECONNREFUSED', ''), 'could not be fetched: ECONNREFUSED'],
     [
       'the reason is in a nested cause',
       failing('ERR', 'fetch failed', new Error('certificate has expired')),

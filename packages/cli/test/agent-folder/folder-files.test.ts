@@ -58,11 +58,11 @@ describe('the folder of an agent', () => {
       'has an unknown member naem: did you mean name?',
     ],
     ['a key file without a key', { 'key-a.json': '{"kid":"a"}' }, 'key-a.json does not contain a private JWK'],
-    ['a key under another key’s name', { 'key-a.json': JSON.stringify(next) }, 'its name must be key-b.json'],
+    ['a key under another key’s name', { 'key-a.json': JSON.stringify(next) }, 'rename the file to key-b.json'],
     [
       'halves of two different keys',
       { 'key-b.json': JSON.stringify({ ...next, d: signing.d }) },
-      'key-b.json holds no usable key',
+      'key-b.json does not contain a usable key',
     ],
   ])('is rejected with %s', async (_case, files, message) => {
     await expect(readAgentFolder(folderWith(files))).rejects.toMatchObject({
@@ -74,7 +74,7 @@ describe('the folder of an agent', () => {
   it('is rejected if a key is missing', async () => {
     const path = folderWith()
     rmSync(join(path, 'key-b.json'))
-    await expect(readAgentFolder(path)).rejects.toThrow('key-b.json is not there')
+    await expect(readAgentFolder(path)).rejects.toThrow('key-b.json is missing')
   })
 
   it.each(['', 'agent.json', 'key-a.json'])('is rejected if other users can read it (L04): /%s', async (name) => {

@@ -144,7 +144,7 @@ describe('countersign demo --only', () => {
       ['--only', 'agent', '--id', 'http://127.0.0.1:9000/'],
       'remove the trailing slash (http://127.0.0.1:9000)',
     ],
-    ['a malformed identifier', ['--only', 'agent', '--id', 'http://agent.example'], '--id is no identifier'],
+    ['a malformed identifier', ['--only', 'agent', '--id', 'http://agent.example'], '--id is not a valid identifier'],
     [
       'a resource URL for a resource',
       ['--only', 'resource', '--resource-url', 'http://127.0.0.1:1/'],

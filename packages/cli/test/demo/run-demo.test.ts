@@ -189,7 +189,7 @@ describe('countersign demo', () => {
     // Once for each message that carries it, in the frame of its sender.
     for (const token of ['RESOURCE TOKEN', 'AUTH TOKEN']) {
       expect(stdout.match(new RegExp(`${token} \\(decoded\\) in `, 'g'))).toHaveLength(2)
-      expect(stdout.match(new RegExp(`${token} in \\w+: the same, decoded above`, 'g'))).toHaveLength(2)
+      expect(stdout.match(new RegExp(`${token} in \\w+: already decoded above`, 'g'))).toHaveLength(2)
     }
     expect(stdout).toContain('INFO: auth server -> resource "GET /.well-known/aauth-resource HTTP/1.1" 200 OK')
     expect(stdout).toContain(`Refused: the request needs an auth token, from ${ids.authServer}`)
@@ -247,7 +247,7 @@ describe('countersign demo', () => {
   ] as const)('leaves nothing running after %s while a user is deciding', async (signal, expected) => {
     const temporary = mkdtempSync(join(scratch, 'tmp-'))
     const running = startCommand(['demo', '--browser'], { TMPDIR: temporary })
-    const [, url = ''] = await running.seen(/(http:\/\/127\.0\.0\.1:8003\/agent\/auth\?\S+)[\s\S]*Ctrl-C stops it/)
+    const [, url = ''] = await running.seen(/(http:\/\/127\.0\.0\.1:8003\/agent\/auth\?\S+)[\s\S]*press Ctrl-C to stop/)
     expect((await fetch(url)).status).toBe(200)
     running.child.kill(signal)
     const { status, stderr } = await running.finished

@@ -82,7 +82,7 @@ describe('countersign gateway probe', () => {
     const kept = [{ ...strict, path: '/admin/users', case: 'kept' }, routes[2]]
     expect(await probe(lenient, { routes: kept })).toMatchObject({
       status: 1,
-      stdout: expect.stringMatching(/declares case: "kept", but the\s+API runs \/ADMIN\/USERS\./) as string,
+      stdout: expect.stringMatching(/declares case: "kept", but the\s+API also handles \/ADMIN\/USERS\./) as string,
     })
     const { status, stdout } = await probe(queried)
     expect(stdout).toMatch(/Set frontController to true: the API handles \/\?admin\/users\./)

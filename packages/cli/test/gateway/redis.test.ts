@@ -165,7 +165,7 @@ it('refuse to start as several instances without a shared store, and name the se
   const { file } = await configure(() => undefined, { instances: 2 })
   const { status, stderr } = await runInProcess('gateway', 'start', '--config', file)
   expect(status).toBe(2)
-  expect(stderr).toMatch(/instances: is 2, so each would accept a signed request once: set redis/)
+  expect(stderr).toMatch(/instances: is 2, so each instance would accept the same signed request once: set redis/)
   const wrong = await configure(() => undefined, { instances: 2, redis: 'http://user:hidden@x' })
   const { stderr: said } = await runInProcess('gateway', 'start', '--config', wrong.file)
   expect(said).toMatch(/redis: must be the URL of Redis or Valkey/)

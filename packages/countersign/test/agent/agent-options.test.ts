@@ -52,7 +52,7 @@ it.each<[string, Record<string, unknown>, string]>([
   [
     'a redirect URI with a parameter that the response also has',
     { redirectUri: 'https://agent.example/callback?state=1' },
-    'redirectUri must not contain the parameter state of its own',
+    'redirectUri must not contain the parameter state',
   ],
   [
     'invalid endpoint origins',
@@ -62,7 +62,7 @@ it.each<[string, Record<string, unknown>, string]>([
   [
     'endpoint origins with a path',
     { endpointOrigins: { 'https://auth.example': ['https://login.example/sign-in'] } },
-    "endpointOrigins['https://auth.example'] must hold origins",
+    "endpointOrigins['https://auth.example'] must contain origins",
   ],
   [
     'endpoint origins given as a string',
@@ -77,7 +77,7 @@ it.each<[string, Record<string, unknown>, string]>([
   [
     'endpoint origins of an invalid identifier',
     { endpointOrigins: { 'auth.example': [] } },
-    'a key of endpointOrigins is no identifier',
+    'a key of endpointOrigins is not a valid identifier',
   ],
   [
     'an identifier with a path, without the option',

@@ -185,24 +185,24 @@ describe('W28: rejects networks that cannot be intended, at configuration', () =
       '[0].cidr has host bits set: the network is fd12:3456::/32',
     ],
     ['one bit set after the prefix', { cidr: '10.1.2.4/29' }, '[0].cidr has host bits set: the network is 10.1.2.0/29'],
-    ['every address', { cidr: '0.0.0.0/0' }, '[0].cidr has public addresses in it'],
-    ['every IPv6 address', { cidr: '::/0' }, '[0].cidr has public addresses in it'],
-    ['half of all addresses', { cidr: '0.0.0.0/1' }, '[0].cidr has public addresses in it'],
-    ['half of all IPv6 addresses', { cidr: '::/1' }, '[0].cidr has public addresses in it'],
-    ['a network larger than a private network', { cidr: '10.0.0.0/7' }, '[0].cidr has public addresses in it'],
-    ['a network larger than another private network', { cidr: '172.0.0.0/11' }, '[0].cidr has public addresses in it'],
-    ['a public network', { cidr: '8.8.8.0/24' }, '[0].cidr has public addresses in it'],
-    ['a public IPv6 network', { cidr: '2606:4700::/32' }, '[0].cidr has public addresses in it'],
-    ['a network larger than the documentation range', { cidr: '2001:db8::/31' }, '[0].cidr has public addresses in it'],
-    ['loopback', { cidr: '127.0.0.0/8' }, '[0].cidr is never connected to'],
-    ['a single loopback address', { cidr: '127.0.0.1/32' }, '[0].cidr is never connected to'],
-    ['IPv6 loopback', { cidr: '::1/128' }, '[0].cidr is never connected to'],
-    ['link-local', { cidr: '169.254.0.0/16' }, '[0].cidr is never connected to'],
-    ['the metadata address', { cidr: '169.254.169.254/32' }, '[0].cidr is never connected to'],
-    ['another', { cidr: '100.100.100.200/32' }, '[0].cidr is never connected to'],
-    ['another IPv6 metadata address', { cidr: 'fd00:ec2::254/128' }, '[0].cidr is never connected to'],
-    ['IPv6 link-local', { cidr: 'fe80::/10' }, '[0].cidr is never connected to'],
-    ['multicast', { cidr: '224.0.0.0/4' }, '[0].cidr is never connected to'],
+    ['every address', { cidr: '0.0.0.0/0' }, '[0].cidr contains public addresses'],
+    ['every IPv6 address', { cidr: '::/0' }, '[0].cidr contains public addresses'],
+    ['half of all addresses', { cidr: '0.0.0.0/1' }, '[0].cidr contains public addresses'],
+    ['half of all IPv6 addresses', { cidr: '::/1' }, '[0].cidr contains public addresses'],
+    ['a network larger than a private network', { cidr: '10.0.0.0/7' }, '[0].cidr contains public addresses'],
+    ['a network larger than another private network', { cidr: '172.0.0.0/11' }, '[0].cidr contains public addresses'],
+    ['a public network', { cidr: '8.8.8.0/24' }, '[0].cidr contains public addresses'],
+    ['a public IPv6 network', { cidr: '2606:4700::/32' }, '[0].cidr contains public addresses'],
+    ['a network larger than the documentation range', { cidr: '2001:db8::/31' }, '[0].cidr contains public addresses'],
+    ['loopback', { cidr: '127.0.0.0/8' }, '[0].cidr is always refused'],
+    ['a single loopback address', { cidr: '127.0.0.1/32' }, '[0].cidr is always refused'],
+    ['IPv6 loopback', { cidr: '::1/128' }, '[0].cidr is always refused'],
+    ['link-local', { cidr: '169.254.0.0/16' }, '[0].cidr is always refused'],
+    ['the metadata address', { cidr: '169.254.169.254/32' }, '[0].cidr is always refused'],
+    ['another', { cidr: '100.100.100.200/32' }, '[0].cidr is always refused'],
+    ['another IPv6 metadata address', { cidr: 'fd00:ec2::254/128' }, '[0].cidr is always refused'],
+    ['IPv6 link-local', { cidr: 'fe80::/10' }, '[0].cidr is always refused'],
+    ['multicast', { cidr: '224.0.0.0/4' }, '[0].cidr is always refused'],
     ['IPv4 in IPv6 form', { cidr: '::ffff:10.0.0.0/104' }, '[0].cidr must be written as IPv4: 10.0.0.0/8'],
     ['an address without a prefix', { cidr: '10.1.2.3' }, '[0].cidr must include a prefix length: 10.1.2.3/32'],
     ['an IPv6 address without a prefix', { cidr: 'fd00::1' }, '[0].cidr must include a prefix length: fd00::1/128'],
@@ -220,20 +220,28 @@ describe('W28: rejects networks that cannot be intended, at configuration', () =
     ['an unknown member', { ...corp, host: 'a.example' }, '[0].host is unknown: the members are cidr, hosts and ports'],
     ['hosts given as a string', { ...corp, hosts: 'a.example' }, '[0].hosts must be a list'],
     ['no hosts', { ...corp, hosts: [] }, '[0].hosts is empty, which allows nothing: omit it to allow any'],
-    ['a URL', { ...corp, hosts: ['a.example', 'https://b.example'] }, '[0].hosts[1] must be the host alone'],
-    ['a path', { ...corp, hosts: ['a.example/x'] }, '[0].hosts[0] must be the host alone'],
-    ['a host with a port', { ...corp, hosts: ['a.example:443'] }, '[0].hosts[0] must be without a port'],
+    ['a URL', { ...corp, hosts: ['a.example', 'https://b.example'] }, '[0].hosts[1] must be a host only'],
+    ['a path', { ...corp, hosts: ['a.example/x'] }, '[0].hosts[0] must be a host only'],
+    ['a host with a port', { ...corp, hosts: ['a.example:443'] }, '[0].hosts[0] must not include a port'],
     ['a host in uppercase', { ...corp, hosts: ['*.Corp.example'] }, '[0].hosts[0] must be lower case: *.corp.example'],
     ['a pattern for any host', { ...corp, hosts: ['*'] }, '[0].hosts[0] matches any name: omit hosts instead'],
-    ['a pattern in the middle', { ...corp, hosts: ['a.*.example'] }, '[0].hosts[0] has a * where none can be'],
-    ['a pattern for part of a label', { ...corp, hosts: ['*corp.example'] }, '[0].hosts[0] has a * where none can be'],
-    ['two patterns', { ...corp, hosts: ['*.*.example'] }, '[0].hosts[0] has a * where none can be'],
+    ['a pattern in the middle', { ...corp, hosts: ['a.*.example'] }, '[0].hosts[0] has a * in an invalid position'],
+    [
+      'a pattern for part of a label',
+      { ...corp, hosts: ['*corp.example'] },
+      '[0].hosts[0] has a * in an invalid position',
+    ],
+    ['two patterns', { ...corp, hosts: ['*.*.example'] }, '[0].hosts[0] has a * in an invalid position'],
     ['an address as a host', { ...corp, hosts: ['10.1.2.3'] }, '[0].hosts[0] is an address'],
     ['an IPv6 address as a host', { ...corp, hosts: ['[fd00::1]'] }, '[0].hosts[0] is an address'],
-    ['a host without a dot', { ...corp, hosts: ['intranet'] }, '[0].hosts[0] is no host that an identifier can have'],
-    ['a trailing dot', { ...corp, hosts: ['a.example.'] }, '[0].hosts[0] is no host that an identifier can have'],
-    ['a leading dot', { ...corp, hosts: ['.corp.example'] }, '[0].hosts[0] is no host that'],
-    ['an empty host', { ...corp, hosts: [''] }, '[0].hosts[0] is no host that an identifier can have'],
+    [
+      'a host without a dot',
+      { ...corp, hosts: ['intranet'] },
+      '[0].hosts[0] is not a host that an identifier can have',
+    ],
+    ['a trailing dot', { ...corp, hosts: ['a.example.'] }, '[0].hosts[0] is not a host that an identifier can have'],
+    ['a leading dot', { ...corp, hosts: ['.corp.example'] }, '[0].hosts[0] is not a host that'],
+    ['an empty host', { ...corp, hosts: [''] }, '[0].hosts[0] is not a host that an identifier can have'],
     ['a host that is not a string', { ...corp, hosts: [1] }, '[0].hosts[0] must be a string'],
     [
       'characters that DNS does not allow',
@@ -242,7 +250,7 @@ describe('W28: rejects networks that cannot be intended, at configuration', () =
     ],
     ['ports given as a number', { ...corp, ports: 443 }, '[0].ports must be a list'],
     ['no ports', { ...corp, ports: [] }, '[0].ports is empty'],
-    ['port 0', { ...corp, ports: [443, 0] }, '[0].ports[1] must be a port, an integer from 1 to 65535'],
+    ['port 0', { ...corp, ports: [443, 0] }, '[0].ports[1] must be a port, a whole number from 1 to 65535'],
     ['port 65536', { ...corp, ports: [65_536] }, '[0].ports[0] must be a port'],
     ['a fractional port', { ...corp, ports: [443.5] }, '[0].ports[0] must be a port'],
     ['a string as a port', { ...corp, ports: ['443'] }, '[0].ports[0] must be a port'],
@@ -253,7 +261,9 @@ describe('W28: rejects networks that cannot be intended, at configuration', () =
   })
 
   it('even after a valid one, and rejects a value that is not a list', () => {
-    expect(() => createGuardedFetch({ allowNetworks: [corp, { cidr: '::/0' }] })).toThrow('allowNetworks[1].cidr has')
+    expect(() => createGuardedFetch({ allowNetworks: [corp, { cidr: '::/0' }] })).toThrow(
+      'allowNetworks[1].cidr contains',
+    )
     expect(() => createGuardedFetch({ allowNetworks: corp as never })).toThrow('allowNetworks must be a list')
   })
 
@@ -279,10 +289,10 @@ describe('W28: rejects networks that cannot be intended, at configuration', () =
       'allowNetworks[0].cidr',
     )
     expect(() => createResource({ ...options, allowNetworks: [corp], fetch })).toThrow(
-      'give createGuardedFetch({ allowNetworks }) of countersign/node instead',
+      'pass createGuardedFetch({ allowNetworks }) of countersign/node instead',
     )
     expect(() => createResource({ ...options, egressProxy: 'http://proxy.example:3128', fetch })).toThrow(
-      'give createGuardedFetch({ egressProxy }) of countersign/node instead',
+      'pass createGuardedFetch({ egressProxy }) of countersign/node instead',
     )
     expect(() => createResource({ ...options, allowNetworks: [], fetch })).not.toThrow()
   })

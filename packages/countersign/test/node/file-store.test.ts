@@ -126,7 +126,7 @@ describe('the folder of a fileStore', () => {
     const file = join(newFolder(), 'file')
     writeFileSync(file, '')
     expect(() => fileStore(file)).toThrow(FileStoreError)
-    expect(() => fileStore(join(file, 'below'))).toThrow(/cannot be made/)
+    expect(() => fileStore(join(file, 'below'))).toThrow(/Cannot create the folder/)
   })
 
   it('reports a file in it that other users could read, or that is not a record', async () => {

@@ -256,7 +256,7 @@ describe('L09: a pasted address', () => {
     ['another host', (back) => back.href.replace('127.0.0.1', 'localhost'), 'That is a different address'],
     ['another state', (back) => back.href.replace(/state=[^&]+/, 'state=x'), 'belongs to another request'],
     ['two states', (back) => `${back.href}&state=x`, 'belongs to another request'],
-    ['no iss', (back) => back.href.replace(/&iss=[^&]+/, ''), 'does not come from https://auth.example'],
+    ['no iss', (back) => back.href.replace(/&iss=[^&]+/, ''), 'was not issued by https://auth.example'],
     ['another iss', (back) => back.href.replace(/iss=[^&]+/, 'iss=https://evil.example'), 'was not issued by'],
     ['no code or error', (back) => back.href.replace(/&code=[^&]+/, ''), 'is incomplete'],
     ['both a code and an error', (back) => `${back.href}&error=access_denied`, 'is incomplete'],

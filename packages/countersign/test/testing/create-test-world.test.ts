@@ -253,7 +253,7 @@ it('has names and keys that only its own fetch finds', async () => {
   await expect(createTestWorld({ authServer: 'https://auth.example.com' })).rejects.toThrow(TypeError)
   await expect(createTestWorld({ authServer: 'https://test' })).rejects.toThrow('must be a name that ends in .test')
   await expect(world.agent({ id: 'https://agent.test.example' })).rejects.toThrow('must be a name that ends in .test')
-  await expect(world.fetch('https://elsewhere.test/')).rejects.toThrow('nothing answers at https://elsewhere.test')
+  await expect(world.fetch('https://elsewhere.test/')).rejects.toThrow('nothing is served at https://elsewhere.test')
 })
 
 it('is rejected by an API that was not given its fetch', async () => {

@@ -391,7 +391,7 @@ describe('agent+jwt', () => {
   it.each<[object, string]>([
     [{ sub: undefined }, 'it has no sub'],
     [{ sub: 1 }, 'its sub has an invalid value'],
-    [{ iss: 'https://issuer.example/' }, 'its iss is not an identifier of the accepted form'],
+    [{ iss: 'https://issuer.example/' }, 'its iss is not an accepted identifier'],
     [{ iss: 'https://issuer.example/~agent' }, 'its iss has a path'],
   ])('the refusal of %j says what is wrong', async (changes, message) => {
     const { message: told } = await refusal(async () => verify('agent+jwt', await craft('agent+jwt', changes)))

@@ -186,7 +186,7 @@ describe('rejects a certificate', () => {
     [
       'under an intermediate whose key usage does not include keyCertSign',
       withIntermediate(['basicConstraints=critical,CA:TRUE', 'keyUsage=digitalSignature']),
-      /may not issue|none of the configured/,
+      /is not allowed to issue|does not lead to a configured/,
     ],
     [
       'under an intermediate with name constraints',

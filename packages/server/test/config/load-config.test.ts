@@ -82,7 +82,7 @@ describe('loadConfig', () => {
     const args = ['--input-type=module', '--eval', program]
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname })
     expect(stdout).toMatch(
-      /^(?:read 9000\n|not read .* is invalid:\n {2}the file: Node \S+ does not read TypeScript: use Node 22\.18 or later, or write it as \.json or \.mjs\n)$/,
+      /^(?:read 9000\n|not read .* is invalid:\n {2}the file: Node \S+ cannot read TypeScript: use Node 22\.18 or later, or convert the file to \.json or \.mjs\n)$/,
     )
   })
 
@@ -116,9 +116,9 @@ describe('loadConfig', () => {
     [
       'an issuer with a slash',
       { issuer: 'https://auth.example/' },
-      'issuer: is not a valid identifier: leave out the slash',
+      'issuer: is not a valid identifier: remove the trailing slash',
     ],
-    ['PostgreSQL without a database', { database: 'postgres://u@localhost' }, 'database: names no database: write'],
+    ['PostgreSQL without a database', { database: 'postgres://u@localhost' }, 'database: has no database name: write'],
     ['an empty URL', { database: 'postgres:auth' }, 'database: must be the path of a SQLite file'],
     ['another database server', { database: 'mysql://localhost/auth' }, 'database: must be the path of a SQLite file'],
     ['a file as a URL', { database: 'file:auth.db' }, 'database: must be the path of a SQLite file'],
@@ -127,11 +127,11 @@ describe('loadConfig', () => {
       { issuer: 'http://127.0.0.1:8080/', allowInsecureLoopback: true },
       'issuer: is not a valid identifier: remove the trailing slash (http://127.0.0.1:8080)',
     ],
-    ['an http issuer', { issuer: 'http://auth.example' }, 'issuer: must be https: put TLS in front'],
+    ['an http issuer', { issuer: 'http://auth.example' }, 'issuer: must use https: put TLS in front'],
     [
       'loopback outside development mode',
       { issuer: 'http://127.0.0.1:8003' },
-      'issuer: must be https; for development',
+      'issuer: must use https; for development',
     ],
     ['development mode with https', { allowInsecureLoopback: true }, 'allowInsecureLoopback: is for development'],
     ['a misspelled setting', { isuer: 'x' }, 'isuer: is not a setting; did you mean issuer?'],
@@ -145,7 +145,7 @@ describe('loadConfig', () => {
       { lifetimes: { authToken: 100_000 } },
       'lifetimes.authToken: must be at most 86400',
     ],
-    ['durations out of order', { durations: ['until-removed', 3600] }, 'durations: must go from the shortest'],
+    ['durations out of order', { durations: ['until-removed', 3600] }, 'durations: must be sorted from shortest'],
     ['no durations', { durations: [] }, 'durations'],
     ['an invalid duration', { durations: ['a while'] }, 'durations[0]: must be an integer of seconds'],
     ['an invalid nonce setting', { nonce: 'maybe' }, 'nonce: must be one of "optional", "required"'],
@@ -159,7 +159,7 @@ describe('loadConfig', () => {
     [
       'a grant for any agent',
       { policies: [{ agent: 'https://*.example', scopes: ['x'], decision: 'grant', name: 'n' }] },
-      'policies[0].agent: a policy that grants names one agent',
+      'policies[0].agent: must be a single agent',
     ],
     [
       'a grant for any scope',
@@ -184,12 +184,12 @@ describe('loadConfig', () => {
     [
       'an agent in a policy that matches no identifier',
       { policies: [{ agent: 'spam.example', decision: 'deny' }] },
-      'policies[0].agent: can fit no identifier: write https://host',
+      'policies[0].agent: cannot match any identifier: use the form',
     ],
     [
       'a resource in a policy that matches no identifier',
       { policies: [{ agent: '*', resource: 'https://*.example/', decision: 'deny' }] },
-      'policies[0].resource: can fit no identifier',
+      'policies[0].resource: cannot match any identifier',
     ],
     ['a risk in another form', { risks: [{ scope: 'a', risk: 'read' }] }, riskForm],
     ['an unknown risk', { risks: [['delete', 'delete_or_spend']] }, riskForm],
@@ -197,7 +197,7 @@ describe('loadConfig', () => {
     ['a brand without hosts', { brands: { Contoso: [] } }, 'brands.Contoso: '],
     ['a brand with a URL', { brands: { Contoso: ['https://contoso.example'] } }, 'brands.Contoso[0]: must be a host'],
     ['a brand with a wildcard', { brands: { Contoso: ['*.contoso.example'] } }, 'brands.Contoso[0]: must be a host'],
-    ['two master keys', { masterKey: 'x' }, 'masterKey: is set beside masterKeyFile'],
+    ['two master keys', { masterKey: 'x' }, 'masterKey: is set together with masterKeyFile'],
     ['an invalid network', { trustProxy: ['10.0.0.0/33'] }, 'trustProxy[0]: must be an address or a network'],
     [
       'a proxy range that covers every address',
@@ -214,17 +214,17 @@ describe('loadConfig', () => {
       { allowNetworks: [{ cidr: '192.168.0.0/16' }, { cidr: '10.1.2.3/8' }] },
       'allowNetworks[1].cidr: has host bits set: the network is 10.0.0.0/8 ',
     ],
-    ['every network', { allowNetworks: [{ cidr: '0.0.0.0/0' }] }, 'allowNetworks[0].cidr: has public addresses in it'],
+    ['every network', { allowNetworks: [{ cidr: '0.0.0.0/0' }] }, 'allowNetworks[0].cidr: contains public addresses'],
     ['the metadata address', { allowNetworks: [{ cidr: '169.254.169.254/32' }] }, 'allowNetworks[0].cidr: is never'],
     [
       'a URL as a host',
       { allowNetworks: [{ cidr: '10.0.0.0/8', hosts: ['https://agent.corp.example'] }] },
-      'allowNetworks[0].hosts[0]: must be a host only: write a name, such as agent.corp.example',
+      'allowNetworks[0].hosts[0]: must be a host only: use a name, such as agent.corp.example',
     ],
     [
       'an invalid port',
       { allowNetworks: [{ cidr: '10.0.0.0/8', ports: [443, 70_000] }] },
-      'allowNetworks[0].ports[1]: must be a port, an integer from 1 to 65535',
+      'allowNetworks[0].ports[1]: must be a port, a whole number from 1 to 65535',
     ],
     ['an unknown member', { allowNetworks: [{ cidr: '10.0.0.0/8', host: 'a.example' }] }, 'allowNetworks[0].host: is'],
     ['a string as a network', { allowNetworks: ['10.0.0.0/8'] }, 'allowNetworks[0]: must be an object with a cidr'],
@@ -242,7 +242,7 @@ describe('loadConfig', () => {
     [
       'an agent without an identifier',
       { interop: { unsignedBodies: ['agent'] } },
-      'interop.unsignedBodies[0]: must be the identifier',
+      'interop.unsignedBodies[0]: must be an agent identifier',
     ],
   ])('rejects %s, names the setting and says what to do', async (_what, change, expected) => {
     const problems = await problemsOf({ ...valid, ...change })

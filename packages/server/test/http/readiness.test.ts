@@ -96,7 +96,7 @@ describe('readiness of a server', () => {
     await expect(ready()).rejects.toMatchObject({
       name: 'StorageError',
       code: 'other_issuer',
-      message: expect.stringContaining('that of the issuer https://other.example, not of https://auth.example'),
+      message: expect.stringContaining('belongs to the issuer https://other.example, not to https://auth.example'),
     })
   })
 

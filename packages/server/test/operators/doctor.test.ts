@@ -116,7 +116,7 @@ describe('countersign doctor from outside', () => {
       'rejects long headers',
       'header sizes',
       { answer: ({ headers }) => (String(headers['signature-key']).length > 4000 ? 431 : undefined) },
-      'the answer is 431',
+      'returns 431',
     ],
     ['exposes metrics', 'admin port', { answer: ({ url }) => (url === '/metrics' ? 200 : undefined) }, 'read /metrics'],
     [
@@ -133,7 +133,7 @@ describe('countersign doctor from outside', () => {
       'has a clock that is slow',
       'clock',
       { headers: (headers) => (headers.date = new Date(Date.now() - 90_000).toUTCString()) },
-      's behind the one of this machine',
+      's behind this machine’s clock',
     ],
     [
       'serves another issuer',
@@ -261,7 +261,7 @@ describe('countersign doctor over TLS', () => {
       () => [certificateOf(host), [certificateOf('root.example')]],
       'It is not trusted by this machine (',
     ],
-    ['that has expired', () => alone(endedCertificate(host)), 'It ended on 20'],
+    ['that has expired', () => alone(endedCertificate(host)), 'It expired on 20'],
   ])('reports a certificate %s, and trusts no other result', async (_what, make, said) => {
     const [certificate, trusted] = make()
     const { status, of, findings } = await behind(certificate, {}, trusted)

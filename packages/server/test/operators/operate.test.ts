@@ -101,7 +101,7 @@ describe('countersign server users', () => {
     const unlocked = await stage.run('server users unlock alice')
     expect(unlocked).toMatchObject({ stdout: expect.stringContaining('can sign in again.') })
     const unknown = await stage.run('server users disable ali')
-    expect(unknown).toMatchObject({ status: 1, stderr: expect.stringContaining('nobody with the user name ali') })
+    expect(unknown).toMatchObject({ status: 1, stderr: expect.stringContaining('no user with the username ali') })
   })
 
   it('shows and edits a user, lists their sessions and ends them', async () => {
@@ -167,7 +167,7 @@ describe('countersign server users', () => {
     await expect.poll(() => shown, { timeout: 10_000 }).toContain('Again: ')
     child.stdin.write('a long password\r')
     const status = await new Promise((resolve) => child.once('close', resolve))
-    expect({ status, shown }).toEqual({ status: 0, shown: expect.stringContaining('bob can sign in now.') })
+    expect({ status, shown }).toEqual({ status: 0, shown: expect.stringContaining('bob can now sign in.') })
     expect(shown).not.toContain('long password')
   })
 })

@@ -356,7 +356,7 @@ describe('countersign server start and every command refuse an unusable database
       const { status, stdout, stderr } = await stage.run(command, addAlice)
       expect({ command, status, stdout }).toEqual({ command, status: 1, stdout: '' })
       expect(stderr).toMatch(
-        /^\S+auth\.db was written by a newer version of this program \(schema 999, .*restore a backup from before it\.\n$/,
+        /^\S+auth\.db was written by a newer version of this program \(schema 999; .*restore a backup from before the upgrade\.\n$/,
       )
     }
     const direct = await stage.run(`server users list --db ${stage.database}`, { config: false })

@@ -22,7 +22,7 @@ it.each([
   ['no tag', [version, iv, ciphertext].join('.')],
   ['a fifth part', `${sealed}.a`],
 ])('refuses a private part with %s', (_case, text) => {
-  expect(() => openPrivateKey(stored(text), masterKey)).toThrow('key-1 was not sealed by this server')
+  expect(() => openPrivateKey(stored(text), masterKey)).toThrow('private key of key-1 was not encrypted by this server')
 })
 
 it.each([

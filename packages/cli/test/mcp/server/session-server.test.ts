@@ -223,9 +223,9 @@ const nested = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
 
 // M10
 it.each([
-  [new Response(`{"jsonrpc":"2.0","id":7,"result":{"a":${nested}}}`, { headers: json }), /nested too deep/],
-  [stream(event(`{"jsonrpc":"2.0","id":7,"result":{"a":${nested}}}`)), /nested too deep/],
-  [stream(event(`{"jsonrpc":"2.0","id":8,"method":"roots/list","params":{"a":${nested}}}`)), /nested too deep/],
+  [new Response(`{"jsonrpc":"2.0","id":7,"result":{"a":${nested}}}`, { headers: json }), /nested too deeply/],
+  [stream(event(`{"jsonrpc":"2.0","id":7,"result":{"a":${nested}}}`)), /nested too deeply/],
+  [stream(event(`{"jsonrpc":"2.0","id":8,"method":"roots/list","params":{"a":${nested}}}`)), /nested too deeply/],
   [Response.json({ error: 'body_too_large' }, { status: 413 }), /does not accept a message of this size: send less/],
   [new Response('gone', { status: 410 }), /answered with status 410/],
   [new Response('<html>', { headers: { 'content-type': 'text/html' } }), /something other than an MCP message/],
