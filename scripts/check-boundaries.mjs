@@ -35,7 +35,7 @@ const layers = {
     ],
     // The shared part of the adapters for web apps, which also runs anywhere.
     'agent/web-app': ['lib', 'httpsig', 'protocol', 'editions', 'agent', 'agent/agent-store', 'node/keep-private'],
-    'agent/web-app/hono': ['lib', 'agent', 'agent/web-app'],
+    'agent/web-app/hono': ['lib', 'agent/web-app'],
     resource: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     x509: ['lib', 'protocol', 'discovery'],
     otel: ['lib'],
@@ -61,8 +61,8 @@ const layers = {
     // A store that several instances share.
     'resource/redis': ['lib', 'httpsig', 'resource'],
     // For Node frameworks; nothing else in the library imports it.
-    'agent/web-app/express': ['httpsig', 'node', 'agent', 'agent/web-app'],
-    'agent/web-app/fastify': ['node', 'agent', 'agent/web-app'],
+    'agent/web-app/express': ['httpsig', 'node', 'agent/web-app'],
+    'agent/web-app/fastify': ['node', 'agent/web-app'],
     'resource/request-gate': ['httpsig', 'editions', 'node', 'node/keep-private', 'resource'],
     'resource/express': ['httpsig', 'editions', 'node', 'resource', 'resource/request-gate'],
     'resource/koa': ['httpsig', 'editions', 'node', 'resource', 'resource/request-gate'],

@@ -5,7 +5,7 @@ import { type AgentActions, AgentError, createAgent } from 'countersign/agent'
 import { createAppAgent } from 'countersign/agent/hono'
 import { fileStore } from 'countersign/node'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type AppOptions, mounts, publicFields } from './app-mounts.js'
+import { type AppOptions, mounts, type PageAgent, publicFields } from './app-mounts.js'
 import { quickHash } from './quick-hash.js'
 import { createScriptedUser, type ScriptedUser } from './scripted-user.js'
 import { createWorld, ids, type World } from './world.js'
@@ -23,7 +23,7 @@ interface Scene {
   restart(): Promise<void>
   browser(): ScriptedUser
   /** The pages’ behavior; by default, they show the user that the API sees. */
-  page: (agent: AgentActions) => Promise<string>
+  page: (agent: PageAgent) => Promise<string>
   /** The number of times a page was rendered. */
   made: number
 }
@@ -49,7 +49,7 @@ async function openScene(mount: Mount, options: Partial<AppOptions> = {}): Promi
       ...options,
     },
     restart: async () => {
-      const page = (agent: AgentActions) => {
+      const page = (agent: PageAgent) => {
         scene.made++
         return scene.page(agent)
       }
@@ -224,6 +224,20 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect([callback.status, location(callback)]).toEqual([303, `${ids.agent}/form?for=friday`])
     expect(scene.made).toBe(2)
     expect((await post(browser)).status).toBe(200)
+  })
+
+  it('tells the page with the form that its user has just allowed something, once', async () => {
+    const scene = await openScene(mount)
+    const browser = scene.browser()
+    const response = await post(browser, '/events', { origin: ids.agent, referer: events })
+    const consent = location(response)
+    scene.page = async ({ justAllowed }) => `just allowed: ${justAllowed}`
+    expect(await (await browser.open(events)).text()).toBe('just allowed: false')
+    const callback = await browser.open(await decide(browser, consent, 'alice'))
+    const script = { 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin' }
+    expect(await (await browser.open(events, script)).text(), 'to a page, and no script').toBe('just allowed: false')
+    expect(await (await browser.open(location(callback))).text()).toBe('just allowed: true')
+    expect(await (await browser.open(location(callback))).text()).toBe('just allowed: false')
   })
 
   it.each<[string, Record<string, string>]>([
@@ -750,7 +764,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     scene.page = async () => (await service.fetch(`${ids.resource}/data-auth`)).text()
     const response = await scene.browser().open(events)
     expect(response.status).toBe(500)
-    expect(await response.text()).toContain('The user must decide')
+    expect(await response.text()).toContain('The user must give consent')
   })
 
   it('lets a page catch the consent error and show its own link', async () => {

@@ -21,13 +21,16 @@ export interface AppOptions extends Omit<Parameters<typeof forHono.createAppAgen
   ownSession?: Finder
 }
 
+/** The agent that a page receives. */
+export type PageAgent = AgentActions & { readonly justAllowed: boolean }
+
 /** The app’s pages: they show the API’s response, or that they failed. */
 export interface AppPages {
   /**
    * Pages for `GET` and `POST` at `/events`, and `GET` at any path below `/any`, at `/public` with {@link publicFields}, and at `/early`
    * after the response has begun.
    */
-  page: (agent: AgentActions) => Promise<string>
+  page: (agent: PageAgent) => Promise<string>
 }
 
 /** Fields of an API’s response that a page passes on but should not. */
@@ -38,7 +41,7 @@ export const publicFields = {
 }
 
 /** A response that begins before its page requests anything. */
-async function* early(page: AppPages['page'], agent: AgentActions): AsyncGenerator<Uint8Array> {
+async function* early(page: AppPages['page'], agent: PageAgent): AsyncGenerator<Uint8Array> {
   yield Buffer.from('early, ')
   await new Promise((soon) => setTimeout(soon, 20))
   yield Buffer.from(await page(agent).catch(String))

@@ -13,7 +13,7 @@ import { scopedRecords } from '../scoped-records.js'
 import { browserActions } from './act-for-browser.js'
 import { createBrowserSessions } from './browser-sessions.js'
 import { type CookieCheck, createFirstVisits, createWayBack, type ReturnPages } from './first-visit.js'
-import { createOwnCookies } from './own-cookies.js'
+import { createOwnCookies, readCookie } from './own-cookies.js'
 import { privatePage } from './page-head.js'
 import {
   describeNoCookies,
@@ -49,6 +49,15 @@ const appAgentOptions = {
   home: true,
 } as const satisfies Record<keyof AppAgentOptions<unknown>, true>
 
+/** The agent as it acts for the browser of a page. */
+export interface PageAgent extends AgentActions {
+  /** Whether the browser has just returned from a page on which its user allowed something. A form can then ask them to submit it again. */
+  readonly justAllowed: boolean
+}
+
+/** How long the next page may take to be told that its user has just allowed something, in seconds. */
+const justAllowedTime = 60
+
 /** The parts from which the framework adapters are built. */
 export interface WebApp<R> {
   agent: WebAgent
@@ -66,7 +75,7 @@ export interface WebApp<R> {
    */
   makePage: <T>(
     visit: Visit<R>,
-    make: (agent: AgentActions) => MaybePromise<T>,
+    make: (agent: PageAgent) => MaybePromise<T>,
   ) => Promise<{ made: T } | { answer: Response }>
   signOut: (visit: Visit<R>) => Promise<Response>
 }
@@ -97,6 +106,7 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
     home,
     wayBack,
     firstVisits,
+    allowed: cookies.write(cookies.allowed, '1', justAllowedTime),
     renew: (header: string | undefined) => (sessionOf ? undefined : sessions.renew(header)),
   }
   const ownUrls = [documentUrl(edition.documents.agent, id), agent.metadata.jwks_uri, redirectUri]
@@ -106,7 +116,7 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
     return sessionOf ? sessionOf(request) : sessions.find(cookieHeader)
   }
 
-  async function makePage<T>(visit: Visit<R>, make: (agent: AgentActions) => MaybePromise<T>) {
+  async function makePage<T>(visit: Visit<R>, make: (agent: PageAgent) => MaybePromise<T>) {
     let begun: string | undefined
     let first: ReturnType<CookieCheck['send']> | undefined
     let isMade = false
@@ -134,8 +144,13 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
     function noteAsked(url: string): void {
       if (visit.method !== 'HEAD') visit.addCookie(url === first?.url ? first.cookie : wayBack.remember(visit, url))
     }
+    function takeAllowed(): boolean {
+      if (readCookie(visit.header('cookie'), cookies.allowed) === undefined || !isNavigation(visit)) return false
+      visit.addCookie(cookies.write(cookies.allowed, '', 0))
+      return true
+    }
     try {
-      return await makePageFor(visit, make, { ...ways, origin, actionsOf, noteAsked })
+      return await makePageFor(visit, make, { ...ways, origin, actionsOf, noteAsked, takeAllowed })
     } finally {
       isMade = true
       if (begun !== undefined) sessions.endVisit(begun, visit.addCookie)
@@ -171,18 +186,20 @@ interface PageTools extends CallbackWays {
   actionsOf: () => Promise<AgentActions>
   /** Called with the URL at which the user must decide, before the page receives the error. */
   noteAsked: (url: string) => void
+  /** Whether the user has just allowed something; once. */
+  takeAllowed: () => boolean
 }
 
 async function makePageFor<T>(
   visit: Visit<unknown>,
-  make: (agent: AgentActions) => MaybePromise<T>,
-  { origin, actionsOf, noteAsked, ...ways }: PageTools,
+  make: (agent: PageAgent) => MaybePromise<T>,
+  { origin, actionsOf, noteAsked, takeAllowed, ...ways }: PageTools,
 ): Promise<{ made: T } | { answer: Response }> {
   const refusal = refuseVisit(visit, origin)
   if (refusal) return { answer: refusal }
   const { actions, needsConsent, retryAfter } = browserActions(actionsOf, noteAsked)
   try {
-    return { made: await make(actions) }
+    return { made: await make({ ...actions, justAllowed: takeAllowed() }) }
   } catch (error) {
     if (needsConsent(error)) return { answer: redirectTo(error.consent.url, visit, ways) }
     const delay = retryAfter(error)
@@ -195,6 +212,8 @@ interface CallbackWays extends Pick<WebAgentOptions, 'id' | 'about' | 'callbackR
   home: string
   wayBack: ReturnPages
   firstVisits: CookieCheck
+  /** The cookie for a user who has allowed something. */
+  allowed: string
   /** Returns the new cookie of a session that was created here. */
   renew: (cookieHeader: string | undefined) => MaybePromise<string | undefined>
 }
@@ -233,7 +252,7 @@ function refuseWithoutCookies(
 
 /** After approval, redirects the user to the page they came from; otherwise, shows what happened. */
 async function handleCallback(
-  { id, about, callbackResponse, home, wayBack, firstVisits, renew }: CallbackWays,
+  { id, about, callbackResponse, home, wayBack, firstVisits, allowed, renew }: CallbackWays,
   outcome: CallbackOutcome,
   detail: string | undefined,
   request: Request,
@@ -244,7 +263,7 @@ async function handleCallback(
     // Anyone who planted a session in this browser no longer knows it.
     const renewed = await renew(cookieHeader)
     const cookies = renewed === undefined ? [] : [renewed, firstVisits.end]
-    return redirect(back, [wayBack.forget(request.url), ...cookies])
+    return redirect(back, [wayBack.forget(request.url), allowed, ...cookies])
   }
   if (callbackResponse) return callbackResponse(outcome, detail, request)
   return callbackPage(outcome, {

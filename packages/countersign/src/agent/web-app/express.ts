@@ -7,8 +7,7 @@
 import type { NodeRequest } from '../../httpsig/receive-incoming.js'
 import { createMountedListener } from '../../node/mounted-listener.js'
 import { type NodeResponse, sendResponse } from '../../node/send-response.js'
-import type { AgentActions } from '../agent-options.js'
-import { type AppAgentOptions, createWebApp } from './create-web-app.js'
+import { type AppAgentOptions, createWebApp, type PageAgent } from './create-web-app.js'
 import { keepPage, nodeVisit } from './node-visit.js'
 import type { Visit } from './visit.js'
 
@@ -41,7 +40,7 @@ export function createAppAgent<R extends NodeRequest = NodeRequest, S extends No
   }
 
   /** A page handler that can use the agent of this browser's session. Its other errors are passed to `next`. */
-  function page<Q extends R, P extends S>(handler: (req: Q, res: P, agent: AgentActions) => unknown) {
+  function page<Q extends R, P extends S>(handler: (req: Q, res: P, agent: PageAgent) => unknown) {
     async function answer(req: Q, res: P): Promise<void> {
       const page = await makePage(visitOf(req, keepPage(res, isOwnCookie)), (actions) => handler(req, res, actions))
       if ('answer' in page) await sendResponse(page.answer, res, req.method ?? 'GET')

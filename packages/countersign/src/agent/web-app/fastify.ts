@@ -6,8 +6,7 @@
 
 import type { FastifyReplyLike, FastifyRequestLike } from '../../node/fastify-like.js'
 import { createMountedListener } from '../../node/mounted-listener.js'
-import type { AgentActions } from '../agent-options.js'
-import { type AppAgentOptions, createWebApp } from './create-web-app.js'
+import { type AppAgentOptions, createWebApp, type PageAgent } from './create-web-app.js'
 import { keepPage, nodeVisit } from './node-visit.js'
 import type { Visit } from './visit.js'
 
@@ -41,7 +40,7 @@ export function createAppAgent<R extends AppRequest = AppRequest, S extends Fast
   }
 
   /** A page handler that can use the agent of this browser's session. Its other errors are rethrown. */
-  function page<Q extends R, P extends S>(handler: (request: Q, reply: P, agent: AgentActions) => unknown) {
+  function page<Q extends R, P extends S>(handler: (request: Q, reply: P, agent: PageAgent) => unknown) {
     return async function agentPage(request: Q, reply: P): Promise<unknown> {
       const addCookie = keepPage(reply.raw, isOwnCookie)
       const page = await makePage(visitOf(request, addCookie), (actions) => handler(request, reply, actions))

@@ -6,8 +6,7 @@
 
 import type { Context, Env, Input, MiddlewareHandler } from 'hono'
 import type { MaybePromise } from '../../lib/maybe-promise.js'
-import type { AgentActions } from '../agent-options.js'
-import { type AppAgentOptions, createWebApp } from './create-web-app.js'
+import { type AppAgentOptions, createWebApp, type PageAgent } from './create-web-app.js'
 import { type PageHead, withHead } from './page-head.js'
 import type { Visit } from './visit.js'
 
@@ -41,7 +40,7 @@ export function createAppAgent(options: AppAgentOptions<Context>) {
 
   /** A page handler that can use the agent of this browser's session. Its other errors are rethrown. */
   function page<E extends Env, P extends string, I extends Input>(
-    handler: (c: Context<E, P, I>, agent: AgentActions) => MaybePromise<Response>,
+    handler: (c: Context<E, P, I>, agent: PageAgent) => MaybePromise<Response>,
   ) {
     return async function agentPage(c: Context<E, P, I>): Promise<Response> {
       const head: PageHead = { cookies: [], isOwnCookie }

@@ -4,6 +4,8 @@ export interface OwnCookies {
   readonly name: string
   /** The name of the first-visit cookie. */
   readonly visit: string
+  /** The name of the cookie that tells the next page that its user has just allowed something. */
+  readonly allowed: string
   /** @param age lifetime in seconds; if absent: until the browser is closed */
   write(name: string, value: string, age?: number): string
   /** Whether a `Set-Cookie` line sets one of these cookies. */
@@ -21,6 +23,7 @@ export function createOwnCookies(id: string, isSecure: boolean): OwnCookies {
   return {
     name,
     visit: `${name}-visit`,
+    allowed: `${name}-allowed`,
     isOwn(line) {
       const given = line.split(/[;=]/, 1)[0]?.trim() ?? ''
       return given === name || given.startsWith(`${name}-`)
