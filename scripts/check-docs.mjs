@@ -144,16 +144,17 @@ for (const [index, { name, exports: entries }] of packages.entries()) {
     if (!read(path).includes(`\`${name}${entry.slice(1)}\``))
       failures.push(`${path} does not list ${name}${entry.slice(1)}`)
 }
-const readme = read('README.md')
+const dependenciesPage = 'docs/contributing/dependencies.md'
+const dependencyTable = read(dependenciesPage)
 for (const { name, dependencies, optionalDependencies } of packages) {
-  const [, listed = ''] = new RegExp(`^\\| \`${name}\` \\|[^|]*\\|([^|]*)\\|$`, 'm').exec(readme) ?? []
+  const [, listed = ''] = new RegExp(`^\\| \`${name}\` \\|[^|]*\\|([^|]*)\\|$`, 'm').exec(dependencyTable) ?? []
   const said = [...listed.matchAll(/`([^`]+)`/g)].map(([, dependency]) => dependency).sort()
   const own = new Set(packages.map((each) => each.name))
   const needed = Object.keys({ ...dependencies, ...optionalDependencies })
     .filter((dependency) => !own.has(dependency))
     .sort()
   if (said.join() !== needed.join())
-    failures.push(`README.md lists dependencies of ${name} that differ from ${needed.join(', ')}`)
+    failures.push(`${dependenciesPage} lists dependencies of ${name} that differ from ${needed.join(', ')}`)
 }
 // In a fresh checkout they are compared later, by npm run docs:run, because the storage is still being compiled.
 if (existsSync('node_modules/better-sqlite3/build/Release/better_sqlite3.node')) {
