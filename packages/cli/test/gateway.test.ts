@@ -165,6 +165,31 @@ components:
     expect(gone.stderr).toMatch(/gone\.yaml cannot be used: there is no such file\.\n/)
     expect(old.stderr).toMatch(/not an OpenAPI document of version 3\.0 or 3\.1/)
   })
+
+  it('writes a configuration for development that the gateway accepts, and reports what OpenAPI does not say', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'countersign-gateway-test-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const file = join(folder, 'openapi.json')
+    const paths = { '/health': { get: {} }, '/v1/healthz': { get: { security: [] } }, '/wealth': { get: {} } }
+    writeFileSync(file, JSON.stringify({ openapi: '3.1.0', paths }))
+    writeFileSync(join(folder, 'api-key.json'), JSON.stringify(await generatePrivateJwk()))
+    const out = join(folder, 'gateway.json')
+    const init = async (id: string, ...more: string[]) =>
+      runInProcess('gateway', 'init', file, '--id', id, '--auth-server', 'http://127.0.0.1:8003', ...more)
+    const { stderr } = await init('http://127.0.0.1:8085', '--output', out)
+    expect(stderr).toMatch(/allowInsecureLoopback is set, .*remove it in production/)
+    expect(stderr).toMatch(/does not describe WebSockets: /)
+    expect(stderr.match(/seems to be a health check/g)).toHaveLength(1)
+    expect(stderr).toContain('GET /health seems to be a health check')
+    const { settings } = await loadGatewayConfig(out, {})
+    expect(settings).toMatchObject({ allowInsecureLoopback: true, listen: { port: 8085 } })
+    for (const id of ['https://api.example/', 'https://api.example/v1', 'http://api.example'])
+      expect(await init(id)).toMatchObject({ status: 2, stderr: expect.stringContaining('--id ') as string })
+    const production = await runInProcess(
+      ...['gateway', 'init', file, '--id', 'https://api.example', '--auth-server', 'https://auth.example'],
+    )
+    expect(JSON.parse(production.stdout)).not.toHaveProperty('allowInsecureLoopback')
+  })
 })
 
 describe('the configuration of a gateway', () => {

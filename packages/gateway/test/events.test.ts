@@ -216,6 +216,22 @@ describe('events of a gateway', () => {
     expect(of('request')).toMatchObject([{ status: 101, outcome: 'ok' }, { status: 101 }])
   })
 
+  it('name the caller of a WebSocket', async () => {
+    const upstream = createServer()
+    upstream.on('upgrade', (_, socket: Duplex) => {
+      socket.on('error', () => undefined)
+      socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+    })
+    const { port, of } = await openTold({ upstream: `http://127.0.0.1:${await listenWith(upstream)}` })
+    const lines = await signedLines('/socket', undefined, await byToken('events.read', { agent_delegate: 'laptop' }))
+    const socket = connect(port, '127.0.0.1', () =>
+      socket.write(`${[...lines, 'Connection: Upgrade', 'Upgrade: websocket'].join('\r\n')}\r\n\r\n`),
+    )
+    socket.on('error', () => undefined)
+    await expect.poll(() => of('socket').length).toBe(2)
+    for (const event of of('socket')) expect(event).toMatchObject({ agent, delegate: 'laptop' })
+  })
+
   it('report the name of a tool in printable ASCII of at most 256 characters, and none of its arguments', async () => {
     const name = `look\n${'a'.repeat(300)}`
     const { port, of, told } = await openTold({ mcp: [{ path: '/mcp', tools: { [name]: '' } }] })

@@ -219,6 +219,10 @@ export async function checkDocuments(
   const { documents } = await checkIdentifier(issuer, { ...network, configuredOrigin: issuer }, tell, kinds)
   const [document] = documents
   const told = checking('document')
+  if (!document?.document) {
+    const other = await checkOtherParty(issuer, network)
+    if (other) return { findings: [told.problem(...other)], jwksUri: undefined }
+  }
   if (!document || document.outcome === 'absent') {
     const found = `There is no document at ${document?.url ?? issuer}.`
     const fix =
@@ -235,6 +239,22 @@ export async function checkDocuments(
     ],
     jwksUri: keySet?.url,
   }
+}
+
+/** For an identifier that is not an auth server's: whether it is that of an API or an agent, and what to do. */
+async function checkOtherParty(
+  identifier: string,
+  network: NetworkOptions,
+): Promise<[found: string, fix: string] | undefined> {
+  const kinds = documentKinds.filter(({ party }) => party !== 'issuer')
+  const { documents } = await checkIdentifier(identifier, network, () => undefined, kinds)
+  const other = documents.find(({ document }) => document !== null)
+  if (!other) return undefined
+  const what = other.party === 'resource' ? 'an API' : 'an agent'
+  return [
+    `This is ${what}, not an auth server: its document is at ${other.url}.`,
+    `Pass the URL of the auth server. To check ${what}, run countersign discover ${identifier}.`,
+  ]
 }
 
 function judge(

@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path'
+import { isIdentifier, isLoopbackIdentifier } from 'countersign/discovery'
 import { readDescription, routesFromOpenApi } from 'countersign-gateway'
 import { errorReason, exitStatus, usageError } from '../command/errors.js'
 import { writeNewFile } from '../keys/keys-commands.js'
@@ -9,6 +10,7 @@ const keyFile = 'api-key.json'
 /** `countersign gateway init`: writes a configuration from an OpenAPI description. */
 export const gatewayInit: Run = async ({ id, authServer, upstream, output, json }, terminal, file) => {
   if (typeof id !== 'string' || typeof authServer !== 'string') throw usageError(needed)
+  for (const [flag, value] of Object.entries({ '--id': id, '--auth-server': authServer })) requireUsable(flag, value)
   if (json && typeof output !== 'string')
     throw usageError('--json needs --output: without it, the configuration is printed.')
   const { routes, scopes, notes } = await described(file)
@@ -17,6 +19,9 @@ export const gatewayInit: Run = async ({ id, authServer, upstream, output, json 
     authServer,
     keyFile,
     upstream: upstream ?? 'http://127.0.0.1:3000',
+    // The gateway listens on the port of a loopback identifier, since there is no proxy.
+    ...(isLoopbackIdentifier(id) ? { listen: { port: Number(new URL(id).port) } } : {}),
+    ...([id, authServer].some(isLoopbackIdentifier) ? { allowInsecureLoopback: true } : {}),
     scopes,
     routes,
   }
@@ -28,6 +33,11 @@ export const gatewayInit: Run = async ({ id, authServer, upstream, output, json 
     return exitStatus.done
   }
   for (const note of notes) terminal.notify(note)
+  if ('allowInsecureLoopback' in settings)
+    terminal.notify('allowInsecureLoopback is set, for development on this machine: remove it in production.')
+  terminal.notify(
+    'OpenAPI does not describe WebSockets: if the API has any, add a route with the method GET for each of them.',
+  )
   terminal.notify(
     `${routes.length} routes, ${Object.keys(scopes).length} permissions. Users read the texts in scopes: review them.`,
   )
@@ -36,6 +46,13 @@ export const gatewayInit: Run = async ({ id, authServer, upstream, output, json 
     `Next, generate the key: countersign agent keys generate --output ${key}. Then start the gateway: countersign gateway start --config ${written}`,
   )
   return exitStatus.done
+}
+
+function requireUsable(flag: string, identifier: string): void {
+  if (!isIdentifier(identifier, { allowInsecureLoopback: true }))
+    throw usageError(
+      `${flag} must be an https URL without a path or trailing slash, such as https://api.example, or http://127.0.0.1:8080 for development.`,
+    )
 }
 
 async function described(file: string): Promise<ReturnType<typeof routesFromOpenApi>> {

@@ -159,6 +159,10 @@ export interface SocketEvent {
   route: string
   /** `ended`: closed by either side; `revoked`: its authorization ended; `stopped`: the gateway is shutting down. */
   outcome: 'opened' | 'ended' | 'revoked' | 'stopped'
+  /** The caller, as in `request`. */
+  agent?: string | undefined
+  delegate?: string | undefined
+  thumbprint?: string | undefined
   /** How long it was open, in seconds. */
   duration: number
 }

@@ -54,6 +54,9 @@ export function routesFromOpenApi(document: unknown): DescribedRoutes {
       `These permissions are derived from paths, since their operations name no scope: ${[...described.made].join(', ')}.`,
     )
   const { routes, notes } = joinedRoutes(described.routes)
+  for (const { method, path, require } of routes)
+    if (require !== 'none' && healthCheck.test(path))
+      notes.push(`${method} ${path} seems to be a health check: if anyone may call it, set "require" to "none".`)
   const covered = coveredAmong(described.leftOut, routes).map(({ method, path }) => `${method} ${path}`)
   if (covered.length > 0)
     throw new TypeError(
@@ -68,6 +71,9 @@ export function routesFromOpenApi(document: unknown): DescribedRoutes {
   )
   return { routes, scopes: described.scopes, notes: [...described.notes, ...notes, ...told, ...collisions] }
 }
+
+/** Paths that load balancers and monitoring usually call without signing. */
+const healthCheck = /\/(?:health|healthz|health-?check|live|livez|liveness|ready|readyz|readiness|ping)$/i
 
 /** The result so far. */
 interface Described extends DescribedRoutes {

@@ -32,12 +32,12 @@ export function openWebSocket(
   answer: IncomingMessage,
   { client, upstream, resource, verified, tracked, tunnels }: WebSocketTunnel,
 ): void {
-  const { tell, route } = tracked
+  const { tell, route, caller } = tracked
   outgoing.detachSocket(client.socket as Socket)
   const close = connectEnds(answer, client, upstream)
   const began = performance.now()
   tracked.end(answer.statusCode)
-  tell?.({ kind: 'socket', route, outcome: 'opened', duration: 0 })
+  tell?.({ kind: 'socket', route, outcome: 'opened', ...caller, duration: 0 })
   let outcome: SocketEvent['outcome'] = 'ended'
   const closeAs = (reason: typeof outcome) => () => {
     outcome = reason
@@ -48,7 +48,7 @@ export function openWebSocket(
   client.socket.once('close', () => {
     stop()
     tunnels.delete(client.socket)
-    tell?.({ kind: 'socket', route, outcome, duration: (performance.now() - began) / 1000 })
+    tell?.({ kind: 'socket', route, outcome, ...caller, duration: (performance.now() - began) / 1000 })
   })
 }
 
