@@ -144,7 +144,9 @@ describe('a token request', () => {
     const began = performance.now()
     const error = await errorOf(stage)
     expect(error).toMatchObject({ code: 'auth_server_unknown', cause: { message: expect.any(String) } })
-    expect(error.message).toMatch(/^The document of https:\/\/auth\.example was not found: .+\.$/)
+    expect(error.message).toMatch(
+      /^The metadata of https:\/\/auth\.example cannot be used: .+\. Run countersign discover https:\/\/auth\.example\.$/,
+    )
     expect(performance.now() - began).toBeLessThan(2000)
     expect(stage.forms()).toEqual([])
   })

@@ -7,7 +7,7 @@ import {
   pathPatternProblem,
   shapeOf,
 } from '../routes/path-pattern.js'
-import { type Level, methodDistance, type Route, routeProblems, strengthOf } from '../routes/route.js'
+import { type Level, methodDistance, methodProblem, type Route, routeProblems, strengthOf } from '../routes/route.js'
 import { routeCollisions } from '../routes/route-collisions.js'
 import {
   isObject,
@@ -90,13 +90,13 @@ function addPath(described: Described, path: string, given: unknown, base: strin
   const { document, notes, leftOut } = described
   const item = resolvedItem(document, given)
   if (!item) {
-    notes.push(`${path} is described outside this document, so it is skipped.`)
+    notes.push(`${path} is described outside this document, so it is skipped: ${combine}.`)
     leftOut.push(...methods.map((method) => ({ method: method.toUpperCase(), path: writtenPath(base + path) })))
     return
   }
   for (const name of Object.keys(item))
     if (!besideOperations.has(name) && !name.startsWith('x-') && !methods.some((method) => method === name))
-      notes.push(`${name.toUpperCase()} ${base}${path} is skipped: such operations cannot become routes.`)
+      notes.push(`${name.toUpperCase()} ${base}${path} is skipped: ${adviceFor(name.toUpperCase())}.`)
   for (const method of methods) {
     if (item[method] === undefined) continue
     const operation = resolved(document, item[method])
@@ -107,6 +107,13 @@ function addPath(described: Described, path: string, given: unknown, base: strin
     notes.push(...server.notes.filter((note) => !notes.includes(note)))
     addOperation(described, { method, path: writtenPath(server.path + path), shown: server.path + path, operation })
   }
+}
+
+const combine = 'combine the descriptions into one file, or add its routes by hand'
+
+function adviceFor(method: string): string {
+  const problem = methodProblem(method)
+  return problem === undefined ? 'add a route for it by hand, if agents may send it' : `its method ${problem}`
 }
 
 function isNeededAlike(
@@ -133,7 +140,7 @@ function addOperation(described: Described, { method, path, shown, operation }: 
   const { document, routes, scopes, notes, leftOut, made } = described
   const name = method.toUpperCase()
   if (!operation) {
-    notes.push(`${name} ${shown} is described outside this document, so it is skipped.`)
+    notes.push(`${name} ${shown} is described outside this document, so it is skipped: ${combine}.`)
     return void leftOut.push({ method: name, path })
   }
   const secured = securityOf(document, operation, { isRead: ['get', 'head', 'options'].includes(method), path })

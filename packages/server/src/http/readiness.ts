@@ -35,7 +35,9 @@ export function createReadiness(
     try {
       await within(patience, signing)
     } catch (cause) {
-      throw new KeyError('cannot_sign', 'The key of this server cannot sign.', { cause })
+      throw new KeyError('cannot_sign', 'The signing key is unavailable: run countersign doctor --config <file>.', {
+        cause,
+      })
     }
   }
 

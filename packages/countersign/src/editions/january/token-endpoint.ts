@@ -29,7 +29,7 @@ export async function findAuthServer(
   if ('failure' in outcome) {
     const { failure } = outcome
     requireResponse(authServer, failure)
-    const message = `The document of ${authServer} was not found: ${failure.message}.`
+    const message = `The metadata of ${authServer} cannot be used: ${failure.message}. Run countersign discover ${authServer}.`
     throw new AgentError('auth_server_unknown', message, { cause: failure })
   }
   // Both are checked before the first request: the user types a password at one, and tokens come from the other.

@@ -228,7 +228,7 @@ async function requireResourceAccess(
   if (claims.scope === undefined) {
     throw new AAuthError(
       'resource_token_invalid',
-      'The resource token has an auth_request_url, which this server does not support.',
+      'The resource token has an auth_request_url, which this server does not support: request a scope from the resource.',
     )
   }
   const scope = parseScope(claims.scope)
