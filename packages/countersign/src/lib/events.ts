@@ -159,9 +159,11 @@ export interface SocketEvent {
   route: string
   /** `ended`: closed by either side; `revoked`: its authorization ended; `stopped`: the gateway is shutting down. */
   outcome: 'opened' | 'ended' | 'revoked' | 'stopped'
-  /** The caller, as in `request`. */
+  /** The agent that called, as in `request`. */
   agent?: string | undefined
+  /** The agent's delegate, if one called. */
   delegate?: string | undefined
+  /** The thumbprint of the signing key, if it does not identify an agent. */
   thumbprint?: string | undefined
   /** How long it was open, in seconds. */
   duration: number

@@ -12,7 +12,7 @@ export const eventLogLines = {
       'A request for access was decided; `by` (`policy`, `person`, or `grant` for a remembered grant), `outcome`, `agent`, `resource`, `scope`, `rule`',
     lookup: 'A document or key set of another party could not be fetched; `what`, `host`, `outcome`, `reason`, `ms`',
     upload: 'Gateway: an upload that was buffered on disk was forwarded or refused; `route`, `bytes`, `ms`',
-    socket: 'Gateway: a WebSocket was opened or closed; `route`, `outcome`, `ms`',
+    socket: 'Gateway: a WebSocket was opened or closed; `route`, `outcome`, `agent`, `delegate`, `thumbprint`, `ms`',
   },
   warn: {
     'storage.slow': 'A storage operation took a second or more; `verb`, `outcome`, `ms`',
