@@ -315,7 +315,34 @@ describe('curl-compatible flags', () => {
     const { origin } = await openEcho()
     const { run } = await newAgent()
     const { stdout } = await run(['fetch', '-i', origin], { screen: true })
-    expect(stdout).toMatch(/^HTTP\/1\.1 200 OK\n(?:[\w-]+: [^\n\\]*\n)+\nGET \/ $/)
+    expect(stdout).toMatch(/^HTTP\/1\.1 200 OK\n(?:[\w-]+: [^\n\\]*\n)+\nGET \/ \n$/)
+  })
+
+  it('ends the output with a newline on a terminal, and adds nothing for a program', async () => {
+    const { origin } = await openEcho()
+    const { run } = await newAgent()
+    expect((await run(['fetch', origin], { screen: true })).stdout).toBe('GET / \n')
+    expect((await run(['fetch', '-d', 'a\n', origin], { screen: true })).stdout).toBe('POST / a\n')
+    expect((await run(['fetch', origin])).stdout).toBe('GET / ')
+  })
+
+  it('-F sends a multipart form with fields, files and their types', async () => {
+    const { origin, seen } = await openEcho()
+    const { run, folder } = await newAgent()
+    const file = join(folder, 'photo.txt')
+    writeFileSync(file, 'content')
+    const fields = ['a=1', `text=<${file}`, `file=@${file}`, `named=@${file};type=text/csv;filename="x.csv"`]
+    expect(await run(['fetch', ...fields.flatMap((field) => ['-F', field]), origin])).toMatchObject({ status: 0 })
+    const [one] = seen
+    expect(one?.method).toBe('POST')
+    const type = String(one?.headers['content-type'])
+    const form = await new Response(one?.body, { headers: { 'content-type': type } }).formData()
+    expect([form.get('a'), form.get('text')]).toEqual(['1', 'content'])
+    const [plain, named] = [form.get('file') as File, form.get('named') as File]
+    expect([plain.name, plain.type, await plain.text()]).toEqual(['photo.txt', 'application/octet-stream', 'content'])
+    expect([named.name, named.type, await named.text()]).toEqual(['x.csv', 'text/csv', 'content'])
+    const typed = await run(['fetch', '-F', 'a=1', '-H', 'Content-Type: multipart/form-data', origin])
+    expect(typed).toMatchObject({ status: 2, stderr: expect.stringContaining('--form sets the Content-Type') })
   })
 
   it('-f exits with status 22 and prints no body; -s prints nothing, -S prints errors', async () => {
@@ -395,8 +422,8 @@ describe('invalid arguments', () => {
     [['fetch', 'api.example'], /absolute/],
     [['fetch', 'ftp://api.example/'], /https or http/],
     [['fetch', 'https://a:b@api.example/'], /username or password/],
-    [['fetch', 'http://api.example/'], /over https only/, 1],
-    [['fetch', '-d', 'a', '-X', 'GET', 'https://api.example/'], /GET request must not have a body/],
+    [['fetch', 'http://api.example/'], /over https only/],
+    [['fetch', '-d', 'a', '-X', 'GET', 'https://api.example/'], /GET request cannot have a body/],
     [['fetch', '-d', 'a', '--json', '{}', 'https://api.example/'], /only one of --data/],
     [['fetch', '-d', '@/no/such', 'https://api.example/'], /\/no\/such cannot be read \(ENOENT\)/],
     [['fetch', '-H', 'Signature: x', 'https://api.example/'], /cannot set Signature/],

@@ -112,4 +112,8 @@ export const curlRequest: FlagTable = {
     repeated: true,
   },
   '--data-binary <data>': { description: 'Like --data, but sent byte for byte', repeated: true },
+  '-F, --form <name=content>': {
+    description: 'A field of a multipart form, or name=@file to upload a file; may be given several times',
+    repeated: true,
+  },
 }

@@ -29,19 +29,26 @@ export async function writeResponse(response: Response, flags: OutputFlags, term
   }
 }
 
-/** Terminals interpret control characters, so those that a server sends are escaped, and a binary response is not printed. */
+/** Terminals interpret control characters, so those that a server sends are escaped, and a binary response is not printed. The output ends with a newline. */
 async function writeToScreen(response: Response, head: string, { write }: Terminal): Promise<void> {
   write(head.replaceAll('\r\n', '\n'))
   const decoder = new TextDecoder()
+  let isLineOpen = false
+  const show = (text: string) => {
+    write(printable(text.replaceAll('\r\n', '\n')))
+    if (text !== '') isLineOpen = !text.endsWith('\n')
+  }
   for await (const chunk of chunksOf(response, '')) {
     const text = decoder.decode(chunk, { stream: true })
     if (text.includes('\0'))
       throw usageError(
         'The response is binary: write it to a file with --output <file>, or force printing with --output -',
       )
-    write(printable(text.replaceAll('\r\n', '\n')))
+    show(text)
   }
-  write(printable(decoder.decode()))
+  show(decoder.decode())
+  // The prompt of the shell starts on a new line.
+  if (isLineOpen) write('\n')
 }
 
 async function* chunksOf({ body }: Response, head: string): AsyncGenerator<Uint8Array> {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { errorCode, usageError } from '../command/errors.js'
+import { encodeForm } from './multipart-form.js'
 import { attempt, readHeaderLines, requireUrl } from './request-parts.js'
 
 export interface RequestFlags extends BodyFlags {
@@ -53,6 +54,8 @@ async function withFiles(
 }
 
 function describe(headers: Headers, { contentType, isJson }: GivenBody): void {
+  if (contentType.startsWith('multipart/') && headers.has('content-type'))
+    throw usageError('--form sets the Content-Type itself: it contains the boundary of the parts.')
   if (!headers.has('content-type')) headers.set('content-type', contentType)
   if (isJson && !headers.has('accept')) headers.set('accept', 'application/json')
 }
@@ -62,6 +65,7 @@ interface BodyFlags {
   data?: readonly string[]
   dataBinary?: readonly string[]
   json?: readonly string[]
+  form?: readonly string[]
 }
 
 interface GivenBody {
@@ -80,12 +84,17 @@ const mostBody = 256 * 1024 * 1024
  * standard input. Returns undefined if no flag is given.
  */
 async function readBody(
-  { data, dataBinary, json }: BodyFlags,
+  { data, dataBinary, json, form }: BodyFlags,
   readInput: (limit: number) => Promise<Uint8Array>,
 ): Promise<GivenBody | undefined> {
-  const given = [data, dataBinary, json].filter((values) => values !== undefined)
+  const given = [data, dataBinary, json, form].filter((values) => values !== undefined)
   if (given.length === 0) return undefined
-  if (given.length > 1) throw usageError('Use only one of --data, --data-binary and --json.')
+  if (given.length > 1) throw usageError('Use only one of --data, --data-binary, --json and --form.')
+  if (form) {
+    const encoded = await encodeForm(form, (value) => readPart(value, readInput))
+    requireSize(encoded.bytes)
+    return { ...encoded, isJson: false }
+  }
   const parts: Uint8Array[] = []
   for (const value of given[0] ?? []) {
     const part = await readPart(value, readInput)
@@ -94,10 +103,14 @@ async function readBody(
   }
   const between = json ? '' : '&'
   const bytes = Buffer.concat(parts.flatMap((part, at) => (at === 0 ? [part] : [Buffer.from(between), part])))
-  if (bytes.length > mostBody)
-    throw usageError(`A body can have up to ${mostBody / 1024 / 1024} MiB, because it is signed as a whole.`)
+  requireSize(bytes)
   const contentType = json ? 'application/json' : 'application/x-www-form-urlencoded'
   return { bytes: new Uint8Array(bytes), contentType, isJson: json !== undefined }
+}
+
+function requireSize(bytes: Uint8Array): void {
+  if (bytes.length > mostBody)
+    throw usageError(`A body can have up to ${mostBody / 1024 / 1024} MiB, because it is signed as a whole.`)
 }
 
 /** Reads the value of a flag: the value itself, the file of `@file`, or standard input for `@-`. */
