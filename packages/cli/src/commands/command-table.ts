@@ -1,5 +1,6 @@
 import { agentCommands, demoCommands } from './agent-commands.js'
 import { type Command, commandsOf } from './command-row.js'
+import { completionOf, shells } from './completion.js'
 import { debuggingCommands } from './debugging-commands.js'
 import { gatewayCommands } from './gateway-commands.js'
 import { serverCommands } from './server-commands.js'
@@ -11,6 +12,17 @@ interface Audience {
   commands: readonly Command[]
 }
 
+/** Loads the list of commands itself, and so is not in a table. */
+const completion: Command = {
+  name: 'completion',
+  about: 'Print a script that completes commands and flags in your shell',
+  example: 'completion bash > ~/.local/share/bash-completion/completions/countersign',
+  page: 'The command line',
+  subjects: [{ name: '<shell>', description: 'Your shell', choices: shells }],
+  flags: [],
+  load: async () => completionOf(commands, groups),
+}
+
 /** All commands by their users, in the order in which help lists them. */
 export const audiences: readonly Audience[] = [
   { heading: 'See how it works', commands: commandsOf(demoCommands) },
@@ -18,6 +30,7 @@ export const audiences: readonly Audience[] = [
   { heading: 'Protect an API', commands: commandsOf(gatewayCommands) },
   { heading: 'Run an auth server', commands: serverCommands },
   { heading: 'Debug requests and tokens', commands: commandsOf(debuggingCommands) },
+  { heading: 'Set up your shell', commands: [completion] },
 ]
 
 /** All commands, in the order in which help lists them. */

@@ -97,6 +97,7 @@ it('groups the commands by their users in the help of countersign', async () => 
     'Protect an API',
     'Run an auth server',
     'Debug requests and tokens',
+    'Set up your shell',
     'Help',
     'Example',
   ])
