@@ -487,7 +487,11 @@ describe('tokens', () => {
     const { run } = await newAgent()
     expect(await run(['agent', 'tokens', 'list'])).toMatchObject({ status: 0, stdout: '' })
     await run(['fetch', `${parties.api}/data-auth`], { person: decidesAt('grant').decide })
-    const { stdout } = await run(['agent', 'tokens', 'list'])
+    const { stdout, stderr } = await run(['agent', 'tokens', 'list'])
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(', then renewed until your consent expires; from ')
+    expect(stderr.replaceAll(/\s+/g, ' ')).toContain(
+      `“My agents” shows when your consent expires: sign in at ${parties.authServer}.`,
+    )
     expect(stdout).toMatch(new RegExp(`^${parties.api}\n  data\\.read data\\.write; until `))
     expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
     const listed = await run(['agent', 'tokens', 'list', '--json'])

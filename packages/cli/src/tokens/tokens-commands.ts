@@ -14,6 +14,9 @@ export const tokensList: Run = async ({ home, json }, terminal) => {
   else terminal.write(tokens.map(renderToken).join(''))
   if (tokens.length === 0 && !json)
     terminal.notify('There are no tokens: no consent has been given yet, or it has expired.')
+  const servers = [...new Set(tokens.filter(({ isRenewable }) => isRenewable).map(({ authServer }) => authServer))]
+  if (servers.length > 0 && !json)
+    terminal.notify(wrapText('', `“My agents” shows when your consent expires: sign in at ${servers.join(' and ')}.`))
   return exitStatus.done
 }
 
@@ -25,7 +28,7 @@ export function tokenDocument({ resource, authServer, scope, expiresAt, isRenewa
 
 /** Describes a token for users, in lines. */
 export function renderToken({ resource, authServer, scope, expiresAt, isRenewable }: TokenSummary): string {
-  const until = `until ${localTime(expiresAt)}${isRenewable ? ', then renewed' : ''}`
+  const until = `until ${localTime(expiresAt)}${isRenewable ? ', then renewed until your consent expires' : ', not renewed'}`
   return [resource, wrapText('  ', `${scope.join(' ') || 'no scope'}; ${until}; from ${authServer}`), ''].join('\n')
 }
 
