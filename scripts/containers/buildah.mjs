@@ -94,7 +94,6 @@ export function createBuildah(folder) {
       for (const started of running) await started.stop('SIGKILL')
       if (!existsSync(join(folder, 'storage'))) return
       await buildah('rm', '--all')
-      await buildah('rmi', '--all', '--force')
       rmSync(folder, { recursive: true, force: true })
     },
   }
