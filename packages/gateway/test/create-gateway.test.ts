@@ -504,7 +504,7 @@ describe('options', () => {
           { method: 'GET', path: '/a', require: 'identity' },
         ],
       },
-      /routes\[1\] contradicts routes\[0\], which is GET \/a, too/,
+      /routes\[1\] contradicts routes\[0\], which is also GET \/a/,
     ],
     [{ mcp: [{ path: '/mcp' }, { path: '/mcp' }] }, /mcp: \/mcp is the path of the MCP server/],
   ])('%j are rejected', (given, reason) => {
