@@ -2,6 +2,7 @@ import type { NetworkOptions } from 'countersign/discovery'
 import { errorReason, exitStatus, usageError } from '../command/errors.js'
 import { requirePackage } from '../command/require-package.js'
 import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
+import { withProgress } from '../terminal/progress.js'
 import type { Run } from '../terminal/terminal.js'
 import { printable, wrapText } from '../terminal/text.js'
 import {
@@ -34,13 +35,15 @@ export const doctorCommand: Run<DoctorFlags> = async (flags, terminal, subject) 
   if (subject !== '') {
     const issuer = requireIdentifierFlag('It', subject, 'allowed')
     const isInside = config !== undefined
-    const findings = await examineOutside(issuer, { network: readNetworkFlags(flags), isInside, tell: terminal.notify })
+    const outside = { network: readNetworkFlags(flags), isInside, tell: terminal.notify }
+    const findings = await withProgress(terminal, `Checking ${issuer}`, () => examineOutside(issuer, outside))
     examinations.push({ subject: issuer, from: 'outside', findings })
   }
   if (config !== undefined) {
     requirePackage('countersign-server')
     const { examineInside } = await import('./examine-inside.js')
-    const findings = await examineInside({ config, backups, env: terminal.env })
+    const inside = () => examineInside({ config, backups, env: terminal.env })
+    const findings = await withProgress(terminal, 'Checking this machine', inside)
     examinations.push({ subject: config, from: 'inside', findings })
   }
   const shown = () => renderFindings(examinations)

@@ -11,6 +11,7 @@ import {
   spellingKinds,
 } from 'countersign-gateway'
 import { CommandError, errorReason, exitStatus, usageError } from '../command/errors.js'
+import { withProgress } from '../terminal/progress.js'
 import type { Run } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
 
@@ -20,18 +21,20 @@ export const gatewayProbe: Run = async (flags, terminal) => {
   if (typeof path !== 'string') throw usageError('gateway probe needs --config <file>.')
   const { settings, collisions } = await readProbedSettings(path, terminal.env)
   const upstream = probedUpstream(flags, settings)
-  const probe = await probeApi({
-    upstream,
-    routes: settings.routes,
-    rules: collisions.length > 0 ? undefined : rulesOf(settings),
-    values: new Map(pairsIn(flags.param, '=', '--param')),
-    headers: Object.fromEntries(pairsIn(flags.header, ':', '--header')),
-  }).catch((cause: unknown) => {
-    throw new CommandError(`${upstream} cannot be probed: ${errorReason(cause)}`, {
-      cause,
-      exitCode: exitStatus.network,
+  const send = () =>
+    probeApi({
+      upstream,
+      routes: settings.routes,
+      rules: collisions.length > 0 ? undefined : rulesOf(settings),
+      values: new Map(pairsIn(flags.param, '=', '--param')),
+      headers: Object.fromEntries(pairsIn(flags.header, ':', '--header')),
+    }).catch((cause: unknown) => {
+      throw new CommandError(`${upstream} cannot be probed: ${errorReason(cause)}`, {
+        cause,
+        exitCode: exitStatus.network,
+      })
     })
-  })
+  const probe = await withProgress(terminal, `Probing ${upstream}`, send)
   const problems = [
     ...problemsIn(probe, settings),
     ...collisions.map(({ setting, problem }) => `${setting} ${problem}.`),
@@ -125,7 +128,10 @@ function textOf(probe: ApiProbe, upstream: string, problems: readonly string[]):
 function linesOf({ method, path, example, isComparable, status, runs }: RouteProbe): string[] {
   const head = wrapText('', `${method} ${path}, as ${example}: ${status}`)
   if (!isComparable)
-    return [head, '  not compared: a nonexistent path gets the same response; use --param to set an id that exists']
+    return [
+      head,
+      wrapText('  ', 'not compared: a nonexistent path gets the same response; use --param to set an id that exists'),
+    ]
   return [head, ...runs.map(({ target, gateway }) => row(target, gateway))]
 }
 

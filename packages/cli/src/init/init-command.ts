@@ -6,6 +6,7 @@ import { findAgentFolder, removeKey, writeAgentFolder } from '../agent-folder/fo
 import { exitStatus, usageError } from '../command/errors.js'
 import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
 import { type Look, lookAt } from '../own-agent/check-publication.js'
+import { withProgress } from '../terminal/progress.js'
 import type { Run } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
 import {
@@ -18,6 +19,8 @@ import {
   requirePropagated,
 } from './render-init.js'
 import { readUpload, type Upload, uploadFolder, writeUpload } from './upload-folder.js'
+
+const checking = 'Checking the published documents'
 
 const statuses = {
   up: exitStatus.done,
@@ -38,7 +41,7 @@ export const initCommand: Run<InitFlags> = async (flags, terminal) => {
   const places = await openOutputs(agent, flags.uploadFolder)
   await places.write(agent)
   if (change.kind === 'replaced' && before) await removeKeys(agent, before)
-  const look = places.upload && (await lookAt(agent, network, terminal.notify))
+  const look = places.upload && (await withProgress(terminal, checking, () => lookAt(agent, network, terminal.notify)))
   const result = await finish(agent, change, places, look, flags)
   for (const warning of result.warnings) terminal.notify(wrapText('Warning: ', warning))
   terminal.write(flags.json ? `${JSON.stringify(documentOf(result), null, 2)}\n` : renderInit(result))

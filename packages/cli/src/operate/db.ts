@@ -11,6 +11,7 @@ import {
 } from 'countersign-server'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { databaseProblem, openStorage } from '../database/open-storage.js'
+import { withProgress } from '../terminal/progress.js'
 import type { Run } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
 import { type ChangeOptions, inStorage, type Operation, type OperationOptions, operatorName } from './operation.js'
@@ -24,7 +25,7 @@ export const dbBackup: Run<OperationOptions> = async (flags, terminal, subject) 
         'server db backup is for SQLite. PostgreSQL has its own backups: pg_dump, or WAL archiving.',
       )
     const { copyDatabase } = await import('countersign-server/sqlite')
-    copyDatabase(database, file)
+    await withProgress(terminal, 'Copying the database', async () => copyDatabase(database, file), { isBlocking: true })
   })
   const advice = `The backup is in ${file}. It is useless without the master key: store that separately.`
   terminal.write(`${flags.json ? JSON.stringify({ file }) : advice}\n`)
@@ -36,9 +37,9 @@ const longest = 3600
 
 /** `countersign server db check`: checks the invariants of the stored data. */
 export const dbCheck: Run<OperationOptions> = async (flags, terminal) => {
-  const violations = await inStorage(flags, terminal, ({ storage }) => storage.findViolations(), {
-    statementTimeout: longest,
-  })
+  const check = () =>
+    inStorage(flags, terminal, ({ storage }) => storage.findViolations(), { statementTimeout: longest })
+  const violations = await withProgress(terminal, 'Checking the stored data', check, { isBlocking: true })
   terminal.write(flags.json ? `${JSON.stringify(violations, null, 2)}\n` : render(violations))
   return violations.length === 0 ? exitStatus.done : exitStatus.refused
 }
@@ -72,7 +73,9 @@ export const dbCopy: Run<CopyOptions> = async ({ from, to, json }, terminal) => 
     throw usageError('server db copy needs both --from <file> and --to <url>.')
   if (isPostgresUrl(from) || !existsSync(from)) throw usageError(`--from is not a SQLite file: ${from}`)
   if (!isPostgresUrl(to)) throw usageError('--to must be a PostgreSQL URL: postgres://user@host/database')
-  const copied = await copy(from, to)
+  const copied = await withProgress(terminal, 'Copying and comparing the rows', () => copy(from, to), {
+    isBlocking: true,
+  })
   const told = `Copied and verified ${copied.rows} rows in ${copied.tables} tables. From now on, run the server with the new database only.`
   terminal.write(`${json ? JSON.stringify(copied) : told}\n`)
   return exitStatus.done
@@ -109,7 +112,7 @@ export const dbMigrate: Run<MigrateOptions> = async ({ config, db, serveAs, json
   if (config === undefined && db === undefined)
     throw usageError('server db migrate needs a database: --config <file> or --db <url>.')
   const database = config === undefined ? (db ?? '') : (await loadConfig(config, terminal.env)).settings.database
-  if (isPostgresUrl(database)) await migrate(database, serveAs)
+  if (isPostgresUrl(database)) await withProgress(terminal, 'Migrating the tables', () => migrate(database, serveAs))
   else if (serveAs !== undefined) throw usageError('--serve-as applies only to PostgreSQL: SQLite files have no roles.')
   else await (await openStorage(database, { sweepInterval: 0 })).close()
   const served = serveAs === undefined ? '' : ` The role ${serveAs} may serve with it.`
@@ -133,7 +136,8 @@ export const dbRestored: Run<ChangeOptions> = async (flags, terminal) => {
     await requireServed(storage, database)
     return storage.invalidateRestored(by)
   }
-  const ended = await inStorage(flags, terminal, work, { statementTimeout: longest })
+  const finish = () => inStorage(flags, terminal, work, { statementTimeout: longest })
+  const ended = await withProgress(terminal, 'Ending what the backup brought back', finish, { isBlocking: true })
   const { sessions, requests, codes, refreshTokens } = ended
   const told = [
     `Ended: ${sessions} sessions, ${requests} open requests, ${codes} codes, ${refreshTokens} refresh tokens.`,

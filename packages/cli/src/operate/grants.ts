@@ -1,11 +1,13 @@
 import type { ListedGrant, Storage } from 'countersign-server'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
+import { withProgress } from '../terminal/progress.js'
 import type { Run } from '../terminal/terminal.js'
 import {
   type ChangeOptions,
   findUser,
   formatTime,
   inStorage,
+  type Operation,
   type OperationOptions,
   operatorName,
   printList,
@@ -57,12 +59,13 @@ export const grantsRevoke: Run<RevokeOptions> = async (flags, terminal, id) => {
   if (ways !== 1) throw usageError('Specify which grants: one id, or --user, --agent and --resource, or --all.')
   if (flags.all && !flags.yes) throw usageError('--all revokes all grants of all users: add --yes to confirm.')
   const by = operatorName(flags)
-  const revoked = await inStorage(flags, terminal, async ({ storage }) => {
+  const revoke = async ({ storage }: Operation) => {
     if (flags.all) return revokeAll(storage, by)
     if (named > 0) return storage.revokeGrants({ ...(await grantFilter(storage, flags)), by })
     if (await storage.revokeGrant({ grantId: id, by })) return 1
     throw new CommandError(`There is no active grant ${id}.`)
-  })
+  }
+  const revoked = await withProgress(terminal, 'Revoking grants', () => inStorage(flags, terminal, revoke))
   const count = revoked === 1 ? '1 grant was' : `${revoked} grants were`
   terminal.write(flags.json ? `${JSON.stringify({ revoked })}\n` : `${count} revoked.\n`)
   return exitStatus.done

@@ -44,10 +44,11 @@ export const statusCommand: Run<StatusFlags> = async (flags, terminal) => {
   const tokens = await own.agent.tokens()
   const users = await usersOf(folder)
   const ids = [...new Set([...folder.authServers, ...tokens.map(({ authServer }) => authServer), ...users.keys()])]
-  const checks = Promise.all([
-    checkPublication(folder, network),
-    ...ids.map(async (id) => ({ id, ...(await checkAuthServer(id, network)), user: users.get(id) ?? null })),
-  ] as const)
+  const checks = () =>
+    Promise.all([
+      checkPublication(folder, network),
+      ...ids.map(async (id) => ({ id, ...(await checkAuthServer(id, network)), user: users.get(id) ?? null })),
+    ] as const)
   const [published, ...authServers] = await withProgress(terminal, 'Checking the agent and its auth servers', checks)
   const status: Status = { agent: folder, published, authServers, tokens }
   terminal.write(flags.json ? `${JSON.stringify(documentOf(status), null, 2)}\n` : render(status))

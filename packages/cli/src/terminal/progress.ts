@@ -9,13 +9,16 @@ const interval = 10_000
  * no reports.
  *
  * @param text what is being done: `Copying the database`
+ * @param isBlocking whether the work may block the process, as a large SQLite database does. It is then announced at once.
  */
 export async function withProgress<T>(
   { notify, asking }: Pick<Terminal, 'notify' | 'asking'>,
   text: string,
-  work: Promise<T>,
+  work: () => Promise<T>,
+  { isBlocking = false }: { isBlocking?: boolean } = {},
 ): Promise<T> {
-  if (asking.output.isTTY !== true) return work
+  if (asking.output.isTTY !== true) return work()
+  if (isBlocking) notify(`${text} …`)
   const since = performance.now()
   const report = () => notify(`${text}: ${Math.round((performance.now() - since) / 1000)} s`)
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -26,5 +29,9 @@ export async function withProgress<T>(
     }, wait).unref()
   }
   next(first)
-  return work.finally(() => clearTimeout(timer))
+  try {
+    return await work()
+  } finally {
+    clearTimeout(timer)
+  }
 }

@@ -16,7 +16,7 @@ it('reports after two seconds, and every ten seconds from then on, until the wor
   const work = new Promise<string>((resolve) => {
     finish = resolve
   })
-  const done = withProgress(terminal, 'Copying', work)
+  const done = withProgress(terminal, 'Copying', () => work)
   await vi.advanceTimersByTimeAsync(1999)
   expect(lines).toEqual([])
   await vi.advanceTimersByTimeAsync(20_001)
@@ -29,8 +29,14 @@ it('reports after two seconds, and every ten seconds from then on, until the wor
 
 it('reports nothing to programs', async () => {
   const { lines, terminal } = screen(false)
-  const done = withProgress(terminal, 'Copying', new Promise((resolve) => void setTimeout(resolve, 5000)))
+  const done = withProgress(terminal, 'Copying', () => new Promise((resolve) => void setTimeout(resolve, 5000)))
   await vi.advanceTimersByTimeAsync(5000)
   await done
   expect(lines).toEqual([])
+})
+
+it('announces work that may block the process at once', async () => {
+  const { lines, terminal } = screen(true)
+  await withProgress(terminal, 'Copying', async () => lines.push('copied'), { isBlocking: true })
+  expect(lines).toEqual(['Copying …', 'copied'])
 })
