@@ -8,7 +8,7 @@ import { countersign, freePort } from './parties.mjs'
 import { createPerson } from './person.mjs'
 import { protectedApis } from './protected-apis.mjs'
 import { start } from './run-program.mjs'
-import { notThere, ownAgent, programsOf, python, runAndAllow, shownPage, untilServed } from './stage.mjs'
+import { notThere, ownAgent, programsOf, python, runAndAllow, shownPage, startSidecar, untilServed } from './stage.mjs'
 
 const printedPage = /decide here.*: (http\S+)\n/
 const events = /^200 The events of \S+\.\n$/
@@ -214,18 +214,10 @@ async function appOnThisMachine(stage) {
 }
 
 async function pythonThroughSidecar(stage) {
-  const { root, cwd, examples, authServer, api } = stage
-  const home = { COUNTERSIGN_HOME: join(cwd, 'home') }
-  const id = `http://127.0.0.1:${await freePort()}`
-  const made = await countersign(root, ['agent', 'init', '--id', id, '--auth-server', authServer], { cwd, env: home })
-    .ended
-  assert.equal(made.status, 0, made.stderr)
-  const args = ['sidecar', '--port', '0', '--allow-host', new URL(api.id).host]
-  const sidecar = countersign(root, args, { cwd, env: home })
+  const { cwd, examples, api } = stage
+  const { at, stop } = await startSidecar(stage, new URL(api.id).host)
   try {
-    const [, port] = await sidecar.seen(/^http:\/\/127\.0\.0\.1:(\d+)\n/)
-    const secret = readFileSync(join(cwd, 'home', 'sidecar-secret'), 'utf8').trim()
-    const env = { SIDECAR: `http://x:${secret}@127.0.0.1:${port}`, API: api.url }
+    const env = { SIDECAR: `http://${at}`, API: api.url }
     const orders = () => start(python, [join(examples, 'python', 'orders.py')], { cwd, env }).ended
     const first = await orders()
     assert.deepEqual([first.status, first.stdout], [1, ''])
@@ -236,7 +228,7 @@ async function pythonThroughSidecar(stage) {
     assert.deepEqual([second.status, second.stderr], [0, ''])
     assert.match(second.stdout, /^The events of \S+\.\n$/)
   } finally {
-    await sidecar.stop()
+    await stop()
   }
 }
 

@@ -3,12 +3,14 @@ import { createHmac, createPrivateKey, generateKeyPairSync, sign } from 'node:cr
 import { once } from 'node:events'
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { WebSocketServer } from 'ws'
+import { Readable } from 'node:stream'
+import { WebSocket, WebSocketServer } from 'ws'
 import { linkedAccounts } from './linked-accounts.mjs'
 import { onlyGatewayAddress, onlyGatewayUser } from './network-rules.mjs'
 import { countersign, freePort } from './parties.mjs'
+import { createPerson } from './person.mjs'
 import { start } from './run-program.mjs'
-import { notThere, ownAgent, programsOf, python, runAndAllow, untilServed } from './stage.mjs'
+import { notThere, ownAgent, programsOf, python, runAndAllow, startSidecar, untilServed } from './stage.mjs'
 
 /** The folder of a check, containing the key of an API. */
 async function withKey({ root, cwd }) {
@@ -83,7 +85,7 @@ async function startPrices(stage) {
   return { port: server.address().port, users }
 }
 
-/** A program opens a WebSocket through the gateway, and again when the connection is lost. */
+/** A program opens a WebSocket through the gateway, again when the connection is lost, and through the sidecar. */
 async function webSocketBehindGateway(stage) {
   const { root, cwd, authServer } = stage
   const port = await freePort()
@@ -111,6 +113,18 @@ async function webSocketBehindGateway(stage) {
   assert.deepEqual([followed.status, followed.printed], [0, 'price 1\nprice 2\n'], followed.stdout)
   const again = await programs.run('websocket', env).ended
   assert.deepEqual([again.status, again.stdout], [0, 'price 3\n'], again.stderr)
+
+  const sidecar = await startSidecar(stage, new URL(id).host)
+  try {
+    const url = `ws://${sidecar.at}/${id}/prices`
+    const [, refused] = await once(new WebSocket(url), 'unexpected-response')
+    const { consent_url: page } = await new Response(Readable.toWeb(refused)).json()
+    await createPerson('testuser').visit(page)
+    const [price] = await once(new WebSocket(url), 'message')
+    assert.equal(String(price), 'price 4')
+  } finally {
+    await sidecar.stop()
+  }
   assert.equal(new Set(prices.users).size, 1, 'the API sees one user')
   assert.match(prices.users[0], /^\S+$/)
 }
@@ -310,7 +324,7 @@ export const protectedApis = [
   },
   {
     files: ['websocket.ts'],
-    name: 'a WebSocket is opened through the gateway once its user has allowed it, and again if it is lost',
+    name: 'a WebSocket is opened through the gateway once its user has allowed it, again if it is lost, and through the sidecar',
     run: webSocketBehindGateway,
   },
   {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { countersign, publishAgent } from './parties.mjs'
+import { countersign, freePort, publishAgent } from './parties.mjs'
 import { createPerson } from './person.mjs'
 import { start, startAtTerminal } from './run-program.mjs'
 
@@ -28,6 +28,18 @@ export async function ownAgent(stage) {
   const host = await publishAgent(JSON.parse(made.stdout).keys)
   closers.push(() => host.close())
   return { host, env: { AGENT_ID: host.id, AUTH_SERVER: authServer, API: api.url } }
+}
+
+/** A sidecar of a new agent, without a terminal, and its address with the secret. */
+export async function startSidecar({ root, cwd, authServer }, host) {
+  const env = { COUNTERSIGN_HOME: join(cwd, 'home') }
+  const id = `http://127.0.0.1:${await freePort()}`
+  const made = await countersign(root, ['agent', 'init', '--id', id, '--auth-server', authServer], { cwd, env }).ended
+  assert.equal(made.status, 0, made.stderr)
+  const sidecar = countersign(root, ['sidecar', '--port', '0', '--allow-host', host], { cwd, env })
+  const [, port] = await sidecar.seen(/^http:\/\/127\.0\.0\.1:(\d+)\n/)
+  const secret = readFileSync(join(cwd, 'home', 'sidecar-secret'), 'utf8').trim()
+  return { at: `x:${secret}@127.0.0.1:${port}`, stop: () => sidecar.stop() }
 }
 
 /** Runs a program in a terminal, where its user allows the requests it makes. */
