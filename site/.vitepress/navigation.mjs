@@ -120,7 +120,8 @@ export function createSidebar(docs) {
     const items = pages
       .map((name) => name.slice(0, -3))
       .filter((name) => name !== 'index')
-      .toSorted()
+      // Entry points of a package come before other packages.
+      .toSorted((one, other) => (one.replaceAll('/', ' ') < other.replaceAll('/', ' ') ? -1 : 1))
       .map((name) => ({ text: titleOf(docs, `reference/api/${name}`), link: `/reference/api/${name}` }))
     const reference = groups.find(({ text }) => text === 'Reference')
     reference.items.push({ text: 'TypeScript API', link: '/reference/api/', items, collapsed: true })
