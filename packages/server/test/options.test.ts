@@ -32,7 +32,7 @@ describe('createAuthServer', () => {
     [{ lifetimes: { authToken: 86_401 } }, 'lifetimes.authToken: must be at most 86400'],
     [{ lifetimes: { code: '60' } }, 'lifetimes.code: must be a number'],
     [{ limits: { sessions: 0 } }, 'limits.sessions: must be at least 1'],
-    [{ durations: [] }, 'durations[0]: must be an integer of seconds'],
+    [{ durations: [] }, 'durations[0]: must be a whole number of seconds'],
     [{ policy: 'ask' }, 'policy: must be a function'],
     [{ onError: {} }, 'onError: must be a function'],
     [{ reEncodeLogo: true }, 'reEncodeLogo: must be a function'],
@@ -44,7 +44,7 @@ describe('createAuthServer', () => {
     [{ pages: { contact: {} } }, 'pages.contact.name: is missing; it must be a string'],
     [{ egressProxy: 'proxy.example' }, 'egressProxy: must be the URL of an HTTP proxy'],
     [{ allowNetworks: [{ cidr: '0.0.0.0/0' }] }, 'allowNetworks[0].cidr: contains public addresses'],
-    [{ allowInsecureLoopback: true }, 'allowInsecureLoopback: is for development'],
+    [{ allowInsecureLoopback: true }, 'allowInsecureLoopback: is only for development'],
     [
       { issuer: 'http://127.0.0.1:8003', allowInsecureLoopback: true, accounts: { passkeys: true } },
       'accounts.passkeys',

@@ -40,10 +40,10 @@ describe('reasons reported to the operator and the agent', () => {
     expect(await response.json()).toEqual({ error: 'access_denied', error_description: byRule })
     const agent = stage.agent.id
     const why = { status: 403, code: 'policy_denied', delegate: 'laptop', rule: 'no-banks' }
-    expect(told).toEqual([{ ...why, agent, reason: 'The rule no-banks denies it' }])
+    expect(told).toEqual([{ ...why, agent, reason: 'The rule no-banks denies this request' }])
     expect(ids).toEqual([response.headers.get('x-request-id')])
     expect(await rowsOf(stage)).toMatchObject([
-      { agent, ip: '192.0.2.1', data: { ...why, reason: 'The rule no-banks denies it' } },
+      { agent, ip: '192.0.2.1', data: { ...why, reason: 'The rule no-banks denies this request' } },
     ])
   })
 
@@ -301,7 +301,7 @@ describe('reasons why an agent’s keys could not be fetched', () => {
     stage.resource.keys = []
     const response = await stage.fetch(await signForm(stage, await authRequest(stage)))
     expect(await descriptionOf(response)).toBe(
-      'The resource token’s key was not found at its issuer: the resource must serve its documents. ' +
+      "The resource token's key was not found at its issuer: the resource must serve its documents. " +
         'Run countersign discover to see what it publishes.',
     )
     expect(told).toMatchObject([

@@ -142,7 +142,7 @@ describe('a web agent', () => {
   it.each([undefined, null, '', 7, {}])('rejects %j as a session', async (session) => {
     const { agent } = await openScene()
     expect(() => agent.for(session as string)).toThrow(TypeError)
-    expect(() => agent.forget(session as string)).toThrow(/^a session (?:is needed|must be a string)/)
+    expect(() => agent.forget(session as string)).toThrow(/^a session (?:is required|must be a string)/)
   })
 })
 

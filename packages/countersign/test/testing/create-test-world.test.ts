@@ -139,7 +139,7 @@ it('rejects an agent whose document or redirect URI is missing', async () => {
       : agent.handler(request),
   )
   world.advance(700)
-  await expect(agent.fetch(`${api}/events`)).rejects.toThrow('redirect URI is not in the agent’s document')
+  await expect(agent.fetch(`${api}/events`)).rejects.toThrow("redirect URI is not in the agent's document")
 })
 
 it('has a separate browser for each user, so that a web agent keeps two users apart', async () => {

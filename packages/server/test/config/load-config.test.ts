@@ -133,7 +133,7 @@ describe('loadConfig', () => {
       { issuer: 'http://127.0.0.1:8003' },
       'issuer: must use https; for development',
     ],
-    ['development mode with https', { allowInsecureLoopback: true }, 'allowInsecureLoopback: is for development'],
+    ['development mode with https', { allowInsecureLoopback: true }, 'allowInsecureLoopback: is only for development'],
     ['a misspelled setting', { isuer: 'x' }, 'isuer: is not a setting; did you mean issuer?'],
     ['an unknown setting', { colour: 'x' }, 'colour: is not a setting; take it out'],
     ['an unknown nested setting', { listen: { prot: 1 } }, 'listen.prot: is not a setting; did you mean listen.port?'],
@@ -147,7 +147,7 @@ describe('loadConfig', () => {
     ],
     ['durations out of order', { durations: ['until-removed', 3600] }, 'durations: must be sorted from shortest'],
     ['no durations', { durations: [] }, 'durations'],
-    ['an invalid duration', { durations: ['a while'] }, 'durations[0]: must be an integer of seconds'],
+    ['an invalid duration', { durations: ['a while'] }, 'durations[0]: must be a whole number of seconds'],
     ['an invalid nonce setting', { nonce: 'maybe' }, 'nonce: must be one of "optional", "required"'],
     ['an unknown algorithm', { algorithms: ['none'] }, 'algorithms[0]: must be one of'],
     ['an unknown decision', { policies: [{ agent: '*', decision: 'allow' }] }, 'policies[0].decision: must be one of'],
@@ -169,7 +169,7 @@ describe('loadConfig', () => {
     [
       'two providers with one id',
       { accounts: { identityProviders: [provider, provider] } },
-      'accounts.identityProviders[1].id: is the id of',
+      'accounts.identityProviders[1].id: is already used by',
     ],
     [
       'a provider over http',
@@ -179,7 +179,7 @@ describe('loadConfig', () => {
     [
       'a development-only provider',
       { accounts: { identityProviders: [{ ...provider, allowInsecureLoopback: true }] } },
-      'accounts.identityProviders[0].allowInsecureLoopback: is for development',
+      'accounts.identityProviders[0].allowInsecureLoopback: is only for development',
     ],
     [
       'an agent in a policy that matches no identifier',
@@ -212,10 +212,14 @@ describe('loadConfig', () => {
     [
       'an allowed network with host bits set',
       { allowNetworks: [{ cidr: '192.168.0.0/16' }, { cidr: '10.1.2.3/8' }] },
-      'allowNetworks[1].cidr: has host bits set: the network is 10.0.0.0/8 ',
+      'allowNetworks[1].cidr: has host bits set: the network is 10.0.0.0/8',
     ],
     ['every network', { allowNetworks: [{ cidr: '0.0.0.0/0' }] }, 'allowNetworks[0].cidr: contains public addresses'],
-    ['the metadata address', { allowNetworks: [{ cidr: '169.254.169.254/32' }] }, 'allowNetworks[0].cidr: is never'],
+    [
+      'the metadata address',
+      { allowNetworks: [{ cidr: '169.254.169.254/32' }] },
+      'allowNetworks[0].cidr: is always refused',
+    ],
     [
       'a URL as a host',
       { allowNetworks: [{ cidr: '10.0.0.0/8', hosts: ['https://agent.corp.example'] }] },
