@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 const failures = []
@@ -112,6 +112,17 @@ for (const path of examples)
 for (const { page, language, name } of shown)
   if (['ts', 'python'].includes(language) && !examples.some((path) => basename(path) === name))
     failures.push(`${page} shows ${name}, which is not an example`)
+
+// Each picture is small, is shown, and exists in light and dark.
+for (const name of readdirSync('docs/pictures')) {
+  const path = `docs/pictures/${name}`
+  const { size } = statSync(path)
+  if (size > 120_000) failures.push(`${path} has ${size} bytes: 120,000 is the limit. Take it again: npm run pictures`)
+  const other = path.replace(/-(light|dark)\.png$/, (_, scheme) => `-${scheme === 'light' ? 'dark' : 'light'}.png`)
+  if (!existsSync(other)) failures.push(`${path} has no counterpart ${other}`)
+  const light = name.replace('-dark.png', '-light.png')
+  if (!pages.some((page) => read(page).includes(light))) failures.push(`no page shows docs/pictures/${light}`)
+}
 
 // Readers have only the documents of the repository.
 for (const path of sources)
