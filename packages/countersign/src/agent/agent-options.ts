@@ -149,7 +149,10 @@ export interface AgentActions {
    * the token. First sends a GET request to that URL and handles its challenges as `fetch` does, so it may wait for a user. Connect at once:
    * resources accept a signature for about a minute. Rejects as `fetch` does; if the resource still refuses, the handshake fails too.
    */
-  signedHeaders(url: string | URL, options?: { signal?: AbortSignal | undefined }): Promise<Record<string, string>>
+  readonly signedHeaders: (
+    url: string | URL,
+    options?: { signal?: AbortSignal | undefined },
+  ) => Promise<Record<string, string>>
   /**
    * Signs a user in to the agent itself and gets access to its own API, with one token (S§3.5). Resolves to the verified claims of the
    * token; `iss` and `sub` together identify the user. Rejects with `AgentError`.
