@@ -11,7 +11,7 @@ export interface RequestEvent {
   role: Role
   /**
    * The name of the operation, from a small set. Auth server: the path of the route, such as `/agent/token`. Resource: the required level,
-   * or the published path. Agent: `fetch`, `sign-in`, or the served path. `none` if there is nothing at the path. Gateway: the route as in
+   * or the published path. Agent: `fetch`, `signed-headers`, `sign-in`, or the served path. `none` if there is nothing at the path. Gateway: the route as in
    * its table, such as `GET /events/*`, the published path or the MCP endpoint's path, `preflight`, or `other` if no route matches.
    */
   route: string
