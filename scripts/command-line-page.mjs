@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { usageOf } from '../packages/cli/dist/commands/command-row.js'
 import { audiences, commands } from '../packages/cli/dist/commands/command-table.js'
 
@@ -19,6 +19,14 @@ for (const line of missing) failures.push(`${document} has no heading "${line}"`
 for (const line of unknown) failures.push(`${document} has the heading "${line}", which is not a command`)
 if (failures.length === 0 && shown.filter((line) => headings.includes(line)).join() !== headings.join())
   failures.push(`the commands of ${document} are not in the order of the command table: ${headings.join(', ')}`)
+
+// Each help names the page that explains the command.
+const titles = readdirSync('docs', { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => /^# (.*)$/m.exec(readFileSync(`docs/${name}`, 'utf8'))?.[1])
+for (const { name, page } of commands)
+  if (!titles.includes(page))
+    failures.push(`the help of countersign ${name} names the page "${page}", which does not exist`)
 
 function headingOf({ name }) {
   return `### countersign ${name}`

@@ -105,12 +105,19 @@ function addCommand(program: Command, row: Row, heading: string): Command {
 /** Returns the usage line without the command's name, in lines of up to 80 columns. */
 function wrappedUsage(row: Row): string {
   const lead = `Usage: countersign ${row.name} `
-  return wrapText(lead, usageOf(row).slice(row.name.length + 1), { columns: 9 }).slice(lead.length)
+  const usage = usageOf(row).slice(row.name.length + 1)
+  return wrapUnits(lead, usage, /\([^)]*\)|--[\w-]+ <[^>]+>/g, { columns: 9 }).slice(lead.length)
+}
+
+/** Wraps text, and keeps each match of the pattern, such as a flag with its value, on one line. */
+function wrapUnits(lead: string, text: string, units: RegExp, options: Parameters<typeof wrapText>[2]): string {
+  const joined = text.replaceAll(units, (unit) => unit.replaceAll(/(?!^) /g, '\u00a0'))
+  return wrapText(lead, joined, options).replaceAll('\u00a0', ' ')
 }
 
 /** Renders what follows the flags in a command's help: an example, and the title of the page that explains the command. */
 function footer(example: string, page = 'The command line'): string {
-  const line = wrapText('  countersign ', example, { columns: 4, end: ' \\' })
+  const line = wrapUnits('  countersign ', example, / -[\w-]+ (?=[^-\s])/g, { columns: 4, end: ' \\' })
   return ['', 'Example:', line, '', wrapText('Documentation: ', page)].join('\n')
 }
 

@@ -68,6 +68,18 @@ describe('an API that requires consent', () => {
     expect(await stopped.stop('SIGINT')).toMatchObject({ status: 130, stdout: '' })
   })
 
+  it('writes no control sequences to a terminal that supports none', async () => {
+    const { folder } = await newAgent()
+    const late = startProgram(['fetch', '--consent-timeout', '2', `${parties.api}/data-auth`], {
+      person: () => undefined,
+      env: { COUNTERSIGN_HOME: folder, TERM: 'dumb' },
+    })
+    const { status, stderr } = await late.finished
+    expect(status).toBe(6)
+    expect(stderr).toContain('needs your consent')
+    expect(stderr).not.toMatch(/[\r\u001b]|Waiting/)
+  })
+
   it('shares one page between two commands: the second reports that it waits, and the wait does not count toward its --max-time', async () => {
     const { start } = await newAgent()
     const shown: string[] = []

@@ -179,5 +179,6 @@ function sentenceOf(error: AgentError, host: string): string {
     return `${host} sends users to ${authServer} to decide. If you trust that server with your password, add --auth-server ${authServer}`
   if (code === 'consent_required')
     return `${said} Run this in a terminal, or open the page, allow the request, and pass the final address of the browser to “countersign agent tokens add”:\n${consent?.url}`
+  if (code === 'other_user') return `${said} The command is: countersign agent tokens forget --all`
   return retryAfter === undefined ? said : `${said} Try again in ${retryAfter} s.`
 }
