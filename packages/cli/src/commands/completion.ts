@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are variables of the shell
 import { exitStatus, usageError } from '../command/errors.js'
 import type { Run } from '../terminal/terminal.js'
 import { quoteForShell } from '../terminal/text.js'

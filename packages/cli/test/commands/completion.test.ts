@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are variables of the shell
 import { spawnSync } from 'node:child_process'
 import { expect, it } from 'vitest'
 import { runInProcess } from '../run-program.js'
