@@ -509,7 +509,7 @@ describe('countersign doctor from inside', () => {
   })
 })
 
-it('countersign doctor, db check and db restored support PostgreSQL, and show no password', async () => {
+it('countersign doctor, db check and db finish-restore support PostgreSQL, and show no password', async () => {
   const server = await openPostgres()
   onTestFinished(() => server.close())
   const { name, url } = await server.createDatabase()

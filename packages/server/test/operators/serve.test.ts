@@ -90,7 +90,7 @@ describe('countersign server start', () => {
     expect((await stage.run('server audit export --event keys.rotated')).stdout).toContain('"by":"server"')
   })
 
-  it('continues on a copy of the database: keys, grants and refresh tokens, the latter until db restored (F14)', async () => {
+  it('continues on a copy of the database: keys, grants and refresh tokens, the latter until db finish-restore (F14)', async () => {
     const stage = await createOperatorStage({ lifetimes: { authToken: 10 }, durations: ['until-removed'] })
     const first = await stage.spawnServe()
     await stage.run('server users add alice --password-stdin', addAlice)
@@ -341,7 +341,7 @@ describe('countersign server start and every command refuse an unusable database
       const { status, stdout, stderr } = await stage.run(command, { ...addAlice, env: { COUNTERSIGN_ISSUER: other } })
       expect({ command, status, stdout }).toEqual({ command, status: 1, stdout: '' })
       expect(stderr).toBe(
-        `The database belongs to the issuer ${stage.issuer}, not of ${other}. An issuer can never change, because every token names it: restore the previous issuer, or use another database.\n`,
+        `The database belongs to the issuer ${stage.issuer}, not to ${other}. An issuer can never change, because every token names it: restore the previous issuer, or use another database.\n`,
       )
     }
     expect(await stage.run('server users list')).toMatchObject({ status: 0 })
@@ -384,7 +384,7 @@ describe('countersign server start refuses to start, and reports why', () => {
       accounts: { nothing: 1, identityProviders: [{ ...corporate, clientSecret: 'changeme' }] },
     })
     const { status, stderr } = await stage.run('server start')
-    expect(status).toBe(1)
+    expect(status).toBe(2)
     for (const problem of [
       /listen\.port: must be a number/,
       /pages\.colour: is not a setting/,
