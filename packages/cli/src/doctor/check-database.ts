@@ -17,7 +17,7 @@ import { checking, type Finding } from './finding.js'
 
 const day = 86_400
 
-/** Opens the configured database the way serve does, and inspects it, unless opening it would change its schema. */
+/** Opens the configured database as the server does, and inspects it, unless opening it would change its schema. */
 export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array | undefined): Promise<Finding[]> {
   const { database } = config.settings
   const path = shownDatabase(database)
@@ -98,7 +98,7 @@ function judgeRotation(keys: readonly StoredKey[], rotateAfter: number, file: st
   if (now < due + day) return report.ok(`The next rotation is due on ${date}, and runs automatically.`)
   return report.problem(
     `Rotation was due on ${date}, and did not run.`,
-    `Check that serve is running, and look for keys.rotation_failed in its log. To rotate manually: ${byHand}`,
+    `Check that the server is running, and look for keys.rotation_failed in its log. To rotate manually: ${byHand}`,
   )
 }
 
