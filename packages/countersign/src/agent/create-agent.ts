@@ -35,7 +35,7 @@ export interface Agent extends AgentActions {
   /** Serves the agent's document, its keys and the callback; responds with 404 to anything else. */
   readonly handler: (request: Request) => Promise<Response>
   /**
-   * Waits for the decision on a consent page, the `url` of a `consent_required` error, whichever process of the agent receives it. Resolves
+   * Waits for the decision on a consent page, the `consent.url` of a `consent_required` error, whichever process receives it. Resolves
    * to true when a token is stored, and to false if the page does not belong to a pending consent. Rejects as {@link AgentActions.fetch}
    * does.
    */

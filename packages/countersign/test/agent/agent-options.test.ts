@@ -101,12 +101,12 @@ it.each<[string, Record<string, unknown>, string]>([
   [
     'onConsent together with consent',
     { consent: {}, onConsent: () => undefined },
-    'consent prompts the user itself: remove onConsent out',
+    'consent prompts the user itself: remove onConsent',
   ],
   [
     'a redirect URI together with consent',
     { consent: {}, onConsent: undefined, redirectUri: 'https://agent.example/callback' },
-    'consent prompts the user itself: remove redirectUri out',
+    'consent prompts the user itself: remove redirectUri',
   ],
   ['a timeout of zero', { consentTimeout: 0 }, 'consentTimeout must be more than 0 seconds'],
   ['a timeout that is not a number', { consentTimeout: Number.NaN }, 'consentTimeout must be more than 0 seconds'],
@@ -138,7 +138,7 @@ it.each<[string, unknown, string]>([
 })
 
 it.each<[string, string, Record<string, unknown>, string]>([
-  ['http', 'http://api.example/events', {}, 'https only, not http://api.example'],
+  ['http', 'http://api.example/events', {}, 'https only, not to http://api.example'],
   ['http, even if loopback is allowed', 'http://api.example/', { allowInsecureLoopback: true }, 'https only'],
   ['a private address over http', 'http://10.0.0.1:8080/', { allowInsecureLoopback: true }, 'https only'],
   [
@@ -147,7 +147,12 @@ it.each<[string, string, Record<string, unknown>, string]>([
     loopback,
     'http on loopback requires an explicit port other than 80, such as http://127.0.0.1:8001',
   ],
-  ['loopback without the option', 'http://127.0.0.1:8002/', {}, 'set allowInsecureLoopback'],
+  [
+    'loopback without the option',
+    'http://127.0.0.1:8002/',
+    {},
+    'http on loopback requires allowInsecureLoopback: http://127.0.0.1:8002',
+  ],
 ])('sends nothing to %s', async (_, url, more, message) => {
   const sent: string[] = []
   const fetch = async (request: RequestInfo | URL): Promise<Response> => {

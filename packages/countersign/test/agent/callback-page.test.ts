@@ -18,7 +18,11 @@ describe('the page after a consent', () => {
     expect(page.status).toBe({ allowed: 200, denied: 200, failed: 502, refused: 400 }[outcome])
     const text = await words(page)
     expect(text).toContain('Calendar helper calendar.example')
-    expect(text).toContain('You can close this page and return to where you started')
+    const isDecided = outcome === 'allowed' || outcome === 'denied'
+    const next = isDecided
+      ? 'You can close this page and return to where you started.'
+      : 'Return to where you started, and try again.'
+    expect(text).toContain(next)
     if (outcome === 'refused') expect(text).toContain('This was started in another browser.')
   })
 

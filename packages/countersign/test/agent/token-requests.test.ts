@@ -255,7 +255,7 @@ describe('a received auth token', () => {
     const stage = direct(async ({ authToken }) => ({ auth_token: await authToken({ cnf: { jwk: other.jwk } }) }))
     expect((await errorOf(stage)).message).toBe('The auth token was rejected: it is bound to another key.')
     stage.token.auth = () => ({ auth_token: 'abc' })
-    expect((await errorOf(stage)).message).toBe('The auth token was rejected: it is not an auth+jwt.')
+    expect((await errorOf(stage)).message).toBe('The auth token was rejected: it is not a token of type auth+jwt.')
     stage.token.auth = () => ({ request_token: 'a' })
     stage.token.code = () => ({ auth_token: 7 })
     const error = errorOf(stage)

@@ -112,7 +112,9 @@ describe('the folder of a fileStore', () => {
     (mode) => {
       const folder = newFolder()
       chmodSync(folder, mode)
-      expect(() => fileStore(folder)).toThrow(new FileStoreError(`Other users can read ${folder}: chmod 700 ${folder}`))
+      expect(() => fileStore(folder)).toThrow(
+        new FileStoreError(`Other users can read ${folder}. Run: chmod 700 ${folder}`),
+      )
     },
   )
 

@@ -6,7 +6,7 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
-import { type AgentOptions, createAgent } from 'countersign/agent'
+import { type AgentError, type AgentOptions, createAgent } from 'countersign/agent'
 import { fileStore, type LoopbackConsentOptions, loopbackConsent } from 'countersign/node'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { agentSigner, ended, ids, openStage, type Stage, settled } from '../agent/stage.js'
@@ -184,7 +184,7 @@ describe('a user at a terminal', () => {
     const { fetch } = startProgram({}, screen)
     const error = await fetch(data).catch((thrown: unknown) => thrown)
     expect(error).toMatchObject({ code: 'consent_required' })
-    expect(String((error as { url?: string }).url)).toContain('redirect_uri=http%3A%2F%2F127.0.0.1%2Fcallback')
+    expect(String((error as AgentError).consent?.url)).toContain('redirect_uri=http%3A%2F%2F127.0.0.1%2Fcallback')
     expect(screen.written).toBe('')
   })
 
@@ -482,9 +482,9 @@ it('rejects invalid options', () => {
   expect(() => loopbackConsent({ port: 8080 } as object)).toThrow(/port/)
   const { signer, ...rest } = { id: ids.agent, signer: agentSigner, authServers: [ids.authServer] }
   const consent = loopbackConsent()
-  expect(() => createAgent({ ...rest, signer, consent, onConsent: () => undefined })).toThrow(/leave onConsent out/)
+  expect(() => createAgent({ ...rest, signer, consent, onConsent: () => undefined })).toThrow(/remove onConsent/)
   expect(() => createAgent({ ...rest, signer, consent, redirectUri: 'http://127.0.0.1/callback' })).toThrow(
-    /leave redirectUri out/,
+    /remove redirectUri/,
   )
   expect(() => createAgent({ ...rest, signer, consent: (() => undefined) as never })).toThrow(/loopbackConsent/)
   expect(createAgent({ ...rest, signer, consent }).metadata.redirect_uris).toEqual(['http://127.0.0.1/callback'])

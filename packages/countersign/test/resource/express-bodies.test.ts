@@ -110,10 +110,10 @@ describe('req.body after aauth', () => {
     ['application/json', '{"__proto__":{"admin":true}}', 'member __proto__'],
     ['application/json', '[[{"a":{"\\u005f_proto__":1}}]]', 'member __proto__'],
     ['application/json', '{"constructor":{"prototype":{"admin":true}}}', 'member constructor'],
-    ['application/json', Buffer.from('{"a":"\xe9"}', 'latin1'), 'not UTF-8'],
+    ['application/json', Buffer.from('{"a":"\xe9"}', 'latin1'), 'not valid UTF-8'],
     ['application/x-www-form-urlencoded', 'a=1&__proto__=2', 'field __proto__'],
     ['application/x-www-form-urlencoded', '%5f_proto__=2', 'field __proto__'],
-    ['application/x-www-form-urlencoded', Buffer.from('a=\xe9', 'latin1'), 'not UTF-8'],
+    ['application/x-www-form-urlencoded', Buffer.from('a=\xe9', 'latin1'), 'not valid UTF-8'],
   ])('is rejected if it is not valid %s: %s', async (type, text, why) => {
     expect(await send(content(type, text))).toMatchObject(refused(400, 'invalid_request', why))
   })
@@ -168,7 +168,7 @@ describe('req.body after aauth', () => {
       [400, 400],
       [400, 400],
     ])
-    expect(await send(nested(1001))).toMatchObject(refused(400, 'invalid_request', 'nested more than 1000 deep'))
+    expect(await send(nested(1001))).toMatchObject(refused(400, 'invalid_request', 'nested more than 1000 levels deep'))
   })
 })
 
@@ -293,13 +293,13 @@ describe('parsers before aauth', () => {
         Object.assign(req, { body: made })
         next()
       })
-    expect(await send(init, { before })).toMatchObject(refused(500, 'server_error', 'another body'))
+    expect(await send(init, { before })).toMatchObject(refused(500, 'server_error', 'a different body'))
   })
 
   it('so does a form that was parsed into nested objects', async () => {
     const before = express.urlencoded({ verify: keeping, extended: true })
     const nested = content('application/x-www-form-urlencoded', 'a[b]=1')
-    expect(await send(nested, { before })).toMatchObject(refused(500, 'server_error', 'another body'))
+    expect(await send(nested, { before })).toMatchObject(refused(500, 'server_error', 'a different body'))
   })
 
   it('the resource token endpoint accepts the kept bytes, and reports it if there are none', async () => {

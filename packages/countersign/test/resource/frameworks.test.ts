@@ -317,7 +317,7 @@ describe.each(Object.entries(mounts))('a resource in %s', (_, mount) => {
     const { kty, crv = '', x = '' } = agentSigner.jwk
     const askers: [KeyReference, string | null, string][] = [
       [{ scheme: 'hwk', jwk: { kty, crv, x } }, 'httpsig; identity=?1', 'sign as an identified agent, or '],
-      [byAgent, 'httpsig; auth-token', 'obtain a user’s authorization and send the token, or '],
+      [byAgent, 'httpsig; auth-token', "obtain a user's authorization and send the token, or "],
       [await byToken('events.read'), null, ''],
     ]
     for (const [signatureKey, challenge, advice] of askers) {

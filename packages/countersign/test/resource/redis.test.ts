@@ -60,7 +60,7 @@ describe.skipIf(!hasValkey())('a Redis store', () => {
     const stranger = (thumbprint: string, network = '192.0.2') => ({ agent: undefined, thumbprint, network })
     expect(await claim(claimOf('1', stranger('k1')))).toBe(true)
     expect(await claim(claimOf('2', stranger('k1')))).toBe(true)
-    await expect(claim(claimOf('3', stranger('k1')))).rejects.toThrow(/of this key/)
+    await expect(claim(claimOf('3', stranger('k1')))).rejects.toThrow(/from this key/)
     expect(await claim(claimOf('4', stranger('k2')))).toBe(true)
     await expect(claim(claimOf('5', stranger('k3')))).rejects.toThrow(/in this network/)
     expect(await claim(claimOf('3', stranger('k9', '203.0.113'))), 'it was refused before').toBe(true)

@@ -78,7 +78,7 @@ describe('one request with one fault', () => {
     const agent = await world.agent()
     await expect(agent.send('expired-token', `${api}/signed`)).rejects.toThrow('does not require a token')
     await expect(agent.send('old-signature', `${api}/open`)).rejects.toThrow('the route verifies nothing')
-    await expect(agent.send('replayed', `${api}/events`)).rejects.toThrow('a GET has no nonce')
+    await expect(agent.send('replayed', `${api}/events`)).rejects.toThrow('a GET request has no nonce')
     await expect(agent.send('changed-body', `${api}/events`)).rejects.toThrow('requires a request with a body')
     await expect(agent.send('expired' as TestFault, `${api}/events`)).rejects.toThrow('unknown fault: expired')
   })

@@ -395,7 +395,7 @@ describe('agent+jwt', () => {
     [{ iss: 'https://issuer.example/~agent' }, 'its iss has a path'],
   ])('the refusal of %j says what is wrong', async (changes, message) => {
     const { message: told } = await refusal(async () => verify('agent+jwt', await craft('agent+jwt', changes)))
-    expect(told).toContain(`The agent+jwt is refused: ${message}`)
+    expect(told).toContain(`The agent+jwt was rejected: ${message}`)
   })
 
   it.each([undefined, '', 1, null, 's'.repeat(4097)])('T18: rejects sub %j', async (sub) => {

@@ -216,8 +216,8 @@ describe('rejects a certificate', () => {
       [issueLeaf({ keys: keyKinds.brainpool })],
       /key of the certificate/,
     ],
-    ['with an RSA-PSS-only key', [issueLeaf({ keys: keyKinds.rsaPss })], /key of the certificate/],
-    ['with an Ed448 key', [issueLeaf({ keys: keyKinds.ed448 })], /key of the certificate/],
+    ['with an RSA-PSS-only key', [issueLeaf({ keys: keyKinds.rsaPss })], /key type of the certificate/],
+    ['with an Ed448 key', [issueLeaf({ keys: keyKinds.ed448 })], /key type of the certificate/],
   ])('%s', async (_name, chain, reason, options) => {
     expect(await answerFor(chain, options)).toMatch(reason)
   })

@@ -187,7 +187,7 @@ describe.each(Object.keys(platforms))('an SDK 1 server in %s', (platform) => {
     expect(textOf(await client.callTool({ name: 'read_note' }))).toBe('read_note done')
     expect(agent.person.asked).toEqual(['notes.read', 'notes.read notes.write'])
     expect(stage.ran[0]).toBe('read_note https://planner.example planner notes.read')
-    await expect(client.callTool({ name: 'not_listed' })).rejects.toThrow(/There is no tool not_listed here/)
+    await expect(client.callTool({ name: 'not_listed' })).rejects.toThrow(/There is no tool not_listed on this server/)
     expect(stage.ran).toHaveLength(3)
   })
 })
