@@ -2,7 +2,8 @@
  * Words that this project does not use, and what to write instead. An `error` is never right; a `warning` is right in some
  * sentences and wrong in most. `in` limits a term to some kinds of text. CONTRIBUTING.md explains how to add one.
  *
- * @typedef {{ find: string, write: string, level: 'error' | 'warning', in?: readonly ('markdown' | 'comment' | 'string')[] }} Term
+ * @typedef {'markdown' | 'comment' | 'string' | 'data'} Kind `data`: strings outside of `src`, except titles of tests
+ * @typedef {{ find: string, write: string, level: 'error' | 'warning', in?: readonly Kind[] }} Term
  * @type {readonly Term[]}
  */
 export const terms = [
@@ -11,6 +12,7 @@ export const terms = [
     find: 'nobody|somebody|everybody|anybody',
     write: 'no one, someone, everyone; better: the caller, the user, an attacker',
     level: 'error',
+    in: ['markdown', 'comment', 'string'],
   },
   { find: 'whoever|whomever', write: 'anyone who, the caller, the user', level: 'warning' },
   { find: 'whom', write: 'rewrite with the noun', level: 'warning' },

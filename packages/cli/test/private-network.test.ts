@@ -47,7 +47,7 @@ describe('countersign discover on a private network', () => {
     const { status, stdout } = await runInProcess('discover', agent)
     expect(status).toBe(3)
     expect(flat(stdout)).toContain(
-      'Mend: Its address, 10.1.2.3, is not public. If it is on your own network, allow that: ' +
+      'Fix: Its address, 10.1.2.3, is not public. If it is on your own network, allow that: ' +
         '--allow-network 10.1.2.3/32=agent.corp.example; allowNetworks does the same in the configuration of countersign server start ' +
         'and in the options of agents and resources.',
     )
@@ -89,7 +89,9 @@ describe('countersign discover on a private network', () => {
   it.each(['127.0.0.1', '169.254.169.254', 'fe80::1'])('reports that %s is never contacted', async (agentAt) => {
     await openNetwork({ agentAt })
     const { stdout } = await runInProcess('discover', agent)
-    expect(flat(stdout)).toContain(`Mend: Its address, ${agentAt}, is never asked: it is of this machine, link-local,`)
+    expect(flat(stdout)).toContain(
+      `Fix: Its address, ${agentAt}, is never contacted, because it belongs to this machine,`,
+    )
     expect(stdout).not.toContain('--allow-network')
   })
 

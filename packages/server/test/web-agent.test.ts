@@ -87,7 +87,7 @@ function holdTokenRequests({ origins, server }: World, type: string) {
 }
 
 describe('a web agent', () => {
-  it('has no fetch and no signIn of its own (W25)', async () => {
+  it('offers neither fetch nor signIn outside of a session (W25)', async () => {
     const { agent } = await openScene()
     expect(Object.keys(agent).sort()).toEqual(['for', 'forget', 'handler', 'id', 'metadata'])
   })

@@ -29,7 +29,7 @@ export async function addUser(
   { username, displayName, email }: Omit<NewUser, 'passwordHash'>,
 ): Promise<FoundUser | keyof typeof nameRefusals> {
   const { db, now } = unit
-  await unit.exclusive('user names')
+  await unit.exclusive('usernames')
   const skeletons = usernameSkeletons(username)
   const refusal = await refuseName(unit, username, skeletons)
   if (refusal) return refusal
