@@ -265,14 +265,14 @@ describe('a declaration of a route about the API', () => {
         { ...none, path: '/a', case: 'kept' },
         { ...none, method: 'PUT', path: '/a' },
       ],
-      /routes\[1\] has another case than routes\[0\]/,
+      /routes\[1\] has a different case than routes\[0\]/,
     ],
     [
       [
         { ...none, path: '/a' },
         { ...strict, path: '/a' },
       ],
-      /routes\[1\] contradicts routes\[0\], which is GET \/a, too/,
+      /routes\[1\] contradicts routes\[0\], which is also GET \/a/,
     ],
   ] as [Route[], RegExp][])('%j is rejected', (of, reason) => expect(() => createRouteTable(of)).toThrow(reason))
 })
