@@ -173,7 +173,7 @@ describe.skipIf(!runnable)('a peer in another language', () => {
     const authServer = whose === 'ours' ? await ourAuthServer({ interop }) : (await start('auth-server')).id
     const url = `${await ourResource(authServer)}/data-auth`
     const peer = await start('agent', '--port', String(port), '--resource-url', url, '--consent', 'deny')
-    expect(await outcomeOf(peer)).toEqual({ error: 'no consent has been given yet: access_denied' })
+    expect(await outcomeOf(peer)).toEqual({ error: 'nothing was allowed: access_denied' })
     expect(await peer.ended).toBe(1)
   })
 
