@@ -28,7 +28,7 @@ describe('our agent names --interop if a peer responds incorrectly', () => {
       stderr: `The resource’s final response was ${status}. ${hint}\n`,
     })
     const already = await ask('--resource-url', `${resource}/data-auth`, '--interop')
-    expect(already).toMatchObject({ status: 1, stderr: `The resource’s final response was ${status} at the end.\n` })
+    expect(already).toMatchObject({ status: 1, stderr: `The resource’s final response was ${status}.\n` })
   })
 
   it('but not if a resource reports an error unrelated to the protocol form', async () => {
@@ -39,7 +39,7 @@ describe('our agent names --interop if a peer responds incorrectly', () => {
     const { status, stderr } = await ask('--resource-url', `${resource}/data-auth`)
     expect({ status, stderr }).toEqual({
       status: 1,
-      stderr: 'The resource’s final response was 401 at the end: The agent publishes no such key.\n',
+      stderr: 'The resource’s final response was 401: The agent publishes no such key.\n',
     })
   })
 

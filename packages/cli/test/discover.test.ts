@@ -154,7 +154,7 @@ describe('countersign discover', () => {
     const { status, stdout } = await runInProcess('discover', id)
     expect(status).toBe(0)
     const text = stdout.replaceAll(/\s+/g, ' ')
-    const other = [...text.matchAll(/Its (\w+) is at (\S+), another origin/g)].map(([, member, at]) => [member, at])
+    const other = [...text.matchAll(/Its (\w+) is at another origin \((\S+)\)/g)].map(([, member, at]) => [member, at])
     expect(other).toEqual([
       ['resource_token_endpoint', 'https://tokens.example'],
       ['agent_auth_endpoint', 'https://evil.example'],
@@ -188,7 +188,7 @@ describe('countersign discover', () => {
 
   it('says once why a host is not responding', async () => {
     const { stdout } = await runInProcess('discover', `http://127.0.0.1:${await freePort()}`)
-    expect(stdout.match(/ Mend: /g)).toHaveLength(1)
+    expect(stdout.match(/ Fix: /g)).toHaveLength(1)
     expect(stdout.match(/ {2}Why: as above\.$/gm)).toHaveLength(2)
   })
 

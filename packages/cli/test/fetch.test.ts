@@ -105,7 +105,7 @@ describe('an API that requires consent', () => {
       const ended = await run(['fetch', ...flags, `${parties.api}/data-auth`], options)
       expect(ended).toMatchObject({ status: 4, stdout: '' })
       const url = ended.stderr.split('\n').at(-2) ?? ''
-      expect(ended.stderr).toContain('countersign agent tokens add')
+      expect(ended.stderr).toMatch(/countersign\s+agent\s+tokens\s+add/)
       const back = await landing(url)
       expect(new URL(back).port, 'that of every port').toBe('')
       expect(await run(['agent', 'tokens', 'add', back])).toMatchObject({
@@ -432,7 +432,7 @@ it('an interrupted response is reported as an error', async () => {
 describe('invalid arguments', () => {
   it.each<[string[], RegExp, number?]>([
     [['fetch', 'api.example'], /absolute/],
-    [['fetch', 'ftp://api.example/'], /https or http/],
+    [['fetch', 'ftp://api.example/'], /http or https/],
     [['fetch', 'https://a:b@api.example/'], /username or password/],
     [['fetch', 'http://api.example/'], /over https only/],
     [['fetch', '-d', 'a', '-X', 'GET', 'https://api.example/'], /GET request cannot have a body/],
@@ -444,7 +444,7 @@ describe('invalid arguments', () => {
     [['fetch', '--auth-server', 'auth.example', 'https://api.example/'], /--auth-server is not a valid identifier/],
     [['fetch', '--auth-serve', 'https://auth.example', 'https://api.example/'], /unknown option|did you mean/i],
     [['fetch', 'http://127.0.0.1:9/'], /cannot be sent: bad port/],
-    [['agent', 'tokens', 'add', 'a-code'], /whole address/],
+    [['agent', 'tokens', 'add', 'a-code'], /complete final address/],
     [
       ['agent', 'tokens', 'add', 'http://127.0.0.1/callback?code=x&state=y'],
       /No request is waiting for this response/,
@@ -531,7 +531,7 @@ describe('tokens', () => {
     expect(await page(), 'of another resource').toBe(first)
     expect(await run(['agent', 'tokens', 'forget', parties.api])).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('is forgotten'),
+      stderr: expect.stringContaining('were forgotten'),
     })
     expect(await page()).not.toBe(first)
   })

@@ -176,7 +176,7 @@ describe('countersign agent init', () => {
       { redirect_uris: ['http://127.0.0.1:8004/callback'] },
       'Its redirect_uris do not include http://127.0.0.1/callback',
     ],
-    ['a different name', '/.well-known/aauth-agent', { name: 'x' }, 'Its name is not “My scripts” there'],
+    ['a different name', '/.well-known/aauth-agent', { name: 'x' }, 'Its name is not “My scripts”'],
     ['a different agent', '/.well-known/aauth-agent', { agent: 'https://you.example' }, `Set agent to ${id}, exactly.`],
   ])('reports how to fix a host that has %s', async (_case, path, change, problem) => {
     const host = await openHost()
@@ -288,7 +288,7 @@ describe('countersign agent init', () => {
     const { status, stderr } = await initHere('--id', id)
     expect({ status, stderr }).toEqual({
       status: 2,
-      stderr: `${home} has the agent http://127.0.0.1:8004: use another folder with --home, or move that one away.\n`,
+      stderr: `${home} already contains the agent http://127.0.0.1:8004: use another folder with --home, or move that one away.\n`,
     })
     expect(agentFile()).toEqual(before)
     expect(existsSync(out)).toBe(false)
@@ -331,7 +331,7 @@ describe('countersign agent init', () => {
     const { status, stderr } = await init()
     expect({ status, stderr }).toEqual({
       status: 1,
-      stderr: `Other users can read ${home}: chmod 700 ${home}\n`,
+      stderr: `Other users can read ${home}. Run: chmod 700 ${home}\n`,
     })
   })
 })
@@ -397,7 +397,7 @@ describe('countersign agent init --rotate', () => {
     host.upload()
     const seen = await initHere()
     expect(seen.status).toBe(0)
-    expect(seen.stdout).toContain('In 5 minutes , everyone will have both keys:\n  countersign agent init --rotate\n')
+    expect(seen.stdout).toContain('In 5 minutes, everyone will have both keys:\n  countersign agent init --rotate\n')
     expect(JSON.parse((await initHere('--json')).stdout)).toMatchObject({ wait_seconds: 300 })
     clock.pass(300)
     expect((await initHere()).stdout).toContain('Everyone has both keys:\n  countersign agent init --rotate\n')
@@ -430,9 +430,9 @@ describe('countersign agent init --rotate', () => {
     host.files.set('/jwks.json', single)
     expect((await initHere('--rotate')).status).toBe(1)
     host.upload()
-    expect((await initHere('--rotate')).stderr).toContain('for 5 minutes more')
+    expect((await initHere('--rotate')).stderr).toContain('only the old key for 5 minutes')
     clock.pass(-9000)
-    expect((await initHere('--rotate')).stderr).toContain('for 5 minutes more')
+    expect((await initHere('--rotate')).stderr).toContain('only the old key for 5 minutes')
     clock.pass(300)
     expect((await initHere('--rotate')).status).toBe(0)
   })

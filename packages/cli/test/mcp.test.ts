@@ -429,7 +429,7 @@ it.each(eras)('prompts the user for subscribed resources, but not while they typ
   )
   const ref = { type: 'ref/prompt', name: 'greet' } as const
   const typed = bridge.client.complete({ ref, argument: { name: 'who', value: 'A' } })
-  await expect(typed).rejects.toThrow('needs your consent first. To give it, use the prompt, and decide.')
+  await expect(typed).rejects.toThrow('needs your consent first. To give it, use the prompt.')
   expect(pagesIn(bridge.stderr())).toEqual([])
   const followed = bridge.client.subscribeResource({ uri: 'note://one' })
   decidesAt('grant').decide(await bridge.pageOnStderr())

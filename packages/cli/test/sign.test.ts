@@ -153,8 +153,8 @@ describe('countersign sign', () => {
   it.each([
     ['no URL', [], 'Missing required argument'],
     ['an invalid URL', ['/data'], 'absolute'],
-    ['another URL scheme', ['ftp://api.example/'], 'https or http'],
-    ['a password in the URL', ['https://a:b@api.example/'], 'no password'],
+    ['another URL scheme', ['ftp://api.example/'], 'http or https'],
+    ['a password in the URL', ['https://a:b@api.example/'], 'username or password'],
     ['a GET with a body', ['https://api.example/', '-X', 'GET', '-d', 'x'], 'cannot have a body'],
     ['a forbidden method', ['https://api.example/', '-X', 'TRACE'], 'unsupported.'],
     ['a header that is computed', ['https://api.example/', '--header', 'Host: x'], 'cannot set Host'],

@@ -138,7 +138,7 @@ describe('countersign verify rejects', () => {
     for (const version of ['HTTP/2', 'HTTP/2.0', 'HTTP/3']) {
       const { status, report } = await verifyJson(files.get.replace('HTTP/1.1', version), '--jwks', files.jwksFile)
       expect(status).toBe(0)
-      expect(report.notes.join(' ')).toContain(`It says ${version}`)
+      expect(report.notes.join(' ')).toContain(`has version ${version}`)
     }
     const withPort = files.get.replace('Host: api.example', 'Host: api.example:443')
     expect((await verifyJson(withPort, '--jwks', files.jwksFile)).status).toBe(0)

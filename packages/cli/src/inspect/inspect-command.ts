@@ -20,7 +20,7 @@ function isRefused({ refusal, inside }: Inspection): boolean {
 }
 
 /** Note printed with everything that is decoded. */
-export const onlyDecoded = 'Decoded only: no signature was verified, so anyone could have written this.'
+export const onlyDecoded = 'Decoded only: no signature was checked, so anyone could have written this.'
 
 /** Renders an inspection for humans. */
 export function renderInspection(inspection: Inspection): string {

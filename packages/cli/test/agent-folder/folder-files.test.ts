@@ -82,7 +82,7 @@ describe('the folder of an agent', () => {
     const place = name === '' ? path : join(path, name)
     const mode = name === '' ? '700' : '600'
     chmodSync(place, name === '' ? 0o755 : 0o640)
-    await expect(readAgentFolder(path)).rejects.toThrow(`Other users can read ${place}: chmod ${mode} ${place}`)
+    await expect(readAgentFolder(path)).rejects.toThrow(`Other users can read ${place}. Run: chmod ${mode} ${place}`)
     chmodSync(place, Number.parseInt(mode, 8))
     await expect(readAgentFolder(path)).resolves.toMatchObject({ id: 'https://me.example' })
   })

@@ -7,7 +7,7 @@ describe('sendWithin', () => {
     const { origin, close } = await listenWith((_request, response) => void response.writeHead(200).write('begun'))
     const sent = sendWithin(0.2)(new Request(origin))
     await expect(sent).rejects.toMatchObject({
-      message: `GET ${origin}/ failed: no result within 0.2 s.`,
+      message: `GET ${origin}/ failed: no response within 0.2 s.`,
       exitCode: 3,
     })
     close()
