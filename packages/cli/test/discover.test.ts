@@ -189,7 +189,7 @@ describe('countersign discover', () => {
   it('says once why a host is not responding', async () => {
     const { stdout } = await runInProcess('discover', `http://127.0.0.1:${await freePort()}`)
     expect(stdout.match(/ Fix: /g)).toHaveLength(1)
-    expect(stdout.match(/ {2}Why: as above\.$/gm)).toHaveLength(2)
+    expect(stdout.match(/ {2}Why: see above\.$/gm)).toHaveLength(2)
   })
 
   it('rejects the URL of a document, and reports what to pass', async () => {

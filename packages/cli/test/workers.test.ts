@@ -51,7 +51,7 @@ it('accepts one signed request once across all workers, and counts rates togethe
   const running = startCommand(['gateway', 'start', '--config', file, '--workers', '3'])
   const { child, finished } = running
   onTestFinished(() => void child.kill('SIGKILL'))
-  await running.seen(/(?:is protected at[\s\S]*){3}/)
+  await running.seen(/(?:Protecting [\s\S]*){3}/)
   const signer = await createSigner(await generatePrivateJwk())
   const signatureKey = { scheme: 'hwk', jwk: signer.jwk } as const
   const sign = () =>
@@ -91,7 +91,7 @@ it('shares an MCP server’s sessions across all workers', async () => {
   const file = await configuration(`http://127.0.0.1:${await listenWith(upstream)}`, id, { mcp })
   const running = startCommand(['gateway', 'start', '--config', file, '--workers', '3'])
   onTestFinished(() => void running.child.kill('SIGKILL'))
-  await running.seen(/(?:is protected at[\s\S]*){3}/)
+  await running.seen(/(?:Protecting [\s\S]*){3}/)
   const signatureKey = { scheme: 'jwks', id: agent, kid: 'key-1', wellKnown: 'aauth-agent' } as const
   const send = async (method: string, session = {}) => {
     const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { name: 'look' } })

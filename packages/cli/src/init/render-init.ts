@@ -73,7 +73,10 @@ function nextLines(result: InitResult): string[] {
   const next = `  ${nextCommand(result)}`
   if (look && (did === 'changed' || did === 'replaced')) return ['Then check that it is published:', check]
   if (agent.keys.next && waitSeconds === undefined)
-    return ['Once it is published, this command shows how long to wait, and after that switches to the next key:', next]
+    return [
+      ...paragraph('Once it is published, this command shows how long to wait, and then switches to the next key:'),
+      next,
+    ]
   if (agent.keys.next && waitSeconds !== undefined)
     return [
       waitSeconds > 0 ? `In ${inMinutes(waitSeconds)}, everyone will have both keys:` : 'Everyone has both keys:',

@@ -27,7 +27,7 @@ async function startOthers(...flags: string[]) {
 
 async function stop(running: readonly RunningProgram[]): Promise<void> {
   for (const { status, stderr } of await Promise.all(running.map((program) => program.stop('SIGINT')))) {
-    expect({ status, stderr: stderr.replaceAll(/^(?:Ask for http|Users sign in|Press Ctrl-C).*\n/gm, '') }).toEqual({
+    expect({ status, stderr: stderr.replaceAll(/^(?:Request http|Users sign in|Press Ctrl-C).*\n/gm, '') }).toEqual({
       status: 0,
       stderr: '',
     })

@@ -237,7 +237,7 @@ describe('countersign demo', () => {
     await new Promise((resolve) => blocker.close(resolve))
     expect(status).toBe(1)
     expect(stdout).toBe('')
-    expect(stderr).toBe(`Port ${port} on 127.0.0.1 is in use; the demo needs 8001, 8002 and 8003.\n`)
+    expect(stderr).toBe(`Port ${port} on 127.0.0.1 is already in use; the demo needs 8001, 8002 and 8003.\n`)
     expect(await freePorts()).toEqual([true, true, true])
   })
 
@@ -290,7 +290,7 @@ describe('countersign demo', () => {
       expect(discovered.status).toBe(0)
       const { status, stdout, stderr } = await running.stop(signal)
       expect(status).toBe(0)
-      expect(stderr).toContain(`Ask for ${ids.resource}/data-auth (requires a user’s consent), /data-jwks or /data.\n`)
+      expect(stderr).toContain(`Request ${ids.resource}/data-auth (requires a user’s consent), /data-jwks or /data.\n`)
       expect(stdout).toContain(`agent       ${ids.agent}\nresource    ${ids.resource}\nauth-server ${ids.authServer}\n`)
       expect(stdout).not.toContain('CONSENT REQUIRED')
       expect(await freePorts()).toEqual([true, true, true])
@@ -310,7 +310,7 @@ describe('countersign demo', () => {
   })
 
   it.each([
-    ['an unknown flag', ['demo', '--loud'], "unknown option '--loud'"],
+    ['an unknown flag', ['demo', '--loud'], "Unknown option '--loud'"],
     [
       'flags that contradict each other',
       ['demo', '--json', '--quiet'],
@@ -322,7 +322,7 @@ describe('countersign demo', () => {
       "'--deny' cannot be used with option '--browser'",
     ],
     ['a flag without its value', ['demo', '--db'], "'--db <file>' argument missing"],
-    ['an unknown command', ['demonstrate'], "unknown command 'demonstrate'"],
+    ['an unknown command', ['demonstrate'], "Unknown command 'demonstrate'"],
     ['only the second word of a command', ['backup', '--help'], 'did you mean countersign server db backup?'],
   ])('exits with 2 for %s', async (_case, args, message) => {
     const { status, stdout, stderr } = await runInProcess(...args)

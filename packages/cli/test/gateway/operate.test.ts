@@ -17,7 +17,7 @@ it('logs its requests, and exposes Prometheus metrics on a separate port, withou
     incoming.url === '/open/broken' ? outgoing.destroy() : outgoing.end('done'),
   )
   const running = startProgram(['gateway', 'start', '--config', file])
-  await running.seen(/is protected at/)
+  await running.seen(/Protecting /)
   const ask = async (path: string) => (await fetch(`${id}${path}`, { headers: { connection: 'close' } })).status
   expect(await ask('/open/1?token=secret')).toBe(200)
   expect(await ask('/open/broken')).toBe(502)
@@ -61,7 +61,7 @@ it('logs its requests, and exposes Prometheus metrics on a separate port, withou
 it('exposes whether its configuration could be reloaded as a metric', async () => {
   const { file, adminPort, settings } = await configure(() => undefined)
   const running = startProgram(['gateway', 'start', '--config', file])
-  await running.seen(/is protected at/)
+  await running.seen(/Protecting /)
   const isOk = async () =>
     /^countersign_config_ok (\d)$/m.exec(await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text())?.[1]
   expect(await isOk()).toBe('1')
@@ -82,7 +82,7 @@ it('validates the settings of its admin port', async () => {
   const { file, port } = await configure(api)
   const env = { COUNTERSIGN_GATEWAY_ADMIN_PORT: String(port) }
   const taken = await startProgram(['gateway', 'start', '--config', file], { env }).finished
-  expect(taken.stderr).toMatch(/is in use: change admin\.port\./)
+  expect(taken.stderr).toMatch(/is already in use: change admin\.port\./)
 })
 
 /** The first bytes of a response, and how it ended. */
@@ -128,7 +128,7 @@ it.each([
     })
     const running = startCommand(['gateway', 'start', '--config', file, ...flags])
     onTestFinished(() => void running.child.kill('SIGKILL'))
-    await running.seen(flags.length > 0 ? /(?:is protected at[\s\S]*){2}/ : /is protected at/)
+    await running.seen(flags.length > 0 ? /(?:Protecting [\s\S]*){2}/ : /Protecting /)
     const slow = Array.from({ length: 4 }, () => read(`${id}/open/slow`))
     const streams = Array.from({ length: 4 }, () => read(`${id}/open/stream`))
     const endless = read(`${id}/open/endless`)

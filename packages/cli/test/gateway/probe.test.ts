@@ -94,7 +94,7 @@ describe('countersign gateway probe', () => {
     const colliding = [...routes, { method: 'GET', path: '/admin/users.json', require: 'none' }]
     expect(await probe(exact, { routes: colliding })).toMatchObject({
       status: 1,
-      stdout: expect.stringMatching(/ {2}no {3}ignores endings[\s\S]*endings: 'kept'/) as string,
+      stdout: expect.stringMatching(/ {2}no {3}ignores extensions[\s\S]*endings: 'kept'/) as string,
     })
   })
 

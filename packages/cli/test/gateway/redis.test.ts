@@ -31,7 +31,7 @@ async function startTwo(redis: string, flags: string[] = []): Promise<Gateways> 
   const running = [startCommand(args), startCommand(args, env)]
   for (const each of running) {
     onTestFinished(() => void each.child.kill('SIGKILL'))
-    await each.seen(flags.length > 0 ? /(?:is protected at[\s\S]*){2}/ : /is protected at/)
+    await each.seen(flags.length > 0 ? /(?:Protecting [\s\S]*){2}/ : /Protecting /)
   }
   return { ...configured, ports: [configured.port, other.port], arrived: () => arrived, running }
 }

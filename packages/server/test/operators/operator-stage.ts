@@ -140,7 +140,7 @@ export async function createOperatorStage(
       await new Promise<void>((resolve, reject) => {
         child.stderr?.setEncoding('utf8').on('data', (text: string) => {
           stderr += text
-          if (stderr.includes('is served at')) resolve()
+          if (stderr.includes('Serving ')) resolve()
         })
         void finished.then(({ status }) => reject(new Error(`serve exited with ${status}: ${stderr}`)))
       })
