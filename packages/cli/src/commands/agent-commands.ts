@@ -29,14 +29,20 @@ const authServer: FlagTable = {
 export const demoCommands: readonly CommandRow[] = [
   {
     name: 'demo',
-    about: 'Run an agent, a resource and an auth server on this machine, and show every message of the flow',
-    example: 'demo',
-    page: 'The command line',
+    about: 'Run an agent, an API and an auth server on this machine, and show in seven steps what each of them does',
+    example: 'demo --browser',
+    page: 'Try the demo',
     flags: {
-      '--json': { description: 'Print one JSON document instead of frames', conflicts: ['quiet'] },
-      '--quiet': 'Print only the result',
+      '--trace': 'Show every message of the flow instead, with its tokens decoded',
+      '--json': { description: 'Print the messages as one JSON document', conflicts: ['quiet', 'trace'] },
+      '--quiet': { description: 'Print only the result', conflicts: ['trace'] },
       '--deny': { description: 'Make the scripted user deny the request', conflicts: ['browser', 'serve'] },
       '--browser': { description: 'Decide yourself, in your browser', conflicts: ['serve'] },
+      '--people <names>': 'Users who can sign in, such as alice,bob, with the password testpass; default: testuser',
+      '--ports <list>': {
+        description: 'Ports of the agent, API and auth server; default: 8001,8002,8003',
+        conflicts: ['only'],
+      },
       '--db <file>': "Store the auth server's SQLite database in this file",
       '--serve': 'Keep all parties running until Ctrl-C, without running the flow',
       '--only <party>': {

@@ -1,5 +1,5 @@
 import { CommandError } from '../command/errors.js'
-import { demoUser } from './demo-world.js'
+import { type DemoUser, demoUser } from './demo-world.js'
 import {
   type Answers,
   createScriptedBrowser,
@@ -12,12 +12,17 @@ import {
 /** What the scripted user does with the consent page. */
 export type Decision = 'grant' | 'deny'
 
-export interface DecideOptions {
-  decision: Decision
+interface BrowsingOptions {
+  /** The user who signs in. @default testuser */
+  user?: DemoUser | undefined
   /** The fetch that the scripted browser sends with. */
   fetch: typeof globalThis.fetch
   /** Aborts the browser's pending requests. */
   signal: AbortSignal
+}
+
+export interface DecideOptions extends BrowsingOptions {
+  decision: Decision
 }
 
 /** Sign-in, consent, and another password prompt if a server requires one. */
@@ -28,7 +33,7 @@ const maxPages = 5
  *
  * @throws CommandError if a page has neither form, or shows the same form again
  */
-export async function decide(url: string, { decision, fetch, signal }: DecideOptions): Promise<Page> {
+export async function decide(url: string, { decision, user = demoUser, fetch, signal }: DecideOptions): Promise<Page> {
   const browser = createScriptedBrowser(fetch, signal)
   let page = await browser.open(url)
   let signedIn = false
@@ -41,14 +46,35 @@ export async function decide(url: string, { decision, fetch, signal }: DecideOpt
     }
     if (!consent && signedIn)
       throw new CommandError(
-        `${demoUser.username} could not sign in at ${placeOf(page)}: the user does not exist, or the password is not ` +
-          `${demoUser.password}. Add the user: countersign server users add ${demoUser.username}`,
+        `${user.username} could not sign in at ${placeOf(page)}: the user does not exist, or the password is not ` +
+          `${user.password}. Add the user: countersign server users add ${user.username}`,
       )
     signedIn = !consent
-    page = await browser.submit(page, form, { ...demoUser, ...(consent ? { consent: decision } : loginAction(form)) })
+    page = await browser.submit(page, form, { ...user, ...(consent ? { consent: decision } : loginAction(form)) })
   }
   if (isBack(page, url)) return page
   throw new CommandError(`${placeOf(page)} keeps showing forms, and does not redirect the user back.`)
+}
+
+/**
+ * Signs in to My agents at our auth server, and removes the access of the first agent there, as its user would.
+ *
+ * @throws CommandError if a page is not as expected
+ */
+export async function removeAccess(
+  authServer: string,
+  { user = demoUser, fetch, signal }: BrowsingOptions,
+): Promise<void> {
+  const browser = createScriptedBrowser(fetch, signal)
+  const signInPage = await browser.open(`${authServer}/account`)
+  const signIn = findSignIn(signInPage)
+  const agents = signIn && (await browser.submit(signInPage, signIn, { ...user, ...loginAction(signIn) }))
+  const [, path] = /href="([^"]+\/remove)"/.exec(agents?.html ?? '') ?? []
+  const question = path === undefined ? undefined : await browser.open(new URL(path, authServer).href)
+  const confirm = question && parseForms(question.html).find((form) => hasControl(form, 'agent'))
+  const removed = confirm && (await browser.submit(question, confirm, {}))
+  if (!removed?.html.includes('data-state="agents-removed"'))
+    throw new CommandError(`My agents at ${authServer} did not remove the access of the agent.`)
 }
 
 // Several buttons may be named action; if none of them has the value login, any of them will do.

@@ -6,7 +6,7 @@ import { createSigner, generatePrivateJwk } from 'countersign'
 import { isLoopbackIdentifier } from 'countersign/discovery'
 import { type AuthServer, type AuthServerOptions, createAuthServer, fixedKeys, StorageError } from 'countersign-server'
 import { openStorage } from '../database/open-storage.js'
-import { type Closers, type DemoWorld, demoDiscovery, demoUser } from './demo-world.js'
+import { type Closers, type DemoWorld, demoDiscovery } from './demo-world.js'
 
 interface DemoAuthServerOptions extends Pick<AuthServerOptions, 'fetch'> {
   /** How long a user has to decide, in seconds. @default 600 */
@@ -15,9 +15,9 @@ interface DemoAuthServerOptions extends Pick<AuthServerOptions, 'fetch'> {
   database: string | undefined
 }
 
-/** Creates the demo's auth server, with its user. The functions that shut it down are added to `closers`. */
+/** Creates the demo's auth server, with its users. The functions that shut it down are added to `closers`. */
 export async function createDemoAuthServer(
-  { ids, interop, isPeer }: DemoWorld,
+  { ids, interop, isPeer, captured, users }: DemoWorld,
   { database, requestTokenLifetime, ...options }: DemoAuthServerOptions,
   closers: Closers,
 ): Promise<AuthServer> {
@@ -33,18 +33,21 @@ export async function createDemoAuthServer(
       secret: randomBytes(32),
     }),
     discovery: demoDiscovery,
-    lifetimes: { authToken: 3600, requestToken: requestTokenLifetime },
-    durations: [30 * 86_400, 'until-removed'],
+    lifetimes: { authToken: captured ? 3600 : undefined, requestToken: requestTokenLifetime },
+    // The recording contains a refresh token, which a grant that expires with its auth token has not.
+    durations: captured ? [30 * 86_400, 'until-removed'] : undefined,
     allowInsecureLoopback: isLoopbackIdentifier(ids['auth-server']),
     interop: interop ? { redirectUrisOptional: isPeer, unsignedBodies: isPeer } : {},
   })
   closers.add(() => server.close())
   await server.ready()
-  try {
-    await server.addUser(demoUser)
-  } catch (error) {
-    // A database from an earlier demo already contains the user.
-    if (!(error instanceof StorageError) || error.code !== 'username_taken') throw error
+  for (const user of users) {
+    try {
+      await server.addUser(user)
+    } catch (error) {
+      // A database from an earlier demo already contains the user.
+      if (!(error instanceof StorageError) || error.code !== 'username_taken') throw error
+    }
   }
   return server
 }

@@ -38,7 +38,7 @@ const levels = { signature: 'signed', identity: 'identified', authorization: 'au
 
 /** Creates the demo's protected API, with one or two paths for each level. */
 export async function createDemoResource(world: DemoWorld, options: Pick<ResourceOptions, 'fetch'>): Promise<Handler> {
-  const { ids, interop, isPeer } = world
+  const { ids, interop, isPeer, checksRevocation } = world
   const resource = createResource({
     ...options,
     id: ids.resource,
@@ -47,6 +47,7 @@ export async function createDemoResource(world: DemoWorld, options: Pick<Resourc
     scopes: demoScopes,
     discovery: demoDiscovery,
     resourceTokenLifetime: 600,
+    denyList: checksRevocation ? {} : undefined,
     allowInsecureLoopback: isOnLoopback(world),
     interop: interop ? { unsignedBodies: isPeer } : {},
   })

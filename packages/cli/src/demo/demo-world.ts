@@ -26,6 +26,11 @@ export interface DemoWorld {
   resourceUrl: string
   /** Whether the other parties may use an older form of the protocol, and are sent that form (W2, W6, W9, W12 and W13). */
   interop: boolean
+  /** Whether lifetimes are those of the known recording of the protocol, and the resource fetches nothing else, to be compared with it. */
+  captured: boolean
+  /** Whether the resource refuses revoked tokens. The auth server must then be ours. */
+  checksRevocation: boolean
+  users: DemoUsers
   /** Whether an agent is another implementation that may use the older form. */
   isPeer: (agent: string) => boolean
 }
@@ -40,8 +45,22 @@ export function isOnLoopback({ ids }: DemoWorld): boolean {
   return Object.values(ids).some(isLoopbackIdentifier)
 }
 
-/** The user who can sign in. */
-export const demoUser = { username: 'testuser', password: 'testpass' } as const
+/** A user who can sign in. */
+export interface DemoUser {
+  username: string
+  password: string
+}
+
+/** The user who can sign in unless others are given. */
+export const demoUser: DemoUser = { username: 'testuser', password: 'testpass' }
+
+/** The users, of whom the scripted one is the first. */
+export type DemoUsers = readonly [DemoUser, ...DemoUser[]]
+
+/** Completes a sentence with how the users sign in. All have the same password. */
+export function signInHint(users: DemoUsers): string {
+  return `sign in as ${users.map(({ username }) => username).join(' or ')} with the password ${users[0].password}`
+}
 
 /** The resource's scopes; it requires the first two from the agent. */
 export const demoScopes = {

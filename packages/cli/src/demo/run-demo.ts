@@ -43,7 +43,8 @@ async function startAndAsk(options: DemoOptions, closers: Closers): Promise<Demo
 
   async function promptUser(consent: ConsentRequest, trace: Trace): Promise<void> {
     if (typeof person === 'function') return person(consent)
-    await decide(consent.url, { decision: person, fetch: trace.sender('browser', sendWithin(answerTime)), signal })
+    const scripted = { user: world.users[0], fetch: trace.sender('browser', sendWithin(answerTime)), signal }
+    await decide(consent.url, { ...scripted, decision: person })
   }
 
   signal.throwIfAborted()

@@ -10,11 +10,13 @@ import { createDemoAgent, createDemoResource } from './demo-parties.js'
 import {
   type Closers,
   type DemoParty,
+  type DemoUsers,
   type DemoWorld,
   demoIds,
   demoParties,
   demoPath,
   demoPorts,
+  demoUser,
   isOnLoopback,
   loopbackId,
 } from './demo-world.js'
@@ -26,8 +28,12 @@ export const answerTime = 30
 export interface PartyOptions {
   /** The only party to start. @default all three */
   only?: DemoParty | undefined
-  /** Port of the only party; 0 chooses a free one. @default the party's port in the demo */
-  port?: number | undefined
+  /** Ports of the started parties; 0 chooses a free one. @default each party's port in the demo */
+  ports?: Partial<Record<DemoParty, number>> | undefined
+  /** The users who can sign in; the scripted user is the first. @default testuser */
+  users?: DemoUsers | undefined
+  /** Runs the flow with the lifetimes of the known recording of the protocol. */
+  captured: boolean
   /** Identifiers other than `http://127.0.0.1:PORT`. */
   ids?: Partial<Record<DemoParty, string>> | undefined
   /** The URL that the agent requests. @default `/data-auth` at the resource */
@@ -61,12 +67,11 @@ export async function startParties(
   const started = options.only ? [options.only] : demoParties
   if (started.includes('auth-server')) requirePackage('countersign-server')
   const ports = new Map<DemoParty, OpenPort>()
-  const fixed = Object.values(demoPorts)
   const needed = options.only
     ? 'use --port <number> for another port'
-    : `the demo needs ${fixed.slice(0, -1).join(', ')} and ${fixed.at(-1)}`
+    : 'use --ports for others, such as --ports 9001,9002,9003'
   for (const party of started) {
-    const port = await listen(options.port ?? demoPorts[party], needed)
+    const port = await listen(options.ports?.[party] ?? demoPorts[party], needed)
     closers.add(() => port.close())
     ports.set(party, port)
   }
@@ -119,7 +124,7 @@ export async function startParties(
 }
 
 function createWorld(
-  { ids, resourceUrl, interop = false }: PartyOptions,
+  { ids, resourceUrl, interop = false, captured, only, users = [demoUser] }: PartyOptions,
   ports: ReadonlyMap<DemoParty, OpenPort>,
 ): DemoWorld {
   const idOf = (party: DemoParty) => {
@@ -131,6 +136,9 @@ function createWorld(
     ids: { agent: idOf('agent'), resource, 'auth-server': idOf('auth-server') },
     resourceUrl: resourceUrl ?? `${resource}${demoPath}`,
     interop,
+    captured,
+    checksRevocation: !captured && only === undefined && ids?.['auth-server'] === undefined,
+    users,
     isPeer: ids?.agent === undefined ? isLoopbackIdentifier : (agent) => agent === ids.agent,
   }
 }

@@ -62,10 +62,10 @@ const form =
   'use https:// and a lowercase host name that resolves to public addresses, without username, query, default port ' +
   'or trailing slash; or http with a port on 127.0.0.1, [::1] or localhost'
 
-/** Parses the value of `--port`. */
-export function readPort(text: string): number {
+/** Parses a port, the value of `--port` or part of that of another flag. */
+export function readPort(text: string, flag = '--port'): number {
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
-  throw usageError('--port takes a number from 0 to 65535; 0 chooses a free one.')
+  throw usageError(`${flag} takes a number from 0 to 65535; 0 chooses a free one.`)
 }
 
 /** Parses Unix seconds from a flag; undefined if the flag is not given. */

@@ -10,7 +10,15 @@ import { type RunningProgram, runInProcess, startProgram } from '../run-program.
 
 it('the demo’s agent belongs to one user, even if its identifier is not local', async () => {
   const ids = { agent: 'https://agent.example', resource: 'https://api.example', 'auth-server': 'https://auth.example' }
-  const world = { ids, resourceUrl: `${ids.resource}/data-auth`, interop: false, isPeer: () => false }
+  const world = {
+    ids,
+    resourceUrl: `${ids.resource}/data-auth`,
+    interop: false,
+    captured: false,
+    checksRevocation: false,
+    users: [{ username: 'testuser', password: 'testpass' }] as const,
+    isPeer: () => false,
+  }
   const agent = await createDemoAgent(world, { onConsent: () => undefined, consentTimeout: 600 })
   expect(agent.metadata.redirect_uris).toEqual(['https://agent.example/callback'])
 })
@@ -75,11 +83,11 @@ describe('three parties that are started separately', () => {
 
   it('show the messages of the other parties, each from its own side', async () => {
     const port = await freePort()
-    const authServer = startProgram(['demo', '--only', 'auth-server', '--port', '0'])
+    const authServer = startProgram(['demo', '--only', 'auth-server', '--port', '0', '--trace'])
     const [, issuer = ''] = await authServer.seen(/^auth-server (\S+)\n/)
-    const resource = startProgram(['demo', '--only', 'resource', '--port', '0', '--auth-server-url', issuer])
+    const resource = startProgram(['demo', '--only', 'resource', '--port', '0', '--auth-server-url', issuer, '--trace'])
     const [, id = ''] = await resource.seen(/^resource +(\S+)\n/)
-    const agent = ['demo', '--only', 'agent', '--port', String(port), '--auth-server-url', issuer]
+    const agent = ['demo', '--only', 'agent', '--port', String(port), '--auth-server-url', issuer, '--trace']
     const { stdout } = await runInProcess(...agent, '--resource-url', `${id}/data-auth`)
     expect(stdout).toContain('>>> AGENT REQUEST to ')
     expect(stdout).toContain('INFO: browser -> auth server "POST /agent/auth HTTP/1.1" 303')
@@ -138,6 +146,13 @@ describe('countersign demo --only', () => {
   it.each([
     ['an unknown party', ['--only', 'browser'], 'Allowed choices are agent, resource, auth-server'],
     ['a port without a party', ['--port', '9000'], '--port needs --only'],
+    ['three ports for one party', ['--only', 'agent', '--ports', '1,2,3'], "cannot be used with option '--only"],
+    ['two ports', ['--ports', '9001,9002'], '--ports takes three different ports'],
+    ['the same port twice', ['--ports', '9001,9001,0'], '--ports takes three different ports'],
+    ['ports that are no numbers', ['--ports', '9001,9002,x'], '--ports takes a number'],
+    ['a user without a name', ['--people', 'alice,'], '--people takes different usernames'],
+    ['the same user twice', ['--people', 'alice,alice'], '--people takes different usernames'],
+    ['the messages in two formats', ['--json', '--trace'], "cannot be used with option '--trace'"],
     ['an invalid port', ['--only', 'agent', '--port', '70000'], '--port takes a number'],
     [
       'an identifier with a trailing slash',
@@ -213,7 +228,7 @@ describe('countersign demo --only agent, when a party does not respond', () => {
     })
   })
 
-  it('exits with 3 and reports why the auth server’s document is unavailable', async () => {
+  it('exits with 3 and reports why the auth server does not respond', async () => {
     const authServer = await nobody()
     const resource = startProgram(['demo', '--only', 'resource', '--port', '0', '--auth-server-url', authServer])
     const [, id = ''] = await resource.seen(/^resource +(\S+)\n/m)
@@ -221,7 +236,7 @@ describe('countersign demo --only agent, when a party does not respond', () => {
     const other = await ask(id)
     await resource.stop()
     expect(status).toBe(3)
-    expect(stderr).toContain(`The auth server ${authServer} does not respond (ECONNREFUSED)`)
+    expect(stderr).toBe(`The auth server ${authServer} does not respond (ECONNREFUSED). Try again later.\n`)
     expect(other.status).toBe(1)
     expect(other.stderr).toContain('Use --auth-server-url to name the auth server.')
   })

@@ -149,7 +149,11 @@ describe('countersign demo --json', () => {
     expect(Math.abs(Number(payload.exp) - createdOf(2) - 3600)).toBeLessThan(3)
     expect(tokenAt('request.headers.signature-key.jwt').payload).toEqual(payload)
     const answer = JSON.parse(verifier.signed[2]?.response.body ?? '') as Record<string, unknown>
-    expect(answer).toMatchObject({ expires_in: 3600, token_type: 'Bearer' })
+    expect(answer).toMatchObject({
+      expires_in: 3600,
+      token_type: 'Bearer',
+      refresh_token: expect.any(String) as string,
+    })
   })
 
   it('contains no password, cookie, CSRF value or private key', () => {
@@ -168,7 +172,7 @@ describe('countersign demo --json', () => {
 
 describe('countersign demo', () => {
   it('shows each signed message from both sides, and the token that it carries on each', async () => {
-    const { status, stdout, stderr } = await runInProcess('demo')
+    const { status, stdout, stderr } = await runInProcess('demo', '--trace')
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     const titles = stdout.split('\n').filter((line) => /^(>>>|<<<|CONSENT)/.test(line))
     const token = `${ids.authServer}/agent/token`
@@ -215,7 +219,7 @@ describe('countersign demo', () => {
     expect(document.result).toEqual({ error: 'access_denied' })
     expect(document.messages.at(-1)?.request.url).toMatch(/\/callback\?error=access_denied&/)
     expect(document.messages.flatMap(({ tokens }) => tokens).map(({ kind }) => kind)).not.toContain('auth+jwt')
-    const shown = await runInProcess('demo', '--deny')
+    const shown = await runInProcess('demo', '--deny', '--trace')
     expect(shown.status).toBe(0)
     expect(shown.stdout).toContain('Refused: access_denied; the user did not allow it')
     expect(shown.stdout.trimEnd().split('\n').at(-1)).toBe('Result: access_denied')
@@ -237,16 +241,19 @@ describe('countersign demo', () => {
     await new Promise((resolve) => blocker.close(resolve))
     expect(status).toBe(1)
     expect(stdout).toBe('')
-    expect(stderr).toBe(`Port ${port} on 127.0.0.1 is already in use; the demo needs 8001, 8002 and 8003.\n`)
+    expect(stderr).toBe(
+      `Port ${port} on 127.0.0.1 is already in use; use --ports for others, such as --ports 9001,9002,9003.\n`,
+    )
     expect(await freePorts()).toEqual([true, true, true])
   })
 
   it.each([
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const)('leaves nothing running after %s while a user is deciding', async (signal, expected) => {
+    ['SIGINT', 130, []],
+    ['SIGTERM', 143, []],
+    ['SIGINT', 130, ['--trace']],
+  ] as const)('leaves nothing running after %s while a user is deciding', async (signal, expected, flags) => {
     const temporary = mkdtempSync(join(scratch, 'tmp-'))
-    const running = startCommand(['demo', '--browser'], { TMPDIR: temporary })
+    const running = startCommand(['demo', '--browser', ...flags], { TMPDIR: temporary })
     const [, url = ''] = await running.seen(/(http:\/\/127\.0\.0\.1:8003\/agent\/auth\?\S+)[\s\S]*press Ctrl-C to stop/)
     expect((await fetch(url)).status).toBe(200)
     running.child.kill(signal)
@@ -301,6 +308,7 @@ describe('countersign demo', () => {
   it('gives up if no one decides in time', async () => {
     const demo = runDemo({
       person: () => undefined,
+      captured: true,
       requestTokenLifetime: 1,
       onEvent: () => undefined,
       signal: new AbortController().signal,

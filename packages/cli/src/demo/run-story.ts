@@ -1,0 +1,199 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { type Agent, AgentError, type ConsentRequest } from 'countersign/agent'
+import { january } from 'countersign/editions'
+import { signRequest } from 'countersign/signatures'
+import { parseJsonObject } from 'countersign/tokens'
+import { CommandError } from '../command/errors.js'
+import { findTokens } from '../trace/find-tokens.js'
+import { isDiscovery, type TraceEvent } from '../trace/trace-event.js'
+import { type Decision, decide, removeAccess } from './decide.js'
+import { type Closers, createClosers, type DemoWorld, demoScope, demoScopes, demoUser } from './demo-world.js'
+import { flowFailure } from './notice-refusals.js'
+import { answerTime, type PartyOptions, sendWithin, startParties } from './start-parties.js'
+import type { Teller } from './story-teller.js'
+
+export interface StoryOptions extends Omit<PartyOptions, 'onEvent' | 'captured' | 'only'> {
+  /** The scripted user's decision, or the function that opens the consent page for a real user. */
+  person: Decision | ((url: string) => Promise<void>)
+  tell: Teller
+  /** Aborts the story. */
+  signal: AbortSignal
+}
+
+/** A request of the agent to the API, with its response. */
+type Call = Extract<TraceEvent, { kind: 'response-received' }>
+
+const rememberedCalls = 10
+
+/**
+ * Starts the agent, the API and the auth server on their ports, and tells in seven steps what the agent, a thief and the user do. Each step
+ * is done as it is told. With a real user, everything keeps running until the signal aborts.
+ *
+ * @throws CommandError if a step does not end as told
+ */
+export async function runStory(options: StoryOptions): Promise<void> {
+  const closers = createClosers()
+  try {
+    await tellStory(options, closers)
+  } finally {
+    await closers.close()
+  }
+}
+
+async function tellStory(options: StoryOptions, closers: Closers): Promise<void> {
+  const { person, tell, signal } = options
+  const [user] = options.users ?? [demoUser]
+  const calls: Call[] = []
+  let onConsent = async (_consent: ConsentRequest): Promise<void> => undefined
+  const onEvent = (event: TraceEvent) => {
+    if (isCall(event)) calls.push(event)
+    if (calls.length > rememberedCalls) calls.shift()
+  }
+  const parties = { ...options, onEvent, captured: false }
+  const { agent, world, trace } = await startParties(parties, closers, (consent) => onConsent(consent))
+  if (!agent) throw new TypeError('the story needs all parties')
+  signal.throwIfAborted()
+  const scripted = { user, fetch: trace.sender('browser', sendWithin(answerTime)), signal }
+  const onPage: Scene['onPage'] = (next) => {
+    onConsent = next
+  }
+  const scene: Scene = { agent, world, tell, signal, calls, onPage }
+
+  tell.start(world.ids)
+  tell.step('The agent calls the API. It signs the request with its own key.')
+  const outcome = await requestAccess(scene, async (consent) => {
+    if (typeof person === 'function') {
+      tell.step('The auth server asks you to sign in, to read the request, and to decide.')
+      tell.page(consent, options.users ?? [demoUser])
+      return person(consent.url)
+    }
+    tell.step(`${user.username} signs in at the auth server, reads the request, and decides.`)
+    await decide(consent.url, { ...scripted, decision: person })
+  })
+  if (outcome === 'allowed') {
+    await callAgain(scene)
+    await steal(scene)
+    if (typeof person === 'string') {
+      tell.step(`${user.username} removes the agent’s access. The API notices within 5 seconds.`)
+      await removeAccess(world.ids['auth-server'], scripted)
+      await untilRevoked(scene, { every: 250, tries: 40 })
+    } else {
+      tell.step('Now remove the agent’s access yourself. It calls the API until then.')
+      tell.line(`My agents: ${world.ids['auth-server']}/account`)
+      await untilRevoked(scene, { every: 2000, tries: Number.POSITIVE_INFINITY })
+    }
+  }
+  tell.end(world.ids['auth-server'], typeof person === 'function')
+  if (typeof person === 'function' && !signal.aborted)
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+}
+
+interface Scene {
+  agent: Agent
+  world: DemoWorld
+  tell: Teller
+  signal: AbortSignal
+  /** The agent's calls of the API so far. */
+  calls: readonly Call[]
+  /** Replaces what happens when the agent needs a user's decision. */
+  onPage: (next: (consent: ConsentRequest) => Promise<void>) => void
+}
+
+function isCall(event: TraceEvent): event is Call {
+  const isResponse = event.kind === 'response-received' && event.from === 'agent' && event.to === 'resource'
+  return isResponse && !isDiscovery(event.request.url)
+}
+
+/** Steps 1 to 3: refused, decided by the user, and the data. */
+async function requestAccess(
+  { agent, world, tell, signal, calls, onPage }: Scene,
+  prompt: (consent: ConsentRequest) => Promise<void>,
+): Promise<'allowed' | 'refused'> {
+  const prompts: Promise<void>[] = []
+  onPage(async (consent) => {
+    tell.response(world.resourceUrl, requireRefused(calls.at(-1)?.response), 'a user must allow this first')
+    const prompted = prompt(consent)
+    prompts.push(prompted)
+    await prompted
+  })
+  try {
+    const response = await agent.fetch(world.resourceUrl, { signal })
+    await Promise.all(prompts)
+    const [token] = await agent.tokens()
+    const names = (token?.scope ?? []).map((scope) => demoScopes[scope as keyof typeof demoScopes] ?? scope)
+    tell.line(`Allowed: ${names.join('; ')}`)
+    tell.step('The agent calls again, with a token that works only with its key.')
+    const body = parseJsonObject(await response.text())
+    tell.response(world.resourceUrl, response.status, String(body?.data ?? body?.error))
+    if (response.status === 200) return 'allowed'
+    tell.line(`This API requires both: ${demoScope}.`)
+  } catch (error) {
+    if (!(error instanceof AgentError) || error.code !== 'access_denied') throw flowFailure(error, false)
+    await Promise.all(prompts)
+    tell.line('Denied')
+    tell.step('The agent gets no token, and so no data.')
+  }
+  return 'refused'
+}
+
+/** Step 4: the user has decided already. */
+async function callAgain({ agent, world, tell, signal, onPage }: Scene): Promise<void> {
+  tell.step('The agent needs the data again. No page this time: the user has decided.')
+  onPage(() => Promise.reject(new CommandError('The user was asked a second time.')))
+  const response = await agent.fetch(world.resourceUrl, { signal })
+  const body = parseJsonObject(await response.text())
+  if (response.status !== 200) throw new CommandError(`The API refused the second request with ${response.status}.`)
+  tell.response(world.resourceUrl, 200, String(body?.data))
+}
+
+/** Steps 5 and 6: a thief has the agent's last request, with its token, but not its private key. */
+async function steal({ world, tell, calls }: Scene): Promise<void> {
+  const { request } = calls.at(-1) as Call
+  const token = findTokens(request).find(({ kind }) => kind === 'auth+jwt')?.compact ?? ''
+  const attempt = async (attack: Request, why: string) => {
+    const response = await sendWithin(answerTime)(attack)
+    const body = await response.text()
+    tell.response(attack.url, requireRefused({ status: response.status, body }, 'invalid_signature'), why)
+  }
+  tell.step('A thief copies the token, and sends it alone, then with another key.')
+  const bearer = { authorization: `Bearer ${token}` }
+  await attempt(new Request(world.resourceUrl, { headers: bearer }), 'a token alone proves nothing here')
+  const signer = await createSigner(await generatePrivateJwk({ kid: 'thief' }))
+  const signatureKey = { scheme: 'jwt', jwt: token } as const
+  const signed = await signRequest(new Request(world.resourceUrl), { profile: january.signing, signer, signatureKey })
+  await attempt(signed, 'the token works only with the agent’s key')
+  tell.step('The thief copies the whole signed request, and changes its path.')
+  const headers = request.headers.filter(([name]) => name.startsWith('signature')).map(([...line]) => line)
+  await attempt(new Request(`${world.ids.resource}/data`, { headers }), 'the signature covers the path')
+}
+
+/** Step 7: calls the API until its access is revoked, so that only the user's decision could give it another token. */
+async function untilRevoked(
+  { agent, world, tell, signal, calls, onPage }: Scene,
+  { every, tries }: { every: number; tries: number },
+): Promise<void> {
+  const revoked = new AbortController()
+  onPage(async () => revoked.abort())
+  const either = AbortSignal.any([signal, revoked.signal])
+  for (let tried = 0; tried < tries && !either.aborted; tried++) {
+    const response = await agent.fetch(world.resourceUrl, { signal: either }).catch((error: unknown) => {
+      if (!either.aborted) throw error
+    })
+    await response?.body?.cancel()
+    await pause(every, undefined, { signal: either }).catch(() => undefined)
+  }
+  if (signal.aborted) return
+  if (!revoked.signal.aborted) throw new CommandError('The API still accepts the token after its access was removed.')
+  const refused = calls.findLast(({ request }) => findTokens(request).some(({ kind }) => kind === 'auth+jwt'))
+  tell.response(world.resourceUrl, requireRefused(refused?.response, 'invalid_auth_token'), 'the token was revoked')
+  tell.line('The agent gets no other token unless the user allows it again.')
+}
+
+/** Returns the status of a response, which must be a refusal for the expected reason: the `error` of its body, if it has one. */
+function requireRefused(response: { status: number; body: string | null } | undefined, error?: string): number {
+  const found = parseJsonObject(response?.body ?? '')?.error
+  if (response?.status === 401 && found === error) return response.status
+  const problem = typeof found === 'string' ? ` (${found})` : ''
+  throw new CommandError(`The API responded with ${response?.status}${problem}, not as told here: 401 (${error}).`)
+}
