@@ -368,10 +368,10 @@ describe('countersign agent init --rotate', () => {
     expect({ status: first.status, stderr: first.stderr.split('\n').at(-2) }).toEqual({
       status: 1,
       stderr:
-        'Others may still have only the old key for 4 minutes : run countersign agent init --rotate again after that, or with --now if failed requests are acceptable.',
+        'Others may still have only the old key for 4 minutes: run countersign agent init --rotate again after that, or with --now if failed requests are acceptable.',
     })
     clock.pass(181)
-    expect((await initHere('--rotate')).stderr).toContain('for 1 minute more')
+    expect((await initHere('--rotate')).stderr).toContain('only the old key for 1 minute')
     expect(agentFile()).toEqual(expect.objectContaining({ signingKey: old, nextKey: next }))
     expect(publishedKids()).toEqual([old, next])
 

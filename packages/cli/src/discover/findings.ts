@@ -64,7 +64,7 @@ interface ExpectedDocument {
 
 type Rule = [
   applies: (seen: Observation, expected: ExpectedDocument) => boolean,
-  mend: (expected: ExpectedDocument) => string,
+  fix: (expected: ExpectedDocument) => string,
 ]
 
 /** The fixes for responses; the first rule that applies is used. */

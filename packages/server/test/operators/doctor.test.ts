@@ -20,7 +20,7 @@ interface Finding {
   check: string
   outcome: 'ok' | 'warning' | 'problem' | 'unknown'
   found: string
-  mend?: string
+  fix?: string
 }
 
 /** The fault of a proxy. */
@@ -110,7 +110,7 @@ describe('countersign doctor from outside', () => {
       'strips a header from pages',
       'pages',
       { headers: (headers) => delete headers['x-frame-options'] },
-      'comes without x-frame-options as',
+      'lacks x-frame-options as',
     ],
     [
       'rejects long headers',
@@ -127,7 +127,7 @@ describe('countersign doctor from outside', () => {
           if (headers.location !== undefined) headers.location = 'http://10.0.0.1:8080/account'
         },
       },
-      'leads to http://10.0.0.1:8080/account',
+      'redirects to http://10.0.0.1:8080/account',
     ],
     [
       'has a clock that is slow',
@@ -141,12 +141,12 @@ describe('countersign doctor from outside', () => {
       { body: (text) => text.replace(/"issuer":"[^"]*"/, '"issuer":"https://other.example"') },
       '',
     ],
-    ['serves other documents', 'document', { answer: () => 404 }, 'There is no database at http://127.0.0.1:'],
+    ['serves other documents', 'document', { answer: () => 404 }, 'There is no document at http://127.0.0.1:'],
   ])('finds a proxy that %s', async (_what, check, fault, said) => {
     const { status, findings, of } = await behind(fault)
     expect({ status, problems: of('problem') }).toEqual({ status: 1, problems: [check] })
     const problem = findings.find(({ outcome }) => outcome === 'problem')
-    expect(problem).toMatchObject({ found: expect.stringContaining(said), mend: expect.stringMatching(/./) })
+    expect(problem).toMatchObject({ found: expect.stringContaining(said), fix: expect.stringMatching(/./) })
   })
 
   it('warns about a proxy that lets documents be cached for too long', async () => {
@@ -175,7 +175,7 @@ describe('countersign doctor from outside', () => {
     })
     expect({ status, problems: of('problem') }).toEqual({ status: 1, problems })
     expect(of('unknown')).toEqual(['certificate', 'plain http', 'client addresses'])
-    for (const { outcome, mend } of findings) if (outcome === 'problem') expect(mend).toMatch(/./)
+    for (const { outcome, fix } of findings) if (outcome === 'problem') expect(fix).toMatch(/./)
     expect(performance.now() - began).toBeLessThan(15_000)
   })
 
@@ -266,7 +266,7 @@ describe('countersign doctor over TLS', () => {
     const [certificate, trusted] = make()
     const { status, of, findings } = await behind(certificate, {}, trusted)
     expect({ status, problems: of('problem'), ok: of('ok') }).toEqual({ status: 1, problems: ['certificate'], ok: [] })
-    expect(findings[0]).toMatchObject({ found: expect.stringContaining(said), mend: expect.stringMatching(/./) })
+    expect(findings[0]).toMatchObject({ found: expect.stringContaining(said), fix: expect.stringMatching(/./) })
   })
 })
 
@@ -409,7 +409,7 @@ describe('countersign doctor from inside', () => {
     // Also the server, which was stopped.
     expect(of('problem').filter((name) => name !== check)).toEqual(check === 'settings' ? [] : ['server'])
     expect(status).toBe(1)
-    for (const finding of findings) if (finding.outcome === 'problem') expect(finding.mend, finding.found).toMatch(/./)
+    for (const finding of findings) if (finding.outcome === 'problem') expect(finding.fix, finding.found).toMatch(/./)
   })
 
   it('reports that it cannot see the address from which a proxy on another machine connects', async () => {
@@ -450,7 +450,7 @@ describe('countersign doctor from inside', () => {
       'truncated',
       'new.db',
       (whole) => whole.subarray(0, whole.length / 2),
-      /new\.db is truncated: it has \d+ bytes of \d+\./,
+      /new\.db is truncated: it has \d+ of \d+ bytes\./,
     ],
     ['empty', 'new.dump', () => '', /new\.dump is empty\./],
     ['something else', 'new.db', () => 'text', /new\.db is not a database backup\./],
@@ -473,7 +473,7 @@ describe('countersign doctor from inside', () => {
       {
         check: 'backups',
         outcome: 'ok',
-        found: expect.stringMatching(/good\.db, 1 h old.* length matches its header\./),
+        found: expect.stringMatching(/good\.db: 1 h old.* length matches its header\./),
       },
     ])
     utimesSync(spoilt, new Date(), new Date(Date.now() - 7_200_000))
@@ -494,7 +494,7 @@ describe('countersign doctor from inside', () => {
       return findings.filter(({ check }) => check === 'backups')
     }
     expect(await judge()).toMatchObject([
-      { outcome: 'ok', found: expect.stringContaining('auth.dump, 0 h old') },
+      { outcome: 'ok', found: expect.stringContaining('auth.dump: 0 h old') },
       {
         outcome: 'unknown',
         found: expect.stringContaining('pg_restore, which verifies dumps, is not installed on this machine'),

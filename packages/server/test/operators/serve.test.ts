@@ -543,7 +543,7 @@ describe.concurrent('several instances on one database', () => {
 
     const early = await stage.run('server keys rotate')
     expect(early.status).toBe(1)
-    expect(early.stderr).toContain('may sign from')
+    expect(early.stderr).toContain('cannot sign before')
     const rotated = await stage.run('server keys rotate --now --json')
     expect(rotated).toMatchObject({ status: 0, stderr: expect.stringContaining('Warning') })
     const { activated, next } = JSON.parse(rotated.stdout) as { activated: string; next: string }
