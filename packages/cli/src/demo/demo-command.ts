@@ -75,7 +75,7 @@ function invite(
 function requireExpected(result: DemoResult, { deny, browser, only, interop }: DemoFlags): void {
   if ('error' in result) {
     if (!deny && !browser)
-      throw new CommandError('The API refused the request after consent; see its last response above.')
+      throw new CommandError('The agent was denied access although the user allowed it; --trace shows the messages.')
   } else if (result.status !== 200) {
     const answered = `The resource’s final response was ${result.status}`
     const cause = exactCause(result.body)

@@ -195,5 +195,5 @@ function requireRefused(response: { status: number; body: string | null } | unde
   const found = parseJsonObject(response?.body ?? '')?.error
   if (response?.status === 401 && found === error) return response.status
   const problem = typeof found === 'string' ? ` (${found})` : ''
-  throw new CommandError(`The API responded with ${response?.status}${problem}, not as told here: 401 (${error}).`)
+  throw new CommandError(`The API responded with ${response?.status}${problem} where it must refuse with 401.`)
 }

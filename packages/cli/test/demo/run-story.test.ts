@@ -104,6 +104,17 @@ describe('countersign demo', () => {
     })
   })
 
+  it('fails if the API accepts a stolen token', async () => {
+    const real = globalThis.fetch
+    vi.stubGlobal('fetch', async (...[input, init]: Parameters<typeof fetch>) =>
+      input instanceof Request && input.headers.has('authorization') ? Response.json({}) : real(input, init),
+    )
+    const told = runStory({ person: 'grant', ports, tell: silent, signal: new AbortController().signal })
+    await expect(told.finally(() => vi.unstubAllGlobals())).rejects.toThrow(
+      'The API responded with 200 where it must refuse with 401.',
+    )
+  })
+
   it('--browser lets a user decide and remove the access, and keeps running until Ctrl-C', async () => {
     const running = startProgram(['demo', '--browser', ...freePorts])
     const [, url = ''] = await running.seen(/sign in as testuser with the password testpass:\n +(\S+)\n[\s\S]*Ctrl-C/)
