@@ -24,7 +24,8 @@ try {
   console.log(response.status, await response.text())
   process.exitCode = response.ok ? 0 : 1
 } catch (error) {
-  if (error instanceof TypeError && error.cause) console.error(`${API} does not respond: ${String(error.cause)}`)
+  if (error instanceof TypeError && error.cause instanceof Error)
+    console.error(`${API} does not respond: ${error.cause.message}`)
   else if (error instanceof AgentError)
     console.error(error.code === 'consent_required' ? 'Run this in a terminal to give your consent.' : error.message)
   else throw error

@@ -29,7 +29,8 @@ try {
   const response = await agent.fetch(API)
   console.log(response.status, await response.text())
 } catch (error) {
-  if (error instanceof TypeError && error.cause) console.error(`${API} does not respond: ${String(error.cause)}`)
+  if (error instanceof TypeError && error.cause instanceof Error)
+    console.error(`${API} does not respond: ${error.cause.message}`)
   else if (error instanceof AgentError) console.error(error.message)
   else throw error
   process.exitCode = 1

@@ -25,7 +25,7 @@ const agent = createAgent({
 /** Prints what the API sends. Resolves to false if the connection is lost, as when the token expires. */
 async function follow() {
   const socket = new WebSocket(API, { headers: await agent.signedHeaders(API) }) // new headers for each connection
-  socket.on('message', (data) => console.log(String(data)))
+  socket.on('message', (data) => console.log(Buffer.isBuffer(data) ? data.toString() : data))
   const [code] = await once(socket, 'close')
   return code === 1000 // closed by the API
 }

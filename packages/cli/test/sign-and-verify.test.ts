@@ -60,8 +60,8 @@ describe('countersign sign and verify', () => {
     for (const [part, other, message] of [
       ['4;x', '9;x', 'A chunk does not start with its size.'],
       ['4;x', 'z;x', 'A chunk does not start with its size.'],
-      ['4;x', '2;x', 'A chunk is longer than its size.'],
-      ['\r\n0\r\n\r\n', '', 'A chunk is shorter than its size.'],
+      ['4;x', '2;x', 'A chunk is longer than its declared size.'],
+      ['\r\n0\r\n\r\n', '', 'A chunk is shorter than its declared size.'],
       ['chunked', 'gzip', 'Its Transfer-Encoding is not chunked.'],
       ['chunked', 'gzip, chunked', 'Its Transfer-Encoding is not chunked.'],
     ] as const) {

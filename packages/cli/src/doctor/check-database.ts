@@ -97,7 +97,7 @@ function judgeRotation(keys: readonly StoredKey[], rotateAfter: number, file: st
   // Instances check once an hour.
   if (now < due + day) return report.ok(`The next rotation is due on ${date}, and runs automatically.`)
   return report.problem(
-    `Rotation was due on ${date}, and did not run.`,
+    `Rotation was due on ${date} but did not run.`,
     `Check that the server is running, and look for keys.rotation_failed in its log. To rotate manually: ${byHand}`,
   )
 }

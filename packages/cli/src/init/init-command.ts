@@ -158,7 +158,7 @@ export function warningsOf({ id }: WrittenAgent, kind: KeyChange['kind'], waitSe
   if (kind === 'due' && waitSeconds === undefined)
     warnings.push('The new key is not published yet: others refuse it until you upload it.')
   else if (kind === 'due' && waitSeconds !== undefined && waitSeconds > 0)
-    warnings.push(`Others may refuse the new key for ${inMinutes(waitSeconds)}.`)
+    warnings.push(`Other parties may refuse the new key for up to ${inMinutes(waitSeconds)}.`)
   return warnings
 }
 

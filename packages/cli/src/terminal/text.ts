@@ -50,7 +50,7 @@ export function titleCase(name: string): string {
   return name.replaceAll(/(?:^|-)[a-z]/g, (start) => start.toUpperCase())
 }
 
-/** Quotes a text as one word for POSIX shells. */
+/** Quotes a string as a single word for POSIX shells. */
 export function quoteForShell(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
 }

@@ -113,8 +113,10 @@ function explained(error: unknown, lines: readonly string[], rest: Uint8Array): 
       : 'Its Content-Length is not a single number.',
     HPE_INVALID_TRANSFER_ENCODING: 'Its Transfer-Encoding is not chunked.',
     HPE_INVALID_CHUNK_SIZE: 'A chunk does not start with its size.',
-    HPE_INVALID_EOF_STATE: endsLine ? 'A chunk does not start with its size.' : 'A chunk is shorter than its size.',
-    HPE_STRICT: 'A chunk is longer than its size.',
+    HPE_INVALID_EOF_STATE: endsLine
+      ? 'A chunk does not start with its size.'
+      : 'A chunk is shorter than its declared size.',
+    HPE_STRICT: 'A chunk is longer than its declared size.',
   }
   return malformed(problems[code] ?? headerProblem(lines) ?? `It is not valid HTTP/1.1: ${code}.`)
 }

@@ -43,7 +43,7 @@ export interface TokenCache {
   drop(owner: string, token: HeldToken): Promise<void>
   /** Lists the tokens that can be used, newest first. */
   list(owner: string): Promise<readonly TokenSummary[]>
-  /** Removes the tokens of an owner for one resource, with its pending consents if the store is shared; or all records of the owner. */
+  /** Removes an owner's tokens for one resource, along with its pending consents if the store is shared; or all records of the owner. */
   forget(owner: string, resource?: string): Promise<void>
 }
 

@@ -127,7 +127,7 @@ export interface KeyResolver {
   resolve(reference: KeyReference, remoteAddress?: string, due?: Requirement): Promise<ResolvedKey>
   /**
    * Looks up another key for the reference if the signature does not match the one found. An agent with a new key may publish it under the
-   * old name, as agents do that create a key on each start.
+   * old name, as agents that create a key on each start do.
    */
   renew(reference: KeyReference, resolved: ResolvedKey, remoteAddress?: string): Promise<ResolvedKey | undefined>
 }

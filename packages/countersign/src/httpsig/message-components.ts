@@ -195,7 +195,7 @@ export function requireField(message: ReceivedMessage, name: string): string {
   if (name.startsWith('@'))
     throw new AAuthError(
       'component_unsupported',
-      `The component ${name} is not supported: cover @method, @authority, @path, @query and fields.`,
+      `The component ${name} is not supported: cover only @method, @authority, @path, @query and header fields.`,
     )
   const values = fieldValues(message, name)
   if (values.length === 0)

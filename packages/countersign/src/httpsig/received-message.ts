@@ -235,7 +235,7 @@ export function parseContentDigest(header: string): ContentDigests {
 }
 
 function* parseDigests(header: string): Generator<[string, string]> {
-  // The common form. Its base64 is compared as text, so it can only be canonical.
+  // The common form. Its base64 is compared as text, so only the canonical encoding can match.
   const single = /^(sha-(?:256|512))=:([A-Za-z0-9+/]+={0,2}):$/.exec(header)
   if (single) {
     yield [single[1] as string, single[2] as string]

@@ -182,7 +182,7 @@ async function readRecord(path: string): Promise<AgentRecord | undefined> {
     return undefined
   }
   if (typeof record !== 'object' || record === null || !('kind' in record))
-    throw new FileStoreError(`${path} was not written by this store: move it away.`)
+    throw new FileStoreError(`${path} was not written by this store: move it somewhere else.`)
   return record as AgentRecord
 }
 

@@ -54,7 +54,7 @@ export async function readPrivateFile(path: string): Promise<string | undefined>
   if (!file) return undefined
   try {
     const stats = await file.stat()
-    if (!stats.isFile()) throw new FileStoreError(`${path} was not written by this store: move it away.`)
+    if (!stats.isFile()) throw new FileStoreError(`${path} was not written by this store: move it somewhere else.`)
     requirePrivate(path, stats, '600')
     return await file.readFile('utf8')
   } finally {

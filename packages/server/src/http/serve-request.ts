@@ -84,7 +84,7 @@ function requireEndpoint({ methods }: Route, method: string): Endpoint {
   return endpoint
 }
 
-/** Emits the event of a refusal, and adds it to the audit log if operators look for it. */
+/** Emits the event for a refusal, and adds it to the audit log if it is of a kind that operators look for. */
 async function recordRefusal(
   { tell, recorder, onError }: ServerContext,
   { received, requestId }: Arrival,

@@ -27,7 +27,7 @@ interface BridgeOptions extends Omit<UpstreamOptions, 'client' | 'ending'> {
   describe: (error: unknown) => string
 }
 
-/** Connects a client that speaks in lines (stdio) to a server over HTTP. */
+/** Connects a client that exchanges newline-delimited messages (stdio) to a server over HTTP. */
 export interface Bridge {
   receive(message: Message): void
   /** The user has given consent. */

@@ -20,7 +20,7 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
   },
   request_allowed: {
     heading: 'This request was allowed',
-    explanation: () => phrase`We have the answer, and a request can be answered only once.`,
+    explanation: () => phrase`We already have your answer, and a request can be answered only once.`,
     advice: (agent) => phrase`You can close this page. If ${agent} is still waiting, start again from there.`,
     retry: 'Go to My agents',
   },

@@ -54,7 +54,7 @@ export const auditEvents = {
     'The identity provider refused a sign-in, or the user canceled it there; `provider`, `reason`',
   'signin.provider_failed':
     'The identity provider made a mistake, was unreachable, or did not prompt again; `provider`, `reason`',
-  'signin.throttled': 'A password was not compared, since a limit was reached',
+  'signin.throttled': 'A password was not checked, because a limit had been reached',
   'token.issued_by_policy': 'A policy with `grant` issued an auth token without a user; `policy`, `scope`, `jti`',
   'user.created':
     'A user signed up, signed in through a provider for the first time (`issuer`), or was added by an operator (`by`)',

@@ -54,7 +54,7 @@ function judge(token: FoundToken | undefined, refresh: Refresh): JudgedRefresh {
   }
   const scope = scopeToGrant(token.scope, refresh.scope)
   if (scope === undefined) return { outcome: { outcome: 'refused', reason: 'scope_exceeded' } } // RFC 6749 §6
-  // A grant that replaced another one has not been used yet.
+  // A grant that has just replaced another one may not have been used yet.
   const isDue = isUseDue(row.token_used_at, now) || isUseDue(row.last_used_at, now)
   const issue = generateTokenIssue(grant, scope, refresh.tokenLifetime, now)
   return {
