@@ -180,7 +180,7 @@ describe('a server that sends endless requests for one call', () => {
   })
 })
 
-it('M10: a response with more than a million values is rejected, however short it is', async () => {
+it('M15: a response with more than a million values is rejected, however short it is', async () => {
   const of = (text: string) => (asked: Asked) =>
     asked.method === 'tools/call'
       ? new Response(`{"jsonrpc":"2.0","id":${JSON.stringify(asked.id)},"result":{"content":[${text}]}}`, {

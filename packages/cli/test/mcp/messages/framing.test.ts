@@ -43,7 +43,7 @@ it('reads characters that are split across chunks', async () => {
   expect(await eventsIn(bytes.slice(0, 7), bytes.slice(7))).toMatchObject([{ data: 'ü' }])
 })
 
-// M10
+// M15
 it('reads a long line in small pieces within seconds', async () => {
   const piece = 'x'.repeat(4096)
   const began = performance.now()
@@ -52,7 +52,7 @@ it('reads a long line in small pieces within seconds', async () => {
   expect(performance.now() - began).toBeLessThan(5000)
 }, 120_000)
 
-// M10
+// M15
 it('counts the line endings of an event', async () => {
   const line = `data:${'x'.repeat(8191)}\n`
   await expect(eventsIn(...Array.from({ length: 8193 }, () => line), '\n')).rejects.toThrow(RangeError)

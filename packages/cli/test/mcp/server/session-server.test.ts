@@ -221,7 +221,7 @@ it.each([
 
 const nested = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
 
-// M10
+// M15
 it.each([
   [new Response(`{"jsonrpc":"2.0","id":7,"result":{"a":${nested}}}`, { headers: json }), /nested too deeply/],
   [stream(event(`{"jsonrpc":"2.0","id":7,"result":{"a":${nested}}}`)), /nested too deeply/],
@@ -236,7 +236,7 @@ it.each([
   expect(await server.request(next, exchange), 'the next one').toEqual({ result: {} })
 })
 
-// M10
+// M15
 it('stops reading a response that is too long', async () => {
   let sent = 0
   let isCancelled = false
