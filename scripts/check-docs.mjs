@@ -95,6 +95,12 @@ for (const path of [...documents, ...sources]) {
         failures.push(`${path} cites S§${section}, which docs/reference/protocol.md does not explain`)
 }
 
+// On a code host, readers find every page from the index.
+const index = read('docs/index.md')
+for (const document of documents.filter((one) => one.startsWith('docs/') && one !== 'docs/index.md'))
+  if (!index.includes(`](${document.slice('docs/'.length)})`))
+    failures.push(`docs/index.md does not link to ${document}`)
+
 // The pages show each example exactly as it is run, and no other TypeScript or Python programs.
 const pages = documents.filter((document) => document.startsWith('docs/'))
 const shown = pages.flatMap((page) =>
