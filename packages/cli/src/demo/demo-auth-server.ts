@@ -34,7 +34,7 @@ export async function createDemoAuthServer(
     }),
     discovery: demoDiscovery,
     lifetimes: { authToken: captured ? 3600 : undefined, requestToken: requestTokenLifetime },
-    // The recording contains a refresh token, which a grant that expires with its auth token has not.
+    // The recording contains a refresh token. A grant that expires with its auth token gets none.
     durations: captured ? [30 * 86_400, 'until-removed'] : undefined,
     allowInsecureLoopback: isLoopbackIdentifier(ids['auth-server']),
     interop: interop ? { redirectUrisOptional: isPeer, unsignedBodies: isPeer } : {},

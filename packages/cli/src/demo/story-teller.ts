@@ -19,6 +19,7 @@ export interface Teller {
 
 const indent = '   '
 
+/** Creates a teller that writes to a terminal, and numbers the steps. */
 export function createTeller({ write, colour }: Pick<Terminal, 'write' | 'colour'>): Teller {
   let steps = 0
   const emphasize = (text: string) => (colour ? `${emphasis.on}${text}${emphasis.off}` : text)
