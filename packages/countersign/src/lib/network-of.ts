@@ -1,4 +1,4 @@
-/** The prefix length: one subscriber's addresses, or a network around them. */
+/** Prefix lengths: for one subscriber's addresses, or for a larger network that contains them. */
 const sizes = {
   subscriber: { octets: 4, groups: 4 },
   site: { octets: 3, groups: 3 },

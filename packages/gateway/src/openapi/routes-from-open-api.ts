@@ -171,7 +171,7 @@ function joinedRoutes(routes: readonly Route[]): { routes: Route[]; notes: strin
     const other = joined.get(requests)
     if (other)
       notes.push(
-        `${route.method} ${route.path} is described more than once: the route requires what all of its descriptions require.`,
+        `${route.method} ${route.path} is described more than once: the route requires everything that any of its descriptions requires.`,
       )
     joined.set(requests, other ? both(other, route) : route)
   }

@@ -40,8 +40,7 @@ export function urlsIn(text: string): (string | undefined)[] | undefined {
 }
 
 /**
- * The path of a URL, or of a reference relative to the origin, if it has only one interpretation: that of a raw target, after an authority
- * of plain characters. `&` and `;` end a path for some servers only.
+ * The path of a URL, or of a reference relative to the origin, if every server parses it as it would a raw request target. An authority may contain only plain characters. `&` and `;` end a path for some servers only.
  *
  * @returns undefined if servers interpret the text in different ways
  */

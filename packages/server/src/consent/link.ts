@@ -22,7 +22,7 @@ export async function findLink(
   return followed(await transport.readLink(parameters))
 }
 
-/** Reads the link from a path of this server; undefined if the path is another page. */
+/** Reads the link from a path on this server; undefined if the path belongs to another page. */
 export async function linkAt(context: ServerContext, path: string): Promise<ConsentLink | undefined> {
   const { pathname, searchParams } = new URL(path, context.issuer)
   return pathname === context.transport.path ? findLink(context, readParameters(searchParams)) : undefined

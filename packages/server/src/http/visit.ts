@@ -20,7 +20,7 @@ export interface Visit {
   /** The browser's stable random cookie (W23). */
   browser: string
   browserHash: string
-  /** Cookies that every page shown to this browser sets. */
+  /** Cookies set by every page shown to this browser. */
   newCookies: readonly string[]
   /** Sign-ins at identity providers that were started in this browser. */
   providerStates: ReadonlyMap<string, string>

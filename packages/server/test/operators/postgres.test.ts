@@ -142,7 +142,7 @@ describe('the manual on PostgreSQL', () => {
     const databases = "select 1 from pg_database where datname = 'countersign_tried'"
     expect(await cluster.query(databases)).toEqual([])
     expect(await stage.run(`server db check --db ${join(backups, dump)}`, { config: false })).toMatchObject({
-      status: 1,
+      status: 2,
       stderr: expect.stringContaining('but a PostgreSQL dump: restore it into a separate database'),
     })
     await stage.run('server users add bob --password-stdin', addAlice)
@@ -225,7 +225,7 @@ describe('countersign server start --workers', () => {
     })
     expect(await stage.run('server start --workers many')).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('--workers takes an integer from 1 to 64'),
+      stderr: expect.stringContaining('--workers takes a whole number from 1 to 64'),
     })
   })
 

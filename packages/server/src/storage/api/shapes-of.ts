@@ -41,7 +41,7 @@ const shapes = new Map(
   ),
 )
 
-/** Returns the shapes of the characters of a text. Texts that look alike have the same shapes (UTS 39, skeletons). */
+/** Returns the shapes of the characters in a string. Strings that look alike have the same shapes (UTS 39, skeletons). */
 export function shapesOf(text: string): string {
   // Shapes are mapped twice, so that a small capital and the letter that looks like it become the same.
   const characters = Array.from(text.normalize('NFKD'), (character) => Array.from(shapeOf(character), shapeOf).join(''))

@@ -39,7 +39,7 @@ export async function openPostgres(url: string, { now, ...options }: PostgresOpt
 }
 
 /**
- * Brings the schema up to date, and grants a role the privileges needed to serve with it. That role may not change or delete audit events.
+ * Brings the schema up to date, and grants a role the privileges that a running server needs. That role may not change or delete audit events.
  *
  * @param url URL with the role that owns the tables
  * @throws {StorageError} like {@link postgresStorage}; `misconfigured` if the role does not exist, in which case nothing was changed
