@@ -40,6 +40,7 @@ const needs = {
   bash: { package: 'bash', isThere: () => starts('bash', '--version') },
   caddy: { package: 'caddy', isThere: () => starts('caddy', 'version') },
   curl: { package: 'curl', isThere: () => starts('curl', '--version') },
+  fish: { package: 'fish', isThere: () => starts('fish', '--version') },
   nginx: { package: 'nginx-light', isThere: () => starts('nginx', '-v') },
   openssl: { package: 'openssl', isThere: () => starts('openssl', 'version') },
   php: { package: 'php8.4-cli', isThere: () => starts('php', '-v') },
@@ -53,6 +54,7 @@ const needs = {
   setpriv: { package: 'util-linux', isThere: () => starts('setpriv', '--version') },
   'systemd-analyze': { package: 'systemd', isThere: () => starts('systemd-analyze', '--version') },
   'valkey-server': { package: 'valkey-server', isThere: () => starts('valkey-server', '--version') },
+  zsh: { package: 'zsh', isThere: () => starts('zsh', '--version') },
 } satisfies Record<string, Need>
 
 export type NeedName = keyof typeof needs

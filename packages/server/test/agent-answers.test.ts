@@ -99,7 +99,7 @@ describe('the agent’s report of an auth server’s response', () => {
     world.origins.set(ids.authServer, (request) =>
       new URL(request.url).pathname === '/agent/token' ? new Response(endless) : answer(request),
     )
-    await expect(world.agent.signIn({ authServer: ids.authServer })).rejects.toThrow('more than 65536 bytes')
+    await expect(world.agent.signIn({ authServer: ids.authServer })).rejects.toThrow('larger than 65536 bytes')
     expect(sent).toBeLessThan(200_000)
   })
 })

@@ -1,12 +1,10 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are variables of the shell
 import { spawnSync } from 'node:child_process'
 import { expect, it } from 'vitest'
+import { need } from '../../../../test/needs.js'
 import { runInProcess } from '../run-program.js'
 
 const scriptFor = async (shell: string) => (await runInProcess('completion', shell)).stdout
-
-/** Whether a shell is installed. */
-const has = (shell: string) => spawnSync(shell, ['-c', 'true']).status === 0
 
 /** What bash completes after these words, of which the last is incomplete. */
 async function completed(...words: string[]): Promise<string[]> {
@@ -17,7 +15,7 @@ async function completed(...words: string[]): Promise<string[]> {
   return stdout.split('\n').filter(Boolean)
 }
 
-it.skipIf(!has('bash')).each<[line: string, expected: string[]]>([
+it.each<[line: string, expected: string[]]>([
   ['ser', ['server']],
   ['server users e', ['edit', 'enable']],
   ['server users add --e', ['--email']],
@@ -26,15 +24,18 @@ it.skipIf(!has('bash')).each<[line: string, expected: string[]]>([
   ['fetch -o ', []],
   ['completion f', ['fish']],
 ])('completes "countersign %s" in bash', async (line, expected) => {
+  need('bash')
   expect(await completed(...line.split(' '))).toEqual(expected)
 })
 
-it.skipIf(!has('fish'))('completes commands in fish', async () => {
+it('completes commands in fish', async () => {
+  need('fish')
   const script = `${await scriptFor('fish')}\ncomplete -C 'countersign server us'`
   expect(spawnSync('fish', ['--no-config', '-c', script], { encoding: 'utf8' }).stdout).toMatch(/^users\t/)
 })
 
-it.skipIf(!has('zsh'))('is valid zsh', async () => {
+it('is valid zsh', async () => {
+  need('zsh')
   const { status, stderr } = spawnSync('zsh', ['-fn'], { input: await scriptFor('zsh'), encoding: 'utf8' })
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
 })

@@ -179,7 +179,7 @@ describe('loadConfig', () => {
     [
       'a development-only provider',
       { accounts: { identityProviders: [{ ...provider, allowInsecureLoopback: true }] } },
-      'accounts.identityProviders[0].allowInsecureLoopback: is only for development',
+      'accounts.identityProviders[0].allowInsecureLoopback: is for development',
     ],
     [
       'an agent in a policy that matches no identifier',

@@ -40,7 +40,7 @@ describe('consentRedirect', () => {
       `${before}code=aacd_1&state=a+b%26c&iss=https%3A%2F%2Fauth.example`,
     )
     expect(consentRedirect({ ...request, redirectUri, state: null }, issuer, denied)).toBe(
-      `${before}error=access_denied&iss=https%3A%2F%2Fauth.example&error_description=The+person+said+no.`,
+      `${before}error=access_denied&iss=https%3A%2F%2Fauth.example&error_description=The+user+denied+the+request.`,
     )
   })
 
