@@ -76,12 +76,12 @@ const slow = [
 /** Files that share a process, too, but open servers or take longer: not of the inner loop. */
 const together = [
   'packages/gateway/test/{cdn-cache-fields,connections,create-gateway,events,forms,mcp,streams,subrequests}.test.ts',
-  'packages/gateway/test/{taken-back,trailers,upload-room}.test.ts',
+  'packages/gateway/test/{revoked,trailers,upload-room}.test.ts',
   'packages/gateway/test/oracles/**/*.test.ts',
   'packages/cli/test/{demo-hints,discover,gateway,init,inspect,private-network,sign,sign-and-verify,verify}.test.ts',
   'packages/countersign/test/{observability,testing}/**/*.test.ts',
   'packages/countersign/test/node/{file-store,http2,loopback-consent,node-listener}.test.ts',
-  'packages/gateway/test/routes/judge-request.test.ts',
+  'packages/gateway/test/routes/check-request.test.ts',
   'packages/server/test/consent-sentences.test.ts',
   'packages/server/test/accounts/identity-provider.test.ts',
   'packages/server/test/attacks/callback-attacks.test.ts',

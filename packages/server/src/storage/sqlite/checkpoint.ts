@@ -30,7 +30,7 @@ export function createCheckpointer(
 
   function start(): Worker {
     const workerData: CheckpointWorkerData = { path }
-    const started = new Worker(new URL('copy-log.js', import.meta.url), { workerData, execArgv: [] })
+    const started = new Worker(new URL('checkpoint-worker.js', import.meta.url), { workerData, execArgv: [] })
     started.on('message', (copied: CheckpointResult | undefined) => {
       isLooking = false
       if (!copied) return
