@@ -468,7 +468,7 @@ describe('countersign agent init --rotate', () => {
     await initHere('--rotate')
     host.upload()
     const early = await initHere('--rotate', '--now')
-    expect(flat(early.stderr)).toContain('Warning: Others may refuse the new key for 5 minutes.')
+    expect(flat(early.stderr)).toContain('Warning: Other parties may refuse the new key for up to 5 minutes.')
   })
 
   it('--leaked immediately publishes only a new key, even during a rotation', async () => {

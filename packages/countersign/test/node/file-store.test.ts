@@ -140,7 +140,7 @@ describe('the folder of a fileStore', () => {
     await expect(store.list('alice')).rejects.toThrow(`chmod 600 ${file}`)
     chmodSync(file, 0o600)
     writeFileSync(file, '{"edition": 1}')
-    await expect(store.list('alice')).rejects.toThrow(/was not written by this store: move it away/)
+    await expect(store.list('alice')).rejects.toThrow(/was not written by this store: move it somewhere else/)
   })
 
   it.each([

@@ -1,5 +1,7 @@
 const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cs}\p{Co}\p{Cn}\u2800]/gu
 const CONTROL = /(?![\t-\r\u0085])\p{Cc}/gu
+// `\s` does not include the next line character, U+0085.
+const WHITESPACE = /[\s\u0085]+/g
 const STACKED_MARKS = /([\p{Mn}\p{Me}]{2})[\p{Mn}\p{Me}]+/gu
 const ELLIPSIS = '…'
 /** The maximum length of text that is read, in UTF-16 units. No line of a page is that long. */
@@ -21,7 +23,7 @@ export function cleanText(value: string, maxLength: number): string {
     .replace(INVISIBLE, '')
     .replace(CONTROL, '')
     .replace(STACKED_MARKS, '$1')
-    .replace(/\s+/g, ' ')
+    .replace(WHITESPACE, ' ')
     .trim()
   const characters = Array.from(line)
   if (characters.length <= maxLength) return line

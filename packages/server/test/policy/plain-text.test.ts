@@ -33,6 +33,10 @@ describe('cleanText', () => {
     expect(cleanText('😀'.repeat(60), 60)).toBe('😀'.repeat(60))
   })
 
+  it('treats the next line character as whitespace', () => {
+    expect(cleanText('one\u0085two\u0085', 60)).toBe('one two')
+  })
+
   it('leaves no space before the ellipsis', () => {
     expect(cleanText('one two three', 5)).toBe('one…')
   })
