@@ -363,9 +363,9 @@ describe('curl-compatible flags', () => {
     expect(await run(['fetch', origin])).toMatchObject({ status: 0, stdout: 'GET / ' })
     const failed = await run(['fetch', '-f', origin])
     expect(failed).toMatchObject({ status: 22, stdout: '' })
-    expect(failed.stderr).toMatch(/answered 404\.\n$/)
+    expect(failed.stderr).toMatch(/responded with 404\.\n$/)
     expect(await run(['fetch', '-sf', origin])).toMatchObject({ status: 22, stderr: '' })
-    expect((await run(['fetch', '-sSf', origin])).stderr).toMatch(/answered 404\.\n$/)
+    expect((await run(['fetch', '-sSf', origin])).stderr).toMatch(/responded with 404\.\n$/)
   })
 
   it('-L follows redirects on the same origin, as browsers do, and no others', async () => {

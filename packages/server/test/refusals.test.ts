@@ -249,8 +249,8 @@ describe('reasons why an agent’s keys could not be fetched', () => {
       failing('ERR', 'fetch failed', new Error('certificate has expired')),
       'could not be fetched: fetch failed: certificate has expired',
     ],
-    ['it returns 404', async () => new Response(null, { status: 404 }), `${document} answers 404`],
-    ['it returns 500', async () => new Response(null, { status: 500 }), `${document} answers 500`],
+    ['it returns 404', async () => new Response(null, { status: 404 }), `${document} returned 404`],
+    ['it returns 500', async () => new Response(null, { status: 500 }), `${document} returned 500`],
     [
       'it redirects',
       async () => new Response(null, { status: 302 }),

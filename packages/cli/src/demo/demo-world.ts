@@ -54,7 +54,7 @@ export interface DemoUser {
 /** The user who can sign in unless others are given. */
 export const demoUser: DemoUser = { username: 'testuser', password: 'testpass' }
 
-/** The users, of whom the scripted one is the first. */
+/** The users; the first one is scripted. */
 export type DemoUsers = readonly [DemoUser, ...DemoUser[]]
 
 /** Completes a sentence with how the users sign in. All have the same password. */

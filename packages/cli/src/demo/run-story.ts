@@ -27,8 +27,8 @@ type Call = Extract<TraceEvent, { kind: 'response-received' }>
 const rememberedCalls = 10
 
 /**
- * Starts the agent, the API and the auth server on their ports, and tells in seven steps what the agent, a thief and the user do. Each step
- * is done as it is told. With a real user, everything keeps running until the signal aborts.
+ * Starts the agent, the API and the auth server on their ports, and narrates in seven steps what the agent, a thief and the user do. Each step
+ * is carried out as it is narrated. With a real user, everything keeps running until the signal aborts.
  *
  * @throws CommandError if a step does not end as told
  */

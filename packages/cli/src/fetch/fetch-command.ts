@@ -78,7 +78,7 @@ async function fetchOnce(flags: FetchFlags, terminal: Parameters<Run>[1], subjec
       own.agent.fetch(url, { method, headers, body: body ?? null, signal })
     const response = await (flags.location ? followRedirects(request, send) : send(request))
     if (flags.fail && response.status >= 400) {
-      const why = `${new URL(url).host} answered ${response.status}.`
+      const why = `${new URL(url).host} responded with ${response.status}.`
       throw new CommandError(why, { exitCode: exitStatus.failed })
     }
     await writeResponse(response, flags, terminal)

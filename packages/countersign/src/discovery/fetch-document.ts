@@ -110,8 +110,8 @@ async function request(
   if (response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400)) {
     return { refusal: `${url} redirects, but redirects are not followed`, unreachable: false }
   }
-  if (response.status >= 500) return { refusal: `${url} answers ${response.status}`, unreachable: true }
-  if (response.status !== 200) return { refusal: `${url} answers ${response.status}`, unreachable: false }
+  if (response.status >= 500) return { refusal: `${url} returned ${response.status}`, unreachable: true }
+  if (response.status !== 200) return { refusal: `${url} returned ${response.status}`, unreachable: false }
   const encoding = response.headers.get('content-encoding')
   if (encoding !== null && encoding.toLowerCase() !== 'identity')
     return { refusal: `${url} is compressed (${encoding})`, unreachable: false }

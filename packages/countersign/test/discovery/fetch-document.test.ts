@@ -26,9 +26,9 @@ describe.each([
 ])('with %s, a stranger’s server cannot keep the connection open', (_name, fetch) => {
   it.each<[string, (response: ServerResponse) => void, RegExp]>([
     ['after a redirect', (response) => response.writeHead(302, { location: '/other' }), /redirects/],
-    ['after 404', (response) => response.writeHead(404), /answers 404/],
-    ['after 503', (response) => response.writeHead(503), /answers 503/],
-    ['after 206', (response) => response.writeHead(206), /answers 206/],
+    ['after 404', (response) => response.writeHead(404), /returned 404/],
+    ['after 503', (response) => response.writeHead(503), /returned 503/],
+    ['after 206', (response) => response.writeHead(206), /returned 206/],
     [
       'after a content encoding',
       (response) => response.writeHead(200, { 'content-encoding': 'gzip' }),
@@ -90,7 +90,7 @@ describe('a fetched response', () => {
     if (typeof outcome === 'string') expect(refused).toBe(outcome)
     else expect(refused).toMatchObject(outcome)
     if (status >= 300 && status < 400) expect(refused).toMatchObject({ refusal: expect.stringContaining('redirects') })
-    else if (status > 200) expect(refused).toMatchObject({ refusal: expect.stringContaining(`answers ${status}`) })
+    else if (status > 200) expect(refused).toMatchObject({ refusal: expect.stringContaining(`returned ${status}`) })
   })
 
   it('from a platform fetch that hides the target of a redirect', async () => {

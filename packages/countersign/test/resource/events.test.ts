@@ -111,7 +111,7 @@ it('a resource reports a cached failure as cached, and a document used while its
     ...lookup,
     what: 'document',
     outcome: 'unreachable',
-    reason: 'https://agent.example/.well-known/aauth-agent answers 503',
+    reason: 'https://agent.example/.well-known/aauth-agent returned 503',
   }
   await ask()
   expect(lookups()).toEqual([failed])
@@ -126,7 +126,7 @@ it('a resource reports a cached failure as cached, and a document used while its
   await ask()
   expect(lookups()).toEqual([
     { ...failed, outcome: 'stale' },
-    { ...lookup, what: 'keys', outcome: 'stale', reason: 'https://agent.example/jwks.json answers 503' },
+    { ...lookup, what: 'keys', outcome: 'stale', reason: 'https://agent.example/jwks.json returned 503' },
   ])
 })
 

@@ -102,7 +102,7 @@ function problemOf({ status, headers }: Response, host: string): ServerProblem {
   if (status === 413)
     return new ServerProblem(`${host} does not accept a message of this size: send less at once.`, { status })
   const why = status < 300 ? 'with something other than an MCP message' : `with status ${status}`
-  return new ServerProblem(`${host} answered ${why}.`, { status })
+  return new ServerProblem(`${host} responded ${why}.`, { status })
 }
 
 /** Describes a redirect target, limited to origin and path: the rest could contain sentences written by the server. */

@@ -187,7 +187,7 @@ describe('a client of 2026-07-28 receives the supported versions from a server w
   it('and the reason if the server does not respond with MCP', async () => {
     const { ask } = openBridge(createBridge, () => new Response('Busy', { status: 503 }))
     const { error } = await ask('server/discover', complete())
-    expect(error).toMatchObject({ code: -32010, message: expect.stringContaining('answered with status 503') })
+    expect(error).toMatchObject({ code: -32010, message: expect.stringContaining('responded with status 503') })
   })
 
   const error = (id: unknown, status: number) =>
