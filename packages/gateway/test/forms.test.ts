@@ -374,6 +374,14 @@ describe('a body that may contain another request, which requires more', () => {
     [multipart, field('name="a"').replace('DELETE', '\0/rpc/secret')],
     ['text/plain', '[{url:/*,*/"/rpc/secret"}]'],
     ['text/plain', '[{url:#,\n"/rpc/secret"}]'],
+    [form, 'batch=\ufeff[{"url":"/rpc/secret"}]'],
+    [form, 'batch=\u0001[{"url":"/rpc/secret"}]'],
+    [form, `batch=\ufeff[{"x":"${'a'.repeat(9000)}","url":"/rpc/secret"}]`],
+    [form, `batch=${'%u0020'.repeat(1365)}%u005B{"url":"/rpc/secret"}]`],
+    [multipart, field('name="batch"').replace('DELETE', '\ufeff[{"url":"/rpc/secret"}]')],
+    [multipart, field('name="batch"').replace('DELETE', '\0[{"url":"/rpc/secret"}]'.split('').join('\0'))],
+    ['text/plain', '\u0001[{"url":"/rpc/secret"}]'],
+    ['text/plain', '\u001f{"requests":[{"url":"/rpc/secret"}]}'],
   ])('is rejected: %s %.40s', async (type, body) => {
     expect(await send(type, body, undefined, of)).toEqual({ statuses: [400, 400], bodies: [] })
   })

@@ -1,7 +1,7 @@
 import { METHODS } from 'node:http'
 import { AAuthError } from 'countersign/resource'
 import { isUntrusted, lettersOf } from '../headers.js'
-import { mayContainUrl, pathOfUrl, urlsIn } from './nested-urls.js'
+import { mayContainUrl, pathOfUrl, skippedBefore, urlsIn } from './nested-urls.js'
 import { requirePath } from './path-grammar.js'
 import { beginsAsPath, interpretedNames, maxInterpreted, pathsInQuery, type QueryPath } from './query-paths.js'
 import { parameterLayers, parameterName, queryOf, type RequestHead } from './require-plain-fields.js'
@@ -112,7 +112,7 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
   }
 
   function batch(text: string): void {
-    if (!/^\s*[[{]/.test(text) || !mayContainUrl(text) || !mayNestMore()) return
+    if (!jsonStart.test(text) || !mayContainUrl(text) || !mayNestMore()) return
     if (++batches > maxBatches) refuseNested(`More than ${maxBatches} JSON parameters`)
     const urls = urlsIn(text)
     // Lenient parsers accept input that strict ones reject, such as `[{url:'/admin'}]`.
@@ -134,9 +134,7 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
     },
     named,
     longValue(start) {
-      // Its last escape may be truncated.
-      if (/^[\0-\x20\xa0]*(?:[[{/\\]|(?:%[\da-f]?)?$)/i.test(parameterName(start)))
-        refuseNested('A field that is too long to be inspected')
+      if (longStart.test(parameterName(start))) refuseNested('A field that is too long to be inspected')
     },
     value(encoded, isInQuery = false) {
       if (mayBeBatch.test(encoded)) for (const text of parameterLayers(encoded)) batch(text)
@@ -198,8 +196,14 @@ const batchHeader = /^next-action$|-batch$/i
 /** The method header of preflights. */
 const requestedMethod = /^access-control-request-method$/i
 
-/** A value that may start with a bracket or brace, after whitespace and in any layer of encoding. */
-const mayBeBatch = /^[\s+]*(?:[[{]|%(?:25)*[0257])/
+/** A decoded value that starts as JSON. */
+const jsonStart = new RegExp(`^[${skippedBefore}]*[[{]`)
+
+/** A value that may start as JSON after decoding. */
+const mayBeBatch = new RegExp(`^[${skippedBefore}+]*[[{%]`)
+
+/** The start of a long value that may be JSON or a path. Its last escape may be truncated. */
+const longStart = new RegExp(String.raw`^[${skippedBefore}]*(?:[[{/\\]|(?:%(?:u?[\da-f]{0,3})?)?$)`, 'i')
 
 /**
  * Words in a name by which some framework may look up the request method. Plural forms are lists, and a delivery or payment method is not

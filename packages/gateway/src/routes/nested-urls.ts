@@ -7,9 +7,16 @@ export function isUrlName(name: string): boolean {
   return /^(?:relative_?)?(?:url|uri|path)$/i.test(name)
 }
 
-/** Whether JSON text may contain a member that {@link isUrlName}, possibly with escapes. */
+/**
+ * Characters that some parsers skip before JSON, as the inside of a character class: control characters, whitespace, and byte order marks,
+ * also as bytes.
+ */
+export const skippedBefore = String.raw`\0-\x20\xa0\xc2\xbb\xbf\xef\xfe\xff\ufeff\ufffd`
+
+/** Whether JSON text may contain a member that {@link isUrlName}, possibly with escapes, or in UTF-16. */
 export function mayContainUrl(text: string): boolean {
-  return /\\u/i.test(text) || /url|uri|path/i.test(unescaped(text))
+  const narrow = text.replaceAll('\0', '')
+  return /\\u/i.test(narrow) || /url|uri|path/i.test(unescaped(narrow))
 }
 
 /**

@@ -1,5 +1,6 @@
 import { AAuthError } from 'countersign/resource'
 import { type FieldCheck, mayNameMethod } from '../routes/field-check.js'
+import { skippedBefore } from '../routes/nested-urls.js'
 import { parameterName, requirePlainFormField } from '../routes/require-plain-fields.js'
 
 /** Inspects a body as it arrives. Both methods throw an AAuthError if it must not be forwarded. */
@@ -17,8 +18,11 @@ const longestName = 1024
 /** Whitespace that PHP strips before a name. */
 const blanks = /^(?:[\s+]|%20|%0[09a-d])+/i
 
-/** The first bytes of a value that may be a path or JSON, possibly after whitespace or encoded. */
-const wantedStarts = Buffer.from('/\\[{%+\u00a0', 'latin1')
+/** The first bytes of a value that may be a path or JSON, possibly encoded, or after whitespace or a byte order mark. */
+const wantedStarts = Buffer.from('/\\[{%+\u00a0\u00c2\u00ef\u00fe\u00ff', 'latin1')
+
+/** The content of a part that may be a path or JSON, possibly encoded. */
+const wantedContent = new RegExp(String.raw`^[${skippedBefore}]*[%/\\[{]`)
 
 /** All bytes up to this one are whitespace or control characters. */
 const blank = 0x20
@@ -162,7 +166,7 @@ export function watchParts(boundary: string, fields?: FieldCheck): Watch {
     const sent = value.trimEnd()
     value = ''
     if (isLong) fields?.longValue(sent)
-    else if (/^[\0-\x20\xa0]*[%/\\[{]/.test(sent))
+    else if (wantedContent.test(sent))
       fields?.value(
         Buffer.from(sent, 'latin1')
           .toString()

@@ -144,12 +144,15 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
   }
 }
 
-/** Whitespace and byte order marks, which may precede JSON. */
-const blanks: ReadonlySet<number> = new Set(Buffer.from('\t\n\v\f\r \u00a0\u00ef\u00bb\u00bf\u00fe\u00ff', 'latin1'))
+/** Control characters, whitespace and byte order marks, which some parsers skip before JSON. */
+const blanks: ReadonlySet<number> = new Set([
+  ...Buffer.alloc(0x21).keys(),
+  ...Buffer.from('\u00a0\u00ef\u00bb\u00bf\u00fe\u00ff', 'latin1'),
+])
 
 /** Whether a body starts with an object or array; undefined if the given start is only whitespace. */
 export function isJsonStart(start: Uint8Array): boolean | undefined {
-  const first = start.find((byte) => byte !== 0 && !blanks.has(byte))
+  const first = start.find((byte) => !blanks.has(byte))
   return first === undefined ? undefined : '{['.includes(String.fromCharCode(first))
 }
 

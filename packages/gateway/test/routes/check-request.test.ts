@@ -295,6 +295,11 @@ describe('a request that may contain another one, which needs more, is refused',
     [`/rpc/hello?batch=${batch({ url: '\ud800' })}`],
     [`/rpc/hello?batch=${batch({ url: '/rpc/sec\tret' })}`],
     [`/rpc/hello?batch=${batch({ url: 'h:80/rpc/secret' })}`],
+    // What some parsers skip before JSON: control characters and a byte order mark. ASP decodes %u005B.
+    ...['%01', '%00', '%1F', '%251f', '%A0', '%C2%A0', '%EF%BB%BF', '%u0020', '%uFEFF'].map((before): [string] => [
+      `/rpc/hello?batch=${before}${batch({ url: '/rpc/secret' })}`,
+    ]),
+    [`/rpc/hello?batch=%u005B${batch({ url: '/rpc/secret' }).replace('%5B', '')}`],
   ])('%s %j', (target, headers = []) => expect(refusalOf(target, { of, headers })).toBe('target_ambiguous'))
 
   it.each<[string, [string, string][]?]>([
