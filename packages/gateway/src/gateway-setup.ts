@@ -97,7 +97,7 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
     origin,
     upstream: parsed,
     upstreamHost: upstream.preserveHost ? origin.host : parsed.authority,
-    rewriteRedirects: createRedirectRewrite(origin, parsed.authority),
+    rewriteRedirects: createRedirectRewrite(origin, new URL(upstream.url)),
     rules: {
       table: createRouteTable(
         routes,

@@ -218,9 +218,8 @@ export type RedirectRewrite = (headers: readonly string[]) => string[]
  * rest of the URL stays byte for byte. Any other URL stays unchanged: one with a username or another port, and one that parsers interpret
  * differently (G55).
  */
-export function createRedirectRewrite(origin: URL, upstreamAuthority: string): RedirectRewrite {
-  const port = origin.port || (origin.protocol === 'https:' ? '443' : '80')
-  const own = new Set([upstreamAuthority, origin.host, `${origin.hostname}:${port}`])
+export function createRedirectRewrite(origin: URL, upstream: URL): RedirectRewrite {
+  const own = new Set([origin, upstream].flatMap(authoritiesOf))
   const rewrite = (url: string): string => {
     const [start = '', authority = ''] = /^(?:https?:)?\/\/([^/?#]*)/i.exec(url) ?? []
     return own.has(authority.toLowerCase()) ? origin.origin + url.slice(start.length) : url
@@ -231,6 +230,11 @@ export function createRedirectRewrite(origin: URL, upstreamAuthority: string): R
       if (/^(?:content-)?location$/i.test(name)) return rewrite(value)
       return /^refresh$/i.test(name) ? refreshTo(value, rewrite) : value
     })
+}
+
+/** The host and port of a URL. A default port is optional. */
+function authoritiesOf({ host, hostname, port, protocol }: URL): string[] {
+  return port === '' ? [host, `${hostname}:${protocol === 'https:' ? 443 : 80}`] : [host]
 }
 
 /** Rewrites the URL of a `Refresh` header: a delay in seconds, then a URL, which may be quoted. */
