@@ -219,7 +219,11 @@ for (const name of readdirSync('packages')) {
       source.inside,
       importsOf(file).flatMap((found) => checkImport(source, found)),
     )
+    checkUrls(source)
   }
+  for (const [, built] of JSON.stringify(manifest).matchAll(/"\.\/dist\/([^"]+\.js)"/g))
+    if (!isSource(join(root, 'src', built)))
+      refuse(`packages/${name}/package.json`, `names dist/${built}, which has no source`)
   for (const circle of circlesOf(graph)) refuse(`packages/${name}/src`, `circular imports: ${circle.join(' -> ')}`)
 }
 
@@ -266,6 +270,12 @@ function checkImport({ name, root, manifest, file, shown, inside }, { specifier,
     if (owner && !(name === owner.name && inside.startsWith(`${owner.folder}/`))) refuse(shown, `imports ${dependency}`)
   }
   return []
+}
+
+/** Files that are named by URL, such as workers. `dist` has the same folders as `src`, but keeps outputs of files that were renamed. */
+function checkUrls({ file, shown }) {
+  for (const [, path] of readFileSync(file, 'utf8').matchAll(/new URL\('([^']+)', import\.meta\.url\)/g))
+    if (!isSource(resolve(dirname(file), path))) refuse(shown, `names ${path}, which does not exist`)
 }
 
 /** Other code sees an edition only through the values in the files named after it; only an entry point exports its parts. */
