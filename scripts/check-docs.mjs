@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { slugify } from '../site/.vitepress/markdown.mjs'
 
 const failures = []
 const read = (path) => readFileSync(path, 'utf8')
@@ -31,17 +32,18 @@ const saved = documents.flatMap((document) =>
   [...read(document).matchAll(/^```\w+ (\S+\.\w+)$/gm)].map(([, name]) => name),
 )
 
-/** The anchors of a document: those that GitHub generates from its headings, and explicit ones. */
-function anchorsIn(text) {
-  const headings = [...text.replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
-    heading
-      .toLowerCase()
-      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
-      .replaceAll(' ', '-'),
-  )
-  return new Set([...headings, ...[...text.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id)])
+/** The anchors of a document: those that code hosts generate from its headings, and explicit ones, which are unique. */
+function anchorsIn(document) {
+  const text = read(document)
+  const headings = text.replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/^#+ (.*)$/gm)
+  const found = new Set(Array.from(headings, ([, heading]) => slugify(heading)))
+  for (const [, id] of text.matchAll(/<a id="([^"]+)">/g)) {
+    if (found.has(id)) failures.push(`${document} has the anchor ${id} twice`)
+    found.add(id)
+  }
+  return found
 }
-const anchors = new Map(documents.map((document) => [document, anchorsIn(read(document))]))
+const anchors = new Map(documents.map((document) => [document, anchorsIn(document)]))
 
 const scripts = JSON.parse(read('package.json')).scripts
 for (const document of documents) {
@@ -136,9 +138,10 @@ for (const path of sources)
     if (!existsSync(named) && !documents.some((one) => basename(one) === named))
       failures.push(`${path} names ${named}, which readers do not have`)
 
-const attacks = [...read('docs/security/attacks.md').matchAll(/^\| <a id="[^"]+"><\/a>(\w+) \|.*\| ([^|]*) \|$/gm)]
+const attacks = [...read('docs/security/attacks.md').matchAll(/^\| <a id="([^"]+)"><\/a>(\w+) \|.*\| ([^|]*) \|$/gm)]
 const texts = tests.map((path) => ({ path, text: read(path) }))
-for (const [, mark, shown] of attacks) {
+for (const [, id, mark, shown] of attacks) {
+  if (id !== mark.toLowerCase()) failures.push(`docs/security/attacks.md has the anchor ${id} in the row of ${mark}`)
   const showing = texts.filter(({ text }) => new RegExp(`\\b${mark}\\b`).test(text))
   if (shown.trim() === '') failures.push(`docs/security/attacks.md names no test for ${mark}`)
   for (const [, test] of shown.matchAll(/`([^`]+)`/g)) {
@@ -148,19 +151,13 @@ for (const [, mark, shown] of attacks) {
       failures.push(`docs/security/attacks.md says that ${test} demonstrates ${mark}, but it does not`)
   }
 }
-const described = new Set(attacks.map(([, mark]) => mark))
+const described = new Set(attacks.map(([, , mark]) => mark))
 for (const { path, text } of texts)
   for (const [, mark] of text.matchAll(/(?<![\w-])'([SKTACXRULOG]\d\db?)'/g))
     if (!described.has(mark))
       failures.push(`${path} performs ${mark}, which docs/security/attacks.md does not describe`)
 
 const packages = names.map((name) => JSON.parse(read(`packages/${name}/package.json`)))
-for (const [index, { name, exports: entries }] of packages.entries()) {
-  const path = `packages/${names[index]}/README.md`
-  for (const entry of Object.keys(entries).filter((key) => key !== './package.json'))
-    if (!read(path).includes(`\`${name}${entry.slice(1)}\``))
-      failures.push(`${path} does not list ${name}${entry.slice(1)}`)
-}
 const dependenciesPage = 'docs/contributing/dependencies.md'
 const dependencyTable = read(dependenciesPage)
 for (const { name, dependencies, optionalDependencies } of packages) {
