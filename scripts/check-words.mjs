@@ -38,7 +38,9 @@ function checkSource(file, source) {
   const titles = new Set()
   const kindOf = (node) => (file.includes('/src/') || titles.has(node) ? 'string' : 'data')
   new Visitor({
-    CallExpression: ({ callee, arguments: [title] }) => titleCall.test(nameOf(callee)) && titles.add(title),
+    CallExpression: ({ callee, arguments: [title] }) => {
+      if (titleCall.test(nameOf(callee))) for (const part of title?.quasis ?? [title]) titles.add(part)
+    },
     Literal: (node) =>
       typeof node.value === 'string' &&
       node.value.includes(' ') &&
