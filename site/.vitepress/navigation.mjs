@@ -1,88 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/**
- * The sections of the site, and the order of their pages. A page that is not listed comes last in its section.
- *
- * @type {readonly (readonly [folder: string, text: string, pages: readonly string[]])[]}
- */
-const sections = [
-  ['introduction', 'Introduction', ['why', 'how-it-works', 'compare', 'status', 'releases', 'faq', 'glossary']],
-  ['get-started', 'Get started', ['demo', 'first-agent', 'protect-an-api', 'protect-an-mcp-server', 'auth-server']],
-  [
-    'agents',
-    'Agents',
-    [
-      'which-function',
-      'scripts',
-      'web-apps',
-      'other-languages',
-      'desktop-apps',
-      'mcp-clients',
-      'delegates',
-      'keys',
-      'token-storage',
-      'consent',
-      'websockets',
-    ],
-  ],
-  [
-    'apis',
-    'APIs',
-    [
-      'frameworks',
-      'python-frameworks',
-      'existing-logins',
-      'account-linking',
-      'gateway',
-      'gateway-routes',
-      'proxies',
-      'subrequests',
-      'mcp-servers',
-      'request-bodies',
-      'signed-header',
-      'limits',
-      'testing',
-    ],
-  ],
-  [
-    'operate',
-    'Operate',
-    [
-      'systemd',
-      'containers',
-      'postgresql',
-      'high-availability',
-      'tls',
-      'backup',
-      'upgrade',
-      'monitoring',
-      'users',
-      'policies',
-      'consent-page',
-      'identity-providers',
-      'outgoing-requests',
-      'overload',
-    ],
-  ],
-  [
-    'reference',
-    'Reference',
-    [
-      'command-line',
-      'server-configuration',
-      'gateway-configuration',
-      'errors',
-      'events-and-metrics',
-      'revocation-list',
-      'protocol',
-      'vectors',
-    ],
-  ],
-  ['security', 'Security', ['attacks', 'reliability', 'performance']],
-  ['contributing', 'Contributing', ['architecture', 'editions', 'dependencies', 'building-blocks']],
-]
-
 /** Titles that are too long for the sidebar. */
 const shortTitles = {
   'agents/delegates': 'Delegates',
@@ -102,16 +20,13 @@ function titleOf(docs, page) {
   return shortTitles[page] ?? heading.replaceAll('`', '')
 }
 
-/** The sidebar: every page of `docs/`, and the entry points of the TypeScript reference. */
+/** The sidebar: every page, as `docs/index.md` lists them, and the entry points of the TypeScript reference. */
 export function createSidebar(docs) {
-  const groups = sections.map(([folder, text, order]) => {
-    const names = readdirSync(join(docs, folder))
-      .filter((name) => name.endsWith('.md'))
-      .map((name) => name.slice(0, -3))
-    const rank = (name) => (order.includes(name) ? order.indexOf(name) : order.length)
-    const items = names
-      .toSorted((one, other) => rank(one) - rank(other) || one.localeCompare(other))
-      .map((name) => ({ text: titleOf(docs, `${folder}/${name}`), link: `/${folder}/${name}` }))
+  const [, ...sections] = readFileSync(join(docs, 'index.md'), 'utf8').split(/^### /m)
+  const groups = sections.map((section) => {
+    const [text] = section.split('\n', 1)
+    const pages = Array.from(section.matchAll(/^- \[.*\]\((\S+)\.md\)/gm), ([, page]) => page)
+    const items = pages.map((page) => ({ text: titleOf(docs, page), link: `/${page}` }))
     return { text, link: items[0]?.link, items, collapsed: true }
   })
   const api = join(docs, 'reference/api')
