@@ -19,6 +19,14 @@ const others = await Promise.all(
   ].map(read),
 )
 
+/** The settings that the Compose file of the page on containers passes in the environment. */
+async function composeSettings(): Promise<Record<string, string>> {
+  const compose = await read('../containers/compose.yaml')
+  const settings = [...compose.matchAll(/^ +(COUNTERSIGN_(?:DATABASE|TRUST_PROXY)): '?(.*?)'?$/gm)]
+  expect(settings).toHaveLength(2)
+  return Object.fromEntries(settings.map(([, name, value]) => [name, value]))
+}
+
 describe('the pages about the auth server', () => {
   it('name no flag that does not exist', () => {
     const known = table.flatMap(({ flags }) => flags.flatMap((row) => row.flags.split(/[ ,]+/)))
@@ -41,17 +49,20 @@ describe('the pages about the auth server', () => {
   it('show configurations that are accepted', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'countersign-docs-'))
     try {
+      const containers = await read('operate/containers.md')
+      const inContainers = await composeSettings()
       const shown = [settings, ...others].flatMap((page) =>
-        [...page.matchAll(/^\{(?:\n[\s\S]*?^| [^\n]* )\}$/gm)].map(([json]) => JSON.parse(json) as object),
+        [...page.matchAll(/^\{(?:\n[\s\S]*?^| [^\n]* )\}$/gm)].map(([json]) => ({
+          part: JSON.parse(json) as object,
+          env: page === containers ? inContainers : {},
+        })),
       )
       expect(shown.length).toBeGreaterThanOrEqual(10)
       const path = join(folder, 'countersign.config.json')
-      const [whole] = shown
-      for (const part of shown) {
-        // The page on containers passes the database in the environment.
-        const isWhole = 'issuer' in part && 'database' in part
-        writeFileSync(path, JSON.stringify(isWhole ? part : { ...whole, ...part }))
-        const { settings } = await loadConfig(path, {})
+      const whole = shown[0]?.part
+      for (const { part, env } of shown) {
+        writeFileSync(path, JSON.stringify('issuer' in part ? part : { ...whole, ...part }))
+        const { settings } = await loadConfig(path, env)
         if ('policies' in part) expect(settings.policies).toHaveLength(3)
       }
       const [, module = ''] = /```ts\n([\s\S]*?)```/.exec(settings) ?? []
