@@ -47,11 +47,7 @@ describe('countersign agent keys generate', () => {
   it.each([
     ['no file', ['generate'], '--output'],
     ['another action', ['revoke', '--output', 'x'], "Unknown command 'revoke'"],
-    [
-      'does not match the key’s algorithm',
-      ['generate', '--output', 'x', '--alg', 'none'],
-      'Allowed choices are ed25519',
-    ],
+    ['another algorithm', ['generate', '--output', 'x', '--alg', 'none'], 'Allowed choices are ed25519'],
     ['a kid that is not valid in a header', ['generate', '--output', 'x', '--kid', 'a"b'], '--kid'],
   ])('exits with 2 for %s', async (_case, args, message) => {
     const { status, stderr } = await runInProcess('agent', 'keys', ...args)

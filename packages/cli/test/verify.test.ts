@@ -74,7 +74,7 @@ describe('countersign verify rejects', () => {
     ],
     ['another key', (text) => text.replace('kid="key-1"', 'kid="key-2"'), 'key', 'key_unknown'],
     [
-      'does not match the key’s algorithm',
+      'an algorithm that is not the key’s',
       (text) => text.replace(/(created=\d+)/, '$1;alg="rsa-pss-sha512"'),
       'algorithm',
       'algorithm_mismatch',

@@ -359,12 +359,12 @@ describe('an upstream that', () => {
     expect(await ask(port)).toMatch(/^HTTP\/1\.1 502[\s\S]*"error":"temporarily_unavailable"[\s\S]*cannot be reached/)
   })
 
-  it('is not responding is 504', async () => {
+  it('does not respond causes a 504', async () => {
     const { port } = await openGateway({ limits: { answerTime: 0.3 } }, () => undefined)
     expect(statusOf(await ask(port))).toBe(504)
   })
 
-  it('is not responding some of several requests is 504 for each of these in its own time', async () => {
+  it('does not respond to some requests causes a 504 for each of them in its own time', async () => {
     const { port } = await openGateway({ limits: { answerTime: 0.4 } }, ({ url }, outgoing) => {
       if (url === '/open/answered') outgoing.end('answered')
     })

@@ -144,7 +144,7 @@ describe('W28: egressProxy', () => {
     ['a private IPv6 address', 'https://[fd00::1]/'],
     ['a public address', 'https://8.8.8.8/'],
     ['http', 'http://agent.example/', '8.8.8.8'],
-  ])('is not used for %s: %s at %s %s', async (_case, url, ...addresses) => {
+  ])('is not used for %s: %s', async (_case, url, ...addresses) => {
     const { proxy, inside, fetchBy } = await meet({ [new URL(url).hostname]: addresses })
     const allowNetworks = [{ cidr: '192.168.7.0/24', hosts: ['inside.corp.example'] }]
     await expect(fetchBy({ allowNetworks })(url)).rejects.toMatchObject({ code: 'EREFUSED' })

@@ -58,7 +58,7 @@ it('warns the same way for verify, even for an unsigned request', async () => {
 })
 
 it.each<[string, object, string]>([
-  ['is not a signer', { signer: undefined }, 'signer is not a signer'],
+  ['no signer', { signer: undefined }, 'signer is not a signer'],
   ['a misspelled option', { denylist: {} }, 'createResource has no option denylist: did you mean denyList?'],
   ['a misspelled nested option', { denyList: { whenUnreachabel: 'accept' } }, 'did you mean whenUnreachable?'],
   ['a list of scopes', { scopes: ['calendar.read'] }, 'scopes must be an object'],

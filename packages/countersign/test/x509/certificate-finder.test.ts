@@ -83,7 +83,7 @@ describe('a certificate that chains to a configured root', () => {
     },
   )
 
-  it.each(['ecdsa-p256-sha256', 'rsa-pss-sha512'] as const)('may be issued by a %s key', async (kind) => {
+  it.each(['ecdsa-p256-sha256', 'rsa-pss-sha512'] as const)('may be issued with a key for %s', async (kind) => {
     const issuer = issueCertificate({ name: 'root', extensions: ca, keys: keyKinds[kind] })
     expect(await answerFor([issueLeaf({ issuer })], { roots: [issuer.pem] })).toBe('https://agent.example')
   })

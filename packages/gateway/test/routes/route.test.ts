@@ -7,7 +7,7 @@ it.each([
   ['HEAD', '*', 2],
   ['PURGE', '*', undefined],
   ['POST', 'GET', undefined],
-])('a request with %s is at distance %3$s from a route for %s', (method, routed, distance) => {
+])('a request with %s, and a route for %s: distance %s', (method, routed, distance) => {
   expect(methodDistance(method, routed)).toBe(distance)
 })
 
