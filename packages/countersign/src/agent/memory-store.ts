@@ -25,8 +25,8 @@ export function memoryStore(): AgentStore {
     const hasToken = [...records.values()].some(({ kind }) => kind === 'token')
     const owners = hasToken ? withToken : withoutToken
     owners.set(owner, records)
-    const oldest = owners.keys().next()
-    if (owners.size > maxOwners && !oldest.done) owners.delete(oldest.value)
+    const [oldest] = owners.keys()
+    if (owners.size > maxOwners && oldest !== undefined) owners.delete(oldest)
   }
 
   function put(owner: string, record: AgentRecord): void {

@@ -94,8 +94,8 @@ export function createTokenCache({ records, past, thumbprint, now }: HeldTokensO
     known.delete(owner)
     if (records.isShared) return tokens
     if (tokens.length > 0) known.set(owner, tokens)
-    const oldest = known.keys().next()
-    if (known.size > maxOwners && !oldest.done) known.delete(oldest.value)
+    const [oldest] = known.keys()
+    if (known.size > maxOwners && oldest !== undefined) known.delete(oldest)
     return tokens
   }
 
@@ -196,15 +196,11 @@ function createMutexes(): <T>(owner: string, work: () => Promise<T>) => Promise<
   const last = new Map<string, Promise<unknown>>()
   return async function serialize(owner, work) {
     const done = (last.get(owner) ?? Promise.resolve()).then(work, work)
-    const end = done.then(
-      () => undefined,
-      () => undefined,
-    )
-    last.set(owner, end)
+    last.set(owner, done)
     try {
       return await done
     } finally {
-      if (last.get(owner) === end) last.delete(owner)
+      if (last.get(owner) === done) last.delete(owner)
     }
   }
 }

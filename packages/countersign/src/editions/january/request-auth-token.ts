@@ -205,9 +205,9 @@ async function describeScopes(
   { resource, scope = '' }: Pick<TokenNeed, 'resource' | 'scope'>,
 ): Promise<RequestedPermission[]> {
   const scopes = parseScope(scope) ?? []
-  if (scopes.every((each) => identityScopes.has(each)))
-    return scopes.map((each) => ({ scope: each, description: undefined }))
-  const outcome = await discovery.findMetadata(januaryDocuments.resource, resource).catch(() => undefined)
+  const outcome = scopes.every((each) => identityScopes.has(each))
+    ? undefined
+    : await discovery.findMetadata(januaryDocuments.resource, resource).catch(() => undefined)
   const { scope_descriptions: texts = {} } = outcome && 'found' in outcome ? outcome.found : {}
   return scopes.map((each) => {
     const isDescribed = Object.hasOwn(texts, each) && !identityScopes.has(each)
