@@ -1,5 +1,5 @@
 import type { HeldToken } from '../editions/agent-protocol.js'
-import { AgentError } from '../lib/agent-error.js'
+import { AgentError, type ConsentReason } from '../lib/agent-error.js'
 import { preciseClock } from '../lib/clock.js'
 import { LruCache } from '../lib/lru-cache.js'
 import { isUnder } from '../protocol/documents.js'
@@ -133,22 +133,20 @@ export function createTokenCache({ records, past, thumbprint, now }: HeldTokensO
     remember(owner, [stored, ...kept])
   }
 
-  const remove = async (owner: string, token: HeldToken) =>
+  const remove = async (owner: string, token: HeldToken, reason?: ConsentReason) =>
     serialize(owner, async () => {
       await records.remove(owner, { kind: 'token', id: idOf(token) })
       remember(
         owner,
         (await read(owner)).filter((other) => other.token.jwt !== token.jwt),
       )
+      if (reason) await past.note(owner, token, reason)
     })
 
   return {
     isLive,
     remove,
-    async drop(owner, token) {
-      await past.note(owner, token, isLive(token) ? 'revoked' : 'ended')
-      await remove(owner, token)
-    },
+    drop: (owner, token) => remove(owner, token, isLive(token) ? 'revoked' : 'ended'),
     async forRequest(owner, asked) {
       const all = (await read(owner)).map(({ token }) => token)
       const usable = all.filter((token) => isUsable(token) && isUnder(asked.url, token.resource))

@@ -138,19 +138,22 @@ function openHeld() {
   const records: Parameters<typeof createTokenCache>[0]['records'] = {
     isShared: false,
     list: async (owner, kind) => (await store.list(owner)).filter((record) => record.kind === kind),
-    put: async (owner, name, data) => store.put(owner, recordOf(name, data)),
+    put: async (owner, name, data) => {
+      await settled()
+      await store.put(owner, recordOf(name, data))
+    },
     add: async (owner, name, data) => (await store.add(owner, recordOf(name, data))).data,
     remove: async (owner, name) => store.remove(owner, name),
     forget: async (owner) => store.forget(owner),
   }
   const past: Parameters<typeof createTokenCache>[0]['past'] = {
-    note: async () => undefined,
+    note: (owner, { resource }, reason) => records.put(owner, { kind: 'past', id: resource }, reason),
     reasonFor: async () => 'first_time',
     forget: async () => undefined,
   }
   const held = createTokenCache({ records, past, thumbprint: 'a key', now: () => 0 })
   const never = new AbortController().signal
-  return { ...held, add: (owner: string, token: typeof one, signal = never) => held.add(owner, token, signal) }
+  return { ...held, store, add: (owner: string, token: typeof one, signal = never) => held.add(owner, token, signal) }
 }
 
 it('a token whose owner was forgotten in the meantime is not stored', async () => {
@@ -161,6 +164,15 @@ it('a token whose owner was forgotten in the meantime is not stored', async () =
   await held.forget('s1')
   expect((await Promise.allSettled(adding)).map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
   expect(await held.forRequest('s1', asked)).toBeUndefined()
+})
+
+it('a token that is no longer accepted leaves no record of an owner who is forgotten meanwhile', async () => {
+  const held = openHeld()
+  await held.add('s1', one)
+  const dropping = held.drop('s1', one)
+  await held.forget('s1')
+  await dropping
+  expect(held.store.list('s1')).toEqual([])
 })
 
 it('a token that is removed leaves the other ones of its session', async () => {
