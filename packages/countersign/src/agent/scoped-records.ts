@@ -95,11 +95,18 @@ export interface PastAccess {
   forget(owner: string, resource: string): Promise<void>
 }
 
+/** Maximum number of records of past access per owner. They have no expiry. */
+const maxPast = 100
+
 /** The records of how access ended, in an agent's store. */
 export function pastAccess(records: OwnRecords): PastAccess {
+  const kind = 'past'
   return {
-    note: (owner, { authServer, resource }, reason) =>
-      records.put(owner, { kind: 'past', id: placeOf({ authServer, resource }) }, { need: { resource }, reason }),
+    async note(owner, { authServer, resource }, reason) {
+      const surplus = (await records.list(owner, kind))[maxPast - 1]
+      if (surplus) await records.remove(owner, { kind, id: surplus.id })
+      await records.put(owner, { kind, id: placeOf({ authServer, resource }) }, { need: { resource }, reason })
+    },
     async reasonFor(owner, need, held) {
       const token = held.find((each) => placeOf(each) === placeOf(need))
       // A token that has the scope was refused.

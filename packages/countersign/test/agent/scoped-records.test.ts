@@ -1,6 +1,6 @@
 import { memoryStore } from 'countersign/agent'
 import { expect, it } from 'vitest'
-import { keptConsents, scopedRecords } from '../../src/agent/scoped-records.js'
+import { keptConsents, pastAccess, scopedRecords } from '../../src/agent/scoped-records.js'
 
 const records = scopedRecords(memoryStore(), { agent: 'https://agent.example', edition: 'january' })
 
@@ -46,4 +46,15 @@ it('keeps the lease of the next holder when an expired one is released late', as
   expect(await next?.lease('carol', 'state-1', 141)).toMatchObject({ until: 141 })
   if (lease && 'release' in lease) await lease.release()
   expect(await third?.lease('carol', 'state-1', 141)).toEqual({ holder: expect.any(String) })
+})
+
+it('remembers how access ended for a limited number of resources', async () => {
+  const past = pastAccess(records)
+  const at = (name: number) => ({ authServer: 'https://auth.example', resource: `https://api-${name}.example` })
+  for (let name = 0; name < 150; name += 1) {
+    await past.note('erin', at(name), 'expired')
+    expect(await past.reasonFor('erin', at(name), [])).toBe('expired')
+  }
+  expect(await records.list('erin', 'past')).toHaveLength(100)
+  expect(await past.reasonFor('erin', at(0), [])).toBe('expired')
 })
