@@ -108,10 +108,12 @@ export function pastAccess(records: OwnRecords): PastAccess {
       await records.put(owner, { kind, id: placeOf({ authServer, resource }) }, { need: { resource }, reason })
     },
     async reasonFor(owner, need, held) {
-      const token = held.find((each) => placeOf(each) === placeOf(need))
+      const there = held.filter((each) => placeOf(each) === placeOf(need))
+      const wanted = need.scope?.split(' ') ?? []
       // A token that has the scope was refused.
-      if (token) return need.scope?.split(' ').some((each) => !token.scope.includes(each)) ? 'step_up' : 'revoked'
-      const past = (await records.list(owner, 'past')).find(({ id }) => id === placeOf(need))
+      if (there[0])
+        return there.some(({ scope }) => wanted.every((each) => scope.includes(each))) ? 'revoked' : 'step_up'
+      const past = (await records.list(owner, kind)).find(({ id }) => id === placeOf(need))
       return past ? (past.data as { reason: ConsentReason }).reason : 'first_time'
     },
     async forget(owner, resource) {

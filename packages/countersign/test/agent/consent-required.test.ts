@@ -110,6 +110,18 @@ describe('an agent that cannot prompt', () => {
     expect((await required(stage)).reason).toBe('step_up')
   })
 
+  it('knows that a token was refused whose scope a newer one lacks', async () => {
+    const stage = openStage({ onConsent: undefined })
+    await decide(stage)
+    await stage.agent.for('s1').fetch(data)
+    stage.api = () => stage.challenge('data.write', 403)
+    stage.token.code = async () => ({ auth_token: await stage.authToken({ scope: 'data.write' }) })
+    await decide(stage)
+    expect(await stage.agent.for('s1').tokens()).toHaveLength(2)
+    stage.api = () => stage.challenge('data.read')
+    expect((await required(stage)).reason).toBe('revoked')
+  })
+
   it('starts over once it was told to forget', async () => {
     const stage = openStage({ onConsent: undefined })
     await decide(stage, { error: 'access_denied' })
