@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { AgentError, memoryStore } from 'countersign/agent'
 import { describe, expect, it } from 'vitest'
-import { ids, openStage, type Stage } from './stage.js'
+import { ended, ids, openStage, type Stage } from './stage.js'
 
 const data = `${ids.api}/data`
 
@@ -128,6 +128,19 @@ describe('an agent that cannot prompt', () => {
     await stage.agent.forget('s1')
     expect((await required(stage)).reason).toBe('first_time')
   })
+})
+
+it('a denial that cannot be recorded is still a denial', async () => {
+  const store = memoryStore()
+  const put: typeof store.put = (owner, record) => {
+    if (record.kind === 'past') throw new Error('the disk is full')
+    return store.put(owner, record)
+  }
+  const stage = openStage({ store: { ...store, put } })
+  const end = ended(stage.agent.for('s1').fetch(data))
+  await expect.poll(() => stage.asked.length).toBe(1)
+  await stage.answer(stage.asked[0] ?? expect.fail(), { error: 'access_denied' })
+  expect(await end).toBe('access_denied')
 })
 
 describe('an auth server that does not respond', () => {

@@ -229,7 +229,8 @@ export async function redeemConsent(
 ): Promise<HeldToken> {
   if ('error' in answer) {
     const refused = refusal(answer.error, answer.description)
-    if (refused.code === 'access_denied') await requester.noteRefusal(need, owner)
+    // Only a hint for the next request: if it cannot be stored, access was denied all the same.
+    if (refused.code === 'access_denied') await requester.noteRefusal(need, owner).catch(() => undefined)
     throw refused
   }
   return requester.forOwner(owner, async (signal) => {
