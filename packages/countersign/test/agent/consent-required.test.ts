@@ -144,8 +144,8 @@ it('a denial that cannot be recorded is still a denial', async () => {
 })
 
 describe('an auth server that does not respond', () => {
-  const refused = () =>
-    Object.assign(new TypeError('fetch failed'), { cause: new Error('connect ECONNREFUSED 127.0.0.1:9') })
+  const failed = (reason: string) => Object.assign(new TypeError('fetch failed'), { cause: new Error(reason) })
+  const refused = () => failed('connect ECONNREFUSED 127.0.0.1:9')
 
   it('is named, with the reason, if its document cannot be fetched', async () => {
     const stage = openStage({
@@ -174,5 +174,28 @@ describe('an auth server that does not respond', () => {
       message: 'The auth server https://auth.example does not respond (ECONNREFUSED). Try again later.',
       cause: { message: 'fetch failed' },
     })
+  })
+
+  it.each([
+    ['a lost connection', 'read ECONNRESET', 'ECONNRESET'],
+    ['a host without a route', 'connect EHOSTUNREACH 192.0.2.1:443', 'EHOSTUNREACH'],
+    ['no connection in time', 'Connect Timeout Error (attempted address: auth.example:443)', 'Connect Timeout'],
+  ])('is named after %s', async (_how, reason, named) => {
+    const stage = openStage({ onConsent: undefined })
+    stage.token.auth = () => {
+      throw failed(reason)
+    }
+    await expect(stage.agent.for('s1').fetch(data)).rejects.toMatchObject({
+      code: 'auth_server_unreachable',
+      message: `The auth server https://auth.example does not respond (${named}). Try again later.`,
+    })
+  })
+
+  it('is not one whose certificate is refused', async () => {
+    const stage = openStage({ onConsent: undefined })
+    stage.token.auth = () => {
+      throw failed('self-signed certificate')
+    }
+    await expect(stage.agent.for('s1').fetch(data)).rejects.toThrow('fetch failed')
   })
 })

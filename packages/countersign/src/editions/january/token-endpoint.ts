@@ -53,7 +53,7 @@ function requireResponse(authServer: string, failure: unknown): void {
 }
 
 /** What Node and the guarded fetch report if a host does not respond. */
-const noResponse = /ECONN[A-Z]+|ENOTFOUND|EAI_AGAIN|E(?:HOST|NET)UNREACH|ETIMEDOUT|no response within \d+ ms/
+const noResponse = /ECONN\w+|ENOTFOUND|EAI_AGAIN|E\w+UNREACH|ETIMEDOUT|Connect Timeout|no response within \d+ ms/
 
 /** The agent as a client of token endpoints. */
 export interface TokenClient extends Pick<AgentTools, 'id' | 'now'> {
