@@ -38,15 +38,16 @@ export async function runProgram(argv: readonly string[], given: Terminal): Prom
       })
     }
   }
-  const args = argv.slice(2)
-  const elsewhere = commandsElsewhere(args)
-  if (elsewhere.length > 0) {
-    const named = elsewhere.map((name) => `countersign ${name}`).join(' or ')
-    terminal.notify(`Unknown command ${args[0]}: did you mean ${named}?`)
+  const args = withHelpLast(argv.slice(2))
+  const unknown = findUnknown(args)
+  if (unknown && unknown.suggestions.length > 0) {
+    const named = unknown.suggestions.map((name) => `countersign ${name}`).join(' or ')
+    terminal.notify(`Unknown command ${unknown.words.join(' ')}: did you mean ${named}?`)
     return exitStatus.usage
   }
   try {
-    await program.parseAsync(withHelpLast(args), { from: 'user' })
+    // With --help behind it, commander would ignore an unknown command.
+    await program.parseAsync(unknown?.words ?? args, { from: 'user' })
     return status
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitStatus.done : exitStatus.usage
@@ -141,18 +142,30 @@ function optionOf({ flags, description, choices, repeated, conflicts = [] }: Fla
   return option
 }
 
-/** Finds the commands and groups that end with the given words, such as `server db backup` for `db backup`. */
-function commandsElsewhere([first = '', second = '']: readonly string[]): readonly string[] {
-  const names = [...Object.keys(groups), ...commands.map(({ name }) => name)]
-  if (first === '' || first.startsWith('-') || names.some((name) => name.split(' ')[0] === first)) return []
-  const found = [`${first} ${second}`, first].map((words) => names.filter((name) => name.endsWith(` ${words}`)))
-  return found.find(({ length }) => length > 0) ?? []
+/**
+ * Finds out whether the words before the first flag name no command. Returns the words up to the unknown one, and the commands and groups
+ * of its group that end with it, such as `server db backup` for `server backup`, or else those whose description starts with it.
+ */
+function findUnknown(args: readonly string[]): { words: string[]; suggestions: string[] } | undefined {
+  const firstFlag = args.findIndex((arg) => arg.startsWith('-'))
+  const given = firstFlag === -1 ? args : args.slice(0, firstFlag)
+  const at = given.findIndex((_, index) => !Object.hasOwn(groups, given.slice(0, index + 1).join(' ')))
+  const words = given.slice(0, at + 1)
+  const line = words.join(' ')
+  if (at === -1 || line === 'help' || commands.some(({ name }) => name === line)) return undefined
+  const [last = '', next = ''] = given.slice(at)
+  const lead = line.slice(0, line.length - last.length)
+  const names = [...Object.keys(groups), ...commands.map(({ name }) => name)].filter((name) => name.startsWith(lead))
+  const endingIn = (end: string) => names.filter((name) => name.endsWith(` ${end}`))
+  const described = commands.filter(({ about }) => about.toLowerCase().startsWith(`${last} `)).map(({ name }) => name)
+  const found = [endingIn(`${last} ${next}`), endingIn(last), described.filter((name) => names.includes(name))]
+  return { words, suggestions: found.find(({ length }) => length > 0) ?? [] }
 }
 
 /** Rewrites `help server users add` and `server users help add` to `server users add --help`; commander's own help supports one level. */
 function withHelpLast(args: readonly string[]): string[] {
   const at = args.indexOf('help')
-  const isGroup = at === 0 || args.slice(0, Math.max(at, 0)).join(' ') in groups
+  const isGroup = at === 0 || Object.hasOwn(groups, args.slice(0, Math.max(at, 0)).join(' '))
   return at !== -1 && isGroup && args.length > 1 ? [...args.toSpliced(at, 1), '--help'] : [...args]
 }
 

@@ -81,11 +81,26 @@ it.each([
   ['keys', 'did you mean countersign agent keys or countersign server keys?'],
   ['fecth', 'Did you mean fetch?'],
   ['server usres', 'Did you mean users?'],
+  ['server backup', 'Unknown command server backup: did you mean countersign server db backup?'],
+  ['agent create', 'did you mean countersign agent init?'],
+  ['server list', 'did you mean countersign server users list or'],
+  ['fecth --help', 'Did you mean fetch?'],
+  ['server usres -h', 'Did you mean users?'],
+  ['help server backup', 'did you mean countersign server db backup?'],
 ])('suggests a command for %s', async (words, suggestion) => {
-  const { status, stderr } = await runInProcess(...words.split(' '))
-  expect(status).toBe(2)
+  const { status, stdout, stderr } = await runInProcess(...words.split(' '))
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
   expect(stderr).toContain(suggestion)
 })
+
+it.each(['frobnicate --help', 'server frobnicate --help', 'help constructor', 'server users frobnicate'])(
+  'refuses the unknown command of %s',
+  async (words) => {
+    const { status, stdout, stderr } = await runInProcess(...words.split(' '))
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(/^Unknown command '(?:frobnicate|constructor)'\n/)
+  },
+)
 
 it('groups the commands by their users in the help of countersign', async () => {
   const { stdout } = await runInProcess('--help')
