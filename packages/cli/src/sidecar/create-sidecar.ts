@@ -5,7 +5,7 @@ import { createConnectionQueue } from 'countersign/node'
 import { checkRequest, type SidecarTarget } from './check-request.js'
 import { requestHeaders, responseHeaders, UnforwardableResponse } from './forward-headers.js'
 import { forwardUpgrade, UpgradableRequest, type UpgradeOptions } from './forward-upgrade.js'
-import { refuse, refuseFailed } from './refusals.js'
+import { refuse, refuseFailed, refuseFor } from './refusals.js'
 
 interface SidecarOptions extends UpgradeOptions {
   /** Sends requests as the agent. */
@@ -50,12 +50,7 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse, optio
   const { method = 'GET', url: rawTarget = '', headers: given, headersDistinct } = incoming
   const { host: hosts = [] } = headersDistinct
   const asked = checkRequest({ method, rawTarget, headers: given, hosts }, options)
-  if (!('url' in asked)) {
-    const { status, error, problem } = asked
-    options.onProblem(problem)
-    if (status === 407) outgoing.setHeader('proxy-authenticate', 'Basic realm="countersign"')
-    return refuse(outgoing, status, { error, error_description: problem })
-  }
+  if (!('url' in asked)) return refuseFor(outgoing, asked, options.onProblem)
   const gone = new AbortController()
   outgoing.once('close', () => gone.abort(new Error('the program disconnected')))
   try {
@@ -100,9 +95,7 @@ async function pass(
   } catch (error) {
     if (!(error instanceof UnforwardableResponse)) throw error
     await response.body?.cancel()
-    const problem = `${asked.url.host} ${error.message}`
-    onProblem(problem)
-    return refuse(outgoing, 502, { error: error.code, error_description: problem })
+    return refuseFor(outgoing, error.refusal(asked.url.host), onProblem)
   }
   outgoing.writeHead(response.status, headers.flat())
   if (response.body === null) {

@@ -38,6 +38,11 @@ export class UnforwardableResponse extends Error {
     this.name = 'UnforwardableResponse'
     this.code = code
   }
+
+  /** Returns what the program gets instead of the response of this host. */
+  refusal(host: string) {
+    return { status: 502, error: this.code, problem: `${host} ${this.message}` }
+  }
 }
 
 /** Returns the headers of a program's request that are forwarded, without the secret and the hop-by-hop headers. */

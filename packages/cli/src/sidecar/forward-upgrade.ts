@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Agent } from 'countersign/agent'
 import { checkRequest, type SidecarRules, type SidecarTarget } from './check-request.js'
 import { requestHeaders, responseHeaders, UnforwardableResponse } from './forward-headers.js'
-import { refuse, refuseFailed } from './refusals.js'
+import { refuseFailed, refuseFor } from './refusals.js'
 
 export interface UpgradeOptions extends SidecarRules {
   /** Signs handshakes as the agent. */
@@ -54,10 +54,7 @@ export async function forwardUpgrade(incoming: IncomingMessage, client: End, opt
   const { url: rawTarget = '', headers: given, headersDistinct } = incoming
   const { host: hosts = [] } = headersDistinct
   const asked = checkRequest({ method: incoming.method ?? '', rawTarget, headers: given, hosts }, options)
-  if (!('url' in asked)) {
-    options.onProblem(asked.problem)
-    return refuse(outgoing, asked.status, { error: asked.error, error_description: asked.problem })
-  }
+  if (!('url' in asked)) return refuseFor(outgoing, asked, options.onProblem)
   // Without reading, it would not be noticed that the program has closed the connection while a user decides.
   let early = client.head
   const keepEarly = (chunk: Buffer) => {
@@ -132,9 +129,7 @@ async function passRefusal(
   } catch (error) {
     answer.destroy()
     if (!(error instanceof UnforwardableResponse)) throw error
-    const problem = `${asked.url.host} ${error.message}`
-    onProblem(problem)
-    return refuse(outgoing, 502, { error: error.code, error_description: problem })
+    return refuseFor(outgoing, error.refusal(asked.url.host), onProblem)
   }
   await pipeline(answer, outgoing)
 }

@@ -39,6 +39,17 @@ export function refuse(outgoing: ServerResponse, status: number, body: object): 
   outgoing.end(text)
 }
 
+/** Sends and logs the refusal of a request or of its response. */
+export function refuseFor(
+  outgoing: ServerResponse,
+  { status, error, problem }: { status: number; error: string; problem: string },
+  onProblem: (text: string) => void,
+): void {
+  onProblem(problem)
+  if (status === 407) outgoing.setHeader('proxy-authenticate', 'Basic realm="countersign"')
+  refuse(outgoing, status, { error, error_description: problem })
+}
+
 /** Sends the refusal of a request that failed, and logs it, with the page on which a user must decide. */
 export function refuseFailed(
   outgoing: ServerResponse,

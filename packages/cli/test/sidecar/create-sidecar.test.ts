@@ -132,16 +132,33 @@ it.each<[string, object]>([
   expect(api.shaken).toEqual([])
 })
 
-it('gives clients that offer HTTP/2 an ordinary response', async () => {
+const authorization = `Basic ${Buffer.from(`x:${secret}`).toString('base64')}`
+
+it.each([
+  [
+    'clients that offer HTTP/2',
+    { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABk' },
+  ],
+])('gives %s an ordinary response', async (_whom, offer) => {
   const { api, port } = await openSidecar()
-  const authorization = `Basic ${Buffer.from(`x:${secret}`).toString('base64')}`
-  const headers = { authorization, connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABk' }
+  const headers = { authorization, 'content-length': 4, ...offer }
   const sent = request({ host: '127.0.0.1', port, path: `/http://${api.host}/data`, method: 'POST', headers })
   sent.end('body')
   const [answer] = (await once(sent, 'response')) as [IncomingMessage]
   let body = ''
   for await (const chunk of answer) body += String(chunk)
   expect([answer.statusCode, body]).toEqual([200, 'POST /data'])
+})
+
+it('asks a client that uses it as a proxy for the secret', async () => {
+  const { api, port } = await openSidecar()
+  const headers = { host: api.host, connection: 'Upgrade', upgrade: 'websocket' }
+  const sent = request({ host: '127.0.0.1', port, path: `http://${api.host}/echo`, headers }).end()
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+  answer.resume()
+  expect(answer.statusCode).toBe(407)
+  expect(answer.headers['proxy-authenticate']).toBe('Basic realm="countersign"')
+  expect(api.shaken).toEqual([])
 })
 
 it('stops signing when the program disconnects, and closes all WebSockets when it ends', async () => {
@@ -153,7 +170,6 @@ it('stops signing when the program disconnects, and closes all WebSockets when i
         given?.addEventListener('abort', () => reject(new Error('aborted')))
       }),
   )
-  const authorization = `Basic ${Buffer.from(`x:${secret}`).toString('base64')}`
   const raw = connect(waiting.port, '127.0.0.1')
   raw.write(
     `GET /http://${waiting.api.host}/echo HTTP/1.1\r\nHost: 127.0.0.1:${waiting.port}\r\nAuthorization: ${authorization}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
