@@ -17,8 +17,8 @@ export interface UpgradeOptions extends SidecarRules {
 }
 
 /**
- * A request that upgrades its connection only to a WebSocket. Clients that merely offer another protocol, such as HTTP/2 (`h2c`), get an
- * ordinary response.
+ * A request that upgrades its connection only to a WebSocket, for which the method must be GET (RFC 6455 §4.1). Clients that merely offer
+ * another protocol, such as HTTP/2 (`h2c`), get an ordinary response.
  */
 export class UpgradableRequest extends IncomingMessage {
   declare private isOffered: boolean | null
@@ -30,7 +30,8 @@ export class UpgradableRequest extends IncomingMessage {
 
   get upgrade(): boolean {
     const { method, headers } = this
-    return this.isOffered === true && (method === 'CONNECT' || headers.upgrade?.toLowerCase() === 'websocket')
+    const isWebSocket = method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
+    return this.isOffered === true && (method === 'CONNECT' || isWebSocket)
   }
 }
 

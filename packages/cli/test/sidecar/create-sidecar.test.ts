@@ -139,6 +139,7 @@ it.each([
     'clients that offer HTTP/2',
     { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABk' },
   ],
+  ['a POST that offers a WebSocket', { connection: 'Upgrade', upgrade: 'websocket' }],
 ])('gives %s an ordinary response', async (_whom, offer) => {
   const { api, port } = await openSidecar()
   const headers = { authorization, 'content-length': 4, ...offer }
