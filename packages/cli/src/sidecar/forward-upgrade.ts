@@ -1,6 +1,6 @@
 import { type ClientRequest, request as httpRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Agent } from 'countersign/agent'
@@ -143,7 +143,11 @@ function connectEnds(head: string, client: End, server: End & { ending: AbortSig
     client.socket.destroy()
     server.socket.destroy()
   }
-  for (const { socket } of [client, server]) socket.on('error', close).on('close', close)
+  for (const { socket } of [client, server]) {
+    socket.on('error', close).on('close', close)
+    // Detects a peer that is gone without having closed the connection.
+    if (socket instanceof Socket) socket.setKeepAlive(true, 30_000)
+  }
   ending.addEventListener('abort', close)
   client.socket.write(Buffer.from(head, 'latin1'))
   client.socket.write(server.head)

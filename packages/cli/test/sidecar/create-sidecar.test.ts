@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, Socket } from 'node:net'
 import { AgentError } from 'countersign/agent'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { createSidecar } from '../../src/sidecar/create-sidecar.js'
 
@@ -160,6 +160,17 @@ it('asks a client that uses it as a proxy for the secret', async () => {
   expect(answer.statusCode).toBe(407)
   expect(answer.headers['proxy-authenticate']).toBe('Basic realm="countersign"')
   expect(api.shaken).toEqual([])
+})
+
+it('notices at both ends that a peer is gone', async () => {
+  const keepAlive = vi.spyOn(Socket.prototype, 'setKeepAlive')
+  onTestFinished(() => keepAlive.mockRestore())
+  const { url } = await openSidecar()
+  const socket = new WebSocket(`${url}/echo`)
+  await once(socket, 'open')
+  const probed = keepAlive.mock.contexts.filter((_, at) => keepAlive.mock.calls[at]?.[1] === 30_000)
+  expect(new Set(probed).size).toBe(2)
+  socket.terminate()
 })
 
 it('stops signing when the program disconnects, and closes all WebSockets when it ends', async () => {
