@@ -135,11 +135,16 @@ const width = 80
  * that nothing is truncated.
  */
 export function renderTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const shown = rows.map((row) => row.map((cell) => printable(cell).replaceAll(/[\n\t]/g, ' ')))
+  const shown = rows.map((row) => row.map(onOneLine))
   const lines = columns([headings, ...shown])
   if (lines.every((line) => line.length <= width)) return `${lines.join('\n')}\n`
   const blocks = shown.map((row) => columns(headings.map((heading, column) => [heading, row[column] ?? ''])))
   return `${blocks.map((block) => block.join('\n')).join('\n\n')}\n`
+}
+
+/** Makes text of others, such as a user's name at an identity provider, safe to print in one line. */
+export function onOneLine(text: string): string {
+  return printable(text).replaceAll(/[\n\t]/g, ' ')
 }
 
 function columns(rows: readonly (readonly string[])[]): string[] {

@@ -8,6 +8,7 @@ import {
   formatTime,
   inStorage,
   type OperationOptions,
+  onOneLine,
   operatorName,
   renderTable,
 } from './operation.js'
@@ -70,7 +71,7 @@ function render(account: Account): string {
     ['Sessions', String(account.sessions)],
     ['Active grants', account.grants === most ? `${most} or more` : String(account.grants)],
   ]
-  return `${rows.map(([heading, text]) => wrapText(heading.padEnd(15), text)).join('\n')}\n`
+  return `${rows.map(([heading, text]) => wrapText(heading.padEnd(15), onOneLine(text))).join('\n')}\n`
 }
 
 interface EditOptions extends ChangeOptions {
@@ -90,7 +91,7 @@ export const usersEdit: Run<EditOptions> = async ({ name, email, ...flags }, ter
     return storage.findUser(userId)
   })
   if (!edited || edited.status === 'closed') throw new CommandError(`The account ${username} is closed.`)
-  const text = `${edited.username}: name ${edited.displayName ?? '-'}, email ${edited.email ?? '-'}.`
+  const text = onOneLine(`${edited.username}: name ${edited.displayName ?? '-'}, email ${edited.email ?? '-'}.`)
   terminal.write(`${flags.json ? JSON.stringify(edited) : text}\n`)
   return exitStatus.done
 }

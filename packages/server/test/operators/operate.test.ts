@@ -120,6 +120,13 @@ describe('countersign server users', () => {
       displayName: 'Alice',
     })
     expect(await stage.ask('server users edit alice --email=')).toMatchObject({ email: null, displayName: 'Alice' })
+    await inDatabase(stage, (storage) =>
+      storage.editUser({ userId: alice.id, displayName: 'A\nStatus         closed' }),
+    )
+    expect((await stage.run('server users show alice')).stdout).toMatch(/^Name {11}A Status closed$/m)
+    expect((await stage.run('server users edit alice --email a@example.com')).stdout).toMatch(
+      /^Alice: name A Status.*\n$/,
+    )
     const signIn = (name: string) =>
       inDatabase(stage, async (storage) => {
         const { credentialRevision } = (await storage.findUser(alice.id)) ?? expect.fail()
