@@ -353,6 +353,12 @@ describe('curl-compatible flags', () => {
     const [plain, named] = [form.get('file') as File, form.get('named') as File]
     expect([plain.name, plain.type, await plain.text()]).toEqual(['photo.txt', 'application/octet-stream', 'content'])
     expect([named.name, named.type, await named.text()]).toEqual(['x.csv', 'text/csv', 'content'])
+    writeFileSync(file, 'one\ntwo')
+    const typedField = ['fetch', '-F', 'meta={"a":1};type=application/json', '-F', `text=<${file}`, origin]
+    expect(await run(typedField)).toMatchObject({ status: 0 })
+    expect(seen[1]?.body).toContain('name="meta"\r\nContent-Type: application/json\r\n\r\n{"a":1}\r\n')
+    expect(seen[1]?.body).toContain('name="text"\r\n\r\none\ntwo\r\n')
+    expect(await run(['fetch', '-F', 'a=1;type=a\nb', origin])).toMatchObject({ status: 2 })
     const typed = await run(['fetch', '-F', 'a=1', '-H', 'Content-Type: multipart/form-data', origin])
     expect(typed).toMatchObject({ status: 2, stderr: expect.stringContaining('--form sets the Content-Type') })
   })

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { basename } from 'node:path'
 import { usageError } from '../command/errors.js'
 
@@ -5,32 +6,40 @@ import { usageError } from '../command/errors.js'
 type ReadPart = (value: string) => Promise<Uint8Array>
 
 /**
- * Encodes the values of `--form` as a multipart body, as curl reads them: `name=content`, `name=@file` to upload a file, `name=<file` for
- * the content of a file as text; each with `;type=` and `;filename=` behind it.
+ * Encodes the values of `--form` as a multipart body (RFC 7578), as curl reads them: `name=content`, `name=@file` to upload a file,
+ * `name=<file` for the content of a file as a field; each with `;type=` and `;filename=` behind it. The platform's FormData changes line
+ * breaks, and makes each field with a type a file.
  */
 export async function encodeForm(
   values: readonly string[],
   readPart: ReadPart,
 ): Promise<{ bytes: Uint8Array<ArrayBuffer>; contentType: string }> {
-  const form = new FormData()
+  const boundary = `countersign-${randomUUID()}`
+  const chunks: Uint8Array[] = []
   for (const value of values) {
-    const { name, content, type, filename } = parseField(value)
-    const [mark] = content
-    const bytes = mark === '@' || mark === '<' ? await readPart(`@${content.slice(1)}`) : Buffer.from(content)
-    // A Blob in a form is always a file; text is a field.
-    if (mark !== '@' && type === undefined && filename === undefined) form.append(name, Buffer.from(bytes).toString())
-    else
-      form.append(
-        name,
-        new Blob([new Uint8Array(bytes)], { type: type ?? 'application/octet-stream' }),
-        filename ?? (mark === '@' && content !== '@-' ? basename(content.slice(1)) : '-'),
-      )
+    const field = parseField(value)
+    const { content } = field
+    const bytes = /^[@<]/.test(content) ? await readPart(`@${content.slice(1)}`) : Buffer.from(content)
+    chunks.push(Buffer.from(`--${boundary}\r\n${headOf(field)}\r\n\r\n`), bytes, Buffer.from('\r\n'))
   }
-  const encoded = new Response(form)
-  return {
-    bytes: new Uint8Array(await encoded.arrayBuffer()),
-    contentType: encoded.headers.get('content-type') ?? 'multipart/form-data',
-  }
+  chunks.push(Buffer.from(`--${boundary}--\r\n`))
+  return { bytes: new Uint8Array(Buffer.concat(chunks)), contentType: `multipart/form-data; boundary=${boundary}` }
+}
+
+function headOf({ name, content, type, filename }: Field): string {
+  const own = content.startsWith('@') ? basename(content.slice(1)) : undefined
+  const shown = filename ?? own
+  const contentType = type ?? (shown === undefined ? undefined : 'application/octet-stream')
+  if (contentType !== undefined && !/^[!-~][ -~]*$/.test(contentType))
+    throw usageError('--form takes a media type after type=, such as text/csv.')
+  const file = shown === undefined ? '' : `; filename="${escaped(shown)}"`
+  const disposition = `Content-Disposition: form-data; name="${escaped(name)}"${file}`
+  return contentType === undefined ? disposition : `${disposition}\r\nContent-Type: ${contentType}`
+}
+
+/** Escapes the name of a field or file as browsers do. */
+function escaped(name: string): string {
+  return name.replaceAll(/\r\n|\r|\n/g, '%0D%0A').replaceAll('"', '%22')
 }
 
 interface Field {
