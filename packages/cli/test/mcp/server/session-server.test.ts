@@ -227,7 +227,7 @@ it.each([
   [stream(event(`{"jsonrpc":"2.0","id":7,"result":{"a":${nested}}}`)), /nested too deeply/],
   [stream(event(`{"jsonrpc":"2.0","id":8,"method":"roots/list","params":{"a":${nested}}}`)), /nested too deeply/],
   [Response.json({ error: 'body_too_large' }, { status: 413 }), /does not accept a message of this size: send less/],
-  [new Response('gone', { status: 410 }), /answered with status 410/],
+  [new Response('gone', { status: 410 }), /responded with status 410/],
   [new Response('<html>', { headers: { 'content-type': 'text/html' } }), /something other than an MCP message/],
 ])('reports in one sentence that a response is invalid', async (given, why) => {
   const { server, exchange } = openServer(({ says }) => (says === 'tools/call' ? given : undefined))
