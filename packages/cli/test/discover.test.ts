@@ -52,7 +52,7 @@ describe('countersign discover', () => {
     expect(stdout).toMatch(/^agent {5}ok /m)
     expect(stdout).toMatch(/^resource {2}absent /m)
     expect(stdout).toContain('key-1 ed25519 ')
-    expect(stdout).not.toContain('Mend')
+    expect(stdout).not.toContain('Fix: ')
     expect(stderr).toContain(`GET ${id}/jwks.json -> 200\n`)
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
   })
