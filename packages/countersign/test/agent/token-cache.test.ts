@@ -166,7 +166,7 @@ it('a token whose owner was forgotten in the meantime is not stored', async () =
   expect(await held.forRequest('s1', asked)).toBeUndefined()
 })
 
-it('a token that is no longer accepted leaves no record of an owner who is forgotten meanwhile', async () => {
+it('a token that is no longer accepted leaves no record of an owner who is forgotten at the same time', async () => {
   const held = openHeld()
   await held.add('s1', one)
   const dropping = held.drop('s1', one)

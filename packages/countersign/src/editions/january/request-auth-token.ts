@@ -229,7 +229,7 @@ export async function redeemConsent(
 ): Promise<HeldToken> {
   if ('error' in answer) {
     const refused = refusal(answer.error, answer.description)
-    // Only a hint for the next request: if it cannot be stored, access was denied all the same.
+    // Only a hint for the next request: if it cannot be stored, access was still denied.
     if (refused.code === 'access_denied') await requester.noteRefusal(need, owner).catch(() => undefined)
     throw refused
   }
