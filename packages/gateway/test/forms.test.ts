@@ -375,6 +375,9 @@ describe('a body that may contain another request, which requires more', () => {
     ['text/plain', '[{url:/*,*/"/rpc/secret"}]'],
     ['text/plain', '[{url:#,\n"/rpc/secret"}]'],
     [form, 'batch=\ufeff[{"url":"/rpc/secret"}]'],
+    [form, 'batch=[{"x":";","url":"/rpc/secret"}]'],
+    [form, 'a=1;batch=[{"x":"%26;=","y":";","url":"/rpc/secret"}]&a=1'],
+    [form, `batch=[{"x":";${'a'.repeat(9000)}","url":"/rpc/secret"}]`],
     [form, 'batch=\u0001[{"url":"/rpc/secret"}]'],
     [form, `batch=\ufeff[{"x":"${'a'.repeat(9000)}","url":"/rpc/secret"}]`],
     [form, `batch=${'%u0020'.repeat(1365)}%u005B{"url":"/rpc/secret"}]`],
@@ -394,6 +397,7 @@ describe('a body that may contain another request, which requires more', () => {
     ['text/plain', '[section]\npath=/rpc/secret\n'],
     ['text/plain', '["url","/rpc/secret",{"b":["/rpc/secret"]}]'],
     ['text/plain', "[{verb:'DELETE',_method:1}]"],
+    [form, 'q=[path];x=1;y=[1;2]&a="[";b={"x":";"}&c=%5B1;2%5D'],
     [form, 'q=[path] x&a=[1,2]&b={"url":"/rpc/secret"}&c=[{"url":"/rpc/other"}]'],
     [
       json,

@@ -175,16 +175,22 @@ export function requirePlainHead(judged: CheckedRequest): void {
     // The operator's proxy sets it, and it is not forwarded.
     if (!(isFromProxy && isUntrusted(name))) check().header(name, rawHeaders[at + 1] as string)
   }
-  for (const part of rawTarget.includes('?') ? queryOf(rawTarget).split(/[&;]/) : []) {
-    // The shortest relevant name is `verb`, and the shortest batch `[{"url":""}]`.
+  for (const part of rawTarget.includes('?') ? partsOf(queryOf(rawTarget)) : []) {
+    // The shortest relevant name is `verb`, and the shortest batch `[{url:a}]`.
     const equals = part.indexOf('=')
     const encodedName = equals === -1 ? part : part.slice(0, equals)
     const value = part.slice(encodedName.length + 1)
     const name = encodedName.length < 4 ? '' : parameterName(encodedName)
     if (actionName.test(name)) check().name(name)
     if (value.length > 2 && mayNameMethod(name)) check().named(name, value)
-    if (value.length > 11 && mayBeBatch.test(value)) check().value(value, true)
+    if (value.length > 8 && mayBeBatch.test(value)) check().value(value, true)
   }
+}
+
+/** The parameters of a query. Some servers separate them at `&` and `;`, others only at `&`. */
+function partsOf(query: string): string[] {
+  const parts = query.split(/[&;]/)
+  return query.includes(';') ? [...parts, ...query.split('&').filter((part) => part.includes(';'))] : parts
 }
 
 /** Parameters with which Astro and Qwik run a server action or function at any path. */
@@ -200,7 +206,7 @@ const requestedMethod = /^access-control-request-method$/i
 const jsonStart = new RegExp(`^[${skippedBefore}]*[[{]`)
 
 /** A value that may start as JSON after decoding. */
-const mayBeBatch = new RegExp(`^[${skippedBefore}+]*[[{%]`)
+export const mayBeBatch = new RegExp(`^[${skippedBefore}+]*[[{%]`)
 
 /** The start of a long value that may be JSON or a path. Its last escape may be truncated. */
 const longStart = new RegExp(String.raw`^[${skippedBefore}]*(?:[[{/\\]|(?:%(?:u?[\da-f]{0,3})?)?$)`, 'i')

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { type FieldCheck, mayNameMethod } from '../routes/field-check.js'
+import { type FieldCheck, mayBeBatch, mayNameMethod } from '../routes/field-check.js'
 import { skippedBefore } from '../routes/nested-urls.js'
 import { parameterName, requirePlainFormField } from '../routes/require-plain-fields.js'
 
@@ -37,6 +37,8 @@ export function watchParameters(fields?: FieldCheck): Watch {
   let mayBeMethod = false
   /** Whether the value is inspected; undefined before its first byte. */
   let isWanted: boolean | undefined
+  /** A value that may be JSON, with whatever follows its `;`: many servers separate fields only at `&`. */
+  let joined = ''
 
   function readName(text: Buffer, from: number, end: number): void {
     for (let at = from; at < end && name.length < longestName; at += longestName) {
@@ -53,6 +55,20 @@ export function watchParameters(fields?: FieldCheck): Watch {
       value += text.toString('latin1', from, Math.min(end, from + longestValue))
   }
 
+  function readJoined(text: Buffer, from: number, end: number): void {
+    if (joined.length < longestValue) joined += text.toString('latin1', from, Math.min(end, from + longestValue))
+  }
+
+  function endJoined(): void {
+    if (joined !== '') readWhole(joined)
+    joined = ''
+  }
+
+  function readWhole(text: string): void {
+    if (text.length < longestValue) fields?.value(text)
+    else fields?.longValue(text)
+  }
+
   function endName(): void {
     if (name.length > 3) {
       name = parameterName(name)
@@ -66,8 +82,7 @@ export function watchParameters(fields?: FieldCheck): Watch {
   function endField(): void {
     if (!isValue) endName()
     if (value !== '') {
-      if (value.length < longestValue) fields?.value(value)
-      else fields?.longValue(value)
+      readWhole(value)
       if (mayBeMethod) fields?.named(name, value)
     }
     name = ''
@@ -87,12 +102,18 @@ export function watchParameters(fields?: FieldCheck): Watch {
         if (byte !== undefined && !isEnd && (isValue || byte !== equals)) continue
         if (isValue) readValue(text, from, at)
         else readName(text, from, at)
+        if (joined !== '') readJoined(text, from, byte === ampersand ? at : at + 1)
+        else if (byte === semicolon && mayBeBatch.test(value)) joined = `${value};`
         from = at + 1
+        if (byte === ampersand) endJoined()
         if (isEnd) endField()
         else if (byte === equals) endName()
       }
     },
-    end: endField,
+    end() {
+      endField()
+      endJoined()
+    },
   }
 }
 

@@ -274,6 +274,7 @@ describe('a request that may contain another one, which needs more, is refused',
     { method: '*', path: '/about', require: 'none' },
     { method: 'GET', path: '/rpc/hello', require: 'none' },
     { method: '*', path: '/rpc/secret', ...read },
+    { method: '*', path: '/me', ...read },
   ]
   const batch = (...items: unknown[]) => encodeURIComponent(JSON.stringify(items))
 
@@ -299,6 +300,10 @@ describe('a request that may contain another one, which needs more, is refused',
     ...['%01', '%00', '%1F', '%251f', '%A0', '%C2%A0', '%EF%BB%BF', '%u0020', '%uFEFF'].map((before): [string] => [
       `/rpc/hello?batch=${before}${batch({ url: '/rpc/secret' })}`,
     ]),
+    // Most servers separate parameters only at `&`.
+    ['/rpc/hello?batch=[{"x":";","url":"/rpc/secret"}]'],
+    [`/rpc/hello?batch=${batch({ x: ';', y: '&', url: '/rpc/secret' }).replace('%3B', ';')}`],
+    ['/rpc/hello?b=[{url:/me}]'],
     [`/rpc/hello?batch=%u005B${batch({ url: '/rpc/secret' }).replace('%5B', '')}`],
   ])('%s %j', (target, headers = []) => expect(refusalOf(target, { of, headers })).toBe('target_ambiguous'))
 
