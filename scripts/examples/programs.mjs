@@ -264,7 +264,7 @@ async function failingKeyService(stage) {
     [[503, 503, 503], /Error: The key service returned 503: /],
     [[403], /Error: The key service returned 403: /],
     [['late'], /\[TimeoutError\]: /],
-    [['foreign'], /The service did not sign with the key \S+, or not as ecdsa-p256-sha256 in DER\./],
+    [['foreign'], /The service did not sign with the key \S+, or its signature is not ecdsa-p256-sha256 in DER\./],
   ]
   for (const [answers, said] of cases) {
     kms.next.splice(0, kms.next.length, ...answers)

@@ -2,7 +2,7 @@ import { runProgram } from './program.js'
 import { outputError } from './terminal/interruption.js'
 import { processTerminal } from './terminal/process-terminal.js'
 
-// The library warns about loopback identifiers. Here they are intended, and everything listens on this machine only.
+// The library warns about loopback identifiers. Here they are intended, and everything listens only on this machine.
 const shown = process.listeners('warning')
 process.removeAllListeners('warning')
 process.on('warning', (warning) => {

@@ -57,12 +57,15 @@ export async function runProgram(argv: readonly string[], given: Terminal): Prom
   }
 }
 
-/** Whether a configuration file is missing or invalid. The class is not imported, because that would load the library for every command. */
+/**
+ * Whether a configuration file is missing or invalid. The error's class is not imported, because that would load the library for every
+ * command.
+ */
 function isConfigurationError(error: unknown): boolean {
   return error instanceof Error && error.name === 'ConfigurationError'
 }
 
-/** Returns the text unchanged for programs, and wrapped into lines for a terminal. */
+/** Returns the text unchanged for programs, or wrapped into lines for a terminal. */
 function forTerminal(text: string, { asking }: Terminal): string {
   if (asking.output.isTTY !== true) return text
   const lines = text.split('\n').map((line) => {
@@ -72,7 +75,7 @@ function forTerminal(text: string, { asking }: Terminal): string {
   return lines.join('\n')
 }
 
-/** Adds a command of the table, and the groups in its name that are not there yet. */
+/** Adds a command from the table, along with the groups in its name that do not exist yet. */
 function addCommand(program: Command, row: Row, heading: string): Command {
   const words = row.name.split(' ')
   const group = words.slice(0, -1).reduce((parent, word, at) => {
@@ -110,7 +113,7 @@ function wrappedUsage(row: Row): string {
   return wrapUnits(lead, usage, /\([^)]*\)|--[\w-]+ <[^>]+>/g, { columns: 9 }).slice(lead.length)
 }
 
-/** Wraps text, and keeps each match of the pattern, such as a flag with its value, on one line. */
+/** Wraps text, but keeps each match of the pattern, such as a flag with its value, on one line. */
 function wrapUnits(lead: string, text: string, units: RegExp, options: Parameters<typeof wrapText>[2]): string {
   const joined = text.replaceAll(units, (unit) => unit.replaceAll(/(?!^) /g, '\u00a0'))
   return wrapText(lead, joined, options).replaceAll('\u00a0', ' ')
@@ -122,7 +125,7 @@ function footer(example: string, page = 'The command line'): string {
   return ['', 'Example:', line, '', wrapText('Documentation: ', page)].join('\n')
 }
 
-/** Converts commander's errors to the form of our own: `error: unknown option '-x'` becomes `Unknown option '-x'`. */
+/** Converts commander's errors to our own form: `error: unknown option '-x'` becomes `Unknown option '-x'`. */
 function asSentence(text: string): string {
   const bare = text.replace(/^error: /, '')
   return `${bare.charAt(0).toUpperCase()}${bare.slice(1)}`

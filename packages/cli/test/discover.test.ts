@@ -96,7 +96,7 @@ describe('countersign discover', () => {
     [
       'is behind a redirect',
       { answer: { status: 302, headers: { location: '/x' } } },
-      'Serve it at exactly this URL, without a redirect.',
+      'Serve it at exactly this URL, instead of a redirect.',
     ],
     ['requires a login', { answer: { status: 403 } }, 'Respond with 200'],
     ['is not JSON', { answer: { body: '<html>' } }, 'Send one JSON object'],
@@ -118,7 +118,7 @@ describe('countersign discover', () => {
     const { status, stdout } = await runInProcess('discover', await publish(agentWith(change)))
     expect(status).toBe(1)
     expect(stdout.replaceAll(/\s+/g, ' ')).toContain(fix)
-    expect(stdout.endsWith('Something that it publishes is refused.\n')).toBe(true)
+    expect(stdout.endsWith('Peers refuse part of what it publishes.\n')).toBe(true)
   })
 
   it.each<[string, Parameters<typeof agentWith>[0], string]>([

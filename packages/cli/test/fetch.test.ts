@@ -134,7 +134,7 @@ describe('an API that requires consent', () => {
     ]) {
       const refused = await run(['agent', 'tokens', 'add', other])
       expect(refused, other).toMatchObject({ status: 2 })
-      expect(refused.stderr).toContain('Pass the complete final address')
+      expect(refused.stderr).toContain('Pass the browser’s complete final URL')
     }
     const withPort = back.replace('127.0.0.1', '127.0.0.1:61234')
     expect(await run(['agent', 'tokens', 'add', withPort]), 'of a port that nothing listens at').toMatchObject({
@@ -440,17 +440,17 @@ describe('invalid arguments', () => {
     [['fetch', 'api.example'], /absolute/],
     [['fetch', 'ftp://api.example/'], /http or https/],
     [['fetch', 'https://a:b@api.example/'], /username or password/],
-    [['fetch', 'http://api.example/'], /over https only/],
+    [['fetch', 'http://api.example/'], /only over https/],
     [['fetch', '-d', 'a', '-X', 'GET', 'https://api.example/'], /GET request cannot have a body/],
     [['fetch', '-d', 'a', '--json', '{}', 'https://api.example/'], /only one of --data/],
     [['fetch', '-d', '@/no/such', 'https://api.example/'], /\/no\/such cannot be read \(ENOENT\)/],
     [['fetch', '-H', 'Signature: x', 'https://api.example/'], /cannot set Signature/],
-    [['fetch', '-m', 'soon', 'https://api.example/'], /--max-time takes a number of seconds/],
-    [['fetch', '-m', '0', 'https://api.example/'], /--max-time takes a number of seconds/],
+    [['fetch', '-m', 'soon', 'https://api.example/'], /--max-time must be a number of seconds/],
+    [['fetch', '-m', '0', 'https://api.example/'], /--max-time must be a number of seconds/],
     [['fetch', '--auth-server', 'auth.example', 'https://api.example/'], /--auth-server is not a valid identifier/],
     [['fetch', '--auth-serve', 'https://auth.example', 'https://api.example/'], /unknown option|did you mean/i],
     [['fetch', 'http://127.0.0.1:9/'], /cannot be sent: bad port/],
-    [['agent', 'tokens', 'add', 'a-code'], /complete final address/],
+    [['agent', 'tokens', 'add', 'a-code'], /complete final URL/],
     [
       ['agent', 'tokens', 'add', 'http://127.0.0.1/callback?code=x&state=y'],
       /No request is waiting for this response/,

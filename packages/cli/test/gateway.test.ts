@@ -255,7 +255,7 @@ describe('the configuration of a gateway', () => {
     [{ keyFile: 'gone.json' }, /keyFile: .*countersign agent keys generate/],
     [
       { verifyOnly: true, assertion: true, upstream: undefined, trustProxy: [] },
-      /upstream: is missing; .*the audience of assertions[\s\S]*trustProxy: must name/,
+      /upstream: is missing; .*the audience of assertions[\s\S]*trustProxy: must contain/,
     ],
     [{ routes: undefined }, /routes: is missing; it must be a list\. Only a gateway with mcp can omit it/],
     // G42
@@ -263,7 +263,7 @@ describe('the configuration of a gateway', () => {
     [route({ path: '/caf%E9' }), /routes\[0\]\.path: has octets that are not UTF-8/],
     [route({ path: '/%61dmin' }), /routes\[0\]\.path: has %61, an unnecessary escape/],
     [route({ path: '/a%2Fb' }), /routes\[0\]\.path: has an encoded delimiter/],
-    [route({ path: '/users/:id' }), /routes\[0\]\.path: has :id: a parameter is written \{id\}/],
+    [route({ path: '/users/:id' }), /routes\[0\]\.path: has :id: a parameter must be written as \{id\}/],
     [route({ path: '/a[0-9]+' }), /routes\[0\]\.path: has \[, \] or \|: paths are not regular expressions/],
     [route({ path: '/(a|b)' }), /routes\[0\]\.path: has \[, \] or \|/],
     [route({ method: 'GTE' }), /routes\[0\]\.method: is not an HTTP method that Node.js can parse; did you mean GET\?/],
@@ -368,8 +368,8 @@ it('a cluster worker needs shared sessions for mcp', async () => {
   const shared = { claimNonce: async () => true, rateLimit: async () => undefined }
   const gateway = createConfiguredGateway(await load([]), { shared })
   const withMcp = await load([{ path: '/mcp', tools: {} }])
-  expect(() => gateway.use(withMcp)).toThrow(/needs shared\.mcpSessions/)
-  expect(() => createConfiguredGateway(withMcp)).toThrow(/needs shared\.claimNonce/)
+  expect(() => gateway.use(withMcp)).toThrow(/requires shared\.mcpSessions/)
+  expect(() => createConfiguredGateway(withMcp)).toThrow(/requires shared\.claimNonce/)
 })
 
 describe('a configuration with verifyOnly', () => {
@@ -392,7 +392,7 @@ describe('a configuration with verifyOnly', () => {
     const mcp = [{ path: '/mcp', tools: { look: 'events.read' } }]
     const warningsOf = async (change: object) => (await loadGatewayConfig(await configuration(change), {})).warnings
     expect(await warningsOf({ mcp, redis, instances: 2 })).toEqual([
-      expect.stringMatching(/^mcp: sessions .* one gateway only/),
+      expect.stringMatching(/^mcp: sessions .* only one gateway/),
     ])
     expect(await warningsOf({ mcp, redis })).toEqual([])
     expect(await warningsOf({ redis, instances: 2 })).toEqual([])
@@ -403,11 +403,11 @@ describe('a configuration with verifyOnly', () => {
     const load = async (change: object) => loadGatewayConfig(await configuration(change), {})
     const gateway = createConfiguredGateway(await load({ verifyOnly: true }))
     const inPath = await load({ mcp: [{ path: '/mcp', tools: {} }] })
-    expect(() => gateway.use(inPath)).toThrow(/verifyOnly cannot become false/)
+    expect(() => gateway.use(inPath)).toThrow(/verifyOnly cannot be changed to false/)
     const { settings, ...others } = inPath
     const forged = { ...others, settings: { ...settings, verifyOnly: true } }
     expect(() => gateway.use(forged)).toThrow(/mcp cannot be protected/)
-    expect(() => createConfiguredGateway(inPath).use(forged)).toThrow(/verifyOnly cannot become true/)
+    expect(() => createConfiguredGateway(inPath).use(forged)).toThrow(/verifyOnly cannot be changed to true/)
   })
 })
 
@@ -428,7 +428,7 @@ describe('countersign gateway start', () => {
     expect(await ask('/.well-known/aauth-resource')).toMatch(/^200 .*"https:\/\/api\.example"/)
     const { routes, ...others } = JSON.parse(readFileSync(file, 'utf8')) as { routes: object[] }
     writeFileSync(file, '{')
-    await running.seen(/The previous configuration stays active/)
+    await running.seen(/The previous configuration remains active/)
     expect(await ask('/status')).toBe('200 from the API')
     writeFileSync(file, JSON.stringify({ ...others, routes: routes.slice(0, 2) }))
     await running.seen(/was reloaded: 2 routes/)
@@ -444,7 +444,7 @@ describe('countersign gateway start', () => {
     const listen = { port: await freePort() }
     const file = await configuration({ listen, upstream: undefined })
     const running = startProgram(['gateway', 'start', '--config', file, '--verify-only'])
-    await running.seen(/Responding to subrequests of nginx for https:\/\/api\.example at/)
+    await running.seen(/Responding to subrequests from nginx for https:\/\/api\.example at/)
     const about = (target: string) => ({ headers: { 'x-original-method': 'GET', 'x-original-uri': target } })
     const verify = (target: string) => fetch(`http://127.0.0.1:${listen.port}/verify`, about(target))
     expect((await verify('/status')).status).toBe(200)
@@ -456,7 +456,7 @@ describe('countersign gateway start', () => {
     expect((await runInProcess('gateway', 'start', '--config', without)).stderr).toMatch(/upstream: is missing/)
     const unnamed = await configuration({ trustProxy: [] })
     expect((await runInProcess('gateway', 'start', '--config', unnamed, '--verify-only')).stderr).toMatch(
-      /trustProxy: must name/,
+      /trustProxy: must contain/,
     )
   })
 
@@ -465,7 +465,7 @@ describe('countersign gateway start', () => {
     const routes = [{ method: 'GET', path: '/mine', require: 'signature' }]
     const file = await configuration({ listen, routes, assertion: true })
     const running = startProgram(['gateway', 'start', '--config', file, '--verify-only'])
-    await running.seen(/Responding to subrequests of nginx/)
+    await running.seen(/Responding to subrequests from nginx/)
     const signer = await createSigner(await generatePrivateJwk())
     const { kty, crv = '', x = '' } = signer.jwk
     const signatureKey = { scheme: 'hwk', jwk: { kty, crv, x } } as const

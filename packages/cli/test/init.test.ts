@@ -186,7 +186,7 @@ describe('countersign agent init', () => {
     host.change(path, change)
     const seen = await initHere()
     expect(seen.status).toBe(1)
-    expect(flat(seen.stdout)).toContain('The published documents are not as they should be. - ')
+    expect(flat(seen.stdout)).toContain('The published documents are not correct. - ')
     expect(flat(seen.stdout)).toContain(problem)
     expectNarrow(seen)
   })
@@ -259,14 +259,14 @@ describe('countersign agent init', () => {
   })
 
   it.each<[string, string[], string]>([
-    ['no id', [], 'agent init needs --id https://…'],
+    ['no id', [], 'agent init requires --id https://…'],
     ['an invalid id', ['--id', 'me.example'], 'add https:// in front (https://me.example)'],
     ['an id with http', ['--id', 'http://me.example'], 'use https instead of http'],
     ['an invalid auth server', ['--id', id, '--auth-server', 'x'], '--auth-server is not a valid identifier'],
-    ['a name of spaces only', ['--id', id, '--name', ' '], '--name takes 1 to 200 characters on one line.'],
+    ['a name of spaces only', ['--id', id, '--name', ' '], '--name must be 1 to 200 characters on one line.'],
     ['--rotate without an existing key', ['--rotate'], 'There is no agent in '],
-    ['--leaked without --rotate', ['--id', id, '--leaked'], '--leaked needs --rotate'],
-    ['--now without --rotate', ['--id', id, '--now'], '--now needs --rotate'],
+    ['--leaked without --rotate', ['--id', id, '--leaked'], '--leaked requires --rotate'],
+    ['--now without --rotate', ['--id', id, '--now'], '--now requires --rotate'],
     ['--leaked with --now', ['--id', id, '--rotate', '--now', '--leaked'], "Option '--now' cannot be used with"],
     [
       '--upload-folder for an agent on this machine',
@@ -288,7 +288,7 @@ describe('countersign agent init', () => {
     const { status, stderr } = await initHere('--id', id)
     expect({ status, stderr }).toEqual({
       status: 2,
-      stderr: `${home} already contains the agent http://127.0.0.1:8004: use another folder with --home, or move that one away.\n`,
+      stderr: `${home} already contains the agent http://127.0.0.1:8004: use another folder with --home, or move the existing one somewhere else.\n`,
     })
     expect(agentFile()).toEqual(before)
     expect(existsSync(out)).toBe(false)
@@ -305,7 +305,7 @@ describe('countersign agent init', () => {
     const alone = await initHere('--id', id)
     expect({ status: alone.status, stderr: alone.stderr }).toEqual({
       status: 1,
-      stderr: `${out} contains documents of an agent other than ${id}: use another folder with --upload-folder.\n`,
+      stderr: `${out} contains the documents of an agent other than ${id}: use another folder with --upload-folder.\n`,
     })
     writeFileSync(join(out, '.well-known/aauth-agent'), '{"agent":"https://you.example"}')
     expect((await initHere('--id', id)).status).toBe(1)
@@ -368,7 +368,7 @@ describe('countersign agent init --rotate', () => {
     expect({ status: first.status, stderr: first.stderr.split('\n').at(-2) }).toEqual({
       status: 1,
       stderr:
-        'Others may still have only the old key for 4 minutes: run countersign agent init --rotate again after that, or with --now if failed requests are acceptable.',
+        'Other parties may still have only the old key for up to 4 minutes: run countersign agent init --rotate again after that, or with --now if failed requests are acceptable.',
     })
     clock.pass(181)
     expect((await initHere('--rotate')).stderr).toContain('only the old key for 1 minute')
@@ -384,9 +384,11 @@ describe('countersign agent init --rotate', () => {
     expect(publishedKids()).toEqual([next])
 
     const behind = await initHere()
-    expect(flat(behind.stdout)).toContain(`has the key ${old.slice(4, -5)}, with which this agent does not sign.`)
+    expect(flat(behind.stdout)).toContain(
+      `contains the key ${old.slice(4, -5)}, which this agent does not use to sign.`,
+    )
     host.upload()
-    expect(flat((await initHere()).stdout)).not.toContain('with which this agent does not sign')
+    expect(flat((await initHere()).stdout)).not.toContain('which this agent does not use to sign')
   })
 
   it('counts from when init first saw both, and reports how long it takes', async () => {
@@ -397,10 +399,14 @@ describe('countersign agent init --rotate', () => {
     host.upload()
     const seen = await initHere()
     expect(seen.status).toBe(0)
-    expect(seen.stdout).toContain('In 5 minutes, everyone will have both keys:\n  countersign agent init --rotate\n')
+    expect(seen.stdout).toContain(
+      'In 5 minutes, all other parties will have both keys:\n  countersign agent init --rotate\n',
+    )
     expect(JSON.parse((await initHere('--json')).stdout)).toMatchObject({ wait_seconds: 300 })
     clock.pass(300)
-    expect((await initHere()).stdout).toContain('Everyone has both keys:\n  countersign agent init --rotate\n')
+    expect((await initHere()).stdout).toContain(
+      'All other parties have both keys:\n  countersign agent init --rotate\n',
+    )
     expect((await initHere('--rotate')).status).toBe(0)
   })
 

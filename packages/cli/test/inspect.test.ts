@@ -59,7 +59,7 @@ describe('countersign inspect', () => {
       expect(status).toBe(0)
       expect(stdout).toMatch(/^auth\+jwt\n/)
       expect(stdout).toContain('https://auth.example')
-      expect(stdout).toContain('they go into Signature-Key')
+      expect(stdout).toContain('send the token in Signature-Key')
     },
   )
 

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { startProgram } from './run-program.js'
 
 const args = ['sidecar', '--allow-host', 'https://api.example']
-const sentence = '--allow-host takes a host, such as api.example or api.example:8443, not https://api.example\n'
+const sentence = '--allow-host must be a host, such as api.example or api.example:8443, not https://api.example\n'
 
 it('prints an error on one line if a program reads it', async () => {
   expect((await startProgram(args).finished).stderr).toBe(sentence)

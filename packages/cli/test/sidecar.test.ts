@@ -271,7 +271,7 @@ describe('how a user is prompted', () => {
     const { url } = await startSidecar(['--allow-host', hostOf(parties.api), '--on-consent', 'exit 3'])
     const { status, body } = await curl(`${url}/${parties.api}/data-auth`)
     expect(status).toBe(502)
-    expect(body).toContain('The command of --on-consent exited with status 3.')
+    expect(body).toContain('The --on-consent command exited with status 3.')
   })
 
   it('in the terminal, if there is one', async () => {
@@ -519,9 +519,9 @@ it('does not take over the socket of a program that is too busy to accept', asyn
 
 it.each<[string[], RegExp]>([
   [[], /--allow-host api\.example/],
-  [['--allow-host', 'https://api.example'], /--allow-host takes a host/],
-  [['--allow-host', 'api.example/x'], /--allow-host takes a host/],
-  [['--allow-host', '*'], /--allow-host takes a host/],
+  [['--allow-host', 'https://api.example'], /--allow-host must be a host/],
+  [['--allow-host', 'api.example/x'], /--allow-host must be a host/],
+  [['--allow-host', '*'], /--allow-host must be a host/],
   [['--allow-host', 'api.example', '--port', '70000'], /--port takes/],
   [['--allow-host', 'api.example', '--socket', 'x', '--port', '1'], /cannot be combined with --port or/],
   [['--allow-host', 'api.example', '--no-consent', '--on-consent', 'x'], /--on-consent or --no-consent/],

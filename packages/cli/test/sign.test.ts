@@ -62,7 +62,7 @@ describe('countersign agent keys show', () => {
     const shown = await runInProcess('agent', 'keys', 'show', files.keyFile)
     expect(shown.status).toBe(0)
     expect(JSON.parse(shown.stdout)).toEqual(JSON.parse(readFileSync(files.jwksFile, 'utf8')))
-    expect(shown.stderr.replaceAll('\n', ' ')).toMatch(/^The thumbprint of the key is [\w-]{43}\. $/)
+    expect(shown.stderr.replaceAll('\n', ' ')).toMatch(/^The key’s thumbprint is [\w-]{43}\. $/)
   })
 
   it('exits with 2 for a missing file, and for a public key', async () => {
@@ -155,11 +155,11 @@ describe('countersign sign', () => {
     ['a forbidden method', ['https://api.example/', '-X', 'TRACE'], 'unsupported.'],
     ['a header that is computed', ['https://api.example/', '--header', 'Host: x'], 'cannot set Host'],
     ['an invalid header', ['https://api.example/', '--header', 'x'], 'Name: value'],
-    ['a scheme without its key', ['https://api.example/', '--scheme', 'jwks'], 'needs --key'],
+    ['a scheme without its key', ['https://api.example/', '--scheme', 'jwks'], 'requires --key'],
     [
       'a flag of another scheme',
       ['https://api.example/', '--scheme', 'hwk', '--token', 'x'],
-      '--token is for --scheme jwt',
+      '--token applies to --scheme jwt',
     ],
     ['another scheme', ['https://api.example/', '--scheme', 'x509'], 'Allowed choices are hwk, jwks, jwt'],
     ['a key file without a key', ['https://api.example/', '--key', '/dev/null'], 'not JSON'],
@@ -174,7 +174,7 @@ describe('countersign sign', () => {
     const { status, stderr } = await runInProcess('sign', 'https://api.example/', '--created', 'today')
     expect({ status, stderr: stderr.trim() }).toEqual({
       status: 2,
-      stderr: '--created takes Unix seconds, such as 1769900000.',
+      stderr: '--created must be a time in Unix seconds, such as 1769900000.',
     })
   })
 

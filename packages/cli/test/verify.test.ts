@@ -107,7 +107,7 @@ describe('countersign verify rejects', () => {
   })
 
   it.each([
-    ['the output of curl -v', (text: string) => text.replaceAll(/^/gm, '> '), 'as printed by curl -v'],
+    ['the output of curl -v', (text: string) => text.replaceAll(/^/gm, '> '), 'that curl -v prints'],
     ['pseudo-headers', (text: string) => text.replace(/^.*/, ':method: GET\r\n:path: /data'), 'HTTP/2 pseudo-headers'],
     ['a response', (text: string) => text.replace(/^.*/, 'HTTP/1.1 200 OK'), 'It is a response'],
     ['a byte-order mark', (text: string) => `\ufeff${text}`, 'byte-order mark'],
@@ -220,23 +220,23 @@ describe('countersign verify rejects', () => {
       '63 bytes by ECDSA',
       'ecdsa-p256-sha256',
       () => Buffer.alloc(63),
-      'has 63 bytes, but one by this key (ecdsa-p256-sha256) has 64',
+      'has 63 bytes, but signatures by this key (ecdsa-p256-sha256) has 64',
     ],
     [
       'RSA-PSS with a salt of 32 bytes',
       'rsa-pss-sha512',
       withSalt('sha512', 32),
-      'a different salt length: the salt must have 64',
+      'the wrong salt length: the salt must have 64',
     ],
-    ['RSA-PSS without a salt', 'rsa-pss-sha512', withSalt('sha512', 0), 'a different salt length'],
-    ['RSA-PSS with the longest salt', 'rsa-pss-sha512', withSalt('sha512', 190), 'a different salt length'],
+    ['RSA-PSS without a salt', 'rsa-pss-sha512', withSalt('sha512', 0), 'the wrong salt length'],
+    ['RSA-PSS with the longest salt', 'rsa-pss-sha512', withSalt('sha512', 190), 'the wrong salt length'],
     ['RSA-PSS over SHA-256', 'rsa-pss-sha512', withSalt('sha256', 32), 'RSA-PSS over sha256'],
     ['RSA PKCS 1 v1.5', 'rsa-pss-sha512', (base, key) => sign('sha512', base, key), 'RSASSA-PKCS1-v1_5 over sha512'],
     [
       '255 bytes by RSA',
       'rsa-pss-sha512',
       () => Buffer.alloc(255, 1),
-      'has 255 bytes, but one by this key (rsa-pss-sha512) has 256',
+      'has 255 bytes, but signatures by this key (rsa-pss-sha512) has 256',
     ],
     ['64 unrelated bytes by Ed25519', 'ed25519', () => Buffer.alloc(64, 1), 'Compare the signature base below'],
     ['256 unrelated bytes by RSA', 'rsa-pss-sha512', () => Buffer.alloc(256, 1), 'Compare the signature base below'],
@@ -329,8 +329,8 @@ describe('countersign verify rejects', () => {
   it.each([
     ['a missing file', ['--jwks', '/no/such/file'], '--jwks: /no/such/file cannot be read (ENOENT)'],
     ['two sources of keys', ['--jwks', 'a', '--key', 'b'], 'cannot be used with'],
-    ['an invalid time', ['--at', 'yesterday'], '--at takes Unix seconds'],
-    ['an authority that is a URL', ['--authority', 'https://api.example'], '--authority takes a host'],
+    ['an invalid time', ['--at', 'yesterday'], '--at must be Unix seconds'],
+    ['an authority that is a URL', ['--authority', 'https://api.example'], '--authority must be a host'],
     [
       'a resource with a trailing slash',
       ['--resource', 'https://api.example/'],
@@ -352,7 +352,7 @@ describe('countersign verify rejects', () => {
     [
       'a query',
       ['--resource', 'https://api.example/?a=1'],
-      'from the question mark or hash sign on (https://api.example)',
+      'the question mark or hash sign and everything after it (https://api.example)',
     ],
     [
       'an IP address',

@@ -21,11 +21,11 @@ export interface TrackedRequest {
   caller: Caller
   /** Set once a call to an MCP server is accepted. */
   mcpCall: McpCall
-  /** Emits the event now. @param status of a response that was not sent through `outgoing` */
+  /** Emits the event now. @param status the status of a response that was not sent through `outgoing` */
   end(status?: number): void
 }
 
-/** The route name of requests that match no route. */
+/** The route name for requests that match no route. */
 const otherRoute = 'other'
 
 /** Tracks a request until its response is sent or its client disconnects. @param upgraded the connection of an upgrade request */
@@ -81,8 +81,8 @@ function plainOutcome(isWhole: boolean, status: number, passed: string | undefin
 }
 
 /**
- * Tracks whether a client disconnected before its response was sent. An abort signal for each request would cost as much as matching its
- * route.
+ * Tracks whether a client disconnected before its response was sent. An abort signal for each request would cost as much as matching the
+ * request's route.
  *
  * This is a class because a getter in an object literal creates a hidden class for each object, which retains everything the getter refers
  * to until a full garbage collection.
@@ -112,7 +112,7 @@ export class ClientDisconnect {
   }
 }
 
-/** The caller as it may appear in logs. Never includes the user, which the auth server's log does not include either. */
+/** The caller as it may appear in logs. Never includes the user, whom the auth server's log does not include either. */
 type Caller = Pick<RequestEvent, 'agent' | 'delegate' | 'thumbprint'>
 
 /** Identifies a caller: an agent and its delegate, or a key that does not prove an agent. */
@@ -137,7 +137,7 @@ export function mcpCallOf(message: unknown): McpCall {
 
 /**
  * Sets the outcome of a refused request, and emits a `refusal` event with the reason that the response hides. Skips errors that the
- * resource has already emitted, and failed requests to the API, which have their own event.
+ * resource has already emitted, and failed requests to the API, which have a separate event.
  */
 export function reportRefusal(tracked: TrackedRequest, error: unknown, verified?: VerifiedRequest): void {
   tracked.outcome = error instanceof AAuthError ? error.code : 'bug'
@@ -147,9 +147,10 @@ export function reportRefusal(tracked: TrackedRequest, error: unknown, verified?
 }
 
 /**
- * Wraps a resource so that its error responses keep their error for {@link errorOf}, and errors that it has already emitted are marked.
+ * Wraps a resource so that its error responses keep their error for {@link errorOf}, and errors that the resource has already emitted are
+ * marked.
  *
- * @param onEvent the listener of the gateway, which may also be the listener of the resource
+ * @param onEvent the gateway's listener, which may also be the resource's listener
  */
 export function observeResource(resource: Resource, onEvent: OnEvent | undefined): Resource {
   const hasSameListener = onEvent !== undefined && resource.onEvent === onEvent

@@ -8,12 +8,12 @@ import type { UpstreamOptions } from './upstream.js'
 
 export interface GatewayLimits {
   /**
-   * Maximum number of concurrent connections, not counting those of trusted proxies. Above it, an idle connection is closed, or a
-   * connection of the network that holds the most. @default 4096
+   * Maximum number of concurrent connections, not counting those of trusted proxies. Above it, an idle connection is closed, or else a
+   * connection of the network that holds the most connections. @default 4096
    */
   connections?: number | undefined
   /**
-   * Maximum connections per address (for IPv6, per /64). Addresses in `trustProxy` carry many clients and are not limited.
+   * Maximum number of connections per address (for IPv6, per /64). Addresses in `trustProxy` carry many clients and are not limited.
    * @default a quarter of `connections`
    */
   connectionsPerAddress?: number | undefined
@@ -21,46 +21,46 @@ export interface GatewayLimits {
   maxBody?: number | undefined
   /**
    * Disk space for all uploads together, in bytes. A body of up to 1 MiB stays in memory if there is room. Requests not signed by an agent
-   * may use at most half of it, and agents without a user's permission at most three quarters. @default 1 GiB
+   * may use at most half of the space, and agents without a user's permission at most three quarters. @default 1 GiB
    */
   uploads?: number | undefined
   /**
-   * Memory for the content of all requests together, in bytes, with the same shares. Uploads may use half of each share and go to disk
-   * beyond that. MCP messages and requests for the resource's own paths get 503 beyond their share. @default 256 MiB
+   * Memory for the content of all requests together, in bytes, divided into the same shares. Uploads may use half of each share, and are
+   * written to disk beyond that. MCP messages and requests for the resource's own paths get 503 beyond their share. @default 256 MiB
    */
   memory?: number | undefined
-  /** Timeout of a whole request body, in seconds. @default 120 */
+  /** Timeout for receiving a whole request body, in seconds. @default 120 */
   bodyTime?: number | undefined
   /** Maximum pause within a request body, in seconds. @default 15 */
   stallTime?: number | undefined
-  /** Connect timeout of the API, in seconds. @default 5 */
+  /** Timeout for connecting to the API, in seconds. @default 5 */
   connectTime?: number | undefined
-  /** Timeout of the API's response headers, in seconds. @default 60 */
+  /** Timeout for the API's response headers, in seconds. @default 60 */
   answerTime?: number | undefined
   /** Maximum pause within an API response that is not an event stream, in seconds. @default 120 */
   silence?: number | undefined
 }
 
 export interface GatewayOptions {
-  /** The resource as agents know it: verifies requests, and serves its documents and keys. */
+  /** The resource as agents know it. It verifies requests, and serves its documents and keys. */
   resource: Resource
   /** The address of the API: a scheme, host and port, such as `http://127.0.0.1:3000`. */
   upstream: string | UpstreamOptions
   /** The requirements for requests. A request that matches no route is refused. @default none with `mcp`; required otherwise */
   routes?: readonly Route[] | undefined
   /**
-   * What happens to a request without signature headers: it is refused, or forwarded with empty identity headers to the API's own
+   * Handling of requests without signature headers: they are refused, or forwarded with empty identity headers to the API's own
    * authentication, so that agents can be introduced gradually. An invalid signature is always refused. @default 'refuse'
    */
   otherwise?: 'refuse' | 'pass' | undefined
   /**
-   * Whether the API may interpret any query key or value as the path, as in `/?r=admin/users`. Such a request is then refused if a route
+   * Whether the API may interpret any query key or value as the path, as in `/?r=admin/users`. If so, such a request is refused if a route
    * with that path requires more. Keys and values that start with a slash, and `rest_route`, are always checked. @default false
    */
   frontController?: boolean | undefined
   /** Web origins that may call the API from a browser. The gateway responds to preflights, which are never signed. @default none */
   cors?: CorsOptions | undefined
-  /** Addresses or networks of your proxies. `X-Forwarded-For` is trusted only from them. @default none */
+  /** Addresses or networks of your proxies. `X-Forwarded-For` is trusted only if it comes from them. @default none */
   trustProxy?: readonly string[] | undefined
   limits?: GatewayLimits | undefined
   /**
@@ -68,14 +68,14 @@ export interface GatewayOptions {
    * programs on the network can reach the API. @default none
    */
   assertion?: AssertionOptions | undefined
-  /** MCP servers, whose messages are authorized by their own tables. Their paths need no route. @default none */
+  /** MCP servers, whose messages are authorized by separate tables. Their paths need no route. @default none */
   mcp?: readonly McpPath[] | undefined
-  /** Remembers the owners of MCP sessions. Several gateways must share it. @default in this process, while the gateway runs */
+  /** Remembers the owners of MCP sessions. Several gateways must share it. @default in this process, while the gateway is running */
   mcpSessions?: McpSessions | undefined
   /**
-   * Receives an event for each request, with its route; for each refusal, with the reason that the response hides; and for each response or
-   * failure of the API. Pass the same function to `createResource`, which emits refused callers and lookups. @default the listener of the
-   * resource
+   * Receives an event for each request, with its route; for each refusal, with the reason that the response hides; and for each API
+   * response or failure. Pass the same function to `createResource`, which emits events about refused callers and lookups. @default the
+   * resource's listener
    */
   onEvent?: OnEvent | undefined
 }

@@ -22,7 +22,7 @@ export function createGatewayServer(
   serve: (exchange: Exchange) => Promise<void>,
 ): GatewayServer {
   const queue = createConnectionQueue()
-  // Otherwise, Node.js would respond to requests without a Host header itself, bypassing the queue.
+  // Without this, Node.js would itself respond to requests without a Host header, bypassing the queue.
   const server = createServer({
     headersTimeout: 15_000,
     keepAliveTimeout: 75_000,

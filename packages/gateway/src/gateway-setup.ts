@@ -39,11 +39,11 @@ export interface GatewaySetup {
   assertion: AssertionSetup | undefined
 }
 
-/** State that all requests of a gateway share, and that persists when new options are applied. */
+/** State that is shared by all of a gateway's requests, and that persists when new options are applied. */
 export interface GatewayShared {
   connections: Connections
   spool: Spool
-  /** Functions that close each WebSocket when the gateway stops, by the client's socket. */
+  /** Functions that close each WebSocket when the gateway stops, keyed by the client's socket. */
   tunnels: Map<Duplex, () => void>
   /** Functions that end each event stream when the gateway stops. */
   streams: Set<() => void>
@@ -53,7 +53,7 @@ export interface GatewayShared {
 export interface Exchange {
   incoming: IncomingMessage
   outgoing: ServerResponse
-  /** Whether the client waits for `100 Continue` before it sends its body. */
+  /** Whether the client is waiting for `100 Continue` before it sends its body. */
   waits: boolean
   /** For a WebSocket handshake: the connection, and the bytes that followed the head. */
   upgrade?: TunnelEnd
@@ -131,7 +131,7 @@ function withDefaults(given: GatewayLimits): GatewaySetup['limits'] {
   return { connectionsPerAddress: Math.ceil(limits.connections / 4), ...limits }
 }
 
-/** The sessions of one MCP server. Separate, since another server may issue the same ids. */
+/** The sessions of one MCP server. They are separate because another server may issue the same ids. */
 function sessionsAt(path: string, sessions: McpSessions): McpSessions {
   const named = (id: string) => `${path} ${id}`
   return {
@@ -156,7 +156,7 @@ function requireOrigins(cors: CorsOptions | undefined): void {
   }
 }
 
-/** The table of an MCP server controls its path and all paths below it; routes must not (G32). */
+/** An MCP server's table controls its path and all paths below it; routes must not (G32). */
 function requireMcpPaths({ resource, routes = [], mcp = [] }: GatewayOptions): void {
   for (const [at, { path }] of mcp.entries()) {
     const problem = pathPatternProblem(path)
@@ -165,7 +165,7 @@ function requireMcpPaths({ resource, routes = [], mcp = [] }: GatewayOptions): v
       throw new TypeError(`mcp: ${path} must be a literal path, without wildcards, parameters or encoding`)
     const isOwn = createClosedPaths([{ path, below: true }])
     const refuse = (what: string, other: string) => {
-      const reason = `${other} is the path of the MCP server at ${path}, or below it, where its table applies`
+      const reason = `${other} is the path of the MCP server at ${path}, or a path below it, to which the server’s table applies`
       throw new TypeError(`${what} ${reason}: remove it, or change its path`)
     }
     for (const published of resource.publishedPaths) if (isPatternClosed(published, isOwn)) refuse('mcp:', published)

@@ -2,14 +2,14 @@ import { fieldValues } from 'countersign/signatures'
 
 /**
  * A header name as the most lenient server reads it. CGI and WSGI ignore case and do not distinguish `-` and `_`; some servers treat every
- * other character that way.
+ * other special character the same way.
  */
 export function plainName(name: string): string {
   const lower = name.toLowerCase()
   return /[^a-z0-9-]/.test(lower) ? lower.replaceAll(/[^a-z0-9]/g, '-') : lower
 }
 
-/** Whether all servers read a header name alike: it contains only letters, digits and `-`. */
+/** Whether all servers read a header name in the same way, because it contains only letters, digits and `-`. */
 export function isPlainName(name: string): boolean {
   return /^[A-Za-z0-9-]+$/.test(name)
 }
@@ -20,8 +20,8 @@ export function lettersOf(name: string): string {
 }
 
 /**
- * Whether a server may confuse a header with one that only the gateway sets (G01): some treat any character except letters and digits as
- * `-`.
+ * Whether a server may confuse a header with one that only the gateway sets (G01). Some servers treat any character except letters and
+ * digits as `-`.
  */
 export function readsAsIdentity(name: string): boolean {
   return /^[^a-z0-9]*x[^a-z0-9]+aauth(?![a-z0-9])/i.test(name)
@@ -30,18 +30,18 @@ export function readsAsIdentity(name: string): boolean {
 const who = '(?:client|remote|real|originating|connecting|connection|proxyuser|socket|peer|external|pseudo)'
 
 /**
- * Headers with the origin of a request, which only the gateway may set: `X-Forwarded-For`, `Client-IP`, `X-Remote-Addr`, `X-Host`, as
- * letters.
+ * Headers with the origin of a request, which only the gateway may set: `X-Forwarded-For`, `Client-IP`, `X-Remote-Addr`, `X-Host`. Only
+ * their letters are listed.
  */
 const origin = new RegExp(
   `^x?(?:original|vercel)?forwarded|${who}(?:ipv?|(?:ip)?addr(?:ess)?)$|userip$|^(?:xclient|x(?:original)?host)$`,
 )
 
 /**
- * Whether a header must not reach the API from a client: headers with the client's address; `Proxy`, which becomes `HTTP_PROXY` (httpoxy);
+ * Whether a header from a client must not reach the API: headers with the client's address; `Proxy`, which becomes `HTTP_PROXY` (httpoxy);
  * and any name that some servers confuse with another one, such as `SCRIPT_NAME`.
  *
- * @param letters the letters of the name, if the caller has them
+ * @param letters the letters of the name, if the caller already has them
  */
 export function isUntrusted(name: string, letters = lettersOf(name)): boolean {
   if (!isPlainName(name)) return true
@@ -52,7 +52,7 @@ const target = '(?:method|verb|ur[il]|path|pathinfo|prefix|query|scriptname)'
 const instead =
   '(?:original|tunnell?ed|rest|rewrit(?:e|ten)|over+ide|forwarded|invoke|matched|unencoded|destination|request|proxy|real)'
 
-/** `X-Original-URL`, `X-HTTP-Method-Override` and similar headers, as letters. */
+/** `X-Original-URL`, `X-HTTP-Method-Override` and similar headers. Only their letters are listed. */
 const named = new RegExp(
   [
     `^x(?:http|envoy|ms|waws|appengine)*${instead}+${target}$`,
@@ -62,24 +62,26 @@ const named = new RegExp(
   ].join('|'),
 )
 
-/** Variables in which CGI and WSGI servers pass the request line to a program, as letters. */
+/** Variables in which CGI and WSGI servers pass the request line to a program. Only their letters are listed. */
 const variables =
   /^(?:http)?x?(?:scriptname|scriptfilename|pathinfo|pathtranslated|querystring|requestmethod|requesturi|documentroot)$/
 
-/** Whether some framework takes the method or path from a header instead of the request line (G02), by the letters of its name. */
+/**
+ * Whether any framework takes the method or path from a header instead of the request line (G02), given the letters of the header's name.
+ */
 export function readsAsOverride(letters: string): boolean {
   return named.test(letters) || variables.test(letters)
 }
 
 /**
- * Whether some framework takes the method or path from a parameter, form field or JSON member: `_method` in any spelling, or the name of
- * such a header. `method` on its own or after another word is data of the API.
+ * Whether any framework takes the method or path from a parameter, form field or JSON member: `_method` in any spelling, or the name of
+ * such a header. `method` on its own, or after another word, is the API's own data.
  */
 export function namesAnotherRequest(name: string): boolean {
   return underscored.test(name) || named.test(lettersOf(name))
 }
 
-/** PHP converts a dot, a space and `[` to `_` and truncates a name at NUL; other frameworks drop brackets, or nest at a dot. */
+/** PHP converts a dot, a space and `[` to `_`, and truncates a name at NUL; other frameworks drop brackets, or nest names at a dot. */
 const underscored = /^[^a-z0-9]+(?:http[^a-z]*)?method[^a-z]*(?:over+ide[^a-z]*)?(?:$|\0|\[|\.)/i
 
 const none: ReadonlySet<string> = new Set()
@@ -107,7 +109,7 @@ const hopByHop: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** Whether a header is always hop-by-hop, whatever `Connection` declares. */
+/** Whether a header is always hop-by-hop, regardless of what `Connection` declares. */
 export function isHopByHop(name: string): boolean {
   return hopByHop.has(name.toLowerCase())
 }
@@ -180,8 +182,8 @@ interface ForwardedHead {
 const unframed: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS'])
 
 /**
- * The headers for the upstream: the client's end-to-end lines, unchanged, except those that only the gateway sets; then the headers with
- * the caller's identity and address.
+ * The headers for the upstream: first the client's end-to-end lines, unchanged, except those that only the gateway sets; then the headers
+ * with the caller's identity and address.
  */
 export function forwardedHeaders(head: ForwardedHead): string[] {
   const { method, rawHeaders, identity, host, origin, remoteAddress, length, isUpgrade, isLast } = head
@@ -204,19 +206,19 @@ function isWrittenHere(name: string): boolean {
   return /^(?:host|content-length)$/i.test(name) || readsAsIdentity(name) || isUntrusted(name)
 }
 
-/** The response headers for the client: end-to-end headers, without those that identify the caller. */
+/** The response headers for the client: the end-to-end headers, except those that identify the caller. */
 export function responseHeaders(rawHeaders: readonly string[]): string[] {
   return endToEndLines(rawHeaders, readsAsIdentity)
 }
 
-/** Replaces the upstream's address in the redirects of a response, given as alternating names and values. */
+/** Replaces the upstream's address in a response's redirects. The headers are given as alternating names and values. */
 export type RedirectRewrite = (headers: readonly string[]) => string[]
 
 /**
- * Creates a function that replaces the origin of the URLs in `Location`, `Content-Location` and `Refresh` with the origin of the resource,
- * if it is an origin that the API believes to be its own: `http` or `https`, with the host and port of the upstream or of the resource. The
- * rest of the URL stays byte for byte. Any other URL stays unchanged: one with a username or another port, and one that parsers interpret
- * differently (G55).
+ * Creates a function that replaces the origin of the URLs in `Location`, `Content-Location` and `Refresh` with the resource's origin. It
+ * does so only if the API may believe the URL's origin to be its own: `http` or `https`, with the host and port of the upstream or of the
+ * resource. The rest of the URL stays the same byte for byte. Other URLs are left unchanged, including URLs with a username or a different
+ * port, and URLs that parsers interpret differently (G55).
  */
 export function createRedirectRewrite(origin: URL, upstream: URL): RedirectRewrite {
   const own = new Set([origin, upstream].flatMap(authoritiesOf))
@@ -246,8 +248,8 @@ function refreshTo(value: string, rewrite: (url: string) => string): string {
 }
 
 /**
- * Whether the connection must close after a request. Unread content would be parsed as the next request by the API, and content in a
- * response to HEAD as the next response.
+ * Whether the connection must close after a request. Otherwise, the API would parse unread content as the next request, and content in a
+ * response to HEAD would be parsed as the next response.
  */
 export function endsConnection(method: string, hasContent: boolean): boolean {
   return hasContent || method === 'HEAD'

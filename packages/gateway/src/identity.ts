@@ -15,7 +15,7 @@ export interface Identity {
   scope: readonly string[]
 }
 
-/** The caller at the level that the route requires. A user and scopes are set only for `authorization`. */
+/** The caller, as verified at the level that the route requires. A user and scopes are set only for `authorization`. */
 export function identityOf({ agent, delegate, thumbprint, authorization }: VerifiedRequest, level: Level): Identity {
   const allowed = level === 'authorization' && authorization ? authorization : undefined
   const { iss, sub } = allowed?.claims ?? { iss: undefined, sub: undefined }
@@ -46,12 +46,12 @@ function fieldsOf(identity: Identity): Record<string, string> {
   return fields
 }
 
-/** Printable ASCII without leading or trailing spaces, which recipients of a header strip: ` ann` would become `ann`. */
+/** Printable ASCII without leading or trailing spaces. Recipients of a header strip such spaces, so ` ann` would become `ann`. */
 function isSendable(value: string): boolean {
   return /^[\x20-\x7e]*$/.test(value) && value.trim() === value
 }
 
-/** The agent server chose the delegate's name, so an invalid one is an error of the caller, not of the API. */
+/** The agent server chose the delegate's name, so an invalid name is the caller's error, not the API's. */
 function refusalOf(name: string): AAuthError {
   const problem = `${name} is not printable ASCII without leading or trailing spaces, so it cannot be sent to the API.`
   return new AAuthError(name === 'X-AAuth-Delegate' ? 'request_malformed' : 'upstream_failed', problem)
@@ -69,14 +69,12 @@ export interface AssertionClaims extends RegisteredClaims {
   auth_server?: string
   sub?: string
   scope?: string
-  /** The request that the assertion is for. It is not valid for any other request. */
+  /** The request for which the assertion is issued. It is not valid for any other request. */
   method: string
   target: string
 }
 
-/**
- * Its `typ` differs from that of every token of the protocol, so that no token signed with the resource's key can be used as another kind.
- */
+/** Differs from the `typ` of every token in the protocol, so that no token signed with the resource's key can be used as another kind. */
 export const assertionType: TokenType<AssertionClaims> = {
   typ: 'gateway-assertion+jwt',
   jose: registeredNames,
@@ -105,7 +103,7 @@ export const assertionType: TokenType<AssertionClaims> = {
 export interface AssertionOptions {
   /** The resource's own key, as published in its documents. */
   signer: Signer
-  /** The audience. @default the URL of the upstream; required for subrequests */
+  /** The audience. @default the upstream's URL; required for subrequests */
   audience?: string | undefined
 }
 
@@ -125,7 +123,7 @@ export const assertionField = 'X-AAuth-Assertion'
 /**
  * The headers that identify the caller to the API; all are empty if nothing was verified. With assertions, one more header is added.
  *
- * @throws AAuthError `upstream_failed` for a value that no header can contain, `request_malformed` if that value is the delegate
+ * @throws AAuthError `upstream_failed` for a value that no header can contain; `request_malformed` if that value is the delegate's name
  */
 export async function identityHeaders(
   identity: Identity | undefined,

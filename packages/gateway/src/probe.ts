@@ -37,7 +37,7 @@ interface Spelling {
   target: string
 }
 
-/** The concrete path to probe for a route. @param values values of parameters by name, and of `*` */
+/** The concrete path to probe for a route. @param values parameter values by name, and the value of `*` */
 function examplePath(pattern: string, values: ReadonlyMap<string, string>): string {
   const filled = pattern.replaceAll(/\{([^{}]*)\}/g, (_, name: string) => values.get(name) ?? '1')
   return parsePathPattern(pattern).open ? filled.replace(/\*$/, values.get('*') ?? 'x') : filled
@@ -90,7 +90,7 @@ interface ProbeResponse {
   status: number
   /** The media type, without parameters. */
   type: string
-  /** The body without the request target, which some APIs repeat. */
+  /** The body without the request target, which some APIs repeat in it. */
   body: string
 }
 
@@ -101,7 +101,7 @@ const maxBody = 262_144
 const timeout = 5000
 
 /**
- * Sends a GET request with the exact target, bypassing URL parsers that would normalize it.
+ * Sends a GET request with the exact target, bypassing URL parsers, which would normalize it.
  *
  * @throws Error if no response arrives within 5 seconds
  */
@@ -148,9 +148,9 @@ export interface ProbeOptions {
   routes: readonly Route[]
   /** Undefined if the table is refused because its routes collide. */
   rules: GatewayRules | undefined
-  /** The values of parameters by name, and of `*`. @default `1`, and `x` for `*` */
+  /** Parameter values by name, and the value of `*`. @default `1`, and `x` for `*` */
   values?: ReadonlyMap<string, string> | undefined
-  /** Headers that the API requires, such as those of its own authentication. @default none */
+  /** Headers that the API requires, such as those for its own authentication. @default none */
   headers?: Readonly<Record<string, string>> | undefined
   /** Maximum number of requests in total. @default 5000 */
   maxRequests?: number | undefined
@@ -160,7 +160,7 @@ export interface ProbeOptions {
 export interface RunSpelling {
   kind: SpellingKind
   target: string
-  /** Whether the gateway refuses it, requires as much as for the route's path, or less. Undefined without rules. */
+  /** Whether the gateway refuses this spelling, requires as much as for the route's path, or requires less. Undefined without rules. */
   gateway: 'refused' | 'as much' | 'less' | undefined
 }
 
@@ -180,13 +180,13 @@ export interface ApiProbe {
   requests: number
   /** Whether all routes were probed within `maxRequests`. */
   isComplete: boolean
-  /** The kinds of spellings that were compared for some path. */
+  /** The kinds of spellings that were compared for at least one path. */
   compared: ReadonlySet<SpellingKind>
 }
 
 /**
  * Sends alternative spellings of each route's path to a test instance of the API, unsigned and with GET only. Compares the responses with
- * those to the path itself and to a nonexistent path.
+ * the responses to the path itself and to a nonexistent path.
  *
  * @throws Error if the API does not respond
  */

@@ -106,7 +106,7 @@ function headOf(
   return { method, rawTarget: url, rawHeaders, isFromProxy: isProxy(socket.remoteAddress ?? '') }
 }
 
-/** Another protocol would hide requests from the gateway, and nothing reads the content of a handshake. */
+/** Another protocol would hide requests from the gateway, and the content of a handshake is never read. */
 function requireWebSocket({ method, headers }: IncomingMessage): void {
   const isPlain = method === 'GET' && headers['transfer-encoding'] === undefined
   if (isPlain && Number(headers['content-length'] ?? 0) === 0 && headers.upgrade?.toLowerCase() === 'websocket') return
@@ -155,7 +155,7 @@ function forward(
     isUpgrade,
     isLast,
   })
-  // Frees the space once the content is sent, since the response may take hours.
+  // Frees the space as soon as the content has been sent, because the response may take hours.
   const content = upload.isAnnounced ? () => upload.read().once('end', () => discardInBackground(upload)) : undefined
   return requestUpstream(
     { method, rawTarget, headers, content, isUpgrade, isLast },
@@ -213,7 +213,7 @@ function serveOwnPath(
 
 const publishedMethods: ReadonlySet<string> = new Set(['GET', 'POST'])
 
-/** The methods of one of the resource's own paths: GET for documents, POST for endpoints. */
+/** The methods for one of the resource's own paths: GET for documents, POST for endpoints. */
 function publishedMethodsAt({ metadata }: Resource, path: string): string[] {
   const isEndpoint = Object.entries(metadata).some(
     ([name, url]: [string, unknown]) => name.endsWith('_endpoint') && new URL(String(url)).pathname === path,
@@ -235,7 +235,7 @@ function listen(
     outgoing.once('close', () => discardInBackground(kept))
     return kept.asMessage()
   }
-  // Responses that do not come from a handler have only these.
+  // Responses that do not come from a handler have no other CORS headers.
   for (const [name, value] of pageHeaders ?? []) outgoing.setHeader(name, value)
   void createMountedListener(
     async (request, received) => {

@@ -7,7 +7,7 @@ import { type ClientDisconnect, type TrackedRequest, UpstreamFailure, type Upstr
 /** The address of the API behind the gateway. */
 export interface Upstream {
   readonly secure: boolean
-  /** Its host and port as in a `Host` header: the default port is omitted. */
+  /** Its host and port as they appear in a `Host` header: a default port is omitted. */
   readonly authority: string
   readonly hostname: string
   readonly port: number
@@ -20,7 +20,7 @@ export interface UpstreamOptions {
   /** `raw`: the API matches encoded paths, so that `%2F` in an id is not a slash. @default the API may decode paths first */
   matches?: 'raw' | undefined
   /**
-   * Whether `Host` is the host of the resource's identifier, so that the API builds public URLs. `Host` never comes from the client.
+   * Whether `Host` is the host in the resource's identifier, so that the API can build public URLs. `Host` never comes from the client.
    * @default false: the host of `url`
    */
   preserveHost?: boolean | undefined
@@ -34,15 +34,15 @@ export function upstreamOptions(given: string | UpstreamOptions): UpstreamOption
 /** The connection pools of a gateway, for all of its upstreams. */
 export interface Connections {
   /**
-   * @param isLast whether the connection closes after the request. If the upstream does not read all content, or sends content that is not
-   * read, the rest would be parsed as the next request or response.
+   * @param isLast whether the connection closes after the request. If the upstream does not read all of the content, or sends content that
+   * is not read, the rest would otherwise be parsed as the next request or response.
    */
   agent(secure: boolean, isLast: boolean): HttpAgent
   close(): void
 }
 
 export function createConnections(): Connections {
-  // Most servers keep idle connections open for 5 seconds or longer. The timeout does not close connections in use.
+  // Most servers keep idle connections open for 5 seconds or longer. This timeout does not close connections that are in use.
   const kept = { keepAlive: true, timeout: 4000, maxFreeSockets: 256 }
   const agents = {
     http: { kept: watchIdle(new HttpAgent(kept)), once: new HttpAgent() },
@@ -78,7 +78,7 @@ function closeUnsolicited(this: Duplex): void {
   this.destroy()
 }
 
-/** Returns the problem of an upstream URL; undefined if it is valid. */
+/** Returns the problem with an upstream URL; undefined if the URL is valid. */
 export function upstreamProblem(text: string): string | undefined {
   const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined
   const isHttp = url && ['http:', 'https:'].includes(url.protocol)
@@ -110,7 +110,7 @@ export async function requestUpstream(
     tell?.({ kind: 'upstream', route, outcome: 'answered', status, duration: duration() })
     return reply
   } catch (error) {
-    // A client disconnect is not a failure of the API.
+    // If the client disconnects, that is not a failure of the API.
     if (error instanceof UpstreamFailure && !transport.disconnect.hasHappened)
       tell?.({ kind: 'upstream', route, outcome: error.outcome, duration: duration(), reason: reasonOf(error) })
     throw error
@@ -129,7 +129,7 @@ interface UpstreamRequest {
   rawTarget: string
   /** Alternating names and values. */
   headers: readonly string[]
-  /** Returns the content from its start; may be called repeatedly. Undefined if there is none. */
+  /** Returns the content from its start; may be called repeatedly. Undefined if there is no content. */
   content: (() => Readable) | undefined
   isUpgrade: boolean
   /** Whether the connection closes after the request. */
@@ -144,7 +144,7 @@ interface UpstreamWaits {
   answerTime: number
 }
 
-/** A response of the upstream, with the connection if it was upgraded. */
+/** A response from the upstream, with the connection if it was upgraded. */
 export interface UpstreamResponse {
   answer: IncomingMessage
   upgraded?: { socket: Duplex; head: Buffer }
@@ -174,7 +174,7 @@ async function sendUpstream(forwarded: UpstreamRequest, transport: UpstreamTrans
   }
 }
 
-/** Maximum number of 1xx responses to one request. None are forwarded. */
+/** Maximum number of 1xx responses to one request. None of them are forwarded. */
 const mostInformation = 32
 
 class StaleConnection extends UpstreamFailure {}
@@ -215,7 +215,7 @@ function sendOnce(forwarded: UpstreamRequest, transport: UpstreamTransport): Pro
       fail(new UpstreamFailure('upstream_failed', 'unreadable', unreadable, { cause: new Error(problem) }))
     const allow = (seconds: number, outcome: UpstreamOutcome, message: string): void => {
       clearTimeout(timer)
-      // The request keeps the process running, not the timer.
+      // The request, not this timer, keeps the process running.
       timer = setTimeout(() => fail(new UpstreamFailure('upstream_late', outcome, message)), seconds * 1000).unref()
     }
     const waitForAnswer = () => {
@@ -234,11 +234,11 @@ function sendOnce(forwarded: UpstreamRequest, transport: UpstreamTransport): Pro
     request.once('response', (answer) => {
       const problem = problemOf(answer)
       if (problem !== undefined) return refuse(problem)
-      // Without a known length, a broken connection would look like the end of the response.
+      // If the length is unknown, a broken connection would look like the end of the response.
       request.once('error', (cause) => answer.complete || answer.destroy(cause))
       // Content after such a response would be parsed as the next response.
       if (answer.statusCode === 204 || answer.statusCode === 304) request.shouldKeepAlive = false
-      // If the response is complete before the upload, the rest of the upload is not sent.
+      // If the response is complete before the upload is, the rest of the upload is not sent.
       answer.once('end', () => request.writableFinished || request.destroy())
       settle({ answer })
     })
@@ -255,9 +255,9 @@ function sendOnce(forwarded: UpstreamRequest, transport: UpstreamTransport): Pro
   })
 }
 
-/** Returns why a response cannot be forwarded faithfully; undefined if it can. */
+/** Returns why a response cannot be forwarded faithfully; undefined if it can be. */
 function problemOf({ statusCode = 0, headers, rawHeaders }: IncomingMessage): string | undefined {
-  // The same limit as for requests. A client with this limit would miss the headers that the gateway adds.
+  // This is the same limit as for requests. A client with this limit would not see the headers that the gateway adds.
   if (rawHeaders.length > 2000) return 'a response with more than 1000 header lines'
   if (statusCode < 200 || statusCode > 599) return `a response with status ${statusCode}`
   const coding = headers['transfer-encoding'] ?? 'chunked'

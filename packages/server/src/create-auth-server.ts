@@ -45,8 +45,8 @@ export interface AuthServer {
   /** The handler in the form that platforms call. */
   readonly fetch: (request: Request) => Promise<Response>
   /**
-   * Resolves if the server can sign and can write to its database, which must belong to this issuer and agree with its clock. Actually
-   * performs both, at most once a second. Call it before listening, and from health checks. Rejects with `StorageError` or `KeyError`,
+   * Resolves if the server can sign and can write to its database, which must belong to this issuer and agree with its clock. It actually
+   * signs and writes, at most once a second. Call it before listening, and from health checks. Rejects with `StorageError` or `KeyError`,
    * whose message tells the operator what to do.
    */
   ready(): Promise<void>
@@ -56,7 +56,7 @@ export interface AuthServer {
    */
   addUser(user: { username: string; password: string; displayName?: string; email?: string }): Promise<User>
   /**
-   * Starts no more background work, such as fetching logos, and resolves when none of it needs the storage anymore. Call it after the last
+   * Stops starting background work, such as fetching logos, and resolves when none of it needs the storage anymore. Call it after the last
    * response, before `storage.close()`.
    */
   close(): Promise<void>

@@ -1,6 +1,6 @@
 /**
- * The auth server. `createAuthServer` creates its Web handler, for your own program; the command of the package `countersign-cli` runs
- * it with a configuration file. This entry point also contains the keys and the configuration.
+ * The auth server. `createAuthServer` creates its Web handler, for use in your own program; the command in the package `countersign-cli`
+ * runs it with a configuration file. This entry point also contains the keys and the configuration.
  *
  * @packageDocumentation
  */

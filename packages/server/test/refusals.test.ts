@@ -291,7 +291,7 @@ describe('reasons why an agent’s keys could not be fetched', () => {
       expect(JSON.parse(body)).toMatchObject({
         error: 'invalid_signature',
         error_description:
-          'No usable key was found where the signature points: check what is published there with countersign discover.',
+          'No usable key was found at the location in the signature: check what is published there with countersign discover.',
       })
     },
   )

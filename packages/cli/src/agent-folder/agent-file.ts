@@ -35,8 +35,16 @@ const members: Readonly<Record<keyof AgentFile, MemberRule>> = {
     must: 'be a list of auth server URLs, such as ["https://auth.example"]',
     isFine: (value) => Array.isArray(value) && value.every(isAgentIdentifier),
   },
-  signingKey: { isRequired: true, must: 'name a file in the same folder, such as key-abc.json', isFine: isKeyFile },
-  nextKey: { isRequired: false, must: 'name a file in the same folder, such as key-abc.json', isFine: isKeyFile },
+  signingKey: {
+    isRequired: true,
+    must: 'be the name of a file in the same folder, such as key-abc.json',
+    isFine: isKeyFile,
+  },
+  nextKey: {
+    isRequired: false,
+    must: 'be the name of a file in the same folder, such as key-abc.json',
+    isFine: isKeyFile,
+  },
   since: { isRequired: false, must: 'be a Unix time in seconds', isFine: (value) => Number.isSafeInteger(value) },
 }
 

@@ -15,7 +15,7 @@ export interface AgentFolder {
   id: string
   /** Name shown to users beside the identifier. */
   name?: string | undefined
-  /** The auth servers that the agent accepts for sending users to. */
+  /** The auth servers to which the agent may send users. */
   authServers: readonly string[]
   /** The current signing key and, during a rotation, the next one. Both are published. */
   keys: { signing: AgentKey; next?: AgentKey | undefined }
@@ -38,7 +38,7 @@ export function agentFolderPath(
   return named ? resolve(named) : join(configurationFolder(env, platform), 'countersign')
 }
 
-/** The platform's folder for the user's machine-local settings. */
+/** The platform's folder for a user's machine-local settings. */
 function configurationFolder(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): string {
   const home = env.HOME || homedir()
   switch (platform) {

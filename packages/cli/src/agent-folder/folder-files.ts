@@ -28,7 +28,7 @@ export async function findAgentFolder(path: string): Promise<AgentFolder | undef
   if (text === undefined) return undefined
   openPrivateFolder(path)
   const document = parseJsonObject(text.trim())
-  if (!document) throw usageError(`${place} is not a JSON object: fix it, or move it away.`)
+  if (!document) throw usageError(`${place} is not a JSON object: fix it, or move it somewhere else.`)
   const parsed = parseAgentFile(document)
   if ('problem' in parsed) throw usageError(`${place} ${parsed.problem}.`)
   const { id, name, authServers, signingKey, nextKey, since } = parsed.file
@@ -50,7 +50,7 @@ async function readKey(path: string, file: string): Promise<AgentKey> {
   const place = join(path, file)
   const text = await readText(place)
   if (text === undefined)
-    throw usageError(`${place} is missing, although agent.json names it as one of the agent’s keys.`)
+    throw usageError(`${place} is missing, although agent.json lists it as one of the agent’s key files.`)
   const jwk = parseJsonObject(text.trim())
   if (!jwk || !isPrivateJwk(jwk))
     throw usageError(`${place} does not contain a private JWK (with the members kty, d and kid).`)
@@ -72,8 +72,8 @@ function isPrivateJwk(jwk: Readonly<Record<string, unknown>>): jwk is PrivateJwk
 }
 
 /**
- * Writes an agent's folder: first any new key files, then `agent.json`, which names them. If the program is killed in between, the folder
- * is in either its old or its new state. Existing key files are never overwritten.
+ * Writes an agent's folder: first any new key files, then `agent.json`, which refers to them. If the program is killed in between, the
+ * folder is still in either its old or its new state. Existing key files are never overwritten.
  *
  * @throws FileStoreError if other users could read the folder or a key in it, with the command that fixes the permissions
  * @throws CommandError if the folder cannot be written
@@ -107,7 +107,7 @@ async function writeText(place: string, text: string): Promise<void> {
   }
 }
 
-/** Removes the file of a key that the agent no longer uses. Call it once `agent.json` no longer names the key. */
+/** Deletes the file of a key that the agent no longer uses. Call it only after `agent.json` has stopped referring to the key. */
 export async function removeKey({ path }: WrittenAgent, key: AgentKey): Promise<void> {
   await rm(join(path, keyFileOf(key)), { force: true })
 }

@@ -44,11 +44,11 @@ export interface FollowOptions {
   since?: string | undefined
   /** Called when the file has changed; `isRecovered` says whether the file was unusable before. */
   onChange: (isRecovered: boolean) => Promise<void>
-  /** Called once for each distinct reason why the file is unusable. The previous settings stay in effect. */
+  /** Called once for each distinct reason why the file is unusable. The previous settings remain in effect. */
   onProblem: (reason: string) => void
 }
 
-/** Watches a file: calls back when its content has changed, and retries until the new content could be used. */
+/** Watches a file: calls back when its content has changed, and retries until the new content is usable. */
 export function watchFile(file: string, { since, onChange, onProblem }: FollowOptions): FollowedFile {
   let seen = since
   /** Why the file was unusable at the last check. */

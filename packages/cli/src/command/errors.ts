@@ -19,29 +19,29 @@ export function usageError(message: string, cause?: unknown): CommandError {
 export const exitStatus = {
   /** The command succeeded. */
   done: 0,
-  /** What the command checked or requested was refused, or it failed. */
+  /** The check or request failed, or was refused. */
   refused: 1,
-  /** The command line is invalid, or a file or folder that it names is missing or invalid. */
+  /** The command line is invalid, or it refers to a missing or invalid file or folder. */
   usage: 2,
-  /** Undecided: another party did not respond. */
+  /** No result: another party did not respond. */
   network: 3,
-  /** A user must decide, and was not prompted. */
+  /** A user's decision is needed, but prompting was turned off. */
   consentNeeded: 4,
   /** Denied by the user or by a rule. */
   denied: 5,
-  /** No decision in time. */
+  /** No decision was made in time. */
   expired: 6,
   /** The response has an error status and `--fail` was given (same status as curl). */
   failed: 22,
 } as const
 
-/** Returns the code of a system error, such as `ENOENT`, or else the error as a string. */
+/** Returns the code of a system error, such as `ENOENT`, or the error as a string if it has no code. */
 export function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : String(error)
 }
 
 /**
- * Returns the message of a system error, or its code if the message is empty: after trying several addresses, Node reports the failure only
+ * Returns the message of a system error, or its code if the message is empty. After trying several addresses, Node reports the failure only
  * in the code.
  */
 export function errorReason(error: unknown): string {

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { CommandError } from './errors.js'
 
-/** Optional packages that some commands need; users install them when they use those commands. */
+/** Optional packages that some commands need. Users install them when they first use such a command. */
 export type OptionalPackage = 'countersign-server' | 'countersign-gateway'
 
 /** @throws CommandError with the install command, if the package is not installed */

@@ -20,7 +20,7 @@ const interop: FlagTable = { '--interop': 'Accept peers that use an older form o
 const authServer: FlagTable = {
   '--auth-server <id>': {
     description:
-      'An auth server that users may be sent to, in addition to those given to agent init; may be given several times',
+      'Another auth server to which users may be sent, in addition to those given to agent init; may be given several times',
     repeated: true,
   },
 }
@@ -49,10 +49,10 @@ export const demoCommands: readonly CommandRow[] = [
         description: 'Start one party only; the agent runs the flow, the others keep running',
         choices: ['agent', 'resource', 'auth-server'] satisfies DemoParty[],
       },
-      '--port <number>': 'Port of the party started with --only; 0 chooses a free one; default: the port of --id',
+      '--port <number>': 'Port of the party started with --only; 0 chooses a free port; default: the port of --id',
       '--id <id>': 'Identifier of the party started with --only; default: http://127.0.0.1:PORT',
       '--auth-server-url <id>': 'The auth server that the party started with --only uses',
-      '--agent-id <id>': 'The only agent that --interop applies to; default: any on this machine',
+      '--agent-id <id>': 'The only agent to which --interop applies; default: any agent on this machine',
       '--resource-url <url>': 'The protected URL that the agent requests, with --only agent',
       ...allowNetwork,
       ...interop,
@@ -61,7 +61,7 @@ export const demoCommands: readonly CommandRow[] = [
   },
 ]
 
-/** Commands for users with their own agent, in the order in which help lists them. */
+/** Commands for users with their own agent, in the order in which the help lists them. */
 export const agentCommands: readonly CommandRow[] = [
   {
     name: 'agent init',
@@ -72,12 +72,12 @@ export const agentCommands: readonly CommandRow[] = [
       '--id <id>': "The agent's URL, such as https://me.example; defaults to the one in the folder, once set",
       '--name <text>': 'The name shown to users beside the URL, such as "My scripts"',
       '--auth-server <id>': {
-        description: 'An auth server that you may be sent to; may be given several times',
+        description: 'An auth server to which you may be sent; may be given several times',
         repeated: true,
       },
       '--upload-folder <folder>': 'Output folder for the documents to upload; default: a folder named after the host',
       ...agent,
-      '--rotate': 'Rotate the key: the first run publishes both keys, the second run switches signing to the new one',
+      '--rotate': 'Rotate the key: the first run publishes both keys, the second run starts signing with the new one',
       '--leaked': 'With --rotate: replace the key at once, because it may have leaked',
       '--now': {
         description: 'With --rotate: sign with the new key now, even if peers may not have fetched it yet',
@@ -104,7 +104,7 @@ export const agentCommands: readonly CommandRow[] = [
     page: 'Scripts and services',
     subjects: [{ name: '[resource]', description: 'The resource, as agent tokens list shows it: https://api.example' }],
     flags: {
-      '--all': 'Forget everything, including which user gave consent, so that another user can give it',
+      '--all': 'Forget everything, including which user gave consent, so that a different user can give it',
       ...agent,
       ...json,
     },
@@ -112,10 +112,10 @@ export const agentCommands: readonly CommandRow[] = [
   },
   {
     name: 'agent tokens add',
-    about: 'Complete a consent that the user decided while no command was waiting',
+    about: 'Complete a consent that the user gave while no command was waiting',
     example: 'agent tokens add "http://127.0.0.1/callback?code=...&state=..."',
     page: 'Scripts and services',
-    subjects: [{ name: '<address>', description: 'The complete final address of the browser, in quotes' }],
+    subjects: [{ name: '<address>', description: 'The full URL at which the browser ended up, in quotes' }],
     flags: { ...agent, ...json },
     load: async () => (await import('../tokens/tokens-commands.js')).tokensAdd,
   },
@@ -158,14 +158,14 @@ export const agentCommands: readonly CommandRow[] = [
       '-L, --location': 'Follow redirects within the same origin',
       '-f, --fail': 'Print no body for an error status, and exit with status 22',
       '-m, --max-time <seconds>': "Give up after this many seconds, not counting the user's decision",
-      '-s, --silent': 'Print no errors; the user is still prompted for consent',
+      '-s, --silent': 'Print no errors; you are still prompted for consent',
       '-S, --show-error': 'With --silent: print errors',
       '-v, --verbose': 'Print each message to standard error, with its tokens decoded',
       ...authServer,
       '--no-consent': 'Do not prompt for consent: exit with status 4 if a user must decide',
-      '--paste': 'Also accept the final address of the browser, pasted here; stops after three that do not match',
+      '--paste': 'Also accept the browser’s final URL, pasted here; stops after three URLs that do not match',
       '--consent-timeout <seconds>':
-        "How long to wait for the user's decision, in seconds; default: 1800. The terminal counts down the time set by the auth server, which the user can extend, or this time if it is shorter",
+        "How long to wait for the user's decision, in seconds; default: 1800. The terminal shows a countdown of the time that the auth server allows, which the user can extend, or of this timeout if it is shorter",
       ...agent,
       ...allowNetwork,
       ...interop,
@@ -182,7 +182,7 @@ export const agentCommands: readonly CommandRow[] = [
   },
   {
     name: 'sidecar',
-    about: 'Run a local proxy that signs plain HTTP requests of programs in any language as your agent',
+    about: 'Run a local proxy that signs plain HTTP requests from programs in any language as your agent',
     example: 'sidecar --allow-host api.example',
     page: 'Python and other languages',
     flags: {
@@ -191,12 +191,12 @@ export const agentCommands: readonly CommandRow[] = [
         description: 'A host that programs may call, such as api.example or 127.0.0.1:8002; may be given several times',
         repeated: true,
       },
-      '--port <number>': 'The port on 127.0.0.1; 0 chooses a free one; default: 8007',
-      '--secret-file <file>': "File with the secret that programs must send; default: in the agent's folder",
+      '--port <number>': 'The port on 127.0.0.1; 0 chooses a free port; default: 8007',
+      '--secret-file <file>': "File with the secret that programs must send; default: a file in the agent's folder",
       '--socket <path>': 'Listen on a Unix socket instead of the port, so that only your own programs can connect',
       '--on-consent <command>':
         'A command that shows the consent page to the user; its URL is in COUNTERSIGN_CONSENT_URL',
-      '--no-consent': 'Do not prompt for consent: programs get status 401 and the URL of the page',
+      '--no-consent': 'Do not prompt for consent: programs get status 401 and the URL of the consent page',
       ...authServer,
       ...agent,
       ...allowNetwork,

@@ -1,10 +1,10 @@
 import type { OptionalPackage } from '../command/require-package.js'
 import type { Run } from '../terminal/terminal.js'
 
-/** A flag with more than a description. */
+/** A flag with more properties than its description. */
 interface FlagDetails {
   description: string
-  /** The command does not run without this flag, or without the other one. The usage line shows it. */
+  /** The command does not run unless this flag, or the alternative named in `or`, is given. The usage line shows it. */
   required?: true | { or: string }
   /** The only values that the flag accepts. */
   choices?: readonly string[]
@@ -14,7 +14,7 @@ interface FlagDetails {
   conflicts?: readonly string[]
 }
 
-/** Flags in the order in which help lists them, in commander's notation (`--db <file>`), with their descriptions. */
+/** Flags in the order in which the help lists them, in commander's notation (`--db <file>`), with their descriptions. */
 export type FlagTable = Readonly<Record<string, string | FlagDetails>>
 
 /** A flag of a command. */
@@ -31,7 +31,7 @@ interface Subject {
   choices?: readonly string[]
 }
 
-/** A command as help shows it. Its implementation is loaded when the command runs. */
+/** A command as the help shows it. Its implementation is loaded when the command runs. */
 export interface Command {
   /** The words after `countersign`: `server users add`. */
   name: string
@@ -44,7 +44,7 @@ export interface Command {
   page: string
   /** The package that must be installed when the command runs. */
   needs?: OptionalPackage | undefined
-  /** Loads the implementation. The flags passed to it are those in the table. */
+  /** Loads the implementation. The flags passed to it are the ones in the table. */
   readonly load: () => Promise<Run<never>>
 }
 
@@ -62,7 +62,7 @@ export function commandsOf(rows: readonly CommandRow[]): readonly Command[] {
   })
 }
 
-/** Returns the command's usage line after `countersign`: its arguments and required flags, and `[options]` for the others. */
+/** Returns the command's usage line after `countersign`: its arguments, its required flags, and `[options]` for all other flags. */
 export function usageOf({ name, subjects = [], flags }: Command): string {
   const required = flags.flatMap(({ flags: flag, required: how, repeated }) => {
     if (how === undefined) return []
@@ -78,33 +78,34 @@ export function usageOf({ name, subjects = [], flags }: Command): string {
   ].join(' ')
 }
 
-/** Flag of commands whose result is one JSON document. */
+/** Flag for commands whose result is one JSON document. */
 export const json: FlagTable = { '--json': 'Print one JSON document' }
 
-/** Flag of commands that fetch from peers. */
+/** Flag for commands that fetch from peers. */
 export const allowNetwork: FlagTable = {
   '--allow-network <network>': {
     description:
-      'A private network that may be fetched from: CIDR, CIDR=HOST or CIDR=HOST:PORT; may be given several times',
+      'A private network from which peers may be fetched: CIDR, CIDR=HOST or CIDR=HOST:PORT; may be given several times',
     repeated: true,
   },
 }
 
-/** Flag of commands that may run on a machine without direct internet access. */
+/** Flag for commands that may run on a machine without direct internet access. */
 export const egressProxy: FlagTable = {
   '--egress-proxy <url>': 'The HTTP proxy for outgoing requests, if there is no direct internet access',
 }
 
-/** Flag of commands that write a result to a new file. */
+/** Flag for commands that write their result to a new file. */
 export function outputFile(description: string, required?: true): FlagTable {
   return { '-o, --output <file>': { description, ...(required ? { required } : {}) } }
 }
 
-/** Flags of commands that take a request as curl does. */
+/** Flags for commands that take a request in the way curl does. */
 export const curlRequest: FlagTable = {
   '-X, --request <method>': 'The method; default: GET, or POST with a body',
   '-H, --header <line>': {
-    description: 'A "Name: value" line, or @file with several, or @- for standard input; may be given several times',
+    description:
+      'A "Name: value" line, or @file with several lines, or @- for standard input; may be given several times',
     repeated: true,
   },
   '-d, --data <data>': {

@@ -12,7 +12,7 @@ interface Audience {
   commands: readonly Command[]
 }
 
-/** Loads the list of commands itself, and so is not in a table. */
+/** Needs the list of commands itself, so it cannot be in a table. */
 const completion: Command = {
   name: 'completion',
   about: 'Print a script that completes commands and flags in your shell',
@@ -23,7 +23,7 @@ const completion: Command = {
   load: async () => completionOf(commands, groups),
 }
 
-/** All commands by their users, in the order in which help lists them. */
+/** All commands, grouped by their users, in the order in which the help lists them. */
 export const audiences: readonly Audience[] = [
   { heading: 'See how it works', commands: commandsOf(demoCommands) },
   { heading: 'Call APIs as your own agent', commands: commandsOf(agentCommands) },
@@ -33,7 +33,7 @@ export const audiences: readonly Audience[] = [
   { heading: 'Set up your shell', commands: [completion] },
 ]
 
-/** All commands, in the order in which help lists them. */
+/** All commands, in the order in which the help lists them. */
 export const commands: readonly Command[] = audiences.flatMap((audience) => audience.commands)
 
 /** Descriptions of the command groups, by the words after `countersign`. */

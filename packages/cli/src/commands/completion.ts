@@ -16,7 +16,7 @@ export function completionOf(
 ): Run<Record<never, never>> {
   return async (_flags, terminal, shell) => {
     const render = renderers[shell as Shell] as Renderer | undefined
-    if (!render) throw usageError(`completion takes a shell: ${shells.join(', ')}.`)
+    if (!render) throw usageError(`completion requires the name of a shell: ${shells.join(', ')}.`)
     terminal.write(render(completionTree(commands, groups)))
     return exitStatus.done
   }
@@ -28,7 +28,7 @@ interface Completion {
   about: string
 }
 
-/** What can follow the words of a command or group. */
+/** The possible next words after a command or group. */
 interface CompletionNode {
   /** The words after `countersign`, each with a space before it; empty for `countersign` itself. */
   line: string
@@ -72,7 +72,7 @@ function completionFlag({ flags, description, choices = [] }: Flag): CompletionN
 
 type Renderer = (nodes: readonly CompletionNode[]) => string
 
-/** The command lines that are prefixes of commands, as patterns of a `case`. */
+/** The command lines that are prefixes of commands, as patterns for a `case`. */
 function knownLines(nodes: readonly CompletionNode[]): string {
   return nodes
     .filter(({ line }) => line !== '')
@@ -80,7 +80,7 @@ function knownLines(nodes: readonly CompletionNode[]): string {
     .join('|')
 }
 
-/** The branches of a `case` over the line and the previous word, for flags that take a value. */
+/** The branches of a `case` on the line and the previous word, for flags that take a value. */
 function valueBranches(nodes: readonly CompletionNode[], branch: (values: readonly string[]) => string): string[] {
   return nodes.flatMap(({ line, flags }) =>
     flags
@@ -186,7 +186,7 @@ const renderers: Readonly<Record<Shell, Renderer>> = {
     ].join('\n'),
 }
 
-/** Quotes a text as one word for fish. */
+/** Quotes a string as a single word for fish. */
 function quoteForFish(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 }

@@ -9,8 +9,8 @@ export const debuggingCommands: readonly CommandRow[] = [
     page: 'Troubleshooting an API',
     flags: {
       '--authority <host>':
-        'The authority that the request was sent to; default: that of the identifier, or the Host header',
-      '--resource <id>': 'The resource that the request was sent to: the expected audience of its tokens',
+        'The authority to which the request was sent; default: that of the identifier, or the Host header',
+      '--resource <id>': 'The resource to which the request was sent: the expected audience of its tokens',
       '--auth-server <id>': 'The auth server whose auth tokens are accepted',
       '--jwks <file>': 'Look up keys in this file only, by kid',
       '--key <file>': { description: "The signer's public key as a JWK; tokens are then ignored", conflicts: ['jwks'] },
@@ -46,12 +46,12 @@ export const debuggingCommands: readonly CommandRow[] = [
       ...curlRequest,
       '--key <file>': 'File with a private JWK, as written by agent keys generate; default: a new key',
       '--scheme <name>': {
-        description: 'How verifiers find the key; default: what the other flags imply, else hwk',
+        description: 'How verifiers find the key; default: the scheme implied by the other flags, else hwk',
         choices: ['hwk', 'jwks', 'jwt'],
       },
       '--id <id>': 'With jwks: the identifier that publishes the key',
       '--well-known <name>': {
-        description: 'With jwks: the document that names the key set; default: agent',
+        description: 'With jwks: the document that contains the URL of the key set; default: agent',
         choices: ['agent', 'resource', 'none'],
       },
       '--jwks-uri <url>': {

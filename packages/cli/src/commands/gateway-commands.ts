@@ -30,7 +30,7 @@ export const gatewayCommands: readonly CommandRow[] = [
     page: 'Gateway routes',
     subjects: [{ name: '<file>', description: 'The OpenAPI file (YAML or JSON)' }],
     flags: {
-      '--id <id>': { description: 'The https URL of the API, as agents know it', required: true },
+      '--id <id>': { description: "The API's https URL, as agents know it", required: true },
       '--auth-server <id>': {
         description: 'The auth server that signs users in and asks for their consent',
         required: true,
@@ -49,11 +49,11 @@ export const gatewayCommands: readonly CommandRow[] = [
     page: 'Gateway routes',
     subjects: [
       { name: '<method>', description: 'The method, such as GET' },
-      { name: '<path>', description: 'The path, with its query if any, such as /events/7' },
+      { name: '<path>', description: 'The path, with any query, such as /events/7' },
     ],
     flags: {
       '--config <file>': { description: "The gateway's configuration file", required: true },
-      '--verify-only': 'Check as a gateway that responds to auth subrequests from nginx or Caddy',
+      '--verify-only': 'Check as a gateway that only responds to auth subrequests from nginx or Caddy would',
       ...json,
     },
     needs: 'countersign-gateway',
@@ -61,7 +61,7 @@ export const gatewayCommands: readonly CommandRow[] = [
   },
   {
     name: 'gateway probe',
-    about: 'Send variant spellings of each route to a test copy of the API, and report which ones it handles',
+    about: 'Send alternative spellings of each route to a test copy of the API, and report which ones it handles',
     example: 'gateway probe --config gateway.json --upstream http://127.0.0.1:3001',
     page: 'Gateway routes',
     flags: {
@@ -71,11 +71,11 @@ export const gatewayCommands: readonly CommandRow[] = [
         required: { or: '--configured-upstream' },
       },
       '--configured-upstream': {
-        description: 'Probe the upstream in the configuration, even though it may be in production',
+        description: 'Probe the configured upstream, even though it may be in production',
         conflicts: ['upstream'],
       },
       '--param <name=value>': {
-        description: 'A value for a parameter, or for *; may be given several times',
+        description: 'A value for a path parameter, or for *; may be given several times',
         repeated: true,
       },
       '-H, --header <line>': {

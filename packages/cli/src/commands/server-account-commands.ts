@@ -20,14 +20,14 @@ const ofGrants: FlagTable = {
   '--resource <id>': 'Only grants at this resource',
 }
 
-/** Commands for the users, agents and grants of an auth server, in the order in which help lists them. */
+/** Commands for the users, agents and grants of an auth server, in the order in which the help lists them. */
 export const accountCommands: readonly CommandRow[] = [
   {
     name: 'server users add',
     about: 'Add a user who can sign in',
     example: 'server users add alice --config countersign.config.json',
     page: 'Users, sessions and sign-in',
-    subjects: [{ name: '<username>', description: 'The username for signing in' }],
+    subjects: [{ name: '<username>', description: 'The username with which the user signs in' }],
     flags: {
       '--name <text>': 'The name shown on pages',
       '--email <address>': "The user's email address",
@@ -42,7 +42,7 @@ export const accountCommands: readonly CommandRow[] = [
     example: 'server users list --query alice --config countersign.config.json',
     page: 'Users, sessions and sign-in',
     flags: {
-      '--query <text>': 'Only users whose username or email address contains this',
+      '--query <text>': 'Only users whose username or email address contains this text',
       '--status <status>': {
         description: 'Only users with this status; default: active and disabled',
         choices: ['active', 'disabled', 'closed'] satisfies User['status'][],
@@ -68,8 +68,8 @@ export const accountCommands: readonly CommandRow[] = [
     page: 'Users, sessions and sign-in',
     subjects: [user],
     flags: {
-      '--name <text>': 'The name shown on pages; an empty text removes it',
-      '--email <address>': "The user's email address; an empty text removes it",
+      '--name <text>': 'The name shown on pages; an empty value removes it',
+      '--email <address>': "The user's email address; an empty value removes it",
       ...changing,
     },
     load: async () => (await import('../operate/user-accounts.js')).usersEdit,
@@ -89,7 +89,7 @@ export const accountCommands: readonly CommandRow[] = [
   },
   {
     name: 'server users disable',
-    about: 'Disable a user: ends their sessions; their codes and refresh tokens are no longer accepted',
+    about: "Disable a user: ends the user's sessions, and stops accepting their codes and refresh tokens",
     example: 'server users disable alice --config countersign.config.json',
     page: 'Users, sessions and sign-in',
     subjects: [user],
@@ -116,7 +116,7 @@ export const accountCommands: readonly CommandRow[] = [
   },
   {
     name: 'server users remove-passkeys',
-    about: 'Remove all passkeys of a user who lost them, and sign them out everywhere',
+    about: 'Remove all passkeys of a user who has lost them, and sign the user out everywhere',
     example: 'server users remove-passkeys alice --config countersign.config.json',
     page: 'Users, sessions and sign-in',
     subjects: [user],
@@ -125,7 +125,7 @@ export const accountCommands: readonly CommandRow[] = [
   },
   {
     name: 'server users passwd',
-    about: "Set a user's password; signs them out everywhere and unlocks them",
+    about: "Set a user's password, sign them out everywhere, and unlock them",
     example: 'server users passwd alice --config countersign.config.json',
     page: 'Users, sessions and sign-in',
     subjects: [user],
@@ -134,11 +134,11 @@ export const accountCommands: readonly CommandRow[] = [
   },
   {
     name: 'server agents list',
-    about: 'List agents that have requested something or are blocked',
+    about: 'List agents that have made a request or are blocked',
     example: 'server agents list --blocked --config countersign.config.json',
     page: 'The command line',
     flags: {
-      '--query <text>': 'Only agents whose identifier contains this',
+      '--query <text>': 'Only agents whose identifier contains this text',
       '--blocked': 'Only blocked agents',
       ...limit,
       ...operating,
@@ -148,7 +148,7 @@ export const accountCommands: readonly CommandRow[] = [
   {
     name: 'server agents block',
     about:
-      'Block an agent on all instances: cancels its open requests; its codes and refresh tokens are no longer accepted',
+      'Block an agent on all instances: cancels its open requests, and stops accepting its codes and refresh tokens',
     example: 'server agents block https://agent.example --config countersign.config.json',
     page: 'The command line',
     subjects: [agent],
@@ -171,7 +171,7 @@ export const accountCommands: readonly CommandRow[] = [
     page: 'The command line',
     flags: {
       ...ofGrants,
-      '--query <text>': 'Only grants whose username, agent or resource contains this',
+      '--query <text>': 'Only grants whose username, agent or resource contains this text',
       '--live': { description: 'Only grants that are active', conflicts: ['ended'] },
       '--ended': 'Only grants that are no longer active',
       ...limit,
@@ -181,10 +181,10 @@ export const accountCommands: readonly CommandRow[] = [
   },
   {
     name: 'server grants revoke',
-    about: 'Revoke a grant, or all grants that the flags select; no new token is issued under them',
+    about: 'Revoke a grant, or all grants that match the flags; no new tokens are issued under them',
     example: 'server grants revoke --user alice --config countersign.config.json',
     page: 'The command line',
-    subjects: [{ name: '[id]', description: 'Id of a single grant' }],
+    subjects: [{ name: '[id]', description: "The grant's id" }],
     flags: {
       ...ofGrants,
       '--all': { description: 'All grants of all users; requires --yes', conflicts: ['user', 'agent', 'resource'] },

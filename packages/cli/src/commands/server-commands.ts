@@ -13,7 +13,7 @@ const rows: readonly CommandRow[] = [
         description: 'The configuration file: .json, .mjs or .js; .ts from Node 22.18 on',
         required: true,
       },
-      '--workers <n>': 'Number of processes on one port, with PostgreSQL only; default: 1',
+      '--workers <n>': 'Number of processes on one port (PostgreSQL only); default: 1',
     },
     load: async () => (await import('../serve/serve-command.js')).serveCommand,
   },
@@ -52,7 +52,7 @@ const rows: readonly CommandRow[] = [
   },
   {
     name: 'server audit export',
-    about: 'Print audit events, oldest first, one line of JSON each',
+    about: 'Print audit events, oldest first, one JSON object per line',
     example: 'server audit export --event grant.revoked --config countersign.config.json',
     page: 'Events, logs and metrics',
     flags: {
@@ -67,20 +67,20 @@ const rows: readonly CommandRow[] = [
   },
   {
     name: 'server db backup',
-    about: 'Copy the database into a new file, which only you can read, while the server runs',
+    about: 'Copy the database to a new file, which only you can read, while the server is running',
     example: 'server db backup backup.db --config countersign.config.json',
     page: 'Backup and restore',
-    subjects: [{ name: '<file>', description: 'The output file; it must not exist' }],
+    subjects: [{ name: '<file>', description: 'The file to create; it must not exist yet' }],
     flags: operating,
     load: async () => (await import('../operate/db.js')).dbBackup,
   },
   {
     name: 'server db migrate',
-    about: 'Create or upgrade the tables of the database, as the role that owns them',
+    about: 'Create or upgrade the database tables; run it as the role that owns them',
     example: 'server db migrate --config countersign.config.json',
     page: 'PostgreSQL',
     flags: {
-      '--serve-as <role>': 'Allow this role to serve with them; it cannot change the audit log',
+      '--serve-as <role>': 'Grant this role what a running server needs; it cannot change the audit log',
       ...operating,
     },
     load: async () => (await import('../operate/db.js')).dbMigrate,
@@ -99,7 +99,8 @@ const rows: readonly CommandRow[] = [
   },
   {
     name: 'server db finish-restore',
-    about: 'Finish a restore: end what the backup brought back (sessions, open requests, codes and refresh tokens)',
+    about:
+      'Finish a restore: invalidate what the backup brought back (sessions, open requests, codes and refresh tokens)',
     example: 'server db finish-restore --config countersign.config.json',
     page: 'Backup and restore',
     flags: changing,
@@ -116,15 +117,18 @@ const rows: readonly CommandRow[] = [
   {
     name: 'doctor',
     needs: undefined,
-    about: 'Check a deployed auth server, from outside and on its machine, and report what to fix',
+    about: 'Check a deployed auth server, from outside or on its machine, and report what to fix',
     example: 'doctor https://auth.example',
     page: 'Troubleshooting an auth server',
     subjects: [
-      { name: '[url]', description: "The auth server's issuer, to check it from outside: https://auth.example" },
+      {
+        name: '[url]',
+        description: "The auth server's issuer, to check the server from outside: https://auth.example",
+      },
     ],
     flags: {
-      '--config <file>': "The auth server's configuration, to check it on its machine",
-      '--backups <folder>': 'The folder with its database backups',
+      '--config <file>': "The auth server's configuration, to check the server on its own machine",
+      '--backups <folder>': 'The folder that contains its database backups',
       ...allowNetwork,
       ...json,
     },

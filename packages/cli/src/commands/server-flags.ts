@@ -1,6 +1,6 @@
 import { type FlagTable, json } from './command-row.js'
 
-/** Flags that name the auth server to operate on. */
+/** Flags that choose the auth server to operate on. */
 export const server: FlagTable = {
   '--config <file>': {
     description: "The auth server's configuration file",
@@ -10,11 +10,11 @@ export const server: FlagTable = {
   '--db <database>': "The auth server's SQLite file or PostgreSQL URL, instead of its configuration",
 }
 
-/** Flags of commands that operate on an auth server. */
+/** Flags for commands that operate on an auth server. */
 export const operating: FlagTable = { ...server, ...json }
 
-/** Flags of commands that change something on an auth server. */
+/** Flags for commands that change something on an auth server. */
 export const changing: FlagTable = {
-  '--by <name>': 'Name of the operator, as recorded in the audit log; default: your system user',
+  '--by <name>': "The operator's name, as recorded in the audit log; default: your system user",
   ...operating,
 }

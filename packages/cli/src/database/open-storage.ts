@@ -10,11 +10,11 @@ import {
 } from 'countersign-server'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 
-/** A storage, with connection counts if it has a connection pool. */
+/** A storage, with connection counts if it uses a connection pool. */
 type OpenedStorage = Storage & Partial<Pick<PooledStorage, 'connections'>>
 
 export interface OpenOptions extends StorageOptions {
-  /** PostgreSQL statement timeout, in seconds. @default as for a server */
+  /** PostgreSQL statement timeout, in seconds. @default the same as for a server */
   statementTimeout?: number | undefined
   /** Whether the tables must already exist. If false, they are created in an empty database. @default false */
   isMade?: boolean
@@ -23,7 +23,7 @@ export interface OpenOptions extends StorageOptions {
 /**
  * Opens the SQLite file or PostgreSQL database of a configuration.
  *
- * @throws CommandError that says why it cannot be opened
+ * @throws CommandError with the reason if the database cannot be opened
  */
 export async function openStorage(
   database: string,
@@ -46,7 +46,7 @@ export async function openStorage(
   }
 }
 
-/** Reads the database's schema version (0 if the database is empty), and the newest version that this program knows. */
+/** Reads the database's schema version (0 if the database is empty), and the newest version that this program supports. */
 export async function readSchema(database: string): Promise<{ found: number; newest: number }> {
   if (isPostgresUrl(database)) return (await import('countersign-server/postgres')).readSchemaVersion(database)
   return (await import('countersign-server/sqlite')).readSchemaVersion(database)
@@ -54,7 +54,7 @@ export async function readSchema(database: string): Promise<{ found: number; new
 
 async function requireTables(database: string): Promise<void> {
   if (!(await isEmpty(database))) return
-  const what = `The database ${shownDatabase(database)} is empty. Its tables are created by the first start of countersign server start, or by countersign server db migrate.`
+  const what = `The database ${shownDatabase(database)} is empty. Its tables are created when countersign server start first runs, or by countersign server db migrate.`
   throw new CommandError(
     `${what} If you expected restored data here, the restore failed: restore a complete backup before starting the server.`,
   )
@@ -64,13 +64,13 @@ async function isEmpty(database: string): Promise<boolean> {
   try {
     return (await readSchema(database)).found === 0
   } catch (error) {
-    // Opening the file gives a better error, about the file or its folder.
+    // Opening the file gives a more precise error about the file or its folder.
     if (!isPostgresUrl(database) && error instanceof StorageError) return false
     throw error
   }
 }
 
-/** Returns what a file that is not a SQLite database is, and what to do with it, as the rest of a sentence. */
+/** For a file that is not a SQLite database: returns the rest of a sentence that describes what the file is and what to do with it. */
 function otherFile(database: string): string | undefined {
   if (isPostgresUrl(database)) return undefined
   const stats = statSync(database, { throwIfNoEntry: false })
@@ -85,7 +85,7 @@ function otherFile(database: string): string | undefined {
   }
 }
 
-/** Describes a database failure for an operator, with what to do. Other errors are returned unchanged. */
+/** Describes a database failure to an operator, and what to do about it. Other errors are returned unchanged. */
 export function databaseProblem(database: string, error: unknown, problem = 'is not responding'): unknown {
   if (!(error instanceof StorageError)) return error
   if (error.code !== 'unavailable') return new CommandError(error.message, { cause: error })
@@ -94,17 +94,17 @@ export function databaseProblem(database: string, error: unknown, problem = 'is 
   return new CommandError(message, { exitCode, cause: error })
 }
 
-/** Describes why a database is unavailable, in a sentence. */
+/** Describes in one sentence why a database is unavailable. */
 export function describeOutage(database: string, error: StorageError, problem = 'is not responding'): string {
   const why = causeMessages(error).join(': ') || error.message
   return `The database ${shownDatabase(database)} ${problem}: ${why}.`
 }
 
-/** What an operator should check if a database is unavailable. */
+/** Returns what an operator should check if a database is unavailable. */
 export function outageAdvice(database: string): string {
   return isPostgresUrl(database)
-    ? 'Check that PostgreSQL is running, that host and port are right, and that this machine and this role may connect to it.'
-    : 'Check the free space and permissions of its folder, and that no other process has the file locked.'
+    ? 'Check that PostgreSQL is running, that the host and port are right, and that this machine and this role are allowed to connect to it.'
+    : 'Check the free space and the permissions of its folder, and that no other process has locked the file.'
 }
 
 /** Length of the SQLite file header, in bytes. */
@@ -117,7 +117,7 @@ export function kindOfFile(path: string): 'sqlite' | 'dump' | undefined {
   return beginning.startsWith('PGDMP') ? 'dump' : undefined
 }
 
-/** Returns the start of a file, as many bytes as a SQLite header, padded with zeros if the file is shorter. */
+/** Returns as many bytes from the start of a file as a SQLite header has, padded with zeros if the file is shorter. */
 export function beginningOf(path: string): Buffer {
   const beginning = Buffer.alloc(headerLength)
   const file = openSync(path, 'r')

@@ -9,13 +9,13 @@ import {
   parseForms,
 } from './scripted-browser.js'
 
-/** What the scripted user does with the consent page. */
+/** What the scripted user does on the consent page. */
 export type Decision = 'grant' | 'deny'
 
 interface BrowsingOptions {
   /** The user who signs in. @default testuser */
   user?: DemoUser | undefined
-  /** The fetch that the scripted browser sends with. */
+  /** The fetch function that the scripted browser uses. */
   fetch: typeof globalThis.fetch
   /** Aborts the browser's pending requests. */
   signal: AbortSignal
@@ -25,11 +25,12 @@ export interface DecideOptions extends BrowsingOptions {
   decision: Decision
 }
 
-/** Sign-in, consent, and another password prompt if a server requires one. */
+/** Sign-in, consent, and another password prompt if the server requires one. */
 const maxPages = 5
 
 /**
- * Signs in, decides, and ends on the agent's callback page, whichever pages a server shows: only the names of the form fields are assumed.
+ * Signs in, decides, and ends on the agent's callback page, no matter which pages a server shows: only the names of the form fields are
+ * assumed.
  *
  * @throws CommandError if a page has neither form, or shows the same form again
  */
@@ -57,7 +58,7 @@ export async function decide(url: string, { decision, user = demoUser, fetch, si
 }
 
 /**
- * Signs in to My agents at our auth server, and removes the access of the first agent there, as its user would.
+ * Signs in to My agents at our auth server as a user would, and removes the access of the first agent listed there.
  *
  * @throws CommandError if a page is not as expected
  */
@@ -74,15 +75,15 @@ export async function removeAccess(
   const confirm = question && parseForms(question.html).find((form) => hasControl(form, 'agent'))
   const removed = confirm && (await browser.submit(question, confirm, {}))
   if (!removed?.html.includes('data-state="agents-removed"'))
-    throw new CommandError(`My agents at ${authServer} did not remove the access of the agent.`)
+    throw new CommandError(`My agents at ${authServer} did not remove the agent’s access.`)
 }
 
-// Several buttons may be named action; if none of them has the value login, any of them will do.
+// Several buttons may be named `action`. If none of them has the value `login`, any of them works.
 function loginAction({ controls }: PageForm): Answers {
   return controls.some(({ name, value }) => name === 'action' && value === 'login') ? { action: 'login' } : {}
 }
 
-// A sign-up form with a password field of the same name may be next to the sign-in form.
+// A sign-up form whose password field has the same name may be next to the sign-in form.
 function findSignIn(page: Page): PageForm | undefined {
   const forms = parseForms(page.html).filter((form) => hasControl(form, 'password'))
   const named = forms.filter((form) => hasControl(form, 'username'))

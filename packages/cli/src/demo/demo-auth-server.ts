@@ -34,7 +34,7 @@ export async function createDemoAuthServer(
     }),
     discovery: demoDiscovery,
     lifetimes: { authToken: captured ? 3600 : undefined, requestToken: requestTokenLifetime },
-    // The recording contains a refresh token. A grant that expires with its auth token gets none.
+    // The recorded flow contains a refresh token. A grant that expires with its auth token would not get one.
     durations: captured ? [30 * 86_400, 'until-removed'] : undefined,
     allowInsecureLoopback: isLoopbackIdentifier(ids['auth-server']),
     interop: interop ? { redirectUrisOptional: isPeer, unsignedBodies: isPeer } : {},

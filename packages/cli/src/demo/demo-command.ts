@@ -19,8 +19,8 @@ interface DemoFlags extends ViewFlags, PartyFlags {
 }
 
 /**
- * `countersign demo`: tells the story of an agent on this machine, shows its flow message by message, or runs single parties of it to test
- * against other implementations.
+ * `countersign demo`: narrates what an agent does on this machine, shows its flow message by message, or runs single parties of the flow to
+ * test against other implementations.
  */
 export const demoCommand: Run<DemoFlags> = async (flags, terminal) => {
   const parties = partyOptions(flags)
@@ -67,7 +67,7 @@ function invite(
   return async ({ url, code, expiresAt }) => {
     if (!showsUrl) terminal.notify(`Please open ${url}\nIf the page shows a code, it should be ${code}.`)
     const until = new Date(expiresAt * 1000).toTimeString().slice(0, 5)
-    terminal.notify(`Please ${signInHint(users)}. This waits until ${until}; press Ctrl-C to stop.`)
+    terminal.notify(`Please ${signInHint(users)}. The demo waits until ${until}; press Ctrl-C to stop.`)
     await openBrowser(url, terminal.env)
   }
 }
@@ -84,10 +84,10 @@ function requireExpected(result: DemoResult, { deny, browser, only, interop }: D
   }
 }
 
-/** Error codes with which a peer rejects a request that it cannot parse, possibly because it expects another form of the protocol. */
+/** Error codes with which a peer rejects a request that it cannot parse, possibly because it expects a different form of the protocol. */
 const aboutForm: readonly unknown[] = ['invalid_input', 'invalid_request', 'invalid_signature']
 
-/** Returns the resource's error description, unless the error may be caused by the form of the request. */
+/** Returns the resource's error description, unless the form of the request may have caused the error. */
 function exactCause(body: unknown): string | undefined {
   if (typeof body !== 'object' || body === null || !('error' in body) || !('error_description' in body))
     return undefined

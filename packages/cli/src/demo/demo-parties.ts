@@ -31,7 +31,7 @@ const needs = {
   [demoPath]: { require: 'authorization', scope: demoScope },
 } as const
 
-/** Responses depend on the signer. */
+/** Responses depend on the signer, so they must not be cached. */
 const forNobodyElse = { 'cache-control': 'private, no-store', vary: 'Signature-Key' }
 
 const levels = { signature: 'signed', identity: 'identified', authorization: 'authorized' } as const

@@ -17,16 +17,16 @@ export interface ViewFlags {
 export interface DemoView {
   onEvent: (event: TraceEvent) => void
   onResult: (result: DemoResult) => void
-  /** Called when a flow fails; shows what the view has, in addition to the error message. */
+  /** Called when a flow fails. Shows what the view has recorded, in addition to the error message. */
   onFailure: (error: unknown) => void
-  /** Called with the identifiers of the started parties, once they accept requests. */
+  /** Called with the identifiers of the started parties once they accept requests. */
   onReady: (started: Readonly<Partial<Record<DemoParty, string>>>) => void
   /** Whether the view shows the consent URL to the user who must open it. */
   showsUrl: boolean
 }
 
 /**
- * Creates the view that the flags choose. With `serves` there is no result, so the JSON document lists the parties and their identifiers.
+ * Creates the view that the flags select. With `serves` there is no result, so the JSON document lists the parties and their identifiers.
  */
 export function chooseView(
   { json, trace }: ViewFlags,

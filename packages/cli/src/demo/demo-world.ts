@@ -24,18 +24,21 @@ export interface DemoWorld {
   ids: Readonly<Record<DemoParty, string>>
   /** The URL that the agent requests. */
   resourceUrl: string
-  /** Whether the other parties may use an older form of the protocol, and are sent that form (W2, W6, W9, W12 and W13). */
+  /** Whether the other parties may use an older form of the protocol, and are sent messages in that form (W2, W6, W9, W12 and W13). */
   interop: boolean
-  /** Whether lifetimes are those of the known recording of the protocol, and the resource fetches nothing else, to be compared with it. */
+  /**
+   * Whether lifetimes match the known recording of the protocol, and the resource fetches nothing else, so that the run can be compared
+   * with the recording.
+   */
   captured: boolean
-  /** Whether the resource refuses revoked tokens. The auth server must then be ours. */
+  /** Whether the resource refuses revoked tokens. This requires our auth server. */
   checksRevocation: boolean
   users: DemoUsers
-  /** Whether an agent is another implementation that may use the older form. */
+  /** Whether an agent is another implementation, which may use the older form. */
   isPeer: (agent: string) => boolean
 }
 
-/** Returns the identifier of a party that listens on a port of this machine. */
+/** Returns the identifier of a party that listens on the given port of this machine. */
 export function loopbackId(port: number): string {
   return `http://${demoHost}:${port}`
 }
@@ -51,18 +54,18 @@ export interface DemoUser {
   password: string
 }
 
-/** The user who can sign in unless others are given. */
+/** The user who can sign in if no others are given. */
 export const demoUser: DemoUser = { username: 'testuser', password: 'testpass' }
 
 /** The users; the first one is scripted. */
 export type DemoUsers = readonly [DemoUser, ...DemoUser[]]
 
-/** Completes a sentence with how the users sign in. All have the same password. */
+/** Completes a sentence with instructions for signing in. All users have the same password. */
 export function signInHint(users: DemoUsers): string {
   return `sign in as ${users.map(({ username }) => username).join(' or ')} with the password ${users[0].password}`
 }
 
-/** The resource's scopes; it requires the first two from the agent. */
+/** The resource's scopes. It requires the first two from the agent. */
 export const demoScopes = {
   'data.read': 'See your data',
   'data.write': 'Create and change your data',
@@ -74,17 +77,17 @@ export const demoScope = 'data.read data.write'
 /** Peers are restarted often here, each time with a new key under the same `kid`. No one else sends signed requests. */
 export const demoDiscovery = { renewalInterval: 1, failureAge: 0 } as const
 
-/** The resource's path that requires a user's authorization. */
+/** The path at the resource that requires a user's authorization. */
 export const demoPath = '/data-auth'
 
-/** A stack of resources to close, in the reverse order of opening. */
+/** A stack of resources, which are closed in the reverse order of opening. */
 export interface Closers {
   add(close: () => void | Promise<void>): void
-  /** Closes everything, even if closing one of them fails, and rejects with the first failure. */
+  /** Closes everything, even if closing one of the resources fails, and rejects with the first failure. */
   close(): Promise<void>
 }
 
-/** Creates a stack that closes in the reverse order of addition. */
+/** Creates a stack that closes its resources in the reverse order of addition. */
 export function createClosers(): Closers {
   const closers: (() => void | Promise<void>)[] = []
   return {

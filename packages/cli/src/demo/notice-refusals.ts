@@ -19,8 +19,8 @@ import type { TracedRequest, TraceEvent } from '../trace/trace-event.js'
 const problem = january.headers.problem.toLowerCase()
 
 /**
- * Wraps an event listener. When an agent's signature or token request is refused here, it prints a hint, each at most once: the signer's
- * known mistake if there is one, otherwise the flag for older forms of the protocol, unless it is set.
+ * Wraps an event listener. When an agent's signature or token request is refused here, it prints a hint, each hint at most once: the
+ * signer's mistake if it is a known one, otherwise the flag for older forms of the protocol, unless that flag is set.
  */
 export function noticeRefusals(
   onEvent: (event: TraceEvent) => void,
@@ -56,9 +56,9 @@ export function noticeRefusals(
 
 /** Finds the mistake in the signature of a refused request. */
 export interface MistakeFinder {
-  /** Records documents and keys that were fetched: they are needed to verify later requests. */
+  /** Records the documents and keys that were fetched, because verifying later requests needs them. */
   note(event: TraceEvent): void
-  /** Describes the mistake in the request's signature; undefined if none is known. Never rejects. */
+  /** Describes the mistake in the request's signature, or returns undefined if it is not a known one. Never rejects. */
   find(request: TracedRequest): Promise<string | undefined>
 }
 
@@ -122,10 +122,10 @@ function messageOf({ method, url, headers, body }: TracedRequest): ReceivedMessa
   }
 }
 
-/** Hint for a peer that refuses what it was sent. */
+/** Hint for a peer that refuses a message it was sent. */
 export const interopHint = 'A peer that uses an older form of the protocol needs --interop.'
 
-/** Converts the error of a failed flow into a message for the user who started it, with the causes and the flag that may help. */
+/** Converts the error of a failed flow into a message for the user who started it, with the causes and any flag that may help. */
 export function flowFailure(error: unknown, interop: boolean): unknown {
   if (!(error instanceof AgentError)) return error
   const [sentence, exitCode] = describe(error, interop)
@@ -148,7 +148,7 @@ function describe(error: AgentError, interop: boolean): [sentence: string, exitC
     case 'auth_server_unreachable':
       return [message, exitStatus.network]
     case 'auth_server_refused':
-      return [`${message} Use --auth-server-url to name the auth server.`, exitStatus.refused]
+      return [`${message} Use --auth-server-url to set the auth server.`, exitStatus.refused]
     case 'token_request_failed':
       return [interop ? message : `${message.replace(/\.?$/, '.')} ${interopHint}`, exitStatus.refused]
     default:

@@ -19,11 +19,11 @@ export interface PartyFlags {
   allowNetwork?: readonly string[]
 }
 
-/** Flags that apply only with `--only`, and the parties that take them. */
+/** Flags that apply only with `--only`, and the parties to which they apply. */
 const takenBy: Readonly<Partial<Record<keyof PartyFlags, readonly DemoParty[]>>> = {
   port: ['agent', 'resource', 'auth-server'],
   id: ['agent', 'resource', 'auth-server'],
-  // The auth server ignores it, but scripts pass every party the same flags.
+  // The auth server ignores it, but scripts pass the same flags to every party.
   authServerUrl: ['agent', 'resource', 'auth-server'],
   agentId: ['resource', 'auth-server'],
   resourceUrl: ['agent'],
@@ -31,7 +31,7 @@ const takenBy: Readonly<Partial<Record<keyof PartyFlags, readonly DemoParty[]>>>
 }
 
 /**
- * Parses the flags about the parties.
+ * Parses the flags that concern the parties.
  *
  * @throws CommandError if flags contradict each other
  */
@@ -55,7 +55,7 @@ export function partyOptions(flags: PartyFlags): Omit<PartyOptions, 'onEvent' | 
   }
 }
 
-/** Returns the identifiers of the parties that the flags give. */
+/** Returns the party identifiers that are given by flags. */
 function identifiersIn({ only, id, agentId, authServerUrl }: PartyFlags): Partial<Record<DemoParty, string>> {
   const ids: Partial<Record<DemoParty, string>> = {}
   const take = (party: DemoParty, flag: string, text: string | undefined) => {
@@ -77,7 +77,7 @@ function portsIn({ only, port, ports }: PartyFlags, id: string | undefined): Par
   const numbers = ports.split(',')
   const chosen = numbers.filter((number) => number !== '0')
   if (numbers.length !== demoParties.length || new Set(chosen).size < chosen.length)
-    throw usageError('--ports takes three different ports, of the agent, API and auth server: 9001,9002,9003.')
+    throw usageError('--ports requires three different ports, for the agent, API and auth server: 9001,9002,9003.')
   return Object.fromEntries(demoParties.map((party, index) => [party, readPort(numbers[index] ?? '', '--ports')]))
 }
 
@@ -86,7 +86,7 @@ function usersIn({ people }: PartyFlags): DemoUsers {
   const [first = '', ...others] = people.split(',')
   const names = [first, ...others]
   if (!names.every((name) => /^[\w.-]{1,40}$/.test(name)) || new Set(names).size < names.length)
-    throw usageError('--people takes different usernames, separated by commas: alice,bob.')
+    throw usageError('--people requires different usernames, separated by commas: alice,bob.')
   const withPassword = (username: string) => ({ ...demoUser, username })
   return [withPassword(first), ...others.map(withPassword)]
 }
@@ -101,6 +101,6 @@ function requireUrl(text: string): string {
       )
   }
   throw usageError(
-    '--resource-url takes the absolute URL of the protected path, such as http://127.0.0.1:8002/data-auth.',
+    '--resource-url requires the absolute URL of the protected path, such as http://127.0.0.1:8002/data-auth.',
   )
 }

@@ -17,7 +17,7 @@ export type DemoResult = { status: number; body: unknown } | { error: 'access_de
 
 /**
  * Starts the agent, resource and auth server on their ports, or the agent alone. The agent then makes a request that requires consent.
- * Everything is closed at the end, also after a failure.
+ * Everything is closed at the end, even after a failure.
  *
  * @throws CommandError with a message for the user
  */
@@ -39,7 +39,7 @@ async function startAndAsk(options: DemoOptions, closers: Closers): Promise<Demo
     browsing.push(browsed)
     await browsed
   })
-  if (!agent) throw new TypeError('the flow needs the agent: a party other than the agent can only be served')
+  if (!agent) throw new TypeError('the flow requires the agent: a party other than the agent can only be served')
 
   async function promptUser(consent: ConsentRequest, trace: Trace): Promise<void> {
     if (typeof person === 'function') return person(consent)

@@ -79,7 +79,7 @@ async function tellStory(options: StoryOptions, closers: Closers): Promise<void>
       await removeAccess(world.ids['auth-server'], scripted)
       await untilRevoked(scene, { every: 250, tries: 40 })
     } else {
-      tell.step('Now remove the agent’s access yourself. It calls the API until then.')
+      tell.step('Now remove the agent’s access yourself. The agent keeps calling the API until you do.')
       tell.line(`My agents: ${world.ids['auth-server']}/account`)
       await untilRevoked(scene, { every: 2000, tries: Number.POSITIVE_INFINITY })
     }
@@ -94,9 +94,9 @@ interface Scene {
   world: DemoWorld
   tell: Teller
   signal: AbortSignal
-  /** The agent's calls of the API so far. */
+  /** The agent's calls to the API so far. */
   calls: readonly Call[]
-  /** Replaces what happens when the agent needs a user's decision. */
+  /** Replaces the default behavior for requests that need a user's decision. */
   onPage: (next: (consent: ConsentRequest) => Promise<void>) => void
 }
 
@@ -105,7 +105,7 @@ function isCall(event: TraceEvent): event is Call {
   return isResponse && !isDiscovery(event.request.url)
 }
 
-/** Steps 1 to 3: refused, decided by the user, and the data. */
+/** Steps 1 to 3: the API refuses the agent, the user decides, and the agent gets the data. */
 async function requestAccess(
   { agent, world, tell, signal, calls, onPage }: Scene,
   prompt: (consent: ConsentRequest) => Promise<void>,
@@ -137,9 +137,9 @@ async function requestAccess(
   return 'refused'
 }
 
-/** Step 4: the user has decided already. */
+/** Step 4: the user has already decided. */
 async function callAgain({ agent, world, tell, signal, onPage }: Scene): Promise<void> {
-  tell.step('The agent needs the data again. No page this time: the user has decided.')
+  tell.step('The agent needs the data again. No page this time: the user has already decided.')
   onPage(() => Promise.reject(new CommandError('The user was asked a second time.')))
   const response = await agent.fetch(world.resourceUrl, { signal })
   const body = parseJsonObject(await response.text())
@@ -147,7 +147,7 @@ async function callAgain({ agent, world, tell, signal, onPage }: Scene): Promise
   tell.response(world.resourceUrl, 200, String(body?.data))
 }
 
-/** Steps 5 and 6: a thief has the agent's last request, with its token, but not its private key. */
+/** Steps 5 and 6: a thief has the agent's last request, including its token, but not the agent's private key. */
 async function steal({ world, tell, calls }: Scene): Promise<void> {
   const { request } = calls.at(-1) as Call
   const token = findTokens(request).find(({ kind }) => kind === 'auth+jwt')?.compact ?? ''
@@ -156,7 +156,7 @@ async function steal({ world, tell, calls }: Scene): Promise<void> {
     const body = await response.text()
     tell.response(attack.url, requireRefused({ status: response.status, body }, 'invalid_signature'), why)
   }
-  tell.step('A thief copies the token, and sends it alone, then with another key.')
+  tell.step('A thief copies the token and sends it, first on its own, then in a request signed with another key.')
   const bearer = { authorization: `Bearer ${token}` }
   await attempt(new Request(world.resourceUrl, { headers: bearer }), 'a token alone proves nothing here')
   const signer = await createSigner(await generatePrivateJwk({ kid: 'thief' }))
@@ -168,7 +168,7 @@ async function steal({ world, tell, calls }: Scene): Promise<void> {
   await attempt(new Request(`${world.ids.resource}/data`, { headers }), 'the signature covers the path')
 }
 
-/** Step 7: calls the API until its access is revoked, so that only the user's decision could give it another token. */
+/** Step 7: calls the API until the agent's access is revoked. After that, the agent gets another token only if the user allows it. */
 async function untilRevoked(
   { agent, world, tell, signal, calls, onPage }: Scene,
   { every, tries }: { every: number; tries: number },
@@ -190,10 +190,10 @@ async function untilRevoked(
   tell.line('The agent gets no other token unless the user allows it again.')
 }
 
-/** Returns the status of a response, which must be a refusal for the expected reason: the `error` of its body, if it has one. */
+/** Returns the status of a response, which must be a refusal for the expected reason: the `error` in its body, if there is one. */
 function requireRefused(response: { status: number; body: string | null } | undefined, error?: string): number {
   const found = parseJsonObject(response?.body ?? '')?.error
   if (response?.status === 401 && found === error) return response.status
   const problem = typeof found === 'string' ? ` (${found})` : ''
-  throw new CommandError(`The API responded with ${response?.status}${problem} where it must refuse with 401.`)
+  throw new CommandError(`The API responded with ${response?.status}${problem}, but it must refuse with 401.`)
 }

@@ -1,7 +1,7 @@
 import { type DefaultTreeAdapterTypes, parse } from 'parse5'
 import { CommandError } from '../command/errors.js'
 
-/** The page on which a browser ended. */
+/** The page that the browser reached. */
 export interface Page {
   url: string
   status: number
@@ -11,7 +11,7 @@ export interface Page {
 /** A headless browser that keeps cookies, follows redirects, and fills in the forms of a page. */
 interface ScriptedBrowser {
   open(url: string): Promise<Page>
-  /** Submits a form of a page, with these values for the controls that it has. */
+  /** Submits a form on a page, with these values for the controls that the form has. */
   submit(page: Page, form: PageForm, answers: Answers): Promise<Page>
 }
 
@@ -106,7 +106,7 @@ interface OpenForm extends PageForm {
   controls: Control[]
 }
 
-/** Returns all forms of a page with their controls, including controls outside of a form that refer to it by id. */
+/** Returns all forms on a page with their controls, including controls outside a form that refer to it by id. */
 export function parseForms(html: string): readonly PageForm[] {
   const forms = new Map<Element, OpenForm>()
   const found: [owner: Element | undefined, element: Element][] = []
@@ -125,7 +125,7 @@ export function parseForms(html: string): readonly PageForm[] {
   return [...forms.values()]
 }
 
-/** A form that starts between the rows of a table is parsed without children; its controls follow it as siblings. */
+/** A form that starts between table rows is parsed without children. Its controls follow it as siblings. */
 function childless(form: Element | undefined): Element | undefined {
   return form?.childNodes.length === 0 ? form : undefined
 }
@@ -190,12 +190,12 @@ function textOf({ childNodes }: Element): string {
   return childNodes.map((node) => (node.nodeName === '#text' && 'value' in node ? node.value : '')).join('')
 }
 
-/** The values that a user enters, and the button that they press, by control name. */
+/** The values that a user enters and the button that they press, by control name. */
 export type Answers = Readonly<Record<string, string>>
 
 /** Button types; only the pressed button is submitted. */
 const buttons: ReadonlySet<string> = new Set(['submit', 'button', 'reset', 'image'])
-/** Control types that are submitted only if they are checked. */
+/** Control types that are submitted only if checked. */
 const choices: ReadonlySet<string> = new Set(['radio', 'checkbox', 'option'])
 
 /** Whether a form has a field or button of this name. */
@@ -205,7 +205,7 @@ export function hasControl({ controls }: PageForm, name: string): boolean {
 
 /**
  * Returns the data that a browser submits: the given values for the fields that the form has, the values on the page for all other fields,
- * and one button, which is the one named in the values or else the first.
+ * and one button, either the one given in the values or else the first.
  */
 export function fillForm({ controls }: PageForm, answers: Answers): URLSearchParams {
   const sent = new URLSearchParams()

@@ -21,24 +21,24 @@ import {
   loopbackId,
 } from './demo-world.js'
 
-/** How long other parties may take to respond, in seconds. A server may have to call others before it responds. */
+/** How long other parties may take to respond, in seconds. A server may have to call other servers before it responds. */
 export const answerTime = 30
 
 /** The parties to start here, and the identifiers of the others. */
 export interface PartyOptions {
   /** The only party to start. @default all three */
   only?: DemoParty | undefined
-  /** Ports of the started parties; 0 chooses a free one. @default each party's port in the demo */
+  /** Ports of the started parties; 0 chooses a free port. @default each party's port in the demo */
   ports?: Partial<Record<DemoParty, number>> | undefined
   /** The users who can sign in; the scripted user is the first. @default testuser */
   users?: DemoUsers | undefined
-  /** Runs the flow with the lifetimes of the known recording of the protocol. */
+  /** Runs the flow with the lifetimes that the known recording of the protocol has. */
   captured: boolean
   /** Identifiers other than `http://127.0.0.1:PORT`. */
   ids?: Partial<Record<DemoParty, string>> | undefined
   /** The URL that the agent requests. @default `/data-auth` at the resource */
   resourceUrl?: string | undefined
-  /** Lets other parties use an older form of the protocol: the agent named in `ids`, or else any agent on this machine. @default false */
+  /** Lets other parties use an older form of the protocol: the agent given in `ids`, or else any agent on this machine. @default false */
   interop?: boolean | undefined
   /** Private networks from which documents may be fetched, in addition to the public internet. @default none */
   network?: NetworkOptions | undefined
@@ -52,7 +52,7 @@ export interface PartyOptions {
 interface StartedParties {
   world: DemoWorld
   trace: Trace
-  /** The parties that were started. */
+  /** The started parties. */
   started: readonly DemoParty[]
   /** Undefined if only another party was started. */
   agent: Agent | undefined
@@ -153,7 +153,7 @@ const reasonsByCode: Readonly<Record<string, string>> = {
 /**
  * Returns a `fetch` that waits for the whole response, up to this number of seconds.
  *
- * @returns a function that rejects with a CommandError that says which server did not respond, and why
+ * @returns a function that rejects with a CommandError stating which server did not respond, and why
  */
 export function sendWithin(seconds: number): (request: Request) => Promise<Response> {
   return async (request) => {

@@ -3,23 +3,23 @@ import type { Terminal } from '../terminal/terminal.js'
 import { emphasis, wrapText } from '../terminal/text.js'
 import { type DemoParty, type DemoUsers, signInHint } from './demo-world.js'
 
-/** Writes the story of the demo, in lines of up to 80 columns. Only the URL of a page may be longer. */
+/** Writes the demo's story in lines of up to 80 columns. Only a page's URL may be longer. */
 export interface Teller {
   start: (ids: Readonly<Record<DemoParty, string>>) => void
   /** Starts the next numbered step. */
   step: (text: string) => void
-  /** Writes a line of the step. */
+  /** Writes a line of the current step. */
   line: (text: string) => void
-  /** Writes a response of the API. `meaning` explains it to someone who knows no error codes. */
+  /** Writes a response from the API. `meaning` explains it to readers who do not know its error codes. */
   response: (url: string, status: number, meaning: string) => void
-  /** Shows a real user the page on which they decide, and how to sign in. */
+  /** Shows a real user the page on which to decide, and how to sign in. */
   page: (consent: ConsentRequest, users: DemoUsers) => void
   end: (authServer: string, keepsRunning: boolean) => void
 }
 
 const indent = '   '
 
-/** Creates a teller that writes to a terminal, and numbers the steps. */
+/** Creates a narrator that writes to a terminal and numbers the steps. */
 export function createTeller({ write, colour }: Pick<Terminal, 'write' | 'colour'>): Teller {
   let steps = 0
   const emphasize = (text: string) => (colour ? `${emphasis.on}${text}${emphasis.off}` : text)
@@ -28,7 +28,7 @@ export function createTeller({ write, colour }: Pick<Terminal, 'write' | 'colour
   return {
     line,
     start(ids) {
-      paragraph('', 'An agent, a program, needs a user’s data. It has no password and no API key.')
+      paragraph('', 'An agent (a program) needs a user’s data. It has no password and no API key.')
       write('\n')
       write(`${indent}agent ${ids.agent}, API ${ids.resource}\n`)
       write(`${indent}auth server ${ids['auth-server']}, where the user decides\n\n`)
@@ -47,12 +47,12 @@ export function createTeller({ write, colour }: Pick<Terminal, 'write' | 'colour
       line(`Open this page, and ${signInHint(users)}:`)
       write(`${indent}${url}\n`)
       line(`If it shows a code, it should be ${code}.`)
-      line(`This waits until ${until}; press Ctrl-C to stop.`)
+      line(`The demo waits until ${until}; press Ctrl-C to stop.`)
     },
     end(authServer, keepsRunning) {
       write('\n')
       if (keepsRunning) {
-        paragraph('', `Everything keeps running, My agents at ${authServer}/account too.`)
+        paragraph('', `Everything keeps running, including My agents at ${authServer}/account.`)
         paragraph('', 'Press Ctrl-C to stop.')
       } else paragraph('', 'Next: decide yourself with --browser, or see every message with --trace.')
     },

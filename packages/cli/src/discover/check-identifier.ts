@@ -64,7 +64,7 @@ async function checkDocument(
     const fix =
       absent.length > 0
         ? `Add ${absent.join(', ')}: without ${absent.length > 1 ? 'them' : 'it'} the document is useless to peers.`
-        : 'Every URL in the document must be absolute and https (or http on loopback), in the form that a URL parser produces, without #.'
+        : 'Every URL in the document must be absolute, use https (or http on loopback), be in the form that a URL parser produces, and have no fragment (#).'
     const expected = { maxBytes: fetchLimits.metadataBytes, self: { member: type.self, identifier }, fix }
     return {
       ...report,
@@ -95,7 +95,7 @@ function absentMembers(required: readonly string[], seen: Observation | undefine
   return document ? required.filter((member) => !(member in document)) : []
 }
 
-/** Endpoints at another origin, which peers do not use unless their configuration allows that origin. */
+/** Endpoints at another origin. Peers do not use these unless their configuration allows that origin. */
 function endpointFindings(identifier: string, endpoints: readonly string[], metadata: object): Finding[] {
   return Object.entries(metadata).flatMap(([member, url]): Finding[] => {
     if (!endpoints.includes(member) || endpointProblem(identifier, member, String(url)) === undefined) return []
@@ -110,7 +110,7 @@ function endpointFindings(identifier: string, endpoints: readonly string[], meta
   })
 }
 
-/** A known member that the library dropped has the wrong type. Unknown members may have any value. */
+/** A known member that the library dropped has the wrong type; unknown members may have any value. */
 function ignoredMembers(seen: Observation | undefined, metadata: object): Finding[] {
   const known = Object.keys(documentMembers).filter(
     (member) => member in (parseJsonObject(seen?.text.trim() ?? '') ?? {}),
@@ -150,7 +150,7 @@ interface DocumentKind {
   type: DocumentType
   /** Members with URLs to which peers send requests or users. */
   endpoints: readonly string[]
-  /** Optional members whose absence breaks something, with the effect and the fix. */
+  /** Optional members without which something breaks, with the effect and the fix. */
   advised: readonly { member: string; without: string; fix: string }[]
 }
 
@@ -164,7 +164,7 @@ export const documentKinds: readonly DocumentKind[] = [
       {
         member: 'redirect_uris',
         without: 'It lists no redirect_uris, so auth servers cannot redirect users back.',
-        fix: 'List every redirect_uri that the agent uses, spelled exactly the same.',
+        fix: 'List every redirect_uri that the agent uses, with exactly the same spelling.',
       },
     ],
   },

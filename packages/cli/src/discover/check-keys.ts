@@ -14,13 +14,13 @@ export interface KeyReport {
 export interface KeySetReport {
   url: string
   outcome: 'ok' | 'refused' | 'unreachable'
-  /** How long others may cache the key set, in seconds; null if it could not be fetched. */
+  /** How long other parties may cache the key set, in seconds; null if it could not be fetched. */
   cache_seconds: number | null
   keys: KeyReport[]
   findings: Finding[]
 }
 
-const replaceKey = 'Generate a new key, and publish only its public members: anyone may have seen this one.'
+const replaceKey = 'Generate a new key, and publish only its public members: anyone may have seen this private key.'
 
 /** Fetches a key set and checks every key in it. */
 export async function checkKeys(url: string, discovery: Discovery, observed: ObservedFetch): Promise<KeySetReport> {
@@ -72,7 +72,7 @@ async function checkKey(
   })
   if (showsSecret(members)) return refuse('error', 'it contains its private part.', replaceKey)
   if (kid === null)
-    return refuse('advice', 'no one can refer to it.', 'Give it a kid that no other key in this set has.')
+    return refuse('advice', 'it cannot be referred to.', 'Give it a kid that no other key in this set has.')
   if (kids.has(kid)) return refuse('error', 'an earlier key has the same kid.', 'Give every key its own kid.')
   kids.add(kid)
   const found = await discovery.findKeyAt(url, kid)

@@ -14,7 +14,7 @@ const statuses = { ok: exitStatus.done, refused: exitStatus.refused, unreachable
 /** `countersign discover <identifier>`: shows what an identifier publishes, the problems in it, and how to fix them. */
 export const discoverCommand: Run<DiscoverFlags> = async (flags, terminal, subject) => {
   const [origin, document] = subject.split('/.well-known/')
-  if (document !== undefined) throw usageError(`Pass the identifier, ${origin}, and not the URL of a document.`)
+  if (document !== undefined) throw usageError(`Pass the identifier, ${origin}, instead of the URL of a document.`)
   const identifier = requireIdentifierFlag('It', subject, 'allowed')
   const report = await checkIdentifier(identifier, readNetworkFlags(flags), terminal.notify)
   terminal.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderIdentifierReport(report))
@@ -22,20 +22,20 @@ export const discoverCommand: Run<DiscoverFlags> = async (flags, terminal, subje
 }
 
 const verdicts: Readonly<Record<IdentifierReport['outcome'], string>> = {
-  ok: 'Everything that it publishes is accepted.',
-  refused: 'Something that it publishes is refused.',
+  ok: 'Everything that it publishes is valid.',
+  refused: 'Peers refuse part of what it publishes.',
   unreachable: 'Not everything could be fetched.',
 }
 
 /** Renders what an identifier publishes, for humans. */
 export function renderIdentifierReport({ identifier, outcome, documents }: IdentifierReport): string {
   const none = documents.every((document) => document.outcome === 'absent')
-  const verdict = none ? 'It publishes none of the documents.' : verdicts[outcome]
+  const verdict = none ? 'It publishes none of these documents.' : verdicts[outcome]
   const said = new Set<string>()
   return `${[identifier, ...documents.flatMap((document) => documentLines(document, said)), '', verdict].join('\n')}\n`
 }
 
-/** `said` contains the findings that were already printed, so that each one is printed once per unreachable host. */
+/** `said` contains the findings that have already been printed, so that the same finding is not repeated for an unreachable host. */
 function documentLines(
   { party, url, outcome, findings, document, key_set }: DocumentReport,
   said: Set<string>,

@@ -5,7 +5,7 @@ import { addressHint } from '../network/fetch-problems.js'
 
 /** A problem with a document or a key. */
 export interface Finding {
-  /** `error`: it is refused; `advice`: it works, but could be better. */
+  /** `error`: peers refuse it; `advice`: it works, but could be improved. */
   level: 'error' | 'advice'
   what: string
   fix: string
@@ -20,11 +20,11 @@ export interface Observation {
 
 export interface ObservedFetch {
   fetch: FetchDocument
-  /** The last response for a URL, or undefined if there was none. */
+  /** The last response from a URL, or undefined if there was none. */
   seen(url: string): Observation | undefined
 }
 
-/** Documents are never larger than this, so reading stops here. In bytes. */
+/** Maximum document size, in bytes; reading stops there. */
 const maxKept = 65_537
 
 /** Wraps a fetch and records the responses, so that a refusal can be explained. */
@@ -58,7 +58,7 @@ interface ExpectedDocument {
   maxBytes: number
   /** The member that must equal the identifier, and the identifier. */
   self?: { member: string; identifier: string }
-  /** The fix for a JSON object whose content is refused. */
+  /** The fix for a JSON object with invalid content. */
   fix: string
 }
 
@@ -67,10 +67,10 @@ type Rule = [
   fix: (expected: ExpectedDocument) => string,
 ]
 
-/** The fixes for responses; the first rule that applies is used. */
+/** The fixes for responses. The first rule that applies is used. */
 const rules: readonly Rule[] = [
   [({ status }) => status >= 300 && status < 400, () => 'Serve it at exactly this URL, without a redirect.'],
-  [({ status }) => status >= 500, () => 'The server fails: check its log.'],
+  [({ status }) => status >= 500, () => 'The server is failing: check its log.'],
   [({ status }) => status !== 200, () => 'Respond with 200 to everyone, without requiring sign-in.'],
   [
     ({ headers }) => (headers.get('content-encoding') ?? 'identity').toLowerCase() !== 'identity',
@@ -88,7 +88,7 @@ const rules: readonly Rule[] = [
   ],
 ]
 
-/** Leading whitespace is allowed (RFC 8259 §2); `trim` would also remove other characters. */
+/** Leading whitespace that RFC 8259 §2 allows; `trim` would also remove other characters. */
 function objectIn(text: string): Record<string, unknown> | undefined {
   return parseJsonObject(text.replace(/^[ \t\r\n]+/, ''))
 }
@@ -101,7 +101,8 @@ export function explainRefusal(
 ): Finding {
   const what = [failure.message, ...causeMessages(failure)].join(': ')
   if (!seen) {
-    const fix = addressHint(failure) ?? 'Check that the server is running, its host name, its port and its certificate.'
+    const fix =
+      addressHint(failure) ?? 'Check that the server is running, and check its host name, port and certificate.'
     return { level: 'error', what, fix }
   }
   const rule = rules.find(([applies]) => applies(seen, expected))

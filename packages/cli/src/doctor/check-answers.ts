@@ -8,7 +8,7 @@ import { type Answer, ask, IncompleteResponse } from './origin.js'
 
 const signInPath = '/account/sign-in'
 
-/** How long caches may keep a document, in seconds: leaked keys must be gone within ten minutes (W32). */
+/** How long caches may keep a document, in seconds. A leaked key must be gone from them within ten minutes (W32). */
 const longestAge = 600
 
 /** Headers that pages must have, and their required values. */
@@ -26,7 +26,7 @@ const pageHeaders: Readonly<Record<string, RegExp>> = {
 /** Paths that only the admin port serves. */
 const adminPaths = ['/healthz', '/readyz', '/metrics']
 
-/** Checks that the document and the keys have the Cache-Control that the server sends. */
+/** Checks that the document and the keys arrive with the Cache-Control that the server sent. */
 export async function checkCaching(issuer: URL, jwksPath: string): Promise<Finding> {
   const report = checking('caching')
   const paths = [documentPath(issuer), jwksPath]
@@ -39,11 +39,11 @@ export async function checkCaching(issuer: URL, jwksPath: string): Promise<Findi
   if (wrong.length === 0) return report.ok('The document and the keys have the cache lifetime that the server sets.')
   return report.warning(
     wrong.join(' '),
-    'Configure the proxy to pass on the server’s Cache-Control (max-age=300): a longer lifetime hides a new key, and without one everyone fetches each time.',
+    'Configure the proxy to pass on the server’s Cache-Control (max-age=300): a longer lifetime delays the discovery of a new key, and without a lifetime, peers fetch the keys each time.',
   )
 }
 
-/** Checks that a page has its security headers, and that its cookies are sent over https only. */
+/** Checks that a page has its security headers, and that its cookies are sent only over https. */
 export async function checkPages(issuer: URL): Promise<Finding[]> {
   const report = checking('pages')
   const { status, headers } = await ask(issuer, signInPath)
@@ -51,7 +51,7 @@ export async function checkPages(issuer: URL): Promise<Finding[]> {
     return [
       report.problem(
         `The sign-in page returns ${status}.`,
-        'Check the log of the server, and configure the proxy to forward all paths.',
+        'Check the server’s log, and configure the proxy to forward all paths.',
       ),
     ]
   }
@@ -65,8 +65,8 @@ export async function checkPages(issuer: URL): Promise<Finding[]> {
   if (lacking.length > 0)
     findings.push(
       report.problem(
-        `The sign-in page lacks ${lacking.join(', ')} as the server sends it.`,
-        'Configure the proxy neither to remove nor to replace response headers (proxy_hide_header, add_header, header_down).',
+        `The sign-in page lacks ${lacking.join(', ')}, or the values differ from those that the server sends.`,
+        'Configure the proxy not to remove or replace response headers (proxy_hide_header, add_header, header_down).',
       ),
     )
   if (open.length > 0)
@@ -86,7 +86,7 @@ export async function checkLinks(issuer: URL): Promise<Finding> {
   const { location } = headers
   if (location === undefined)
     return report.problem(
-      `The first page returns ${status} without a redirect.`,
+      `The first page returns ${status} instead of a redirect.`,
       'Configure the proxy to forward the path / to the server.',
     )
   if (originOf(location, issuer) === issuer.origin) return report.ok(`Redirects stay at ${issuer.origin}.`)
@@ -101,14 +101,14 @@ function originOf(location: string, issuer: URL): string | undefined {
   return URL.canParse(location, issuer.href) ? new URL(location, issuer).origin : undefined
 }
 
-/** Request targets that a proxy must not normalize: the server never returns the key set for them. */
+/** Request targets that a proxy must not normalize. The server never returns the key set for them. */
 function untouchable(jwksPath: string): readonly string[] {
   const name = jwksPath.slice(1)
   const encoded = `%${name.charCodeAt(0).toString(16).toUpperCase()}${name.slice(1)}`
   return [`/x/..${jwksPath}`, `/${jwksPath}`, `/${encoded}`]
 }
 
-/** Checks that paths arrive unchanged, since agents sign them. */
+/** Checks that paths arrive unchanged, because agents sign them. */
 export async function checkTargets(issuer: URL, jwksPath: string): Promise<Finding> {
   const report = checking('paths')
   const changed = (await getEach(issuer, untouchable(jwksPath)))
@@ -132,7 +132,7 @@ export async function checkHeaderSizes(issuer: URL, jwksPath: string): Promise<F
   )
 }
 
-/** Checks that operators' endpoints are not publicly reachable. */
+/** Checks that the operators' endpoints are not publicly reachable. */
 export async function checkAdmin(issuer: URL): Promise<Finding> {
   const report = checking('admin port')
   const answered = await Promise.all(adminPaths.map((path) => isReadable(issuer, path)))
@@ -144,7 +144,7 @@ export async function checkAdmin(issuer: URL): Promise<Finding> {
   )
 }
 
-/** A connection closed without a response counts as not readable: proxies can be configured to do that. */
+/** A connection that is closed without a response counts as not readable, because proxies can be configured to do that. */
 async function isReadable(issuer: URL, path: string): Promise<boolean> {
   try {
     return (await ask(issuer, path)).status === 200
@@ -166,7 +166,7 @@ export async function checkClock(issuer: URL): Promise<Finding> {
   return Math.abs(offset) < 30 ? report.warning(seen, fix) : report.problem(seen, fix)
 }
 
-/** Offset in seconds. `Date` has no fractions, and was set at some time between sending and receiving. */
+/** Offset in seconds. `Date` has no fractional seconds, and was set at some time between sending and receiving. */
 function offsetOf({ headers, sentAt, answeredAt }: Answer): number | undefined {
   const date = Date.parse(headers.date ?? '')
   if (Number.isNaN(date)) return undefined
@@ -174,7 +174,7 @@ function offsetOf({ headers, sentAt, answeredAt }: Answer): number | undefined {
   return date > answeredAt ? Math.round((date - answeredAt) / 1000) : 0
 }
 
-/** Sends the requests in parallel, so that together they take no longer than one. */
+/** Sends the requests in parallel, so that together they take no longer than a single one. */
 function getEach(issuer: URL, targets: readonly string[]): Promise<(readonly [target: string, answer: Answer])[]> {
   return Promise.all(targets.map(async (target) => [target, await ask(issuer, target)] as const))
 }
@@ -207,9 +207,9 @@ export async function checkRedirect(issuer: URL): Promise<Finding> {
 }
 
 const fix =
-  'Configure it to redirect every request to the https URL with 308, and to serve nothing else: otherwise a password could be typed into a page that an attacker on the network has changed.'
+  'Configure port 80 to redirect every request to the https URL with 308, and to serve nothing else. Otherwise an attacker on the network could change the page into which users type their password.'
 
-/** Checks the server's document and keys, as agents and resources see them. */
+/** Checks the server's document and keys as agents and resources see them. */
 export async function checkDocuments(
   issuer: string,
   network: NetworkOptions,
@@ -235,13 +235,13 @@ export async function checkDocuments(
   return {
     findings: [
       ...judge(told, document, `${document.url} is valid.`),
-      ...(keySet ? judge(ofKeys, keySet, `${usable} keys at ${keySet.url}, all usable.`) : []),
+      ...(keySet ? judge(ofKeys, keySet, `${usable} keys at ${keySet.url}, all of them usable.`) : []),
     ],
     jwksUri: keySet?.url,
   }
 }
 
-/** For an identifier that is not an auth server's: whether it is that of an API or an agent, and what to do. */
+/** For an identifier that does not belong to an auth server: whether it belongs to an API or an agent, and what to do. */
 async function checkOtherParty(
   identifier: string,
   network: NetworkOptions,

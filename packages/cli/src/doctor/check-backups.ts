@@ -7,7 +7,7 @@ import { type CheckReport, checking, type Finding } from './finding.js'
 
 const hour = 3_600_000
 
-/** Total time for reading all dumps, in milliseconds. */
+/** Time limit for reading all dumps, in milliseconds. */
 const longest = 60_000
 
 interface Candidate {
@@ -23,7 +23,7 @@ interface BackupOptions {
   env: NodeJS.ProcessEnv
 }
 
-/** Checks the age of the newest complete backup in a folder, whether a newer one is incomplete, and who can read it. */
+/** Checks the age of the newest complete backup in a folder, whether a newer backup is incomplete, and who can read the backup. */
 export function checkBackups(folder: string | undefined, { isFile, env }: BackupOptions): Finding[] {
   const report = checking('backups')
   if (folder === undefined)
@@ -32,13 +32,13 @@ export function checkBackups(folder: string | undefined, { isFile, env }: Backup
     const candidates = readdirSync(folder).flatMap((name) => candidateAt(join(folder, name)))
     const timer = isFile
       ? 'Find out why the backup did not run: systemctl status countersign-backup.timer countersign-backup.service'
-      : 'Find out why the PostgreSQL backup did not run, or is incomplete: pg_dump --format=custom, as the role that owns the tables.'
+      : 'Find out why the PostgreSQL backup did not run, or is incomplete: run pg_dump --format=custom as the role that owns the tables.'
     return judgeNewest(candidates, { folder, timer, env, report })
   } catch (error) {
     return [
       report.problem(
         `${folder} cannot be read: ${errorReason(error)}.`,
-        'Run this as the user that makes the backups, or create the folder.',
+        'Run this command as the user that makes the backups, or create the folder.',
       ),
     ]
   }
@@ -80,7 +80,7 @@ function judgeCopy(
       report.unknown(looked, 'Restore it into a separate database, and run countersign server db check there.'),
     )
   if (isPrivate) return findings
-  const open = `${path} is readable by users other than its owner, and contains password hashes.`
+  const open = `${path} contains password hashes, but users other than its owner can read it.`
   return [...findings, report.problem(open, `chmod 600 ${path}`)]
 }
 
@@ -103,7 +103,7 @@ function judge({ path, age, bytes }: Candidate, env: NodeJS.ProcessEnv, left: nu
 
 function candidateAt(path: string): Candidate[] {
   const stats = statSync(path)
-  // SQLite creates these files next to a backup that someone opened.
+  // SQLite creates these files next to a backup that has been opened.
   if (!stats.isFile() || /-(?:wal|shm|journal)$/.test(path)) return []
   const isPrivate = process.platform === 'win32' || (stats.mode & 0o077) === 0
   return [{ path, age: Date.now() - stats.mtimeMs, bytes: stats.size, isPrivate }]
@@ -119,7 +119,7 @@ interface Judged {
   flaw?: string
   /** How the backup was inspected, or why it could not be, as sentences. */
   looked: string
-  /** Whether the backup was fully inspected, as far as that is possible without a database. */
+  /** Whether the backup was inspected as fully as is possible without a database. */
   isVerified: boolean
 }
 

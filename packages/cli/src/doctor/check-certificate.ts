@@ -3,16 +3,16 @@ import { checking, type Finding } from './finding.js'
 import { type Handshake, tlsHandshake } from './origin.js'
 
 const day = 86_400_000
-/** Remaining validity, in days, by which a certificate should have been renewed. */
+/** The remaining validity, in days, at which a certificate should already have been renewed. */
 const renewedBefore = 21
 
-/** Checks the certificate and its chain. Over an untrusted connection, no other check would mean anything. */
+/** Checks the certificate and its chain. Over an untrusted connection, no other check would be meaningful. */
 export async function checkCertificate(issuer: URL): Promise<{ finding: Finding; isTrusted: boolean }> {
   const report = checking('certificate')
   if (issuer.protocol === 'http:') {
-    const found = 'The issuer is http on this machine, so there is no TLS to check.'
+    const found = 'The issuer uses http on this machine, so there is no TLS to check.'
     return {
-      finding: report.unknown(found, 'This is a development setup. Pass the https URL of a deployment.'),
+      finding: report.unknown(found, 'This is a development setup. Pass the https URL of a deployment instead.'),
       isTrusted: true,
     }
   }
@@ -22,7 +22,7 @@ export async function checkCertificate(issuer: URL): Promise<{ finding: Finding;
     return { finding, isTrusted: handshake.refusal === undefined }
   } catch (error) {
     const why = errorReason(error)
-    const fix = 'Check that the proxy is running, the host name in DNS, its port, and the firewall.'
+    const fix = 'Check that the proxy is running, and check the host name in DNS, the port, and the firewall.'
     return { finding: report.problem(`TLS connection failed: ${why}.`, fix), isTrusted: false }
   }
 }
@@ -40,7 +40,7 @@ function judge({ certificate, refusal, version, http2 }: Handshake, host: string
   if (days >= renewedBefore) return report.ok(seen)
   return report.warning(
     seen,
-    `Renew it, and find out why it was not renewed automatically ${renewedBefore} days before it expires.`,
+    `Renew the certificate, and find out why it was not renewed automatically ${renewedBefore} days before it expires.`,
   )
 }
 
@@ -50,14 +50,17 @@ function explain(
 ): { found: string; fix: string } {
   if (code === 'CERT_HAS_EXPIRED') return { found: `It expired on ${end}.`, fix: 'Renew it, and reload the proxy.' }
   if (code === 'CERT_NOT_YET_VALID')
-    return { found: 'It is not valid yet.', fix: 'Check the clocks of this machine and of the one that issued it.' }
+    return {
+      found: 'It is not valid yet.',
+      fix: 'Check the clock of this machine, and the clock of the machine that issued the certificate.',
+    }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
     return {
-      found: `It is for ${names}, not for ${host}.`,
-      fix: `Get one for ${host}, or check server_name in the proxy.`,
+      found: `It is valid for ${names}, not for ${host}.`,
+      fix: `Get a certificate for ${host}, or check server_name in the proxy.`,
     }
   return {
-    found: `It is not trusted by this machine (${code}).`,
-    fix: 'Serve the whole chain: the certificate and all intermediates in one file (fullchain.pem). If it was issued by your own certificate authority, set NODE_EXTRA_CA_CERTS=/path/to/its/certificate.pem, here and for all agents and APIs.',
+    found: `This machine does not trust it (${code}).`,
+    fix: 'Serve the whole chain: the certificate and all intermediate certificates in one file (fullchain.pem). If your own certificate authority issued it, set NODE_EXTRA_CA_CERTS=/path/to/its/certificate.pem, here and for all agents and APIs.',
   }
 }

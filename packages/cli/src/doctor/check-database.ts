@@ -27,7 +27,7 @@ export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array 
     return [
       report.warning(
         `There is no database at ${path} yet.`,
-        'Start countersign server start: it creates the database and the keys.',
+        'Run countersign server start: it creates the database and the keys.',
       ),
     ]
   }
@@ -36,19 +36,19 @@ export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array 
     const { found, newest } = await readSchema(database)
     if (found < newest) {
       return [
-        report.warning(`The schema has version ${found}; this program needs version ${newest}.`, mendSchema(isFile)),
+        report.warning(`The schema is at version ${found}; this program needs version ${newest}.`, mendSchema(isFile)),
       ]
     }
     storage = await openStorage(database, { sweepInterval: 0 })
     await requireOwnDatabase(storage, config.settings.issuer)
     const fine = report.ok(
-      `${path} can be opened and written to, belongs to ${config.settings.issuer}, and has schema version ${found}.`,
+      `${path} can be opened and written to, belongs to ${config.settings.issuer}, and is at schema version ${found}.`,
     )
     return [fine, ...(await checkKeys(config, storage, masterKey)), await checkTime(storage)]
   } catch (error) {
     if (error instanceof StorageError && error.code === 'unavailable')
       return [report.problem(describeOutage(database, error), outageAdvice(database))]
-    const fix = 'Follow the message; until then the server does not start.'
+    const fix = 'Do what the message says; until then, the server cannot start.'
     return [report.problem(errorReason(databaseProblem(database, error)), fix)]
   } finally {
     await storage?.close()
@@ -57,7 +57,7 @@ export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array 
 
 function mendSchema(isFile: boolean): string {
   return isFile
-    ? 'Make a backup first (countersign server db backup). The next start upgrades the schema.'
+    ? 'Make a backup first (countersign server db backup). The next start of the server upgrades the schema.'
     : 'Make a backup first (pg_dump), then run countersign server db migrate.'
 }
 
@@ -69,7 +69,7 @@ async function checkKeys(
   const report = checking('keys')
   const keys = await storage.listKeys()
   if (keys.length === 0)
-    return [report.warning('There are no keys yet.', 'Start countersign server start: it creates them.')]
+    return [report.warning('There are no keys yet.', 'Run countersign server start: it creates them.')]
   if (masterKey === undefined) return [report.unknown('They cannot be decrypted without the master key.')]
   try {
     await storedKeys({ storage, masterKey })
@@ -89,12 +89,12 @@ function judgeRotation(keys: readonly StoredKey[], rotateAfter: number, file: st
   const byHand = `countersign server keys rotate --config ${file}`
   if (rotateAfter === 0) {
     const age = Math.floor((now - Math.max(...keys.map(({ createdAt }) => createdAt))) / day)
-    const found = `Rotation is manual; the last one was ${age} days ago.`
+    const found = `Keys are rotated manually; the last rotation was ${age} days ago.`
     return age > 100 ? report.warning(found, `Rotate every 90 days: ${byHand}`) : report.ok(found)
   }
   const due = rotationDueAt(keys, rotateAfter)
   const date = new Date(due * 1000).toISOString().slice(0, 10)
-  // Instances check once an hour.
+  // Instances check this once an hour.
   if (now < due + day) return report.ok(`The next rotation is due on ${date}, and runs automatically.`)
   return report.problem(
     `Rotation was due on ${date} but did not run.`,
@@ -102,7 +102,7 @@ function judgeRotation(keys: readonly StoredKey[], rotateAfter: number, file: st
   )
 }
 
-/** Checks whether the clock has been set back since the last recorded event. */
+/** Checks whether the clock has been set back since the last event was recorded. */
 async function checkTime(storage: Storage): Promise<Finding> {
   const report = checking('clock and records')
   const [latest] = await storage.listEvents({ newest: true, limit: 1 })

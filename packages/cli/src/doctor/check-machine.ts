@@ -9,14 +9,14 @@ import { megabytes } from './check-backups.js'
 import { checking, type Finding } from './finding.js'
 import { getAt, type Place } from './origin.js'
 
-/** Checks the free space of the file systems that are written to. */
+/** Checks the free space on the file systems that are written to. */
 export function checkSpace(folders: readonly string[]): Finding[] {
   const report = checking('disk')
   return folders.filter(existsSync).map((folder) => {
     const { bavail, blocks, bsize } = statfsSync(folder)
     const free = bavail * bsize
     const share = Math.floor((100 * bavail) / Math.max(1, blocks))
-    const found = `${megabytes(free)} MB are free on the disk of ${folder} (${share} %).`
+    const found = `${megabytes(free)} MB are free on the disk that contains ${folder} (${share} %).`
     const fix = 'Free up space: once the disk is full, no one can sign in and agents get no tokens.'
     if (free < 256_000_000) return report.problem(found, fix)
     return free < 1_000_000_000 || share < 10 ? report.warning(found, fix) : report.ok(found)
@@ -62,11 +62,11 @@ export async function checkRunning({ settings }: LoadedConfig): Promise<Finding[
   const readiness = checking('readiness')
   const mendReadiness =
     served === 200
-      ? `The server is running, and reports why at http://${admin.host}:${admin.port}/readyz and in its log. It becomes ready again by itself once that is fixed.`
+      ? `The server is running, and reports the reason at http://${admin.host}:${admin.port}/readyz and in its log. It becomes ready again on its own once the problem is fixed.`
       : fix
   findings.push(
     ready === 200
-      ? readiness.ok('The server can write to its database and sign.')
+      ? readiness.ok('The server can write to its database, and can sign.')
       : readiness.problem(`/readyz returns: ${ready}.`, mendReadiness),
   )
   return findings
@@ -77,7 +77,7 @@ function statusOf({ host, port }: Place, path: string): Promise<number | string>
   return getAt({ host: reached, port }, path).then(({ status }) => status, errorReason)
 }
 
-/** Folders that grow: the database's, and the backups' if it is on another file system. */
+/** Folders that grow: the database folder, and the backup folder if it is on another file system. */
 export function writtenFolders({ settings }: LoadedConfig, backups: string | undefined): string[] {
   const folder = dirname(settings.database)
   const deviceOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.dev

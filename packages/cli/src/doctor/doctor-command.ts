@@ -61,7 +61,7 @@ export interface Outside {
 
 /**
  * Checks an auth server from the outside, the way agents, resources and users reach it. Sends only GET requests. Always finishes within
- * half a minute: a request or handshake takes up to five seconds, and up to five run one after another.
+ * half a minute: a request or handshake takes up to five seconds, and at most five of them run one after another.
  */
 export async function examineOutside(identifier: string, { network, isInside, tell }: Outside): Promise<Finding[]> {
   const issuer = new URL(identifier)
@@ -76,7 +76,7 @@ export async function examineOutside(identifier: string, { network, isInside, te
     const rest = checking('everything else')
     return [
       ...begun,
-      rest.unknown('The remaining checks need the server’s key set to be at this origin, and it is not.'),
+      rest.unknown('The remaining checks need the server’s key set to be at this origin, but it is not.'),
     ]
   }
   const jwksPath = new URL(jwksUri).pathname
@@ -102,14 +102,14 @@ export async function examineOutside(identifier: string, { network, isInside, te
 }
 
 const mendUnanswered =
-  'Check the logs of the proxy and of the server, and configure the proxy to pass on every response of the server, complete and within a few seconds.'
+  'Check the logs of the proxy and of the server, and configure the proxy to pass on every response from the server, completely and within a few seconds.'
 
 const clientAddress = checking('client addresses').unknown(
-  'Which client address the server sees cannot be checked from here.',
-  'Run countersign doctor --config <file> on its machine, and look for proxy.not_trusted in its log.',
+  'It cannot be checked from here which client address the server sees.',
+  'Run countersign doctor --config <file> on the server’s machine, and look for proxy.not_trusted in the server’s log.',
 )
 
-/** The part of a deployment that was checked, and the findings. */
+/** The checked part of a deployment, with the findings. */
 export interface Examination {
   /** An issuer, or the path of a configuration file. */
   subject: string

@@ -21,7 +21,7 @@ export interface Inside {
   env: NodeJS.ProcessEnv
 }
 
-/** Checks an auth server on the machine on which it runs. */
+/** Checks an auth server on its own machine. */
 export async function examineInside({ config: file, backups, env }: Inside): Promise<Finding[]> {
   const { findings, config } = await checkSettings(file, env)
   if (!config) {
@@ -61,7 +61,7 @@ export async function checkSettings(
 }
 
 /**
- * Checks for the reasons for which serve refuses to start: secrets that can be guessed, files that other users can read, disabled TLS
+ * Checks everything that makes serve refuse to start: secrets that can be guessed, files that other users can read, disabled TLS
  * verification.
  */
 export async function checkStart(config: LoadedConfig, env: NodeJS.ProcessEnv): Promise<Finding[]> {
@@ -98,7 +98,7 @@ async function attempt<T>(work: Promise<T>): Promise<{ value: T } | { problems: 
 
 function problemsOf(check: string, problems: Problems): Finding[] {
   return problems.map(({ setting, problem }) => {
-    // The messages have the problem first, and the fix after a colon.
+    // The messages state the problem first, and the fix after a colon.
     const [what, fix = 'Change the setting.'] = splitOnce(problem)
     return checking(check).problem(`${setting} ${what}.`, fix)
   })
@@ -116,35 +116,38 @@ export function checkProxy({ settings }: LoadedConfig): Finding[] {
   const { issuer, listen, trustProxy } = settings
   const report = checking('proxy')
   if (isLoopbackIdentifier(issuer))
-    return [report.unknown('The issuer is http on this machine, so there is no proxy to check.')]
+    return [report.unknown('The issuer uses http on this machine, so there is no proxy to check.')]
   const isLocal = loopback.includes(listen.host)
   const findings: Finding[] = []
   if (trustProxy.length === 0) {
     findings.push(
       report.problem(
         'trustProxy is empty, so all clients behind the proxy share one address and its rate limits.',
-        `Add the address that the proxy connects from${isLocal ? ', here "trustProxy": ["127.0.0.1"]' : ''}.`,
+        `Add the address from which the proxy connects${isLocal ? ', here "trustProxy": ["127.0.0.1"]' : ''}.`,
       ),
     )
   } else if (isLocal && !['127.0.0.1', '::1'].some(createTrustedPeers(trustProxy))) {
     findings.push(
       report.problem(
         `The server listens on ${listen.host}, but trustProxy (${trustProxy.join(', ')}) contains no address of this machine.`,
-        'Add the address that the proxy connects from, 127.0.0.1 or ::1.',
+        'Add the address from which the proxy connects, 127.0.0.1 or ::1.',
       ),
     )
   } else {
-    const found = `X-Forwarded-For is trusted only from ${trustProxy.join(', ')}.`
+    const found = `X-Forwarded-For is trusted only if it comes from ${trustProxy.join(', ')}.`
     findings.push(
       isLocal
         ? report.ok(found)
-        : report.unknown(`${found} Whether the proxy connects from there cannot be checked here.`, mendUnseen),
+        : report.unknown(
+            `${found} It cannot be checked here whether the proxy connects from that address.`,
+            mendUnseen,
+          ),
     )
   }
   if (!isLocal) {
     findings.push(
       report.warning(
-        `The server speaks plain http on ${listen.host}, port ${listen.port}, which others may be able to reach without going through the proxy.`,
+        `The server listens for plain http on ${listen.host}, port ${listen.port}, which other machines may be able to reach without going through the proxy.`,
         'Configure a firewall to allow only the proxy to connect to that port.',
       ),
     )

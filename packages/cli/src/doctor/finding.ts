@@ -18,7 +18,7 @@ export interface CheckReport {
   unknown(found: string, fix?: string): Finding
 }
 
-/** Returns the constructors for the findings of a check. */
+/** Returns the functions that create the findings of a check. */
 export function checking(check: string): CheckReport {
   return {
     ok: (found) => ({ check, outcome: 'ok', found }),

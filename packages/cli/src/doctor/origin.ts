@@ -18,7 +18,7 @@ export interface Answer {
   status: number
   headers: IncomingHttpHeaders
   text: string
-  /** Unix time in milliseconds, by this machine's clock. */
+  /** Unix time in milliseconds, according to this machine's clock. */
   sentAt: number
   answeredAt: number
 }
@@ -45,7 +45,7 @@ export interface Place {
 }
 
 /**
- * Sends a GET with the exact request target, without normalization by a URL parser.
+ * Sends a GET request with the exact request target, not normalized by a URL parser.
  *
  * @throws IncompleteResponse, or the connection's error if it failed before any data arrived
  */
@@ -54,7 +54,7 @@ export function ask(origin: URL, target: string, headers: Readonly<Record<string
   return send(request, { ...placeOf(origin), path: target, headers })
 }
 
-/** Sends a GET over plain http. @throws the same errors as {@link ask} */
+/** Sends a GET request over plain http. @throws the same errors as {@link ask} */
 export function getAt(place: Place, target: string): Promise<Answer> {
   return send(requestByHttp, { ...place, path: target })
 }
@@ -99,7 +99,7 @@ async function readText(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** Performs a TLS handshake, whatever the certificate is. @throws the connection's error */
+/** Performs a TLS handshake, regardless of the certificate. @throws the connection's error */
 export function tlsHandshake(origin: URL): Promise<Handshake> {
   const { host, port } = placeOf(origin)
   return overConnection<Handshake>((resolve, reject) => {
@@ -109,7 +109,7 @@ export function tlsHandshake(origin: URL): Promise<Handshake> {
       servername: host,
       lookup,
       ALPNProtocols: ['h2', 'http/1.1'],
-      // Whether the certificate is trusted is what this function determines.
+      // This function determines whether the certificate is trusted.
       rejectUnauthorized: false,
     })
     socket.on('error', reject)

@@ -50,7 +50,7 @@ async function fetchOnce(flags: FetchFlags, terminal: Parameters<Run>[1], subjec
   const folder = await readAgentFolder(agentFolderPath(terminal.env, flags.home))
   const authServers = (flags.authServer ?? []).map((id) => requireIdentifierFlag('--auth-server', id, 'allowed'))
   if (flags.paste && !terminal.asking.input.isTTY)
-    throw usageError('--paste needs a terminal at standard input, where you paste the address.')
+    throw usageError('--paste requires standard input to be a terminal, where you paste the URL.')
   const network = readNetworkFlags(flags)
   const { url } = request
   const interruption = catchInterruption(terminal)
@@ -96,7 +96,7 @@ function secondsOf(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const seconds = Number(text)
   if (/^\d{1,6}(?:\.\d{1,3})?$/.test(text) && seconds > 0) return seconds
-  throw usageError(`${flag} takes a number of seconds, such as 30 or 2.5.`)
+  throw usageError(`${flag} must be a number of seconds, such as 30 or 2.5.`)
 }
 
 type Send = (request: GivenRequest) => Promise<Response>
@@ -105,7 +105,7 @@ type Send = (request: GivenRequest) => Promise<Response>
 const mostRedirects = 20
 
 /**
- * Sends a request and follows redirects within the same origin: a request signed for one origin must not go to another.
+ * Sends a request and follows redirects within the same origin, because a request signed for one origin must not be sent to another.
  *
  * @throws CommandError for a redirect to another origin, or for too many redirects
  */
@@ -118,8 +118,8 @@ export async function followRedirects(request: GivenRequest, send: Send): Promis
     await response.body?.cancel()
     const to = new URL(location, next.url)
     if (to.origin !== new URL(next.url).origin) {
-      const asked = `${new URL(next.url).host} redirects to another origin, which is not followed`
-      throw new CommandError(`${asked}. If you trust it, request it directly: ${to.href}`)
+      const asked = `${new URL(next.url).host} redirects to another origin; such redirects are not followed`
+      throw new CommandError(`${asked}. If you trust that origin, request it directly: ${to.href}`)
     }
     next = redirected(next, response.status, to.href)
   }
@@ -128,7 +128,7 @@ export async function followRedirects(request: GivenRequest, send: Send): Promis
   )
 }
 
-/** Returns the redirected request, as browsers do: a POST becomes a GET unless the status preserves the method. */
+/** Returns the redirected request. As in browsers, a POST becomes a GET unless the status preserves the method. */
 function redirected(request: GivenRequest, status: number, url: string): GivenRequest {
   const isKept = status === 307 || status === 308 || (status !== 303 && request.method !== 'POST')
   if (isKept || ['GET', 'HEAD'].includes(request.method)) return { ...request, url }
@@ -137,10 +137,10 @@ function redirected(request: GivenRequest, status: number, url: string): GivenRe
   return { url, method: 'GET', headers, body: undefined }
 }
 
-/** The time limit of a request, not counting the time that the user takes to decide. */
+/** A request's time limit, which does not include the time that the user takes to decide. */
 export interface Deadline {
   signal: AbortSignal
-  /** Wraps a way to prompt for consent so that the time limit is paused during the prompt. */
+  /** Wraps a way of prompting for consent so that the time limit is paused during the prompt. */
   pausedBy(way: ConsentPrompt): ConsentPrompt
   stop(): void
 }

@@ -29,7 +29,10 @@ export async function writeResponse(response: Response, flags: OutputFlags, term
   }
 }
 
-/** Terminals interpret control characters, so those that a server sends are escaped, and a binary response is not printed. The output ends with a newline. */
+/**
+ * Terminals interpret control characters, so control characters from a server are escaped, and binary responses are not printed. The output
+ * ends with a newline.
+ */
 async function writeToScreen(response: Response, head: string, { write }: Terminal): Promise<void> {
   write(head.replaceAll('\r\n', '\n'))
   const decoder = new TextDecoder()
@@ -42,12 +45,12 @@ async function writeToScreen(response: Response, head: string, { write }: Termin
     const text = decoder.decode(chunk, { stream: true })
     if (text.includes('\0'))
       throw usageError(
-        'The response is binary: write it to a file with --output <file>, or force printing with --output -',
+        'The response is binary: write it to a file with --output <file>, or print it anyway with --output -',
       )
     show(text)
   }
   show(decoder.decode())
-  // The prompt of the shell starts on a new line.
+  // The shell's prompt must start on a new line.
   if (isLineOpen) write('\n')
 }
 
@@ -58,7 +61,7 @@ async function* chunksOf({ body }: Response, head: string): AsyncGenerator<Uint8
   try {
     for (let next = await read(reader); !next.done; next = await read(reader)) yield next.value
   } finally {
-    // The writer may have given up. Not awaited, because it never resolves if a clone of the response is left unread.
+    // The writer may have given up. This is not awaited, because it never resolves if a clone of the response is left unread.
     void reader.cancel().catch(() => undefined)
   }
 }

@@ -33,7 +33,7 @@ export async function buildRequest(
   return { url: target, method: request.method, headers, body: body?.bytes }
 }
 
-/** Returns the header lines, replacing each `@file` by the lines of that file, as curl does. */
+/** Returns the header lines, replacing each `@file` with the lines of that file, as curl does. */
 async function withFiles(
   lines: readonly string[],
   readInput: (limit: number) => Promise<Uint8Array>,
@@ -55,12 +55,12 @@ async function withFiles(
 
 function describe(headers: Headers, { contentType, isJson }: GivenBody): void {
   if (contentType.startsWith('multipart/') && headers.has('content-type'))
-    throw usageError('--form sets the Content-Type itself: it contains the boundary of the parts.')
+    throw usageError('--form sets the Content-Type itself, because it contains the boundary between the parts.')
   if (!headers.has('content-type')) headers.set('content-type', contentType)
   if (isJson && !headers.has('accept')) headers.set('accept', 'application/json')
 }
 
-/** The body flags, which work like curl's flags of the same names. */
+/** The body flags. They work like the curl flags of the same names. */
 interface BodyFlags {
   data?: readonly string[]
   dataBinary?: readonly string[]
@@ -72,16 +72,16 @@ interface GivenBody {
   bytes: Uint8Array<ArrayBuffer>
   /** Content-Type to use if no header sets one. */
   contentType: string
-  /** The body was given as `--json`, which also requests JSON. */
+  /** Whether the body was given as `--json`, which also requests a JSON response. */
   isJson: boolean
 }
 
-/** Maximum size of a body, in bytes. It is signed, and therefore held in memory as a whole. */
+/** Maximum size of a body, in bytes. The whole body is signed, so it must be held in memory. */
 const mostBody = 256 * 1024 * 1024
 
 /**
- * Reads the body that the flags describe: the values are joined with the separator that curl uses. `@file` stands for a file, `@-` for
- * standard input. Returns undefined if no flag is given.
+ * Reads the body that the flags describe. The values are joined with the separator that curl uses. `@file` stands for a file, `@-` for
+ * standard input. Returns undefined if no body flag is given.
  */
 async function readBody(
   { data, dataBinary, json, form }: BodyFlags,
@@ -98,7 +98,7 @@ async function readBody(
   const parts: Uint8Array[] = []
   for (const value of given[0] ?? []) {
     const part = await readPart(value, readInput)
-    // As in curl, line breaks are removed from a file given with --data.
+    // As in curl, line breaks are removed from the content of a file given with --data.
     parts.push(data && value.startsWith('@') ? withoutLineEnds(part) : part)
   }
   const between = json ? '' : '&'
@@ -113,7 +113,7 @@ function requireSize(bytes: Uint8Array): void {
     throw usageError(`A body can have up to ${mostBody / 1024 / 1024} MiB, because it is signed as a whole.`)
 }
 
-/** Reads the value of a flag: the value itself, the file of `@file`, or standard input for `@-`. */
+/** Reads a flag's value: the value itself, the content of the file for `@file`, or standard input for `@-`. */
 async function readPart(value: string, readInput: (limit: number) => Promise<Uint8Array>): Promise<Uint8Array> {
   if (value === '@-') return readInput(mostBody)
   if (!value.startsWith('@')) return Buffer.from(value)

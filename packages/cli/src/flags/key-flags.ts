@@ -4,8 +4,8 @@ import { usageError } from '../command/errors.js'
 import { wrapText } from '../terminal/text.js'
 
 /**
- * Creates a signer for the private JWK in a file, such as one that `countersign agent keys generate` writes. `named` is the name of the flag or
- * command for error messages.
+ * Creates a signer from the private JWK in a file, such as a file that `countersign agent keys generate` has written. `named` is the flag
+ * or command to mention in error messages.
  */
 export async function readSigner(path: string, named = '--key'): Promise<Signer> {
   const jwk = await readJsonFile(named, path)
@@ -26,7 +26,7 @@ export async function readSigningKey(path: string | undefined, tell: (text: stri
   return signer
 }
 
-/** Reads the JSON object in a file named by a flag. */
+/** Reads a JSON object from the file that a flag specifies. */
 export async function readJsonFile(flag: string, path: string): Promise<Record<string, unknown>> {
   try {
     const value = JSON.parse(await readFile(path, 'utf8')) as unknown
@@ -38,7 +38,7 @@ export async function readJsonFile(flag: string, path: string): Promise<Record<s
   throw usageError(`${flag}: ${path} is not a JSON object.`)
 }
 
-/** Awaits what is created from the key in a file. `named` is the name of the flag or command for error messages. */
+/** Awaits an object that is created from the key in a file. `named` is the flag or command to mention in error messages. */
 export async function requireUsableKey<T>(path: string, made: Promise<T>, named = '--key'): Promise<T> {
   try {
     return await made

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { basename } from 'node:path'
 import { usageError } from '../command/errors.js'
 
-/** Reads a value as curl does: `@file` is the content of a file, and `@-` standard input. */
+/** Reads a value as curl does: `@file` is the content of a file, and `@-` is standard input. */
 type ReadPart = (value: string) => Promise<Uint8Array>
 
 /**
@@ -51,7 +51,7 @@ interface Field {
 
 function parseField(value: string): Field {
   const at = value.indexOf('=')
-  if (at < 1) throw usageError('--form takes name=content, or name=@file to upload a file.')
+  if (at < 1) throw usageError('--form must be name=content, or name=@file to upload a file.')
   const [content = '', ...rest] = value.slice(at + 1).split(/;(?=(?:type|filename)=)/)
   const option = (name: string) =>
     rest

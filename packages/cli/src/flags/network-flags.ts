@@ -39,7 +39,7 @@ function readNetwork(text: string): AllowedNetwork {
 
 const lenientOptions = { allowInsecureLoopback: true, allowPath: true }
 
-/** Requires a flag's value to be an identifier. `loopback` says whether `http` on loopback is allowed, or names what would allow it. */
+/** Requires a flag's value to be an identifier. `loopback` is whether `http` on loopback is allowed, or else what would allow it. */
 export function requireIdentifierFlag(name: string, text: string, loopback: 'allowed' | { allowedBy: string }): string {
   if (!isIdentifier(text, lenientOptions)) throw usageError(problemOf(name, text))
   if (loopback !== 'allowed' && isLoopbackIdentifier(text))
@@ -47,7 +47,7 @@ export function requireIdentifierFlag(name: string, text: string, loopback: 'all
   return text
 }
 
-/** Describes why a text is not an identifier, and what to use instead. */
+/** Describes why a string is not an identifier, and what to use instead. */
 function problemOf(name: string, text: string): string {
   const repair = identifierRepair(text, lenientOptions)
   if (repair !== undefined) return `${name} is not a valid identifier: ${repair}.`
@@ -62,15 +62,15 @@ const form =
   'use https:// and a lowercase host name that resolves to public addresses, without username, query, default port ' +
   'or trailing slash; or http with a port on 127.0.0.1, [::1] or localhost'
 
-/** Parses a port, the value of `--port` or part of that of another flag. */
+/** Parses a port: the value of `--port`, or part of another flag's value. */
 export function readPort(text: string, flag = '--port'): number {
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
-  throw usageError(`${flag} takes a number from 0 to 65535; 0 chooses a free one.`)
+  throw usageError(`${flag} must be a number from 0 to 65535; 0 chooses a free port.`)
 }
 
 /** Parses Unix seconds from a flag; undefined if the flag is not given. */
 export function parseSeconds(flag: string, text: unknown): number | undefined {
   if (text === undefined) return undefined
   if (typeof text === 'string' && /^\d{1,12}$/.test(text)) return Number(text)
-  throw usageError(`${flag} takes Unix seconds, such as 1769900000.`)
+  throw usageError(`${flag} must be a time in Unix seconds, such as 1769900000.`)
 }

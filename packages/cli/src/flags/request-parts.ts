@@ -14,9 +14,9 @@ export function readHeaderLines(lines: readonly string[]): Headers {
   const headers = new Headers()
   for (const line of lines) {
     const [, name = '', value = ''] = /^([^:\s]+):[ \t]*(.*)$/.exec(line) ?? []
-    if (name === '') throw usageError('--header takes a line of the form Name: value.')
+    if (name === '') throw usageError('--header must be a line of the form Name: value.')
     if (unsettable.has(name.toLowerCase()))
-      throw usageError(`--header cannot set ${name}: it is derived from the request.`)
+      throw usageError(`--header cannot set ${name}, because it is derived from the request.`)
     attempt(`--header ${name}`, () => headers.append(name, value))
   }
   return headers
@@ -34,7 +34,7 @@ const unsettable: ReadonlySet<string> = new Set([
   'nonce',
 ])
 
-/** Runs a platform constructor, and converts the TypeError that it throws for unsendable values. */
+/** Calls a platform constructor, and converts the TypeError that it throws for values that cannot be sent. */
 export function attempt<T>(what: string, make: () => T): T {
   try {
     return make()

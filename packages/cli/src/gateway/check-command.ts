@@ -15,7 +15,7 @@ import type { Run } from '../terminal/terminal.js'
 
 /** `countersign gateway check`: shows the route, level and scope that match a request. */
 export const gatewayCheck: Run = async ({ config: path, verifyOnly, json }, terminal, subject) => {
-  if (typeof path !== 'string') throw usageError('gateway check needs --config <file>.')
+  if (typeof path !== 'string') throw usageError('gateway check requires --config <file>.')
   const [given = '', rawTarget = ''] = subject.split(' ')
   if (!rawTarget.startsWith('/')) throw usageError(`A path must start with a slash: /${rawTarget}.`)
   const method = given.toUpperCase()
@@ -82,7 +82,7 @@ function passesUnsigned(head: RequestHead, rules: CheckedRules): boolean {
 
 function textOf(report: Report): string {
   const unsigned = report.unsigned === 'passed' ? 'A request without a signature is forwarded anonymously.' : ''
-  if ('mcp' in report) return `What a message needs depends on the rules of the MCP server at ${report.mcp}.`
+  if ('mcp' in report) return `The requirements of a message depend on the rules for the MCP server at ${report.mcp}.`
   if ('refused' in report)
     return [`Refused with ${report.status}: ${report.refused}`, unsigned].filter(Boolean).join('\n')
   const { routes, require, scope } = report

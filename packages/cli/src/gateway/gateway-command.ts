@@ -26,7 +26,7 @@ export const gatewayCommand: Run = async ({ config: path, upstream, verifyOnly, 
   ]
   const flags = new Map(given.filter(([, value]) => value !== undefined))
   const load = () => loadGatewayConfig(path, terminal.env, flags)
-  // Taken before the file is read, so that a change since then is detected.
+  // Taken before the file is read, so that any change made after that is detected.
   const since = await fileDigest(path).catch(() => '')
   const config = await load()
   const count = parseWorkers(workers)
@@ -55,7 +55,7 @@ async function run(config: LoadedGatewayConfig, { load, since, log }: Given, ter
     memory.close()
     throw error
   })
-  const what = verifyOnly ? `Responding to subrequests of ${proxy} for ${id}` : `Protecting ${id}`
+  const what = verifyOnly ? `Responding to subrequests from ${proxy} for ${id}` : `Protecting ${id}`
   terminal.notify(`${what} at ${listen.host}, port ${listen.port}${verifyOnly ? '' : `, upstream ${upstream?.url}`}.`)
   notifyListening()
   log.write('info', 'started', {
@@ -64,7 +64,7 @@ async function run(config: LoadedGatewayConfig, { load, since, log }: Given, ter
     port: listen.port,
     adminPort: admin && workerAdminPort(admin.port),
     pid: process.pid,
-    // With several processes, signals go to the parent.
+    // With several processes, signals are sent to the parent.
     parent: cluster.isWorker ? process.ppid : undefined,
   })
   async function reload(): Promise<void> {
@@ -76,11 +76,11 @@ async function run(config: LoadedGatewayConfig, { load, since, log }: Given, ter
     log.write('info', 'config.read', { file: next.file, routes })
     const changed = namesOfChanges(fixedSettings(config), fixedSettings(next)).join(' ')
     if (changed === '') return
-    terminal.notify(`These settings change only after a restart: ${changed}.`)
+    terminal.notify(`These settings take effect only after a restart: ${changed}.`)
     log.write('warn', 'config.needs_restart', { file: next.file, settings: changed })
   }
   function keep(reason: string): void {
-    terminal.notify(`The previous configuration stays active. ${reason}`)
+    terminal.notify(`The previous configuration remains active. ${reason}`)
     log.write('error', 'config.not_read', { file: config.file, reason })
   }
   const file = watchFile(config.file, { since, onChange: reload, onProblem: keep })
@@ -102,8 +102,8 @@ function fixedSettings({ settings }: LoadedGatewayConfig): object {
   return { listen, admin, redis, instances }
 }
 
-const needsConfig = `gateway start needs --config <file>. The smallest file, after countersign agent keys generate --output api-key.json:
+const needsConfig = `gateway start requires --config <file>. The smallest possible file, after countersign agent keys generate --output api-key.json:
 { "id": "https://api.example", "authServer": "https://auth.example", "keyFile": "api-key.json", "upstream": "http://127.0.0.1:3000",
   "scopes": { "events.read": "See your events" },
   "routes": [{ "method": "GET", "path": "/events", "require": "authorization", "scope": "events.read" }] }
-All settings are described in the page "Gateway configuration" of the documentation.`
+All settings are described on the page "Gateway configuration" of the documentation.`

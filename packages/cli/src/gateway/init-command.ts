@@ -12,14 +12,14 @@ export const gatewayInit: Run = async ({ id, authServer, upstream, output, json 
   if (typeof id !== 'string' || typeof authServer !== 'string') throw usageError(needed)
   for (const [flag, value] of Object.entries({ '--id': id, '--auth-server': authServer })) requireUsable(flag, value)
   if (json && typeof output !== 'string')
-    throw usageError('--json needs --output: without it, the configuration is printed.')
+    throw usageError('--json requires --output: without it, the configuration is printed.')
   const { routes, scopes, notes } = await described(file)
   const settings = {
     id,
     authServer,
     keyFile,
     upstream: upstream ?? 'http://127.0.0.1:3000',
-    // The gateway listens on the port of a loopback identifier, since there is no proxy.
+    // There is no proxy, so the gateway listens on the loopback identifier's port.
     ...(isLoopbackIdentifier(id) ? { listen: { port: Number(new URL(id).port) } } : {}),
     ...([id, authServer].some(isLoopbackIdentifier) ? { allowInsecureLoopback: true } : {}),
     scopes,
@@ -36,10 +36,10 @@ export const gatewayInit: Run = async ({ id, authServer, upstream, output, json 
   if ('allowInsecureLoopback' in settings)
     terminal.notify('allowInsecureLoopback is set, for development on this machine: remove it in production.')
   terminal.notify(
-    'OpenAPI does not describe WebSockets: if the API has any, add a route with the method GET for each of them.',
+    'OpenAPI does not describe WebSockets: if the API has any, add a route with the method GET for each one.',
   )
   terminal.notify(
-    `${routes.length} routes, ${Object.keys(scopes).length} permissions. Users read the texts in scopes: review them.`,
+    `${routes.length} routes, ${Object.keys(scopes).length} permissions. Users read the descriptions in scopes: review them.`,
   )
   const [key, written] = typeof output === 'string' ? [join(dirname(output), keyFile), output] : [keyFile, '<file>']
   terminal.notify(
@@ -71,4 +71,4 @@ function isMissing(error: unknown): boolean {
 }
 
 const needed =
-  'gateway init needs --id, the https URL of the API, and --auth-server, the auth server that asks users for consent.'
+  'gateway init requires --id, the API’s https URL, and --auth-server, the auth server that asks users for consent.'

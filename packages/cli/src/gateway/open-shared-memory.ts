@@ -8,7 +8,7 @@ import type { ServerLog } from '../terminal/server-log.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { callPrimary, serveWorkerCalls } from '../workers/shared-calls.js'
 
-/** State that a process shares with others, if there are any. */
+/** State that a process shares with any other processes. */
 export interface OpenMemory {
   /** Undefined if the state is not shared. */
   shared: SharedMemory | undefined
@@ -29,7 +29,7 @@ export function hostSharedState({ redis }: GatewaySettings): void {
   })
 }
 
-/** Opens the state shared by all processes: nonces are single-use and rates are counted across all of them (G12). */
+/** Opens the state shared by all processes: each nonce can be used only once, and rates are counted, across all of them (G12). */
 export async function openSharedMemory(
   { id, redis }: GatewaySettings,
   { notify }: Terminal,
@@ -40,7 +40,7 @@ export async function openSharedMemory(
     const memory = await openRedisMemory(redis, {
       id,
       onLost(error) {
-        notify('Redis is not responding. Until it does, requests that need it are refused with 503.')
+        notify('Redis is not responding. Until it responds, requests that need it are refused with 503.')
         log.failure('redis.lost', error)
       },
       onFound: () => log.write('info', 'redis.found'),

@@ -18,7 +18,7 @@ import { wrapText } from '../terminal/text.js'
 /** `countersign gateway probe`: finds out which spellings of the routes' paths an API handles. */
 export const gatewayProbe: Run = async (flags, terminal) => {
   const { config: path, json } = flags
-  if (typeof path !== 'string') throw usageError('gateway probe needs --config <file>.')
+  if (typeof path !== 'string') throw usageError('gateway probe requires --config <file>.')
   const { settings, collisions } = await readProbedSettings(path, terminal.env)
   const upstream = probedUpstream(flags, settings)
   const send = () =>
@@ -55,7 +55,7 @@ function probedUpstream(
   const configured = settings.upstream?.url
   if (configuredUpstream === true && configured !== undefined) return configured
   throw usageError(
-    'gateway probe needs --upstream <url>, a test copy of the API. To probe the upstream in the configuration, use --configured-upstream.',
+    'gateway probe requires --upstream <url>, a test copy of the API. To probe the configured upstream instead, use --configured-upstream.',
   )
 }
 
@@ -78,8 +78,8 @@ function pairsIn(given: unknown, separator: string, flag: string): [name: string
 }
 
 /**
- * Returns how the API differs from what the configuration declares, and which requests would get through with fewer permissions than their
- * route requires.
+ * Returns the differences between the API and what the configuration declares, and the requests that would get through with fewer
+ * permissions than their route requires.
  */
 function problemsIn({ routes }: ApiProbe, settings: GatewaySettings): string[] {
   const problems: string[] = []
@@ -115,7 +115,7 @@ function textOf(probe: ApiProbe, upstream: string, problems: readonly string[]):
     .map(([kind, about]) => `  ${ran.has(kind) ? 'yes' : 'no '}  ${about}`)
   return [
     wrapText('', `${probe.requests} requests to ${upstream}.`),
-    ...(probe.isComplete ? [] : ['The remaining requests were skipped: a probe sends up to 5000 requests.']),
+    ...(probe.isComplete ? [] : ['The remaining requests were skipped, because a probe sends at most 5000 requests.']),
     '',
     ...probe.routes.flatMap(linesOf),
     '',
@@ -130,7 +130,10 @@ function linesOf({ method, path, example, isComparable, status, runs }: RoutePro
   if (!isComparable)
     return [
       head,
-      wrapText('  ', 'not compared: a nonexistent path gets the same response; use --param to set an id that exists'),
+      wrapText(
+        '  ',
+        'not compared, because a nonexistent path gets the same response; use --param to set an id that exists',
+      ),
     ]
   return [head, ...runs.map(({ target, gateway }) => row(target, gateway))]
 }

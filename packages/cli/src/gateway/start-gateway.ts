@@ -6,7 +6,7 @@ import type { ServerLog } from '../terminal/server-log.js'
 import { workerAdminPort } from '../workers/run-workers.js'
 import type { OpenMemory } from './open-shared-memory.js'
 
-/** Milliseconds after which open-ended streams are closed, so that other requests can finish. */
+/** Time in milliseconds after which open-ended streams are closed, so that other requests can finish. */
 const streamGrace = 4000
 
 /** A running gateway. */
@@ -62,7 +62,7 @@ export async function startGateway(
   }
 }
 
-/** Whether an event only reports a verified request, which the gateway reports again with its response. */
+/** Whether an event only reports that a request was verified. The gateway reports such a request again with its response. */
 function isToldByGateway({ kind, role }: CountersignEvent): boolean {
   return kind === 'request' && role === 'resource'
 }

@@ -103,14 +103,14 @@ export function describeAgent(flags: InitFlags, path: string, before: AgentFolde
   const id = flags.id === undefined ? before?.id : requireIdentifierFlag('--id', flags.id, 'allowed')
   if (id === undefined)
     throw usageError(
-      'agent init needs --id https://… with your own URL; to try it on this machine, use http://127.0.0.1:8004.',
+      'agent init requires --id https://… with your own URL; to try it on this machine, use http://127.0.0.1:8004.',
     )
   if (before && id !== before.id)
     throw usageError(
-      `${path} already contains the agent ${before.id}: use another folder with --home, or move that one away.`,
+      `${path} already contains the agent ${before.id}: use another folder with --home, or move the existing one somewhere else.`,
     )
   if (flags.name !== undefined && !isAgentName(flags.name))
-    throw usageError('--name takes 1 to 200 characters on one line.')
+    throw usageError('--name must be 1 to 200 characters on one line.')
   if (flags.uploadFolder !== undefined && isLoopbackIdentifier(id))
     throw usageError(`--upload-folder: ${id} serves its documents itself, so there is nothing to upload.`)
   const authServers = flags.authServer?.map((each) => requireIdentifierFlag('--auth-server', each, 'allowed'))
@@ -119,17 +119,17 @@ export function describeAgent(flags: InitFlags, path: string, before: AgentFolde
 
 function requireTogether({ rotate, leaked, now }: InitFlags): void {
   if (rotate) return
-  if (leaked) throw usageError('--leaked needs --rotate: it replaces the leaked key.')
-  if (now) throw usageError('--now needs --rotate: it skips waiting until others have fetched the new key.')
+  if (leaked) throw usageError('--leaked requires --rotate, which replaces the leaked key.')
+  if (now) throw usageError('--now requires --rotate: it skips waiting until other parties have fetched the new key.')
 }
 
 type Keys = AgentFolder['keys']
 
-/** The change to an agent's keys. */
+/** The change to make to an agent's keys. */
 export interface KeyChange {
   /**
-   * `made`: the first key was created. `announced`: a next key was created and must be published. `due`: the next key signs as soon as
-   * others have fetched it. `replaced`: all keys were replaced by a new one.
+   * `made`: the first key was created. `announced`: a next key was created and must be published. `due`: signing switches to the next key
+   * as soon as other parties have fetched it. `replaced`: all keys were replaced by a new one.
    */
   kind: 'made' | 'kept' | 'announced' | 'due' | 'replaced'
   keys: Keys
@@ -139,7 +139,8 @@ export interface KeyChange {
 export async function chooseKeys(id: string, before: Keys | undefined, flags: InitFlags): Promise<KeyChange> {
   if (!before) return { kind: 'made', keys: { signing: await generatePrivateJwk() } }
   if (!flags.rotate) return { kind: 'kept', keys: before }
-  // Anyone who could read one key of the folder could read the other. And a loopback agent publishes nothing between runs.
+  // Anyone who could read one of the keys in the folder could also read the other. Besides, a loopback agent publishes nothing between
+  // runs.
   if (flags.leaked || isLoopbackIdentifier(id))
     return { kind: 'replaced', keys: { signing: await generatePrivateJwk() } }
   if (before.next) return { kind: 'due', keys: before }
@@ -152,11 +153,11 @@ export function warningsOf({ id }: WrittenAgent, kind: KeyChange['kind'], waitSe
   const warnings: string[] = []
   if (pathname !== '/')
     warnings.push(
-      `${id} has a path. Most APIs and auth servers refuse that: they accept it only if allowPath is set. If you can, use a separate host instead.`,
+      `${id} has a path. Most APIs and auth servers refuse such identifiers unless allowPath is set. If you can, use a separate host instead.`,
     )
-  // Only with --now does rotation continue before others have fetched the key.
+  // Rotation continues before other parties have fetched the key only if --now is given.
   if (kind === 'due' && waitSeconds === undefined)
-    warnings.push('The new key is not published yet: others refuse it until you upload it.')
+    warnings.push('The new key is not published yet: other parties refuse it until you upload it.')
   else if (kind === 'due' && waitSeconds !== undefined && waitSeconds > 0)
     warnings.push(`Other parties may refuse the new key for up to ${inMinutes(waitSeconds)}.`)
   return warnings
@@ -166,7 +167,7 @@ export function warningsOf({ id }: WrittenAgent, kind: KeyChange['kind'], waitSe
 export interface Outputs {
   /** The documents to upload; undefined for an agent on this machine, which serves its documents itself. */
   upload: Upload | undefined
-  /** Writes the agent's folder and then its documents, so that an uploaded key is always in the folder as well. */
+  /** Writes the agent's folder first and its documents second, so that an uploaded key is always in the folder as well. */
   write: (agent: WrittenAgent) => Promise<void>
 }
 

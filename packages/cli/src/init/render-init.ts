@@ -17,16 +17,16 @@ const said: Readonly<Record<InitResult['did'], (result: InitResult) => string[]>
   made: ({ agent: { id, path } }) => paragraph(`Created the agent ${id}. Its key is in ${path}.`),
   kept: ({ agent: { id, path } }) => paragraph(`${path} contains the agent ${id}.`),
   announced: ({ agent: { id } }) =>
-    paragraph(`${id} has a next key. The old key signs until others have fetched both.`),
+    paragraph(`${id} has a next key. It keeps signing with the old key until other parties have fetched both keys.`),
   changed: ({ agent: { id } }) =>
     paragraph(
       `${id} now signs with its next key, and the old key is removed. Restart programs that are still running with ` +
-        'the old key, then upload.',
+        'the old key, then upload the documents.',
     ),
   replaced: ({ agent: { id }, upload }) =>
     paragraph(
       upload
-        ? `${id} now signs with a new key. Upload at once: until then, only the old key works.`
+        ? `${id} now signs with a new key. Upload the documents at once: until then, other parties accept only the old key.`
         : `${id} now signs with a new key, and the old key is removed.`,
     ),
 }
@@ -41,14 +41,14 @@ function uploadLines({ folder, files }: Upload): string[] {
 /** Maximum time for which servers cache a key set, in seconds (W32). */
 const mostCacheSeconds = 600
 
-/** Describes the published documents, unless they were just changed; after a leak, says how long the old key keeps working. */
+/** Describes the published documents, unless they have just been changed. After a leak, states how long the old key keeps working. */
 function lookLines({ did, look, agent }: InitResult): string[] {
   if (!look || did === 'announced' || did === 'changed') return []
   if (did === 'replaced') return leakLines(agent.id, look)
   const lead = {
     up: 'Both documents are published, and correct.',
     absent: 'They are not published yet.',
-    wrong: 'The published documents are not as they should be.',
+    wrong: 'The published documents are not correct.',
     unreachable: 'They could not be checked.',
   }[look.outcome]
   return [lead, ...[...look.problems, ...look.advice].map((each) => wrapText('- ', each))]
@@ -79,11 +79,13 @@ function nextLines(result: InitResult): string[] {
     ]
   if (agent.keys.next && waitSeconds !== undefined)
     return [
-      waitSeconds > 0 ? `In ${inMinutes(waitSeconds)}, everyone will have both keys:` : 'Everyone has both keys:',
+      waitSeconds > 0
+        ? `In ${inMinutes(waitSeconds)}, all other parties will have both keys:`
+        : 'All other parties have both keys:',
       next,
     ]
   if (look && look.outcome !== 'up')
-    return [...paragraph(`Once they are published (${initCommandLine(result)} checks again):`), next]
+    return [...paragraph(`Once they are published (${initCommandLine(result)} checks this again):`), next]
   const served = look ? [] : paragraph('Its documents are served by fetch, sidecar and mcp while they are running.')
   return [...served, 'Next:', next]
 }
@@ -95,12 +97,15 @@ function paragraph(text: string): string[] {
 /** What `agent init` did, and what it found. */
 export interface InitResult {
   agent: WrittenAgent
-  /** `changed`: the next key signs now; `announced`: the next key must be published; `replaced`: all keys were replaced by a new one. */
+  /**
+   * `changed`: the agent now signs with the next key; `announced`: the next key must be published; `replaced`: all keys were replaced by a
+   * new one.
+   */
   did: 'made' | 'kept' | 'announced' | 'changed' | 'replaced'
   /** Undefined, like `look`, for an agent on this machine, which serves its documents itself. */
   upload: Upload | undefined
   look: Look | undefined
-  /** Seconds until the next key may sign; undefined if there is no next key, or it is not published. */
+  /** Seconds until the agent may sign with the next key; undefined if there is no next key, or if it has not been published. */
   waitSeconds: number | undefined
   warnings: readonly string[]
   /** The value of `--home`. */
@@ -152,7 +157,7 @@ function word(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : quoteForShell(text)
 }
 
-/** Returns the time since when both keys have been published; undefined if they are not both published. */
+/** Returns the time at which both keys were first seen published; undefined if they are not both published. */
 export function publishedSince({ since }: WrittenAgent, look: Look, now: number): number | undefined {
   if (look.outcome === 'unreachable') return since
   // If the clock was set back, the stored time would make the wait too long.
@@ -164,7 +169,7 @@ export function propagationDelay(since: number, { cacheSeconds }: Look, now: num
   return Math.max(0, since + cacheSeconds - now)
 }
 
-/** @throws CommandError if others may not have fetched the next key yet, saying when to run the command again */
+/** @throws CommandError if other parties may not have fetched the next key yet; the message says when to run the command again */
 export function requirePropagated({ id, since }: WrittenAgent, look: Look, now: number): void {
   if (look.outcome === 'unreachable')
     throw new CommandError([`${id} could not be checked, so the old key stays in use.`, ...look.problems].join(' '), {
@@ -177,7 +182,7 @@ export function requirePropagated({ id, since }: WrittenAgent, look: Look, now: 
   const seconds = propagationDelay(since, look, now)
   if (seconds > 0)
     throw new CommandError(
-      `Others may still have only the old key for ${inMinutes(seconds)}: run countersign agent init --rotate again after that, or with --now if failed requests are acceptable.`,
+      `Other parties may still have only the old key for up to ${inMinutes(seconds)}: run countersign agent init --rotate again after that, or with --now if failed requests are acceptable.`,
     )
 }
 

@@ -24,16 +24,16 @@ export function uploadFolder({ id, path }: Pick<WrittenAgent, 'id' | 'path'>, ou
   return folder
 }
 
-/** @throws CommandError if the folder contains documents of another agent, which are not overwritten */
+/** @throws CommandError if the folder contains another agent's documents, which are not overwritten */
 export async function readUpload(agent: WrittenAgent, folder: string): Promise<Upload> {
   const documents = await agentDocuments(agent)
   const [description, keySet] = documents
-  // Read one after the other, so that the reported error is always the same one if both cannot be read.
+  // The files are read one after the other, so that the reported error is always the same if neither can be read.
   const there = await readDocument(join(folder, description.path))
   const keysThere = await readDocument(join(folder, keySet.path))
   if (there === undefined ? keysThere !== undefined : there.agent !== agent.id)
     throw new CommandError(
-      `${folder} contains documents of an agent other than ${agent.id}: use another folder with --upload-folder.`,
+      `${folder} contains the documents of an agent other than ${agent.id}: use another folder with --upload-folder.`,
     )
   const files = documents.map(({ path, url }) => ({ file: join(folder, path), url }))
   return { folder, files, there: there ?? {} }
@@ -56,7 +56,7 @@ async function readDocument(path: string): Promise<Record<string, unknown> | und
     if (errorCode(cause) === 'ENOENT') return undefined
     throw new CommandError(`${path} cannot be read (${errorCode(cause)}).`, { cause })
   }
-  throw new CommandError(`${path} is not a JSON object: move it away.`)
+  throw new CommandError(`${path} is not a JSON object: move it somewhere else.`)
 }
 
 async function writeDocument(path: string, document: object): Promise<void> {

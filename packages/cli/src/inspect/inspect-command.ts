@@ -19,7 +19,7 @@ function isRefused({ refusal, inside }: Inspection): boolean {
   return refusal !== undefined || inside.some(isRefused)
 }
 
-/** Note printed with everything that is decoded. */
+/** Note printed with all decoded output. */
 export const onlyDecoded = 'Decoded only: no signature was checked, so anyone could have written this.'
 
 /** Renders an inspection for humans. */

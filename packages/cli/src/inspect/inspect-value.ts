@@ -9,12 +9,13 @@ import {
 } from 'countersign/signatures'
 import { confirmationJwk, decodeToken, maxTokenLength, parseJsonObject } from 'countersign/tokens'
 
-/** Longer values are not accepted as a header value anywhere. In characters. */
+/** Maximum length of a value, in characters. No header value that is longer is accepted anywhere. */
 export const maxValue = 65_536
 
 /** Decodes a token, a header value or a whole header line, or explains why the input is none of them. */
 export async function inspectValue(text: string, now: number): Promise<Inspection> {
-  if (text.length > maxValue) return unknown(`It is longer than ${maxValue} characters, which no valid header is.`)
+  if (text.length > maxValue)
+    return unknown(`It is longer than ${maxValue} characters, so it cannot be a valid header.`)
   const { name, value } = splitLine(unquoted(text.trim()))
   if (/[\r\n]/.test(value))
     return unknown(
@@ -50,9 +51,9 @@ function unknown(refusal: string): Inspection {
   return { kind: 'unknown', decoded: {}, remarks: [], inside: [], refusal }
 }
 
-const notBearer = 'Tokens are not sent in Authorization here: they go into Signature-Key, and the request is signed.'
+const notBearer = 'Tokens are not sent in Authorization here: send the token in Signature-Key, and sign the request.'
 
-/** Removes the quotes around a value that was copied from JSON or source code. */
+/** Removes the quotes from a value that was copied from JSON or source code. */
 function unquoted(text: string): string {
   const [, , inner] = /^(["'`])([\s\S]*)\1[,;]?$/.exec(text) ?? []
   return inner === undefined ? text : inner.replaceAll('\\"', '"').trim()
@@ -65,7 +66,7 @@ function splitLine(line: string): { name?: string; value: string } {
 
 /** A decoded value. Only its syntax was checked. */
 export interface Inspection {
-  /** Kind of the value: `Signature-Input`, or the `typ` of a token. */
+  /** The kind of value: `Signature-Input`, or the `typ` of a token. */
   kind: string
   /** The decoded content. */
   decoded: Readonly<Record<string, unknown>>
@@ -89,7 +90,7 @@ interface HeaderInspector {
 
 const none = { remarks: [], tokens: [] } as const
 
-/** The headers that can be decoded, by name. A value without a name is decoded as the first one whose syntax matches. */
+/** The headers that can be decoded, by name. A value without a name is decoded as the first header whose syntax it matches. */
 const headerInspectors: Readonly<Record<string, HeaderInspector>> = {
   [january.headers.challenge]: {
     fits: /^httpsig\b/,
@@ -154,7 +155,7 @@ const headerInspectors: Readonly<Record<string, HeaderInspector>> = {
   },
 }
 
-/** Parameter names as they appear in the headers. */
+/** Parameter names, as spelled in the headers. */
 const wireNames: Readonly<Record<string, string>> = {
   resourceToken: 'resource_token',
   authServer: 'auth_server',
@@ -168,7 +169,7 @@ function asWritten(parsed: object): Record<string, unknown> {
   return Object.fromEntries(given.map(([name, value]) => [wireNames[name] ?? name, value]))
 }
 
-/** Throws if the syntax is wrong. A digest mismatch is ignored, because the body is not known. */
+/** Throws if the syntax is wrong. Digest mismatches are ignored, because the body is not known. */
 async function requireReadable(value: string): Promise<void> {
   try {
     await requireContentDigest(value, new Uint8Array(0))
@@ -179,21 +180,21 @@ async function requireReadable(value: string): Promise<void> {
 
 const form = /^error=([a-z_]{1,64})((?:, ?[a-z_]{1,64}=\((?:"[^"\\]*"(?: (?="))?)*\))*)$/
 
-/** What the signer should do for each `error`. */
+/** What the signer should do about each `error`. */
 const remedies: Readonly<Record<string, string>> = {
   invalid_signature:
-    'The headers, the creation time, the bytes of the signature, the digest or the nonce are wrong: the body of the response says which, and countersign verify shows the signature base.',
+    'The headers, the creation time, the signature bytes, the digest or the nonce are wrong: the response body states which, and countersign verify shows the signature base.',
   invalid_input:
-    'The signature must cover the components that the server requires, and none that the request does not have.',
-  unsupported_algorithm: 'The server accepts other algorithms: sign with a key for one of those.',
+    'The signature must cover the components that the server requires, and no components that the request lacks.',
+  unsupported_algorithm: 'The server accepts other algorithms: sign with a key for one of them.',
   invalid_key:
     'The key itself is refused because of its type, size or parameters: generate another one (countersign agent keys generate).',
   unknown_key:
-    'No usable key was found at the location in Signature-Key: countersign discover <identifier> shows what is published there.',
+    'No usable key was found at the location given in Signature-Key: countersign discover <identifier> shows what is published there.',
 }
 
 /**
- * Decodes a `Signature-Error` value, and says what to do about it.
+ * Decodes a `Signature-Error` value, and explains what to do about it.
  *
  * @throws AAuthError `request_malformed`
  */
@@ -225,7 +226,7 @@ function describeDistance(seconds: number): string {
   return seconds <= 0 ? `${words} ago` : `in ${words}`
 }
 
-/** Decodes a compact JWT as far as possible, even if this library would reject it; undefined if it is not a JWT. */
+/** Decodes a compact JWT as far as possible, even if this library would reject it. Returns undefined if it is not a JWT. */
 async function inspectToken(compact: string, now: number): Promise<Inspection | undefined> {
   const parts = compact.split('.')
   if (parts.length < 2 || parts.length > 5 || !/^[A-Za-z0-9_=+/-]+$/.test(parts[0] ?? '')) return undefined
@@ -243,11 +244,11 @@ async function inspectToken(compact: string, now: number): Promise<Inspection | 
 }
 
 function refusalOf(parts: readonly string[], hasPayload: boolean): string {
-  if (parts.length !== 3) return `it has ${parts.length} parts instead of the three of a signed token`
+  if (parts.length !== 3) return `it has ${parts.length} parts, but a signed token has three`
   if (!hasPayload) return 'its payload is not a JSON object in base64url'
   if (parts[2] === '') return 'it is not signed'
   if (parts.join('.').length > maxTokenLength) return `it is longer than ${maxTokenLength / 1024} KiB`
-  return 'a part of it is not canonical base64url without padding, or its JSON has a duplicate member'
+  return 'one of its parts is not canonical base64url without padding, or its JSON has a duplicate member'
 }
 
 function headerRemarks({ alg, kid }: Record<string, unknown>): string[] {

@@ -8,9 +8,10 @@ import { wrapText } from '../terminal/text.js'
 
 /** `countersign agent keys generate`: generates a private key in a new file. */
 export const keysGenerate: Run = async ({ output, alg, kid, json }, terminal) => {
-  if (typeof output !== 'string') throw usageError('agent keys generate needs --output <file>: the key is not printed.')
+  if (typeof output !== 'string')
+    throw usageError('agent keys generate requires --output <file>: the key is not printed.')
   if (kid !== undefined && (typeof kid !== 'string' || !/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,256}$/.test(kid)))
-    throw usageError('--kid takes 1 to 256 printable characters without quotes and backslashes.')
+    throw usageError('--kid must be 1 to 256 printable characters without quotes or backslashes.')
   const jwk = await generatePrivateJwk({
     algorithm: (alg as Algorithm | undefined) ?? 'ed25519',
     kid,
@@ -33,9 +34,9 @@ export const keysGenerateMaster: Run = async ({ output, json }, terminal) => {
   await writeNewFile(
     output,
     `${masterKey}\n`,
-    'already exists and may contain the master key of a database; nothing was changed',
+    'already exists and may contain a database’s master key; nothing was changed',
   )
-  const advice = `The master key is in ${output}. Store a copy separately from the database: without it, no one can decrypt the keys.`
+  const advice = `The master key is in ${output}. Store a copy separately from the database: without the key, no one can decrypt the keys in the database.`
   terminal.write(`${json ? JSON.stringify({ file: output }) : advice}\n`)
   return exitStatus.done
 }
@@ -43,7 +44,7 @@ export const keysGenerateMaster: Run = async ({ output, json }, terminal) => {
 /** `countersign agent keys show <file>`: prints the public part of a private key, and its thumbprint. */
 export const keysShow: Run = async (_options, terminal, file) => {
   const { jwk, thumbprint } = await readSigner(file, 'agent keys show')
-  terminal.notify(wrapText('', `The thumbprint of the key is ${thumbprint}.`))
+  terminal.notify(wrapText('', `The key’s thumbprint is ${thumbprint}.`))
   terminal.write(`${JSON.stringify({ keys: [jwk] }, null, 2)}\n`)
   return exitStatus.done
 }

@@ -57,7 +57,7 @@ export const mcpCommand: Run<McpFlags> = async (flags, terminal, address) => {
   return exitStatus.done
 }
 
-/** Serves until the client closes its input, or a signal ends the command. */
+/** Serves until the client closes its input, or a signal stops the command. */
 async function serve(bridge: Bridge, terminal: Terminal, output: ClientOutput): Promise<void> {
   const { input } = terminal.asking
   const interruption = catchInterruption(terminal)
@@ -68,7 +68,7 @@ async function serve(bridge: Bridge, terminal: Terminal, output: ClientOutput): 
       await output.room()
     }
   } catch (error) {
-    // A signal ended the command during a read.
+    // A signal stopped the command during a read.
     if (!interruption.signal.aborted) throw error
   } finally {
     await bridge.close()
@@ -76,7 +76,7 @@ async function serve(bridge: Bridge, terminal: Terminal, output: ClientOutput): 
   }
 }
 
-/** Describes to the user at the client why the server did not respond. */
+/** Describes, for the user of the client, why the server did not respond. */
 function describe(error: unknown, url: string): string {
   if (error instanceof ServerProblem) return error.message
   // The model must not see the URL of the page.
@@ -109,7 +109,7 @@ const defaultPatience = '20'
 /** @throws CommandError for invalid flags */
 export function readMcpFlags(address: string, flags: McpFlags, env: NodeJS.ProcessEnv): McpSettings {
   const { patience = defaultPatience } = flags
-  if (!/^\d{1,5}(?:\.\d{1,3})?$/.test(patience)) throw usageError('--patience takes a number of seconds, such as 20.')
+  if (!/^\d{1,5}(?:\.\d{1,3})?$/.test(patience)) throw usageError('--patience must be a number of seconds, such as 20.')
   return {
     url: requireServer(address),
     folderPath: agentFolderPath(env, flags.home),

@@ -9,7 +9,7 @@ import {
   verifyBytes,
 } from 'countersign/signatures'
 
-/** Wrong signature bases that signers are known to build, and the message for each. */
+/** Incorrect signature bases that signers are known to build, with the message for each. */
 const mistakes: readonly { says: string; bases: (base: string, source: SignatureBaseSource) => string[] }[] = [
   {
     says: 'It was signed over a signature base without the last line, "@signature-params", which RFC 9421 §2.5 requires.',
@@ -23,7 +23,7 @@ const mistakes: readonly { says: string; bases: (base: string, source: Signature
     bases: (base) => [`${base}\n`],
   },
   {
-    says: 'It was signed for the authority in its Host header: sign the authority under which the server is known.',
+    says: 'It was signed for the authority in its Host header: sign the authority by which the server is known.',
     bases: (_, source) =>
       fieldValues(source.message, 'host').flatMap((host) => {
         const other = signatureBaseOf({ ...source, authority: host.toLowerCase() })
@@ -32,7 +32,7 @@ const mistakes: readonly { says: string; bases: (base: string, source: Signature
   },
 ]
 
-/** Returns the mistake in a signature, if it is one that signers are known to make. */
+/** Returns the mistake in a signature if it is one that signers are known to make. */
 export async function knownMistake(source: SignatureBaseSource, key: VerificationKey): Promise<string | undefined> {
   const base = signatureBaseOf(source)
   if (typeof base !== 'string') return undefined
@@ -63,7 +63,7 @@ const otherForms: Readonly<Record<Algorithm, readonly OtherForm[]>> = {
   ed25519: [],
   'ecdsa-p256-sha256': [
     {
-      says: 'The signature is in DER: RFC 9421 §3.3.4 requires r and s, 32 bytes each (ieee-p1363, or P1363 format).',
+      says: 'The signature is in DER format: RFC 9421 §3.3.4 requires r and s, 32 bytes each (ieee-p1363, or P1363 format).',
       isMade: (key, signature, base) => verify('sha256', base, { key, dsaEncoding: 'der' }, signature),
     },
     {
@@ -73,7 +73,7 @@ const otherForms: Readonly<Record<Algorithm, readonly OtherForm[]>> = {
   ],
   'rsa-pss-sha512': [
     {
-      says: 'It was signed with RSA-PSS and a different salt length: the salt must have 64 bytes (RFC 9421 §3.3.1).',
+      says: 'It was signed with RSA-PSS, but with the wrong salt length: the salt must have 64 bytes (RFC 9421 §3.3.1).',
       isMade: pss('sha512'),
     },
     ...hashes.slice(1).map(
@@ -91,7 +91,7 @@ const otherForms: Readonly<Record<Algorithm, readonly OtherForm[]>> = {
   ],
 }
 
-/** Returns what is wrong with the format of a signature that does not verify; undefined if nothing is. */
+/** Returns what is wrong with the format of a signature that does not verify; undefined if the format is correct. */
 function signatureFormMistake(
   { algorithm, jwk }: VerificationKey,
   signature: Uint8Array,
@@ -103,7 +103,7 @@ function signatureFormMistake(
   if (other) return other.says
   const length = Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 512) / 8)
   if (signature.length === length) return undefined
-  return `The signature has ${signature.length} bytes, but one by this key (${algorithm}) has ${length}: it was truncated, or encoded twice.`
+  return `The signature has ${signature.length} bytes, but signatures by this key (${algorithm}) have ${length}: it was truncated, or encoded twice.`
 }
 
 interface SignatureBaseSource {

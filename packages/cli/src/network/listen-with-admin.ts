@@ -8,9 +8,9 @@ import type { ServerLog } from '../terminal/server-log.js'
 interface ListenWithAdminOptions {
   /** The address on which the public server listens. */
   listen: { host: string; port: number }
-  /** The settings to name in the error if that port cannot be opened. */
+  /** The settings to mention in the error if that port cannot be opened. */
   settings: ListenerSettings
-  /** The admin port for operators; undefined to have none. */
+  /** The admin port for operators; undefined for no admin port. */
   admin: { host: string; port: number; hosts?: readonly string[] | undefined } | undefined
   /** Maximum number of connections to the admin port. */
   connections: number
@@ -25,7 +25,7 @@ export const httpTimes = { requestTimeout: 30_000, headersTimeout: 10_000, keepA
  * Opens a server's port and its admin port. The admin port closes last, and until then reports that the server is stopping.
  *
  * @returns a function that stops both
- * @throws CommandError that names the setting to change; nothing is left open in that case
+ * @throws CommandError with the setting to change; nothing is left open in that case
  */
 export async function listenWithAdmin(
   open: StoppableServer,
@@ -55,16 +55,16 @@ export async function listenWithAdmin(
 
 /** The content of the admin port. */
 interface AdminView {
-  /** Why no requests should be sent here; undefined if the server is ready, that is, it can write and sign. */
+  /** Why no requests should be sent to this server; undefined if it is ready, which means that it can write and sign. */
   readinessProblem(): Promise<string | undefined>
   /** Metrics for Prometheus, with their media type. */
   metrics(): Promise<{ text: string; type: string }>
 }
 
 /**
- * Serves `/healthz`, `/readyz` and `/metrics` on a separate port: the public port returns 404 for them (attacks O08). Requests must name
- * one of the given hosts, `localhost` or the address on which they arrived; others get 421, so that a web page cannot read them through its
- * own DNS name.
+ * Serves `/healthz`, `/readyz` and `/metrics` on a separate port; the public port returns 404 for them (attacks O08). The `Host` of a
+ * request must be one of the given hosts, `localhost`, or the address at which the request arrived. Other requests get 421, so that a web
+ * page cannot read the responses through its own DNS name.
  */
 function createAdminListener(view: AdminView, hosts: readonly string[]): RequestListener {
   const names = new Set(['localhost', '127.0.0.1', '::1', ...hosts].map((host) => host.toLowerCase()))
@@ -104,7 +104,7 @@ function createAdminListener(view: AdminView, hosts: readonly string[]): Request
   }
 }
 
-/** Returns the host that a request names, without its port; undefined if there is none, or more than one. */
+/** Returns a request's host without the port; undefined if there is no host, or more than one. */
 function hostOf({ headersDistinct: { host = [] } }: IncomingMessage): string | undefined {
   const [, bracketed, plain] =
     /^(?:\[([^\]]*)\]|([^:]*))(?::\d{1,5})?$/.exec(host.length === 1 ? (host[0] ?? '') : '') ?? []
@@ -118,13 +118,13 @@ function localAddress({ socket }: IncomingMessage): string | undefined {
 /** Problems with the address itself, independent of the port. */
 const aboutHost: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'EAI_AGAIN', 'EINVAL', 'ENOTFOUND'])
 
-/** The settings to name in the error if a port cannot be opened. */
+/** The settings to mention in the error if a port cannot be opened. */
 interface ListenerSettings {
   host: string
   port: string
 }
 
-/** Opens a server's port. @throws CommandError that names the setting to change */
+/** Opens a server's port. @throws CommandError with the setting to change */
 async function openListener(
   server: Server,
   { host, port }: { host: string; port: number },
@@ -143,12 +143,15 @@ async function openListener(
   }
 }
 
-/** How long idle keep-alive connections may send one more request, in milliseconds. It gets a response with `Connection: close`. */
+/**
+ * How long an idle keep-alive connection may still be used for one more request, in milliseconds. The response to that request has
+ * `Connection: close`.
+ */
 const linger = 1000
 /** Milliseconds after which requests that are still running are aborted. */
 const patience = 8000
 
-/** An HTTP server that can stop without failing a request. */
+/** An HTTP server that can stop without failing any request. */
 interface StoppableServer {
   readonly server: Server
   readonly stopping: boolean
@@ -169,14 +172,14 @@ export function createStoppableServer(server: Server): StoppableServer {
     if (stopping) outgoing.setHeader('connection', 'close')
   }
   server.prependListener('request', follow)
-  // Without a listener for it, Node responds with 100 Continue itself, and emits `request`.
+  // Without a listener for this event, Node responds with 100 Continue itself, and emits `request`.
   if (server.listenerCount('checkContinue') > 0) server.prependListener('checkContinue', follow)
 
   async function stop(time = patience): Promise<void> {
     stopping = true
     for (const outgoing of running) if (!outgoing.headersSent) outgoing.setHeader('connection', 'close')
     const closed = new Promise<void>((resolve) => {
-      // The close of node:http also cuts idle connections, on which a request may already be in transit.
+      // The `close` method in node:http also closes idle connections, on which a request may already be in transit.
       NetServer.prototype.close.call(server, () => resolve())
     })
     const began = performance.now()
@@ -200,13 +203,13 @@ export function createStoppableServer(server: Server): StoppableServer {
 
 interface ReadinessViewOptions {
   isStopping: () => boolean
-  /** Rejects if no requests should be sent here. */
+  /** Rejects if no requests should be sent to this server. */
   ready: () => Promise<void>
-  /** Describes why it rejected. */
+  /** Describes the reason for the rejection. */
   describe: (error: unknown) => string
 }
 
-/** Creates the function that says why no requests should be sent here. The full error is logged, once per change. */
+/** Creates the function that returns why no requests should be sent to this server. The full error is logged once per change. */
 export function createReadinessView(
   { isStopping, ready, describe }: ReadinessViewOptions,
   log: ServerLog,

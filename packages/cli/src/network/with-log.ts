@@ -15,7 +15,7 @@ export async function withLog<T>({ output }: Terminal, work: (log: ServerLog) =>
   }
 }
 
-/** Returns the file descriptor of standard output: writing to the stream itself would block on a slow reader. */
+/** Returns the file descriptor of standard output, because writing to the stream itself would block on a slow reader. */
 function descriptorOf(output: NodeJS.WritableStream): number | undefined {
   return 'fd' in output && typeof output.fd === 'number' ? output.fd : undefined
 }

@@ -16,7 +16,7 @@ interface Options extends OperationOptions {
   limit?: string
 }
 
-/** `countersign server agents list`: lists the agents that have requested something, or are blocked. */
+/** `countersign server agents list`: lists the agents that have made a request or are blocked. */
 export const agentsList: Run<Options> = async ({ query, blocked, ...flags }, terminal) => {
   return printList(flags, terminal, {
     find: ({ storage }, limit) => storage.listAgents({ query, blocked, limit }),

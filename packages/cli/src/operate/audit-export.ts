@@ -31,7 +31,7 @@ export const auditExport: Run<Options> = async (flags, terminal) => {
       after = events.at(-1)
     }
   })
-  // Applications may record their own events, so an unknown name is treated as a typo only if nothing was found.
+  // Applications may record their own events, so an unknown name is treated as a typo only if no events were found.
   if (found === 0 && event !== undefined && !isKnown(event)) {
     throw usageError(wrapText('', `There is no event ${event}. The events are: ${eventNames.join(', ')}.`))
   }
@@ -47,5 +47,5 @@ function parseTime(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const seconds = /^\d{1,12}$/.test(text) ? Number(text) : Math.floor(Date.parse(text) / 1000)
   if (Number.isFinite(seconds)) return seconds
-  throw usageError(`${flag} takes Unix seconds or a time such as 2026-01-31T12:00:00Z.`)
+  throw usageError(`${flag} must be Unix seconds or a time such as 2026-01-31T12:00:00Z.`)
 }

@@ -22,12 +22,12 @@ export const dbBackup: Run<OperationOptions> = async (flags, terminal, subject) 
   await inStorage(flags, terminal, async ({ database }) => {
     if (isPostgresUrl(database))
       throw new CommandError(
-        'server db backup is for SQLite. PostgreSQL has its own backups: pg_dump, or WAL archiving.',
+        'server db backup is only for SQLite. PostgreSQL has its own backups: pg_dump, or WAL archiving.',
       )
     const { copyDatabase } = await import('countersign-server/sqlite')
     await withProgress(terminal, 'Copying the database', async () => copyDatabase(database, file), { isBlocking: true })
   })
-  const advice = `The backup is in ${file}. It is useless without the master key: store that separately.`
+  const advice = `The backup is in ${file}. It is useless without the master key: store the key separately.`
   terminal.write(`${flags.json ? JSON.stringify({ file }) : advice}\n`)
   return exitStatus.done
 }
@@ -48,7 +48,8 @@ function render(violations: readonly Violation[]): string {
   if (violations.length === 0) return 'All checks passed.\n'
   const checks = [...new Set(violations.map(({ check }) => check))]
   const blocks = checks.map((check) => renderCheck(violations.filter((violation) => violation.check === check)))
-  const advice = 'Keep a copy of the database in its current state (countersign server db backup), and report this.'
+  const advice =
+    'Keep a copy of the database in its current state (countersign server db backup), and report this problem.'
   return `${[...blocks, wrapText('', advice)].join('\n\n')}\n`
 }
 
@@ -58,7 +59,8 @@ function renderCheck(found: readonly Violation[]): string {
     const names = Object.entries(named).map(([kind, name]) => `${kind} ${name}`)
     return wrapText('  ', names.join(', '))
   })
-  const more = found.length < maxViolations ? [] : [`  There may be more: a check reports up to ${maxViolations}.`]
+  const more =
+    found.length < maxViolations ? [] : [`  There may be more violations: a check reports at most ${maxViolations}.`]
   return [wrapText('', `${invariant} ${check}. This must never happen: ${never}`), ...rows, ...more].join('\n')
 }
 
@@ -70,13 +72,13 @@ interface CopyOptions extends OperationOptions {
 /** `countersign server db copy`: copies a SQLite file into an empty PostgreSQL database. */
 export const dbCopy: Run<CopyOptions> = async ({ from, to, json }, terminal) => {
   if (from === undefined || to === undefined)
-    throw usageError('server db copy needs both --from <file> and --to <url>.')
+    throw usageError('server db copy requires both --from <file> and --to <url>.')
   if (isPostgresUrl(from) || !existsSync(from)) throw usageError(`--from is not a SQLite file: ${from}`)
   if (!isPostgresUrl(to)) throw usageError('--to must be a PostgreSQL URL: postgres://user@host/database')
   const copied = await withProgress(terminal, 'Copying and comparing the rows', () => copy(from, to), {
     isBlocking: true,
   })
-  const told = `Copied and verified ${copied.rows} rows in ${copied.tables} tables. From now on, run the server with the new database only.`
+  const told = `Copied and verified ${copied.rows} rows in ${copied.tables} tables. From now on, run the server only with the new database.`
   terminal.write(`${json ? JSON.stringify(copied) : told}\n`)
   return exitStatus.done
 }
@@ -107,15 +109,15 @@ interface MigrateOptions extends OperationOptions {
   serveAs?: string
 }
 
-/** `countersign server db migrate`: creates or upgrades the tables, and optionally lets a role serve with them. */
+/** `countersign server db migrate`: creates or upgrades the tables, and optionally grants a role what a running server needs. */
 export const dbMigrate: Run<MigrateOptions> = async ({ config, db, serveAs, json }, terminal) => {
   if (config === undefined && db === undefined)
-    throw usageError('server db migrate needs a database: --config <file> or --db <url>.')
+    throw usageError('server db migrate requires a database: --config <file> or --db <url>.')
   const database = config === undefined ? (db ?? '') : (await loadConfig(config, terminal.env)).settings.database
   if (isPostgresUrl(database)) await withProgress(terminal, 'Migrating the tables', () => migrate(database, serveAs))
   else if (serveAs !== undefined) throw usageError('--serve-as applies only to PostgreSQL: SQLite files have no roles.')
   else await (await openStorage(database, { sweepInterval: 0 })).close()
-  const served = serveAs === undefined ? '' : ` The role ${serveAs} may serve with it.`
+  const served = serveAs === undefined ? '' : ` The role ${serveAs} can now run the server.`
   terminal.write(json ? `${JSON.stringify({ migrated: true })}\n` : `The schema is up to date.${served}\n`)
   return exitStatus.done
 }
@@ -129,7 +131,7 @@ async function migrate(database: string, serveAs: string | undefined): Promise<v
   }
 }
 
-/** `countersign server db finish-restore`: ends what a restored backup brought back, such as sessions (W31). */
+/** `countersign server db finish-restore`: invalidates what a restored backup brought back, such as sessions (W31). */
 export const dbRestored: Run<ChangeOptions> = async (flags, terminal) => {
   const by = operatorName(flags)
   const work = async ({ storage, database }: Operation) => {
@@ -137,24 +139,24 @@ export const dbRestored: Run<ChangeOptions> = async (flags, terminal) => {
     return storage.invalidateRestored(by)
   }
   const finish = () => inStorage(flags, terminal, work, { statementTimeout: longest })
-  const ended = await withProgress(terminal, 'Ending what the backup brought back', finish, { isBlocking: true })
+  const ended = await withProgress(terminal, 'Invalidating what the backup brought back', finish, { isBlocking: true })
   const { sessions, requests, codes, refreshTokens } = ended
   const told = [
-    `Ended: ${sessions} sessions, ${requests} open requests, ${codes} codes, ${refreshTokens} refresh tokens.`,
-    'Grants are as of the backup, so grants that were revoked since then are active again: ask users to check /account, or revoke them with countersign server grants revoke.',
+    `Invalidated: ${sessions} sessions, ${requests} open requests, ${codes} codes, ${refreshTokens} refresh tokens.`,
+    'Grants are as they were at the time of the backup, so grants that have been revoked since then are active again: ask users to check /account, or revoke them with countersign server grants revoke.',
   ]
   terminal.write(flags.json ? `${JSON.stringify(ended)}\n` : `${told.map((text) => wrapText('', text)).join('\n')}\n`)
   return exitStatus.done
 }
 
 /**
- * A database without keys was created by `server db migrate` and never used. A program that manages its own keys records its token lifetime
- * instead.
+ * @throws CommandError if the database has no keys: `server db migrate` created it, and no server has ever used it. A program that manages
+ * its own keys records its token lifetime instead.
  */
 async function requireServed(storage: Storage, database: string): Promise<void> {
   if ((await storage.listKeys()).length > 0) return
   if ((await storage.findLongestTokenLifetime()) !== undefined) return
   throw new CommandError(
-    `Nothing was restored: the database ${shownDatabase(database)} has no keys, so no server has ever used it. Do not start a server with it. Restore a complete backup into a new database.`,
+    `Nothing was restored: the database ${shownDatabase(database)} has no keys, so no server has ever used it. Do not start a server with it. Restore a complete backup to a new database.`,
   )
 }

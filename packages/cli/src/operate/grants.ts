@@ -52,7 +52,7 @@ interface RevokeOptions extends ChangeOptions, GrantOptions {
 
 const page = 500
 
-/** `countersign server grants revoke`: revokes one grant, all grants that match, or all. */
+/** `countersign server grants revoke`: revokes one grant, all grants that match, or all grants. */
 export const grantsRevoke: Run<RevokeOptions> = async (flags, terminal, id) => {
   const named = [flags.user, flags.agent, flags.resource].filter((value) => value !== undefined).length
   const ways = [id !== '', named > 0, flags.all === true].filter(Boolean).length
@@ -89,7 +89,7 @@ export interface GrantOptions {
   resource?: string
 }
 
-/** Returns the filter for the flags. @throws CommandError if the user does not exist */
+/** Returns the filter that the flags describe. @throws CommandError if the user does not exist */
 export async function grantFilter(
   storage: Storage,
   { user, agent, resource }: GrantOptions,

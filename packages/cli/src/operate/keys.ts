@@ -37,7 +37,10 @@ interface Options extends ChangeOptions {
 /** The longest auth token lifetime that a configuration allows, in seconds. */
 const longestToken = 86_400
 
-/** `countersign server keys rotate`: moves keys from next to active, retiring and gone, while the server is running. */
+/**
+ * `countersign server keys rotate`: moves keys from next to active, from active to retiring, and from retiring to gone, while the server is
+ * running.
+ */
 export const keysRotate: Run<Options> = async (flags, terminal) => {
   const rotation = await inStorage(flags, terminal, async (operation) =>
     rotate(operation, await masterKeyFor(operation, flags, terminal), {
@@ -64,11 +67,14 @@ async function rotate(
     return await rotateKeys(storage, { masterKey, tokenLifetime, ...how })
   } catch (error) {
     if (error instanceof KeyError) {
-      const hint = error.code === 'next_key_too_new' ? ' Run this again at that time; --now is for emergencies.' : ''
+      const hint =
+        error.code === 'next_key_too_new' ? ' Run this command again at that time; --now is for emergencies.' : ''
       throw new CommandError(error.message + hint, { cause: error })
     }
     if (error instanceof StorageError && error.code === 'keys_changed') {
-      throw new CommandError('Another rotation ran at the same time; this one changed nothing.', { cause: error })
+      throw new CommandError('Another rotation was running at the same time, so this one changed nothing.', {
+        cause: error,
+      })
     }
     throw error
   }
@@ -96,8 +102,8 @@ function describe({ activated, retiring, gone, next, nextReadyAt }: Rotation): s
   const lines = [
     activated === undefined
       ? 'There was no next key, so the active key stays in use.'
-      : `${activated} signs from now on.`,
-    ...retiring.map(({ kid, until }) => `${kid} no longer signs, and stays published until ${formatTime(until)}.`),
+      : `${activated} is now the signing key.`,
+    ...retiring.map(({ kid, until }) => `${kid} no longer signs, but remains published until ${formatTime(until)}.`),
     ...gone.map((kid) => `${kid} is no longer published.`),
     `${next} is published as the next key, and may sign from ${formatTime(nextReadyAt)}.`,
   ]

@@ -25,17 +25,17 @@ export interface ChangeOptions extends OperationOptions {
   by?: string
 }
 
-/** Returns the operator's name for the audit log: the one given with `--by`, or else the system user. */
+/** Returns the operator's name for the audit log: the name given with `--by`, or else the system user. */
 export function operatorName({ by }: ChangeOptions): string {
   if (by !== undefined) {
     if (!/^[\p{L}\p{N}\p{P}\p{S}]{1,100}$/u.test(by))
-      throw usageError('--by takes a name of 1 to 100 characters, without spaces.')
+      throw usageError('--by must be a name of 1 to 100 characters, without spaces.')
     return `operator:${by}`
   }
   try {
     return `operator:${userInfo().username}`
   } catch (error) {
-    // A container may run as a user without a name.
+    // A container may run as a user that has no name.
     if (error instanceof Error && 'code' in error) return `operator:uid-${process.getuid?.() ?? 'unknown'}`
     throw error
   }
@@ -43,22 +43,22 @@ export function operatorName({ by }: ChangeOptions): string {
 
 const most = 100_000
 
-/** Parses the maximum number of rows of a list. */
+/** Parses the maximum number of rows in a list. */
 function parseLimit(text: string | undefined): number {
   const limit = Number(text ?? 1000)
   if (Number.isInteger(limit) && limit >= 1 && limit <= most) return limit
-  throw usageError(`--limit takes a whole number from 1 to ${most}.`)
+  throw usageError(`--limit must be a whole number from 1 to ${most}.`)
 }
 
 /** How a list command reads its rows and shows them. */
 interface List<T> {
-  /** Reads up to this number of rows. */
+  /** Reads at most this number of rows. */
   find: (operation: Operation, limit: number) => Promise<readonly T[]>
   headings: readonly string[]
   cells: (row: T) => readonly string[]
 }
 
-/** Prints the rows of a list command, as a table or as JSON, up to its `--limit`, and reports if there are more. */
+/** Prints a list command's rows as a table or as JSON, up to its `--limit`, and reports if there are more. */
 export async function printList<T>(
   flags: OperationOptions & { limit?: string },
   terminal: Terminal,
@@ -66,7 +66,7 @@ export async function printList<T>(
 ): Promise<number> {
   const limit = parseLimit(flags.limit)
   const found = await inStorage(flags, terminal, (operation) => find(operation, limit + 1))
-  if (found.length > limit) terminal.notify(`There are more than ${limit}: use a filter, or increase --limit.`)
+  if (found.length > limit) terminal.notify(`There are more than ${limit} rows: use a filter, or increase --limit.`)
   const rows = found.slice(0, limit)
   terminal.write(flags.json ? `${JSON.stringify(rows, null, 2)}\n` : renderTable(headings, rows.map(cells)))
   return exitStatus.done
@@ -77,12 +77,12 @@ export interface Operation {
   storage: Storage
   /** The path of the SQLite file, or the URL of the PostgreSQL database. */
   database: string
-  /** Undefined if the command was given only the database. */
+  /** Undefined if only the database was given. */
   config: LoadedConfig | undefined
 }
 
 /**
- * Opens the database that the flags name, runs the work, and always closes the database.
+ * Opens the database that the flags specify, runs the work, and always closes the database.
  *
  * @throws CommandError if the database does not exist or does not respond
  */
@@ -95,9 +95,9 @@ export async function inStorage<T>(
   if (config === undefined && db === undefined) throw usageError('Specify the server: --config <file> or --db <file>.')
   const loaded = config === undefined ? undefined : await loadConfig(config, env)
   const database = loaded?.settings.database ?? db ?? ''
-  // Opening would create an empty database, as if all data were lost.
+  // Opening the file would create an empty database, as if all data had been lost.
   if (!isPostgresUrl(database) && !existsSync(database)) {
-    throw usageError(`There is no database ${database}: countersign server start creates it on its first start.`)
+    throw usageError(`The database ${database} does not exist: countersign server start creates it on its first start.`)
   }
   const storage = await openStorage(database, { sweepInterval: 0, isMade: true, ...options })
   try {
@@ -112,7 +112,7 @@ export async function inStorage<T>(
 
 const page = 1000
 
-/** Finds the user with this username or id. @throws CommandError if there is none */
+/** Finds the user with this username or id. @throws CommandError if there is no such user */
 export async function findUser(storage: Storage, name: string): Promise<User> {
   const folded = foldUsername(name)
   let after: string | undefined
@@ -131,8 +131,8 @@ export async function findUser(storage: Storage, name: string): Promise<User> {
 const width = 80
 
 /**
- * Renders rows as a table, safe to print in a terminal. If the table is too wide, each row is printed as a block with a line per column, so
- * that nothing is truncated.
+ * Renders rows as a table that is safe to print in a terminal. If the table is too wide, each row is printed as a block with one line per
+ * column, so that nothing is truncated.
  */
 export function renderTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const shown = rows.map((row) => row.map(onOneLine))

@@ -42,7 +42,7 @@ async function readAccount(storage: Storage, user: User): Promise<Account> {
   }
 }
 
-/** `countersign server users show`: shows how a user signs in, and how much they have. */
+/** `countersign server users show`: shows how a user signs in, and the number of their sessions and grants. */
 export const usersShow: Run<OperationOptions> = async (flags, terminal, name) => {
   const account = await inStorage(flags, terminal, async ({ storage }) =>
     readAccount(storage, await findUser(storage, name)),
@@ -83,7 +83,7 @@ interface EditOptions extends ChangeOptions {
 export const usersEdit: Run<EditOptions> = async ({ name, email, ...flags }, terminal, username) => {
   if (name === undefined && email === undefined) throw usageError('Specify what to change: --name, --email, or both.')
   if (email !== undefined && email !== '' && !isEmail(email))
-    throw usageError('--email takes an email address, such as alice@example.com, or an empty text to remove it.')
+    throw usageError('--email must be an email address, such as alice@example.com, or empty to remove the address.')
   const by = operatorName(flags)
   const edited = await inStorage(flags, terminal, async ({ storage }) => {
     const { id: userId } = await findUser(storage, username)

@@ -28,7 +28,7 @@ interface AddOptions extends ChangeOptions {
 const namesAre = {
   username_invalid: 'A username must be 1 to 128 visible characters on one line.',
   username_mixed:
-    'Each word of a username must use a single alphabet, because letters of two alphabets can look alike.',
+    'Each word of a username must use a single alphabet, because letters from different alphabets can look alike.',
 }
 
 /** `countersign server users add`: adds a user who can sign in. */
@@ -36,7 +36,7 @@ export const usersAdd: Run<AddOptions> = async ({ name, email, passwordStdin, ..
   const unusable = usernameProblem(username)
   if (unusable) throw usageError(namesAre[unusable])
   if (email !== undefined && !isEmail(email))
-    throw usageError('--email takes an email address, such as alice@example.com.')
+    throw usageError('--email must be an email address, such as alice@example.com.')
   const by = operatorName(flags)
   const user = await inStorage(flags, terminal, async ({ storage }) => {
     const password = await readPassword(passwordStdin === true, terminal, username)
@@ -49,7 +49,7 @@ export const usersAdd: Run<AddOptions> = async ({ name, email, passwordStdin, ..
         throw new CommandError(`The username ${username} is already taken.`, { cause: error })
       }
       if (error.code === 'username_looks_alike') {
-        const message = `The username ${username} looks like that of an existing user. Choose another.`
+        const message = `The username ${username} looks like an existing user’s. Choose another one.`
         throw new CommandError(message, { cause: error })
       }
       throw error
@@ -117,7 +117,7 @@ const longest = 8192
 const problems: Readonly<Record<NonNullable<ReturnType<typeof passwordProblem>>, string>> = {
   password_too_short: 'The password is too short: use at least 8 characters.',
   password_too_long: 'The password is too long: use up to 1024 characters.',
-  password_common: 'The password is too easy to guess: use another.',
+  password_common: 'The password is too easy to guess: use another one.',
 }
 
 /** Reads a new password, typed twice without echo, or from standard input. @throws CommandError if it is too weak */
@@ -136,7 +136,7 @@ async function readWhole(terminal: Terminal): Promise<string> {
 }
 
 async function askTwice({ readHidden }: Terminal): Promise<string> {
-  if (!readHidden) throw usageError('There is no terminal to prompt for the password: use --password-stdin.')
+  if (!readHidden) throw usageError('There is no terminal on which to prompt for the password: use --password-stdin.')
   const password = await readHidden('Password: ')
   if ((await readHidden('Again: ')) === password) return password
   throw new CommandError('The passwords do not match; nothing was changed.')
@@ -161,13 +161,13 @@ export const usersUnlock = commandFor(async ({ account, by, storage }) => {
   return { json: account, text: `${account.username} can sign in again.` }
 })
 
-/** `countersign server users remove-passkeys`: account recovery for a user who lost their passkeys. */
+/** `countersign server users remove-passkeys`: account recovery for a user who has lost their passkeys. */
 export const usersRemovePasskeys = commandFor(async ({ account, by, storage }) => {
   const { id: userId, username } = account
   let passkeys = 0
   for (const { credentialId } of await storage.listPasskeys(userId))
     if ((await storage.removePasskey({ userId, credentialId, by })) === 'removed') passkeys++
-  const some = `Removed ${passkeys} ${passkeys === 1 ? 'passkey' : 'passkeys'} from the account ${username}, and signed it out everywhere.`
+  const some = `Removed ${passkeys} ${passkeys === 1 ? 'passkey' : 'passkeys'} from the account ${username}, and signed the user out everywhere.`
   const text = passkeys === 0 ? `The account ${username} has no passkeys.` : some
   return { json: { id: userId, username, passkeys }, text }
 })

@@ -7,16 +7,16 @@ type Handler = (request: Request) => Promise<Response>
 
 /** The callback port that all processes of an agent share. It is the same on each run. */
 export interface AgentPort extends Pick<CallbackPort, 'redirectUri' | 'createOneTimeLink' | 'close'> {
-  /** Consent way for an agent whose callers show the page; the callback arrives at this port. */
+  /** The way of prompting for consent if the agent's callers show the page. The callback arrives at this port. */
   way: ConsentPrompt
-  /** Starts serving the agent's callback once this process has the port; earlier requests wait. */
+  /** Starts serving the agent's callback once this process has the port; requests that arrive earlier wait. */
   serve: (handler: Handler) => void
 }
 
-/** Number of ports to try if other programs use the first ones. */
+/** Number of ports to try if other programs are using the first ones. */
 const mostPorts = 10
 
-/** Opens the port of an agent, or finds the agent's process that has it open. */
+/** Opens an agent's port, or finds the process of the same agent that already has the port open. */
 export async function openAgentPort({ path, keys }: Pick<AgentFolder, 'path' | 'keys'>): Promise<AgentPort> {
   let serve: (handler: Handler) => void = () => undefined
   const serving = new Promise<Handler>((resolve) => {
@@ -33,7 +33,7 @@ export async function openAgentPort({ path, keys }: Pick<AgentFolder, 'path' | '
   const { createOneTimeLink } = port
   const others = new Set<CallbackPort>()
 
-  /** Opens the port of a pending consent that was started by a process on another port, unless another program uses it now. */
+  /** Opens the port of a pending consent that a process on another port has started, unless another program is using that port now. */
   async function openOther(redirectUri: string): Promise<OpenConsent | undefined> {
     const other = await openCallbackPort({ answer, secret, ports: [Number(new URL(redirectUri).port)] })
     others.add(other)
@@ -67,7 +67,7 @@ export async function openAgentPort({ path, keys }: Pick<AgentFolder, 'path' | '
   }
 }
 
-/** Returns a consent way that redirects to the current port. The agent's callers show the page. */
+/** Returns a way of prompting for consent that redirects to the current port. The agent's callers show the page. */
 function openOn(port: CallbackPort, close: () => void): OpenConsent {
   return {
     get redirectUri() {
@@ -78,12 +78,12 @@ function openOn(port: CallbackPort, close: () => void): OpenConsent {
   }
 }
 
-/** The secret with which an agent's processes recognize each other, whichever command they run. */
+/** The secret by which an agent's processes recognize each other, regardless of the command that they run. */
 export function portSecret({ signing }: AgentFolder['keys']): string {
   return JSON.stringify(signing)
 }
 
-/** Returns a private-use port (RFC 6335 §6) outside of Linux's ephemeral range, always the same for an agent. */
+/** Returns a private-use port (RFC 6335 §6) outside of Linux's ephemeral range. It is always the same for a given agent. */
 function firstPort(folder: string): number {
   return 61_000 + (createHash('sha256').update(folder).digest().readUInt16BE() % 4500)
 }

@@ -6,17 +6,17 @@ import type { Finding } from '../discover/findings.js'
 
 /** The published state of an agent, compared with its folder. */
 export interface Look {
-  /** `wrong`: others could not verify the agent's signatures, or users could not be redirected back. */
+  /** `wrong`: other parties could not verify the agent's signatures, or users could not be redirected back. */
   outcome: 'up' | 'absent' | 'wrong' | 'unreachable'
   /** What to fix, as sentences. */
   problems: string[]
   /** Findings that do not affect the agent, as sentences. */
   advice: string[]
-  /** Whether the published document names this agent, regardless of its other members. */
+  /** Whether the published document is for this agent, regardless of the document's other members. */
   isNamed: boolean
-  /** Whether both keys are published, during a rotation. */
+  /** During a rotation: whether both keys are published. */
   hasBothKeys: boolean
-  /** How long others may cache the published keys, in seconds. */
+  /** How long other parties may cache the published keys, in seconds. */
   cacheSeconds: number
 }
 
@@ -46,7 +46,7 @@ export async function lookAt(
     ...seen,
     outcome: isAway ? 'unreachable' : problems.length > 0 ? 'wrong' : 'up',
     problems,
-    advice: foreign.map((kid) => `Its jwks.json also has the key ${kid}, with which this agent does not sign.`),
+    advice: foreign.map((kid) => `Its jwks.json also contains the key ${kid}, which this agent does not use to sign.`),
     hasBothKeys: agent.keys.next !== undefined && report.key_set?.outcome === 'ok' && missing.length === 0,
   }
 }
@@ -73,7 +73,7 @@ function differences({ id, name }: WrittenAgent, { document }: DocumentReport): 
   return problems
 }
 
-/** Returns descriptions of the agent's keys that are not published, and the kids of published keys that are not the agent's. */
+/** Returns descriptions of the agent's unpublished keys, and the kids of published keys that do not belong to the agent. */
 async function compareKeys(
   { keys: { signing, next } }: WrittenAgent,
   { key_set }: DocumentReport,

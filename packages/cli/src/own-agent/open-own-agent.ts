@@ -10,35 +10,35 @@ import { lookAt } from './check-publication.js'
 
 export interface OwnAgentOptions {
   folder: AgentFolder
-  /** Auth servers that users may be sent to, in addition to those in the folder. */
+  /** Auth servers to which users may be sent, in addition to those in the folder. */
   authServers?: readonly string[]
-  /** URLs that will be requested; loopback `http` is allowed if one of them uses it. */
+  /** URLs that will be requested. Loopback `http` is allowed if any of them uses it. */
   targets?: readonly string[]
   /** How users are prompted for consent; undefined to never prompt. */
   consent?: ConsentPrompt | undefined
   /** How long to wait for the user, in seconds. */
   consentTimeout?: number | undefined
-  /** Creates the response to a callback, instead of the default page. */
+  /** Creates the response to a callback; replaces the default page. */
   callbackResponse?: Parameters<typeof createAgent>[0]['callbackResponse']
   /** Sends requests. @default the platform's fetch */
   fetch?: typeof globalThis.fetch | undefined
   network?: NetworkOptions
   /** Accepts peers that use an older form of the protocol. */
   interop?: boolean | undefined
-  /** Only the agent's own files are used. Nothing is published, so that no port is needed. @default false */
+  /** Whether only the agent's own files are used. Nothing is published in that case, so no port is needed. @default false */
   isLocal?: boolean
 }
 
 /** The command line's own agent, ready to send requests. */
 export interface OwnAgent {
   agent: Agent
-  /** Releases what was opened for the agent. */
+  /** Releases everything that was opened for the agent. */
   close(): Promise<void>
 }
 
 /**
- * Opens the agent of a folder, with its stored tokens. A loopback agent has no host that publishes it, so its documents are served while it
- * is open.
+ * Opens the agent of a folder, with its stored tokens. A loopback agent has no host that publishes its documents, so they are served while
+ * the agent is open.
  *
  * @throws CommandError like {@link publishHere}
  */
@@ -54,7 +54,7 @@ export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> 
     signer: await createSigner(keys.signing),
     authServers: accepted,
     about: name === undefined ? undefined : { name },
-    // Without a way to prompt the user, the browser is redirected to a port where nothing listens.
+    // Without a way to prompt the user, the browser is redirected to a port on which nothing listens.
     ...(consent ? { consent } : { redirectUri: portableRedirect }),
     store: fileStore(storePath),
     fetchDocument: fetchDocuments(accepted, { ...network, allowInsecureLoopback }),
@@ -69,7 +69,7 @@ export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> 
 
 /**
  * Fetches documents for an agent: from public addresses and allowed networks, and from the given auth servers at any address (W28). The
- * agent's own requests use another fetch.
+ * agent's own requests use a different fetch function.
  */
 function fetchDocuments(
   authServers: readonly string[],
@@ -89,10 +89,10 @@ function fetchDocuments(
 const takeover = 250
 
 /**
- * Serves the documents of a loopback agent until it is closed. If another command of the agent already serves them, this one takes over
- * when that command exits.
+ * Serves a loopback agent's documents until it is closed. If another command of the same agent already serves them, this command takes over
+ * when the other one exits.
  *
- * @throws CommandError if another program uses the port, or a command that was started before the agent changed
+ * @throws CommandError if another program is using the port, or a command that was started before the agent was changed
  */
 async function publishHere(agent: AgentFolder): Promise<Pick<OpenPort, 'close'>> {
   const documents = await agentDocuments(agent)
@@ -110,7 +110,7 @@ async function publishHere(agent: AgentFolder): Promise<Pick<OpenPort, 'close'>>
     const { outcome, isNamed } = await lookAt(agent, {}, () => undefined)
     if (outcome === 'up') return takeOver(open)
     const who = isNamed ? 'a command that was started before the agent was changed' : 'another program'
-    throw new CommandError(`${needed}, but ${who} is using its port: stop that one.`, { cause: error })
+    throw new CommandError(`${needed}, but ${who} is using its port: stop that program.`, { cause: error })
   }
 }
 
@@ -152,7 +152,7 @@ const statuses: Partial<Record<AgentError['code'], number>> = {
   auth_server_unreachable: exitStatus.network,
 }
 
-/** Converts the failure of an agent's request to an error with a sentence for the user and the matching exit status. */
+/** Converts the failure of an agent's request to an error that has a sentence for the user and the matching exit status. */
 export function agentFailure(error: unknown, url: string): unknown {
   if (error instanceof AgentError) {
     const exitCode = statuses[error.code] ?? exitStatus.refused
@@ -166,7 +166,7 @@ export function agentFailure(error: unknown, url: string): unknown {
   return new CommandError(message, { exitCode: exitStatus.network, cause: error })
 }
 
-/** Whether a request failed at the network: only then does the cause that the platform's fetch gives have a code. */
+/** Whether a request failed at the network level. Only then does the cause given by the platform's fetch have a code. */
 function isNetworkFailure({ cause }: TypeError): boolean {
   return cause instanceof Error && 'code' in cause
 }
@@ -178,7 +178,7 @@ function sentenceOf(error: AgentError, host: string): string {
   if (authServer !== undefined)
     return `${host} sends users to ${authServer} to decide. If you trust that server with your password, add --auth-server ${authServer}`
   if (code === 'consent_required')
-    return `${said} Run this in a terminal, or open the page, allow the request, and pass the final address of the browser to “countersign agent tokens add”:\n${consent?.url}`
-  if (code === 'other_user') return `${said} The command is: countersign agent tokens forget --all`
+    return `${said} Run this command in a terminal, or open the page, allow the request, and pass the browser’s final URL to “countersign agent tokens add”:\n${consent?.url}`
+  if (code === 'other_user') return `${said} To do that, run: countersign agent tokens forget --all`
   return retryAfter === undefined ? said : `${said} Try again in ${retryAfter} s.`
 }

@@ -14,7 +14,7 @@ export interface FollowedPolicies {
 
 /**
  * Watches the policies in a JSON configuration, so that a changed rule takes effect within five seconds. If the file is unreadable or
- * invalid, the previous policies stay active. Other changed settings need a restart. Both are logged.
+ * invalid, the previous policies remain active. Changes to other settings require a restart. Both cases are logged.
  */
 export function watchPolicies(
   { file, settings }: LoadedConfig,

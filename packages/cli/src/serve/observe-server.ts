@@ -22,7 +22,10 @@ interface Observed {
   isTold: boolean
 }
 
-/** @param tell called with every event, from the server and for requests that never reached it because they were malformed or aborted */
+/**
+ * @param tell called with every event: those from the server, and those for requests that never reached it because they were malformed or
+ * aborted
+ */
 export function createObserver(tell: (event: CountersignEvent) => void): Observer {
   const requests = new AsyncLocalStorage<Observed>()
   return {
@@ -54,10 +57,10 @@ export function createObserver(tell: (event: CountersignEvent) => void): Observe
   }
 }
 
-/** Maximum depth of a cause chain, which may be circular. */
+/** Maximum depth of a cause chain; such a chain may be circular. */
 const deepest = 5
 
-/** Logs a failure: with its stack if the program may be at fault, and on one line if the database is unavailable. */
+/** Logs a failure: with its stack trace if the program may be at fault, and on one line if the database is unavailable. */
 export function logFailure(
   log: Pick<ServerLog, 'write' | 'failure'>,
   event: ServerFailure,
@@ -71,7 +74,7 @@ export function logFailure(
 
 function outageIn(error: unknown): StorageError | undefined {
   const causes = causesOf(error)
-  // SQLite's code for a statement that does not match the tables.
+  // SQLite's error code for a statement that does not match the tables.
   if (causes.some((cause) => 'code' in cause && cause.code === 'SQLITE_ERROR')) return undefined
   return causes.filter((cause) => cause instanceof StorageError).find(({ code }) => code === 'unavailable')
 }
@@ -86,15 +89,15 @@ function causesOf(error: unknown): Error[] {
   return causes
 }
 
-/** Maximum number of addresses to report: anyone who reaches the port can send the header. */
+/** Maximum number of addresses to report, because anyone who reaches the port can send the header. */
 const most = 16
 
 /** Checks which peers send `X-Forwarded-For`. */
 type ForwardedWatch = (peer: string | undefined, rawHeaders: readonly string[]) => void
 
 /**
- * Reports each address once that sends `X-Forwarded-For` without being a trusted proxy. If it is a proxy, all clients behind it count as
- * one address, and share its limits.
+ * Reports each address that sends `X-Forwarded-For` without being a trusted proxy, once. If the address belongs to a proxy, all clients
+ * behind it count as one address, and share its limits.
  */
 export function watchForwarded(trusted: readonly string[], log: Pick<ServerLog, 'write'>): ForwardedWatch {
   const isProxy = createTrustedPeers(trusted)
@@ -107,7 +110,7 @@ export function watchForwarded(trusted: readonly string[], log: Pick<ServerLog, 
     told.add(address)
     log.write('warn', 'proxy.not_trusted', {
       address,
-      fix: 'If this is your proxy, add its address to trustProxy and restart: until then, everyone behind it counts as one address, and under overload shares the capacity of one. If not, configure a firewall to allow only the proxy to connect to this port.',
+      fix: 'If this is your proxy, add its address to trustProxy and restart: until then, all clients behind it count as one address, and when the server is overloaded they share the capacity of one. If not, configure a firewall to allow only the proxy to connect to this port.',
     })
   }
 }

@@ -32,7 +32,7 @@ async function serve(
   const { issuer, listen, admin } = config.settings
   if (firstStart) terminal.notify(firstSteps(config))
   if (config.settings.allowInsecureLoopback)
-    terminal.notify('Warning: allowInsecureLoopback is set, which is only for development on one machine.')
+    terminal.notify('Warning: allowInsecureLoopback is set. It is only for development on one machine.')
   if (isLoopbackIdentifier(issuer) && !isIssuerPort(config.settings))
     terminal.notify(
       `Warning: listen.port is ${listen.port}, but issuer is ${issuer}. Sign-in fails with 403 unless users open ${issuer}.`,
@@ -53,16 +53,17 @@ async function serve(
 }
 
 const needsPostgres =
-  '--workers needs PostgreSQL, which supports concurrent writers; SQLite allows only one. Use a PostgreSQL database in the configuration, or omit --workers.'
+  '--workers requires PostgreSQL, which supports concurrent writers; SQLite allows only one. Use a PostgreSQL database in the configuration, or omit --workers.'
 
-const needsConfig = `server start needs --config <file>. The smallest file, after countersign server keys generate-master --output master.key:
+const needsConfig = `server start requires --config <file>. The smallest possible file, after countersign server keys generate-master --output master.key:
 { "issuer": "https://auth.example", "database": "auth.db", "masterKeyFile": "master.key", "listen": { "port": 8080 } }
 The page “Server configuration” of the documentation lists every setting.`
 
 function firstStop({ onStop }: Terminal): Promise<string> {
   return new Promise((resolve) => {
     const stopListening = onStop(({ by }) => {
-      // Ctrl-C reaches each process directly, and the primary also stops its workers, so a worker must not treat that as a second signal.
+      // Ctrl-C reaches each process directly, and the primary process also stops its workers, so a worker must not treat the latter as a
+      // second signal.
       if (cluster.isPrimary) stopListening()
       resolve(by)
     })
@@ -77,13 +78,13 @@ export function firstSteps({ file, settings }: LoadedConfig): string {
     `add a user:        countersign server users add <username> --config ${file}`,
     ...(issuer === inner ? [] : [`set up TLS:        forward ${issuer} to ${inner}`]),
     `check:             ${documentUrl(january.documents.authServer, issuer)} shows "issuer":"${issuer}"`,
-    'back up:           the master key, separately from the database; a database backup is useless without it',
+    'back up:           the master key, separately from the database; a database backup is useless without the key',
     ...(keyRotation.rotateAfter > 0
       ? []
       : [`rotate keys:       countersign server keys rotate --config ${file}, every 90 days`]),
   ]
   return [
-    `This was the first start: ${shownDatabase(database)} was empty, and now has keys. Next steps:`,
+    `This was the first start: ${shownDatabase(database)} was empty, and now contains keys. Next steps:`,
     ...steps.map((step, index) => `  ${index + 1}. ${step}`),
   ].join('\n')
 }

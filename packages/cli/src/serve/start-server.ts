@@ -36,14 +36,14 @@ import { createObserver, logFailure, type Observer, watchForwarded } from './obs
 
 /** A running server. */
 interface RunningServer {
-  /** Whether the keys were created by this start. */
+  /** Whether this start created the keys. */
   firstStart: boolean
   /** Finishes running requests and closes everything, within 10 s. */
   readonly stop: () => Promise<void>
 }
 
 /**
- * Opens the database, creates or opens the keys, and listens.
+ * Opens the database, creates or opens the keys, and starts listening.
  *
  * @throws CommandError, KeyError or TypeError with a message for the operator; nothing is left open in that case
  */
@@ -87,7 +87,7 @@ export async function startServer(
       onError: (error, requestId) => logFailure(log, 'request.failed', error, { id: requestId }),
     })
     await server.ready().catch((error: unknown) => {
-      // The server serves what it can, but is not ready, until the clock is correct.
+      // Until the clock is correct, the server serves what it can, but is not ready.
       if (!(error instanceof StorageError) || error.code !== 'clock_skew') throw error
       log.failure('clock_skew', error)
     })
@@ -165,7 +165,7 @@ async function listen(
   const observed = observe((incoming, outgoing) => void listener(incoming, outgoing))
   const enqueue: RequestListener = (incoming, outgoing) =>
     queue.run(incoming, outgoing, () => observed(incoming, outgoing))
-  // Otherwise Node.js would respond to a request without Host, or with an unknown Expect, bypassing the queue.
+  // Otherwise, Node.js would respond to a request without a Host header, or with an unknown Expect value, bypassing the queue.
   const http = createServer({ ...httpTimes, requireHostHeader: false }, enqueue).on('checkExpectation', enqueue)
   const open = createStoppableServer(http)
   limitConnections(open.server, {
@@ -190,7 +190,7 @@ async function listen(
   })
 }
 
-/** What is needed to start, in addition to the settings. */
+/** What a start requires, in addition to the settings. */
 export interface StartFiles {
   masterKey: Uint8Array
   certificates: CertificateFinder | undefined
@@ -198,9 +198,9 @@ export interface StartFiles {
 }
 
 /**
- * Reads a configuration and the files that it names, and checks the machine.
+ * Reads a configuration and the files to which it refers, and checks the machine.
  *
- * @throws ConfigurationError with all problems that prevent a start, also those of other settings than the invalid ones
+ * @throws ConfigurationError with all problems that prevent a start, not only the invalid settings
  */
 export async function readForStart(
   path: string,
@@ -224,7 +224,7 @@ export async function readForStart(
   return { config: read.loaded, files: { masterKey, certificates, reEncodeLogo } }
 }
 
-/** Whether a setting is invalid on its own. `masterKey` seems to be missing if `masterKeyFile` is. */
+/** Whether a problem with a setting has already been reported. `masterKey` seems to be missing if `masterKeyFile` is invalid. */
 function isReported(setting: string, problems: ConfigurationError['problems']): boolean {
   const isKey = (name: string) => name.startsWith('masterKey')
   return problems.some((other) => other.setting === setting || (isKey(other.setting) && isKey(setting)))

@@ -1,11 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** Access rules: which programs may send requests, and to which hosts. */
+/** Access rules: which programs may send requests, and which hosts they may call. */
 export interface SidecarRules {
   /** Allowed hosts, with the port if it is not 443: `api.example`. */
   hosts: ReadonlySet<string>
-  /** The secret that programs must send; undefined for a socket, whose file permissions control access. */
+  /** The secret that programs must send; undefined for a socket, to which file permissions control access. */
   secret: string | undefined
   /** Accepted `Host` values for the sidecar itself; undefined for a socket, where any value is accepted. */
   ownHosts: ReadonlySet<string> | undefined
@@ -35,8 +35,8 @@ export interface SidecarRefusal {
 }
 
 /**
- * Returns the request that a local program wants to send, or why it is refused. Web pages in a local browser could also send requests here,
- * so requests from browsers are refused (attacks L10), as are requests to hosts that are not allowed (attacks L11).
+ * Returns the request that a local program wants to send, or why it is refused. Web pages in a local browser could also send requests to
+ * this port, so requests from browsers are refused (attacks L10), as are requests to hosts that are not allowed (attacks L11).
  */
 export function checkRequest(
   { method, rawTarget, headers, hosts }: SidecarRequest,
@@ -65,17 +65,20 @@ export function checkRequest(
   return { url, form }
 }
 
-/** Headers that browsers send, `Origin` with every WebSocket, and programs do not. Node's fetch sends `Sec-Fetch-Mode`, so it is not listed. */
+/**
+ * Headers that browsers send but programs do not; `Origin` is sent with every WebSocket. Node's fetch sends `Sec-Fetch-Mode`, so that
+ * header is not listed.
+ */
 const fromPages = ['origin', 'sec-fetch-site', 'sec-fetch-dest'] as const
 
 /** Methods that the platform's fetch does not send (Fetch §2.2.1). */
 const notSent: ReadonlySet<string> = new Set(['CONNECT', 'TRACE', 'TRACK'])
 
 const forms =
-  'Request /https://api.example/path here, or use this as an HTTP proxy for http://api.example/path, which is then sent over https.'
+  'Request /https://api.example/path here, or use this address as an HTTP proxy for http://api.example/path; the request is then sent over https.'
 
 const secretNeeded =
-  'The secret is required, as the password in the URL: http://x:SECRET@127.0.0.1:PORT/https://api.example/path, or in the URL of the proxy.'
+  'The secret is required, as the password in the URL: http://x:SECRET@127.0.0.1:PORT/https://api.example/path, or in the proxy URL.'
 
 /** Whether a request has the secret, in Proxy-Authorization or in Authorization. */
 export function knowsSecret(headers: IncomingHttpHeaders, secret: string): boolean {
@@ -95,7 +98,7 @@ function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }
 
-/** Parses the URL in a path. Some clients collapse its two slashes into one. */
+/** Parses the URL in a path. Some clients collapse the URL's two slashes into one. */
 function urlInPath(target: string): URL | undefined {
   const [, scheme, rest] = /^\/(https?):\/{1,2}([^/].*)$/i.exec(target) ?? []
   if (scheme === undefined) return undefined

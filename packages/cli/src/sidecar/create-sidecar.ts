@@ -10,11 +10,11 @@ import { refuse, refuseFailed, refuseFor } from './refusals.js'
 interface SidecarOptions extends UpgradeOptions {
   /** Sends requests as the agent. */
   fetch: typeof globalThis.fetch
-  /** Called with each request that was refused or got no response, on one line. */
+  /** Called with a one-line description of each request that was refused or got no response. */
   onProblem: (text: string) => void
 }
 
-/** Maximum size of a body, in bytes. It is signed, and therefore read completely before it is sent. */
+/** Maximum size of a body, in bytes. The body is signed, so it is read completely before it is sent. */
 const mostBody = 256 * 1024 * 1024
 
 /** Creates a server for programs on this machine that sends their requests as the agent. */
@@ -102,7 +102,7 @@ async function pass(
     outgoing.end()
     return
   }
-  // Send the headers at once: the first data of a stream may come much later.
+  // The headers are sent at once, because the first data of a stream may come much later.
   outgoing.flushHeaders()
   await pipeline(response.body as unknown as AsyncIterable<Uint8Array>, outgoing)
 }

@@ -15,7 +15,7 @@ const notForwarded: ReadonlySet<string> = new Set([
   'expect',
   'host',
   'content-length',
-  // The platform sets these itself: it requests only the codings that it decodes.
+  // The platform sets these itself, because it requests only the codings that it can decode.
   'accept-encoding',
   'sec-fetch-mode',
   // Set by the agent.
@@ -26,7 +26,7 @@ const notForwarded: ReadonlySet<string> = new Set([
   'nonce',
 ])
 
-/** Content codings that the platform decodes. If a body has any other coding, it decodes none (Fetch). */
+/** Content codings that the platform decodes. If a body also has any other coding, the platform decodes none of them (Fetch). */
 const takenOff: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 'br'])
 
 /** A response that cannot be passed to the program. The message continues a sentence that starts with the host. */
@@ -45,7 +45,7 @@ export class UnforwardableResponse extends Error {
   }
 }
 
-/** Returns the headers of a program's request that are forwarded, without the secret and the hop-by-hop headers. */
+/** Returns the headers of a program's request that are forwarded: all except the secret and the hop-by-hop headers. */
 export function requestHeaders(rawHeaders: readonly string[], secret: string | undefined): Headers {
   const headers = new Headers()
   const named = connectionOptions(rawHeaders)
@@ -59,8 +59,8 @@ export function requestHeaders(rawHeaders: readonly string[], secret: string | u
 }
 
 /**
- * Returns the response headers for the program. Redirects are rewritten to go through the sidecar, and cookies are scoped to the host that
- * set them, because the program sees a single host.
+ * Returns the response headers for the program. Redirects are rewritten to pass through the sidecar, and cookies are scoped to the host
+ * that set them, because the program sees only one host.
  *
  * @throws UnforwardableResponse for a redirect to a host that is not allowed (attacks L11), and for a content coding that was not requested
  */
@@ -79,7 +79,7 @@ export function responseHeaders(
   })
 }
 
-/** Headers that match only the undecoded body. */
+/** Headers that apply only to the body before decoding. */
 const ofBody: ReadonlySet<string> = new Set(['content-encoding', 'content-length'])
 
 /** Whether the platform has decoded the body. */
@@ -89,7 +89,7 @@ function isTakenOff({ body, headers }: Response, method: string): boolean {
     .split(',')
     .map((each) => each.trim())
   if (body === null || method === 'HEAD' || codings.join('') === '') return false
-  // Some Node.js versions decode zstd, and others do not.
+  // Some Node.js versions decode zstd; others do not.
   if (codings.includes('zstd'))
     throw new UnforwardableResponse('not_answered', 'sent a content coding that was not requested: zstd.')
   return codings.every((coding) => takenOff.has(coding))
@@ -103,7 +103,7 @@ function placeFor(
   const to = URL.canParse(location, url.href) ? new URL(location, url) : undefined
   const isAsked = to && hosts.has(to.host) && (to.protocol === 'https:' || to.protocol === url.protocol)
   if (isAsked) return form === 'path' ? `/${to.href}` : to.href.replace(/^https:/, 'http:')
-  // Programs follow Location automatically only for redirects.
+  // Programs follow Location automatically only if the response is a redirect.
   if (!isFollowed) return location
   const place = to?.host ?? 'an invalid URL'
   throw new UnforwardableResponse(
@@ -112,7 +112,7 @@ function placeFor(
   )
 }
 
-/** Scopes a cookie to the path of its host, and removes the attributes that would keep programs from sending it on this machine. */
+/** Scopes a cookie to its host's path, and removes the attributes that would keep programs on this machine from sending it. */
 function ownCookie(cookie: string, { url }: SidecarTarget): string {
   const [pair = '', ...attributes] = cookie.split(';').map((part) => part.trim())
   const nameOf = (attribute: string) => attribute.split('=', 1)[0]?.trim().toLowerCase() ?? ''

@@ -23,7 +23,7 @@ export interface UpgradeOptions extends SidecarRules {
 export class UpgradableRequest extends IncomingMessage {
   declare private isOffered: boolean | null
 
-  /** Set by Node, also in the constructor of the base class. */
+  /** Set by Node, even in the constructor of the base class. */
   set upgrade(isOffered: boolean | null) {
     this.isOffered = isOffered
   }
@@ -35,16 +35,16 @@ export class UpgradableRequest extends IncomingMessage {
   }
 }
 
-/** One end of a WebSocket, with the bytes that followed its head. */
+/** One end of a WebSocket, with the bytes that followed the head of its handshake. */
 interface End {
   socket: Duplex
   head: Buffer
 }
 
-/** Maximum size of what a program sends before its WebSocket is open, in bytes. */
+/** Maximum amount of data that a program may send before its WebSocket is open, in bytes. */
 const mostEarly = 65_536
 
-/** Opens the WebSocket that a program requests, with a signed handshake, and connects the two. */
+/** Opens the WebSocket that a program requests, using a signed handshake, and connects the two ends. */
 export async function forwardUpgrade(incoming: IncomingMessage, client: End, options: UpgradeOptions): Promise<void> {
   const { socket } = client
   const outgoing = new ServerResponse(incoming)
@@ -56,7 +56,7 @@ export async function forwardUpgrade(incoming: IncomingMessage, client: End, opt
   const { host: hosts = [] } = headersDistinct
   const asked = checkRequest({ method: incoming.method ?? '', rawTarget, headers: given, hosts }, options)
   if (!('url' in asked)) return refuseFor(outgoing, asked, options.onProblem)
-  // Without reading, it would not be noticed that the program has closed the connection while a user decides.
+  // If nothing were read, a program that closes its connection while a user decides would go unnoticed.
   let early = client.head
   const keepEarly = (chunk: Buffer) => {
     early = Buffer.concat([early, chunk])
@@ -83,7 +83,7 @@ export async function forwardUpgrade(incoming: IncomingMessage, client: End, opt
   }
 }
 
-/** Sends a handshake, exactly to the URL that was signed. */
+/** Sends a handshake to exactly the URL that was signed. */
 function shakeHands(
   url: URL,
   headers: Headers,
@@ -118,7 +118,7 @@ function handshake(answer: IncomingMessage, asked: SidecarTarget, hosts: Readonl
   )
 }
 
-/** Passes on the response of a server that opened no WebSocket. */
+/** Passes on the response of a server that did not open a WebSocket. */
 async function passRefusal(
   answer: IncomingMessage,
   outgoing: ServerResponse,
@@ -135,7 +135,7 @@ async function passRefusal(
   await pipeline(answer, outgoing)
 }
 
-/** Connects both ends until one closes, or `ending` aborts. */
+/** Connects both ends until one of them closes, or `ending` aborts. */
 function connectEnds(head: string, client: End, server: End & { ending: AbortSignal }): void {
   const { ending } = server
   const close = () => {

@@ -19,7 +19,7 @@ const statuses: Partial<Record<AgentError['code'], number>> = {
   auth_server_unreachable: 503,
 }
 
-/** Converts a failure to a response for the program: the status, and a body with the error and a sentence about it. */
+/** Converts a failure to a response for the program: the status, and a body with the error code and a sentence that explains it. */
 export function describeFailure(error: unknown): SidecarFailure {
   if (error instanceof AgentError) {
     const { code, message, consent, reason, retryAfter } = error
@@ -50,7 +50,7 @@ export function refuseFor(
   refuse(outgoing, status, { error, error_description: problem })
 }
 
-/** Sends the refusal of a request that failed, and logs it, with the page on which a user must decide. */
+/** Sends the refusal of a failed request, and logs it with the page on which a user must decide. */
 export function refuseFailed(
   outgoing: ServerResponse,
   error: unknown,

@@ -3,8 +3,8 @@ import { AgentError, type ConsentPrompt, type ConsentRequest } from 'countersign
 import { CommandError } from '../command/errors.js'
 
 /**
- * Runs the user's own command to prompt for consent. The details are passed in its environment, and never in the command line, where a
- * shell would interpret them.
+ * Runs the user's own command to prompt for consent. The details are passed in the command's environment, never in its command line, which
+ * a shell would interpret.
  *
  * @throws CommandError if the command fails
  */
@@ -28,12 +28,12 @@ export async function promptByCommand(command: string, consent: ConsentRequest, 
     child.once('error', reject)
     child.once('exit', resolve)
   })
-  if (status !== 0) throw new CommandError(`The command of --on-consent exited with status ${status}.`)
+  if (status !== 0) throw new CommandError(`The --on-consent command exited with status ${status}.`)
 }
 
-/** A consent way that can be ended while requests wait for the user. */
+/** A way of prompting for consent that can be ended while requests are waiting for the user. */
 interface CancelableConsent extends ConsentPrompt {
-  /** Ends the prompts: waiting and later requests fail with the URL of the page, where the user can still decide. */
+  /** Ends the prompts. Requests that are waiting, and later ones, fail with the URL of the page, where the user can still decide. */
   end(): void
 }
 
@@ -43,14 +43,14 @@ export function createEndableWay(way: ConsentPrompt): CancelableConsent {
   /** Rejects when this way is ended; never resolves. */
   function untilEnded({ signal: _signal, ...consent }: ConsentRequest, signal: AbortSignal): Promise<void> {
     return new Promise((_resolve, reject) => {
-      const why = 'The user must decide first, and is no longer prompted because the sidecar is shutting down.'
+      const why = 'The user must decide first, but is no longer prompted because the sidecar is shutting down.'
       const end = () => reject(new AgentError('consent_required', why, { consent }))
       if (ended.signal.aborted) end()
       ended.signal.addEventListener('abort', end, { signal })
     })
   }
 
-  /** Prompts the user, and rejects when this way is ended, even if the prompt is still running; its signal is aborted. */
+  /** Prompts the user, and rejects when this way of prompting is ended. If the prompt is still running then, its signal aborts. */
   async function askUntilEnded(
     ask: (consent: ConsentRequest) => void | Promise<void>,
     consent: ConsentRequest,

@@ -17,10 +17,10 @@ import {
   type SidecarSettings,
 } from './sidecar-flags.js'
 
-/** How long pending responses may take on shutdown, in milliseconds. */
+/** How long pending responses may still take on shutdown, in milliseconds. */
 const grace = 30_000
 
-/** `countersign sidecar`: signs plain HTTP requests of local programs in any language, and sends them. */
+/** `countersign sidecar`: signs plain HTTP requests from local programs in any language, and sends them. */
 export const sidecarCommand: Run<SidecarFlags> = async (flags, terminal) => {
   const settings = readSidecarFlags(flags, terminal.env)
   const { at, hosts } = settings
@@ -61,11 +61,11 @@ export const sidecarCommand: Run<SidecarFlags> = async (flags, terminal) => {
 }
 
 interface AskingAgent extends OwnAgent {
-  /** Makes requests that wait for the user fail with the URL of the page. */
+  /** Makes requests that are waiting for the user fail with the URL of the page. */
   stopAsking(): void
 }
 
-/** Opens the agent. Users are prompted in the terminal, by a command, or not at all; in that case programs get the URL of the page. */
+/** Opens the agent. Users are prompted in the terminal, by a command, or not at all; if not at all, programs get the URL of the page. */
 async function openAgent(
   folder: AgentFolder,
   { flags, settings, terminal }: { flags: SidecarFlags; settings: SidecarSettings; terminal: Terminal },

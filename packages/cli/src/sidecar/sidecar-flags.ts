@@ -38,7 +38,7 @@ export function readSidecarFlags(flags: SidecarFlags, env: NodeJS.ProcessEnv): S
   if (hosts.size === 0) throw usageError('Specify which hosts programs may call: --allow-host api.example')
   if (flags.socket !== undefined && (flags.port ?? flags.secretFile) !== undefined)
     throw usageError(
-      '--socket cannot be combined with --port or --secret-file: access is controlled by the permissions of the socket file.',
+      '--socket cannot be combined with --port or --secret-file: the permissions of the socket file control access.',
     )
   if (flags.onConsent !== undefined && !flags.consent)
     throw usageError('Use either --on-consent or --no-consent, not both.')
@@ -61,18 +61,19 @@ function readHost(text: string): string {
   const url = URL.canParse(`https://${text}`) ? new URL(`https://${text}`) : undefined
   if (url && /^(?:[a-z\d.-]+|\[[a-f\d:]+\])(?::\d+)?$/.test(text) && [url.host, `${url.host}:443`].includes(text))
     return url.host
-  throw usageError(`--allow-host takes a host, such as api.example or api.example:8443, not ${text.slice(0, 100)}`)
+  throw usageError(`--allow-host must be a host, such as api.example or api.example:8443, not ${text.slice(0, 100)}`)
 }
 
 /**
- * Listens for programs on this machine (port), or of this user only (socket). Resolves to the port, or to undefined for a socket.
+ * Listens for programs on this machine (port), or for this user's programs only (socket). Resolves to the port, or to undefined for a
+ * socket.
  *
  * @throws CommandError if the port or socket is in use
  */
 export async function listenForPrograms(server: Server, at: SidecarSettings['at']): Promise<number | undefined> {
   if ('socket' in at) await removeAbandoned(at.socket)
   const where = 'socket' in at ? at.socket : `port ${at.port} on 127.0.0.1`
-  // The umask makes the socket accessible to its user only, so no one else can connect before its mode is set.
+  // The umask makes the socket accessible to its user only, so that no one else can connect before its mode is set.
   const before = process.umask(0o177)
   try {
     if ('socket' in at) server.listen(at.socket)
@@ -82,7 +83,7 @@ export async function listenForPrograms(server: Server, at: SidecarSettings['at'
     const code = errorCode(cause)
     const why =
       code === 'EADDRINUSE'
-        ? 'is in use: stop the program that uses it, or choose another'
+        ? 'is in use: stop the program that uses it, or choose another one'
         : `cannot be opened (${code})`
     throw new CommandError(`${where} ${why}.`, { cause })
   } finally {
@@ -92,10 +93,11 @@ export async function listenForPrograms(server: Server, at: SidecarSettings['at'
   return 'socket' in at ? undefined : (server.address() as AddressInfo).port
 }
 
-/** Removes a socket that a killed program left behind: it refuses connections. */
+/** Removes a socket that a killed program has left behind. Such a socket refuses connections. */
 async function removeAbandoned(path: string): Promise<void> {
   try {
-    if (!lstatSync(path).isSocket()) throw new CommandError(`${path} exists and is not a socket: choose another path.`)
+    if (!lstatSync(path).isSocket())
+      throw new CommandError(`${path} exists and is not a socket: choose a different path.`)
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return
     throw error
@@ -103,19 +105,20 @@ async function removeAbandoned(path: string): Promise<void> {
   const socket = connect(path)
   const isAbandoned = await once(socket, 'connect').then(
     () => false,
-    // Any other code may come from a program that is running, but overloaded.
+    // Any other error code may come from a program that is running but overloaded.
     (error: unknown) => errorCode(error) === 'ECONNREFUSED',
   )
   socket.destroy()
-  if (!isAbandoned) throw new CommandError(`${path} is in use: stop the program that uses it, or choose another path.`)
+  if (!isAbandoned)
+    throw new CommandError(`${path} is in use: stop the program that uses it, or choose a different path.`)
   unlinkSync(path)
 }
 
 /**
- * Reads the secret that programs must send from a file that only its user can read. If the file does not exist, it is created with a new
+ * Reads the secret that programs must send, from a file that only its user can read. If the file does not exist, it is created with a new
  * secret.
  *
- * @throws FileStoreError if others could read the file
+ * @throws FileStoreError if other users could read the file
  */
 export async function readSecret(path: string): Promise<string> {
   const text = await readPrivateFile(path)
@@ -127,7 +130,7 @@ export async function readSecret(path: string): Promise<string> {
   const secret = text.trim()
   if (!/^[\w.~-]{20,}$/.test(secret))
     throw usageError(
-      `${path} does not contain a valid secret (at least 20 letters and digits). Remove the file to have a new one created.`,
+      `${path} does not contain a valid secret (at least 20 letters and digits). Delete the file to have a new one created.`,
     )
   return secret
 }

@@ -15,7 +15,7 @@ export interface KeyReferenceFlags {
 
 type Scheme = 'hwk' | 'jwks' | 'jwt'
 
-/** The flags that each scheme takes. */
+/** The flags that apply to each scheme. */
 const schemeFlags: Readonly<Record<Scheme, readonly (keyof KeyReferenceFlags)[]>> = {
   hwk: [],
   jwks: ['id', 'wellKnown', 'jwksUri'],
@@ -30,16 +30,17 @@ const builders: Readonly<
     return { scheme: 'hwk', jwk: members }
   },
   jwks: async ({ key, id, wellKnown, jwksUri }, { kid }) => {
-    if (key === undefined) throw usageError('--scheme jwks needs --key, because a new key is not published anywhere.')
+    if (key === undefined)
+      throw usageError('--scheme jwks requires --key, because a new key is not published anywhere.')
     if (jwksUri !== undefined) return { scheme: 'jwks', jwksUri, kid }
     if (id === undefined)
-      throw usageError('--scheme jwks needs --id or --jwks-uri: the location where the key is published.')
+      throw usageError('--scheme jwks requires --id or --jwks-uri: the location where the key is published.')
     if (wellKnown === 'none') return { scheme: 'jwks', id, kid }
     const { agent, resource } = january.documents
     return { scheme: 'jwks', id, kid, wellKnown: (wellKnown === 'resource' ? resource : agent).name }
   },
   jwt: async ({ token }, signer, tell) => {
-    if (token === undefined) throw usageError('--scheme jwt needs --token: the agent token or auth token.')
+    if (token === undefined) throw usageError('--scheme jwt requires --token: the agent token or auth token.')
     const bound = await boundThumbprint(token)
     if (bound !== signer.thumbprint)
       tell(`The token is bound to ${bound ?? 'no key'}, not to the signing key, so it will be refused.`)
@@ -47,7 +48,7 @@ const builders: Readonly<
   },
 }
 
-/** Builds the `Signature-Key` value that the flags describe. If the scheme is not given, it follows from the other flags. */
+/** Builds the `Signature-Key` value that the flags describe. If no scheme is given, it is inferred from the other flags. */
 export async function chooseSignatureKey(
   flags: KeyReferenceFlags,
   signer: Signer,
@@ -60,7 +61,7 @@ export async function chooseSignatureKey(
     const given = names.find((name) => flags[name] !== undefined)
     if (other !== scheme && given !== undefined) {
       const flag = given.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-      throw usageError(`--${flag} is for --scheme ${other}, not for ${scheme}.`)
+      throw usageError(`--${flag} applies to --scheme ${other}, not to ${scheme}.`)
     }
   }
   return builders[scheme](flags, signer, tell)

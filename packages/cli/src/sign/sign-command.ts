@@ -61,7 +61,7 @@ async function attemptSigning<T>(sign: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Returns the file that is the whole body, if one is. */
+/** Returns the file that provides the whole body, if there is one. */
 function bodyFile({ dataBinary = [] }: SignFlags): string | undefined {
   const [only = '', ...more] = dataBinary
   return more.length === 0 && only.startsWith('@') && only !== '@-' ? only.slice(1) : undefined
@@ -99,7 +99,7 @@ export function renderRequest({ method, url, headers, body }: RenderableRequest)
 /** Headers that curl adds itself. */
 const automatic: ReadonlySet<string> = new Set(['Host', 'Content-Length'])
 
-/** Renders the request as a `curl` command for POSIX shells. `dataFile` is the file from which the body was read, if any. */
+/** Renders the request as a `curl` command for POSIX shells. `dataFile` is the file from which the body was read, if there is one. */
 export function renderCurl({ method, url, headers, body }: RenderableRequest, dataFile?: string): string {
   const sent = headers.filter(([name]) => !automatic.has(name))
   if (dataFile === undefined && !isUtf8(body))
@@ -116,7 +116,7 @@ export function renderCurl({ method, url, headers, body }: RenderableRequest, da
       method === 'HEAD' ? '--head' : `--request ${quoteForShell(method)}`,
       quoteForShell(url),
     ].join(' '),
-    // An empty value would remove the header; a trailing semicolon makes curl send it empty.
+    // An empty value would remove the header; with a trailing semicolon, curl sends it empty.
     ...sent.map(([name, value]) => `--header ${quoteForShell(value === '' ? `${name};` : `${name}: ${value}`)}`),
     ...(body.length > 0 ? [data.join(' ')] : []),
   ]

@@ -18,19 +18,19 @@ interface StatusFlags extends NetworkFlags {
   json?: true
 }
 
-/** An auth server of the agent, as it is now. */
+/** The current state of one of the agent's auth servers. */
 interface AuthServerStatus {
   id: string
-  /** `refused`: it responds, but agents cannot use its documents. */
+  /** `refused`: the server responds, but agents cannot use its documents. */
   outcome: 'reachable' | 'refused' | 'unreachable'
   problems: readonly string[]
-  /** The id of the user there whose tokens the agent stores; null if no one has given consent yet. */
+  /** The id of the user there whose tokens the agent has stored; null if no one has given consent yet. */
   user: string | null
 }
 
 interface Status {
   agent: Pick<AgentFolder, 'id' | 'name' | 'path'>
-  /** Whether the agent's documents are published. A loopback agent's are served while a command is running. */
+  /** Whether the agent's documents are published. A loopback agent's documents are served while a command is running. */
   published: 'up' | 'absent' | 'wrong' | 'unreachable' | 'while running'
   authServers: readonly AuthServerStatus[]
   tokens: readonly TokenSummary[]
@@ -68,7 +68,7 @@ async function checkPublication(
   return isLoopbackIdentifier(folder.id) ? 'while running' : (await lookAt(folder, network, silent)).outcome
 }
 
-/** Returns the users whose tokens the agent stores, by auth server. */
+/** Returns the users whose tokens the agent has stored, by auth server. */
 async function usersOf({ id, storePath }: AgentFolder): Promise<Map<string, string>> {
   const records = await fileStore(storePath).list('')
   return new Map(
@@ -111,7 +111,7 @@ const publishedAs: Readonly<Record<Status['published'], string>> = {
   absent: 'not published yet: run countersign agent init to see what to upload',
   wrong: 'published, but not correct: run countersign agent init',
   unreachable: 'could not be checked, because the host does not respond',
-  'while running': 'served by fetch, sidecar and mcp while they run',
+  'while running': 'served by fetch, sidecar and mcp while they are running',
 }
 
 const reachableAs: Readonly<Record<AuthServerStatus['outcome'], string>> = {

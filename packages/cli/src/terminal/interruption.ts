@@ -37,7 +37,7 @@ export function outputError(error: unknown): CommandError {
 }
 
 /**
- * For commands that reload their configuration on SIGHUP, which stops other commands. Calls back on each SIGHUP, and when the command is
+ * For commands that reload their configuration on SIGHUP (other commands stop on it). Calls back on each SIGHUP, and when the command is
  * asked to stop. Returns a function that stops listening.
  */
 export function onStopOrHangUp(
@@ -52,7 +52,7 @@ export function onStopOrHangUp(
     release = onStop(({ by }) => {
       if (by !== 'SIGHUP') return onEnd(by)
       release()
-      // Deferred until all listeners have been called, so that the new listener gets only the next signal.
+      // Deferred until all listeners have been called, so that the new listener receives only the next signal.
       queueMicrotask(listen)
       onHangUp()
     })

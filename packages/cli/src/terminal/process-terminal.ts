@@ -9,7 +9,8 @@ import type { Terminal } from './terminal.js'
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /**
- * This process's standard input, output and error. The process is asked to stop by signals, and when the npm that started it has exited.
+ * This process's standard input, output and error. The process is asked to stop by signals, and when the npm process that started it has
+ * exited.
  */
 export const processTerminal: Terminal = {
   write: (text) => void process.stdout.write(text),
@@ -44,7 +45,7 @@ export const processTerminal: Terminal = {
 function readHidden(prompt: string): Promise<string> {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true })
-  // The prompt is shown only now that the terminal does not echo input any more.
+  // The prompt is shown only now, after the terminal has stopped echoing input.
   process.stderr.write(prompt)
   return new Promise<string>((resolve, reject) => {
     lines.once('line', resolve)
@@ -64,9 +65,9 @@ const npmCommand = /^(?:npm|npx|pnpm|yarn|bun)(?: |$)|\/(?:npm|npx|pnpm|yarn)(?:
 
 /**
  * Calls back once when the `npx` or `npm run` that started this process has exited. Returns a function that stops checking. npm passes
- * signals to the shell that it started, but the shell exits without passing them on: the process would keep running and hold its ports,
- * with no one to stop it. If npm did not start it, nothing is checked: a server that was left running on purpose, with `nohup` or by a
- * service manager, keeps running.
+ * signals to the shell that it started, but the shell exits without passing them on. This process would then keep running and hold its
+ * ports, with no one to stop it. If npm did not start the process, nothing is checked: a server that was deliberately left running, with
+ * `nohup` or by a service manager, keeps running.
  */
 function onNpmEnded(callback: () => void): () => void {
   if (lineage.length === 0) return () => undefined
@@ -79,14 +80,14 @@ function onNpmEnded(callback: () => void): () => void {
   return () => clearInterval(timer)
 }
 
-/** The shells and npm processes above this one, nearest first, ending with npm; empty if npm did not start it. */
+/** The shells and npm processes above this process, nearest first, ending with npm; empty if npm did not start it. */
 function npmLineage(): number[] {
   if (process.env.npm_lifecycle_event === undefined || process.platform === 'win32') return []
   const above: number[] = []
   let npm = 0
   for (let pid = process.ppid; pid > 0; pid = parentOf(pid)) {
     const command = commandOf(pid)
-    // Command lines are readable only on Linux; on other systems, only the parent is checked.
+    // Command lines are readable only on Linux. On other systems, only the parent process is checked.
     if (command === undefined) return above.length > 0 || pid === 1 ? [] : [pid]
     const isNpm = npmCommand.test(command)
     if (!isNpm && !/^\S*sh -c /.test(command)) break
@@ -107,7 +108,7 @@ function commandOf(pid: number): string | undefined {
 /** Parent of a process; 0 if it is unknown, for example because the process has exited. */
 function parentOf(pid: number): number {
   if (pid === process.pid) return process.ppid
-  // The process name in front may contain any character, including parentheses.
+  // The process name that precedes it may contain any character, including parentheses.
   const afterName = readProc(pid, 'stat')?.split(')').at(-1) ?? ''
   return Number(afterName.trim().split(' ')[1] ?? 0)
 }

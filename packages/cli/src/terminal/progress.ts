@@ -1,15 +1,15 @@
 import type { Terminal } from './terminal.js'
 
-/** Time after which work that is still running is reported, and interval of further reports, in milliseconds. */
+/** Time after which work that is still running is reported, and the interval between further reports, in milliseconds. */
 const first = 2000
 const interval = 10_000
 
 /**
- * Awaits work, and reports at the terminal that it is still running, after two seconds and every ten seconds from then on. Programs get
- * no reports.
+ * Awaits work, and reports at the terminal that it is still running, first after two seconds and then every ten seconds. Programs get no
+ * reports.
  *
  * @param text what is being done: `Copying the database`
- * @param isBlocking whether the work may block the process, as a large SQLite database does. It is then announced at once.
+ * @param isBlocking whether the work may block the process, as with a large SQLite database. If so, it is announced at once.
  */
 export async function withProgress<T>(
   { notify, asking }: Pick<Terminal, 'notify' | 'asking'>,

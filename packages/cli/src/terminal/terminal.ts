@@ -8,22 +8,22 @@ export interface Stop {
   exitCode: number
 }
 
-/** A command's input and output, its environment, and the requests to stop it. */
+/** A command's input and output, its environment, and requests to stop the command. */
 export interface Terminal {
   /** Writes the command's result to standard output. Control characters in text are escaped; bytes are written unchanged. */
   readonly write: (text: string | Uint8Array) => void
-  /** Writes a message for the user only, to standard error. */
+  /** Writes a message that is only for the user, to standard error. */
   readonly notify: (text: string) => void
   /** Reads standard input up to the limit, plus one byte if there is more. */
   readonly readInput: (limit: number) => Promise<Uint8Array>
   /** Prompts for a line without echo; undefined if there is no user at the terminal. */
   readonly readHidden?: ((prompt: string) => Promise<string>) | undefined
-  /** Streams on which a user is prompted for consent: standard error and input. */
+  /** Streams through which a user is prompted for consent: standard error and input. */
   readonly asking: {
     readonly output: NonNullable<LoopbackConsentOptions['output']>
     readonly input: NonNullable<LoopbackConsentOptions['input']>
   }
-  /** Standard output itself, for logs that are written while a command runs. */
+  /** Standard output itself, for logs that are written while a command is running. */
   readonly output: NodeJS.WritableStream
   /** Whether standard output supports color. */
   readonly colour: boolean
@@ -33,8 +33,8 @@ export interface Terminal {
 }
 
 /**
- * Runs a command with its flags, by option name. Resolves to the exit status; rejects with a message for the user. `subject` is empty if
- * there is none.
+ * Runs a command with its flags, keyed by option name. Resolves to the exit status; rejects with a message for the user. `subject` is empty
+ * if the command has none.
  */
 export type Run<Flags = Readonly<Record<string, unknown>>> = (
   flags: Flags,

@@ -5,8 +5,8 @@
 const acted = /(?![\t\n])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 /**
- * Makes text safe to print in a terminal: untrusted text may contain sequences that move the cursor or reverse words. Escapes as JSON does,
- * so that JSON stays valid and keeps its meaning.
+ * Makes text safe to print in a terminal. Untrusted text may contain sequences that move the cursor or reverse words. Escapes characters as
+ * JSON does, so that JSON stays valid and keeps its meaning.
  */
 export function printable(text: string): string {
   return text.replace(acted, (character) => character.split('').map(escapeUnit).join(''))
@@ -21,8 +21,8 @@ function escapeUnit(unit: string): string {
 const width = 80
 
 /**
- * Wraps text to lines of up to 80 columns. The first line starts with `lead`, and the others are indented by its length, or by
- * `columns`. Longer words are not broken, so that they can be copied. `end` is written at the end of each line but the last.
+ * Wraps text to lines of up to 80 columns. The first line starts with `lead`; the other lines are indented by its length, or by `columns`.
+ * Longer words are not broken, so that they can be copied. `end` is written at the end of each line except the last.
  */
 export function wrapText(
   lead: string,

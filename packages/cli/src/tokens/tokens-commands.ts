@@ -40,11 +40,11 @@ function localTime(seconds: number): string {
   return `${day} ${pad(date.getHours())}:${pad(date.getMinutes())}`
 }
 
-/** `countersign agent tokens add <address>`: completes a consent that the user decided while no command was waiting. */
+/** `countersign agent tokens add <address>`: completes a consent that the user gave while no command was waiting. */
 export const tokensAdd: Run = async ({ home, json }, terminal, address) => {
   if (!isLanding(address))
     throw usageError(
-      `Pass the complete final address of the browser, in quotes: it starts with ${portableRedirect}, possibly with a port.`,
+      `Pass the browser’s complete final URL, in quotes: it starts with ${portableRedirect}, possibly with a port.`,
     )
   let outcome: CallbackOutcome | undefined
   let why = ''
@@ -66,11 +66,11 @@ export const tokensAdd: Run = async ({ home, json }, terminal, address) => {
   }
   if (outcome === 'denied') throw new CommandError('Access was denied.', { exitCode: exitStatus.denied })
   throw new CommandError(
-    why === '' ? 'That did not work: run the original command again, and give consent on its page.' : why,
+    why === '' ? 'That did not work: run the original command again, and give consent on the page that it opens.' : why,
   )
 }
 
-/** Whether an address is a redirect to this machine. An attacker may have told the user which address to pass (attacks L09). */
+/** Whether a URL is a redirect to this machine. An attacker may have told the user which URL to pass (attacks L09). */
 function isLanding(address: string): boolean {
   if (!URL.canParse(address)) return false
   const url = new URL(address)
@@ -93,13 +93,13 @@ export const tokensForget: Run = async ({ home, all, json }, terminal, resource)
   const authServers = [...new Set(forgotten.map((token) => token.authServer))]
   if (json) terminal.write(`${JSON.stringify({ forgotten: forgotten.map(tokenDocument) }, null, 2)}\n`)
   else {
-    const hint = ` Your consent stays valid: to revoke it, go to your account at ${authServers.join(' and ')}.`
+    const hint = ` Your consent remains valid: to revoke it, go to your account at ${authServers.join(' and ')}.`
     terminal.notify(wrapText('', `Forgotten.${authServers.length === 0 ? '' : hint}`))
   }
   return exitStatus.done
 }
 
-/** Opens the agent of `--home`, with its tokens. */
+/** Opens the agent in the `--home` folder, with its tokens. */
 export async function openTokens(
   home: unknown,
   { env }: Terminal,

@@ -13,17 +13,17 @@ import {
 export interface TraceOptions {
   /** The party at each origin. */
   parties: ReadonlyMap<string, Party>
-  /** Whether the body of a response is shown. If so, the shown part is read before the sender gets it. @default always */
+  /** Whether the body of a response is shown. If so, the part that is shown is read before the sender gets it. @default always */
   showsBody?: (response: Response, to: Party) => boolean
   /** Called with every event, in order. */
   onEvent: (event: TraceEvent) => void
 }
 
-/** Observes messages on the sending and the receiving side, without changing them. */
+/** Observes messages on the sender's and the receiver's side, without changing them. */
 export interface Trace {
   /**
-   * Wraps a `fetch` to observe it on the sender's side. `send` also gets the sender's signal: Node 20 loses the signal of a request that
-   * only `fetch` references.
+   * Wraps a `fetch` to observe it on the sender's side. `send` also receives the sender's signal, because Node 20 loses the signal of a
+   * request that only `fetch` references.
    */
   sender(
     from: Party,
@@ -31,11 +31,11 @@ export interface Trace {
   ): typeof globalThis.fetch
   /** Wraps a handler to observe it on the receiver's side. */
   receiver(to: Party, handler: Handler): Handler
-  /** Records that a user is asked to open a URL, whose page may show a code. */
+  /** Records that a user is being asked to open a URL, whose page may show a code. */
   consentRequired(consent: { url: string; code: string }): void
 }
 
-/** A request in transit, not yet seen by its receiver. */
+/** A request in transit that its receiver has not seen yet. */
 interface InFlightRequest {
   exchange: number
   from: Party
@@ -86,13 +86,17 @@ export function createTrace({ parties, onEvent, showsBody = () => true }: TraceO
   }
 }
 
-/** Guesses the sender of a request that was sent from outside: agents sign, discovery has known paths, and all others are browsers. */
+/**
+ * Guesses the sender of a request that came from outside: agents sign their requests, discovery uses known paths, and all others are
+ * browsers.
+ */
 function guessSender({ url, headers }: TracedRequest): Party {
   if (headers.some(([name]) => name === 'signature')) return 'agent'
   return isDiscovery(url) ? 'peer' : 'browser'
 }
 
-// Requests are matched without adding anything to the wire: a signature is unique, and unsigned requests with the same key are identical.
+// Requests are matched without adding anything to the wire: each signature is unique, and unsigned requests with the same key are
+// identical.
 function keyOf({ method, url, headers }: TracedRequest): string {
   return JSON.stringify([method, url, headers.find(([name]) => name === 'signature')?.[1]])
 }
@@ -127,7 +131,7 @@ async function readBody(message: Request | Response): Promise<string | null> {
 /** Maximum size of a body that is shown, in bytes. */
 const mostShown = 65_536
 
-/** Returns undefined if the body is longer, without reading the rest. */
+/** Returns undefined if the body is longer, without reading the rest of it. */
 async function readText(body: ReadableStream<Uint8Array> | null): Promise<string | undefined> {
   const reader = body?.getReader()
   const chunks: Uint8Array[] = []
@@ -153,7 +157,7 @@ function redactHeaders(headers: HeaderLines): HeaderLines {
   return headers.map(([name, value]) => [name, secretHeaders.has(name) ? redacted : value])
 }
 
-/** Redacts passwords and CSRF tokens in form bodies and in the inputs of pages. The rest stays byte for byte. */
+/** Redacts passwords and CSRF tokens in form bodies and in the inputs of pages. The rest is kept byte for byte. */
 function redactBody(body: string | null, contentType: string): string | null {
   if (body === null) return null
   if (contentType.startsWith('application/x-www-form-urlencoded')) return body.split('&').map(redactMember).join('&')

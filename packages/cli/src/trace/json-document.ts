@@ -17,7 +17,7 @@ interface JsonMessage {
   tokens: JsonToken[]
 }
 
-/** Collects events into one document, with each message once. */
+/** Collects events into one document that contains each message once. */
 export interface JsonDocument {
   readonly onEvent: (event: TraceEvent) => void
   /** Returns the document as text. */
@@ -32,8 +32,8 @@ interface Row {
 }
 
 /**
- * Creates a collector. Requests are shown as received, because the sender's HTTP client adds headers. Responses are also shown as received,
- * if the trace sees that side.
+ * Creates a collector. Requests are shown as received, because the sender's HTTP client adds headers. Responses are also shown as received
+ * if the trace sees the receiver's side.
  */
 export function createJsonDocument(): JsonDocument {
   const rows = new Map<number, Row>()

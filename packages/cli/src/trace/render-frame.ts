@@ -12,8 +12,8 @@ const rule = '='.repeat(80)
 const maxValue = 100
 
 /**
- * Renders a message as a frame, with each token decoded below the line that contains it. `decodedAbove` says whether a token was already
- * shown decoded in the frame of the sender's side of this message.
+ * Renders a message as a frame, with each token decoded below the line that contains it. `decodedAbove` tells whether the frame of the
+ * sender's side of this message has already shown a token decoded.
  */
 export function renderFrame(
   event: Extract<TraceEvent, { kind: MessageKind }>,
@@ -52,7 +52,7 @@ export function renderConsentRequired({ url, code }: { url: string; code: string
     `  ${printable(url)}`,
     '',
     `If the page shows a code, it should be ${code}.`,
-    'After granting consent, the agent will automatically exchange the code.',
+    'After you give consent, the agent automatically exchanges the code.',
     'Waiting for authorization code...',
     rule,
     '',
@@ -80,7 +80,7 @@ function headerSection(headers: HeaderLines, { names }: FrameRow, { tokens, deco
   ])
 }
 
-/** Truncates a header value of more than 100 characters to 97 and three dots. */
+/** Truncates a header value of more than 100 characters to 97 characters and three dots. */
 function cutValue(value: string): string {
   return value.length > maxValue ? `${value.slice(0, maxValue - 3)}...` : value
 }
@@ -143,7 +143,7 @@ const rows: Readonly<Record<MessageKind, FrameRow>> = {
   'response-received': received,
 }
 
-/** Returns how a message is rendered, by the side that sees it. */
+/** Returns how to render a message, depending on the side that sees it. */
 function frameRow(kind: MessageKind, party: Party): FrameRow {
   const authServer = kind === 'response-sent' && party === 'auth-server'
   return authServer ? { names: 'title', reason: true, pretty: true } : rows[kind]
@@ -164,7 +164,7 @@ const levels: Readonly<Record<JanuaryChallenge['level'], string>> = {
   authorization: 'the request needs an auth token',
 }
 
-/** Returns why a response is a refusal, on one line; undefined if it is not one. */
+/** Returns, on one line, why a response is a refusal; undefined if it is not a refusal. */
 export function refusalReason(response: TracedResponse): string | undefined {
   const header = (name: string) => response.headers.find(([candidate]) => candidate === name)?.[1]
   const location = header('location')

@@ -33,10 +33,10 @@ export function createTextRenderer({ write, colour = false }: TextRendererOption
   }
 }
 
-/** Maximum number of messages remembered until their other side arrives; some are never received. */
+/** Maximum number of messages remembered until they are seen on the other side; some are never received. */
 const rememberedMessages = 100
 
-/** Returns a function that says whether a token was already shown in the same message, on the sender's side. */
+/** Returns a function that tells whether the sender's side of the same message has already shown a token. */
 function createDecodedAbove(): (event: MessageEvent, token: FoundToken) => boolean {
   const sent = new Map<string, Set<string>>()
   return ({ kind, exchange }, { part, member, compact }) => {

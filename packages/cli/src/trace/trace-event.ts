@@ -1,7 +1,7 @@
-/** A sender or receiver; `peer` is an unidentified party outside of this process. */
+/** A sender or receiver; `peer` is an unidentified party outside this process. */
 export type Party = 'agent' | 'resource' | 'auth-server' | 'browser' | 'peer'
 
-/** Header lines in wire order, with lowercase names; duplicates are kept separate. */
+/** Header lines in wire order, with lowercase names; duplicates stay separate. */
 export type HeaderLines = readonly (readonly [name: string, value: string])[]
 
 /** A request as seen by one side, with secrets redacted. */
@@ -22,7 +22,7 @@ export interface TracedResponse {
 }
 
 interface Exchange {
-  /** Sequence number of the request; both sides of an exchange have the same number. */
+  /** Sequence number of the request, which is the same on both sides of an exchange. */
   exchange: number
   from: Party
   to: Party
@@ -30,8 +30,8 @@ interface Exchange {
 }
 
 /**
- * An event of the trace. Each message appears once on the sender's side and once on the receiver's. If the sender is outside of this
- * process, such as a user's browser, only the receiver's side is seen.
+ * An event of the trace. Each message appears once on the sender's side and once on the receiver's. If the sender is outside this process,
+ * such as a user's browser, only the receiver's side is seen.
  */
 export type TraceEvent =
   | ({ kind: 'request-sent' | 'request-received' } & Exchange)
@@ -39,12 +39,12 @@ export type TraceEvent =
   | ({
       kind: 'response-received'
       response: TracedResponse
-      /** The responder is outside of this process, so its sending of the response was not observed. */
+      /** Whether the responder is outside this process, so that the sending of the response was not observed. */
       elsewhere?: true
     } & Exchange)
   | { kind: 'consent-required'; url: string; code: string }
 
-/** Whether a URL is that of a metadata document or a key set. */
+/** Whether a URL belongs to a metadata document or a key set. */
 export function isDiscovery(url: string): boolean {
   const { pathname } = new URL(url)
   return pathname.includes('/.well-known/') || pathname.endsWith('/jwks.json')

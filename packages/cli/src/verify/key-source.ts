@@ -18,7 +18,7 @@ interface KeySourceOptions {
   now: () => number
   allowInsecureLoopback: boolean
   fetch: FetchDocument
-  /** Fetches the documents of `authServer`, which is trusted by configuration. */
+  /** Fetches the documents of `authServer`, which the configuration trusts. */
   fetchConfigured: (issuer: string) => FetchDocument
 }
 
@@ -68,7 +68,7 @@ export function createKeySource(
       note(`The token’s own iss, ${issuer}, is trusted: use --auth-server to set the accepted issuer.`)
     if (options.jwks && signatureKey.scheme !== 'hwk')
       note(
-        'Keys were taken from the file: whether they are published at the location in Signature-Key was not checked.',
+        'Keys were taken from the file, so it was not checked whether they are published at the location in Signature-Key.',
       )
     const keys = january.createKeyResolver({
       ...identifiers,

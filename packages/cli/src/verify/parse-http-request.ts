@@ -5,7 +5,7 @@ import { fieldValues } from 'countersign/signatures'
 
 const maxBody = 1_048_576
 
-/** Maximum input size, in bytes. No larger request is within the limits of a server, chunked or not. */
+/** Maximum input size, in bytes. A larger request would exceed the limits of every server, whether chunked or not. */
 export const maxRequest = 2 * maxBody
 
 export interface ParsedRequest {
@@ -18,7 +18,7 @@ export interface ParsedRequest {
 
 /**
  * Parses an HTTP/1.1 request as Node's servers do. Pasted or saved text is first converted to wire format: lines may end with LF only, the
- * final empty line may be missing, and the version may be that of HTTP/2.
+ * final empty line may be missing, and the HTTP version may be that of HTTP/2.
  *
  * @throws AAuthError `request_malformed`, `headers_too_large`, `body_too_large`
  */
@@ -51,7 +51,7 @@ export async function parseHttpRequest(input: Uint8Array): Promise<ParsedRequest
       notes: [
         ...(isOlder
           ? []
-          : [`The request has version HTTP/${version}, and is read as HTTP/1.1: the signed content is the same.`]),
+          : [`The request has version HTTP/${version}, but is parsed as HTTP/1.1: the signed content is the same.`]),
         ...(complete ? [] : ['There is no empty line after the headers; they are assumed to be complete.']),
         ...notes,
       ],
@@ -61,14 +61,14 @@ export async function parseHttpRequest(input: Uint8Array): Promise<ParsedRequest
   }
 }
 
-/** Common input that is not a request, and how to convert it. */
+/** Common input that is not a request, with instructions for converting it. */
 const firstLines: readonly (readonly [form: RegExp, problem: string])[] = [
-  [/^[>*<] /, 'Its lines start as printed by curl -v: remove “> ”, and all lines that do not start with it.'],
+  [/^[>*<] /, 'Its lines have the prefixes that curl -v prints: remove “> ”, and all lines that do not start with it.'],
   [/^:[a-z]+:/, 'It starts with HTTP/2 pseudo-headers: write GET /data HTTP/1.1 and Host: api.example instead.'],
   [/^HTTP\/\d/, 'It is a response: only requests are signed.'],
-  // The byte-order mark of UTF-8, read as Latin-1.
+  // A UTF-8 byte-order mark, decoded as Latin-1.
   [/^\u00ef\u00bb\u00bf/, 'It starts with a byte-order mark: save it without one.'],
-  [/^\u00ff\u00fe|^\u00fe\u00ff/, 'It is in UTF-16: save it as plain ASCII or UTF-8.'],
+  [/^\u00ff\u00fe|^\u00fe\u00ff/, 'It is encoded in UTF-16: save it as plain ASCII or UTF-8.'],
 ]
 
 function firstLineProblem(line: string): string {
@@ -142,8 +142,8 @@ interface FramedBody {
 }
 
 /**
- * Returns the content of a message (RFC 9112 §6): dechunked, or with the length that the headers give. Without a length, a server would
- * read no body; here the rest of the input is taken as the body, because saved requests often lack the length.
+ * Returns the content of a message (RFC 9112 §6): dechunked, or with the length that the headers specify. Without a length, a server would
+ * read no body. Here, the rest of the input is treated as the body, because saved requests often lack the length.
  *
  * Rejects with the parser's error if the chunks are malformed.
  *
@@ -156,7 +156,7 @@ async function frameBody(request: NodeRequest, rest: Uint8Array): Promise<Framed
     if (encoding.toLowerCase() !== 'chunked') throw malformed('Its Transfer-Encoding is not chunked.')
     const text = Buffer.from(rest).toString('latin1')
     const wire = text.includes('\r') ? text : text.replaceAll('\n', '\r\n')
-    // The final empty line is often lost, so one is added; after a complete request it is ignored.
+    // The final empty line is often lost, so one is added; if the request is already complete, the extra line is ignored.
     const whole = wire.endsWith('\n') ? `${wire}\r\n` : wire
     return { body: await request.readChunks(Buffer.from(whole, 'latin1')), notes: [] }
   }
@@ -166,13 +166,13 @@ async function frameBody(request: NodeRequest, rest: Uint8Array): Promise<Framed
     throw malformed(`Its body ends after ${rest.length} of the ${length} bytes given by Content-Length.`)
   const extra = rest.subarray(length)
   if (!isLineEnd(extra))
-    throw malformed(`After the ${length} bytes given by Content-Length, there are ${extra.length} more.`)
+    throw malformed(`After the ${length} bytes specified by Content-Length, there are ${extra.length} more.`)
   return { body: rest.subarray(0, length), notes: [] }
 }
 
 function withoutLength(rest: Uint8Array): FramedBody {
   if (isLineEnd(rest)) return { body: new Uint8Array(0), notes: [] }
-  const note = `There is no Content-Length: all ${rest.length} bytes after the headers are taken as the body`
+  const note = `There is no Content-Length: all ${rest.length} bytes after the headers are treated as the body`
   const last = rest.at(-1) === 0x0a ? ', including the final line feed' : ''
   return { body: rest, notes: [`${note}${last}.`] }
 }
@@ -206,7 +206,7 @@ async function readWithNode(head: Uint8Array): Promise<NodeRequest> {
   server.maxHeadersCount = 0
   let message: IncomingMessage | undefined
   const refused = new Promise<never>((_resolve, reject) => {
-    // The request may already be complete; anything after it would be another request.
+    // The request may already be complete. Anything after it would be another request.
     server.on('clientError', (error) => {
       if (!message?.complete) reject(error)
     })

@@ -31,7 +31,7 @@ export interface VerificationReport {
   steps: StepReport[]
   /** Null if it cannot be built. */
   base: string | null
-  /** Covered components that the request does not have, or that cannot be signed. */
+  /** Covered components that the request lacks, or that cannot be signed. */
   missing: string[]
   signer: {
     scheme: string
@@ -68,7 +68,7 @@ export function reportOf({ refusal, reached, facts, base, notes }: ReportSource)
     }),
     base: typeof base === 'string' ? base : null,
     missing: typeof base === 'object' ? base.missing : [],
-    // A key that was only looked up has not yet been shown to have signed anything.
+    // A key that was only looked up has not been shown to have signed anything.
     signer: verified ? describeSigner(facts) : null,
     notes: [...notes, ...(verified ? notChecked(facts) : [])],
   }
@@ -109,12 +109,12 @@ function describeSigner(facts: Facts | undefined): VerificationReport['signer'] 
 function notChecked(facts: Facts | undefined): string[] {
   const hasNonce = facts?.message.rawHeaders.some((name, index) => index % 2 === 0 && name.toLowerCase() === 'nonce')
   return [
-    ...(hasNonce ? ['Not checked: whether the nonce was used before.'] : []),
+    ...(hasNonce ? ['Not checked: whether the nonce has already been used.'] : []),
     ...(facts?.resolved?.token ? ['Not checked: whether the token’s scope is sufficient for this request.'] : []),
   ]
 }
 
-/** What is known about a request after the steps that passed. */
+/** What is known about a request after the steps that have passed. */
 interface Facts {
   message: ReceivedMessage
   body: Uint8Array
@@ -124,16 +124,16 @@ interface Facts {
   input: SignatureInput | undefined
   parsedKey: ParsedKeyReference | undefined
   resolved: ResolvedKey | undefined
-  /** The signer's mistake, if it can be derived from the signature. */
+  /** The signer's mistake, if the signature reveals it. */
   mistake: string | undefined
 }
 
-/** A step of the command: parse the request, verify its signature, check the token sent with it. */
+/** A step of the command: parsing the request, verifying its signature, or checking the token sent with it. */
 export type VerificationStep = 'request' | SignatureStep | 'token'
 
 interface StepFinding {
   name: VerificationStep
-  /** Summarizes what was found; called only if the step passed. */
+  /** Summarizes what was found; called only if the step has passed. */
   found: (facts: Facts) => string
 }
 
@@ -186,8 +186,10 @@ function describeToken(resolved: ResolvedKey | undefined, now: number): string {
 type Hint = (facts: Facts | undefined) => string | undefined
 
 const hints: Partial<Record<ErrorCode, Hint>> = {
-  request_malformed: () => 'Pass a request as sent on the wire: a request line, headers, an empty line, the body.',
-  target_ambiguous: () => 'The request line must contain only path and query: GET /data HTTP/1.1, not the whole URL.',
+  request_malformed: () =>
+    'Pass a request as it is sent on the wire: a request line, headers, an empty line, and the body.',
+  target_ambiguous: () =>
+    'The request line must contain only the path and query: GET /data HTTP/1.1, not the whole URL.',
   signature_missing: () => 'countersign sign <url> prints a request with all three headers.',
   signature_created_outside_window: (facts) =>
     facts?.input && `To verify it as of the time it was signed: --now ${facts.input.created}`,
@@ -195,7 +197,7 @@ const hints: Partial<Record<ErrorCode, Hint>> = {
     facts?.input && `To verify it as of the time it was signed: --now ${facts.input.created}`,
   signature_mismatch: (facts) =>
     facts?.mistake ??
-    'Compare the signature base below with the signer’s, byte by byte. If they are equal, the signer used another key.',
+    'Compare the signature base below with the signer’s, byte by byte. If they are equal, the signer used a different key.',
   digest_mismatch: (facts) =>
     facts?.body.at(-1) === 0x0a
       ? 'The body ends with a line feed, which an editor may have added.'
@@ -227,7 +229,7 @@ function placeOf(key: KeyReference): string | undefined {
   return URL.canParse(key.jwksUri) ? new URL(key.jwksUri).origin : undefined
 }
 
-/** Whether a failure says nothing about the request itself, because a server with the key did not respond. */
+/** Whether a failure reveals nothing about the request itself, because a server that has the key did not respond. */
 function isUndecided({ code, cause }: AAuthError): boolean {
   if (code === 'unavailable' || code === 'too_many_requests') return true
   return typeof cause === 'object' && cause !== null && 'reason' in cause && cause.reason === 'unreachable'

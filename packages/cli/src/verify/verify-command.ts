@@ -35,7 +35,7 @@ export const verifyCommand: Run<VerifyFlags> = async (flags, terminal) => {
   return statuses[report.verdict]
 }
 
-const empty = `There is no request on standard input. Pass one as sent on the wire:
+const empty = `There is no request on standard input. Pass one as it is sent on the wire:
 
   countersign verify < request.http
 
@@ -72,7 +72,7 @@ function requireAuthority(text: string): string {
   const [, host = ''] = /^(.+?)(?::\d{1,5})?$/.exec(authority) ?? []
   if (/^[a-z0-9-]+$/.test(host) || isIPv4(host) || (/^\[.*\]$/.test(host) && isIPv6(host.slice(1, -1))))
     return authority
-  throw usageError('--authority takes a host, with its port if that is not the default: api.example, 127.0.0.1:8002.')
+  throw usageError('--authority must be a host, with its port unless that is the default: api.example, 127.0.0.1:8002.')
 }
 
 async function readJwks(path: string): Promise<readonly unknown[]> {
@@ -92,7 +92,7 @@ async function importPublicHalf(jwk: object): Promise<VerificationKey> {
 
 const rule = '-'.repeat(80)
 
-/** Why there is no signature base, unless `Signature-Input` is malformed. */
+/** Reasons why there is no signature base, other than a malformed `Signature-Input`. */
 const withoutBase: Partial<Record<ErrorCode, string>> = {
   request_malformed: 'the request could not be parsed.',
   signature_missing: 'the request has no Signature-Input.',

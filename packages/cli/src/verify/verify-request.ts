@@ -22,11 +22,11 @@ export interface VerifyRequestOptions {
   now: () => number
   allowInsecureLoopback: boolean
   fetch: FetchDocument
-  /** Fetches the documents of the auth server given by the user. */
+  /** Fetches the documents of the auth server that the user specified. */
   fetchConfigured: (issuer: string) => FetchDocument
 }
 
-/** Verifies a request from a file, and reports the step that it reached. The verdict is the library's own. */
+/** Verifies a request from a file, and reports the step that the verification reached. The verdict comes from the library itself. */
 export async function verifyRequest(input: Uint8Array, options: VerifyRequestOptions): Promise<VerificationReport> {
   try {
     const parsed = await parseHttpRequest(input)
@@ -93,7 +93,7 @@ async function judge(
 
 interface ChosenAuthority {
   authority: string
-  /** A note to the user about the choice. */
+  /** A note that informs the user about the choice. */
   note?: string | undefined
 }
 
@@ -110,7 +110,7 @@ function chooseAuthority({ host }: ParsedRequest, options: VerifyRequestOptions)
   if (asked === undefined || asked === '')
     throw new AAuthError('request_malformed', 'It does not have exactly one Host header, and --authority is not given.')
   const note =
-    'The authority is taken from the request’s own Host: a server takes it from its configuration (--authority).'
+    'The authority is taken from the request’s own Host header: a server takes it from its configuration (--authority).'
   return { authority: asked, note }
 }
 

@@ -6,7 +6,7 @@ import { onStopOrHangUp } from '../terminal/interruption.js'
 import type { ServerLog } from '../terminal/server-log.js'
 import type { Terminal } from '../terminal/terminal.js'
 
-/** Delay before a worker that exited unexpectedly is replaced, in milliseconds. */
+/** Delay before replacing a worker that exited unexpectedly, in milliseconds. */
 const pause = 1000
 
 const listening = 'listening'
@@ -18,14 +18,14 @@ export function notifyListening(): void {
   cluster.worker?.send(listening)
 }
 
-/** In a worker: calls back when the primary process was asked to reload the configuration. */
+/** In a worker: calls back when the primary process has been asked to reload the configuration. */
 export function onReload(callback: () => void): void {
   cluster.worker?.on('message', (message) => {
     if (message === readAgain) callback()
   })
 }
 
-/** Disconnects a worker from the primary process; the connection would keep it running. */
+/** Disconnects a worker from the primary process. An open connection would keep the worker running. */
 export function leaveWorkers(): void {
   cluster.worker?.disconnect()
 }
@@ -43,8 +43,8 @@ interface RunWorkersOptions {
 }
 
 /**
- * Runs this command in this number of worker processes, which share the connections of one port, until it is stopped. A worker that exits
- * is replaced. If the first worker cannot start, no others are started.
+ * Runs this command in the given number of worker processes, which share the connections of one port, until the command is stopped. A
+ * worker that exits is replaced. If the first worker cannot start, no others are started.
  *
  * @returns the exit status
  */
@@ -76,7 +76,7 @@ export async function runWorkers(
       if (isStopping) return statusOfStopped(status, signal)
       if (status !== exitStatus.done) handedOver.close()
       if (!hasStarted) return status ?? exitStatus.refused
-      notify(`A server process exited with ${status ?? 'a signal'}, and is being replaced.`)
+      notify(`A server process exited with ${status ?? 'a signal'} and is being replaced.`)
       log.write('error', 'worker.ended', { pid: worker.process.pid, ended: status ?? signal ?? undefined })
       await new Promise((resolve) => setTimeout(resolve, pause))
       if (isStopping) return exitStatus.done
@@ -102,22 +102,22 @@ export async function runWorkers(
   }
 }
 
-/** Signals that stop a process; a worker that is still starting does not handle them yet. */
+/** Signals that stop a process. A worker that is still starting does not handle them yet. */
 const asking: ReadonlySet<string | null> = new Set(['SIGINT', 'SIGTERM', 'SIGHUP'])
 
 function statusOfStopped(status: number | null, signal: NodeJS.Signals | null): number {
   return status ?? (asking.has(signal) ? exitStatus.done : exitStatus.refused)
 }
 
-/** The connection last handed over to a worker. */
+/** The connection most recently handed over to a worker. */
 interface HandedOver {
-  /** Closes it in this process, unless it is already closed. */
+  /** Closes the connection in this process, unless it is already closed. */
   close(): void
 }
 
 /**
- * Tracks the connection handed over to a worker: Node keeps each of them open in this process until the worker has acknowledged it, which
- * never happens if the worker was killed.
+ * Tracks the connection handed over to a worker. Node keeps each such connection open in this process until the worker has acknowledged it,
+ * which never happens if the worker was killed.
  */
 function followHandedOver({ process: child }: Worker): HandedOver {
   const send = child.send.bind(child) as (...sent: unknown[]) => boolean
@@ -140,5 +140,5 @@ const mostWorkers = 64
 export function parseWorkers(text: unknown): number {
   const count = Number(text ?? 1)
   if (Number.isInteger(count) && count >= 1 && count <= mostWorkers) return count
-  throw usageError(`--workers takes a whole number from 1 to ${mostWorkers}.`)
+  throw usageError(`--workers must be a whole number from 1 to ${mostWorkers}.`)
 }

@@ -15,7 +15,7 @@ interface Reply {
   refusal?: { code: ErrorCode; message: string; retryAfter: number | undefined } | undefined
 }
 
-/** Functions shared by all workers, by name, which run only in the primary process. */
+/** Functions shared by all workers, by name. They run only in the primary process. */
 export type SharedFunctions = Readonly<Record<string, (given: never) => unknown>>
 
 /** In the primary process: runs the functions that workers call. */
@@ -38,11 +38,11 @@ export function serveWorkerCalls(functions: SharedFunctions): void {
   })
 }
 
-/** Time limit for a reply, in milliseconds. The functions only access memory. */
+/** Time limit for a reply, in milliseconds. The functions access only memory. */
 const patience = 2000
 
 /**
- * In a worker: returns a function that runs in the primary process, shared by all workers.
+ * In a worker: returns a function that runs in the primary process and is shared by all workers.
  *
  * @throws AAuthError the function's error; `unavailable` if there is no reply
  */

@@ -147,13 +147,13 @@ describe('countersign demo --only', () => {
     ['an unknown party', ['--only', 'browser'], 'Allowed choices are agent, resource, auth-server'],
     ['a port without a party', ['--port', '9000'], '--port needs --only'],
     ['three ports for one party', ['--only', 'agent', '--ports', '1,2,3'], "cannot be used with option '--only"],
-    ['two ports', ['--ports', '9001,9002'], '--ports takes three different ports'],
-    ['the same port twice', ['--ports', '9001,9001,0'], '--ports takes three different ports'],
-    ['ports that are no numbers', ['--ports', '9001,9002,x'], '--ports takes a number'],
-    ['a user without a name', ['--people', 'alice,'], '--people takes different usernames'],
-    ['the same user twice', ['--people', 'alice,alice'], '--people takes different usernames'],
+    ['two ports', ['--ports', '9001,9002'], '--ports requires three different ports'],
+    ['the same port twice', ['--ports', '9001,9001,0'], '--ports requires three different ports'],
+    ['ports that are no numbers', ['--ports', '9001,9002,x'], '--ports must be a number'],
+    ['a user without a name', ['--people', 'alice,'], '--people requires different usernames'],
+    ['the same user twice', ['--people', 'alice,alice'], '--people requires different usernames'],
     ['the messages in two formats', ['--json', '--trace'], "cannot be used with option '--trace'"],
-    ['an invalid port', ['--only', 'agent', '--port', '70000'], '--port takes a number'],
+    ['an invalid port', ['--only', 'agent', '--port', '70000'], '--port must be a number'],
     [
       'an identifier with a trailing slash',
       ['--only', 'agent', '--id', 'http://127.0.0.1:9000/'],
@@ -165,7 +165,7 @@ describe('countersign demo --only', () => {
       ['--only', 'resource', '--resource-url', 'http://127.0.0.1:1/'],
       '--resource-url',
     ],
-    ['an invalid URL', ['--only', 'agent', '--resource-url', '/data'], '--resource-url takes'],
+    ['an invalid URL', ['--only', 'agent', '--resource-url', '/data'], '--resource-url requires'],
     [
       'an unencrypted URL',
       ['--only', 'agent', '--resource-url', 'http://api.example/x'],
@@ -238,6 +238,6 @@ describe('countersign demo --only agent, when a party does not respond', () => {
     expect(status).toBe(3)
     expect(stderr).toBe(`The auth server ${authServer} does not respond (ECONNREFUSED). Try again later.\n`)
     expect(other.status).toBe(1)
-    expect(other.stderr).toContain('Use --auth-server-url to name the auth server.')
+    expect(other.stderr).toContain('Use --auth-server-url to set the auth server.')
   })
 })

@@ -132,7 +132,7 @@ describe.skipIf(!hasValkey())('gateways on several machines', () => {
       expect(status).toBe(0)
       expect(stdout.match(/"event":"redis\.lost"/g)).toHaveLength(1)
       expect(stdout.match(/"event":"redis\.found"/g)).toHaveLength(2)
-      expect(stderr).toMatch(/Redis is not responding\. Until it does/)
+      expect(stderr).toMatch(/Redis is not responding\. Until it responds/)
     }
   }, 60_000)
 

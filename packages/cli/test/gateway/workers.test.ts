@@ -92,11 +92,11 @@ it('at SIGHUP all workers reload the file under load without losing a request or
   }
   await write(file, '{')
   running.child.kill('SIGHUP')
-  await expect.poll(() => count(/The previous configuration stays active\. /)).toBeGreaterThanOrEqual(3)
+  await expect.poll(() => count(/The previous configuration remains active\. /)).toBeGreaterThanOrEqual(3)
   await expect.poll(() => count(/"event":"config\.not_read"/)).toBeGreaterThanOrEqual(3)
   expect(new Set(await askAll('/open/1'))).toEqual(new Set([200]))
   await write(file, { ...settings, listen: { port: 1 } })
-  await expect.poll(() => count(/These settings change only after a restart: listen\./), { timeout: 5000 }).toBe(3)
+  await expect.poll(() => count(/These settings take effect only after a restart: listen\./), { timeout: 5000 }).toBe(3)
   await expect.poll(() => clients.statuses.get('200')).toBeGreaterThan(100)
   await clients.stop()
   expect([...clients.statuses.keys()]).toEqual(['200'])

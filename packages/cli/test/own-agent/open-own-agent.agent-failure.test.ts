@@ -5,7 +5,7 @@ import { agentFailure } from '../../src/own-agent/open-own-agent.js'
 it('names the command that lets another user give consent', () => {
   const failure = agentFailure(new AgentError('other_user', 'A different user allowed this.'), 'https://api.example/')
   expect(failure).toMatchObject({
-    message: 'A different user allowed this. The command is: countersign agent tokens forget --all',
+    message: 'A different user allowed this. To do that, run: countersign agent tokens forget --all',
     exitCode: 1,
   })
 })

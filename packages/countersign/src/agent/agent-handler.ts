@@ -86,7 +86,7 @@ export interface Answered {
   code?: string | undefined
 }
 
-/** Runs an action of the agent and emits an event with its outcome. */
+/** Runs one of the agent's actions and emits an event with its outcome. */
 export async function withRequestEvent<T extends Answered>(
   emit: Emit | undefined,
   asked: Pick<RequestEvent, 'route' | 'method' | 'host'>,

@@ -35,8 +35,8 @@ export interface SharedAgentOptions {
   /** Signs every request. */
   signer: Signer
   /**
-   * The auth servers that the agent accepts, as a list of identifiers or as a function that decides. There is no default, because users
-   * type a password there (W21).
+   * The auth servers that the agent accepts: a list of identifiers, or a function that returns whether one is accepted. There is no
+   * default, because users type their passwords there (W21).
    */
   authServers: readonly string[] | ((authServer: string) => MaybePromise<boolean>)
   /** How the agent describes itself in its document. */
@@ -47,22 +47,22 @@ export interface SharedAgentOptions {
   agentToken?: (() => MaybePromise<string>) | undefined
   /**
    * Responds to the callback instead of the built-in page. `detail` explains, in the browser's language, why a response was refused. The
-   * URL of `request` contains the code: redirect away from it, or send `Referrer-Policy: no-referrer`.
+   * URL of `request` contains the code, so redirect away from it or send `Referrer-Policy: no-referrer`.
    */
   callbackResponse?:
     | ((outcome: CallbackOutcome, detail: string | undefined, request: Request) => MaybePromise<Response>)
     | undefined
   /**
-   * Additional origins at which an auth server's endpoints may be, by auth server, such as `{ 'https://auth.example':
-   * ['https://login.example'] }`. Users then type their password there.
+   * Additional origins that an auth server's endpoints may use, by auth server, such as `{ 'https://auth.example':
+   * ['https://login.example'] }`. Users then type their passwords there.
    * @default none: endpoints must be at the origin of their auth server
    */
   endpointOrigins?: EndpointOrigins | undefined
   /** Relaxed rules for peers that implement an older form of the protocol. @default none */
   interop?: AgentInterop | undefined
   /**
-   * Stores tokens and pending consents. With `fileStore` of `countersign/node`, users are not prompted for the same thing twice, even after
-   * a restart. @default memory
+   * Stores tokens and pending consents. With `fileStore` of `countersign/node`, users are not prompted again for something they have
+   * already decided, even after a restart. @default memory
    */
   store?: AgentStore | undefined
   /**
@@ -76,7 +76,7 @@ export interface SharedAgentOptions {
   fetchDocument?: FetchDocument | undefined
   /**
    * Private networks from which documents may be fetched (W28). Auth servers listed in `authServers` need no entry for documents at their
-   * own origin. Auth servers that only a function accepts need one, and so do keys at another origin. @default none
+   * own origin. An entry is needed for auth servers that only a function accepts, and for keys at another origin. @default none
    */
   allowNetworks?: readonly AllowedNetwork[] | undefined
   /** Receives an event for each request, refusal and lookup, for logs, metrics and traces. @default none */
@@ -136,18 +136,19 @@ export interface TokenSummary {
   isRenewable: boolean
 }
 
-/** The operations of an agent on behalf of one owner of tokens. */
+/** An agent's operations on behalf of one owner of tokens. */
 export interface AgentActions {
   /**
-   * `fetch`, with signed requests and automatic handling of challenges, so it may wait for a user. Redirects are not followed. Resolves to
-   * the last response if a challenge repeats. Rejects with `AgentError` if authorization fails, and with a TypeError for plain http, except
-   * on loopback with a port if `allowInsecureLoopback` is set.
+   * `fetch`, with signed requests and automatic handling of challenges; a call may therefore wait for a user. Redirects are not followed.
+   * Resolves to the last response if a challenge repeats. Rejects with `AgentError` if authorization fails, and with a TypeError for plain
+   * http, except on loopback with a port if `allowInsecureLoopback` is set.
    */
   readonly fetch: typeof globalThis.fetch
   /**
-   * Resolves to the headers with which to open a WebSocket at a `wss` or `https` URL: the signature of its handshake, a GET request, and
-   * the token. First sends a GET request to that URL and handles its challenges as `fetch` does, so it may wait for a user. Connect at once:
-   * resources accept a signature for about a minute. Rejects as `fetch` does; if the resource still refuses, the handshake fails too.
+   * Resolves to the headers with which to open a WebSocket at a `wss` or `https` URL: the token, and the signature of the handshake, which
+   * is a GET request. First sends a GET request to that URL and handles its challenges as `fetch` does, so the call may wait for a user.
+   * Connect at once: resources accept a signature for about a minute. Rejects as `fetch` does. If the resource still refuses, the handshake
+   * fails too.
    */
   readonly signedHeaders: (
     url: string | URL,
@@ -163,10 +164,10 @@ export interface AgentActions {
 }
 
 /**
- * Checks the options and throws a TypeError that names the invalid one, at creation rather than at the first challenge. Warns of
+ * Checks the options and throws a TypeError that names the invalid one, at creation rather than at the first challenge. Warns about
  * `allowInsecureLoopback`.
  *
- * `authServers` decides where users type their passwords. A string instead of a list would match each of its substrings.
+ * `authServers` determines where users type their passwords. A string instead of a list would match each of its substrings.
  */
 export function requireAgentOptions(
   { id, signer, authServers, consentTimeout, endpointOrigins = {}, interop = {} }: SharedAgentOptions,
@@ -203,7 +204,7 @@ export function requireRedirectUri(redirectUri: string): RedirectKind {
   const own = URL.canParse(redirectUri) ? ownAnswerParameter(redirectUri) : undefined
   if (own !== undefined)
     throw new TypeError(
-      `redirectUri must not contain the parameter ${own}: remove it, since the auth server adds it to the redirect`,
+      `redirectUri must not contain the parameter ${own}: remove it, because the auth server adds it to the redirect`,
     )
   const kind = redirectKind(redirectUri)
   if (kind !== undefined) return kind

@@ -11,7 +11,7 @@ import type { BeforeConsent, createChallengeSteps, createOwnerWork } from './cha
 import type { createClocks } from './clock-offset.js'
 import type { TokenCache } from './token-cache.js'
 
-/** The dependencies for sending requests as an agent. */
+/** The dependencies needed to send requests as an agent. */
 export interface RequestTools {
   options: SharedAgentOptions
   edition: AgentEdition
@@ -32,10 +32,10 @@ export interface Acting {
   beforeConsent: BeforeConsent
 }
 
-/** Maximum number of challenge steps for one request, whatever its responses require. */
+/** Maximum number of challenge steps for one request, regardless of what its responses require. */
 const maxSteps = 6
 
-/** Sends a request. Retries it once if the signature was refused and the server's clock explains why: the refused request had no effect. */
+/** Sends a request. If the signature was refused and the server's clock explains why, retries once: the refused request had no effect. */
 export async function sendSigned(
   tools: RequestTools,
   request: Request,
@@ -48,7 +48,7 @@ export async function sendSigned(
   if (protocol.readRefusal(response).problem !== 'signature_refused') return response
   const learnt = clocks.learn(origin, response, edition.signing.window)
   if (!learnt) return response
-  warnOnce(options.id, `clock skew of this agent relative to ${origin}`, learnt.problem)
+  warnOnce(options.id, `clock skew between this agent and ${origin}`, learnt.problem)
   if (!learnt.mayHelp || signal.aborted) return response
   discard(response)
   return sendOnce(tools, request, credential, signal)
@@ -82,7 +82,7 @@ async function sign(
 }
 
 /**
- * `fetch` as the agent and for an owner: handles the challenges of the response.
+ * `fetch` as the agent, for one owner: handles the challenges in the response.
  *
  * @throws TypeError for a URL that is not `https`
  */
@@ -103,7 +103,7 @@ export async function fetchAs(
 }
 
 /**
- * The headers with which the agent can open a WebSocket. A GET request to the same URL resolves the challenges first.
+ * Returns the headers with which the agent can open a WebSocket. A GET request to the same URL resolves any challenges first.
  *
  * @throws TypeError for a URL that is not `wss` or `https`
  */
@@ -188,7 +188,7 @@ function requireSecure(url: string, allowInsecureLoopback = false): void {
   if (protocol === 'https:') return
   if (/^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)$/.test(origin))
     throw new TypeError(`http on loopback requires an explicit port other than 80, such as ${origin}:8001`)
-  if (!isLoopbackIdentifier(origin)) throw new TypeError(`agents send requests over https only, not to ${origin}`)
+  if (!isLoopbackIdentifier(origin)) throw new TypeError(`agents send requests only over https, not to ${origin}`)
   if (!allowInsecureLoopback) throw new TypeError(`http on loopback requires allowInsecureLoopback: ${origin}`)
 }
 

@@ -8,9 +8,9 @@ export interface CallbackPageOptions {
   about: AgentDescription | undefined
   /** The `Accept-Language` header of the callback request. */
   language: string | null
-  /** Why a response was refused, in that language. */
+  /** Why a response was refused, in the browser's language. */
   detail?: string | undefined
-  /** A path of the agent at which the user can continue. */
+  /** A path at the agent where the user can continue. */
   back?: string | undefined
 }
 
@@ -20,7 +20,7 @@ interface Look {
   drawing: string
 }
 
-/** The content of a page of an agent, in one language. */
+/** The content of an agent's page, in one language. */
 interface AgentPage extends Look, Pick<CallbackMessages, 'lang' | 'dir' | 'back'> {
   /** The state of the page, exposed as `data-state` for programs. */
   state: string
@@ -53,7 +53,7 @@ a { display: inline-grid; align-items: center; min-block-size: 2.75rem; padding:
 :focus-visible { outline: 3px solid light-dark(#1a5fd6, #8bb6ff); outline-offset: 2px; }
 `
 
-/** The page that the user sees after the decision. It loads nothing and sends no `Referer`, which would contain the code. */
+/** The page that the user sees after the decision. It loads no other resources and sends no `Referer`, which would contain the code. */
 export function callbackPage(outcome: CallbackOutcome, options: CallbackPageOptions): Response {
   const { titles, texts, close, again, ...messages } = chooseCallbackMessages(options.language)
   const text = outcome === 'refused' ? options.detail : texts[outcome]
@@ -70,7 +70,7 @@ export function callbackPage(outcome: CallbackOutcome, options: CallbackPageOpti
   )
 }
 
-/** A page that names its agent and loads nothing. */
+/** A page that names its agent and loads no other resources. */
 export function agentPage(page: AgentPage, { id, about, back }: CallbackPageOptions): Response {
   const { lang, dir, state, status, drawing, title, texts, next } = page
   const nonce = platform.serializeBase64url(platform.randomBytes(16))
@@ -192,7 +192,7 @@ const ar: CallbackMessages = {
   back: 'العودة إلى {host}',
 }
 
-/** Returns the messages in the browser's preferred language of the two; English by default (RFC 9110 §12.5.4). */
+/** Returns the messages in whichever of the two languages the browser prefers; English by default (RFC 9110 §12.5.4). */
 export function chooseCallbackMessages(acceptLanguage: string | null): CallbackMessages {
   const ranges = (acceptLanguage ?? '').split(',', 50).map((range) => {
     const [, language = '', weight = '1'] = /^\s*([a-z]+)[^;]*(?:;\s*q=([\d.]+))?/i.exec(range) ?? []

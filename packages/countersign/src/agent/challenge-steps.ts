@@ -9,8 +9,8 @@ import type { Asked, TokenCache } from './token-cache.js'
 const backgroundTimeout = 10_000
 
 /**
- * Called before the agent requests a token that a user may have to allow. If it rejects, the request rejects with the same error, and no
- * consent is started.
+ * Called before the agent requests a token that may need a user's approval. If this rejects, the request rejects with the same error, and
+ * no consent is started.
  */
 export type BeforeConsent = () => MaybePromise<void>
 
@@ -38,8 +38,8 @@ interface ChallengeStepsOptions {
 
 interface ChallengeSteps {
   /**
-   * Returns the token to try first. It is refreshed if that needs no decision of the user. Resources close a stream when its token expires,
-   * so a request that `mayStream` starts with a new token if the old one expires soon.
+   * Returns the token to try first. The token is refreshed if that needs no decision by the user. Resources close a stream when its token
+   * expires, so a request that `mayStream` starts with a new token if the old one expires soon.
    */
   tokenFor(owner: string, asked: Asked & { mayStream: boolean }, signal: AbortSignal): Promise<HeldToken | undefined>
   /** Takes a step; resolves to undefined if nothing more can be done. */
@@ -89,7 +89,7 @@ export function createChallengeSteps({
       const asked = `${new URL(url).host} sends users to ${authServer.slice(0, 200)}`
       throw new AgentError(
         'auth_server_refused',
-        `${asked}, which is not in authServers: add it if users may type their password there.`,
+        `${asked}, which is not in authServers: add it if users may type their passwords there.`,
         { authServer },
       )
     }
@@ -161,7 +161,7 @@ export function createChallengeSteps({
 
 /** Tracks the work in progress by owner, so that all work of one owner can be aborted at once. */
 interface OwnerWork {
-  /** Runs `work` with a signal that aborts with the given one, or when the owner's work is aborted. */
+  /** Runs `work` with a signal that aborts when the given signal does, or when the owner's work is aborted. */
   run<T>(owner: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T>
   /** Aborts everything in progress for an owner. Work that starts later is not affected. */
   end(owner: string, reason: Error): void
@@ -200,8 +200,8 @@ interface Flight<T> {
 }
 
 /**
- * Shares one call per key among all callers that wait for it. If a caller's signal aborts, only that caller rejects. When the last one has
- * left, the call itself is aborted, and the next caller starts a new one.
+ * Shares one call per key among all callers that are waiting for it. If a caller's signal aborts, only that caller rejects. When the last
+ * caller has left, the call itself is aborted, and the next caller starts a new one.
  */
 function createSharedFlights<T>(): (
   key: string,

@@ -3,19 +3,19 @@ import { LruCache } from '../lib/lru-cache.js'
 /** Tolerance in seconds, for network latency and the fraction that `Date` omits. */
 const tolerance = 5
 
-/** Maximum clock offset to compensate for, in seconds. A clock that is further off must be set. */
+/** Maximum clock offset to compensate for, in seconds. A clock that is off by more must be corrected. */
 const most = 3600
 
-/** Exceeds the number of origins that an agent uses at once. */
+/** Larger than the number of origins that an agent uses at once. */
 const maxOrigins = 1000
 
-/** The clock offsets of servers, by origin (W7). They never affect when a token expires. */
+/** The clock offsets of servers, by origin (W7). They do not affect when tokens expire. */
 export interface Clocks {
   /** Returns the server's time in Unix seconds, as far as it is known. */
   at(origin: string): number
   /**
-   * Learns the server's time from a response that refuses a signature, if its `Date` differs from {@link at} by more than a signature may
-   * be old. Returns the problem, and whether signing again may help.
+   * Learns the server's time from a response that refuses a signature, if its `Date` differs from {@link at} by more than the maximum age
+   * of a signature. Returns the problem, and whether signing again may help.
    *
    * @param window maximum age of a signature, in seconds
    */

@@ -2,8 +2,8 @@ import type { ConsentCallback, ConsentRequest, OpenConsent } from '../editions/a
 import type { MaybePromise } from '../lib/maybe-promise.js'
 
 /**
- * A way to prompt one user and receive the redirect, open only while they decide, such as `loopbackConsent()` of `countersign/node`. The
- * agent then needs no server.
+ * A way to prompt one user and receive the redirect, open only while the user is deciding, such as `loopbackConsent()` of
+ * `countersign/node`. The agent then needs no server.
  */
 export interface ConsentPrompt {
   /** Whether the user can be prompted here. Otherwise, requests that need consent reject with `consent_required`. */
@@ -11,15 +11,15 @@ export interface ConsentPrompt {
   /** The redirect URI as listed in the agent's document: on loopback without a port, which matches any port (W24). */
   readonly redirectUri: string
   /**
-   * Called for one consent, before the agent contacts an auth server. If it rejects, the request rejects with the same error. If the
-   * returned `redirectUri` differs from that of the pending consent's callback, the agent starts a new consent.
+   * Called once per consent, before the agent contacts an auth server. If this rejects, the request rejects with the same error. If the
+   * returned `redirectUri` differs from the one of the pending consent's callback, the agent starts a new consent.
    *
    * @param answer handles the callback and returns the page to show
    */
   open(answer: (request: Request) => Promise<Response>, callback: ConsentCallback): MaybePromise<OpenConsent>
 }
 
-/** How the users behind owners are prompted, and where they are redirected. */
+/** How the users behind owners are prompted, and where their browsers are redirected. */
 export interface OwnerPrompt extends Pick<ConsentPrompt, 'canPrompt' | 'redirectUri'> {
   open(
     owner: string,
@@ -28,7 +28,7 @@ export interface OwnerPrompt extends Pick<ConsentPrompt, 'canPrompt' | 'redirect
   ): MaybePromise<OpenConsent>
 }
 
-/** Prompts users through a function; they return to the agent's handler. */
+/** Prompts users through a function; the redirect brings them back to the agent's handler. */
 export function promptBy(
   onConsent: ((consent: ConsentRequest, owner: string) => void | Promise<void>) | undefined,
   redirectUri: string,
@@ -38,7 +38,7 @@ export function promptBy(
   return {
     canPrompt: onConsent !== undefined,
     redirectUri,
-    // Also when another process of the agent listens there: it completes the consent through the store.
+    // This also applies when another process of the agent is listening there: it completes the consent through the store.
     open: (owner, _answer, { redirectUri: at = redirectUri }) => ({
       redirectUri: at,
       ask: (consent) => onConsent?.(consent, owner),

@@ -9,19 +9,19 @@ export interface AgentOptions extends SharedAgentOptions {
   /** The URL to which the auth server redirects the user; listed in the agent's document. @default `${id}/callback` */
   redirectUri?: string | undefined
   /**
-   * Called when the user must decide: show them `url` in their browser. The request waits in the meantime. Abort its signal to give up; a
-   * later decision is stored for the next request. If this throws or rejects before the user has decided, the request rejects with the same
-   * error. If absent, such a request rejects with `consent_required` at once.
+   * Called when the user must decide: show them `url` in their browser. The request waits in the meantime. Abort the request's signal to
+   * give up; a later decision is stored for the next request. If this throws or rejects before the user has decided, the request rejects
+   * with the same error. If absent, such a request rejects with `consent_required` at once.
    */
   onConsent?: ((consent: ConsentRequest) => void | Promise<void>) | undefined
   /**
-   * Prompts the user through a channel that is open only while they decide, instead of `onConsent` and `redirectUri`. `loopbackConsent()`
-   * of `countersign/node` prompts in the terminal.
+   * Prompts the user through a channel that is open only while the user is deciding, instead of `onConsent` and `redirectUri`.
+   * `loopbackConsent()` of `countersign/node` prompts in the terminal.
    */
   consent?: ConsentPrompt | undefined
   /**
-   * Declares that only one person uses this agent, although the redirect goes to a web page: your own service or script. Anyone else who
-   * opens the consent link gives that person access to their data. For users in browsers, use `createWebAgent`. @default false: the
+   * Declares that only one person uses this agent even though the redirect leads to a web page: your own service or script. Anyone else who
+   * opens the consent link gives that person access to their own data. For users in browsers, use `createWebAgent`. @default false: the
    * redirect URI must be on loopback, or belong to an app on a device
    */
   onePerson?: boolean | undefined
@@ -35,14 +35,13 @@ export interface Agent extends AgentActions {
   /** Serves the agent's document, its keys and the callback; responds with 404 to anything else. */
   readonly handler: (request: Request) => Promise<Response>
   /**
-   * Waits for the decision on a consent page, the `consent.url` of a `consent_required` error, whichever process receives it. Resolves
-   * to true when a token is stored, and to false if the page does not belong to a pending consent. Rejects as {@link AgentActions.fetch}
-   * does.
+   * Waits for the decision on a consent page (the `consent.url` of a `consent_required` error), whichever process receives it. Resolves to
+   * true when a token is stored, and to false if the page does not belong to a pending consent. Rejects as {@link AgentActions.fetch} does.
    */
   waitForConsent(page: string, options?: { signal?: AbortSignal | undefined }): Promise<boolean>
   /**
-   * Removes all tokens and pending consents, so that another user can be prompted; or the tokens for one resource, with its pending
-   * consents if the store is shared with other processes. The user's grants at the auth server remain.
+   * Removes all tokens and pending consents, so that a different user can be prompted. For a single resource, removes its tokens, along
+   * with its pending consents if the store is shared with other processes. The user's grants at the auth server remain.
    */
   forget(only?: { resource: string }): Promise<void>
 }

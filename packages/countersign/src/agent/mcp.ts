@@ -6,13 +6,13 @@
 
 /** Request timeouts of an MCP client, named as in the SDKs of both protocol eras. */
 export interface McpTimeouts {
-  /** Milliseconds without a response or progress notification. */
+  /** Time without a response or progress notification, in milliseconds. */
   timeout: number
   resetTimeoutOnProgress: true
 }
 
 export interface McpTimeoutsOptions {
-  /** How long the user may take to decide, and then the tool to run, in seconds. @default 1800 */
+  /** How long the user may take to decide and the tool may then take to run, in seconds. @default 1800 */
   patience?: number | undefined
 }
 

@@ -7,7 +7,7 @@ type Records = Map<string, AgentRecord>
 
 /** Creates a store in the memory of this process, which is lost on restart. */
 export function memoryStore(): AgentStore {
-  // Separate maps, since an attacker can start any number of consents: this must not evict anyone's tokens.
+  // Separate maps, because an attacker can start any number of consents, and these must not evict anyone's tokens.
   const withToken = new Map<string, Records>()
   const withoutToken = new Map<string, Records>()
   const keyOf = ({ kind, id }: RecordName) => `${kind} ${id}`
@@ -18,7 +18,7 @@ export function memoryStore(): AgentStore {
     withoutToken.delete(owner)
   }
 
-  /** Stores the records of an owner and marks the owner as the most recently used. */
+  /** Stores an owner's records and marks the owner as the most recently used. */
   function place(owner: string, records: Records): void {
     drop(owner)
     if (records.size === 0) return

@@ -41,11 +41,11 @@ export interface OwnedAgent {
   redirect: { uri: string; kind: RedirectKind } | undefined
   /** @param beforeConsent applies to these actions only: other actions of the owner proceed */
   actionsFor(owner: string, beforeConsent?: BeforeConsent): AgentActions
-  /** Waits for the decision on the page of a pending consent. Resolves to false if there is no such consent. */
+  /** Waits for the decision on a pending consent's page. Resolves to false if no such consent exists. */
   waitForConsent(owner: string, page: string, signal: AbortSignal): Promise<boolean>
   /**
-   * Aborts the work in progress for an owner and removes their tokens and pending consents; with a resource, only those for that resource,
-   * and no work is aborted.
+   * Aborts the work in progress for an owner and removes the owner's tokens and pending consents. With a resource, removes only those for
+   * that resource, and aborts no work.
    */
   forget(owner: string, resource?: string): Promise<void>
   /** Serves the agent's document, its keys and the callback; responds with 404 to anything else. */

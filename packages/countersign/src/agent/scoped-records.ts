@@ -3,12 +3,12 @@ import type { ConsentStore, HeldToken, KeptConsent } from '../editions/agent-pro
 import type { ConsentReason } from '../lib/agent-error.js'
 import type { AgentRecord, AgentStore, RecordName } from './agent-store.js'
 
-/** The records of one agent and edition, in a store that others may use as well. */
+/** The records of one agent and edition, in a store that may also contain others. */
 export interface OwnRecords {
   readonly isShared: boolean
   /** Lists the records of one kind. */
   list(owner: string, kind: AgentRecord['kind']): Promise<readonly { id: string; data: unknown }[]>
-  /** @param until Unix time in seconds after which a store may drop the record; if absent: never */
+  /** @param until Unix time in seconds after which a store may drop the record; if absent, the record does not expire */
   put(owner: string, name: RecordName, data: unknown, until?: number): Promise<void>
   /** Resolves to the data of the record that is stored. */
   add(owner: string, name: RecordName, data: unknown, until?: number): Promise<unknown>
@@ -54,7 +54,7 @@ export function keptConsents(records: OwnRecords, now: () => number): ConsentSto
     remove: (owner, id) => records.remove(owner, nameOf(id)),
     async lease(owner, state, until, overdue) {
       const by = platform.serializeBase64url(platform.randomBytes(12))
-      // Other processes never remove an expired lease, since they could remove its successor by mistake. They try the next name instead.
+      // Other processes never remove an expired lease, because they could remove its successor by mistake. They try the next name instead.
       for (let turn = 0; ; turn += 1) {
         const name = { kind: 'lease' as const, id: `${state} ${turn}` }
         const there = (await records.add(owner, name, { by, until }, until)) as { by: string; until: number }
@@ -66,14 +66,14 @@ export function keptConsents(records: OwnRecords, now: () => number): ConsentSto
   }
 }
 
-/** The access that a decision is about. */
+/** The access that is being decided. */
 export type Place = Pick<HeldToken, 'authServer' | 'resource'>
 
 export function placeOf({ authServer, resource }: Place): string {
   return `${authServer} ${resource}`
 }
 
-/** The part of a stored consent, and of a record of past access, that contains its resource. */
+/** The part of a stored consent, or of a record of past access, that contains the resource. */
 interface AboutNeed {
   need?: { resource?: unknown }
 }
@@ -91,14 +91,14 @@ export interface PastAccess {
     need: Place & { scope?: string | undefined },
     held: readonly (Place & { scope: readonly string[] })[],
   ): Promise<ConsentReason>
-  /** Removes what is known about a resource, with its pending consents if the store is shared. */
+  /** Removes what is stored about a resource, along with its pending consents if the store is shared. */
   forget(owner: string, resource: string): Promise<void>
 }
 
 /** Maximum number of records of past access per owner. They have no expiry. */
 const maxPast = 100
 
-/** The records of how access ended, in an agent's store. */
+/** The records in an agent's store of how access ended. */
 export function pastAccess(records: OwnRecords): PastAccess {
   const kind = 'past'
   return {
@@ -110,7 +110,7 @@ export function pastAccess(records: OwnRecords): PastAccess {
     async reasonFor(owner, need, held) {
       const there = held.filter((each) => placeOf(each) === placeOf(need))
       const wanted = need.scope?.split(' ') ?? []
-      // A token that has the scope was refused.
+      // A token with this scope was refused.
       if (there[0])
         return there.some(({ scope }) => wanted.every((each) => scope.includes(each))) ? 'revoked' : 'step_up'
       const past = (await records.list(owner, kind)).find(({ id }) => id === placeOf(need))

@@ -16,8 +16,8 @@ export interface Asked {
 /** The tokens of a store, by owner and resource, newest first. */
 export interface TokenCache {
   /**
-   * Returns the token to try first: one like the token that last served the same method and path, or the newest one of the resource. An
-   * expired token is included if it has a refresh token.
+   * Returns the token to try first: one like the token that last served the same method and path, or else the resource's newest token.
+   * Expired tokens are included if they have a refresh token.
    */
   forRequest(owner: string, asked: Asked): Promise<HeldToken | undefined>
   /** Records which token served a request. */
@@ -25,16 +25,17 @@ export interface TokenCache {
   /** Whether a token can still be used at a resource. */
   isLive(token: HeldToken): boolean
   /**
-   * Returns a token that has all these scopes and was stored after a time (Unix seconds), since another process may just have obtained it.
+   * Returns a token that has all these scopes and was stored after the given time (Unix seconds), because another process may just have
+   * obtained one.
    */
   withScope(
     owner: string,
     wanted: { resource: string; scope: readonly string[]; since?: number },
   ): Promise<HeldToken | undefined>
   /**
-   * Stores a token, unless the signal has aborted: its owner may have been removed.
+   * Stores a token, unless the signal has aborted, because its owner may have been removed.
    *
-   * @throws AgentError `other_user` if the token belongs to a different user than the owner's other tokens of its auth server (attacks
+   * @throws AgentError `other_user` if the token does not belong to the same user as the owner's other tokens from its auth server (attacks
    * L01)
    */
   add(owner: string, token: HeldToken, signal: AbortSignal): Promise<void>
@@ -43,14 +44,17 @@ export interface TokenCache {
   drop(owner: string, token: HeldToken): Promise<void>
   /** Lists the tokens that can be used, newest first. */
   list(owner: string): Promise<readonly TokenSummary[]>
-  /** Removes an owner's tokens for one resource, along with its pending consents if the store is shared; or all records of the owner. */
+  /**
+   * Removes an owner's tokens for one resource, along with its pending consents if the store is shared. Without a resource, removes all of
+   * the owner's records.
+   */
   forget(owner: string, resource?: string): Promise<void>
 }
 
 export interface HeldTokensOptions {
   records: OwnRecords
   past: PastAccess
-  /** The thumbprint of the agent's key. A token that is bound to another key can be renewed, but not used. */
+  /** The thumbprint of the agent's key. A token bound to another key can be renewed, but not used. */
   thumbprint: string
   now: () => number
 }
@@ -59,19 +63,22 @@ const maxOwners = 10_000
 const maxTokensPerOwner = 100
 const maxRoutes = 1000
 
-/** Tokens are no longer used this many seconds before they expire, so that they do not expire in transit. */
+/** How long before their expiry tokens are no longer used, in seconds, so that they do not expire in transit. */
 const margin = 5
 
-/** A token as it is stored. */
+/** A token in its stored form. */
 interface StoredToken {
   token: HeldToken
   thumbprint: string
-  /** When the token was stored, in Unix seconds of the system clock. It orders tokens, independent of the clock that expires them. */
+  /**
+   * When the token was stored, in Unix seconds of the system clock. Used to order tokens, independently of the clock that determines their
+   * expiry.
+   */
   at: number
 }
 
 export function createTokenCache({ records, past, thumbprint, now }: HeldTokensOptions): TokenCache {
-  /** Caches the tokens of a store that only this process uses. A shared store is read each time, since another process may change it. */
+  /** Caches the tokens if only this process uses the store. A shared store is read each time, because another process may change it. */
   const known = new Map<string, readonly StoredToken[]>()
   /** The kind of token that last served a route. */
   const served = new LruCache<string>(maxRoutes)
@@ -99,16 +106,16 @@ export function createTokenCache({ records, past, thumbprint, now }: HeldTokensO
     return tokens
   }
 
-  /** Ensures that tokens of another user never replace those of the owner, no matter who signed in at the auth server. */
+  /** Ensures that another user's tokens never replace the owner's, no matter who signed in at the auth server. */
   async function requireSameUser(owner: string, { jwt, authServer }: HeldToken): Promise<void> {
     const { sub } = decodeToken(jwt)?.payload ?? {}
-    // A policy rule allowed it, not a user.
+    // A policy rule allowed this access, not a user.
     if (sub === undefined) return
     const kept = (await records.add(owner, { kind: 'person', id: authServer }, { sub })) as { sub: unknown }
     if (typeof sub === 'string' && kept.sub === sub) return
     throw new AgentError(
       'other_user',
-      `A different user than the one this agent acts for allowed this at ${authServer}: no token was stored. To change the user, first have the agent forget its tokens.`,
+      `Someone other than this agent’s user allowed this at ${authServer}, so no token was stored. To change the user, first have the agent forget its tokens.`,
     )
   }
 
@@ -189,7 +196,7 @@ export function createTokenCache({ records, past, thumbprint, now }: HeldTokensO
   }
 }
 
-/** Serializes the writes of an owner, so that no write restores data that is being removed. */
+/** Serializes an owner's writes, so that no write restores data that is being removed. */
 function createMutexes(): <T>(owner: string, work: () => Promise<T>) => Promise<T> {
   const last = new Map<string, Promise<unknown>>()
   return async function serialize(owner, work) {
@@ -203,7 +210,7 @@ function createMutexes(): <T>(owner: string, work: () => Promise<T>) => Promise<
   }
 }
 
-/** Treats a token that is bound to another key as expired, since it cannot be used. */
+/** Treats a token bound to another key as expired, because it cannot be used. */
 function withExpiry(stored: StoredToken, thumbprint: string): StoredToken {
   if (stored.thumbprint === thumbprint) return stored
   return { ...stored, token: { ...stored.token, expiresAt: 0, refreshAt: 0 } }
@@ -214,12 +221,12 @@ function routeOf(owner: string, { method, url }: Asked): string {
   return JSON.stringify([owner, method, origin, pathname])
 }
 
-/** Identifies the access that a token gives: equal for equivalent tokens. */
+/** Identifies the access that a token gives: equivalent tokens have the same value. */
 function kindOf(token: HeldToken): string {
   return [placeOf(token), ...token.scope.toSorted()].join(' ')
 }
 
-/** Unique to a token, so that removing it does not remove a newer one. */
+/** Unique to a token, so that removing the token does not remove a newer one. */
 function idOf(token: HeldToken): string {
   return `${kindOf(token)} ${token.jwt.slice(-43)}`
 }

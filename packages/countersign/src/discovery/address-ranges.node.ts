@@ -61,8 +61,8 @@ export function serializeAddress(bytes: AddressBytes): string {
 /**
  * How an address is treated when connecting.
  *
- * `public`: on the public internet. `private`: in a private network, or reserved. `loopback`: this machine. `forbidden`: never connected
- * to: link-local, multicast, unspecified, and the metadata services of clouds.
+ * `public`: on the public internet. `private`: in a private network, or reserved. `loopback`: this machine. `forbidden`: never connected to
+ * (link-local, multicast, unspecified, and cloud metadata services).
  */
 export type AddressKind = 'public' | 'private' | 'loopback' | 'forbidden'
 
@@ -85,10 +85,10 @@ const specialV4 = [
   '240.0.0.0/4',
 ].map(requireNetwork)
 
-/** The allocated global unicast range of IPv6. */
+/** The IPv6 range allocated for global unicast. */
 const globalV6 = requireNetwork('2000::/3')
 
-/** Special ranges within it: Teredo and other special purposes, documentation, 6to4. */
+/** Special ranges within the global unicast range: Teredo and other special purposes, documentation, 6to4. */
 const specialV6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'].map(requireNetwork)
 
 const loopback = ['127.0.0.0/8', '::1/128'].map(requireNetwork)
@@ -101,7 +101,7 @@ const forbidden = [
   '::/128',
   'fe80::/10',
   'ff00::/8',
-  // Alibaba Cloud, Azure, and the older address of Oracle Cloud.
+  // Alibaba Cloud, Azure, and Oracle Cloud's older address.
   '100.100.100.200/32',
   '168.63.129.16/32',
   '192.0.0.192/32',
@@ -115,20 +115,20 @@ const forbidden = [
 /** IPv4-mapped IPv6 addresses, which the local machine treats as IPv4 (RFC 4291 §2.5.5.2). */
 const mapped = requireNetwork('::ffff:0:0/96')
 
-/** IPv6 addresses that the network translates to the IPv4 address in their last bytes. In 6to4, that address is in the middle. */
+/** IPv6 addresses that the network translates to the IPv4 address in their last bytes; in 6to4 addresses, it is in the middle. */
 const translated = ['::/96', '::ffff:0:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48'].map(requireNetwork)
 const sixToFour = requireNetwork('2002::/16')
 
 /** The classification of an address. */
 export interface ClassifiedAddress {
   kind: AddressKind
-  /** The effective address: for an IPv4-mapped address, the IPv4 address. */
+  /** The effective address; for an IPv4-mapped address, the IPv4 address. */
   bytes: AddressBytes
-  /** The IPv4 address to which the network translates it. */
+  /** The IPv4 address to which the network translates the address. */
   carried: AddressBytes | undefined
 }
 
-/** Classifies an address; undefined if the text is not one. */
+/** Classifies an address; undefined if the text is not an address. */
 export function classifyAddress(text: string): ClassifiedAddress | undefined {
   const written = parseAddress(text)
   if (!written) return undefined
@@ -183,7 +183,7 @@ function isWithinOne(network: Network, list: readonly Network[]): boolean {
   return list.some((outer) => outer.prefix <= network.prefix && isInNetwork(network.bytes, outer))
 }
 
-/** The mask of the prefix for the byte at a position. */
+/** The prefix mask for the byte at a position. */
 function maskOf(prefix: number, at: number): number {
   const bits = Math.min(Math.max(prefix - 8 * at, 0), 8)
   return (0xff << (8 - bits)) & 0xff

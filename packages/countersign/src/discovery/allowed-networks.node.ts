@@ -20,11 +20,11 @@ import type { AllowedNetwork } from './network-options.js'
 export interface AllowedNetworkProblem {
   /** The path of the invalid member, such as `['hosts', 0]`. */
   path: readonly (string | number)[]
-  /** Text to append to the setting's name: "must be …". */
+  /** Text to append to the name of the setting: "must be …". */
   problem: string
 }
 
-/** Whether connecting to an address is allowed for a host and a port. */
+/** Whether a connection to an address is allowed for a host and a port. */
 export type NetworkRules = (address: ClassifiedAddress, host: string, port: number) => boolean
 
 /**
@@ -64,7 +64,7 @@ function requireAllowedNetworks(allowNetworks: readonly AllowedNetwork[]): void 
   }
 }
 
-/** Returns the problems of an allowed network: invalid values, and values that are too broad to be intended. */
+/** Returns the problems with an allowed network: invalid values, and values that are too broad to be intended. */
 export function allowedNetworkProblems(network: unknown): readonly AllowedNetworkProblem[] {
   if (typeof network !== 'object' || network === null || !('cidr' in network))
     return [{ path: [], problem: `must be an object with a cidr, such as { cidr: '10.0.0.0/8' }` }]
@@ -113,7 +113,7 @@ function cidrProblem(cidr: unknown): string | undefined {
   if (isMappedNetwork(canonical))
     return `must be written as IPv4: ${serializeAddress(first.slice(12))}/${network.prefix - 96}`
   if (hasPublicAddresses(canonical))
-    return 'contains public addresses, which need no permission: enter your own network, such as 10.0.0.0/8'
+    return 'contains public addresses, which need no entry: specify your own network, such as 10.0.0.0/8'
   if (isNeverAllowed(canonical))
     return 'is always refused: loopback, link-local, multicast and metadata addresses cannot be allowed'
   return undefined
@@ -129,7 +129,7 @@ function hostProblem(host: unknown): string | undefined {
   if (isIP(name) !== 0 || name.startsWith('[')) return `is an address, but identifiers contain names: ${example}`
   if (name.includes(':')) return 'must not include a port: use ports'
   if (name !== name.toLowerCase()) return `must be lower case: ${host.toLowerCase()}`
-  // An A-label host has a dot; after `*.` there is always one.
+  // An A-label host contains a dot; after `*.`, the pattern always has one.
   if (isIdentifier(`https://${host.startsWith('*.') ? `x.${name}` : name}`)) return undefined
   const ascii = URL.canParse(`https://${name}`) ? new URL(`https://${name}`).hostname : name
   return ascii !== name && isIdentifier(`https://${ascii}`)

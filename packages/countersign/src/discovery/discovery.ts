@@ -27,8 +27,8 @@ import type { Lookup, LookupGuard } from './lookup-guard.js'
  * Finds the documents and keys of identifiers (S§8), with bounded caches.
  *
  * `remoteAddress` is the client whose request needs the lookup: each address and network can cause a limited number of fetches (attacks
- * K25). Without it, only the total limits apply. Documents of auth servers are not limited, and their failures are reported at once, so
- * look up configured auth servers only, never one that a client named.
+ * K25). Without it, only the overall limits apply. Documents of auth servers are not limited, and their failures are reported at once.
+ * Therefore, look up configured auth servers only, never one that a client named.
  */
 export interface Discovery {
   /** Finds the document of an identifier. Failures are reported at once, so call it only for agents whose key was found. */
@@ -38,8 +38,8 @@ export interface Discovery {
     remoteAddress?: string,
   ): Promise<Found<M>>
   /**
-   * Fetches a newer document than `current`, which lacks something. Returns undefined if there is none, or if it was fetched for this
-   * reason within `renewalInterval`.
+   * Fetches a newer document than `current`, in which something is missing. Returns undefined if no newer document exists, or if the
+   * document was already fetched for this reason within `renewalInterval`.
    */
   renewMetadata<M extends PublishedDocument>(
     type: DocumentType<M>,
@@ -51,11 +51,11 @@ export interface Discovery {
   findKey(type: DocumentType, identifier: string, kid: string, remoteAddress?: string): Promise<FoundKey>
   /** Returns the same key without a fetch, if it was found before and is still fresh. */
   peekKey(type: DocumentType, identifier: string, kid: string): VerificationKey | undefined
-  /** Returns the time until which that key is fresh, in Unix seconds. Results that were verified with it must not be cached for longer. */
+  /** Returns the time until which that key is fresh, in Unix seconds. Do not cache results that were verified with the key for longer. */
   freshUntil(type: DocumentType, identifier: string, kid: string): number | undefined
   /**
    * Finds another key that is now published under the `kid` of `current`. Call it if a signature does not verify with a cached `current`.
-   * Returns undefined if there is none, or if it was looked up within `renewalInterval`.
+   * Returns undefined if there is no other key, or if it was already looked up within `renewalInterval`.
    */
   renewKey(
     type: DocumentType,
@@ -67,7 +67,7 @@ export interface Discovery {
   /** Finds the key named `kid` in the JWKS at a URL. */
   findKeyAt(jwksUri: string, kid: string, remoteAddress?: string): Promise<Found<VerificationKey>>
   /**
-   * Whether an identifier's keys are stale because its origin is unreachable. They remain valid for requests for an hour, but nothing new
+   * Whether an identifier's keys are stale because its origin is unreachable. For an hour, they remain valid for requests, but nothing new
    * may be started with them (W32).
    */
   isStale(type: DocumentType, identifier: string): boolean
@@ -80,7 +80,7 @@ export interface Discovery {
  */
 export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOptions): Discovery {
   const now = options.now ?? systemClock
-  /** Keys found, by document and `kid`. Out of date if any document has changed since. */
+  /** Keys that were found, by document and `kid`. Out of date if any document has changed since. */
   const foundKeys = new LruCache<{ key: VerificationKey; freshUntil: number; changes: number }>(
     fetchLimits.cachedDocuments,
   )
@@ -189,7 +189,7 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
   }
 }
 
-// Taken from Signature-Key before it is verified: the values can contain spaces, but no quotes.
+// Taken from an unverified Signature-Key: the values can contain spaces, but no quotes.
 function nameOf(type: DocumentType, identifier: string, kid: string): string {
   return `${type.name}"${identifier}"${kid}`
 }
@@ -219,7 +219,7 @@ export function createDiscovery(options: GuardedDiscoveryOptions = {}): Discover
  * Returns a function that finds the keys of tokens at their issuers. If a cached key did not sign the token, a newer key is looked up.
  *
  * @param requireFound returns the key, or throws the error for a missing key
- * @param remoteAddress the address of the client, since the fetches that one source can cause are limited
+ * @param remoteAddress the client's address, because the number of fetches that one source can cause is limited
  */
 export function findTokenKey(
   discovery: Pick<Discovery, 'findKey' | 'peekKey' | 'renewKey'>,

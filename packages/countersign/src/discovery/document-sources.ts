@@ -19,11 +19,11 @@ import type { Lookup } from './lookup-guard.js'
 import type { NetworkOptions } from './network-options.js'
 
 export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, NetworkOptions {
-  /** @default a guarded fetch: `https` only, no redirects, only public addresses and those in `allowNetworks` */
+  /** @default a guarded fetch: `https` only, no redirects, and only addresses that are public or in `allowNetworks` */
   fetch?: FetchDocument | undefined
   /**
-   * Auth servers that you configured. Their documents may be at any address, at the auth server's own origin (W28). Never list an auth
-   * server that a client named. @default none
+   * Auth servers that you configured. Documents at an auth server's own origin may be at any address (W28). Never list an auth server that
+   * a client named. @default none
    */
   configuredIssuers?: readonly string[]
   /**
@@ -34,8 +34,8 @@ export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, Ne
   /** Unix seconds. @default the system clock */
   now?: () => number
   /**
-   * Called if a key set publishes a private key, once a day for each key: anyone can use that key now (attacks K18). `remoteAddress` is the
-   * client whose request caused the fetch: limit how much one address can make you record.
+   * Called if a key set publishes a private key, at most once a day per key: anyone can now use that key (attacks K18). `remoteAddress` is
+   * the client whose request caused the fetch: limit how much one address can cause you to record.
    */
   onPrivateKey?: (jwksUri: string, kid: string | undefined, remoteAddress: string | undefined) => void
   /** Called for every lookup of a document or key, with its outcome. */
@@ -47,7 +47,7 @@ export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, Ne
   local?: ReadonlyMap<string, () => Promise<readonly object[]>>
 }
 
-/** The party that a JWKS belongs to. */
+/** The party to which a JWKS belongs. */
 interface KeyOwner {
   type: DocumentType
   identifier: string
@@ -85,7 +85,7 @@ export function createDocumentSources(options: DiscoveryOptions, now: () => numb
     }
   }
 
-  // Only the first key in a document: an attacker can publish a hundred.
+  // Only the first such key in a document is reported: an attacker can publish a hundred.
   function reportPrivateKey(document: unknown, jwksUri: string, remoteAddress: string | undefined): void {
     const [first] = privateKeysIn(document)
     if (!first || !options.onPrivateKey) return
@@ -98,7 +98,8 @@ export function createDocumentSources(options: DiscoveryOptions, now: () => numb
   function jwksSource(jwksUri: string, owner?: KeyOwner, remoteAddress?: string): DocumentSource<KeyFinder> {
     const configured = owner !== undefined && isOfAuthServer(owner.type)
     return {
-      // Cached separately from the same URL when a client names it: the results must neither affect each other nor be visible.
+      // Cached separately from the same URL when it is named by a client: the two results must not affect each other, and a client must not
+      // be able to observe the other.
       key: configured ? `jwks of ${owner.identifier} ${jwksUri}` : `jwks ${jwksUri}`,
       what: 'keys',
       url: jwksUri,
@@ -129,12 +130,12 @@ function requireOneFetch({ fetch, allowNetworks = [], egressProxy }: DiscoveryOp
   )
 }
 
-/** Finds a key of the set by its `kid`. */
+/** Finds a key in the set by its `kid`. */
 type KeyFinder = (kid: string) => Promise<Found<VerificationKey>>
 
 /**
  * Parses a JWKS (RFC 7517 §5), or returns why it is refused. Keys are imported on first use. Two entries with the same `kid` are both
- * refused, since readers would disagree on which one is meant. A key that is printed in a standard is refused except on loopback.
+ * refused, because parsers would disagree on which one is meant. A key that is printed in a standard is refused except on loopback.
  *
  * @param origin the origin of the JWKS
  */
@@ -172,8 +173,8 @@ export function readJwks(
 }
 
 /**
- * Why a key must not be used: it is printed in a standard, including its private part. On loopback, such keys are allowed, so that examples
- * work as printed.
+ * Why a key must not be used: a standard prints it, including its private part. On loopback, such keys are allowed, so that examples work
+ * as printed.
  */
 export function publishedExampleProblem(identifier: string, { thumbprint }: VerificationKey): string | undefined {
   return isLoopbackIdentifier(identifier) ? undefined : publishedKeyProblem(thumbprint)
@@ -191,7 +192,7 @@ export function privateKeysIn(document: unknown): { kid: string | undefined }[] 
     .map(({ kid }) => ({ kid: typeof kid === 'string' ? kid.slice(0, 256) : undefined }))
 }
 
-/** A key, and whether its document was fetched for this lookup, so that no newer key is published. */
+/** A key, and whether its document was fetched for this lookup; if so, no newer key is published. */
 export type FoundKey = { found: VerificationKey; isNew?: true } | { failure: DiscoveryFailure }
 
 /** Refetches documents in which something was missing, no more often than the interval allows. */
@@ -219,7 +220,7 @@ export function createRefetches(
     const second = await documents.load(source, lookup, first.found.fetched)
     if ('found' in second) return second.found.value(kid)
     const { reason } = second.failure
-    // Nothing was fetched, so the next request may fetch it without waiting for a minute.
+    // Nothing was fetched, so the next request may fetch the document without waiting for a minute.
     if (reason === 'busy' && mayRefetch) lastRefetch.delete(source.key)
     return reason === 'refused' || reason === 'busy' ? second : key
   }

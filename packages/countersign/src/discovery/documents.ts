@@ -22,7 +22,8 @@ export interface DocumentSource<T> {
   read: (fetched: Extract<FetchedDocument, { document: unknown }>) => { value: T } | { refusal: string }
   fetch: FetchDocument
   /**
-   * Whether the URL was configured rather than named by a client. No budget applies, and the document is refetched soon after a failure.
+   * Whether the URL was configured rather than named by a client. If so, no budget applies, and the document is refetched soon after a
+   * failure.
    */
   configured: boolean
 }
@@ -57,7 +58,7 @@ const longestReason = 512
 /** Delay before a configured document is refetched after a failure, in seconds. */
 const configuredFailureAge = 5
 
-/** Caches documents by size, so that clients with large documents cannot fill the memory or evict the many small ones. */
+/** Caches documents by size, so that clients with large documents can neither fill the memory nor evict the many small documents. */
 class DocumentCache {
   readonly #small = new LruCache<LoadedDocument<unknown>>(fetchLimits.cachedDocuments)
   readonly #large = new LruCache<LoadedDocument<unknown>>(fetchLimits.cachedLargeDocuments)
@@ -85,7 +86,7 @@ export interface DocumentsOptions {
 
 /** A bounded cache of fetched documents, with one fetch at a time per document. Failures are cached briefly. */
 export class Documents {
-  /** The number of fetches that may have returned a changed document. Values derived before the last one are out of date. */
+  /** The number of fetches that may have returned a changed document. Values derived before the last such fetch are out of date. */
   changes = 0
   readonly #options: DocumentsOptions
   readonly #documents = new DocumentCache()
@@ -97,7 +98,7 @@ export class Documents {
     this.#options = options
   }
 
-  /** Returns the cached document, fresh or not, if it was fetched later than the fetch with this number. */
+  /** Returns the cached document, fresh or stale, if it was fetched later than the fetch with this number. */
   find<T>({ key }: DocumentSource<T>, laterThan = 0): LoadedDocument<T> | undefined {
     const cached = this.#documents.get(key, this.#options.now())
     return cached && cached.fetched > laterThan ? (cached as LoadedDocument<T>) : undefined
@@ -107,7 +108,7 @@ export class Documents {
     return this.#flights.has(key)
   }
 
-  /** Returns the document, fetched if the cached one has expired; the stale document while its origin is down. */
+  /** Returns the document, after fetching it if the cached one has expired; while its origin is down, the stale document. */
   async load<T>(source: DocumentSource<T>, lookup: Lookup, laterThan = 0): Promise<Found<LoadedDocument<T>>> {
     const { now, onLookup } = this.#options
     if (!onLookup) return this.#load(source, lookup, laterThan)

@@ -7,21 +7,22 @@ import { networkFailure } from './fetch-document.js'
 /** Opens a tunnel to `host:port` through a proxy. */
 export type Tunnel = (authority: string, signal: AbortSignal | undefined) => Promise<Duplex>
 
-/** Returns what is wrong with the URL of a proxy; undefined if it is valid. Never includes the URL, which may contain a password. */
+/** Returns what is wrong with a proxy URL; undefined if it is valid. The result never includes the URL, which may contain a password. */
 export function egressProxyProblem(egressProxy: unknown): string | undefined {
   const url = typeof egressProxy === 'string' && URL.canParse(egressProxy) ? new URL(egressProxy) : undefined
   const form = 'such as http://proxy.example:3128'
   if (!url) return `must be the URL of an HTTP proxy, ${form}`
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     return `must begin with http:// or https://, ${form}: other kinds of proxies are not supported`
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') return `must end after the host and port, ${form}`
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
+    return `must contain nothing after the host and port, ${form}`
   if (decoded(url.username) === undefined || decoded(url.password) === undefined)
-    return 'has a % in its username or password that is not an escape: write %25 for it'
+    return 'has a % in its username or password that is not part of an escape: write %25 instead'
   return undefined
 }
 
 /**
- * Creates tunnels through an HTTP proxy (`CONNECT`, RFC 9110 §9.3.6). The username and password of the URL are sent to the proxy only.
+ * Creates tunnels through an HTTP proxy (`CONNECT`, RFC 9110 §9.3.6). The username and password in the URL are sent only to the proxy.
  *
  * @throws TypeError for an invalid proxy URL
  */
@@ -35,7 +36,7 @@ export function createTunnel(egressProxy: string): Tunnel {
   const asked: RequestOptions & { rejectUnauthorized: true; servername: string } = {
     method: 'CONNECT',
     host,
-    // Otherwise it is taken from the Host header, which names the target.
+    // Otherwise, it would be taken from the Host header, which names the target.
     servername: isIP(host) === 0 ? host : '',
     port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
     agent: false,
@@ -51,7 +52,9 @@ export function createTunnel(egressProxy: string): Tunnel {
         if (statusCode >= 200 && statusCode < 300 && head.length === 0) return resolve(socket)
         socket.destroy()
         const hint =
-          statusCode === 407 ? ': it requires a username and password, or did not accept those in its URL' : ''
+          statusCode === 407
+            ? ': it requires a username and password, or did not accept those in the configured URL'
+            : ''
         reject(networkFailure('EPROXY', `the egress proxy responded with ${statusCode}${hint}`))
       })
       connect.on('error', reject)

@@ -15,25 +15,25 @@ import {
 /** Limits on the fetches that clients can cause, and when failures are reported (attacks K25). */
 export interface DiscoveryLimits {
   /**
-   * Fetches of documents that were never fetched before, per minute and in total. Further ones are refused with 429.
+   * Maximum number of fetches per minute, in total, of documents that were never fetched before. Further ones are refused with 429.
    * @default 3000
    */
   fetchesPerMinute?: number | undefined
   /**
-   * The same limit for one network, IPv4 /24 or IPv6 /48. Behind a proxy, all clients count as one network unless the server knows the
+   * The same limit for one network (IPv4 /24 or IPv6 /48). Behind a proxy, all clients count as one network unless the server knows each
    * client's address (`trustProxy`, or `clientAddress` in code). @default 300
    */
   fetchesPerSource?: number | undefined
-  /** Delay before a document that could not be fetched is retried, in seconds. @default 30 */
+  /** Delay before another attempt to fetch a document that could not be fetched, in seconds. @default 30 */
   failureAge?: number | undefined
   /**
-   * Minimum time between two fetches of the same key set because a signature did not match its key, in seconds: the origin may have
-   * replaced the key under the same `kid`. Anyone can cause such a fetch with an invalid signature. @default 60
+   * Minimum time between two fetches of the same key set that are caused by a signature that does not match its key, in seconds: the origin
+   * may have replaced the key under the same `kid`. Anyone can cause such a fetch with an invalid signature. @default 60
    */
   renewalInterval?: number | undefined
   /**
-   * When a failed lookup is reported. `equal`: 2.5 seconds after it started, whatever the cause, so that clients cannot learn from the
-   * timing which names, hosts and ports a network has. `shortest`: as soon as it fails, for tools and tests.
+   * When a failed lookup is reported. `equal`: 2.5 seconds after the lookup started, whatever the cause, so that the timing does not reveal
+   * to clients which names, hosts and ports exist in a network. `shortest`: as soon as it fails, for tools and tests.
    * @default 'equal'
    */
   failureTime?: 'equal' | 'shortest' | undefined
@@ -41,12 +41,12 @@ export interface DiscoveryLimits {
 
 /** Limits concurrent operations. */
 interface ConcurrencyLimit {
-  /** Takes a slot; returns undefined if none is free. The returned function must be called once, to release the slot. */
+  /** Acquires a slot; returns undefined if none is free. Call the returned function exactly once to release the slot. */
   enter(holder: string | undefined): (() => void) | undefined
 }
 
 /**
- * @param total slots in total
+ * @param total total number of slots
  * @param perHolder slots for one holder; an unknown holder may take all
  * @param partPerHolder fraction of the free slots that one holder may take; at least one slot
  */
@@ -75,7 +75,7 @@ function createConcurrencyLimit(
   }
 }
 
-/** The counter of a rate limit. */
+/** A rate limit's counter. */
 interface MinuteCount {
   begun: number
   endsAt: number
@@ -84,7 +84,7 @@ interface MinuteCount {
 /**
  * Creates a fetch budget with bounded memory for sources and hosts.
  *
- * @param elapsed monotonic time in milliseconds
+ * @param elapsed returns monotonic time in milliseconds
  */
 export function createFetchBudget(
   options: DiscoveryLimits,
@@ -171,10 +171,11 @@ export function createFetchBudget(
 export type Delay = (milliseconds: number, signal: AbortSignal) => Promise<void>
 
 /**
- * A queue of lookups that wait for a fetch. A waiting lookup fails 2.5 s after it was queued. With `equal` it does not fail earlier, so
- * that the timing does not reveal why (a name that does not resolve, a refused address, a closed port, a silent host, an invalid document).
- * It does not fail later either, even if two documents are fetched. A result is returned at once, as is a failure that needs no fetch: a
- * cached failure, or an identifier of the wrong form. Waiting does not count toward the limit of concurrent fetches.
+ * A queue of lookups that are waiting for a fetch. A waiting lookup fails 2.5 s after it was queued. With `equal`, it does not fail
+ * earlier, so that the timing does not reveal the cause (a name that does not resolve, a refused address, a closed port, a silent host, an
+ * invalid document). It does not fail later either, even if two documents are fetched. A result is returned at once, as is a failure that
+ * needs no fetch: a cached failure, or an identifier with an invalid form. Waiting lookups do not count toward the limit of concurrent
+ * fetches.
  */
 export class LookupQueue {
   readonly #now: () => number
@@ -190,7 +191,7 @@ export class LookupQueue {
     this.#delay = delay
   }
 
-  /** Runs a lookup for one caller. Resolves to its result; a failure is held back until its time. */
+  /** Runs a lookup for one caller. Resolves to the result; a failure is delayed until the time to report it. */
   async run<T>(
     remoteAddress: string | undefined,
     failureTime: FailureTime,
@@ -213,7 +214,7 @@ const queueIsFull: Found<never> = { failure: busyFailure('too many lookups are w
 class QueuedLookup implements Lookup {
   /** The network that the request came from. */
   readonly source: string | undefined
-  /** Resolves when the lookup times out; set once the lookup waits. */
+  /** Resolves when the lookup times out; set once the lookup is waiting. */
   timeOver: Promise<Found<never>> | undefined
   readonly #clocks: { now: () => number; delay: Delay }
   readonly #forNew: ConcurrencyLimit
@@ -234,9 +235,9 @@ class QueuedLookup implements Lookup {
   }
 
   /**
-   * Joins the queue; returns the failure if the queue is full.
+   * Joins the queue; returns a failure if the queue is full.
    *
-   * @param known whether the document was fetched before: such lookups have a separate queue
+   * @param known whether the document was fetched before: lookups of known documents have a separate queue
    */
   enter(known: boolean): Found<never> | undefined {
     this.#leave ??= (known ? this.#forKnown : this.#forNew).enter(this.source)
@@ -251,11 +252,11 @@ class QueuedLookup implements Lookup {
   }
 
   /**
-   * Returns the failure of an earlier fetch. If the lookup that started that fetch may still be waiting, this one joins the queue as if it
-   * were new. Otherwise, a second lookup would get at once the failure that the first one must wait for.
+   * Returns the failure of an earlier fetch. If the lookup that started that fetch may still be waiting, this lookup joins the queue as if
+   * it were new. Otherwise, a second lookup would immediately receive the failure for which the first one must wait.
    */
   recall({ failure, createdAt }: FailedFetch, known: boolean): Found<never> {
-    // One more second, since the clock has a resolution of one second.
+    // One extra second, because the clock has a resolution of one second.
     const isAnswered = (this.#clocks.now() - createdAt - 1) * 1000 > fetchLimits.timeoutMilliseconds
     return isAnswered ? { failure } : (this.enter(known) ?? { failure })
   }

@@ -3,9 +3,9 @@ import { AAuthError } from '../lib/errors.js'
 import { readStream } from '../lib/read-stream.js'
 
 /**
- * The part of `fetch` that discovery needs; `globalThis.fetch` is suitable. On a network failure it rejects with a `TypeError`, as the
- * Fetch standard requires, with an `AbortError`, `TimeoutError` or `NetworkError`, or with an error that has a `code`, as on Node.js. Any
- * other error is a bug in it and is rethrown.
+ * The part of `fetch` that discovery needs; `globalThis.fetch` is suitable. On a network failure, it rejects with a `TypeError` as the
+ * Fetch standard requires; with an `AbortError`, `TimeoutError` or `NetworkError`; or with an error that has a `code`, as on Node.js. Any
+ * other error is treated as a bug in the function and is rethrown.
  */
 export type FetchDocument = (
   url: string,
@@ -22,7 +22,7 @@ export interface FetchDocumentOptions {
   accept?: string
 }
 
-/** Why the fetch returned nothing usable. */
+/** Why a fetch returned nothing usable. */
 export interface FetchRefusal {
   refusal: string
   cause?: unknown
@@ -36,17 +36,17 @@ type FetchedText = { text: string; maxAge: number | undefined } | FetchRefusal
 /** `size` is the length of the text. */
 export type FetchedDocument = { document: unknown; maxAge: number | undefined; size: number } | FetchRefusal
 
-/** Why no document or key was found. The caller maps it to an error. */
+/** Why a document or key was not found. The caller maps this to an error. */
 export interface DiscoveryFailure {
   /**
-   * `unreachable`: the origin did not respond, and nothing usable is cached; `refused`: the response is not acceptable; `unknown_kid`: no
+   * `unreachable`: the origin did not respond, and no usable copy is cached; `refused`: the response is not acceptable; `unknown_kid`: no
    * key with this `kid` is published; `unusable`: the key with this `kid` may not be used, and the message says what to do; `busy`: too
    * many fetches are in progress.
    */
   reason: 'unreachable' | 'refused' | 'unknown_kid' | 'unusable' | 'busy'
   message: string
   cause?: unknown
-  /** Seconds to wait before retrying, with `busy`. */
+  /** With `busy`: how long to wait before retrying, in seconds. */
   retryAfter?: number
 }
 
@@ -164,12 +164,12 @@ export class AddressRefused extends TypeError {
   readonly host: string
   readonly port: number
   readonly address: string
-  /** Whether `allowNetworks` could allow it. Loopback, link-local and metadata addresses cannot be allowed. */
+  /** Whether an entry in `allowNetworks` could allow the address. Loopback, link-local and metadata addresses cannot be allowed. */
   readonly allowable: boolean
 
   constructor(at: { host: string; port: number; address: string; allowable: boolean }) {
     const { host, port, address, allowable } = at
-    const remedy = allowable ? 'allow it with allowNetworks if intended' : 'such an address cannot be allowed'
+    const remedy = allowable ? 'if intended, allow it with allowNetworks' : 'such an address cannot be allowed'
     super(`refused: the address is not public: ${host} is at ${address}; ${remedy}`)
     this.name = 'AddressRefused'
     this.host = host
@@ -179,7 +179,7 @@ export class AddressRefused extends TypeError {
   }
 }
 
-/** Limits of fetches. Times are in seconds unless the name says otherwise. */
+/** Limits on fetches. Times are in seconds unless the name says otherwise. */
 export const fetchLimits = {
   timeoutMilliseconds: 2500,
   metadataBytes: 16_384,
@@ -195,10 +195,11 @@ export const fetchLimits = {
   minAge: 60,
   defaultAge: 300,
   /**
-   * Upper bound on the lifetime that an origin declares: a leaked key stops being accepted everywhere ten minutes after its removal (W32).
+   * Upper bound on the freshness lifetime that an origin declares. Because of it, a leaked key is no longer accepted anywhere ten minutes
+   * after its removal (W32).
    */
   maxAge: 600,
-  /** How long stale documents are used for requests while an origin is down. Nothing new is started with a stale key. */
+  /** How long stale documents are used for requests while their origin is down, in seconds. Nothing new is started with a stale key. */
   staleAge: 3600,
   reportedAge: 86_400,
   refetchInterval: 60,
@@ -209,12 +210,12 @@ export function cacheSeconds(freshness: number | undefined): number {
   return Math.min(Math.max(freshness ?? fetchLimits.defaultAge, fetchLimits.minAge), fetchLimits.maxAge)
 }
 
-/** The longest that any party caches a document after its origin has changed it, in seconds (W32). */
+/** The longest time for which any party caches a document after its origin has changed it, in seconds (W32). */
 export function maxCacheSeconds(headers: Headers): number {
   return cacheSeconds(lifetimeOf(headers))
 }
 
-/** How long a response remains fresh, in seconds (RFC 9111 §4.2, for a private cache); undefined if it does not say. */
+/** How long a response remains fresh, in seconds (RFC 9111 §4.2, for a private cache); undefined if the response does not specify it. */
 function freshnessOf(headers: Headers): number | undefined {
   const lifetime = lifetimeOf(headers)
   return lifetime === undefined ? undefined : Math.max(0, lifetime - ageOf(headers))
@@ -232,7 +233,7 @@ function lifetimeOf(headers: Headers): number | undefined {
   return Number.isNaN(until) || Number.isNaN(from) ? 0 : Math.max(0, (until - from) / 1000)
 }
 
-/** The time that the response has already spent in caches. */
+/** The time that the response has already spent in caches, in seconds. */
 function ageOf(headers: Headers): number {
   const age = headers.get('age') ?? ''
   return /^\d{1,10}$/.test(age) ? Number(age) : 0

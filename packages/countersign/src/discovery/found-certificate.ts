@@ -7,7 +7,7 @@ export interface FoundCertificate {
   agent: string
 }
 
-/** Finds the certificate to which `x5u` and `x5t` point. `remoteAddress` is the client whose request needs it. */
+/** Finds the certificate to which `x5u` and `x5t` refer. `remoteAddress` is the client whose request needs the certificate. */
 export type CertificateFinder = (
   reference: { x5u: string; x5t: string },
   remoteAddress?: string,

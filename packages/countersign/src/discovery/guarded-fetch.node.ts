@@ -17,8 +17,8 @@ import type { GuardedFetch, GuardedFetchOptions, GuardedInit } from './guarded-f
 const patience = 1000
 
 /**
- * Creates a `fetch` for untrusted URLs: `https` only, no redirects, and no connection unless every address that the name resolves to is
- * public, or in `allowNetworks` for this name and port. It connects only to the addresses that were checked.
+ * Creates a `fetch` for untrusted URLs. It allows only `https`, follows no redirects, and makes no connection unless every address to which
+ * the name resolves is public, or in `allowNetworks` for this name and port. It connects only to the addresses that were checked.
  *
  * @throws TypeError for invalid options
  */
@@ -82,19 +82,19 @@ function send(
       try {
         resolve(toResponse(message))
       } catch (error) {
-        // Thrown from this callback, it would crash the process.
+        // If thrown from this callback, the error would crash the process.
         message.destroy()
         reject(error)
       }
     })
     sent.on('error', (error) => reject(withTrustHint(error)))
-    // A protocol upgrade closes without a response and without an error.
+    // A protocol upgrade closes the connection without a response or an error.
     sent.on('close', () => reject(networkFailure('ECONNABORTED', 'the connection was closed without a response')))
     sent.end(body)
   })
 }
 
-/** Returns the error; for an untrusted certificate, with a hint for private certificate authorities. */
+/** Returns the error; for an untrusted certificate, with a hint about private certificate authorities. */
 function withTrustHint(error: Error): Error {
   if (!isUntrustedCertificate(error)) return error
   const hint =
@@ -104,13 +104,13 @@ function withTrustHint(error: Error): Error {
   })
 }
 
-/** Resolves the addresses of a host through the operating system. Rejects if there are none, or the signal aborts. */
+/** Resolves a host's addresses through the operating system. Rejects if there are none, or if the signal aborts. */
 function resolveHost(hostname: string, signal: AbortSignal | undefined): Promise<readonly LookupAddress[]> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal?.reason as Error)
     if (signal?.aborted) return abort()
     signal?.addEventListener('abort', abort, { once: true })
-    // Like a socket: omits addresses of a family for which this machine has no address.
+    // As a socket does, this omits addresses of a family for which this machine has no address.
     lookup(hostname, { all: true, hints: process.platform === 'win32' ? 0 : ADDRCONFIG }, (error, addresses) => {
       signal?.removeEventListener('abort', abort)
       if (error) reject(error)
@@ -121,7 +121,7 @@ function resolveHost(hostname: string, signal: AbortSignal | undefined): Promise
   })
 }
 
-/** Resolves the addresses of a name, or none if that takes too long: behind a proxy, names often cannot be resolved. */
+/** Resolves a name's addresses. Returns none if that takes too long: behind a proxy, names often cannot be resolved. */
 async function resolveSoon(hostname: string, signal: AbortSignal | undefined): Promise<readonly LookupAddress[]> {
   const soon = AbortSignal.timeout(patience)
   try {

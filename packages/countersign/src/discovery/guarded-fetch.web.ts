@@ -1,12 +1,12 @@
 import type { GuardedFetch, GuardedFetchOptions } from './guarded-fetch.js'
 
 /**
- * On platforms without access to sockets, the platform decides which addresses may be connected to. This version only refuses URLs that are
- * not `https`, and does not follow redirects. `allowNetworks` has no effect, and `egressProxy` throws a TypeError.
+ * On platforms without access to sockets, the platform determines which addresses may be connected to. This version only refuses URLs that
+ * are not `https`, and does not follow redirects. `allowNetworks` has no effect, and `egressProxy` throws a TypeError.
  */
 export function createGuardedFetch({ egressProxy }: GuardedFetchOptions = {}): GuardedFetch {
   if (egressProxy !== undefined)
-    throw new TypeError('egressProxy works on Node.js only: remove it, and configure the proxy of this platform')
+    throw new TypeError('egressProxy works only on Node.js: configure this platform’s own proxy instead')
   return async (input, init) => {
     if (!input.startsWith('https://')) throw new TypeError('refused: only https URLs are fetched')
     try {

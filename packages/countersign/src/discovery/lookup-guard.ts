@@ -9,12 +9,12 @@ export interface FailedFetch {
 /** When a failed lookup is reported: at the same time as every other failure, or as soon as it fails. */
 export type FailureTime = 'equal' | 'shortest'
 
-/** A lookup for one caller: the caller's network, and how long it may wait. */
+/** A lookup for one caller, with the caller's network and how long the lookup may wait. */
 export interface Lookup {
   /** The network that the request came from. */
   readonly source: string | undefined
   /**
-   * Starts to wait; returns a failure if too many lookups are waiting.
+   * Starts waiting; returns a failure if too many lookups are waiting.
    *
    * @param known whether the document was fetched before
    */
@@ -25,19 +25,19 @@ export interface Lookup {
   recall(failed: FailedFetch, known: boolean): Found<never>
 }
 
-/** The reason for a fetch: on whose behalf, and of which document. */
+/** The reason for a fetch: on whose behalf it is made, and of which document. */
 export interface FetchCause {
-  /** The network of the client. If undefined, only the total limits apply. */
+  /** The client's network. If undefined, only the overall limits apply. */
   source: string | undefined
-  /** Whether the document was fetched before. Refetches are rare, whatever causes them. */
+  /** Whether the document was fetched before. Refetches are rare, regardless of their cause. */
   known: boolean
   /** The host of the document, with the port if it is not the default port of `https`. */
   host: string
 }
 
-/** Limits the fetches that clients can cause (attacks K25), by rate and by concurrency. */
+/** Limits the rate and concurrency of the fetches that clients can cause (attacks K25). */
 export interface FetchBudget {
-  /** Starts a fetch. `end` must be called when the fetch is done. */
+  /** Starts a fetch. Call `end` when the fetch is done. */
   begin(cause: FetchCause): { end: () => void } | { failure: DiscoveryFailure }
 }
 
@@ -59,19 +59,19 @@ const openLookup: Lookup = {
   recall: ({ failure }) => ({ failure }),
 }
 
-/** No limits: for programs in which no untrusted client can cause fetches. */
+/** No limits: for programs in which untrusted clients cannot cause fetches. */
 export const noGuard: LookupGuard = {
   budget: { begin: () => ({ end: () => undefined }) },
   run: (_remoteAddress, _failureTime, look) => look(openLookup),
 }
 
-/** @param retryAfter seconds; short by default, since it is not known when a slot will be free */
+/** @param retryAfter in seconds; short by default, because it is not known when a slot will be free */
 export function busyFailure(message: string, retryAfter = 3): DiscoveryFailure {
   return { reason: 'busy', message, retryAfter }
 }
 
 /**
- * Limits of fetches that unauthenticated requests cause, and of waiting lookups (attacks K25). Times are in seconds unless the name says
+ * Limits on fetches that unauthenticated requests cause, and on waiting lookups (attacks K25). Times are in seconds unless the name says
  * otherwise.
  */
 export const guardLimits = {
@@ -79,22 +79,22 @@ export const guardLimits = {
   sources: 10_000,
   /** Concurrency limits: fetches in progress. */
   fetches: 32,
-  /** Of these, for documents that were never fetched before. The rest is reserved for known agents. */
+  /** Of these, slots for documents that were never fetched before. The rest are reserved for known agents. */
   coldFetches: 24,
   coldFetchesPerSource: 4,
   /** The fraction of free slots that one source may take. The last slots go to sources that hold few. */
   newFetchFraction: 0.25,
-  /** Of these, for documents that were fetched before. The rest is reserved for new agents. */
+  /** Of these, slots for documents that were fetched before. The rest are reserved for new agents. */
   knownFetches: 24,
   knownFetchesPerSource: 8,
   fetchesPerHost: 8,
-  /** Of these, from hosts that were slow: they hold a slot for seconds rather than milliseconds. */
+  /** Of these, slots for hosts that were slow: each fetch from them holds a slot for seconds rather than milliseconds. */
   slowFetches: 8,
   slowFetchesPerSource: 2,
   slowMilliseconds: 1000,
   /** How long a host counts as slow, in seconds. */
   slowAge: 600,
-  /** Queue sizes: lookups that wait for a fetch, or for the time to report a failure. */
+  /** Queue sizes: lookups that are waiting for a fetch, or for the time to report a failure. */
   waiting: 2000,
   waitingPerSource: 500,
 } as const

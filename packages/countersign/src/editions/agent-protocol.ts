@@ -25,8 +25,8 @@ export interface AgentInterop {
    */
   nonce?: 'automatic' | 'never' | undefined
   /**
-   * Auth servers that drop `state`. A callback without it is accepted if the owner of the browser has exactly one pending consent (W13).
-   * Another site can then forge a callback. @default none
+   * Auth servers that drop `state`. A callback without it is accepted if the browser's owner has exactly one pending consent (W13). Another
+   * site can then forge a callback. @default none
    */
   stateOptional?: readonly string[] | undefined
 }
@@ -40,24 +40,24 @@ export interface AgentDescription {
   homepage?: string
 }
 
-/** The decision that the user is prompted for, and the page to make it on. */
+/** The decision for which the user is prompted, and the page on which to make it. */
 export interface ConsentRequest extends ConsentDetails {
-  /** Aborts when the request stops waiting for the decision: because it was aborted, timed out, or failed. */
+  /** Aborts when the request stops waiting for the decision because the request was aborted, timed out, or failed. */
   signal: AbortSignal
 }
 
 /** A channel to the user and back, opened for one consent. */
 export interface OpenConsent {
-  /** The URL that the user's browser returns to. */
+  /** The URL to which the user's browser returns. */
   readonly redirectUri: string
   /**
-   * Prompts the user. If it rejects before the user has decided, the request rejects with the same error, and the consent is withdrawn. The
-   * exception is an `AgentError` with `consent_required`: the user may still decide, for a later request.
+   * Prompts the user. If this rejects before the user has decided, the request rejects with the same error, and the consent is withdrawn.
+   * The exception is an `AgentError` with `consent_required`: the user may still decide, for a later request.
    */
   ask(consent: ConsentRequest): void | Promise<void>
   /**
-   * Closes what was opened for the consent, because the consent has ended or no decision is needed after all. Called at most once, and
-   * never for a consent whose request was aborted: the user may still decide it until it expires.
+   * Closes everything that was opened for the consent, because the consent has ended or a decision is no longer needed. Called at most
+   * once, and never for a consent whose request was aborted: the user may still decide it until it expires.
    */
   close(): void
 }
@@ -65,7 +65,7 @@ export interface OpenConsent {
 /** A token that an agent holds. */
 export interface HeldToken {
   jwt: string
-  /** The resource that the token is for. */
+  /** The resource for which the token is valid. */
   resource: string
   scope: readonly string[]
   /** Unix seconds. */
@@ -96,14 +96,15 @@ export interface TokenNeed {
   /** Space-separated, if known. */
   scope: string | undefined
   /**
-   * The resource's token, already checked (W21). Absent: the agent requests access to itself, or to something that needs no resource token.
+   * The resource's token, already checked (W21). If absent, the agent requests access to itself, or to something that needs no resource
+   * token.
    */
   resourceToken?: string | undefined
-  /** The token that was presented when the resource required another. */
+  /** The token that was presented when the resource required a different one. */
   presented?: HeldToken | undefined
 }
 
-/** A consent that the user has not decided yet, as an edition stores it: JSON, found by its `id` among the owner's consents. */
+/** A consent that the user has not decided yet, as stored by an edition: JSON, looked up by its `id` among the owner's consents. */
 export interface KeptConsent {
   id: string
   /** Expiry, in Unix seconds. */
@@ -115,22 +116,22 @@ export interface ConsentStore {
   /** Whether other processes may use the store at the same time. */
   readonly isShared: boolean
   list(owner: string): Promise<readonly KeptConsent[]>
-  /** Stores a consent, replacing one with the same id. */
+  /** Stores a consent, replacing any consent with the same id. */
   put(owner: string, consent: KeptConsent): Promise<void>
-  /** Stores a consent unless one with its id exists. Resolves to the stored one. */
+  /** Stores a consent unless one with the same id exists. Resolves to the stored consent. */
   add(owner: string, consent: KeptConsent): Promise<KeptConsent>
-  /** Resolves to true if the consent existed: for exactly one of several concurrent callers. */
+  /** Removes a consent. Resolves to true if it existed; of several concurrent callers, exactly one gets true. */
   remove(owner: string, id: string): Promise<boolean>
   /**
-   * Acquires the lease on a consent, by its state, until a time in Unix seconds. Resolves to the current holder if another process holds an
-   * unexpired lease.
+   * Acquires the lease on a consent, by the consent's state, until a time in Unix seconds. Resolves to the current holder if another
+   * process holds an unexpired lease.
    *
-   * @param overdue a holder whose lease counts as expired, whatever the clock says
+   * @param overdue a holder whose lease counts as expired, regardless of the clock
    */
   lease(owner: string, state: string, until: number, overdue?: string): Promise<Lease | { holder: string }>
 }
 
-/** The lease on a consent, which allows one process at a time to exchange its code. */
+/** The lease on a consent, which allows only one process at a time to exchange the consent's code. */
 export interface Lease {
   /** Unix seconds. */
   until: number
@@ -140,13 +141,13 @@ export interface Lease {
 /** Timeout of a code exchange, in seconds. */
 export const exchangeTime = 15
 
-/** The callback of a consent. */
+/** The callback for a consent. */
 export interface ConsentCallback {
   /** The `state` that the callback will carry. */
   state: string
   /**
-   * Where the callback will arrive, for a consent that is already pending, possibly started by a process that has since exited: listen
-   * there if possible. Absent for a new consent.
+   * Where the callback for an already pending consent will arrive; listen there if possible. The consent may have been started by a process
+   * that has since exited. Absent for a new consent.
    */
   redirectUri?: string | undefined
 }
@@ -154,7 +155,7 @@ export interface ConsentCallback {
 /** Why a callback matches no consent. */
 export type CallbackProblem = 'unknown' | 'no_owner' | 'other_owner' | 'other_server' | 'malformed'
 
-/** How a consent ended for the agent. `other_user`: the user is not the one whose tokens the agent holds. */
+/** How a consent ended for the agent. `other_user`: the user who decided is not the one whose tokens the agent holds. */
 export type ConsentEnd = 'done' | 'failed' | 'other_user'
 
 /** The result of matching a callback to a consent. */
@@ -171,7 +172,7 @@ export type CallbackMatch =
 export interface AgentTools extends IdentifierOptions {
   id: string
   signer: Signer
-  /** The redirect URL that users return to, as listed in the agent's document. */
+  /** The redirect URL to which users return, as listed in the agent's document. */
   redirectUri: string
   about: AgentDescription | undefined
   /** Returns the agent token that makes this process a delegate of `id`. */
@@ -187,26 +188,28 @@ export interface AgentTools extends IdentifierOptions {
   /** Where consents are stored until the user has decided. */
   consents: ConsentStore
   /**
-   * Stores a token for an owner, unless the signal has aborted. Only then is the user told that it worked.
+   * Stores a token for an owner, unless the signal has aborted. The user is not told that it worked until this has resolved.
    *
    * @throws AgentError `other_user`
    */
   keep: (token: HeldToken, owner: string, signal: AbortSignal) => Promise<void>
-  /** An unexpired token of an owner that satisfies the need and was stored after a time (Unix seconds), by this or another process. */
+  /**
+   * Returns an owner's unexpired token that satisfies the need and was stored after a time (Unix seconds), by this process or another one.
+   */
   storedSince: (need: TokenNeed, owner: string, since: number) => Promise<HeldToken | undefined>
-  /** Why the owner has to decide about a need, as far as the store knows. */
+  /** Why the owner has to decide about a need, as far as the store can tell. */
   reasonFor: (need: TokenNeed, owner: string) => Promise<ConsentReason>
   /** Records that an owner denied a need. */
   noteRefusal: (need: TokenNeed, owner: string) => Promise<void>
-  /** Removes an owner's token. */
+  /** Removes one of an owner's tokens. */
   discard: (owner: string, token: HeldToken) => Promise<void>
   /** Runs a code exchange for an owner, with a signal that aborts when the owner is forgotten, or after `exchangeTime`. */
   forOwner: <T>(owner: string, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
   /** The auth servers in the agent's own list; empty if a function decides. */
   authServers: readonly string[]
-  /** Other origins on which endpoints of auth servers are allowed. */
+  /** Other origins at which the endpoints of auth servers are allowed. */
   endpointOrigins: EndpointOrigins | undefined
-  /** How long the user may take to decide, in seconds. Absent: as long as a server may keep the request open. */
+  /** How long the user may take to decide, in seconds. If absent, as long as a server may keep the request open. */
   consentTimeout: number | undefined
   now: () => number
 }
@@ -220,10 +223,10 @@ export interface AgentProtocol {
   /** The reference to the key that signs a request. */
   referenceTo(credential: Credential): MaybePromise<KeyReference>
   readRefusal(response: Response): ReadRefusal
-  /** The next step after a refusal: the cheapest that could help. Undefined if none would. */
+  /** The next step after a refusal: the cheapest one that could help. Undefined if no step would help. */
   stepFor(status: number, challenge: Challenge, credential: Credential): Step | undefined
   /**
-   * The token to request from an auth server. Undefined if the challenge does not say.
+   * The token to request from an auth server. Undefined if the challenge does not specify one.
    *
    * @throws AgentError for a challenge that does not match this request (W21), or that requires something unsupported
    */
@@ -234,11 +237,11 @@ export interface AgentProtocol {
    */
   obtain(need: TokenNeed, owner: string, signal: AbortSignal): Promise<HeldToken>
   /**
-   * Waits for the decision on the page of a pending consent. Undefined if no such consent exists. Absent if the edition has no pending
-   * consents.
+   * Waits for the decision on a pending consent's page. Resolves to undefined if no such consent exists. Absent if the edition has no
+   * pending consents.
    */
   waitFor?(page: string, owner: string, signal: AbortSignal): Promise<HeldToken | undefined>
-  /** Renews a token without prompting the user. Undefined if it can no longer be renewed. */
+  /** Renews a token without prompting the user. Undefined if the token can no longer be renewed. */
   refresh(held: HeldToken, signal: AbortSignal): Promise<HeldToken | undefined>
   /** The verified claims of a token for the agent itself. */
   verifyOwn(token: HeldToken): Promise<AuthClaims>

@@ -1,7 +1,7 @@
 /**
- * Explains to the operator of an agent that a server found no key for it, and when a retry will work.
+ * Explains to the agent's operator that a server found no key for the agent, and when a retry will work.
  *
- * @param address of the agent's document
+ * @param address the URL of the agent's document
  */
 export function describeUnknownKey(server: string, id: string, address: string): string {
   return (

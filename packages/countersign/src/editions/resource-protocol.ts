@@ -18,7 +18,7 @@ export interface ResourceTools {
   scopes: Readonly<Record<string, string>> | undefined
   /** Lifetime of a resource token, in seconds. */
   resourceTokenLifetime: number
-  /** The resource is its own agent (S§3.5). */
+  /** Whether the resource is its own agent (S§3.5). */
   ownAgent: boolean
   now: () => number
   /** Verifies a request to one of the edition's own endpoints. */
@@ -28,13 +28,13 @@ export interface ResourceTools {
 /** Responds to a POST with JSON. */
 export type ResourceEndpoint = (message: ReceivedMessage, contentType: string | null) => Promise<object>
 
-/** Checks whether auth tokens of one issuer have been revoked. */
+/** Checks whether an issuer's auth tokens have been revoked. */
 export interface RevocationList {
   /**
    * Rejects a revoked auth token. Waits only if the list has not been polled for 3 s, so that the first request after an idle period is
    * checked against the current list.
    *
-   * @param agent the agent of a token that does not name one
+   * @param agent the agent to which a token belongs if the token does not name one
    * @throws AAuthError `auth_token_invalid`, and `unavailable` if the list cannot be fetched
    */
   requireUnrevoked(claims: AuthClaims, agent: string | undefined): Promise<void>
@@ -44,9 +44,9 @@ export interface RevocationListOptions extends IdentifierOptions, NetworkOptions
   /** The auth server that publishes the list. */
   issuer: string
   discovery: Discovery
-  /** @default a guarded fetch, which allows any address for the auth server's own origin */
+  /** @default a guarded fetch that allows any address for the auth server's own origin */
   fetch?: FetchDocument | undefined
-  /** Other origins on which the list is allowed. */
+  /** Other origins at which the list is allowed. */
   endpointOrigins?: EndpointOrigins
   /** Unix seconds. */
   now: () => number
@@ -69,11 +69,11 @@ export interface ResourceProtocol {
     verified: VerifiedSignature<ResolvedKey>,
     required: { require: R; scope?: string | undefined },
   ): VerifiedRequest<R>
-  /** The level to challenge for if nothing was verified. */
+  /** The level that a challenge requires if nothing was verified. */
   readonly challengeLevel: (code: ErrorCode, required: Requirement) => string
-  /** The next level above a proven one, which has higher rate limits. Undefined if it is the highest. */
+  /** The next level above a proven one, for which rate limits are higher. Undefined if the proven level is the highest. */
   readonly levelAbove: (proven: Requirement) => string | undefined
-  /** Creates a challenge, with a resource token if the context identifies its holder. */
+  /** Creates a challenge, with a resource token if the context identifies the party that will hold it. */
   challenge(context: ChallengeContext): Promise<Challenge>
   /** Tracks the auth server's revocations. Undefined if the edition has no revocation list. */
   readonly createRevocationList: ((options: RevocationListOptions) => RevocationList) | undefined

@@ -21,13 +21,13 @@ export interface SignedRequest {
   /** RFC 7638 thumbprint of the signing key. */
   thumbprint: string
   scheme: KeyReference['scheme']
-  /** The `typ` of the token in `Signature-Key`, if there is one. */
+  /** The `typ` of the token in `Signature-Key`, if it carries one. */
   tokenType: string | undefined
   /** The body, as checked against its digest. */
   body: Uint8Array
   agent: string | undefined
   delegate: string | undefined
-  /** The authorization in the verified auth token, if the request carries one, even if the level does not require it. */
+  /** The authorization in the verified auth token, if the request carries one; present even if the level does not require it. */
   authorization: Authorization | undefined
 }
 
@@ -36,7 +36,10 @@ export interface IdentifiedRequest extends SignedRequest {
 }
 
 export interface AuthorizedRequest extends SignedRequest {
-  /** The auth server that issued the token. Users of two issuers are different users, even with an equal `sub`: use both as the key. */
+  /**
+   * The auth server that issued the token. Users from two issuers are different users, even if their `sub` is equal: use both together as
+   * the key.
+   */
   iss: string
   /** Opaque id of the user, if the token names one. */
   sub: string | undefined
@@ -44,7 +47,7 @@ export interface AuthorizedRequest extends SignedRequest {
   claims: AuthClaims
 }
 
-/** A request that was verified at the required level. Values of this type are only created by verification. */
+/** A request that was verified at the required level. Only verification creates values of this type. */
 export type VerifiedRequest<R extends Requirement = Requirement> = R extends 'authorization'
   ? AuthorizedRequest
   : R extends 'identity'
@@ -55,7 +58,7 @@ export type VerifiedRequest<R extends Requirement = Requirement> = R extends 'au
 export interface Authorization {
   readonly claims: AuthClaims
   readonly scope: readonly string[]
-  /** The token has expired, but is otherwise valid. */
+  /** Whether the token has expired but is otherwise valid. */
   readonly expired: boolean
 }
 
@@ -84,7 +87,7 @@ export function claimedAgent({ parseKey }: Pick<SigningProfile, 'parseKey'>, sig
   }
 }
 
-/** The key of a signature, and the agent that it identifies. */
+/** The key of a signature, and the agent that the key identifies. */
 export interface ResolvedKey {
   readonly key: VerificationKey
   readonly scheme: KeyReference['scheme']
@@ -94,47 +97,47 @@ export interface ResolvedKey {
   readonly delegate: string | undefined
   /** The verified token that carried the key. */
   readonly token: VerifiedToken | undefined
-  /** Present if that token is an auth token. */
+  /** Present if the verified token is an auth token. */
   readonly authorization: Authorization | undefined
-  /** The type of the document that led to the key, or to the key of the token; undefined if no document did. */
+  /** The type of the document that led to the key, or to the key of the token; undefined if none did. */
   readonly publisher: DocumentType | undefined
-  /** The key was fetched for this very request, so no newer one is looked up. */
+  /** Whether the key was fetched for this very request; if so, no newer key is looked up. */
   readonly isNew?: true
 }
 
 export interface KeyResolverOptions extends IdentifierOptions {
   discovery: Discovery
-  /** The role of the receiver. The roles accept different references, and interpret some differently (W11). */
+  /** The receiver's role. Different roles accept different references, and interpret some of them differently (W11). */
   role: 'resource' | 'authServer'
   /** The receiver's own identifier: the audience of tokens. */
   audience: string
   now: () => number
   /** Accepted issuers of auth tokens. */
   authTokenIssuers: readonly string[]
-  /** Accepts `scheme=x509`. Absent: no roots are configured, and nothing is fetched. */
+  /** Accepts `scheme=x509`. If absent, no roots are configured, and nothing is fetched. */
   certificates?: CertificateFinder | undefined
 }
 
-/** Finds the keys that `Signature-Key` points to. */
+/** Finds the keys to which `Signature-Key` refers. */
 export interface KeyResolver {
   /**
    * Returns the key, after verifying the token that carries it. The caller decides whether that satisfies the request.
    *
-   * @param remoteAddress the source of the request: the fetches that one source can cause are limited
-   * @param due the requirement of the request: a text that is not a token is reported as an invalid token of that kind
+   * @param remoteAddress the source of the request, because the number of fetches that one source can cause is limited
+   * @param due the requirement of the request: a string that is not a token is reported as an invalid token of that kind
    * @throws AAuthError
    */
   resolve(reference: KeyReference, remoteAddress?: string, due?: Requirement): Promise<ResolvedKey>
   /**
-   * Looks up another key for the reference if the signature does not match the one found. An agent with a new key may publish it under the
-   * old name, as agents that create a key on each start do.
+   * Looks up another key for the reference if the signature does not match the one that was found. An agent with a new key may publish it
+   * under the old name, as agents that create a key on each start do.
    */
   renew(reference: KeyReference, resolved: ResolvedKey, remoteAddress?: string): Promise<ResolvedKey | undefined>
 }
 
 /**
- * Returns whether a body must be signed, depending on the signer, if some agents may leave bodies unsigned. Undefined: every body must be
- * signed. If it depends on the agent, keys are fetched before the requirement is known.
+ * Returns whether a body must be signed, depending on the signer, if some agents may leave bodies unsigned. If undefined, every body must
+ * be signed. If it depends on the agent, keys are fetched before the requirement is known.
  */
 export function bodyCoverage(unsignedBodies: AgentSelection): ((resolved: ResolvedKey) => BodyCoverage) | undefined {
   if (typeof unsignedBodies !== 'function' && unsignedBodies.length === 0) return undefined

@@ -1,6 +1,6 @@
 /**
- * JSON Web Tokens of any type that an edition describes: issuing and verifying them, decoding one without trusting it, and the names of
- * algorithms in keys and tokens.
+ * JSON Web Tokens of any type that an edition describes: issuing and verifying tokens, decoding a token without trusting it, and the names
+ * of algorithms in keys and tokens.
  *
  * @packageDocumentation
  */

@@ -16,8 +16,9 @@ export interface MemoryNoncesOptions extends NonceLimits {
 }
 
 /**
- * Creates a `claimNonce` that stores nonces in this process. With several instances, each would accept a nonce once: use a shared store.
- * Only the key, agent or network that exceeds its limit is refused (429). Keys without an agent cannot crowd out agents.
+ * Creates a `claimNonce` that stores nonces in this process. If there are several instances, each of them would accept a nonce once, so use
+ * a shared store instead. Only the key, agent or network that exceeds its limit is refused (429). Keys without an agent cannot crowd out
+ * agents.
  *
  * @throws TypeError for invalid limits
  */
@@ -27,7 +28,7 @@ export function createMemoryNonces({
 }: MemoryNoncesOptions = {}): (claim: NonceClaim) => boolean {
   const limits = requireNonceLimits(given, 100_000)
   const live = new Map<string, LiveNonce>()
-  /** Nonces by the second in which they expire: each is visited only once more, however many there are. */
+  /** Nonces by the second in which they expire: each nonce is visited only once more, however many there are. */
   const ending = new Map<number, string[]>()
   const holders = new Map<string, Holder>()
   const ofAgents = createPlaces()
@@ -61,7 +62,7 @@ export function createMemoryNonces({
   function requirePlace(holder: Holder, network: string): void {
     const counts = { isAgent: holder.isAgent, ofHolder: holder.held, ...placesOf(holder).counts(network) }
     const reached = reachedLimit(counts, limits)
-    // Evicting an unexpired nonce would allow a replay: refuse instead.
+    // Evicting an unexpired nonce would allow a replay, so the new one is refused.
     if (reached) throw nonceRefusal(reached)
   }
 
@@ -103,7 +104,7 @@ function newHolder(source: NonceSource): Holder {
 
 type Places = ReturnType<typeof createPlaces>
 
-/** Counts nonces by network and by wider network: for agents, or for keys without an agent. */
+/** Counts nonces by network and by wider network: those of agents, or those of keys without an agent. */
 function createPlaces() {
   const networks = createTally()
   const wider = createTally()

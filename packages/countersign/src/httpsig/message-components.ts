@@ -32,9 +32,9 @@ export function readMessageFields({ rawHeaders }: ReceivedMessage): MessageField
 }
 
 /**
- * The single signature of a request, and the reference to its key.
+ * The only signature of a request, and the reference to its key.
  *
- * @throws AAuthError `signature_missing`, `signature_malformed`, `signature_label_mismatch`, and the errors of the parsers
+ * @throws AAuthError `signature_missing`, `signature_malformed`, `signature_label_mismatch`, and the errors that the parsers throw
  */
 export function requireSignature(
   fields: MessageFields,
@@ -62,7 +62,7 @@ export function requireSignature(
 }
 
 /**
- * The authority to verify the request with: the `Host` if it is one of the configured authorities, otherwise the first of them.
+ * The authority against which the request is verified: the `Host` if it is one of the configured authorities, otherwise the first of these.
  *
  * @throws AAuthError `header_duplicate`, `host_malformed`
  */
@@ -84,7 +84,7 @@ export function requireAuthority(
   return authorities.includes(plain) ? plain : authorities[0]
 }
 
-/** A hint for a signature that does not verify, if the request was sent to a host other than the authority. */
+/** A hint about a signature that does not verify, if the request was sent to a host other than the authority. */
 export function hostAdvice({ host }: MessageFields, authority: string): string {
   const isOurs = host === undefined || host.toLowerCase() === authority || plainHost(host) === authority
   return isOurs ? '' : otherHost
@@ -92,7 +92,7 @@ export function hostAdvice({ host }: MessageFields, authority: string): string {
 
 const fieldNames = ['host', 'nonce', 'signature', 'signature-key', 'signature-input'] as const
 
-/** Node silently drops header lines beyond 2,000, which could include a second signature or `Host`. */
+/** Node silently drops header lines beyond the first 2,000. These could include a second signature or `Host`. */
 const maxHeaderLines = 1000
 
 function requireSignatureField(fields: MessageFields, name: MessageField): string {
@@ -104,7 +104,7 @@ function requireSignatureField(fields: MessageFields, name: MessageField): strin
   return value
 }
 
-// RFC 9110 §7.2, RFC 3986 §3.2.2. A server must reject any other value, for example two joined ones (RFC 9112 §3.2).
+// RFC 9110 §7.2, RFC 3986 §3.2.2. A server must reject any other value, for example two joined values (RFC 9112 §3.2).
 function isHostField(host: string): boolean {
   return host.length <= 1024 && /^(?:\[[0-9A-Fa-fv:.]+\]|[\w\-.~!$&'()*+,;=%]*)(?::\d*)?$/.test(host)
 }
@@ -117,7 +117,7 @@ const otherHost =
 export type BodyCoverage = 'required' | 'if-covered'
 
 /**
- * Checks that the signature covers the components that the profile requires for such a request, and no absent ones.
+ * Checks that the signature covers every component that the profile requires for such a request, and no component that is absent.
  *
  * @throws AAuthError `component_missing`, `component_forbidden`
  */
@@ -178,7 +178,7 @@ function componentValue(
       return target.path
     case '@query':
       return target.query ?? '?'
-    // It was already parsed, so it is printable ASCII and occurs once.
+    // This header was already parsed, so it is printable ASCII and occurs once.
     case 'signature-key':
       return fields['signature-key'] ?? requireField(message, component)
     default:

@@ -2,21 +2,21 @@ import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { networkOf } from '../lib/network-of.js'
 
-/** The nonce of a request with a verified signature, not claimed yet. */
+/** The nonce of a request with a verified signature, not yet claimed. */
 export interface VerifiedNonce {
   /** A hash of authority, key and nonce. */
   key: string
-  /** How long to store it, in seconds: until no clock accepts the signature any more. */
+  /** How long to store the nonce, in seconds: until no clock accepts the signature any more. */
   lifetime: number
 }
 
 /** The source of a nonce. Stores count nonces per source, so that no single source can fill the store. */
 export interface NonceSource {
-  /** The agent that signed, itself or through a delegate. Undefined: the signature proves only a key. */
+  /** The agent that signed, either itself or through a delegate. If undefined, the signature proves only a key. */
   agent: string | undefined
   /** RFC 7638 thumbprint of the key. A signer can create any number of keys. */
   thumbprint: string
-  /** The network that the request came from: IPv4 /24, IPv6 /48, or `unknown` for all requests without a known address. */
+  /** The network from which the request came: IPv4 /24, IPv6 /48, or `unknown` for all requests without a known address. */
   network: string
 }
 
@@ -25,12 +25,12 @@ export interface NonceClaim extends VerifiedNonce {
 }
 
 /**
- * Claims a nonce. Resolves to true the first time, exactly once per key, and to false afterwards. If a source has too many nonces, it
- * throws an `AAuthError` `too_many_requests`. For a key without an agent, the resource adds the level that has higher limits.
+ * Claims a nonce. Resolves to true the first time, exactly once per key, and to false afterwards. If a source has too many nonces, throws
+ * an `AAuthError` with `too_many_requests`. For a key without an agent, the resource adds the level at which limits are higher.
  */
 export type ClaimNonce = (claim: NonceClaim) => MaybePromise<boolean>
 
-/** The signer, and where the request came from. */
+/** The signer, and the network from which the request came. */
 export interface NonceOwner {
   agent?: string | undefined
   thumbprint: string
@@ -38,14 +38,14 @@ export interface NonceOwner {
   remoteAddress: string | undefined
 }
 
-/** The source of a nonce, as counted by stores. */
+/** The source of a nonce, by which stores count nonces. */
 export function nonceSource({ agent, thumbprint, remoteAddress }: NonceOwner): NonceSource {
   return { agent, thumbprint, network: remoteAddress === undefined ? 'unknown' : networkOf(remoteAddress, 'site') }
 }
 
 /**
- * Claims the nonce of a request, if it has one. Call it when nothing else can refuse the request, and before the request changes anything:
- * claiming earlier wastes the nonce on a request that fails.
+ * Claims the nonce of a request, if the request has one. Call this when nothing else can refuse the request, and before the request changes
+ * anything: claiming earlier wastes the nonce on a request that fails.
  *
  * @throws AAuthError `nonce_replayed` for a nonce that was claimed before, and the errors of `claimNonce`
  */
@@ -60,7 +60,11 @@ export async function requireUnusedNonce(
 
 /** The refusal of a request whose nonce was claimed before. */
 export function nonceReplayed(options?: ErrorOptions): AAuthError {
-  return new AAuthError('nonce_replayed', 'This nonce was already used: sign each request with a new one.', options)
+  return new AAuthError(
+    'nonce_replayed',
+    'This nonce has already been used: sign each request with a new one.',
+    options,
+  )
 }
 
 /** Limits on the number of stored nonces. */
@@ -75,14 +79,14 @@ export interface NonceLimits {
   /** Nonces of one agent, including its delegates. @default 16384 */
   perAgent?: number
   /**
-   * Nonces of all agents above which the network with the most nonces is refused; the hard limit is twice this. Keys without an agent can
-   * hold up to half of this in addition.
+   * Number of nonces of all agents above which the network with the most nonces is refused; the hard limit is twice this number. In
+   * addition, keys without an agent can hold up to half of this number.
    * @default 100000 in a process, 1000000 in a database
    */
   total?: number
 }
 
-/** The number of stored nonces before one is added: those of agents, or those of keys without an agent. */
+/** The number of stored nonces before another one is added: either those of agents, or those of keys without an agent. */
 export interface NonceCounts {
   isAgent: boolean
   /** Nonces of the agent or key. */
@@ -122,14 +126,14 @@ export function widerNetwork(network: string): string {
 }
 
 /**
- * The count at which the store is full, and the hard limit: for agents, or for keys without an agent. The latter are never a reason to
- * refuse an agent, since anyone can create any number of keys and use any number of IPv6 networks.
+ * The number of nonces at which the store is full, and the hard limit: for agents, or for keys without an agent. Keys without an agent are
+ * never a reason to refuse an agent, because anyone can create any number of keys and use any number of IPv6 networks.
  */
 export function nonceCapacity(isAgent: boolean, { total }: Pick<Required<NonceLimits>, 'total'>) {
   return isAgent ? { full: total, most: 2 * total } : { full: total / 4, most: total / 2 }
 }
 
-/** Decides whether one more nonce would exceed a limit. */
+/** Determines whether one more nonce would exceed a limit. */
 export function reachedLimit(counts: NonceCounts, limits: Required<NonceLimits>): ReachedLimit | undefined {
   const { isAgent, ofHolder, ofNetwork, all } = counts
   if (isAgent && ofHolder >= limits.perAgent) return 'perAgent'
@@ -147,10 +151,10 @@ export function reachedLimit(counts: NonceCounts, limits: Required<NonceLimits>)
 const lastPart = 1 / 64
 
 /**
- * Decides whether a network holds too many nonces when the store is full. At first, only the network with the most is refused, or the wider
- * network with the most if none of its networks holds half of them: an attacker with many networks holds few nonces in each. Once half of
- * the remaining places are taken anyway, each wider network is limited to a small fraction of what is left, so that networks with few
- * nonces still have places.
+ * Determines whether a network holds too many nonces when the store is full. At first, only the network with the most nonces is refused. If
+ * that network holds less than half as many as the wider network with the most, that wider network is refused instead: an attacker with
+ * many networks holds only a few nonces in each. Once half of the remaining places have nevertheless been taken, each wider network is
+ * limited to a small fraction of what is left, so that networks with few nonces still have places.
  */
 function exceedsShare(counts: NonceCounts, left: number, isFirstHalf: boolean): boolean {
   const { ofNetwork, most, ofWider, mostOfWider } = counts
@@ -160,7 +164,7 @@ function exceedsShare(counts: NonceCounts, left: number, isFirstHalf: boolean): 
   return isSpread ? ofWider >= Math.max(mostOfWider, share) : ofNetwork >= Math.max(most, share)
 }
 
-/** The name of a nonce's holder: an agent, or a key without an agent. */
+/** The name of the party that holds a nonce: an agent, or a key without an agent. */
 export function holderName({ agent, thumbprint }: Pick<NonceSource, 'agent' | 'thumbprint'>): string {
   return agent === undefined ? `key ${thumbprint}` : `agent ${agent}`
 }

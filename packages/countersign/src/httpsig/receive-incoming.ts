@@ -7,14 +7,14 @@ import { type ReceivedMessage, readBefore } from './received-message.js'
 import { plainHost } from './signing-profile.js'
 
 /**
- * The data read from a request: a stream can be read only once, and two middlewares may need it. Stored on the request itself, since a
- * WeakMap is slower.
+ * The data read from a request: a stream can be read only once, and two middlewares may need its data. Stored on the request itself,
+ * because a WeakMap is slower.
  */
 const readBody = Symbol('read body')
 
 /**
- * A request of Node's servers: HTTP/1.1, or HTTP/2 with its compatibility API. Frameworks that rewrite `url` or `method` keep the original
- * in `originalUrl` and `originalMethod`. Body parsers can keep the raw bytes in `rawBody`.
+ * A request of Node's servers: HTTP/1.1, or HTTP/2 through its compatibility API. Frameworks that rewrite `url` or `method` keep the
+ * originals in `originalUrl` and `originalMethod`. Body parsers can keep the raw bytes in `rawBody`.
  */
 export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
   originalUrl?: string
@@ -29,20 +29,20 @@ export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
 export interface CountedBody {
   /** Adds received bytes to the count. */
   add(bytes: number): void
-  /** Called when the body is complete, or is no longer read. */
+  /** Called when the body is complete or is no longer being read. */
   close(): void
 }
 
-/** Starts accounting for a body. `stop` aborts reading it. */
+/** Starts accounting for a body. `stop` aborts the reading of the body. */
 export type CountBody = (stop: (refusal: AAuthError) => void) => CountedBody
 
 /**
- * Reads a request of Node's servers as a received message: header lines, method and target as they were on the wire. The body is read from
- * the stream, or from `rawBody` if a parser has already read it, and can be requested again afterwards. It is read to its end whatever the
- * headers say, since HTTP/2 does not announce bodies.
+ * Reads a request of Node's servers as a received message, with header lines, method and target as they were on the wire. The body is read
+ * from the stream, or from `rawBody` if a parser has already read it, and can be requested again afterwards. The body is always read to its
+ * end, whatever the headers say, because HTTP/2 does not announce bodies.
  *
  * @param remoteAddress the client's address, if it differs from the connection's
- * @param countBody called when reading the body starts
+ * @param countBody called when reading of the body starts
  */
 export function receiveIncoming(
   incoming: NodeRequest,
@@ -74,7 +74,9 @@ function dropTrailers(incoming: NodeRequest): void {
 
 const noBytes = new Uint8Array(0)
 
-/** Timeout of a body over HTTP/2, in seconds: the same as `requestTimeout` of Node's servers, which applies only to HTTP/1.1. */
+/**
+ * Timeout for receiving a body over HTTP/2, in seconds: equal to the `requestTimeout` of Node's servers, which applies only to HTTP/1.1.
+ */
 const bodyTime = 300
 
 function headOf(incoming: NodeRequest): Pick<ReceivedMessage, 'method' | 'rawTarget' | 'rawHeaders'> {
@@ -92,7 +94,7 @@ function headOf(incoming: NodeRequest): Pick<ReceivedMessage, 'method' | 'rawTar
     if (name === 'host') hosts.push(value)
   }
   const authority = pseudo.get(':authority')
-  // A Host that differs from :authority makes two hosts, which is rejected (RFC 9113 §8.3.1).
+  // If Host differs from :authority, the request names two hosts and is rejected (RFC 9113 §8.3.1).
   const isSaid = authority === undefined || hosts.some((host) => plainHost(host) === plainHost(authority))
   return {
     method: pseudo.get(':method') ?? originalMethod,
@@ -108,7 +110,7 @@ function bodyOf(incoming: NodeRequest, limit: number, countBody?: CountBody): Pr
 
 async function readIncoming(incoming: NodeRequest, limit: number, countBody?: CountBody): Promise<Uint8Array> {
   const isHttp2 = incoming.httpVersionMajor >= 2
-  // If head and body arrived in one piece, the parser has read both after this.
+  // If the head and the body arrived in one piece, the parser has read both after this.
   if (!isHttp2) await Promise.resolve()
   const { 'content-length': announced, 'transfer-encoding': encoded } = incoming.headers
   if (isReadBefore(incoming)) return rawBodyBytes(incoming, limit)
@@ -129,7 +131,7 @@ async function readIncoming(incoming: NodeRequest, limit: number, countBody?: Co
 /** The body of a stream that has buffered all of it and has no other reader. */
 function arrivedBody(incoming: Readable, limit: number): Uint8Array {
   if (incoming.readableLength > limit) throw tooLarge(limit)
-  // A copy: the chunk may be part of a larger buffer.
+  // Copied, because the chunk may be part of a larger buffer.
   return new Uint8Array(incoming.read() as Uint8Array)
 }
 
@@ -141,7 +143,7 @@ function isUpgrade(incoming: NodeRequest): boolean {
   return 'upgrade' in incoming && incoming.upgrade === true
 }
 
-/** The raw bytes that a parser kept of a body that it read. */
+/** The raw bytes of a body, kept by the parser that read it. */
 function rawBodyBytes({ rawBody, headers }: NodeRequest, limit: number): Uint8Array {
   if (!(rawBody instanceof Uint8Array)) {
     throw readBefore(
@@ -178,7 +180,7 @@ function collect(
     }
     function stop(refusal: AAuthError): void {
       release()
-      // Not destroyed: the refusal still has to be sent on the same connection.
+      // Not destroyed, because the refusal must still be sent on the same connection.
       incoming.pause()
       reject(refusal)
     }

@@ -20,8 +20,8 @@ export interface ReceivedMessage {
   body(limit: number): MaybePromise<Uint8Array>
   readonly remoteAddress?: string | undefined
   /**
-   * Hides trailers from handlers, since no signature covers them. Called once the signature is verified.
-   * @default the platform exposes none
+   * Hides trailers from handlers, because no signature covers them. Called once the signature is verified.
+   * @default the platform exposes no trailers
    */
   dropTrailers?(): void
   /** If present, it is used instead of `body`, which is not called. */
@@ -29,8 +29,8 @@ export interface ReceivedMessage {
 }
 
 /**
- * Content that is received only when nothing else can refuse the request any more, and that need not fit into memory: a proxy stores it
- * until it is complete, then forwards it.
+ * Content that is received only after nothing else can refuse the request, and that need not fit into memory: a proxy stores it until it is
+ * complete, then forwards it.
  */
 export interface Upload {
   /** Whether the message head announces a body, even an empty one. */
@@ -43,13 +43,13 @@ export interface Upload {
    * @throws AAuthError `digest_mismatch`, `body_too_large`, `body_incomplete`
    */
   take(digests: ContentDigests | undefined, signer?: UploadSigner): Promise<void>
-  /** The content, once received. @default it is not in memory, and the verified request has an empty `body` */
+  /** The content, once received. @default the content is not in memory, and the verified request has an empty `body` */
   content?(): Uint8Array
 }
 
-/** What is proven about the signer of a message when its content is received. */
+/** What has been proven about a message's signer by the time its content is received. */
 export interface UploadSigner {
-  /** The agent's identifier. Undefined if only a key is proven, which anyone can create. */
+  /** The agent's identifier. Undefined if only a key has been proven; anyone can create a key. */
   readonly agent?: string | undefined
   /** What a user has authorized the agent to do. */
   readonly authorization?: { readonly expired: boolean } | undefined
@@ -78,7 +78,7 @@ export function fieldValues({ rawHeaders }: Pick<ReceivedMessage, 'rawHeaders'>,
   return values
 }
 
-/** The values of all wanted fields, by lower-case name. Takes one pass over the header lines for any number of names. */
+/** The values of all wanted fields, by lower-case name. The header lines are read in one pass, regardless of the number of names. */
 export function fieldsByName(
   { rawHeaders }: Pick<ReceivedMessage, 'rawHeaders'>,
   isWanted: (name: string) => boolean,
@@ -95,7 +95,7 @@ export function fieldsByName(
   return fields
 }
 
-// Only spaces and tabs: `trim` would also remove other bytes, such as 0xA0, whether signed or not.
+// Only spaces and tabs: `trim` would also remove other bytes, such as 0xA0, even if they are signed.
 export function trimSpace(value: string): string {
   let start = 0
   let end = value.length
@@ -110,8 +110,8 @@ function isSpace(charCode: number): boolean {
 
 /**
  * Whether a message claims to carry an AAuth signature: it has a signature field, and not only signatures tagged for another protocol (RFC
- * 9421 §2.3), such as those that Web Bot Auth adds to a crawler's requests. It verifies nothing: a message without a claim may pass as
- * unsigned, where unsigned messages are allowed.
+ * 9421 §2.3), such as those that Web Bot Auth adds to a crawler's requests. Nothing is verified: where unsigned messages are allowed, a
+ * message without such a claim may be accepted as unsigned.
  */
 export function isSignedMessage(message: Pick<ReceivedMessage, 'rawHeaders'>): boolean {
   const inputs = fieldValues(message, 'signature-input')
@@ -133,13 +133,13 @@ function isTagged(signatureInput: string): boolean {
 
 const noBytes = new Uint8Array(0)
 
-/** The property of a request that holds the bytes it was created from, which {@link receiveRequest} can read at any time. */
+/** The property of a request that holds the bytes from which it was created. {@link receiveRequest} can read them at any time. */
 export const receivedBytes = Symbol('received bytes')
 
 /**
- * Reads a Web `Request` as a received message. It reads a clone, so the caller can still read the request's own body.
+ * Reads a Web `Request` as a received message. It reads a clone, so the caller can still read the body of the request itself.
  *
- * A `Request` differs from the wire if URL parsing changed it (`/x/../admin`) or header lines were joined; on Node, receive the
+ * A `Request` differs from the wire if URL parsing changed it (`/x/../admin`) or header lines were joined. On Node, receive the
  * `IncomingMessage` instead.
  */
 export function receiveRequest(
@@ -152,7 +152,7 @@ export function receiveRequest(
     rawHeaders.push(name, value)
     if (name === 'host') host = true
   }
-  // Not every platform provides Host. The URL contains the server's host, which only selects one of the authorities.
+  // Some platforms do not provide Host. The URL contains the server's host, which only selects one of the authorities.
   if (!host) rawHeaders.push('host', hostOf(request.url))
   let read: Promise<Uint8Array> | undefined
   return {
@@ -200,7 +200,7 @@ export async function contentDigest(body: Uint8Array): Promise<string> {
 }
 
 /**
- * Recomputes every digest with a supported algorithm. At least one must be present, and all must match.
+ * Recomputes every digest that uses a supported algorithm. At least one must be present, and all must match.
  *
  * @throws AAuthError `digest_malformed`, `digest_mismatch`
  */
@@ -222,9 +222,9 @@ export function digestMismatch(algorithm: string): AAuthError {
 }
 
 /**
- * The digests of a `Content-Digest` field, by supported algorithm.
+ * The digests in a `Content-Digest` field, by supported algorithm.
  *
- * @throws AAuthError `digest_malformed`, also if there are none
+ * @throws AAuthError `digest_malformed`, also if the field has no digest with a supported algorithm
  */
 export function parseContentDigest(header: string): ContentDigests {
   const known = new Map<'sha-256' | 'sha-512', string>()
@@ -248,14 +248,14 @@ function* parseDigests(header: string): Generator<[string, string]> {
   } catch (cause) {
     throw new AAuthError('digest_malformed', 'Content-Digest is not a structured dictionary (RFC 9530).', { cause })
   }
-  // Of duplicates, this parser keeps the last and other parsers the first. A comma inside a string is not a separator.
+  // If a member occurs twice, this parser keeps the last one and other parsers the first. A comma inside a string is not a separator.
   if (header.replaceAll(/"(?:[^"\\]|\\.)*"/g, '').split(',').length !== members.size)
     throw new AAuthError('digest_malformed', 'Content-Digest lists an algorithm twice.')
   for (const [algorithm, [value]] of members) {
     if (!(value instanceof ArrayBuffer))
       throw new AAuthError('digest_malformed', 'Content-Digest has a value that is not a byte sequence.')
     const digest = platform.serializeBase64(new Uint8Array(value))
-    // Other encodings of the same bytes, which the parser tolerates, are rejected as in the common form.
+    // Other encodings of the same bytes, which the parser tolerates, are rejected, as they are in the common form.
     if (!header.includes(`:${digest}:`))
       throw new AAuthError('digest_malformed', 'Content-Digest has a value that is not canonical base64.')
     yield [algorithm, digest]

@@ -10,12 +10,12 @@ import { coverageOf, type KeyReference, type SigningForm } from './signing-profi
 /** The parts of a request that are signed. Field names are lower case. */
 export interface SignableMessage {
   method: string
-  /** Host, and the port if it is not the scheme's default. */
+  /** The host, with the port if it is not the scheme's default. */
   authority: string
   path: string
-  /** Including its `?`. */
+  /** The query, including its `?`. */
   query?: string | undefined
-  /** `content-type` and `content-digest` if there is a body, `nonce` if one is sent. */
+  /** `content-type` and `content-digest` if the request has a body, `nonce` if one is sent. */
   fields?: Readonly<Record<string, string>>
 }
 
@@ -31,7 +31,7 @@ export interface SignMessageOptions {
   encoding?: 'base64' | 'base64url' | undefined
 }
 
-/** The three headers that turn a request into a signed one. */
+/** The three headers that turn a request into a signed request. */
 export interface SignatureHeaders {
   'signature-key': string
   'signature-input': string
@@ -117,8 +117,8 @@ export interface SignRequestOptions extends SignMessageOptions {
    */
   nonce?: 'automatic' | 'never' | undefined
   /**
-   * How to treat an empty query, a `?` with nothing after it. Node's `fetch` omits it on the wire, other senders do not. `drop` removes it
-   * from the URL, so that every sender sends what was signed. `keep` is for senders that keep it, such as curl.
+   * How to treat an empty query, that is, a `?` with nothing after it. Node's `fetch` omits it on the wire, but other senders do not.
+   * `drop` removes it from the URL, so that every sender sends what was signed. `keep` is for senders that keep it, such as curl.
    * @default 'drop'
    */
   emptyQuery?: 'drop' | 'keep'
@@ -126,7 +126,7 @@ export interface SignRequestOptions extends SignMessageOptions {
 
 /**
  * Returns a copy of the request with `Signature`, `Signature-Input` and `Signature-Key`, and with `Content-Digest` and `Nonce` if they
- * apply. Reads the whole body, since its digest is signed.
+ * apply. Reads the whole body, because its digest is signed.
  *
  * @throws TypeError for a body without a `Content-Type`
  */
@@ -175,7 +175,7 @@ function dropEmptyQuery(url: string): string {
   return url.replace(/^([^?#]*)\?(?=#|$)/, '$1')
 }
 
-// Not every URL parser encodes carets in a path, and receivers reject a target that another parser would change.
+// Some URL parsers encode carets in a path and others do not, and receivers reject a target that another parser would change.
 function encodeCarets(url: string): string {
   return url.includes('^') ? url.replace(/^[^?#]*/, (start) => start.replaceAll('^', '%5E')) : url
 }

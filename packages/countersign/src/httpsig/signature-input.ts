@@ -11,7 +11,7 @@ export interface SignatureInput {
   /** Unix seconds. */
   expires: number | undefined
   algorithm: string | undefined
-  /** The protocol that the signature is for (RFC 9421 §2.3). AAuth does not use tags. */
+  /** The protocol for which the signature is intended (RFC 9421 §2.3). AAuth does not use tags. */
   tag: string | undefined
   /** The member's value as received: the value of `@signature-params` in the base. */
   parameters: string
@@ -37,8 +37,8 @@ const parameterKinds: Readonly<Record<string, 'seconds' | 'string'>> = {
 }
 
 /**
- * Parses `label=("@method" …);created=…`: exactly one member in its canonical serialization, since the base is built from the received
- * bytes (W1). Component parameters are rejected (W5).
+ * Parses `label=("@method" …);created=…`. It must be exactly one member in its canonical serialization, because the base is built from the
+ * received bytes (W1). Component parameters are rejected (W5).
  *
  * @throws AAuthError `signature_malformed`, `signature_created_missing`, `component_unsupported`
  */
@@ -63,7 +63,7 @@ export function parseSignatureInput(text: string): SignatureInput {
     values.set(name, digits === undefined ? (string ?? '') : Number(digits))
     end = signatureParameter.lastIndex
   }
-  if (end !== text.length) throw malformed('continues after its one member')
+  if (end !== text.length) throw malformed('continues after its only member')
   const [created, expires, alg, tag] = ['created', 'expires', 'alg', 'tag'].map((name) => values.get(name))
   if (typeof created !== 'number')
     throw new AAuthError('signature_created_missing', 'Signature-Input has no created parameter.')
@@ -126,7 +126,7 @@ function malformed(what: string): AAuthError {
  * The signature base (RFC 9421 §2.5): a line per component, then `@signature-params`, without a final line feed.
  *
  * @param components names in the order of `Signature-Input`
- * @param values their values, in the same order; the caller rejects components that are absent
+ * @param values the values of the components, in the same order; the caller rejects components that are absent
  * @param parameters the `@signature-params` value, exactly as in `Signature-Input`
  */
 export function serializeSignatureBase(

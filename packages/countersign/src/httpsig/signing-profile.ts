@@ -3,7 +3,7 @@ import { AAuthError } from '../lib/errors.js'
 /** How an edition signs requests (RFC 9421): the covered components, the validity period, and the reference to the key. */
 export interface SigningForm {
   /**
-   * Components that every signature covers, in the order in which they are emitted. Conditional ones are covered if and only if their
+   * Components that every signature covers, in the order in which they are emitted. Conditional components are covered if and only if their
    * condition holds.
    */
   readonly components: readonly { name: string; when: 'always' | 'query' | 'body' | 'nonce' }[]
@@ -41,7 +41,7 @@ export function coverageOf(
   return components
 }
 
-/** How a signature refers to its key. The same parsed object is used for verification, identity and logs. */
+/** How a signature refers to its key. Verification, identity and logs all use the same parsed object. */
 export type KeyReference =
   | { readonly scheme: 'hwk'; readonly jwk: Readonly<Record<string, string>> }
   | { readonly scheme: 'jwks'; readonly id: string; readonly kid: string; readonly wellKnown?: string }
@@ -58,16 +58,16 @@ const maxLength = 8192
 const plainTarget = /^\/[A-Za-z0-9\-._~!$&'()*+,;=:@/%[\]|]*(?:\?[A-Za-z0-9\-._~!$&()*+,;=:@/%?[\]|^`{}\\]*)?$/
 const dotSegment = /\/(?:\.|%2e){1,2}(?:\/|$)/i
 
-/** A request target, split into its signed components: RFC 9421 §2.2.6 and §2.2.7. */
+/** A request target, split into its signed components (RFC 9421 §2.2.6 and §2.2.7). */
 export interface Target {
   path: string
-  /** Including its `?`; undefined if the target has no query. */
+  /** The query, including its `?`; undefined if the target has no query. */
   query: string | undefined
 }
 
 /**
- * Splits a raw request target. Rejects it if URL parsing would change it: a router and the signature could then disagree about the path
- * (attacks S27 and S28, RFC 9421 §7.5.5).
+ * Splits a raw request target. Rejects it if URL parsing would change it, because a router and the signature could then disagree about the
+ * path (attacks S27 and S28, RFC 9421 §7.5.5).
  *
  * @throws AAuthError `target_ambiguous`
  */

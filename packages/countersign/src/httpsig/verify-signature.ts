@@ -55,8 +55,8 @@ export interface VerifySignatureOptions<R extends SigningKey> {
    */
   authorities: readonly [string, ...string[]]
   /**
-   * Finds the key that `Signature-Key` refers to. Receives the address that the request came from, if known. Called after every local
-   * check; throws if there is no key.
+   * Finds the key to which `Signature-Key` refers. Receives the address from which the request came, if known. Called after all local
+   * checks; throws if the key does not exist.
    */
   resolveKey: (signatureKey: KeyReference, remoteAddress: string | undefined) => MaybePromise<R>
   /**
@@ -69,8 +69,8 @@ export interface VerifySignatureOptions<R extends SigningKey> {
   /** @default all algorithms that the library implements */
   algorithms?: readonly Algorithm[] | undefined
   /**
-   * `if-covered` accepts a body that the signature does not cover, which anyone between the peers can change. For peers that leave bodies
-   * unsigned. A function decides by the key that `resolveKey` found. @default 'required'
+   * `if-covered` accepts a body that the signature does not cover, which any party between the peers can change; for peers that leave
+   * bodies unsigned. A function decides by the key that `resolveKey` found. @default 'required'
    */
   body?: BodyCoverage | ((resolved: R) => BodyCoverage) | undefined
   /** Maximum size of a body, in bytes. @default 1 MiB */
@@ -78,9 +78,9 @@ export interface VerifySignatureOptions<R extends SigningKey> {
   /** `required`: requests with a method other than GET, HEAD and OPTIONS must carry a `Nonce` (S§10.5). @default 'optional' */
   nonce?: 'optional' | 'required' | undefined
   /**
-   * Stores nonces, so that a request is accepted only once: see {@link createMemoryNonces}. `later`: the result has the `nonce`; pass it to
-   * {@link requireUnusedNonce} after every other check. If you never claim it, copies of the request are accepted as long as its signature
-   * is fresh.
+   * Stores nonces, so that each request is accepted only once: see {@link createMemoryNonces}. `later`: the result contains the `nonce`;
+   * pass it to {@link requireUnusedNonce} after every other check. If you never claim it, copies of the request are accepted as long as its
+   * signature is fresh.
    */
   claimNonce: ClaimNonce | 'later'
   /** Called when a step starts. If the request is refused, the last step that started is the one that failed. */
@@ -92,7 +92,7 @@ export interface VerifiedSignature<R extends SigningKey = SigningKey> {
   method: string
   authority: string
   path: string
-  /** Including its `?`; undefined if the target has no query. */
+  /** The query, including its `?`; undefined if the target has no query. */
   query: string | undefined
   covered: readonly string[]
   /** Unix seconds. */
@@ -100,22 +100,22 @@ export interface VerifiedSignature<R extends SigningKey = SigningKey> {
   signatureKey: KeyReference
   /** The key that `resolveKey` found. */
   resolved: R
-  /** The content. It is covered by the signature, unless `body` is `if-covered` and the signature omits it. */
+  /** The content. The signature covers it, unless `body` is `if-covered` and the signature omits it. */
   body: Uint8Array
   /**
-   * Receives the body, if it has not been read yet; undefined if it has, as is the case unless `claimNonce` is `later`. Call it before you
-   * claim the nonce, and use nothing of the request until it resolves.
+   * Receives the body, if it has not been read yet. Undefined if it has been read, which is always the case unless `claimNonce` is `later`.
+   * Call this before you claim the nonce, and do not use any part of the request until it resolves.
    *
-   * @throws AAuthError as `take` of the upload does
+   * @throws AAuthError as the upload's `take` does
    */
   takeUpload: (() => Promise<void>) | undefined
-  /** The nonce, if the request has one. Already claimed, unless `claimNonce` is `later`. */
+  /** The nonce, if the request has one. It is already claimed, unless `claimNonce` is `later`. */
   nonce: VerifiedNonce | undefined
 }
 
 /**
- * Verifies the single signature of a request (RFC 9421 §3.2): local checks first, then the key, then the signature, then the digest and the
- * nonce. It does not check who the signer is, or what they may do.
+ * Verifies the only signature of a request (RFC 9421 §3.2): local checks first, then the key, then the signature, then the digest and the
+ * nonce. It does not check who the signer is or what the signer may do.
  *
  * @throws AAuthError with the `signature_*`, `component_*`, `digest_*`, `nonce_*`, `algorithm_*` and `target_*` codes, and the errors of
  * `resolveKey`

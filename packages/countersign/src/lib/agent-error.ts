@@ -1,14 +1,15 @@
 /** Why the agent could not get access. */
 export type AgentErrorCode =
   /**
-   * Denied by the user or by a policy of the auth server, or the agent is blocked there. The message says which, if the auth server does.
+   * Denied by the user or by a policy of the auth server, or the agent is blocked there. The message says which of these applies, if the
+   * auth server does.
    */
   | 'access_denied'
   /** The resource named an auth server that `authServers` does not allow. */
   | 'auth_server_refused'
-  /** The resource token does not match this agent, this resource or that auth server (W21). */
+  /** The resource token does not match this agent, this resource or the named auth server (W21). */
   | 'resource_token_refused'
-  /** The auth token does not match this agent's key, this resource or that auth server (W21). */
+  /** The auth token does not match this agent's key, this resource or the auth server that was called (W21). */
   | 'auth_token_refused'
   /** The resource requires `user_interaction`, which this library does not support. */
   | 'challenge_unsupported'
@@ -18,26 +19,26 @@ export type AgentErrorCode =
   | 'auth_server_unreachable'
   /** The auth server's document names an endpoint on another origin that is not in `endpointOrigins`. */
   | 'endpoint_refused'
-  /** The auth server found no key of this agent at the location that its signature refers to. A new key is found within a minute. */
+  /** The auth server found no key for this agent at the location to which its signature refers. A new key is found within a minute. */
   | 'key_unknown'
   /** The auth server returned an error; `error` is its error code. */
   | 'token_request_failed'
   /** The user did not decide before the request token expired. */
   | 'consent_expired'
-  /** The pasted text is not the URL that the user's browser returned to. */
+  /** The pasted text is not the URL to which the user's browser returned. */
   | 'answer_refused'
-  /** Another user decided than the one whose tokens the agent holds. Nothing was stored. */
+  /** The user who decided is not the one whose tokens the agent holds. Nothing was stored. */
   | 'other_user'
-  /** A user must decide, and the agent has no way to prompt them. `consent` has the page where they can. */
+  /** A user must decide, and the agent cannot prompt them. `consent` contains the page on which they can decide. */
   | 'consent_required'
-  /** The session was forgotten while the request ran: its user signed out. */
+  /** The session was forgotten while the request was in progress: its user signed out. */
   | 'session_forgotten'
 
 /** A permission that an agent requests. */
 export interface RequestedPermission {
   scope: string
   /**
-   * The description in the resource's document: one line of at most 200 characters, not to be trusted. Escape it for HTML. Undefined if the
+   * The description in the resource's document: one line of at most 200 characters. Do not trust it; escape it for HTML. Undefined if the
    * resource does not describe the scope, or if its document cannot be fetched.
    */
   description: string | undefined
@@ -47,7 +48,7 @@ export interface RequestedPermission {
 export interface ConsentDetails {
   /** The page that the user must open, in the browser that started the flow. */
   url: string
-  /** Show it beside the link: the page of a Countersign auth server shows the same four characters. It does not prove anything. */
+  /** A code to show beside the link: the page of a Countersign auth server shows the same four characters. It does not prove anything. */
   code: string
   authServer: string
   resource: string
@@ -63,9 +64,10 @@ export interface ConsentDetails {
 }
 
 /**
- * Why the user has to decide, as far as the agent knows. `first_time`: they have not been asked for this resource before, or the agent was
- * told to forget it. `step_up`: they allowed less than is needed now. `expired`: what they allowed has expired. `revoked`: it was revoked
- * before it expired. `ended`: it expired or was revoked, and the auth server does not say which. `refused`: access was denied the last time.
+ * Why the user has to decide, as far as the agent can tell. `first_time`: they have not been prompted for this resource before, or the
+ * agent was told to forget it. `step_up`: they allowed less than is needed now. `expired`: the access that they allowed has expired.
+ * `revoked`: it was revoked before it expired. `ended`: it expired or was revoked, and the auth server does not report which. `refused`:
+ * access was denied the last time.
  */
 export type ConsentReason = 'first_time' | 'step_up' | 'expired' | 'revoked' | 'ended' | 'refused'
 
@@ -91,7 +93,7 @@ export class AgentError extends Error {
   declare readonly reason: ConsentReason | undefined
   /** The rejected auth server, with `auth_server_refused`. */
   declare readonly authServer: string | undefined
-  /** Delay before a retry, in seconds, if the auth server is overloaded or limits the agent's rate. */
+  /** Delay before a retry, in seconds, if the auth server is overloaded or is limiting the agent's rate. */
   declare readonly retryAfter: number | undefined
 
   constructor(

@@ -13,7 +13,7 @@ export type PublicJwk = {
   use?: string
 }
 
-/** A private key as a JWK: the public and the secret members. */
+/** A private key as a JWK, with the public and the secret members. */
 export type PrivateJwk = PublicJwk & { d: string }
 
 /** The RFC 9421 names of the algorithms that this library supports. */
@@ -22,9 +22,9 @@ export type Algorithm = 'ed25519' | 'ecdsa-p256-sha256' | 'rsa-pss-sha512'
 interface AlgorithmRow {
   kty: string
   crv?: string
-  /** Members that define the key, in the lexicographic order that RFC 7638 hashes (including `kty`). */
+  /** Members that define the key (including `kty`), in the lexicographic order in which RFC 7638 hashes them. */
   members: readonly string[]
-  /** Length of a signature, in bytes; 0: the length of the modulus. */
+  /** Length of a signature, in bytes; 0 means the length of the modulus. */
   signatureLength: number
   /** Why the key must not be used, or undefined. */
   refuse: (jwk: PublicJwk) => string | undefined
@@ -80,7 +80,7 @@ export interface JoseRules {
   readonly algRequired: boolean
 }
 
-/** All registered names (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2). Keys need not name one. */
+/** All registered names (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2). Keys need not name an algorithm. */
 export const registeredNames: JoseRules = {
   names: { ed25519: ['EdDSA', 'Ed25519'], 'ecdsa-p256-sha256': ['ES256'], 'rsa-pss-sha512': ['PS512'] },
   algRequired: false,
@@ -95,7 +95,7 @@ export function publishedJwk<J extends Partial<PublicJwk>>(jwk: J, { names, algR
 /** Algorithms in order of preference. */
 export const algorithmNames = Object.keys(algorithmTable) as readonly Algorithm[]
 
-/** The only algorithm that a key can be used with. It is determined by the key alone, never by an unverified header. */
+/** The only algorithm with which a key can be used. It is determined by the key alone, never by an unverified header. */
 export function algorithmOf(jwk: Partial<PublicJwk>): Algorithm | undefined {
   return algorithmNames.find((name) => {
     const row = algorithmTable[name]
@@ -104,8 +104,8 @@ export function algorithmOf(jwk: Partial<PublicJwk>): Algorithm | undefined {
 }
 
 /**
- * The y coordinates of the points whose order divides 8, with the sign bit cleared, as little-endian hex. With such a key, one signature
- * could be valid for many messages.
+ * The y coordinates of the points whose order divides 8, with the sign bit cleared, in little-endian hex. If such a point is used as a key,
+ * one signature could be valid for many messages.
  */
 const smallOrderPoints = new Set([
   '0000000000000000000000000000000000000000000000000000000000000000',
@@ -137,7 +137,7 @@ function isSmallOrder(bytes: Uint8Array): boolean {
   return smallOrderPoints.has(toHex(withoutSign(bytes)))
 }
 
-/** Whether x² = (y² − 1) / (dy² + 1) has a solution. No platform checks this before it verifies. */
+/** Whether x² = (y² − 1) / (dy² + 1) has a solution. No platform checks this before verifying a signature. */
 function isOnCurve(bytes: Uint8Array): boolean {
   const y = BigInt(`0x${toHex(withoutSign(bytes).reverse())}`)
   const square = (y * y) % prime

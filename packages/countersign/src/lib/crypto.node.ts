@@ -40,7 +40,7 @@ const generateFor = {
   'rsa-pss-sha512': () => generate('rsa', { modulusLength: 3072 }),
 } as const satisfies Record<Algorithm, unknown>
 
-/** Whether the signature of the data is valid for the key. A string stands for its Latin-1 bytes. */
+/** Whether the signature of the data is valid for the key. A string represents its Latin-1 bytes. */
 export function verify(
   algorithm: Algorithm,
   key: KeyHandle,
@@ -58,7 +58,7 @@ export function verify(
   }
 }
 
-/** Signs the data. A string stands for its Latin-1 bytes. */
+/** Signs the data. A string represents its Latin-1 bytes. */
 export function sign(algorithm: Algorithm, key: KeyHandle, data: string | Uint8Array): MaybePromise<Uint8Array> {
   const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data
   switch (algorithm) {

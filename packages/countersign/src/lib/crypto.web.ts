@@ -33,7 +33,7 @@ export async function generatePrivateKey(algorithm: Algorithm): Promise<PrivateJ
   return jwk as PrivateJwk
 }
 
-/** Whether the signature of the data is valid for the key. A string stands for its Latin-1 bytes. */
+/** Whether the signature of the data is valid for the key. A string represents its Latin-1 bytes. */
 export function verify(
   algorithm: Algorithm,
   key: KeyHandle,
@@ -43,7 +43,7 @@ export function verify(
   return crypto.subtle.verify(parameters[algorithm].used, key, signature, bytesOf(data))
 }
 
-/** Signs the data. A string stands for its Latin-1 bytes. */
+/** Signs the data. A string represents its Latin-1 bytes. */
 export async function sign(algorithm: Algorithm, key: KeyHandle, data: string | Uint8Array): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.sign(parameters[algorithm].used, key, bytesOf(data)))
 }
@@ -78,7 +78,7 @@ function bytesOf(data: string | Uint8Array): Uint8Array {
   return Uint8Array.from(data, (character) => character.charCodeAt(0))
 }
 
-// WebCrypto rejects a JWK whose `alg` it spells differently (`EdDSA` for Ed25519), so only the key's own numbers are passed.
+// WebCrypto rejects a JWK with an `alg` that it spells differently (`EdDSA` for Ed25519), so only the key's own numbers are passed.
 function keyMembers({ alg: _alg, use: _use, kid: _kid, ...members }: PublicJwk): PublicJwk {
   return members
 }

@@ -1,5 +1,5 @@
 const lettersAndDigits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
-// Marked as pure, so that bundlers can drop what is unused.
+// Marked as pure, so that bundlers can drop unused code.
 const base64Sextets = /* @__PURE__ */ sextetsOf('+/')
 const base64urlSextets = /* @__PURE__ */ sextetsOf('-_')
 
@@ -27,7 +27,7 @@ export function parseBase64(text: string): Uint8Array | undefined {
   return decode(text, text.length - padding, base64Sextets)
 }
 
-// Not `atob`: on processors with wide vector registers, its native code slows down the cryptography that follows.
+// Not `atob`: on processors with wide vector registers, its native code slows down the cryptography that runs after it.
 function decode(text: string, length: number, sextets: Int8Array): Uint8Array | undefined {
   if (length % 4 === 1) return undefined
   const bytes = new Uint8Array(Math.floor((length * 3) / 4))
@@ -44,7 +44,7 @@ function decode(text: string, length: number, sextets: Int8Array): Uint8Array | 
     bits -= 8
     bytes[end++] = group >> bits
   }
-  // Unused low bits must be zero. Otherwise two texts would decode to one value, and a cache keyed by text could be bypassed.
+  // Unused low bits must be zero. Otherwise, two strings would decode to the same value, and a cache keyed by string could be bypassed.
   return invalid < 0 || (group & ((1 << bits) - 1)) !== 0 ? undefined : bytes
 }
 
@@ -63,7 +63,7 @@ export function parseUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** The value, or undefined if the text is not JSON. Members named `__proto__` become ordinary members, which nothing reads. */
+/** The value, or undefined if the text is not JSON. Members named `__proto__` become ordinary members that no code reads. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown
@@ -87,7 +87,7 @@ const colon = 0x3a
 const blank = 0x20
 
 /**
- * Whether an object anywhere in a JSON text has a duplicate member: parsers keep the first, the last or none (RFC 8259 §4).
+ * Whether any object in a JSON text has a duplicate member: some parsers keep the first, some the last, and some neither (RFC 8259 §4).
  *
  * @param value the parsed text
  */
@@ -127,7 +127,7 @@ function endOfString(text: string, start: number): number {
   return end
 }
 
-// Nested values go on an explicit stack, since tokens may contain values of any depth.
+// Nested values are pushed onto an explicit stack, because tokens may contain values of any depth.
 function countMembers(value: unknown): number {
   let members = 0
   const open: object[] = typeof value === 'object' && value !== null ? [value] : []

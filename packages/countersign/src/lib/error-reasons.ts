@@ -1,4 +1,4 @@
-/** Bounds the walk: a chain of causes may be circular. */
+/** Limits the traversal: a chain of causes may be circular. */
 const deepest = 5
 
 /** The reasons of a failure, outermost first: the messages of the causes, without the error's own message. */

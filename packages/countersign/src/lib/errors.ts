@@ -1,7 +1,7 @@
 interface ErrorCase {
-  /** Of the response (RFC 9110 §15). */
+  /** Status of the response (RFC 9110 §15). */
   status: number
-  /** Public text for cases whose message may reveal too much to an unauthenticated caller. */
+  /** Public text for cases in which the message may reveal too much to an unauthenticated caller. */
   description?: string
 }
 
@@ -34,7 +34,7 @@ export const errorCases = {
   key_unknown: {
     status: 401,
     description:
-      'No usable key was found where the signature points: check what is published there with countersign discover.',
+      'No usable key was found at the location in the signature: check what is published there with countersign discover.',
   },
   signature_key_scheme_refused: unauthorized,
   identity_required: unauthorized,
@@ -98,19 +98,19 @@ export interface ChallengeContext {
   binding?: ResourceTokenBinding | undefined
 }
 
-/** The agent and key that a resource token is bound to. */
+/** The agent and key to which a resource token is bound. */
 export interface ResourceTokenBinding {
   /** Undefined if the edition's tokens do not name agents. */
   agent: string | undefined
   /** RFC 7638 thumbprint of the signing key. */
   thumbprint: string
-  /** The claims of the presented token, if the resource token refers to it. */
+  /** The claims of the presented token, if the resource token refers to that token. */
   presented?: object | undefined
 }
 
 export interface AAuthErrorOptions {
   cause?: unknown
-  /** What the request needs in order to be accepted. */
+  /** What the request must contain in order to be accepted. */
   challenge?: ChallengeContext | undefined
   /** Components that the signature must cover. */
   requiredInput?: readonly string[] | undefined
@@ -118,13 +118,13 @@ export interface AAuthErrorOptions {
   algorithms?: readonly string[] | undefined
   /** Value of `Retry-After`, in seconds. */
   retryAfter?: number | undefined
-  /** The rule of a policy that refused the request. For the operator only. */
+  /** The policy rule that refused the request. For the operator only. */
   rule?: string | undefined
 }
 
 /**
- * A refused request or token. `code` is ours and stable, `status` is that of the response. The message is for the operator and contains no
- * token, signature or key.
+ * A refused request or token. `code` is ours and stable, and `status` is the response's status. The message is for the operator and
+ * contains no token, signature or key.
  */
 export class AAuthError extends Error {
   readonly code: ErrorCode

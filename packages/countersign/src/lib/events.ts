@@ -5,25 +5,29 @@ import type { Refusal } from './refusal.js'
 /** The role that emits the event. */
 export type Role = 'agent' | 'resource' | 'authServer' | 'gateway'
 
-/** A request that was handled. For an agent: a request that it sent, including every step it took. */
+/** A request that was handled. For an agent: a request that it sent, including every step taken. */
 export interface RequestEvent {
   kind: 'request'
   role: Role
   /**
-   * The name of the operation, from a small set. Auth server: the path of the route, such as `/agent/token`. Resource: the required level,
-   * or the published path. Agent: `fetch`, `signed-headers`, `sign-in`, or the served path. `none` if there is nothing at the path. Gateway: the route as in
-   * its table, such as `GET /events/*`, the published path or the MCP endpoint's path, `preflight`, or `other` if no route matches.
+   * The name of the operation, from a small set. Auth server: the route's path, such as `/agent/token`. Resource: the required level, or
+   * the published path. Agent: `fetch`, `signed-headers`, `sign-in`, or the served path. `none` if nothing is served at the path. Gateway:
+   * the route as in its table, such as `GET /events/*`, the published path or the MCP endpoint's path, `preflight`, or `other` if no route
+   * matches.
    */
   route: string
   /**
    * `ok`, or the error code, from a small set. Gateway: also `aborted` if the client disconnected, `revoked` if the authorization for a
-   * long response ended during it, and `refused` for an MCP message that could not be parsed or checked. A refusal by the API itself counts
-   * as `ok`.
+   * long response ended while it was being sent, and `refused` for an MCP message that could not be parsed or checked. A refusal by the API
+   * itself counts as `ok`.
    */
   outcome: string
-  /** Seconds. For an agent, including the time that the user took; for a gateway, until the response was sent in full. */
+  /**
+   * Duration in seconds. For an agent, this includes the time that the user took; for a gateway, it ends when the response has been sent in
+   * full.
+   */
   duration: number
-  /** Of the response. Undefined: there was none, or a resource accepted the request. */
+  /** Status of the response. Undefined if no response was received, or if a resource accepted the request. */
   status?: number | undefined
   /** The HTTP method. */
   method?: string | undefined
@@ -33,7 +37,7 @@ export interface RequestEvent {
   host?: string | undefined
   /** Gateway: the verified identifier of the calling agent. Undefined: an unsigned request, or a key without an agent. */
   agent?: string | undefined
-  /** Gateway: the agent's delegate, if one called. */
+  /** Gateway: the agent's delegate, if a delegate called. */
   delegate?: string | undefined
   /** Gateway: the thumbprint of the signing key, if it does not identify an agent. */
   thumbprint?: string | undefined
@@ -53,7 +57,7 @@ export interface RefusalEvent extends Refusal {
   requestId?: string | undefined
 }
 
-/** The lookup of another party's document, and its outcome. */
+/** A lookup of another party's document, and its outcome. */
 export interface LookupEvent {
   kind: 'lookup'
   role: Role
@@ -62,8 +66,8 @@ export interface LookupEvent {
   /** The document's host, with the port if it is not 443. */
   host: string
   /**
-   * `unreachable`: its origin does not respond; `stale`: it does not respond either, and the previous copy is used for a while (W32);
-   * `refused`: its response is not acceptable; `busy`: too many fetches are in progress.
+   * `unreachable`: the document's origin does not respond; `stale`: the origin does not respond either, but the previous copy is used for a
+   * while (W32); `refused`: the response is not acceptable; `busy`: too many fetches are in progress.
    */
   outcome: 'found' | 'stale' | 'unreachable' | 'refused' | 'busy'
   /** Whether the result came from the cache. */
@@ -78,13 +82,13 @@ export interface LookupEvent {
 export interface DecisionEvent {
   kind: 'decision'
   role: 'authServer'
-  /** `grant`: an earlier grant of the user allowed it, without a page. */
+  /** `grant`: one of the user's earlier grants allowed it, without a page. */
   by: 'person' | 'policy' | 'grant'
-  /** `asked`: no rule decides, so the user is prompted. */
+  /** `asked`: no rule applies, so the user is prompted. */
   outcome: 'allowed' | 'denied' | 'asked'
   /** The agent's identifier. */
   agent: string
-  /** The agent's delegate, if one sent the request. */
+  /** The agent's delegate, if a delegate sent the request. */
   delegate?: string | undefined
   /** The resource's identifier. */
   resource: string
@@ -106,7 +110,7 @@ export interface StorageEvent {
   duration: number
 }
 
-/** A password that the auth server hashed or checked. Only a few run at a time. */
+/** A password that the auth server hashed or checked. Only a few such computations run at a time. */
 export interface PasswordEvent {
   kind: 'password'
   role: 'authServer'
@@ -127,19 +131,19 @@ export interface UpstreamEvent {
   /** As in `request`. */
   route: string
   /**
-   * `unreachable`: connecting timed out or failed; `late`: the response did not start in time; `reset`: the upstream closed the connection
-   * before responding; `unreadable`: the response is not valid HTTP; `broken_off`: the response started, but did not complete.
+   * `unreachable`: the connection failed or timed out; `late`: the response did not start in time; `reset`: the upstream closed the
+   * connection before responding; `unreadable`: the response is not valid HTTP; `broken_off`: the response started but did not complete.
    */
   outcome: 'answered' | 'unreachable' | 'late' | 'reset' | 'unreadable' | 'broken_off'
-  /** The upstream's status. */
+  /** The status of the upstream's response. */
   status?: number | undefined
   /** Seconds until the response started, or the request failed. */
   duration: number
-  /** Why it failed; at most 512 characters. */
+  /** Why the request failed; at most 512 characters. */
   reason?: string | undefined
 }
 
-/** A body too large for memory, which a gateway stored on disk until it was verified and forwarded, or refused. */
+/** A body too large for memory, which a gateway stored on disk until the body was verified and forwarded, or refused. */
 export interface UploadEvent {
   kind: 'upload'
   role: 'gateway'
@@ -147,7 +151,7 @@ export interface UploadEvent {
   route: string
   /** Bytes stored on disk. */
   bytes: number
-  /** Seconds until the disk space was free again. */
+  /** Seconds until the disk space was released. */
   duration: number
 }
 
@@ -161,7 +165,7 @@ export interface SocketEvent {
   outcome: 'opened' | 'ended' | 'revoked' | 'stopped'
   /** The agent that called, as in `request`. */
   agent?: string | undefined
-  /** The agent's delegate, if one called. */
+  /** The agent's delegate, if a delegate called. */
   delegate?: string | undefined
   /** The thumbprint of the signing key, if it does not identify an agent. */
   thumbprint?: string | undefined
@@ -169,13 +173,13 @@ export interface SocketEvent {
   duration: number
 }
 
-/** A connection that a gateway closed because there were too many. */
+/** A connection that a gateway closed because too many were open. */
 export interface ConnectionEvent {
   kind: 'connection'
   role: 'gateway'
   /**
-   * `displaced`: it had been idle longest, or its client did not read; `refused`: no connection could be evicted, so the new one received
-   * 503.
+   * `displaced`: the connection had been idle longest, or its client did not read; `refused`: no connection could be evicted, so the new
+   * one received 503.
    */
   outcome: 'displaced' | 'refused'
 }
@@ -194,14 +198,14 @@ export type CountersignEvent =
   | ConnectionEvent
 
 /**
- * Receives each event as it happens, in the asynchronous context of the request. It is not awaited. If it throws or rejects, a process
- * warning is emitted and no request is affected. It blocks the process while it runs, so keep it short.
+ * Receives each event as it happens, in the asynchronous context of the request. The function is not awaited. If it throws or rejects, a
+ * process warning is emitted and no request is affected. It blocks the process while it runs, so keep it short.
  */
 export type OnEvent = (event: CountersignEvent) => MaybePromise<void>
 
 type EventInput<E> = E extends CountersignEvent ? Omit<E, 'role'> : never
 
-/** Emits an event of one role. */
+/** Emits an event on behalf of one role. */
 export type Emit = (event: EventInput<CountersignEvent>) => void
 
 /**

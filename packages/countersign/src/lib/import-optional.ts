@@ -4,9 +4,9 @@ export class MissingPackageError extends Error {
 }
 
 /**
- * Imports optional dependencies of an entry point.
+ * Imports the optional dependencies of an entry point.
  *
- * @param user what needs them, as named in the message
+ * @param user the feature that needs them, as named in the message
  * @param packages the packages to install
  * @throws MissingPackageError
  */

@@ -33,7 +33,7 @@ export async function jwkThumbprint(jwk: PublicJwk): Promise<string> {
 
 /**
  * Validates and imports another party's public key. Throws `key_invalid` for private or symmetric members, an unknown type, wrong lengths,
- * points of small order, and an `alg` of another key type.
+ * points of small order, and an `alg` that belongs to another key type.
  *
  * @param rules how the key names its algorithm
  */
@@ -51,8 +51,8 @@ export type ImportKey = (jwk: unknown, rules?: JoseRules) => Promise<Verificatio
 const rememberedKeys = 4096
 
 /**
- * Creates an {@link importVerificationKey} that caches imported keys by their members. Entries never go stale, since the same members are
- * always the same key.
+ * Creates an {@link importVerificationKey} that caches imported keys by their members. Entries never become stale, because the same members
+ * always define the same key.
  */
 export function createKeyImporter(): ImportKey {
   const imported = new LruCache<VerificationKey>(rememberedKeys)
@@ -70,7 +70,7 @@ export function createKeyImporter(): ImportKey {
 
 const secretMembers: ReadonlySet<string> = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'])
 
-/** Whether a key contains part of its private half, or is a shared secret. */
+/** Whether a key contains any of its private members, or is a shared secret. */
 export function showsSecret(jwk: object): boolean {
   return Object.keys(jwk).some((member) => secretMembers.has(member))
 }
@@ -117,14 +117,14 @@ function named(key: VerificationKey, kid: string | undefined): VerificationKey {
   return kid === undefined ? key : { ...key, jwk: { ...key.jwk, kid } }
 }
 
-/** The permitted use of a key (RFC 7517 §4.2, 4.3). A key without such members may be used for anything. */
+/** The permitted use of a key (RFC 7517 §4.2, 4.3). A key without such members may be used for any purpose. */
 function isForVerifying(jwk: object): boolean {
   const { use, key_ops: operations } = jwk as { use?: unknown; key_ops?: unknown }
   if (use !== undefined && use !== 'sig') return false
   return operations === undefined || (Array.isArray(operations) && operations.includes('verify'))
 }
 
-/** Whether the signature of the data is valid for this key. A string stands for its Latin-1 bytes. */
+/** Whether the signature of the data is valid for this key. A string represents its Latin-1 bytes. */
 export async function verifyBytes(
   key: VerificationKey,
   signature: Uint8Array,
@@ -158,8 +158,8 @@ function keyMembers(jwk: PublicJwk, algorithm: Algorithm): PublicJwk {
 }
 
 /**
- * Prefixes of the JWK thumbprints (RFC 7638) of example keys printed in standards, many with their private halves, by RFC. Seven characters
- * are 42 bits: one new key in 50,000,000,000 matches a prefix by chance.
+ * Prefixes of the JWK thumbprints (RFC 7638) of example keys that are printed in standards, many with their private halves, by RFC. Seven
+ * characters are 42 bits: one in 50,000,000,000 new keys matches a prefix by chance.
  */
 const beginningsByRfc = {
   6216: '2tw3uLA CPH018y D1Jh8A9 Dr45ov0 RfEEnxa dwUez2M eXhYto6 iCm8iee jEualSG v9MgVGS',
@@ -205,23 +205,23 @@ export function publishedKeyProblem(thumbprint: string): string | undefined {
 }
 
 /**
- * Signs with a private key, which it need not hold itself: `sign` may call a key service. `jwk` is the public half, with `kid`, as
- * published; `thumbprint` is its RFC 7638 thumbprint.
+ * Signs with a private key. The signer need not hold the key itself: `sign` may call a key service. `jwk` is the public half, with `kid`,
+ * as published; `thumbprint` is its RFC 7638 thumbprint.
  */
 export interface Signer {
   readonly algorithm: Algorithm
   readonly kid: string
   readonly jwk: PublicJwk & { kid: string }
   readonly thumbprint: string
-  /** Returns the signature of the data. A string stands for its Latin-1 bytes. */
+  /** Returns the signature of the data. A string represents its Latin-1 bytes. */
   sign(data: string | Uint8Array): MaybePromise<Uint8Array>
 }
 
 /**
- * Creates a signer from a private JWK. The `kid` is that of the JWK, or else the thumbprint.
+ * Creates a signer from a private JWK. The `kid` is the one in the JWK, or else the thumbprint.
  *
  * @throws TypeError if the JWK has no `d`
- * @throws AAuthError `key_invalid`, also if `d` belongs to another public key
+ * @throws AAuthError `key_invalid`, also if `d` belongs to a different public key
  */
 export async function createSigner(privateJwk: PrivateJwk): Promise<Signer> {
   if (typeof privateJwk?.d !== 'string') {

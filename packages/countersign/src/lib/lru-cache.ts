@@ -1,8 +1,14 @@
-/** A map of at most `limit` entries that evicts the least recently used one, to the second. Expired entries count as absent. */
+/**
+ * A map of at most `limit` entries that evicts the least recently used one, with a precision of one second. Expired entries count as
+ * absent.
+ */
 export class LruCache<V> {
   readonly #entries = new Map<string, { value: V; expiresAt: number; usedAt: number | undefined }>()
   readonly #limit: number
-  /** The position after the last evicted entry. An iterator from the start would walk over the slots of all entries evicted before. */
+  /**
+   * The position after the last evicted entry. An iterator from the start would traverse the slots of all entries that were evicted
+   * earlier.
+   */
   #oldest: MapIterator<string> | undefined
 
   constructor(limit: number) {

@@ -1,2 +1,2 @@
-/** A value or a promise of it: synchronous on Node's hot path, asynchronous with WebCrypto and remote signers. */
+/** A value or a promise for it: synchronous on Node's hot path, asynchronous with WebCrypto and remote signers. */
 export type MaybePromise<T> = T | Promise<T>

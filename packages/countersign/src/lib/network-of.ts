@@ -6,13 +6,14 @@ const sizes = {
 } as const
 
 /**
- * The network of an address, as text. `subscriber`: the IPv4 address, or the first 64 bits of an IPv6 address, typically one subscriber.
- * `site`: the first 24 bits of an IPv4 address, or 48 of an IPv6 address, so that a client with many subscribers' addresses still counts as
- * one. `provider`: the first 16 or 32 bits. An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) counts as the IPv4 address.
+ * The network of an address, as text. `subscriber`: the IPv4 address, or the first 64 bits of an IPv6 address, which typically belong to
+ * one subscriber. `site`: the first 24 bits of an IPv4 address, or 48 bits of an IPv6 address, so that a client with the addresses of many
+ * subscribers still counts as one. `provider`: the first 16 or 32 bits. An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) counts as the IPv4
+ * address.
  */
 export function networkOf(address: string, size: keyof typeof sizes = 'subscriber'): string {
   const { octets, groups: count } = sizes[size]
-  // Node.js reports IPv4 addresses in this form when it listens on both.
+  // Node.js reports IPv4 addresses in this form when it listens on both IPv4 and IPv6.
   const short = address.replace(/^::ffff:(?=[\d.]+$)/, '')
   if (!short.includes(':')) return firstOctets(short, octets)
   const groups = groupsOf(address)

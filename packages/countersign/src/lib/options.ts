@@ -1,5 +1,5 @@
 /**
- * Throws a TypeError for an unknown option, and suggests a similar one. Otherwise, a misspelled option would silently have its default.
+ * Throws a TypeError for an unknown option and suggests a similar one. Otherwise, a misspelled option would silently keep its default.
  *
  * @param known the names of all options
  */
@@ -13,7 +13,8 @@ export function requireKnownOptions(of: string, options: unknown, known: Readonl
 }
 
 /**
- * The known name that was probably meant: equal except for case, or, for names of more than three letters, except for one or two letters.
+ * The known name that was probably meant: it is the same except for case or, in names of more than three letters, except for one or two
+ * letters.
  */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   const typed = name.toLowerCase()
@@ -26,7 +27,7 @@ export function nearestName(name: string, known: readonly string[]): string | un
   return nearest
 }
 
-/** The edit distance: letters to insert, delete or replace. Returns early if the lengths alone differ too much. */
+/** The edit distance: the number of letters to insert, delete or replace. Returns early if the lengths alone differ by too much. */
 function distanceOf(one: string, other: string, tooMany: number): number {
   if (Math.abs(one.length - other.length) >= tooMany) return tooMany
   let row = Array.from({ length: other.length + 1 }, (_, at) => at)
@@ -47,7 +48,7 @@ const mostGiven = 1000
 /**
  * Emits a warning once per subject: what a dangerous option does, or why it does not work.
  *
- * @param of the subject, such as the identifier of an agent or a resource; each is warned about separately
+ * @param of the subject, such as the identifier of an agent or a resource; each subject is warned about separately
  */
 export function warnOnce(of: string, about: string, consequence: string): void {
   const text = `${of} ${about}`

@@ -1,10 +1,10 @@
 /**
- * Untrusted text as one line of visible characters, truncated to a maximum length: without control, invisible and bidirectional characters.
- * It is not escaped for HTML, and its content is still not to be trusted.
+ * Untrusted text as one line of visible characters, without control, invisible and bidirectional characters, truncated to a maximum length.
+ * The result is not escaped for HTML, and its content must still not be trusted.
  */
 export function plainLine(text: string, maxLength: number): string {
   const line = text
-    // Up to eight characters per kept one, so that the work is bounded even for very long text.
+    // Reads up to eight characters for each character that is kept, so that the work is bounded even for very long text.
     .slice(0, maxLength * 8)
     .normalize('NFC')
     .replace(/\s+/g, ' ')

@@ -1,7 +1,8 @@
 import { AAuthError } from './errors.js'
 
 /**
- * Reads all bytes of a stream. Rejects with `body_too_large` beyond the limit, and cancels the stream without waiting for the cancellation.
+ * Reads all bytes of a stream. Rejects with `body_too_large` if it exceeds the limit, and cancels the stream without waiting for the
+ * cancellation.
  */
 export async function readStream(stream: ReadableStream<Uint8Array>, limit: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
@@ -13,7 +14,7 @@ export async function readStream(stream: ReadableStream<Uint8Array>, limit: numb
     length += value.length
     if (length > limit) {
       const refusal = new AAuthError('body_too_large', `The body is larger than ${limit} bytes.`)
-      // Cancelling one branch of a clone completes only when the other is cancelled too: waiting for it could take forever.
+      // Cancelling one branch of a clone does not complete until the other branch is cancelled too, so waiting for it could take forever.
       reader.cancel(refusal).catch(() => undefined)
       throw refusal
     }
@@ -41,8 +42,8 @@ export async function withinLimit(read: Promise<Uint8Array>, limit: number): Pro
 }
 
 /**
- * Appends a chunk to a buffer, growing it if necessary, and returns the buffer. Chunks are not stored as they arrive, since a chunk of one
- * byte may retain the whole buffer that it is a slice of.
+ * Appends a chunk to a buffer, growing it if necessary, and returns the buffer. Chunks are not stored as they arrive, because a chunk of
+ * one byte may retain the whole buffer of which it is a slice.
  *
  * @param length number of bytes in use
  */

@@ -3,19 +3,19 @@ import { causeMessages } from './error-reasons.js'
 import { AAuthError } from './errors.js'
 
 /**
- * Why a request was refused, for the operator: more than the response reveals. The texts are partly controlled by callers, so they are
- * printable ASCII of bounded length. They contain no secrets.
+ * Why a request was refused, for the operator, with more detail than the response reveals. The texts are partly controlled by callers, so
+ * they are printable ASCII of bounded length. They contain no secrets.
  */
 export interface Refusal {
-  /** Of the response. Undefined: an agent received none, or rejected the response it received. */
+  /** Status of the response. Undefined if an agent received no response, or rejected the one it received. */
   status?: number | undefined
-  /** Our code for the case, such as `policy_denied`, or the code of the page. */
+  /** Our code for the case, such as `policy_denied`, or the page's code. */
   code: string
   /** The identifier of the refused agent. */
   agent?: string | undefined
-  /** The agent's delegate, if one sent the request. */
+  /** The agent's delegate, if a delegate sent the request. */
   delegate?: string | undefined
-  /** Whether the agent is only claimed, since no signature by it was verified. */
+  /** Whether the agent is only claimed, because none of its signatures was verified. */
   claimed?: true | undefined
   /** The policy rule that denied the request. */
   rule?: string | undefined
@@ -28,7 +28,7 @@ export interface Refusal {
 /** The agent that was refused. */
 export type Refused = Pick<Refusal, 'agent' | 'delegate' | 'claimed'>
 
-/** Describes a thrown error that was turned into a response with this status and code. */
+/** Describes a thrown error that was converted to a response with this status and code. */
 export function describeRefusal(
   error: Error,
   { status, code }: { status?: number | undefined; code: string },
@@ -67,7 +67,7 @@ export function joinReasons(reasons: readonly string[]): string {
   return asPlainText(told.join(': '), 512)
 }
 
-/** Text controlled by callers, as printable ASCII of bounded length: by default that of a name, 256 characters. */
+/** Text controlled by callers, as printable ASCII of bounded length. By default, the bound is that for a name: 256 characters. */
 export function asPlainText(text: string, longest = 256): string {
   return text
     .slice(0, longest)

@@ -7,12 +7,13 @@ export interface RemoteSignerOptions {
   /** The public half, as published by the agent. Its `kid`, or else its thumbprint, identifies the key. */
   jwk: PublicJwk
   /**
-   * Calls the service to sign: Ed25519 over the bytes themselves, ECDSA over their SHA-256, RSA-PSS over their SHA-512. The request waits
-   * for it, and rejects with its error. Set a timeout well below a minute: after that, the signature would be rejected as too old.
+   * Calls the service to sign: Ed25519 over the bytes themselves, ECDSA over their SHA-256 hash, RSA-PSS over their SHA-512 hash. The
+   * request waits for the service, and rejects with its error. Set a timeout well below one minute: after that, the signature would be
+   * rejected as too old.
    */
   sign: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>
   /**
-   * How the service encodes ECDSA signatures: `der`, as most do, or `ieee-p1363`, two 32-byte integers.
+   * How the service encodes ECDSA signatures: `der`, which most services use, or `ieee-p1363`, two 32-byte integers.
    * @default 'ieee-p1363'
    */
   dsaEncoding?: 'der' | 'ieee-p1363' | undefined
@@ -47,7 +48,7 @@ export async function createRemoteSigner(options: RemoteSignerOptions): Promise<
     if (signature && (await verifyBytes(key, signature, bytes))) return signature
     throw new AAuthError(
       'signer_refused',
-      `The service did not sign with the key ${kid}, or not as ${key.algorithm}${isDer ? ' in DER' : ''}.`,
+      `The service did not sign with the key ${kid}, or its signature is not ${key.algorithm}${isDer ? ' in DER' : ''}.`,
     )
   }
 

@@ -9,27 +9,27 @@ import { createMountedListener } from './mounted-listener.js'
 export interface CallbackPortOptions {
   /** Handles the callback, and returns the page to show. */
   answer: (request: Request) => Promise<Response>
-  /** A secret shared by the processes that share the port, which prove to each other that they know it. */
+  /** A secret shared by the processes that share the port. They prove to one another that they know it. */
   secret: string
-  /** Ports in order of preference. Falls back to any free one if other programs use all of them. @default any free one */
+  /** Ports in order of preference. If other programs are using all of them, any free port is used. @default any free port */
   ports?: readonly number[]
 }
 
-/** A port of 127.0.0.1 for the callbacks of an agent. It does not keep the program alive, except while it sends a page. */
+/** A port of 127.0.0.1 for an agent's callbacks. It does not keep the program alive, except while it is sending a page. */
 export interface CallbackPort {
-  /** Changes if the agent's process that had the port exited and another program took it. */
+  /** The redirect URI. It changes if the agent's process that had the port exited and another program took it. */
   readonly redirectUri: string
   readonly port: number
-  /** Whether another process of the agent has the port. That process completes consents through the store. */
+  /** Whether another of the agent's processes has the port. That process completes consents through the store. */
   readonly isOtherProcess: boolean
-  /** Resolves when the port is confirmed to belong to the agent. If another program has taken it, the port changes first. */
+  /** Resolves when it is confirmed that the port belongs to the agent. If another program has taken it, the port changes first. */
   readonly prove: () => Promise<void>
   /**
-   * Returns a URL that redirects to a page, once. Other users of this machine can read a program's arguments, and knowing the URL of a
-   * consent is enough to decide it.
+   * Returns a URL that redirects to a page once. Other users of this machine can read a program's arguments, and anyone who knows a
+   * consent's URL can decide it.
    */
   readonly createOneTimeLink: (page: string) => string
-  /** Stops accepting connections; a page that is being sent still arrives. */
+  /** Stops accepting connections; a page that is being sent is still delivered. */
   readonly close: () => void
 }
 
@@ -39,15 +39,15 @@ export const listedRedirectUri = 'http://127.0.0.1/callback'
 /** Time allowed for sending a page, in milliseconds. */
 const grace = 2000
 
-/** Interval between proofs that another process's port still belongs to the agent, in milliseconds. */
+/** Interval between proofs that a port held by another process still belongs to the agent, in milliseconds. */
 const proofInterval = 1000
 
 /** Maximum number of pages with a redirecting URL. */
 const maxLinks = 1000
 
 /**
- * Binds the first free port, or finds the agent's process that has one. When that process exits, its port is bound within a second. A port
- * of any other program is skipped, even if that program takes it later.
+ * Binds the first free port, or finds the agent's process that already has one. When that process exits, its port is bound within a second.
+ * A port that belongs to any other program is skipped, even if that program takes it later.
  */
 export async function openCallbackPort({ answer, secret, ports = [] }: CallbackPortOptions): Promise<CallbackPort> {
   const links = new Map<string, string | undefined>()
@@ -105,7 +105,7 @@ function createCallbackServer(respondTo: (request: Request) => Promise<Response>
   server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
     outgoing.setHeader('connection', 'close')
     const options = { origin: `http://127.0.0.1:${portOf(server)}`, maxBody: 0, replaceGlobals: false }
-    // Only when the request is complete: a client that never completes one must not keep the program alive.
+    // Applies only once the request is complete: a client that never completes a request must not keep the program alive.
     const respondWhole = (request: Request) => {
       stayFor(outgoing, incoming.socket)
       return respondTo(request)
@@ -118,7 +118,7 @@ function createCallbackServer(respondTo: (request: Request) => Promise<Response>
 
 const portOf = (server: Server) => (server.address() as AddressInfo).port
 
-/** The port that the server is now bound to, or that another process of the agent has. */
+/** The port to which the server is now bound, or the one that another of the agent's processes has. */
 async function findPort(server: Server, ports: readonly number[], secret: string): Promise<number> {
   for (const port of ports) if ((await bind(server, port)) || (await belongsToAgent(port, secret))) return port
   await bind(server, 0)
@@ -139,7 +139,7 @@ async function bind(server: Server, port: number): Promise<boolean> {
 }
 
 interface Responding extends Pick<CallbackPortOptions, 'answer' | 'secret'> {
-  /** Pages by the paths that redirect to them; undefined for one that was opened. */
+  /** Pages by the paths that redirect to them; undefined for a page that has already been opened. */
   links: Map<string, string | undefined>
 }
 
@@ -161,15 +161,15 @@ async function respond(request: Request, { answer, secret, links }: Responding):
 }
 
 const openedBefore =
-  'This link was already opened. If that was not you, stop the program, start it again, and open the link that it prints.\n'
+  'This link has already been opened. If that was not you, stop the program, start it again, and open the link that it prints.\n'
 
 /** The path at which a process proves that it belongs to the agent. */
 const proofPath = '/proof/'
 
-/** Timeout of the proof, in milliseconds. Long enough for a machine under load. */
+/** Timeout of the proof, in milliseconds; long enough for a machine under load. */
 const longestProof = 5000
 
-/** Whether the process on a port belongs to the agent, which it proves by knowing the secret. */
+/** Whether the process on a port belongs to the agent, which the process proves by knowing the secret. */
 async function belongsToAgent(port: number, secret: string): Promise<boolean> {
   const url = `http://127.0.0.1:${port}${proofPath}${randomBytes(24).toString('base64url')}`
   try {
@@ -186,7 +186,7 @@ function proofOf(secret: string, url: string): string {
   return createHmac('sha256', `countersign callback\n${secret}`).update(url).digest('base64url')
 }
 
-/** Keeps the program alive until the page is sent and its connection closed. */
+/** Keeps the program alive until the page has been sent and its connection is closed. */
 function stayFor(outgoing: ServerResponse, socket: Socket): void {
   socket.ref()
   outgoing.once('close', () => socket.unref())

@@ -13,12 +13,12 @@ import { WriteProgress, writeTimeout } from './write-progress.js'
 /** Limits in-progress requests and unread responses per connection. */
 export interface ConnectionQueue {
   /**
-   * Over HTTP/1.1, calls `serve` once every earlier request of the connection has been responded to; never if the connection closes first.
-   * While 32 requests wait, the connection is not read. Over HTTP/2, refuses the stream if 100 requests of the session are in progress.
-   * Each turn of the event loop starts up to 16 requests across all connections, or 2 while connections are being accepted; if more wait,
-   * networks take turns. Over HTTP/2, up to 1,024 requests per network and 2,048 in total wait for their turn; beyond that, a stream of the
-   * network with the most is refused. A request whose connection or stream closes before its turn is never served. If the client reads
-   * nothing of a response for 20 seconds, its connection or stream is closed.
+   * Over HTTP/1.1, calls `serve` once every earlier request of the connection has been responded to; it is never called if the connection
+   * closes first. While 32 requests are waiting, the connection is not read. Over HTTP/2, refuses the stream if 100 requests of the session
+   * are in progress. Each turn of the event loop starts up to 16 requests across all connections, or 2 while connections are being
+   * accepted; if more are waiting, networks take turns. Over HTTP/2, up to 1,024 requests per network and 2,048 in total wait for their
+   * turn; beyond that, a stream of the network with the most waiting requests is refused. If a request's connection or stream closes before
+   * its turn, the request is never served. If the client reads no part of a response for 20 seconds, its connection or stream is closed.
    *
    * @param serve may return a promise: over HTTP/2, the request is in progress until it settles
    */
@@ -30,20 +30,20 @@ export interface ConnectionQueue {
 /** Waiting requests above which a connection is no longer read. */
 const queueLength = 32
 
-/** Number of header lines that count as one waiting request, since memory use grows with them. */
+/** Number of header lines that count as one waiting request, because memory use grows with them. */
 const linesPerRequest = 32
 
 /**
- * Waiting requests allowed beyond `queueLength`, across all connections. Node.js parses everything it has read at once, some 2,500 requests
- * in 64 KiB, before a connection can be paused. The connection that exceeds this limit is closed, and its share is released after a second,
- * so a flood of connections can use up the limit only once.
+ * Waiting requests allowed in addition to `queueLength`, across all connections. Before a connection can be paused, Node.js parses
+ * everything that it has read from it: some 2,500 requests in 64 KiB. The connection that exceeds this limit is closed, and its share is
+ * released after a second, so a flood of connections can use up the limit only once.
  */
 const surplusLimit = 1024
 
-/** Time allowed for a client to close its end of a finished connection, in milliseconds. */
+/** Time that a client has to close its end of a finished connection, in milliseconds. */
 const graceful = 5000
 
-/** @param clientAddress finds the address of the client behind proxies. @default the peer of the connection */
+/** @param clientAddress finds the address of a client behind proxies. @default the peer of the connection */
 export function createConnectionQueue(clientAddress?: ClientAddress): ConnectionQueue {
   const turns = new FairScheduler()
   const connections = new Map<Duplex, Connection>()
@@ -175,7 +175,7 @@ class Connection {
   /** Number of waiting requests; those with many header lines count more than once. */
   #weight = 0
   #isPaused = false
-  /** Removes the request in progress from the queue of turns, if it waits there. */
+  /** Removes the request in progress from the queue of turns, if it is waiting there. */
   #leaveTurns: (() => boolean) | undefined
   isBusy = false
 
@@ -199,7 +199,7 @@ class Connection {
   }
 
   #finish(isComplete: boolean): void {
-    // What remains of an incomplete request, or follows a response that closes the connection, is not another request.
+    // The rest of an incomplete request is not another request, nor is any data after a response that closes the connection.
     if (!isComplete) endGracefully(this.#socket)
     this.isBusy = false
     this.#leaveTurns = undefined
@@ -263,7 +263,7 @@ class Connection {
 /** Closes a connection without parsing the rest of what was read. */
 function stopAt(socket: Socket & { parser?: { onIncoming?: unknown } | null }): void {
   socket.destroy()
-  // Node.js would create a request and a response for each. Its parser stops if this returns 2, as on an upgrade.
+  // Node.js would create a request and a response for each one. Its parser stops if this returns 2, as it does for an upgrade.
   if (socket.parser?.onIncoming) socket.parser.onIncoming = () => 2
 }
 
@@ -275,7 +275,7 @@ function weightOf({ incoming }: WaitingRequest): number {
   return Math.max(1, incoming.rawHeaders.length / 2 / linesPerRequest)
 }
 
-/** Closes a connection once everything written has been sent, whatever the client still sends. */
+/** Closes a connection once everything written has been sent, regardless of what the client still sends. */
 export function endGracefully(socket: Duplex): void {
   socket.end()
   socket.resume()

@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os'
 import type { ConsentRequest } from '../editions/agent-protocol.js'
 
-/** Destination of text for the user. */
+/** Destination for text that the user should see. */
 export interface TerminalOutput {
   write(text: string): unknown
   readonly isTTY?: boolean | undefined
@@ -17,9 +17,9 @@ export interface ConsentDisplay {
 }
 
 export interface ConsentDisplayOptions {
-  /** False if the user types on the same line. */
+  /** False if the user is typing on the same line. */
   countsDown: boolean
-  /** Whether the terminal supports no control sequences. Then there is no countdown either. */
+  /** Whether the terminal supports no control sequences. If so, there is no countdown either. */
   isDumb: boolean
 }
 

@@ -5,29 +5,32 @@ import { networkOf } from '../lib/network-of.js'
 
 /**
  * Requests started in one turn of the event loop: normally, and after a turn that accepted a connection. A turn accepts one connection, so
- * a new client waits as many turns as there are connections before it: those turns must be short. A lower limit for the other turns would
- * leave an overloaded server with little but refusals, and split the batches of its storage.
+ * a new client waits for as many turns as there are connections ahead of it; those turns must therefore be short. With a lower limit for
+ * the other turns, an overloaded server would do little more than refuse requests, and the batches of its storage would be split.
  */
 const together = { usually: 16, whileAccepting: 2 }
 
-/** Limits on waiting requests with `refuse`. Of the others, only one per connection waits. */
+/** Limits on waiting requests that have `refuse`. Of requests without it, only one per connection waits. */
 const refusable = { total: 2048, perNetwork: 1024 }
 
 /** The channel on which Node.js reports each accepted connection. */
 const accepting = 'net.server.socket'
 
-/** A request that waits for its turn. */
+/** A request that is waiting for its turn. */
 export interface TurnRequest {
   /** Returns the client's address. Called only if the request must wait. */
   readonly address: () => string | undefined
   readonly begin: () => void
-  /** Called instead of `begin` if too many requests wait and its network has the most of them. @default the request always waits */
+  /**
+   * Called instead of `begin` if too many requests are waiting and the request's network has the most of them. @default the request always
+   * waits
+   */
   readonly refuse?: (() => void) | undefined
 }
 
-/** Starts the requests of one listener, a limited number in each turn of the event loop. */
+/** Starts the requests of one listener, up to a limit in each turn of the event loop. */
 export class FairScheduler {
-  /** In the order in which networks take turns. */
+  /** Networks, in the order in which they take turns. */
   readonly #networks = new Map<string, WaitingNetwork>()
   #refusable = 0
   #begun = 0
@@ -50,9 +53,10 @@ export class FairScheduler {
   }
 
   /**
-   * Calls `begin` at once or in a later turn, in which case networks take turns, IPv4 by /24 and IPv6 by /48.
+   * Calls `begin` either at once or in a later turn. In the latter case, networks take turns (IPv4 by /24, IPv6 by /48).
    *
-   * @returns a function that removes the request and returns whether it was still waiting; undefined if it has started or was refused
+   * @returns a function that removes the request and returns whether it was still waiting; undefined if the request has started or was
+   * refused
    */
   take({ address, begin, refuse }: TurnRequest): (() => boolean) | undefined {
     if (this.#begun < this.#most && this.#networks.size === 0) {
@@ -68,7 +72,7 @@ export class FairScheduler {
     }
     const network = this.#networks.get(name) ?? { name, requests: new Set(), refusable: new Set() }
     this.#networks.set(name, network)
-    // Not `AsyncResource.bind`: under overload, its 12 µs are a sixth of the cost of a refusal.
+    // Not `AsyncResource.bind`: under overload, the 12 µs that it takes are a sixth of the cost of a refusal.
     const request = { begin, refuse, context: new AsyncResource('WaitingRequest') }
     network.requests.add(request)
     if (refuse) {
@@ -78,7 +82,7 @@ export class FairScheduler {
     return () => this.#remove(network, request)
   }
 
-  /** Makes room for a request with `refuse` from a network that already has `held` of them. False if that network has the most. */
+  /** Makes room for a request with `refuse` from a network that already has `held` of them. Returns false if that network has the most. */
   #makeRoom(held: number): boolean {
     if (held >= refusable.perNetwork) return false
     if (this.#refusable < refusable.total) return true
@@ -114,7 +118,7 @@ export class FairScheduler {
       if (this.#begun >= this.#most) break
       const [request] = network.requests
       if (!request) continue
-      // Moved behind the other networks: the loop comes back to it.
+      // Moved behind the other networks: the loop returns to it later.
       this.#networks.delete(name)
       this.#networks.set(name, network)
       this.#remove(network, request)
@@ -129,7 +133,7 @@ export class FairScheduler {
 interface WaitingNetwork {
   readonly name: string
   readonly requests: Set<WaitingRequest>
-  /** The subset with `refuse`. */
+  /** The waiting requests that have `refuse`. */
   readonly refusable: Set<WaitingRequest>
 }
 

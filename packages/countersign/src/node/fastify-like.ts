@@ -1,7 +1,7 @@
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
 import type { NodeResponse } from './send-response.js'
 
-/** The part of Fastify's request that is used. `ip` follows its option `trustProxy`. */
+/** The part of Fastify's request that is used. `ip` depends on Fastify's `trustProxy` option. */
 export interface FastifyRequestLike {
   readonly raw: NodeRequest
   readonly ip: string

@@ -22,13 +22,13 @@ import {
 const sweepInterval = 3_600_000
 
 /**
- * Stores what users allowed an agent, each record in its own file, so that users are not prompted again: tokens and consents survive
- * restarts and crashes, and several processes of one user share them (W26). Writes resolve once the data is on disk. The folder and its
- * files are readable only by this user. On Windows, choose a folder under `%LOCALAPPDATA%`, since file modes have no effect there. The
+ * Stores what users have allowed an agent, with each record in its own file, so that users are not prompted again: tokens and consents
+ * survive restarts and crashes, and one user's processes share them (W26). Writes resolve once the data is on disk. The folder and its
+ * files are readable only by this user. On Windows, choose a folder under `%LOCALAPPDATA%`, because file modes have no effect there. The
  * tokens are stored in plain text, but are useless without the agent's key.
  *
  * @param folder created if missing
- * @throws FileStoreError if others could read the folder, or if another user owns it, with the command that fixes it
+ * @throws FileStoreError if others could read the folder, or if another user owns it; the message contains the command that fixes it
  *
  * @example const agent = createAgent({ id, signer, authServers, store: fileStore('/home/alice/.local/state/planner') })
  */
@@ -103,7 +103,7 @@ export function fileStore(folder: string): AgentStore {
   }
 }
 
-/** Retries a write if the folder was removed in the meantime. If the folder is not writable, the error names it. */
+/** Retries a write if the folder was removed in the meantime. If the folder is not writable, the error names the folder. */
 async function whileForgotten<T>(write: () => Promise<T>): Promise<T> {
   for (let left = 20; ; left -= 1) {
     try {
@@ -119,7 +119,7 @@ async function whileForgotten<T>(write: () => Promise<T>): Promise<T> {
 
 const unwritable = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM'])
 
-/** A file name for a text with any characters and of any length. */
+/** A file name for text of any length that contains any characters. */
 function nameOf(text: string): string {
   return createHash('sha256').update(text).digest('base64url').slice(0, 27)
 }
@@ -150,7 +150,7 @@ async function copied(from: string, to: string): Promise<boolean> {
 /** Age after which a temporary file counts as abandoned, in milliseconds. */
 const abandoned = 3_600_000
 
-/** Removes temporary files of a program that was killed while writing. */
+/** Removes temporary files left by a program that was killed while writing. */
 async function removeAbandoned(path: string): Promise<void> {
   const stats = await unlessMissing(stat(path))
   if (stats?.isFile() && Date.now() - stats.mtimeMs > abandoned) await rm(path, { force: true })
@@ -159,14 +159,14 @@ async function removeAbandoned(path: string): Promise<void> {
 /** Suffix of damaged files that were set aside. */
 const damaged = '.damaged'
 
-/** Records that tell which user the other records belong to. */
+/** Records that identify the user to whom the other records belong. */
 const ofOwner = /^(person|session)-/
 
 /**
- * Undefined also for a corrupt file, which is unusable: it is set aside, and the other records stay available.
+ * Also undefined for a corrupt file, which is unusable: it is set aside, and the other records stay available.
  *
- * @throws FileStoreError for a file that this store did not write, or that others could read; and for a corrupt record that identifies the
- * owner of the others, since their owner would then be unknown (attacks L01)
+ * @throws FileStoreError for a file that this store did not write or that others could read; and for a corrupt record that identifies the
+ * owner of the other records, because that owner would then be unknown (attacks L01)
  */
 async function readRecord(path: string): Promise<AgentRecord | undefined> {
   const text = await readPrivateFile(path)
@@ -175,7 +175,7 @@ async function readRecord(path: string): Promise<AgentRecord | undefined> {
   if (record === undefined) {
     if (ofOwner.test(basename(path)))
       throw new FileStoreError(
-        `${path} is damaged. It identifies the owner of the tokens beside it: move ${dirname(path)} away, so that users are prompted again.`,
+        `${path} is damaged. It identifies the owner of the tokens beside it: move ${dirname(path)} somewhere else, so that users are prompted again.`,
       )
     await unlessMissing(rename(path, `${path}${damaged}`))
     warnOnce(path, `${path} is damaged`, `it was set aside as ${path}${damaged}; users may be prompted again.`)
@@ -190,8 +190,8 @@ async function readRecord(path: string): Promise<AgentRecord | undefined> {
 const margin = 3600
 
 /**
- * Removes what is no longer needed from the folder of a store: expired records, and everything of a browser whose session has expired or
- * contains nothing any more. Unreadable files are left in place.
+ * Removes what is no longer needed from a store's folder: expired records, and all records of a browser whose session has expired or is now
+ * empty. Unreadable files are left in place.
  *
  * @param now Unix seconds
  */
@@ -210,10 +210,10 @@ async function sweepOwner(folder: string, now: number): Promise<void> {
     if (hasEnded) await rm(file, { force: true })
     else left.add(kind)
   }
-  // Without a token or a pending consent, the browser has nothing but a session cookie.
+  // Without a token or a pending consent, the browser has only a session cookie.
   if (left.has('session') && [...left].every((kind) => kind && ['session', 'person', 'past'].includes(kind)))
     return removeWhole(folder)
-  // Fails unless the folder is empty, which includes files that another process is writing.
+  // Fails unless the folder is empty, so also if another process is writing files in it.
   await rmdir(folder)
 }
 
@@ -222,7 +222,7 @@ async function readEnd(file: string): Promise<Pick<AgentRecord, 'until'> & { kin
   return typeof record === 'object' && record !== null ? record : {}
 }
 
-/** Renamed first, so that it disappears at once: concurrent writes create a new folder. */
+/** Removes a folder. It is renamed first, so that it disappears at once: concurrent writes create a new folder. */
 async function removeWhole(folder: string): Promise<void> {
   const gone = `${folder}.${randomSuffix()}`
   await rename(folder, gone)

@@ -1,6 +1,6 @@
 /**
- * For programs on Node: a listener for its servers, connection limits, client addresses behind proxies, the guarded fetch, private files,
- * and settings from a file and the environment.
+ * For programs on Node: a listener for Node's servers, connection limits, client addresses behind proxies, the guarded fetch, private
+ * files, and settings from a file and the environment.
  *
  * @packageDocumentation
  */

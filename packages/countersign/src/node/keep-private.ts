@@ -1,4 +1,4 @@
-/** The part of a Node response that every way of responding goes through. */
+/** The part of a Node response that is involved in every way of responding. */
 export interface HeadWriter {
   writeHead(status: number, ...rest: unknown[]): unknown
   getHeader(name: string): string | number | string[] | undefined
@@ -8,10 +8,10 @@ export interface HeadWriter {
   removeHeader(name: string): unknown
 }
 
-/** Key on a message passed to a handler: the Node response that will carry the response to it. */
+/** The key of a property on the message that is passed to a handler: the Node response that will carry the handler's response. */
 export const nodeResponse = Symbol('answered by')
 
-/** Header rules by lower-case name: the new value for the value set before, which is empty if unset. */
+/** Header rules by lower-case name: each returns the new value for the previous value, which is empty if unset. */
 type FieldRules = ReadonlyMap<string, (set: string) => string>
 
 const signedRules: FieldRules = new Map([
@@ -55,7 +55,7 @@ function textOf(value: string | number | string[] | undefined): string {
   return Array.isArray(value) ? value.join(', ') : String(value)
 }
 
-// Middleware before `aauth` that wraps `writeHead` itself, as on-headers does, sets its headers after this.
+// Middleware that runs before `aauth` and wraps `writeHead` itself, as on-headers does, sets its headers after this.
 function keepFields<T>(rules: FieldRules, writer: HeadWriter, write: () => T): T {
   const bound = {
     setHeader: writer.setHeader.bind(writer),
@@ -87,21 +87,21 @@ function fieldsOf(headers: unknown): Iterable<[name: string, value: unknown]> {
   return fields.values()
 }
 
-/** `Cache-Control` of a response that is for one recipient only and must not be stored. */
+/** `Cache-Control` for a response that is intended for one recipient only and must not be stored. */
 export const noStore = 'private, no-store'
 const signatureKey = 'Signature-Key'
 const targeted =
   /^(?:(?:.+-)?cdn-cache-control|surrogate-control|edge-control|x-accel-expires|x-litespeed-.+|x-reverse-proxy-ttl)$/i
 
 /**
- * `Cache-Control` of a response to a signed request: the value that was set if it also prevents shared caching, otherwise `private,
+ * `Cache-Control` for a response to a signed request: the existing value if it already prevents shared caching, otherwise `private,
  * no-store`. Signed requests have no `Authorization` header, which would prevent shared caching (RFC 9111 §3.5).
  */
 export function privateCacheControl(set: string): string {
   return set !== '' && isPrivate(set) ? set : noStore
 }
 
-/** `Vary` of a response to a signed request, which depends on the signer. */
+/** `Vary` for a response to a signed request: the response depends on the signer. */
 export function varyBySigner(set: string): string {
   if (set === '') return signatureKey
   const names = set.split(',').map((name) => name.trim())
@@ -111,20 +111,20 @@ export function varyBySigner(set: string): string {
 
 /**
  * Whether a field targets particular caches, which then ignore `Cache-Control`: `CDN-Cache-Control` (RFC 9213), a vendor's variant such as
- * `Cloudflare-CDN-Cache-Control`, and older ones such as `Edge-Control` (Akamai), `Surrogate-Control` (Fastly), `X-LiteSpeed-Cache-Control`
- * and `X-Accel-Expires` (nginx).
+ * `Cloudflare-CDN-Cache-Control`, or an older one such as `Edge-Control` (Akamai), `Surrogate-Control` (Fastly),
+ * `X-LiteSpeed-Cache-Control` and `X-Accel-Expires` (nginx).
  */
 export function isTargeted(name: string): boolean {
   return targeted.test(name)
 }
 
-/** Whether such a field of a response to a signed request forbids caches to store it. Otherwise, the field is removed. */
+/** Whether such a field in a response to a signed request forbids caches from storing it. Otherwise, the field is removed. */
 export function mayTarget(name: string, set: string): boolean {
   return name.toLowerCase() === 'x-accel-expires' ? set.trim() === '0' : isPrivate(set)
 }
 
-// Not `private="field"`, which lets shared caches store the rest (RFC 9111 §5.2.2.7), nor words inside quotes. Nor `no-store` together with
-// `must-understand`: caches that understand the latter ignore `no-store` (RFC 9111 §5.2.2.3).
+// Neither `private="field"`, which lets shared caches store the rest (RFC 9111 §5.2.2.7), nor words inside quotes count. Nor does
+// `no-store` together with `must-understand`: caches that understand the latter ignore `no-store` (RFC 9111 §5.2.2.3).
 function isPrivate(set: string): boolean {
   const unquoted = set.replaceAll(/"(?:[^"\\]|\\.)*"/g, '~')
   if (unquoted.includes('"')) return false

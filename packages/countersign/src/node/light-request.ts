@@ -83,8 +83,8 @@ abstract class DelegatingRequest {
 Object.setPrototypeOf(DelegatingRequest.prototype, RealRequest.prototype)
 
 /**
- * The `Request` that handlers receive: method, URL, headers and signal. Any other member creates a real request, which costs as much as a
- * tenth of a signature check.
+ * The `Request` that handlers receive: method, URL, headers and signal. Accessing any other member creates a real request, which costs up
+ * to a tenth of a signature check.
  */
 export class LightRequest extends DelegatingRequest implements Request {
   readonly method: string
@@ -106,7 +106,7 @@ export class LightRequest extends DelegatingRequest implements Request {
     this[receivedBytes] = content
   }
 
-  /** The real request, for functions that do not accept any other. */
+  /** The real request, for functions that accept no other kind. */
   static realOf<T>(request: T): T | Request {
     return typeof request === 'object' && request !== null && #real in request ? request.realOne() : request
   }
@@ -118,7 +118,7 @@ export class LightRequest extends DelegatingRequest implements Request {
     return this.#real
   }
 
-  /** Aborts the signal: the client disconnected. */
+  /** Aborts the signal because the client has disconnected. */
   abort(): void {
     this.#isGone = true
     this.#abort?.abort()

@@ -4,8 +4,8 @@ type BodyInit = ConstructorParameters<typeof Response>[0] | null
 type WholeBody = string | Uint8Array<ArrayBuffer>
 
 /**
- * A `Response` that keeps a text or byte body as is, so that it can be sent without a stream. It creates a real response for any other
- * body, and when the body is read as a stream, a blob or a form.
+ * A `Response` that keeps a text or byte body as it is, so that the body can be sent without a stream. A real response is created for any
+ * other body, and when the body is read as a stream, a blob or a form.
  */
 export class LightResponse implements Response {
   readonly status: number
@@ -21,7 +21,7 @@ export class LightResponse implements Response {
       this.headers = new Headers(init.headers)
       if (typeof body === 'string' && !this.headers.has('content-type'))
         this.headers.set('content-type', 'text/plain;charset=UTF-8')
-      // Copied, since the caller may overwrite the buffer.
+      // Copied, because the caller may overwrite the buffer.
       this.#whole = body instanceof Uint8Array ? new Uint8Array(body) : body
       this.status = status
     } else {
@@ -54,7 +54,7 @@ export class LightResponse implements Response {
     return RealResponse.redirect(...args)
   }
 
-  /** The body, if it is in memory and has not been read. Null if there is no body, otherwise undefined. */
+  /** The body, if it is in memory and has not been read; null if there is no body; otherwise undefined. */
   static wholeOf(response: Response): WholeBody | null | undefined {
     return #whole in response && !response.#real ? response.#whole : undefined
   }

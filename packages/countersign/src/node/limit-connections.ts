@@ -7,22 +7,22 @@ import { bytesOf, WriteProgress, type Writer } from './write-progress.js'
 
 /** How many connections a server accepts. The members are read for each connection, so they may change at run time. */
 export interface ConnectionShares {
-  /** Connections in total. @default as many as the system allows */
+  /** Total number of connections. @default as many as the system allows */
   readonly total?: number | undefined
-  /** Connections of one address, idle or not. @default the limit of its network */
+  /** Connections from one address, idle or not. @default the limit of its network */
   readonly perAddress?: number | undefined
-  /** Idle connections of one address. @default the limit of the address */
+  /** Idle connections from one address. @default the limit of the address */
   readonly idlePerAddress?: number | undefined
-  /** Connections of one network, idle or not. @default the total */
+  /** Connections from one network, idle or not. @default the total */
   readonly perNetwork?: number | undefined
   /**
-   * When a request makes its connection busy. `head`: as soon as its head is received, for servers that limit bodies separately. @default
-   * 'body'
+   * When a request makes its connection busy. `head`: as soon as the request's head is received, for servers that limit bodies separately.
+   * @default 'body'
    */
   readonly busyFrom?: 'head' | 'body' | undefined
-  /** Called for each connection that was closed because there were too many, whether an older or the new one. @default not called */
+  /** Called for each connection, older or new, that was closed because there were too many. @default not called */
   readonly onClosed?: ((outcome: 'displaced' | 'refused') => void) | undefined
-  /** Whether a peer's connections are neither counted nor closed. For a trusted proxy, which limits them itself. */
+  /** Whether a peer's connections are neither counted nor closed. Intended for a trusted proxy that limits connections itself. */
   readonly isExempt: (peer: string) => boolean
 }
 
@@ -37,10 +37,10 @@ const noRoom = [
   'Too many connections.\n',
 ].join('\r\n')
 
-/** Time that the response in progress has on a connection that is closed to make room for another network's, in milliseconds. */
+/** Milliseconds left for a response in progress on a connection that is being closed to make room for another network. */
 const lastResponse = 1000
 
-/** Seconds after which a connection counts as unread: its client read nothing of what was written to it. */
+/** Seconds after which a connection counts as unread because its client has read nothing of what was written to it. */
 const unreadAfter = 2
 
 /**
@@ -68,7 +68,7 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
     const socket = connections.socketOf(incoming.socket)
     const connection = socket && connections.get(socket)
     if (!connection) return
-    // Over TLS, the underlying socket does not report pending bytes; over HTTP/2, neither does the session's socket.
+    // Over TLS, the underlying socket does not report pending bytes; over HTTP/2, the session's socket does not report them either.
     const writer = 'stream' in outgoing ? outgoing.stream : incoming.socket
     connection.writers.add(writer)
     let isComplete = false
@@ -80,7 +80,7 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
     if (shares.busyFrom === 'head') onReceived()
     else {
       incoming.once('end', onReceived)
-      // A request without a body, or whose body arrived with its head, is complete after the parser's next step.
+      // A request that has no body, or whose body arrived with its head, is complete after the parser's next step.
       const isHead = 'stream' in outgoing && outgoing.stream.endAfterHeaders
       setImmediate(() => (isHead || incoming.complete) && onReceived())
     }
@@ -108,7 +108,7 @@ class CountedConnections {
   readonly #networks = new Map<string, Holder>()
   readonly #all: Holder = { name: '', open: 0, idle: new Set(), unread: new Set() }
   readonly #counted = new Map<Socket, Connection>()
-  /** By the peer's address and port, since requests over TLS or HTTP/2 have a different socket object. */
+  /** By the peer's address and port, because requests over TLS or HTTP/2 have a different socket object. */
   readonly #byPeer = new Map<string, Socket>()
   /** Displaced connections whose last response is still being sent. */
   readonly #leaving = new Set<Socket>()
@@ -153,7 +153,7 @@ class CountedConnections {
     for (const holder of connection.holders) holder.idle.delete(socket)
   }
 
-  /** @param wasBusy whether its request was fully received */
+  /** @param wasBusy whether the connection's request had been fully received */
   responded(socket: Socket, connection: Connection, wasBusy: boolean): void {
     if (wasBusy) connection.whole--
     if (this.#leaving.has(socket)) socket.destroySoon()
@@ -173,7 +173,7 @@ class CountedConnections {
     if (address.idle.size > idlePerAddress) this.#makeRoom(address)
   }
 
-  /** Closes one connection of an address or a network. */
+  /** Closes one of the connections of an address or a network. */
   #makeRoom({ idle, unread }: Holder, newcomer?: Socket): void {
     const [longestIdle] = idle
     const [longestUnread] = unread
@@ -227,7 +227,7 @@ interface Holders {
   counted: ReadonlyMap<Socket, Connection>
 }
 
-/** Marks the connections whose clients do not read their response. Runs once a second. */
+/** Marks the connections whose clients are not reading their response. Runs once a second. */
 function markUnread(counted: ReadonlyMap<Socket, Connection>): void {
   for (const [socket, { holders, progress, writers, whole }] of counted) {
     const { unsent, sent } = bytesOf(writers)
@@ -245,7 +245,7 @@ function pickConnectionToClose(
   { all, networks, counted, total }: Holders & { total: number },
 ): Socket {
   const [longestIdle] = all.idle
-  // If only a few are idle, the oldest may have a request on its way.
+  // If only a few are idle, the oldest one may have a request in transit.
   if (longestIdle && all.idle.size > 1 + total / 8) return longestIdle
   let fullest = network
   for (const one of networks.values()) if (one.open > fullest.open) fullest = one
@@ -261,9 +261,9 @@ interface Connection {
   network: Holder
   /** The address, the network and the total. */
   holders: readonly Holder[]
-  /** Fully received requests without a complete response. */
+  /** Fully received requests that have no complete response yet. */
   whole: number
-  /** The writers of responses: the socket, the TLS socket, or the streams of an HTTP/2 session. */
+  /** The objects to which responses are written: the socket, the TLS socket, or the streams of an HTTP/2 session. */
   readonly writers: Set<Writer>
   readonly progress: WriteProgress
 }

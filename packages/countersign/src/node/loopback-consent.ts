@@ -8,18 +8,18 @@ import { consentLines, createConsentDisplay, type TerminalOutput } from './conse
 import { readPasted } from './read-pasted.js'
 
 export interface LoopbackConsentOptions {
-  /** Shows the user where to decide, instead of the terminal. For programs with their own user interface. */
+  /** Shows the user where to decide, instead of using the terminal. For programs with their own user interface. */
   onConsent?: ((consent: ConsentRequest) => void | Promise<void>) | undefined
-  /** Opens the page in the browser of this machine. @default true if there is one: not over SSH or without a desktop */
+  /** Opens the page in this machine's browser. @default true if there is one: not over SSH or without a desktop */
   openBrowser?: boolean | undefined
   /**
-   * Also accepts the redirect URL pasted into the terminal from the browser's address bar, for a browser on another machine.
+   * Also accepts the redirect URL if the user pastes it into the terminal from the browser's address bar, for a browser on another machine.
    * @default false
    */
   paste?: boolean | undefined
-  /** Shows a countdown on the last line. @default true; set it to false if others write to the same terminal */
+  /** Shows a countdown on the last line. @default true; set it to false if other code writes to the same terminal */
   countdown?: boolean | undefined
-  /** The terminal on which the user is prompted. If it is not a terminal, the user is not prompted. @default standard error */
+  /** The terminal on which the user is prompted. If the stream is not a terminal, the user is not prompted. @default standard error */
   output?: TerminalOutput | undefined
   /** The input from which a pasted URL is read. @default standard input */
   input?: (Readable & { isTTY?: boolean | undefined }) | undefined
@@ -27,7 +27,7 @@ export interface LoopbackConsentOptions {
   env?: NodeJS.ProcessEnv | undefined
   /**
    * A secret shared by the agent's processes, with which they prove that a callback port belongs to the agent. Use the same value as for
-   * their `openCallbackPort`. @default the state of each consent, which processes that share a store know
+   * their `openCallbackPort`. @default the state of each consent, which is known to processes that share a store
    */
   secret?: string | undefined
 }
@@ -64,7 +64,7 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentPr
     canPrompt,
     redirectUri: listedRedirectUri,
     async open(answer, { state, redirectUri: pending }) {
-      // The callback is not received here, but wherever the user pastes its URL.
+      // The callback is not received on this machine; the user pastes its URL instead.
       if (!canPrompt) return { redirectUri: pending ?? listedRedirectUri, ask: () => undefined, close: () => undefined }
       const ports = pending === undefined ? [] : [Number(new URL(pending).port)]
       const listener = await openCallbackPort({ answer, secret: options.secret ?? state, ports })
@@ -93,7 +93,7 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentPr
           display.begin(consent, consentLines(consent, { port, env, page, isPasted }))
           if (page === 'opens') openBrowser(listener.createOneTimeLink(consent.url))
           if (!isPasted) return undefined
-          // Sequentially, since there is only one keyboard.
+          // Done sequentially, because there is only one keyboard.
           const pasted = pasting.then(() => takePasted(consent))
           pasting = pasted.catch(() => undefined)
           return pasted
@@ -123,20 +123,20 @@ const optionNames = {
   secret: true,
 } as const satisfies Record<keyof LoopbackConsentOptions, true>
 
-/** The command that opens a page, by platform. The URL is a single argument that no shell interprets. */
+/** The command that opens a page, by platform. The URL is passed as a single argument that no shell interprets. */
 const openers: Partial<Record<NodeJS.Platform, readonly [command: string, ...rest: string[]]>> = {
   darwin: ['open'],
   win32: ['rundll32', 'url.dll,FileProtocolHandler'],
 }
 
-/** Whether a browser on this machine would be visible to the user of the terminal. */
+/** Whether the user of the terminal would see a browser on this machine. */
 function hasBrowser(env: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): boolean {
   if (isRemote(env)) return false
   if (platform in openers) return true
   return Boolean(env.DISPLAY) || Boolean(env.WAYLAND_DISPLAY)
 }
 
-/** Whether the terminal is on a different machine than the program. */
+/** Whether the terminal and the program are on different machines. */
 function isRemote(env: NodeJS.ProcessEnv): boolean {
   return Boolean(env.SSH_CONNECTION) || Boolean(env.SSH_TTY)
 }

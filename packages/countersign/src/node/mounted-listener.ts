@@ -16,37 +16,37 @@ import type { ClientAddress } from './trusted-networks.js'
 export type Handler = (request: Request, received?: ReceivedMessage) => MaybePromise<Response>
 
 export interface NodeListenerOptions {
-  /** The origin of the handler's URLs: `http://127.0.0.1:8002`. Never taken from the request. */
+  /** The origin of the handler's URLs, such as `http://127.0.0.1:8002`. It is never taken from the request. */
   origin: string
-  /** The edition of AAuth whose format is used to refuse requests that cannot be passed to a handler. @default January 2026 */
+  /** The edition of AAuth whose format is used for refusing requests that cannot be passed to a handler. @default January 2026 */
   edition?: Pick<ResourceEdition, 'writeRefusal'>
   /**
    * Maximum body size, in bytes; a larger body receives 413. Incomplete bodies may use 64 MiB in total, 32 MiB per network and 4 MiB per
-   * HTTP/2 session, but at least as much as 4, 2 and 1 bodies of the maximum size. Beyond that, a body receives 503, and if nothing arrives
-   * for 20 seconds, 408. @default 1 MiB
+   * HTTP/2 session, but at least as much as 4, 2 and 1 bodies of the maximum size. A body beyond these limits receives 503. If no data
+   * arrives for 20 seconds, the body receives 408. @default 1 MiB
    */
   maxBody?: number
   /**
-   * Defers receiving the content until the handler verifies its message: the handler receives a request without content, and `upload` with
-   * the message. May throw an AAuthError to refuse a request by its head. @default the whole body is read first
+   * Defers receiving the content until the handler verifies its message: the handler receives a request without content, and a message with
+   * `upload`. May throw an AAuthError to refuse a request based on its head. @default the whole body is read first
    */
   upload?: ((incoming: NodeRequest, outgoing: NodeResponse) => Upload) | undefined
   /**
-   * Determines the address of a client behind proxies. Without it, all clients behind one proxy count as one address, also for sign-in
+   * Determines the address of a client behind proxies. Without it, all clients behind one proxy count as one address, including for sign-in
    * limits. Use `createClientAddress`. @default the peer of the connection
    */
   clientAddress?: ClientAddress
   /**
-   * Replaces the `Response` of this process, as `@hono/node-server` does, with one that is sent without a stream, and `Request` and `fetch`
-   * with ones that accept the requests of this listener. With `false`, nothing is replaced: a response takes about 20 µs longer, and a
-   * handler that needs a request for `new Request(…)` or `fetch` must pass `request.clone()`. @default true
+   * Replaces this process's `Response`, as `@hono/node-server` does, with one that is sent without a stream; and `Request` and `fetch` with
+   * ones that accept this listener's requests. With `false`, nothing is replaced: a response takes about 20 µs longer, and a handler that
+   * needs a request for `new Request(…)` or `fetch` must pass `request.clone()`. @default true
    */
   replaceGlobals?: boolean
 }
 
 /**
- * Creates a listener for individual requests of a server with its own limits: a framework's route, or a proxy that queues requests itself.
- * Use {@link createNodeListener} for a whole server. The promise resolves when the response has been written, and never rejects.
+ * Creates a listener for individual requests of a server that has its own limits: a framework's route, or a proxy that queues requests
+ * itself. For a whole server, use {@link createNodeListener}. The promise resolves when the response has been written, and never rejects.
  *
  * @throws TypeError for an invalid handler or origin
  */
@@ -89,7 +89,7 @@ async function answer(
     const session = 'stream' in outgoing ? outgoing.stream.session : undefined
     return bodies.open({ session, address, stop })
   })
-  // If it does not know the client's address, that stays unknown: the peer is only the proxy.
+  // If it does not know the client's address, the address stays unknown: the peer is only the proxy.
   if (address === undefined) received = { ...received, remoteAddress: undefined }
   async function refuse(error: unknown): Promise<void> {
     if (!(error instanceof AAuthError)) throw error
@@ -123,7 +123,7 @@ async function answer(
   }
 }
 
-/** Methods that are passed to the handler, among others (RFC 9110 §15.5.6). */
+/** Methods that are passed to the handler; the list is not exhaustive (RFC 9110 §15.5.6). */
 const allowedMethods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
 const noContent = new Uint8Array(0)
@@ -134,7 +134,7 @@ function requireReadable({ method, rawTarget }: ReceivedMessage): void {
   if (/^(?:CONNECT|TRACE|TRACK)$/i.test(method)) {
     throw new AAuthError('method_not_allowed', `The method ${method.toUpperCase()} is not supported.`)
   }
-  // A Request would convert them to upper case, but HTTP/2 allows other spellings, and the signature covers those.
+  // A Request would convert them to upper case, but HTTP/2 allows other spellings, and the signature covers the spelling that was sent.
   if (/^(?:DELETE|GET|HEAD|OPTIONS|POST|PUT)$/i.test(method) && method !== method.toUpperCase()) {
     throw new AAuthError('request_malformed', `Use upper case for the method: ${method.toUpperCase()}.`)
   }

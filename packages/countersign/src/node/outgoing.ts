@@ -1,4 +1,4 @@
-/** The part of a Node response, of HTTP/1.1 or HTTP/2, that is needed to write to it. */
+/** The part of a Node response (HTTP/1.1 or HTTP/2) that is needed to write to it. */
 export interface Outgoing {
   readonly destroyed?: boolean
   /** HTTP/2 only. */
@@ -8,7 +8,7 @@ export interface Outgoing {
   off(event: 'close' | 'drain', listener: () => void): unknown
 }
 
-/** Whether nothing written can reach the client any more. */
+/** Whether written data can no longer reach the client. */
 export function isGone({ destroyed, stream }: Outgoing): boolean {
   return stream?.destroyed ?? destroyed ?? false
 }
@@ -33,7 +33,7 @@ const internalError = 2
 /** Aborts a response that cannot be completed, so that the client does not treat it as complete. */
 export function abortResponse(outgoing: Outgoing): void {
   const { stream } = outgoing
-  // If called in the turn that wrote something, this never returns on Node 24.
+  // If called in the same turn as a write, this never returns on Node 24.
   if (stream) setImmediate(() => stream.close(internalError))
   else outgoing.destroy?.()
 }

@@ -3,7 +3,7 @@ import { constants, mkdirSync, type Stats, statSync } from 'node:fs'
 import { type FileHandle, lstat, mkdir, open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** An operation on a private folder or file that failed. The message says how to fix it. */
+/** An operation on a private folder or file that failed. The message says how to fix the problem. */
 export class FileStoreError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
@@ -14,10 +14,11 @@ export class FileStoreError extends Error {
 const isWindows = process.platform === 'win32'
 
 /**
- * Creates a folder that only its user can read (mode 0700), or checks an existing one. On Windows, modes have no effect: choose a folder
+ * Creates a folder that only its owner can read (mode 0700), or checks an existing one. On Windows, modes have no effect: choose a folder
  * under `%LOCALAPPDATA%`.
  *
- * @throws FileStoreError if others could read it, or if another user owns it, with the command that fixes it (attacks L04)
+ * @throws FileStoreError if others could read the folder, or if another user owns it; the message contains the command that fixes it
+ * (attacks L04)
  */
 export function openPrivateFolder(folder: string): void {
   try {
@@ -33,19 +34,19 @@ export function openPrivateFolder(folder: string): void {
 /**
  * Checks a folder within a private folder before its content is used. A missing folder counts as empty.
  *
- * @throws FileStoreError if others could write to it, or if it is not a folder, for example a link to one (attacks L04)
+ * @throws FileStoreError if others could write to it, or if it is not a folder but, for example, a link to one (attacks L04)
  */
 export async function checkPrivateFolder(folder: string): Promise<void> {
   const stats = await unlessMissing(lstat(folder))
   if (!stats) return
   if (!stats.isDirectory())
-    throw new FileStoreError(`${folder} is not the folder that this store created: move it away.`)
+    throw new FileStoreError(`${folder} is not the folder that this store created: move it somewhere else.`)
   requirePrivate(folder, stats, '700')
 }
 
 /**
- * Reads a file that only its user can read; undefined if it does not exist. Only regular files are read: no link is followed, and no pipe
- * is waited for.
+ * Reads a file that only its owner can read; undefined if it does not exist. Only regular files are read: links are not followed, and a
+ * pipe is never waited for.
  *
  * @throws FileStoreError for anything else, for a file that others could read, and for another user's file (attacks L04)
  */
@@ -62,13 +63,13 @@ export async function readPrivateFile(path: string): Promise<string | undefined>
   }
 }
 
-/** Writes a file that only its user can read (mode 0600). The write is atomic, and on disk when it resolves. */
+/** Writes a file that only its owner can read (mode 0600). The write is atomic; when it resolves, the data is on disk. */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
   await rename(await writeTemporary(path, text), path)
   await syncFolder(dirname(path))
 }
 
-/** Writes the content of a file to a temporary file beside it, and syncs it to disk. Resolves to its path. */
+/** Writes a file's content to a temporary file beside it, and syncs that to disk. Resolves to the path of the temporary file. */
 export async function writeTemporary(path: string, text: string): Promise<string> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const written = `${path}.${randomSuffix()}`
@@ -82,7 +83,7 @@ export async function writeTemporary(path: string, text: string): Promise<string
   return written
 }
 
-/** Syncs a folder's entries to disk. Windows does that with the file. */
+/** Syncs a folder's entries to disk. Windows does that when it syncs the file. */
 export async function syncFolder(folder: string): Promise<void> {
   if (isWindows) return
   const opened = await unlessMissing(open(folder))

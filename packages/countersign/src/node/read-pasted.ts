@@ -4,13 +4,13 @@ import type { ConsentRequest } from '../editions/agent-protocol.js'
 import { AgentError } from '../lib/agent-error.js'
 import type { ConsentDisplay } from './consent-display.js'
 
-/** How many times a wrong URL may be pasted. */
+/** How many times the user may paste a wrong URL. */
 const maxTries = 3
 
 /**
  * Reads the redirect URL that the user pastes, and prompts again if it does not match.
  *
- * @throws AgentError `answer_refused` if none matched
+ * @throws AgentError `answer_refused` if none of the pasted URLs matched
  */
 export async function readPasted(
   input: Readable,
@@ -43,14 +43,14 @@ export async function readPasted(
   throw new AgentError('answer_refused', gaveUp + problem)
 }
 
-/** The consent that a pasted URL must belong to. */
+/** The consent to which a pasted URL must belong. */
 interface PastedFor {
   consent: Pick<ConsentRequest, 'url' | 'authServer'>
   redirectUri: string
 }
 
 /**
- * Why a pasted URL is not the redirect with the response to this consent, as a sentence for the user. Undefined if it is. An attacker may
+ * Why a pasted URL is not the redirect with the response to this consent, as a sentence for the user; undefined if it is. An attacker may
  * have told the user what to paste, so every part must match (attacks L09).
  */
 function pastedProblem(text: string, { consent, redirectUri }: PastedFor): string | undefined {

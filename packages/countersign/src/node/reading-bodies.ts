@@ -4,13 +4,13 @@ import { networkOf } from '../lib/network-of.js'
 
 const mebibyte = 1_048_576
 
-/** Bytes that a body counts for before any of it has arrived, since a request also takes memory. */
+/** Number of bytes that a body counts for before any of it has arrived, because a request also takes memory. */
 const leastBytes = 16_384
 
-/** Seconds without a byte after which reading a body is aborted. */
+/** Number of seconds without a byte after which the reading of a body is aborted. */
 const readTimeout = 20
 
-/** The body of a request that is being read, and the parties it counts for. */
+/** The body of a request that is being read, and the parties toward whose limits it counts. */
 interface OpenBody {
   /** The HTTP/2 session. Absent over HTTP/1.1, where a connection has only one request in progress. */
   readonly session: object | undefined
@@ -23,8 +23,8 @@ interface OpenBody {
 /**
  * Limits the memory that one listener uses for incomplete bodies: 64 MiB in total, 32 MiB per network (IPv4 /24, IPv6 /48) and 4 MiB per
  * HTTP/2 session, or more if needed for a body of the maximum size. If a session or network exceeds its limit, its largest body is refused
- * with 503; if the total is exceeded, the largest body of the network that uses the most. If nothing of a body arrives for 20 seconds, it
- * is refused with 408.
+ * with 503. If the total is exceeded, the largest body of the network that uses the most memory is refused. If no data of a body arrives
+ * for 20 seconds, it is refused with 408.
  */
 export class ReadingBodies {
   readonly #most: { readonly all: number; readonly network: number; readonly session: number }
@@ -103,7 +103,7 @@ export class ReadingBodies {
   }
 
   #check(): void {
-    // Not when the last body is removed: on a busy server, that would create a timer for each body.
+    // This is not done when the last body is removed: on a busy server, that would create a timer for each body.
     if (this.#all.bodies.size === 0) {
       clearInterval(this.#checking)
       this.#checking = undefined

@@ -1,13 +1,13 @@
 import { LightRequest, WebRequest } from './light-request.js'
 import { LightResponse } from './light-response.js'
 
-/** The `fetch` that was set here, to recognize it later. */
+/** The `fetch` that was set here, so that it can be recognized later. */
 let placed: typeof globalThis.fetch | undefined
 
 /**
  * Makes `new Response(text)` create light responses in this process, and `Request` and `fetch` accept light requests. All three otherwise
- * behave as before, and `instanceof` works with both kinds. If the process had replaced `fetch`, for tracing or tests, that function is the
- * one called.
+ * behave as before, and `instanceof` works with both kinds. If the process has replaced `fetch`, for tracing or tests, that function is
+ * still the one that is called.
  */
 export function replaceGlobals(): void {
   Object.assign(globalThis, { Response: LightResponse, Request: WebRequest })

@@ -18,8 +18,8 @@ const connectionFields: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Writes a Web response to Node's response, with its length if the body is known. An incomplete body is streamed: headers are sent without
- * waiting for it, and it is cancelled if the client disconnects.
+ * Writes a Web response to Node's response, with its length if the body is known. A body that is not complete yet is streamed: the headers
+ * are sent without waiting for it, and it is cancelled if the client disconnects.
  */
 export async function sendResponse(response: Response, outgoing: NodeResponse, method: string): Promise<void> {
   const whole = LightResponse.wholeOf(response)
@@ -33,7 +33,7 @@ export async function sendResponse(response: Response, outgoing: NodeResponse, m
     return body?.cancel()
   }
   const reader = (body as ReadableStream<Uint8Array>).getReader()
-  // A failed body cannot be cancelled, and need not be.
+  // A failed body cannot be cancelled, and does not need to be.
   outgoing.once('close', () => void reader.cancel().catch(() => undefined))
   const atHand: Uint8Array[] = []
   let reading = reader.read()
@@ -67,7 +67,10 @@ async function sendLong(body: Uint8Array, outgoing: NodeResponse): Promise<void>
   outgoing.end()
 }
 
-/** Bytes written at once. Until all of them are sent, a slow reader cannot be distinguished from a client that does not read. */
+/**
+ * Number of bytes written at once. Until all of them have been sent, a slow reader cannot be distinguished from a client that does not
+ * read.
+ */
 const pieceLength = 65_536
 
 function fieldsOf({ headers }: Response): Record<string, string | string[]> {

@@ -1,14 +1,18 @@
 import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2'
 import { WriteProgress, writeTimeout } from './write-progress.js'
 
-/** Maximum number of in-progress requests per session; more are refused. */
+/** Maximum number of in-progress requests per session; further ones are refused. */
 const streamLimit = 100
 
-/** Maximum number of refused requests per session and second. A client that exceeds it ignores refusals, so its session is closed. */
+/**
+ * Maximum number of refused requests per session and second. A client that exceeds this limit is ignoring refusals, so its session is
+ * closed.
+ */
 const refusalLimit = 100
 
 /**
- * Maximum size of unread responses, in bytes. Above it, further requests of the session are refused until the client reads some of them.
+ * Maximum size of unread responses, in bytes. Above it, further requests of the session are refused until the client has read some of the
+ * responses.
  */
 const unreadLimit = 1_048_576
 
@@ -16,8 +20,8 @@ const unreadLimit = 1_048_576
 export class SessionStreams {
   readonly #session: Http2Session
   /**
-   * Requests in progress: the handler is running, or the response has not been sent. A stream that the client reset may still have a
-   * running handler.
+   * Requests in progress: the handler is running, or the response has not been sent. If the client resets a stream, its handler may still
+   * be running.
    */
   readonly #requests = new Map<ServerHttp2Stream, StreamRequest>()
   /** Whether the client has read any part of a response since the last check. */
@@ -34,7 +38,7 @@ export class SessionStreams {
     if (maxConcurrentStreams > streamLimit) session.settings({ maxConcurrentStreams: streamLimit })
   }
 
-  /** Calls `serve`, or refuses the stream, which the client may then retry (RFC 9113 §8.7). */
+  /** Calls `serve`, or refuses the stream; the client may then retry it (RFC 9113 §8.7). */
   add(stream: ServerHttp2Stream, serve: () => unknown): void {
     if (this.#requests.size + this.#reset >= streamLimit || this.#unread() > unreadLimit) {
       if (++this.#refused > refusalLimit) this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM)
@@ -44,7 +48,7 @@ export class SessionStreams {
     const request = { progress: new WriteProgress(), isServed: false }
     this.#requests.set(stream, request)
     stream.on('drain', () => {
-      // As much may have been written as was sent between two checks.
+      // Between two checks, as many bytes may have been written as were sent, so that the number of unsent bytes does not change.
       request.progress.restart()
       this.#isRead = true
     })
@@ -70,7 +74,7 @@ export class SessionStreams {
   }
 
   /**
-   * Call once a second. Closes streams whose client reads nothing of the response, and the session if the client reads none of its
+   * Call once a second. Closes streams whose client reads no part of the response, and the session if the client reads none of its
    * responses.
    */
   closeStalled(): void {

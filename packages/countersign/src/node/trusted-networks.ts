@@ -35,7 +35,7 @@ function plainAddress(address: string): string {
   return address.toLowerCase().startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address
 }
 
-/** Why an address or a network cannot be trusted, as text that follows its name. Undefined if it can. */
+/** Why an address or a network cannot be trusted, as text that follows its name. Undefined if it can be trusted. */
 export function trustedNetworkProblem(network: string): string | undefined {
   const [base = '', bits, ...rest] = network.split('/')
   const longest = base.includes('%') ? undefined : { 4: 32, 6: 128 }[isIP(base)]
@@ -48,7 +48,7 @@ export function trustedNetworkProblem(network: string): string | undefined {
   return isWide ? `is ${tooBroad}` : undefined
 }
 
-/** Why networks that can each be trusted must not be trusted together. Undefined if they can. */
+/** Why networks that can each be trusted must not be trusted together. Undefined if they can be. */
 export function trustedNetworksProblem(networks: readonly string[]): string | undefined {
   const isWide = [mappedIpv4, globalIpv6].some((scope) => partOf(scope, networks) > 1 / 4)
   return isWide ? `together cover ${tooBroad}` : undefined
@@ -70,7 +70,7 @@ function isPrivate(base: string, bits: number): boolean {
   return ((first & 0xfe00) === 0xfc00 && bits >= 7) || ((first & 0xffc0) === 0xfe80 && bits >= 10)
 }
 
-/** A range of IPv6 addresses as numbers, with an exclusive end. IPv4 addresses are IPv4-mapped. */
+/** A range of IPv6 addresses as numbers, with an exclusive end. IPv4 addresses are represented as IPv4-mapped addresses. */
 interface Range {
   from: bigint
   to: bigint
@@ -95,7 +95,7 @@ function numberOf(ipv6: string): bigint {
   return BigInt(`0x${digits.join('')}`)
 }
 
-/** The fraction of a range that networks cover, counting each address once. Two networks are either nested or disjoint. */
+/** The fraction of a range that the networks cover, with each address counted once. Any two networks are either nested or disjoint. */
 function partOf(scope: Range, networks: readonly string[]): number {
   const ranges = networks.map(rangeOf)
   if (ranges.some(({ from, to }) => from <= scope.from && to >= scope.to)) return 1
@@ -109,7 +109,7 @@ function partOf(scope: Range, networks: readonly string[]): number {
   return Number((size << 32n) / (scope.to - scope.from)) / 2 ** 32
 }
 
-/** Sorts by start; of networks with the same start, the largest comes first. */
+/** Sorts by start; among networks with the same start, the largest comes first. */
 function byBeginning(one: Range, other: Range): number {
   const isFirst = one.from === other.from ? one.to > other.to : one.from < other.from
   return isFirst ? -1 : 1

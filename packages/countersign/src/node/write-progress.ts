@@ -1,16 +1,16 @@
-/** Seconds after which a response is aborted if its client reads nothing. */
+/** Number of seconds after which a response is aborted if its client reads nothing. */
 export const writeTimeout = 20
 
-/** Measures for how long a client has not read what was written to it. */
+/** Measures how long a client has not been reading what was written to it. */
 export class WriteProgress {
   #sent = Number.NaN
   #seconds = 0
 
   /**
-   * Seconds without progress, or 0 if everything was sent. Call it once a second. It counts calls instead of time, so that a process that
-   * was suspended does not close any connections.
+   * Seconds without progress, or 0 if everything has been sent. Call it once a second. It counts calls instead of measuring time, so that a
+   * process that was suspended does not close any connections.
    *
-   * @param unsent bytes that were written but not sent yet
+   * @param unsent number of bytes that were written but not sent yet
    * @param sent a number that changes when bytes are sent
    */
   secondsWithout(unsent: number, sent: number): number {

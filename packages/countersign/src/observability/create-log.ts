@@ -10,13 +10,13 @@ export interface LogOptions {
 
 /** A log with one JSON object per line, without secrets. */
 export interface Log {
-  /** Logs events: pass it to a role as its `onEvent`. */
+  /** Logs events: pass it to a role as the role's `onEvent`. */
   readonly onEvent: (event: CountersignEvent) => void
   /** Writes a custom line. */
   write(level: LogLevel, event: string, fields?: LogFields): void
   /** Writes an error and its causes. */
   failure(event: string, error: unknown, fields?: LogFields): void
-  /** Number of failed writes, and of lines dropped because the buffer was full. */
+  /** Number of failed writes, plus lines dropped because the buffer was full. */
   readonly writeErrors: number
   /** Flushes the buffer, for up to a second, and closes the file. Nothing is written afterwards. */
   close(): Promise<void>
@@ -64,7 +64,7 @@ export function createLog({ to = 1 }: LogOptions = {}): Log {
   }
 }
 
-// Logged values may be controlled by clients: they must not affect a terminal or a line-based reader.
+// Clients may control logged values, which must not affect a terminal or a line-based reader.
 function asPlain(line: string): string {
   const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
   return redactSecrets(line).replaceAll(/[^\x20-\x7e…]/g, escaped)
@@ -92,7 +92,7 @@ interface Line {
 /** Duration above which a storage operation is logged as slow, in seconds. */
 const slow = 1
 
-/** The log line of an event. Undefined for events that are too frequent to log. */
+/** The log line for an event. Undefined for events that are too frequent to log. */
 export function lineOf(event: CountersignEvent): Line | undefined {
   switch (event.kind) {
     case 'request': {
@@ -153,7 +153,7 @@ const patience = 1000
 /** Writes lines without blocking on a slow reader. */
 export interface LineWriter {
   write(line: string): void
-  /** Number of failed writes, and of lines dropped because the buffer was full. */
+  /** Number of failed writes, plus lines dropped because the buffer was full. */
   readonly errors: number
   /** Resolves when the buffer has been flushed, or after a second without success. */
   close(): Promise<void>
@@ -167,7 +167,7 @@ export function openLineWriter(to: number | NodeJS.WritableStream): LineWriter {
 function toDescriptor(fd: number): LineWriter {
   let errors = 0
   let isClosing = false
-  // A full pipe reports an error repeatedly until its reader catches up; new lines are buffered in the meantime.
+  // A full pipe keeps reporting an error until its reader catches up; in the meantime, new lines are buffered.
   const boom = new sonicBoom.SonicBoom({ fd, sync: false, maxLength: maxWaiting, retryEAGAIN: () => !isClosing })
   boom.on('error', () => errors++)
   boom.on('drop', () => errors++)
@@ -214,8 +214,8 @@ function within(milliseconds: number, begin: (done: () => void) => void): Promis
 }
 
 /**
- * Matches tokens, codes and session ids by their prefixes, and anything that looks like a JWT. No word boundary is required: they may be
- * part of a path, and in JSON an escaped line feed ends with the letter n.
+ * Matches tokens, codes and session ids by their prefixes, and any string that looks like a JWT. No word boundary is required: secrets may
+ * be part of a path, and in JSON an escaped line feed ends with the letter n.
  */
 const secrets = /(aa(?:rq|cd|rt|sn|br)_|eyJ)[\w.-]+/g
 

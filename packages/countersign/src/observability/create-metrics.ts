@@ -5,11 +5,11 @@ import type { CountersignEvent } from '../lib/events.js'
 export interface MetricsOptions {
   /** The log's `writeErrors`. @default the metric is omitted */
   logWriteErrors?: (() => number) | undefined
-  /** Seconds since retention last deleted everything that was due. @default the metric is omitted */
+  /** Number of seconds since retention last deleted everything that was due for deletion. @default the metric is omitted */
   retentionLag?: (() => number) | undefined
   /** The connections of a database pool. @default the metric is omitted */
   pool?: (() => PoolState) | undefined
-  /** The result of the last reload, for a configuration that is reloaded. @default the metrics are omitted */
+  /** The result of the last reload, if the configuration can be reloaded. @default the metrics are omitted */
   config?: (() => ConfigState) | undefined
   /** Whether to include process metrics: memory, CPU, event loop delay, garbage collection. @default true */
   process?: boolean | undefined
@@ -18,7 +18,7 @@ export interface MetricsOptions {
 export interface PoolState {
   idle: number
   used: number
-  /** Requests that wait for a connection. */
+  /** Requests that are waiting for a connection. */
   waiting: number
 }
 
@@ -31,9 +31,9 @@ export interface ConfigState {
 
 /** Metrics for Prometheus. */
 export interface Metrics {
-  /** Counts events: pass it to a role as its `onEvent`. */
+  /** Counts events: pass it to a role as the role's `onEvent`. */
   readonly onEvent: (event: CountersignEvent) => void
-  /** The `prom-client` registry of all metrics: add your own. */
+  /** The `prom-client` registry that contains all metrics: add your own to it. */
   readonly registry: Registry
 }
 
@@ -209,7 +209,7 @@ function countEvent(instruments: Instruments, event: CountersignEvent): void {
   }
 }
 
-/** Metrics that are not updated by events, but read on each scrape. */
+/** Metrics that are read on each scrape instead of being updated by events. */
 function addReadings(registry: Registry, { logWriteErrors, retentionLag, pool, config }: MetricsOptions): void {
   const registers = [registry]
   if (logWriteErrors)
@@ -225,7 +225,7 @@ function addReadings(registry: Registry, { logWriteErrors, retentionLag, pool, c
   if (retentionLag)
     new Gauge({
       name: 'countersign_retention_lag_seconds',
-      help: 'Time since retention last deleted everything that was due, in seconds; alert at 86400',
+      help: 'Time since retention last deleted everything that was due for deletion, in seconds; alert at 86400',
       registers,
       collect() {
         this.set(retentionLag())
@@ -260,7 +260,7 @@ function addReadings(registry: Registry, { logWriteErrors, retentionLag, pool, c
   })
 }
 
-// Their label values are the types of open handles, whose number depends on Node.
+// The values of their labels are the types of open handles, and how many types there are depends on Node.
 const unbounded = ['nodejs_active_resources', 'nodejs_active_handles', 'nodejs_active_requests']
 
 function addProcess(registry: Registry): void {

@@ -1,16 +1,16 @@
 /**
- * The lines that a log writes for events, by level: when each is written, and its fields. The table of the documentation is
- * made from these descriptions.
+ * The lines that a log writes for events, by level: when each is written, and its fields. The table in the documentation is generated from
+ * these descriptions.
  */
 export const eventLogLines = {
   info: {
     request:
       'A request was completed; `id`, `method`, `path` (without the query), `route`, `outcome` (`ok`, or the reason), `status`, `ms`. `aborted`: the client disconnected; `unread`: refused before routing',
     refusal:
-      'A request was refused; precedes the line of its request, with the same `id`; `code`, `agent`, `delegate`, `claimed`, `rule`, `lookup`, `reason`',
+      'A request was refused; precedes the line for the request itself, with the same `id`; `code`, `agent`, `delegate`, `claimed`, `rule`, `lookup`, `reason`',
     decision:
       'A request for access was decided; `by` (`policy`, `person`, or `grant` for a remembered grant), `outcome`, `agent`, `resource`, `scope`, `rule`',
-    lookup: 'A document or key set of another party could not be fetched; `what`, `host`, `outcome`, `reason`, `ms`',
+    lookup: 'Another party’s document or key set could not be fetched; `what`, `host`, `outcome`, `reason`, `ms`',
     upload: 'Gateway: an upload that was buffered on disk was forwarded or refused; `route`, `bytes`, `ms`',
     socket: 'Gateway: a WebSocket was opened or closed; `route`, `outcome`, `agent`, `delegate`, `thumbprint`, `ms`',
   },

@@ -15,5 +15,5 @@ const [log, metrics] = await importOptional('countersign/observability', ['pino'
 
 /** Creates a log that writes events as JSON lines. */
 export const createLog: typeof log.createLog = log.createLog
-/** Creates metrics in the text format of Prometheus, updated by events. */
+/** Creates metrics in Prometheus's text format, updated by events. */
 export const createMetrics: typeof metrics.createMetrics = metrics.createMetrics

@@ -1,4 +1,4 @@
-/** The agents that something applies to: their identifiers, or a function that decides by identifier. */
+/** The agents to which something applies: their identifiers, or a function that decides by identifier. */
 export type AgentSelection = readonly string[] | ((agent: string) => boolean)
 
 /** Whether an agent is selected; false without an agent. */

@@ -1,11 +1,11 @@
-/** What a resource requires when it refuses a request, as an edition serializes and parses it. */
+/** The requirements of a resource that refuses a request, as an edition serializes and parses them. */
 export interface Challenge {
   /** What the next request must prove, in the edition's terms. */
   readonly level: string
-  /** To be presented to the auth server. */
+  /** The resource token, to be presented to the auth server. */
   readonly resourceToken?: string | undefined
   /** The issuer of the token that is required. */
   readonly authServer?: string | undefined
-  /** The accepted algorithms. Absent: all. */
+  /** The accepted algorithms. If absent, all are accepted. */
   readonly algorithms?: readonly string[] | undefined
 }

@@ -20,8 +20,8 @@ const segment = /^[A-Za-z0-9\-._~!$&'()*+,;=:@]+$/
 
 /**
  * Whether the text is an identifier of an agent, resource or auth server (W10): `https`, a lower-case A-label host, no user-info, query,
- * fragment, default port, trailing slash or dot. Checks the raw text, since URL parsing hides differences. Two identifiers are equal only
- * if they are equal strings.
+ * fragment, default port, trailing slash or dot. Checks the raw text, because URL parsing hides differences. Two identifiers are equal only
+ * if their strings are equal.
  */
 export function isIdentifier(text: unknown, options: IdentifierOptions = {}): text is string {
   if (typeof text !== 'string' || text.length > maxLength) return false
@@ -41,7 +41,7 @@ export function isIdentifier(text: unknown, options: IdentifierOptions = {}): te
   return digits !== undefined && Number(digits) <= 65535 && digits !== '443'
 }
 
-/** Throws a TypeError that names the option, for a configured value that is not an identifier. */
+/** Throws a TypeError that names the option if a configured value is not an identifier. */
 export function requireIdentifier(option: string, text: string, options: IdentifierOptions): void {
   if (isIdentifier(text, options)) return
   const repair = identifierRepair(text, options)
@@ -61,25 +61,25 @@ const slips: readonly [advice: string, repair: (text: string) => string][] = [
   ['remove the default port', (text) => text.replace(/^(https:\/\/[^/]+):443(?=\/|$)/, '$1')],
   ['add https:// in front', (text) => `https://${text}`],
   ['use https instead of http', (text) => text.replace(/^http:/, 'https:')],
-  ['remove everything from the question mark or hash sign on', (text) => text.replace(/\/?[?#].*$/s, '')],
+  ['remove the question mark or hash sign and everything after it', (text) => text.replace(/\/?[?#].*$/s, '')],
   ['add a port, such as', (text) => text.replace(/^http:\/\/[^/:]+(?=\/?$)/, '$&:8001').replace(/\/$/, '')],
 ]
 
-/** How to fix a text that is almost an identifier, and the corrected text. Undefined if there is no simple fix. */
+/** How to fix a string that is almost an identifier, and the corrected string. Undefined if there is no simple fix. */
 export function identifierRepair(text: unknown, options: IdentifierOptions): string | undefined {
   if (typeof text !== 'string') return undefined
   const slip = slips.find(([, repair]) => repair(text) !== text && isIdentifier(repair(text), options))
   return slip && `${slip[0]} (${slip[1](text)})`
 }
 
-/** What is wrong with a text that is not an identifier, as text that follows a subject: "the id …". */
+/** What is wrong with a string that is not an identifier, as text that follows a subject: "the id …". */
 export function identifierProblem(text: unknown, options: IdentifierOptions): string {
   return isIdentifier(text, { ...options, allowPath: true })
     ? 'has a path, which is not accepted in identifiers here'
     : 'is not an accepted identifier (https://host)'
 }
 
-/** Whether the text is an `http` identifier on loopback. */
+/** Whether a string is an `http` identifier on loopback. */
 export function isLoopbackIdentifier(text: string): boolean {
   return loopback.test(text)
 }
@@ -94,9 +94,9 @@ function isNumeric(label: string): boolean {
   return /^(?:\d+|0x[0-9a-f]*)$/.test(label)
 }
 
-// An A-label that decodes to nothing, or is not the canonical encoding, is accepted by only some URL parsers.
+// Only some URL parsers accept an A-label that decodes to nothing or is not the canonical encoding.
 function isALabelHost(name: string): boolean {
-  // Prepends a non-ASCII label: newer parsers validate A-labels only then.
+  // Prepends a non-ASCII label: newer parsers validate A-labels only in that case.
   const url = `https://\u00e9.${name}`
   return URL.canParse(url) && new URL(url).host === `xn--9ca.${name}`
 }
@@ -106,12 +106,12 @@ export function isUnder(url: string, identifier: string): boolean {
   return url === identifier || (url.startsWith(identifier) && '/?#'.includes(url.charAt(identifier.length)))
 }
 
-/** The member that every document must have: where its party publishes its keys. */
+/** The member that every document must have: the URL at which its party publishes its keys. */
 export interface PublishedDocument {
   jwks_uri: string
 }
 
-/** A published document, with any other members. */
+/** A published document, including any other members. */
 export type OwnDocument = PublishedDocument & { readonly [member: string]: unknown }
 
 type MemberKind = 'identifier' | 'url' | 'string' | 'strings' | 'texts' | 'boolean'
@@ -119,13 +119,13 @@ type MemberKind = 'identifier' | 'url' | 'string' | 'strings' | 'texts' | 'boole
 /** The type of a document that a party publishes at `{identifier}/.well-known/{name}`, as defined by an edition. */
 export interface DocumentType<M extends PublishedDocument = PublishedDocument> {
   readonly name: string
-  /** How the party's published keys name their algorithm. */
+  /** How the keys that the party publishes name their algorithm. */
   readonly jose: JoseRules
-  /** The party that publishes it. The document of an auth server that the operator configured may be at any address (W28). */
+  /** The party that publishes the document. If the operator configured an auth server, its document may be at any address (W28). */
   readonly party: 'agent' | 'resource' | 'authServer'
   /** The member that contains the document's own identifier (W10). */
   readonly self: string
-  /** Optional members of another type are ignored instead of rejected, since they decide nothing. */
+  /** Optional members of the wrong type are ignored instead of rejected, because no decision depends on them. */
   readonly members: Readonly<Record<keyof M & string, MemberKind>>
   readonly required: readonly string[]
 }
@@ -202,8 +202,8 @@ export function documentResponse(document: object): Response {
 export type EndpointOrigins = Readonly<Record<string, readonly string[]>>
 
 /**
- * Why an endpoint in an identifier's document must not be used; undefined if it may. On another origin, an endpoint could be anyone's, and
- * users type their passwords there. The operator of the agent or resource must list that origin.
+ * Why an endpoint in an identifier's document must not be used; undefined if it may be used. An endpoint on another origin could belong to
+ * anyone, and users type their passwords there. The operator of the agent or resource must therefore list that origin.
  *
  * @param member the name of the endpoint in the document
  */
@@ -223,9 +223,9 @@ export function endpointProblem(
 }
 
 /**
- * Validates the option `endpointOrigins`; throws a TypeError with the reason.
+ * Validates the `endpointOrigins` option; throws a TypeError with the reason if it is invalid.
  *
- * @param isUsed whether the endpoints of an identifier are used at all
+ * @param isUsed returns whether the endpoints of an identifier are used at all
  */
 export function requireEndpointOrigins(
   endpointOrigins: EndpointOrigins,

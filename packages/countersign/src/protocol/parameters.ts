@@ -4,7 +4,7 @@ import { AAuthError } from '../lib/errors.js'
 export const maxFormBytes = 65_536
 
 /**
- * Parses `application/x-www-form-urlencoded` (RFC 6749 §3.2). Parameters must not repeat, and empty ones count as absent.
+ * Parses `application/x-www-form-urlencoded` (RFC 6749 §3.2). Parameters must not be repeated, and empty ones count as absent.
  *
  * @throws AAuthError `media_type_unsupported`, `body_too_large`, `request_malformed`
  */
@@ -12,13 +12,13 @@ export function readForm(contentType: string | null, body: Uint8Array): Readonly
   if (!/^application\/x-www-form-urlencoded(?:\s*;.*)?$/i.test(contentType ?? '')) {
     throw new AAuthError('media_type_unsupported', 'Send the parameters as application/x-www-form-urlencoded.')
   }
-  // A body that was already read may exceed the requested limit.
+  // A body that has already been read may exceed the requested limit.
   if (body.length > maxFormBytes)
     throw new AAuthError('body_too_large', `A form may have at most ${maxFormBytes} bytes.`)
   return readParameters(new URLSearchParams(new TextDecoder().decode(body)))
 }
 
-/** The parameters, which must not repeat. Empty ones count as absent. */
+/** The parameters, which must not be repeated. Empty ones count as absent. */
 export function readParameters(parameters: URLSearchParams): ReadonlyMap<string, string> {
   const values = new Map<string, string>()
   const names = new Set<string>()
@@ -42,8 +42,8 @@ const maxValueLength = 128
 const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/
 
 /**
- * The values of a space-separated scope string (RFC 6749 §3.3), in order and without duplicates. Undefined if the string is empty, contains
- * an invalid character, or has more than 64 values or one longer than 128 characters.
+ * The values in a space-separated scope string (RFC 6749 §3.3), in order and without duplicates. Undefined if the string is empty, contains
+ * an invalid character, or has more than 64 values or a value longer than 128 characters.
  */
 export function parseScope(text: string): string[] | undefined {
   if (text.length > maxValues * (maxValueLength + 1)) return undefined
@@ -63,7 +63,7 @@ const answerParameters: ReadonlySet<string> = new Set([
 ])
 
 /**
- * The parameter in a redirect URI's query that could be mistaken for a callback parameter; undefined if there is none. Names are
+ * The parameter in a redirect URI's query that could be mistaken for a callback parameter; undefined if no parameter could. Names are
  * interpreted as leniently as any framework does: `%63ode`, `code[]`, `;code=` and `Code` also match.
  */
 export function ownAnswerParameter(redirectUri: string): string | undefined {
@@ -79,7 +79,7 @@ export type RedirectKind = 'web' | 'loopback' | 'app'
 
 const loopbackHosts: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost'])
 
-/** The kind of a redirect URI. Undefined if the text is not a valid one. */
+/** The kind of a redirect URI. Undefined if the text is not a valid redirect URI. */
 export function redirectKind(uri: unknown): RedirectKind | undefined {
   if (typeof uri !== 'string' || uri.length > 2048 || !/^[\x21-\x7e]+$/.test(uri)) return undefined
   if (uri.includes('#') || !URL.canParse(uri)) return undefined
@@ -92,7 +92,7 @@ export function redirectKind(uri: unknown): RedirectKind | undefined {
   return isAppScheme(protocol) && uri.startsWith(`${protocol}/`) ? 'app' : undefined
 }
 
-// An app's private-use scheme is a reversed domain name (RFC 8252 §7.1); requiring a dot excludes `javascript:` and the like.
+// An app's private-use scheme is a reversed domain name (RFC 8252 §7.1); requiring a dot excludes schemes such as `javascript:`.
 function isAppScheme(protocol: string): boolean {
   return /^[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+:$/.test(protocol)
 }

@@ -26,8 +26,8 @@ export interface Resource {
   /** The listener for events, for code that builds on the resource. */
   readonly onEvent: OnEvent | undefined
   /**
-   * Verifies a request and its level. Check yourself which rows the user may see: a user is identified by `iss` and `sub` together. No
-   * shared cache may store the response: set `Cache-Control: private, no-store` and `Vary: Signature-Key`, as the framework adapters do.
+   * Verifies a request and its level. You must check which rows the user may see: a user is identified by `iss` and `sub` together. Shared
+   * caches must not store the response: set `Cache-Control: private, no-store` and `Vary: Signature-Key`, as the framework adapters do.
    *
    * @throws AAuthError to pass to {@link Resource.toResponse}
    */
@@ -40,11 +40,11 @@ export interface Resource {
    * revoked. A request without an authorization is always valid.
    */
   isStillAuthorized(verified: VerifiedRequest): Promise<boolean>
-  /** Converts a refusal to a response, with the challenge for what is missing. Rethrows anything that is not an {@link AAuthError}. */
+  /** Converts a refusal to a response, with a challenge for what is missing. Rethrows anything that is not an {@link AAuthError}. */
   toResponse(error: unknown): Promise<Response>
   /**
-   * Serves the resource's document and keys, and the endpoints of its edition. Returns 404 for any other path. `received` is the message as
-   * it was on the wire, if the platform provides it.
+   * Serves the resource's document and keys, and its edition's endpoints. Returns 404 for any other path. `received` is the message as it
+   * was on the wire, if the platform provides it.
    */
   handler(request: Request, received?: ReceivedMessage): Promise<Response>
 }
@@ -72,7 +72,7 @@ export function createResource(options: ResourceOptions): Resource {
   } = options
   const identifiers = { allowInsecureLoopback, allowPath }
   const network = { allowNetworks, egressProxy, fetch }
-  // Throws for a value that is not valid in a header.
+  // Throws if the value is not valid in a header.
   const otherScheme = Object.fromEntries(new Headers(wwwAuthenticate ? { 'www-authenticate': wwwAuthenticate } : {}))
   const emit = createEmitter('resource', id, options.onEvent)
   const publicKeys = [signer.jwk, ...(options.retiredKeys ?? [])].map((jwk) =>
@@ -160,7 +160,7 @@ export function createResource(options: ResourceOptions): Resource {
 }
 
 /**
- * The documents that a resource publishes, and the endpoints of its edition.
+ * The documents that a resource publishes, and its edition's endpoints.
  *
  * @param documents by URL
  */
@@ -171,7 +171,7 @@ function publish(endpoints: ReadonlyMap<string, ResourceEndpoint>, documents: re
   return {
     paths: new Set([...byPath.keys(), ...endpoints.keys()]),
     methodsAt,
-    /** @throws AAuthError `not_found`, `method_not_allowed`, and the errors of the endpoint */
+    /** @throws AAuthError `not_found`, `method_not_allowed`, and the errors that the endpoint throws */
     async respond(request: Request, pathname: string, message: ReceivedMessage): Promise<Response> {
       const endpoint = endpoints.get(pathname)
       const { method } = request

@@ -1,5 +1,5 @@
 /**
- * Middleware for an API in Express 4 or 5, or in another framework with Connect's middleware: `aauth` verifies the requests of a route.
+ * Middleware for an API in Express 4 or 5, or in another framework that uses Connect middleware: `aauth` verifies the requests for a route.
  *
  * @packageDocumentation
  */
@@ -16,7 +16,7 @@ import { provideBody } from './parse-body.js'
 import { type Admission, createRequestGate } from './request-gate.js'
 import { requestChanged } from './require-unchanged.js'
 
-/** A request of Express, Connect or Node itself. `ip` is Express's, which depends on its setting `trust proxy`. */
+/** A request of Express, Connect or Node itself. `ip` is set by Express, and depends on its setting `trust proxy`. */
 export type ExpressRequest = NodeRequest & {
   ip?: string | undefined
   query?: unknown
@@ -28,7 +28,7 @@ export type ExpressRequest = NodeRequest & {
 type Middleware = (req: ExpressRequest, res: NodeResponse, next: (error?: unknown) => void) => void
 
 export interface ExpressGate<R extends Requirement> extends Middleware {
-  /** Returns the verified request. @throws TypeError for a request that did not pass this middleware */
+  /** Returns the verified request. @throws TypeError for a request that did not pass through this middleware */
   verified(req: NodeRequest): VerifiedRequest<R>
 }
 
@@ -50,7 +50,8 @@ export function aauth<R extends Requirement>(resource: Resource, options: Mounte
     const accept: Admission['accept'] = ({ body }, message) => {
       requireUntouched(req, message)
       provideBody(req, message, body)
-      // The flag that body parsers for Express 4 check before they read a stream that has ended. They skip requests that announce no body.
+      // The flag that body parsers for Express 4 check before they read a stream that has ended. They skip requests that do not announce a
+      // body.
       if ('content-length' in req.headers || 'transfer-encoding' in req.headers) req._body = true
     }
     const refusal = await gate.refuse(req, res, { address: addressOf(req), accept })
@@ -83,7 +84,7 @@ export function aauthDocuments(resource: Resource): Middleware {
 }
 
 function requireUntouched(req: ExpressRequest, message: ReceivedMessage): void {
-  // Express 5 derives the query from the URL on each access, and the URL was already compared.
+  // Express 5 derives the query from the URL on each access, and the URL has already been compared.
   if (!Object.hasOwn(req, 'query')) return
   const parse = req.app?.get('query parser fn')
   if (req.query === undefined || typeof parse !== 'function') return

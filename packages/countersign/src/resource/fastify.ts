@@ -1,5 +1,5 @@
 /**
- * Hooks for an API in Fastify 4 or 5: `aauth` verifies the requests of a route.
+ * Hooks for an API in Fastify 4 or 5: `aauth` verifies the requests for a route.
  *
  * @packageDocumentation
  */
@@ -20,7 +20,7 @@ export type { FastifyReplyLike, FastifyRequestLike }
 export interface FastifyGate<R extends Requirement> {
   /** A `preParsing` hook. */
   (request: FastifyRequestLike, reply: FastifyReplyLike, payload: Readable): Promise<Readable | undefined>
-  /** Returns the verified request. @throws TypeError for a request that did not pass this hook */
+  /** Returns the verified request. @throws TypeError for a request that did not pass through this hook */
   verified(request: { readonly raw: NodeRequest }): VerifiedRequest<R>
 }
 
@@ -42,7 +42,7 @@ export function aauth<R extends Requirement>(resource: Resource, options: Mounte
     const accept: Admission['accept'] = () => {
       if (request.body !== undefined) throw requestChanged('body')
     }
-    // A later hook with its own stream receives the same bytes, unless it is another of these hooks.
+    // A later hook with its own stream receives the same bytes, unless it is also one of these hooks.
     const isPreParsing = payload instanceof Readable
     const isUnread = payload === raw || payload instanceof VerifiedBody
     const refusal = isUnread
@@ -87,7 +87,7 @@ export function aauthDocuments(resource: Resource) {
   const { publishedPaths: paths, id } = resource
   const { origin } = new URL(id)
   return async function documentsHook({ raw, ip }: FastifyRequestLike, reply: FastifyReplyLike): Promise<void> {
-    // Not the result of `rewriteUrl`: the signature covers the URL as it was sent.
+    // Not the result of `rewriteUrl`, because the signature covers the URL as it was sent.
     const { originalUrl = raw.url ?? '/' } = raw
     if (!paths.has(originalUrl.split('?', 1)[0] as string)) return
     reply.hijack()

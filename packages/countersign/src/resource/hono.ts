@@ -1,5 +1,5 @@
 /**
- * Middleware for an API in Hono: `aauth` verifies the requests of a route.
+ * Middleware for an API in Hono: `aauth` verifies the requests for a route.
  *
  * @packageDocumentation
  */
@@ -48,7 +48,7 @@ export function aauth<R extends Requirement>(
       if (sent) await requireSame(sent, verified.body, request, mountPath)
       c.set('aauth', verified)
       const outgoing = outgoingOf(c.env as Bindings | undefined)
-      // Earlier middleware sets its headers after this, and Node writes them after that.
+      // Earlier middleware sets its headers after this, and Node writes them even later.
       if (outgoing) keepPrivate(outgoing)
     } catch (error) {
       return resource.toResponse(error)
@@ -81,7 +81,7 @@ function setPrivate(headers: Headers): void {
   for (const [name] of refused) headers.delete(name)
 }
 
-/** What `createNodeListener` passes to a handler alongside the request, or what `@hono/node-server` puts into the context. */
+/** The value that `createNodeListener` passes to a handler together with the request, or that `@hono/node-server` puts into the context. */
 type Bindings = (ReceivedMessage & { [nodeResponse]?: HeadWriter }) | { incoming?: NodeRequest; outgoing?: HeadWriter }
 
 function outgoingOf(bindings: Bindings | undefined): HeadWriter | undefined {
@@ -96,7 +96,7 @@ function receiveSent(request: Request, bindings: Bindings | undefined): Received
   const { incoming } = bindings
   if (incoming?.rawHeaders === undefined) return undefined
   const sent = receiveIncoming(incoming)
-  // The stream belongs to the Request, except for methods whose Request has no body.
+  // The stream belongs to the Request, except for methods for which a Request has no body.
   const source = isBodiless(request) ? sent : receiveRequest(request)
   return {
     ...sent,
@@ -121,7 +121,7 @@ function receiveMounted(request: Request, mountPath: string): ReceivedMessage {
   return { ...message, rawTarget: mountPath + (/^\/(?:\?|$)/.test(rawTarget) ? rawTarget.slice(1) : rawTarget) }
 }
 
-/** Throws if earlier middleware replaced the request that was verified. */
+/** Throws if earlier middleware replaced the verified request. */
 async function requireSame(
   sent: ReceivedMessage,
   body: Uint8Array,
@@ -131,7 +131,7 @@ async function requireSame(
   requireUnchanged(sent, { method: request.method, target: targetOf(request.url), mountPath })
   const mediaType = fieldValues(sent, 'content-type').join(', ')
   if (body.length > 0 && mediaType !== (request.headers.get('content-type') ?? '')) throw requestChanged('body')
-  // A Request with GET or HEAD has no body. For other methods the body is accessed, which may make the platform create one.
+  // A Request with GET or HEAD has no body. For other methods, the body is accessed, which may cause the platform to create one.
   if (body.length === 0 && (isBodiless(request) || request.body === null)) return
   const handled = await receiveRequest(request).body(Number.POSITIVE_INFINITY)
   if (handled === body) return

@@ -1,6 +1,6 @@
 /**
- * APIs that verify the agents that call them. `createResource` verifies a request, and creates the challenge and the response if it is
- * refused. The middleware for frameworks is in `countersign/resource/express`, `/fastify`, `/hono` and `/koa`.
+ * APIs that verify the agents that call them. `createResource` verifies a request and, if it is refused, creates the challenge and the
+ * response. The middleware for frameworks is in `countersign/resource/express`, `/fastify`, `/hono` and `/koa`.
  *
  * @packageDocumentation
  */

@@ -1,5 +1,5 @@
 /**
- * Middleware for an API in Koa: `aauth` verifies the requests of a route.
+ * Middleware for an API in Koa: `aauth` verifies the requests for a route.
  *
  * @packageDocumentation
  */
@@ -13,7 +13,7 @@ import { type MountedOptions, requireResource } from './mount-path.js'
 import { provideBody } from './parse-body.js'
 import { createRequestGate } from './request-gate.js'
 
-/** The part of Koa's context that is used. `ip` follows Koa's setting `proxy`. */
+/** The part of Koa's context that is used. `ip` depends on Koa's setting `proxy`. */
 export interface KoaContextLike {
   readonly req: NodeRequest
   readonly res: NodeResponse
@@ -22,12 +22,12 @@ export interface KoaContextLike {
   readonly originalUrl: string
   /** The path prefix that koa-mount removed. */
   readonly mountPath?: string | undefined
-  /** Where body parsers store the body. */
+  /** The property in which body parsers store the body. */
   readonly request: object
   status: number
   body: unknown
   respond?: boolean | undefined
-  /** The flag that body parsers check; otherwise, they would read a stream that has ended. */
+  /** The flag that body parsers check. Without it, they would read a stream that has ended. */
   disableBodyParser?: boolean | undefined
   set(name: string, value: string): unknown
 }
@@ -36,7 +36,7 @@ type Next = () => Promise<unknown>
 
 export interface KoaGate<R extends Requirement> {
   (ctx: KoaContextLike, next: Next): Promise<void>
-  /** Returns the verified request. @throws TypeError for a request that did not pass this middleware */
+  /** Returns the verified request. @throws TypeError for a request that did not pass through this middleware */
   verified(ctx: { readonly req: NodeRequest }): VerifiedRequest<R>
 }
 

@@ -4,10 +4,10 @@ import { AAuthError } from '../lib/errors.js'
 import { requestChanged } from './require-unchanged.js'
 
 /**
- * Parses a JSON or form body. Undefined for another media type, and for an empty body.
+ * Parses a JSON or form body. Undefined for any other media type, and for an empty body.
  *
- * JSON must be an object or an array without duplicate members. A form becomes an object without a prototype: a string for each name, or an
- * array of strings for a repeated name. Neither may contain a name that would change a prototype.
+ * JSON must be an object or an array without duplicate members. A form becomes an object without a prototype: each name has a string, or an
+ * array of strings if the name is repeated. Neither format may contain a name that would change a prototype.
  *
  * @throws AAuthError `request_malformed`; `media_type_unsupported` for a charset other than UTF-8 and for compressed bodies
  */
@@ -21,7 +21,7 @@ export function parseBody(message: Pick<ReceivedMessage, 'rawHeaders'>, body: Ui
   if (!/^utf-?8$/i.test(charset)) throw unsupported('Send the body in UTF-8.')
   const encoding = fieldValues(message, 'content-encoding').join(', ')
   if (encoding !== '' && encoding.toLowerCase() !== 'identity') {
-    throw unsupported('JSON and forms are not decompressed by this server: send the body without Content-Encoding.')
+    throw unsupported('This server does not decompress JSON and forms: send the body without Content-Encoding.')
   }
   return parse(decodeUtf8(body))
 }
@@ -52,7 +52,7 @@ function parseStrictJson(text: string): unknown {
 /** Deeper values could overflow the stack of code that walks them recursively. */
 const maxDepth = 1000
 
-/** Code that merges an object with such members into another would change the prototype of all objects. */
+/** If code merged an object with such members into another, it would change the prototype of all objects. */
 function requireHarmless(value: object): void {
   const open = [{ value, depth: 1 }]
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
@@ -91,7 +91,7 @@ function unsupported(why: string): AAuthError {
 /**
  * Sets `body` to the parsed signed bytes. If a parser has already set it, checks that the result is the same.
  *
- * @throws AAuthError of {@link parseBody}, `request_changed`
+ * @throws AAuthError as {@link parseBody} does, and `request_changed`
  */
 export function provideBody(holder: { body?: unknown }, message: ReceivedMessage, content: Uint8Array): void {
   const parsed = parseBody(message, content)
@@ -100,12 +100,15 @@ export function provideBody(holder: { body?: unknown }, message: ReceivedMessage
   } else if (!isReadingOf(content, parsed, holder.body)) throw requestChanged('body')
 }
 
-/** Whether nothing was parsed: Express 4 then sets an empty object. */
+/** Whether nothing was parsed; in that case, Express 4 sets an empty object. */
 function isUnset(body: unknown): boolean {
   return body === undefined || (isObject(body) && Object.keys(body).length === 0 && !ArrayBuffer.isView(body))
 }
 
-/** Whether a parser could have produced this from the content: the same values from JSON or a form, otherwise its text or bytes. */
+/**
+ * Whether a parser could have produced this value from the content: the same values from JSON or a form; otherwise, the content's text or
+ * bytes.
+ */
 function isReadingOf(content: Uint8Array, parsed: unknown, body: unknown): boolean {
   if (typeof body === 'string') return body === new TextDecoder().decode(content)
   if (body instanceof Uint8Array) return Buffer.compare(body, content) === 0

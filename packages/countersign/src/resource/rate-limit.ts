@@ -5,22 +5,22 @@ import { LruCache } from '../lib/lru-cache.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { networkOf } from '../lib/network-of.js'
 
-/** What requests are counted by: only what the signature proved, and where the request came from. */
+/** The values by which requests are counted: only what the signature proved, and where the request came from. */
 export interface CountedRequest {
   /** The proven level, which may be higher than the required one. */
   level: Requirement
   /** RFC 7638 thumbprint of the signing key. A signer can create any number of keys. */
   thumbprint: string
-  /** Present from the level `identity` on, except for tokens of a resource that is its own agent. */
+  /** Present at the level `identity` and above, except for tokens of a resource that is its own agent. */
   agent: string | undefined
-  /** Issuer and subject of the auth token, at the level `authorization`. */
+  /** The auth token's issuer and subject, at the level `authorization`. */
   iss: string | undefined
   sub: string | undefined
   /** The client's address, if the platform provides it. */
   remoteAddress: string | undefined
 }
 
-/** Counts a request. Resolves to the seconds to wait if there were too many, otherwise to undefined. */
+/** Counts a request. If there were too many, resolves to the number of seconds to wait; otherwise, to undefined. */
 export type RateLimit = (request: CountedRequest) => MaybePromise<number | undefined>
 
 /** Requests per minute by proven level (the numbers are those of S§4.5). */
@@ -28,8 +28,8 @@ export interface RateLimitOptions {
   /** Requests of one key without an agent. @default 10 */
   signature?: number
   /**
-   * Requests of all keys without an agent at one address, which is the first 64 bits of an IPv6 address. All requests without a known
-   * address count as one address, as do all clients behind a proxy without `clientAddress`. @default 100
+   * Requests of all keys without an agent at one address (for IPv6, its first 64 bits). All requests without a known address count as one
+   * address, as do all clients behind a proxy if `clientAddress` is not set. @default 100
    */
   address?: number
   /** Requests of one agent. @default 100 */
@@ -45,8 +45,8 @@ export const rateWindow = 60
 const maxCounters = 100_000
 
 /**
- * Creates a `rateLimit` that counts in this process. With several instances, each counts separately: use a shared store, or divide the
- * limits. Requests whose signature was rejected are not counted: limit those beforehand. Replayed requests are counted.
+ * Creates a `rateLimit` that counts in this process. If there are several instances, each one counts separately: use a shared store, or
+ * divide the limits. Requests whose signature was rejected are not counted, so limit them beforehand. Replayed requests are counted.
  */
 export function createRateLimit({ now = systemClock, ...limits }: RateLimitOptions = {}): RateLimit {
   const countersOf = countBy(limits)
@@ -84,7 +84,8 @@ export function countBy(limits: Omit<RateLimitOptions, 'now'>): (request: Counte
   return ({ level, thumbprint, agent, iss, sub, remoteAddress }) => {
     if (level === 'authorization') return [counter(authorization, 'person', iss, sub, agent)]
     if (level === 'identity') return [counter(identity, 'agent', agent)]
-    // The address first: an attacker who generates keys then creates no more counters than requests allowed for the address.
+    // The address is counted first: an attacker who generates keys then creates no more counters than the number of requests that the
+    // address is allowed.
     const network = remoteAddress === undefined ? undefined : networkOf(remoteAddress)
     return [counter(address, 'address', network), counter(signature, 'key', thumbprint)]
   }
@@ -92,7 +93,7 @@ export function countBy(limits: Omit<RateLimitOptions, 'now'>): (request: Counte
 
 interface RateContext {
   remoteAddress: string | undefined
-  /** The next level, which has higher limits. */
+  /** The next level, for which limits are higher. */
   levelAbove: (proven: Requirement) => string | undefined
 }
 
@@ -108,11 +109,11 @@ export async function requireRate(
   const retryAfter = await limit({ level, thumbprint: key.thumbprint, ...who })
   if (retryAfter === undefined) return
   const above = levelAbove(level)
-  const text = `Too many requests: ${above ? ways[level] : ''}wait as long as Retry-After says.`
+  const text = `Too many requests: ${above ? ways[level] : ''}wait for the time given in Retry-After.`
   throw new AAuthError('too_many_requests', text, { retryAfter, ...(above && { challenge: { level: above } }) })
 }
 
-/** How to get higher limits, by the proven level. */
+/** How to get higher limits, by proven level. */
 const ways: Readonly<Record<Requirement, string>> = {
   signature: 'sign as an identified agent, or ',
   identity: 'obtain a user’s authorization and send the token, or ',

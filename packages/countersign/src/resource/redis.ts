@@ -1,5 +1,5 @@
 /**
- * Nonces and rate limits that several processes of an API share, in Redis or Valkey. It needs a client, such as `@redis/client`.
+ * Nonces and rate limits that several processes of an API share, in Redis or Valkey. Requires a client, such as `@redis/client`.
  *
  * @packageDocumentation
  */
@@ -16,15 +16,15 @@ import {
 import { AAuthError } from '../lib/errors.js'
 import { countBy, type RateLimit, type RateLimitOptions, rateWindow } from './rate-limit.js'
 
-/** The part of a client of `redis` or `@redis/client` that is used, connected to Redis, Valkey or a compatible server. */
+/** The part of a `redis` or `@redis/client` client that is used, connected to Redis, Valkey or a compatible server. */
 export interface RedisClient {
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
 }
 
 export interface RedisStoreOptions {
-  /** Prefix of all keys. In a cluster, they share one slot. @default 'countersign' */
+  /** Prefix of all keys. In a cluster, all keys share one slot. @default 'countersign' */
   prefix?: string | undefined
-  /** Timeout of the store, in milliseconds, after which a request is refused. @default 1000 */
+  /** How long to wait for the store before a request is refused, in milliseconds. @default 1000 */
   timeout?: number | undefined
 }
 
@@ -61,8 +61,8 @@ export function redisNonces(client: RedisClient, options: RedisStoreOptions & No
 }
 
 /**
- * Creates a `rateLimit` that all instances share, with the counting of {@link createRateLimit}. If the store does not respond, requests are
- * refused (503).
+ * Creates a `rateLimit` that all instances share and that counts as {@link createRateLimit} does. If the store does not respond, requests
+ * are refused (503).
  */
 export function redisRateLimit(
   client: RedisClient,
@@ -80,7 +80,7 @@ export function redisRateLimit(
   }
 }
 
-/** Runs scripts, each of them atomically. */
+/** Runs scripts, each one atomically. */
 function runScripts(client: RedisClient, { prefix = 'countersign', timeout = 1000 }: RedisStoreOptions) {
   if (typeof client?.eval !== 'function') throw new TypeError('the client must be a client of redis or @redis/client')
   return async function run(script: string, names: readonly string[], given: string[]): Promise<unknown> {
@@ -99,10 +99,10 @@ function runScripts(client: RedisClient, { prefix = 'countersign', timeout = 100
   }
 }
 
-/** By the store's clock, which is the same for all instances. */
+/** The time of the store's clock, which is the same for all instances. */
 const clock = "local t = redis.call('TIME') local now = t[1] + t[2] / 1000000"
 
-/** The counters of a nonce: by holder, network and wider network. */
+/** A nonce's counters: by holder, network and wider network. */
 const forgetOne = `
 local function forget(nonce)
   if redis.call('ZREM', KEYS[1], nonce) == 0 then return end
@@ -113,7 +113,9 @@ local function forget(nonce)
   end
 end`
 
-/** Stores a nonce, and returns the counts before it. False if the nonce was already stored. Also removes expired nonces. */
+/**
+ * Stores a nonce, and returns the counts as they were before. Returns false if the nonce was already stored. Also removes expired nonces.
+ */
 const claimScript = `${clock}
 ${forgetOne}
 for _, nonce in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 100)) do forget(nonce) end
@@ -133,7 +135,7 @@ const releaseScript = `${forgetOne}
 forget(ARGV[1])
 return 1`
 
-/** Counts one request. Returns the milliseconds until further requests are allowed, or -1. */
+/** Counts one request. Returns the number of milliseconds until further requests are allowed, or -1 if this one is allowed. */
 const countScript = `
 local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end

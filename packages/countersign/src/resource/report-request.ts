@@ -5,7 +5,7 @@ import { AAuthError } from '../lib/errors.js'
 import type { Emit } from '../lib/events.js'
 import { describeRefusal, type Refused } from '../lib/refusal.js'
 
-/** A request, as its events describe it. */
+/** A request as described in its events. */
 export interface RequestReport {
   /** May change until the request has been handled. */
   route: string

@@ -9,11 +9,11 @@ import { type MountedOptions, requireMountPath, requireResource } from './mount-
 import { requireVerifyOptions } from './request-verifier.js'
 import { requestChanged, requireUnchanged } from './require-unchanged.js'
 
-/** What a framework adapter adds to a check. */
+/** The parts that a framework adapter adds to a check. */
 export interface Admission {
   /** The client's address. */
   address: string | undefined
-  /** Prepares what the handler receives of a verified request. Throws an AAuthError if that differs from what was signed. */
+  /** Prepares the parts of a verified request that the handler receives. Throws an AAuthError if they differ from what was signed. */
   accept: (verified: VerifiedRequest, message: ReceivedMessage) => void
 }
 
@@ -23,13 +23,13 @@ export interface RequestGate<R extends Requirement> {
   /**
    * Returns the verified request.
    *
-   * @throws TypeError for a request that did not pass this gate
+   * @throws TypeError for a request that did not pass through this gate
    * @throws AAuthError `request_changed` for a request that was changed afterwards
    */
   verified(incoming: NodeRequest): VerifiedRequest<R>
 }
 
-/** Verifies requests of frameworks that expose Node's own request objects, and stores the result on them. */
+/** Verifies requests of frameworks that expose Node's own request objects, and stores the result on those objects. */
 export function createRequestGate<R extends Requirement>(
   resource: Resource,
   options: MountedOptions<R>,
@@ -70,17 +70,17 @@ export function createRequestGate<R extends Requirement>(
   }
 }
 
-/** Whether the body is a form whose parsers read the stream of the request. */
+/** Whether the body is a form that parsers read from the request's stream. */
 function isMultipart({ headers }: NodeRequest): boolean {
   return /^multipart\/form-data(?:[;\s]|$)/i.test(headers['content-type'] ?? '')
 }
 
 /**
- * Makes the stream of a request, which was read to its end for verification, provide the same bytes again, so that multer, busboy and
- * similar parsers can read it.
+ * Makes a request's stream, which was read to its end for verification, provide the same bytes again, so that multer, busboy and similar
+ * parsers can read it.
  */
 async function provideStream(incoming: NodeRequest, body: Uint8Array): Promise<void> {
-  // The end of the first reading is followed by events, which must not be those of the second.
+  // Events follow the end of the first reading; they must not be mistaken for events of the second one.
   await new Promise((resolve) => setImmediate(resolve))
   const read = () => {
     incoming.push(body)
@@ -90,7 +90,7 @@ async function provideStream(incoming: NodeRequest, body: Uint8Array): Promise<v
   Reflect.apply(Readable, incoming, [{ read, autoDestroy: false }])
 }
 
-/** The record of a request that passed a gate, linked to earlier gates. */
+/** The record of a request that passed through a gate, linked to the records of earlier gates. */
 interface Passage {
   gate: object
   verified: VerifiedRequest
@@ -116,7 +116,7 @@ const method = {
   },
 }
 
-// Routes are chosen by method: middleware that overrides it after verification would select another handler (attacks S46).
+// Routes are selected by method: middleware that overrides the method after verification would select another handler (attacks S46).
 function keepPassage(incoming: GatedRequest, passage: Passage): void {
   incoming[passed] = passage
   if (!passage.before) Object.defineProperty(incoming, 'method', method)

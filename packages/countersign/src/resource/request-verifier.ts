@@ -49,7 +49,7 @@ export interface RequestVerifier {
     required: VerifyRequestOptions<R>,
     report?: RequestReport,
   ): Promise<VerifiedRequest<R>>
-  /** Whether the authorization of a request, if it has one, is neither expired nor revoked. */
+  /** Whether a request's authorization, if it has one, has neither expired nor been revoked. */
   isStillAuthorized(verified: VerifiedRequest): Promise<boolean>
 }
 
@@ -77,7 +77,7 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
   const requireUnrevoked = async ({ claims }: Authorization) =>
     revocations?.requireUnrevoked(claims, options.ownAgent ? id : undefined)
 
-  /** Throws the error with a challenge: for a 401, the required level; for a 429, a level with higher limits. */
+  /** Throws the error with a challenge: for a 401, the challenge names the required level; for a 429, a level with higher limits. */
   function refuse(error: unknown, required: Requirement, higherLevel?: string): never {
     if (!(error instanceof AAuthError)) throw error
     const { status, code } = error
@@ -109,7 +109,7 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
       }
       judged = protocol.judge(whole, need ?? required) as NonNullable<typeof judged>
     }
-    // Last, so that refused requests leave nothing in the store: a client can send any number of them.
+    // Done last, so that refused requests leave nothing in the store: a client can send any number of them.
     const owner = { agent: judged.agent, thumbprint: judged.thumbprint, remoteAddress }
     const orIdentify = judged.agent === undefined ? levelAbove('signature') : undefined
     await requireUnusedNonce(claimNonce, verified.nonce, owner).catch((error) => refuse(error, require, orIdentify))
@@ -142,19 +142,19 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
 export interface VerifyRequestOptions<R extends Requirement> {
   /** The level that the request must reach (S§4). */
   require: R
-  /** Space-separated scopes that the auth token must all have. Only with `authorization`, and required there. */
+  /** Space-separated scopes, all of which the auth token must have. Allowed only with `authorization`, and required there. */
   scope?: string
   /**
-   * For content that determines its own requirement, such as an MCP message. Called once the content has been received, when nothing else
-   * can refuse the request. The requirement it returns also applies. @default no further requirement
+   * For content that determines its own requirement, such as an MCP message. Called once the content has been received and nothing else can
+   * refuse the request. The requirement that it returns also applies. @default no further requirement
    */
   requirementOf?: ((content: Uint8Array) => MaybePromise<Need | undefined>) | undefined
 }
 
-/** The requirement of some content. */
+/** The requirement that some content determines. */
 type Need = Pick<VerifyRequestOptions<Requirement>, 'require' | 'scope'>
 
-/** Including the options that the adapters accept. */
+/** Includes the options that the adapters accept. */
 const verifyRequestOptions = {
   require: true,
   scope: true,
@@ -165,7 +165,7 @@ const verifyRequestOptions = {
 const requirements: ReadonlySet<unknown> = new Set<Requirement>(['signature', 'identity', 'authorization'])
 
 /**
- * Throws a TypeError for an invalid level or scope. Warns once about a scope that the resource does not declare, since users would be
+ * Throws a TypeError for an invalid level or scope. Warns once about a scope that the resource does not declare, because users would be
  * prompted for it without a description.
  */
 export function requireVerifyOptions(
@@ -190,5 +190,9 @@ export function requireVerifyOptions(
   if (declared === undefined || undeclared === undefined) return
   const near = nearestName(undeclared, declared)
   const meant = near === undefined ? '' : `; did you mean ${near}?`
-  warnOnce(id, `scope ${undeclared}`, `it is not in the resource’s scopes, so users see no description for it${meant}`)
+  warnOnce(
+    id,
+    `scope ${undeclared}`,
+    `it is not one of the resource’s scopes, so users see no description of it${meant}`,
+  )
 }

@@ -11,8 +11,8 @@ export interface HandledRequest {
 }
 
 /**
- * Throws if the handler would receive a different method, query or path than was verified. A mount path removed by a router does not count
- * as a difference.
+ * Throws if the handler would receive a different method, query or path than was verified. If a router removed a mount path, that does not
+ * count as a difference.
  *
  * @throws AAuthError `request_changed`
  */
@@ -31,7 +31,7 @@ export function requireUnchanged(
 export function requestChanged(part: 'method' | 'path' | 'query' | 'body'): AAuthError {
   return new AAuthError(
     'request_changed',
-    `The handler would receive a different ${part} than the one that was signed, because something changed it on this server. Do not change signed requests: no method override, no rewriting. If a router removes a path prefix, pass that to aauth as mountPath.`,
+    `The handler would receive a different ${part} than the one that was signed, because something on this server changed it. Do not change signed requests: do not override the method or rewrite the URL. If a router removes a path prefix, pass the prefix to aauth as mountPath.`,
   )
 }
 
@@ -43,6 +43,6 @@ function splitTarget(target: string): [path: string, query: string] {
 
 function isBelow(path: string, handled: string, mountPath: string): boolean {
   if (path === mountPath + handled) return true
-  // Within its mount path, a router shows its own root as `/`, whether or not the sent path had a trailing slash.
+  // Within its mount path, a router shows its own root as `/`, regardless of whether the sent path had a trailing slash.
   return mountPath !== '' && path === mountPath && (handled === '/' || handled === '')
 }

@@ -15,7 +15,7 @@ import type { RateLimit } from './rate-limit.js'
 
 /** What a resource accepts from agents that implement another form of the protocol. Each setting is weaker than its default. */
 export interface ResourceInterop {
-  /** Agents whose signatures may omit the body: anyone between them and you can then change it (W6). @default none */
+  /** Agents whose signatures may omit the body. Anyone between such an agent and you can then change the body (W6). @default none */
   unsignedBodies?: AgentSelection | undefined
 }
 
@@ -26,17 +26,20 @@ export interface ResourceOptions {
   id: string
   /** Signs resource tokens. */
   signer: Signer
-  /** The auth server that resource tokens are issued for. Only its auth tokens are accepted. */
+  /** The auth server for which resource tokens are issued. Only its auth tokens are accepted. */
   authServer: string
   /** The scopes of this API, each described for the user who decides. Published as `scope_descriptions`. */
   scopes?: Readonly<Record<string, string>> | undefined
-  /** Previous public keys, published until the tokens they signed have expired. */
+  /** Previous public keys, which are published until the tokens that they signed have expired. */
   retiredKeys?: readonly object[] | undefined
-  /** Hosts, with their port if any, that requests may be signed for. @default the host of `id` */
+  /** Hosts, with their port if any, for which requests may be signed. @default the host of `id` */
   authorities?: readonly [string, ...string[]] | undefined
   /** Accepted signature algorithms. @default all that the library implements */
   algorithms?: readonly Algorithm[] | undefined
-  /** The resource is its own agent (S§3.5): auth tokens that name no agent are for the resource itself and its delegates. @default false */
+  /**
+   * Makes the resource its own agent (S§3.5): auth tokens that do not name an agent are for the resource itself and its delegates. @default
+   * false
+   */
   ownAgent?: boolean | undefined
   /** Weaker rules for agents that implement another form of the protocol. @default none */
   interop?: ResourceInterop | undefined
@@ -45,26 +48,27 @@ export interface ResourceOptions {
   /** `required`: requests that modify data must carry a nonce (S§10.5). @default 'optional' */
   nonce?: 'optional' | 'required' | undefined
   /**
-   * Stores nonces; all instances must share one store. Called after every other check, with the source of the nonce, so that it can limit
-   * each source: see {@link createMemoryNonces}. @default a bounded store in this process
+   * Stores nonces; all instances must share one store. Called after every other check, with the nonce's source, so that it can limit each
+   * source: see {@link createMemoryNonces}. @default a bounded store in this process
    */
   claimNonce?: ClaimNonce | undefined
   /**
-   * Counts requests after their signature is verified and before anything is issued for them (S§4.5): see `createRateLimit`. Beyond the
-   * limit, the response is 429 with the challenge of the next level.
+   * Counts requests after their signature has been verified and before anything is issued for them (S§4.5): see `createRateLimit`. If the
+   * limit is exceeded, the response is 429 with the challenge of the next level.
    * @default no limit
    */
   rateLimit?: RateLimit | undefined
   /**
-   * Sent as `WWW-Authenticate` together with `Agent-Auth` in each 401 (S§4.7), for clients that authenticate in another way: `Bearer
-   * realm="api.example"`. The resource does not verify their requests: handle them before you call {@link Resource.verify}. @default none
+   * Sent as `WWW-Authenticate` together with `Agent-Auth` in each 401 response (S§4.7), for clients that authenticate in another way:
+   * `Bearer realm="api.example"`. The resource does not verify the requests of these clients: handle them before you call {@link
+   * Resource.verify}. @default none
    */
   wwwAuthenticate?: string | undefined
   /** Accepts `scheme=x509`: see `createCertificateFinder` in `countersign/x509`. @default rejected */
   certificates?: CertificateFinder | undefined
   /**
-   * While there is traffic, polls the auth server's revocation list (`revocation_list_uri`), and refuses revoked tokens
-   * within 5 seconds. @default tokens work until they expire
+   * While there is traffic, polls the auth server's revocation list (`revocation_list_uri`), and refuses revoked tokens within 5 seconds.
+   * @default tokens remain valid until they expire
    */
   denyList?: DenyListOptions | undefined
   /**
@@ -74,28 +78,29 @@ export interface ResourceOptions {
   endpointOrigins?: EndpointOrigins | undefined
   /** Lifetime of resource tokens, in seconds, 1 to 900. @default 600 */
   resourceTokenLifetime?: number | undefined
-  /** Limits on what clients can make the resource fetch, and how long before a failed lookup is reported. */
+  /** Limits on what clients can cause the resource to fetch, and how long it takes before a failed lookup is reported. */
   discovery?: DiscoveryLimits | undefined
   /**
    * Private networks from which agents' documents may be fetched: `[{ cidr: '10.0.0.0/8', hosts: ['*.corp.example'] }]` (W28). `authServer`
-   * may be at any address regardless. @default none
+   * may be at any address regardless of this option. @default none
    */
   allowNetworks?: readonly AllowedNetwork[] | undefined
   /**
-   * An HTTP proxy for outgoing requests. See `createGuardedFetch` in `countersign/node` for the checks that still apply. @default direct
+   * An HTTP proxy for outgoing requests. For the checks that still apply, see `createGuardedFetch` in `countersign/node`. @default direct
    * connections
    */
   egressProxy?: string | undefined
   /** @default a guarded fetch */
   fetch?: FetchDocument | undefined
-  /** Called for each request, refusal and lookup: the source of logs, metrics and traces. @default none */
+  /** Called for each request, refusal and lookup, for use in logs, metrics and traces. @default none */
   onEvent?: OnEvent | undefined
   /** Unix seconds. @default the system clock */
   now?: (() => number) | undefined
   /** Accepts `http` on literal loopback hosts with a port, for development. Warns once. @default false */
   allowInsecureLoopback?: boolean | undefined
   /**
-   * Accepts identifiers with a path, both its own and other parties' (W10): `https://host/~alice` is then different from `https://host`.
+   * Accepts identifiers with a path, both for this resource and for other parties (W10): `https://host/~alice` is then different from
+   * `https://host`.
    * @default false
    */
   allowPath?: boolean | undefined
@@ -103,9 +108,9 @@ export interface ResourceOptions {
 
 export interface DenyListOptions {
   /**
-   * How requests with an auth token are treated after 30 seconds without the list. `refuse`: they get 503, so that no one
-   * can keep using a revoked token by cutting the connection to the auth server. `accept`: tokens work until they expire,
-   * as without `denyList`, so that the resource stays up when the auth server is down. @default 'refuse'
+   * How requests with an auth token are treated after 30 seconds without the list. `refuse`: they receive 503, so that cutting the
+   * connection to the auth server does not allow anyone to keep using a revoked token. `accept`: tokens remain valid until they expire, as
+   * without `denyList`, so that the resource stays available when the auth server is down. @default 'refuse'
    */
   whenUnreachable?: 'refuse' | 'accept' | undefined
 }

@@ -2,14 +2,14 @@ import type { VerifiedRequest } from '../editions/verified-request.js'
 import type { Resource } from './create-resource.js'
 
 /**
- * Interval between checks of an authorization, in milliseconds. The first check more than 3 seconds after the list was fetched triggers a
- * new fetch, and the next check sees the result: a revocation takes effect within 5 seconds (G08).
+ * Interval between checks of an authorization, in milliseconds. If a check takes place more than 3 seconds after the list was fetched, it
+ * triggers a new fetch, and the next check sees the result. A revocation therefore takes effect within 5 seconds (G08).
  */
 const interval = 900
 
 /**
- * Calls back when a request's authorization ends during a long response, because its token expired or was revoked. Returns a function that
- * stops watching.
+ * Calls back when a request's authorization ends during a long response because its token has expired or was revoked. Returns a function
+ * that stops watching.
  */
 export function onAuthorizationEnd(resource: Resource, verified: VerifiedRequest, onEnd: () => void): () => void {
   if (!verified.authorization) return () => undefined

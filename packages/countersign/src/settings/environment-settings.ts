@@ -6,7 +6,7 @@ export interface EnvironmentSettings {
   /** Values by setting name. */
   values: ReadonlyMap<string, unknown>
   problems: readonly ConfigurationProblem[]
-  /** Variables with the prefix that match no setting. */
+  /** Variables that have the prefix but match no setting. */
   unknown: readonly string[]
 }
 

@@ -15,7 +15,7 @@ interface SchemaIssue {
   readonly keys?: readonly string[]
 }
 
-/** Converts zod issues to problems in terms of the settings, for the author of the configuration. */
+/** Converts zod issues to problems that are described in terms of the settings, for the author of the configuration. */
 export function problemsOf(issues: readonly SchemaIssue[], shape: SchemaShape): ConfigurationProblem[] {
   const names = settingRows(shape).map(({ name }) => name)
   return issues.flatMap((issue) => {
@@ -74,7 +74,7 @@ function counted(count: number, origin: string): string {
   return `${count} ${count === 1 ? one : more}`
 }
 
-/** A configuration that prevents the server from starting. The message has a line for each invalid setting. */
+/** A configuration error that prevents the server from starting. The message has one line for each invalid setting. */
 export class ConfigurationError extends Error {
   readonly problems: readonly ConfigurationProblem[]
 
@@ -88,12 +88,15 @@ export class ConfigurationError extends Error {
 
 /** One invalid setting, and how to fix it. */
 export interface ConfigurationProblem {
-  /** The name as in the file: `listen.port`. */
+  /** The setting's name as written in the file: `listen.port`. */
   setting: string
   problem: string
 }
 
-/** The setting or group that an unknown name was probably meant to be: the name may be misspelled, at another level, or longer. */
+/**
+ * The setting or group that was probably meant by an unknown name, which may be misspelled, at the wrong level, or contain additional
+ * words.
+ */
 function meantSetting(unknown: string, settings: readonly string[]): string | undefined {
   const known = [...new Set(settings.flatMap((name) => [...groupsOf(name), name]))]
   const near = nearestName(unknown, known)

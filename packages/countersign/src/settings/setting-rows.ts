@@ -6,7 +6,7 @@ interface SettingSchema {
 /** The schemas of settings, by name. */
 export type SchemaShape = Readonly<Record<string, SettingSchema>>
 
-/** A setting: its name, and the type of its environment variable. */
+/** A setting, with its name and the type of its environment variable. */
 export interface SettingRow {
   /** `listen.port` */
   name: string
@@ -55,7 +55,7 @@ export function membersAt(shape: SchemaShape, path: readonly PropertyKey[]): str
   return inner && 'shape' in inner ? Object.keys(inner.shape as SchemaShape) : []
 }
 
-/** The object from the file, with the values from the environment merged in. */
+/** The object from the file, merged with the values from the environment. */
 export function withOverrides(content: object, values: ReadonlyMap<string, unknown>): object {
   return [...values].reduce((merged, [name, value]) => withMember(merged, name.split('.'), value), content)
 }

@@ -17,22 +17,22 @@ export interface TestWorldOptions {
 
 /** An auth server, users and agents in memory, without network or ports. */
 export interface TestWorld {
-  /** The handler of each origin. Add your API or agent here; replace a handler to simulate a failure. */
+  /** The handler of each origin. Add your API or agent here. To simulate a failure, replace a handler. */
   readonly origins: TestOrigins
   /** A `fetch` that reaches only these origins. */
   readonly fetch: typeof globalThis.fetch
-  /** The time, which advances only on request. Unix seconds. */
+  /** The current time, in Unix seconds. It advances only on request. */
   readonly now: () => number
   /** Advances the clock. System timers are not affected. */
   advance(seconds: number): void
   /** The identifier of the auth server. */
   readonly authServer: string
-  /** The options that `createResource` requires besides `id`, with a key created for this world. */
+  /** The options other than `id` that `createResource` requires, with a key created for this world. */
   readonly forResource: Pick<ResourceOptions, 'signer' | 'authServer'> & {
     fetch: typeof globalThis.fetch
     now: () => number
   }
-  /** The options that `createAgent` and `createWebAgent` require besides `id`, with a key created for this world. */
+  /** The options other than `id` that `createAgent` and `createWebAgent` require, with a key created for this world. */
   readonly forAgent: Required<Pick<SharedAgentOptions, 'signer' | 'authServers'>> & {
     fetch: typeof globalThis.fetch
     now: () => number

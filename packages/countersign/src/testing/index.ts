@@ -1,6 +1,6 @@
 /**
- * Tests of your own APIs and agents. `createTestWorld` creates an auth server, users, agents and a clock in memory, and can produce each
- * fault that an API must refuse.
+ * For tests of your own APIs and agents. `createTestWorld` creates an auth server, users, agents and a clock in memory, and can produce
+ * each fault that an API must refuse.
  *
  * @packageDocumentation
  */

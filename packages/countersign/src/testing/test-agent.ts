@@ -9,7 +9,7 @@ import type { TestUser } from './test-person.js'
 export interface TestAgentOptions {
   /** The agent's identifier, which ends in `.test`. @default 'https://agent.test', then 'https://agent-2.test' and so on */
   id?: string | undefined
-  /** The user who decides its consents. @default a user who allows everything */
+  /** The user who decides the agent's consents. @default a user who allows everything */
   person?: TestUser | undefined
   /** The agent's description in its document. */
   about?: AgentDescription | undefined
@@ -20,10 +20,10 @@ export interface TestAgent extends Agent {
   readonly signer: Signer
   readonly person: TestUser
   /**
-   * Sends a request with one fault, but otherwise as the route requires, and resolves to the response without following a challenge. The
-   * requirement of the route is determined by an additional request, which every route refuses.
+   * Sends a request that has one fault but otherwise meets the route's requirement, and resolves to the response without following a
+   * challenge. The route's requirement is determined by an additional request, which every route refuses.
    *
-   * @throws TypeError if the route does not check for this fault, because it verifies nothing or needs no token
+   * @throws TypeError if the route does not check for this fault because it verifies nothing or needs no token
    */
   send(fault: TestFault, url: string, init?: RequestInit): Promise<Response>
 }
@@ -36,7 +36,7 @@ export interface TestAgentTools {
   grants: TestGrants
 }
 
-/** Creates an agent with its own key. Its documents are served at its origin, and `person` decides its consents. */
+/** Creates an agent with its own key. The agent's documents are served at its origin, and `person` decides its consents. */
 export async function createTestAgent(
   { origins, fetch, clock, grants }: TestAgentTools,
   { id, person, about }: { id: string; person: TestUser; about: AgentDescription | undefined },

@@ -19,7 +19,7 @@ export interface TestAuthServerOptions {
 /** Lifetime of a code, in seconds. */
 const codeLifetime = 60
 
-/** An auth server that speaks the edition's protocol (S§8.2, 9.3–9.7), with users who decide without a page. */
+/** An auth server that implements the edition's protocol (S§8.2, 9.3–9.7), with users who decide without a page. */
 export function createTestAuthServer(options: TestAuthServerOptions): OriginHandler {
   const { grants, fetch } = options
   const { now } = options.clock

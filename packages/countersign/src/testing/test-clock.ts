@@ -1,4 +1,4 @@
-/** A clock that advances only on request. Unix seconds. */
+/** A clock that advances only on request, in Unix seconds. */
 export interface TestClock {
   readonly now: () => number
   advance(seconds: number): void

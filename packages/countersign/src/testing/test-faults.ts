@@ -24,7 +24,7 @@ interface Signing {
   created: number
 }
 
-/** The access that a route requires of a token. */
+/** The access that a route requires a token to have. */
 interface Access {
   resource: string
   scope: string
@@ -57,7 +57,7 @@ const faults = {
     const body = new Uint8Array([...new Uint8Array(await signed.arrayBuffer()), 32])
     return sender.fetch(new Request(signed.url, { method: signed.method, headers: signed.headers, body }))
   },
-  /** A copy of an earlier request. The original is sent first, and takes effect. */
+  /** The request is a copy of an earlier one. The original is sent first, and takes effect. */
   replayed: async (request, sender) => {
     const signed = await sign(await validSigning(request, sender))
     if (!signed.headers.has('nonce'))
@@ -78,7 +78,7 @@ const faults = {
   },
   /** The token is for another API. */
   'wrong-audience': withToken(() => ({ claims: { aud: 'https://other-api.test' } })),
-  /** The token is from an auth server that the API does not use. */
+  /** The token was issued by an auth server that the API does not use. */
   'wrong-issuer': withToken(() => ({ claims: { iss: 'https://other-auth.test' } })),
   /** The token was not signed by the auth server. */
   'forged-token': withToken(async ({ grants: { signer } }) => ({
@@ -106,7 +106,7 @@ export async function sendFault(name: TestFault, request: Request, sender: Fault
   return faults[name](request, sender)
 }
 
-/** A fault of the token. */
+/** A fault in the token. */
 function withToken(change: (sender: FaultSender) => TokenChanges | Promise<TokenChanges>): Fault {
   return async (request, sender) => {
     const route = await requireTokenRoute(request, sender)
@@ -127,7 +127,7 @@ async function validSigning(request: Request, sender: FaultSender): Promise<Sign
 }
 
 /**
- * Sends an expired token, which every route refuses. A route that requires a token names the access in its challenge, and no handler runs.
+ * Sends an expired token, which every route refuses. If the route requires a token, its challenge names the access, and no handler runs.
  * Undefined if the route requires no token.
  */
 async function findAccess(request: Request, sender: FaultSender): Promise<Access | undefined> {
@@ -141,7 +141,7 @@ async function findAccess(request: Request, sender: FaultSender): Promise<Access
     const hint = response.ok
       ? 'the route verifies nothing'
       : 'its resource needs the authServer, fetch and now of the test world'
-    throw new TypeError(`${url} responded ${response.status} to an expired token (${hint}): ${text.slice(0, 200)}`)
+    throw new TypeError(`${url} responded with ${response.status} to an expired token (${hint}): ${text.slice(0, 200)}`)
   }
   const { resourceToken } = parseChallenge(header)
   const scope = resourceToken && decodeToken(resourceToken)?.payload.scope

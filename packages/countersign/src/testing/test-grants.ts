@@ -2,7 +2,7 @@ import { type AuthTokenClaims, january, type RevocationClaims, revocationEntry }
 import { issueToken } from '../entry-points/tokens.js'
 import type { Signer } from '../index.js'
 
-/** A grant as an auth server stores it. */
+/** A grant, in the form in which an auth server stores it. */
 export interface TestGrant {
   id: string
   agent: string
@@ -13,7 +13,7 @@ export interface TestGrant {
   isRevoked: boolean
 }
 
-/** The grants of one auth server. */
+/** One auth server's grants. */
 export interface TestGrants {
   readonly issuer: string
   readonly signer: Signer
@@ -34,7 +34,7 @@ export interface TokenChanges {
 /** Lifetimes of auth tokens and revocation lists, in seconds. */
 export const lifetimes = { token: 600, list: 120 } as const
 
-/** Creates the grants of a test auth server, which issue auth tokens and the revocation list. @param now Unix seconds */
+/** Creates a test auth server's grants, from which auth tokens and the revocation list are issued. @param now Unix seconds */
 export function createTestGrants(issuer: string, signer: Signer, now: () => number): TestGrants {
   const grants: TestGrant[] = []
   let tokens = 0

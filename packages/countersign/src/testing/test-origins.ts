@@ -3,7 +3,7 @@ import { isIdentifier } from '../entry-points/discovery.js'
 /** The handler of an origin. */
 export type OriginHandler = (request: Request) => Promise<Response> | Response
 
-/** The handlers of a world, by origin. */
+/** A world's handlers, by origin. */
 export type TestOrigins = Map<string, OriginHandler>
 
 /** A `fetch` that reaches only these origins. It does not follow redirects. */
@@ -13,15 +13,15 @@ export function createTestFetch(origins: TestOrigins): typeof globalThis.fetch {
     request.signal.throwIfAborted()
     const { origin } = new URL(request.url)
     const handler = origins.get(origin)
-    // The same error as that of `fetch` for a host that cannot be resolved.
+    // The error that `fetch` throws for a host that cannot be resolved.
     if (!handler) throw new TypeError(`fetch failed: nothing is served at ${origin} in this test world`)
     return handler(request)
   }
 }
 
 /**
- * Checks that a name ends in `.test`, which never resolves (RFC 6761 §6.2): no role finds the keys of such a name unless it uses the
- * world's `fetch`.
+ * Checks that a name ends in `.test`, a domain that never resolves (RFC 6761 §6.2): a role cannot find the keys of such a name unless it
+ * uses the world's `fetch`.
  *
  * @throws TypeError
  */

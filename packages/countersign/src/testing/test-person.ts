@@ -1,6 +1,6 @@
 import type { TestClock } from './test-clock.js'
 
-/** What a user was prompted to allow. */
+/** The access that a user was prompted to allow. */
 export interface AskedConsent {
   agent: string
   resource: string
@@ -10,29 +10,29 @@ export interface AskedConsent {
 
 export interface TestPersonOptions {
   /**
-   * The scopes that the user allows. Of the requested scopes, they allow these, and deny a request that includes none of them. An API that
-   * requires more than they allowed responds with 403, to which `agent.fetch` resolves. @default 'all'
+   * The scopes that the user allows, as far as they are requested. The user denies a request that includes none of them. If an API requires
+   * more than they allowed, it responds with 403, and `agent.fetch` resolves to that response. @default 'all'
    */
   allows?: 'all' | readonly string[] | undefined
-  /** Seconds by which the clock advances while the user decides. Requests expire after 600. @default 0 */
+  /** Number of seconds by which the clock advances while the user decides. Requests expire after 600 seconds. @default 0 */
   takes?: number | undefined
 }
 
 /** A user with an account at the auth server and their own browser. */
 export interface TestUser {
   readonly name: string
-  /** The `sub` of the user's tokens, which does not reveal a name (W18). */
+  /** The `sub` in the user's tokens, which does not reveal a name (W18). */
   readonly sub: string
   allows: 'all' | readonly string[]
   takes: number
-  /** The consents that the user was prompted for, in order. */
+  /** The consents for which the user was prompted, in order. */
   readonly asked: readonly AskedConsent[]
   /**
    * Opens a URL in the user's browser, and resolves to the final page. The browser keeps cookies and follows redirects. At the auth server,
-   * the user decides at once. A method other than GET stands for a form on a page of the same origin.
+   * the user decides at once. A method other than GET represents the submission of a form on a page of the same origin.
    */
   open(url: string, init?: RequestInit): Promise<Response>
-  /** Revokes what the user allowed; with an agent, only what they allowed that agent. */
+  /** Revokes the access that the user allowed; with an agent, only what they allowed that agent. */
   revoke(agent?: string): void
 }
 
@@ -42,7 +42,7 @@ export interface Account {
   asked: AskedConsent[]
 }
 
-/** The scopes that a user allows. Undefined: they deny the request. */
+/** The scopes that a user allows. Undefined if they deny the request. */
 export function decide({ person, asked }: Account, request: AskedConsent, clock: TestClock): string | undefined {
   asked.push(request)
   clock.advance(person.takes)
@@ -55,7 +55,7 @@ export function decide({ person, asked }: Account, request: AskedConsent, clock:
 const mostRedirects = 10
 
 /**
- * A browser with cookies by host that follows redirects.
+ * A browser that follows redirects and keeps cookies by host.
  *
  * @param signedIn the initial cookies, by origin
  */

@@ -12,13 +12,13 @@ import { verifyToken } from '../entry-points/tokens.js'
 import { AAuthError, type ClaimNonce } from '../index.js'
 import { lifetimes, type TestGrant, type TestGrants } from './test-grants.js'
 
-/** What a user is prompted to allow. */
+/** The access that a user is prompted to allow. */
 interface OpenRequest extends Pick<TestGrant, 'agent' | 'resource' | 'scope'> {
   redirectUri: string
   expiresAt: number
 }
 
-/** What a user allowed, until the agent exchanges the code. */
+/** The access that a user allowed, stored until the agent exchanges the code. */
 interface OpenCode {
   grant: TestGrant
   requestToken: string
@@ -41,7 +41,7 @@ export interface TokenContext {
 
 type Form = ReadonlyMap<string, string>
 
-/** An agent with verified signature and identity. */
+/** An agent whose signature and identity have been verified. */
 interface SigningAgent {
   agent: string
   thumbprint: string
@@ -104,7 +104,7 @@ async function ask(context: TokenContext, agent: SigningAgent, form: Form): Prom
   return { request_token: token, expires_in: patience }
 }
 
-/** The requested access: that of the resource token (S§6), or a scope at the agent itself (S§3.5). */
+/** The requested access: the one in the resource token (S§6), or a scope at the agent itself (S§3.5). */
 async function requireAccess(
   { grants, discovery, now }: TokenContext,
   { agent, thumbprint }: SigningAgent,
@@ -162,7 +162,7 @@ function requireFound<T>(found: Found<T>, code: 'key_unknown' | 'resource_token_
   throw new AAuthError(code, `The document or key was not found: ${found.failure.message}.`, { cause: found.failure })
 }
 
-/** An unguessable text. */
+/** An unguessable string. */
 export function randomText(): string {
   return serializeBase64url(crypto.getRandomValues(new Uint8Array(18)))
 }

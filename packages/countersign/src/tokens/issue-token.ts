@@ -11,7 +11,7 @@ export interface IssueTokenOptions {
   now?: () => number
 }
 
-/** Signs a token. `iat` and `jti` are added if missing (W16). The claims are the caller's responsibility: they are not checked. */
+/** Signs a token. `iat` and `jti` are added if they are missing (W16). The claims are not checked; the caller is responsible for them. */
 export async function issueToken<C extends RegisteredClaims>(
   type: TokenType<C>,
   claims: NoInfer<C>,
@@ -27,7 +27,7 @@ export async function issueToken<C extends RegisteredClaims>(
   return `${signingInput}.${platform.serializeBase64url(await signer.sign(signingInput))}`
 }
 
-// Not every verifier accepts fractional times, and a token must not become valid after it was issued.
+// Some verifiers do not accept fractional times, and a token must already be valid when it is issued.
 function wholeSeconds(time: number): number {
   return typeof time === 'number' ? Math.floor(time) : time
 }
@@ -37,8 +37,8 @@ function encode(value: object): string {
 }
 
 /**
- * Throws a TypeError with instructions if an option that must be an identifier's signer is not a signer, or has a key that is printed in a
- * standard, with which anyone could sign as that identifier. Such keys are allowed on loopback.
+ * Throws a TypeError with instructions if an option that must be an identifier's signer is not a signer, or if its key is printed in a
+ * standard, so that anyone could sign as that identifier. Such keys are allowed on loopback.
  */
 export function requireOwnSigner(option: string, signer: Signer, identifier: string): void {
   requireSigner(option, signer)
@@ -50,8 +50,8 @@ export function requireOwnSigner(option: string, signer: Signer, identifier: str
 const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
 /**
- * The code of a request, shown on the page that prompts the user and in the program that caused it: the first twenty bits of the SHA-256 of
- * its request token, as four characters. It proves nothing, and only helps users to recognize their own request.
+ * The code of a request, shown both on the page that prompts the user and in the program that caused the request: the first twenty bits of
+ * the SHA-256 hash of the request token, as four characters. It proves nothing; it only helps users to recognize their own request.
  */
 export async function requestCode(requestToken: string): Promise<string> {
   const [first = 0, second = 0, third = 0] = await platform.sha256(utf8(requestToken))
@@ -59,7 +59,7 @@ export async function requestCode(requestToken: string): Promise<string> {
   return [15, 10, 5, 0].map((shift) => alphabet[(bits >> shift) & 31]).join('')
 }
 
-/** The confirmation key in claims (RFC 7800 §3.2), unverified. Undefined if there is none. */
+/** The confirmation key in a token's claims (RFC 7800 §3.2), unverified. Undefined if there is none. */
 export function confirmationJwk({ cnf }: { cnf?: unknown }): object | undefined {
   const jwk = typeof cnf === 'object' && cnf !== null && 'jwk' in cnf ? cnf.jwk : undefined
   return typeof jwk === 'object' && jwk !== null ? jwk : undefined

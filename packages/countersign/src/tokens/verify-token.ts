@@ -21,7 +21,7 @@ export type ClaimKind = 'identifier' | 'string' | 'seconds' | 'confirmation' | '
 /** A claim, and the type of its value. */
 export type ClaimRule = readonly [name: string, kind: ClaimKind]
 
-/** A token type of an edition: everything that differs between token types. */
+/** A token type in an edition: everything that differs between token types. */
 export interface TokenType<C extends RegisteredClaims = RegisteredClaims> {
   readonly typ: string
   readonly jose: JoseRules
@@ -44,24 +44,24 @@ export interface TokenType<C extends RegisteredClaims = RegisteredClaims> {
 }
 
 export interface VerifyTokenOptions extends IdentifierOptions {
-  /** Finds the issuer's key. Called after every local check. Throws the error that the caller wants for a missing key. */
+  /** Finds the issuer's key. Called after all local checks. If the key is missing, throws the error that the caller expects. */
   findKey: (issuer: string, kid: string) => MaybePromise<IssuerKey>
   /** Imports the key in `cnf`. @default {@link importVerificationKey} */
   importKey?: ImportKey
-  /** The intended recipient of the token, which `aud` must contain as the identical string. */
+  /** The intended recipient of the token. `aud` must contain this exact string. */
   audience: string
-  /** Accepted issuers. Tokens of others are rejected before anything is fetched. Absent: any. */
+  /** Accepted issuers. Tokens from any other issuer are rejected before anything is fetched. If absent, any issuer is accepted. */
   issuers?: readonly string[]
   /** Unix seconds. @default the system clock */
   now?: () => number
-  /** Returns an expired token, marked as such, instead of throwing, if nothing else is wrong with it. @default false */
+  /** Returns an expired token, marked as expired, instead of throwing, if nothing else is wrong with the token. @default false */
   allowExpired?: boolean
 }
 
-/** A key of a token's issuer. */
+/** A key of the issuer of a token. */
 export interface IssuerKey {
   key: VerificationKey
-  /** Looks up a newer key under the same `kid`. Called if the token is not signed by `key`. @default there is none */
+  /** Looks up a newer key under the same `kid`. Called if the token is not signed by `key`. @default no newer key is looked up */
   renew?: () => Promise<VerificationKey | undefined>
 }
 
@@ -69,19 +69,19 @@ export interface IssuerKey {
 export interface VerifiedToken<C extends RegisteredClaims = RegisteredClaims> {
   type: TokenType<C>
   claims: C
-  /** The key that `cnf.jwk` binds the token to. The caller checks that the request was signed with it. */
+  /** The key to which `cnf.jwk` binds the token. The caller checks that the request was signed with this key. */
   confirmationKey: VerificationKey | undefined
   expired: boolean
 }
 
-/** Clock tolerance for `iat` and `nbf`, in seconds. `exp` has none (W16). */
+/** Clock tolerance for `iat` and `nbf`, in seconds. There is no tolerance for `exp` (W16). */
 const clockTolerance = 60
 
 /**
  * Verifies a token (S§5.7, 6.5, 7.7) in the order of the spec, with local checks before the key lookup. It does not check `agent`,
- * `agent_jkt` or `scope` against the request: only the caller knows the expected values.
+ * `agent_jkt` or `scope` against the request, because only the caller knows the expected values.
  *
- * @throws AAuthError the type's `*_token_invalid` or `*_token_expired`, and any error of `findKey`
+ * @throws AAuthError the type's `*_token_invalid` or `*_token_expired`, and any error that `findKey` throws
  */
 export async function verifyToken<C extends RegisteredClaims>(
   type: TokenType<C>,
@@ -91,7 +91,7 @@ export async function verifyToken<C extends RegisteredClaims>(
   return verifyDecodedToken(type, decodeToken(compact), options)
 }
 
-/** {@link verifyToken} for a decoded token; undefined for a text that could not be decoded. */
+/** {@link verifyToken} for a decoded token; undefined represents a string that could not be decoded. */
 export async function verifyDecodedToken<C extends RegisteredClaims>(
   type: TokenType<C>,
   token: DecodedToken | undefined,
@@ -129,7 +129,7 @@ export async function verifyDecodedToken<C extends RegisteredClaims>(
     const renewed = await renew?.()
     const isAlike = renewed && jose.names[renewed.algorithm].includes(alg)
     if (!isAlike || !(await verifyBytes(renewed, signature, signingInput)))
-      throw refuse('its signature is not by the issuer’s key')
+      throw refuse('its signature was not made with the issuer’s key')
   }
   const { importKey = importVerificationKey } = options
   const isBound = type.required.some(([, kind]) => kind === 'confirmation')
@@ -175,7 +175,7 @@ const claimKinds: Readonly<Record<ClaimKind, (value: unknown, options: Identifie
   identifier: (value, options) => isIdentifier(value, options),
   string: (value) => typeof value === 'string' && value !== '' && value.length <= 4096,
   seconds: isSeconds,
-  // At most one of jwk, jwe and jku (RFC 7800 §3.1).
+  // The claim has at most one of jwk, jwe and jku (RFC 7800 §3.1).
   confirmation: (value) =>
     typeof value === 'object' &&
     value !== null &&
@@ -233,7 +233,7 @@ export interface DecodedToken {
   signingInput: string
 }
 
-/** Maximum length of a token, in characters. Sufficient for every token that is sent in a header. */
+/** Maximum length of a token, in characters. This is enough for every token that is sent in a header. */
 export const maxTokenLength = 8192
 
 /**

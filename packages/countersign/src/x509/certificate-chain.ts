@@ -4,9 +4,9 @@ import { type CertificateExtensions, readCertificateExtensions } from './certifi
 /** Maximum length of a chain, including the leaf. */
 const maxChain = 5
 
-/** The part of a chain that leads to a root, and the earliest expiry of its certificates. */
+/** The part of a chain that leads to a root, and the earliest expiry among its certificates. */
 export interface VerifiedChain {
-  /** The leaf first. The root is not included, unless it is the leaf. */
+  /** The certificates, with the leaf first. The root is not included, unless it is the leaf. */
   path: readonly [X509Certificate, ...X509Certificate[]]
   /** The extensions of the leaf. */
   extensions: CertificateExtensions
@@ -20,8 +20,8 @@ interface Link {
 }
 
 /**
- * Splits PEM certificates, the leaf first. Undefined if there are none or too many, or if one cannot be parsed. Text around them is ignored
- * (RFC 7468 §2).
+ * Splits PEM certificates, with the leaf first. Undefined if there are none or too many, or if any cannot be parsed. Text around them is
+ * ignored (RFC 7468 §2).
  *
  * @param limit the maximum number of certificates
  */
@@ -63,7 +63,7 @@ export function verifyCertificateChain(
     const root = roots.find((candidate) => isIssuedBy(certificate, candidate))
     const next = root ?? chain[path.length]
     if (!next) break
-    // Roots are configured by the operator, so the cost of their keys is not controlled by a caller.
+    // The operator configures the roots, so callers do not control the cost of their keys.
     if (!root && isCostly(next)) return { refusal: 'an issuer has an RSA key that is too expensive to verify with' }
     if (!isIssuedBy(certificate, next)) break
     const issuer = toLink(next, now)

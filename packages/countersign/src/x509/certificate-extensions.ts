@@ -29,10 +29,10 @@ export interface CertificateExtensions {
   /** Bits of keyUsage. Undefined if the extension is absent, which allows any use. */
   keyUsage: { digitalSignature: boolean; keyCertSign: boolean } | undefined
   basicConstraints: { ca: boolean; pathLength: number | undefined }
-  /** Whether extKeyUsage is absent, or includes a usage that fits agents: TLS client, TLS server, or any. */
+  /** Whether extKeyUsage is absent, or includes a usage that is suitable for agents: TLS client, TLS server, or any. */
   fitsAgents: boolean
   /**
-   * Whether an extension requires that the certificate be rejected: a critical one that is not supported (RFC 5280 §4.2), or name
+   * Whether any extension requires that the certificate be rejected: a critical extension that is not supported (RFC 5280 §4.2), or name
    * constraints.
    */
   unknownCritical: boolean
@@ -55,7 +55,7 @@ const understood: readonly string[] = [
 const anyExtendedKeyUsage = '2.5.29.37.0'
 const agentUsages: readonly string[] = [anyExtendedKeyUsage, id_kp_serverAuth, id_kp_clientAuth]
 
-/** md5WithRSA, sha1WithRSA, the OIW identifier of the latter, ecdsa-with-SHA1. */
+/** md5WithRSA, sha1WithRSA, the OIW identifier of sha1WithRSA, and ecdsa-with-SHA1. */
 const weakSignatures = ['1.2.840.113549.1.1.4', '1.2.840.113549.1.1.5', '1.3.14.3.2.29', '1.2.840.10045.4.1']
 
 /** Reads the extensions from a certificate's DER bytes. Undefined if they are not well-formed. */
@@ -67,7 +67,7 @@ export function readCertificateExtensions(der: Uint8Array): CertificateExtension
     if (values.size < list.length) return undefined
     return { ...read(values), weakSignature: weakSignatures.includes(signatureAlgorithm.algorithm) }
   } catch (error) {
-    // Any error of the parser is caused by the certificate.
+    // Any error that the parser throws is caused by the certificate.
     if (error instanceof Error) return undefined
     throw error
   }
@@ -95,7 +95,7 @@ function read(extensions: ReadonlyMap<string, Extension>): Omit<CertificateExten
           },
     basicConstraints: { ca: constraints?.cA ?? false, pathLength: requireLength(constraints?.pathLenConstraint) },
     fitsAgents: usages?.some((id) => agentUsages.includes(id)) ?? true,
-    // Name constraints are rejected even if they are not critical: names that violate them would otherwise be accepted.
+    // Name constraints are rejected even if they are not critical. Otherwise, names that violate them would be accepted.
     unknownCritical:
       extensions.has(id_ce_nameConstraints) ||
       [...extensions.values()].some(({ extnID, critical }) => critical && !understood.includes(extnID)),

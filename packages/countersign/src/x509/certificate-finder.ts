@@ -15,12 +15,12 @@ import { isFetchableUrl, isIdentifier } from '../protocol/documents.js'
 import { parseCertificates, publicKeyOf, verifyCertificateChain } from './certificate-chain.js'
 
 export interface CertificateFinderOptions extends Omit<DiscoveryLimits, 'failureAge'>, NetworkOptions {
-  /** Root certificates as PEM, one or more per text. Only these are trusted, never the system's. */
+  /** Root certificates as PEM, one or more per string. Only these are trusted, never the system's roots. */
   roots: readonly [string, ...string[]]
   /**
-   * Checks whether a certificate was revoked, by CRL or OCSP, for example. Called for the leaf, then for each intermediate certificate,
-   * once per leaf and cache lifetime. If it throws, the certificate is rejected.
-   * @default no check: a certificate is valid until it expires, so use short-lived ones
+   * Checks whether a certificate was revoked, for example by CRL or OCSP. Called for the leaf, then for each intermediate certificate, once
+   * per leaf and cache lifetime. If this throws, the certificate is rejected.
+   * @default no check: a certificate is valid until it expires, so use short-lived certificates
    */
   isRevoked?: (certificate: X509Certificate) => MaybePromise<boolean>
   /** Maximum time for which a checked certificate is cached, in seconds. @default 3600 */
@@ -35,7 +35,7 @@ export interface CertificateFinderOptions extends Omit<DiscoveryLimits, 'failure
 
 const limits = { cached: 10_000, roots: 1000 }
 
-/** The `Accept` header for a chain: few servers know its media type (RFC 8555 §9.1). */
+/** The `Accept` header for requesting a chain: few servers know the media type of chains (RFC 8555 §9.1). */
 const asked = { maxBytes: 32_768, timeout: 2500, accept: 'application/pem-certificate-chain, */*;q=0.1' }
 
 /**
@@ -131,12 +131,12 @@ async function importKey(certificate: X509Certificate): Promise<Found<FoundCerti
   const publicKey = publicKeyOf(certificate)
   // Node cannot export other types as JWK, and none of them is supported.
   if (!publicKey || !['ed25519', 'ec', 'rsa'].includes(publicKey.asymmetricKeyType ?? ''))
-    return refused('the key type of the certificate is not supported')
+    return refused('the certificate’s key type is not supported')
   try {
     return { found: await importVerificationKey(publicKey.export({ format: 'jwk' })) }
   } catch (cause) {
     if (!(cause instanceof AAuthError) && !isUnsupportedCurve(cause)) throw cause
-    return refused('the key of the certificate cannot be used', cause)
+    return refused('the certificate’s key cannot be used', cause)
   }
 }
 

@@ -1,6 +1,5 @@
 /**
- * Certificates as the identity of agents (`scheme=x509`). Only this entry point requires `@peculiar/asn1-x509` and
- * `@peculiar/asn1-schema`.
+ * Certificates as agents' identity (`scheme=x509`). Only this entry point requires `@peculiar/asn1-x509` and `@peculiar/asn1-schema`.
  *
  * @packageDocumentation
  */

@@ -218,7 +218,7 @@ describe('a multi-user agent', () => {
     ['a missing sessionOf', { sessionOf: undefined }, 'sessionOf is required: it returns the browser session'],
     ['a cookie name as sessionOf', { sessionOf: 'sid' }, 'sessionOf is required'],
     ['an invalid onConsent', { onConsent: 'ask' }, 'onConsent must be a function'],
-    ['onePerson', { onePerson: true }, 'onePerson is for createAgent'],
+    ['onePerson', { onePerson: true }, 'onePerson is an option of createAgent'],
     ['a redirect into an app', { redirectUri: 'com.example.app:/callback' }, 'a page of your web app'],
     ['an invalid redirect URI', { redirectUri: '/callback' }, 'redirectUri must be an https URL'],
     ['no auth servers', { authServers: undefined }, 'authServers is required'],

@@ -53,7 +53,7 @@ interface Peers {
   /** The `Agent-Auth` of the resource; if `undefined`, it returns 200. */
   challenge?: (round: number) => string | undefined | Promise<string | undefined>
   status?: number
-  /** The response of the token endpoint. */
+  /** The response from the token endpoint. */
   token?: () => object | Promise<object>
   /** Changes to the auth server's document. */
   document?: Partial<IssuerMetadata>

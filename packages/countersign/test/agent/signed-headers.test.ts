@@ -43,7 +43,7 @@ describe('signedHeaders', () => {
     const stage = openStage({ onConsent: undefined })
     const { signedHeaders } = stage.agent.for('s1')
     await expect(signedHeaders(socket)).rejects.toMatchObject({ code: 'consent_required' })
-    await expect(signedHeaders('ws://api.example/prices')).rejects.toThrow('over https only')
+    await expect(signedHeaders('ws://api.example/prices')).rejects.toThrow('only over https')
     const signal = AbortSignal.abort(new Error('stopped'))
     await expect(signedHeaders(socket, { signal })).rejects.toThrow('stopped')
   })

@@ -43,9 +43,9 @@ export interface Stage {
   forms: () => Record<string, string>[]
   /** The consents that were requested, in order. */
   asked: WebConsentRequest[]
-  /** The response of the API; by default it requires `data.read` until a token is sent. */
+  /** The response from the API; by default it requires `data.read` until a token is sent. */
   api: Answering<string>
-  /** The response of the token endpoint for each type of form. By default the user must consent, and codes yield a token. */
+  /** The response from the token endpoint for each type of form. By default the user must consent, and codes yield a token. */
   token: Record<'auth' | 'code' | 'refresh', Answering<URLSearchParams>>
   /** Members of the auth server's document, in addition to the required ones. */
   document: Record<string, unknown>

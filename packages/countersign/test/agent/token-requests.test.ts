@@ -166,7 +166,7 @@ describe('a token request', () => {
   it('is not sent to an auth server that is not accepted, and the error names who refers users there', async () => {
     const stage = openStage({ authServers: (server) => server !== ids.authServer })
     expect((await errorOf(stage)).message).toBe(
-      'api.example sends users to https://auth.example, which is not in authServers: add it if users may type their password there.',
+      'api.example sends users to https://auth.example, which is not in authServers: add it if users may type their passwords there.',
     )
     await expect(stage.agent.for(session).signIn({ authServer: ids.authServer })).rejects.toMatchObject({
       code: 'auth_server_refused',
@@ -261,7 +261,7 @@ describe('a received auth token', () => {
     const error = errorOf(stage)
     await settled()
     await stage.answer(stage.asked.at(-1) ?? expect.fail())
-    expect((await error).message).toBe('The auth token was rejected: the response contains none.')
+    expect((await error).message).toBe('The auth token was rejected: the response contains no token.')
   })
 
   it.each([

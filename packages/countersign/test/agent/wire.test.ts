@@ -117,7 +117,7 @@ describe('clock skew', () => {
     await new Promise(setImmediate)
     expect(warnings).toEqual([
       expect.stringMatching(
-        /^clock skew of this agent relative to http:\/\/127\.0\.0\.1:\d+: the agent's clock is (?:299|300|301) s behind the server, which refuses/,
+        /^clock skew between this agent and http:\/\/127\.0\.0\.1:\d+: the agent's clock is (?:299|300|301) s behind the server, which refuses/,
       ),
     ])
   })
@@ -141,7 +141,7 @@ describe('clock skew', () => {
     expect((await agentWith({ fetch, now: () => at }).fetch(url)).status).toBe(status)
     await new Promise(setImmediate)
     const expected = `: the agent's clock is ${Math.abs(offset ?? 0)} s ${(offset ?? 0) > 0 ? 'ahead of' : 'behind'} the server`
-    expect(warnings.filter((message) => message.startsWith('clock skew of this agent'))).toEqual(
+    expect(warnings.filter((message) => message.startsWith('clock skew between this agent'))).toEqual(
       warned ? [expect.stringContaining(expected)] : [],
     )
   })

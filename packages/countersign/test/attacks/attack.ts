@@ -49,7 +49,7 @@ export interface Outcome {
   unasked?: string
   /** How many resource tokens are signed. @default 0 */
   minted?: number
-  /** The response of the HTTP/1.1 parser, if it rejects the message before our code. */
+  /** The response from the HTTP/1.1 parser, if it rejects the message before our code. */
   overHttp?: { status: number; error?: string }
   /** The outcome over HTTP/2, if it differs. */
   overHttp2?: Outcome

@@ -5,7 +5,7 @@ import { agentReference } from './parties.js'
 
 /** The single response body for every reason that a key is not found. */
 export const unknownBody =
-  '{"error":"invalid_signature","error_description":"No usable key was found where the signature points: check what is published there with countersign discover."}'
+  '{"error":"invalid_signature","error_description":"No usable key was found at the location in the signature: check what is published there with countersign discover."}'
 
 /** A key that is not found, whatever the reason: one body. */
 export const notFound: Outcome = { ...unknownKey, also: (_stage, { body }) => expect(body).toBe(unknownBody) }

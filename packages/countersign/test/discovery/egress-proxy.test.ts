@@ -187,7 +187,7 @@ describe('W28: egressProxy', () => {
     [
       'requires credentials',
       (socket) => void socket.end('HTTP/1.1 407 No\r\nproxy-authenticate: Basic\r\n\r\n'),
-      /^the egress proxy responded with 407: it requires a username and password, or did not accept those in its URL$/,
+      /^the egress proxy responded with 407: it requires a username and password, or did not accept those in the configured URL$/,
     ],
     [
       'redirects',
@@ -308,11 +308,11 @@ describe('W28: egressProxy', () => {
     ['http://', 'must be the URL of an HTTP proxy'],
     ['proxy.example:3128', 'must begin with http:// or https://'],
     ['socks5://user:geheim@proxy.example:1080', 'must begin with http:// or https://'],
-    ['http://user:geheim@proxy.example:3128/path', 'must end after the host and port'],
-    ['http://user:geheim@proxy.example:3128/?a', 'must end after the host and port'],
-    ['http://user:geheim@proxy.example:3128/#a', 'must end after the host and port'],
-    ['http://user:geheim%@proxy.example:3128', 'has a % in its username or password that is not an escape'],
-    ['http://user%zz:geheim@proxy.example:3128', 'has a % in its username or password that is not an escape'],
+    ['http://user:geheim@proxy.example:3128/path', 'must contain nothing after the host and port'],
+    ['http://user:geheim@proxy.example:3128/?a', 'must contain nothing after the host and port'],
+    ['http://user:geheim@proxy.example:3128/#a', 'must contain nothing after the host and port'],
+    ['http://user:geheim%@proxy.example:3128', 'has a % in its username or password that is not part of an escape'],
+    ['http://user%zz:geheim@proxy.example:3128', 'has a % in its username or password that is not part of an escape'],
     ['http://user:geheim@proxy.example:99999', 'must be the URL of an HTTP proxy'],
   ])('is rejected when it is configured: %s', (egressProxy, message) => {
     expect(() => createGuardedFetch({ egressProxy })).toThrow(`egressProxy ${message}`)

@@ -23,7 +23,7 @@ it.each(['http://agent.example/', 'http://127.0.0.1:8001/', 'file:///etc/passwd'
 
 it('an egress proxy works only on Node, and is rejected elsewhere', () => {
   expect(() => createGuardedFetch({ egressProxy: 'http://proxy.example:3128' })).toThrow(
-    /egressProxy works on Node.js only/,
+    /egressProxy works only on Node.js/,
   )
   expect(() => createGuardedFetch({ allowNetworks: [{ cidr: '10.0.0.0/8' }] })).not.toThrow()
 })

@@ -159,7 +159,7 @@ describe('W28: allowNetworks', () => {
       address: '10.1.2.3',
       allowable: true,
       message:
-        'refused: the address is not public: agent.corp.example is at 10.1.2.3; allow it with allowNetworks if intended',
+        'refused: the address is not public: agent.corp.example is at 10.1.2.3; if intended, allow it with allowNetworks',
     })
     for (const address of ['127.0.0.1', '169.254.169.254', '::ffff:127.0.0.1']) {
       expect(await refusal('https://agent.corp.example/', address)).toMatchObject({

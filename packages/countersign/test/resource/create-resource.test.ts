@@ -23,7 +23,7 @@ const published: KeyReference = { scheme: 'jwks', id: agentId, kid: 'key-1', wel
 const signed = (request: Request, created = start, signer: Signer = agentSigner) =>
   signRequest(request, { profile: january.signing, signer, signatureKey: published, created })
 
-/** The response of a resource to a request that it refuses, or 200. */
+/** The response from a resource to a request that it refuses, or 200. */
 async function answerTo(options: Partial<ResourceOptions>, request: Request, require: Requirement = 'identity') {
   const resource = open(options)
   try {

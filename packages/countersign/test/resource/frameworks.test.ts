@@ -325,7 +325,7 @@ describe.each(Object.entries(mounts))('a resource in %s', (_, mount) => {
       const { status, headers } = response
       expect([status, headers.get('retry-after'), headers.get('agent-auth')]).toEqual([429, '7', challenge])
       expect(headers.get('content-type')).toMatch(/^application\/json/)
-      const error_description = `Too many requests: ${advice}wait as long as Retry-After says.`
+      const error_description = `Too many requests: ${advice}wait for the time given in Retry-After.`
       expect(await response.json()).toEqual({ error: 'too_many_requests', error_description })
     }
     const anonymous = await send(port, '/events')

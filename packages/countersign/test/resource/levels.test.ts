@@ -51,7 +51,7 @@ describe('the search of docs/apis/existing-logins.md', () => {
     const fourth = await world.fetch(`${id}/search?for=cats`)
     expect(challengeOf(fourth)).toEqual([429, 'httpsig'])
     expect(fourth.headers.get('retry-after')).toBe('60')
-    expect(await fourth.text()).toContain('Too many requests: sign them, or wait as long as Retry-After says.')
+    expect(await fourth.text()).toContain('Too many requests: sign them, or wait for the time given in Retry-After.')
     world.advance(60)
     expect((await world.fetch(`${id}/search?for=cats`)).status).toBe(200)
   })

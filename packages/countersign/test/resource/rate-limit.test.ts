@@ -102,9 +102,9 @@ describe('a resource with createRateLimit', () => {
     const { stranger, known, allowed, said } = open(() => () => 7)
     expect(statuses([await stranger(), await known(), await allowed('alice')])).toEqual([429, 429, 429])
     expect(said).toEqual([
-      'Too many requests: sign as an identified agent, or wait as long as Retry-After says.',
-      "Too many requests: obtain a user's authorization and send the token, or wait as long as Retry-After says.",
-      'Too many requests: wait as long as Retry-After says.',
+      'Too many requests: sign as an identified agent, or wait for the time given in Retry-After.',
+      "Too many requests: obtain a user's authorization and send the token, or wait for the time given in Retry-After.",
+      'Too many requests: wait for the time given in Retry-After.',
     ])
   })
 

@@ -45,8 +45,8 @@ describe.each([
     for (const scope of scopes) aauth(resource, { require: 'authorization', scope: `calendar.read ${scope}` })
     await new Promise(setImmediate)
     expect(warnings).toEqual([
-      `scope ${scopes[0]}: it is not in the resource’s scopes, so users see no description for it; did you mean calendar.read?`,
-      `scope ${scopes[1]}: it is not in the resource’s scopes, so users see no description for it`,
+      `scope ${scopes[0]}: it is not one of the resource’s scopes, so users see no description of it; did you mean calendar.read?`,
+      `scope ${scopes[1]}: it is not one of the resource’s scopes, so users see no description of it`,
     ])
   })
 })

@@ -209,15 +209,15 @@ describe('rejects a certificate', () => {
       /broken digest algorithm/,
       { roots: [weakIssuer.pem] },
     ],
-    ['with a 1024-bit RSA key', [issueLeaf({ keys: keyKinds.rsa1024 })], /key of the certificate/],
-    ['with a P-384 key', [issueLeaf({ keys: keyKinds.p384 })], /key of the certificate/],
+    ['with a 1024-bit RSA key', [issueLeaf({ keys: keyKinds.rsa1024 })], /certificate’s key/],
+    ['with a P-384 key', [issueLeaf({ keys: keyKinds.p384 })], /certificate’s key/],
     [
       'with a key on a curve that Node does not export as a JWK',
       [issueLeaf({ keys: keyKinds.brainpool })],
-      /key of the certificate/,
+      /certificate’s key/,
     ],
-    ['with an RSA-PSS-only key', [issueLeaf({ keys: keyKinds.rsaPss })], /key type of the certificate/],
-    ['with an Ed448 key', [issueLeaf({ keys: keyKinds.ed448 })], /key type of the certificate/],
+    ['with an RSA-PSS-only key', [issueLeaf({ keys: keyKinds.rsaPss })], /certificate’s key type/],
+    ['with an Ed448 key', [issueLeaf({ keys: keyKinds.ed448 })], /certificate’s key type/],
   ])('%s', async (_name, chain, reason, options) => {
     expect(await answerFor(chain, options)).toMatch(reason)
   })
@@ -501,7 +501,7 @@ describe('a resource that accepts scheme=x509', async () => {
     expect(await response.json()).toEqual({
       error: 'invalid_signature',
       error_description:
-        'No usable key was found where the signature points: check what is published there with countersign discover.',
+        'No usable key was found at the location in the signature: check what is published there with countersign discover.',
     })
   })
 

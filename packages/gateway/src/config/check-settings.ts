@@ -5,7 +5,7 @@ import { encodedWithoutRaw, type Route, routeProblems } from '../routes/route.js
 import { passAroundMcp, routeCollisions } from '../routes/route-collisions.js'
 import { type GatewaySettings, gatewayShape, routeShape } from './gateway-schema.js'
 
-/** The settings that are valid on their own, even if others are not. Routes are keyed by index. */
+/** The settings that are valid on their own, even if other settings are not. Routes are keyed by index. */
 type ReadableSettings = Partial<Omit<GatewaySettings, 'routes'>> & {
   routes: ReadonlyMap<number, Partial<Route>>
   /** The names of all settings that are present. */
@@ -38,7 +38,7 @@ function readMembers(shape: Readonly<Record<string, Readable>>, givenFor: (name:
 
 const loopback = /^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)(?=[:/]|$)/
 
-/** Problems of settings that each have a valid type, and contradictions between them. */
+/** Problems with settings that each have a valid type, and contradictions between them. */
 export function contradictionsIn(settings: ReadableSettings): ConfigurationProblem[] {
   const { allowInsecureLoopback = false, scopes, routes, mcp = [], upstream } = settings
   const named = (['id', 'authServer'] as const).flatMap((setting) => {
@@ -58,7 +58,7 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
   const unknown = needed.flatMap(([setting, scope]) =>
     (scope?.match(/[^ ]+/g) ?? [])
       .filter((value) => scopes && !Object.hasOwn(scopes, value))
-      .map((value) => ({ setting, problem: `names ${value}, which is not described in scopes` })),
+      .map((value) => ({ setting, problem: `contains ${value}, which is not described in scopes` })),
   )
   const encoded = encodedWithoutRaw(routes, upstream ?? {})
   const wrong = [...routes].flatMap(([at, route]) =>
@@ -92,13 +92,13 @@ function isRoute(route: Partial<Route>): route is Route {
   return method !== undefined && path !== undefined && !!require && routeProblems(route).length === 0
 }
 
-/** Only a gateway with MCP servers can omit routes. */
+/** Only a gateway with MCP servers may omit routes. */
 function withoutRoutes({ names }: ReadableSettings): ConfigurationProblem[] {
   if (names.has('routes') || names.has('mcp')) return []
   return [{ setting: 'routes', problem: 'is missing; it must be a list. Only a gateway with mcp can omit it' }]
 }
 
-/** Without shared memory, each of several gateways would accept a signed request once (G12). */
+/** Without shared memory, each of several gateways would accept the same signed request once (G12). */
 function notShared({ instances = 1, redis }: ReadableSettings): ConfigurationProblem[] {
   if (instances === 1 || redis !== undefined) return []
   const problem = `is ${instances}, so each instance would accept the same signed request once: set redis as their shared memory`
@@ -124,7 +124,7 @@ function missingFor({
       {
         setting: 'upstream',
         problem:
-          'is missing; it must be the address of the API: http://127.0.0.1:3000. Only --verify-only works without it, for nginx or Caddy',
+          'is missing; it must be the address of the API: http://127.0.0.1:3000. Only --verify-only, for nginx or Caddy, works without it',
       },
     ]
   if (!verifyOnly) return []
@@ -135,12 +135,12 @@ function missingFor({
       problem: 'is missing; it must be the address of the API, which is the audience of assertions',
     })
   if (trustProxy.length === 0)
-    problems.push({ setting: 'trustProxy', problem: 'must name the proxy: all other callers get 404' })
+    problems.push({ setting: 'trustProxy', problem: 'must contain the proxy’s address: all other callers get 404' })
   if (mcp.length > 0)
     problems.push({
       setting: 'mcp',
       problem:
-        'cannot be protected with verifyOnly: the MCP call is in the body, which the proxy does not pass on. Run the gateway as a reverse proxy for it',
+        'cannot be protected with verifyOnly: the MCP call is in the body, which the proxy does not pass on. Run the gateway as a reverse proxy for it instead',
     })
   return problems
 }
@@ -150,7 +150,7 @@ export function warningsOf(settings: GatewaySettings, given: unknown): string[] 
   return [...withoutEffect(settings, given), ...refusedUnseen(settings), ...knownToOne(settings)]
 }
 
-/** The limits of forwarded requests and responses. */
+/** The limits on forwarded requests and responses. */
 const limitsOfPassage = Object.keys(defaultLimits).filter((name) => name !== 'connections')
 
 /** Settings that have no effect on a gateway that only responds to subrequests. */
@@ -171,11 +171,11 @@ function withoutEffect({ verifyOnly, cors, routes, upstream }: GatewaySettings, 
 function knownToOne({ instances, mcp }: GatewaySettings): string[] {
   if (instances === 1 || mcp.length === 0) return []
   return [
-    'mcp: sessions of servers before 2026-07-28 are known to one gateway only: route each client to the same gateway.',
+    'mcp: sessions with servers before 2026-07-28 are known to only one gateway: route each client to the same gateway.',
   ]
 }
 
-/** Routes that refuse most methods, since proxies do not pass on the body. */
+/** Routes that refuse most methods, because proxies do not pass on the body. */
 function refusedUnseen({ verifyOnly, routes }: GatewaySettings): string[] {
   const refused = routes.filter(({ method, body }) => body !== 'unseen' && method !== 'GET' && method !== 'HEAD')
   if (!verifyOnly || refused.length === 0) return []

@@ -14,7 +14,7 @@ export interface SharedMemory {
   claimNonce: ClaimNonce
   /** Counts requests for all processes. */
   rateLimit: RateLimit
-  /** Remembers the owners of MCP sessions. @default in this process, so not for several processes with `mcp` */
+  /** Remembers the owners of MCP sessions. @default in this process, which does not suffice for several processes with `mcp` */
   mcpSessions?: McpSessions | undefined
 }
 
@@ -28,7 +28,7 @@ export interface ConfiguredGatewayOptions {
 /**
  * Creates a gateway from a configuration. `use` applies another configuration, which must not change the port or `verifyOnly`.
  *
- * @throws TypeError for contradictory settings, and in a cluster worker without `shared`, since each worker would accept the same request
+ * @throws TypeError for contradictory settings, and in a cluster worker without `shared`, because each worker would accept the same request
  * once (G12)
  */
 export function createConfiguredGateway(
@@ -37,7 +37,7 @@ export function createConfiguredGateway(
 ): Gateway<LoadedGatewayConfig> {
   if (cluster.isWorker && !shared)
     throw new TypeError(
-      'a cluster worker needs shared.claimNonce: otherwise, each worker accepts the same signed request once',
+      'a cluster worker requires shared.claimNonce: without it, each worker would accept the same signed request once',
     )
   // Kept across configuration changes: a used nonce stays used, and clients keep their sessions.
   const mcpSessions = shared?.mcpSessions ?? (cluster.isWorker ? undefined : createMcpSessions())
@@ -51,7 +51,7 @@ export function createConfiguredGateway(
       throw new TypeError('mcp cannot be protected with verifyOnly: proxies do not pass on the body')
     if (mcp.length > 0 && !mcpSessions)
       throw new TypeError(
-        'a cluster worker needs shared.mcpSessions for mcp: otherwise, only one worker knows a session',
+        'a cluster worker requires shared.mcpSessions for mcp: without it, only one worker would know each session',
       )
     const network = { allowNetworks, egressProxy, allowInsecureLoopback }
     const revoked = denyList ? { denyList: {} } : {}
@@ -80,7 +80,7 @@ export function createConfiguredGateway(
       ...gateway,
       use(next) {
         if (next.settings.verifyOnly !== verifyOnly)
-          throw new TypeError(`verifyOnly cannot become ${!verifyOnly} while the gateway runs: restart it`)
+          throw new TypeError(`verifyOnly cannot be changed to ${!verifyOnly} while the gateway is running: restart it`)
         gateway.use(from(next))
       },
     }

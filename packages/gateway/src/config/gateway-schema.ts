@@ -27,7 +27,7 @@ function judged(problemOf: (value: string) => string | undefined) {
   })
 }
 
-/** The URL may contain a password, so messages never repeat it. */
+/** The URL may contain a password, so messages never repeat the URL. */
 function redisProblem(text: string): string | undefined {
   const isRedis = URL.canParse(text) && ['redis:', 'rediss:'].includes(new URL(text).protocol)
   return isRedis ? undefined : 'must be the URL of Redis or Valkey: redis://127.0.0.1:6379, or rediss:// for TLS'
@@ -47,7 +47,7 @@ const allowedNetwork = z.custom<AllowedNetwork>().superRefine((value, context) =
     context.addIssue({ code: 'custom', path: [...path], message: problem })
 })
 
-/** The members of a route. Rules that no single type expresses are in `routeProblems`, which is checked even if a member is invalid. */
+/** The members of a route. Rules that no single type can express are in `routeProblems`, which is checked even if a member is invalid. */
 export const routeShape = {
   method: text(32),
   path: text(1024),
@@ -163,5 +163,5 @@ export const gatewaySchema = z.strictObject(gatewayShape)
 /** A validated configuration, with its defaults. */
 export type GatewaySettings = z.output<typeof gatewaySchema>
 
-/** All settings, in the order of the documentation. */
+/** All settings, in the order in which the documentation lists them. */
 export const gatewaySettingTable: readonly SettingRow[] = settingRows(gatewayShape)

@@ -35,8 +35,8 @@ type Environment = Readonly<Record<string, string | undefined>>
  * Reads a configuration file (`.json`, or the default export of a module). Environment variables override it
  * (`COUNTERSIGN_GATEWAY_LISTEN_PORT`). Paths in it are relative to the file. The key is not read.
  *
- * @param flags settings that override both
- * @throws ConfigurationError naming every invalid setting
+ * @param flags settings that override both the file and the environment
+ * @throws ConfigurationError with every invalid setting
  */
 export async function readGatewaySettings(
   path: string,
@@ -49,9 +49,9 @@ export async function readGatewaySettings(
 }
 
 /**
- * Like {@link readGatewaySettings}, but accepts colliding routes: a probe finds out how the API interprets their paths.
+ * Like {@link readGatewaySettings}, but accepts colliding routes, because a probe finds out how the API interprets their paths.
  *
- * @throws ConfigurationError naming every other invalid setting, and collisions if there are any
+ * @throws ConfigurationError with every other invalid setting, and with the collisions if there are any
  */
 export async function readProbedSettings(
   path: string,
@@ -64,9 +64,9 @@ export async function readProbedSettings(
 }
 
 /**
- * Like {@link readGatewaySettings}, with the key of the API.
+ * Like {@link readGatewaySettings}, but with the API's key.
  *
- * @throws ConfigurationError naming every invalid setting, including the key
+ * @throws ConfigurationError with every invalid setting, including the key
  */
 export async function loadGatewayConfig(
   path: string,
@@ -100,7 +100,7 @@ async function judgeFile(path: string, env: Environment, flags: ReadonlyMap<stri
   const merged = withOverrides(withOverrides(content, overrides.values), flags)
   const parsed = gatewaySchema.safeParse(merged, { reportInput: true })
   const wrong = parsed.success ? [] : problemsOf(parsed.error.issues, gatewayShape)
-  // A setting that is invalid on its own is reported once. The other entries and members of a list are still checked.
+  // A setting that is invalid on its own is reported only once. The other entries and members of a list are still checked.
   const reported = wrong.map(({ setting }) => setting)
   const readable = readableSettings(merged)
   const later = contradictionsIn(readable).filter(
@@ -118,12 +118,12 @@ async function judgeFile(path: string, env: Environment, flags: ReadonlyMap<stri
   }
 }
 
-/** Whether a setting is another one, or a part of it, as `routes[0].scope` is of `routes[0]`. */
+/** Whether a setting is the same as another one or a part of it, as `routes[0].scope` is part of `routes[0]`. */
 function isPartOf(setting: string, other: string): boolean {
   return setting.startsWith(other) && /^(?:$|[.[])/.test(setting.slice(other.length))
 }
 
-/** `upstream` may also be just its URL. */
+/** `upstream` may also be given as just its URL. */
 function withUpstreamGroup(content: object): object {
   const { upstream } = content as { upstream?: unknown }
   return typeof upstream === 'string' ? { ...content, upstream: { url: upstream } } : content

@@ -10,7 +10,7 @@ import { type Identity, identityHeaders } from '../identity.js'
 import { isEventStream } from '../responses/pass-response.js'
 import { type Connections, requestUpstream } from '../upstream.js'
 
-/** Maximum size of an MCP message, in bytes. It is buffered, since its content determines the required scope. */
+/** Maximum size of an MCP message, in bytes. Messages are buffered because their content determines the required scope. */
 export const longestMessage = 1_048_576
 
 /** The HTTP methods that MCP uses. */
@@ -26,8 +26,8 @@ export interface McpTools {
 }
 
 /**
- * Serves the path of an MCP server through `protectMcp`: each tool, resource and prompt requires its scope, lists include only items that
- * the caller may use, and a session belongs to the caller that opened it.
+ * Serves the path of an MCP server through `protectMcp`: each tool, resource and prompt requires its own scope, lists include only items
+ * that the caller may use, and a session belongs to the caller that opened it.
  */
 export function serveMcp(incoming: IncomingMessage, mcp: ProtectedMcp, tools: McpTools): Handler {
   const { resource } = tools.setup
@@ -55,7 +55,7 @@ async function ask(
   const identity = identityOf(given.authInfo)
   tracked.caller = callerOf(identity)
   tracked.mcpCall = mcpCallOf(given.parsedBody)
-  // The body that was checked. It may differ from the body that was sent, since sealed state is opened.
+  // The body that was checked. It may differ from the body that was sent, because sealed state is opened.
   const content = Buffer.from(await request.arrayBuffer())
   const isLast = endsConnection(method, content.length > 0)
   const headers = forwardedHeaders({
@@ -95,7 +95,10 @@ async function ask(
   return new Response(await bodyOf(answer, streams), { status, headers: shown })
 }
 
-/** The header lines for the API: with the server's own event id, and without accepting compression, since the response may be modified. */
+/**
+ * The header lines for the API. They contain the server's own event id, and do not accept compression, because the response may be
+ * modified.
+ */
 function askedAs(rawHeaders: readonly string[], { headers }: Request): string[] {
   return rawHeaders.map((value, at) => {
     const name = at % 2 === 1 ? rawHeaders[at - 1]?.toLowerCase() : undefined
@@ -124,9 +127,9 @@ function endedBy(streams: Set<() => void>, answer: IncomingMessage): Readable {
 }
 
 /**
- * The content of a response, once its first chunk has arrived. For an event stream, which may pause, returned at once.
+ * The content of a response, once its first chunk has arrived. An event stream may pause, so its content is returned at once.
  *
- * @throws AAuthError `upstream_failed` if the response breaks off, which the reader also sees
+ * @throws AAuthError `upstream_failed` if the response breaks off; the reader sees this error as well
  */
 async function bodyOf(answer: IncomingMessage, streams: Set<() => void>): Promise<ReadableStream<Uint8Array>> {
   const isEvents = isEventStream(answer)

@@ -3,7 +3,7 @@ import { parse } from 'yaml'
 
 /** Reads an OpenAPI document in YAML or JSON. @throws Error if the file cannot be read or parsed */
 export async function readDescription(file: string): Promise<unknown> {
-  // `<<` is from YAML 1.1, but common. Nested aliases could exhaust the memory.
+  // `<<` comes from YAML 1.1, but is common. Nested aliases could exhaust the memory.
   return parse(await readFile(file, 'utf8'), { maxAliasCount: 100, merge: true }) as unknown
 }
 
@@ -15,7 +15,7 @@ export function membersOf(value: unknown): [name: string, value: unknown][] {
   return isObject(value) ? Object.entries(value) : []
 }
 
-/** The operations of a path, including those it references in the same document. */
+/** A path's operations, including those it references in the same document. */
 export function resolvedItem(document: Record<string, unknown>, value: unknown): Record<string, unknown> | undefined {
   const referred = resolved(document, value)
   return referred && isObject(value) ? { ...referred, ...value } : referred
@@ -53,7 +53,8 @@ export function serverPath(servers: unknown): ServerPath {
   if (!first) return { path: '', notes: [] }
   const different = [...new Set(others.map(({ path }) => path).filter((path) => path !== first.path))]
   const left = different.map(
-    (path) => `The server with the path ${path || '/'} is skipped: the first one has ${first.path || '/'}.`,
+    (path) =>
+      `The server with the path ${path || '/'} is skipped, because the first server has the path ${first.path || '/'}.`,
   )
   return { path: first.path, notes: [...first.notes, ...left] }
 }
@@ -73,7 +74,7 @@ function pathOf(server: unknown): ServerPath {
 }
 
 /**
- * Converts a path of an OpenAPI document to the path of a route: without a query, percent-encoded, and with one parameter per segment.
+ * Converts a path in an OpenAPI document to a route's path: without a query, percent-encoded, and with one parameter per segment.
  * `/files/{a}-{b}` becomes `/files/{a}`: the route covers at least the described paths.
  */
 export function writtenPath(described: string): string {
@@ -113,7 +114,7 @@ export interface Secured {
   isOpen: boolean
   /** Scopes with their descriptions. */
   scopes: ReadonlyMap<string, string>
-  /** Whether the scope is derived from the path, since the document names none. */
+  /** Whether the scope is derived from the path, because the document specifies no scopes. */
   isMade: boolean
   /** Notes for the operator. */
   notes: string[]
@@ -124,7 +125,7 @@ interface Asked {
   path: string
 }
 
-/** The first alternative of an operation's security requirements, or of those of the document. */
+/** The first alternative in an operation's security requirements, or else in the document's. */
 export function securityOf(
   document: Record<string, unknown>,
   operation: Record<string, unknown>,
@@ -149,7 +150,8 @@ export function securityOf(
 }
 
 /**
- * Encodes a scope so that tokens can contain it. All characters are preserved, encoded if necessary, so that two scopes never become one.
+ * Encodes a scope so that tokens can contain it. All characters are preserved, encoded if necessary, so that two different scopes never
+ * become the same.
  */
 function scopeOf(name: string): string {
   return name.replaceAll(/[^\x21\x23-\x5b\x5d-\x7e]+/g, percentEncoded)

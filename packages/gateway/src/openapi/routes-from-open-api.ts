@@ -32,9 +32,9 @@ export interface DescribedRoutes {
 const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'] as const
 
 /**
- * Derives routes and permissions from an OpenAPI document, version 3.0 or 3.1. An operation that names scopes keeps them. One that names
- * none gets a scope derived from its path, to read or to change. One with empty `security` gets the level `none`. Operations that cannot be
- * routes are skipped, so that the gateway refuses them.
+ * Derives routes and permissions from an OpenAPI document, version 3.0 or 3.1. An operation that specifies scopes keeps them. An operation
+ * that specifies none gets a scope derived from its path, to read or to change. An operation with an empty `security` gets the level
+ * `none`. Operations that cannot be routes are skipped, so that the gateway refuses them.
  *
  * @throws TypeError for any other document, or if a wider route would permit a skipped operation
  */
@@ -48,10 +48,10 @@ export function routesFromOpenApi(document: unknown): DescribedRoutes {
   for (const [path, given] of membersOf(document.paths))
     if (path.startsWith('/')) addPath(described, path, given, whole.path)
   for (const [name] of membersOf(document.webhooks))
-    described.notes.push(`The webhook ${name} is skipped: the API sends it to others.`)
+    described.notes.push(`The webhook ${name} is skipped, because the API itself sends it to other parties.`)
   if (described.made.size > 0)
     described.notes.push(
-      `These permissions are derived from paths, since their operations name no scope: ${[...described.made].join(', ')}.`,
+      `These permissions are derived from paths, because their operations specify no scope: ${[...described.made].join(', ')}.`,
     )
   const { routes, notes } = joinedRoutes(described.routes)
   for (const { method, path, require } of routes)
@@ -64,7 +64,7 @@ export function routesFromOpenApi(document: unknown): DescribedRoutes {
     )
   const open = routes.filter(({ require }) => require === 'none')
   const told = open.map(
-    ({ method, path }) => `${method} ${path} requires nothing, according to the document: anyone can call it.`,
+    ({ method, path }) => `According to the document, ${method} ${path} requires nothing: anyone can call it.`,
   )
   const collisions = routeCollisions(routes.entries()).map(
     ({ at, problem }) => `The gateway will not start with this table: routes[${at}] ${problem}.`,
@@ -72,14 +72,14 @@ export function routesFromOpenApi(document: unknown): DescribedRoutes {
   return { routes, scopes: described.scopes, notes: [...described.notes, ...notes, ...told, ...collisions] }
 }
 
-/** Paths that load balancers and monitoring usually call without signing. */
+/** Paths that load balancers and monitoring systems usually call without signing. */
 const healthCheck = /\/(?:health|healthz|health-?check|live|livez|liveness|ready|readyz|readiness|ping)$/i
 
 /** The result so far. */
 interface Described extends DescribedRoutes {
   document: Record<string, unknown>
   leftOut: LeftOut[]
-  /** Scopes derived for operations that name none. */
+  /** Scopes derived for operations that specify none. */
   made: Set<string>
 }
 
@@ -113,7 +113,7 @@ const combine = 'combine the descriptions into one file, or add its routes by ha
 
 function adviceFor(method: string): string {
   const problem = methodProblem(method)
-  return problem === undefined ? 'add a route for it by hand, if agents may send it' : `its method ${problem}`
+  return problem === undefined ? 'add a route for it by hand if agents may send such requests' : `its method ${problem}`
 }
 
 function isNeededAlike(
@@ -162,7 +162,7 @@ function needOf({ isOpen, scopes }: Secured): { require: Level; scope?: string }
   return { require: 'authorization', scope: [...scopes.keys()].join(' ') }
 }
 
-/** Merges routes for the same requests: the merged route requires what all of them require. */
+/** Merges routes for the same requests: the merged route requires everything that any of them requires. */
 function joinedRoutes(routes: readonly Route[]): { routes: Route[]; notes: string[] } {
   const joined = new Map<string, Route>()
   const notes: string[] = []
@@ -191,7 +191,7 @@ interface LeftOut {
   path: string
 }
 
-/** The skipped operations, which should be refused, but which a wider route permits. */
+/** The skipped operations that should be refused, but that a wider route permits. */
 function coveredAmong(leftOut: readonly LeftOut[], routes: readonly Route[]): LeftOut[] {
   const [kept] = folds as readonly [Kept]
   const written = routes.map((route) => {

@@ -14,5 +14,5 @@ const loaded = await importOptional(
   () => import('./open-redis-memory.js'),
 )
 
-/** Connects to Redis or Valkey. @throws Error if `@redis/client` is not installed, when this entry point is imported */
+/** Connects to Redis or Valkey. @throws Error when this entry point is imported, if `@redis/client` is not installed */
 export const openRedisMemory: typeof loaded.openRedisMemory = loaded.openRedisMemory

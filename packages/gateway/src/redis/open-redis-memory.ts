@@ -2,16 +2,16 @@ import { createClient } from '@redis/client'
 import { redisNonces, redisRateLimit } from 'countersign/resource/redis'
 import type { SharedMemory } from '../config/configured-gateway.js'
 
-/** Memory that all gateways of one API share. */
+/** Memory that all of an API's gateways share. */
 export interface RedisMemory extends SharedMemory {
-  /** Rejects if the store does not respond. Requests that need it are then refused with 503. */
+  /** Rejects if the store does not respond. Requests that need the store are then refused with 503. */
   ready(): Promise<void>
   /** Closes the connection. */
   close(): void
 }
 
 export interface RedisMemoryOptions {
-  /** The identifier of the API. Gateways of different APIs can share a store. */
+  /** The API's identifier. Gateways of different APIs can share one store. */
   id: string
   /** Called once each time the connection to the store is lost. */
   onLost: (error: unknown) => void

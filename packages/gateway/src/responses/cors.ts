@@ -10,7 +10,7 @@ export interface CorsOptions {
   maxAge?: number | undefined
 }
 
-/** Response headers that pages of other origins may read, besides those that browsers always expose. */
+/** Response headers that pages from other origins may read, in addition to those that browsers always expose. */
 const exposed = 'Agent-Auth, Signature-Error, Retry-After, Allow, WWW-Authenticate, Mcp-Session-Id'
 
 const allowOrigin = 'Access-Control-Allow-Origin'
@@ -24,17 +24,17 @@ export function isPreflight({ method, rawHeaders }: RequestHead): boolean {
   return method === 'OPTIONS' && has('origin') && has('access-control-request-method')
 }
 
-/** The CORS headers for a page of an origin. They allow nothing if the origin is not listed. */
+/** The CORS headers for a page from an origin. They allow nothing if the origin is not listed. */
 export function corsHeaders(rawHeaders: readonly string[], { origins }: CorsOptions): PageHeaders {
   const [origin, another] = fieldValues({ rawHeaders }, 'origin')
-  // A cache must not serve the response for a listed origin to another one.
+  // A cache must not serve the response for a listed origin to a page from another origin.
   const vary: PageHeaders = origins === '*' ? [] : [['Vary', 'Origin']]
   if (origin === undefined || another !== undefined || !(origins === '*' || origins.includes(origin))) return vary
   const allowed = [allowOrigin, origins === '*' ? '*' : origin] as const
   return [...vary, allowed, ['Access-Control-Expose-Headers', exposed]]
 }
 
-/** The CORS headers of a preflight response. @param allows whether some route lists a method */
+/** The CORS headers of a preflight response. @param allows whether any route lists a method */
 export function preflightHeaders(
   { rawHeaders }: RequestHead,
   allows: (method: string) => boolean,
@@ -61,7 +61,10 @@ export function showToPages(headers: Headers, ours: PageHeaders): void {
   for (const [name, value] of ours) headers.append(name, value)
 }
 
-/** The upstream's headers with our CORS headers. Its own CORS headers are dropped, since it does not know which origins are listed. */
+/**
+ * The upstream's headers, combined with our CORS headers. The upstream's own CORS headers are dropped, because it does not know which
+ * origins are listed.
+ */
 export function withPageHeaders(headers: readonly string[], ours: PageHeaders): readonly string[] {
   const others = headers.flatMap((name, at) =>
     at % 2 === 1 || isForPages(name, ours) ? [] : [name, headers[at + 1] ?? ''],
@@ -69,7 +72,7 @@ export function withPageHeaders(headers: readonly string[], ours: PageHeaders): 
   return [...others, ...ours.flat()]
 }
 
-/** Whether a header of the upstream is a CORS header that the gateway sets. For a listed origin, the upstream may expose more headers. */
+/** Whether an upstream header is a CORS header that the gateway sets. For a listed origin, the upstream may expose more headers. */
 function isForPages(name: string, ours: PageHeaders): boolean {
   if (!plainName(name).startsWith('access-control-')) return false
   const isListed = ours.some(([own]) => own === allowOrigin)

@@ -18,7 +18,8 @@ interface PassedResponse {
 }
 
 /**
- * Streams a response to the client, with its trailers. A response of unknown length ends when the permission expires or is revoked (G08).
+ * Streams a response to the client, with its trailers. A response of unknown length is ended when the permission expires or is revoked
+ * (G08).
  *
  * @throws UpstreamFailure if the response breaks off before any of it is sent
  */
@@ -41,14 +42,14 @@ export async function passResponse(
   const head = announced.length > 0 ? [...lines, 'Trailer', announced.join(', ')] : lines
   outgoing.writeHead(answer.statusCode ?? 502, verified ? head : varyBySigner(head))
   tracked.outcome = 'ok'
-  // A body that arrived together with its head is sent together with it.
+  // A body that arrived together with its head is sent together with the head.
   if (answer.complete) return endWithTrailers(answer, outgoing, answer.read() as Buffer | null)
   if (answer.readableLength === 0) sendHead(outgoing)
   const began = performance.now()
   const { socket } = answer
   let isOver = false
   answer.once('close', () => {
-    // The client disconnected first.
+    // The client has already disconnected.
     if (!answer.complete && !isOver && !tracked.disconnect.hasHappened) tracked.outcome = 'upstream_failed'
   })
   if (!isEvents) answer.setTimeout(silence * 1000, () => answer.destroy())
@@ -114,8 +115,8 @@ function pairsOf(lines: readonly string[]): [string, string][] {
 }
 
 /**
- * Pipes a response to the client with backpressure, calls `end` after it, and resolves when all of it is sent. Node.js's `pipeline` would
- * create an abort signal for each response and abort it at the end.
+ * Pipes a response to the client with backpressure, then calls `end`, and resolves when everything has been sent. Node.js's `pipeline`
+ * would create an abort signal for each response and abort it at the end.
  *
  * @throws Error if either connection breaks off
  */
@@ -135,7 +136,7 @@ function pump(answer: IncomingMessage, outgoing: ServerResponse, end: () => void
   })
 }
 
-/** Caches must not serve the response to an unsigned request for a signed one. */
+/** Caches must not serve the response to an unsigned request in reply to a signed one. */
 function varyBySigner(headers: readonly string[]): string[] {
   return [...headers, 'Vary', 'Signature-Key']
 }

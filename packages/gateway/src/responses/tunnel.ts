@@ -24,8 +24,8 @@ export interface WebSocketTunnel {
 }
 
 /**
- * Sends the upstream's handshake to the client, connects the two sockets, and emits a `socket` event when the connection opens and when it
- * closes.
+ * Sends the upstream's handshake to the client, connects the two sockets, and emits a `socket` event both when the connection opens and
+ * when it closes.
  */
 export function openWebSocket(
   outgoing: ServerResponse,
@@ -63,7 +63,7 @@ function connectEnds(answer: IncomingMessage, client: TunnelEnd, upstream: Tunne
   }
   for (const { socket } of [client, upstream]) {
     socket.on('error', close).on('close', close)
-    // Detects a peer that is gone without having closed the connection.
+    // Detects a peer that has disappeared without closing the connection.
     if (socket instanceof Socket) socket.setKeepAlive(true, 30_000)
   }
   client.socket.write(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'))

@@ -7,7 +7,7 @@ import { queryOf, type RequestHead, requirePlainFields } from './require-plain-f
 import type { Need } from './route.js'
 import type { GatewayRules } from './route-table.js'
 
-/** The verdict on the head of a request that is not refused. */
+/** The verdict on a request's head, if the request is not refused. */
 export type Verdict =
   /** The request is accepted if it meets the requirements. */
   | { verify: true; need: Need }
@@ -15,7 +15,7 @@ export type Verdict =
   | { verify: false; need: Need | undefined }
 
 /**
- * Decides on a request by its head alone. A pure function.
+ * Decides on a request based on its head alone. This is a pure function.
  *
  * @throws AAuthError `target_ambiguous`, `request_malformed`, `header_duplicate`, `not_found`, `method_not_allowed`,
  * `media_type_unsupported`
@@ -36,7 +36,7 @@ export function checkRequest(head: RequestHead, rules: GatewayRules): Verdict {
   if (!need) {
     const methods = routed.methods()
     throw methods.length > 0
-      ? new MethodNotAllowed(`The methods of this path are ${methods.join(', ')}.`, methods)
+      ? new MethodNotAllowed(`This path supports only the methods ${methods.join(', ')}.`, methods)
       : new AAuthError('not_found', 'This path is not available to agents.')
   }
   routed.requireNoStricter(head.method, need)
@@ -48,7 +48,7 @@ export function checkRequest(head: RequestHead, rules: GatewayRules): Verdict {
   return { verify: true, need }
 }
 
-/** `Content-Digest` covers the encoded bytes. If an intermediary adds a content coding, the API decodes different content (G40). */
+/** `Content-Digest` covers the encoded bytes. If an intermediary added a content coding, the API would decode different content (G40). */
 function requireSignedCoding(head: RequestHead): void {
   const codings = fieldValues(head, 'content-encoding')
   if (codings.every((coding) => coding.toLowerCase() === 'identity')) return
@@ -68,7 +68,7 @@ function requireNoBatch(head: RequestHead): void {
     )
 }
 
-/** Thrown for a path that has routes for other methods only, which the response lists (RFC 9110 §15.5.6). */
+/** Thrown for a path that has routes only for other methods. The response lists those methods (RFC 9110 §15.5.6). */
 class MethodNotAllowed extends AAuthError {
   readonly methods: readonly string[]
 
@@ -78,7 +78,7 @@ class MethodNotAllowed extends AAuthError {
   }
 }
 
-/** The header that lists the methods of the path; empty for other errors. */
+/** The header that lists the path's methods; empty for other errors. */
 export function allowHeader(error: unknown): readonly (readonly [string, string])[] {
   return error instanceof MethodNotAllowed ? [['Allow', error.methods.join(', ')]] : []
 }

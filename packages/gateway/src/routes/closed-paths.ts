@@ -16,19 +16,19 @@ import type { Route } from './route.js'
 /** A path that no route serves, in any spelling. */
 export interface ClosedPath {
   path: string
-  /** Whether all paths below it are closed as well, for programs that also respond there (G32). */
+  /** Whether all paths below it are closed as well, for programs that also respond at those paths (G32). */
   below: boolean
 }
 
-/** Whether some server may interpret a path as a closed one. */
+/** Whether any server may interpret a path as a closed one. */
 export type IsClosed = (path: Pick<ParsedPath, 'decoded'> & Partial<ParsedPath>) => boolean
 
 /**
  * Closes paths in every spelling: in folded form, and with any punctuation around the name of the last segment, such as `:x` or `~`. Only a
  * letter, a digit, `-` or `_` makes it a different name.
  *
- * @param routes the table. If given, request paths that start with the text of a closed path are closed as well, since some routers compare
- * only prefixes, unless a route has the whole name. @default such paths are open
+ * @param routes the table. If given, request paths that start with the text of a closed path are closed as well, because some routers
+ * compare only prefixes; they stay open if a route has the whole name. @default such paths are open
  */
 export function createClosedPaths(paths: readonly ClosedPath[], routes?: readonly Pick<Route, 'path'>[]): IsClosed {
   const [kept] = folds as readonly [Kept]
@@ -74,7 +74,7 @@ function isBegunBy({ names, others }: Closed, read: readonly string[]): boolean 
   return names.every((each, at) => (at === last ? name.startsWith(each) : read[at] === each))
 }
 
-/** Whether all paths that a pattern matches are closed. */
+/** Whether all paths that match a pattern are closed. */
 export function isPatternClosed(pattern: string, isClosed: IsClosed): boolean {
   return isClosed({ decoded: parsePathPattern(pattern).segments.map(({ before, free }) => (free ? '{}' : before)) })
 }

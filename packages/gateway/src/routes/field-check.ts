@@ -9,8 +9,8 @@ import type { Need } from './route.js'
 import type { GatewayRules, RoutedPath } from './route-table.js'
 
 /**
- * Checks the fields of one request, in its head or its body, for other requests that a server may run instead: with another path (G48),
- * with another method (G02), or as a request within the request (G54). Each method throws an AAuthError, `target_ambiguous` or
+ * Checks the fields of a request, in its head or its body, for other requests that a server may run instead: with another path (G48), with
+ * another method (G02), or as a request within the request (G54). Each method throws an AAuthError, `target_ambiguous` or
  * `request_malformed`, if the other request may require more.
  */
 export interface FieldCheck {
@@ -27,13 +27,13 @@ export interface FieldCheck {
   /**
    * Checks the percent-encoded value of a parameter or form field, which may be a JSON batch or a path.
    *
-   * @param isInQuery whether paths have already been compared, as in a query. @default false
+   * @param isInQuery whether paths have already been compared, as for a query. @default false
    */
   value(encoded: string, isInQuery?: boolean): void
   /** Checks the start of a value that is too long to be inspected. */
   longValue(start: string): void
   /**
-   * Checks a member that may be the URL of a request in a batch: a member of an object in a JSON array.
+   * Checks a member that may be the URL of a request in a batch, because its object is in a JSON array.
    *
    * @param text undefined if it is too long to be inspected, or not a string
    */
@@ -45,20 +45,20 @@ export interface CheckedRequest {
   head: RequestHead
   need: Need
   rules: GatewayRules
-  /** The path, if it has been looked up. */
+  /** The path, if it has already been looked up. */
   routed?: RoutedPath
 }
 
-/** Maximum number of URLs to compare in one head. Each costs time before a signature is verified. */
+/** Maximum number of URLs to compare in one head. Each comparison takes time before a signature has been verified. */
 const maxInHead = 16
 
 /** Maximum number of paths and URLs to compare in one body. */
 export const maxInBody = 100
 
-/** Maximum number of values per request that are parsed as JSON, each once per layer of encoding that may be JSON. */
+/** Maximum number of values per request that are parsed as JSON. A value is parsed once for each layer of encoding that may be JSON. */
 const maxBatches = 16
 
-/** A method that no route lists, so that the strictest route of a path applies. */
+/** A method that no route lists, so that the path's strictest route applies. */
 const anyMethod = ''
 
 /** @param most maximum number of paths and URLs to compare */
@@ -125,7 +125,7 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
     header(name, value) {
       if (batchHeader.test(name)) refuseNested(`The header ${name.slice(0, 32)}`)
       if (!mayNameMethod(name) || requestedMethod.test(name)) return
-      // From a list, frameworks take the first or the last item.
+      // If the header is a list, some frameworks take the first item, and others the last.
       const items = value.split(',')
       for (const item of new Set([items[0] ?? '', items.at(-1) ?? ''])) named(name, item)
     },
@@ -146,7 +146,7 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
 function nested(what: string): AAuthError {
   return new AAuthError(
     'target_ambiguous',
-    `${what} may name another request, which may require more: send that request itself. If the API treats it as data, set mayNameMethod on the route.`,
+    `${what} may specify another request, which may require more: send that request itself. If the API treats it as data, set mayNameMethod on the route.`,
   )
 }
 
@@ -160,7 +160,7 @@ export function requireNotClosed(paths: readonly QueryPath[], isClosed: GatewayR
 }
 
 /**
- * Checks the headers and the query of a request. Paths in the query are compared before the requirements of the request are known.
+ * Checks a request's headers and query. Paths in the query are compared before the requirements of the request are known.
  *
  * @throws AAuthError as {@link FieldCheck}
  */
@@ -172,7 +172,7 @@ export function requirePlainHead(judged: CheckedRequest): void {
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string
     if (!batchHeader.test(name) && !mayNameMethod(name)) continue
-    // The operator's proxy sets it, and it is not forwarded.
+    // The operator's proxy sets this header, and it is not forwarded.
     if (!(isFromProxy && isUntrusted(name))) check().header(name, rawHeaders[at + 1] as string)
   }
   for (const part of rawTarget.includes('?') ? partsOf(queryOf(rawTarget)) : []) {
@@ -193,10 +193,10 @@ function partsOf(query: string): string[] {
   return query.includes(';') ? [...parts, ...query.split('&').filter((part) => part.includes(';'))] : parts
 }
 
-/** Parameters with which Astro and Qwik run a server action or function at any path. */
+/** Parameters that make Astro and Qwik run a server action or function at any path. */
 const actionName = /^(?:_action|qfunc)$/i
 
-/** Headers of batches, and of Next.js server actions. */
+/** Headers used for batches, and for Next.js server actions. */
 const batchHeader = /^next-action$|-batch$/i
 
 /** The method header of preflights. */
@@ -213,7 +213,7 @@ const longStart = new RegExp(String.raw`^[${skippedBefore}]*(?:[[{/\\]|(?:%(?:u?
 
 /**
  * Words in a name by which some framework may look up the request method. Plural forms are lists, and a delivery or payment method is not
- * an HTTP method: both are data.
+ * an HTTP method, so both are treated as data.
  */
 const words =
   /(?<!delivery|contact|shipping|payment)method(?!s$)|verb(?![ao]|s$)|over+ide|tunnel|(?:http|rest|request)(?:action|operation|type)/
@@ -226,7 +226,7 @@ export function mayNameMethod(name: string): boolean {
   return mayHaveWord.test(name) && words.test(lettersOf(name))
 }
 
-/** The HTTP method that a string names, ignoring case, whitespace and quotes. */
+/** The HTTP method that a string specifies, ignoring case, whitespace and quotes. */
 export function methodIn(text: string): string | undefined {
   const bare = parameterName(text)
     .replaceAll(/["'\0]/g, ' ')
@@ -238,10 +238,10 @@ export function methodIn(text: string): string | undefined {
 /** Methods with which frameworks override POST. They are refused in a field even if no route lists them. */
 const overriding: ReadonlySet<string> = new Set(['PUT', 'PATCH', 'DELETE'])
 
-/** Methods that frameworks may take from a field of a GET or POST request only. */
+/** Methods that frameworks may take from a field only if the request method is GET or POST. */
 const weak: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST'])
 
-/** Refuses a field that names another method if that method requires more on the path. Each method is looked up once. */
+/** Refuses a field that specifies another method, if that method requires more on the path. Each method is looked up only once. */
 function createMethodCheck({
   method,
   need,
@@ -265,12 +265,12 @@ function createMethodCheck({
     const found = known.get(named) ?? lookUp(named)
     known.set(named, found)
     if (found === 'met') return
-    // In JSON-RPC, the `method` member names a procedure, which may be called `delete`.
+    // In JSON-RPC, the `method` member specifies a procedure, which may be called `delete`.
     const isOverride = overriding.has(named) && !(isMember && lettersOf(name) === 'method')
     if (found === 'stricter' || isOverride)
       throw new AAuthError(
         'request_malformed',
-        `The field ${name.slice(0, 32)} names ${named}, which ${found === 'unlisted' ? 'no route lists here' : `needs more here than ${method}`}: send ${named} as the request method. If the API treats the field as data, set mayNameMethod on the route.`,
+        `The field ${name.slice(0, 32)} specifies ${named}, which ${found === 'unlisted' ? 'no route lists here' : `needs more here than ${method}`}: send ${named} as the request method. If the API treats the field as data, set mayNameMethod on the route.`,
       )
   }
 }

@@ -1,16 +1,16 @@
 import { AAuthError } from 'countersign/resource'
 import { decodeSegment, foldName, isScript, type ParsedPath } from './path-grammar.js'
 
-/** The names of a path, and whether further ones may follow, as in open patterns. */
+/** The names in a path, and whether further names may follow, as in open patterns. */
 export interface Names {
   names: readonly string[]
   open: boolean
 }
 
 /**
- * The decoded paths as which servers may interpret a path: the path itself, with or without the parameters of its last segment, with
- * encoded octets decoded; the page that it contains the data of; and, with a script before further segments, the script alone, the segments
- * after it, and the path without it.
+ * The decoded paths that servers may take a path to be: the path itself, with or without the parameters of its last segment, with encoded
+ * octets decoded; the page whose data the path contains; and, if a script precedes further segments, the script alone, the segments after
+ * the script, and the path without the script.
  */
 export function interpretations(
   { decoded, encoded, hasParameters }: Omit<ParsedPath, 'segments'>,
@@ -22,8 +22,8 @@ export function interpretations(
 }
 
 /**
- * The paths as which servers may interpret a path with parameters or encoded octets, otherwise as sent: with and without them. Empty for
- * any other path, which has only one spelling.
+ * For a path with parameters or encoded octets: the paths that servers may take it to be, with and without these, but otherwise as sent.
+ * Empty for any other path, which has only one spelling.
  */
 export function spelledReadings({ segments, decoded, encoded, hasParameters }: ParsedPath): (readonly string[])[] {
   if (!hasParameters && !encoded) return []
@@ -47,12 +47,12 @@ function optedReadings(
   return read
 }
 
-/** Maximum number of paths into which the lists in one path are expanded. */
+/** Maximum number of paths into which the lists in a single path are expanded. */
 export const mostListed = 16
 
 /**
- * The paths of the items of lists, which some servers run instead: tRPC batches (`/trpc/a,b`), Elasticsearch indices. One path for each
- * combination of items; undefined if there are more than `most`.
+ * The paths of list items, which some servers run instead of the whole list: tRPC batches (`/trpc/a,b`), Elasticsearch indices. There is
+ * one path for each combination of items; undefined if there are more than `most`.
  */
 export function listedPaths(names: readonly string[], most = mostListed): (readonly string[])[] | undefined {
   let paths: (readonly string[])[] = [names]
@@ -75,13 +75,13 @@ function aroundScripts(names: readonly string[], open: boolean): Names[] {
   return read
 }
 
-/** Last names under which frameworks serve the data of the page at the preceding path. */
+/** Names at the end of a path under which frameworks serve the data of the page at the preceding path. */
 const dataNames =
   /^(?:__data\.json|__route\.js|_payload\.js(?:on)?|_(?:root)?\.data|q-(?:loader-)?data\.json|index\.pagecontext\.json)$/i
 
 /**
- * The paths of the pages that frameworks run for a page-data path: `__data.json` of SvelteKit, `_payload.json` of Nuxt, `_.data` of React
- * Router, `q-data.json` of Qwik, `/_next/data/{build}/….json` and `.segments/` of Next.js, and `/page-data/` of Gatsby.
+ * The paths of the pages that frameworks run for a page-data path: `__data.json` in SvelteKit, `_payload.json` in Nuxt, `_.data` in React
+ * Router, `q-data.json` in Qwik, `/_next/data/{build}/….json` and `.segments/` in Next.js, and `/page-data/` in Gatsby.
  */
 function pagesOf(names: readonly string[]): string[][] {
   const last = names.at(-1) ?? ''
@@ -102,7 +102,7 @@ function pagesOf(names: readonly string[]): string[][] {
   return pages
 }
 
-/** Converts the path of a data file to the path of its page. */
+/** Converts a data file's path to the path of its page. */
 function withoutFile(names: string[]): string[] {
   const last = (names.at(-1) ?? '').replace(/\.json$/i, '')
   return last === 'index' ? names.slice(0, -1) : names.with(-1, last)
@@ -119,11 +119,11 @@ export function calledNames(patterns: readonly LiteralParts[]): ReadonlySet<stri
   return new Set(calls.map(({ before }) => foldName(decodeSegment(before.slice(0, before.indexOf('('))))))
 }
 
-/** Maximum number of names in one path that may be entities: each adds an interpretation. */
+/** Maximum number of names in one path that may be entities. Each of them adds an interpretation. */
 const mostEntities = 8
 
 /**
- * The paths as which OData servers may interpret a path: without the namespace of an entity set (`S.Users` is `Users`), and with a key in
+ * The paths that OData servers may take a path to be: without the namespace of an entity set (`S.Users` is `Users`), and with a key in
  * parentheses (`Users/1` is `Users(1)`).
  *
  * @param called from {@link calledNames}
@@ -142,7 +142,7 @@ export function entityPaths(names: readonly string[], called: ReadonlySet<string
     const key = plain[at + 1]
     if (key === undefined || key === '' || name.includes('(') || !called.has(setOf(name))) continue
     if (++entities > mostEntities)
-      throw new AAuthError('target_ambiguous', `The path names more than ${mostEntities} entities.`)
+      throw new AAuthError('target_ambiguous', `The path contains more than ${mostEntities} entity names.`)
     paths.push(plain.toSpliced(at, 2, `${name}(${key})`))
   }
   return paths
@@ -161,7 +161,7 @@ export function literalNames(
 }
 
 /**
- * Refuses a call that no selected route names: `Users(1)` is an entity or a function in OData, and `$batch` contains other requests.
+ * Refuses a call whose name is in no selected route: `Users(1)` is an entity or a function in OData, and `$batch` contains other requests.
  *
  * @param sets names that may be called. @default any
  * @throws AAuthError `target_ambiguous`
@@ -174,11 +174,11 @@ export function requireNamedCalls(
   for (const [at, segment] of segments.entries()) {
     const name = callOf(segment, decoded[at] as string, sets)
     if (name === undefined || chosen.every((pattern) => pattern.segments[at]?.before.startsWith(name))) continue
-    throw new AAuthError('target_ambiguous', `No route names ${name}: in OData, it may refer to another resource.`)
+    throw new AAuthError('target_ambiguous', `No route contains ${name}: in OData, it may refer to another resource.`)
   }
 }
 
-/** The raw segment up to its first parenthesis, if it is a call. ASP.NET removes a leading `(S(…))`, a session, from a path. */
+/** The raw segment up to its first parenthesis, if it is a call. ASP.NET removes a leading `(S(…))`, which is a session, from a path. */
 function callOf(segment: string, decoded: string, sets: ReadonlySet<string> | undefined): string | undefined {
   if (/^\$batch\b/i.test(decoded)) return segment
   const isCall = decoded.endsWith(')') && decoded.includes('(') && (!sets || isSet(decoded, sets))
@@ -194,7 +194,7 @@ function isSet(call: string, sets: ReadonlySet<string>): boolean {
 /** The ways in which servers may interpret a path. */
 export interface Readings {
   paths: (readonly string[])[]
-  /** Interpretations with more list items than are compared. */
+  /** Interpretations that have more list items than are compared. */
   unlisted: (readonly string[])[]
 }
 

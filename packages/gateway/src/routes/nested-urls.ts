@@ -20,8 +20,8 @@ export function mayContainUrl(text: string): boolean {
 }
 
 /**
- * The URLs of objects that are array items, at any depth of the JSON. Undefined if the text is not JSON, or an object repeats a name: some
- * parsers return the first such member, and some the last.
+ * The URLs in objects that are array items, at any depth of the JSON. Undefined if the text is not JSON, or if an object contains the same
+ * name twice: some parsers return the first such member, and others the last.
  */
 export function urlsIn(text: string): (string | undefined)[] | undefined {
   const urls: (string | undefined)[] = []
@@ -47,7 +47,8 @@ export function urlsIn(text: string): (string | undefined)[] | undefined {
 }
 
 /**
- * The path of a URL, or of a reference relative to the origin, if every server parses it as it would a raw request target. An authority may contain only plain characters. `&` and `;` end a path for some servers only.
+ * The path of a URL, or of a reference relative to the origin, if every server parses it as it would parse a raw request target. An
+ * authority may contain only plain characters. `&` and `;` are not accepted, because they end the path on some servers only.
  *
  * @returns undefined if servers interpret the text in different ways
  */
@@ -55,7 +56,7 @@ export function pathOfUrl(url: string): QueryPath | undefined {
   const found = plainUrl.exec(url)
   if (!found) return undefined
   const [, scheme, authority, path = ''] = found
-  // `http:admin` is relative, and in `h:80/admin` and `x:/admin`, lenient parsers find an authority.
+  // `http:admin` is relative, and lenient parsers find an authority in `h:80/admin` and `x:/admin`.
   if (authority === undefined && (/^https?:$/i.test(scheme ?? '') || /^[^:]*:.*\//.test(`${scheme ?? ''}${path}`)))
     return undefined
   const parsed = parsePath(path.startsWith('/') ? path : `/${path}`)

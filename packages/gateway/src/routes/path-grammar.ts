@@ -1,13 +1,13 @@
 import { AAuthError } from 'countersign/resource'
 import { requireTarget } from 'countersign/signatures'
 
-/** Distinctions that an API makes although many servers do not: letter case, and the extensions of the last segment. */
+/** Distinctions that an API makes but many servers do not: letter case, and the extensions of the last segment. */
 export interface Kept {
   case: boolean
   endings: boolean
 }
 
-/** Every combination. The `case` and `endings` of a route select one. */
+/** Every combination. A route's `case` and `endings` select one of them. */
 export const folds: readonly Kept[] = [
   { case: false, endings: false },
   { case: true, endings: false },
@@ -18,12 +18,12 @@ export const folds: readonly Kept[] = [
 const script =
   /^index(?:\.|$)|\.(?:php\w*|pht\w*|phar|f?cgi|p[ly]|rb|lua|exe|dll|shtml|as[hmp]x?|aspx|svc|jspx?|jsf|faces|cf[cm]|do|action)$/
 
-/** Whether servers run a decoded segment as a script and pass it the following segments. */
+/** Whether servers run a decoded segment as a script and pass the following segments to it. */
 export function isScript(decoded: string): boolean {
   return /index|\.|[^\0-\x7f]/i.test(decoded) && script.test(foldName(decoded))
 }
 
-/** Decodes a raw segment, up to five layers. Invalid sequences are left unchanged. */
+/** Decodes up to five layers of encoding in a raw segment. Invalid sequences are left unchanged. */
 export function decodeSegment(segment: string): string {
   let decoded = segment
   for (let layer = 0; layer < 5 && decoded.includes('%'); layer++) {
@@ -43,8 +43,8 @@ function decodeLayer(text: string): string {
 }
 
 /**
- * The common form of all names that some server treats as equal. It removes differences in compatibility characters (NFKC), case, ignorable
- * characters, `+` for a space, leading and trailing whitespace, trailing dots, and NTFS streams (`::$DATA`).
+ * The common form of all names that at least one server treats as equal. It removes differences in compatibility characters (NFKC), case,
+ * ignorable characters, `+` for a space, leading and trailing whitespace, trailing dots, and NTFS streams (`::$DATA`).
  */
 export function foldName(decoded: string, keepsCase = false): string {
   if (/^[a-z0-9_-]*(?:\.[a-z0-9_-]+)*$/.test(decoded)) return decoded
@@ -59,7 +59,7 @@ export function foldName(decoded: string, keepsCase = false): string {
   return trimEnd(/^\s/.test(name) ? name.trimStart() : name)
 }
 
-/** Upper case first: `ß` and `ẞ` become `ss`, `ς` and `Σ` become one letter, `ı` and `İ` become `i`. */
+/** Converts to upper case first, so that `ß` and `ẞ` become `ss`, `ς` and `Σ` become the same letter, and `ı` and `İ` become `i`. */
 function foldCase(name: string): string {
   let folded = name
   for (let round = 0; round < 2; round++) {
@@ -77,11 +77,11 @@ function trimEnd(name: string): string {
   return name.slice(0, end)
 }
 
-/** The parts that are dropped from the end of a path: an index file and empty names, empty names only, or nothing. */
+/** The parts that are dropped from the end of a path: an index file and empty names, only empty names, or nothing. */
 export const ends = ['index', 'empty', 'nothing'] as const
 export type End = (typeof ends)[number]
 
-/** Folds the names of a path. The last one loses its extension (`.json`, `.tar.gz`). */
+/** Folds the names in a path. The last name loses its extension (`.json`, `.tar.gz`). */
 export function foldNames(decoded: readonly string[], kept: Kept, dropped: End = 'index'): string[] {
   return withoutEnd(
     decoded.map((name) => foldName(name, kept.case)),
@@ -90,7 +90,7 @@ export function foldNames(decoded: readonly string[], kept: Kept, dropped: End =
   )
 }
 
-/** Drops the end of a path whose names are already folded. */
+/** Drops the end of a path whose names have already been folded. */
 export function withoutEnd(folded: readonly string[], kept: Kept, dropped: End = 'index'): string[] {
   const names = [...folded]
   for (;;) {
@@ -106,7 +106,7 @@ export function withoutEnd(folded: readonly string[], kept: Kept, dropped: End =
 /** Like {@link foldName}, but folds each name only once. */
 export type FoldOnce = (decoded: string, keepsCase: boolean) => string
 
-/** Creates a cache for one request: its names are compared in many forms, and some are slow to fold. */
+/** Creates a cache for one request, because its names are compared in many forms, and some are slow to fold. */
 export function createFoldOnce(): FoldOnce {
   const seen = [new Map<string, string>(), new Map<string, string>()] as const
   return (decoded, keepsCase) => {
@@ -121,8 +121,8 @@ export function createFoldOnce(): FoldOnce {
 }
 
 /**
- * The forms of a path for different servers: some treat an index file as its folder and ignore a trailing slash, some ignore the slash
- * only, and for some an empty name is a parameter.
+ * The forms of a path for different servers: some treat an index file as its folder and ignore a trailing slash, some ignore only the
+ * slash, and some treat an empty name as a parameter.
  */
 export function foldedForms(
   decoded: readonly string[],
@@ -150,16 +150,16 @@ export function withoutEnding(name: string): string {
   return dot === -1 ? name : trimEnd(name.slice(0, dot))
 }
 
-/** Octets that only a route's `encoded` permits, in upper case. */
+/** Octets that only a route's `encoded` option permits, in upper case. */
 export type EncodedOctet = '%2F' | '%23' | '%25'
 
 /** A raw path that the grammar accepts. It is forwarded unchanged, never rebuilt. */
 export interface ParsedPath {
   /** The raw segments after the first slash. The last one is empty if the path ends with a slash. */
   readonly segments: readonly string[]
-  /** The same segments, with all layers decoded. */
+  /** The same segments, with all layers of encoding decoded. */
   readonly decoded: readonly string[]
-  /** The one segment with encoded octets that a route must permit. */
+  /** The single segment with encoded octets, which a route must permit. */
   readonly encoded: { readonly at: number; readonly octets: readonly EncodedOctet[] } | undefined
   /** Whether the last segment has `;…` parameters, which a route must permit. */
   readonly hasParameters: boolean
@@ -176,7 +176,7 @@ const unreserved = /%(?:2[de]|3\d|4[1-9a-f]|5[\daf]|6[1-9a-f]|7[\dae])/i
 /**
  * Parses the path of a raw target, and refuses paths that servers interpret in different ways (W29): empty segments and dot segments,
  * delimiters and control characters in any encoding, unnecessary escapes, and octets that are not UTF-8. `;` in the last segment, `%2F`,
- * `%23` and `%25` are accepted here; {@link ParsedPath} reports them, since a route must permit them.
+ * `%23` and `%25` are accepted here, but {@link ParsedPath} reports them, because a route must permit them.
  *
  * @throws AAuthError `target_ambiguous`
  */
@@ -220,14 +220,14 @@ export function parsePath(path: string): ParsedPath | string {
   return { segments, decoded, encoded, hasParameters: parameters !== -1 }
 }
 
-/** Why one or more paths have too many interpretations, if they do: each script adds three, and each page one. */
+/** Why one or more paths have too many interpretations, if they do. Each script adds three interpretations, and each page one. */
 export function excessOf(count: { names: number; scripts: number; pages: number }): string | undefined {
   if (count.names > maxSegments) return `more than ${maxSegments} segments`
   if (count.scripts > 2) return 'more than two script names'
   return count.pages > 4 ? 'more than four page-data names' : undefined
 }
 
-/** Names that mark a path as page data. Each may add an interpretation. */
+/** Names that mark a path as page data. Each of them may add an interpretation. */
 const pageName = /^(?:_next|page-data)$|\.segments$/i
 
 /** Whether a name may mark a path as page data. */
@@ -235,7 +235,7 @@ export function isPageName(name: string): boolean {
   return pageName.test(name)
 }
 
-/** The octets `/` and `#` of a segment, in any layer of encoding, and `%` itself. */
+/** The octets `/` and `#` in a segment, in any layer of encoding, and `%` itself. */
 function encodedOctets(segment: string, decoded: string): EncodedOctet[] {
   if (!/%2[f35]/i.test(segment)) return []
   const found: EncodedOctet[] = []
@@ -252,7 +252,7 @@ function segmentProblem(segment: string, decoded: string): string | undefined {
     if (/[\p{Cc}\\?]/u.test(decoded) || /;/.test(decoded) !== /;/.test(segment) || /%3b/i.test(segment))
       return 'an encoded delimiter or control character'
     if (/%[0-9A-Fa-f]{2}/.test(decoded)) return 'too many layers of encoding'
-    // NFKC does not cover the slashes that Windows converts.
+    // NFKC does not cover the characters that Windows converts to slashes.
     for (const [text] of decoded.matchAll(/[^\0-\x7f]+/g))
       if (/[\\/;?#%\p{Cc}]/u.test(text.normalize('NFKC')) || /[\u2044\u2215\u2216]/.test(text))
         return 'a character that some servers convert to a delimiter'

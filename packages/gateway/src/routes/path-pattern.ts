@@ -8,15 +8,15 @@ export interface PathPattern {
   open: boolean
 }
 
-/** A segment: literal, or with one parameter between two literal parts. */
+/** A segment: either literal, or with one parameter between two literal parts. */
 export interface Segment {
   before: string
   after: string
-  /** Whether it has a parameter. */
+  /** Whether the segment has a parameter. */
   free: boolean
 }
 
-/** Literal parts of paths as they are sent: encoded, in their only spelling. */
+/** Literal parts of paths as they are sent: encoded, in their only possible spelling. */
 const literal = /^[A-Za-z0-9\-._~!$&'()+,=:@%]*$/
 
 export function pathPatternProblem(path: unknown): string | undefined {
@@ -24,18 +24,19 @@ export function pathPatternProblem(path: unknown): string | undefined {
   const parts = path.slice(1).split('/')
   for (const [at, part] of parts.entries()) {
     const last = at === parts.length - 1
-    if (part === '' && !last) return 'has an empty segment, and requests with // are refused'
+    if (part === '' && !last) return 'has an empty segment, but requests with // are refused'
     if (part === '*' && last) continue
     if (part.includes('*')) return 'can only have * as its last segment: /files/*'
-    if (/[[\]|]/.test(part)) return 'has [, ] or |: paths are not regular expressions, and a parameter is written {id}'
-    if (/^:\w/.test(part)) return `has ${part}: a parameter is written {${part.slice(1)}}`
+    if (/[[\]|]/.test(part))
+      return 'has [, ] or |: paths are not regular expressions, and a parameter must be written as {id}'
+    if (/^:\w/.test(part)) return `has ${part}: a parameter must be written as {${part.slice(1)}}`
     const parameters = part.match(/\{[^{}]*\}/g) ?? []
     const rest = part.replaceAll(/\{[^{}]*\}/g, '')
     if (parameters.length > 1) return 'has two parameters in one segment'
     if (!literal.test(rest)) return `has an invalid segment: ${part}`
   }
   const parsed = parsePath(path.replaceAll(/\{[^{}]*\}/g, 'x').replace(/\*$/, 'x'))
-  if (typeof parsed === 'string') return `has ${parsed}, and requests with such a path are refused`
+  if (typeof parsed === 'string') return `has ${parsed}, but requests with such a path are refused`
   return parsed.encoded && 'has an encoded delimiter: only a parameter can match one'
 }
 
@@ -50,7 +51,7 @@ function parseSegment(part: string): Segment {
   return { before, after, free: parameter !== undefined }
 }
 
-/** Patterns that match the same paths have the same shape, whatever their parameters are called. */
+/** Patterns that match the same paths have the same shape, regardless of what their parameters are called. */
 export function shapeOf({ segments, open }: PathPattern): string {
   const parts = segments.map(({ before, after, free }) => (free ? `${before}{}${after}` : before))
   return [...parts, ...(open ? ['*'] : [])].join('/')
@@ -67,7 +68,10 @@ function segmentFits({ before, after, free }: Segment, part: string): boolean {
   return part.length > before.length + after.length && part.startsWith(before) && part.endsWith(after)
 }
 
-/** Whether all paths of one pattern also match the other. `/files` counts as a path of `/files/*`, since many servers treat it that way. */
+/**
+ * Whether all paths that match one pattern also match the other. `/files` counts as a path of `/files/*`, because many servers treat it
+ * that way.
+ */
 export function isWithin(one: PathPattern, other: PathPattern): boolean {
   const isLong = one.segments.length >= other.segments.length
   if (other.open ? !isLong : one.open || one.segments.length !== other.segments.length) return false
@@ -79,7 +83,7 @@ function isSegmentWithin(one: Segment, other: Segment): boolean {
   return other.free && one.before.startsWith(other.before) && one.after.endsWith(other.after)
 }
 
-/** Whether some path matches both patterns. `/files` counts as a path of `/files/*`. */
+/** Whether any path matches both patterns. `/files` counts as a path of `/files/*`. */
 export function isOverlapping(one: PathPattern, other: PathPattern): boolean {
   const [longer, shorter] = one.segments.length < other.segments.length ? [other, one] : [one, other]
   if (!shorter.open && longer.segments.length > shorter.segments.length) return false
@@ -106,7 +110,7 @@ function isSegmentShared(one: Segment, other: Segment): boolean {
   return starts && (one.after.endsWith(other.after) || other.after.endsWith(one.after))
 }
 
-/** Whether a parameter in a path is longer than find-my-way permits by default. It then tries wider routes. */
+/** Whether a parameter in a path is longer than find-my-way permits by default. If so, find-my-way tries wider routes. */
 export function hasLongParameter({ segments }: PathPattern, path: readonly string[]): boolean {
   return segments.some(
     ({ before, after, free }, at) => free && (path[at] ?? '').length - before.length - after.length > 100,
@@ -114,8 +118,8 @@ export function hasLongParameter({ segments }: PathPattern, path: readonly strin
 }
 
 /**
- * Whether a path has the literal name of another pattern where a pattern has a parameter. A router that does not backtrack, such as h3 1,
- * follows the other pattern and ends at a wider route.
+ * Whether a path, where this pattern has a parameter, has the literal name of another pattern. A router that does not backtrack, such as h3
+ * 1, follows the other pattern and ends at a wider route.
  */
 export function divergesTo({ segments }: PathPattern, other: PathPattern, path: readonly string[]): boolean {
   const isAt = (at: number) => {
@@ -126,17 +130,17 @@ export function divergesTo({ segments }: PathPattern, other: PathPattern, path: 
   return segments.some((_, at) => isAt(at) && (follows === -1 || at < follows))
 }
 
-/** Whether the first pattern matches only paths of the second, and not all of them. */
+/** Whether the first pattern matches only paths of the second pattern, but not all of them. */
 export function isNarrower(one: PathPattern, other: PathPattern): boolean {
   return isWithin(one, other) && !isWithin(other, one)
 }
 
-/** Represents a parameter within a name: no path that the grammar accepts contains it. */
+/** Represents a parameter within a name. No path that the grammar accepts contains it. */
 const parameter = '\0'
 
 /**
- * A pattern in folded form. An open pattern has a second form, for its parent path: `/files` for `/files/*`. If it has one, its last name
- * may also have an extension before further names: connect runs handlers mounted at `/files` for `/files.x/y`.
+ * A pattern in folded form. An open pattern has a second form, for its parent path: `/files` for `/files/*`. If it has this form, its last
+ * name may also have an extension before further names, because connect runs handlers mounted at `/files` for `/files.x/y`.
  */
 export interface FoldedPattern extends PathPattern {
   base: PathPattern | undefined
@@ -148,22 +152,24 @@ export function hasPlainEnd({ segments, open }: PathPattern): boolean {
   return open || !last || last.free || !/^(?:(?:index|default)(?:\.|$)|$)/.test(foldName(decodeSegment(last.before)))
 }
 
-/** Folds the names of a pattern around its parameters. */
+/** Folds the names in a pattern, leaving its parameters in place. */
 export function foldPattern(pattern: PathPattern, kept: Kept, dropped?: End): FoldedPattern {
   return folded({ names: namesOf(pattern), open: pattern.open }, kept, dropped)
 }
 
-/** Returns a folded pattern for each path as which some server may interpret the paths of a pattern. */
+/** Returns a folded pattern for each way in which servers may interpret the paths of a pattern. */
 export function patternInterpretations(pattern: PathPattern, kept: Kept): FoldedPattern[] {
   const path = { decoded: namesOf(pattern), encoded: undefined, hasParameters: false }
   return interpretations(path, pattern.open).map((names) => folded(names, kept))
 }
 
-/** A path before folding, for names that some servers treat as equal, but that the table distinguishes by having routes for both. */
+/** A path before folding, used for names that some servers treat as equal but that the table distinguishes by having routes for both. */
 export interface ReadPath {
-  /** The patterns that selected the path. A name that all of them contain is not a variant of another one: `/v1.1` beside `/v1`. */
+  /**
+   * The patterns that selected the path. A name that all of them contain is not a variant of another name, such as `/v1.1` beside `/v1`.
+   */
   own: readonly PathPattern[]
-  /** The last name, folded with its extension. */
+  /** The last name, folded together with its extension. */
   last: string
 }
 
@@ -195,7 +201,7 @@ function isNamed(patterns: readonly PathPattern[], at: number, name: string): bo
   return patterns.length > 0 && patterns.every(({ segments }) => !segments[at]?.free && segments[at]?.before === name)
 }
 
-/** Whether a name differs from a literal one only in punctuation, which CherryPy treats as `_`. */
+/** Whether a name differs from a literal name only in punctuation, which CherryPy treats as `_`. */
 function isPunctuated({ before, free }: Segment, name: string): boolean {
   if (free || name.length !== before.length) return false
   for (let at = 0; at < name.length; at++)
@@ -219,7 +225,7 @@ function hasEnding(segment: Segment, name: string): boolean {
   return segment.before !== '' && name.startsWith(`${segment.before}.`)
 }
 
-/** Whether all paths of a folded pattern also match another one. */
+/** Whether all paths that match a folded pattern also match another one. */
 export function isFoldedWithin(one: FoldedPattern, other: FoldedPattern): boolean {
   const { segments, base } = other
   if (isWithin(one, other)) return true
@@ -243,7 +249,7 @@ function namesOf({ segments }: PathPattern): string[] {
 }
 
 function folded({ names, open }: Names, kept: Kept, dropped?: End): FoldedPattern {
-  // The last name of an open pattern is not the last one of its paths, but of their parent path.
+  // The last name of an open pattern is the last name of the parent path, not of the paths below it.
   const own = open ? names.map((name) => foldName(name, kept.case)) : foldNames(names, kept, dropped)
   const last = own.at(-1)
   const isBased = open && last !== undefined && !kept.endings

@@ -18,13 +18,13 @@ export interface Row {
   route: Route
 }
 
-/** All routes of one path, whatever its parameters are called. */
+/** All routes with the same path, regardless of what its parameters are called. */
 export interface PathRows {
   rows: readonly [Row, ...Row[]]
   pattern: PathPattern
-  /** The index in {@link folds} in which its paths are compared. */
+  /** The index in {@link folds} of the fold with which its paths are compared. */
   fold: number
-  /** The pattern in one of {@link folds}, by the part dropped from the end of a path. @param end @default index */
+  /** Returns the pattern in one of the {@link folds}, by the part dropped from the end of a path. @param end @default index */
   formIn(fold: number, end?: End): FoldedPattern
 }
 
@@ -45,7 +45,7 @@ export function pathRowsOf(routes: Iterable<readonly [at: number, route: Route]>
   })
 }
 
-/** Folds a pattern on first use: most tables use only one of the folds. */
+/** Folds a pattern when it is first used, because most tables use only one of the folds. */
 function foldedForms(pattern: PathPattern): PathRows['formIn'] {
   const known: FoldedPattern[] = []
   let isPlain: boolean | undefined
@@ -66,7 +66,7 @@ function formNumber(fold: number, end: End): number {
 export interface RowIndex {
   /** Rows that may match a raw path. */
   at(segments: readonly string[]): PathRows[]
-  /** An index by the folded path, of the rows that are compared in one of {@link folds}. Empty if there are none. */
+  /** An index, by folded path, of the rows that are compared in one of the {@link folds}. Empty if there are no such rows. */
   foldedIn(fold: number, end?: End): PathIndex<PathRows>
 }
 
@@ -97,25 +97,25 @@ export function routeFor({ rows }: PathRows, method: string): Route | undefined 
   return found
 }
 
-/** The routes whose handlers may run for a method: see {@link handledAs}. */
+/** The routes whose handlers may run for a method; see {@link handledAs}. */
 export function routesFor(group: PathRows, method: string): Route[] {
   return [...new Set(handledAs(method).flatMap((each) => routeFor(group, each) ?? []))]
 }
 
-/** The rows that were selected for a request, or that may serve it, in one folded form. */
+/** The rows that were selected for a request or that may serve it, in one folded form. */
 export interface FoldedOwn {
-  /** Those that still match the request in this form. */
+  /** The rows that still match the request in this form. */
   own: readonly PathRows[]
   /** The form, by the part dropped from the end of a path. @default index */
   end?: End
 }
 
 /**
- * Whether another row that may serve a request in folded form has a route that requires more. A narrower row of the request takes
- * precedence only for the methods that it lists: a router without a handler there tries wider paths.
+ * Whether another row that may serve a request in folded form has a route that requires more. A narrower row selected for the request takes
+ * precedence only for the methods that it lists, because a router without a handler there tries wider paths.
  *
  * @param isMore whether a route requires more than the request
- * @param ofUnlisted result for a method that the other row does not list
+ * @param ofUnlisted the result for a method that the other row does not list
  */
 export function isStricter(
   other: PathRows,
@@ -135,7 +135,8 @@ export function isStricter(
 }
 
 /**
- * A row refuses a method that it does not list, whatever a wider row permits, unless it is one of the request's own rows in folded form.
+ * A row refuses a method that it does not list, whatever a wider row permits, unless the row is one of the request's own rows in folded
+ * form.
  */
 function isRefused(other: PathRows, { own, end }: FoldedOwn): boolean {
   const pattern = other.formIn(other.fold, end)
@@ -149,9 +150,9 @@ export function isWiderAndStricter(other: PathRows, method: string, need: Need, 
   return routesFor(other, method).some((route) => !covers(need, route, method))
 }
 
-/** Finds patterns by their segments. The caller must check whether they match. */
+/** Finds patterns by their segments. The caller must check whether the patterns match. */
 interface PathIndex<Item> {
-  /** Patterns that may match a path, or match a prefix of it, in the order in which they were added. */
+  /** Patterns that may match a path or a prefix of it, in the order in which they were added. */
   around(names: readonly string[]): Item[]
   /** Patterns that may share paths with an open pattern. */
   sharing(segments: readonly Segment[]): Item[]
@@ -159,9 +160,9 @@ interface PathIndex<Item> {
 
 interface Node<Item> {
   items: { at: number; item: Item }[]
-  /** Child nodes by the next name. */
+  /** Child nodes, keyed by the next name. */
   named: Map<string, Node<Item>>
-  /** Child nodes by {@link keysOf} the name. */
+  /** Child nodes, keyed by {@link keysOf} the name. */
   near: Map<string, Set<Node<Item>>>
   /** The child node for a segment with a parameter. */
   free: Node<Item> | undefined
@@ -235,7 +236,7 @@ function inOrder<Item>(found: { at: number; item: Item }[]): Item[] {
   return found.map(({ item }) => item)
 }
 
-/** Keys that a name shares with names that differ only in punctuation or an extension. */
+/** Keys that a name shares with names that differ from it only in punctuation or an extension. */
 function keysOf(name: string): string[] {
   if (/^[A-Za-z0-9]*$/.test(name)) return [name]
   const bare = withoutEnding(name)

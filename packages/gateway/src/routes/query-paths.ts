@@ -2,12 +2,12 @@ import { AAuthError } from 'countersign/resource'
 import { decodeSegment, excessOf, isPageName, isScript } from './path-grammar.js'
 import { isRestRoute, parameterName } from './require-plain-fields.js'
 
-/** A path in a field of a request, which a server may run instead of the request's path (G48, G54). */
+/** A path in a field of a request. A server may run it instead of the request's path (G48, G54). */
 export interface QueryPath {
   names: readonly string[]
-  /** Whether the field is certainly a path, so that rows starting with a parameter are compared as well. @default false */
+  /** Whether the field is certainly a path, so that rows that start with a parameter are compared as well. @default false */
   isCertain?: boolean
-  /** Whether it is the WordPress REST path, which is relative to a prefix that it does not contain: `/wp-json`. */
+  /** Whether the path is a WordPress REST path, which is relative to a prefix that it does not contain: `/wp-json`. */
   isRest: boolean
 }
 
@@ -21,15 +21,16 @@ const slashed = new RegExp(`(?<=^|[&;=])${slash.source}[^&;=]*`, 'gi')
 
 const slashFirst = new RegExp(`^${slash.source}`, 'i')
 
-/** Whether a raw value may be a path for any front controller. */
+/** Whether a raw value may be treated as a path by any front controller. */
 export function beginsAsPath(encoded: string): boolean {
   return slashFirst.test(encoded)
 }
 
 /**
- * The paths in a raw query: keys and values that start with a slash, the value of `rest_route`, and for a front controller all others.
+ * The paths in a raw query: keys and values that start with a slash, the value of `rest_route`, and for a front controller all other keys
+ * and values.
  *
- * @throws AAuthError `target_ambiguous` for more than 100 of them, or if they contain more names than a path may have
+ * @throws AAuthError `target_ambiguous` for more than 100 paths, or if they contain more names than a path may have
  */
 export function pathsInQuery(query: string, isFrontController: boolean): QueryPath[] {
   const found = new Map<string, QueryPath>()
@@ -56,7 +57,7 @@ export function pathsInQuery(query: string, isFrontController: boolean): QueryPa
   return [...found.values()]
 }
 
-/** The names of an encoded path, without empty ones, and with dot segments resolved. */
+/** The names in an encoded path, without empty names, and with dot segments resolved. */
 function namesIn(encoded: string, end: RegExp): string[] {
   const names: string[] = []
   const text = decodeSegment(encoded.replaceAll('+', ' '))
@@ -71,7 +72,7 @@ function namesIn(encoded: string, end: RegExp): string[] {
 /** Maximum number of names in the interpretations of all paths in one body. A single path has up to 8,960. */
 export const maxInterpreted = 20_000
 
-/** The number of names in all interpretations of some paths. */
+/** The number of names in all interpretations of the given paths. */
 export function interpretedNames(paths: readonly QueryPath[]): number {
   return paths.reduce((sum, { names }) => {
     const scripts = names.filter(isScript).length

@@ -11,8 +11,8 @@ import {
 } from '../headers.js'
 
 /**
- * `Connection` options that a client may send. Any other option names a header that the gateway would have to remove, so that the API would
- * get the request without it (G01).
+ * `Connection` options that a client may send. Any other option refers to a header that the gateway would have to remove, so the API would
+ * get the request without that header (G01).
  */
 const permittedOptions: ReadonlySet<string> = new Set([
   'close',
@@ -30,7 +30,7 @@ export interface RequestHead {
   method: string
   rawTarget: string
   rawHeaders: readonly string[]
-  /** Whether one of the operator's proxies forwarded it. @default false */
+  /** Whether one of the operator's proxies forwarded the request. @default false */
   isFromProxy?: boolean
 }
 
@@ -41,13 +41,13 @@ export function queryOf(rawTarget: string): string {
 }
 
 /**
- * Refuses headers and parameters that could make the upstream run a different request than the one that was checked.
+ * Refuses headers and parameters that could make the upstream run a different request from the one that was checked.
  *
  * @throws AAuthError `request_malformed`, `headers_too_large`
  */
 export function requirePlainFields(message: RequestHead): void {
   const { rawTarget, rawHeaders, isFromProxy = false } = message
-  // Node.js silently drops entries beyond 2,000.
+  // Node.js silently drops entries beyond the first 2,000.
   if (rawHeaders.length > 2000)
     throw new AAuthError('headers_too_large', 'The request has more than 1000 header lines.')
   const coversField = coveredFields(message)
@@ -55,10 +55,10 @@ export function requirePlainFields(message: RequestHead): void {
     const name = rawHeaders[at] as string
     const letters = lettersOf(name)
     const isDropped = isUntrusted(name, letters)
-    // An operator's proxy sets some of these itself, and they are not forwarded.
+    // An operator's proxy sets some of these headers itself, and they are not forwarded.
     if (readsAsOverride(letters) && !(isFromProxy && isDropped))
       throw new AAuthError('request_malformed', `${name} is not accepted: send the intended request directly.`)
-    // Without a signed field, the API would get a different request than the signed one.
+    // Without a signed field, the API would get a different request from the one that was signed.
     const isRemoved = (isDropped && !readsAsIdentity(name)) || isHopByHop(name)
     if (isRemoved && coversField(name.toLowerCase()))
       throw new AAuthError('request_malformed', `${name} is not forwarded: do not send or sign it.`)
@@ -78,8 +78,8 @@ export function requirePlainFields(message: RequestHead): void {
 }
 
 /**
- * Whether a signature of the message covers a field, by its lower-case name. `Signature-Input` is split once, on the first lookup:
- * searching it for each header would cost the product of both lengths (G45).
+ * Whether a signature of the message covers a field, given the field's lower-case name. `Signature-Input` is split only once, on the first
+ * lookup, because searching it for each header would cost the product of both lengths (G45).
  */
 function coveredFields(message: RequestHead): (name: string) => boolean {
   let names: ReadonlySet<string> | undefined
@@ -112,7 +112,7 @@ function requirePlainParameters(query: string): void {
 }
 
 /**
- * Refuses a parameter, form field or member that frameworks use as the method or the path, by its decoded name (G02).
+ * Refuses a parameter, form field or member that frameworks use as the method or the path, given its decoded name (G02).
  *
  * @throws AAuthError `request_malformed`
  */
@@ -124,13 +124,13 @@ export function requirePlainName(name: string): void {
     )
 }
 
-/** Whether frameworks use a parameter, form field or member as the method or the path, by its decoded name. */
+/** Whether frameworks use a parameter, form field or member as the method or the path, given its decoded name. */
 export function namesRequest(name: string): boolean {
   return /method|^[^a-z]*x/i.test(name) && namesAnotherRequest(name)
 }
 
 /**
- * Refuses a form field like {@link requirePlainName}, as well as the field from which WordPress takes a path.
+ * Refuses form fields like {@link requirePlainName}, and also refuses the field from which WordPress takes a path.
  *
  * @throws AAuthError `request_malformed`
  */
@@ -143,19 +143,17 @@ export function requirePlainFormField(name: string): void {
     )
 }
 
-/**
- * Whether WordPress takes the path of its REST API from a field. PHP converts a dot, a space and `[` to `_`, and truncates a name at NUL.
- */
+/** Whether WordPress takes its REST API path from a field. PHP converts a dot, a space and `[` to `_`, and truncates a name at NUL. */
 export function isRestRoute(name: string): boolean {
   return /^[^a-z0-9]*rest[^a-z0-9]route(?:$|[\0[])/i.test(name)
 }
 
-/** The name of a parameter after decoding up to three layers. */
+/** The name of a parameter after decoding up to three layers of encoding. */
 export function parameterName(encodedName: string): string {
   return parameterLayers(encodedName).at(-1) ?? encodedName
 }
 
-/** A parameter name or value after each of up to three layers of decoding. */
+/** A parameter name or value after decoding each of up to three layers of encoding. */
 export function parameterLayers(encoded: string): string[] {
   if (!/[%+]/.test(encoded)) return [encoded]
   let text = encoded.replaceAll('+', ' ')
@@ -170,8 +168,8 @@ export function parameterLayers(encoded: string): string[] {
 }
 
 /**
- * Decodes one layer as far as possible, and leaves the rest unchanged. ASP also decodes `%u005F`, and substitutes the closest letter for
- * one that it lacks. Avoids a callback per escape, since a query may contain thousands (G45).
+ * Decodes one layer of encoding as far as possible, and leaves the rest unchanged. ASP also decodes `%u005F`, and substitutes the closest
+ * letter for a letter that it does not have. Avoids a callback per escape, because a query may contain thousands of them (G45).
  */
 function lenientlyDecoded(text: string): string {
   let decoded = ''
@@ -212,7 +210,7 @@ export function unescaped(raw: string): string {
   return text + raw.slice(from)
 }
 
-/** The number that some hex digits represent; undefined if they are not all digits. */
+/** The number that the given hex digits represent; undefined if not all of them are hex digits. */
 function hexAt(text: string, start: number, length: number): number | undefined {
   let value = 0
   for (let at = start; at < start + length; at++) {

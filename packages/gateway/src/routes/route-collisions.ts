@@ -23,26 +23,26 @@ import {
 } from './path-rows.js'
 import { covers, isProofStricter, needOf, pathMembers, plainMethods, type Route } from './route.js'
 
-/** A problem of a table, with the index of the route. */
+/** A problem with a table, and the index of the route. */
 export interface RouteCollision {
   at: number
   problem: string
 }
 
-/** The stricter rows that may serve the paths of each route with `mayShadow`. */
+/** For each route with `mayShadow`: the stricter rows that may serve its paths. */
 export type Shadows = ReadonlyMap<Route, ReadonlySet<PathRows>>
 
-/** A weaker row with paths that some server may treat as paths of a stricter row. */
+/** A weaker row, some of whose paths a server may treat as paths of a stricter row. */
 interface Finding {
   row: Row
-  /** The setting with which the row accepts this. */
+  /** The setting by which the row accepts this. */
   setting: 'mayShadow' | 'fallback'
-  /** The problem without the setting. */
+  /** The problem if the setting is missing. */
   problem: () => string
 }
 
 /**
- * Finds routes that are valid on their own, but contradict each other, or that servers could confuse (G42, G46, G52, W39).
+ * Finds routes that are valid on their own, but that contradict each other or that servers could confuse (G42, G46, G52, W39).
  *
  * @param mcpPaths paths of MCP servers, which are stricter than any route around them. @default none
  */
@@ -54,7 +54,7 @@ export function routeCollisions(
   return examineTable(groups, indexRows(groups), mcpPaths).collisions
 }
 
-/** Like {@link routeCollisions}, for a table whose rows are already grouped and indexed. */
+/** Like {@link routeCollisions}, but for a table whose rows have already been grouped and indexed. */
 export function examineTable(
   groups: readonly PathRows[],
   index: RowIndex,
@@ -96,8 +96,8 @@ function needlessSettings(groups: readonly PathRows[], findings: readonly Findin
 }
 
 /**
- * MCP servers that `otherwise: 'pass'` surrounds as an open route does, unless a route with `fallback` declares that they have only one
- * name.
+ * MCP servers that `otherwise: 'pass'` surrounds as an open route would, unless a route with `fallback` declares that the API has no other
+ * names for them.
  */
 export function passAroundMcp(
   routes: Iterable<Partial<Route>>,
@@ -107,13 +107,13 @@ export function passAroundMcp(
   const declared = [...routes].flatMap(({ fallback, path }) => (fallback && path ? [parsePathPattern(path)] : []))
   const open = mcp.find(({ path }) => !declared.some((pattern) => isWithin(parsePathPattern(path), pattern)))
   if (!open) return []
-  const problem = `cannot be pass beside the MCP server at ${open.path}: if the API serves it under another name, unsigned requests to that name pass. Use refuse and list the permitted paths, or give the MCP server a separate gateway. If the API has no other name for it, add a route around it with fallback: true`
+  const problem = `cannot be pass beside the MCP server at ${open.path}: if the API serves it under another name, unsigned requests to that name get through. Use refuse and list the permitted paths, or give the MCP server a separate gateway. If the API has no other name for it, add a route around it with fallback: true`
   return [{ setting: 'otherwise', problem }]
 }
 
 /**
- * Open routes that require less than a route that shares paths with them and is not wider. They let a request pass under any other name
- * that the API has for a path of that route.
+ * Open routes that require less than another route that shares paths with them and is not wider. If the API has another name for a path of
+ * the stricter route, the open route lets requests to that name through.
  */
 function* aroundStricter(groups: readonly PathRows[], index: RowIndex): Generator<Finding> {
   for (const group of groups.filter(({ pattern }) => pattern.open))
@@ -125,7 +125,7 @@ function* aroundStricter(groups: readonly PathRows[], index: RowIndex): Generato
     }
 }
 
-/** Routes with a parameter beside a stricter open route that some servers run for every path with its prefix. */
+/** Routes with a parameter beside a stricter open route, where some servers run the open route for every path with its prefix. */
 function* besideMounts(groups: readonly PathRows[]): Generator<Finding> {
   const mounts = groups.filter(({ pattern: { open, segments } }) => open && segments.at(-1)?.free === false)
   for (const group of groups.filter(({ pattern }) => !pattern.open && pattern.segments.some(({ free }) => free)))
@@ -137,8 +137,8 @@ function* besideMounts(groups: readonly PathRows[]): Generator<Finding> {
 }
 
 /**
- * The rows of a path that require less than a row of another path. A method that the other path does not list counts as each one that it
- * lists, since handlers that a framework mounts at a path run for every method.
+ * The rows of a path that require less than a row of another path. A method that the other path does not list counts as each of the methods
+ * that it lists, because handlers that a framework mounts at a path run for every method.
  */
 function* weakerThan(other: PathRows, group: PathRows, reason: string): Generator<Finding> {
   for (const row of group.rows) {
@@ -177,14 +177,14 @@ function openReadings({ pattern }: PathRows, fold: number): FoldedPattern[] {
 function openFinding(row: Row, relation: string): Finding {
   const { at, route } = row
   const problem = () =>
-    `is ${route.method} ${route.path}, which ${relation}: if the API has another name for that path, this route lets it pass. List the permitted paths instead, since unlisted paths are refused. If the API has no other name for it, set fallback: true on routes[${at}]`
+    `is ${route.method} ${route.path}, which ${relation}: if the API has another name for that path, this route lets requests to it through. List the permitted paths instead, because unlisted paths are refused. If the API has no other name for it, set fallback: true on routes[${at}]`
   return { row, setting: 'fallback', problem }
 }
 
 interface Shadow {
   row: Row
   group: PathRows
-  /** The stricter row that some server may run for all paths of this row. */
+  /** A stricter row that some server may run for all paths of this row. */
   other: PathRows
 }
 
@@ -199,12 +199,15 @@ function* shadowsIn(groups: readonly PathRows[], index: RowIndex): Generator<Sha
     }
 }
 
-/** The indexes in {@link folds} in which some path is compared. */
+/** The indexes in {@link folds} in which at least one path is compared. */
 function foldsOf(groups: readonly PathRows[]): ReadonlySet<number> {
   return new Set(groups.map(({ fold }) => fold))
 }
 
-/** Rows with `mayShadow` beside wider, stricter paths. A server tries those if it does not accept a parameter as long as the row's. */
+/**
+ * Rows with `mayShadow` beside wider, stricter paths. A server tries the wider paths if this row's parameter is longer than the server
+ * accepts.
+ */
 function* widerIn(groups: readonly PathRows[]): Generator<Finding> {
   for (const group of groups.filter(({ pattern }) => pattern.segments.some(({ free }) => free)))
     for (const row of group.rows.filter(({ route }) => route.mayShadow))
@@ -240,7 +243,7 @@ function isShadow(
 function shadowProblem({ row: { at, route }, group, other }: Shadow): string {
   const [strict] = other.rows
   const places = other.rows.map(({ at: place }) => `routes[${place}]`).join(' and ')
-  // The settings that suffice: one of them if possible.
+  // The settings that suffice: a single one if possible.
   const fold = folds.findIndex(
     (kept, index) =>
       (index & other.fold) === other.fold &&
@@ -252,7 +255,7 @@ function shadowProblem({ row: { at, route }, group, other }: Shadow): string {
   return `is ${route.method} ${route.path}, which some servers treat as ${strict.route.path} of ${places}, which requires more.${kept} If the API may treat it as either, set mayShadow: true on routes[${at}]`
 }
 
-/** Rows of one path that contradict each other for the same requests, or for the path. */
+/** Rows with the same path that contradict each other, either for the same requests or for the path as a whole. */
 function contradictionsIn({ rows: [first, ...others] }: PathRows): RouteCollision[] {
   const seen = [first]
   return others.flatMap(({ at, route }) => {

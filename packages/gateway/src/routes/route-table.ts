@@ -55,7 +55,7 @@ import { examineTable } from './route-collisions.js'
 /** The rules by which requests are checked. */
 export interface GatewayRules {
   table: RouteTable
-  /** Paths that are handled elsewhere: no route may match another spelling of one. @default none */
+  /** Paths that are handled elsewhere. No route may match another spelling of such a path. @default none */
   isClosed?: IsClosed | undefined
   /** Whether a request without signature headers is refused, or left to the upstream's own authentication. */
   otherwise: 'refuse' | 'pass'
@@ -70,41 +70,42 @@ export interface RouteTable {
   /**
    * Looks up a path for all methods.
    *
-   * @throws AAuthError `target_ambiguous` for `;` or encoded delimiters that its routes do not permit
+   * @throws AAuthError `target_ambiguous` for `;` or encoded delimiters that the path's routes do not permit
    */
   at(path: ParsedPath): RoutedPath
   /**
-   * Refuses a query with a path that a front controller may run and whose route requires more (G48).
+   * Refuses a query that contains a path that a front controller may run and whose route requires more (G48).
    *
    * @param need requirements of the path itself; undefined if no route matches it
    * @throws AAuthError `target_ambiguous`
    */
   requireNoStricterQuery(query: readonly QueryPath[], method: string, need: Need | undefined): void
-  /** Whether some route, or an MCP server, requires a proof that a request with these requirements may lack. */
+  /** Whether any route or MCP server requires a proof that a request with these requirements may lack. */
   hasStricter(need: Need): boolean
 }
 
-/** A path that has been looked up once, for all methods. */
+/** A path that has been looked up once for all methods. */
 export interface RoutedPath {
-  /** The requirements for a request, by its raw path; undefined if no route matches. */
+  /** The requirements for a request, based on its raw path; undefined if no route matches. */
   need(method: string): Need | undefined
   /**
-   * Refuses a path that also matches a stricter route once it is folded as some servers do (W39, G15).
+   * Refuses a path that also matches a stricter route once it is folded as some servers fold it (W39, G15).
    *
    * @throws AAuthError `target_ambiguous`
    */
   requireNoStricter(method: string, need: Need): void
-  /** Whether a request that meets these requirements also meets those of another method, however the path is folded. */
+  /** Whether a request that meets these requirements also meets those of another method, regardless of how the path is folded. */
   isMet(method: string, need: Need): boolean
-  /** The methods that have a route. */
+  /** The methods for which there is a route. */
   methods(): readonly string[]
 }
 
 /**
- * Creates a table of routes, in any order. Among the paths that list the method, the most specific ones that match a raw path apply; within
- * each path, the route that lists the method. If none of the most specific paths lists the method, no wider route applies.
+ * Creates a table of routes, which may be in any order. Among the paths that list the method, the most specific ones that match a raw path
+ * apply; within each path, the route that lists the method applies. If none of the most specific paths lists the method, no wider route
+ * applies.
  *
- * @param mcpPaths paths of MCP servers, which may require more than any route. An open route can surround them only with `fallback`.
+ * @param mcpPaths paths of MCP servers, which may require more than any route. An open route can surround them only if it has `fallback`.
  * @default none
  * @throws TypeError for routes that contradict each other, or that lenient servers could confuse (W39)
  */
@@ -147,7 +148,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths: readonly st
       if (problem !== undefined) throw ambiguous(problem)
     }
 
-    /** Describes how some servers interpret the path so that it requires more; undefined if none does. */
+    /** Describes how some servers interpret the path so that it requires more; undefined if no server does. */
     function stricterReading(method: string, need: Need): string | undefined {
       if (isWiderRun(method, need)) return 'Some servers run a wider route for this path, which requires more'
       readings ??= readingsOf(path, called)
@@ -183,7 +184,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths: readonly st
     return { need, requireNoStricter, isMet, methods: () => [...listed].filter((method) => need(method) !== undefined) }
   }
 
-  /** The rows that some server may run for decoded paths, in one of their folded forms. */
+  /** The rows that a server may run for decoded paths, in one of their folded forms. */
   function* matchesOf(
     paths: Iterable<readonly string[]>,
     foldOnce: FoldOnce,
@@ -209,7 +210,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths: readonly st
   function requireNoStricterQuery(query: readonly QueryPath[], method: string, own: Need | undefined): void {
     const foldOnce = createFoldOnce()
     const isMore = (route: Route) => (own ? !covers(own, route, method) : route.require !== 'none')
-    // If a front controller runs a method that no route lists, the strictest route of the path applies.
+    // If a front controller handles a method that no route lists, the strictest route for the path applies.
     const isStricterPath = (match: FoldedMatch, isCertain: boolean) =>
       (isCertain || beginsLiterally(match)) &&
       isStricter(match.other, method, match, isMore, () => match.other.rows.some(({ route }) => isMore(route)))
@@ -226,7 +227,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths: readonly st
   return { at, requireNoStricterQuery, hasStricter }
 }
 
-/** Whether some row requires more and may match a list item of a path, whatever the item is. */
+/** Whether any row requires more and may match a list item in a path, whatever the item is. */
 function mayNeedMore(groups: readonly PathRows[], names: readonly string[], method: string, need: Need): boolean {
   const nameOf = (name: string) => withoutEnding(foldName(name))
   const mayFit = ({ open, segments }: PathPattern) =>
@@ -240,7 +241,7 @@ function mayNeedMore(groups: readonly PathRows[], names: readonly string[], meth
   )
 }
 
-/** A row that some server may run for a path in one of its folded forms, and the selected rows that also match in this form. */
+/** A row that a server may run for a path in one of the path's folded forms, and the selected rows that also match in this form. */
 interface FoldedMatch extends FoldedOwn {
   other: PathRows
 }
@@ -258,7 +259,7 @@ function ambiguous(problem: string): AAuthError {
   return new AAuthError('target_ambiguous', `${problem}: send the request as the API documents it.`)
 }
 
-/** The groups that have no narrower group. */
+/** The groups for which there is no narrower group. */
 function mostSpecific(groups: readonly PathRows[]): readonly PathRows[] {
   if (groups.length < 2) return groups
   return groups.filter((group) => !groups.some((other) => isNarrower(other.pattern, group.pattern)))

@@ -7,25 +7,25 @@ import { parsePathPattern, pathPatternProblem } from './path-pattern.js'
 /** The proof that a request must provide. `none`: nothing is verified, and the upstream gets empty identity headers. */
 export type Level = 'none' | Requirement
 
-/** A row of the table: which requests it matches, and what they require. */
+/** A row of the table: the requests that it matches, and what they require. */
 export interface Route {
   /** An HTTP method. `GET` includes HEAD; `*` means GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS. */
   method: string
   /**
-   * The path, such as `/events`. `{id}` matches one segment or part of one. A trailing `*` matches the rest of the path, which may be
+   * The path, such as `/events`. `{id}` matches one segment or part of a segment. A trailing `*` matches the rest of the path, which may be
    * empty: `/users/{id}`, `/files/*`.
    */
   path: string
   /** The required level. */
   require: Level
-  /** Space-separated scopes, all of which the auth token must have. Required with `authorization`, and not valid with other levels. */
+  /** Space-separated scopes, all of which the auth token must have. Required with `authorization`, and invalid with other levels. */
   scope?: string | undefined
   /** Maximum body size, in bytes. @default the gateway's limit */
   maxBody?: number | undefined
   /**
    * For proxies that send subrequests, which do not include the body. `unseen` accepts a signed body without seeing it, even if it was
-   * changed on the way. Weaker than a gateway in the request path, and refused on routes that delete or spend (W30). @default only GET and
-   * HEAD are accepted there
+   * changed on the way. This is weaker than a gateway in the request path, and is refused on routes that delete or spend (W30). @default
+   * only GET and HEAD are accepted there
    */
   body?: 'unseen' | undefined
   /** `kept`: the API distinguishes case, so that `/Admin` is not this route's `/admin`. @default the two may be the same */
@@ -36,25 +36,26 @@ export interface Route {
    */
   endings?: 'kept' | undefined
   /**
-   * Accepts that some servers run a stricter route of the table for all paths of this one, such as `/doc/{name}` for `/doc/{name}.pdf`.
-   * Without it, such a table is refused. Also permits parameters of more than 100 characters beside a wider, stricter route, which Fastify
-   * would run. @default false
+   * Accepts that some servers run a stricter route of the table for all paths of this route, such as `/doc/{name}` for `/doc/{name}.pdf`.
+   * Without this setting, such a table is refused. Also permits parameters of more than 100 characters beside a wider, stricter route,
+   * which Fastify would run. @default false
    */
   mayShadow?: true | undefined
   /**
-   * Serves every path that it matches and that no other route lists, although routes within it require more. Set it only if the API reaches
-   * those routes by no other name. For a path that ends with `*`, or that has a parameter beside a stricter path such as `/admin/*`.
+   * Serves every path that it matches and that no other route lists, even if routes within it require more. Set this only if the API has no
+   * other names for those routes. For a path that ends with `*`, or that has a parameter beside a stricter path such as `/admin/*`.
    * @default false
    */
   fallback?: true | undefined
   /**
-   * Permits headers, parameters, form fields and JSON members that name a method which requires more on this path, such as
-   * `http_method=DELETE`, or that may contain another request, such as `_action`. Set it if the API takes neither from them.
+   * Permits headers, parameters, form fields and JSON members that specify a method that requires more on this path, such as
+   * `http_method=DELETE`, or that may contain another request, such as `_action`. Set this if the API takes neither methods nor requests
+   * from them.
    * @default false
    */
   mayNameMethod?: true | undefined
   /**
-   * Encoded delimiters that the last parameter may contain, such as `%2F` in GitLab ids. Needs `upstream.matches: 'raw'`.
+   * Encoded delimiters that the last parameter may contain, such as `%2F` in GitLab ids. Requires `upstream.matches: 'raw'`.
    * @default none
    */
   encoded?: readonly EncodedOctet[] | undefined
@@ -70,12 +71,12 @@ const grave = /delet|remov|destroy|purge|erase|wipe|pay|spend|transfer|purchas|r
 
 const levels: readonly Level[] = ['none', 'signature', 'identity', 'authorization']
 
-/** The strength of a level, from the weakest to the strongest. */
+/** The levels by strength, from the weakest to the strongest. */
 export function strengthOf(level: Level): number {
   return levels.indexOf(level)
 }
 
-/** Returns the problems of a route, by member. A missing member is a problem if it is required. */
+/** Returns the problems with a route, by member. A missing member is a problem if it is required. */
 export function routeProblems(route: Partial<Route>): { member: keyof Route; problem: string }[] {
   const problems: { member: keyof Route; problem: string }[] = []
   const refuse = (member: keyof Route, problem: string | undefined) => problem && problems.push({ member, problem })
@@ -98,7 +99,7 @@ export function routeProblems(route: Partial<Route>): { member: keyof Route; pro
     if (![undefined, true].includes(route[member])) refuse(member, 'can only be true')
   if (encoded !== undefined && !isEncodable(encoded)) refuse('encoded', 'must list %2F, %23 or %25')
   else if (encoded && pathPatternProblem(path) === undefined && lastParameterOf(path) === -1)
-    refuse('encoded', 'is for the last parameter of the path, but the path has no parameter')
+    refuse('encoded', 'applies to the last parameter of the path, but the path has no parameter')
   return problems
 }
 
@@ -111,32 +112,35 @@ function isEncodable(encoded: unknown): boolean {
   return Array.isArray(encoded) && encoded.length > 0 && encoded.every((octet) => ['%2F', '%23', '%25'].includes(octet))
 }
 
-/** The problems of routes that permit encoded delimiters although the API may decode a path before matching it. */
+/** The problems with routes that permit encoded delimiters even though the API may decode a path before matching it. */
 export function encodedWithoutRaw(
   routes: Iterable<readonly [at: number, route: Partial<Route>]>,
   { matches }: { matches?: 'raw' | undefined },
 ): { setting: string; problem: string }[] {
   if (matches === 'raw') return []
-  const problem = "needs upstream.matches: 'raw', which declares that the API matches encoded paths"
+  const problem = "requires upstream.matches: 'raw', which declares that the API matches encoded paths"
   return [...routes].flatMap(([at, { encoded }]) => (encoded ? [{ setting: `routes[${at}].encoded`, problem }] : []))
 }
 
-/** The methods included in `*`. `MOVE` and `COPY`, which name a second path in a header, need their own routes. */
+/** The methods included in `*`. `MOVE` and `COPY` contain a second path in a header, so they need separate routes. */
 export const plainMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
-/** How closely a route for one method, or for `*`, matches the method of a request: 0 is closest; undefined if it does not match. */
+/** How closely a route for one method, or for `*`, matches a request's method: 0 is the closest; undefined if it does not match. */
 export function methodDistance(method: string, routed: string): number | undefined {
   if (routed === method) return 0
   if (routed === 'GET' && method === 'HEAD') return 1
   return routed === '*' && plainMethods.has(method) ? 2 : undefined
 }
 
-/** The methods whose handlers may run for a request: many frameworks run the GET handler for HEAD, even if there is one for HEAD. */
+/**
+ * The methods whose handlers may run for a request. Many frameworks run the GET handler for HEAD, even if there is a separate handler for
+ * HEAD.
+ */
 export function handledAs(method: string): readonly string[] {
   return method === 'HEAD' ? ['HEAD', 'GET'] : [method]
 }
 
-/** Returns the problem of a route's method; undefined if it is valid. */
+/** Returns the problem with a route's method; undefined if the method is valid. */
 export function methodProblem(routed: unknown): string | undefined {
   if (routed === '*') return undefined
   if (typeof routed !== 'string' || !/^[A-Z][A-Z-]*$/.test(routed)) return 'must be a method in upper case, or *'
@@ -160,7 +164,7 @@ export interface Need {
   scope: string | undefined
   /** Maximum body size, in bytes; if undefined, the gateway's limit. */
   maxBody: number | undefined
-  /** Whether a body that the proxy does not show is accepted. */
+  /** Whether a body that the proxy does not pass on is accepted. */
   isBodyUnseen: boolean
 }
 
@@ -185,7 +189,9 @@ export function needOf(routes: readonly [Route, ...Route[]]): Need {
   }
 }
 
-/** Whether a route requires a proof that a request with these requirements may lack: a level, a scope, or a visible body. */
+/**
+ * Whether a route requires a proof that a request with these requirements may lack: a level, a scope, or a body that the gateway can see.
+ */
 export function isProofStricter({ require, scope = '', body }: Route, need: Need, method: string): boolean {
   if (strengthOf(need.level) < strengthOf(require)) return true
   const scopes = need.scope?.split(' ') ?? []
@@ -193,7 +199,7 @@ export function isProofStricter({ require, scope = '', body }: Route, need: Need
   return need.isBodyUnseen && body !== 'unseen' && !isBodiless(method)
 }
 
-/** A body with GET or HEAD is refused on every route. */
+/** A GET or HEAD request with a body is refused on every route. */
 function isBodiless(method: string): boolean {
   return method === 'GET' || method === 'HEAD'
 }

@@ -31,11 +31,14 @@ export interface SubrequestOptions
   /** How the API matches paths. @default the API may decode paths first */
   upstream?: Pick<UpstreamOptions, 'matches'> | undefined
   limits?: Pick<GatewayLimits, 'connections' | 'connectionsPerAddress'> | undefined
-  /** Adds `X-AAuth-Assertion`, as described in {@link GatewayOptions}. `audience` is the API's own name for itself. @default none */
+  /**
+   * Adds `X-AAuth-Assertion`, as described in {@link GatewayOptions}. `audience` is the name by which the API identifies itself. @default
+   * none
+   */
   assertion?: (AssertionOptions & { audience: string }) | undefined
 }
 
-/** The option names that it shares with a gateway. */
+/** The names of the options that it shares with a gateway. */
 const subrequestOptions = Object.keys(gatewayOptions).filter((name) => !['cors', 'mcp', 'mcpSessions'].includes(name))
 
 /** The options that are in effect. */
@@ -45,8 +48,8 @@ interface SubrequestSetup {
 }
 
 /**
- * Creates a gateway that responds to the subrequests of a proxy: `GET /verify` returns 200 with the `X-AAuth-…` headers, or refuses with
- * the challenge. It also serves the documents of the resource. Only proxies in `trustProxy` get a verdict.
+ * Creates a gateway that responds to a proxy's subrequests: `GET /verify` returns 200 with the `X-AAuth-…` headers, or refuses with the
+ * challenge. It also serves the resource's documents. Only proxies in `trustProxy` get a verdict.
  *
  * @throws TypeError for invalid or contradictory options
  */
@@ -77,9 +80,9 @@ function setUp({ proxy, ...options }: SubrequestOptions): SubrequestSetup {
     throw new TypeError(`proxy must be one of ${Object.keys(dialects).join(', ')}`)
   const { trustProxy, upstream, assertion } = options
   if (!Array.isArray(trustProxy) || trustProxy.length === 0)
-    throw new TypeError('trustProxy must name the proxy: all other callers are refused')
+    throw new TypeError('trustProxy must contain the proxy’s address: all other callers are refused')
   if (assertion && typeof assertion.audience !== 'string')
-    throw new TypeError('assertion.audience must identify the API that assertions are for')
+    throw new TypeError('assertion.audience must identify the API for which assertions are issued')
   // A placeholder: no request is sent to this URL.
   const setup = setUpGateway({ ...options, upstream: { matches: upstream?.matches, url: 'http://127.0.0.1:1' } })
   return { setup, dialect: dialects[proxy] }
@@ -114,7 +117,7 @@ async function respond(incoming: IncomingMessage, outgoing: ServerResponse, curr
     if (path !== '/verify') return sendRefusal(refusal, incoming, outgoing)
     tracked.realStatus = refusal.status
     const unknown = await identityHeaders(undefined, { method: '', rawTarget: '' }, setup.assertion)
-    // nginx drops the body of a refusal, so the agent's developer would suspect the signature.
+    // nginx drops the body of a refusal, so without this hint the agent's developer would suspect the signature.
     const named = error instanceof UnseenBody ? { 'X-AAuth-Error': 'body_unseen' } : {}
     const headers = [...Object.entries({ ...unasserted, ...unknown, ...named }), ...allowHeader(error)]
     await sendRefusal(readable(refusal, dialect), incoming, outgoing, headers)
@@ -150,7 +153,7 @@ async function verify(
   return identityHeaders(identityOf(verified, judged.need.level), asked, assertion)
 }
 
-/** A refusal that the proxy understands, with the actual status in a header: for other statuses, some proxies return 500. */
+/** A refusal with a status that the proxy understands, and the actual status in a header: for other statuses, some proxies return 500. */
 function readable(refusal: Response, { acceptsAnyStatus }: Dialect): Response {
   const { status, body } = refusal
   const headers = new Headers(refusal.headers)

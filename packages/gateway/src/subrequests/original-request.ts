@@ -8,11 +8,11 @@ import { namesForm } from '../uploads/body-watch.js'
 
 /** How a proxy describes the original request in a subrequest (W30). */
 export interface Dialect {
-  /** The header with the method of the request. */
+  /** The header with the request's method. */
   method: string
-  /** The header with its raw request target. */
+  /** The header with the raw request target. */
   target: string
-  /** The header with the length of the body and its transfer coding; empty if the request has neither. */
+  /** The header with the body's length and transfer coding; empty if the request has neither. */
   body: string
   /** Whether the proxy accepts any status, or only 401 and 403. */
   acceptsAnyStatus: boolean
@@ -32,8 +32,9 @@ export interface OriginalRequest extends RequestHead {
 }
 
 /**
- * Reads the original request that a proxy describes. A duplicate of one of the proxy's headers is refused, since the client must have sent
- * one of them. A header name that the API may confuse with another one is refused as well, since the proxy forwards it (G04).
+ * Reads the original request that a proxy describes. If one of the proxy's headers is duplicated, the request is refused, because one of
+ * the two must have come from the client. A header name that the API may confuse with another one is refused as well, because the proxy
+ * forwards it (G04).
  *
  * @throws AAuthError `request_malformed`
  */
@@ -62,15 +63,17 @@ export function parseOriginalRequest(rawHeaders: readonly string[], dialect: Dia
 }
 
 /**
- * Whether a request may have a body (G43). Proxies show neither the end of an HTTP/2 stream nor every transfer coding. Therefore, every
- * method except GET and HEAD counts as having a body, unless its length is 0.
+ * Whether a request may have a body (G43). Proxies reveal neither the end of an HTTP/2 stream nor every transfer coding. Therefore, every
+ * request except GET and HEAD counts as having a body, unless its length is 0.
  */
 function mayHaveBody(method: string, lengths: readonly string[]): boolean {
   if (method === 'GET' || method === 'HEAD') return lengths.some((length) => length !== '' && length !== '0')
   return !(lengths.length === 1 && lengths[0] === '0')
 }
 
-/** The refusal of a body that cannot be compared with its digest (G06). The signature is valid, so signing again would not help. */
+/**
+ * The refusal of a request whose body cannot be compared with its digest (G06). The signature is valid, so signing again would not help.
+ */
 export class UnseenBody extends AAuthError {
   override readonly status = 401
 
@@ -97,7 +100,8 @@ export function unseenUpload(asked: OriginalRequest, need: Need): Upload {
 /**
  * Refuses a body that the proxy does not pass on, unless the route has `body: 'unseen'`, even if nothing is verified (G06, G35).
  *
- * @throws UnseenBody, AAuthError `request_malformed` if nothing is verified, `media_type_unsupported`
+ * @throws UnseenBody, or AAuthError `request_malformed` if nothing is verified; AAuthError `media_type_unsupported` for a form or an
+ * unclear Content-Type
  */
 export function requireNothingUnseen(asked: OriginalRequest, need: Need): void {
   const { method, hasBody } = asked
@@ -111,7 +115,10 @@ export function requireNothingUnseen(asked: OriginalRequest, need: Need): void {
   requirePlainContent(asked)
 }
 
-/** Frameworks take the method from a form field, which the proxy does not show (G02). Some parse content without a type as a form (G43). */
+/**
+ * Frameworks may take the method from a form field, but the proxy does not pass on the form (G02). Some frameworks parse content without a
+ * type as a form (G43).
+ */
 function requirePlainContent(asked: OriginalRequest): void {
   const types = fieldValues(asked, 'content-type')
   if (asked.hasBody && types.length !== 1)

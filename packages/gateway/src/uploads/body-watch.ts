@@ -6,11 +6,12 @@ import { requireBoundary, type Watch, watchParameters, watchParts } from './watc
 import { isJsonStart, watchMembers, watchPossibleMembers } from './watch-json.js'
 
 /**
- * Inspects a body as it arrives, for a field or member that frameworks use as the method or the path (G02). The media type decides whether
- * it is parsed as a form. Only its start decides whether it is parsed as JSON, since some frameworks parse any type (G49).
+ * Inspects a body as it arrives, for a field or member that frameworks use as the method or the path (G02). The media type determines
+ * whether the body is parsed as a form. Only its start determines whether it is parsed as JSON, because some frameworks parse any type
+ * (G49).
  *
- * @param judged the request, to check values of fields that may be a path or a method; without it, only names are inspected
- * @throws AAuthError `media_type_unsupported`, `request_malformed` for a form that cannot be inspected
+ * @param judged the request, to check the values of fields that may be a path or a method; without it, only names are inspected
+ * @throws AAuthError `media_type_unsupported`; `request_malformed` for a form that cannot be inspected
  */
 export function createBodyWatch(headers: IncomingHttpHeaders, judged?: CheckedRequest): Watch {
   const fields = judged && createFieldCheck(judged)
@@ -35,7 +36,7 @@ export function createBodyWatch(headers: IncomingHttpHeaders, judged?: CheckedRe
   }
 }
 
-/** Whether a framework could parse a body of this type as a form. Some search for these words anywhere in the type. */
+/** Whether a framework could parse a body of this type as a form. Some frameworks search for these words anywhere in the type. */
 export function namesForm(type: string): boolean {
   return namesParameters(type) || namesParts(type)
 }
@@ -44,14 +45,12 @@ function namesParameters(type: string): boolean {
   return /url-?encoded/i.test(type)
 }
 
-/** For some frameworks, the word is enough if there is a boundary. */
+/** For some frameworks, this word is enough if there is a boundary. */
 function namesParts(type: string): boolean {
   return /multipart\//i.test(type) || (/multipart/i.test(type) && /boundary/i.test(type))
 }
 
-/**
- * Whether a type is JSON, or one of several types is. Only some frameworks accept a type that names JSON in a parameter or in quotes (G49).
- */
+/** Whether a type is JSON, or one of several types is. Only some frameworks recognize JSON in a parameter or in quotes (G49). */
 function isJson(type: string): boolean {
   return /(?:^|,)[^,;]*json/i.test(type.replaceAll(/"[^"]*"/g, ''))
 }
@@ -63,7 +62,7 @@ function requireAsciiLetters(type: string): void {
     throw new AAuthError('media_type_unsupported', 'Send text in UTF-8.')
 }
 
-/** Encodings in which the letters of a name are single ASCII-compatible bytes. */
+/** Encodings in which the letters of a name are single, ASCII-compatible bytes. */
 const plainCharset = /^(?:utf-?8|(?:us-)?ascii|iso-8859-1|latin1|windows-1252)$/i
 
 function requireReadable(type: string, coding: string): void {
@@ -74,7 +73,7 @@ function requireReadable(type: string, coding: string): void {
     throw new AAuthError('media_type_unsupported', 'Send forms and JSON in UTF-8.')
 }
 
-/** Bytes of a compressed body to decompress to find its first character. */
+/** Number of bytes of a compressed body to decompress in order to find its first character. */
 const shown = 1024
 
 /** Maximum output of the decompression, in bytes. A few bytes of brotli may expand to megabytes. */
@@ -83,7 +82,7 @@ const maxOutputLength = 4096
 const limits = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength }
 const brotliLimits = { finishFlush: constants.BROTLI_OPERATION_FLUSH, maxOutputLength }
 
-/** The ways in which servers decompress. */
+/** The ways in which servers decompress a body. */
 const unpacked: Readonly<Record<string, readonly ((packed: Uint8Array) => Buffer)[]>> = {
   gzip: [(packed) => gunzipSync(packed, limits)],
   'x-gzip': [(packed) => gunzipSync(packed, limits)],
@@ -92,7 +91,7 @@ const unpacked: Readonly<Record<string, readonly ((packed: Uint8Array) => Buffer
 }
 
 /**
- * Decompresses the start of a body and refuses it if it may be JSON, since members can only be inspected in uncompressed JSON.
+ * Decompresses the start of a body, and refuses the body if it may be JSON, because members can be inspected only in uncompressed JSON.
  *
  * @throws AAuthError `media_type_unsupported`, also for codings other than gzip, deflate or br
  */
@@ -122,8 +121,8 @@ function watchPackedStart(coding: string): Watch {
 }
 
 /**
- * Whether a compressed body starts with an object or array. If decompressing all of it yields too much, a shorter prefix decides: in an
- * honest body, a few bytes suffice for the first character.
+ * Whether a compressed body starts with an object or array. If decompressing the whole start yields too much output, a shorter prefix is
+ * used instead: in an honest body, a few bytes suffice for the first character.
  */
 function startsAsJson(unpack: (packed: Uint8Array) => Buffer, packed: Uint8Array): boolean | 'unknown' | 'unreadable' {
   const whole = unpackedStart(unpack, packed)

@@ -13,8 +13,9 @@ import type { CheckedRequest } from '../routes/field-check.js'
 import { createBodyWatch } from './body-watch.js'
 
 /**
- * The share of the space that content may use, by what its sender has proved (G44). Requests not signed by an agent leave half of it free,
- * requests without a user's permission a quarter: a key is free, an agent costs a domain, and a permission requires a user of the API.
+ * The share of the space that content may use, by what its sender has proved (G44). Requests not signed by an agent leave half of the space
+ * free, and requests without a user's permission a quarter: a key costs nothing, an agent costs a domain, and a permission requires a user
+ * of the API.
  */
 const shares = { unknown: 0.5, agent: 0.75, authorized: 1 } as const
 
@@ -22,14 +23,14 @@ type Share = (typeof shares)[keyof typeof shares]
 
 /** Space for the content of requests, in memory and on disk. */
 export interface Spool {
-  /** Opens a new unlinked file, so that no other program can open it. */
+  /** Opens a new, unlinked file, so that no other program can open it. */
   open(): Promise<FileHandle>
   /** Reserves disk space, in bytes. @throws AAuthError `unavailable` if the share is used up */
   take(bytes: number, share: Share): void
   free(bytes: number): void
   /**
-   * Reserves memory, in bytes, and returns whether it was available. Half of it is reserved for messages, which are never stored on disk,
-   * so uploads cannot use it up.
+   * Reserves memory, in bytes, and returns whether it was available. Half of the memory is reserved for messages, which are never stored on
+   * disk, so that uploads cannot use it up.
    */
   hold(bytes: number, share: Share, isMessage: boolean): boolean
   release(bytes: number): void
@@ -80,13 +81,13 @@ const inMemory = 1_048_576
 interface UploadLimits {
   /** Bytes. */
   maxBody: number
-  /** Timeout of the whole body, in seconds. */
+  /** Timeout for receiving the whole body, in seconds. */
   bodyTime: number
-  /** Maximum pause, in seconds. */
+  /** Maximum pause within the body, in seconds. */
   stallTime: number
   /** Whether the gateway reads the body itself, so that it stays in memory. @default false */
   isMessage?: boolean
-  /** The request, to check values of its fields. @default only names of fields are inspected */
+  /** The request, to check the values of its fields. @default only the names of fields are inspected */
   judged?: CheckedRequest | undefined
 }
 
@@ -123,7 +124,7 @@ export class BufferedUpload implements Upload {
     return this.#length
   }
 
-  /** The number of its bytes that were stored on disk. */
+  /** The number of its bytes that are stored on disk. */
   get spooled(): number {
     return this.#file === undefined ? 0 : this.#length
   }
@@ -188,7 +189,7 @@ export class BufferedUpload implements Upload {
     await this.#write(this.#file, chunk)
   }
 
-  /** Stores a chunk in memory, and returns whether there was space. */
+  /** Stores a chunk in memory, and returns whether there was enough space. */
   #hold(before: number, chunk: Uint8Array): boolean {
     const bytes = appendChunk(this.#bytes, before, chunk)
     const more = bytes.length - this.#bytes.length
@@ -221,14 +222,14 @@ export function discardInBackground(upload: BufferedUpload): void {
   upload.discard().catch((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)))
 }
 
-/** Refuses a body by its announced length, before any other work is done. */
+/** Refuses a body based on its announced length, before any other work is done. */
 export function requireFitting(incoming: IncomingMessage, maxBody: number): void {
   const announced = Number(incoming.headers['content-length'] ?? 0)
   if (announced > maxBody) throw tooLarge(maxBody)
   if (announced > 0) requireMethodWithBody(incoming)
 }
 
-/** Many servers do not read the content of such a request and would parse it as the next request. */
+/** Many servers do not read the content of such a request, and would parse it as the next request. */
 function requireMethodWithBody({ method }: IncomingMessage): void {
   if (method === 'GET' || method === 'HEAD')
     throw new AAuthError('request_malformed', `A ${method} request must not have a body.`)

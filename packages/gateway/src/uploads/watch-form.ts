@@ -9,10 +9,10 @@ export interface Watch {
   end(): void
 }
 
-/** Maximum number of characters of a value to inspect: more than servers accept as a path. */
+/** Maximum number of characters of a value to inspect: more than servers accept in a path. */
 const longestValue = 8192
 
-/** Maximum number of encoded characters of a name to inspect: names of a method or path are shorter. */
+/** Maximum number of encoded characters of a name to inspect; the names of a method or path are shorter. */
 const longestName = 1024
 
 /** Whitespace that PHP strips before a name. */
@@ -24,18 +24,18 @@ const wantedStarts = Buffer.from('/\\[{%+\u00a0\u00c2\u00ef\u00fe\u00ff', 'latin
 /** The content of a part that may be a path or JSON, possibly encoded. */
 const wantedContent = new RegExp(String.raw`^[${skippedBefore}]*[%/\\[{]`)
 
-/** All bytes up to this one are whitespace or control characters. */
+/** All bytes up to and including this one are whitespace or control characters. */
 const blank = 0x20
 
 const [ampersand, semicolon, equals] = [0x26, 0x3b, 0x3d]
 
-/** Inspects names and values in the format of a query. */
+/** Inspects names and values in the format of a query string. */
 export function watchParameters(fields?: FieldCheck): Watch {
   let name = ''
   let value = ''
   let isValue = false
   let mayBeMethod = false
-  /** Whether the value is inspected; undefined before its first byte. */
+  /** Whether the value is inspected; undefined before the value's first byte. */
   let isWanted: boolean | undefined
   /** A value that may be JSON, with whatever follows its `;`: many servers separate fields only at `&`. */
   let joined = ''
@@ -120,15 +120,15 @@ export function watchParameters(fields?: FieldCheck): Watch {
 /** Maximum size of a part's head, in bytes. */
 const longestHead = 8192
 
-/** Maximum number of names in one head: an honest head has one name, and perhaps another in its Content-Type. */
+/** Maximum number of names in one head. An honest head has one name, and perhaps another one in its Content-Type. */
 const mostNames = 16
 
 const longestPartName = 4096
 
 /**
- * Returns the boundary of a multipart type, if all servers parse it alike. Some search for the word anywhere in the type, so its first
- * occurrence must be the parameter, and there must be no other such parameter. The word may occur within the boundary, as it does in those
- * of browsers.
+ * Returns the boundary of a multipart type, if all servers parse it in the same way. Some servers search for the word anywhere in the type,
+ * so its first occurrence must be the parameter, and there must not be another such parameter. The word may occur within the boundary
+ * itself, as it does in browsers' boundaries.
  *
  * @throws AAuthError `request_malformed`
  */
@@ -139,18 +139,18 @@ export function requireBoundary(type: string): string {
   if (boundary === undefined || type.match(/boundary\s*[*=]/gi)?.length !== 1)
     throw new AAuthError(
       'request_malformed',
-      'A multipart body needs exactly one boundary of letters, digits and -, _ or .',
+      'A multipart body must have exactly one boundary, of letters, digits and -, _ or .',
     )
   return boundary
 }
 
-/** Inspects the heads of the parts of a multipart body as the most lenient server parses them. */
+/** Inspects the heads of the parts in a multipart body as the most lenient server would parse them. */
 export function watchParts(boundary: string, fields?: FieldCheck): Watch {
   const delimiter = `--${boundary}`
   /** Text that has not been inspected yet. */
   let text = ''
   let isHead = false
-  /** The position up to which the end of a head has been searched for. */
+  /** The position up to which the text has been searched for the end of a head. */
   let looked = 0
   /** The start of the content of a part. */
   let value = ''
@@ -214,12 +214,12 @@ export function watchParts(boundary: string, fields?: FieldCheck): Watch {
   }
 }
 
-/** A bare CR or LF. At the end of the received text, a CR may still be followed by its LF. */
+/** A bare CR or LF. A CR at the end of the text received so far may still be followed by its LF. */
 const bareLineEnd = /(?<!\r)\n|\r(?!\n|$)/g
 
 /**
- * Refuses bare CR and LF, which some servers accept as a line end, and therefore as the end of a head. @param from the position to start
- * from
+ * Refuses bare CR and LF, which some servers accept as the end of a line, and therefore of a head. @param from the position at which to
+ * start
  */
 function requireLineEnds(head: string, from = 0): void {
   bareLineEnd.lastIndex = from
@@ -230,12 +230,12 @@ function requireLineEnds(head: string, from = 0): void {
 /** The names in a head, wherever they occur: folded, with any quoting, repeated, or in unusual places. */
 function requirePlainPart(head: string): string[] {
   const fields: string[] = []
-  // Rack uses the Content-ID of a part as its name if it has no other name.
+  // Rack uses the Content-ID of a part as its name if the part has no other name.
   const names = [...head.matchAll(/(?<![a-z])name\s*(\*[*\d\s]*)?=\s*|(?<![a-z-])content-id[^\S\r\n]*:\s*<?/gi)]
   if (names.length > mostNames)
     throw new AAuthError('request_malformed', `The head of a part must have at most ${mostNames} names.`)
   for (const [at, { 0: start, 1: encoding, index }] of names.entries()) {
-    // Each is read only up to the next one, so that the total time is linear.
+    // Each name is read only up to the next one, so that the total time is linear.
     const rest = head.slice(index + start.length, names[at + 1]?.index)
     const quoted = /^(["'])((?:\\.|(?!\1)[^\\\r\n])*)/.exec(rest)?.[2] ?? ''
     const whole = /^[^;\r\n]*/.exec(rest)?.[0] ?? ''

@@ -4,7 +4,9 @@ import { isUrlName } from '../routes/nested-urls.js'
 import { namesRequest, requirePlainName, unescaped } from '../routes/require-plain-fields.js'
 import type { Watch } from './watch-form.js'
 
-/** Maximum number of characters of a name or value to inspect, with escapes: relevant names are shorter, and longer URLs are refused. */
+/**
+ * Maximum number of characters of a name or value to inspect, including escapes. Relevant names are shorter, and longer URLs are refused.
+ */
 const longestText = 1024
 
 /** Depth from which every object is treated as an array item. */
@@ -20,7 +22,7 @@ const refuseOddity = (): void => {
 const [quote, backslash, colon, comma] = Buffer.from('"\\:,')
 const [brace, bracket] = Buffer.from('{[')
 
-/** A lookup table by byte: 1 for the bytes of `marks`, 2 for those of `others`, 0 for all others. */
+/** A lookup table by byte: 1 for the bytes in `marks`, 2 for those in `others`, and 0 for all other bytes. */
 function tableOf(marks: string, others = ''): Uint8Array {
   const table = new Uint8Array(256)
   for (const byte of Buffer.from(marks)) table[byte] = 1
@@ -29,21 +31,21 @@ function tableOf(marks: string, others = ''): Uint8Array {
 }
 
 /**
- * 1: structural characters of JSON. 2: characters that have no meaning outside of strings, or that lenient parsers may treat as a comment
- * or quote.
+ * 1: structural characters of JSON. 2: characters that have no meaning outside strings, or that lenient parsers may treat as a comment or
+ * quote.
  */
 const structure = tableOf('"{}[]:,', "!#$%&'()*/;<=>?@\\^_`|~")
 
 /**
- * Inspects the members of a JSON object, whether or not it is complete, and whatever follows it.
+ * Inspects the members of a JSON object, whether or not the object is complete, and anything that follows it.
  *
- * @param onOddity called for input that strict parsers reject and lenient ones accept
+ * @param onOddity called for input that strict parsers reject but lenient ones accept
  */
 export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watch {
   let depth = 0
   /** Whether the container at each depth is an array, up to `deepest`. */
   const arrays: boolean[] = []
-  /** Whether the container is an object in an array, like the requests in a batch. */
+  /** Whether the current container is an object in an array, as the requests in a batch are. */
   let isItem = false
   /** Whether the next value belongs to a member that may be the URL of a request in a batch. */
   let isUrl = false
@@ -52,7 +54,7 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
   let isName = true
   /** The last string; undefined if it is not needed. */
   let text: string | undefined
-  /** The member of the outermost object whose value is next, if it may specify the method. */
+  /** The member of the outermost object whose value is next, if that member may specify the method. */
   let named: string | undefined
 
   function keep(chunk: Buffer, from: number, end: number): void {
@@ -60,7 +62,7 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
       text += chunk.toString('latin1', from, Math.min(end, from + longestText - text.length))
   }
 
-  /** Reads to the end of a string, or of the chunk. */
+  /** Reads to the end of a string, or to the end of the chunk. */
   function readString(chunk: Buffer, from: number): number {
     let at = isEscaped ? from + 1 : from
     isEscaped = false
@@ -112,7 +114,7 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
     } else if (mark === colon) {
       if (isName) endName()
     } else {
-      // Used as a URL, an array becomes its joined items.
+      // An array that is used as a URL becomes its joined items.
       if (isUrl && mark === bracket) fields?.url(undefined)
       isUrl = false
       if (mark === brace || mark === bracket) {
@@ -150,21 +152,21 @@ const blanks: ReadonlySet<number> = new Set([
   ...Buffer.from('\u00a0\u00ef\u00bb\u00bf\u00fe\u00ff', 'latin1'),
 ])
 
-/** Whether a body starts with an object or array; undefined if the given start is only whitespace. */
+/** Whether a body starts with an object or array; undefined if the start received so far is only whitespace. */
 export function isJsonStart(start: Uint8Array): boolean | undefined {
   const first = start.find((byte) => !blanks.has(byte))
   return first === undefined ? undefined : '{['.includes(String.fromCharCode(first))
 }
 
 /**
- * Inspects a body that only some frameworks parse as JSON. Only a member that names another request is refused. If the JSON is nonstandard,
- * for example has comments, every name is checked, at any depth; within an array, only names of URLs. A body that does not start with an
- * object or array costs nothing beyond its start.
+ * Inspects a body that only some frameworks parse as JSON. Only a member that specifies another request is refused. If the JSON is
+ * nonstandard, for example because it has comments, every name is checked, at any depth; within an array, only URL names are checked. If a
+ * body does not start with an object or array, nothing beyond its start is inspected.
  *
- * @param starts the characters with which JSON may start: `{`, `[`, and those of comments
+ * @param starts the characters with which JSON may start: `{`, `[`, and the characters that start a comment
  */
 export function watchPossibleMembers(starts: string, fields?: FieldCheck): Watch {
-  /** Whether an object or array follows, perhaps after a comment; undefined until that is known. */
+  /** Whether an object or array follows, perhaps after a comment; undefined until this is known. */
   let mayBeJson: boolean | undefined
   let hasZeroBefore = false
   /** The first character of the object or array, until a second byte arrives. */
@@ -215,10 +217,10 @@ export function watchPossibleMembers(starts: string, fields?: FieldCheck): Watch
 
 const marks = tableOf('{}[],:')
 
-/** Maximum number of characters to inspect before a mark, counted from its end: comments may precede a name. */
+/** Maximum number of characters to inspect before a mark, counted back from the mark, because comments may precede a name. */
 const longestOddText = 4096
 
-/** Word separators in lenient JSON: quotes and comments. */
+/** Characters that separate words in lenient JSON: quotes and comments. */
 const separators = /["'*/#\n]+/
 
 /** Collects names and values from the text between the structural characters of JSON, as the most lenient parsers would read them. */
@@ -228,7 +230,7 @@ function watchOddNames(isArray: boolean, fields?: FieldCheck) {
   let isNamed = false
   let named: string | undefined
   let isUrl = false
-  /** The member name for each method that was found. */
+  /** The name of the member in which each method was found. */
   const methods = new Map<string, string>()
   const urls = new Set<string | undefined>()
 
@@ -254,12 +256,12 @@ function watchOddNames(isArray: boolean, fields?: FieldCheck) {
   }
 
   function urlOf(written: string): string | undefined {
-    // Limits the search to the last comment's end, so that an unclosed comment is not searched to the end of the text.
+    // Limits the search to the end of the last comment, so that an unclosed comment is not searched to the end of the text.
     const end = written.lastIndexOf('*/') + 2
     const bare = written.slice(0, end).replaceAll(/\/\*.*?\*\//gs, '') + written.slice(end)
     // The structural character that ends the text may be inside a comment.
     if (written.length >= longestOddText || /^\s*(?:#|\/\*)/.test(bare)) return undefined
-    // Line ends and whitespace around quotes are not part of the URL; those inside are.
+    // Line ends and whitespace around the quotes are not part of the URL; those inside them are.
     return unescaped(/^[\s"'`]*(.*[^\s"'`])?/s.exec(bare)?.[1] ?? '')
   }
 
@@ -284,9 +286,9 @@ function watchOddNames(isArray: boolean, fields?: FieldCheck) {
         text = ''
       }
     },
-    /** @throws AAuthError if a name, method or URL that was found is refused */
+    /** @throws AAuthError if a name, method or URL that was found must be refused */
     requireNone(): void {
-      if (isNamed) throw new AAuthError('request_malformed', 'A member names another method or path.')
+      if (isNamed) throw new AAuthError('request_malformed', 'A member specifies another method or path.')
       for (const [method, name] of methods) fields?.named(name, method, true)
       for (const url of urls) fields?.url(url)
       methods.clear()

@@ -174,10 +174,10 @@ paths:
   expect(Object.keys(scopes).sort()).toEqual(['pets%20write', 'pets.read'])
   expect(notes).toEqual([
     'TRACE /pets is skipped: its method is never forwarded.',
-    'QUERY /pets is skipped: add a route for it by hand, if agents may send it.',
+    'QUERY /pets is skipped: add a route for it by hand if agents may send such requests.',
     'The scope "pets write" is written as pets%20write: tokens cannot contain its original name.',
-    'The webhook newPet is skipped: the API sends it to others.',
-    'These permissions are derived from paths, since their operations name no scope: pets.read.',
+    'The webhook newPet is skipped, because the API itself sends it to other parties.',
+    'These permissions are derived from paths, because their operations specify no scope: pets.read.',
   ])
 })
 

@@ -107,7 +107,7 @@ describe('a request is judged by the route that says most of it', () => {
     expect(needOf('/events/7', { of, method: 'DELETE' })).toMatchObject({ scope: 'write' })
     expect(needOf('/events', { of })).toMatchObject({ level: 'none' })
     expect(needOf('/events', { of, method: 'HEAD' })).toMatchObject({ level: 'identity' })
-    expect(() => judge('/events', { of, method: 'PUT' })).toThrow('The methods of this path are GET, HEAD.')
+    expect(() => judge('/events', { of, method: 'PUT' })).toThrow('This path supports only the methods GET, HEAD.')
   })
 
   it.each([

@@ -115,7 +115,7 @@ describe('a table is rejected if an open route requires less than a route within
     expect(() => table(open, within)).toThrow(problem(0))
     expect(() => table(within, open)).toThrow(problem(1))
     expect(() => table(open, within)).toThrow(
-      /List the permitted paths instead, since unlisted paths are refused\. .*, set fallback: true on routes\[0\]$/,
+      /List the permitted paths instead, because unlisted paths are refused\. .*, set fallback: true on routes\[0\]$/,
     )
     expect(() => table({ ...open, fallback: true }, within)).not.toThrow()
   })

@@ -12,7 +12,7 @@ import { accountActions } from './account-actions.js'
 import { type AccountHandler, readNotice } from './account-handler.js'
 import { confirmPage, isProved } from './confirm-person.js'
 
-/** Shows an account page. A user who is not signed in is sent to sign in first. */
+/** Shows an account page. Users who are not signed in are sent to the sign-in page first. */
 export async function showAccountPage(context: ServerContext, visit: Visit, page: AccountHandler): Promise<Response> {
   const { session } = visit
   return session ? page(context, { ...visit, session }) : seeOther(signInPath(visit.path), visit.newCookies)
@@ -35,7 +35,7 @@ export async function newPasskeyOptions(context: ServerContext, visit: Visit): P
   return ceremony(await registrationOptions(context, { ...visit, session }))
 }
 
-/** `GET /account/confirm`: asks a signed-in user to reauthenticate on the way to a page of this server. */
+/** `GET /account/confirm`: asks a signed-in user to reauthenticate before continuing to a page on this server. */
 export async function showConfirmation(context: ServerContext, visit: Visit): Promise<Response> {
   const { session, url } = visit
   const returnTo = localPath(readParameters(url.searchParams).get('return_to'))

@@ -5,7 +5,7 @@ import { assetPath } from '../pages/assets.js'
 import type { AccountFrame } from '../pages/models/account-models.js'
 import { cleanText } from '../policy/plain-text.js'
 
-/** Handles an account page or form for the signed-in owner of the account. The visit's `id` is the row's id, if the path has one. */
+/** Handles an account page or form for the signed-in owner of the account. The visit's `id` is the row id in the path, if any. */
 export type AccountHandler = (context: ServerContext, visit: SignedInVisit) => Promise<Response>
 
 /** Returns a response with an account page. */
@@ -38,7 +38,7 @@ const noticeLifetime = 600
 
 /**
  * Returns the path to redirect to after an action: a page that shows a notice of what was done, even if it is reloaded. Only this browser,
- * in the same session, sees the notice; a link made by someone else shows none.
+ * in the same session, sees the notice; a link made by someone else does not show it.
  */
 export function pathWithNotice(
   { secrets }: ServerContext,

@@ -25,15 +25,15 @@ const ofAgent =
   })
 
 /**
- * The end of a session: displaced because there were too many, signed out by the user, or, if the event names a session, another session
- * that the user ended.
+ * How a session ended: it was displaced because there were too many, the user signed out of it, or, if the event has a session id, the user
+ * ended it from another session.
  */
 const endOfSession: Entry = (event) => {
   if (event.data?.by === 'limit') return ofAccount('session_displaced')(event)
   return ofAccount(event.data?.session === undefined ? 'signed_out' : 'session_ended')(event)
 }
 
-/** A replaced grant led to a newly allowed one, so it is not shown as revoked. */
+/** A replaced grant was followed by a newly allowed one, so it is not shown as revoked. */
 const endOfGrant: Entry = (event, delegate) => {
   const by = event.data?.by
   if (by === 'replaced') return undefined

@@ -72,7 +72,7 @@ export function agentsOf(grants: readonly ListedGrant[]): string[] {
   return [...new Set(grants.map(({ agent }) => agent))]
 }
 
-/** Returns the agents among the given ones that the operator currently blocks. */
+/** Returns which of the given agents the operator currently blocks. */
 export async function blockedAmong({ storage }: ServerContext, agents: readonly string[]): Promise<Set<string>> {
   const blocked = new Set<string>()
   for (const agent of agents) if ((await storage.findStanding(agent)).isBlocked) blocked.add(agent)

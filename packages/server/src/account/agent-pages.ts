@@ -22,7 +22,7 @@ import {
   shownParties,
 } from './agent-entries.js'
 
-/** The number of agents from which the list has a filter. */
+/** The minimum number of agents for which the list has a filter. */
 const filterFrom = 6
 
 /** `/account`: the agents that can currently act for the user. */

@@ -95,7 +95,7 @@ export async function confirmUser(context: ServerContext, visit: SignedInVisit):
       return confirmPage(context, visit, { returnTo, problem: 'passkey_failed' })
     proof = { user: shown.user, factorAddedAt: shown.addedAt, amr: ['webauthn'] }
   } else {
-    // A password that would prove nothing is not compared: a correct one would reset the count of wrong passwords.
+    // A password that could not prove anything is not checked: a correct one would reset the count of wrong passwords.
     if (!ways.password || ways.passkey) return confirmPage(context, visit, { returnTo, problem: 'wrong_password' })
     const check = await checkPassword(context, visit, { username, password: form.get('password') ?? '' })
     if (check.outcome === 'throttled') {

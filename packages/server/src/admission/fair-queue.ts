@@ -8,8 +8,8 @@ interface FairQueueLimits {
 
 export interface FairQueueEntry {
   /**
-   * Path of the share that the item counts against, preceded by its enclosing shares, widest first: `['203.0', '203.0.113',
-   * '203.0.113.9']`. No path may be a prefix of another, and no key may be empty.
+   * The share that the item counts against, as a path that starts with the widest enclosing share: `['203.0', '203.0.113', '203.0.113.9']`.
+   * No path may be a prefix of another, and no key may be empty.
    */
   path: readonly string[]
   /** Whether the item yields to non-yielding items of the enclosing share. Every eighth turn goes to yielding items. @default false */
@@ -83,7 +83,7 @@ const yieldingKey = ''
 
 /** One share of a queue. It holds either items or inner shares, and exists only while it is not empty. */
 class Share<T> {
-  /** Number of items in it and in its inner shares. */
+  /** Number of items in this share and its inner shares. */
   held = 0
   readonly #key: string
   readonly #parent: Share<T> | undefined

@@ -27,7 +27,7 @@ export interface KnownCallers {
   shareOf(hints: CallerHints): readonly string[]
   /** Returns a cookie value that makes a browser known for {@link knownBrowserAge}. Set it after a sign-in. */
   sealFor(signIn: { browser: string; userId: string }): string
-  /** Invalidates the cookie values sealed for a user so far, on this instance and until it restarts. */
+  /** Invalidates the cookie values sealed for a user so far. Applies to this instance until it restarts. */
   dropSealsOf(userId: string): void
   /** Records an agent that proved its key and holds a grant. */
   noteAgent(agent: { agent: string; remoteAddress: string | undefined }): void
@@ -39,13 +39,13 @@ export const knownBrowserAge = 30 * 86_400
 /** How long an agent stays known after it was issued a token, in seconds. */
 const agentAge = 86_400
 
-/** Interval in which an agent is recorded at most once, in seconds. */
+/** Minimum interval between two records of the same agent, in seconds. */
 const agentInterval = 60
 
 /** Window in which the networks of a user's cookies are counted, in seconds. */
 const networksWindow = 3600
 
-/** Maximum numbers of users and agents that are tracked, and of networks in which each of them is known. */
+/** Maximum number of users and of agents that are tracked, and of networks in which each of them is known. */
 const most = { callers: 10_000, networks: 16 }
 
 /** The content of a known-browser cookie. */
@@ -57,8 +57,9 @@ interface Seal {
 
 /**
  * Recognizes browsers by a sealed cookie, and agents by their network and claimed identifier, which is verified only later. Both count
- * against the network that the request comes from, so neither cookies nor claims enlarge its share; they only select the half. However many
- * cookies a user has, they are known in at most 16 networks an hour, unless 10,000 other users are seen in between.
+ * against the network that the request comes from, so neither cookies nor claims enlarge its share; they only determine which half the
+ * request uses. However many cookies a user has, they are known in at most 16 networks an hour, unless 10,000 other users are seen in
+ * between.
  */
 export function createKnownCallers({ secrets, signing, now }: KnownCallersOptions): KnownCallers {
   /** By agent and network: when a token was last recorded, in Unix seconds. */
@@ -68,7 +69,7 @@ export function createKnownCallers({ secrets, signing, now }: KnownCallersOption
   /** By user: the Unix time up to which seals are invalid. */
   const droppedUntil = new LruCache<number>(most.callers)
 
-  /** Decrypts each seal only once: under overload, decryption costs more than the rest of a refusal. */
+  /** Decrypts each seal only once: under overload, decryption costs more than the rest of the work for a refusal. */
   function openSeal(known: string, browser: string): Seal | undefined {
     const key = `${browser} ${known}`
     const opened = seals.get(key, now())

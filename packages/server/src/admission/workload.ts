@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers'
 import { FairQueue, type FairQueueEntry } from './fair-queue.js'
 
-/** The cost class of a request. `light` requests need neither the database nor a key, and are served even when those are slow. */
+/** The cost class of a request. `light` requests need neither the database nor a key, and are served even when either is slow. */
 export type Weight = 'light' | 'heavy'
 
 export interface Work<T> {
@@ -109,7 +109,7 @@ class Lane {
   }
 
   /**
-   * Takes a slot if no other request is waiting or has started in this turn. Later ones start together in the next turn, so that the
+   * Takes a slot if no other request is waiting or has started in this turn. Later requests start together in the next turn, so that the
    * storage can serve them in one batch.
    */
   #begin(): boolean {

@@ -14,7 +14,7 @@ import {
 export interface ListenSettings {
   /** The address to listen on. @default '127.0.0.1' */
   host?: string | undefined
-  /** The port to listen on, for plain HTTP behind your TLS. @default 8080, or the port of an `http` issuer */
+  /** The port to listen on, for plain HTTP behind your TLS proxy. @default 8080, or the port of an `http` issuer */
   port?: number | undefined
 }
 
@@ -25,7 +25,8 @@ export interface AdminSettings {
   /** Serves `/healthz`, `/readyz` and `/metrics`. @default no admin port */
   port: number
   /**
-   * Values of `Host`, without a port, that the admin port accepts in addition to `localhost` and its own address. Others get 421.
+   * Values of `Host`, without a port, that the admin port accepts in addition to `localhost` and its own address. Requests with any other
+   * value get 421.
    * @default none
    */
   hosts?: readonly string[] | undefined
@@ -44,7 +45,10 @@ export interface NonceSettings {
    * @default 16384
    */
   perAgent?: number | undefined
-  /** Maximum number of stored nonces of all agents. When it is reached, the network that holds the most is refused. @default 1000000 */
+  /**
+   * Maximum number of stored nonces of all agents. When it is reached, requests from the network that holds the most are refused. @default
+   * 1000000
+   */
   total?: number | undefined
 }
 
@@ -158,7 +162,7 @@ export function isPostgresUrl(database: string): boolean {
   return /^postgres(?:ql)?:\/\//i.test(database)
 }
 
-/** The setting as it may be displayed: without the password in a URL. */
+/** The setting, safe to display: without the password if it is a URL. */
 export function shownDatabase(database: string): string {
   if (!isPostgresUrl(database)) return database
   return database.replace(/^([^:]+:\/\/[^/?@:]*):[^/@]*@/, '$1@').replaceAll(/([?&]password=)[^&]*/gi, '$1…')

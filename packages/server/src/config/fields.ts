@@ -47,7 +47,7 @@ export const allowedNetwork = z.custom<AllowedNetwork>().superRefine((value, con
     context.addIssue({ code: 'custom', path: [...path], message: problem })
 })
 
-/** Agents by identifier, or a function that decides by identifier. */
+/** A list of agent identifiers, or a function that selects agents by identifier. */
 export const agents = z.custom<AgentSelection>().superRefine((value: unknown, context) => {
   if (typeof value === 'function') return
   const refuse = (message: string, ...path: number[]) => context.addIssue({ code: 'custom', path, message })
@@ -150,7 +150,7 @@ interface RelatedProvider {
   allowInsecureLoopback?: boolean | undefined
 }
 
-/** Returns the contradictions between settings that are each well formed. */
+/** Returns the contradictions between settings that are individually well formed. */
 export function findContradictions({
   issuer,
   allowInsecureLoopback = false,

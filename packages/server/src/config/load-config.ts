@@ -21,7 +21,7 @@ import {
 } from './configuration-schema.js'
 import { findContradictions } from './fields.js'
 
-/** A configuration that was read and validated on its own. {@link requireSafeStart} checks the environment it runs in. */
+/** A configuration that has been read and validated on its own. {@link requireSafeStart} checks the environment that the server runs in. */
 export interface LoadedConfig {
   /** Absolute path of the configuration file. */
   file: string
@@ -30,7 +30,7 @@ export interface LoadedConfig {
   warnings: readonly string[]
 }
 
-/** The settings that are valid. An invalid one has its default; `issuer` and `database` have none. */
+/** The valid settings. An invalid setting is replaced by its default; `issuer` and `database` have no default. */
 export type ReadableSettings = Omit<Settings, 'issuer' | 'database'> & {
   issuer?: string | undefined
   database?: string | undefined
@@ -134,7 +134,7 @@ function contradictionsIn(settings: { [Name in keyof Settings]?: Settings[Name] 
   return problems
 }
 
-/** On loopback there is no proxy in front of the server, so it listens on its issuer's port unless a setting says otherwise. */
+/** On loopback there is no proxy in front of the server, so it listens on its issuer's port unless a setting overrides this. */
 function portOf(given: object, { issuer, listen }: Settings): number {
   const set = 'listen' in given && typeof given.listen === 'object' && given.listen !== null && 'port' in given.listen
   return set || !isLoopbackIdentifier(issuer) ? listen.port : Number(new URL(issuer).port)

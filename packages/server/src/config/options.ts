@@ -30,7 +30,7 @@ import {
 
 /** How long things are valid, in seconds. */
 export interface LifetimeOptions {
-  /** Lifetime of an auth token, in seconds, up to a day; shown on pages. Revocation stops new tokens, not issued ones. @default 600 */
+  /** Lifetime of an auth token, in seconds, at most a day; shown on pages. Issued tokens outlive a revocation. @default 600 */
   authToken?: number | undefined
   /** How long a request waits for the user's decision, in seconds. @default 600 */
   requestToken?: number | undefined
@@ -47,7 +47,7 @@ export interface LimitOptions {
   openRequests?: number | undefined
   /**
    * Maximum number of requests processed or queued at once, not counting those that wait for a document or a password. When the queue is
-   * full, the network that holds most of it gets 503 with `Retry-After`. @default 200
+   * full, the network with the most requests in it gets 503 with `Retry-After`. @default 200
    */
   requests?: number | undefined
   /** Maximum number of browsers in which one user can be signed in. A further sign-in ends the oldest session. @default 50 */
@@ -72,7 +72,7 @@ export interface AccountOptions {
 /** What the pages show. */
 export interface PageOptions {
   /**
-   * Whether agents' logos are fetched, re-encoded and shown. Otherwise pages show a letter of the agent's host.
+   * Whether agents' logos are fetched, re-encoded and shown. Otherwise pages show a letter from the agent's host.
    * @default true
    */
   logos?: boolean | undefined
@@ -82,7 +82,7 @@ export interface PageOptions {
 
 /** Links in the page footer: an `https:` or `mailto:` URL, or a path. */
 export interface FooterOptions {
-  /** The footer link to where users get help. @default none */
+  /** The footer link to a page where users get help. @default none */
   help?: string | undefined
   /** The link for reporting an agent, on pages about an agent. @default none */
   report?: string | undefined
@@ -101,15 +101,15 @@ export interface ContactOptions {
   href?: string | undefined
 }
 
-/** What is accepted from agents that speak another variant of the protocol. Each member is weaker than its default. */
+/** Exceptions for agents that use another variant of the protocol. Each exception is weaker than the default. */
 export interface InteropOptions {
   /**
-   * Identifiers of agents whose document may list no redirect URIs. Weaker: the response may then go to any page on the agent's own origin
-   * (W12). @default none
+   * Identifiers of agents whose document need not list redirect URIs. Weaker: the response may then go to any page on the agent's own
+   * origin (W12). @default none
    */
   redirectUrisOptional?: AgentSelection | undefined
   /**
-   * Identifiers of agents whose signatures may leave out the body. Weaker: anyone between the agent and the server can change the body
+   * Identifiers of agents whose signatures need not cover the body. Weaker: anyone between the agent and the server can change the body
    * (W6). @default none
    */
   unsignedBodies?: AgentSelection | undefined
@@ -123,8 +123,8 @@ export interface AuthServerSettings {
   name?: string | undefined
   lifetimes?: LifetimeOptions | undefined
   /**
-   * The durations for which a user can allow something: seconds, from shortest to longest, and `"until-removed"` for no expiry. The first
-   * is preset. @default an hour, 30 days, until revoked
+   * The durations for which a user can allow something, in seconds, from shortest to longest; `"until-removed"` means no expiry. The first
+   * is preselected. @default an hour, 30 days, until revoked
    */
   durations?: readonly [Duration, ...Duration[]] | undefined
   accounts?: AccountOptions | undefined
@@ -169,13 +169,13 @@ export interface AuthServerOptions extends AuthServerSettings {
   /** Signs auth tokens, and derives codes and form values: `fixedKeys({ signer, secret })`, or keys from the storage. */
   keys: ServerKeys
   storage: Storage
-  /** Decides when no rule of `policies` matches. @default the user is asked */
+  /** Decides on requests that match no rule in `policies`. @default the user is prompted */
   policy?: Policy | undefined
   /** Accepts agents with `scheme=x509`: see `createCertificateFinder` in `countersign/x509`. @default refused */
   certificates?: CertificateFinder | undefined
   /**
-   * Re-encodes agents' logos for pages: use the one from `countersign-server/logos`. `pages.logos` disables it.
-   * @default pages show a letter of the host, and no logo is fetched
+   * Re-encodes agents' logos for pages: use the re-encoder from `countersign-server/logos`. `pages.logos` disables it.
+   * @default pages show a letter from the host, and no logo is fetched
    */
   reEncodeLogo?: LogoReEncoder | undefined
   /**
@@ -188,7 +188,7 @@ export interface AuthServerOptions extends AuthServerSettings {
   /**
    * Called with an event for each request, refusal, lookup, decision, storage operation and password, for logs, metrics and traces. A
    * refusal event carries more than the response does, such as the rule that denied the request or why an agent's lookup failed.
-   * `countersign/observability` has a log and metrics. @default no events
+   * `countersign/observability` provides a logger and metrics. @default no events
    */
   onEvent?: OnEvent | undefined
   /** Called for failures that are not the caller's fault, with the id that the caller was shown. @default a process warning */

@@ -36,7 +36,7 @@ const forms = [
   { pattern: /^[A-Za-z0-9+/]{43}=?$/, encoding: 'base64' },
 ] as const
 
-/** Minimum number of distinct values in 32 random bytes, in all but one of 10^15 cases. */
+/** Minimum number of distinct byte values in 32 random bytes; fewer occur in only one of 10^15 cases. */
 const fewestValues = 16
 
 /** Parses a master key encoded as base64url, base64 or hex. Returns the key or the problem. */
@@ -105,7 +105,7 @@ async function readRoots(
     return { text }
   } catch (error) {
     if (error instanceof TypeError)
-      return { problem: `contains no PEM certificates, or something in addition to them: ${path}` }
+      return { problem: `contains no PEM certificates, or something other than certificates: ${path}` }
     if (!(error instanceof Error && 'code' in error)) throw error
     return {
       problem:

@@ -27,7 +27,7 @@ function isUsed(brand: string, name: ReadName, around: Around): boolean {
   )
 }
 
-/** Where a brand may begin and end: at word boundaries, or next to words that are often joined to a brand. */
+/** Where a brand may begin and end: at a word boundary, or next to a word that is often joined to a brand. */
 interface Around {
   starts: readonly number[]
   ends: ReadonlySet<number>
@@ -45,7 +45,7 @@ function placesAround({ letters, boundaries }: ReadName): Around {
   return { starts: [...starts], ends }
 }
 
-/** Words that are joined to a brand before or after it, as in `slackapp`. */
+/** Words that are often joined to a brand, before or after it, as in `slackapp`. */
 const oneAddition = `
   account accounts admin agent ai api app apps auth bot business care center chat client cloud com connect desk dev drive
   get go group help helper helpdesk hq id inc integration io live login mail my net official online pay payment payments
@@ -61,7 +61,10 @@ const additions: ReadonlySet<string> = new Set([
 ])
 const longestAddition = Math.max(...Array.from(additions, (addition) => addition.length))
 
-/** Whether the letters at a position match the brand. A symbol, or a letter of another script, may stand for one in three letters. */
+/**
+ * Whether the letters at a position match the brand. At most one in three letters may be replaced by a symbol or by a letter of another
+ * script.
+ */
 function resembles({ letters, symbols }: ReadName, at: number, brand: string): boolean {
   let wild = Math.floor(brand.length / 3)
   for (let index = 0; index < brand.length; index++) {
@@ -99,7 +102,7 @@ const ordinary = new RegExp(
     .join('|')})$`,
 )
 
-/** Whether these letters are a word, or begin one, that is not mistaken for the brand. The brand itself never is. */
+/** Whether these letters are, or begin, a word that is not mistaken for the brand. The brand itself is never such a word. */
 function isOrdinary({ letters, boundaries }: ReadName, at: number, end: number, brand: string): boolean {
   if (!boundaries.has(at)) return false
   return [0, 1].some((more) => {

@@ -79,8 +79,8 @@ interface Decider {
 }
 
 /**
- * Returns the user who decides and the open request. The decision must come from the user and browser that were shown the request. A
- * decided request gets its response again.
+ * Returns the user who decides and the open request. The decision must come from the user and browser that were shown the request. For a
+ * request that was already decided, returns its response again.
  */
 async function deciderOf(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Decider | Response> {
   const { session, browserHash } = visit
@@ -95,7 +95,7 @@ async function deciderOf(context: ServerContext, visit: Visit, link: ConsentLink
   return decideRefusals[isHere ? 'other_user' : 'other_browser'](context, visit, link)
 }
 
-/** Evaluates the policy again: checking a proof takes time, and the storage does not know the policy. */
+/** Evaluates the policy again, because checking a proof takes time and the storage does not know the policy. */
 function requirePermitted(context: ServerContext, request: AuthRequest): void {
   const denied = policyDenial(context, request)
   if (denied) throw new PageError('policy_forbids', { agent: request.agent, cause: denied })
@@ -115,7 +115,7 @@ async function stopBeforeAllowing(
   if (terms.forbidden) throw new PageError('policy_forbids', { agent: stored.agent, cause: terms.forbidden })
   const { proof: kind } = terms
   if (kind === undefined) return undefined
-  // A proof covers the revision that was shown, and must not be consumed for another one.
+  // A proof applies only to the revision that was shown, and must not be consumed for another one.
   const revision = readRevision(person.form)
   if (kind === 'sign-in' || revision !== stored.revision) return seeOther(link.path)
   const problem = await checkProof(context, person, { kind, request: stored, revision, duration })
@@ -196,7 +196,7 @@ interface Allowed {
   session: Session
 }
 
-/** The duration submitted with the form, or the preset if the terms do not offer it. */
+/** The duration submitted with the form, or the preselected one if the terms do not offer it. */
 function chosenDuration(
   { durations, preset }: Pick<DecisionTerms, 'durations' | 'preset'>,
   form: ReadonlyMap<string, string>,
@@ -241,18 +241,18 @@ export async function challengePurpose(context: ServerContext, visit: Visit): Pr
   return allowPurpose({ request, revision: readRevision(form), duration: chosenDuration(terms, form), session })
 }
 
-/** The revision of the submitted page; scripted users may leave it out. */
+/** The revision of the submitted page; scripted users may omit it. */
 function readRevision(form: ReadonlyMap<string, string>): number | undefined {
   const revision = form.get('revision')
   if (revision !== undefined && !/^\d{1,9}$/.test(revision)) throw new PageError('bad_form')
   return revision === undefined ? undefined : Number(revision)
 }
 
-/** How often one user can allow something within a window, in seconds. No one reads faster than that. */
+/** How often one user can allow something within a window, in seconds. No one reads consent pages faster than that. */
 const rate = { window: 60, most: 60 }
 
 /**
- * The rate limit on what a user allows, with or without a page. Every grant is stored for a year and, once revoked, listed for every
+ * The rate limit on a user's approvals, with or without a page. Every grant is stored for a year and, once revoked, listed for every
  * resource, so a user who runs an agent must not be able to fill the database or the revocation list.
  */
 export function allowing({ rateFactor }: ServerContext, userId: string): LimitedAttempt {

@@ -16,8 +16,8 @@ export interface DecisionTerms {
   /** The dangers among the requested permissions, worst first. */
   dangers: readonly Danger[]
   /**
-   * The proof that the user is still present; undefined if none is needed. It is needed if their last proof was not made for this request,
-   * or used less than their passkey (attacks C24).
+   * The proof that the user is still present; undefined if none is needed. A proof is needed if the user's last one was not for this
+   * request, or if they have a passkey and used something weaker (attacks C24).
    */
   proof: ProofKind | undefined
   /** Whether a decision may be remembered and allow later requests without a page (W22). */
@@ -31,15 +31,18 @@ export interface DecisionTerms {
 
 /** The facts about a request that the page shows, and that determine whether a page is needed. */
 export interface DecisionFacts extends DecisionTerms {
-  /** Traits of the agent that differ from what users saw before. */
+  /** How the agent differs from what users saw before. */
   changes: readonly AgentChange[]
   /** The access that the agent already has. */
   holdings: Holdings
   /** The user's live remembered grant for the same agent, delegate and resource. */
   remembered: Grant | undefined
-  /** When the user last allowed this delegate of the agent anything, in Unix seconds. A delegate they never allowed counts as new. */
+  /**
+   * When the user last allowed anything to this delegate of the agent, in Unix seconds. A delegate that they never allowed anything counts
+   * as new.
+   */
   lastAllowed: number | undefined
-  /** When the user last allowed the agent anything, for any delegate. */
+  /** When the user last allowed anything to the agent, for any delegate. */
   agentLastAllowed: number | undefined
   /** Whether the remembered grant allows this request without a page. */
   allowsWithoutPage: boolean
@@ -96,7 +99,7 @@ export async function decisionFacts(
   }
 }
 
-/** The denial of a request by the operator's current policy; undefined if it is not denied. */
+/** The denial, if the operator's current policy denies a request; otherwise undefined. */
 export function policyDenial(
   { policy }: ServerContext,
   { agent, delegate, resource, scope }: AuthRequest,
@@ -105,8 +108,8 @@ export function policyDenial(
 }
 
 /**
- * Returns undefined if the user last proved who they are for this request, and did not use a password although they have a passkey. A proof
- * for one request does not count for any other open request.
+ * Returns the proof that the user must still give; undefined if their last proof was for this request, and was a passkey if they have one.
+ * A proof for one request does not count for any other open request.
  */
 async function proofFor(
   context: ServerContext,
@@ -120,7 +123,7 @@ async function proofFor(
   return password ? 'password' : 'sign-in'
 }
 
-/** A dangerous permission always expires. */
+/** Permission to do something dangerous always expires. */
 function shortest(duration: Duration): number {
   return duration === 'until-removed' ? 3600 : duration
 }
@@ -130,7 +133,7 @@ const looked = 20
 
 /**
  * Returns how the agent differs from what this user saw when they last allowed it, or from what other users saw if this user never allowed
- * it. Requests that no user saw, such as those an agent makes for itself, are not compared.
+ * it. Requests that no user saw, such as those an agent makes for itself, are not considered.
  */
 async function agentChanges(
   { storage }: ServerContext,
@@ -146,7 +149,10 @@ async function agentChanges(
 
 type Traits = AuthRequest['display']['agent']
 
-/** An agent may use several keys and redirect hosts, so any that was seen before is known. It has only one name. `seen` is newest first. */
+/**
+ * An agent may use several keys and redirect hosts, so any of them that was seen before is known. An agent has only one name. `seen` is
+ * newest first.
+ */
 function changesSince(seen: readonly Traits[], now: Traits): AgentChange[] {
   const [last] = seen
   if (!last) return []
@@ -162,7 +168,7 @@ function changesSince(seen: readonly Traits[], now: Traits): AgentChange[] {
   return changes
 }
 
-/** The access that a user already granted to an agent that requests more. */
+/** The access that a user has already granted to an agent that is now requesting more. */
 export interface Holdings {
   /** The scopes that the same delegate may use at the same resource. */
   same: readonly string[]
@@ -170,9 +176,9 @@ export interface Holdings {
   here: readonly string[]
   /** The scopes that were revoked at the same resource, but may still work there for a few minutes. */
   revokedButUsable: readonly string[]
-  /** The identifiers of other resources at which the agent may use something. */
+  /** The identifiers of other resources at which the agent has any access. */
   elsewhere: readonly string[]
-  /** Whether `elsewhere` is complete: no resource is left out, and no revoked grant still works at another resource. */
+  /** Whether `elsewhere` is complete: it omits no resource, and no revoked grant still works at another resource. */
   nothingElse: boolean
 }
 
@@ -181,7 +187,7 @@ const most = 500
 
 /** All grants of a user to an agent. */
 interface OwnGrants {
-  /** Newest first, live or ended. A delegate that appears in none of them is new. */
+  /** Newest first, live or ended. A delegate without any of these grants is new. */
   newest: readonly Grant[]
   live: readonly Grant[]
   ended: readonly Grant[]
@@ -203,7 +209,7 @@ export async function ownGrants(
   return { newest, live: newest.filter(isLive), ended: newest.filter((grant) => !isLive(grant)) }
 }
 
-/** Returns what an agent may use at the resource of the request, and elsewhere. */
+/** Returns the agent's access at the requested resource, and at other resources. */
 async function holdingsOf(
   { storage, lifetimes, now }: ServerContext,
   { delegate, resource }: AuthRequest,
@@ -232,7 +238,7 @@ function scopesOf(grants: readonly Grant[]): string[] {
 /** How many seconds each extension adds to a request's expiry, and how often it can be extended. */
 export const extension = { seconds: 600, times: 12 }
 
-/** Whether a request can be extended once more. */
+/** Whether a request can be extended again. */
 export function canExtend({ extensions }: AuthRequest): boolean {
   return extensions < extension.times
 }

@@ -14,7 +14,7 @@ import { hashSecret } from '../secrets/server-keys.js'
 import type { Way } from '../sign-in/render-sign-in.js'
 import type { AuthRequest, NewHandle } from '../storage/api/storage.js'
 
-/** Reads the link that a query or form belongs to; undefined if it belongs to none. */
+/** Reads the link that a query or form belongs to; undefined if there is no such link. */
 export async function findLink(
   { transport }: ServerContext,
   parameters: ReadonlyMap<string, string>,
@@ -43,12 +43,15 @@ export function requireLink(read: ReadLink): ConsentLink {
   return link
 }
 
-/** The token hash of the request that a visit is about, to be read together with the session; undefined if the link is invalid. */
+/**
+ * The token hash of the request that a visit is about. It lets the request be read together with the session. Undefined if the link is
+ * invalid.
+ */
 export function tokenHashIn(read: ReadLink): string | undefined {
   return typeof read === 'object' ? read.tokenHash : undefined
 }
 
-/** Returns the stored request that a link leads to, as it was read for the visit, or else its current state. */
+/** Returns the stored request that a link leads to: as it was read for the visit, or otherwise its current state. */
 export async function requireStored(
   { storage }: ServerContext,
   link: ConsentLink,
@@ -61,7 +64,7 @@ export async function requireStored(
   return stored
 }
 
-/** The path of a request's page, and what its forms carry. */
+/** The path of a request's page, and the fields that its forms carry. */
 export function linkDestination({
   path,
   fields,
@@ -71,7 +74,7 @@ export function linkDestination({
   return { path, tokenHash, fields: { request: fields, ...(state === undefined ? {} : { state }) } }
 }
 
-/** The way to a stored request, for a user who must sign in first. */
+/** Returns the destination for a stored request, for a user who must sign in first. */
 export function requestWay(link: ConsentLink, { agent, resource }: AuthRequest): Way & Required<Pick<Way, 'asker'>> {
   return { asker: { agentHost: displayHost(agent), resourceHost: displayHost(resource) }, ...linkDestination(link) }
 }
@@ -83,7 +86,7 @@ export function newHandle({ transport, lifetimes }: ServerContext, requestId: st
 }
 
 /**
- * Refuses any browser except the one that the request is bound to, and an expired request. For a decided request, returns its response
+ * Refuses an expired request, and any browser except the one that the request is bound to. For a decided request, returns its response
  * again.
  */
 export async function respondUnlessOpen(
@@ -103,7 +106,7 @@ export async function respondUnlessOpen(
   return outcomeResponse(context, visit, stored)
 }
 
-/** Responds with a redirect or page for the decision. The same browser can request it repeatedly, as long as it is still usable. */
+/** Responds with a redirect or page for the decision. The same browser can request this response repeatedly while it is still usable. */
 export async function outcomeResponse(context: ServerContext, visit: Visit, stored: AuthRequest): Promise<Response> {
   const allowed = stored.status === 'allowed'
   const { transport } = context
@@ -121,8 +124,8 @@ export async function outcomeResponse(context: ServerContext, visit: Visit, stor
 }
 
 /**
- * Tells the user who allowed a request that they did, and where to revoke it; tells any other user of that browser only that it was
- * decided.
+ * Tells the user who allowed a request that they did so, and where to revoke the access. Tells any other user of that browser only that the
+ * request was decided.
  */
 async function allowedBefore(
   { storage }: ServerContext,
@@ -141,13 +144,13 @@ async function allowedBefore(
   })
 }
 
-/** The denial's description for the agent: that of the rule, if a rule left the user no choice. */
+/** The description of the denial for the agent. If a rule left the user no choice, this is the rule's description. */
 function denialDescription({ policy }: ServerContext, { agent, delegate, resource, scope }: AuthRequest): string {
   const denial = denialOf(policy({ agent, delegate, resource, scope: scope.split(' ') }))
   return denial?.description ?? 'The user denied the request.'
 }
 
-/** Emits the event of a decision. */
+/** Emits the event for a decision. */
 export function emitDecision(
   { tell }: ServerContext,
   { agent, delegate, resource, scope }: AuthRequest,

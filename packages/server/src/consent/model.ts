@@ -15,7 +15,7 @@ import { mayInclude } from '../policy/risk.js'
 import type { AuthRequest, User } from '../storage/api/storage.js'
 import type { Holdings } from './facts.js'
 
-/** The input of the consent page in addition to the stored request. */
+/** The input of the consent page, in addition to the stored request. */
 interface ConsentModelInput {
   frame: PageFrame
   form: FormFields
@@ -52,7 +52,7 @@ export type ConsentChoices = Pick<
 const maxName = 60
 const maxDescription = 200
 const maxNotRequested = 50
-/** How many of the scopes that a resource offers the page reads, and their total length. */
+/** How many of a resource's scopes the page reads, and their maximum total length. */
 const maxOffered = { scopes: 150, characters: 4000 }
 
 /** Builds the model of the consent page from verified facts and the stored request. A pure function. */
@@ -104,7 +104,7 @@ function redirectOf(uri: string, agent: string): ConsentPage['redirect'] {
 }
 
 /**
- * Delegate names are often addresses or product names, so those cautions are dropped. Words that could be this server's own are still
+ * Delegate names are often addresses or product names, so cautions about those are dropped. Words that could be this server's own are still
  * reported.
  */
 function imitationOnly(caution: NameCaution | undefined): NameCaution | undefined {
@@ -139,7 +139,7 @@ function permissionLists(
   }
 }
 
-/** The scopes that a resource offers, up to the number and length that the page reads. */
+/** The scopes that a resource offers, up to the maximum number and length that the page reads. */
 function firstScopes(names: readonly string[]): string[] {
   let room = maxOffered.characters
   return names.slice(0, maxOffered.scopes).filter((name) => {
@@ -148,7 +148,7 @@ function firstScopes(names: readonly string[]): string[] {
   })
 }
 
-/** What the agent learns about the user through a permission: nothing without `openid`, as in the claims. */
+/** What the agent learns about the user through a permission. As with the claims, it learns nothing without `openid`. */
 function learnt(
   { identity }: Permission,
   user: User,

@@ -16,7 +16,10 @@ const ownWords = `
   .split(/\s+/)
   .map(foldLookAlikes)
 
-/** Words and phrases that speak for the operator of a service. They are matched only as whole words, since each is part of others. */
+/**
+ * Words and phrases that suggest the operator of a service is speaking. They are matched only as whole words, because each is part of other
+ * words.
+ */
 const authorities = `
   security securityteam securityalert securitycenter securitycentre securitycheck securitydepartment securitynotice
   securityservice securityupdate accountsecurity accountrecovery accountservices accountsteam accountteam accountsupport
@@ -59,7 +62,7 @@ const ownSigns =
 /** The number of judged names that are cached: pages show the same ones repeatedly. */
 const maxCached = 500
 
-/** Creates a function that returns the gravest way in which an agent's unverified name could mislead the user. */
+/** Creates a function that returns the most serious way in which an agent's unverified name could mislead the user. */
 export const createJudgeName: CreateJudgeName = ({ issuer, serverName, brands }) => {
   const known = Object.entries({ ...defaultBrands, ...brands }).map(
     ([brand, hosts]): KnownBrand => ({ brand, hosts, folded: foldName(brand) }),
@@ -99,7 +102,7 @@ interface KnownBrand {
   folded: string
 }
 
-/** Returns a part of the name that looks like the address of another host. */
+/** Returns the part of the name that looks like another host's address. */
 function otherAddressIn(name: string, host: string): string | undefined {
   const addresses =
     name

@@ -15,7 +15,7 @@ import { canExtend, type DecisionFacts } from './facts.js'
 import { requestWay } from './link.js'
 import { type ConsentChoices, consentModel } from './model.js'
 
-/** Renders the consent page for a bound request, initially or again with a problem. */
+/** Renders the consent page for a bound request, either initially or again with a problem. */
 interface Shown {
   link: ConsentLink
   request: AuthRequest
@@ -71,7 +71,7 @@ export async function consentPageAt(
   return htmlResponse(html, options)
 }
 
-/** Whether the user was shown another request of the agent before, regardless of its outcome. */
+/** Whether the user was shown another request from the agent before, regardless of its outcome. */
 async function hasRequestedBefore(
   { storage }: ServerContext,
   { session: { user } }: SignedInVisit,

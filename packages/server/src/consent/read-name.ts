@@ -1,10 +1,10 @@
 import { shapesOf } from '../storage/api/shapes-of.js'
 
-/** A text folded for comparison with names: its letters, digits and symbols by their appearance, without separators. */
+/** A string folded for comparison with names: its letters, digits and symbols by appearance, without separators. */
 export interface ReadName {
   /** One UTF-16 unit per character. */
   letters: string
-  /** Positions of symbols, which can stand for any letter. */
+  /** Positions of symbols, each of which can stand for any letter. */
   symbols: ReadonlySet<number>
   /** Positions where a word begins or ends. Words may be joined and letters may be spaced apart. */
   boundaries: ReadonlySet<number>
@@ -52,8 +52,8 @@ export function beginsIn({ letters, boundaries }: ReadName, word: string): boole
 }
 
 /**
- * Letters, digits and symbols that read as a lowercase Latin letter within a name, though they only resemble it. `shapesOf` covers the ones
- * that UTS 39 lists. These are digits, symbols, and letters of other scripts that decorative alphabets use.
+ * Letters, digits and symbols that only resemble a lowercase Latin letter, but read as that letter within a name. `shapesOf` covers those
+ * listed in UTS 39. The ones here are digits, symbols, and letters of other scripts that are used in decorative alphabets.
  */
 const resembling: Readonly<Record<string, string>> = {
   a: '∂ⱥ@4ᗩ卂ɐ∀△▲☆★ค',
@@ -88,11 +88,11 @@ const letters: ReadonlyMap<string, string> = new Map(
   Object.entries(resembling).flatMap(([letter, others]) => Array.from(others, (other) => [other, letter] as const)),
 )
 
-/** Arabic letters that differ only by a mark, or between the languages that use them. */
+/** Arabic letters that differ only in a mark, or only between the languages that use them. */
 const arabic: Readonly<Record<string, string>> = { ة: 'ه', ى: 'ي', ی: 'ي', ک: 'ك', ٱ: 'ا', ؤ: 'و', ئ: 'ي', ـ: '' }
 
 /**
- * Folds each letter and symbol to the one it can be mistaken for, in lowercase and without marks, so that texts that look alike become
+ * Folds each letter and symbol to the one it can be mistaken for, in lowercase and without marks, so that strings that look alike become
  * equal. For comparison only, never for display.
  */
 export function foldLookAlikes(text: string): string {

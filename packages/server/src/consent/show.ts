@@ -21,7 +21,7 @@ import {
 } from './link.js'
 import { consentPageAt } from './page.js'
 
-/** Responds to a link to a request with the sign-in page, then the consent page, or with the reason why neither is shown (S§9.5). */
+/** Responds to a request's link with the sign-in page, then the consent page, or with the reason why neither is shown (S§9.5). */
 export async function showRequest(context: ServerContext, arrival: Arrival): Promise<Response> {
   const { method, url } = arrival.request
   // Link scanners send HEAD requests.
@@ -61,15 +61,15 @@ async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): 
   }
   if (bound.reason === 'user_changed') throw signInChanged(link)
   if (bound.reason === 'other_browser') throw new PageError('request_other_session')
-  // Decided or expired between the two reads, so check again.
+  // The request was decided or has expired between the two reads, so check again.
   const again = await respondUnlessOpen(context, visit, await requireStored(context, link))
   if (!again) throw new PageError('request_unknown')
   return again
 }
 
 /**
- * Allows a request without a page if it requests nothing new, the user allowed the agent before, and they come from the agent's page (W22).
- * Returns undefined if it needs a page after all.
+ * Allows a request without a page if it requests nothing new, the user has allowed the agent before, and the user comes from the agent's
+ * page (W22). Returns undefined if the page is needed after all.
  */
 async function allowRemembered(
   context: ServerContext,
@@ -91,10 +91,10 @@ async function allowRemembered(
 }
 
 /**
- * Whether the browser reports that a page of the agent led the user here (W22). This requires a `Referer` with the agent's origin, which a
- * link in a message does not have. If the identifier has a path, the referring page must be at or below it, since others may share the
- * host. The browser's other navigation headers must be consistent: the user was brought here directly and saw no other page first, such as
- * this server's sign-in page.
+ * Whether the browser reports that the user came from one of the agent's pages (W22). This requires a `Referer` with the agent's origin,
+ * which a link in a message does not have. If the identifier has a path, the referring page must be at or below it, because others may
+ * share the host. The browser's other navigation headers must be consistent: the user was brought here directly and saw no other page
+ * first, such as this server's sign-in page.
  */
 export function comesFromAgent({ headers }: Request, agent: string): boolean {
   const referer = headers.get('referer') ?? ''
@@ -106,7 +106,7 @@ export function comesFromAgent({ headers }: Request, agent: string): boolean {
 }
 
 /**
- * The headers that browsers send for a navigation started by a page of another origin. A header may be missing, but each one sent must
+ * The headers that browsers send for a navigation started by a page from another origin. A header may be missing, but each one sent must
  * match.
  */
 const navigation: readonly (readonly [header: string, value: RegExp])[] = [

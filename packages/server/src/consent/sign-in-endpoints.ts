@@ -14,7 +14,7 @@ import { challengePurpose } from './decide.js'
 import { findLink, linkAt } from './link.js'
 import { onTheWay, wayTo } from './submit.js'
 
-/** `GET /account/sign-in`: the sign-in page, on the way to a page of this server, either an account page or an agent's request. */
+/** `GET /account/sign-in`: the sign-in page, which continues to a page on this server: an account page or an agent's request. */
 export async function showSignIn(context: ServerContext, visit: Visit): Promise<Response> {
   const returnTo = returnToOf(visit)
   if (visit.session) return seeOther(returnTo)
@@ -22,7 +22,7 @@ export async function showSignIn(context: ServerContext, visit: Visit): Promise<
   return way instanceof Response ? way : signInPageAt(context, visit, { way })
 }
 
-/** `GET /account/sign-up`: the sign-up page, on the way to a page of this server. */
+/** `GET /account/sign-up`: the sign-up page, which continues to a page on this server. */
 export async function showSignUp(context: ServerContext, visit: Visit): Promise<Response> {
   const returnTo = returnToOf(visit)
   requireSignUp(context)
@@ -45,7 +45,7 @@ const actions: ReadonlyMap<string, Action> = new Map<string, Action>([
   ['language', chooseLanguage],
 ])
 
-/** `POST /account/sign-in`, `/account/sign-up` and `/account/language`: handles their forms. */
+/** `POST /account/sign-in`, `/account/sign-up` and `/account/language`: handle the forms on these pages. */
 export async function submitEntranceForm(context: ServerContext, visit: Visit): Promise<Response> {
   const { form } = visit
   const action = actions.get(form.get('action') ?? '')
@@ -67,7 +67,7 @@ export async function returnFromProvider(context: ServerContext, visit: Visit): 
   return orSignIn(context, visit, await finishProviderSignIn(context, visit))
 }
 
-/** Shows the sign-in page after a failed sign-in at a provider, for the page the user was on the way to. */
+/** Shows the sign-in page after a failed sign-in at a provider. It continues to the page that the user originally requested. */
 async function orSignIn(context: ServerContext, visit: Visit, outcome: Response | FailedSignIn): Promise<Response> {
   if (outcome instanceof Response) return outcome
   const { returnTo, ...shown } = outcome

@@ -24,7 +24,7 @@ type Action = (context: ServerContext, visit: Visit, link: ConsentLink) => Promi
 /** `action=logout` */
 const signOut: Action = async (context, visit) => seeOther(visit.path, await endSession(context, visit))
 
-/** The handlers of a request's forms, by `action`. */
+/** The handlers of the forms on a request's pages, by `action`. */
 const actions: ReadonlyMap<string, Action> = new Map<string, Action>([
   ['login', onTheWay(signIn)],
   ['passkey', onTheWay(signInWithPasskey)],
@@ -32,7 +32,7 @@ const actions: ReadonlyMap<string, Action> = new Map<string, Action>([
   ['extend', extend],
 ])
 
-/** The handlers of a decision, by `consent`. */
+/** The handlers of decisions, by `consent`. */
 const decisions: ReadonlyMap<string, Action> = new Map<string, Action>([
   ['grant', allow],
   ['deny', deny],
@@ -53,13 +53,16 @@ export async function submitForm(context: ServerContext, arrival: Arrival): Prom
   return action(context, { ...visit, path: link.path }, link)
 }
 
-/** Returns the way to a link's request. The request must exist and be open to this browser; otherwise returns its page or redirect. */
+/**
+ * Returns the destination for the request behind a link. The request must exist and be open to this browser; otherwise returns its page or
+ * redirect.
+ */
 async function wayBy(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Way | Response> {
   const stored = await requireStored(context, link, visit)
   return (await respondUnlessOpen(context, visit, stored)) ?? requestWay(link, stored)
 }
 
-/** The way to a path of this server, as {@link wayBy} if the path leads to a request. */
+/** Returns the destination for a path on this server, as {@link wayBy} does if the path leads to a request. */
 export async function wayTo(context: ServerContext, visit: Visit, path: string): Promise<Way | Response> {
   const link = await linkAt(context, path)
   if (link) return wayBy(context, visit, link)
@@ -69,7 +72,7 @@ export async function wayTo(context: ServerContext, visit: Visit, path: string):
   )
 }
 
-/** Runs a form's action, on the way to its link's request or to the path that the form names. */
+/** Runs a form's action, then continues to the request behind the form's link, or to the path in the form. */
 export function onTheWay(action: SignInAction) {
   return async function actOnTheWay(
     context: ServerContext,

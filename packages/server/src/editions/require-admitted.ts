@@ -13,13 +13,13 @@ export interface RequestedAccess {
 }
 
 export interface Admission extends CountedAccess {
-  /** The policy under which the agent acts for itself; undefined if a user is asked. */
+  /** The policy under which the agent acts for itself; undefined if a user is prompted. */
   policy: string | undefined
 }
 
 /**
- * Admits an agent's request for access unless the agent is blocked or sends too many requests, the request asks for nothing grantable, or a
- * rule denies it.
+ * Admits an agent's request for access unless the agent is blocked or sends too many requests, the request contains nothing that can be
+ * granted, or a rule denies it.
  *
  * @throws AAuthError `scope_invalid`, `agent_blocked`, `too_many_requests`, `policy_denied`
  */
@@ -62,11 +62,11 @@ function policyGrant(
   return granted
 }
 
-/** Maximum number of open requests of an agent that no user has allowed anything yet (attacks A13). */
+/** Maximum number of open requests of an agent that no user has ever allowed anything (attacks A13). */
 const unknownAgentOpenRequests = 20
 
 /**
- * Returns how many requests of the agent may be open, provided that it may store another one.
+ * Returns the maximum number of open requests of the agent, provided that it may store another one.
  *
  * @throws AAuthError `too_many_requests`
  */
@@ -90,11 +90,11 @@ interface Rate extends RequestAttempt {
 
 type CountedRate = Rate & AttemptCount
 
-/** A request for access, after it was counted. */
+/** A request for access that has been counted. */
 interface CountedAccess {
   /** Whether any user has ever allowed the agent anything. */
   hasBeenAllowed: boolean
-  /** Its rates in windows longer than a minute, if a user will decide. {@link requireLastingRate} enforces them. */
+  /** The request's rates in windows longer than a minute, if a user will decide. {@link requireLastingRate} enforces them. */
   lasting: readonly CountedRate[]
 }
 
@@ -108,8 +108,8 @@ function minuteRates({ agent, remoteAddress }: SigningAgent): Rate[] {
 
 /**
  * Limits on requests per hour and per day that leave long-lived rows. Agents that no user has allowed anything yet are counted by address.
- * Agents that a few users have allowed something are counted by agent, since a user who runs and allows an agent could fill the database,
- * and also by address, since that user may run many agents.
+ * Agents that only a few users have allowed something are counted by agent, because a user who runs and allows an agent could fill the
+ * database, and also by address, because that user may run many agents.
  */
 function lastingRates({ agent, remoteAddress }: SigningAgent): Rate[] {
   const ofAgent = [
@@ -130,9 +130,9 @@ function rate(counted: string, terms: Omit<Rate, 'key'>): Rate {
 }
 
 /**
- * Counts a request for access in all its rates at once, and enforces the per-minute ones.
+ * Counts a request for access towards all of its rates at once, and enforces the per-minute limits.
  *
- * @param options.lasts whether it will leave long-lived rows
+ * @param options.lasts whether the request will leave long-lived rows
  * @throws AAuthError `agent_blocked`, `too_many_requests`
  */
 async function countRequest(
@@ -156,7 +156,7 @@ async function countRequest(
   return { hasBeenAllowed, lasting: counted.slice(ofMinute.length) }
 }
 
-/** From this number of users, only the per-minute rate limits an agent. */
+/** An agent that at least this many users have allowed is limited only per minute. */
 const manyUsers = 500
 
 /** @throws AAuthError `too_many_requests` */
@@ -179,7 +179,7 @@ async function requireLastingRate(
   if (full) throw tooMany(context, full)
 }
 
-/** Runs checks after a request was counted. If they refuse it, it leaves no rows, so it counts only towards the per-minute rates. */
+/** Runs checks on a request that has been counted. If they refuse it, it leaves no rows, so it counts only towards the per-minute rates. */
 export async function orUncount<T>(
   context: ServerContext,
   { lasting }: Pick<CountedAccess, 'lasting'>,
@@ -214,8 +214,8 @@ function beyondMost({ rateFactor }: ServerContext, { count, most }: CountedRate)
 }
 
 /**
- * Refuses a request that exceeds one rate, and uncounts it in the others, so that an agent over its limit takes nothing from others at its
- * address.
+ * Refuses a request that exceeds one rate, and subtracts it from the others, so that an agent over its limit takes nothing from others at
+ * its address.
  */
 async function refuse(context: ServerContext, beyond: CountedRate, counted: readonly CountedRate[]): Promise<never> {
   await uncount(

@@ -20,23 +20,23 @@ import type { ServerContext } from '../http/context.js'
 import { RefusedAgent } from '../http/refusal-response.js'
 import type { Arrival } from '../http/route.js'
 
-/** An agent whose signature and identity are verified. */
+/** An agent whose signature and identity have been verified. */
 export interface SigningAgent {
   agent: string
   delegate: string | null
   /** The address that the request came from, if the platform reports it. */
   remoteAddress: string | undefined
   key: ResolvedKey['key']
-  /** Whether its keys are no longer fresh because its origin could not be reached. */
+  /** Whether the agent's keys are no longer fresh because its origin could not be reached. */
   isStale: boolean
 }
 
 /**
  * Checks a verified request, changing nothing except rate-limit counts. The returned `Answer` then performs the request and responds. The
  * nonce, if the request has one, is claimed before that or in the same operation. A replayed request therefore changes nothing, and a
- * refused request takes no space in the nonce store.
+ * refused request takes up no space in the nonce store.
  *
- * @param verified the message, with the token that carried its key
+ * @param verified the message, with the token that contained its key
  */
 export type RequestJudge = (
   agent: SigningAgent,
@@ -48,7 +48,7 @@ export type Answer<T> = (() => T | Promise<T>) | ClaimingAction<T>
 
 /** Makes a change with one storage operation that also claims the nonce, so that both need only one wait for the disk. */
 export interface ClaimingAction<T> {
-  /** @param nonce the nonce to pass to the storage operation, which alone claims it */
+  /** @param nonce the nonce to pass to the storage operation, which is the only place that claims it */
   claiming(nonce: NonceClaim | undefined): Promise<T>
 }
 
@@ -102,13 +102,16 @@ function requireAgent(
 ): SigningAgent {
   const { agent, delegate, key, publisher = edition.documents.agent } = resolved
   if (agent === undefined)
-    throw new AAuthError('identity_required', 'The signature proves a key, but does not identify an agent.')
+    throw new AAuthError(
+      'identity_required',
+      'The signature proves possession of a key, but does not identify an agent.',
+    )
   const isStale = discovery.isStale(publisher, agent)
   return { agent, delegate: delegate ?? null, key, remoteAddress, isStale }
 }
 
 /**
- * Refuses an agent whose cached keys may no longer be valid: they cannot start anything new (W32).
+ * Refuses an agent whose cached keys may no longer be valid: such keys cannot start anything new (W32).
  *
  * @throws AAuthError `key_unknown`
  */
@@ -123,8 +126,8 @@ export function requireFreshKeys({ agent, isStale }: SigningAgent): void {
 }
 
 /**
- * Checks what a verified agent requests with a form, changing nothing except rate-limit counts. The returned `Answer` then performs it and
- * resolves to the JSON body of the response.
+ * Checks what a verified agent requests in a form, changing nothing except rate-limit counts. The returned `Answer` then performs the
+ * request and resolves to the JSON body of the response.
  */
 export type FormEndpoint = (
   context: ServerContext,

@@ -3,7 +3,7 @@ import { denialOf, type IdentityPermission, isIdentityScope } from '../policy/po
 import type { TokenIssue, User } from '../storage/api/storage.js'
 import type { SigningAgent } from './signed-request.js'
 
-/** What an auth token is issued for. The issuance is recorded before this is used. */
+/** What an auth token is issued for. The issuance is recorded before this content is used. */
 export interface AuthTokenSubject {
   agent: SigningAgent
   resource: string
@@ -21,7 +21,7 @@ export interface AuthTokenContent {
 }
 
 /**
- * Determines the content of an auth token. The policy is evaluated each time, since a rule may now deny what was allowed earlier.
+ * Determines the content of an auth token. The policy is evaluated each time, because a rule may now deny what was allowed earlier.
  *
  * @throws AAuthError `policy_denied`
  */

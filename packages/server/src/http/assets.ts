@@ -28,7 +28,7 @@ export function logoPath(id: string): string {
   return `/agents/logos/${id}`
 }
 
-/** Returns logo paths by agent, for the agents that have a logo. */
+/** Returns the logo paths of the agents that have a logo, by agent. */
 export async function logoPaths(
   { logos, storage }: ServerContext,
   agents: readonly string[],
@@ -38,7 +38,7 @@ export async function logoPaths(
   return new Map([...ids].map(([agent, id]) => [agent, logoPath(id)]))
 }
 
-/** `GET /agents/logos/{id}`: serves only images, wherever they came from (attacks K31). */
+/** `GET /agents/logos/{id}`: serves only images, whatever their source (attacks K31). */
 export async function showLogo({ logos, storage }: ServerContext, id: string): Promise<Response> {
   const image = logos && (await storage.readLogo(id))
   if (!image) throw new PageError('not_found')

@@ -8,30 +8,30 @@ import { foldUsername, type NewEvent, type Storage } from '../storage/api/storag
 const window = 900
 
 /**
- * Maximum numbers of rows of one kind per window: about one agent or user, from one address, from the networks around it, and in total.
- * Further rows add no information.
+ * Maximum number of rows of one kind per window: about one agent or user, from one address, from the networks that contain the address, and
+ * in total. Further rows add no information.
  */
 const mostEvents = { subscriber: 20, site: 40, provider: 125, all: 500 }
 const mostRefusals = { agent: 20, subscriber: 40, site: 60, provider: 125, all: 500 }
 
-/** Maximum number of cached bounds that have been reached. */
+/** Maximum number of reached bounds that are cached. */
 const mostKnown = 10_000
 
-/** Refusals that are an operator's decision. All other recorded refusals are failed lookups. */
+/** Refusals that an operator decided on. All other recorded refusals are failed lookups. */
 const decided: ReadonlySet<string> = new Set(['policy_denied', 'agent_blocked', 'policy_forbids'])
 
 /** An event that the server writes. */
 type OwnEvent = NewEvent & { event: AuditEventName }
 
 /**
- * Records events in the audit log that anyone can cause at any rate. The number of rows is bounded, and an event over a bound costs no
- * write.
+ * Records events that anyone can cause at any rate in the audit log. The number of rows is bounded, and an event that exceeds a bound costs
+ * no write.
  */
 export interface BoundedRecorder {
-  /** Resolves to false if the event was over a bound for its kind and the user it concerns. */
+  /** Resolves to false if the event exceeded a bound for its kind and the user it concerns. */
   recordEvent(event: OwnEvent): Promise<boolean>
   /**
-   * Records a refusal that operators look for: a rule denied an agent, the agent is blocked, or its lookup failed. Each kind has its own
+   * Records a refusal that operators need to see: a rule denied an agent, the agent is blocked, or its lookup failed. Each kind has its own
    * bounds, so that refusals caused by strangers take no room from those decided by operators.
    *
    * @param remoteAddress the address that the request came from
@@ -62,7 +62,7 @@ export function createBoundedRecorder({ storage, now }: { storage: Storage; now:
     return count > bound.most
   }
 
-  /** @param bounds narrowest first: an event over one bound is not counted in the wider ones */
+  /** @param bounds narrowest first: an event that exceeds one bound is not counted in the wider ones */
   async function recordWithin(bounds: readonly Bound[], event: OwnEvent): Promise<boolean> {
     if (bounds.some(isReached)) return false
     for (const bound of bounds) if (await isOver(bound)) return false
@@ -80,7 +80,7 @@ export function createBoundedRecorder({ storage, now }: { storage: Storage; now:
       const { status, code, agent, delegate, claimed, rule, lookup, reason } = refusal
       if (!lookup && !decided.has(code)) return
       const kind = `refusal ${decided.has(code) ? code : 'failed lookup'}`
-      // Rows about an agent that is only claimed take no room from those about the verified agent.
+      // Rows about an agent whose identity is only claimed take no room from rows about the verified agent.
       const ofAgent = boundOf(`${kind} agent ${claimed ? 'claimed ' : ''}${agent ?? ''}`, mostRefusals.agent)
       const data = { status, code, claimed, delegate, rule, reason }
       const bounds = [ofAgent, ...networkBounds(kind, ip, mostRefusals)]
@@ -89,7 +89,7 @@ export function createBoundedRecorder({ storage, now }: { storage: Storage; now:
   }
 }
 
-/** The bounds of one kind for an address, for its networks and in total. Unknown addresses share the bounds of a single address. */
+/** The bounds of one kind: for an address, for its networks and in total. All unknown addresses share the bounds of a single address. */
 function networkBounds(kind: string, ip: string | undefined, most: typeof mostEvents): Bound[] {
   const sizes = ip === undefined ? (['subscriber'] as const) : (['subscriber', 'site', 'provider'] as const)
   return [

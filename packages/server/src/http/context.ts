@@ -53,10 +53,10 @@ export interface PasskeySettings {
   origin: string
 }
 
-/** Checks a name that the agent with this identifier gives itself or its delegate, as pages show it. */
+/** Checks the name that an agent gives itself or its delegate, as pages show it. The second parameter is the agent's identifier. */
 export type CheckName = (name: string, agent: string) => NameCaution | undefined
 
-/** @param known.brands added to the built-in ones, replacing those with the same name */
+/** @param known.brands brands in addition to the built-in ones; they replace those with the same name */
 export type CreateJudgeName = (known: { issuer: string; serverName: string; brands: Brands }) => CheckName
 
 /** The state shared by all endpoints; created once from the options and never changed. */
@@ -87,7 +87,7 @@ export interface ServerContext {
   maxSessions: number
   /** Multiplier for the rates of requests and decisions. */
   rateFactor: number
-  /** The durations for which a user can allow something, shortest first; the first is preset. */
+  /** The durations for which a user can allow something, shortest first; the first is preselected. */
   durations: readonly [Duration, ...Duration[]]
   /** Whether users can create accounts themselves. */
   signUp: boolean
@@ -96,12 +96,12 @@ export interface ServerContext {
   providers: ReadonlyMap<string, IdentityProviderClient>
   background: BackgroundWork
   workload: Workload
-  /** The callers that half of the server's capacity is reserved for under overload. */
+  /** The callers for which half of the server's capacity is reserved under overload. */
   knownCallers: KnownCallers
-  /** Undefined if pages show no logos, in which case none is fetched. */
+  /** Undefined if pages show no logos; none are fetched then. */
   logos: LogoCache | undefined
   footer: PageFooter
-  /** Contact for users, about what the policy forbids and for password resets. */
+  /** The contact for users, for requests that the policy forbids and for password resets. */
   contact: CheckedOptions['pages']['contact']
   nonce: 'optional' | 'required'
   /** Whether a code works only with the key that requested it. */
@@ -256,7 +256,7 @@ function providerClient(provider: IdentityProvider, issuer: string, network: Net
   if (!URL.canParse(at)) throw new TypeError(`accounts.identityProviders: the issuer of ${id} must be a URL`)
   if (allowInsecureLoopback && !isLoopbackIdentifier(new URL(at).origin)) {
     throw new TypeError(
-      `accounts.identityProviders: allowInsecureLoopback of ${id} requires an issuer on loopback, for development`,
+      `accounts.identityProviders: allowInsecureLoopback of ${id} is for development and requires an issuer on loopback`,
     )
   }
   return createIdentityProviderClient(provider, `${issuer}/account/with/${provider.id}/callback`, network)

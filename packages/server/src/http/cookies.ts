@@ -2,15 +2,15 @@ import { generateCookie } from 'hono/cookie'
 import { parse } from 'hono/utils/cookie'
 import type { ServerContext } from './context.js'
 
-/** The cookies of the server. A sign-in at an identity provider has its own cookie in each tab. */
+/** The server's cookies. Each pending sign-in at an identity provider has its own cookie, because several tabs can have one. */
 type CookiePart = 'browser' | 'session' | 'known' | 'language' | `provider-${string}`
 
 /** Browsers cap cookie lifetimes at 400 days. */
 export const longestCookieLife = 400 * 86_400
 
 /**
- * Over `https`, cookies are `Secure` and their names have the `__Host-` prefix. Loopback `http` allows neither, so the names carry the role
- * there (W23).
+ * Over `https`, cookies are `Secure` and their names have the `__Host-` prefix. Loopback `http` allows neither, so there the names have the
+ * role as their prefix (W23).
  */
 function namesAt(issuer: string): { stem: string; prefix?: 'host' } {
   return issuer.startsWith('https:') ? { stem: 'countersign-', prefix: 'host' } : { stem: 'countersign-auth-server-' }
@@ -22,7 +22,7 @@ function startAt(issuer: string): string {
   return prefix === 'host' ? `__Host-${stem}` : stem
 }
 
-/** Returns a cookie that the browser sent; if two have the same name, the first. */
+/** Returns a cookie that the browser sent. If two cookies have the same name, returns the first. */
 export function readCookie({ issuer }: Issuer, { headers }: Request, part: CookiePart): string | undefined {
   const name = startAt(issuer) + part
   return parse(headers.get('cookie') ?? '', name)[name]

@@ -14,7 +14,7 @@ const permissionsPolicy =
 
 /**
  * Returns a response with a page. `form-action` would block the redirect from the consent form to the agent, so the two pages with that
- * form leave it out (attacks C26). Only pages with a passkey ceremony or an extendable deadline may call the server from a script.
+ * form omit it (attacks C26). Only pages with a passkey ceremony or an extendable deadline may send requests to the server from a script.
  */
 export function htmlResponse(
   html: string,
@@ -63,7 +63,9 @@ export function withCookies(response: Response, cookies: readonly string[]): Res
   return response
 }
 
-/** Builds the frame that every page has. A page that cannot be returned to is made without a visit and offers no language choice. */
+/**
+ * Builds the frame that surrounds every page. A page that the user cannot return to is built without a visit and offers no language choice.
+ */
 export function pageFrame(context: ServerContext, visit?: Visit): PageFrame {
   const language = visit && { action: '/account/language', csrf: csrfOf(context, visit), returnTo: visit.path }
   const footer = { ...context.footer, languages: Object.keys(languages).length > 1 ? language : undefined }
@@ -93,9 +95,9 @@ export function takesGzip(request: Request): boolean {
 type Compress = (request: Request, response: Response) => Promise<Response>
 
 /**
- * Creates the compression of pages. The file name in the gzip header has a random length, so that an attacker who injects text into a page
- * through a link cannot infer the rest of the page from its compressed length (BREACH). Pages sent under overload are the same for many
- * clients, and are compressed only once.
+ * Creates the function that compresses pages. The file name in the gzip header has a random length, so that an attacker who injects text
+ * into a page through a link cannot infer the rest of the page from its compressed length (BREACH). Pages sent under overload are the same
+ * for many clients, and are compressed only once.
  */
 export function createCompression(): Compress {
   const overloadPages = new Map<string, Buffer>()

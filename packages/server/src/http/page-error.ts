@@ -7,7 +7,7 @@ export class PageError extends Error {
   readonly code: ProblemPage['code']
   /** What the page shows in addition to its own text. */
   readonly shown: Shown
-  /** The agent it concerns, for the log and the audit log. */
+  /** The agent that the problem concerns, for the log and the audit log. */
   readonly agent: string | undefined
   readonly retryAfter: number | undefined
   readonly status: number

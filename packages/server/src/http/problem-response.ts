@@ -48,14 +48,14 @@ function asPageError(error: unknown): PageError {
 
 type Code = ProblemPage['code']
 
-/** Problems that may go away if the same page is opened again. */
+/** Problems that may be gone when the same page is opened again. */
 const passing: ReadonlySet<Code> = new Set<Code>(['server_error', 'temporarily_unavailable'])
-/** Problems that may go away if the page with the form is opened again. */
+/** Problems that may be gone when the page with the form is opened again. */
 const ofForms: ReadonlySet<Code> = new Set<Code>([...passing, 'csrf', 'bad_form'])
 
 /**
- * The path at which the user can try again: the failed page, or the page of this server whose form failed. Undefined if a retry would not
- * help, or the page is unknown.
+ * The path at which the user can try again: the failed page, or the page on this server whose form failed. Undefined if a retry would not
+ * help, or if the page is unknown.
  */
 function retryPath(code: Code, request: Request, { issuer, transport }: ServerContext): string | undefined {
   if (request.method === 'GET') return passing.has(code) ? pathIn(request.url, transport.path) : undefined
@@ -66,7 +66,7 @@ function retryPath(code: Code, request: Request, { issuer, transport }: ServerCo
 
 function pathIn(address: string, requestPath: string): string | undefined {
   const { pathname, search } = new URL(address)
-  // A consent page shown in response to a form: without the request in its URL, it cannot be reopened.
+  // This consent page was the response to a form. Without the request in its URL, it cannot be reopened.
   if (pathname === requestPath && search === '') return undefined
   const path = pathname + search
   return localPath(path) === path ? path : undefined

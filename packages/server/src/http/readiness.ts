@@ -2,7 +2,7 @@ import { KeyError } from '../secrets/server-keys.js'
 import { requireClockInSync, requireOwnDatabase } from '../storage/api/deployment-storage.js'
 import type { ServerContext } from './context.js'
 
-/** How long an outcome is reused, in milliseconds, so that frequent checks cost little. */
+/** How long a result is reused, in milliseconds, so that frequent checks cost little. */
 const outcomeAge = 1000
 /** Timeout for a signature, in milliseconds: the key may be held by a remote service. The database has its own timeout. */
 const patience = 2000
@@ -12,8 +12,8 @@ type ReadinessParts = Pick<ServerContext, 'issuer' | 'storage' | 'keys' | 'now'>
 }
 
 /**
- * Creates the readiness check, which performs real work: a write to the database, which must belong to this issuer and agree with its
- * clock, and a signature. It runs at most once a second and rejects with the failure.
+ * Creates the readiness check, which performs real work: a signature, and a write to the database, which must belong to this issuer and
+ * agree with its clock. It runs at most once a second and rejects with the failure.
  */
 export function createReadiness(
   { issuer, storage, keys, now, lifetimes }: ReadinessParts,

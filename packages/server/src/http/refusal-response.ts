@@ -7,7 +7,7 @@ import type { ServerContext } from './context.js'
 import { PageError } from './page-error.js'
 import type { Arrival } from './route.js'
 
-/** A response and, for events and the audit log, why it is a refusal. */
+/** A response that refuses a request, with the reason for events and the audit log. */
 export interface Outcome {
   response: Response
   refusal?: Refusal | undefined

@@ -10,20 +10,20 @@ export interface Arrival {
   id: string
 }
 
-/** Responds to one method of a route. Anything it throws becomes a refusal in the format for the route's callers. */
+/** Responds to one method of a route. Any error it throws becomes a refusal in the format that the route's callers expect. */
 export type Endpoint = (arrival: Arrival) => Response | Promise<Response>
 
-/** One row of the routing table; the complete definition of a path. */
+/** One row of the routing table, which completely defines a path. */
 export interface Route {
   /** The path, which also names the route in metrics and events. One segment may be variable, as in `/account/agents/:id`. */
   path: string
   /** The kind of caller: agents receive refusals in their edition's format, browsers receive pages. */
   caller: 'agent' | 'browser'
-  /** Whether it needs neither the database nor a key, so that it is served even when those are slow. */
+  /** Whether the endpoint needs neither the database nor a key, so that it is served even when those are slow. */
   isLight?: boolean
   /**
-   * Whether a POST starts a new flow, judging by its body, which is not verified yet. Under overload, such a request yields to others from
-   * the same address. @default no POST does
+   * Whether a POST starts a new flow, judging by its body, which has not been verified yet. Under overload, such a request yields to others
+   * from the same address. @default no POST does
    */
   startsNew?: (body: string) => boolean
   methods: Readonly<Record<string, Endpoint>>

@@ -84,7 +84,7 @@ function requireEndpoint({ methods }: Route, method: string): Endpoint {
   return endpoint
 }
 
-/** Emits the event for a refusal, and adds it to the audit log if it is of a kind that operators look for. */
+/** Emits the event for a refusal, and adds the refusal to the audit log if it is of a kind that operators need to see. */
 async function recordRefusal(
   { tell, recorder, onError }: ServerContext,
   { received, requestId }: Arrival,
@@ -94,7 +94,7 @@ async function recordRefusal(
   await recorder.recordRefusal(refusal, received.remoteAddress).catch((error: unknown) => onError(error, requestId))
 }
 
-/** Emits the event of a request. */
+/** Emits the event for a request. */
 function reportRequest(
   { tell }: ServerContext,
   { received, requestId }: Arrival,
@@ -113,7 +113,7 @@ function reportRequest(
   })
 }
 
-/** How a request finishes: it is served, or shed with an error. */
+/** How to finish a request: serve it, or shed it with an error. */
 interface Ways {
   serve: () => Promise<Response>
   shed: (error: AAuthError) => Promise<Response>
@@ -123,9 +123,9 @@ interface Ways {
 type Admit = (arrival: Arrival, route: Route | undefined, ways: Ways) => Promise<Response>
 
 /**
- * Creates admission control, which every request passes first, whatever its path, because refusals must be cheap when most requests are
- * refused. Half of the slots are for known callers while they have requests; the rest are served in turn by network. Within an address,
- * requests that start a new flow yield to the others.
+ * Creates admission control. Every request, whatever its path, passes it first, because refusals must be cheap when most requests are
+ * refused. Half of the slots are reserved for known callers while they have requests; the rest are served in turn by network. Within an
+ * address, requests that start a new flow yield to the others.
  */
 function createAdmission(context: ServerContext): Admit {
   return async function admit(arrival, route, { serve, shed }) {
@@ -153,7 +153,7 @@ async function entryOfPost(
   return { path, yields: body !== undefined && startsNew(new TextDecoder().decode(body)) }
 }
 
-/** Returns undefined for a body that cannot be read; the endpoint that reads it later refuses the request. */
+/** Returns undefined for an unreadable body; the endpoint that reads it later refuses the request. */
 async function readBody(received: ReceivedMessage): Promise<Uint8Array | undefined> {
   try {
     return await received.body(maxFormBytes)
@@ -163,15 +163,15 @@ async function readBody(received: ReceivedMessage): Promise<Uint8Array | undefin
 }
 
 /**
- * One error per `Retry-After` value, so that callers do not all return at once. Created once, because creating an error costs as much as a
- * response.
+ * One error per `Retry-After` value, so that callers do not all return at once. Each is created only once, because creating an error costs
+ * as much as a response.
  */
 const overloaded = [1, 2, 3].map(
   (retryAfter) => new AAuthError('unavailable', 'The server is overloaded.', { retryAfter }),
 )
 
 /**
- * Creates the check that the database belongs to this issuer, which runs even if no one called `ready`. Once it has succeeded, it costs
+ * Creates the check that the database belongs to this issuer. It runs even if no one called `ready`. Once it has succeeded, it costs
  * nothing.
  */
 function createOwnershipCheck({ storage, issuer, lifetimes }: ServerContext) {
@@ -190,7 +190,7 @@ function createOwnershipCheck({ storage, issuer, lifetimes }: ServerContext) {
   return ownership
 }
 
-/** The path of the share that a request counts against under overload. It is based on unverified data, and no storage is read. */
+/** The path of the share that a request counts against under overload. It is based on unverified data, without reading the storage. */
 export function shareOf(
   context: Pick<ServerContext, 'issuer' | 'knownCallers'>,
   request: Request,
@@ -206,13 +206,13 @@ export function shareOf(
   })
 }
 
-/** The route that matches a path, and the path's variable segment. */
+/** The route that matches a path, and the value of the path's variable segment. */
 interface FoundRoute {
   route: Route
   id: string
 }
 
-/** Creates the lookup for a routing table. Raw paths are compared, so a percent-encoded letter makes a different path. */
+/** Creates the lookup for a routing table. Paths are compared in raw form, so a percent-encoded letter makes a different path. */
 function createRouteFinder(routes: readonly Route[]): (path: string) => FoundRoute | undefined {
   const isVariable = ({ path }: Route) => path.includes(':')
   const exact = new Map(routes.filter((route) => !isVariable(route)).map((route) => [route.path, { route, id: '' }]))

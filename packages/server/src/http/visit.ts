@@ -15,12 +15,12 @@ export interface Visit {
   url: URL
   /** The value that matched `:id` in the route's path. */
   id: string
-  /** Path and query of the page, for returning to it. */
+  /** The page's path and query, for returning to it. */
   path: string
   /** The browser's stable random cookie (W23). */
   browser: string
   browserHash: string
-  /** Cookies set by every page shown to this browser. */
+  /** Cookies that every page shown to this browser sets. */
   newCookies: readonly string[]
   /** Sign-ins at identity providers that were started in this browser. */
   providerStates: ReadonlyMap<string, string>
@@ -29,11 +29,11 @@ export interface Visit {
   sessionHash: string | undefined
   /** The request that the visit is about, if it was read with the session. */
   about: { tokenHash: string; request: AuthRequest | undefined } | undefined
-  /** In the language that the user chose or the browser prefers. */
+  /** The messages in the language that the user chose or the browser prefers. */
   messages: Messages
   /** The fields of the submitted form; empty if there is none. */
   form: ReadonlyMap<string, string>
-  /** The viewer that the form's page was made for, as {@link viewerOf} returns it. */
+  /** The viewer for whom the form's page was made, as {@link viewerOf} returns it. */
   formOf: string
   /** The address that the request came from, if the platform reports it. */
   ip: string | undefined
@@ -43,7 +43,7 @@ export interface Visit {
 /** A visit by a signed-in user. */
 export type SignedInVisit = Visit & { session: Session }
 
-/** The user and browser on whose behalf a signed-in visit acts, for the storage: the user as they were read with their session. */
+/** The user and browser on whose behalf a signed-in visit acts, for the storage. The user is as they were read with their session. */
 export function inSession({ browserHash, session: { user } }: SignedInVisit): InSession {
   return { browserHash, userId: user.id, credentialRevision: user.credentialRevision }
 }
@@ -53,7 +53,7 @@ const browserCookie = /^aabr_[A-Za-z0-9_-]{43}$/
 /**
  * Opens a visit for a page request. A browser without a cookie is given one. An unknown session counts as signed out.
  *
- * @param tokenHash of the request that the page is about, which is then read with the session
+ * @param tokenHash the token hash of the request that the page is about, which is then read with the session
  */
 export async function openVisit(context: ServerContext, arrival: Arrival, tokenHash?: string): Promise<Visit> {
   const { request, received, requestId, id } = arrival
@@ -98,10 +98,10 @@ async function readSession(
 }
 
 /**
- * Opens a visit for a submitted form. Refuses a form that no page of this server made for this browser (attacks C06, C07, C22), and records
- * the refusal in the audit log.
+ * Opens a visit for a submitted form. Refuses a form that was not made for this browser by one of this server's pages (attacks C06, C07,
+ * C22), and records the refusal in the audit log.
  *
- * @param tokenHashOf of the request that a form is about, which is then read with the session
+ * @param tokenHashOf returns the token hash of the request that a form is about, which is then read with the session
  */
 export async function openFormVisit(
   context: ServerContext,
@@ -135,17 +135,17 @@ function isSameOrigin(request: Request, issuer: string): boolean {
   return (origin === null || origin === new URL(issuer).origin) && (site === null || site === 'same-origin')
 }
 
-/** Returns the user and session of a page as encoded in a form value: either anonymous, or the user without revealing who they are. */
+/** Returns a page's user and session as encoded in a form value: either anonymous, or the user without revealing who they are. */
 export function viewerOf(session: Session | undefined): string {
   return session ? `${personOf(session)}~${hashSecret(`page in ${session.id}`).slice(0, 22)}` : 'anonymous'
 }
 
-/** Whether a page was made for the signed-in user in another of their sessions, which has ended (W23). */
+/** Whether a page was made for the signed-in user, but in another session that has ended (W23). */
 function isOfOtherSession(viewer: string, session: Session | undefined): boolean {
   return session !== undefined && viewer !== viewerOf(session) && viewer.startsWith(`${personOf(session)}~`)
 }
 
-/** The CSRF value of a page, bound to this browser and to the viewer of the page. */
+/** A page's CSRF value, bound to this browser and to the page's viewer. */
 export function csrfOf(
   { secrets }: ServerContext,
   { browser, session }: { browser: string; session: Session | undefined },
@@ -157,7 +157,7 @@ function personOf({ user }: Session): string {
   return hashSecret(`page of ${user.id}`).slice(0, 22)
 }
 
-/** Returns a path of this server; anything else is replaced with the account page. */
+/** Returns a path on this server; anything else is replaced with the account page. */
 export function localPath(path: string | undefined): string {
   return path !== undefined && /^\/(?![/\\])[\x21-\x7e]*$/.test(path) && !path.includes('\\') ? path : '/account'
 }

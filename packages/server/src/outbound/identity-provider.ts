@@ -5,7 +5,7 @@ import { usernameProblem } from '../policy/account-policy.js'
 
 /** An identity provider that users can sign in with (OpenID Connect). */
 export interface IdentityProvider {
-  /** Used in the path of its pages; lowercase letters, digits and hyphens. */
+  /** The provider's id in the paths of its sign-in pages; lowercase letters, digits and hyphens. */
   id: string
   /** The button label. */
   name: string
@@ -16,18 +16,18 @@ export interface IdentityProvider {
   allowInsecureLoopback?: boolean | undefined
 }
 
-/** What the response to a started sign-in must match; stored in the browser, sealed. */
+/** What the response to a pending sign-in must match. Stored in the browser, sealed. */
 export interface ProviderState {
   provider: string
   state: string
   nonce: string
   verifier: string
   returnTo: string
-  /** The hash of the token of the request that `returnTo` leads to. */
+  /** The token hash of the request that `returnTo` leads to. */
   provedFor?: string | undefined
   /** Unix seconds. */
   startedAt: number
-  /** Whether a signed-in user is reauthenticating: only a sign-in since `startedAt` counts. */
+  /** Whether a signed-in user is reauthenticating. If so, only a sign-in since `startedAt` counts. */
   again: boolean
 }
 
@@ -46,23 +46,23 @@ export interface IdentityProviderClient {
   /** Returns the URL to send the browser to, and the state that the response must match. */
   start(sought: ProviderSignIn): Promise<{ url: string; state: ProviderState }>
   /**
-   * Returns the identity from the provider's response, and when the user signed in there, if the provider reports it. Rejects if the
+   * Returns the identity from the provider's response and, if the provider reports it, when the user signed in there. Rejects if the
    * response does not match this state.
    */
   finish(callback: URL, state: ProviderState): Promise<{ identity: ProviderIdentity; authTime: number | undefined }>
 }
 
-/** What is requested of a provider; `maxAge` is the maximum age of the user's sign-in there, in seconds. */
+/** The parameters of the request to a provider; `maxAge` is the maximum age of the user's sign-in there, in seconds. */
 interface ProviderSignIn extends Pick<ProviderState, 'returnTo' | 'provedFor' | 'startedAt' | 'again'> {
   maxAge: number
 }
 
-/** Allowed clock skew of the provider, in seconds. */
+/** Allowed clock skew between the provider and this server, in seconds. */
 const clockSkew = 60
 
 /**
- * Creates the fetch for a provider. Its own origin may be at any address, since the operator configured it; the other URLs in its document
- * may not (W28).
+ * Creates the fetch for a provider. The provider's own origin may be at any address, because the operator configured it; the other URLs in
+ * its document may not (W28).
  */
 function createReach({ issuer, allowInsecureLoopback = false }: IdentityProvider, network: NetworkOptions) {
   const configuredOrigin = new URL(issuer).origin
@@ -83,7 +83,7 @@ function createReach({ issuer, allowInsecureLoopback = false }: IdentityProvider
 /**
  * Creates a client for one provider, whose document is fetched on first use.
  *
- * @param redirectUri its callback at this server
+ * @param redirectUri the provider's callback on this server
  * @param network networks that may be reached in addition to the public internet
  */
 export function createIdentityProviderClient(
@@ -165,7 +165,7 @@ function identityOf({ iss, sub, ...claimed }: oidc.IDToken, said: Readonly<Recor
   }
 }
 
-/** The provider could not be reached; the cause has the reason. */
+/** The provider could not be reached; the cause contains the reason. */
 export class ProviderUnreachable extends Error {
   constructor(cause: unknown) {
     super('the identity provider cannot be reached', { cause })
@@ -173,7 +173,7 @@ export class ProviderUnreachable extends Error {
   }
 }
 
-/** The provider's response does not show that the user signed in there after they were sent. */
+/** The provider's response does not show that the user signed in there after being redirected. */
 class StaleSignIn extends Error {
   constructor() {
     super('the identity provider did not confirm that the user signed in just now')
@@ -206,7 +206,7 @@ export function providerProblemOf(error: unknown): ProviderProblem | undefined {
   if (!(error instanceof oidc.ClientError)) return undefined
   if (error.cause instanceof ProviderUnreachable)
     return { problem: 'provider_failed', reason: reachingReason(error.cause) }
-  // An error for provider keys that the platform cannot parse has no code.
+  // The error for provider keys that the platform cannot parse has no code.
   const reason = error.code ?? (error.cause instanceof DOMException ? error.cause.name : undefined)
   return reason === undefined ? undefined : { problem: 'provider_failed', reason }
 }

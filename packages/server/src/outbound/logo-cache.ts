@@ -15,7 +15,7 @@ interface LogoKeeperOptions {
   logoIdOf: (agent: string, image: Uint8Array) => string
   /** Unix seconds. */
   now: () => number
-  /** Runs all work that uses the storage. */
+  /** Runs all background work that uses the storage. */
   background: BackgroundWork
   onError: (error: unknown) => void
 }
@@ -79,7 +79,7 @@ export function createLogoCache(options: LogoKeeperOptions): LogoCache {
 }
 
 interface WorkLaneOptions {
-  /** Maximum number of jobs started per minute; half of them may start at once. */
+  /** Maximum number of jobs started per minute; half of them may start immediately. */
   perMinute: number
   /** Unix seconds. */
   now: () => number
@@ -89,7 +89,7 @@ interface WorkLaneOptions {
 
 /** A job of a lane. */
 interface LaneWork {
-  /** Whether there is anything to do; called when it is the job's turn. */
+  /** Whether there is anything to do; called when the job's turn comes. */
   claim: () => Promise<boolean>
   run: () => Promise<void>
 }
@@ -100,7 +100,7 @@ interface WorkLane {
   add(work: LaneWork, share: readonly string[]): void
 }
 
-/** Maximum number of waiting jobs, and of shares that have one job each. */
+/** Maximum number of waiting jobs, and of shares with one job each. */
 const laneLimits = { capacity: 16, most: 64 }
 
 /**
@@ -109,10 +109,10 @@ const laneLimits = { capacity: 16, most: 64 }
  */
 const rest = 4
 
-/** Milliseconds until a lane that has used up its starts checks the clock again. */
+/** How many milliseconds a lane that has used up its starts waits before it checks the clock again. */
 const patience = 200
 
-/** Creates a lane that runs at most `perMinute` jobs a minute, half of which may start in sequence without a pause. */
+/** Creates a lane that runs at most `perMinute` jobs a minute. Half of them may start one after another without a pause. */
 export function createWorkLane({ perMinute, now, onError }: WorkLaneOptions): WorkLane {
   const queue = new FairQueue<LaneWork>()
   const most = perMinute / 2

@@ -1,4 +1,4 @@
-/** A small image made from an untrusted one, or the reason why there is none. */
+/** A small image made from an untrusted one, or the reason why it could not be made. */
 export type LogoOutcome = { image: Uint8Array } | { refusal: string }
 
 /** Makes a small square PNG, containing only pixels, from whatever a stranger serves as a logo. */

@@ -1,5 +1,5 @@
 /**
- * Every page of the auth server as a function from its model to HTML, to look at the pages or proofread a translation without a server.
+ * Every page of the auth server as a function from its model to HTML, for viewing the pages or proofreading a translation without a server.
  *
  * @packageDocumentation
  */

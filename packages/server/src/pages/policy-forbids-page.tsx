@@ -7,8 +7,8 @@ import type { Messages } from './messages/messages.js'
 import type { PolicyForbidsPage } from './models/models.js'
 
 /**
- * Renders that the operator's policy does not let the user allow a request, `data-state="policy_forbids"`. The only choice is to go back,
- * which posts a denial.
+ * Renders the page for a request that the user may not allow under the operator's policy, `data-state="policy_forbids"`. The only choice is
+ * to go back, which posts a denial.
  *
  * @returns A complete HTML document.
  */

@@ -5,16 +5,16 @@ import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
 import type { ProblemPage } from './models/models.js'
 
-/** The codes that report the outcome of a request and are not errors. */
+/** The codes that report the outcome of a request rather than an error. */
 const outcomes: Partial<Record<ProblemPage['code'], IconName>> = { request_allowed: 'yes', request_denied: 'no' }
 
-/** The codes whose reader may not be the user to whom the request was made. */
+/** The codes that may be shown to a user other than the one to whom the request was made. */
 const anonymous: ReadonlySet<ProblemPage['code']> = new Set(['request_other_session'])
 
 /**
- * Renders what went wrong, or the outcome of the request, and what the user can do about it.
+ * Renders what went wrong or the outcome of the request, and what the user can do about it.
  *
- * `data-state` and `data-error-code` are the code, including the outcomes `request_allowed` and `request_denied`.
+ * `data-state` and `data-error-code` contain the code, including the outcomes `request_allowed` and `request_denied`.
  *
  * @returns A complete HTML document.
  */

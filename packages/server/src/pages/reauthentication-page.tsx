@@ -6,8 +6,8 @@ import type { Messages } from './messages/messages.js'
 import type { PasskeyForm, ReauthenticationPage } from './models/models.js'
 
 /**
- * Renders the form that asks a signed-in user for their passkey, or for the password if they have none, before something that could let
- * others in, `data-state="reauthentication"`. The hidden fields keep the page they were on the way to.
+ * Renders the form that asks a signed-in user for their passkey, or for the password if they have no passkey, before an action that could
+ * give others access, `data-state="reauthentication"`. The hidden fields contain the page that the user originally requested.
  *
  * @returns A complete HTML document.
  */

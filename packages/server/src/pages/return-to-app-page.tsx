@@ -8,8 +8,8 @@ import type { ReturnToAppPage } from './models/models.js'
 const NOT_AN_APP = /^(?:javascript|data|vbscript|blob|file|filesystem|about|view-source):/i
 
 /**
- * Renders the way back to an agent that is an app on the user's device, `data-state="return-to-app"`. Browsers open an app only after a
- * user action, so the page has a link instead of a redirect, or neither if the agent polls for the outcome.
+ * Renders the page that leads back to an agent that is an app on the user's device, `data-state="return-to-app"`. Browsers open an app only
+ * after a user action, so the page has a link instead of a redirect, or neither if the agent polls for the outcome.
  *
  * @returns A complete HTML document.
  * @throws {TypeError} If `href` is not an absolute URL, or has a scheme that the browser itself would run.

@@ -9,7 +9,7 @@ import type { SignInPage } from './models/models.js'
 /**
  * Renders the form that asks for a username and a password, `data-state="sign-in"`.
  *
- * A failed attempt also sets `data-error-code`, keeps the username and moves the focus to the problem.
+ * A failed attempt also sets `data-error-code`, keeps the username and moves the focus to the error message.
  *
  * @returns A complete HTML document.
  */

@@ -7,7 +7,7 @@ import type { SignUpPage } from './models/models.js'
 
 /**
  * Renders the form that creates an account, `data-state="sign-up"`. After a failed attempt, everything but the password is kept, and the
- * focus is on the problem.
+ * focus is on the error message.
  *
  * @returns A complete HTML document.
  */

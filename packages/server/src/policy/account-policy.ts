@@ -18,10 +18,10 @@ export function passwordProblem(
 // A letter may carry vowel signs or accents, as in many scripts, but only a few.
 const visible = '[\\p{L}\\p{N}\\p{P}\\p{S}]\\p{M}{0,3}'
 const usernamePattern = new RegExp(`^${visible}(?: ?${visible})*$`, 'u')
-/** Invisible characters: with one, a name could look identical to another user's. */
+/** Invisible characters. With one of them, a name could look identical to another user's. */
 const unseen = /[\p{Default_Ignorable_Code_Point}\u2800]/u
 
-/** Alphabets with many letters that look like letters of another one in this list. */
+/** Alphabets with many letters that look like letters in another alphabet in this list. */
 const alphabets = [
   /\p{Script=Latin}/u,
   /\p{Script=Cyrillic}/u,
@@ -39,7 +39,7 @@ const alphabets = [
 
 /**
  * Returns what is wrong with a username: it is not one line of visible characters, or a word in it mixes two alphabets whose letters look
- * alike (UTS 39 §5). Whether it looks like an existing username is checked by the storage.
+ * alike (UTS 39 §5). The storage checks whether the username looks like an existing one.
  */
 export function usernameProblem(username: string): 'username_invalid' | 'username_mixed' | undefined {
   if (username.length > usernameMaximum || !usernamePattern.test(username) || unseen.test(username)) {
@@ -50,7 +50,7 @@ export function usernameProblem(username: string): 'username_invalid' | 'usernam
   return words.some(isMixed) ? 'username_mixed' : undefined
 }
 
-/** Whether a text looks like an email address. It does not verify that the address belongs to the user. */
+/** Whether a string looks like an email address. Does not verify that the address belongs to the user. */
 export function isEmail(email: string): boolean {
   return email.length <= 254 && /^[^\s@<>"]+@[^\s@<>"]+\.[^\s@<>"]+$/.test(email)
 }
@@ -64,7 +64,7 @@ const stems = new Set(
   samsung google facebook internet abc qwe zaq12wsx`.split(/\s+/),
 )
 
-/** Letters that are so often replaced with these digits or symbols that the replacement hides nothing. */
+/** Letters that are so often replaced with these digits or symbols that the replacement adds no security. */
 const disguises: Readonly<Record<string, string>> = {
   '0': 'o',
   '1': 'i',
@@ -79,8 +79,8 @@ const rows = ['01234567890', '1q2w3e4r5t6y7u8i9o0p', '1qaz2wsx3edc4rfv', 'qwerty
 const runs = [...rows, ...rows.map((row) => Array.from(row).reverse().join(''))]
 
 /**
- * Whether a password is among the first guesses: a common word or the username with digits or symbols around it, a keyboard row, or a few
- * characters repeated.
+ * Whether a password would be among an attacker's first guesses: a common word or the username with digits or symbols around it, a keyboard
+ * row, or a few repeated characters.
  */
 export function isCommonPassword(password: string, username = ''): boolean {
   const text = password.toLowerCase()
@@ -98,7 +98,7 @@ function undisguised(text: string): string {
   return Array.from(letters, (character) => disguises[character] ?? character).join('')
 }
 
-/** Returns the word without the digits and symbols that users put around it. */
+/** Returns the word without the digits and symbols that users add around it. */
 function withoutEdges(text: string): string {
   return text.replace(/^[^\p{L}]+|[^\p{L}]+$/gu, '')
 }

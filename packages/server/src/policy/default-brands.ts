@@ -1,6 +1,6 @@
 /**
- * Brand names that users trust, and the hosts they belong to, including all hosts below them; `*` is any host. A host below which customers
- * have their own names belongs to no brand, so `amazonaws.com` and `googleapis.com` are missing here.
+ * Brand names that users trust, and the hosts they belong to, including all hosts below them; `*` is any host. A host whose subdomains
+ * belong to customers belongs to no brand, so `amazonaws.com` and `googleapis.com` are not listed here.
  */
 export type Brands = Readonly<Record<string, readonly string[]>>
 

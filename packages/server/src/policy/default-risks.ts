@@ -44,14 +44,14 @@ const words: readonly (readonly [Risk, string])[] = [
   ['read', 'read reads readonly view viewing'],
 ]
 
-/** The risks of words in permission names, for words that the operator's patterns do not cover. */
+/** The risks of words in permission names, for words that match none of the operator's patterns. */
 export const defaultRisks: readonly (readonly [pattern: string, risk: Risk])[] = words.flatMap(([risk, list]) =>
   split(list).map((word) => [word, risk] as const),
 )
 
 /**
- * Words for the object of an action. A change to one of them, or a name that says nothing else about one, is riskier than an ordinary
- * change.
+ * Words for the object of an action. A change to one of these objects is riskier than an ordinary change, and so is a name that contains
+ * only such a word.
  */
 export const riskyObjects: readonly (readonly [pattern: string, risk: Danger])[] = (
   [
@@ -69,7 +69,7 @@ export const riskyObjects: readonly (readonly [pattern: string, risk: Danger])[]
   ] as const
 ).flatMap(([risk, list]) => split(list).map((word) => [word, risk] as const))
 
-/** Words that may be joined to the risk words above, as in `droptable`; they carry no risk by themselves. */
+/** Words that may be joined to the risk words above, as in `droptable`; they are not risky by themselves. */
 export const ordinaryObjects: readonly string[] = split(`
   account accounts app apps backup backups bill bills branch branches bucket buckets cache calendar calendars card cards
   contact contacts customer customers data database databases db device devices disk disks domain domains event events

@@ -4,7 +4,7 @@ const CONTROL = /(?![\t-\r\u0085])\p{Cc}/gu
 const WHITESPACE = /[\s\u0085]+/g
 const STACKED_MARKS = /([\p{Mn}\p{Me}]{2})[\p{Mn}\p{Me}]+/gu
 const ELLIPSIS = '…'
-/** The maximum length of text that is read, in UTF-16 units. No line of a page is that long. */
+/** The maximum length of a string that is read, in UTF-16 units. No line on a page is that long. */
 const longestRead = 4000
 
 /**
@@ -40,20 +40,20 @@ export function cleanText(value: string, maxLength: number): string {
 const QUOTES = /(?!['’])[\p{Quotation_Mark}`´″‴ʺˮ״❛❜❝❞❟❠🙶🙷🙸]|(?<!\p{L})['’]|['’](?!\p{L})/gu
 
 /**
- * Makes a self-chosen name safe to show in quotation marks: like {@link cleanText}, and without its own quotation marks, which could make
- * it seem that the name ends and the page's text begins.
+ * Makes a self-chosen name safe to show in quotation marks. Like {@link cleanText}, but also removes the name's own quotation marks, which
+ * could make it seem that the name ends and the page's text begins.
  */
 export function cleanName(value: string): string {
   return cleanText(cleanText(value, Number.POSITIVE_INFINITY).replace(QUOTES, ''), MAX_NAME)
 }
 
-/** Maximum number of characters of a name. */
+/** Maximum number of characters in a name. */
 const MAX_NAME = 60
 
 /**
  * Whether a host, with or without a port or path after it, has an `xn--` label, so that its letters may look like others (UTS 39).
  *
- * Does not decide whether they do.
+ * Does not determine whether they do.
  */
 export function lookAlikeHost(host: string): boolean {
   const [authority = ''] = host.split(/[/?#]/)

@@ -13,18 +13,18 @@ export interface PolicyRequest {
 }
 
 /**
- * `ask` shows the consent page to a user; `deny` refuses with `access_denied`, and names the rule for the log and the audit log; `grant`
- * gives the agent a token for itself, without a user, under the policy's name (W19).
+ * `ask` shows the consent page to a user; `deny` refuses with `access_denied`, and includes the rule's name for the log and the audit log;
+ * `grant` gives the agent a token for itself, without a user, under the policy's name (W19).
  */
 export type PolicyDecision = 'ask' | { deny: string } | { grant: string }
 
-/** A pure function of the request. */
+/** Decides on a request. A pure function. */
 export type Policy = (request: PolicyRequest) => PolicyDecision
 
-/** Asks a user for every agent, so that no agent gets a token without a decision. */
+/** Prompts a user for every agent, so that no agent gets a token without a decision. */
 export const alwaysPrompt: Policy = () => 'ask'
 
-/** Returns the refusal if the decision is a denial. The agent learns that a rule denied it, but not which one. */
+/** Returns the refusal if the decision is a denial. The agent learns that a rule denied the request, but not which one. */
 export function denialOf(decision: PolicyDecision): AAuthError | undefined {
   if (decision === 'ask' || 'grant' in decision) return undefined
   const { deny: rule } = decision
@@ -48,16 +48,16 @@ export interface PolicyRule {
   /** A resource's identifier, with the same wildcards as `agent`. @default '*' */
   resource?: string | undefined
   /**
-   * `ask` and `grant` match if every requested permission matches one of these patterns, `deny` if any does. Absent: matches whatever is
-   * requested.
+   * `ask` and `grant` match if every requested permission matches one of these patterns; `deny` matches if any requested permission does.
+   * If absent, the rule matches whatever is requested.
    */
   scopes?: readonly string[] | undefined
   decision: 'ask' | 'deny' | 'grant'
 }
 
 /**
- * Creates a policy in which the first matching rule decides. If none matches, another policy does; by default, the user is asked. Nothing
- * is ever granted without a rule (W19).
+ * Creates a policy in which the first matching rule decides. If no rule matches, another policy decides; by default, the user is prompted.
+ * Nothing is ever granted without a rule (W19).
  */
 export function policyOfRules(rules: readonly PolicyRule[], otherwise: Policy = alwaysPrompt): Policy {
   return function configuredPolicy(request) {
@@ -83,7 +83,7 @@ function fitsIdentifier(identifier: string, pattern: string): boolean {
   return pattern === '*' || fitsPattern(identifier, pattern, '/:@')
 }
 
-/** How long a permission is granted: seconds, or until the user revokes it. */
+/** How long a permission is granted: a number of seconds, or until the user revokes it. */
 export type Duration = number | 'until-removed'
 
 /** Permissions that give an agent no access, but reveal who the user is (S§7.4). */
@@ -93,7 +93,7 @@ export type IdentityPermission = 'openid' | 'profile' | 'email'
 export interface NamedPermission {
   /** The name on the wire, such as `calendar.read`. */
   name: string
-  /** The resource's description, at most 200 characters; absent if it gives none. */
+  /** The resource's description, at most 200 characters; absent if it does not give one. */
   description?: string | undefined
   /** What the agent learns about the user, described in this server's words. */
   identity?: IdentityPermission | undefined
@@ -119,8 +119,8 @@ export function grantable(asked: readonly string[]): string[] {
 }
 
 /**
- * Returns permissions with the resource's descriptions and the risks, including the operator's risk patterns. Permissions that reveal who
- * the user is are described in this server's words.
+ * Returns permissions with the resource's descriptions and with their risks, which take the operator's risk patterns into account.
+ * Permissions that reveal who the user is are described in this server's words.
  */
 export function permissionsOf(
   names: readonly string[],
@@ -138,14 +138,14 @@ export function permissionsOf(
   })
 }
 
-/** Determines the risk of a permission by its name. */
+/** Determines the risk of a permission from its name. */
 export type ReadPermission = (name: string) => PermissionReading
 
 const mostCached = 500
 
 /**
- * Creates a server's risk function. It caches results, since pages and decisions read the same names repeatedly. Scopes that only reveal
- * who the user is have the risk `read`, unless one of the operator's patterns says otherwise.
+ * Creates a server's risk function. It caches results, because pages and decisions look up the same names repeatedly. Scopes that only
+ * reveal who the user is have the risk `read`, unless one of the operator's patterns overrides it.
  */
 export function createPermissionReader(patterns: RiskPatterns): ReadPermission {
   const readings = new Map<string, PermissionReading>()

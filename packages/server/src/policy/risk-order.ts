@@ -1,7 +1,7 @@
-/** What a permission can do, weakest first. `control` covers everything, or more than the user's own rights. */
+/** What a permission can do, weakest first. `control` means everything, or more than the user's own rights. */
 export type Risk = 'read' | 'change' | Danger
 
-/** Risks that require a second proof of who allows them. */
+/** Risks that require a second proof of the identity of the user who allows them. */
 export type Danger = 'delete' | 'spend' | 'control'
 
 /** Weakest first. */
@@ -12,5 +12,5 @@ export function byDanger(one: Risk, other: Risk): number {
   return risksByStrength.indexOf(other) - risksByStrength.indexOf(one)
 }
 
-/** Risks for which users prove again who they are, and which are never remembered; strongest first. */
+/** Risks that require users to prove again who they are, and that are never remembered; strongest first. */
 export const dangers: readonly Danger[] = ['control', 'spend', 'delete']

@@ -15,27 +15,30 @@ export function isRiskPattern(pattern: string): boolean {
 /** What the name of a permission reveals. */
 export interface PermissionReading {
   risk: Risk
-  /** Whether any of its words says what the permission allows. */
+  /** Whether any word in the name reveals what the permission allows. */
   isKnown: boolean
-  /** Whether it may allow more than its risk says, as a permission to manage something may also allow deleting it. */
+  /**
+   * Whether the permission may allow more than its risk indicates. For example, a permission to manage something may also allow deleting
+   * it.
+   */
   isBroad: boolean
   /** The words for the objects of the permission; empty means any object. */
   things: readonly string[]
 }
 
-/** Maximum number of characters of a scope; a longer text is not a scope. */
+/** Maximum number of characters in a scope; a longer string is not a scope. */
 export const longestName = 128
 
-/** Maximum number of words that are read in a name; a name with more could allow anything. */
+/** Maximum number of words that are read in a name. A name with more words could allow anything. */
 const mostWords = 24
 
 const unreadable: PermissionReading = { risk: 'control', isKnown: true, isBroad: true, things: [] }
 
 /**
  * Determines what a permission lets an agent do, from its name and never from the resource's description. A pattern equal to the full name
- * decides; otherwise the strongest of the name's words does. The built-in patterns apply to words that match none of the operator's. A name
- * without any known word counts as a change. A change to everything, or to something that confers rights, is control, and a change to money
- * is spending.
+ * determines the risk; otherwise the name's strongest word does. The built-in patterns apply to words that match none of the operator's. A
+ * name without any known word counts as a change. A change to everything, or to something that confers rights, counts as control, and a
+ * change to money counts as spending.
  */
 export function readPermission(permission: string, patterns: RiskPatterns): PermissionReading {
   if (permission.length > longestName) return unreadable
@@ -65,9 +68,9 @@ export function readPermission(permission: string, patterns: RiskPatterns): Perm
 }
 
 /**
- * Whether one permission may include another, in any reading of their names. It may if it is full control, if its name says nothing, if it
- * manages the same thing, or if it can do the same or more to it. For example, an agent that may write packages may read them, and one that
- * may manage a calendar may delete it.
+ * Whether one permission may include another, under any reading of their names. It may if it is full control, if its name reveals nothing,
+ * if it manages the same object, or if it can do the same or more to that object. For example, an agent that may write packages may read
+ * them, and one that may manage a calendar may delete it.
  */
 export function mayInclude(whole: PermissionReading, part: PermissionReading): boolean {
   if (whole.risk === 'control' || !whole.isKnown) return true
@@ -90,7 +93,7 @@ const broad: ReadonlySet<string> = new Set(
   'manage manages managing management control controls configure sync maintain moderate'.split(' '),
 )
 
-/** Phrases in which a word that usually means everything does not. */
+/** Phrases in which a word that usually means everything has another meaning. */
 const partialThings: ReadonlyMap<string, string> = new Map([
   ...['name', 'names', 'text', 'day', 'time', 'screen', 'size'].map((word) => [`full${word}`, 'full'] as const),
   ['allday', 'all'],
@@ -107,7 +110,7 @@ const parts: ReadonlySet<string> = new Set(
 )
 const longestPart = Math.max(...Array.from(parts, (part) => part.length))
 
-/** Returns the risk that a word indicates; undefined if none. */
+/** Returns the risk that a word indicates; undefined if it indicates no risk. */
 function wordRisk(word: string, patterns: RiskPatterns): Risk | undefined {
   return fitting(word, patterns) ?? builtInRisk(word)
 }
@@ -119,8 +122,8 @@ const graveRisk = matcherOf(riskyObjects)
 const maxCached = 2000
 
 /**
- * Creates a function that returns the risk of a word under fixed patterns. Each risk is compiled into one expression, since there are
- * hundreds of words.
+ * Creates a function that returns the risk of a word under fixed patterns. The patterns for each risk are compiled into one expression,
+ * because there are hundreds of words.
  */
 function matcherOf<R extends Risk>(patterns: readonly (readonly [string, R])[]): (word: string) => R | undefined {
   const risks = [...new Set(patterns.map(([, risk]) => risk))].toSorted(byDanger)
@@ -152,7 +155,7 @@ function sequenceOf(permission: string): string[] {
   return words.map((word) => word.toLowerCase())
 }
 
-/** Returns the same words, plus those found if case is ignored, or if words are written together. */
+/** Returns the same words, plus those found if case is ignored or if words are written together. */
 function wordsOf(permission: string, sequence: readonly string[], patterns: RiskPatterns): string[] {
   const letters = lettersOf(permission).flatMap((text) => [text, ...(text.match(/[A-Z]+|[a-z]+/g) ?? [])])
   const words = new Set([...sequence, ...letters.map((word) => word.toLowerCase())])
@@ -160,13 +163,13 @@ function wordsOf(permission: string, sequence: readonly string[], patterns: Risk
   return [...new Set([...words].flatMap((word) => [word, ...(isOwn(word) ? [] : partsOf(word))]))]
 }
 
-/** Returns each two and three adjacent words, written together. */
+/** Returns every two and every three adjacent words, written together. */
 function phrasesOf(sequence: readonly string[]): string[] {
   const joined = sequence.flatMap((_, at) => [2, 3].map((count) => sequence.slice(at, at + count).join('')))
   return [...new Set(joined)]
 }
 
-/** Splits a longer word that consists entirely of known words, if one of them is dangerous; `dataset` stays one word. */
+/** Splits a longer word that consists entirely of known words, if one of them is dangerous. For example, `dataset` stays one word. */
 function partsOf(word: string): string[] {
   const ends = (from: number) => {
     const found: number[] = []
@@ -211,8 +214,8 @@ function decoded(text: string): string {
 }
 
 /**
- * Whether a text matches a pattern, in which `*` matches any characters except those of `stop`. Takes linear time in the length of the
- * text, whatever the pattern.
+ * Whether a string matches a pattern, in which `*` matches any characters except those in `stop`. Takes linear time in the length of the
+ * string, whatever the pattern.
  */
 export function fitsPattern(text: string, pattern: string, stop = ''): boolean {
   const [head = '', ...rest] = pattern.split('*')

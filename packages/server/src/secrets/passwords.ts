@@ -7,7 +7,7 @@ import { FairQueue } from '../admission/fair-queue.js'
 /** argon2id, 19 MiB and two passes (OWASP), computed off the event loop. */
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 
-/** Maximum numbers of concurrent and of waiting computations; each takes a core and 19 MiB. */
+/** Maximum number of concurrent computations, and of waiting ones. Each computation uses a core and 19 MiB. */
 const limits = { running: 2, waiting: { capacity: 64, most: 256 } }
 
 /** An encoded argon2id hash. */
@@ -15,7 +15,7 @@ export function hashPassword(password: string): Promise<string> {
   return hash(password, parameters)
 }
 
-/** A hash with the same parameters that no known password has. Comparing with it takes as long, even the first time. */
+/** A hash with the same parameters that matches no known password. Comparing a password with it takes just as long, even the first time. */
 const hashOfNoPassword = encodedHash(randomBytes(16), randomBytes(32))
 
 function encodedHash(salt: Buffer, hashed: Buffer): string {
@@ -25,7 +25,7 @@ function encodedHash(salt: Buffer, hashed: Buffer): string {
 }
 
 /**
- * Hashes and checks the passwords of one server, a few at a time. Waiting ones are served in turn by share, as named by the path in a fair
+ * Hashes and checks one server's passwords, a few at a time. Waiting ones are served in turn by share, which is given as a path in a fair
  * queue.
  */
 export interface Passwords {
@@ -36,8 +36,8 @@ export interface Passwords {
    */
   hash(password: string, share: readonly string[]): Promise<string>
   /**
-   * Whether the password matches the hash. Without a hash, it takes the same time and is false (attacks C17). Undefined if it had to wait
-   * and `mayCompare` refused it when its turn came.
+   * Whether the password matches the hash. Without a hash, the check takes the same time and returns false (attacks C17). Undefined if the
+   * check had to wait and `mayCompare` refused it when its turn came.
    *
    * @throws AAuthError `unavailable` if too many are waiting
    */
@@ -53,7 +53,7 @@ export interface Passwords {
 export function createPasswords(tell?: Emit): Passwords {
   let running = 0
   const queue = new FairQueue<(mayRun: boolean) => void>()
-  /** Resolves to whether it had to wait. */
+  /** Resolves to whether the computation had to wait. */
   async function takeTurn(share: readonly string[]): Promise<boolean> {
     if (running < limits.running) {
       running++

@@ -22,26 +22,26 @@ export interface RotateKeysOptions {
 
 /** The result of a rotation, by key ids. */
 export interface Rotation {
-  /** The key that signs from now on; undefined if there was no next key, so that one was only generated. */
+  /** The key that signs from now on; undefined if there was no next key, in which case one was only generated. */
   activated: string | undefined
-  /** The keys that no longer sign, and until when they are published. */
+  /** The keys that no longer sign, and how long they stay published. */
   retiring: readonly { kid: string; until: number }[]
   /** The keys whose last token has expired: they are no longer published, and their private parts are deleted. */
   gone: readonly string[]
   /** The next key, published from now on. */
   next: string
-  /** When it may start signing, in Unix seconds. */
+  /** When the next key may start signing, in Unix seconds. */
   nextReadyAt: number
   /** Whether the active key was published for less time than required. */
   early: boolean
 }
 
 /**
- * Rotates the signing keys (next → active → retiring → gone) and generates a new next key. Every instance follows within 5 s, and no token
- * stops working.
+ * Rotates the signing keys (next → active → retiring → gone) and generates a new next key. Every instance follows within 5 s, and all
+ * issued tokens keep working.
  *
- * @throws KeyError `next_key_too_new` if the next key was not published for twice the lifetime of a cached key set; `master_key_wrong`;
- * `no_active_key` before the first start
+ * @throws KeyError `next_key_too_new` if the next key has not been published for twice the lifetime of a cached key set;
+ * `master_key_wrong`; `no_active_key` before the first start
  * @throws StorageError `keys_changed` if another rotation came first
  */
 export async function rotateKeys(storage: KeyStorage, options: RotateKeysOptions): Promise<Rotation> {
@@ -125,7 +125,7 @@ export async function rotateKeysWhenDue(
   }
 }
 
-/** When the next rotation is due, in Unix seconds; 0 if there is no key that could sign next. */
+/** When the next rotation is due, in Unix seconds; 0 if no key could sign next. */
 export function rotationDueAt(keys: readonly StoredKey[], rotateAfter: number): number {
   const signing = keys.filter(({ purpose }) => purpose === 'sign')
   const next = signing.find(({ state }) => state === 'next')
@@ -134,7 +134,7 @@ export function rotationDueAt(keys: readonly StoredKey[], rotateAfter: number): 
   return Math.max(Math.max(...signing.map(({ createdAt }) => createdAt)) + rotateAfter, next.notBefore ?? 0)
 }
 
-/** Whether another instance rotated between the read and the move: the keys were moved, or there is already a new next key. */
+/** Whether another instance rotated the keys between the read and the move: it moved the keys, or there is already a new next key. */
 function wasFirst(error: unknown): boolean {
   if (error instanceof StorageError) return error.code === 'keys_changed'
   return error instanceof KeyError && error.code === 'next_key_too_new'
@@ -179,7 +179,10 @@ export function startKeyRotation({ storage, onRotated, onError, ...options }: Ke
   }
 }
 
-/** Generates an Ed25519 key with a sealed private part, named by its thumbprint. @param notBefore when it may sign, in Unix seconds */
+/**
+ * Generates an Ed25519 key with a sealed private part, identified by its thumbprint. @param notBefore when the key may start signing, in
+ * Unix seconds
+ */
 async function generateSigningKey(
   masterKey: Uint8Array,
   { state, notBefore }: { state: 'next' | 'active'; notBefore: number },
@@ -192,7 +195,7 @@ async function generateSigningKey(
 }
 
 /**
- * Generates the keys of a new server: one that signs immediately, since no cache can know this server yet; the next one, so that it has
+ * Generates the keys of a new server: one that signs immediately, because no cache can know this server yet; the next one, so that it has
  * been published long before it is needed; and the secret from which codes and form values are derived.
  */
 export async function generateFirstKeys(masterKey: Uint8Array, now: number): Promise<NewKey[]> {

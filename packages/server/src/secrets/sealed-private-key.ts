@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import type { NewKey, StoredKey } from '../storage/api/key-storage.js'
 import { KeyError } from './server-keys.js'
 
-/** What the seal is bound to, so that stored keys cannot be swapped. */
+/** The data that the seal is bound to, so that stored keys cannot be swapped. */
 type SealedFor = Pick<NewKey, 'kid' | 'purpose'>
 
 /** The authenticated data of a seal. */

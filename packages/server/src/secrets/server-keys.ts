@@ -3,33 +3,33 @@ import type { PublicJwk, Signer } from 'countersign'
 import { type JoseRules, publishedJwk, requireOwnSigner } from 'countersign/tokens'
 import type { BackgroundWork } from '../storage/api/background-work.js'
 
-/** The server's own keys; they may change while it runs. */
+/** The server's own keys, which may change while it is running. */
 export interface ServerKeys {
   /** The key that currently signs. */
   signer(): Signer | Promise<Signer>
   /** The keys in `/jwks.json`: those about to be used, those in use, and retired ones while tokens signed by them are valid. */
   publicKeys(): Promise<readonly PublicJwk[]>
-  /** At least 32 random bytes, durable and the same on every instance: codes and form values are derived from it. */
+  /** At least 32 random bytes from which codes and form values are derived; they must be durable and the same on every instance. */
   readonly secret: Uint8Array
 }
 
 export interface FixedKeysOptions {
   signer: Signer
-  /** At least 32 random bytes, durable and the same on every instance. */
+  /** At least 32 random bytes, which must be durable and the same on every instance. */
   secret: Uint8Array
   /** Older public keys to keep publishing while tokens signed by them are valid. */
   retired?: readonly PublicJwk[]
 }
 
-/** Uses keys that stay the same while the process runs, from your own store or key service. */
+/** Uses keys that stay the same while the process is running, from your own store or key service. */
 export function fixedKeys({ signer, secret, retired = [] }: FixedKeysOptions): ServerKeys {
   return { signer: () => signer, publicKeys: async () => [signer.jwk, ...retired], secret }
 }
 
 /**
- * Returns the keys, with public keys in the format of the edition. The signing key must be the issuer's own: a key printed in a standard is
- * refused immediately if the signer is available synchronously. Otherwise it is reported in the background, and refused each time it would
- * sign.
+ * Returns the keys, with public keys in the edition's format. The signing key must be the issuer's own: if the signer is available
+ * synchronously, a key printed in a standard is refused immediately. Otherwise, it is reported in the background and refused each time it
+ * would sign.
  *
  * @throws TypeError
  */
@@ -70,21 +70,26 @@ export class KeyError extends Error {
 export interface MintedSecrets {
   /** Returns a new random secret with a prefix that secret scanners recognize. */
   random(prefix: 'aarq_' | 'aart_' | 'aasn_' | 'aabr_'): string
-  /** Returns the code of a request. It is always the same, so that a repeated decision redirects to the same place (W14). */
+  /** Returns the code for a request. It is always the same, so that a repeated decision redirects to the same place (W14). */
   codeOf(requestId: string): string
-  /** Returns the id under which an agent's logo is served: the same for the same image, but not guessable from it. */
+  /**
+   * Returns the id under which an agent's logo is served. It is always the same for the same image, but cannot be guessed from the image.
+   */
   logoIdOf(agent: string, image: Uint8Array): string
-  /** Returns a form value that only this browser, showing this user's page, can send back. */
+  /** Returns a form value that can be sent back only by this browser, from this user's page. */
   csrfFor(browser: string, page: string): string
-  /** Returns the page a form value was made for, or undefined if it was not made for this browser. */
+  /** Returns the page for which a form value was made, or undefined if it was not made for this browser. */
   readCsrf(value: string, browser: string): string | undefined
-  /** Signs a text without dots, so that only this server can have given it to this browser. It is used in URLs, and no form accepts it. */
+  /**
+   * Signs a string without dots, so that only this server can have given it to this browser. The result is used in URLs, and no form
+   * accepts it.
+   */
   noticeFor(browser: string, text: string): string
-  /** Returns the text, or undefined if it was not made for this browser. */
+  /** Returns the string, or undefined if it was not made for this browser. */
   readNotice(value: string, browser: string): string | undefined
-  /** Encrypts a text that makes a browser known. */
+  /** Encrypts a string that makes a browser known. */
   sealKnown(browser: string, text: string): string
-  /** Decrypts the text, or returns undefined if this server did not encrypt it for this browser. */
+  /** Decrypts the string, or returns undefined if this server did not encrypt it for this browser. */
   openKnown(value: string, browser: string): string | undefined
 }
 

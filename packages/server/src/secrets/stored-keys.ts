@@ -7,7 +7,9 @@ import { KeyError, type ServerKeys } from './server-keys.js'
 
 export interface StoredKeysOptions {
   storage: Pick<KeyStorage, 'listKeys' | 'createKeysIfNone'>
-  /** 32 random bytes that encrypt the private keys in the storage. Kept outside the storage, and the same on every instance. */
+  /**
+   * 32 random bytes that encrypt the private keys in the storage. They must be kept outside the storage, and be the same on every instance.
+   */
   masterKey: Uint8Array
   /** Unix seconds. @default the system clock */
   now?: () => number
@@ -46,7 +48,7 @@ export async function storedKeys({ storage, masterKey, now = systemClock }: Stor
   }
 
   async function current(): Promise<typeof ring> {
-    // A clock that was set back must not stop the periodic reads.
+    // If the clock is set back, the periodic reads must continue.
     if (Math.abs(now() - readAt) >= reloadInterval) reading ??= read()
     await reading
     return ring
@@ -68,10 +70,10 @@ function requireSecret(stored: readonly StoredKey[]): StoredKey {
   return secret
 }
 
-/** The signing keys as of one read. */
+/** The signing keys as returned by one read. */
 interface KeyRing {
   active: Signer
-  /** Next, active and retiring keys, until they are gone. */
+  /** Next, active and retiring keys, until they are deleted. */
   published: readonly { jwk: PublicJwk; until: number | null }[]
   /** Decrypted keys by id, reused by the next read. */
   signers: ReadonlyMap<string, Signer>

@@ -15,10 +15,10 @@ type PasswordCheck =
 /**
  * Checks a password within the limits of {@link limitsOf}.
  *
- * Only a wrong password that was compared is counted, and the result is returned only if the count is still within every limit. An attempt
- * that was refused, aborted or failed therefore leaves nothing to undo, even if the process is killed. An attempt that had to wait is not
- * compared if a limit was reached in the meantime. Until the password is compared, the same statements run for every username, whether or
- * not the account exists (attacks C17).
+ * Only a wrong password that was actually checked is counted, and the result is returned only if the count is still within every limit. An
+ * attempt that was refused, aborted or failed therefore leaves nothing to undo, even if the process is killed. If an attempt had to wait
+ * and a limit was reached in the meantime, its password is not checked. Until the check, the same statements run for every username,
+ * whether or not the account exists (attacks C17).
  *
  * @throws AAuthError `unavailable` if too many passwords are waiting to be checked, or the client disconnected
  */
@@ -61,13 +61,13 @@ export async function checkPassword(
 const minutes15 = 900
 const day = 86_400
 
-/** Limits on wrong passwords (attacks C16). A known browser is one in which the account was signed in before. */
+/** Limits on wrong passwords (attacks C16). A known browser is one that has been signed in to the account before. */
 const allowed = {
   accountFromKnownBrowser: { window: minutes15, most: 10 },
   accountFromAddress: { window: minutes15, most: 5 },
   accountFromNetwork: { window: minutes15, most: 20 },
   accountFromUnknownBrowsers: { window: day, most: 100 },
-  /** Applies across all usernames, so that one password cannot be tried on many accounts. */
+  /** Applies across all usernames, so that an attacker cannot try one password on many accounts. */
   address: { window: minutes15, most: 29 },
   network: { window: minutes15, most: 145 },
 } as const

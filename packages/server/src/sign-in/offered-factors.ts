@@ -1,7 +1,7 @@
 import type { ServerContext } from '../http/context.js'
 import { type Factor, provingFactors } from '../storage/api/storage.js'
 
-/** The factors of a user that this server still offers. */
+/** The user's factors that this server still offers. */
 export async function offeredFactors(
   { storage, passkeys, providers }: ServerContext,
   userId: string,
@@ -14,15 +14,15 @@ export async function offeredFactors(
   return (await storage.listFactors(userId)).filter(({ kind }) => isOffered[kind])
 }
 
-/** How a user can prove who they are without leaving this server. If neither applies, they sign in again. */
+/** How a user can prove who they are without leaving this server. A user who has neither factor must sign in again. */
 export interface ProvingWays {
   passkey: boolean
   password: boolean
 }
 
 /**
- * Returns how a user can currently prove who they are. A factor added in the last 24 hours does not count if there is an older one (attacks
- * C24).
+ * Returns how a user can currently prove who they are. A factor added in the last 24 hours does not count if the user has an older one
+ * (attacks C24).
  */
 export async function provingWays(context: ServerContext, userId: string): Promise<ProvingWays> {
   const proving = provingFactors(await offeredFactors(context, userId), context.now())

@@ -21,7 +21,7 @@ const signInPurpose = 'sign-in'
 /** Loaded on first use, because it takes longer to load than everything else in the server. */
 const loadWebauthn = () => import('@simplewebauthn/server')
 
-/** Returns the options of a ceremony that proves who the user is, for one purpose. Any passkey of this server is accepted. */
+/** Returns the options of a ceremony that proves who the user is, for one purpose. Any passkey registered at this server is accepted. */
 export async function signInOptions(context: ServerContext, visit: Visit, purpose = signInPurpose): Promise<object> {
   const { rpId } = requirePasskeys(context)
   const challenge = challengeFor(context, visit, purpose)
@@ -53,15 +53,15 @@ export async function registrationOptions(context: ServerContext, visit: SignedI
   })
 }
 
-/** A passkey that signed this server's challenge, and its user. */
+/** A passkey that signed this server's challenge, and the user to whom it belongs. */
 interface ShownPasskey {
   user: User
   credentialId: string
-  /** When it was added, in Unix seconds. */
+  /** When the passkey was added, in Unix seconds. */
   addedAt: number
 }
 
-/** Returns the passkey that signed this server's challenge for this purpose, in this browser; undefined if none did. */
+/** Returns the passkey that signed this server's challenge for this purpose, in this browser; undefined if the response is not valid. */
 export async function verifyPasskey(
   context: ServerContext,
   visit: Visit,
@@ -79,7 +79,7 @@ export async function verifyPasskey(
       expectedChallenge: (challenge) => claimChallenge(context, visit, { purpose, holder: response.id, challenge }),
       expectedOrigin,
       expectedRPID,
-      // The storage checks the counter and stores it in one step, and leaves an audit row.
+      // The storage checks and stores the counter in one step, and adds an audit row.
       credential: { id, publicKey, counter: 0 },
     }),
   )
@@ -93,7 +93,7 @@ export async function verifyPasskey(
   return used ? { user: found.user, credentialId: id, addedAt: found.passkey.createdAt } : undefined
 }
 
-/** Adds the passkey that signed this server's challenge; `refused` if the response is not valid. */
+/** Adds the passkey that signed this server's challenge; returns `refused` if the response is not valid. */
 export async function addPasskey(context: ServerContext, visit: SignedInVisit): Promise<AddedPasskey | 'refused'> {
   const { user } = visit.session
   const { rpId: expectedRPID, origin: expectedOrigin } = requirePasskeys(context)
@@ -129,8 +129,8 @@ function requirePasskeys({ passkeys }: ServerContext): PasskeySettings {
 }
 
 /**
- * Creates a challenge that carries its own timestamp and a code that only this server could make for this browser and purpose, so nothing
- * is stored until it is used.
+ * Creates a challenge that contains its own timestamp and a code that only this server could make for this browser and purpose. Therefore,
+ * nothing is stored until the challenge is used.
  */
 function challengeFor(context: ServerContext, { browser }: Visit, purpose: string): Uint8Array<ArrayBuffer> {
   const issued = `${context.now()}.${context.secrets.random('aasn_').slice(5)}`
@@ -158,7 +158,7 @@ function challengePage(purpose: string, issued: string): string {
 }
 
 /**
- * Returns undefined if the library throws, as it does for anything wrong with a response. The user sees the same refusal for all of these
+ * Returns undefined if the library throws, as it does for anything wrong with a response. The user sees the same refusal for all such
  * errors.
  */
 async function orUndefined<T>(verify: () => Promise<T>): Promise<T | undefined> {
@@ -175,7 +175,7 @@ interface CredentialByCeremony {
   registration: RegistrationResponseJSON
 }
 
-/** The text members that each ceremony's response must have (WebAuthn Level 3 §5.1.8). */
+/** The string members that each ceremony's response must have (WebAuthn Level 3 §5.1.8). */
 const responseMembers: Readonly<Record<keyof CredentialByCeremony, readonly string[]>> = {
   authentication: ['clientDataJSON', 'authenticatorData', 'signature'],
   registration: ['clientDataJSON', 'attestationObject'],

@@ -12,7 +12,7 @@ import {
 import type { SignInProblem, Way } from './render-sign-in.js'
 import { renewSession, signInChanged, startSession } from './session.js'
 
-/** A failed sign-in at a provider: the sign-in page is shown again, on the way to `returnTo`. */
+/** A failed sign-in at a provider: the sign-in page is shown again, and then continues to `returnTo`. */
 export interface FailedSignIn {
   returnTo: string
   problem: NonNullable<SignInProblem['problem']>
@@ -99,18 +99,21 @@ function requireProvider({ providers }: ServerContext, { id }: Visit): IdentityP
   return client
 }
 
-/** Time limit for a sign-in at a provider, in seconds. */
+/** Time limit for a provider sign-in, in seconds. */
 const signInTime = 600
 
-/** Maximum number of pending provider sign-ins in one browser, and of bytes in their cookies: Node reads 16 KiB of headers. */
+/** Maximum number of pending provider sign-ins in one browser, and of bytes in their cookies: Node reads at most 16 KiB of headers. */
 const bounds = { count: 4, bytes: 8192 }
 
-/** Maximum length of a path that fits in a cookie with the rest of a state: browsers store up to 4 KiB. */
+/** Maximum length of a path that fits in a cookie with the rest of a state: browsers store up to 4 KiB per cookie. */
 const longestReturn = 2000
 
 const sealed = 'provider~'
 
-/** Stores a started sign-in in the browser, next to those of other tabs; the oldest are evicted. Returns the cookies to set. */
+/**
+ * Stores a pending sign-in in the browser, next to those in other tabs; evicts the oldest if there are too many. Returns the cookies to
+ * set.
+ */
 export function keepProviderState(
   context: ServerContext,
   { browser, providerStates }: Visit,
@@ -146,7 +149,7 @@ function isOver({ now }: ServerContext, { startedAt }: ProviderState): boolean {
   return !(now() - startedAt <= signInTime)
 }
 
-/** Shortens a path to fit in a cookie. It drops the agent's `state`, which is stored with the request. */
+/** Shortens a path to fit in a cookie, by dropping the agent's `state`, which is stored with the request. */
 function shortened(returnTo: string): string {
   if (returnTo.length <= longestReturn) return returnTo
   const { pathname, searchParams } = new URL(returnTo, 'https://server.invalid')

@@ -24,7 +24,7 @@ const problemStatus: Readonly<Record<NonNullable<SignInPage['problem']>, number>
   passkey_failed: 401,
 }
 
-/** Renders the sign-in page, initially or after a failed attempt, with every way to sign in that this server offers. */
+/** Renders the sign-in page, either initially or after a failed attempt, with every way to sign in that this server offers. */
 export function signInPageAt(context: ServerContext, visit: Visit, shown: Shown): Response {
   const { way, cookies = [], retryAfter, ...said } = shown
   const { browser } = visit
@@ -54,7 +54,7 @@ export function signInPageAt(context: ServerContext, visit: Visit, shown: Shown)
   })
 }
 
-/** Renders the sign-up page, initially or after a failed attempt. */
+/** Renders the sign-up page, either initially or after a failed attempt. */
 export function signUpPageAt(
   context: ServerContext,
   visit: Visit,
@@ -73,23 +73,26 @@ export function signUpPageAt(
   return htmlResponse(renderSignUp(model, messages), { status, formRedirectsAway: true, cookies })
 }
 
-/** Where a user continues after signing in, and what the forms on the way carry; known to the page that sends them to sign in. */
+/**
+ * Where a user continues after signing in, and the fields that the forms in between contain. The page that asks the user to sign in sets
+ * these.
+ */
 export interface Way {
   /** The path to continue to. */
   path: string
   /** The requesting agent, if there is one. */
   asker?: { agentHost: string; resourceHost: string }
-  /** The hash of the token of the request that it leads to. */
+  /** The token hash of the request that the path leads to. */
   tokenHash?: string | undefined
   fields: Omit<FormFields, 'action' | 'csrf'>
 }
 
-/** Returns the way to an account page. */
+/** Returns the destination for an account page. */
 export function accountDestination(path: string): Way {
   return { path, fields: { returnTo: path } }
 }
 
-/** The path of the sign-in page on a way. For an agent's request, the page is shown at the request's own URL. */
+/** Returns the path of the sign-in page for a destination. For an agent's request, the page is shown at the request's own URL. */
 function signInPathOf({ path, asker }: Way): string {
   return asker ? path : signInPath(path)
 }

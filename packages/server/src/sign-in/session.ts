@@ -8,9 +8,9 @@ import type { Session, User } from '../storage/api/storage.js'
 import { fieldsOf, type Way } from './render-sign-in.js'
 
 /**
- * Starts a session with a new id, whatever the browser held before (attacks C18), and makes the browser known. A user who signs in again
- * without having signed out continues the same session under a new id, so that pages in other tabs still work. `authTime` is when the user
- * proved who they are, by default now. Returns the cookies to set.
+ * Starts a session with a new id, whatever session the browser had before (attacks C18), and makes the browser known. A user who signs in
+ * again without having signed out continues the same session under a new id, so that pages in other tabs still work. `authTime` is when the
+ * user proved who they are, by default now. Returns the cookies to set.
  */
 export async function startSession(
   context: ServerContext,
@@ -25,7 +25,7 @@ export async function startSession(
     if (renewed.length > 0) return renewed
   }
   const session = context.secrets.random('aasn_')
-  // Sealed before the session is created, so that a later password change invalidates the seal.
+  // The seal is made before the session is created, so that a later password change invalidates it.
   const known = knownCookie(context, visit, userId)
   const { sessionIdle: idleSeconds, session: lifetime } = lifetimes
   const idHash = hashSecret(session)
@@ -54,7 +54,7 @@ export function knownCookie(context: ServerContext, { browser }: Visit, userId: 
   return cookieOf(context, 'known', context.knownCallers.sealFor({ browser, userId }), knownBrowserAge)
 }
 
-/** Ends the session of a browser. Returns the cookies to set. */
+/** Ends a browser's session. Returns the cookies to set. */
 export async function endSession(context: ServerContext, { sessionHash }: Visit): Promise<readonly string[]> {
   if (sessionHash !== undefined) await context.storage.endSession(sessionHash)
   return [clearedSession(context)]
@@ -69,22 +69,23 @@ export function clearedSession(context: ServerContext): string {
 export interface Proof {
   user: Pick<User, 'id' | 'credentialRevision'>
   /**
-   * When the factor was added, in Unix seconds. One added in the last 24 hours can sign in, but proves nothing if there is an older one.
+   * When the factor was added, in Unix seconds. A factor added in the last 24 hours can be used to sign in, but proves nothing if the user
+   * has an older one.
    */
   factorAddedAt: number
   amr: Session['amr']
-  /** The hash of the token of the request for which the proof was made. */
+  /** The token hash of the request for which the proof was made. */
   provedFor?: string | undefined
 }
 
-/** The user changed how they sign in, or signed out, after their proof or session was read, so it does not count. */
+/** The user changed how they sign in, or signed out, after their proof or session was read, so that proof or session does not count. */
 export function signInChanged({ path }: Pick<Visit, 'path'>): PageError {
   return new PageError('sign_in_changed', { retry: path })
 }
 
 /**
- * Continues the session under a new id, after the user proved again who they are. Returns the cookies to set; none if the session has
- * ended, or the user has changed since their proof was checked.
+ * Continues the session under a new id after the user has proved again who they are. Returns the cookies to set; returns none if the
+ * session has ended, or if the user has changed since their proof was checked.
  */
 export async function renewSession(
   context: ServerContext,
@@ -108,7 +109,7 @@ export async function renewSession(
 /** How long after signing in a user does not need to reauthenticate, in seconds (attacks C24). */
 const freshFor = 600
 
-/** Whether the user proved recently who they are. A session alone is not proof, since it may have been left open or stolen. */
+/** Whether the user has recently proved who they are. A session alone is not proof, because it may have been left open or stolen. */
 export function isFresh({ now }: ServerContext, { authTime }: Session): boolean {
   return now() - authTime <= freshFor
 }

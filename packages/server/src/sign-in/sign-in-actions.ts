@@ -12,7 +12,7 @@ import { verifyPasskey } from './passkeys.js'
 import { signInPageAt, signUpPageAt, type Way } from './render-sign-in.js'
 import { type Proof, startSession } from './session.js'
 
-/** Handles a form on the way to the user's destination. */
+/** Handles a form on a page between a user and their destination. */
 export type SignInAction = (context: ServerContext, visit: Visit, way: Way) => Promise<Response>
 
 /** `action=login` */
@@ -27,14 +27,14 @@ export const signIn: SignInAction = async (context, visit, way) => {
   return continueAs(context, visit, way, { user: check.user, factorAddedAt: check.addedAt, amr: ['pwd'] })
 }
 
-/** Signs the user in and continues on their way. */
+/** Signs the user in and continues to their destination. */
 async function continueAs(context: ServerContext, visit: Visit, way: Way, proof: Proof): Promise<Response> {
   return seeOther(way.path, await startSession(context, visit, { ...proof, provedFor: way.tokenHash }))
 }
 
 /**
- * Reads the username from a form. One longer than any account's becomes empty, so that comparing it costs no more than another, and the
- * same statements run (attacks C17, V10).
+ * Reads the username from a form. A username longer than any account's becomes empty, so that comparing it costs no more than comparing any
+ * other, and the same statements run (attacks C17, V10).
  */
 function boundedUsername(form: Visit['form']): string {
   const username = (form.get('username') ?? '').trim()
@@ -79,7 +79,10 @@ export const signUp: SignInAction = async (context, visit, way) => {
 /** What the storage reports for a name that is already taken. */
 const nameProblems = ['username_taken', 'username_looks_alike'] as const
 
-/** Maximum number of new accounts per hour from one address, and from the network around it, since one attacker may have many addresses. */
+/**
+ * Maximum number of new accounts per hour from one address, and from the network that contains it, because one attacker may have many
+ * addresses.
+ */
 const maxSignUps = { subscriber: 20, site: 100 } as const
 
 async function maySignUp({ storage }: ServerContext, ip: string | undefined): Promise<boolean> {

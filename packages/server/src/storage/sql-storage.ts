@@ -155,7 +155,7 @@ function warnOfUsage(error: unknown): void {
   process.emitWarning(error instanceof Error ? error : String(error), 'UsageWarning')
 }
 
-/** Creates the verb that a refresh runs. It only reads if there is no nonce to claim and no use to write. */
+/** Creates the verb that performs a refresh. It only reads if there is no nonce to claim and no use to write. */
 function createRefreshGrant(
   { reading, together }: VerbRunner,
   claimingBatched: ReturnType<typeof createClaiming>['claimingBatched'],
@@ -176,7 +176,7 @@ function createRefreshGrant(
   }
 }
 
-/** Creates the reads of a session, which record that the session was seen. */
+/** Creates the functions that read a session and record that it was seen. */
 function createSessionReads(
   { reading }: VerbRunner,
   usage: ReturnType<typeof createWriteBehind>,
@@ -201,7 +201,7 @@ function createSessionReads(
   }
 }
 
-/** Maximum number of times that a transaction is run when it fails because of concurrent ones. */
+/** Maximum number of times that a transaction is run if it fails because of concurrent transactions. */
 const tries = 5
 
 /** Turns verbs, which are functions over a statement or a transaction, into methods of the storage. */

@@ -48,7 +48,7 @@ it('the server’s clock jumps: nothing that has expired becomes valid again, an
     await instance?.end('SIGTERM')
     const sign = ahead < 0 ? '' : '+'
     await instance?.start({ LD_PRELOAD: fakeTime, FAKETIME: `${sign}${ahead}`, DONT_FAKE_MONOTONIC: '1' })
-    expect(await readyz()).toMatch(/^not ready: clock_skew: The clock of this machine is \d+ seconds (ahead of|behind)/)
+    expect(await readyz()).toMatch(/^not ready: clock_skew: This machine’s clock is \d+ seconds (ahead of|behind)/)
     // An agent with the correct time signs with a timestamp that the server rejects.
     expect((await redeem(stage, ended)).status).toBe(401)
     const sameClock = withClock(stage, ahead)

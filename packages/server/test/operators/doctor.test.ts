@@ -259,7 +259,7 @@ describe('countersign doctor over TLS', () => {
     [
       'from an untrusted issuer',
       () => [certificateOf(host), [certificateOf('root.example')]],
-      'It is not trusted by this machine (',
+      'This machine does not trust it (',
     ],
     ['that has expired', () => alone(endedCertificate(host)), 'It expired on 20'],
   ])('reports a certificate %s, and trusts no other result', async (_what, make, said) => {
@@ -333,7 +333,7 @@ describe('countersign doctor from inside', () => {
       ]),
     )
     const { stdout, stderr } = await run('')
-    expect(stdout).toMatch(/ disk +\d+ MB are free on the disk of\s/)
+    expect(stdout).toMatch(/ disk +\d+ MB are free on the disk that contains\s/)
     for (const line of stdout.split('\n').filter((text) => !text.includes(folder)))
       expect(line.length).toBeLessThanOrEqual(80)
     expect(stdout + stderr + JSON.stringify(findings)).not.toContain(readFileSync(masterKey, 'utf8').trim())

@@ -57,7 +57,7 @@ describe('countersign server users', () => {
     const { stdout } = await stage.run('server audit export')
     expect(stdout.match(/"by":"operator:carol@ops"/g)).toHaveLength(2)
     const nobody = await stage.run('server users enable bob --by=')
-    expect(nobody).toMatchObject({ status: 2, stderr: expect.stringContaining('--by takes a name') })
+    expect(nobody).toMatchObject({ status: 2, stderr: expect.stringContaining('--by must be a name') })
   })
 
   it('refuses a weak password, and a missing one', async () => {
@@ -79,7 +79,7 @@ describe('countersign server users', () => {
     const remove = () => stage.run('server users remove-passkeys alice')
     expect(await remove()).toMatchObject({
       status: 0,
-      stdout: 'Removed 1 passkey from the account Alice, and signed it out everywhere.\n',
+      stdout: 'Removed 1 passkey from the account Alice, and signed the user out everywhere.\n',
     })
     expect(await remove()).toMatchObject({ status: 0, stdout: 'The account Alice has no passkeys.\n' })
     expect(await inDatabase(stage, (storage) => storage.listPasskeys(alice.id))).toEqual([])
@@ -219,7 +219,7 @@ describe('countersign server keys', () => {
         config: false,
       },
     )
-    expect(rotated).toMatchObject({ status: 0, stdout: expect.stringContaining('signs from now on') })
+    expect(rotated).toMatchObject({ status: 0, stdout: expect.stringContaining('is now the signing key') })
   })
 })
 
@@ -353,7 +353,7 @@ describe('every operator command', () => {
     expect(configuration).toMatchObject({ status: 2, stderr: expect.stringContaining('is not a SQLite database') })
     for (const command of ['server users list', `server keys list --db ${stage.database}`]) {
       const { status, stderr } = await stage.run(command, command.includes('--db') ? { config: false } : {})
-      expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining('There is no database') })
+      expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining('The database') })
     }
     expect(() => statSync(stage.database)).toThrow('ENOENT')
   })

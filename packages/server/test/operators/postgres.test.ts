@@ -225,7 +225,7 @@ describe('countersign server start --workers', () => {
     })
     expect(await stage.run('server start --workers many')).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('--workers takes a whole number from 1 to 64'),
+      stderr: expect.stringContaining('--workers must be a whole number from 1 to 64'),
     })
   })
 

@@ -341,7 +341,7 @@ describe('countersign server start and every command refuse an unusable database
       const { status, stdout, stderr } = await stage.run(command, { ...addAlice, env: { COUNTERSIGN_ISSUER: other } })
       expect({ command, status, stdout }).toEqual({ command, status: 1, stdout: '' })
       expect(stderr).toBe(
-        `The database belongs to the issuer ${stage.issuer}, not to ${other}. An issuer can never change, because every token names it: restore the previous issuer, or use another database.\n`,
+        `The database belongs to the issuer ${stage.issuer}, not to ${other}. An issuer can never change, because every token contains it: restore the previous issuer, or use another database.\n`,
       )
     }
     expect(await stage.run('server users list')).toMatchObject({ status: 0 })

@@ -26,7 +26,7 @@ export interface Connection {
   close(): Promise<void>
 }
 
-/** How long a server may take for the first request of a client, in milliseconds. */
+/** How long a server may take to respond to a client's first request, in milliseconds. */
 const longestStart = 10_000
 
 export function createConnection(options: UpstreamOptions): Connection {
@@ -35,16 +35,16 @@ export function createConnection(options: UpstreamOptions): Connection {
   const upstream = createUpstream(options)
   const holder = createListHolder(client)
   let description: ClientDescription | undefined
-  /** Whether the client currently sees the stand-in instead of the server. */
+  /** Whether the client currently sees the stand-in instead of the real server. */
   let isStandIn = false
-  /** Whether the connect tool is the bridge's: a model may call it even after the server's tools have replaced it. */
+  /** Whether the connect tool belongs to the bridge. If so, a model may call it even after the server's tools have replaced it. */
   let isConnectOwn = false
 
   const sentBy = (request: RpcRequest, signal: AbortSignal, agreedTo?: string) => {
     return { request, signal, agreedTo, capabilities: description?.capabilities ?? {} }
   }
 
-  /** Responds to the first request of a client. Never waits for the user. */
+  /** Responds to a client's first request. Never waits for the user. */
   async function openWith(request: RpcRequest, described: ClientDescription, signal: AbortSignal): Promise<Answer> {
     const late = new AbortController()
     const timer = setTimeout(() => late.abort(new ServerProblem(`${host} did not respond in time.`)), longestStart)
@@ -110,7 +110,7 @@ export function createConnection(options: UpstreamOptions): Connection {
     }
   }
 
-  /** Holds a subscription to changes for a server that accepts subscriptions only with consent. */
+  /** Holds a subscription to changes, for a server that accepts subscriptions only with consent. */
   async function holdListener(request: RpcRequest, exchange: Exchange): Promise<Answer> {
     holder.acknowledge(request)
     const toClient = (message: Message) => {
@@ -145,13 +145,13 @@ function hasLogs(server: Presented | undefined): boolean {
   )
 }
 
-/** Whether the server itself has a tool with the name of the bridge's connect tool. */
+/** Whether the server itself has a tool with the same name as the bridge's connect tool. */
 function hasConnect(method: string, answer: Answer): boolean {
   if (method !== 'tools/list' || 'error' in answer || !Array.isArray(answer.result.tools)) return false
   return answer.result.tools.some((tool) => stringIn(tool, 'name') === connectTool)
 }
 
-/** Says how the user can be prompted for consent when the request itself does not do so. */
+/** Explains how the user can be prompted for consent if the request itself does not prompt them. */
 function needsConsent(host: string, { method, params }: RpcRequest): string {
   const { type } = objectIn(params, 'ref')
   const isOfPrompt = method === 'completion/complete' && type === 'ref/prompt'
@@ -175,7 +175,7 @@ function describedBy(request: RpcRequest, before: ClientDescription | undefined)
   return { ...more, protocolVersion, capabilities: objectIn(source, 'capabilities'), clientInfo }
 }
 
-/** Adds the logging capability: the bridge logs where to decide, even if the server has no log messages. */
+/** Adds the logging capability: the bridge logs where the user can decide, even if the server has no log messages. */
 function withLogs(answer: Answer): Answer {
   if ('error' in answer) return answer
   return { result: { ...answer.result, capabilities: { logging: {}, ...objectIn(answer.result, 'capabilities') } } }

@@ -23,14 +23,14 @@ import type { UpstreamOptions } from './upstream.js'
 interface BridgeOptions extends Omit<UpstreamOptions, 'client' | 'ending'> {
   /** Writes a message to the client. */
   tell: (message: Message) => void
-  /** Describes in a sentence why the server did not respond. */
+  /** Describes in one sentence why the server did not respond. */
   describe: (error: unknown) => string
 }
 
 /** Connects a client that exchanges newline-delimited messages (stdio) to a server over HTTP. */
 export interface Bridge {
   receive(message: Message): void
-  /** The user has given consent. */
+  /** Called when the user has given consent. */
   allowed(): void
   close(): Promise<void>
 }
@@ -42,7 +42,7 @@ export function createBridge({ tell, describe, ...options }: BridgeOptions): Bri
   const connections = new Map<Era, Connection>()
   const running = new Map<RpcRequest['id'], AbortController>()
 
-  /** Passes a server's message to the client, except for cancellations: the server uses its own ids, which could match one of the bridge’s. */
+  /** Passes a server's message to the client, except for cancellations: the server uses its own ids, and these could match the bridge’s. */
   function pass(message: Message): void {
     const shown = cleanedMessage(message)
     if (shown && !('method' in shown && shown.method === 'notifications/cancelled')) tell(shown)
@@ -123,12 +123,12 @@ const lost = 'The server’s response could not be forwarded.'
 
 const notOpened = refusal(
   rpcCodes.invalidRequest,
-  'A request needs _meta with its protocol version (2026-07-28), or must be preceded by initialize (2025-11-25).',
+  'A request must contain its protocol version in _meta (2026-07-28), or be preceded by initialize (2025-11-25).',
 )
 
 /** Requests from the bridge to the client, with the bridge's own ids. */
 interface ClientRequests extends Pick<Client, 'ask' | 'withdraw'> {
-  /** Handles a response of the client; returns false if no request is waiting for it. */
+  /** Handles a response from the client; returns false if no request is waiting for it. */
   take(response: RpcResponse): boolean
 }
 
@@ -146,7 +146,7 @@ function createClientRequests(tell: (message: Message) => void): ClientRequests 
     withdraw(key, params) {
       for (const [id, each] of waiting) {
         if (each.key !== key) continue
-        // The server that sent the request expects no response to it any more.
+        // The server that sent the request no longer expects a response.
         waiting.delete(id)
         tell(notification('notifications/cancelled', { ...params, requestId: id }))
       }

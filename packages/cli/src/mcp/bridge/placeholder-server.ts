@@ -10,7 +10,7 @@ import {
 } from '../messages/json-rpc.js'
 import type { Client } from '../relay/relay.js'
 
-/** The only tool of a server that shows nothing before the user has given consent. */
+/** The only tool of a server that shows nothing until the user has given consent. */
 export const connectTool = 'connect'
 
 const serverInfo = { name: 'countersign-mcp', version: '1' }
@@ -25,7 +25,7 @@ const capabilities = {
   completions: {},
 }
 
-/** Responds to a client's first request instead of a server that requires consent for it. */
+/** Responds to a client's first request on behalf of a server that requires consent for it. */
 export function standInOpening(era: Era, host: string, params: JsonObject | undefined): Answer {
   const instructions = `${host} requires the user’s consent before it shows anything: call the tool ${connectTool}.`
   if (era === 'stateless')
@@ -44,7 +44,7 @@ export function standInOpening(era: Era, host: string, params: JsonObject | unde
   return { result: { protocolVersion, capabilities: { ...capabilities, logging: {} }, serverInfo, instructions } }
 }
 
-/** Returns a list instead of one that requires consent; undefined if the method does not return a list. */
+/** Returns a placeholder for a list that requires consent; undefined if the method does not return a list. */
 export function standInList(era: Era, host: string, method: string): Answer | undefined {
   const member = lists[method]
   if (member === undefined) return undefined
@@ -59,7 +59,7 @@ function toolFor(host: string): JsonObject {
   return {
     name: connectTool,
     title: `Connect to ${host}`,
-    description: `${host} shows its tools once the user has given consent. This tool prompts them; call it first.`,
+    description: `${host} shows its tools once the user has given consent. This tool prompts the user; call it first.`,
     inputSchema: { type: 'object', properties: {} },
   }
 }
@@ -68,7 +68,7 @@ export function connectedText(host: string): string {
   return `Connected: the tools of ${host} are now available.`
 }
 
-/** Notifies the client that lists have changed once the user has given consent. */
+/** Notifies the client, once the user has given consent, that lists have changed. */
 interface ListHolder {
   /** Acknowledges the client's subscription. */
   acknowledge(request: RpcRequest): void

@@ -18,7 +18,7 @@ export interface UpstreamOptions {
   url: string
   /** Sends a request as the agent; rejects with `consent_required` if the user must decide. */
   fetch: typeof globalThis.fetch
-  /** Resolves when the client has read what was written to it. */
+  /** Resolves when the client has read everything that was written to it. */
   clientReads: () => Promise<void>
   consent: ConsentPrompter
   /** Aborts when the bridge shuts down. */
@@ -27,7 +27,7 @@ export interface UpstreamOptions {
   onProblem: (text: string) => void
 }
 
-/** A request that is sent again once the user has given consent for it. */
+/** A request that is sent again once the user has given consent to it. */
 interface Sent {
   request: RpcRequest
   /** The client's capabilities. */
@@ -62,7 +62,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   let server: Presented | undefined
   let isReady = false
 
-  /** Applies backpressure: reads from the server no faster than the client reads, so that no buffer grows without limit. */
+  /** Applies backpressure: reads from the server no faster than the client reads, so that no buffer can grow without limit. */
   async function send(init: RequestInit): Promise<Response> {
     return pacedResponse(await options.fetch(url, init), options.clientReads)
   }
@@ -109,7 +109,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   }
 }
 
-/** Returns the consent page if that is why a request was not sent. */
+/** Returns the consent page if a request was not sent because it requires consent. */
 function pageOf(error: unknown): string | undefined {
   return error instanceof AgentError && error.code === 'consent_required' ? error.consent?.url : undefined
 }

@@ -1,7 +1,7 @@
 import { type Answer, type JsonObject, objectIn, type RpcRequest } from '../messages/json-rpc.js'
 import { pageMark } from './consent-desk.js'
 
-/** A client's request without what the bridge had added to it, and the user's reply to the bridge's question. */
+/** A client's request without the parts that the bridge had added, and the user's reply to the bridge's question. */
 export interface Unwrapped {
   request: RpcRequest
   /** Undefined if the bridge had not asked a question. */
@@ -13,7 +13,7 @@ export interface Unwrapped {
 /** The key of the bridge's own question among the input requests of a result. */
 const question = 'consent'
 
-/** Prefix reserved by the bridge: a server's state never reaches the client with it. */
+/** Prefix reserved by the bridge. No server state with this prefix ever reaches the client unescaped. */
 const mark = 'countersign.'
 
 /** Prefix of the bridge's own state. */
@@ -23,8 +23,8 @@ const ownMark = `${mark}consent.`
 const serversMark = `${mark}server.`
 
 /**
- * Returns the result that makes a 2026-07-28 client show a page and then repeat the call. The state for the server is included in it and
- * comes back with the repeated call: the bridge stores nothing, so this works across restarts.
+ * Returns the result that makes a 2026-07-28 client show a page and then repeat the call. It includes the state for the server, which the
+ * client returns with the repeated call. The bridge stores nothing, so this works across restarts.
  */
 export function inputRequiredResult({ params }: RpcRequest, page: { url: string; message: string }): JsonObject {
   const { inputResponses, requestState } = params ?? {}
@@ -38,7 +38,7 @@ export function inputRequiredResult({ params }: RpcRequest, page: { url: string;
   }
 }
 
-/** Escapes a server's state so that it is not mistaken for the bridge's own when it comes back. */
+/** Escapes a server's state so that it is not mistaken for the bridge's own state when the client returns it. */
 export function withServersState(answer: Answer): Answer {
   if ('error' in answer) return answer
   const { requestState } = answer.result
@@ -46,7 +46,7 @@ export function withServersState(answer: Answer): Answer {
   return { result: { ...answer.result, requestState: `${serversMark}${requestState}` } }
 }
 
-/** Removes the bridge's part from a request. */
+/** Removes the bridge's additions from a request. */
 export function unwrap(request: RpcRequest): Unwrapped {
   const { requestState, inputResponses: _said, ...params } = request.params ?? {}
   if (typeof requestState !== 'string') return { request, said: undefined }
@@ -63,7 +63,8 @@ export function unwrap(request: RpcRequest): Unwrapped {
 }
 
 /**
- * Parses the state for the server and the mark of the page. It need not be signed: a client that changes it changes only its own request.
+ * Parses the state for the server and the mark of the page. The state need not be signed, because a client that changes it affects only its
+ * own request.
  */
 function readState(text: string): { inner: JsonObject; mark: string } | undefined {
   try {

@@ -2,27 +2,27 @@ import { createHash } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { AgentError, type AgentErrorCode } from 'countersign/agent'
 
-/** Returns an identifier for a consent page that does not reveal its URL. */
+/** Returns an identifier for a consent page that does not reveal the page's URL. */
 export function pageMark(page: string): string {
   const state = new URL(page).searchParams.get('state') ?? page
   return createHash('sha256').update(state).digest('base64url')
 }
 
-/** The decision on a page. `open`: none yet, or the page can no longer be decided on. */
+/** The decision made on a page. `open`: the user has not decided yet, or can no longer decide on this page. */
 type Decision = 'allowed' | 'denied' | 'open'
 
 /** Lets calls wait for the user's decisions on consent pages. */
 export interface ConsentDesk {
-  /** Starts watching a page, whether or not a call waits for it. */
+  /** Starts watching a page, whether or not a call is waiting for it. */
   watch(page: string): void
   /** Waits for a decision; resolves to `open` after this number of seconds. Rejects if the signal aborts. */
   decision(page: string, seconds: number, signal: AbortSignal): Promise<Decision>
-  /** Whether the user denied on the page with this mark, which is no longer open. */
+  /** Whether the user denied the request on the page with this mark, which is no longer open. */
   isDenied(mark: string): Promise<boolean>
 }
 
 interface ConsentDeskOptions {
-  /** Waits for the decision on a page through the agent's store, like an agent's `waitForConsent`. */
+  /** Waits for the decision on a page through the agent's store, as an agent's `waitForConsent` does. */
   waitForConsent: (page: string, ending: AbortSignal) => Promise<boolean>
   /** Called for each page on which the user has given consent, even if no call is waiting for it any more. */
   onAllowed: () => void
@@ -30,7 +30,7 @@ interface ConsentDeskOptions {
   ending: AbortSignal
 }
 
-/** Milliseconds until the next attempt after an invalid code, since the user's own code may still arrive. */
+/** Milliseconds until the next attempt after an invalid code, because the user's own code may still arrive. */
 const nextCode = 1000
 
 /** Failures after which no further code for the page is accepted. */
@@ -44,7 +44,7 @@ const finalCodes: ReadonlySet<string> = new Set([
 /** Time limit for reading the decision on a page that is no longer open, in milliseconds. */
 const longestRead = 2000
 
-/** Maximum number of decisions remembered for clients that come back late. */
+/** Maximum number of decisions remembered for clients that ask for them late. */
 const mostDecisions = 1000
 
 export function createConsentDesk({ waitForConsent, onAllowed, ending }: ConsentDeskOptions): ConsentDesk {
@@ -64,7 +64,7 @@ export function createConsentDesk({ waitForConsent, onAllowed, ending }: Consent
     }
   }
 
-  /** Watches a page once for all waiting calls, and continues after they have given up. */
+  /** Watches a page once for all waiting calls, and continues after those calls have given up. */
   function watch(page: string): Promise<Decision> {
     const mark = pageMark(page)
     const known = decided.get(mark) ?? watched.get(mark)

@@ -34,29 +34,29 @@ interface ConsentAskerOptions {
   patience: number
   /** Whether to include the page's URL in responses, which the model reads. */
   isUrlInAnswers: boolean
-  /** Shows the user a page if the client cannot. */
+  /** Shows a page to the user if the client cannot. */
   show: (text: string, page: string) => void
 }
 
 export interface ConsentPrompter {
   /**
-   * Prompts the user to decide on a page, in a way that their client supports. Resolves when they have allowed it; the request is then sent
-   * again.
+   * Prompts the user to decide on a page, in a way that their client supports. Resolves when the user has allowed the request, which is
+   * then sent again.
    *
-   * @throws RespondedLocally with the response to the request, if they have not
+   * @throws RespondedLocally with the response to the request, if the user has not allowed it
    * @throws ConsentNeeded for requests during which the user is not prompted
    */
   ask(page: string, asked: PromptContext): Promise<void>
-  /** The user declined to open the page with this mark, so the next request prompts them again. */
+  /** Called when the user declined to open the page with this mark, so that the next request prompts them again. */
   declined(mark: string): void
 }
 
-/** How long a page counts as shown after the user agreed to open it, in milliseconds. */
+/** How long a page counts as shown after the user has agreed to open it, in milliseconds. */
 const shownFor = 300_000
 
 export function createConsentAsker(options: ConsentAskerOptions): ConsentPrompter {
   const { host, desk, patience } = options
-  /** Until when each page counts as shown, by its mark, so that parallel calls show it only once. */
+  /** The time until which each page counts as shown, by its mark, so that parallel calls show it only once. */
   const shown = new Map<string, number>()
 
   function isShown(page: string): boolean {
@@ -76,7 +76,7 @@ export function createConsentAsker(options: ConsentAskerOptions): ConsentPrompte
     const { request, since, signal, agreedTo } = asked
     if (!promptsForConsent(asked.client.era, request.method)) throw new ConsentNeeded()
     const hasAgreed = agreedTo === pageMark(page)
-    // The user decided before the client repeated the call; this is a new page.
+    // The user decided before the client repeated the call, so this is a new page.
     if (!hasAgreed && agreedTo !== undefined && (await desk.isDenied(agreedTo)))
       throw new RespondedLocally(textResponse(asked, endings.denied))
     const given = new AbortController()
@@ -152,7 +152,7 @@ function receivesLogs(era: Era, request: RpcRequest): boolean {
   return era === 'sessions' || metaOf(request)[metaKeys.logLevel] !== undefined
 }
 
-/** Kinds of objects in requests, by method prefix. */
+/** The kinds of objects in requests, by method prefix. */
 const kinds = [
   ['tools/', 'tool'],
   ['prompts/', 'prompt'],
@@ -163,13 +163,13 @@ const kinds = [
 function subjectOf({ method, params }: RpcRequest): string {
   const name = stringIn(params, 'name') || stringIn(params, 'uri')
   const kind = kinds.find(([start]) => method.startsWith(start))?.[1] ?? 'request'
-  // The server chose the name, so it must not be able to read like one of our sentences.
+  // The server chose the name, so the name must not be able to look like one of our sentences.
   return /^[^\s“”\p{C}]{1,80}$/u.test(name) ? `the ${kind} “${name}”` : `a ${kind}`
 }
 
 function waitingText(host: string, page: string | undefined): string {
   const where = page === undefined ? 'on the page that was opened or shown to you' : `at ${page}`
-  const next = 'If you have already decided and your browser could not load the page after that, reload that page.'
+  const next = 'If you have already decided and your browser then failed to load the next page, reload that page.'
   return `Waiting for your consent, which ${host} requires for this. Decide ${where}, then ask again; nothing is lost in the meantime. ${next}`
 }
 
@@ -178,14 +178,14 @@ interface AnsweredFor {
   client: Pick<Client, 'era'>
 }
 
-/** Returns a sentence as the response to a request. For a tool call it is the tool's result, which the model reads. */
+/** Returns a sentence as the response to a request. For a tool call, the sentence is the tool's result, which the model reads. */
 export function textResponse({ request, client }: AnsweredFor, text: string): Answer {
   if (request.method !== 'tools/call') return refusal(rpcCodes.unanswered, text)
   const kind = client.era === 'stateless' ? { resultType: 'complete' } : {}
   return { result: { content: [{ type: 'text', text }], isError: true, ...kind } }
 }
 
-/** Thrown when a request is responded to without the server, because the user has to decide or did not allow it. */
+/** Thrown when the bridge itself responds to a request, because the user has to decide or did not allow it. */
 export class RespondedLocally extends Error {
   readonly answer: Answer
 
@@ -199,7 +199,7 @@ export class RespondedLocally extends Error {
 /** Thrown when consent is needed for a request during which the user is not prompted. */
 export class ConsentNeeded extends Error {
   constructor() {
-    super('The user must decide first, and is prompted when a tool is called.')
+    super('The user must decide first, and will be prompted when a tool is called.')
     this.name = 'ConsentNeeded'
   }
 }

@@ -3,7 +3,7 @@ import { type JsonObject, type Message, objectIn, type RpcRequest } from './json
 /** `sessions`: with a handshake and sessions (2025-11-25 and earlier). `stateless`: each request is self-contained (2026-07-28). */
 export type Era = 'sessions' | 'stateless'
 
-/** The version of each era that the bridge uses if it has the choice. */
+/** The version of each era that the bridge prefers. */
 export const versions = { sessions: '2025-11-25', stateless: '2026-07-28' } as const
 
 /** Versions with a handshake that a client may request. */
@@ -25,12 +25,12 @@ const mayAskPerson: ReadonlySet<string> = new Set(['tools/call', 'resources/read
 /** Requests that clients send in the background: they never show a consent page. */
 const unasked: ReadonlySet<string> = new Set(['initialize', 'ping', 'logging/setLevel', 'completion/complete'])
 
-/** Whether the user is prompted for consent during a request. A client with a handshake can be prompted at any time. */
+/** Whether the user may be prompted for consent during a request. With a client that uses a handshake, they can be prompted at any time. */
 export function promptsForConsent(era: Era, method: string): boolean {
   return era === 'stateless' ? mayAskPerson.has(method) : !(method in lists) && !unasked.has(method)
 }
 
-/** The list methods, and the result property that each returns. */
+/** The list methods, and the result property that each one returns. */
 export const lists: Readonly<Record<string, string>> = {
   'tools/list': 'tools',
   'resources/list': 'resources',

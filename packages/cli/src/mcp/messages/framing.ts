@@ -58,7 +58,8 @@ export function createLineSplitter({ ends, longest, onCut }: LineSplitterOptions
 
   return {
     take(piece) {
-      // Only the new chunk is searched: the text before it has no line break, and searching it again for each chunk would take minutes.
+      // Only the new chunk is searched. The text before it has no line break, and searching that text again for each chunk would take
+      // minutes.
       const [first = '', ...others] = piece.split(ends)
       add(first)
       const lines = []
@@ -82,7 +83,7 @@ interface ServerEvent {
 /** Maximum length of a message, in characters. */
 export const longestMessage = 64 * 1024 * 1024
 
-/** Cost of a line in addition to its characters, since even an empty line takes memory. */
+/** Cost of a line in addition to its characters, because even an empty line uses memory. */
 const lineCost = 32
 
 /** Ids that can be sent in `Last-Event-ID`; others are ignored. */
@@ -123,7 +124,7 @@ async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string
   }
 }
 
-/** Maximum number of values in a message: each takes memory, however short its JSON is. */
+/** Maximum number of values in a message. Each value takes memory, no matter how short its JSON is. */
 const mostValues = 1_000_000
 
 const quote = 34

@@ -38,7 +38,7 @@ export const rpcCodes = {
   internal: -32603,
   /** The bridge's own code: the server did not respond, or requires consent first. */
   unanswered: -32010,
-  /** 2026-07-28: headers and body do not match, a client capability is missing, or the version is not supported. */
+  /** 2026-07-28: the headers and the body do not match, a client capability is missing, or the version is not supported. */
   headerMismatch: -32020,
   missingCapability: -32021,
   unsupportedVersion: -32022,

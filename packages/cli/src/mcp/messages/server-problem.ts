@@ -1,11 +1,11 @@
 import type { RpcRequest } from './json-rpc.js'
 
-/** Thrown when a server did not return a valid MCP response. The message is a sentence for the user at the client. */
+/** Thrown when a server did not return a valid MCP response. The message is a sentence for the user of the client. */
 export class ServerProblem extends Error {
   /** HTTP status of the response, if there was one. */
   readonly status: number | undefined
 
-  /** Additional text for the user that the model must not see. */
+  /** Additional text for the user, which the model must not see. */
   readonly userDetail: string | undefined
 
   constructor(message: string, options: { status?: number; cause?: unknown; userDetail?: string | undefined } = {}) {
@@ -20,7 +20,7 @@ export class ServerProblem extends Error {
 export function interruptedResponse(host: string, { method }: RpcRequest, cause?: unknown): ServerProblem {
   const advice =
     method === 'tools/call'
-      ? 'The call may have been executed anyway. If it changes something, do not simply repeat it: check first.'
+      ? 'The call may have been executed anyway. If it changes something, do not just repeat it: check first.'
       : 'Try again.'
-  return new ServerProblem(`The response of ${host} was interrupted. ${advice}`, { cause })
+  return new ServerProblem(`The response from ${host} was interrupted. ${advice}`, { cause })
 }

@@ -12,8 +12,8 @@ import { ServerProblem } from './server-problem.js'
 import { asLine } from './server-text.js'
 
 /**
- * Adds the server's host to the questions that it asks the user. The client sees only one server, and consent prompts come from it as well
- * (attacks M09).
+ * Adds the server's host to the questions that it asks the user, because the client sees only one server, and consent prompts come from
+ * that server as well (attacks M09).
  */
 export function labelElicitation(params: JsonObject | undefined, host: string): JsonObject {
   const schema = params?.requestedSchema
@@ -24,7 +24,7 @@ export function labelElicitation(params: JsonObject | undefined, host: string): 
   }
 }
 
-/** Adds the host to every label of a form, since an app may show each label on its own. */
+/** Adds the host to every label of a form, because an app may show each label separately. */
 function formNamed(schema: JsonObject, host: string): JsonObject {
   const fields = Object.entries(objectIn(schema, 'properties')).map(([name, field]) => [
     name,
@@ -69,7 +69,7 @@ export function labelQuestions(answer: Answer, host: string): Answer {
   return { result: { ...answer.result, inputRequests: Object.fromEntries(inputRequests) } }
 }
 
-/** Adds the server's host to its log messages and progress notifications, because the bridge sends its own there. */
+/** Adds the server's host to its log messages and progress notifications, because the bridge sends its own over the same channel. */
 export function labelNotice(message: Message, host: string): Message {
   if (!('method' in message)) return message
   const { method, params } = message
@@ -81,7 +81,7 @@ export function labelNotice(message: Message, host: string): Message {
   return { ...message, params: { ...params, message: labelOf(stringIn(params, 'message'), host) } }
 }
 
-/** Counts what a server requests during one call, from the user and from their app. */
+/** Counts what a server requests from the user and from their app during one call. */
 interface QuestionCount {
   /**
    * Counts one request by its method; returns false if the question must not be forwarded.
@@ -108,10 +108,10 @@ export function countQuestions(host: string): QuestionCount {
   }
 }
 
-/** Error returned to the server that asks too many questions, or to the client that waits for it. */
+/** Error returned to the server that asks too many questions, or to the client that is waiting for the server. */
 export function tooManyQuestions(host: string): Answer {
   return refusal(
     rpcCodes.unanswered,
-    `${host} asks more than ${mostQuestions} questions for one call, so they are not forwarded.`,
+    `${host} has asked more than ${mostQuestions} questions during one call, so they are not forwarded.`,
   )
 }

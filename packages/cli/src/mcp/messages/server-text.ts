@@ -1,7 +1,8 @@
 import { type Answer, isJsonObject, type JsonObject, type Message, stringIn } from './json-rpc.js'
 
 /**
- * Invisible characters, control characters that terminals interpret, and bidirectional controls, except those that join letters and emoji.
+ * Invisible characters, control characters that terminals interpret, and bidirectional controls, but not characters that join letters or
+ * emoji.
  */
 const unseen = /(?!\t|\n|\u200c|\u200d|\ufe0f)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu
 
@@ -10,7 +11,7 @@ function cleaned(text: string): string {
   return text.replace(unseen, '')
 }
 
-/** Converts a server's text to one line, so that no part of it can look like someone else's message. */
+/** Converts a server's text to a single line, so that no part of it can look like a message from another party. */
 export function asLine(text: string): string {
   return cleaned(text)
     .replace(/[\s\u2800]+/g, ' ')
@@ -18,7 +19,7 @@ export function asLine(text: string): string {
     .trim()
 }
 
-/** Opaque values that the client returns to the party that created them, so they must not be changed. */
+/** Opaque values that the client returns to the party that created them; they must not be changed. */
 const opaqueMembers: ReadonlySet<string> = new Set([
   'requestState',
   'nextCursor',
@@ -28,7 +29,7 @@ const opaqueMembers: ReadonlySet<string> = new Set([
   'io.modelcontextprotocol/subscriptionId',
 ])
 
-/** Removes invisible characters from all strings in a value, and drops members whose names contain some. */
+/** Removes invisible characters from all strings in a value, and drops members whose names contain any. */
 function cleanedIn(value: unknown): unknown {
   if (typeof value === 'string') return cleaned(value)
   if (Array.isArray(value)) return value.map(cleanedIn)
@@ -45,19 +46,22 @@ export function cleanedParams(params: JsonObject | undefined): JsonObject | unde
   return params && (cleanedIn(params) as JsonObject)
 }
 
-/** Cleans a server's notification; returns undefined if its method name contains invisible characters, since no client can know it. */
+/**
+ * Cleans a server's notification. Returns undefined if its method name contains invisible characters, because no client can know such a
+ * method.
+ */
 export function cleanedMessage(message: Message): Message | undefined {
   if (!('method' in message)) return message
   if (cleaned(message.method) !== message.method) return undefined
   return message.params ? { ...message, params: cleanedParams(message.params) ?? {} } : message
 }
 
-/** Content that the model requested, and receives unchanged. */
+/** Content that the model requested and that it receives unchanged. */
 const content: ReadonlySet<string> = new Set(['content', 'structuredContent', 'contents', 'messages'])
 
 /**
- * The lists of a server, and the member that identifies each entry. An entry whose identifier would change by cleaning cannot be requested,
- * so it is dropped.
+ * A server's lists, and the member that identifies each entry. An entry is dropped if cleaning would change its identifier, because it
+ * could not be requested.
  */
 const names: Readonly<Record<string, string>> = {
   tools: 'name',
@@ -68,7 +72,7 @@ const names: Readonly<Record<string, string>> = {
 
 /**
  * Cleans the parts of a server's response that users and apps read: errors, lists, and the server's description of itself. The results of
- * tools, resources and prompts are content, and stay unchanged.
+ * tools, resources and prompts are content, so they are left unchanged.
  *
  * @param onProblem called with what was dropped
  */
@@ -89,6 +93,6 @@ export function cleanedAnswer(answer: Answer, onProblem: (text: string) => void)
 function isSound(listed: unknown, name: string, onProblem: (text: string) => void): boolean {
   const called = stringIn(listed, name)
   if (cleaned(called) === called) return true
-  onProblem(`${asLine(called).slice(0, 100)} is left out: its ${name} contains invisible characters.`)
+  onProblem(`${asLine(called).slice(0, 100)} is left out, because its ${name} contains invisible characters.`)
   return false
 }

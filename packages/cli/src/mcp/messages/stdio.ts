@@ -8,11 +8,11 @@ const longestLine = 64 * 1024 * 1024
 interface StdioOptions {
   /** Writes to the client. */
   answer: (text: string) => void
-  /** Called with a description of the problem, on one line. */
+  /** Called with a one-line description of the problem. */
   onProblem: (text: string) => void
 }
 
-/** Reads the messages of a client, one per line, until it closes its output. Invalid lines get an error response and are skipped. */
+/** Reads a client's messages, one per line, until the client closes its output. Invalid lines get an error response and are skipped. */
 export async function* readMessages(input: Readable, { answer, onProblem }: StdioOptions): AsyncGenerator<Message> {
   const onCut = (line: CutLine) => {
     onProblem(tooLong)
@@ -26,11 +26,11 @@ export async function* readMessages(input: Readable, { answer, onProblem }: Stdi
   }
 }
 
-const notOurs = refusal(rpcCodes.invalidRequest, 'Each line must be one JSON-RPC 2.0 message.')
+const notOurs = refusal(rpcCodes.invalidRequest, 'Each line must be a single JSON-RPC 2.0 message.')
 
-const tooLong = 'Messages of more than 64 MiB are not forwarded.'
+const tooLong = 'Messages larger than 64 MiB are not forwarded.'
 
-/** Serializes a message to one line. */
+/** Serializes a message to a single line. */
 export function serializeMessage(message: Message): string {
   return `${JSON.stringify(message)}\n`
 }
@@ -53,7 +53,7 @@ function parseLine(line: string): Message | undefined {
   }
 }
 
-/** Returns the id of an invalid message, so that the error reaches the request that waits for it. */
+/** Returns the id of an invalid message, so that the error reaches the request that is waiting for it. */
 function idIn(line: string): MessageId | null {
   try {
     const { id } = JSON.parse(line) as { id?: unknown }
@@ -63,7 +63,7 @@ function idIn(line: string): MessageId | null {
   }
 }
 
-/** Finds the id of a truncated message, if it is the first or the last member, where clients write it. */
+/** Finds the id of a truncated message if it is the first or the last member, which is where clients write it. */
 function idOfCut({ start, end }: CutLine): MessageId | null {
   const first = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?("id"\s*:\s*(?:\d+|"[^"\\]*"))\s*,/.exec(start)
   const last = /,\s*("id"\s*:\s*(?:\d+|"[^"\\]*"))\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/.exec(end)
@@ -74,13 +74,13 @@ function idOfCut({ start, end }: CutLine): MessageId | null {
 /** Output to the client, with backpressure. */
 export interface ClientOutput {
   readonly write: (text: string) => void
-  /** Resolves when the client has read what was written. Until then, nothing is read from a server. */
+  /** Resolves when the client has read everything that was written. Until then, the bridge reads nothing from a server. */
   readonly read: () => Promise<void>
-  /** Resolves when the output buffer has room again. Until then, nothing is read from the client. */
+  /** Resolves when the output buffer has room again. Until then, the bridge reads nothing from the client. */
   readonly room: () => Promise<void>
 }
 
-/** Maximum number of characters buffered for a client that writes without reading. With fewer, the client may be about to read. */
+/** Maximum number of characters buffered for a client that writes without reading. With fewer, the client might only be about to read. */
 const maxWaiting = 64 * 1024 * 1024
 
 export function createClientOutput(output: NodeJS.WritableStream): ClientOutput {
@@ -114,5 +114,5 @@ export function createClientOutput(output: NodeJS.WritableStream): ClientOutput 
   }
 }
 
-/** Events that end the wait for a reader, including its disconnection. */
+/** Events that end the wait for the client to read, including its disconnection. */
 const ends = ['drain', 'error', 'close'] as const

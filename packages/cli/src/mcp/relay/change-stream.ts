@@ -12,7 +12,7 @@ import type { Exchange } from '../server/post-message.js'
 import type { StatelessServer } from '../server/stateless-server.js'
 import type { Client } from './relay.js'
 
-/** Subscribes to the changes of a 2026-07-28 server, for a client that expects notifications without subscribing. */
+/** Subscribes to changes on a 2026-07-28 server, for a client that expects notifications without subscribing. */
 export interface ChangeStream {
   start(): void
   /** `send` prompts the user if consent is needed. */
@@ -39,7 +39,7 @@ interface Holding {
   onFailed: ((error: Error) => void) | undefined
 }
 
-/** Delay before reopening a stream that ended, initial and maximum, in milliseconds. */
+/** Delay before reopening a stream that has ended, in milliseconds: initial and maximum. */
 const waits = { first: 1000, longest: 30_000 }
 
 /** Time limit for the server to acknowledge a subscription, in milliseconds. */
@@ -66,8 +66,8 @@ export function createChangeStream(options: ChangeStreamOptions): ChangeStream {
   }
 
   /**
-   * Opens a stream, which stays open until the next one replaces it. Resolves when the server has acknowledged the subscriptions or the
-   * time limit has passed; rejects if the first request fails.
+   * Opens a stream, which stays open until another one replaces it. Resolves when the server has acknowledged the subscriptions or the time
+   * limit has passed; rejects if the first request fails.
    */
   function follow(first?: Exchange['send']): Promise<JsonObject | undefined> {
     current.abort()

@@ -17,11 +17,11 @@ const statelessErrors: readonly number[] = [
 ]
 
 /**
- * Detects which era a server speaks, starting with the client's, and opens the relay between the two. A server that accepts `initialize`
- * without keeping a session can prompt the user only in 2026-07-28, so that era is preferred if it supports both. If a 2026-07-28 client
- * meets a server with sessions, the client gets an error with the versions that it can fall back to.
+ * Detects which era a server speaks, trying the client's era first, and opens the relay between the two. A server that accepts `initialize`
+ * without keeping a session can prompt the user only in 2026-07-28, so that era is preferred if the server supports both. If a 2026-07-28
+ * client meets a server with sessions, the client gets an error with the versions that it can fall back to.
  *
- * @throws ServerProblem if the server speaks neither
+ * @throws ServerProblem if the server speaks neither era
  */
 export function openRelay(options: RelayOptions, exchange: Exchange): Promise<Opened> {
   return options.client.era === 'sessions' ? openForSessions(options, exchange) : openForStateless(options, exchange)
@@ -63,7 +63,7 @@ async function openForStateless(options: RelayOptions, exchange: Exchange): Prom
   return { refused: versionRefused(host, description.protocolVersion) }
 }
 
-/** Dual-era clients fall back to `initialize` when they receive this in response to `server/discover`. */
+/** Returns the error that makes dual-era clients fall back to `initialize` when they receive it in response to `server/discover`. */
 function versionRefused(host: string, requested: string): Answer {
   const message = `${host} does not support MCP ${printable(requested).slice(0, 40)}. Connect again with initialize (${versions.sessions}).`
   return refusal(rpcCodes.unsupportedVersion, message, { supported: sessionVersions, requested })
@@ -76,8 +76,8 @@ function speaksStateless(answer: Answer): boolean {
 }
 
 /**
- * Returns the result, or the problem of a server that does not understand the request. Any other failure is thrown, because trying the
- * other era would not help.
+ * Returns the result, or the problem if the server does not understand the request. Any other failure is thrown, because trying the other
+ * era would not help.
  */
 async function attempt<Result extends object>(
   open: () => Promise<Result>,

@@ -6,9 +6,11 @@ import type { Exchange } from '../server/post-message.js'
 export interface Client {
   readonly era: Era
   tell(message: Message): void
-  /** Sends a request to the client, which is possible only for clients with a handshake. `key` identifies it for {@link withdraw}. */
+  /**
+   * Sends a request to the client, which is possible only for clients with a handshake. `key` identifies the request for {@link withdraw}.
+   */
   ask(method: string, params: JsonObject | undefined, key?: string): Promise<Answer>
-  /** Cancels a request to the client, because the server does not want the response any more. */
+  /** Cancels a request to the client, because the server no longer wants the response. */
   withdraw(key: string, params: JsonObject): void
 }
 
@@ -24,7 +26,9 @@ export interface Relay {
   close(): Promise<void>
 }
 
-/** The client's description of itself, sent to a server with sessions on opening, and to one without sessions in each request. */
+/**
+ * The client's description of itself. A server with sessions receives it when the session opens, a server without sessions in each request.
+ */
 export interface ClientDescription {
   protocolVersion: string
   capabilities: JsonObject
@@ -36,9 +40,9 @@ export interface RelayOptions {
   host: string
   client: Client
   description: ClientDescription
-  /** Carries messages that belong to no client request. */
+  /** Carries messages that do not belong to any client request. */
   standing: Exchange
-  /** Called with what was not forwarded, on one line. */
+  /** Called with a one-line description of what was not forwarded. */
   onProblem: (text: string) => void
 }
 

@@ -31,7 +31,7 @@ export async function sessionsOnSessions(options: RelayOptions, exchange: Exchan
   /** Pending server requests outside of calls. */
   const open = new Set<string>()
 
-  /** Handles messages that belong to no call. */
+  /** Handles messages that do not belong to a call. */
   function handleStandingMessage(message: Message): void {
     if (!isRequest(message)) tell(message)
     else if (open.size >= mostQuestions) void answerServer(message.id, tooManyQuestions(host))
@@ -59,7 +59,7 @@ export async function sessionsOnSessions(options: RelayOptions, exchange: Exchan
     } else client.tell(message)
   }
 
-  /** Forwards a server's request to the client under one of our own ids, because the bridge also sends requests. */
+  /** Forwards a server's request to the client under one of our own ids, because the bridge sends requests too. */
   async function relayRequest({ id, method, params }: RpcRequest): Promise<void> {
     const asked = method === 'elicitation/create' ? labelElicitation(params, host) : params
     const answer = await client
@@ -71,7 +71,7 @@ export async function sessionsOnSessions(options: RelayOptions, exchange: Exchan
   async function answerServer(id: MessageId, answer: Answer): Promise<void> {
     await server
       .pass({ jsonrpc: '2.0', id, ...answer }, standing)
-      .catch((error: unknown) => onProblem(`The response to a request of ${host} was lost: ${String(error)}`))
+      .catch((error: unknown) => onProblem(`The response to a request from ${host} was lost: ${String(error)}`))
   }
 
   const answer = await server.open(exchange)

@@ -19,7 +19,7 @@ import type { Client, Opened, RelayOptions } from './relay.js'
 /** Maximum number of times a server may prompt the user for one request. */
 const mostRounds = 20
 
-/** Milliseconds between two attempts at a request that the server wants to receive again. */
+/** Milliseconds between two attempts of a request that the server wants to receive again. */
 const betweenRounds = 1000
 
 /** Relays a client with a handshake to a 2026-07-28 server. */
@@ -74,7 +74,7 @@ export async function sessionsOnStateless(options: RelayOptions, exchange: Excha
   }
 }
 
-/** Converts a 2026-07-28 server's description of itself to an `initialize` result. */
+/** Converts a 2026-07-28 server's description of itself into an `initialize` result. */
 function initializeResult(discovered: JsonObject, asked: string): JsonObject {
   const { instructions, _meta } = discovered
   const { extensions: _none, ...capabilities } = objectIn(discovered, 'capabilities')
@@ -89,7 +89,7 @@ function initializeResult(discovered: JsonObject, asked: string): JsonObject {
   }
 }
 
-/** Returns the client capabilities that both eras have. */
+/** Returns the client capabilities that exist in both eras. */
 function capabilitiesOf({ elicitation, sampling, roots, experimental }: JsonObject): JsonObject {
   const shared = { elicitation, sampling, roots, experimental }
   return Object.fromEntries(Object.entries(shared).filter(([, value]) => value !== undefined))
@@ -101,7 +101,7 @@ interface Round {
   exchange: Exchange
 }
 
-/** Repeats a request until the server returns a final response, asking the client in between for what the server wants from the user. */
+/** Repeats a request until the server returns a final response. In between, asks the client for whatever the server wants from the user. */
 async function runRounds(server: StatelessServer, request: RpcRequest, round: Round): Promise<Answer> {
   const { host, exchange } = round
   const count = countQuestions(host)
@@ -119,7 +119,7 @@ async function runRounds(server: StatelessServer, request: RpcRequest, round: Ro
       if (!count.add(stringIn(question, 'method'))) return tooManyQuestions(host)
       const said = await unlessGivenUp(round, (ask) => askClient(question, { host, ask }))
       if ('error' in said)
-        return { error: { ...said.error, message: `A question of ${host} was not answered: ${said.error.message}` } }
+        return { error: { ...said.error, message: `A question from ${host} was not answered: ${said.error.message}` } }
       inputResponses[key] = said.result
     }
     const retry = requestState === undefined ? { inputResponses } : { inputResponses, requestState }
@@ -147,7 +147,7 @@ async function askClient(question: unknown, { host, ask }: { host: string; ask: 
 
 type Ask = (method: string, params: JsonObject) => Promise<Answer>
 
-/** Asks the client, and withdraws the question if the client cancels the request that it belongs to. */
+/** Asks the client, and withdraws the question if the client cancels the request to which it belongs. */
 async function unlessGivenUp(
   { client, exchange: { signal } }: Round,
   question: (ask: Ask) => Promise<Answer>,
@@ -156,7 +156,7 @@ async function unlessGivenUp(
   let giveUp: () => void = () => undefined
   const givenUp = new Promise<never>((_, reject) => {
     giveUp = () => {
-      client.withdraw(key, { reason: 'The request that this was for was canceled.' })
+      client.withdraw(key, { reason: 'The request to which this belonged was canceled.' })
       reject(signal.reason as Error)
     }
   })
@@ -169,7 +169,7 @@ async function unlessGivenUp(
   }
 }
 
-/** Removes the members that only 2026-07-28 has from a response. */
+/** Removes from a response the members that exist only in 2026-07-28. */
 function plainAnswer(answer: Answer): Answer {
   if ('error' in answer) return answer
   const { resultType: _kind, ttlMs: _age, cacheScope: _scope, ...result } = answer.result

@@ -1,4 +1,4 @@
-/** Wraps a response to await `ready` before each chunk, so that it is read no faster than the other side reads. */
+/** Wraps a response to await `ready` before each chunk, so that it is not read faster than the other side reads. */
 export function pacedResponse(response: Response, ready: () => Promise<void>): Response {
   const { body, status, statusText, headers } = response
   if (!body) return response
@@ -15,7 +15,7 @@ export function pacedResponse(response: Response, ready: () => Promise<void>): R
 export interface Sending {
   /** @throws Error if too many requests are queued */
   inTurn<T>(send: () => Promise<T>): Promise<T>
-  /** Resolves when all requests queued before have been sent. */
+  /** Resolves when all requests that were queued earlier have been sent. */
   room(): Promise<void>
 }
 
@@ -25,7 +25,7 @@ const mostSending = 20
 /** Maximum queue length: the number of requests that a server may send during one call. */
 const maxWaiting = 1000
 
-/** Creates a queue that sends up to 20 requests at once, and the others in order. */
+/** Creates a queue that sends up to 20 requests at once, and the remaining ones in order. */
 export function createSending(): Sending {
   let sending = 0
   const waiting: (() => void)[] = []

@@ -8,7 +8,7 @@ interface ShownParameter {
 
 /** Maps tool parameters to headers, as tool definitions specify (`x-mcp-header`). */
 export interface ParamHeaders {
-  /** Records the tools of a list, and returns those whose definitions are valid. */
+  /** Records the tools in a list, and returns those whose definitions are valid. */
   learn(tools: readonly unknown[]): unknown[]
   /** Returns the headers of a call. */
   of(params: JsonObject): Record<string, string>
@@ -17,7 +17,7 @@ export interface ParamHeaders {
 /** Maximum number of tools whose parameters are remembered. */
 const mostTools = 10_000
 
-/** @param onProblem called with each tool that was left out, and why */
+/** @param onProblem called with each tool that was left out, and the reason */
 export function createParamHeaders(onProblem: (text: string) => void): ParamHeaders {
   const known = new Map<string, readonly ShownParameter[]>()
   return {
@@ -60,11 +60,11 @@ function shownParameters(schema: unknown): ShownParameter[] | string {
     if (!isJsonObject(value)) return
     if ('x-mcp-header' in value && typeof value.type === 'string') {
       const { 'x-mcp-header': header, type } = value
-      if (path === undefined || path.length === 0) problem = 'x-mcp-header is not on a parameter'
+      if (path === undefined || path.length === 0) problem = 'x-mcp-header is set on something other than a parameter'
       else if (typeof header !== 'string' || !/^[!#$%&'*+.^_`|~\dA-Za-z-]+$/.test(header))
         problem = 'its x-mcp-header is not a valid header name'
       else if (!['integer', 'string', 'boolean'].includes(type))
-        problem = `x-mcp-header is on a parameter of type ${type}`
+        problem = `x-mcp-header is set on a parameter of type ${type}`
       else shown.push({ header: header.toLowerCase(), path })
     }
     for (const [name, inner] of Object.entries(value)) {

@@ -4,16 +4,16 @@ import { type Message, readMessage } from '../messages/json-rpc.js'
 import { ServerProblem } from '../messages/server-problem.js'
 import { labelNotice } from '../messages/server-questions.js'
 
-/** Context of a client's request while it is being processed. */
+/** The context of a client's request that is being processed. */
 export interface Exchange {
   /**
    * Sends to the server, signed as the agent. If consent is needed, the user is prompted in a way that this client supports; rejects with
-   * `RespondedLocally` if they have not decided in time.
+   * `RespondedLocally` if the user has not decided in time.
    */
   readonly send: (init: RequestInit) => Promise<Response>
   /** Aborts when the client cancels the request or disconnects. */
   readonly signal: AbortSignal
-  /** Sends the client what arrives before the response: notifications, and requests of a server with sessions. */
+  /** Sends the client everything that arrives before the response: notifications, and requests from a server with sessions. */
   readonly toClient: (message: Message) => void
 }
 
@@ -38,7 +38,7 @@ export function postMessage(
 }
 
 /**
- * Yields the messages of a response as they arrive; none for a response that only acknowledges.
+ * Yields the messages of a response as they arrive; yields nothing for a response that only acknowledges.
  *
  * @throws ServerProblem if it is not an MCP response
  */
@@ -53,7 +53,7 @@ export async function* messagesIn(response: Response, host: string): AsyncGenera
     }
     if (type === 'application/json') {
       const message = parse(body ? await readText(body as ReadableStream<Uint8Array>) : '', host)
-      // HTTP errors may also come with a message, or with other content.
+      // An HTTP error response may contain an MCP message, or other content.
       if (message !== undefined || response.ok) return yield { message, eventId: undefined }
       throw problemOf(response, host)
     }
@@ -65,7 +65,7 @@ export async function* messagesIn(response: Response, host: string): AsyncGenera
   if (status !== 202 && status !== 204) throw problemOf(response, host)
 }
 
-/** Reads a whole text; stops if it is too long. */
+/** Reads a whole text, and stops if it is too long. */
 async function readText(body: ReadableStream<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder()
   const pieces: string[] = []
@@ -105,7 +105,7 @@ function problemOf({ status, headers }: Response, host: string): ServerProblem {
   return new ServerProblem(`${host} responded ${why}.`, { status })
 }
 
-/** Describes a redirect target, limited to origin and path: the rest could contain sentences written by the server. */
+/** Describes a redirect target by its origin and path only, because the rest could contain sentences written by the server. */
 function redirectText(location: string): string | undefined {
   const url = URL.canParse(location) ? new URL(location) : undefined
   if (url?.protocol !== 'https:' && url?.protocol !== 'http:') return undefined

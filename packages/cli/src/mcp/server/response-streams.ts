@@ -15,11 +15,11 @@ interface ReadOptions {
 /** Maximum number of attempts for one stream. */
 const maxTries = 20
 
-/** Maximum number of consecutive attempts that bring nothing new. */
+/** Maximum number of consecutive attempts that return nothing new. */
 const mostInVain = 3
 
 /**
- * Reads the response to a request, and resumes an interrupted stream if the server supports it. Other messages go to the exchange.
+ * Reads the response to a request, and resumes an interrupted stream if the server supports it. Other messages are passed to the exchange.
  *
  * @throws ServerProblem if the response is lost
  */
@@ -43,7 +43,7 @@ export async function readAnswer(first: Response, request: RpcRequest, options: 
         else if (message.id === request.id || message.id === null) return answerOf(message)
       }
     } catch (error) {
-      // A refusal to resume the stream does not mean that the request failed: the server had accepted it.
+      // A server that refuses to resume the stream had already accepted the request, so the request has not necessarily failed.
       if (exchange.signal.aborted || (tries === 0 && error instanceof ServerProblem)) throw error
       cause = error
       if (tries > 0 && !isTemporary(error)) break
@@ -60,7 +60,7 @@ interface HearOptions {
   standing: Exchange
   /** Returns the session's headers. */
   headers: () => Record<string, string>
-  /** Closes the stream. */
+  /** Closes the stream when it aborts. */
   signal: AbortSignal
   sending: Sending
   /** Called when the stream is open. */
@@ -71,7 +71,7 @@ interface HearOptions {
 const longestWait = 30_000
 
 /**
- * Forwards what the server sends outside of requests, for as long as the session lasts. Resolves early if the server has no such stream.
+ * Forwards what the server sends outside of requests for as long as the session lasts. Resolves early if the server offers no such stream.
  */
 export async function listenToServer({
   host,
@@ -111,7 +111,7 @@ function streamHeaders(headers: Record<string, string>, lastId: string | undefin
   return { accept: 'text/event-stream', ...headers, ...(lastId === undefined ? {} : { 'last-event-id': lastId }) }
 }
 
-/** Whether resuming a stream may succeed later: the server is unreachable, or returned a server error. */
+/** Whether resuming a stream may succeed later, because the server is unreachable or has returned a server error. */
 function isTemporary(error: unknown): boolean {
   return error instanceof ServerProblem ? (error.status ?? 0) >= 500 : error instanceof TypeError
 }

@@ -32,7 +32,7 @@ export interface SessionServerOptions {
   host: string
   /** The parameters of `initialize`. */
   params: JsonObject
-  /** Carries messages outside of requests, without prompting the user, until the bridge shuts down. */
+  /** Carries messages outside of requests until the bridge shuts down, without prompting the user. */
   standing: Exchange
 }
 
@@ -47,7 +47,7 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
   let isReady = false
   /** Closes the stream of the previous session. */
   let listening = new AbortController()
-  /** Requests to repeat in a new session, by the setting that they change. */
+  /** Requests to repeat in a new session, keyed by the setting that they change. */
   const settings = new Map<string, RpcRequest>()
   /** Queue of responses to the server's requests. */
   const sending = createSending()
@@ -58,8 +58,8 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
   })
 
   /**
-   * Reads the response to a request. If the stream breaks, the request is canceled, because a server with sessions would continue to work
-   * on it.
+   * Reads the response to a request. If the stream breaks, the request is canceled, because otherwise a server with sessions would keep
+   * working on it.
    */
   async function answerIn(response: Response, request: RpcRequest, exchange: Exchange): Promise<Answer> {
     const onBroken = () => {
@@ -85,7 +85,7 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
     listening.abort()
     listening = new AbortController()
     const signal = AbortSignal.any([listening.signal, standing.signal])
-    // Many servers drop messages that they send before the stream is open.
+    // Many servers drop messages that they send before this stream is open.
     const heard = new Promise<void>((resolve) => {
       void listenToServer({ host, standing, headers, signal, sending, onHeard: resolve }).finally(resolve)
     })
@@ -102,7 +102,9 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
     return isResponse(message) ? sending.inTurn(send) : send()
   }
 
-  /** Whether the server has lost the session. Some servers respond with 400, which has other meanings too, except for a ping. */
+  /**
+   * Whether the server has lost the session. Some servers respond with 400, which can also mean other things, except in response to a ping.
+   */
   async function saysLost({ status }: Response, was: Session, exchange: Exchange): Promise<boolean> {
     if (status !== 400) return status === 404
     if (session !== was) return true
@@ -112,10 +114,10 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
     return response.status === 400 || response.status === 404 || session !== was
   }
 
-  /** Opens a new session, and repeats the settings of the previous one. */
+  /** Opens a new session, and restores the settings of the previous one. */
   async function reopen(exchange: Exchange): Promise<void> {
     const answer = await open(exchange)
-    if ('error' in answer) throw new ServerProblem(`${host} has lost the session, and refuses to open another.`)
+    if ('error' in answer) throw new ServerProblem(`${host} has lost the session, and refuses to open another one.`)
     if (isReady) await ready(exchange)
     for (const request of settings.values()) {
       const response = await postMessage(request, headers(), exchange)
@@ -158,7 +160,7 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
   }
 }
 
-/** Limits the time in which the server must accept a message that gets no response. */
+/** Limits the time that the server may take to accept a message that gets no response. */
 async function inTime(exchange: Exchange, host: string, send: (exchange: Exchange) => Promise<void>): Promise<void> {
   const late = new AbortController()
   const why = new ServerProblem(`${host} did not accept a message in time.`)

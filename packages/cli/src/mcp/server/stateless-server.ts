@@ -84,7 +84,7 @@ export function createStatelessServer(host: string, onProblem: (text: string) =>
   }
 }
 
-/** The parameter that names the object of a request, by method. */
+/** The parameter that contains the name of a request's object, by method. */
 const namedBy: Readonly<Record<string, string>> = {
   'tools/call': 'name',
   'prompts/get': 'name',

@@ -120,8 +120,8 @@ describe('M09: text from a server contains no invisible characters, and is attri
     })
     expect((await ask('resources/list')).result).toEqual({ resources: [{ uri: 'a://x', name: 'n' }] })
     expect(problems).toEqual([
-      'x[2J is left out: its name contains invisible characters.',
-      'a://x is left out: its uri contains invisible characters.',
+      'x[2J is left out, because its name contains invisible characters.',
+      'a://x is left out, because its uri contains invisible characters.',
     ])
   })
 

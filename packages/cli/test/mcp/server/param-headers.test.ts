@@ -39,9 +39,9 @@ it.each<[object, RegExp]>([
   [{ properties: { a: shown('string', 'a b') } }, /not a valid header name/],
   [{ properties: { a: shown('string', 7) } }, /not a valid header name/],
   [{ properties: { a: shown('string', 'X'), b: shown('string', 'x') } }, /two of its parameters/],
-  [{ properties: { a: { type: 'array', items: shown('string') } } }, /is not on a parameter/],
-  [{ anyOf: [{ properties: { a: shown('string') } }] }, /is not on a parameter/],
-  [shown('object'), /is not on a parameter/],
+  [{ properties: { a: { type: 'array', items: shown('string') } } }, /is set on something other than a parameter/],
+  [{ anyOf: [{ properties: { a: shown('string') } }] }, /is set on something other than a parameter/],
+  [shown('object'), /is set on something other than a parameter/],
 ])('leaves out a tool whose definition is %j', (schema, why) => {
   const problems: string[] = []
   const headers = createParamHeaders((text) => problems.push(text))

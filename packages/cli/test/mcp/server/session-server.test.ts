@@ -104,7 +104,7 @@ it.each([
     )
     await server.open(exchange)
     await expect(server.request(call, exchange)).rejects.toThrow(
-      'The response of api.example was interrupted. The call may have been executed anyway. If it changes something, do not simply repeat it: check first.',
+      'The response from api.example was interrupted. The call may have been executed anyway. If it changes something, do not just repeat it: check first.',
     )
     expect(sent.length).toBeLessThan(7)
     await expect.poll(() => sent.at(-1)?.says).toBe('notifications/cancelled')
@@ -165,7 +165,7 @@ it('retries a safe request if the response was interrupted', async () => {
   const { server, exchange } = openServer(({ says }) => (says === 'resources/list' ? stream() : undefined))
   await server.open(exchange)
   await expect(server.request(next, exchange)).rejects.toThrow(
-    'The response of api.example was interrupted. Try again.',
+    'The response from api.example was interrupted. Try again.',
   )
 })
 

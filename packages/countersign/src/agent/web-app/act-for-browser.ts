@@ -3,7 +3,7 @@ import type { AgentActions } from '../agent-options.js'
 
 export interface BrowserActions {
   actions: AgentActions
-  /** Whether these actions threw the error, and it has the URL at which this browser's user decides. */
+  /** Whether these actions threw the error and it contains the URL at which this browser's user decides. */
   needsConsent: (error: unknown) => error is AgentError & { consent: { url: string } }
   /** When to retry, in seconds, if these actions threw the error because the auth server is overloaded or does not respond. */
   retryAfter: (error: unknown) => number | undefined
@@ -13,12 +13,12 @@ export interface BrowserActions {
 const outage = 60
 
 /**
- * The agent as it acts for one browser, whose session is looked up or created on first use.
+ * The agent for one browser, whose session is looked up or created on first use.
  *
  * @param onAsk called with the URL at which the user must decide, before the caller receives the error
  */
 export function browserActions(findActions: () => Promise<AgentActions>, onAsk: (url: string) => void): BrowserActions {
-  // Errors of another agent in the same handler are not for this user.
+  // Errors from another agent in the same handler do not concern this user.
   const asking = new Set<unknown>()
   const unavailable = new Map<unknown, number | undefined>()
   let found: Promise<AgentActions> | undefined

@@ -8,21 +8,21 @@ import { type OwnCookies, readCookie } from './own-cookies.js'
 
 /** Sessions of browsers, each identified by a cookie. */
 interface BrowserSessions {
-  /** Returns the session of a `Cookie` header; undefined if the session was not created here, or has expired. */
+  /** Returns the session in a `Cookie` header; undefined if the session was not created here or has expired. */
   find(header: string | undefined): Promise<string | undefined>
-  /** Like `find`, for a callback, which may have been sent before the session was renewed. */
+  /** Like `find`, but for a callback, which may have been sent before the session was renewed. */
   findForAnswer(header: string | undefined): Promise<string | undefined>
   /**
-   * Returns an unguessable session for a visit of a browser that has none. All first visits of a browser share one session. It is stored,
-   * and its cookie set, with its first record, so visits that store nothing cost nothing. Returns undefined if that session was renewed or
-   * removed since.
+   * Returns an unguessable session for a visit by a browser that has none. All first visits of a browser share one session. The session is
+   * stored, and its cookie set, with its first record, so visits that store nothing cost nothing. Returns undefined if that session has
+   * since been renewed or removed.
    *
    * @param visitCookie the value that a first visit left in the browser
    */
   begin(visitCookie: string, giveCookie: GiveCookie): Promise<string | undefined>
-  /** Ends a visit. A session that has not been stored by then is discarded. */
+  /** Ends a visit. If its session has not been stored by then, it is discarded. */
   endVisit(session: string, giveCookie: GiveCookie): void
-  /** Returns a new cookie with which the session continues, and invalidates the old one: anyone who knew the old value loses access. */
+  /** Returns a new cookie for the session and invalidates the old one: anyone who knew the old value loses access. */
   renew(header: string | undefined): Promise<string | undefined>
   /** Stores an agent's data for these sessions. */
   readonly store: AgentStore
@@ -39,7 +39,7 @@ interface BrowserSessionsOptions {
   cookies: OwnCookies
   /** Session lifetime, in seconds. */
   lifetime: number
-  /** Removes all data of a session that has expired. */
+  /** Removes all data of an expired session. */
   forget: (session: string) => Promise<void>
   now: () => number
 }
@@ -56,7 +56,7 @@ interface KeptSession extends Known {
   before?: Known
 }
 
-/** A session started by the visits of one browser. */
+/** A session started by one browser's visits. */
 interface Begun {
   session: string
   secret: string
@@ -64,7 +64,7 @@ interface Begun {
   kept: Promise<void> | undefined
 }
 
-/** How long the first visits of a browser share one session, in seconds. */
+/** How long a browser's first visits share one session, in seconds. */
 export const firstVisits = 600
 
 /** How long after a renewal a callback with the previous cookie is accepted, in seconds. */
@@ -82,7 +82,7 @@ export function createBrowserSessions({
   now,
 }: BrowserSessionsOptions): BrowserSessions {
   if (!(lifetime > 0)) throw new TypeError('sessionTime must be more than 0 seconds')
-  /** By the value that a first visit left in the browser. */
+  /** Sessions by the value that a first visit left in the browser. */
   const begun = new LruCache<Begun>(10_000)
   /** The sessions of visits in progress. */
   const open = new Map<string, Begun>()
@@ -106,7 +106,7 @@ export function createBrowserSessions({
     return undefined
   }
 
-  /** Called before anything is stored, since it throws if a response has already been sent. */
+  /** Called before anything is stored, because it throws if a response has already been sent. */
   function giveCookies({ session, secret, visits }: Begun): void {
     const late: unknown[] = []
     for (const giveCookie of visits) {
@@ -141,7 +141,7 @@ export function createBrowserSessions({
       if (there?.kept) {
         await there.kept
         if ((await read(there.session))?.hash !== (await hashOf(there.secret))) return undefined
-        // The response that set the cookie may not have arrived.
+        // The response that set the cookie may not have reached the browser.
         giveCookie(cookieOf(there.session, there.secret))
       }
       const each = there ?? { session: randomText(16), secret: randomText(32), visits: new Set(), kept: undefined }
@@ -191,21 +191,21 @@ async function hashOf(secret: string): Promise<string> {
 
 interface SessionStoreOptions {
   store: AgentStore
-  /** Stores a session that was started but is not stored yet. */
+  /** Stores a session that has been started but not stored yet. */
   keep: (session: string) => Promise<void>
-  /** Whether a session is stored, and was not removed in the meantime. */
+  /** Whether a session is stored and has not been removed in the meantime. */
   isKept: (session: string) => Promise<boolean>
 }
 
 /**
- * A store whose owners are browser sessions. A session is stored with its first record. No record is left in a session that was removed
- * while the record was being written, even by another process.
+ * A store whose owners are browser sessions. A session is stored with its first record. If a session is removed while a record is being
+ * written, even by another process, that record does not remain.
  */
 function createSessionStore({ store, keep, isKept }: SessionStoreOptions): AgentStore {
   async function inSession<T>(session: string, write: () => Promise<T>): Promise<T> {
     await keep(session)
     const written = await write()
-    // Checked after the write: a process that removes the session later also removes this record.
+    // Checked after the write: a process that removes the session after this check also removes this record.
     if (await isKept(session)) return written
     await store.forget(session)
     throw new AgentError('session_forgotten', 'The session has expired.')

@@ -39,7 +39,7 @@ export function createAppAgent<R extends NodeRequest = NodeRequest, S extends No
     else next()
   }
 
-  /** A page handler that can use the agent of this browser's session. Its other errors are passed to `next`. */
+  /** A page handler that can use the agent of this browser's session. Any other errors it throws are passed to `next`. */
   function page<Q extends R, P extends S>(handler: (req: Q, res: P, agent: PageAgent) => unknown) {
     async function answer(req: Q, res: P): Promise<void> {
       const page = await makePage(visitOf(req, keepPage(res, isOwnCookie)), (actions) => handler(req, res, actions))

@@ -39,7 +39,7 @@ export function createAppAgent<R extends AppRequest = AppRequest, S extends Fast
     void createMountedListener((web) => serve(web, request), { origin, replaceGlobals: false })(request.raw, reply.raw)
   }
 
-  /** A page handler that can use the agent of this browser's session. Its other errors are rethrown. */
+  /** A page handler that can use the agent of this browser's session. Any other errors it throws are rethrown. */
   function page<Q extends R, P extends S>(handler: (request: Q, reply: P, agent: PageAgent) => unknown) {
     return async function agentPage(request: Q, reply: P): Promise<unknown> {
       const addCookie = keepPage(reply.raw, isOwnCookie)

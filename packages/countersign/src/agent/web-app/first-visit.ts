@@ -4,15 +4,15 @@ import { type OwnCookies, readCookie } from './own-cookies.js'
 import { isNavigation, isRead, type Visit } from './visit.js'
 
 /**
- * The cookie check before a browser gets a session. The browser shows at the callback that it returns cookies, before an auth server is
- * contacted for its user. Otherwise, a client without cookies would start another request with each visit (attacks L12).
+ * The cookie check, which runs before a browser gets a session. At the callback, the browser shows that it returns cookies, before an auth
+ * server is contacted for its user. Otherwise, a client without cookies would start another request with each visit (attacks L12).
  */
 export interface CookieCheck {
   /** Returns the value that an earlier visit left in the browser. */
   find(cookies: string | undefined): string | undefined
   /** Returns the URL of the cookie check, and the cookie to set for it. */
   send(visit: Visit<unknown>): { url: string; cookie: string }
-  /** Whether a URL is one of the cookie check. */
+  /** Whether a URL belongs to the cookie check. */
   isSent(url: string): boolean
   /** The page to which the cookie check at a URL returns. */
   pageOf(url: string): string
@@ -55,15 +55,15 @@ export function createFirstVisits({ cookies, wayBack, redirectUri }: FirstVisits
   }
 }
 
-/** Remembers the page at which a user had to decide, in a cookie for each consent, so that each tab returns to its own page. */
+/** Remembers the page on which a user had to decide, in one cookie per consent, so that each tab returns to its own page. */
 export interface ReturnPages {
-  /** The path and query of a visit; empty if too long. */
+  /** The path and query of a visit; empty if they are too long. */
   pageOf(visit: Visit<unknown>): string
   /** Resolves a path to a page of the app's own origin, whatever the input. */
   within(path: string | null): string
-  /** The cookie that remembers the page of a visit until the consent at `url` is decided. */
+  /** The cookie that remembers a visit's page until the consent at `url` is decided. */
   remember(visit: Visit<unknown>, url: string): string
-  /** Where to go after the callback at `url`: always a URL of the app, whatever the cookies contain. */
+  /** Where to redirect after the callback at `url`: always a URL of the app, whatever the cookies contain. */
   find(url: string, cookies: string | undefined): string
   /** The `Set-Cookie` line that deletes the cookie. */
   forget(url: string): string
@@ -74,7 +74,7 @@ interface WayBackOptions {
   origin: string
   /** The path to use if no page is remembered. */
   home: string
-  /** Never a target, since a callback works only once. */
+  /** Never a redirect target, because a callback works only once. */
   callbackPath: string
 }
 

@@ -38,7 +38,7 @@ export function createAppAgent(options: AppAgentOptions<Context>) {
     return undefined
   }
 
-  /** A page handler that can use the agent of this browser's session. Its other errors are rethrown. */
+  /** A page handler that can use the agent of this browser's session. Any other errors it throws are rethrown. */
   function page<E extends Env, P extends string, I extends Input>(
     handler: (c: Context<E, P, I>, agent: PageAgent) => MaybePromise<Response>,
   ) {

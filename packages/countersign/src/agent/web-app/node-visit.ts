@@ -10,8 +10,7 @@ export function nodeVisit<R>(request: R, incoming: NodeRequest, addCookie: Visit
 }
 
 /**
- * Keeps the response of a page private to its browser, whatever headers the handler sets. Returns a function that adds cookies to the
- * response.
+ * Keeps a page's response private to its browser, whatever headers the handler sets. Returns a function that adds cookies to the response.
  */
 export function keepPage(
   writer: HeadWriter & { readonly headersSent: boolean },
@@ -26,7 +25,7 @@ export function keepPage(
   }
 }
 
-/** Runs when the head is written, so that a handler that sets its own cookies does not remove the agent's. */
+/** Runs when the head is written, so that a handler that sets its own cookies does not remove the agent's cookies. */
 function setCookiesWithHead(writer: HeadWriter, head: PageHead): void {
   const writeHead = writer.writeHead.bind(writer)
   writer.writeHead = (status, ...rest) => {

@@ -1,4 +1,4 @@
-/** The cookie names of one agent, and their format. */
+/** The names of one agent's cookies, and their format. */
 export interface OwnCookies {
   /** The session cookie's name, and the prefix of the others. */
   readonly name: string
@@ -6,19 +6,19 @@ export interface OwnCookies {
   readonly visit: string
   /** The name of the cookie that tells the next page that its user has just allowed something. */
   readonly allowed: string
-  /** @param age lifetime in seconds; if absent: until the browser is closed */
+  /** @param age lifetime in seconds; if absent, the cookie lasts until the browser is closed */
   write(name: string, value: string, age?: number): string
   /** Whether a `Set-Cookie` line sets one of these cookies. */
   isOwn: (line: string) => boolean
 }
 
-/** Creates the cookies of an agent. Over https, the `__Host-` prefix prevents other hosts from setting them (RFC 6265bis). */
+/** Creates an agent's cookies. Over https, the `__Host-` prefix prevents other hosts from setting them (RFC 6265bis). */
 export function createOwnCookies(id: string, isSecure: boolean): OwnCookies {
   const { port, pathname } = new URL(id)
   // Each path has its own name. It contains no `-`, which separates the suffixes.
   const path = pathname === '/' ? '' : `_${pathname.slice(1).replaceAll(/[^a-z\d.]/gi, escaped)}`
   const attributes = `; Path=/; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`
-  // Cookies are shared between ports.
+  // Cookies are shared between the ports of a host.
   const name = isSecure ? `__Host-agent${path}` : `agent-${port}${path}`
   return {
     name,
@@ -37,7 +37,7 @@ function escaped(character: string): string {
   return character === '~' ? '_' : `~${character.charCodeAt(0)}`
 }
 
-/** Returns the first cookie of a name, with its value as sent. */
+/** Returns the first cookie with a name, with its value as sent. */
 export function readCookie(header: string | undefined, name: string): string | undefined {
   const pairs = (header ?? '').split(';').map((pair) => pair.trim())
   return pairs.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1)

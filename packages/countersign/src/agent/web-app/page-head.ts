@@ -8,25 +8,27 @@ export interface PageHead {
   isOwnCookie: (line: string) => boolean
 }
 
-/** The head of a page that was rendered with the agent, whatever its handler sets. */
+/** The head of a page that was rendered with the agent, whatever headers its handler sets. */
 export const privatePage = {
   /** Shared caches must not store the page; no cache may store a response that sets a session cookie. */
   cacheControl: (set: string, { cookies }: PageHead): string =>
     cookies.length > 0 ? noStore : privateCacheControl(set),
 
-  /** Whether a header would still allow some cache to store the page. */
+  /** Whether a header would still allow any cache to store the page. */
   isRefused: (name: string, set: string): boolean => isTargeted(name) && !mayTarget(name, set),
 
-  /** Drops agent cookies from the handler's headers, so that an API whose response is forwarded cannot plant a session that it knows. */
+  /**
+   * Drops agent cookies from the handler's headers, so that an API whose response is forwarded cannot plant a session whose value it knows.
+   */
   cookies: (given: readonly string[], { cookies, isOwnCookie }: PageHead): string[] => [
     ...given.filter((line) => !isOwnCookie(line)),
     ...cookies,
   ],
 
-  tooLate: () => new TypeError('A page must await fetch before it starts its response.'),
+  tooLate: () => new TypeError('A page handler must await fetch before it starts its response.'),
 }
 
-/** Creates a new response, since the headers of a response of `fetch` are immutable. */
+/** Creates a new response, because the headers of a `fetch` response are immutable. */
 export function withHead(answer: Response, head: PageHead): Response {
   const response = new Response(answer.body, answer)
   const { headers } = response

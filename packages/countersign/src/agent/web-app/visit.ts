@@ -17,22 +17,22 @@ export function isRead({ method }: Pick<Visit<unknown>, 'method'>): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
-/** Whether the browser navigates to the page, rather than a script or another page loading it. */
+/** Whether the browser is navigating to the page, as opposed to a script or another page loading it. */
 export function isNavigation({ header }: Pick<Visit<unknown>, 'header'>): boolean {
   return (header('sec-fetch-dest') ?? 'document') === 'document'
 }
 
-/** Whether a page of the app itself sent the request. Browsers set the headers that say so, and other sites cannot forge them. */
+/** Whether a page of the app itself sent the request. Browsers set the headers that show this, and other sites cannot forge them. */
 export function isFromOwnPage({ header }: Visit<unknown>, origin: string): boolean {
   const site = header('sec-fetch-site')
   return site === undefined ? header('origin') === origin : site === 'same-origin'
 }
 
-/** Returns the refusal of a request that no user made on a page of the app; undefined if the request may proceed. */
+/** Returns the refusal of a request that the user did not make from a page of the app; undefined if the request may proceed. */
 export function refuseVisit(visit: Visit<unknown>, origin: string): Response | undefined {
   // A prefetch must not prompt the user.
   if (isPrefetch(visit.header)) return new Response(null, { status: 503, headers: { 'cache-control': 'no-store' } })
-  // On cross-site subrequests, browsers neither send our cookies nor store those of the response.
+  // On cross-site subrequests, browsers neither send our cookies nor store the response's cookies.
   const isLoadedElsewhere = visit.header('sec-fetch-site') === 'cross-site' && !isNavigation(visit)
   if (isLoadedElsewhere) return refuseForeign()
   return isRead(visit) || isFromOwnPage(visit, origin) ? undefined : refuseForeign()
@@ -76,7 +76,7 @@ const messages: Readonly<Record<'en' | 'ar', VisitMessages>> = {
   },
 }
 
-/** Explains, in the browser's language, why a browser without cookies is not prompted. */
+/** Explains to the user, in the browser's language, why a browser without cookies is not redirected to the consent page. */
 export function describeNoCookies(language: string | null): string {
   return messages[chooseCallbackMessages(language).lang].noCookies
 }

@@ -121,8 +121,8 @@ interface ExpectedResourceToken {
 }
 
 /**
- * Checks that a resource token matches this request before it is forwarded. Otherwise, a resource could make the agent request access to
- * another resource. The auth server verifies the signature.
+ * Checks that a resource token matches this request before the token is forwarded. Otherwise, a resource could make the agent request
+ * access to another resource. The auth server verifies the signature.
  *
  * @throws AgentError `resource_token_refused`
  */

@@ -15,8 +15,8 @@ const maxParameters = 32
 /**
  * Parses an `Agent-Auth` value. Unknown parameters are ignored.
  *
- * @throws AAuthError `request_malformed` if it is not an `httpsig` challenge or repeats a parameter, `challenge_unsupported` if it requires
- * `user_interaction`
+ * @throws AAuthError `request_malformed` if the value is not an `httpsig` challenge or repeats a parameter, `challenge_unsupported` if it
+ * requires `user_interaction`
  */
 export function parseChallenge(header: string): JanuaryChallenge {
   if (header.length > maxLength) throw malformed('is longer than 16 KiB')
@@ -74,7 +74,7 @@ function parseAlgorithms(header: string): { names?: string[]; rest: string } {
 const parameter =
   /;[ ]*([a-z*][a-z0-9_.*-]*)(?:=(?:"((?:[ !#-[\]-~]|\\["\\])*)"|\?([01])|(?:-?\d{1,12}(?:\.\d{1,3}|\d{0,3})|[A-Za-z*][!#$%&'*+\-.^_`|~:/\w]*|:[A-Za-z0-9+/=]*:)(?=;|$)))?(?=;|$)/y
 
-/** The parameters by name: strings and booleans. Other types become null. A repeated parameter is rejected. */
+/** The parameters by name: strings and booleans. Values of other types become null. A repeated parameter is rejected. */
 function parseParameters(header: string): ReadonlyMap<string, string | boolean | null> {
   const [scheme = ''] = /^ *httpsig(?![^; ])/.exec(header) ?? []
   if (scheme === '') throw malformed('does not use the scheme httpsig')

@@ -13,19 +13,19 @@ export interface PendingConsent extends KeptConsent {
   code: string
   /** When the auth server closes the request unless the user extends it, in Unix seconds. */
   promptExpiresAt: number
-  /** When it was created, in Unix seconds of the system clock. Tokens stored earlier cannot be its result. */
+  /** When the consent was created, in Unix seconds of the system clock. A token that was stored earlier cannot be its result. */
   createdAt: number
   /** Whether the callback must carry `iss` (RFC 9207). */
   issRequired: boolean
   /** Whether the auth server is known to drop `state`. */
   stateOptional: boolean
-  /** The code of a callback, stored before it is exchanged: if this process is killed, another one exchanges it. */
+  /** The code in a callback, stored before it is exchanged: if this process is killed, another process exchanges it. */
   receivedCode?: string | undefined
-  /** The result, for other processes that wait for it: the token without its refresh token, or why there is no token. */
+  /** The result, for other processes that are waiting for it: the token without its refresh token, or why there is no token. */
   ended?: { token: HeldToken } | { failure: Failure } | undefined
   /**
    * Why a code exchange failed, for the requests that were waiting at the time. Anyone who knows the state can send such a code, so the
-   * user's own code is still accepted. The next request starts a new consent, since the code may have been the user's.
+   * user's own code is still accepted. The next request starts a new consent, because the failed code may have been the user's.
    */
   failed?: Failure | undefined
 }
@@ -41,7 +41,7 @@ interface Failure {
 const endedTime = 60
 
 /**
- * How long a consent keeps its generation number after it expires, in seconds: processes that start at the same time then agree on the next
+ * How long a consent keeps its generation number after it expires, in seconds. Processes that start at the same time then agree on the next
  * number.
  */
 const removalMargin = 60
@@ -51,10 +51,10 @@ export function isPending({ ended, until }: PendingConsent, now: number): boolea
   return ended === undefined && until > now
 }
 
-/** The consents in the agent's store, as shared by its processes. */
+/** The consents in the agent's store, which the agent's processes share. */
 export type ConsentStore = Pick<AgentTools, 'consents' | 'now'>
 
-/** Whether a stored record has the expected shape. Disks can corrupt records, and an older version may have written another format. */
+/** Whether a stored record has the expected shape. Disks can corrupt records, and an older version may have used a different format. */
 function isConsent(record: KeptConsent): record is PendingConsent {
   const { need, state, requestToken, redirectUri, url, code, until, promptExpiresAt, createdAt, ended, failed } =
     record as Partial<PendingConsent>
@@ -70,7 +70,7 @@ export async function listConsents({ consents }: ConsentStore, owner: string): P
   return (await consents.list(owner)).filter((each) => isConsent(each))
 }
 
-/** The current stored state of a consent. */
+/** A consent's current state in the store. */
 export async function findConsent(
   store: ConsentStore,
   owner: string,
@@ -81,7 +81,9 @@ export async function findConsent(
 
 const keyOf = ({ authServer, resource, scope = '' }: PendingConsent['need']) => `${authServer} ${resource} ${scope}`
 
-/** The generation of a consent among those for its need. Clocks can be set back, so timestamps cannot tell which is the newest. */
+/**
+ * A consent's generation among the consents for its need. Clocks can be set back, so timestamps cannot show which consent is the newest.
+ */
 const generationOf = ({ id }: Pick<KeptConsent, 'id'>) => Number(id.slice(id.lastIndexOf(' ') + 1))
 
 /** The consents for a need, newest first. */
@@ -91,8 +93,8 @@ function consentsFor(all: readonly PendingConsent[], need: PendingConsent['need'
 }
 
 /**
- * The newest consent whose code is being exchanged, or else the newest that the user can be prompted for: its page is open, and no code
- * failed.
+ * The newest consent whose code is being exchanged, or else the newest one for which the user can be prompted: its page is open, and no
+ * code has failed.
  */
 function openOf(consents: readonly PendingConsent[], now: number): PendingConsent | undefined {
   const pending = consents.filter((each) => isPending(each, now))
@@ -102,7 +104,7 @@ function openOf(consents: readonly PendingConsent[], now: number): PendingConsen
   )
 }
 
-/** The newest consent for a need that the user can be prompted for, or whose code is being exchanged. */
+/** The newest consent for a need whose code is being exchanged, or for which the user can be prompted. */
 export async function findOpenConsent(
   store: ConsentStore,
   owner: string,
@@ -112,8 +114,8 @@ export async function findOpenConsent(
 }
 
 /**
- * Stores a new consent unless one for its need is open. It exclusively creates the next generation, so that only one of several processes
- * prompts the user. False if another process was first.
+ * Stores a new consent unless one for its need is open. Exclusively creates the next generation, so that only one of several processes
+ * prompts the user. Returns false if another process was first.
  */
 export async function addConsent(store: ConsentStore, owner: string, consent: PendingConsent): Promise<boolean> {
   const { consents, now } = store
@@ -130,7 +132,7 @@ export async function addConsent(store: ConsentStore, owner: string, consent: Pe
   const there = (await consents.add(owner, { ...consent, id })) as PendingConsent
   if (there.state !== state) return false
   const others = (await listConsents(store, owner)).filter((each) => each.state !== state)
-  // A process that read the store before older consents were removed counted its generation from those.
+  // A process that read the store before older consents were removed computed its generation from those consents.
   if (openOf(consentsFor(others, need), now())) {
     await consents.remove(owner, id)
     return false
@@ -139,7 +141,7 @@ export async function addConsent(store: ConsentStore, owner: string, consent: Pe
   return true
 }
 
-/** Updates a consent in the store, unless it was removed or ended in the meantime. */
+/** Updates a consent in the store, unless the consent was removed or ended in the meantime. */
 export async function updateConsent(
   store: ConsentStore,
   owner: string,
@@ -153,7 +155,7 @@ export async function updateConsent(
   await store.consents.put(owner, updated)
 }
 
-/** A failure in the form that is stored for other processes. */
+/** A failure in the form in which it is stored for other processes. */
 export function failureOf(thrown: unknown): Failure {
   const { code, message, error, retryAfter } =
     thrown instanceof AgentError

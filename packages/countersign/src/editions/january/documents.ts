@@ -28,9 +28,9 @@ export interface IssuerMetadata {
   jwks_uri: string
   agent_token_endpoint: string
   agent_auth_endpoint: string
-  /** Where agents revoke refresh tokens (not in the edition's text). */
+  /** The endpoint at which agents revoke refresh tokens (not in the edition's text). */
   agent_revocation_endpoint?: string
-  /** Where resources poll the revocation list (not in the edition's text). */
+  /** The endpoint at which resources poll the revocation list (not in the edition's text). */
   revocation_list_uri?: string
   agent_signing_algs_supported?: string[]
   request_types_supported?: string[]

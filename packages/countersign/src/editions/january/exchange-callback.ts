@@ -36,16 +36,16 @@ export interface PendingConsentsOptions extends ConsentStore, Pick<AgentTools, '
 
 /** The agent's consents in one process. */
 export interface PendingState extends PendingConsentsOptions {
-  /** The user channels that this process opened, by state. Each receives its consent's callback. */
+  /** The user channels that this process opened, by state. Each one receives the callback of its consent. */
   readonly ways: Map<string, { owner: string; way: OpenConsent }>
   /** Wakes each waiting request from its pause, by state. */
   readonly waiting: Map<string, Set<AbortController>>
 }
 
-/** Polling interval of a store that other processes use, in seconds. */
+/** How often to poll a store that other processes use, in seconds. */
 export const poll = 0.5
 
-/** How long a process may take to exchange a code before another one may try, in seconds. */
+/** How long a process may take to exchange a code before another process may try, in seconds. */
 const leaseTime = 20
 
 /** Closes the user channel that this process opened for a consent, if any. */
@@ -58,7 +58,7 @@ export function closeChannel({ ways }: PendingState, state: string): void {
 /** The abort reason that wakes a waiting request when there is something new to read. */
 export const changed = new Error('the consent has changed')
 
-/** Wakes the requests that wait for a consent. */
+/** Wakes the requests that are waiting for a consent. */
 function wake({ waiting }: PendingState, state: string, reason: unknown = changed): void {
   for (const waiter of waiting.get(state) ?? []) waiter.abort(reason)
 }
@@ -73,10 +73,10 @@ export async function tokenOf(
   return there?.ended && 'token' in there.ended ? there.ended.token : storedSince(need, owner, createdAt)
 }
 
-/** Maximum attempts at the steps before an exchange, in which the store may fail temporarily. */
+/** Maximum number of attempts at the steps before an exchange, during which the store may fail temporarily. */
 const attempts = 3
 
-/** Exchanges the code of a callback, in one process at a time, and wakes the requests that wait for its consent. */
+/** Exchanges the code in a callback, in only one process at a time, and wakes the requests that are waiting for its consent. */
 export async function finish(
   pending: PendingState,
   consent: PendingConsent,
@@ -96,17 +96,17 @@ export async function finish(
         await completeConsent(pending, consent, token, owner)
         return 'done'
       }
-      // If another process completed the exchange in the meantime, its stored result is left as it is.
+      // If another process has completed the exchange in the meantime, its stored result is left unchanged.
       const isCompleted = consent.receivedCode === code && there?.receivedCode !== code
       if (!there || !isPending(there, now()) || isCompleted) return 'failed'
       await updateConsent(pending, owner, there, { receivedCode: code, failed: undefined })
       return await exchange(pending, there, answer, { owner, lease })
     } catch {
-      // Nothing was sent. A stored code is still usable, since another process may reach the auth server even though this one cannot.
+      // Nothing was sent. A stored code is still usable, because another process may reach the auth server even though this one cannot.
       if (left === 0) return 'failed'
       await pausePolling()
     } finally {
-      // If the release fails, the lease expires by itself.
+      // If the release fails, the lease expires on its own.
       await lease?.release().catch(() => undefined)
     }
   }
@@ -114,7 +114,7 @@ export async function finish(
 
 const codeOf = (answer: CallbackResponse) => ('code' in answer ? answer.code : undefined)
 
-/** Stores the result for other processes. The token itself is already stored: if this fails, they find that. */
+/** Stores the result for other processes. The token itself is already stored: if this fails, they find the token. */
 async function completeConsent(
   pending: PendingState,
   consent: PendingConsent,
@@ -127,7 +127,7 @@ async function completeConsent(
   wake(pending, consent.state)
 }
 
-/** Exchanges the code of a callback under a lease. Rejects only if the code was not sent and may be exchanged in another attempt. */
+/** Exchanges the code in a callback under a lease. Rejects only if the code was not sent and may be exchanged in another attempt. */
 async function exchange(
   pending: PendingState,
   consent: PendingConsent,

@@ -35,7 +35,7 @@ export interface WaitLimit {
 
 /** The consents started by any process of the agent, and the user channels that this process opened for them. */
 export interface PendingConsents {
-  /** The consent for a need whose page is open or whose code is being exchanged, whichever process started it. */
+  /** The consent for a need whose page is open or whose code is being exchanged, regardless of which process started it. */
   find(need: TokenNeed, owner: string): Promise<PendingConsent | undefined>
   /** Stores a new consent; false if another process was first. */
   begin(consent: PendingConsent, owner: string): Promise<boolean>
@@ -44,30 +44,33 @@ export interface PendingConsents {
   /** Keeps the user channel of a consent open until the consent has ended. */
   keepOpen(consent: PendingConsent, owner: string, way: OpenConsent): void
   /**
-   * Waits for the token. Undefined if the consent was removed. If the wait ends first, the consent stays pending, and this rejects with the
-   * reason of the signal or with `consent_expired`.
+   * Waits for the token. Resolves to undefined if the consent was removed. If the wait ends first, the consent stays pending, and this
+   * rejects with the signal's reason or with `consent_expired`.
    */
   wait(consent: PendingConsent, owner: string, limit: WaitLimit): Promise<HeldToken | undefined>
-  /** Waits for the consent with this page, for as long as the user can decide it. Undefined if there is no such consent, or no longer. */
+  /**
+   * Waits for the consent that has this page, for as long as the user can decide it. Resolves to undefined if no such consent exists, or no
+   * longer exists.
+   */
   waitForPage(page: string, owner: string, signal: AbortSignal): Promise<HeldToken | undefined>
-  /** Removes a consent that the user was not prompted for; false if they decided it anyway. */
+  /** Removes a consent for which the user was not prompted; returns false if they decided it anyway. */
   drop(consent: PendingConsent, owner: string): Promise<boolean>
   /**
-   * Finds the consent of a callback, with the checks of W13, and obtains its token, even if no request is waiting for it any more. A
-   * callback that matches no consent changes nothing.
+   * Finds the consent to which a callback belongs, with the checks of W13, and obtains its token, even if no request is waiting for it any
+   * more. A callback that matches no consent changes nothing.
    *
    * @param owner the owner of the browser, if known
    */
   complete(parameters: URLSearchParams, owner: string | undefined): Promise<ConsentMatch>
 }
 
-/** Maximum number of consents that requests of this process wait for at once. Further ones are refused; none is evicted. */
+/** Maximum number of consents for which requests of this process wait at once. Further ones are refused; none is evicted. */
 const maxPending = 10_000
 
-/** Longest pause, in seconds: the maximum of a timer. */
+/** Longest pause, in seconds: the longest delay of a timer. */
 const longestPause = (2 ** 31 - 1) / 1000
 
-/** Creates the store of consents that wait for their callback. */
+/** Creates the store of consents that are waiting for their callback. */
 export function createPendingConsents(options: PendingConsentsOptions): PendingConsents {
   const pending: PendingState = { ...options, ways: new Map(), waiting: new Map() }
   const { consents, now, ways } = pending
@@ -163,7 +166,7 @@ async function waitFor(
 
 const answerParameters = ['state', 'iss', 'code', 'error'] as const
 
-/** The pending consent that a callback is for, and the response in the callback (W13). */
+/** The pending consent to which a callback belongs, and the response in the callback (W13). */
 function matchCallback(
   parameters: URLSearchParams,
   pending: readonly PendingConsent[],

@@ -131,8 +131,8 @@ const plainSigns: readonly [signs: RegExp, plain: string][] = [
   [/\u2265/g, '>='],
 ]
 
-// RFC 6749 §5.2 allows only printable ASCII without the quote and the backslash in error_description. Other letters are written as code
-// points: dropping them could turn one name into another.
+// RFC 6749 §5.2 allows only printable ASCII in error_description, without the quote and the backslash. Other letters are written as code
+// points, because dropping them could turn one name into another.
 function asciiOnly(text: string): string {
   let ascii = text
   for (const [signs, plain] of plainSigns) ascii = ascii.replaceAll(signs, plain)

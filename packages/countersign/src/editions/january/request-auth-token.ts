@@ -18,7 +18,7 @@ export interface Asking {
   signal: AbortSignal
 }
 
-/** The wait limit with its start, in Unix seconds. */
+/** The maximum wait, and when it started, in Unix seconds. */
 type Waited = Asking & { began: number }
 
 export interface TokenRequester
@@ -59,7 +59,7 @@ export async function requestAuthToken(
 /** How many times the consent of one request may be removed, or be started first by another process. */
 const mostTurns = 10
 
-/** Waits for the open consent, or starts one. Undefined if it was removed, or if another process was first. */
+/** Waits for the open consent, or starts one. Resolves to undefined if it was removed, or if another process was first. */
 async function obtainOnce(
   requester: TokenRequester,
   pending: PendingConsents,
@@ -68,7 +68,7 @@ async function obtainOnce(
 ): Promise<HeldToken | undefined> {
   const { owner, signal } = waited
   const found = await pending.find(request, owner)
-  // A decision that is already being exchanged needs no prompt.
+  // If a decision is already being exchanged, no prompt is needed.
   if (found?.receivedCode !== undefined)
     return pending.wait(found, owner, { ...waited, ...limitOf(requester, found, waited) })
   if (found) {
@@ -78,7 +78,7 @@ async function obtainOnce(
       return promptAndWait(requester, pending, found, { ...waited, way, isNew: false })
     }
     way.close()
-    // Its page redirects to another program, so users are no longer prompted with it. A new consent can start.
+    // Its page redirects to another program, so it is no longer shown to users. A new consent can start.
     await updateConsent(requester, owner, found, { promptExpiresAt: requester.now() })
   }
   const state = platform.serializeBase64url(platform.randomBytes(24))
@@ -172,7 +172,7 @@ async function promptAndWait(
   })
 }
 
-/** How long a request waits. By default longer than the server's `expires_in`, since the user can extend it. */
+/** How long a request waits. By default, this is longer than the server's `expires_in`, because the user can extend the request. */
 function limitOf(
   { consentTimeout }: TokenRequester,
   { promptExpiresAt }: PendingConsent,
@@ -196,10 +196,10 @@ async function describe(
 /** Maximum length of a description, in characters. */
 const longestDescription = 200
 
-/** Scopes about the user: resources may not describe them. */
+/** Scopes about the user; a resource's descriptions of these are ignored. */
 const identityScopes = new Set(['openid', 'profile', 'email'])
 
-/** The scopes of a need, with the descriptions in the resource's document; without descriptions if the document cannot be fetched. */
+/** The scopes in a need, with the descriptions in the resource's document, or without descriptions if the document cannot be fetched. */
 async function describeScopes(
   discovery: AgentTools['discovery'],
   { resource, scope = '' }: Pick<TokenNeed, 'resource' | 'scope'>,
@@ -216,7 +216,7 @@ async function describeScopes(
 }
 
 /**
- * Exchanges the code of a callback for the token and stores it, even if no request waits for it any more.
+ * Exchanges the code in a callback for the token and stores the token, even if no request is waiting for it any more.
  *
  * @param proceed called before the code is sent, and before the token is stored
  */
@@ -250,8 +250,8 @@ export async function redeemConsent(
 }
 
 /**
- * Refreshes an auth token (S§9.7) without the user. Undefined if the auth server no longer accepts the refresh token: the
- * user may have revoked the access.
+ * Refreshes an auth token (S§9.7) without the user. Resolves to undefined if the auth server no longer accepts the refresh token: the user
+ * may have revoked the access.
  */
 export async function refreshAuthToken(
   requester: TokenRequester,

@@ -93,11 +93,11 @@ function requireAgentReference(reference: KeyReference): void {
 /** Maximum number of cached references per scheme, and their maximum age in seconds. */
 const cachedReferences = { count: 10_000, age: 60 } as const
 
-/** Verifies the token that `scheme=jwt` carries, and returns the key it is bound to. */
+/** Verifies the token that `scheme=jwt` carries, and returns the key to which the token is bound. */
 type ResolveToken = (jwt: string, remoteAddress: string | undefined, isAuthDue: boolean) => Promise<ResolvedKey>
 
 /**
- * If the request needs an auth token (`isAuthDue`), the function treats any text that is not an agent token as one. It throws an AAuthError
+ * If the request needs an auth token (`isAuthDue`), any text that is not an agent token is treated as an auth token. Throws an AAuthError
  * about the token or about its issuer's key.
  */
 function createTokenResolver(options: KeyResolverOptions, importKey: ImportKey): ResolveToken {
@@ -229,7 +229,7 @@ function createPublishedKeys(options: KeyResolverOptions) {
       const resolved = { ...anonymous, scheme, key: requireKey(outcome), agent: id, publisher }
       return 'isNew' in outcome ? { ...resolved, isNew: true } : resolved
     },
-    /** Returns another key published under the same name since, if any. */
+    /** Returns another key that has since been published under the same name, if any. */
     async renew(
       reference: KeyReference,
       resolved: ResolvedKey,

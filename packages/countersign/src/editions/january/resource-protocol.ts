@@ -15,7 +15,7 @@ import type { ResourceMetadata } from './documents.js'
 import { createRevocationList } from './revocation-list.js'
 import { januaryTokens } from './tokens.js'
 
-/** The next higher level, which has higher rate limits (S§4.5). */
+/** The next higher level, for which rate limits are higher (S§4.5). */
 const above: Readonly<Record<Requirement, string | undefined>> = {
   signature: 'identity',
   identity: 'authorization',
@@ -76,8 +76,8 @@ export function createResourceProtocol(tools: ResourceTools): ResourceProtocol {
   }
 }
 
-// Nothing was verified, so a resource token cannot be bound to anything. An invalid auth token is challenged for a new one without a
-// resource token, everything else for a signature.
+// Nothing was verified, so a resource token cannot be bound to anything. For an invalid auth token, the challenge requires a new one but
+// carries no resource token; for everything else, it requires a signature.
 function challengeLevel(code: ErrorCode, required: Requirement): string {
   if (code === 'auth_token_invalid') return 'authorization'
   return required === 'signature' ? 'signature' : 'identity'
@@ -85,7 +85,7 @@ function challengeLevel(code: ErrorCode, required: Requirement): string {
 
 interface ResourceTokenEndpoint {
   authServer: string
-  /** Names of the scopes that can be requested. Undefined: any. */
+  /** Names of the scopes that can be requested. If undefined, any scope can be. */
   scopes: readonly string[] | undefined
   /** Seconds. */
   lifetime: number
@@ -135,7 +135,7 @@ function checkLevel<R extends Requirement>(
   ownAgent?: string,
 ): VerifiedRequest<R> {
   const { agent, token } = verified.resolved
-  // `agent` is omitted if the agent is the resource itself (S§3.5, 7.3); otherwise that is an error (attacks T16).
+  // `agent` is omitted if the agent is the resource itself (S§3.5, 7.3); otherwise, omitting it is an error (attacks T16).
   const isUnnamed = agent === undefined && token !== undefined
   if (isUnnamed && ownAgent === undefined) {
     throw new AAuthError('auth_token_invalid', 'The auth token does not name an agent.', {

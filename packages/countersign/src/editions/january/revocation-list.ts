@@ -26,7 +26,7 @@ const limits = {
 
 interface HeldList {
   revoked: ReadonlySet<string>
-  /** By user: their tokens issued up to this time are revoked. */
+  /** Times by user: the user's tokens issued up to that time are revoked. */
   revokedBefore: ReadonlyMap<string, number>
   before: number
   issuedAt: number
@@ -34,7 +34,7 @@ interface HeldList {
   at: number
 }
 
-/** Creates the revocation list of one auth server. Nothing is fetched before the first token. */
+/** Creates the revocation list of one auth server. Nothing is fetched before the first token is checked. */
 export function createRevocationList(options: RevocationListOptions): RevocationList {
   const { issuer, discovery, endpointOrigins, now, whenUnreachable } = options
   const fetch = options.fetch ?? createGuardedFetch({ ...options, configuredOrigin: new URL(issuer).origin })
@@ -139,20 +139,20 @@ function refusal(why: string, cause?: unknown): AAuthError {
   return new AAuthError('revocation_list_refused', `The revocation list was rejected: ${why}.`, { cause })
 }
 
-/** What a revocation applies to: a grant (the `jti` up to its first dot), or everything of an agent or a user (`sub`). */
+/** What a revocation applies to: a grant (the `jti` up to its first dot), or everything that belongs to an agent or a user (`sub`). */
 export type RevokedKind = 'grant' | 'agent' | 'sub'
 
 const length = 12
 
 /**
- * Maximum size of a revocation list: entries (grants, agents and users combined), and characters of its token. That many entries fit into
- * it with their timestamps.
+ * Maximum size of a revocation list: the number of entries (grants, agents and users combined), and the length of its token in characters.
+ * That many entries fit into the token with their timestamps.
  */
 export const revocationListLimits = { entries: 10_000, characters: 524_288 } as const
 
 /**
- * The entry for a grant, agent or user in a revocation list: the first 96 bits of a SHA-256, as 16 characters of base64url. The list is
- * public, and must not reveal anyone's identity.
+ * The entry for a grant, agent or user in a revocation list: the first 96 bits of a SHA-256 hash, as 16 characters of base64url. The list
+ * is public and must not reveal anyone's identity.
  */
 export async function revocationEntry(kind: RevokedKind, value: string): Promise<string> {
   const digest = await platform.sha256(utf8(`${kind} ${value}`))

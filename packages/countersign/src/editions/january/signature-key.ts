@@ -7,7 +7,7 @@ type Parameters = Record<string, string>
 interface SchemeRow {
   required: readonly string[]
   optional: readonly string[]
-  /** Checks that no mutually exclusive parameters are combined. Absent: there are none. */
+  /** Checks that no mutually exclusive parameters are combined. Absent if no parameters are mutually exclusive. */
   fits?: (parameters: Parameters) => boolean
 }
 
@@ -29,26 +29,26 @@ const memberNames: Readonly<Record<string, string>> = { 'well-known': 'wellKnown
 /** Private parameters, which must not appear in a header key. */
 const secretParameters: readonly string[] = ['d', 'k', 'p', 'q', 'dp', 'dq', 'qi']
 
-/** A longer header is rejected without parsing. Servers on Node limit all headers together to 16 KiB. */
+/** A longer header is rejected without parsing. Servers on Node limit the total size of all headers to 16 KiB. */
 const maxLength = 16_384
 
 const start = /^[a-z*][a-z0-9_.*-]{0,63}=\(scheme=[a-z0-9]{1,8}/
-/** Matches a token in one pass: by far the most common form among long values. */
+/** Matches a token in one pass: tokens are by far the most common long values. */
 const tokenAlone = /^([a-z*][a-z0-9_.*-]{0,63})=\(scheme=jwt jwt="([\w.-]+)"\)$/
 
 /**
  * Parses `label=(scheme=jwks id="…" kid="…")`, the January form (W1), which does not conform to RFC 8941: exactly one member, single
  * spaces, quoted values without escapes. Accepted text serializes back byte for byte.
  *
- * @throws AAuthError `signature_malformed`; `key_invalid` if a header key contains its private part
+ * @throws AAuthError `signature_malformed`; `key_invalid` if a key in the header contains its private part
  */
 export function parseSignatureKey(text: string): ParsedKeyReference {
   if (text.length > maxLength) throw malformed('is longer than 16 KiB')
   const alone = tokenAlone.exec(text)
   if (alone) return { label: alone[1] as string, key: { scheme: 'jwt', jwt: alone[2] as string } }
   if (!signatureKeyForm.test(text))
-    throw malformed(start.test(text) ? 'continues after its one member' : 'does not start with label=(scheme=…')
-  // The syntax is known from here on: no name or value contains an equals sign or a quote.
+    throw malformed(start.test(text) ? 'continues after its only member' : 'does not start with label=(scheme=…')
+  // From here on, the syntax is known to be valid: no name or value contains an equals sign or a quote.
   const labelEnd = text.indexOf('=')
   const label = text.slice(0, labelEnd)
   const schemeStart = labelEnd + '=(scheme='.length
@@ -78,7 +78,7 @@ export function parseSignatureKey(text: string): ParsedKeyReference {
   return { label, key: toSignatureKey(scheme as KeyReference['scheme'], parameters) }
 }
 
-// In the order received, so that it serializes back to the same text.
+// In the order received, so that the result serializes back to the same text.
 function toSignatureKey(scheme: KeyReference['scheme'], parameters: Parameters): KeyReference {
   if (scheme === 'hwk') return { scheme, jwk: parameters }
   const members: Record<string, string> = { scheme }
@@ -91,7 +91,7 @@ function malformed(what: string): AAuthError {
 }
 
 /** Matches a complete `Signature-Key`. */
-// Values are printable ASCII, except for the quote, the backslash and the characters that end or separate members in either syntax.
+// Values are printable ASCII, except for the quote, the backslash, and characters that end or separate members in either syntax.
 const signatureKeyForm =
   /^[a-z*][a-z0-9_.*-]{0,63}=\(scheme=[a-z0-9]{1,8}(?: [a-z][a-z0-9_-]{0,15}="[ !#-'*+\-./0-:<>-[\]-~]*")*\)$/
 
@@ -135,7 +135,7 @@ export const januarySigning: SigningForm = {
   serializeKey: serializeSignatureKey,
 }
 
-/** The response headers that report a signature error, and that carry the challenge (S§4, 12). */
+/** The response headers that report a signature error and carry the challenge (S§4, 12). */
 export const januaryHeaders = { problem: 'Signature-Error', challenge: 'Agent-Auth' } as const
 
 /** The problem with the key or the signature that a response reports (S§12). */

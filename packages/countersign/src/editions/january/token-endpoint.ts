@@ -32,7 +32,7 @@ export async function findAuthServer(
     const message = `The metadata of ${authServer} cannot be used: ${failure.message}. Run countersign discover ${authServer}.`
     throw new AgentError('auth_server_unknown', message, { cause: failure })
   }
-  // Both are checked before the first request: the user types a password at one, and tokens come from the other.
+  // Both endpoints are checked before the first request: the user types a password at one of them, and tokens come from the other.
   for (const member of ['agent_token_endpoint', 'agent_auth_endpoint'] as const) {
     const problem = endpointProblem(authServer, member, outcome.found[member], endpointOrigins)
     if (problem !== undefined)
@@ -41,7 +41,7 @@ export async function findAuthServer(
   return outcome.found
 }
 
-/** @throws AgentError `auth_server_unreachable` if a failure says that the auth server does not respond */
+/** @throws AgentError `auth_server_unreachable` if a failure shows that the auth server does not respond */
 function requireResponse(authServer: string, failure: unknown): void {
   const why = noResponse.exec(causeMessages(failure).join())
   if (why)
@@ -52,12 +52,12 @@ function requireResponse(authServer: string, failure: unknown): void {
     )
 }
 
-/** What Node and the guarded fetch report if a host does not respond. */
+/** The errors that Node and the guarded fetch report if a host does not respond. */
 const noResponse = /ECONN\w+|ENOTFOUND|EAI_AGAIN|E\w+UNREACH|ETIMEDOUT|Connect Timeout|no response within \d+ ms/
 
 /** The agent as a client of token endpoints. */
 export interface TokenClient extends Pick<AgentTools, 'id' | 'now'> {
-  /** Sends a request signed by the agent. */
+  /** Sends a request that the agent has signed. */
   send: (request: Request) => Promise<Response>
   /** Thumbprint of the agent's key. */
   thumbprint: string
@@ -106,14 +106,14 @@ export async function postForm(
   )
 }
 
-/** The retry delay that an overloaded server requests, in seconds: 1 second to a day. */
+/** The retry delay that an overloaded server specifies, in seconds: from 1 second to one day. */
 function retryAfterOf({ status, headers }: Response): number | undefined {
   if (status !== 429 && status !== 503) return undefined
   const value = headers.get('retry-after') ?? ''
   return /^\d+$/.test(value) ? Math.min(Math.max(Number(value), 1), 86_400) : defaultRetryAfter
 }
 
-/** Delay before the next request to an overloaded server that sends no `Retry-After`, in seconds. */
+/** Delay before the next request to an overloaded server that does not send `Retry-After`, in seconds. */
 const defaultRetryAfter = 60
 
 /** The error for an OAuth error, from the token endpoint or in a callback. */
@@ -125,20 +125,20 @@ export function refusal(error: string, description: unknown): AgentError {
   })
 }
 
-/** The description of an error, as a suffix to our message. It may come from a browser, so it is not trusted. */
+/** The description in an error, as a suffix for our message. It may come from a browser, so it is not trusted. */
 function suffixOf(description: unknown): string {
   return typeof description === 'string' && description !== ''
     ? `: ${description.slice(0, 200).replaceAll(/[^\x20-\x7e]/g, '?')}`
     : ''
 }
 
-/** Maximum attempts at one request. */
+/** Maximum number of attempts to send one request. */
 const attempts = 3
 
 /**
  * Retries a request that was lost on the network, with backoff. `send` signs each attempt with a new nonce.
  *
- * @param mayHaveArrived whether to retry a request that may have arrived, if only its response was lost
+ * @param mayHaveArrived whether to also retry a request that may have arrived, with only its response lost
  */
 export async function sendWithRetries(
   send: () => Promise<Response>,
@@ -155,7 +155,7 @@ export async function sendWithRetries(
   }
 }
 
-/** Whether the connection was never established, so that nothing was sent. */
+/** Whether the connection was never established, which means that nothing was sent. */
 function wasRefused(error: unknown): boolean {
   return causeMessages(error).some((reason) => /ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason))
 }
@@ -163,7 +163,7 @@ function wasRefused(error: unknown): boolean {
 /** Maximum size of an auth server's response, in bytes. */
 const maxResponse = 65_536
 
-/** The JSON object in a response; undefined for anything else. @throws AgentError if the response is too large */
+/** The JSON object in a response; undefined if the response contains anything else. @throws AgentError if the response is too large */
 async function readBody(response: Response): Promise<Record<string, unknown> | undefined> {
   if (response.body === null) return undefined
   try {
@@ -179,7 +179,7 @@ async function readBody(response: Response): Promise<Record<string, unknown> | u
 /** Fraction of a token's lifetime after which it is refreshed in the background. */
 const refreshShare = 0.8
 
-/** The thumbprint. Undefined for an unsupported key type, which cannot be the agent's. */
+/** The thumbprint. Undefined for a key of an unsupported type, which cannot be the agent's. */
 async function thumbprintOf(jwk: PublicJwk): Promise<string | undefined> {
   try {
     return await jwkThumbprint(jwk)
@@ -190,7 +190,7 @@ async function thumbprintOf(jwk: PublicJwk): Promise<string | undefined> {
 }
 
 /**
- * Checks the auth token of a response: its issuer, audience, key and expiry. The resource verifies its signature.
+ * Checks the auth token in a response: its issuer, audience, key and expiry. The resource verifies the signature.
  *
  * @throws AgentError `auth_token_refused`
  */
@@ -201,7 +201,7 @@ export async function requireAuthToken(
 ): Promise<HeldToken> {
   const refuse = (why: string) => new AgentError('auth_token_refused', `The auth token was rejected: ${why}.`)
   const { auth_token: jwt, expires_in: expiresIn } = answer
-  if (typeof jwt !== 'string') throw refuse('the response contains none')
+  if (typeof jwt !== 'string') throw refuse('the response contains no token')
   const token = decodeToken(jwt)
   const { typ } = authToken
   if (token?.header.typ !== typ) throw refuse(`it is not a token of type ${typ}`)

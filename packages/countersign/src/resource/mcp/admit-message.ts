@@ -18,11 +18,11 @@ import type { StateSeal } from './sealed-state.js'
 export interface McpContext {
   resource: Resource
   table: McpTable
-  /** The scopes that every request needs, space-separated. Empty: an identified agent is sufficient. */
+  /** The scopes that every request needs, space-separated. If empty, an identified agent is sufficient. */
   connect: string
   maxBody: number
   sessions: McpSessions
-  /** By session, the request with the user's auth token that expires last. */
+  /** By session, the request that carried the user's auth token with the latest expiry. */
   access: LruCache<VerifiedRequest>
   /** By tool, the parameters that headers mirror, from the last list of tools. */
   parameters: LruCache<MirroredParameters>
@@ -40,14 +40,14 @@ export interface AdmittedMessage {
   message: McpMessage | undefined
   /** The body for the server: exactly what was checked. */
   body: Uint8Array | undefined
-  /** The session that the request belongs to. */
+  /** The session to which the request belongs. */
   session: AdmittedSession | undefined
 }
 
 interface AdmittedSession {
   id: string
   owner: McpSession
-  /** The event after which to resume a stream: the server's own id of the event. */
+  /** The event after which to resume a stream, by the server's own event id. */
   lastEventId: string | undefined
 }
 
@@ -76,7 +76,7 @@ export async function admitMessage(
       require: 'identity',
       requirementOf,
     })
-    // TypeScript does not see that the callback assigns it.
+    // TypeScript cannot tell that the callback assigns this variable.
     const read = judged as JudgedMcpRequest | McpRefusal
     return 'reason' in read ? refusalResponse(read) : await admitVerified(context, received, verified, read.message)
   } catch (error) {
@@ -121,8 +121,8 @@ function callerOf({ delegate, authorization }: AdmittedMessage['verified'], agen
 /**
  * The session that a request names; `none` if it does not exist or belongs to another caller.
  *
- * @throws AAuthError `authorization_required` if the session belongs to a user and the request has no auth token from that user, whose
- * token may have expired
+ * @throws AAuthError `authorization_required` if the session belongs to a user and the request has no auth token from that user, for
+ * example because the token has expired
  */
 async function sessionOf(
   { sessions, access, now }: McpContext,
@@ -145,7 +145,7 @@ async function sessionOf(
 }
 
 /**
- * Requires an auth token for something that belongs to a user. The previous one may have expired, so the challenge names the scope to
+ * Requires an auth token for something that belongs to a user. The previous token may have expired, so the challenge names the scope to
  * request.
  *
  * @throws AAuthError `authorization_required`
@@ -203,14 +203,18 @@ function memoryUpload(received: ReceivedMessage, maxBody: number): Required<Uplo
   }
 }
 
-/** Whether to expect content. A POST has content unless its head says otherwise: not every platform exposes whether there is any. */
+/**
+ * Whether to expect content. A POST request has content unless its head says otherwise: some platforms do not expose whether there is any.
+ */
 function announcesContent(received: ReceivedMessage): boolean {
   const [length] = fieldValues(received, 'content-length')
   if (fieldValues(received, 'transfer-encoding').length > 0) return true
   return length === undefined ? received.method === 'POST' : Number(length) !== 0
 }
 
-/** Records a session that the server opened, with its owner, and removes one that was closed. Returns the response's session. */
+/**
+ * Records a session that the server opened, together with its owner, and removes a session that was closed. Returns the response's session.
+ */
 export function recordSession(
   { sessions, access }: McpContext,
   { message, caller, session, verified }: AdmittedMessage,

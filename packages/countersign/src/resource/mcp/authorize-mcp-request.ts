@@ -7,7 +7,10 @@ import { type McpMessage, type McpRefusal, mcpCodes, readMcpMessage } from './mc
 import type { McpTable } from './mcp-table.js'
 import type { MirroredParameters } from './mirrored-parameters.js'
 
-/** The message in a request for an MCP server, and the scopes it needs, space-separated. Empty: only those of every request. */
+/**
+ * The message in a request to an MCP server, and the scopes that it needs, space-separated. If empty, it needs only those that every
+ * request needs.
+ */
 export interface JudgedMcpRequest {
   /** Undefined for a request without content, such as GET and DELETE. */
   message: McpMessage | undefined
@@ -15,10 +18,10 @@ export interface JudgedMcpRequest {
 }
 
 /**
- * Checks a request for an MCP server by its head and content. Returns the scopes that it needs according to the table, or why it is refused
- * for any sender. The server must receive exactly these bytes, or `message.value`.
+ * Checks the head and content of a request to an MCP server. Returns the scopes that it needs according to the table, or why it is refused
+ * regardless of the sender. The server must receive exactly these bytes, or `message.value`.
  *
- * @param parametersOf the result of {@link mirroredParameters} for a tool; undefined if the tool's definition is not known
+ * @param parametersOf returns the result of {@link mirroredParameters} for a tool; undefined if the tool's definition is not known
  */
 export function judgeMcpRequest(
   received: Pick<ReceivedMessage, 'method' | 'rawHeaders'>,
@@ -42,7 +45,7 @@ export function judgeMcpRequest(
   return 'reason' in judged ? judged : { message, scope: judged.scope }
 }
 
-/** Leaves no room for lenient parsers to find another media type: some search the whole value for one (attacks M20). */
+/** Prevents lenient parsers from finding a different media type: some search the whole value for one (attacks M20). */
 const plainJson = /^application\/json(?:[ \t]*;[ \t]*charset=(?:utf-?8|"utf-?8"))?(?:[ \t]*;)?$/i
 
 const byteOrderMarkStart = 0xef
@@ -69,7 +72,7 @@ function refused(status: number, reason: string): McpRefusal {
   return { status, code: mcpCodes.invalidRequest, reason, id: null }
 }
 
-/** Maximum number of members and items per message: each takes more time than its size suggests. */
+/** Maximum number of members and items per message: each one takes more time to process than its size suggests. */
 const maxParts = 20_000
 
 const tooManyParts: McpRefusal = {
@@ -84,7 +87,7 @@ const backslash = 0x5c
 const comma = 0x2c
 const openings: ReadonlySet<number> = new Set([0x5b, 0x7b])
 
-/** Whether a JSON text exceeds {@link maxParts}, before it is parsed. */
+/** Determines before parsing whether a JSON text exceeds {@link maxParts}. */
 function hasManyParts(content: Uint8Array): boolean {
   let parts = 0
   let isString = false

@@ -1,12 +1,12 @@
 import { isObject, type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
 import { foldedPatterns, type McpTable, scopeFor, scopeForTemplate, scopeForUri } from './mcp-table.js'
 
-/** The scopes needed for everything that a message refers to, space-separated. Empty: only those of every request. */
+/** The scopes needed for everything to which a message refers, space-separated. If empty, only those that every request needs. */
 export interface McpNeed {
   scope: string
 }
 
-/** MCP methods that refer to nothing in the table. */
+/** MCP methods that do not refer to anything in the table. */
 const free: ReadonlySet<string> = new Set([
   'initialize',
   'ping',
@@ -22,7 +22,9 @@ const free: ReadonlySet<string> = new Set([
   'notifications/roots/list_changed',
 ])
 
-/** Returns the scopes that a message needs according to the table, or why it is refused for any sender. A pure function. */
+/**
+ * Returns the scopes that a message needs according to the table, or why it is refused regardless of the sender. This is a pure function.
+ */
 export function authorizeMcp(message: McpMessage, table: McpTable): McpNeed | McpRefusal {
   const { method, params } = message
   const refuse = (code: number, reason: string): McpRefusal => {
@@ -58,7 +60,7 @@ export function authorizeMcp(message: McpMessage, table: McpTable): McpNeed | Mc
 
 const kindsInWords = { tools: 'tool', prompts: 'prompt', resources: 'resource', templates: 'resource' } as const
 
-/** Makes a name printable, since the sender chose it. */
+/** Makes a name printable, because the sender chose it. */
 function printable(name: string): string {
   return name.slice(0, 100).replaceAll(/[^\x20-\x7e]/g, '?')
 }
@@ -77,7 +79,7 @@ function scopeOf(
   return kind === 'resources' ? scopeForUri(table, name, folded) : scopeFor(table, kind, name)
 }
 
-/** What an MCP method refers to; undefined for any other method. */
+/** The item to which an MCP method refers; undefined for any other method. */
 function subjectsOf(method: string, params: McpMessage['params']): Subject[] | 'malformed' | undefined {
   switch (method) {
     case 'tools/call':

@@ -13,8 +13,9 @@ const encoded = /^=\?base64\?([\w+/]*={0,2})\?=$/
 const paramPrefix = 'mcp-param-'
 
 /**
- * Checks that the headers that mirror a message match it. An intermediary that routes by them must not see a different message than the one
- * that is executed (MCP 2026-07-28, Streamable HTTP; attacks M05). The message is authoritative, and is never completed from a header.
+ * Checks that the headers that mirror a message match the message. An intermediary that routes by them must not see a different message
+ * than the one that is executed (MCP 2026-07-28, Streamable HTTP; attacks M05). The message is authoritative, and is never completed from a
+ * header.
  *
  * @param mirrored the parameters that the tool mirrors, by `x-mcp-header`; undefined if the tool's definition is not known
  */
@@ -56,7 +57,7 @@ interface ParamCheck {
   refuse: (reason: string) => McpRefusal
 }
 
-/** If the tool's definition is not known, a header mirrors an argument with the same name, and no header is required. */
+/** If the tool's definition is not known, a header mirrors the argument with the same name, and headers are not required. */
 function wrongParam(
   { arguments: given }: McpMessage['params'],
   { rawHeaders }: Pick<ReceivedMessage, 'rawHeaders'>,
@@ -84,8 +85,8 @@ function wrongParam(
 const decisive: ReadonlySet<string> = new Set(['content-type', 'content-encoding', 'last-event-id'])
 
 /**
- * Rejects alternative spellings of an MCP header, such as `Mcp_Name`: many servers treat it as the header that was compared, or that is
- * missing. `Connection` must not name an MCP header either, since intermediaries would remove that header (RFC 9110 §7.6.1).
+ * Rejects alternative spellings of an MCP header, such as `Mcp_Name`: many servers treat them as the header that was compared, or as the
+ * one that is missing. `Connection` must not name an MCP header either, because intermediaries would remove that header (RFC 9110 §7.6.1).
  */
 export function checkFieldNames(received: Pick<ReceivedMessage, 'rawHeaders'>): McpRefusal | undefined {
   const refuse = (reason: string): McpRefusal => ({ status: 400, code: mcpCodes.headerMismatch, reason, id: null })
@@ -125,7 +126,7 @@ function namedIn(value: unknown, wanted: ReadonlySet<string>): Map<string, unkno
 
 const maxNameLength = 256
 
-/** Normalizes word separators: hyphens in headers, other characters in programs. */
+/** Normalizes word separators: headers use hyphens, programs use other characters. */
 function normalized(name: string): string {
   return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
 }

@@ -8,7 +8,7 @@ interface ListRule {
   isListed: (table: McpTable, item: Record<string, unknown>) => boolean
 }
 
-/** The lists of a server, and which of their items a caller may use or request. */
+/** A server's lists, and which of their items a caller may use or request. */
 const lists: Readonly<Record<string, ListRule>> = {
   'tools/list': {
     member: 'tools',
@@ -35,8 +35,8 @@ export function requestsList({ method }: McpMessage): boolean {
 }
 
 /**
- * Filters the response to a list request: removes items that are not in the table, and marks the list private to caches (attacks M07).
- * Every response format is inspected, and a response that cannot be inspected is withheld.
+ * Filters the response to a list request: removes items that are not in the table, and marks the list as private for caches (attacks M07).
+ * Responses in every format are inspected; a response that cannot be inspected is withheld.
  */
 export function filteredList(
   response: unknown,
@@ -72,7 +72,7 @@ export function unreadableResponse(id: McpMessage['id'] | null): object {
 /** JSON-RPC 2.0 §5.1. */
 const internalError = -32_603
 
-/** Filters a response whose request is not known. The list is identified by its member. */
+/** Filters a response to an unknown request. The list is identified by its member. */
 export function filteredReplay(response: unknown, table: McpTable): unknown {
   return Object.values(lists).reduce((filtered, rule) => withoutUnlisted(filtered, rule, table, false), response)
 }
@@ -88,7 +88,7 @@ function withoutUnlisted(response: unknown, rule: ListRule, table: McpTable, isM
 }
 
 /**
- * An event id as presented to the clients of a session. It is bound to the session, since a server may store the events of all sessions
+ * An event id as presented to a session's clients. It is bound to the session, because a server may store the events of all sessions
  * together (attacks M23).
  */
 export async function boundEventId(id: string, secret: string): Promise<string> {
@@ -96,7 +96,7 @@ export async function boundEventId(id: string, secret: string): Promise<string> 
   return `${id}.${platform.serializeBase64url(new Uint8Array(mac))}`
 }
 
-/** The server's own event id; undefined for one that was not issued in the session. */
+/** The server's own event id; undefined for an id that was not issued in the session. */
 export async function serverEventId(bound: string, secret: string): Promise<string | undefined> {
   const at = bound.lastIndexOf('.')
   const mac = at === -1 ? undefined : parseBase64url(bound.slice(at + 1))

@@ -1,6 +1,6 @@
 /**
- * MCP servers that verify the agents that call them. `protectMcp` requires a level and a scope for each tool, resource and prompt, and hides
- * what an agent may not use.
+ * MCP servers that verify the agents that call them. `protectMcp` requires a level and a scope for each tool, resource and prompt, and
+ * hides items that an agent may not use.
  *
  * @packageDocumentation
  */

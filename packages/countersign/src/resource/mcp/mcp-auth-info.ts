@@ -13,15 +13,15 @@ export interface McpAuthInfo {
   resource: URL
   extra: {
     agent: string
-    /** The auth server, and the user's id there. Only both together identify a user. Undefined if no user is identified. */
+    /** The auth server, and the user's id there. A user is identified only by both together. Undefined if no user is identified. */
     iss: string | undefined
     sub: string | undefined
-    /** The delegate of the agent, if there is one. */
+    /** The agent's delegate, if there is one. */
     delegate: string | undefined
   }
 }
 
-/** @param resource the identifier of the resource, which is also used for an agent that the edition does not name */
+/** @param resource the resource's identifier, which is also used for an agent that the edition does not name */
 export function mcpAuthInfo(
   verified: VerifiedRequest<'identity'> | VerifiedRequest<'authorization'>,
   resource: string,

@@ -1,17 +1,17 @@
 /** One JSON-RPC message of MCP, parsed strictly. */
 export interface McpMessage {
   kind: 'request' | 'notification' | 'response'
-  /** The parsed message. The server must receive nothing else. */
+  /** The parsed message. The server must not receive anything else. */
   value: Readonly<Record<string, unknown>>
   /** Undefined for a response. */
   method: string | undefined
   params: Readonly<Record<string, unknown>>
   id: string | number | undefined
-  /** The MCP version in `_meta`, which messages contain since 2026-07-28. */
+  /** The MCP version in `_meta`, which messages have contained since 2026-07-28. */
   version: string | undefined
 }
 
-/** Why a message is refused before it is executed, with an error code of JSON-RPC or MCP. */
+/** Why a message is refused before it is executed, with a JSON-RPC or MCP error code. */
 export interface McpRefusal {
   status: number
   code: number
@@ -27,12 +27,15 @@ export const mcpCodes = {
   headerMismatch: -32020,
 } as const
 
-/** From this version of MCP on, there are no sessions, and headers mirror the body. */
+/** Starting with this MCP version, there are no sessions, and headers mirror the body. */
 export const firstWithoutSessions = '2026-07-28'
 
 const versionMember = 'io.modelcontextprotocol/protocolVersion'
 
-/** Members that determine what a message does, by the object that contains them. No alternative spelling of one may appear beside it. */
+/**
+ * Members that determine what a message does, by the object that contains them. An alternative spelling of such a member must not appear
+ * beside it.
+ */
 const decisive = {
   message: ['jsonrpc', 'id', 'method', 'params', 'result', 'error'],
   params: ['name', 'uri', 'arguments', 'ref', 'notifications', '_meta', 'requestState', 'inputResponses'],
@@ -41,7 +44,7 @@ const decisive = {
   _meta: [versionMember],
 } as const
 
-/** Validates a parsed body as one MCP message. Batches are rejected in every version. */
+/** Validates a parsed body as a single MCP message. Batches are rejected in every version. */
 export function readMcpMessage(body: unknown): McpMessage | McpRefusal {
   if (!isObject(body)) return malformed('The body must be one JSON-RPC message: batches are not accepted.')
   const id = typeof body.id === 'string' || Number.isSafeInteger(body.id) ? (body.id as string | number) : undefined
@@ -69,7 +72,7 @@ function readResponse(body: Record<string, unknown>, id: string | number | undef
   return { kind: 'response', value: body, method: undefined, params: {}, id, version: undefined }
 }
 
-/** The first member that a lenient reader could mistake for one of the decisive members; undefined if there is none. */
+/** The first member that a lenient parser could mistake for one of the decisive members; undefined if there is no such member. */
 function misspeltMember(message: Record<string, unknown>): string | undefined {
   const params = isObject(message.params) ? message.params : {}
   const { ref, notifications, _meta } = params
@@ -84,15 +87,15 @@ function misspeltMember(message: Record<string, unknown>): string | undefined {
 }
 
 /**
- * Whether a lenient reader could mistake one name for another: because of case, compatibility or invisible characters, or truncation at
- * NUL, as in C.
+ * Whether a lenient parser could mistake one name for another because of case, compatibility or invisible characters, or because, as in C,
+ * it truncates at NUL.
  */
 function isSpellingOfAny(name: string, others: readonly string[]): boolean {
   if (name.includes('\0')) return true
   const visible = name.replaceAll(/[\p{C}\p{Default_Ignorable_Code_Point}]+/gu, '')
-  // At most a surrogate pair and a combining dot map to one ASCII letter. NFKC makes some characters 18 times as long.
+  // An ASCII letter corresponds to at most a surrogate pair and a combining dot. NFKC makes some characters 18 times as long.
   if (visible.length > 3 * Math.max(...others.map(({ length }) => length))) return false
-  // Via upper case, which ı and i share; the capital İ becomes an i with a dot.
+  // Converted to upper case first, because ı and i have the same upper-case form; the capital İ becomes an i with a dot.
   const folded = visible.normalize('NFKC').toUpperCase().toLowerCase().replaceAll('i\u0307', 'i')
   return others.some((other) => other.toLowerCase() === folded)
 }

@@ -7,7 +7,7 @@ export interface McpCaller {
   agent: string
   /** The delegate that the sender claims to be. */
   delegate?: string | undefined
-  /** The user whose auth token it sent, by issuer and subject; undefined if it sent none. */
+  /** The user whose auth token the sender sent, by issuer and subject; undefined if no token was sent. */
   person?: string | undefined
   /** The scopes that the user approved, space-separated. */
   scope?: string | undefined
@@ -15,20 +15,20 @@ export interface McpCaller {
 
 /** A session and its owner. */
 export interface McpSession extends McpCaller {
-  /** A secret of this session that never leaves the server. The event ids of the session are bound to it. */
+  /** This session's secret, which never leaves the server. The session's event ids are bound to it. */
   secret: string
 }
 
 /**
- * The owners of sessions, for servers before 2026-07-28. A session of another caller does not exist for the sender. All instances must
- * share one store. Arguments and records are plain JSON.
+ * The owners of sessions, for servers before 2026-07-28. For the sender, a session that belongs to another caller does not exist. All
+ * instances must share one store. Arguments and records are plain JSON.
  */
 export interface McpSessions {
   /** Records a session that a server opened, and generates its secret. */
   open(id: string, caller: McpCaller): MaybePromise<void>
   /**
    * Records a use of a session, and returns the session if the caller's agent may use it. The first user who authorizes something in a
-   * session owns it. A caller without a token also receives a user's session, and must then be challenged for a token. Undefined: the
+   * session owns it. A caller without a token also receives a user's session, and must then be challenged for a token. Undefined if the
    * caller has no such session.
    */
   use(id: string, caller: McpCaller): MaybePromise<McpSession | undefined>
@@ -37,16 +37,16 @@ export interface McpSessions {
 
 const maxSessions = 10_000
 
-/** Maximum number of sessions per agent and user. Opening another one evicts the owner's least recently used one. */
+/** Maximum number of sessions per agent and user. Opening another one evicts the owner's least recently used session. */
 const maxPerOwner = 100
 
-/** Seconds until an unused session expires. */
+/** Number of seconds until an unused session expires. */
 const idle = 86_400
 
-/** Stores sessions in this process: up to 10,000, and up to 100 per agent and user. @param now Unix seconds */
+/** Stores sessions in this process: up to 10,000 in total, and up to 100 per agent and user. @param now Unix seconds */
 export function createMcpSessions(now: () => number = systemClock): McpSessions {
   const owners = new LruCache<McpSession>(maxSessions)
-  /** The session ids of each owner, the most recently used last. */
+  /** Each owner's session ids, with the most recently used last. */
   const ofOwners = new LruCache<Set<string>>(maxSessions)
 
   function keep(id: string, owner: McpSession): void {
@@ -91,6 +91,6 @@ function nameOf({ agent, person }: McpCaller): string {
 function mayUse(owner: McpCaller, { agent, delegate, person }: McpCaller): boolean {
   if (owner.agent !== agent) return false
   if (owner.person !== undefined) return person === undefined || person === owner.person
-  // No user owns it yet: other delegates of the agent cannot use it.
+  // The session is not owned by a user yet: other delegates of the agent cannot use it.
   return owner.delegate === undefined || delegate === undefined || owner.delegate === delegate
 }

@@ -2,13 +2,13 @@ import { parseScope } from '../../protocol/parameters.js'
 import { fits, foldUri, isPlainUri, maxUriLength, uriReadings } from './uri-patterns.js'
 
 /**
- * The scopes that each item of a server needs, space-separated. An empty text: none beyond the scopes that every request needs. Unlisted
- * items are refused (attacks M03).
+ * The scopes that each item of a server needs, space-separated. An empty string means none beyond the scopes that every request needs.
+ * Unlisted items are refused (attacks M03).
  */
 export interface McpTable {
   /** By tool name, without wildcards. */
   tools?: Readonly<Record<string, string>> | undefined
-  /** By resource URI. `*` matches anything, and the longest matching pattern applies: `notes://private/*`. */
+  /** By resource URI. `*` matches any characters, and the longest matching pattern applies: `notes://private/*`. */
   resources?: Readonly<Record<string, string>> | undefined
   /** By prompt name. */
   prompts?: Readonly<Record<string, string>> | undefined
@@ -18,7 +18,7 @@ export interface McpTable {
 
 const kinds = ['tools', 'resources', 'prompts', 'methods'] as const
 
-/** Returns the problem of a name in a table; undefined if it is valid. */
+/** Returns what is wrong with a name in a table; undefined if the name is valid. */
 export function mcpNameProblem(kind: keyof McpTable, name: string): string | undefined {
   if (kind === 'resources')
     return isPlainUri(name.replaceAll('*', 'x'))
@@ -54,25 +54,26 @@ export function scopeFor(table: McpTable, kind: 'tools' | 'prompts' | 'methods',
   return Object.hasOwn(rules, name) ? rules[name] : undefined
 }
 
-/** A pattern of a table, and the text to compare with a URI. */
+/** A pattern in a table, and the text to compare with a URI. */
 interface UriPattern {
   pattern: string
   text: string
 }
 
-/** The resource patterns in the form in which lenient servers compare them. Create it once for all URIs of a message. */
+/** The resource patterns in the form in which lenient servers compare them. Create them once for all URIs in a message. */
 export function foldedPatterns({ resources = {} }: McpTable): readonly UriPattern[] {
   return Object.keys(resources).map((pattern) => ({ pattern, text: foldUri(pattern) }))
 }
 
-/** Whether a table lists the resource of a URI. False for an ambiguous URI. */
+/** Whether a table lists the resource that a URI identifies. False for an ambiguous URI. */
 export function isUriListed(table: McpTable, uri: string): boolean {
   return ownPatterns(table, uri).length > 0
 }
 
 /**
- * The scopes that the resource of a URI needs, space-separated. Undefined if it is not listed, or if the URI is ambiguous. If some servers
- * would read the URI as one that the table lists under another entry, both scopes are needed (attacks M24).
+ * The scopes that the resource at a URI needs, space-separated. Undefined if the resource is not listed, or if the URI is ambiguous. If
+ * some servers would interpret the URI as one that the table lists under another entry, the scopes of both entries are needed (attacks
+ * M24).
  */
 export function scopeForUri(table: McpTable, uri: string, folded: readonly UriPattern[]): string | undefined {
   const own = ownPatterns(table, uri)
@@ -88,7 +89,7 @@ function ownPatterns({ resources = {} }: McpTable, uri: string): string[] {
   return patternsFor(patterns, uri)
 }
 
-/** The patterns that apply to a URI: one without `*`, or else each matching pattern that contains no other matching one. */
+/** The patterns that apply to a URI: one without `*`, or else each matching pattern that does not contain another matching pattern. */
 function patternsFor(patterns: readonly UriPattern[], uri: string): string[] {
   const exact = patterns.filter(({ pattern, text }) => !pattern.includes('*') && text === uri)
   if (exact.length > 0) return exact.map(({ pattern }) => pattern)

@@ -3,7 +3,7 @@ import { isObject } from './mcp-message.js'
 /** The paths of a tool's mirrored parameters, by the lower-case header name after `Mcp-Param-`. */
 export type MirroredParameters = ReadonlyMap<string, readonly string[]>
 
-/** The mirrored parameters of the tools in a list, by tool (`x-mcp-header` of MCP 2026-07-28). */
+/** The mirrored parameters of the tools in a list, by tool (`x-mcp-header` in MCP 2026-07-28). */
 export function mirroredParameters(tools: readonly unknown[]): Map<string, MirroredParameters> {
   const found = new Map<string, MirroredParameters>()
   for (const tool of tools)
@@ -24,10 +24,10 @@ function parametersIn(schema: unknown): MirroredParameters {
   return found
 }
 
-/** Maximum depth to search in a schema. */
+/** Maximum depth to which a schema is searched. */
 const maxDepth = 20
 
-/** The member at a path of names; undefined if there is none. Inherited members do not count. */
+/** The member at a path of names; undefined if it does not exist. Inherited members do not count. */
 export function valueAt(value: unknown, path: readonly string[]): unknown {
   let found = value
   for (const step of path) found = isObject(found) && Object.hasOwn(found, step) ? found[step] : undefined

@@ -30,7 +30,7 @@ export function createMcpMiddleware(context: McpContext): McpMiddleware {
     admit(context, incoming, outgoing).then(
       (isAdmitted) => isAdmitted && next(),
       (error: unknown) => {
-        // Passing it to `next` would let the request through if the caller runs the server from `next`.
+        // Passing the error to `next` would let the request through if the caller runs the server from `next`.
         warn(error)
         if (!outgoing.headersSent) outgoing.writeHead(500)
         outgoing.end()
@@ -43,7 +43,7 @@ async function admit(context: McpContext, incoming: McpNodeRequest, outgoing: Mc
   const admitted = await admitMessage(context, receiveIncoming(incoming), incoming.method)
   if (admitted instanceof Response) {
     keepPrivate(outgoing)
-    // Do not wait for the rest of a message that was refused by its head.
+    // Does not wait for the rest of a message that was refused based on its head.
     if (incoming.httpVersionMajor < 2 && !incoming.complete) outgoing.setHeader('connection', 'close')
     outgoing.writeHead(admitted.status, Object.fromEntries(admitted.headers))
     outgoing.end(await admitted.text())
@@ -54,14 +54,14 @@ async function admit(context: McpContext, incoming: McpNodeRequest, outgoing: Mc
   rewriteHead(incoming, session?.lastEventId)
   if (message) {
     incoming.body = message.value
-    // A server that reads the body itself receives what was checked.
+    // A server that reads the body itself receives the bytes that were checked.
     incoming.rawBody = Buffer.from(body ?? [])
   }
   rewriteResponse(context, admitted, outgoing)
   return true
 }
 
-/** Restores the server's own event id, and removes `Accept-Encoding`: the response may have to be rewritten. */
+/** Restores the server's own event id, and removes `Accept-Encoding`, because the response may have to be rewritten. */
 function rewriteHead({ headers, rawHeaders }: McpNodeRequest, lastEventId: string | undefined): void {
   delete headers['accept-encoding']
   if (lastEventId !== undefined) headers['last-event-id'] = lastEventId
@@ -82,12 +82,12 @@ function rewriteResponse(context: McpContext, admitted: AdmittedMessage, outgoin
   let isOver = false
   const isClosed = () => isOver || isGone(outgoing)
   /**
-   * Settles after all earlier writes. Undefined: writes pass through. Decided only once, since a later write could otherwise overtake a
-   * queued one.
+   * Settles after all earlier writes. If undefined, writes pass through. Decided only once, because a later write could otherwise overtake
+   * a queued one.
    */
   let queue: Promise<void> | undefined
 
-  /** Performs a write in order. If the response is closed by then, only `done` is called. */
+  /** Performs writes in order. If the response has been closed by then, only `done` is called. */
   function enqueue(done: () => void, job: () => Promise<unknown>): void {
     const run = async () => void (isClosed() ? done() : await job())
     queue = queue?.then(run).catch((error: unknown) => {
@@ -108,7 +108,7 @@ function rewriteResponse(context: McpContext, admitted: AdmittedMessage, outgoin
       sessionId === undefined ? undefined : String(sessionId),
       status < 400,
     )
-    // Without a record, later requests of the session are refused.
+    // Without a record, the session's later requests are refused.
     const session = Promise.resolve(recorded).catch(() => undefined)
     rewriter = rewriterFor(admitted, context, { contentType, contentEncoding }, session)
     // All instances must know the session before the client does.

@@ -1,15 +1,16 @@
 import { onAuthorizationEnd } from '../watch-authorization.js'
 import type { AdmittedMessage, McpContext } from './admit-message.js'
 
-/** Interval between checks of whether a user has authorized anything in a session, in milliseconds. */
+/** Interval at which to check whether a user has authorized anything in a session, in milliseconds. */
 const interval = 1000
 
-/** Number of polls after which the session store that all instances share is queried as well. */
+/** Number of polls after which the session store, which all instances share, is queried as well. */
 const pollsPerSharedCheck = 4
 
 /**
- * Calls back when the authorization for a stream ends. Returns a function that stops watching. A stream that was opened before a user
- * authorized anything continues with the authorization that is later used in its session, and ends with it (attacks M21).
+ * Calls back when the authorization for a stream ends. Returns a function that stops watching. If a stream was opened before a user
+ * authorized anything, it continues under the authorization that is later used in its session, and ends when that authorization ends
+ * (attacks M21).
  */
 export function onAccessEnd(
   { resource, sessions, access, now }: McpContext,
@@ -39,7 +40,7 @@ export function onAccessEnd(
       const owner = await sessions.use(session, caller)
       return owner !== undefined && owner.person === undefined
     } catch {
-      // End the stream: a client that is still connected opens a new one.
+      // Ends the stream: a client that is still connected opens a new one.
       return false
     }
   }

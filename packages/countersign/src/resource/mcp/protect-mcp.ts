@@ -20,15 +20,15 @@ import { createStateSeal } from './sealed-state.js'
 export interface McpOptions extends McpTable {
   /**
    * The scopes that every request needs, including list requests, space-separated. @default none: an identified agent may read the lists,
-   * which contain what it may use or request
+   * which contain the items that it may use or request
    */
   connect?: string | undefined
   /**
    * Seals the `requestState` that clients keep for the server: only the client that received it can return it, with the same call, within
-   * ten minutes. The server sees its original state. Several instances need the same 32-byte key. @default false
+   * ten minutes. The server sees its original state. All instances need the same 32-byte key. @default false
    */
   sealState?: boolean | { key: Uint8Array } | undefined
-  /** Stores the owners of the server's sessions; all instances must share it. @default {@link createMcpSessions}: in this process */
+  /** Stores the owners of the server's sessions; all instances must share the store. @default {@link createMcpSessions}: in this process */
   sessions?: McpSessions | undefined
   /** Maximum body size, in bytes. @default 1 MiB */
   maxBody?: number | undefined
@@ -36,18 +36,18 @@ export interface McpOptions extends McpTable {
   now?: (() => number) | undefined
 }
 
-/** An MCP server as a function, such as `createMcpHandler(…).fetch` of SDK 2, or one around a Web transport of SDK 1. */
+/** An MCP server as a function, such as `createMcpHandler(…).fetch` in SDK 2, or a function that wraps a Web transport of SDK 1. */
 export type McpFetch = (
   request: Request,
   options: { authInfo: McpAuthInfo; parsedBody?: unknown },
 ) => MaybePromise<Response>
 
 export interface ProtectedMcp {
-  /** The protected server, as a Web handler: for `createNodeListener`, hono, and platforms with `fetch`. */
+  /** The protected server as a Web handler, for `createNodeListener`, hono, and platforms with `fetch`. */
   around(server: McpFetch): (request: Request, received?: ReceivedMessage) => Promise<Response>
   /**
-   * Middleware for Express and `node:http`, to use before the SDK's own Node transport: it sets `request.auth`, and sets `request.body` to
-   * the parsed message. Register it before every body parser.
+   * Middleware for Express and `node:http`, to use before the SDK's own Node transport. It sets `request.auth`, and sets `request.body` to
+   * the parsed message. Register it before all body parsers.
    */
   readonly middleware: McpMiddleware
 }
@@ -111,7 +111,7 @@ const mcpOptions = {
   now: true,
 } as const satisfies Record<keyof McpOptions, true>
 
-/** The request for the server, with the body that was checked, and without `Accept-Encoding`, since the response may be rewritten. */
+/** The request for the server, with the body that was checked, and without `Accept-Encoding`, because the response may be rewritten. */
 function requestForServer(request: Request, { body, session }: AdmittedMessage): Request {
   const { method, url, signal } = request
   const headers = new Headers(request.headers)
@@ -123,7 +123,7 @@ function requestForServer(request: Request, { body, session }: AdmittedMessage):
 
 /** The server's response as sent to the caller. */
 async function finish(context: McpContext, admitted: AdmittedMessage, response: Response): Promise<Response> {
-  // Before the client sees the session: its next request may go to another instance.
+  // Recorded before the client sees the session, because its next request may go to another instance.
   const session = await recordSession(context, admitted, response.headers.get('mcp-session-id'), response.ok)
   const headers = privateHeaders(response.headers)
   const { status, statusText, body } = response

@@ -12,7 +12,7 @@ const mayRequestInput: ReadonlySet<string> = new Set(['tools/call', 'resources/r
 
 type EventIdOf = (id: string) => Promise<string | undefined>
 
-/** Rewrites the response to a message. Undefined: it passes unchanged. */
+/** Rewrites the response to a message. If undefined, the response passes unchanged. */
 export function rewriterFor(
   { message, caller, verified }: AdmittedMessage,
   { table, seal, parameters }: Pick<McpContext, 'table' | 'seal' | 'parameters'>,
@@ -32,7 +32,7 @@ export function rewriterFor(
   return stateRewriter(head, (state) => seal.seal(state, message, caller), message.id, sessionEventId)
 }
 
-/** Filters a list, and records which parameters its tools mirror in headers, to check calls against them. */
+/** Filters a list, and records which parameters its tools mirror in headers, so that calls can be checked against them. */
 function listRewriter(
   head: ResponseHead,
   message: McpMessage,
@@ -64,12 +64,12 @@ function stateRewriter(
   return createRewriter(head, { change, eventId })
 }
 
-/** A resumed stream contains responses to requests that are no longer known. Their members identify what to filter. */
+/** A resumed stream contains responses to requests that are no longer known. The members of these responses identify what to filter. */
 function replayRewriter(head: ResponseHead, table: McpTable, eventId: EventIdOf): ResponseRewriter | undefined {
   function change(response: unknown): unknown {
     if (Array.isArray(response)) return response.map(change)
     if (!isObject(response) || !isObject(response.result)) return response
-    // The server stored it before it was sealed.
+    // The server stored this state before it was sealed.
     const { requestState: _state, ...result } = response.result
     return filteredReplay({ ...response, result }, table)
   }

@@ -1,6 +1,6 @@
 import type { MaybePromise } from '../../lib/maybe-promise.js'
 
-/** Rewrites the messages of a JSON or event stream response while it is streamed. */
+/** Rewrites the messages in a JSON or event-stream response while it is being streamed. */
 export interface ResponseRewriter {
   /** Accepts a chunk of the response, and returns the rewritten text that is ready. */
   push(bytes: Uint8Array): Promise<string>
@@ -10,19 +10,19 @@ export interface ResponseRewriter {
 
 type Change = (message: unknown) => MaybePromise<unknown>
 
-/** The fields of a response that determine how to read its content. */
+/** The fields of a response that determine how its content is parsed. */
 export interface ResponseHead {
   contentType: string
-  /** Empty: the content is not encoded. */
+  /** If empty, the content is not encoded. */
   contentEncoding: string
 }
 
 export interface RewriterOptions {
   /** @default messages are not changed */
   change?: Change | undefined
-  /** Returns the new id of an event. Undefined: the id is removed. @default ids are not changed */
+  /** Returns the new id of an event. If undefined, the id is removed. @default ids are not changed */
   eventId?: ((id: string) => MaybePromise<string | undefined>) | undefined
-  /** Replaces content that cannot be inspected. Undefined: such content passes unchanged. */
+  /** Replaces content that cannot be inspected. If undefined, such content passes unchanged. */
   unreadable?: object | undefined
 }
 
@@ -37,7 +37,7 @@ export function createRewriter(head: ResponseHead, options: RewriterOptions): Re
   return isJson || unreadable ? rewriteJson(change, unreadable) : undefined
 }
 
-/** Whether a `Content-Type` is that of server-sent events. */
+/** Whether a `Content-Type` indicates server-sent events. */
 export function isEventStream(contentType: string): boolean {
   return /^text\/event-stream\b/i.test(contentType.trim())
 }
@@ -83,7 +83,7 @@ function replaceAll(message: object): ResponseRewriter {
 /** Line endings (HTML §9.2). */
 const lineEnd = /\r\n|\n|\r/g
 
-/** An empty line ends an event, whose `data` lines are one message (HTML §9.2). */
+/** An empty line ends an event. The event's `data` lines form one message (HTML §9.2). */
 function rewriteEvents(options: RewriterOptions): ResponseRewriter {
   const decoder = new TextDecoder()
   /** The unfinished line. */

@@ -12,7 +12,10 @@ export interface StateSeal {
 
 export interface OpenedState {
   state: string
-  /** The user who owns it, and the scopes that they had approved. Undefined if it was issued before any user approved anything. */
+  /**
+   * The user who owns the state, and the scopes that they had approved. Undefined if the state was issued before any user approved
+   * anything.
+   */
   person?: string | undefined
   scope?: string | undefined
 }
@@ -22,12 +25,12 @@ interface SealedContent extends OpenedState {
   until: number
 }
 
-/** Seconds until a state expires. */
+/** Number of seconds until a state expires. */
 const life = 600
 
 const ivLength = 12
 
-/** @param key 32 bytes, the same in all instances. Absent: a random key, so that a restart invalidates all states */
+/** @param key 32 bytes, the same in all instances. If absent, a random key is used, and a restart invalidates all states */
 export function createStateSeal(key: Uint8Array | undefined, now: () => number): StateSeal {
   const bytes = key ?? crypto.getRandomValues(new Uint8Array(32))
   if (!(bytes instanceof Uint8Array) || bytes.length !== 32) throw new TypeError('sealState: the key must be 32 bytes')
@@ -57,7 +60,7 @@ export function createStateSeal(key: Uint8Array | undefined, now: () => number):
   }
 }
 
-/** What a state is bound to, besides its user and expiry: the agent, the method and the parameters. */
+/** The data to which a state is bound, besides its user and expiry: the agent, the method and the parameters. */
 async function boundTo({ method, params }: McpMessage, agent: string): Promise<string> {
   const { requestState: _state, inputResponses: _responses, _meta, ...salient } = params
   const digest = await crypto.subtle.digest('SHA-256', utf8(JSON.stringify(sorted(salient))))
@@ -69,6 +72,6 @@ function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)
   if (!isObject(value)) return value
   const names = Object.keys(value).toSorted()
-  // In an object, so that no array serializes to the same text.
+  // Wrapped in an object, so that no array serializes to the same text.
   return { members: names.map((name) => [name, sorted(value[name])]) }
 }

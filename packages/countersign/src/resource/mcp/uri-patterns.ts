@@ -1,4 +1,4 @@
-/** Whether a URI matches a pattern, in which `*` stands for anything. */
+/** Whether a URI matches a pattern, in which `*` matches any characters. */
 export function fits(pattern: string, uri: string): boolean {
   const parts = pattern.split('*')
   const first = parts[0] ?? ''
@@ -14,20 +14,20 @@ export function fits(pattern: string, uri: string): boolean {
 }
 
 /**
- * Whether a URI is written in the canonical form that no reader changes. Servers parse URIs, which removes tabs, resolves `/../` and
- * lower-cases hosts, and convert them to file names, which decodes needlessly encoded characters (RFC 3986 §6.2.2).
+ * Whether a URI is written in the canonical form that no server changes. Servers parse URIs, which removes tabs, resolves `/../` and
+ * lower-cases hosts. They also convert URIs to file names, which decodes needlessly encoded characters (RFC 3986 §6.2.2).
  */
 export function isPlainUri(uri: string): boolean {
   // Longer URIs take too long to compare, and clients must not send fragments.
   if (uri.length > maxUriLength || !/^[\x21-\x7e]+$/.test(uri) || /[\\#]/.test(uri) || !URL.canParse(uri)) return false
   const { href } = new URL(uri)
-  // Only a URL without a path is completed by parsers.
+  // Parsers complete a URL only if it has no path.
   if (href !== uri && href !== `${uri}/`) return false
   // Server-side URI templates also match across `?`, and parsers do not resolve dot segments in a URI without an authority.
   const [, rest = ''] = /^[a-z][a-z\d+.-]*:(?:\/\/[^/?]*)?(.*)$/i.exec(uri) ?? []
   if (/(?:^|[:/?&=;])\.{1,2}(?:$|[/?&;])/.test(rest) || rest.includes('//')) return false
   if (![...uri.matchAll(/%(..)?/g)].every(([, code = '']) => needsEncoding(code))) return false
-  // Readers differ in how they decode bytes that are not UTF-8, and doubly encoded characters.
+  // Parsers differ in how they decode bytes that are not UTF-8, and doubly encoded characters.
   const decoded = decodedUri(uri)
   return decoded !== undefined && !/%[\da-f]{2}|\p{Cc}/iu.test(decoded)
 }
@@ -35,7 +35,7 @@ export function isPlainUri(uri: string): boolean {
 /** Characters. */
 export const maxUriLength = 2048
 
-/** Whether an octet must be encoded in a path, and means the same as its unencoded form. */
+/** Whether an octet must be encoded in a path and has the same meaning as its unencoded form. */
 function needsEncoding(code: string): boolean {
   if (!/^[\da-f]{2}$/i.test(code)) return false
   const character = String.fromCharCode(Number.parseInt(code, 16))
@@ -51,12 +51,12 @@ function decodedUri(uri: string): string | undefined {
 }
 
 /**
- * A URI as the most lenient servers compare it: decoded, ignoring case and invisible characters, and without what Windows drops from file
- * names.
+ * A URI in the form in which the most lenient servers compare it: decoded, ignoring case and invisible characters, and without the
+ * characters that Windows drops from file names.
  */
 export function foldUri(uri: string): string {
   const decoded = (decodedUri(uri) ?? uri).replaceAll(/\p{Default_Ignorable_Code_Point}+/gu, '').normalize('NFKC')
-  // Letters such as ı are already lower case, but share their capital with another letter.
+  // Letters such as ı are already lower case, but have the same capital as another letter.
   const folded = decoded.toUpperCase().toLowerCase()
   return withoutSlash(folded.replaceAll(/::\$[a-z_]+/g, '').replaceAll(/(?<![ .])[ .]+(?=[/?#]|$)/g, ''))
 }
@@ -67,8 +67,8 @@ function withoutSlash(uri: string): string {
 }
 
 /**
- * The folded forms in which some servers read a URI: with or without its query, the user and port of its authority, and parameters after
- * `;`.
+ * The folded forms in which some servers interpret a URI: with or without its query, the user and port of its authority, and parameters
+ * after `;`.
  */
 export function uriReadings(uri: string): readonly string[] {
   const folded = foldUri(uri)

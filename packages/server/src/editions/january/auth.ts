@@ -21,7 +21,7 @@ import { type AuthTokenResponse, issueAuthToken } from './issue-tokens.js'
 
 type Form = ReadonlyMap<string, string>
 
-/** The response to an agent whose request a user will decide (S§9.4). */
+/** The response to an agent when a user will decide on its request (S§9.4). */
 interface RequestResponse {
   request_token: string
   expires_in: number
@@ -62,7 +62,9 @@ function requireOneSubject(form: Form): void {
   }
 }
 
-/** The agent's document. It is fetched again if the cached one does not list the redirect URI, since the agent may have changed it. */
+/**
+ * The agent's document. It is fetched again if the cached one does not list the redirect URI, because the agent may have added it since.
+ */
 async function requireDocument(
   { discovery, interop }: ServerContext,
   { agent, remoteAddress }: SigningAgent,
@@ -99,7 +101,7 @@ async function issueAutonomously(
   return issueAuthToken(context, { agent, resource, issue })
 }
 
-/** A request that a user will decide. */
+/** A request on which a user will decide. */
 interface RequestToOpen {
   access: RequestedAccess
   redirectUri: string
@@ -143,7 +145,7 @@ async function openRequest(
   return { request_token: requestToken, expires_in: lifetimes.requestToken }
 }
 
-/** What the pages show about the agent and the resource, as of the time of the request. */
+/** What the pages show about the agent and the resource, as of when the request was made. */
 async function displayOf(
   { discovery }: ServerContext,
   { delegate, key, remoteAddress }: SigningAgent,
@@ -167,7 +169,7 @@ async function displayOf(
   }
 }
 
-// An app's private-use scheme has no host, so the scheme stands for it. Loopback, the only host that may use `http`, has a different port
+// An app's private-use scheme has no host, so the scheme itself is used. Loopback, the only host that may use `http`, has a different port
 // each time (W24).
 function redirectHost(redirectUri: string): string {
   const { host, hostname, protocol } = new URL(redirectUri)
@@ -194,7 +196,7 @@ async function requireAccess(
   return { resource: agent.agent, scope }
 }
 
-/** @throws AAuthError `too_many_requests` if the lookup failed because too many are running */
+/** @throws AAuthError `too_many_requests` if the lookup failed because too many lookups are running */
 function requireNotBusy(failure: DiscoveryFailure): void {
   if (failure.reason !== 'busy') return
   const { retryAfter = 3 } = failure
@@ -218,11 +220,12 @@ async function requireResourceAccess(
       'The resource’s keys cannot be fetched right now: try again when its server is available.',
     )
   }
-  if (claims.agent !== agent) throw new AAuthError('resource_token_invalid', 'The resource token is for another agent.')
+  if (claims.agent !== agent)
+    throw new AAuthError('resource_token_invalid', 'The resource token was issued to another agent.')
   if (claims.agent_jkt !== key.thumbprint) {
     throw new AAuthError(
       'resource_token_invalid',
-      'The resource token is for another key: request a new one from the resource with the key you sign with.',
+      'The resource token is bound to another key: request a new one from the resource with the key you sign with.',
     )
   }
   if (claims.scope === undefined) {
@@ -249,10 +252,10 @@ function requireFound(found: Found<VerificationKey>): VerificationKey {
 }
 
 /**
- * Requires the redirect URI to be listed by the agent as an identical string. One listed for loopback without a port matches any port there
- * (W12, RFC 8252 §7.3).
+ * Requires the agent's document to list exactly the same redirect URI. One listed for loopback without a port matches any port there (W12,
+ * RFC 8252 §7.3).
  *
- * @param optional agents that may list no redirect URIs: any URI on the identifier's own origin is then accepted
+ * @param optional agents that need not list redirect URIs: any URI on the identifier's own origin is then accepted
  * @throws AAuthError `redirect_uri_not_listed`; `redirect_uri_ambiguous` if the response could be mistaken
  */
 export function requireListedRedirect(redirectUri: string, metadata: AgentMetadata, optional: AgentSelection): void {
@@ -261,19 +264,19 @@ export function requireListedRedirect(redirectUri: string, metadata: AgentMetada
       'redirect_uri_not_listed',
       metadata.redirect_uris === undefined
         ? 'The agent’s document has no redirect_uris: list the redirect_uri there.'
-        : 'The redirect_uri is not in the redirect_uris of the agent’s document, which is fetched again for this at most once a minute.',
+        : 'The redirect_uri is not in the redirect_uris of the agent’s document. After such a mismatch, the document is fetched again at most once a minute.',
     )
   }
   const own = ownAnswerParameter(redirectUri)
   if (own !== undefined) {
     throw new AAuthError(
       'redirect_uri_ambiguous',
-      `The redirect_uri has the parameter ${own}, which the response would add: remove it here and in the agent’s document.`,
+      `The redirect_uri contains the parameter ${own}, which the response adds: remove it from the request and from the agent’s document.`,
     )
   }
 }
 
-/** Whether the agent lists the redirect URI, by the rule of {@link requireListedRedirect}. */
+/** Whether the agent lists the redirect URI, according to {@link requireListedRedirect}. */
 function isListedRedirect(
   redirectUri: string,
   { agent, redirect_uris: listed }: AgentMetadata,

@@ -7,13 +7,13 @@ import type { AuthRequest } from '../../storage/api/storage.js'
 export const consentPath = '/agent/auth'
 const maxState = 2048
 
-/** The transport in which the user arrives through the agent's link and returns to the agent with a code (S§9.5). */
+/** The transport in which the user arrives through the agent's link, and returns to the agent with a code (S§9.5). */
 export function createConsentTransport(issuer: string, secrets: MintedSecrets): ConsentTransport {
   return {
     path: consentPath,
     async readLink(parameters) {
       const requestToken = parameters.get('request_token')
-      // A missing redirect URI is treated like a wrong one: whether the request is known is checked first.
+      // A missing redirect URI is treated like a wrong one: the check that the request is known comes first.
       const redirectUri = parameters.get('redirect_uri') ?? ''
       const state = parameters.get('state')
       if (requestToken === undefined) return undefined
@@ -76,7 +76,7 @@ export function consentRedirect(
   return url.href
 }
 
-/** The parameters of the agent's own query, in their original encoding (RFC 6749 §4.1.2), without any that the response sets. */
+/** The parameters in the agent's own query, in their original encoding (RFC 6749 §4.1.2), except those that the response sets. */
 function keptParameters(search: string, answer: URLSearchParams): string[] {
   const pairs = search.slice(1).split('&')
   return pairs.filter((pair) => pair !== '' && ![...new URLSearchParams(pair).keys()].some((name) => answer.has(name)))

@@ -108,8 +108,8 @@ const refreshRefusals: Readonly<Record<ReasonOf<RefreshOutcome>, ErrorCode>> = {
 }
 
 /**
- * `request_type=refresh`: issues a new auth token under a live grant, for whichever key signs now (S§9.7, W14). `scope` can narrow it (RFC
- * 6749 §6).
+ * `request_type=refresh`: issues a new auth token under a live grant, bound to whichever key signs now (S§9.7, W14). `scope` can narrow it
+ * (RFC 6749 §6).
  */
 export function refreshToken(
   context: ServerContext,
@@ -140,6 +140,6 @@ export function refreshToken(
 
 function refreshRefusal(reason: ReasonOf<RefreshOutcome>): AAuthError {
   return reason === 'scope_exceeded'
-    ? new AAuthError('scope_invalid', 'The scope exceeds that of the refresh token: request fewer permissions.')
+    ? new AAuthError('scope_invalid', 'The scope exceeds the scope of the refresh token: request fewer permissions.')
     : new AAuthError(refreshRefusals[reason], `The refresh token was not accepted: ${reason}.`)
 }

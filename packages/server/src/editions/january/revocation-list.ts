@@ -20,8 +20,8 @@ const seconds = { life: 120, shared: 1, betweenWarnings: 600 }
 export const revocationListPath = '/.well-known/aauth-revocations'
 
 /**
- * Creates the endpoint that resources poll for revoked auth tokens (attacks T23): a signed list of the grants, agents and users that were
- * revoked, for as long as one of their tokens may be alive. The list is built at most once a second, however many resources poll.
+ * Creates the endpoint that resources poll for revoked auth tokens (attacks T23). It serves a signed list of the grants, agents and users
+ * that were revoked, for as long as one of their tokens may be valid. The list is built at most once a second, however many resources poll.
  */
 export function createRevocationListEndpoint(context: ServerContext): () => Promise<Response> {
   let shared: { at: number; list: Promise<string> } | undefined
@@ -30,7 +30,7 @@ export function createRevocationListEndpoint(context: ServerContext): () => Prom
   function warn(at: number): void {
     if (Math.abs(at - warnedAt) < seconds.betweenWarnings) return
     warnedAt = at
-    const left = 'revocations by the newest accounts are not on it, and their tokens work until they expire'
+    const left = 'it omits revocations by the newest accounts, whose tokens work until they expire'
     context.onError(new Error(`The revocation list is full: ${left}.`), '-')
   }
 
@@ -69,8 +69,8 @@ async function timesOf(people: Revocations['revokedBefore']): Promise<Record<str
 }
 
 /**
- * `POST /agent/revoke`: an agent revokes a refresh token that it no longer needs. The response is the same whether the token belongs to it,
- * to another agent, or does not exist (RFC 7009 §2.2).
+ * `POST /agent/revoke`: an agent revokes a refresh token that it no longer needs. The response is the same whether the token belongs to
+ * this agent, belongs to another agent, or does not exist (RFC 7009 §2.2).
  */
 export function revokeToken(
   context: ServerContext,

@@ -13,7 +13,7 @@ interface Frame {
 
 /**
  * Reads the format and size from the bytes themselves, regardless of the declared media type. Returns undefined for anything except a PNG,
- * JPEG or WebP that is well formed up to its size: a decoder that skips garbage could find a different size.
+ * JPEG or WebP that is well formed up to the point where its size is declared: a decoder that skips garbage could find a different size.
  */
 export function readImageHeader(bytes: Uint8Array): ImageHeader | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -54,7 +54,7 @@ function readJpeg(view: DataView): Frame | undefined {
   return undefined
 }
 
-/** SOF0 to SOF15; DHT, JPG and DAC lie between them and are excluded. */
+/** SOF0 to SOF15, except DHT, JPG and DAC, which lie between them. */
 function isFrameHeader(marker: number): boolean {
   return marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)
 }
@@ -76,7 +76,7 @@ function readWebp(view: DataView): Frame | undefined {
   return fits ? canvas : undefined
 }
 
-/** Returns the frames between two offsets that chunks fill without a gap. The frames of an animation are nested. */
+/** Returns the frames between two offsets, if chunks fill the range without gaps. The frames of an animation are nested. */
 function framesIn(view: DataView, start: number, end: number): Frame[] | undefined {
   const frames: Frame[] = []
   let at = start
@@ -119,8 +119,8 @@ function uint24At(view: DataView, at: number): number {
 const pixelChunks = new Set(['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND'])
 
 /**
- * Strips everything except pixels from a PNG: a color profile of a few bytes can unpack to gigabytes, and animations and texts are not
- * shown. Returns undefined if the chunks are not contiguous up to the last one.
+ * Strips everything except pixels from a PNG: a color profile of a few bytes can unpack to gigabytes, and animations and text chunks are
+ * not shown. Returns undefined if the chunks are not contiguous up to the last one.
  */
 export function stripPng(png: Uint8Array): Uint8Array | undefined {
   const bytes = Buffer.from(png.buffer, png.byteOffset, png.byteLength)

@@ -1,5 +1,5 @@
 /**
- * Agents' logos on the pages: decodes and re-encodes them in a worker thread. It needs `@cf-wasm/photon`.
+ * Re-encodes agents' logos for the pages, in a worker thread. Requires `@cf-wasm/photon`.
  *
  * @packageDocumentation
  */

@@ -19,7 +19,7 @@ const code = createRequire(import.meta.url).resolve('@cf-wasm/photon/photon.wasm
 await initPhoton({ module_or_path: readFileSync(code) })
 parentPort?.postMessage(outcome(workerData as LogoOrder))
 
-/** Anything the decoder throws, including its panics, is treated as a fault of the image. */
+/** Any error that the decoder throws, including its panics, is treated as a fault of the image. */
 function outcome(order: LogoOrder): LogoOutcome {
   try {
     return { image: square(opaque(order.bytes), order.side) }
@@ -44,7 +44,7 @@ function opaque(bytes: Uint8Array): PhotonImage {
   return new PhotonImage(pixels, width, height)
 }
 
-/** Encodes it as a PNG of `side` × `side` pixels, uncropped and centered. */
+/** Encodes the image as a PNG of `side` × `side` pixels, uncropped and centered. */
 function square(image: PhotonImage, side: number): Uint8Array {
   const scale = side / Math.max(image.get_width(), image.get_height())
   const width = Math.max(1, Math.round(image.get_width() * scale))

@@ -18,7 +18,7 @@ interface AccountLayout {
   title: string
   state: string
   section: AccountSection
-  /** Set if the page is below that section of the account, rather than the section itself. */
+  /** Set if the page is below this section, rather than the section itself. */
   inside?: boolean
   /** Whether the page has a link to report an agent. */
   reports?: boolean
@@ -66,7 +66,7 @@ export function formOf(frame: AccountFrame): FormFields {
 interface Confirm {
   frame: AccountFrame
   action: string
-  /** The object of the action: the name of the field and its value. */
+  /** What the action applies to: the name of the field and its value. */
   subject?: readonly [name: string, value: string]
   /** The label of the button that performs the action. */
   yes: ComponentChildren
@@ -77,7 +77,7 @@ interface Confirm {
   children?: ComponentChildren
 }
 
-/** The confirmation before something is ended; both choices look the same. */
+/** The confirmation before something is ended. Both choices look the same. */
 export function ConfirmForm({ frame, action, subject, yes, no, back, children }: Confirm) {
   const form = formOf(frame)
   return (

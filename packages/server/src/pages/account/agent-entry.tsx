@@ -12,7 +12,10 @@ interface Entry {
   messages: Messages
 }
 
-/** One agent in the list: its name, where it has access, what it can do, since when and until when, and the link to remove it. */
+/**
+ * One agent in the list: its name, where it has access, what it can do, how long it has had access, when the access expires, and the link
+ * to remove it.
+ */
 export function AgentEntry({ agent, now, messages }: Entry) {
   const { account } = messages
   const host = <AgentDelegate host={agent.agentHost} delegate={agent.delegate} messages={messages} />
@@ -57,10 +60,10 @@ export function AgentEntry({ agent, now, messages }: Entry) {
   )
 }
 
-/** Seconds before expiry from which the time of day is shown as well. */
+/** Number of seconds before expiry from which the time of day is shown as well. */
 const ENDS_SOON = 2 * 86400
 
-/** Since when, last use and, while it is live, until when, in sentences. */
+/** In sentences: since when the agent has had access, when it was last used and, while it is live, when it expires. */
 export function Span({ agent, ended, now, messages }: Entry & { ended?: boolean }) {
   const { account } = messages
   const day = (at: number) => <Day at={at} now={now} messages={messages} />
@@ -85,7 +88,7 @@ interface Named {
   messages: Messages
 }
 
-/** An agent, and where it has access. An agent that signs users in has access at itself. */
+/** An agent, and where it has access. An agent that signs users in has access to itself. */
 export function Parties({ of: { agentHost, delegate, resourceHost }, messages }: Named) {
   const agent = <AgentDelegate host={agentHost} delegate={delegate} messages={messages} />
   if (agentHost === resourceHost) return agent

@@ -139,7 +139,7 @@ export function OwnPassword({ page, problem, messages }: OwnPassword) {
   )
 }
 
-/** A checkbox that the script reveals, and that shows what is typed in these fields. */
+/** A checkbox that the script reveals. When checked, it shows what is typed in these fields. */
 export function Reveal({ names, label }: { names: readonly string[]; label: ComponentChildren }) {
   return (
     <label class="reveal" hidden>

@@ -5,19 +5,19 @@ import type { Messages } from '../messages/messages.js'
 import type { LanguageForm, PageFooter, PageFrame } from '../models/models.js'
 import { Hidden } from './forms.js'
 
-/** What every page has around its own content. */
+/** What surrounds the content of every page. */
 interface Layout {
   frame: PageFrame
   messages: Messages
-  /** The title of the page, without the name of the server. */
+  /** The title of the page, without the server's name. */
   title: string
-  /** Names the page for tests and scripts, as `data-state`. */
+  /** Identifies the page for tests and scripts, as `data-state`. */
   state: string
   /** Marks the page as an error page, as `data-error-code`. */
   errorCode?: string | undefined
   /** Style sheet that this kind of page needs in addition to `frame.stylesheet`. */
   stylesheet?: string
-  /** Content next to the name of the server. */
+  /** Content next to the server's name. */
   account?: ComponentChildren
   /** Content between the header and the page's own content. */
   navigation?: ComponentChildren
@@ -75,11 +75,11 @@ export function renderLayout(layout: Layout): string {
 interface Footer {
   footer: PageFooter
   messages: Messages
-  /** Whether the page is about an agent, which can be reported. */
+  /** Whether the page is about an agent, which the user can report. */
   reports?: boolean | undefined
 }
 
-/** Help, report, privacy and languages: each is shown if the server has something to link to. */
+/** Links for help, reports and privacy, and the languages: each is shown if the server has something to link to. */
 function FooterLinks({ footer, messages, reports }: Footer) {
   return (
     <ul class="ends">

@@ -55,7 +55,7 @@ export function Host(props: { children: string }) {
 }
 
 /**
- * Returns the host, and the path if the identifier has one: `https://host/~evil` must not read as `host` (W10). Anything that is not a URL
+ * Returns the host and, if the identifier has one, the path: `https://host/~evil` must not read as `host` (W10). Anything that is not a URL
  * is returned unchanged.
  */
 export function displayHost(identifier: string): string {
@@ -74,8 +74,8 @@ interface Mark {
 }
 
 /**
- * The logo as served by this server, or the first letter of the verified host; never a letter of the name, which no one verified. A symbol
- * is shown if the host has no meaningful letter: an IP address, or a host in `xn--` form.
+ * The logo as served by this server, or the first letter of the verified host; never a letter of the name, which no one has verified. A
+ * symbol is shown if the host has no meaningful letter, as with an IP address or a host in `xn--` form.
  */
 export function AgentMark({ host, logo }: Mark) {
   return isSameOriginPath(logo) ? (

@@ -7,7 +7,7 @@ interface Moment {
 }
 
 interface Dated extends Moment {
-  /** A year equal to the year of this time is left out. */
+  /** The year is omitted if it is the same as the year of this time. */
   now: number
 }
 

@@ -15,7 +15,7 @@ export function Caution(props: { children: ComponentChildren }) {
   )
 }
 
-/** A line that notes what the agent or resource left out. */
+/** A line that notes what the agent or resource omitted. */
 export function MissingInfo(props: { children: ComponentChildren }) {
   return (
     <p class="unsaid">
@@ -67,9 +67,9 @@ interface Asked {
   agentHost?: string | undefined
   resourceHost?: string | undefined
   messages: Messages
-  /** The text outside of a request. @default nothing */
+  /** The text when no agent is making a request. @default nothing */
   otherwise?: string | undefined
-  /** The text after the requesting agent. @default that nothing is allowed yet */
+  /** The text after the requesting agent's name. @default that nothing is allowed yet */
   next?: string | undefined
 }
 

@@ -14,7 +14,7 @@ interface Lists {
   messages: Messages
 }
 
-/** The permissions that the agent requests, and those it keeps. */
+/** The permissions that the agent requests, and those it already has and keeps. */
 export function AbleList({ model, messages }: Lists) {
   return (
     <section>
@@ -39,13 +39,13 @@ export function AbleList({ model, messages }: Lists) {
 interface Table {
   able: readonly Permission[]
   resourceHost: string
-  /** For permissions that expire sooner, a year equal to the year of this time is left out. @default 0 */
+  /** For permissions that expire sooner: the year is omitted if it is the same as the year of this time. @default 0 */
   now?: number
   messages: Messages
 }
 
 /**
- * Each permission with its risk in words, the resource's description and the name on the wire. New permissions come first, then the most
+ * Each permission with its risk in words, the resource's description, and its name on the wire. New permissions come first, then the most
  * dangerous.
  */
 export function PermissionTable({ able, resourceHost, now = 0, messages }: Table) {
@@ -156,8 +156,8 @@ function Not({ children }: { children: ComponentChildren }) {
 }
 
 /**
- * Permissions that the user granted the agent earlier. They are not part of this request, and the page must not suggest that they are out
- * of its reach.
+ * Permissions that the user granted the agent earlier. They are not part of this request, and the page must not suggest that the agent does
+ * not have them.
  */
 function Elsewhere({ model, messages }: Lists) {
   const { elsewhere } = model
@@ -177,18 +177,18 @@ function Elsewhere({ model, messages }: Lists) {
   )
 }
 
-/** How many of the other resources are listed by name. */
+/** The maximum number of other resources that are listed by name. */
 const ELSEWHERE_SHOWN = 3
 
-/** Joins elements into a list in a sentence, with the commas and the "and" of the language. */
+/** Joins elements into a list within a sentence, with the language's commas and its word for "and". */
 function listed(elements: readonly ComponentChildren[], locale: string): ComponentChildren[] {
   const parts = new Intl.ListFormat(locale).formatToParts(elements.map((_, index) => String(index)))
   return parts.map(({ type, value }) => (type === 'element' ? elements[Number(value)] : value))
 }
 
 /**
- * This server's text for what is revealed about the user; otherwise the resource's description, whose language is unknown, or the name on
- * the wire if there is none.
+ * This server's text for what is revealed about the user; otherwise the resource's description, whose language is unknown; if there is no
+ * description, the name on the wire.
  */
 export function Words({ permission, messages }: { permission: Permission; messages: Messages }) {
   if (permission.identity) return <>{messages.identity[permission.identity]}</>

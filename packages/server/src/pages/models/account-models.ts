@@ -1,6 +1,6 @@
 import type { PageFrame, Permission } from './models.js'
 
-/** What every account page has. All times are Unix seconds. */
+/** The members of every account page. All times are Unix seconds. */
 export interface AccountFrame extends PageFrame {
   /** URL of `account.css`, which these pages need in addition to `stylesheet`. */
   accountStylesheet: string
@@ -16,12 +16,12 @@ export interface AllowedAgent {
   id: string
   agentHost: string
   resourceHost: string
-  /** The name that the agent gives itself, cleaned and truncated; absent if it gives none. */
+  /** The name that the agent gives itself, cleaned and truncated; absent if it does not give one. */
   agentName?: string | undefined
-  /** A path of the same origin. */
+  /** A same-origin path. */
   logo?: string | undefined
   delegate?: string | undefined
-  /** Whether the operator currently blocks it, so that it gets no new tokens. */
+  /** Whether the operator currently blocks the agent, so that it gets no new tokens. */
   blocked?: boolean | undefined
   able: readonly Permission[]
   since: number
@@ -36,19 +36,19 @@ export interface AgentsPage extends AccountFrame {
   agents: readonly AllowedAgent[]
   /** The field `filter`, and the number of distinct agents; absent if the list is too short for a filter. */
   filter?: { text: string; total: number } | undefined
-  /** What was just revoked: no new tokens are issued from then on, and existing ones expire. */
+  /** What was just revoked: no new tokens are issued from now on, and existing ones expire. */
   removed?: { stoppedAt: number; expiresBy: number } | undefined
 }
 
 export interface AgentPage extends AccountFrame {
   agent: AllowedAgent & { identifier: string; resource: string; jkt?: string | undefined }
-  /** When its access ended, and who or what ended it; absent if it still has access. */
+  /** When the agent's access ended, and who or what ended it; absent if it still has access. */
   ended?: { at: number; by: 'person' | 'server' | 'time' } | undefined
-  /** Its most recent activity, newest first. */
+  /** The agent's most recent activity, newest first. */
   activity: readonly Activity[]
 }
 
-/** Posts `action=remove-agent` and `agent`, its id. */
+/** Posts `action=remove-agent` and `agent`, the agent's id. */
 export interface RemoveAgentPage extends AccountFrame {
   agent: Pick<AllowedAgent, 'id' | 'agentHost' | 'delegate' | 'resourceHost'>
   /** How long tokens that the agent already holds stay usable, in seconds. */
@@ -121,14 +121,14 @@ export interface SecurityPage extends AccountFrame {
   password?: boolean | undefined
   /** Absent if this server does not support passkeys. */
   passkeys?: readonly PasskeyEntry[] | undefined
-  /** The page that asks for the passkey before another one can be added; absent if that was proved already. */
+  /** The page that requests the passkey before another one can be added; absent if the user has already used it. */
   proveHref?: string | undefined
   sessions: readonly SessionEntry[]
   /** What was just done, or what failed. */
   notice?: 'password_changed' | 'passkey_added' | 'passkey_removed' | 'passkey_failed' | 'session_ended' | undefined
 }
 
-/** Posts `action=remove-passkey` and `passkey`, its id. */
+/** Posts `action=remove-passkey` and `passkey`, the passkey's id. */
 export interface RemovePasskeyPage extends AccountFrame {
   passkey: Pick<PasskeyEntry, 'id' | 'name'>
 }
@@ -151,9 +151,9 @@ export interface YoursPage extends AccountFrame {
   since: number
 }
 
-/** Posts `action=close-account` and, if there is one, `password`. */
+/** Posts `action=close-account` and, if the account has one, `password`. */
 export interface CloseAccountPage extends AccountFrame {
-  /** Number of agents that lose their access. */
+  /** Number of agents that will lose their access. */
   agents: number
   tokenLifetime: number
   password?: boolean | undefined

@@ -1,7 +1,7 @@
 const agents = '/account'
 const part = (name: string) => `${agents}/${name}`
 
-/** The paths of the account pages, with a row id where there are several. All their forms post to `actions`. */
+/** The paths of the account pages; those that show one of several rows contain a row id. All their forms post to `actions`. */
 export const accountPaths = {
   agents,
   actions: agents,
@@ -22,7 +22,7 @@ export const accountPaths = {
   signUp: part('sign-up'),
 } as const
 
-/** The path of the sign-in page, on the way to a path of this server. */
+/** Returns the path of the sign-in page, which continues to a path on this server. */
 export function signInPath(returnTo: string): string {
   return `${accountPaths.signIn}?return_to=${encodeURIComponent(returnTo)}`
 }

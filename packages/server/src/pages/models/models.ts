@@ -1,7 +1,7 @@
 import type { Duration, NamedPermission } from '../../policy/policy.js'
 import type { Danger } from '../../policy/risk-order.js'
 
-/** The content of a page. Routes build it from verified facts and stored rows, and it is rendered without further lookups. */
+/** The content of a page. Routes build it from verified facts and stored rows, and the page is rendered without further lookups. */
 export interface PageFrame {
   /** The server's own name, in the header and the titles. */
   serverName: string
@@ -14,7 +14,7 @@ export interface PageFrame {
   /** URL of the script; absent if the page has none and offers nothing that needs one. */
   script?: string | undefined
   footer?: PageFooter | undefined
-  /** The contact for users; absent if there is no particular one. */
+  /** The contact for users; absent if the operator has not set one. */
   contact?: Contact | undefined
 }
 
@@ -40,13 +40,13 @@ export interface LanguageForm {
   returnTo: string
 }
 
-/** The fields that forms carry in addition to their own. Those that identify a request are absent outside of one. */
+/** The fields that forms contain in addition to their own. Those that identify a request are absent outside a request. */
 export interface FormFields {
   action: string
   csrf: string
   /** The fields that identify the request, by name. */
   request?: Readonly<Record<string, string>> | undefined
-  /** The agent's `state`, in the sign-in form only; from then on it is stored with the request. */
+  /** The agent's `state`, in the sign-in form only; after that, it is stored with the request. */
   state?: string | undefined
   /** The same-origin path to continue to, for forms outside a request. */
   returnTo?: string | undefined
@@ -54,7 +54,7 @@ export interface FormFields {
 
 /** A passkey ceremony, which the script runs. Its form posts `credential`, the browser's response as JSON. */
 export interface PasskeyForm {
-  /** URL to which the form's fields are posted to get the ceremony's options, as WebAuthn Level 3 JSON. */
+  /** URL to which the form's fields are posted to get the ceremony's options, as JSON in the WebAuthn Level 3 format. */
   options: string
 }
 
@@ -65,7 +65,7 @@ export interface SignInPage extends PageFrame {
   resourceHost?: string | undefined
   /** The previous input, kept between attempts. */
   username?: string | undefined
-  /** Why a signed-in user must sign in again: their last sign-in is not recent. */
+  /** Why a signed-in user must sign in again: their last sign-in was not recent. */
   again?: 'request' | 'security' | undefined
   problem?:
     | 'wrong_password'
@@ -118,24 +118,24 @@ export interface ReauthenticationPage extends PageFrame {
 }
 
 export interface Permission extends NamedPermission {
-  /** What the agent currently learns about the user through it; null if the user has not provided the data. */
+  /** What the agent currently learns about the user through the permission; null if the user has not provided the data. */
   value?: string | null | undefined
-  /** The way it is requested reveals nothing to the agent. */
+  /** The permission as requested reveals nothing to the agent. */
   withheld?: boolean | undefined
-  /** When it expires, in Unix seconds, if the others last longer. */
+  /** When the permission expires, in Unix seconds, if the others last longer. */
   until?: number | undefined
-  /** Not allowed before: shown first, and marked. */
+  /** The user has not allowed this before: it is shown first, and marked. */
   isNew?: boolean | undefined
 }
 
-/** What changed since the agent was last seen here. */
+/** What has changed since this server last saw the agent. */
 export interface AgentChange {
   what: 'keys' | 'redirect_host' | 'name'
   /** The previous host or name. */
   before?: string | undefined
 }
 
-/** What makes an agent's name or host look like something it is not. */
+/** Why an agent's name or host looks like something it is not. */
 export type NameCaution =
   | { what: 'brand'; brand: string }
   | { what: 'address'; address: string }
@@ -144,48 +144,48 @@ export type NameCaution =
 /** Where the decision redirects the user. */
 export interface ConsentRedirect {
   uri: string
-  /** Its `host/path`. */
+  /** The `host/path` of the redirect URI. */
   display: string
-  /** Whether its host differs from the agent's host. */
+  /** Whether the redirect host differs from the agent's host. */
   elsewhere: boolean
-  /** Whether it leads to a program on the user's own device, which nothing ties to the agent. */
+  /** Whether the redirect leads to a program on the user's own device, which nothing proves to be the agent. */
   loopback: boolean
 }
 
 export interface ConsentPage extends PageFrame {
   form: FormFields
-  /** The revision that the decision must state. */
+  /** The revision that must be submitted with the decision. */
   revision: number
   user: string
   agentHost: string
-  /** The name that the agent gives itself, already cleaned and truncated to 60 characters; absent if it gives none. */
+  /** The name that the agent gives itself, already cleaned and truncated to 60 characters; absent if it does not give one. */
   agentName?: string | undefined
   nameCaution?: NameCaution | undefined
-  /** Verified full identifiers, for the details. */
+  /** The full verified identifiers, for the details. */
   agent: string
   delegate?: string | undefined
   agentJkt: string
   resource: string
   resourceHost: string
-  /** Where the user goes next; absent if nowhere. */
+  /** Where the user goes next; absent if the user stays here. */
   redirect?: ConsentRedirect | undefined
   /** The agent's links, limited to https on its own host. */
   homepage?: string | undefined
   policyUri?: string | undefined
   tosUri?: string | undefined
   firstTime: boolean
-  /** Whether the agent's host has letters that look like others (an `xn--` label). */
+  /** Whether the agent's host has letters that could be mistaken for others (an `xn--` label). */
   lookAlike: boolean
   able: Permission[]
-  /** Allowed before and not part of this request; remains allowed. */
+  /** Allowed before and not part of this request; it remains allowed. */
   kept?: readonly Permission[] | undefined
-  /** Offered by the resource, but neither requested nor usable otherwise. */
+  /** Offered by the resource, but not requested, and not usable by the agent otherwise. */
   notRequested: Permission[]
   /** Hosts of other resources that the agent can already use. */
   elsewhere: readonly string[]
-  /** Whether the agent can already sign the user in to itself. */
+  /** Whether the agent can already sign the user in to its own service. */
   signsInAlready?: boolean | undefined
-  /** Whether the agent can use nothing at any other resource. */
+  /** Whether the agent has no access to any other resource. */
   nothingElse: boolean
   /** How long tokens that the agent already holds stay usable, in seconds. */
   tokenLifetime: number
@@ -197,22 +197,22 @@ export interface ConsentPage extends PageFrame {
   saysNothing?: boolean | undefined
   /** When the user last allowed this agent, or this delegate of it, in Unix seconds. */
   allowedBefore?: number | undefined
-  /** When the user last allowed another delegate of the agent, or the agent itself, if they never allowed this delegate. */
+  /** When the user last allowed another delegate of the agent, or the agent itself, if they have never allowed this delegate. */
   otherDelegateAllowed?: number | undefined
-  /** Whether the user was shown another request of this agent before. */
+  /** Whether the user was shown another request from this agent before. */
   requestedBefore?: boolean | undefined
   /** When the agent sent the request, in Unix seconds. */
   requestedAt: number
   /** When the page was rendered, in Unix seconds. */
   now: number
-  /** Four characters, which the requesting program can show as well. */
+  /** Four characters that the requesting program can show as well. */
   code: string
   changes?: readonly AgentChange[] | undefined
-  /** The durations for which the user can allow it, shortest first. */
+  /** The durations for which the user can allow the request, shortest first. */
   durations: { choices: readonly Duration[]; preset: Duration }
   /** Path of the My agents page. */
   accountPath: string
-  /** Present if the request's expiry can be extended. */
+  /** Present if the request's expiry can be extended again. */
   extend?: { secondsLeft: number } | undefined
   /** The dangers among the requested permissions, shown as a caution above the buttons. */
   dangers?: readonly Danger[] | undefined
@@ -224,14 +224,14 @@ export interface ConsentPage extends PageFrame {
   problem?: 'wrong_password' | 'throttled' | 'passkey_failed' | undefined
 }
 
-/** A request that the operator's policy does not let the user allow. */
+/** A request that the user may not allow under the operator's policy. */
 export interface PolicyForbidsPage extends PageFrame {
   form: FormFields
   revision: number
   user: string
   agentHost: string
   resourceHost: string
-  /** `host/path` of where the user goes next. */
+  /** The `host/path` where the user goes next. */
   next: string | undefined
 }
 
@@ -263,7 +263,7 @@ export interface ProblemPage extends PageFrame {
     | 'too_many_requests'
     | 'temporarily_unavailable'
     | 'server_error'
-  /** Host of the agent, if it is known and may be shown. */
+  /** The agent's host, if it is known and may be shown. */
   agentHost?: string | undefined
   /** Shown as a reference for the operator, if the page is about a single request. */
   requestId?: string | undefined

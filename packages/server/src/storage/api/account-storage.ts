@@ -16,11 +16,11 @@ export interface AccountStorage {
   createUser(user: NewUser): Promise<User>
   /** Returns the user with this id, whatever their status. */
   findUser(userId: string): Promise<User | undefined>
-  /** Returns the user and their password hash. Includes disabled users, so that the lookup takes the same time for both. */
+  /** Returns the user and their password hash. Includes disabled users, so that the lookup takes the same time for them. */
   findCredential(username: string): Promise<StoredPassword | undefined>
   /** Lists users in the order they were added. Closed accounts are excluded unless `status` requests them. */
   listUsers(filter?: UserFilter): Promise<User[]>
-  /** Counts the users, excluding closed accounts. */
+  /** Counts the users, excluding those with closed accounts. */
   countUsers(): Promise<number>
   /**
    * Enables or disables a user. Disabling ends their sessions; while they are disabled, their codes and refresh tokens are refused. Returns
@@ -34,8 +34,8 @@ export interface AccountStorage {
    */
   setPasswordHash(change: PasswordChange): Promise<number | undefined>
   /**
-   * Clears the failed sign-ins of an account, so that it is no longer locked for unknown browsers. The limits of networks across all
-   * accounts stay. Returns false if the user does not exist or the account is closed. `by`: who did it, for the audit log.
+   * Clears an account's failed sign-ins, so that it is no longer locked for unknown browsers. The limits of networks across all accounts
+   * are unchanged. Returns false if the user does not exist or the account is closed. `by`: who cleared them, for the audit log.
    */
   unlockUser(unlock: { userId: string; by?: string | undefined }): Promise<boolean>
   /**
@@ -45,21 +45,21 @@ export interface AccountStorage {
   editUser(edit: UserEdit): Promise<boolean>
   /**
    * Closes an account permanently: revokes its grants and refresh tokens, removes its sessions, password, passkeys, linked identities and
-   * known devices, abandons its open requests, and erases the name and email address. The id stays in the audit log. Returns true the first
-   * time only. Returns false and changes nothing if the user has changed since they were read.
+   * known devices, abandons its open requests, and erases the name and email address. The id stays in the audit log. Returns true only the
+   * first time. Returns false and changes nothing if the user has changed since they were read.
    */
   closeAccount(user: AsRead): Promise<boolean>
-  /** Exports everything stored about a user, without secrets and key material, and writes an audit event. */
+  /** Exports everything stored about a user, except secrets and key material, and writes an audit event. */
   exportUser(userId: string): Promise<UserExport | undefined>
 
-  /** Returns the user to whom an identity at another issuer belongs, whatever their status. */
+  /** Returns the user to whom another issuer's identity belongs, whatever their status. */
   findFederatedUser(identity: FederatedIdentity): Promise<User | undefined>
   /**
    * Adds a user who signs in elsewhere. If the username is in use or looks like one that is, a number is appended to it. If the identity
    * already belongs to a user, returns that user unchanged. `linkedAt`: when the identity was added to the account.
    */
   createFederatedUser(user: NewFederatedUser): Promise<{ user: User; created: boolean; linkedAt: number }>
-  /** Links an identity to a user. `taken`: it belongs to another user. Linking it again is not an error. */
+  /** Links an identity to a user. `taken`: the identity belongs to another user. Linking it to the same user again is not an error. */
   linkFederated(link: FederatedIdentity & { userId: string }): Promise<'linked' | 'taken' | 'unknown_user'>
   listFederated(userId: string): Promise<LinkedIdentity[]>
   /** Lists the factors with which a user signs in. */
@@ -79,7 +79,9 @@ export interface NewUser {
 export interface StoredPassword {
   user: User
   passwordHash: string
-  /** When the first password was set, or an operator last set one, in Unix seconds. 0 if that was before this was recorded. */
+  /**
+   * When the first password was set, or when an operator last set one, in Unix seconds. 0 if this happened before the time was recorded.
+   */
   addedAt: number
 }
 
@@ -105,7 +107,8 @@ interface NewPassword {
 }
 
 /**
- * A change by an operator, who is named in the audit log, or by the user, identified as they were read when their old password was checked.
+ * A change by an operator, whose name goes into the audit log, or by the user, identified as they were read when their old password was
+ * checked.
  */
 export type PasswordChange = NewPassword & ({ by: string } | (AsRead & { by?: undefined }))
 
@@ -158,8 +161,8 @@ export interface Factor {
 export const probation = 86_400
 
 /**
- * Returns the factors that prove who the user is. An attacker who takes over a session can add a factor, so one added in the last 24 hours
- * does not count while there is an older one (attacks C24).
+ * Returns the factors that prove who the user is. An attacker who takes over a session can add a factor, so a factor added in the last 24
+ * hours does not count while there is an older one (attacks C24).
  */
 export function provingFactors(factors: readonly Factor[], now: number): Factor[] {
   const oldest = Math.min(...factors.map(({ addedAt }) => addedAt))

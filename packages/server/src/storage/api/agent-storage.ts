@@ -6,8 +6,8 @@ export interface AgentStorage {
   /** Ordered by identifier. */
   listAgents(filter?: AgentFilter): Promise<ListedAgent[]>
   /**
-   * Blocks an agent, whether it was seen before or not, or unblocks it. Blocking abandons its open requests; while it is blocked, its codes
-   * and refresh tokens are refused. Returns true if the state changed.
+   * Blocks an agent, even one that was never seen before, or unblocks it. Blocking abandons its open requests; while the agent is blocked,
+   * its codes and refresh tokens are refused. Returns true if the state changed.
    */
   setAgentBlocked(block: { agent: string; blocked: boolean; by: string }): Promise<boolean>
   findStanding(agent: string): Promise<AgentStanding>
@@ -29,13 +29,13 @@ export interface AgentSighting {
   agent: string
   name?: string | undefined
   redirectHosts: readonly string[]
-  /** Undefined: the previously known thumbprints are kept. */
+  /** If undefined, the previously known thumbprints are kept. */
   keyThumbprints?: readonly string[] | undefined
 }
 
 export interface SeenAgent {
   firstSeenAt: number
-  /** When the agent was last seen before this; now, if this is the first time. */
+  /** When the agent was last seen before; the current time, if this is the first time. */
   lastSeenAt: number
   /** The traits at the previous sighting; undefined if none were recorded. */
   known: AgentTraits | undefined

@@ -1,48 +1,48 @@
 /**
- * The events that the server writes to the audit log: when each is written, and what its `data` holds. The table of the
- * documentation is made from these descriptions.
+ * The events that the server writes to the audit log: when each is written, and what its `data` contains. The table in the documentation is
+ * generated from these descriptions.
  */
 export const auditEvents = {
   'account.closed': 'A user closed their account; `sessionsEnded`',
   'account.exported': 'A user downloaded their data',
   'agent.blocked': 'An operator blocked an agent; `by`, and `abandoned`, the number of its open requests that ended',
   'agent.changed': 'The document of a known agent changed; `name`, `redirectHosts` or `keyThumbprints` is true',
-  'agent.private_key_published': 'A key set that was fetched contains a private key; `jwks_uri`, `kid`',
+  'agent.private_key_published': 'A fetched key set contains a private key; `jwks_uri`, `kid`',
   'agent.refused':
-    'A policy denied an agent, the agent is blocked, or its document or keys could not be fetched; `code`, `rule`, `reason`; with `claimed`, anyone may have named the agent',
+    'A policy denied an agent, the agent is blocked, or its document or keys could not be fetched; `code`, `rule`, `reason`; with `claimed`, the agent’s identity is unverified and could have been sent by anyone',
   'agent.unblocked': 'An operator unblocked an agent; `by`',
-  'audit.swept': 'Events that are past their retention were deleted; `before`',
-  'code.foreign_agent': 'An agent presented a code of another agent; the code no longer works',
-  'code.foreign_delegate': 'A delegate presented a code of another delegate; the code no longer works',
+  'audit.swept': 'Events past their retention period were deleted; `before`',
+  'code.foreign_agent': 'An agent presented another agent’s code; the code no longer works',
+  'code.foreign_delegate': 'A delegate presented another delegate’s code; the code no longer works',
   'code.foreign_key':
-    'A code was presented with another key than its request, with `bindCodeToKey`; it no longer works',
-  'code.injected': 'A code was presented for another consent request than its own; it no longer works',
+    'With `bindCodeToKey`, a code was presented with a key other than the one that signed its request; the code no longer works',
+  'code.injected': 'A code was presented for a consent request other than its own; the code no longer works',
   'code.redeemed': 'A code was exchanged for an auth token; `jti`, `jkt`, `refreshIssued`',
-  'code.redirect_mismatch': 'A code was presented with another redirect URL than its request; it still works',
+  'code.redirect_mismatch': 'A code was presented with a redirect URL other than its request’s; the code still works',
   'code.reused': 'A code was presented again; with `refreshRevoked`, its refresh token was revoked',
-  'consent.forged': 'A decision was submitted that no page of this server prepared for this browser; refused',
+  'consent.forged': 'A decision was refused because no page on this server had prepared its form for this browser',
   'database.restored':
-    '`server db finish-restore` ran; `by`, `sessions`, `requests`, `codes` and `refreshTokens` that ended',
-  'form.forged': 'Any other form was submitted that no page of this server prepared for this browser; refused',
+    '`server db finish-restore` ran; `by`, and the numbers of `sessions`, `requests`, `codes` and `refreshTokens` that ended',
+  'form.forged': 'Another form was refused because no page on this server had prepared it for this browser',
   'grant.revoked':
     'A grant was revoked; `by` is the id of the user, `operator:…`, `account.closed`, or `replaced` with the `successor`',
-  'identity.linked': 'An identity of a provider was linked to a user; `issuer`',
+  'identity.linked': 'A provider’s identity was linked to a user; `issuer`',
   'key.added': 'A signing key or secret was added; `kid`, `purpose`, `state`',
-  'keys.created': 'The first start created the keys of the database',
-  'keys.rotated': 'Keys changed their states, as in `next → active`; `by`',
+  'keys.created': 'The first start created the database’s keys',
+  'keys.rotated': 'Keys changed state, as in `next → active`; `by`',
   'passkey.added': 'A user added a passkey; `credentialId`',
-  'passkey.counter_went_back': 'A passkey was refused, since its counter did not increase; it may have been copied',
+  'passkey.counter_went_back': 'A passkey was refused because its counter did not increase; it may have been copied',
   'passkey.removed': 'A user, or the operator in `by`, removed a passkey; `credentialId`',
   'password.changed': 'A user, or the operator in `by`, set a new password; `sessionsEnded`',
-  'refresh.foreign_agent': 'An agent presented a refresh token of another agent',
-  'refresh.foreign_delegate': 'A delegate presented a refresh token of another delegate',
+  'refresh.foreign_agent': 'An agent presented another agent’s refresh token',
+  'refresh.foreign_delegate': 'A delegate presented another delegate’s refresh token',
   'refresh.revoked': 'An agent revoked its own refresh token',
   'request.allowed': 'A user allowed a consent request; `scope`',
-  'request.bound': 'A signed-in user opened a consent request, which is now theirs to decide',
+  'request.bound': 'A signed-in user opened a consent request, which only this user can now decide',
   'request.created': 'An agent requested consent; `scope`, `jkt`',
   'request.denied': 'A user denied a consent request; `scope`',
-  'request.extended': 'A user asked for more time to decide; `expiresAt`, `extensions`',
-  'request.remembered': 'A remembered grant let a request through without a page; `scope`',
+  'request.extended': 'A user requested more time to decide; `expiresAt`, `extensions`',
+  'request.remembered': 'A request was allowed without a page because of a remembered grant; `scope`',
   'requests.abandoned': 'A policy denied an agent, so its open requests ended; `by`, `count`',
   'session.created': 'A user signed in; `userAgent`',
   'session.ended':
@@ -53,15 +53,15 @@ export const auditEvents = {
   'signin.provider_denied':
     'The identity provider refused a sign-in, or the user canceled it there; `provider`, `reason`',
   'signin.provider_failed':
-    'The identity provider made a mistake, was unreachable, or did not prompt again; `provider`, `reason`',
+    'The identity provider returned an invalid response, was unreachable, or did not prompt again; `provider`, `reason`',
   'signin.throttled': 'A password was not checked, because a limit had been reached',
   'token.issued_by_policy': 'A policy with `grant` issued an auth token without a user; `policy`, `scope`, `jti`',
   'user.created':
     'A user signed up, signed in through a provider for the first time (`issuer`), or was added by an operator (`by`)',
   'user.disabled': 'An operator disabled a user; `by`, `sessionsEnded`',
-  'user.edited': 'An operator changed the name or the email address of a user; `by`, `displayName`, `email`',
+  'user.edited': 'An operator changed a user’s name or email address; `by`, `displayName`, `email`',
   'user.enabled': 'An operator enabled a user; `by`, `sessionsEnded`',
-  'user.unlocked': 'An operator ended the lockout of a user; `by`',
+  'user.unlocked': 'An operator ended a user’s lockout; `by`',
 } as const satisfies Readonly<Record<string, string>>
 
 /** The name of an event that the server writes to the audit log. */

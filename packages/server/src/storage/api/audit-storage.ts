@@ -19,7 +19,7 @@ export interface AuditEvent {
 }
 
 export interface NewEvent extends AuditEvent {
-  /** Alternative to `userId`: the user with this username, if there is one. Recording the event costs the same either way. */
+  /** Alternative to `userId`: the user with this username, if such a user exists. Recording the event costs the same either way. */
   username?: string | undefined
 }
 

@@ -1,4 +1,4 @@
-/** Storage work that no response waits for. */
+/** Storage work for which no response waits. */
 export interface BackgroundWork {
   /** Starts the work, or skips it after `end` was called. Never rejects. */
   run(work: () => Promise<unknown>): void

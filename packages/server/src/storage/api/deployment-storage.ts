@@ -3,10 +3,10 @@ import { StorageError } from './storage-error.js'
 /** The issuer that owns this database (W31), and state that applies to the whole database. */
 export interface DeploymentStorage {
   /**
-   * Claims the database for an issuer unless another one owns it already, and returns the owner. Always writes, and therefore also shows
-   * whether the database is writable.
+   * Claims the database for an issuer unless another issuer already owns it, and returns the owner. Always writes, which also shows whether
+   * the database is writable.
    *
-   * @param tokenLifetime lifetime, in seconds, of the auth tokens that a server of this issuer issues from now on
+   * @param tokenLifetime lifetime, in seconds, of the auth tokens that this issuer's server issues from now on
    */
   claimIssuer(issuer: string, tokenLifetime?: number): Promise<string>
   /**
@@ -17,7 +17,7 @@ export interface DeploymentStorage {
   /** The clock that determines expiry, in Unix seconds. */
   readClock(): Promise<number>
   /**
-   * Invalidates what a restored backup brought back: sessions, open requests, codes and refresh tokens. Any of them may have been used or
+   * Invalidates what restoring a backup brought back: sessions, open requests, codes and refresh tokens. Any of them may have been used or
    * revoked after the backup was made. Grants stay valid.
    *
    * @param by who restored the backup, for the audit log
@@ -27,7 +27,7 @@ export interface DeploymentStorage {
   findViolations(): Promise<Violation[]>
 }
 
-/** How many of each were still valid. */
+/** How many sessions, requests, codes and refresh tokens were still valid. */
 export interface InvalidatedByRestore {
   sessions: number
   requests: number
@@ -35,11 +35,11 @@ export interface InvalidatedByRestore {
   refreshTokens: number
 }
 
-/** Stored data that must never exist: a bug in the program, or a database that was changed by hand. */
+/** Stored data that must never exist. It indicates a bug in the program, or a database that was changed by hand. */
 export interface Violation {
   /** An invariant as listed in the documentation of `countersign server db check`. */
   invariant: Invariant
-  /** The check that found it, such as `token_after_removal`. */
+  /** The check that found the violation, such as `token_after_removal`. */
   check: string
   /** The condition that must never occur, as a sentence. */
   never: string
@@ -50,12 +50,12 @@ export interface Violation {
 /** The invariants that a query can check. */
 export type Invariant = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I10' | 'I11' | 'I12'
 
-/** The maximum number of violations reported per check. */
+/** The maximum number of violations that each check reports. */
 export const maxViolations = 100
 
 type Lives = Pick<DeploymentStorage, 'findLongestTokenLifetime'>
 
-/** Seconds by which the clock of a resource may be slow. */
+/** Number of seconds by which a resource's clock may be slow. */
 const clockDifference = 60
 
 /** Seconds after which every auth token issued earlier has expired, including those from servers with a longer token lifetime. */
@@ -63,7 +63,7 @@ export async function longestTokenLifetime(storage: Lives, lifetime: number): Pr
   return Math.max(lifetime, (await storage.findLongestTokenLifetime()) ?? 0)
 }
 
-/** The issue time of the oldest auth tokens that may still be valid, according to the slowest clock of a resource. */
+/** The issue time of the oldest auth tokens that may still be valid, according to the slowest clock of any resource. */
 export async function validTokensIssuedSince(
   storage: Lives,
   { at, lifetime }: { at: number; lifetime: number },
@@ -72,7 +72,7 @@ export async function validTokensIssuedSince(
 }
 
 /**
- * Requires the database to belong to an issuer. A new database is claimed for it (W31).
+ * Requires the database to belong to an issuer. A new database is claimed for this issuer (W31).
  *
  * @param tokenLifetime lifetime, in seconds, of the auth tokens that this program issues
  * @throws {StorageError} `other_issuer`; `unavailable` if the database cannot be written
@@ -86,11 +86,11 @@ export async function requireOwnDatabase(
   if (owner === issuer) return
   throw new StorageError(
     'other_issuer',
-    `The database belongs to the issuer ${owner}, not to ${issuer}. An issuer can never change, because every token names it: restore the previous issuer, or use another database.`,
+    `The database belongs to the issuer ${owner}, not to ${issuer}. An issuer can never change, because every token contains it: restore the previous issuer, or use another database.`,
   )
 }
 
-/** Seconds by which the clocks of a server and its database may differ. */
+/** Number of seconds by which the clocks of a server and its database may differ. */
 const maxSkew = 5
 
 /**
@@ -104,13 +104,13 @@ export async function requireClockInSync(storage: DeploymentStorage, now: () => 
   const how = `${Math.abs(ahead)} seconds ${ahead > 0 ? 'ahead of' : 'behind'}`
   throw new StorageError(
     'clock_skew',
-    `The clock of this machine is ${how} the clock of the database: synchronize both with NTP.`,
+    `This machine’s clock is ${how} the database’s clock: synchronize both with NTP.`,
   )
 }
 
 const day = 24 * 60 * 60
 
-/** Seconds for which rows are retained after they expire. Grants, uses and events are retained as history. */
+/** Number of seconds for which rows are retained after they expire. Grants, uses and events are retained as history. */
 export const retention = {
   code: day,
   request: day,
@@ -126,5 +126,5 @@ export const retention = {
   event: 400 * day,
 } as const
 
-/** How many logos of agents that were never allowed anything are stored; the most recent ones are kept. */
+/** Maximum number of stored logos of agents that were never allowed anything; the most recent ones are kept. */
 export const maxUnallowedLogos = 1000

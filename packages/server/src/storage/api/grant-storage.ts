@@ -1,7 +1,7 @@
 import type { OfSignedRequest, RequestDisplay } from './request-storage.js'
 import type { User } from './user.js'
 
-/** The grants of users, and the codes and refresh tokens issued under them. */
+/** Users' grants, and the codes and refresh tokens issued under them. */
 export interface GrantStorage {
   /**
    * Consumes a code: marks it as used, and records the issue and the audit event in one transaction. A code that is presented by another
@@ -10,9 +10,9 @@ export interface GrantStorage {
    */
   redeemCode(redemption: CodeRedemption): Promise<RedeemOutcome>
   /**
-   * Refreshes a grant: returns what the refresh token is good for now, or the subset that was requested. Expired permissions are left out.
-   * The refresh token does not change; it is bound to agent and delegate, and expires with its grant. Refreshes are counted per grant and
-   * day. `lastUsedAt` is written at most once a minute, without an audit event.
+   * Refreshes a grant: returns the scope that the refresh token currently grants, or the subset that was requested. Expired permissions are
+   * omitted. The refresh token does not change; it is bound to agent and delegate, and expires with its grant. Refreshes are counted per
+   * grant and day. `lastUsedAt` is written at most once a minute, without an audit event.
    */
   refreshGrant(refresh: Refresh): Promise<RefreshOutcome>
   /**
@@ -24,20 +24,20 @@ export interface GrantStorage {
   recordAutonomousIssue(issue: AutonomousIssue): Promise<TokenIssue>
 
   findGrant(grantId: string): Promise<ListedGrant | undefined>
-  /** Returns the active remembered grant of a user for an agent, its delegate and a resource. */
+  /** Returns a user's active remembered grant for an agent, its delegate and a resource. */
   findRememberedGrant(of: GrantParties): Promise<Grant | undefined>
   /** Newest first. */
   listGrants(filter?: GrantFilter): Promise<ListedGrant[]>
   /** Returns how often a user's grants were refreshed, per UTC day, newest first. */
   listGrantUsage(filter: GrantUsageFilter): Promise<GrantUsage[]>
-  /** Revokes a grant and its refresh tokens. None of its codes can be redeemed afterwards. Returns true the first time only. */
+  /** Revokes a grant and its refresh tokens. None of its codes can be redeemed afterwards. Returns true only the first time. */
   revokeGrant(revocation: GrantRevocation): Promise<boolean>
-  /** Revokes all grants that match and returns how many. Throws a `TypeError` if no filter is given. */
+  /** Revokes all matching grants and returns how many there were. Throws a `TypeError` if no filter is given. */
   revokeGrants(revocation: GrantsRevocation): Promise<number>
   /**
    * Returns the revocations since a time that are still in effect: blocked agents, disabled users, and revoked grants that were used so
-   * recently that one of their tokens may still be valid. A grant that was replaced by another one is included once its replacement is
-   * revoked. No single user can fill the list: see {@link Revocations}.
+   * recently that one of their tokens may still be valid. A grant that was replaced by another is included once its replacement is revoked.
+   * No single user can fill the list: see {@link Revocations}.
    */
   listRevocations(filter: RevocationFilter): Promise<Revocations>
 }
@@ -137,12 +137,12 @@ export interface GrantParties {
   resource: string
 }
 
-/** The fields of a grant that are needed when it is used. */
+/** The fields of a grant that are needed when the grant is used. */
 export interface UsedGrant extends GrantParties {
   id: string
   /**
-   * The scope that is granted now, space-separated; for a grant that has ended, its original scope. A token may have a narrower scope, see
-   * {@link TokenIssue}.
+   * The scope that is currently granted, space-separated; for a grant that has ended, its original scope. A token may have a narrower
+   * scope, see {@link TokenIssue}.
    */
   scope: string
   /** The permissions that were granted, each with its own expiry (W27). */
@@ -179,7 +179,7 @@ export interface GrantFilter {
   resource?: string | undefined
   /** Only grants that can be used, or only grants that have ended. @default both */
   live?: boolean | undefined
-  /** Part of the identifier of the agent or resource, or of the username. */
+  /** Part of the agent's or resource's identifier, or of the username. */
   query?: string | undefined
   /** @default 100 */
   limit?: number | undefined
@@ -219,7 +219,7 @@ export interface GrantsRevocation {
 export interface RevocationFilter {
   /** The issue time of the oldest token that may still be valid. */
   since: number
-  /** Maximum number of entries per user. Beyond it, a single timestamp covers all of them. */
+  /** Maximum number of entries per user. If there are more, a single timestamp covers all of them. */
   perUser: number
   /** Maximum number of entries in total. */
   limit: number
@@ -227,23 +227,23 @@ export interface RevocationFilter {
 
 export interface Revocation {
   kind: 'grant' | 'agent' | 'sub'
-  /** The id of the grant, the identifier of the agent, or the subject of the user. */
+  /** The grant's id, the agent's identifier, or the user's subject. */
   value: string
 }
 
 /**
  * A bounded list of revocations. If users revoked more than fits, the users who revoked the most get a single timestamp each instead of
- * separate entries; if that is still too much, the users with the newest accounts are left out. Accounts created for an attack therefore
+ * separate entries; if that is still too much, the users with the newest accounts are omitted. Accounts created for an attack therefore
  * displace no one, and no user's tokens are revoked because of other users.
  */
 export interface Revocations {
   /** Agents and users that the operator blocked or disabled, and revoked grants. */
   revoked: Revocation[]
-  /** Users who revoked too much for separate entries: everything issued for such a user up to this time is revoked. */
+  /** Users with too many revocations for separate entries: everything issued for such a user up to this time is revoked. */
   revokedBefore: { sub: string; at: number }[]
   /** Set if the operator blocked or disabled too many agents and users: everything issued up to this time is revoked. */
   before: number | undefined
-  /** Whether the list is complete. If it is not, the users with the newest accounts are left out. */
+  /** Whether the list is complete. If it is not, the users with the newest accounts are omitted. */
   isWhole: boolean
 }
 
@@ -251,7 +251,7 @@ export interface Revocations {
 export interface TokenIssue {
   /** `<grant id or policy name>.<random>` */
   jti: string
-  /** The scope of the token, which is within the grant: the scope of the request or refresh token that it was issued for. */
+  /** The token's scope, which is within the grant: the scope of the request or refresh token for which it was issued. */
   scope: string
   issuedAt: number
   expiresAt: number

@@ -4,7 +4,7 @@ import type { Row } from '../sql/tables.js'
 export interface KeyStorage {
   /** Lists all keys, oldest first. */
   listKeys(): Promise<StoredKey[]>
-  /** Adds a key. Throws a `TypeError` if the `kid` is in use. `by`: who did it, for the audit log. */
+  /** Adds a key. Throws a `TypeError` if the `kid` is in use. `by`: who added it, for the audit log. */
   addKey(key: NewKey, by?: string): Promise<StoredKey>
   /**
    * Stores these keys if no keys are stored yet, and returns the stored keys. Instances that start at the same time end up with the same
@@ -12,8 +12,8 @@ export interface KeyStorage {
    */
   createKeysIfNone(keys: readonly NewKey[]): Promise<StoredKey[]>
   /**
-   * Moves keys forward and adds one, all or nothing: next → active → retiring → gone; steps may be skipped. Rejects with `StorageError`
-   * `keys_changed` if a key is no longer in its `from` state. The private part of a key that is gone is deleted.
+   * Moves keys forward and adds one key, all or nothing: next → active → retiring → gone; steps may be skipped. Rejects with `StorageError`
+   * `keys_changed` if a key is no longer in its `from` state. The private part of a key that reaches `gone` is deleted.
    */
   moveKeys(moves: readonly KeyMove[], also?: MoveOptions): Promise<StoredKey[]>
 }
@@ -60,6 +60,6 @@ export interface KeyMove {
 export interface MoveOptions {
   /** A key to add in the same transaction. */
   add?: NewKey | undefined
-  /** Who does it, for the audit log. */
+  /** Who moves the keys, for the audit log. */
   by?: string | undefined
 }

@@ -1,4 +1,4 @@
-/** Logos of agents, in the form in which they are served. */
+/** Agents' logos, in the form in which they are served. */
 export interface LogoStorage {
   /**
    * Claims the fetch of a known agent's logo. Returns true for exactly one caller if the logo URL has changed since the last claim, or if
@@ -6,13 +6,13 @@ export interface LogoStorage {
    */
   claimLogo(claim: LogoClaim): Promise<boolean>
   /**
-   * Stores the logo fetched from a URL; null if it returned nothing that can be shown. Returns false if the agent's logo URL has changed in
-   * the meantime.
+   * Stores the logo fetched from a URL; null if nothing that can be shown was found there. Returns false if the agent's logo URL has
+   * changed in the meantime.
    */
   keepLogo(logo: FetchedLogo): Promise<boolean>
   /** Removes the logo of an agent that no longer has one. */
   removeLogo(agent: string): Promise<void>
-  /** Returns the logo ids of those agents that have a logo, keyed by agent. */
+  /** Returns the logo ids of the agents that have a logo, keyed by agent. */
   findLogos(agents: readonly string[]): Promise<ReadonlyMap<string, string>>
   readLogo(id: string): Promise<Uint8Array<ArrayBuffer> | undefined>
 }
@@ -20,9 +20,9 @@ export interface LogoStorage {
 export interface LogoClaim {
   agent: string
   uri: string
-  /** Seconds before a logo is fetched again. */
+  /** Number of seconds before a logo is fetched again. */
   maxAge: number
-  /** Seconds before a URL that returned no logo is retried. */
+  /** Number of seconds before a URL that returned no logo is retried. */
   retryAfter: number
 }
 

@@ -5,24 +5,26 @@ export interface PasskeyStorage {
   addPasskey(passkey: NewPasskey): Promise<AddedPasskey>
   /** Ordered from oldest to newest. */
   listPasskeys(userId: string): Promise<Passkey[]>
-  /** Returns a passkey with its key and its user, whatever the user's status. */
+  /** Returns a passkey with its key and the user it belongs to, whatever the user's status. */
   findPasskey(credentialId: string): Promise<FoundPasskey | undefined>
   /**
-   * Records a verified use. Returns false and writes an audit event unless the counter is larger than the stored one or both are 0: the key
-   * may have been copied (WebAuthn §6.1.1). Returns false for an unknown credential.
+   * Records a verified use. Returns false and writes an audit event unless the counter is larger than the stored one or both are 0:
+   * otherwise, the key may have been copied (WebAuthn §6.1.1). Returns false for an unknown credential.
    */
   usePasskey(use: { credentialId: string; counter: number }): Promise<boolean>
-  /** Removes a passkey. A removal by an operator ends all sessions of the user. */
+  /** Removes a passkey. A removal by an operator ends all of the user's sessions. */
   removePasskey(passkey: PasskeyRemoval): Promise<RemovedPasskey>
 }
 
 /** `changed`: the user has changed since they were read. */
 export type AddedPasskey = 'added' | 'taken' | 'changed'
 
-/** `changed`: the user has changed since they were read; `unknown`: they have no such passkey. */
+/** `changed`: the user has changed since they were read; `unknown`: they do not have this passkey. */
 export type RemovedPasskey = 'removed' | 'unknown' | 'changed'
 
-/** A removal by an operator, who is named in the audit log, or by the user, identified as they were read when their proof was checked. */
+/**
+ * A removal by an operator, whose name goes into the audit log, or by the user, identified as they were read when their proof was checked.
+ */
 export type PasskeyRemoval = { credentialId: string } & ({ userId: string; by: string } | (AsRead & { by?: undefined }))
 
 export interface NewPasskey extends AsRead {
@@ -35,7 +37,7 @@ export interface NewPasskey extends AsRead {
   name?: string | undefined
 }
 
-/** A passkey as users see it. Times in Unix seconds. */
+/** A passkey as users see it. Times are in Unix seconds. */
 export interface Passkey {
   credentialId: string
   name: string | null
@@ -45,7 +47,7 @@ export interface Passkey {
   lastUsedAt: number | null
 }
 
-/** A passkey with its public key in COSE, and its user. */
+/** A passkey with its public key in COSE format, and the user it belongs to. */
 export interface FoundPasskey {
   user: User
   passkey: Passkey & { publicKey: Uint8Array<ArrayBuffer> }

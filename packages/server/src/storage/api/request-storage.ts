@@ -12,17 +12,17 @@ export interface RequestStorage {
    * `agent_blocked` if the agent is blocked (A19).
    */
   createAuthRequest(request: NewAuthRequest): Promise<AuthRequest>
-  /** Returns the request that a request token identifies, whatever its state. */
+  /** Returns the request identified by a request token, whatever its state. */
   findAuthRequest(tokenHash: string): Promise<AuthRequest | undefined>
   /**
-   * Like `findAuthRequest`, but also returns the live session of the user viewing the request, in one statement. Undefined if there is no
-   * such request.
+   * Like `findAuthRequest`, but also returns the live session of the user viewing the request, in one statement. Undefined if the request
+   * does not exist.
    */
   findViewedRequest(viewing: RequestViewing): Promise<ViewedRequest | undefined>
-  /** Stores the agent's `state` of the latest view while no browser is bound. After that, calls change nothing. */
+  /** Stores the agent's `state` from the latest view while no browser is bound. After that, calls change nothing. */
   rememberState(tokenHash: string, state: string): Promise<void>
   /**
-   * Binds an open request to the first signed-in browser and its user, in one step (W23). Binding again from the same browser sets the
+   * Binds an open request to the first signed-in browser and its user, in one step (W23). Binding it again from the same browser sets the
    * user, and increments `revision` if the user changed. `state` overrides a remembered one, but only the first time.
    */
   bindRequest(binding: RequestBinding): Promise<BindOutcome>
@@ -30,32 +30,32 @@ export interface RequestStorage {
   extendRequest(extension: RequestExtension): Promise<ExtendOutcome>
   /**
    * Records a user's decision: the status, the grant, the handle and the audit events in one transaction. A second decision, whatever it
-   * is, returns the recorded one (attacks C09). `changed`: the request has changed since it was judged, or the user was shown another
+   * is, returns the recorded one (attacks C09). `changed`: the request has changed since it was evaluated, or the user was shown another
    * revision; `user_changed`: the user has changed since they were read with their session. A remembered grant replaces the previous one
    * and takes over its refresh tokens and its unexpired permissions. Each permission keeps its own expiry, or gets the new one if that is
    * later (W27).
    */
   decideRequest(decision: RequestDecision): Promise<DecideOutcome>
   /**
-   * Allows an open request without a page, under an active remembered grant of the same user, agent, delegate and resource that covers its
-   * scope, and binds it to the browser first. The caller must check whether the request needs a page for other reasons (W22, `prompt`). A
-   * request that was already decided in this browser returns the recorded outcome.
+   * Allows an open request without a page, under an active remembered grant for the same user, agent, delegate and resource that covers its
+   * scope, and binds the request to the browser first. The caller must check whether the request needs a page for other reasons (W22,
+   * `prompt`). A request that was already decided in this browser returns the recorded outcome.
    */
   allowRemembered(permission: RememberedPermission): Promise<RememberedOutcome>
-  /** Closes an agent's open requests without a decision, and returns how many. */
+  /** Closes an agent's open requests without a decision, and returns how many there were. */
   abandonRequests(of: { agent: string; by: string }): Promise<number>
 }
 
 export type AuthRequestStatus = Row<'auth_request'>['status'] | 'expired'
 
-/** What the pages show, captured when the request was made. */
+/** The data that the pages show, captured when the request was made. */
 export interface RequestDisplay {
   agent: {
     name?: string | undefined
     homepage?: string | undefined
     policyUri?: string | undefined
     tosUri?: string | undefined
-    /** The host to which the response is sent, and the agent's own key, to be compared with those that the user allowed before. */
+    /** The host to which the response is sent, and the agent's own key. Both are compared with those that the user allowed before. */
     redirectHost?: string | undefined
     jkt?: string | undefined
   }
@@ -81,7 +81,7 @@ export interface NewAuthRequest extends OfSignedRequest, RequestTerms {
   prompt?: string | undefined
   /** Maximum number of open requests per (agent, delegate, resource). */
   maxOpen: number
-  /** The current traits of the agent, to be recorded with the request. */
+  /** The agent's current traits, to be recorded with the request. */
   sighting?: Omit<AgentSighting, 'agent'> | undefined
 }
 
@@ -92,17 +92,17 @@ export interface AuthRequest extends RequestTerms {
   state: string | null
   /** `expired` is computed from the clock. */
   status: AuthRequestStatus
-  /** Incremented whenever the content of a page could have changed. A decision names the revision that the user saw. */
+  /** Incremented whenever the content of a page could have changed. A decision contains the revision that the user saw. */
   revision: number
   browserHash: string | null
   userId: string | null
   prompt: string | null
-  /** How often its expiry was extended. */
+  /** How often the request's expiry has been extended. */
   extensions: number
   createdAt: number
   expiresAt: number
   decidedAt: number | null
-  /** Whether it has a code that can still be redeemed: unused, not expired, and under an active grant. */
+  /** Whether the request has a code that can still be redeemed: unused, not expired, and under an active grant. */
   codeRedeemable: boolean
 }
 
@@ -117,14 +117,14 @@ interface ViewedRequest {
   session: Session | undefined
 }
 
-/** Who acts on a request: a user, as read with their session, in a browser. */
+/** Who acts on a request: a user as read with their session, and their browser. */
 export interface InSession extends AsRead {
   browserHash: string
 }
 
 export interface RequestBinding extends InSession {
   tokenHash: string
-  /** The request, if it was just read. The usual case is then handled without reading it again. */
+  /** The request, if it was just read. In the usual case, it is then not read again. */
   found?: AuthRequest | undefined
   state: string | null
 }
@@ -148,7 +148,7 @@ export type ExtendOutcome =
   | { outcome: 'extended'; expiresAt: number; extensions: number }
   | Refused<'unknown' | 'expired' | 'other_browser' | 'other_user' | 'user_changed' | 'not_open' | 'limit'>
 
-/** The one-time handle that the response transport hands out and later redeems. Absent if the transport does not need one. */
+/** The one-time handle that the response transport issues and later redeems. Absent if the transport does not need one. */
 export interface NewHandle {
   /** SHA-256 of the handle. Only the transport knows the handle itself. */
   handleHash: string
@@ -158,7 +158,7 @@ export interface NewHandle {
 
 export interface RequestDecision extends InSession {
   tokenHash: string
-  /** The request as it was read and judged. A decision is recorded only if the request still has this status, revision and expiry. */
+  /** The request as it was read and evaluated. A decision is recorded only if the request still has this status, revision and expiry. */
   judged: AuthRequest
   /** The revision that the user was shown. */
   revision: number
@@ -174,7 +174,7 @@ export interface RequestDecision extends InSession {
   grantLifetime: number | null
   /** Whether the grant may allow later requests without a page. */
   remembered: boolean
-  /** The attempt to count before anything else. */
+  /** The attempt to count first. */
   attempt?: LimitedAttempt | undefined
 }
 
@@ -198,7 +198,7 @@ export interface RememberedPermission extends RequestBinding {
   grantId: string
   /** The handle to return if the request is allowed. */
   handle?: NewHandle | undefined
-  /** The attempt to count before anything else. */
+  /** The attempt to count first. */
   attempt?: LimitedAttempt | undefined
 }
 
@@ -208,10 +208,10 @@ export type RememberedOutcome =
   | TooOften
 
 /**
- * Options of a verb that runs on behalf of an agent that signed its request. If the request has a nonce, the verb claims it together with
- * its other changes: either both are persisted or neither is. A nonce that was claimed before is rejected with `StorageError` `nonce_used`,
- * and one that exceeds a limit with `too_many_nonces`; nothing else is done in either case. A verb that refuses the request still claims
- * its nonce.
+ * Options of a verb that runs on behalf of an agent that signed its request. If the request has a nonce, the verb claims the nonce together
+ * with its other changes: either both are persisted or neither is. A nonce that was claimed before is rejected with `StorageError`
+ * `nonce_used`, and one that exceeds a limit with `too_many_nonces`; in both cases, nothing else is done. A verb that refuses the request
+ * still claims its nonce.
  */
 export interface OfSignedRequest {
   nonce?: NonceClaim | undefined

@@ -14,14 +14,16 @@ export interface SessionStorage {
   endSession(idHash: string): Promise<void>
   /** Lists a user's live sessions, most recently used first. */
   listSessions(of: { userId: string; currentIdHash?: string | undefined }): Promise<ListedSession[]>
-  /** Ends one session of a user by its public id. Returns false if they have no such session. `by`: the operator, for the audit log. */
+  /**
+   * Ends one of a user's sessions, by its public id. Returns false if the user has no such session. `by`: the operator, for the audit log.
+   */
   endSessionById(session: { userId: string; id: string; by?: string | undefined }): Promise<boolean>
-  /** Ends a user's sessions, all of them or all but one, and returns how many. `by`: the operator, for the audit log. */
+  /** Ends a user's sessions, all of them or all but one, and returns how many it ended. `by`: the operator, for the audit log. */
   endSessions(of: { userId: string; exceptIdHash?: string | undefined; by?: string | undefined }): Promise<number>
   /**
    * Records that the user of a live session has proved again who they are. The session gets a new secret id, and its `authTime` is set to
-   * now; its absolute expiry does not change. The old secret id no longer works. Resolves with undefined and changes nothing if the session
-   * has expired, or if the user has changed since their proof was checked.
+   * the current time; its absolute expiry does not change. The old secret id no longer works. Resolves with undefined and changes nothing
+   * if the session has expired, or if the user has changed since their proof was checked.
    */
   reauthenticate(renewal: Reauthentication): Promise<Session | undefined>
 }
@@ -32,11 +34,11 @@ export type AuthenticationMethod = 'pwd' | 'oidc' | 'webauthn'
 export interface NewSession extends AsRead {
   idHash: string
   /**
-   * When the factor used for the proof was added, in Unix seconds. A new factor proves nothing if there is an older one (attacks C24):
+   * When the factor used for the proof was added, in Unix seconds. A new factor proves nothing if the user has an older one (attacks C24):
    * `authTime` is then 0.
    */
   factorAddedAt: number
-  /** The hash of the id of the session that the browser held before. That session is ended. */
+  /** The hash of the id of the browser's previous session, which is ended. */
   replaces?: string | undefined
   idleSeconds: number
   lifetime: number
@@ -45,9 +47,9 @@ export interface NewSession extends AsRead {
   amr?: readonly AuthenticationMethod[] | undefined
   /** When the user proved who they are, if that was before now; 0 if unknown. @default now */
   authTime?: number | undefined
-  /** The hash of the token of the request that the user signed in for; absent if there is none. */
+  /** The token hash of the request for which the user signed in; absent if there is no such request. */
   provedFor?: string | undefined
-  /** The hash of the browser's cookie. The browser is remembered as one in which the user signed in (attacks C16). */
+  /** The hash of the browser's cookie. The browser is remembered as one in which the user has signed in (attacks C16). */
   browserHash?: string | undefined
   ip?: string | undefined
   userAgent?: string | undefined
@@ -59,9 +61,9 @@ export interface Session {
   user: User
   /** When the user last proved who they are. */
   authTime: number
-  /** How they proved it then; empty if unknown. */
+  /** How the user proved it then; empty if unknown. */
   amr: AuthenticationMethod[]
-  /** The hash of the token of the request that they proved it for; null if there is none. */
+  /** The token hash of the request for which the user proved it; null if there is no such request. */
   provedFor: string | null
   /** The absolute expiry, regardless of use. */
   expiresAt: number
@@ -85,12 +87,12 @@ export interface Reauthentication {
   /** The user's credential revision when their proof was checked. */
   credentialRevision: number
   /**
-   * When the factor used for the proof was added, in Unix seconds. A new factor leaves `authTime`, `amr` and `provedFor` unchanged if there
-   * is an older one.
+   * When the factor used for the proof was added, in Unix seconds. A new factor leaves `authTime`, `amr` and `provedFor` unchanged if the
+   * user has an older one.
    */
   factorAddedAt: number
   /** @default unchanged */
   amr?: readonly AuthenticationMethod[] | undefined
-  /** The hash of the token of the request that the user proved it for; absent if there is none. */
+  /** The token hash of the request for which the user proved it; absent if there is no such request. */
   provedFor?: string | undefined
 }

@@ -43,7 +43,7 @@ const shapes = new Map(
 
 /** Returns the shapes of the characters in a string. Strings that look alike have the same shapes (UTS 39, skeletons). */
 export function shapesOf(text: string): string {
-  // Shapes are mapped twice, so that a small capital and the letter that looks like it become the same.
+  // Shapes are mapped twice, so that a small capital and the letter that it looks like get the same shape.
   const characters = Array.from(text.normalize('NFKD'), (character) => Array.from(shapeOf(character), shapeOf).join(''))
   // i and j already have a dot above.
   return characters

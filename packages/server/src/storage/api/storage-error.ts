@@ -1,8 +1,8 @@
 /**
- * A verb that failed. `unavailable`: the database did not respond; nothing was changed, retry later. `nonce_used`: the nonce of the request
- * was already claimed; nothing was changed. `keys_changed`: another process moved one of the keys first; nothing was changed, read the keys
- * again. `other_issuer`, `schema_newer`, `not_ours`, `not_writable`, `clock_skew` and `misconfigured`: the database cannot be used in its
- * current state or with this configuration, and the message tells an operator what to do.
+ * The error of a verb that failed. `unavailable`: the database did not respond; nothing was changed, retry later. `nonce_used`: the
+ * request's nonce was already claimed; nothing was changed. `keys_changed`: another process moved one of the keys first; nothing was
+ * changed, read the keys again. `other_issuer`, `schema_newer`, `not_ours`, `not_writable`, `clock_skew` and `misconfigured`: the database
+ * cannot be used in its current state or with this configuration, and the message tells an operator what to do.
  */
 export class StorageError extends Error {
   readonly code:
@@ -28,5 +28,5 @@ export class StorageError extends Error {
   }
 }
 
-/** The reasons for which a verb can refuse, taken from its outcomes. */
+/** The reasons for which a verb can refuse, derived from its outcomes. */
 export type ReasonOf<O> = O extends { outcome: 'refused'; reason: infer R extends string } ? R : never

@@ -52,10 +52,10 @@ export type { User } from './user.js'
 export { foldUsername } from './user.js'
 
 /**
- * The persistent state of the auth server, as atomic verbs. A verb is applied completely, together with its audit event, or not at all.
- * Callers never read a row in order to write it back. The storage owns the clock that determines expiry. Secrets are passed to it only as
- * SHA-256 hashes (base64url, 43 characters). Times are in Unix seconds. Every verb rejects with {@link StorageError} `unavailable` if the
- * database does not respond.
+ * The auth server's persistent state, as atomic verbs. A verb is applied completely, together with its audit event, or not at all. Callers
+ * never read a row in order to write it back. The storage owns the clock that determines expiry. It receives secrets only as SHA-256 hashes
+ * (base64url, 43 characters). Times are in Unix seconds. Every verb rejects with {@link StorageError} `unavailable` if the database does
+ * not respond.
  */
 export interface Storage
   extends AccountStorage,
@@ -78,15 +78,15 @@ export interface Storage
 export interface StorageOptions {
   /** Clock, in Unix seconds. @default the system clock */
   now?: () => number
-  /** Seconds between retention runs; 0 disables them. @default 60 */
+  /** Number of seconds between retention runs; 0 disables them. @default 60 */
   sweepInterval?: number
   /** Called after a retention run that deleted everything due, with the number of rows deleted. */
   onSwept?: (rows: number) => void
-  /** Called when a retention run fails; the next one tries again. @default emits a process warning */
+  /** Called when a retention run fails; the next run tries again. @default emits a process warning */
   onSweepError?: (error: unknown) => void
   /**
-   * Seconds for which uses are buffered in order to be written in one batch: how often a permission was used, and when a session was last
-   * seen. Buffered uses are lost if the process is killed. 0 disables buffering. @default 1
+   * Number of seconds for which uses (how often a permission was used, and when a session was last seen) are buffered so that they can be
+   * written in one batch. Buffered uses are lost if the process is killed. 0 disables buffering. @default 1
    */
   usageDelay?: number
   /** Called when uses could not be written in time. @default emits a process warning */
@@ -102,11 +102,11 @@ export interface PooledStorage extends Storage {
 
 /** Limits on how much is stored at once. */
 export interface StorageLimits {
-  /** Maximum numbers of remembered nonces. */
+  /** Limits on the number of remembered nonces. */
   nonces?: NonceLimits
 }
 
-/** Wraps a storage so that the outcome and duration of each verb are reported. */
+/** Wraps a storage so that it reports the outcome and duration of each verb. */
 export function observeStorage(storage: Storage, tell: Emit): Storage {
   return new Proxy(storage, {
     get(target, name): unknown {

@@ -4,7 +4,7 @@ import type { AgentStanding } from './agent-storage.js'
 export interface ThrottleStorage {
   /**
    * Claims a nonce for at least `lifetime` seconds. Returns true exactly once per key, across all instances. Rejects with `StorageError`
-   * `too_many_nonces` if its source has claimed too many, across all instances.
+   * `too_many_nonces` if the nonce's source has claimed too many, across all instances.
    */
   claimNonce(claim: NonceClaim): Promise<boolean>
   /**
@@ -12,20 +12,21 @@ export interface ThrottleStorage {
    * limited subject.
    */
   countAttempt(attempt: Attempt): Promise<AttemptCount>
-  /** Counts a request from an agent: each attempt under its own key, and none if the agent is blocked. */
+  /** Counts a request from an agent: each attempt is counted under its own key, but none if the agent is blocked. */
   countRequest(request: { agent: string; attempts: readonly RequestAttempt[] }): Promise<CountedRequest>
   /**
-   * Returns a limit that would refuse the next attempt, if there is one; if there are several, the one that resets last. Counts nothing.
+   * Returns a limit that would refuse the next attempt, or undefined. If several limits would, returns the one that resets last. Counts
+   * nothing.
    */
   findReachedLimit(limits: readonly LimitedAttempt[]): Promise<ReachedLimit | undefined>
   /**
-   * Counts one attempt toward each limit. If this would exceed one of them, counts nothing and returns that limit. Across any number of
-   * instances, a limit never counts more attempts than it allows in any period as long as its window.
+   * Counts one attempt toward each limit. If the attempt would exceed one of them, counts nothing and returns that limit. Across any number
+   * of instances, a limit never counts more attempts than it allows in any period as long as its window.
    */
   countWithinLimits(limits: readonly LimitedAttempt[]): Promise<ReachedLimit | undefined>
   /** Subtracts one attempt from each of these keys, which `countRequest` counted before. */
   forgiveAttempts(keys: readonly string[]): Promise<void>
-  /** Clears the attempts that {@link countWithinLimits} counted toward a limit, after an attempt that succeeded. */
+  /** Clears the attempts that {@link countWithinLimits} counted toward a limit, after a successful attempt. */
   clearAttempts(limit: Pick<LimitedAttempt, 'key' | 'account'>): Promise<void>
   /** Whether a user with this username has signed in with this browser. The cost does not depend on the username (attacks C17). */
   isKnownDevice(device: { username: string; browserHash: string }): Promise<boolean>
@@ -38,12 +39,12 @@ export interface Attempt {
 }
 
 export interface RequestAttempt extends Attempt {
-  /** Counted only for agents that a user has ever allowed anything, or only for the others. @default all agents */
+  /** If set, the attempt is counted only for agents that a user has ever allowed anything, or only for the others. @default all agents */
   of?: 'allowed' | 'unknown' | undefined
 }
 
 export interface CountedRequest extends AgentStanding {
-  /** In the order of the attempts; undefined for one that is not counted for this agent. */
+  /** In the order of the attempts; undefined for an attempt that is not counted for this agent. */
   counts: (AttemptCount | undefined)[]
 }
 

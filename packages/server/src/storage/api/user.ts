@@ -10,12 +10,12 @@ export interface User {
   createdAt: number
   /**
    * Incremented by every change to how the user signs in (password, passkeys, linked identities, status) and by every sign-out. A verb that
-   * acts on a user's proof or in their session is refused if the revision differs from the one passed to it.
+   * acts on a user's proof or in their session is refused if this revision differs from the one passed to the verb.
    */
   credentialRevision: number
 }
 
-/** A user as read when the proof or session was accepted. */
+/** A user as read when their proof or session was accepted. */
 export interface AsRead {
   userId: string
   /** The user's credential revision at that time. Any other revision is refused. */

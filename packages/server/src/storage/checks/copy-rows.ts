@@ -5,7 +5,7 @@ import { keyOf } from '../sql/columns.js'
 import type { Engine, Statement } from '../sql/engine.js'
 import { type Tables, tables } from '../sql/tables.js'
 
-/** The numbers of tables and rows that were copied. */
+/** The number of tables and of rows that were copied. */
 export interface CopiedRows {
   tables: number
   rows: number
@@ -16,8 +16,8 @@ const names = Object.keys(tables) as (keyof Tables)[]
 const batch = 500
 
 /**
- * Copies every row of one database into another, empty one, and then compares them row by row. Neither may be written to in the meantime:
- * the source is kept from changing, and the target is filled in one transaction.
+ * Copies every row of one database into another, empty one, and then compares them row by row. Neither database is written to by others in
+ * the meantime: changes to the source are blocked, and the target is filled in one transaction.
  *
  * @throws {StorageError} `not_ours` if the target is not empty; Error if a row differs after copying, in which case nothing was copied
  */
@@ -62,7 +62,7 @@ async function compareTable(name: keyof Tables, source: Statement, target: State
 
 type Row = Record<string, unknown>
 
-/** Returns the rows that follow a given row. */
+/** Returns the rows after a given row. */
 async function page(name: keyof Tables, { db }: Statement, last?: Row): Promise<Row[]> {
   const key = keyOf(tables[name])
   let query = db.selectFrom(name).selectAll().limit(batch)

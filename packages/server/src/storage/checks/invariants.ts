@@ -19,7 +19,7 @@ function check(never: string, query: (statement: Statement) => RawBuilder<unknow
   }
 }
 
-/** A check that filters the rows of its query in code. */
+/** A check that filters its query's rows in code. */
 function checkEach<R>(never: string, query: RawBuilder<R>, violationIn: (row: R) => FoundRow | undefined): Check {
   return {
     never,
@@ -33,15 +33,15 @@ function checkEach<R>(never: string, query: RawBuilder<R>, violationIn: (row: R)
 const most = sql`limit ${sql.lit(maxViolations)}`
 
 /**
- * Tolerance for overlapping work, in seconds. A row carries the start time of its transaction, so a row that waited for another one, or a
- * use that is written after it was judged, is not a violation.
+ * Tolerance for overlapping work, in seconds. A row contains the start time of its transaction, so it is not a violation if a row waited
+ * for another one, or if a use was written after it was checked.
  */
 const overlap = sql.lit(2)
 
 /** Events before this time may have been deleted. */
 const recordedSince = ({ clock }: Statement) => sql`${clock} - ${sql.lit(retention.event)}`
 
-/** Finds rows of a table that have no event. Databases compute such set differences fast, however large both sets are. */
+/** Finds rows of a table that have no event. Databases compute such set differences quickly, however large both sets are. */
 function unrecorded(
   never: string,
   [name, ids]: readonly ['request' | 'grant', (statement: Statement) => RawBuilder<unknown>],
@@ -79,10 +79,10 @@ const hasName = (list: string, name: string) =>
 /** A complete secret issued by the server, or a complete JWT. */
 const secret = /\baa(?:rq|cd|rt|sn|br)_[\w-]{43}(?![\w-])|\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/
 
-/** Whether the data of an event may contain a secret with this prefix. */
+/** Whether an event's data may contain a secret with this prefix. */
 const inData = (prefix: string) => sql`lower(data) like ${sql.lit(`%${prefix}%`)}`
 
-/** The checks of each invariant, by name. */
+/** The checks for each invariant, by name. */
 export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Check>>>> = {
   I1: {
     code_gave_two_tokens: check(
@@ -219,13 +219,13 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
   },
   I10: {
     code_of_other_person: check(
-      'A code belongs to the grant of a different user than the one who was prompted.',
+      'A code belongs to a grant of a user other than the one who was prompted.',
       () => sql`select r.public_id as request, g.public_id as "grant" from code as c
         join auth_request as r on r.id = c.request_id join consent_grant as g on g.id = c.grant_id
         where g.user_id is distinct from r.user_id`,
     ),
     decided_by_other_person: check(
-      'A user decided a request that was shown to another user.',
+      'A user decided on a request that was shown to another user.',
       () => sql`select r.public_id as request from auth_request as r
         join audit_event as e on e.request_public_id = r.public_id
         where e.event in (${listOf(decisions)}) and e.user_id is distinct from r.user_id`,

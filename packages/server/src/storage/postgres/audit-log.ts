@@ -5,7 +5,7 @@ import { tables } from '../sql/tables.js'
 const { id: _, ...written } = tables.audit_event
 const columns = { id: integer.with("default nextval('audit_event_id')").key, ...written, at: written.at.key }
 
-/** The audit log, partitioned by month; its rows are never changed. Also defines the privileges of the serving role on every table. */
+/** The audit log, partitioned by month; its rows are never changed. Also defines the serving role's privileges on every table. */
 export const auditLog = `
   create sequence audit_event_id;
   create table audit_event (

@@ -19,7 +19,7 @@ const patience = { network: 250, idleTransaction: 10_000 }
 const firstConnection = 5000
 
 export interface PoolOptions {
-  /** Maximum number of open connections for durable writes; as many again are used for counters. @default 10 */
+  /** Maximum number of open connections for durable writes; the same number again is used for counters. @default 10 */
   connections?: number
   timeouts?: PostgresTimeouts
 }
@@ -65,7 +65,7 @@ export async function openClient(url: string): Promise<pg.Client> {
   try {
     await client.connect()
   } catch (error) {
-    // Otherwise the database would wait for the rest of the authentication, and this process for the database.
+    // Otherwise, the database would wait for the rest of the authentication, and this process would wait for the database.
     void client.end().catch(() => undefined)
     throw error
   }
@@ -81,7 +81,7 @@ function common(url: string): pg.ClientConfig {
   }
 }
 
-/** Looks up the password in the password file if neither the URL nor the environment has one. */
+/** Looks up the password in the password file if neither the URL nor the environment contains one. */
 class Client extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config)
@@ -105,7 +105,7 @@ function parseNumbers(list: string): number[] {
   return (list.match(/\d+/g) ?? []).map(Number)
 }
 
-/** Counts and times are well below 2^53. */
+/** Counts and times, which are well below 2^53. */
 function getTypeParser(oid: number, format?: 'text' | 'binary') {
   if (asNumber.has(oid)) return Number
   return oid === int8Array ? parseNumbers : pg.types.getTypeParser(oid, format as 'text')

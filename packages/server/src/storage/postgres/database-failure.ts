@@ -10,7 +10,10 @@ export class DatabaseFailure extends Error {
   }
 }
 
-/** Whether a transaction failed only because of concurrent work: a serialization failure, a deadlock, or a plan from before a migration. */
+/**
+ * Whether a transaction failed only because of concurrent work: a serialization failure, a deadlock, or a query plan from before a
+ * migration.
+ */
 export function isConflict(error: unknown): boolean {
   if (!(error instanceof DatabaseFailure)) return false
   return error.state === '40001' || error.state === '40P01' || isStalePlan(error)

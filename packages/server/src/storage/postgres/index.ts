@@ -1,5 +1,5 @@
 /**
- * Storage in PostgreSQL 15 or later, for any number of instances. It needs `pg`.
+ * Storage in PostgreSQL 15 or later, for any number of instances. Requires `pg`.
  *
  * @packageDocumentation
  */
@@ -24,9 +24,9 @@ const loaded = await loadPostgres()
 
 /** Opens storage in a PostgreSQL database and brings its schema up to date. @throws StorageError for problems that an operator can fix */
 export const postgresStorage: typeof loaded.postgresStorage = loaded.postgresStorage
-/** Opens only the engine, for copies between databases. */
+/** Opens only the engine, for copying between databases. */
 export const openPostgres: typeof loaded.openPostgres = loaded.openPostgres
-/** Brings the schema of a database up to date, as the role that owns it. @throws StorageError `not_ours`, `schema_newer`, `not_writable` */
+/** Brings a database's schema up to date, as the role that owns it. @throws StorageError `not_ours`, `schema_newer`, `not_writable` */
 export const migratePostgres: typeof loaded.migratePostgres = loaded.migratePostgres
-/** Reads the schema version of a database without changing it. @throws StorageError if it cannot be read */
+/** Reads a database's schema version without changing it. @throws StorageError if it cannot be read */
 export const readSchemaVersion: typeof loaded.readSchemaVersion = loaded.readSchemaVersion

@@ -6,7 +6,8 @@ import { auditLog } from './audit-log.js'
 import { stateOf } from './database-failure.js'
 
 /**
- * Brings the schema up to date, one process at a time. A database of another program, or of a newer version, is left unchanged.
+ * Brings the schema up to date, one process at a time. A database that belongs to another program, or was written by a newer version, is
+ * left unchanged.
  *
  * @throws {StorageError} `not_ours`, `schema_newer`, or `not_writable` if the role is not allowed to change it
  */
@@ -29,8 +30,8 @@ async function applyMissing(client: ClientBase, steps: readonly string[]): Promi
   await client.query('begin; set local statement_timeout = 0; set local lock_timeout = 0')
   try {
     await client.query("select pg_advisory_xact_lock(hashtext('countersign migrations'))")
-    // Requests of the previous version queue behind a schema change that waits for a lock, so the change times out and is retried. The
-    // timeout applies to each table separately, and the total must be shorter than the timeout of requests.
+    // Requests from the previous version queue behind a schema change that is waiting for a lock, so the change times out and is retried.
+    // The timeout applies to each table separately, and the total must be shorter than the timeout of requests.
     await client.query("set local lock_timeout = '100ms'")
     for (let step = await nextStep(client, steps); step !== undefined; step = await nextStep(client, steps))
       await client.query(step)
@@ -79,7 +80,7 @@ function isInTheWay(error: unknown): boolean {
 function notMigrated(cause: unknown): StorageError {
   return new StorageError(
     'not_writable',
-    'The role of this connection is not allowed to change the schema of the database: run “countersign server db migrate” with the role that owns it.',
+    'This connection’s role is not allowed to change the database schema: run “countersign server db migrate” with the role that owns it.',
     { cause },
   )
 }
@@ -94,8 +95,8 @@ const schema = `
   ${auditLog}`
 
 /**
- * Adds credential revisions, the age of passwords, an index of the accounts that signed in in a browser, and the request that a sign-in was
- * for.
+ * Adds credential revisions, the age of passwords, an index of the accounts that each browser has signed in to, and the request for which a
+ * sign-in was made.
  */
 const version2 = `
   alter table app_user add column credential_revision bigint not null default 0;

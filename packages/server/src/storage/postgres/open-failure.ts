@@ -2,7 +2,7 @@ import { isUntrustedCertificate } from 'countersign/discovery'
 import { StorageError } from '../api/storage-error.js'
 import { stateOf } from './database-failure.js'
 
-/** A problem that prevents a database from being opened until an operator fixes it, and the message that says how. */
+/** A problem that prevents a database from being opened until an operator fixes it, and the message that explains how to fix it. */
 interface Mistake {
   isIt: (error: Error, state: string | undefined) => boolean
   says: (error: Error) => string
@@ -12,7 +12,7 @@ const mistakes: readonly Mistake[] = [
   {
     isIt: (error) => error instanceof MissingPassword,
     says: () =>
-      'The database requires a password, and none was found: add it to the file that PGPASSFILE names, or to ~/.pgpass, as host:port:database:role:password, readable only by this user (chmod 600).',
+      'The database requires a password, but none was found: add it to the file set in PGPASSFILE, or to ~/.pgpass, as host:port:database:role:password, readable only by this user (chmod 600).',
   },
   {
     isIt: (_, state) => state === '28P01',
@@ -21,7 +21,7 @@ const mistakes: readonly Mistake[] = [
   {
     isIt: ({ message }, state) => state === '28000' && message.includes('no encryption'),
     says: ({ message }) =>
-      `The database does not accept connections without TLS (${message}): add ?sslmode=verify-full to the URL, or a line to pg_hba.conf.`,
+      `The database does not accept connections without TLS (${message}): add ?sslmode=verify-full to the URL, or add a line to pg_hba.conf.`,
   },
   {
     isIt: (_, state) => state === '28000',
@@ -35,7 +35,7 @@ const mistakes: readonly Mistake[] = [
   {
     isIt: (_, state) => state === '42501',
     says: ({ message }) =>
-      `The role of this connection lacks a privilege (${message}): run “countersign server db migrate --serve-as <role>” with the role that owns the tables.`,
+      `This connection’s role lacks a privilege (${message}): run “countersign server db migrate --serve-as <role>” with the role that owns the tables.`,
   },
   {
     // Raised by the functions in the schema.
@@ -45,12 +45,12 @@ const mistakes: readonly Mistake[] = [
   {
     isIt: isUntrustedCertificate,
     says: ({ message }) =>
-      `The certificate of the database was not issued by a trusted CA (${message}): name the CA file in the URL, sslrootcert=/etc/…/ca.pem. NODE_EXTRA_CA_CERTS is not used for this connection.`,
+      `The database’s certificate was not issued by a trusted CA (${message}): set the CA file in the URL, sslrootcert=/etc/…/ca.pem. NODE_EXTRA_CA_CERTS is not used for this connection.`,
   },
   {
     isIt: (error) => 'code' in error && error.code === 'ERR_TLS_CERT_ALTNAME_INVALID',
     says: ({ message }) =>
-      `The certificate of the database is for another host name (${message}): use that name in the URL.`,
+      `The database’s certificate is for another host name (${message}): use that name in the URL.`,
   },
   {
     isIt: ({ message }) => message.includes('does not support SSL'),
@@ -78,8 +78,8 @@ export function requireSslMode(url: string): void {
 }
 
 /**
- * Reads the password for a connection from the file that `PGPASSFILE` names, or from `~/.pgpass`. Called if the database requires a
- * password and neither the URL nor `PGPASSWORD` has one.
+ * Reads the password for a connection from the file set in `PGPASSFILE`, or from `~/.pgpass`. Called if the database requires a password
+ * and neither the URL nor `PGPASSWORD` contains one.
  *
  * @param connection the connection parameters, as passed by the driver
  * @throws MissingPassword
@@ -91,7 +91,7 @@ export async function passwordFromFile(connection?: unknown): Promise<string> {
   return found
 }
 
-/** The database requires a password, and none was found. */
+/** The database requires a password, but none was found. */
 class MissingPassword extends Error {
   constructor() {
     super('no password was found')

@@ -4,10 +4,10 @@ import type { Pool, PoolClient } from 'pg'
 import { EngineDriver } from '../sql/connection-driver.js'
 import { DatabaseFailure, isStalePlan } from './database-failure.js'
 
-/** Maximum number of named statements, which every connection keeps prepared. */
+/** Maximum number of named statements that every connection keeps prepared. */
 const maxNames = 500
 
-/** Provides kysely with the connections of a pool. A connection is reused after a failed statement, but not after any other failure. */
+/** Provides kysely with connections from a pool. A connection is reused after a failed statement, but not after any other failure. */
 export class PoolDriver extends EngineDriver implements Driver {
   readonly #pool: Pool
   readonly #names = new Map<string, string>()
@@ -73,7 +73,7 @@ export class PoolDriver extends EngineDriver implements Driver {
     return name
   }
 
-  /** Makes every connection prepare its statements again, under new names, because their result columns have changed. */
+  /** Makes every connection prepare its statements again, under new names, because the statements' result columns have changed. */
   forgetPlans(): void {
     this.#names.clear()
     this.#generation += 1
@@ -122,7 +122,10 @@ export class PoolConnection implements DatabaseConnection {
     this.#begins = true
   }
 
-  /** @throws DatabaseFailure if a statement failed earlier: PostgreSQL then rolls the transaction back without an error */
+  /**
+   * @throws DatabaseFailure if a statement failed earlier: at the commit, PostgreSQL then rolls back the transaction without reporting an
+   * error
+   */
   async commit(): Promise<void> {
     const { command } = await this.#answered(CompiledQuery.raw('commit'))
     if (command !== 'COMMIT') throw new DatabaseFailure('a statement failed, and the transaction was rolled back')
@@ -136,7 +139,7 @@ export class PoolConnection implements DatabaseConnection {
     this.#client.release(this.isBroken)
   }
 
-  /** Sends all statements of one turn of the event loop in a single write, because a write costs more than its content. */
+  /** Sends all statements from one turn of the event loop in a single write, because a write costs more than its content. */
   #gather(): void {
     if (this.#isGathering) return
     this.#isGathering = true
@@ -148,7 +151,7 @@ export class PoolConnection implements DatabaseConnection {
     })
   }
 
-  /** Without parameters, the query may contain several statements, which cannot be prepared. */
+  /** Without parameters, the query may contain several statements. Such a query cannot be prepared. */
   async #send({ sql, parameters }: CompiledQuery): Promise<Answer | Answer[]> {
     const begins = this.#begins
     this.#begins = false

@@ -29,7 +29,7 @@ import type { Tables } from '../sql/tables.js'
 import { DatabaseFailure, isConflict, isOutage } from './database-failure.js'
 import { type PoolConnection, PoolDriver } from './pool-driver.js'
 
-/** Unix seconds by the database's clock, at the start of the statement or of its transaction. */
+/** Unix seconds according to the database's clock, at the start of the statement or of its transaction. */
 const databaseClock = sql<number>`floor(extract(epoch from now()))::bigint`
 
 /** Connections whose writes wait for the disk (`durable`), and connections whose writes do not (`quick`). */
@@ -57,7 +57,7 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
   let isOpen = true
   /** Connections for long-running work, which are closed with the engine. */
   const opened = new Set<Client>()
-  /** Runs work on its own connection, without a limit on the duration of statements. */
+  /** Runs work on its own connection, without a limit on how long statements may take. */
   async function patient<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
     const failed = (cause: unknown): never => {
       throw new DatabaseFailure(cause)
@@ -89,7 +89,7 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
       first?: (statement: Statement) => Promise<F>,
     ) =>
       writers[lasting].transaction(async (connection) => {
-        // Both queries share one round trip.
+        // Both queries take a single round trip.
         const [at, given] = await Promise.all([
           now ? Math.floor(now()) : readClock(connection),
           first?.(new StatementOn(connection, now && Math.floor(now()))),
@@ -104,7 +104,7 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
       }),
     maintainAuditLog: (before) =>
       patient(async (ask) => {
-        // Writers of events queue behind a change of the event tables. The change therefore gives way to readers and is retried later.
+        // Writers of events queue behind a change to the event tables. The change therefore yields to readers and is retried later.
         await ask("set lock_timeout = '500ms'", [])
         const { rows } = await ask('select * from keep_audit($1)', [before])
         const { events = 0, agents = [], resources = [] }: Partial<KeptAudit> = rows[0] ?? {}
@@ -197,7 +197,7 @@ class StatementOn implements Statement {
   readonly #connection: PoolConnection
   #db: Kysely<Tables> | undefined
 
-  /** @param at undefined: the database's own clock is used */
+  /** @param at if undefined, the database's own clock is used */
   constructor(connection: PoolConnection, at: number | undefined) {
     this.at = at
     this.form = at === undefined ? untimed : timed

@@ -8,7 +8,7 @@ import { openFailure, requireSslMode } from './open-failure.js'
 import { type PooledEngine, postgresEngine } from './postgres-engine.js'
 
 export interface PostgresOptions extends StorageOptions, PoolOptions {
-  /** Clock, in Unix seconds, for tests. @default the clock of the database */
+  /** Clock, in Unix seconds, for tests. @default the database's clock */
   now?: () => number
 }
 
@@ -62,7 +62,7 @@ async function requireRole(client: ClientBase, role: string): Promise<void> {
 }
 
 /**
- * Returns the schema version of the database, 0 if it is empty, and the newest version that this program supports.
+ * Returns the database's schema version, 0 if the database is empty, and the newest version that this program supports.
  *
  * @throws {StorageError} like {@link postgresStorage}
  */

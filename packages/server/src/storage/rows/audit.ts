@@ -17,7 +17,7 @@ export interface AuditEntry<Name extends string = AuditEventName> extends Pick<A
   request?: Uint8Array | undefined
 }
 
-/** Writes an event of the server's own. */
+/** Writes an event that the server itself causes. */
 export function writeEvent(unit: Unit, happening: AuditEntry): Promise<void> {
   return writeNamed(unit, happening)
 }
@@ -40,7 +40,7 @@ async function writeNamed(unit: Unit, happening: AuditEntry<string>): Promise<vo
 
 const eventInsertion = cachedInsertion('audit_event')
 
-/** Returns who did something, for the data of an event; undefined if it was the user whom the event is about. */
+/** Returns who performed an action, for the event's data; undefined if it was the user whom the event is about. */
 export function actorOf(by: string | undefined): { by: string } | undefined {
   return by === undefined ? undefined : { by }
 }
@@ -53,7 +53,7 @@ function findSubject(unit: Unit, { userId, username }: NewEvent): Promise<number
 export async function recordEvent(unit: Unit, event: NewEvent): Promise<void> {
   const { userId, agent, resource, grantId, requestId } = event
   const ofUser = await findSubject(unit, event)
-  if (userId !== undefined && ofUser === undefined) throw new TypeError('the user of the event does not exist')
+  if (userId !== undefined && ofUser === undefined) throw new TypeError('the event’s user does not exist')
   await writeNamed(unit, {
     event: event.event,
     ip: event.ip,
@@ -87,8 +87,7 @@ export async function listEvents(statement: Statement, filter: EventFilter = {})
 }
 
 /**
- * Returns the id at which a list starts. For `min(id)`, SQLite would read all earlier events; for this expression, it uses the index on the
- * time.
+ * Returns the id at which a list starts. For `min(id)`, SQLite would read all earlier events; for this expression, it uses the time index.
  */
 function firstSince({ db }: Statement, since: number) {
   return db.selectFrom('audit_event').select(sql<number>`min(id + 0)`.as('id')).where('at', '>=', since)
@@ -104,7 +103,7 @@ function events({ db }: Statement) {
     .select(['u.public_id as user', 'a.identifier as agent', 's.identifier as resource'])
 }
 
-/** Returns the number of an event; null for an invalid id, so that no event comes before or after it. */
+/** Returns an event's number; null for an invalid id, so that no event comes before or after it. */
 function eventNumber(id: string): number | null {
   return /^\d{1,15}$/.test(id) ? Number(id) : null
 }

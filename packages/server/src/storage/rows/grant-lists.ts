@@ -25,7 +25,7 @@ import { grantEnded, livePermissions } from './granted-scopes.js'
 import { agentIdOf, resourceIdOf } from './identifiers.js'
 import { userColumns, userIdOf } from './users.js'
 
-/** Grants with the columns that are needed when a grant is used, to be narrowed by the caller. */
+/** Grants with the columns that are needed when a grant is used. The caller narrows the query. */
 export function usedGrants({ db, clock }: Parts) {
   return db
     .selectFrom('consent_grant as g')
@@ -40,7 +40,7 @@ export function usedGrants({ db, clock }: Parts) {
     .select(clock.as('read_at'))
 }
 
-/** Grants with everything that they reference, to be narrowed by the caller. */
+/** Grants with everything that they reference. The caller narrows the query. */
 export function grants(parts: Parts) {
   return usedGrants(parts)
     .innerJoin('display as d', 'd.id', 'g.display_id')
@@ -68,7 +68,7 @@ export type UsedGrantRow = Awaited<ReturnType<ReturnType<typeof usedGrants>['exe
 
 export type FoundGrant = Awaited<ReturnType<ReturnType<typeof grants>['executeTakeFirstOrThrow']>>
 
-/** Locks a grant so that this transaction can change it, and its user against changes. Returns the grant with its row. */
+/** Locks a grant so that this transaction can change it, and protects its user against changes. Returns the grant with its row. */
 export async function lockGrant(
   unit: Unit,
   which: { id: number } | { publicId: string },
@@ -80,7 +80,7 @@ export async function lockGrant(
   return row && { row, grant: toGrant(row) }
 }
 
-/** Returns a query that locks the grants with these ids, in ascending order, and returns the ids of those that it locked. */
+/** Returns a query that locks the grants with these ids, in ascending order, and returns the ids that it locked. */
 export function lockingGrants(strength: LockStrength, how?: LockMode) {
   return cachedQueryOfRows(({ db, locking }, wanted: readonly Placeholders<{ id: number }>[]) =>
     locking(
@@ -214,16 +214,16 @@ export function toUsedGrant(row: UsedGrantRow): UsedGrant {
 /** Minimum interval, in seconds, between two writes of a row's last use. */
 export const usedEvery = 60
 
-/** Whether a use is due to be written. */
+/** Whether it is time to write a use. */
 export function isUseDue(lastUsedAt: number | null, now: number): boolean {
   return lastUsedAt === null || lastUsedAt <= now - usedEvery
 }
 
 const day = 24 * 60 * 60
 
-/** The uses at one point in time, by row id. No request is refused because of them. */
+/** The uses at one point in time, by row id. They never cause a request to be refused. */
 export interface Usage {
-  /** How often a token was refreshed under each grant. */
+  /** How often tokens were refreshed under each grant. */
   refreshes: Map<number, number>
   /** The sessions that were seen. */
   sessions: Set<number>
@@ -274,7 +274,7 @@ export async function writeUsage(unit: Unit, at: number, { refreshes, sessions }
     .execute()
 }
 
-/** Counts the refreshes of those grants that still exist. */
+/** Counts the refreshes of the grants that still exist. */
 async function countRefreshes(unit: Unit, at: number, refreshes: ReadonlyMap<number, number>): Promise<void> {
   const kept = await grantsToKeep(
     unit,

@@ -1,6 +1,6 @@
 import type { Grant, GrantedScope } from '../api/grant-storage.js'
 
-/** Returns the scopes of a space-separated list, in order and without duplicates. */
+/** Returns the scopes in a space-separated list, in order and without duplicates. */
 function scopesOf(scope: string): Set<string> {
   return new Set(scope.split(' ').filter((name) => name !== ''))
 }
@@ -11,7 +11,7 @@ export function isWithinScope(part: string, whole: string): boolean {
   return [...scopesOf(part)].every((name) => allowed.has(name))
 }
 
-/** Returns the scopes of a list that another list also contains, in the order of the first. */
+/** Returns the scopes that are in both lists, in the order of the first list. */
 export function commonScope(scope: string, other: string): string {
   const names = scopesOf(other)
   return [...scopesOf(scope)].filter((name) => names.has(name)).join(' ')
@@ -27,7 +27,7 @@ export function scopeToGrant(asked: string, granted = asked): string | undefined
   return commonScope(asked, granted)
 }
 
-/** Turns each scope of a list into a permission with this expiry. */
+/** Turns each scope in a list into a permission with this expiry. */
 export function grantedScopesOf(scope: string, expiresAt: number | null): GrantedScope[] {
   return [...scopesOf(scope)].map((name) => ({ name, expiresAt }))
 }
@@ -59,18 +59,18 @@ function laterEnd(one: number | null, other: number | null): number | null {
   return one === null || other === null ? null : Math.max(one, other)
 }
 
-/** Returns the latest expiry of some permissions; null if one of them never expires. */
+/** Returns the latest expiry among these permissions; null if one of them never expires. */
 export function lastEnd(permissions: readonly GrantedScope[]): number | null {
   return permissions.map(({ expiresAt }) => expiresAt).reduce(laterEnd, 0)
 }
 
-/** Returns the earliest expiry of the permissions that a list names; null if none of them expires. */
+/** Returns the earliest expiry among the permissions in a list of names; null if none of them expires. */
 export function firstEnd(permissions: readonly GrantedScope[], scope: string): number | null {
   const ends = named(permissions, scope).flatMap(({ expiresAt }) => expiresAt ?? [])
   return ends.length === 0 ? null : Math.min(...ends)
 }
 
-/** Returns the latest expiry of the permissions that a list names; null if one of them never expires. */
+/** Returns the latest expiry among the permissions in a list of names; null if one of them never expires. */
 export function lastEndOf(permissions: readonly GrantedScope[], scope: string): number | null {
   return lastEnd(named(permissions, scope))
 }

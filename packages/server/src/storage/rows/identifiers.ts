@@ -3,17 +3,17 @@ import { type SqlBool, sql } from 'kysely'
 import type { RequestDisplay } from '../api/request-storage.js'
 import type { Statement, Unit } from '../sql/engine.js'
 
-/** Returns a subquery for the id of an agent. It yields no row if no row references the agent. */
+/** Returns a subquery for an agent's id. It yields no row if no row references the agent. */
 export function agentIdOf({ db }: Statement, identifier: string) {
   return db.selectFrom('agent').select('id').where('identifier', '=', identifier)
 }
 
-/** Returns a subquery for the id of a resource. It yields no row if no row references the resource. */
+/** Returns a subquery for a resource's id. It yields no row if no row references the resource. */
 export function resourceIdOf({ db }: Statement, identifier: string) {
   return db.selectFrom('resource').select('id').where('identifier', '=', identifier)
 }
 
-/** Returns the id by which other rows reference an agent, whether or not the agent was seen. */
+/** Returns the id by which other rows reference an agent, whether or not the agent was ever seen. */
 export async function internAgent(unit: Unit, identifier: string): Promise<number> {
   const known = await unit.locking(agentIdOf(unit, identifier), { agent: 'shared' }).executeTakeFirst()
   return known?.id ?? insertInterned(unit, 'agent', { identifier })
@@ -25,7 +25,7 @@ export async function internResource(unit: Unit, identifier: string): Promise<nu
   return known?.id ?? insertInterned(unit, 'resource', { identifier })
 }
 
-/** Returns the id of the row with the display data of the pages. All requests and grants with the same data share it. */
+/** Returns the id of the row with the data that the pages display. All requests and grants with the same data share it. */
 export async function internDisplay(unit: Unit, shown: RequestDisplay): Promise<number> {
   const content_hash = displayHash(shown)
   const same = unit.db.selectFrom('display').select('id').where('content_hash', '=', content_hash)
@@ -33,12 +33,12 @@ export async function internDisplay(unit: Unit, shown: RequestDisplay): Promise<
   return known?.id ?? insertInterned(unit, 'display', { content_hash, display: JSON.stringify(shown) })
 }
 
-/** Hashes the display data of the pages. The same data has the same hash. */
+/** Hashes the data that the pages display. The same data always has the same hash. */
 export function displayHash(shown: RequestDisplay): Buffer {
   return createHash('sha256').update(JSON.stringify(shown)).digest()
 }
 
-/** Inserts a row unless another transaction already did. The first of its columns is unique. */
+/** Inserts a row unless another transaction already did. The row's first column is unique. */
 async function insertInterned(
   { db }: Unit,
   table: 'agent' | 'resource' | 'display',
@@ -54,13 +54,14 @@ async function insertInterned(
 }
 
 /**
- * The tables whose rows are deleted once no other row references them, by the referencing column, with the tables of the referencing rows.
+ * The tables whose rows are deleted once no other row references them. They are keyed by the referencing column, with the tables of the
+ * referencing rows.
  */
 const shared = {
   agent_id: {
     table: 'agent',
     by: ['auth_request', 'consent_grant', 'token_issue', 'audit_event'],
-    // An agent that was seen is forgotten first.
+    // An agent that was seen must be forgotten first.
     isDeletable: sql<SqlBool>`first_seen_at is null`,
   },
   resource_id: {
@@ -74,7 +75,7 @@ const shared = {
 /** A column that references a row of a shared table. */
 export type SharedId = keyof typeof shared
 
-/** Deletes those of the shared rows that no row references any more. */
+/** Deletes those of the given shared rows that no other row references anymore. */
 export async function deleteUnreferenced(unit: Unit, column: SharedId, ids: readonly number[]): Promise<void> {
   if (ids.length === 0) return
   const { table, by, isDeletable } = shared[column]

@@ -17,14 +17,14 @@ export async function lockRequest(unit: Unit, tokenHash: string): Promise<FoundR
   const wanted = { tokenHash: hashBytes(tokenHash) }
   const [row] = await lockedRequest(unit, wanted)
   if (!row) return undefined
-  // If this waited for a concurrent decision or binding, the row lacks its code or user, and is read again.
+  // If this statement waited for a concurrent decision or binding, the row lacks its code or user, and is read again.
   const isWhole = row.status === 'open' && (row.user_id === null) === (row.bound_user === null)
   return isWhole ? row : (await request(unit, wanted))[0]
 }
 
 /**
- * Requests with everything that they reference, their current status, and whether their codes can still be redeemed, to be narrowed by the
- * caller.
+ * Requests with everything that they reference, their current status, and whether their codes can still be redeemed. The caller narrows the
+ * query.
  */
 export function requests({ db, clock }: Parts) {
   const codeRedeemable = sql<SqlBool>`exists (
@@ -79,14 +79,14 @@ export function toAuthRequest(row: Omit<FoundRequest, Unused>): AuthRequest {
   }
 }
 
-/** Returns the parties that an event of a request is about. */
+/** Returns the parties that a request's event is about. */
 export function requestParties(
   row: Pick<FoundRequest, 'user_id' | 'agent_id' | 'resource_id' | 'public_id'>,
 ): Pick<AuditEntry, 'userId' | 'agentId' | 'resourceId' | 'request'> {
   return { userId: row.user_id, agentId: row.agent_id, resourceId: row.resource_id, request: row.public_id }
 }
 
-/** Returns the delegate for the data of an event; undefined if the agent acts for itself. */
+/** Returns the delegate for an event's data; undefined if the agent acts for itself. */
 export function auditDelegate({ delegate }: { delegate: string | null }): { delegate: string | undefined } {
   return { delegate: delegate ?? undefined }
 }
@@ -106,7 +106,7 @@ export function bindingRefusal(
   return request.browserHash === null || request.browserHash === browserHash ? undefined : 'other_browser'
 }
 
-/** Returns why a browser and its user may not act on a request that must be bound to them; undefined if they may. */
+/** Returns why a browser and its user may not act on a request that must be bound to them; undefined if they may act on it. */
 export function boundRefusal(
   request: AuthRequest,
   by: Pick<InSession, 'browserHash' | 'userId'>,

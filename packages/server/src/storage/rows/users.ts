@@ -11,7 +11,7 @@ export async function findUser(statement: Statement, userId: string): Promise<Us
   return row && toUser(row)
 }
 
-/** Returns a subquery for the id of a user. It yields no row if the user does not exist. */
+/** Returns a subquery for a user's id. It yields no row if the user does not exist. */
 export function userIdOf({ db }: Statement, userId: string) {
   return db.selectFrom('app_user').select('id').where('public_id', '=', idBytes(userId))
 }
@@ -25,7 +25,7 @@ export async function findUserIdByName({ db }: Statement, username: string): Pro
   return (await named.executeTakeFirst())?.id
 }
 
-/** Whether a user is active, and their credential revision is still the one that was read. */
+/** Whether a user is active and their credential revision is still the one that was read. */
 export async function isUnchanged(unit: Unit, { userId, credentialRevision }: AsRead): Promise<boolean> {
   const active = await userIdOf(unit, userId)
     .where('disabled_at', 'is', null)
@@ -34,13 +34,15 @@ export async function isUnchanged(unit: Unit, { userId, credentialRevision }: As
   return active !== undefined
 }
 
-/** Locks a user for a change of how they sign in. Returns undefined if they are not active or have changed since they were read. */
+/** Locks a user before a change to how they sign in. Returns undefined if they are not active or have changed since they were read. */
 export async function lockAsRead(unit: Unit, { userId, credentialRevision }: AsRead): Promise<FoundUser | undefined> {
   const user = await lockUser(unit, userId, 'alone')
   return user?.disabled_at === null && user.credential_revision === credentialRevision ? user : undefined
 }
 
-/** Makes verbs refuse everything that was read of a user before. Locks the user's row, if there is one, and returns the new revision. */
+/**
+ * Makes verbs refuse everything that was previously read about a user. Locks the user's row, if it exists, and returns the new revision.
+ */
 export async function raiseCredentialRevision({ db }: Unit, user: IdOfUser): Promise<number | undefined> {
   const raised = await db
     .updateTable('app_user')
@@ -64,7 +66,7 @@ export async function lockUser(
   return unit.locking(users(unit).where(`u.${column}`, '=', value), { u: strength }).executeTakeFirst()
 }
 
-/** The columns of a user that {@link toUser} reads, under this alias. */
+/** The user columns that {@link toUser} reads, under this alias. */
 export function userColumns<A extends string>(alias: A) {
   return [
     `${alias}.public_id as user`,
@@ -79,12 +81,12 @@ export function userColumns<A extends string>(alias: A) {
   ] as const
 }
 
-/** Users, to be narrowed and joined by the caller. */
+/** Users. The caller narrows and joins the query. */
 export function users({ db }: Pick<Parts, 'db'>) {
   return db.selectFrom('app_user as u').select('u.id').select(userColumns('u'))
 }
 
-/** The row of a user. */
+/** A user's row. */
 export type FoundUser = Awaited<ReturnType<ReturnType<typeof users>['executeTakeFirstOrThrow']>>
 
 /** Returns the user in a row with {@link userColumns}. */
@@ -120,7 +122,7 @@ export async function listFactors(statement: Statement, userId: string): Promise
   return passwords.unionAll(passkeys).unionAll(identities).execute()
 }
 
-/** Whether a factor that was added at this time proves who its user is. Reads the other factors only if it is new. */
+/** Whether a factor added at this time proves who its user is. Reads the user's other factors only if this one is new. */
 export async function factorProves(
   statement: Statement & { now: number },
   userId: string,
@@ -132,10 +134,10 @@ export async function factorProves(
 }
 
 /**
- * Returns the skeletons of a username. Usernames that look alike have one of these in common (UTS 39, skeletons). One is of the name as
- * typed, in which a capital I looks like an l. One is of the name in lowercase, because anyone may type it that way. In a third, a 1 counts
- * as an i instead of an l. The skeletons with capitals are of its capital letters, whose shapes also occur in other alphabets and as small
- * capitals.
+ * Returns a username's skeletons. Usernames that look alike have at least one skeleton in common (UTS 39, skeletons). One skeleton is for
+ * the name as typed, in which a capital I looks like an l. One is for the name in lowercase, because anyone may type it that way. In a
+ * third, a 1 counts as an i instead of an l. The skeletons with capitals are for the name's capital letters, whose shapes also occur in
+ * other alphabets and as small capitals.
  */
 export function usernameSkeletons(username: string): string[] {
   const small = username.toLowerCase()

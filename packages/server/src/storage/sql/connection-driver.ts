@@ -16,13 +16,13 @@ export abstract class EngineDriver {
   }
 }
 
-/** Provides kysely with one connection, on which others begin and end transactions. */
+/** Provides kysely with one connection, on which the engine begins and ends transactions. */
 export class ConnectionDriver extends EngineDriver implements Driver {
   readonly #connection: DatabaseConnection
   readonly #inTurn: Turns | undefined
   #release: (() => void) | undefined
 
-  /** @param inTurn gives exclusive use of the connection; undefined: the caller already has it */
+  /** @param inTurn gives exclusive use of the connection; undefined if the caller already has it */
   constructor(connection: DatabaseConnection, inTurn?: Turns) {
     super()
     this.#connection = connection
@@ -55,14 +55,14 @@ export class ConnectionDriver extends EngineDriver implements Driver {
   }
 }
 
-/** Milliseconds for which turns run back to back before the rest of the process gets a chance to run. */
+/** Number of milliseconds for which turns run back to back before the rest of the process gets a chance to run. */
 const longest = 5
 
 /** Runs work once all earlier work has settled, whatever its outcome. */
 export type Turns = <T>(work: () => Promise<T>) => Promise<T>
 
 /**
- * Creates a queue that runs one piece of work at a time. It yields regularly: work that waits for nothing outside the process would
+ * Creates a queue that runs one piece of work at a time. It yields regularly, because work that waits for nothing outside the process would
  * otherwise starve everything else for as long as more work arrives.
  */
 export function createTurns(): Turns {

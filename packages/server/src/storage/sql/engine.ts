@@ -14,7 +14,7 @@ export interface Parts {
   /** The storage's clock as an expression: Unix seconds, constant within a statement. */
   clock: RawBuilder<number>
   /**
-   * Returns the same query with locks on the rows that it reads from these tables, taken in this order as {@link Unit.lockRows} does. The
+   * Returns the same query with locks on the rows that it reads from these tables, in the order that {@link Unit.lockRows} specifies. The
    * query sees the locked rows as of the lock, and all other rows, including those that it counts, as of its start. Only in a transaction.
    */
   locking: <DB, TB extends keyof DB, O>(
@@ -38,7 +38,7 @@ export interface Statement extends Parts {
   ask: <R>(query: CompiledQuery<R>) => Promise<R[]>
   /** The value of `clock`; undefined if only the database knows it. */
   at: number | undefined
-  /** Seconds by which the machine's clock is behind `clock`, which never goes back; 0 if the database has its own clock. */
+  /** Number of seconds by which the machine's clock is behind `clock`, which never goes backwards; 0 if the database has its own clock. */
   behind: number
 }
 
@@ -46,24 +46,24 @@ export interface Statement extends Parts {
 export interface Unit extends Statement {
   /** The value of `clock`, constant throughout the transaction. */
   now: number
-  /** Waits until no one else holds the lock with this name, and holds it until the end of the transaction. */
+  /** Waits until no other transaction holds the lock with this name, and then holds it until the end of the transaction. */
   exclusive(name: string): Promise<void>
   /**
-   * Waits until no other transaction is changing the rows of a query, and protects them until the end of the transaction: `shared` with
+   * Waits until no other transaction is changing a query's rows, and then protects them until the end of the transaction: `shared` with
    * other transactions that protect them, `alone` if this transaction changes them, `whole` if it may delete them, so that no new row
-   * references them. Values that were read earlier may be stale. To prevent deadlocks, all transactions lock in the same order: the nonce
-   * of a request or the attempt of a user, users, agents, requests, grants, the rows that depend on these, and finally the counts of
-   * nonces. Within a table, rows are locked by ascending id, and nonces by ascending key.
+   * references them. Values that were read earlier may be stale. To prevent deadlocks, all transactions lock in the same order: a request's
+   * nonce or a user's attempt, users, agents, requests, grants, the rows that depend on these, and finally the counts of nonces. Within a
+   * table, rows are locked by ascending id, and nonces by ascending key.
    */
   lockRows(strength: LockStrength, rows: Lockable): Promise<void>
 }
 
 export type LockStrength = 'shared' | 'alone' | 'whole'
 
-/** `passing`: rows that another transaction has locked are skipped instead of waited for. */
+/** `passing`: rows that another transaction has locked are skipped instead of being waited for. */
 export type LockMode = 'passing'
 
-/** How rows are locked, by the names of the tables in the query. */
+/** How rows are locked, by the names of the query's tables. */
 export type Locks<TB extends PropertyKey> = Readonly<Partial<Record<TB, LockStrength>>>
 
 /** A query whose rows can be locked. */
@@ -80,7 +80,7 @@ export interface DeletedEvents {
   resourceIds: number[]
 }
 
-/** The number of connections of a pool, by state. */
+/** The number of connections in a pool, by state. */
 export interface ConnectionCounts {
   idle: number
   used: number
@@ -88,7 +88,10 @@ export interface ConnectionCounts {
   waiting: number
 }
 
-/** Everything that differs between databases. Every verb is written to be safe if each statement sees what was committed before it. */
+/**
+ * Everything that differs between databases. Every verb is written to be safe if each statement sees everything that was committed before
+ * it.
+ */
 export interface Engine {
   /** For verbs that only read. */
   reading(): Statement
@@ -97,7 +100,7 @@ export interface Engine {
   /**
    * Runs a verb in a transaction, which is rolled back if the verb rejects. The writes are durable when this resolves.
    *
-   * @param first the first statement of the transaction: it is sent together with `begin`, and its result is passed to the verb
+   * @param first the first statement of the transaction, which is sent together with `begin`; its result is passed to the verb
    */
   transaction<T>(lasting: Lasting, verb: (unit: Unit) => Promise<T>): Promise<T>
   transaction<T, F>(
@@ -105,16 +108,16 @@ export interface Engine {
     verb: (unit: Unit, given: F) => Promise<T>,
     first: (statement: Statement) => Promise<F>,
   ): Promise<T>
-  /** Runs work that only one instance needs to do at a time, unless another instance is doing it. */
+  /** Runs work that only one instance needs to do at a time, unless another instance is already doing it. */
   ifNotRunningElsewhere(name: string, work: () => Promise<void>): Promise<void>
   /**
-   * Makes room for future events, and deletes some of the events up to a time (Unix seconds). Events cannot be deleted in any other way,
-   * and those of the last 400 days cannot be deleted at all.
+   * Makes room for future events, and deletes some of the events up to a given time (Unix seconds). Events cannot be deleted in any other
+   * way, and events from the last 400 days cannot be deleted at all.
    */
   maintainAuditLog(before: number): Promise<DeletedEvents>
-  /** Makes generated ids continue after those of rows that were inserted with explicit ids. */
+  /** Makes generated ids continue after the ids of rows that were inserted with explicit ids. */
   resetIdSequences(unit: Unit): Promise<void>
-  /** Whether a transaction failed only because of concurrent ones (serialization, deadlock). It is then retried a few times. */
+  /** Whether a transaction failed only because of concurrent transactions (serialization, deadlock). It is then retried a few times. */
   isRetryable(error: unknown): boolean
   /** Whether this error means that the database did not respond, rather than that the call was invalid. */
   isUnavailable(error: unknown): boolean

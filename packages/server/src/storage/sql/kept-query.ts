@@ -12,12 +12,12 @@ import {
 import type { Form, Parts, Statement } from './engine.js'
 import { type NewRow, type Tables, tables } from './tables.js'
 
-/** The placeholders with which a query is written instead of values. */
+/** The placeholders that a query contains instead of values. */
 export type Placeholders<P> = { readonly [name in keyof P]: RawBuilder<P[name]> }
 
 /**
- * Creates a query that is compiled once per form and cached, because compiling it takes longer than the database takes to respond. Its text
- * must not depend on anything else.
+ * Creates a query that is compiled once per form and cached, because compiling it takes longer than the database takes to respond. The
+ * query's text must not depend on anything else.
  */
 export function cachedQuery<P extends object, O>(
   write: (parts: Parts, parameters: Placeholders<P>) => Compilable<O>,
@@ -142,7 +142,7 @@ export function hashText(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64url')
 }
 
-/** Whether a text contains a substring, given in lowercase. `%` and `_` in it are literal characters. */
+/** Whether a string contains a substring, given in lowercase. `%` and `_` in the substring are literal characters. */
 export function contains(text: Expression<string | null>, part: string): RawBuilder<SqlBool> {
   const pattern = `%${part.replaceAll(/[\\%_]/g, '\\$&')}%`
   return sql<SqlBool>`lower(${text}) like ${pattern} escape '\\'`
@@ -182,8 +182,8 @@ const drawn = Buffer.alloc(256 * length)
 let at = drawn.length
 
 /**
- * Returns 16 random bytes for an identifier that is not a secret. They are drawn in bulk, because one draw of many bytes costs no more than
- * a draw of a few.
+ * Returns 16 random bytes for an identifier that is not a secret. They are generated in bulk, because generating many bytes at once costs
+ * no more than generating a few.
  */
 export function randomPart(): Buffer {
   if (at === drawn.length) {

@@ -29,7 +29,7 @@ const checks: Readonly<Partial<Record<string, readonly string[]>>> = {
 }
 
 /**
- * The unique index of usernames is declared as a partial index, so that PostgreSQL does not treat it as a key: a change of a username then
+ * The unique index of usernames is declared as a partial index, so that PostgreSQL does not treat it as a key: changing a username then
  * does not wait for rows that reference the user.
  */
 const indexes = `

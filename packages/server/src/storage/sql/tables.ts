@@ -16,19 +16,19 @@ import {
 } from './columns.js'
 
 /**
- * The tables that all engines share, each after those that it references. Row types, insertions and the database schemas are derived from
- * them. `…_at` columns are Unix seconds, `…_seconds` are durations, and `…_hash` and `…_jkt` are SHA-256 hashes (32 bytes). `public_id`
- * identifies a row outside the database (16 bytes), and `…_id` is the `id` of another table. `display`, `public_jwk`, `redirect_hosts`,
- * `key_thumbprints`, `transports` and `data` are JSON; `amr` and `scope` are space-separated lists.
+ * The tables that all engines share; each comes after those that it references. Row types, insertions and the database schemas are derived
+ * from them. `…_at` columns are Unix seconds, `…_seconds` are durations, and `…_hash` and `…_jkt` are SHA-256 hashes (32 bytes).
+ * `public_id` identifies a row outside the database (16 bytes), and `…_id` is the `id` of another table. `display`, `public_jwk`,
+ * `redirect_hosts`, `key_thumbprints`, `transports` and `data` are JSON; `amr` and `scope` are space-separated lists.
  */
 export const tables = {
   app_user: {
     id,
     public_id: bytes16.unique,
-    /** The 16 bytes of the subject in tokens. */
+    /** The 16 bytes of the subject in the user's tokens. */
     sub: bytes16.unique,
     username: text,
-    /** The folded username, by which usernames are compared. */
+    /** The folded username, which is used to compare usernames. */
     username_key: text,
     email: text.orNull,
     display_name: text.orNull,
@@ -41,7 +41,7 @@ export const tables = {
   },
 
   username_skeleton: {
-    /** A skeleton of the username. A username may have several, and no two users share one. */
+    /** A skeleton of the username. A username may have several skeletons, and no two users share one. */
     skeleton: text.key,
     user_id: idOf('app_user'),
   },
@@ -51,8 +51,8 @@ export const tables = {
     /** In the format of the password hashing. */
     password_hash: text,
     /**
-     * When the first password was set, or an operator last set one; the user's own changes do not update it. 0 if that was before this was
-     * recorded.
+     * When the first password was set, or when an operator last set one; the user's own changes do not update it. 0 if this happened before
+     * the time was recorded.
      */
     added_at: fromZero,
   },
@@ -94,7 +94,7 @@ export const tables = {
   agent: {
     id,
     identifier: text.unique,
-    /** Null if other rows reference the agent but nothing is known of it, or nothing any more. */
+    /** Null if other rows reference the agent, but nothing is known about it, or nothing anymore. */
     first_seen_at: integer.orNull,
     last_seen_at: integer.orNull,
     name: text.orNull,
@@ -116,7 +116,7 @@ export const tables = {
 
   resource: { id, identifier: text.unique },
 
-  /** What pages show of an agent and a resource: one row for all requests and grants with the same display data. */
+  /** What pages show about an agent and a resource: one row for all requests and grants with the same display data. */
   display: { id, content_hash: bytes32.unique, display: text },
 
   auth_request: {
@@ -152,7 +152,7 @@ export const tables = {
     remembered: small.with('check (? in (0, 1))'),
     display_id: idOf('display'),
     created_at: integer,
-    /** The latest expiry among its permissions; null if one of them never expires. */
+    /** The latest expiry among the grant's permissions; null if one of them never expires. */
     expires_at: integer.orNull,
     last_used_at: integer.orNull,
     revoked_at: integer.orNull,
@@ -189,7 +189,7 @@ export const tables = {
     id,
     token_hash: bytes32.unique,
     grant_id: partOf('consent_grant'),
-    /** The request whose code was exchanged for it. */
+    /** The request whose code was exchanged for the token. */
     request_id: integer.unique,
     scope: text,
     expires_at: integer,
@@ -200,7 +200,7 @@ export const tables = {
     revoked_at: integer.orNull,
   },
 
-  /** Tokens issued under a grant or under a policy. Under a policy, the row itself references the agent and the resource. */
+  /** Tokens issued under a grant or a policy. Under a policy, the row itself references the agent and the resource. */
   token_issue: {
     id,
     /** The random bytes at the end of the `jti`, after the grant id or the policy name. */
@@ -209,7 +209,7 @@ export const tables = {
     expires_at: integer,
     scope: text,
     grant_id: idOf('consent_grant').orNull,
-    /** The request whose code was exchanged for it. Each code is exchanged for one token. */
+    /** The request whose code was exchanged for the token. Each code is exchanged for only one token. */
     request_id: integer.unique.orNull,
     policy: text.orNull,
     agent_id: idOf('agent').orNull,
@@ -236,7 +236,7 @@ export const tables = {
     key_hash: bytes32.unique,
     expires_at: integer,
     kind: oneOf('agent', 'key'),
-    /** The agent's identifier, or the thumbprint of a key that does not prove an agent. */
+    /** The agent's identifier, or the thumbprint of a key that does not identify an agent. */
     holder: text,
     network: text,
   },
@@ -245,7 +245,7 @@ export const tables = {
     source: text.key,
     /**
      * What is counted: the nonces of one agent or of one key. In addition, the nonces of all agents by network, by wider network, and by
-     * part of the key hash (`agents`, `agents-wider`, `agents-part`), and likewise those of keys that do not prove an agent (`keys`,
+     * part of the key hash (`agents`, `agents-wider`, `agents-part`), and likewise those of keys that do not identify an agent (`keys`,
      * `keys-wider`, `keys-part`).
      */
     kind: oneOf('agent', 'agents', 'agents-wider', 'agents-part', 'key', 'keys', 'keys-wider', 'keys-part').key,
@@ -263,7 +263,7 @@ export const tables = {
     written_at: integer,
     /** The longest lifetime of the auth tokens that servers issue, in seconds; null if no server has reported one. */
     token_seconds: integer.orNull,
-    /** Until when tokens of that lifetime may still be valid, if servers now issue tokens with a shorter one. */
+    /** Until when tokens with that lifetime may still be valid, if servers now issue tokens with a shorter one. */
     token_seconds_until_at: integer.orNull,
   },
 
@@ -285,14 +285,14 @@ export const tables = {
 
 type TablesByName = typeof tables
 
-/** The row types of the tables, as kysely expects them. */
+/** The tables' row types, as kysely expects them. */
 export type Tables = {
   [T in keyof TablesByName]: {
     [C in keyof TablesByName[T]]: TablesByName[T][C] extends Column<infer V> ? V : never
   }
 }
 
-/** A row as it is read from a table. */
+/** A row as read from a table. */
 export type Row<T extends keyof Tables> = Selectable<Tables[T]>
 
 /** A row to insert. The database generates its id. */

@@ -14,7 +14,7 @@ interface Checkpointer {
  * Checkpointing is slow, so a worker thread checks the WAL after a number of commits. If the worker fails, SQLite checkpoints the WAL
  * during a commit, at a much larger size.
  *
- * @param options.copy checkpoints immediately what was written in the meantime, so that the WAL restarts from its beginning
+ * @param options.copy immediately checkpoints what was written in the meantime, so that the WAL restarts from its beginning
  * @param options.most size of the WAL, in pages, at which SQLite checkpoints it during a commit
  */
 export function createCheckpointer(
@@ -71,8 +71,8 @@ export interface CheckpointWorkerData {
 }
 
 /**
- * Checkpoints the pages of the WAL whose previous version no reader needs. Returns undefined if that is not possible now, for example
- * because the disk is full.
+ * Checkpoints the WAL pages whose previous versions no reader needs. Returns undefined if that is not possible now, for example because the
+ * disk is full.
  */
 export function checkpointWal(database: Database.Database): CheckpointResult | undefined {
   try {
@@ -83,7 +83,7 @@ export function checkpointWal(database: Database.Database): CheckpointResult | u
   }
 }
 
-/** Where the WAL header stores how many times the WAL was restarted (SQLite's file format, §4.1). */
+/** Where the WAL header stores how many times the WAL has been restarted (SQLite's file format, §4.1). */
 const round = { at: 12, length: 4 }
 
 function roundOf(log: string): number {
@@ -99,28 +99,28 @@ function roundOf(log: string): number {
 
 /** The state of the WAL as seen by a checkpoint. */
 interface CheckpointResult {
-  /** The number of pages in the WAL, and how many of them are in the database file now. */
+  /** The number of pages in the WAL, and how many of them are now in the database file. */
   log: number
   checkpointed: number
-  /** How many times the WAL was restarted, according to its header. */
+  /** How many times the WAL has been restarted, according to its header. */
   round: number
 }
 
 /** Target size of the WAL at a checkpoint, in pages: 32 MB, or about eighty consent flows. */
 const goal = 8000
 
-/** The number of commits before the WAL is first checked, and the minimum and maximum between two checks. */
+/** The number of commits before the WAL is first checked, and the minimum and maximum number of commits between two checks. */
 const commits = { first: 500, least: 100, most: 10_000 }
 
-/** Maximum factor by which the interval between two checks grows, because a quiet moment says little about the next one. */
+/** Maximum factor by which the interval between two checks grows, because a quiet period says little about the next one. */
 const growth = 4
 
 /** Determines after how many commits the WAL is checked. */
 interface CheckpointSchedule {
   readonly commits: number
-  /** The worker checked the WAL, `commits` commits after its previous check, and checkpointed what it saw. */
+  /** Called when the worker has checked the WAL, `commits` commits after its previous check, and has checkpointed what it saw. */
   looked(seen: CheckpointResult): void
-  /** The whole WAL was checkpointed: the next write restarts it. */
+  /** The whole WAL has been checkpointed, and the next write restarts it. */
   emptied(): void
 }
 

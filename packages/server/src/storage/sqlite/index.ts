@@ -1,5 +1,5 @@
 /**
- * Storage in an SQLite file, for one machine. It needs `better-sqlite3`.
+ * Storage in a SQLite file, for one machine. Requires `better-sqlite3`.
  *
  * @packageDocumentation
  */
@@ -27,9 +27,9 @@ const loaded = await loadSqlite()
 
 /** Opens storage in a SQLite file and brings its schema up to date. @throws StorageError for problems that an operator can fix */
 export const sqliteStorage: typeof loaded.sqliteStorage = loaded.sqliteStorage
-/** Opens only the engine, for copies between databases. */
+/** Opens only the engine, for copying between databases. */
 export const sqliteEngine: typeof loaded.sqliteEngine = loaded.sqliteEngine
 /** Copies a file while servers write to it. @throws StorageError `not_writable` */
 export const copyDatabase: typeof loaded.copyDatabase = loaded.copyDatabase
-/** Reads the schema version of a file without changing it. @throws StorageError `unavailable` if it cannot be read */
+/** Reads a file's schema version without changing it. @throws StorageError `unavailable` if it cannot be read */
 export const readSchemaVersion: typeof loaded.readSchemaVersion = loaded.readSchemaVersion

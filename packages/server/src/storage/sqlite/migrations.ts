@@ -28,8 +28,8 @@ const schema = `
 `
 
 /**
- * Adds credential revisions, the age of passwords, an index of the accounts that signed in in a browser, and the request that a sign-in was
- * for.
+ * Adds credential revisions, the age of passwords, an index of the accounts that each browser has signed in to, and the request for which a
+ * sign-in was made.
  */
 const version2 = `
   alter table app_user add column credential_revision integer not null default 0;
@@ -46,7 +46,7 @@ const version2 = `
  */
 export const migrations: readonly string[] = [schema, version2]
 
-/** The schema version of a database file. */
+/** A database file's schema version. */
 export interface SchemaVersion {
   found: number
   /** The version to which this program migrates the file when it opens it. */
@@ -54,7 +54,7 @@ export interface SchemaVersion {
 }
 
 /**
- * Reads the schema version of a SQLite file without changing it, whereas opening the file would bring the schema up to date.
+ * Reads a SQLite file's schema version without changing it, whereas opening the file would bring the schema up to date.
  *
  * @throws {StorageError} `unavailable` if the file cannot be read, or is not a SQLite file
  */

@@ -5,16 +5,16 @@ import { StorageError } from '../api/storage-error.js'
 import { migrations } from './migrations.js'
 import { isBusy } from './writer.js'
 
-/** Size of the WAL, in pages, at which a commit checkpoints it if it was not checkpointed before: 64 MB. */
+/** Size of the WAL, in pages, at which a commit checkpoints the WAL if this has not happened earlier: 64 MB. */
 export const walAutocheckpointPages = 16_000
 
-/** Milliseconds to wait while other processes open the same file. */
+/** Number of milliseconds to wait while other processes open the same file. */
 const patience = 5000
 const memory = ':memory:'
 
 /**
- * Opens a SQLite file and brings its schema up to date. A new file is made readable by its owner only. A file that belongs to another
- * program or to a newer version, or that cannot be written, is left unchanged.
+ * Opens a SQLite file and brings its schema up to date. A new file can be read only by its owner. A file that belongs to another program,
+ * was written by a newer version, or cannot be written, is left unchanged.
  *
  * @throws {StorageError} `not_ours`, `schema_newer` or `not_writable`, with instructions
  */
@@ -36,7 +36,7 @@ export function openDatabase(path: string): Database.Database {
   }
 }
 
-/** The initial content of an in-memory database. Loading it takes a fortieth of the time that creating the tables takes. */
+/** The initial content of an in-memory database. Loading it takes a fortieth of the time that creating the tables would take. */
 let empty: Buffer | undefined
 
 /**
@@ -79,10 +79,10 @@ function requireOurSchema(database: Database.Database, path: string): void {
     )
   }
   if (version === 0 ? tables.length === 0 : tables.includes('audit_event')) return
-  throw new StorageError('not_ours', `${path} is the database of another program: use another file.`)
+  throw new StorageError('not_ours', `${path} is another program’s database: use another file.`)
 }
 
-/** Reads both in one transaction, because another process may write the schema in between. */
+/** Reads the version and the tables in one transaction, because another process may write the schema in between. */
 function readSchema(database: Database.Database): { version: number; tables: string[] } {
   const names = database.prepare<[], string>("select name from sqlite_schema where type = 'table'").pluck()
   return database.transaction(() => ({ tables: names.all(), version: versionOf(database) }))()
@@ -101,8 +101,8 @@ function createPrivately(path: string): void {
 }
 
 /**
- * Switches a file to WAL, with retries: switching fails immediately while another process does the same, because SQLite's busy timeout does
- * not cover it.
+ * Switches a file to WAL mode, with retries: switching fails immediately if another process is doing the same, because SQLite's busy
+ * timeout does not cover it.
  */
 function enableWal(database: Database.Database): void {
   const pause = new Int32Array(new SharedArrayBuffer(4))
@@ -152,7 +152,7 @@ function requireMode(file: string, access: number, mode: string): void {
   try {
     accessSync(file, access)
   } catch (cause) {
-    // The file may be missing: SQLite creates and deletes the files next to its own.
+    // The file may be missing: SQLite creates and deletes the files next to its database file.
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return
     throw new StorageError('not_writable', `${file} cannot be written: ${adviceFor(file, cause, mode)}.`, { cause })
   }

@@ -57,8 +57,8 @@ export function sqliteEngine(path: string, now?: () => number): Engine {
 }
 
 /**
- * Creates a clock that returns the system time in seconds and stands still when the system clock is set back, so that nothing that has
- * expired becomes valid again.
+ * Creates a clock that returns the system time in seconds and stops while the system clock is behind an earlier reading, so that nothing
+ * that has expired becomes valid again.
  */
 function steadyClock(from: number): () => Time {
   let latest = from
@@ -71,7 +71,7 @@ function steadyClock(from: number): () => Time {
 
 interface Time {
   at: number
-  /** Seconds by which the machine's clock is behind `at`. */
+  /** Number of seconds by which the machine's clock is behind `at`. */
   behind: number
 }
 
@@ -79,11 +79,11 @@ interface Time {
 type QueryRunner = Pick<Statement, 'db' | 'ask'>
 
 interface Connections {
-  /** Sees committed data and never waits for a transaction. An in-memory database has only one connection. */
+  /** Sees committed data and never waits for a transaction. An in-memory database has only one connection, however. */
   reader: QueryRunner
   /** A single connection for all writes, because each connection has to reread what another one wrote. */
   writer: QueryRunner & Writer
-  /** When a server was last found ready with this file; 0 if none ever was. */
+  /** When a server was last found ready with this file; 0 if this has never happened. */
   writtenAt: number
   close(): Promise<void>
 }
@@ -107,7 +107,7 @@ function openConnections(path: string): Connections {
   }
 }
 
-/** For callers that have the connection to themselves, or if no one writes on it. */
+/** For callers that have the connection to themselves, or if nothing is writing on it. */
 function queryRunnerOn(connection: Connection): QueryRunner {
   return {
     db: queriesBy(() => new ConnectionDriver(connection)),
@@ -116,8 +116,8 @@ function queryRunnerOn(connection: Connection): QueryRunner {
 }
 
 /**
- * For callers in a transaction. If SQLite has rolled the transaction back on its own, for example on a full disk, the work is not
- * continued.
+ * For callers in a transaction. If SQLite has rolled the transaction back on its own, for example because of a full disk, the work does not
+ * continue.
  */
 function transactionQueryRunner(connection: Connection): QueryRunner {
   const { db, ask } = queryRunnerOn(connection)
@@ -130,7 +130,7 @@ function transactionQueryRunner(connection: Connection): QueryRunner {
   }
 }
 
-/** Runs queries on the connection that also writes. */
+/** Runs queries on the connection that is also used for writing. */
 function queuedQueryRunner({ connection, inTurn }: Writer): QueryRunner {
   const db = queriesBy(() => new ConnectionDriver(connection, inTurn))
   return { db, ask: async (query) => (await db.executeQuery(query)).rows }
@@ -172,7 +172,7 @@ function statementOn({ db, ask }: QueryRunner, { at, behind }: Time): Statement 
   return { db, ask, clock: sql.val(at), at, behind, form, locking }
 }
 
-/** A transaction starts as the only writer of the file, so no one else changes a row or takes a lock until it ends. */
+/** A transaction starts as the only writer of the file, so no other writer changes a row or takes a lock until it ends. */
 const nothingToLock = async () => undefined
 
 function unitOn({ db, ask }: QueryRunner, { at, behind }: Time): Unit {
@@ -180,7 +180,7 @@ function unitOn({ db, ask }: QueryRunner, { at, behind }: Time): Unit {
   return { db, ask, clock: sql.val(at), at, behind, form, locking, exclusive, lockRows, now: at }
 }
 
-/** Transactions wait for each other when they begin, so none of them fails because of another. */
+/** Transactions wait for each other when they begin, so none of them fails because of another transaction. */
 function isRetryable(): boolean {
   return false
 }

@@ -5,7 +5,7 @@ import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely'
 import { StorageError } from '../api/storage-error.js'
 import { createTurns, type Turns } from '../sql/connection-driver.js'
 
-/** Maximum time, in milliseconds, that finished work waits for more work to join its batch. */
+/** Maximum time, in milliseconds, that finished work waits for other work to join its batch. */
 const longest = 4
 
 /** Maximum size of a batch. */
@@ -33,7 +33,7 @@ export interface Writer {
    * @param isDurable whether the writes must reach the disk before this resolves
    */
   write<T>(isDurable: boolean, work: () => Promise<T>): Promise<T>
-  /** Resolves once all work that has started is written. No more work is accepted. */
+  /** Resolves once all work that has started has been written. No more work is accepted. */
   close(): Promise<void>
 }
 
@@ -48,11 +48,11 @@ interface Batch {
 }
 
 /**
- * Creates a writer that batches the work of successive turns of the event loop. Many callers then share one wait for the disk, and pages
- * that all of them change are written once.
+ * Creates a writer that batches the work from successive turns of the event loop. Many callers then share one wait for the disk, and pages
+ * that all of them change are written only once.
  *
- * @param options.isShared whether other connections see what this one committed, and nothing else; false: each piece of work is committed
- * before its turn ends
+ * @param options.isShared whether other connections see what this one has committed, and nothing else; if false, each piece of work is
+ * committed before its turn ends
  * @param options.onCommitted called after each commit
  */
 export function createWriter(
@@ -71,18 +71,18 @@ export function createWriter(
       connection.execute(isDurable ? setDurable : setQuick)
       isSynced = isDurable
     }
-    // If many callers wait for another process, none waits longer because of those before it.
+    // Even if many callers are waiting for another process, none of them waits longer because of the callers before it.
     await connection.executeQuery(begin, since)
     let settle: Batch['settle'] = () => undefined
     const written = new Promise<void>((resolve, reject) => {
       settle = (error) => (error === undefined ? resolve() : reject(error))
     })
-    // If none of its work succeeded, no one awaits it.
+    // If none of its work succeeded, nothing awaits the batch.
     written.catch(() => undefined)
     return { isDurable, began: performance.now(), count: 0, written, settle }
   }
 
-  /** Returns the batch to which work is added. */
+  /** Returns the batch to which new work is added. */
   async function openBatch(isDurable: boolean, since: number): Promise<Batch> {
     if (batch && (batch.count >= most || (isDurable && !batch.isDurable))) end(batch)
     if (batch) return batch
@@ -93,7 +93,8 @@ export function createWriter(
 
   async function add<T>(to: Batch, work: () => Promise<T>): Promise<T> {
     try {
-      // If a savepoint name is reused, a rollback goes to the latest one, and all savepoints end with the transaction.
+      // If a savepoint name is reused, a rollback goes back to the latest savepoint with that name, and all savepoints end with the
+      // transaction.
       if (to.count > 0) connection.execute(mark)
       const outcome = await work()
       to.count += 1
@@ -134,7 +135,7 @@ export function createWriter(
     ended.settle(error)
   }
 
-  /** Keeps waiting for as long as each turn brings more work. */
+  /** Continues to wait for as long as each turn brings more work. */
   function endSoon(ending: Batch, before: number): void {
     if (batch !== ending) return
     const { count, began } = ending
@@ -171,7 +172,7 @@ export function createWriter(
   }
 }
 
-/** Milliseconds that a statement waits for another writer: short enough to respond within two seconds. */
+/** Number of milliseconds that a statement waits for another writer: short enough to respond within two seconds. */
 const patience = 1500
 
 const maxStatements = 400
@@ -198,8 +199,8 @@ export class Connection implements DatabaseConnection {
   }
 
   /**
-   * Waits for other writers without blocking the process. SQLite's own busy timeout would block it, although the other writer may be
-   * another connection of this very process. Inside a transaction, nothing is retried.
+   * Waits for other writers without blocking the process. SQLite's own busy timeout would block it, even though the other writer may be
+   * another connection in this very process. Inside a transaction, nothing is retried.
    *
    * @param since when the caller began to wait, by `performance.now()`
    */
@@ -239,7 +240,7 @@ export class Connection implements DatabaseConnection {
   }
 }
 
-/** Whether SQLite gave up because another connection is writing. In that case nothing was changed. */
+/** Whether SQLite gave up because another connection was writing. In that case, nothing was changed. */
 export function isBusy(error: unknown): boolean {
   return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')
 }

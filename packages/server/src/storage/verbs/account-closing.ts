@@ -47,7 +47,7 @@ export async function closeAccount(unit: Unit, closing: AsRead): Promise<boolean
 
 const maxEvents = 10_000
 
-/** Implements {@link AccountStorage.exportUser}: returns everything stored about a user, without secrets; undefined for an unknown id. */
+/** Implements {@link AccountStorage.exportUser}: returns everything stored about a user, except secrets; undefined for an unknown id. */
 export async function exportUser(unit: Unit, userId: string): Promise<UserExport | undefined> {
   const row = await lockUser(unit, userId)
   if (!row) return undefined

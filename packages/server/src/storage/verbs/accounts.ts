@@ -96,7 +96,7 @@ async function setPassword(
     .execute()
 }
 
-/** Implements {@link AccountStorage.findCredential}: includes disabled users; undefined without a password. */
+/** Implements {@link AccountStorage.findCredential}: includes disabled users; undefined if the user has no password. */
 export async function findCredential(statement: Statement, username: string): Promise<StoredPassword | undefined> {
   const row = await users(statement)
     .innerJoin('credential as c', 'c.user_id', 'u.id')
@@ -170,7 +170,7 @@ export async function editUser(unit: Unit, { userId, displayName, email, by }: U
   }
   if (Object.keys(changed).length === 0) return true
   await unit.db.updateTable('app_user').set(changed).where('id', '=', user.id).execute()
-  // The audit log says what changed, and keeps no personal data that outlives a closed account.
+  // The audit log states what changed, but contains no personal data that would outlive a closed account.
   const what = { displayName: 'display_name' in changed, email: 'email' in changed }
   await writeEvent(unit, { event: 'user.edited', userId: user.id, data: { ...what, ...actorOf(by) } })
   return true

@@ -34,7 +34,7 @@ const marking = cachedQuery(({ db, clock }, { agent }: Placeholders<{ agent: str
 
 type MarkedAgent = Pick<SeenRow, 'id' | 'name' | 'redirect_hosts' | 'key_thumbprints' | 'blocked_at'>
 
-/** Rejects with `agent_blocked` if the agent is blocked. Otherwise the agent cannot be blocked before the end of this transaction. */
+/** Rejects with `agent_blocked` if the agent is blocked. Otherwise, the agent cannot be blocked before the end of this transaction. */
 export async function requireUnblocked(unit: Unit, agent: string): Promise<void> {
   const row = await unit.locking(agentIdOf(unit, agent).select('blocked_at'), { agent: 'shared' }).executeTakeFirst()
   if (row && row.blocked_at !== null) throw agentBlocked()
@@ -44,7 +44,7 @@ export function agentBlocked(): StorageError {
   return new StorageError('agent_blocked', 'the agent is blocked')
 }
 
-/** Implements {@link AgentStorage.recordAgent}: returns what was known of the agent before. */
+/** Implements {@link AgentStorage.recordAgent}: returns what was previously known about the agent. */
 export async function recordAgent(unit: Unit, sighting: AgentSighting): Promise<SeenAgent> {
   const { agent } = sighting
   await unit.exclusive(`agent ${agent}`)
@@ -53,7 +53,9 @@ export async function recordAgent(unit: Unit, sighting: AgentSighting): Promise<
   return { firstSeenAt: before?.first_seen_at ?? unit.now, lastSeenAt: before?.last_seen_at ?? unit.now, known }
 }
 
-/** Stores the current traits of an agent that was marked as seen, and returns the previously known ones. A change writes an audit event. */
+/**
+ * Stores the current traits of an agent that was marked as seen, and returns its previously known traits. A change writes an audit event.
+ */
 export async function noteTraits(
   unit: Unit,
   marked: MarkedAgent,
@@ -81,7 +83,7 @@ export async function noteTraits(
   return known
 }
 
-/** Returns the differences between two sightings of an agent, for the audit log; undefined if there are none. */
+/** Returns how an agent changed between two sightings, for the audit log; undefined if nothing changed. */
 function changedTraits(before: AgentTraits, after: AgentTraits): Record<string, true> | undefined {
   const changes = {
     ...(before.name !== after.name && { name: true as const }),
@@ -188,7 +190,7 @@ export async function findStanding(statement: Statement, agent: string): Promise
   return { isBlocked: row !== undefined && row.blocked_at !== null, hasBeenAllowed: Boolean(row?.allowed) }
 }
 
-/** Implements {@link RequestStorage.abandonRequests}: returns how many were open. */
+/** Implements {@link RequestStorage.abandonRequests}: returns how many requests were open. */
 export async function abandonRequests(unit: Unit, { agent, by }: { agent: string; by: string }): Promise<number> {
   const row = await agentIdOf(unit, agent).executeTakeFirst()
   if (!row) return 0

@@ -21,7 +21,7 @@ type TogetherAfter = <A extends unknown[], F, T>(
 
 interface Claiming {
   readonly claimNonce: (claim: NonceClaim) => Promise<boolean>
-  /** Creates a verb that claims the nonce of the request together with its other changes, see {@link OfSignedRequest}. */
+  /** Creates a verb that claims the request's nonce together with its other changes, see {@link OfSignedRequest}. */
   readonly claiming: <W extends OfSignedRequest, T>(
     lasting: Exclude<Lasting, 'process'>,
     verb: (unit: Unit, wanted: W) => Promise<T>,
@@ -29,7 +29,7 @@ interface Claiming {
   /**
    * Like `claiming`, but for a verb that many callers often run at the same time. It runs for all of them in one transaction, and its first
    * read is sent together with the claims. The verb must report refusals in its outcome. A request whose nonce is already stored is run
-   * separately, and if the transaction fails, each request is.
+   * separately. If the transaction fails, every request is run separately.
    */
   readonly claimingBatched: <W extends OfSignedRequest, R, T>(verb: BatchedVerb<W, R, T>) => (wanted: W) => Promise<T>
 }
@@ -51,7 +51,7 @@ export function createClaiming(
   const forget = together('nonce', forgetNonces)
 
   /**
-   * Runs a claim. If too many nonces are stored, deletes expired ones and tries again. Also tries again if there were none to delete,
+   * Runs a claim. If too many nonces are stored, deletes expired ones and tries again. Also tries again if no expired nonces were found,
    * because another claim may have deleted them.
    */
   async function withNonceEviction<T>(claiming: () => Promise<T>): Promise<T> {
@@ -79,7 +79,7 @@ export function createClaiming(
       async (unit, taken, _claim, wanted) => {
         if (taken.claims.size === 0) return undefined
         const outcome = await verb(unit, wanted)
-        // Counted last, because the counts belong to a whole network, whose other agents wait for the locks.
+        // Counted last, because the counts belong to a whole network, and its other agents wait for the locks.
         await requireCounted(unit, taken, limits)
         return { outcome }
       },
@@ -134,7 +134,7 @@ export function createClaiming(
           const done = await many({ wanted, claim })
           if (done) return done.outcome
         } catch (error) {
-          // Any of the requests may be the cause. Each is run separately, so that only those fail that have to.
+          // Any of the requests may be the cause. Each is run separately, so that only those that must fail do.
           if (error instanceof StorageError && error.code === 'unavailable') throw error
         }
         return one(wanted)
@@ -143,11 +143,11 @@ export function createClaiming(
   }
 }
 
-/** Milliseconds for which the requests of an agent or key with too many nonces are run separately. */
+/** Number of milliseconds for which the requests of an agent or key with too many nonces are run separately. */
 const quarantineMilliseconds = 1000
 const maxQuarantined = 1000
 
-/** Agents and keys with too many nonces. In a batch, their requests would force those of others to be run again. */
+/** Agents and keys with too many nonces. In a batch, their requests would cause the requests of others to be run again. */
 function createQuarantine() {
   const until = new Map<string, number>()
   return {
@@ -179,7 +179,7 @@ const wantedOf = <W>({ wanted }: Claimed<W>) => wanted
 /** Thrown to roll back a transaction. */
 const rollbackSignal = new Error('the transaction is rolled back')
 
-/** Whether a verb refused the request. After any other failure, nothing has happened to the request, and it may be sent again. */
+/** Whether a verb refused the request. After any other failure, the request has had no effect and may be sent again. */
 function isRefusal(error: unknown): boolean {
   return error instanceof StorageError && error.code !== 'unavailable' && error.code !== 'too_many_nonces'
 }
@@ -190,14 +190,14 @@ interface Waiting<W, T> {
   reject: (error: unknown) => void
 }
 
-/** Milliseconds for which a call waits for the running batches. */
+/** Number of milliseconds for which a call waits for the running batches. */
 const patience = 100
 
 /**
- * Batches the calls of one turn of the event loop, and those that arrive while batches are running. A call waits only briefly for running
+ * Batches the calls from one turn of the event loop, and those that arrive while batches are running. A call waits only briefly for running
  * batches.
  *
- * @param work returns an outcome for each call, in order; if it rejects, all calls of the batch reject
+ * @param work returns an outcome for each call, in order; if it rejects, all calls in the batch reject
  * @param options.most maximum number of calls per batch
  * @param options.atOnce maximum number of concurrent batches, unless they take long
  */

@@ -14,15 +14,15 @@ import { agentBlocked, requireUnblocked } from './agents.js'
 import { generateTokenIssue, markUsed, storeIssue } from './grants.js'
 import { exceedsAuditLimit } from './throttle.js'
 
-/** A stored code with its grant. */
+/** A stored code and its grant. */
 interface FoundCode {
   row: Awaited<ReturnType<typeof presented>>[number]
   grant: Grant
-  /** The unexpired permissions of the token for which the code is exchanged. */
+  /** The unexpired permissions for the token for which the code is exchanged. */
   scope: string
 }
 
-/** Creates the code with which the response to an allowed request can be redeemed for its grant. */
+/** Creates the code in the response to an allowed request, which can be redeemed under its grant. */
 export async function createCode(
   unit: Unit,
   { id }: Pick<FoundRequest, 'id'>,
@@ -63,7 +63,10 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   }
 }
 
-/** Locks a code, so that no one else redeems it before the end of the transaction, and its agent, grant and user against changes. */
+/**
+ * Locks a code, so that no other caller redeems it before the end of the transaction, and protects its agent, grant and user against
+ * changes.
+ */
 async function lockCode(unit: Unit, codeHash: string): Promise<FoundCode | undefined> {
   const [row] = await presented(unit, { codeHash: hashBytes(codeHash) })
   if (!row) return undefined
@@ -171,7 +174,7 @@ async function writeRedemption(
 
 interface RedemptionRefusal {
   reason: Exclude<ReasonOf<RedeemOutcome>, 'unknown'>
-  /** Whether the code is marked as used, so that no one can redeem it later. */
+  /** Whether the code is marked as used, so that it can never be redeemed later. */
   burns: boolean
   /** The audit event that this refusal writes. */
   event?: AuditEventName
@@ -197,7 +200,7 @@ const refusals: readonly [(code: FoundCode, by: CodeRedemption, now: number) => 
     { reason: 'injected', burns: true, event: 'code.injected' }, // X20
   ],
   [
-    // A mistake by the right agent, which it can fix: no one else has obtained the code.
+    // The right agent made a mistake, which it can fix: no one else has obtained the code.
     ({ row }, by) => by.redirectUri !== undefined && by.redirectUri !== row.redirect_uri,
     { reason: 'redirect_mismatch', burns: false, event: 'code.redirect_mismatch' }, // W12
   ],
@@ -205,7 +208,7 @@ const refusals: readonly [(code: FoundCode, by: CodeRedemption, now: number) => 
   [(code, _by, now) => code.scope === '' || grantEnded(code.grant, now), { reason: 'grant_ended', burns: false }], // X09
 ]
 
-/** Returns the first reason why a code may not be redeemed; undefined if it may be. */
+/** Returns the first reason why a code may not be redeemed; undefined if it may be redeemed. */
 function redemptionRefusal(code: FoundCode, redemption: CodeRedemption, now: number): RedemptionRefusal | undefined {
   return refusals.find(([applies]) => applies(code, redemption, now))?.[1]
 }

@@ -84,7 +84,7 @@ async function carryOut(
   return decided(request, status, unit.now, handle)
 }
 
-/** Returns the outcome that is already recorded for the browser that decided (attacks C09). */
+/** Returns the outcome that is already recorded, for the browser that decided (attacks C09). */
 function recordedDecision(
   request: AuthRequest,
   { browserHash }: Pick<RequestDecision, 'browserHash'>,
@@ -95,7 +95,7 @@ function recordedDecision(
   return { outcome: status, request, first: false }
 }
 
-/** Returns why a decision may not be recorded; undefined if it may be. */
+/** Returns why a decision may not be recorded; undefined if it may be recorded. */
 function decisionRefusal(
   request: AuthRequest,
   decision: RequestDecision,
@@ -107,7 +107,7 @@ function decisionRefusal(
   return undefined
 }
 
-/** The columns of a request that are needed to decide it. */
+/** The request columns that are needed for a decision. */
 type DecidedRow = Pick<
   FoundRequest,
   'id' | 'public_id' | 'user_id' | 'agent_id' | 'delegate' | 'resource_id' | 'display_id'
@@ -121,7 +121,7 @@ interface JudgedDecision extends UserAsRead {
   expires_at: number
 }
 
-/** Decides a request if it is open and unchanged since it was judged, and locks its user. */
+/** Decides on a request if it is open and unchanged since it was evaluated, and locks its user. */
 const judgedDecision = cachedQuery(({ db, clock, locking }, decision: Placeholders<JudgedDecision>) =>
   db
     .updateTable('auth_request')
@@ -199,7 +199,7 @@ export async function allowRemembered(unit: Unit, permission: RememberedPermissi
   return decided(bound, 'allowed', unit.now, handle)
 }
 
-/** Whether a grant can allow a request of this user without a page. */
+/** Whether a grant can allow this user's request without a page. */
 function isCovered(request: AuthRequest, grant: Grant, userId: string, now: number): boolean {
   return (
     grant.remembered &&
@@ -213,7 +213,7 @@ function isCovered(request: AuthRequest, grant: Grant, userId: string, now: numb
 }
 
 /**
- * Returns the request that a request token identifies, and the live session of the user viewing it; undefined if there is no such request.
+ * Returns the request identified by a request token, and the live session of the user viewing it; undefined if the request does not exist.
  */
 export async function findViewedRequest(
   statement: Statement,

@@ -3,10 +3,10 @@ import type { InvalidatedByRestore } from '../api/deployment-storage.js'
 import { actorOf, writeEvent } from '../rows/audit.js'
 import type { Statement, Unit } from '../sql/engine.js'
 
-/** Seconds for which a server that was started before a shorter token lifetime was configured may keep running. */
+/** Number of seconds for which a server that was started before a shorter token lifetime was configured may keep running. */
 const overlap = 3600
 
-/** Uses one statement, so that of two concurrent claims the second one finds the row of the first. */
+/** Uses one statement, so that if two claims run concurrently, the second one finds the row of the first. */
 export async function claimIssuer({ db, clock }: Statement, issuer: string, tokenLifetime?: number): Promise<string> {
   const claimed = await db
     .insertInto('deployment')
@@ -23,8 +23,8 @@ export async function claimIssuer({ db, clock }: Statement, issuer: string, toke
 }
 
 /**
- * Returns the columns that a token lifetime changes. A longer lifetime takes effect immediately, a shorter one once no token with the
- * longer lifetime is left.
+ * Returns the columns that a token lifetime changes. A longer lifetime takes effect immediately; a shorter one takes effect once no token
+ * with the longer lifetime is left.
  */
 function longestLife(issuer: string, tokenLifetime: number, clock: RawBuilder<number>) {
   const isForeign = sql<SqlBool>`deployment.issuer <> ${issuer}`
@@ -39,7 +39,7 @@ function longestLife(issuer: string, tokenLifetime: number, clock: RawBuilder<nu
   }
 }
 
-/** Implements {@link DeploymentStorage.findLongestTokenLifetime}: in seconds; undefined if no server has reported one. */
+/** Implements {@link DeploymentStorage.findLongestTokenLifetime}: returns seconds; undefined if no server has reported a lifetime. */
 export async function findLongestTokenLifetime({ db, clock }: Statement): Promise<number | undefined> {
   const found = await db
     .selectFrom('deployment')
@@ -49,14 +49,16 @@ export async function findLongestTokenLifetime({ db, clock }: Statement): Promis
   return found?.token_seconds ?? undefined
 }
 
-/** Implements {@link DeploymentStorage.readClock}: Unix seconds. */
+/** Implements {@link DeploymentStorage.readClock}: returns Unix seconds. */
 export async function readClock({ db, clock }: Statement): Promise<number> {
   const { rows } = await sql<{ now: number }>`select ${clock} as now`.execute(db)
   if (!rows[0]) throw new TypeError('the database returned no time')
   return rows[0].now
 }
 
-/** Implements {@link DeploymentStorage.invalidateRestored}: returns how many of each were still valid. */
+/**
+ * Implements {@link DeploymentStorage.invalidateRestored}: returns how many sessions, requests, codes and refresh tokens were still valid.
+ */
 export async function invalidateRestored(unit: Unit, by: string): Promise<InvalidatedByRestore> {
   const { db, now } = unit
   await db
@@ -64,7 +66,7 @@ export async function invalidateRestored(unit: Unit, by: string): Promise<Invali
     .set((e) => ({ credential_revision: e('credential_revision', '+', 1) }))
     .execute()
   const sessions = await db.deleteFrom('session').where('idle_expires_at', '>', now).executeTakeFirst()
-  // A request may have been decided since the backup. Its code, which is derived from its id, would work a second time.
+  // A request may have been decided since the backup. Its code, which is derived from the request's id, would work a second time.
   const requests = await db
     .updateTable('auth_request')
     .set({ status: 'abandoned' })

@@ -39,14 +39,17 @@ export async function createFederatedUser(
   throw new TypeError('no username was left')
 }
 
-/** Yields usernames to try for a user who did not choose one: the preferred name, then with a number, then with a random suffix. */
+/**
+ * Yields usernames to try for a user who did not choose one: first the preferred name, then the name with a number, then with a random
+ * suffix.
+ */
 function* usernameCandidates(wished: string): Generator<string, void> {
   yield wished
   for (let number = 2; number <= 30; number += 1) yield `${wished}${number}`
   for (;;) yield `${wished}-${randomBytes(4).toString('hex')}`
 }
 
-/** Implements {@link AccountStorage.linkFederated}: linking an identity to its own user again changes nothing. */
+/** Implements {@link AccountStorage.linkFederated}: linking an identity to the same user again changes nothing. */
 export async function linkFederated(
   unit: Unit,
   link: FederatedIdentity & { userId: string },

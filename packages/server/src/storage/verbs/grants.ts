@@ -33,7 +33,7 @@ import {
 import type { NewRow, Row, Tables } from '../sql/tables.js'
 import { requireUnblocked } from './agents.js'
 
-/** A grant of requested scopes by the user to whom the request is bound. */
+/** Requested scopes granted by the user to whom the request is bound. */
 interface NewGrant {
   request: Pick<Row<'auth_request'>, 'agent_id' | 'delegate' | 'resource_id' | 'display_id'>
   userId: number
@@ -70,7 +70,7 @@ export async function createGrant(unit: Unit, grant: NewGrant): Promise<GrantKey
 }
 
 /**
- * Finds the active remembered grant. The transaction holds a lock on the user's grants, so that there is at most one; a unique index also
+ * Finds the active remembered grant. The transaction holds a lock on the user's grants, so there is at most one; a unique index also
  * enforces this.
  */
 async function findRemembered(
@@ -135,7 +135,7 @@ export async function revokeGrant(unit: Unit, { grantId, by, userId }: GrantRevo
     .select(['id', 'user_id', 'agent_id', 'delegate', 'resource_id', 'revoked_by'])
     .executeTakeFirst()
   if (!grant) return false
-  // If another grant has replaced it since, that grant has taken over its permissions.
+  // If another grant has replaced this one since, that grant has taken over its permissions.
   const successor =
     grant.revoked_by === replaced && (await findRemembered(unit, { userId: grant.user_id, request: grant }))
   const revoked = await db
@@ -150,7 +150,7 @@ export async function revokeGrant(unit: Unit, { grantId, by, userId }: GrantRevo
   return true
 }
 
-/** Locks the users to whom grants belong: until the end of the transaction, none of their grants is replaced and none is created. */
+/** Locks the users to whom grants belong. Until the end of the transaction, none of their grants is replaced and none is created. */
 async function lockUsers(
   unit: Unit,
   users: SelectQueryBuilder<Tables, 'consent_grant', { user_id: number }>,
@@ -211,7 +211,7 @@ async function recordRevocation(unit: Unit, row: RevokedRow, by: string, success
 }
 
 /**
- * Records that grants are used now, which is needed if it was not recorded in the last minute. The caller holds the locks of their rows.
+ * Records that grants are being used now, unless a use was already recorded in the last minute. The caller holds the locks on their rows.
  */
 export const markUsed = cachedQueryOfRows(({ db, clock }, used: readonly Placeholders<{ id: number }>[]) =>
   db
@@ -224,7 +224,7 @@ export const markUsed = cachedQueryOfRows(({ db, clock }, used: readonly Placeho
     ),
 )
 
-/** Creates the issue of a token for some permissions of a grant. It never outlives the earliest expiry among them (W14). */
+/** Creates the record of a token for some of a grant's permissions. The token never outlives the earliest expiry among them (W14). */
 export function generateTokenIssue(grant: UsedGrant, scope: string, tokenLifetime: number, now: number): TokenIssue {
   const end = firstEnd(grant.permissions, scope)
   return {
@@ -240,7 +240,7 @@ function generateJti(under: string): string {
   return `${under}.${randomPart().toString('base64url')}`
 }
 
-/** The origin of an issue: a code under a grant, or a policy. */
+/** The origin of an issued token: a code under a grant, or a policy. */
 type Origin =
   | Pick<NewRow<'token_issue'>, 'grant_id' | 'request_id'>
   | Pick<NewRow<'token_issue'>, 'policy' | 'agent_id' | 'delegate' | 'resource_id'>

@@ -82,7 +82,7 @@ export async function moveKeys(
 
 const order: readonly KeyState[] = ['next', 'active', 'retiring', 'gone']
 
-/** @throws TypeError if a key would move backwards or stay in its state, or is named twice */
+/** @throws TypeError if a key would move backwards or stay in its state, or is listed twice */
 function requireForward(moves: readonly KeyMove[]): void {
   for (const { from, to } of moves) {
     if (order.indexOf(to) <= order.indexOf(from)) throw new TypeError(`a key cannot move from ${from} to ${to}`)

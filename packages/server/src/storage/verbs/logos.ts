@@ -54,7 +54,7 @@ export async function removeLogo(statement: Statement, agent: string): Promise<v
   await statement.db.deleteFrom('agent_logo').where('agent_id', '=', agentIdOf(statement, agent)).execute()
 }
 
-/** Implements {@link LogoStorage.findLogos}: ids by agent, for those that have a logo. */
+/** Implements {@link LogoStorage.findLogos}: returns ids by agent, for the agents that have a logo. */
 export async function findLogos({ db }: Statement, agents: readonly string[]): Promise<ReadonlyMap<string, string>> {
   if (agents.length === 0) return new Map()
   const rows = await db

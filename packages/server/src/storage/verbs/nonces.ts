@@ -25,15 +25,18 @@ type Nonce = Omit<NewRow<'nonce'>, 'expires_at'>
 
 /** Nonces that were inserted and must be counted in the same transaction. */
 export interface TakenNonces {
-  /** The successful claims, by their positions among all requested claims. Of several claims of one nonce, only the first can succeed. */
+  /**
+   * The successful claims, by their positions among all requested claims. If several claims are for the same nonce, only the first can
+   * succeed.
+   */
   claims: ReadonlyMap<number, NonceClaim>
-  /** How many nonces of each kind were stored before. */
+  /** How many nonces of each kind were already stored. */
   held: Readonly<Record<Kind, number>>
 }
 
 /**
- * Inserts the nonces that are not stored yet; an expired nonce still counts as stored. Accepts at most as many as a query is cached for.
- * Skips those that would have expired by the time before the machine's clock was set back.
+ * Inserts the nonces that are not stored yet; an expired nonce still counts as stored. The number of nonces is limited to the number of
+ * rows for which a query is cached. Skips those that would already have expired before the machine's clock was set back.
  */
 export async function takeNonces(statement: Statement, wanted: readonly NonceClaim[]): Promise<TakenNonces> {
   const places = new Map<string, number>()
@@ -74,7 +77,7 @@ export async function countNonces(
     const ofKind = nonces.filter(({ nonce }) => nonce.kind === kind)
     if (ofKind.length === 0) continue
     const all = await countedBefore(unit, kind, held[kind], limits)
-    // Each nonce is judged as if it had come last.
+    // Each nonce is checked as if it had come last.
     for (const { claim, nonce } of ofKind) {
       const reached = await limitReachedBy(unit, nonce, { counts, all }, limits)
       if (reached) exceeding.set(claim, reached)
@@ -94,7 +97,7 @@ const refusals: Readonly<Record<ReachedLimit, string>> = {
   perNetwork: 'too many stored nonces for keys in this network',
   perAgent: 'too many stored nonces for this agent',
   network: 'too many stored nonces, most of them from this network',
-  strangers: 'too many stored nonces for keys that do not prove an agent',
+  strangers: 'too many stored nonces for keys that do not identify an agent',
   total: 'too many stored nonces',
 }
 
@@ -107,7 +110,7 @@ const refusals: Readonly<Record<ReachedLimit, string>> = {
 export async function claimNonce(unit: Unit, claim: NonceClaim, limits: Required<NonceLimits>): Promise<boolean> {
   if (wouldHaveExpired(unit, claim.lifetime)) {
     const behind = `${unit.behind} seconds behind an earlier reading`
-    const what = `The clock of this machine is ${behind}, so nonces have expired that this clock would still accept: synchronize it with NTP.`
+    const what = `This machine’s clock is ${behind}, so nonces have expired that this clock would still accept: synchronize it with NTP.`
     throw new StorageError('unavailable', what)
   }
   let taken = await takeNonces(unit, [claim])
@@ -118,10 +121,10 @@ export async function claimNonce(unit: Unit, claim: NonceClaim, limits: Required
   return true
 }
 
-/** Number of nonces deleted at once. */
+/** Number of nonces that are deleted at a time. */
 const batch = 200
 
-/** Deletes some of the expired nonces and returns how many. */
+/** Deletes some of the expired nonces and returns how many it deleted. */
 export async function forgetNonces(unit: Unit): Promise<number> {
   const { db, now } = unit
   const expired = await db.selectFrom('nonce').select('key_hash').where('expires_at', '<=', now).limit(batch).execute()
@@ -129,7 +132,7 @@ export async function forgetNonces(unit: Unit): Promise<number> {
   return keys.length === 0 ? 0 : forget(unit, keys)
 }
 
-/** Deletes those of the given nonces that have expired. */
+/** Deletes the given nonces that have expired. */
 async function forget(unit: Unit, keys: readonly Uint8Array[]): Promise<number> {
   const { db, now } = unit
   const forgotten = await db
@@ -153,8 +156,8 @@ function nonceOf({ key, source: { agent, thumbprint, network } }: NonceClaim): N
 }
 
 /**
- * Whether the nonce would have expired if it had been claimed before the machine's clock was set back. `lifetime` counts from the claim to
- * the moment at which the signature is no longer accepted.
+ * Whether the nonce would have expired if it had been claimed before the machine's clock was set back. `lifetime` is the time from the
+ * claim until the signature is no longer accepted.
  */
 function wouldHaveExpired({ behind }: Statement, lifetime: number): boolean {
   return behind >= lifetime
@@ -177,16 +180,21 @@ const nonceInsertion = cachedQueryOfRows(
       .returning(['key_hash', heldOf(db, 'agent').as('agents'), heldOf(db, 'key').as('keys')]),
 )
 
-/** Returns the total number of nonces of a kind. The kind is a literal, as in the indexes, because a parameter would not match them. */
+/**
+ * Returns the total number of nonces of a kind. The kind is a literal, as in the indexes, because the indexes would not match a parameter.
+ */
 function heldOf(db: Unit['db'], kind: Kind) {
   const parts = db.selectFrom('nonce_count').where('kind', '=', sql.lit(`${kind}s-part` as const))
   return parts.select((e) => e.fn.sum<number | null>('held').as('held'))
 }
 
-/** Number of rows that share the total of a kind. */
+/** Number of rows over which the total of a kind is distributed. */
 const parts = 64
 
-/** Returns the rows that count a nonce. The total of a kind is not stored in a single row, because every claim would wait for its lock. */
+/**
+ * Returns the rows in which a nonce is counted. The total of a kind is not stored in a single row, because every claim would wait for that
+ * row's lock.
+ */
 function countsOf({ key_hash: [first = 0], kind, holder, network }: Nonce): Pick<Count, 'kind' | 'source'>[] {
   return [
     { kind, source: holder },
@@ -198,7 +206,7 @@ function countsOf({ key_hash: [first = 0], kind, holder, network }: Nonce): Pick
 
 const idOf = ({ kind, source }: Pick<Count, 'kind' | 'source'>) => `${kind} ${source}`
 
-/** Adds to the rows that count nonces, merged by {@link idOf}, and returns them. */
+/** Increments the rows that count nonces, merged by {@link idOf}, and returns them. */
 async function addToCounts(statement: Statement, nonces: readonly Nonce[], each: 1 | -1): Promise<Count[]> {
   const rows = new Map<string, Count>()
   for (const counted of nonces.flatMap(countsOf)) {
@@ -227,10 +235,12 @@ const countInsertion = cachedInsertion(
   4 * maxRows,
 )
 
-/** Number of free places below which claims wait for each other, because the nonces of concurrent claims are not counted yet. */
+/**
+ * When fewer than this many places are free, claims wait for each other, because the nonces of concurrent claims have not been counted yet.
+ */
 const nearlyFull = 1000
 
-/** Returns how many nonces of a kind were stored before the last of those that were counted. */
+/** Returns how many nonces of a kind were stored before the last of those just counted. */
 async function countedBefore(unit: Unit, kind: Kind, held: number, limits: Required<NonceLimits>): Promise<number> {
   if (held < nonceCapacity(kind === 'agent', limits).full - nearlyFull) return held
   await unit.exclusive(`nonces of ${kind}s`)
@@ -251,7 +261,7 @@ async function limitReachedBy(
   })
   if (!ofHolder || !ofNetwork || !ofWider)
     throw new TypeError('a nonce must be counted for its holder and its networks')
-  // The network with the most nonces matters only in a full store.
+  // The network with the most nonces matters only when the store is full.
   const isFull = all >= nonceCapacity(kind === 'agent', limits).full
   const most = isFull ? await mostBeside(unit, ofNetwork) : 0
   const mostOfWider = isFull ? await mostBeside(unit, ofWider) : 0

@@ -21,24 +21,24 @@ import { cachedQueryOfRows, hashBytes, hashText, type Placeholders } from '../sq
 import { generateTokenIssue, markUsed } from './grants.js'
 import { exceedsAuditLimit } from './throttle.js'
 
-/** A stored refresh token with its grant. */
+/** A stored refresh token and its grant. */
 interface FoundToken {
   row: Awaited<ReturnType<typeof tokens>>[number]
   grant: UsedGrant
-  /** The permissions of the token that have not expired. */
+  /** The token's permissions that have not expired. */
   scope: string
 }
 
 /** The outcome of a refresh, and what must be written for it. */
 interface JudgedRefresh {
   outcome: RefreshOutcome
-  /** The grant that is used, and the token if its use, or the use of its grant, was not written recently. */
+  /** The grant that is used, and the token if its use, or its grant's use, was not written recently. */
   use?: { grantId: number; dueToken: number | undefined; at: number }
   /** Whether the refusal must be recorded. */
   isRecorded?: boolean
 }
 
-/** Judges refresh tokens without writing anything. */
+/** Evaluates refresh tokens without writing anything. */
 export async function judgeRefreshes(statement: Statement, refreshes: readonly Refresh[]): Promise<JudgedRefresh[]> {
   const found = await findTokens(statement, refreshes)
   return refreshes.map((refresh) => judge(found.get(refresh.tokenHash), refresh))
@@ -54,7 +54,7 @@ function judge(token: FoundToken | undefined, refresh: Refresh): JudgedRefresh {
   }
   const scope = scopeToGrant(token.scope, refresh.scope)
   if (scope === undefined) return { outcome: { outcome: 'refused', reason: 'scope_exceeded' } } // RFC 6749 §6
-  // A grant that has just replaced another one may not have been used yet.
+  // A grant that has just replaced another one may not have been used yet, even if the token has been, so both are checked.
   const isDue = isUseDue(row.token_used_at, now) || isUseDue(row.last_used_at, now)
   const issue = generateTokenIssue(grant, scope, refresh.tokenLifetime, now)
   return {
@@ -69,16 +69,17 @@ export function mustRecordUse({ use }: JudgedRefresh): boolean {
 }
 
 /**
- * Writes when judged refresh tokens and their grants were last used, unless that was done recently. These times determine which tokens may
- * still be valid under a revoked grant, so they are written before a token is issued. Judges again afterwards, because a revocation may
- * have come while this waited to write. Grants that other transactions have locked are skipped, and still have to be recorded.
+ * Writes when the evaluated refresh tokens and their grants were last used, unless this was done recently. These times determine which
+ * tokens may still be valid under a revoked grant, so they are written before a token is issued. Evaluates the tokens again afterwards,
+ * because a grant or token may have been revoked while this waited to write. Grants that other transactions have locked are skipped, and
+ * still have to be recorded.
  */
 export const recordUses = recording(lockingGrants('alone', 'passing'))
 
 /** Like {@link recordUses}, but waits for other transactions. */
 const recordUse = recording(lockingGrants('alone'))
 
-/** Judges a refresh token and writes its use. */
+/** Evaluates a refresh token and writes its use. */
 export async function useRefreshToken(unit: Unit, refresh: Refresh): Promise<JudgedRefresh> {
   const [judged] = await recordUse(unit, await judgeRefreshes(unit, [refresh]), [refresh])
   if (!judged) throw new TypeError('the refresh returned no outcome')
@@ -112,7 +113,7 @@ function recording(lock: ReturnType<typeof lockingGrants>) {
   }
 }
 
-/** Records why a refresh token was refused, after judging it again. */
+/** Records why a refresh token was refused, after evaluating it again. */
 export async function recordRefusedRefresh(unit: Unit, refresh: Refresh): Promise<void> {
   const token = (await findTokens(unit, [refresh])).get(refresh.tokenHash)
   const event = token && refreshRefusal(token, refresh, unit.now)?.event
@@ -131,7 +132,7 @@ const tokens = cachedQueryOfRows((parts, presented: readonly Placeholders<{ toke
     ),
 )
 
-/** Returns the tokens that exist, by their hashes. */
+/** Returns the tokens that exist, keyed by their hashes. */
 async function findTokens(
   statement: Statement,
   refreshes: readonly Pick<Refresh, 'tokenHash'>[],

@@ -27,7 +27,7 @@ import { agentBlocked, markSeen, noteTraits } from './agents.js'
 
 export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Promise<AuthRequest> {
   const { now } = unit
-  // The agent's row is locked from here on, so that its requests are counted one after the other.
+  // The agent's row is locked from here on, so that its requests are counted one after another.
   const marked = await markSeen(unit, request.agent)
   const { id: agentId } = marked
   if (marked.blocked_at !== null) throw agentBlocked()
@@ -62,7 +62,7 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
   return toAuthRequest({ ...row, ...named, has_expired: false, code_alive: false })
 }
 
-/** A request that no browser has opened yet. */
+/** A request that has not been opened in a browser yet. */
 const unbound = {
   state: null,
   status: 'open',
@@ -74,7 +74,7 @@ const unbound = {
 } as const
 
 /**
- * A request to insert, together with what it references. `most_open`: the maximum number of open requests of its agent for the same
+ * A request to insert, together with what it references. `most_open`: the maximum number of open requests from its agent for the same
  * resource, including this one.
  */
 type NewRequest = Omit<NewRow<'auth_request'>, 'resource_id' | 'display_id'> & {
@@ -83,7 +83,7 @@ type NewRequest = Omit<NewRow<'auth_request'>, 'resource_id' | 'display_id'> & {
   most_open: number
 }
 
-/** Inserts a request. Returns undefined, without inserting it, if too many are open or a referenced row does not exist. */
+/** Inserts a request. Returns undefined, without inserting it, if too many requests are open or a referenced row does not exist. */
 async function insertRequest(unit: Unit, row: NewRequest): Promise<{ resource_id: number } | undefined> {
   const [inserted] = await requestInsertion(unit, row)
   return inserted
@@ -145,7 +145,7 @@ export async function bindRequest(unit: Unit, binding: RequestBinding): Promise<
   return { outcome: 'bound', request: await bind(unit, row, binding) }
 }
 
-/** Binds a request that was unbound when it was read, if it is still unbound. */
+/** Binds a request that was unbound when it was read, provided that it is still unbound. */
 async function bindFound(
   unit: Unit,
   { found, tokenHash, browserHash, userId, credentialRevision, state }: RequestBinding,
@@ -199,7 +199,7 @@ export interface UserAsRead {
   credential_revision: number
 }
 
-/** Returns a subquery for the id of a user who may decide: they are active, and unchanged since they were read. */
+/** Returns a subquery for the id of a user who may decide: one who is active, and unchanged since they were read. */
 export function activeUser(e: ExpressionBuilder<Tables, 'auth_request'>, by: Placeholders<UserAsRead>) {
   return e
     .selectFrom('app_user')
@@ -210,7 +210,7 @@ export function activeUser(e: ExpressionBuilder<Tables, 'auth_request'>, by: Pla
 }
 
 function requireBound(user: number | null): number {
-  if (user === null) throw new TypeError('the user whom the request is bound to does not exist')
+  if (user === null) throw new TypeError('the user to whom the request is bound does not exist')
   return user
 }
 
@@ -239,7 +239,7 @@ export async function bind(
   return { ...request, ...bound, browserHash, userId }
 }
 
-/** Implements {@link RequestStorage.extendRequest}: the new expiry, or why the request was not extended. */
+/** Implements {@link RequestStorage.extendRequest}: returns the new expiry, or why the request was not extended. */
 export async function extendRequest(unit: Unit, extension: RequestExtension): Promise<ExtendOutcome> {
   const row = await lockRequest(unit, extension.tokenHash)
   if (!row) return { outcome: 'refused', reason: 'unknown' }

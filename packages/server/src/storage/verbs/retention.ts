@@ -7,12 +7,10 @@ import type { Engine, Unit } from '../sql/engine.js'
 import type { Tables } from '../sql/tables.js'
 import { forgetNonces } from './nonces.js'
 
-/**
- * Number of rows that a transaction deletes. During that time, a SQLite file accepts no other writes, and its process does nothing else.
- */
+/** Number of rows that a transaction deletes. While it does, a SQLite file accepts no other writes, and its process does nothing else. */
 const batch = 200
 
-/** Deletes some rows that are past their retention, and returns how many. */
+/** Deletes some rows that are past their retention, and returns how many it deleted. */
 type Deletion = (unit: Unit) => Promise<number>
 
 interface Over {
@@ -34,7 +32,7 @@ function isNeverAllowed(id: string): RawBuilder<SqlBool> {
 
 const hasNoCode = sql<SqlBool>`not exists (select 1 from code as c where c.request_id = auth_request.id)`
 
-/** The rows of each table that may be deleted. The order matters: rows come before the rows that they belong to. */
+/** The rows that may be deleted from each table. The order matters: rows come before the rows that they belong to. */
 const over: readonly Over[] = [
   { table: 'session', isOver: (now) => sql`idle_expires_at <= ${now}` },
   { table: 'attempt', key: ['key_hash'], isOver: (now) => sql`reset_at <= ${now}` },
@@ -87,7 +85,7 @@ function deletion({ table, key = ['id'], isOver, names = [] }: Over): Deletion {
   }
 }
 
-/** Forgets agents that were never allowed anything and have not been seen for a long time. Other rows may still reference them. */
+/** Forgets agents that were never allowed anything and have not been seen for a long time. Other rows may still reference these agents. */
 async function forgetAgents(unit: Unit): Promise<number> {
   const { db, now } = unit
   const forgotten = await db
@@ -111,7 +109,7 @@ async function forgetAgents(unit: Unit): Promise<number> {
   return ids.length
 }
 
-/** Writes the event that records the deletion first, because the newest event tells the database which events are old enough to delete. */
+/** First writes the event that records the deletion, because the newest event tells the database which events are old enough to delete. */
 async function announceDeletion(unit: Unit): Promise<number> {
   const { db, now } = unit
   const before = now - retention.event

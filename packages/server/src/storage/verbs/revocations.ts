@@ -26,13 +26,13 @@ interface RevokingUser {
   sub: string
   /** Number of grants that ended, including replaced ones. The user has at most this many entries. */
   ended: number
-  /** When one of them was last revoked. */
+  /** When one of the user's grants was last revoked. */
   at: number
 }
 
 /**
- * Distributes the available entries among users. Each user gets one, oldest accounts first. Then users get one for each of their grants,
- * starting with those who revoked the fewest, for as long as entries are left.
+ * Distributes the available entries among users. Each user first gets one, oldest accounts first. Then, for as long as entries are left,
+ * users get one for each of their grants, starting with the users who revoked the fewest.
  */
 function share(
   people: readonly RevokingUser[],
@@ -56,12 +56,15 @@ function share(
 /** Uses are written only at intervals, so a token may have been issued up to one interval after the recorded use. */
 const usedSince = (since: number) => since - usedEvery
 
-/** No time is later. With an upper bound, databases read the range from its index instead of all grants that ever ended. */
+/**
+ * No stored time is later than this. With an upper bound, databases read the range from their index instead of reading all grants that ever
+ * ended.
+ */
 const everAfter = Number.MAX_SAFE_INTEGER
 
 /**
- * Returns the users who revoked a grant under which a token may still be valid, oldest accounts first, and up to one more than can be
- * listed.
+ * Returns the users who revoked a grant under which a token may still be valid, oldest accounts first. Returns up to one more user than can
+ * be listed.
  */
 async function usersWithRevocations({ db }: Statement, { since, limit }: RevocationFilter): Promise<RevokingUser[]> {
   const lastRevokedAt = sql<number | null>`max(case when revoked_by <> 'replaced' then revoked_at end)`
@@ -82,7 +85,7 @@ async function usersWithRevocations({ db }: Statement, { since, limit }: Revocat
   return rows.map(({ id, sub, ended, at }) => ({ userId: id, sub: idText(sub), ended: Number(ended), at: at ?? 0 }))
 }
 
-/** Number of users looked up in one statement. */
+/** Number of users that one statement looks up. */
 const batch = 500
 
 async function grantsOf(
@@ -126,8 +129,8 @@ async function endedGrants({ db }: Statement, userIds: readonly number[], since:
 }
 
 /**
- * Returns those of the replaced grants whose successor was revoked. `revoked` are the grants that were revoked since a time. The successor
- * of a grant has the same parties and ended at the same time or later. The run time is proportional to the sizes of both lists, because
+ * Returns the replaced grants whose successor was revoked. `revoked` are the grants that were revoked since a given time. A grant's
+ * successor has the same parties and ended at the same time or later. The run time is proportional to the sizes of both lists, because
  * anyone can create thousands of grants by allowing the same request repeatedly.
  */
 function endedWithSuccessor(replaced: readonly EndedGrant[], revoked: readonly EndedGrant[]): EndedGrant[] {
@@ -157,7 +160,7 @@ async function blockedAgents({ db }: Statement, { since, limit }: RevocationFilt
   return rows.map(({ identifier, at }) => ({ kind: 'agent', value: identifier, at }))
 }
 
-/** Excludes closed accounts, because their grants are listed instead. */
+/** Excludes users with closed accounts, because their grants are listed instead. */
 async function disabledUsers({ db }: Statement, { since, limit }: RevocationFilter): Promise<ByOperator[]> {
   const rows = await db
     .selectFrom('app_user')

@@ -84,7 +84,7 @@ async function endOldest(unit: Unit, userId: number, newest: number, most: numbe
 /** A live session. */
 export interface FoundSession {
   session: Session
-  /** What to record about the session, if that was not done recently. */
+  /** What must be recorded about the session, unless it was recorded recently. */
   seen: { id: number; at: number } | undefined
 }
 
@@ -98,7 +98,7 @@ export function foundSession(row: LiveRow): FoundSession {
   return { session: toSession(row), seen: isDue ? { id: row.session_id, at: row.read_at } : undefined }
 }
 
-/** The columns of a session that {@link foundSession} reads. */
+/** The session columns that {@link foundSession} reads. */
 export const sessionColumns = [
   'e.id as session_id',
   'e.public_id as session',
@@ -129,7 +129,7 @@ const lockedSession = cachedQuery((parts, { idHash }: Placeholders<{ idHash: Uin
   parts.locking(liveSessions(parts, idHash), { u: 'shared', e: 'alone' }),
 )
 
-/** A live session with its user. */
+/** A live session and its user. */
 export type LiveRow = Omit<Awaited<ReturnType<typeof liveSession>>[number], 'id'>
 
 function toSession(row: LiveRow): Session {
@@ -221,7 +221,7 @@ export async function endSessions(
   return ended
 }
 
-/** A change of how a user signs in, as it is recorded in the audit log. */
+/** A change to how a user signs in, as recorded in the audit log. */
 interface CredentialChange {
   event: AuditEntry['event']
   /** The operator who made the change; undefined if the user did. */
@@ -235,8 +235,8 @@ interface CredentialChange {
 }
 
 /**
- * Completes a change of how a user signs in, in the same transaction: no verb accepts what was read of the user before, an operator's
- * change signs the user out everywhere, and the audit log records the change. Returns the new revision.
+ * Completes a change to how a user signs in, in the same transaction: verbs no longer accept what was previously read about the user, an
+ * operator's change signs the user out everywhere, and the audit log records the change. Returns the new revision.
  */
 export async function recordCredentialChange(
   unit: Unit,
@@ -257,7 +257,7 @@ async function removeSessions({ db }: Unit, userId: number, exceptIdHash?: strin
   return Number(numDeletedRows)
 }
 
-/** Implements {@link SessionStorage.reauthenticate}: undefined if the session has expired, or its user has changed. */
+/** Implements {@link SessionStorage.reauthenticate}: returns undefined if the session has expired, or if its user has changed. */
 export async function reauthenticate(unit: Unit, renewal: Reauthentication): Promise<Session | undefined> {
   const { db, now } = unit
   const idHash = hashBytes(renewal.idHash)

@@ -23,13 +23,13 @@ async function count(statement: Statement, keyHash: Uint8Array, window: number):
   return { count: row.count, resetAt: row.reset_at }
 }
 
-/** Counts an attempt. Returns the seconds to wait if there were too many, otherwise undefined. */
+/** Counts an attempt. Returns the number of seconds to wait if there were too many attempts, otherwise undefined. */
 export async function waitAfter(unit: Unit, { most, ...attempt }: LimitedAttempt): Promise<number | undefined> {
   const { count, resetAt } = await countAttempt(unit, attempt)
   return count > most ? Math.max(1, resetAt - unit.now) : undefined
 }
 
-/** The agents for which an attempt is counted, as values in the query. */
+/** The agents for which an attempt is counted, as the values used in the query. */
 const whose = { all: 0, allowed: 1, unknown: 2 } as const
 
 export async function countRequest(
@@ -65,8 +65,8 @@ const countOne = cachedQuery((parts, { keyHash, window }: Placeholders<NewAttemp
 })
 
 /**
- * Counts attempts of an agent that is not blocked, always in the same order, so that two queries that lock the same rows cannot deadlock.
- * The first of the selects yields no rows: it determines the column types of the others.
+ * Counts attempts by an agent that is not blocked, always in the same order, so that two queries that lock the same rows cannot deadlock.
+ * The first select yields no rows: it determines the column types of the others.
  */
 const countAllOf = cachedQueryOfRows(
   (parts, attempts: readonly Placeholders<NewAttempt & { of: number; agent: string }>[]) => {
@@ -102,12 +102,12 @@ function counting({ clock }: Pick<Parts, 'clock'>, insertion: InsertQueryBuilder
 }
 
 /**
- * Maximum number of audit events per day for each kind of refusal of one code or refresh token. An agent may present it as often as it
- * likes, and more events would add no information.
+ * Maximum number of audit events per day for each kind of refusal of one code or refresh token. An agent may present the code or token as
+ * often as it likes, and more events would add no information.
  */
 const refusedRows = { window: 86_400, most: 100 }
 
-/** Counts a refusal of the code or token with this hash. Returns whether the audit log has enough of these events. */
+/** Counts a refusal of the code or token with this hash. Returns whether the audit log already contains enough of these events. */
 export async function exceedsAuditLimit(statement: Statement, refusal: string, of: string): Promise<boolean> {
   const keyHash = createHash('sha256').update(`${refusal} ${of}`).digest()
   const counted = await count(statement, keyHash, refusedRows.window)
@@ -127,7 +127,7 @@ export async function findReachedLimit(
   return reached.toSorted((a, b) => b.resetAt - a.resetAt)[0]
 }
 
-/** Returns how many attempts of each range are in their windows, and when the oldest leaves its window. */
+/** Returns how many attempts in each range are within their windows, and when the oldest attempt leaves its window. */
 const countsOf = cachedQueryOfRows((parts, ranges: readonly Placeholders<KeyRange>[]) => {
   const [first, ...others] = ranges.map((range, place) => countOf(parts, range, place))
   if (!first) throw new TypeError('at least one limit is required')
@@ -144,8 +144,8 @@ function countOf({ db, clock }: Parts, { first, last }: Placeholders<KeyRange>, 
 }
 
 /**
- * Stores one row for each attempt within the window of a limit, so that the window slides: what matters is the time between attempts, not
- * when a window began.
+ * Stores one row for each attempt within a limit's window, so that the window slides: what matters is the time between attempts, not when a
+ * window began.
  */
 export async function countWithinLimits(
   unit: Unit,
@@ -209,7 +209,7 @@ async function removeRange({ db }: Statement, { first, last }: KeyRange): Promis
 }
 
 /**
- * Remembers a browser in which a user signed in. The caller holds the lock of the user's row, which is unchanged since their proof was
+ * Remembers a browser in which a user has signed in. The caller holds the lock on the user's row, which is unchanged since their proof was
  * checked.
  */
 export async function rememberDevice({ db, now }: Unit, userId: number, browserHash: string): Promise<void> {
@@ -229,7 +229,7 @@ export async function isKnownDevice(
   return signedIn.some(({ username_key }) => username_key === usernameKey)
 }
 
-/** Reads by browser and not by username, so that the cost does not depend on whether an account exists (attacks C17). */
+/** Looks up the browser rather than the username, so that the cost does not depend on whether an account exists (attacks C17). */
 const accountsOfBrowser = cachedQuery(({ db }, { browserHash }: Placeholders<{ browserHash: Uint8Array }>) =>
   db
     .selectFrom('known_device as d')
@@ -241,9 +241,9 @@ const accountsOfBrowser = cachedQuery(({ db }, { browserHash }: Placeholders<{ b
 )
 
 const keyBytes = 32
-/** Bytes of a stored key that are the same for all limits of one account. */
+/** Number of bytes of a stored key that are the same for all limits of one account. */
 const accountBytes = 16
-/** Bytes at the end of a stored key that differ for each attempt within one limit. */
+/** Number of bytes at the end of a stored key that differ for each attempt within one limit. */
 const attemptBytes = 8
 
 /** The first and last keys of a range of attempts. */
@@ -252,11 +252,11 @@ interface KeyRange {
   last: Buffer
 }
 
-/** Returns the range of keys under which the attempts of a limit are stored. */
+/** Returns the range of keys under which a limit's attempts are stored. */
 function rangeOf({ key, account }: Pick<LimitedAttempt, 'key' | 'account'>): KeyRange {
   const hash = hashBytes(key)
   // Without a hash, the range would cover every limit.
-  if (hash.length !== keyBytes) throw new TypeError('the key of a limit must be a SHA-256 hash')
+  if (hash.length !== keyBytes) throw new TypeError('a limit’s key must be a SHA-256 hash')
   const ofLimit = hash.subarray(0, keyBytes - attemptBytes)
   return rangeFrom(account === undefined ? ofLimit : Buffer.concat([prefixOf(account), ofLimit.subarray(accountBytes)]))
 }

@@ -1,18 +1,18 @@
 import { joined, noUsage, partsOf, type Usage } from '../rows/grant-lists.js'
 
-/** Number of buffered uses at which they are written. A caller that adds as many again during that write waits for it. */
+/** Number of buffered uses that triggers a write. A caller that adds as many again during that write waits for the write. */
 const most = 500
 
-/** A buffer of uses, which are written many at a time. */
+/** A buffer for uses, many of which are written at a time. */
 export interface WriteBehind {
-  /** Records a use. Resolves at once or, if uses are written without delay, after a write was attempted. */
+  /** Records a use. Resolves at once or, if uses are written without delay, after a write has been attempted. */
   note(at: number, note: (usage: Usage) => void): Promise<void>
   /** Writes the buffered uses. Rejects if they cannot be written now; they are then retried with the next write. */
   flush(): Promise<void>
 }
 
 /**
- * @param delay seconds for which a use is buffered; 0 disables buffering
+ * @param delay number of seconds for which a use is buffered; 0 disables buffering
  * @param onError called if uses were not written in time; they stay buffered
  */
 export function createWriteBehind(

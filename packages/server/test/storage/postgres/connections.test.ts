@@ -96,7 +96,7 @@ describe('a connection to PostgreSQL', () => {
       await postgresStorage(${JSON.stringify(`${url.href}?sslmode=require`)}).catch(({ code, message }) => console.log(code, message))`
     const began = performance.now()
     const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program])
-    expect(stdout).toMatch(/^misconfigured .* requires a password, and none was found: .*PGPASSFILE/)
+    expect(stdout).toMatch(/^misconfigured .* requires a password, but none was found: .*PGPASSFILE/)
     expect(stderr).toBe('')
     expect(performance.now() - began).toBeLessThan(10_000)
   })
