@@ -59,7 +59,7 @@ export function parseAgentFile(document: Readonly<Record<string, unknown>>): { f
   for (const name of Object.keys(document)) {
     if (known.includes(name)) continue
     const near = nearestName(name, known)
-    return { problem: `has an unknown member ${name}: ${near === undefined ? 'take it out' : `did you mean ${near}?`}` }
+    return { problem: `has an unknown member ${name}: ${near === undefined ? 'remove it' : `did you mean ${near}?`}` }
   }
   if (isAgentFile(document)) return { file: document }
   const [wrong = '', rule] = Object.entries(members).find(([name, each]) => !isFollowed(each, document[name])) ?? []

@@ -138,9 +138,9 @@ it.each<[string, unknown, string]>([
 })
 
 it.each<[string, string, Record<string, unknown>, string]>([
-  ['http', 'http://api.example/events', {}, 'https only, not to http://api.example'],
-  ['http, even if loopback is allowed', 'http://api.example/', { allowInsecureLoopback: true }, 'https only'],
-  ['a private address over http', 'http://10.0.0.1:8080/', { allowInsecureLoopback: true }, 'https only'],
+  ['http', 'http://api.example/events', {}, 'only over https, not to http://api.example'],
+  ['http, even if loopback is allowed', 'http://api.example/', { allowInsecureLoopback: true }, 'only over https'],
+  ['a private address over http', 'http://10.0.0.1:8080/', { allowInsecureLoopback: true }, 'only over https'],
   [
     'loopback without a port',
     'http://127.0.0.1/',

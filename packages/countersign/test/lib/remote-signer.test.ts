@@ -50,7 +50,7 @@ describe('createRemoteSigner', () => {
       code: 'signer_refused',
       status: 500,
       description: 'Something went wrong.',
-      message: 'The service did not sign with the key one, or not as ed25519.',
+      message: 'The service did not sign with the key one, or its signature is not ed25519.',
     })
   })
 
