@@ -102,6 +102,43 @@ it.each([
   expect(words(page).includes('agent.example gives no name and has no website')).toBe(warned)
 })
 
+it.each([
+  ['permissions to read', 'data.read calendar.view', '86400', '2592000'],
+  ['a known change', 'data.read events.create', '86400', '2592000'],
+  ['a name without a known word', 'data.read data.frobnicate', '3600', '3600'],
+  ['a broad permission', 'calendar.manage', '3600', '3600'],
+  ['a permission to read and write', 'Mail.ReadWrite', '3600', '3600'],
+])('preselects a duration for %s', async (_, scope, first, later) => {
+  const stage = await openMapStage()
+  onTestFinished(() => stage.close())
+  const selected = (page: string) => /value="([^"]*)" checked/.exec(page)?.[1]
+  const asked = { scope }
+  const { page, user } = await view(stage, await openRequest(stage, undefined, asked))
+  expect(selected(page), 'the first time').toBe(first)
+  await allow(stage, undefined, { duration: '3600' }, { asked, user })
+  const next = await view(stage, await openRequest(stage, undefined, asked), user)
+  expect(selected(next.page), 'the second time').toBe(later)
+})
+
+it.each([
+  ['the shortest, if all are longer', [7 * 86_400, 'until-removed'], String(7 * 86_400)],
+  ['the longest that is not too long', [3600, 7200, 43_200, 604_800], '43200'],
+] as const)('preselects %s', async (_, durations, expected) => {
+  const stage = await openMapStage({ durations: [...durations] })
+  onTestFinished(() => stage.close())
+  const { page } = await view(stage, await openRequest(stage, undefined, { scope: 'data.read' }))
+  expect(page).toContain(`value="${expected}" checked`)
+})
+
+it('allows a request for the shortest duration if the form contains none that is offered', async () => {
+  const stage = await openMapStage()
+  onTestFinished(() => stage.close())
+  const opened = await openRequest(stage, undefined, { scope: 'data.read' })
+  const { user, page } = await view(stage, opened)
+  await user.submit(page, opened.url, { consent: 'grant', duration: '5000000' })
+  expect(await stage.storage.listGrants()).toMatchObject([{ expiresAt: stage.clock.now + 3600 }])
+})
+
 it('never allows dangerous access until it is revoked, even if no other duration can be chosen', async () => {
   const stage = await openMapStage({ durations: ['until-removed'] })
   onTestFinished(() => stage.close())

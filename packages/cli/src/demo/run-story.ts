@@ -79,7 +79,7 @@ async function tellStory(options: StoryOptions, closers: Closers): Promise<void>
       await removeAccess(world.ids['auth-server'], scripted)
       await untilRevoked(scene, { every: 250, tries: 40 })
     } else {
-      tell.step('Now remove the agent’s access yourself. The agent keeps calling the API until you do.')
+      tell.step('Now remove the agent’s access yourself. It calls the API until you do.')
       tell.line(`My agents: ${world.ids['auth-server']}/account`)
       await untilRevoked(scene, { every: 2000, tries: Number.POSITIVE_INFINITY })
     }
@@ -139,7 +139,7 @@ async function requestAccess(
 
 /** Step 4: the user has already decided. */
 async function callAgain({ agent, world, tell, signal, onPage }: Scene): Promise<void> {
-  tell.step('The agent needs the data again. No page this time: the user has already decided.')
+  tell.step('The agent needs the data again. No page: the user has already decided.')
   onPage(() => Promise.reject(new CommandError('The user was asked a second time.')))
   const response = await agent.fetch(world.resourceUrl, { signal })
   const body = parseJsonObject(await response.text())
@@ -156,7 +156,7 @@ async function steal({ world, tell, calls }: Scene): Promise<void> {
     const body = await response.text()
     tell.response(attack.url, requireRefused({ status: response.status, body }, 'invalid_signature'), why)
   }
-  tell.step('A thief copies the token and sends it, first on its own, then in a request signed with another key.')
+  tell.step('A thief sends the stolen token, first alone, then with another key.')
   const bearer = { authorization: `Bearer ${token}` }
   await attempt(new Request(world.resourceUrl, { headers: bearer }), 'a token alone proves nothing here')
   const signer = await createSigner(await generatePrivateJwk({ kid: 'thief' }))

@@ -100,7 +100,7 @@ describe('countersign demo', () => {
       const offered = [...page.matchAll(/<input[^>]*name="duration"[^>]*>/g)].map(
         ([tag]) => /value="([^"]*)"/.exec(tag)?.[1],
       )
-      expect(offered).toEqual(['3600', '2592000', 'until-removed'])
+      expect(offered).toEqual(['3600', '86400', '2592000', 'until-removed'])
     })
   })
 
@@ -111,7 +111,7 @@ describe('countersign demo', () => {
     )
     const told = runStory({ person: 'grant', ports, tell: silent, signal: new AbortController().signal })
     await expect(told.finally(() => vi.unstubAllGlobals())).rejects.toThrow(
-      'The API responded with 200 , but it must refuse with 401.',
+      'The API responded with 200, but it must refuse with 401.',
     )
   })
 

@@ -123,8 +123,8 @@ export interface AuthServerSettings {
   name?: string | undefined
   lifetimes?: LifetimeOptions | undefined
   /**
-   * The durations for which a user can allow something, in seconds, from shortest to longest; `"until-removed"` means no expiry. The first
-   * is preselected. @default an hour, 30 days, until revoked
+   * The durations for which a user can allow something, in seconds, from shortest to longest; `"until-removed"` means no expiry. The page
+   * preselects one by risk. @default an hour, a day, 30 days, until removed
    */
   durations?: readonly [Duration, ...Duration[]] | undefined
   accounts?: AccountOptions | undefined
@@ -215,7 +215,7 @@ export const settingShape = {
       code: whole(5, 600).default(60),
     } satisfies ShapeOf<LifetimeOptions>)
     .prefault({}),
-  durations: durations.default([3600, 30 * 86_400, 'until-removed']),
+  durations: durations.default([3600, 86_400, 30 * 86_400, 'until-removed']),
   accounts: z
     .strictObject({
       signUp: z.boolean().default(false),

@@ -192,16 +192,13 @@ interface Allowed {
   request: AuthRequest
   /** The revision shown on the page. */
   revision: number | undefined
-  duration: DecisionTerms['preset']
+  duration: Duration
   session: Session
 }
 
-/** The duration submitted with the form, or the preselected one if the terms do not offer it. */
-function chosenDuration(
-  { durations, preset }: Pick<DecisionTerms, 'durations' | 'preset'>,
-  form: ReadonlyMap<string, string>,
-): DecisionTerms['preset'] {
-  return durations.find((choice) => String(choice) === form.get('duration')) ?? preset
+/** The duration submitted with the form, or the shortest one if the terms do not offer it. */
+function chosenDuration({ durations }: DecisionTerms, form: ReadonlyMap<string, string>): Duration {
+  return durations.find((choice) => String(choice) === form.get('duration')) ?? durations[0]
 }
 
 /** The purpose of a passkey challenge that proves who allows this request; the proof is valid for nothing else. */

@@ -4,6 +4,7 @@ import type { SignedInVisit } from '../http/visit.js'
 import type { AgentChange } from '../pages/models/models.js'
 import { cleanName } from '../policy/plain-text.js'
 import { agentBlocked, type Duration, dangersOf, denialOf } from '../policy/policy.js'
+import type { PermissionReading } from '../policy/risk.js'
 import type { Danger } from '../policy/risk-order.js'
 import { provingWays } from '../sign-in/offered-factors.js'
 import { type AuthRequest, type Grant, validTokensIssuedSince } from '../storage/api/storage.js'
@@ -24,7 +25,6 @@ export interface DecisionTerms {
   mayRemember: boolean
   /** Shortest first. */
   durations: readonly [Duration, ...Duration[]]
-  preset: Duration
   /** Why the operator's policy or a block prevents the user from allowing the request; undefined if nothing does. */
   forbidden: AAuthError | undefined
 }
@@ -46,6 +46,8 @@ export interface DecisionFacts extends DecisionTerms {
   agentLastAllowed: number | undefined
   /** Whether the remembered grant allows this request without a page. */
   allowsWithoutPage: boolean
+  /** The duration that is preselected on the page. */
+  preset: Duration
 }
 
 /** Evaluates a stored request for the user who decides it. */
@@ -62,7 +64,6 @@ export async function decisionTerms(
     proof: sensitive ? await proofFor(context, visit, request) : undefined,
     mayRemember: !sensitive && context.transport.reachesOnlyAgent(request),
     durations,
-    preset: durations[0],
     forbidden: policyDenial(context, request) ?? (request.agentBlocked ? agentBlocked() : undefined),
   }
 }
@@ -81,11 +82,13 @@ export async function decisionFacts(
   )
   const changes = await agentChanges(context, request, own.newest)
   const granted = remembered?.scope.split(' ') ?? []
+  const requested = request.scope.split(' ')
+  const lastAllowed = own.newest.find((grant) => grant.delegate === delegate)?.createdAt
   return {
     changes,
     holdings: await holdingsOf(context, request, own),
     remembered,
-    lastAllowed: own.newest.find((grant) => grant.delegate === delegate)?.createdAt,
+    lastAllowed,
     agentLastAllowed: own.newest[0]?.createdAt,
     allowsWithoutPage:
       remembered !== undefined &&
@@ -94,7 +97,11 @@ export async function decisionFacts(
       !(request.prompt ?? '').split(' ').includes('consent') &&
       changes.every(({ what }) => what === 'keys') &&
       remembered.display.agent.name === display.agent.name &&
-      request.scope.split(' ').every((name) => granted.includes(name)),
+      requested.every((name) => granted.includes(name)),
+    preset: presetOf(terms.durations, {
+      isFirst: lastAllowed === undefined,
+      isModest: requested.every((name) => isModest(context.readRisk(name))),
+    }),
     ...terms,
   }
 }
@@ -123,9 +130,26 @@ async function proofFor(
   return password ? 'password' : 'sign-in'
 }
 
+/** Whether a permission allows only reading, or one kind of change that its name reveals. */
+function isModest({ risk, isKnown, isBroad }: PermissionReading): boolean {
+  return (risk === 'read' || risk === 'change') && isKnown && !isBroad
+}
+
+const hour = 3600
+const day = 86_400
+
+/**
+ * Returns the longest duration up to the one that suits the request: a day if the user has never allowed this agent anything and 30 days
+ * afterwards, or an hour for permissions that are not modest. The shortest duration if all are longer.
+ */
+function presetOf(durations: DecisionTerms['durations'], of: { isFirst: boolean; isModest: boolean }): Duration {
+  const longest = of.isModest ? (of.isFirst ? day : 30 * day) : hour
+  return durations.findLast((duration) => duration !== 'until-removed' && duration <= longest) ?? durations[0]
+}
+
 /** Permission to do something dangerous always expires. */
 function shortest(duration: Duration): number {
-  return duration === 'until-removed' ? 3600 : duration
+  return duration === 'until-removed' ? hour : duration
 }
 
 /** How many previous grants are considered. */

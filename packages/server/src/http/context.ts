@@ -87,7 +87,7 @@ export interface ServerContext {
   maxSessions: number
   /** Multiplier for the rates of requests and decisions. */
   rateFactor: number
-  /** The durations for which a user can allow something, shortest first; the first is preselected. */
+  /** The durations for which a user can allow something, shortest first. */
   durations: readonly [Duration, ...Duration[]]
   /** Whether users can create accounts themselves. */
   signUp: boolean

@@ -15,6 +15,7 @@ describe('renderConsent with every option of a server', () => {
       'Read See your events calendar.read',
       'For how long',
       '1 hour',
+      '1 day',
       '30 days',
       'Until I remove it',
       'It can use this while you’re away. You can remove it any time in My agents.',
@@ -34,7 +35,7 @@ describe('renderConsent with every option of a server', () => {
 
   it('offers the durations with the preset selected, inside the decision form', () => {
     const radios = decisionIn(renderConsent(fullConsent))?.controls.filter((tag) => tag?.includes('type="radio"')) ?? []
-    expect(radios.map((tag) => /value="([^"]*)"/.exec(tag ?? '')?.[1])).toEqual(['3600', '2592000', 'until-removed'])
+    expect(radios.map((tag) => /value="([^"]*)"/.exec(tag ?? '')?.[1])).toEqual(['3600', '86400', '2592000', 'until-removed'])
     expect(radios.filter((tag) => tag?.includes('checked'))).toEqual([radios[0]])
     expect(radios.every((tag) => tag?.includes('name="duration"'))).toBe(true)
   })

@@ -19,7 +19,7 @@ export const fullConsent = consentModel({
     { name: 'calendar.read', description: 'See your events', risk: 'read' },
     { name: 'calendar.write', description: 'Create and change events', risk: 'change', isNew: true },
   ],
-  durations: { choices: [3600, 2592000, 'until-removed'], preset: 3600 },
+  durations: { choices: [3600, 86400, 2592000, 'until-removed'], preset: 3600 },
   extend: { secondsLeft: 540 },
 })
 

@@ -203,7 +203,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
     await opened('consent-full', {}, async (page) => {
       await page.getByLabel('1 hour').focus()
       await page.keyboard.press('ArrowDown')
-      expect(await page.getByLabel('30 days').isChecked()).toBe(true)
+      expect(await page.getByLabel('1 day').isChecked()).toBe(true)
     })
     await opened('remove-agent', {}, async (page) => {
       const posted = page.waitForRequest((request) => request.method() === 'POST')
