@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -45,10 +46,11 @@ async function createStage() {
       onTestFinished(() => followed.stop())
       return Object.assign(() => followed.policy(request), { state: followed.state })
     },
-    /** Checks the file, and waits for as long as that may take. */
+    /** Checks the file, and waits until it has been read: each of these reads is queued after the watcher's. */
     look: async () => {
       vi.advanceTimersByTime(2000)
-      await new Promise((resolve) => setTimeout(resolve, 50))
+      for (let reads = 0; reads < 20; reads++) await readFile(file).catch(() => undefined)
+      await new Promise((resolve) => setTimeout(resolve, 20))
     },
   }
 }
