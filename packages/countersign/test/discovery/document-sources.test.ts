@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { privateKeysIn, readJwks } from '../../src/discovery/document-sources.js'
+import { createDocumentSources, privateKeysIn, readJwks } from '../../src/discovery/document-sources.js'
 
 it('finds the keys of a set that expose a private part, by their kid of at most 256 characters', () => {
   const keys = [
@@ -17,4 +17,14 @@ it('finds the keys of a set that expose a private part, by their kid of at most 
 
 it.each([[null], ['keys'], [{}], [{ keys: {} }], [[]]])('rejects a key set that is %j', (document) => {
   expect(readJwks(document, 'https://agent.example')).toEqual({ refusal: 'it has no keys array' })
+})
+
+it.each([
+  ['allowNetworks', { allowNetworks: [{ cidr: '10.0.0.0/8' }] }],
+  ['egressProxy', { egressProxy: 'http://proxy.example:3128' }],
+])('rejects %s with a custom fetch, to which it would not apply', (name, options) => {
+  const fetch = async () => new Response()
+  expect(() => createDocumentSources({ ...options, fetch }, () => 0)).toThrow(`${name} applies to the guarded fetch`)
+  expect(() => createDocumentSources(options, () => 0)).not.toThrow()
+  expect(() => createDocumentSources({ allowNetworks: [], fetch }, () => 0)).not.toThrow()
 })

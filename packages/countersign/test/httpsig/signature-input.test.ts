@@ -22,11 +22,34 @@ describe('parseSignatureInput accepts', () => {
     [`${valid};keyid=""`, {}],
     [`${valid};other;more=1;less=-1;word=tok/en;no=?0;text="a b"`, {}],
     ['sig1=("x_y!");created=999999999999999', { created: 999999999999999, components: ['x_y!'] }],
+    [`${valid};expires=1768786017`, { expires: 1768786017 }],
   ])('%s', (text, expected) => {
     const input = parseSignatureInput(text)
     expect(input).toMatchObject(expected)
     expect(`${input.label}=${input.parameters}`).toBe(text)
   })
+})
+
+describe('parseSignatureInput accepts values at their limits, and none beyond', () => {
+  const covering = (count: number) => `a=(${Array.from({ length: count }, (_, at) => `"f${at}"`).join(' ')});created=1`
+  const padded = (length: number) => `${valid};x="${'a'.repeat(length - valid.length - 5)}"`
+
+  it.each<[string, (size: number) => string, number]>([
+    ['32 components', covering, 32],
+    ['4,096 characters', padded, 4096],
+  ])('%s', async (_name, textOf, most) => {
+    expect(parseSignatureInput(textOf(most))).toHaveProperty('created')
+    expect(await refusalCode(() => parseSignatureInput(textOf(most + 1)))).toBe('signature_malformed')
+  })
+})
+
+it.each([
+  ['sig1=("@method"', 'is not label=(…): the component list is not closed.'],
+  ['sig1=(("@method"', 'does not start with label=(…).'],
+  ['"sig1=("@method"', 'does not start with label=(…).'],
+  [`${valid};expires=1768786016`, 'has expires earlier than created.'],
+])('the refusal of %s says what is wrong', (text, message) => {
+  expect(() => parseSignatureInput(text)).toThrow(`Signature-Input ${message}`)
 })
 
 describe('parseSignatureInput rejects, one change from an accepted text', () => {

@@ -189,3 +189,18 @@ describe('serializeSignatureKey', () => {
     expect(() => serializeSignatureKey('sig1', { scheme: 'jwks', id: 'https://agent.example', kid })).toThrow(TypeError)
   })
 })
+
+it('accepts a Signature-Key of 16,384 characters, and rejects a longer one', async () => {
+  const carrying = (length: number) => `sig1=(scheme=jwt jwt="${'a'.repeat(length - 24)}")`
+  expect(carrying(16_384)).toHaveLength(16_384)
+  expect(parseSignatureKey(carrying(16_384))).toMatchObject({ key: { scheme: 'jwt' } })
+  expect(await refusalCode(() => parseSignatureKey(carrying(16_385)))).toBe('signature_malformed')
+})
+
+it.each([
+  ['sig1=(scheme=jwt jwt="a") ', 'continues after its only member'],
+  ['sig1=(jwt="a")', 'does not start with label=(scheme=…'],
+  [' sig1=(scheme=jwt jwt="a")', 'does not start with label=(scheme=…'],
+])('the refusal of %s says what is wrong', (text, message) => {
+  expect(() => parseSignatureKey(text)).toThrow(`Signature-Key ${message}`)
+})

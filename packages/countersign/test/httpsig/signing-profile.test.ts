@@ -61,6 +61,11 @@ describe('requireTarget', () => {
     expect(await refusalCode(() => requireTarget(target))).toBe('target_ambiguous')
   })
 
+  it('accepts a target of 8,192 characters, and none longer', async () => {
+    expect(requireTarget(`/${'a'.repeat(8191)}`).path).toHaveLength(8192)
+    expect(await refusalCode(() => requireTarget(`/${'a'.repeat(8192)}`))).toBe('target_ambiguous')
+  })
+
   it('accepts only targets that URL parsing does not change', () => {
     const character = fc.constantFrom(...'/..%2eE?#\\ ab\'"^|{}[]`~@:;=&+$!*(),-_\t<>é'.split(''))
     fc.assert(

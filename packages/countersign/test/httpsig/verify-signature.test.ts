@@ -439,6 +439,34 @@ describe('rejected before any key lookup', async () => {
   })
 })
 
+describe('limits', () => {
+  it.each([16, 256])('S39: a Nonce of %i characters is accepted', async (length) => {
+    const message = await craftMessage({ signer, method: 'POST', body, fields: { nonce: 'A'.repeat(length) } })
+    expect(await verify(message)).toMatchObject({ nonce: { lifetime: 120 } })
+  })
+
+  it('a request with 1,000 header lines is accepted, and one with more is rejected', async () => {
+    const more = Array.from({ length: 1000 - get.headers.length }, (_, at): [string, string] => [`x-${at}`, 'a'])
+    const full = { ...get, headers: [...more, ...get.headers] }
+    expect(await verify(full)).toMatchObject({ path: '/data' })
+    expect(await refusalCode(() => verify(plusHeader(full, 'x-more', 'a'), beforeAnyKey))).toBe('headers_too_large')
+  })
+
+  it('a Host of 1,024 characters is accepted, and a longer one is rejected', async () => {
+    const sentTo = (length: number) => withHeader(get, 'host', () => 'a'.repeat(length))
+    expect(await verify(sentTo(1024))).toMatchObject({ authority: 'resource.example' })
+    expect(await refusalCode(() => verify(sentTo(1025), beforeAnyKey))).toBe('host_malformed')
+  })
+
+  it.each([
+    [61, 'created is 61 s ahead by this server’s clock; at most 60 s are allowed.'],
+    [-61, 'created is 61 s ago by this server’s clock; at most 60 s are allowed.'],
+  ])('S10: the refusal of a signature created %i s from now says how far off it is', async (offset, message) => {
+    const crafted = await craftMessage({ signer, created: now + offset })
+    await expect(verify(crafted, beforeAnyKey)).rejects.toThrow(message)
+  })
+})
+
 describe('S10: the window', () => {
   it.each([-60, -59, 59, 60])('created %i s from now is accepted', async (offset) => {
     expect(await verify(await craftMessage({ signer, created: now + offset }))).toMatchObject({ created: now + offset })

@@ -28,6 +28,9 @@ describe('parseDocument', () => {
       agent_signing_algs_supported: ['ed25519', 'rsa-pss-sha512'],
       request_types_supported: ['auth', 'code', 'exchange', 'refresh'],
       scopes_supported: ['profile', 'email', 'data.read', 'data.write'],
+      agent_revocation_endpoint: 'https://auth.example/agent/revoke',
+      revocation_list_uri: 'https://auth.example/revoked',
+      authorization_response_iss_parameter_supported: true,
     }
     expect(parseDocument(january.documents.authServer, 'https://auth.example', issuer)).toEqual({ metadata: issuer })
   })
@@ -66,6 +69,58 @@ describe('parseDocument', () => {
     expect(parseDocument(january.documents.agent, id, document)).toHaveProperty('refusal')
   })
 
+  const servers = {
+    authServer: {
+      issuer: 'https://auth.example',
+      jwks_uri: 'https://auth.example/jwks.json',
+      agent_token_endpoint: 'https://auth.example/agent/token',
+      agent_auth_endpoint: 'https://auth.example/agent/auth',
+    },
+    resource: { resource: 'https://resource.example', jwks_uri: 'https://resource.example/jwks.json' },
+  }
+  it.each([
+    ['authServer', 'issuer'],
+    ['authServer', 'jwks_uri'],
+    ['authServer', 'agent_token_endpoint'],
+    ['authServer', 'agent_auth_endpoint'],
+    ['resource', 'resource'],
+    ['resource', 'jwks_uri'],
+  ] as const)('the document of a %s must have %s', (party, member) => {
+    const identifier = party === 'authServer' ? servers.authServer.issuer : servers.resource.resource
+    const without = { ...servers[party], [member]: undefined }
+    expect(parseDocument<{ jwks_uri: string }>(january.documents[party], identifier, without)).toEqual({
+      refusal: `its ${member} is missing or invalid`,
+    })
+  })
+
+  it.each([
+    [
+      'agent',
+      { redirect_uris: id, name: 1, logo_uri: 'http://agent.example/logo.png', policy_uri: 1, tos_uri: 1, homepage: 1 },
+    ],
+    ['resource', { resource_token_endpoint: 'a', supported_scopes: 'a', scope_descriptions: ['a'] }],
+    ['resource', { scope_descriptions: { a: 1 } }],
+    [
+      'authServer',
+      {
+        agent_revocation_endpoint: 'a',
+        revocation_list_uri: 'a',
+        agent_signing_algs_supported: 'ed25519',
+        request_types_supported: 'auth',
+        scopes_supported: 'a',
+        authorization_response_iss_parameter_supported: 'true',
+      },
+    ],
+  ] as const)('ignores each optional member of another type in the document of a %s', (party, members) => {
+    const document = party === 'agent' ? agent : servers[party]
+    const [identifier = ''] = Object.values(document)
+    const parsed = parseDocument<{ jwks_uri: string }>(january.documents[party], identifier, {
+      ...document,
+      ...members,
+    })
+    expect(parsed).toEqual({ metadata: document })
+  })
+
   it('ignores optional members of another type', () => {
     const document = {
       ...agent,
@@ -87,6 +142,26 @@ describe('parseDocument', () => {
     ['a logo at a private address (K12)', { logo_uri: 'https://10.0.0.1/logo.png' }],
   ])('ignores %s', (_name, member) => {
     expect(parseDocument(january.documents.agent, id, { ...agent, ...member })).toEqual({ metadata: agent })
+  })
+
+  it('keeps strings of 2,048 characters, and lists of 256', () => {
+    const [name, tooLong] = ['a'.repeat(2048), 'a'.repeat(2049)]
+    const members = { name, redirect_uris: Array.from({ length: 256 }, () => name) }
+    expect(parseDocument(january.documents.agent, id, { ...agent, ...members })).toEqual({
+      metadata: { ...agent, ...members },
+    })
+    expect(parseDocument(january.documents.agent, id, { ...agent, redirect_uris: [name, tooLong] })).toEqual({
+      metadata: agent,
+    })
+  })
+
+  it('names the members that are missing or invalid', () => {
+    expect(parseDocument(january.documents.agent, id, {})).toEqual({
+      refusal: 'its agent, jwks_uri is missing or invalid',
+    })
+    expect(parseDocument(january.documents.agent, id, { ...agent, jwks_uri: 1 })).toEqual({
+      refusal: 'its jwks_uri is missing or invalid',
+    })
   })
 
   it('reads only the document’s own members', () => {
@@ -121,6 +196,15 @@ describe('parseScope', () => {
     ["!#$%&'()*+,-./:;<=>?@[]^_`{|}~", ["!#$%&'()*+,-./:;<=>?@[]^_`{|}~"]],
   ])('accepts %s', (text, values) => {
     expect(parseScope(text)).toEqual(values)
+  })
+
+  it('accepts 64 values of 128 characters, and repeated ones up to 8,256 characters in total', () => {
+    const values = Array.from({ length: 64 }, (_, at) => `${at}`.padEnd(128, 'a'))
+    expect(parseScope(values.join(' '))).toEqual(values)
+    const repeated = `aa${' a'.repeat(4127)}`
+    expect(repeated).toHaveLength(8256)
+    expect(parseScope(repeated)).toEqual(['aa', 'a'])
+    expect(parseScope(`a${repeated}`)).toBeUndefined()
   })
 
   it.each([

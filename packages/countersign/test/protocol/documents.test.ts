@@ -1,6 +1,6 @@
 import { isFetchableUrl, isIdentifier, isLoopbackIdentifier } from 'countersign/discovery'
 import { describe, expect, it } from 'vitest'
-import { requireIdentifier } from '../../src/protocol/documents.js'
+import { identifierRepair, isUnder, requireIdentifier } from '../../src/protocol/documents.js'
 
 const loopback = { allowInsecureLoopback: true }
 const path = { allowPath: true }
@@ -180,6 +180,56 @@ describe('requireIdentifier', () => {
     expect(() => requireIdentifier('issuer', 'http://localhost:8001', {})).toThrow(/issuer.*allowInsecureLoopback/)
     expect(() => requireIdentifier('id', 'https://Agent.example', {})).toThrow(TypeError)
     expect(() => requireIdentifier('id', 'https://agent.example', {})).not.toThrow()
+  })
+})
+
+it.each([
+  ['https://agent.example//', 'remove the trailing slash (https://agent.example)'],
+  ['https://Agent.example', 'write it in lower case (https://agent.example)'],
+  ['https://agent.example:443', 'remove the default port (https://agent.example)'],
+  ['agent.example', 'add https:// in front (https://agent.example)'],
+  ['http://agent.example', 'use https instead of http (https://agent.example)'],
+  ['https://agent.example/?a', 'remove the question mark or hash sign and everything after it (https://agent.example)'],
+  ['https://agent.example#a', 'remove the question mark or hash sign and everything after it (https://agent.example)'],
+  ['http://localhost/', 'add a port, such as (http://localhost:8001)'],
+])('the fix for %s is: %s', (text, repair) => {
+  expect(identifierRepair(text, loopback)).toBe(repair)
+})
+
+it.each([
+  ['https://agent.example/a', 'set allowPath to allow a path'],
+  ['https://10.0.0.1', 'it must be https://host, lower case, no trailing slash'],
+])('the hint for %s, which has no simple fix, is: %s', (text, hint) => {
+  expect(identifierRepair(text, {})).toBeUndefined()
+  expect(() => requireIdentifier('id', text, {})).toThrow(`id is not a valid identifier (${hint}): ${text}`)
+})
+
+it.each([
+  ['https://api.example', 'https://api.example', true],
+  ['https://api.example/', 'https://api.example', true],
+  ['https://api.example?a', 'https://api.example', true],
+  ['https://api.example#a', 'https://api.example', true],
+  ['https://api.example.evil.example', 'https://api.example', false],
+  ['https://api.example:8443', 'https://api.example', false],
+  ['https://api.example', 'https://api.example/~a', false],
+  ['https://api.exampl', 'https://api.example', false],
+  ['https://evil.example/https://api.example', 'https://api.example', false],
+])('%s is under %s: %s', (url, identifier, expected) => {
+  expect(isUnder(url, identifier)).toBe(expected)
+})
+
+describe('accepts values at their limits, and none beyond', () => {
+  const textOf = (length: number) => `https://agent.example/${'a'.repeat(length - 22)}`
+
+  it('identifiers of 512 characters', () => {
+    expect(textOf(512)).toHaveLength(512)
+    expect(isIdentifier(textOf(512), path)).toBe(true)
+    expect(isIdentifier(textOf(513), path)).toBe(false)
+  })
+
+  it('URLs of 2,048 characters', () => {
+    expect(isFetchableUrl(textOf(2048))).toBe(true)
+    expect(isFetchableUrl(textOf(2049))).toBe(false)
   })
 })
 

@@ -349,10 +349,23 @@ describe.each(kinds)('%s', (kind) => {
     ['a symmetric key', { jwk: { kty: 'oct', k: 'AAAA' } }],
     ['a small-order point', { jwk: { ...members, x: Buffer.alloc(32).toString('base64url') } }],
     ['a thumbprint instead of a key', { jkt: holder.thumbprint }],
+    ['a key and the thumbprint of another', { jwk: holder.jwk, jkt: signer.thumbprint }],
+    ['a key and an encrypted one', { jwk: holder.jwk, jwe: 'A.B.C.D.E' }],
+    ['a key and the URL of a key set', { jwk: holder.jwk, jku: 'https://issuer.example/jwks.json' }],
   ])('T15: cnf %s is rejected in a token bound to a key, and ignored in others', async (_name, confirmation) => {
     const token = await craft(kind, { cnf: confirmation })
     if (holds) expect(await refusalCode(() => verify(kind, token))).toBe(invalid)
     else expect(await verify(kind, token)).toMatchObject({ confirmationKey: undefined })
+  })
+
+  it('T15: accepts a cnf with a key and its thumbprint', async () => {
+    const token = await craft(kind, { cnf: { jwk: holder.jwk, jkt: holder.thumbprint } })
+    expect(await verify(kind, token)).toMatchObject({ expired: false })
+  })
+
+  it.runIf(holds)('rejects with an error of importKey that is not about the key', async () => {
+    const importKey = () => Promise.reject(new TypeError('a mistake'))
+    await expect(verify(kind, await craft(kind), { importKey })).rejects.toThrow('a mistake')
   })
 
   it('ignores claims inherited through __proto__', async () => {
@@ -379,6 +392,86 @@ describe.each(kinds)('%s', (kind) => {
       expect(description).not.toContain(part)
     }
   })
+})
+
+describe('each claim has a type', () => {
+  const wrong = {
+    identifier: 'https://agent.example/',
+    string: 1,
+    seconds: '1',
+    confirmation: null,
+    thumbprint: 'AAAA',
+    entries: [1],
+    times: { entry: '1' },
+  }
+  const rules: Record<TokenKind, Record<string, keyof typeof wrong>> = {
+    'agent+jwt': {
+      iss: 'identifier',
+      sub: 'string',
+      exp: 'seconds',
+      cnf: 'confirmation',
+      iat: 'seconds',
+      nbf: 'seconds',
+      jti: 'string',
+    },
+    'resource+jwt': {
+      iss: 'identifier',
+      agent: 'identifier',
+      agent_jkt: 'thumbprint',
+      exp: 'seconds',
+      scope: 'string',
+      iat: 'seconds',
+      nbf: 'seconds',
+      jti: 'string',
+    },
+    'auth+jwt': {
+      iss: 'identifier',
+      exp: 'seconds',
+      cnf: 'confirmation',
+      agent: 'identifier',
+      agent_delegate: 'string',
+      scope: 'string',
+      sub: 'string',
+      iat: 'seconds',
+      nbf: 'seconds',
+      jti: 'string',
+    },
+    'revocations+jwt': {
+      iss: 'identifier',
+      exp: 'seconds',
+      iat: 'seconds',
+      revoked: 'entries',
+      revoked_before: 'times',
+      before: 'seconds',
+      nbf: 'seconds',
+      jti: 'string',
+    },
+  }
+  const rows = kinds.flatMap((kind) => Object.entries(rules[kind]).map(([claim, type]) => [kind, claim, type] as const))
+
+  it.each(rows)('%s: %s is a %s', async (kind, claim, type) => {
+    const token = await craft(kind, { [claim]: wrong[type] })
+    expect(await refusalCode(() => verify(kind, token, beforeAnyKey))).toBe(codes[kind].invalid)
+  })
+
+  const required = {
+    'agent+jwt': ['iss', 'sub', 'exp', 'cnf'],
+    'resource+jwt': ['iss', 'aud', 'agent', 'agent_jkt', 'exp'],
+    'auth+jwt': ['iss', 'aud', 'exp', 'cnf'],
+    'revocations+jwt': ['iss', 'exp', 'iat', 'revoked'],
+  }
+  it.each(kinds.flatMap((kind) => required[kind].map((claim) => [kind, claim] as const)))(
+    '%s: %s is required',
+    async (kind, claim) => {
+      const token = await craft(kind, { [claim]: undefined })
+      expect(await refusalCode(() => verify(kind, token, beforeAnyKey))).toBe(codes[kind].invalid)
+    },
+  )
+})
+
+it('rejects a resource token whose auth_request_url is not a string', async () => {
+  const token = await craft('resource+jwt', { scope: undefined, auth_request_url: 1 })
+  expect(await refusalCode(() => verify('resource+jwt', token, beforeAnyKey))).toBe('resource_token_invalid')
 })
 
 describe('agent+jwt', () => {

@@ -31,6 +31,72 @@ describe('january.writeRefusal', () => {
     expect(january.writeRefusal(new AAuthError(code, 'a')).status).toBe(status)
   })
 
+  const statuses: Record<number, ErrorCode[]> = {
+    400: ['target_ambiguous', 'header_duplicate', 'host_malformed', 'request_malformed', 'resource_token_invalid'],
+    401: ['signature_missing', 'key_unknown', 'auth_token_invalid', 'identity_required'],
+    403: ['scope_insufficient', 'consent_denied', 'policy_denied', 'agent_blocked'],
+    404: ['not_found'],
+    405: ['method_not_allowed'],
+    408: ['body_late', 'consent_expired'],
+    413: ['body_too_large'],
+    415: ['media_type_unsupported'],
+    431: ['headers_too_large'],
+    500: ['body_read_before', 'request_changed', 'signer_refused', 'bug'],
+  }
+  it.each(
+    Object.entries(statuses).flatMap(([status, listed]) => listed.map((code) => [Number(status), code] as const)),
+  )('the status is %i for %s', (status, code) => {
+    expect(january.writeRefusal(new AAuthError(code, 'a')).status).toBe(status)
+  })
+
+  const words: Record<string, ErrorCode[]> = {
+    invalid_signature: [
+      'signature_missing',
+      'component_missing',
+      'algorithm_unsupported',
+      'key_invalid',
+      'key_unknown',
+    ],
+    invalid_request: [
+      'request_malformed',
+      'identity_required',
+      'not_found',
+      'body_late',
+      'signature_key_scheme_refused',
+    ],
+    invalid_grant: ['code_unknown', 'refresh_token_refused', 'grant_ended', 'consent_expired', 'consent_ended'],
+    temporarily_unavailable: ['unavailable', 'upstream_failed', 'upstream_late', 'revocation_list_refused'],
+    server_error: ['body_read_before', 'request_changed', 'signer_refused', 'bug'],
+    unsupported_request_type: ['request_type_unsupported'],
+    invalid_agent_token: ['agent_token_invalid'],
+    expired_agent_token: ['agent_token_expired'],
+    invalid_resource_token: ['resource_token_invalid'],
+    expired_resource_token: ['resource_token_expired'],
+    invalid_auth_token: ['auth_token_invalid'],
+    expired_auth_token: ['auth_token_expired'],
+    insufficient_scope: ['scope_insufficient'],
+    invalid_scope: ['scope_invalid'],
+    access_denied: ['consent_denied', 'policy_denied', 'agent_blocked'],
+    too_many_requests: ['too_many_requests'],
+  }
+  it.each(Object.entries(words).flatMap(([error, listed]) => listed.map((code) => [error, code] as const)))(
+    'the error is %s for %s',
+    (error, code) => {
+      expect(wireErrorOf(code).error).toBe(error)
+    },
+  )
+
+  it.each<[string, ErrorCode]>([
+    ['invalid_signature', 'signature_missing'],
+    ['invalid_input', 'component_missing'],
+    ['invalid_input', 'nonce_missing'],
+    ['unsupported_algorithm', 'algorithm_unsupported'],
+    ['invalid_key', 'key_invalid'],
+    ['unknown_key', 'key_unknown'],
+  ])('Signature-Error is %s for %s', (error, code) => {
+    expect(january.writeRefusal(new AAuthError(code, 'a')).headers['Signature-Error']).toBe(`error=${error}`)
+  })
+
   it.each(codes.filter((code) => 'description' in errorCases[code]))(
     '%s: the message is for the operator only',
     (code) => {
@@ -60,6 +126,7 @@ describe('january.writeRefusal', () => {
     ['a\u00a0b\u202fc\td\ne\rf', 'a b c d e f'],
     ['https://\u0430gent.example', 'https://u{430}gent.example'],
     ['https://b\u00fccher.example', 'https://bu{fc}cher.example'],
+    ['\u201a\u201e\u2011\u2012\u2013', "''---"],
     ['u\u0308', 'uu{308}'],
     ['\u{1f916} \ud800', 'u{1f916} u{d800}'],
     ['a\\b\u0000\u007f\u202e', 'au{5c}bu{0}u{7f}u{202e}'],
