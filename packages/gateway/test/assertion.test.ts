@@ -39,3 +39,23 @@ it('assertionType rejects a lifetime over 60 seconds', async () => {
   const soon = Math.floor(Date.now() / 1000)
   await expect(verify({ ...claims, exp: soon + 62 })).rejects.toMatchObject({ code: 'auth_token_invalid' })
 })
+
+it.each([
+  ['agent', 'https://agent.example', 'agent.example'],
+  ['agent_delegate', 'laptop-7', 7],
+  ['auth_server', 'https://auth.example', 'auth.example'],
+  ['sub', 'alice', ''],
+  ['scope', 'events.read', ['events.read']],
+])('assertionType accepts an assertion with %s: %j, and rejects %j', async (claim, valid, wrong) => {
+  expect(await verify({ ...claims, [claim]: valid })).toMatchObject({ claims: { [claim]: valid } })
+  await expect(verify({ ...claims, [claim]: wrong })).rejects.toMatchObject({ code: 'auth_token_invalid' })
+})
+
+it.each([
+  ['level', 1],
+  ['agent_jkt', 'AAAA'],
+  ['method', 1],
+  ['target', ''],
+])('assertionType rejects an assertion whose %s is %j', async (claim, wrong) => {
+  await expect(verify({ ...claims, [claim]: wrong })).rejects.toMatchObject({ code: 'auth_token_invalid' })
+})

@@ -1,5 +1,17 @@
 import { expect, it } from 'vitest'
-import { createRedirectRewrite } from '../src/headers.js'
+import {
+  announcedTrailers,
+  createRedirectRewrite,
+  endsConnection,
+  forwardedHeaders,
+  isHopByHop,
+  isUntrusted,
+  namesAnotherRequest,
+  passedTrailers,
+  readsAsIdentity,
+  readsAsOverride,
+  responseHeaders,
+} from '../src/headers.js'
 
 // G55
 it.each([
@@ -11,4 +23,162 @@ it.each([
 ])('a redirect of the upstream %s to %s becomes %s', (upstream, location, expected) => {
   const rewrite = createRedirectRewrite(new URL('https://api.example'), new URL(upstream))
   expect(rewrite(['Location', location])).toEqual(['Location', expected])
+})
+
+it.each([
+  'connection',
+  'Expect',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])('%s is a hop-by-hop header', (name) => {
+  expect(isHopByHop(name)).toBe(true)
+  expect(responseHeaders([name, 'a', 'X-Other', 'b'])).toEqual(['X-Other', 'b'])
+})
+
+it.each(['X-AAuth-Agent-Server', 'x_aauth_level', '-X-AAuth', 'X..AAuth'])('%s reads as an identity header', (name) => {
+  expect(readsAsIdentity(name)).toBe(true)
+})
+
+it.each(['X-AAuthor', 'AAuth-Level', 'XAAuth', 'My-X-AAuth'])('%s does not read as an identity header', (name) => {
+  expect(readsAsIdentity(name)).toBe(false)
+})
+
+it.each([
+  'X-Forwarded-For',
+  'Forwarded',
+  'Client-IP',
+  'X-Real-IP',
+  'X-Remote-Addr',
+  'Proxy',
+  'X-Host',
+  'a_b',
+  'User-Ip',
+])('a client may not set %s', (name) => {
+  expect(isUntrusted(name)).toBe(true)
+})
+
+it.each(['Accept', 'X-Request-Id', 'Host-Name', 'X-Recipient'])('a client may set %s', (name) => {
+  expect(isUntrusted(name)).toBe(false)
+})
+
+it.each([
+  'xoriginalurl',
+  'xhttpmethodoverride',
+  'xrewriteurl',
+  'scriptname',
+  'xmethod',
+  'xinvokepath',
+  'requestmethod',
+])('a header with the letters %s may replace the request line', (letters) => {
+  expect(readsAsOverride(letters)).toBe(true)
+})
+
+it.each(['xmethods', 'method', 'url', 'xurls'])('a header with the letters %s does not', (letters) => {
+  expect(readsAsOverride(letters)).toBe(false)
+})
+
+it.each([
+  '_method',
+  '__METHOD',
+  '_http_method',
+  '_method[]',
+  '_method.x',
+  '_method_override',
+  'X-HTTP-Method-Override',
+])('the field %s may replace the method', (name) => {
+  expect(namesAnotherRequest(name)).toBe(true)
+})
+
+it.each(['method', 'payment_method', '_methods', 'a_method'])('the field %s is data', (name) => {
+  expect(namesAnotherRequest(name)).toBe(false)
+})
+
+it.each([
+  'Content-Length',
+  'content-type',
+  'Set-Cookie',
+  'Cache-Control',
+  'CDN-Cache-Control',
+  'Authorization',
+  'Host',
+  'Date',
+  'Vary',
+  'Agent-Auth',
+  'Access-Control-Allow-Origin',
+  'X-Accel-Redirect',
+  'X-AAuth-Level',
+  'Connection',
+  'X-Hop',
+])('the trailer %s is dropped', (name) => {
+  expect(passedTrailers([name, 'a', 'X-Checksum', 'b'], ['Connection', 'x-hop'])).toEqual(['X-Checksum', 'b'])
+})
+
+it('announces the trailers that are passed, with valid names', () => {
+  const headers = ['Trailer', 'X-Checksum, Content-Length ,x y', 'trailer', 'Server-Timing']
+  expect(announcedTrailers(headers)).toEqual(['X-Checksum', 'Server-Timing'])
+})
+
+const forwarded = {
+  method: 'GET',
+  rawHeaders: ['Host', 'api.example', 'Accept', 'text/plain', 'X-Forwarded-For', '192.0.2.1', 'X-AAuth-Level', 'x'],
+  identity: {},
+  host: 'albums.internal',
+  origin: new URL('https://api.example'),
+  remoteAddress: undefined,
+  length: undefined,
+  isUpgrade: false,
+  isLast: false,
+}
+const start = ['Host', 'albums.internal', 'Accept', 'text/plain']
+const end = ['X-Forwarded-Host', 'api.example', 'X-Forwarded-Proto', 'https']
+
+it.each<[string, Partial<Parameters<typeof forwardedHeaders>[0]>, string[]]>([
+  ['nothing else', {}, []],
+  ['no length for a DELETE without content', { method: 'DELETE' }, []],
+  ['a length for a POST without content', { method: 'POST' }, ['Content-Length', '0']],
+  ['the length of the content', { length: 5 }, ['Content-Length', '5']],
+  ['an upgrade', { isUpgrade: true, isLast: true }, ['Connection', 'Upgrade', 'Upgrade', 'websocket']],
+  ['that the connection closes', { isLast: true }, ['Connection', 'close']],
+  [
+    'that trailers are accepted',
+    { rawHeaders: [...start, 'TE', 'gzip, Trailers'] },
+    ['TE', 'trailers', 'Connection', 'TE'],
+  ],
+  ['both', { rawHeaders: [...start, 'TE', 'trailers'], isLast: true }, ['TE', 'trailers', 'Connection', 'close, TE']],
+  ['the caller', { identity: { 'X-AAuth-Level': 'none' } }, ['X-AAuth-Level', 'none']],
+  ['the address', { remoteAddress: '192.0.2.7' }, ['X-Forwarded-For', '192.0.2.7']],
+])('the upstream receives %s', (_what, change, lines) => {
+  expect(forwardedHeaders({ ...forwarded, ...change })).toEqual([...start, ...lines, ...end])
+})
+
+it.each([
+  ['Location', 'http://albums.internal/a?b#c', 'https://api.example/a?b#c'],
+  ['content-location', '//albums.internal/a', 'https://api.example/a'],
+  ['Location', 'HTTP://API.EXAMPLE/a', 'https://api.example/a'],
+  ['Location', '/a', '/a'],
+  ['Location', 'http://user@albums.internal/', 'http://user@albums.internal/'],
+  ['X-Location', 'http://albums.internal/', 'http://albums.internal/'],
+  ['Refresh', '5; url=http://albums.internal/a', '5; url=https://api.example/a'],
+  ['refresh', "0;URL='http://albums.internal/a'; b", "0;URL='https://api.example/a'; b"],
+  ['Refresh', '1, "http://albums.internal/a"', '1, "https://api.example/a"'],
+  ['Refresh', '5', '5'],
+])('%s: %s becomes %s', (name, value, expected) => {
+  const rewrite = createRedirectRewrite(new URL('https://api.example'), new URL('http://albums.internal'))
+  expect(rewrite([name, value])).toEqual([name, expected])
+})
+
+it.each([
+  ['GET', false, false],
+  ['GET', true, true],
+  ['HEAD', false, true],
+  ['POST', false, false],
+])('the connection of a %s with content (%s) closes after it: %s', (method, hasContent, expected) => {
+  expect(endsConnection(method, hasContent)).toBe(expected)
 })

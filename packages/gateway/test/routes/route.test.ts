@@ -1,5 +1,16 @@
-import { expect, it } from 'vitest'
-import { methodDistance, methodProblem } from '../../src/routes/route.js'
+import { describe, expect, it } from 'vitest'
+import {
+  covers,
+  encodedWithoutRaw,
+  isProofStricter,
+  methodDistance,
+  methodProblem,
+  needOf,
+  type Route,
+  requirementOf,
+  routeProblems,
+  strengthOf,
+} from '../../src/routes/route.js'
 
 it.each([
   ['GET', 'GET', 0],
@@ -27,4 +38,141 @@ it.each([
   ['PSOT', 'is not an HTTP method that Node.js can parse; did you mean POST?'],
 ])('a route may not have the method %j', (method, problem) => {
   expect(methodProblem(method)).toBe(problem)
+})
+
+it.each(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])('* includes %s', (method) => {
+  expect(methodDistance(method, '*')).toBe(2)
+})
+
+describe('routeProblems', () => {
+  const open = { method: 'GET', path: '/files/{id}', require: 'none' } as const
+  const closed = { method: 'GET', path: '/files/{id}', require: 'authorization', scope: 'files.read' } as const
+
+  it.each<Partial<Route>>([
+    open,
+    closed,
+    { ...closed, scope: 'files.read files.write' },
+    { ...open, require: 'signature', maxBody: 0 },
+    { ...open, require: 'identity', maxBody: 1 },
+    { ...open, body: 'unseen', case: 'kept', endings: 'kept' },
+    { ...open, mayShadow: true, mayNameMethod: true, fallback: true, pathParameters: true },
+    { ...open, encoded: ['%2F', '%23', '%25'] },
+  ])('accepts %j', (route) => {
+    expect(routeProblems(route)).toEqual([])
+  })
+
+  it.each<[keyof Route, object]>([
+    ['method', { ...open, method: 'get' }],
+    ['path', { ...open, path: 'files' }],
+    ['require', { ...open, require: undefined }],
+    ['require', { ...open, require: 'all' }],
+    ['scope', { ...closed, scope: undefined }],
+    ['scope', { ...closed, scope: '' }],
+    ['scope', { ...closed, scope: ' files.read' }],
+    ['scope', { ...closed, scope: 'files.read ' }],
+    ['scope', { ...closed, scope: 'files.read  files.write' }],
+    ['scope', { ...open, scope: 'files.read' }],
+    ['body', { ...open, body: 'seen' }],
+    ['body', { ...open, method: '*', body: 'unseen' }],
+    ['body', { ...open, method: 'DELETE', body: 'unseen' }],
+    ['body', { ...open, path: '/Payments', body: 'unseen' }],
+    ['body', { ...closed, scope: 'files.delete', body: 'unseen' }],
+    ['maxBody', { ...open, maxBody: -1 }],
+    ['maxBody', { ...open, maxBody: 1.5 }],
+    ['case', { ...open, case: true }],
+    ['endings', { ...open, endings: true }],
+    ['mayShadow', { ...open, mayShadow: false }],
+    ['mayNameMethod', { ...open, mayNameMethod: false }],
+    ['fallback', { ...open, fallback: false }],
+    ['pathParameters', { ...open, pathParameters: false }],
+    ['encoded', { ...open, encoded: [] }],
+    ['encoded', { ...open, encoded: '%2F' }],
+    ['encoded', { ...open, encoded: ['%2F', '%3B'] }],
+    ['encoded', { ...open, path: '/files', encoded: ['%2F'] }],
+  ])('names %s as the problem of %j', (member, route) => {
+    expect(routeProblems(route as Partial<Route>).map((problem) => problem.member)).toEqual([member])
+  })
+})
+
+it('encoded delimiters require that the API matches encoded paths', () => {
+  const routes: [number, Partial<Route>][] = [
+    [2, { path: '/a' }],
+    [5, { path: '/{id}', encoded: ['%2F'] }],
+  ]
+  expect(encodedWithoutRaw(routes, {}).map(({ setting }) => setting)).toEqual(['routes[5].encoded'])
+  expect(encodedWithoutRaw(routes, { matches: 'raw' })).toEqual([])
+})
+
+describe('requirements', () => {
+  const route = (require: Route['require'], more: Partial<Route> = {}): Route => ({
+    method: '*',
+    path: '/a',
+    require,
+    ...more,
+  })
+
+  it('the levels increase from none to authorization', () => {
+    expect((['none', 'signature', 'identity', 'authorization'] as const).map(strengthOf)).toEqual([0, 1, 2, 3])
+  })
+
+  it('of several routes are the strongest level, all scopes, the smallest body, and one that is seen', () => {
+    const one = route('authorization', { scope: 'a b', maxBody: 9, body: 'unseen' })
+    const other = route('authorization', { scope: 'b c', maxBody: 7 })
+    expect(needOf([route('identity', { body: 'unseen' }), one])).toMatchObject({
+      level: 'authorization',
+      scope: 'a b',
+      maxBody: 9,
+      isBodyUnseen: true,
+    })
+    expect(needOf([one, other])).toMatchObject({ scope: 'a b c', maxBody: 7, isBodyUnseen: false })
+    expect(needOf([route('signature'), route('none')])).toMatchObject({
+      level: 'signature',
+      scope: undefined,
+      maxBody: undefined,
+    })
+  })
+
+  it.each<[string, Route, Route, string, boolean]>([
+    ['the same level', route('identity'), route('identity'), 'POST', false],
+    ['a stronger level', route('identity'), route('authorization', { scope: 'a' }), 'POST', true],
+    ['a weaker level', route('identity'), route('signature'), 'POST', false],
+    ['another scope', route('authorization', { scope: 'a' }), route('authorization', { scope: 'b' }), 'POST', true],
+    ['a further scope', route('authorization', { scope: 'a' }), route('authorization', { scope: 'a b' }), 'GET', true],
+    ['fewer scopes', route('authorization', { scope: 'a b' }), route('authorization', { scope: 'b' }), 'GET', false],
+    ['a body that is seen', route('none', { body: 'unseen' }), route('none'), 'POST', true],
+    ['a body that is seen, for GET', route('none', { body: 'unseen' }), route('none'), 'GET', false],
+    ['a body that is seen, for HEAD', route('none', { body: 'unseen' }), route('none'), 'HEAD', false],
+    [
+      'a body that is unseen as well',
+      route('none', { body: 'unseen' }),
+      route('none', { body: 'unseen' }),
+      'PUT',
+      false,
+    ],
+  ])('%s is stricter or not', (_what, own, other, method, expected) => {
+    expect(isProofStricter(other, needOf([own]), method)).toBe(expected)
+    expect(covers(needOf([own]), other, method)).toBe(!expected)
+  })
+
+  it.each<[number | undefined, number | undefined, boolean]>([
+    [undefined, undefined, true],
+    [7, 7, true],
+    [6, 7, true],
+    [8, 7, false],
+    [undefined, 7, false],
+    [7, undefined, false],
+  ])('a limit of %s for the body covers one of %s: %s', (own, other, expected) => {
+    const need = needOf([route('none', { maxBody: own })])
+    expect(covers(need, route('none', { maxBody: other }), 'POST')).toBe(expected)
+    expect(covers(need, route('none', { maxBody: other }), 'GET')).toBe(true)
+  })
+
+  it('are those that the resource verifies', () => {
+    expect(requirementOf(needOf([route('signature')]))).toEqual({ require: 'signature' })
+    expect(requirementOf(needOf([route('authorization', { scope: 'a' })]))).toEqual({
+      require: 'authorization',
+      scope: 'a',
+    })
+    expect(() => requirementOf(needOf([route('none')]))).toThrow(TypeError)
+  })
 })
