@@ -328,3 +328,51 @@ it('a short server name gets a caution as a whole word', () => {
     expect(judge(name, 'https://agent.example'), name).toEqual({ what: 'imitation' })
   for (const name of ['Acmetric', 'Pacme Tools']) expect(judge(name, 'https://agent.example'), name).toBeUndefined()
 })
+
+it.each(
+  Object.entries({
+    Amazon: 'amazon.com',
+    Anthropic: 'anthropic.com claude.ai claude.com',
+    Apple: 'apple.com icloud.com',
+    ChatGPT: 'openai.com chatgpt.com',
+    Claude: 'anthropic.com claude.ai claude.com',
+    Coinbase: 'coinbase.com',
+    DeepSeek: 'deepseek.com',
+    Discord: 'discord.com',
+    DocuSign: 'docusign.com docusign.net',
+    Dropbox: 'dropbox.com',
+    Facebook: 'facebook.com meta.com whatsapp.com instagram.com',
+    Gemini: 'google.com gmail.com youtube.com cloud.google gemini.com',
+    GitHub: 'github.com',
+    GitLab: 'gitlab.com',
+    Gmail: 'google.com',
+    Google: 'google.com gmail.com youtube.com cloud.google',
+    Grok: 'grok.com x.ai x.com',
+    'Hugging Face': 'huggingface.co',
+    iCloud: 'icloud.com',
+    Instagram: 'instagram.com',
+    LinkedIn: 'linkedin.com',
+    Mastercard: 'mastercard.com',
+    Microsoft: 'microsoft.com live.com office.com outlook.com portal.azure.com cloud.microsoft',
+    Midjourney: 'midjourney.com',
+    Mistral: 'mistral.ai',
+    Netflix: 'netflix.com',
+    'Office 365': 'office.com',
+    Okta: 'okta.com',
+    OpenAI: 'openai.com',
+    Outlook: 'outlook.com',
+    PayPal: 'paypal.com',
+    Perplexity: 'perplexity.ai',
+    Salesforce: 'www.salesforce.com login.salesforce.com help.salesforce.com',
+    Slack: 'slack.com',
+    Stripe: 'stripe.com',
+    Telegram: 'telegram.org',
+    WhatsApp: 'whatsapp.com',
+    YouTube: 'youtube.com',
+    Zoom: 'zoom.us zoom.com',
+    'باي بال': 'paypal.com',
+  }).flatMap(([brand, hosts]) => hosts.split(' ').map((host) => [brand, host] as const)),
+)('an agent named %s at %s, or below it, gets no caution', (brand, host) => {
+  for (const at of [host, `agent.${host}`]) expect(cautionOf(brand, `https://${at}`), at).toBeUndefined()
+  expect(cautionOf(brand, `https://not${host}`)).toMatchObject({ what: 'brand' })
+})
