@@ -16,7 +16,7 @@ import { runTests } from './run-tests.mjs'
 /** Tests that are not used for mutations, because they start browsers, machines or programs, measure time, or test this program itself. */
 const skipped = [
   /\.browser\.test\./,
-  /timing|slow-hosts|hostile-text/,
+  /timing|hostile-text/,
   /^test\//,
   /^packages\/cli\/test\/(?!gateway)/,
   /^packages\/server\/test\/(?:faults|operators|logos\/(?:images|re-encode))\//,
