@@ -69,6 +69,72 @@ describe('countersign gateway check', () => {
   })
 })
 
+describe('countersign gateway check without a request', () => {
+  const check = async (file: string, ...flags: string[]) => runInProcess('gateway', 'check', '--config', file, ...flags)
+
+  it('summarizes a configuration in one line, without opening a port or a connection', async () => {
+    const closed = 'redis://127.0.0.1:9'
+    const file = await configuration({ redis: closed, upstream: 'http://127.0.0.1:9' })
+    expect(await check(file)).toEqual({
+      status: 0,
+      stdout: `${file} has no mistakes: https://api.example, upstream http://127.0.0.1:9, 3 routes, 2 permissions.\n`,
+      stderr: '',
+    })
+    const port = await listenWith(createServer())
+    const mcp = [{ path: '/mcp', tools: { look: 'events.read' } }]
+    const other = await configuration({ listen: { port }, mcp })
+    const { stdout } = await check(other, '--json')
+    expect(JSON.parse(stdout)).toEqual({
+      file: other,
+      id: 'https://api.example',
+      routes: 3,
+      permissions: 2,
+      mcpServers: 1,
+      warnings: [],
+    })
+    expect((await check(other, '--upstream', 'http://127.0.0.1:3001')).stdout).toContain(', 1 MCP server.')
+    const subrequests = await check(file, '--verify-only')
+    expect(subrequests.stdout).toContain(' subrequests from nginx, ')
+    expect(subrequests.stderr).toMatch(/^Warning: verifyOnly: /)
+  })
+
+  it('reports every mistake at once, as gateway start does: settings, collisions, MCP paths, and the key', async () => {
+    const file = await configuration({
+      keyFile: 'gone.json',
+      limitz: {},
+      routes: [
+        { method: 'GET', path: '/a', require: 'identity' },
+        { method: 'GET', path: '/a', require: 'none' },
+        { method: 'GET', path: '/mcp/health', require: 'none' },
+      ],
+      mcp: [{ path: '/mcp', tools: { look: 'events.see' } }, { path: '/tools/{name}' }],
+    })
+    const { status, stdout, stderr } = await check(file)
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    for (const problem of [
+      /limitz: is not a setting; did you mean limits\?/,
+      /routes\[1\]: contradicts routes\[0\], which is also GET \/a/,
+      /routes\[2\]\.path: is \/mcp\/health, which belongs to the MCP server at \/mcp, so the server's table applies/,
+      /mcp\[0\]\.tools\.look: contains events\.see, which is not described in scopes/,
+      /mcp\[1\]\.path: must be a literal path/,
+      /keyFile: .*gone\.json: the file does not exist/,
+    ])
+      expect(stderr).toMatch(problem)
+    expect(await runInProcess('gateway', 'start', '--config', file)).toEqual({ status, stdout, stderr })
+  })
+
+  it('reports what a command line lacks', async () => {
+    const bare = await runInProcess('gateway', 'check', 'gateway.json')
+    expect(bare).toMatchObject({ status: 2, stderr: 'gateway check requires --config gateway.json.\n' })
+    const half = await check(await configuration(), 'GET')
+    expect(half).toMatchObject({ status: 2, stderr: expect.stringContaining('needs a path too') as string })
+    expect(await check('/nowhere/gateway.json')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('/nowhere/gateway.json') as string,
+    })
+  })
+})
+
 describe('countersign gateway check with a configuration for subrequests', () => {
   const routes = [
     { method: 'GET', path: '/notes', require: 'identity' },
@@ -240,7 +306,7 @@ describe('the configuration of a gateway', () => {
       /trustProxy: must be a list .*\["127\.0\.0\.1"\]/,
       /routes\[0\]\.requrie: is not a setting; did you mean routes\[0\]\.require\?/,
       /routes\[1\]\.require: must be one of/,
-      /routes\[1\]\.scope: names events\.reed/,
+      /routes\[1\]\.scope: contains events\.reed/,
       /routes\[3\]: contradicts routes\[2\], which is also GET \/c/,
       /keyFile: .*gone\.json: the file does not exist/,
     ])
@@ -251,7 +317,7 @@ describe('the configuration of a gateway', () => {
     [{ id: 'https://api.example/' }, /id: must be an https URL/],
     [{ upstream: 'http://127.0.0.1:3000/base' }, /upstream\.url: must be a scheme, host and port without a path/],
     [{ routes: [{ method: 'GET', path: '/a//b', require: 'identity' }] }, /routes\[0\]\.path: has an empty segment/],
-    [{ scopes: {} }, /routes\[0\]\.scope: names events\.read, which is not described in scopes/],
+    [{ scopes: {} }, /routes\[0\]\.scope: contains events\.read, which is not described in scopes/],
     [{ keyFile: 'gone.json' }, /keyFile: .*countersign agent keys generate/],
     [
       { verifyOnly: true, assertion: true, upstream: undefined, trustProxy: [] },
@@ -290,7 +356,7 @@ describe('the configuration of a gateway', () => {
     ],
     [
       { mcp: [{ path: '/mcp', connect: 'mcp.use', tools: { look: 'notes.see' } }] },
-      /mcp\[0\]\.connect: names mcp\.use, [\s\S]*mcp\[0\]\.tools\.look: names notes\.see, which is not described in scopes/,
+      /mcp\[0\]\.connect: contains mcp\.use, [\s\S]*mcp\[0\]\.tools\.look: contains notes\.see, which is not described in scopes/,
     ],
     [
       { mcp: [{ path: '/mcp', tools: { '*': 'events.read' }, resources: { 'notes://*': '', notes: '' } }] },

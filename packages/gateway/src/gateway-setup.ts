@@ -9,8 +9,7 @@ import { createRedirectRewrite, type RedirectRewrite } from './headers.js'
 import type { AssertionSetup } from './identity.js'
 import { type CorsOptions, originProblem } from './responses/cors.js'
 import type { TunnelEnd } from './responses/tunnel.js'
-import { type ClosedPath, createClosedPaths, isPatternClosed } from './routes/closed-paths.js'
-import { pathPatternProblem } from './routes/path-pattern.js'
+import { type ClosedPath, createClosedPaths, mcpPathProblems } from './routes/closed-paths.js'
 import { encodedWithoutRaw, type Route, routeProblems } from './routes/route.js'
 import { passAroundMcp } from './routes/route-collisions.js'
 import type { GatewayRules } from './routes/route-table.js'
@@ -83,7 +82,8 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
     if (value !== undefined && !(typeof value === 'number' && value > 0))
       throw new TypeError(`limits.${name} must be a number greater than 0`)
   requireOrigins(cors)
-  requireMcpPaths(options)
+  const [wrongPath] = mcpPathProblems(mcp, routes.entries(), resource.publishedPaths)
+  if (wrongPath) throw new TypeError(`${wrongPath.setting} ${wrongPath.problem}`)
   const [passed] = passAroundMcp(routes, { otherwise, mcp })
   if (passed) throw new TypeError(`${passed.setting} ${passed.problem}`)
   const { onEvent = resource.onEvent } = options
@@ -153,26 +153,6 @@ function requireOrigins(cors: CorsOptions | undefined): void {
   for (const origin of cors.origins) {
     const problem = originProblem(origin)
     if (problem !== undefined) throw new TypeError(`cors.origins: ${origin} ${problem}`)
-  }
-}
-
-/** An MCP server's table controls its path and all paths below it; routes must not (G32). */
-function requireMcpPaths({ resource, routes = [], mcp = [] }: GatewayOptions): void {
-  for (const [at, { path }] of mcp.entries()) {
-    const problem = pathPatternProblem(path)
-    if (problem !== undefined) throw new TypeError(`mcp: the path ${problem}`)
-    if (/[*{%]/.test(path))
-      throw new TypeError(`mcp: ${path} must be a literal path, without wildcards, parameters or encoding`)
-    const isOwn = createClosedPaths([{ path, below: true }])
-    const refuse = (what: string, other: string) => {
-      const reason = `${other} is the path of the MCP server at ${path}, or a path below it, to which the server’s table applies`
-      throw new TypeError(`${what} ${reason}: remove it, or change its path`)
-    }
-    for (const published of resource.publishedPaths) if (isPatternClosed(published, isOwn)) refuse('mcp:', published)
-    for (const other of mcp.filter((_, index) => index !== at))
-      if (isPatternClosed(other.path, isOwn)) refuse('mcp:', other.path)
-    for (const [index, route] of routes.entries())
-      if (isPatternClosed(route.path, isOwn)) refuse(`routes[${index}].path`, route.path)
   }
 }
 

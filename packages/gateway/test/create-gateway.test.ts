@@ -506,7 +506,7 @@ describe('options', () => {
       },
       /routes\[1\] contradicts routes\[0\], which is also GET \/a/,
     ],
-    [{ mcp: [{ path: '/mcp' }, { path: '/mcp' }] }, /mcp: \/mcp is the path of the MCP server/],
+    [{ mcp: [{ path: '/mcp' }, { path: '/mcp' }] }, /mcp\[1\]\.path is \/mcp, which belongs to the MCP server/],
   ])('%j are rejected', (given, reason) => {
     expect(() => createGateway({ resource, upstream, routes, ...given } as never)).toThrow(reason)
   })

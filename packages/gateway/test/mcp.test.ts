@@ -466,10 +466,13 @@ describe('an MCP server behind the gateway', () => {
 
   // G32
   it.each([
-    [{ mcp: [...mcp, { path: '/mcp', tools: {} }] }, /mcp: \/mcp is the path of the MCP server at \/mcp, or below it/],
-    [{ mcp: [...mcp, { path: '/Mcp/other' }] }, /mcp: \/Mcp\/other is the path of/],
-    [{ mcp: [{ path: '/jwks.json' }] }, /mcp: \/jwks\.json is the path of/],
-    [{ mcp: [{ path: '/resource' }] }, /mcp: \/resource\/token is the path of/],
+    [
+      { mcp: [...mcp, { path: '/mcp', tools: {} }] },
+      /mcp\[1\]\.path is \/mcp, which belongs to the MCP server at \/mcp/,
+    ],
+    [{ mcp: [...mcp, { path: '/Mcp/other' }] }, /mcp\[1\]\.path is \/Mcp\/other, which belongs to the MCP server/],
+    [{ mcp: [{ path: '/jwks.json' }] }, /mcp\[0\]\.path includes \/jwks\.json, at which the gateway publishes/],
+    [{ mcp: [{ path: '/resource' }] }, /mcp\[0\]\.path includes \/resource\/token/],
     ...['/mcp', '/mcp/health', '/mcp/*', '/mcp/{id}/x', '/mcp.json'].map(
       (path) =>
         [{ mcp, routes: [{ method: 'GET', path, require: 'none' }] }, /routes\[0\]\.path .* table applies/] as const,

@@ -44,16 +44,21 @@ export const gatewayCommands: readonly CommandRow[] = [
   },
   {
     name: 'gateway check',
-    about: 'Show the route, level and scope that match a request',
-    example: 'gateway check GET /events/7 --config gateway.json',
+    about:
+      'Check a configuration without starting the gateway, or show the route, level and scope that match a request',
+    example: 'gateway check --config gateway.json',
     page: 'Gateway routes',
     subjects: [
-      { name: '<method>', description: 'The method, such as GET' },
-      { name: '<path>', description: 'The path, with any query, such as /events/7' },
+      { name: '[method]', description: 'The method of a request, such as GET; default: check the configuration' },
+      { name: '[path]', description: 'Its path, with any query, such as /events/7' },
     ],
     flags: {
       '--config <file>': { description: "The gateway's configuration file", required: true },
-      '--verify-only': 'Check as a gateway that only responds to auth subrequests from nginx or Caddy would',
+      '--upstream <url>': 'The API behind the gateway; overrides upstream in the configuration',
+      '--verify-only': {
+        description: 'Check as a gateway that only responds to auth subrequests from nginx or Caddy would',
+        conflicts: ['upstream'],
+      },
       ...json,
     },
     needs: 'countersign-gateway',

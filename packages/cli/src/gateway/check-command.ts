@@ -2,28 +2,63 @@ import { AAuthError } from 'countersign'
 import {
   checkRequest,
   createClosedPaths,
+  createConfiguredGateway,
   createRouteTable,
   type GatewayRules,
   type GatewaySettings,
+  loadGatewayConfig,
   type RequestHead,
   readGatewaySettings,
   requireNothingUnseen,
   type Verdict,
 } from 'countersign-gateway'
 import { exitStatus, usageError } from '../command/errors.js'
-import type { Run } from '../terminal/terminal.js'
+import type { Run, Terminal } from '../terminal/terminal.js'
+import { counted } from '../terminal/text.js'
+import { loadRedis } from './open-shared-memory.js'
+import { overridingFlags } from './overriding-flags.js'
 
-/** `countersign gateway check`: shows the route, level and scope that match a request. */
-export const gatewayCheck: Run = async ({ config: path, verifyOnly, json }, terminal, subject) => {
-  if (typeof path !== 'string') throw usageError('gateway check requires --config <file>.')
-  const [given = '', rawTarget = ''] = subject.split(' ')
+/** `countersign gateway check`: checks a configuration, or shows the route, level and scope that match a request. */
+export const gatewayCheck: Run = async (flags, terminal, subject) => {
+  const { config: path, json } = flags
+  const [given = '', rawTarget] = subject.split(' ')
+  if (typeof path !== 'string')
+    throw usageError(`gateway check requires --config ${/[./]/.test(given) ? given : '<file>'}.`)
+  if (given === '') return checkConfiguration(path, flags, terminal)
+  if (rawTarget === undefined) throw usageError('gateway check needs a path too, such as: gateway check GET /events/7.')
   if (!rawTarget.startsWith('/')) throw usageError(`A path must start with a slash: /${rawTarget}.`)
   const method = given.toUpperCase()
-  const flags = new Map(verifyOnly === undefined ? [] : [['verifyOnly', verifyOnly]])
-  const { settings } = await readGatewaySettings(path, terminal.env, flags)
+  const { settings } = await readGatewaySettings(path, terminal.env, overridingFlags(flags))
   const report = reportOf(method, rawTarget, settings)
   terminal.write(json ? `${JSON.stringify(report)}\n` : `${textOf(report)}\n`)
   return 'refused' in report ? exitStatus.refused : exitStatus.done
+}
+
+/** Loads a configuration as `gateway start` does, and creates the gateway without starting it. */
+async function checkConfiguration(
+  path: string,
+  flags: Readonly<Record<string, unknown>>,
+  terminal: Terminal,
+): Promise<number> {
+  const config = await loadGatewayConfig(path, terminal.env, overridingFlags(flags))
+  const { file, settings, warnings } = config
+  if (settings.redis !== undefined) await loadRedis()
+  createConfiguredGateway(config).close()
+  const { id, routes, scopes = {}, mcp, verifyOnly, proxy, upstream } = settings
+  const counts = { routes: routes.length, permissions: Object.keys(scopes).length, mcpServers: mcp.length }
+  if (flags.json) {
+    terminal.write(`${JSON.stringify({ file, id, ...counts, warnings })}\n`)
+    return exitStatus.done
+  }
+  for (const warning of warnings) terminal.notify(`Warning: ${warning}`)
+  const listed = [
+    ...(routes.length > 0 ? [counted(routes.length, 'route')] : []),
+    counted(counts.permissions, 'permission'),
+    ...(mcp.length > 0 ? [counted(mcp.length, 'MCP server')] : []),
+  ]
+  const behind = verifyOnly ? `subrequests from ${proxy}` : `upstream ${upstream?.url}`
+  terminal.write(`${file} has no mistakes: ${id}, ${behind}, ${listed.join(', ')}.\n`)
+  return exitStatus.done
 }
 
 type Report =

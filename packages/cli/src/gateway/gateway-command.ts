@@ -15,17 +15,14 @@ import {
   workerAdminPort,
 } from '../workers/run-workers.js'
 import { hostSharedState, openSharedMemory } from './open-shared-memory.js'
+import { overridingFlags } from './overriding-flags.js'
 import { startGateway } from './start-gateway.js'
 
 /** `countersign gateway start`: runs the reverse proxy until it is stopped. */
-export const gatewayCommand: Run = async ({ config: path, upstream, verifyOnly, workers }, terminal) => {
+export const gatewayCommand: Run = async (flags, terminal) => {
+  const { config: path, workers } = flags
   if (typeof path !== 'string') throw usageError(needsConfig)
-  const given: [string, unknown][] = [
-    ['upstream.url', upstream],
-    ['verifyOnly', verifyOnly],
-  ]
-  const flags = new Map(given.filter(([, value]) => value !== undefined))
-  const load = () => loadGatewayConfig(path, terminal.env, flags)
+  const load = () => loadGatewayConfig(path, terminal.env, overridingFlags(flags))
   // Taken before the file is read, so that any change made after that is detected.
   const since = await fileDigest(path).catch(() => '')
   const config = await load()

@@ -77,7 +77,8 @@ function primarySessions(): McpSessions | undefined {
   }
 }
 
-async function loadRedis(): Promise<typeof import('countersign-gateway/redis')> {
+/** @throws CommandError if the Redis client is not installed */
+export async function loadRedis(): Promise<typeof import('countersign-gateway/redis')> {
   try {
     return await import('countersign-gateway/redis')
   } catch (cause) {

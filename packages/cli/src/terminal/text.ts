@@ -57,3 +57,8 @@ export function quoteForShell(text: string): string {
 
 /** Escape sequences that emphasize a title in a terminal. */
 export const emphasis = { on: '\u001b[1m', off: '\u001b[0m' } as const
+
+/** Returns a count with a noun: `1 route`, `2 routes`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}

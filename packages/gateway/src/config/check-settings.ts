@@ -1,6 +1,7 @@
 import { isIdentifier } from 'countersign/discovery'
 import type { ConfigurationProblem } from 'countersign/node'
 import { defaultLimits } from '../gateway-options.js'
+import { mcpPathProblems } from '../routes/closed-paths.js'
 import { encodedWithoutRaw, type Route, routeProblems } from '../routes/route.js'
 import { passAroundMcp, routeCollisions } from '../routes/route-collisions.js'
 import { type GatewaySettings, gatewayShape, routeShape } from './gateway-schema.js'
@@ -68,6 +69,7 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
     ...named,
     ...wrong,
     ...encoded,
+    ...mcpPathProblems(mcp, routes),
     ...unknown,
     ...withoutRoutes(settings),
     ...missingFor(settings),

@@ -10,7 +10,7 @@ import {
   withoutEnd,
   withoutEnding,
 } from './path-grammar.js'
-import { parsePathPattern } from './path-pattern.js'
+import { parsePathPattern, pathPatternProblem } from './path-pattern.js'
 import type { Route } from './route.js'
 
 /** A path that no route serves, in any spelling. */
@@ -74,8 +74,47 @@ function isBegunBy({ names, others }: Closed, read: readonly string[]): boolean 
   return names.every((each, at) => (at === last ? name.startsWith(each) : read[at] === each))
 }
 
+/**
+ * Finds paths of MCP servers that are not literal, and other paths that reach into them. A server's table controls its path and all paths
+ * below it; routes must not (G32).
+ *
+ * @param publishedPaths the paths of the resource's documents. @default not checked
+ */
+export function mcpPathProblems(
+  mcp: readonly { path: string }[],
+  routes: Iterable<readonly [at: number, route: Partial<Route>]>,
+  publishedPaths: Iterable<string> = [],
+): { setting: string; problem: string }[] {
+  const listed = [...routes].flatMap(([at, { path }]) => (path === undefined ? [] : [{ name: `routes[${at}]`, path }]))
+  return mcp.flatMap(({ path }, at) => {
+    const setting = `mcp[${at}].path`
+    const problem = pathPatternProblem(path) ?? literalProblem(path)
+    if (problem !== undefined) return [{ setting, problem }]
+    const isOwn = createClosedPaths([{ path, below: true }])
+    const isInside = (other: string) => pathPatternProblem(other) === undefined && isPatternClosed(other, isOwn)
+    const servers = mcp.flatMap((other, index) => (index === at ? [] : [{ name: `mcp[${index}]`, path: other.path }]))
+    const inside = [...servers, ...listed].filter((other) => isInside(other.path))
+    const published = [...publishedPaths].filter(isInside)
+    const advice = "so the server's table applies: remove it, or change its path"
+    return [
+      ...published.map((other) => ({
+        setting,
+        problem: `includes ${other}, at which the gateway publishes a document of the API: use a different path`,
+      })),
+      ...inside.map((other) => ({
+        setting: `${other.name}.path`,
+        problem: `is ${other.path}, which belongs to the MCP server at ${path}, ${advice}`,
+      })),
+    ]
+  })
+}
+
+function literalProblem(path: string): string | undefined {
+  return /[*{%]/.test(path) ? 'must be a literal path, without wildcards, parameters or encoding' : undefined
+}
+
 /** Whether all paths that match a pattern are closed. */
-export function isPatternClosed(pattern: string, isClosed: IsClosed): boolean {
+function isPatternClosed(pattern: string, isClosed: IsClosed): boolean {
   return isClosed({ decoded: parsePathPattern(pattern).segments.map(({ before, free }) => (free ? '{}' : before)) })
 }
 
