@@ -34,7 +34,7 @@ export {
 } from './probe.js'
 export type { CorsOptions } from './responses/cors.js'
 export { checkRequest, type Verdict } from './routes/check-request.js'
-export { type ClosedPath, createClosedPaths, type IsClosed } from './routes/closed-paths.js'
+export { type ClosedPath, createClosedPaths, type IsClosed, mcpPathProblems } from './routes/closed-paths.js'
 export { type EncodedOctet, type ParsedPath, requirePath } from './routes/path-grammar.js'
 export type { RequestHead } from './routes/require-plain-fields.js'
 export type { Level, Need, Route } from './routes/route.js'

@@ -24,12 +24,16 @@ export const gatewayCommands: readonly CommandRow[] = [
   },
   {
     name: 'gateway init',
-    about: 'Write a gateway configuration from an OpenAPI description, version 3.0 or 3.1',
+    about: 'Write a gateway configuration from an OpenAPI description (3.0 or 3.1), or from what an MCP server offers',
     example:
       'gateway init openapi.yaml --id https://api.example --auth-server https://auth.example --output gateway.json',
-    page: 'Gateway routes',
-    subjects: [{ name: '<file>', description: 'The OpenAPI file (YAML or JSON)' }],
+    page: 'The gateway',
+    subjects: [{ name: '[file]', description: 'The OpenAPI file (YAML or JSON)' }],
     flags: {
+      '--mcp <url>': {
+        description: 'Instead of a file, the URL of a running MCP server: http://127.0.0.1:3000/mcp',
+        conflicts: ['upstream'],
+      },
       '--id <id>': { description: "The API's https URL, as agents know it", required: true },
       '--auth-server <id>': {
         description: 'The auth server that signs users in and asks for their consent',
@@ -37,7 +41,7 @@ export const gatewayCommands: readonly CommandRow[] = [
       },
       '--upstream <url>': 'The URL at which the API listens; default: http://127.0.0.1:3000',
       ...outputFile('The output file; an existing file is never overwritten'),
-      '--json': 'With --output: print one JSON document with the routes, scopes and notes',
+      '--json': 'With --output: print one JSON document with the number of routes or tools, the scopes and notes',
     },
     needs: 'countersign-gateway',
     load: async () => (await import('../gateway/init-command.js')).gatewayInit,
