@@ -26,7 +26,7 @@ export const auditExport: Run<Options> = async (flags, terminal) => {
     for (;;) {
       const events = await storage.listEvents({ userId, agent, event, since, until, after, limit: page })
       count += events.length
-      terminal.write(events.map((recorded) => `${JSON.stringify(recorded)}\n`).join(''))
+      terminal.write(events.map((recorded) => `${JSON.stringify(exported(recorded))}\n`).join(''))
       if (events.length < page) return count
       after = events.at(-1)
     }
@@ -36,6 +36,11 @@ export const auditExport: Run<Options> = async (flags, terminal) => {
     throw usageError(wrapText('', `There is no event ${event}. The events are: ${eventNames.join(', ')}.`))
   }
   return exitStatus.done
+}
+
+/** Writes the time as the log and `--since` do, so that people and log collectors can read it: `2026-01-31T12:00:00Z`. */
+function exported({ id, at, ...event }: RecordedEvent): object {
+  return { id, at: new Date(at * 1000).toISOString().replace('.000Z', 'Z'), ...event }
 }
 
 function isKnown(event: string): boolean {

@@ -319,6 +319,16 @@ describe('countersign server audit export', () => {
     expect(events.map(({ data }) => data?.i)).toEqual(Array.from({ length: 1005 }, (_, i) => i))
   })
 
+  it('prints each time in ISO 8601, which --since and --until accept', async () => {
+    const [stage] = await createStageWith((storage) => storage.recordEvent({ event: 'test.happened' }))
+    const { stdout } = await stage.run('server audit export')
+    const { at } = JSON.parse(stdout) as { at: string }
+    expect(at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
+    expect(Math.abs(Date.parse(at) - Date.now())).toBeLessThan(60_000)
+    expect((await stage.run(`server audit export --since ${at}`)).stdout).toBe(stdout)
+    expect((await stage.run(`server audit export --until ${at}`)).stdout).toBe('')
+  })
+
   it('filters by user, agent and time', async () => {
     const [stage, alice] = await createStageWith(async (storage) => {
       const user = await addAlice(storage)
