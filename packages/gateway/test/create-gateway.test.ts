@@ -485,7 +485,7 @@ describe('options', () => {
     [{ routes: [{ method: 'GET', path: '/a', require: 'none', encoded: ['%2F'] }] }, /the last parameter of the path/],
     [
       { routes: [{ method: 'GET', path: '/a/{b}', require: 'none', encoded: ['%2F'] }] },
-      /routes\[0\]\.encoded needs upstream\.matches: 'raw'/,
+      /routes\[0\]\.encoded requires upstream\.matches: 'raw'/,
     ],
     [
       {

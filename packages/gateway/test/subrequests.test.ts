@@ -225,7 +225,7 @@ describe('GET /verify', () => {
       expect([target, await verify(target)]).toEqual([target, 400])
     const passed = await exchange(port, message(about(['GET /projects/a%2Fb HTTP/1.1', 'Host: x'])))
     expect(statusOf(passed)).toBe(200)
-    await expect(openVerify('nginx', { routes })).rejects.toThrow(/encoded needs upstream\.matches: 'raw'/)
+    await expect(openVerify('nginx', { routes })).rejects.toThrow(/encoded requires upstream\.matches: 'raw'/)
   })
 
   // G10
