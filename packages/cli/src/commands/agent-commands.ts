@@ -163,7 +163,7 @@ export const agentCommands: readonly CommandRow[] = [
       '-v, --verbose': 'Print each message to standard error, with its tokens decoded',
       ...authServer,
       '--no-consent': 'Do not prompt for consent: exit with status 4 if a user must decide',
-      '--paste': 'Also accept the browser’s final URL, pasted here; stops after three URLs that do not match',
+      '--paste': "Also accept the browser's final URL, pasted here; stops after three URLs that do not match",
       '--consent-timeout <seconds>':
         "How long to wait for the user's decision, in seconds; default: 1800. The terminal shows a countdown of the time that the auth server allows, which the user can extend, or of this timeout if it is shorter",
       ...agent,
