@@ -63,6 +63,7 @@ describe('activityOf', () => {
     ['code.redeemed', undefined, 'used'],
     ['grant.revoked', { by: 'alice' }, 'removed'],
     ['grant.revoked', { by: 'operator' }, 'removed_by_server'],
+    ['grant.revoked', undefined, 'removed_by_server'],
     ['grant.revoked', { by: 'replaced' }, undefined],
     ['refresh.foreign_agent', undefined, undefined],
   ]
