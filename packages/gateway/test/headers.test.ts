@@ -80,9 +80,12 @@ it.each([
   expect(readsAsOverride(letters)).toBe(true)
 })
 
-it.each(['xmethods', 'method', 'url', 'xurls'])('a header with the letters %s does not', (letters) => {
-  expect(readsAsOverride(letters)).toBe(false)
-})
+it.each(['xmethods', 'method', 'url', 'xurls', 'requestmethods', 'myrequestmethod', 'httpxpathinfos'])(
+  'a header with the letters %s does not',
+  (letters) => {
+    expect(readsAsOverride(letters)).toBe(false)
+  },
+)
 
 it.each([
   '_method',
@@ -118,6 +121,10 @@ it.each([
   'X-Hop',
 ])('the trailer %s is dropped', (name) => {
   expect(passedTrailers([name, 'a', 'X-Checksum', 'b'], ['Connection', 'x-hop'])).toEqual(['X-Checksum', 'b'])
+})
+
+it.each(['X-Date', 'Date-Of-It', 'Server-Timing', 'Grpc-Status'])('the trailer %s is passed', (name) => {
+  expect(passedTrailers([name, 'a'], [])).toEqual([name, 'a'])
 })
 
 it('announces the trailers that are passed, with valid names', () => {

@@ -133,6 +133,16 @@ it.each(['http://127.0.0.1:6379', '127.0.0.1:6379', 'redis', ''])('redis rejects
   expect(isValid({ redis })).toBe(false)
 })
 
+it.each([
+  ['tools', 'read*', 'must be a complete name: * is only valid in resources, and each of the tools must be listed'],
+  ['prompts', 'a*', 'must be a complete name: * is only valid in resources, and each of the prompts must be listed'],
+  ['methods', '*', 'must be a complete name: * is only valid in resources, and each of the methods must be listed'],
+  ['resources', 'notes', 'is not a URI in normalized form, such as notes://mine/* or file:///srv/*'],
+])('names an invalid entry of the %s of an MCP server: %s', (kind, name, message) => {
+  const result = gatewaySchema.safeParse({ ...minimal, mcp: [{ path: '/mcp', [kind]: { [name]: '' } }] })
+  expect(result.error?.issues).toMatchObject([{ path: ['mcp', 0, kind, name], message }])
+})
+
 it('names the first MCP server with the same path', () => {
   const result = gatewaySchema.safeParse({ ...minimal, mcp: [tool, { path: '/other' }, tool] })
   expect(result.error?.issues).toMatchObject([

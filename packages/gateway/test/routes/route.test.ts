@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   covers,
+  coversNeed,
   encodedWithoutRaw,
   isProofStricter,
   methodDistance,
@@ -116,15 +117,15 @@ describe('requirements', () => {
   })
 
   it('of several routes are the strongest level, all scopes, the smallest body, and one that is seen', () => {
-    const one = route('authorization', { scope: 'a b', maxBody: 9, body: 'unseen' })
-    const other = route('authorization', { scope: 'b c', maxBody: 7 })
+    const one = route('authorization', { scope: 'ab cd', maxBody: 9, body: 'unseen' })
+    const other = route('authorization', { scope: 'cd ef', maxBody: 7 })
     expect(needOf([route('identity', { body: 'unseen' }), one])).toMatchObject({
       level: 'authorization',
-      scope: 'a b',
+      scope: 'ab cd',
       maxBody: 9,
       isBodyUnseen: true,
     })
-    expect(needOf([one, other])).toMatchObject({ scope: 'a b c', maxBody: 7, isBodyUnseen: false })
+    expect(needOf([one, other])).toMatchObject({ scope: 'ab cd ef', maxBody: 7, isBodyUnseen: false })
     expect(needOf([route('signature'), route('none')])).toMatchObject({
       level: 'signature',
       scope: undefined,
@@ -134,11 +135,17 @@ describe('requirements', () => {
 
   it.each<[string, Route, Route, string, boolean]>([
     ['the same level', route('identity'), route('identity'), 'POST', false],
-    ['a stronger level', route('identity'), route('authorization', { scope: 'a' }), 'POST', true],
+    ['a stronger level', route('identity'), route('authorization', { scope: 'ab' }), 'POST', true],
     ['a weaker level', route('identity'), route('signature'), 'POST', false],
-    ['another scope', route('authorization', { scope: 'a' }), route('authorization', { scope: 'b' }), 'POST', true],
-    ['a further scope', route('authorization', { scope: 'a' }), route('authorization', { scope: 'a b' }), 'GET', true],
-    ['fewer scopes', route('authorization', { scope: 'a b' }), route('authorization', { scope: 'b' }), 'GET', false],
+    ['another scope', route('authorization', { scope: 'ab' }), route('authorization', { scope: 'cd' }), 'POST', true],
+    [
+      'a further scope',
+      route('authorization', { scope: 'ab' }),
+      route('authorization', { scope: 'ab cd' }),
+      'GET',
+      true,
+    ],
+    ['fewer scopes', route('authorization', { scope: 'ab cd' }), route('authorization', { scope: 'cd' }), 'GET', false],
     ['a body that is seen', route('none', { body: 'unseen' }), route('none'), 'POST', true],
     ['a body that is seen, for GET', route('none', { body: 'unseen' }), route('none'), 'GET', false],
     ['a body that is seen, for HEAD', route('none', { body: 'unseen' }), route('none'), 'HEAD', false],
@@ -167,11 +174,17 @@ describe('requirements', () => {
     expect(covers(need, route('none', { maxBody: other }), 'GET')).toBe(true)
   })
 
+  it('of a GET are compared with those of several routes, whatever the size of a body', () => {
+    const [small, large] = [route('identity', { maxBody: 1 }), route('identity', { maxBody: 9, body: 'unseen' })]
+    expect(coversNeed(needOf([large]), needOf([small, large]))).toBe(true)
+    expect(coversNeed(needOf([large]), needOf([route('authorization', { scope: 'ab' }), large]))).toBe(false)
+  })
+
   it('are those that the resource verifies', () => {
     expect(requirementOf(needOf([route('signature')]))).toEqual({ require: 'signature' })
-    expect(requirementOf(needOf([route('authorization', { scope: 'a' })]))).toEqual({
+    expect(requirementOf(needOf([route('authorization', { scope: 'ab' })]))).toEqual({
       require: 'authorization',
-      scope: 'a',
+      scope: 'ab',
     })
     expect(() => requirementOf(needOf([route('none')]))).toThrow(TypeError)
   })
