@@ -20,18 +20,20 @@ import {
   submitEntranceForm,
 } from './consent/sign-in-endpoints.js'
 import { submitForm } from './consent/submit.js'
-import type { ServerEdition } from './editions/edition.js'
+import type { ServerEdition, SignedEdition } from './editions/edition.js'
 import { januaryServer } from './editions/january/january.js'
 import { logoPath, showAsset, showLogo } from './http/assets.js'
 import { createContext, type ServerContext } from './http/context.js'
 import { seeOther } from './http/html-response.js'
 import { createReadiness } from './http/readiness.js'
-import type { Endpoint, Route } from './http/route.js'
+import type { Arrival, Endpoint, Route } from './http/route.js'
 import { createRequestHandler } from './http/serve-request.js'
 import { openFormVisit, openVisit, type Visit } from './http/visit.js'
 import { accountPaths } from './pages/models/account-paths.js'
 import { passwordMinimum, passwordProblem, usernameProblem } from './policy/account-policy.js'
 import type { User } from './storage/api/storage.js'
+
+export { januaryServer }
 
 export interface AuthServer {
   readonly issuer: string
@@ -66,18 +68,23 @@ export interface AuthServer {
  * An auth server: accepts resource tokens from agents that are registered nowhere, asks the user for consent, and issues auth tokens bound
  * to the agent’s key.
  *
- * @param edition the AAuth edition to use
+ * @param edition the edition in which agents sign their requests
+ * @param others more editions to offer
  * @throws TypeError for invalid options, naming them
  * @example
  * ```ts
  * const server = createAuthServer({ issuer: 'https://auth.example', keys, storage: sqliteStorage('auth.db') })
  * ```
  */
-export function createAuthServer(options: AuthServerOptions, edition: ServerEdition = januaryServer): AuthServer {
-  const context = createContext(options, edition, createJudgeName)
+export function createAuthServer(
+  options: AuthServerOptions,
+  edition: SignedEdition = januaryServer,
+  ...others: readonly ServerEdition[]
+): AuthServer {
+  const context = createContext(options, [edition, ...others], createJudgeName)
   const { issuer } = context
   const metadata = edition.describe(context)
-  const handler = createRequestHandler(context, createRoutes(context, edition, metadata))
+  const handler = createRequestHandler(context, createRoutes(context, { edition, others, metadata }))
 
   return {
     issuer,
@@ -104,13 +111,15 @@ export function createAuthServer(options: AuthServerOptions, edition: ServerEdit
 /** All routes of the server, in one table. */
 export function createRoutes(
   context: ServerContext,
-  edition: ServerEdition = januaryServer,
-  metadata: OwnDocument = edition.describe(context),
+  {
+    edition = januaryServer,
+    others = [],
+    metadata = edition.describe(context),
+  }: { edition?: SignedEdition; others?: readonly ServerEdition[]; metadata?: OwnDocument } = {},
 ): readonly Route[] {
   return [
-    ...[...documentRoutes(context, edition, metadata), ...edition.endpoints(context)].map(
-      (route): Route => ({ ...route, caller: 'agent' }),
-    ),
+    ...documentRoutes(context, edition, metadata),
+    ...[edition, ...others].flatMap((each) => each.endpoints(context)),
     ...pageRoutes(context).map((route): Route => ({ ...route, caller: 'browser' })),
   ]
 }
@@ -119,11 +128,12 @@ type Row = Omit<Route, 'caller'>
 
 function documentRoutes(
   { issuer, keys }: ServerContext,
-  { edition }: ServerEdition,
+  { edition }: SignedEdition,
   metadata: OwnDocument,
-): readonly Row[] {
-  const document = (url: string, write: Endpoint): Row => ({
+): readonly Route[] {
+  const document = (url: string, write: Endpoint): Route => ({
     path: new URL(url).pathname,
+    caller: 'agent',
     isLight: true,
     methods: { GET: write },
   })
@@ -151,10 +161,13 @@ function pageRoutes(context: ServerContext): readonly Row[] {
   const submitEntrance = { POST: form(submitEntranceForm) }
 
   return [
-    {
-      path: context.transport.path,
-      methods: { GET: (arrival) => showRequest(context, arrival), POST: (arrival) => submitForm(context, arrival) },
-    },
+    ...context.transports.paths.map((path) => ({
+      path,
+      methods: {
+        GET: (arrival: Arrival) => showRequest(context, arrival, path),
+        POST: (arrival: Arrival) => submitForm(context, arrival, path),
+      },
+    })),
     { path: accountPaths.signIn, methods: { GET: page(showSignIn), ...submitEntrance } },
     { path: accountPaths.signUp, methods: { GET: page(showSignUp), ...submitEntrance } },
     { path: '/account/language', methods: submitEntrance },

@@ -332,7 +332,7 @@ describe('O03: an internal failure at any step is not revealed in the response, 
     const routes = createRoutes({
       issuer: 'https://auth.example',
       algorithms: [],
-      transport: { path: '/agent/auth' },
+      transports: { paths: ['/agent/auth'] },
     } as never)
     const served = routes.flatMap(({ path, methods }) => Object.keys(methods).map((method) => `${method} ${path}`))
     expect([...new Set(requests.map(({ route }) => route))].sort()).toEqual(served.sort())

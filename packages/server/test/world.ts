@@ -3,7 +3,7 @@ import { type Agent, type AgentOptions, createAgent } from 'countersign/agent'
 import { createResource, type Resource, type ResourceOptions } from 'countersign/resource'
 import { aauth } from 'countersign/resource/hono'
 import { type AuthServer, type AuthServerOptions, createAuthServer, fixedKeys, type Storage } from 'countersign-server'
-import type { ServerEdition } from 'countersign-server/edition'
+import type { SignedEdition } from 'countersign-server/edition'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { Hono } from 'hono'
 import { quickHash } from './quick-hash.js'
@@ -38,7 +38,7 @@ export interface World {
 
 export interface WorldOptions {
   /** The edition that all three use. @default January 2026 */
-  edition?: ServerEdition
+  edition?: SignedEdition
   agent?: Partial<AgentOptions>
   server?: Partial<AuthServerOptions>
   resource?: Partial<ResourceOptions>

@@ -46,7 +46,7 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
   const outcome = await context.storage.decideRequest({
     decision: 'allow',
     scope: grantable(stored.scope.split(' ')).join(' '),
-    handle: newHandle(context, stored.id),
+    handle: newHandle(context, stored),
     grantLifetime: duration === 'until-removed' ? null : duration,
     remembered: terms.mayRemember && (duration === 'until-removed' || duration > rememberedFrom),
     attempt: allowing(context, person.session.user.id),
@@ -233,7 +233,7 @@ export async function challengePurpose(context: ServerContext, visit: Visit): Pr
   const { form, session } = visit
   if (form.get('consent') !== 'grant') return undefined
   if (!session) throw new PageError('csrf')
-  const request = await requireStored(context, requireLink(await context.transport.readLink(form)))
+  const request = await requireStored(context, requireLink(await context.transports.readLink(form)))
   const terms = await decisionTerms(context, { ...visit, session }, request)
   return allowPurpose({ request, revision: readRevision(form), duration: chosenDuration(terms, form), session })
 }

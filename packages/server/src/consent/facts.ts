@@ -62,7 +62,7 @@ export async function decisionTerms(
   return {
     dangers,
     proof: sensitive ? await proofFor(context, visit, request) : undefined,
-    mayRemember: !sensitive && context.transport.reachesOnlyAgent(request),
+    mayRemember: !sensitive && context.transports.of(request).reachesOnlyAgent(request),
     durations,
     forbidden: policyDenial(context, request) ?? (request.agentBlocked ? agentBlocked() : undefined),
   }

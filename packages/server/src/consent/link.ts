@@ -16,16 +16,16 @@ import type { AuthRequest, NewHandle } from '../storage/api/storage.js'
 
 /** Reads the link that a query or form belongs to; undefined if there is no such link. */
 export async function findLink(
-  { transport }: ServerContext,
+  { transports }: ServerContext,
   parameters: ReadonlyMap<string, string>,
 ): Promise<ConsentLink | undefined> {
-  return followed(await transport.readLink(parameters))
+  return followed(await transports.readLink(parameters))
 }
 
 /** Reads the link from a path on this server; undefined if the path belongs to another page. */
 export async function linkAt(context: ServerContext, path: string): Promise<ConsentLink | undefined> {
   const { pathname, searchParams } = new URL(path, context.issuer)
-  return pathname === context.transport.path ? findLink(context, readParameters(searchParams)) : undefined
+  return followed(await context.transports.readLink(readParameters(searchParams), pathname))
 }
 
 /** The result of a transport reading a query or form. */
@@ -59,7 +59,7 @@ export async function requireStored(
 ): Promise<AuthRequest> {
   const about = visit?.about?.tokenHash === link.tokenHash ? visit.about : undefined
   const stored = about ? about.request : await storage.findAuthRequest(link.tokenHash)
-  if (!stored) throw new PageError('request_unknown')
+  if (stored?.edition !== link.edition) throw new PageError('request_unknown')
   if (stored.redirectUri !== link.redirectUri) throw new PageError('redirect_mismatch')
   return stored
 }
@@ -80,8 +80,8 @@ export function requestWay(link: ConsentLink, { agent, resource }: AuthRequest):
 }
 
 /** The code or other handle that an Allow issues, to be stored as its hash; undefined if the transport needs none. */
-export function newHandle({ transport, lifetimes }: ServerContext, requestId: string): NewHandle | undefined {
-  const handle = transport.handleOf(requestId)
+export function newHandle({ transports, lifetimes }: ServerContext, request: AuthRequest): NewHandle | undefined {
+  const handle = transports.of(request).handleOf(request.id)
   return handle === undefined ? undefined : { handleHash: hashSecret(handle), handleLifetime: lifetimes.code }
 }
 
@@ -109,7 +109,7 @@ export async function respondUnlessOpen(
 /** Responds with a redirect or page for the decision. The same browser can request this response repeatedly while it is still usable. */
 export async function outcomeResponse(context: ServerContext, visit: Visit, stored: AuthRequest): Promise<Response> {
   const allowed = stored.status === 'allowed'
-  const { transport } = context
+  const transport = context.transports.of(stored)
   if (allowed && !transport.isAlive(stored)) throw await allowedBefore(context, visit, stored)
   const decision = allowed ? ({ allowed } as const) : ({ allowed, why: denialDescription(context, stored) } as const)
   const href = transport.addressOf(stored, decision)

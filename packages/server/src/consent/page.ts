@@ -32,7 +32,7 @@ export async function consentPageAt(
 ): Promise<Response> {
   const { session, messages } = visit
   const { fields, asker } = requestWay(link, request)
-  const form = fieldsOf(context, visit, { action: context.transport.path, fields })
+  const form = fieldsOf(context, visit, { action: context.transports.of(request).path, fields })
   const frame = pageFrame(context, visit)
   const options = {
     status: problem === undefined ? 200 : problem === 'throttled' ? 429 : 401,

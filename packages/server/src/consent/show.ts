@@ -22,13 +22,13 @@ import {
 import { consentPageAt } from './page.js'
 
 /** Responds to a request's link with the sign-in page, then the consent page, or with the reason why neither is shown (S§9.5). */
-export async function showRequest(context: ServerContext, arrival: Arrival): Promise<Response> {
+export async function showRequest(context: ServerContext, arrival: Arrival, path: string): Promise<Response> {
   const { method, url } = arrival.request
   // Link scanners send HEAD requests.
   if (method === 'HEAD') throw new PageError('method_not_allowed')
   const parameters = readParameters(new URL(url).searchParams)
   if (parameters.has('consent')) throw new PageError('method_not_allowed')
-  const link = requireLink(await context.transport.readLink(parameters))
+  const link = requireLink(await context.transports.readLink(parameters, path))
   const visit = await openVisit(context, arrival, link.tokenHash)
   return showTo(context, visit, link)
 }
@@ -82,7 +82,7 @@ async function allowRemembered(
     ...inSession(visit),
     state: link.state ?? null,
     grantId,
-    handle: newHandle(context, stored.id),
+    handle: newHandle(context, stored),
     attempt: allowing(context, user.id),
   })
   if (outcome.outcome === 'refused') return undefined

@@ -39,10 +39,10 @@ const decisions: ReadonlyMap<string, Action> = new Map<string, Action>([
 ])
 
 /** Handles a form on a request's pages: signs in, signs out, or decides (S§9.5). */
-export async function submitForm(context: ServerContext, arrival: Arrival): Promise<Response> {
+export async function submitForm(context: ServerContext, arrival: Arrival, path: string): Promise<Response> {
   let read: ReadLink
   const visit = await openFormVisit(context, arrival, async (form) => {
-    read = await context.transport.readLink(form)
+    read = await context.transports.readLink(form, path)
     return tokenHashIn(read)
   })
   const { form } = visit
@@ -68,7 +68,7 @@ export async function wayTo(context: ServerContext, visit: Visit, path: string):
   if (link) return wayBy(context, visit, link)
   const { pathname, searchParams } = new URL(path, context.issuer)
   return accountDestination(
-    pathname === context.transport.path ? localPath(readParameters(searchParams).get('return_to')) : path,
+    context.transports.paths.includes(pathname) ? localPath(readParameters(searchParams).get('return_to')) : path,
   )
 }
 

@@ -4,15 +4,18 @@ import type { CreateTransport } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'
 import type { Route } from '../http/route.js'
 
-/** An endpoint that agents call: its path, methods, admission class and handlers. */
-export type AgentRoute = Omit<Route, 'caller'>
-
-/** The auth server's part of an edition. */
+/** The auth server's part of an edition. All editions of a server share its accounts, pages and grants. */
 export interface ServerEdition {
-  readonly edition: Edition
+  /** Identifies the edition in stored requests and grants, so it never changes. */
+  readonly name: string
   readonly createTransport: CreateTransport
+  /** The edition's endpoints, for agents and browsers. A path may have a variable segment, as in `/pending/:id`. */
+  endpoints(context: ServerContext): readonly Route[]
+}
+
+/** An edition in which agents sign their requests. */
+export interface SignedEdition extends ServerEdition {
+  readonly edition: Edition
   /** The metadata that the server publishes at the address for its document type. */
   describe(context: ServerContext): OwnDocument
-  /** The endpoints that agents call. A path may have a variable segment, as in `/pending/:id`. */
-  endpoints(context: ServerContext): readonly AgentRoute[]
 }

@@ -12,10 +12,10 @@ export type {
   LinkProblem,
 } from '../http/consent-transport.js'
 export type { ServerContext } from '../http/context.js'
-export type { Arrival, Endpoint } from '../http/route.js'
+export type { Arrival, Endpoint, Route } from '../http/route.js'
 export { hashSecret, type MintedSecrets } from '../secrets/server-keys.js'
 export type { AuthRequest, RedeemOutcome, RequestDisplay, TokenIssue } from '../storage/api/storage.js'
-export type { AgentRoute, ServerEdition } from './edition.js'
+export type { ServerEdition, SignedEdition } from './edition.js'
 export { type Admission, orUncount, type RequestedAccess, requireAdmitted, requireRoom } from './require-admitted.js'
 export {
   type Answer,

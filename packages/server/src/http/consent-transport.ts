@@ -1,8 +1,11 @@
 import type { MintedSecrets } from '../secrets/server-keys.js'
 import type { AuthRequest } from '../storage/api/storage.js'
+import { PageError } from './page-error.js'
 
 /** The data about a request in its link, or in a form on the pages that the link leads to. */
 export interface ConsentLink {
+  /** The name of the edition whose agents send such links. */
+  edition: string
   /** SHA-256 of the secret that only the link contains. */
   tokenHash: string
   /** Where the user goes next, according to the link; null if the user stays here. */
@@ -47,3 +50,40 @@ export interface ConsentTransport {
 
 /** Creates a server's transport. */
 export type CreateTransport = (issuer: string, secrets: MintedSecrets) => ConsentTransport
+
+/** The transports of a server's editions. */
+export class ConsentTransports {
+  readonly #byEdition: ReadonlyMap<string, ConsentTransport>
+
+  /** @throws TypeError if two editions have the same name or path */
+  constructor(byEdition: readonly (readonly [edition: string, transport: ConsentTransport])[]) {
+    this.#byEdition = new Map(byEdition)
+    const paths = new Set(byEdition.map(([, { path }]) => path))
+    if (this.#byEdition.size < byEdition.length || paths.size < byEdition.length)
+      throw new TypeError('each edition needs its own name and consent path')
+  }
+
+  /** The paths of the consent pages. */
+  get paths(): readonly string[] {
+    return Array.from(this.#byEdition.values(), ({ path }) => path)
+  }
+
+  /** The transport of a stored request, whose edition the server must still offer. */
+  of({ edition }: Pick<AuthRequest, 'edition'>): ConsentTransport {
+    const transport = this.#byEdition.get(edition)
+    if (!transport) throw new PageError('request_unknown')
+    return transport
+  }
+
+  /** Reads the link in a query or form; undefined if it has none. @param path the page's path, if only its edition's links are read */
+  async readLink(
+    parameters: ReadonlyMap<string, string>,
+    path?: string,
+  ): Promise<ConsentLink | LinkProblem | undefined> {
+    for (const transport of this.#byEdition.values()) {
+      const link = path === undefined || transport.path === path ? await transport.readLink(parameters) : undefined
+      if (link !== undefined) return link
+    }
+    return undefined
+  }
+}

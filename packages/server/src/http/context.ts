@@ -32,7 +32,7 @@ import { createMintedSecrets, type MintedSecrets, requireOwnKeys, type ServerKey
 import { type BackgroundWork, createBackgroundWork } from '../storage/api/background-work.js'
 import { observeStorage, type Storage } from '../storage/api/storage.js'
 import { type BoundedRecorder, createBoundedRecorder } from './bounded-audit-recorder.js'
-import type { ConsentTransport, CreateTransport } from './consent-transport.js'
+import { ConsentTransports, type CreateTransport } from './consent-transport.js'
 
 /** Seconds. */
 interface Lifetimes {
@@ -69,10 +69,10 @@ export interface ServerContext {
   passwords: Passwords
   storage: Storage
   discovery: Discovery
-  /** The AAuth edition in use. */
+  /** The AAuth edition in which agents sign their requests. */
   edition: Edition
   /** How users get to a request, and how agents learn of the decision. */
-  transport: ConsentTransport
+  transports: ConsentTransports
   /** Finds the keys of agents that sign requests. */
   signers: KeyResolver
   policy: Policy
@@ -114,13 +114,20 @@ export interface ServerContext {
   onError: (error: unknown, requestId: string) => void
 }
 
+/** The part of an edition that the consent pages need. */
+interface NamedTransport {
+  name: string
+  createTransport: CreateTransport
+}
+
 /** Validates the options and creates the context from them. @throws TypeError naming the option */
 export function createContext(
   given: AuthServerOptions,
-  { edition, createTransport }: { edition: Edition; createTransport: CreateTransport },
+  editions: readonly [{ edition: Edition } & NamedTransport, ...NamedTransport[]],
   createJudgeName: CreateJudgeName,
 ): ServerContext {
   const options = checkOptions(given)
+  const [{ edition }] = editions
   const { issuer, accounts, pages, limits, interop, now: clock, reEncodeLogo } = options
   const now = clock ? () => Math.floor(clock()) : systemClock
   const { allowInsecureLoopback, allowPath } = options
@@ -178,7 +185,9 @@ export function createContext(
     storage,
     discovery,
     edition,
-    transport: createTransport(issuer, secrets),
+    transports: new ConsentTransports(
+      editions.map(({ name: of, createTransport }) => [of, createTransport(issuer, secrets)]),
+    ),
     signers,
     policy: policyOfRules(options.policies, options.policy),
     readRisk: createPermissionReader(options.risks),

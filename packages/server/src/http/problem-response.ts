@@ -57,17 +57,17 @@ const ofForms: ReadonlySet<Code> = new Set<Code>([...passing, 'csrf', 'bad_form'
  * The path at which the user can try again: the failed page, or the page on this server whose form failed. Undefined if a retry would not
  * help, or if the page is unknown.
  */
-function retryPath(code: Code, request: Request, { issuer, transport }: ServerContext): string | undefined {
-  if (request.method === 'GET') return passing.has(code) ? pathIn(request.url, transport.path) : undefined
+function retryPath(code: Code, request: Request, { issuer, transports }: ServerContext): string | undefined {
+  if (request.method === 'GET') return passing.has(code) ? pathIn(request.url, transports.paths) : undefined
   const page = request.headers.get('referer') ?? ''
   if (!ofForms.has(code) || !URL.canParse(page) || new URL(page).origin !== new URL(issuer).origin) return undefined
-  return pathIn(page, transport.path)
+  return pathIn(page, transports.paths)
 }
 
-function pathIn(address: string, requestPath: string): string | undefined {
+function pathIn(address: string, requestPaths: readonly string[]): string | undefined {
   const { pathname, search } = new URL(address)
   // This consent page was the response to a form. Without the request in its URL, it cannot be reopened.
-  if (pathname === requestPath && search === '') return undefined
+  if (requestPaths.includes(pathname) && search === '') return undefined
   const path = pathname + search
   return localPath(path) === path ? path : undefined
 }

@@ -1,11 +1,11 @@
 import { AAuthError } from 'countersign'
-import { describeRefusal, type Refusal, type Refused } from 'countersign/editions'
+import { describeRefusal, type Refusal, type Refused, type WrittenRefusal } from 'countersign/editions'
 import { nonceReplayed } from 'countersign/signatures'
 import { agentBlocked } from '../policy/policy.js'
 import { StorageError } from '../storage/api/storage.js'
 import type { ServerContext } from './context.js'
 import { PageError } from './page-error.js'
-import type { Arrival } from './route.js'
+import type { Arrival, Route } from './route.js'
 
 /** A response that refuses a request, with the reason for events and the audit log. */
 export interface Outcome {
@@ -28,15 +28,19 @@ export class RefusedAgent extends Error {
 export function refusalResponse(
   context: ServerContext,
   { requestId }: Pick<Arrival, 'requestId'>,
-  thrown: unknown,
+  { thrown, writeRefusal }: { thrown: unknown; writeRefusal: Route['writeRefusal'] },
 ): Required<Outcome> {
   const [error, refused] = thrown instanceof RefusedAgent ? [thrown.cause, thrown.refused] : [thrown, {}]
   const refusal = asRefusal(error)
   if (isFailure(error, refusal.status)) context.onError(error, requestId)
-  const { challenge } = refusal
-  const { status, headers, body } = context.edition.writeRefusal(refusal, challenge && { level: challenge.level })
+  const { status, headers, body } = writeRefusal ? writeRefusal(refusal) : writeSigned(context, refusal)
   headers['x-request-id'] = requestId
   return { response: new Response(body, { status, headers }), refusal: describeRefusal(refusal, refusal, refused) }
+}
+
+function writeSigned({ edition }: ServerContext, refusal: AAuthError): WrittenRefusal {
+  const { challenge } = refusal
+  return edition.writeRefusal(refusal, challenge && { level: challenge.level })
 }
 
 /** Whether the error must be reported. Overload is not a fault, and has its own events. */

@@ -1,4 +1,5 @@
-import type { ReceivedMessage } from 'countersign'
+import type { AAuthError, ReceivedMessage } from 'countersign'
+import type { WrittenRefusal } from 'countersign/editions'
 
 /** A request that is being passed to an endpoint. */
 export interface Arrival {
@@ -19,6 +20,8 @@ export interface Route {
   path: string
   /** The kind of caller: agents receive refusals in their edition's format, browsers receive pages. */
   caller: 'agent' | 'browser'
+  /** Writes a refusal for an agent. @default that of the edition in which agents sign their requests */
+  writeRefusal?: ((error: AAuthError) => WrittenRefusal) | undefined
   /** Whether the endpoint needs neither the database nor a key, so that it is served even when those are slow. */
   isLight?: boolean
   /**

@@ -40,7 +40,10 @@ export function createRequestHandler(
 
   function refuse(arrival: Arrival, path: string, route: Route | undefined, error: unknown): Outcome {
     const caller = route?.caller ?? (path.startsWith('/.well-known/') ? 'agent' : 'browser')
-    const outcome = caller === 'agent' ? refusalResponse(context, arrival, error) : problemResponse(arrival, error)
+    const outcome =
+      caller === 'agent'
+        ? refusalResponse(context, arrival, { thrown: error, writeRefusal: route?.writeRefusal })
+        : problemResponse(arrival, error)
     if (route && outcome.response.status === 405) {
       outcome.response.headers.set('allow', Object.keys(route.methods).join(', '))
     }

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Handler } from 'countersign/node'
 import { type NonceLimits, receiveRequest } from 'countersign/signatures'
-import { type AuthServerOptions, createAuthServer, fixedKeys, type Storage } from 'countersign-server'
+import { type AuthServerOptions, createAuthServer, fixedKeys, januaryServer, type Storage } from 'countersign-server'
+import type { ServerEdition } from 'countersign-server/edition'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { takeInTurn } from '../in-turn.js'
 import { listenOnLoopback } from '../listening-origin.js'
@@ -48,6 +49,8 @@ export interface StageOptions
   wrap?: (storage: Storage) => Storage
   /** How users' passwords are hashed. @default a hash that takes almost no time */
   hashPassword?: (password: string) => Promise<string>
+  /** Editions in addition to January, on a stage over a map of origins. @default none */
+  others?: readonly ServerEdition[]
 }
 
 export const people = {
@@ -132,7 +135,7 @@ async function inOnePostgres(now: () => number): Promise<Stored> {
 }
 
 async function openMap(
-  { wrap = asIs, hashPassword = quickHash, ...options }: StageOptions,
+  { wrap = asIs, hashPassword = quickHash, others = [], ...options }: StageOptions,
   store: Store,
 ): Promise<Stage> {
   const clock = { now: 1_800_000_000 }
@@ -157,15 +160,19 @@ async function openMap(
   const signer = await newSigner()
   const keys = fixedKeys({ signer, secret: serverSecret })
   const servers = storages.map((each) =>
-    createAuthServer({
-      issuer: authServer,
-      keys,
-      storage: wrap(each),
-      fetch,
-      now,
-      discovery: { failureTime: 'shortest' },
-      ...options,
-    }),
+    createAuthServer(
+      {
+        issuer: authServer,
+        keys,
+        storage: wrap(each),
+        fetch,
+        now,
+        discovery: { failureTime: 'shortest' },
+        ...options,
+      },
+      januaryServer,
+      ...others,
+    ),
   )
   const next = takeInTurn(servers)
   origins.set(authServer, (request) => {

@@ -35,7 +35,12 @@ describe('renderConsent with every option of a server', () => {
 
   it('offers the durations with the preset selected, inside the decision form', () => {
     const radios = decisionIn(renderConsent(fullConsent))?.controls.filter((tag) => tag?.includes('type="radio"')) ?? []
-    expect(radios.map((tag) => /value="([^"]*)"/.exec(tag ?? '')?.[1])).toEqual(['3600', '86400', '2592000', 'until-removed'])
+    expect(radios.map((tag) => /value="([^"]*)"/.exec(tag ?? '')?.[1])).toEqual([
+      '3600',
+      '86400',
+      '2592000',
+      'until-removed',
+    ])
     expect(radios.filter((tag) => tag?.includes('checked'))).toEqual([radios[0]])
     expect(radios.every((tag) => tag?.includes('name="duration"'))).toBe(true)
   })

@@ -7,6 +7,7 @@ import {
   allowedRequest,
   asRead,
   boundRequest,
+  edition,
   eventNames,
   freshHash,
   grantOf,
@@ -771,7 +772,8 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           recordAutonomousIssue: () =>
             storage.recordAutonomousIssue({ ...redemption, resource, scope: 'read', policy: 'nightly' }),
           findGrant: () => storage.findGrant('id'),
-          findRememberedGrant: () => storage.findRememberedGrant({ userId: user.id, agent, delegate: null, resource }),
+          findRememberedGrant: () =>
+            storage.findRememberedGrant({ edition, userId: user.id, agent, delegate: null, resource }),
           listGrants: () => storage.listGrants(),
           listGrantUsage: () => storage.listGrantUsage({ userId: user.id }),
           revokeGrant: () => storage.revokeGrant({ grantId: 'id', by: user.id }),

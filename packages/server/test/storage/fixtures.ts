@@ -11,6 +11,7 @@ type NewRefreshToken = NonNullable<CodeRedemption['refresh']>
 export type NewHandle = NonNullable<Given<'decideRequest'>['handle']>
 type RequestDecision = Given<'decideRequest'> & { handle: NewHandle }
 
+export const edition = 'january'
 export const agent = 'https://agent.example'
 export const resource = 'https://calendar.example'
 
@@ -27,6 +28,7 @@ export function hashOf(text: string): string {
 export function newRequest(changes: Partial<NewAuthRequest> = {}): NewAuthRequest {
   return {
     tokenHash: freshHash(),
+    edition,
     agent,
     delegate: null,
     agentJkt: hashOf('jkt-of-the-request'),

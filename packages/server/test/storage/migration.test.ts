@@ -2,12 +2,18 @@ import Database from 'better-sqlite3'
 import { postgresStorage } from 'countersign-server/postgres'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
-import { allowedRequest, freshHash, newUser, outcomeOf } from './fixtures.js'
+import { allowedRequest, freshHash, newUser } from './fixtures.js'
 import { openPostgres } from './postgres/postgres-server.js'
 import { patient } from './postgres/template.js'
 import { temporaryFile } from './temporary-file.js'
 
-const withoutVersion2 = `
+const toVersion1 = `
+  drop index consent_grant_remembered;
+  alter table auth_request drop column edition;
+  alter table consent_grant drop column edition;
+  create unique index consent_grant_remembered
+    on consent_grant (user_id, agent_id, resource_id, coalesce(delegate, ''))
+    where remembered = 1 and revoked_at is null;
   alter table app_user drop column credential_revision;
   alter table credential drop column added_at;
   alter table session drop column proved_for;
@@ -20,7 +26,7 @@ async function sqlite() {
     open: async () => sqliteStorage(path, { sweepInterval: 0 }),
     async downgrade() {
       const database = new Database(path)
-      database.exec(withoutVersion2)
+      database.exec(toVersion1)
       database.pragma('user_version = 1')
       database.close()
     },
@@ -33,7 +39,7 @@ async function postgres() {
   const { name, url } = await server.createDatabase()
   return {
     open: () => postgresStorage(url, { sweepInterval: 0, ...patient }),
-    downgrade: () => server.query(`${withoutVersion2}; update schema_version set version = 1`, name),
+    downgrade: () => server.query(`${toVersion1}; update schema_version set version = 1`, name),
   }
 }
 
@@ -41,7 +47,7 @@ it.each([
   ['SQLite', sqlite],
   ['PostgreSQL', postgres],
 ] as const)(
-  'opens a %s database of schema 1 with its users, sessions and codes, and counts credential revisions from 0',
+  'opens a %s database of schema 1 with its users, sessions and codes, counts credential revisions from 0, and assumes the first edition',
   {
     timeout: 60_000,
   },
@@ -70,7 +76,7 @@ it.each([
       addedAt: 0,
     })
     expect(await storage.findSession(idHash)).toMatchObject({ user: { id: user.id } })
-    expect(outcomeOf(await storage.redeemCode(redemption))).toBe('redeemed')
+    expect(await storage.redeemCode(redemption)).toMatchObject({ outcome: 'redeemed', grant: { edition: 'january' } })
     expect(await storage.setPasswordHash({ userId: user.id, passwordHash: 'new', by: 'operator' })).toBe(1)
     expect(await storage.createSession({ ...session, idHash: freshHash() })).toBeUndefined()
     expect(await storage.findViolations()).toEqual([])

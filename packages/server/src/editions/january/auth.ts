@@ -17,6 +17,7 @@ import { hashSecret } from '../../secrets/server-keys.js'
 import type { RequestDisplay } from '../../storage/api/storage.js'
 import { orUncount, type RequestedAccess, requireAdmitted, requireRoom } from '../require-admitted.js'
 import { type ClaimingAction, requireFreshKeys, type SigningAgent } from '../signed-request.js'
+import { januaryName } from './consent-transport.js'
 import { type AuthTokenResponse, issueAuthToken } from './issue-tokens.js'
 
 type Form = ReadonlyMap<string, string>
@@ -123,6 +124,7 @@ async function openRequest(
   const requestToken = secrets.random('aarq_')
   await storage.createAuthRequest({
     nonce,
+    edition: januaryName,
     tokenHash: hashSecret(requestToken),
     agent: agent.agent,
     delegate: agent.delegate,

@@ -3,6 +3,9 @@ import type { ConsentLink, ConsentTransport } from '../../http/consent-transport
 import { hashSecret, type MintedSecrets } from '../../secrets/server-keys.js'
 import type { AuthRequest } from '../../storage/api/storage.js'
 
+/** The edition's name in stored requests and grants. */
+export const januaryName = 'january'
+
 /** The path of the consent pages. */
 export const consentPath = '/agent/auth'
 const maxState = 2048
@@ -51,6 +54,7 @@ async function linkOf({ requestToken, redirectUri, state }: LinkParts): Promise<
   const query = new URLSearchParams(fields)
   if (state !== undefined) query.set('state', state)
   return {
+    edition: januaryName,
     tokenHash: hashSecret(requestToken),
     redirectUri,
     state,

@@ -1,10 +1,10 @@
 import { AAuthError } from 'countersign'
 import { type IssuerMetadata, january, requireParameter } from 'countersign/editions'
 import type { Arrival } from '../../http/route.js'
-import type { ServerEdition } from '../edition.js'
+import type { SignedEdition } from '../edition.js'
 import { type FormEndpoint, signedForm } from '../signed-request.js'
 import { requestAuthorization } from './auth.js'
-import { consentPath, createConsentTransport } from './consent-transport.js'
+import { consentPath, createConsentTransport, januaryName } from './consent-transport.js'
 import { exchangeCode, refreshToken } from './issue-tokens.js'
 import { createRevocationListEndpoint, revocationListPath, revokeToken } from './revocation-list.js'
 
@@ -30,7 +30,8 @@ function startsNewFlow(body: string): boolean {
 }
 
 /** The auth server of AAuth as of January 2026 (S§8.2, 9.3–9.7). */
-export const januaryServer: ServerEdition = {
+export const januaryServer: SignedEdition = {
+  name: januaryName,
   edition: january,
   createTransport: createConsentTransport,
   describe({ issuer, algorithms }) {
@@ -50,9 +51,14 @@ export const januaryServer: ServerEdition = {
   endpoints(context) {
     const form = (judge: FormEndpoint) => ({ POST: (arrival: Arrival) => signedForm(context, arrival, judge) })
     return [
-      { path: revocationListPath, isLight: true, methods: { GET: createRevocationListEndpoint(context) } },
-      { path: paths.token, methods: form(byRequestType), startsNew: startsNewFlow },
-      { path: paths.revoke, methods: form(revokeToken) },
+      {
+        path: revocationListPath,
+        caller: 'agent',
+        isLight: true,
+        methods: { GET: createRevocationListEndpoint(context) },
+      },
+      { path: paths.token, caller: 'agent', methods: form(byRequestType), startsNew: startsNewFlow },
+      { path: paths.revoke, caller: 'agent', methods: form(revokeToken) },
     ]
   },
 }

@@ -131,6 +131,8 @@ export interface AutonomousIssue extends OfSignedRequest {
 }
 
 export interface GrantParties {
+  /** The name of the edition in which the agent asked. */
+  edition: string
   userId: string
   agent: string
   delegate: string | null

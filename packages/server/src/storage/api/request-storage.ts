@@ -37,7 +37,7 @@ export interface RequestStorage {
    */
   decideRequest(decision: RequestDecision): Promise<DecideOutcome>
   /**
-   * Allows an open request without a page, under an active remembered grant for the same user, agent, delegate and resource that covers its
+   * Allows an open request without a page, under an active remembered grant for the same edition, user, agent, delegate and resource that covers its
    * scope, and binds the request to the browser first. The caller must check whether the request needs a page for other reasons (W22,
    * `prompt`). A request that was already decided in this browser returns the recorded outcome.
    */
@@ -63,6 +63,8 @@ export interface RequestDisplay {
 }
 
 interface RequestTerms {
+  /** The name of the edition in which the agent asks. */
+  edition: string
   agent: string
   delegate: string | null
   agentJkt: string

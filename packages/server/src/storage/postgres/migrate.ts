@@ -90,7 +90,7 @@ const schema = `
     id smallint primary key check (id = 1),
     version integer not null
   );
-  insert into schema_version values (1, 2);
+  insert into schema_version values (1, 3);
   ${schemaIn('postgres')}
   ${auditLog}`
 
@@ -107,8 +107,20 @@ const version2 = `
   update schema_version set version = 2;
 `
 
+/** Adds the edition of requests and grants. A remembered grant allows only requests of the same edition. */
+const version3 = `
+  alter table auth_request add column edition text collate "C" not null default 'january';
+  alter table consent_grant add column edition text collate "C" not null default 'january';
+  drop index consent_grant_remembered;
+  create unique index consent_grant_remembered
+    on consent_grant (user_id, agent_id, resource_id, coalesce(delegate, ''), edition)
+    where remembered = 1 and revoked_at is null;
+
+  update schema_version set version = 3;
+`
+
 /**
  * The first entry creates the newest schema in an empty database. Each later entry migrates a schema to the next version. An entry sets
  * `schema_version`, is never changed after its release, and leaves a schema that the previous version can still use.
  */
-export const migrations: readonly string[] = [schema, version2]
+export const migrations: readonly string[] = [schema, version2, version3]

@@ -32,7 +32,7 @@ export function usedGrants({ db, clock }: Parts) {
     .innerJoin('app_user as u', 'u.id', 'g.user_id')
     .innerJoin('agent as a', 'a.id', 'g.agent_id')
     .innerJoin('resource as s', 's.id', 'g.resource_id')
-    .select(['g.id', 'g.public_id', 'g.user_id', 'g.agent_id', 'g.resource_id'])
+    .select(['g.id', 'g.public_id', 'g.edition', 'g.user_id', 'g.agent_id', 'g.resource_id'])
     .select(['g.delegate', 'g.expires_at', 'g.last_used_at', 'g.revoked_at'])
     .select(['a.identifier as agent', 'a.blocked_at', 's.identifier as resource'])
     .select(userColumns('u'))
@@ -110,6 +110,7 @@ export async function findRememberedGrant(statement: Statement, parties: GrantPa
     .where('g.agent_id', '=', agentIdOf(statement, parties.agent))
     .where('g.resource_id', '=', resourceIdOf(statement, parties.resource))
     .where('g.delegate', 'is not distinct from', parties.delegate)
+    .where('g.edition', '=', parties.edition)
     .where('g.remembered', '=', sql.lit(1))
     .where('g.revoked_at', 'is', null)
     .where((e) => e.or([e('g.expires_at', 'is', null), e('g.expires_at', '>', statement.clock)]))
@@ -201,6 +202,7 @@ export function toUsedGrant(row: UsedGrantRow): UsedGrant {
   const granted = grantEnded(ends, row.read_at) ? permissions : livePermissions(permissions, row.read_at)
   return {
     id: idText(row.public_id),
+    edition: row.edition,
     userId: idText(row.user),
     agent: row.agent,
     delegate: row.delegate,

@@ -57,6 +57,7 @@ export function toAuthRequest(row: Omit<FoundRequest, Unused>): AuthRequest {
   const status: AuthRequestStatus = row.has_expired ? 'expired' : row.status
   return {
     id: idText(row.public_id),
+    edition: row.edition,
     agent: row.agent,
     agentBlocked: row.blocked_at !== null,
     delegate: row.delegate,

@@ -52,7 +52,7 @@ create index auth_request_display on auth_request (display_id);
 create index auth_request_expiry on auth_request (expires_at);
 create index auth_request_user on auth_request (user_id) where status = 'open' and user_id is not null;
 create unique index consent_grant_remembered
-  on consent_grant (user_id, agent_id, resource_id, coalesce(delegate, ''))
+  on consent_grant (user_id, agent_id, resource_id, coalesce(delegate, ''), edition)
   where remembered = 1 and revoked_at is null;
 create index consent_grant_user on consent_grant (user_id, agent_id);
 create index consent_grant_agent on consent_grant (agent_id);

@@ -4,6 +4,7 @@ import {
   bytes16,
   bytes32,
   type Column,
+  edition,
   fromZero,
   id,
   idOf,
@@ -140,6 +141,7 @@ export const tables = {
     created_at: integer,
     expires_at: integer,
     decided_at: integer.orNull,
+    edition,
   },
 
   consent_grant: {
@@ -157,6 +159,7 @@ export const tables = {
     last_used_at: integer.orNull,
     revoked_at: integer.orNull,
     revoked_by: text.orNull,
+    edition,
   },
 
   /** The permissions of grants. */
@@ -168,12 +171,8 @@ export const tables = {
     expires_at: integer.orNull,
   },
 
-  grant_usage_day: {
-    grant_id: partOf('consent_grant').key,
-    /** The start of the UTC day. */
-    day_at: integer.key,
-    refreshes: integer,
-  },
+  /** `day_at` is the start of a UTC day. */
+  grant_usage_day: { grant_id: partOf('consent_grant').key, day_at: integer.key, refreshes: integer },
 
   /** The codes of allowed requests, which are returned through a browser. */
   code: {

@@ -24,7 +24,7 @@ const schema = `
     select raise(abort, 'an audit event is kept for 400 days');
   end;
 
-  pragma user_version = 2;
+  pragma user_version = 3;
 `
 
 /**
@@ -40,11 +40,23 @@ const version2 = `
   pragma user_version = 2;
 `
 
+/** Adds the edition of requests and grants. A remembered grant allows only requests of the same edition. */
+const version3 = `
+  alter table auth_request add column edition text not null default 'january';
+  alter table consent_grant add column edition text not null default 'january';
+  drop index consent_grant_remembered;
+  create unique index consent_grant_remembered
+    on consent_grant (user_id, agent_id, resource_id, coalesce(delegate, ''), edition)
+    where remembered = 1 and revoked_at is null;
+
+  pragma user_version = 3;
+`
+
 /**
  * The first entry creates the newest schema in an empty file. Each later entry migrates a schema to the next version. An entry sets
  * `user_version`, is never changed after its release, and leaves a schema that the previous version can still use.
  */
-export const migrations: readonly string[] = [schema, version2]
+export const migrations: readonly string[] = [schema, version2, version3]
 
 /** A database file's schema version. */
 export interface SchemaVersion {

@@ -110,7 +110,7 @@ function decisionRefusal(
 /** The request columns that are needed for a decision. */
 type DecidedRow = Pick<
   FoundRequest,
-  'id' | 'public_id' | 'user_id' | 'agent_id' | 'delegate' | 'resource_id' | 'display_id'
+  'id' | 'public_id' | 'edition' | 'user_id' | 'agent_id' | 'delegate' | 'resource_id' | 'display_id'
 >
 
 interface JudgedDecision extends UserAsRead {
@@ -133,7 +133,7 @@ const judgedDecision = cachedQuery(({ db, clock, locking }, decision: Placeholde
     .where('user_id', '=', (e) => locking(activeUser(e, decision), { app_user: 'alone' }))
     .where('revision', '=', decision.revision)
     .where('expires_at', '=', decision.expires_at)
-    .returning(['id', 'public_id', 'user_id', 'agent_id', 'delegate', 'resource_id', 'display_id']),
+    .returning(['id', 'public_id', 'edition', 'user_id', 'agent_id', 'delegate', 'resource_id', 'display_id']),
 )
 
 const decisionUpdate = cachedQuery(
@@ -205,6 +205,7 @@ function isCovered(request: AuthRequest, grant: Grant, userId: string, now: numb
     grant.remembered &&
     !grantEnded(grant, now) &&
     grant.userId === userId &&
+    grant.edition === request.edition &&
     grant.agent === request.agent &&
     grant.delegate === request.delegate &&
     grant.resource === request.resource &&

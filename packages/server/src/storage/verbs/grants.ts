@@ -35,7 +35,7 @@ import { requireUnblocked } from './agents.js'
 
 /** Requested scopes granted by the user to whom the request is bound. */
 interface NewGrant {
-  request: Pick<Row<'auth_request'>, 'agent_id' | 'delegate' | 'resource_id' | 'display_id'>
+  request: Pick<Row<'auth_request'>, 'edition' | 'agent_id' | 'delegate' | 'resource_id' | 'display_id'>
   userId: number
   scope: string
   /** Null: until the grant is revoked. */
@@ -75,7 +75,7 @@ export async function createGrant(unit: Unit, grant: NewGrant): Promise<GrantKey
  */
 async function findRemembered(
   { db }: Unit,
-  { userId, request }: { userId: number; request: Pick<NewGrant['request'], 'agent_id' | 'delegate' | 'resource_id'> },
+  { userId, request }: { userId: number; request: Omit<NewGrant['request'], 'display_id'> },
 ) {
   return db
     .selectFrom('consent_grant as g')
@@ -85,6 +85,7 @@ async function findRemembered(
     .where('agent_id', '=', request.agent_id)
     .where('resource_id', '=', request.resource_id)
     .where('delegate', 'is not distinct from', request.delegate)
+    .where('edition', '=', request.edition)
     .where('remembered', '=', sql.lit(1))
     .where('revoked_at', 'is', null)
     .executeTakeFirst()
@@ -98,6 +99,7 @@ async function insertGrant(
   const [made] = await grantInsertion(unit, [
     {
       public_id: generateId(),
+      edition: request.edition,
       user_id: userId,
       agent_id: request.agent_id,
       delegate: request.delegate,
@@ -132,7 +134,7 @@ export async function revokeGrant(unit: Unit, { grantId, by, userId }: GrantRevo
   if (userId !== undefined) named = named.where('user_id', '=', userIdOf(unit, userId))
   await lockUsers(unit, named.select('user_id'))
   const grant = await named
-    .select(['id', 'user_id', 'agent_id', 'delegate', 'resource_id', 'revoked_by'])
+    .select(['id', 'edition', 'user_id', 'agent_id', 'delegate', 'resource_id', 'revoked_by'])
     .executeTakeFirst()
   if (!grant) return false
   // If another grant has replaced this one since, that grant has taken over its permissions.

@@ -35,6 +35,7 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
   const row = {
     public_id: generateId(),
     token_hash: hashBytes(request.tokenHash),
+    edition: request.edition,
     agent_id: agentId,
     delegate: request.delegate,
     agent_jkt: hashBytes(request.agentJkt),

@@ -1,15 +1,16 @@
-import type { ServerEdition } from 'countersign-server/edition'
+import type { SignedEdition } from 'countersign-server/edition'
 import { draft11 } from './draft-11.js'
 import type { PersonDocument } from './library/documents.js'
 import { readAuthAccess } from './server/auth-access.js'
 import { createConsentTransport } from './server/consent-transport.js'
-import { paths } from './server/paths.js'
+import { editionName, paths } from './server/paths.js'
 import { createPendingEndpoint } from './server/pending-endpoint.js'
 import { readPersonAccess } from './server/person-access.js'
 import { tokenEndpoint } from './server/token-endpoint.js'
 
 /** The person server of draft -11. It issues person tokens and auth tokens, each after a user's decision. */
-export const draft11Server: ServerEdition = {
+export const draft11Server: SignedEdition = {
+  name: editionName,
   edition: draft11,
   createTransport: createConsentTransport,
   describe({ issuer, name }) {
@@ -24,9 +25,9 @@ export const draft11Server: ServerEdition = {
   },
   endpoints(context) {
     return [
-      { path: paths.personToken, methods: { POST: tokenEndpoint(context, readPersonAccess) } },
-      { path: paths.authToken, methods: { POST: tokenEndpoint(context, readAuthAccess) } },
-      { path: `${paths.pending}/:id`, methods: { GET: createPendingEndpoint(context) } },
+      { path: paths.personToken, caller: 'agent', methods: { POST: tokenEndpoint(context, readPersonAccess) } },
+      { path: paths.authToken, caller: 'agent', methods: { POST: tokenEndpoint(context, readAuthAccess) } },
+      { path: `${paths.pending}/:id`, caller: 'agent', methods: { GET: createPendingEndpoint(context) } },
     ]
   },
 }

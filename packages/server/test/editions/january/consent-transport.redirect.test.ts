@@ -6,6 +6,7 @@ const denied = { error: 'access_denied', description: 'The user denied the reque
 
 const request: Parameters<typeof consentRedirect>[0] = {
   id: 'request-1',
+  edition: 'january',
   agent: 'https://agent.example',
   agentBlocked: false,
   delegate: null,

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import {
   agent,
   allowedRequest,
+  edition,
   eventNames,
   freshHash,
   grantOf,
@@ -66,7 +67,7 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       world.now = start + 30 * day
       expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('grant_ended')
       expect(await storage.findGrant(grantId)).toMatchObject({ scope: 'read', ...both })
-      const parties = { userId: user.id, agent, delegate: null, resource }
+      const parties = { edition, userId: user.id, agent, delegate: null, resource }
       expect(await storage.findRememberedGrant(parties)).toMatchObject({ scope: 'read' })
       await storage.revokeGrant({ grantId, by: user.id })
       expect(await storage.findGrant(grantId)).toMatchObject({ scope: 'write read' })
@@ -117,13 +118,32 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('grant_ended')
     })
 
+    test('each edition has its own remembered grant', async () => {
+      const { storage } = world
+      const { user, grantId } = await rememberedGrant(storage)
+      const other = await rememberedGrant(storage, { edition: 'other' }, {}, user)
+      const parties = { userId: user.id, agent, delegate: null, resource }
+      expect(await storage.findRememberedGrant({ edition, ...parties })).toMatchObject({ id: grantId, edition })
+      expect(await storage.findRememberedGrant({ edition: 'other', ...parties })).toMatchObject({
+        id: other.grantId,
+        edition: 'other',
+        revokedAt: null,
+      })
+    })
+
     test('a one-time grant does not affect the remembered one', async () => {
       const { storage } = world
       const { user, grantId } = await rememberedGrant(storage)
       await allowedRequest(storage, {}, {}, user)
-      const parties = { userId: user.id, agent, delegate: null, resource }
+      const parties = { edition, userId: user.id, agent, delegate: null, resource }
       expect(await storage.findRememberedGrant(parties)).toMatchObject({ id: grantId })
-      for (const changes of [{ userId: 'other' }, { agent: 'other' }, { delegate: 'other' }, { resource: 'other' }]) {
+      for (const changes of [
+        { edition: 'other' },
+        { userId: 'other' },
+        { agent: 'other' },
+        { delegate: 'other' },
+        { resource: 'other' },
+      ]) {
         expect(await storage.findRememberedGrant({ ...parties, ...changes })).toBeUndefined()
       }
     })

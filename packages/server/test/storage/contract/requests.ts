@@ -4,6 +4,7 @@ import {
   allowedRequest,
   asRead,
   boundRequest,
+  edition,
   eventNames,
   freshHash,
   grantOf,
@@ -235,6 +236,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       world.now += 10
       expect(
         await storage.findRememberedGrant({
+          edition,
           userId: user.id,
           agent,
           delegate: null,
@@ -282,6 +284,9 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       const reason = async (changes: object = {}) =>
         outcomeOf(await storage.allowRemembered({ ...permission, ...changes }))
       expect(await reason({ userId: other.id })).toBe('not_covered')
+      const elsewhere = newRequest({ edition: 'other', scope: 'calendar.read' })
+      await storage.createAuthRequest(elsewhere)
+      expect(await reason({ tokenHash: elsewhere.tokenHash })).toBe('not_covered')
       const once = await allowedRequest(storage, {}, {}, user)
       expect(await reason({ grantId: await grantOf(storage, once) })).toBe('not_covered')
       await storage.setUserStatus(user.id, 'disabled')
@@ -292,7 +297,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       const brief = await rememberedGrant(storage, {}, { grantLifetime: 30 }, user)
       world.now = start + 30
       expect(await reason({ grantId: brief.grantId })).toBe('not_covered')
-      const parties = { userId: user.id, agent, delegate: null, resource: 'https://calendar.example' }
+      const parties = { edition, userId: user.id, agent, delegate: null, resource: 'https://calendar.example' }
       expect(await storage.findRememberedGrant(parties)).toBeUndefined()
     })
 

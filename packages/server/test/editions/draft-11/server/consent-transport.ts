@@ -1,6 +1,6 @@
 import { type ConsentTransport, hashSecret, type MintedSecrets } from 'countersign-server/edition'
 import { displayCode, readCode } from './interaction-code.js'
-import { paths } from './paths.js'
+import { editionName, paths } from './paths.js'
 
 /** The user arrives with a code, and is not redirected back. The agent polls for the outcome of its request. */
 export function createConsentTransport(_issuer: string, secrets: MintedSecrets): ConsentTransport {
@@ -12,6 +12,7 @@ export function createConsentTransport(_issuer: string, secrets: MintedSecrets):
       const code = readCode(typed)
       if (code === undefined) return 'request_unknown'
       return {
+        edition: editionName,
         tokenHash: hashSecret(code),
         redirectUri: null,
         state: undefined,

@@ -7,6 +7,7 @@ import {
   type SigningAgent,
 } from 'countersign-server/edition'
 import { documents } from '../library/documents.js'
+import { editionName } from './paths.js'
 import { pendingResponse } from './pending-response.js'
 import { type Asked, createTicket, ticketHash } from './ticket.js'
 
@@ -34,6 +35,7 @@ export async function openRequest(
   })
   const ticket = createTicket(asked, secrets)
   const request = await storage.createAuthRequest({
+    edition: editionName,
     tokenHash: ticketHash(ticket),
     agent: agent.agent,
     delegate: agent.delegate,
@@ -51,14 +53,14 @@ export async function openRequest(
 
 /** Allows a request that is covered by a remembered grant, so that no user has to open a page. Returns whether it did. */
 async function allowRemembered(
-  { storage, transport, lifetimes }: ServerContext,
+  { storage, transports, lifetimes }: ServerContext,
   request: AuthRequest,
   { ticket, userId }: { ticket: string; userId: string | undefined },
 ): Promise<boolean> {
   if (userId === undefined) return false
-  const { agent, delegate, resource } = request
-  const grant = await storage.findRememberedGrant({ userId, agent, delegate, resource })
-  const handle = transport.handleOf(request.id)
+  const { edition, agent, delegate, resource } = request
+  const grant = await storage.findRememberedGrant({ edition, userId, agent, delegate, resource })
+  const handle = transports.of(request).handleOf(request.id)
   const user = await storage.findUser(userId)
   if (!grant || !user || handle === undefined) return false
   const { outcome } = await storage.allowRemembered({
