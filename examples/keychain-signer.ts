@@ -1,6 +1,6 @@
 import { Entry } from '@napi-rs/keyring'
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { createAgent } from 'countersign/agent'
+import { AgentError, createAgent } from 'countersign/agent'
 import { fileStore, loopbackConsent } from 'countersign/node'
 
 const {
@@ -38,7 +38,15 @@ if (process.argv.includes('--jwks')) {
     store: fileStore('./state'),
     allowInsecureLoopback: AGENT_ID.startsWith('http:'), // plain http, to try it on this machine
   })
-  const response = await agent.fetch(API)
-  console.log(response.status, await response.text())
-  process.exitCode = response.ok ? 0 : 1
+  try {
+    const response = await agent.fetch(API)
+    console.log(response.status, await response.text())
+    process.exitCode = response.ok ? 0 : 1
+  } catch (error) {
+    if (error instanceof TypeError && error.cause instanceof Error)
+      console.error(`${API} does not respond: ${error.cause.message}`)
+    else if (error instanceof AgentError) console.error(error.message)
+    else throw error
+    process.exitCode = 1
+  }
 }

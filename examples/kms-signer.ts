@@ -25,29 +25,35 @@ async function callKms(path: string, init: RequestInit = {}): Promise<Record<str
   }
 }
 
-const { pem = '' } = await callKms('/publicKey')
-const signer = await createRemoteSigner({
-  jwk: createPublicKey(pem).export({ format: 'jwk' }) as PublicJwk,
-  dsaEncoding: 'der',
-  async sign(bytes) {
-    const digest = { sha256: createHash('sha256').update(bytes).digest('base64') }
-    const { signature = '' } = await callKms(':asymmetricSign', { method: 'POST', body: JSON.stringify({ digest }) })
-    return Buffer.from(signature, 'base64')
-  },
-})
-
-if (process.argv.includes('--jwks')) {
-  console.log(JSON.stringify({ keys: [signer.jwk] })) // publish this as jwks.json
-} else {
-  const agent = createAgent({
-    id: AGENT_ID,
-    signer,
-    authServers: [AUTH_SERVER],
-    consent: loopbackConsent(),
-    store: fileStore('./state'),
-    allowInsecureLoopback: AGENT_ID.startsWith('http:'), // plain http, to try it on this machine
+try {
+  const { pem = '' } = await callKms('/publicKey')
+  const signer = await createRemoteSigner({
+    jwk: createPublicKey(pem).export({ format: 'jwk' }) as PublicJwk,
+    dsaEncoding: 'der',
+    async sign(bytes) {
+      const digest = { sha256: createHash('sha256').update(bytes).digest('base64') }
+      const { signature = '' } = await callKms(':asymmetricSign', { method: 'POST', body: JSON.stringify({ digest }) })
+      return Buffer.from(signature, 'base64')
+    },
   })
-  const response = await agent.fetch(API)
-  console.log(response.status, await response.text())
-  process.exitCode = response.ok ? 0 : 1
+
+  if (process.argv.includes('--jwks')) {
+    console.log(JSON.stringify({ keys: [signer.jwk] })) // publish this as jwks.json
+  } else {
+    const agent = createAgent({
+      id: AGENT_ID,
+      signer,
+      authServers: [AUTH_SERVER],
+      consent: loopbackConsent(),
+      store: fileStore('./state'),
+      allowInsecureLoopback: AGENT_ID.startsWith('http:'), // plain http, to try it on this machine
+    })
+    const response = await agent.fetch(API)
+    console.log(response.status, await response.text())
+    process.exitCode = response.ok ? 0 : 1
+  }
+} catch (error) {
+  if (!(error instanceof Error)) throw error
+  console.error(error instanceof TypeError && error.cause instanceof Error ? error.cause.message : error.message)
+  process.exitCode = 1
 }

@@ -25,7 +25,16 @@ const agent = createAgent({
 const timeouts = mcpTimeouts({ patience: 1800 }) // users take longer to decide than clients wait by default
 const client = new Client({ name: 'planner', version: '1.0.0' })
 const transport = new StreamableHTTPClientTransport(new URL(MCP_SERVER), { fetch: agent.fetch })
-await client.connect(transport as never, timeouts)
-const note = await client.callTool({ name: 'read_note', arguments: { id: '7' } }, undefined, timeouts)
-for (const part of note.content as { text?: string }[]) if (part.text !== undefined) console.log(part.text)
-await client.close()
+try {
+  await client.connect(transport as never, timeouts)
+  const note = await client.callTool({ name: 'read_note', arguments: { id: '7' } }, undefined, timeouts)
+  for (const part of note.content as { text?: string }[]) if (part.text !== undefined) console.log(part.text)
+} catch (error) {
+  if (error instanceof TypeError && error.cause instanceof Error)
+    console.error(`${MCP_SERVER} does not respond: ${error.cause.message}`)
+  else if (error instanceof Error) console.error(error.message)
+  else throw error
+  process.exitCode = 1
+} finally {
+  await client.close()
+}

@@ -23,7 +23,16 @@ const agent = createAgent({
 
 const timeouts = mcpTimeouts({ patience: 1800 }) // users take longer to decide than clients wait by default
 const client = new Client({ name: 'planner', version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } })
-await client.connect(new StreamableHTTPClientTransport(new URL(MCP_SERVER), { fetch: agent.fetch }), timeouts)
-const { content } = await client.callTool({ name: 'read_note', arguments: { id: '7' } }, timeouts)
-for (const part of content) if (part.type === 'text') console.log(part.text)
-await client.close()
+try {
+  await client.connect(new StreamableHTTPClientTransport(new URL(MCP_SERVER), { fetch: agent.fetch }), timeouts)
+  const { content } = await client.callTool({ name: 'read_note', arguments: { id: '7' } }, timeouts)
+  for (const part of content) if (part.type === 'text') console.log(part.text)
+} catch (error) {
+  if (error instanceof TypeError && error.cause instanceof Error)
+    console.error(`${MCP_SERVER} does not respond: ${error.cause.message}`)
+  else if (error instanceof Error) console.error(error.message)
+  else throw error
+  process.exitCode = 1
+} finally {
+  await client.close()
+}

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createSigner } from 'countersign'
-import { createAgent } from 'countersign/agent'
+import { AgentError, createAgent } from 'countersign/agent'
 import { createNodeListener, fileStore, type Handler } from 'countersign/node'
 import { createResource } from 'countersign/resource'
 
@@ -10,7 +10,6 @@ const {
   AUTH_SERVER = 'https://auth.example', // signs the user in
   PORT = new URL(ID).port || '8080', // behind your TLS proxy
 } = process.env
-
 const signer = await createSigner(JSON.parse(readFileSync('agent-key.json', 'utf8')))
 const allowInsecureLoopback = ID.startsWith('http:') // plain http, to try it on this machine
 
@@ -25,12 +24,11 @@ const agent = createAgent({
   allowInsecureLoopback,
 })
 
-const scopes = { 'notes.read': 'See your notes' }
 const api = createResource({
   id: ID,
   signer,
   authServer: AUTH_SERVER,
-  scopes,
+  scopes: { 'notes.read': 'See your notes' },
   ownAgent: true, // accepts tokens that this app obtained for itself
   allowInsecureLoopback,
 })
@@ -48,10 +46,14 @@ const serve: Handler = async (request, received) => {
   }
 }
 const server = createServer(createNodeListener(serve, { origin: ID })).listen(Number(PORT))
-
-if ((await agent.tokens()).length === 0) {
-  const { name, sub, iss } = await agent.signIn({ authServer: AUTH_SERVER, scope: 'openid profile notes.read' })
-  console.log(`Signed in: ${String(name)}, who is ${sub} at ${iss}`)
+try {
+  if ((await agent.tokens()).length === 0) {
+    const { name, sub, iss } = await agent.signIn({ authServer: AUTH_SERVER, scope: 'openid profile notes.read' })
+    console.log(`Signed in: ${String(name)}, who is ${sub} at ${iss}`)
+  }
+  console.log(await (await agent.fetch(`${ID}/notes`)).text())
+} catch (error) {
+  console.error(error instanceof AgentError ? error.message : error)
+  process.exitCode = 1
 }
-console.log(await (await agent.fetch(`${ID}/notes`)).text())
 server.close() // lets the program exit

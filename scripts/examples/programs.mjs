@@ -11,7 +11,17 @@ import { start } from './run-program.mjs'
 import { notThere, ownAgent, programsOf, python, runAndAllow, shownPage, startSidecar, untilServed } from './stage.mjs'
 
 const printedPage = /decide here.*: (http\S+)\n/
+const stackTrace = /\n {4}at /
 const events = /^200 The events of \S+\.\n$/
+
+const addressOfNothing = async () => `http://127.0.0.1:${await freePort()}/events`
+
+/** Asserts that a program reported an expected error in words, and failed. */
+function assertReported({ status, stdout, stderr }, said) {
+  assert.deepEqual([status, stdout], [1, ''], stderr)
+  assert.match(stderr, said)
+  assert.doesNotMatch(stderr, stackTrace)
+}
 
 async function script(stage) {
   const programs = programsOf(stage)
@@ -19,7 +29,7 @@ async function script(stage) {
   const nowhere = await programs.run('script', env).ended
   assert.deepEqual([nowhere.status, nowhere.stdout], [1, ''])
   assert.match(nowhere.stderr, /^Run this in a terminal to give your consent\.$/m)
-  assert.doesNotMatch(nowhere.stderr, /\n {4}at /, 'prints no stack trace')
+  assert.doesNotMatch(nowhere.stderr, stackTrace)
   const first = await runAndAllow(programs, 'script', env)
   assert.deepEqual([first.status, events.test(first.printed)], [0, true], first.printed + first.stdout)
   const second = await programs.run('script', env).ended
@@ -36,7 +46,7 @@ async function cronJob(stage) {
   const down = await programs.run('cron-job', { ...env, API: `http://127.0.0.1:${await freePort()}/events` }).ended
   assert.equal(down.status, 75)
   assert.match(down.stderr, /^http:\S+ does not respond: .*ECONNREFUSED/m)
-  assert.doesNotMatch(down.stderr, /\n {4}at /, 'prints no stack trace')
+  assert.doesNotMatch(down.stderr, stackTrace)
   const byDay = await runAndAllow(programs, 'cron-job', env)
   assert.deepEqual([byDay.status, events.test(byDay.printed)], [0, true], byDay.stdout)
   const nextNight = await programs.run('cron-job', env).ended
@@ -79,6 +89,11 @@ async function runReachable(stage, name, names, pattern) {
   await countersign(root, ['agent', 'keys', 'generate', '--output', 'agent-key.json'], { cwd }).ended
   const port = String(await freePort())
   const env = { [names]: `http://127.0.0.1:${port}`, PORT: port, AUTH_SERVER: authServer, API: api.url }
+  const refused = run(name, env)
+  await createPerson('testuser').visit((await refused.seen(printedPage))[1], 'deny')
+  const { status, stderr } = await refused.ended
+  assert.deepEqual([status, stackTrace.test(stderr)], [1, false], stderr)
+  assert.match(stderr, /denied/i)
   const first = run(name, env)
   const [, page] = await first.seen(printedPage)
   await createPerson('testuser').visit(page)
@@ -163,6 +178,11 @@ async function mcp(stage, server, client) {
   const { env: own } = await ownAgent(stage)
   await withNotes(stage, server, async (url) => {
     const env = { ...own, MCP_SERVER: url }
+    const nowhere = await addressOfNothing()
+    const down = await programs.run(client, { ...env, MCP_SERVER: nowhere }).ended
+    // The second SDK reports it in its own words.
+    assertReported(down, new RegExp(`^(?:${nowhere} does not respond: .*ECONNREFUSED|Version .*: fetch failed$)`, 'm'))
+    assertReported(await programs.run(client, env).ended, /consent/i)
     const first = await runAndAllow(programs, client, env)
     assert.deepEqual([first.status, note.test(first.printed.trimEnd())], [0, true], first.stdout)
     const second = await programs.run(client, env).ended
@@ -261,20 +281,20 @@ async function keyInKeyService(stage) {
 async function failingKeyService(stage) {
   const { programs, kms, env } = await agentInKeyService(stage)
   const cases = [
-    [[503, 503, 503], /Error: The key service returned 503: /],
-    [[403], /Error: The key service returned 403: /],
-    [['late'], /\[TimeoutError\]: /],
+    [[503, 503, 503], /^The key service returned 503: /m],
+    [[403], /^The key service returned 403: /m],
+    [['late'], /^The operation was aborted due to timeout$/m],
     [['foreign'], /The service did not sign with the key \S+, or its signature is not ecdsa-p256-sha256 in DER\./],
   ]
   for (const [answers, said] of cases) {
     kms.next.splice(0, kms.next.length, ...answers)
-    const { status, stdout, stderr } = await programs.run('kms-signer', env).ended
-    assert.deepEqual([status, stdout, kms.next], [1, '', []])
-    assert.match(stderr, said)
+    assertReported(await programs.run('kms-signer', env).ended, said)
+    assert.deepEqual(kms.next, [])
   }
+  const down = await programs.run('kms-signer', { ...env, API: await addressOfNothing() }).ended
+  assertReported(down, /ECONNREFUSED/)
   const stranger = await programs.run('kms-signer', { ...env, KMS_TOKEN: 'of-yesterday' }).ended
-  assert.equal(stranger.status, 1)
-  assert.match(stranger.stderr, /Error: The key service returned 401: who are you\?/)
+  assertReported(stranger, /^The key service returned 401: who are you\?/m)
 }
 
 async function keyInKeychain(stage) {
@@ -291,6 +311,8 @@ async function keyInKeychain(stage) {
     assert.equal(made.status, 0, made.stderr)
     const again = await programs.run('keychain-signer', env, '--jwks').ended
     assert.deepEqual([again.status, again.stdout], [0, made.stdout], 'the key is stored')
+    const down = await programs.run('keychain-signer', { ...env, API: await addressOfNothing() }).ended
+    assertReported(down, /^http:\S+ does not respond: .*ECONNREFUSED/m)
     host.publish(JSON.parse(made.stdout).keys)
     const { status, printed, stdout } = await runAndAllow(programs, 'keychain-signer', env)
     assert.deepEqual([status, events.test(printed)], [0, true], stdout)
