@@ -4,6 +4,14 @@ import type { CreateTransport } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'
 import type { Route } from '../http/route.js'
 
+/** An agent that requests something, however its edition identifies it. */
+export interface RequestingAgent {
+  agent: string
+  delegate: string | null
+  /** The address that the request came from, if the platform reports it. */
+  remoteAddress: string | undefined
+}
+
 /** The auth server's part of an edition. All editions of a server share its accounts, pages and grants. */
 export interface ServerEdition {
   /** Identifies the edition in stored requests and grants, so it never changes. */

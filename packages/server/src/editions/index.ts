@@ -15,7 +15,7 @@ export type { ServerContext } from '../http/context.js'
 export type { Arrival, Endpoint, Route } from '../http/route.js'
 export { hashSecret, type MintedSecrets } from '../secrets/server-keys.js'
 export type { AuthRequest, RedeemOutcome, RequestDisplay, TokenIssue } from '../storage/api/storage.js'
-export type { ServerEdition, SignedEdition } from './edition.js'
+export type { RequestingAgent, ServerEdition, SignedEdition } from './edition.js'
 export { type Admission, orUncount, type RequestedAccess, requireAdmitted, requireRoom } from './require-admitted.js'
 export {
   type Answer,
@@ -27,4 +27,4 @@ export {
   signedForm,
   signedRequest,
 } from './signed-request.js'
-export { type AuthTokenContent, type AuthTokenSubject, contentOf } from './token-content.js'
+export { contentOf, type TokenContent, type TokenSubject } from './token-content.js'

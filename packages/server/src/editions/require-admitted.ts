@@ -4,7 +4,7 @@ import type { ServerContext } from '../http/context.js'
 import { agentBlocked, denialOf, grantable, type PolicyDecision } from '../policy/policy.js'
 import { hashSecret } from '../secrets/server-keys.js'
 import type { AttemptCount, RequestAttempt } from '../storage/api/storage.js'
-import type { SigningAgent } from './signed-request.js'
+import type { RequestingAgent } from './edition.js'
 
 /** The access that an agent requests, verified. */
 export interface RequestedAccess {
@@ -25,7 +25,7 @@ export interface Admission extends CountedAccess {
  */
 export async function requireAdmitted(
   context: ServerContext,
-  agent: SigningAgent,
+  agent: RequestingAgent,
   access: RequestedAccess,
 ): Promise<Admission> {
   requireGrantable(access)
@@ -43,7 +43,7 @@ function requireGrantable({ scope }: RequestedAccess): void {
 
 function policyGrant(
   context: ServerContext,
-  { agent, delegate }: SigningAgent,
+  { agent, delegate }: RequestingAgent,
   { access, decision }: { access: RequestedAccess; decision: PolicyDecision },
 ): string | undefined {
   const denial = denialOf(decision)
@@ -72,7 +72,7 @@ const unknownAgentOpenRequests = 20
  */
 export async function requireRoom(
   context: ServerContext,
-  agent: SigningAgent,
+  agent: RequestingAgent,
   admission: Pick<Admission, 'hasBeenAllowed' | 'lasting'>,
 ): Promise<number> {
   await requireLastingRate(context, agent, admission)
@@ -99,7 +99,7 @@ interface CountedAccess {
 }
 
 /** Limits on requests per minute, by address and by agent (attacks A20). */
-function minuteRates({ agent, remoteAddress }: SigningAgent): Rate[] {
+function minuteRates({ agent, remoteAddress }: RequestingAgent): Rate[] {
   return [
     ...(remoteAddress === undefined ? [] : [rate(`address ${networkOf(remoteAddress)}`, { window: 60, most: 1000 })]),
     rate(`agent ${agent}`, { window: 60, most: 300 }),
@@ -111,7 +111,7 @@ function minuteRates({ agent, remoteAddress }: SigningAgent): Rate[] {
  * Agents that only a few users have allowed something are counted by agent, because a user who runs and allows an agent could fill the
  * database, and also by address, because that user may run many agents.
  */
-function lastingRates({ agent, remoteAddress }: SigningAgent): Rate[] {
+function lastingRates({ agent, remoteAddress }: RequestingAgent): Rate[] {
   const ofAgent = [
     rate(`agent ${agent} per hour`, { window: 3600, most: 300, perUser: 20, of: 'allowed' }),
     rate(`agent ${agent} per day`, { window: 86_400, most: 1500, perUser: 100, of: 'allowed' }),
@@ -137,7 +137,7 @@ function rate(counted: string, terms: Omit<Rate, 'key'>): Rate {
  */
 async function countRequest(
   context: ServerContext,
-  agent: SigningAgent,
+  agent: RequestingAgent,
   { lasts }: { lasts: boolean },
 ): Promise<CountedAccess> {
   const ofMinute = minuteRates(agent)
@@ -162,7 +162,7 @@ const manyUsers = 500
 /** @throws AAuthError `too_many_requests` */
 async function requireLastingRate(
   context: ServerContext,
-  { agent }: SigningAgent,
+  { agent }: RequestingAgent,
   { lasting }: Pick<CountedAccess, 'lasting'>,
 ): Promise<void> {
   const ofAddress = lasting.filter(({ perUser }) => perUser === undefined)

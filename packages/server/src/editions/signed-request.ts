@@ -19,13 +19,10 @@ import {
 import type { ServerContext } from '../http/context.js'
 import { RefusedAgent } from '../http/refusal-response.js'
 import type { Arrival } from '../http/route.js'
+import type { RequestingAgent } from './edition.js'
 
 /** An agent whose signature and identity have been verified. */
-export interface SigningAgent {
-  agent: string
-  delegate: string | null
-  /** The address that the request came from, if the platform reports it. */
-  remoteAddress: string | undefined
+export interface SigningAgent extends RequestingAgent {
   key: ResolvedKey['key']
   /** Whether the agent's keys are no longer fresh because its origin could not be reached. */
   isStale: boolean

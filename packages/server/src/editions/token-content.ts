@@ -1,19 +1,19 @@
 import type { ServerContext } from '../http/context.js'
 import { denialOf, type IdentityPermission, isIdentityScope } from '../policy/policy.js'
 import type { TokenIssue, User } from '../storage/api/storage.js'
-import type { SigningAgent } from './signed-request.js'
+import type { RequestingAgent } from './edition.js'
 
-/** What an auth token is issued for. The issuance is recorded before this content is used. */
-export interface AuthTokenSubject {
-  agent: SigningAgent
+/** What a token is issued for. The issuance is recorded before this content is used. */
+export interface TokenSubject {
+  agent: Pick<RequestingAgent, 'agent' | 'delegate'>
   resource: string
   issue: TokenIssue
   /** Absent if the agent acts for itself. */
   user?: User | undefined
 }
 
-/** The content of an auth token, the same in every edition. */
-export interface AuthTokenContent {
+/** The content of a token, the same in every edition. */
+export interface TokenContent {
   /** The access granted at the resource. */
   scope: readonly string[]
   /** Claims about the user; empty without `openid`. */
@@ -21,14 +21,11 @@ export interface AuthTokenContent {
 }
 
 /**
- * Determines the content of an auth token. The policy is evaluated each time, because a rule may now deny what was allowed earlier.
+ * Determines the content of a token. The policy is evaluated each time, because a rule may now deny what was allowed earlier.
  *
  * @throws AAuthError `policy_denied`
  */
-export function contentOf(
-  context: ServerContext,
-  { agent, resource, issue, user }: AuthTokenSubject,
-): AuthTokenContent {
+export function contentOf(context: ServerContext, { agent, resource, issue, user }: TokenSubject): TokenContent {
   const values = issue.scope.split(' ')
   const denial = denialOf(context.policy({ agent: agent.agent, delegate: agent.delegate, resource, scope: values }))
   if (denial) throw denial

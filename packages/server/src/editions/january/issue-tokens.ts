@@ -5,7 +5,7 @@ import type { ServerContext } from '../../http/context.js'
 import { hashSecret } from '../../secrets/server-keys.js'
 import type { ReasonOf, RedeemOutcome, RefreshOutcome } from '../../storage/api/storage.js'
 import { type ClaimingAction, requireFreshKeys, type SigningAgent } from '../signed-request.js'
-import { type AuthTokenSubject, contentOf } from '../token-content.js'
+import { contentOf, type TokenSubject } from '../token-content.js'
 
 /** The wire error for a code that was not redeemed: always `invalid_grant`. */
 const codeRefusals: Readonly<Record<ReasonOf<RedeemOutcome>, ErrorCode>> = {
@@ -62,6 +62,9 @@ export function exchangeCode(
   }
 }
 
+/** What an auth token is issued for, and the agent whose key it is bound to. */
+type BoundSubject = TokenSubject & { agent: SigningAgent }
+
 /** The members of every response with an auth token (W15). */
 export interface AuthTokenResponse {
   auth_token: string
@@ -74,7 +77,7 @@ export interface AuthTokenResponse {
  *
  * @throws AAuthError `policy_denied`
  */
-export async function issueAuthToken(context: ServerContext, subject: AuthTokenSubject): Promise<AuthTokenResponse> {
+export async function issueAuthToken(context: ServerContext, subject: BoundSubject): Promise<AuthTokenResponse> {
   const { agent, resource, issue, user } = subject
   const { scope, identity } = contentOf(context, subject)
   context.knownCallers.noteAgent(agent)
