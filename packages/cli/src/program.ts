@@ -145,10 +145,7 @@ function optionOf({ flags, description, choices, repeated, conflicts = [] }: Fla
   return option
 }
 
-/**
- * Finds out whether the words before the first flag name no command. Returns the words up to the unknown one, and the commands and groups
- * of its group that end with it, such as `server db backup` for `server backup`, or else those whose description starts with it.
- */
+/** Finds out whether the words before the first flag name no command. Returns the words up to the unknown one, and what they may stand for. */
 function findUnknown(args: readonly string[]): { words: string[]; suggestions: string[] } | undefined {
   const firstFlag = args.findIndex((arg) => arg.startsWith('-'))
   const given = firstFlag === -1 ? args : args.slice(0, firstFlag)
@@ -157,12 +154,35 @@ function findUnknown(args: readonly string[]): { words: string[]; suggestions: s
   const line = words.join(' ')
   if (at === -1 || line === 'help' || commands.some(({ name }) => name === line)) return undefined
   const [last = '', next = ''] = given.slice(at)
-  const lead = line.slice(0, line.length - last.length)
-  const names = [...Object.keys(groups), ...commands.map(({ name }) => name)].filter((name) => name.startsWith(lead))
-  const endingIn = (end: string) => names.filter((name) => name.endsWith(` ${end}`))
-  const described = commands.filter(({ about }) => about.toLowerCase().startsWith(`${last} `)).map(({ name }) => name)
-  const found = [endingIn(`${last} ${next}`), endingIn(last), described.filter((name) => names.includes(name))]
-  return { words, suggestions: found.find(({ length }) => length > 0) ?? [] }
+  const found = suggestionsFor(line.slice(0, line.length - last.length), last, next)
+  // `db restore` is a guess for a command of the group `server db`.
+  const inGroups =
+    next === '' ? [] : found.flatMap((name) => findUnknown([...name.split(' '), next])?.suggestions ?? [])
+  return { words, suggestions: inGroups.length > 0 ? inGroups : found }
+}
+
+/**
+ * Returns the commands and groups of a group that end with an unknown word, such as `server db backup` for `server backup`, or else those
+ * for which it is a guess, or whose description starts with it, or else the command outside of the group that has this name.
+ *
+ * @param lead the group, followed by a space; empty for `countersign` itself
+ * @param next the word after the unknown one, if any
+ */
+function suggestionsFor(lead: string, word: string, next: string): string[] {
+  const within = <T extends { name: string }>(all: readonly T[]) => all.filter(({ name }) => name.startsWith(lead))
+  const named = within([...Object.keys(groups).map((name) => ({ name })), ...commands])
+  // `user list` is a guess for `users list`.
+  const endingIn = (...ends: string[]) => named.filter(({ name }) => ends.some((end) => name.endsWith(` ${end}`)))
+  const guessed = within(commands).filter(({ guesses = [] }) => guesses.includes(word))
+  const found = [
+    endingIn(`${word} ${next}`, `${word}s ${next}`),
+    endingIn(word, `${word}s`),
+    guessed.filter(({ name }) => !name.slice(lead.length).includes(' ')),
+    guessed,
+    within(commands).filter(({ about }) => about.toLowerCase().startsWith(`${word} `)),
+    commands.filter(({ name }) => name === word),
+  ]
+  return (found.find(({ length }) => length > 0) ?? []).map(({ name }) => name)
 }
 
 /** Rewrites `help server users add` and `server users help add` to `server users add --help`; commander's own help supports one level. */

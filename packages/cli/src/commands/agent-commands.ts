@@ -65,6 +65,7 @@ export const demoCommands: readonly CommandRow[] = [
 export const agentCommands: readonly CommandRow[] = [
   {
     name: 'agent init',
+    guesses: ['create', 'new', 'register', 'setup'],
     about: 'Create your own agent: its key, and two documents to upload to any static file host',
     example: 'agent init --id https://me.example --auth-server https://auth.example',
     page: 'Scripts and services',
@@ -99,6 +100,7 @@ export const agentCommands: readonly CommandRow[] = [
   },
   {
     name: 'agent tokens forget',
+    guesses: ['remove', 'delete', 'logout'],
     about: 'Forget the tokens for a resource, so that the next request prompts the user again',
     example: 'agent tokens forget https://api.example',
     page: 'Scripts and services',
@@ -121,6 +123,7 @@ export const agentCommands: readonly CommandRow[] = [
   },
   {
     name: 'agent keys generate',
+    guesses: ['create', 'new'],
     about: 'Generate a private key in a file that only you can read, and print the key set to publish',
     example: 'agent keys generate --output key.json > jwks.json',
     page: 'Keys: where to keep them, how to rotate them, what to do after a leak',
@@ -146,6 +149,7 @@ export const agentCommands: readonly CommandRow[] = [
   },
   {
     name: 'fetch',
+    guesses: ['curl', 'request', 'call'],
     about: 'Send a request as your agent (curl-like); prompts for consent when needed',
     example: 'fetch https://api.example/events',
     page: 'Scripts and services',
@@ -174,6 +178,7 @@ export const agentCommands: readonly CommandRow[] = [
   },
   {
     name: 'status',
+    guesses: ['whoami'],
     about: 'Show your agent, its user, what it may do until when, and whether its auth servers are reachable',
     example: 'status',
     page: 'Scripts and services',
@@ -182,6 +187,7 @@ export const agentCommands: readonly CommandRow[] = [
   },
   {
     name: 'sidecar',
+    guesses: ['proxy'],
     about: 'Run a local proxy that signs plain HTTP requests from programs in any language as your agent',
     example: 'sidecar --allow-host api.example',
     page: 'Python and other languages',

@@ -36,6 +36,8 @@ export interface Command {
   /** The words after `countersign`: `server users add`. */
   name: string
   about: string
+  /** Other words for the last word of the name, which users guess: `restore`. */
+  guesses?: readonly string[]
   subjects?: readonly Subject[]
   flags: readonly Flag[]
   /** A command line to copy, without `countersign`. */

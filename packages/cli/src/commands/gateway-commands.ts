@@ -4,6 +4,7 @@ import { type CommandRow, json, outputFile } from './command-row.js'
 export const gatewayCommands: readonly CommandRow[] = [
   {
     name: 'gateway start',
+    guesses: ['run', 'serve'],
     about: 'Run the gateway: protects an existing API without code changes',
     example: 'gateway start --config gateway.json',
     page: 'The gateway',
@@ -24,6 +25,7 @@ export const gatewayCommands: readonly CommandRow[] = [
   },
   {
     name: 'gateway init',
+    guesses: ['create', 'new'],
     about: 'Write a gateway configuration from an OpenAPI description (3.0 or 3.1), or from what an MCP server offers',
     example:
       'gateway init openapi.yaml --id https://api.example --auth-server https://auth.example --output gateway.json',
@@ -48,6 +50,7 @@ export const gatewayCommands: readonly CommandRow[] = [
   },
   {
     name: 'gateway check',
+    guesses: ['validate', 'test', 'lint'],
     about:
       'Check a configuration without starting the gateway, or show the route, level and scope that match a request',
     example: 'gateway check --config gateway.json',

@@ -24,6 +24,7 @@ const ofGrants: FlagTable = {
 export const accountCommands: readonly CommandRow[] = [
   {
     name: 'server users add',
+    guesses: ['create', 'new', 'invite'],
     about: 'Add a user who can sign in',
     example: 'server users add alice --config countersign.config.json',
     page: 'Users, sessions and sign-in',
@@ -54,6 +55,7 @@ export const accountCommands: readonly CommandRow[] = [
   },
   {
     name: 'server users show',
+    guesses: ['get', 'info'],
     about: 'Show how a user signs in, with the number of their sessions and grants',
     example: 'server users show alice --config countersign.config.json',
     page: 'Users, sessions and sign-in',
@@ -63,6 +65,7 @@ export const accountCommands: readonly CommandRow[] = [
   },
   {
     name: 'server users edit',
+    guesses: ['update', 'rename'],
     about: "Change a user's name or email address",
     example: 'server users edit alice --email a@example.com --config countersign.config.json',
     page: 'Users, sessions and sign-in',
@@ -76,6 +79,7 @@ export const accountCommands: readonly CommandRow[] = [
   },
   {
     name: 'server users sessions',
+    guesses: ['logout'],
     about: 'List the browsers in which a user is signed in, or sign them out',
     example: 'server users sessions alice --config countersign.config.json',
     page: 'Users, sessions and sign-in',
@@ -89,6 +93,7 @@ export const accountCommands: readonly CommandRow[] = [
   },
   {
     name: 'server users disable',
+    guesses: ['delete', 'remove', 'suspend'],
     about: "Disable a user: ends the user's sessions, and stops accepting their codes and refresh tokens",
     example: 'server users disable alice --config countersign.config.json',
     page: 'Users, sessions and sign-in',
@@ -125,6 +130,7 @@ export const accountCommands: readonly CommandRow[] = [
   },
   {
     name: 'server users passwd',
+    guesses: ['password', 'reset-password'],
     about: "Set a user's password, sign them out everywhere, and unlock them",
     example: 'server users passwd alice --config countersign.config.json',
     page: 'Users, sessions and sign-in',
@@ -147,6 +153,7 @@ export const accountCommands: readonly CommandRow[] = [
   },
   {
     name: 'server agents block',
+    guesses: ['ban', 'disable'],
     about:
       'Block an agent on all instances: cancels its open requests, and stops accepting its codes and refresh tokens',
     example: 'server agents block https://agent.example --config countersign.config.json',
@@ -181,6 +188,7 @@ export const accountCommands: readonly CommandRow[] = [
   },
   {
     name: 'server grants revoke',
+    guesses: ['delete', 'remove'],
     about: 'Revoke a grant, or all grants that match the flags; no new tokens are issued under them',
     example: 'server grants revoke --user alice --config countersign.config.json',
     page: 'The command line',

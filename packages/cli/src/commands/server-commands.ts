@@ -5,6 +5,7 @@ import { changing, operating, server } from './server-flags.js'
 const rows: readonly CommandRow[] = [
   {
     name: 'server start',
+    guesses: ['run', 'serve'],
     about: 'Run the auth server; logs one line of JSON per request to standard output',
     example: 'server start --config countersign.config.json',
     page: 'Run an auth server',
@@ -52,6 +53,7 @@ const rows: readonly CommandRow[] = [
   },
   {
     name: 'server audit export',
+    guesses: ['log', 'logs', 'list', 'show'],
     about: 'Print audit events, oldest first, one JSON object per line',
     example: 'server audit export --event grant.revoked --config countersign.config.json',
     page: 'Events, logs and metrics',
@@ -67,6 +69,7 @@ const rows: readonly CommandRow[] = [
   },
   {
     name: 'server db backup',
+    guesses: ['dump', 'save'],
     about: 'Copy the database to a new file, which only you can read, while the server is running',
     example: 'server db backup backup.db --config countersign.config.json',
     page: 'Backup and restore',
@@ -76,6 +79,7 @@ const rows: readonly CommandRow[] = [
   },
   {
     name: 'server db migrate',
+    guesses: ['upgrade'],
     about: 'Create or upgrade the database tables; run it as the role that owns them',
     example: 'server db migrate --config countersign.config.json',
     page: 'PostgreSQL',
@@ -99,6 +103,7 @@ const rows: readonly CommandRow[] = [
   },
   {
     name: 'server db finish-restore',
+    guesses: ['restore'],
     about:
       'Finish a restore: invalidate what the backup brought back (sessions, open requests, codes and refresh tokens)',
     example: 'server db finish-restore --config countersign.config.json',

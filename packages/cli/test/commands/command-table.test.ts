@@ -87,6 +87,17 @@ it.each([
   ['fecth --help', 'Did you mean fetch?'],
   ['server usres -h', 'Did you mean users?'],
   ['help server backup', 'did you mean countersign server db backup?'],
+  ['restore backup.db', 'did you mean countersign server db finish-restore?'],
+  ['gateway validate gateway.json', 'did you mean countersign gateway check?'],
+  ['users list', 'did you mean countersign server users list?'],
+  ['db restore backup.db', 'did you mean countersign server db finish-restore?'],
+  ['keys create', 'did you mean countersign agent keys generate?'],
+  ['user add alice', 'did you mean countersign server users add?'],
+  ['server users delete alice', 'did you mean countersign server users disable?'],
+  ['server logs', 'did you mean countersign server audit export?'],
+  ['agent status', 'did you mean countersign status?'],
+  ['server doctor', 'did you mean countersign doctor?'],
+  ['whoami', 'did you mean countersign status?'],
 ])('suggests a command for %s', async (words, suggestion) => {
   const { status, stdout, stderr } = await runInProcess(...words.split(' '))
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
@@ -101,6 +112,12 @@ it.each(['frobnicate --help', 'server frobnicate --help', 'help constructor', 's
     expect(stderr).toMatch(/^Unknown command '(?:frobnicate|constructor)'\n/)
   },
 )
+
+it('has no guess that is a command of the same group', () => {
+  const names = commands.map(({ name }) => name)
+  for (const { name, guesses = [] } of commands)
+    for (const guess of guesses) expect(names).not.toContain([...name.split(' ').slice(0, -1), guess].join(' '))
+})
 
 it('groups the commands by their users in the help of countersign', async () => {
   const { stdout } = await runInProcess('--help')
