@@ -10,7 +10,6 @@ import { accountPaths } from '../pages/models/account-paths.js'
 import type { ReturnToAppPage } from '../pages/models/models.js'
 import { renderReturnToApp } from '../pages/return-to-app-page.js'
 import { denialOf } from '../policy/policy.js'
-import { hashSecret } from '../secrets/server-keys.js'
 import type { Way } from '../sign-in/render-sign-in.js'
 import type { AuthRequest, NewHandle } from '../storage/api/storage.js'
 
@@ -60,7 +59,8 @@ export async function requireStored(
   const about = visit?.about?.tokenHash === link.tokenHash ? visit.about : undefined
   const stored = about ? about.request : await storage.findAuthRequest(link.tokenHash)
   if (stored?.edition !== link.edition) throw new PageError('request_unknown')
-  if (stored.redirectUri !== link.redirectUri) throw new PageError('redirect_mismatch')
+  if (link.redirectUri !== undefined && stored.redirectUri !== link.redirectUri)
+    throw new PageError('redirect_mismatch')
   return stored
 }
 
@@ -81,8 +81,8 @@ export function requestWay(link: ConsentLink, { agent, resource }: AuthRequest):
 
 /** The code or other handle that an Allow issues, to be stored as its hash; undefined if the transport needs none. */
 export function newHandle({ transports, lifetimes }: ServerContext, request: AuthRequest): NewHandle | undefined {
-  const handle = transports.of(request).handleOf(request.id)
-  return handle === undefined ? undefined : { handleHash: hashSecret(handle), handleLifetime: lifetimes.code }
+  const handleHash = transports.of(request).handleHashOf(request.id)
+  return handleHash === undefined ? undefined : { handleHash, handleLifetime: lifetimes.code }
 }
 
 /**

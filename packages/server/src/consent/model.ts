@@ -21,7 +21,7 @@ interface ConsentModelInput {
   form: FormFields
   request: AuthRequest
   user: User
-  displayCode: string
+  displayCode: string | undefined
   firstTime: boolean
   requestedBefore: boolean
   now: number

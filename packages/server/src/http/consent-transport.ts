@@ -8,8 +8,8 @@ export interface ConsentLink {
   edition: string
   /** SHA-256 of the secret that only the link contains. */
   tokenHash: string
-  /** Where the user goes next, according to the link; null if the user stays here. */
-  redirectUri: string | null
+  /** Where the user goes next, according to the link; null if the user stays here, undefined if the link does not say. */
+  redirectUri: string | null | undefined
   /** Returned to the agent. */
   state: string | undefined
   /** The path that shows the request again. */
@@ -17,7 +17,7 @@ export interface ConsentLink {
   /** The fields in the forms on the request's pages, by name. */
   fields: Readonly<Record<string, string>>
   /** A code shown both on the page and by the requesting program, so that users can tell their own request from another. */
-  displayCode: string
+  displayCode: string | undefined
 }
 
 /** Why a link is rejected. */
@@ -33,10 +33,10 @@ export interface ConsentTransport {
   /** Reads a link's query, or a form on the pages that a link leads to; undefined if neither is about a request. */
   readLink(parameters: ReadonlyMap<string, string>): Promise<ConsentLink | LinkProblem | undefined>
   /**
-   * The handle that an Allow issues, which the agent can redeem once; undefined if the transport issues none. A request always has the same
-   * handle.
+   * The SHA-256 hash of the handle that an Allow issues, which the agent can redeem once; undefined if the transport issues none. A request
+   * always has the same handle, and no handle of one edition may have the hash of another's.
    */
-  handleOf(requestId: string): string | undefined
+  handleHashOf(requestId: string): string | undefined
   /** Whether the agent can still redeem the Allow. */
   isAlive(request: AuthRequest): boolean
   /**

@@ -31,7 +31,7 @@ const plainEdition: ServerEdition = {
         displayCode: 'CODE',
       }
     },
-    handleOf: (requestId) => secrets.codeOf(requestId),
+    handleHashOf: (requestId) => hashOf(secrets.codeOf(requestId)),
     isAlive: ({ codeRedeemable }) => codeRedeemable,
     reachesOnlyAgent: () => true,
     addressOf: ({ id }, { allowed }) => `${callback}?${allowed ? `code=${secrets.codeOf(id)}` : 'error=denied'}`,

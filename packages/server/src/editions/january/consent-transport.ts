@@ -24,7 +24,7 @@ export function createConsentTransport(issuer: string, secrets: MintedSecrets): 
       if (state !== undefined && state.length > maxState) return 'bad_form'
       return linkOf({ requestToken, redirectUri, state })
     },
-    handleOf: (requestId) => secrets.codeOf(requestId),
+    handleHashOf: (requestId) => hashSecret(secrets.codeOf(requestId)),
     isAlive: ({ codeRedeemable }) => codeRedeemable,
     reachesOnlyAgent: isOnOwnHost,
     addressOf(request, decision) {

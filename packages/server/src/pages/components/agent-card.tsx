@@ -36,7 +36,7 @@ export function AgentCard({ model, messages }: Card) {
         <Icon name="notice" />
         <span>
           {seen(model, messages)} {messages.asked(<Ago at={model.requestedAt} now={model.now} messages={messages} />)}{' '}
-          <span class="code">{messages.code(<code>{model.code}</code>)}</span>
+          {model.code !== undefined && <span class="code">{messages.code(<code>{model.code}</code>)}</span>}
         </span>
       </p>
       <Changes model={model} messages={messages} />
@@ -64,7 +64,7 @@ function Details({ model, messages }: Card) {
         <Fact name={messages.detailResource}>{model.resource}</Fact>
         {model.redirect && <Fact name={messages.detailRedirect}>{model.redirect.uri}</Fact>}
       </dl>
-      <p class="small">{messages.codeMeaning(<code>{model.code}</code>)}</p>
+      {model.code !== undefined && <p class="small">{messages.codeMeaning(<code>{model.code}</code>)}</p>}
       {links.length > 0 && (
         <>
           <p class="small">{messages.agentLinks}</p>

@@ -205,8 +205,8 @@ export interface ConsentPage extends PageFrame {
   requestedAt: number
   /** When the page was rendered, in Unix seconds. */
   now: number
-  /** Four characters that the requesting program can show as well. */
-  code: string
+  /** Four characters that the requesting program can show as well, if it can. */
+  code?: string | undefined
   changes?: readonly AgentChange[] | undefined
   /** The durations for which the user can allow the request, shortest first. */
   durations: { choices: readonly Duration[]; preset: Duration }

@@ -21,7 +21,7 @@ export function createConsentTransport(_issuer: string, secrets: MintedSecrets):
         displayCode: displayCode(code),
       }
     },
-    handleOf: (requestId) => secrets.codeOf(requestId),
+    handleHashOf: (requestId) => hashSecret(secrets.codeOf(requestId)),
     isAlive: ({ codeRedeemable }) => codeRedeemable,
     reachesOnlyAgent: () => true,
     addressOf: () => undefined,

@@ -60,9 +60,9 @@ async function allowRemembered(
   if (userId === undefined) return false
   const { edition, agent, delegate, resource } = request
   const grant = await storage.findRememberedGrant({ edition, userId, agent, delegate, resource })
-  const handle = transports.of(request).handleOf(request.id)
+  const handleHash = transports.of(request).handleHashOf(request.id)
   const user = await storage.findUser(userId)
-  if (!grant || !user || handle === undefined) return false
+  if (!grant || !user || handleHash === undefined) return false
   const { outcome } = await storage.allowRemembered({
     tokenHash: ticketHash(ticket),
     // No browser has this value.
@@ -71,7 +71,7 @@ async function allowRemembered(
     credentialRevision: user.credentialRevision,
     state: null,
     grantId: grant.id,
-    handle: { handleHash: hashSecret(handle), handleLifetime: lifetimes.code },
+    handle: { handleHash, handleLifetime: lifetimes.code },
   })
   return outcome === 'allowed'
 }
