@@ -26,7 +26,7 @@ try {
 } catch (error) {
   process.exitCode = 75 // EX_TEMPFAIL: "try again later"
   if (error instanceof TypeError && error.cause instanceof Error)
-    console.error(`${API} does not respond: ${error.cause.message}`)
+    console.error(`${API} is not responding: ${error.cause.message}`)
   else if (!(error instanceof AgentError)) throw error
   else if (error.code !== 'consent_required') console.error(error.message)
   else if (error.reason === 'refused') console.error('Access was denied.')

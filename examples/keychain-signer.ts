@@ -44,7 +44,7 @@ if (process.argv.includes('--jwks')) {
     process.exitCode = response.ok ? 0 : 1
   } catch (error) {
     if (error instanceof TypeError && error.cause instanceof Error)
-      console.error(`${API} does not respond: ${error.cause.message}`)
+      console.error(`${API} is not responding: ${error.cause.message}`)
     else if (error instanceof AgentError) console.error(error.message)
     else throw error
     process.exitCode = 1

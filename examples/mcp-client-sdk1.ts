@@ -31,7 +31,7 @@ try {
   for (const part of note.content as { text?: string }[]) if (part.text !== undefined) console.log(part.text)
 } catch (error) {
   if (error instanceof TypeError && error.cause instanceof Error)
-    console.error(`${MCP_SERVER} does not respond: ${error.cause.message}`)
+    console.error(`${MCP_SERVER} is not responding: ${error.cause.message}`)
   else if (error instanceof Error) console.error(error.message)
   else throw error
   process.exitCode = 1

@@ -28,7 +28,7 @@ try {
   process.exitCode = response.ok ? 0 : 1
 } catch (error) {
   if (error instanceof TypeError && error.cause instanceof Error)
-    console.error(`${url} does not respond: ${error.cause.message}`)
+    console.error(`${url} is not responding: ${error.cause.message}`)
   else if (error instanceof AgentError) console.error(error.code === 'access_denied' ? 'Access denied.' : error.message)
   else throw error
   process.exitCode = 1

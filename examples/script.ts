@@ -25,7 +25,7 @@ try {
   process.exitCode = response.ok ? 0 : 1
 } catch (error) {
   if (error instanceof TypeError && error.cause instanceof Error)
-    console.error(`${API} does not respond: ${error.cause.message}`)
+    console.error(`${API} is not responding: ${error.cause.message}`)
   else if (error instanceof AgentError)
     console.error(error.code === 'consent_required' ? 'Run this in a terminal to give your consent.' : error.message)
   else throw error

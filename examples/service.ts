@@ -30,7 +30,7 @@ try {
   console.log(response.status, await response.text())
 } catch (error) {
   if (error instanceof TypeError && error.cause instanceof Error)
-    console.error(`${API} does not respond: ${error.cause.message}`)
+    console.error(`${API} is not responding: ${error.cause.message}`)
   else if (error instanceof AgentError) console.error(error.message)
   else throw error
   process.exitCode = 1

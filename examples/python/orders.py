@@ -12,7 +12,7 @@ API = os.environ.get("API", "https://api.example/orders")
 try:
     response = requests.get(f"{SIDECAR}/{API}", timeout=60)
 except requests.ConnectionError:
-    sys.exit("The sidecar does not respond. Start it with: countersign sidecar --allow-host HOST")
+    sys.exit("The sidecar is not responding. Start it with: countersign sidecar --allow-host HOST")
 if response.status_code == 401 and "consent_url" in response.text:
     # Only if the sidecar has no terminal to prompt you in.
     sys.exit(f"Please decide here, then run this again: {response.json()['consent_url']}")

@@ -45,7 +45,7 @@ async function cronJob(stage) {
   assert.match(atNight.stderr, /^Consent is missing or has expired\. Run the same command in a terminal once\.$/m)
   const down = await programs.run('cron-job', { ...env, API: `http://127.0.0.1:${await freePort()}/events` }).ended
   assert.equal(down.status, 75)
-  assert.match(down.stderr, /^http:\S+ does not respond: .*ECONNREFUSED/m)
+  assert.match(down.stderr, /^http:\S+ is not responding: .*ECONNREFUSED/m)
   assert.doesNotMatch(down.stderr, stackTrace)
   const byDay = await runAndAllow(programs, 'cron-job', env)
   assert.deepEqual([byDay.status, events.test(byDay.printed)], [0, true], byDay.stdout)
@@ -181,7 +181,7 @@ async function mcp(stage, server, client) {
     const nowhere = await addressOfNothing()
     const down = await programs.run(client, { ...env, MCP_SERVER: nowhere }).ended
     // The second SDK reports it in its own words.
-    assertReported(down, new RegExp(`^(?:${nowhere} does not respond: .*ECONNREFUSED|Version .*: fetch failed$)`, 'm'))
+    assertReported(down, new RegExp(`^(?:${nowhere} is not responding: .*ECONNREFUSED|Version .*: fetch failed$)`, 'm'))
     assertReported(await programs.run(client, env).ended, /consent/i)
     const first = await runAndAllow(programs, client, env)
     assert.deepEqual([first.status, note.test(first.printed.trimEnd())], [0, true], first.stdout)
@@ -312,7 +312,7 @@ async function keyInKeychain(stage) {
     const again = await programs.run('keychain-signer', env, '--jwks').ended
     assert.deepEqual([again.status, again.stdout], [0, made.stdout], 'the key is stored')
     const down = await programs.run('keychain-signer', { ...env, API: await addressOfNothing() }).ended
-    assertReported(down, /^http:\S+ does not respond: .*ECONNREFUSED/m)
+    assertReported(down, /^http:\S+ is not responding: .*ECONNREFUSED/m)
     host.publish(JSON.parse(made.stdout).keys)
     const { status, printed, stdout } = await runAndAllow(programs, 'keychain-signer', env)
     assert.deepEqual([status, events.test(printed)], [0, true], stdout)
