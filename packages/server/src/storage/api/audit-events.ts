@@ -43,7 +43,7 @@ export const auditEvents = {
   'request.denied': 'A user denied a consent request; `scope`',
   'request.extended': 'A user requested more time to decide; `expiresAt`, `extensions`',
   'request.remembered': 'A request was allowed without a page because of a remembered grant; `scope`',
-  'requests.abandoned': 'A policy denied an agent, so its open requests ended; `by`, `count`',
+  'requests.abandoned': 'A program ended an agent’s open requests (`storage.abandonRequests`); `by`, `count`',
   'session.created': 'A user signed in; `userAgent`',
   'session.ended':
     'A user signed out or ended another session (`session`), an operator ended it (`by`), or a new sign-in exceeded `limits.sessions` (`by` is `limit`)',
