@@ -4,6 +4,7 @@ import { CommandError, exitStatus } from './command/errors.js'
 import { requirePackage } from './command/require-package.js'
 import { type Flag, type Command as Row, usageOf } from './commands/command-row.js'
 import { audiences, commands, groups } from './commands/command-table.js'
+import { documentationPages, type PageTitle } from './commands/documentation-pages.js'
 import { safeTerminal, type Terminal } from './terminal/terminal.js'
 import { wrapText } from './terminal/text.js'
 
@@ -119,10 +120,11 @@ function wrapUnits(lead: string, text: string, units: RegExp, options: Parameter
   return wrapText(lead, joined, options).replaceAll('\u00a0', ' ')
 }
 
-/** Renders what follows the flags in a command's help: an example, and the title of the page that explains the command. */
-function footer(example: string, page = 'The command line'): string {
+/** Renders what follows the flags in a command's help: an example, and the title and location of the page that explains the command. */
+function footer(example: string, page: PageTitle = 'The command line'): string {
   const line = wrapUnits('  countersign ', example, / -[\w-]+ (?=[^-\s])/g, { columns: 4, end: ' \\' })
-  return ['', 'Example:', line, '', wrapText('Documentation: ', page)].join('\n')
+  const location = `  ${documentationPages[page]} in the package countersign`
+  return ['', 'Example:', line, '', wrapText('Documentation: ', page), location].join('\n')
 }
 
 /** Converts commander's errors to our own form: `error: unknown option '-x'` becomes `Unknown option '-x'`. */

@@ -1,5 +1,6 @@
 import type { OptionalPackage } from '../command/require-package.js'
 import type { Run } from '../terminal/terminal.js'
+import type { PageTitle } from './documentation-pages.js'
 
 /** A flag with more properties than its description. */
 interface FlagDetails {
@@ -43,7 +44,7 @@ export interface Command {
   /** A command line to copy, without `countersign`. */
   example: string
   /** Title of the documentation page that explains the command. */
-  page: string
+  page: PageTitle
   /** The package that must be installed when the command runs. */
   needs?: OptionalPackage | undefined
   /** Loads the implementation. The flags passed to it are the ones in the table. */
