@@ -1,0 +1,219 @@
+import { describe, expect, it } from 'vitest'
+import {
+  isRestRoute,
+  namesRequest,
+  parameterLayers,
+  parameterName,
+  queryOf,
+  requirePlainFields,
+  requirePlainFormField,
+  unescaped,
+} from '../../src/routes/require-plain-fields.js'
+
+type RequestHead = Parameters<typeof requirePlainFields>[0]
+
+const head = (rawHeaders: string[], more: Partial<RequestHead> = {}): RequestHead => ({
+  method: 'GET',
+  rawTarget: '/a',
+  rawHeaders: ['Host', 'api.example', ...rawHeaders],
+  ...more,
+})
+const problemOf = (message: RequestHead) => {
+  try {
+    requirePlainFields(message)
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+const signed = (...fields: string[]) => [
+  'Signature-Input',
+  `sig=(${fields.map((name) => `"${name}"`).join(' ')});created=1`,
+]
+
+it.each([
+  ['/a', ''],
+  ['/a?', ''],
+  ['/a?b?c', 'b?c'],
+])('the query of %s is %j', (target, query) => {
+  expect(queryOf(target)).toBe(query)
+})
+
+it.each<[string, string[], Partial<RequestHead>, string | undefined]>([
+  ['nothing special', ['Accept', 'a'], {}, undefined],
+  [
+    'an override',
+    ['X-HTTP-Method-Override', 'DELETE'],
+    {},
+    'X-HTTP-Method-Override is not accepted: send the intended request directly.',
+  ],
+  ['an override that the proxy sets itself', ['X-Forwarded-Prefix', '/'], { isFromProxy: true }, undefined],
+  [
+    'the same from a client',
+    ['X-Forwarded-Prefix', '/'],
+    {},
+    'X-Forwarded-Prefix is not accepted: send the intended request directly.',
+  ],
+  [
+    'an override that is forwarded, from the proxy',
+    ['X-Original-URL', '/'],
+    { isFromProxy: true },
+    'X-Original-URL is not accepted: send the intended request directly.',
+  ],
+  ['a dropped header', ['X-Forwarded-For', '192.0.2.1'], {}, undefined],
+  [
+    'a dropped header that is signed',
+    ['X-Forwarded-For', '192.0.2.1', ...signed('x-forwarded-for')],
+    {},
+    'X-Forwarded-For is not forwarded: do not send or sign it.',
+  ],
+  [
+    'a hop-by-hop header that is signed',
+    ['TE', 'trailers', ...signed('te')],
+    {},
+    'TE is not forwarded: do not send or sign it.',
+  ],
+  ['an identity header that is signed', ['X-AAuth-Level', 'x', ...signed('x-aauth-level')], {}, undefined],
+  ['two hosts', ['host', 'api.example'], {}, 'The request has two Host headers: send one.'],
+  ['two types', ['Content-Type', 'a', 'content-type', 'a'], {}, 'The request has two Content-Type headers: send one.'],
+  ['a type of 1,024 characters', ['Content-Type', 'a'.repeat(1024)], {}, undefined],
+  ['a longer type', ['Content-Type', 'a'.repeat(1025)], {}, 'Content-Type is longer than 1024 characters.'],
+  [
+    'an option that refers to a header',
+    ['Connection', 'close, x-other'],
+    {},
+    'Connection cannot contain x-other: send close, keep-alive, Upgrade or TE.',
+  ],
+  [
+    'an option that is signed',
+    ['Connection', 'te', ...signed('te')],
+    {},
+    'Connection cannot contain te: send close, keep-alive, Upgrade or TE.',
+  ],
+  ['a Connection of 1,024 characters', ['Connection', `close,${' '.repeat(1016)}te`], {}, undefined],
+  [
+    'a longer Connection',
+    ['Connection', `close,${' '.repeat(1017)}te`],
+    {},
+    'Connection is longer than 1024 characters.',
+  ],
+  ['a chunked body', ['Transfer-Encoding', 'Chunked'], {}, undefined],
+  [
+    'another transfer coding',
+    ['Transfer-Encoding', 'gzip, chunked'],
+    {},
+    'Transfer-Encoding can only be chunked here.',
+  ],
+  [
+    'two transfer codings',
+    ['Transfer-Encoding', 'chunked', 'Transfer-Encoding', 'chunked'],
+    {},
+    'Transfer-Encoding can only be chunked here.',
+  ],
+  ['1,000 header lines', Array.from({ length: 999 }, (_, at) => [`X-${at}`, 'a']).flat(), {}, undefined],
+  [
+    'more header lines',
+    Array.from({ length: 1000 }, (_, at) => [`X-${at}`, 'a']).flat(),
+    {},
+    'The request has more than 1000 header lines.',
+  ],
+  ['a parameter', [], { rawTarget: '/a?b=1&method=x' }, undefined],
+  [
+    'a parameter that overrides the method',
+    [],
+    { rawTarget: '/a?b=1&_method=DELETE' },
+    'The field _method is not accepted: send the intended request directly.',
+  ],
+  [
+    'one after a semicolon',
+    [],
+    { rawTarget: '/a?b=1;_method' },
+    'The field _method is not accepted: send the intended request directly.',
+  ],
+  [
+    'an encoded one',
+    [],
+    { rawTarget: '/a?%255fmethod=x' },
+    'The field _method is not accepted: send the intended request directly.',
+  ],
+])('%s', (_what, rawHeaders, more, problem) => {
+  expect(problemOf(head(rawHeaders, more))).toBe(problem)
+})
+
+it.each(['close', 'http2-settings', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'trailers', 'Upgrade'])(
+  'Connection may contain %s',
+  (option) => {
+    expect(problemOf(head(['Connection', option]))).toBeUndefined()
+  },
+)
+
+it.each([
+  ['_method', true],
+  ['x-original-url', true],
+  ['--XRewriteUrl', true],
+  ['method', false],
+  ['original-url', false],
+  ['url', false],
+])('the field %s names another request: %s', (name, expected) => {
+  expect(namesRequest(name)).toBe(expected)
+})
+
+it.each([
+  ['rest_route', true],
+  ['rest.route', true],
+  [' REST route', true],
+  ['rest[route', true],
+  ['rest_route[]', true],
+  ['rest_route\0x', true],
+  ['rest__route', false],
+  ['restroute', false],
+  ['rest_routes', false],
+  ['my_rest_route', false],
+])('WordPress reads %j as rest_route: %s', (name, expected) => {
+  expect(isRestRoute(name)).toBe(expected)
+  if (expected) expect(() => requirePlainFormField(name)).toThrow('The field rest_route is not accepted')
+  else expect(() => requirePlainFormField(name)).not.toThrow()
+})
+
+describe('the layers of an encoded name', () => {
+  it.each([
+    ['a', ['a']],
+    ['a+b', ['a b']],
+    ['%61', ['a']],
+    ['%2561', ['%61', 'a']],
+    ['%252561', ['%2561', '%61', 'a']],
+    ['%25252561', ['%252561', '%2561', '%61']],
+    ['a+%61', ['a a']],
+    ['100%', ['100%']],
+    ['%zz%61', ['%zza']],
+    ['%u0061', ['a']],
+    ['%u005F%5f', ['__']],
+    ['%uff41', ['a']],
+    ['%u00', ['%u00']],
+    ['%4', ['%4']],
+    ['%C3%A9', ['Ã©']],
+    ['%@@', ['%@@']],
+    ['%`g%G0', ['%`g%G0']],
+    ['%0:%/0', ['%0:%/0']],
+  ])('%s: %j', (encoded, layers) => {
+    expect(parameterLayers(encoded)).toEqual(layers)
+    expect(parameterName(encoded)).toBe(layers.at(-1))
+  })
+})
+
+it.each([
+  ['a', 'a'],
+  [String.raw`\u0061`, 'a'],
+  [String.raw`\U0061b`, 'ab'],
+  [String.raw`\x61b`, 'ab'],
+  [String.raw`\X61`, 'a'],
+  [String.raw`\u006`, 'u006'],
+  [String.raw`\xg1`, 'xg1'],
+  [String.raw`\n\r\t\b\f`, '\n\r\t \f'],
+  [String.raw`\"\\\/`, '"\\/'],
+  [String.raw`\_me\thod`, '_me\thod'],
+  ['a\\', 'a'],
+  [String.raw`x\u0061\u0062y`, 'xaby'],
+])('without escapes, %s is %j', (raw, text) => {
+  expect(unescaped(raw)).toBe(text)
+})
