@@ -123,6 +123,15 @@ describe('countersign gateway check without a request', () => {
     expect(await runInProcess('gateway', 'start', '--config', file)).toEqual({ status, stdout, stderr })
   })
 
+  it('reports a mistake that is found only when the gateway is created', async () => {
+    const file = await configuration({ mcp: [{ path: '/resource' }] })
+    const { status, stderr } = await check(file)
+    expect(status).toBe(2)
+    expect(stderr).toContain(
+      `${file} is invalid:\n  mcp[0].path includes /resource/token, at which the gateway publishes`,
+    )
+  })
+
   it('reports what a command line lacks', async () => {
     const bare = await runInProcess('gateway', 'check', 'gateway.json')
     expect(bare).toMatchObject({ status: 2, stderr: 'gateway check requires --config gateway.json.\n' })

@@ -43,7 +43,12 @@ async function checkConfiguration(
   const config = await loadGatewayConfig(path, terminal.env, overridingFlags(flags))
   const { file, settings, warnings } = config
   if (settings.redis !== undefined) await loadRedis()
-  createConfiguredGateway(config).close()
+  try {
+    createConfiguredGateway(config).close()
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause
+    throw usageError(`${file} is invalid:\n  ${cause.message}`, cause)
+  }
   const { id, routes, scopes = {}, mcp, verifyOnly, proxy, upstream } = settings
   const counts = { routes: routes.length, permissions: Object.keys(scopes).length, mcpServers: mcp.length }
   if (flags.json) {
