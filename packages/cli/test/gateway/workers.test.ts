@@ -112,7 +112,7 @@ it('a worker that dies is replaced while the others continue; SIGTERM ends all o
   for (const port of [adminPort, adminPort + 1]) expect(count(new RegExp(`"adminPort":${port},`))).toBe(1)
   expect(count(new RegExp(`"parent":${running.child.pid}}`))).toBe(2)
   process.kill(Number(pid), 'SIGKILL')
-  await running.seen(/A server process exited with a signal, and is being replaced\./)
+  await running.seen(/A server process exited with a signal and is being replaced\./)
   await running.seen(new RegExp(`"event":"worker\\.ended","pid":${pid},"ended":"SIGKILL"}`))
   const ask = async () => (await fetch(`${id}/open/1`, { headers: { connection: 'close' } })).status
   for (let turn = 0; turn < 10; turn++) expect(await ask()).toBe(200)
