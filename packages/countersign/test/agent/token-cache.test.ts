@@ -119,7 +119,9 @@ describe('a token that is held', () => {
   })
 })
 
-const one = {
+type HeldToken = Parameters<ReturnType<typeof createTokenCache>['add']>[1]
+
+const one: HeldToken = {
   jwt: 'a',
   resource: ids.api,
   scope: ['read'],
@@ -134,6 +136,7 @@ const asked = { method: 'GET', url: `${ids.api}/data` }
 /** Of a store in this process, with the records of one agent. */
 function openHeld() {
   const store = memoryStore()
+  const forgotten: string[] = []
   const recordOf = (name: RecordName, data: unknown) => ({ ...name, agent: ids.agent, edition: 'an edition', data })
   const records: Parameters<typeof createTokenCache>[0]['records'] = {
     isShared: false,
@@ -149,11 +152,16 @@ function openHeld() {
   const past: Parameters<typeof createTokenCache>[0]['past'] = {
     note: (owner, { resource }, reason) => records.put(owner, { kind: 'past', id: resource }, reason),
     reasonFor: async () => 'first_time',
-    forget: async () => undefined,
+    forget: async (owner, resource) => void forgotten.push(`${owner} ${resource}`),
   }
   const held = createTokenCache({ records, past, thumbprint: 'a key', now: () => 0 })
   const never = new AbortController().signal
-  return { ...held, store, add: (owner: string, token: typeof one, signal = never) => held.add(owner, token, signal) }
+  return {
+    ...held,
+    store,
+    forgotten,
+    add: (owner: string, token: HeldToken, signal = never) => held.add(owner, token, signal),
+  }
 }
 
 it('a token whose owner was forgotten in the meantime is not stored', async () => {
@@ -173,6 +181,44 @@ it('a token that is no longer accepted leaves no record of an owner who is forgo
   await held.forget('s1')
   await dropping
   expect(held.store.list('s1')).toEqual([])
+})
+
+it('forgets the tokens of one resource, and how earlier access to it ended', async () => {
+  const held = openHeld()
+  const other = { ...one, jwt: 'b', resource: 'https://other.example' }
+  await held.add('s1', one)
+  await held.add('s1', other)
+  await held.add('s2', one)
+  await held.forget('s1', ids.api)
+  expect(held.forgotten).toEqual([`s1 ${ids.api}`])
+  expect((await held.list('s1')).map(({ resource }) => resource)).toEqual(['https://other.example'])
+  expect(await held.list('s2')).toHaveLength(1)
+  const tokens = (await held.store.list('s1')).filter(({ kind }) => kind === 'token')
+  expect(tokens).toHaveLength(1)
+})
+
+it('lists the tokens that can be used, newest first', async () => {
+  const held = openHeld()
+  await held.add('s1', { ...one, expiresAt: 5 })
+  await held.add('s1', { ...one, jwt: 'b', scope: ['write'], expiresAt: 6 })
+  await held.add('s1', { ...one, jwt: 'c', scope: ['erase'], expiresAt: 0, refreshToken: 'r' })
+  expect(await held.list('s1')).toEqual([
+    { resource: ids.api, authServer: '', scope: ['erase'], expiresAt: 0, isRenewable: true },
+    { resource: ids.api, authServer: '', scope: ['write'], expiresAt: 6, isRenewable: false },
+  ])
+})
+
+it.each([
+  [['read'], 0, true],
+  [['read', 'write'], 0, false],
+  [[], 0, true],
+  [['read'], Number.MAX_SAFE_INTEGER, false],
+])('finds a token with the scopes %j that was stored after %i: %s', async (scope, since, found) => {
+  const held = openHeld()
+  await held.add('s1', one)
+  expect((await held.withScope('s1', { resource: ids.api, scope, since })) !== undefined).toBe(found)
+  expect(await held.withScope('s1', { resource: 'https://other.example', scope, since })).toBeUndefined()
+  expect(await held.withScope('s2', { resource: ids.api, scope, since })).toBeUndefined()
 })
 
 it('a token that is removed leaves the other ones of its session', async () => {

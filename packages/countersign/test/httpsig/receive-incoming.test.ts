@@ -82,6 +82,51 @@ it('rejects a body that another listener has already read', async () => {
   expect(await refusalCode(() => body)).toBe('body_read_before')
 })
 
+it.each<[string, 1 | 2, IncomingMessage['headers'], boolean]>([
+  ['a chunked request', 1, { 'transfer-encoding': 'chunked' }, true],
+  ['a request over HTTP/2', 2, {}, true],
+  ['a request that cannot have any', 1, { 'content-length': '1' }, false],
+])('hides the trailers of %s, even if they arrive later and it is received twice', (_what, version, headers, hides) => {
+  const { incoming } = openRequest(version, { headers })
+  for (let times = 0; times < 2; times++) receiveIncoming(incoming).dropTrailers?.()
+  incoming.trailers = { a: 'b' }
+  incoming.rawTrailers = ['a', 'b']
+  incoming.trailersDistinct = { a: ['b'] }
+  expect([incoming.trailers, incoming.rawTrailers, incoming.trailersDistinct]).toEqual(
+    hides ? [{}, [], {}] : [{ a: 'b' }, ['a', 'b'], { a: ['b'] }],
+  )
+})
+
+it.each<[string, Partial<IncomingMessage>]>([
+  ['has an encoding', { readableEncoding: 'utf8' } as Partial<IncomingMessage>],
+  ['is read by events', { listenerCount: (() => 1) as IncomingMessage['listenerCount'] }],
+])('rejects a body whose stream %s', async (_what, more) => {
+  const incoming = new IncomingMessage(new Socket())
+  for (const [name, value] of Object.entries(more)) Object.defineProperty(incoming, name, { value })
+  Object.assign(incoming, { method: 'POST', url: '/', httpVersionMajor: 1 })
+  expect(await refusalCode(() => receiveIncoming(incoming).body(100))).toBe('body_read_before')
+})
+
+it.each<[string, object, string | undefined]>([
+  ['of the limit', { rawBody: new Uint8Array(3) }, undefined],
+  ['over the limit', { rawBody: new Uint8Array(4) }, 'body_too_large'],
+  ['that is a text', { rawBody: 'abc' }, 'body_read_before'],
+  [
+    'of a compressed body',
+    { rawBody: new Uint8Array(3), headers: { 'content-encoding': 'gzip' } },
+    'media_type_unsupported',
+  ],
+  ['of a body in identity', { rawBody: new Uint8Array(3), headers: { 'content-encoding': 'Identity' } }, undefined],
+])('reads the bytes that a parser kept: %s', async (_what, more, code) => {
+  const incoming = new IncomingMessage(new Socket())
+  Object.assign(incoming, { method: 'POST', url: '/', httpVersionMajor: 1, headers: {}, ...more })
+  incoming.push('abc')
+  incoming.read()
+  const body = () => receiveIncoming(incoming).body(3)
+  if (code === undefined) expect(await body()).toHaveLength(3)
+  else expect(await refusalCode(body)).toBe(code)
+})
+
 it('rejects an upgrade with Transfer-Encoding, whose body is not in the stream', async () => {
   const upgrade = (headers: IncomingMessage['headers']) => {
     const { incoming, body } = openRequest(1, { upgrade: true, headers } as Partial<IncomingMessage>)

@@ -2,6 +2,7 @@ import { january } from 'countersign/editions'
 import type { KeyReference } from 'countersign/signatures'
 import { expect, it } from 'vitest'
 import { discoveryAmong, signer } from '../../discovery/parties.js'
+import { refusal } from '../../refusal.js'
 
 const agent = 'https://agent.example'
 const reference: KeyReference = { scheme: 'jwks', id: agent, kid: 'key-1' }
@@ -30,4 +31,47 @@ it('W11: without well-known, the id is a key set at a resource, and proves no ag
   otherwise.set(agent, async () => Response.json({ keys: [signer.jwk] }))
   expect(await keys.resolve(reference)).toMatchObject({ agent: undefined, scheme: 'jwks' })
   expect(asked).toEqual([agent])
+})
+
+it('a key that is known is found again with its scheme and agent, without a fetch', async () => {
+  const { keys, asked } = openResolver('authServer')
+  const first = await keys.resolve(reference)
+  const fetched = asked.length
+  expect(await keys.resolve(reference)).toMatchObject({ agent, scheme: 'jwks', delegate: undefined, token: undefined })
+  expect(asked).toHaveLength(fetched)
+  expect((await keys.resolve(reference)).key.thumbprint).toBe(first.key.thumbprint)
+})
+
+it.each<[KeyReference, string]>([
+  [{ ...reference, id: `${agent}/`, wellKnown: 'aauth-agent' }, 'the id is not an accepted identifier (https://host)'],
+  [
+    { ...reference, id: `${agent}/a`, wellKnown: 'aauth-agent' },
+    'the id has a path, which is not accepted in identifiers here',
+  ],
+  [{ ...reference, id: 'http://agent.example' }, 'the id does not have the accepted form of a URL'],
+  [{ ...reference, wellKnown: 'aauth-issuer' }, 'the well-known name is not supported'],
+  [
+    { scheme: 'jwks', jwksUri: 'http://agent.example/jwks.json', kid: 'k' },
+    'the jwks URL does not have the accepted form',
+  ],
+  [{ scheme: 'x509', x5u: `${agent}/c.pem`, x5t: 'A' }, 'no certificate roots are configured'],
+])('%j is refused without a fetch: %s', async (wrong, why) => {
+  const { keys, asked } = openResolver('resource')
+  expect(await refusal(() => keys.resolve(wrong))).toMatchObject({
+    code: 'key_unknown',
+    message: `No key was found: ${why}.`,
+  })
+  expect(asked).toEqual([])
+})
+
+it.each<[KeyReference]>([
+  [{ scheme: 'hwk', jwk: { kty: 'OKP', crv: 'Ed25519', x: signer.jwk.x ?? '' } }],
+  [{ scheme: 'jwks', jwksUri: `${agent}/jwks.json`, kid: 'key-1' }],
+])('an auth server refuses %j, which identifies no agent', async (anonymous) => {
+  const { keys, asked } = openResolver('authServer')
+  expect(await refusal(async () => keys.resolve(anonymous))).toMatchObject({
+    code: 'identity_required',
+    challenge: { level: 'identity' },
+  })
+  expect(asked).toEqual([])
 })
