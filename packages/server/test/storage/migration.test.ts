@@ -2,32 +2,47 @@ import Database from 'better-sqlite3'
 import { postgresStorage } from 'countersign-server/postgres'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
-import { allowedRequest, freshHash, newUser } from './fixtures.js'
+import { allowedRequest, freshHash, newUser, outcomeOf, refreshable } from './fixtures.js'
 import { openPostgres } from './postgres/postgres-server.js'
 import { patient } from './postgres/template.js'
 import { temporaryFile } from './temporary-file.js'
 
-const toVersion1 = `
-  drop index consent_grant_remembered;
-  alter table auth_request drop column edition;
-  alter table consent_grant drop column edition;
-  create unique index consent_grant_remembered
-    on consent_grant (user_id, agent_id, resource_id, coalesce(delegate, ''))
-    where remembered = 1 and revoked_at is null;
-  alter table app_user drop column credential_revision;
-  alter table credential drop column added_at;
-  alter table session drop column proved_for;
-  drop index known_device_browser`
+/** The statements that undo a migration, by the schema version to which they return. */
+const downgrades: Readonly<Record<number, string>> = {
+  3: `
+    drop index refresh_token_family;
+    alter table refresh_token drop column family;
+    alter table refresh_token drop column generation;
+    alter table refresh_token drop column previous_hash;
+    alter table refresh_token drop column rotated_at;`,
+  2: `
+    drop index consent_grant_remembered;
+    alter table auth_request drop column edition;
+    alter table consent_grant drop column edition;
+    create unique index consent_grant_remembered
+      on consent_grant (user_id, agent_id, resource_id, coalesce(delegate, ''))
+      where remembered = 1 and revoked_at is null;`,
+  1: `
+    alter table app_user drop column credential_revision;
+    alter table credential drop column added_at;
+    alter table session drop column proved_for;
+    drop index known_device_browser;`,
+}
 
-/** An empty database: how to open it, and how to convert it to schema 1 while it is closed. */
+/** The statements that return to a schema version. */
+function downgradeTo(version: number): string {
+  return [3, 2, 1].flatMap((each) => (each >= version ? (downgrades[each] ?? []) : [])).join('')
+}
+
+/** An empty database: how to open it, and how to convert it to an older schema while it is closed. */
 async function sqlite() {
   const path = temporaryFile()
   return {
     open: async () => sqliteStorage(path, { sweepInterval: 0 }),
-    async downgrade() {
+    async downgrade(version: number) {
       const database = new Database(path)
-      database.exec(toVersion1)
-      database.pragma('user_version = 1')
+      database.exec(downgradeTo(version))
+      database.pragma(`user_version = ${version}`)
       database.close()
     },
   }
@@ -39,19 +54,22 @@ async function postgres() {
   const { name, url } = await server.createDatabase()
   return {
     open: () => postgresStorage(url, { sweepInterval: 0, ...patient }),
-    downgrade: () => server.query(`${toVersion1}; update schema_version set version = 1`, name),
+    downgrade: (version: number) =>
+      server.query(`${downgradeTo(version)} update schema_version set version = ${version}`, name),
   }
 }
 
 it.each([
-  ['SQLite', sqlite],
-  ['PostgreSQL', postgres],
+  ['SQLite', 1, sqlite],
+  ['SQLite', 3, sqlite],
+  ['PostgreSQL', 1, postgres],
+  ['PostgreSQL', 3, postgres],
 ] as const)(
-  'opens a %s database of schema 1 with its users, sessions and codes, counts credential revisions from 0, and assumes the first edition',
+  'opens a %s database of schema %i with its users, sessions, codes and refresh tokens, counts credential revisions from 0, and assumes the first edition',
   {
     timeout: 60_000,
   },
-  async (_name, create) => {
+  async (_name, version, create) => {
     const database = await create()
     const before = await database.open()
     const user = await newUser(before, 'alice')
@@ -66,17 +84,19 @@ it.each([
     const idHash = freshHash()
     await before.createSession({ ...session, idHash })
     const { redemption } = await allowedRequest(before, {}, {}, user)
+    const { refresh } = await refreshable(before, {}, {}, user)
     await before.close()
-    await database.downgrade()
+    await database.downgrade(version)
 
     const storage = await database.open()
     onTestFinished(() => storage.close())
     expect(await storage.findCredential('alice')).toMatchObject({
       user: { id: user.id, credentialRevision: 0 },
-      addedAt: 0,
+      addedAt: version === 1 ? 0 : expect.any(Number),
     })
     expect(await storage.findSession(idHash)).toMatchObject({ user: { id: user.id } })
     expect(await storage.redeemCode(redemption)).toMatchObject({ outcome: 'redeemed', grant: { edition: 'january' } })
+    expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('refreshed')
     expect(await storage.setPasswordHash({ userId: user.id, passwordHash: 'new', by: 'operator' })).toBe(1)
     expect(await storage.createSession({ ...session, idHash: freshHash() })).toBeUndefined()
     expect(await storage.findViolations()).toEqual([])

@@ -432,6 +432,7 @@ const searches: readonly [string, string][] = [
   ],
   ["update auth_request set status = 'abandoned' where user_id = ? and status = 'open'", 'auth_request_user'],
   ['select id from refresh_token where revoked_at <= ? limit 5000', 'refresh_token_revoked'],
+  ['select id from refresh_token where family = ?', 'refresh_token_family'],
   ['select id from refresh_token where idle_expires_at <= ? limit 5000', 'refresh_token_idle'],
   ['select id from consent_grant where expires_at <= ? limit 5000', 'consent_grant_expiry'],
   ['select id from token_issue where expires_at <= ? limit 5000', 'token_issue_expiry'],

@@ -77,7 +77,7 @@ const hasName = (list: string, name: string) =>
   sql`replace(' ' || ${sql.ref(list)} || ' ', ' ' || ${sql.ref(name)} || ' ', '') <> ' ' || ${sql.ref(list)} || ' '`
 
 /** A complete secret issued by the server, or a complete JWT. */
-const secret = /\baa(?:rq|cd|rt|sn|br)_[\w-]{43}(?![\w-])|\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/
+const secret = /\baa(?:rq|cd|rt|sn|br)_(?:[\w-]{43}|[\w-]{70})(?![\w-])|\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/
 
 /** Whether an event's data may contain a secret with this prefix. */
 const inData = (prefix: string) => sql`lower(data) like ${sql.lit(`%${prefix}%`)}`
@@ -105,6 +105,12 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
       () => sql`select r.public_id as request from code as c join auth_request as r on r.id = c.request_id
         where c.consumed_at is null and (exists (select 1 from token_issue as t where t.request_id = c.request_id)
           or exists (select 1 from refresh_token as f where f.request_id = c.request_id))`,
+    ),
+    generation_without_history: check(
+      'The generation of a refresh token does not match its history.',
+      () => sql`select g.public_id as "grant" from refresh_token as f join consent_grant as g on g.id = f.grant_id
+        where (f.generation = 0) <> (f.previous_hash is null) or (f.generation = 0) <> (f.rotated_at is null)
+          or f.generation < 0 or (f.family is null and f.generation > 0) or f.previous_hash = f.token_hash`,
     ),
     nonce_claimed_twice: check(
       'A nonce was claimed twice.',
@@ -146,7 +152,8 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
     refresh_token_of_removed: check(
       'A refresh token outlives its grant, or was used after it was revoked.',
       () => sql`select g.public_id as "grant" from refresh_token as f join consent_grant as g on g.id = f.grant_id
-        where (g.revoked_at is not null and f.revoked_at is null) or f.last_used_at > f.revoked_at + ${overlap}`,
+        where (g.revoked_at is not null and f.revoked_at is null)
+          or f.last_used_at > f.revoked_at + ${overlap} or f.rotated_at > f.revoked_at + ${overlap}`,
     ),
     token_of_blocked_agent: check(
       'A token was issued to an agent after it was blocked.',

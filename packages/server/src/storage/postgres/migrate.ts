@@ -90,7 +90,7 @@ const schema = `
     id smallint primary key check (id = 1),
     version integer not null
   );
-  insert into schema_version values (1, 3);
+  insert into schema_version values (1, 4);
   ${schemaIn('postgres')}
   ${auditLog}`
 
@@ -119,8 +119,19 @@ const version3 = `
   update schema_version set version = 3;
 `
 
+/** Adds families of refresh tokens. */
+const version4 = `
+  alter table refresh_token add column family bytea check (length(family) = 16);
+  alter table refresh_token add column generation bigint not null default 0;
+  alter table refresh_token add column previous_hash bytea check (length(previous_hash) = 32);
+  alter table refresh_token add column rotated_at bigint;
+  create unique index refresh_token_family on refresh_token (family) where family is not null;
+
+  update schema_version set version = 4;
+`
+
 /**
  * The first entry creates the newest schema in an empty database. Each later entry migrates a schema to the next version. An entry sets
  * `schema_version`, is never changed after its release, and leaves a schema that the previous version can still use.
  */
-export const migrations: readonly string[] = [schema, version2, version3]
+export const migrations: readonly string[] = [schema, version2, version3, version4]

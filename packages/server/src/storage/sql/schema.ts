@@ -65,6 +65,7 @@ create index grant_usage_day_day on grant_usage_day (day_at);
 create index code_grant on code (grant_id);
 create index code_expiry on code (expires_at);
 create index refresh_token_grant on refresh_token (grant_id);
+create unique index refresh_token_family on refresh_token (family) where family is not null;
 create index refresh_token_idle on refresh_token (idle_expires_at);
 create index refresh_token_revoked on refresh_token (revoked_at) where revoked_at is not null;
 create index token_issue_grant on token_issue (grant_id) where grant_id is not null;

@@ -162,14 +162,8 @@ export const tables = {
     edition,
   },
 
-  /** The permissions of grants. */
-  grant_scope: {
-    grant_id: partOf('consent_grant').key,
-    /** Starts at 0, in the order requested. */
-    position: small.key,
-    name: text,
-    expires_at: integer.orNull,
-  },
+  /** The permissions of grants. `position` starts at 0, in the order requested. */
+  grant_scope: { grant_id: partOf('consent_grant').key, position: small.key, name: text, expires_at: integer.orNull },
 
   /** `day_at` is the start of a UTC day. */
   grant_usage_day: { grant_id: partOf('consent_grant').key, day_at: integer.key, refreshes: integer },
@@ -184,6 +178,10 @@ export const tables = {
     consumed_at: integer.orNull,
   },
 
+  /**
+   * A row with a `family`, which is its public id, is a token that is replaced each time it is used; `generation` counts how often.
+   * `last_used_at` is then also set when the code is exchanged.
+   */
   refresh_token: {
     id,
     token_hash: bytes32.unique,
@@ -197,12 +195,16 @@ export const tables = {
     idle_expires_at: integer,
     last_used_at: integer.orNull,
     revoked_at: integer.orNull,
+    family: bytes16.orNull,
+    generation: fromZero,
+    previous_hash: bytes32.orNull,
+    rotated_at: integer.orNull,
   },
 
   /** Tokens issued under a grant or a policy. Under a policy, the row itself references the agent and the resource. */
   token_issue: {
     id,
-    /** The random bytes at the end of the `jti`, after the grant id or the policy name. */
+    /** The random bytes at the end of the `jti`, after the grant id and family, or the policy name. */
     jti_end: bytes16,
     issued_at: integer,
     expires_at: integer,
@@ -254,7 +256,7 @@ export const tables = {
 
   attempt: { key_hash: bytes32.key, count: integer, reset_at: integer },
 
-  /** A table with a single row. */
+  /** A single row. */
   deployment: {
     id: small.with('check (? = 1)').key,
     issuer: text,

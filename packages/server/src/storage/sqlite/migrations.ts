@@ -24,7 +24,7 @@ const schema = `
     select raise(abort, 'an audit event is kept for 400 days');
   end;
 
-  pragma user_version = 3;
+  pragma user_version = 4;
 `
 
 /**
@@ -52,11 +52,22 @@ const version3 = `
   pragma user_version = 3;
 `
 
+/** Adds families of refresh tokens. */
+const version4 = `
+  alter table refresh_token add column family blob check (length(family) = 16);
+  alter table refresh_token add column generation integer not null default 0;
+  alter table refresh_token add column previous_hash blob check (length(previous_hash) = 32);
+  alter table refresh_token add column rotated_at integer;
+  create unique index refresh_token_family on refresh_token (family) where family is not null;
+
+  pragma user_version = 4;
+`
+
 /**
  * The first entry creates the newest schema in an empty file. Each later entry migrates a schema to the next version. An entry sets
  * `user_version`, is never changed after its release, and leaves a schema that the previous version can still use.
  */
-export const migrations: readonly string[] = [schema, version2, version3]
+export const migrations: readonly string[] = [schema, version2, version3, version4]
 
 /** A database file's schema version. */
 export interface SchemaVersion {

@@ -117,6 +117,10 @@ async function createRefreshToken(
     idle_expires_at: unit.now + Math.min(idleSeconds, lifetime),
     last_used_at: null,
     revoked_at: null,
+    family: null,
+    generation: 0,
+    previous_hash: null,
+    rotated_at: null,
   }
   await refreshTokenInsertion(unit, [token])
 }

@@ -35,6 +35,9 @@ const plants: readonly Plant[] = [
     "insert into audit_event (at, event, user_id, request_public_id) select at, 'request.denied', user_id, request_public_id from audit_event where event = 'request.allowed'",
   ],
   ['code_unused_after_token', 'update code set consumed_at = null'],
+  ['generation_without_history', 'update refresh_token set generation = 1'],
+  ['generation_without_history', 'update refresh_token set previous_hash = token_hash'],
+  ['generation_without_history', 'update refresh_token set generation = 1, previous_hash = token_hash, rotated_at = 1'],
   ['nonce_claimed_twice', [...withoutConstraints('nonce'), 'insert into nonce select * from nonce']],
   [
     'token_of_nothing',
@@ -51,6 +54,12 @@ const plants: readonly Plant[] = [
   ['used_after_removal', 'update consent_grant set last_used_at = revoked_at + 3 where revoked_at is not null'],
   ['refresh_token_of_removed', `update refresh_token set revoked_at = null where grant_id in ${removed}`],
   ['refresh_token_of_removed', `update refresh_token set last_used_at = revoked_at + 3 where grant_id in ${removed}`],
+  [
+    'refresh_token_of_removed',
+    `update refresh_token set family = (select sub from app_user limit 1), generation = 1, rotated_at = revoked_at + 3,
+      previous_hash = (select token_hash from auth_request limit 1)
+      where id = (select min(id) from refresh_token where grant_id in ${removed})`,
+  ],
   ['token_of_blocked_agent', 'update token_issue set issued_at = issued_at + 3 where policy is not null'],
   [
     'token_of_disabled_person',
@@ -70,6 +79,10 @@ const plants: readonly Plant[] = [
   [
     'secret_in_audit',
     `insert into audit_event (at, event, data) values (${start}, 'thing.happened', '{"text":"code aacd_${'x'.repeat(43)}"}')`,
+  ],
+  [
+    'secret_in_audit',
+    `insert into audit_event (at, event, data) values (${start}, 'thing.happened', '{"text":"token aart_${'x'.repeat(70)}"}')`,
   ],
   [
     'token_without_event',
