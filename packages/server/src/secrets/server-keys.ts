@@ -66,12 +66,32 @@ export class KeyError extends Error {
   }
 }
 
+/** A generation of a family of refresh tokens. */
+export interface TokenGeneration {
+  /** The public id of the family: a UUID. */
+  family: string
+  /** How often the token was replaced. */
+  generation: number
+}
+
 /** Creates and recognizes the server's own secrets; the storage sees only their hashes. */
 export interface MintedSecrets {
   /** Returns a new random secret with a prefix that secret scanners recognize. */
   random(prefix: 'aarq_' | 'aart_' | 'aasn_' | 'aabr_'): string
   /** Returns the code for a request. It is always the same, so that a repeated decision redirects to the same place (W14). */
   codeOf(requestId: string): string
+  /**
+   * Returns the refresh token of a generation. It is always the same, so that a client whose response was lost gets the same token again. A
+   * token of one edition is not a token of another.
+   *
+   * @throws TypeError if the family is not a UUID, or the generation is not an unsigned 32-bit integer
+   */
+  refreshTokenOf(edition: string, generation: TokenGeneration): string
+  /**
+   * Returns the generation that a refresh token belongs to, or undefined if this server never derived that token for this edition. Only the
+   * storage knows whether it is still valid.
+   */
+  readRefreshToken(edition: string, token: string): TokenGeneration | undefined
   /**
    * Returns the id under which an agent's logo is served. It is always the same for the same image, but cannot be guessed from the image.
    */
@@ -117,12 +137,45 @@ export function createMintedSecrets(secret: Uint8Array): MintedSecrets {
   return {
     random: (prefix) => prefix + randomBytes(32).toString('base64url'),
     codeOf: (requestId) => `aacd_${mac('code', requestId)}`,
+    ...createRefreshTokens(mac),
     logoIdOf: (agent, image) => mac('logo', `${agent}\n${createHash('sha256').update(image).digest('base64url')}`),
     csrfFor: (browser, page) => tagged('csrf', browser, page),
     readCsrf: (value, browser) => untagged('csrf', browser, value),
     noticeFor: (browser, text) => tagged('notice', browser, text),
     readNotice: (value, browser) => untagged('notice', browser, value),
     ...createSeal(createHmac('sha256', secret).update('known\n').digest()),
+  }
+}
+
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** The bytes of a refresh token of a family: the family's id, the generation, and their MAC. */
+const tokenBytes = { family: 16, generation: 4, mac: 32 }
+
+function createRefreshTokens(
+  mac: (purpose: string, text: string) => string,
+): Pick<MintedSecrets, 'refreshTokenOf' | 'readRefreshToken'> {
+  function refreshTokenOf(edition: string, { family, generation }: TokenGeneration): string {
+    if (!uuid.test(family)) throw new TypeError('family must be a UUID in lowercase')
+    if (!Number.isInteger(generation) || generation < 0 || generation > 0xffffffff)
+      throw new TypeError('generation must be an unsigned 32-bit integer')
+    const number = Buffer.alloc(tokenBytes.generation)
+    number.writeUInt32BE(generation)
+    const tag = Buffer.from(mac('refresh', `${edition}\n${family}\n${generation}`), 'base64url')
+    return `aart_${Buffer.concat([Buffer.from(family.replaceAll('-', ''), 'hex'), number, tag]).toString('base64url')}`
+  }
+  return {
+    refreshTokenOf,
+    readRefreshToken(edition, token) {
+      const bytes = Buffer.from(token.slice('aart_'.length), 'base64url')
+      if (bytes.length !== tokenBytes.family + tokenBytes.generation + tokenBytes.mac) return undefined
+      const family = bytes.toString('hex', 0, tokenBytes.family).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+      const named = { family, generation: bytes.readUInt32BE(tokenBytes.family) }
+      // The whole text is compared, because base64url can spell the same bytes in several ways.
+      const expected = Buffer.from(refreshTokenOf(edition, named))
+      const actual = Buffer.from(token)
+      return actual.length === expected.length && timingSafeEqual(actual, expected) ? named : undefined
+    },
   }
 }
 

@@ -56,6 +56,75 @@ describe('minted secrets', () => {
     }
   })
 
+  describe('refresh tokens of a family', () => {
+    const family = '0190a8c4-7d3e-4b21-9f00-00ff10203040'
+    const other = createMintedSecrets(new Uint8Array(32).fill(2))
+    const token = secrets.refreshTokenOf('one', { family, generation: 3 })
+
+    it.each([0, 1, 255, 65_536, 0xffffffff])('are the same each time, and readable, in generation %i', (generation) => {
+      const derived = secrets.refreshTokenOf('one', { family, generation })
+      expect(derived).toMatch(/^aart_[\w-]{70}$/)
+      expect(createMintedSecrets(new Uint8Array(32).fill(1)).refreshTokenOf('one', { family, generation })).toBe(
+        derived,
+      )
+      expect(secrets.readRefreshToken('one', derived)).toEqual({ family, generation })
+    })
+
+    it('differ by generation, family, edition and server', () => {
+      const otherFamily = family.replace('0190', '0191')
+      const derived = [
+        token,
+        secrets.refreshTokenOf('one', { family, generation: 4 }),
+        secrets.refreshTokenOf('one', { family: otherFamily, generation: 3 }),
+        secrets.refreshTokenOf('two', { family, generation: 3 }),
+        other.refreshTokenOf('one', { family, generation: 3 }),
+      ]
+      expect(new Set(derived.map((each) => each.slice(-43))).size).toBe(derived.length)
+    })
+
+    /** The token with another character at a position. */
+    const changed = (at: number) => `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`
+
+    it('are not read with any character changed, added or removed', () => {
+      for (let at = 0; at < token.length; at++) {
+        expect(secrets.readRefreshToken('one', changed(at)), changed(at)).toBeUndefined()
+        expect(secrets.readRefreshToken('one', token.slice(0, at))).toBeUndefined()
+      }
+      for (const text of [`${token}A`, `${token}=`, ` ${token}`, token.replace('aart_', 'aarq_'), `${token}\n`])
+        expect(secrets.readRefreshToken('one', text), text).toBeUndefined()
+    })
+
+    it('are not read if the last character spells the same bytes differently', () => {
+      const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+      const same = `${token.slice(0, -1)}${alphabet[alphabet.indexOf(token.at(-1) ?? '') + 1]}`
+      expect(Buffer.from(same.slice(5), 'base64url')).toEqual(Buffer.from(token.slice(5), 'base64url'))
+      expect(secrets.readRefreshToken('one', same)).toBeUndefined()
+    })
+
+    it.each([
+      ['of another edition', secrets.refreshTokenOf('two', { family, generation: 3 })],
+      ['of an edition whose name contains this one', secrets.refreshTokenOf('one\none', { family, generation: 3 })],
+      ['of another server', other.refreshTokenOf('one', { family, generation: 3 })],
+      ['that does not rotate', secrets.random('aart_')],
+      ['that is a code', secrets.codeOf('request-1')],
+      ['with letters outside ASCII', `aart_${'ä'.repeat(70)}`],
+      ['that is empty', ''],
+    ])('are not read from a token %s', (_claim, text) => {
+      expect(secrets.readRefreshToken('one', text)).toBeUndefined()
+    })
+
+    it.each([
+      [{ family: 'family', generation: 0 }],
+      [{ family: family.toUpperCase(), generation: 0 }],
+      [{ family: `${family}\n`, generation: 0 }],
+      [{ family, generation: -1 }],
+      [{ family, generation: 0.5 }],
+      [{ family, generation: 2 ** 32 }],
+    ])('are not derived from %j', (named) => {
+      expect(() => secrets.refreshTokenOf('one', named)).toThrow(TypeError)
+    })
+  })
+
   it('hashes to 43 characters of base64url', () => {
     expect(hashSecret('abc')).toBe('ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0')
   })

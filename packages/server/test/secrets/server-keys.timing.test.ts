@@ -100,6 +100,22 @@ it.each([
   expect(await leastOf(8, measure, verdict)).toBeLessThan(verdict)
 })
 
+/** A refresh token that is wrong in the first or the last byte of its MAC. */
+function wrongToken(at: number): (index: number) => string {
+  return (generation) => {
+    const token = secrets.refreshTokenOf('edition', { family: '0190a8c4-7d3e-4b21-9f00-00ff10203040', generation })
+    const bytes = Buffer.from(token.slice(5), 'base64url')
+    bytes[at] = (bytes[at] ?? 0) ^ 0xff
+    return `aart_${bytes.toString('base64url')}`
+  }
+}
+
+it('O05: timing does not distinguish where the MAC of a refresh token is wrong', settings, async () => {
+  const measure = () => welch((value) => secrets.readRefreshToken('edition', value), [wrongToken(20), wrongToken(51)])
+  await measure()
+  expect(await leastOf(8, measure, verdict)).toBeLessThan(verdict)
+})
+
 it('O05: timing does not distinguish a nearly correct session id from any other', settings, async () => {
   const storage = sqliteStorage(temporaryFile(), { sweepInterval: 0 })
   onTestFinished(() => storage.close())
