@@ -1,5 +1,4 @@
 import { requireNonceLimits } from 'countersign/signatures'
-import type { Refresh, RefreshOutcome } from './api/grant-storage.js'
 import type { Session, Storage, StorageOptions } from './api/storage.js'
 import { StorageError } from './api/storage-error.js'
 import { findViolations } from './checks/violations.js'
@@ -24,6 +23,7 @@ import * as refreshes from './verbs/refreshes.js'
 import * as requests from './verbs/requests.js'
 import * as retention from './verbs/retention.js'
 import * as revocations from './verbs/revocations.js'
+import * as rotations from './verbs/rotations.js'
 import type { FoundSession } from './verbs/sessions.js'
 import * as sessions from './verbs/sessions.js'
 import * as throttle from './verbs/throttle.js'
@@ -34,7 +34,8 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
   const runner = createVerbRunner(engine)
   const { retrying, reading, alone, together } = runner
   const nonceLimits = requireNonceLimits(options.limits?.nonces ?? {}, 1_000_000)
-  const { claimNonce, claiming, claimingBatched } = createClaiming(together, runner.inTransactionAfter, nonceLimits)
+  const claims = createClaiming(together, runner.inTransactionAfter, nonceLimits)
+  const { claimNonce, claiming } = claims
 
   /** Returns undefined if another instance is sweeping. */
   async function sweepUnlessAnother(): Promise<number | undefined> {
@@ -50,7 +51,6 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     onError: options.onUsageError ?? warnOfUsage,
   })
   const { findSession: findNoted, findViewedRequest: findViewedNoted } = createSessionReads(runner, usage)
-  const refreshGrant = createRefreshGrant(runner, claimingBatched, usage)
   const stopRetention = retention.startRetention(sweepUnlessAnother, options)
 
   return {
@@ -105,7 +105,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     abandonRequests: together('disk', agents.abandonRequests),
 
     redeemCode: claiming('disk', codes.redeemCode),
-    refreshGrant,
+    ...createRefreshVerbs(runner, claims, usage),
     revokeRefreshToken: claiming('disk', refreshes.revokeRefreshToken),
     recordAutonomousIssue: claiming('disk', grants.recordAutonomousIssue),
     findGrant: reading(grantLists.findGrant),
@@ -155,24 +155,35 @@ function warnOfUsage(error: unknown): void {
   process.emitWarning(error instanceof Error ? error : String(error), 'UsageWarning')
 }
 
-/** Creates the verb that performs a refresh. It only reads if there is no nonce to claim and no use to write. */
-function createRefreshGrant(
+/** Creates the verbs that refresh a grant. `refreshGrant` only reads if there is no nonce to claim and no use to write. */
+function createRefreshVerbs(
   { reading, together }: VerbRunner,
-  claimingBatched: ReturnType<typeof createClaiming>['claimingBatched'],
+  { claiming, claimingBatched }: ReturnType<typeof createClaiming>,
   usage: ReturnType<typeof createWriteBehind>,
-): (refresh: Refresh) => Promise<RefreshOutcome> {
+): Pick<Storage, 'refreshGrant' | 'rotateRefresh'> {
   const judge = reading(refreshes.judgeRefreshes)
   const useTogether = claimingBatched({ read: refreshes.judgeRefreshes, finish: refreshes.recordUses })
   const useAlone = together('nonce', refreshes.useRefreshToken)
   const recordRefused = together('disk', refreshes.recordRefusedRefresh)
+  const rotate = claiming('disk', rotations.rotateRefresh)
 
-  return async (refresh) => {
-    const [read] = refresh.nonce ? [await useTogether(refresh)] : await judge([refresh])
-    const { outcome, use, isRecorded } = read && !refreshes.mustRecordUse(read) ? read : await useAlone(refresh)
-    if (isRecorded) await recordRefused(refresh)
-    if (use)
-      await usage.note(use.at, ({ refreshes }) => refreshes.set(use.grantId, (refreshes.get(use.grantId) ?? 0) + 1))
-    return outcome
+  function note({ grantId, at }: { grantId: number; at: number }): Promise<void> {
+    return usage.note(at, ({ refreshes }) => refreshes.set(grantId, (refreshes.get(grantId) ?? 0) + 1))
+  }
+
+  return {
+    async refreshGrant(refresh) {
+      const [read] = refresh.nonce ? [await useTogether(refresh)] : await judge([refresh])
+      const { outcome, use, isRecorded } = read && !refreshes.mustRecordUse(read) ? read : await useAlone(refresh)
+      if (isRecorded) await recordRefused(refresh)
+      if (use) await note(use)
+      return outcome
+    },
+    async rotateRefresh(rotation) {
+      const { outcome, use } = await rotate(rotation)
+      if (use) await note(use)
+      return outcome
+    },
   }
 }
 

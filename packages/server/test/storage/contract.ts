@@ -768,6 +768,16 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           abandonRequests: () => storage.abandonRequests({ agent, by: user.id }),
           redeemCode: () => storage.redeemCode(redemption),
           refreshGrant: () => storage.refreshGrant({ ...redemption, tokenHash }),
+          rotateRefresh: () =>
+            storage.rotateRefresh({
+              ...redemption,
+              family: 'id',
+              generation: 0,
+              tokenHash,
+              successorHash: hashOf('successor'),
+              grace: 60,
+              idleSeconds: 60,
+            }),
           revokeRefreshToken: () => storage.revokeRefreshToken({ tokenHash, agent, delegate: null }),
           recordAutonomousIssue: () =>
             storage.recordAutonomousIssue({ ...redemption, resource, scope: 'read', policy: 'nightly' }),

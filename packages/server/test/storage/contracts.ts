@@ -10,6 +10,7 @@ import { passkeyContract } from './contract/passkeys.js'
 import { refreshContract } from './contract/refreshes.js'
 import { requestContract } from './contract/requests.js'
 import { revocationContract } from './contract/revocations.js'
+import { rotationContract } from './contract/rotations.js'
 import { sessionContract } from './contract/sessions.js'
 import { signedRequestContract } from './contract/signed-requests.js'
 import { throttleContract } from './contract/throttle.js'
@@ -27,6 +28,7 @@ export const contracts = [
   requestContract,
   grantContract,
   refreshContract,
+  rotationContract,
   agentContract,
   logoContract,
   revocationContract,

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import type { NonceClaim, NonceSource } from 'countersign/signatures'
 import type { Storage, User } from 'countersign-server'
 
@@ -7,6 +7,7 @@ type NewAuthRequest = Given<'createAuthRequest'>
 type RequestBinding = Given<'bindRequest'>
 type CodeRedemption = Given<'redeemCode'>
 type Refresh = Given<'refreshGrant'>
+type Rotation = Given<'rotateRefresh'>
 type NewRefreshToken = NonNullable<CodeRedemption['refresh']>
 export type NewHandle = NonNullable<Given<'decideRequest'>['handle']>
 type RequestDecision = Given<'decideRequest'> & { handle: NewHandle }
@@ -162,6 +163,50 @@ export async function refreshable(
     ...allowed,
     grantId: redeemed.grant.id,
     refresh: { tokenHash: token.tokenHash, agent, delegate, jkt: hashOf('jkt-of-the-refresh'), tokenLifetime: 600 },
+  }
+}
+
+/** A redeemed code that issued a family of refresh tokens. */
+export interface RotatingGrant extends AllowedRequest {
+  grantId: string
+  family: string
+  /** The `jti` of the token for which the code was exchanged. */
+  jti: string
+  /** The rotation with which an agent presents a generation. */
+  present: (generation: number, changes?: Partial<Rotation>) => Rotation
+}
+
+export async function rotating(
+  storage: Storage,
+  changes: Partial<NewAuthRequest> = {},
+  decided: Partial<RequestDecision> = {},
+  person?: User,
+  { idleSeconds = 30 * 86_400, lifetime = 365 * 86_400 } = {},
+): Promise<RotatingGrant> {
+  const allowed = await allowedRequest(storage, changes, decided, person)
+  const family = randomUUID()
+  const hashOfGeneration = (generation: number) => hashOf(`${family} ${generation}`)
+  const refresh = { family, tokenHash: hashOfGeneration(0), idleSeconds, lifetime }
+  const redeemed = await storage.redeemCode({ ...allowed.redemption, refresh })
+  if (redeemed.outcome !== 'redeemed' || !redeemed.refreshIssued) throw new Error('no refresh token was issued')
+  const { agent, delegate } = allowed.redemption
+  return {
+    ...allowed,
+    grantId: redeemed.grant.id,
+    family,
+    jti: redeemed.issue.jti,
+    present: (generation, changes = {}) => ({
+      family,
+      generation,
+      tokenHash: hashOfGeneration(generation),
+      successorHash: hashOfGeneration(generation + 1),
+      agent,
+      delegate,
+      tokenLifetime: 600,
+      grace: 60,
+      idleSeconds,
+      ...changes,
+    }),
   }
 }
 

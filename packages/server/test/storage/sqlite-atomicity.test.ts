@@ -18,6 +18,7 @@ import {
   refreshable,
   rememberedGrant,
   resource,
+  rotating,
 } from './fixtures.js'
 import { temporaryFile } from './temporary-file.js'
 
@@ -57,6 +58,8 @@ async function preparedFile() {
   await storage.createAuthRequest(asked)
   const remembered = await rememberedGrant(storage, {}, {}, person)
   const refreshed = await refreshable(storage, { delegate: 'laptop' }, {}, person)
+  const family = await rotating(storage, { delegate: 'laptop' }, {}, person)
+  await storage.rotateRefresh(family.present(0))
   const passkey = { ...asRead(person), credentialId: 'kept', counter: 5 }
   await storage.addPasskey({ ...passkey, publicKey: new Uint8Array([1]) })
   const key = { kid: 'kept', purpose: 'sign', alg: 'EdDSA', private: 'sealed', publicJwk: {}, state: 'next' } as const
@@ -101,6 +104,11 @@ async function preparedFile() {
     'redeemCode, again': (to) => to.redeemCode({ ...refreshed.redemption, nonce }),
     refreshGrant: (to) => to.refreshGrant({ ...refreshed.refresh, nonce }),
     'refreshGrant, by another agent': (to) => to.refreshGrant({ ...refreshed.refresh, agent: thief }),
+    rotateRefresh: (to) => to.rotateRefresh({ ...family.present(1), nonce }),
+    'rotateRefresh, by another agent': (to) => to.rotateRefresh(family.present(1, { agent: thief })),
+    'rotateRefresh, again': (to) => to.rotateRefresh({ ...family.present(0, { grace: -1 }), nonce }),
+    'revokeRefreshToken, a family': (to) =>
+      to.revokeRefreshToken({ ...refreshed.refresh, family: family.family, nonce }),
     revokeRefreshToken: (to) => to.revokeRefreshToken({ ...refreshed.refresh, nonce }),
     recordAutonomousIssue: (to) =>
       to.recordAutonomousIssue({ ...refreshed.redemption, resource, scope: 'read', policy: 'nightly', nonce }),

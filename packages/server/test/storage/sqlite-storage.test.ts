@@ -81,6 +81,7 @@ test('eight accounts with 5,280 revocations have eight entries', async () => {
   const listed = await storage.listRevocations({ since: now - 660, perUser: 20, limit: 10_000 })
   expect(listed).toEqual({
     revoked: [],
+    families: [],
     revokedBefore: times(8, (index) => ({ sub: expect.stringMatching(`0${index + 1}$`), at: now })),
     before: undefined,
     isWhole: true,
@@ -432,6 +433,10 @@ const searches: readonly [string, string][] = [
   ],
   ["update auth_request set status = 'abandoned' where user_id = ? and status = 'open'", 'auth_request_user'],
   ['select id from refresh_token where revoked_at <= ? limit 5000', 'refresh_token_revoked'],
+  [
+    'select id from refresh_token where revoked_at between ? and ? and last_used_at >= ? and family is not null',
+    'refresh_token_revoked',
+  ],
   ['select id from refresh_token where family = ?', 'refresh_token_family'],
   ['select id from refresh_token where idle_expires_at <= ? limit 5000', 'refresh_token_idle'],
   ['select id from consent_grant where expires_at <= ? limit 5000', 'consent_grant_expiry'],

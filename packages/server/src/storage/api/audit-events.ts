@@ -36,6 +36,8 @@ export const auditEvents = {
   'password.changed': 'A user, or the operator in `by`, set a new password; `sessionsEnded`',
   'refresh.foreign_agent': 'An agent presented another agent’s refresh token',
   'refresh.foreign_delegate': 'A delegate presented another delegate’s refresh token',
+  'refresh.reused':
+    'A refresh token that had been replaced was presented again, so its family was revoked; `generation`, `current`',
   'refresh.revoked': 'An agent revoked its own refresh token',
   'request.allowed': 'A user allowed a consent request; `scope`',
   'request.bound': 'A signed-in user opened a consent request, which only this user can now decide',

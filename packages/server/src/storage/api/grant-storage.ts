@@ -1,4 +1,5 @@
 import type { OfSignedRequest, RequestDisplay } from './request-storage.js'
+import type { ReasonOf } from './storage-error.js'
 import type { User } from './user.js'
 
 /** Users' grants, and the codes and refresh tokens issued under them. */
@@ -16,7 +17,13 @@ export interface GrantStorage {
    */
   refreshGrant(refresh: Refresh): Promise<RefreshOutcome>
   /**
-   * Revokes a refresh token. Returns false and changes nothing if the token is unknown, already revoked, or belongs to another agent or
+   * Refreshes a grant with a token of a family, and replaces the token: its successor becomes the current generation. A client that presents
+   * the previous generation shortly afterwards may not have received the successor, and gets the same one again. Any older generation, and
+   * the previous one later, was copied: the family is revoked, and so are the tokens issued with it. The family keeps its scope.
+   */
+  rotateRefresh(rotation: Rotation): Promise<RotationOutcome>
+  /**
+   * Revokes a refresh token, or a family. Returns false and changes nothing if it is unknown, already revoked, or belongs to another agent or
    * delegate.
    */
   revokeRefreshToken(token: RefreshTokenRevocation): Promise<boolean>
@@ -36,7 +43,7 @@ export interface GrantStorage {
   revokeGrants(revocation: GrantsRevocation): Promise<number>
   /**
    * Returns the revocations since a time that are still in effect: blocked agents, disabled users, and revoked grants that were used so
-   * recently that one of their tokens may still be valid. A grant that was replaced by another is included once its replacement is revoked.
+   * recently that one of their tokens may still be valid, and, if requested, revoked families of refresh tokens. A grant that was replaced by another is included once its replacement is revoked.
    * No single user can fill the list: see {@link Revocations}.
    */
   listRevocations(filter: RevocationFilter): Promise<Revocations>
@@ -78,7 +85,10 @@ export type RedeemOutcome =
     }
 
 export interface NewRefreshToken {
+  /** For a family: the hash of its first generation. */
   tokenHash: string
+  /** The public id of a family, a UUID, if the token is replaced each time it is used. @default the token never changes */
+  family?: string | undefined
   /** Idle timeout, in seconds. */
   idleSeconds: number
   /** Maximum lifetime, in seconds. */
@@ -114,11 +124,37 @@ export type RefreshOutcome =
         | 'scope_exceeded'
     }
 
-export interface RefreshTokenRevocation extends OfSignedRequest {
+export interface Rotation extends OfSignedRequest {
+  family: string
+  /** The generation of the presented token. The caller has verified that the server issued this token. */
+  generation: number
+  /** The hash of the presented token. */
   tokenHash: string
+  /** The hash of the next generation. */
+  successorHash: string
   agent: string
   delegate: string | null
+  /** Thumbprint of the key that signed the request, if it was signed. */
+  jkt?: string | undefined
+  /** Maximum lifetime of the access token, in seconds. Shortened to the earliest expiry among its permissions. */
+  tokenLifetime: number
+  /** The scope of the access token, space-separated. What exceeds the family's scope is dropped. @default the full scope of the family */
+  scope?: string | undefined
+  /** Number of seconds after its replacement for which the previous generation is accepted. */
+  grace: number
+  /** Idle timeout of the successor, in seconds. */
+  idleSeconds: number
 }
+
+/** `generation` is the current one, after a rotation, or after one before. */
+export type RotationOutcome =
+  | { outcome: 'rotated' | 'repeated'; generation: number; grant: UsedGrant; user: User; issue: TokenIssue }
+  | { outcome: 'refused'; reason: ReasonOf<RefreshOutcome> | 'reused' }
+
+export type RefreshTokenRevocation = OfSignedRequest & {
+  agent: string
+  delegate: string | null
+} & ({ tokenHash: string } | { family: string })
 
 export interface AutonomousIssue extends OfSignedRequest {
   agent: string
@@ -225,6 +261,8 @@ export interface RevocationFilter {
   perUser: number
   /** Maximum number of entries in total. */
   limit: number
+  /** Whether to include families of refresh tokens. @default false */
+  families?: boolean | undefined
 }
 
 export interface Revocation {
@@ -241,6 +279,8 @@ export interface Revocation {
 export interface Revocations {
   /** Agents and users that the operator blocked or disabled, and revoked grants. */
   revoked: Revocation[]
+  /** Revoked families of refresh tokens under grants that are not revoked; empty unless they were requested. */
+  families: string[]
   /** Users with too many revocations for separate entries: everything issued for such a user up to this time is revoked. */
   revokedBefore: { sub: string; at: number }[]
   /** Set if the operator blocked or disabled too many agents and users: everything issued up to this time is revoked. */
@@ -251,7 +291,7 @@ export interface Revocations {
 
 /** The record of an issued token, written before the token is signed. */
 export interface TokenIssue {
-  /** `<grant id or policy name>.<random>` */
+  /** `<grant id or policy name>.<random>`, or `<grant id>.<family>.<random>` for a token that was issued with a family. */
   jti: string
   /** The token's scope, which is within the grant: the scope of the request or refresh token for which it was issued. */
   scope: string

@@ -9,7 +9,7 @@ import { commonScope, grantEnded, lastEndOf } from '../rows/granted-scopes.js'
 import type { FoundRequest } from '../rows/requests.js'
 import { toUser } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
-import { cachedInsertion, cachedQuery, hashBytes, hashText, type Placeholders } from '../sql/kept-query.js'
+import { cachedInsertion, cachedQuery, hashBytes, hashText, idBytes, type Placeholders } from '../sql/kept-query.js'
 import { agentBlocked, requireUnblocked } from './agents.js'
 import { generateTokenIssue, markUsed, storeIssue } from './grants.js'
 import { exceedsAuditLimit } from './throttle.js'
@@ -47,7 +47,7 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   if (refusal) return refuse(unit, code, redemption, refusal)
   await consumeCode(unit, code)
   const { grant, row, scope } = code
-  const issue = generateTokenIssue(grant, scope, redemption.tokenLifetime, now)
+  const issue = generateTokenIssue(grant, scope, { ...redemption, now, family: refresh?.family })
   await storeIssue(unit, issue, { grant_id: row.id, request_id: row.request_id })
   if (isUseDue(grant.lastUsedAt, now)) await markUsed(unit, [row])
   const end = lastEndOf(grant.permissions, scope)
@@ -105,7 +105,7 @@ async function consumeCode(unit: Unit, { row }: FoundCode): Promise<void> {
 async function createRefreshToken(
   unit: Unit,
   { row, scope }: FoundCode,
-  { tokenHash, idleSeconds, lifetime }: NewRefreshToken,
+  { tokenHash, family, idleSeconds, lifetime }: NewRefreshToken,
 ): Promise<void> {
   const token = {
     token_hash: hashBytes(tokenHash),
@@ -115,9 +115,9 @@ async function createRefreshToken(
     expires_at: unit.now + lifetime,
     idle_seconds: idleSeconds,
     idle_expires_at: unit.now + Math.min(idleSeconds, lifetime),
-    last_used_at: null,
+    last_used_at: family === undefined ? null : unit.now,
     revoked_at: null,
-    family: null,
+    family: family === undefined ? null : idBytes(family),
     generation: 0,
     previous_hash: null,
     rotated_at: null,

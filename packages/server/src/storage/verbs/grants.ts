@@ -226,18 +226,25 @@ export const markUsed = cachedQueryOfRows(({ db, clock }, used: readonly Placeho
     ),
 )
 
-/** Creates the record of a token for some of a grant's permissions. The token never outlives the earliest expiry among them (W14). */
-export function generateTokenIssue(grant: UsedGrant, scope: string, tokenLifetime: number, now: number): TokenIssue {
+/**
+ * Creates the record of a token for some of a grant's permissions. The token never outlives the earliest expiry among them (W14).
+ *
+ * @param family the family of the refresh token with which it is issued
+ */
+export function generateTokenIssue(
+  grant: UsedGrant,
+  scope: string,
+  { tokenLifetime, now, family }: { tokenLifetime: number; now: number; family?: string | undefined },
+): TokenIssue {
   const end = firstEnd(grant.permissions, scope)
   return {
-    jti: generateJti(grant.id),
+    jti: generateJti(family === undefined ? grant.id : `${grant.id}.${family}`),
     scope,
     issuedAt: now,
     expiresAt: Math.min(now + tokenLifetime, end ?? Number.POSITIVE_INFINITY),
   }
 }
 
-/** `<grant id or policy name>.<random>` */
 function generateJti(under: string): string {
   return `${under}.${randomPart().toString('base64url')}`
 }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { AuditEventName } from '../api/audit-events.js'
-import type { Refresh, RefreshOutcome, RefreshTokenRevocation, UsedGrant } from '../api/grant-storage.js'
+import type { Refresh, RefreshOutcome, RefreshTokenRevocation, Rotation, UsedGrant } from '../api/grant-storage.js'
 import type { ReasonOf } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
 import {
@@ -16,13 +16,13 @@ import { commonScope, grantEnded, scopeToGrant } from '../rows/granted-scopes.js
 
 import { auditDelegate } from '../rows/requests.js'
 import { toUser } from '../rows/users.js'
-import type { Statement, Unit } from '../sql/engine.js'
-import { cachedQueryOfRows, hashBytes, hashText, type Placeholders } from '../sql/kept-query.js'
+import type { Parts, Statement, Unit } from '../sql/engine.js'
+import { cachedQueryOfRows, hashBytes, hashText, idBytes, type Placeholders } from '../sql/kept-query.js'
 import { generateTokenIssue, markUsed } from './grants.js'
 import { exceedsAuditLimit } from './throttle.js'
 
 /** A stored refresh token and its grant. */
-interface FoundToken {
+export interface FoundToken {
   row: Awaited<ReturnType<typeof tokens>>[number]
   grant: UsedGrant
   /** The token's permissions that have not expired. */
@@ -56,7 +56,7 @@ function judge(token: FoundToken | undefined, refresh: Refresh): JudgedRefresh {
   if (scope === undefined) return { outcome: { outcome: 'refused', reason: 'scope_exceeded' } } // RFC 6749 §6
   // A grant that has just replaced another one may not have been used yet, even if the token has been, so both are checked.
   const isDue = isUseDue(row.token_used_at, now) || isUseDue(row.last_used_at, now)
-  const issue = generateTokenIssue(grant, scope, refresh.tokenLifetime, now)
+  const issue = generateTokenIssue(grant, scope, { tokenLifetime: refresh.tokenLifetime, now })
   return {
     outcome: { outcome: 'refreshed', grant, user: toUser(row), issue },
     use: { grantId: row.id, dueToken: isDue ? row.token_id : undefined, at: now },
@@ -120,16 +120,22 @@ export async function recordRefusedRefresh(unit: Unit, refresh: Refresh): Promis
   if (event) await writeRefusal(unit, token, refresh, event)
 }
 
-const tokens = cachedQueryOfRows((parts, presented: readonly Placeholders<{ tokenHash: Uint8Array }>[]) =>
-  usedGrants(parts)
+/** Refresh tokens with their grants. The caller narrows the query. */
+export function heldTokens(parts: Parts) {
+  return usedGrants(parts)
     .innerJoin('refresh_token as t', 't.grant_id', 'g.id')
     .select(['t.id as token_id', 't.token_hash', 't.scope as token_scope', 't.idle_expires_at'])
     .select(['t.expires_at as token_expires_at', 't.last_used_at as token_used_at', 't.revoked_at as token_revoked_at'])
+}
+
+const tokens = cachedQueryOfRows((parts, presented: readonly Placeholders<{ tokenHash: Uint8Array }>[]) =>
+  heldTokens(parts)
     .where(
       't.token_hash',
       'in',
       presented.map(({ tokenHash }) => tokenHash),
-    ),
+    )
+    .where('t.family', 'is', null),
 )
 
 /** Returns the tokens that exist, keyed by their hashes. */
@@ -144,12 +150,13 @@ async function findTokens(
   return new Map(rows.map((row) => [hashText(row.token_hash), toToken(row)]))
 }
 
-function toToken(row: FoundToken['row']): FoundToken {
+/** Returns a row of {@link heldTokens} with its grant. */
+export function toToken<R extends FoundToken['row']>(row: R): FoundToken & { row: R } {
   const grant = toUsedGrant(row)
   return { row, grant, scope: commonScope(row.token_scope, grant.scope) }
 }
 
-const useOfTokens = cachedQueryOfRows(({ db, clock }, used: readonly Placeholders<{ id: number }>[]) =>
+export const useOfTokens = cachedQueryOfRows(({ db, clock }, used: readonly Placeholders<{ id: number }>[]) =>
   db
     .updateTable('refresh_token')
     .set({
@@ -166,41 +173,50 @@ const useOfTokens = cachedQueryOfRows(({ db, clock }, used: readonly Placeholder
     ),
 )
 
-async function writeRefusal(
+/** Records why a refresh token was refused, unless this was recorded too often. */
+export async function writeRefusal(
   unit: Unit,
   { row }: FoundToken,
-  { tokenHash, agent, delegate, jkt }: Refresh,
+  { tokenHash, agent, delegate, jkt }: Presentation,
   event: AuditEventName,
 ): Promise<void> {
   if (await exceedsAuditLimit(unit, event, tokenHash)) return
   await writeEvent(unit, { event, ...grantParties(row), data: { jkt, presentedBy: agent, delegate } })
 }
 
-function grantParties({ user_id, agent_id, resource_id, public_id }: UsedGrantRow) {
+/** Returns the parties of a grant, for an audit event. */
+export function grantParties({ user_id, agent_id, resource_id, public_id }: UsedGrantRow) {
   return { userId: user_id, agentId: agent_id, resourceId: resource_id, grant: public_id }
 }
 
-export async function revokeRefreshToken(
-  unit: Unit,
-  { tokenHash, agent, delegate }: RefreshTokenRevocation,
-): Promise<boolean> {
+export async function revokeRefreshToken(unit: Unit, token: RefreshTokenRevocation): Promise<boolean> {
   const held = await unit.db
     .selectFrom('refresh_token')
-    .select('grant_id')
-    .where('token_hash', '=', hashBytes(tokenHash))
+    .select(['id', 'grant_id'])
+    .where((e) =>
+      'family' in token
+        ? e('family', '=', idBytes(token.family))
+        : e.and([e('token_hash', '=', hashBytes(token.tokenHash)), e('family', 'is', null)]),
+    )
     .executeTakeFirst()
-  const kept = held && (await lockGrant(unit, { id: held.grant_id }))
-  if (kept?.row.agent !== agent || kept.row.delegate !== delegate) return false
-  const revoked = await unit.db
+  if (!held) return false
+  const kept = await lockGrant(unit, { id: held.grant_id })
+  if (kept?.row.agent !== token.agent || kept.row.delegate !== token.delegate) return false
+  if (!(await markTokenRevoked(unit, held.id))) return false
+  await writeEvent(unit, { event: 'refresh.revoked', ...grantParties(kept.row), data: auditDelegate(kept.row) })
+  return true
+}
+
+/** Returns false if the token was already revoked. */
+export async function markTokenRevoked({ db, now }: Unit, id: number): Promise<boolean> {
+  const revoked = await db
     .updateTable('refresh_token')
-    .set({ revoked_at: unit.now })
-    .where('token_hash', '=', hashBytes(tokenHash))
+    .set({ revoked_at: now })
+    .where('id', '=', id)
     .where('revoked_at', 'is', null)
     .returning('id')
     .executeTakeFirst()
-  if (!revoked) return false
-  await writeEvent(unit, { event: 'refresh.revoked', ...grantParties(kept.row), data: auditDelegate(kept.row) })
-  return true
+  return revoked !== undefined
 }
 
 interface RefreshRefusal {
@@ -209,7 +225,10 @@ interface RefreshRefusal {
   event?: AuditEventName
 }
 
-type Row = readonly [(token: FoundToken, by: Refresh, now: number) => boolean, RefreshRefusal]
+/** Who presents which refresh token. */
+type Presentation = Pick<Rotation, 'tokenHash' | 'agent' | 'delegate' | 'jkt'>
+
+type Row = readonly [(token: FoundToken, by: Presentation, now: number) => boolean, RefreshRefusal]
 
 const refusals: readonly Row[] = [
   [(token, by) => token.grant.agent !== by.agent, { reason: 'foreign_agent', event: 'refresh.foreign_agent' }], // X10
@@ -226,6 +245,6 @@ const refusals: readonly Row[] = [
 ]
 
 /** Returns the first reason why a refresh token is refused; undefined if it is accepted. */
-function refreshRefusal(token: FoundToken, refresh: Refresh, now: number): RefreshRefusal | undefined {
-  return refusals.find(([applies]) => applies(token, refresh, now))?.[1]
+export function refreshRefusal(token: FoundToken, by: Presentation, now: number): RefreshRefusal | undefined {
+  return refusals.find(([applies]) => applies(token, by, now))?.[1]
 }

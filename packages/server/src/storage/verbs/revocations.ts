@@ -11,10 +11,14 @@ export async function listRevocations(statement: Statement, filter: RevocationFi
   const ofOperator = [...agents, ...disabled]
   const isFull = ofOperator.length > limit
   const listed = isFull ? [] : ofOperator.map(({ kind, value }): Revocation => ({ kind, value }))
-  const people = await usersWithRevocations(statement, filter)
+  const withGrants = await usersWithRevocations(statement, filter)
+  const people = filter.families
+    ? joinUsers([...withGrants, ...(await usersWithFamilies(statement, filter))], limit + 1)
+    : withGrants
   const { single, together } = share(people, { places: limit - listed.length, perUser })
   return {
     revoked: [...listed, ...(await grantsOf(statement, single, filter))],
+    families: filter.families ? await familiesOf(statement, single, filter) : [],
     revokedBefore: together.map(({ sub, at }) => ({ sub, at })),
     before: isFull ? Math.max(...ofOperator.map(({ at }) => at)) : undefined,
     isWhole: people.length === single.length + together.length,
@@ -24,15 +28,15 @@ export async function listRevocations(statement: Statement, filter: RevocationFi
 interface RevokingUser {
   userId: number
   sub: string
-  /** Number of grants that ended, including replaced ones. The user has at most this many entries. */
+  /** Number of grants and families that ended, including replaced grants. The user has at most this many entries. */
   ended: number
-  /** When one of the user's grants was last revoked. */
+  /** When one of them was last revoked. */
   at: number
 }
 
 /**
  * Distributes the available entries among users. Each user first gets one, oldest accounts first. Then, for as long as entries are left,
- * users get one for each of their grants, starting with the users who revoked the fewest.
+ * users get one for each of their grants and families, starting with the users who revoked the fewest.
  */
 function share(
   people: readonly RevokingUser[],
@@ -85,6 +89,42 @@ async function usersWithRevocations({ db }: Statement, { since, limit }: Revocat
   return rows.map(({ id, sub, ended, at }) => ({ userId: id, sub: idText(sub), ended: Number(ended), at: at ?? 0 }))
 }
 
+/**
+ * Revoked families with which a token may have been issued that is still valid. A family under a revoked grant is omitted, because the grant
+ * is listed. The caller narrows the query.
+ */
+function revokedFamilies({ db }: Statement, { since }: RevocationFilter) {
+  return db
+    .selectFrom('refresh_token as t')
+    .innerJoin('consent_grant as g', 'g.id', 't.grant_id')
+    .where((e) => e.between('t.revoked_at', since, everAfter))
+    .where('t.last_used_at', '>=', usedSince(since))
+    .where('t.family', 'is not', null)
+    .where('g.revoked_at', 'is', null)
+}
+
+/** Like {@link usersWithRevocations}, but for families. */
+async function usersWithFamilies(statement: Statement, filter: RevocationFilter): Promise<RevokingUser[]> {
+  const rows = await revokedFamilies(statement, filter)
+    .innerJoin('app_user as u', 'u.id', 'g.user_id')
+    .select((e) => ['u.id', 'u.sub', e.fn.countAll().as('ended'), e.fn.max('t.revoked_at').as('at')])
+    .groupBy(['u.id', 'u.sub'])
+    .orderBy('u.id')
+    .limit(filter.limit + 1)
+    .execute()
+  return rows.map(({ id, sub, ended, at }) => ({ userId: id, sub: idText(sub), ended: Number(ended), at: Number(at) }))
+}
+
+/** Merges the entries of each user, and returns the oldest accounts. */
+function joinUsers(people: readonly RevokingUser[], most: number): RevokingUser[] {
+  const users = new Map<number, RevokingUser>()
+  for (const person of people) {
+    const { ended, at } = users.get(person.userId) ?? { ended: 0, at: 0 }
+    users.set(person.userId, { ...person, ended: person.ended + ended, at: Math.max(person.at, at) })
+  }
+  return [...users.values()].toSorted((one, other) => one.userId - other.userId).slice(0, most)
+}
+
 /** Number of users that one statement looks up. */
 const batch = 500
 
@@ -94,8 +134,7 @@ async function grantsOf(
   { since }: RevocationFilter,
 ): Promise<Revocation[]> {
   const listed: Revocation[] = []
-  for (let first = 0; first < people.length; first += batch) {
-    const ids = people.slice(first, first + batch).map(({ userId }) => userId)
+  for (const ids of batchesOf(people)) {
     const ended = await endedGrants(statement, ids, since)
     const isReplaced = (grant: EndedGrant) => grant.revoked_by === 'replaced'
     const revoked = ended.filter((grant) => !isReplaced(grant))
@@ -104,6 +143,26 @@ async function grantsOf(
         listed.push({ kind: 'grant', value: idText(public_id) })
   }
   return listed
+}
+
+async function familiesOf(
+  statement: Statement,
+  people: readonly RevokingUser[],
+  filter: RevocationFilter,
+): Promise<string[]> {
+  const listed: string[] = []
+  for (const ids of batchesOf(people)) {
+    const rows = await revokedFamilies(statement, filter).where('g.user_id', 'in', ids).select('t.family').execute()
+    listed.push(...rows.flatMap(({ family }) => (family ? idText(family) : [])))
+  }
+  return listed
+}
+
+/** Returns the users' ids in parts that one statement can look up. */
+function batchesOf(people: readonly RevokingUser[]): number[][] {
+  const count = Math.ceil(people.length / batch)
+  const ids = people.map(({ userId }) => userId)
+  return Array.from({ length: count }, (_, index) => ids.slice(index * batch, (index + 1) * batch))
 }
 
 const endedColumns = [

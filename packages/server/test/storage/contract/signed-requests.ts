@@ -11,6 +11,7 @@ import {
   type RefreshableGrant,
   refreshable,
   resource,
+  rotating,
   times,
 } from '../fixtures.js'
 import { inStorage, type MakeStorage } from './in-storage.js'
@@ -61,6 +62,20 @@ const verbs: Readonly<Record<string, (storage: Storage) => Promise<Asked>>> = {
     const { refresh, user } = await refreshable(storage)
     return {
       act: (nonce) => storage.refreshGrant({ ...refresh, nonce }),
+      async done() {
+        const days = await storage.listGrantUsage({ userId: user.id })
+        return days.reduce((sum, { refreshes }) => sum + refreshes, 0)
+      },
+    }
+  },
+  async rotateRefresh(storage) {
+    const { present, user } = await rotating(storage)
+    let generation = 0
+    return {
+      async act(nonce) {
+        const result = await storage.rotateRefresh({ ...present(generation), nonce })
+        if (result.outcome !== 'refused') ({ generation } = result)
+      },
       async done() {
         const days = await storage.listGrantUsage({ userId: user.id })
         return days.reduce((sum, { refreshes }) => sum + refreshes, 0)

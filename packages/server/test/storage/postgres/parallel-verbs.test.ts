@@ -14,8 +14,10 @@ import {
   nonceClaim,
   outcomeOf,
   type RefreshableGrant,
+  type RotatingGrant,
   readNow,
   refreshable,
+  rotating,
   times,
 } from '../fixtures.js'
 import { openPostgres, type PostgresServer, type TestDatabase } from './postgres-server.js'
@@ -51,7 +53,7 @@ async function deadlocks(): Promise<number> {
 const handle = (): NewHandle => ({ handleHash: freshHash(), handleLifetime: 600 })
 
 /** A user with an agent that they allowed, ready for further actions. */
-interface Life extends RefreshableGrant {
+interface Life extends RefreshableGrant, Pick<RotatingGrant, 'present'> {
   user: User
   session: string
   open: Awaited<ReturnType<typeof boundRequest>>['decision']
@@ -64,6 +66,7 @@ async function beginLife(storage: Storage): Promise<Life> {
   const agent = `https://${freshHash()
     .toLowerCase()
     .replaceAll(/[^a-z0-9]/g, '')}.example`
+  const { present } = await rotating(storage, { agent }, { remembered: true }, user)
   const given = await refreshable(storage, { agent }, { remembered: true }, user)
   const { decision } = await boundRequest(storage, { agent }, user)
   const [second, third] = [newRequest({ agent }), newRequest({ agent })]
@@ -82,6 +85,7 @@ async function beginLife(storage: Storage): Promise<Life> {
   })
   return {
     ...given,
+    present,
     session,
     open: { ...decision, remembered: true, scope: 'calendar.read' },
     unanswered: third.tokenHash,
@@ -107,6 +111,7 @@ const verbs: Readonly<Record<string, (storage: Storage, life: Life) => Promise<u
       ...signedBy(code.agent),
       refresh: { tokenHash: freshHash(), idleSeconds: 1000, lifetime: 10_000 },
     }),
+  rotate: (storage, { present }) => storage.rotateRefresh(present(0)),
   refresh: (storage, { refresh }) => storage.refreshGrant({ ...refresh, ...signedBy(refresh.agent) }),
   revokeGrant: (storage, { grantId, user }) => storage.revokeGrant({ grantId, by: user.id, userId: user.id }),
   revokeGrants: (storage, { user }) => storage.revokeGrants({ userId: user.id, by: user.id }),
@@ -191,6 +196,19 @@ describe('a grant that is revoked while it is being replaced', () => {
       for (const { scope } of live) expect(scope).toBe('calendar.read')
     }
   })
+})
+
+it('a family rotates while its grant is being replaced, and continues under the new grant', async () => {
+  for (const round of times(20, (index) => index)) {
+    const storage = instances[0] as Storage
+    const life = await beginLife(storage)
+    const [rotated] = await Promise.all([
+      wait(round % 5).then(() => (instances[1] as Storage).rotateRefresh(life.present(0))),
+      storage.decideRequest(life.open),
+    ])
+    expect(outcomeOf(rotated)).toBe('rotated')
+    expect(outcomeOf(await storage.rotateRefresh(life.present(1)))).toBe('rotated')
+  }
 })
 
 it('sixteen codes of one remembered grant are redeemed at the same time, by two instances', async () => {
