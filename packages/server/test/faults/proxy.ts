@@ -3,8 +3,11 @@ import { Agent, createServer as createHttpServer, type IncomingMessage, request,
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** How a proxy treats a connection. `drops`: nothing is forwarded, and nothing is closed. */
-export type Line = 'whole' | 'slow' | 'drops' | 'half-closed' | 'refuses'
+/**
+ * How a proxy treats a connection. `drops`: nothing is forwarded, and nothing is closed. `before-commit`, `after-commit`: the connection is
+ * lost with the next commit, before or after the database executes it.
+ */
+export type Line = 'whole' | 'slow' | 'drops' | 'half-closed' | 'refuses' | 'before-commit' | 'after-commit'
 
 /** A proxy between a server and its database. */
 export interface DatabaseProxy {
@@ -26,12 +29,15 @@ export async function proxyTo(url: string): Promise<DatabaseProxy> {
   const server = createServer((near) => {
     if (line === 'refuses') return void near.destroy()
     const far = connect(Number(target.port), target.hostname)
+    let isCommitting = false
     for (const [from, to] of [
       [near, far],
       [far, near],
     ] as const) {
       sockets.add(from)
       from.on('data', (bytes) => {
+        isCommitting ||= from === near && line.endsWith('-commit') && bytes.includes('commit\0')
+        if (isCommitting && (line === 'before-commit' || from === far)) return void near.destroy()
         if (line === 'slow') setTimeout(() => to.destroyed || to.write(bytes), delay)
         else if (line !== 'drops') to.write(bytes)
       })

@@ -15,7 +15,11 @@ function reach(point) {
 
 /** Before and after the relevant statements, identified by their first words. */
 const points = [
-  [/^update "(code" set "consumed_at|auth_request" set "status)"/, 'before_consume', 'after_consume'],
+  [
+    /^update "(code" set "consumed_at|auth_request" set "status|refresh_token" set "token_hash)"/,
+    'before_consume',
+    'after_consume',
+  ],
   [/^commit/, 'before_commit', 'after_commit'],
 ]
 
@@ -48,7 +52,7 @@ async function work() {
   storage ??= open()
   for (const [verb, argument] of calls) {
     const result = await storage[verb](argument)
-    process.send({ of: argument.codeHash, outcome: result?.reason ?? result?.outcome })
+    process.send({ of: argument.codeHash ?? argument.family, outcome: result?.reason ?? result?.outcome })
   }
   await storage.close()
   process.disconnect()

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3'
 import type { Storage } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, test } from 'vitest'
-import { agent, allowedRequest, boundRequest, freshHash, newUser, outcomeOf, times } from './fixtures.js'
+import { agent, allowedRequest, boundRequest, freshHash, newUser, outcomeOf, rotating, times } from './fixtures.js'
 import { temporaryFile } from './temporary-file.js'
 
 const script = fileURLToPath(new URL('process.mjs', import.meta.url))
@@ -189,6 +189,48 @@ test('a process killed during an exchange leaves the code usable before the comm
   const outcomes = await Promise.all(codes.map(async (code) => outcomeOf(await storage.redeemCode(code))))
   expect(outcomes).toEqual(points.map((point) => (point === 'after_commit' ? 'used' : 'redeemed')))
   expectWhole(path)
+  await storage.close()
+})
+
+test('four processes that present the same refresh tokens rotate each family once per generation', async () => {
+  const path = temporaryFile()
+  const storage = sqliteStorage(path, untimed)
+  const grants = await Promise.all(times(10, () => rotating(storage)))
+  for (const generation of [0, 1]) {
+    const calls: Task['calls'] = grants.flatMap(({ present }) =>
+      times(3, (): Task['calls'][number] => ['rotateRefresh', present(generation)]),
+    )
+    const ended = await runTogether(times(4, () => ({ path, calls })))
+    const reports = ended.flatMap((end) => end.reports)
+    for (const { family } of grants) {
+      const outcomes = reports.filter(({ of }) => of === family).map(({ outcome }) => outcome)
+      expect(outcomes.toSorted()).toEqual([...times(11, () => 'repeated'), 'rotated'])
+    }
+  }
+  expect(await storage.findViolations()).toEqual([])
+  await storage.close()
+})
+
+test('a process killed during a rotation leaves the token current before the commit, and its successor after', async () => {
+  const path = temporaryFile()
+  const storage = sqliteStorage(path, untimed)
+  const grants = await Promise.all(points.map(() => rotating(storage)))
+  const ended = await runTogether(
+    grants.map(({ present }, index) => ({
+      path,
+      calls: [['rotateRefresh', present(0)]],
+      killAt: { point: points[index] ?? 'before_commit', visit: 1 },
+    })),
+  )
+  expect(ended).toEqual(points.map(() => ({ reports: [], exit: null, signal: 'SIGKILL' })))
+  expect(await storage.findViolations()).toEqual([])
+  for (const [index, { present }] of grants.entries()) {
+    const isCommitted = points[index] === 'after_commit'
+    // The agent received no successor. It presents the same token again, and gets the one that it would have received.
+    const again = await storage.rotateRefresh(present(0))
+    expect(again).toMatchObject({ outcome: isCommitted ? 'repeated' : 'rotated', generation: 1 })
+    expect(await storage.rotateRefresh(present(1))).toMatchObject({ outcome: 'rotated', generation: 2 })
+  }
   await storage.close()
 })
 
