@@ -157,6 +157,16 @@ describe('rejects a certificate', () => {
     ['with two dNSNames', named('DNS:agent.example', 'DNS:other.example'), /exactly one name/],
     ['with the same dNSName twice', named('DNS:agent.example', 'DNS:agent.example'), /exactly one name/],
     ['with no alternative name', [issueLeaf({ extensions: [] })], /exactly one name/],
+    [
+      'whose alternative name has another form',
+      [issueLeaf({ extensions: ['subjectAltName=DER:0500'] })],
+      /^a certificate is not well-formed$/,
+    ],
+    [
+      'with a negative path length',
+      [issueLeaf({ extensions: [...agentName, 'basicConstraints=DER:30060101ff0201ff'] })],
+      /^a certificate is not well-formed$/,
+    ],
     ['with an address next to the dNSName', named('DNS:agent.example', 'IP:192.0.2.1'), /exactly one name/],
     ['with a URI next to the dNSName', named('DNS:agent.example', 'URI:https://x.example'), /exactly one name/],
     ['with only an email address', named('email:a@agent.example'), /exactly one name/],
