@@ -96,7 +96,7 @@ describe('countersign discover', () => {
     [
       'is behind a redirect',
       { answer: { status: 302, headers: { location: '/x' } } },
-      'Serve it at exactly this URL, instead of a redirect.',
+      'Serve it at exactly this URL, without a redirect.',
     ],
     ['requires a login', { answer: { status: 403 } }, 'Respond with 200'],
     ['is not JSON', { answer: { body: '<html>' } }, 'Send one JSON object'],

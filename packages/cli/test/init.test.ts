@@ -204,7 +204,9 @@ describe('countersign agent init', () => {
     await openHost()
     const made = await initHere('--id', `${id}/~me`)
     expect(made.status).toBe(0)
-    expect(flat(made.stderr)).toContain(`Warning: ${id}/~me has a path. Most APIs and auth servers refuse that`)
+    expect(flat(made.stderr)).toContain(
+      `Warning: ${id}/~me has a path. Most APIs and auth servers refuse such identifiers`,
+    )
     expect(made.stdout).toContain(`  ${id}/~me/.well-known/aauth-agent\n  ${id}/~me/jwks.json\n`)
     expect(readJson(out, '.well-known/aauth-agent')).toMatchObject({
       agent: `${id}/~me`,
@@ -371,7 +373,7 @@ describe('countersign agent init --rotate', () => {
         'Other parties may still have only the old key for up to 4 minutes: run countersign agent init --rotate again after that, or with --now if failed requests are acceptable.',
     })
     clock.pass(181)
-    expect((await initHere('--rotate')).stderr).toContain('only the old key for 1 minute')
+    expect((await initHere('--rotate')).stderr).toContain('only the old key for up to 1 minute')
     expect(agentFile()).toEqual(expect.objectContaining({ signingKey: old, nextKey: next }))
     expect(publishedKids()).toEqual([old, next])
 
@@ -436,9 +438,9 @@ describe('countersign agent init --rotate', () => {
     host.files.set('/jwks.json', single)
     expect((await initHere('--rotate')).status).toBe(1)
     host.upload()
-    expect((await initHere('--rotate')).stderr).toContain('only the old key for 5 minutes')
+    expect((await initHere('--rotate')).stderr).toContain('only the old key for up to 5 minutes')
     clock.pass(-9000)
-    expect((await initHere('--rotate')).stderr).toContain('only the old key for 5 minutes')
+    expect((await initHere('--rotate')).stderr).toContain('only the old key for up to 5 minutes')
     clock.pass(300)
     expect((await initHere('--rotate')).status).toBe(0)
   })

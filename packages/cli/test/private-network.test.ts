@@ -47,7 +47,7 @@ describe('countersign discover on a private network', () => {
     const { status, stdout } = await runInProcess('discover', agent)
     expect(status).toBe(3)
     expect(flat(stdout)).toContain(
-      'Fix: Its address, 10.1.2.3, is not public. If it is on your own network, allow that: ' +
+      'Fix: Its address, 10.1.2.3, is not public. If it is on your own network, allow it: ' +
         '--allow-network 10.1.2.3/32=agent.corp.example; allowNetworks does the same in the configuration of countersign server start ' +
         'and in the options of agents and resources.',
     )
@@ -148,7 +148,7 @@ describe('countersign verify on a private network', () => {
     const { status, stdout } = await pipeProgram(await requestBy(published), 'verify', '--resource', resource)
     expect(status).toBe(3)
     expect(flat(stdout)).toContain('the address is not public: agent.corp.example is at 10.1.2.3')
-    expect(flat(stdout)).toContain('allow that: --allow-network 10.1.2.3/32=agent.corp.example;')
+    expect(flat(stdout)).toContain('allow it: --allow-network 10.1.2.3/32=agent.corp.example;')
     expect(server.connections()).toBe(0)
   })
 
@@ -197,7 +197,7 @@ describe('countersign demo on a private network', () => {
     const ask = (...more: string[]) => runInProcess('demo', ...flags, '--resource-url', `${id}/data-auth`, ...more)
     const { status, stderr } = await ask()
     expect(status).toBe(3)
-    expect(flat(stderr)).toContain('allow that: --allow-network 10.1.2.4/32=auth.corp.example;')
+    expect(flat(stderr)).toContain('allow it: --allow-network 10.1.2.4/32=auth.corp.example;')
     expect(server.connections()).toBe(0)
     const allowed = await ask('--allow-network', '10.1.2.4/32=auth.corp.example')
     expect(server.asked).toEqual(['auth.corp.example /.well-known/aauth-issuer'])

@@ -522,7 +522,7 @@ it.each<[string[], RegExp]>([
   [['--allow-host', 'https://api.example'], /--allow-host must be a host/],
   [['--allow-host', 'api.example/x'], /--allow-host must be a host/],
   [['--allow-host', '*'], /--allow-host must be a host/],
-  [['--allow-host', 'api.example', '--port', '70000'], /--port takes/],
+  [['--allow-host', 'api.example', '--port', '70000'], /--port must be/],
   [['--allow-host', 'api.example', '--socket', 'x', '--port', '1'], /cannot be combined with --port or/],
   [['--allow-host', 'api.example', '--no-consent', '--on-consent', 'x'], /--on-consent or --no-consent/],
 ])('rejects invalid flags: %j', async (flags, why) => {

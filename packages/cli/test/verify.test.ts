@@ -220,7 +220,7 @@ describe('countersign verify rejects', () => {
       '63 bytes by ECDSA',
       'ecdsa-p256-sha256',
       () => Buffer.alloc(63),
-      'has 63 bytes, but signatures by this key (ecdsa-p256-sha256) has 64',
+      'has 63 bytes, but signatures by this key (ecdsa-p256-sha256) have 64',
     ],
     [
       'RSA-PSS with a salt of 32 bytes',
@@ -236,7 +236,7 @@ describe('countersign verify rejects', () => {
       '255 bytes by RSA',
       'rsa-pss-sha512',
       () => Buffer.alloc(255, 1),
-      'has 255 bytes, but signatures by this key (rsa-pss-sha512) has 256',
+      'has 255 bytes, but signatures by this key (rsa-pss-sha512) have 256',
     ],
     ['64 unrelated bytes by Ed25519', 'ed25519', () => Buffer.alloc(64, 1), 'Compare the signature base below'],
     ['256 unrelated bytes by RSA', 'rsa-pss-sha512', () => Buffer.alloc(256, 1), 'Compare the signature base below'],
@@ -329,7 +329,7 @@ describe('countersign verify rejects', () => {
   it.each([
     ['a missing file', ['--jwks', '/no/such/file'], '--jwks: /no/such/file cannot be read (ENOENT)'],
     ['two sources of keys', ['--jwks', 'a', '--key', 'b'], 'cannot be used with'],
-    ['an invalid time', ['--at', 'yesterday'], '--at must be Unix seconds'],
+    ['an invalid time', ['--at', 'yesterday'], '--at must be a time in Unix seconds'],
     ['an authority that is a URL', ['--authority', 'https://api.example'], '--authority must be a host'],
     [
       'a resource with a trailing slash',

@@ -504,7 +504,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     const scene = await openScene(mount, { store: fileStore(folder) })
     const browser = scene.browser()
     const late = await browser.open(`${ids.agent}/early`)
-    expect(await late.text()).toMatch(/^early, \w*Error: A page must await fetch/)
+    expect(await late.text()).toMatch(/^early, \w*Error: A page handler must await fetch/)
     expect(owners()).toEqual([])
     await allow(browser, 'alice')
     expect(await (await browser.open(`${ids.agent}/early`)).text()).toMatch(/^early, \S{10,}$/)

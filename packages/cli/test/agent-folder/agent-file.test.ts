@@ -18,7 +18,7 @@ it('accepts the file that init writes', () => {
 
 it.each<[string, object, string]>([
   ['a misspelled member', { authServer: [] }, 'has an unknown member authServer: did you mean authServers?'],
-  ['an unknown member', { issuer: 'x' }, 'has an unknown member issuer: take it out'],
+  ['an unknown member', { issuer: 'x' }, 'has an unknown member issuer: remove it'],
   ['no id', { id: undefined }, 'lacks id: it must be the agent’s identifier, such as https://me.example'],
   ['an id with a trailing slash', { id: 'https://me.example/' }, 'needs another id'],
   ['a name of several lines', { name: 'a\nb' }, 'needs another name'],

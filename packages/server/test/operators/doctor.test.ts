@@ -110,7 +110,7 @@ describe('countersign doctor from outside', () => {
       'strips a header from pages',
       'pages',
       { headers: (headers) => delete headers['x-frame-options'] },
-      'lacks x-frame-options as',
+      'lacks x-frame-options, or',
     ],
     [
       'rejects long headers',
@@ -254,7 +254,7 @@ describe('countersign doctor over TLS', () => {
     [
       'for another host name',
       () => alone(certificateOf('other.example')),
-      'It is for DNS:other.example, not for auth.corp.example.',
+      'It is valid for DNS:other.example, not for auth.corp.example.',
     ],
     [
       'from an untrusted issuer',

@@ -221,7 +221,7 @@ describe('countersign server start --workers', () => {
     const stage = await createOperatorStage()
     expect(await stage.run('server start --workers 2')).toMatchObject({
       status: 1,
-      stderr: expect.stringContaining('--workers needs PostgreSQL'),
+      stderr: expect.stringContaining('--workers requires PostgreSQL'),
     })
     expect(await stage.run('server start --workers many')).toMatchObject({
       status: 2,
