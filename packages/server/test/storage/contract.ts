@@ -530,6 +530,23 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(outcomeOf(await storage.redeemCode(redemption))).toBe('used')
       })
 
+      test.each(burns)(
+        'a code presented with %s stays valid if misuse does not burn it',
+        async (_, reason, changes) => {
+          const { redemption } = await allowedRequest(storage, { delegate: 'laptop' })
+          const misused = { ...redemption, ...changes, burnsOnMisuse: false }
+          expect(outcomeOf(await storage.redeemCode(misused))).toBe(reason)
+          expect(outcomeOf(await storage.redeemCode(redemption))).toBe('redeemed')
+        },
+      )
+
+      test('a code presented for another resource stays valid', async () => {
+        const { redemption } = await allowedRequest(storage)
+        const at = (other: string) => ({ ...redemption, isResource: (each: string) => each === other })
+        expect(outcomeOf(await storage.redeemCode(at('https://other.example')))).toBe('other_resource')
+        expect(outcomeOf(await storage.redeemCode(at(resource)))).toBe('redeemed')
+      })
+
       test('a code presented with another redirect URI by its own agent is audited and stays valid (W12)', async () => {
         const { redemption, tokenHash } = await allowedRequest(storage, { delegate: 'laptop' })
         const mistaken = { ...redemption, redirectUri: 'https://agent.example/callback/' }

@@ -16,6 +16,7 @@ const codeRefusals: Readonly<Record<ReasonOf<RedeemOutcome>, ErrorCode>> = {
   foreign_delegate: 'code_foreign',
   foreign_key: 'code_foreign',
   redirect_mismatch: 'code_injected',
+  other_resource: 'code_injected',
   injected: 'code_injected',
   grant_ended: 'grant_ended',
   user_disabled: 'grant_ended',

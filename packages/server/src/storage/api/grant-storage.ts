@@ -59,6 +59,13 @@ export interface CodeRedemption extends OfSignedRequest {
   bindToKey?: boolean | undefined
   /** If given, must equal the redirect URI of the request. */
   redirectUri?: string | undefined
+  /** If given, must accept the resource of the grant. */
+  isResource?: ((resource: string) => boolean) | undefined
+  /**
+   * Whether an attempt by another agent, delegate or key makes the code unusable. Without signatures, anyone could make such an attempt.
+   * @default true
+   */
+  burnsOnMisuse?: boolean | undefined
   /** Hash of the request token that was sent with the code. If given, the code must belong to that request. */
   requestTokenHash?: string | undefined
   /** Maximum lifetime of the auth token, in seconds. Shortened to the earliest expiry among its permissions. */
@@ -79,6 +86,7 @@ export type RedeemOutcome =
         | 'foreign_delegate'
         | 'foreign_key'
         | 'redirect_mismatch'
+        | 'other_resource'
         | 'injected'
         | 'grant_ended'
         | 'user_disabled'
@@ -140,6 +148,8 @@ export interface Rotation extends OfSignedRequest {
   tokenLifetime: number
   /** The scope of the access token, space-separated. What exceeds the family's scope is dropped. @default the full scope of the family */
   scope?: string | undefined
+  /** If given, must accept the resource of the grant. */
+  isResource?: ((resource: string) => boolean) | undefined
   /** Number of seconds after its replacement for which the previous generation is accepted. */
   grace: number
   /** Idle timeout of the successor, in seconds. */
@@ -149,7 +159,7 @@ export interface Rotation extends OfSignedRequest {
 /** `generation` is the current one, after a rotation, or after one before. */
 export type RotationOutcome =
   | { outcome: 'rotated' | 'repeated'; generation: number; grant: UsedGrant; user: User; issue: TokenIssue }
-  | { outcome: 'refused'; reason: ReasonOf<RefreshOutcome> | 'reused' }
+  | { outcome: 'refused'; reason: ReasonOf<RefreshOutcome> | 'reused' | 'other_resource' }
 
 export type RefreshTokenRevocation = OfSignedRequest & {
   agent: string

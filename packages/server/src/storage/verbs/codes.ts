@@ -133,7 +133,8 @@ async function refuse(
   redemption: CodeRedemption,
   refusal: RedemptionRefusal,
 ): Promise<RedeemOutcome> {
-  if (refusal.burns && code.row.consumed_at === null) await consumeCode(unit, code)
+  const burns = refusal.burns && redemption.burnsOnMisuse !== false
+  if (burns && code.row.consumed_at === null) await consumeCode(unit, code)
   if (refusal.event) {
     const refreshRevoked = refusal.reason === 'used' && (await revokeRefreshOf(unit, code))
     const told = refreshRevoked || !(await exceedsAuditLimit(unit, refusal.event, redemption.codeHash))
@@ -208,6 +209,7 @@ const refusals: readonly [(code: FoundCode, by: CodeRedemption, now: number) => 
     ({ row }, by) => by.redirectUri !== undefined && by.redirectUri !== row.redirect_uri,
     { reason: 'redirect_mismatch', burns: false, event: 'code.redirect_mismatch' }, // W12
   ],
+  [({ grant }, by) => by.isResource?.(grant.resource) === false, { reason: 'other_resource', burns: false }],
   [({ row }) => row.disabled_at !== null, { reason: 'user_disabled', burns: false }], // X09
   [(code, _by, now) => code.scope === '' || grantEnded(code.grant, now), { reason: 'grant_ended', burns: false }], // X09
 ]

@@ -36,6 +36,7 @@ export async function rotateRefresh(unit: Unit, rotation: Rotation): Promise<Per
     if (refusal.event) await writeRefusal(unit, token, rotation, refusal.event)
     return refused(refusal.reason)
   }
+  if (rotation.isResource?.(token.grant.resource) === false) return refused('other_resource')
   const presented = presentedGeneration(token, rotation, now)
   if (presented === 'reused') await revokeReused(unit, token, rotation)
   if (presented === 'reused' || presented === 'unknown') return refused(presented)

@@ -52,6 +52,14 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findViolations()).toEqual([])
     })
 
+    test('a token presented for another resource is neither rotated nor revoked', async () => {
+      const { storage } = world
+      const { present } = await rotating(storage)
+      expect(await presented(present(0, { isResource: (each) => each !== resource }))).toBe('other_resource')
+      expect(await presented(present(0, { isResource: (each) => each === resource }))).toBe('rotated 1')
+      expect(await storage.listEvents({ event: 'refresh.reused' })).toEqual([])
+    })
+
     test('each generation works once it is current, and its use is counted', async () => {
       const { storage } = world
       const { present, grantId, user } = await rotating(storage)
