@@ -29,6 +29,7 @@ export type {
   RefreshOutcome,
   Revocation,
   Revocations,
+  RotationOutcome,
   TokenIssue,
 } from './grant-storage.js'
 export type {
