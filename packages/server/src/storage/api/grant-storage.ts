@@ -1,8 +1,8 @@
+import type { NewRefreshToken } from './refresh-storage.js'
 import type { OfSignedRequest, RequestDisplay } from './request-storage.js'
-import type { ReasonOf } from './storage-error.js'
 import type { User } from './user.js'
 
-/** Users' grants, and the codes and refresh tokens issued under them. */
+/** Users' grants, and the codes issued under them. */
 export interface GrantStorage {
   /**
    * Consumes a code: marks it as used, and records the issue and the audit event in one transaction. A code that is presented by another
@@ -10,23 +10,6 @@ export interface GrantStorage {
    * revokes the refresh token issued for it (attacks X01). Rejects with `StorageError` `agent_blocked`, in which case the code stays valid.
    */
   redeemCode(redemption: CodeRedemption): Promise<RedeemOutcome>
-  /**
-   * Refreshes a grant: returns the scope that the refresh token currently grants, or the subset that was requested. Expired permissions are
-   * omitted. The refresh token does not change; it is bound to agent and delegate, and expires with its grant. Refreshes are counted per
-   * grant and day. `lastUsedAt` is written at most once a minute, without an audit event.
-   */
-  refreshGrant(refresh: Refresh): Promise<RefreshOutcome>
-  /**
-   * Refreshes a grant with a token of a family, and replaces the token: its successor becomes the current generation. A client that presents
-   * the previous generation shortly afterwards may not have received the successor, and gets the same one again. Any older generation, and
-   * the previous one later, was copied: the family is revoked, and so are the tokens issued with it. The family keeps its scope.
-   */
-  rotateRefresh(rotation: Rotation): Promise<RotationOutcome>
-  /**
-   * Revokes a refresh token, or a family. Returns false and changes nothing if it is unknown, already revoked, or belongs to another agent or
-   * delegate.
-   */
-  revokeRefreshToken(token: RefreshTokenRevocation): Promise<boolean>
   /** Records a token that is issued to an agent itself under a policy (W19), before the token is signed. Rejects with `agent_blocked`. */
   recordAutonomousIssue(issue: AutonomousIssue): Promise<TokenIssue>
 
@@ -91,80 +74,6 @@ export type RedeemOutcome =
         | 'grant_ended'
         | 'user_disabled'
     }
-
-export interface NewRefreshToken {
-  /** For a family: the hash of its first generation. */
-  tokenHash: string
-  /** The public id of a family, a UUID, if the token is replaced each time it is used. @default the token never changes */
-  family?: string | undefined
-  /** Idle timeout, in seconds. */
-  idleSeconds: number
-  /** Maximum lifetime, in seconds. */
-  lifetime: number
-}
-
-export interface Refresh extends OfSignedRequest {
-  tokenHash: string
-  agent: string
-  delegate: string | null
-  /** Thumbprint of the key that signed the request. */
-  jkt: string
-  /** Maximum lifetime of the auth token, in seconds. Shortened to the earliest expiry among its permissions. */
-  tokenLifetime: number
-  /** The scope of the auth token, space-separated. @default the full scope of the refresh token */
-  scope?: string | undefined
-}
-
-export type RefreshOutcome =
-  | { outcome: 'refreshed'; grant: UsedGrant; user: User; issue: TokenIssue }
-  | {
-      outcome: 'refused'
-      reason:
-        | 'unknown'
-        | 'foreign_agent'
-        | 'foreign_delegate'
-        | 'agent_blocked'
-        | 'revoked'
-        | 'expired'
-        | 'idle'
-        | 'user_disabled'
-        | 'grant_ended'
-        | 'scope_exceeded'
-    }
-
-export interface Rotation extends OfSignedRequest {
-  family: string
-  /** The generation of the presented token. The caller has verified that the server issued this token. */
-  generation: number
-  /** The hash of the presented token. */
-  tokenHash: string
-  /** The hash of the next generation. */
-  successorHash: string
-  agent: string
-  delegate: string | null
-  /** Thumbprint of the key that signed the request, if it was signed. */
-  jkt?: string | undefined
-  /** Maximum lifetime of the access token, in seconds. Shortened to the earliest expiry among its permissions. */
-  tokenLifetime: number
-  /** The scope of the access token, space-separated. What exceeds the family's scope is dropped. @default the full scope of the family */
-  scope?: string | undefined
-  /** If given, must accept the resource of the grant. */
-  isResource?: ((resource: string) => boolean) | undefined
-  /** Number of seconds after its replacement for which the previous generation is accepted. */
-  grace: number
-  /** Idle timeout of the successor, in seconds. */
-  idleSeconds: number
-}
-
-/** `generation` is the current one, after a rotation, or after one before. */
-export type RotationOutcome =
-  | { outcome: 'rotated' | 'repeated'; generation: number; grant: UsedGrant; user: User; issue: TokenIssue }
-  | { outcome: 'refused'; reason: ReasonOf<RefreshOutcome> | 'reused' | 'other_resource' }
-
-export type RefreshTokenRevocation = OfSignedRequest & {
-  agent: string
-  delegate: string | null
-} & ({ tokenHash: string } | { family: string })
 
 export interface AutonomousIssue extends OfSignedRequest {
   agent: string

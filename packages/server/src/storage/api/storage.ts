@@ -9,6 +9,7 @@ import type { GrantStorage } from './grant-storage.js'
 import type { KeyStorage } from './key-storage.js'
 import type { LogoStorage } from './logo-storage.js'
 import type { PasskeyStorage } from './passkey-storage.js'
+import type { RefreshStorage } from './refresh-storage.js'
 import type { RequestStorage } from './request-storage.js'
 import type { SessionStorage } from './session-storage.js'
 import { StorageError } from './storage-error.js'
@@ -26,12 +27,12 @@ export type {
   GrantRevocation,
   ListedGrant,
   RedeemOutcome,
-  RefreshOutcome,
   Revocation,
   Revocations,
   RotationOutcome,
   TokenIssue,
 } from './grant-storage.js'
+export type { RefreshOutcome, RotationOutcome } from './refresh-storage.js'
 export type {
   AuthRequest,
   AuthRequestStatus,
@@ -65,6 +66,7 @@ export interface Storage
     ThrottleStorage,
     RequestStorage,
     GrantStorage,
+    RefreshStorage,
     AgentStorage,
     LogoStorage,
     KeyStorage,

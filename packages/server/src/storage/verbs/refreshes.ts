@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { AuditEventName } from '../api/audit-events.js'
-import type { Refresh, RefreshOutcome, RefreshTokenRevocation, Rotation, UsedGrant } from '../api/grant-storage.js'
+import type { UsedGrant } from '../api/grant-storage.js'
+import type { Refresh, RefreshOutcome, RefreshTokenRevocation, Rotation } from '../api/refresh-storage.js'
 import type { ReasonOf } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
 import {

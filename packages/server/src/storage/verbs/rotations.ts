@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Rotation, RotationOutcome } from '../api/grant-storage.js'
+import type { Rotation, RotationOutcome } from '../api/refresh-storage.js'
 import type { ReasonOf } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
 import { isUseDue } from '../rows/grant-lists.js'
@@ -26,7 +26,7 @@ export interface PerformedRotation {
 
 type FoundFamily = NonNullable<Awaited<ReturnType<typeof lockFamily>>>
 
-/** Implements {@link GrantStorage.rotateRefresh}. */
+/** Implements {@link RefreshStorage.rotateRefresh}. */
 export async function rotateRefresh(unit: Unit, rotation: Rotation): Promise<PerformedRotation> {
   const { now } = unit
   const token = await lockFamily(unit, rotation.family)
