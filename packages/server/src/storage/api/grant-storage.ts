@@ -1,4 +1,3 @@
-import type { NewRefreshToken } from './refresh-storage.js'
 import type { OfSignedRequest, RequestDisplay } from './request-storage.js'
 import type { User } from './user.js'
 
@@ -74,6 +73,17 @@ export type RedeemOutcome =
         | 'grant_ended'
         | 'user_disabled'
     }
+
+export interface NewRefreshToken {
+  /** For a family: the hash of its first generation. */
+  tokenHash: string
+  /** The public id of a family, a UUID, if the token is replaced each time it is used. @default the token never changes */
+  family?: string | undefined
+  /** Idle timeout, in seconds. */
+  idleSeconds: number
+  /** Maximum lifetime, in seconds. */
+  lifetime: number
+}
 
 export interface AutonomousIssue extends OfSignedRequest {
   agent: string

@@ -24,17 +24,6 @@ export interface RefreshStorage {
   revokeRefreshToken(token: RefreshTokenRevocation): Promise<boolean>
 }
 
-export interface NewRefreshToken {
-  /** For a family: the hash of its first generation. */
-  tokenHash: string
-  /** The public id of a family, a UUID, if the token is replaced each time it is used. @default the token never changes */
-  family?: string | undefined
-  /** Idle timeout, in seconds. */
-  idleSeconds: number
-  /** Maximum lifetime, in seconds. */
-  lifetime: number
-}
-
 export interface Refresh extends OfSignedRequest {
   tokenHash: string
   agent: string

@@ -1,6 +1,5 @@
 import type { AuditEventName } from '../api/audit-events.js'
-import type { CodeRedemption, Grant, RedeemOutcome } from '../api/grant-storage.js'
-import type { NewRefreshToken } from '../api/refresh-storage.js'
+import type { CodeRedemption, Grant, NewRefreshToken, RedeemOutcome } from '../api/grant-storage.js'
 import type { NewHandle } from '../api/request-storage.js'
 import type { ReasonOf } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'

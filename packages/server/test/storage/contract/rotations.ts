@@ -314,7 +314,7 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
       }
     })
 
-    test('50 callers at once all get a token of their own, and the family has one successor', async () => {
+    test('50 callers at once all get their own token, and the family has one successor', async () => {
       const { storage } = world
       const { present, grantId, user } = await rotating(storage)
       const results = await Promise.all(times(50, () => storage.rotateRefresh(present(0))))
