@@ -29,7 +29,6 @@ export type {
   RedeemOutcome,
   Revocation,
   Revocations,
-  RotationOutcome,
   TokenIssue,
 } from './grant-storage.js'
 export type { RefreshOutcome, RotationOutcome } from './refresh-storage.js'
