@@ -229,6 +229,12 @@ describe('tests that cover a mutation', () => {
     expect(names({ start: 200, hash: 'h' }, {}, more)).toHaveLength(5)
   })
 
+  it('include the test of a module that has a file for each platform', () => {
+    const mutation = { file: 'countersign/dist/discovery/guarded-fetch.node.js', start: 0, hash: 'h', inFunction: true }
+    const test = 'packages/countersign/test/discovery/guarded-fetch.test.ts'
+    expect(chooseTests({ hashes: {}, tests: {} }, mutation, {}, [test])).toMatchObject([{ test, reach: 'name' }])
+  })
+
   it('run in a short run of the nearest tests, then in longer ones while time allows', () => {
     const chosen = [1, 4, 4, 20, 200, 30, 30, 30].map((seconds, index) => ({ test: String(index), seconds }))
     const { runs, left } = planRuns(chosen, 100)

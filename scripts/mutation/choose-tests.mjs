@@ -47,7 +47,8 @@ function distanceOf(test, file, breadth) {
 
 function isNamedAfter(test, file) {
   const folders = file.replace('/dist/', '/test/').replace(/\.js$/, '')
-  return test.startsWith(`packages/${folders}.`) || basename(test).split('.')[0] === basename(file, '.js')
+  // A file for one platform, such as `guarded-fetch.node.js`, has the test of its module.
+  return test.startsWith(`packages/${folders}.`) || basename(test).split('.')[0] === basename(file).split('.')[0]
 }
 
 function isWithin(position, ranges) {
