@@ -47,7 +47,7 @@ export async function runProgram(argv: readonly string[], given: Terminal): Prom
     return exitStatus.usage
   }
   try {
-    // With --help behind it, commander would ignore an unknown command.
+    // If --help followed it, commander would ignore an unknown command.
     await program.parseAsync(unknown?.words ?? args, { from: 'user' })
     return status
   } catch (error) {
@@ -123,7 +123,7 @@ function wrapUnits(lead: string, text: string, units: RegExp, options: Parameter
 /** Renders what follows the flags in a command's help: an example, and the title and location of the page that explains the command. */
 function footer(example: string, page: PageTitle = 'The command line'): string {
   const line = wrapUnits('  countersign ', example, / -[\w-]+ (?=[^-\s])/g, { columns: 4, end: ' \\' })
-  const location = `  ${documentationPages[page]} in the package countersign`
+  const location = `  ${documentationPages[page]} in the countersign package`
   return ['', 'Example:', line, '', wrapText('Documentation: ', page), location].join('\n')
 }
 
@@ -147,7 +147,10 @@ function optionOf({ flags, description, choices, repeated, conflicts = [] }: Fla
   return option
 }
 
-/** Finds out whether the words before the first flag name no command. Returns the words up to the unknown one, and what they may stand for. */
+/**
+ * Returns the words up to the first unknown one, and the commands that they may stand for; undefined if the words before the first flag
+ * name a command or a group.
+ */
 function findUnknown(args: readonly string[]): { words: string[]; suggestions: string[] } | undefined {
   const firstFlag = args.findIndex((arg) => arg.startsWith('-'))
   const given = firstFlag === -1 ? args : args.slice(0, firstFlag)
@@ -157,15 +160,16 @@ function findUnknown(args: readonly string[]): { words: string[]; suggestions: s
   if (at === -1 || line === 'help' || commands.some(({ name }) => name === line)) return undefined
   const [last = '', next = ''] = given.slice(at)
   const found = suggestionsFor(line.slice(0, line.length - last.length), last, next)
-  // `db restore` is a guess for a command of the group `server db`.
+  // `db restore` is a guess for a command in the `server db` group.
   const inGroups =
     next === '' ? [] : found.flatMap((name) => findUnknown([...name.split(' '), next])?.suggestions ?? [])
   return { words, suggestions: inGroups.length > 0 ? inGroups : found }
 }
 
 /**
- * Returns the commands and groups of a group that end with an unknown word, such as `server db backup` for `server backup`, or else those
- * for which it is a guess, or whose description starts with it, or else the command outside of the group that has this name.
+ * Returns the commands and groups that an unknown word in a group may stand for: those in the group whose names end with the word, such as
+ * `server db backup` for `server backup`; otherwise commands in the group for which the word is a guess, or whose descriptions start with
+ * it; otherwise the command outside of the group with this name.
  *
  * @param lead the group, followed by a space; empty for `countersign` itself
  * @param next the word after the unknown one, if any

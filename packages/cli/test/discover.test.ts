@@ -118,7 +118,7 @@ describe('countersign discover', () => {
     const { status, stdout } = await runInProcess('discover', await publish(agentWith(change)))
     expect(status).toBe(1)
     expect(stdout.replaceAll(/\s+/g, ' ')).toContain(fix)
-    expect(stdout.endsWith('Peers refuse part of what it publishes.\n')).toBe(true)
+    expect(stdout.endsWith('Peers refuse part of what is published here.\n')).toBe(true)
   })
 
   it.each<[string, Parameters<typeof agentWith>[0], string]>([

@@ -456,8 +456,8 @@ describe('invalid arguments', () => {
       /No request is waiting for this response/,
       1,
     ],
-    [['agent', 'tokens', 'forget'], /Specify the resource/],
-    [['agent', 'tokens', 'forget', 'https://api.example', '--all'], /Specify the resource/],
+    [['agent', 'tokens', 'forget'], /Specify which resource/],
+    [['agent', 'tokens', 'forget', 'https://api.example', '--all'], /Specify which resource/],
     [['agent', 'tokens', 'forget', 'https://api.example'], /There are no tokens for https:\/\/api\.example/],
   ])('%j', async (args, why, status = 2) => {
     const { run } = await newAgent()

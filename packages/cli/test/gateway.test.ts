@@ -77,7 +77,7 @@ describe('countersign gateway check without a request', () => {
     const file = await configuration({ redis: closed, upstream: 'http://127.0.0.1:9' })
     expect(await check(file)).toEqual({
       status: 0,
-      stdout: `${file} has no mistakes: https://api.example, upstream http://127.0.0.1:9, 3 routes, 2 permissions.\n`,
+      stdout: `${file} is valid: https://api.example, upstream http://127.0.0.1:9, 3 routes, 2 permissions.\n`,
       stderr: '',
     })
     const port = await listenWith(createServer())
@@ -136,7 +136,7 @@ describe('countersign gateway check without a request', () => {
     const bare = await runInProcess('gateway', 'check', 'gateway.json')
     expect(bare).toMatchObject({ status: 2, stderr: 'gateway check requires --config gateway.json.\n' })
     const half = await check(await configuration(), 'GET')
-    expect(half).toMatchObject({ status: 2, stderr: expect.stringContaining('needs a path too') as string })
+    expect(half).toMatchObject({ status: 2, stderr: expect.stringContaining('also needs a path') as string })
     expect(await check('/nowhere/gateway.json')).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('/nowhere/gateway.json') as string,
@@ -175,7 +175,7 @@ describe('countersign gateway check with a configuration for subrequests', () =>
   it('warns in one sentence about routes that only GET and HEAD requests can use', async () => {
     const change = { verifyOnly: true, routes: [...routes, { method: '*', path: '/x', require: 'identity' }] }
     const { warnings } = await loadGatewayConfig(await configuration(change), {})
-    expect(warnings).toEqual([expect.stringMatching(/refused on POST \/notes, POST \/open, \* \/x; "body": "unseen"/)])
+    expect(warnings).toEqual([expect.stringMatching(/other than GET and HEAD: POST \/notes, POST \/open, \* \/x\. .*"body": "unseen"/)])
     expect((await loadGatewayConfig(await configuration({ ...change, verifyOnly: false }), {})).warnings).toEqual([])
   })
 })
@@ -254,7 +254,7 @@ components:
     const init = async (id: string, ...more: string[]) =>
       runInProcess('gateway', 'init', file, '--id', id, '--auth-server', 'http://127.0.0.1:8003', ...more)
     const { stderr } = await init('http://127.0.0.1:8085', '--output', out)
-    expect(stderr).toMatch(/allowInsecureLoopback is set, .*remove it in production/)
+    expect(stderr).toMatch(/allowInsecureLoopback is set .*remove this setting in production/)
     expect(stderr).toMatch(/does not describe WebSockets: /)
     expect(stderr.match(/seems to be a health check/g)).toHaveLength(1)
     expect(stderr).toContain('GET /health seems to be a health check')
@@ -467,7 +467,7 @@ describe('a configuration with verifyOnly', () => {
     const mcp = [{ path: '/mcp', tools: { look: 'events.read' } }]
     const warningsOf = async (change: object) => (await loadGatewayConfig(await configuration(change), {})).warnings
     expect(await warningsOf({ mcp, redis, instances: 2 })).toEqual([
-      expect.stringMatching(/^mcp: sessions .* only one gateway/),
+      expect.stringMatching(/^mcp: .* session is known to only one gateway/),
     ])
     expect(await warningsOf({ mcp, redis })).toEqual([])
     expect(await warningsOf({ redis, instances: 2 })).toEqual([])

@@ -157,12 +157,12 @@ describe('countersign agent init', () => {
   })
 
   it.each<[string, string, object, string]>([
-    ['no keys', '/jwks.json', { keys: [] }, 'Its jwks.json lacks the agent’s key: upload the new one.'],
+    ['no keys', '/jwks.json', { keys: [] }, 'Its jwks.json lacks the agent’s key: upload the new jwks.json.'],
     [
       'a different key',
       '/jwks.json',
       { keys: [{ kty: 'OKP', crv: 'Ed25519', x: 'Xx4_L89E6RsyvDTzN9wuN3cDwgifPkXMgFJv_HMIxdk', kid: 'theirs' }] },
-      'Its jwks.json lacks the agent’s key: upload the new one.',
+      'Its jwks.json lacks the agent’s key: upload the new jwks.json.',
     ],
     [
       'a different jwks_uri',
@@ -362,7 +362,7 @@ describe('countersign agent init --rotate', () => {
     const early = await initHere('--rotate')
     expect(early.status).toBe(1)
     expect(early.stderr).toContain(
-      `${id} does not publish both keys yet, so the old key stays in use. Its jwks.json lacks the next key: upload the new one.\n`,
+      `${id} does not publish both keys yet, so the old key stays in use. Its jwks.json lacks the next key: upload the new jwks.json.\n`,
     )
 
     host.upload()

@@ -64,7 +64,7 @@ describe('countersign discover on a private network', () => {
     )
     expect({ status, verdict: stdout.trimEnd().split('\n').at(-1) }).toEqual({
       status: 0,
-      verdict: 'Everything that it publishes is valid.',
+      verdict: 'Everything published here is valid.',
     })
   })
 

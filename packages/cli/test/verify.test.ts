@@ -196,18 +196,18 @@ describe('countersign verify rejects', () => {
     sign(hash, base, { key, padding, saltLength })
 
   it.each<[string, keyof typeof privateKeys, (base: Buffer, key: KeyObject) => Uint8Array, string]>([
-    ['62 bytes by Ed25519', 'ed25519', (base, key) => sign(null, base, key).subarray(2), 'has 62 bytes'],
+    ['62 bytes by Ed25519', 'ed25519', (base, key) => sign(null, base, key).subarray(2), 'is 62 bytes long'],
     [
       'one extra byte by Ed25519',
       'ed25519',
       (base, key) => Buffer.concat([sign(null, base, key), Buffer.alloc(1)]),
-      'has 65 bytes',
+      'is 65 bytes long',
     ],
     [
       'hexadecimal by Ed25519',
       'ed25519',
       (base, key) => Buffer.from(sign(null, base, key).toString('hex')),
-      'has 128 bytes',
+      'is 128 bytes long',
     ],
     ['ECDSA in DER', 'ecdsa-p256-sha256', (base, key) => sign('sha256', base, key), 'is in DER'],
     [
@@ -220,13 +220,13 @@ describe('countersign verify rejects', () => {
       '63 bytes by ECDSA',
       'ecdsa-p256-sha256',
       () => Buffer.alloc(63),
-      'has 63 bytes, but signatures by this key (ecdsa-p256-sha256) have 64',
+      'is 63 bytes long, but signatures by this key (ecdsa-p256-sha256) are 64',
     ],
     [
       'RSA-PSS with a salt of 32 bytes',
       'rsa-pss-sha512',
       withSalt('sha512', 32),
-      'the wrong salt length: the salt must have 64',
+      'the wrong salt length: the salt must be 64',
     ],
     ['RSA-PSS without a salt', 'rsa-pss-sha512', withSalt('sha512', 0), 'the wrong salt length'],
     ['RSA-PSS with the longest salt', 'rsa-pss-sha512', withSalt('sha512', 190), 'the wrong salt length'],
@@ -236,7 +236,7 @@ describe('countersign verify rejects', () => {
       '255 bytes by RSA',
       'rsa-pss-sha512',
       () => Buffer.alloc(255, 1),
-      'has 255 bytes, but signatures by this key (rsa-pss-sha512) have 256',
+      'is 255 bytes long, but signatures by this key (rsa-pss-sha512) are 256',
     ],
     ['64 unrelated bytes by Ed25519', 'ed25519', () => Buffer.alloc(64, 1), 'Compare the signature base below'],
     ['256 unrelated bytes by RSA', 'rsa-pss-sha512', () => Buffer.alloc(256, 1), 'Compare the signature base below'],
@@ -284,7 +284,7 @@ describe('countersign verify rejects', () => {
   it('an old signature, and reports when it would have been valid', async () => {
     const { report } = await verifyJson(files.get, '--jwks', files.jwksFile, '--at', '1800000000')
     const [, created = ''] = /created=(\d+)/.exec(files.get) ?? []
-    expect(report.failure?.hint).toContain(`--now ${created}`)
+    expect(report.failure?.hint).toContain(`--at ${created}`)
     expect((await verifyJson(files.get, '--jwks', files.jwksFile, '--at', created)).status).toBe(0)
   })
 

@@ -112,7 +112,7 @@ export class ClientDisconnect {
   }
 }
 
-/** The caller as it may appear in logs. Never includes the user, whom the auth server's log does not include either. */
+/** The caller as it may appear in logs. Never includes the user; neither does the auth server's log. */
 type Caller = Pick<RequestEvent, 'agent' | 'delegate' | 'thumbprint'>
 
 /** Identifies a caller: an agent and its delegate, or a key that does not prove an agent. */

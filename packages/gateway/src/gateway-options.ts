@@ -8,7 +8,7 @@ import type { UpstreamOptions } from './upstream.js'
 
 export interface GatewayLimits {
   /**
-   * Maximum number of concurrent connections, not counting those of trusted proxies. Above it, an idle connection is closed, or else a
+   * Maximum number of concurrent connections, not counting those of trusted proxies. Beyond that, an idle connection is closed, or else a
    * connection of the network that holds the most connections. @default 4096
    */
   connections?: number | undefined

@@ -23,7 +23,7 @@ export const spellingKinds = {
   doubly: 'decodes a path twice',
   letters: 'treats encoded or compatibility characters as plain ones',
   segments: 'ignores empty segments, or resolves encoded dot segments',
-  script: 'runs a path appended to a script',
+  script: 'treats a path appended to a script name as the path itself',
   stream: 'ignores ::$DATA',
   slashed: 'treats a query key or value with a slash as the path',
   frontController: 'treats any query key or value as the path',
@@ -80,7 +80,7 @@ function hex(letter: string): string {
   return letter.charCodeAt(0).toString(16)
 }
 
-/** A full-width letter, which NFKC maps to the plain one. */
+/** A full-width letter, which NFKC maps to the plain letter. */
 function wide(letter: string): string {
   return encodeURIComponent(String.fromCharCode(letter.charCodeAt(0) + 0xfee0))
 }
@@ -169,7 +169,7 @@ export interface RouteProbe {
   path: string
   /** The path that was sent. */
   example: string
-  /** Whether the API's response differs from that to a nonexistent path. */
+  /** Whether the API's response differs from its response to a nonexistent path. */
   isComparable: boolean
   status: number
   runs: readonly RunSpelling[]

@@ -110,7 +110,7 @@ export async function requestUpstream(
     tell?.({ kind: 'upstream', route, outcome: 'answered', status, duration: duration() })
     return reply
   } catch (error) {
-    // If the client disconnects, that is not a failure of the API.
+    // If the client disconnects, the API has not failed.
     if (error instanceof UpstreamFailure && !transport.disconnect.hasHappened)
       tell?.({ kind: 'upstream', route, outcome: error.outcome, duration: duration(), reason: reasonOf(error) })
     throw error

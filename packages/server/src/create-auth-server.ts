@@ -98,7 +98,7 @@ export function createAuthServer(
         throw new TypeError('addUser: username must be 1 to 128 visible characters on one line')
       if (unusable === 'username_mixed')
         throw new TypeError(
-          'addUser: each word of the username must be written in one alphabet, because letters of two alphabets can look alike',
+          'addUser: each word of the username must use a single alphabet, because letters from different alphabets can look alike',
         )
       const weak = passwordProblem(password, user.username)
       if (weak) throw new TypeError(`addUser: ${weak.replaceAll('_', ' ')}; use at least ${passwordMinimum} characters`)

@@ -78,7 +78,7 @@ it('describes in the server’s own words what an agent learns about the user, w
   const identity = 'openid profile email'
   const own = await openRequest(stage, undefined, ownRequest(stage, identity))
   const { user, page } = await view(stage, own)
-  const learns = 'Read Recognise you when you come back openid Read See your name and username: alice profile'
+  const learns = 'Read Recognize you when you come back openid Read See your name and username: alice profile'
   expect(words(page)).toContain('Allow agent.example to sign you in?')
   expect(words(page)).toContain(`${learns} Read See your email address (you haven’t given one) email`)
   expect(words(page)).not.toContain('gives no description')

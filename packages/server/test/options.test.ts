@@ -74,7 +74,7 @@ describe('createAuthServer', () => {
 
   it('reports all invalid options at once', () => {
     expect(refusalOf({ limits: { sessions: 0 }, colour: 'red' })).toBe(
-      'createAuthServer: limits.sessions: must be at least 1; colour: is not a setting; take it out',
+      'createAuthServer: limits.sessions: must be at least 1; colour: is not a setting; remove it',
     )
   })
 

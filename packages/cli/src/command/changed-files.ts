@@ -48,7 +48,7 @@ export interface FollowOptions {
   onProblem: (reason: string) => void
 }
 
-/** Watches a file: calls back when its content has changed, and retries until the new content is usable. */
+/** Watches a file: calls back when its content has changed. If the new content is unusable, retries until it is usable. */
 export function watchFile(file: string, { since, onChange, onProblem }: FollowOptions): FollowedFile {
   let seen = since
   /** Why the file was unusable at the last check. */

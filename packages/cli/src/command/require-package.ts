@@ -9,7 +9,7 @@ export function requirePackage(name: OptionalPackage): void {
   try {
     createRequire(import.meta.url).resolve(name)
   } catch (cause) {
-    throw new CommandError(`This command needs the package ${name}, which is not installed: npm install ${name}`, {
+    throw new CommandError(`This command requires the ${name} package, which is not installed: npm install ${name}`, {
       cause,
     })
   }

@@ -12,7 +12,8 @@ import {
 
 /** Flags of commands that act as the command line's own agent. */
 const agent: FlagTable = {
-  '--home <folder>': "The agent's folder; default: COUNTERSIGN_HOME, or countersign in your configuration folder",
+  '--home <folder>':
+    "The agent's folder; default: the value of COUNTERSIGN_HOME, or the countersign folder in your configuration folder",
 }
 
 const interop: FlagTable = { '--interop': 'Accept peers that use an older form of the protocol' }
@@ -38,7 +39,8 @@ export const demoCommands: readonly CommandRow[] = [
       '--quiet': { description: 'Print only the result', conflicts: ['trace'] },
       '--deny': { description: 'Make the scripted user deny the request', conflicts: ['browser', 'serve'] },
       '--browser': { description: 'Decide yourself, in your browser', conflicts: ['serve'] },
-      '--people <names>': 'Users who can sign in, such as alice,bob, with the password testpass; default: testuser',
+      '--people <names>':
+        'Comma-separated users who can sign in with the password testpass, such as alice,bob; default: testuser',
       '--ports <list>': {
         description: 'Ports of the agent, API and auth server; default: 8001,8002,8003',
         conflicts: ['only'],
@@ -46,14 +48,14 @@ export const demoCommands: readonly CommandRow[] = [
       '--db <file>': "Store the auth server's SQLite database in this file",
       '--serve': 'Keep all parties running until Ctrl-C, without running the flow',
       '--only <party>': {
-        description: 'Start one party only; the agent runs the flow, the others keep running',
+        description: 'Start only one party; the agent runs the flow, the other parties serve until Ctrl-C',
         choices: ['agent', 'resource', 'auth-server'] satisfies DemoParty[],
       },
-      '--port <number>': 'Port of the party started with --only; 0 chooses a free port; default: the port of --id',
+      '--port <number>': 'Port of the party started with --only; 0 chooses a free port; default: the port in --id',
       '--id <id>': 'Identifier of the party started with --only; default: http://127.0.0.1:PORT',
-      '--auth-server-url <id>': 'The auth server that the party started with --only uses',
+      '--auth-server-url <id>': 'Auth server used by the party started with --only',
       '--agent-id <id>': 'The only agent to which --interop applies; default: any agent on this machine',
-      '--resource-url <url>': 'The protected URL that the agent requests, with --only agent',
+      '--resource-url <url>': 'With --only agent: the protected URL to request',
       ...allowNetwork,
       ...interop,
     },
@@ -70,7 +72,7 @@ export const agentCommands: readonly CommandRow[] = [
     example: 'agent init --id https://me.example --auth-server https://auth.example',
     page: 'Scripts and services',
     flags: {
-      '--id <id>': "The agent's URL, such as https://me.example; defaults to the one in the folder, once set",
+      '--id <id>': "The agent's URL, such as https://me.example; default: the URL already stored in the folder",
       '--name <text>': 'The name shown to users beside the URL, such as "My scripts"',
       '--auth-server <id>': {
         description: 'An auth server to which you may be sent; may be given several times',
@@ -104,7 +106,9 @@ export const agentCommands: readonly CommandRow[] = [
     about: 'Forget the tokens for a resource, so that the next request prompts the user again',
     example: 'agent tokens forget https://api.example',
     page: 'Scripts and services',
-    subjects: [{ name: '[resource]', description: 'The resource, as agent tokens list shows it: https://api.example' }],
+    subjects: [
+      { name: '[resource]', description: 'The resource as shown by agent tokens list, such as https://api.example' },
+    ],
     flags: {
       '--all': 'Forget everything, including which user gave consent, so that a different user can give it',
       ...agent,
@@ -117,7 +121,7 @@ export const agentCommands: readonly CommandRow[] = [
     about: 'Complete a consent that the user gave while no command was waiting',
     example: 'agent tokens add "http://127.0.0.1/callback?code=...&state=..."',
     page: 'Scripts and services',
-    subjects: [{ name: '<address>', description: 'The full URL at which the browser ended up, in quotes' }],
+    subjects: [{ name: '<address>', description: "The browser's complete final URL, in quotes" }],
     flags: { ...agent, ...json },
     load: async () => (await import('../tokens/tokens-commands.js')).tokensAdd,
   },
@@ -160,16 +164,18 @@ export const agentCommands: readonly CommandRow[] = [
       '-i, --include': 'Print status and headers before the body',
       '-o, --output <file>': 'Write the body to this file',
       '-L, --location': 'Follow redirects within the same origin',
-      '-f, --fail': 'Print no body for an error status, and exit with status 22',
-      '-m, --max-time <seconds>': "Give up after this many seconds, not counting the user's decision",
+      '-f, --fail': 'For an error status, print no body and exit with status 22',
+      '-m, --max-time <seconds>':
+        'Give up after this many seconds, not counting the time that the user takes to decide',
       '-s, --silent': 'Print no errors; you are still prompted for consent',
       '-S, --show-error': 'With --silent: print errors',
       '-v, --verbose': 'Print each message to standard error, with its tokens decoded',
       ...authServer,
       '--no-consent': 'Do not prompt for consent: exit with status 4 if a user must decide',
-      '--paste': "Also accept the browser's final URL, pasted here; stops after three URLs that do not match",
+      '--paste':
+        "Also accept the browser's final URL, pasted into the terminal; gives up after three URLs that do not match",
       '--consent-timeout <seconds>':
-        "How long to wait for the user's decision, in seconds; default: 1800. The terminal shows a countdown of the time that the auth server allows, which the user can extend, or of this timeout if it is shorter",
+        "How long to wait for the user's decision, in seconds; default: 1800. The terminal counts down either this timeout or the time that the auth server allows, whichever is shorter; the user can extend the latter",
       ...agent,
       ...allowNetwork,
       ...interop,
@@ -179,7 +185,7 @@ export const agentCommands: readonly CommandRow[] = [
   {
     name: 'status',
     guesses: ['whoami'],
-    about: 'Show your agent, its user, what it may do until when, and whether its auth servers are reachable',
+    about: 'Show your agent, its user, what it may do and until when, and whether its auth servers are reachable',
     example: 'status',
     page: 'Scripts and services',
     flags: { ...agent, ...allowNetwork, ...egressProxy, ...json },
@@ -188,7 +194,8 @@ export const agentCommands: readonly CommandRow[] = [
   {
     name: 'sidecar',
     guesses: ['proxy'],
-    about: 'Run a local proxy that signs plain HTTP requests from programs in any language as your agent',
+    about:
+      'Run a local proxy that accepts plain HTTP requests from programs in any language and signs them as your agent',
     example: 'sidecar --allow-host api.example',
     page: 'Python and other languages',
     flags: {
@@ -199,9 +206,9 @@ export const agentCommands: readonly CommandRow[] = [
       },
       '--port <number>': 'The port on 127.0.0.1; 0 chooses a free port; default: 8007',
       '--secret-file <file>': "File with the secret that programs must send; default: a file in the agent's folder",
-      '--socket <path>': 'Listen on a Unix socket instead of the port, so that only your own programs can connect',
+      '--socket <path>': 'Listen on a Unix socket instead of a port, so that only your own programs can connect',
       '--on-consent <command>':
-        'A command that shows the consent page to the user; its URL is in COUNTERSIGN_CONSENT_URL',
+        'A command that shows the user the consent page, whose URL is in COUNTERSIGN_CONSENT_URL',
       '--no-consent': 'Do not prompt for consent: programs get status 401 and the URL of the consent page',
       ...authServer,
       ...agent,
@@ -212,10 +219,10 @@ export const agentCommands: readonly CommandRow[] = [
   },
   {
     name: 'mcp',
-    about: 'Run a local MCP bridge to a protected server, which it calls as your agent',
+    about: 'Run a local MCP bridge that calls a protected server as your agent',
     example: 'mcp https://api.example/mcp',
     page: 'Use a protected MCP server in Claude Desktop, VS Code and other apps',
-    subjects: [{ name: '<url>', description: 'The protected server: https://api.example/mcp' }],
+    subjects: [{ name: '<url>', description: "The protected server's URL, such as https://api.example/mcp" }],
     flags: {
       ...authServer,
       '--patience <seconds>': "How long a call waits for the user's decision, in seconds; default: 20",

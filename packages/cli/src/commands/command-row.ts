@@ -34,10 +34,10 @@ interface Subject {
 
 /** A command as the help shows it. Its implementation is loaded when the command runs. */
 export interface Command {
-  /** The words after `countersign`: `server users add`. */
+  /** The words after `countersign`, such as `server users add`. */
   name: string
   about: string
-  /** Other words for the last word of the name, which users guess: `restore`. */
+  /** Words that users may guess instead of the last word of the name, such as `restore`. */
   guesses?: readonly string[]
   subjects?: readonly Subject[]
   flags: readonly Flag[]
@@ -47,7 +47,7 @@ export interface Command {
   page: PageTitle
   /** The package that must be installed when the command runs. */
   needs?: OptionalPackage | undefined
-  /** Loads the implementation. The flags passed to it are the ones in the table. */
+  /** Loads the implementation. The flags passed to it are those in the table. */
   readonly load: () => Promise<Run<never>>
 }
 
@@ -88,7 +88,7 @@ export const json: FlagTable = { '--json': 'Print one JSON document' }
 export const allowNetwork: FlagTable = {
   '--allow-network <network>': {
     description:
-      'A private network from which peers may be fetched: CIDR, CIDR=HOST or CIDR=HOST:PORT; may be given several times',
+      'A private network in which peers may be contacted: CIDR, CIDR=HOST or CIDR=HOST:PORT; may be given several times',
     repeated: true,
   },
 }

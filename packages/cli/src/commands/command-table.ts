@@ -12,7 +12,7 @@ interface Audience {
   commands: readonly Command[]
 }
 
-/** Needs the list of commands itself, so it cannot be in a table. */
+/** Needs the list of commands itself, so it cannot be part of a table. */
 const completion: Command = {
   name: 'completion',
   about: 'Print a script that completes commands and flags in your shell',

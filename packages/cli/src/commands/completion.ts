@@ -9,14 +9,14 @@ export const shells = ['bash', 'zsh', 'fish'] as const
 
 type Shell = (typeof shells)[number]
 
-/** Returns `countersign completion`: prints a script that completes the given commands. */
+/** Returns the `countersign completion` command, which prints a script that completes the given commands. */
 export function completionOf(
   commands: readonly Command[],
   groups: Readonly<Record<string, string>>,
 ): Run<Record<never, never>> {
   return async (_flags, terminal, shell) => {
     const render = renderers[shell as Shell] as Renderer | undefined
-    if (!render) throw usageError(`completion requires the name of a shell: ${shells.join(', ')}.`)
+    if (!render) throw usageError(`completion requires a shell name: ${shells.join(', ')}.`)
     terminal.write(render(completionTree(commands, groups)))
     return exitStatus.done
   }
@@ -95,7 +95,7 @@ function valueBranches(nodes: readonly CompletionNode[], branch: (values: readon
 const renderers: Readonly<Record<Shell, Renderer>> = {
   bash: (nodes) =>
     [
-      '# Completes countersign in bash: source <(countersign completion bash)',
+      '# bash completion for countersign; to load it: source <(countersign completion bash)',
       '_countersign() {',
       '  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}',
       "  local line='' words='' word",
@@ -127,7 +127,7 @@ const renderers: Readonly<Record<Shell, Renderer>> = {
   zsh: (nodes) =>
     [
       '#compdef countersign',
-      '# Completes countersign in zsh: source <(countersign completion zsh)',
+      '# zsh completion for countersign; to load it: source <(countersign completion zsh)',
       '_countersign() {',
       "  local line='' word",
       '  local -a choices',
@@ -157,7 +157,7 @@ const renderers: Readonly<Record<Shell, Renderer>> = {
     ].join('\n'),
   fish: (nodes) =>
     [
-      '# Completes countersign in fish: countersign completion fish | source',
+      '# fish completion for countersign; to load it: countersign completion fish | source',
       'function __countersign_line',
       "  set -l line ''",
       '  for word in (commandline -opc)[2..]',

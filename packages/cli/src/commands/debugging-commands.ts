@@ -9,7 +9,7 @@ export const debuggingCommands: readonly CommandRow[] = [
     page: 'Troubleshooting an API',
     flags: {
       '--authority <host>':
-        'The authority to which the request was sent; default: that of the identifier, or the Host header',
+        'The authority to which the request was sent; default: the authority of --resource, otherwise the Host header',
       '--resource <id>': 'The resource to which the request was sent: the expected audience of its tokens',
       '--auth-server <id>': 'The auth server whose auth tokens are accepted',
       '--jwks <file>': 'Look up keys in this file only, by kid',
@@ -46,10 +46,10 @@ export const debuggingCommands: readonly CommandRow[] = [
       ...curlRequest,
       '--key <file>': 'File with a private JWK, as written by agent keys generate; default: a new key',
       '--scheme <name>': {
-        description: 'How verifiers find the key; default: the scheme implied by the other flags, else hwk',
+        description: 'How verifiers find the key; default: the scheme implied by the other flags, otherwise hwk',
         choices: ['hwk', 'jwks', 'jwt'],
       },
-      '--id <id>': 'With jwks: the identifier that publishes the key',
+      '--id <id>': 'With jwks: the identifier under which the key is published',
       '--well-known <name>': {
         description: 'With jwks: the document that contains the URL of the key set; default: agent',
         choices: ['agent', 'resource', 'none'],
@@ -75,13 +75,13 @@ export const debuggingCommands: readonly CommandRow[] = [
   },
   {
     name: 'discover',
-    about: 'Fetch and check the documents and keys that an identifier publishes',
+    about: 'Fetch and check the documents and keys published under an identifier',
     example: 'discover https://agent.example',
     page: 'Troubleshoot an agent',
     subjects: [
       {
         name: '<identifier>',
-        description: 'The identifier of an agent, a resource or an auth server: https://agent.example',
+        description: 'The identifier of an agent, a resource or an auth server, such as https://agent.example',
       },
     ],
     flags: { ...allowNetwork, ...egressProxy, ...json },

@@ -1,4 +1,4 @@
-/** The pages that the help refers to, by title. They are files of the package `countersign`, which is installed with this one. */
+/** The pages that the help refers to, by title. They are files in the `countersign` package, which is installed with this one. */
 export const documentationPages = {
   'Backup and restore': 'docs/operate/backup.md',
   'Events, logs and metrics': 'docs/reference/events-and-metrics.md',

@@ -5,12 +5,12 @@ export const gatewayCommands: readonly CommandRow[] = [
   {
     name: 'gateway start',
     guesses: ['run', 'serve'],
-    about: 'Run the gateway: protects an existing API without code changes',
+    about: 'Run the gateway, which protects an existing API without code changes',
     example: 'gateway start --config gateway.json',
     page: 'The gateway',
     flags: {
       '--config <file>': {
-        description: 'The configuration file: .json, .mjs or .js; .ts from Node 22.18 on',
+        description: 'The configuration file: .json, .mjs or .js; .ts requires Node 22.18 or later',
         required: true,
       },
       '--upstream <url>': 'The API behind the gateway; overrides upstream in the configuration',
@@ -18,7 +18,7 @@ export const gatewayCommands: readonly CommandRow[] = [
         description: 'Forward nothing: only respond to auth subrequests from nginx or Caddy',
         conflicts: ['upstream'],
       },
-      '--workers <n>': 'Number of processes on one port, which share nonces and rate limits; default: 1',
+      '--workers <n>': 'Number of processes that share one port, the nonces and the rate limits; default: 1',
     },
     needs: 'countersign-gateway',
     load: async () => (await import('../gateway/gateway-command.js')).gatewayCommand,
@@ -33,7 +33,7 @@ export const gatewayCommands: readonly CommandRow[] = [
     subjects: [{ name: '[file]', description: 'The OpenAPI file (YAML or JSON)' }],
     flags: {
       '--mcp <url>': {
-        description: 'Instead of a file, the URL of a running MCP server: http://127.0.0.1:3000/mcp',
+        description: 'Instead of a file, the URL of a running MCP server, such as http://127.0.0.1:3000/mcp',
         conflicts: ['upstream'],
       },
       '--id <id>': { description: "The API's https URL, as agents know it", required: true },
@@ -56,14 +56,17 @@ export const gatewayCommands: readonly CommandRow[] = [
     example: 'gateway check --config gateway.json',
     page: 'Gateway routes',
     subjects: [
-      { name: '[method]', description: 'The method of a request, such as GET; default: check the configuration' },
-      { name: '[path]', description: 'Its path, with any query, such as /events/7' },
+      {
+        name: '[method]',
+        description: 'The method of a request, such as GET; without it, the configuration is checked',
+      },
+      { name: '[path]', description: 'The path of the request, with any query, such as /events/7' },
     ],
     flags: {
       '--config <file>': { description: "The gateway's configuration file", required: true },
       '--upstream <url>': 'The API behind the gateway; overrides upstream in the configuration',
       '--verify-only': {
-        description: 'Check as a gateway that only responds to auth subrequests from nginx or Caddy would',
+        description: 'Check the configuration for a gateway that only responds to auth subrequests from nginx or Caddy',
         conflicts: ['upstream'],
       },
       ...json,
@@ -79,7 +82,7 @@ export const gatewayCommands: readonly CommandRow[] = [
     flags: {
       '--config <file>': { description: "The gateway's configuration file", required: true },
       '--upstream <url>': {
-        description: 'The test copy of the API: http://127.0.0.1:3001',
+        description: 'The URL of the test copy of the API, such as http://127.0.0.1:3001',
         required: { or: '--configured-upstream' },
       },
       '--configured-upstream': {

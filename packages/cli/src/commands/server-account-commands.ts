@@ -15,9 +15,9 @@ const passwordStdin: FlagTable = {
 
 /** Flags that filter grants. */
 const ofGrants: FlagTable = {
-  '--user <username>': 'Only grants of this user, by username or id',
-  '--agent <id>': 'Only grants for this agent',
-  '--resource <id>': 'Only grants at this resource',
+  '--user <username>': "Only this user's grants, by username or id",
+  '--agent <id>': 'Only grants to this agent',
+  '--resource <id>': 'Only grants for this resource',
 }
 
 /** Commands for the users, agents and grants of an auth server, in the order in which the help lists them. */
@@ -56,7 +56,7 @@ export const accountCommands: readonly CommandRow[] = [
   {
     name: 'server users show',
     guesses: ['get', 'info'],
-    about: 'Show how a user signs in, with the number of their sessions and grants',
+    about: 'Show how a user signs in, and how many sessions and grants they have',
     example: 'server users show alice --config countersign.config.json',
     page: 'Users, sessions and sign-in',
     subjects: [user],
@@ -80,7 +80,7 @@ export const accountCommands: readonly CommandRow[] = [
   {
     name: 'server users sessions',
     guesses: ['logout'],
-    about: 'List the browsers in which a user is signed in, or sign them out',
+    about: 'List the browsers in which a user is signed in, or sign the user out',
     example: 'server users sessions alice --config countersign.config.json',
     page: 'Users, sessions and sign-in',
     subjects: [user],
@@ -94,7 +94,7 @@ export const accountCommands: readonly CommandRow[] = [
   {
     name: 'server users disable',
     guesses: ['delete', 'remove', 'suspend'],
-    about: "Disable a user: ends the user's sessions, and stops accepting their codes and refresh tokens",
+    about: 'Disable a user: end their sessions, and stop accepting their codes and refresh tokens',
     example: 'server users disable alice --config countersign.config.json',
     page: 'Users, sessions and sign-in',
     subjects: [user],
@@ -154,8 +154,7 @@ export const accountCommands: readonly CommandRow[] = [
   {
     name: 'server agents block',
     guesses: ['ban', 'disable'],
-    about:
-      'Block an agent on all instances: cancels its open requests, and stops accepting its codes and refresh tokens',
+    about: 'Block an agent on all instances: cancel its open requests, and stop accepting its codes and refresh tokens',
     example: 'server agents block https://agent.example --config countersign.config.json',
     page: 'The command line',
     subjects: [agent],

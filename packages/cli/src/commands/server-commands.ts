@@ -6,12 +6,12 @@ const rows: readonly CommandRow[] = [
   {
     name: 'server start',
     guesses: ['run', 'serve'],
-    about: 'Run the auth server; logs one line of JSON per request to standard output',
+    about: 'Run the auth server, which logs one line of JSON per request to standard output',
     example: 'server start --config countersign.config.json',
     page: 'Run an auth server',
     flags: {
       '--config <file>': {
-        description: 'The configuration file: .json, .mjs or .js; .ts from Node 22.18 on',
+        description: 'The configuration file: .json, .mjs or .js; .ts requires Node 22.18 or later',
         required: true,
       },
       '--workers <n>': 'Number of processes on one port (PostgreSQL only); default: 1',
@@ -70,7 +70,7 @@ const rows: readonly CommandRow[] = [
   {
     name: 'server db backup',
     guesses: ['dump', 'save'],
-    about: 'Copy the database to a new file, which only you can read, while the server is running',
+    about: 'Copy the database to a new file that only you can read; the server can keep running',
     example: 'server db backup backup.db --config countersign.config.json',
     page: 'Backup and restore',
     subjects: [{ name: '<file>', description: 'The file to create; it must not exist yet' }],
@@ -84,7 +84,7 @@ const rows: readonly CommandRow[] = [
     example: 'server db migrate --config countersign.config.json',
     page: 'PostgreSQL',
     flags: {
-      '--serve-as <role>': 'Grant this role what a running server needs; it cannot change the audit log',
+      '--serve-as <role>': 'Grant this role what a running server needs; the role cannot change the audit log',
       ...operating,
     },
     load: async () => (await import('../operate/db.js')).dbMigrate,
@@ -105,7 +105,7 @@ const rows: readonly CommandRow[] = [
     name: 'server db finish-restore',
     guesses: ['restore'],
     about:
-      'Finish a restore: invalidate what the backup brought back (sessions, open requests, codes and refresh tokens)',
+      'Finish a restore: invalidate the sessions, open requests, codes and refresh tokens that the backup brought back',
     example: 'server db finish-restore --config countersign.config.json',
     page: 'Backup and restore',
     flags: changing,
@@ -128,12 +128,12 @@ const rows: readonly CommandRow[] = [
     subjects: [
       {
         name: '[url]',
-        description: "The auth server's issuer, to check the server from outside: https://auth.example",
+        description: "The auth server's issuer, such as https://auth.example, to check the server from outside",
       },
     ],
     flags: {
       '--config <file>': "The auth server's configuration, to check the server on its own machine",
-      '--backups <folder>': 'The folder that contains its database backups',
+      '--backups <folder>': "The folder that contains the server's database backups",
       ...allowNetwork,
       ...json,
     },

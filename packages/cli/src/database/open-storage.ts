@@ -54,7 +54,7 @@ export async function readSchema(database: string): Promise<{ found: number; new
 
 async function requireTables(database: string): Promise<void> {
   if (!(await isEmpty(database))) return
-  const what = `The database ${shownDatabase(database)} is empty. Its tables are created when countersign server start first runs, or by countersign server db migrate.`
+  const what = `The database ${shownDatabase(database)} is empty. Its tables are created by countersign server db migrate, or the first time countersign server start runs.`
   throw new CommandError(
     `${what} If you expected restored data here, the restore failed: restore a complete backup before starting the server.`,
   )
@@ -79,13 +79,13 @@ function otherFile(database: string): string | undefined {
     case 'sqlite':
       return undefined
     case 'dump':
-      return ', but a PostgreSQL dump: restore it into a separate database (createdb, pg_restore), and pass the URL of that database. The page “Backup and restore” of the documentation has the commands.'
+      return ', but a PostgreSQL dump: restore it into a separate database (createdb, pg_restore), and pass the URL of that database. For the commands, see “Backup and restore” in the documentation.'
     default:
       return ': pass the path of the database file (to pass a configuration, use --config).'
   }
 }
 
-/** Describes a database failure to an operator, and what to do about it. Other errors are returned unchanged. */
+/** Describes a database failure to an operator, with what to do about it. Other errors are returned unchanged. */
 export function databaseProblem(database: string, error: unknown, problem = 'is not responding'): unknown {
   if (!(error instanceof StorageError)) return error
   if (error.code !== 'unavailable') return new CommandError(error.message, { cause: error })
@@ -104,7 +104,7 @@ export function describeOutage(database: string, error: StorageError, problem = 
 export function outageAdvice(database: string): string {
   return isPostgresUrl(database)
     ? 'Check that PostgreSQL is running, that the host and port are right, and that this machine and this role are allowed to connect to it.'
-    : 'Check the free space and the permissions of its folder, and that no other process has locked the file.'
+    : 'Check that its folder has enough free space and the right permissions, and that no other process has locked the file.'
 }
 
 /** Length of the SQLite file header, in bytes. */
@@ -117,7 +117,7 @@ export function kindOfFile(path: string): 'sqlite' | 'dump' | undefined {
   return beginning.startsWith('PGDMP') ? 'dump' : undefined
 }
 
-/** Returns as many bytes from the start of a file as a SQLite header has, padded with zeros if the file is shorter. */
+/** Returns the first bytes of a file, up to the length of a SQLite header, padded with zeros if the file is shorter. */
 export function beginningOf(path: string): Buffer {
   const beginning = Buffer.alloc(headerLength)
   const file = openSync(path, 'r')

@@ -32,7 +32,7 @@ const maxPages = 5
  * Signs in, decides, and ends on the agent's callback page, no matter which pages a server shows: only the names of the form fields are
  * assumed.
  *
- * @throws CommandError if a page has neither form, or shows the same form again
+ * @throws CommandError if a page has neither a sign-in form nor a consent form, or shows the same form again
  */
 export async function decide(url: string, { decision, user = demoUser, fetch, signal }: DecideOptions): Promise<Page> {
   const browser = createScriptedBrowser(fetch, signal)
@@ -83,7 +83,7 @@ function loginAction({ controls }: PageForm): Answers {
   return controls.some(({ name, value }) => name === 'action' && value === 'login') ? { action: 'login' } : {}
 }
 
-// A sign-up form whose password field has the same name may be next to the sign-in form.
+// The page may also have a sign-up form whose password field has the same name.
 function findSignIn(page: Page): PageForm | undefined {
   const forms = parseForms(page.html).filter((form) => hasControl(form, 'password'))
   const named = forms.filter((form) => hasControl(form, 'username'))

@@ -87,7 +87,7 @@ function requireExpected(result: DemoResult, { deny, browser, only, interop }: D
 /** Error codes with which a peer rejects a request that it cannot parse, possibly because it expects a different form of the protocol. */
 const aboutForm: readonly unknown[] = ['invalid_input', 'invalid_request', 'invalid_signature']
 
-/** Returns the resource's error description, unless the form of the request may have caused the error. */
+/** Returns the resource's error description, unless the error may have been caused by the form of the request. */
 function exactCause(body: unknown): string | undefined {
   if (typeof body !== 'object' || body === null || !('error' in body) || !('error_description' in body))
     return undefined

@@ -65,7 +65,7 @@ export function signInHint(users: DemoUsers): string {
   return `sign in as ${users.map(({ username }) => username).join(' or ')} with the password ${users[0].password}`
 }
 
-/** The resource's scopes. It requires the first two from the agent. */
+/** The resource's scopes. The agent needs the first two. */
 export const demoScopes = {
   'data.read': 'See your data',
   'data.write': 'Create and change your data',

@@ -19,8 +19,8 @@ import type { TracedRequest, TraceEvent } from '../trace/trace-event.js'
 const problem = january.headers.problem.toLowerCase()
 
 /**
- * Wraps an event listener. When an agent's signature or token request is refused here, it prints a hint, each hint at most once: the
- * signer's mistake if it is a known one, otherwise the flag for older forms of the protocol, unless that flag is set.
+ * Wraps an event listener. When an agent's signature or token request is refused here, the wrapper prints a hint (each hint at most once):
+ * the signer's mistake if it is a known one, otherwise the flag for older forms of the protocol, unless that flag is set.
  */
 export function noticeRefusals(
   onEvent: (event: TraceEvent) => void,

@@ -4,7 +4,7 @@ import { readNetworkFlags, readPort, requireIdentifierFlag } from '../flags/netw
 import { type DemoParty, type DemoUsers, demoParties, demoUser } from './demo-world.js'
 import type { PartyOptions } from './start-parties.js'
 
-/** The flags that choose the party to start, and identify the others. */
+/** The flags that choose the party to start, and identify the other parties. */
 export interface PartyFlags {
   only?: DemoParty
   port?: string
@@ -97,7 +97,7 @@ function requireUrl(text: string): string {
     if (url.protocol === 'https:' || isLoopbackIdentifier(url.origin)) return url.href
     if (url.protocol === 'http:')
       throw usageError(
-        '--resource-url: http is accepted only on this machine, with a port on 127.0.0.1, [::1] or localhost.',
+        '--resource-url: http is accepted only on this machine: for 127.0.0.1, [::1] or localhost, with a port.',
       )
   }
   throw usageError(

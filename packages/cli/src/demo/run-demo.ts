@@ -39,7 +39,7 @@ async function startAndAsk(options: DemoOptions, closers: Closers): Promise<Demo
     browsing.push(browsed)
     await browsed
   })
-  if (!agent) throw new TypeError('the flow requires the agent: a party other than the agent can only be served')
+  if (!agent) throw new TypeError('the flow requires the agent: parties other than the agent can only be served')
 
   async function promptUser(consent: ConsentRequest, trace: Trace): Promise<void> {
     if (typeof person === 'function') return person(consent)

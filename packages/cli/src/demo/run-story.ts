@@ -21,16 +21,16 @@ export interface StoryOptions extends Omit<PartyOptions, 'onEvent' | 'captured' 
   signal: AbortSignal
 }
 
-/** A request of the agent to the API, with its response. */
+/** A request from the agent to the API, with its response. */
 type Call = Extract<TraceEvent, { kind: 'response-received' }>
 
 const rememberedCalls = 10
 
 /**
- * Starts the agent, the API and the auth server on their ports, and narrates in seven steps what the agent, a thief and the user do. Each step
- * is carried out as it is narrated. With a real user, everything keeps running until the signal aborts.
+ * Starts the agent, the API and the auth server on their ports, and narrates in seven steps what the agent, a thief and the user do. Each
+ * step is carried out as it is narrated. With a real user, everything keeps running until the signal aborts.
  *
- * @throws CommandError if a step does not end as told
+ * @throws CommandError if a step does not end as narrated
  */
 export async function runStory(options: StoryOptions): Promise<void> {
   const closers = createClosers()
@@ -168,7 +168,7 @@ async function steal({ world, tell, calls }: Scene): Promise<void> {
   await attempt(new Request(`${world.ids.resource}/data`, { headers }), 'the signature covers the path')
 }
 
-/** Step 7: calls the API until the agent's access is revoked. After that, the agent gets another token only if the user allows it. */
+/** Step 7: calls the API until the agent's access is revoked. After that, the agent gets no other token unless the user allows it again. */
 async function untilRevoked(
   { agent, world, tell, signal, calls, onPage }: Scene,
   { every, tries }: { every: number; tries: number },
@@ -195,5 +195,7 @@ function requireRefused(response: { status: number; body: string | null } | unde
   const found = parseJsonObject(response?.body ?? '')?.error
   if (response?.status === 401 && found === error) return response.status
   const problem = typeof found === 'string' ? ` (${found})` : ''
-  throw new CommandError(`The API responded with ${response?.status}${problem}, but it must refuse with 401.`)
+  throw new CommandError(
+    `The API responded with ${response?.status}${problem}, but it must refuse the request with 401.`,
+  )
 }

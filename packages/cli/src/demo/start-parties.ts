@@ -32,7 +32,7 @@ export interface PartyOptions {
   ports?: Partial<Record<DemoParty, number>> | undefined
   /** The users who can sign in; the scripted user is the first. @default testuser */
   users?: DemoUsers | undefined
-  /** Runs the flow with the lifetimes that the known recording of the protocol has. */
+  /** Runs the flow with the lifetimes used in the known recording of the protocol. */
   captured: boolean
   /** Identifiers other than `http://127.0.0.1:PORT`. */
   ids?: Partial<Record<DemoParty, string>> | undefined

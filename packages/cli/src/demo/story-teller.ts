@@ -46,7 +46,7 @@ export function createTeller({ write, colour }: Pick<Terminal, 'write' | 'colour
       const until = new Date(expiresAt * 1000).toTimeString().slice(0, 5)
       line(`Open this page, and ${signInHint(users)}:`)
       write(`${indent}${url}\n`)
-      line(`If it shows a code, it should be ${code}.`)
+      line(`If it shows a code, the code should be ${code}.`)
       line(`The demo waits until ${until}; press Ctrl-C to stop.`)
     },
     end(authServer, keepsRunning) {

@@ -25,14 +25,14 @@ export interface DocumentReport {
   key_set: KeySetReport | null
 }
 
-/** What an identifier publishes; printed unchanged by `--json`. */
+/** What is published under an identifier; printed unchanged by `--json`. */
 export interface IdentifierReport {
   identifier: string
   outcome: 'ok' | 'refused' | 'unreachable'
   documents: DocumentReport[]
 }
 
-/** Fetches and checks what an identifier publishes, as a peer would. `configuredOrigin` may be the identifier's own origin. */
+/** Fetches and checks what is published under an identifier, as a peer would. `configuredOrigin` may be the identifier's own origin. */
 export async function checkIdentifier(
   identifier: string,
   network: NetworkOptions & Pick<GuardedFetchOptions, 'configuredOrigin'>,
@@ -154,7 +154,7 @@ interface DocumentKind {
   advised: readonly { member: string; without: string; fix: string }[]
 }
 
-/** The documents that an identifier may publish (S§8). */
+/** The documents that may be published under an identifier (S§8). */
 export const documentKinds: readonly DocumentKind[] = [
   {
     party: 'agent',

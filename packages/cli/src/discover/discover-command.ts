@@ -11,7 +11,7 @@ interface DiscoverFlags extends NetworkFlags {
 
 const statuses = { ok: exitStatus.done, refused: exitStatus.refused, unreachable: exitStatus.network } as const
 
-/** `countersign discover <identifier>`: shows what an identifier publishes, the problems in it, and how to fix them. */
+/** `countersign discover <identifier>`: shows what is published under an identifier, the problems in it, and how to fix them. */
 export const discoverCommand: Run<DiscoverFlags> = async (flags, terminal, subject) => {
   const [origin, document] = subject.split('/.well-known/')
   if (document !== undefined) throw usageError(`Pass the identifier, ${origin}, instead of the URL of a document.`)
@@ -22,15 +22,15 @@ export const discoverCommand: Run<DiscoverFlags> = async (flags, terminal, subje
 }
 
 const verdicts: Readonly<Record<IdentifierReport['outcome'], string>> = {
-  ok: 'Everything that it publishes is valid.',
-  refused: 'Peers refuse part of what it publishes.',
+  ok: 'Everything published here is valid.',
+  refused: 'Peers refuse part of what is published here.',
   unreachable: 'Not everything could be fetched.',
 }
 
-/** Renders what an identifier publishes, for humans. */
+/** Renders what is published under an identifier, for humans. */
 export function renderIdentifierReport({ identifier, outcome, documents }: IdentifierReport): string {
   const none = documents.every((document) => document.outcome === 'absent')
-  const verdict = none ? 'It publishes none of these documents.' : verdicts[outcome]
+  const verdict = none ? 'None of these documents are published here.' : verdicts[outcome]
   const said = new Set<string>()
   return `${[identifier, ...documents.flatMap((document) => documentLines(document, said)), '', verdict].join('\n')}\n`
 }

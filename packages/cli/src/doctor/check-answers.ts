@@ -8,7 +8,7 @@ import { type Answer, ask, IncompleteResponse } from './origin.js'
 
 const signInPath = '/account/sign-in'
 
-/** How long caches may keep a document, in seconds. A leaked key must be gone from them within ten minutes (W32). */
+/** How long caches may keep a document, in seconds. A leaked key must disappear from all caches within ten minutes (W32). */
 const longestAge = 600
 
 /** Headers that pages must have, and their required values. */
@@ -166,7 +166,10 @@ export async function checkClock(issuer: URL): Promise<Finding> {
   return Math.abs(offset) < 30 ? report.warning(seen, fix) : report.problem(seen, fix)
 }
 
-/** Offset in seconds. `Date` has no fractional seconds, and was set at some time between sending and receiving. */
+/**
+ * Offset in seconds. `Date` has no fractional seconds, and was set at an unknown time between sending the request and receiving the
+ * response.
+ */
 function offsetOf({ headers, sentAt, answeredAt }: Answer): number | undefined {
   const date = Date.parse(headers.date ?? '')
   if (Number.isNaN(date)) return undefined

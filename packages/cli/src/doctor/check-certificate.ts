@@ -61,6 +61,6 @@ function explain(
     }
   return {
     found: `This machine does not trust it (${code}).`,
-    fix: 'Serve the whole chain: the certificate and all intermediate certificates in one file (fullchain.pem). If your own certificate authority issued it, set NODE_EXTRA_CA_CERTS=/path/to/its/certificate.pem, here and for all agents and APIs.',
+    fix: 'Serve the whole chain: the certificate and all intermediate certificates in one file (fullchain.pem). If the certificate was issued by your own certificate authority, set NODE_EXTRA_CA_CERTS=/path/to/its/certificate.pem, here and for all agents and APIs.',
   }
 }

@@ -17,7 +17,10 @@ import { checking, type Finding } from './finding.js'
 
 const day = 86_400
 
-/** Opens the configured database as the server does, and inspects it, unless opening it would change its schema. */
+/**
+ * Opens the configured database as the server does, and inspects it. If opening it would change its schema, only the schema version is
+ * read.
+ */
 export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array | undefined): Promise<Finding[]> {
   const { database } = config.settings
   const path = shownDatabase(database)
@@ -57,7 +60,7 @@ export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array 
 
 function mendSchema(isFile: boolean): string {
   return isFile
-    ? 'Make a backup first (countersign server db backup). The next start of the server upgrades the schema.'
+    ? 'Make a backup first (countersign server db backup). The server upgrades the schema the next time it starts.'
     : 'Make a backup first (pg_dump), then run countersign server db migrate.'
 }
 

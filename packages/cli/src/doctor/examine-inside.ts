@@ -61,7 +61,7 @@ export async function checkSettings(
 }
 
 /**
- * Checks everything that makes serve refuse to start: secrets that can be guessed, files that other users can read, disabled TLS
+ * Checks everything that makes the server refuse to start: secrets that can be guessed, files that other users can read, disabled TLS
  * verification.
  */
 export async function checkStart(config: LoadedConfig, env: NodeJS.ProcessEnv): Promise<Finding[]> {
@@ -71,7 +71,7 @@ export async function checkStart(config: LoadedConfig, env: NodeJS.ProcessEnv): 
   if (problems.length > 0) return problemsOf('safe start', problems)
   return [
     checking('safe start').ok(
-      'Files with secrets are readable only by their owner, and nothing else prevents serve from starting.',
+      'Files with secrets are readable only by their owner, and nothing else prevents the server from starting.',
     ),
   ]
 }
@@ -81,7 +81,7 @@ export async function checkMasterKey(config: LoadedConfig): Promise<{ findings: 
   const read = await attempt(readMasterKey(config))
   if ('problems' in read) return { findings: problemsOf('master key', read.problems) }
   const { masterKeyFile } = config.settings
-  const found = `It can be read, from ${masterKeyFile ?? 'its variable or the configuration'}.`
+  const found = `It can be read from ${masterKeyFile ?? 'its variable or the configuration'}.`
   return { findings: [checking('master key').ok(found)], masterKey: read.value }
 }
 
@@ -156,7 +156,7 @@ export function checkProxy({ settings }: LoadedConfig): Finding[] {
 }
 
 const mendUnseen =
-  'Look for proxy.not_trusted in the server’s log: it contains the address of a proxy that is not listed.'
+  'Look for proxy.not_trusted in the server’s log: each entry contains the address of a proxy that is not listed.'
 
 /** Checks whether the admin port, which exposes the server's state, is reachable from other machines. */
 export function checkAdminPort({ settings: { admin } }: LoadedConfig): Finding[] {

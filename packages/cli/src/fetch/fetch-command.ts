@@ -50,7 +50,7 @@ async function fetchOnce(flags: FetchFlags, terminal: Parameters<Run>[1], subjec
   const folder = await readAgentFolder(agentFolderPath(terminal.env, flags.home))
   const authServers = (flags.authServer ?? []).map((id) => requireIdentifierFlag('--auth-server', id, 'allowed'))
   if (flags.paste && !terminal.asking.input.isTTY)
-    throw usageError('--paste requires standard input to be a terminal, where you paste the URL.')
+    throw usageError('--paste requires standard input to be a terminal, so that you can paste the URL there.')
   const network = readNetworkFlags(flags)
   const { url } = request
   const interruption = catchInterruption(terminal)

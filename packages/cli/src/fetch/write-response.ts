@@ -23,7 +23,7 @@ export async function writeResponse(response: Response, flags: OutputFlags, term
   try {
     await pipeline(chunksOf(response, head), target, { end: isToFile })
   } catch (error) {
-    // Errors of the response have already been converted.
+    // Errors that occur while the response is read have already been converted.
     if (error instanceof CommandError) throw error
     throw isToFile ? fileError(flags.output ?? '', error) : outputError(error)
   }

@@ -110,7 +110,7 @@ async function readBody(
 
 function requireSize(bytes: Uint8Array): void {
   if (bytes.length > mostBody)
-    throw usageError(`A body can have up to ${mostBody / 1024 / 1024} MiB, because it is signed as a whole.`)
+    throw usageError(`A body must not be larger than ${mostBody / 1024 / 1024} MiB, because it is signed as a whole.`)
 }
 
 /** Reads a flag's value: the value itself, the content of the file for `@file`, or standard input for `@-`. */

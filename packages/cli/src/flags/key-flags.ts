@@ -4,8 +4,8 @@ import { usageError } from '../command/errors.js'
 import { wrapText } from '../terminal/text.js'
 
 /**
- * Creates a signer from the private JWK in a file, such as a file that `countersign agent keys generate` has written. `named` is the flag
- * or command to mention in error messages.
+ * Creates a signer from the private JWK in a file, such as one written by `countersign agent keys generate`. `named` is the flag or command
+ * to mention in error messages.
  */
 export async function readSigner(path: string, named = '--key'): Promise<Signer> {
   const jwk = await readJsonFile(named, path)

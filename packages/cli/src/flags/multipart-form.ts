@@ -7,8 +7,8 @@ type ReadPart = (value: string) => Promise<Uint8Array>
 
 /**
  * Encodes the values of `--form` as a multipart body (RFC 7578), as curl reads them: `name=content`, `name=@file` to upload a file,
- * `name=<file` for the content of a file as a field; each with `;type=` and `;filename=` behind it. The platform's FormData changes line
- * breaks, and makes each field with a type a file.
+ * `name=<file` to use the content of a file as a field. Each can be followed by `;type=` and `;filename=`. The platform's FormData is not
+ * used, because it changes line breaks and turns every field with a type into a file.
  */
 export async function encodeForm(
   values: readonly string[],

@@ -39,7 +39,7 @@ function readNetwork(text: string): AllowedNetwork {
 
 const lenientOptions = { allowInsecureLoopback: true, allowPath: true }
 
-/** Requires a flag's value to be an identifier. `loopback` is whether `http` on loopback is allowed, or else what would allow it. */
+/** Requires a flag's value to be an identifier. `loopback` states whether `http` on loopback is allowed, or else what would allow it. */
 export function requireIdentifierFlag(name: string, text: string, loopback: 'allowed' | { allowedBy: string }): string {
   if (!isIdentifier(text, lenientOptions)) throw usageError(problemOf(name, text))
   if (loopback !== 'allowed' && isLoopbackIdentifier(text))
@@ -60,7 +60,7 @@ function problemOf(name: string, text: string): string {
 
 const form =
   'use https:// and a lowercase host name that resolves to public addresses, without username, query, default port ' +
-  'or trailing slash; or http with a port on 127.0.0.1, [::1] or localhost'
+  'or trailing slash; or http on 127.0.0.1, [::1] or localhost, with a port'
 
 /** Parses a port: the value of `--port`, or part of another flag's value. */
 export function readPort(text: string, flag = '--port'): number {

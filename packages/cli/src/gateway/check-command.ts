@@ -25,7 +25,8 @@ export const gatewayCheck: Run = async (flags, terminal, subject) => {
   if (typeof path !== 'string')
     throw usageError(`gateway check requires --config ${/[./]/.test(given) ? given : '<file>'}.`)
   if (given === '') return checkConfiguration(path, flags, terminal)
-  if (rawTarget === undefined) throw usageError('gateway check needs a path too, such as: gateway check GET /events/7.')
+  if (rawTarget === undefined)
+    throw usageError('gateway check also needs a path, such as: gateway check GET /events/7.')
   if (!rawTarget.startsWith('/')) throw usageError(`A path must start with a slash: /${rawTarget}.`)
   const method = given.toUpperCase()
   const { settings } = await readGatewaySettings(path, terminal.env, overridingFlags(flags))
@@ -62,7 +63,7 @@ async function checkConfiguration(
     ...(mcp.length > 0 ? [counted(mcp.length, 'MCP server')] : []),
   ]
   const behind = verifyOnly ? `subrequests from ${proxy}` : `upstream ${upstream?.url}`
-  terminal.write(`${file} has no mistakes: ${id}, ${behind}, ${listed.join(', ')}.\n`)
+  terminal.write(`${file} is valid: ${id}, ${behind}, ${listed.join(', ')}.\n`)
   return exitStatus.done
 }
 

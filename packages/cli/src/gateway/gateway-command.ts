@@ -103,4 +103,4 @@ const needsConfig = `gateway start requires --config <file>. The smallest possib
 { "id": "https://api.example", "authServer": "https://auth.example", "keyFile": "api-key.json", "upstream": "http://127.0.0.1:3000",
   "scopes": { "events.read": "See your events" },
   "routes": [{ "method": "GET", "path": "/events", "require": "authorization", "scope": "events.read" }] }
-All settings are described on the page "Gateway configuration" of the documentation.`
+For all settings, see "Gateway configuration" in the documentation.`

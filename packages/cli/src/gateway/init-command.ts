@@ -53,7 +53,7 @@ export const gatewayInit: Run = async ({ id, authServer, upstream, mcp, output, 
   }
   for (const note of notes) terminal.notify(note)
   if ('allowInsecureLoopback' in settings)
-    terminal.notify('allowInsecureLoopback is set, for development on this machine: remove it in production.')
+    terminal.notify('allowInsecureLoopback is set for development on this machine: remove this setting in production.')
   const found = Object.entries({ ...counts, permissions: Object.keys(scopes).length }).filter(([, count]) => count > 0)
   terminal.notify(
     `${found.map(([name, count]) => counted(count, name.replace(/s$/, ''))).join(', ')}. Users read the descriptions in scopes: review them.`,
@@ -143,7 +143,7 @@ function requireMcpUrl(address: string): URL {
 function mcpFailure(error: unknown, address: string): unknown {
   if (error instanceof ServerProblem)
     return new CommandError(
-      `${error.message} Check that ${address} is its Streamable HTTP endpoint, and that it accepts requests without signing in.`,
+      `${error.message} Check that ${address} is the server’s Streamable HTTP endpoint, and that it can be used without signing in.`,
       { cause: error },
     )
   if (error instanceof Error && error.name === 'TimeoutError')

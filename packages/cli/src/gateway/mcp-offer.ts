@@ -65,7 +65,7 @@ export async function readMcpOffer(url: string): Promise<McpOffer> {
   }
 }
 
-/** Does not respond to any request of the server. */
+/** Does not respond to any request from the server. */
 const silentClient: Client = {
   era: 'sessions',
   tell: () => undefined,

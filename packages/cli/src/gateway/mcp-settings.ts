@@ -52,7 +52,7 @@ export function mcpSettings(path: string, { name, title, tools, resources, promp
   }
 }
 
-/** Characters. Users read the title on the consent page. */
+/** In characters. Users read the title on the consent page. */
 const longestTitle = 100
 
 /** The first part of the scopes: `my-notes` for a server named "My notes". */

@@ -167,7 +167,7 @@ export function warningsOf({ id }: WrittenAgent, kind: KeyChange['kind'], waitSe
 export interface Outputs {
   /** The documents to upload; undefined for an agent on this machine, which serves its documents itself. */
   upload: Upload | undefined
-  /** Writes the agent's folder first and its documents second, so that an uploaded key is always in the folder as well. */
+  /** Writes the agent's folder first and its documents second, so that every uploaded key is also in the folder. */
   write: (agent: WrittenAgent) => Promise<void>
 }
 

@@ -20,14 +20,14 @@ const said: Readonly<Record<InitResult['did'], (result: InitResult) => string[]>
     paragraph(`${id} has a next key. It keeps signing with the old key until other parties have fetched both keys.`),
   changed: ({ agent: { id } }) =>
     paragraph(
-      `${id} now signs with its next key, and the old key is removed. Restart programs that are still running with ` +
+      `${id} now signs with its next key, and the old key has been removed. Restart programs that are still running with ` +
         'the old key, then upload the documents.',
     ),
   replaced: ({ agent: { id }, upload }) =>
     paragraph(
       upload
         ? `${id} now signs with a new key. Upload the documents at once: until then, other parties accept only the old key.`
-        : `${id} now signs with a new key, and the old key is removed.`,
+        : `${id} now signs with a new key, and the old key has been removed.`,
     ),
 }
 
@@ -41,7 +41,9 @@ function uploadLines({ folder, files }: Upload): string[] {
 /** Maximum time for which servers cache a key set, in seconds (W32). */
 const mostCacheSeconds = 600
 
-/** Describes the published documents, unless they have just been changed. After a leak, states how long the old key keeps working. */
+/**
+ * Describes the published documents, unless the local ones have just been changed. After a leak, states how long the old key keeps working.
+ */
 function lookLines({ did, look, agent }: InitResult): string[] {
   if (!look || did === 'announced' || did === 'changed') return []
   if (did === 'replaced') return leakLines(agent.id, look)
@@ -59,8 +61,8 @@ function leakLines(id: string, { outcome, cacheSeconds }: Look): string[] {
   const longest = outcome === 'absent' || outcome === 'unreachable' ? mostCacheSeconds : cacheSeconds
   return [
     ...paragraph(
-      `The old key keeps working for up to ${inMinutes(longest)} after the upload. Tokens that were issued to it work until ` +
-        'they expire: after ten minutes, or the lifetime that their auth server has set, up to a day. The operator of an auth server can block the agent ' +
+      `The old key keeps working for up to ${inMinutes(longest)} after the upload. Tokens that were issued for the old key remain valid until ` +
+        'they expire: after ten minutes, or after the lifetime set by their auth server, which is at most a day. The operator of an auth server can block the agent ' +
         'there at once, and unblock it later:',
     ),
     `  countersign server agents block ${id}`,

@@ -9,7 +9,7 @@ import {
 } from 'countersign/signatures'
 import { confirmationJwk, decodeToken, maxTokenLength, parseJsonObject } from 'countersign/tokens'
 
-/** Maximum length of a value, in characters. No header value that is longer is accepted anywhere. */
+/** Maximum length of a value, in characters. Longer header values are not accepted anywhere. */
 export const maxValue = 65_536
 
 /** Decodes a token, a header value or a whole header line, or explains why the input is none of them. */
@@ -183,7 +183,7 @@ const form = /^error=([a-z_]{1,64})((?:, ?[a-z_]{1,64}=\((?:"[^"\\]*"(?: (?="))?
 /** What the signer should do about each `error`. */
 const remedies: Readonly<Record<string, string>> = {
   invalid_signature:
-    'The headers, the creation time, the signature bytes, the digest or the nonce are wrong: the response body states which, and countersign verify shows the signature base.',
+    'Something is wrong with the headers, the creation time, the signature bytes, the digest or the nonce: the response body states what, and countersign verify shows the signature base.',
   invalid_input:
     'The signature must cover the components that the server requires, and no components that the request lacks.',
   unsupported_algorithm: 'The server accepts other algorithms: sign with a key for one of them.',

@@ -11,7 +11,7 @@ export const keysGenerate: Run = async ({ output, alg, kid, json }, terminal) =>
   if (typeof output !== 'string')
     throw usageError('agent keys generate requires --output <file>: the key is not printed.')
   if (kid !== undefined && (typeof kid !== 'string' || !/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,256}$/.test(kid)))
-    throw usageError('--kid must be 1 to 256 printable characters without quotes or backslashes.')
+    throw usageError('--kid must be 1 to 256 printable ASCII characters, without double quotes or backslashes.')
   const jwk = await generatePrivateJwk({
     algorithm: (alg as Algorithm | undefined) ?? 'ed25519',
     kid,

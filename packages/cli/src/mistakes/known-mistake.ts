@@ -73,7 +73,7 @@ const otherForms: Readonly<Record<Algorithm, readonly OtherForm[]>> = {
   ],
   'rsa-pss-sha512': [
     {
-      says: 'It was signed with RSA-PSS, but with the wrong salt length: the salt must have 64 bytes (RFC 9421 §3.3.1).',
+      says: 'It was signed with RSA-PSS, but with the wrong salt length: the salt must be 64 bytes long (RFC 9421 §3.3.1).',
       isMade: pss('sha512'),
     },
     ...hashes.slice(1).map(
@@ -103,7 +103,7 @@ function signatureFormMistake(
   if (other) return other.says
   const length = Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 512) / 8)
   if (signature.length === length) return undefined
-  return `The signature has ${signature.length} bytes, but signatures by this key (${algorithm}) have ${length}: it was truncated, or encoded twice.`
+  return `The signature is ${signature.length} bytes long, but signatures by this key (${algorithm}) must have ${length} bytes: the signature was truncated, or encoded twice.`
 }
 
 interface SignatureBaseSource {

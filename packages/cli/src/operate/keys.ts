@@ -50,7 +50,7 @@ export const keysRotate: Run<Options> = async (flags, terminal) => {
   )
   if (rotation.early) {
     terminal.notify(
-      'Warning: the new key was published only moments ago. Resources may refuse new tokens for some minutes.',
+      'Warning: the new key was published only moments ago. Resources may refuse new tokens for a few minutes.',
     )
   }
   terminal.write(flags.json ? `${JSON.stringify(rotation)}\n` : describe(rotation))
@@ -105,7 +105,7 @@ function describe({ activated, retiring, gone, next, nextReadyAt }: Rotation): s
       : `${activated} is now the signing key.`,
     ...retiring.map(({ kid, until }) => `${kid} no longer signs, but remains published until ${formatTime(until)}.`),
     ...gone.map((kid) => `${kid} is no longer published.`),
-    `${next} is published as the next key, and may sign from ${formatTime(nextReadyAt)}.`,
+    `${next} is published as the next key, and can be used for signing from ${formatTime(nextReadyAt)} on.`,
   ]
   return `${lines.join('\n')}\n`
 }

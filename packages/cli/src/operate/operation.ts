@@ -97,7 +97,9 @@ export async function inStorage<T>(
   const database = loaded?.settings.database ?? db ?? ''
   // Opening the file would create an empty database, as if all data had been lost.
   if (!isPostgresUrl(database) && !existsSync(database)) {
-    throw usageError(`The database ${database} does not exist: countersign server start creates it on its first start.`)
+    throw usageError(
+      `The database ${database} does not exist: countersign server start creates it the first time it runs.`,
+    )
   }
   const storage = await openStorage(database, { sweepInterval: 0, isMade: true, ...options })
   try {
@@ -142,7 +144,7 @@ export function renderTable(headings: readonly string[], rows: readonly (readonl
   return `${blocks.map((block) => block.join('\n')).join('\n\n')}\n`
 }
 
-/** Makes text of others, such as a user's name at an identity provider, safe to print in one line. */
+/** Makes text from others, such as a user's name at an identity provider, safe to print on one line. */
 export function onOneLine(text: string): string {
   return printable(text).replaceAll(/[\n\t]/g, ' ')
 }

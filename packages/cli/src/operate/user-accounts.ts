@@ -105,7 +105,7 @@ interface SessionOptions extends ChangeOptions {
   endAll?: true
 }
 
-/** `countersign server users sessions`: lists the browsers in which a user is signed in, or signs them out. */
+/** `countersign server users sessions`: lists the browsers in which a user is signed in, or signs the user out. */
 export const usersSessions: Run<SessionOptions> = async ({ end, endAll, ...flags }, terminal, username) => {
   const by = operatorName(flags)
   const { sessions, ended } = await inStorage(flags, terminal, async ({ storage }) => {

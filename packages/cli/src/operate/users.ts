@@ -116,7 +116,7 @@ const longest = 8192
 
 const problems: Readonly<Record<NonNullable<ReturnType<typeof passwordProblem>>, string>> = {
   password_too_short: 'The password is too short: use at least 8 characters.',
-  password_too_long: 'The password is too long: use up to 1024 characters.',
+  password_too_long: 'The password is too long: use at most 1024 characters.',
   password_common: 'The password is too easy to guess: use another one.',
 }
 

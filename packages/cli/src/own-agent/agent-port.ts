@@ -7,7 +7,7 @@ type Handler = (request: Request) => Promise<Response>
 
 /** The callback port that all processes of an agent share. It is the same on each run. */
 export interface AgentPort extends Pick<CallbackPort, 'redirectUri' | 'createOneTimeLink' | 'close'> {
-  /** The way of prompting for consent if the agent's callers show the page. The callback arrives at this port. */
+  /** The way of prompting for consent that is used if the agent's callers show the page. The callback arrives at this port. */
   way: ConsentPrompt
   /** Starts serving the agent's callback once this process has the port; requests that arrive earlier wait. */
   serve: (handler: Handler) => void
@@ -33,7 +33,7 @@ export async function openAgentPort({ path, keys }: Pick<AgentFolder, 'path' | '
   const { createOneTimeLink } = port
   const others = new Set<CallbackPort>()
 
-  /** Opens the port of a pending consent that a process on another port has started, unless another program is using that port now. */
+  /** Opens the port of a pending consent that was started by a process on another port, unless another program is using that port now. */
   async function openOther(redirectUri: string): Promise<OpenConsent | undefined> {
     const other = await openCallbackPort({ answer, secret, ports: [Number(new URL(redirectUri).port)] })
     others.add(other)

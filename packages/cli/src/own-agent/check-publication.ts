@@ -40,7 +40,7 @@ export async function lookAt(
   if (!report || report.outcome === 'absent') return seen
   const problems = [...refusals(report), ...differences(agent, report)]
   const { missing, foreign } = await compareKeys(agent, report)
-  problems.push(...missing.map((which) => `Its jwks.json lacks ${which}: upload the new one.`))
+  problems.push(...missing.map((which) => `Its jwks.json lacks ${which}: upload the new jwks.json.`))
   const isAway = report.outcome === 'unreachable' || report.key_set?.outcome === 'unreachable'
   return {
     ...seen,

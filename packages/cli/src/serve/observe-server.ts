@@ -96,8 +96,8 @@ const most = 16
 type ForwardedWatch = (peer: string | undefined, rawHeaders: readonly string[]) => void
 
 /**
- * Reports each address that sends `X-Forwarded-For` without being a trusted proxy, once. If the address belongs to a proxy, all clients
- * behind it count as one address, and share its limits.
+ * Reports an address the first time that it sends `X-Forwarded-For` without being a trusted proxy. If the address belongs to a proxy, all
+ * clients behind it count as one address, and share its limits.
  */
 export function watchForwarded(trusted: readonly string[], log: Pick<ServerLog, 'write'>): ForwardedWatch {
   const isProxy = createTrustedPeers(trusted)
@@ -110,7 +110,7 @@ export function watchForwarded(trusted: readonly string[], log: Pick<ServerLog, 
     told.add(address)
     log.write('warn', 'proxy.not_trusted', {
       address,
-      fix: 'If this is your proxy, add its address to trustProxy and restart: until then, all clients behind it count as one address, and when the server is overloaded they share the capacity of one. If not, configure a firewall to allow only the proxy to connect to this port.',
+      fix: 'If this is your proxy, add its address to trustProxy and restart: until then, all clients behind it count as one address, and share the capacity of a single client when the server is overloaded. If not, configure a firewall to allow only the proxy to connect to this port.',
     })
   }
 }

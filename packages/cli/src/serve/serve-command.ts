@@ -57,7 +57,7 @@ const needsPostgres =
 
 const needsConfig = `server start requires --config <file>. The smallest possible file, after countersign server keys generate-master --output master.key:
 { "issuer": "https://auth.example", "database": "auth.db", "masterKeyFile": "master.key", "listen": { "port": 8080 } }
-The page “Server configuration” of the documentation lists every setting.`
+For all settings, see “Server configuration” in the documentation.`
 
 function firstStop({ onStop }: Terminal): Promise<string> {
   return new Promise((resolve) => {

@@ -80,7 +80,7 @@ const withoutBody = { error: 'request_malformed', error_description: 'GET and HE
 
 const tooLong = {
   error: 'request_malformed',
-  error_description: 'A body can have up to 256 MiB, because it is signed as a whole.',
+  error_description: 'A body must not be larger than 256 MiB, because it is signed as a whole.',
 }
 
 async function pass(

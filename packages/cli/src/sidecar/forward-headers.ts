@@ -39,7 +39,7 @@ export class UnforwardableResponse extends Error {
     this.code = code
   }
 
-  /** Returns what the program gets instead of the response of this host. */
+  /** Returns what the program gets instead of this host's response. */
   refusal(host: string) {
     return { status: 502, error: this.code, problem: `${host} ${this.message}` }
   }

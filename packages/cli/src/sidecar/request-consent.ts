@@ -40,7 +40,7 @@ interface CancelableConsent extends ConsentPrompt {
 export function createEndableWay(way: ConsentPrompt): CancelableConsent {
   const ended = new AbortController()
 
-  /** Rejects when this way is ended; never resolves. */
+  /** Rejects when this way of prompting is ended; never resolves. */
   function untilEnded({ signal: _signal, ...consent }: ConsentRequest, signal: AbortSignal): Promise<void> {
     return new Promise((_resolve, reject) => {
       const why = 'The user must decide first, but is no longer prompted because the sidecar is shutting down.'

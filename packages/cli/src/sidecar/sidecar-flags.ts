@@ -83,7 +83,7 @@ export async function listenForPrograms(server: Server, at: SidecarSettings['at'
     const code = errorCode(cause)
     const why =
       code === 'EADDRINUSE'
-        ? 'is in use: stop the program that uses it, or choose another one'
+        ? 'is in use: stop the program that uses it, or choose a different one'
         : `cannot be opened (${code})`
     throw new CommandError(`${where} ${why}.`, { cause })
   } finally {

@@ -24,7 +24,7 @@ interface AuthServerStatus {
   /** `refused`: the server responds, but agents cannot use its documents. */
   outcome: 'reachable' | 'refused' | 'unreachable'
   problems: readonly string[]
-  /** The id of the user there whose tokens the agent has stored; null if no one has given consent yet. */
+  /** The id of the user at this auth server whose tokens the agent has stored; null if no one has given consent yet. */
   user: string | null
 }
 

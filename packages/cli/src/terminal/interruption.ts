@@ -37,7 +37,7 @@ export function outputError(error: unknown): CommandError {
 }
 
 /**
- * For commands that reload their configuration on SIGHUP (other commands stop on it). Calls back on each SIGHUP, and when the command is
+ * For commands that reload their configuration on SIGHUP; SIGHUP stops other commands. Calls back on each SIGHUP, and when the command is
  * asked to stop. Returns a function that stops listening.
  */
 export function onStopOrHangUp(

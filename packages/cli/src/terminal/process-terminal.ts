@@ -105,7 +105,7 @@ function commandOf(pid: number): string | undefined {
   return readProc(pid, 'cmdline')?.replaceAll('\0', ' ')
 }
 
-/** Parent of a process; 0 if it is unknown, for example because the process has exited. */
+/** Parent of a process; 0 if the parent is unknown, for example because the process has exited. */
 function parentOf(pid: number): number {
   if (pid === process.pid) return process.ppid
   // The process name that precedes it may contain any character, including parentheses.

@@ -82,7 +82,7 @@ function isLanding(address: string): boolean {
 /** `countersign agent tokens forget [resource]`: removes tokens and pending consents, so that the next request prompts the user again. */
 export const tokensForget: Run = async ({ home, all, json }, terminal, resource) => {
   if ((resource === '') !== (all === true))
-    throw usageError('Specify the resource whose tokens to forget, as shown by agent tokens list, or use --all.')
+    throw usageError('Specify which resource’s tokens to forget, as shown by agent tokens list, or use --all.')
   const own = await openTokens(home, terminal, { isLocal: true })
   const forgotten = (await own.agent.tokens()).filter((token) => all === true || token.resource === resource)
   await own.agent.forget(all === true ? undefined : { resource })

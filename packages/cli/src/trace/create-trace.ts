@@ -13,7 +13,7 @@ import {
 export interface TraceOptions {
   /** The party at each origin. */
   parties: ReadonlyMap<string, Party>
-  /** Whether the body of a response is shown. If so, the part that is shown is read before the sender gets it. @default always */
+  /** Whether the body of a response is shown. If so, the part that is shown is read before the sender gets the response. @default always */
   showsBody?: (response: Response, to: Party) => boolean
   /** Called with every event, in order. */
   onEvent: (event: TraceEvent) => void

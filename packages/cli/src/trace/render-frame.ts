@@ -12,8 +12,8 @@ const rule = '='.repeat(80)
 const maxValue = 100
 
 /**
- * Renders a message as a frame, with each token decoded below the line that contains it. `decodedAbove` tells whether the frame of the
- * sender's side of this message has already shown a token decoded.
+ * Renders a message as a frame, with each token decoded below the line that contains it. `decodedAbove` tells whether the sender's frame
+ * for this message has already shown a token decoded.
  */
 export function renderFrame(
   event: Extract<TraceEvent, { kind: MessageKind }>,

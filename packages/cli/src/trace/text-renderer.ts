@@ -36,7 +36,7 @@ export function createTextRenderer({ write, colour = false }: TextRendererOption
 /** Maximum number of messages remembered until they are seen on the other side; some are never received. */
 const rememberedMessages = 100
 
-/** Returns a function that tells whether the sender's side of the same message has already shown a token. */
+/** Returns a function that tells whether a token has already been shown on the sender's side of the same message. */
 function createDecodedAbove(): (event: MessageEvent, token: FoundToken) => boolean {
   const sent = new Map<string, Set<string>>()
   return ({ kind, exchange }, { part, member, compact }) => {

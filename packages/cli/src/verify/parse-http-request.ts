@@ -18,7 +18,7 @@ export interface ParsedRequest {
 
 /**
  * Parses an HTTP/1.1 request as Node's servers do. Pasted or saved text is first converted to wire format: lines may end with LF only, the
- * final empty line may be missing, and the HTTP version may be that of HTTP/2.
+ * final empty line may be missing, and the request line may specify HTTP/2 or HTTP/3.
  *
  * @throws AAuthError `request_malformed`, `headers_too_large`, `body_too_large`
  */

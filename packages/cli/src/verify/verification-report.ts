@@ -68,7 +68,7 @@ export function reportOf({ refusal, reached, facts, base, notes }: ReportSource)
     }),
     base: typeof base === 'string' ? base : null,
     missing: typeof base === 'object' ? base.missing : [],
-    // A key that was only looked up has not been shown to have signed anything.
+    // If a key was only looked up, nothing has shown that it signed anything.
     signer: verified ? describeSigner(facts) : null,
     notes: [...notes, ...(verified ? notChecked(facts) : [])],
   }
@@ -192,9 +192,9 @@ const hints: Partial<Record<ErrorCode, Hint>> = {
     'The request line must contain only the path and query: GET /data HTTP/1.1, not the whole URL.',
   signature_missing: () => 'countersign sign <url> prints a request with all three headers.',
   signature_created_outside_window: (facts) =>
-    facts?.input && `To verify it as of the time it was signed: --now ${facts.input.created}`,
+    facts?.input && `To verify it as of the time it was signed: --at ${facts.input.created}`,
   signature_expired: (facts) =>
-    facts?.input && `To verify it as of the time it was signed: --now ${facts.input.created}`,
+    facts?.input && `To verify it as of the time it was signed: --at ${facts.input.created}`,
   signature_mismatch: (facts) =>
     facts?.mistake ??
     'Compare the signature base below with the signer’s, byte by byte. If they are equal, the signer used a different key.',

@@ -72,7 +72,9 @@ function requireAuthority(text: string): string {
   const [, host = ''] = /^(.+?)(?::\d{1,5})?$/.exec(authority) ?? []
   if (/^[a-z0-9-]+$/.test(host) || isIPv4(host) || (/^\[.*\]$/.test(host) && isIPv6(host.slice(1, -1))))
     return authority
-  throw usageError('--authority must be a host, with its port unless that is the default: api.example, 127.0.0.1:8002.')
+  throw usageError(
+    '--authority must be a host, with its port unless it is the default port: api.example, 127.0.0.1:8002.',
+  )
 }
 
 async function readJwks(path: string): Promise<readonly unknown[]> {

@@ -13,7 +13,7 @@ import { type ParsedRequest, parseHttpRequest } from './parse-http-request.js'
 import { reportOf, type VerificationReport, type VerificationStep } from './verification-report.js'
 
 export interface VerifyRequestOptions {
-  /** The canonical authority. @default the authority of `resource` or `authServer`, else the request's own `Host` */
+  /** The canonical authority. @default the authority of `resource`, otherwise the request's own `Host` */
   authority?: string | undefined
   resource?: string | undefined
   authServer?: string | undefined

@@ -36,7 +36,7 @@ it.each(commands)('shows the arguments, flags, example and page of $name in 80 c
     for (const { name: subject } of subjects) expect(stdout).toContain(`\n  ${subject.slice(1, -1)} `)
     expect(stdout.replaceAll(/ \\\n +/g, ' ')).toContain(`\nExample:\n  countersign ${example}\n`)
     const [, shown, location = ''] =
-      /\nDocumentation: ([\s\S]*?)\n {2}(docs\/\S+) in the package countersign\n/.exec(stdout) ?? []
+      /\nDocumentation: ([\s\S]*?)\n {2}(docs\/\S+) in the countersign package\n/.exec(stdout) ?? []
     expect(shown?.replaceAll(/\s+/g, ' ')).toBe(title)
     expect(readFileSync(join(root, location), 'utf8').split('\n', 1)).toEqual([`# ${title}`])
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)

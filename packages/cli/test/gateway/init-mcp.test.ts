@@ -92,7 +92,7 @@ describe('countersign gateway init --mcp', () => {
       [
         ['--mcp', `${other}/mcp`],
         1,
-        /responded with status 404\. Check that http.*\/mcp is its Streamable HTTP endpoint/,
+        /responded with status 404\. Check that http.*\/mcp is the server’s Streamable HTTP endpoint/,
       ],
       [['--mcp', upstream], 2, /--mcp must be the URL of the MCP server with its path, such as/],
       [['--mcp', `${upstream}/mcp?x`], 2, /--mcp must be the URL of the MCP server with its path/],

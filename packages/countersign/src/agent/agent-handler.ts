@@ -14,7 +14,7 @@ interface AnsweredPaths {
   emit: Emit | undefined
 }
 
-/** Finds the owner whose browser sent a request, if it has one. */
+/** Finds the owner, if any, whose browser sent a request. */
 type OwnerOf = () => MaybePromise<string | undefined>
 
 /** @param ownerOf called only for requests to the callback */

@@ -35,8 +35,8 @@ export interface SharedAgentOptions {
   /** Signs every request. */
   signer: Signer
   /**
-   * The auth servers that the agent accepts: a list of identifiers, or a function that returns whether one is accepted. There is no
-   * default, because users type their passwords there (W21).
+   * The auth servers that the agent accepts: a list of identifiers, or a function that returns whether a given identifier is accepted.
+   * There is no default, because users type their passwords there (W21).
    */
   authServers: readonly string[] | ((authServer: string) => MaybePromise<boolean>)
   /** How the agent describes itself in its document. */
@@ -54,14 +54,14 @@ export interface SharedAgentOptions {
     | undefined
   /**
    * Additional origins that an auth server's endpoints may use, by auth server, such as `{ 'https://auth.example':
-   * ['https://login.example'] }`. Users then type their passwords there.
-   * @default none: endpoints must be at the origin of their auth server
+   * ['https://login.example'] }`. Users then type their passwords at those origins.
+   * @default none: endpoints must be at their auth server's origin
    */
   endpointOrigins?: EndpointOrigins | undefined
   /** Relaxed rules for peers that implement an older form of the protocol. @default none */
   interop?: AgentInterop | undefined
   /**
-   * Stores tokens and pending consents. With `fileStore` of `countersign/node`, users are not prompted again for something they have
+   * Stores tokens and pending consents. With `fileStore` from `countersign/node`, users are not prompted again for something they have
    * already decided, even after a restart. @default memory
    */
   store?: AgentStore | undefined
@@ -79,15 +79,15 @@ export interface SharedAgentOptions {
    * own origin. An entry is needed for auth servers that only a function accepts, and for keys at another origin. @default none
    */
   allowNetworks?: readonly AllowedNetwork[] | undefined
-  /** Receives an event for each request, refusal and lookup, for logs, metrics and traces. @default none */
+  /** Receives an event for each request, refusal and lookup, for use in logs, metrics and traces. @default none */
   onEvent?: OnEvent | undefined
   /** Returns the current time in Unix seconds. @default the system clock */
   now?: (() => number) | undefined
   /** Accepts `http` on literal loopback hosts with a port, for development. @default false */
   allowInsecureLoopback?: boolean | undefined
   /**
-   * Accepts identifiers with a path, for this agent and for others (W10). `https://host/~someone` is then a different identifier from
-   * `https://host`. @default false
+   * Accepts identifiers with a path, for this agent and for others (W10). `https://host/~someone` and `https://host` are then different
+   * identifiers. @default false
    */
   allowPath?: boolean | undefined
 }
@@ -132,7 +132,7 @@ export interface TokenSummary {
   scope: readonly string[]
   /** Unix seconds. */
   expiresAt: number
-  /** Whether the token can be renewed after it expires without prompting the user. */
+  /** Whether the token can be renewed, after it expires, without prompting the user. */
   isRenewable: boolean
 }
 
@@ -147,16 +147,16 @@ export interface AgentActions {
   /**
    * Resolves to the headers with which to open a WebSocket at a `wss` or `https` URL: the token, and the signature of the handshake, which
    * is a GET request. First sends a GET request to that URL and handles its challenges as `fetch` does, so the call may wait for a user.
-   * Connect at once: resources accept a signature for about a minute. Rejects as `fetch` does. If the resource still refuses, the handshake
-   * fails too.
+   * Connect at once: resources accept a signature for about a minute. Rejects as `fetch` does. If the resource still refuses access, the
+   * handshake also fails.
    */
   readonly signedHeaders: (
     url: string | URL,
     options?: { signal?: AbortSignal | undefined },
   ) => Promise<Record<string, string>>
   /**
-   * Signs a user in to the agent itself and gets access to its own API, with one token (S§3.5). Resolves to the verified claims of the
-   * token; `iss` and `sub` together identify the user. Rejects with `AgentError`.
+   * Signs a user in to the agent itself and obtains access to the agent's own API, with a single token (S§3.5). Resolves to the verified
+   * claims of the token; `iss` and `sub` together identify the user. Rejects with `AgentError`.
    */
   signIn(request: SignInRequest): Promise<AuthClaims>
   /** Lists the stored tokens that can be used, newest first. */
@@ -164,7 +164,7 @@ export interface AgentActions {
 }
 
 /**
- * Checks the options and throws a TypeError that names the invalid one, at creation rather than at the first challenge. Warns about
+ * Checks the options at creation rather than at the first challenge, and throws a TypeError that names the invalid option. Warns about
  * `allowInsecureLoopback`.
  *
  * `authServers` determines where users type their passwords. A string instead of a list would match each of its substrings.

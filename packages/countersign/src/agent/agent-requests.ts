@@ -35,7 +35,7 @@ export interface Acting {
 /** Maximum number of challenge steps for one request, regardless of what its responses require. */
 const maxSteps = 6
 
-/** Sends a request. If the signature was refused and the server's clock explains why, retries once: the refused request had no effect. */
+/** Sends a request, and retries once if the signature was refused because the server's clock differs: the refused request had no effect. */
 export async function sendSigned(
   tools: RequestTools,
   request: Request,
@@ -61,7 +61,7 @@ async function sendOnce(
   signal: AbortSignal,
 ): Promise<Response> {
   const signed = await sign(tools, request, credential)
-  // Node.js 20 loses the signal of a request that only fetch references.
+  // Passed separately: Node.js 20 loses a request's signal if only fetch still references the request.
   return tools.fetch(signed, { signal })
 }
 

@@ -29,7 +29,7 @@ export type RecordName = Pick<AgentRecord, 'kind' | 'id'>
  * Every operation is atomic. Records contain secrets: together with the agent's key, they suffice to act as the agent.
  */
 export interface AgentStore {
-  /** Whether other processes may use the store at the same time. If so, the agent rereads it while it waits. */
+  /** Whether other processes may use the store at the same time. If so, the agent rereads the store while waiting. */
   readonly isShared: boolean
   /** Lists all of an owner's records, in any order. */
   list(owner: string): MaybePromise<readonly AgentRecord[]>

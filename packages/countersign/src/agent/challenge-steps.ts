@@ -14,7 +14,7 @@ const backgroundTimeout = 10_000
  */
 export type BeforeConsent = () => MaybePromise<void>
 
-/** How long a request that may stream waits for the background refresh, in milliseconds. */
+/** Maximum wait for the background refresh, in milliseconds, before a request that may stream is sent. */
 const streamWait = 3000
 
 /** The request that was refused. */

@@ -11,7 +11,7 @@ const maxOrigins = 1000
 
 /** The clock offsets of servers, by origin (W7). They do not affect when tokens expire. */
 export interface Clocks {
-  /** Returns the server's time in Unix seconds, as far as it is known. */
+  /** Returns the server's time in Unix seconds; the local time if the server's offset is unknown. */
   at(origin: string): number
   /**
    * Learns the server's time from a response that refuses a signature, if its `Date` differs from {@link at} by more than the maximum age

@@ -2,17 +2,17 @@ import type { ConsentCallback, ConsentRequest, OpenConsent } from '../editions/a
 import type { MaybePromise } from '../lib/maybe-promise.js'
 
 /**
- * A way to prompt one user and receive the redirect, open only while the user is deciding, such as `loopbackConsent()` of
+ * A way to prompt one user and receive the redirect, open only while the user is deciding, such as `loopbackConsent()` from
  * `countersign/node`. The agent then needs no server.
  */
 export interface ConsentPrompt {
   /** Whether the user can be prompted here. Otherwise, requests that need consent reject with `consent_required`. */
   readonly canPrompt: boolean
-  /** The redirect URI as listed in the agent's document: on loopback without a port, which matches any port (W24). */
+  /** The redirect URI as listed in the agent's document. A loopback URI is listed without a port, so that it matches any port (W24). */
   readonly redirectUri: string
   /**
    * Called once per consent, before the agent contacts an auth server. If this rejects, the request rejects with the same error. If the
-   * returned `redirectUri` differs from the one of the pending consent's callback, the agent starts a new consent.
+   * returned `redirectUri` differs from the pending consent's, the agent starts a new consent.
    *
    * @param answer handles the callback and returns the page to show
    */
@@ -50,7 +50,7 @@ export function promptBy(
 /** Prompts the only user through a {@link ConsentPrompt}, which is opened for each consent. */
 export function promptThrough(way: ConsentPrompt): OwnerPrompt {
   if (typeof way?.open !== 'function')
-    throw new TypeError('consent must prompt the user, such as loopbackConsent() of countersign/node')
+    throw new TypeError('consent must be a prompt, such as loopbackConsent() from countersign/node')
   const { canPrompt, redirectUri } = way
   return {
     canPrompt,

@@ -16,13 +16,13 @@ export interface AgentOptions extends SharedAgentOptions {
   onConsent?: ((consent: ConsentRequest) => void | Promise<void>) | undefined
   /**
    * Prompts the user through a channel that is open only while the user is deciding, instead of `onConsent` and `redirectUri`.
-   * `loopbackConsent()` of `countersign/node` prompts in the terminal.
+   * `loopbackConsent()` from `countersign/node` prompts in the terminal.
    */
   consent?: ConsentPrompt | undefined
   /**
-   * Declares that only one person uses this agent even though the redirect leads to a web page: your own service or script. Anyone else who
-   * opens the consent link gives that person access to their own data. For users in browsers, use `createWebAgent`. @default false: the
-   * redirect URI must be on loopback, or belong to an app on a device
+   * Declares that only one person uses this agent even though the redirect leads to a web page, as for your own service or script. Anyone
+   * else who opens the consent link thereby shares their own data with that person. For users in browsers, use `createWebAgent`. @default
+   * false: the redirect URI must be on loopback, or belong to an app on a device
    */
   onePerson?: boolean | undefined
 }

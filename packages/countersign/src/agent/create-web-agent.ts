@@ -9,7 +9,7 @@ import { createOwnedAgent } from './owned-agent.js'
 
 /** A decision for which a user in a browser is prompted. */
 export interface WebConsentRequest extends ConsentRequest {
-  /** The session that made the request, as given to {@link WebAgent.for}. Only its browser may be redirected to `url`. */
+  /** The session that made the request, as given to {@link WebAgent.for}. Redirect only this session's browser to `url`. */
   session: string
 }
 
@@ -77,7 +77,7 @@ export interface VisitedAgent {
   agent: WebAgent
   /** Like {@link WebAgent.handler}, but receives the session of the callback's browser. */
   handle: (request: Request, session: () => MaybePromise<string | null | undefined>) => Promise<Response>
-  /** Like {@link WebAgent.for}, but for one visit. */
+  /** Like {@link WebAgent.for}, but for a single visit. */
   actionsFor: (session: string, beforeConsent: BeforeConsent) => AgentActions
 }
 
@@ -113,7 +113,7 @@ export function createVisitedAgent(options: WebAgentOptions): VisitedAgent {
   }
 }
 
-/** Returns a value that is not a function unchanged, so that validation refuses it as it is. */
+/** Returns anything other than a function unchanged, so that validation refuses it. */
 function withSession(onConsent: WebAgentOptions['onConsent']): Parameters<typeof promptBy>[0] {
   if (typeof onConsent !== 'function') return onConsent
   return (consent, session) => onConsent({ ...consent, session })

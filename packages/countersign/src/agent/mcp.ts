@@ -12,7 +12,7 @@ export interface McpTimeouts {
 }
 
 export interface McpTimeoutsOptions {
-  /** How long the user may take to decide and the tool may then take to run, in seconds. @default 1800 */
+  /** How long the user may take to decide, plus how long the tool may then run, in seconds. @default 1800 */
   patience?: number | undefined
 }
 

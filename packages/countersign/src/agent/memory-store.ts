@@ -1,11 +1,11 @@
 import type { AgentRecord, AgentStore, RecordName } from './agent-store.js'
 
-/** Maximum number of owners per kind. Beyond it, the least recently used owner is evicted. */
+/** Maximum number of owners per kind. Beyond this limit, the least recently used owner is evicted. */
 const maxOwners = 10_000
 
 type Records = Map<string, AgentRecord>
 
-/** Creates a store in the memory of this process, which is lost on restart. */
+/** Creates a store in this process's memory; its contents are lost on restart. */
 export function memoryStore(): AgentStore {
   // Separate maps, because an attacker can start any number of consents, and these must not evict anyone's tokens.
   const withToken = new Map<string, Records>()

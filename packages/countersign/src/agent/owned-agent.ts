@@ -39,13 +39,13 @@ export interface OwnedAgent {
    * complete the consent.
    */
   redirect: { uri: string; kind: RedirectKind } | undefined
-  /** @param beforeConsent applies to these actions only: other actions of the owner proceed */
+  /** @param beforeConsent applies only to these actions; the owner's other actions proceed */
   actionsFor(owner: string, beforeConsent?: BeforeConsent): AgentActions
   /** Waits for the decision on a pending consent's page. Resolves to false if no such consent exists. */
   waitForConsent(owner: string, page: string, signal: AbortSignal): Promise<boolean>
   /**
-   * Aborts the work in progress for an owner and removes the owner's tokens and pending consents. With a resource, removes only those for
-   * that resource, and aborts no work.
+   * Aborts the work in progress for an owner and removes the owner's tokens and pending consents. If a resource is given, removes only the
+   * tokens and consents for that resource, and aborts no work.
    */
   forget(owner: string, resource?: string): Promise<void>
   /** Serves the agent's document, its keys and the callback; responds with 404 to anything else. */
@@ -140,7 +140,7 @@ export function createOwnedAgent(options: SharedAgentOptions, way: OwnerPrompt):
 
   const { metadata, keys, complete } = protocol
   const takeAnswer: AgentHandler = async (request, ownerOf) => {
-    if (!complete) throw new TypeError(`The edition ${edition.name} has no callback.`)
+    if (!complete) throw new TypeError(`The ${edition.name} edition has no callback.`)
     return handleCallback(request, { id, about: options.about, complete, ownerOf, page: options.callbackResponse })
   }
 

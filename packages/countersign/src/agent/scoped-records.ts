@@ -82,7 +82,7 @@ interface AboutNeed {
 export interface PastAccess {
   note(owner: string, at: Place, reason: ConsentReason): Promise<void>
   /**
-   * Why the owner has to decide about a need.
+   * Why a need requires the owner's decision.
    *
    * @param held the tokens that can be used
    */

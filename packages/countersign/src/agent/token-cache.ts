@@ -63,7 +63,7 @@ const maxOwners = 10_000
 const maxTokensPerOwner = 100
 const maxRoutes = 1000
 
-/** How long before their expiry tokens are no longer used, in seconds, so that they do not expire in transit. */
+/** Safety margin in seconds: tokens this close to their expiry are no longer used, so that they do not expire in transit. */
 const margin = 5
 
 /** A token in its stored form. */
@@ -122,7 +122,7 @@ export function createTokenCache({ records, past, thumbprint, now }: HeldTokensO
   async function keep(owner: string, token: HeldToken, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     await requireSameUser(owner, token)
-    // Distinct even within one clock tick, so that one token is the newest.
+    // Distinct even within one clock tick, so that exactly one token is the newest.
     lastAt = Math.max(preciseClock(), lastAt + 0.001)
     const stored: StoredToken = { token, thumbprint, at: lastAt }
     const isCovered = ({ resource, scope }: HeldToken) =>

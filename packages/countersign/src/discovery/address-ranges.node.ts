@@ -34,13 +34,13 @@ export function requireNetwork(cidr: string): Network {
   throw new TypeError(`not a network: ${cidr}`)
 }
 
-/** Whether an address is in a network. Always false for a network of the other family. */
+/** Whether an address is in a network. Always false for a network of the other address family. */
 export function isInNetwork(address: AddressBytes, { bytes, prefix }: Network): boolean {
   if (address.length !== bytes.length) return false
   return bytes.every((byte, at) => ((byte ^ (address[at] ?? 0)) & maskOf(prefix, at)) === 0)
 }
 
-/** Whether two networks overlap; the wider one then contains the other. */
+/** Whether two networks overlap. If they do, the wider network contains the narrower one. */
 function networksOverlap(one: Network, other: Network): boolean {
   return isInNetwork(one.bytes, other) || isInNetwork(other.bytes, one)
 }
@@ -115,7 +115,7 @@ const forbidden = [
 /** IPv4-mapped IPv6 addresses, which the local machine treats as IPv4 (RFC 4291 §2.5.5.2). */
 const mapped = requireNetwork('::ffff:0:0/96')
 
-/** IPv6 addresses that the network translates to the IPv4 address in their last bytes; in 6to4 addresses, it is in the middle. */
+/** IPv6 addresses that the network translates to an embedded IPv4 address: in the last bytes, or, in 6to4 addresses, in the middle. */
 const translated = ['::/96', '::ffff:0:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48'].map(requireNetwork)
 const sixToFour = requireNetwork('2002::/16')
 

@@ -26,20 +26,20 @@ import type { Lookup, LookupGuard } from './lookup-guard.js'
 /**
  * Finds the documents and keys of identifiers (S§8), with bounded caches.
  *
- * `remoteAddress` is the client whose request needs the lookup: each address and network can cause a limited number of fetches (attacks
- * K25). Without it, only the overall limits apply. Documents of auth servers are not limited, and their failures are reported at once.
- * Therefore, look up configured auth servers only, never one that a client named.
+ * `remoteAddress` is the client whose request needs the lookup: the number of fetches that each address and network can cause is limited
+ * (attacks K25). Without it, only the overall limits apply. Documents of auth servers are not limited, and their failures are reported at
+ * once. Therefore, look up only configured auth servers, never one that a client named.
  */
 export interface Discovery {
-  /** Finds the document of an identifier. Failures are reported at once, so call it only for agents whose key was found. */
+  /** Finds an identifier's document. Failures are reported at once, so call this only for agents whose key was found. */
   findMetadata<M extends PublishedDocument>(
     type: DocumentType<M>,
     identifier: string,
     remoteAddress?: string,
   ): Promise<Found<M>>
   /**
-   * Fetches a newer document than `current`, in which something is missing. Returns undefined if no newer document exists, or if the
-   * document was already fetched for this reason within `renewalInterval`.
+   * Fetches a newer document because something is missing in `current`. Returns undefined if no newer document exists, or if the document
+   * was already fetched for this reason within `renewalInterval`.
    */
   renewMetadata<M extends PublishedDocument>(
     type: DocumentType<M>,
@@ -49,9 +49,11 @@ export interface Discovery {
   ): Promise<M | undefined>
   /** Finds the key named `kid` in the JWKS to which the identifier's document points. */
   findKey(type: DocumentType, identifier: string, kid: string, remoteAddress?: string): Promise<FoundKey>
-  /** Returns the same key without a fetch, if it was found before and is still fresh. */
+  /** Like `findKey`, but without a fetch: returns the key only if it was found before and is still fresh. */
   peekKey(type: DocumentType, identifier: string, kid: string): VerificationKey | undefined
-  /** Returns the time until which that key is fresh, in Unix seconds. Do not cache results that were verified with the key for longer. */
+  /**
+   * Returns the time until which a found key is fresh, in Unix seconds. Do not cache results that were verified with the key for longer.
+   */
   freshUntil(type: DocumentType, identifier: string, kid: string): number | undefined
   /**
    * Finds another key that is now published under the `kid` of `current`. Call it if a signature does not verify with a cached `current`.
@@ -74,7 +76,7 @@ export interface Discovery {
 }
 
 /**
- * Creates a discovery with its own caches, behind a guard.
+ * Creates a `Discovery` with its own caches, behind a guard.
  *
  * @throws TypeError for invalid options
  */
@@ -200,8 +202,8 @@ export interface GuardedDiscoveryOptions extends DiscoveryOptions {
 }
 
 /**
- * Creates a discovery with its own caches, for a server that fetches documents on behalf of untrusted clients (attacks K25). Share one per
- * process.
+ * Creates a `Discovery` with its own caches, for a server that fetches documents on behalf of untrusted clients (attacks K25). Share one
+ * per process.
  *
  * @throws TypeError for invalid options
  */
@@ -219,7 +221,7 @@ export function createDiscovery(options: GuardedDiscoveryOptions = {}): Discover
  * Returns a function that finds the keys of tokens at their issuers. If a cached key did not sign the token, a newer key is looked up.
  *
  * @param requireFound returns the key, or throws the error for a missing key
- * @param remoteAddress the client's address, because the number of fetches that one source can cause is limited
+ * @param remoteAddress the client's address, used to limit how many fetches one source can cause
  */
 export function findTokenKey(
   discovery: Pick<Discovery, 'findKey' | 'peekKey' | 'renewKey'>,

@@ -34,8 +34,8 @@ export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, Ne
   /** Unix seconds. @default the system clock */
   now?: () => number
   /**
-   * Called if a key set publishes a private key, at most once a day per key: anyone can now use that key (attacks K18). `remoteAddress` is
-   * the client whose request caused the fetch: limit how much one address can cause you to record.
+   * Called at most once a day for each private key that a key set publishes, because anyone can now use that key (attacks K18).
+   * `remoteAddress` is the client whose request caused the fetch: limit how much one address can cause you to record.
    */
   onPrivateKey?: (jwksUri: string, kid: string | undefined, remoteAddress: string | undefined) => void
   /** Called for every lookup of a document or key, with its outcome. */
@@ -126,7 +126,7 @@ function requireOneFetch({ fetch, allowNetworks = [], egressProxy }: DiscoveryOp
   const idle = allowNetworks.length > 0 ? 'allowNetworks' : egressProxy === undefined ? undefined : 'egressProxy'
   if (!fetch || idle === undefined) return
   throw new TypeError(
-    `${idle} applies to the guarded fetch, but documents are fetched by a custom one: pass createGuardedFetch({ ${idle} }) of countersign/node instead`,
+    `${idle} applies to the guarded fetch, not to your own: pass createGuardedFetch({ ${idle} }) from countersign/node instead`,
   )
 }
 
@@ -173,8 +173,8 @@ export function readJwks(
 }
 
 /**
- * Why a key must not be used: a standard prints it, including its private part. On loopback, such keys are allowed, so that examples work
- * as printed.
+ * Why a key must not be used: it is printed in a standard, including its private part. On loopback, such keys are allowed, so that examples
+ * work as printed.
  */
 export function publishedExampleProblem(identifier: string, { thumbprint }: VerificationKey): string | undefined {
   return isLoopbackIdentifier(identifier) ? undefined : publishedKeyProblem(thumbprint)
@@ -220,7 +220,7 @@ export function createRefetches(
     const second = await documents.load(source, lookup, first.found.fetched)
     if ('found' in second) return second.found.value(kid)
     const { reason } = second.failure
-    // Nothing was fetched, so the next request may fetch the document without waiting for a minute.
+    // Nothing was fetched, so the next request may fetch the document without waiting a minute.
     if (reason === 'busy' && mayRefetch) lastRefetch.delete(source.key)
     return reason === 'refused' || reason === 'busy' ? second : key
   }

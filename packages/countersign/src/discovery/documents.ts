@@ -98,7 +98,7 @@ export class Documents {
     this.#options = options
   }
 
-  /** Returns the cached document, fresh or stale, if it was fetched later than the fetch with this number. */
+  /** Returns the cached document, fresh or stale, if a later fetch than the one with this number returned it. */
   find<T>({ key }: DocumentSource<T>, laterThan = 0): LoadedDocument<T> | undefined {
     const cached = this.#documents.get(key, this.#options.now())
     return cached && cached.fetched > laterThan ? (cached as LoadedDocument<T>) : undefined
@@ -108,7 +108,7 @@ export class Documents {
     return this.#flights.has(key)
   }
 
-  /** Returns the document, after fetching it if the cached one has expired; while its origin is down, the stale document. */
+  /** Returns the document, fetching it first if the cached one has expired. While its origin is down, returns the stale document. */
   async load<T>(source: DocumentSource<T>, lookup: Lookup, laterThan = 0): Promise<Found<LoadedDocument<T>>> {
     const { now, onLookup } = this.#options
     if (!onLookup) return this.#load(source, lookup, laterThan)

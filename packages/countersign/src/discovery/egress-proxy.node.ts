@@ -36,7 +36,7 @@ export function createTunnel(egressProxy: string): Tunnel {
   const asked: RequestOptions & { rejectUnauthorized: true; servername: string } = {
     method: 'CONNECT',
     host,
-    // Otherwise, it would be taken from the Host header, which names the target.
+    // Otherwise, the TLS server name would be taken from the Host header, which names the target.
     servername: isIP(host) === 0 ? host : '',
     port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
     agent: false,

@@ -15,20 +15,20 @@ import {
 /** Limits on the fetches that clients can cause, and when failures are reported (attacks K25). */
 export interface DiscoveryLimits {
   /**
-   * Maximum number of fetches per minute, in total, of documents that were never fetched before. Further ones are refused with 429.
+   * Maximum number of fetches per minute, in total, of documents that were never fetched before. Further fetches are refused with 429.
    * @default 3000
    */
   fetchesPerMinute?: number | undefined
   /**
-   * The same limit for one network (IPv4 /24 or IPv6 /48). Behind a proxy, all clients count as one network unless the server knows each
-   * client's address (`trustProxy`, or `clientAddress` in code). @default 300
+   * The corresponding limit for each network (IPv4 /24 or IPv6 /48). Behind a proxy, all clients count as one network unless the server
+   * knows each client's address (`trustProxy`, or `clientAddress` in code). @default 300
    */
   fetchesPerSource?: number | undefined
-  /** Delay before another attempt to fetch a document that could not be fetched, in seconds. @default 30 */
+  /** Delay before a failed fetch of a document is retried, in seconds. @default 30 */
   failureAge?: number | undefined
   /**
-   * Minimum time between two fetches of the same key set that are caused by a signature that does not match its key, in seconds: the origin
-   * may have replaced the key under the same `kid`. Anyone can cause such a fetch with an invalid signature. @default 60
+   * Minimum time, in seconds, between two fetches of a key set because a signature does not match its key: the origin may have replaced the
+   * key under the same `kid`. Anyone can cause such a fetch with an invalid signature. @default 60
    */
   renewalInterval?: number | undefined
   /**
@@ -173,9 +173,8 @@ export type Delay = (milliseconds: number, signal: AbortSignal) => Promise<void>
 /**
  * A queue of lookups that are waiting for a fetch. A waiting lookup fails 2.5 s after it was queued. With `equal`, it does not fail
  * earlier, so that the timing does not reveal the cause (a name that does not resolve, a refused address, a closed port, a silent host, an
- * invalid document). It does not fail later either, even if two documents are fetched. A result is returned at once, as is a failure that
- * needs no fetch: a cached failure, or an identifier with an invalid form. Waiting lookups do not count toward the limit of concurrent
- * fetches.
+ * invalid document). Nor does it fail later, even if two documents are fetched. A result is returned at once, as is a failure that needs no
+ * fetch: a cached failure, or an identifier with an invalid form. Waiting lookups do not count toward the limit of concurrent fetches.
  */
 export class LookupQueue {
   readonly #now: () => number

@@ -153,12 +153,12 @@ function isNetworkFailure(error: unknown): boolean {
   return error instanceof TypeError || ['AbortError', 'TimeoutError', 'NetworkError'].includes(error.name)
 }
 
-/** A network failure with a `code`, as all have on Node.js. */
+/** A network failure with a `code`, which every network failure on Node.js has. */
 export function networkFailure(code: 'EREFUSED' | 'ECONNABORTED' | 'EPROXY', message: string): Error {
   return Object.assign(new TypeError(message), { code })
 }
 
-/** The refusal to connect to a host: it has an address that is neither public nor allowed. */
+/** The refusal to connect to a host because it has an address that is neither public nor allowed. */
 export class AddressRefused extends TypeError {
   readonly code = 'EREFUSED'
   readonly host: string
@@ -188,15 +188,15 @@ export const fetchLimits = {
   keys: 100,
   /** Cache sizes. */
   cachedDocuments: 10_000,
-  /** For documents of more characters than `largeDocument`. */
+  /** For documents with more characters than `largeDocument`. */
   cachedLargeDocuments: 500,
   largeDocument: 4096,
   failures: 4096,
   minAge: 60,
   defaultAge: 300,
   /**
-   * Upper bound on the freshness lifetime that an origin declares. Because of it, a leaked key is no longer accepted anywhere ten minutes
-   * after its removal (W32).
+   * Upper bound on the freshness lifetime that an origin declares. This bound ensures that a leaked key is no longer accepted anywhere ten
+   * minutes after its removal (W32).
    */
   maxAge: 600,
   /** How long stale documents are used for requests while their origin is down, in seconds. Nothing new is started with a stale key. */

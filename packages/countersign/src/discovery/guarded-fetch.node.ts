@@ -13,7 +13,7 @@ import { createTunnel } from './egress-proxy.node.js'
 import { AddressRefused, networkFailure } from './fetch-document.js'
 import type { GuardedFetch, GuardedFetchOptions, GuardedInit } from './guarded-fetch.js'
 
-/** How long to wait for DNS if a proxy resolves the name as well, in milliseconds. */
+/** How long to wait for DNS if a proxy also resolves the name, in milliseconds. */
 const patience = 1000
 
 /**
@@ -110,7 +110,7 @@ function resolveHost(hostname: string, signal: AbortSignal | undefined): Promise
     const abort = () => reject(signal?.reason as Error)
     if (signal?.aborted) return abort()
     signal?.addEventListener('abort', abort, { once: true })
-    // As a socket does, this omits addresses of a family for which this machine has no address.
+    // Like a socket, this omits addresses of a family for which this machine has no address.
     lookup(hostname, { all: true, hints: process.platform === 'win32' ? 0 : ADDRCONFIG }, (error, addresses) => {
       signal?.removeEventListener('abort', abort)
       if (error) reject(error)

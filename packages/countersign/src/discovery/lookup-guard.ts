@@ -25,7 +25,7 @@ export interface Lookup {
   recall(failed: FailedFetch, known: boolean): Found<never>
 }
 
-/** The reason for a fetch: on whose behalf it is made, and of which document. */
+/** The reason for a fetch: on whose behalf it is made, and which document it fetches. */
 export interface FetchCause {
   /** The client's network. If undefined, only the overall limits apply. */
   source: string | undefined
@@ -79,16 +79,16 @@ export const guardLimits = {
   sources: 10_000,
   /** Concurrency limits: fetches in progress. */
   fetches: 32,
-  /** Of these, slots for documents that were never fetched before. The rest are reserved for known agents. */
+  /** How many of these fetches may be for documents that were never fetched before. The rest are reserved for known agents. */
   coldFetches: 24,
   coldFetchesPerSource: 4,
   /** The fraction of free slots that one source may take. The last slots go to sources that hold few. */
   newFetchFraction: 0.25,
-  /** Of these, slots for documents that were fetched before. The rest are reserved for new agents. */
+  /** How many of these fetches may be for documents that were fetched before. The rest are reserved for new agents. */
   knownFetches: 24,
   knownFetchesPerSource: 8,
   fetchesPerHost: 8,
-  /** Of these, slots for hosts that were slow: each fetch from them holds a slot for seconds rather than milliseconds. */
+  /** How many of these fetches may be from hosts that were slow: each such fetch holds a slot for seconds rather than milliseconds. */
   slowFetches: 8,
   slowFetchesPerSource: 2,
   slowMilliseconds: 1000,

@@ -17,7 +17,7 @@ export interface NetworkOptions {
   /**
    * An HTTP proxy, such as `http://proxy.example:3128`, for machines without direct internet access. The URL may contain a username and
    * password. Names at allowed private addresses are still connected to directly. This process cannot see which addresses the proxy
-   * connects to: it refuses a name that resolves to a private address, but leaves a name that it cannot resolve to the proxy, which must
+   * connects to: it refuses names that resolve to a private address, but passes on names that it cannot resolve, so the proxy itself must
    * not connect to private addresses on its behalf.
    * @default direct connections
    */

@@ -57,7 +57,7 @@ export interface OpenConsent {
   ask(consent: ConsentRequest): void | Promise<void>
   /**
    * Closes everything that was opened for the consent, because the consent has ended or a decision is no longer needed. Called at most
-   * once, and never for a consent whose request was aborted: the user may still decide it until it expires.
+   * once, and never for a consent whose request was aborted: the user may still decide that consent until it expires.
    */
   close(): void
 }
@@ -70,7 +70,7 @@ export interface HeldToken {
   scope: readonly string[]
   /** Unix seconds. */
   expiresAt: number
-  /** When refreshing becomes worthwhile, if there is a refresh token, in Unix seconds. */
+  /** Unix time in seconds from which refreshing is worthwhile, if there is a refresh token. */
   refreshAt: number
   authServer: string
   refreshToken: string | undefined
@@ -85,7 +85,7 @@ export type Step = 'identify' | 'refresh' | 'dropToken' | 'authorize'
 /** What a response reports about the request it refuses. */
 export interface ReadRefusal {
   challenge?: Challenge | undefined
-  /** The server found no key of the agent, or rejected the signature itself. */
+  /** The server found no key for the agent, or rejected the signature itself. */
   problem?: 'key_unknown' | 'signature_refused' | undefined
 }
 
@@ -194,10 +194,10 @@ export interface AgentTools extends IdentifierOptions {
    */
   keep: (token: HeldToken, owner: string, signal: AbortSignal) => Promise<void>
   /**
-   * Returns an owner's unexpired token that satisfies the need and was stored after a time (Unix seconds), by this process or another one.
+   * Returns an owner's unexpired token that satisfies the need and that this or another process stored after the given time (Unix seconds).
    */
   storedSince: (need: TokenNeed, owner: string, since: number) => Promise<HeldToken | undefined>
-  /** Why the owner has to decide about a need, as far as the store can tell. */
+  /** Why a need requires the owner's decision, as far as the store can tell. */
   reasonFor: (need: TokenNeed, owner: string) => Promise<ConsentReason>
   /** Records that an owner denied a need. */
   noteRefusal: (need: TokenNeed, owner: string) => Promise<void>
@@ -207,9 +207,9 @@ export interface AgentTools extends IdentifierOptions {
   forOwner: <T>(owner: string, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
   /** The auth servers in the agent's own list; empty if a function decides. */
   authServers: readonly string[]
-  /** Other origins at which the endpoints of auth servers are allowed. */
+  /** Other origins at which auth servers' endpoints are allowed. */
   endpointOrigins: EndpointOrigins | undefined
-  /** How long the user may take to decide, in seconds. If absent, as long as a server may keep the request open. */
+  /** How long the user may take to decide, in seconds. If absent, the user has as long as a server may keep the request open. */
   consentTimeout: number | undefined
   now: () => number
 }

@@ -31,7 +31,7 @@ export interface ResourceEdition extends SharedEdition {
   /** How requests are signed and verified. */
   readonly signing: SigningProfile
   createKeyResolver(options: KeyResolverOptions): KeyResolver
-  /** Creates the refusal response, with the challenge that would let the request through. */
+  /** Creates the refusal response, with the challenge that the agent must satisfy. */
   writeRefusal(error: AAuthError, challenge?: Challenge): WrittenRefusal
   createResourceProtocol(tools: ResourceTools): ResourceProtocol
 }

@@ -123,21 +123,21 @@ export interface KeyResolver {
   /**
    * Returns the key, after verifying the token that carries it. The caller decides whether that satisfies the request.
    *
-   * @param remoteAddress the source of the request, because the number of fetches that one source can cause is limited
-   * @param due the requirement of the request: a string that is not a token is reported as an invalid token of that kind
+   * @param remoteAddress the source of the request, used to limit how many fetches one source can cause
+   * @param due the request's requirement: a string that is not a token is reported as an invalid token of that kind
    * @throws AAuthError
    */
   resolve(reference: KeyReference, remoteAddress?: string, due?: Requirement): Promise<ResolvedKey>
   /**
    * Looks up another key for the reference if the signature does not match the one that was found. An agent with a new key may publish it
-   * under the old name, as agents that create a key on each start do.
+   * under the old name; agents that create a key each time they start do so.
    */
   renew(reference: KeyReference, resolved: ResolvedKey, remoteAddress?: string): Promise<ResolvedKey | undefined>
 }
 
 /**
  * Returns whether a body must be signed, depending on the signer, if some agents may leave bodies unsigned. If undefined, every body must
- * be signed. If it depends on the agent, keys are fetched before the requirement is known.
+ * be signed. If this depends on the agent, keys are fetched before the requirement is known.
  */
 export function bodyCoverage(unsignedBodies: AgentSelection): ((resolved: ResolvedKey) => BodyCoverage) | undefined {
   if (typeof unsignedBodies !== 'function' && unsignedBodies.length === 0) return undefined

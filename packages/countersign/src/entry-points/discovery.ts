@@ -1,6 +1,6 @@
 /**
  * Documents and keys of other parties: identifiers and the URLs of their documents, fetching documents within limits, caching them, and
- * finding a key in them. For URLs that others choose, use `createGuardedFetch` of `countersign/node`.
+ * finding a key in them. For URLs that others choose, use `createGuardedFetch` from `countersign/node`.
  *
  * @packageDocumentation
  */

@@ -36,7 +36,7 @@ export function createMemoryNonces({
   let forgottenAt = Number.NEGATIVE_INFINITY
 
   function forget(at: number): void {
-    // Nonces must still expire after the clock was set back.
+    // Nonces must still expire if the clock has been set back.
     if (at === forgottenAt) return
     forgottenAt = at
     for (const [end, keys] of ending) {
@@ -62,7 +62,7 @@ export function createMemoryNonces({
   function requirePlace(holder: Holder, network: string): void {
     const counts = { isAgent: holder.isAgent, ofHolder: holder.held, ...placesOf(holder).counts(network) }
     const reached = reachedLimit(counts, limits)
-    // Evicting an unexpired nonce would allow a replay, so the new one is refused.
+    // Evicting an unexpired nonce would allow a replay, so the new nonce is refused.
     if (reached) throw nonceRefusal(reached)
   }
 
@@ -104,7 +104,7 @@ function newHolder(source: NonceSource): Holder {
 
 type Places = ReturnType<typeof createPlaces>
 
-/** Counts nonces by network and by wider network: those of agents, or those of keys without an agent. */
+/** Counts nonces by network and by wider network, either for agents or for keys without an agent. */
 function createPlaces() {
   const networks = createTally()
   const wider = createTally()

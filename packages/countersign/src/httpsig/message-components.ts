@@ -62,7 +62,8 @@ export function requireSignature(
 }
 
 /**
- * The authority against which the request is verified: the `Host` if it is one of the configured authorities, otherwise the first of these.
+ * The authority against which the request is verified: the `Host` if it is one of the configured authorities, otherwise the first
+ * configured one.
  *
  * @throws AAuthError `header_duplicate`, `host_malformed`
  */
@@ -110,7 +111,7 @@ function isHostField(host: string): boolean {
 }
 
 const otherHost =
-  ' The server verifies @authority as the host of its identifier, but the request was sent to another Host: use the one in ' +
+  ' The server takes @authority from its identifier, but the request was sent to another Host: use the host in ' +
   'the identifier. localhost and its address count as different hosts.'
 
 /** Whether the signature must cover the body, or may omit it. */

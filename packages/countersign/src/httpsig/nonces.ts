@@ -2,7 +2,7 @@ import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { networkOf } from '../lib/network-of.js'
 
-/** The nonce of a request with a verified signature, not yet claimed. */
+/** The unclaimed nonce of a request with a verified signature. */
 export interface VerifiedNonce {
   /** A hash of authority, key and nonce. */
   key: string
@@ -69,14 +69,15 @@ export function nonceReplayed(options?: ErrorOptions): AAuthError {
 
 /** Limits on the number of stored nonces. */
 export interface NonceLimits {
-  /** Nonces of one key without an agent. @default 256 */
+  /** Maximum number of nonces for each key without an agent. @default 256 */
   perKey?: number
   /**
-   * Nonces of all keys without an agent in one network (IPv4 /24, IPv6 /48). Requests without a known address count as one network.
+   * Maximum number of nonces for all keys without an agent in each network (IPv4 /24, IPv6 /48). Requests without a known address count as
+   * one network.
    * @default 4096
    */
   perNetwork?: number
-  /** Nonces of one agent, including its delegates. @default 16384 */
+  /** Maximum number of nonces for each agent, including its delegates. @default 16384 */
   perAgent?: number
   /**
    * Number of nonces of all agents above which the network with the most nonces is refused; the hard limit is twice this number. In
@@ -86,24 +87,24 @@ export interface NonceLimits {
   total?: number
 }
 
-/** The number of stored nonces before another one is added: either those of agents, or those of keys without an agent. */
+/** The number of stored nonces before another one is added, either for agents or for keys without an agent. */
 export interface NonceCounts {
   isAgent: boolean
   /** Nonces of the agent or key. */
   ofHolder: number
   ofNetwork: number
-  /** Nonces of the network with the most. */
+  /** Nonces of the network that has the most nonces. */
   most: number
   /** Nonces of the {@link widerNetwork}. */
   ofWider: number
-  /** Nonces of the wider network with the most. */
+  /** Nonces of the wider network that has the most nonces. */
   mostOfWider: number
   all: number
 }
 
 /**
  * The limit that one more nonce would exceed. `network`: the store is full, and this network holds too large a share of it. `strangers`:
- * the same for keys without an agent.
+ * likewise, but for keys without an agent.
  */
 export type ReachedLimit = keyof NonceLimits | 'network' | 'strangers'
 
@@ -152,8 +153,8 @@ const lastPart = 1 / 64
 
 /**
  * Determines whether a network holds too many nonces when the store is full. At first, only the network with the most nonces is refused. If
- * that network holds less than half as many as the wider network with the most, that wider network is refused instead: an attacker with
- * many networks holds only a few nonces in each. Once half of the remaining places have nevertheless been taken, each wider network is
+ * that network holds less than half as many as the wider network with the most nonces, that wider network is refused instead: an attacker
+ * with many networks holds only a few nonces in each. Once half of the remaining places have nevertheless been taken, each wider network is
  * limited to a small fraction of what is left, so that networks with few nonces still have places.
  */
 function exceedsShare(counts: NonceCounts, left: number, isFirstHalf: boolean): boolean {

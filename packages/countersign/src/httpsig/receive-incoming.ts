@@ -7,14 +7,14 @@ import { type ReceivedMessage, readBefore } from './received-message.js'
 import { plainHost } from './signing-profile.js'
 
 /**
- * The data read from a request: a stream can be read only once, and two middlewares may need its data. Stored on the request itself,
- * because a WeakMap is slower.
+ * The data read from a request: a stream can be read only once, and two middleware functions may need its data. Stored on the request
+ * itself, because a WeakMap is slower.
  */
 const readBody = Symbol('read body')
 
 /**
- * A request of Node's servers: HTTP/1.1, or HTTP/2 through its compatibility API. Frameworks that rewrite `url` or `method` keep the
- * originals in `originalUrl` and `originalMethod`. Body parsers can keep the raw bytes in `rawBody`.
+ * A Node server's request: HTTP/1.1, or HTTP/2 through its compatibility API. Frameworks that rewrite `url` or `method` keep the originals
+ * in `originalUrl` and `originalMethod`. Body parsers can keep the raw bytes in `rawBody`.
  */
 export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
   originalUrl?: string
@@ -33,13 +33,13 @@ export interface CountedBody {
   close(): void
 }
 
-/** Starts accounting for a body. `stop` aborts the reading of the body. */
+/** Starts accounting for a body. `stop` aborts reading the body. */
 export type CountBody = (stop: (refusal: AAuthError) => void) => CountedBody
 
 /**
- * Reads a request of Node's servers as a received message, with header lines, method and target as they were on the wire. The body is read
- * from the stream, or from `rawBody` if a parser has already read it, and can be requested again afterwards. The body is always read to its
- * end, whatever the headers say, because HTTP/2 does not announce bodies.
+ * Reads a Node server's request as a received message, with header lines, method and target as they were on the wire. The body is read from
+ * the stream, or from `rawBody` if a parser has already read it, and can be requested again afterwards. The body is always read to its end,
+ * whatever the headers say, because HTTP/2 does not announce bodies.
  *
  * @param remoteAddress the client's address, if it differs from the connection's
  * @param countBody called when reading of the body starts
@@ -110,7 +110,7 @@ function bodyOf(incoming: NodeRequest, limit: number, countBody?: CountBody): Pr
 
 async function readIncoming(incoming: NodeRequest, limit: number, countBody?: CountBody): Promise<Uint8Array> {
   const isHttp2 = incoming.httpVersionMajor >= 2
-  // If the head and the body arrived in one piece, the parser has read both after this.
+  // By the time this resolves, the parser has read both the head and the body if they arrived in one piece.
   if (!isHttp2) await Promise.resolve()
   const { 'content-length': announced, 'transfer-encoding': encoded } = incoming.headers
   if (isReadBefore(incoming)) return rawBodyBytes(incoming, limit)

@@ -139,7 +139,7 @@ export const receivedBytes = Symbol('received bytes')
 /**
  * Reads a Web `Request` as a received message. It reads a clone, so the caller can still read the body of the request itself.
  *
- * A `Request` differs from the wire if URL parsing changed it (`/x/../admin`) or header lines were joined. On Node, receive the
+ * A `Request` differs from what was sent if URL parsing changed it (`/x/../admin`) or header lines were joined. On Node, receive the
  * `IncomingMessage` instead.
  */
 export function receiveRequest(
@@ -255,7 +255,7 @@ function* parseDigests(header: string): Generator<[string, string]> {
     if (!(value instanceof ArrayBuffer))
       throw new AAuthError('digest_malformed', 'Content-Digest has a value that is not a byte sequence.')
     const digest = platform.serializeBase64(new Uint8Array(value))
-    // Other encodings of the same bytes, which the parser tolerates, are rejected, as they are in the common form.
+    // The parser tolerates other encodings of the same bytes. These are rejected here, as they are in the common form.
     if (!header.includes(`:${digest}:`))
       throw new AAuthError('digest_malformed', 'Content-Digest has a value that is not canonical base64.')
     yield [algorithm, digest]

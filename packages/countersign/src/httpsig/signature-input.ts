@@ -37,8 +37,8 @@ const parameterKinds: Readonly<Record<string, 'seconds' | 'string'>> = {
 }
 
 /**
- * Parses `label=("@method" …);created=…`. It must be exactly one member in its canonical serialization, because the base is built from the
- * received bytes (W1). Component parameters are rejected (W5).
+ * Parses `label=("@method" …);created=…`. The text must be exactly one member in its canonical serialization, because the base is built
+ * from the received bytes (W1). Component parameters are rejected (W5).
  *
  * @throws AAuthError `signature_malformed`, `signature_created_missing`, `component_unsupported`
  */

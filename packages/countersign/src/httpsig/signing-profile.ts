@@ -7,7 +7,7 @@ export interface SigningForm {
    * condition holds.
    */
   readonly components: readonly { name: string; when: 'always' | 'query' | 'body' | 'nonce' }[]
-  /** Maximum difference between `created` and the receiver's clock, in seconds, in either direction. */
+  /** Maximum difference, in either direction, between `created` and the receiver's clock, in seconds. */
   readonly window: number
   /** Minimum entropy of a nonce, in bytes. Undefined if the edition has no nonces. */
   readonly nonceBytes: number | undefined
@@ -66,8 +66,8 @@ export interface Target {
 }
 
 /**
- * Splits a raw request target. Rejects it if URL parsing would change it, because a router and the signature could then disagree about the
- * path (attacks S27 and S28, RFC 9421 §7.5.5).
+ * Splits a raw request target. Rejects it if URL parsing would change it, because a router and the signature could otherwise disagree about
+ * the path (attacks S27 and S28, RFC 9421 §7.5.5).
  *
  * @throws AAuthError `target_ambiguous`
  */

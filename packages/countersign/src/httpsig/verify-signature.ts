@@ -69,8 +69,8 @@ export interface VerifySignatureOptions<R extends SigningKey> {
   /** @default all algorithms that the library implements */
   algorithms?: readonly Algorithm[] | undefined
   /**
-   * `if-covered` accepts a body that the signature does not cover, which any party between the peers can change; for peers that leave
-   * bodies unsigned. A function decides by the key that `resolveKey` found. @default 'required'
+   * `if-covered` is for peers that leave bodies unsigned: it also accepts a body that the signature does not cover. Any party between the
+   * peers can change such a body. A function decides by the key that `resolveKey` found. @default 'required'
    */
   body?: BodyCoverage | ((resolved: R) => BodyCoverage) | undefined
   /** Maximum size of a body, in bytes. @default 1 MiB */
@@ -205,7 +205,7 @@ function requireFresh(input: SignatureInput, profile: SigningProfile, now: numbe
   if (Math.abs(now - input.created) > profile.window) {
     throw new AAuthError(
       'signature_created_outside_window',
-      `created is ${Math.abs(age)} s ${age < 0 ? 'ahead' : 'ago'} by this server’s clock; at most ${profile.window} s are allowed.`,
+      `created is ${Math.abs(age)} s ${age < 0 ? 'ahead of' : 'behind'} this server’s clock; at most ${profile.window} s are allowed.`,
     )
   }
   if (input.expires !== undefined && input.expires <= now) {

@@ -1,8 +1,8 @@
 /** Why the agent could not get access. */
 export type AgentErrorCode =
   /**
-   * Denied by the user or by a policy of the auth server, or the agent is blocked there. The message says which of these applies, if the
-   * auth server does.
+   * Denied by the user or by a policy of the auth server, or the agent is blocked there. If the auth server reports which of these applies,
+   * so does the message.
    */
   | 'access_denied'
   /** The resource named an auth server that `authServers` does not allow. */
@@ -48,7 +48,7 @@ export interface RequestedPermission {
 export interface ConsentDetails {
   /** The page that the user must open, in the browser that started the flow. */
   url: string
-  /** A code to show beside the link: the page of a Countersign auth server shows the same four characters. It does not prove anything. */
+  /** A code to show beside the link: a Countersign auth server's page shows the same four characters. The code does not prove anything. */
   code: string
   authServer: string
   resource: string
@@ -80,7 +80,9 @@ interface AgentErrorOptions {
   cause?: unknown
 }
 
-/** A request that could not be authorized. `code` is ours and stable. `error` is the auth server's error code, if it sent one. */
+/**
+ * A request that could not be authorized. `code` is this library's own and stable. `error` is the auth server's error code, if it sent one.
+ */
 export class AgentError extends Error {
   declare readonly code: AgentErrorCode
   declare readonly error: string | undefined

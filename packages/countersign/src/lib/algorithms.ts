@@ -50,7 +50,7 @@ export const algorithmTable: Record<Algorithm, AlgorithmRow> = {
     refuse: ({ x, y }) =>
       parseBase64url(x ?? '')?.length === 32 && parseBase64url(y ?? '')?.length === 32
         ? undefined
-        : 'x and y are not 32 bytes of base64url each',
+        : 'x or y is not 32 bytes of base64url',
   },
   'rsa-pss-sha512': {
     kty: 'RSA',
@@ -74,7 +74,7 @@ export const algorithmTable: Record<Algorithm, AlgorithmRow> = {
 
 /** How algorithms are named in JWKs and in token headers. */
 export interface JoseRules {
-  /** The names of each algorithm. The first is emitted. */
+  /** The names of each algorithm. The first name is emitted. */
   readonly names: Readonly<Record<Algorithm, readonly [string, ...string[]]>>
   /** Whether a key must name its algorithm. */
   readonly algRequired: boolean
@@ -104,8 +104,8 @@ export function algorithmOf(jwk: Partial<PublicJwk>): Algorithm | undefined {
 }
 
 /**
- * The y coordinates of the points whose order divides 8, with the sign bit cleared, in little-endian hex. If such a point is used as a key,
- * one signature could be valid for many messages.
+ * The y coordinates of the points whose order divides 8, with the sign bit cleared, in little-endian hex. If such a point were used as a
+ * key, one signature could be valid for many messages.
  */
 const smallOrderPoints = new Set([
   '0000000000000000000000000000000000000000000000000000000000000000',

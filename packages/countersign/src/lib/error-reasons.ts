@@ -1,7 +1,7 @@
 /** Limits the traversal: a chain of causes may be circular. */
 const deepest = 5
 
-/** The reasons of a failure, outermost first: the messages of the causes, without the error's own message. */
+/** The reasons for a failure, outermost first: the messages of the causes, without the error's own message. */
 export function causeMessages(error: unknown): string[] {
   const reasons: string[] = []
   let cause = causeOf(error)
@@ -31,7 +31,7 @@ const codes = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
 ])
 
-/** Whether a connection failed because the certificate is not trusted, by Node's error codes. */
+/** Whether Node's error codes show that a connection failed because the certificate is not trusted. */
 export function isUntrustedCertificate(error: unknown): boolean {
   return error instanceof Error && 'code' in error && codes.has(String(error.code))
 }

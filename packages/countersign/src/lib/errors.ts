@@ -7,7 +7,7 @@ interface ErrorCase {
 
 const unauthorized = { status: 401 } as const
 const malformed = { status: 400 } as const
-const grant = { status: 400, description: 'It is not valid for this request.' } as const
+const grant = { status: 400, description: 'Not valid for this request.' } as const
 const later = { status: 503, description: 'Try again in a moment.' } as const
 const failed = { status: 500 } as const
 
@@ -123,8 +123,8 @@ export interface AAuthErrorOptions {
 }
 
 /**
- * A refused request or token. `code` is ours and stable, and `status` is the response's status. The message is for the operator and
- * contains no token, signature or key.
+ * A refused request or token. `code` is this library's own and stable, and `status` is the response's status. The message is for the
+ * operator and contains no token, signature or key.
  */
 export class AAuthError extends Error {
   readonly code: ErrorCode

@@ -35,11 +35,11 @@ export interface RequestEvent {
   path?: string | undefined
   /** The host that an agent called. */
   host?: string | undefined
-  /** Gateway: the verified identifier of the calling agent. Undefined: an unsigned request, or a key without an agent. */
+  /** Gateway: the verified identifier of the calling agent. Undefined for an unsigned request, or for a key without an agent. */
   agent?: string | undefined
   /** Gateway: the agent's delegate, if a delegate called. */
   delegate?: string | undefined
-  /** Gateway: the thumbprint of the signing key, if it does not identify an agent. */
+  /** Gateway: the thumbprint of the signing key, if that key does not identify an agent. */
   thumbprint?: string | undefined
   /** Gateway: the method of an accepted MCP request, such as `tools/call`; at most 256 characters. */
   mcpMethod?: string | undefined
@@ -61,13 +61,13 @@ export interface RefusalEvent extends Refusal {
 export interface LookupEvent {
   kind: 'lookup'
   role: Role
-  /** `document`: the document of an identifier; `keys`: the key set that the document names. */
+  /** `document`: an identifier's document; `keys`: the key set that the document names. */
   what: 'document' | 'keys'
   /** The document's host, with the port if it is not 443. */
   host: string
   /**
-   * `unreachable`: the document's origin does not respond; `stale`: the origin does not respond either, but the previous copy is used for a
-   * while (W32); `refused`: the response is not acceptable; `busy`: too many fetches are in progress.
+   * `unreachable`: the document's origin does not respond; `stale`: the origin does not respond, so the previous copy is used for a while
+   * (W32); `refused`: the response is not acceptable; `busy`: too many fetches are in progress.
    */
   outcome: 'found' | 'stale' | 'unreachable' | 'refused' | 'busy'
   /** Whether the result came from the cache. */
@@ -167,7 +167,7 @@ export interface SocketEvent {
   agent?: string | undefined
   /** The agent's delegate, if a delegate called. */
   delegate?: string | undefined
-  /** The thumbprint of the signing key, if it does not identify an agent. */
+  /** The thumbprint of the signing key, if that key does not identify an agent. */
   thumbprint?: string | undefined
   /** How long it was open, in seconds. */
   duration: number
@@ -178,8 +178,8 @@ export interface ConnectionEvent {
   kind: 'connection'
   role: 'gateway'
   /**
-   * `displaced`: the connection had been idle longest, or its client did not read; `refused`: no connection could be evicted, so the new
-   * one received 503.
+   * `displaced`: the connection had been idle the longest, or its client did not read; `refused`: no connection could be evicted, so the
+   * new one received 503.
    */
   outcome: 'displaced' | 'refused'
 }

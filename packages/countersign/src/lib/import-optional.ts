@@ -1,4 +1,4 @@
-/** A missing optional package, which users of the entry point have to install. The message contains the install command. */
+/** An optional package that an entry point needs is not installed. The message contains the install command. */
 export class MissingPackageError extends Error {
   override name = 'MissingPackageError'
 }

@@ -158,7 +158,7 @@ function keyMembers(jwk: PublicJwk, algorithm: Algorithm): PublicJwk {
 }
 
 /**
- * Prefixes of the JWK thumbprints (RFC 7638) of example keys that are printed in standards, many with their private halves, by RFC. Seven
+ * Prefixes, by RFC, of the JWK thumbprints (RFC 7638) of example keys that are printed in standards, many with their private halves. Seven
  * characters are 42 bits: one in 50,000,000,000 new keys matches a prefix by chance.
  */
 const beginningsByRfc = {
@@ -198,7 +198,7 @@ const rfcByBeginning: ReadonlyMap<string, string> = new Map(
   ),
 )
 
-/** Why a key printed in a standard must not be used: anyone can sign with it. Appended to the name of the key. */
+/** Why a key printed in a standard must not be used: anyone can sign with it. Appended to the key's name. */
 export function publishedKeyProblem(thumbprint: string): string | undefined {
   const rfc = rfcByBeginning.get(thumbprint.slice(0, 7))
   return rfc && `is an example in RFC ${rfc}, so anyone can sign with it: generate your own key`

@@ -13,7 +13,7 @@ export function requireKnownOptions(of: string, options: unknown, known: Readonl
 }
 
 /**
- * The known name that was probably meant: it is the same except for case or, in names of more than three letters, except for one or two
+ * The known name that was probably meant: one that differs only in case or, in names of more than three letters, only in one or two
  * letters.
  */
 export function nearestName(name: string, known: readonly string[]): string | undefined {

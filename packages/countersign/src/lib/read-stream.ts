@@ -14,7 +14,7 @@ export async function readStream(stream: ReadableStream<Uint8Array>, limit: numb
     length += value.length
     if (length > limit) {
       const refusal = new AAuthError('body_too_large', `The body is larger than ${limit} bytes.`)
-      // Cancelling one branch of a clone does not complete until the other branch is cancelled too, so waiting for it could take forever.
+      // Cancelling one branch of a clone does not complete until the other branch is also cancelled, so waiting for it could take forever.
       reader.cancel(refusal).catch(() => undefined)
       throw refusal
     }

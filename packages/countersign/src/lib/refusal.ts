@@ -7,7 +7,7 @@ import { AAuthError } from './errors.js'
  * they are printable ASCII of bounded length. They contain no secrets.
  */
 export interface Refusal {
-  /** Status of the response. Undefined if an agent received no response, or rejected the one it received. */
+  /** Status of the response. Undefined if an agent received no response, or rejected the response. */
   status?: number | undefined
   /** Our code for the case, such as `policy_denied`, or the page's code. */
   code: string
@@ -67,7 +67,7 @@ export function joinReasons(reasons: readonly string[]): string {
   return asPlainText(told.join(': '), 512)
 }
 
-/** Text controlled by callers, as printable ASCII of bounded length. By default, the bound is that for a name: 256 characters. */
+/** Text controlled by callers, as printable ASCII of bounded length. The default bound is 256 characters, as for names. */
 export function asPlainText(text: string, longest = 256): string {
   return text
     .slice(0, longest)

@@ -8,8 +8,8 @@ export interface RemoteSignerOptions {
   jwk: PublicJwk
   /**
    * Calls the service to sign: Ed25519 over the bytes themselves, ECDSA over their SHA-256 hash, RSA-PSS over their SHA-512 hash. The
-   * request waits for the service, and rejects with its error. Set a timeout well below one minute: after that, the signature would be
-   * rejected as too old.
+   * request waits for the service, and rejects with the service's error. Set a timeout well below one minute: after that, the signature
+   * would be rejected as too old.
    */
   sign: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>
   /**

@@ -9,15 +9,15 @@ import { createMountedListener } from './mounted-listener.js'
 export interface CallbackPortOptions {
   /** Handles the callback, and returns the page to show. */
   answer: (request: Request) => Promise<Response>
-  /** A secret shared by the processes that share the port. They prove to one another that they know it. */
+  /** A secret shared by the processes that share the port. Each process proves to the others that it knows the secret. */
   secret: string
   /** Ports in order of preference. If other programs are using all of them, any free port is used. @default any free port */
   ports?: readonly number[]
 }
 
-/** A port of 127.0.0.1 for an agent's callbacks. It does not keep the program alive, except while it is sending a page. */
+/** A port of 127.0.0.1 for an agent's callbacks. It does not keep the program alive, except while a page is being sent. */
 export interface CallbackPort {
-  /** The redirect URI. It changes if the agent's process that had the port exited and another program took it. */
+  /** The redirect URI. It changes if the agent's process that holds the port exits and another program takes the port. */
   readonly redirectUri: string
   readonly port: number
   /** Whether another of the agent's processes has the port. That process completes consents through the store. */
@@ -25,8 +25,8 @@ export interface CallbackPort {
   /** Resolves when it is confirmed that the port belongs to the agent. If another program has taken it, the port changes first. */
   readonly prove: () => Promise<void>
   /**
-   * Returns a URL that redirects to a page once. Other users of this machine can read a program's arguments, and anyone who knows a
-   * consent's URL can decide it.
+   * Returns a single-use URL that redirects to a page, for use in a program's arguments: other users of this machine can read those, and
+   * anyone who knows a consent's URL can decide the consent.
    */
   readonly createOneTimeLink: (page: string) => string
   /** Stops accepting connections; a page that is being sent is still delivered. */
@@ -118,7 +118,7 @@ function createCallbackServer(respondTo: (request: Request) => Promise<Response>
 
 const portOf = (server: Server) => (server.address() as AddressInfo).port
 
-/** The port to which the server is now bound, or the one that another of the agent's processes has. */
+/** The port to which the server is now bound, or the port that another of the agent's processes holds. */
 async function findPort(server: Server, ports: readonly number[], secret: string): Promise<number> {
   for (const port of ports) if ((await bind(server, port)) || (await belongsToAgent(port, secret))) return port
   await bind(server, 0)

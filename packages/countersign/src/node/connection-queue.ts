@@ -13,12 +13,13 @@ import { WriteProgress, writeTimeout } from './write-progress.js'
 /** Limits in-progress requests and unread responses per connection. */
 export interface ConnectionQueue {
   /**
-   * Over HTTP/1.1, calls `serve` once every earlier request of the connection has been responded to; it is never called if the connection
-   * closes first. While 32 requests are waiting, the connection is not read. Over HTTP/2, refuses the stream if 100 requests of the session
-   * are in progress. Each turn of the event loop starts up to 16 requests across all connections, or 2 while connections are being
-   * accepted; if more are waiting, networks take turns. Over HTTP/2, up to 1,024 requests per network and 2,048 in total wait for their
-   * turn; beyond that, a stream of the network with the most waiting requests is refused. If a request's connection or stream closes before
-   * its turn, the request is never served. If the client reads no part of a response for 20 seconds, its connection or stream is closed.
+   * Over HTTP/1.1, calls `serve` once every earlier request on the connection has received its response; it is never called if the
+   * connection closes first. While 32 requests are waiting, the connection is not read. Over HTTP/2, refuses the stream if 100 requests of
+   * the session are in progress. Each turn of the event loop starts up to 16 requests across all connections, or 2 while connections are
+   * being accepted; if more are waiting, networks take turns. Over HTTP/2, up to 1,024 requests per network and 2,048 in total wait for
+   * their turn; beyond that, a stream of the network with the most waiting requests is refused. If a request's connection or stream closes
+   * before its turn, the request is never served. If the client reads no part of a response for 20 seconds, its connection or stream is
+   * closed.
    *
    * @param serve may return a promise: over HTTP/2, the request is in progress until it settles
    */
@@ -263,7 +264,8 @@ class Connection {
 /** Closes a connection without parsing the rest of what was read. */
 function stopAt(socket: Socket & { parser?: { onIncoming?: unknown } | null }): void {
   socket.destroy()
-  // Node.js would create a request and a response for each one. Its parser stops if this returns 2, as it does for an upgrade.
+  // Otherwise, Node.js would create a request and a response for each request that was read. Its parser stops if this returns 2, as it does
+  // for an upgrade.
   if (socket.parser?.onIncoming) socket.parser.onIncoming = () => 2
 }
 
@@ -275,7 +277,7 @@ function weightOf({ incoming }: WaitingRequest): number {
   return Math.max(1, incoming.rawHeaders.length / 2 / linesPerRequest)
 }
 
-/** Closes a connection once everything written has been sent, regardless of what the client still sends. */
+/** Closes a connection once everything written has been sent, even if the client is still sending. */
 export function endGracefully(socket: Duplex): void {
   socket.end()
   socket.resume()

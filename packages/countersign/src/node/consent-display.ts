@@ -19,7 +19,7 @@ export interface ConsentDisplay {
 export interface ConsentDisplayOptions {
   /** False if the user is typing on the same line. */
   countsDown: boolean
-  /** Whether the terminal supports no control sequences. If so, there is no countdown either. */
+  /** Whether the terminal supports no control sequences, and therefore no countdown. */
   isDumb: boolean
 }
 

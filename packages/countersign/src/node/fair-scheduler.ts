@@ -10,7 +10,7 @@ import { networkOf } from '../lib/network-of.js'
  */
 const together = { usually: 16, whileAccepting: 2 }
 
-/** Limits on waiting requests that have `refuse`. Of requests without it, only one per connection waits. */
+/** Limits on waiting requests that have `refuse`. Without it, only one request per connection waits. */
 const refusable = { total: 2048, perNetwork: 1024 }
 
 /** The channel on which Node.js reports each accepted connection. */
@@ -28,7 +28,7 @@ export interface TurnRequest {
   readonly refuse?: (() => void) | undefined
 }
 
-/** Starts the requests of one listener, up to a limit in each turn of the event loop. */
+/** Starts one listener's requests, up to a limit in each turn of the event loop. */
 export class FairScheduler {
   /** Networks, in the order in which they take turns. */
   readonly #networks = new Map<string, WaitingNetwork>()
@@ -82,7 +82,10 @@ export class FairScheduler {
     return () => this.#remove(network, request)
   }
 
-  /** Makes room for a request with `refuse` from a network that already has `held` of them. Returns false if that network has the most. */
+  /**
+   * Makes room for a request with `refuse` from a network that already has `held` of them. Returns false if that network has the most of
+   * them.
+   */
   #makeRoom(held: number): boolean {
     if (held >= refusable.perNetwork) return false
     if (this.#refusable < refusable.total) return true

@@ -23,9 +23,9 @@ const sweepInterval = 3_600_000
 
 /**
  * Stores what users have allowed an agent, with each record in its own file, so that users are not prompted again: tokens and consents
- * survive restarts and crashes, and one user's processes share them (W26). Writes resolve once the data is on disk. The folder and its
- * files are readable only by this user. On Windows, choose a folder under `%LOCALAPPDATA%`, because file modes have no effect there. The
- * tokens are stored in plain text, but are useless without the agent's key.
+ * survive restarts and crashes, and processes of the same user share them (W26). Writes resolve once the data is on disk. The folder and
+ * its files are readable only by that user. On Windows, choose a folder under `%LOCALAPPDATA%`, because file modes have no effect there.
+ * The tokens are stored in plain text, but are useless without the agent's key.
  *
  * @param folder created if missing
  * @throws FileStoreError if others could read the folder, or if another user owns it; the message contains the command that fixes it
@@ -119,7 +119,7 @@ async function whileForgotten<T>(write: () => Promise<T>): Promise<T> {
 
 const unwritable = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM'])
 
-/** A file name for text of any length that contains any characters. */
+/** A file name for text of any length, with any characters. */
 function nameOf(text: string): string {
   return createHash('sha256').update(text).digest('base64url').slice(0, 27)
 }
@@ -186,7 +186,7 @@ async function readRecord(path: string): Promise<AgentRecord | undefined> {
   return record as AgentRecord
 }
 
-/** How long a record stays after it expires, in seconds: clocks differ, and a response may still arrive. */
+/** How long a record remains stored after it expires, in seconds: clocks differ, and a response may still arrive. */
 const margin = 3600
 
 /**
@@ -213,7 +213,7 @@ async function sweepOwner(folder: string, now: number): Promise<void> {
   // Without a token or a pending consent, the browser has only a session cookie.
   if (left.has('session') && [...left].every((kind) => kind && ['session', 'person', 'past'].includes(kind)))
     return removeWhole(folder)
-  // Fails unless the folder is empty, so also if another process is writing files in it.
+  // Fails unless the folder is empty, and therefore also if another process is writing files to it.
   await rmdir(folder)
 }
 

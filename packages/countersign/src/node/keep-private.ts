@@ -1,4 +1,4 @@
-/** The part of a Node response that is involved in every way of responding. */
+/** The part of a Node response that every way of responding uses. */
 export interface HeadWriter {
   writeHead(status: number, ...rest: unknown[]): unknown
   getHeader(name: string): string | number | string[] | undefined
@@ -11,7 +11,7 @@ export interface HeadWriter {
 /** The key of a property on the message that is passed to a handler: the Node response that will carry the handler's response. */
 export const nodeResponse = Symbol('answered by')
 
-/** Header rules by lower-case name: each returns the new value for the previous value, which is empty if unset. */
+/** Header rules by lower-case name: each maps the previous value, which is empty if unset, to the new value. */
 type FieldRules = ReadonlyMap<string, (set: string) => string>
 
 const signedRules: FieldRules = new Map([
@@ -40,7 +40,7 @@ function writePrivateHead(this: HeadWriter, status: number, ...given: unknown[])
   return shared.writeHead.call(this, status, ...setPrivateFields(signedRules, this, given))
 }
 
-/** Sets the fields passed to `writeHead`, then ours. Returns the remaining arguments. */
+/** Sets the fields passed to `writeHead`, then applies the rules. Returns the remaining arguments. */
 function setPrivateFields(rules: FieldRules, writer: HeadWriter, given: unknown[]): unknown[] {
   const fields = given.find((part) => typeof part === 'object' && part !== null)
   if (fields) for (const [name, value] of fieldsOf(fields)) writer.setHeader(name, value)

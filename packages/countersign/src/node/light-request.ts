@@ -83,8 +83,8 @@ abstract class DelegatingRequest {
 Object.setPrototypeOf(DelegatingRequest.prototype, RealRequest.prototype)
 
 /**
- * The `Request` that handlers receive: method, URL, headers and signal. Accessing any other member creates a real request, which costs up
- * to a tenth of a signature check.
+ * The `Request` that handlers receive: method, URL, headers and signal. Accessing any other member creates a real request, which takes up
+ * to a tenth as long as a signature check.
  */
 export class LightRequest extends DelegatingRequest implements Request {
   readonly method: string

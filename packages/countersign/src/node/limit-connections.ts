@@ -9,11 +9,11 @@ import { bytesOf, WriteProgress, type Writer } from './write-progress.js'
 export interface ConnectionShares {
   /** Total number of connections. @default as many as the system allows */
   readonly total?: number | undefined
-  /** Connections from one address, idle or not. @default the limit of its network */
+  /** Connections from each address, idle or not. @default the limit for each network */
   readonly perAddress?: number | undefined
-  /** Idle connections from one address. @default the limit of the address */
+  /** Idle connections from each address. @default the limit for each address */
   readonly idlePerAddress?: number | undefined
-  /** Connections from one network, idle or not. @default the total */
+  /** Connections from each network, idle or not. @default the total */
   readonly perNetwork?: number | undefined
   /**
    * When a request makes its connection busy. `head`: as soon as the request's head is received, for servers that limit bodies separately.
@@ -40,7 +40,7 @@ const noRoom = [
 /** Milliseconds left for a response in progress on a connection that is being closed to make room for another network. */
 const lastResponse = 1000
 
-/** Seconds after which a connection counts as unread because its client has read nothing of what was written to it. */
+/** Seconds after which a connection counts as unread if its client has read none of the data written to it. */
 const unreadAfter = 2
 
 /**
@@ -68,7 +68,7 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
     const socket = connections.socketOf(incoming.socket)
     const connection = socket && connections.get(socket)
     if (!connection) return
-    // Over TLS, the underlying socket does not report pending bytes; over HTTP/2, the session's socket does not report them either.
+    // Over TLS, the underlying socket does not report pending bytes; over HTTP/2, neither does the session's socket.
     const writer = 'stream' in outgoing ? outgoing.stream : incoming.socket
     connection.writers.add(writer)
     let isComplete = false
@@ -101,7 +101,7 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
     })
 }
 
-/** The open connections of a server, by address and by network. */
+/** A server's open connections, by address and by network. */
 class CountedConnections {
   readonly #shares: ConnectionShares
   readonly #addresses = new Map<string, Holder>()
@@ -173,7 +173,7 @@ class CountedConnections {
     if (address.idle.size > idlePerAddress) this.#makeRoom(address)
   }
 
-  /** Closes one of the connections of an address or a network. */
+  /** Closes one connection of an address or a network. */
   #makeRoom({ idle, unread }: Holder, newcomer?: Socket): void {
     const [longestIdle] = idle
     const [longestUnread] = unread
@@ -245,7 +245,7 @@ function pickConnectionToClose(
   { all, networks, counted, total }: Holders & { total: number },
 ): Socket {
   const [longestIdle] = all.idle
-  // If only a few are idle, the oldest one may have a request in transit.
+  // If only a few connections are idle, the oldest one may have a request in transit.
   if (longestIdle && all.idle.size > 1 + total / 8) return longestIdle
   let fullest = network
   for (const one of networks.values()) if (one.open > fullest.open) fullest = one

@@ -10,10 +10,11 @@ import { readPasted } from './read-pasted.js'
 export interface LoopbackConsentOptions {
   /** Shows the user where to decide, instead of using the terminal. For programs with their own user interface. */
   onConsent?: ((consent: ConsentRequest) => void | Promise<void>) | undefined
-  /** Opens the page in this machine's browser. @default true if there is one: not over SSH or without a desktop */
+  /** Opens the page in this machine's browser. @default true if there is one; false over SSH or without a desktop */
   openBrowser?: boolean | undefined
   /**
-   * Also accepts the redirect URL if the user pastes it into the terminal from the browser's address bar, for a browser on another machine.
+   * For a browser on another machine: also accepts the redirect URL if the user copies it from the browser's address bar and pastes it into
+   * the terminal.
    * @default false
    */
   paste?: boolean | undefined
@@ -26,8 +27,8 @@ export interface LoopbackConsentOptions {
   /** @default process.env */
   env?: NodeJS.ProcessEnv | undefined
   /**
-   * A secret shared by the agent's processes, with which they prove that a callback port belongs to the agent. Use the same value as for
-   * their `openCallbackPort`. @default the state of each consent, which is known to processes that share a store
+   * A secret shared by the agent's processes, with which they prove that a callback port belongs to the agent. Must be the value that they
+   * pass to `openCallbackPort`. @default the state of each consent, which is known to processes that share a store
    */
   secret?: string | undefined
 }

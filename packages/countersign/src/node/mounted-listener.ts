@@ -18,12 +18,12 @@ export type Handler = (request: Request, received?: ReceivedMessage) => MaybePro
 export interface NodeListenerOptions {
   /** The origin of the handler's URLs, such as `http://127.0.0.1:8002`. It is never taken from the request. */
   origin: string
-  /** The edition of AAuth whose format is used for refusing requests that cannot be passed to a handler. @default January 2026 */
+  /** The AAuth edition whose format is used to refuse requests that cannot be passed to a handler. @default January 2026 */
   edition?: Pick<ResourceEdition, 'writeRefusal'>
   /**
    * Maximum body size, in bytes; a larger body receives 413. Incomplete bodies may use 64 MiB in total, 32 MiB per network and 4 MiB per
-   * HTTP/2 session, but at least as much as 4, 2 and 1 bodies of the maximum size. A body beyond these limits receives 503. If no data
-   * arrives for 20 seconds, the body receives 408. @default 1 MiB
+   * HTTP/2 session, or 4, 2 and 1 times the maximum body size if that is more. A body beyond these limits receives 503. If no data arrives
+   * for 20 seconds, the body receives 408. @default 1 MiB
    */
   maxBody?: number
   /**
@@ -32,8 +32,8 @@ export interface NodeListenerOptions {
    */
   upload?: ((incoming: NodeRequest, outgoing: NodeResponse) => Upload) | undefined
   /**
-   * Determines the address of a client behind proxies. Without it, all clients behind one proxy count as one address, including for sign-in
-   * limits. Use `createClientAddress`. @default the peer of the connection
+   * Determines the address of a client behind proxies. Without this function, all clients behind one proxy count as one address, including
+   * for sign-in limits. Use `createClientAddress`. @default the peer of the connection
    */
   clientAddress?: ClientAddress
   /**
@@ -89,7 +89,7 @@ async function answer(
     const session = 'stream' in outgoing ? outgoing.stream.session : undefined
     return bodies.open({ session, address, stop })
   })
-  // If it does not know the client's address, the address stays unknown: the peer is only the proxy.
+  // If `clientAddress` does not know the client's address, the address stays unknown: the peer is only the proxy.
   if (address === undefined) received = { ...received, remoteAddress: undefined }
   async function refuse(error: unknown): Promise<void> {
     if (!(error instanceof AAuthError)) throw error
@@ -142,7 +142,7 @@ function requireReadable({ method, rawTarget }: ReceivedMessage): void {
     throw new AAuthError('request_malformed', 'The method is not a valid token.')
 }
 
-/** Checks that Node.js makes for HTTP/1.1, unless its server leaves them to the listener. */
+/** Performs the checks that Node.js makes for HTTP/1.1, unless its server leaves them to the listener. */
 function requireStandardFields(rawHeaders: readonly string[]): void {
   let hasHost = false
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {

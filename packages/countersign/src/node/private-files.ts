@@ -3,7 +3,7 @@ import { constants, mkdirSync, type Stats, statSync } from 'node:fs'
 import { type FileHandle, lstat, mkdir, open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** An operation on a private folder or file that failed. The message says how to fix the problem. */
+/** A failed operation on a private folder or file. The message says how to fix the problem. */
 export class FileStoreError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
@@ -69,7 +69,7 @@ export async function writePrivateFile(path: string, text: string): Promise<void
   await syncFolder(dirname(path))
 }
 
-/** Writes a file's content to a temporary file beside it, and syncs that to disk. Resolves to the path of the temporary file. */
+/** Writes a file's content to a temporary file beside it, and syncs the temporary file to disk. Resolves to its path. */
 export async function writeTemporary(path: string, text: string): Promise<string> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const written = `${path}.${randomSuffix()}`
@@ -94,7 +94,7 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** A suffix that makes the name of a temporary file unique. */
+/** A suffix that makes a temporary file's name unique. */
 export function randomSuffix(): string {
   return randomBytes(9).toString('base64url')
 }

@@ -4,10 +4,10 @@ import { networkOf } from '../lib/network-of.js'
 
 const mebibyte = 1_048_576
 
-/** Number of bytes that a body counts for before any of it has arrived, because a request also takes memory. */
+/** Number of bytes that a body counts as before any of it has arrived, because a request also takes memory. */
 const leastBytes = 16_384
 
-/** Number of seconds without a byte after which the reading of a body is aborted. */
+/** Number of seconds without a byte after which reading a body is aborted. */
 const readTimeout = 20
 
 /** The body of a request that is being read, and the parties toward whose limits it counts. */
@@ -23,8 +23,8 @@ interface OpenBody {
 /**
  * Limits the memory that one listener uses for incomplete bodies: 64 MiB in total, 32 MiB per network (IPv4 /24, IPv6 /48) and 4 MiB per
  * HTTP/2 session, or more if needed for a body of the maximum size. If a session or network exceeds its limit, its largest body is refused
- * with 503. If the total is exceeded, the largest body of the network that uses the most memory is refused. If no data of a body arrives
- * for 20 seconds, it is refused with 408.
+ * with 503. If the total is exceeded, the largest body of the network that uses the most memory is refused. A body is refused with 408 if
+ * none of its data arrives for 20 seconds.
  */
 export class ReadingBodies {
   readonly #most: { readonly all: number; readonly network: number; readonly session: number }
@@ -103,14 +103,14 @@ export class ReadingBodies {
   }
 
   #check(): void {
-    // This is not done when the last body is removed: on a busy server, that would create a timer for each body.
+    // The timer is stopped here rather than when the last body is removed: on a busy server, that would create a timer for each body.
     if (this.#all.bodies.size === 0) {
       clearInterval(this.#checking)
       this.#checking = undefined
     }
     for (const body of this.#all.bodies)
       if (++body.seconds >= readTimeout)
-        this.#refuse(body, new AAuthError('body_late', `No data of the body arrived for ${readTimeout} seconds.`))
+        this.#refuse(body, new AAuthError('body_late', `No body data arrived for ${readTimeout} seconds.`))
   }
 }
 

@@ -6,8 +6,8 @@ let placed: typeof globalThis.fetch | undefined
 
 /**
  * Makes `new Response(text)` create light responses in this process, and `Request` and `fetch` accept light requests. All three otherwise
- * behave as before, and `instanceof` works with both kinds. If the process has replaced `fetch`, for tracing or tests, that function is
- * still the one that is called.
+ * behave as before, and `instanceof` works with both kinds. If the process has replaced `fetch`, for tracing or tests, its replacement is
+ * still called.
  */
 export function replaceGlobals(): void {
   Object.assign(globalThis, { Response: LightResponse, Request: WebRequest })

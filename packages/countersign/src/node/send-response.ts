@@ -5,7 +5,7 @@ import type { NodeRequest } from '../httpsig/receive-incoming.js'
 import { LightResponse } from './light-response.js'
 import { isGone, untilDrained } from './outgoing.js'
 
-/** A response of Node's servers: HTTP/1.1, or HTTP/2 with its compatibility API. */
+/** A Node server's response: HTTP/1.1, or HTTP/2 with its compatibility API. */
 export type NodeResponse = ServerResponse | Http2ServerResponse
 
 /** Connection-specific fields, which do not apply to the connection used here (RFC 9110 §7.6.1). HTTP/2 forbids them. */
@@ -19,7 +19,7 @@ const connectionFields: ReadonlySet<string> = new Set([
 
 /**
  * Writes a Web response to Node's response, with its length if the body is known. A body that is not complete yet is streamed: the headers
- * are sent without waiting for it, and it is cancelled if the client disconnects.
+ * are sent without waiting for the body, and the body is cancelled if the client disconnects.
  */
 export async function sendResponse(response: Response, outgoing: NodeResponse, method: string): Promise<void> {
   const whole = LightResponse.wholeOf(response)

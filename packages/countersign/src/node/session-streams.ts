@@ -1,7 +1,7 @@
 import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2'
 import { WriteProgress, writeTimeout } from './write-progress.js'
 
-/** Maximum number of in-progress requests per session; further ones are refused. */
+/** Maximum number of in-progress requests per session; further requests are refused. */
 const streamLimit = 100
 
 /**
@@ -11,8 +11,8 @@ const streamLimit = 100
 const refusalLimit = 100
 
 /**
- * Maximum size of unread responses, in bytes. Above it, further requests of the session are refused until the client has read some of the
- * responses.
+ * Maximum size of unread responses, in bytes. Above this limit, the session's further requests are refused until the client has read some
+ * of the responses.
  */
 const unreadLimit = 1_048_576
 
@@ -48,7 +48,7 @@ export class SessionStreams {
     const request = { progress: new WriteProgress(), isServed: false }
     this.#requests.set(stream, request)
     stream.on('drain', () => {
-      // Between two checks, as many bytes may have been written as were sent, so that the number of unsent bytes does not change.
+      // Between two checks, as many bytes may have been written as were sent, in which case the number of unsent bytes does not change.
       request.progress.restart()
       this.#isRead = true
     })
@@ -62,7 +62,7 @@ export class SessionStreams {
     })
   }
 
-  /** Counts a request that the client reset before its turn. It counts as in progress until the next check. */
+  /** Counts a request that the client reset before its turn. Such a request counts as in progress until the next check. */
   countReset(): void {
     this.#reset++
   }

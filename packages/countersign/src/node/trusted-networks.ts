@@ -48,7 +48,7 @@ export function trustedNetworkProblem(network: string): string | undefined {
   return isWide ? `is ${tooBroad}` : undefined
 }
 
-/** Why networks that can each be trusted must not be trusted together. Undefined if they can be. */
+/** Why networks that can be trusted individually must not be trusted together. Undefined if they can be trusted together. */
 export function trustedNetworksProblem(networks: readonly string[]): string | undefined {
   const isWide = [mappedIpv4, globalIpv6].some((scope) => partOf(scope, networks) > 1 / 4)
   return isWide ? `together cover ${tooBroad}` : undefined

@@ -1,7 +1,7 @@
 /** Number of seconds after which a response is aborted if its client reads nothing. */
 export const writeTimeout = 20
 
-/** Measures how long a client has not been reading what was written to it. */
+/** Measures the time since a client last read any of the data written to it. */
 export class WriteProgress {
   #sent = Number.NaN
   #seconds = 0
@@ -26,7 +26,7 @@ export class WriteProgress {
   }
 }
 
-/** A socket, or an HTTP/2 stream, which does not count written bytes. */
+/** A socket, or an HTTP/2 stream; a stream does not count written bytes. */
 export interface Writer {
   readonly writableLength: number
   readonly bytesWritten?: number

@@ -66,7 +66,7 @@ function createInstruments(registry: Registry) {
   return {
     requests: new Counter({
       name: 'countersign_requests_total',
-      help: 'Requests, by route and outcome: ok, or the code of the refusal',
+      help: 'Requests, by route and outcome (ok, or the refusal’s code)',
       labelNames: ['role', 'route', 'outcome'],
       registers,
     }),
@@ -105,7 +105,7 @@ function createInstruments(registry: Registry) {
     }),
     storageErrors: new Counter({
       name: 'countersign_storage_errors_total',
-      help: 'Failed storage operations: the code of the StorageError, or failed',
+      help: 'Failed storage operations, by the StorageError’s code; failed: any other error',
       labelNames: ['verb', 'code'],
       registers,
     }),
@@ -134,7 +134,7 @@ function createInstruments(registry: Registry) {
     }),
     upstreamSeconds: new Histogram({
       name: 'countersign_upstream_duration_seconds',
-      help: 'Time until the upstream of a gateway starts to respond, or fails',
+      help: 'Time until a gateway’s upstream starts to respond, or fails',
       labelNames: ['route'],
       buckets,
       registers,
@@ -225,7 +225,7 @@ function addReadings(registry: Registry, { logWriteErrors, retentionLag, pool, c
   if (retentionLag)
     new Gauge({
       name: 'countersign_retention_lag_seconds',
-      help: 'Time since retention last deleted everything that was due for deletion, in seconds; alert at 86400',
+      help: 'Seconds since retention last deleted everything that was due for deletion; alert at 86400',
       registers,
       collect() {
         this.set(retentionLag())
@@ -260,7 +260,7 @@ function addReadings(registry: Registry, { logWriteErrors, retentionLag, pool, c
   })
 }
 
-// The values of their labels are the types of open handles, and how many types there are depends on Node.
+// These metrics are labeled with the types of open handles, and the number of such types depends on Node.
 const unbounded = ['nodejs_active_resources', 'nodejs_active_handles', 'nodejs_active_requests']
 
 function addProcess(registry: Registry): void {

@@ -121,7 +121,7 @@ export interface DocumentType<M extends PublishedDocument = PublishedDocument> {
   readonly name: string
   /** How the keys that the party publishes name their algorithm. */
   readonly jose: JoseRules
-  /** The party that publishes the document. If the operator configured an auth server, its document may be at any address (W28). */
+  /** The party that publishes the document. The document of an auth server that the operator configured may be at any address (W28). */
   readonly party: 'agent' | 'resource' | 'authServer'
   /** The member that contains the document's own identifier (W10). */
   readonly self: string
@@ -196,7 +196,7 @@ export function documentResponse(document: object): Response {
 }
 
 /**
- * Other origins that may serve the endpoints of an identifier, by identifier, as in `{ 'https://auth.example': ['https://login.example']
+ * Other origins that may serve a party's endpoints, by the party's identifier, as in `{ 'https://auth.example': ['https://login.example']
  * }`.
  */
 export type EndpointOrigins = Readonly<Record<string, readonly string[]>>
@@ -225,7 +225,7 @@ export function endpointProblem(
 /**
  * Validates the `endpointOrigins` option; throws a TypeError with the reason if it is invalid.
  *
- * @param isUsed returns whether the endpoints of an identifier are used at all
+ * @param isUsed returns whether an identifier's endpoints are used at all
  */
 export function requireEndpointOrigins(
   endpointOrigins: EndpointOrigins,

@@ -13,8 +13,7 @@ export function readForm(contentType: string | null, body: Uint8Array): Readonly
     throw new AAuthError('media_type_unsupported', 'Send the parameters as application/x-www-form-urlencoded.')
   }
   // A body that has already been read may exceed the requested limit.
-  if (body.length > maxFormBytes)
-    throw new AAuthError('body_too_large', `A form may have at most ${maxFormBytes} bytes.`)
+  if (body.length > maxFormBytes) throw new AAuthError('body_too_large', `A form is limited to ${maxFormBytes} bytes.`)
   return readParameters(new URLSearchParams(new TextDecoder().decode(body)))
 }
 

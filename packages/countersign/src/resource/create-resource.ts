@@ -26,8 +26,9 @@ export interface Resource {
   /** The listener for events, for code that builds on the resource. */
   readonly onEvent: OnEvent | undefined
   /**
-   * Verifies a request and its level. You must check which rows the user may see: a user is identified by `iss` and `sub` together. Shared
-   * caches must not store the response: set `Cache-Control: private, no-store` and `Vary: Signature-Key`, as the framework adapters do.
+   * Verifies a request and its level. You must still check which records the user may see: a user is identified by `iss` and `sub`
+   * together. Shared caches must not store the response: set `Cache-Control: private, no-store` and `Vary: Signature-Key`, as the framework
+   * adapters do.
    *
    * @throws AAuthError to pass to {@link Resource.toResponse}
    */
@@ -37,7 +38,7 @@ export interface Resource {
   ): Promise<VerifiedRequest<R>>
   /**
    * Whether an authorization is still valid, for long-running responses: its token has not expired and, with `denyList`, has not been
-   * revoked. A request without an authorization is always valid.
+   * revoked. Always true for a request without an authorization.
    */
   isStillAuthorized(verified: VerifiedRequest): Promise<boolean>
   /** Converts a refusal to a response, with a challenge for what is missing. Rethrows anything that is not an {@link AAuthError}. */
@@ -119,7 +120,7 @@ export function createResource(options: ResourceOptions): Resource {
       whenUnreachable: options.denyList.whenUnreachable ?? 'refuse',
     })
   if (options.denyList && !revocations)
-    throw new TypeError(`denyList: ${edition.name} does not define a revocation list`)
+    throw new TypeError(`denyList: the ${edition.name} edition does not define a revocation list`)
   const verifier: RequestVerifier = createRequestVerifier(options, { edition, protocol, keys, revocations, now, emit })
   const published = publish(protocol.endpoints, [
     [documentAddress, protocol.metadata],

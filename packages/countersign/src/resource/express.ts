@@ -16,7 +16,7 @@ import { provideBody } from './parse-body.js'
 import { type Admission, createRequestGate } from './request-gate.js'
 import { requestChanged } from './require-unchanged.js'
 
-/** A request of Express, Connect or Node itself. `ip` is set by Express, and depends on its setting `trust proxy`. */
+/** A request in Express, Connect or Node itself. `ip` is set by Express, and depends on its `trust proxy` setting. */
 export type ExpressRequest = NodeRequest & {
   ip?: string | undefined
   query?: unknown

@@ -131,7 +131,7 @@ async function requireSame(
   requireUnchanged(sent, { method: request.method, target: targetOf(request.url), mountPath })
   const mediaType = fieldValues(sent, 'content-type').join(', ')
   if (body.length > 0 && mediaType !== (request.headers.get('content-type') ?? '')) throw requestChanged('body')
-  // A Request with GET or HEAD has no body. For other methods, the body is accessed, which may cause the platform to create one.
+  // A Request with GET or HEAD has no body. For other methods, the body is accessed, and that may cause the platform to create one.
   if (body.length === 0 && (isBodiless(request) || request.body === null)) return
   const handled = await receiveRequest(request).body(Number.POSITIVE_INFINITY)
   if (handled === body) return

@@ -13,7 +13,7 @@ import { type MountedOptions, requireResource } from './mount-path.js'
 import { provideBody } from './parse-body.js'
 import { createRequestGate } from './request-gate.js'
 
-/** The part of Koa's context that is used. `ip` depends on Koa's setting `proxy`. */
+/** The part of Koa's context that is used. `ip` depends on Koa's `proxy` setting. */
 export interface KoaContextLike {
   readonly req: NodeRequest
   readonly res: NodeResponse

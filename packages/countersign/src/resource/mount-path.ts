@@ -4,9 +4,9 @@ import type { VerifyRequestOptions } from './request-verifier.js'
 
 export interface MountedOptions<R extends Requirement> extends VerifyRequestOptions<R> {
   /**
-   * The path prefix that was removed before the handler runs, such as `/api`, if the request does not reveal it: by hono's `app.mount`,
-   * Fastify's `rewriteUrl`, or Connect. Express routers reveal the prefix that they remove. The agent signs the whole path. If a different
-   * prefix was removed, the response is 500. @default nothing
+   * The path prefix, such as `/api`, that hono's `app.mount`, Fastify's `rewriteUrl` or Connect removes before the handler runs, without
+   * the request revealing it. Express routers reveal the prefix that they remove. The agent signs the whole path. If a different prefix was
+   * removed, the response is 500. @default nothing
    */
   mountPath?: string
 }

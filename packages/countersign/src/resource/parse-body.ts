@@ -6,8 +6,8 @@ import { requestChanged } from './require-unchanged.js'
 /**
  * Parses a JSON or form body. Undefined for any other media type, and for an empty body.
  *
- * JSON must be an object or an array without duplicate members. A form becomes an object without a prototype: each name has a string, or an
- * array of strings if the name is repeated. Neither format may contain a name that would change a prototype.
+ * JSON must be an object or an array without duplicate members. A form becomes an object without a prototype: each name maps to a string,
+ * or to an array of strings if the name is repeated. Neither format may contain a name that would change a prototype.
  *
  * @throws AAuthError `request_malformed`; `media_type_unsupported` for a charset other than UTF-8 and for compressed bodies
  */
@@ -106,7 +106,7 @@ function isUnset(body: unknown): boolean {
 }
 
 /**
- * Whether a parser could have produced this value from the content: the same values from JSON or a form; otherwise, the content's text or
+ * Whether a parser could have produced this value from the content: for JSON or a form, the same values; otherwise, the content's text or
  * bytes.
  */
 function isReadingOf(content: Uint8Array, parsed: unknown, body: unknown): boolean {

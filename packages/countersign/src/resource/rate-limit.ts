@@ -23,18 +23,18 @@ export interface CountedRequest {
 /** Counts a request. If there were too many, resolves to the number of seconds to wait; otherwise, to undefined. */
 export type RateLimit = (request: CountedRequest) => MaybePromise<number | undefined>
 
-/** Requests per minute by proven level (the numbers are those of S§4.5). */
+/** Requests per minute by proven level (the numbers are from S§4.5). */
 export interface RateLimitOptions {
-  /** Requests of one key without an agent. @default 10 */
+  /** Requests by each key without an agent. @default 10 */
   signature?: number
   /**
-   * Requests of all keys without an agent at one address (for IPv6, its first 64 bits). All requests without a known address count as one
+   * Requests by all keys without an agent at each address (for IPv6, its first 64 bits). All requests without a known address count as one
    * address, as do all clients behind a proxy if `clientAddress` is not set. @default 100
    */
   address?: number
-  /** Requests of one agent. @default 100 */
+  /** Requests by each agent. @default 100 */
   identity?: number
-  /** Requests of one agent for one user. @default 1000 */
+  /** Requests by each agent for each user. @default 1000 */
   authorization?: number
   /** Unix seconds. @default the system clock */
   now?: (() => number) | undefined
@@ -77,15 +77,14 @@ export interface RateCounter {
   key: string
 }
 
-/** The counters of a request, checked in order until a limit is exceeded. */
+/** A request's counters, checked in order until a limit is exceeded. */
 export function countBy(limits: Omit<RateLimitOptions, 'now'>): (request: CountedRequest) => RateCounter[] {
   const { signature = 10, address = 100, identity = 100, authorization = 1000 } = limits
   const counter = (most: number, ...of: readonly (string | undefined)[]) => ({ most, key: JSON.stringify(of) })
   return ({ level, thumbprint, agent, iss, sub, remoteAddress }) => {
     if (level === 'authorization') return [counter(authorization, 'person', iss, sub, agent)]
     if (level === 'identity') return [counter(identity, 'agent', agent)]
-    // The address is counted first: an attacker who generates keys then creates no more counters than the number of requests that the
-    // address is allowed.
+    // The address is counted first: an attacker who generates keys then creates no more counters than the address is allowed requests.
     const network = remoteAddress === undefined ? undefined : networkOf(remoteAddress)
     return [counter(address, 'address', network), counter(signature, 'key', thumbprint)]
   }

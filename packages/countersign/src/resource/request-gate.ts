@@ -29,7 +29,7 @@ export interface RequestGate<R extends Requirement> {
   verified(incoming: NodeRequest): VerifiedRequest<R>
 }
 
-/** Verifies requests of frameworks that expose Node's own request objects, and stores the result on those objects. */
+/** Verifies requests from frameworks that expose Node's own request objects, and stores the result on those objects. */
 export function createRequestGate<R extends Requirement>(
   resource: Resource,
   options: MountedOptions<R>,
@@ -80,7 +80,7 @@ function isMultipart({ headers }: NodeRequest): boolean {
  * parsers can read it.
  */
 async function provideStream(incoming: NodeRequest, body: Uint8Array): Promise<void> {
-  // Events follow the end of the first reading; they must not be mistaken for events of the second one.
+  // Events follow the end of the first read; they must not be mistaken for the second read's events.
   await new Promise((resolve) => setImmediate(resolve))
   const read = () => {
     incoming.push(body)

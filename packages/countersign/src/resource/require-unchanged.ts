@@ -6,13 +6,13 @@ export interface HandledRequest {
   method: string
   /** Path and query. */
   target: string
-  /** The path prefix that a router removed; empty if none was. */
+  /** The path prefix that a router removed; empty if no prefix was removed. */
   mountPath: string
 }
 
 /**
- * Throws if the handler would receive a different method, query or path than was verified. If a router removed a mount path, that does not
- * count as a difference.
+ * Throws if the handler would receive a method, query or path other than the one that was verified. A mount path that a router removed does
+ * not count as a difference.
  *
  * @throws AAuthError `request_changed`
  */

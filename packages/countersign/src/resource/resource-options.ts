@@ -54,13 +54,13 @@ export interface ResourceOptions {
   claimNonce?: ClaimNonce | undefined
   /**
    * Counts requests after their signature has been verified and before anything is issued for them (S§4.5): see `createRateLimit`. If the
-   * limit is exceeded, the response is 429 with the challenge of the next level.
+   * limit is exceeded, the response is 429 with a challenge for the next level.
    * @default no limit
    */
   rateLimit?: RateLimit | undefined
   /**
-   * Sent as `WWW-Authenticate` together with `Agent-Auth` in each 401 response (S§4.7), for clients that authenticate in another way:
-   * `Bearer realm="api.example"`. The resource does not verify the requests of these clients: handle them before you call {@link
+   * Sent as `WWW-Authenticate` together with `Agent-Auth` in each 401 response (S§4.7), for clients that authenticate in another way, such
+   * as `Bearer realm="api.example"`. The resource does not verify the requests of these clients: handle them before you call {@link
    * Resource.verify}. @default none
    */
   wwwAuthenticate?: string | undefined
@@ -72,13 +72,13 @@ export interface ResourceOptions {
    */
   denyList?: DenyListOptions | undefined
   /**
-   * Other origins that may serve the auth server's revocation list:
-   * `{ 'https://auth.example': ['https://lists.example'] }`. @default only the origin of the auth server
+   * Other origins that may serve the auth server's revocation list: `{ 'https://auth.example': ['https://lists.example'] }`. @default only
+   * the auth server's origin
    */
   endpointOrigins?: EndpointOrigins | undefined
   /** Lifetime of resource tokens, in seconds, 1 to 900. @default 600 */
   resourceTokenLifetime?: number | undefined
-  /** Limits on what clients can cause the resource to fetch, and how long it takes before a failed lookup is reported. */
+  /** Limits on the fetches that clients can cause, and the delay before a failed lookup is reported. */
   discovery?: DiscoveryLimits | undefined
   /**
    * Private networks from which agents' documents may be fetched: `[{ cidr: '10.0.0.0/8', hosts: ['*.corp.example'] }]` (W28). `authServer`
@@ -108,9 +108,9 @@ export interface ResourceOptions {
 
 export interface DenyListOptions {
   /**
-   * How requests with an auth token are treated after 30 seconds without the list. `refuse`: they receive 503, so that cutting the
-   * connection to the auth server does not allow anyone to keep using a revoked token. `accept`: tokens remain valid until they expire, as
-   * without `denyList`, so that the resource stays available when the auth server is down. @default 'refuse'
+   * How requests with an auth token are treated after 30 seconds without the revocation list. `refuse`: they receive 503, so that cutting
+   * the connection to the auth server does not allow anyone to keep using a revoked token. `accept`: tokens remain valid until they expire,
+   * as without `denyList`, so that the resource stays available when the auth server is down. @default 'refuse'
    */
   whenUnreachable?: 'refuse' | 'accept' | undefined
 }

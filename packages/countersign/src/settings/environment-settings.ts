@@ -10,7 +10,7 @@ export interface EnvironmentSettings {
   unknown: readonly string[]
 }
 
-/** The environment variable of a setting, for a given prefix: `listen.port` → `COUNTERSIGN_LISTEN_PORT`. */
+/** The environment variable for a setting, with a given prefix: `listen.port` → `COUNTERSIGN_LISTEN_PORT`. */
 export function variableOf(setting: string, prefix: string): string {
   return `${prefix}${setting.replaceAll('.', '_').replaceAll(/[A-Z]/g, '_$&').toUpperCase()}`
 }
@@ -33,7 +33,7 @@ export function environmentSettings(
     if (value === undefined) problems.push({ setting: `${row.name} (${variable})`, problem: expected[row.read] })
     else values.set(row.name, value)
   }
-  // The last pattern matches variables that an orchestrator sets for a service with that name.
+  // The last pattern matches variables that an orchestrator sets for a service named like the prefix.
   const unknown = Object.keys(env).filter(
     (name) => name.startsWith(prefix) && !names.has(name) && !/_(?:SERVICE|PORT)(?:_|$)/.test(name),
   )

@@ -24,7 +24,7 @@ export function problemsOf(issues: readonly SchemaIssue[], shape: SchemaShape): 
       const setting = nameOf([...issue.path, key])
       const beside = nearestName(key, membersAt(shape, issue.path))
       const near = beside === undefined ? meantSetting(setting, names) : nameOf([...issue.path, beside])
-      return { setting, problem: `is not a setting; ${near === undefined ? 'take it out' : `did you mean ${near}?`}` }
+      return { setting, problem: `is not a setting; ${near === undefined ? 'remove it' : `did you mean ${near}?`}` }
     })
   })
 }

@@ -23,7 +23,7 @@ const reads: Readonly<Record<string, SettingRow['read']>> = {
   boolean: 'boolean',
 }
 
-/** Every setting of a schema, in order. A group is expanded to its members. */
+/** Every setting in a schema, in order. A group is expanded to its members. */
 export function settingRows(shape: SchemaShape, group = ''): SettingRow[] {
   return Object.entries(shape).flatMap(([member, schema]) => {
     const name = `${group}${member}`

@@ -9,7 +9,7 @@ import { createTestFetch, requireTestName, type TestOrigins } from './test-origi
 import { type Account, createTestBrowser, type TestPersonOptions, type TestUser } from './test-person.js'
 
 export interface TestWorldOptions {
-  /** The identifier of the auth server; it ends in `.test`. @default 'https://auth.test' */
+  /** The auth server's identifier, which ends in `.test`. @default 'https://auth.test' */
   authServer?: string | undefined
   /** The initial time, in Unix seconds. @default the time at which the world is created */
   now?: number | undefined

@@ -74,12 +74,12 @@ async function serveRevocationList(grants: TestGrants): Promise<Response> {
   return new Response(await grants.list(), { headers: { 'content-type': 'application/jwt' } })
 }
 
-/** The user of the browser decides at once, and is redirected back (S§9.5). */
+/** The browser's user decides at once, and is redirected back (S§9.5). */
 function handleConsent(context: TokenContext, { clock, accountOf }: TestAuthServerOptions, request: Request): Response {
   const { grants, requests, codes, now } = context
   const account = accountOf(request.headers.get('cookie') ?? '')
   if (!account)
-    return new Response('No one is signed in: open this with a person of the test world.\n', { status: 401 })
+    return new Response('No one is signed in: open this page as a person from the test world.\n', { status: 401 })
   const parameters = readParameters(new URL(request.url).searchParams)
   const requestToken = requireParameter(parameters, 'request_token')
   const open = requests.get(requestToken)

@@ -1,4 +1,4 @@
-/** A clock that advances only on request, in Unix seconds. */
+/** A clock, in Unix seconds, that advances only on request. */
 export interface TestClock {
   readonly now: () => number
   advance(seconds: number): void

@@ -24,7 +24,7 @@ interface Signing {
   created: number
 }
 
-/** The access that a route requires a token to have. */
+/** The access that a route requires of a token. */
 interface Access {
   resource: string
   scope: string
@@ -127,8 +127,8 @@ async function validSigning(request: Request, sender: FaultSender): Promise<Sign
 }
 
 /**
- * Sends an expired token, which every route refuses. If the route requires a token, its challenge names the access, and no handler runs.
- * Undefined if the route requires no token.
+ * Sends an expired token, which every route refuses. If the route requires a token, its challenge states the required access, and no
+ * handler runs. Undefined if the route requires no token.
  */
 async function findAccess(request: Request, sender: FaultSender): Promise<Access | undefined> {
   const { url } = request
@@ -140,7 +140,7 @@ async function findAccess(request: Request, sender: FaultSender): Promise<Access
   if (response.status !== 401 || header === null || error !== 'expired_auth_token') {
     const hint = response.ok
       ? 'the route verifies nothing'
-      : 'its resource needs the authServer, fetch and now of the test world'
+      : 'its resource needs the authServer, fetch and now from the test world'
     throw new TypeError(`${url} responded with ${response.status} to an expired token (${hint}): ${text.slice(0, 200)}`)
   }
   const { resourceToken } = parseChallenge(header)

@@ -18,7 +18,7 @@ export interface TestGrants {
   readonly issuer: string
   readonly signer: Signer
   add(grant: Omit<TestGrant, 'id' | 'isRevoked'>): TestGrant
-  /** Revokes a user's grants; with an agent, only those for that agent. */
+  /** Revokes a user's grants or, if an agent is given, only the user's grants to that agent. */
   revoke(sub: string, agent?: string): void
   /** Issues an auth token bound to a key (S§7.3), optionally with changed claims or signed by another key. */
   issue(grant: TestGrant, jwk: object, changes?: TokenChanges): Promise<string>

@@ -10,8 +10,8 @@ export interface AskedConsent {
 
 export interface TestPersonOptions {
   /**
-   * The scopes that the user allows, as far as they are requested. The user denies a request that includes none of them. If an API requires
-   * more than they allowed, it responds with 403, and `agent.fetch` resolves to that response. @default 'all'
+   * The scopes that the user allows, out of those requested. The user denies a request that includes none of them. If an API requires more
+   * than they allowed, it responds with 403, and `agent.fetch` resolves to that response. @default 'all'
    */
   allows?: 'all' | readonly string[] | undefined
   /** Number of seconds by which the clock advances while the user decides. Requests expire after 600 seconds. @default 0 */
@@ -32,7 +32,7 @@ export interface TestUser {
    * the user decides at once. A method other than GET represents the submission of a form on a page of the same origin.
    */
   open(url: string, init?: RequestInit): Promise<Response>
-  /** Revokes the access that the user allowed; with an agent, only what they allowed that agent. */
+  /** Revokes the access that the user allowed or, if an agent is given, only what they allowed that agent. */
   revoke(agent?: string): void
 }
 

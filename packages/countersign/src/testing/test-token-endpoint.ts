@@ -86,7 +86,10 @@ async function requireAgent(
   })
   const { agent, key } = resolved
   if (agent === undefined)
-    throw new AAuthError('identity_required', 'The signature proves a key, but does not identify an agent.')
+    throw new AAuthError(
+      'identity_required',
+      'The signature proves possession of a key, but does not identify an agent.',
+    )
   const { thumbprint, jwk } = key
   await requireUnusedNonce(claimNonce, nonce, { agent, thumbprint, remoteAddress: undefined })
   return { agent: { agent, thumbprint, jwk }, body }
@@ -104,7 +107,7 @@ async function ask(context: TokenContext, agent: SigningAgent, form: Form): Prom
   return { request_token: token, expires_in: patience }
 }
 
-/** The requested access: the one in the resource token (S§6), or a scope at the agent itself (S§3.5). */
+/** The requested access: what the resource token states (S§6), or a scope at the agent itself (S§3.5). */
 async function requireAccess(
   { grants, discovery, now }: TokenContext,
   { agent, thumbprint }: SigningAgent,
@@ -153,7 +156,7 @@ async function tokenFor({ grants }: TokenContext, grant: TestGrant, jwk: object)
 
 function requireScope(text: string): string {
   const scope = parseScope(text)
-  if (!scope) throw new AAuthError('scope_invalid', 'The scope must be a list of up to 64 values.')
+  if (!scope) throw new AAuthError('scope_invalid', 'The scope must be a list of at most 64 values.')
   return scope.join(' ')
 }
 

@@ -50,8 +50,8 @@ export function requireOwnSigner(option: string, signer: Signer, identifier: str
 const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
 /**
- * The code of a request, shown both on the page that prompts the user and in the program that caused the request: the first twenty bits of
- * the SHA-256 hash of the request token, as four characters. It proves nothing; it only helps users to recognize their own request.
+ * A request's code, shown both on the page that prompts the user and in the program that caused the request: the first twenty bits of the
+ * SHA-256 hash of the request token, as four characters. It proves nothing; it only helps users to recognize their own request.
  */
 export async function requestCode(requestToken: string): Promise<string> {
   const [first = 0, second = 0, third = 0] = await platform.sha256(utf8(requestToken))

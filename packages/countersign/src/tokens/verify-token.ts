@@ -54,7 +54,7 @@ export interface VerifyTokenOptions extends IdentifierOptions {
   issuers?: readonly string[]
   /** Unix seconds. @default the system clock */
   now?: () => number
-  /** Returns an expired token, marked as expired, instead of throwing, if nothing else is wrong with the token. @default false */
+  /** If nothing else is wrong with an expired token, returns it, marked as expired, instead of throwing. @default false */
   allowExpired?: boolean
 }
 

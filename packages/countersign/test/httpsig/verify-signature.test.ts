@@ -459,8 +459,8 @@ describe('limits', () => {
   })
 
   it.each([
-    [61, 'created is 61 s ahead by this server’s clock; at most 60 s are allowed.'],
-    [-61, 'created is 61 s ago by this server’s clock; at most 60 s are allowed.'],
+    [61, 'created is 61 s ahead of this server’s clock; at most 60 s are allowed.'],
+    [-61, 'created is 61 s behind this server’s clock; at most 60 s are allowed.'],
   ])('S10: the refusal of a signature created %i s from now says how far off it is', async (offset, message) => {
     const crafted = await craftMessage({ signer, created: now + offset })
     await expect(verify(crafted, beforeAnyKey)).rejects.toThrow(message)

@@ -142,7 +142,7 @@ function missingFor({
     problems.push({
       setting: 'mcp',
       problem:
-        'cannot be protected with verifyOnly: the MCP call is in the body, which the proxy does not pass on. Run the gateway as a reverse proxy for it instead',
+        'cannot be protected with verifyOnly: an MCP call is in the body, which the proxy does not pass on. Run the gateway as a reverse proxy for MCP servers',
     })
   return problems
 }
@@ -161,7 +161,7 @@ function withoutEffect({ verifyOnly, cors, routes, upstream }: GatewaySettings, 
   const { limits = {} } = given as { limits?: object }
   const names = limitsOfPassage.filter((name) => Object.hasOwn(limits, name)).map((name) => `limits.${name}`)
   for (const [at, { maxBody }] of routes.entries()) if (maxBody !== undefined) names.push(`routes[${at}].maxBody`)
-  const warnings = names.map((name) => `${name} has no effect with verifyOnly: set such a limit in the proxy.`)
+  const warnings = names.map((name) => `${name} has no effect with verifyOnly: set this limit in the proxy.`)
   if (cors)
     warnings.push('cors has no effect with verifyOnly: configure the proxy or the API to respond to preflights.')
   if (upstream?.preserveHost)
@@ -173,7 +173,7 @@ function withoutEffect({ verifyOnly, cors, routes, upstream }: GatewaySettings, 
 function knownToOne({ instances, mcp }: GatewaySettings): string[] {
   if (instances === 1 || mcp.length === 0) return []
   return [
-    'mcp: sessions with servers before 2026-07-28 are known to only one gateway: route each client to the same gateway.',
+    'mcp: in versions of MCP before 2026-07-28, each session is known to only one gateway: route each client to the same gateway.',
   ]
 }
 
@@ -183,6 +183,6 @@ function refusedUnseen({ verifyOnly, routes }: GatewaySettings): string[] {
   if (!verifyOnly || refused.length === 0) return []
   const names = refused.map(({ method, path }) => `${method} ${path}`).join(', ')
   return [
-    `verifyOnly: proxies do not pass on the body, so all methods except GET and HEAD are refused on ${names}; "body": "unseen" on a route permits them.`,
+    `verifyOnly: proxies do not pass on the body, so these routes refuse all requests other than GET and HEAD: ${names}. To allow them, set "body": "unseen" on the route.`,
   ]
 }

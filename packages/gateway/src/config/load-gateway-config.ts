@@ -118,7 +118,7 @@ async function judgeFile(path: string, env: Environment, flags: ReadonlyMap<stri
   }
 }
 
-/** Whether a setting is the same as another one or a part of it, as `routes[0].scope` is part of `routes[0]`. */
+/** Whether a setting is the same as another setting or a part of it, as `routes[0].scope` is part of `routes[0]`. */
 function isPartOf(setting: string, other: string): boolean {
   return setting.startsWith(other) && /^(?:$|[.[])/.test(setting.slice(other.length))
 }

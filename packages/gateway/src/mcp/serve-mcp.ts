@@ -129,7 +129,7 @@ function endedBy(streams: Set<() => void>, answer: IncomingMessage): Readable {
 /**
  * The content of a response, once its first chunk has arrived. An event stream may pause, so its content is returned at once.
  *
- * @throws AAuthError `upstream_failed` if the response breaks off; the reader sees this error as well
+ * @throws AAuthError `upstream_failed` if the response is cut off; the reader also sees this error
  */
 async function bodyOf(answer: IncomingMessage, streams: Set<() => void>): Promise<ReadableStream<Uint8Array>> {
   const isEvents = isEventStream(answer)

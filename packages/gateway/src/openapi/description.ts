@@ -67,7 +67,7 @@ function pathOf(server: unknown): ServerPath {
     return isObject(variable) && typeof variable.default === 'string' ? variable.default : whole
   })
   if (filled.includes('{') || !URL.canParse(filled, 'https://api.example'))
-    return { path: '', notes: [`The server ${template} has no valid path: add its path to the routes as a prefix.`] }
+    return { path: '', notes: [`The server ${template} has no valid path: prefix the routes with its actual path.`] }
   const path = new URL(filled, 'https://api.example').pathname.replace(/\/+$/, '')
   const isFilled = filled !== template
   return { path, notes: isFilled ? [`The server ${template} is used with its default values: ${filled}.`] : [] }
@@ -151,7 +151,7 @@ export function securityOf(
 
 /**
  * Encodes a scope so that tokens can contain it. All characters are preserved, encoded if necessary, so that two different scopes never
- * become the same.
+ * become identical.
  */
 function scopeOf(name: string): string {
   return name.replaceAll(/[^\x21\x23-\x5b\x5d-\x7e]+/g, percentEncoded)

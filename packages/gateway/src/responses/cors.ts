@@ -62,8 +62,8 @@ export function showToPages(headers: Headers, ours: PageHeaders): void {
 }
 
 /**
- * The upstream's headers, combined with our CORS headers. The upstream's own CORS headers are dropped, because it does not know which
- * origins are listed.
+ * The upstream's headers, combined with the gateway's CORS headers. The upstream's own CORS headers are dropped, because the upstream does
+ * not know which origins are listed.
  */
 export function withPageHeaders(headers: readonly string[], ours: PageHeaders): readonly string[] {
   const others = headers.flatMap((name, at) =>

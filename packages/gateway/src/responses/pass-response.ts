@@ -21,7 +21,7 @@ interface PassedResponse {
  * Streams a response to the client, with its trailers. A response of unknown length is ended when the permission expires or is revoked
  * (G08).
  *
- * @throws UpstreamFailure if the response breaks off before any of it is sent
+ * @throws UpstreamFailure if the response is cut off before any of it is sent
  */
 export async function passResponse(
   answer: IncomingMessage,
@@ -118,7 +118,7 @@ function pairsOf(lines: readonly string[]): [string, string][] {
  * Pipes a response to the client with backpressure, then calls `end`, and resolves when everything has been sent. Node.js's `pipeline`
  * would create an abort signal for each response and abort it at the end.
  *
- * @throws Error if either connection breaks off
+ * @throws Error if either connection is lost
  */
 function pump(answer: IncomingMessage, outgoing: ServerResponse, end: () => void): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -75,8 +75,8 @@ function isBegunBy({ names, others }: Closed, read: readonly string[]): boolean 
 }
 
 /**
- * Finds paths of MCP servers that are not literal, and other paths that reach into them. A server's table controls its path and all paths
- * below it; routes must not (G32).
+ * Finds paths of MCP servers that are not literal, and other paths that reach into an MCP server's path. A server's table controls its path
+ * and all paths below it; routes must not (G32).
  *
  * @param publishedPaths the paths of the resource's documents. @default not checked
  */
@@ -95,11 +95,11 @@ export function mcpPathProblems(
     const servers = mcp.flatMap((other, index) => (index === at ? [] : [{ name: `mcp[${index}]`, path: other.path }]))
     const inside = [...servers, ...listed].filter((other) => isInside(other.path))
     const published = [...publishedPaths].filter(isInside)
-    const advice = "so the server's table applies: remove it, or change its path"
+    const advice = "so the server's table applies: remove this entry, or change its path"
     return [
       ...published.map((other) => ({
         setting,
-        problem: `includes ${other}, at which the gateway publishes a document of the API: use a different path`,
+        problem: `includes ${other}, at which the gateway publishes one of the API’s documents: use a different path`,
       })),
       ...inside.map((other) => ({
         setting: `${other.name}.path`,

@@ -146,7 +146,7 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
 function nested(what: string): AAuthError {
   return new AAuthError(
     'target_ambiguous',
-    `${what} may specify another request, which may require more: send that request itself. If the API treats it as data, set mayNameMethod on the route.`,
+    `${what} may specify another request, which may require more: send that request directly. If the API treats this as data, set mayNameMethod on the route.`,
   )
 }
 
@@ -155,7 +155,7 @@ export function requireNotClosed(paths: readonly QueryPath[], isClosed: GatewayR
   if (isClosed && paths.some(({ names }) => names.length > 0 && isClosed({ decoded: names })))
     throw new AAuthError(
       'target_ambiguous',
-      'Some servers treat a field of this request as its path, and that path is closed.',
+      'Some servers treat a field in this request as its path, and that path is closed.',
     )
 }
 
@@ -176,7 +176,7 @@ export function requirePlainHead(judged: CheckedRequest): void {
     if (!(isFromProxy && isUntrusted(name))) check().header(name, rawHeaders[at + 1] as string)
   }
   for (const part of rawTarget.includes('?') ? partsOf(queryOf(rawTarget)) : []) {
-    // The shortest relevant name is `verb`, and the shortest batch `[{url:a}]`.
+    // The shortest relevant name is `verb`, and the shortest batch is `[{url:a}]`.
     const equals = part.indexOf('=')
     const encodedName = equals === -1 ? part : part.slice(0, equals)
     const value = part.slice(encodedName.length + 1)

@@ -118,8 +118,8 @@ export function hasLongParameter({ segments }: PathPattern, path: readonly strin
 }
 
 /**
- * Whether a path, where this pattern has a parameter, has the literal name of another pattern. A router that does not backtrack, such as h3
- * 1, follows the other pattern and ends at a wider route.
+ * Whether a path has the literal name of another pattern in a place where this pattern has a parameter. A router that does not backtrack,
+ * such as h3 1, follows the other pattern and ends at a wider route.
  */
 export function divergesTo({ segments }: PathPattern, other: PathPattern, path: readonly string[]): boolean {
   const isAt = (at: number) => {
@@ -139,8 +139,8 @@ export function isNarrower(one: PathPattern, other: PathPattern): boolean {
 const parameter = '\0'
 
 /**
- * A pattern in folded form. An open pattern has a second form, for its parent path: `/files` for `/files/*`. If it has this form, its last
- * name may also have an extension before further names, because connect runs handlers mounted at `/files` for `/files.x/y`.
+ * A pattern in folded form. An open pattern has a second form, for its parent path: `/files` for `/files/*`. In that case, its last name
+ * may also have an extension before further names, because connect runs handlers mounted at `/files` for `/files.x/y`.
  */
 export interface FoldedPattern extends PathPattern {
   base: PathPattern | undefined

@@ -130,7 +130,7 @@ export function namesRequest(name: string): boolean {
 }
 
 /**
- * Refuses form fields like {@link requirePlainName}, and also refuses the field from which WordPress takes a path.
+ * Like {@link requirePlainName}, but for form fields; also refuses the field from which WordPress takes a path.
  *
  * @throws AAuthError `request_malformed`
  */

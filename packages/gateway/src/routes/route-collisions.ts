@@ -96,8 +96,8 @@ function needlessSettings(groups: readonly PathRows[], findings: readonly Findin
 }
 
 /**
- * MCP servers that `otherwise: 'pass'` surrounds as an open route would, unless a route with `fallback` declares that the API has no other
- * names for them.
+ * MCP servers that `otherwise: 'pass'` surrounds in the same way as an open route, unless a route with `fallback` declares that the API has
+ * no other names for them.
  */
 export function passAroundMcp(
   routes: Iterable<Partial<Route>>,
@@ -107,7 +107,7 @@ export function passAroundMcp(
   const declared = [...routes].flatMap(({ fallback, path }) => (fallback && path ? [parsePathPattern(path)] : []))
   const open = mcp.find(({ path }) => !declared.some((pattern) => isWithin(parsePathPattern(path), pattern)))
   if (!open) return []
-  const problem = `cannot be pass beside the MCP server at ${open.path}: if the API serves it under another name, unsigned requests to that name get through. Use refuse and list the permitted paths, or give the MCP server a separate gateway. If the API has no other name for it, add a route around it with fallback: true`
+  const problem = `cannot be pass beside the MCP server at ${open.path}: if the API serves this server under another name, unsigned requests to that name get through. Use refuse and list the permitted paths, or give the MCP server a separate gateway. If the API has no other name for the server, add a route around it with fallback: true`
   return [{ setting: 'otherwise', problem }]
 }
 
@@ -138,7 +138,7 @@ function* besideMounts(groups: readonly PathRows[]): Generator<Finding> {
 
 /**
  * The rows of a path that require less than a row of another path. A method that the other path does not list counts as each of the methods
- * that it lists, because handlers that a framework mounts at a path run for every method.
+ * that the path does list, because handlers that a framework mounts at a path run for every method.
  */
 function* weakerThan(other: PathRows, group: PathRows, reason: string): Generator<Finding> {
   for (const row of group.rows) {
@@ -177,7 +177,7 @@ function openReadings({ pattern }: PathRows, fold: number): FoldedPattern[] {
 function openFinding(row: Row, relation: string): Finding {
   const { at, route } = row
   const problem = () =>
-    `is ${route.method} ${route.path}, which ${relation}: if the API has another name for that path, this route lets requests to it through. List the permitted paths instead, because unlisted paths are refused. If the API has no other name for it, set fallback: true on routes[${at}]`
+    `is ${route.method} ${route.path}, which ${relation}: if the API has another name for that path, this route lets requests to that name through. List the permitted paths instead, because unlisted paths are refused. If the API has no other name for the path, set fallback: true on routes[${at}]`
   return { row, setting: 'fallback', problem }
 }
 

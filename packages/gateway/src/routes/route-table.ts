@@ -148,9 +148,9 @@ export function createRouteTable(routes: readonly Route[], mcpPaths: readonly st
       if (problem !== undefined) throw ambiguous(problem)
     }
 
-    /** Describes how some servers interpret the path so that it requires more; undefined if no server does. */
+    /** Describes how some servers interpret the path in a way that requires more; undefined if no server does. */
     function stricterReading(method: string, need: Need): string | undefined {
-      if (isWiderRun(method, need)) return 'Some servers run a wider route for this path, which requires more'
+      if (isWiderRun(method, need)) return 'For this path, some servers run a wider route, which requires more'
       readings ??= readingsOf(path, called)
       const { paths, unlisted } = readings
       if (unlisted.some((names) => mayNeedMore(groups, names, method, need)))
@@ -219,7 +219,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths: readonly st
       const paths = read.map((each) => each.names)
       for (const match of matchesOf(paths, foldOnce, { isRest }))
         if (isStricterPath(match, isCertain))
-          throw ambiguous('Some servers treat a field of this request as its path, which requires more')
+          throw ambiguous('Some servers treat a field in this request as its path, and that path requires more')
     }
   }
 

@@ -146,7 +146,7 @@ export function methodProblem(routed: unknown): string | undefined {
   if (typeof routed !== 'string' || !/^[A-Z][A-Z-]*$/.test(routed)) return 'must be a method in upper case, or *'
   if (['CONNECT', 'TRACE', 'TRACK'].includes(routed)) return 'is never forwarded'
   if (METHODS.includes(routed)) return undefined
-  // In a name of three letters, the right letters may be transposed.
+  // In a three-letter name, the letters may be right but transposed.
   const near = [...plainMethods].find((method) => sorted(method) === sorted(routed)) ?? nearestName(routed, METHODS)
   return `is not an HTTP method that Node.js can parse${near === undefined ? '' : `; did you mean ${near}?`}`
 }

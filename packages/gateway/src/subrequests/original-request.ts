@@ -124,7 +124,7 @@ function requirePlainContent(asked: OriginalRequest): void {
   if (asked.hasBody && types.length !== 1)
     throw new AAuthError(
       'media_type_unsupported',
-      'A request with a body must have exactly one Content-Type here, and a request without a body Content-Length: 0.',
+      'A request with a body must have exactly one Content-Type here. If the request has no body, send Content-Length: 0.',
     )
   if (types.some((type) => !plainType.test(type) || namesForm(type)))
     throw new AAuthError(

@@ -7,8 +7,8 @@ import { isJsonStart, watchMembers, watchPossibleMembers } from './watch-json.js
 
 /**
  * Inspects a body as it arrives, for a field or member that frameworks use as the method or the path (G02). The media type determines
- * whether the body is parsed as a form. Only its start determines whether it is parsed as JSON, because some frameworks parse any type
- * (G49).
+ * whether the body is parsed as a form. Only the body's start determines whether it is parsed as JSON, because some frameworks parse any
+ * type (G49).
  *
  * @param judged the request, to check the values of fields that may be a path or a method; without it, only names are inspected
  * @throws AAuthError `media_type_unsupported`; `request_malformed` for a form that cannot be inspected

@@ -124,7 +124,7 @@ export class BufferedUpload implements Upload {
     return this.#length
   }
 
-  /** The number of its bytes that are stored on disk. */
+  /** The number of the upload's bytes that are stored on disk. */
   get spooled(): number {
     return this.#file === undefined ? 0 : this.#length
   }

@@ -139,7 +139,7 @@ export function requireBoundary(type: string): string {
   if (boundary === undefined || type.match(/boundary\s*[*=]/gi)?.length !== 1)
     throw new AAuthError(
       'request_malformed',
-      'A multipart body must have exactly one boundary, of letters, digits and -, _ or .',
+      'A multipart Content-Type must have exactly one boundary parameter of 1 to 70 characters. Letters, digits, hyphens, underscores and periods are always allowed.',
     )
   return boundary
 }
@@ -160,7 +160,7 @@ export function watchParts(boundary: string, fields?: FieldCheck): Watch {
   function readHead(): boolean {
     const end = text.indexOf('\r\n\r\n', looked)
     if ((end === -1 ? text.length : end) > longestHead)
-      throw new AAuthError('request_malformed', `The head of a part must have at most ${longestHead} bytes.`)
+      throw new AAuthError('request_malformed', `A part’s head must not be larger than ${longestHead} bytes.`)
     requireLineEnds(end === -1 ? text : text.slice(0, end), looked)
     looked = end === -1 ? Math.max(0, text.length - 3) : 0
     if (end === -1) return false
@@ -224,7 +224,7 @@ const bareLineEnd = /(?<!\r)\n|\r(?!\n|$)/g
 function requireLineEnds(head: string, from = 0): void {
   bareLineEnd.lastIndex = from
   if (bareLineEnd.test(head) && !/^--\s*$/.test(head))
-    throw new AAuthError('request_malformed', 'The lines in the head of a part must end with CR and LF.')
+    throw new AAuthError('request_malformed', 'The lines in a part’s head must end with CR and LF.')
 }
 
 /** The names in a head, wherever they occur: folded, with any quoting, repeated, or in unusual places. */
@@ -233,14 +233,14 @@ function requirePlainPart(head: string): string[] {
   // Rack uses the Content-ID of a part as its name if the part has no other name.
   const names = [...head.matchAll(/(?<![a-z])name\s*(\*[*\d\s]*)?=\s*|(?<![a-z-])content-id[^\S\r\n]*:\s*<?/gi)]
   if (names.length > mostNames)
-    throw new AAuthError('request_malformed', `The head of a part must have at most ${mostNames} names.`)
+    throw new AAuthError('request_malformed', `A part’s head must not contain more than ${mostNames} names.`)
   for (const [at, { 0: start, 1: encoding, index }] of names.entries()) {
     // Each name is read only up to the next one, so that the total time is linear.
     const rest = head.slice(index + start.length, names[at + 1]?.index)
     const quoted = /^(["'])((?:\\.|(?!\1)[^\\\r\n])*)/.exec(rest)?.[2] ?? ''
     const whole = /^[^;\r\n]*/.exec(rest)?.[0] ?? ''
     if (Math.max(quoted.length, whole.length) > longestPartName)
-      throw new AAuthError('request_malformed', `The name of a field must have at most ${longestPartName} bytes.`)
+      throw new AAuthError('request_malformed', `A field name must not be longer than ${longestPartName} bytes.`)
     if (encoding !== undefined || whole.includes('=?'))
       throw new AAuthError('request_malformed', 'Send field names in UTF-8, without any other encoding.')
     const one = parameterName(quoted.replaceAll('\\', ''))

@@ -101,7 +101,7 @@ describe('contradictionsIn', () => {
     [
       { verifyOnly: true, trustProxy: ['127.0.0.1'], mcp: [{ path: '/mcp' }] },
       [
-        'mcp cannot be protected with verifyOnly: the MCP call is in the body, which the proxy does not pass on. Run the gateway as a reverse proxy for it instead',
+        'mcp cannot be protected with verifyOnly: an MCP call is in the body, which the proxy does not pass on. Run the gateway as a reverse proxy for MCP servers',
       ],
     ],
   ])('%j', (change, problems) => {
@@ -191,7 +191,7 @@ describe('warningsOf', () => {
   const warnings = (change: object, given: object = {}) =>
     warningsOf({ verifyOnly: false, routes: [], mcp: [], instances: 1, ...change } as never, given)
   const unseen = (names: string) =>
-    `verifyOnly: proxies do not pass on the body, so all methods except GET and HEAD are refused on ${names}; "body": "unseen" on a route permits them.`
+    `verifyOnly: proxies do not pass on the body, so these routes refuse all requests other than GET and HEAD: ${names}. To allow them, set "body": "unseen" on the route.`
 
   it.each<[object, object, string[]]>([
     [{}, { limits: { maxBody: 1 } }, []],
@@ -199,14 +199,14 @@ describe('warningsOf', () => {
       { verifyOnly: true },
       { limits: { maxBody: 1, silence: 1, connections: 1 } },
       [
-        'limits.maxBody has no effect with verifyOnly: set such a limit in the proxy.',
-        'limits.silence has no effect with verifyOnly: set such a limit in the proxy.',
+        'limits.maxBody has no effect with verifyOnly: set this limit in the proxy.',
+        'limits.silence has no effect with verifyOnly: set this limit in the proxy.',
       ],
     ],
     [
       { verifyOnly: true, routes: [open, { ...open, maxBody: 1 }] },
       {},
-      ['routes[1].maxBody has no effect with verifyOnly: set such a limit in the proxy.'],
+      ['routes[1].maxBody has no effect with verifyOnly: set this limit in the proxy.'],
     ],
     [
       { verifyOnly: true, cors: { origins: '*' } },
@@ -239,7 +239,7 @@ describe('warningsOf', () => {
       { instances: 2, mcp: [{}] },
       {},
       [
-        'mcp: sessions with servers before 2026-07-28 are known to only one gateway: route each client to the same gateway.',
+        'mcp: in versions of MCP before 2026-07-28, each session is known to only one gateway: route each client to the same gateway.',
       ],
     ],
   ])('%j, given %j', (change, given, expected) => {

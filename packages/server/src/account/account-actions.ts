@@ -19,12 +19,12 @@ const removeAgent: AccountHandler = async (context, visit) => {
   const userId = visit.session.user.id
   const grant = await context.storage.findGrant(visit.form.get('agent') ?? '')
   if (grant?.userId !== userId) throw new PageError('not_found', { retry: accountPaths.agents })
-  // The page promised that the agent loses all access there, so every live grant is revoked, not only this one.
+  // The page promised that the agent loses all access at this resource, so every live grant is revoked, not only this one.
   const now = context.now()
   const live = await liveGrants(context, grant)
   for (const { id } of live) await context.storage.revokeGrant({ grantId: id, by: userId, userId })
   if (live.length > 0) return removedAt(context, visit, now)
-  // If the form is submitted again, the notice shows when the access was revoked.
+  // If the form is submitted again, the notice shows when access was revoked.
   const ends = (await endedGrants(context, grant)).flatMap((each) => endOf(each, now)?.at ?? [])
   return removedAt(context, visit, Math.max(...ends))
 }

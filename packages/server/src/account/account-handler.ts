@@ -37,8 +37,8 @@ interface Notice {
 const noticeLifetime = 600
 
 /**
- * Returns the path to redirect to after an action: a page that shows a notice of what was done, even if it is reloaded. Only this browser,
- * in the same session, sees the notice; a link made by someone else does not show it.
+ * Returns the path to redirect to after an action: a page with a notice of what was done, which is still shown if the page is reloaded.
+ * Only this browser, in the same session, sees the notice; a link made by someone else does not show it.
  */
 export function pathWithNotice(
   { secrets }: ServerContext,

@@ -61,10 +61,10 @@ const entries: ReadonlyMap<string, Entry> = new Map([
   ['grant.revoked', endOfGrant],
 ])
 
-/** The names of the events that {@link activityOf} shows. Filtering by them keeps other events from crowding these out of a list. */
+/** The names of the events that {@link activityOf} shows. Filtering by these names keeps other events from crowding them out of a list. */
 export const shownEvents: readonly string[] = [...entries.keys()]
 
-/** Revocations of the same access within this many seconds are shown as one: each grant has its own row. */
+/** Revocations of the same access within this many seconds are shown as one entry, because each grant has its own row. */
 const oneAct = 60
 
 /** Converts recorded events into activity entries for the user, in the given order. `delegates` maps grant ids to delegate names. */

@@ -5,7 +5,7 @@ import { cleanName, cleanText } from '../policy/plain-text.js'
 import { permissionsOf } from '../policy/policy.js'
 import type { ListedGrant, RecordedEvent } from '../storage/api/storage.js'
 
-/** All grants of one user to one agent at one resource, newest first. */
+/** All of one user's grants to one agent at one resource, newest first. */
 type Grants = readonly [ListedGrant, ...ListedGrant[]]
 
 /** Groups grants by agent, delegate and resource, ordered by the newest grant of each group. */
@@ -22,7 +22,7 @@ export function byParties(grants: readonly ListedGrant[]): Grants[] {
 
 const pageSize = 500
 
-/** Returns all live grants of the same user for the same agent, delegate and resource, newest first. */
+/** Returns all live grants with the same user, agent, delegate and resource, newest first. */
 export async function liveGrants({ storage }: ServerContext, grant: ListedGrant): Promise<ListedGrant[]> {
   const { userId, agent, resource } = grant
   const found: ListedGrant[] = []
@@ -35,7 +35,7 @@ export async function liveGrants({ storage }: ServerContext, grant: ListedGrant)
   return found
 }
 
-/** Returns the newest ended grants for the same user, agent, delegate and resource, followed by the given grant. */
+/** Returns the newest ended grants with the same user, agent, delegate and resource, followed by the given grant. */
 export async function endedGrants({ storage }: ServerContext, grant: ListedGrant): Promise<Grants> {
   const { userId, agent, resource } = grant
   const ended = await storage.listGrants({ userId, agent, resource, live: false, limit: pageSize })

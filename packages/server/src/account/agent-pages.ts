@@ -103,7 +103,7 @@ export const removeAllPage: AccountHandler = async (context, visit) => {
   return accountResponse(renderRemoveAll(model, visit.messages), visit)
 }
 
-/** How many seconds tokens issued before a revocation may still work. */
+/** The number of seconds for which tokens issued before a revocation may still work. */
 function tokenLifetime({ storage, lifetimes }: ServerContext): Promise<number> {
   return longestTokenLifetime(storage, lifetimes.authToken)
 }

@@ -27,7 +27,7 @@ export function requireProof(act: AccountHandler, returnTo?: string): AccountHan
     (await isProved(context, visit.session)) ? act(context, visit) : seeOther(confirmationPath(returnTo ?? visit.path))
 }
 
-/** Like `requireProof`, for a form that includes the password field itself: a user without a passkey needs no proof beforehand. */
+/** Like `requireProof`, but for a form that includes the password field itself: a user without a passkey needs no proof beforehand. */
 export function requirePasskeyProof(act: AccountHandler, returnTo: string): AccountHandler {
   return async (context, visit) =>
     (await needsPasskey(context, visit.session)) ? seeOther(confirmationPath(returnTo)) : act(context, visit)

@@ -51,7 +51,7 @@ export class FairQueue<T> {
     return share.removeOldest()
   }
 
-  /** The share that must lose an item to make room for one at `path`; undefined if no share holds more than one and this one is empty. */
+  /** The share that must lose an item to make room at `path`; undefined if no share holds more than one and the one there is empty. */
   #fullestFor(path: readonly string[]): Share<T> | 'own' | undefined {
     let share = this.#root
     for (const key of path) {

@@ -36,7 +36,7 @@ export interface KnownCallers {
 /** How long a browser stays known after a sign-in, in seconds. */
 export const knownBrowserAge = 30 * 86_400
 
-/** How long an agent stays known after it was issued a token, in seconds. */
+/** How long an agent stays known after it has been issued a token, in seconds. */
 const agentAge = 86_400
 
 /** Minimum interval between two records of the same agent, in seconds. */

@@ -16,7 +16,7 @@ export interface Workload {
   /** Runs the work as soon as a slot is free. Resolves to undefined if the request was displaced from the queue and did not run. */
   admit<T>(work: Work<T>): Promise<T | undefined>
   /**
-   * Wraps an object. Until a promise returned by one of its methods settles, the waiting request holds no slot, for example while a
+   * Wraps an object so that, until a promise returned by one of its methods settles, the waiting request holds no slot, for example while a
    * document is fetched or a password waits for its turn.
    */
   aside<T extends object>(awaited: T): T
@@ -135,7 +135,7 @@ class Lane {
   async #wait(describe: () => FairQueueEntry | Promise<FairQueueEntry>): Promise<boolean> {
     const described = describe()
     const entry = described instanceof Promise ? await described : described
-    // The slots may have changed while the entry was resolved.
+    // The slots may have changed while the entry was being resolved.
     if (this.#begin()) return true
     const limits = { capacity: this.#most - this.#taken, most: sharesPerRequest * this.#most }
     return new Promise((resolve) => {

@@ -46,8 +46,8 @@ export interface NonceSettings {
    */
   perAgent?: number | undefined
   /**
-   * Maximum number of stored nonces of all agents. When it is reached, requests from the network that holds the most are refused. @default
-   * 1000000
+   * Maximum number of stored nonces for all agents together. When it is reached, requests from the network that holds the most are refused.
+   * @default 1000000
    */
   total?: number | undefined
 }
@@ -157,7 +157,7 @@ export function serverOptions(configuration: Settings): Omit<AuthServerOptions, 
   return shared.parse(configuration)
 }
 
-/** Whether the setting `database` is the URL of a PostgreSQL database rather than the path of a SQLite file. */
+/** Whether the `database` setting is the URL of a PostgreSQL database rather than the path of a SQLite file. */
 export function isPostgresUrl(database: string): boolean {
   return /^postgres(?:ql)?:\/\//i.test(database)
 }

@@ -93,7 +93,7 @@ export const policyRule = z
       context.addIssue({
         code: 'custom',
         path: [setting],
-        message: `${message}: it issues tokens without user consent`,
+        message: `${message}: such a policy issues tokens without user consent`,
       })
     if (name === undefined) refuse('name', 'is required for a policy that grants')
     if (agent.includes('*')) refuse('agent', 'must be a single agent, without *, in a policy that grants')
@@ -161,7 +161,7 @@ export function findContradictions({
   if (issuer !== undefined && !isIdentifier(issuer, { allowInsecureLoopback }))
     refuse('issuer', issuerProblem(issuer, allowInsecureLoopback))
   if (allowInsecureLoopback && issuer?.startsWith('https:')) {
-    refuse('allowInsecureLoopback', 'is only for development with an http issuer on loopback: remove it')
+    refuse('allowInsecureLoopback', 'is only for development with an http issuer on loopback: remove this setting')
   }
   const ids = new Set<string>()
   for (const [index, provider] of (accounts?.identityProviders ?? []).entries()) {

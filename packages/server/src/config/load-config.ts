@@ -36,7 +36,7 @@ export type ReadableSettings = Omit<Settings, 'issuer' | 'database'> & {
   database?: string | undefined
 }
 
-/** A configuration as far as it can be read. */
+/** The readable part of a configuration. */
 export interface ReadConfig {
   /** Absolute path of the configuration file. */
   file: string
@@ -129,7 +129,7 @@ function contradictionsIn(settings: { [Name in keyof Settings]?: Settings[Name] 
   for (const [index, provider] of (accounts?.identityProviders ?? []).entries()) {
     if (!provider.allowInsecureLoopback || allowInsecureLoopback) continue
     const setting = `accounts.identityProviders[${index}].allowInsecureLoopback`
-    problems.push({ setting, problem: 'is for development: remove it, or set allowInsecureLoopback' })
+    problems.push({ setting, problem: 'is for development: remove this setting, or set allowInsecureLoopback' })
   }
   return problems
 }

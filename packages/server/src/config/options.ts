@@ -28,7 +28,7 @@ import {
   whole,
 } from './fields.js'
 
-/** How long things are valid, in seconds. */
+/** Lifetimes, in seconds. */
 export interface LifetimeOptions {
   /** Lifetime of an auth token, in seconds, at most a day; shown on pages. Issued tokens outlive a revocation. @default 600 */
   authToken?: number | undefined
@@ -41,8 +41,8 @@ export interface LifetimeOptions {
 /** Concurrency and rate limits per agent and user. */
 export interface LimitOptions {
   /**
-   * Maximum number of open requests of one agent, delegate and resource; further ones are refused with 429. An agent that no user has
-   * allowed yet can have at most 20. @default 1000
+   * Maximum number of open requests per agent, delegate and resource; further ones are refused with 429. An agent that no user has allowed
+   * yet can have at most 20. @default 1000
    */
   openRequests?: number | undefined
   /**
@@ -50,10 +50,10 @@ export interface LimitOptions {
    * full, the network with the most requests in it gets 503 with `Retry-After`. @default 200
    */
   requests?: number | undefined
-  /** Maximum number of browsers in which one user can be signed in. A further sign-in ends the oldest session. @default 50 */
+  /** Maximum number of browsers in which a user can be signed in. A further sign-in ends the oldest session. @default 50 */
   sessions?: number | undefined
   /**
-   * Multiplier for the rate limits on access requests of one address or agent, and on approvals of one user. Raise it for load tests, or if
+   * Multiplier for the rate limits on access requests per address and per agent, and on approvals per user. Raise it for load tests, or if
    * many users share one address. @default 1
    */
   rateFactor?: number | undefined
@@ -128,7 +128,7 @@ export interface AuthServerSettings {
    */
   durations?: readonly [Duration, ...Duration[]] | undefined
   accounts?: AccountOptions | undefined
-  /** Rules by which the user is prompted, or a request denied or granted without a page; the first match decides. @default prompt */
+  /** Rules that prompt the user, or deny or grant a request without a page; the first match decides. @default prompt */
   policies?: readonly PolicyRule[] | undefined
   /** The risks of permissions, by words or full names. The built-in list covers all other words. @default none */
   risks?: RiskPatterns | undefined

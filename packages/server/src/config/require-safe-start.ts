@@ -76,13 +76,13 @@ function environmentProblems(
   if ([...process.execArgv, ...(env.NODE_OPTIONS ?? '').split(/\s+/)].includes(lenientParser)) {
     problems.push({
       setting: lenientParser,
-      problem: 'lets a proxy and this server parse the same bytes as different requests: remove it',
+      problem: 'lets a proxy and this server parse the same bytes as different requests: remove this option',
     })
   }
   if (allowInsecureLoopback && env.NODE_ENV === 'production') {
     problems.push({
       setting: 'allowInsecureLoopback',
-      problem: 'is for development, but NODE_ENV is production: remove it',
+      problem: 'is for development, so it must not be set when NODE_ENV is production: remove this setting',
     })
   }
   return problems

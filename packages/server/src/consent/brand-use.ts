@@ -1,9 +1,9 @@
 import { foldLookAlikes, type ReadName, readName } from './read-name.js'
 
-/** Length from which a brand is also found inside other words and with one typo. Shorter brands occur in too many words. */
+/** Minimum length of a brand that is also found inside other words and with one typo. Shorter brands occur in too many words. */
 const longBrand = 6
 
-/** Creates a function that returns the brands, given in folded form, that a name uses. */
+/** Creates a function that returns those of the given brands, in folded form, that a name uses. */
 export function createFindBrand<B extends { folded: string }>(brands: readonly B[]): (name: ReadName) => B[] {
   return (name) => {
     const around = placesAround(name)
@@ -80,7 +80,7 @@ function isLatin(letter: string | undefined): boolean {
   return letter !== undefined && /[a-z0-9]/.test(letter)
 }
 
-/** Whether the word differs by one letter that is missing, added or replaced, or by two swapped neighbors. */
+/** Whether the word differs by one letter that is missing, added or replaced, or by two adjacent letters that are swapped. */
 function isOneEdit(word: string, brand: string): boolean {
   let start = 0
   while (start < Math.min(word.length, brand.length) && word[start] === brand[start]) start++
@@ -90,7 +90,7 @@ function isOneEdit(word: string, brand: string): boolean {
   return rest[0] === other[1] && rest[1] === other[0] && rest.slice(2) === other.slice(2)
 }
 
-/** Words and well-known names that contain a brand or differ from it by one letter, and are not mistaken for it. */
+/** Words and well-known names that contain a brand or differ from it by one letter, but are not mistaken for it. */
 const ordinary = new RegExp(
   `^(?:(?!${foldLookAlikes('icloud')}).?${foldLookAlikes('cloud')}s?|${[
     'amazons clade clause discard finance goggle goggly openair openapi outlooks papal strife strike strip stride',
@@ -102,7 +102,7 @@ const ordinary = new RegExp(
     .join('|')})$`,
 )
 
-/** Whether these letters are, or begin, a word that is not mistaken for the brand. The brand itself is never such a word. */
+/** Whether these letters, alone or with the next one, form a word not mistaken for the brand. The brand itself is never one. */
 function isOrdinary({ letters, boundaries }: ReadName, at: number, end: number, brand: string): boolean {
   if (!boundaries.has(at)) return false
   return [0, 1].some((more) => {

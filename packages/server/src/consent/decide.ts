@@ -33,7 +33,7 @@ import { consentPageAt } from './page.js'
 /** Grants for longer than this, in seconds, can be remembered: the agent's next request is then allowed without a page. */
 const rememberedFrom = 86_400
 
-/** `consent=grant`: records that the user whom the page was made for allows the request, in the browser it was made for. */
+/** `consent=grant`: records that the user allows the request; user and browser must be the ones that the page was made for. */
 export async function allow(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Response> {
   const decider = await deciderOf(context, visit, link)
   if (decider instanceof Response) return decider
@@ -80,7 +80,7 @@ interface Decider {
 
 /**
  * Returns the user who decides and the open request. The decision must come from the user and browser that were shown the request. For a
- * request that was already decided, returns its response again.
+ * request that has already been decided, returns the same response again.
  */
 async function deciderOf(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Decider | Response> {
   const { session, browserHash } = visit
@@ -115,7 +115,7 @@ async function stopBeforeAllowing(
   if (terms.forbidden) throw new PageError('policy_forbids', { agent: stored.agent, cause: terms.forbidden })
   const { proof: kind } = terms
   if (kind === undefined) return undefined
-  // A proof applies only to the revision that was shown, and must not be consumed for another one.
+  // A proof applies only to the revision that was shown, and must not be consumed for a different revision.
   const revision = readRevision(person.form)
   if (kind === 'sign-in' || revision !== stored.revision) return seeOther(link.path)
   const problem = await checkProof(context, person, { kind, request: stored, revision, duration })
@@ -245,7 +245,7 @@ function readRevision(form: ReadonlyMap<string, string>): number | undefined {
   return revision === undefined ? undefined : Number(revision)
 }
 
-/** How often one user can allow something within a window, in seconds. No one reads consent pages faster than that. */
+/** How often a user can allow something within a window, in seconds. No one reads consent pages faster than that. */
 const rate = { window: 60, most: 60 }
 
 /**

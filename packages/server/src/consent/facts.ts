@@ -38,8 +38,8 @@ export interface DecisionFacts extends DecisionTerms {
   /** The user's live remembered grant for the same agent, delegate and resource. */
   remembered: Grant | undefined
   /**
-   * When the user last allowed anything to this delegate of the agent, in Unix seconds. A delegate that they never allowed anything counts
-   * as new.
+   * When the user last allowed anything to this delegate of the agent, in Unix seconds. A delegate that the user has never allowed anything
+   * counts as new.
    */
   lastAllowed: number | undefined
   /** When the user last allowed anything to the agent, for any delegate. */
@@ -139,8 +139,8 @@ const hour = 3600
 const day = 86_400
 
 /**
- * Returns the longest duration up to the one that suits the request: a day if the user has never allowed this agent anything and 30 days
- * afterwards, or an hour for permissions that are not modest. The shortest duration if all are longer.
+ * Returns the longest duration that does not exceed the one that suits the request: an hour for permissions that are not modest, otherwise
+ * a day if the user has never allowed this agent anything, or 30 days if they have. If all durations are longer, returns the shortest.
  */
 function presetOf(durations: DecisionTerms['durations'], of: { isFirst: boolean; isModest: boolean }): Duration {
   const longest = of.isModest ? (of.isFirst ? day : 30 * day) : hour
@@ -156,8 +156,8 @@ function shortest(duration: Duration): number {
 const looked = 20
 
 /**
- * Returns how the agent differs from what this user saw when they last allowed it, or from what other users saw if this user never allowed
- * it. Requests that no user saw, such as those an agent makes for itself, are not considered.
+ * Returns how the agent differs from what this user saw when they last allowed it, or from what other users saw if this user has never
+ * allowed it. Requests that no user saw, such as those an agent makes for itself, are not considered.
  */
 async function agentChanges(
   { storage }: ServerContext,
@@ -174,7 +174,7 @@ async function agentChanges(
 type Traits = AuthRequest['display']['agent']
 
 /**
- * An agent may use several keys and redirect hosts, so any of them that was seen before is known. An agent has only one name. `seen` is
+ * An agent may use several keys and redirect hosts, so any that were seen before count as known. An agent has only one name. `seen` is
  * newest first.
  */
 function changesSince(seen: readonly Traits[], now: Traits): AgentChange[] {
@@ -209,7 +209,7 @@ export interface Holdings {
 /** The maximum number of grants that are read. If there are more, the page makes no claim about what the agent cannot do. */
 const most = 500
 
-/** All grants of a user to an agent. */
+/** All of a user's grants to an agent. */
 interface OwnGrants {
   /** Newest first, live or ended. A delegate without any of these grants is new. */
   newest: readonly Grant[]
@@ -217,7 +217,7 @@ interface OwnGrants {
   ended: readonly Grant[]
 }
 
-/** Reads all grants of a user to an agent, in one query unless there are too many. */
+/** Reads all of a user's grants to an agent, in one query unless there are too many. */
 export async function ownGrants(
   { storage, now }: Pick<ServerContext, 'storage' | 'now'>,
   userId: string,
@@ -240,7 +240,7 @@ async function holdingsOf(
   { live, ended }: OwnGrants,
 ): Promise<Holdings> {
   const removed = ended.filter(({ revokedAt }) => revokedAt !== null)
-  // A token that was issued before a revocation works until it expires.
+  // A token that was issued before a revocation keeps working until it expires.
   const aliveSince =
     removed.length === 0 ? 0 : await validTokensIssuedSince(storage, { at: now(), lifetime: lifetimes.authToken })
   const revokedButUsable = removed.filter(({ revokedAt }) => revokedAt !== null && revokedAt > aliveSince)

@@ -35,7 +35,7 @@ interface ConsentModelInput {
   changes: readonly AgentChange[]
 }
 
-/** The choices that a decision offers, and where the user finds it later. */
+/** The choices that a decision offers, and where the user can find the decision later. */
 export type ConsentChoices = Pick<
   ConsentPage,
   | 'durations'
@@ -122,7 +122,7 @@ function permissionLists(
   const kept = here.filter((name) => !asked.includes(name))
   const usable = [...new Set([...asked, ...here, ...revokedButUsable])]
   const access = usable.filter((name) => !isIdentityScope(name)).map((name) => readRisk(name))
-  // What an agent learns about the user, it may also learn from other data.
+  // Whatever an identity scope reveals, the agent may also learn from other data.
   const isOutOfReach = (name: string) => {
     if (usable.includes(name) || isIdentityScope(name)) return false
     const part = readRisk(name)

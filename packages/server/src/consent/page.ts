@@ -71,7 +71,7 @@ export async function consentPageAt(
   return htmlResponse(html, options)
 }
 
-/** Whether the user was shown another request from the agent before, regardless of its outcome. */
+/** Whether the user has already been shown another request from the agent, regardless of its outcome. */
 async function hasRequestedBefore(
   { storage }: ServerContext,
   { session: { user } }: SignedInVisit,

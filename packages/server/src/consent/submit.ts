@@ -54,8 +54,8 @@ export async function submitForm(context: ServerContext, arrival: Arrival, path:
 }
 
 /**
- * Returns the destination for the request behind a link. The request must exist and be open to this browser; otherwise returns its page or
- * redirect.
+ * Returns the destination for the request behind a link. Requires the request to exist and to be open to this browser; otherwise, returns
+ * its page or redirect.
  */
 async function wayBy(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Way | Response> {
   const stored = await requireStored(context, link, visit)

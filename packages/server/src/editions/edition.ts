@@ -4,7 +4,7 @@ import type { CreateTransport } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'
 import type { Route } from '../http/route.js'
 
-/** An agent that requests something, however its edition identifies it. */
+/** An agent that requests something, regardless of how its edition identifies agents. */
 export interface RequestingAgent {
   agent: string
   delegate: string | null

@@ -37,7 +37,7 @@ export async function requireAdmitted(
 
 function requireGrantable({ scope }: RequestedAccess): void {
   if (grantable(scope).length === 0) {
-    throw new AAuthError('scope_invalid', 'Without openid, profile and email grant nothing: request openid as well.')
+    throw new AAuthError('scope_invalid', 'The scopes profile and email grant nothing unless openid is also requested.')
   }
 }
 
@@ -66,7 +66,7 @@ function policyGrant(
 const unknownAgentOpenRequests = 20
 
 /**
- * Returns the maximum number of open requests of the agent, provided that it may store another one.
+ * Returns the maximum number of open requests for the agent, provided that it may open another one.
  *
  * @throws AAuthError `too_many_requests`
  */
@@ -179,7 +179,7 @@ async function requireLastingRate(
   if (full) throw tooMany(context, full)
 }
 
-/** Runs checks on a request that has been counted. If they refuse it, it leaves no rows, so it counts only towards the per-minute rates. */
+/** Runs checks on a counted request. If they refuse the request, it leaves no rows, so it counts only towards the per-minute rates. */
 export async function orUncount<T>(
   context: ServerContext,
   { lasting }: Pick<CountedAccess, 'lasting'>,
@@ -214,8 +214,8 @@ function beyondMost({ rateFactor }: ServerContext, { count, most }: CountedRate)
 }
 
 /**
- * Refuses a request that exceeds one rate, and subtracts it from the others, so that an agent over its limit takes nothing from others at
- * its address.
+ * Refuses a request that exceeds one rate, and subtracts it from the other rates, so that an agent over its limit uses up nothing that
+ * others at its address need.
  */
 async function refuse(context: ServerContext, beyond: CountedRate, counted: readonly CountedRate[]): Promise<never> {
   await uncount(

@@ -108,7 +108,7 @@ function requireAgent(
 }
 
 /**
- * Refuses an agent whose cached keys may no longer be valid: such keys cannot start anything new (W32).
+ * Refuses an agent whose cached keys may no longer be valid: nothing new can be started with such keys (W32).
  *
  * @throws AAuthError `key_unknown`
  */
@@ -117,7 +117,7 @@ export function requireFreshKeys({ agent, isStale }: SigningAgent): void {
   const cause: DiscoveryFailure = { reason: 'unreachable', message: `the keys of ${agent} are stale` }
   throw new AAuthError(
     'key_unknown',
-    'The agent’s keys cannot be fetched right now, and its cached keys cannot start a new request: try again when its server is available.',
+    'The agent’s keys cannot be fetched right now, and cached keys cannot be used to start a new request: try again when the agent’s server is available.',
     { cause },
   )
 }

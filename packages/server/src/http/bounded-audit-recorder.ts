@@ -24,8 +24,8 @@ const decided: ReadonlySet<string> = new Set(['policy_denied', 'agent_blocked', 
 type OwnEvent = NewEvent & { event: AuditEventName }
 
 /**
- * Records events that anyone can cause at any rate in the audit log. The number of rows is bounded, and an event that exceeds a bound costs
- * no write.
+ * Records, in the audit log, events that anyone can cause at any rate. The number of rows is bounded, and an event that exceeds a bound
+ * costs no write.
  */
 export interface BoundedRecorder {
   /** Resolves to false if the event exceeded a bound for its kind and the user it concerns. */

@@ -34,7 +34,7 @@ export interface ConsentTransport {
   readLink(parameters: ReadonlyMap<string, string>): Promise<ConsentLink | LinkProblem | undefined>
   /**
    * The SHA-256 hash of the handle that an Allow issues, which the agent can redeem once; undefined if the transport issues none. A request
-   * always has the same handle, and no handle of one edition may have the hash of another's.
+   * always has the same handle, and handles of different editions must never have the same hash.
    */
   handleHashOf(requestId: string): string | undefined
   /** Whether the agent can still redeem the Allow. */

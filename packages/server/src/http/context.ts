@@ -56,7 +56,7 @@ export interface PasskeySettings {
 /** Checks the name that an agent gives itself or its delegate, as pages show it. The second parameter is the agent's identifier. */
 export type CheckName = (name: string, agent: string) => NameCaution | undefined
 
-/** @param known.brands brands in addition to the built-in ones; they replace those with the same name */
+/** @param known.brands brands in addition to the built-in ones; each replaces the built-in brand with the same name, if any */
 export type CreateJudgeName = (known: { issuer: string; serverName: string; brands: Brands }) => CheckName
 
 /** The state shared by all endpoints; created once from the options and never changed. */
@@ -98,10 +98,10 @@ export interface ServerContext {
   workload: Workload
   /** The callers for which half of the server's capacity is reserved under overload. */
   knownCallers: KnownCallers
-  /** Undefined if pages show no logos; none are fetched then. */
+  /** Undefined if pages show no logos; in that case, none are fetched. */
   logos: LogoCache | undefined
   footer: PageFooter
-  /** The contact for users, for requests that the policy forbids and for password resets. */
+  /** The contact that users are referred to for requests that the policy forbids and for password resets. */
   contact: CheckedOptions['pages']['contact']
   nonce: 'optional' | 'required'
   /** Whether a code works only with the key that requested it. */
@@ -265,7 +265,7 @@ function providerClient(provider: IdentityProvider, issuer: string, network: Net
   if (!URL.canParse(at)) throw new TypeError(`accounts.identityProviders: the issuer of ${id} must be a URL`)
   if (allowInsecureLoopback && !isLoopbackIdentifier(new URL(at).origin)) {
     throw new TypeError(
-      `accounts.identityProviders: allowInsecureLoopback of ${id} is for development and requires an issuer on loopback`,
+      `accounts.identityProviders: the allowInsecureLoopback option of ${id} is for development and requires an issuer on loopback`,
     )
   }
   return createIdentityProviderClient(provider, `${issuer}/account/with/${provider.id}/callback`, network)

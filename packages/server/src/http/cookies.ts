@@ -9,8 +9,8 @@ type CookiePart = 'browser' | 'session' | 'known' | 'language' | `provider-${str
 export const longestCookieLife = 400 * 86_400
 
 /**
- * Over `https`, cookies are `Secure` and their names have the `__Host-` prefix. Loopback `http` allows neither, so there the names have the
- * role as their prefix (W23).
+ * Over `https`, cookies are `Secure` and their names have the `__Host-` prefix. Loopback `http` allows neither, so the names there start
+ * with the server's role instead (W23).
  */
 function namesAt(issuer: string): { stem: string; prefix?: 'host' } {
   return issuer.startsWith('https:') ? { stem: 'countersign-', prefix: 'host' } : { stem: 'countersign-auth-server-' }

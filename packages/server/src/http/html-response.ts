@@ -51,7 +51,7 @@ export function htmlResponse(
   return withCookies(new Response(html, { status, headers }), cookies)
 }
 
-/** Redirects after a form with 303, so that the form is never resubmitted (attacks C25). */
+/** Redirects with 303 after a form is submitted, so that the form is never resubmitted (attacks C25). */
 export function seeOther(location: string, cookies: readonly string[] = []): Response {
   const headers = new Headers({ location, 'cache-control': 'no-store', 'referrer-policy': 'same-origin' })
   return withCookies(new Response(null, { status: 303, headers }), cookies)

@@ -20,7 +20,7 @@ export interface Route {
   path: string
   /** The kind of caller: agents receive refusals in their edition's format, browsers receive pages. */
   caller: 'agent' | 'browser'
-  /** Writes a refusal for an agent. @default that of the edition in which agents sign their requests */
+  /** Writes a refusal for an agent. @default the format of the edition in which agents sign their requests */
   writeRefusal?: ((error: AAuthError) => WrittenRefusal) | undefined
   /** Whether the endpoint needs neither the database nor a key, so that it is served even when those are slow. */
   isLight?: boolean

@@ -126,7 +126,7 @@ interface Ways {
 type Admit = (arrival: Arrival, route: Route | undefined, ways: Ways) => Promise<Response>
 
 /**
- * Creates admission control. Every request, whatever its path, passes it first, because refusals must be cheap when most requests are
+ * Creates admission control. Every request, whatever its path, goes through it first, because refusals must be cheap when most requests are
  * refused. Half of the slots are reserved for known callers while they have requests; the rest are served in turn by network. Within an
  * address, requests that start a new flow yield to the others.
  */
@@ -193,7 +193,7 @@ function createOwnershipCheck({ storage, issuer, lifetimes }: ServerContext) {
   return ownership
 }
 
-/** The path of the share that a request counts against under overload. It is based on unverified data, without reading the storage. */
+/** The path of the share that a request counts against under overload. Determined from unverified data, without reading the storage. */
 export function shareOf(
   context: Pick<ServerContext, 'issuer' | 'knownCallers'>,
   request: Request,

@@ -43,7 +43,7 @@ export interface Visit {
 /** A visit by a signed-in user. */
 export type SignedInVisit = Visit & { session: Session }
 
-/** The user and browser on whose behalf a signed-in visit acts, for the storage. The user is as they were read with their session. */
+/** The user and browser on whose behalf a signed-in visit acts, for the storage. The user's data is as it was read with the session. */
 export function inSession({ browserHash, session: { user } }: SignedInVisit): InSession {
   return { browserHash, userId: user.id, credentialRevision: user.credentialRevision }
 }

@@ -87,7 +87,7 @@ interface WorkLaneOptions {
   onError: (error: unknown) => void
 }
 
-/** A job of a lane. */
+/** A job in a lane. */
 interface LaneWork {
   /** Whether there is anything to do; called when the job's turn comes. */
   claim: () => Promise<boolean>
@@ -104,12 +104,12 @@ interface WorkLane {
 const laneLimits = { capacity: 16, most: 64 }
 
 /**
- * How long a lane pauses after each job, as a multiple of the job's duration. A job can keep using resources after it was abandoned: a slow
- * DNS lookup occupies one of the process's two lookup threads.
+ * How long a lane pauses after each job, as a multiple of the job's duration. A job can keep using resources after it has been abandoned: a
+ * slow DNS lookup occupies one of the process's two lookup threads.
  */
 const rest = 4
 
-/** How many milliseconds a lane that has used up its starts waits before it checks the clock again. */
+/** How long a lane waits after using up its starts before it checks the clock again, in milliseconds. */
 const patience = 200
 
 /** Creates a lane that runs at most `perMinute` jobs a minute. Half of them may start one after another without a pause. */

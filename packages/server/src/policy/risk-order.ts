@@ -1,7 +1,7 @@
 /** What a permission can do, weakest first. `control` means everything, or more than the user's own rights. */
 export type Risk = 'read' | 'change' | Danger
 
-/** Risks that require a second proof of the identity of the user who allows them. */
+/** Risks that require the user to prove their identity again before allowing them. */
 export type Danger = 'delete' | 'spend' | 'control'
 
 /** Weakest first. */

@@ -122,8 +122,8 @@ const graveRisk = matcherOf(riskyObjects)
 const maxCached = 2000
 
 /**
- * Creates a function that returns the risk of a word under fixed patterns. The patterns for each risk are compiled into one expression,
- * because there are hundreds of words.
+ * Creates a function that returns the risk of a word under a fixed set of patterns. The patterns for each risk are compiled into one
+ * expression, because there are hundreds of words.
  */
 function matcherOf<R extends Risk>(patterns: readonly (readonly [string, R])[]): (word: string) => R | undefined {
   const risks = [...new Set(patterns.map(([, risk]) => risk))].toSorted(byDanger)

@@ -25,21 +25,21 @@ function encodedHash(salt: Buffer, hashed: Buffer): string {
 }
 
 /**
- * Hashes and checks one server's passwords, a few at a time. Waiting ones are served in turn by share, which is given as a path in a fair
- * queue.
+ * Hashes and checks one server's passwords, a few at a time. Waiting passwords are served in turn by share; a share is given as a path in a
+ * fair queue.
  */
 export interface Passwords {
   /**
    * Returns an encoded argon2id hash.
    *
-   * @throws AAuthError `unavailable` if too many are waiting
+   * @throws AAuthError `unavailable` if too many passwords are waiting
    */
   hash(password: string, share: readonly string[]): Promise<string>
   /**
    * Whether the password matches the hash. Without a hash, the check takes the same time and returns false (attacks C17). Undefined if the
    * check had to wait and `mayCompare` refused it when its turn came.
    *
-   * @throws AAuthError `unavailable` if too many are waiting
+   * @throws AAuthError `unavailable` if too many passwords are waiting
    */
   verify(
     passwordHash: string | undefined,

@@ -10,7 +10,7 @@ export interface RotateKeysOptions {
   /** Lifetime of the longest-lived auth token, in seconds: the old key stays published for that long. */
   tokenLifetime: number
   /**
-   * Activates the next key although caches may not have it yet: resources then refuse tokens until they fetch the keys again. For
+   * Activates the next key even though caches may not have it yet: resources then refuse tokens until they fetch the keys again. For
    * emergencies. @default false
    */
   allowUnpublished?: boolean
@@ -86,7 +86,7 @@ function tooNew(kid: string, readyAt: number): KeyError {
   const when = new Date(readyAt * 1000).toISOString()
   return new KeyError(
     'next_key_too_new',
-    `The next key ${kid} cannot sign before ${when}: until then, resources may have cached a key set without it.`,
+    `The next key ${kid} cannot sign before ${when}: until then, resources may still be using a cached key set that does not contain it.`,
     { readyAt },
   )
 }
@@ -220,7 +220,7 @@ export const reloadInterval = 5
 /** How long caches may keep `/jwks.json`, in seconds; its `max-age`. */
 const jwksMaxAge = 300
 
-/** How long every instance publishes a key before it signs, in seconds (I6). */
+/** How long every instance publishes a key before signing with it, in seconds (I6). */
 const publishedBeforeUse = 2 * jwksMaxAge + reloadInterval
 
 /** How long a key stays published after its last token has expired, in seconds, because instances lag and clocks differ. */

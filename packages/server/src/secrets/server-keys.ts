@@ -7,7 +7,7 @@ import type { BackgroundWork } from '../storage/api/background-work.js'
 export interface ServerKeys {
   /** The key that currently signs. */
   signer(): Signer | Promise<Signer>
-  /** The keys in `/jwks.json`: those about to be used, those in use, and retired ones while tokens signed by them are valid. */
+  /** The keys in `/jwks.json`: those about to be used, those in use, and retired ones for as long as tokens signed by them are valid. */
   publicKeys(): Promise<readonly PublicJwk[]>
   /** At least 32 random bytes from which codes and form values are derived; they must be durable and the same on every instance. */
   readonly secret: Uint8Array
@@ -101,7 +101,7 @@ export interface MintedSecrets {
   /** Returns the page for which a form value was made, or undefined if it was not made for this browser. */
   readCsrf(value: string, browser: string): string | undefined
   /**
-   * Signs a string without dots, so that only this server can have given it to this browser. The result is used in URLs, and no form
+   * Signs a string that contains no dots, which proves that this server gave it to this browser. The result is used in URLs, and no form
    * accepts it.
    */
   noticeFor(browser: string, text: string): string

@@ -17,7 +17,7 @@ type PasswordCheck =
  *
  * Only a wrong password that was actually checked is counted, and the result is returned only if the count is still within every limit. An
  * attempt that was refused, aborted or failed therefore leaves nothing to undo, even if the process is killed. If an attempt had to wait
- * and a limit was reached in the meantime, its password is not checked. Until the check, the same statements run for every username,
+ * and a limit was reached in the meantime, the password is not checked. Until the check, the same statements run for every username,
  * whether or not the account exists (attacks C17).
  *
  * @throws AAuthError `unavailable` if too many passwords are waiting to be checked, or the client disconnected
@@ -74,7 +74,7 @@ const allowed = {
 
 interface SignInLimits {
   limits: LimitedAttempt[]
-  /** The limit for this account in this browser, or from this address. A sign-in resets this limit only. */
+  /** The limit for this account in this browser, or from this address. A sign-in resets only this limit. */
   own: LimitedAttempt
 }
 

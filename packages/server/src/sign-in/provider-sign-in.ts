@@ -155,7 +155,7 @@ function shortened(returnTo: string): string {
   const { pathname, searchParams } = new URL(returnTo, 'https://server.invalid')
   searchParams.delete('state')
   const path = `${pathname}?${searchParams.toString()}`
-  // With its dots resolved, `/..//host` becomes another server.
+  // With its dots resolved, `/..//host` becomes the URL of another server.
   return path.length <= longestReturn ? localPath(path) : localPath(undefined)
 }
 

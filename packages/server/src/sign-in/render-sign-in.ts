@@ -74,8 +74,8 @@ export function signUpPageAt(
 }
 
 /**
- * Where a user continues after signing in, and the fields that the forms in between contain. The page that asks the user to sign in sets
- * these.
+ * Where a user continues after signing in, and the fields that the forms in between contain. Both are set by the page that asks the user to
+ * sign in.
  */
 export interface Way {
   /** The path to continue to. */

@@ -25,7 +25,7 @@ export async function startSession(
     if (renewed.length > 0) return renewed
   }
   const session = context.secrets.random('aasn_')
-  // The seal is made before the session is created, so that a later password change invalidates it.
+  // The seal is made before the session is created, so that a later password change invalidates the seal.
   const known = knownCookie(context, visit, userId)
   const { sessionIdle: idleSeconds, session: lifetime } = lifetimes
   const idHash = hashSecret(session)
@@ -65,7 +65,7 @@ export function clearedSession(context: ServerContext): string {
   return cookieOf(context, 'session', '', 0)
 }
 
-/** An accepted proof: the user as they were read with the verified factor. */
+/** An accepted proof: the user's record as it was read with the verified factor. */
 export interface Proof {
   user: Pick<User, 'id' | 'credentialRevision'>
   /**
@@ -78,14 +78,14 @@ export interface Proof {
   provedFor?: string | undefined
 }
 
-/** The user changed how they sign in, or signed out, after their proof or session was read, so that proof or session does not count. */
+/** The user changed how they sign in, or signed out, after their proof or session was read, so that proof or session no longer counts. */
 export function signInChanged({ path }: Pick<Visit, 'path'>): PageError {
   return new PageError('sign_in_changed', { retry: path })
 }
 
 /**
  * Continues the session under a new id after the user has proved again who they are. Returns the cookies to set; returns none if the
- * session has ended, or if the user has changed since their proof was checked.
+ * session has ended, or if the user's record has changed since their proof was checked.
  */
 export async function renewSession(
   context: ServerContext,
@@ -106,7 +106,7 @@ export async function renewSession(
   return renewed ? [cookieOf(context, 'session', session, Math.max(1, renewed.expiresAt - context.now()))] : []
 }
 
-/** How long after signing in a user does not need to reauthenticate, in seconds (attacks C24). */
+/** For how many seconds after signing in a user does not need to reauthenticate (attacks C24). */
 const freshFor = 600
 
 /** Whether the user has recently proved who they are. A session alone is not proof, because it may have been left open or stolen. */

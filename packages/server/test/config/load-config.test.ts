@@ -135,7 +135,7 @@ describe('loadConfig', () => {
     ],
     ['development mode with https', { allowInsecureLoopback: true }, 'allowInsecureLoopback: is only for development'],
     ['a misspelled setting', { isuer: 'x' }, 'isuer: is not a setting; did you mean issuer?'],
-    ['an unknown setting', { colour: 'x' }, 'colour: is not a setting; take it out'],
+    ['an unknown setting', { colour: 'x' }, 'colour: is not a setting; remove it'],
     ['an unknown nested setting', { listen: { prot: 1 } }, 'listen.prot: is not a setting; did you mean listen.port?'],
     ['a port that is a string', { listen: { port: '8080' } }, 'listen.port: must be a number'],
     ['an invalid port', { listen: { port: 70000 } }, 'listen.port: must be at most 65535'],
@@ -274,7 +274,7 @@ describe('loadConfig', () => {
       await problemsOf({ ...valid, accounts, issuer: 'http://auth.example', bindCodeToKey: 'yes', extra: 1 }),
     ).toEqual([
       'bindCodeToKey: must be true or false',
-      'extra: is not a setting; take it out',
+      'extra: is not a setting; remove it',
       'issuer: must use https: put TLS in front of the server and set the URL that users see',
       'accounts.identityProviders[0].issuer: must be an https: URL',
     ])
@@ -290,7 +290,7 @@ describe('loadConfig', () => {
     }
     expect(await problemsOf(wrong)).toEqual([
       'admin.port: must be at least 1',
-      'typo: is not a setting; take it out',
+      'typo: is not a setting; remove it',
       'issuer: must use https: put TLS in front of the server and set the URL that users see',
       'masterKey: is set together with masterKeyFile: set only one of them',
     ])

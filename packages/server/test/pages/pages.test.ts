@@ -108,7 +108,7 @@ describe('renderSignIn', () => {
 
   it.each([
     ['wrong_password', 'That username and password don’t work here.'],
-    ['throttled', 'Too many attempts. Try again later, or use a browser in which you signed in before.'],
+    ['throttled', 'Too many attempts. Try again later, or use a browser you’ve signed in with before.'],
   ] as const)('shows %s as text, associated with the fields, and keeps the username', (problem, text) => {
     const html = renderSignIn(signInModel({ username: 'alice', problem }))
     expect(html).toContain('<title>Error: Sign in – Home Accounts</title>')
@@ -248,7 +248,7 @@ describe('renderConsent', () => {
     const many = Array.from({ length: 40 }, (_, index) => ({ name: `p${index}`, risk: 'read' as const }))
     const html = renderConsent(consentModel({ able: many, notRequested: many }))
     expect(html.match(/<li data-risk/g)).toHaveLength(40)
-    expect(words(html)).toContain('More that it didn’t ask for')
+    expect(words(html)).toContain('More permissions that it didn’t ask for')
   })
 
   it('lists only the constants if nothing can be derived', () => {

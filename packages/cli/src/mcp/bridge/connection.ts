@@ -138,7 +138,7 @@ export function createConnection(options: UpstreamOptions): Connection {
   }
 }
 
-/** Whether the server has log messages. The bridge's own messages have no level that could be set. */
+/** Whether the server has log messages. The bridge's own messages have no level that a client could set. */
 function hasLogs(server: Presented | undefined): boolean {
   return (
     server !== undefined && 'result' in server.answer && 'logging' in objectIn(server.answer.result, 'capabilities')

@@ -91,7 +91,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       if (server) return server
       const opened = await openRelay({ host, client, description, standing, onProblem }, exchange)
       if ('refused' in opened) throw new RespondedLocally(opened.refused)
-      // A concurrent request has already opened it.
+      // A concurrent request has already opened the server.
       if (server) {
         await opened.relay.close()
         return server

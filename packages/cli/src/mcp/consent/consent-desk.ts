@@ -24,7 +24,7 @@ export interface ConsentDesk {
 interface ConsentDeskOptions {
   /** Waits for the decision on a page through the agent's store, as an agent's `waitForConsent` does. */
   waitForConsent: (page: string, ending: AbortSignal) => Promise<boolean>
-  /** Called for each page on which the user has given consent, even if no call is waiting for it any more. */
+  /** Called for each page on which the user has given consent, even if no call is waiting for it anymore. */
   onAllowed: () => void
   /** Aborts when the bridge shuts down. */
   ending: AbortSignal
@@ -44,7 +44,7 @@ const finalCodes: ReadonlySet<string> = new Set([
 /** Time limit for reading the decision on a page that is no longer open, in milliseconds. */
 const longestRead = 2000
 
-/** Maximum number of decisions remembered for clients that ask for them late. */
+/** Maximum number of decisions remembered for clients that request them late. */
 const mostDecisions = 1000
 
 export function createConsentDesk({ waitForConsent, onAllowed, ending }: ConsentDeskOptions): ConsentDesk {

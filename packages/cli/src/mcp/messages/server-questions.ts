@@ -12,8 +12,8 @@ import { ServerProblem } from './server-problem.js'
 import { asLine } from './server-text.js'
 
 /**
- * Adds the server's host to the questions that it asks the user, because the client sees only one server, and consent prompts come from
- * that server as well (attacks M09).
+ * Adds the server's host to the questions that it asks the user, because the client sees a single server, from which the consent prompts
+ * also come (attacks M09).
  */
 export function labelElicitation(params: JsonObject | undefined, host: string): JsonObject {
   const schema = params?.requestedSchema
@@ -69,7 +69,9 @@ export function labelQuestions(answer: Answer, host: string): Answer {
   return { result: { ...answer.result, inputRequests: Object.fromEntries(inputRequests) } }
 }
 
-/** Adds the server's host to its log messages and progress notifications, because the bridge sends its own over the same channel. */
+/**
+ * Adds the server's host to its log messages and progress notifications, because the bridge sends its own messages over the same channel.
+ */
 export function labelNotice(message: Message, host: string): Message {
   if (!('method' in message)) return message
   const { method, params } = message

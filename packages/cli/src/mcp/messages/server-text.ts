@@ -60,8 +60,8 @@ export function cleanedMessage(message: Message): Message | undefined {
 const content: ReadonlySet<string> = new Set(['content', 'structuredContent', 'contents', 'messages'])
 
 /**
- * A server's lists, and the member that identifies each entry. An entry is dropped if cleaning would change its identifier, because it
- * could not be requested.
+ * A server's lists, and the member that identifies each entry. An entry is dropped if cleaning would change its identifier, because the
+ * entry could then not be requested.
  */
 const names: Readonly<Record<string, string>> = {
   tools: 'name',

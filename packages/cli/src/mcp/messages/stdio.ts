@@ -80,7 +80,10 @@ export interface ClientOutput {
   readonly room: () => Promise<void>
 }
 
-/** Maximum number of characters buffered for a client that writes without reading. With fewer, the client might only be about to read. */
+/**
+ * Maximum number of characters buffered for a client that writes without reading. With less in the buffer, the client may simply not have
+ * read yet.
+ */
 const maxWaiting = 64 * 1024 * 1024
 
 export function createClientOutput(output: NodeJS.WritableStream): ClientOutput {

@@ -59,7 +59,7 @@ export async function sessionsOnSessions(options: RelayOptions, exchange: Exchan
     } else client.tell(message)
   }
 
-  /** Forwards a server's request to the client under one of our own ids, because the bridge sends requests too. */
+  /** Forwards a server's request to the client under one of our own ids, because the bridge also sends requests. */
   async function relayRequest({ id, method, params }: RpcRequest): Promise<void> {
     const asked = method === 'elicitation/create' ? labelElicitation(params, host) : params
     const answer = await client

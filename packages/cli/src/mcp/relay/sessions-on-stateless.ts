@@ -19,7 +19,7 @@ import type { Client, Opened, RelayOptions } from './relay.js'
 /** Maximum number of times a server may prompt the user for one request. */
 const mostRounds = 20
 
-/** Milliseconds between two attempts of a request that the server wants to receive again. */
+/** Milliseconds between two attempts of a request that the server wants to be repeated. */
 const betweenRounds = 1000
 
 /** Relays a client with a handshake to a 2026-07-28 server. */

@@ -8,7 +8,7 @@ interface ShownParameter {
 
 /** Maps tool parameters to headers, as tool definitions specify (`x-mcp-header`). */
 export interface ParamHeaders {
-  /** Records the tools in a list, and returns those whose definitions are valid. */
+  /** Records the given tools, and returns those whose definitions are valid. */
   learn(tools: readonly unknown[]): unknown[]
   /** Returns the headers of a call. */
   of(params: JsonObject): Record<string, string>

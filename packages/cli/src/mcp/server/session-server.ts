@@ -58,8 +58,8 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
   })
 
   /**
-   * Reads the response to a request. If the stream breaks, the request is canceled, because otherwise a server with sessions would keep
-   * working on it.
+   * Reads the response to a request. If the stream breaks, the request is canceled, because otherwise a server with sessions would continue
+   * to process it.
    */
   async function answerIn(response: Response, request: RpcRequest, exchange: Exchange): Promise<Answer> {
     const onBroken = () => {

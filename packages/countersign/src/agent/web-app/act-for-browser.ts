@@ -3,13 +3,15 @@ import type { AgentActions } from '../agent-options.js'
 
 export interface BrowserActions {
   actions: AgentActions
-  /** Whether these actions threw the error and it contains the URL at which this browser's user decides. */
+  /** Whether the error was thrown by these actions and contains the URL at which this browser's user decides. */
   needsConsent: (error: unknown) => error is AgentError & { consent: { url: string } }
-  /** When to retry, in seconds, if these actions threw the error because the auth server is overloaded or does not respond. */
+  /**
+   * Delay before a retry, in seconds, if the error was thrown by these actions because the auth server is overloaded or does not respond.
+   */
   retryAfter: (error: unknown) => number | undefined
 }
 
-/** When a browser may retry if the auth server does not respond, in seconds. */
+/** Delay before a browser may retry if the auth server does not respond, in seconds. */
 const outage = 60
 
 /**

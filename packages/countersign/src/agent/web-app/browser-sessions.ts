@@ -13,9 +13,9 @@ interface BrowserSessions {
   /** Like `find`, but for a callback, which may have been sent before the session was renewed. */
   findForAnswer(header: string | undefined): Promise<string | undefined>
   /**
-   * Returns an unguessable session for a visit by a browser that has none. All first visits of a browser share one session. The session is
-   * stored, and its cookie set, with its first record, so visits that store nothing cost nothing. Returns undefined if that session has
-   * since been renewed or removed.
+   * Returns an unguessable session for a visit by a browser without a session. All first visits of a browser share one session. The session
+   * is stored and its cookie is set together with its first record, so visits that store nothing cost nothing. Returns undefined if that
+   * session has since been renewed or removed.
    *
    * @param visitCookie the value that a first visit left in the browser
    */
@@ -44,7 +44,7 @@ interface BrowserSessionsOptions {
   now: () => number
 }
 
-/** The secret that a browser must present to use a session, as a hash. */
+/** Hash of the secret that a browser must present to use a session. */
 interface Known {
   hash: string
   /** Unix seconds. */
@@ -67,7 +67,7 @@ interface Begun {
 /** How long a browser's first visits share one session, in seconds. */
 export const firstVisits = 600
 
-/** How long after a renewal a callback with the previous cookie is accepted, in seconds. */
+/** How long a callback with the previous cookie is accepted after a renewal, in seconds. */
 const renewalGrace = 60
 
 const name = { kind: 'session', id: 'browser' } as const

@@ -52,7 +52,7 @@ const appAgentOptions = {
   home: true,
 } as const satisfies Record<keyof AppAgentOptions<unknown>, true>
 
-/** The agent as it acts for the browser that requested a page. */
+/** The agent, acting for the browser that requested a page. */
 export interface PageAgent extends AgentActions {
   /**
    * Whether the browser has just returned from a page on which its user allowed something. The page can then ask the user to submit its
@@ -61,7 +61,7 @@ export interface PageAgent extends AgentActions {
   readonly justAllowed: boolean
 }
 
-/** How long after the user has allowed something the next page can still learn of it, in seconds. */
+/** How long the next page can detect that the user has just allowed something, in seconds. */
 const justAllowedTime = 60
 
 /** The parts from which the framework adapters are built. */
@@ -73,7 +73,7 @@ export interface WebApp<R> {
   isOwn: (target: string) => boolean
   /** Whether a `Set-Cookie` line sets one of the agent's cookies. */
   isOwnCookie: (line: string) => boolean
-  /** Responds to requests for those paths: the document, the keys and the callback. */
+  /** Responds to requests for the agent's paths: the document, the keys and the callback. */
   serve: (request: Request, own: R) => Promise<Response>
   /**
    * Runs a page handler with the agent of this browser's session. If the user must decide, returns the response that redirects the browser

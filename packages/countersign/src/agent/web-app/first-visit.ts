@@ -4,8 +4,8 @@ import { type OwnCookies, readCookie } from './own-cookies.js'
 import { isNavigation, isRead, type Visit } from './visit.js'
 
 /**
- * The cookie check, which runs before a browser gets a session. At the callback, the browser shows that it returns cookies, before an auth
- * server is contacted for its user. Otherwise, a client without cookies would start another request with each visit (attacks L12).
+ * The cookie check, which runs before a browser gets a session. At the callback URL, the browser shows that it returns cookies before an
+ * auth server is contacted for its user. Otherwise, a client without cookies would start another request with each visit (attacks L12).
  */
 export interface CookieCheck {
   /** Returns the value that an earlier visit left in the browser. */
@@ -14,7 +14,7 @@ export interface CookieCheck {
   send(visit: Visit<unknown>): { url: string; cookie: string }
   /** Whether a URL belongs to the cookie check. */
   isSent(url: string): boolean
-  /** The page to which the cookie check at a URL returns. */
+  /** Returns the page to which the cookie check at a URL redirects the browser. */
   pageOf(url: string): string
   /** The `Set-Cookie` line that deletes the cookie. */
   readonly end: string

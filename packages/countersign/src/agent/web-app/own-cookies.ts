@@ -15,7 +15,7 @@ export interface OwnCookies {
 /** Creates an agent's cookies. Over https, the `__Host-` prefix prevents other hosts from setting them (RFC 6265bis). */
 export function createOwnCookies(id: string, isSecure: boolean): OwnCookies {
   const { port, pathname } = new URL(id)
-  // Each path has its own name. It contains no `-`, which separates the suffixes.
+  // Each path has its own name. The name contains no `-`, because `-` separates the suffixes.
   const path = pathname === '/' ? '' : `_${pathname.slice(1).replaceAll(/[^a-z\d.]/gi, escaped)}`
   const attributes = `; Path=/; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`
   // Cookies are shared between the ports of a host.
@@ -37,7 +37,7 @@ function escaped(character: string): string {
   return character === '~' ? '_' : `~${character.charCodeAt(0)}`
 }
 
-/** Returns the first cookie with a name, with its value as sent. */
+/** Returns the first cookie with the given name, with its value as sent. */
 export function readCookie(header: string | undefined, name: string): string | undefined {
   const pairs = (header ?? '').split(';').map((pair) => pair.trim())
   return pairs.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1)

@@ -8,7 +8,7 @@ export interface PageHead {
   isOwnCookie: (line: string) => boolean
 }
 
-/** The head of a page that was rendered with the agent, whatever headers its handler sets. */
+/** The head of a page that was rendered with the agent, regardless of the headers that the page's handler sets. */
 export const privatePage = {
   /** Shared caches must not store the page; no cache may store a response that sets a session cookie. */
   cacheControl: (set: string, { cookies }: PageHead): string =>

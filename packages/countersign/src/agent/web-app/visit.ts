@@ -28,7 +28,7 @@ export function isFromOwnPage({ header }: Visit<unknown>, origin: string): boole
   return site === undefined ? header('origin') === origin : site === 'same-origin'
 }
 
-/** Returns the refusal of a request that the user did not make from a page of the app; undefined if the request may proceed. */
+/** Refuses a request that the user did not make from a page of the app; returns undefined if the request may proceed. */
 export function refuseVisit(visit: Visit<unknown>, origin: string): Response | undefined {
   // A prefetch must not prompt the user.
   if (isPrefetch(visit.header)) return new Response(null, { status: 503, headers: { 'cache-control': 'no-store' } })

@@ -155,7 +155,7 @@ export async function updateConsent(
   await store.consents.put(owner, updated)
 }
 
-/** A failure in the form in which it is stored for other processes. */
+/** A failure, as stored for other processes. */
 export function failureOf(thrown: unknown): Failure {
   const { code, message, error, retryAfter } =
     thrown instanceof AgentError

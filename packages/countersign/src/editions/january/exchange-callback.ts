@@ -42,7 +42,7 @@ export interface PendingState extends PendingConsentsOptions {
   readonly waiting: Map<string, Set<AbortController>>
 }
 
-/** How often to poll a store that other processes use, in seconds. */
+/** Interval between polls of a store that other processes use, in seconds. */
 export const poll = 0.5
 
 /** How long a process may take to exchange a code before another process may try, in seconds. */
@@ -73,7 +73,7 @@ export async function tokenOf(
   return there?.ended && 'token' in there.ended ? there.ended.token : storedSince(need, owner, createdAt)
 }
 
-/** Maximum number of attempts at the steps before an exchange, during which the store may fail temporarily. */
+/** Maximum number of attempts at the steps before an exchange, in case the store fails temporarily. */
 const attempts = 3
 
 /** Exchanges the code in a callback, in only one process at a time, and wakes the requests that are waiting for its consent. */
@@ -114,7 +114,7 @@ export async function finish(
 
 const codeOf = (answer: CallbackResponse) => ('code' in answer ? answer.code : undefined)
 
-/** Stores the result for other processes. The token itself is already stored: if this fails, they find the token. */
+/** Stores the result for other processes. If this fails, they still find the token itself, which is already stored. */
 async function completeConsent(
   pending: PendingState,
   consent: PendingConsent,

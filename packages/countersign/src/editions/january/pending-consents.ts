@@ -49,8 +49,8 @@ export interface PendingConsents {
    */
   wait(consent: PendingConsent, owner: string, limit: WaitLimit): Promise<HeldToken | undefined>
   /**
-   * Waits for the consent that has this page, for as long as the user can decide it. Resolves to undefined if no such consent exists, or no
-   * longer exists.
+   * Waits for the consent with this page, for as long as the user can decide it. Resolves to undefined if no such consent exists, or if it
+   * no longer exists.
    */
   waitForPage(page: string, owner: string, signal: AbortSignal): Promise<HeldToken | undefined>
   /** Removes a consent for which the user was not prompted; returns false if they decided it anyway. */
@@ -64,7 +64,7 @@ export interface PendingConsents {
   complete(parameters: URLSearchParams, owner: string | undefined): Promise<ConsentMatch>
 }
 
-/** Maximum number of consents for which requests of this process wait at once. Further ones are refused; none is evicted. */
+/** Maximum number of consents that this process's requests can wait for at once. Further consents are refused; none is evicted. */
 const maxPending = 10_000
 
 /** Longest pause, in seconds: the longest delay of a timer. */

@@ -18,7 +18,7 @@ export interface Asking {
   signal: AbortSignal
 }
 
-/** The maximum wait, and when it started, in Unix seconds. */
+/** The maximum wait, and when the wait started, in Unix seconds. */
 type Waited = Asking & { began: number }
 
 export interface TokenRequester
@@ -56,7 +56,7 @@ export async function requestAuthToken(
   throw new AgentError('token_request_failed', 'Other processes of the agent removed all its consents.')
 }
 
-/** How many times the consent of one request may be removed, or be started first by another process. */
+/** How many times a request's consent may be removed, or started first by another process. */
 const mostTurns = 10
 
 /** Waits for the open consent, or starts one. Resolves to undefined if it was removed, or if another process was first. */
@@ -78,7 +78,7 @@ async function obtainOnce(
       return promptAndWait(requester, pending, found, { ...waited, way, isNew: false })
     }
     way.close()
-    // Its page redirects to another program, so it is no longer shown to users. A new consent can start.
+    // The consent's page redirects to another program, so users are no longer shown that page. A new consent can start.
     await updateConsent(requester, owner, found, { promptExpiresAt: requester.now() })
   }
   const state = platform.serializeBase64url(platform.randomBytes(24))
@@ -153,7 +153,7 @@ async function promptAndWait(
   const details = describe(requester, consent, limit.until)
   if (!requester.canPrompt) {
     const reason = await requester.reasonFor(consent.need, owner)
-    const why = `The user must give consent at ${consent.need.authServer}, and this agent cannot prompt. Reason: ${reason}.`
+    const why = `The user must give consent at ${consent.need.authServer}, but this agent cannot prompt. Reason: ${reason}.`
     throw new AgentError('consent_required', why, { consent: await details, reason })
   }
   const ask = async () => {
@@ -229,7 +229,7 @@ export async function redeemConsent(
 ): Promise<HeldToken> {
   if ('error' in answer) {
     const refused = refusal(answer.error, answer.description)
-    // Only a hint for the next request: if it cannot be stored, access was still denied.
+    // Only a hint for the next request: access was denied even if the hint cannot be stored.
     if (refused.code === 'access_denied') await requester.noteRefusal(need, owner).catch(() => undefined)
     throw refused
   }
@@ -251,7 +251,7 @@ export async function redeemConsent(
 
 /**
  * Refreshes an auth token (S§9.7) without the user. Resolves to undefined if the auth server no longer accepts the refresh token: the user
- * may have revoked the access.
+ * may have revoked access.
  */
 export async function refreshAuthToken(
   requester: TokenRequester,

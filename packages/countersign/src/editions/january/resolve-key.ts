@@ -188,7 +188,7 @@ const anonymous = {
 /** Finds the keys that `scheme=jwks` refers to. */
 function createPublishedKeys(options: KeyResolverOptions) {
   const { discovery } = options
-  /** The default for an `id` without `well-known`: the agent document of the id, or the JWKS at the id itself (W11). */
+  /** The default for an `id` without `well-known`: the id's agent document, or the JWKS at the id itself (W11). */
   const absentWellKnown = options.role === 'authServer' ? januaryDocuments.agent.name : undefined
 
   const findAt = async (jwksUri: string, kid: string, remoteAddress: string | undefined): Promise<ResolvedKey> => ({

@@ -85,7 +85,7 @@ function challengeLevel(code: ErrorCode, required: Requirement): string {
 
 interface ResourceTokenEndpoint {
   authServer: string
-  /** Names of the scopes that can be requested. If undefined, any scope can be. */
+  /** Names of the scopes that can be requested. If undefined, any scope can be requested. */
   scopes: readonly string[] | undefined
   /** Seconds. */
   lifetime: number
@@ -193,7 +193,7 @@ function authorizedRequest(verified: VerifiedSignature<ResolvedKey>, scope: stri
     })
   }
   const { iss, sub } = claims
-  // Not a spread followed by more members, which is forty times slower in V8.
+  // Not a spread followed by more members: that is forty times slower in V8.
   return Object.assign(signedRequest(verified), { agent, iss, sub, scope: granted, claims })
 }
 

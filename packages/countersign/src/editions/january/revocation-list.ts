@@ -26,7 +26,7 @@ const limits = {
 
 interface HeldList {
   revoked: ReadonlySet<string>
-  /** Times by user: the user's tokens issued up to that time are revoked. */
+  /** A timestamp for each user: the user's tokens issued up to that time are revoked. */
   revokedBefore: ReadonlyMap<string, number>
   before: number
   issuedAt: number

@@ -64,7 +64,7 @@ export interface TokenClient extends Pick<AgentTools, 'id' | 'now'> {
 }
 
 /**
- * Posts a form to the token endpoint, and returns the JSON object of a successful response.
+ * Posts a form to the token endpoint, and returns the JSON object in a successful response.
  *
  * @throws AgentError `access_denied`, `auth_server_unreachable`, `key_unknown`, `token_request_failed`
  */
@@ -116,7 +116,7 @@ function retryAfterOf({ status, headers }: Response): number | undefined {
 /** Delay before the next request to an overloaded server that does not send `Retry-After`, in seconds. */
 const defaultRetryAfter = 60
 
-/** The error for an OAuth error, from the token endpoint or in a callback. */
+/** The `AgentError` for an OAuth error from the token endpoint or a callback. */
 export function refusal(error: string, description: unknown): AgentError {
   const why = suffixOf(description) || '.'
   if (error === 'access_denied') return new AgentError('access_denied', `Access was denied${why}`, { error })
@@ -179,7 +179,7 @@ async function readBody(response: Response): Promise<Record<string, unknown> | u
 /** Fraction of a token's lifetime after which it is refreshed in the background. */
 const refreshShare = 0.8
 
-/** The thumbprint. Undefined for a key of an unsupported type, which cannot be the agent's. */
+/** The thumbprint. Undefined for a key of an unsupported type, which cannot be the agent's key. */
 async function thumbprintOf(jwk: PublicJwk): Promise<string | undefined> {
   try {
     return await jwkThumbprint(jwk)

@@ -22,9 +22,9 @@ export interface McpContext {
   connect: string
   maxBody: number
   sessions: McpSessions
-  /** By session, the request that carried the user's auth token with the latest expiry. */
+  /** The request that carried the user's auth token with the latest expiry, by session. */
   access: LruCache<VerifiedRequest>
-  /** By tool, the parameters that headers mirror, from the last list of tools. */
+  /** The parameters that headers mirror, by tool, from the last list of tools. */
   parameters: LruCache<MirroredParameters>
   seal: StateSeal | undefined
   /** Unix seconds. */
@@ -156,7 +156,7 @@ function requirePerson(
 ): void {
   const { agent, thumbprint, authorization } = verified
   if (person === undefined || authorization) return
-  throw new AAuthError('authorization_required', 'This belongs to a user: send the auth token that they approved.', {
+  throw new AAuthError('authorization_required', 'This belongs to a user: send an auth token issued for that user.', {
     challenge: { level: 'authorization', scope, binding: { agent, thumbprint } },
   })
 }

@@ -8,8 +8,8 @@ import type { McpTable } from './mcp-table.js'
 import type { MirroredParameters } from './mirrored-parameters.js'
 
 /**
- * The message in a request to an MCP server, and the scopes that it needs, space-separated. If empty, it needs only those that every
- * request needs.
+ * The message in a request to an MCP server, and the scopes that it needs, space-separated. If these are empty, it needs only the scopes
+ * that every request needs.
  */
 export interface JudgedMcpRequest {
   /** Undefined for a request without content, such as GET and DELETE. */
@@ -18,8 +18,8 @@ export interface JudgedMcpRequest {
 }
 
 /**
- * Checks the head and content of a request to an MCP server. Returns the scopes that it needs according to the table, or why it is refused
- * regardless of the sender. The server must receive exactly these bytes, or `message.value`.
+ * Checks the head and content of a request to an MCP server. Returns the scopes that the request needs according to the table, or why it is
+ * refused regardless of the sender. The server must receive exactly these bytes, or `message.value`.
  *
  * @param parametersOf returns the result of {@link mirroredParameters} for a tool; undefined if the tool's definition is not known
  */
@@ -32,7 +32,7 @@ export function judgeMcpRequest(
   const unknownMember = checkFieldNames(received)
   if (unknownMember) return unknownMember
   if (received.method !== 'POST') {
-    if (content.length > 0) return refused(400, `An MCP request with ${received.method} must not have a body.`)
+    if (content.length > 0) return refused(400, `An MCP ${received.method} request must not have a body.`)
     return { message: undefined, scope: '' }
   }
   const message = readContent(received, content)
@@ -78,7 +78,7 @@ const maxParts = 20_000
 const tooManyParts: McpRefusal = {
   status: 413,
   code: mcpCodes.invalidRequest,
-  reason: `A message may have at most ${maxParts} members and items: split it into smaller messages.`,
+  reason: `A message must not contain more than ${maxParts} members and items: split it into smaller messages.`,
   id: null,
 }
 

@@ -1,7 +1,10 @@
 import { isObject, type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
 import { foldedPatterns, type McpTable, scopeFor, scopeForTemplate, scopeForUri } from './mcp-table.js'
 
-/** The scopes needed for everything to which a message refers, space-separated. If empty, only those that every request needs. */
+/**
+ * The scopes needed for everything to which a message refers, space-separated. If empty, only the scopes that every request needs are
+ * required.
+ */
 export interface McpNeed {
   scope: string
 }
@@ -42,8 +45,7 @@ export function authorizeMcp(message: McpMessage, table: McpTable): McpNeed | Mc
     const scope = scopeFor(table, 'methods', method)
     return scope === undefined ? refuse(mcpCodes.methodNotFound, 'This method is not available.') : { scope }
   }
-  if (asked === 'malformed')
-    return refuse(mcpCodes.invalidParams, `The params of ${method} do not name the item that it refers to.`)
+  if (asked === 'malformed') return refuse(mcpCodes.invalidParams, `The params of ${method} must name the item to use.`)
   const scopes = new Set<string>()
   const folded = asked.some(({ kind }) => kind === 'resources') ? foldedPatterns(table) : []
   for (const subject of asked) {

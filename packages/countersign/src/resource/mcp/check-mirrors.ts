@@ -13,8 +13,8 @@ const encoded = /^=\?base64\?([\w+/]*={0,2})\?=$/
 const paramPrefix = 'mcp-param-'
 
 /**
- * Checks that the headers that mirror a message match the message. An intermediary that routes by them must not see a different message
- * than the one that is executed (MCP 2026-07-28, Streamable HTTP; attacks M05). The message is authoritative, and is never completed from a
+ * Checks that the headers that mirror a message match the message. An intermediary that routes by them must not see a message other than
+ * the one that is executed (MCP 2026-07-28, Streamable HTTP; attacks M05). The message is authoritative, and is never completed from a
  * header.
  *
  * @param mirrored the parameters that the tool mirrors, by `x-mcp-header`; undefined if the tool's definition is not known
@@ -86,7 +86,8 @@ const decisive: ReadonlySet<string> = new Set(['content-type', 'content-encoding
 
 /**
  * Rejects alternative spellings of an MCP header, such as `Mcp_Name`: many servers treat them as the header that was compared, or as the
- * one that is missing. `Connection` must not name an MCP header either, because intermediaries would remove that header (RFC 9110 §7.6.1).
+ * missing header. Also rejects a `Connection` header that names an MCP header, because intermediaries would remove that MCP header (RFC
+ * 9110 §7.6.1).
  */
 export function checkFieldNames(received: Pick<ReceivedMessage, 'rawHeaders'>): McpRefusal | undefined {
   const refuse = (reason: string): McpRefusal => ({ status: 400, code: mcpCodes.headerMismatch, reason, id: null })

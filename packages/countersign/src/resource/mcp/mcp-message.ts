@@ -7,7 +7,7 @@ export interface McpMessage {
   method: string | undefined
   params: Readonly<Record<string, unknown>>
   id: string | number | undefined
-  /** The MCP version in `_meta`, which messages have contained since 2026-07-28. */
+  /** The MCP version in `_meta`, which messages contain as of MCP 2026-07-28. */
   version: string | undefined
 }
 
@@ -95,7 +95,7 @@ function isSpellingOfAny(name: string, others: readonly string[]): boolean {
   const visible = name.replaceAll(/[\p{C}\p{Default_Ignorable_Code_Point}]+/gu, '')
   // An ASCII letter corresponds to at most a surrogate pair and a combining dot. NFKC makes some characters 18 times as long.
   if (visible.length > 3 * Math.max(...others.map(({ length }) => length))) return false
-  // Converted to upper case first, because ı and i have the same upper-case form; the capital İ becomes an i with a dot.
+  // Converted to upper case first, because ı and i have the same upper-case form; the capital İ becomes an i followed by a combining dot.
   const folded = visible.normalize('NFKC').toUpperCase().toLowerCase().replaceAll('i\u0307', 'i')
   return others.some((other) => other.toLowerCase() === folded)
 }

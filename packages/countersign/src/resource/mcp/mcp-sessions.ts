@@ -20,14 +20,14 @@ export interface McpSession extends McpCaller {
 }
 
 /**
- * The owners of sessions, for servers before 2026-07-28. For the sender, a session that belongs to another caller does not exist. All
- * instances must share one store. Arguments and records are plain JSON.
+ * The owners of sessions, for servers that use an MCP version before 2026-07-28. For the sender, a session that belongs to another caller
+ * does not exist. All instances must share one store. Arguments and records are plain JSON.
  */
 export interface McpSessions {
   /** Records a session that a server opened, and generates its secret. */
   open(id: string, caller: McpCaller): MaybePromise<void>
   /**
-   * Records a use of a session, and returns the session if the caller's agent may use it. The first user who authorizes something in a
+   * Records that a session was used, and returns the session if the caller's agent may use it. The first user who authorizes something in a
    * session owns it. A caller without a token also receives a user's session, and must then be challenged for a token. Undefined if the
    * caller has no such session.
    */
@@ -37,7 +37,7 @@ export interface McpSessions {
 
 const maxSessions = 10_000
 
-/** Maximum number of sessions per agent and user. Opening another one evicts the owner's least recently used session. */
+/** Maximum number of sessions per agent and user. Opening another session evicts the owner's least recently used one. */
 const maxPerOwner = 100
 
 /** Number of seconds until an unused session expires. */

@@ -12,7 +12,7 @@ export interface McpTable {
   resources?: Readonly<Record<string, string>> | undefined
   /** By prompt name. */
   prompts?: Readonly<Record<string, string>> | undefined
-  /** By method name, for methods that are not part of MCP itself, such as those of an extension. */
+  /** By method name, for methods that are not part of MCP itself, such as an extension's methods. */
   methods?: Readonly<Record<string, string>> | undefined
 }
 
@@ -100,8 +100,8 @@ function patternsFor(patterns: readonly UriPattern[], uri: string): string[] {
 }
 
 /**
- * The combined scopes of all URIs that a URI template can produce. Undefined if none of them is listed, or if the template is longer than
- * 2048 characters. Only the part before the first variable is known.
+ * The combined scopes of all URIs that a URI template can produce. Undefined if none of these URIs is listed, or if the template is longer
+ * than 2048 characters. Only the part before the first variable is known.
  */
 export function scopeForTemplate({ resources = {} }: McpTable, template: string): string | undefined {
   if (template.length > maxUriLength) return undefined

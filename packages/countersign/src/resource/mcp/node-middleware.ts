@@ -7,7 +7,7 @@ import { onAccessEnd } from './on-access-end.js'
 import { rewriterFor } from './response-changes.js'
 import { isEventStream, type ResponseRewriter } from './rewrite-response.js'
 
-/** A request of Node or Express, or the `raw` request of Fastify. */
+/** A Node or Express request, or Fastify's `raw` request. */
 export type McpNodeRequest = NodeRequest & { auth?: McpAuthInfo; body?: unknown }
 
 /** The part of Node's response that the middleware uses. */

@@ -4,7 +4,7 @@ import type { AdmittedMessage, McpContext } from './admit-message.js'
 /** Interval at which to check whether a user has authorized anything in a session, in milliseconds. */
 const interval = 1000
 
-/** Number of polls after which the session store, which all instances share, is queried as well. */
+/** Number of polls after which the session store, which all instances share, is also queried. */
 const pollsPerSharedCheck = 4
 
 /**

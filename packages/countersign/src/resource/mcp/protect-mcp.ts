@@ -19,7 +19,7 @@ import { createStateSeal } from './sealed-state.js'
 
 export interface McpOptions extends McpTable {
   /**
-   * The scopes that every request needs, including list requests, space-separated. @default none: an identified agent may read the lists,
+   * The scopes, space-separated, that every request needs, including list requests. @default none: an identified agent may read the lists,
    * which contain the items that it may use or request
    */
   connect?: string | undefined

@@ -29,8 +29,8 @@ interface RequestResponse {
 }
 
 /**
- * `request_type=auth`: an agent requests access to a resource, with its resource token, or to itself, with a scope (S§3.5, 9.3). A user
- * will decide, unless a policy allows the agent to act for itself (S§9.4).
+ * `request_type=auth`: an agent requests access to a resource (with a resource token) or to itself (with a scope) (S§3.5, 9.3). A user will
+ * decide, unless a policy allows the agent to act for itself (S§9.4).
  */
 export async function requestAuthorization(
   context: ServerContext,
@@ -180,7 +180,7 @@ function redirectHost(redirectUri: string): string {
 }
 
 /**
- * The access that the form requests: that of its resource token (S§6), or a scope at the agent itself (S§3.5).
+ * The access that the form requests: the access in its resource token (S§6), or a scope at the agent itself (S§3.5).
  *
  * @throws AAuthError
  */
@@ -227,7 +227,7 @@ async function requireResourceAccess(
   if (claims.agent_jkt !== key.thumbprint) {
     throw new AAuthError(
       'resource_token_invalid',
-      'The resource token is bound to another key: request a new one from the resource with the key you sign with.',
+      'The resource token is bound to another key: request a new resource token from the resource, using the key that signed this request.',
     )
   }
   if (claims.scope === undefined) {
@@ -237,8 +237,7 @@ async function requireResourceAccess(
     )
   }
   const scope = parseScope(claims.scope)
-  if (!scope)
-    throw new AAuthError('scope_invalid', 'The scope of the resource token must be a list of at most 64 values.')
+  if (!scope) throw new AAuthError('scope_invalid', 'The resource token’s scope must be a list of at most 64 values.')
   return { resource: claims.iss, scope }
 }
 
@@ -254,8 +253,8 @@ function requireFound(found: Found<VerificationKey>): VerificationKey {
 }
 
 /**
- * Requires the agent's document to list exactly the same redirect URI. One listed for loopback without a port matches any port there (W12,
- * RFC 8252 §7.3).
+ * Requires the agent's document to list exactly this redirect URI. A loopback URI that is listed without a port matches any port there
+ * (W12, RFC 8252 §7.3).
  *
  * @param optional agents that need not list redirect URIs: any URI on the identifier's own origin is then accepted
  * @throws AAuthError `redirect_uri_not_listed`; `redirect_uri_ambiguous` if the response could be mistaken
@@ -266,14 +265,14 @@ export function requireListedRedirect(redirectUri: string, metadata: AgentMetada
       'redirect_uri_not_listed',
       metadata.redirect_uris === undefined
         ? 'The agent’s document has no redirect_uris: list the redirect_uri there.'
-        : 'The redirect_uri is not in the redirect_uris of the agent’s document. After such a mismatch, the document is fetched again at most once a minute.',
+        : 'The agent’s document does not list this redirect_uri in redirect_uris. After such a mismatch, the document is fetched again at most once a minute.',
     )
   }
   const own = ownAnswerParameter(redirectUri)
   if (own !== undefined) {
     throw new AAuthError(
       'redirect_uri_ambiguous',
-      `The redirect_uri contains the parameter ${own}, which the response adds: remove it from the request and from the agent’s document.`,
+      `The redirect_uri must not contain the parameter ${own}, because the auth server adds it to the redirect: remove it from the redirect_uri in the request and in the agent’s document.`,
     )
   }
 }

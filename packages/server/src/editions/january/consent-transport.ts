@@ -36,7 +36,7 @@ export function createConsentTransport(issuer: string, secrets: MintedSecrets): 
   }
 }
 
-// On loopback, any program on the device can receive the response, and on another host someone else would get the code (W22).
+// On loopback, any program on the device can receive the response; on another host, someone else would get the code (W22).
 function isOnOwnHost({ redirectUri, agent }: AuthRequest): boolean {
   if (redirectUri === null) return false
   const { protocol, host } = new URL(redirectUri)

@@ -144,6 +144,9 @@ export function refreshToken(
 
 function refreshRefusal(reason: ReasonOf<RefreshOutcome>): AAuthError {
   return reason === 'scope_exceeded'
-    ? new AAuthError('scope_invalid', 'The scope exceeds the scope of the refresh token: request fewer permissions.')
+    ? new AAuthError(
+        'scope_invalid',
+        'The requested scope exceeds the refresh token’s scope: request fewer permissions.',
+      )
     : new AAuthError(refreshRefusals[reason], `The refresh token was not accepted: ${reason}.`)
 }

@@ -11,7 +11,7 @@ import { hashSecret } from '../../secrets/server-keys.js'
 import { type Revocations, validTokensIssuedSince } from '../../storage/api/storage.js'
 import type { ClaimingAction, SigningAgent } from '../signed-request.js'
 
-/** Maximum number of entries per user. For a user with more, a single time revokes everything issued to them until then. */
+/** Maximum number of entries per user. For a user with more, a single timestamp revokes everything issued to them up to that time. */
 const perUser = 20
 
 const seconds = { life: 120, shared: 1, betweenWarnings: 600 }
@@ -30,7 +30,7 @@ export function createRevocationListEndpoint(context: ServerContext): () => Prom
   function warn(at: number): void {
     if (Math.abs(at - warnedAt) < seconds.betweenWarnings) return
     warnedAt = at
-    const left = 'it omits revocations by the newest accounts, whose tokens work until they expire'
+    const left = 'it omits revocations by the newest accounts, whose tokens keep working until they expire'
     context.onError(new Error(`The revocation list is full: ${left}.`), '-')
   }
 

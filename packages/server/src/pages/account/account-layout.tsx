@@ -77,7 +77,7 @@ interface Confirm {
   children?: ComponentChildren
 }
 
-/** The confirmation before something is ended. Both choices look the same. */
+/** The confirmation shown before something is ended. Both choices look the same. */
 export function ConfirmForm({ frame, action, subject, yes, no, back, children }: Confirm) {
   const form = formOf(frame)
   return (

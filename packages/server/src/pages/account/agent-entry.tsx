@@ -63,7 +63,7 @@ export function AgentEntry({ agent, now, messages }: Entry) {
 /** Number of seconds before expiry from which the time of day is shown as well. */
 const ENDS_SOON = 2 * 86400
 
-/** In sentences: since when the agent has had access, when it was last used and, while it is live, when it expires. */
+/** In sentences: since when the agent has had access, when the agent was last used and, while it has access, when that access expires. */
 export function Span({ agent, ended, now, messages }: Entry & { ended?: boolean }) {
   const { account } = messages
   const day = (at: number) => <Day at={at} now={now} messages={messages} />

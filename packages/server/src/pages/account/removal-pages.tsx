@@ -7,7 +7,7 @@ import { ConfirmForm, renderAccountLayout } from './account-layout.js'
 import { Parties } from './agent-entry.js'
 
 /**
- * Renders the confirmation before an agent's access is revoked, with the effect, `data-state="remove-agent"`.
+ * Renders the confirmation shown before an agent's access is revoked, with the effect, `data-state="remove-agent"`.
  *
  * @returns A complete HTML document.
  */
@@ -46,7 +46,7 @@ export function renderRemoveAgent(model: RemoveAgentPage, messages: Messages = e
 }
 
 /**
- * Renders the confirmation before the access of all agents is revoked, `data-state="remove-all-agents"`.
+ * Renders the confirmation shown before the access of all agents is revoked, `data-state="remove-all-agents"`.
  *
  * @returns A complete HTML document.
  */
@@ -84,7 +84,7 @@ export function renderRemoveAll(model: RemoveAllPage, messages: Messages = en): 
 }
 
 /**
- * Renders the confirmation before a passkey is removed, `data-state="remove-passkey"`.
+ * Renders the confirmation shown before a passkey is removed, `data-state="remove-passkey"`.
  *
  * @returns A complete HTML document.
  */

@@ -70,7 +70,7 @@ export function renderYours(model: YoursPage, messages: Messages = en): string {
 }
 
 /**
- * Renders the confirmation before an account is closed, with the effect, `data-state="close-account"`.
+ * Renders the confirmation shown before an account is closed, with the effect, `data-state="close-account"`.
  *
  * @returns A complete HTML document.
  */

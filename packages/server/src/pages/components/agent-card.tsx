@@ -123,7 +123,7 @@ function origin({ delegate }: ConsentPage, agent: ComponentChildren, messages: M
 }
 
 /**
- * When the user last allowed this delegate of the agent, or otherwise another delegate; if neither, whether the agent sent a request
+ * When the user last allowed this delegate of the agent, or otherwise another delegate; if neither, whether the agent has sent a request
  * before.
  */
 function seen(model: ConsentPage, messages: Messages): ComponentChildren {

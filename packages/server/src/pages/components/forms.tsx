@@ -25,7 +25,7 @@ export function Hidden(props: { name: string; value: string }) {
 /** Links fields to the problem with them; a page has at most one problem. */
 const PROBLEM_ID = 'problem'
 
-/** The problem with a form. It takes the focus when the page opens, without a script. */
+/** The problem with a form. Receives the focus when the page opens, even without a script. */
 export function ProblemBox(props: { children: ComponentChildren }) {
   return (
     <p class="box error" id={PROBLEM_ID} role="status" tabindex={-1} autofocus>
@@ -37,7 +37,7 @@ export function ProblemBox(props: { children: ComponentChildren }) {
 
 /** How a problem on the page relates to a field. */
 interface FieldProblem {
-  /** There is a problem, which describes the field. */
+  /** The problem describes the field. */
   described?: boolean
   /** The value that the user entered in this field is the problem. */
   invalid?: boolean
@@ -198,7 +198,7 @@ export function PasskeySignIn({ passkey, form, label, primary = false, messages 
   )
 }
 
-/** The duration: a choice if there are several, and how to revoke earlier. */
+/** The duration: a choice if there are several, and how to revoke access earlier. */
 export function DurationChoice({ model, messages }: { model: ConsentPage; messages: Messages }) {
   const { durations, accountPath } = model
   const explanation = (

@@ -69,7 +69,7 @@ interface Asked {
   messages: Messages
   /** The text when no agent is making a request. @default nothing */
   otherwise?: string | undefined
-  /** The text after the requesting agent's name. @default that nothing is allowed yet */
+  /** The text after the requesting agent's name. @default a note that nothing is allowed yet */
   next?: string | undefined
 }
 
@@ -108,7 +108,7 @@ export function SignedInAs({ user, form, messages, leave = messages.notYou }: Si
   )
 }
 
-/** Seconds before expiry at which the page warns: more than the two minutes of WCAG 2.2.1. */
+/** Seconds before expiry at which the page warns: more than two minutes. WCAG 2.2.1 requires at least 20 seconds. */
 const WARN_BEFORE = 180
 
 /** When the request expires, as a time of day, and the form that extends it. */

@@ -4,11 +4,11 @@ import { enDates } from './formats.js'
 import type { Messages } from './messages.js'
 
 /**
- * Chooses the language of the pages: the one a person picked, else the one the browser prefers, else English. Days and
- * times are English as the browser's region writes them.
+ * Chooses the language of the pages: the one the user chose, otherwise the one the browser prefers, otherwise English. In English, days and
+ * times are formatted for the browser's region.
  *
- * @param acceptLanguage - The header of that name (RFC 9110 §12.5.4); of a language, only the first subtag counts.
- * @param cookie - The subtag that was picked, such as `ar`; one that the pages do not have is no choice.
+ * @param acceptLanguage - The `Accept-Language` header (RFC 9110 §12.5.4); only the first subtag of a language counts.
+ * @param cookie - The subtag of the chosen language, such as `ar`; ignored if the pages are not available in it.
  */
 export function chooseMessages(acceptLanguage: string | null | undefined, cookie?: string | null): Messages {
   const ranges = rangesOf(acceptLanguage ?? '')
@@ -19,11 +19,11 @@ export function chooseMessages(acceptLanguage: string | null | undefined, cookie
 
 interface Range {
   subtag: string
-  /** In capital letters. */
+  /** In upper case. */
   region: string | undefined
 }
 
-/** What the browser asks for, the most wanted first. */
+/** The languages that the browser accepts, most preferred first. */
 function rangesOf(acceptLanguage: string): Range[] {
   return acceptLanguage
     .split(',', 50)
@@ -48,7 +48,7 @@ function englishOf(ranges: readonly Range[]): Messages {
   const region = ranges.find((range) => known(range.subtag) === en && range.region !== undefined)?.region
   if (region === undefined) return en
   const locale = `en-${region}`
-  // For an unknown region, the platform would fall back to the format of another one.
+  // For an unknown region, the platform would fall back to another region's format.
   if (new Intl.DateTimeFormat(locale).resolvedOptions().locale !== locale) return en
   const messages = english.get(locale) ?? { ...en, ...enDates(locale) }
   english.set(locale, messages)
@@ -60,5 +60,5 @@ function known(subtag: string): Messages | undefined {
   return Object.hasOwn(languages, name) ? languages[name] : undefined
 }
 
-/** The languages the pages are written in, by their subtag; the first is the default. */
+/** The languages the pages are written in, by subtag; the first is the default. */
 export const languages: Readonly<Record<string, Messages>> = { en, ar }

@@ -27,7 +27,7 @@ const signInEvents: Record<AgentEvent, (agent: ComponentChildren) => ComponentCh
   allowed: (agent) => phrase`You let ${agent} sign you in.`,
   denied: (agent) => phrase`You didn’t let ${agent} sign you in.`,
   remembered: (agent) =>
-    phrase`${agent} asked again to sign you in, as you had already allowed. We didn’t ask you again.`,
+    phrase`${agent} asked again to sign you in, which you had already allowed. We didn’t ask you again.`,
   used: (agent) => phrase`${agent} signed you in.`,
   removed: (agent) => phrase`You stopped letting ${agent} sign you in.`,
   removed_by_server: (agent) => phrase`An administrator stopped letting ${agent} sign you in.`,
@@ -83,7 +83,7 @@ const left: Record<SignedOutPage['reason'], { heading: string; explanation: stri
   account_closed: { heading: 'Your account is closed', explanation: 'Your agents can’t get new access.' },
 }
 
-/** What the pages of an account say in English. */
+/** The text of the account pages, in English. */
 export const enAccount = {
   navigation: 'Your account',
   sections: { agents: 'My agents', activity: 'Activity', security: 'Security', yours: 'Account' },
@@ -98,7 +98,7 @@ export const enAccount = {
   showAll: 'Show all',
   actsAt: (resource: ComponentChildren) => phrase`has access to ${resource}`,
   signsIn: 'signs you in',
-  blocked: 'An administrator has blocked this agent: it gets no new access.',
+  blocked: 'An administrator has blocked this agent: it can’t get new access.',
   ofAgent: (agent: ComponentChildren, resource: ComponentChildren) => phrase`of ${agent} at ${resource}`,
   agentHeading: (agent: ComponentChildren, resource: ComponentChildren) => phrase`${agent} at ${resource}`,
   allowedOn: (day: ComponentChildren) => phrase`Allowed on ${day}.`,
@@ -162,7 +162,7 @@ export const enAccount = {
   removePasskeyQuestion: (name: ComponentChildren) => phrase`Remove the passkey ${name}?`,
   removePasskeyEffect: 'You will no longer be able to sign in with it. Remove it from your device too.',
   sessions: 'Where you are signed in',
-  sessionsLead: 'If you don’t recognise one of these, sign it out and change your password.',
+  sessionsLead: 'If you don’t recognize one of these devices, sign it out and change your password.',
   unknownDevice: 'Unknown device',
   thisDevice: 'This device',
   signedInOn: (moment: ComponentChildren) => phrase`Signed in on ${moment}.`,
@@ -174,7 +174,7 @@ export const enAccount = {
   yours: 'Your account',
   madeOn: 'Created',
   download: 'Your data',
-  downloadLead: 'Get a file with what we keep about you: your account, your agents and your activity.',
+  downloadLead: 'Get a file with the data we keep about you: your account, your agents and your activity.',
   downloadYes: 'Download',
   close: 'Close account',
   closeLead: 'This ends your account and all your agents’ access.',

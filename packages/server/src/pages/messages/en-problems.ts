@@ -1,11 +1,11 @@
 import type { ProblemPage } from '../models/models.js'
 import { type Problem, phrase } from './phrase.js'
 
-/** What the problem pages say in English. */
+/** The text of the problem pages, in English. */
 export const enProblems: Record<ProblemPage['code'], Problem> = {
   request_unknown: {
     heading: 'This link doesn’t work',
-    explanation: () => phrase`It’s incomplete, too old, or was not made by this server.`,
+    explanation: () => phrase`It’s incomplete or too old, or this server didn’t create it.`,
     advice: (agent) => phrase`Go back to ${agent} and start again.`,
   },
   request_expired: {
@@ -15,7 +15,7 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
   },
   request_used: {
     heading: 'This request is closed',
-    explanation: () => phrase`It was answered before, or withdrawn. A request can be answered only once.`,
+    explanation: () => phrase`It was already answered or withdrawn. A request can be answered only once.`,
     advice: (agent) => phrase`If you still need something, go back to ${agent} and start again.`,
   },
   request_allowed: {
@@ -26,13 +26,13 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
   },
   request_denied: {
     heading: 'This request was not allowed',
-    explanation: () => phrase`We have the answer. This request gave no access.`,
+    explanation: () => phrase`It has been answered, and it gave no access.`,
     advice: (agent) => phrase`You can close this page. If you change your mind, start again from ${agent}.`,
   },
   request_other_session: {
     heading: 'Continue where you started',
     explanation: () =>
-      phrase`Only the browser that opened this request first can answer it, as long as it keeps its cookies.`,
+      phrase`This request can be answered only in the browser that opened it first, as long as that browser keeps its cookies.`,
     advice: () => phrase`Continue in that browser, or start again from the agent.`,
   },
   redirect_mismatch: {
@@ -62,8 +62,8 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
   },
   bad_form: {
     heading: 'Something in the form wasn’t right',
-    explanation: () => phrase`A part of it was missing, or wasn’t what we expected. We didn’t use it.`,
-    advice: (agent) => phrase`Open the page again. If that does not help, go back to ${agent} and start again.`,
+    explanation: () => phrase`Part of the form was missing or wasn’t what we expected, so we didn’t use it.`,
+    advice: (agent) => phrase`Open the page again. If that doesn’t help, go back to ${agent} and start again.`,
     retry: 'Open the page again',
   },
   not_found: {
@@ -80,7 +80,7 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
   policy_forbids: {
     heading: 'Your administrator doesn’t allow this',
     explanation: (agent) => phrase`What ${agent} asked for isn’t allowed on this server.`,
-    advice: () => phrase`If you need it, ask them and give them the reference below.`,
+    advice: () => phrase`If you need it, ask your administrator and give them the reference below.`,
     retry: 'Go back',
   },
   too_many_requests: {

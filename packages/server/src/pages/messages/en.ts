@@ -19,11 +19,11 @@ const dangers: Record<Danger, string> = {
   control: 'take full control',
 }
 
-/** The pages in English. */
+/** The text of the pages, in English. */
 export const en = {
   lang: 'en',
   dir: 'ltr' as 'ltr' | 'rtl',
-  /** The language, in itself. */
+  /** The language's name for itself. */
   languageName: 'English',
 
   ...enDates('en-GB'),
@@ -32,7 +32,7 @@ export const en = {
   title: (page: string, serverName: string) => `${page} – ${serverName}`,
   errorTitle: (title: string) => `Error: ${title}`,
   theAgent: 'the agent',
-  /** What the agent says, in the quotation marks of the language. */
+  /** Puts the agent's words in the language's quotation marks. */
   quoted: (words: ComponentChildren) => phrase`“${words}”`,
 
   signIn: 'Sign in',
@@ -48,9 +48,9 @@ export const en = {
   signInProblems: {
     wrong_password: 'That username and password don’t work here. Check them and try again.',
     throttled:
-      'Too many attempts. Try again later, or use a browser in which you signed in before. If it’s urgent, ask your administrator to unlock your account.',
+      'Too many attempts. Try again later, or use a browser you’ve signed in with before. If it’s urgent, ask your administrator to unlock your account.',
     provider_failed: 'That sign-in didn’t work. Try again, or sign in another way.',
-    provider_denied: 'That sign-in was cancelled. Nothing changed.',
+    provider_denied: 'That sign-in was canceled. Nothing changed.',
     provider_expired: 'That sign-in took too long. Try again.',
     provider_not_fresh:
       'We need a new sign-in, and that service didn’t confirm one. Sign out there and try again, or sign in another way.',
@@ -96,7 +96,8 @@ export const en = {
   signUpProblems: {
     username_taken: 'This username is already taken. Choose another.',
     username_looks_alike: 'This username looks like someone else’s. Choose another.',
-    username_mixed: 'This username mixes letters of two alphabets that look alike. Use one alphabet in a word.',
+    username_mixed:
+      'This username mixes similar-looking letters from two alphabets. Use only one alphabet in each word.',
     username_invalid:
       'This username is too long or has characters we can’t use. Use letters, numbers, dots and hyphens.',
     email_invalid: 'This doesn’t look like an email address. Check it, or leave it out.',
@@ -122,14 +123,14 @@ export const en = {
     phrase`Allow ${agent} to access ${resource} for you?`,
   allowSignIn: (agent: ComponentChildren) => phrase`Allow ${agent} to sign you in?`,
   allowOwn: (agent: ComponentChildren) => phrase`Allow ${agent} to sign you in, and to access its own service for you?`,
-  whoAsks: 'Who asks',
+  whoAsks: 'Who is asking',
   callsItself: (name: ComponentChildren) => phrase`calls itself ${name}`,
   noName: 'This agent gives no name.',
   comesFrom: (agent: ComponentChildren) => phrase`This request really comes from ${agent}.`,
   comesFromCopy: (agent: ComponentChildren, name: ComponentChildren) =>
     phrase`This request comes from a copy of ${agent}, such as an app or a server. ${agent} calls it ${name} and vouches for it.`,
   copyOf: (agent: ComponentChildren, name: ComponentChildren) => phrase`${agent} (copy ${name})`,
-  /** For claims that were not checked. */
+  /** For claims that have not been checked. */
   notChecked: {
     nothing: 'We haven’t checked who runs it.',
     name: 'We haven’t checked its name, or who runs it.',
@@ -141,7 +142,7 @@ export const en = {
   asked: (ago: ComponentChildren) => phrase`Asked ${ago}.`,
   code: (code: ComponentChildren) => phrase`Code ${code}`,
   codeMeaning: (code: ComponentChildren) =>
-    phrase`If an app on your computer asked, it may show a code. It should be ${code} too.`,
+    phrase`If an app on your computer sent this request, it may show a code, which should also be ${code}.`,
   allowedBefore: (day: ComponentChildren) => phrase`You allowed this agent on ${day}.`,
   allowedOtherCopy: (day: ComponentChildren) => phrase`You allowed this agent on ${day}, but not this copy of it.`,
   allowedOnlyCopy: (day: ComponentChildren) =>
@@ -184,7 +185,7 @@ export const en = {
   noDescription: (resource: ComponentChildren) => phrase`${resource} gives no description`,
   risks,
   identity: {
-    openid: 'Recognise you when you come back',
+    openid: 'Recognize you when you come back',
     profile: 'See your name and username',
     email: 'See your email address',
   },
@@ -195,7 +196,7 @@ export const en = {
   notAble: 'It will not be able to',
   notSeePassword: 'See your password',
   notRequested: 'not asked for',
-  moreNotAsked: 'More that it didn’t ask for',
+  moreNotAsked: 'More permissions that it didn’t ask for',
   notElsewhere: 'Access your other services',
   alreadyElsewhere: (services: ComponentChildren, myAgents: ComponentChildren) =>
     phrase`It can already access ${services} (see ${myAgents}).`,

@@ -1,17 +1,17 @@
-/** Numbers, days and times as one language writes them; days and times are UTC. */
+/** Formats numbers, days and times for one language; days and times are in UTC. */
 export interface Formats {
   number: (count: number) => string
   timeOfDay: (unixSeconds: number) => string
-  /** The year only where it is not the year of `now`. */
+  /** Omits the year if it is the same as the year of `now`. */
   day: (unixSeconds: number, now: number) => string
   dayAndTime: (unixSeconds: number, now: number) => string
-  /** How long ago: in the largest unit that is whole, up to hours; a second at least. */
+  /** How long ago, rounded down to whole seconds (at least one), minutes or hours. */
   ago: (seconds: number) => string
 }
 
 const day = { day: 'numeric', month: 'long' } as const
 
-/** Makes the formats of a locale, such as `en-GB`. */
+/** Creates the formats for a locale, such as `en-GB`. */
 export function createFormats(locale: string): Formats {
   const numbers = new Intl.NumberFormat(locale)
   const { hour12 } = new Intl.DateTimeFormat(locale, { hour: 'numeric' }).resolvedOptions()
@@ -43,7 +43,7 @@ function yearOf(unixSeconds: number): number {
   return new Date(unixSeconds * 1000).getUTCFullYear()
 }
 
-/** The largest unit that fits without a remainder, in minutes at least; a part of a minute counts as one. */
+/** Returns the duration in the largest unit that divides it evenly, after rounding it up to whole minutes (at least one). */
 export function wholeUnits(seconds: number): { count: number; unit: 'minute' | 'hour' | 'day' } {
   const minutes = Math.max(1, Math.ceil(seconds / 60))
   if (minutes % 1440 === 0) return { count: minutes / 1440, unit: 'day' }
@@ -51,7 +51,7 @@ export function wholeUnits(seconds: number): { count: number; unit: 'minute' | '
   return { count: minutes, unit: 'minute' }
 }
 
-/** How English writes numbers, days and times in a region; `locale` is for the script. */
+/** Formats numbers, days and times as English does in a region; `locale` is for the script. */
 export function enDates(locale: string) {
   const formats = createFormats(locale)
   return {
@@ -66,7 +66,7 @@ export function enDates(locale: string) {
 
 const units = { minute: ['minute', 'minutes'], hour: ['hour', 'hours'], day: ['day', 'days'] } as const
 
-/** A duration in English words, such as `10 minutes`. */
+/** Returns a duration in English words, such as `10 minutes`. */
 export function enDuration(seconds: number): string {
   const { count, unit } = wholeUnits(seconds)
   return `${count} ${units[unit][count === 1 ? 0 : 1]}`

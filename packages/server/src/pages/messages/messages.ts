@@ -1,4 +1,4 @@
 import type { en } from './en.js'
 
-/** Everything the pages say, in one language. */
+/** All the text on the pages, in one language. */
 export type Messages = typeof en

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact'
 
 /**
- * A template tag for sentences with elements in them: `phrase\`signed by ${<bdi>{host}</bdi>}\``.
+ * A template tag for sentences that contain elements: `phrase\`signed by ${<bdi>{host}</bdi>}\``.
  *
  * @returns The pieces in order, for use as JSX children; strings among them are escaped there.
  */
@@ -9,12 +9,12 @@ export function phrase(text: TemplateStringsArray, ...places: ComponentChildren[
   return text.flatMap((piece, index) => [piece, places[index]])
 }
 
-/** What a problem page says; `agent` is the asking host, or the words for "the agent" where it may not be shown. */
+/** The text of a problem page; `agent` is the requesting host, or the words for "the agent" if the host must not be shown. */
 export interface Problem {
   heading: string
   explanation: (agent: ComponentChildren) => ComponentChildren[]
-  /** What the person can do. */
+  /** What the user can do. */
   advice: (agent: ComponentChildren) => ComponentChildren[]
-  /** The words of the link that tries again, where they are not the usual ones. */
+  /** The label of the link that tries again, if it is not the default one. */
   retry?: string
 }

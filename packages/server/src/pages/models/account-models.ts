@@ -11,7 +11,7 @@ export interface AccountFrame extends PageFrame {
   now: number
 }
 
-/** The access of an agent that the user allowed in one decision. */
+/** The access that the user allowed an agent in one decision. */
 export interface AllowedAgent {
   id: string
   agentHost: string
@@ -121,7 +121,7 @@ export interface SecurityPage extends AccountFrame {
   password?: boolean | undefined
   /** Absent if this server does not support passkeys. */
   passkeys?: readonly PasskeyEntry[] | undefined
-  /** The page that requests the passkey before another one can be added; absent if the user has already used it. */
+  /** The page that requests a passkey before another one can be added; absent if the user has already used a passkey. */
   proveHref?: string | undefined
   sessions: readonly SessionEntry[]
   /** What was just done, or what failed. */

@@ -179,7 +179,7 @@ export interface ConsentPage extends PageFrame {
   able: Permission[]
   /** Allowed before and not part of this request; it remains allowed. */
   kept?: readonly Permission[] | undefined
-  /** Offered by the resource, but not requested, and not usable by the agent otherwise. */
+  /** Offered by the resource, but neither requested nor already usable by the agent. */
   notRequested: Permission[]
   /** Hosts of other resources that the agent can already use. */
   elsewhere: readonly string[]
@@ -199,13 +199,13 @@ export interface ConsentPage extends PageFrame {
   allowedBefore?: number | undefined
   /** When the user last allowed another delegate of the agent, or the agent itself, if they have never allowed this delegate. */
   otherDelegateAllowed?: number | undefined
-  /** Whether the user was shown another request from this agent before. */
+  /** Whether the user has already been shown another request from this agent. */
   requestedBefore?: boolean | undefined
   /** When the agent sent the request, in Unix seconds. */
   requestedAt: number
   /** When the page was rendered, in Unix seconds. */
   now: number
-  /** Four characters that the requesting program can show as well, if it can. */
+  /** Four characters that the requesting program also shows, if it can. */
   code?: string | undefined
   changes?: readonly AgentChange[] | undefined
   /** The durations for which the user can allow the request, shortest first. */

@@ -30,7 +30,7 @@ export interface AccountStorage {
   /**
    * Replaces the password, or sets the first one. Also ends all other sessions and clears the known devices and the failed sign-ins.
    * Resolves with the new credential revision. Resolves with undefined and changes nothing if the user does not exist, their account is
-   * closed, or, for a change by the user, the user has changed since they were read.
+   * closed, or, for a change by the user, their record has changed since it was read.
    */
   setPasswordHash(change: PasswordChange): Promise<number | undefined>
   /**
@@ -39,14 +39,14 @@ export interface AccountStorage {
    */
   unlockUser(unlock: { userId: string; by?: string | undefined }): Promise<boolean>
   /**
-   * Changes the name that pages show, the email address, or both; null removes one, undefined leaves it unchanged. Returns false if the
+   * Changes the name that pages show, the email address, or both; null removes a value, undefined leaves it unchanged. Returns false if the
    * user does not exist or the account is closed.
    */
   editUser(edit: UserEdit): Promise<boolean>
   /**
    * Closes an account permanently: revokes its grants and refresh tokens, removes its sessions, password, passkeys, linked identities and
    * known devices, abandons its open requests, and erases the name and email address. The id stays in the audit log. Returns true only the
-   * first time. Returns false and changes nothing if the user has changed since they were read.
+   * first time. Returns false and changes nothing if the user's record has changed since it was read.
    */
   closeAccount(user: AsRead): Promise<boolean>
   /** Exports everything stored about a user, except secrets and key material, and writes an audit event. */
@@ -79,9 +79,7 @@ export interface NewUser {
 export interface StoredPassword {
   user: User
   passwordHash: string
-  /**
-   * When the first password was set, or when an operator last set one, in Unix seconds. 0 if this happened before the time was recorded.
-   */
+  /** When the first password was set, or when an operator last set one, in Unix seconds. 0 if set before such times were recorded. */
   addedAt: number
 }
 
@@ -107,8 +105,8 @@ interface NewPassword {
 }
 
 /**
- * A change by an operator, whose name goes into the audit log, or by the user, identified as they were read when their old password was
- * checked.
+ * A change by an operator, whose name goes into the audit log, or by the user, identified by their record as it was read when their old
+ * password was checked.
  */
 export type PasswordChange = NewPassword & ({ by: string } | (AsRead & { by?: undefined }))
 
@@ -153,7 +151,7 @@ export interface Factor {
   kind: 'password' | 'passkey' | 'identity'
   /** The credential id of a passkey; otherwise empty. */
   id: string
-  /** When it was added, in Unix seconds. */
+  /** When the factor was added, in Unix seconds. */
   addedAt: number
 }
 

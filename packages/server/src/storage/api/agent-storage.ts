@@ -6,8 +6,8 @@ export interface AgentStorage {
   /** Ordered by identifier. */
   listAgents(filter?: AgentFilter): Promise<ListedAgent[]>
   /**
-   * Blocks an agent, even one that was never seen before, or unblocks it. Blocking abandons its open requests; while the agent is blocked,
-   * its codes and refresh tokens are refused. Returns true if the state changed.
+   * Blocks or unblocks an agent, even one that has never been seen. Blocking abandons the agent's open requests; while the agent is
+   * blocked, its codes and refresh tokens are refused. Returns true if the state changed.
    */
   setAgentBlocked(block: { agent: string; blocked: boolean; by: string }): Promise<boolean>
   findStanding(agent: string): Promise<AgentStanding>
@@ -35,7 +35,7 @@ export interface AgentSighting {
 
 export interface SeenAgent {
   firstSeenAt: number
-  /** When the agent was last seen before; the current time, if this is the first time. */
+  /** When the agent was previously seen; the current time if it is being seen for the first time. */
   lastSeenAt: number
   /** The traits at the previous sighting; undefined if none were recorded. */
   known: AgentTraits | undefined

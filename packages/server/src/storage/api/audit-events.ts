@@ -6,7 +6,7 @@ export const auditEvents = {
   'account.closed': 'A user closed their account; `sessionsEnded`',
   'account.exported': 'A user downloaded their data',
   'agent.blocked': 'An operator blocked an agent; `by`, and `abandoned`, the number of its open requests that ended',
-  'agent.changed': 'The document of a known agent changed; `name`, `redirectHosts` or `keyThumbprints` is true',
+  'agent.changed': 'A known agent’s document changed; `name`, `redirectHosts` or `keyThumbprints` is true',
   'agent.private_key_published': 'A fetched key set contains a private key; `jwks_uri`, `kid`',
   'agent.refused':
     'A policy denied an agent, the agent is blocked, or its document or keys could not be fetched; `code`, `rule`, `reason`; with `claimed`, the agent’s identity is unverified and could have been sent by anyone',
@@ -18,12 +18,14 @@ export const auditEvents = {
     'With `bindCodeToKey`, a code was presented with a key other than the one that signed its request; the code no longer works',
   'code.injected': 'A code was presented for a consent request other than its own; the code no longer works',
   'code.redeemed': 'A code was exchanged for an auth token; `jti`, `jkt`, `refreshIssued`',
-  'code.redirect_mismatch': 'A code was presented with a redirect URL other than its request’s; the code still works',
+  'code.redirect_mismatch':
+    'A code was presented with a redirect URL other than the one in its request; the code still works',
   'code.reused': 'A code was presented again; with `refreshRevoked`, its refresh token was revoked',
   'consent.forged': 'A decision was refused because no page on this server had prepared its form for this browser',
   'database.restored':
     '`server db finish-restore` ran; `by`, and the numbers of `sessions`, `requests`, `codes` and `refreshTokens` that ended',
-  'form.forged': 'Another form was refused because no page on this server had prepared it for this browser',
+  'form.forged':
+    'A form other than a decision was refused because no page on this server had prepared it for this browser',
   'grant.revoked':
     'A grant was revoked; `by` is the id of the user, `operator:…`, `account.closed`, or `replaced` with the `successor`',
   'identity.linked': 'A provider’s identity was linked to a user; `issuer`',
@@ -49,13 +51,13 @@ export const auditEvents = {
   'session.created': 'A user signed in; `userAgent`',
   'session.ended':
     'A user signed out or ended another session (`session`), an operator ended it (`by`), or a new sign-in exceeded `limits.sessions` (`by` is `limit`)',
-  'session.reauthenticated': 'A signed-in user proved again who they are',
+  'session.reauthenticated': 'A signed-in user proved their identity again',
   'sessions.ended': 'A user signed out everywhere, or the operator in `by` ended their sessions; `count`',
   'signin.failed': 'A wrong password, an invalid passkey, or a provider’s sign-in to a disabled account',
   'signin.provider_denied':
     'The identity provider refused a sign-in, or the user canceled it there; `provider`, `reason`',
   'signin.provider_failed':
-    'The identity provider returned an invalid response, was unreachable, or did not prompt again; `provider`, `reason`',
+    'The identity provider returned an invalid response, was unreachable, or did not prompt the user again; `provider`, `reason`',
   'signin.throttled': 'A password was not checked, because a limit had been reached',
   'token.issued_by_policy': 'A policy with `grant` issued an auth token without a user; `policy`, `scope`, `jti`',
   'user.created':

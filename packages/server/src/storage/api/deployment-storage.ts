@@ -116,9 +116,9 @@ export const retention = {
   request: day,
   refreshToken: day,
   issue: 30 * day,
-  /** Counted from when the agent was last seen. Does not apply to agents that are blocked or were ever allowed anything. */
+  /** Counted from when the agent was last seen. Does not apply to agents that are blocked or have ever been allowed anything. */
   agent: 90 * day,
-  /** For agents that were never allowed anything. Other agents keep their logo for as long as they are stored. */
+  /** For agents that have never been allowed anything. Other agents keep their logo for as long as they are stored. */
   logo: day,
   device: 400 * day,
   usage: 400 * day,
@@ -126,5 +126,5 @@ export const retention = {
   event: 400 * day,
 } as const
 
-/** Maximum number of stored logos of agents that were never allowed anything; the most recent ones are kept. */
+/** Maximum number of stored logos of agents that have never been allowed anything; the most recent ones are kept. */
 export const maxUnallowedLogos = 1000

@@ -96,7 +96,7 @@ export interface AutonomousIssue extends OfSignedRequest {
 }
 
 export interface GrantParties {
-  /** The name of the edition in which the agent asked. */
+  /** The name of the edition in which the agent sent its request. */
   edition: string
   userId: string
   agent: string

@@ -8,22 +8,23 @@ export interface PasskeyStorage {
   /** Returns a passkey with its key and the user it belongs to, whatever the user's status. */
   findPasskey(credentialId: string): Promise<FoundPasskey | undefined>
   /**
-   * Records a verified use. Returns false and writes an audit event unless the counter is larger than the stored one or both are 0:
-   * otherwise, the key may have been copied (WebAuthn §6.1.1). Returns false for an unknown credential.
+   * Records a verified use. Returns false and writes an audit event if the counter is not larger than the stored one (unless both are 0),
+   * because the key may have been copied (WebAuthn §6.1.1). Returns false for an unknown credential.
    */
   usePasskey(use: { credentialId: string; counter: number }): Promise<boolean>
   /** Removes a passkey. A removal by an operator ends all of the user's sessions. */
   removePasskey(passkey: PasskeyRemoval): Promise<RemovedPasskey>
 }
 
-/** `changed`: the user has changed since they were read. */
+/** `changed`: the user's record has changed since it was read. */
 export type AddedPasskey = 'added' | 'taken' | 'changed'
 
-/** `changed`: the user has changed since they were read; `unknown`: they do not have this passkey. */
+/** `changed`: the user's record has changed since it was read; `unknown`: the user does not have this passkey. */
 export type RemovedPasskey = 'removed' | 'unknown' | 'changed'
 
 /**
- * A removal by an operator, whose name goes into the audit log, or by the user, identified as they were read when their proof was checked.
+ * A removal by an operator, whose name goes into the audit log, or by the user, identified by their record as it was read when their proof
+ * was checked.
  */
 export type PasskeyRemoval = { credentialId: string } & ({ userId: string; by: string } | (AsRead & { by?: undefined }))
 

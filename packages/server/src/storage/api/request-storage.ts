@@ -19,7 +19,7 @@ export interface RequestStorage {
    * does not exist.
    */
   findViewedRequest(viewing: RequestViewing): Promise<ViewedRequest | undefined>
-  /** Stores the agent's `state` from the latest view while no browser is bound. After that, calls change nothing. */
+  /** Until a browser is bound, stores the agent's `state` from the latest view. After that, calls change nothing. */
   rememberState(tokenHash: string, state: string): Promise<void>
   /**
    * Binds an open request to the first signed-in browser and its user, in one step (W23). Binding it again from the same browser sets the
@@ -31,15 +31,15 @@ export interface RequestStorage {
   /**
    * Records a user's decision: the status, the grant, the handle and the audit events in one transaction. A second decision, whatever it
    * is, returns the recorded one (attacks C09). `changed`: the request has changed since it was evaluated, or the user was shown another
-   * revision; `user_changed`: the user has changed since they were read with their session. A remembered grant replaces the previous one
-   * and takes over its refresh tokens and its unexpired permissions. Each permission keeps its own expiry, or gets the new one if that is
-   * later (W27).
+   * revision; `user_changed`: the user's record has changed since it was read with their session. A remembered grant replaces the previous
+   * one and takes over its refresh tokens and its unexpired permissions. Each permission keeps its own expiry, or gets the new expiry if
+   * that is later (W27).
    */
   decideRequest(decision: RequestDecision): Promise<DecideOutcome>
   /**
-   * Allows an open request without a page, under an active remembered grant for the same edition, user, agent, delegate and resource that covers its
-   * scope, and binds the request to the browser first. The caller must check whether the request needs a page for other reasons (W22,
-   * `prompt`). A request that was already decided in this browser returns the recorded outcome.
+   * Binds an open request to the browser, then allows it without a page, under an active remembered grant for the same edition, user,
+   * agent, delegate and resource that covers the request's scope. The caller must check whether the request needs a page for other reasons
+   * (W22, `prompt`). A request that was already decided in this browser returns the recorded outcome.
    */
   allowRemembered(permission: RememberedPermission): Promise<RememberedOutcome>
   /** Closes an agent's open requests without a decision, and returns how many there were. */
@@ -63,7 +63,7 @@ export interface RequestDisplay {
 }
 
 interface RequestTerms {
-  /** The name of the edition in which the agent asks. */
+  /** The name of the edition in which the agent sends its request. */
   edition: string
   agent: string
   delegate: string | null
@@ -119,14 +119,14 @@ interface ViewedRequest {
   session: Session | undefined
 }
 
-/** Who acts on a request: a user as read with their session, and their browser. */
+/** Who acts on a request: a user, whose record was read with their session, and their browser. */
 export interface InSession extends AsRead {
   browserHash: string
 }
 
 export interface RequestBinding extends InSession {
   tokenHash: string
-  /** The request, if it was just read. In the usual case, it is then not read again. */
+  /** The request, if it has just been read. In the usual case, it is then not read again. */
   found?: AuthRequest | undefined
   state: string | null
 }
@@ -136,7 +136,7 @@ export type BindOutcome =
   | {
       outcome: 'refused'
       reason: 'unknown' | 'expired' | 'other_browser' | 'not_open' | 'user_changed'
-      /** The current request, if that browser may see it. */
+      /** The current request, if the browser that acts on it may see it. */
       request?: AuthRequest | undefined
     }
 

@@ -5,7 +5,7 @@ export interface SessionStorage {
   /**
    * Starts a session for a signed-in browser, with an idle timeout of `idleSeconds` and a maximum lifetime of `lifetime` seconds. If the
    * user then has more than `most` live sessions, the oldest are ended. Resolves with undefined and changes nothing if the user is not
-   * active or has changed since their proof was checked.
+   * active, or if their record has changed since their proof was checked.
    */
   createSession(session: NewSession): Promise<Session | undefined>
   /** Returns the live session of an active user and marks it as seen (written at most once a minute). */
@@ -23,7 +23,7 @@ export interface SessionStorage {
   /**
    * Records that the user of a live session has proved again who they are. The session gets a new secret id, and its `authTime` is set to
    * the current time; its absolute expiry does not change. The old secret id no longer works. Resolves with undefined and changes nothing
-   * if the session has expired, or if the user has changed since their proof was checked.
+   * if the session has expired, or if the user's record has changed since their proof was checked.
    */
   reauthenticate(renewal: Reauthentication): Promise<Session | undefined>
 }
@@ -61,9 +61,9 @@ export interface Session {
   user: User
   /** When the user last proved who they are. */
   authTime: number
-  /** How the user proved it then; empty if unknown. */
+  /** How the user then proved who they are; empty if unknown. */
   amr: AuthenticationMethod[]
-  /** The token hash of the request for which the user proved it; null if there is no such request. */
+  /** The token hash of the request for which the user proved who they are; null if there is no such request. */
   provedFor: string | null
   /** The absolute expiry, regardless of use. */
   expiresAt: number
@@ -93,6 +93,6 @@ export interface Reauthentication {
   factorAddedAt: number
   /** @default unchanged */
   amr?: readonly AuthenticationMethod[] | undefined
-  /** The token hash of the request for which the user proved it; absent if there is no such request. */
+  /** The token hash of the request for which the user proved who they are; absent if there is no such request. */
   provedFor?: string | undefined
 }

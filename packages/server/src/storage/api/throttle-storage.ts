@@ -12,21 +12,21 @@ export interface ThrottleStorage {
    * limited subject.
    */
   countAttempt(attempt: Attempt): Promise<AttemptCount>
-  /** Counts a request from an agent: each attempt is counted under its own key, but none if the agent is blocked. */
+  /** Counts a request from an agent, with each attempt under its own key. If the agent is blocked, counts nothing. */
   countRequest(request: { agent: string; attempts: readonly RequestAttempt[] }): Promise<CountedRequest>
   /**
-   * Returns a limit that would refuse the next attempt, or undefined. If several limits would, returns the one that resets last. Counts
-   * nothing.
+   * Returns a limit that would refuse the next attempt, or undefined. If several limits would refuse it, returns the one that resets last.
+   * Counts nothing.
    */
   findReachedLimit(limits: readonly LimitedAttempt[]): Promise<ReachedLimit | undefined>
   /**
    * Counts one attempt toward each limit. If the attempt would exceed one of them, counts nothing and returns that limit. Across any number
-   * of instances, a limit never counts more attempts than it allows in any period as long as its window.
+   * of instances, a limit never counts more attempts than it allows within any period of its window's length.
    */
   countWithinLimits(limits: readonly LimitedAttempt[]): Promise<ReachedLimit | undefined>
-  /** Subtracts one attempt from each of these keys, which `countRequest` counted before. */
+  /** Subtracts one attempt, previously counted by `countRequest`, from each of these keys. */
   forgiveAttempts(keys: readonly string[]): Promise<void>
-  /** Clears the attempts that {@link countWithinLimits} counted toward a limit, after a successful attempt. */
+  /** After a successful attempt, clears the attempts that {@link countWithinLimits} counted toward a limit. */
   clearAttempts(limit: Pick<LimitedAttempt, 'key' | 'account'>): Promise<void>
   /** Whether a user with this username has signed in with this browser. The cost does not depend on the username (attacks C17). */
   isKnownDevice(device: { username: string; browserHash: string }): Promise<boolean>

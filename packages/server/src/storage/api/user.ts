@@ -1,4 +1,4 @@
-/** A user as the server knows them. */
+/** A user, as stored on the server. */
 export interface User {
   id: string
   username: string

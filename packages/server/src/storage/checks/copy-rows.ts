@@ -16,8 +16,8 @@ const names = Object.keys(tables) as (keyof Tables)[]
 const batch = 500
 
 /**
- * Copies every row of one database into another, empty one, and then compares them row by row. Neither database is written to by others in
- * the meantime: changes to the source are blocked, and the target is filled in one transaction.
+ * Copies every row of one database into another, empty database, and then compares the two row by row. In the meantime, no one else writes
+ * to either of them: changes to the source are blocked, and the target is filled in one transaction.
  *
  * @throws {StorageError} `not_ours` if the target is not empty; Error if a row differs after copying, in which case nothing was copied
  */

@@ -150,19 +150,19 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
       () => sql`select public_id as "grant" from consent_grant where last_used_at > revoked_at + ${overlap}`,
     ),
     refresh_token_of_removed: check(
-      'A refresh token outlives its grant, or was used after it was revoked.',
+      'A refresh token outlives its grant, or was used after being revoked.',
       () => sql`select g.public_id as "grant" from refresh_token as f join consent_grant as g on g.id = f.grant_id
         where (g.revoked_at is not null and f.revoked_at is null)
           or f.last_used_at > f.revoked_at + ${overlap} or f.rotated_at > f.revoked_at + ${overlap}`,
     ),
     token_of_blocked_agent: check(
-      'A token was issued to an agent after it was blocked.',
+      'A token was issued to an agent after the agent was blocked.',
       () => sql`select distinct a.identifier as agent from token_issue as t
         left join consent_grant as g on g.id = t.grant_id join agent as a on a.id = coalesce(g.agent_id, t.agent_id)
         where t.issued_at > a.blocked_at + ${overlap}`,
     ),
     token_of_disabled_person: check(
-      'A token was issued for a user after they were disabled.',
+      'A token was issued for a user who had already been disabled.',
       () => sql`select u.public_id as "user", g.public_id as "grant" from token_issue as t
         join consent_grant as g on g.id = t.grant_id join app_user as u on u.id = g.user_id
         where t.issued_at > u.disabled_at + ${overlap}`,
@@ -208,7 +208,7 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
       sql<{ key: string; data: string | null }>`select k.kid as key, e.data from audit_event as e
         join signing_key as k on k.not_before_at > e.at where e.event = 'keys.rotated'`,
       ({ key, data }) => {
-        // An operator who rotates by hand may do so early, in an emergency.
+        // An operator may rotate keys early by hand, in an emergency.
         const moved = JSON.parse(data ?? '{}') as Record<string, unknown>
         return moved.by === 'server' && String(moved[key]).endsWith('→ active') ? { key } : undefined
       },
@@ -226,7 +226,7 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
   },
   I10: {
     code_of_other_person: check(
-      'A code belongs to a grant of a user other than the one who was prompted.',
+      'A code belongs to a grant from a user other than the one who was prompted.',
       () => sql`select r.public_id as request, g.public_id as "grant" from code as c
         join auth_request as r on r.id = c.request_id join consent_grant as g on g.id = c.grant_id
         where g.user_id is distinct from r.user_id`,

@@ -85,7 +85,7 @@ function common(url: string): pg.ClientConfig {
 class Client extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config)
-    // The types of `pg` do not allow a function here.
+    // `pg`'s types do not allow a function here.
     this.password ??= passwordFromFile as unknown as string
   }
 }

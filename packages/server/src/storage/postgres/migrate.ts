@@ -56,7 +56,7 @@ export async function versionOf(client: ClientBase, steps: readonly string[] = m
   if (!rows[0]?.ours) {
     if (Number(rows[0]?.tables) === 0) return 0
     const what =
-      'The database contains the tables of another program: use another database, or another schema (?options=-csearch_path%3Dname).'
+      'The database contains another program’s tables: use a different database, or a different schema (?options=-csearch_path%3Dname).'
     throw new StorageError('not_ours', what)
   }
   const found = await client.query<{ version: number }>('select version from schema_version')

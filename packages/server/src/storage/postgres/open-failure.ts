@@ -12,11 +12,11 @@ const mistakes: readonly Mistake[] = [
   {
     isIt: (error) => error instanceof MissingPassword,
     says: () =>
-      'The database requires a password, but none was found: add it to the file set in PGPASSFILE, or to ~/.pgpass, as host:port:database:role:password, readable only by this user (chmod 600).',
+      'The database requires a password, but none was found: add one to the file that PGPASSFILE specifies, or to ~/.pgpass, as host:port:database:role:password. The file must be readable only by this user (chmod 600).',
   },
   {
     isIt: (_, state) => state === '28P01',
-    says: ({ message }) => `The database rejected the password (${message}): check it against the role’s password.`,
+    says: ({ message }) => `The database rejected the password (${message}): make sure that it is the role’s password.`,
   },
   {
     isIt: ({ message }, state) => state === '28000' && message.includes('no encryption'),
@@ -55,7 +55,7 @@ const mistakes: readonly Mistake[] = [
   {
     isIt: ({ message }) => message.includes('does not support SSL'),
     says: () =>
-      'The database does not support TLS: enable it there (ssl = on), or omit sslmode if the network path to the database is secure.',
+      'The database does not support TLS: turn TLS on (ssl = on), or omit sslmode if the network path to the database is secure.',
   },
 ]
 

@@ -166,7 +166,7 @@ export class PoolConnection implements DatabaseConnection {
 /** The verbs rely on seeing what others have committed, whatever the database's default isolation level is. */
 const begin = 'begin isolation level read committed'
 
-/** Members that the types of `pg` omit. */
+/** Members that `pg`'s types omit. */
 type Wired = PoolClient & { readonly connection: { readonly stream: Writable } }
 
 interface Answer {

@@ -13,7 +13,7 @@ export function resourceIdOf({ db }: Statement, identifier: string) {
   return db.selectFrom('resource').select('id').where('identifier', '=', identifier)
 }
 
-/** Returns the id by which other rows reference an agent, whether or not the agent was ever seen. */
+/** Returns the id by which other rows reference an agent, whether or not the agent has ever been seen. */
 export async function internAgent(unit: Unit, identifier: string): Promise<number> {
   const known = await unit.locking(agentIdOf(unit, identifier), { agent: 'shared' }).executeTakeFirst()
   return known?.id ?? insertInterned(unit, 'agent', { identifier })
@@ -38,7 +38,7 @@ export function displayHash(shown: RequestDisplay): Buffer {
   return createHash('sha256').update(JSON.stringify(shown)).digest()
 }
 
-/** Inserts a row unless another transaction already did. The row's first column is unique. */
+/** Inserts a row unless another transaction has already inserted it. The row's first column is unique. */
 async function insertInterned(
   { db }: Unit,
   table: 'agent' | 'resource' | 'display',
@@ -61,7 +61,7 @@ const shared = {
   agent_id: {
     table: 'agent',
     by: ['auth_request', 'consent_grant', 'token_issue', 'audit_event'],
-    // An agent that was seen must be forgotten first.
+    // An agent that has been seen must be forgotten first.
     isDeletable: sql<SqlBool>`first_seen_at is null`,
   },
   resource_id: {

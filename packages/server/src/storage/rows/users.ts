@@ -34,7 +34,7 @@ export async function isUnchanged(unit: Unit, { userId, credentialRevision }: As
   return active !== undefined
 }
 
-/** Locks a user before a change to how they sign in. Returns undefined if they are not active or have changed since they were read. */
+/** Locks a user before a change to how they sign in. Returns undefined if they are not active, or their record as read is outdated. */
 export async function lockAsRead(unit: Unit, { userId, credentialRevision }: AsRead): Promise<FoundUser | undefined> {
   const user = await lockUser(unit, userId, 'alone')
   return user?.disabled_at === null && user.credential_revision === credentialRevision ? user : undefined

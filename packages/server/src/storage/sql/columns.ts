@@ -91,7 +91,7 @@ export const bytes32 = bytes.with('check (length(?) = 32)')
 /** An integer that defaults to 0 on insertion. */
 export const fromZero = new Column<Generated<number>>({ type: 'integer', constraints: ' default 0' })
 
-/** An edition of the protocol, by its name. The default is for rows that servers with only one edition insert. */
+/** An edition of the protocol, by its name. The default is for rows inserted by servers that have only one edition. */
 export const edition = new Column<Generated<string>>({ type: 'text', constraints: " default 'january'" })
 
 /** A column that references the id of another table. */

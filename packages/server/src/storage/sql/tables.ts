@@ -49,11 +49,11 @@ export const tables = {
 
   credential: {
     user_id: idOf('app_user').key,
-    /** In the format of the password hashing. */
+    /** In the format that the password hashing code uses. */
     password_hash: text,
     /**
-     * When the first password was set, or when an operator last set one; the user's own changes do not update it. 0 if this happened before
-     * the time was recorded.
+     * When the first password was set, or when an operator last set one; the user's own changes do not update it. 0 if set before such
+     * times were recorded.
      */
     added_at: fromZero,
   },
@@ -95,7 +95,7 @@ export const tables = {
   agent: {
     id,
     identifier: text.unique,
-    /** Null if other rows reference the agent, but nothing is known about it, or nothing anymore. */
+    /** Null if other rows reference the agent, but nothing, or nothing anymore, is known about it. */
     first_seen_at: integer.orNull,
     last_seen_at: integer.orNull,
     name: text.orNull,
@@ -264,7 +264,7 @@ export const tables = {
     written_at: integer,
     /** The longest lifetime of the auth tokens that servers issue, in seconds; null if no server has reported one. */
     token_seconds: integer.orNull,
-    /** Until when tokens with that lifetime may still be valid, if servers now issue tokens with a shorter one. */
+    /** The time until which tokens with that lifetime may still be valid, if servers now issue tokens with a shorter lifetime. */
     token_seconds_until_at: integer.orNull,
   },
 

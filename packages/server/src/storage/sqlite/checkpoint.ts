@@ -146,8 +146,8 @@ export function createCheckpointSchedule(most: number): CheckpointSchedule {
   }
 
   /**
-   * Returns the number of pages written since the last check. If SQLite restarted the WAL on its own, the WAL had reached `most` pages
-   * before.
+   * Returns the number of pages written since the last check. If SQLite has restarted the WAL on its own, the WAL had reached `most` pages
+   * by then.
    */
   function pagesSince({ log, round }: { log: number; round: number }): number {
     if (!before) return log

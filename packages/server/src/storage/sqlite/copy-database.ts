@@ -3,8 +3,8 @@ import { StorageError } from '../api/storage-error.js'
 import { openDatabase } from './open-database.js'
 
 /**
- * Copies a SQLite file to a new file that only this user can read. Servers may keep writing to the original; the copy shows its state at
- * one moment. The copy is on disk when this returns.
+ * Copies a SQLite file to a new file that only this user can read. Servers may keep writing to the original; the copy shows the original's
+ * state at a single moment. The copy is on disk when this returns.
  *
  * @throws {StorageError} `not_writable` if the copy cannot be made, and everything that {@link openDatabase} throws
  */

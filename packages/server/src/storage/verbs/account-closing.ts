@@ -14,7 +14,7 @@ import { listSessions, recordCredentialChange } from './sessions.js'
 
 const belongings = ['username_skeleton', 'credential', 'federated_identity', 'passkey', 'known_device'] as const
 
-/** Implements {@link AccountStorage.closeAccount}: returns false if the user has changed since they were read. */
+/** Implements {@link AccountStorage.closeAccount}: returns false if the user's record has changed since it was read. */
 export async function closeAccount(unit: Unit, closing: AsRead): Promise<boolean> {
   const { userId, credentialRevision } = closing
   const user = await lockUser(unit, userId, 'alone')

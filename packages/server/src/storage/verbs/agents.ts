@@ -119,7 +119,7 @@ function knownTraits({ name, redirect_hosts, key_thumbprints }: MarkedAgent): Ag
   return { name, redirectHosts: JSON.parse(redirect_hosts), keyThumbprints: JSON.parse(key_thumbprints ?? '[]') }
 }
 
-/** Implements {@link AgentStorage.findAgent}: undefined for an agent that was never seen or has been forgotten. */
+/** Implements {@link AgentStorage.findAgent}: undefined for an agent that has never been seen or has been forgotten. */
 export async function findAgent(statement: Statement, agent: string): Promise<ListedAgent | undefined> {
   const row = await findRow(statement, agent)
   return row && toListedAgent(row)

@@ -79,7 +79,7 @@ export function createClaiming(
       async (unit, taken, _claim, wanted) => {
         if (taken.claims.size === 0) return undefined
         const outcome = await verb(unit, wanted)
-        // Counted last, because the counts belong to a whole network, and its other agents wait for the locks.
+        // Counted last, because the counts belong to a whole network, whose other agents wait for the locks.
         await requireCounted(unit, taken, limits)
         return { outcome }
       },
@@ -95,7 +95,7 @@ export function createClaiming(
         if (isRefusal(error)) await requireClaim(nonce)
         throw error
       }
-      // The nonce was claimed before, unless that claim has expired.
+      // The nonce has already been claimed, unless that claim has expired.
       await requireClaim(nonce)
       return alone(wanted)
     }
@@ -199,7 +199,7 @@ const patience = 100
  *
  * @param work returns an outcome for each call, in order; if it rejects, all calls in the batch reject
  * @param options.most maximum number of calls per batch
- * @param options.atOnce maximum number of concurrent batches, unless they take long
+ * @param options.atOnce maximum number of concurrent batches, unless they take a long time
  */
 function batched<W, T>(
   work: (all: readonly W[]) => Promise<readonly T[]>,

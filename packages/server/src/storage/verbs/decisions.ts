@@ -168,7 +168,7 @@ function decided(
   return { outcome: status, request: { ...request, status, decidedAt: now, codeRedeemable }, first: true }
 }
 
-/** Binds the request, then allows it as the bound user would. */
+/** Binds the request, then allows it as if the bound user had done so. */
 export async function allowRemembered(unit: Unit, permission: RememberedPermission): Promise<RememberedOutcome> {
   const wait = permission.attempt && (await waitAfter(unit, permission.attempt))
   if (wait !== undefined) return { outcome: 'refused', reason: 'too_often', retryAfter: wait }

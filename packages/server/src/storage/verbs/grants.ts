@@ -137,7 +137,7 @@ export async function revokeGrant(unit: Unit, { grantId, by, userId }: GrantRevo
     .select(['id', 'edition', 'user_id', 'agent_id', 'delegate', 'resource_id', 'revoked_by'])
     .executeTakeFirst()
   if (!grant) return false
-  // If another grant has replaced this one since, that grant has taken over its permissions.
+  // If this grant has since been replaced, the new grant has taken over its permissions.
   const successor =
     grant.revoked_by === replaced && (await findRemembered(unit, { userId: grant.user_id, request: grant }))
   const revoked = await db

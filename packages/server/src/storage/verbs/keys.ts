@@ -70,7 +70,7 @@ export async function moveKeys(
       .where('state', '=', from)
       .returning('kid')
       .executeTakeFirst()
-    if (!moved) throw new StorageError('keys_changed', 'a key is no longer in the state that it is moved from')
+    if (!moved) throw new StorageError('keys_changed', 'a key is no longer in the state from which it should be moved')
   }
   await writeEvent(unit, {
     event: 'keys.rotated',

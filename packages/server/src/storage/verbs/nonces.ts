@@ -110,7 +110,7 @@ const refusals: Readonly<Record<ReachedLimit, string>> = {
 export async function claimNonce(unit: Unit, claim: NonceClaim, limits: Required<NonceLimits>): Promise<boolean> {
   if (wouldHaveExpired(unit, claim.lifetime)) {
     const behind = `${unit.behind} seconds behind an earlier reading`
-    const what = `This machine’s clock is ${behind}, so nonces have expired that this clock would still accept: synchronize it with NTP.`
+    const what = `This machine’s clock is ${behind}, so nonces that it would still accept have already expired: synchronize the clock with NTP.`
     throw new StorageError('unavailable', what)
   }
   let taken = await takeNonces(unit, [claim])

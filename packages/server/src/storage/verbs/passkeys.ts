@@ -12,7 +12,7 @@ import type { Statement, Unit } from '../sql/engine.js'
 import type { Row } from '../sql/tables.js'
 import { recordCredentialChange } from './sessions.js'
 
-/** Implements {@link PasskeyStorage.addPasskey}: `changed` if the user has changed since they were read. */
+/** Implements {@link PasskeyStorage.addPasskey}: `changed` if the user's record has changed since it was read. */
 export async function addPasskey(unit: Unit, passkey: NewPasskey): Promise<AddedPasskey> {
   const { db, now } = unit
   const { credentialId, publicKey, counter, transports = [], name } = passkey
@@ -92,7 +92,7 @@ export async function usePasskey(unit: Unit, use: { credentialId: string; counte
   return false
 }
 
-/** Implements {@link PasskeyStorage.removePasskey}: `changed` if the user has changed since they were read. */
+/** Implements {@link PasskeyStorage.removePasskey}: `changed` if the user's record has changed since it was read. */
 export async function removePasskey(unit: Unit, removal: PasskeyRemoval): Promise<RemovedPasskey> {
   const { credentialId, by } = removal
   const user = by === undefined ? await lockAsRead(unit, removal) : await lockUser(unit, removal.userId, 'alone')

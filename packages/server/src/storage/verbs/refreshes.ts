@@ -33,7 +33,7 @@ export interface FoundToken {
 /** The outcome of a refresh, and what must be written for it. */
 interface JudgedRefresh {
   outcome: RefreshOutcome
-  /** The grant that is used, and the token if its use, or its grant's use, was not written recently. */
+  /** The grant that is used, and the token if either its own use or its grant's use has not been written recently. */
   use?: { grantId: number; dueToken: number | undefined; at: number }
   /** Whether the refusal must be recorded. */
   isRecorded?: boolean

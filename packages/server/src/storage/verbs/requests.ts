@@ -194,13 +194,13 @@ const firstBinding = cachedQuery(({ db, clock }, binding: Placeholders<FirstBind
     .returning(['public_id', 'agent_id', 'resource_id', 'user_id', 'state', 'expires_at', 'extensions']),
 )
 
-/** A user as they were read, as database values. */
+/** A user's record as it was read, as database values. */
 export interface UserAsRead {
   user: Uint8Array
   credential_revision: number
 }
 
-/** Returns a subquery for the id of a user who may decide: one who is active, and unchanged since they were read. */
+/** Returns a subquery for the id of a user who may decide: one who is active, and whose record has not changed since it was read. */
 export function activeUser(e: ExpressionBuilder<Tables, 'auth_request'>, by: Placeholders<UserAsRead>) {
   return e
     .selectFrom('app_user')

@@ -7,7 +7,7 @@ import type { Engine, Unit } from '../sql/engine.js'
 import type { Tables } from '../sql/tables.js'
 import { forgetNonces } from './nonces.js'
 
-/** Number of rows that a transaction deletes. While it does, a SQLite file accepts no other writes, and its process does nothing else. */
+/** Number of rows that a transaction deletes. In the meantime, a SQLite file accepts no other writes, and its process does nothing else. */
 const batch = 200
 
 /** Deletes some rows that are past their retention, and returns how many it deleted. */
@@ -25,7 +25,7 @@ interface Over {
 const isUnreferenced = sql<SqlBool>`not exists (select 1 from code as c where c.grant_id = consent_grant.id)
   and not exists (select 1 from token_issue as t where t.grant_id = consent_grant.id)`
 
-/** Whether the agent with this id was never allowed anything. */
+/** Whether the agent with this id has never been allowed anything. */
 function isNeverAllowed(id: string): RawBuilder<SqlBool> {
   return sql`not exists (select 1 from consent_grant as g where g.agent_id = ${sql.ref(id)})`
 }
@@ -149,7 +149,7 @@ export async function sweep(engine: Engine, together: Together): Promise<number>
  * Runs `sweep` every `sweepInterval` seconds, never twice at the same time, and without keeping the process alive. `sweep` resolves with
  * undefined if another instance is sweeping.
  *
- * @returns a function that stops it
+ * @returns a function that stops the runs
  */
 export function startRetention(sweep: () => Promise<number | undefined>, options: StorageOptions): () => void {
   const { sweepInterval = 60, onSwept, onSweepError = warn } = options

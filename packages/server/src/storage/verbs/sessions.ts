@@ -257,7 +257,7 @@ async function removeSessions({ db }: Unit, userId: number, exceptIdHash?: strin
   return Number(numDeletedRows)
 }
 
-/** Implements {@link SessionStorage.reauthenticate}: returns undefined if the session has expired, or if its user has changed. */
+/** Implements {@link SessionStorage.reauthenticate}: returns undefined if the session has expired, or if the user's record has changed. */
 export async function reauthenticate(unit: Unit, renewal: Reauthentication): Promise<Session | undefined> {
   const { db, now } = unit
   const idHash = hashBytes(renewal.idHash)

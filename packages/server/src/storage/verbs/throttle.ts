@@ -209,8 +209,8 @@ async function removeRange({ db }: Statement, { first, last }: KeyRange): Promis
 }
 
 /**
- * Remembers a browser in which a user has signed in. The caller holds the lock on the user's row, which is unchanged since their proof was
- * checked.
+ * Remembers a browser in which a user has signed in. The caller holds the lock on the user's row, which has not changed since the user's
+ * proof was checked.
  */
 export async function rememberDevice({ db, now }: Unit, userId: number, browserHash: string): Promise<void> {
   await db

@@ -1,6 +1,6 @@
 import { joined, noUsage, partsOf, type Usage } from '../rows/grant-lists.js'
 
-/** Number of buffered uses that triggers a write. A caller that adds as many again during that write waits for the write. */
+/** Number of buffered uses that triggers a write. A caller that adds as many again during that write waits for it to finish. */
 const most = 500
 
 /** A buffer for uses, many of which are written at a time. */

@@ -19,8 +19,7 @@ export const readAuthAccess: AccessReader = async (context, agent, members) => {
   requirePair(asked, presented)
   const { userId } = await requireIssued(context, agent, presented)
   const scope = parseScope(asked.scope)
-  if (!scope)
-    throw new AAuthError('scope_invalid', 'The scope of the resource token must be a list of at most 64 values.')
+  if (!scope) throw new AAuthError('scope_invalid', 'The resource token’s scope must be a list of at most 64 values.')
   return { access: { resource: asked.iss, scope }, asked: { token: 'auth', userId, until: presented.exp } }
 }
 
