@@ -220,7 +220,7 @@ describe('countersign verify rejects', () => {
       '63 bytes by ECDSA',
       'ecdsa-p256-sha256',
       () => Buffer.alloc(63),
-      'is 63 bytes long, but signatures by this key (ecdsa-p256-sha256) are 64',
+      'is 63 bytes long, but signatures by this key (ecdsa-p256-sha256) must have 64',
     ],
     [
       'RSA-PSS with a salt of 32 bytes',
@@ -236,7 +236,7 @@ describe('countersign verify rejects', () => {
       '255 bytes by RSA',
       'rsa-pss-sha512',
       () => Buffer.alloc(255, 1),
-      'is 255 bytes long, but signatures by this key (rsa-pss-sha512) are 256',
+      'is 255 bytes long, but signatures by this key (rsa-pss-sha512) must have 256',
     ],
     ['64 unrelated bytes by Ed25519', 'ed25519', () => Buffer.alloc(64, 1), 'Compare the signature base below'],
     ['256 unrelated bytes by RSA', 'rsa-pss-sha512', () => Buffer.alloc(256, 1), 'Compare the signature base below'],
