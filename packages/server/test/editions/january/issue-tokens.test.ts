@@ -34,8 +34,8 @@ describe('a code that storage refuses', () => {
     ['grant_ended', 'grant_ended'],
     ['user_disabled', 'grant_ended'],
   ])('as %s is refused with %s', async (reason, code) => {
-    const { claiming } = exchangeCode(openRefusing(reason), agent, new Map([['code', 'secret']]))
-    await expect(claiming(nonce)).rejects.toMatchObject({ code, message: `The code was not redeemed: ${reason}.` })
+    const action = exchangeCode(openRefusing(reason), agent, new Map([['code', 'secret']]))
+    await expect(action.claiming(nonce)).rejects.toMatchObject({ code, message: `The code was not redeemed: ${reason}.` })
   })
 })
 
@@ -57,8 +57,8 @@ describe('a refresh token that storage refuses', () => {
     ['agent_blocked', 'agent_blocked'],
     ['scope_exceeded', 'scope_invalid'],
   ])('as %s is refused with %s', async (reason, code) => {
-    const { claiming } = refreshToken(openRefusing(reason), agent, new Map([['refresh_token', 'secret']]))
-    await expect(claiming(nonce)).rejects.toMatchObject({ code, message: message(reason) })
+    const action = refreshToken(openRefusing(reason), agent, new Map([['refresh_token', 'secret']]))
+    await expect(action.claiming(nonce)).rejects.toMatchObject({ code, message: message(reason) })
   })
 
   it.each(['', 'a  b', Array.from({ length: 65 }, (_, value) => `scope${value}`).join(' ')])(
