@@ -175,7 +175,9 @@ describe('countersign gateway check with a configuration for subrequests', () =>
   it('warns in one sentence about routes that only GET and HEAD requests can use', async () => {
     const change = { verifyOnly: true, routes: [...routes, { method: '*', path: '/x', require: 'identity' }] }
     const { warnings } = await loadGatewayConfig(await configuration(change), {})
-    expect(warnings).toEqual([expect.stringMatching(/other than GET and HEAD: POST \/notes, POST \/open, \* \/x\. .*"body": "unseen"/)])
+    expect(warnings).toEqual([
+      expect.stringMatching(/other than GET and HEAD: POST \/notes, POST \/open, \* \/x\. .*"body": "unseen"/),
+    ])
     expect((await loadGatewayConfig(await configuration({ ...change, verifyOnly: false }), {})).warnings).toEqual([])
   })
 })

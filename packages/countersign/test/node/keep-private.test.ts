@@ -82,11 +82,17 @@ class Head {
   }
 }
 
-const written = (head: Head) => Object.fromEntries([...head.fields.values()])
+/** Replaces the method with a wrapper of its own, as middleware does. */
+function replaced(head: Head): Head {
+  const writeHead = head.writeHead.bind(head)
+  return Object.assign(head, { writeHead: (status: number, ...rest: unknown[]) => writeHead(status, ...rest) })
+}
+
+const written = (head: Head) => Object.fromEntries(head.fields.values())
 
 describe.each([
   ['a response', () => new Head()],
-  ['a response whose writeHead was replaced', () => Object.assign(new Head(), { writeHead: Head.prototype.writeHead })],
+  ['a response whose writeHead was replaced', () => replaced(new Head())],
 ])('keepPrivate for %s', (_what, open) => {
   it('sets the headers when the head is written, whatever was set before', () => {
     const head = open()

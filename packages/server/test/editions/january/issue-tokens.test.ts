@@ -35,14 +35,17 @@ describe('a code that storage refuses', () => {
     ['user_disabled', 'grant_ended'],
   ])('as %s is refused with %s', async (reason, code) => {
     const action = exchangeCode(openRefusing(reason), agent, new Map([['code', 'secret']]))
-    await expect(action.claiming(nonce)).rejects.toMatchObject({ code, message: `The code was not redeemed: ${reason}.` })
+    await expect(action.claiming(nonce)).rejects.toMatchObject({
+      code,
+      message: `The code was not redeemed: ${reason}.`,
+    })
   })
 })
 
 describe('a refresh token that storage refuses', () => {
   const message = (reason: string) =>
     reason === 'scope_exceeded'
-      ? 'The scope exceeds the scope of the refresh token: request fewer permissions.'
+      ? 'The requested scope exceeds the refresh token’s scope: request fewer permissions.'
       : `The refresh token was not accepted: ${reason}.`
 
   it.each<[string, ErrorCode]>([
