@@ -82,7 +82,7 @@ class Head {
   }
 }
 
-/** Replaces the method with a wrapper of its own, as middleware does. */
+/** Replaces the method with a wrapper, as middleware does. */
 function replaced(head: Head): Head {
   const writeHead = head.writeHead.bind(head)
   return Object.assign(head, { writeHead: (status: number, ...rest: unknown[]) => writeHead(status, ...rest) })
