@@ -73,7 +73,7 @@ describe('without countersign-server', () => {
     const { status, stdout, stderr } = countersign(...command.split(' '))
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
     expect(stderr).toBe(
-      'This command requires the countersign-serverpackage, which is not installed: npm install countersign-server\n',
+      'This command requires the countersign-server package, which is not installed: npm install countersign-server\n',
     )
   })
 

@@ -363,9 +363,11 @@ describe.each(kinds)('%s', (kind) => {
     expect(await verify(kind, token)).toMatchObject({ expired: false })
   })
 
-  it.runIf(holds)('rejects with an error of importKey that is not about the key', async () => {
+  it('rejects with an error of importKey that is not about the key, unless it needs no key of a holder', async () => {
     const importKey = () => Promise.reject(new TypeError('a mistake'))
-    await expect(verify(kind, await craft(kind), { importKey })).rejects.toThrow('a mistake')
+    const verifying = verify(kind, await craft(kind), { importKey })
+    if (holds) await expect(verifying).rejects.toThrow('a mistake')
+    else expect(await verifying).toMatchObject({ expired: false })
   })
 
   it('ignores claims inherited through __proto__', async () => {

@@ -10,6 +10,6 @@ it('is the only part that needs pg: the root entry is imported without it', asyn
 it('explains how to install pg if it is missing', async () => {
   const program = `await import('countersign-server/postgres').catch(({ name, code, message }) => console.log(name, code, message))`
   expect(await run(program)).toBe(
-    'StorageError misconfigured PostgreSQL needs the package pgpackage, which is not installed: npm install pg@8',
+    'StorageError misconfigured PostgreSQL requires the pg package, which is not installed: npm install pg@8',
   )
 })

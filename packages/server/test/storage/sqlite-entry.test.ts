@@ -10,6 +10,6 @@ it('is the only part that needs better-sqlite3: the root entry is imported witho
 it('explains how to install better-sqlite3 if it is missing', async () => {
   const program = `await import('countersign-server/sqlite').catch(({ name, code, message }) => console.log(name, code, message))`
   expect(await run(program)).toBe(
-    'StorageError misconfigured SQLite needs the package better-sqlite3package, which is not installed: npm install better-sqlite3',
+    'StorageError misconfigured SQLite requires the better-sqlite3 package, which is not installed: npm install better-sqlite3',
   )
 })

@@ -14,7 +14,7 @@ async function loadPostgres() {
   } catch (cause) {
     const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND'
     if (!isMissing) throw cause
-    const what = 'PostgreSQL needs the package pg, which is not installed: npm install pg@8'
+    const what = 'PostgreSQL requires the pg package, which is not installed: npm install pg@8'
     throw new StorageError('misconfigured', what, { cause })
   }
   return import('./postgres-storage.js')

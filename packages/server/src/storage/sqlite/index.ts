@@ -12,7 +12,7 @@ async function loadSqlite() {
   } catch (cause) {
     const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND'
     if (!isMissing) throw cause
-    const what = 'SQLite needs the package better-sqlite3, which is not installed: npm install better-sqlite3'
+    const what = 'SQLite requires the better-sqlite3 package, which is not installed: npm install better-sqlite3'
     throw new StorageError('misconfigured', what, { cause })
   }
   return {
