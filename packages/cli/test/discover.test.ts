@@ -107,7 +107,7 @@ describe('countersign discover', () => {
     ],
     ['is a list', { answer: { body: [] } }, 'Send one JSON object'],
     ['is compressed', { answer: { headers: { 'content-encoding': 'gzip' } } }, 'Send it uncompressed'],
-    ['is too large', { answer: { body: { a: 'x'.repeat(17_000) } } }, 'Keep it under 16 KiB.'],
+    ['is too large', { answer: { body: { a: 'x'.repeat(17_000) } } }, 'Reduce it to at most 16 KiB.'],
     ['has a missing JWKS', { jwks: { status: 404 } }, 'Respond with 200'],
     ['has an invalid JWKS', { jwks: { body: { key: [] } } }, 'Publish {"keys"'],
     ['has an empty JWKS', { keys: [] }, 'The key set has no usable key'],

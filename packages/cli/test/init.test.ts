@@ -265,7 +265,11 @@ describe('countersign agent init', () => {
     ['an invalid id', ['--id', 'me.example'], 'add https:// in front (https://me.example)'],
     ['an id with http', ['--id', 'http://me.example'], 'use https instead of http'],
     ['an invalid auth server', ['--id', id, '--auth-server', 'x'], '--auth-server is not a valid identifier'],
-    ['a name of spaces only', ['--id', id, '--name', ' '], '--name must be 1 to 200 characters on one line.'],
+    [
+      'a name of spaces only',
+      ['--id', id, '--name', ' '],
+      '--name must be 1 to 200 characters on one line, not only spaces.',
+    ],
     ['--rotate without an existing key', ['--rotate'], 'There is no agent in '],
     ['--leaked without --rotate', ['--id', id, '--leaked'], '--leaked requires --rotate'],
     ['--now without --rotate', ['--id', id, '--now'], '--now requires --rotate'],
@@ -307,7 +311,7 @@ describe('countersign agent init', () => {
     const alone = await initHere('--id', id)
     expect({ status: alone.status, stderr: alone.stderr }).toEqual({
       status: 1,
-      stderr: `${out} contains the documents of an agent other than ${id}: use another folder with --upload-folder.\n`,
+      stderr: `${out} contains documents that may belong to an agent other than ${id}: use another folder with --upload-folder.\n`,
     })
     writeFileSync(join(out, '.well-known/aauth-agent'), '{"agent":"https://you.example"}')
     expect((await initHere('--id', id)).status).toBe(1)

@@ -504,7 +504,7 @@ it('is a program that exits when its input ends, and writes only messages to its
 })
 
 it.each<[string[], RegExp]>([
-  [['mcp', 'ftp://api.example'], /Pass the URL of an MCP server/],
+  [['mcp', 'ftp://api.example'], /Pass the http or https URL of an MCP server/],
   [['mcp', 'https://api.example/mcp', '--patience', 'long'], /--patience must be a number of seconds/],
   [['mcp', 'https://api.example/mcp', '--auth-server', 'x'], /--auth-server/],
 ])('rejects invalid flags: %j', async (args, why) => {

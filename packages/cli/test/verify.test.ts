@@ -357,19 +357,19 @@ describe('countersign verify rejects', () => {
     [
       'an IP address',
       ['--resource', 'https://10.0.0.1'],
-      'https://10.0.0.1 cannot be used because it is an IP address. Use a host name, such as https://api.example, or on this machine http://127.0.0.1:8080.',
+      'https://10.0.0.1 cannot be used because its host is an IP address. Use a host name, such as https://api.example, or on this machine http://127.0.0.1:8080.',
     ],
     [
       'an IPv6 address',
       ['--resource', 'https://[2001:db8::1]'],
-      'cannot be used because it is an IP address. Use a host name',
+      'cannot be used because its host is an IP address. Use a host name',
     ],
     [
       'a host without a dot',
       ['--resource', 'https://intranet'],
-      'its host has no dot: use https:// and a lowercase host name',
+      'its host has no dot: use https:// and a full lowercase host name',
     ],
-    ['a username', ['--resource', 'https://me@api.example'], 'that resolves to public addresses, without username'],
+    ['a username', ['--resource', 'https://me@api.example'], 'such as api.example, without username'],
     [
       'loopback without the flag that allows it',
       ['--resource', 'http://127.0.0.1:8002'],

@@ -95,13 +95,18 @@ export function createAuthServer(
     async addUser({ password, ...user }) {
       const unusable = usernameProblem(user.username)
       if (unusable === 'username_invalid')
-        throw new TypeError('addUser: username must be 1 to 128 visible characters on one line')
+        throw new TypeError(
+          'addUser: username must be 1 to 128 visible characters on one line, with only single spaces between them',
+        )
       if (unusable === 'username_mixed')
         throw new TypeError(
           'addUser: each word of the username must use a single alphabet, because letters from different alphabets can look alike',
         )
       const weak = passwordProblem(password, user.username)
-      if (weak) throw new TypeError(`addUser: ${weak.replaceAll('_', ' ')}; use at least ${passwordMinimum} characters`)
+      if (weak)
+        throw new TypeError(
+          `addUser: ${weak.replaceAll('_', ' ')}; use ${passwordMinimum} to 1024 characters that are hard to guess`,
+        )
       return context.storage.createUser({ ...user, passwordHash: await context.passwords.hash(password, ['operator']) })
     },
     close: () => context.background.end(),

@@ -27,8 +27,8 @@ describe('createAuthServer', () => {
   it.each<[object, string]>([
     [{ issuer: 'https://auth.example/' }, 'issuer: is not a valid identifier: remove the trailing slash'],
     [{ issuer: undefined }, 'issuer: is missing; it must be a string'],
-    [{ keys: undefined }, 'keys: is missing; it must be fixedKeys('],
-    [{ storage: 'auth.db' }, 'storage: is missing; it must be a storage, such as sqliteStorage('],
+    [{ keys: undefined }, 'keys: must be fixedKeys('],
+    [{ storage: 'auth.db' }, 'storage: must be a storage, such as sqliteStorage('],
     [{ lifetimes: { authToken: 86_401 } }, 'lifetimes.authToken: must be at most 86400'],
     [{ lifetimes: { code: '60' } }, 'lifetimes.code: must be a number'],
     [{ limits: { sessions: 0 } }, 'limits.sessions: must be at least 1'],

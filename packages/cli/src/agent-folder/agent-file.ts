@@ -29,7 +29,7 @@ interface MemberRule {
 
 const members: Readonly<Record<keyof AgentFile, MemberRule>> = {
   id: { isRequired: true, must: 'be the agent’s identifier, such as https://me.example', isFine: isAgentIdentifier },
-  name: { isRequired: false, must: 'be 1 to 200 characters of text on one line', isFine: isAgentName },
+  name: { isRequired: false, must: 'be 1 to 200 characters on one line, not only spaces', isFine: isAgentName },
   authServers: {
     isRequired: true,
     must: 'be a list of auth server URLs, such as ["https://auth.example"]',
@@ -37,15 +37,15 @@ const members: Readonly<Record<keyof AgentFile, MemberRule>> = {
   },
   signingKey: {
     isRequired: true,
-    must: 'be the name of a file in the same folder, such as key-abc.json',
+    must: 'be the name of a file in the same folder that starts with key-, such as key-abc.json',
     isFine: isKeyFile,
   },
   nextKey: {
     isRequired: false,
-    must: 'be the name of a file in the same folder, such as key-abc.json',
+    must: 'be the name of a file in the same folder that starts with key-, such as key-abc.json',
     isFine: isKeyFile,
   },
-  since: { isRequired: false, must: 'be a Unix time in seconds', isFine: (value) => Number.isSafeInteger(value) },
+  since: { isRequired: false, must: 'be a Unix time in whole seconds', isFine: (value) => Number.isSafeInteger(value) },
 }
 
 /** Whether a value can be shown to users as an agent's name. */

@@ -7,13 +7,13 @@ import { CommandError, errorCode, usageError } from '../command/errors.js'
 import { type AgentFile, parseAgentFile } from './agent-file.js'
 import { type AgentFolder, type AgentKey, keyFileOf, type WrittenAgent } from './agent-folder.js'
 
-const forWhom = 'run countersign agent init --id https://… with your own URL'
+const forWhom = 'run countersign agent init --id https://… with your own URL, and with the same --home if you set one'
 
 /**
  * Reads the command line's own agent from its folder.
  *
- * @throws CommandError if the folder has no agent, or a file in it is invalid
- * @throws FileStoreError if other users could read the folder or a file in it, with the command that fixes the permissions
+ * @throws CommandError if the folder has no agent, or a file in it is invalid or cannot be read
+ * @throws FileStoreError if other users could read the folder or a file in it, or a file is a link, with instructions
  */
 export async function readAgentFolder(path: string): Promise<AgentFolder> {
   const agent = await findAgentFolder(path)
@@ -55,7 +55,7 @@ async function readKey(path: string, file: string): Promise<AgentKey> {
   if (!jwk || !isPrivateJwk(jwk))
     throw usageError(`${place} does not contain a private JWK (with the members kty, d and kid).`)
   if (keyFileOf(jwk) !== file)
-    throw usageError(`${place} contains the key ${jwk.kid}: rename the file to ${keyFileOf(jwk)}.`)
+    throw usageError(`${place} contains the key ${jwk.kid}: rename the file to ${keyFileOf(jwk)}, also in agent.json.`)
   try {
     await createSigner(jwk)
   } catch (cause) {
@@ -75,8 +75,8 @@ function isPrivateJwk(jwk: Readonly<Record<string, unknown>>): jwk is PrivateJwk
  * Writes an agent's folder: first any new key files, then `agent.json`, which refers to them. If the program is killed in between, the
  * folder is still in either its old or its new state. Existing key files are never overwritten.
  *
- * @throws FileStoreError if other users could read the folder or a key in it, with the command that fixes the permissions
- * @throws CommandError if the folder cannot be written
+ * @throws FileStoreError if the folder cannot be created, or other users could read it or a key in it, with instructions
+ * @throws CommandError if a file cannot be written
  */
 export async function writeAgentFolder({ path, id, name, authServers, keys, since }: WrittenAgent): Promise<void> {
   openPrivateFolder(path)

@@ -51,7 +51,8 @@ export const demoCommands: readonly CommandRow[] = [
         description: 'Start only one party; the agent runs the flow, the other parties serve until Ctrl-C',
         choices: ['agent', 'resource', 'auth-server'] satisfies DemoParty[],
       },
-      '--port <number>': 'Port of the party started with --only; 0 chooses a free port; default: the port in --id',
+      '--port <number>':
+        "Port of the party started with --only; 0 chooses a free port; default: the port of a loopback --id, otherwise the demo's port",
       '--id <id>': 'Identifier of the party started with --only; default: http://127.0.0.1:PORT',
       '--auth-server-url <id>': 'Auth server used by the party started with --only',
       '--agent-id <id>': 'The only agent to which --interop applies; default: any agent on this machine',

@@ -81,7 +81,7 @@ function otherFile(database: string): string | undefined {
     case 'dump':
       return ', but a PostgreSQL dump: restore it into a separate database (createdb, pg_restore), and pass the URL of that database. For the commands, see “Backup and restore” in the documentation.'
     default:
-      return ': pass the path of the database file (to pass a configuration, use --config).'
+      return ': use the path of the database file (to pass a configuration, use --config).'
   }
 }
 

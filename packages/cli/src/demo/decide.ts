@@ -32,7 +32,7 @@ const maxPages = 5
  * Signs in, decides, and ends on the agent's callback page, no matter which pages a server shows: only the names of the form fields are
  * assumed.
  *
- * @throws CommandError if a page has neither a sign-in form nor a consent form, or shows the same form again
+ * @throws CommandError if a page has no usable form, the sign-in fails, or forms keep appearing
  */
 export async function decide(url: string, { decision, user = demoUser, fetch, signal }: DecideOptions): Promise<Page> {
   const browser = createScriptedBrowser(fetch, signal)
@@ -48,7 +48,8 @@ export async function decide(url: string, { decision, user = demoUser, fetch, si
     if (!consent && signedIn)
       throw new CommandError(
         `${user.username} could not sign in at ${placeOf(page)}: the user does not exist, or the password is not ` +
-          `${user.password}. Add the user: countersign server users add ${user.username}`,
+          `${user.password}. Add the user with this password (countersign server users add ${user.username}), or ` +
+          `change the password (countersign server users passwd ${user.username}).`,
       )
     signedIn = !consent
     page = await browser.submit(page, form, { ...user, ...(consent ? { consent: decision } : loginAction(form)) })
@@ -75,7 +76,7 @@ export async function removeAccess(
   const confirm = question && parseForms(question.html).find((form) => hasControl(form, 'agent'))
   const removed = confirm && (await browser.submit(question, confirm, {}))
   if (!removed?.html.includes('data-state="agents-removed"'))
-    throw new CommandError(`My agents at ${authServer} did not remove the agent’s access.`)
+    throw new CommandError(`The agent’s access could not be removed on the page My agents at ${authServer}.`)
 }
 
 // Several buttons may be named `action`. If none of them has the value `login`, any of them works.

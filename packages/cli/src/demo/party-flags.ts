@@ -86,7 +86,9 @@ function usersIn({ people }: PartyFlags): DemoUsers {
   const [first = '', ...others] = people.split(',')
   const names = [first, ...others]
   if (!names.every((name) => /^[\w.-]{1,40}$/.test(name)) || new Set(names).size < names.length)
-    throw usageError('--people requires different usernames, separated by commas: alice,bob.')
+    throw usageError(
+      '--people requires different usernames, separated by commas, of up to 40 letters, digits, dots, hyphens or underscores: alice,bob.',
+    )
   const withPassword = (username: string) => ({ ...demoUser, username })
   return [withPassword(first), ...others.map(withPassword)]
 }
@@ -101,6 +103,6 @@ function requireUrl(text: string): string {
       )
   }
   throw usageError(
-    '--resource-url requires the absolute URL of the protected path, such as http://127.0.0.1:8002/data-auth.',
+    '--resource-url requires the absolute URL of the protected path, without a username, such as http://127.0.0.1:8002/data-auth.',
   )
 }

@@ -184,7 +184,8 @@ async function untilRevoked(
     await pause(every, undefined, { signal: either }).catch(() => undefined)
   }
   if (signal.aborted) return
-  if (!revoked.signal.aborted) throw new CommandError('The API still accepts the token after its access was removed.')
+  if (!revoked.signal.aborted)
+    throw new CommandError('The API still accepts the token after the agent’s access was removed.')
   const refused = calls.findLast(({ request }) => findTokens(request).some(({ kind }) => kind === 'auth+jwt'))
   tell.response(world.resourceUrl, requireRefused(refused?.response, 'invalid_auth_token'), 'the token was revoked')
   tell.line('The agent gets no other token unless the user allows it again.')
@@ -195,7 +196,6 @@ function requireRefused(response: { status: number; body: string | null } | unde
   const found = parseJsonObject(response?.body ?? '')?.error
   if (response?.status === 401 && found === error) return response.status
   const problem = typeof found === 'string' ? ` (${found})` : ''
-  throw new CommandError(
-    `The API responded with ${response?.status}${problem}, but it must refuse the request with 401.`,
-  )
+  const expected = error === undefined ? '' : ` (${error})`
+  throw new CommandError(`The API responded with ${response?.status}${problem} instead of 401${expected}.`)
 }

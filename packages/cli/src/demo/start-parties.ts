@@ -145,8 +145,8 @@ function createWorld(
 
 const reasonsByCode: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused (nothing is listening there)',
-  ECONNRESET: 'it closed the connection',
-  UND_ERR_SOCKET: 'it closed the connection',
+  ECONNRESET: 'the server closed the connection',
+  UND_ERR_SOCKET: 'the server closed the connection',
   ENOTFOUND: 'unknown host',
 }
 

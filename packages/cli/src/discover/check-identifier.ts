@@ -131,7 +131,7 @@ const documentMembers: Readonly<Record<string, string>> = {
 }
 
 function contentTypeFindings(seen: Observation | undefined): Finding[] {
-  const type = seen?.headers.get('content-type') ?? 'nothing'
+  const type = seen?.headers.get('content-type') ?? 'missing'
   if (/^application\/(?:[\w.-]+\+)?json\b/i.test(type)) return []
   return [{ level: 'advice', what: `Its Content-Type is ${type}.`, fix: 'Send application/json.' }]
 }

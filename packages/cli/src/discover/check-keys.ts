@@ -76,7 +76,8 @@ async function checkKey(
   if (kids.has(kid)) return refuse('error', 'an earlier key has the same kid.', 'Give every key its own kid.')
   kids.add(kid)
   const found = await discovery.findKeyAt(url, kid)
-  if ('failure' in found) return refuse('advice', found.failure.message, 'Remove it, or publish a usable key.')
+  if ('failure' in found)
+    return refuse('advice', found.failure.message, 'Remove this key, or replace it with a usable one.')
   const { algorithm, thumbprint } = found.found
   return { report: { kid, outcome: 'ok', algorithm, thumbprint } }
 }

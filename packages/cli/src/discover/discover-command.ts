@@ -15,7 +15,7 @@ const statuses = { ok: exitStatus.done, refused: exitStatus.refused, unreachable
 export const discoverCommand: Run<DiscoverFlags> = async (flags, terminal, subject) => {
   const [origin, document] = subject.split('/.well-known/')
   if (document !== undefined) throw usageError(`Pass the identifier, ${origin}, instead of the URL of a document.`)
-  const identifier = requireIdentifierFlag('It', subject, 'allowed')
+  const identifier = requireIdentifierFlag('The argument', subject, 'allowed')
   const report = await checkIdentifier(identifier, readNetworkFlags(flags), terminal.notify)
   terminal.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderIdentifierReport(report))
   return statuses[report.outcome]

@@ -24,7 +24,7 @@ export interface ObservedFetch {
   seen(url: string): Observation | undefined
 }
 
-/** Maximum document size, in bytes; reading stops there. */
+/** Maximum number of bytes read, one more than the maximum size of any document. */
 const maxKept = 65_537
 
 /** Wraps a fetch and records the responses, so that a refusal can be explained. */
@@ -78,7 +78,7 @@ const rules: readonly Rule[] = [
   ],
   [
     ({ text }, { maxBytes }) => Buffer.byteLength(text) > maxBytes,
-    ({ maxBytes }) => `Keep it under ${maxBytes / 1024} KiB.`,
+    ({ maxBytes }) => `Reduce it to at most ${maxBytes / 1024} KiB.`,
   ],
   [({ text }) => text.startsWith('\ufeff'), () => 'Send it without the byte-order mark at the start.'],
   [({ text }) => objectIn(text) === undefined, () => 'Send one JSON object in UTF-8.'],

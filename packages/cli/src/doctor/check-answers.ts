@@ -26,20 +26,21 @@ const pageHeaders: Readonly<Record<string, RegExp>> = {
 /** Paths that only the admin port serves. */
 const adminPaths = ['/healthz', '/readyz', '/metrics']
 
-/** Checks that the document and the keys arrive with the Cache-Control that the server sent. */
+/** Checks that caches may keep the document and the keys, for at most ten minutes. */
 export async function checkCaching(issuer: URL, jwksPath: string): Promise<Finding> {
   const report = checking('caching')
   const paths = [documentPath(issuer), jwksPath]
   const wrong = (await getEach(issuer, paths)).flatMap(([path, { headers }]) => {
-    const control = headers['cache-control'] ?? 'nothing'
+    const control = headers['cache-control'] ?? 'missing'
     const [, age] = /\bmax-age=(\d+)/.exec(control) ?? []
     const isRight = age !== undefined && Number(age) <= longestAge && !/\b(?:no-store|private)\b/.test(control)
     return isRight ? [] : [`Cache-Control of ${path} is ${control}.`]
   })
-  if (wrong.length === 0) return report.ok('The document and the keys have the cache lifetime that the server sets.')
+  if (wrong.length === 0)
+    return report.ok(`Caches may keep the document and the keys, for at most ${longestAge / 60} minutes.`)
   return report.warning(
     wrong.join(' '),
-    'Configure the proxy to pass on the server’s Cache-Control (max-age=300): a longer lifetime delays the discovery of a new key, and without a lifetime, peers fetch the keys each time.',
+    'Configure the proxy to pass on the server’s Cache-Control (max-age=300): a longer lifetime delays the discovery of a new key, and without caching, peers fetch the keys more often.',
   )
 }
 
@@ -116,7 +117,7 @@ export async function checkTargets(issuer: URL, jwksPath: string): Promise<Findi
     .map(([target, { status }]) => `${target} returns ${status}`)
   if (changed.length === 0) return report.ok('Paths with dots, slashes and % arrive unchanged.')
   return report.problem(
-    `Paths are changed in transit: ${changed.join('; ')}.`,
+    `Some paths are changed or blocked in transit: ${changed.join('; ')}.`,
     'Forward the request target unchanged: in nginx, proxy_pass without a path after the port, and no rewrite. Otherwise agents’ signatures are refused.',
   )
 }

@@ -31,7 +31,7 @@ export function checkBackups(folder: string | undefined, { isFile, env }: Backup
   try {
     const candidates = readdirSync(folder).flatMap((name) => candidateAt(join(folder, name)))
     const timer = isFile
-      ? 'Find out why the backup did not run: systemctl status countersign-backup.timer countersign-backup.service'
+      ? 'Find out why the backup did not run, or is incomplete: systemctl status countersign-backup.timer countersign-backup.service'
       : 'Find out why the PostgreSQL backup did not run, or is incomplete: run pg_dump --format=custom as the role that owns the tables.'
     return judgeNewest(candidates, { folder, timer, env, report })
   } catch (error) {
@@ -92,7 +92,7 @@ function judge({ path, age, bytes }: Candidate, env: NodeJS.ProcessEnv, left: nu
   const looked = 'Its header was checked.'
   if (path.endsWith('.partial')) {
     if (age < hour) return undefined
-    return { flaw: 'is an incomplete dump', looked, isVerified: true }
+    return { flaw: 'is an incomplete backup', looked, isVerified: true }
   }
   if (bytes === 0 && !basename(path).startsWith('.')) return { flaw: 'is empty', looked, isVerified: true }
   const kind = kindOfFile(path)
@@ -160,5 +160,5 @@ function judgeDump(path: string, env: NodeJS.ProcessEnv, timeout: number): Judge
   if (status === 0) return { looked, isVerified: true }
   const [said = ''] = stderr.replace(/^pg_restore: (?:error: )?/, '').split('\n')
   if (/unsupported version|not supported/.test(said)) return unread(`pg_restore failed on this machine: ${said}`)
-  return { flaw: `is incomplete: pg_restore reports "${said}"`, looked, isVerified: true }
+  return { flaw: `is incomplete or damaged: pg_restore reports "${said}"`, looked, isVerified: true }
 }

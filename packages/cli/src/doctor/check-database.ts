@@ -78,7 +78,12 @@ async function checkKeys(
     await storedKeys({ storage, masterKey })
   } catch (error) {
     if (!(error instanceof KeyError)) throw error
-    return [report.problem(error.message, 'Restore the master key that the server used when it created this database.')]
+    return [
+      report.problem(
+        error.message,
+        'Restore the master key that was set when the keys were created, or restore the database from a backup.',
+      ),
+    ]
   }
   return [
     report.ok('They can be decrypted with the master key.'),

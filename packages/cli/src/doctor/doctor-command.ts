@@ -33,7 +33,7 @@ export const doctorCommand: Run<DoctorFlags> = async (flags, terminal, subject) 
   if (backups !== undefined && config === undefined) throw usageError('--backups needs --config.')
   const examinations: Examination[] = []
   if (subject !== '') {
-    const issuer = requireIdentifierFlag('It', subject, 'allowed')
+    const issuer = requireIdentifierFlag('The URL', subject, 'allowed')
     const isInside = config !== undefined
     const outside = { network: readNetworkFlags(flags), isInside, tell: terminal.notify }
     const findings = await withProgress(terminal, `Checking ${issuer}`, () => examineOutside(issuer, outside))
@@ -74,10 +74,7 @@ export async function examineOutside(identifier: string, { network, isInside, te
   const begun = [finding, await checkRedirect(issuer), ...findings]
   if (jwksUri === undefined || new URL(jwksUri).origin !== issuer.origin) {
     const rest = checking('everything else')
-    return [
-      ...begun,
-      rest.unknown('The remaining checks need the server’s key set to be at this origin, but it is not.'),
-    ]
+    return [...begun, rest.unknown('The remaining checks need a key set at this origin, but none was found there.')]
   }
   const jwksPath = new URL(jwksUri).pathname
   const checks: Readonly<Record<string, () => Promise<Finding | Finding[]>>> = {

@@ -56,7 +56,7 @@ export async function checkSettings(
   const loaded = await attempt(loadConfig(file, env))
   if ('problems' in loaded) return { findings: problemsOf('settings', loaded.problems), config: undefined }
   const config = loaded.value
-  const odd = config.warnings.map((warning) => report.warning(warning, 'Remove the setting, or correct its name.'))
+  const odd = config.warnings.map((warning) => report.warning(warning, 'Unset the variable, or correct its name.'))
   return { findings: odd.length > 0 ? odd : [report.ok(`${config.file} is valid.`)], config }
 }
 
@@ -71,7 +71,7 @@ export async function checkStart(config: LoadedConfig, env: NodeJS.ProcessEnv): 
   if (problems.length > 0) return problemsOf('safe start', problems)
   return [
     checking('safe start').ok(
-      'Files with secrets are readable only by their owner, and nothing else prevents the server from starting.',
+      'No file with secrets is open to every user of this machine, and no setting prevents the server from starting.',
     ),
   ]
 }
@@ -129,7 +129,7 @@ export function checkProxy({ settings }: LoadedConfig): Finding[] {
   } else if (isLocal && !['127.0.0.1', '::1'].some(createTrustedPeers(trustProxy))) {
     findings.push(
       report.problem(
-        `The server listens on ${listen.host}, but trustProxy (${trustProxy.join(', ')}) contains no address of this machine.`,
+        `The server listens on ${listen.host}, but trustProxy (${trustProxy.join(', ')}) contains neither 127.0.0.1 nor ::1.`,
         'Add the address from which the proxy connects, 127.0.0.1 or ::1.',
       ),
     )

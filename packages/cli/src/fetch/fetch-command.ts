@@ -96,7 +96,7 @@ function secondsOf(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const seconds = Number(text)
   if (/^\d{1,6}(?:\.\d{1,3})?$/.test(text) && seconds > 0) return seconds
-  throw usageError(`${flag} must be a number of seconds, such as 30 or 2.5.`)
+  throw usageError(`${flag} must be a number of seconds above 0 and below 1000000, such as 30 or 2.5.`)
 }
 
 type Send = (request: GivenRequest) => Promise<Response>

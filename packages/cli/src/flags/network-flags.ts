@@ -53,13 +53,13 @@ function problemOf(name: string, text: string): string {
   if (repair !== undefined) return `${name} is not a valid identifier: ${repair}.`
   const { hostname = '', port = '' } = URL.canParse(text) ? new URL(text) : {}
   if (isIP(hostname.replace(/^\[|\]$/g, '')) !== 0)
-    return `${text} cannot be used because it is an IP address. Use a host name, such as https://api.example, or on this machine http://127.0.0.1:${port || '8080'}.`
+    return `${text} cannot be used because its host is an IP address. Use a host name, such as https://api.example, or on this machine http://127.0.0.1:${port || '8080'}.`
   const why = hostname !== '' && !hostname.includes('.') ? 'its host has no dot: ' : ''
   return `${name} is not a valid identifier: ${why}${form}.`
 }
 
 const form =
-  'use https:// and a lowercase host name that resolves to public addresses, without username, query, default port ' +
+  'use https:// and a full lowercase host name, such as api.example, without username, query, default port ' +
   'or trailing slash; or http on 127.0.0.1, [::1] or localhost, with a port'
 
 /** Parses a port: the value of `--port`, or part of another flag's value. */

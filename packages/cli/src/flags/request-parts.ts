@@ -15,8 +15,7 @@ export function readHeaderLines(lines: readonly string[]): Headers {
   for (const line of lines) {
     const [, name = '', value = ''] = /^([^:\s]+):[ \t]*(.*)$/.exec(line) ?? []
     if (name === '') throw usageError('--header must be a line of the form Name: value.')
-    if (unsettable.has(name.toLowerCase()))
-      throw usageError(`--header cannot set ${name}, because it is derived from the request.`)
+    if (unsettable.has(name.toLowerCase())) throw usageError(`--header cannot set ${name}, which is set automatically.`)
     attempt(`--header ${name}`, () => headers.append(name, value))
   }
   return headers

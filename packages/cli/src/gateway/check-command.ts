@@ -90,7 +90,7 @@ function reportOf(
   const unsigned = passesUnsigned(head, rules) ? 'passed' : 'refused'
   try {
     const { need } = judge(head, rules)
-    if (!need) throw new AAuthError('not_found', 'No route matches it.')
+    if (!need) throw new AAuthError('not_found', 'No route matches the request.')
     const { level, scope } = need
     const shown = need.routes.map((route) => `${route.method} ${route.path}`)
     return { routes: shown, require: level, scope, unsigned }

@@ -68,7 +68,7 @@ export const gatewayInit: Run = async ({ id, authServer, upstream, mcp, output, 
 function requireUsable(flag: string, identifier: string): void {
   if (!isIdentifier(identifier, { allowInsecureLoopback: true }))
     throw usageError(
-      `${flag} must be an https URL without a path or trailing slash, such as https://api.example, or http://127.0.0.1:8080 for development.`,
+      `${flag} must be an https URL with a full lowercase host name, without a path, trailing slash or default port, such as https://api.example, or http://127.0.0.1:8080 for development.`,
     )
 }
 

@@ -121,7 +121,7 @@ async function readList(relay: Relay, method: string, { host, exchange }: Opened
     cursor = answer.result.nextCursor
     if (typeof cursor !== 'string') return items
   }
-  throw new ServerProblem(`${host} sent more than ${mostPages} pages of ${method}.`)
+  throw new ServerProblem(`${host} has more than ${mostPages} pages of ${method}.`)
 }
 
 function refused(host: string, method: string, answer: Answer): ServerProblem {

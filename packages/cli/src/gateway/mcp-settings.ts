@@ -14,7 +14,7 @@ export interface McpSettings {
  * Derives a table from what an MCP server offers. Tools that declare that they only read, resources and prompts require a scope to read.
  * All other tools require a scope to change data.
  *
- * @throws TypeError if the server offers nothing
+ * @throws TypeError if the server offers nothing usable
  */
 export function mcpSettings(path: string, { name, title, tools, resources, prompts }: McpOffer): McpSettings {
   const subject = scopeSubject(name)
@@ -37,7 +37,7 @@ export function mcpSettings(path: string, { name, title, tools, resources, promp
     prompts: tableOf(prompts.filter(valid('prompts')), () => read),
   }
   const filled = Object.entries(table).filter(([, items]) => Object.keys(items).length > 0)
-  if (filled.length === 0) throw new TypeError('offers no tools, resources or prompts')
+  if (filled.length === 0) throw new TypeError('offers no usable tools, resources or prompts')
   const used = new Set(filled.flatMap(([, items]) => Object.values(items)))
   const writing = Object.keys(table.tools).filter((tool) => table.tools[tool] === write)
   if (writing.length > 1)

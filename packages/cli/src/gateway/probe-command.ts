@@ -50,7 +50,9 @@ function probedUpstream(
 ): string {
   if (typeof upstream === 'string') {
     if (/^https?:\/\/[^/?#]+$/.test(upstream)) return upstream
-    throw usageError('--upstream must consist of a scheme, a host and a port: http://127.0.0.1:3001.')
+    throw usageError(
+      '--upstream must be an http or https URL without a path or trailing slash, such as http://127.0.0.1:3001.',
+    )
   }
   const configured = settings.upstream?.url
   if (configuredUpstream === true && configured !== undefined) return configured

@@ -110,7 +110,7 @@ export function describeAgent(flags: InitFlags, path: string, before: AgentFolde
       `${path} already contains the agent ${before.id}: use another folder with --home, or move the existing one somewhere else.`,
     )
   if (flags.name !== undefined && !isAgentName(flags.name))
-    throw usageError('--name must be 1 to 200 characters on one line.')
+    throw usageError('--name must be 1 to 200 characters on one line, not only spaces.')
   if (flags.uploadFolder !== undefined && isLoopbackIdentifier(id))
     throw usageError(`--upload-folder: ${id} serves its documents itself, so there is nothing to upload.`)
   const authServers = flags.authServer?.map((each) => requireIdentifierFlag('--auth-server', each, 'allowed'))
@@ -157,7 +157,7 @@ export function warningsOf({ id }: WrittenAgent, kind: KeyChange['kind'], waitSe
     )
   // Rotation continues before other parties have fetched the key only if --now is given.
   if (kind === 'due' && waitSeconds === undefined)
-    warnings.push('The new key is not published yet: other parties refuse it until you upload it.')
+    warnings.push('The new key is not published yet: other parties refuse it until you upload the documents.')
   else if (kind === 'due' && waitSeconds !== undefined && waitSeconds > 0)
     warnings.push(`Other parties may refuse the new key for up to ${inMinutes(waitSeconds)}.`)
   return warnings

@@ -17,7 +17,7 @@ const said: Readonly<Record<InitResult['did'], (result: InitResult) => string[]>
   made: ({ agent: { id, path } }) => paragraph(`Created the agent ${id}. Its key is in ${path}.`),
   kept: ({ agent: { id, path } }) => paragraph(`${path} contains the agent ${id}.`),
   announced: ({ agent: { id } }) =>
-    paragraph(`${id} has a next key. It keeps signing with the old key until other parties have fetched both keys.`),
+    paragraph(`${id} now has a next key, but signs with the old key until you finish the rotation as shown below.`),
   changed: ({ agent: { id } }) =>
     paragraph(
       `${id} now signs with its next key, and the old key has been removed. Restart programs that are still running with ` +
@@ -73,10 +73,12 @@ function nextLines(result: InitResult): string[] {
   const { did, look, waitSeconds, agent } = result
   const check = `  ${initCommandLine(result)}`
   const next = `  ${nextCommand(result)}`
-  if (look && (did === 'changed' || did === 'replaced')) return ['Then check that it is published:', check]
+  if (look && (did === 'changed' || did === 'replaced')) return ['Then check that the new key is published:', check]
   if (agent.keys.next && waitSeconds === undefined)
     return [
-      ...paragraph('Once it is published, this command shows how long to wait, and then switches to the next key:'),
+      ...paragraph(
+        'Once both keys are published, this command shows how long to wait, and then switches to the next key:',
+      ),
       next,
     ]
   if (agent.keys.next && waitSeconds !== undefined)

@@ -24,7 +24,7 @@ export function uploadFolder({ id, path }: Pick<WrittenAgent, 'id' | 'path'>, ou
   return folder
 }
 
-/** @throws CommandError if the folder contains another agent's documents, which are not overwritten */
+/** @throws CommandError if documents in the folder cannot be read, or may belong to another agent */
 export async function readUpload(agent: WrittenAgent, folder: string): Promise<Upload> {
   const documents = await agentDocuments(agent)
   const [description, keySet] = documents
@@ -33,7 +33,7 @@ export async function readUpload(agent: WrittenAgent, folder: string): Promise<U
   const keysThere = await readDocument(join(folder, keySet.path))
   if (there === undefined ? keysThere !== undefined : there.agent !== agent.id)
     throw new CommandError(
-      `${folder} contains the documents of an agent other than ${agent.id}: use another folder with --upload-folder.`,
+      `${folder} contains documents that may belong to an agent other than ${agent.id}: use another folder with --upload-folder.`,
     )
   const files = documents.map(({ path, url }) => ({ file: join(folder, path), url }))
   return { folder, files, there: there ?? {} }

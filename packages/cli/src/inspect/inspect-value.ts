@@ -201,7 +201,10 @@ const remedies: Readonly<Record<string, string>> = {
 function decodeSignatureError(value: string): Decoded {
   const [, error = '', lists = ''] = form.exec(value) ?? []
   if (error === '')
-    throw new AAuthError('request_malformed', 'Signature-Error does not have the form error=…, followed by lists.')
+    throw new AAuthError(
+      'request_malformed',
+      'Signature-Error does not have the form error=…, optionally followed by lists.',
+    )
   const decoded: Record<string, unknown> = { error }
   for (const [, name = '', list = ''] of lists.matchAll(/, ?([a-z_]+)=\(([^)]*)\)/g)) {
     decoded[name] = [...list.matchAll(/"([^"]*)"/g)].map(([, item]) => item)

@@ -109,7 +109,8 @@ const defaultPatience = '20'
 /** @throws CommandError for invalid flags */
 export function readMcpFlags(address: string, flags: McpFlags, env: NodeJS.ProcessEnv): McpSettings {
   const { patience = defaultPatience } = flags
-  if (!/^\d{1,5}(?:\.\d{1,3})?$/.test(patience)) throw usageError('--patience must be a number of seconds, such as 20.')
+  if (!/^\d{1,5}(?:\.\d{1,3})?$/.test(patience))
+    throw usageError('--patience must be a number of seconds below 100000, such as 20.')
   return {
     url: requireServer(address),
     folderPath: agentFolderPath(env, flags.home),
@@ -123,5 +124,7 @@ export function readMcpFlags(address: string, flags: McpFlags, env: NodeJS.Proce
 function requireServer(address: string): string {
   const url = URL.canParse(address) ? new URL(address) : undefined
   if (url && ['https:', 'http:'].includes(url.protocol) && url.hash === '' && url.username === '') return url.href
-  throw usageError('Pass the URL of an MCP server, such as https://api.example/mcp')
+  throw usageError(
+    'Pass the http or https URL of an MCP server, without a username or fragment, such as https://api.example/mcp',
+  )
 }

@@ -103,7 +103,7 @@ function signatureFormMistake(
   if (other) return other.says
   const length = Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 512) / 8)
   if (signature.length === length) return undefined
-  return `The signature is ${signature.length} bytes long, but signatures by this key (${algorithm}) must have ${length} bytes: the signature was truncated, or encoded twice.`
+  return `The signature is ${signature.length} bytes long, but signatures by this key (${algorithm}) must have ${length} bytes: the signature may have been truncated, or encoded twice.`
 }
 
 interface SignatureBaseSource {

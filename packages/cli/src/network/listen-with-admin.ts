@@ -86,7 +86,10 @@ function createAdminListener(view: AdminView, hosts: readonly string[]): Request
       outgoing.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(text)
     const host = hostOf(incoming)
     if (host === undefined || !(names.has(host) || host === localAddress(incoming))) {
-      answer(421, 'This port does not serve that host. Use its address, or add the host to admin.hosts.\n')
+      answer(
+        421,
+        'This port does not serve that host. Use localhost or the address of this port, or add the host to admin.hosts.\n',
+      )
       return
     }
     if (!page) {

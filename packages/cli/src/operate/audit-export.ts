@@ -33,7 +33,12 @@ export const auditExport: Run<Options> = async (flags, terminal) => {
   })
   // Applications may record their own events, so an unknown name is treated as a typo only if no events were found.
   if (found === 0 && event !== undefined && !isKnown(event)) {
-    throw usageError(wrapText('', `There is no event ${event}. The events are: ${eventNames.join(', ')}.`))
+    throw usageError(
+      wrapText(
+        '',
+        `No event ${event} was found, and the server writes none with this name. It writes: ${eventNames.join(', ')}.`,
+      ),
+    )
   }
   return exitStatus.done
 }

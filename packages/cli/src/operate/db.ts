@@ -73,7 +73,8 @@ interface CopyOptions extends OperationOptions {
 export const dbCopy: Run<CopyOptions> = async ({ from, to, json }, terminal) => {
   if (from === undefined || to === undefined)
     throw usageError('server db copy requires both --from <file> and --to <url>.')
-  if (isPostgresUrl(from) || !existsSync(from)) throw usageError(`--from is not a SQLite file: ${from}`)
+  if (isPostgresUrl(from) || !existsSync(from))
+    throw usageError(`--from is not a SQLite file that this user can access: ${from}`)
   if (!isPostgresUrl(to)) throw usageError('--to must be a PostgreSQL URL: postgres://user@host/database')
   const copied = await withProgress(terminal, 'Copying and comparing the rows', () => copy(from, to), {
     isBlocking: true,
@@ -112,7 +113,7 @@ interface MigrateOptions extends OperationOptions {
 /** `countersign server db migrate`: creates or upgrades the tables, and optionally grants a role what a running server needs. */
 export const dbMigrate: Run<MigrateOptions> = async ({ config, db, serveAs, json }, terminal) => {
   if (config === undefined && db === undefined)
-    throw usageError('server db migrate requires a database: --config <file> or --db <url>.')
+    throw usageError('server db migrate requires a database: --config <file> or --db <database>.')
   const database = config === undefined ? (db ?? '') : (await loadConfig(config, terminal.env)).settings.database
   if (isPostgresUrl(database)) await withProgress(terminal, 'Migrating the tables', () => migrate(database, serveAs))
   else if (serveAs !== undefined) throw usageError('--serve-as applies only to PostgreSQL: SQLite files have no roles.')

@@ -56,7 +56,8 @@ const page = 500
 export const grantsRevoke: Run<RevokeOptions> = async (flags, terminal, id) => {
   const named = [flags.user, flags.agent, flags.resource].filter((value) => value !== undefined).length
   const ways = [id !== '', named > 0, flags.all === true].filter(Boolean).length
-  if (ways !== 1) throw usageError('Specify which grants: one id, or --user, --agent and --resource, or --all.')
+  if (ways !== 1)
+    throw usageError('Specify which grants: one id, or at least one of --user, --agent and --resource, or --all.')
   if (flags.all && !flags.yes) throw usageError('--all revokes all grants of all users: add --yes to confirm.')
   const by = operatorName(flags)
   const revoke = async ({ storage }: Operation) => {

@@ -29,7 +29,7 @@ export interface ChangeOptions extends OperationOptions {
 export function operatorName({ by }: ChangeOptions): string {
   if (by !== undefined) {
     if (!/^[\p{L}\p{N}\p{P}\p{S}]{1,100}$/u.test(by))
-      throw usageError('--by must be a name of 1 to 100 characters, without spaces.')
+      throw usageError('--by must be 1 to 100 letters, digits, punctuation marks or symbols, without spaces.')
     return `operator:${by}`
   }
   try {
@@ -92,7 +92,8 @@ export async function inStorage<T>(
   work: (operation: Operation) => Promise<T>,
   options: Pick<OpenOptions, 'statementTimeout'> = {},
 ): Promise<T> {
-  if (config === undefined && db === undefined) throw usageError('Specify the server: --config <file> or --db <file>.')
+  if (config === undefined && db === undefined)
+    throw usageError('Specify the server: --config <file> or --db <database>.')
   const loaded = config === undefined ? undefined : await loadConfig(config, env)
   const database = loaded?.settings.database ?? db ?? ''
   // Opening the file would create an empty database, as if all data had been lost.
@@ -126,7 +127,7 @@ export async function findUser(storage: Storage, name: string): Promise<User> {
   } while (after !== undefined)
   const byId = await storage.findUser(name)
   if (byId && byId.status !== 'closed') return byId
-  throw new CommandError(`There is no user with the username ${name}.`)
+  throw new CommandError(`There is no user with the username or id ${name}.`)
 }
 
 /** Minimum width of a terminal, in columns. */

@@ -26,7 +26,7 @@ interface AddOptions extends ChangeOptions {
 }
 
 const namesAre = {
-  username_invalid: 'A username must be 1 to 128 visible characters on one line.',
+  username_invalid: 'A username must be 1 to 128 visible characters on one line, with only single spaces between them.',
   username_mixed:
     'Each word of a username must use a single alphabet, because letters from different alphabets can look alike.',
 }
@@ -120,7 +120,11 @@ const problems: Readonly<Record<NonNullable<ReturnType<typeof passwordProblem>>,
   password_common: 'The password is too easy to guess: use another one.',
 }
 
-/** Reads a new password, typed twice without echo, or from standard input. @throws CommandError if it is too weak */
+/**
+ * Reads a new password, typed twice without echo, or from standard input.
+ *
+ * @throws CommandError if it is too weak or too long, or the two inputs differ
+ */
 export async function readPassword(fromInput: boolean, terminal: Terminal, username: string): Promise<string> {
   const password = fromInput ? await readWhole(terminal) : await askTwice(terminal)
   const problem = passwordProblem(password, username)
@@ -158,7 +162,7 @@ function commandThatSets(status: 'active' | 'disabled', done: string): Run<Chang
 /** `countersign server users unlock`. */
 export const usersUnlock = commandFor(async ({ account, by, storage }) => {
   if (!(await storage.unlockUser({ userId: account.id, by }))) return undefined
-  return { json: account, text: `${account.username} can sign in again.` }
+  return { json: account, text: `${account.username} is not locked out.` }
 })
 
 /** `countersign server users remove-passkeys`: account recovery for a user who has lost their passkeys. */

@@ -48,7 +48,7 @@ export function checkRequest(
     return { status: 400, error: 'request_malformed', problem: 'The request has more than one Host header.' }
   const form = rawTarget.startsWith('/') ? 'path' : 'proxy'
   if (form === 'path' && rules.ownHosts?.has(headers.host ?? '') === false)
-    return { status: 403, error: 'web_page', problem: `Send this request to ${[...rules.ownHosts].join(' or ')}.` }
+    return { status: 403, error: 'web_page', problem: `The Host header must be ${[...rules.ownHosts].join(' or ')}.` }
   if (rules.secret !== undefined && !knowsSecret(headers, rules.secret))
     return { status: form === 'proxy' ? 407 : 401, error: 'secret_required', problem: secretNeeded }
   if (notSent.has(method))
@@ -75,7 +75,7 @@ const fromPages = ['origin', 'sec-fetch-site', 'sec-fetch-dest'] as const
 const notSent: ReadonlySet<string> = new Set(['CONNECT', 'TRACE', 'TRACK'])
 
 const forms =
-  'Request /https://api.example/path here, or use this address as an HTTP proxy for http://api.example/path; the request is then sent over https.'
+  'Request /https://api.example/path here, without a username or password, or use this address as an HTTP proxy for http://api.example/path; the request is then sent over https.'
 
 const secretNeeded =
   'The secret is required, as the password in the URL: http://x:SECRET@127.0.0.1:PORT/https://api.example/path, or in the proxy URL.'

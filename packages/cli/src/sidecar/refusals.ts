@@ -28,7 +28,7 @@ export function describeFailure(error: unknown): SidecarFailure {
   }
   const reasons = causeMessages(error)
   const said = reasons.at(-1) ?? (error instanceof Error ? error.message : String(error))
-  const why = /wrong version number|SSL routines/.test(said) ? 'it does not support https' : said.trim()
+  const why = /wrong version number|SSL routines/.test(said) ? 'the host does not support https' : said.trim()
   return { status: 502, body: { error: 'not_answered', error_description: `No response: ${why}` } }
 }
 

@@ -68,7 +68,7 @@ function readHost(text: string): string {
  * Listens for programs on this machine (port), or for this user's programs only (socket). Resolves to the port, or to undefined for a
  * socket.
  *
- * @throws CommandError if the port or socket is in use
+ * @throws CommandError if the port or socket is in use or cannot be opened
  */
 export async function listenForPrograms(server: Server, at: SidecarSettings['at']): Promise<number | undefined> {
   if ('socket' in at) await removeAbandoned(at.socket)
@@ -130,7 +130,7 @@ export async function readSecret(path: string): Promise<string> {
   const secret = text.trim()
   if (!/^[\w.~-]{20,}$/.test(secret))
     throw usageError(
-      `${path} does not contain a valid secret (at least 20 letters and digits). Delete the file to have a new one created.`,
+      `${path} does not contain a valid secret (at least 20 letters, digits or characters from ._~-). Delete the file to have a new one created.`,
     )
   return secret
 }

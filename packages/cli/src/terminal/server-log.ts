@@ -21,7 +21,8 @@ export const serverLogLines = {
       '`X-Forwarded-For` came from an address that is not in `trustProxy`; `address`; once per address, for up to 16 addresses',
   },
   error: {
-    'config.not_read': 'The changed configuration is invalid; the previous one remains active; `file`, `reason`',
+    'config.not_read':
+      'The changed configuration is invalid or cannot be read; the previous one remains active; `file`, `reason`',
     'request.failed':
       'A request failed because of the server, its database or an identity provider; `error`, and the `id` that the user saw',
     not_ready: '`/readyz` now responds with 503; `problem`, `error`',

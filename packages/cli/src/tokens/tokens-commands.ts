@@ -44,7 +44,7 @@ function localTime(seconds: number): string {
 export const tokensAdd: Run = async ({ home, json }, terminal, address) => {
   if (!isLanding(address))
     throw usageError(
-      `Pass the browser’s complete final URL, in quotes: it starts with ${portableRedirect}, possibly with a port.`,
+      `Pass the browser’s complete final URL, in quotes: it starts with ${portableRedirect}, possibly with a port, and contains state.`,
     )
   let outcome: CallbackOutcome | undefined
   let why = ''
@@ -88,7 +88,7 @@ export const tokensForget: Run = async ({ home, all, json }, terminal, resource)
   await own.agent.forget(all === true ? undefined : { resource })
   if (all !== true && forgotten.length === 0)
     throw usageError(
-      `There are no tokens for ${resource}; see agent tokens list. Pending consents for it were forgotten.`,
+      `There are no tokens for ${resource}; see agent tokens list. Any pending consents for it were forgotten.`,
     )
   const authServers = [...new Set(forgotten.map((token) => token.authServer))]
   if (json) terminal.write(`${JSON.stringify({ forgotten: forgotten.map(tokenDocument) }, null, 2)}\n`)

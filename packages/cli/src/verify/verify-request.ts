@@ -108,7 +108,7 @@ function chooseAuthority({ host }: ParsedRequest, options: VerifyRequestOptions)
       : { authority: typed }
   }
   if (asked === undefined || asked === '')
-    throw new AAuthError('request_malformed', 'It does not have exactly one Host header, and --authority is not given.')
+    throw new AAuthError('request_malformed', 'It has no Host header, and neither --authority nor --resource is given.')
   const note =
     'The authority is taken from the request’s own Host header: a server takes it from its configuration (--authority).'
   return { authority: asked, note }

@@ -27,7 +27,7 @@ it.each<[string, object, string]>([
   ['an auth server that is not an identifier', { authServers: ['auth.example'] }, 'needs another authServers'],
   ['a key in another folder', { signingKey: '../key-a.json' }, 'needs another signingKey'],
   ['a key file with an invalid name', { nextKey: 'agent.json' }, 'needs another nextKey'],
-  ['an invalid time', { since: 'today' }, 'needs another since: it must be a Unix time in seconds'],
+  ['an invalid time', { since: 'today' }, 'needs another since: it must be a Unix time in whole seconds'],
 ])('rejects %s, and reports what to write', (_case, change, problem) => {
   expect(parseAgentFile({ ...file, ...change })).toEqual({ problem: expect.stringContaining(problem) as string })
 })

@@ -44,7 +44,7 @@ describe('the folder of an agent', () => {
     const path = join(folderWith(), 'none')
     expect(await findAgentFolder(path)).toBeUndefined()
     await expect(readAgentFolder(path)).rejects.toMatchObject({
-      message: `There is no agent in ${path}: run countersign agent init --id https://… with your own URL.`,
+      message: `There is no agent in ${path}: run countersign agent init --id https://… with your own URL, and with the same --home if you set one.`,
       exitCode: 2,
     })
     expect(() => statSync(path)).toThrow('ENOENT')

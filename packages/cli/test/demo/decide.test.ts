@@ -129,7 +129,7 @@ describe('the scripted user on third-party servers', () => {
     [
       'shows the sign-in form again',
       [signIn(), signIn()],
-      'the user does not exist, or the password is not testpass. Add the user: countersign server users add testuser',
+      'the user does not exist, or the password is not testpass. Add the user with this password (countersign server users add testuser)',
     ],
     [
       'lacks the requested decision',

@@ -224,7 +224,7 @@ describe('countersign demo --only agent, when a party does not respond', () => {
     close()
     expect({ status, stderr }).toEqual({
       status: 3,
-      stderr: `GET ${origin}/data-auth failed: it closed the connection.\n`,
+      stderr: `GET ${origin}/data-auth failed: the server closed the connection.\n`,
     })
   })
 

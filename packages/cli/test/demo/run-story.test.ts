@@ -111,7 +111,7 @@ describe('countersign demo', () => {
     )
     const told = runStory({ person: 'grant', ports, tell: silent, signal: new AbortController().signal })
     await expect(told.finally(() => vi.unstubAllGlobals())).rejects.toThrow(
-      'The API responded with 200, but it must refuse the request with 401.',
+      'The API responded with 200 instead of 401 (invalid_signature).',
     )
   })
 

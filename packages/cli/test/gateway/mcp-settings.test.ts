@@ -30,6 +30,6 @@ describe('the table for an MCP server', () => {
     expect(mcp).toEqual({ path: '/mcp', prompts: { greet: 'mcp.read' } })
     expect(Object.keys(scopes)).toEqual(['mcp.read'])
     expect(notes.join('\n')).toMatch(/a\* in tools is skipped: it must be a complete name/)
-    expect(() => mcpSettings('/mcp', nothing)).toThrow('offers no tools, resources or prompts')
+    expect(() => mcpSettings('/mcp', nothing)).toThrow('offers no usable tools, resources or prompts')
   })
 })

@@ -60,10 +60,13 @@ export const agents = z.custom<AgentSelection>().superRefine((value: unknown, co
 
 export const link = z
   .string()
-  .regex(/^(?:https:\/\/|mailto:|\/(?!\/))\S+$/, 'must be an https: or mailto: URL, or a path')
+  .regex(
+    /^(?:https:\/\/|mailto:|\/(?!\/))\S+$/,
+    'must be an https: or mailto: URL, or a path that starts with a single slash',
+  )
 
 export const identityProvider = z.strictObject({
-  id: z.string().regex(/^[a-z0-9-]{1,32}$/, 'must consist of lowercase letters, digits and hyphens'),
+  id: z.string().regex(/^[a-z0-9-]{1,32}$/, 'must be 1 to 32 lowercase letters, digits or hyphens'),
   name: text(64),
   issuer: z.string().regex(/^https?:\/\/\S+$/, 'must be the https: URL of the provider'),
   clientId: text(256),
@@ -80,7 +83,7 @@ export const policyRule = z
   .strictObject({
     name: z
       .string()
-      .regex(/^[a-z0-9-]{1,64}$/, 'must consist of lowercase letters, digits and hyphens')
+      .regex(/^[a-z0-9-]{1,64}$/, 'must be 1 to 64 lowercase letters, digits or hyphens')
       .optional(),
     agent: party,
     resource: party.default('*'),
@@ -123,13 +126,13 @@ export const host = z
 export const durations = z
   .tuple([duration()], duration())
   .refine((values) => values.every((value, at) => at === 0 || asNumber(values[at - 1]) < asNumber(value)), {
-    error: 'must be sorted from shortest to longest',
+    error: 'must be sorted from shortest to longest, without duplicates',
   })
   .readonly()
 
 function duration() {
   return z.union([whole(60, 10 * 366 * 86_400), z.literal('until-removed')], {
-    error: 'must be a whole number of seconds, at least 60, or "until-removed"',
+    error: 'must be a whole number of seconds from 60 to 316224000, or "until-removed"',
   })
 }
 
@@ -184,5 +187,5 @@ function issuerProblem(issuer: string, allowInsecureLoopback: boolean): string {
   if (repair !== undefined && !isIdentifier(issuer.replace('http:', 'https:')))
     return `is not a valid identifier: ${repair}`
   if (insecure) return 'must use https: put TLS in front of the server and set the URL that users see'
-  return 'must be the URL of the server without a path, trailing slash or default port, such as https://auth.example'
+  return 'must be the URL of the server with a full lowercase host name, without a path, trailing slash or default port, such as https://auth.example'
 }

@@ -129,7 +129,10 @@ function contradictionsIn(settings: { [Name in keyof Settings]?: Settings[Name] 
   for (const [index, provider] of (accounts?.identityProviders ?? []).entries()) {
     if (!provider.allowInsecureLoopback || allowInsecureLoopback) continue
     const setting = `accounts.identityProviders[${index}].allowInsecureLoopback`
-    problems.push({ setting, problem: 'is for development: remove this setting, or set allowInsecureLoopback' })
+    problems.push({
+      setting,
+      problem: 'is for development: remove this setting, or also set the server’s own allowInsecureLoopback',
+    })
   }
   return problems
 }
@@ -166,7 +169,7 @@ export async function loadLogoReEncoder({
     return (await import('../outbound/re-encode/index.js')).reEncodeLogo
   } catch (error) {
     if (!(error instanceof MissingPackageError)) throw error
-    const problem = `${error.message}, or set it to false, so that pages show a letter for each agent`
+    const problem = `${error.message}, or set pages.logos to false, so that pages show a letter for each agent`
     throw new ConfigurationError(file, [{ setting: 'pages.logos', problem }])
   }
 }

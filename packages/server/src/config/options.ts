@@ -152,7 +152,7 @@ export interface AuthServerSettings {
   discovery?: DiscoveryLimits | undefined
   /**
    * Private networks that documents and logos may be fetched from, as `[{ "cidr": "10.0.0.0/8", "hosts": ["*.corp.example"] }]` (W28).
-   * Identity providers can be at any address without it.
+   * Identity providers do not need this setting: they can be at any address.
    * @default none
    */
   allowNetworks?: readonly AllowedNetwork[] | undefined
@@ -270,8 +270,8 @@ export const settingShape = {
 
 const optionsSchema = z.strictObject({
   ...settingShape,
-  keys: given<ServerKeys>(isObject, 'is missing; it must be fixedKeys({ signer, secret }) or storedKeys({ … })'),
-  storage: given<Storage>(isObject, "is missing; it must be a storage, such as sqliteStorage('auth.db')"),
+  keys: given<ServerKeys>(isObject, 'must be fixedKeys({ signer, secret }) or await storedKeys({ … })'),
+  storage: given<Storage>(isObject, "must be a storage, such as sqliteStorage('auth.db')"),
   policy: functionOf<Policy>().optional(),
   certificates: functionOf<CertificateFinder>().optional(),
   reEncodeLogo: functionOf<LogoReEncoder>().optional(),

@@ -43,7 +43,7 @@ const fewestValues = 16
 export function parseMasterKey(text: string): { masterKey: Uint8Array } | { problem: string } {
   const trimmed = text.trim()
   const form = forms.find(({ pattern }) => pattern.test(trimmed))
-  if (!form) return { problem: `must be ${masterKeyLength} random bytes, encoded as base64url or hex: ${how}` }
+  if (!form) return { problem: `must be ${masterKeyLength} random bytes, encoded as base64url, base64 or hex: ${how}` }
   const masterKey = Buffer.from(trimmed, form.encoding)
   const typed = masterKey.every((byte) => byte >= 0x20 && byte < 0x7f)
   if (typed || new Set(masterKey).size < fewestValues) return { problem: `is not random, so it can be guessed: ${how}` }

@@ -176,7 +176,7 @@ export class ProviderUnreachable extends Error {
 /** The provider's response does not show that the user signed in there after being redirected. */
 class StaleSignIn extends Error {
   constructor() {
-    super('the identity provider did not confirm that the user signed in just now')
+    super('the identity provider did not confirm that the user has just signed in')
   }
 }
 

@@ -19,7 +19,7 @@ export function sealPrivateKey(plain: Uint8Array, masterKey: Uint8Array, key: Se
 }
 
 const wrong =
-  'The keys in the database are encrypted with a different master key. Start the server with the master key that was set when they were created: they cannot be decrypted without it.'
+  'The keys in the database are encrypted with a different master key, or were modified. Start the server with the master key that was set when they were created: they cannot be decrypted without it.'
 
 /** Decrypts a stored private key. @throws KeyError `master_key_wrong`, also if the stored value was modified */
 export function openPrivateKey(key: StoredKey, masterKey: Uint8Array): Buffer {

@@ -19,7 +19,7 @@ export interface StoredKeysOptions {
  * Keys stored in the database and shared by all instances: generated at the first start, rotated with {@link rotateKeys} while the server
  * runs. They are read again at most every 5 s; if the database is down, the last keys read stay in use.
  *
- * @throws KeyError `master_key_wrong` if the stored keys cannot be decrypted
+ * @throws KeyError `master_key_wrong` if the stored keys cannot be decrypted; `no_active_key` if one of them is missing
  * @throws TypeError if the master key is not 32 bytes
  * @example
  * ```ts

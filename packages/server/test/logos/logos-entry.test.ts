@@ -22,6 +22,6 @@ it('is loaded only by a configuration that shows logos', async () => {
       )`)
   expect(await load(false)).toBe('undefined')
   expect(await load(true)).toBe(
-    `pages.logos ${missing}, or set it to false, so that pages show a letter for each agent`,
+    `pages.logos ${missing}, or set pages.logos to false, so that pages show a letter for each agent`,
   )
 })

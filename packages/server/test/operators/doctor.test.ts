@@ -504,7 +504,7 @@ describe('countersign doctor from inside', () => {
     utimesSync(join(backups, 'auth.dump'), new Date(), new Date(Date.now() - 3_800_000))
     expect((await judge())[0]).toMatchObject({
       outcome: 'problem',
-      found: expect.stringContaining('is an incomplete dump'),
+      found: expect.stringContaining('is an incomplete backup'),
     })
   })
 })

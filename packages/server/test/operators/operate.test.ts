@@ -61,7 +61,7 @@ describe('countersign server users', () => {
     const { stdout } = await stage.run('server audit export')
     expect(stdout.match(/"by":"operator:carol@ops"/g)).toHaveLength(2)
     const nobody = await stage.run('server users enable bob --by=')
-    expect(nobody).toMatchObject({ status: 2, stderr: expect.stringContaining('--by must be a name') })
+    expect(nobody).toMatchObject({ status: 2, stderr: expect.stringContaining('--by must be 1 to 100') })
   })
 
   it('refuses a weak password, and a missing one', async () => {
@@ -107,9 +107,9 @@ describe('countersign server users', () => {
       ['password.changed', by],
     ])
     const unlocked = await stage.run('server users unlock alice')
-    expect(unlocked).toMatchObject({ stdout: expect.stringContaining('can sign in again.') })
+    expect(unlocked).toMatchObject({ stdout: expect.stringContaining('is not locked out.') })
     const unknown = await stage.run('server users disable ali')
-    expect(unknown).toMatchObject({ status: 1, stderr: expect.stringContaining('no user with the username ali') })
+    expect(unknown).toMatchObject({ status: 1, stderr: expect.stringContaining('no user with the username or id ali') })
   })
 
   it('shows and edits a user, lists their sessions and ends them', async () => {
@@ -304,7 +304,11 @@ describe('countersign server audit export', () => {
   it('lists the known events if a name matches none, including those that an application records', async () => {
     const [stage] = await createStageWith((storage) => storage.recordEvent({ event: 'app.event' }))
     const slip = await stage.run('server audit export --event grant.revokd')
-    expect(slip).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining('no event grant.revokd') })
+    expect(slip).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringContaining('No event grant.revokd was found'),
+    })
     expect(slip.stderr).toContain('grant.revoked')
     for (const line of slip.stderr.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
     expect(await stage.run('server audit export --event grant.revoked')).toEqual({ status: 0, stdout: '', stderr: '' })
@@ -360,7 +364,7 @@ describe('every operator command', () => {
   it('reports which server it needs to know, and never creates a missing database', async () => {
     const stage = await createOperatorStage()
     const unnamed = await stage.run('server users list', { config: false })
-    expect(unnamed).toMatchObject({ status: 2, stderr: expect.stringContaining('--config <file> or --db <file>') })
+    expect(unnamed).toMatchObject({ status: 2, stderr: expect.stringContaining('--config <file> or --db <database>') })
     const both = await stage.run(`server users list --db ${stage.database}`)
     expect(both).toMatchObject({ status: 2 })
     const configuration = await stage.run(`server users list --db ${stage.config}`, { config: false })
@@ -453,7 +457,7 @@ describe('countersign server db backup', () => {
     expect(again).toMatchObject({ status: 1, stdout: '', stderr: `${copy} already exists: use a new file name.\n` })
     expect(readFileSync(copy, 'utf8')).toBe('something that is needed')
     const nowhere = await stage.run(`server db backup ${join(stage.folder, 'missing', 'copy.db')}`)
-    expect(nowhere).toMatchObject({ status: 1, stderr: expect.stringContaining('cannot be written: ENOENT') })
+    expect(nowhere).toMatchObject({ status: 1, stderr: expect.stringContaining('could not be copied to') })
     expect(await stage.run('server db backup')).toMatchObject({ status: 2 })
     expect(await stage.ask(`server db backup ${join(stage.folder, 'other.db')}`)).toEqual({
       file: join(stage.folder, 'other.db'),

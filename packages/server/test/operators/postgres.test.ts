@@ -171,7 +171,7 @@ describe('the manual on PostgreSQL', () => {
     await expect(run('postgres-restore', ['bash'])).rejects.toThrow(/pg_restore: error: could not read/)
     const { stdout: judged } = await stage.run(`doctor --backups ${backups} --json`, { env: { PATH: postgresTools } })
     expect(judged).toContain(
-      'auth-99991231-000000.dump is incomplete: pg_restore reports \\"could not read from input file',
+      'auth-99991231-000000.dump is incomplete or damaged: pg_restore reports \\"could not read from input file',
     )
     expect(judged).toContain('pg_restore read it completely.')
     expect((await stage.run('server users list')).stdout).toContain('alice')

@@ -144,7 +144,7 @@ describe('an unwritable database', () => {
     chmodSync(dirname(path), 0o777)
     expect(openAs(path, nobody)).toMatchObject({
       code: 'not_writable',
-      message: `${path} cannot be written: it belongs to user 0, but this process runs as user ${nobody}: run it as the owner, or chown ${nobody} ${path}.`,
+      message: `${path} cannot be written: it belongs to user 0, but this process runs as user ${nobody}: run the program as the owner, or chown ${nobody} ${path}.`,
     })
     expect(existsSync(`${path}-wal`)).toBe(false)
   })

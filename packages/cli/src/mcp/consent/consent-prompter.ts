@@ -185,12 +185,12 @@ export function textResponse({ request, client }: AnsweredFor, text: string): An
   return { result: { content: [{ type: 'text', text }], isError: true, ...kind } }
 }
 
-/** Thrown when the bridge itself responds to a request, because the user has to decide or did not allow it. */
+/** Thrown when the bridge itself responds: the user has to decide or did not allow the request, or the server refuses the client. */
 export class RespondedLocally extends Error {
   readonly answer: Answer
 
   constructor(answer: Answer) {
-    super('The user must decide first.')
+    super('The bridge itself responded.')
     this.name = 'RespondedLocally'
     this.answer = answer
   }

@@ -104,7 +104,10 @@ export function countQuestions(host: string): QuestionCount {
   let all = 0
   return {
     add(method) {
-      if (++all > mostRequests) throw new ServerProblem(`${host} keeps asking questions, so the call was aborted.`)
+      if (++all > mostRequests)
+        throw new ServerProblem(
+          `${host} sent more than ${mostRequests} requests during one call, so the call was aborted.`,
+        )
       return method !== 'elicitation/create' || ++shown <= mostQuestions
     },
   }
@@ -114,6 +117,6 @@ export function countQuestions(host: string): QuestionCount {
 export function tooManyQuestions(host: string): Answer {
   return refusal(
     rpcCodes.unanswered,
-    `${host} has asked more than ${mostQuestions} questions during one call, so they are not forwarded.`,
+    `${host} has asked more than ${mostQuestions} questions during one call; questions beyond this limit are not forwarded.`,
   )
 }

@@ -26,9 +26,12 @@ export async function* readMessages(input: Readable, { answer, onProblem }: Stdi
   }
 }
 
-const notOurs = refusal(rpcCodes.invalidRequest, 'Each line must be a single JSON-RPC 2.0 message.')
+const notOurs = refusal(
+  rpcCodes.invalidRequest,
+  'Each line must be a single JSON-RPC 2.0 message, nested at most 1000 levels deep.',
+)
 
-const tooLong = 'Messages larger than 64 MiB are not forwarded.'
+const tooLong = 'Messages of more than 67108864 characters are not forwarded.'
 
 /** Serializes a message to a single line. */
 export function serializeMessage(message: Message): string {

@@ -129,7 +129,7 @@ async function runRounds(server: StatelessServer, request: RpcRequest, round: Ro
       params: { ...request.params, ...retry },
     }
   }
-  return refusal(rpcCodes.unanswered, `${host} asked questions ${mostRounds} times without returning a result.`)
+  return refusal(rpcCodes.unanswered, `${host} required further input ${mostRounds} times without returning a result.`)
 }
 
 async function askClient(question: unknown, { host, ask }: { host: string; ask: Ask }): Promise<Answer> {

@@ -59,7 +59,10 @@ export async function* messagesIn(response: Response, host: string): AsyncGenera
     }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
-    throw new ServerProblem(`${host} sent a message that is too long, or nested too deeply.`, { status, cause: error })
+    throw new ServerProblem(`${host} sent a message that is too long, is nested too deeply, or has too many values.`, {
+      status,
+      cause: error,
+    })
   }
   await body?.cancel()
   if (status !== 202 && status !== 204) throw problemOf(response, host)

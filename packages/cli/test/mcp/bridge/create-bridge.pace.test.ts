@@ -100,7 +100,9 @@ describe('a server that sends endless requests for one call', () => {
       const { result } = await ask('tools/call', { name: 'x' })
       expect(result).toMatchObject({
         isError: true,
-        content: [{ text: expect.stringContaining('keeps asking questions, so the call was aborted.') }],
+        content: [
+          { text: expect.stringContaining('sent more than 1000 requests during one call, so the call was aborted.') },
+        ],
       })
       expect(most).toBeLessThan(50)
       expect(sent).toBeLessThan(1100)

@@ -30,7 +30,7 @@ it.each<[string, string, string, unknown]>([
   'rejects a line of 65 MiB %s with an error response to its sender, and reads the next one',
   async (_what, start, end, id) => {
     const { answers, problems, messages } = await read(...filled(start, `${end}\n${ping}\n`))
-    const message = 'Messages larger than 64 MiB are not forwarded.'
+    const message = 'Messages of more than 67108864 characters are not forwarded.'
     expect(answers).toEqual([{ jsonrpc: '2.0', id, error: { code: -32600, message } }])
     expect(problems).toEqual([message])
     expect(messages).toEqual([JSON.parse(ping)])

@@ -78,7 +78,9 @@ async function requireDocument(
     return (await discovery.renewMetadata(january.documents.agent, agent, found, remoteAddress)) ?? found
   }
   requireNotBusy(outcome.failure)
-  throw new AAuthError('key_unknown', 'The agent’s document was not found.', { cause: outcome.failure })
+  throw new AAuthError('key_unknown', 'The agent’s document could not be fetched, or is invalid.', {
+    cause: outcome.failure,
+  })
 }
 
 async function issueAutonomously(
@@ -194,7 +196,11 @@ async function requireAccess(
   const scope = parseScope(form.get('scope') ?? '')
   if (!form.has('scope'))
     throw new AAuthError('request_malformed', 'This server does not support auth_request_url: send a scope.')
-  if (!scope) throw new AAuthError('scope_invalid', 'The scope must be a list of at most 64 values.')
+  if (!scope)
+    throw new AAuthError(
+      'scope_invalid',
+      'The scope must be 1 to 64 values of up to 128 characters each, separated by single spaces (RFC 6749 §3.3).',
+    )
   return { resource: agent.agent, scope }
 }
 
@@ -237,7 +243,11 @@ async function requireResourceAccess(
     )
   }
   const scope = parseScope(claims.scope)
-  if (!scope) throw new AAuthError('scope_invalid', 'The resource token’s scope must be a list of at most 64 values.')
+  if (!scope)
+    throw new AAuthError(
+      'scope_invalid',
+      'The resource token’s scope must be 1 to 64 values of up to 128 characters each, separated by single spaces (RFC 6749 §3.3).',
+    )
   return { resource: claims.iss, scope }
 }
 

@@ -122,7 +122,10 @@ export function refreshToken(
 ): ClaimingAction<AuthTokenResponse> {
   const scope = form.get('scope')
   if (scope !== undefined && !parseScope(scope))
-    throw new AAuthError('scope_invalid', 'The scope must be a list of at most 64 values.')
+    throw new AAuthError(
+      'scope_invalid',
+      'The scope must be 1 to 64 values of up to 128 characters each, separated by single spaces (RFC 6749 §3.3).',
+    )
   const tokenHash = hashSecret(requireParameter(form, 'refresh_token'))
   return {
     async claiming(nonce) {

@@ -22,11 +22,11 @@ const patience = 5000
  */
 export async function reEncodeLogo(bytes: Uint8Array): Promise<LogoOutcome> {
   const header = readImageHeader(bytes)
-  if (!header) return { refusal: 'it is not a PNG, JPEG or WebP' }
+  if (!header) return { refusal: 'it is not a well-formed PNG, JPEG or WebP' }
   if (Math.max(header.width, header.height) > limits.longest)
-    return { refusal: `it is larger than ${limits.longest} × ${limits.longest} pixels` }
+    return { refusal: `it is wider or higher than ${limits.longest} pixels` }
   const bare = header.format === 'png' ? stripPng(bytes) : bytes
-  return bare ? decodeApart({ bytes: bare, side: limits.side }) : { refusal: 'its chunks are not in order' }
+  return bare ? decodeApart({ bytes: bare, side: limits.side }) : { refusal: 'its PNG chunks are malformed' }
 }
 
 function decodeApart(order: LogoOrder): Promise<LogoOutcome> {

@@ -26,7 +26,7 @@ const loaded = await loadPostgres()
 export const postgresStorage: typeof loaded.postgresStorage = loaded.postgresStorage
 /** Opens only the engine, for copying between databases. */
 export const openPostgres: typeof loaded.openPostgres = loaded.openPostgres
-/** Brings a database's schema up to date, as the role that owns it. @throws StorageError `not_ours`, `schema_newer`, `not_writable` */
+/** Brings a database's schema up to date, as the role that owns it. @throws StorageError like {@link postgresStorage} */
 export const migratePostgres: typeof loaded.migratePostgres = loaded.migratePostgres
 /** Reads a database's schema version without changing it. @throws StorageError if it cannot be read */
 export const readSchemaVersion: typeof loaded.readSchemaVersion = loaded.readSchemaVersion

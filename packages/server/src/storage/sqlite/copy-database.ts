@@ -40,5 +40,5 @@ function createPrivately(to: string): number {
 
 function notWritten(to: string, cause: unknown): StorageError {
   const why = cause instanceof Error ? cause.message : String(cause)
-  return new StorageError('not_writable', `The copy ${to} cannot be written: ${why}.`, { cause })
+  return new StorageError('not_writable', `The database could not be copied to ${to}: ${why}.`, { cause })
 }

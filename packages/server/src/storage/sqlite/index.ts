@@ -29,7 +29,7 @@ const loaded = await loadSqlite()
 export const sqliteStorage: typeof loaded.sqliteStorage = loaded.sqliteStorage
 /** Opens only the engine, for copying between databases. */
 export const sqliteEngine: typeof loaded.sqliteEngine = loaded.sqliteEngine
-/** Copies a file to which servers may be writing. @throws StorageError `not_writable` */
+/** Copies a file to which servers may be writing. @throws StorageError `not_writable`, and like {@link sqliteStorage} */
 export const copyDatabase: typeof loaded.copyDatabase = loaded.copyDatabase
 /** Reads a file's schema version without changing it. @throws StorageError `unavailable` if it cannot be read */
 export const readSchemaVersion: typeof loaded.readSchemaVersion = loaded.readSchemaVersion

@@ -164,7 +164,7 @@ function adviceFor(file: string, cause: unknown, mode: string): string {
   if (cause instanceof Error && 'code' in cause && cause.code === 'EROFS') return 'its file system is mounted read-only'
   if (user === undefined || owner === undefined || owner === user)
     return `give its user write access, for example with chmod ${mode} ${file}`
-  return `it belongs to user ${owner}, but this process runs as user ${user}: run it as the owner, or chown ${user} ${file}`
+  return `it belongs to user ${owner}, but this process runs as user ${user}: run the program as the owner, or chown ${user} ${file}`
 }
 
 function statOf(file: string): Stats | undefined {

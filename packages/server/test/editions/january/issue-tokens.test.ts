@@ -72,7 +72,11 @@ describe('a refresh token that storage refuses', () => {
         ['scope', scope],
       ])
       expect(() => refreshToken(openRefusing('unknown'), agent, form)).toThrow(
-        expect.objectContaining({ code: 'scope_invalid', message: 'The scope must be a list of at most 64 values.' }),
+        expect.objectContaining({
+          code: 'scope_invalid',
+          message:
+            'The scope must be 1 to 64 values of up to 128 characters each, separated by single spaces (RFC 6749 §3.3).',
+        }),
       )
     },
   )

@@ -19,7 +19,11 @@ export const readAuthAccess: AccessReader = async (context, agent, members) => {
   requirePair(asked, presented)
   const { userId } = await requireIssued(context, agent, presented)
   const scope = parseScope(asked.scope)
-  if (!scope) throw new AAuthError('scope_invalid', 'The resource token’s scope must be a list of at most 64 values.')
+  if (!scope)
+    throw new AAuthError(
+      'scope_invalid',
+      'The resource token’s scope must be 1 to 64 values of up to 128 characters each, separated by single spaces (RFC 6749 §3.3).',
+    )
   return { access: { resource: asked.iss, scope }, asked: { token: 'auth', userId, until: presented.exp } }
 }
 
