@@ -218,7 +218,7 @@ components:
     const done = await runInProcess('gateway', 'init', join(folder, 'openapi.yaml'), ...flags)
     expect(done.status).toBe(0)
     expect(done.stderr).toMatch(
-      /GET \/v1\/odd\/\/path is skipped[\s\S]*elsewhere is described outside this document, so it is skipped: combine/,
+      /GET \/v1\/odd\/\/path is skipped[\s\S]*elsewhere has no description in this document, so it is skipped: combine/,
     )
     expect(done.stderr).toMatch(/GET \/v1\/status requires nothing/)
     expect(done.stderr).toContain(
@@ -291,7 +291,7 @@ describe('the configuration of a gateway', () => {
       /routes\[0\]\.require: must be one of "none"/,
       /routes\[0\]\.scop: is not a setting; did you mean routes\[0\]\.scope\?/,
       /routes\[1\]\.path: has an empty segment/,
-      /routes\[1\]\.scope: must be scopes/,
+      /routes\[1\]\.scope: must be one or more scopes/,
       /routes\[1\]\.body: cannot be unseen/,
       /routes\[2\]\.path: is missing/,
       /routes\[2\]\.encoded\[0\]: must be one of/,
@@ -312,7 +312,7 @@ describe('the configuration of a gateway', () => {
     const change = { id: 'http://127.0.0.1:8080', keyFile: 'gone.json', trustProxy: '127.0.0.1', limitz: {}, routes }
     const { stderr } = await runInProcess('gateway', 'start', '--config', await configuration(change))
     for (const problem of [
-      /id: must be an https URL.*allowInsecureLoopback/,
+      /id: must be https:\/\/ and a lower-case domain name.*allowInsecureLoopback/,
       /limitz: is not a setting; did you mean limits\?/,
       /trustProxy: must be a list .*\["127\.0\.0\.1"\]/,
       /routes\[0\]\.requrie: is not a setting; did you mean routes\[0\]\.require\?/,
@@ -325,7 +325,7 @@ describe('the configuration of a gateway', () => {
   })
 
   it.each([
-    [{ id: 'https://api.example/' }, /id: must be an https URL/],
+    [{ id: 'https://api.example/' }, /id: must be https:\/\/ and a lower-case domain name/],
     [{ upstream: 'http://127.0.0.1:3000/base' }, /upstream\.url: must be a scheme, host and port without a path/],
     [{ routes: [{ method: 'GET', path: '/a//b', require: 'identity' }] }, /routes\[0\]\.path: has an empty segment/],
     [{ scopes: {} }, /routes\[0\]\.scope: contains events\.read, which is not described in scopes/],

@@ -337,7 +337,7 @@ describe('countersign agent init', () => {
     const { status, stderr } = await init()
     expect({ status, stderr }).toEqual({
       status: 1,
-      stderr: `Other users can read ${home}. Run: chmod 700 ${home}\n`,
+      stderr: `Other users have access to ${home}. Run: chmod 700 ${home}\n`,
     })
   })
 })

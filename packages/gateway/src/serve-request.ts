@@ -110,7 +110,10 @@ function headOf(
 function requireWebSocket({ method, headers }: IncomingMessage): void {
   const isPlain = method === 'GET' && headers['transfer-encoding'] === undefined
   if (isPlain && Number(headers['content-length'] ?? 0) === 0 && headers.upgrade?.toLowerCase() === 'websocket') return
-  throw new AAuthError('request_malformed', 'Connections can only be upgraded to WebSocket here, with GET.')
+  throw new AAuthError(
+    'request_malformed',
+    'Connections can only be upgraded to WebSocket here, by a GET request without a body.',
+  )
 }
 
 async function admit(

@@ -240,7 +240,7 @@ describe.skipIf(!hasChromium())('a web app in Chromium, over ports', () => {
     await alice.waitForURL(`${site.origin}/events`)
     await alice.goto(asOtherSite(evil.origin))
     await alice.getByRole('button').click()
-    expect(await alice.locator('body').textContent()).toContain('Another site sent this request')
+    expect(await alice.locator('body').textContent()).toContain('This request did not come from a page of this site')
   })
 
   it('shows a denial with a way back; after sign-out, the next visit requires consent again', async () => {

@@ -748,7 +748,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
       await leave(browser, folder)
       gate.open()
       const late = await coming
-      expect([late.status, await late.text()]).toEqual([500, expect.stringContaining('The session has expired')])
+      expect([late.status, await late.text()]).toEqual([500, expect.stringContaining('The session has ended')])
       expect(owners()).toEqual([])
     },
   )

@@ -82,7 +82,9 @@ describe('the folder of an agent', () => {
     const place = name === '' ? path : join(path, name)
     const mode = name === '' ? '700' : '600'
     chmodSync(place, name === '' ? 0o755 : 0o640)
-    await expect(readAgentFolder(path)).rejects.toThrow(`Other users can read ${place}. Run: chmod ${mode} ${place}`)
+    await expect(readAgentFolder(path)).rejects.toThrow(
+      `Other users have access to ${place}. Run: chmod ${mode} ${place}`,
+    )
     chmodSync(place, Number.parseInt(mode, 8))
     await expect(readAgentFolder(path)).resolves.toMatchObject({ id: 'https://me.example' })
   })
@@ -105,6 +107,6 @@ describe('the folder of an agent', () => {
     const path = folderWith()
     rmSync(join(path, 'key-a.json'))
     symlinkSync(join(path, 'key-b.json'), join(path, 'key-a.json'))
-    await expect(readAgentFolder(path)).rejects.toThrow(/Expected a file, but found a link/)
+    await expect(readAgentFolder(path)).rejects.toThrow(/is a link, not a file: remove the link/)
   })
 })

@@ -25,7 +25,7 @@ interface Route {
   answer: (request: Request, ownerOf: OwnerOf) => MaybePromise<Response>
 }
 
-/** Serves an agent's documents and its callback; responds with 404 to anything else. */
+/** Serves an agent's documents and its callback; responds with 404 to any other path. */
 export function createAgentHandler({ documents, callback, emit }: AnsweredPaths): AgentHandler {
   const routes = new Map<string, Route>()
   for (const [url, document] of Object.entries(documents))

@@ -67,7 +67,7 @@ export interface SharedAgentOptions {
   store?: AgentStore | undefined
   /**
    * How long to wait for the user, in seconds. Users can keep a request open for longer than the server first announced. @default three
-   * hours
+   * hours, or as long as the server first announced if that is longer
    */
   consentTimeout?: number | undefined
   /** Sends requests, and fetches documents unless `fetchDocument` is set. @default `globalThis.fetch`, and a guarded fetch for documents */

@@ -84,7 +84,7 @@ async function sign(
 /**
  * `fetch` as the agent, for one owner: handles the challenges in the response.
  *
- * @throws TypeError for a URL that is not `https`
+ * @throws TypeError for a URL that is not `https`, unless it is on loopback and `allowInsecureLoopback` is set
  */
 export async function fetchAs(
   tools: RequestTools,
@@ -105,7 +105,7 @@ export async function fetchAs(
 /**
  * Returns the headers with which the agent can open a WebSocket. A GET request to the same URL resolves any challenges first.
  *
- * @throws TypeError for a URL that is not `wss` or `https`
+ * @throws TypeError for a URL that is not `wss` or `https`, unless it is on loopback and `allowInsecureLoopback` is set
  */
 export async function signHeadersAs(
   tools: RequestTools,

@@ -157,7 +157,7 @@ const en: CallbackMessages = {
     no_owner: `The agent does not recognize this browser, so the response was not used. ${warning}`,
     other_owner: `This request was started in another browser, so the response was not used. ${warning}`,
     other_server: 'This response came from an unexpected server.',
-    malformed: 'This response is incomplete, or contains a duplicate parameter.',
+    malformed: 'This response has missing, duplicate or conflicting parameters.',
     other_user:
       'This agent acts for someone else, so your approval was not stored. Revoke it at the server where you gave it.',
   },
@@ -184,7 +184,7 @@ const ar: CallbackMessages = {
     no_owner: `لا يعرف الوكيل هذا المتصفح، لذلك لم تُستخدم الإجابة. ${arWarning}`,
     other_owner: `بدأ هذا في متصفح آخر، لذلك لم تُستخدم الإجابة. ${arWarning}`,
     other_server: 'لم تأتِ هذه الإجابة من الخادم الذي سُئل.',
-    malformed: 'هذه الإجابة غير كاملة، أو تكرر جزء منها.',
+    malformed: 'في هذه الإجابة أجزاء ناقصة أو مكررة أو متعارضة.',
     other_user: 'يعمل هذا الوكيل لشخص آخر، لذلك لم يُحفظ ما سمحت به. ألغِه في الخادم الذي سمحت به فيه.',
   },
   close: 'يمكنك إغلاق هذه الصفحة والعودة إلى البرنامج أو التطبيق الذي بدأت منه.',

@@ -89,7 +89,7 @@ export function createChallengeSteps({
       const asked = `${new URL(url).host} sends users to ${authServer.slice(0, 200)}`
       throw new AgentError(
         'auth_server_refused',
-        `${asked}, which is not in authServers: add it if users may type their passwords there.`,
+        `${asked}, which authServers does not accept: add it if users may type their passwords there.`,
         { authServer },
       )
     }

@@ -33,7 +33,7 @@ export function createClocks(now: () => number): Clocks {
       if (!(Math.abs(shown - at(origin)) > window - tolerance)) return undefined
       const offset = Math.round(shown - now())
       const apart = `${Math.abs(offset)} s ${offset < 0 ? 'ahead of' : 'behind'}`
-      const problem = `the agent's clock is ${apart} the server, which refuses signatures that are more than ${window} s off: synchronize it, for example with NTP`
+      const problem = `the agent's clock is ${apart} the server, which refuses signatures that are more than ${window} s off: synchronize the clock with NTP`
       const mayHelp = Math.abs(offset) <= most
       if (mayHelp) offsets.set(origin, offset, Number.POSITIVE_INFINITY)
       else offsets.delete(origin)

@@ -32,7 +32,7 @@ export interface Agent extends AgentActions {
   readonly id: string
   /** The published document. */
   readonly metadata: OwnDocument
-  /** Serves the agent's document, its keys and the callback; responds with 404 to anything else. */
+  /** Serves the agent's document, its keys and the callback; responds with 404 to any other path. */
   readonly handler: (request: Request) => Promise<Response>
   /**
    * Waits for the decision on a consent page (the `consent.url` of a `consent_required` error), whichever process receives it. Resolves to

@@ -47,7 +47,7 @@ export interface WebAgent {
    * `session_forgotten`. The user's grants remain until the user revokes them at the auth server.
    */
   forget(session: string): Promise<void>
-  /** Serves the agent's document, its keys and the callback; responds with 404 to anything else. */
+  /** Serves the agent's document, its keys and the callback; responds with 404 to any other path. */
   handler(request: Request): Promise<Response>
 }
 
@@ -128,8 +128,7 @@ const webAgentOptions = {
 
 function requireSession(session: unknown): string {
   const found = readSession(session)
-  if (found === undefined)
-    throw new TypeError('a session is required: pass the id of the browser session, not an empty string')
+  if (found === undefined) throw new TypeError('a session is required: pass the non-empty id of the browser session')
   return found
 }
 

@@ -21,7 +21,7 @@ export interface McpTimeoutsOptions {
  * clients give up after 60 seconds: what the user allows later is stored for the next request, but the response to this one is lost. Set
  * the agent’s `consentTimeout` to the same value, so that it does not keep waiting for a client that has given up.
  *
- * @throws TypeError if `patience` is longer than a timer can run
+ * @throws TypeError if `patience` is not more than 0, or is longer than a timer can run
  * @example
  * ```ts
  * const transport = new StreamableHTTPClientTransport(new URL('https://api.example/mcp'), { fetch: agent.fetch })

@@ -48,7 +48,7 @@ export interface OwnedAgent {
    * tokens and consents for that resource, and aborts no work.
    */
   forget(owner: string, resource?: string): Promise<void>
-  /** Serves the agent's document, its keys and the callback; responds with 404 to anything else. */
+  /** Serves the agent's document, its keys and the callback; responds with 404 to any other path. */
   handle: AgentHandler
 }
 
@@ -164,10 +164,7 @@ export function createOwnedAgent(options: SharedAgentOptions, way: OwnerPrompt):
       work.run(owner, signal, async (ending) => (await protocol.waitFor?.(page, owner, ending)) !== undefined),
     async forget(owner, resource) {
       if (resource === undefined)
-        work.end(
-          owner,
-          new AgentError('session_forgotten', 'The session was removed while the request was in progress.'),
-        )
+        work.end(owner, new AgentError('session_forgotten', 'forget() was called during the request.'))
       await held.forget(owner, resource)
     },
     handle,

@@ -115,7 +115,7 @@ export function createTokenCache({ records, past, thumbprint, now }: HeldTokensO
     if (typeof sub === 'string' && kept.sub === sub) return
     throw new AgentError(
       'other_user',
-      `Someone other than this agent’s user allowed this at ${authServer}, so no token was stored. To change the user, first have the agent forget its tokens.`,
+      `Someone other than this agent’s user allowed this at ${authServer}, so no token was stored. To change the user, have the agent forget all its tokens first.`,
     )
   }
 

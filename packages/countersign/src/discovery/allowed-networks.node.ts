@@ -115,7 +115,7 @@ function cidrProblem(cidr: unknown): string | undefined {
   if (hasPublicAddresses(canonical))
     return 'contains public addresses, which need no entry: specify your own network, such as 10.0.0.0/8'
   if (isNeverAllowed(canonical))
-    return 'is always refused: loopback, link-local, multicast and metadata addresses cannot be allowed'
+    return 'is always refused: loopback, link-local, multicast, unspecified and metadata addresses cannot be allowed'
   return undefined
 }
 

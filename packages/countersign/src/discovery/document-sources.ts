@@ -34,7 +34,7 @@ export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, Ne
   /** Unix seconds. @default the system clock */
   now?: () => number
   /**
-   * Called at most once a day for each private key that a key set publishes, because anyone can now use that key (attacks K18).
+   * Called for the first private key in a key set, at most once a day for each such key, because anyone can now use that key (attacks K18).
    * `remoteAddress` is the client whose request caused the fetch: limit how much one address can cause you to record.
    */
   onPrivateKey?: (jwksUri: string, kid: string | undefined, remoteAddress: string | undefined) => void

@@ -24,7 +24,7 @@ export interface DiscoveryLimits {
    * knows each client's address (`trustProxy`, or `clientAddress` in code). @default 300
    */
   fetchesPerSource?: number | undefined
-  /** Delay before a failed fetch of a document is retried, in seconds. @default 30 */
+  /** Delay before a failed fetch of a document is retried, in seconds; at most 5 for the documents of auth servers. @default 30 */
   failureAge?: number | undefined
   /**
    * Minimum time, in seconds, between two fetches of a key set because a signature does not match its key: the origin may have replaced the

@@ -40,8 +40,8 @@ export type FetchedDocument = { document: unknown; maxAge: number | undefined; s
 export interface DiscoveryFailure {
   /**
    * `unreachable`: the origin did not respond, and no usable copy is cached; `refused`: the response is not acceptable; `unknown_kid`: no
-   * key with this `kid` is published; `unusable`: the key with this `kid` may not be used, and the message says what to do; `busy`: too
-   * many fetches are in progress.
+   * key with this `kid` is published; `unusable`: the key with this `kid` may not be used, and the message says what to do; `busy`: a
+   * limit on fetches or lookups is reached.
    */
   reason: 'unreachable' | 'refused' | 'unknown_kid' | 'unusable' | 'busy'
   message: string
@@ -164,7 +164,7 @@ export class AddressRefused extends TypeError {
   readonly host: string
   readonly port: number
   readonly address: string
-  /** Whether an entry in `allowNetworks` could allow the address. Loopback, link-local and metadata addresses cannot be allowed. */
+  /** Whether an entry in `allowNetworks` could allow the address: not if it is loopback, link-local, multicast, unspecified or metadata. */
   readonly allowable: boolean
 
   constructor(at: { host: string; port: number; address: string; allowable: boolean }) {

@@ -98,7 +98,7 @@ function send(
 function withTrustHint(error: Error): Error {
   if (!isUntrustedCertificate(error)) return error
   const hint =
-    'if it was issued by your own certificate authority, start this program with NODE_EXTRA_CA_CERTS=/path/to/its/certificate.pem'
+    'if the host’s certificate was issued by your own certificate authority, start this program with NODE_EXTRA_CA_CERTS=/path/to/its/certificate.pem'
   return Object.assign(new Error(`${error.message}: ${hint}`, { cause: error }), {
     code: 'code' in error && error.code,
   })

@@ -74,7 +74,7 @@ export function requireAuthority(
   if (repeated.includes('host'))
     throw new AAuthError(
       'header_duplicate',
-      'The request names two hosts: send one Host, or :authority without a different Host.',
+      'The request has more than one Host header, or one that differs from :authority: send a single host.',
     )
   if (host === undefined || authorities.includes(host)) return host ?? authorities[0]
   const asked = host.toLowerCase()

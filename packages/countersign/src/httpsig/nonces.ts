@@ -180,7 +180,7 @@ const refusals: Readonly<Record<ReachedLimit, string>> = {
   perKey: 'Too many recent nonces from this key: wait, or sign as an agent.',
   perNetwork: 'Too many recent nonces from keys in this network: wait, or sign as an agent.',
   perAgent: 'Too many recent nonces from this agent: wait.',
-  network: 'Too many recent nonces, most of them from this network: wait.',
+  network: 'Too many recent nonces, too many of them from this network: wait.',
   strangers: 'Too many recent nonces from keys without an agent: wait, or sign as an agent.',
   total: 'Too many recent nonces.',
 }

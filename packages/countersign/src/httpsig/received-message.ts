@@ -110,8 +110,8 @@ function isSpace(charCode: number): boolean {
 
 /**
  * Whether a message claims to carry an AAuth signature: it has a signature field, and not only signatures tagged for another protocol (RFC
- * 9421 §2.3), such as those that Web Bot Auth adds to a crawler's requests. Nothing is verified: where unsigned messages are allowed, a
- * message without such a claim may be accepted as unsigned.
+ * 9421 §2.3), such as those that Web Bot Auth adds to a crawler's requests. This verifies nothing. Where unsigned messages are allowed, a
+ * message that makes no such claim may be accepted as unsigned.
  */
 export function isSignedMessage(message: Pick<ReceivedMessage, 'rawHeaders'>): boolean {
   const inputs = fieldValues(message, 'signature-input')

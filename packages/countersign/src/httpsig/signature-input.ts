@@ -63,7 +63,7 @@ export function parseSignatureInput(text: string): SignatureInput {
     values.set(name, digits === undefined ? (string ?? '') : Number(digits))
     end = signatureParameter.lastIndex
   }
-  if (end !== text.length) throw malformed('continues after its only member')
+  if (end !== text.length) throw malformed('has a malformed parameter, or continues after its only member')
   const [created, expires, alg, tag] = ['created', 'expires', 'alg', 'tag'].map((name) => values.get(name))
   if (typeof created !== 'number')
     throw new AAuthError('signature_created_missing', 'Signature-Input has no created parameter.')
@@ -105,10 +105,7 @@ function parseComponents(list: string): string[] {
   const components = list.slice(1, -1).split('" "')
   if (components.length > maxComponents) throw malformed('covers more than 32 components')
   if (!isOfKnownNames) {
-    throw new AAuthError(
-      'component_unsupported',
-      'A covered component is not a valid field name: write it in lower case.',
-    )
+    throw new AAuthError('component_unsupported', 'A covered component is not a valid name in lower case.')
   }
   if (new Set(components).size !== components.length) throw malformed('covers a component twice')
   return components

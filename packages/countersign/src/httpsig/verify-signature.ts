@@ -117,8 +117,8 @@ export interface VerifiedSignature<R extends SigningKey = SigningKey> {
  * Verifies the only signature of a request (RFC 9421 §3.2): local checks first, then the key, then the signature, then the digest and the
  * nonce. It does not check who the signer is or what the signer may do.
  *
- * @throws AAuthError with the `signature_*`, `component_*`, `digest_*`, `nonce_*`, `algorithm_*` and `target_*` codes, and the errors of
- * `resolveKey`
+ * @throws AAuthError with the `signature_*`, `component_*`, `digest_*`, `nonce_*`, `algorithm_*`, `target_*` and `body_*` codes,
+ * `headers_too_large`, `header_duplicate`, `host_malformed`, and the errors of `resolveKey` and `claimNonce`
  */
 export async function verifySignature<R extends SigningKey>(
   message: ReceivedMessage,
@@ -231,7 +231,10 @@ function requireNonce(
     return undefined
   }
   if (nonce.length > 256 || (parseBase64url(nonce)?.length ?? 0) < nonceBytes) {
-    throw new AAuthError('nonce_malformed', `Nonce must be base64url of at least ${nonceBytes} bytes.`)
+    throw new AAuthError(
+      'nonce_malformed',
+      `Nonce must encode at least ${nonceBytes} bytes as base64url, in at most 256 characters.`,
+    )
   }
   return nonce
 }

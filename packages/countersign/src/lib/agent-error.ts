@@ -13,7 +13,7 @@ export type AgentErrorCode =
   | 'auth_token_refused'
   /** The resource requires `user_interaction`, which this library does not support. */
   | 'challenge_unsupported'
-  /** The auth server's document could not be found. */
+  /** The auth server's document could not be fetched, or is not valid. */
   | 'auth_server_unknown'
   /** The auth server does not respond. */
   | 'auth_server_unreachable'
@@ -21,17 +21,17 @@ export type AgentErrorCode =
   | 'endpoint_refused'
   /** The auth server found no key for this agent at the location to which its signature refers. A new key is found within a minute. */
   | 'key_unknown'
-  /** The auth server returned an error; `error` is its error code. */
+  /** The token request failed; `error` is the auth server's error code, if it sent one. */
   | 'token_request_failed'
-  /** The user did not decide before the request token expired. */
+  /** The user did not decide in the time that the agent waits (`consentTimeout`). */
   | 'consent_expired'
-  /** The pasted text is not the URL to which the user's browser returned. */
+  /** The pasted text is not the URL to which the user's browser returned, or nothing was pasted. */
   | 'answer_refused'
   /** The user who decided is not the one whose tokens the agent holds. Nothing was stored. */
   | 'other_user'
   /** A user must decide, and the agent cannot prompt them. `consent` contains the page on which they can decide. */
   | 'consent_required'
-  /** The session was forgotten while the request was in progress: its user signed out. */
+  /** The session ended, or its tokens were forgotten, while the request was in progress; for example, its user signed out. */
   | 'session_forgotten'
 
 /** A permission that an agent requests. */

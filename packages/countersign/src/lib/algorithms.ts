@@ -39,7 +39,7 @@ export const algorithmTable: Record<Algorithm, AlgorithmRow> = {
     signatureLength: 64,
     refuse: ({ x }) => {
       const point = parseBase64url(x ?? '')
-      return point?.length === 32 ? edwardsPointProblem(point) : 'x is not 32 bytes of base64url'
+      return point?.length === 32 ? edwardsPointProblem(point) : 'x is not 32 bytes encoded as base64url'
     },
   },
   'ecdsa-p256-sha256': {
@@ -50,7 +50,7 @@ export const algorithmTable: Record<Algorithm, AlgorithmRow> = {
     refuse: ({ x, y }) =>
       parseBase64url(x ?? '')?.length === 32 && parseBase64url(y ?? '')?.length === 32
         ? undefined
-        : 'x or y is not 32 bytes of base64url',
+        : 'x or y is not 32 bytes encoded as base64url',
   },
   'rsa-pss-sha512': {
     kty: 'RSA',

@@ -66,8 +66,8 @@ export interface LookupEvent {
   /** The document's host, with the port if it is not 443. */
   host: string
   /**
-   * `unreachable`: the document's origin does not respond; `stale`: the origin does not respond, so the previous copy is used for a while
-   * (W32); `refused`: the response is not acceptable; `busy`: too many fetches are in progress.
+   * `unreachable`: the document's origin does not respond; `stale`: the origin does not respond or a limit on fetches is reached, so the
+   * previous copy is used for a while (W32); `refused`: the response is not acceptable; `busy`: a limit on fetches is reached.
    */
   outcome: 'found' | 'stale' | 'unreachable' | 'refused' | 'busy'
   /** Whether the result came from the cache. */

@@ -151,7 +151,7 @@ function keyMembers(jwk: PublicJwk, algorithm: Algorithm): PublicJwk {
   const members: Record<string, string> = {}
   for (const member of algorithmTable[algorithm].members) {
     const value = (jwk as Record<string, unknown>)[member]
-    if (typeof value !== 'string') throw new AAuthError('key_invalid', `The key has no ${member}.`)
+    if (typeof value !== 'string') throw new AAuthError('key_invalid', `The key has no valid ${member}.`)
     members[member] = value
   }
   return members as PublicJwk

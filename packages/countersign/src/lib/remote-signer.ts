@@ -24,7 +24,7 @@ export interface RemoteSignerOptions {
  * recipient would refuse a signature by another key without saying why.
  *
  * @throws AAuthError `key_invalid` if the public key is invalid. `sign` rejects with `signer_refused` for a signature
- *   by another key
+ *   that the public key does not verify
  * @throws TypeError for invalid options
  * @example
  * ```ts

@@ -36,8 +36,8 @@ const linesPerRequest = 32
 
 /**
  * Waiting requests allowed in addition to `queueLength`, across all connections. Before a connection can be paused, Node.js parses
- * everything that it has read from it: some 2,500 requests in 64 KiB. The connection that exceeds this limit is closed, and its share is
- * released after a second, so a flood of connections can use up the limit only once.
+ * everything already read from the socket: some 2,500 requests in 64 KiB. The connection that exceeds this limit is closed, and its share
+ * is released after a second, so a flood of connections can use up the limit only once.
  */
 const surplusLimit = 1024
 

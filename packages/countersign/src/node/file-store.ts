@@ -28,7 +28,8 @@ const sweepInterval = 3_600_000
  * The tokens are stored in plain text, but are useless without the agent's key.
  *
  * @param folder created if missing
- * @throws FileStoreError if others could read the folder, or if another user owns it; the message contains the command that fixes it
+ * @throws FileStoreError if the folder cannot be created, if others have access to it, or if another user owns it; the message says what to
+ * do
  *
  * @example const agent = createAgent({ id, signer, authServers, store: fileStore('/home/alice/.local/state/planner') })
  */

@@ -56,7 +56,7 @@ export function createMountedListener(
 ): (incoming: NodeRequest, outgoing: NodeResponse) => Promise<void> {
   if (typeof handler !== 'function') throw new TypeError('the handler must be a function, such as agent.handler')
   if (!URL.canParse(options?.origin))
-    throw new TypeError("createNodeListener requires the origin of its requests: { origin: 'https://api.example' }")
+    throw new TypeError("the listener requires the origin of its requests: { origin: 'https://api.example' }")
   if (options.replaceGlobals !== false) replaceGlobals()
   const { maxBody = 1_048_576 } = options
   const origin = new URL(options.origin).href.replace(/\/$/, '')

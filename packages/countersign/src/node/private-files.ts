@@ -3,7 +3,7 @@ import { constants, mkdirSync, type Stats, statSync } from 'node:fs'
 import { type FileHandle, lstat, mkdir, open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** A failed operation on a private folder or file. The message says how to fix the problem. */
+/** A failed operation on a private folder or file. The message names the path and, if known, the remedy. */
 export class FileStoreError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
@@ -17,8 +17,8 @@ const isWindows = process.platform === 'win32'
  * Creates a folder that only its owner can read (mode 0700), or checks an existing one. On Windows, modes have no effect: choose a folder
  * under `%LOCALAPPDATA%`.
  *
- * @throws FileStoreError if others could read the folder, or if another user owns it; the message contains the command that fixes it
- * (attacks L04)
+ * @throws FileStoreError if the folder cannot be created, if others have access to it, or if another user owns it; the message says what to
+ * do (attacks L04)
  */
 export function openPrivateFolder(folder: string): void {
   try {
@@ -34,13 +34,14 @@ export function openPrivateFolder(folder: string): void {
 /**
  * Checks a folder within a private folder before its content is used. A missing folder counts as empty.
  *
- * @throws FileStoreError if others could write to it, or if it is not a folder but, for example, a link to one (attacks L04)
+ * @throws FileStoreError if others have access to it, if another user owns it, or if it is not a folder but, for example, a link to one
+ * (attacks L04)
  */
 export async function checkPrivateFolder(folder: string): Promise<void> {
   const stats = await unlessMissing(lstat(folder))
   if (!stats) return
   if (!stats.isDirectory())
-    throw new FileStoreError(`${folder} is not the folder that this store created: move it somewhere else.`)
+    throw new FileStoreError(`${folder} is not a folder, but a file or a link: move it somewhere else.`)
   requirePrivate(folder, stats, '700')
 }
 
@@ -48,14 +49,14 @@ export async function checkPrivateFolder(folder: string): Promise<void> {
  * Reads a file that only its owner can read; undefined if it does not exist. Only regular files are read: links are not followed, and a
  * pipe is never waited for.
  *
- * @throws FileStoreError for anything else, for a file that others could read, and for another user's file (attacks L04)
+ * @throws FileStoreError for anything else, for a file to which others have access, and for another user's file (attacks L04)
  */
 export async function readPrivateFile(path: string): Promise<string | undefined> {
   const file = await openUnlinked(path)
   if (!file) return undefined
   try {
     const stats = await file.stat()
-    if (!stats.isFile()) throw new FileStoreError(`${path} was not written by this store: move it somewhere else.`)
+    if (!stats.isFile()) throw new FileStoreError(`${path} is not a regular file: move it somewhere else.`)
     requirePrivate(path, stats, '600')
     return await file.readFile('utf8')
   } finally {
@@ -106,7 +107,7 @@ async function openUnlinked(path: string): Promise<FileHandle | undefined> {
     )
   } catch (cause) {
     if (systemErrorCode(cause) !== 'ELOOP') throw cause
-    throw new FileStoreError(`Expected a file, but found a link: remove it (${path})`, { cause })
+    throw new FileStoreError(`${path} is a link, not a file: remove the link.`, { cause })
   }
 }
 
@@ -117,7 +118,7 @@ function requirePrivate(path: string, { mode, uid }: Stats, wanted: '700' | '600
     throw new FileStoreError(
       `${path} belongs to another user (${uid}), who could read its content: choose another folder, or run as root: chown -R ${own} ${path}`,
     )
-  if ((mode & 0o077) !== 0) throw new FileStoreError(`Other users can read ${path}. Run: chmod ${wanted} ${path}`)
+  if ((mode & 0o077) !== 0) throw new FileStoreError(`Other users have access to ${path}. Run: chmod ${wanted} ${path}`)
 }
 
 /** The result of a file operation, or undefined if the file or folder does not exist. */

@@ -10,7 +10,7 @@ const maxTries = 3
 /**
  * Reads the redirect URL that the user pastes, and prompts again if it does not match.
  *
- * @throws AgentError `answer_refused` if none of the pasted URLs matched
+ * @throws AgentError `answer_refused` if none of the pasted URLs matched, or if none was pasted
  */
 export async function readPasted(
   input: Readable,
@@ -61,8 +61,8 @@ function pastedProblem(text: string, { consent, redirectUri }: PastedFor): strin
     return `That is a different address: the one to paste starts with ${redirectUri}`
   const only = (name: string) => (searchParams.getAll(name).length === 1 ? searchParams.get(name) : undefined)
   if (only('state') !== new URL(consent.url).searchParams.get('state'))
-    return 'That address belongs to another request, so it was not used.'
-  if (only('iss') !== consent.authServer) return `That address was not issued by ${consent.authServer}.`
+    return 'That address does not belong to this request, so it was not used.'
+  if (only('iss') !== consent.authServer) return `That address does not name ${consent.authServer} as its issuer.`
   const answers = [only('code'), only('error')].filter((value) => typeof value === 'string')
-  return answers.length === 1 ? undefined : 'That address is incomplete: copy all of it.'
+  return answers.length === 1 ? undefined : 'That address is incomplete, or was changed: copy all of it.'
 }

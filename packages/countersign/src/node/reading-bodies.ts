@@ -79,10 +79,7 @@ export class ReadingBodies {
     let largest: Body | undefined
     for (const body of bodies) if (body.bytes > (largest?.bytes ?? 0)) largest = body
     if (largest)
-      this.#refuse(
-        largest,
-        new AAuthError('unavailable', 'Too many request bodies are being received: try again later.'),
-      )
+      this.#refuse(largest, new AAuthError('unavailable', 'Too much request data is being received: try again later.'))
   }
 
   #refuse(body: Body, refusal: AAuthError): void {

@@ -4,7 +4,7 @@ import { groupsOf } from '../lib/network-of.js'
 /**
  * Returns a function that checks whether a peer’s address is one of the given addresses or networks, such as `10.0.0.0/8`.
  *
- * @throws TypeError for invalid entries, and for networks that contain almost every address
+ * @throws TypeError for invalid entries, and for networks that cover too much of the Internet
  * @example
  * ```ts
  * const isProxy = createTrustedPeers(['127.0.0.1'])
@@ -55,7 +55,7 @@ export function trustedNetworksProblem(networks: readonly string[]): string | un
 }
 
 const tooBroad =
-  'nearly the whole Internet, so any client could claim any address: list only your proxies, such as 10.0.0.7 or 10.0.0.0/24'
+  'too much of the Internet, so too many clients could claim any address: list only your proxies, such as 10.0.0.7 or 10.0.0.0/24'
 
 function add(networks: BlockList, network: string): void {
   const [base = '', bits] = network.split('/')
@@ -123,7 +123,7 @@ export type ClientAddress = (peer: string | undefined, rawHeaders: readonly stri
  * address in it that is not a proxy. Otherwise it is the peer’s own address, whatever the header contains.
  *
  * @param trusted addresses, or networks such as `10.0.0.0/8`
- * @throws TypeError for invalid entries, and for networks that contain almost every address
+ * @throws TypeError for invalid entries, and for networks that cover too much of the Internet
  * @example
  * ```ts
  * const clientAddress = createClientAddress(['127.0.0.1'])

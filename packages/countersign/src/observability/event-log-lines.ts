@@ -10,14 +10,16 @@ export const eventLogLines = {
       'A request was refused; precedes the line for the request itself, with the same `id`; `code`, `agent`, `delegate`, `claimed`, `rule`, `lookup`, `reason`',
     decision:
       'A request for access was decided; `by` (`policy`, `person`, or `grant` for a remembered grant), `outcome`, `agent`, `resource`, `scope`, `rule`',
-    lookup: 'Another party’s document or key set could not be fetched; `what`, `host`, `outcome`, `reason`, `ms`',
+    lookup:
+      'Another party’s document or key set could not be fetched, or was rejected; `what`, `host`, `outcome`, `reason`, `ms`',
     upload: 'Gateway: an upload that was buffered on disk was forwarded or refused; `route`, `bytes`, `ms`',
     socket: 'Gateway: a WebSocket was opened or closed; `route`, `outcome`, `agent`, `delegate`, `thumbprint`, `ms`',
   },
   warn: {
     'storage.slow': 'A storage operation took a second or more; `verb`, `outcome`, `ms`',
-    password: 'A password was not checked: too many were waiting (`unavailable`), or it failed; `outcome`, `waiting`',
-    upstream: 'Gateway: the upstream failed to respond; `route`, `outcome`, `reason`, `ms`',
+    password:
+      'A password was not hashed or checked: too many were waiting (`unavailable`), or the computation failed (`failed`); `outcome`, `waiting`',
+    upstream: 'Gateway: the upstream failed to respond, or broke off its response; `route`, `outcome`, `reason`, `ms`',
   },
 } as const satisfies Readonly<Record<'info' | 'warn', Readonly<Record<string, string>>>>
 

@@ -50,7 +50,7 @@ export function requireIdentifier(option: string, text: string, options: Identif
     ? 'set allowInsecureLoopback to allow http on loopback'
     : isIdentifier(text, { ...options, allowPath: true })
       ? 'set allowPath to allow a path'
-      : 'it must be https://host, lower case, no trailing slash'
+      : 'it must be https:// and a lower-case domain name with a dot'
   throw new TypeError(`${option} is not a valid identifier (${hint}): ${String(text)}`)
 }
 

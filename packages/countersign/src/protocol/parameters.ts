@@ -32,7 +32,7 @@ export function readParameters(parameters: URLSearchParams): ReadonlyMap<string,
 /** Returns the value, or throws `request_malformed`. */
 export function requireParameter(form: ReadonlyMap<string, string>, name: string): string {
   const value = form.get(name)
-  if (value === undefined) throw new AAuthError('request_malformed', `The parameter ${name} is missing.`)
+  if (value === undefined) throw new AAuthError('request_malformed', `The parameter ${name} is missing or empty.`)
   return value
 }
 

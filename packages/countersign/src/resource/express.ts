@@ -28,7 +28,12 @@ export type ExpressRequest = NodeRequest & {
 type Middleware = (req: ExpressRequest, res: NodeResponse, next: (error?: unknown) => void) => void
 
 export interface ExpressGate<R extends Requirement> extends Middleware {
-  /** Returns the verified request. @throws TypeError for a request that did not pass through this middleware */
+  /**
+   * Returns the verified request.
+   *
+   * @throws TypeError for a request that did not pass through this middleware
+   * @throws AAuthError `request_changed` for a request that was changed afterwards
+   */
   verified(req: NodeRequest): VerifiedRequest<R>
 }
 

@@ -20,7 +20,12 @@ export type { FastifyReplyLike, FastifyRequestLike }
 export interface FastifyGate<R extends Requirement> {
   /** A `preParsing` hook. */
   (request: FastifyRequestLike, reply: FastifyReplyLike, payload: Readable): Promise<Readable | undefined>
-  /** Returns the verified request. @throws TypeError for a request that did not pass through this hook */
+  /**
+   * Returns the verified request.
+   *
+   * @throws TypeError for a request that did not pass through this hook
+   * @throws AAuthError `request_changed` for a request that was changed afterwards
+   */
   verified(request: { readonly raw: NodeRequest }): VerifiedRequest<R>
 }
 

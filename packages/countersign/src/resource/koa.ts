@@ -36,7 +36,12 @@ type Next = () => Promise<unknown>
 
 export interface KoaGate<R extends Requirement> {
   (ctx: KoaContextLike, next: Next): Promise<void>
-  /** Returns the verified request. @throws TypeError for a request that did not pass through this middleware */
+  /**
+   * Returns the verified request.
+   *
+   * @throws TypeError for a request that did not pass through this middleware
+   * @throws AAuthError `request_changed` for a request that was changed afterwards
+   */
   verified(ctx: { readonly req: NodeRequest }): VerifiedRequest<R>
 }
 

@@ -32,7 +32,7 @@ export interface RedisStoreOptions {
  * A `claimNonce` that all instances share. If the store does not respond, requests with a nonce are refused (503), so none is accepted
  * twice. If the store loses data, for example in a restart without `appendfsync always`, lost nonces can be replayed for two minutes.
  *
- * @throws TypeError for invalid limits
+ * @throws TypeError for invalid limits, or a value that is not a client
  * @example
  * ```ts
  * const client = await createClient({ url: 'redis://127.0.0.1:6379' }).connect()
@@ -63,6 +63,8 @@ export function redisNonces(client: RedisClient, options: RedisStoreOptions & No
 /**
  * Creates a `rateLimit` that all instances share and that counts as {@link createRateLimit} does. If the store does not respond, requests
  * are refused (503).
+ *
+ * @throws TypeError for a value that is not a client
  */
 export function redisRateLimit(
   client: RedisClient,
@@ -92,7 +94,10 @@ function runScripts(client: RedisClient, { prefix = 'countersign', timeout = 100
       const keys = names.map((name) => `{${prefix}} ${name}`)
       return await Promise.race([client.eval(script, { keys, arguments: given }), late])
     } catch (cause) {
-      throw new AAuthError('unavailable', 'The shared store does not respond.', { retryAfter: 5, cause })
+      throw new AAuthError('unavailable', 'The shared store failed, or did not respond in time.', {
+        retryAfter: 5,
+        cause,
+      })
     } finally {
       clearTimeout(timer)
     }

@@ -185,7 +185,7 @@ export function requireVerifyOptions(
     throw new TypeError(`scope can only be used with require: 'authorization', not with '${require}'`)
   }
   const values = scope === undefined ? undefined : parseScope(scope)
-  if (!values) throw new TypeError('require: \'authorization\' needs a scope, such as "data.read"')
+  if (!values) throw new TypeError('require: \'authorization\' needs a valid scope, such as "data.read"')
   const undeclared = declared && values.find((value) => !declared.includes(value))
   if (declared === undefined || undeclared === undefined) return
   const near = nearestName(undeclared, declared)

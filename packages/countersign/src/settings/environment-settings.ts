@@ -42,7 +42,7 @@ export function environmentSettings(
 
 const expected: Readonly<Record<SettingRow['read'], string>> = {
   text: 'must be a string',
-  number: 'must be a number',
+  number: 'must be a whole number',
   boolean: 'must be true or false',
   json: 'must be JSON, as in the configuration file',
 }

@@ -23,7 +23,8 @@ export interface TestAgent extends Agent {
    * Sends a request that has one fault but otherwise meets the route's requirement, and resolves to the response without following a
    * challenge. The route's requirement is determined by an additional request, which every route refuses.
    *
-   * @throws TypeError if the route does not check for this fault because it verifies nothing or needs no token
+   * @throws TypeError if the request cannot have this fault, or if the route does not check for it because it verifies nothing or needs no
+   * token
    */
   send(fault: TestFault, url: string, init?: RequestInit): Promise<Response>
 }

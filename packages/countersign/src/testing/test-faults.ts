@@ -140,7 +140,7 @@ async function findAccess(request: Request, sender: FaultSender): Promise<Access
   if (response.status !== 401 || header === null || error !== 'expired_auth_token') {
     const hint = response.ok
       ? 'the route verifies nothing'
-      : 'its resource needs the authServer, fetch and now from the test world'
+      : 'does its resource use the authServer, fetch and now from the test world?'
     throw new TypeError(`${url} responded with ${response.status} to an expired token (${hint}): ${text.slice(0, 200)}`)
   }
   const { resourceToken } = parseChallenge(header)

@@ -28,6 +28,6 @@ export function createTestFetch(origins: TestOrigins): typeof globalThis.fetch {
 export function requireTestName(option: string, id: string): void {
   if (isIdentifier(id) && new URL(id).hostname.endsWith('.test')) return
   throw new TypeError(
-    `${option} must be a name that ends in .test, such as https://${option.toLowerCase()}.test: ${id}`,
+    `${option} must be an https identifier whose host ends in .test, such as https://${option.toLowerCase()}.test: ${id}`,
   )
 }

@@ -156,7 +156,7 @@ async function tokenFor({ grants }: TokenContext, grant: TestGrant, jwk: object)
 
 function requireScope(text: string): string {
   const scope = parseScope(text)
-  if (!scope) throw new AAuthError('scope_invalid', 'The scope must be a list of at most 64 values.')
+  if (!scope) throw new AAuthError('scope_invalid', 'The scope must be a list of 1 to 64 valid values.')
   return scope.join(' ')
 }
 

@@ -102,7 +102,7 @@ export async function verifyDecodedToken<C extends RegisteredClaims>(
   const refuse = (why: string, cause?: unknown) =>
     new AAuthError(invalid, `The ${typ} was rejected: ${why}.`, { cause })
 
-  if (!token) throw refuse('it is not a signed compact JWT of at most 8 KiB without duplicate JSON members')
+  if (!token) throw refuse('it is too long, or not a signed compact JWT without duplicate JSON members')
   const { header } = token
   if (header.typ !== typ) throw refuse(`its typ is not ${typ}`)
   if ('crit' in header || 'b64' in header) throw refuse('its header has unsupported critical extensions')
@@ -113,8 +113,8 @@ export async function verifyDecodedToken<C extends RegisteredClaims>(
 
   const { payload: claims } = token
   requireClaims(type, claims, options, refuse)
-  if (options.issuers && !options.issuers.includes(claims.iss)) throw refuse('its issuer is not trusted by this server')
-  if (!includesAudience(claims.aud, options.audience, audience)) throw refuse('its aud does not include this server')
+  if (options.issuers && !options.issuers.includes(claims.iss)) throw refuse('its issuer is not accepted')
+  if (!includesAudience(claims.aud, options.audience, audience)) throw refuse('its aud does not include the recipient')
   for (const claim of ['iat', 'nbf'] as const) {
     if ((claims[claim] ?? 0) > now + clockTolerance) throw refuse(`its ${claim} is in the future`)
   }
@@ -220,7 +220,7 @@ async function importConfirmation(
     if (!(cause instanceof AAuthError)) throw cause
     throw refuse('its cnf.jwk is not a usable public key', cause)
   }
-  if (jkt !== undefined && jkt !== key.thumbprint) throw refuse('its cnf contains two keys')
+  if (jkt !== undefined && jkt !== key.thumbprint) throw refuse('its cnf names two keys')
   return key
 }
 

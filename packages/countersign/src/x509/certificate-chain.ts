@@ -52,7 +52,7 @@ export function verifyCertificateChain(
   if ('refusal' in leaf) return leaf
   const { keyUsage, fitsAgents } = leaf.extensions
   if ((keyUsage && !keyUsage.digitalSignature) || !fitsAgents)
-    return { refusal: 'the key usage of the certificate does not allow signing' }
+    return { refusal: 'the key usage or extended key usage of the certificate does not allow an agent to sign' }
   const path: [X509Certificate, ...X509Certificate[]] = [first]
   let validUntil = endOf(first)
   for (let link: Link = leaf; ; ) {
@@ -80,7 +80,8 @@ export function verifyCertificateChain(
 function toLink(certificate: X509Certificate, now: number): Link | { refusal: string } {
   const extensions = readCertificateExtensions(certificate.raw)
   if (!extensions) return { refusal: 'a certificate is not well-formed' }
-  if (extensions.unknownCritical) return { refusal: 'a certificate has an unsupported critical extension' }
+  if (extensions.unknownCritical)
+    return { refusal: 'a certificate has name constraints, or an unsupported critical extension' }
   if (now < Date.parse(certificate.validFrom) / 1000 || !(now < endOf(certificate)))
     return { refusal: 'a certificate is not valid at this time' }
   return { certificate, extensions }

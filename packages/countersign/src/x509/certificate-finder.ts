@@ -146,7 +146,7 @@ function isUnsupportedCurve(error: unknown): boolean {
 
 function parseRoots(pem: string): X509Certificate[] {
   const roots = parseCertificates(pem, limits.roots)
-  if (!roots) throw new TypeError('roots must be PEM certificates')
+  if (!roots) throw new TypeError(`each string in roots must contain 1 to ${limits.roots} PEM certificates`)
   return roots
 }
 

@@ -49,7 +49,7 @@ describe('an agent that cannot prompt', () => {
     for (const shown of [JSON.stringify(error), error.message, inspect(error)])
       expect(shown).not.toContain('request_token')
     expect(JSON.parse(JSON.stringify(error))).toMatchObject({ code: 'consent_required', reason: 'first_time' })
-    expect(error.message).toMatch(/ Reason: first_time\.$/)
+    expect(error.message).toMatch(/ \(first_time\), but this agent cannot prompt\.$/)
   })
 
   it('knows that the user has not been asked before', async () => {

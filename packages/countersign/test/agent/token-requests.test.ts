@@ -166,7 +166,7 @@ describe('a token request', () => {
   it('is not sent to an auth server that is not accepted, and the error names who refers users there', async () => {
     const stage = openStage({ authServers: (server) => server !== ids.authServer })
     expect((await errorOf(stage)).message).toBe(
-      'api.example sends users to https://auth.example, which is not in authServers: add it if users may type their passwords there.',
+      'api.example sends users to https://auth.example, which authServers does not accept: add it if users may type their passwords there.',
     )
     await expect(stage.agent.for(session).signIn({ authServer: ids.authServer })).rejects.toMatchObject({
       code: 'auth_server_refused',
@@ -370,7 +370,7 @@ describe('signIn', () => {
     stage.document = { jwks_uri: `${ids.authServer}/nothing.json` }
     await expect(signIn(stage)).rejects.toMatchObject({
       code: 'auth_token_refused',
-      message: 'The auth token’s key was not found.',
+      message: 'The auth token’s signing key was not found.',
       cause: expect.anything(),
     })
   })

@@ -198,7 +198,7 @@ it('accepts a Signature-Key of 16,384 characters, and rejects a longer one', asy
 })
 
 it.each([
-  ['sig1=(scheme=jwt jwt="a") ', 'continues after its only member'],
+  ['sig1=(scheme=jwt jwt="a") ', 'is not a single member of the form label='],
   ['sig1=(jwt="a")', 'does not start with label=(scheme=…'],
   [' sig1=(scheme=jwt jwt="a")', 'does not start with label=(scheme=…'],
 ])('the refusal of %s says what is wrong', (text, message) => {

@@ -56,7 +56,7 @@ describe('createClientAddress', () => {
     Array.from({ length: 2049 }, (_, index) => `${(0x2000 + index * 3).toString(16)}::/16`),
   ])('rejects %s, which matches every address, and says what to do', (...trusted) => {
     expect(() => createClientAddress(trusted)).toThrow(
-      /^the prox.* nearly the whole Internet, so any client could .*such as 10\.0\.0\.7/,
+      /^the prox.* too much of the Internet, so too many clients could .*such as 10\.0\.0\.7/,
     )
   })
 

@@ -113,7 +113,7 @@ describe('the folder of a fileStore', () => {
       const folder = newFolder()
       chmodSync(folder, mode)
       expect(() => fileStore(folder)).toThrow(
-        new FileStoreError(`Other users can read ${folder}. Run: chmod 700 ${folder}`),
+        new FileStoreError(`Other users have access to ${folder}. Run: chmod 700 ${folder}`),
       )
     },
   )
@@ -201,7 +201,7 @@ describe('the folder of a fileStore', () => {
         rmSync(path, { recursive: true })
         symlinkSync(elsewhere, path)
       },
-      /is not the folder that this store created/,
+      /is not a folder, but a file or a link/,
     ],
     [
       'that is a file',
@@ -209,7 +209,7 @@ describe('the folder of a fileStore', () => {
         rmSync(path, { recursive: true })
         writeFileSync(path, '', { mode: 0o600 })
       },
-      /is not the folder that this store created/,
+      /is not a folder, but a file or a link/,
     ],
   ])('L04: rejects the folder of an owner %s', async (_what, change, message) => {
     const folder = newFolder()

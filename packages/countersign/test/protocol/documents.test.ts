@@ -198,7 +198,7 @@ it.each([
 
 it.each([
   ['https://agent.example/a', 'set allowPath to allow a path'],
-  ['https://10.0.0.1', 'it must be https://host, lower case, no trailing slash'],
+  ['https://10.0.0.1', 'it must be https:// and a lower-case domain name with a dot'],
 ])('the hint for %s, which has no simple fix, is: %s', (text, hint) => {
   expect(identifierRepair(text, {})).toBeUndefined()
   expect(() => requireIdentifier('id', text, {})).toThrow(`id is not a valid identifier (${hint}): ${text}`)

@@ -26,7 +26,7 @@ describe.each([
     ['no options', undefined, "specify the requirement: { require: 'identity' }"],
     ['a misspelled option', { require: 'identity', scop: 'a' }, 'has no option scop: did you mean scope?'],
     ['no level', {}, "'signature', 'identity' or 'authorization', not undefined"],
-    ['authorization without a scope', { require: 'authorization' }, 'needs a scope'],
+    ['authorization without a scope', { require: 'authorization' }, 'needs a valid scope'],
     ['a scope without authorization', { require: 'identity', scope: 'calendar.read' }, 'scope can only be used with'],
   ])('rejects %s when the route is defined', (_, wrong, message) => {
     expect(() => aauth(resource, wrong as VerifyRequestOptions<'signature'>)).toThrow(message)

@@ -251,8 +251,12 @@ it('has names and keys that only its own fetch finds', async () => {
   )
   expect(found).toHaveProperty('found')
   await expect(createTestWorld({ authServer: 'https://auth.example.com' })).rejects.toThrow(TypeError)
-  await expect(createTestWorld({ authServer: 'https://test' })).rejects.toThrow('must be a name that ends in .test')
-  await expect(world.agent({ id: 'https://agent.test.example' })).rejects.toThrow('must be a name that ends in .test')
+  await expect(createTestWorld({ authServer: 'https://test' })).rejects.toThrow(
+    'must be an https identifier whose host ends in .test',
+  )
+  await expect(world.agent({ id: 'https://agent.test.example' })).rejects.toThrow(
+    'must be an https identifier whose host ends in .test',
+  )
   await expect(world.fetch('https://elsewhere.test/')).rejects.toThrow('nothing is served at https://elsewhere.test')
 })
 

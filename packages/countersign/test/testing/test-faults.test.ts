@@ -87,6 +87,6 @@ describe('one request with one fault', () => {
     const world = await createTestWorld()
     openApi(world, { authServer: 'https://another.test' })
     const agent = await world.agent()
-    await expect(agent.send('expired-token', `${api}/events`)).rejects.toThrow('needs the authServer, fetch and now')
+    await expect(agent.send('expired-token', `${api}/events`)).rejects.toThrow('use the authServer, fetch and now')
   })
 })

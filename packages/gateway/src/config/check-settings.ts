@@ -48,7 +48,12 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
     const hint = loopback.test(text)
       ? '; for http on this machine during development, set allowInsecureLoopback to true'
       : ''
-    return [{ setting, problem: `must be an https URL without a path, trailing slash or default port${hint}` }]
+    return [
+      {
+        setting,
+        problem: `must be https:// and a lower-case domain name, without a path, trailing slash or default port${hint}`,
+      },
+    ]
   })
   const needed = [
     ...[...routes].map(([at, { scope }]) => [`routes[${at}].scope`, scope] as const),
@@ -183,6 +188,6 @@ function refusedUnseen({ verifyOnly, routes }: GatewaySettings): string[] {
   if (!verifyOnly || refused.length === 0) return []
   const names = refused.map(({ method, path }) => `${method} ${path}`).join(', ')
   return [
-    `verifyOnly: proxies do not pass on the body, so these routes refuse all requests other than GET and HEAD: ${names}. To allow them, set "body": "unseen" on the route.`,
+    `verifyOnly: proxies do not pass on the body, so these routes refuse all requests other than GET and HEAD: ${names}. To allow them on a route that neither deletes nor spends, set "body": "unseen" there.`,
   ]
 }

@@ -139,7 +139,7 @@ async function readSigner(keyFile: string): Promise<{ signer: Signer } | { probl
     return { signer: await createSigner(JSON.parse(await readFile(keyFile, 'utf8')) as PrivateJwk) }
   } catch (cause) {
     const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
-    const what = isMissing ? 'the file does not exist' : 'it contains no valid private JWK'
+    const what = isMissing ? 'the file does not exist' : 'the file cannot be read, or contains no valid private JWK'
     return { problem: `${keyFile}: ${what}. Create one with countersign agent keys generate --output`, cause }
   }
 }

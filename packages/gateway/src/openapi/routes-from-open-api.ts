@@ -60,7 +60,7 @@ export function routesFromOpenApi(document: unknown): DescribedRoutes {
   const covered = coveredAmong(described.leftOut, routes).map(({ method, path }) => `${method} ${path}`)
   if (covered.length > 0)
     throw new TypeError(
-      `These operations are skipped, but a wider route would permit them: ${covered.join(', ')}. Describe them in this document.`,
+      `These operations are skipped, but a wider route would permit them: ${covered.join(', ')}. Correct or complete their descriptions in this document.`,
     )
   const open = routes.filter(({ require }) => require === 'none')
   const told = open.map(
@@ -90,7 +90,7 @@ function addPath(described: Described, path: string, given: unknown, base: strin
   const { document, notes, leftOut } = described
   const item = resolvedItem(document, given)
   if (!item) {
-    notes.push(`${path} is described outside this document, so it is skipped: ${combine}.`)
+    notes.push(`${path} has no description in this document, so it is skipped: ${combine}.`)
     leftOut.push(...methods.map((method) => ({ method: method.toUpperCase(), path: writtenPath(base + path) })))
     return
   }
@@ -140,7 +140,7 @@ function addOperation(described: Described, { method, path, shown, operation }: 
   const { document, routes, scopes, notes, leftOut, made } = described
   const name = method.toUpperCase()
   if (!operation) {
-    notes.push(`${name} ${shown} is described outside this document, so it is skipped: ${combine}.`)
+    notes.push(`${name} ${shown} has no description in this document, so it is skipped: ${combine}.`)
     return void leftOut.push({ method: name, path })
   }
   const secured = securityOf(document, operation, { isRead: ['get', 'head', 'options'].includes(method), path })

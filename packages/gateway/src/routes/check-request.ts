@@ -64,7 +64,7 @@ function requireNoBatch(head: RequestHead): void {
   if (fieldValues(head, 'content-type').some((type) => /multipart\s*\/\s*mixed/i.test(type)))
     throw new AAuthError(
       'media_type_unsupported',
-      'multipart/mixed contains other requests: send each of them separately.',
+      'multipart/mixed may contain other requests: send each of them separately.',
     )
 }
 

@@ -270,7 +270,7 @@ function createMethodCheck({
     if (found === 'stricter' || isOverride)
       throw new AAuthError(
         'request_malformed',
-        `The field ${name.slice(0, 32)} specifies ${named}, which ${found === 'unlisted' ? 'no route lists here' : `needs more here than ${method}`}: send ${named} as the request method. If the API treats the field as data, set mayNameMethod on the route.`,
+        `The field ${name.slice(0, 32)} specifies ${named}, which ${found === 'unlisted' ? 'no route lists here' : `needs more here than ${method}: send ${named} as the request method`}. If the API treats the field as data, set mayNameMethod on the route.`,
       )
   }
 }

@@ -43,7 +43,7 @@ export function queryOf(rawTarget: string): string {
 /**
  * Refuses headers and parameters that could make the upstream run a different request from the one that was checked.
  *
- * @throws AAuthError `request_malformed`, `headers_too_large`
+ * @throws AAuthError `request_malformed`, `headers_too_large`, `header_duplicate`
  */
 export function requirePlainFields(message: RequestHead): void {
   const { rawTarget, rawHeaders, isFromProxy = false } = message
@@ -61,7 +61,7 @@ export function requirePlainFields(message: RequestHead): void {
     // Without a signed field, the API would get a different request from the one that was signed.
     const isRemoved = (isDropped && !readsAsIdentity(name)) || isHopByHop(name)
     if (isRemoved && coversField(name.toLowerCase()))
-      throw new AAuthError('request_malformed', `${name} is not forwarded: do not send or sign it.`)
+      throw new AAuthError('request_malformed', `${name} is not forwarded, so the signature must not cover it.`)
   }
   requireOnce(message)
   requireShortConnection(message)

@@ -85,12 +85,15 @@ export function examineTable(
 
 function needlessSettings(groups: readonly PathRows[], findings: readonly Finding[]): RouteCollision[] {
   const needed = new Set(findings.map(({ row, setting }) => `${setting} ${row.at}`))
-  const reasons = { mayShadow: 'shadows no stricter route', fallback: 'no route within it requires more' }
+  const reasons = {
+    mayShadow: 'shadows no stricter route',
+    fallback: 'no stricter route or MCP server shares its paths',
+  }
   return groups.flatMap(({ rows }) =>
     rows.flatMap(({ at, route }) =>
       (['mayShadow', 'fallback'] as const)
         .filter((setting) => route[setting] && !needed.has(`${setting} ${at}`))
-        .map((setting) => ({ at, problem: `has ${setting}, but ${reasons[setting]}: remove it` })),
+        .map((setting) => ({ at, problem: `has ${setting}, but ${reasons[setting]}: remove ${setting}` })),
     ),
   )
 }

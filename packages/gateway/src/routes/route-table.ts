@@ -162,7 +162,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths: readonly st
       )
       if (!found) return undefined
       const isListed = routesFor(found.other, method).length > 0
-      return `Some servers treat this path as another one, ${isListed ? 'which needs more' : `of which no route lists ${method}`}`
+      return `Some servers treat this path as another one, ${isListed ? 'which needs more' : `for which no route lists ${method}`}`
     }
 
     function isWiderRun(method: string, own: Need): boolean {

@@ -86,11 +86,14 @@ export function routeProblems(route: Partial<Route>): { member: keyof Route; pro
   if (!require || !levels.includes(require)) refuse('require', `must be one of ${levels.join(', ')}`)
   else if (require === 'authorization') {
     if (!/^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/.test(scope ?? ''))
-      refuse('scope', 'must be scopes that users can grant, such as "events.read"')
+      refuse('scope', 'must be one or more scopes, separated by single spaces, such as "events.read"')
   } else if (scope !== undefined) refuse('scope', 'is only valid with require: "authorization"')
   if (body !== undefined && body !== 'unseen') refuse('body', 'can only be "unseen"')
   if (body === 'unseen' && (['*', 'DELETE'].includes(method ?? '') || grave.test(`${path} ${scope ?? ''}`)))
-    refuse('body', 'cannot be unseen on a route that deletes or spends: run the gateway as a reverse proxy instead')
+    refuse(
+      'body',
+      'cannot be unseen on a route that, judging by its method, path or scope, may delete or spend: run the gateway as a reverse proxy instead',
+    )
   if (maxBody !== undefined && !(Number.isSafeInteger(maxBody) && maxBody >= 0))
     refuse('maxBody', 'must be a number of bytes')
   for (const member of ['case', 'endings'] as const)

@@ -44,13 +44,17 @@ export function parseOriginalRequest(rawHeaders: readonly string[], dialect: Dia
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string
     const plain = name.toLowerCase()
-    if (!isPlainName(name)) throw new AAuthError('request_malformed', `${name} is not accepted.`)
+    if (!isPlainName(name))
+      throw new AAuthError(
+        'request_malformed',
+        `${name} is not accepted: header names can contain only letters, digits and hyphens.`,
+      )
     if (!own.has(plain)) rest.push(name, rawHeaders[at + 1] as string)
   }
   const only = (name: string): string => {
     const [value, another] = fieldValues({ rawHeaders }, name)
     if (value === undefined || value === '' || another !== undefined)
-      throw new AAuthError('request_malformed', `The proxy must send ${name} exactly once.`)
+      throw new AAuthError('request_malformed', `The proxy must send ${name} exactly once, and not empty.`)
     return value
   }
   const method = only(dialect.method)
@@ -129,7 +133,7 @@ function requirePlainContent(asked: OriginalRequest): void {
   if (types.some((type) => !plainType.test(type) || namesForm(type)))
     throw new AAuthError(
       'media_type_unsupported',
-      'The proxy does not pass on the body, so a form cannot be inspected: send JSON or another media type.',
+      'The proxy does not pass on the body, so a form cannot be inspected: send a single media type that is not a form, such as application/json.',
     )
 }
 

@@ -107,7 +107,10 @@ function watchPackedStart(coding: string): Watch {
     if (!packed || packed.length === 0) return
     const starts = unpack?.map((each) => startsAsJson(each, packed)) ?? []
     if (!starts.includes(false) || starts.some((start) => start === true || start === 'unknown'))
-      throw new AAuthError('media_type_unsupported', 'Send JSON without Content-Encoding.')
+      throw new AAuthError(
+        'media_type_unsupported',
+        'The compressed body may be JSON, or cannot be decompressed: send it without Content-Encoding.',
+      )
   }
 
   return {

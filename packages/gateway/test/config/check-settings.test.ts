@@ -42,7 +42,7 @@ describe('contradictionsIn', () => {
     expect(problemsOf({})).toEqual([])
   })
 
-  const form = 'must be an https URL without a path, trailing slash or default port'
+  const form = 'must be https:// and a lower-case domain name, without a path, trailing slash or default port'
   const hint = '; for http on this machine during development, set allowInsecureLoopback to true'
   it.each<[object, string[]]>([
     [{ id: 'https://api.example/' }, [`id ${form}`]],
@@ -191,7 +191,7 @@ describe('warningsOf', () => {
   const warnings = (change: object, given: object = {}) =>
     warningsOf({ verifyOnly: false, routes: [], mcp: [], instances: 1, ...change } as never, given)
   const unseen = (names: string) =>
-    `verifyOnly: proxies do not pass on the body, so these routes refuse all requests other than GET and HEAD: ${names}. To allow them, set "body": "unseen" on the route.`
+    `verifyOnly: proxies do not pass on the body, so these routes refuse all requests other than GET and HEAD: ${names}. To allow them on a route that neither deletes nor spends, set "body": "unseen" there.`
 
   it.each<[object, object, string[]]>([
     [{}, { limits: { maxBody: 1 } }, []],

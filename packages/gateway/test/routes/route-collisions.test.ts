@@ -214,7 +214,7 @@ describe('a table is rejected if an open route requires less than a route within
   })
 
   it('and fallback is rejected if it has no effect', () => {
-    const needless = /routes\[0\] has fallback, but no route within it requires more: remove it/
+    const needless = /routes\[0\] has fallback, but no stricter route or MCP server shares its paths: remove fallback/
     expect(() => table({ path: '/*', fallback: true })).toThrow(needless)
     expect(() => table({ path: '/{page}', fallback: true }, admin)).toThrow(needless)
     expect(() => table({ ...admin, path: '/*', fallback: true }, { path: '/admin' })).toThrow(needless)

@@ -20,7 +20,7 @@ interface CallbackAttack {
 const notHere = 'No request is waiting for this response'
 const otherBrowser = 'This request was started in another browser, so the response was not used'
 const noSession = 'The agent does not recognize this browser, so the response was not used'
-const broken = 'incomplete, or contains a duplicate parameter'
+const broken = 'missing, duplicate or conflicting parameters'
 
 const attacks: readonly CallbackAttack[] = [
   {

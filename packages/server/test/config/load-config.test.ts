@@ -202,12 +202,12 @@ describe('loadConfig', () => {
     [
       'a proxy range that covers every address',
       { trustProxy: ['127.0.0.1', '0.0.0.0/0'] },
-      'trustProxy[1]: is nearly the whole Internet, so any client could claim any address: list only your proxies, such as',
+      'trustProxy[1]: is too much of the Internet, so too many clients could claim any address: list only your proxies, such as',
     ],
     [
       'proxy ranges that together cover every address',
       { trustProxy: Array.from({ length: 127 }, (_, octet) => `${octet + 1}.0.0.0/8`) },
-      'trustProxy: together cover nearly the whole Internet, so any client could claim any address',
+      'trustProxy: together cover too much of the Internet, so too many clients could claim any address',
     ],
     [
       'an allowed network with host bits set',
@@ -318,7 +318,7 @@ describe('loadConfig', () => {
 
   it('names the variable of an invalid setting', async () => {
     expect(await problemsOf(valid, { COUNTERSIGN_LISTEN_PORT: 'http' })).toEqual([
-      'listen.port (COUNTERSIGN_LISTEN_PORT): must be a number',
+      'listen.port (COUNTERSIGN_LISTEN_PORT): must be a whole number',
     ])
     expect(await problemsOf(valid, { COUNTERSIGN_LISTEN_PORT: '0' })).toEqual([
       'listen.port (COUNTERSIGN_LISTEN_PORT): must be at least 1',

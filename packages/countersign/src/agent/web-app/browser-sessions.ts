@@ -208,7 +208,7 @@ function createSessionStore({ store, keep, isKept }: SessionStoreOptions): Agent
     // Checked after the write: a process that removes the session after this check also removes this record.
     if (await isKept(session)) return written
     await store.forget(session)
-    throw new AgentError('session_forgotten', 'The session has expired.')
+    throw new AgentError('session_forgotten', 'The session has ended.')
   }
 
   return {

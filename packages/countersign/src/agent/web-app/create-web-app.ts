@@ -143,9 +143,13 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
     }
     function sendFirst(): never {
       first ??= firstVisits.send(visit)
-      throw new AgentError('consent_required', 'This browser has not yet shown that it returns cookies.', {
-        consent: { url: first.url },
-      })
+      throw new AgentError(
+        'consent_required',
+        'This is a HEAD request, or the browser has not yet shown that it returns cookies.',
+        {
+          consent: { url: first.url },
+        },
+      )
     }
     function noteAsked(url: string): void {
       if (visit.method !== 'HEAD') visit.addCookie(url === first?.url ? first.cookie : wayBack.remember(visit, url))

@@ -39,7 +39,8 @@ export function refuseVisit(visit: Visit<unknown>, origin: string): Response | u
 }
 
 export function refuseForeign(): Response {
-  const why = 'Another site sent this request, so it was ignored. Go back and try again from the page itself.\n'
+  const why =
+    'This request did not come from a page of this site, so it was ignored. Go back and try again from the page itself.\n'
   return new Response(why, { status: 403, headers: { 'cache-control': 'no-store' } })
 }
 

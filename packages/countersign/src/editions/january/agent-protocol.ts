@@ -109,7 +109,7 @@ function stepFor(status: number, challenge: JanuaryChallenge, credential: Creden
 
 function requireIssuerKey(outcome: Found<VerificationKey>): VerificationKey {
   if ('found' in outcome) return outcome.found
-  throw new AgentError('auth_token_refused', 'The auth token’s key was not found.', { cause: outcome.failure })
+  throw new AgentError('auth_token_refused', 'The auth token’s signing key was not found.', { cause: outcome.failure })
 }
 
 /** The expected claims of the resource token (W21). */

@@ -53,7 +53,7 @@ export async function requestAuthToken(
     if (token) return token
     asking.signal.throwIfAborted()
   }
-  throw new AgentError('token_request_failed', 'Other processes of the agent removed all its consents.')
+  throw new AgentError('token_request_failed', 'Other processes kept starting or removing the consent.')
 }
 
 /** How many times a request's consent may be removed, or started first by another process. */
@@ -153,7 +153,7 @@ async function promptAndWait(
   const details = describe(requester, consent, limit.until)
   if (!requester.canPrompt) {
     const reason = await requester.reasonFor(consent.need, owner)
-    const why = `The user must give consent at ${consent.need.authServer}, but this agent cannot prompt. Reason: ${reason}.`
+    const why = `The user must give consent at ${consent.need.authServer} (${reason}), but this agent cannot prompt.`
     throw new AgentError('consent_required', why, { consent: await details, reason })
   }
   const ask = async () => {

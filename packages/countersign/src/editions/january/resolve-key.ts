@@ -263,7 +263,7 @@ function lookupError(failure: DiscoveryFailure): AAuthError {
 function busyError(failure: DiscoveryFailure): AAuthError | undefined {
   if (failure.reason !== 'busy') return undefined
   const { retryAfter = 3 } = failure
-  return new AAuthError('too_many_requests', 'Too many key lookups are in progress.', { cause: failure, retryAfter })
+  return new AAuthError('too_many_requests', 'Too many key lookups: try again later.', { cause: failure, retryAfter })
 }
 
 /** The error for a key that does not exist, or whose reference is rejected. */

@@ -108,14 +108,17 @@ async function answerResourceTokenRequest(
   const form = readForm(contentType, body)
   const asked = form.get('scope')
   if (form.has('auth_request_url') || asked === undefined) {
-    throw new AAuthError('request_malformed', 'Send only scope: this resource does not support auth_request_url.')
+    throw new AAuthError(
+      'request_malformed',
+      'Send scope, and not auth_request_url, which this resource does not support.',
+    )
   }
   const scope = parseScope(asked)
   const unknown = scope?.find((value) => endpoint.scopes && !endpoint.scopes.includes(value))
   if (!scope || unknown !== undefined) {
     throw new AAuthError(
       'scope_invalid',
-      'The scope contains a value that this resource does not offer: see supported_scopes.',
+      'The scope is malformed, or contains a value that this resource does not offer: see supported_scopes.',
     )
   }
   const resourceToken = await endpoint.issue({ agent, thumbprint }, scope.join(' '))

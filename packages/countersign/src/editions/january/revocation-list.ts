@@ -67,9 +67,9 @@ export function createRevocationList(options: RevocationListOptions): Revocation
 
   async function fetchList(at: number): Promise<HeldList> {
     const { revocation_list_uri: uri } = requireFound(await discovery.findMetadata(januaryDocuments.authServer, issuer))
-    if (uri === undefined) throw refusal('its document has no revocation_list_uri')
+    if (uri === undefined) throw refusal('the auth server’s document has no revocation_list_uri')
     const problem = endpointProblem(issuer, 'revocation_list_uri', uri, endpointOrigins)
-    if (problem !== undefined) throw refusal(problem)
+    if (problem !== undefined) throw refusal(`the auth server’s document was rejected: ${problem}`)
     const { characters: maxBytes } = revocationListLimits
     const fetched = await fetchText(uri, { fetch, maxBytes, timeout: limits.timeout, accept: 'application/jwt' })
     if ('refusal' in fetched) throw refusal(fetched.refusal, fetched.cause)
@@ -136,7 +136,7 @@ function requireFound<T>(found: Found<T>): T {
 }
 
 function refusal(why: string, cause?: unknown): AAuthError {
-  return new AAuthError('revocation_list_refused', `The revocation list was rejected: ${why}.`, { cause })
+  return new AAuthError('revocation_list_refused', `The revocation list cannot be used: ${why}.`, { cause })
 }
 
 /** What a revocation applies to: a grant (the `jti` up to its first dot), or everything that belongs to an agent or a user (`sub`). */

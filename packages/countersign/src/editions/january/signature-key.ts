@@ -47,7 +47,11 @@ export function parseSignatureKey(text: string): ParsedKeyReference {
   const alone = tokenAlone.exec(text)
   if (alone) return { label: alone[1] as string, key: { scheme: 'jwt', jwt: alone[2] as string } }
   if (!signatureKeyForm.test(text))
-    throw malformed(start.test(text) ? 'continues after its only member' : 'does not start with label=(scheme=…')
+    throw malformed(
+      start.test(text)
+        ? 'is not a single member of the form label=(scheme=… name="value")'
+        : 'does not start with label=(scheme=…',
+    )
   // From here on, the syntax is known to be valid: no name or value contains an equals sign or a quote.
   const labelEnd = text.indexOf('=')
   const label = text.slice(0, labelEnd)

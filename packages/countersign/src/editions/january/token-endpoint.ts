@@ -212,7 +212,7 @@ export async function requireAuthToken(
   const jwk = confirmationJwk(token.payload)
   if (!jwk || !('kty' in jwk) || typeof jwk.kty !== 'string') throw refuse('it is not bound to a key')
   if ((await thumbprintOf({ ...jwk, kty: jwk.kty })) !== thumbprint) throw refuse('it is bound to another key')
-  if (typeof exp !== 'number' || exp <= now()) throw refuse('it has expired')
+  if (typeof exp !== 'number' || exp <= now()) throw refuse('its exp is not in the future')
   const expiresAt = typeof expiresIn === 'number' ? Math.min(exp, now() + expiresIn) : exp
   return {
     jwt,

@@ -102,7 +102,7 @@ async function admitVerified(
   if (session === 'none')
     return refusalResponse({ status: 404, code: noSession, reason: 'There is no such session.', id: given?.id ?? null })
   if (session === 'no event') {
-    const reason = 'Last-Event-ID is not an event of this session: open a new stream.'
+    const reason = 'Last-Event-ID is not an event of the session in Mcp-Session-Id: open a new stream.'
     return refusalResponse({ status: 400, code: mcpCodes.invalidRequest, reason, id: given?.id ?? null })
   }
   const message = given && (await withOpenState(given, verified, caller, seal))
@@ -156,9 +156,13 @@ function requirePerson(
 ): void {
   const { agent, thumbprint, authorization } = verified
   if (person === undefined || authorization) return
-  throw new AAuthError('authorization_required', 'This belongs to a user: send an auth token issued for that user.', {
-    challenge: { level: 'authorization', scope, binding: { agent, thumbprint } },
-  })
+  throw new AAuthError(
+    'authorization_required',
+    'The session or requestState belongs to a user: send an auth token issued for that user.',
+    {
+      challenge: { level: 'authorization', scope, binding: { agent, thumbprint } },
+    },
+  )
 }
 
 function endOf(verified: VerifiedRequest | undefined): number {
@@ -178,7 +182,7 @@ async function withOpenState(
   if (!seal || sealed === undefined) return message
   const opened = typeof sealed === 'string' ? await seal.open(sealed, message, agent) : undefined
   if (opened) requirePerson(opened, verified)
-  const reason = 'requestState is not the one issued for this call, or is too old: call again without it.'
+  const reason = 'requestState was not issued to this caller for this call, or is too old: call again without it.'
   if (!opened || (opened.person !== undefined && opened.person !== person))
     return { status: 200, code: mcpCodes.invalidParams, reason, id: message.id ?? null }
   const params = { ...message.params, requestState: opened.state }

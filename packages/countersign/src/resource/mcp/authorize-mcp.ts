@@ -45,7 +45,11 @@ export function authorizeMcp(message: McpMessage, table: McpTable): McpNeed | Mc
     const scope = scopeFor(table, 'methods', method)
     return scope === undefined ? refuse(mcpCodes.methodNotFound, 'This method is not available.') : { scope }
   }
-  if (asked === 'malformed') return refuse(mcpCodes.invalidParams, `The params of ${method} must name the item to use.`)
+  if (asked === 'malformed')
+    return refuse(
+      mcpCodes.invalidParams,
+      `The params of ${method} must name one item, or at most ${maxSubscriptions} resources to watch, each in 1 to ${maxNameLength} characters.`,
+    )
   const scopes = new Set<string>()
   const folded = asked.some(({ kind }) => kind === 'resources') ? foldedPatterns(table) : []
   for (const subject of asked) {

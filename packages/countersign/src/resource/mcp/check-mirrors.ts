@@ -92,7 +92,8 @@ const decisive: ReadonlySet<string> = new Set(['content-type', 'content-encoding
 export function checkFieldNames(received: Pick<ReceivedMessage, 'rawHeaders'>): McpRefusal | undefined {
   const refuse = (reason: string): McpRefusal => ({ status: 400, code: mcpCodes.headerMismatch, reason, id: null })
   const name = received.rawHeaders.find((each, at) => at % 2 === 0 && isMisspelt(each))
-  if (name !== undefined) return refuse(`${name} is not accepted: write MCP headers with hyphens.`)
+  if (name !== undefined)
+    return refuse(`${name} is not accepted: separate the words of header names with single hyphens.`)
   const options = fieldValues(received, 'connection').flatMap((value) => value.toLowerCase().split(/[\s,]+/))
   const dropped = options.find((option) => decisive.has(option) || option.startsWith('mcp-'))
   return dropped === undefined ? undefined : refuse(`Connection must not name ${dropped}.`)

@@ -99,7 +99,9 @@ it.each<[string, string, Record<string, string>, number | undefined]>([
 })
 
 it('says why a request from another site was ignored', async () => {
-  expect(await refuseForeign().text()).toContain('Another site sent this request, so it was ignored.')
+  expect(await refuseForeign().text()).toContain(
+    'This request did not come from a page of this site, so it was ignored.',
+  )
 })
 
 it('redirects with GET or with the same method, and sets cookies', () => {

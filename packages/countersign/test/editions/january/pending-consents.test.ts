@@ -283,7 +283,7 @@ it('stores nothing after the session was forgotten', async () => {
   const consents = openConsents(true)
   const exchangeCode = async () => {
     for (const { id } of await consents.list('s1')) await consents.remove('s1', id)
-    throw new AgentError('session_forgotten', 'The session has expired.')
+    throw new AgentError('session_forgotten', 'The session has ended.')
   }
   const pending = openPending({ consents, exchangeCode })
   await begin(pending, 'forgotten')

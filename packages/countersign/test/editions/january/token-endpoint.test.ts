@@ -136,8 +136,8 @@ describe('requireAuthToken', async () => {
     ['a key type that is not a string', { cnf: { jwk: { kty: 7 } } }, {}, 'it is not bound to a key'],
     ['a key of an unknown type', { cnf: { jwk: { kty: 'new' } } }, {}, 'it is bound to another key'],
     ['another key', { cnf: { jwk: other.jwk } }, {}, 'it is bound to another key'],
-    ['an expired token', { exp: now }, {}, 'it has expired'],
-    ['an exp that is not a number', { exp: String(now + 100) }, {}, 'it has expired'],
+    ['an expired token', { exp: now }, {}, 'its exp is not in the future'],
+    ['an exp that is not a number', { exp: String(now + 100) }, {}, 'its exp is not in the future'],
   ])('rejects %s', async (_what, change, answer, why) => {
     await expect(take(change, answer)).rejects.toMatchObject({
       code: 'auth_token_refused',

@@ -175,7 +175,7 @@ it.each([
   expect(checkFieldNames({ rawHeaders: ['Accept', 'a', name, 'b'] })).toEqual({
     status: 400,
     code: -32_020,
-    reason: `${name} is not accepted: write MCP headers with hyphens.`,
+    reason: `${name} is not accepted: separate the words of header names with single hyphens.`,
     id: null,
   })
 })
