@@ -30,13 +30,13 @@ export interface GatewayLimits {
    */
   memory?: number | undefined
   /** Timeout for receiving a whole request body, in seconds. @default 120 */
-  bodyTime?: number | undefined
+  bodyTimeout?: number | undefined
   /** Maximum pause within a request body, in seconds. @default 15 */
-  stallTime?: number | undefined
+  stallTimeout?: number | undefined
   /** Timeout for connecting to the API, in seconds. @default 5 */
-  connectTime?: number | undefined
+  connectTimeout?: number | undefined
   /** Timeout for the API's response headers, in seconds. @default 60 */
-  answerTime?: number | undefined
+  responseTimeout?: number | undefined
   /** Maximum pause within an API response that is not an event stream, in seconds. @default 120 */
   silence?: number | undefined
 }
@@ -124,9 +124,9 @@ export const defaultLimits: Required<{ [Name in Exclude<keyof GatewayLimits, 'co
   maxBody: 16 * 1_048_576,
   uploads: 1024 * 1_048_576,
   memory: 256 * 1_048_576,
-  bodyTime: 120,
-  stallTime: 15,
-  connectTime: 5,
-  answerTime: 60,
+  bodyTimeout: 120,
+  stallTimeout: 15,
+  connectTimeout: 5,
+  responseTimeout: 60,
   silence: 120,
 }

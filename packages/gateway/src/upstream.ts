@@ -139,9 +139,9 @@ interface UpstreamRequest {
 /** Timeouts of requests to an upstream, in seconds. */
 interface UpstreamWaits {
   /** Time to establish the connection. */
-  connectTime: number
+  connectTimeout: number
   /** Time to receive the response headers. */
-  answerTime: number
+  responseTimeout: number
 }
 
 /** A response from the upstream, with the connection if it was upgraded. */
@@ -220,11 +220,11 @@ function sendOnce(forwarded: UpstreamRequest, transport: UpstreamTransport): Pro
     }
     const waitForAnswer = () => {
       isConnected = true
-      allow(waits.answerTime, 'late', 'The API behind this gateway did not respond in time.')
+      allow(waits.responseTimeout, 'late', 'The API behind this gateway did not respond in time.')
     }
     request.once('socket', (socket) => {
       if (request.reusedSocket) return waitForAnswer()
-      allow(waits.connectTime, 'unreachable', 'The API behind this gateway could not be reached in time.')
+      allow(waits.connectTimeout, 'unreachable', 'The API behind this gateway could not be reached in time.')
       socket.once(upstream.secure ? 'secureConnect' : 'connect', waitForAnswer)
     })
     let informed = 0

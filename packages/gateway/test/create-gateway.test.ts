@@ -312,7 +312,7 @@ describe('a body', () => {
   })
 
   it('that is slow, stalls, or is cut off is rejected, and the upstream receives nothing', async () => {
-    const { port, arrived } = await openGateway({ limits: { stallTime: 0.2, bodyTime: 1 } })
+    const { port, arrived } = await openGateway({ limits: { stallTimeout: 0.2, bodyTimeout: 1 } })
     const lines = await upload('x'.repeat(20))
     expect(statusOf(await exchange(port, message([...lines, 'Content-Length: 20'], 'x'), 3000))).toBe(408)
     expect(arrived).toEqual([])
@@ -360,12 +360,12 @@ describe('an upstream that', () => {
   })
 
   it('does not respond causes a 504', async () => {
-    const { port } = await openGateway({ limits: { answerTime: 0.3 } }, () => undefined)
+    const { port } = await openGateway({ limits: { responseTimeout: 0.3 } }, () => undefined)
     expect(statusOf(await ask(port))).toBe(504)
   })
 
   it('does not respond to some requests causes a 504 for each of them in its own time', async () => {
-    const { port } = await openGateway({ limits: { answerTime: 0.4 } }, ({ url }, outgoing) => {
+    const { port } = await openGateway({ limits: { responseTimeout: 0.4 } }, ({ url }, outgoing) => {
       if (url === '/open/answered') outgoing.end('answered')
     })
     async function timed(path: string, after: number): Promise<{ status: number; time: number }> {

@@ -130,7 +130,7 @@ describe('events of a gateway', () => {
   })
 
   it('report the state of the upstream: responded, down, late, reset, unreadable, interrupted, silent', async () => {
-    const limits = { answerTime: 0.2, silence: 0.2 }
+    const limits = { responseTimeout: 0.2, silence: 0.2 }
     const { port, of, gateway, options } = await openTold({ limits }, ({ url = '' }, outgoing) => {
       const { socket } = outgoing
       if (url === '/open/late') return

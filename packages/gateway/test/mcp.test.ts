@@ -249,7 +249,7 @@ describe('an MCP server behind the gateway', () => {
 
   // G11
   it('receives no message that arrives byte by byte: 408', async () => {
-    const { port, arrived } = await openMcp({ limits: { bodyTime: 1 } })
+    const { port, arrived } = await openMcp({ limits: { bodyTimeout: 1 } })
     const text = JSON.stringify(call('look'))
     const lines = await signedLines('/mcp', json(call('look')), await byToken('events.read'))
     const socket = connect(port, '127.0.0.1')

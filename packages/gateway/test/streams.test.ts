@@ -265,7 +265,7 @@ describe('pages of other origins', () => {
   it('can read the challenge and other headers with the reason, whatever is rejected', async () => {
     const { port, upstream } = await openGateway({
       cors: { origins: ['https://app.example'] },
-      limits: { maxBody: 10, bodyTime: 0.3 },
+      limits: { maxBody: 10, bodyTimeout: 0.3 },
     })
     const page = 'Origin: https://app.example'
     const ask = async (lines: readonly string[], body = '') => exchange(port, message([...lines, page], body))

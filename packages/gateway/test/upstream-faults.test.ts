@@ -133,14 +133,14 @@ describe('an API that', () => {
     }
     await new Promise((resolve) => setTimeout(resolve, 200))
     const upstream = `http://127.0.0.1:${upstreamPort}`
-    const { port } = await openGateway({ upstream, limits: { connectTime: 0.3 } })
+    const { port } = await openGateway({ upstream, limits: { connectTimeout: 0.3 } })
     expectClear(await ask(port), 504)
   })
 
   it('does not complete the TLS handshake in time causes a 504, as if it could not be connected to', async () => {
     const upstreamPort = await listenWith(createServer((socket) => void socket.on('error', () => undefined)))
     const upstream = `https://127.0.0.1:${upstreamPort}`
-    const { port } = await openGateway({ upstream, limits: { connectTime: 0.3 } })
+    const { port } = await openGateway({ upstream, limits: { connectTimeout: 0.3 } })
     const began = Date.now()
     expectClear(await ask(port), 504)
     expect(Date.now() - began).toBeLessThan(3000)
@@ -151,7 +151,7 @@ describe('an API that', () => {
     ['a byte of the head now and then', (socket) => trickle(socket, `${ok}X-A: ${'x'.repeat(200)}`)],
     ['a 1xx response now and then', (socket) => trickle(socket, ['HTTP/1.1 102 Processing\r\n\r\n'])],
   ])('sends %s causes a 504', async (_, answer) => {
-    const { port, left } = await openRaw(answer, { limits: { answerTime: 0.5 } })
+    const { port, left } = await openRaw(answer, { limits: { responseTimeout: 0.5 } })
     expectClear(await ask(port), 504)
     await expect.poll(left).toBe(0)
   })
@@ -253,7 +253,7 @@ describe('a WebSocket to an API that', () => {
     ['responds in another protocol', 502, (socket) => socket.end('hello')],
     ['aborts its handshake', 502, (socket) => socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: webs')],
   ])('%s is %d', async (_, status, answer) => {
-    const { port, left } = await openRaw(answer, { limits: { answerTime: 0.5 } })
+    const { port, left } = await openRaw(answer, { limits: { responseTimeout: 0.5 } })
     expectClear(await open(port), status)
     await expect.poll(left).toBe(0)
   })
@@ -282,7 +282,7 @@ describe('an MCP server that', () => {
       (socket) => socket.end('HTTP/1.1 999 No\r\nContent-Length: 0\r\n\r\n'),
     ],
   ])('%s is %d', async (_, status, answer) => {
-    const { port, left } = await openRaw(answer, { mcp, limits: { answerTime: 0.5 } })
+    const { port, left } = await openRaw(answer, { mcp, limits: { responseTimeout: 0.5 } })
     expectClear(await send(port), status)
     await expect.poll(left).toBe(0)
   })

@@ -3,7 +3,7 @@ import type { Trace } from '../trace/create-trace.js'
 import { type Decision, decide } from './decide.js'
 import { type Closers, createClosers, type DemoParty } from './demo-world.js'
 import { flowFailure } from './notice-refusals.js'
-import { answerTime, type PartyOptions, sendWithin, startParties } from './start-parties.js'
+import { type PartyOptions, responseTimeout, sendWithin, startParties } from './start-parties.js'
 
 interface DemoOptions extends PartyOptions {
   /** The scripted user's decision, or the function that prompts a real user. */
@@ -43,7 +43,7 @@ async function startAndAsk(options: DemoOptions, closers: Closers): Promise<Demo
 
   async function promptUser(consent: ConsentRequest, trace: Trace): Promise<void> {
     if (typeof person === 'function') return person(consent)
-    const scripted = { user: world.users[0], fetch: trace.sender('browser', sendWithin(answerTime)), signal }
+    const scripted = { user: world.users[0], fetch: trace.sender('browser', sendWithin(responseTimeout)), signal }
     await decide(consent.url, { ...scripted, decision: person })
   }
 

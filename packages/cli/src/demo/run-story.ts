@@ -10,7 +10,7 @@ import { isDiscovery, type TraceEvent } from '../trace/trace-event.js'
 import { type Decision, decide, removeAccess } from './decide.js'
 import { type Closers, createClosers, type DemoWorld, demoScope, demoScopes, demoUser } from './demo-world.js'
 import { flowFailure } from './notice-refusals.js'
-import { answerTime, type PartyOptions, sendWithin, startParties } from './start-parties.js'
+import { type PartyOptions, responseTimeout, sendWithin, startParties } from './start-parties.js'
 import type { Teller } from './story-teller.js'
 
 export interface StoryOptions extends Omit<PartyOptions, 'onEvent' | 'captured' | 'only'> {
@@ -54,7 +54,7 @@ async function tellStory(options: StoryOptions, closers: Closers): Promise<void>
   const { agent, world, trace } = await startParties(parties, closers, (consent) => onConsent(consent))
   if (!agent) throw new TypeError('the story needs all parties')
   signal.throwIfAborted()
-  const scripted = { user, fetch: trace.sender('browser', sendWithin(answerTime)), signal }
+  const scripted = { user, fetch: trace.sender('browser', sendWithin(responseTimeout)), signal }
   const onPage: Scene['onPage'] = (next) => {
     onConsent = next
   }
@@ -152,7 +152,7 @@ async function steal({ world, tell, calls }: Scene): Promise<void> {
   const { request } = calls.at(-1) as Call
   const token = findTokens(request).find(({ kind }) => kind === 'auth+jwt')?.compact ?? ''
   const attempt = async (attack: Request, why: string) => {
-    const response = await sendWithin(answerTime)(attack)
+    const response = await sendWithin(responseTimeout)(attack)
     const body = await response.text()
     tell.response(attack.url, requireRefused({ status: response.status, body }, 'invalid_signature'), why)
   }

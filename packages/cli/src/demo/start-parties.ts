@@ -22,7 +22,7 @@ import {
 } from './demo-world.js'
 
 /** How long other parties may take to respond, in seconds. A server may have to call other servers before it responds. */
-export const answerTime = 30
+export const responseTimeout = 30
 
 /** The parties to start here, and the identifiers of the others. */
 export interface PartyOptions {
@@ -87,7 +87,7 @@ export async function startParties(
   const starters: Readonly<Record<DemoParty, (port: OpenPort) => Promise<void>>> = {
     agent: async (port) => {
       const created = await createDemoAgent(world, {
-        fetch: trace.sender('agent', sendWithin(answerTime)),
+        fetch: trace.sender('agent', sendWithin(responseTimeout)),
         fetchDocument: discoverAs('agent'),
         onConsent: (consent) => onConsent(consent, trace),
         consentTimeout: options.requestTokenLifetime ?? 600,

@@ -77,7 +77,7 @@ const noBytes = new Uint8Array(0)
 /**
  * Timeout for receiving a body over HTTP/2, in seconds: equal to the `requestTimeout` of Node's servers, which applies only to HTTP/1.1.
  */
-const bodyTime = 300
+const bodyTimeout = 300
 
 function headOf(incoming: NodeRequest): Pick<ReceivedMessage, 'method' | 'rawTarget' | 'rawHeaders'> {
   const { method = 'GET', url = '/', rawHeaders } = incoming
@@ -121,7 +121,7 @@ async function readIncoming(incoming: NodeRequest, limit: number, countBody?: Co
   }
   // The parser may not have reported the end of the message yet.
   const hasArrived = incoming.readableLength === Number(announced)
-  const body = await collect(incoming, limit, isHttp2 ? bodyTime : undefined, hasArrived ? undefined : countBody)
+  const body = await collect(incoming, limit, isHttp2 ? bodyTimeout : undefined, hasArrived ? undefined : countBody)
   // HTTP/2 also ends the stream of a truncated body. After an upgrade, the announced body is not in the stream.
   const isCut = incoming.aborted || (announced !== undefined && Number(announced) !== body.length)
   if (isCut || (isUpgrade(incoming) && encoded !== undefined)) throw incomplete()

@@ -82,9 +82,9 @@ interface UploadLimits {
   /** Bytes. */
   maxBody: number
   /** Timeout for receiving the whole body, in seconds. */
-  bodyTime: number
+  bodyTimeout: number
   /** Maximum pause within the body, in seconds. */
-  stallTime: number
+  stallTimeout: number
   /** Whether the gateway reads the body itself, so that it stays in memory. @default false */
   isMessage?: boolean
   /** The request, to check the values of its fields. @default only the names of fields are inspected */
@@ -132,12 +132,12 @@ export class BufferedUpload implements Upload {
   async take(digests: ContentDigests | undefined, signer?: UploadSigner): Promise<void> {
     if (!this.isAnnounced) return
     this.#share = shareOf(signer)
-    const { maxBody, bodyTime, stallTime, isMessage, judged } = this.#limits
+    const { maxBody, bodyTimeout, stallTimeout, isMessage, judged } = this.#limits
     if (this.#announced > maxBody) throw tooLarge(maxBody)
     const hashes = hashesFor(digests)
     const watch = isMessage ? undefined : createBodyWatch(this.#incoming.headers, judged)
     this.#onTake()
-    for await (const chunk of chunksOf(this.#incoming, bodyTime, stallTime)) {
+    for await (const chunk of chunksOf(this.#incoming, bodyTimeout, stallTimeout)) {
       requireMethodWithBody(this.#incoming)
       for (const { hash } of hashes) hash.update(chunk)
       watch?.push(chunk)
@@ -254,12 +254,16 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
 }
 
 /** Yields the chunks of a body as they arrive. */
-async function* chunksOf(incoming: IncomingMessage, bodyTime: number, stallTime: number): AsyncGenerator<Uint8Array> {
-  const end = performance.now() + bodyTime * 1000
+async function* chunksOf(
+  incoming: IncomingMessage,
+  bodyTimeout: number,
+  stallTimeout: number,
+): AsyncGenerator<Uint8Array> {
+  const end = performance.now() + bodyTimeout * 1000
   const chunks = incoming.iterator({ destroyOnReturn: false })
   for (;;) {
     const next = chunks.next() as Promise<IteratorResult<Uint8Array, undefined>>
-    const { done, value } = await within(Math.min(stallTime * 1000, end - performance.now()), next)
+    const { done, value } = await within(Math.min(stallTimeout * 1000, end - performance.now()), next)
     if (done) return
     yield value
     if (performance.now() > end) throw late()

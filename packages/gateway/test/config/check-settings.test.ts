@@ -246,10 +246,16 @@ describe('warningsOf', () => {
     expect(warnings(change, given)).toEqual(expected)
   })
 
-  it.each(['maxBody', 'uploads', 'memory', 'bodyTime', 'stallTime', 'connectTime', 'answerTime', 'silence'])(
-    'limits.%s has no effect with verifyOnly',
-    (name) => {
-      expect(warnings({ verifyOnly: true }, { limits: { [name]: 1 } })).toHaveLength(1)
-    },
-  )
+  it.each([
+    'maxBody',
+    'uploads',
+    'memory',
+    'bodyTimeout',
+    'stallTimeout',
+    'connectTimeout',
+    'responseTimeout',
+    'silence',
+  ])('limits.%s has no effect with verifyOnly', (name) => {
+    expect(warnings({ verifyOnly: true }, { limits: { [name]: 1 } })).toHaveLength(1)
+  })
 })

@@ -196,12 +196,7 @@ async function requireAccess(
   const scope = parseScope(form.get('scope') ?? '')
   if (!form.has('scope'))
     throw new AAuthError('request_malformed', 'This server does not support auth_request_url: send a scope.')
-  if (!scope)
-    throw new AAuthError(
-      'scope_invalid',
-      'The scope must be 1 to 64 values of up to 128 characters each, separated by single spaces (RFC 6749 §3.3).',
-    )
-  return { resource: agent.agent, scope }
+  return { resource: agent.agent, scope: requireScope(scope, 'The scope') }
 }
 
 /** @throws AAuthError `too_many_requests` if the lookup failed because too many lookups are running */
@@ -243,12 +238,13 @@ async function requireResourceAccess(
     )
   }
   const scope = parseScope(claims.scope)
-  if (!scope)
-    throw new AAuthError(
-      'scope_invalid',
-      'The resource token’s scope must be 1 to 64 values of up to 128 characters each, separated by single spaces (RFC 6749 §3.3).',
-    )
-  return { resource: claims.iss, scope }
+  return { resource: claims.iss, scope: requireScope(scope, 'The resource token’s scope') }
+}
+
+function requireScope(scope: string[] | undefined, what: string): string[] {
+  if (scope) return scope
+  const rule = '1 to 64 values of up to 128 characters each, separated by single spaces (RFC 6749 §3.3)'
+  throw new AAuthError('scope_invalid', `${what} must be ${rule}.`)
 }
 
 function requireFound(found: Found<VerificationKey>): VerificationKey {
