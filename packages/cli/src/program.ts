@@ -43,7 +43,7 @@ export async function runProgram(argv: readonly string[], given: Terminal): Prom
   const unknown = findUnknown(args)
   if (unknown && unknown.suggestions.length > 0) {
     const named = unknown.suggestions.map((name) => `countersign ${name}`).join(' or ')
-    terminal.notify(`Unknown command ${unknown.words.join(' ')}: did you mean ${named}?`)
+    terminal.notify(`Unknown command '${unknown.words.join(' ')}': did you mean ${named}?`)
     return exitStatus.usage
   }
   try {

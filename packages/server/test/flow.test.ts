@@ -150,7 +150,7 @@ describe('the consent flow over a map of origins', () => {
     expect(refused).toMatchObject({
       code: 'access_denied',
       error: 'access_denied',
-      message: 'Access was denied: A policy of this server does not allow this.',
+      message: "Access was denied: This server's policy does not allow this.",
     })
   })
 })

@@ -24,7 +24,7 @@ const rowsOf = async ({ storage }: Pick<Stage, 'storage'>) => storage.listEvents
 const descriptionOf = async (response: Response) =>
   ((await response.json()) as { error_description?: string }).error_description
 
-const byRule = 'A policy of this server does not allow this.'
+const byRule = "This server's policy does not allow this."
 const byBlock = 'This agent is blocked on this server.'
 
 async function block({ storage, agent }: Stage): Promise<void> {

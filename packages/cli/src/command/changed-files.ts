@@ -38,8 +38,8 @@ export interface FollowedFile {
 
 export interface FollowOptions {
   /**
-   * Digest of the file taken before it was first read, so that a change made since then is detected. @default unknown: the file is read
-   * again
+   * Digest of the file, computed before the file was first loaded, so that a change made since then is detected. @default unknown: the
+   * file is read again
    */
   since?: string | undefined
   /** Called when the file has changed; `isRecovered` says whether the file was unusable before. */

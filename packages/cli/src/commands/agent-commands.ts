@@ -52,8 +52,9 @@ export const demoCommands: readonly CommandRow[] = [
         choices: ['agent', 'resource', 'auth-server'] satisfies DemoParty[],
       },
       '--port <number>':
-        "Port of the party started with --only; 0 chooses a free port; default: the port of a loopback --id, otherwise the demo's port",
-      '--id <id>': 'Identifier of the party started with --only; default: http://127.0.0.1:PORT',
+        'Port of the party started with --only; 0 chooses a free port; default: the port in --id if --id is on this machine, otherwise 8001 (agent), 8002 (resource) or 8003 (auth-server)',
+      '--id <id>':
+        'Identifier of the party started with --only; default: http://127.0.0.1 with the port set by --port, otherwise 8001, 8002 or 8003',
       '--auth-server-url <id>': 'Auth server used by the party started with --only',
       '--agent-id <id>': 'The only agent to which --interop applies; default: any agent on this machine',
       '--resource-url <url>': 'With --only agent: the protected URL to request',

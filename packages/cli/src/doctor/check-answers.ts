@@ -87,12 +87,12 @@ export async function checkLinks(issuer: URL): Promise<Finding> {
   const { location } = headers
   if (location === undefined)
     return report.problem(
-      `The first page returns ${status} instead of a redirect.`,
+      `The path / returns ${status} instead of a redirect.`,
       'Configure the proxy to forward the path / to the server.',
     )
   if (originOf(location, issuer) === issuer.origin) return report.ok(`Redirects stay at ${issuer.origin}.`)
   return report.problem(
-    `The first page redirects to ${location}.`,
+    `The path / redirects to ${location}.`,
     'Configure the proxy not to change Location (proxy_redirect off), and serve the issuer under its own host name.',
   )
 }

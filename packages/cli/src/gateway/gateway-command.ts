@@ -37,7 +37,7 @@ export const gatewayCommand: Run = async (flags, terminal) => {
 
 interface Given {
   load: () => Promise<LoadedGatewayConfig>
-  /** Digest of the file, taken before it was read. */
+  /** Digest of the file, computed before the configuration was loaded from it. */
   since: string
   log: ServerLog
 }

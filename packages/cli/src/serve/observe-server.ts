@@ -74,7 +74,7 @@ export function logFailure(
 
 function outageIn(error: unknown): StorageError | undefined {
   const causes = causesOf(error)
-  // SQLite's error code for a statement that does not match the tables.
+  // SQLite's generic error code, for example for a statement that does not match the tables: a bug, not an outage.
   if (causes.some((cause) => 'code' in cause && cause.code === 'SQLITE_ERROR')) return undefined
   return causes.filter((cause) => cause instanceof StorageError).find(({ code }) => code === 'unavailable')
 }

@@ -36,7 +36,7 @@ import { createObserver, logFailure, type Observer, watchForwarded } from './obs
 
 /** A running server. */
 interface RunningServer {
-  /** Whether this start created the keys. */
+  /** Whether the keys were created during this startup. */
   firstStart: boolean
   /** Finishes running requests and closes everything, within 10 s. */
   readonly stop: () => Promise<void>
@@ -190,7 +190,7 @@ async function listen(
   })
 }
 
-/** What a start requires, in addition to the settings. */
+/** What startup requires, in addition to the settings. */
 export interface StartFiles {
   masterKey: Uint8Array
   certificates: CertificateFinder | undefined
@@ -198,9 +198,9 @@ export interface StartFiles {
 }
 
 /**
- * Reads a configuration and the files to which it refers, and checks the machine.
+ * Reads a configuration and the files to which it refers, and checks that it is safe to start with them.
  *
- * @throws ConfigurationError with all problems that prevent a start, not only the invalid settings
+ * @throws ConfigurationError with all problems that prevent startup, not only the invalid settings
  */
 export async function readForStart(
   path: string,

@@ -110,7 +110,7 @@ const publishedAs: Readonly<Record<Status['published'], string>> = {
   up: 'published, and correct',
   absent: 'not published yet: run countersign agent init to see what to upload',
   wrong: 'published, but not correct: run countersign agent init',
-  unreachable: 'could not be checked, because the host does not respond',
+  unreachable: 'could not be checked, because the host did not respond',
   'while running': 'served by fetch, sidecar and mcp while they are running',
 }
 

@@ -84,7 +84,7 @@ it.each([
   ['keys', 'did you mean countersign agent keys or countersign server keys?'],
   ['fecth', 'Did you mean fetch?'],
   ['server usres', 'Did you mean users?'],
-  ['server backup', 'Unknown command server backup: did you mean countersign server db backup?'],
+  ['server backup', "Unknown command 'server backup': did you mean countersign server db backup?"],
   ['agent create', 'did you mean countersign agent init?'],
   ['server list', 'did you mean countersign server users list or'],
   ['fecth --help', 'Did you mean fetch?'],

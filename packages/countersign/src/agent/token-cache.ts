@@ -40,7 +40,7 @@ export interface TokenCache {
    */
   add(owner: string, token: HeldToken, signal: AbortSignal): Promise<void>
   readonly remove: (owner: string, token: HeldToken) => Promise<void>
-  /** Removes a token that is no longer accepted, and records how it ended. */
+  /** Removes a token that is no longer accepted, and records whether it was revoked or had expired. */
   drop(owner: string, token: HeldToken): Promise<void>
   /** Lists the tokens that can be used, newest first. */
   list(owner: string): Promise<readonly TokenSummary[]>

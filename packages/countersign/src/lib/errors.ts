@@ -72,7 +72,7 @@ export const errorCases = {
   consent_denied: { status: 403 },
   consent_expired: { status: 408 },
   consent_ended: { status: 410 },
-  policy_denied: { status: 403, description: 'A policy of this server does not allow this.' },
+  policy_denied: { status: 403, description: "This server's policy does not allow this." },
   agent_blocked: { status: 403, description: 'This agent is blocked on this server.' },
   too_many_requests: { status: 429 },
   unavailable: later,

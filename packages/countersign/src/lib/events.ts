@@ -178,8 +178,8 @@ export interface ConnectionEvent {
   kind: 'connection'
   role: 'gateway'
   /**
-   * `displaced`: the connection had been idle the longest, or its client did not read; `refused`: no connection could be evicted, so the
-   * new one received 503.
+   * `displaced`: the connection was idle, its client was not reading the response, or its network had the most connections; `refused`: no
+   * connection could be evicted, so the new one received 503.
    */
   outcome: 'displaced' | 'refused'
 }

@@ -65,7 +65,7 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentPr
     canPrompt,
     redirectUri: listedRedirectUri,
     async open(answer, { state, redirectUri: pending }) {
-      // The callback is not received on this machine; the user pastes its URL instead.
+      // No one can be prompted, so no port is opened. The consent can be completed later, with the callback's URL.
       if (!canPrompt) return { redirectUri: pending ?? listedRedirectUri, ask: () => undefined, close: () => undefined }
       const ports = pending === undefined ? [] : [Number(new URL(pending).port)]
       const listener = await openCallbackPort({ answer, secret: options.secret ?? state, ports })

@@ -244,7 +244,7 @@ describe('countersign server start', () => {
         .stdout.split('\n')
         .filter((line) => line.includes(`"code":"${code}"`))
         .map((line) => JSON.parse(line) as Record<string, unknown>)
-    const byRule = { status: 403, description: 'A policy of this server does not allow this.' }
+    const byRule = { status: 403, description: "This server's policy does not allow this." }
     const common = { event: 'refusal', status: 403, agent: id }
     expect(await ask('data.read')).toMatchObject({ status: 200 })
     expect(await ask('data.write')).toEqual(byRule)

@@ -8,7 +8,7 @@ import { type OwnCookies, readCookie } from './own-cookies.js'
 
 /** Sessions of browsers, each identified by a cookie. */
 interface BrowserSessions {
-  /** Returns the session in a `Cookie` header; undefined if the session was not created here or has expired. */
+  /** Returns the session in a `Cookie` header; undefined if the agent did not create the session, or if it has expired. */
   find(header: string | undefined): Promise<string | undefined>
   /** Like `find`, but for a callback, which may have been sent before the session was renewed. */
   findForAnswer(header: string | undefined): Promise<string | undefined>

@@ -53,7 +53,7 @@ export const en = {
     provider_denied: 'That sign-in was canceled. Nothing changed.',
     provider_expired: 'That sign-in took too long. Try again.',
     provider_not_fresh:
-      'We need a new sign-in, and that service didn’t confirm one. Sign out there and try again, or sign in another way.',
+      'You need to sign in again, and that service didn’t confirm that you did. Sign out there and try again, or sign in another way.',
     account_disabled: 'Your account here is turned off. Ask your administrator.',
     passkey_failed: 'Signing in with that passkey didn’t work. Try again, or sign in another way.',
   },
@@ -90,7 +90,7 @@ export const en = {
   email: 'Email address',
   optional: 'optional',
   userNameHint: 'Use letters, numbers, dots and hyphens.',
-  emailHint: 'Agents see it only if you allow that.',
+  emailHint: 'Agents can see it only if you allow them to.',
   newPassword: 'New password',
   passwordHint: (minimum: number) => `At least ${minimum} characters. Three or four random words work well.`,
   signUpProblems: {
