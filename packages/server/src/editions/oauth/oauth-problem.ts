@@ -1,0 +1,45 @@
+/**
+ * Why a client, a redirect URI or a resource is refused. Stable.
+ *
+ * - `client_unknown`: the id is neither the URL of a client’s document nor registered.
+ * - `client_not_fetched`: the document is not cached, and may be fetched only after sign-in.
+ * - `client_unreachable`: the document cannot be fetched, and no valid copy is left.
+ * - `client_invalid`: the document is not a usable description of this client.
+ * - `redirect_mismatch`: the client does not list the redirect URI.
+ * - `resource_unknown`: no resource can have this identifier here.
+ * - `resource_not_fetched`: the metadata is not cached, and may be fetched only after sign-in.
+ * - `resource_unreachable`: the resource’s metadata cannot be fetched.
+ * - `resource_invalid`: the metadata describes another resource, or no usable one.
+ * - `resource_not_ours`: the resource does not accept tokens of this server.
+ * - `too_many_fetches`: retry after `retryAfter` seconds.
+ */
+export type OAuthProblemCode =
+  | 'client_unknown'
+  | 'client_not_fetched'
+  | 'client_unreachable'
+  | 'client_invalid'
+  | 'redirect_mismatch'
+  | 'resource_unknown'
+  | 'resource_not_fetched'
+  | 'resource_unreachable'
+  | 'resource_invalid'
+  | 'resource_not_ours'
+  | 'too_many_fetches'
+
+/** The refusal of a client, a redirect URI or a resource. The message is one sentence for the operator’s log; users never see it. */
+export class OAuthProblem extends Error {
+  readonly code: OAuthProblemCode
+  /** With `too_many_fetches`: how long to wait before retrying, in seconds. */
+  readonly retryAfter: number | undefined
+
+  constructor(
+    code: OAuthProblemCode,
+    message: string,
+    options: { cause?: unknown; retryAfter?: number | undefined } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'OAuthProblem'
+    this.code = code
+    this.retryAfter = options.retryAfter
+  }
+}

@@ -1,0 +1,62 @@
+import { isIdentifier } from 'countersign/discovery'
+import { ownAnswerParameter, redirectKind } from 'countersign/editions'
+import { OAuthProblem } from './oauth-problem.js'
+
+/** A loopback redirect URI: the scheme with one of the three hosts, any port, and the rest. */
+const loopback = /^(http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost))(?::(?:0|[1-9]\d{0,4}))?([/?].*)?$/
+
+/**
+ * Whether a client may be sent to a redirect URI at all (OAuth 2.1 §4.1.1): `https`, or `http` on exactly `127.0.0.1`, `[::1]` or
+ * `localhost` with any port. Rejects fragments, user information, private-use schemes, and query parameters that could be mistaken for
+ * those of the response.
+ *
+ * Also rejects any spelling that a URL parser changes (capital letters in the host, dot segments, backslashes, decimal addresses), because
+ * the browser would then go somewhere other than the text says.
+ */
+export function isUsableRedirect(uri: unknown): uri is string {
+  const kind = redirectKind(uri)
+  if (typeof uri !== 'string' || kind === undefined || kind === 'app') return false
+  if (!isAsParsed(portlessLoopback(uri) ?? uri)) return false
+  if (kind === 'web' && !isIdentifier(new URL(uri).origin)) return false
+  return ownAnswerParameter(uri) === undefined
+}
+
+/**
+ * Whether a redirect URI that a client sent is the listed one (OAuth 2.1 §4.1.1): the same string, or both `http` on the same loopback
+ * host with the same path and query, whatever the ports (RFC 8252 §7.3). A listed port is ignored as well, because some clients list one
+ * and use another. Different loopback hosts never match.
+ */
+export function matchesRedirect(sent: string, listed: string): boolean {
+  if (!isUsableRedirect(sent) || !isUsableRedirect(listed)) return false
+  if (sent === listed) return true
+  const portless = portlessLoopback(sent)
+  return portless !== undefined && portless === portlessLoopback(listed)
+}
+
+/**
+ * Returns the redirect URI of a request if the client lists it.
+ *
+ * @param listed the redirect URIs in the client's document
+ * @throws OAuthProblem `redirect_mismatch`: show a page, never redirect (OAuth 2.1 §4.1.2.1)
+ */
+export function requireRedirect(sent: string | undefined, listed: readonly string[]): string {
+  if (sent !== undefined && listed.some((each) => matchesRedirect(sent, each))) return sent
+  const found = sent === undefined ? 'is missing' : `is not listed by the client: ${JSON.stringify(sent.slice(0, 200))}`
+  throw new OAuthProblem('redirect_mismatch', `The redirect_uri ${found}.`)
+}
+
+/** Whether a redirect URI leads to a program on the user's own device, where any other program could receive the response. */
+export function isLoopbackRedirect(uri: string): boolean {
+  return redirectKind(uri) === 'loopback'
+}
+
+/** A loopback redirect URI without its port, and with `/` for an empty path; undefined for any other text. */
+function portlessLoopback(uri: string): string | undefined {
+  const [, origin, rest = ''] = loopback.exec(uri) ?? []
+  return origin === undefined ? undefined : origin + (rest.startsWith('/') ? rest : `/${rest}`)
+}
+
+function isAsParsed(uri: string): boolean {
+  const { href } = new URL(uri)
+  return href === uri || href === `${uri}/`
+}
