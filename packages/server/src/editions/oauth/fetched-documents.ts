@@ -1,0 +1,209 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FetchBudget } from 'countersign/discovery'
+import { type FetchDocument, fetchBytes, LruCache, networkOf } from 'countersign/node'
+import { OAuthProblem } from './oauth-problem.js'
+
+/** How documents are fetched; the same for clients and resources. */
+export interface DocumentFetchOptions {
+  /** A guarded fetch, because clients choose the URLs. */
+  fetch: FetchDocument
+  /** Unix seconds. */
+  now: () => number
+  /** Limits the fetches that users can cause, by host and by network. Share one per process. */
+  budget: FetchBudget
+  /**
+   * When a failed fetch is reported. `equal`: as late as the latest one, so that the time does not reveal which hosts and ports exist in a
+   * private network. `shortest`: as soon as it fails, for tests. @default 'equal'
+   */
+  failureTime?: 'equal' | 'shortest' | undefined
+  /** Waits for a number of milliseconds. @default a timer */
+  delay?: ((milliseconds: number) => Promise<unknown>) | undefined
+}
+
+/** How long valid documents are cached, in seconds. */
+interface DocumentAges {
+  /** Bounds on the freshness that the response declares. */
+  min: number
+  max: number
+  /** How long after its fetch the last valid copy is used while no newer one can be fetched. */
+  lastCopy: number
+}
+
+interface FetchedDocumentsOptions extends DocumentFetchOptions {
+  what: 'client' | 'resource'
+  ages: DocumentAges
+}
+
+/** A document, and how to read it. */
+export interface WantedDocument<T> {
+  url: string
+  /** @throws OAuthProblem for an invalid document */
+  read: (document: unknown) => T
+}
+
+/** The request that needs a document. */
+export interface FetchCaller {
+  /** Whether the document may be fetched now. If not, only a cached copy is returned. */
+  mayFetch: boolean
+  /** The address of the user, whose network can cause a limited number of fetches. */
+  remoteAddress?: string | undefined
+}
+
+/** A document that was read. */
+export interface ReadDocument<T> {
+  value: T
+  /** Whether the copy has expired, because a newer one could not or must not be fetched. */
+  isStale: boolean
+}
+
+/** Documents of one kind, in a bounded cache. */
+export interface FetchedDocuments<T> {
+  /** @throws OAuthProblem */
+  find(wanted: WantedDocument<T>, caller: FetchCaller): Promise<ReadDocument<T>>
+}
+
+interface Copy<T> {
+  value: T
+  expiresAt: number
+  /** When the next fetch is attempted: at expiry, and later if a fetch failed. */
+  refetchAt: number
+}
+
+const limits = {
+  maxBytes: 16_384,
+  timeout: 5000,
+  documents: 2000,
+  /** Time between two attempts to replace an expired copy, and how long a busy server uses it, in seconds. */
+  retryAge: 60,
+}
+
+/**
+ * Creates a cache of documents that are fetched by the rules for client documents (draft-ietf-oauth-client-id-metadata-document §5, 8.7): no
+ * redirects, only status 200 and JSON, at most 16 kB within 5 seconds, and one fetch at a time per URL. Errors and invalid documents are
+ * never cached.
+ *
+ * A publisher's own word counts at once: an invalid document, 404 and 410 also remove the last valid copy. Every other failure keeps it.
+ */
+export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): FetchedDocuments<T> {
+  const { what, now, ages, budget, failureTime = 'equal' } = options
+  const { delay = (milliseconds) => sleep(milliseconds, undefined, { ref: false }) } = options
+  const copies = new LruCache<Copy<T>>(limits.documents)
+  const flights = new Map<string, Promise<Copy<T> | OAuthProblem>>()
+
+  function begin(
+    wanted: WantedDocument<T>,
+    isKnown: boolean,
+    remoteAddress: string | undefined,
+  ): Promise<Copy<T> | OAuthProblem> | OAuthProblem {
+    const source = remoteAddress === undefined ? undefined : networkOf(remoteAddress, 'site')
+    const spent = budget.begin({ source, known: isKnown, host: new URL(wanted.url).host })
+    if ('failure' in spent) {
+      const { message, retryAfter } = spent.failure
+      return new OAuthProblem('too_many_fetches', `${wanted.url} is not fetched: ${message}.`, { retryAfter })
+    }
+    const flight = fetchAndKeep(wanted).finally(() => {
+      spent.end()
+      flights.delete(wanted.url)
+    })
+    flights.set(wanted.url, flight)
+    return flight
+  }
+
+  async function fetchAndKeep(wanted: WantedDocument<T>): Promise<Copy<T> | OAuthProblem> {
+    const { url } = wanted
+    const startedAt = now()
+    const outcome = await fetchAndRead(wanted, options)
+    if ('value' in outcome) {
+      const { value, maxAge = ages.min } = outcome
+      const expiresAt = startedAt + Math.min(Math.max(maxAge, ages.min), ages.max)
+      const copy = { value, expiresAt, refetchAt: expiresAt }
+      copies.set(url, copy, Math.max(expiresAt, startedAt + ages.lastCopy))
+      return copy
+    }
+    const last = copies.get(url, now())
+    if (outcome.isFinal) copies.delete(url)
+    else if (last) last.refetchAt = now() + limits.retryAge
+    return outcome.problem
+  }
+
+  function found({ value, expiresAt }: Copy<T>): ReadDocument<T> {
+    return { value, isStale: expiresAt <= now() }
+  }
+
+  /** The last valid copy, if it may be used although a fetch failed. */
+  function lastCopy(url: string, { code }: OAuthProblem): Copy<T> | undefined {
+    const copy = copies.get(url, now())
+    // Only briefly if this server is busy: otherwise, an attacker could keep a withdrawn document valid by keeping it busy.
+    const isUsable = code !== 'too_many_fetches' || (copy?.refetchAt ?? 0) + limits.retryAge > now()
+    return isUsable ? copy : undefined
+  }
+
+  return {
+    async find(wanted, { mayFetch, remoteAddress }) {
+      const { url } = wanted
+      const cached = copies.get(url, now())
+      if (cached && (!mayFetch || cached.refetchAt > now())) return found(cached)
+      if (!mayFetch) throw new OAuthProblem(`${what}_not_fetched`, `${url} is not fetched before sign-in.`)
+      const begun = performance.now()
+      const outcome = await (flights.get(url) ?? begin(wanted, cached !== undefined, remoteAddress))
+      if (!(outcome instanceof OAuthProblem)) return found(outcome)
+      const last = lastCopy(url, outcome)
+      if (last) return found(last)
+      if (outcome.code !== 'too_many_fetches' && failureTime === 'equal')
+        await delay(Math.max(0, limits.timeout - (performance.now() - begun)))
+      throw outcome
+    },
+  }
+}
+
+type Outcome<T> =
+  | { value: T; maxAge: number | undefined }
+  /** `isFinal`: the publisher itself says that there is no valid document. */
+  | { problem: OAuthProblem; isFinal: boolean }
+
+async function fetchAndRead<T>(
+  { url, read }: WantedDocument<T>,
+  { fetch, what }: FetchedDocumentsOptions,
+): Promise<Outcome<T>> {
+  const failed = (reason: string, isFinal: boolean, cause?: unknown): Outcome<T> => ({
+    problem: new OAuthProblem(`${what}_unreachable`, `${reason}.`, { cause }),
+    isFinal,
+  })
+  const received: { response?: Response } = {}
+  const fetched = await fetchBytes(url, {
+    maxBytes: limits.maxBytes,
+    timeout: limits.timeout,
+    fetch: async (...args) => {
+      received.response = await fetch(...args)
+      return received.response
+    },
+  })
+  if ('refusal' in fetched) return failed(fetched.refusal, isGone(received.response), fetched.cause)
+  if (!isJson(received.response)) return failed(`${url} does not have the content type application/json`, false)
+  const document = parseJson(fetched.bytes)
+  if (document === undefined) return failed(`${url} is not JSON`, true)
+  try {
+    return { value: read(document), maxAge: fetched.maxAge }
+  } catch (problem) {
+    if (problem instanceof OAuthProblem) return { problem, isFinal: true }
+    throw problem
+  }
+}
+
+function isGone(response: Response | undefined): boolean {
+  return response?.status === 404 || response?.status === 410
+}
+
+function isJson(response: Response | undefined): boolean {
+  const type = response?.headers.get('content-type') ?? ''
+  return /^application\/(?:[\w.+-]+\+)?json[\t ]*(?:;|$)/i.test(type)
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)) as unknown
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError) return undefined
+    throw error
+  }
+}
