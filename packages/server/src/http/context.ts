@@ -8,7 +8,7 @@ import {
   type NetworkOptions,
 } from 'countersign/discovery'
 import type { Edition, KeyResolver } from 'countersign/editions'
-import { createEmitter, createGuardedFetch, type Emit } from 'countersign/node'
+import { createEmitter, createGuardedFetch, type Emit, type FetchDocument } from 'countersign/node'
 import { createKnownCallers, type KnownCallers } from '../admission/known-callers.js'
 import { createWorkload, type Workload } from '../admission/workload.js'
 import { type AuthServerOptions, type CheckedOptions, checkOptions } from '../config/options.js'
@@ -69,6 +69,10 @@ export interface ServerContext {
   passwords: Passwords
   storage: Storage
   discovery: Discovery
+  /** Fetches documents of other parties, within the limits of the guard. */
+  fetch: FetchDocument
+  /** Limits on the fetches that callers can cause. */
+  fetchLimits: CheckedOptions['discovery']
   /** The AAuth edition in which agents sign their requests. */
   edition: Edition
   /** How users get to a request, and how agents learn of the decision. */
@@ -184,6 +188,8 @@ export function createContext(
     passwords: workload.aside(createPasswords(tell)),
     storage,
     discovery,
+    fetch,
+    fetchLimits: options.discovery,
     edition,
     transports: new ConsentTransports(
       editions.map(({ name: of, createTransport }) => [of, createTransport(issuer, secrets)]),

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import { constants, gzipSync } from 'node:zlib'
 import { assetPath } from '../pages/assets.js'
 import { languages } from '../pages/messages/choose-messages.js'
+import { accountPaths, signInPath } from '../pages/models/account-paths.js'
 import type { PageFrame } from '../pages/models/models.js'
 import type { ServerContext } from './context.js'
 import { csrfOf, type Visit } from './visit.js'
@@ -142,4 +143,14 @@ function padded(stream: Buffer): Buffer<ArrayBuffer> {
   const head = Buffer.from(stream.subarray(0, headLength))
   head.writeUInt8(head.readUInt8(3) | hasName, 3)
   return Buffer.concat([head, Buffer.from(name), stream.subarray(headLength)])
+}
+
+/** Sends a user to the sign-in page, which continues to the page that they came for. */
+export function signInFirst(visit: Visit): Response {
+  return seeOther(signInPath(visit.path), visit.newCookies)
+}
+
+/** Asks a signed-in user to prove who they are, before continuing to the page that they came for. */
+export function confirmFirst(visit: Visit): Response {
+  return seeOther(`${accountPaths.confirm}?return_to=${encodeURIComponent(visit.path)}`, visit.newCookies)
 }

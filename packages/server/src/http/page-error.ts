@@ -1,6 +1,6 @@
 import type { ProblemPage } from '../pages/models/models.js'
 
-type Shown = Partial<Pick<ProblemPage, 'agentHost' | 'retry' | 'user' | 'switchAccount' | 'remove'>>
+type Shown = Partial<Pick<ProblemPage, 'agentHost' | 'back' | 'retry' | 'user' | 'switchAccount' | 'remove'>>
 
 /** Ends a request to a browser endpoint with a problem page. */
 export class PageError extends Error {
@@ -47,6 +47,7 @@ export const problemStatus: Readonly<Record<ProblemPage['code'], number>> = {
   request_denied: 410,
   request_other_session: 403,
   redirect_mismatch: 400,
+  request_invalid: 400,
   csrf: 403,
   account_changed: 409,
   sign_in_changed: 409,

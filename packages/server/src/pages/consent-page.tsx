@@ -62,7 +62,12 @@ function Decision({ model, messages }: { model: ConsentPage; messages: Messages 
   const next = redirect && <Host>{redirect.display}</Host>
   return (
     <div class="decision">
-      {redirect?.loopback && <Caution>{messages.loopback(new URL(redirect.uri).port || '80')}</Caution>}
+      {model.bearer && <Caution>{messages.bearer}</Caution>}
+      {redirect?.loopback && (
+        <Caution>
+          {(model.bearer ? messages.anyProgram : messages.loopback)(new URL(redirect.uri).port || '80')}
+        </Caution>
+      )}
       {redirect?.elsewhere && !redirect.loopback && <Caution>{messages.elsewhere(next, agent)}</Caution>}
       {model.dangers && <Caution>{messages.dangerous(agent, eitherOf(model.dangers, messages))}</Caution>}
       {model.firstTime && (

@@ -50,10 +50,15 @@ export function renderProblem(model: ProblemPage, messages: Messages = en): stri
 }
 
 function WaysOn({ model, messages }: { model: ProblemPage; messages: Messages }) {
-  const { retry, remove, switchAccount, user } = model
-  if (!retry && !remove && !switchAccount) return null
+  const { back, retry, remove, switchAccount, user } = model
+  if (!back && !retry && !remove && !switchAccount) return null
   return (
     <div class="actions">
+      {back && (
+        <a class="button" href={back}>
+          {messages.goBack}
+        </a>
+      )}
       {remove && (
         <a class="button" href={remove}>
           {messages.account.remove}

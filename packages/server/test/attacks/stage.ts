@@ -24,6 +24,8 @@ export interface Stage {
   readonly fetch: typeof globalThis.fetch
   readonly clock: { now: number }
   readonly storage: Storage
+  /** The parties of a stage over a map of origins, which more parties can join. */
+  readonly origins?: Map<string, (request: Request) => Promise<Response>>
   /** Codes, passwords, cookies and tokens used so far. No error response may contain one. */
   readonly secrets: Set<string>
   /** The database file, if there is one. */
@@ -187,7 +189,7 @@ async function openMap(
     await Promise.all(storages.map((each) => each.close()))
     remove?.()
   }
-  return { authServer, ...parties, fetch, clock, storage, secrets, file, close }
+  return { authServer, ...parties, fetch, origins, clock, storage, secrets, file, close }
 }
 
 /** Opens two instances of one server over HTTP on loopback, on one SQLite file. Every other party also has its own port. */

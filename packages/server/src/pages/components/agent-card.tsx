@@ -60,7 +60,7 @@ function Details({ model, messages }: Card) {
       <dl>
         <Fact name={messages.detailAgent}>{model.agent}</Fact>
         {model.delegate !== undefined && <Fact name={messages.detailDelegate}>{model.delegate}</Fact>}
-        <Fact name={messages.detailKey}>{model.agentJkt}</Fact>
+        {model.agentJkt !== undefined && <Fact name={messages.detailKey}>{model.agentJkt}</Fact>}
         <Fact name={messages.detailResource}>{model.resource}</Fact>
         {model.redirect && <Fact name={messages.detailRedirect}>{model.redirect.uri}</Fact>}
       </dl>
@@ -117,7 +117,8 @@ function Changes({ model, messages }: Card) {
   )
 }
 
-function origin({ delegate }: ConsentPage, agent: ComponentChildren, messages: Messages): ComponentChildren {
+function origin({ delegate, bearer }: ConsentPage, agent: ComponentChildren, messages: Messages): ComponentChildren {
+  if (bearer) return messages.publishedBy(agent)
   if (delegate === undefined) return messages.comesFrom(agent)
   return messages.comesFromCopy(agent, <DelegateName delegate={delegate} messages={messages} />)
 }

@@ -35,6 +35,11 @@ export const arProblems: Record<ProblemPage['code'], Problem> = {
       phrase`لا يمكن الإجابة عن هذا الطلب إلا من المتصفح الذي فتحه أولًا، ما دام يحتفظ بملفات تعريف الارتباط.`,
     advice: () => phrase`أكمل في ذلك المتصفح، أو ابدأ من جديد من الوكيل.`,
   },
+  request_invalid: {
+    heading: 'لا يمكن استخدام هذا الطلب',
+    explanation: (agent) => phrase`أرسلك ${agent} إلى هنا بطلب لا يمكننا استخدامه.`,
+    advice: (agent) => phrase`ارجع إلى ${agent} ليعرف ما المشكلة.`,
+  },
   redirect_mismatch: {
     heading: 'هذا الرابط لا يطابق الطلب',
     explanation: () => phrase`العنوان الذي كان سيرسلك إليه مفقود، أو ليس الذي أعطانا إياه الوكيل، فتوقفنا لحمايتك.`,

@@ -118,6 +118,7 @@ export const ar: Messages = {
   callsItself: (name) => phrase`يسمّي نفسه ${name}`,
   noName: 'لا يذكر هذا الوكيل اسمًا.',
   comesFrom: (agent) => phrase`هذا الطلب صادر فعلًا عن ${agent}.`,
+  publishedBy: (agent) => phrase`تفاصيله منشورة من ${agent}. لا شيء يثبت أن هذا الطلب صادر من هناك.`,
   comesFromCopy: (agent, name) =>
     phrase`هذا الطلب صادر عن نسخة من ${agent}، مثل تطبيق أو خادم، يسمّيها ${agent} ${name} ويشهد لها.`,
   copyOf: (agent, name) => phrase`${agent} (النسخة ${name})`,
@@ -195,6 +196,9 @@ export const ar: Messages = {
 
   loopback: (port) =>
     phrase`ستُرسل إجابتك إلى تطبيق على هذا الجهاز (المنفذ ${port}). لا تتابع إلا إذا كنت قد شغّلته الآن بنفسك.`,
+  bearer: 'هذا الوصول غير مرتبط ببرنامج واحد: يمكن لأي شخص ينسخه أن يستخدمه حتى ينتهي.',
+  anyProgram: (port) =>
+    phrase`سيحصل على هذا برنامج على الكمبيوتر الذي أمامك (المنفذ ${port}). لا تسمح به إلا إذا كنت قد شغّلته هناك الآن. إذا طلب منك أحد نسخ عنوان من هذا المتصفح، فلا تفعل: فهو يحتوي على الوصول.`,
   elsewhere: (redirect, agent) =>
     phrase`ستُرسل إجابتك إلى ${redirect}، وهو عنوان مختلف عن ${agent}. لا تتابع إلا إذا كنت تتوقع ذلك.`,
   toldToOpen: (deny) =>

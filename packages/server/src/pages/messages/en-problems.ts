@@ -35,6 +35,11 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
       phrase`This request can be answered only in the browser that opened it first, as long as that browser keeps its cookies.`,
     advice: () => phrase`Continue in that browser, or start again from the agent.`,
   },
+  request_invalid: {
+    heading: 'This request can’t be used',
+    explanation: (agent) => phrase`${agent} sent you here with a request that we can’t use.`,
+    advice: (agent) => phrase`Go back to ${agent}, which will learn what is wrong.`,
+  },
   redirect_mismatch: {
     heading: 'This link doesn’t match the request',
     explanation: () =>

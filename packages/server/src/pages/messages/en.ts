@@ -127,6 +127,8 @@ export const en = {
   callsItself: (name: ComponentChildren) => phrase`calls itself ${name}`,
   noName: 'This agent gives no name.',
   comesFrom: (agent: ComponentChildren) => phrase`This request really comes from ${agent}.`,
+  publishedBy: (agent: ComponentChildren) =>
+    phrase`Its details are published by ${agent}. Nothing proves that this request comes from there.`,
   comesFromCopy: (agent: ComponentChildren, name: ComponentChildren) =>
     phrase`This request comes from a copy of ${agent}, such as an app or a server. ${agent} calls it ${name} and vouches for it.`,
   copyOf: (agent: ComponentChildren, name: ComponentChildren) => phrase`${agent} (copy ${name})`,
@@ -211,6 +213,9 @@ export const en = {
 
   loopback: (port: ComponentChildren) =>
     phrase`Your answer goes to an app on this device (port ${port}). Continue only if you just started it yourself.`,
+  bearer: 'This access isn’t tied to one program: anyone who copies it can use it until it ends.',
+  anyProgram: (port: ComponentChildren) =>
+    phrase`A program on the computer before you will get this (port ${port}). Allow it only if you started it there just now. If someone asks you to copy an address from this browser, don’t: it contains the access.`,
   elsewhere: (redirect: ComponentChildren, agent: ComponentChildren) =>
     phrase`Your answer goes to ${redirect}, which is a different address from ${agent}. Continue only if you expected this.`,
   toldToOpen: (deny: ComponentChildren) =>

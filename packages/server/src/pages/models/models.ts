@@ -164,7 +164,7 @@ export interface ConsentPage extends PageFrame {
   /** The full verified identifiers, for the details. */
   agent: string
   delegate?: string | undefined
-  agentJkt: string
+  agentJkt?: string | undefined
   resource: string
   resourceHost: string
   /** Where the user goes next; absent if the user stays here. */
@@ -205,6 +205,8 @@ export interface ConsentPage extends PageFrame {
   requestedAt: number
   /** When the page was rendered, in Unix seconds. */
   now: number
+  /** Whether the agent signs nothing: which program asks is not proven, and its access works for whoever copies it. @default false */
+  bearer?: boolean | undefined
   /** Four characters that the requesting program also shows, if it can. */
   code?: string | undefined
   changes?: readonly AgentChange[] | undefined
@@ -253,6 +255,7 @@ export interface ProblemPage extends PageFrame {
     | 'request_denied'
     | 'request_other_session'
     | 'redirect_mismatch'
+    | 'request_invalid'
     | 'csrf'
     | 'account_changed'
     | 'sign_in_changed'
@@ -267,6 +270,8 @@ export interface ProblemPage extends PageFrame {
   agentHost?: string | undefined
   /** Shown as a reference for the operator, if the page is about a single request. */
   requestId?: string | undefined
+  /** Where the agent learns what is wrong with its request, for `request_invalid`. */
+  back?: string | undefined
   /** A same-origin link for trying again, if that helps. */
   retry?: string | undefined
   /** The currently signed-in user, for `account_changed`. */

@@ -1,0 +1,80 @@
+import type { DocumentType } from 'countersign/discovery'
+import { issueToken, type RegisteredClaims, registeredNames, type TokenType } from 'countersign/tokens'
+import type { ServerContext } from '../../http/context.js'
+import type { ServerKeys } from '../../secrets/server-keys.js'
+import { contentOf, type TokenSubject } from '../token-content.js'
+
+/** The authorization server metadata that contains the URL of the keys (RFC 8414). */
+const serverDocument: DocumentType<{ issuer: string; jwks_uri: string }> = {
+  name: 'oauth-authorization-server',
+  jose: registeredNames,
+  party: 'authServer',
+  self: 'issuer',
+  members: { issuer: 'identifier', jwks_uri: 'url' },
+  required: ['issuer', 'jwks_uri'],
+}
+
+/** Claims of an access token (section 6). It never contains data about the user. */
+interface AccessTokenClaims extends RegisteredClaims {
+  /** The `resource` of the resource's own metadata. */
+  aud: string
+  sub: string
+  client_id: string
+  scope: string
+}
+
+const accessToken: TokenType<AccessTokenClaims> = {
+  typ: 'at+jwt',
+  jose: registeredNames,
+  issuerDocument: serverDocument,
+  required: [
+    ['iss', 'identifier'],
+    ['sub', 'string'],
+    ['client_id', 'string'],
+    ['scope', 'string'],
+    ['exp', 'seconds'],
+  ],
+  optional: [
+    ['iat', 'seconds'],
+    ['jti', 'string'],
+  ],
+  audience: 'required',
+  maxLifetime: 3600,
+  invalid: 'auth_token_invalid',
+  expired: 'auth_token_expired',
+}
+
+/** The members of a token response that concern the access token. `scope` is always there, because the user may allow fewer. */
+export interface AccessTokenResponse {
+  access_token: string
+  token_type: 'Bearer'
+  expires_in: number
+  scope: string
+}
+
+/**
+ * Signs an access token, after the issuance has been recorded (section 6).
+ *
+ * @throws AAuthError `policy_denied`
+ */
+export async function issueAccessToken(
+  context: ServerContext,
+  keys: Pick<ServerKeys, 'signer'>,
+  subject: TokenSubject & Required<Pick<TokenSubject, 'user'>>,
+): Promise<AccessTokenResponse> {
+  const { agent, resource, issue, user } = subject
+  const scope = contentOf(context, subject).scope.join(' ')
+  if (user === undefined) throw new TypeError('an access token is issued for a user')
+  const claims: AccessTokenClaims = {
+    iss: context.issuer,
+    aud: resource,
+    sub: user.sub,
+    client_id: agent.agent,
+    scope,
+    exp: issue.expiresAt,
+    iat: issue.issuedAt,
+    jti: issue.jti,
+  }
+  const token = await issueToken(accessToken, claims, { signer: await keys.signer() })
+  return { access_token: token, token_type: 'Bearer', expires_in: issue.expiresAt - issue.issuedAt, scope }
+}

@@ -1,0 +1,194 @@
+import { AAuthError } from 'countersign'
+import type { ServerContext } from '../../http/context.js'
+import { confirmFirst, seeOther, signInFirst, withCookies } from '../../http/html-response.js'
+import { PageError } from '../../http/page-error.js'
+import type { Arrival } from '../../http/route.js'
+import { openVisit, type SignedInVisit, type Visit } from '../../http/visit.js'
+import { orUncount, requireAdmitted, requireRoom } from '../require-admitted.js'
+import {
+  type AuthorizationProblem,
+  type AuthorizationRequest,
+  readAuthorizationRequest,
+  readRequestedClient,
+} from './authorization-request.js'
+import type { Client } from './client-document.js'
+import { hashOAuthSecret, linkTo, redirectTo } from './consent-transport.js'
+import type { ClientFinder } from './find-client.js'
+import type { OAuthResource, ResourceFinder } from './find-resource.js'
+import { oauthName } from './names.js'
+import { OAuthProblem } from './oauth-problem.js'
+import { requireRedirect } from './redirects.js'
+
+/** Where the metadata of clients and resources is found. */
+export interface OAuthDocuments {
+  clients: ClientFinder
+  resources: ResourceFinder
+  /** The resource of a request that names none (O3). @default such a request is refused */
+  defaultResource: string | undefined
+}
+
+/**
+ * `GET /oauth/authorize`: checks an authorization request, and sends the signed-in user to the consent page of the stored request (section
+ * 4). Changes nothing before the user has signed in, and fetches no document then, so that no one can make this server send requests (O19).
+ */
+export function createAuthorizationEndpoint(context: ServerContext, documents: OAuthDocuments) {
+  return async function authorize(arrival: Arrival): Promise<Response> {
+    const visit = await openVisit(context, arrival)
+    try {
+      return await authorizeVisit(context, documents, visit)
+    } catch (error) {
+      throw asPageError(error, visit)
+    }
+  }
+}
+
+async function authorizeVisit(context: ServerContext, documents: OAuthDocuments, visit: Visit): Promise<Response> {
+  const requested = readRequestedClient(visit.url)
+  const { session, ip: remoteAddress } = visit
+  const client = await findClient(documents.clients, requested.clientId, {
+    mayFetch: session !== undefined,
+    remoteAddress,
+  })
+  if (client) requireRedirect(requested.redirectUri, client.redirectUris)
+  if (!session || !client) return signInFirst(visit)
+  const request = readAuthorizationRequest(requested)
+  if ('error' in request) throw problemPage(context, requested, request)
+  if (request.prompt.has('login') && session.authTime < context.now() - freshFor)
+    return confirmFirst({ ...visit, session })
+  try {
+    return await storeRequest(context, { ...visit, session }, { documents, client, request })
+  } catch (error) {
+    const problem = redirectedProblem(error)
+    throw problem ? problemPage(context, requested, problem) : error
+  }
+}
+
+/** How recent a sign-in must be for `prompt=login`, in seconds. */
+const freshFor = 60
+
+/** Returns the client; undefined if its document would have to be fetched before the user signs in. */
+async function findClient(
+  clients: ClientFinder,
+  id: string,
+  caller: Parameters<ClientFinder['find']>[1],
+): Promise<Client | undefined> {
+  try {
+    return await clients.find(id, caller)
+  } catch (error) {
+    if (error instanceof OAuthProblem && error.code === 'client_not_fetched') return undefined
+    throw error
+  }
+}
+
+interface Requested {
+  documents: OAuthDocuments
+  client: Client
+  request: AuthorizationRequest
+}
+
+async function storeRequest(
+  context: ServerContext,
+  visit: SignedInVisit,
+  { documents, client, request }: Requested,
+): Promise<Response> {
+  const { storage, secrets, lifetimes } = context
+  const agent = { agent: client.id, delegate: null, remoteAddress: visit.ip }
+  const resource = await findResource(documents, request.resource, visit.ip)
+  const scope = scopeOf(request.scope, resource)
+  const admission = await requireAdmitted(context, agent, { resource: resource.id, scope })
+  const maxOpen = await orUncount(context, admission, () => requireRoom(context, agent, admission))
+  const ticket = secrets.random('aarq_')
+  const tokenHash = hashOAuthSecret('request', ticket)
+  const { host: redirectHost } = new URL(request.redirectUri)
+  await storage.createAuthRequest({
+    edition: oauthName,
+    tokenHash,
+    agent: client.id,
+    delegate: null,
+    agentJkt: request.codeChallenge,
+    resource: resource.id,
+    scope: scope.join(' '),
+    redirectUri: request.redirectUri,
+    display: {
+      agent: { name: client.name, redirectHost, bearer: true },
+      resource: { supportedScopes: [...resource.scopes], scopeDescriptions: { ...resource.scopeDescriptions } },
+    },
+    lifetime: lifetimes.requestToken,
+    prompt: request.prompt.has('consent') ? 'consent' : undefined,
+    maxOpen,
+    sighting: { name: client.name, redirectHosts: [redirectHost], keyThumbprints: undefined },
+  })
+  if (request.state !== undefined) await storage.rememberState(tokenHash, request.state)
+  return withCookies(seeOther(linkTo(ticket).path), visit.newCookies)
+}
+
+/**
+ * Returns the scope that the user is asked to allow: the requested values that the resource knows, or those that it suggests for a first
+ * request if it knows none of them (O9). Scopes about the user's identity are never among them.
+ */
+function scopeOf(requested: readonly string[], { scopes, initialScopes }: OAuthResource): readonly string[] {
+  const known = requested.filter((name) => scopes.includes(name))
+  return known.length > 0 ? known : initialScopes
+}
+
+async function findResource(
+  { resources, defaultResource }: OAuthDocuments,
+  requested: string | undefined,
+  remoteAddress: string | undefined,
+): Promise<OAuthResource> {
+  const resource = requested ?? defaultResource
+  if (resource === undefined) throw new OAuthProblem('resource_unknown', 'The request names no resource.')
+  return resources.find(resource, { mayFetch: true, remoteAddress })
+}
+
+/** Returns what the client learns about an error through the redirect; undefined if the user sees a page instead. */
+function redirectedProblem(error: unknown): AuthorizationProblem | undefined {
+  if (error instanceof OAuthProblem && error.code.startsWith('resource_'))
+    return { error: 'invalid_target', description: 'The resource is not known to this server.' }
+  if (error instanceof AAuthError && error.code === 'scope_invalid')
+    return { error: 'invalid_request', description: 'The resource offers none of these scopes.' }
+  return undefined
+}
+
+/** A page that says that the client's request cannot be used, with a button that takes the reason to the client (O34). */
+function problemPage(
+  { issuer }: ServerContext,
+  { clientId, redirectUri, parameters }: ReturnType<typeof readRequestedClient>,
+  problem: AuthorizationProblem,
+): PageError {
+  const back = redirectTo({ redirectUri, state: parameters.get('state') ?? null }, issuer, problem)
+  return new PageError('request_invalid', {
+    agent: clientId,
+    agentHost: clientId.replace(/^https:\/\//, ''),
+    back,
+    cause: new AAuthError('request_malformed', problem.description),
+  })
+}
+
+/** Turns the refusal of a client into a page, or into JSON for a program that probes whether it is still known (O35). */
+function asPageError(error: unknown, { request, url }: Visit): unknown {
+  const agent = url.searchParams.get('client_id')?.slice(0, 512)
+  if (error instanceof OAuthProblem) {
+    if (error.code === 'too_many_fetches')
+      return new PageError('too_many_requests', { agent, cause: error, retryAfter: error.retryAfter })
+    if (wantsJson(request)) {
+      const response = Response.json(
+        { error: 'invalid_client' },
+        { status: 400, headers: { 'cache-control': 'no-store' } },
+      )
+      return new PageError('bad_form', { agent, cause: error, response })
+    }
+    return new PageError(error.code === 'redirect_mismatch' ? 'redirect_mismatch' : 'bad_form', { agent, cause: error })
+  }
+  if (!(error instanceof AAuthError)) return error
+  if (error.code === 'policy_denied' || error.code === 'agent_blocked')
+    return new PageError('policy_forbids', { agent, cause: error })
+  if (error.code === 'too_many_requests')
+    return new PageError('too_many_requests', { agent, cause: error, retryAfter: error.retryAfter })
+  return error
+}
+
+function wantsJson({ headers }: Request): boolean {
+  const accepted = headers.get('accept') ?? ''
+  return accepted.includes('application/json') && !accepted.includes('text/html')
+}

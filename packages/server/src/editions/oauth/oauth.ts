@@ -1,0 +1,157 @@
+import { AAuthError } from 'countersign'
+import { createFetchBudget, documentResponse } from 'countersign/discovery'
+import type { NonceClaim } from 'countersign/signatures'
+import type { ServerContext } from '../../http/context.js'
+import type { Endpoint, Route } from '../../http/route.js'
+import type { ServerEdition } from '../edition.js'
+import { createAuthorizationEndpoint, type OAuthDocuments } from './authorize.js'
+import { assertionAlgorithms } from './client-assertion.js'
+import { type AuthenticateClient, authenticateClient } from './client-authentication.js'
+import { createOAuthTransport } from './consent-transport.js'
+import type { DocumentFetchOptions } from './fetched-documents.js'
+import { type ClientFinder, createClientFinder } from './find-client.js'
+import { createKeySetFinder } from './find-key-set.js'
+import { createResourceFinder } from './find-resource.js'
+import { oauthName, paths } from './names.js'
+import { OAuthProblem } from './oauth-problem.js'
+import type { OAuthOptions } from './options.js'
+import { writeOAuthRefusal } from './refusals.js'
+import { createRevocationEndpoint } from './revocation-endpoint.js'
+import { createTokenEndpoint } from './token-endpoint.js'
+
+const authMethods = ['none', 'private_key_jwt']
+
+/**
+ * OAuth 2.1 for MCP clients: authorization code with PKCE for public clients whose id is the URL of their document. Access tokens are bearer
+ * tokens: they work for whoever holds them.
+ *
+ * @example
+ * ```ts
+ * const server = createAuthServer({ issuer, keys, storage }, januaryServer, oauthEdition({ keys: oauthKeys }))
+ * ```
+ */
+export function oauthEdition(options: OAuthOptions): ServerEdition {
+  const { keys } = options
+  return {
+    name: oauthName,
+    createTransport: createOAuthTransport,
+    endpoints(context) {
+      const fetching = fetchOptions(context)
+      const documents = documentsFor(context, fetching, options)
+      const authenticate = authenticationFor(context, fetching, documents.clients)
+      const { pathname: issuerPath } = new URL(context.issuer)
+      const form = (path: string, endpoint: Endpoint): Route => ({
+        path,
+        caller: 'agent',
+        writeRefusal: writeOAuthRefusal,
+        methods: { POST: endpoint, OPTIONS: preflight },
+      })
+      const document = (path: string, write: () => Response | Promise<Response>): Route => ({
+        path,
+        caller: 'agent',
+        writeRefusal: writeOAuthRefusal,
+        isLight: true,
+        methods: { GET: async () => withCors(await write()), OPTIONS: preflight },
+      })
+      return [
+        document(`/.well-known/oauth-authorization-server${issuerPath === '/' ? '' : issuerPath}`, () =>
+          documentResponse(metadataOf(context)),
+        ),
+        document(paths.keys, async () => documentResponse({ keys: await keys.publicKeys() })),
+        { path: paths.authorize, caller: 'browser', methods: { GET: createAuthorizationEndpoint(context, documents) } },
+        form(paths.token, createTokenEndpoint(context, { keys, authenticate })),
+        form(paths.revoke, createRevocationEndpoint(context, { authenticate })),
+      ]
+    },
+  }
+}
+
+function fetchOptions({ fetch, now, fetchLimits }: ServerContext): DocumentFetchOptions {
+  return { fetch, now, budget: createFetchBudget(fetchLimits, now), failureTime: fetchLimits.failureTime }
+}
+
+function documentsFor(
+  { issuer, identifiers }: ServerContext,
+  fetching: DocumentFetchOptions,
+  { clients, resources, onlyResources, defaultResource }: OAuthOptions,
+): OAuthDocuments {
+  return {
+    clients: createClientFinder({ ...fetching, issuer, identifiers, registered: clients }),
+    resources: createResourceFinder({ ...fetching, issuer, identifiers, internal: resources, only: onlyResources }),
+    defaultResource,
+  }
+}
+
+function authenticationFor(
+  { issuer, now, storage }: ServerContext,
+  fetching: DocumentFetchOptions,
+  clients: ClientFinder,
+): AuthenticateClient {
+  const server = {
+    issuer,
+    tokenEndpoint: issuer + paths.token,
+    now,
+    findClient: (id: string, remoteAddress: string | undefined) => knownClient(clients, id, remoteAddress),
+    findKeySet: createKeySetFinder(fetching),
+    claimNonce: (claim: NonceClaim) => storage.claimNonce(claim),
+  }
+  return (request) => authenticateClient(server, request)
+}
+
+/** Returns a client; undefined if there is none with that id. Other failures are this server's trouble, after which clients try again. */
+async function knownClient(clients: ClientFinder, id: string, remoteAddress: string | undefined) {
+  try {
+    return await clients.find(id, { mayFetch: true, remoteAddress })
+  } catch (error) {
+    if (!(error instanceof OAuthProblem)) throw error
+    const { code, retryAfter = 5 } = error
+    if (code === 'client_unknown' || code === 'client_invalid') return undefined
+    throw code === 'too_many_fetches'
+      ? new AAuthError('too_many_requests', 'Too many documents are being fetched.', { cause: error, retryAfter })
+      : new AAuthError('unavailable', 'The client’s document cannot be fetched right now.', {
+          cause: error,
+          retryAfter,
+        })
+  }
+}
+
+/**
+ * The authorization server metadata (RFC 8414, section 2.3). `scopes_supported` is absent, because some clients request everything it lists
+ * (O8).
+ */
+function metadataOf({ issuer }: ServerContext): object {
+  return {
+    issuer,
+    authorization_endpoint: issuer + paths.authorize,
+    token_endpoint: issuer + paths.token,
+    revocation_endpoint: issuer + paths.revoke,
+    jwks_uri: issuer + paths.keys,
+    response_types_supported: ['code'],
+    response_modes_supported: ['query'],
+    grant_types_supported: ['authorization_code', 'refresh_token'],
+    code_challenge_methods_supported: ['S256'],
+    token_endpoint_auth_methods_supported: authMethods,
+    token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+    revocation_endpoint_auth_methods_supported: authMethods,
+    revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+    authorization_response_iss_parameter_supported: true,
+    client_id_metadata_document_supported: true,
+  }
+}
+
+const cors = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': 'GET, POST, OPTIONS',
+  'access-control-allow-headers': 'content-type, authorization, accept, mcp-protocol-version',
+  'access-control-max-age': '86400',
+}
+
+/** Responds to a preflight request of a client in a browser (O36). No credentials are allowed. */
+function preflight(): Response {
+  return new Response(null, { status: 204, headers: cors })
+}
+
+function withCors(response: Response): Response {
+  response.headers.set('access-control-allow-origin', '*')
+  return response
+}

@@ -1,0 +1,312 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { decodeToken } from 'countersign/tokens'
+import { fixedKeys, oauthEdition } from 'countersign-server'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { openMapStage, people, type Stage } from '../../attacks/stage.js'
+import { words } from '../../pages/reading.js'
+import { createScriptedUser, type ScriptedUser } from '../../scripted-user.js'
+
+const issuer = 'https://auth.example'
+const clientId = 'https://client.example/oauth/client.json'
+const redirectUri = 'http://127.0.0.1:53123/callback'
+const resource = 'https://notes.example/mcp'
+const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
+const challenge = createHash('sha256').update(verifier).digest('base64url')
+
+const clientDocument = {
+  client_id: clientId,
+  client_name: 'Example',
+  redirect_uris: ['http://127.0.0.1/callback', 'https://client.example/callback'],
+  token_endpoint_auth_method: 'none',
+}
+const resourceDocument = {
+  resource,
+  authorization_servers: [issuer],
+  scopes_supported: ['connect', 'notes.read'],
+  bearer_methods_supported: ['header'],
+  resource_name: 'Notes',
+  scope_descriptions: { connect: 'Connect', 'notes.read': 'See your notes', 'notes.write': 'Change your notes' },
+}
+
+const json = (body: object) => Response.json(body)
+
+interface OAuthStage extends Stage {
+  documents: Map<string, () => Response>
+  fetched: string[]
+}
+
+async function openStage(): Promise<OAuthStage> {
+  const documents = new Map([
+    [clientId, () => json(clientDocument)],
+    ['https://notes.example/.well-known/oauth-protected-resource/mcp', () => json(resourceDocument)],
+  ])
+  const fetched: string[] = []
+  const keys = fixedKeys({
+    signer: await createSigner(await generatePrivateJwk({ kid: 'o1', algorithm: 'ecdsa-p256-sha256' })),
+    secret: randomBytes(32),
+  })
+  const stage = await openMapStage({ others: [oauthEdition({ keys })] })
+  onTestFinished(() => stage.close())
+  for (const [url, respond] of documents) {
+    stage.origins?.set(new URL(url).origin, async (request) => {
+      fetched.push(request.url)
+      return (documents.get(request.url) ?? respond)()
+    })
+  }
+  return { ...stage, documents, fetched }
+}
+
+const parameters = {
+  response_type: 'code',
+  client_id: clientId,
+  redirect_uri: redirectUri,
+  code_challenge: challenge,
+  code_challenge_method: 'S256',
+  state: 's+/=1',
+  scope: 'connect notes.read',
+  resource,
+}
+
+const authorizeUrl = (changes: Record<string, string | undefined> = {}) => {
+  const given = Object.entries({ ...parameters, ...changes }).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  )
+  return `${issuer}/oauth/authorize?${new URLSearchParams(given).toString()}`
+}
+
+/** Signs in on the way to the consent page, and returns the page. */
+async function openConsent(stage: OAuthStage, url = authorizeUrl(), user = createScriptedUser(stage.fetch)) {
+  const signedOut = await user.open(url)
+  const signIn = new URL(signedOut.headers.get('location') ?? '', issuer)
+  expect(signIn.pathname).toBe('/account/sign-in')
+  const form = await (await user.open(signIn.href)).text()
+  const back = await user.submit(form, signIn.href, { ...people.alice, action: 'login' })
+  const again = await user.open(new URL(back.headers.get('location') ?? '', issuer).href)
+  const consent = new URL(again.headers.get('location') ?? '', issuer).href
+  return { user, consent, page: await (await user.open(consent)).text() }
+}
+
+async function decide(stage: OAuthStage, consent: 'grant' | 'deny' = 'grant', url = authorizeUrl()): Promise<URL> {
+  const opened = await openConsent(stage, url)
+  const decided = await opened.user.submit(opened.page, opened.consent, { consent })
+  expect(decided.status).toBe(303)
+  return new URL(decided.headers.get('location') ?? '')
+}
+
+const post = (stage: OAuthStage, path: string, form: Record<string, string>) =>
+  stage.fetch(`${issuer}${path}`, { method: 'POST', body: new URLSearchParams(form) })
+
+interface TokenAnswer {
+  access_token: string
+  refresh_token: string
+  scope: string
+  error: string
+}
+
+async function token(stage: OAuthStage, form: Record<string, string>) {
+  const response = await post(stage, '/oauth/token', { client_id: clientId, ...form })
+  expect(response.headers.get('cache-control')).toBe('no-store')
+  return { status: response.status, ...((await response.json()) as TokenAnswer) }
+}
+
+const redeem = (stage: OAuthStage, code: string, changes: Record<string, string> = {}) =>
+  token(stage, {
+    grant_type: 'authorization_code',
+    code,
+    code_verifier: verifier,
+    redirect_uri: redirectUri,
+    resource,
+    ...changes,
+  })
+
+const refresh = (stage: OAuthStage, refreshToken: string, changes: Record<string, string> = {}) =>
+  token(stage, { grant_type: 'refresh_token', refresh_token: refreshToken, ...changes })
+
+async function allowed(stage: OAuthStage, url?: string) {
+  const answer = await decide(stage, 'grant', url)
+  return redeem(stage, answer.searchParams.get('code') ?? '')
+}
+
+describe('an MCP client', () => {
+  it('finds the metadata of the server, with an issuer that is identical everywhere', async () => {
+    const stage = await openStage()
+    const response = await stage.fetch(`${issuer}/.well-known/oauth-authorization-server`)
+    expect(response.headers.get('access-control-allow-origin')).toBe('*')
+    const metadata = (await response.json()) as Record<string, unknown>
+    expect(metadata).toMatchObject({
+      issuer,
+      code_challenge_methods_supported: ['S256'],
+      authorization_response_iss_parameter_supported: true,
+      client_id_metadata_document_supported: true,
+    })
+    expect(metadata).not.toHaveProperty('scopes_supported')
+    const keys = (await (await stage.fetch(String(metadata.jwks_uri))).json()) as { keys: { kid: string }[] }
+    expect(keys.keys.map(({ kid }) => kid)).toEqual(['o1'])
+    expect((await stage.fetch(`${issuer}/.well-known/openid-configuration`)).status).toBe(404)
+  })
+
+  it('gets an access token after the user has signed in and allowed it', async () => {
+    const stage = await openStage()
+    const { page, user, consent } = await openConsent(stage)
+    const text = words(page)
+    expect(text).toContain('Allow client.example/oauth/client.json to access notes.example/mcp for you?')
+    expect(text).toContain('Nothing proves that this request comes from there.')
+    expect(text).toContain('A program on the computer before you will get this (port 53123).')
+    expect(text).toContain('anyone who copies it can use it until it ends')
+    expect(text).not.toMatch(/Code [0-9A-Z]{4}\b|Key fingerprint/)
+    const decided = await user.submit(page, consent, { consent: 'grant' })
+    const answer = new URL(decided.headers.get('location') ?? '')
+    expect(answer.origin + answer.pathname).toBe(redirectUri)
+    expect(answer.searchParams.get('state')).toBe('s+/=1')
+    expect(answer.searchParams.get('iss')).toBe(issuer)
+    const given = await redeem(stage, answer.searchParams.get('code') ?? '')
+    expect(given).toMatchObject({ status: 200, token_type: 'Bearer', expires_in: 600, scope: 'connect notes.read' })
+    const { header, payload: claims } = decodeToken(given.access_token) ?? { header: {}, payload: {} }
+    expect(header).toEqual({ typ: 'at+jwt', alg: 'ES256', kid: 'o1' })
+    expect(claims).toMatchObject({ iss: issuer, aud: resource, client_id: clientId, scope: 'connect notes.read' })
+    expect(Object.keys(claims).sort()).toEqual(['aud', 'client_id', 'exp', 'iat', 'iss', 'jti', 'scope', 'sub'])
+    expect(await stage.storage.listGrants()).toMatchObject([{ edition: 'oauth', agent: clientId, resource }])
+  })
+
+  it('learns that the user denied access', async () => {
+    const answer = await decide(await openStage(), 'deny')
+    expect(Object.fromEntries(answer.searchParams)).toMatchObject({
+      error: 'access_denied',
+      state: 's+/=1',
+      iss: issuer,
+    })
+  })
+
+  it('makes this server fetch nothing before the user has signed in (attack 22)', async () => {
+    const stage = await openStage()
+    const user = createScriptedUser(stage.fetch)
+    expect((await user.open(authorizeUrl())).status).toBe(303)
+    expect(stage.fetched).toEqual([])
+  })
+
+  it('rotates its refresh token, and keeps its scope', async () => {
+    const stage = await openStage()
+    const first = await allowed(stage)
+    const second = await refresh(stage, first.refresh_token, { scope: 'notes.read' })
+    expect(second).toMatchObject({ status: 200, scope: 'notes.read' })
+    const third = await refresh(stage, second.refresh_token)
+    expect(third).toMatchObject({ status: 200, scope: 'connect notes.read' })
+    expect(new Set([first, second, third].map((each) => each.refresh_token)).size).toBe(3)
+  })
+
+  it('gets the same successor for a lost response, and loses the family for a copied token (attack 12)', async () => {
+    const stage = await openStage()
+    const first = await allowed(stage)
+    const second = await refresh(stage, first.refresh_token)
+    expect((await refresh(stage, first.refresh_token)).refresh_token).toBe(second.refresh_token)
+    stage.clock.now += 61
+    expect(await refresh(stage, first.refresh_token)).toMatchObject({ status: 400, error: 'invalid_grant' })
+    expect(await refresh(stage, second.refresh_token)).toMatchObject({ status: 400, error: 'invalid_grant' })
+  })
+
+  it('revokes its refresh token, and is told the same about any other', async () => {
+    const stage = await openStage()
+    const { refresh_token } = await allowed(stage)
+    for (const unknown of ['x', 'aart_x'])
+      expect((await post(stage, '/oauth/revoke', { client_id: clientId, token: unknown })).status).toBe(200)
+    expect((await refresh(stage, refresh_token)).status).toBe(200)
+    expect((await post(stage, '/oauth/revoke', { client_id: clientId, token: refresh_token })).status).toBe(200)
+    expect(await refresh(stage, refresh_token)).toMatchObject({ status: 400, error: 'invalid_grant' })
+  })
+})
+
+describe('a code', () => {
+  it.each<[string, Record<string, string>, string]>([
+    ['another verifier (2)', { code_verifier: verifier.replace('d', 'e') }, 'invalid_grant'],
+    ['a verifier that is too short (2)', { code_verifier: 'short' }, 'invalid_request'],
+    ['another redirect URI (3)', { redirect_uri: 'http://127.0.0.1:53124/callback' }, 'invalid_grant'],
+    ['another resource (5)', { resource: 'https://notes.example/other' }, 'invalid_target'],
+    ['a client that is unknown (3)', { client_id: 'https://other.example/client.json' }, 'temporarily_unavailable'],
+    ['another grant type', { grant_type: 'password' }, 'unsupported_grant_type'],
+  ])('with %s is refused, and still works for its client', async (_, changes, error) => {
+    const stage = await openStage()
+    const code = (await decide(stage)).searchParams.get('code') ?? ''
+    expect((await redeem(stage, code, changes)).error).toBe(error)
+    expect((await redeem(stage, code)).status).toBe(200)
+  })
+
+  it('works once, and a second use revokes the refresh token (3)', async () => {
+    const stage = await openStage()
+    const code = (await decide(stage)).searchParams.get('code') ?? ''
+    const first = await redeem(stage, code)
+    expect(await redeem(stage, code)).toMatchObject({ status: 400, error: 'invalid_grant' })
+    expect(await refresh(stage, first.refresh_token)).toMatchObject({ status: 400, error: 'invalid_grant' })
+  })
+})
+
+describe('an authorization request', () => {
+  async function refusedPage(changes: Record<string, string | undefined>, user: ScriptedUser) {
+    const response = await user.open(authorizeUrl(changes))
+    return { status: response.status, location: response.headers.get('location'), page: await response.text() }
+  }
+
+  it.each<[string, Record<string, string | undefined>, string]>([
+    ['no client', { client_id: undefined }, 'bad_form'],
+    ['no redirect URI', { redirect_uri: undefined }, 'bad_form'],
+    ['a redirect URI that is not listed (10)', { redirect_uri: 'http://127.0.0.1:1/other' }, 'redirect_mismatch'],
+    ['a client whose document names another (7)', { client_id: 'https://client.example/other.json' }, 'bad_form'],
+    ['a plain challenge (2)', { code_challenge_method: undefined }, 'request_invalid'],
+    ['no challenge (2)', { code_challenge: undefined }, 'request_invalid'],
+    ['another response type', { response_type: 'token' }, 'request_invalid'],
+    ['a resource that names another server (6)', { resource: 'https://notes.example/elsewhere' }, 'request_invalid'],
+    ['no resource', { resource: undefined }, 'request_invalid'],
+  ])('with %s shows a page and never redirects', async (_, changes, code) => {
+    const stage = await openStage()
+    stage.documents.set('https://notes.example/.well-known/oauth-protected-resource/elsewhere', () =>
+      json({
+        ...resourceDocument,
+        resource: 'https://notes.example/elsewhere',
+        authorization_servers: ['https://other.example'],
+      }),
+    )
+    const { user } = await openConsent(stage)
+    const { status, location, page } = await refusedPage(changes, user)
+    expect({ status, location }).toEqual({ status: 400, location: null })
+    expect(page).toContain(`data-error-code="${code}"`)
+    const back = /<a class="button" href="([^"]+)"/.exec(page)?.[1]?.replaceAll('&amp;', '&')
+    if (code !== 'request_invalid') return expect(back ?? '').not.toContain('callback')
+    const answer = new URL(back ?? '')
+    expect(answer.origin + answer.pathname).toBe(redirectUri)
+    expect(Object.fromEntries(answer.searchParams)).toMatchObject({
+      state: 's+/=1',
+      iss: issuer,
+      error: expect.any(String),
+    })
+  })
+
+  it('for scopes that the resource does not know asks for those that it suggests', async () => {
+    const stage = await openStage()
+    const { page } = await openConsent(stage, authorizeUrl({ scope: 'openid admin offline_access' }))
+    expect(words(page)).toContain('See your notes notes.read')
+    expect(words(page)).not.toContain('admin')
+  })
+
+  it('is never remembered for a program on the computer (15)', async () => {
+    const stage = await openStage()
+    const { page } = await openConsent(stage)
+    expect(page).toContain('name="duration"')
+    await allowed(stage)
+    expect(await stage.storage.listGrants()).toMatchObject([{ remembered: false }])
+  })
+})
+
+describe('across editions (16)', () => {
+  it('a January agent cannot use an OAuth code or refresh token, and none of its requests has an OAuth page', async () => {
+    const stage = await openStage()
+    const code = (await decide(stage)).searchParams.get('code') ?? ''
+    const user = createScriptedUser(stage.fetch)
+    const swapped = await user.open(
+      `${issuer}/agent/auth?${new URLSearchParams({ request_token: code, redirect_uri: redirectUri }).toString()}`,
+    )
+    expect(await swapped.text()).toContain('data-error-code="request_unknown"')
+    expect((await redeem(stage, code)).status).toBe(200)
+    const keys = (await (await stage.fetch(`${issuer}/jwks.json`)).json()) as { keys: { kid: string }[] }
+    expect(keys.keys.map(({ kid }) => kid)).not.toContain('o1')
+  })
+})
