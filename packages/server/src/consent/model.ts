@@ -70,7 +70,7 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
     revision: request.revision,
     user: cleanText(user.username, maxName),
     agent,
-    agentHost: displayHost(agent),
+    agentHost: display.agent.bearer ? new URL(agent).host : displayHost(agent),
     agentName: agentName === '' ? undefined : agentName,
     nameCaution: caution,
     logo,

@@ -10,6 +10,11 @@ export interface RequestingAgent {
   delegate: string | null
   /** The address that the request came from, if the platform reports it. */
   remoteAddress: string | undefined
+  /**
+   * Who is counted against the agent's rates, if nothing proves that the agent sent the request: otherwise, anyone could use up the rates of
+   * an agent. @default the agent
+   */
+  countedAs?: string | undefined
 }
 
 /** The auth server's part of an edition. All editions of a server share its accounts, pages and grants. */

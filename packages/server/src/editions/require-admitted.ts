@@ -99,10 +99,10 @@ interface CountedAccess {
 }
 
 /** Limits on requests per minute, by address and by agent (attacks A20). */
-function minuteRates({ agent, remoteAddress }: RequestingAgent): Rate[] {
+function minuteRates({ agent, remoteAddress, countedAs = agent }: RequestingAgent): Rate[] {
   return [
     ...(remoteAddress === undefined ? [] : [rate(`address ${networkOf(remoteAddress)}`, { window: 60, most: 1000 })]),
-    rate(`agent ${agent}`, { window: 60, most: 300 }),
+    rate(`agent ${countedAs}`, { window: 60, most: 300 }),
   ]
 }
 
@@ -111,10 +111,10 @@ function minuteRates({ agent, remoteAddress }: RequestingAgent): Rate[] {
  * Agents that only a few users have allowed something are counted by agent, because a user who runs and allows an agent could fill the
  * database, and also by address, because that user may run many agents.
  */
-function lastingRates({ agent, remoteAddress }: RequestingAgent): Rate[] {
+function lastingRates({ agent, remoteAddress, countedAs = agent }: RequestingAgent): Rate[] {
   const ofAgent = [
-    rate(`agent ${agent} per hour`, { window: 3600, most: 300, perUser: 20, of: 'allowed' }),
-    rate(`agent ${agent} per day`, { window: 86_400, most: 1500, perUser: 100, of: 'allowed' }),
+    rate(`agent ${countedAs} per hour`, { window: 3600, most: 300, perUser: 20, of: 'allowed' }),
+    rate(`agent ${countedAs} per day`, { window: 86_400, most: 1500, perUser: 100, of: 'allowed' }),
   ]
   if (remoteAddress === undefined) return ofAgent
   const network = networkOf(remoteAddress)

@@ -33,6 +33,8 @@ export interface OAuthDocuments {
  */
 export function createAuthorizationEndpoint(context: ServerContext, documents: OAuthDocuments) {
   return async function authorize(arrival: Arrival): Promise<Response> {
+    // Link scanners send HEAD requests.
+    if (arrival.received.method === 'HEAD') throw new PageError('method_not_allowed')
     const visit = await openVisit(context, arrival)
     try {
       return await authorizeVisit(context, documents, visit)
@@ -92,11 +94,13 @@ async function storeRequest(
   { documents, client, request }: Requested,
 ): Promise<Response> {
   const { storage, secrets, lifetimes } = context
-  const agent = { agent: client.id, delegate: null, remoteAddress: visit.ip }
+  // Anyone can send a request that names this client, so each user has their own rates.
+  const countedAs = `${client.id} for ${visit.session.user.id}`
+  const agent = { agent: client.id, delegate: null, remoteAddress: visit.ip, countedAs }
   const resource = await findResource(documents, request.resource, visit.ip)
   const scope = scopeOf(request.scope, resource)
   const admission = await requireAdmitted(context, agent, { resource: resource.id, scope })
-  const maxOpen = await orUncount(context, admission, () => requireRoom(context, agent, admission))
+  await orUncount(context, admission, () => requireRoom(context, agent, admission))
   const ticket = secrets.random('aarq_')
   const tokenHash = hashOAuthSecret('request', ticket)
   const { host: redirectHost } = new URL(request.redirectUri)
@@ -115,7 +119,8 @@ async function storeRequest(
     },
     lifetime: lifetimes.requestToken,
     prompt: request.prompt.has('consent') ? 'consent' : undefined,
-    maxOpen,
+    // Limited by the user's rates instead: requests that name this client are not its own.
+    maxOpen: Number.MAX_SAFE_INTEGER,
     sighting: { name: client.name, redirectHosts: [redirectHost], keyThumbprints: undefined },
   })
   if (request.state !== undefined) await storage.rememberState(tokenHash, request.state)
@@ -159,7 +164,7 @@ function problemPage(
   const back = redirectTo({ redirectUri, state: parameters.get('state') ?? null }, issuer, problem)
   return new PageError('request_invalid', {
     agent: clientId,
-    agentHost: clientId.replace(/^https:\/\//, ''),
+    agentHost: new URL(clientId).host,
     back,
     cause: new AAuthError('request_malformed', problem.description),
   })

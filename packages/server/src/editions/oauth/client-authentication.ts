@@ -20,6 +20,8 @@ export interface AuthenticatingClient {
   keys: { jwks: { keys: readonly object[] } } | { jwksUri: string } | undefined
   /** Whether the document has expired and could not be fetched again: its key set is then not fetched either (O20). */
   isStale?: boolean
+  /** Whether the client can use refresh tokens. */
+  refreshes: boolean
 }
 
 /** Options of {@link authenticateClient}. */
@@ -48,6 +50,8 @@ export interface ClientRequest {
 export interface AuthenticatedClient {
   clientId: string
   method: Method
+  /** Whether the client can use refresh tokens. */
+  refreshes: boolean
 }
 
 /** An {@link authenticateClient} with its options. */
@@ -86,7 +90,7 @@ export async function authenticateClient(
     const key = await requireSignature(assertion, await requireKeys(options, client, ip))
     await requireUnused(options, assertion, key, ip)
   }
-  return { clientId, method }
+  return { clientId, method, refreshes: client.refreshes }
 }
 
 function refuseSecrets(form: ClientRequest['form'], headers: ClientRequest['headers']): void {

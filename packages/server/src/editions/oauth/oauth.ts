@@ -31,7 +31,9 @@ const authMethods = ['none', 'private_key_jwt']
  * ```
  */
 export function oauthEdition(options: OAuthOptions): ServerEdition {
-  const { keys } = options
+  const { keys, clients = [] } = options
+  const opaque = clients.find(({ host }) => host === undefined)
+  if (opaque) throw new TypeError(`oauthEdition: the id of the client ${opaque.id} must be an https URL`)
   return {
     name: oauthName,
     createTransport: createOAuthTransport,

@@ -57,7 +57,7 @@ const grace = 60
 async function exchangeCode(
   context: ServerContext,
   { keys }: TokenEndpointParts,
-  { form, clientId, method }: TokenRequest,
+  { form, clientId, method, refreshes }: TokenRequest,
 ): Promise<TokenResponse> {
   const code = requireParameter(form, 'code')
   const verifier = requireParameter(form, 'code_verifier')
@@ -75,12 +75,14 @@ async function exchangeCode(
     redirectUri: form.get('redirect_uri'),
     isResource: resourceCheck(form),
     tokenLifetime: context.lifetimes.authToken,
-    refresh: {
-      family,
-      tokenHash: refreshHash(context, method, { family, generation: 0 }),
-      idleSeconds,
-      lifetime: context.lifetimes.refresh,
-    },
+    refresh: refreshes
+      ? {
+          family,
+          tokenHash: refreshHash(context, method, { family, generation: 0 }),
+          idleSeconds,
+          lifetime: context.lifetimes.refresh,
+        }
+      : undefined,
   })
   if (outcome.outcome === 'refused') throw codeRefusal(outcome.reason)
   const { grant, issue, user } = outcome

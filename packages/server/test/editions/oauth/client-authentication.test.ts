@@ -58,6 +58,7 @@ function encode(part: unknown): string {
 const client: AuthenticatingClient = {
   authMethods: new Set(['none', 'private_key_jwt']),
   keys: { jwks: { keys: [rsa.jwk, ec.jwk, ed.jwk] } },
+  refreshes: true,
 }
 
 type Options = Partial<ClientAuthenticationOptions> & {
@@ -116,7 +117,7 @@ const invalidClient = { status: 401, name: 'invalid_client', isBasic: false }
 
 describe('authenticateClient without authentication', () => {
   it('accepts the client_id of a client whose document allows none', async () => {
-    expect(await authenticate({ client_id: clientId })).toEqual({ clientId, method: 'none' })
+    expect(await authenticate({ client_id: clientId })).toEqual({ clientId, method: 'none', refreshes: true })
   })
 
   it('refuses it if the document does not allow none, as it says now', async () => {
@@ -175,8 +176,12 @@ describe('authenticateClient with an assertion', () => {
     ['EdDSA', ed],
   ])('accepts %s', async (alg, key) => {
     const form = asserted(await sign({ alg, key }))
-    expect(await authenticate(form)).toEqual({ clientId, method: 'private_key_jwt' })
-    expect(await authenticate({ ...form, client_id: clientId })).toEqual({ clientId, method: 'private_key_jwt' })
+    expect(await authenticate(form)).toEqual({ clientId, method: 'private_key_jwt', refreshes: true })
+    expect(await authenticate({ ...form, client_id: clientId })).toEqual({
+      clientId,
+      method: 'private_key_jwt',
+      refreshes: true,
+    })
   })
 
   it.each<[string, Parameters<typeof sign>[0]]>([
@@ -433,7 +438,7 @@ describe('the key set at a jwks_uri', () => {
   it('is fetched for the client’s address', async () => {
     const { asked, findKeySet } = publishing({ keys: [ec.jwk], renew: () => expect.unreachable('the key is known') })
     const found = await authenticate(asserted(await sign()), { client: remote, findKeySet })
-    expect(found).toEqual({ clientId, method: 'private_key_jwt' })
+    expect(found).toEqual({ clientId, method: 'private_key_jwt', refreshes: true })
     expect(asked).toEqual([[jwksUri, { mayFetch: true, remoteAddress: '192.0.2.1' }]])
   })
 
@@ -533,7 +538,11 @@ describe('assertions of the MCP SDKs', () => {
       const form = new URLSearchParams({ grant_type: 'refresh_token', client_id: clientId })
       await addTo(new Headers(), form, tokenEndpoint, { issuer } as never)
       const options = { now: () => Date.now() / 1000 }
-      expect(await authenticate(Object.fromEntries(form), options)).toEqual({ clientId, method: 'private_key_jwt' })
+      expect(await authenticate(Object.fromEntries(form), options)).toEqual({
+        clientId,
+        method: 'private_key_jwt',
+        refreshes: true,
+      })
     }
   })
 })

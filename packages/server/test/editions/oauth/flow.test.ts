@@ -150,7 +150,7 @@ describe('an MCP client', () => {
     const stage = await openStage()
     const { page, user, consent } = await openConsent(stage)
     const text = words(page)
-    expect(text).toContain('Allow client.example/oauth/client.json to access notes.example/mcp for you?')
+    expect(text).toContain('Allow client.example to access notes.example/mcp for you?')
     expect(text).toContain('Nothing proves that this request comes from there.')
     expect(text).toContain('A program on the computer before you will get this (port 53123).')
     expect(text).toContain('anyone who copies it can use it until it ends')
@@ -308,5 +308,34 @@ describe('across editions (16)', () => {
     expect((await redeem(stage, code)).status).toBe(200)
     const keys = (await (await stage.fetch(`${issuer}/jwks.json`)).json()) as { keys: { kid: string }[] }
     expect(keys.keys.map(({ kid }) => kid)).not.toContain('o1')
+  })
+})
+
+describe('a client whose document changes between the code and the token', () => {
+  it('gets no refresh token if it uses none', async () => {
+    const stage = await openStage()
+    stage.documents.set(clientId, () => json({ ...clientDocument, grant_types: ['authorization_code'] }))
+    expect(await allowed(stage)).not.toHaveProperty('refresh_token')
+  })
+})
+
+describe('requests that name a client', () => {
+  it('are counted by user, so that no one can use up those of others', async () => {
+    const stage = await openStage()
+    const { user } = await openConsent(stage)
+    const statuses = new Set<number>()
+    for (let request = 0; request < 301; request++) statuses.add((await user.open(authorizeUrl())).status)
+    expect(statuses).toEqual(new Set([303, 429]))
+    const other = createScriptedUser(stage.fetch)
+    const signIn = `${issuer}/account/sign-in?return_to=${encodeURIComponent(authorizeUrl().slice(issuer.length))}`
+    const form = await (await other.open(signIn)).text()
+    await other.submit(form, signIn, { ...people.bob, action: 'login' })
+    expect((await other.open(authorizeUrl())).status).toBe(303)
+  })
+
+  it('store nothing for a HEAD request', async () => {
+    const stage = await openStage()
+    const { user } = await openConsent(stage)
+    expect((await user.send(new Request(authorizeUrl(), { method: 'HEAD' }))).status).toBe(405)
   })
 })
