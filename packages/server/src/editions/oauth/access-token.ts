@@ -14,7 +14,7 @@ const serverDocument: DocumentType<{ issuer: string; jwks_uri: string }> = {
   required: ['issuer', 'jwks_uri'],
 }
 
-/** Claims of an access token (section 6). It never contains data about the user. */
+/** Claims of an access token. It never contains data about the user. */
 interface AccessTokenClaims extends RegisteredClaims {
   /** The `resource` of the resource's own metadata. */
   aud: string
@@ -53,7 +53,7 @@ export interface AccessTokenResponse {
 }
 
 /**
- * Signs an access token, after the issuance has been recorded (section 6).
+ * Signs an access token, after the issuance has been recorded.
  *
  * @throws AAuthError `policy_denied`
  */

@@ -7,7 +7,7 @@ export interface RequestedClient {
   redirectUri: string
 }
 
-/** The parameters of an authorization request (section 4), not checked against any document. */
+/** The parameters of an authorization request, not checked against any document. */
 export interface AuthorizationRequest extends RequestedClient {
   state: string | undefined
   /** The S256 challenge: a SHA-256 hash as base64url. */

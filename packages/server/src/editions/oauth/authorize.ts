@@ -23,13 +23,13 @@ import { requireRedirect } from './redirects.js'
 export interface OAuthDocuments {
   clients: ClientFinder
   resources: ResourceFinder
-  /** The resource of a request that names none (O3). @default such a request is refused */
+  /** The resource of a request that names none. @default such a request is refused */
   defaultResource: string | undefined
 }
 
 /**
- * `GET /oauth/authorize`: checks an authorization request, and sends the signed-in user to the consent page of the stored request (section
- * 4). Changes nothing before the user has signed in, and fetches no document then, so that no one can make this server send requests (O19).
+ * `GET /oauth/authorize`: checks an authorization request, and sends the signed-in user to the consent page of the stored request. Before the
+ * user has signed in, nothing is changed and no document is fetched, so that no one can make this server send requests without an account.
  */
 export function createAuthorizationEndpoint(context: ServerContext, documents: OAuthDocuments) {
   return async function authorize(arrival: Arrival): Promise<Response> {
@@ -129,7 +129,7 @@ async function storeRequest(
 
 /**
  * Returns the scope that the user is asked to allow: the requested values that the resource knows, or those that it suggests for a first
- * request if it knows none of them (O9). Scopes about the user's identity are never among them.
+ * request if it knows none of them. Scopes about the user's identity are never among them.
  */
 function scopeOf(requested: readonly string[], { scopes, initialScopes }: OAuthResource): readonly string[] {
   const known = requested.filter((name) => scopes.includes(name))
@@ -155,7 +155,7 @@ function redirectedProblem(error: unknown): AuthorizationProblem | undefined {
   return undefined
 }
 
-/** A page that says that the client's request cannot be used, with a button that takes the reason to the client (O34). */
+/** A page that says that the client's request cannot be used, with a button that takes the reason to the client. */
 function problemPage(
   { issuer }: ServerContext,
   { clientId, redirectUri, parameters }: ReturnType<typeof readRequestedClient>,
@@ -170,7 +170,7 @@ function problemPage(
   })
 }
 
-/** Turns the refusal of a client into a page, or into JSON for a program that probes whether it is still known (O35). */
+/** Turns the refusal of a client into a page, or into JSON for a program that probes whether it is still known. */
 function asPageError(error: unknown, { request, url }: Visit): unknown {
   const agent = url.searchParams.get('client_id')?.slice(0, 512)
   if (error instanceof OAuthProblem) {

@@ -30,15 +30,15 @@ export interface Assertion {
 export interface AssertionAudience {
   /** The issuer, exactly as in the server's metadata. */
   issuer: string
-  /** The URL of the token endpoint, which is also accepted as the audience of an assertion (O23). */
+  /** The URL of the token endpoint, which is also accepted as the audience of an assertion. */
   tokenEndpoint: string
   /** Unix seconds. */
   now: () => number
 }
 
 /**
- * Reads the assertion in a form, and checks everything about it that can be checked without the client's document (RFC 7523 §3, oauth-mcp
- * section 5). Undefined if the form has none. Does not check the signature, or whether the assertion was used before.
+ * Reads the assertion in a form, and checks everything about it that can be checked without the client's document (RFC 7523 §3). Undefined
+ * if the form has none. Does not check the signature, or whether the assertion was used before.
  *
  * @throws AAuthError `invalid_client`, from `oauthError`
  */
@@ -138,7 +138,7 @@ const algorithms: readonly AssertionAlgorithm[] = [
   { name: 'EdDSA', kty: 'OKP', crv: 'Ed25519', verify: verifyBytes },
 ]
 
-/** The names of the algorithms with which clients may sign assertions, in the order of the metadata (section 2.3). */
+/** The names of the algorithms with which clients may sign assertions, in the order of the metadata. */
 export const assertionAlgorithms: readonly string[] = algorithms.map(({ name }) => name)
 
 /** The accepted `alg` of a client's key. The library's own RSA algorithm is not among them, so RSA signatures are verified here. */

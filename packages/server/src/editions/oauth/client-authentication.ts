@@ -18,7 +18,7 @@ export interface AuthenticatingClient {
   authMethods: ReadonlySet<Method>
   /** The keys of `private_key_jwt`, or the URL of their set. */
   keys: { jwks: { keys: readonly object[] } } | { jwksUri: string } | undefined
-  /** Whether the document has expired and could not be fetched again: its key set is then not fetched either (O20). */
+  /** Whether the document has expired and could not be fetched again: its key set is then not fetched either. */
   isStale?: boolean
   /** Whether the client can use refresh tokens. */
   refreshes: boolean
@@ -63,7 +63,7 @@ const maxIdLength = 512
 const claimMargin = 60
 
 /**
- * Authenticates the client of a form for the token or revocation endpoint (RFC 6749 §2.3, RFC 7523 §3, oauth-mcp section 5). An assertion
+ * Authenticates the client of a form for the token or revocation endpoint (RFC 6749 §2.3, RFC 7523 §3). An assertion
  * that is sent must be valid, even if the client may use `none`. Its `jti` is claimed last.
  *
  * Does not check whether the client is blocked, or whether it used the same method when it redeemed its code.

@@ -46,7 +46,7 @@ export function linkTo(ticket: string): ConsentLink {
   }
 }
 
-/** Whether the response reaches only the client's own host (O37): not a program on the device, and no other host. */
+/** Whether the response reaches only the client's own host: not a program on the device, and no other host. */
 function isOnOwnHost({ redirectUri, agent }: AuthRequest): boolean {
   if (redirectUri === null || isLoopbackRedirect(redirectUri) || !agent.startsWith('https://')) return false
   const { protocol, host } = new URL(redirectUri)
@@ -66,7 +66,7 @@ function denied(description: string): RedirectedError {
 }
 
 /**
- * Returns the redirect to a client, with `state` exactly as it was sent and `iss` in every case (RFC 9207, O14). The redirect URI was
+ * Returns the redirect to a client, with `state` exactly as it was sent and `iss` in every case (RFC 9207). The redirect URI was
  * verified when the request was stored.
  */
 export function redirectTo(

@@ -118,8 +118,8 @@ async function knownClient(clients: ClientFinder, id: string, remoteAddress: str
 }
 
 /**
- * The authorization server metadata (RFC 8414, section 2.3). `scopes_supported` is absent, because some clients request everything it lists
- * (O8).
+ * The authorization server metadata (RFC 8414). `scopes_supported` is absent, because some clients request everything it
+ * lists.
  */
 function metadataOf({ issuer }: ServerContext): object {
   return {
@@ -148,7 +148,7 @@ const cors = {
   'access-control-max-age': '86400',
 }
 
-/** Responds to a preflight request of a client in a browser (O36). No credentials are allowed. */
+/** Responds to a preflight request of a client in a browser. No credentials are allowed. */
 function preflight(): Response {
   return new Response(null, { status: 204, headers: cors })
 }

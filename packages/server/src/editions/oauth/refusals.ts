@@ -48,7 +48,7 @@ const names: Readonly<Partial<Record<ErrorCode, OAuthErrorName>>> = {
   bug: 'server_error',
 }
 
-/** Statuses that differ from those of the signed editions: what has ended is a 400, so that clients ask the user again (section 5). */
+/** Statuses that differ from those of the signed editions: what has ended is a 400, so that clients ask the user again. */
 const statuses: Readonly<Partial<Record<OAuthErrorName, number>>> = {
   invalid_grant: 400,
   invalid_target: 400,

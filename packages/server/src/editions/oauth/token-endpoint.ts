@@ -12,7 +12,7 @@ import { oauthName } from './names.js'
 import { oauthError } from './refusals.js'
 import { sameResource } from './resource-id.js'
 
-/** Maximum size of a form, in bytes (section 5). */
+/** Maximum size of a form, in bytes. */
 export const maxOAuthForm = 16_384
 
 /** What the token endpoint needs besides the server's context. */
@@ -29,7 +29,7 @@ interface TokenRequest extends AuthenticatedClient {
   form: Form
 }
 
-/** `POST /oauth/token`: exchanges a code or a refresh token for an access token (section 5). */
+/** `POST /oauth/token`: exchanges a code or a refresh token for an access token. */
 export function createTokenEndpoint(context: ServerContext, parts: TokenEndpointParts) {
   const grants: ReadonlyMap<string, (request: TokenRequest) => Promise<TokenResponse>> = new Map([
     ['authorization_code', (request: TokenRequest) => exchangeCode(context, parts, request)],
@@ -49,9 +49,9 @@ function tokenResponse(body: TokenResponse): Response {
   return Response.json(body, { headers: { 'cache-control': 'no-store', 'access-control-allow-origin': '*' } })
 }
 
-/** How long a family of refresh tokens may be unused, in seconds (section 5). */
+/** How long a family of refresh tokens may be unused, in seconds. */
 const idleSeconds = 30 * 86_400
-/** How long the previous refresh token is accepted after its replacement, in seconds (O26). */
+/** How long the previous refresh token is accepted after its replacement, in seconds. */
 const grace = 60
 
 async function exchangeCode(
@@ -120,7 +120,7 @@ async function refresh(
 
 type Method = AuthenticatedClient['method']
 
-/** The name under which refresh tokens are derived. A client that authenticated for its code must authenticate for each refresh (O22). */
+/** The name under which refresh tokens are derived. A client that authenticated for its code must authenticate for each refresh. */
 export function familyOf(method: Method): string {
   return `${oauthName} ${method}`
 }
@@ -133,7 +133,7 @@ function refreshHash(context: ServerContext, method: Method, generation: TokenGe
   return hashOAuthSecret('refresh', refreshTokenOf(context, method, generation))
 }
 
-/** Whether the `resource` of a form names the grant's resource; clients may leave it out (section 5). */
+/** Whether the `resource` of a form names the grant's resource; clients may leave it out. */
 function resourceCheck(form: Form): ((resource: string) => boolean) | undefined {
   const sent = form.get('resource')
   return sent === undefined ? undefined : (resource) => sameResource(sent, resource)
