@@ -23,6 +23,18 @@ export const fullConsent = consentModel({
   extend: { secondsLeft: 540 },
 })
 
+/** The request of a client that signs nothing. */
+const bearerConsent = consentModel({
+  bearer: true,
+  agent: 'https://calendar-helper.example/client.json',
+  delegate: undefined,
+  agentJkt: undefined,
+  code: undefined,
+  resource: 'https://cal.example/mcp',
+  resourceHost: 'cal.example/mcp',
+  durations: { choices: [3600, 86400, 2592000, 'until-removed'], preset: 86400 },
+})
+
 /** The states of the consent page and of the pages shown instead of it. */
 export function consentStates(messages: Messages): [string, string][] {
   const consent = (name: string, model: Parameters<typeof renderConsent>[0]): [string, string] => [
@@ -94,6 +106,16 @@ export function consentStates(messages: Messages): [string, string][] {
       agentHost: '127.0.0.1:8001',
       resourceHost: '127.0.0.1:8002',
       redirect: redirectModel({ display: '127.0.0.1:8001/callback', loopback: true }),
+    }),
+    consent('bearer', bearerConsent),
+    consent('bearer-loopback', {
+      ...bearerConsent,
+      redirect: redirectModel({
+        uri: 'http://127.0.0.1:53123/callback',
+        display: '127.0.0.1:53123/callback',
+        loopback: true,
+        elsewhere: true,
+      }),
     }),
     consent('asked-before', consentModel({ requestedBefore: true })),
     consent('elsewhere', consentModel({ elsewhere: ['mail.example', 'files.example'], signsInAlready: true })),
