@@ -40,7 +40,13 @@ export type {
 } from './config/options.js'
 export { parseMasterKey, readCertificates, readMasterKey } from './config/read-secrets.js'
 export { requireSafeStart } from './config/require-safe-start.js'
-export { type AuthServer, createAuthServer, januaryServer, oauthEdition } from './create-auth-server.js'
+export {
+  type AuthServer,
+  createAuthServer,
+  januaryServer,
+  type OAuthOptions,
+  oauthEdition,
+} from './create-auth-server.js'
 export type { IdentityProvider } from './outbound/identity-provider.js'
 export type { LogoOutcome, LogoReEncoder } from './outbound/logo-re-encoder.js'
 export { isEmail, passwordProblem, usernameProblem } from './policy/account-policy.js'

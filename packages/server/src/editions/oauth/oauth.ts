@@ -3,21 +3,36 @@ import { createFetchBudget, documentResponse } from 'countersign/discovery'
 import type { NonceClaim } from 'countersign/signatures'
 import type { ServerContext } from '../../http/context.js'
 import type { Endpoint, Route } from '../../http/route.js'
+import type { ServerKeys } from '../../secrets/server-keys.js'
 import type { ServerEdition } from '../edition.js'
 import { createAuthorizationEndpoint, type OAuthDocuments } from './authorize.js'
 import { assertionAlgorithms } from './client-assertion.js'
 import { type AuthenticateClient, authenticateClient } from './client-authentication.js'
+import { type Client, isClientUrl, readClientDocument } from './client-document.js'
 import { createOAuthTransport } from './consent-transport.js'
 import type { DocumentFetchOptions } from './fetched-documents.js'
 import { type ClientFinder, createClientFinder } from './find-client.js'
 import { createKeySetFinder } from './find-key-set.js'
-import { createResourceFinder } from './find-resource.js'
+import { createResourceFinder, type OAuthResource, readListedResource } from './find-resource.js'
 import { oauthName, paths } from './names.js'
 import { OAuthProblem } from './oauth-problem.js'
-import type { OAuthOptions } from './options.js'
 import { writeOAuthRefusal } from './refusals.js'
 import { createRevocationEndpoint } from './revocation-endpoint.js'
 import { createTokenEndpoint } from './token-endpoint.js'
+
+/** The OAuth edition of an auth server, for MCP clients that do not sign their requests. */
+export interface OAuthOptions {
+  /** The edition's own signing keys, which sign nothing else. Their secret is not used. */
+  keys: ServerKeys
+  /** Client documents to use instead of those at the URLs in their `client_id`, which are then not fetched. @default none */
+  clients?: readonly object[] | undefined
+  /** Protected resource metadata (RFC 9728) of resources from which this server cannot fetch it. @default none */
+  resources?: readonly object[] | undefined
+  /** The only other resources that may be used. @default any whose metadata names this server */
+  onlyResources?: readonly string[] | undefined
+  /** The resource of requests that name none. @default such requests are refused */
+  defaultResource?: string | undefined
+}
 
 const authMethods = ['none', 'private_key_jwt']
 
@@ -25,21 +40,22 @@ const authMethods = ['none', 'private_key_jwt']
  * OAuth 2.1 for MCP clients: authorization code with PKCE for public clients whose id is the URL of their document. Access tokens are bearer
  * tokens: they work for whoever holds them.
  *
+ * @throws TypeError for a document that cannot be used
  * @example
  * ```ts
  * const server = createAuthServer({ issuer, keys, storage }, januaryServer, oauthEdition({ keys: oauthKeys }))
  * ```
  */
 export function oauthEdition(options: OAuthOptions): ServerEdition {
-  const { keys, clients = [] } = options
-  const opaque = clients.find(({ host }) => host === undefined)
-  if (opaque) throw new TypeError(`oauthEdition: the id of the client ${opaque.id} must be an https URL`)
+  const { keys } = options
+  const clients = options.clients?.map(readListedClient)
+  const resources = options.resources?.map(readListed)
   return {
     name: oauthName,
     createTransport: createOAuthTransport,
     endpoints(context) {
       const fetching = fetchOptions(context)
-      const documents = documentsFor(context, fetching, options)
+      const documents = documentsFor(context, fetching, { ...options, clients, resources })
       const authenticate = authenticationFor(context, fetching, documents.clients)
       const { pathname: issuerPath } = new URL(context.issuer)
       const form = (path: string, endpoint: Endpoint): Route => ({
@@ -72,10 +88,32 @@ function fetchOptions({ fetch, now, fetchLimits }: ServerContext): DocumentFetch
   return { fetch, now, budget: createFetchBudget(fetchLimits, now), failureTime: fetchLimits.failureTime }
 }
 
+/** The options, with the operator's documents as they are read. */
+type ListedOptions = Pick<OAuthOptions, 'onlyResources' | 'defaultResource'> & {
+  clients: readonly Client[] | undefined
+  resources: readonly OAuthResource[] | undefined
+}
+
+function readListedClient(document: object, at: number): Client {
+  const { client_id: id } = document as { client_id?: unknown }
+  if (!isClientUrl(id)) throw new TypeError(`oauthEdition: clients[${at}].client_id must be an https URL with a path`)
+  const read = readClientDocument(id, document)
+  if ('problem' in read) throw new TypeError(`oauthEdition: clients[${at}] cannot be used: ${read.problem}`)
+  return read.client
+}
+
+function readListed(document: object, at: number): OAuthResource {
+  try {
+    return readListedResource(document)
+  } catch (cause) {
+    throw new TypeError(`oauthEdition: resources[${at}]: ${(cause as Error).message}`, { cause })
+  }
+}
+
 function documentsFor(
   { issuer, identifiers }: ServerContext,
   fetching: DocumentFetchOptions,
-  { clients, resources, onlyResources, defaultResource }: OAuthOptions,
+  { clients, resources, onlyResources, defaultResource }: ListedOptions,
 ): OAuthDocuments {
   return {
     clients: createClientFinder({ ...fetching, issuer, identifiers, registered: clients }),

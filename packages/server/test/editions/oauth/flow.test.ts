@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { decodeToken } from 'countersign/tokens'
-import { fixedKeys, oauthEdition } from 'countersign-server'
+import { fixedKeys, type OAuthOptions, oauthEdition } from 'countersign-server'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { openMapStage, people, type Stage } from '../../attacks/stage.js'
 import { words } from '../../pages/reading.js'
@@ -36,7 +36,7 @@ interface OAuthStage extends Stage {
   fetched: string[]
 }
 
-async function openStage(): Promise<OAuthStage> {
+async function openStage(options: Partial<OAuthOptions> = {}): Promise<OAuthStage> {
   const documents = new Map([
     [clientId, () => json(clientDocument)],
     ['https://notes.example/.well-known/oauth-protected-resource/mcp', () => json(resourceDocument)],
@@ -46,7 +46,7 @@ async function openStage(): Promise<OAuthStage> {
     signer: await createSigner(await generatePrivateJwk({ kid: 'o1', algorithm: 'ecdsa-p256-sha256' })),
     secret: randomBytes(32),
   })
-  const stage = await openMapStage({ others: [oauthEdition({ keys })] })
+  const stage = await openMapStage({ others: [oauthEdition({ keys, ...options })] })
   onTestFinished(() => stage.close())
   for (const [url, respond] of documents) {
     stage.origins?.set(new URL(url).origin, async (request) => {
@@ -337,5 +337,25 @@ describe('requests that name a client', () => {
     const stage = await openStage()
     const { user } = await openConsent(stage)
     expect((await user.send(new Request(authorizeUrl(), { method: 'HEAD' }))).status).toBe(405)
+  })
+})
+
+describe('the operator', () => {
+  it('can list a client and a resource, whose documents are then not fetched', async () => {
+    const internal = { resource: 'https://internal.example/mcp', scopes_supported: ['notes.read'] }
+    const stage = await openStage({ clients: [clientDocument], resources: [internal], onlyResources: [] })
+    const { user, page } = await openConsent(stage, authorizeUrl({ resource: internal.resource }))
+    expect(words(page)).toContain('Allow client.example to access internal.example/mcp for you?')
+    expect(stage.fetched).toEqual([])
+    const refused = await user.open(authorizeUrl())
+    expect(await refused.text()).toContain('data-error-code="request_invalid"')
+  })
+
+  it.each<[string, Partial<OAuthOptions>, string]>([
+    ['a client without an id', { clients: [{}] }, 'clients[0].client_id must be an https URL with a path'],
+    ['a client without a name', { clients: [{ client_id: clientId }] }, 'clients[0] cannot be used: its client_name'],
+    ['a resource without scopes', { resources: [{ resource }] }, 'resources[0]: The resource’s metadata is refused'],
+  ])('is told about %s', async (_, options, why) => {
+    await expect(openStage(options)).rejects.toThrow(`oauthEdition: ${why}`)
   })
 })
