@@ -97,6 +97,7 @@ export async function decisionFacts(
       !(request.prompt ?? '').split(' ').includes('consent') &&
       changes.every(({ what }) => what === 'keys') &&
       remembered.display.agent.name === display.agent.name &&
+      remembered.display.agent.fingerprint === display.agent.fingerprint &&
       requested.every((name) => granted.includes(name)),
     preset: presetOf(terms.durations, {
       isFirst: lastAllowed === undefined,

@@ -81,7 +81,7 @@ export function requestWay(link: ConsentLink, { agent, resource }: AuthRequest):
 
 /** The code or other handle that an Allow issues, to be stored as its hash; undefined if the transport needs none. */
 export function newHandle({ transports, lifetimes }: ServerContext, request: AuthRequest): NewHandle | undefined {
-  const handleHash = transports.of(request).handleHashOf(request.id)
+  const handleHash = transports.of(request).handleHashOf(request)
   return handleHash === undefined ? undefined : { handleHash, handleLifetime: lifetimes.code }
 }
 

@@ -36,7 +36,7 @@ export interface ConsentTransport {
    * The SHA-256 hash of the handle that an Allow issues, which the agent can redeem once; undefined if the transport issues none. A request
    * always has the same handle, and handles of different editions must never have the same hash.
    */
-  handleHashOf(requestId: string): string | undefined
+  handleHashOf(request: Pick<AuthRequest, 'id' | 'agent'>): string | undefined
   /** Whether the agent can still redeem the Allow. */
   isAlive(request: AuthRequest): boolean
   /**

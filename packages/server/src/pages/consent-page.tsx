@@ -70,7 +70,7 @@ function Decision({ model, messages }: { model: ConsentPage; messages: Messages 
       )}
       {redirect?.elsewhere && !redirect.loopback && <Caution>{messages.elsewhere(next, agent)}</Caution>}
       {model.dangers && <Caution>{messages.dangerous(agent, eitherOf(model.dangers, messages))}</Caution>}
-      {model.firstTime && (
+      {(model.firstTime || model.bearer) && (
         <p class="box told">
           <Icon name="notice" />
           <span>{messages.toldToOpen(<strong>{messages.deny}</strong>)}</span>

@@ -43,7 +43,10 @@ export interface PolicyRule {
    * `policies[2]`
    */
   name?: string | undefined
-  /** An agent's identifier. `*` alone matches any agent; within an identifier, it matches characters other than `/`, `:` and `@`. */
+  /**
+   * An agent's identifier. `*` alone matches any agent; within an identifier, it matches characters other than `/`, `:` and `@`. In a rule
+   * that denies, an identifier without a path also matches those with a path on the same host.
+   */
   agent: string
   /** A resource's identifier, with the same wildcards as `agent`. @default '*' */
   resource?: string | undefined
@@ -71,11 +74,18 @@ export function policyOfRules(rules: readonly PolicyRule[], otherwise: Policy = 
 }
 
 function fits({ agent, resource, scope }: PolicyRequest, rule: PolicyRule): boolean {
-  if (!fitsIdentifier(agent, rule.agent) || !fitsIdentifier(resource, rule.resource ?? '*')) return false
   const { scopes, decision } = rule
+  // A rule that denies an origin also denies identifiers with a path there, which whoever controls the origin can invent.
+  const isNamed = (identifier: string, pattern: string) =>
+    fitsIdentifier(identifier, pattern) || (decision === 'deny' && fitsIdentifier(originOf(identifier), pattern))
+  if (!isNamed(agent, rule.agent) || !isNamed(resource, rule.resource ?? '*')) return false
   if (!scopes) return true
   const listed = (value: string) => scopes.some((pattern) => fitsPattern(value, pattern))
   return decision === 'deny' ? scope.some(listed) : scope.every(listed)
+}
+
+function originOf(identifier: string): string {
+  return URL.canParse(identifier) ? new URL(identifier).origin : identifier
 }
 
 // A wildcard that matched a slash would let https://evil.example/x.example match https://*.example.

@@ -31,7 +31,7 @@ const plainEdition: ServerEdition = {
         displayCode: 'CODE',
       }
     },
-    handleHashOf: (requestId) => hashOf(secrets.codeOf(requestId)),
+    handleHashOf: ({ id }) => hashOf(secrets.codeOf(id)),
     isAlive: ({ codeRedeemable }) => codeRedeemable,
     reachesOnlyAgent: () => true,
     addressOf: ({ id }, { allowed }) => `${callback}?${allowed ? `code=${secrets.codeOf(id)}` : 'error=denied'}`,

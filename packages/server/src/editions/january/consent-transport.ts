@@ -24,7 +24,7 @@ export function createConsentTransport(issuer: string, secrets: MintedSecrets): 
       if (state !== undefined && state.length > maxState) return 'bad_form'
       return linkOf({ requestToken, redirectUri, state })
     },
-    handleHashOf: (requestId) => hashSecret(secrets.codeOf(requestId)),
+    handleHashOf: ({ id }) => hashSecret(secrets.codeOf(id)),
     isAlive: ({ codeRedeemable }) => codeRedeemable,
     reachesOnlyAgent: isOnOwnHost,
     addressOf(request, decision) {

@@ -1,7 +1,7 @@
+import type { Signer } from 'countersign'
 import type { DocumentType } from 'countersign/discovery'
 import { issueToken, type RegisteredClaims, registeredNames, type TokenType } from 'countersign/tokens'
 import type { ServerContext } from '../../http/context.js'
-import type { ServerKeys } from '../../secrets/server-keys.js'
 import { contentOf, type TokenSubject } from '../token-content.js'
 
 /** The authorization server metadata that contains the URL of the keys (RFC 8414). */
@@ -59,7 +59,7 @@ export interface AccessTokenResponse {
  */
 export async function issueAccessToken(
   context: ServerContext,
-  keys: Pick<ServerKeys, 'signer'>,
+  signer: Signer,
   subject: TokenSubject & Required<Pick<TokenSubject, 'user'>>,
 ): Promise<AccessTokenResponse> {
   const { agent, resource, issue, user } = subject
@@ -75,6 +75,6 @@ export async function issueAccessToken(
     iat: issue.issuedAt,
     jti: issue.jti,
   }
-  const token = await issueToken(accessToken, claims, { signer: await keys.signer() })
+  const token = await issueToken(accessToken, claims, { signer })
   return { access_token: token, token_type: 'Bearer', expires_in: issue.expiresAt - issue.issuedAt, scope }
 }

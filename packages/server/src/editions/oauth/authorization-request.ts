@@ -54,7 +54,7 @@ export function readAuthorizationRequest({
     return { error: 'unsupported_response_type', description: 'response_type must be code.' }
   if (['request', 'request_uri'].some((name) => parameters.has(name)) || (get('response_mode') ?? 'query') !== 'query')
     return invalid('request, request_uri and response_mode are not supported.')
-  if (!/^[A-Za-z0-9_-]{43}$/.test(codeChallenge) || get('code_challenge_method') !== 'S256')
+  if (!/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/.test(codeChallenge) || get('code_challenge_method') !== 'S256')
     return invalid('code_challenge is required, with code_challenge_method=S256.')
   if (state !== undefined && state.length > maxState) return invalid(`state may have at most ${maxState} characters.`)
   if (scope.length > maxScopeLength) return invalid('scope is too long.')

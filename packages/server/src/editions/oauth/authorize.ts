@@ -3,7 +3,8 @@ import type { ServerContext } from '../../http/context.js'
 import { confirmFirst, seeOther, signInFirst, withCookies } from '../../http/html-response.js'
 import { PageError } from '../../http/page-error.js'
 import type { Arrival } from '../../http/route.js'
-import { openVisit, type SignedInVisit, type Visit } from '../../http/visit.js'
+import { inSession, openVisit, type SignedInVisit, type Visit } from '../../http/visit.js'
+import { hashSecret } from '../../secrets/server-keys.js'
 import { orUncount, requireAdmitted, requireRoom } from '../require-admitted.js'
 import {
   type AuthorizationProblem,
@@ -17,7 +18,7 @@ import type { ClientFinder } from './find-client.js'
 import type { OAuthResource, ResourceFinder } from './find-resource.js'
 import { oauthName } from './names.js'
 import { OAuthProblem } from './oauth-problem.js'
-import { requireRedirect } from './redirects.js'
+import { isLoopbackRedirect, requireRedirect } from './redirects.js'
 
 /** Where the metadata of clients and resources is found. */
 export interface OAuthDocuments {
@@ -47,12 +48,10 @@ export function createAuthorizationEndpoint(context: ServerContext, documents: O
 async function authorizeVisit(context: ServerContext, documents: OAuthDocuments, visit: Visit): Promise<Response> {
   const requested = readRequestedClient(visit.url)
   const { session, ip: remoteAddress } = visit
-  const client = await findClient(documents.clients, requested.clientId, {
-    mayFetch: session !== undefined,
-    remoteAddress,
-  })
-  if (client) requireRedirect(requested.redirectUri, client.redirectUris)
-  if (!session || !client) return signInFirst(visit)
+  if (!session) return signInFirst(visit)
+  await requireUserRates(context, session.user.id)
+  const client = await documents.clients.find(requested.clientId, { mayFetch: true, remoteAddress })
+  requireRedirect(requested.redirectUri, client.redirectUris)
   const request = readAuthorizationRequest(requested)
   if ('error' in request) throw problemPage(context, requested, request)
   if (request.prompt.has('login') && session.authTime < context.now() - freshFor)
@@ -68,18 +67,24 @@ async function authorizeVisit(context: ServerContext, documents: OAuthDocuments,
 /** How recent a sign-in must be for `prompt=login`, in seconds. */
 const freshFor = 60
 
-/** Returns the client; undefined if its document would have to be fetched before the user signs in. */
-async function findClient(
-  clients: ClientFinder,
-  id: string,
-  caller: Parameters<ClientFinder['find']>[1],
-): Promise<Client | undefined> {
-  try {
-    return await clients.find(id, caller)
-  } catch (error) {
-    if (error instanceof OAuthProblem && error.code === 'client_not_fetched') return undefined
-    throw error
-  }
+/** Limits on the requests of one user, whichever clients they name. Each may cause two fetches. */
+const userRates = [
+  { window: 60, most: 60 },
+  { window: 3600, most: 300 },
+]
+
+/** @throws AAuthError `too_many_requests` */
+async function requireUserRates({ storage, rateFactor, now }: ServerContext, userId: string): Promise<void> {
+  const reached = await storage.countWithinLimits(
+    userRates.map(({ window, most }) => ({
+      key: hashSecret(`oauth requests of ${userId} per ${window}`),
+      window,
+      most: most * rateFactor,
+    })),
+  )
+  if (!reached) return
+  const retryAfter = Math.max(1, reached.resetAt - now())
+  throw new AAuthError('too_many_requests', 'Too many authorization requests of this user.', { retryAfter })
 }
 
 interface Requested {
@@ -95,7 +100,7 @@ async function storeRequest(
 ): Promise<Response> {
   const { storage, secrets, lifetimes } = context
   // Anyone can send a request that names this client, so each user has their own rates.
-  const countedAs = `${client.id} for ${visit.session.user.id}`
+  const countedAs = `user ${visit.session.user.id}`
   const agent = { agent: client.id, delegate: null, remoteAddress: visit.ip, countedAs }
   const resource = await findResource(documents, request.resource, visit.ip)
   const scope = scopeOf(request.scope, resource)
@@ -103,7 +108,6 @@ async function storeRequest(
   await orUncount(context, admission, () => requireRoom(context, agent, admission))
   const ticket = secrets.random('aarq_')
   const tokenHash = hashOAuthSecret('request', ticket)
-  const { host: redirectHost } = new URL(request.redirectUri)
   await storage.createAuthRequest({
     edition: oauthName,
     tokenHash,
@@ -114,17 +118,33 @@ async function storeRequest(
     scope: scope.join(' '),
     redirectUri: request.redirectUri,
     display: {
-      agent: { name: client.name, redirectHost, bearer: true },
+      agent: {
+        name: client.name,
+        redirectHost: redirectHostOf(request.redirectUri),
+        fingerprint: client.fingerprint,
+        bearer: true,
+      },
       resource: { supportedScopes: [...resource.scopes], scopeDescriptions: { ...resource.scopeDescriptions } },
     },
     lifetime: lifetimes.requestToken,
     prompt: request.prompt.has('consent') ? 'consent' : undefined,
     // Limited by the user's rates instead: requests that name this client are not its own.
     maxOpen: Number.MAX_SAFE_INTEGER,
-    sighting: { name: client.name, redirectHosts: [redirectHost], keyThumbprints: undefined },
+    sighting: {
+      name: client.name,
+      redirectHosts: [...new Set(client.redirectUris.map(redirectHostOf))],
+      keyThumbprints: undefined,
+    },
   })
-  if (request.state !== undefined) await storage.rememberState(tokenHash, request.state)
+  // Only the browser and user that came here may decide.
+  await storage.bindRequest({ tokenHash, ...inSession(visit), state: request.state ?? null })
   return withCookies(seeOther(linkTo(ticket).path), visit.newCookies)
+}
+
+/** The host of a redirect URI. Loopback has a different port each time. */
+function redirectHostOf(redirectUri: string): string {
+  const { host, hostname } = new URL(redirectUri)
+  return isLoopbackRedirect(redirectUri) ? hostname : host
 }
 
 /**
@@ -176,7 +196,7 @@ function asPageError(error: unknown, { request, url }: Visit): unknown {
   if (error instanceof OAuthProblem) {
     if (error.code === 'too_many_fetches')
       return new PageError('too_many_requests', { agent, cause: error, retryAfter: error.retryAfter })
-    if (wantsJson(request)) {
+    if (wantsJson(request) && (error.code === 'client_unknown' || error.code === 'client_invalid')) {
       const response = Response.json(
         { error: 'invalid_client' },
         { status: 400, headers: { 'cache-control': 'no-store' } },

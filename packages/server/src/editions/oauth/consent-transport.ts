@@ -1,3 +1,4 @@
+import { timingSafeEqual } from 'node:crypto'
 import type { ConsentLink, ConsentTransport } from '../../http/consent-transport.js'
 import { hashSecret, type MintedSecrets } from '../../secrets/server-keys.js'
 import type { AuthRequest } from '../../storage/api/storage.js'
@@ -18,17 +19,27 @@ export function createOAuthTransport(issuer: string, secrets: MintedSecrets): Co
       if (ticket === undefined) return undefined
       return ticket.length > 256 ? 'request_unknown' : linkTo(ticket)
     },
-    handleHashOf: (requestId) => hashOAuthSecret('code', codeOf(secrets, requestId)),
+    handleHashOf: (request) => hashOAuthSecret('code', codeOf(secrets, request)),
     isAlive: ({ codeRedeemable }) => codeRedeemable,
     reachesOnlyAgent: isOnOwnHost,
     addressOf: (request, decision) =>
-      redirectTo(request, issuer, decision.allowed ? { code: codeOf(secrets, request.id) } : denied(decision.why)),
+      redirectTo(request, issuer, decision.allowed ? { code: codeOf(secrets, request) } : denied(decision.why)),
   }
 }
 
-/** Returns the code for a request, which is always the same. It differs from what another edition derives from the same id. */
-function codeOf(secrets: MintedSecrets, requestId: string): string {
-  return secrets.codeOf(`${oauthName} ${requestId}`)
+/**
+ * Returns the code for a request, which is always the same. It contains the request's id, so that {@link isCodeOf} needs no storage, and
+ * differs from what another edition derives from the same id.
+ */
+function codeOf(secrets: MintedSecrets, { id, agent }: Pick<AuthRequest, 'id' | 'agent'>): string {
+  return `${secrets.codeOf(`${oauthName} ${id} ${agent}`)}.${id}`
+}
+
+/** Whether this server derived a code for a client. Only the storage knows whether it can still be redeemed. */
+export function isCodeOf(secrets: MintedSecrets, code: string, clientId: string): boolean {
+  const [, id = ''] = code.split('.')
+  const [expected, actual] = [Buffer.from(codeOf(secrets, { id, agent: clientId })), Buffer.from(code)]
+  return expected.length === actual.length && timingSafeEqual(expected, actual)
 }
 
 /** Returns the link to a stored request's consent page. */

@@ -12,7 +12,7 @@ import { type Client, isClientUrl, readClientDocument } from './client-document.
 import { createOAuthTransport } from './consent-transport.js'
 import type { DocumentFetchOptions } from './fetched-documents.js'
 import { type ClientFinder, createClientFinder } from './find-client.js'
-import { createKeySetFinder } from './find-key-set.js'
+import { createKeySetFinder, type FindKeySet } from './find-key-set.js'
 import { createResourceFinder, type OAuthResource, readListedResource } from './find-resource.js'
 import { oauthName, paths } from './names.js'
 import { OAuthProblem } from './oauth-problem.js'
@@ -111,13 +111,16 @@ function readListed(document: object, at: number): OAuthResource {
 }
 
 function documentsFor(
-  { issuer, identifiers }: ServerContext,
+  { issuer, identifiers, workload }: ServerContext,
   fetching: DocumentFetchOptions,
   { clients, resources, onlyResources, defaultResource }: ListedOptions,
 ): OAuthDocuments {
   return {
-    clients: createClientFinder({ ...fetching, issuer, identifiers, registered: clients }),
-    resources: createResourceFinder({ ...fetching, issuer, identifiers, internal: resources, only: onlyResources }),
+    // A request holds no slot while a document is fetched.
+    clients: workload.aside(createClientFinder({ ...fetching, issuer, identifiers, registered: clients })),
+    resources: workload.aside(
+      createResourceFinder({ ...fetching, issuer, identifiers, internal: resources, only: onlyResources }),
+    ),
     defaultResource,
   }
 }
@@ -127,31 +130,42 @@ function authenticationFor(
   fetching: DocumentFetchOptions,
   clients: ClientFinder,
 ): AuthenticateClient {
+  const findKeySet = createKeySetFinder(fetching)
   const server = {
     issuer,
     tokenEndpoint: issuer + paths.token,
     now,
     findClient: (id: string, remoteAddress: string | undefined) => knownClient(clients, id, remoteAddress),
-    findKeySet: createKeySetFinder(fetching),
+    findKeySet: (...asked: Parameters<FindKeySet>) => ownTrouble(() => findKeySet(...asked)),
     claimNonce: (claim: NonceClaim) => storage.claimNonce(claim),
   }
   return (request) => authenticateClient(server, request)
 }
 
-/** Returns a client; undefined if there is none with that id. Other failures are this server's trouble, after which clients try again. */
+/** Returns a client; undefined if there is none with that id. */
 async function knownClient(clients: ClientFinder, id: string, remoteAddress: string | undefined) {
+  return ownTrouble(async () => {
+    try {
+      return await clients.find(id, { mayFetch: true, remoteAddress })
+    } catch (error) {
+      if (error instanceof OAuthProblem && isUnusable.has(error.code)) return undefined
+      throw error
+    }
+  })
+}
+
+const isUnusable: ReadonlySet<string> = new Set(['client_unknown', 'client_invalid'])
+
+/** Turns a fetch that failed into a refusal after which clients try again. */
+async function ownTrouble<T>(find: () => Promise<T>): Promise<T> {
   try {
-    return await clients.find(id, { mayFetch: true, remoteAddress })
+    return await find()
   } catch (error) {
     if (!(error instanceof OAuthProblem)) throw error
     const { code, retryAfter = 5 } = error
-    if (code === 'client_unknown' || code === 'client_invalid') return undefined
     throw code === 'too_many_fetches'
-      ? new AAuthError('too_many_requests', 'Too many documents are being fetched.', { cause: error, retryAfter })
-      : new AAuthError('unavailable', 'The client’s document cannot be fetched right now.', {
-          cause: error,
-          retryAfter,
-        })
+      ? new AAuthError('too_many_requests', 'Too many documents are being fetched.', { retryAfter })
+      : new AAuthError('unavailable', 'A document of the client cannot be fetched right now.', { retryAfter })
   }
 }
 

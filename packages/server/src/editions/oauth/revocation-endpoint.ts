@@ -1,8 +1,10 @@
 import { readForm, requireParameter } from 'countersign/editions'
 import type { ServerContext } from '../../http/context.js'
 import type { Arrival } from '../../http/route.js'
-import type { AuthenticateClient } from './client-authentication.js'
-import { familyOf, maxOAuthForm } from './token-endpoint.js'
+import type { AuthenticateClient, AuthenticatedClient } from './client-authentication.js'
+import { clientIn, maxOAuthForm, readToken } from './token-endpoint.js'
+
+type Method = AuthenticatedClient['method']
 
 /**
  * `POST /oauth/revoke` (RFC 7009): revokes the family of a refresh token. The response is the same for a token that is unknown or belongs to
@@ -14,11 +16,14 @@ export function createRevocationEndpoint(
 ) {
   return async function revoke({ request, received }: Arrival): Promise<Response> {
     const form = readForm(request.headers.get('content-type'), await received.body(maxOAuthForm))
-    const { clientId, method } = await authenticate({ form, headers: request.headers, ip: received.remoteAddress })
-    const presented = context.secrets.readRefreshToken(familyOf(method), requireParameter(form, 'token'))
-    if (presented) {
-      const { family } = presented
-      await context.storage.revokeRefreshToken({ family, agent: clientId, delegate: null })
+    const token = requireParameter(form, 'token')
+    const named = clientIn(form)
+    const ofClient = (method: Method) => readToken(context.secrets, token, { clientId: named, method })
+    // The client's document is fetched only for a token that was issued to it.
+    if (ofClient('none') ?? ofClient('private_key_jwt')) {
+      const { clientId, method } = await authenticate({ form, headers: request.headers, ip: received.remoteAddress })
+      const family = readToken(context.secrets, token, { clientId, method })?.family
+      if (family !== undefined) await context.storage.revokeRefreshToken({ family, agent: clientId, delegate: null })
     }
     return new Response(null, { headers: { 'cache-control': 'no-store', 'access-control-allow-origin': '*' } })
   }

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { AAuthError } from 'countersign'
 import { readForm, requireParameter } from 'countersign/editions'
+import { decodeToken } from 'countersign/tokens'
 import type { ServerContext } from '../../http/context.js'
 import type { Arrival } from '../../http/route.js'
-import { hashSecret, type ServerKeys, type TokenGeneration } from '../../secrets/server-keys.js'
+import { hashSecret, type MintedSecrets, type ServerKeys, type TokenGeneration } from '../../secrets/server-keys.js'
 import type { ReasonOf, RedeemOutcome, RotationOutcome } from '../../storage/api/storage.js'
 import { type AccessTokenResponse, issueAccessToken } from './access-token.js'
 import type { AuthenticateClient, AuthenticatedClient } from './client-authentication.js'
-import { hashOAuthSecret } from './consent-transport.js'
+import { hashOAuthSecret, isCodeOf } from './consent-transport.js'
 import { oauthName } from './names.js'
 import { oauthError } from './refusals.js'
 import { sameResource } from './resource-id.js'
@@ -40,9 +41,25 @@ export function createTokenEndpoint(context: ServerContext, parts: TokenEndpoint
     const grant = grants.get(requireParameter(form, 'grant_type'))
     if (!grant)
       throw oauthError('unsupported_grant_type', `grant_type must be one of: ${[...grants.keys()].join(', ')}.`)
+    requireIssued(context, form)
     const client = await parts.authenticate({ form, headers: request.headers, ip: received.remoteAddress })
     return tokenResponse(await grant({ form, ...client }))
   }
+}
+
+/**
+ * Requires the form to contain a secret that this server issued to the client, before the client's document is fetched: otherwise, anyone
+ * could make this server send requests.
+ */
+function requireIssued({ secrets }: ServerContext, form: Form): void {
+  const clientId = clientIn(form)
+  const [code, refreshToken] = [form.get('code'), form.get('refresh_token')]
+  if (code !== undefined && !isCodeOf(secrets, code, clientId))
+    throw new AAuthError('code_unknown', 'The code was not issued to this client.')
+  if (refreshToken !== undefined && !methods.some((method) => readToken(secrets, refreshToken, { method, clientId })))
+    throw new AAuthError('refresh_token_refused', 'The refresh token was not issued to this client.')
+  if (code === undefined && refreshToken === undefined)
+    throw oauthError('invalid_request', 'The parameter code or refresh_token is missing.')
 }
 
 function tokenResponse(body: TokenResponse): Response {
@@ -57,13 +74,16 @@ const grace = 60
 async function exchangeCode(
   context: ServerContext,
   { keys }: TokenEndpointParts,
-  { form, clientId, method, refreshes }: TokenRequest,
+  { form, refreshes, ...client }: TokenRequest,
 ): Promise<TokenResponse> {
   const code = requireParameter(form, 'code')
   const verifier = requireParameter(form, 'code_verifier')
   if (!/^[A-Za-z0-9\-._~]{43,128}$/.test(verifier))
     throw oauthError('invalid_request', 'code_verifier must be 43 to 128 unreserved characters.')
   const family = randomUUID()
+  const first = { family, generation: 0 }
+  const { clientId } = client
+  const signer = await keys.signer()
   const outcome = await context.storage.redeemCode({
     codeHash: hashOAuthSecret('code', code),
     agent: clientId,
@@ -78,7 +98,7 @@ async function exchangeCode(
     refresh: refreshes
       ? {
           family,
-          tokenHash: refreshHash(context, method, { family, generation: 0 }),
+          tokenHash: refreshHash(context, client, first),
           idleSeconds,
           lifetime: context.lifetimes.refresh,
         }
@@ -86,9 +106,8 @@ async function exchangeCode(
   })
   if (outcome.outcome === 'refused') throw codeRefusal(outcome.reason)
   const { grant, issue, user } = outcome
-  const answer = await issueAccessToken(context, keys, { agent: grant, resource: grant.resource, issue, user })
-  if (!outcome.refreshIssued) return answer
-  return { ...answer, refresh_token: refreshTokenOf(context, method, { family, generation: 0 }) }
+  const answer = await issueAccessToken(context, signer, { agent: grant, resource: grant.resource, issue, user })
+  return outcome.refreshIssued ? { ...answer, refresh_token: refreshTokenOf(context, client, first) } : answer
 }
 
 async function refresh(
@@ -96,14 +115,16 @@ async function refresh(
   { keys }: TokenEndpointParts,
   { form, clientId, method }: TokenRequest,
 ): Promise<TokenResponse> {
-  const presented = context.secrets.readRefreshToken(familyOf(method), requireParameter(form, 'refresh_token'))
-  if (!presented) throw new AAuthError('refresh_token_refused', 'The refresh token was not issued by this server.')
+  const client = { clientId, method }
+  const presented = readToken(context.secrets, requireParameter(form, 'refresh_token'), client)
+  if (!presented) throw new AAuthError('refresh_token_refused', 'The client must authenticate as it did for its code.')
   const { family, generation } = presented
+  const signer = await keys.signer()
   const outcome = await context.storage.rotateRefresh({
     family,
     generation,
-    tokenHash: refreshHash(context, method, presented),
-    successorHash: refreshHash(context, method, { family, generation: generation + 1 }),
+    tokenHash: refreshHash(context, client, presented),
+    successorHash: refreshHash(context, client, { family, generation: generation + 1 }),
     agent: clientId,
     delegate: null,
     isResource: resourceCheck(form),
@@ -114,23 +135,38 @@ async function refresh(
   })
   if (outcome.outcome === 'refused') throw refreshRefusal(outcome.reason)
   const { grant, issue, user } = outcome
-  const answer = await issueAccessToken(context, keys, { agent: grant, resource: grant.resource, issue, user })
-  return { ...answer, refresh_token: refreshTokenOf(context, method, { family, generation: outcome.generation }) }
+  const answer = await issueAccessToken(context, signer, { agent: grant, resource: grant.resource, issue, user })
+  return { ...answer, refresh_token: refreshTokenOf(context, client, { family, generation: outcome.generation }) }
 }
 
-type Method = AuthenticatedClient['method']
+/** The client to which a refresh token is issued, and how it authenticated for its code. It must authenticate likewise for each refresh. */
+type TokenHolder = Pick<AuthenticatedClient, 'clientId' | 'method'>
 
-/** The name under which refresh tokens are derived. A client that authenticated for its code must authenticate for each refresh. */
-export function familyOf(method: Method): string {
-  return `${oauthName} ${method}`
+const methods = ['none', 'private_key_jwt'] as const
+
+/** The name under which the refresh tokens of a client are derived. */
+function familyName({ clientId, method }: TokenHolder): string {
+  return `${oauthName} ${method} ${clientId}`
 }
 
-function refreshTokenOf({ secrets }: ServerContext, method: Method, generation: TokenGeneration): string {
-  return secrets.refreshTokenOf(familyOf(method), generation)
+/** Reads a refresh token; undefined if this server did not issue it to this client. */
+export function readToken(secrets: MintedSecrets, token: string, holder: TokenHolder): TokenGeneration | undefined {
+  return secrets.readRefreshToken(familyName(holder), token)
 }
 
-function refreshHash(context: ServerContext, method: Method, generation: TokenGeneration): string {
-  return hashOAuthSecret('refresh', refreshTokenOf(context, method, generation))
+function refreshTokenOf({ secrets }: ServerContext, holder: TokenHolder, generation: TokenGeneration): string {
+  return secrets.refreshTokenOf(familyName(holder), generation)
+}
+
+function refreshHash(context: ServerContext, holder: TokenHolder, generation: TokenGeneration): string {
+  return hashOAuthSecret('refresh', refreshTokenOf(context, holder, generation))
+}
+
+/** The client that a form names, in itself or in its assertion, which is not verified. */
+export function clientIn(form: Form): string {
+  const named = form.get('client_id') ?? decodeToken(form.get('client_assertion') ?? '')?.payload.sub
+  if (typeof named !== 'string') throw oauthError('invalid_request', 'The parameter client_id is missing.')
+  return named
 }
 
 /** Whether the `resource` of a form names the grant's resource; clients may leave it out. */

@@ -58,6 +58,8 @@ export interface RequestDisplay {
     /** The host to which the response is sent, and the agent's own key. Both are compared with those that the user allowed before. */
     redirectHost?: string | undefined
     jkt?: string | undefined
+    /** Changes with anything in the agent's document that a user relies on. A grant allows nothing without a page after that. */
+    fingerprint?: string | undefined
     /** Whether the agent signs nothing, so that its access works for whoever copies it. @default false */
     bearer?: boolean | undefined
   }

@@ -52,7 +52,7 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   if (isUseDue(grant.lastUsedAt, now)) await markUsed(unit, [row])
   const end = lastEndOf(grant.permissions, scope)
   const refreshIssued = refresh !== undefined && (end === null || end > issue.expiresAt) // W14
-  if (refreshIssued) await createRefreshToken(unit, code, refresh)
+  if (refreshIssued) await createRefreshToken(unit, code, refresh, end)
   await writeRedemption(unit, code, 'code.redeemed', { jkt, jti: issue.jti, refreshIssued })
   return {
     outcome: 'redeemed',
@@ -106,15 +106,18 @@ async function createRefreshToken(
   unit: Unit,
   { row, scope }: FoundCode,
   { tokenHash, family, idleSeconds, lifetime }: NewRefreshToken,
+  end: number | null,
 ): Promise<void> {
+  // A family ends with the decision for which it was issued, even if the user allows the same for longer later.
+  const expires = Math.min(unit.now + lifetime, family === undefined ? Infinity : (end ?? Infinity))
   const token = {
     token_hash: hashBytes(tokenHash),
     grant_id: row.id,
     request_id: row.request_id,
     scope,
-    expires_at: unit.now + lifetime,
+    expires_at: expires,
     idle_seconds: idleSeconds,
-    idle_expires_at: unit.now + Math.min(idleSeconds, lifetime),
+    idle_expires_at: Math.min(unit.now + idleSeconds, expires),
     last_used_at: family === undefined ? null : unit.now,
     revoked_at: null,
     family: family === undefined ? null : idBytes(family),

@@ -222,7 +222,7 @@ describe('a code', () => {
     ['a verifier that is too short (2)', { code_verifier: 'short' }, 'invalid_request'],
     ['another redirect URI (3)', { redirect_uri: 'http://127.0.0.1:53124/callback' }, 'invalid_grant'],
     ['another resource (5)', { resource: 'https://notes.example/other' }, 'invalid_target'],
-    ['a client that is unknown (3)', { client_id: 'https://other.example/client.json' }, 'temporarily_unavailable'],
+    ['another client (3)', { client_id: 'https://other.example/client.json' }, 'invalid_grant'],
     ['another grant type', { grant_type: 'password' }, 'unsupported_grant_type'],
   ])('with %s is refused, and still works for its client', async (_, changes, error) => {
     const stage = await openStage()
@@ -357,5 +357,76 @@ describe('the operator', () => {
     ['a resource without scopes', { resources: [{ resource }] }, 'resources[0]: The resource’s metadata is refused'],
   ])('is told about %s', async (_, options, why) => {
     await expect(openStage(options)).rejects.toThrow(`oauthEdition: ${why}`)
+  })
+})
+
+describe('what an attacker tries', () => {
+  it.each([
+    ['a code', '/oauth/token', { grant_type: 'authorization_code', code: 'aacd_x.y', code_verifier: verifier }],
+    ['a refresh token', '/oauth/token', { grant_type: 'refresh_token', refresh_token: 'aart_x' }],
+    ['no secret', '/oauth/token', { grant_type: 'refresh_token' }],
+    ['a revocation', '/oauth/revoke', { token: 'aart_x' }],
+  ])('with %s that was not issued to the named client, this server fetches nothing', async (_, path, form) => {
+    const stage = await openStage()
+    const response = await post(stage, path, { client_id: 'https://victim.example/x', ...form })
+    expect(response.status).toBe(path === '/oauth/revoke' ? 200 : 400)
+    expect(stage.fetched).toEqual([])
+  })
+
+  it('a code or refresh token of one client is not fetched for under the id of another', async () => {
+    const stage = await openStage()
+    const code = (await decide(stage)).searchParams.get('code') ?? ''
+    const other = { client_id: 'https://victim.example/x' }
+    expect((await redeem(stage, code, other)).error).toBe('invalid_grant')
+    const { refresh_token } = await redeem(stage, code)
+    expect((await refresh(stage, refresh_token, other)).error).toBe('invalid_grant')
+    expect(stage.fetched.filter((url) => url.includes('victim'))).toEqual([])
+    expect((await refresh(stage, refresh_token)).status).toBe(200)
+  })
+
+  it('one user cannot use many client ids to store more requests (M2)', async () => {
+    const stage = await openStage()
+    const { user } = await openConsent(stage)
+    const statuses = new Map<number, number>()
+    for (let client = 0; client < 100; client++) {
+      const id = `https://client.example/${client}.json`
+      stage.documents.set(id, () => json({ ...clientDocument, client_id: id }))
+      const { status } = await user.open(authorizeUrl({ client_id: id }))
+      statuses.set(status, (statuses.get(status) ?? 0) + 1)
+    }
+    expect(statuses.get(303)).toBeLessThan(60)
+    expect(statuses.get(429)).toBeGreaterThan(40)
+  })
+
+  it('a request belongs to the browser and user that came with it (14)', async () => {
+    const stage = await openStage()
+    const { consent } = await openConsent(stage)
+    const other = createScriptedUser(stage.fetch)
+    const signIn = `${issuer}/account/sign-in`
+    await other.submit(await (await other.open(signIn)).text(), signIn, { ...people.bob, action: 'login' })
+    const page = await (await other.open(consent)).text()
+    expect(page).toContain('data-error-code="request_other_session"')
+  })
+
+  it('a changed document is shown again, and another loopback port is no change', async () => {
+    const stage = await openStage()
+    await allowed(stage)
+    const port = await openConsent(stage, authorizeUrl({ redirect_uri: 'http://127.0.0.1:60000/callback' }))
+    expect(words(port.page)).not.toContain('Something about this agent has changed')
+    expect(words(port.page)).toContain('told you to open this page, choose Don’t allow')
+  })
+
+  it('a key service that fails costs no one a refresh token', async () => {
+    const signer = await createSigner(await generatePrivateJwk({ kid: 'o1', algorithm: 'ecdsa-p256-sha256' }))
+    const keys = { ...fixedKeys({ signer, secret: randomBytes(32) }), signer: () => signer }
+    const stage = await openStage({ keys })
+    const { refresh_token } = await allowed(stage)
+    keys.signer = () => {
+      throw new Error('the key service is down')
+    }
+    expect((await refresh(stage, refresh_token)).status).toBe(500)
+    keys.signer = () => signer
+    stage.clock.now += 61
+    expect((await refresh(stage, refresh_token)).status).toBe(200)
   })
 })

@@ -60,6 +60,16 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.listEvents({ event: 'refresh.reused' })).toEqual([])
     })
 
+    test('a family ends with its own decision, even if the user later allows the same for longer', async () => {
+      const { storage } = world
+      const { present, user } = await rotating(storage, {}, { remembered: true, grantLifetime: 2000 })
+      await allowedRequest(storage, {}, { remembered: true, grantLifetime: null }, user)
+      world.now = start + 1999
+      expect(await presented(present(0))).toBe('rotated 1')
+      world.now = start + 2000
+      expect(await presented(present(1))).toBe('expired')
+    })
+
     test('each generation works once it is current, and its use is counted', async () => {
       const { storage } = world
       const { present, grantId, user } = await rotating(storage)

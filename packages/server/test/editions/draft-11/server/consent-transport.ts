@@ -21,7 +21,7 @@ export function createConsentTransport(_issuer: string, secrets: MintedSecrets):
         displayCode: displayCode(code),
       }
     },
-    handleHashOf: (requestId) => hashSecret(secrets.codeOf(requestId)),
+    handleHashOf: ({ id }) => hashSecret(secrets.codeOf(id)),
     isAlive: ({ codeRedeemable }) => codeRedeemable,
     reachesOnlyAgent: () => true,
     addressOf: () => undefined,

@@ -60,7 +60,7 @@ async function allowRemembered(
   if (userId === undefined) return false
   const { edition, agent, delegate, resource } = request
   const grant = await storage.findRememberedGrant({ edition, userId, agent, delegate, resource })
-  const handleHash = transports.of(request).handleHashOf(request.id)
+  const handleHash = transports.of(request).handleHashOf(request)
   const user = await storage.findUser(userId)
   if (!grant || !user || handleHash === undefined) return false
   const { outcome } = await storage.allowRemembered({
