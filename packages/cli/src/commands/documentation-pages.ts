@@ -19,4 +19,5 @@ export const documentationPages = {
   'Users, sessions and sign-in': 'docs/operate/users.md',
 } as const
 
+/** The title of a page in the documentation, which is also the page's heading. */
 export type PageTitle = keyof typeof documentationPages

@@ -5,7 +5,7 @@ import { changing, operating, server } from './server-flags.js'
 const rows: readonly CommandRow[] = [
   {
     name: 'server start',
-    guesses: ['run', 'serve'],
+    guesses: ['run', 'serve', 'auth-server'],
     about: 'Run the auth server, which logs one line of JSON per request to standard output',
     example: 'server start --config countersign.config.json',
     page: 'Run an auth server',

@@ -198,6 +198,11 @@ export interface Readings {
   unlisted: (readonly string[])[]
 }
 
+/**
+ * Returns the ways in which servers may interpret a path.
+ *
+ * @param called from {@link calledNames}
+ */
 export function readingsOf(path: ParsedPath, called: ReadonlySet<string>): Readings {
   const readings: Readings = { paths: [], unlisted: [] }
   let listed = 0

@@ -82,6 +82,7 @@ export type RotationOutcome =
   | { outcome: 'rotated' | 'repeated'; generation: number; grant: UsedGrant; user: User; issue: TokenIssue }
   | { outcome: 'refused'; reason: ReasonOf<RefreshOutcome> | 'reused' | 'other_resource' }
 
+/** Who revokes a refresh token: a token that never changes, by its hash, or a family, by its id. */
 export type RefreshTokenRevocation = OfSignedRequest & {
   agent: string
   delegate: string | null
