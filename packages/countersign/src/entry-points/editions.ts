@@ -58,6 +58,7 @@ export {
   type RedirectKind,
   readForm,
   readParameters,
+  redirectHost,
   redirectKind,
   requireParameter,
 } from '../protocol/parameters.js'

@@ -91,6 +91,16 @@ export function redirectKind(uri: unknown): RedirectKind | undefined {
   return isAppScheme(protocol) && uri.startsWith(`${protocol}/`) ? 'app' : undefined
 }
 
+/**
+ * The host of a redirect URI. An app's private-use scheme has no host, so the scheme itself is used. Loopback, the only host that may use
+ * `http`, has a different port each time (W24).
+ */
+export function redirectHost(redirectUri: string): string {
+  const { host, hostname, protocol } = new URL(redirectUri)
+  if (protocol === 'http:') return hostname
+  return host === '' ? protocol : host
+}
+
 // An app's private-use scheme is a reversed domain name (RFC 8252 §7.1); requiring a dot excludes schemes such as `javascript:`.
 function isAppScheme(protocol: string): boolean {
   return /^[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+:$/.test(protocol)

@@ -75,7 +75,7 @@ export function policyOfRules(rules: readonly PolicyRule[], otherwise: Policy = 
 
 function fits({ agent, resource, scope }: PolicyRequest, rule: PolicyRule): boolean {
   const { scopes, decision } = rule
-  // A rule that denies an origin also denies identifiers with a path there, which whoever controls the origin can invent.
+  // A rule that denies an origin also denies identifiers with a path there, which anyone who controls the origin can invent.
   const isNamed = (identifier: string, pattern: string) =>
     fitsIdentifier(identifier, pattern) || (decision === 'deny' && fitsIdentifier(originOf(identifier), pattern))
   if (!isNamed(agent, rule.agent) || !isNamed(resource, rule.resource ?? '*')) return false
@@ -84,8 +84,9 @@ function fits({ agent, resource, scope }: PolicyRequest, rule: PolicyRule): bool
   return decision === 'deny' ? scope.some(listed) : scope.every(listed)
 }
 
+/** An identifier without its path. */
 function originOf(identifier: string): string {
-  return URL.canParse(identifier) ? new URL(identifier).origin : identifier
+  return identifier.split('/', 3).join('/')
 }
 
 // A wildcard that matched a slash would let https://evil.example/x.example match https://*.example.

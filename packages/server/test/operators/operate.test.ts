@@ -60,8 +60,8 @@ describe('countersign server users', () => {
     await stage.ask('server users disable bob --by carol@ops')
     const { stdout } = await stage.run('server audit export')
     expect(stdout.match(/"by":"operator:carol@ops"/g)).toHaveLength(2)
-    const nobody = await stage.run('server users enable bob --by=')
-    expect(nobody).toMatchObject({ status: 2, stderr: expect.stringContaining('--by must be 1 to 100') })
+    const unnamed = await stage.run('server users enable bob --by=')
+    expect(unnamed).toMatchObject({ status: 2, stderr: expect.stringContaining('--by must be 1 to 100') })
   })
 
   it('refuses a weak password, and a missing one', async () => {

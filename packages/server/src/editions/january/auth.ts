@@ -7,6 +7,7 @@ import {
   january,
   ownAnswerParameter,
   parseScope,
+  redirectHost,
   redirectKind,
   requireParameter,
 } from 'countersign/editions'
@@ -171,14 +172,6 @@ async function displayOf(
       scopeDescriptions: described?.scope_descriptions,
     },
   }
-}
-
-// An app's private-use scheme has no host, so the scheme itself is used. Loopback, the only host that may use `http`, has a different port
-// each time (W24).
-function redirectHost(redirectUri: string): string {
-  const { host, hostname, protocol } = new URL(redirectUri)
-  if (protocol === 'http:') return hostname
-  return host === '' ? protocol : host
 }
 
 /**

@@ -1,7 +1,7 @@
 import { requestCode } from 'countersign/tokens'
 import type { ConsentLink, ConsentTransport } from '../../http/consent-transport.js'
 import { hashSecret, type MintedSecrets } from '../../secrets/server-keys.js'
-import type { AuthRequest } from '../../storage/api/storage.js'
+import { consentRedirect, isOnOwnHost } from '../consent-redirect.js'
 
 /** The edition's name in stored requests and grants. */
 export const januaryName = 'january'
@@ -36,13 +36,6 @@ export function createConsentTransport(issuer: string, secrets: MintedSecrets): 
   }
 }
 
-// On loopback, any program on the device can receive the response; on another host, someone else would get the code (W22).
-function isOnOwnHost({ redirectUri, agent }: AuthRequest): boolean {
-  if (redirectUri === null) return false
-  const { protocol, host } = new URL(redirectUri)
-  return protocol === 'https:' && host === new URL(agent).host
-}
-
 interface LinkParts {
   requestToken: string
   redirectUri: string
@@ -62,26 +55,4 @@ async function linkOf({ requestToken, redirectUri, state }: LinkParts): Promise<
     fields,
     displayCode: await requestCode(requestToken),
   }
-}
-
-/** The only place that builds a redirect to an agent. Its input is the stored request, whose redirect URI was verified (W12). */
-export function consentRedirect(
-  request: AuthRequest,
-  issuer: string,
-  outcome: { code: string } | { error: 'access_denied'; description: string },
-): string {
-  if (request.redirectUri === null) throw new TypeError('a request without a redirect URI has no redirect response')
-  const url = new URL(request.redirectUri)
-  const answer = new URLSearchParams('code' in outcome ? { code: outcome.code } : { error: outcome.error })
-  if (request.state !== null) answer.set('state', request.state)
-  answer.set('iss', issuer)
-  if ('description' in outcome) answer.set('error_description', outcome.description)
-  url.search = [...keptParameters(url.search, answer), answer.toString()].join('&')
-  return url.href
-}
-
-/** The parameters in the agent's own query, in their original encoding (RFC 6749 §4.1.2), except those that the response sets. */
-function keptParameters(search: string, answer: URLSearchParams): string[] {
-  const pairs = search.slice(1).split('&')
-  return pairs.filter((pair) => pair !== '' && ![...new URLSearchParams(pair).keys()].some((name) => answer.has(name)))
 }

@@ -1,10 +1,12 @@
 import { AAuthError } from 'countersign'
+import { redirectHost } from 'countersign/editions'
 import type { ServerContext } from '../../http/context.js'
 import { confirmFirst, seeOther, signInFirst, withCookies } from '../../http/html-response.js'
 import { PageError } from '../../http/page-error.js'
 import type { Arrival } from '../../http/route.js'
 import { inSession, openVisit, type SignedInVisit, type Visit } from '../../http/visit.js'
 import { hashSecret } from '../../secrets/server-keys.js'
+import { consentRedirect } from '../consent-redirect.js'
 import { orUncount, requireAdmitted, requireRoom } from '../require-admitted.js'
 import {
   type AuthorizationProblem,
@@ -13,12 +15,12 @@ import {
   readRequestedClient,
 } from './authorization-request.js'
 import type { Client } from './client-document.js'
-import { hashOAuthSecret, linkTo, redirectTo } from './consent-transport.js'
+import { hashOAuthSecret, linkTo } from './consent-transport.js'
 import type { ClientFinder } from './find-client.js'
 import type { OAuthResource, ResourceFinder } from './find-resource.js'
 import { oauthName } from './names.js'
 import { OAuthProblem } from './oauth-problem.js'
-import { isLoopbackRedirect, requireRedirect } from './redirects.js'
+import { requireRedirect } from './redirects.js'
 
 /** Where the metadata of clients and resources is found. */
 export interface OAuthDocuments {
@@ -120,7 +122,7 @@ async function storeRequest(
     display: {
       agent: {
         name: client.name,
-        redirectHost: redirectHostOf(request.redirectUri),
+        redirectHost: redirectHost(request.redirectUri),
         fingerprint: client.fingerprint,
         bearer: true,
       },
@@ -132,19 +134,13 @@ async function storeRequest(
     maxOpen: Number.MAX_SAFE_INTEGER,
     sighting: {
       name: client.name,
-      redirectHosts: [...new Set(client.redirectUris.map(redirectHostOf))],
+      redirectHosts: [...new Set(client.redirectUris.map(redirectHost))],
       keyThumbprints: undefined,
     },
   })
   // Only the browser and user that came here may decide.
   await storage.bindRequest({ tokenHash, ...inSession(visit), state: request.state ?? null })
   return withCookies(seeOther(linkTo(ticket).path), visit.newCookies)
-}
-
-/** The host of a redirect URI. Loopback has a different port each time. */
-function redirectHostOf(redirectUri: string): string {
-  const { host, hostname } = new URL(redirectUri)
-  return isLoopbackRedirect(redirectUri) ? hostname : host
 }
 
 /**
@@ -181,7 +177,7 @@ function problemPage(
   { clientId, redirectUri, parameters }: ReturnType<typeof readRequestedClient>,
   problem: AuthorizationProblem,
 ): PageError {
-  const back = redirectTo({ redirectUri, state: parameters.get('state') ?? null }, issuer, problem)
+  const back = consentRedirect({ redirectUri, state: parameters.get('state') ?? null }, issuer, problem)
   return new PageError('request_invalid', {
     agent: clientId,
     agentHost: new URL(clientId).host,

@@ -8,14 +8,13 @@ import {
   refused,
   requireSignature,
 } from './client-assertion.js'
+import type { ClientAuthMethod } from './client-document.js'
 import { oauthError } from './refusals.js'
-
-type Method = 'none' | 'private_key_jwt'
 
 /** What a client's document says about its authentication. */
 export interface AuthenticatingClient {
   /** The allowed methods. */
-  authMethods: ReadonlySet<Method>
+  authMethods: ReadonlySet<ClientAuthMethod>
   /** The keys of `private_key_jwt`, or the URL of their set. */
   keys: { jwks: { keys: readonly object[] } } | { jwksUri: string } | undefined
   /** Whether the document has expired and could not be fetched again: its key set is then not fetched either. */
@@ -49,7 +48,7 @@ export interface ClientRequest {
 /** A client, and how it authenticated. With `none`, the client's identity is not proven. */
 export interface AuthenticatedClient {
   clientId: string
-  method: Method
+  method: ClientAuthMethod
   /** Whether the client can use refresh tokens. */
   refreshes: boolean
 }

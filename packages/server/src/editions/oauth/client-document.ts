@@ -1,11 +1,15 @@
 import { type IdentifierOptions, isFetchableUrl } from 'countersign/discovery'
+import { redirectHost } from 'countersign/editions'
 import { showsSecret } from 'countersign/signatures'
 import { cleanText } from '../../policy/plain-text.js'
 import { hashSecret } from '../../secrets/server-keys.js'
 import { isUsableRedirect } from './redirects.js'
 
-/** How a client authenticates at the token endpoint. There are no shared secrets. */
-export type ClientAuthMethod = 'none' | 'private_key_jwt'
+/** How clients may authenticate at the token endpoint. There are no shared secrets. */
+export const clientAuthMethods = ['none', 'private_key_jwt'] as const
+
+/** How a client authenticates at the token endpoint. */
+export type ClientAuthMethod = (typeof clientAuthMethods)[number]
 
 /** An OAuth client, from its metadata. Only its URL is verified: the name and everything else are the publisher's own words. */
 export interface Client {
@@ -105,8 +109,6 @@ function flowProblem(metadata: Metadata): string | undefined {
 
 type Authentication = Pick<Client, 'authMethods' | 'keys'>
 
-const methods: readonly string[] = ['none', 'private_key_jwt'] satisfies ClientAuthMethod[]
-
 /**
  * Reads how the client authenticates (draft-ietf-oauth-client-id-metadata-document §4.1). Anything secret is refused, because the document
  * is public.
@@ -130,7 +132,7 @@ function readAuthentication(metadata: Metadata, identifiers: IdentifierOptions):
 }
 
 function isMethod(value: unknown): value is ClientAuthMethod {
-  return typeof value === 'string' && methods.includes(value)
+  return clientAuthMethods.some((method) => method === value)
 }
 
 const maxKeys = 100
@@ -160,12 +162,6 @@ const keyMembers = ['kty', 'crv', 'x', 'y', 'n', 'e'] as const
 function fingerprintOf(name: string, redirectUris: readonly string[], keys: ClientKeys | undefined): string {
   const hosts = new Set(redirectUris.map(redirectHost))
   return hashSecret(JSON.stringify([name, [...hosts].sort(), keys ? namesOfKeys(keys) : []]))
-}
-
-// A loopback port means nothing: see `matchesRedirect`.
-function redirectHost(uri: string): string {
-  const { protocol, host, hostname } = new URL(uri)
-  return protocol === 'http:' ? hostname : host
 }
 
 // Only what defines a key counts: neither the order of the set nor the names of its keys.

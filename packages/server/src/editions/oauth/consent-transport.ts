@@ -2,8 +2,9 @@ import { timingSafeEqual } from 'node:crypto'
 import type { ConsentLink, ConsentTransport } from '../../http/consent-transport.js'
 import { hashSecret, type MintedSecrets } from '../../secrets/server-keys.js'
 import type { AuthRequest } from '../../storage/api/storage.js'
+import { consentRedirect, isOnOwnHost } from '../consent-redirect.js'
 import { oauthName, paths } from './names.js'
-import { isLoopbackRedirect } from './redirects.js'
+import { asciiOf } from './refusals.js'
 
 /** Hashes a secret so that it can never be found as a secret of another edition. */
 export function hashOAuthSecret(kind: 'request' | 'code' | 'refresh', secret: string): string {
@@ -22,8 +23,12 @@ export function createOAuthTransport(issuer: string, secrets: MintedSecrets): Co
     handleHashOf: (request) => hashOAuthSecret('code', codeOf(secrets, request)),
     isAlive: ({ codeRedeemable }) => codeRedeemable,
     reachesOnlyAgent: isOnOwnHost,
-    addressOf: (request, decision) =>
-      redirectTo(request, issuer, decision.allowed ? { code: codeOf(secrets, request) } : denied(decision.why)),
+    addressOf(request, decision) {
+      const outcome = decision.allowed
+        ? { code: codeOf(secrets, request) }
+        : { error: 'access_denied', description: asciiOf(decision.why) }
+      return consentRedirect(request, issuer, outcome)
+    },
   }
 }
 
@@ -55,40 +60,4 @@ export function linkTo(ticket: string): ConsentLink {
     fields,
     displayCode: undefined,
   }
-}
-
-/** Whether the response reaches only the client's own host: not a program on the device, and no other host. */
-function isOnOwnHost({ redirectUri, agent }: AuthRequest): boolean {
-  if (redirectUri === null || isLoopbackRedirect(redirectUri) || !agent.startsWith('https://')) return false
-  const { protocol, host } = new URL(redirectUri)
-  return protocol === 'https:' && host === new URL(agent).host
-}
-
-type RedirectError = 'access_denied' | 'invalid_request' | 'unsupported_response_type' | 'invalid_target'
-
-/** An error that the client learns through the redirect. */
-interface RedirectedError {
-  error: RedirectError
-  description: string
-}
-
-function denied(description: string): RedirectedError {
-  return { error: 'access_denied', description }
-}
-
-/**
- * Returns the redirect to a client, with `state` exactly as it was sent and `iss` in every case (RFC 9207). The redirect URI was
- * verified when the request was stored.
- */
-export function redirectTo(
-  { redirectUri, state }: Pick<AuthRequest, 'redirectUri' | 'state'>,
-  issuer: string,
-  outcome: { code: string } | RedirectedError,
-): string {
-  if (redirectUri === null) throw new TypeError('a request without a redirect URI has no redirect response')
-  const answer = new URLSearchParams('code' in outcome ? { code: outcome.code } : { error: outcome.error })
-  if (state !== null) answer.set('state', state)
-  answer.set('iss', issuer)
-  if ('description' in outcome) answer.set('error_description', outcome.description.replaceAll(/[^\x20-\x7e]/g, '?'))
-  return `${redirectUri}${redirectUri.includes('?') ? '&' : '?'}${answer.toString()}`
 }

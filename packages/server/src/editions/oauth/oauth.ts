@@ -8,7 +8,7 @@ import type { ServerEdition } from '../edition.js'
 import { createAuthorizationEndpoint, type OAuthDocuments } from './authorize.js'
 import { assertionAlgorithms } from './client-assertion.js'
 import { type AuthenticateClient, authenticateClient } from './client-authentication.js'
-import { type Client, isClientUrl, readClientDocument } from './client-document.js'
+import { type Client, clientAuthMethods, isClientUrl, readClientDocument } from './client-document.js'
 import { createOAuthTransport } from './consent-transport.js'
 import type { DocumentFetchOptions } from './fetched-documents.js'
 import { type ClientFinder, createClientFinder } from './find-client.js'
@@ -34,11 +34,9 @@ export interface OAuthOptions {
   defaultResource?: string | undefined
 }
 
-const authMethods = ['none', 'private_key_jwt']
-
 /**
  * OAuth 2.1 for MCP clients: authorization code with PKCE for public clients whose id is the URL of their document. Access tokens are bearer
- * tokens: they work for whoever holds them.
+ * tokens: they work for anyone who has them.
  *
  * @throws TypeError for a document that cannot be used
  * @example
@@ -184,9 +182,9 @@ function metadataOf({ issuer }: ServerContext): object {
     response_modes_supported: ['query'],
     grant_types_supported: ['authorization_code', 'refresh_token'],
     code_challenge_methods_supported: ['S256'],
-    token_endpoint_auth_methods_supported: authMethods,
+    token_endpoint_auth_methods_supported: clientAuthMethods,
     token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
-    revocation_endpoint_auth_methods_supported: authMethods,
+    revocation_endpoint_auth_methods_supported: clientAuthMethods,
     revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
     authorization_response_iss_parameter_supported: true,
     client_id_metadata_document_supported: true,

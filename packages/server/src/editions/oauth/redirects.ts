@@ -45,11 +45,6 @@ export function requireRedirect(sent: string | undefined, listed: readonly strin
   throw new OAuthProblem('redirect_mismatch', `The redirect_uri ${found}.`)
 }
 
-/** Whether a redirect URI leads to a program on the user's own device, where any other program could receive the response. */
-export function isLoopbackRedirect(uri: string): boolean {
-  return redirectKind(uri) === 'loopback'
-}
-
 /** A loopback redirect URI without its port, and with `/` for an empty path; undefined for any other text. */
 function portlessLoopback(uri: string): string | undefined {
   const [, origin, rest = ''] = loopback.exec(uri) ?? []

@@ -70,7 +70,7 @@ export function writeOAuthRefusal(error: AAuthError): WrittenRefusal {
   return { status: statuses[name] ?? error.status, headers, body }
 }
 
-/** Replaces what error descriptions may not contain (RFC 6749 §5.2). */
-function asciiOf(text: string): string {
+/** Replaces what error descriptions may not contain (RFC 6749 §4.1.2.1, 5.2). */
+export function asciiOf(text: string): string {
   return text.replaceAll('’', "'").replaceAll(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?')
 }

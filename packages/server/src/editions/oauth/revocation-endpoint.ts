@@ -1,10 +1,9 @@
 import { readForm, requireParameter } from 'countersign/editions'
 import type { ServerContext } from '../../http/context.js'
 import type { Arrival } from '../../http/route.js'
-import type { AuthenticateClient, AuthenticatedClient } from './client-authentication.js'
+import type { AuthenticateClient } from './client-authentication.js'
+import { clientAuthMethods } from './client-document.js'
 import { clientIn, maxOAuthForm, readToken } from './token-endpoint.js'
-
-type Method = AuthenticatedClient['method']
 
 /**
  * `POST /oauth/revoke` (RFC 7009): revokes the family of a refresh token. The response is the same for a token that is unknown or belongs to
@@ -18,9 +17,8 @@ export function createRevocationEndpoint(
     const form = readForm(request.headers.get('content-type'), await received.body(maxOAuthForm))
     const token = requireParameter(form, 'token')
     const named = clientIn(form)
-    const ofClient = (method: Method) => readToken(context.secrets, token, { clientId: named, method })
     // The client's document is fetched only for a token that was issued to it.
-    if (ofClient('none') ?? ofClient('private_key_jwt')) {
+    if (clientAuthMethods.some((method) => readToken(context.secrets, token, { clientId: named, method }))) {
       const { clientId, method } = await authenticate({ form, headers: request.headers, ip: received.remoteAddress })
       const family = readToken(context.secrets, token, { clientId, method })?.family
       if (family !== undefined) await context.storage.revokeRefreshToken({ family, agent: clientId, delegate: null })

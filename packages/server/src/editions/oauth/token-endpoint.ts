@@ -8,6 +8,7 @@ import { hashSecret, type MintedSecrets, type ServerKeys, type TokenGeneration }
 import type { ReasonOf, RedeemOutcome, RotationOutcome } from '../../storage/api/storage.js'
 import { type AccessTokenResponse, issueAccessToken } from './access-token.js'
 import type { AuthenticateClient, AuthenticatedClient } from './client-authentication.js'
+import { clientAuthMethods } from './client-document.js'
 import { hashOAuthSecret, isCodeOf } from './consent-transport.js'
 import { oauthName } from './names.js'
 import { oauthError } from './refusals.js'
@@ -56,7 +57,10 @@ function requireIssued({ secrets }: ServerContext, form: Form): void {
   const [code, refreshToken] = [form.get('code'), form.get('refresh_token')]
   if (code !== undefined && !isCodeOf(secrets, code, clientId))
     throw new AAuthError('code_unknown', 'The code was not issued to this client.')
-  if (refreshToken !== undefined && !methods.some((method) => readToken(secrets, refreshToken, { method, clientId })))
+  if (
+    refreshToken !== undefined &&
+    !clientAuthMethods.some((method) => readToken(secrets, refreshToken, { method, clientId }))
+  )
     throw new AAuthError('refresh_token_refused', 'The refresh token was not issued to this client.')
   if (code === undefined && refreshToken === undefined)
     throw oauthError('invalid_request', 'The parameter code or refresh_token is missing.')
@@ -141,8 +145,6 @@ async function refresh(
 
 /** The client to which a refresh token is issued, and how it authenticated for its code. It must authenticate likewise for each refresh. */
 type TokenHolder = Pick<AuthenticatedClient, 'clientId' | 'method'>
-
-const methods = ['none', 'private_key_jwt'] as const
 
 /** The name under which the refresh tokens of a client are derived. */
 function familyName({ clientId, method }: TokenHolder): string {

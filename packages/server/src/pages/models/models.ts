@@ -205,7 +205,7 @@ export interface ConsentPage extends PageFrame {
   requestedAt: number
   /** When the page was rendered, in Unix seconds. */
   now: number
-  /** Whether the agent signs nothing: which program asks is not proven, and its access works for whoever copies it. @default false */
+  /** Whether the agent signs nothing: which program asks is not proven, and its access works for anyone who copies it. @default false */
   bearer?: boolean | undefined
   /** Four characters that the requesting program also shows, if it can. */
   code?: string | undefined

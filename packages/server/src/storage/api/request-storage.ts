@@ -60,7 +60,7 @@ export interface RequestDisplay {
     jkt?: string | undefined
     /** Changes with anything in the agent's document that a user relies on. A grant allows nothing without a page after that. */
     fingerprint?: string | undefined
-    /** Whether the agent signs nothing, so that its access works for whoever copies it. @default false */
+    /** Whether the agent signs nothing, so that its access works for anyone who copies it. @default false */
     bearer?: boolean | undefined
   }
   resource: { supportedScopes?: string[] | undefined; scopeDescriptions?: Record<string, string> | undefined }

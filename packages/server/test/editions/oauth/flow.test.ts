@@ -408,12 +408,28 @@ describe('what an attacker tries', () => {
     expect(page).toContain('data-error-code="request_other_session"')
   })
 
-  it('a changed document is shown again, and another loopback port is no change', async () => {
+  it('another loopback port is no change, and the caution about links is always shown', async () => {
     const stage = await openStage()
     await allowed(stage)
     const port = await openConsent(stage, authorizeUrl({ redirect_uri: 'http://127.0.0.1:60000/callback' }))
     expect(words(port.page)).not.toContain('Something about this agent has changed')
     expect(words(port.page)).toContain('told you to open this page, choose Don’t allow')
+  })
+
+  it('a remembered decision is not applied to a document that has changed (15)', async () => {
+    const stage = await openStage()
+    const url = authorizeUrl({ redirect_uri: 'https://client.example/callback' })
+    const { user, page, consent } = await openConsent(stage, url)
+    await user.submit(page, consent, { consent: 'grant', duration: '2592000' })
+    const again = async () => {
+      const stored = new URL((await user.open(url)).headers.get('location') ?? '', issuer).href
+      return user.open(stored, { referer: `${clientId}/` })
+    }
+    expect((await again()).headers.get('location')).toMatch(/^https:\/\/client\.example\/callback\?code=/)
+    const redirects = [...clientDocument.redirect_uris, 'https://attacker.example/callback']
+    stage.documents.set(clientId, () => json({ ...clientDocument, redirect_uris: redirects }))
+    stage.clock.now += 301
+    expect(await (await again()).text()).toContain('data-state="consent-known"')
   })
 
   it('a key service that fails costs no one a refresh token', async () => {

@@ -1,32 +1,11 @@
+import { redirectHost } from 'countersign/editions'
 import { describe, expect, it } from 'vitest'
-import { consentRedirect } from '../../../src/editions/january/consent-transport.js'
+import { consentRedirect, isOnOwnHost } from '../../src/editions/consent-redirect.js'
 
 const issuer = 'https://auth.example'
 const denied = { error: 'access_denied', description: 'The user denied the request.' } as const
 
-const request: Parameters<typeof consentRedirect>[0] = {
-  id: 'request-1',
-  edition: 'january',
-  agent: 'https://agent.example',
-  agentBlocked: false,
-  delegate: null,
-  agentJkt: 'jkt',
-  resource: 'https://api.example',
-  scope: 'data.read',
-  redirectUri: null,
-  state: 'a b&c',
-  display: { agent: {}, resource: {} },
-  status: 'allowed',
-  revision: 0,
-  browserHash: null,
-  userId: null,
-  codeRedeemable: true,
-  extensions: 0,
-  prompt: null,
-  createdAt: 0,
-  decidedAt: 0,
-  expiresAt: 600,
-}
+const request = { redirectUri: null, state: 'a b&c' }
 
 describe('consentRedirect', () => {
   it.each([
@@ -55,4 +34,24 @@ describe('consentRedirect', () => {
   it('rejects a request without a redirect URI', () => {
     expect(() => consentRedirect(request, issuer, { code: 'aacd_1' })).toThrow(TypeError)
   })
+})
+
+it.each([
+  ['https on the agent’s own host', 'https://agent.example/callback', true],
+  ['another port', 'https://agent.example:8443/callback', false],
+  ['another host', 'https://other.example/callback', false],
+  ['loopback', 'http://127.0.0.1:8001/callback', false],
+  ['an app', 'example.agent:/callback', false],
+  ['no redirect', null, false],
+])('whether %s reaches only the agent', (_, redirectUri, outcome) => {
+  expect(isOnOwnHost({ agent: 'https://agent.example', redirectUri })).toBe(outcome)
+})
+
+it.each([
+  ['https://agent.example:8443/callback', 'agent.example:8443'],
+  ['http://127.0.0.1:53123/callback', '127.0.0.1'],
+  ['http://[::1]:53123/callback', '[::1]'],
+  ['example.agent:/callback', 'example.agent:'],
+])('the host of %s is %s', (redirectUri, host) => {
+  expect(redirectHost(redirectUri)).toBe(host)
 })
