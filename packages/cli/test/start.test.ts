@@ -95,8 +95,8 @@ describe('without countersign-server', () => {
     expect(countersign('--help')).toMatchObject({ status: 0, stderr: '' })
     expect(countersign('server', 'keys', 'generate-master')).toMatchObject({ status: 0, stderr: '' })
     expect(countersign('sign', 'https://api.example/data')).toMatchObject({ status: 0 })
-    const nobody = countersign('doctor', `http://127.0.0.1:${await freePort()}`)
-    expect(nobody).toMatchObject({ status: 1, stdout: expect.stringContaining('could not be fetched') })
+    const unreachable = countersign('doctor', `http://127.0.0.1:${await freePort()}`)
+    expect(unreachable).toMatchObject({ status: 1, stdout: expect.stringContaining('could not be fetched') })
     const agent = countersign(
       'demo',
       '--only',

@@ -118,7 +118,7 @@ describe('countersign demo --only', () => {
   })
 
   it('finds an agent that was not running a moment before', async () => {
-    const agent = await nobody()
+    const agent = await unusedAddress()
     const resource = startProgram(['demo', '--only', 'resource', '--port', '0', '--quiet'])
     const [, id = ''] = await resource.seen(/^resource +(\S+)\n/)
     const signed = await signRequest(new Request(`${id}/data-jwks`), {
@@ -135,7 +135,7 @@ describe('countersign demo --only', () => {
   })
 
   it('listens at the port of the identifier without --port', async () => {
-    const id = await nobody()
+    const id = await unusedAddress()
     const running = startProgram(['demo', '--only', 'resource', '--id', id, '--quiet'])
     await running.seen(/^resource +\S+\n/)
     const response = await fetch(`${id}/.well-known/aauth-resource`)
@@ -180,7 +180,7 @@ describe('countersign demo --only', () => {
   })
 })
 
-const nobody = async () => `http://127.0.0.1:${await freePort()}`
+const unusedAddress = async () => `http://127.0.0.1:${await freePort()}`
 
 describe('countersign demo --only agent, when a party does not respond', () => {
   const ask = (resource: string, ...flags: string[]) =>
@@ -197,7 +197,7 @@ describe('countersign demo --only agent, when a party does not respond', () => {
     )
 
   it('exits with 3 and reports that nothing listens at the resource’s address', async () => {
-    const resource = await nobody()
+    const resource = await unusedAddress()
     expect(await ask(resource)).toEqual({
       status: 3,
       stdout: '',
@@ -206,7 +206,7 @@ describe('countersign demo --only agent, when a party does not respond', () => {
   })
 
   it('shows the messages so far with --json', async () => {
-    const resource = await nobody()
+    const resource = await unusedAddress()
     const flags = ['--only', 'agent', '--port', '0', '--json', '--resource-url', `${resource}/data-auth`]
     const { status, stdout } = await runInProcess('demo', ...flags)
     const { messages, result } = JSON.parse(stdout) as TraceDocument
@@ -229,7 +229,7 @@ describe('countersign demo --only agent, when a party does not respond', () => {
   })
 
   it('exits with 3 and reports why the auth server does not respond', async () => {
-    const authServer = await nobody()
+    const authServer = await unusedAddress()
     const resource = startProgram(['demo', '--only', 'resource', '--port', '0', '--auth-server-url', authServer])
     const [, id = ''] = await resource.seen(/^resource +(\S+)\n/m)
     const { status, stderr } = await ask(id, '--auth-server-url', authServer)
