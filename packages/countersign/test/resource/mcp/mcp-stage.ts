@@ -35,8 +35,8 @@ export interface McpAgent extends Pick<Agent, 'fetch'> {
 export interface McpStage {
   resource: Resource
   url: URL
-  /** An agent with its own user. */
-  newAgent: (name: string, person?: Partial<Person>) => Promise<McpAgent>
+  /** An agent with its own user. `now` is its clock, in Unix seconds. */
+  newAgent: (name: string, person?: Partial<Person>, now?: () => number) => Promise<McpAgent>
   /** Revokes everything that a user allowed; the resource learns of it through its `denyList`. */
   remove: (person: Person) => Promise<void>
   /** The handler of the API. */
@@ -93,7 +93,7 @@ export function openMcpStage(id: string = ids.api, options: Partial<ResourceOpti
     url: new URL(`${id}/mcp`),
     remove: async ({ sub }) => void revoked.push(await revocationEntry('sub', sub)),
     serve: (answer) => void origins.set(id, answer),
-    async newAgent(name, given = {}) {
+    async newAgent(name, given = {}, now) {
       const person: Person = { sub: name, life: 600, asked: [], allows: true, ...given }
       const agentId = `https://${name}.example`
       const signer = await createSigner(await generatePrivateJwk({ kid: 'agent-1' }))
@@ -103,6 +103,7 @@ export function openMcpStage(id: string = ids.api, options: Partial<ResourceOpti
         authServers: [ids.authServer],
         onePerson: true,
         fetch: send,
+        now,
         allowInsecureLoopback: id.startsWith('http:'),
       })
       agents.set(agentId, { jwk: signer.jwk })

@@ -440,11 +440,12 @@ describe('M06: a sealed state', () => {
 
   it('of a user whose token has expired causes a new token request, and is accepted', async () => {
     const stage = openServer({ sealState: true, tools: { ...table.tools, rename_all: '' } })
-    const agent = await stage.newAgent('planner', { life: 6 })
+    let ahead = 0
+    const agent = await stage.newAgent('planner', { life: 40 }, () => Math.floor(Date.now() / 1000) + ahead)
     const read = call('read_note')
     await post(agent, stage.url, read.body, read.headers)
     const state = await stateOf(stage, agent)
-    await new Promise((resolve) => setTimeout(resolve, 2500))
+    ahead = 36
     expect(await bring(stage, agent, 'x', state)).toHaveProperty('result')
     expect(agent.person.asked).toEqual(['notes.read', 'notes.read'])
     const other = await stage.newAgent('planner', { sub: 'bob' })
