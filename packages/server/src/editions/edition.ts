@@ -22,6 +22,8 @@ export interface ServerEdition {
   /** Identifies the edition in stored requests and grants, so it never changes. */
   readonly name: string
   readonly createTransport: CreateTransport
+  /** Whether its tokens belong to families, which the revocation list must then include. @default false */
+  readonly hasFamilies?: boolean
   /** The edition's endpoints, for agents and browsers. A path may have a variable segment, as in `/pending/:id`. */
   endpoints(context: ServerContext): readonly Route[]
 }

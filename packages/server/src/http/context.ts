@@ -77,6 +77,8 @@ export interface ServerContext {
   edition: Edition
   /** How users get to a request, and how agents learn of the decision. */
   transports: ConsentTransports
+  /** Whether tokens of an edition belong to families of refresh tokens. */
+  hasFamilies: boolean
   /** Finds the keys of agents that sign requests. */
   signers: KeyResolver
   policy: Policy
@@ -122,6 +124,7 @@ export interface ServerContext {
 interface NamedTransport {
   name: string
   createTransport: CreateTransport
+  hasFamilies?: boolean
 }
 
 /** Validates the options and creates the context from them. @throws TypeError naming the option */
@@ -194,6 +197,7 @@ export function createContext(
     transports: new ConsentTransports(
       editions.map(({ name: of, createTransport }) => [of, createTransport(issuer, secrets)]),
     ),
+    hasFamilies: editions.some((each) => each.hasFamilies === true),
     signers,
     policy: policyOfRules(options.policies, options.policy),
     readRisk: createPermissionReader(options.risks),

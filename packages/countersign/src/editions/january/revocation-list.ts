@@ -139,20 +139,23 @@ function refusal(why: string, cause?: unknown): AAuthError {
   return new AAuthError('revocation_list_refused', `The revocation list cannot be used: ${why}.`, { cause })
 }
 
-/** What a revocation applies to: a grant (the `jti` up to its first dot), or everything that belongs to an agent or a user (`sub`). */
-export type RevokedKind = 'grant' | 'agent' | 'sub'
+/**
+ * What a revocation applies to: a grant (the `jti` up to its first dot), a family of refresh tokens (the `jti` between its two dots, if it
+ * has two), or everything that belongs to an agent or a user (`sub`).
+ */
+export type RevokedKind = 'grant' | 'family' | 'agent' | 'sub'
 
 const length = 12
 
 /**
- * Maximum size of a revocation list: the number of entries (grants, agents and users combined), and the length of its token in characters.
- * That many entries fit into the token with their timestamps.
+ * Maximum size of a revocation list: the number of entries (of all kinds combined), and the length of its token in characters. That many
+ * entries fit into the token with their timestamps.
  */
 export const revocationListLimits = { entries: 10_000, characters: 524_288 } as const
 
 /**
- * The entry for a grant, agent or user in a revocation list: the first 96 bits of a SHA-256 hash, as 16 characters of base64url. The list
- * is public and must not reveal anyone's identity.
+ * The entry for a grant, family, agent or user in a revocation list: the first 96 bits of a SHA-256 hash, as 16 characters of base64url. The
+ * list is public and must not reveal anyone's identity.
  */
 export async function revocationEntry(kind: RevokedKind, value: string): Promise<string> {
   const digest = await platform.sha256(utf8(`${kind} ${value}`))

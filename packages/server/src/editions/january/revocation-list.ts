@@ -20,8 +20,9 @@ const seconds = { life: 120, shared: 1, betweenWarnings: 600 }
 export const revocationListPath = '/.well-known/aauth-revocations'
 
 /**
- * Creates the endpoint that resources poll for revoked auth tokens (attacks T23). It serves a signed list of the grants, agents and users
- * that were revoked, for as long as one of their tokens may be valid. The list is built at most once a second, however many resources poll.
+ * Creates the endpoint that resources poll for revoked tokens (attacks T23). It serves a signed list of the grants, agents and users that
+ * were revoked, and of the families if an edition has any, for as long as one of their tokens may be valid. The list is built at most once a
+ * second, however many resources poll.
  */
 export function createRevocationListEndpoint(context: ServerContext): () => Promise<Response> {
   let shared: { at: number; list: Promise<string> } | undefined
@@ -37,10 +38,13 @@ export function createRevocationListEndpoint(context: ServerContext): () => Prom
   async function makeList(at: number): Promise<string> {
     const since = await validTokensIssuedSince(context.storage, { at, lifetime: context.lifetimes.authToken })
     const limit = revocationListLimits.entries
-    const found = await context.storage.listRevocations({ since, perUser, limit })
+    const found = await context.storage.listRevocations({ since, perUser, limit, families: context.hasFamilies })
     if (!found.isWhole) warn(at)
     const claims: RevocationClaims = { iss: context.issuer, iat: at, exp: at + seconds.life, revoked: [] }
-    claims.revoked = await Promise.all(found.revoked.map(async ({ kind, value }) => revocationEntry(kind, value)))
+    const families = found.families.map((value) => ({ kind: 'family', value }) as const)
+    claims.revoked = await Promise.all(
+      [...found.revoked, ...families].map(async ({ kind, value }) => revocationEntry(kind, value)),
+    )
     if (found.revokedBefore.length > 0) claims.revoked_before = await timesOf(found.revokedBefore)
     if (found.before !== undefined) claims.before = found.before
     return issueToken(january.tokens.revocations, claims, { signer: await context.keys.signer() })

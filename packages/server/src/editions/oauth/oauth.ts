@@ -50,6 +50,7 @@ export function oauthEdition(options: OAuthOptions): ServerEdition {
   const resources = options.resources?.map(readListed)
   return {
     name: oauthName,
+    hasFamilies: true,
     createTransport: createOAuthTransport,
     endpoints(context) {
       const fetching = fetchOptions(context)

@@ -99,14 +99,13 @@ async function exchangeCode(
     redirectUri: form.get('redirect_uri'),
     isResource: resourceCheck(form),
     tokenLifetime: context.lifetimes.authToken,
-    refresh: refreshes
-      ? {
-          family,
-          tokenHash: refreshHash(context, client, first),
-          idleSeconds,
-          lifetime: context.lifetimes.refresh,
-        }
-      : undefined,
+    refresh: {
+      family,
+      isOffered: refreshes,
+      tokenHash: refreshHash(context, client, first),
+      idleSeconds,
+      lifetime: context.lifetimes.refresh,
+    },
   })
   if (outcome.outcome === 'refused') throw codeRefusal(outcome.reason)
   const { grant, issue, user } = outcome

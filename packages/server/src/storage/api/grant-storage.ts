@@ -52,7 +52,10 @@ export interface CodeRedemption extends OfSignedRequest {
   requestTokenHash?: string | undefined
   /** Maximum lifetime of the auth token, in seconds. Shortened to the earliest expiry among its permissions. */
   tokenLifetime: number
-  /** A refresh token to issue along with the auth token. Stored only if one of its permissions outlives the auth token (W14). */
+  /**
+   * A refresh token to issue along with the auth token. Stored only if one of its permissions outlives the auth token (W14). A family is
+   * always stored: without a refresh token, it expires with the access token.
+   */
   refresh?: NewRefreshToken | undefined
 }
 
@@ -79,6 +82,11 @@ export interface NewRefreshToken {
   tokenHash: string
   /** The public id of a family, a UUID, if the token is replaced each time it is used. @default the token never changes */
   family?: string | undefined
+  /**
+   * Whether the client may get the token. Otherwise, only the family is stored, so that its access token can be revoked. Requires a family.
+   * @default true
+   */
+  isOffered?: boolean | undefined
   /** Idle timeout, in seconds. */
   idleSeconds: number
   /** Maximum lifetime, in seconds. */

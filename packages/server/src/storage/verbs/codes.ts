@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { AuditEventName } from '../api/audit-events.js'
 import type { CodeRedemption, Grant, NewRefreshToken, RedeemOutcome } from '../api/grant-storage.js'
 import type { NewHandle } from '../api/request-storage.js'
@@ -51,8 +52,10 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   await storeIssue(unit, issue, { grant_id: row.id, request_id: row.request_id })
   if (isUseDue(grant.lastUsedAt, now)) await markUsed(unit, [row])
   const end = lastEndOf(grant.permissions, scope)
-  const refreshIssued = refresh !== undefined && (end === null || end > issue.expiresAt) // W14
+  const outlives = end === null || end > issue.expiresAt
+  const refreshIssued = refresh !== undefined && refresh.isOffered !== false && outlives // W14
   if (refreshIssued) await createRefreshToken(unit, code, refresh, end)
+  else if (refresh?.family !== undefined) await createRefreshToken(unit, code, withoutToken(refresh), issue.expiresAt)
   await writeRedemption(unit, code, 'code.redeemed', { jkt, jti: issue.jti, refreshIssued })
   return {
     outcome: 'redeemed',
@@ -126,6 +129,11 @@ async function createRefreshToken(
     rotated_at: null,
   }
   await refreshTokenInsertion(unit, [token])
+}
+
+/** Only the family, whose tokens can be revoked: no refresh token has a random hash. */
+function withoutToken(refresh: NewRefreshToken): NewRefreshToken {
+  return { ...refresh, tokenHash: randomBytes(32).toString('base64url') }
 }
 
 const refreshTokenInsertion = cachedInsertion('refresh_token')

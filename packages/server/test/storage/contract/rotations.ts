@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Storage } from 'countersign-server'
 import { expect, test } from 'vitest'
 import {
@@ -82,7 +83,7 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findViolations()).toEqual([])
     })
 
-    test('a code issues no family if the grant ends with the token', async () => {
+    test('a code issues no refresh token if the grant ends with the token', async () => {
       const { storage } = world
       const [{ redemption }, { present }] = [
         await allowedRequest(storage, {}, { grantLifetime: 600 }),
@@ -410,6 +411,32 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
       expect(await families(start + 1061)).toEqual([])
       expect((await families(start + 60)).sort()).toEqual([unused.family, used.family].sort())
       expect(await families(start + 2001)).toEqual([])
+    })
+
+    test('a family without a refresh token is revoked with its code or by itself, and is listed', async () => {
+      const { storage } = world
+      const withoutToken = async (changes: { isOffered?: boolean }, decided = {}) => {
+        const { redemption } = await allowedRequest(storage, {}, decided)
+        const refresh = { family: randomUUID(), tokenHash: freshHash(), idleSeconds: day, lifetime: day, ...changes }
+        const redeemed = await storage.redeemCode({ ...redemption, refresh })
+        if (redeemed.outcome !== 'redeemed') throw new Error(redeemed.reason)
+        expect(redeemed.refreshIssued).toBe(false)
+        expect(redeemed.issue.jti.split('.')[1]).toBe(refresh.family)
+        return { family: refresh.family, again: () => storage.redeemCode({ ...redemption, refresh }) }
+      }
+      const [unoffered, short, expired] = [
+        await withoutToken({ isOffered: false }),
+        await withoutToken({}, { grantLifetime: 60 }),
+        await withoutToken({}, { grantLifetime: 60 }),
+      ]
+      expect(outcomeOf(await unoffered.again())).toBe('used')
+      expect(await storage.revokeRefreshToken({ family: short.family, agent, delegate: null })).toBe(true)
+      expect((await families()).sort()).toEqual([unoffered.family, short.family].sort())
+      expect(await storage.listEvents({ event: 'code.reused' })).toMatchObject([{ data: { refreshRevoked: true } }])
+      world.now += 2 * day
+      await storage.sweep()
+      expect(await storage.revokeRefreshToken({ family: expired.family, agent, delegate: null })).toBe(false)
+      expect(await storage.findViolations()).toEqual([])
     })
 
     test('with a revoked grant, its families are not listed separately', async () => {
