@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 
+export { defaultRisks, type RiskPatterns } from 'countersign/editions'
 export {
   type AdminSettings,
   type Configuration,
@@ -51,7 +52,6 @@ export type { IdentityProvider } from './outbound/identity-provider.js'
 export type { LogoOutcome, LogoReEncoder } from './outbound/logo-re-encoder.js'
 export { isEmail, passwordProblem, usernameProblem } from './policy/account-policy.js'
 export { type Brands, defaultBrands } from './policy/default-brands.js'
-export { defaultRisks } from './policy/default-risks.js'
 export {
   alwaysPrompt,
   type Policy,
@@ -60,7 +60,6 @@ export {
   type PolicyRule,
   policyOfRules,
 } from './policy/policy.js'
-export type { RiskPatterns } from './policy/risk.js'
 export { hashPassword } from './secrets/passwords.js'
 export {
   type DueRotationOptions,

@@ -51,6 +51,7 @@ export type { ChallengeContext, ResourceTokenBinding } from '../lib/errors.js'
 export { asPlainText, describeRefusal, joinReasons, type Refusal, type Refused } from '../lib/refusal.js'
 export { type AgentSelection, isSelected } from '../protocol/agent-selection.js'
 export type { Challenge } from '../protocol/challenge.js'
+export { defaultRisks } from '../protocol/default-risks.js'
 export {
   maxFormBytes,
   ownAnswerParameter,
@@ -62,3 +63,13 @@ export {
   redirectKind,
   requireParameter,
 } from '../protocol/parameters.js'
+export { byDanger, type Danger, dangers, type Risk, risksByStrength } from '../protocol/risk-order.js'
+export {
+  fitsPattern,
+  isRiskPattern,
+  longestName,
+  mayInclude,
+  type PermissionReading,
+  type RiskPatterns,
+  readPermission,
+} from '../protocol/scope-risk.js'

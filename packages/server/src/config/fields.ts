@@ -1,6 +1,6 @@
 import type { AllowedNetwork } from 'countersign'
 import { identifierRepair, isIdentifier } from 'countersign/discovery'
-import type { AgentSelection } from 'countersign/editions'
+import { type AgentSelection, isRiskPattern, risksByStrength } from 'countersign/editions'
 import {
   allowedNetworkProblems,
   type ConfigurationProblem,
@@ -9,8 +9,6 @@ import {
   trustedNetworksProblem,
 } from 'countersign/node'
 import * as z from 'zod'
-import { isRiskPattern } from '../policy/risk.js'
-import { risksByStrength } from '../policy/risk-order.js'
 
 export const text = (longest: number) => z.string().min(1).max(longest)
 

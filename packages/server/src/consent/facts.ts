@@ -1,11 +1,10 @@
 import type { AAuthError } from 'countersign'
+import type { Danger, PermissionReading } from 'countersign/editions'
 import type { ServerContext } from '../http/context.js'
 import type { SignedInVisit } from '../http/visit.js'
 import type { AgentChange } from '../pages/models/models.js'
 import { cleanName } from '../policy/plain-text.js'
 import { agentBlocked, type Duration, dangersOf, denialOf } from '../policy/policy.js'
-import type { PermissionReading } from '../policy/risk.js'
-import type { Danger } from '../policy/risk-order.js'
 import { provingWays } from '../sign-in/offered-factors.js'
 import { type AuthRequest, type Grant, validTokensIssuedSince } from '../storage/api/storage.js'
 

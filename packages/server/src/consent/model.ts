@@ -1,4 +1,4 @@
-import { parseScope } from 'countersign/editions'
+import { mayInclude, parseScope } from 'countersign/editions'
 import type { CheckName } from '../http/context.js'
 import { displayHost, displayRedirect } from '../pages/components/marks.js'
 import type {
@@ -11,7 +11,6 @@ import type {
 } from '../pages/models/models.js'
 import { cleanName, cleanText, lookAlikeHost } from '../policy/plain-text.js'
 import { grantable, isIdentityScope, permissionsOf, type ReadPermission } from '../policy/policy.js'
-import { mayInclude } from '../policy/risk.js'
 import type { AuthRequest, User } from '../storage/api/storage.js'
 import type { Holdings } from './facts.js'
 

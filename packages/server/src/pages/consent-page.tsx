@@ -1,5 +1,5 @@
+import type { Danger } from 'countersign/editions'
 import type { ComponentChildren } from 'preact'
-import type { Danger } from '../policy/risk-order.js'
 import { AgentCard } from './components/agent-card.js'
 import { DurationChoice, Hidden, HiddenFields, OwnPassword, ProblemBox } from './components/forms.js'
 import { renderLayout } from './components/layout.js'

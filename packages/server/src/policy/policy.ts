@@ -1,7 +1,15 @@
 import { AAuthError } from 'countersign'
+import {
+  type Danger,
+  dangers,
+  fitsPattern,
+  longestName,
+  type PermissionReading,
+  type Risk,
+  type RiskPatterns,
+  readPermission,
+} from 'countersign/editions'
 import { cleanText } from './plain-text.js'
-import { fitsPattern, longestName, type PermissionReading, type RiskPatterns, readPermission } from './risk.js'
-import { type Danger, dangers, type Risk } from './risk-order.js'
 
 /** What an agent requests, verified. */
 export interface PolicyRequest {

@@ -1,5 +1,5 @@
+import { byDanger, type Risk } from 'countersign/editions'
 import type { ComponentChildren } from 'preact'
-import { byDanger, type Risk } from '../../policy/risk-order.js'
 import type { Messages } from '../messages/messages.js'
 import type { ConsentPage, Permission } from '../models/models.js'
 import { Host, Icon } from './marks.js'

@@ -1,5 +1,5 @@
+import type { Danger, Risk } from 'countersign/editions'
 import type { ComponentChildren } from 'preact'
-import type { Danger, Risk } from '../../policy/risk-order.js'
 import { enAccount } from './en-account.js'
 import { enProblems } from './en-problems.js'
 import { enDates, enDuration } from './formats.js'

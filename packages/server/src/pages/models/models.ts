@@ -1,5 +1,5 @@
+import type { Danger } from 'countersign/editions'
 import type { Duration, NamedPermission } from '../../policy/policy.js'
-import type { Danger } from '../../policy/risk-order.js'
 
 /** The content of a page. Routes build it from verified facts and stored rows, and the page is rendered without further lookups. */
 export interface PageFrame {

@@ -1,6 +1,6 @@
+import { fitsPattern } from 'countersign/editions'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { fitsPattern } from '../../src/policy/risk.js'
 
 describe('fitsPattern', () => {
   /** The same match, as a regular expression. */

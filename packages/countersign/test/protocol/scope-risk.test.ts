@@ -1,7 +1,12 @@
-import { parseScope } from 'countersign/editions'
-import { defaultRisks } from 'countersign-server'
+import {
+  defaultRisks,
+  isRiskPattern,
+  mayInclude,
+  parseScope,
+  type RiskPatterns,
+  readPermission,
+} from 'countersign/editions'
 import { describe, expect, it } from 'vitest'
-import { isRiskPattern, mayInclude, type RiskPatterns, readPermission } from '../../src/policy/risk.js'
 
 const riskOf = (name: string, patterns: RiskPatterns) => readPermission(name, patterns).risk
 
