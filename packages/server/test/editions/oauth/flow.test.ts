@@ -1,132 +1,29 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { decodeToken } from 'countersign/tokens'
-import { fixedKeys, type OAuthOptions, oauthEdition } from 'countersign-server'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { openMapStage, people, type Stage } from '../../attacks/stage.js'
+import { fixedKeys, type OAuthOptions } from 'countersign-server'
+import { describe, expect, it } from 'vitest'
+import { people } from '../../attacks/stage.js'
 import { words } from '../../pages/reading.js'
 import { createScriptedUser, type ScriptedUser } from '../../scripted-user.js'
-
-const issuer = 'https://auth.example'
-const clientId = 'https://client.example/oauth/client.json'
-const redirectUri = 'http://127.0.0.1:53123/callback'
-const resource = 'https://notes.example/mcp'
-const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
-const challenge = createHash('sha256').update(verifier).digest('base64url')
-
-const clientDocument = {
-  client_id: clientId,
-  client_name: 'Example',
-  redirect_uris: ['http://127.0.0.1/callback', 'https://client.example/callback'],
-  token_endpoint_auth_method: 'none',
-}
-const resourceDocument = {
+import {
+  allowed,
+  authorizeUrl,
+  clientDocument,
+  clientId,
+  decide,
+  issuer,
+  json,
+  openConsent,
+  openStage,
+  post,
+  redeem,
+  redirectUri,
+  refresh,
   resource,
-  authorization_servers: [issuer],
-  scopes_supported: ['connect', 'notes.read'],
-  bearer_methods_supported: ['header'],
-  resource_name: 'Notes',
-  scope_descriptions: { connect: 'Connect', 'notes.read': 'See your notes', 'notes.write': 'Change your notes' },
-}
-
-const json = (body: object) => Response.json(body)
-
-interface OAuthStage extends Stage {
-  documents: Map<string, () => Response>
-  fetched: string[]
-}
-
-async function openStage(options: Partial<OAuthOptions> = {}): Promise<OAuthStage> {
-  const documents = new Map([
-    [clientId, () => json(clientDocument)],
-    ['https://notes.example/.well-known/oauth-protected-resource/mcp', () => json(resourceDocument)],
-  ])
-  const fetched: string[] = []
-  const keys = fixedKeys({
-    signer: await createSigner(await generatePrivateJwk({ kid: 'o1', algorithm: 'ecdsa-p256-sha256' })),
-    secret: randomBytes(32),
-  })
-  const stage = await openMapStage({ others: [oauthEdition({ keys, ...options })] })
-  onTestFinished(() => stage.close())
-  for (const [url, respond] of documents) {
-    stage.origins?.set(new URL(url).origin, async (request) => {
-      fetched.push(request.url)
-      return (documents.get(request.url) ?? respond)()
-    })
-  }
-  return { ...stage, documents, fetched }
-}
-
-const parameters = {
-  response_type: 'code',
-  client_id: clientId,
-  redirect_uri: redirectUri,
-  code_challenge: challenge,
-  code_challenge_method: 'S256',
-  state: 's+/=1',
-  scope: 'connect notes.read',
-  resource,
-}
-
-const authorizeUrl = (changes: Record<string, string | undefined> = {}) => {
-  const given = Object.entries({ ...parameters, ...changes }).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined,
-  )
-  return `${issuer}/oauth/authorize?${new URLSearchParams(given).toString()}`
-}
-
-/** Signs in on the way to the consent page, and returns the page. */
-async function openConsent(stage: OAuthStage, url = authorizeUrl(), user = createScriptedUser(stage.fetch)) {
-  const signedOut = await user.open(url)
-  const signIn = new URL(signedOut.headers.get('location') ?? '', issuer)
-  expect(signIn.pathname).toBe('/account/sign-in')
-  const form = await (await user.open(signIn.href)).text()
-  const back = await user.submit(form, signIn.href, { ...people.alice, action: 'login' })
-  const again = await user.open(new URL(back.headers.get('location') ?? '', issuer).href)
-  const consent = new URL(again.headers.get('location') ?? '', issuer).href
-  return { user, consent, page: await (await user.open(consent)).text() }
-}
-
-async function decide(stage: OAuthStage, consent: 'grant' | 'deny' = 'grant', url = authorizeUrl()): Promise<URL> {
-  const opened = await openConsent(stage, url)
-  const decided = await opened.user.submit(opened.page, opened.consent, { consent })
-  expect(decided.status).toBe(303)
-  return new URL(decided.headers.get('location') ?? '')
-}
-
-const post = (stage: OAuthStage, path: string, form: Record<string, string>) =>
-  stage.fetch(`${issuer}${path}`, { method: 'POST', body: new URLSearchParams(form) })
-
-interface TokenAnswer {
-  access_token: string
-  refresh_token: string
-  scope: string
-  error: string
-}
-
-async function token(stage: OAuthStage, form: Record<string, string>) {
-  const response = await post(stage, '/oauth/token', { client_id: clientId, ...form })
-  expect(response.headers.get('cache-control')).toBe('no-store')
-  return { status: response.status, ...((await response.json()) as TokenAnswer) }
-}
-
-const redeem = (stage: OAuthStage, code: string, changes: Record<string, string> = {}) =>
-  token(stage, {
-    grant_type: 'authorization_code',
-    code,
-    code_verifier: verifier,
-    redirect_uri: redirectUri,
-    resource,
-    ...changes,
-  })
-
-const refresh = (stage: OAuthStage, refreshToken: string, changes: Record<string, string> = {}) =>
-  token(stage, { grant_type: 'refresh_token', refresh_token: refreshToken, ...changes })
-
-async function allowed(stage: OAuthStage, url?: string) {
-  const answer = await decide(stage, 'grant', url)
-  return redeem(stage, answer.searchParams.get('code') ?? '')
-}
+  resourceDocument,
+  verifier,
+} from './oauth-stage.js'
 
 describe('an MCP client', () => {
   it('finds the metadata of the server, with an issuer that is identical everywhere', async () => {
