@@ -12,6 +12,32 @@ export function isRiskPattern(pattern: string): boolean {
   return pattern !== '' && (!pattern.includes('*') || /^[A-Za-z*]+$/.test(pattern))
 }
 
+/**
+ * Returns the risk of a scope according to its name, as the auth server's consent page shows it with the same patterns. The built-in words
+ * are English: for names in other languages, pass patterns. A pattern decides for the words that it matches, or for the full name.
+ * Doesn't check what your API does for the scope.
+ *
+ * @throws TypeError if a pattern can't match any scope, or if its risk is unknown
+ *
+ * @example
+ * ```ts
+ * import { riskOf } from 'countersign/resource'
+ *
+ * riskOf('notes.read') // 'read'
+ * riskOf('notes.delete') // 'delete'
+ * riskOf('notizen.loeschen', [['loesch*', 'delete']]) // 'delete'
+ * ```
+ */
+export function riskOf(scope: string, patterns: RiskPatterns = []): Risk {
+  for (const [pattern, risk] of patterns) {
+    if (isRiskPattern(pattern) && risksByStrength.includes(risk)) continue
+    throw new TypeError(
+      `Risk pattern ["${pattern}", "${risk}"]: use a word, in which * matches any letters, or a scope's full name without *; then one of ${risksByStrength.join(', ')}`,
+    )
+  }
+  return readPermission(scope, patterns).risk
+}
+
 /** What the name of a permission reveals. */
 export interface PermissionReading {
   risk: Risk

@@ -10,6 +10,8 @@ export { createMemoryNonces, type MemoryNoncesOptions } from '../httpsig/memory-
 export type { NonceClaim } from '../httpsig/nonces.js'
 export { AAuthError, type ErrorCode } from '../lib/errors.js'
 export type { CountersignEvent, OnEvent } from '../lib/events.js'
+export type { Risk } from '../protocol/risk-order.js'
+export { type RiskPatterns, riskOf } from '../protocol/scope-risk.js'
 export { createResource, type Resource } from './create-resource.js'
 export { type CountedRequest, createRateLimit, type RateLimit, type RateLimitOptions } from './rate-limit.js'
 export type { VerifyRequestOptions } from './request-verifier.js'

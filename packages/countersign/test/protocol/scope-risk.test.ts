@@ -1,14 +1,6 @@
-import {
-  defaultRisks,
-  isRiskPattern,
-  mayInclude,
-  parseScope,
-  type RiskPatterns,
-  readPermission,
-} from 'countersign/editions'
+import { defaultRisks, isRiskPattern, mayInclude, parseScope, readPermission } from 'countersign/editions'
+import { type RiskPatterns, riskOf } from 'countersign/resource'
 import { describe, expect, it } from 'vitest'
-
-const riskOf = (name: string, patterns: RiskPatterns) => readPermission(name, patterns).risk
 
 /** In ascending order. */
 const risksByStrength = ['read', 'change', 'delete', 'spend', 'control']
@@ -136,6 +128,23 @@ describe('riskOf', () => {
       expect(isRiskPattern(pattern)).toBe(false)
     },
   )
+
+  it.each([
+    [['*.read', 'read'], '["*.read", "read"]'],
+    [['', 'read'], '["", "read"]'],
+    [['notes', 'harmless'], '["notes", "harmless"]'],
+  ] as const)('refuses the pattern %j, which decides nothing', (pattern, shown) => {
+    const patterns: RiskPatterns = [['delete', 'change'], pattern as never]
+    expect(() => riskOf('notes.read', patterns)).toThrow(
+      new TypeError(
+        `Risk pattern ${shown}: use a word, in which * matches any letters, or a scope's full name without *; then one of read, change, delete, spend, control`,
+      ),
+    )
+  })
+
+  it('needs no patterns', () => {
+    expect(riskOf('notes.delete')).toBe('delete')
+  })
 
   it('is fast for the longest possible names and many asterisks', () => {
     const started = performance.now()
