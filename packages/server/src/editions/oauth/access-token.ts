@@ -1,7 +1,16 @@
-import type { Signer } from 'countersign'
+import { AAuthError, type Signer } from 'countersign'
 import type { DocumentType } from 'countersign/discovery'
-import { issueToken, type RegisteredClaims, registeredNames, type TokenType } from 'countersign/tokens'
+import { importVerificationKey } from 'countersign/signatures'
+import {
+  decodeToken,
+  issueToken,
+  type RegisteredClaims,
+  registeredNames,
+  type TokenType,
+  verifyToken,
+} from 'countersign/tokens'
 import type { ServerContext } from '../../http/context.js'
+import type { ServerKeys } from '../../secrets/server-keys.js'
 import { contentOf, type TokenSubject } from '../token-content.js'
 
 /** The authorization server metadata that contains the URL of the keys (RFC 8414). */
@@ -77,4 +86,37 @@ export async function issueAccessToken(
   }
   const token = await issueToken(accessToken, claims, { signer })
   return { access_token: token, token_type: 'Bearer', expires_in: issue.expiresAt - issue.issuedAt, scope }
+}
+
+/** To whom an access token was issued. */
+export interface AccessTokenOrigin {
+  clientId: string
+  /** The family of the refresh token, which exists even if the client received none. */
+  family: string
+}
+
+/**
+ * Verifies that a string is an access token of this server that has not expired, for whichever resource. Undefined if it is not.
+ */
+export async function readAccessToken(
+  { issuer, identifiers, now }: Pick<ServerContext, 'issuer' | 'identifiers' | 'now'>,
+  keys: Pick<ServerKeys, 'publicKeys'>,
+  token: string,
+): Promise<AccessTokenOrigin | undefined> {
+  const audience = decodeToken(token)?.payload.aud
+  if (typeof audience !== 'string') return undefined
+  const options = { ...identifiers, now, audience, issuers: [issuer], findKey }
+  async function findKey(_issuer: string, kid: string) {
+    const jwk = (await keys.publicKeys()).find((key) => key.kid === kid)
+    if (!jwk) throw new AAuthError(accessToken.invalid, 'The access token was signed with another key.')
+    return { key: await importVerificationKey(jwk, registeredNames) }
+  }
+  try {
+    const { claims } = await verifyToken(accessToken, token, options)
+    const [, family, random] = claims.jti?.split('.') ?? []
+    return family !== undefined && random !== undefined ? { clientId: claims.client_id, family } : undefined
+  } catch (error) {
+    if (!(error instanceof AAuthError)) throw error
+    return undefined
+  }
 }

@@ -77,7 +77,7 @@ export function oauthEdition(options: OAuthOptions): ServerEdition {
         document(paths.keys, async () => documentResponse({ keys: await keys.publicKeys() })),
         { path: paths.authorize, caller: 'browser', methods: { GET: createAuthorizationEndpoint(context, documents) } },
         form(paths.token, createTokenEndpoint(context, { keys, authenticate })),
-        form(paths.revoke, createRevocationEndpoint(context, { authenticate })),
+        form(paths.revoke, createRevocationEndpoint(context, { keys, authenticate })),
       ]
     },
   }
