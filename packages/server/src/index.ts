@@ -47,6 +47,7 @@ export {
   januaryServer,
   type OAuthOptions,
   oauthEdition,
+  storedOAuthKeys,
 } from './create-auth-server.js'
 export type { IdentityProvider } from './outbound/identity-provider.js'
 export type { LogoOutcome, LogoReEncoder } from './outbound/logo-re-encoder.js'
@@ -71,7 +72,7 @@ export {
   rotationDueAt,
   startKeyRotation,
 } from './secrets/rotate-keys.js'
-export { type FixedKeysOptions, fixedKeys, KeyError, type ServerKeys } from './secrets/server-keys.js'
+export { type FixedKeysOptions, fixedKeys, KeyError, type ServerKeys, type SigningKeys } from './secrets/server-keys.js'
 export { type StoredKeysOptions, storedKeys } from './secrets/stored-keys.js'
 export type { ListedAgent } from './storage/api/agent-storage.js'
 export { type AuditEventName, auditEvents, eventNames } from './storage/api/audit-events.js'

@@ -19,18 +19,20 @@ export const keysList: Run<OperationOptions> = async (flags, terminal) => {
   const rows = keys.map((key) => [
     key.kid,
     key.purpose,
+    key.purpose === 'secret' ? '' : key.edition,
     key.state,
     formatTime(key.createdAt),
     formatTime(key.notBefore),
     formatTime(key.retireAt),
   ])
-  const table = () => renderTable(['ID', 'FOR', 'STATE', 'MADE', 'SIGNS FROM', 'PUBLISHED UNTIL'], rows)
+  const table = () => renderTable(['ID', 'FOR', 'EDITION', 'STATE', 'MADE', 'SIGNS FROM', 'PUBLISHED UNTIL'], rows)
   terminal.write(flags.json ? `${JSON.stringify(keys, null, 2)}\n` : table())
   return exitStatus.done
 }
 
 interface Options extends ChangeOptions {
   now?: true
+  edition?: string
   masterKeyFile?: string
 }
 
@@ -42,12 +44,21 @@ const longestToken = 86_400
  * running.
  */
 export const keysRotate: Run<Options> = async (flags, terminal) => {
-  const rotation = await inStorage(flags, terminal, async (operation) =>
-    rotate(operation, await masterKeyFor(operation, flags, terminal), {
-      allowUnpublished: flags.now === true,
-      by: operatorName(flags),
-    }),
-  )
+  const { edition = 'january' } = flags
+  const { rotation, others } = await inStorage(flags, terminal, async (operation) => {
+    const editions = new Set((await operation.storage.listKeys()).map((key) => key.edition))
+    if (flags.edition !== undefined && !editions.has(edition)) throw unknownEdition(edition, editions)
+    const masterKey = await masterKeyFor(operation, flags, terminal)
+    const how = { edition, allowUnpublished: flags.now === true, by: operatorName(flags) }
+    return {
+      rotation: await rotate(operation, masterKey, how),
+      others: [...editions].filter((other) => other !== edition),
+    }
+  })
+  if (flags.edition === undefined) {
+    for (const other of others)
+      terminal.notify(`The keys of the ${other} edition were not rotated: for those, add --edition ${other}.`)
+  }
   if (rotation.early) {
     terminal.notify(
       'Warning: the new key was published only moments ago. Resources may refuse new tokens for a few minutes.',
@@ -60,7 +71,7 @@ export const keysRotate: Run<Options> = async (flags, terminal) => {
 async function rotate(
   { storage, config }: Operation,
   masterKey: Uint8Array,
-  how: { allowUnpublished: boolean; by: string },
+  how: { edition: string; allowUnpublished: boolean; by: string },
 ) {
   const tokenLifetime = config?.settings.lifetimes.authToken ?? longestToken
   try {
@@ -78,6 +89,12 @@ async function rotate(
     }
     throw error
   }
+}
+
+function unknownEdition(edition: string, editions: ReadonlySet<string>): CommandError {
+  const known = [...editions].sort().join(', ')
+  const list = known === '' ? 'The database contains no keys yet' : `The database contains keys for: ${known}`
+  return new CommandError(`The database contains no keys for the edition ${edition}. ${list}.`)
 }
 
 async function masterKeyFor({ config }: Operation, { masterKeyFile }: Options, { env }: Terminal): Promise<Uint8Array> {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createSigner, generatePrivateJwk, systemClock } from 'countersign'
-import type { KeyMove, KeyStorage, NewKey, StoredKey } from '../storage/api/key-storage.js'
+import { firstEdition, type KeyMove, type KeyStorage, type NewKey, type StoredKey } from '../storage/api/key-storage.js'
 import { StorageError } from '../storage/api/storage-error.js'
 import { openPrivateKey, requireMasterKey, sealPrivateKey } from './sealed-private-key.js'
 import { KeyError } from './server-keys.js'
@@ -14,6 +14,8 @@ export interface RotateKeysOptions {
    * emergencies. @default false
    */
   allowUnpublished?: boolean
+  /** The edition whose keys are rotated; those of other editions do not change. @default 'january' */
+  edition?: string | undefined
   /** Who rotates the keys, for the audit log. */
   by?: string
   /** Unix seconds. @default the system clock */
@@ -45,14 +47,17 @@ export interface Rotation {
  * @throws StorageError `keys_changed` if another rotation came first
  */
 export async function rotateKeys(storage: KeyStorage, options: RotateKeysOptions): Promise<Rotation> {
-  const { masterKey, tokenLifetime, allowUnpublished = false, by, now = systemClock } = options
+  const { masterKey, tokenLifetime, allowUnpublished = false, edition = firstEdition, by, now = systemClock } = options
   requireMasterKey(masterKey)
   const at = Math.floor(now())
-  const stored = await storage.listKeys()
-  const inState = (state: StoredKey['state']) => stored.filter((key) => key.purpose === 'sign' && key.state === state)
+  const stored = signingKeysOf(await storage.listKeys(), edition)
+  const inState = (state: StoredKey['state']) => stored.filter((key) => key.state === state)
   const active = inState('active')
-  if (active.length === 0) {
-    throw new KeyError('no_active_key', 'There are no keys yet: the server creates them when it first starts.')
+  const [{ alg } = {}] = active
+  if (alg === undefined) {
+    const missing =
+      edition === firstEdition ? 'There are no keys yet' : `There are no keys for the ${edition} edition yet`
+    throw new KeyError('no_active_key', `${missing}: the server creates them when it first starts.`)
   }
   for (const key of active) openPrivateKey(key, masterKey)
   const [next, spare] = inState('next')
@@ -68,7 +73,7 @@ export async function rotateKeys(storage: KeyStorage, options: RotateKeysOptions
     for (const { kid } of active) moves.push({ kid, from: 'active', to: 'retiring', retireAt: until })
   }
   const notBefore = at + publishedBeforeUse
-  const add = await generateSigningKey(masterKey, { state: 'next', notBefore })
+  const add = await generateSigningKey(masterKey, { state: 'next', notBefore, edition, alg })
   if (moves.length > 0) await storage.moveKeys(moves, { add, by })
   else await storage.addKey(add, by)
   const following = spare ?? add
@@ -107,10 +112,10 @@ export async function rotateKeysWhenDue(
   storage: KeyStorage,
   { rotateAfter, ...options }: DueRotationOptions,
 ): Promise<Rotation | undefined> {
-  const { now = systemClock, by } = options
-  const keys = (await storage.listKeys()).filter(({ purpose }) => purpose === 'sign')
+  const { now = systemClock, edition = firstEdition, by } = options
+  const keys = signingKeysOf(await storage.listKeys(), edition)
   try {
-    if (now() >= rotationDueAt(keys, rotateAfter)) return await rotateKeys(storage, options)
+    if (now() >= rotationDueAt(keys, rotateAfter, edition)) return await rotateKeys(storage, options)
     const over = keys.filter(({ state, retireAt }) => state === 'retiring' && (retireAt ?? 0) <= now())
     if (over.length > 0) {
       await storage.moveKeys(
@@ -125,9 +130,9 @@ export async function rotateKeysWhenDue(
   }
 }
 
-/** When the next rotation is due, in Unix seconds; 0 if no key could sign next. */
-export function rotationDueAt(keys: readonly StoredKey[], rotateAfter: number): number {
-  const signing = keys.filter(({ purpose }) => purpose === 'sign')
+/** When the next rotation of an edition's keys is due, in Unix seconds; 0 if no key could sign next. */
+export function rotationDueAt(keys: readonly StoredKey[], rotateAfter: number, edition: string = firstEdition): number {
+  const signing = signingKeysOf(keys, edition)
   const next = signing.find(({ state }) => state === 'next')
   if (!next) return 0
   // Each rotation generates a key, so the newest key is as old as the last rotation.
@@ -179,30 +184,59 @@ export function startKeyRotation({ storage, onRotated, onError, ...options }: Ke
   }
 }
 
-/**
- * Generates an Ed25519 key with a sealed private part, identified by its thumbprint. @param notBefore when the key may start signing, in
- * Unix seconds
- */
+/** An edition's signing keys. */
+export function signingKeysOf(keys: readonly StoredKey[], edition: string): StoredKey[] {
+  return keys.filter((key) => key.purpose === 'sign' && key.edition === edition)
+}
+
+/** The algorithms of an edition's keys, which stay the same when keys are rotated, by the name under which they are stored. */
+const algorithms = { EdDSA: 'ed25519', ES256: 'ecdsa-p256-sha256' } as const
+
+/** The edition for which keys are generated, and the algorithm that they have. */
+export interface KeyKind {
+  edition: string
+  alg: string
+}
+
+interface GeneratedKey extends KeyKind {
+  state: 'next' | 'active'
+  /** When the key may start signing, in Unix seconds. */
+  notBefore: number
+}
+
+/** Generates a key with a sealed private part, identified by its thumbprint. */
 async function generateSigningKey(
   masterKey: Uint8Array,
-  { state, notBefore }: { state: 'next' | 'active'; notBefore: number },
+  { state, notBefore, edition, alg }: GeneratedKey,
 ): Promise<NewKey> {
-  const privateJwk = await generatePrivateJwk()
+  if (!isKnown(alg)) throw new TypeError(`no keys can be generated for the algorithm ${alg}`)
+  const privateJwk = await generatePrivateJwk({ algorithm: algorithms[alg] })
   const { jwk } = await createSigner(privateJwk)
-  const key = { kid: privateJwk.kid, purpose: 'sign' } as const
+  const key = { kid: privateJwk.kid, purpose: 'sign', edition } as const
   const sealed = sealPrivateKey(Buffer.from(JSON.stringify(privateJwk)), masterKey, key)
-  return { ...key, alg: 'EdDSA', private: sealed, publicJwk: { ...jwk }, state, notBefore }
+  return { ...key, alg, private: sealed, publicJwk: { ...jwk }, state, notBefore }
+}
+
+function isKnown(alg: string): alg is keyof typeof algorithms {
+  return Object.hasOwn(algorithms, alg)
 }
 
 /**
- * Generates the keys of a new server: one that signs immediately, because no cache can know this server yet; the next one, so that it has
- * been published long before it is needed; and the secret from which codes and form values are derived.
+ * Generates the first signing keys of an edition: one that signs immediately, because no cache can know this edition's keys yet; and the
+ * next one, so that it has been published long before it is needed.
  */
-export async function generateFirstKeys(masterKey: Uint8Array, now: number): Promise<NewKey[]> {
+export async function generateFirstSigningKeys(masterKey: Uint8Array, now: number, kind: KeyKind): Promise<NewKey[]> {
+  return [
+    await generateSigningKey(masterKey, { ...kind, state: 'active', notBefore: now }),
+    await generateSigningKey(masterKey, { ...kind, state: 'next', notBefore: now + publishedBeforeUse }),
+  ]
+}
+
+/** Generates the keys of a new server: its first signing keys, and the secret from which codes and form values are derived. */
+export async function generateFirstKeys(masterKey: Uint8Array, now: number, kind: KeyKind): Promise<NewKey[]> {
   const secret = { kid: `secret-${randomBytes(8).toString('hex')}`, purpose: 'secret' } as const
   return [
-    await generateSigningKey(masterKey, { state: 'active', notBefore: now }),
-    await generateSigningKey(masterKey, { state: 'next', notBefore: now + publishedBeforeUse }),
+    ...(await generateFirstSigningKeys(masterKey, now, kind)),
     {
       ...secret,
       alg: 'HS256',

@@ -1,13 +1,15 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import type { NewKey, StoredKey } from '../storage/api/key-storage.js'
+import { firstEdition, type NewKey, type StoredKey } from '../storage/api/key-storage.js'
 import { KeyError } from './server-keys.js'
 
-/** The data that the seal is bound to, so that stored keys cannot be swapped. */
-type SealedFor = Pick<NewKey, 'kid' | 'purpose'>
+/** The data that the seal is bound to, so that stored keys can neither be swapped nor moved to another edition. */
+type SealedFor = Pick<NewKey, 'kid' | 'purpose' | 'edition'>
 
 /** The authenticated data of a seal. */
-function sealContext({ kid, purpose }: SealedFor): Buffer {
-  return Buffer.from(JSON.stringify(['countersign key', purpose, kid]))
+function sealContext({ kid, purpose, edition = firstEdition }: SealedFor): Buffer {
+  // The seals of the first edition are older than editions.
+  const owner = edition === firstEdition ? [] : [edition]
+  return Buffer.from(JSON.stringify(['countersign key', purpose, kid, ...owner]))
 }
 
 /** Encrypts a private key with AES-256-GCM: `v1.<iv>.<ciphertext>.<tag>`, each base64url. */

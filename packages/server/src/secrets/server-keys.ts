@@ -3,12 +3,16 @@ import type { PublicJwk, Signer } from 'countersign'
 import { type JoseRules, publishedJwk, requireOwnSigner } from 'countersign/tokens'
 import type { BackgroundWork } from '../storage/api/background-work.js'
 
-/** The server's own keys, which may change while it is running. */
-export interface ServerKeys {
+/** Keys with which the server signs, and which may change while it is running. */
+export interface SigningKeys {
   /** The key that currently signs. */
   signer(): Signer | Promise<Signer>
-  /** The keys in `/jwks.json`: those about to be used, those in use, and retired ones for as long as tokens signed by them are valid. */
+  /** The published keys: those about to be used, those in use, and retired ones for as long as tokens signed by them are valid. */
   publicKeys(): Promise<readonly PublicJwk[]>
+}
+
+/** The server's own keys. `publicKeys` are those in `/jwks.json`. */
+export interface ServerKeys extends SigningKeys {
   /** At least 32 random bytes from which codes and form values are derived; they must be durable and the same on every instance. */
   readonly secret: Uint8Array
 }

@@ -1,9 +1,15 @@
 import { createSigner, type PrivateJwk, type PublicJwk, type Signer, systemClock } from 'countersign'
-import type { KeyStorage, StoredKey } from '../storage/api/key-storage.js'
+import { firstEdition, type KeyStorage, type NewKey, type StoredKey } from '../storage/api/key-storage.js'
 import { StorageError } from '../storage/api/storage-error.js'
-import { generateFirstKeys, reloadInterval } from './rotate-keys.js'
+import {
+  generateFirstKeys,
+  generateFirstSigningKeys,
+  type KeyKind,
+  reloadInterval,
+  signingKeysOf,
+} from './rotate-keys.js'
 import { openPrivateKey, requireMasterKey } from './sealed-private-key.js'
-import { KeyError, type ServerKeys } from './server-keys.js'
+import { KeyError, type ServerKeys, type SigningKeys } from './server-keys.js'
 
 export interface StoredKeysOptions {
   storage: Pick<KeyStorage, 'listKeys' | 'createKeysIfNone'>
@@ -26,19 +32,40 @@ export interface StoredKeysOptions {
  * const keys = await storedKeys({ storage, masterKey: Buffer.from(process.env.MASTER_KEY ?? '', 'base64url') })
  * ```
  */
-export async function storedKeys({ storage, masterKey, now = systemClock }: StoredKeysOptions): Promise<ServerKeys> {
+export async function storedKeys(options: StoredKeysOptions): Promise<ServerKeys> {
+  const { masterKey } = options
+  const kind = { edition: firstEdition, alg: 'EdDSA' }
+  const opened = await openStoredKeys(options, kind.edition, (now) => generateFirstKeys(masterKey, now, kind))
+  return { ...opened.keys, secret: openPrivateKey(requireSecret(opened.stored), masterKey) }
+}
+
+/**
+ * The signing keys of another edition, which are generated, stored and rotated like those of {@link storedKeys}, but sign nothing else and
+ * are published elsewhere.
+ *
+ * @throws the same as {@link storedKeys}
+ */
+export async function storedSigningKeys(options: StoredKeysOptions, kind: KeyKind): Promise<SigningKeys> {
+  const { masterKey } = options
+  return (await openStoredKeys(options, kind.edition, (now) => generateFirstSigningKeys(masterKey, now, kind))).keys
+}
+
+async function openStoredKeys(
+  { storage, masterKey, now = systemClock }: StoredKeysOptions,
+  edition: string,
+  generate: (now: number) => Promise<NewKey[]>,
+): Promise<{ keys: SigningKeys; stored: readonly StoredKey[] }> {
   requireMasterKey(masterKey)
   let stored = await storage.listKeys()
-  if (stored.length === 0)
-    stored = await storage.createKeysIfNone(await generateFirstKeys(masterKey, Math.floor(now())))
-  const secret = openPrivateKey(requireSecret(stored), masterKey)
-  let ring = await openKeyRing(stored, masterKey)
+  if (!stored.some((key) => key.edition === edition))
+    stored = await storage.createKeysIfNone(await generate(Math.floor(now())))
+  let ring = await openKeyRing(signingKeysOf(stored, edition), masterKey)
   let readAt = now()
   let reading: Promise<void> | undefined
 
   async function read(): Promise<void> {
     try {
-      ring = await openKeyRing(await storage.listKeys(), masterKey, ring.signers)
+      ring = await openKeyRing(signingKeysOf(await storage.listKeys(), edition), masterKey, ring.signers)
     } catch (error) {
       if (!(error instanceof StorageError)) throw error
     } finally {
@@ -54,14 +81,14 @@ export async function storedKeys({ storage, masterKey, now = systemClock }: Stor
     return ring
   }
 
-  return {
-    secret,
+  const keys: SigningKeys = {
     signer: async () => (await current()).active,
     async publicKeys() {
       const { published } = await current()
       return published.filter(({ until }) => until === null || until > now()).map(({ jwk }) => jwk)
     },
   }
+  return { keys, stored }
 }
 
 function requireSecret(stored: readonly StoredKey[]): StoredKey {
@@ -81,11 +108,10 @@ interface KeyRing {
 
 /** Decrypts every key that signs or will sign, so that a wrong master key is detected immediately. @throws KeyError */
 async function openKeyRing(
-  stored: readonly StoredKey[],
+  keys: readonly StoredKey[],
   masterKey: Uint8Array,
   opened: ReadonlyMap<string, Signer> = new Map(),
 ): Promise<KeyRing> {
-  const keys = stored.filter(({ purpose }) => purpose === 'sign')
   const signers = new Map<string, Signer>()
   for (const key of keys) {
     if (key.state !== 'active' && key.state !== 'next') continue

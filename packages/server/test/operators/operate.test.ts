@@ -4,7 +4,15 @@ import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSy
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import type { ListedGrant, RecordedEvent, Storage, User } from 'countersign-server'
+import {
+  type ListedGrant,
+  parseMasterKey,
+  type RecordedEvent,
+  type Storage,
+  type StoredKey,
+  storedOAuthKeys,
+  type User,
+} from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it } from 'vitest'
 import { has, need } from '../../../../test/needs.js'
@@ -224,6 +232,38 @@ describe('countersign server keys', () => {
       },
     )
     expect(rotated).toMatchObject({ status: 0, stdout: expect.stringContaining('is now the signing key') })
+    expect(rotated.stderr).not.toContain('edition')
+  })
+
+  it('lists the keys of all editions, and rotates those of one', async () => {
+    const stage = await createOperatorStage()
+    const { stop } = await stage.serve()
+    await stop()
+    const read = parseMasterKey(readFileSync(stage.masterKey, 'utf8'))
+    if ('problem' in read) throw new TypeError(read.problem)
+    const storage = sqliteStorage(stage.database, { sweepInterval: 0 })
+    await storedOAuthKeys({ storage, ...read })
+    await storage.close()
+    const keysOf = async (edition: string) => {
+      const keys = await stage.ask<StoredKey[]>('server keys list')
+      return keys
+        .filter((key) => key.purpose === 'sign' && key.edition === edition)
+        .map(({ kid, state }) => [kid, state])
+    }
+    expect((await stage.run('server keys list')).stdout).toMatch(/EDITION +oauth/)
+    const [january, oauth] = [await keysOf('january'), await keysOf('oauth')]
+    const unknown = await stage.run('server keys rotate --now --edition other')
+    expect(unknown).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('contains keys for: january, oauth'),
+    })
+    const { activated } = await stage.ask<{ activated: string }>('server keys rotate --now --edition oauth')
+    expect(oauth).toContainEqual([activated, 'next'])
+    expect(await keysOf('january')).toEqual(january)
+    expect((await keysOf('oauth')).map(([, state]) => state).sort()).toEqual(['active', 'next', 'retiring'])
+    const first = await stage.run('server keys rotate --now')
+    expect(first).toMatchObject({ status: 0, stderr: expect.stringContaining('add --edition oauth') })
+    expect(await keysOf('january')).not.toEqual(january)
   })
 })
 

@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import Database from 'better-sqlite3'
+import { storedKeys } from 'countersign-server'
 import { postgresStorage } from 'countersign-server/postgres'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
@@ -7,8 +9,12 @@ import { openPostgres } from './postgres/postgres-server.js'
 import { patient } from './postgres/template.js'
 import { temporaryFile } from './temporary-file.js'
 
+const masterKey = randomBytes(32)
+
 /** The statements that undo a migration, by the schema version to which they return. */
 const downgrades: Readonly<Record<number, string>> = {
+  4: `
+    alter table signing_key drop column edition;`,
   3: `
     drop index refresh_token_family;
     alter table refresh_token drop column family;
@@ -31,7 +37,7 @@ const downgrades: Readonly<Record<number, string>> = {
 
 /** The statements that return to a schema version. */
 function downgradeTo(version: number): string {
-  return [3, 2, 1].flatMap((each) => (each >= version ? (downgrades[each] ?? []) : [])).join('')
+  return [4, 3, 2, 1].flatMap((each) => (each >= version ? (downgrades[each] ?? []) : [])).join('')
 }
 
 /** An empty database: how to open it, and how to convert it to an older schema while it is closed. */
@@ -62,10 +68,12 @@ async function postgres() {
 it.each([
   ['SQLite', 1, sqlite],
   ['SQLite', 3, sqlite],
+  ['SQLite', 4, sqlite],
   ['PostgreSQL', 1, postgres],
   ['PostgreSQL', 3, postgres],
+  ['PostgreSQL', 4, postgres],
 ] as const)(
-  'opens a %s database of schema %i with its users, sessions, codes and refresh tokens, counts credential revisions from 0, and assumes the first edition',
+  'opens a %s database of schema %i with its users, sessions, keys, codes and refresh tokens, counts credential revisions from 0, and assumes the first edition',
   {
     timeout: 60_000,
   },
@@ -85,6 +93,7 @@ it.each([
     await before.createSession({ ...session, idHash })
     const { redemption } = await allowedRequest(before, {}, {}, user)
     const { refresh } = await refreshable(before, {}, {}, user)
+    const keys = await storedKeys({ storage: before, masterKey })
     await before.close()
     await database.downgrade(version)
 
@@ -94,6 +103,8 @@ it.each([
       user: { id: user.id, credentialRevision: 0 },
       addedAt: version === 1 ? 0 : expect.any(Number),
     })
+    expect((await storage.listKeys()).map(({ edition }) => edition)).toEqual(['january', 'january', 'january'])
+    expect(await (await storedKeys({ storage, masterKey })).publicKeys()).toEqual(await keys.publicKeys())
     expect(await storage.findSession(idHash)).toMatchObject({ user: { id: user.id } })
     expect(await storage.redeemCode(redemption)).toMatchObject({ outcome: 'redeemed', grant: { edition: 'january' } })
     expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('refreshed')

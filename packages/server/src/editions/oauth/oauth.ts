@@ -3,7 +3,8 @@ import { createFetchBudget, documentResponse } from 'countersign/discovery'
 import type { NonceClaim } from 'countersign/signatures'
 import type { ServerContext } from '../../http/context.js'
 import type { Endpoint, Route } from '../../http/route.js'
-import type { ServerKeys } from '../../secrets/server-keys.js'
+import type { SigningKeys } from '../../secrets/server-keys.js'
+import { type StoredKeysOptions, storedSigningKeys } from '../../secrets/stored-keys.js'
 import type { ServerEdition } from '../edition.js'
 import { createAuthorizationEndpoint, type OAuthDocuments } from './authorize.js'
 import { assertionAlgorithms } from './client-assertion.js'
@@ -22,8 +23,8 @@ import { createTokenEndpoint } from './token-endpoint.js'
 
 /** The OAuth edition of an auth server, for MCP clients that do not sign their requests. */
 export interface OAuthOptions {
-  /** The edition's own signing keys, which sign nothing else. Their secret is not used. */
-  keys: ServerKeys
+  /** The edition's own signing keys, which sign nothing else, such as `await storedOAuthKeys({ storage, masterKey })`. */
+  keys: SigningKeys
   /** Client documents to use instead of those at the URLs in their `client_id`, which are then not fetched. @default none */
   clients?: readonly object[] | undefined
   /** Protected resource metadata (RFC 9728) of resources from which this server cannot fetch it. @default none */
@@ -81,6 +82,17 @@ export function oauthEdition(options: OAuthOptions): ServerEdition {
       ]
     },
   }
+}
+
+/**
+ * The edition's own keys in the database, which are stored and rotated like those of `storedKeys`. Rotate them with the `edition` option of
+ * `rotateKeys` and `startKeyRotation`.
+ *
+ * @throws KeyError `master_key_wrong` if the stored keys cannot be decrypted; `no_active_key` if one of them is missing
+ * @throws TypeError if the master key is not 32 bytes
+ */
+export function storedOAuthKeys(options: StoredKeysOptions): Promise<SigningKeys> {
+  return storedSigningKeys(options, { edition: oauthName, alg: 'ES256' })
 }
 
 function fetchOptions({ fetch, now, fetchLimits }: ServerContext): DocumentFetchOptions {

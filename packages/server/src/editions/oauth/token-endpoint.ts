@@ -4,7 +4,7 @@ import { readForm, requireParameter } from 'countersign/editions'
 import { decodeToken } from 'countersign/tokens'
 import type { ServerContext } from '../../http/context.js'
 import type { Arrival } from '../../http/route.js'
-import { hashSecret, type MintedSecrets, type ServerKeys, type TokenGeneration } from '../../secrets/server-keys.js'
+import { hashSecret, type MintedSecrets, type SigningKeys, type TokenGeneration } from '../../secrets/server-keys.js'
 import type { ReasonOf, RedeemOutcome, RotationOutcome } from '../../storage/api/storage.js'
 import { type AccessTokenResponse, issueAccessToken } from './access-token.js'
 import type { AuthenticateClient, AuthenticatedClient } from './client-authentication.js'
@@ -19,7 +19,7 @@ export const maxOAuthForm = 16_384
 
 /** What the token endpoint needs besides the server's context. */
 export interface TokenEndpointParts {
-  keys: Pick<ServerKeys, 'signer'>
+  keys: Pick<SigningKeys, 'signer'>
   authenticate: AuthenticateClient
 }
 

@@ -1,5 +1,8 @@
 import type { Row } from '../sql/tables.js'
 
+/** The edition whose keys are the server's first ones, and to which keys belong by default. */
+export const firstEdition = 'january'
+
 /** The server's own keys. The caller encrypts the private part, so the storage cannot read it. */
 export interface KeyStorage {
   /** Lists all keys, oldest first. */
@@ -7,8 +10,8 @@ export interface KeyStorage {
   /** Adds a key. Throws a `TypeError` if the `kid` is in use. `by`: who added it, for the audit log. */
   addKey(key: NewKey, by?: string): Promise<StoredKey>
   /**
-   * Stores these keys if no keys are stored yet, and returns the stored keys. Instances that start at the same time end up with the same
-   * keys.
+   * Stores these keys, all of one edition, if no key of that edition is stored yet, and returns all stored keys. Instances that start at
+   * the same time end up with the same keys.
    */
   createKeysIfNone(keys: readonly NewKey[]): Promise<StoredKey[]>
   /**
@@ -34,6 +37,8 @@ export interface NewKey {
   state: KeyState
   notBefore?: number | undefined
   retireAt?: number | undefined
+  /** The only edition for which the key signs; a secret is used for all of them. @default the first edition */
+  edition?: string | undefined
 }
 
 export interface StoredKey {
@@ -47,6 +52,8 @@ export interface StoredKey {
   notBefore: number | null
   retireAt: number | null
   createdAt: number
+  /** The only edition for which the key signs; a secret is used for all of them. */
+  edition: string
 }
 
 export interface KeyMove {

@@ -199,9 +199,10 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
   },
   I6: {
     keys_active: check(
-      'More than one signing key is active.',
-      () => sql`select kid as key from signing_key where state = 'active' and purpose = 'sign'
-        and (select count(*) from signing_key as k where k.state = 'active' and k.purpose = 'sign') > 1`,
+      'More than one signing key of an edition is active.',
+      () => sql`select s.kid as key from signing_key as s where s.state = 'active' and s.purpose = 'sign'
+        and (select count(*) from signing_key as k
+          where k.state = 'active' and k.purpose = 'sign' and k.edition = s.edition) > 1`,
     ),
     key_signed_early: checkEach(
       'The server activated a signing key that had not been published for long enough.',

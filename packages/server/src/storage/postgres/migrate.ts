@@ -90,7 +90,7 @@ const schema = `
     id smallint primary key check (id = 1),
     version integer not null
   );
-  insert into schema_version values (1, 4);
+  insert into schema_version values (1, 5);
   ${schemaIn('postgres')}
   ${auditLog}`
 
@@ -130,8 +130,15 @@ const version4 = `
   update schema_version set version = 4;
 `
 
+/** Adds the edition of keys. A server of an older schema uses every key for January: it must be upgraded before others exist. */
+const version5 = `
+  alter table signing_key add column edition text collate "C" not null default 'january';
+
+  update schema_version set version = 5;
+`
+
 /**
  * The first entry creates the newest schema in an empty database. Each later entry migrates a schema to the next version. An entry sets
  * `schema_version`, is never changed after its release, and leaves a schema that the previous version can still use.
  */
-export const migrations: readonly string[] = [schema, version2, version3, version4]
+export const migrations: readonly string[] = [schema, version2, version3, version4, version5]

@@ -225,11 +225,11 @@ export const tables = {
     /** Encrypted by the caller. */
     private_sealed: text.orNull,
     public_jwk: text.orNull,
-    /** Keys move forward through these states; steps may be skipped. */
     state: oneOf('next', 'active', 'retiring', 'gone'),
     not_before_at: integer.orNull,
     retire_at: integer.orNull,
     created_at: integer,
+    edition,
   },
 
   nonce: {

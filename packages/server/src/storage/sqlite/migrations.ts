@@ -24,7 +24,7 @@ const schema = `
     select raise(abort, 'an audit event is kept for 400 days');
   end;
 
-  pragma user_version = 4;
+  pragma user_version = 5;
 `
 
 /**
@@ -63,11 +63,18 @@ const version4 = `
   pragma user_version = 4;
 `
 
+/** Adds the edition of keys. A server of an older schema uses every key for January: it must be upgraded before others exist. */
+const version5 = `
+  alter table signing_key add column edition text not null default 'january';
+
+  pragma user_version = 5;
+`
+
 /**
  * The first entry creates the newest schema in an empty file. Each later entry migrates a schema to the next version. An entry sets
  * `user_version`, is never changed after its release, and leaves a schema that the previous version can still use.
  */
-export const migrations: readonly string[] = [schema, version2, version3, version4]
+export const migrations: readonly string[] = [schema, version2, version3, version4, version5]
 
 /** A database file's schema version. */
 export interface SchemaVersion {

@@ -1,4 +1,11 @@
-import type { KeyMove, KeyState, MoveOptions, NewKey, StoredKey } from '../api/key-storage.js'
+import {
+  firstEdition,
+  type KeyMove,
+  type KeyState,
+  type MoveOptions,
+  type NewKey,
+  type StoredKey,
+} from '../api/key-storage.js'
 import { StorageError } from '../api/storage-error.js'
 import { actorOf, writeEvent } from '../rows/audit.js'
 import type { Statement, Unit } from '../sql/engine.js'
@@ -21,7 +28,8 @@ export async function addKey(unit: Unit, key: NewKey, by?: string): Promise<Stor
 export async function createKeysIfNone(unit: Unit, keys: readonly NewKey[]): Promise<StoredKey[]> {
   await unit.exclusive('keys')
   const stored = await listKeys(unit)
-  if (stored.length > 0) return stored
+  const [{ edition = firstEdition } = {}] = keys
+  if (stored.some((key) => key.edition === edition)) return stored
   for (const key of keys) await insert(unit, key)
   await writeEvent(unit, {
     event: 'keys.created',
@@ -43,6 +51,7 @@ async function insert({ db, now }: Unit, key: NewKey): Promise<StoredKey> {
       not_before_at: key.notBefore ?? null,
       retire_at: key.retireAt ?? null,
       created_at: now,
+      edition: key.edition ?? firstEdition,
     })
     .onConflict((conflict) => conflict.column('kid').doNothing())
     .returningAll()
@@ -102,5 +111,6 @@ function toKey(row: Row<'signing_key'>): StoredKey {
     notBefore: row.not_before_at,
     retireAt: row.retire_at,
     createdAt: row.created_at,
+    edition: row.edition,
   }
 }

@@ -24,8 +24,14 @@ export function keyContract(name: string, makeStorage: MakeStorage): void {
       world.now += 1
       await storage.addKey(signing('key', { notBefore: start + 900, retireAt: start + 9000 }))
       expect(await storage.listKeys()).toEqual([
-        { ...secret, notBefore: null, retireAt: null, createdAt: start },
-        { ...signing('key'), notBefore: start + 900, retireAt: start + 9000, createdAt: start + 1 },
+        { ...secret, notBefore: null, retireAt: null, createdAt: start, edition: 'january' },
+        {
+          ...signing('key'),
+          notBefore: start + 900,
+          retireAt: start + 9000,
+          createdAt: start + 1,
+          edition: 'january',
+        },
       ])
       await expect(storage.addKey(signing('key'))).rejects.toThrow(TypeError)
       expect(await storage.listEvents({ event: 'key.added' })).toHaveLength(2)
@@ -39,6 +45,17 @@ export function keyContract(name: string, makeStorage: MakeStorage): void {
       for (const result of results) expect(result).toEqual(results[0])
       expect(await storage.listKeys()).toEqual(results[0])
       expect(await eventNames(storage)).toEqual(['keys.created'])
+    })
+
+    test('each edition has its own keys, which are created once', async () => {
+      const { storage } = world
+      await storage.createKeysIfNone([signing('first')])
+      const made = times(20, (index) => [signing(`other-${index}`, { edition: 'other' })])
+      const results = await Promise.all(made.map((keys) => storage.createKeysIfNone(keys)))
+      expect(results[0]).toMatchObject([{ kid: 'first', edition: 'january' }, { edition: 'other' }])
+      for (const result of results) expect(result).toEqual(results[0])
+      expect(await storage.createKeysIfNone([signing('late')])).toEqual(results[0])
+      expect(await eventNames(storage)).toEqual(['keys.created', 'keys.created'])
     })
 
     test('two keys with the same name cannot be created', async () => {
