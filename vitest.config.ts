@@ -35,11 +35,12 @@ const listSkipped: Reporter = {
 }
 
 const settings = {
-  testTimeout: 20_000,
+  // These limits detect hangs: a slow machine takes several times as long as a fast one, and is no reason to fail.
+  testTimeout: 60_000,
   hookTimeout: 60_000,
   restoreMocks: true,
   env: { TMPDIR: temporaryFolder(), SKIPPED_TESTS: skipped },
-  expect: { poll: { timeout: 10_000 } },
+  expect: { poll: { timeout: 30_000 } },
   // What was built runs as it is: to transform it again would take longer than most files' tests.
   server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
 }

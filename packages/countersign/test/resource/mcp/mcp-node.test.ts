@@ -17,8 +17,9 @@ import {
 } from 'countersign/resource/mcp'
 import express from 'express'
 import fastify from 'fastify'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { z } from 'zod'
+import { holdClock } from '../../../../../test/hold-clock.js'
 import {
   formOrCall,
   type McpAgent,
@@ -172,6 +173,16 @@ async function connect({ url }: McpStage, agent: McpAgent, elicits = false): Pro
   return client
 }
 
+/** Reads a stream that stays open until it matches, and cancels it. */
+async function readUntil(stream: Response, pattern: RegExp): Promise<string> {
+  let text = ''
+  for await (const chunk of stream.body as unknown as AsyncIterable<Uint8Array>) {
+    text += Buffer.from(chunk).toString()
+    if (pattern.test(text)) return text
+  }
+  throw new Error(`the stream ended before ${String(pattern)}: ${text}`)
+}
+
 const textOf = (result: unknown) => (result as { content: { text: string }[] }).content[0]?.text
 
 describe.each(Object.keys(platforms))('an SDK 1 server in %s', (platform) => {
@@ -225,24 +236,29 @@ it('an SDK 2 client is served as well', async () => {
 
 // M21
 it('a client continues its session after its user’s token expired, and receives pushed messages', async () => {
+  const clock = holdClock()
   const stage = await openServer()
-  const agent = await stage.newAgent('planner', { life: 7 })
+  const checks = vi.spyOn(stage.resource, 'isStillAuthorized')
+  const agent = await stage.newAgent('planner', { life: 40 })
   const client = await connect(stage, agent)
   const changed = new Promise<void>((resolve) => {
     client.setNotificationHandler(ToolListChangedNotificationSchema, () => resolve())
   })
   await client.callTool({ name: 'read_note' })
   const { sessionId } = client.transport as StreamableHTTPClientTransport
-  await new Promise((soon) => setTimeout(soon, 3000))
+  await expect.poll(() => checks.mock.calls.length, 'its stream depends on the first token').toBeGreaterThan(0)
+  clock.pass(36)
   agent.person.life = 600
   await client.ping()
   expect((await client.listTools()).tools).toHaveLength(4)
-  await new Promise((soon) => setTimeout(soon, 5500))
+  clock.pass(5)
+  const before = checks.mock.calls.length
+  await expect.poll(() => checks.mock.calls.length).toBeGreaterThan(before + 1)
   await client.callTool({ name: 'announce' })
   await changed
   expect((client.transport as StreamableHTTPClientTransport).sessionId).toBe(sessionId)
   expect(agent.person.asked).toEqual(['notes.read', 'notes.read'])
-}, 25_000)
+})
 
 it('the server pushes to the client and sends it requests, as sessions allow', async () => {
   const stage = await openServer()
@@ -346,14 +362,7 @@ it('a resumed stream shows no more of a list than the list itself', async () => 
   expect(list).not.toContain('not_listed')
   const id = /^id: (.*)$/m.exec(list)?.[1] ?? ''
   const headers = { ...session, accept: 'text/event-stream', 'last-event-id': id }
-  const replay = await agent.fetch(stage.url, { headers, signal: AbortSignal.timeout(2000) })
-  let text = ''
-  try {
-    for await (const chunk of replay.body as unknown as AsyncIterable<Uint8Array>) text += Buffer.from(chunk).toString()
-  } catch {
-    // The stream stays open.
-  }
-  expect(text).toContain('read_note')
+  const text = await readUntil(await agent.fetch(stage.url, { headers }), /read_note.*\n\n/)
   expect(text).not.toContain('not_listed')
 })
 
@@ -375,22 +384,12 @@ it.each(['express', 'node:http'])(
     const [hers, other] = [await open(alice), await open(evil)]
     const called = await (await post(alice, stage.url, message('tools/call', { name: 'read_note' }), hers)).text()
     const [first = ''] = [...called.matchAll(/^id: (.*)$/gm)].map((found) => found[1] ?? '')
-    const takeUp = async (agent: McpAgent, headers: Record<string, string>) => {
-      const signal = AbortSignal.timeout(1500)
-      const stream = await agent.fetch(stage.url, { headers: { accept: 'text/event-stream', ...headers }, signal })
-      let text = ''
-      try {
-        for await (const chunk of stream.body as unknown as AsyncIterable<Uint8Array>)
-          text += Buffer.from(chunk).toString()
-      } catch {
-        // The stream stays open.
-      }
-      return { status: stream.status, text }
-    }
-    expect((await takeUp(alice, { ...hers, 'last-event-id': first })).text).toContain('read_note done')
+    const takeUp = (agent: McpAgent, headers: Record<string, string>) =>
+      agent.fetch(stage.url, { headers: { accept: 'text/event-stream', ...headers } })
+    await readUntil(await takeUp(alice, { ...hers, 'last-event-id': first }), /read_note done/)
     for (const id of [first, first.split('.')[0] ?? '', `${first}x`, '1', ''])
-      expect(await takeUp(evil, { ...other, 'last-event-id': id }), id).toMatchObject({ status: 400 })
-    expect(await takeUp(evil, { 'last-event-id': first })).toMatchObject({ status: 400 })
+      expect((await takeUp(evil, { ...other, 'last-event-id': id })).status, id).toBe(400)
+    expect((await takeUp(evil, { 'last-event-id': first })).status).toBe(400)
     expect(ran).toHaveLength(1)
   },
 )
@@ -415,24 +414,33 @@ it('data that a server writes after the permission expired is discarded without 
   process.on('uncaughtException', note)
   onTestFinished(() => void process.off('uncaughtException', note))
   let closed = false
+  let written = 0
+  const clock = holdClock()
   const stage = await openServer('node:http', { connect: 'mcp.use' }, async (_incoming, outgoing) => {
     outgoing.writeHead(200, { 'content-type': 'text/event-stream' })
-    const timer = setInterval(() => outgoing.write(`data: ${'x'.repeat(1_000_000)}\n\n`), 100)
+    const timer = setInterval(() => {
+      outgoing.write(`data: ${'x'.repeat(1_000_000)}\n\n`)
+      written++
+    }, 100)
+    onTestFinished(() => clearInterval(timer))
     outgoing.once('close', () => {
       clearInterval(timer)
       closed = true
     })
-    setTimeout(() => clearInterval(timer), 15_000)
   })
-  const agent = await stage.newAgent('planner', { life: 6 })
+  const checks = vi.spyOn(stage.resource, 'isStillAuthorized')
+  const agent = await stage.newAgent('planner', { life: 40 })
   const stream = await agent.fetch(stage.url, { headers: { accept: 'text/event-stream' } })
   // The client reads nothing.
-  await new Promise((soon) => setTimeout(soon, 12_000))
+  await expect.poll(() => written).toBeGreaterThan(5)
+  clock.pass(41)
+  await expect.poll(() => checks.mock.settledResults.at(-1)?.value).toBe(false)
+  const before = written
+  await expect.poll(() => closed || written > before + 5).toBe(true)
   await stream.body?.cancel()
-  for (let turn = 0; turn < 100 && !closed; turn++) await new Promise((soon) => setTimeout(soon, 20))
+  await expect.poll(() => closed).toBe(true)
   expect(failures).toEqual([])
-  expect(closed).toBe(true)
-}, 25_000)
+})
 
 it('the callback of a write is called, even if the response was rewritten', async () => {
   const called: string[] = []
@@ -444,8 +452,7 @@ it('the callback of a write is called, even if the response was rewritten', asyn
   const agent = await stage.newAgent('planner')
   const answer = await parseCallbackResponse(await post(agent, stage.url, message('tools/list')))
   expect(answer).toEqual({ jsonrpc: '2.0', id: 1, result: { tools: [{ name: 'read_note' }] } })
-  for (let turn = 0; turn < 100 && called.length < 2; turn++) await new Promise((soon) => setTimeout(soon, 10))
-  expect(called).toEqual(['write', 'end'])
+  await expect.poll(() => called).toEqual(['write', 'end'])
 })
 
 it('a client that does not read slows the server down, even if responses are rewritten', async () => {
@@ -472,7 +479,7 @@ it('a client that does not read slows the server down, even if responses are rew
   for (let read = 0; read < held + 1_000_000; ) read += (await reader?.read())?.value?.length ?? held
   expect(produced, 'continues when the client reads').toBeGreaterThan(held)
   await reader?.cancel()
-}, 20_000)
+})
 
 it('one agent’s sessions evict only its own', async () => {
   const stage = await openServer()
@@ -492,8 +499,10 @@ it('one agent’s sessions evict only its own', async () => {
 })
 
 it('a stream closes when the token that opened it expires', async () => {
+  const clock = holdClock()
   const stage = await openServer('express', { connect: 'mcp.use' })
-  const agent = await stage.newAgent('planner', { life: 8 })
+  const checks = vi.spyOn(stage.resource, 'isStillAuthorized')
+  const agent = await stage.newAgent('planner', { life: 40 })
   const started = await post(
     agent,
     stage.url,
@@ -507,9 +516,8 @@ it('a stream closes when the token that opened it expires', async () => {
   const headers = { 'mcp-session-id': started.headers.get('mcp-session-id') ?? '', accept: 'text/event-stream' }
   const stream = await agent.fetch(stage.url, { headers })
   expect(stream.headers.get('content-type')).toContain('text/event-stream')
-  const began = performance.now()
+  await expect.poll(() => checks.mock.settledResults.at(-1)?.value).toBe(true)
+  clock.pass(41)
   await stream.text()
-  const seconds = (performance.now() - began) / 1000
-  expect(seconds).toBeGreaterThan(1)
-  expect(seconds).toBeLessThan(14)
-}, 25_000)
+  expect(checks.mock.settledResults.at(-1)?.value).toBe(false)
+})

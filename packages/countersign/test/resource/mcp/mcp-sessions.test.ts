@@ -1,12 +1,15 @@
 import { createNodeListener } from 'countersign/node'
 import type { ResourceOptions } from 'countersign/resource'
 import { createMcpSessions, type McpOptions, protectMcp } from 'countersign/resource/mcp'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { holdClock } from '../../../../../test/hold-clock.js'
 import { type McpAgent, type McpStage, message, openMcpStage, openPort, post } from './mcp-stage.js'
 
 const table = { tools: { read_note: 'notes.read', hello: '' } }
 const call = message('tools/call', { name: 'read_note', arguments: {} })
-const pause = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000))
+
+/** Seconds from one check of a stream's authorization to the next. */
+const betweenChecks = 0.9
 
 /** A server with sessions, whose streams close once no client reads them. */
 async function answer(request: Request): Promise<Response> {
@@ -54,12 +57,13 @@ async function openServer(
 
 describe('M21: a session of a user', () => {
   it('continues after the token expired: a new one is requested, and nothing is lost', async () => {
+    const clock = holdClock()
     const { newAgent, url, open } = await openServer()
-    const agent = await newAgent('planner', { life: 7 })
+    const agent = await newAgent('planner', { life: 40 })
     const session = await open(agent)
     expect((await post(agent, url, message('ping'), session)).status, 'belongs to no user yet').toBe(200)
     expect((await post(agent, url, call, session)).status).toBe(200)
-    await pause(2.5)
+    clock.pass(41)
     expect((await post(agent, url, message('ping'), session)).status).toBe(200)
     const headers = { ...session, accept: 'text/event-stream' }
     const stream = await agent.fetch(url, { headers })
@@ -89,19 +93,23 @@ describe('M21: a session of a user', () => {
   it.each<Platform>(['around', 'middleware'])(
     'has no stream that outlives the permission, even one opened earlier: %s',
     async (platform) => {
-      const { newAgent, url, open } = await openServer(platform)
-      const agent = await newAgent('planner', { life: 8 })
+      const clock = holdClock()
+      const { newAgent, url, open, resource } = await openServer(platform)
+      const checks = vi.spyOn(resource, 'isStillAuthorized')
+      const agent = await newAgent('planner', { life: 40 })
       const session = await open(agent)
-      const began = performance.now()
       const stream = await agent.fetch(url, { headers: { ...session, accept: 'text/event-stream' } })
       expect(stream.status).toBe(200)
       await post(agent, url, call, session)
+      await expect.poll(() => checks.mock.calls.length).toBeGreaterThan(1)
+      clock.pass(41)
+      const before = checks.mock.calls.length
       await stream.text()
-      const seconds = (performance.now() - began) / 1000
-      expect(seconds).toBeGreaterThan(5)
-      expect(seconds).toBeLessThan(11)
+      expect(await Promise.all(checks.mock.results.map(({ value }) => value as Promise<boolean>))).toEqual([
+        ...Array.from({ length: before }, () => true),
+        false,
+      ])
     },
-    20_000,
   )
 
   it.each<[Platform, 'before' | 'after']>([
@@ -111,7 +119,8 @@ describe('M21: a session of a user', () => {
   ])(
     'has its streams closed by a revocation: %s, opened %s the consent',
     async (platform, when) => {
-      const { newAgent, url, open, remove } = await openServer(platform, {}, { denyList: {} })
+      const clock = holdClock()
+      const { newAgent, url, open, remove, resource } = await openServer(platform, {}, { denyList: {} })
       const agent = await newAgent('planner')
       const session = await open(agent)
       if (when === 'after') await post(agent, url, call, session)
@@ -121,32 +130,45 @@ describe('M21: a session of a user', () => {
         isOpen = false
       })
       if (when === 'before') await post(agent, url, call, session)
-      await pause(2)
+      const check = resource.isStillAuthorized
+      const checks = vi.spyOn(resource, 'isStillAuthorized').mockImplementation((verified) => {
+        clock.pass(betweenChecks)
+        return check(verified)
+      })
+      await expect.poll(() => checks.mock.calls.length).toBeGreaterThan(1)
       expect(isOpen).toBe(true)
       await remove(agent.person)
-      const began = performance.now()
+      const began = Date.now()
       await ended
-      expect((performance.now() - began) / 1000).toBeLessThan(5.5)
+      expect((Date.now() - began) / 1000, 'long before the list that it had would expire').toBeLessThan(15)
     },
-    20_000,
   )
 
   it('has a stream opened before the first token continue with a newer token', async () => {
-    const { newAgent, url, open } = await openServer()
-    const agent = await newAgent('planner', { life: 7 })
+    const clock = holdClock()
+    const { newAgent, url, open, resource } = await openServer()
+    const checks = vi.spyOn(resource, 'isStillAuthorized')
+    const agent = await newAgent('planner', { life: 40 })
     const session = await open(agent)
     const stream = await agent.fetch(url, { headers: { ...session, accept: 'text/event-stream' } })
     const reader = stream.body?.getReader()
     await reader?.read()
     const end = reader?.read()
+    let isOpen = true
+    void end?.then(() => {
+      isOpen = false
+    })
     await post(agent, url, call, session)
-    await pause(3)
+    await expect.poll(() => checks.mock.calls.length, 'it depends on the first token').toBeGreaterThan(0)
+    clock.pass(36)
     agent.person.life = 600
     await post(agent, url, message('ping'), session)
-    const first = await Promise.race([end, pause(6)])
-    expect(first, 'it is still open').toBeUndefined()
+    clock.pass(5)
+    const before = checks.mock.calls.length
+    await expect.poll(() => !isOpen || checks.mock.calls.length > before + 1).toBe(true)
+    expect(isOpen).toBe(true)
     await reader?.cancel()
-  }, 20_000)
+  })
 
   it('closes streams that others opened before a user consented at another instance', async () => {
     const sessions = createMcpSessions()
@@ -155,10 +177,8 @@ describe('M21: a session of a user', () => {
     const session = await open(agent)
     const stream = await agent.fetch(url, { headers: { ...session, accept: 'text/event-stream' } })
     await sessions.use(session['mcp-session-id'] ?? '', { agent: agent.id, person: 'somebody', scope: 'notes.read' })
-    const began = performance.now()
     await stream.text()
-    expect((performance.now() - began) / 1000).toBeLessThan(5.5)
-  }, 10_000)
+  })
 })
 
 describe('stored sessions', () => {
