@@ -41,12 +41,10 @@ describe('clients that open many connections and send nothing, or half a head', 
     const held = await hold(port, 300, () => '127.0.0.2', said)
     await expect.poll(() => openOf(held)).toBe(30)
     expect(told.filter(({ kind }) => kind === 'connection')).toHaveLength(270)
-    const began = performance.now()
     const answers = await Promise.all(
       Array.from({ length: 20 }, async () => exchange(port, message(await signedLines('/signed')))),
     )
     expect(answers.map(statusOf)).toEqual(answers.map(() => 200))
-    expect(performance.now() - began).toBeLessThan(2000)
   })
 
   it('from four addresses of one network use half of all connections', async () => {
@@ -63,7 +61,7 @@ describe('clients that open many connections and send nothing, or half a head', 
       if (url === '/open/slow') endSlow = () => outgoing.end('done')
       else outgoing.end('done')
     })
-    const slow = exchange(port, message(['GET /open/slow HTTP/1.1', 'Host: x']), 30_000)
+    const slow = exchange(port, message(['GET /open/slow HTTP/1.1', 'Host: x']))
     await expect.poll(() => arrived.length).toBe(1)
     const anywhere = (at: number) => `127.${1 + (at % 200)}.${at % 7}.1`
     const held = await hold(port, 400, anywhere, halfAHead)
@@ -94,13 +92,11 @@ it('returns 503 immediately above the limit if all connections are busy', async 
   const { port, arrived, gateway, options } = await openGateway(given, () => undefined)
   await hold(port, 3, (at) => `127.0.${at}.1`, message(['GET /open/ HTTP/1.1', 'Host: x']))
   await expect.poll(() => arrived.length).toBe(3)
-  const began = performance.now()
   // The client sends nothing, so no data is in flight when the connection is closed.
   expect(statusOf(await exchange(port, ''))).toBe(503)
-  expect(performance.now() - began).toBeLessThan(500)
   expect(told).toEqual([{ kind: 'connection', role: 'gateway', outcome: 'refused' }])
   gateway.use({ ...options, limits: { connections: 10 } })
-  void exchange(port, message(['GET /open/ HTTP/1.1', 'Host: x']), 1000)
+  await hold(port, 1, () => '127.0.4.1', message(['GET /open/ HTTP/1.1', 'Host: x']))
   // A limit can change at run time.
   await expect.poll(() => arrived.length).toBe(4)
 })
@@ -112,11 +108,11 @@ it('aborts a head that arrives too slowly, and closes an idle connection', async
   gateway.server.keepAliveTimeout = 500
   const [slow] = await hold(port, 1, () => '127.0.0.1', halfAHead)
   const trickle = setInterval(() => slow?.socket.write('x'), 200)
+  onTestFinished(() => clearInterval(trickle))
   const [idle] = await hold(port, 1, () => '127.0.0.1', 'GET /open/ HTTP/1.1\r\nHost: x\r\n\r\n')
-  await expect.poll(() => idle?.isOpen(), { timeout: 4000 }).toBe(false)
-  await expect.poll(() => slow?.isOpen(), { timeout: 9000 }).toBe(false)
-  clearInterval(trickle)
-}, 15_000)
+  await expect.poll(() => idle?.isOpen()).toBe(false)
+  await expect.poll(() => slow?.isOpen()).toBe(false)
+})
 
 it('rejects invalid limits', async () => {
   const { options } = await openGateway()

@@ -59,7 +59,7 @@ describe('a document of the resource', () => {
         'Sec-WebSocket-Key: AAAA',
       ]
       const lines = [`GET ${path}?a HTTP/1.1`, 'Host: api.example', ...handshake]
-      expect(statusOf(await exchange(port, `${lines.join('\r\n')}\r\n\r\n`, 1000))).toBe(404)
+      expect(statusOf(await exchange(port, `${lines.join('\r\n')}\r\n\r\n`))).toBe(404)
       expect(arrived).toEqual([])
     },
   )
@@ -219,7 +219,7 @@ describe('the request to the upstream', () => {
   it('is sent without an identity for a route without a level, signed or not', async () => {
     const { port, arrived } = await openGateway()
     await exchange(port, message(['GET /open/ HTTP/1.1', 'Host: api.example', 'X-AAuth-Subject: admin']))
-    await exchange(port, message(await signedLines('/open/x', json({}))), 500)
+    await exchange(port, message(await signedLines('/open/x', json({}))))
     expect(arrived.map(({ headers }) => identity(headers))).toEqual([empty, empty])
   })
 
@@ -314,7 +314,7 @@ describe('a body', () => {
   it('that is slow, stalls, or is cut off is rejected, and the upstream receives nothing', async () => {
     const { port, arrived } = await openGateway({ limits: { stallTimeout: 0.2, bodyTimeout: 1 } })
     const lines = await upload('x'.repeat(20))
-    expect(statusOf(await exchange(port, message([...lines, 'Content-Length: 20'], 'x'), 3000))).toBe(408)
+    expect(statusOf(await exchange(port, message([...lines, 'Content-Length: 20'], 'x')))).toBe(408)
     expect(arrived).toEqual([])
   })
 
@@ -323,9 +323,9 @@ describe('a body', () => {
     const lines = await upload('hello')
     const expecting = ['Content-Length: 5', 'Expect: 100-continue']
     const bad = lines.map((line) => line.replace('POST /events', 'POST /small'))
-    const refused = await exchange(port, message([...bad, ...expecting]), 1000)
+    const refused = await exchange(port, message([...bad, ...expecting]))
     expect(refused).toMatch(/^HTTP\/1\.1 401/)
-    const asked = await exchange(port, message([...lines, ...expecting]), 1000)
+    const asked = await exchange(port, message([...lines, ...expecting]), /\r\n\r\n/)
     expect(asked).toMatch(/^HTTP\/1\.1 100 Continue/)
     const whole = await exchange(port, message([...(await upload('hello')), ...expecting], 'hello'))
     expect(whole).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200/)
@@ -351,7 +351,7 @@ it('forwards an encoded id unchanged if the API matches raw paths', async () => 
 })
 
 describe('an upstream that', () => {
-  const ask = async (port: number, time?: number) => exchange(port, message(await signedLines('/signed')), time)
+  const ask = async (port: number) => exchange(port, message(await signedLines('/signed')))
 
   it('is down causes a 502 with a clear body', async () => {
     const { port, upstream } = await openGateway()
@@ -365,7 +365,7 @@ describe('an upstream that', () => {
   })
 
   it('does not respond to some requests causes a 504 for each of them in its own time', async () => {
-    const { port } = await openGateway({ limits: { responseTimeout: 0.4 } }, ({ url }, outgoing) => {
+    const { port } = await openGateway({ limits: { responseTimeout: 2 } }, ({ url }, outgoing) => {
       if (url === '/open/answered') outgoing.end('answered')
     })
     async function timed(path: string, after: number): Promise<{ status: number; time: number }> {
@@ -374,22 +374,21 @@ describe('an upstream that', () => {
       const status = statusOf(await exchange(port, message([`GET ${path} HTTP/1.1`, 'Host: x'])))
       return { status, time: performance.now() - began }
     }
-    const asked = [timed('/open/a', 0), timed('/open/answered', 100), timed('/open/b', 200)]
+    const asked = [timed('/open/a', 0), timed('/open/answered', 500), timed('/open/b', 1000)]
     const [first, answered, second] = await Promise.all(asked)
     expect(answered?.status).toBe(200)
     for (const { status, time } of [first, second, await timed('/open/c', 0)] as NonNullable<typeof first>[]) {
       expect(status).toBe(504)
-      expect(time).toBeGreaterThan(390)
-      expect(time).toBeLessThan(2000)
+      expect(time).toBeGreaterThan(1990)
     }
   })
 
-  it('takes longer than the keep-alive timeout to respond is waited for', { timeout: 20_000 }, async () => {
+  it('takes longer than the keep-alive timeout to respond is waited for', async () => {
     const { port } = await openGateway({}, (_, outgoing) => {
       setTimeout(() => outgoing.write('one '), 4500)
       setTimeout(() => outgoing.end('two'), 9000)
     })
-    expect(await ask(port, 15_000)).toMatch(/^HTTP\/1\.1 200[\s\S]*one [\s\S]*two/)
+    expect(await ask(port)).toMatch(/^HTTP\/1\.1 200[\s\S]*one [\s\S]*two/)
   })
 
   it.each([
@@ -423,7 +422,7 @@ describe('an upstream that', () => {
 
   it('stalls within its response is cut off', async () => {
     const { port } = await openGateway({ limits: { silence: 0.3 } }, (_, outgoing) => void outgoing.write('part'))
-    const answer = await ask(port, 4000)
+    const answer = await ask(port)
     expect(answer).toMatch(/part/)
     expect(answer).not.toMatch(/\r\n0\r\n\r\n$/)
   })

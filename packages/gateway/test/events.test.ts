@@ -130,8 +130,7 @@ describe('events of a gateway', () => {
   })
 
   it('report the state of the upstream: responded, down, late, reset, unreadable, interrupted, silent', async () => {
-    const limits = { responseTimeout: 0.2, silence: 0.2 }
-    const { port, of, gateway, options } = await openTold({ limits }, ({ url = '' }, outgoing) => {
+    const { port, of, gateway, options } = await openTold({}, ({ url = '' }, outgoing) => {
       const { socket } = outgoing
       if (url === '/open/late') return
       if (url === '/open/reset') return void socket?.resetAndDestroy()
@@ -140,8 +139,14 @@ describe('events of a gateway', () => {
       outgoing.write('ok')
       if (url === '/open/half') setTimeout(() => socket?.resetAndDestroy(), 50)
     })
-    const names = ['ok', 'late', 'reset', 'noise', 'half', 'silent']
-    for (const name of names) await exchange(port, message([`POST /open/${name} HTTP/1.1`, 'Host: x']))
+    const limitsOf: Record<string, GatewayOptions['limits']> = {
+      late: { responseTimeout: 0.2 },
+      silent: { silence: 0.2 },
+    }
+    for (const name of ['ok', 'late', 'reset', 'noise', 'half', 'silent']) {
+      gateway.use({ ...options, limits: limitsOf[name] })
+      await exchange(port, message([`POST /open/${name} HTTP/1.1`, 'Host: x']))
+    }
     gateway.use({ ...options, upstream: 'http://127.0.0.1:1' })
     await exchange(port, plain('/open/down'))
     expect(of('upstream')).toMatchObject([

@@ -24,7 +24,7 @@ describe('a hostile body costs little more than an ordinary one of the same size
     const costs: number[] = []
     for (let times = 0; times < 3; times++) {
       const before = process.cpuUsage()
-      await exchange(port, [message([...head, `Content-Length: ${body.length}`]), body], 30_000)
+      await exchange(port, [message([...head, `Content-Length: ${body.length}`]), body])
       const { user, system } = process.cpuUsage(before)
       costs.push(user + system)
     }

@@ -70,15 +70,16 @@ export async function signedLines(path: string, init?: RequestInit, signatureKey
   return [`${request.method} ${path} HTTP/1.1`, 'Host: api.example', ...headers]
 }
 
-/** Sends bytes unchanged, and returns everything that is received until the connection is closed, or until a timeout. */
-export function exchange(port: number, parts: string | (string | Buffer)[], time = 5000): Promise<string> {
+/** Sends bytes unchanged, and returns everything that is received until the connection is closed, or until it matches. */
+export function exchange(port: number, parts: string | (string | Buffer)[], until?: RegExp): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1')
-    const timer = setTimeout(() => socket.destroy(), time)
+    const timer = setTimeout(() => socket.destroy(new Error(`The connection stays open: ${text}`)), 30_000)
     let text = ''
     socket.setEncoding('latin1')
     socket.on('data', (chunk: string) => {
       text += chunk
+      if (until?.test(text)) socket.destroy()
     })
     socket.once('error', reject)
     socket.once('close', () => {

@@ -101,7 +101,7 @@ describe('an MCP server behind the gateway', () => {
       ]) {
         const head = [`POST ${path} HTTP/1.1`, ...lines, ...more]
         // The gateway closes the connection without waiting for more data.
-        const answer = await exchange(port, `${head.join('\r\n')}\r\n\r\n`, 3000)
+        const answer = await exchange(port, `${head.join('\r\n')}\r\n\r\n`)
         expect(answer).toMatch(/^HTTP\/1\.1 401 /)
         expect(answer).toMatch(/connection: close/i)
       }
@@ -152,7 +152,7 @@ describe('an MCP server behind the gateway', () => {
 
   // G36
   it('limits the messages held in memory, and spools uploads to disk then', async () => {
-    const { port, arrived } = await openMcp({ limits: { memory: 1000 } })
+    const { port, arrived } = await openMcp({ limits: { memory: 1000, stallTimeout: 120 } })
     const text = JSON.stringify({ ...call('look'), more: 'x'.repeat(700) })
     const head = async () => {
       const init = json(JSON.parse(text) as object)
@@ -260,7 +260,7 @@ describe('an MCP server behind the gateway', () => {
     })
     socket.write(`${[...lines, `Content-Length: ${text.length}`].join('\r\n')}\r\n\r\n`)
     const timer = setInterval(() => socket.write(' '), 100)
-    await expect.poll(() => statusOf(answer), { timeout: 4000 }).toBe(408)
+    await expect.poll(() => statusOf(answer)).toBe(408)
     clearInterval(timer)
     socket.destroy()
     expect(arrived).toEqual([])

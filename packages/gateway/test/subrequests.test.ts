@@ -407,7 +407,7 @@ async function openProxy(
       const socket = connect(port, '127.0.0.1', () => socket.end())
       socket.once('error', () => resolve(said)).once('close', () => resolve('there'))
     })
-  await expect.poll(isThere, { timeout: 15_000, interval: 100 }).toBe('there')
+  await expect.poll(isThere, { interval: 100 }).toBe('there')
   return { port, arrived }
 }
 
@@ -417,7 +417,7 @@ function echoed(port: number, handshake: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(handshake))
     let text = ''
-    socket.setTimeout(5000, () => socket.destroy())
+    socket.setTimeout(30_000, () => socket.destroy())
     socket.on('data', (chunk: Buffer) => {
       if (text === '') socket.write(said)
       text += chunk.toString('latin1')
@@ -429,9 +429,7 @@ function echoed(port: number, handshake: string): Promise<string> {
 }
 
 describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures it', (name) => {
-  it('the API receives the caller’s identity, and no unauthorized request reaches it', {
-    timeout: 40_000,
-  }, async () => {
+  it('the API receives the caller’s identity, and no unauthorized request reaches it', async () => {
     const { port, arrived } = await openProxy(name)
     const ask = async (lines: readonly string[], body = '') => exchange(port, message(lines, body))
 
@@ -531,7 +529,7 @@ describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures 
     expect(arrived).toHaveLength(1)
   })
 
-  it('the caller learns above a limit how long to wait and what raises the limit', { timeout: 40_000 }, async () => {
+  it('the caller learns above a limit how long to wait and what raises the limit', async () => {
     const { port, arrived } = await openProxy(name, { resource: openResource({ rateLimit: () => 7 }) })
     const answer = await exchange(port, message(await signedLines('/signed')))
     expect(answer).toMatch(/^HTTP\/1\.1 429[\s\S]*\r\nretry-after: 7\r\n/i)
@@ -541,7 +539,7 @@ describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures 
   })
 
   // G34
-  it('a client cannot remove headers, and can upgrade to a WebSocket only', { timeout: 40_000 }, async () => {
+  it('a client cannot remove headers, and can upgrade to a WebSocket only', async () => {
     const { port, arrived } = await openProxy(name)
     const end = '\r\n\r\n'
     const names = 'X-AAuth-Level, X-AAuth-Agent-Server, X-AAuth-JKT, X-AAuth-Scope, X-Own, Cookie'
@@ -561,12 +559,12 @@ describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures 
     ]
     for (const upgrade of [['h2c'], ['h2c, websocket'], ['TLS/1.0'], ['websocket/13']])
       for (const connection of ['Upgrade', 'Upgrade, HTTP2-Settings', 'close']) {
-        const answer = await exchange(port, asks(upgrade, connection).join('\r\n') + end, 1000)
+        const answer = await exchange(port, asks(upgrade, connection).join('\r\n') + end, /\r\n\r\n/)
         expect(statusOf(answer)).toBe(400)
       }
     expect(arrived).toEqual([])
     for (const given of [asks(['websocket', 'h2c']), asks(['h2c', 'websocket'])]) {
-      const answer = await exchange(port, `${given.join('\r\n')}${end}`, 1000)
+      const answer = await exchange(port, `${given.join('\r\n')}${end}`, /\r\n\r\n/)
       expect(answer).not.toMatch(/h2c/i)
       expect(JSON.stringify(arrived.map(({ headers }) => headers.upgrade ?? ''))).not.toMatch(/h2c/)
     }
@@ -578,15 +576,13 @@ describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures 
     expect(arrived[0]?.headers).toMatchObject({ ...told, upgrade: 'websocket' })
     arrived.length = 0
     const unsigned = ['GET /events HTTP/1.1', 'Host: api.example', 'Connection: Upgrade', 'Upgrade: websocket']
-    expect(statusOf(await exchange(port, unsigned.join('\r\n') + end, 1000))).toBe(401)
+    expect(statusOf(await exchange(port, unsigned.join('\r\n') + end, /\r\n\r\n/))).toBe(401)
     expect(arrived).toEqual([])
   })
 })
 
 describe.each(['nginx', 'caddy'] as const)('over TLS, with HTTP/2, behind %s as the manual configures it', (name) => {
-  it('the API receives the caller’s identity; a POST is rejected, with or without a body', {
-    timeout: 40_000,
-  }, async () => {
+  it('the API receives the caller’s identity; a POST is rejected, with or without a body', async () => {
     const tls = makeCertificate()
     const { port, arrived } = await openProxy(name, {}, tls)
     const session = connectHttp2(`https://127.0.0.1:${port}`, { servername: 'api.example', ca: readFileSync(tls.cert) })

@@ -26,7 +26,7 @@ async function openRaw(onRequest: (socket: Socket, head: string) => void, given:
   return { port: stage.port, left: () => open, requests: () => requests, bytes: () => bytes }
 }
 
-const ask = async (port: number, time?: number) => exchange(port, message(await signedLines('/signed')), time)
+const ask = async (port: number) => exchange(port, message(await signedLines('/signed')))
 
 const ok = 'HTTP/1.1 200 OK\r\n'
 
@@ -141,9 +141,7 @@ describe('an API that', () => {
     const upstreamPort = await listenWith(createServer((socket) => void socket.on('error', () => undefined)))
     const upstream = `https://127.0.0.1:${upstreamPort}`
     const { port } = await openGateway({ upstream, limits: { connectTimeout: 0.3 } })
-    const began = Date.now()
     expectClear(await ask(port), 504)
-    expect(Date.now() - began).toBeLessThan(3000)
   })
 
   it.each<[string, (socket: Socket) => void]>([
@@ -176,7 +174,7 @@ describe('an API that', () => {
       (socket) => socket.write(`${ok}${header}\r\n\r\n${first}`, () => void setTimeout(() => then(socket), 50)),
       { limits: { silence: 0.4 } },
     )
-    const answer = await ask(port, 4000)
+    const answer = await ask(port)
     expect(statusOf(answer)).toBe(200)
     expect(answer).toMatch(/part/)
     expect(answer).not.toMatch(whole)
@@ -228,7 +226,7 @@ describe('an API that responds before it has read an upload', () => {
     const got = await upload(port)
     expect(statusOf(got), got).toBe(413)
     expect(got).toMatch(/\r\n\r\nno$/)
-    await expect.poll(left, { timeout: 10_000 }).toBe(0)
+    await expect.poll(left).toBe(0)
     expect(bytes()).toBeLessThan(size)
   })
 
@@ -253,7 +251,7 @@ describe('a WebSocket to an API that', () => {
     ['responds in another protocol', 502, (socket) => socket.end('hello')],
     ['aborts its handshake', 502, (socket) => socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: webs')],
   ])('%s is %d', async (_, status, answer) => {
-    const { port, left } = await openRaw(answer, { limits: { responseTimeout: 0.5 } })
+    const { port, left } = await openRaw(answer, { limits: status === 504 ? { responseTimeout: 0.5 } : {} })
     expectClear(await open(port), status)
     await expect.poll(left).toBe(0)
   })
@@ -282,7 +280,7 @@ describe('an MCP server that', () => {
       (socket) => socket.end('HTTP/1.1 999 No\r\nContent-Length: 0\r\n\r\n'),
     ],
   ])('%s is %d', async (_, status, answer) => {
-    const { port, left } = await openRaw(answer, { mcp, limits: { responseTimeout: 0.5 } })
+    const { port, left } = await openRaw(answer, { mcp, limits: status === 504 ? { responseTimeout: 0.5 } : {} })
     expectClear(await send(port), status)
     await expect.poll(left).toBe(0)
   })
@@ -298,9 +296,7 @@ describe('an MCP server that', () => {
         (socket) => socket.write(head + begun, () => void setTimeout(() => then(socket), 50)),
         { mcp, limits: { silence: 0.4 } },
       )
-      const began = Date.now()
       const answer = await send(port)
-      expect(Date.now() - began).toBeLessThan(3000)
       if (begun === '') expectClear(answer, 502)
       else expect(answer).not.toMatch(whole)
       await expect.poll(left).toBe(0)

@@ -22,7 +22,7 @@ async function startPhp(): Promise<void> {
   port = await freePort()
   const env = { ...process.env, PHP_CLI_SERVER_WORKERS: '4' }
   server = spawn('php', ['-n', '-S', `127.0.0.1:${port}`, '-t', folder], { stdio: 'ignore', env })
-  for (let attempt = 0; attempt < 100; attempt++) {
+  for (let attempt = 0; attempt < 400; attempt++) {
     const isUp = await runOne({ method: 'GET', target: '/' }, '').then(
       () => true,
       () => false,

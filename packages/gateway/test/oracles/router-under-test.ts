@@ -54,7 +54,7 @@ export async function runByListener(
 
   function runOne(request: TriedRequest): Promise<readonly Ran[]> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`No response to ${request.method} ${request.target}`)), 10_000)
+      const timer = setTimeout(() => reject(new Error(`No response to ${request.method} ${request.target}`)), 30_000)
       const settle = (ran: readonly Ran[]) => {
         clearTimeout(timer)
         resolve(ran)

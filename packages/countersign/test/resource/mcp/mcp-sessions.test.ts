@@ -8,9 +8,6 @@ import { type McpAgent, type McpStage, message, openMcpStage, openPort, post } f
 const table = { tools: { read_note: 'notes.read', hello: '' } }
 const call = message('tools/call', { name: 'read_note', arguments: {} })
 
-/** Seconds from one check of a stream's authorization to the next. */
-const betweenChecks = 0.9
-
 /** A server with sessions, whose streams close once no client reads them. */
 async function answer(request: Request): Promise<Response> {
   if (request.method === 'GET')
@@ -116,33 +113,25 @@ describe('M21: a session of a user', () => {
     ['around', 'before'],
     ['middleware', 'before'],
     ['middleware', 'after'],
-  ])(
-    'has its streams closed by a revocation: %s, opened %s the consent',
-    async (platform, when) => {
-      const clock = holdClock()
-      const { newAgent, url, open, remove, resource } = await openServer(platform, {}, { denyList: {} })
-      const agent = await newAgent('planner')
-      const session = await open(agent)
-      if (when === 'after') await post(agent, url, call, session)
-      const stream = await agent.fetch(url, { headers: { ...session, accept: 'text/event-stream' } })
-      let isOpen = true
-      const ended = stream.text().then(() => {
-        isOpen = false
-      })
-      if (when === 'before') await post(agent, url, call, session)
-      const check = resource.isStillAuthorized
-      const checks = vi.spyOn(resource, 'isStillAuthorized').mockImplementation((verified) => {
-        clock.pass(betweenChecks)
-        return check(verified)
-      })
-      await expect.poll(() => checks.mock.calls.length).toBeGreaterThan(1)
-      expect(isOpen).toBe(true)
-      await remove(agent.person)
-      const began = Date.now()
-      await ended
-      expect((Date.now() - began) / 1000, 'long before the list that it had would expire').toBeLessThan(15)
-    },
-  )
+  ])('has its streams closed by a revocation: %s, opened %s the consent', async (platform, when) => {
+    const clock = holdClock()
+    const { newAgent, url, open, remove, resource } = await openServer(platform, {}, { denyList: {} })
+    const agent = await newAgent('planner')
+    const session = await open(agent)
+    if (when === 'after') await post(agent, url, call, session)
+    const stream = await agent.fetch(url, { headers: { ...session, accept: 'text/event-stream' } })
+    let isOpen = true
+    const ended = stream.text().then(() => {
+      isOpen = false
+    })
+    if (when === 'before') await post(agent, url, call, session)
+    const checks = vi.spyOn(resource, 'isStillAuthorized')
+    await expect.poll(() => checks.mock.calls.length).toBeGreaterThan(1)
+    expect(isOpen).toBe(true)
+    await remove(agent.person)
+    clock.pass(4)
+    await ended
+  })
 
   it('has a stream opened before the first token continue with a newer token', async () => {
     const clock = holdClock()
@@ -159,7 +148,8 @@ describe('M21: a session of a user', () => {
       isOpen = false
     })
     await post(agent, url, call, session)
-    await expect.poll(() => checks.mock.calls.length, 'it depends on the first token').toBeGreaterThan(0)
+    // From then on the stream depends on the first token.
+    await expect.poll(() => checks.mock.calls.length).toBeGreaterThan(0)
     clock.pass(36)
     agent.person.life = 600
     await post(agent, url, message('ping'), session)
