@@ -18,6 +18,12 @@ const agent = createAgent({
   now: () => Math.floor(Date.now() / 1000) + ahead,
 })
 const server = createServer(createNodeListener((request) => agent.handler(request), { origin }))
+server.keepAliveTimeout = 1
 await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve))
-const response = await agent.fetch(`${api}/data`)
-process.send({ answer: await response.text() })
+try {
+  const response = await agent.fetch(`${api}/data`)
+  process.send({ answer: await response.text() })
+} catch {
+  // The user reloads a page until it loads: one whose code failed is sent before the process exits.
+  server.close(() => process.exit(1))
+}

@@ -159,7 +159,7 @@ async function killAt(step: Step): Promise<{ prompts: number; isCodeUsed: boolea
   const user = createUser(reach)
   let isCodeUsed = false
   try {
-    for (let tries = 0; tries < 4; tries += 1) {
+    for (let tries = 0; tries < 6; tries += 1) {
       const options = { port, folder, jwk, api: origin, authServer: origin, ahead: tries * 30 }
       const path = fileURLToPath(new URL('killed-agent.mjs', import.meta.url))
       const started = fork(path, [JSON.stringify(options)], { execArgv: [] })
