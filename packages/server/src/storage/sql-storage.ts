@@ -105,6 +105,8 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     abandonRequests: together('disk', agents.abandonRequests),
 
     redeemCode: claiming('disk', codes.redeemCode),
+    prepareRedemption: reading(codes.prepareRedemption),
+    prepareRotation: reading(rotations.prepareRotation),
     ...createRefreshVerbs(runner, claims, usage),
     revokeRefreshToken: claiming('disk', refreshes.revokeRefreshToken),
     recordAutonomousIssue: claiming('disk', grants.recordAutonomousIssue),

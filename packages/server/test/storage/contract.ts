@@ -730,6 +730,15 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           publicJwk: null,
           state: 'next' as const,
         }
+        const rotation = {
+          ...redemption,
+          family: 'id',
+          generation: 0,
+          tokenHash,
+          successorHash: hashOf('successor'),
+          grace: 60,
+          idleSeconds: 60,
+        }
         await storage.close()
         const calls: Record<Exclude<keyof Storage, 'close'>, () => Promise<unknown>> = {
           createUser: () => newUser(storage),
@@ -784,17 +793,10 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           allowRemembered: () => storage.allowRemembered({ ...decision, ...binding, grantId: 'id' }),
           abandonRequests: () => storage.abandonRequests({ agent, by: user.id }),
           redeemCode: () => storage.redeemCode(redemption),
+          prepareRedemption: () => storage.prepareRedemption(redemption),
           refreshGrant: () => storage.refreshGrant({ ...redemption, tokenHash }),
-          rotateRefresh: () =>
-            storage.rotateRefresh({
-              ...redemption,
-              family: 'id',
-              generation: 0,
-              tokenHash,
-              successorHash: hashOf('successor'),
-              grace: 60,
-              idleSeconds: 60,
-            }),
+          rotateRefresh: () => storage.rotateRefresh(rotation),
+          prepareRotation: () => storage.prepareRotation(rotation),
           revokeRefreshToken: () => storage.revokeRefreshToken({ tokenHash, agent, delegate: null }),
           recordAutonomousIssue: () =>
             storage.recordAutonomousIssue({ ...redemption, resource, scope: 'read', policy: 'nightly' }),

@@ -1,4 +1,3 @@
-import { AAuthError } from 'countersign'
 import { createFetchBudget, documentResponse } from 'countersign/discovery'
 import type { NonceClaim } from 'countersign/signatures'
 import type { ServerContext } from '../../http/context.js'
@@ -17,6 +16,7 @@ import { createKeySetFinder, type FindKeySet } from './find-key-set.js'
 import { createResourceFinder, type OAuthResource, readListedResource } from './find-resource.js'
 import { oauthName, paths } from './names.js'
 import { OAuthProblem } from './oauth-problem.js'
+import { ownTrouble } from './own-trouble.js'
 import { writeOAuthRefusal } from './refusals.js'
 import { createRevocationEndpoint } from './revocation-endpoint.js'
 import { createTokenEndpoint } from './token-endpoint.js'
@@ -77,7 +77,7 @@ export function oauthEdition(options: OAuthOptions): ServerEdition {
         ),
         document(paths.keys, async () => documentResponse({ keys: await keys.publicKeys() })),
         { path: paths.authorize, caller: 'browser', methods: { GET: createAuthorizationEndpoint(context, documents) } },
-        form(paths.token, createTokenEndpoint(context, { keys, authenticate })),
+        form(paths.token, createTokenEndpoint(context, { keys, authenticate, resources: documents.resources })),
         form(paths.revoke, createRevocationEndpoint(context, { keys, authenticate })),
       ]
     },
@@ -166,19 +166,6 @@ async function knownClient(clients: ClientFinder, id: string, remoteAddress: str
 }
 
 const isUnusable: ReadonlySet<string> = new Set(['client_unknown', 'client_invalid'])
-
-/** Turns a fetch that failed into a refusal after which clients try again. */
-async function ownTrouble<T>(find: () => Promise<T>): Promise<T> {
-  try {
-    return await find()
-  } catch (error) {
-    if (!(error instanceof OAuthProblem)) throw error
-    const { code, retryAfter = 5 } = error
-    throw code === 'too_many_fetches'
-      ? new AAuthError('too_many_requests', 'Too many documents are being fetched.', { retryAfter })
-      : new AAuthError('unavailable', 'A document of the client cannot be fetched right now.', { retryAfter })
-  }
-}
 
 /**
  * The authorization server metadata (RFC 8414). `scopes_supported` is absent, because some clients request everything it

@@ -8,9 +8,10 @@ export type OAuthErrorName =
   | 'invalid_grant'
   | 'unauthorized_client'
   | 'unsupported_grant_type'
+  | 'invalid_scope'
   | 'invalid_target'
+  | 'access_denied'
   | 'temporarily_unavailable'
-  | 'server_error'
 
 /** The name of a refusal, as the cause of the error that is thrown. */
 class NamedRefusal {
@@ -40,20 +41,24 @@ const names: Readonly<Partial<Record<ErrorCode, OAuthErrorName>>> = {
   code_injected: 'invalid_grant',
   refresh_token_refused: 'invalid_grant',
   grant_ended: 'invalid_grant',
-  policy_denied: 'invalid_grant',
+  // Clients keep their refresh token: it works again once the rule is gone.
+  policy_denied: 'access_denied',
   agent_blocked: 'invalid_grant',
   too_many_requests: 'temporarily_unavailable',
   unavailable: 'temporarily_unavailable',
-  signer_refused: 'server_error',
-  bug: 'server_error',
+  signer_refused: 'temporarily_unavailable',
+  bug: 'temporarily_unavailable',
 }
 
 /** Statuses that differ from those of the signed editions: what has ended is a 400, so that clients ask the user again. */
 const statuses: Readonly<Partial<Record<OAuthErrorName, number>>> = {
   invalid_grant: 400,
-  invalid_target: 400,
+  access_denied: 400,
   invalid_client: 401,
 }
+
+/** The response to this server's own failures, after which clients try again instead of asking the user. */
+const ownFailure = { status: 503, retryAfter: 5 }
 
 /** Writes a refusal as OAuth's JSON (RFC 6749 §5.2). */
 export function writeOAuthRefusal(error: AAuthError): WrittenRefusal {
@@ -64,10 +69,12 @@ export function writeOAuthRefusal(error: AAuthError): WrittenRefusal {
     'cache-control': 'no-store',
     'access-control-allow-origin': '*',
   }
-  if (error.retryAfter !== undefined) headers['retry-after'] = String(error.retryAfter)
+  const isOwn = error.status >= 500
+  const retryAfter = error.retryAfter ?? (isOwn ? ownFailure.retryAfter : undefined)
+  if (retryAfter !== undefined) headers['retry-after'] = String(retryAfter)
   if (named?.isBasic) headers['www-authenticate'] = 'Basic'
   const body = JSON.stringify({ error: name, error_description: asciiOf(error.description) })
-  return { status: statuses[name] ?? error.status, headers, body }
+  return { status: statuses[name] ?? (isOwn ? ownFailure.status : error.status), headers, body }
 }
 
 /** Replaces what error descriptions may not contain (RFC 6749 §4.1.2.1, 5.2). */

@@ -5,12 +5,23 @@ import { decodeToken } from 'countersign/tokens'
 import type { ServerContext } from '../../http/context.js'
 import type { Arrival } from '../../http/route.js'
 import { hashSecret, type MintedSecrets, type SigningKeys, type TokenGeneration } from '../../secrets/server-keys.js'
-import type { ReasonOf, RedeemOutcome, RotationOutcome } from '../../storage/api/storage.js'
+import type { Rotation } from '../../storage/api/refresh-storage.js'
+import type {
+  CodeRedemption,
+  PreparedIssue,
+  ReasonOf,
+  RedeemOutcome,
+  RotationOutcome,
+} from '../../storage/api/storage.js'
 import { type AccessTokenResponse, issueAccessToken } from './access-token.js'
 import type { AuthenticateClient, AuthenticatedClient } from './client-authentication.js'
 import { clientAuthMethods } from './client-document.js'
 import { hashOAuthSecret, isCodeOf } from './consent-transport.js'
+import type { ResourceFinder } from './find-resource.js'
 import { oauthName } from './names.js'
+import { OAuthProblem } from './oauth-problem.js'
+import { ownTrouble } from './own-trouble.js'
+import { RateLimit } from './rate-limit.js'
 import { oauthError } from './refusals.js'
 import { sameResource } from './resource-id.js'
 
@@ -21,6 +32,7 @@ export const maxOAuthForm = 16_384
 export interface TokenEndpointParts {
   keys: Pick<SigningKeys, 'signer'>
   authenticate: AuthenticateClient
+  resources: ResourceFinder
 }
 
 type Form = ReadonlyMap<string, string>
@@ -29,13 +41,15 @@ type TokenResponse = AccessTokenResponse & { refresh_token?: string }
 /** An authenticated client's request for a token. */
 interface TokenRequest extends AuthenticatedClient {
   form: Form
+  ip: string | undefined
 }
 
 /** `POST /oauth/token`: exchanges a code or a refresh token for an access token. */
 export function createTokenEndpoint(context: ServerContext, parts: TokenEndpointParts) {
+  const refreshes = new RateLimit(refreshRate, context.now)
   const grants: ReadonlyMap<string, (request: TokenRequest) => Promise<TokenResponse>> = new Map([
     ['authorization_code', (request: TokenRequest) => exchangeCode(context, parts, request)],
-    ['refresh_token', (request: TokenRequest) => refresh(context, parts, request)],
+    ['refresh_token', (request: TokenRequest) => refresh(context, { ...parts, refreshes }, request)],
   ])
   return async function token({ request, received }: Arrival): Promise<Response> {
     const form = readForm(request.headers.get('content-type'), await received.body(maxOAuthForm))
@@ -43,8 +57,9 @@ export function createTokenEndpoint(context: ServerContext, parts: TokenEndpoint
     if (!grant)
       throw oauthError('unsupported_grant_type', `grant_type must be one of: ${[...grants.keys()].join(', ')}.`)
     requireIssued(context, form)
-    const client = await parts.authenticate({ form, headers: request.headers, ip: received.remoteAddress })
-    return tokenResponse(await grant({ form, ...client }))
+    const ip = received.remoteAddress
+    const client = await parts.authenticate({ form, headers: request.headers, ip })
+    return tokenResponse(await grant({ form, ip, ...client }))
   }
 }
 
@@ -74,7 +89,13 @@ function tokenResponse(body: TokenResponse): Response {
 const idleSeconds = 30 * 86_400
 /** How long the previous refresh token is accepted after its replacement, in seconds. */
 const grace = 60
+/** How often a family may be refreshed. Several windows of a client refresh at once. */
+const refreshRate = { window: 60, most: 60 }
 
+/**
+ * Exchanges a code. The access token is signed before the code is consumed, so that a code is not lost if a rule denies the access for now
+ * or the key cannot sign.
+ */
 async function exchangeCode(
   context: ServerContext,
   { keys }: TokenEndpointParts,
@@ -87,8 +108,7 @@ async function exchangeCode(
   const family = randomUUID()
   const first = { family, generation: 0 }
   const { clientId } = client
-  const signer = await keys.signer()
-  const outcome = await context.storage.redeemCode({
+  const redemption: CodeRedemption = {
     codeHash: hashOAuthSecret('code', code),
     agent: clientId,
     delegate: null,
@@ -106,24 +126,31 @@ async function exchangeCode(
       idleSeconds,
       lifetime: context.lifetimes.refresh,
     },
-  })
+  }
+  const prepared = await context.storage.prepareRedemption(redemption)
+  const answer = prepared && (await signFor(context, keys, prepared))
+  const outcome = await context.storage.redeemCode({ ...redemption, issue: prepared?.issue })
   if (outcome.outcome === 'refused') throw codeRefusal(outcome.reason)
-  const { grant, issue, user } = outcome
-  const answer = await issueAccessToken(context, signer, { agent: grant, resource: grant.resource, issue, user })
-  return outcome.refreshIssued ? { ...answer, refresh_token: refreshTokenOf(context, client, first) } : answer
+  const response = answer ?? (await signFor(context, keys, outcome))
+  return outcome.refreshIssued ? { ...response, refresh_token: refreshTokenOf(context, client, first) } : response
 }
 
+/**
+ * Refreshes an access token. The resource, the policy and the key are asked before the refresh token is replaced: whatever refuses the
+ * request or fails there, the client can use the same refresh token again later.
+ */
 async function refresh(
   context: ServerContext,
-  { keys }: TokenEndpointParts,
-  { form, clientId, method }: TokenRequest,
+  { keys, resources, refreshes }: TokenEndpointParts & { refreshes: RateLimit },
+  { form, ip, clientId, method }: TokenRequest,
 ): Promise<TokenResponse> {
   const client = { clientId, method }
   const presented = readToken(context.secrets, requireParameter(form, 'refresh_token'), client)
   if (!presented) throw new AAuthError('refresh_token_refused', 'The client must authenticate as it did for its code.')
   const { family, generation } = presented
-  const signer = await keys.signer()
-  const outcome = await context.storage.rotateRefresh({
+  const retryAfter = refreshes.count(family)
+  if (retryAfter !== undefined) throw new AAuthError('too_many_requests', 'Too many refreshes.', { retryAfter })
+  const rotation: Rotation = {
     family,
     generation,
     tokenHash: refreshHash(context, client, presented),
@@ -135,12 +162,39 @@ async function refresh(
     scope: form.get('scope'),
     grace,
     idleSeconds,
-  })
+  }
+  const prepared = await context.storage.prepareRotation(rotation)
+  if (prepared) await requireAccepting(resources, prepared.grant.resource, ip)
+  const answer = prepared && (await signFor(context, keys, prepared))
+  const outcome = await context.storage.rotateRefresh({ ...rotation, issue: prepared?.issue })
   if (outcome.outcome === 'refused') throw refreshRefusal(outcome.reason)
-  const { grant, issue, user } = outcome
-  const answer = await issueAccessToken(context, signer, { agent: grant, resource: grant.resource, issue, user })
-  return { ...answer, refresh_token: refreshTokenOf(context, client, { family, generation: outcome.generation }) }
+  const response = answer ?? (await signFor(context, keys, outcome))
+  return { ...response, refresh_token: refreshTokenOf(context, client, { family, generation: outcome.generation }) }
 }
+
+async function signFor(
+  context: ServerContext,
+  keys: TokenEndpointParts['keys'],
+  { grant, issue, user }: PreparedIssue,
+): Promise<AccessTokenResponse> {
+  const subject = { agent: grant, resource: grant.resource, issue, user }
+  return issueAccessToken(context, await keys.signer(), subject)
+}
+
+/** Requires a resource to accept tokens of this server still, according to its own metadata, which is cached. */
+async function requireAccepting(resources: ResourceFinder, resource: string, remoteAddress: string | undefined) {
+  await ownTrouble(async () => {
+    try {
+      await resources.find(resource, { mayFetch: true, remoteAddress })
+    } catch (error) {
+      if (error instanceof OAuthProblem && noLongerOurs.has(error.code))
+        throw oauthError('invalid_target', 'The resource does not accept tokens of this server.')
+      throw error
+    }
+  })
+}
+
+const noLongerOurs: ReadonlySet<string> = new Set(['resource_unknown', 'resource_invalid', 'resource_not_ours'])
 
 /** The client to which a refresh token is issued, and how it authenticated for its code. It must authenticate likewise for each refresh. */
 type TokenHolder = Pick<AuthenticatedClient, 'clientId' | 'method'>
@@ -183,7 +237,9 @@ function codeRefusal(reason: ReasonOf<RedeemOutcome>): AAuthError {
 }
 
 function refreshRefusal(reason: ReasonOf<RotationOutcome>): AAuthError {
-  return reason === 'other_resource'
-    ? oauthError('invalid_target', 'The refresh token was issued for another resource.')
-    : new AAuthError('refresh_token_refused', `The refresh token was not accepted: ${reason}.`)
+  if (reason === 'other_resource')
+    return oauthError('invalid_target', 'The refresh token was issued for another resource.')
+  if (reason === 'scope_exceeded')
+    return oauthError('invalid_scope', 'The refresh token was issued for none of these scopes. Omit scope.')
+  return new AAuthError('refresh_token_refused', `The refresh token was not accepted: ${reason}.`)
 }

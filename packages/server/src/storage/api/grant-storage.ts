@@ -9,6 +9,11 @@ export interface GrantStorage {
    * revokes the refresh token issued for it (attacks X01). Rejects with `StorageError` `agent_blocked`, in which case the code stays valid.
    */
   redeemCode(redemption: CodeRedemption): Promise<RedeemOutcome>
+  /**
+   * Returns the token that `redeemCode` would issue now, so that it can be signed before the code is consumed. Changes nothing. Undefined if
+   * `redeemCode` would refuse the code.
+   */
+  prepareRedemption(redemption: CodeRedemption): Promise<PreparedIssue | undefined>
   /** Records a token that is issued to an agent itself under a policy (W19), before the token is signed. Rejects with `agent_blocked`. */
   recordAutonomousIssue(issue: AutonomousIssue): Promise<TokenIssue>
 
@@ -52,6 +57,11 @@ export interface CodeRedemption extends OfSignedRequest {
   requestTokenHash?: string | undefined
   /** Maximum lifetime of the auth token, in seconds. Shortened to the earliest expiry among its permissions. */
   tokenLifetime: number
+  /**
+   * The issue that `prepareRedemption` returned. Rejects with `StorageError` `unavailable`, in which case the code stays valid, if the grant
+   * has changed since. @default a new issue
+   */
+  issue?: TokenIssue | undefined
   /**
    * A refresh token to issue along with the auth token. Stored only if one of its permissions outlives the auth token (W14). A family is
    * always stored: without a refresh token, it expires with the access token.
@@ -226,7 +236,14 @@ export interface Revocations {
   isWhole: boolean
 }
 
-/** The record of an issued token, written before the token is signed. */
+/** A token that has not been issued yet. */
+export interface PreparedIssue {
+  grant: UsedGrant
+  user: User
+  issue: TokenIssue
+}
+
+/** The record of an issued token, written before anyone receives the token. */
 export interface TokenIssue {
   /** `<grant id or policy name>.<random>`, or `<grant id>.<family>.<random>` for a token that was issued with a family. */
   jti: string

@@ -1,4 +1,4 @@
-import type { TokenIssue, UsedGrant } from './grant-storage.js'
+import type { PreparedIssue, TokenIssue, UsedGrant } from './grant-storage.js'
 import type { OfSignedRequest } from './request-storage.js'
 import type { ReasonOf } from './storage-error.js'
 import type { User } from './user.js'
@@ -17,6 +17,11 @@ export interface RefreshStorage {
    * the previous one later, was copied: the family is revoked, and so are the tokens issued with it. The family keeps its scope.
    */
   rotateRefresh(rotation: Rotation): Promise<RotationOutcome>
+  /**
+   * Returns the token that `rotateRefresh` would issue now, so that it can be signed before the refresh token is replaced. Changes nothing.
+   * Undefined if `rotateRefresh` would refuse the refresh token.
+   */
+  prepareRotation(rotation: Rotation): Promise<PreparedIssue | undefined>
   /**
    * Revokes a refresh token, or a family. Returns false and changes nothing if it is unknown, already revoked, or belongs to another agent or
    * delegate.
@@ -71,6 +76,11 @@ export interface Rotation extends OfSignedRequest {
   scope?: string | undefined
   /** If given, must accept the resource of the grant. */
   isResource?: ((resource: string) => boolean) | undefined
+  /**
+   * The issue that `prepareRotation` returned. Rejects with `StorageError` `unavailable` and replaces nothing if the grant has changed
+   * since. @default a new issue
+   */
+  issue?: TokenIssue | undefined
   /** Number of seconds after its replacement for which the previous generation is accepted. */
   grace: number
   /** Idle timeout of the successor, in seconds. */

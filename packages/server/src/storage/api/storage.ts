@@ -26,6 +26,7 @@ export type {
   GrantedScope,
   GrantRevocation,
   ListedGrant,
+  PreparedIssue,
   RedeemOutcome,
   Revocation,
   Revocations,

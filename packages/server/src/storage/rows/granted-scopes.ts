@@ -1,4 +1,5 @@
-import type { Grant, GrantedScope } from '../api/grant-storage.js'
+import type { Grant, GrantedScope, TokenIssue, UsedGrant } from '../api/grant-storage.js'
+import { StorageError } from '../api/storage-error.js'
 
 /** Returns the scopes in a space-separated list, in order and without duplicates. */
 function scopesOf(scope: string): Set<string> {
@@ -78,4 +79,15 @@ export function lastEndOf(permissions: readonly GrantedScope[], scope: string): 
 function named(permissions: readonly GrantedScope[], scope: string): GrantedScope[] {
   const names = scopesOf(scope)
   return permissions.filter(({ name }) => names.has(name))
+}
+
+/**
+ * Requires a token that was prepared for a grant to be one that the grant still allows, because nothing was locked in the meantime.
+ *
+ * @throws StorageError `unavailable`
+ */
+export function requireCurrent({ jti, scope, expiresAt }: TokenIssue, grant: UsedGrant, current: string): void {
+  const end = firstEnd(grant.permissions, current)
+  if (jti.startsWith(`${grant.id}.`) && scope === current && expiresAt <= (end ?? Number.POSITIVE_INFINITY)) return
+  throw new StorageError('unavailable', 'the grant changed while a token for it was being prepared')
 }

@@ -1,15 +1,22 @@
 import { randomBytes } from 'node:crypto'
 import type { AuditEventName } from '../api/audit-events.js'
-import type { CodeRedemption, Grant, NewRefreshToken, RedeemOutcome } from '../api/grant-storage.js'
+import type {
+  CodeRedemption,
+  Grant,
+  NewRefreshToken,
+  PreparedIssue,
+  RedeemOutcome,
+  TokenIssue,
+} from '../api/grant-storage.js'
 import type { NewHandle } from '../api/request-storage.js'
 import type { ReasonOf } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
 import { grants, isUseDue, toGrant } from '../rows/grant-lists.js'
-import { commonScope, grantEnded, lastEndOf } from '../rows/granted-scopes.js'
+import { commonScope, grantEnded, lastEndOf, requireCurrent } from '../rows/granted-scopes.js'
 
 import type { FoundRequest } from '../rows/requests.js'
 import { toUser } from '../rows/users.js'
-import type { Unit } from '../sql/engine.js'
+import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedInsertion, cachedQuery, hashBytes, hashText, idBytes, type Placeholders } from '../sql/kept-query.js'
 import { agentBlocked, requireUnblocked } from './agents.js'
 import { generateTokenIssue, markUsed, storeIssue } from './grants.js'
@@ -37,6 +44,22 @@ export async function createCode(
 
 const codeInsertion = cachedInsertion('code')
 
+/** Implements {@link GrantStorage.prepareRedemption}. */
+export async function prepareRedemption(
+  statement: Statement,
+  redemption: CodeRedemption,
+): Promise<PreparedIssue | undefined> {
+  const [row] = await readCode(statement, { codeHash: hashBytes(redemption.codeHash) })
+  const code = row && toCode(row)
+  if (!code || row.blocked_at !== null || redemptionRefusal(code, redemption, row.read_at)) return undefined
+  const issue = issueOf(code, redemption, row.read_at)
+  return { grant: code.grant, user: toUser(row), issue }
+}
+
+function issueOf({ grant, scope }: FoundCode, { tokenLifetime, refresh }: CodeRedemption, now: number): TokenIssue {
+  return generateTokenIssue(grant, scope, { tokenLifetime, now, family: refresh?.family })
+}
+
 export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promise<RedeemOutcome> {
   const { jkt, refresh } = redemption
   const { now } = unit
@@ -46,9 +69,10 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   if (!code) return { outcome: 'refused', reason: 'unknown' }
   const refusal = redemptionRefusal(code, redemption, now)
   if (refusal) return refuse(unit, code, redemption, refusal)
-  await consumeCode(unit, code)
   const { grant, row, scope } = code
-  const issue = generateTokenIssue(grant, scope, { ...redemption, now, family: refresh?.family })
+  const { issue = issueOf(code, redemption, now) } = redemption
+  requireCurrent(issue, grant, scope)
+  await consumeCode(unit, code)
   await storeIssue(unit, issue, { grant_id: row.id, request_id: row.request_id })
   if (isUseDue(grant.lastUsedAt, now)) await markUsed(unit, [row])
   const end = lastEndOf(grant.permissions, scope)
@@ -72,7 +96,10 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
  */
 async function lockCode(unit: Unit, codeHash: string): Promise<FoundCode | undefined> {
   const [row] = await presented(unit, { codeHash: hashBytes(codeHash) })
-  if (!row) return undefined
+  return row && toCode(row)
+}
+
+function toCode(row: FoundCode['row']): FoundCode {
   const grant = toGrant(row)
   return { row, grant, scope: commonScope(row.code_scope, grant.scope) }
 }
@@ -81,15 +108,20 @@ async function lockCode(unit: Unit, codeHash: string): Promise<FoundCode | undef
  * Codes with their grants, and with the fields of their requests that determine who may redeem them. A request has the same parties as its
  * grant.
  */
-const presented = cachedQuery((parts, { codeHash }: Placeholders<{ codeHash: Uint8Array }>) => {
-  const found = grants(parts)
+function codes(parts: Parts, { codeHash }: Placeholders<{ codeHash: Uint8Array }>) {
+  return grants(parts)
     .innerJoin('code as c', 'c.grant_id', 'g.id')
     .innerJoin('auth_request as r', 'r.id', 'c.request_id')
     .select(['c.request_id', 'c.scope as code_scope', 'c.expires_at as code_expires_at', 'c.consumed_at'])
     .select(['r.public_id as request_public_id', 'r.token_hash', 'r.agent_jkt', 'r.redirect_uri'])
     .where('c.code_hash', '=', codeHash)
-  return parts.locking(found, { u: 'shared', a: 'shared', g: 'alone', c: 'alone' })
-})
+}
+
+const readCode = cachedQuery(codes)
+
+const presented = cachedQuery((parts, wanted: Placeholders<{ codeHash: Uint8Array }>) =>
+  parts.locking(codes(parts, wanted), { u: 'shared', a: 'shared', g: 'alone', c: 'alone' }),
+)
 
 const consumption = cachedQuery(({ db, clock }, { requestId }: Placeholders<{ requestId: number }>) =>
   db

@@ -1,11 +1,13 @@
 import { sql } from 'kysely'
+import type { AuditEventName } from '../api/audit-events.js'
+import type { PreparedIssue } from '../api/grant-storage.js'
 import type { Rotation, RotationOutcome } from '../api/refresh-storage.js'
 import type { ReasonOf } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
 import { isUseDue } from '../rows/grant-lists.js'
-import { commonScope } from '../rows/granted-scopes.js'
+import { commonScope, requireCurrent } from '../rows/granted-scopes.js'
 import { toUser } from '../rows/users.js'
-import type { Unit } from '../sql/engine.js'
+import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, hashBytes, hashText, idBytes, type Placeholders } from '../sql/kept-query.js'
 import { generateTokenIssue, markUsed } from './grants.js'
 import {
@@ -26,29 +28,37 @@ export interface PerformedRotation {
 
 type FoundFamily = NonNullable<Awaited<ReturnType<typeof lockFamily>>>
 
+/** Implements {@link RefreshStorage.prepareRotation}. */
+export async function prepareRotation(statement: Statement, rotation: Rotation): Promise<PreparedIssue | undefined> {
+  const [row] = await readFamily(statement, { family: idBytes(rotation.family) })
+  if (!row) return undefined
+  const token = toToken(row)
+  const judged = judge(token, rotation, row.read_at)
+  if ('reason' in judged) return undefined
+  const issue = generateTokenIssue(token.grant, judged.scope, { ...rotation, now: row.read_at })
+  return { grant: token.grant, user: toUser(row), issue }
+}
+
 /** Implements {@link RefreshStorage.rotateRefresh}. */
 export async function rotateRefresh(unit: Unit, rotation: Rotation): Promise<PerformedRotation> {
   const { now } = unit
   const token = await lockFamily(unit, rotation.family)
   if (!token) return refused('unknown')
-  const refusal = refreshRefusal(token, rotation, now)
-  if (refusal) {
-    if (refusal.event) await writeRefusal(unit, token, rotation, refusal.event)
-    return refused(refusal.reason)
+  const judged = judge(token, rotation, now)
+  if ('reason' in judged) {
+    if (judged.reason === 'reused') await revokeReused(unit, token, rotation)
+    else if (judged.event) await writeRefusal(unit, token, rotation, judged.event)
+    return refused(judged.reason)
   }
-  if (rotation.isResource?.(token.grant.resource) === false) return refused('other_resource')
-  const presented = presentedGeneration(token, rotation, now)
-  if (presented === 'reused') await revokeReused(unit, token, rotation)
-  if (presented === 'reused' || presented === 'unknown') return refused(presented)
-  const scope = rotation.scope === undefined ? token.scope : commonScope(token.scope, rotation.scope)
-  if (scope === '') return refused('scope_exceeded')
   const { row, grant } = token
+  const { presented, scope } = judged
+  const { issue = generateTokenIssue(grant, scope, { ...rotation, now }) } = rotation
+  requireCurrent(issue, grant, scope)
   await Promise.all([
     presented === 'current' && replaceToken(unit, token, rotation),
     presented === 'previous' && isUseDue(row.token_used_at, now) && useOfTokens(unit, [{ id: row.token_id }]),
     isUseDue(row.last_used_at, now) && markUsed(unit, [row]),
   ])
-  const issue = generateTokenIssue(grant, scope, { ...rotation, now })
   const issued = { grant, user: toUser(row), issue }
   return {
     outcome:
@@ -57,6 +67,21 @@ export async function rotateRefresh(unit: Unit, rotation: Rotation): Promise<Per
         : { outcome: 'repeated', generation: row.generation, ...issued },
     use: { grantId: row.id, at: now },
   }
+}
+
+type JudgedRotation =
+  | { reason: ReasonOf<RotationOutcome>; event?: AuditEventName }
+  | { presented: 'current' | 'previous'; scope: string }
+
+/** Determines which generation was presented and which scope it grants, or why the rotation is refused. */
+function judge(token: FoundFamily, rotation: Rotation, now: number): JudgedRotation {
+  const refusal = refreshRefusal(token, rotation, now)
+  if (refusal) return refusal
+  if (rotation.isResource?.(token.grant.resource) === false) return { reason: 'other_resource' }
+  const presented = presentedGeneration(token, rotation, now)
+  if (presented === 'reused' || presented === 'unknown') return { reason: presented }
+  const scope = rotation.scope === undefined ? token.scope : commonScope(token.scope, rotation.scope)
+  return scope === '' ? { reason: 'scope_exceeded' } : { presented, scope }
 }
 
 function refused(reason: ReasonOf<RotationOutcome>): PerformedRotation {
@@ -75,11 +100,16 @@ async function lockFamily(unit: Unit, family: string) {
   return row && toToken(row)
 }
 
-const families = cachedQuery((parts, { family }: Placeholders<{ family: Uint8Array }>) =>
-  parts.locking(
-    heldTokens(parts).select(['t.generation', 't.previous_hash', 't.rotated_at']).where('t.family', '=', family),
-    { u: 'shared', g: 'alone', t: 'alone' },
-  ),
+type Wanted = Placeholders<{ family: Uint8Array }>
+
+function familyOf(parts: Parts, { family }: Wanted) {
+  return heldTokens(parts).select(['t.generation', 't.previous_hash', 't.rotated_at']).where('t.family', '=', family)
+}
+
+const readFamily = cachedQuery(familyOf)
+
+const families = cachedQuery((parts, wanted: Wanted) =>
+  parts.locking(familyOf(parts, wanted), { u: 'shared', g: 'alone', t: 'alone' }),
 )
 
 /**

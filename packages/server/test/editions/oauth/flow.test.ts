@@ -337,7 +337,7 @@ describe('what an attacker tries', () => {
     keys.signer = () => {
       throw new Error('the key service is down')
     }
-    expect((await refresh(stage, refresh_token)).status).toBe(500)
+    expect((await refresh(stage, refresh_token)).status).toBe(503)
     keys.signer = () => signer
     stage.clock.now += 61
     expect((await refresh(stage, refresh_token)).status).toBe(200)

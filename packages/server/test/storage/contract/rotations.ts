@@ -502,6 +502,52 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findViolations()).toEqual([])
     })
 
+    test('a rotation is prepared without changing anything, and then issues the prepared token', async () => {
+      const { storage } = world
+      const { present, grantId, family, user } = await rotating(storage)
+      const prepared = await storage.prepareRotation(present(0, { scope: 'calendar.read' }))
+      expect(prepared).toMatchObject({ grant: { id: grantId, resource }, user, issue: { scope: 'calendar.read' } })
+      expect(prepared?.issue.jti.split('.').slice(0, 2)).toEqual([grantId, family])
+      world.now += 3
+      const rotated = await storage.rotateRefresh(present(0, { scope: 'calendar.read', issue: prepared?.issue }))
+      expect(rotated).toMatchObject({ outcome: 'rotated', generation: 1, issue: prepared?.issue })
+      expect(await storage.prepareRotation(present(0))).toMatchObject({ grant: { id: grantId } })
+      expect(await presented(present(1))).toBe('rotated 2')
+      for (const changes of [{}, { family: '0190a8c4-7d3e-4b21-9f00-00ff10203040' }, { isResource: () => false }])
+        expect(await storage.prepareRotation(present(0, changes))).toBeUndefined()
+      expect(await storage.listEvents({ event: 'refresh.reused' })).toEqual([])
+      expect(await presented(present(2))).toBe('rotated 3')
+    })
+
+    test('a prepared token is not issued for a grant that has changed, and the refresh token still works', async () => {
+      const { storage } = world
+      const { present, user } = await rotating(storage, {}, { remembered: true, grantLifetime: 2000 })
+      const prepared = await storage.prepareRotation(present(0))
+      await allowedRequest(storage, {}, { remembered: true, grantLifetime: null }, user)
+      await expect(storage.rotateRefresh(present(0, { issue: prepared?.issue }))).rejects.toMatchObject({
+        code: 'unavailable',
+      })
+      expect(await presented(present(0))).toBe('rotated 1')
+    })
+
+    test('a redemption is prepared without changing anything, and then issues the prepared token', async () => {
+      const { storage } = world
+      const { redemption, user } = await allowedRequest(storage, {}, { grantLifetime: 2000 })
+      const prepared = await storage.prepareRedemption(redemption)
+      expect(prepared).toMatchObject({ user, grant: { agent, resource } })
+      expect(await storage.prepareRedemption({ ...redemption, agent: 'https://other.example' })).toBeUndefined()
+      const wider = prepared && { ...prepared.issue, expiresAt: prepared.issue.expiresAt + 10 ** 9 }
+      const changed = prepared && { ...prepared.issue, scope: 'calendar.delete' }
+      await expect(storage.redeemCode({ ...redemption, issue: changed })).rejects.toMatchObject({ code: 'unavailable' })
+      await expect(storage.redeemCode({ ...redemption, issue: wider })).rejects.toMatchObject({ code: 'unavailable' })
+      expect(await storage.redeemCode({ ...redemption, issue: prepared?.issue })).toMatchObject({
+        outcome: 'redeemed',
+        issue: prepared?.issue,
+      })
+      expect(await storage.prepareRedemption(redemption)).toBeUndefined()
+      expect(await storage.findViolations()).toEqual([])
+    })
+
     test('a successor whose hash is malformed or in use is an error, and replaces nothing', async () => {
       const { present } = await rotating(world.storage)
       const other = await rotating(world.storage)

@@ -1,0 +1,42 @@
+import { LruCache } from 'countersign/node'
+
+/** How often something may happen within a window of a number of seconds that starts with its first occurrence. */
+export interface Rate {
+  window: number
+  most: number
+}
+
+interface Count {
+  counted: number
+  endsAt: number
+}
+
+/** How many keys are counted at once. */
+const maxKeys = 20_000
+
+/** Limits how often something happens per key, in this process. A server with several instances allows as many times more. */
+export class RateLimit {
+  readonly #rate: Rate
+  readonly #now: () => number
+  readonly #counts = new LruCache<Count>(maxKeys)
+
+  /** @param now Unix seconds */
+  constructor(rate: Rate, now: () => number) {
+    this.#rate = rate
+    this.#now = now
+  }
+
+  /** Counts one occurrence. If the limit is reached, counts nothing and returns the number of seconds until the window ends. */
+  count(key: string): number | undefined {
+    const now = this.#now()
+    const found = this.#counts.get(key, now)
+    if (!found) {
+      const endsAt = now + this.#rate.window
+      this.#counts.set(key, { counted: 1, endsAt }, endsAt)
+      return undefined
+    }
+    if (found.counted >= this.#rate.most) return Math.max(1, found.endsAt - now)
+    found.counted++
+    return undefined
+  }
+}

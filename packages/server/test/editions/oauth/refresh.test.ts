@@ -1,0 +1,206 @@
+import { randomBytes } from 'node:crypto'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { decodeToken } from 'countersign/tokens'
+import { type AuthServerOptions, fixedKeys, type Storage, StorageError } from 'countersign-server'
+import { expect, it } from 'vitest'
+import { openMapStage, openSharedStage, type StageOptions } from '../../attacks/stage.js'
+import {
+  allowed,
+  clientDocument,
+  clientId,
+  decide,
+  json,
+  type OAuthStage,
+  openStage,
+  post,
+  redeem,
+  refresh,
+  resource,
+  resourceDocument,
+} from './oauth-stage.js'
+
+const metadata = 'https://notes.example/.well-known/oauth-protected-resource/mcp'
+
+const openWith = (options: StageOptions) => openStage({}, (given) => openMapStage({ ...given, ...options }))
+
+/** What stops a refresh, and how the client learns it. Nothing is consumed: the same refresh token works again afterwards. */
+interface Outage {
+  stage: OAuthStage
+  begin: () => void
+  end: () => void
+}
+
+async function ruleThatDenies(): Promise<Outage> {
+  let denies = false
+  const stage = await openWith({ policy: () => (denies ? { deny: 'maintenance' } : 'ask') })
+  return { stage, begin: () => (denies = true), end: () => (denies = false) }
+}
+
+async function policyThatFails(): Promise<Outage> {
+  let fails = false
+  const policy: AuthServerOptions['policy'] = () => {
+    if (fails) throw new Error('the policy service is down')
+    return 'ask'
+  }
+  const stage = await openWith({ policy, onError: () => undefined })
+  return { stage, begin: () => (fails = true), end: () => (fails = false) }
+}
+
+async function keyThatCannotSign(): Promise<Outage> {
+  let fails = false
+  const working = await createSigner(await generatePrivateJwk({ kid: 'o1', algorithm: 'ecdsa-p256-sha256' }))
+  const signer: typeof working = {
+    ...working,
+    sign: async (data) => {
+      if (fails) throw new Error('the key service is down')
+      return working.sign(data)
+    },
+  }
+  const stage = await openStage({ keys: fixedKeys({ signer, secret: randomBytes(32) }) }, (given) =>
+    openMapStage({ ...given, onError: () => undefined }),
+  )
+  return { stage, begin: () => (fails = true), end: () => (fails = false) }
+}
+
+async function storageThatFails(verb: 'prepare' | 'commit'): Promise<Outage> {
+  let fails = false
+  const failing = verb === 'prepare' ? ['prepareRotation', 'prepareRedemption'] : ['rotateRefresh', 'redeemCode']
+  const wrap = (storage: Storage) =>
+    new Proxy(storage, {
+      get: (target, name, receiver) =>
+        fails && failing.includes(String(name))
+          ? () => Promise.reject(new StorageError('unavailable', 'the database did not respond'))
+          : (Reflect.get(target, name, receiver) as unknown),
+    })
+  const stage = await openWith({ wrap, onError: () => undefined })
+  return { stage, begin: () => (fails = true), end: () => (fails = false) }
+}
+
+async function resourceThatChanged(respond: () => Response): Promise<Outage> {
+  const stage = await openStage()
+  const begin = () => {
+    stage.clock.now += 301
+    stage.documents.set(metadata, respond)
+  }
+  return { stage, begin, end: () => stage.documents.set(metadata, () => json(resourceDocument)) }
+}
+
+const outages: [string, () => Promise<Outage>, number, string][] = [
+  ['a rule that denies', ruleThatDenies, 400, 'access_denied'],
+  ['a policy that fails', policyThatFails, 503, 'temporarily_unavailable'],
+  ['a key that cannot sign', keyThatCannotSign, 503, 'temporarily_unavailable'],
+  ['a database that cannot be read', () => storageThatFails('prepare'), 503, 'temporarily_unavailable'],
+  ['a database that cannot be written', () => storageThatFails('commit'), 503, 'temporarily_unavailable'],
+]
+
+const resources: typeof outages = [
+  [
+    'a resource that names another server',
+    () => resourceThatChanged(() => json({ ...resourceDocument, authorization_servers: ['https://other.example'] })),
+    400,
+    'invalid_target',
+  ],
+  [
+    'a resource whose document names another resource',
+    () => resourceThatChanged(() => json({ ...resourceDocument, resource: 'https://notes.example/other' })),
+    400,
+    'invalid_target',
+  ],
+  [
+    'a resource that cannot be reached',
+    () => resourceThatChanged(() => new Response('', { status: 503 })),
+    503,
+    'temporarily_unavailable',
+  ],
+]
+
+it.each([...outages, ...resources])('a refresh during %s costs nothing', async (_, open, status, error) => {
+  const { stage, begin, end } = await open()
+  const { refresh_token } = await allowed(stage)
+  begin()
+  const response = await post(stage, '/oauth/token', {
+    grant_type: 'refresh_token',
+    refresh_token,
+    client_id: clientId,
+  })
+  expect({ status: response.status, error: await response.json() }).toMatchObject({ status, error: { error } })
+  expect(Number(response.headers.get('retry-after') ?? 0) > 0).toBe(status === 503)
+  end()
+  stage.clock.now += 120
+  const again = await refresh(stage, refresh_token)
+  expect(again.status).toBe(200)
+  expect((await refresh(stage, again.refresh_token)).status).toBe(200)
+  expect(await stage.storage.listEvents({ event: 'refresh.reused' })).toEqual([])
+})
+
+it.each(outages)('%s does not consume a code', async (_, open, status, error) => {
+  const { stage, begin, end } = await open()
+  const code = (await decide(stage)).searchParams.get('code') ?? ''
+  begin()
+  expect(await redeem(stage, code)).toMatchObject({ status, error })
+  end()
+  expect((await redeem(stage, code)).status).toBe(200)
+})
+
+it('asks the resource again when its document has expired, and not before', async () => {
+  const stage = await openStage()
+  const first = await allowed(stage)
+  const fetches = () => stage.fetched.filter((url) => url === metadata).length
+  expect(fetches()).toBe(1)
+  stage.clock.now += 299
+  const second = await refresh(stage, first.refresh_token)
+  expect(fetches()).toBe(1)
+  stage.clock.now += 1
+  expect((await refresh(stage, second.refresh_token)).status).toBe(200)
+  expect(fetches()).toBe(2)
+})
+
+it('limits how often a family is refreshed, without consuming its token', async () => {
+  const stage = await openStage()
+  let { refresh_token } = await allowed(stage)
+  for (let done = 0; done < 60; done++) ({ refresh_token } = await refresh(stage, refresh_token))
+  const refused = await post(stage, '/oauth/token', { grant_type: 'refresh_token', refresh_token, client_id: clientId })
+  expect(refused.status).toBe(429)
+  expect(await refused.json()).toMatchObject({ error: 'temporarily_unavailable' })
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+  const other = await allowed(stage)
+  expect((await refresh(stage, other.refresh_token)).status).toBe(200)
+  stage.clock.now += 60
+  expect((await refresh(stage, refresh_token)).status).toBe(200)
+})
+
+it('for none of its scopes is refused without ending the family', async () => {
+  const stage = await openStage()
+  const { refresh_token } = await allowed(stage)
+  expect(await refresh(stage, refresh_token, { scope: 'notes.write' })).toMatchObject({
+    status: 400,
+    error: 'invalid_scope',
+  })
+  expect(await refresh(stage, refresh_token, { scope: 'notes.read notes.write' })).toMatchObject({
+    status: 200,
+    scope: 'notes.read',
+  })
+})
+
+it.each([[['authorization_code', 'refresh_token']], [['authorization_code']]])(
+  'a code that is used twice revokes the access token of a client with the grant types %j',
+  async (grant_types) => {
+    const stage = await openStage()
+    stage.documents.set(clientId, () => json({ ...clientDocument, grant_types }))
+    const code = (await decide(stage)).searchParams.get('code') ?? ''
+    const first = await redeem(stage, code)
+    expect(await redeem(stage, code)).toMatchObject({ status: 400, error: 'invalid_grant' })
+    const [, family] = String(decodeToken(first.access_token)?.payload.jti).split('.')
+    const since = stage.clock.now - 600
+    const listed = await stage.storage.listRevocations({ since, perUser: 20, limit: 100, families: true })
+    expect(listed.families).toEqual([family])
+  },
+)
+
+it('parallel refreshes at two instances get one successor', async () => {
+  const stage = await openStage({}, openSharedStage)
+  const { refresh_token } = await allowed(stage)
+  const all = await Promise.all(Array.from({ length: 8 }, () => refresh(stage, refresh_token, { resource })))
+  expect(all.map(({ status }) => status)).toEqual(all.map(() => 200))
+  expect(new Set(all.map((each) => each.refresh_token)).size).toBe(1)
+})
