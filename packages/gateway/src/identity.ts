@@ -9,7 +9,8 @@ export interface Identity {
   level: Level
   agent: string | undefined
   delegate: string | undefined
-  thumbprint: string
+  /** Undefined for an access token without a signature. */
+  thumbprint: string | undefined
   iss: string | undefined
   sub: string | undefined
   scope: readonly string[]
@@ -64,7 +65,8 @@ export interface AssertionClaims extends RegisteredClaims {
   level: Level
   agent?: string
   agent_delegate?: string
-  agent_jkt: string
+  /** Absent for an access token without a signature. */
+  agent_jkt?: string
   /** The auth server that issued the auth token. */
   auth_server?: string
   sub?: string
@@ -83,11 +85,11 @@ export const assertionType: TokenType<AssertionClaims> = {
     ['iss', 'identifier'],
     ['exp', 'seconds'],
     ['level', 'string'],
-    ['agent_jkt', 'thumbprint'],
     ['method', 'string'],
     ['target', 'string'],
   ],
   optional: [
+    ['agent_jkt', 'thumbprint'],
     ['agent', 'identifier'],
     ['agent_delegate', 'string'],
     ['auth_server', 'identifier'],
@@ -145,9 +147,9 @@ function issueAssertion(
     aud: audience,
     exp: Date.now() / 1000 + lifetime,
     level,
-    agent_jkt: thumbprint,
     method,
     target: rawTarget,
+    ...(thumbprint === undefined ? {} : { agent_jkt: thumbprint }),
     ...(agent === undefined ? {} : { agent }),
     ...(delegate === undefined ? {} : { agent_delegate: delegate }),
     ...(iss === undefined ? {} : { auth_server: iss }),

@@ -21,8 +21,11 @@ export interface ResourceTools {
   /** Whether the resource is its own agent (S§3.5). */
   ownAgent: boolean
   now: () => number
-  /** Verifies a request to one of the edition's own endpoints. */
-  verify: <R extends Requirement>(message: ReceivedMessage, require: R) => Promise<VerifiedRequest<R>>
+  /** Verifies a signed request to one of the edition's own endpoints. */
+  verify: <R extends Requirement>(
+    message: ReceivedMessage,
+    require: R,
+  ) => Promise<VerifiedRequest<R> & { thumbprint: string }>
 }
 
 /** Responds to a POST with JSON. */

@@ -16,15 +16,17 @@ export interface SignedRequest {
   method: string
   authority: string
   path: string
-  /** The components that the signature covers. */
+  /** The components that the signature covers. Empty for `bearer`. */
   covered: readonly string[]
-  /** RFC 7638 thumbprint of the signing key. */
-  thumbprint: string
-  scheme: KeyReference['scheme']
-  /** The `typ` of the token in `Signature-Key`, if it carries one. */
+  /** RFC 7638 thumbprint of the signing key. Undefined for `bearer`. */
+  thumbprint: string | undefined
+  /** How the signature names its key; `bearer` for an OAuth access token without a signature, which proves nothing about its sender. */
+  scheme: KeyReference['scheme'] | 'bearer'
+  /** The `typ` of the token in `Signature-Key`, if it carries one, or of the access token. */
   tokenType: string | undefined
-  /** The body, as checked against its digest. */
+  /** The body, as checked against its digest. For `bearer`, as received. */
   body: Uint8Array
+  /** For `bearer`: the `client_id`. */
   agent: string | undefined
   delegate: string | undefined
   /** The authorization in the verified auth token, if the request carries one; present even if the level does not require it. */
@@ -68,6 +70,8 @@ export interface AuthClaims extends RegisteredClaims {
   sub?: string
   /** Space-separated. */
   scope?: string
+  /** The client, in an OAuth access token. */
+  client_id?: string
   [claim: string]: unknown
 }
 

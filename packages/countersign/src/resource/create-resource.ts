@@ -1,4 +1,5 @@
 import { createDiscovery } from '../discovery/discovery.js'
+import type { ProtectedResource } from '../editions/bearer-protocol.js'
 import { januaryResource } from '../editions/january/january-resource.js'
 import type { ResourceEndpoint } from '../editions/resource-protocol.js'
 import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
@@ -10,9 +11,10 @@ import { AAuthError } from '../lib/errors.js'
 import { createEmitter, type OnEvent } from '../lib/events.js'
 import { warnOnce } from '../lib/options.js'
 import { documentResponse, documentUrl, type OwnDocument } from '../protocol/documents.js'
+import { createOAuthEndpoint, type OAuthEndpointOptions } from './oauth-endpoint.js'
 import { reportRequest } from './report-request.js'
 import { createRequestVerifier, type RequestVerifier, type VerifyRequestOptions } from './request-verifier.js'
-import { type ResourceOptions, requireResourceOptions } from './resource-options.js'
+import { type ResourceOptions, requireResourceOptions, scopeDescriptions } from './resource-options.js'
 
 /** A protected API, created by {@link createResource}. */
 export interface Resource {
@@ -41,6 +43,16 @@ export interface Resource {
    * revoked. Always true for a request without an authorization.
    */
   isStillAuthorized(verified: VerifiedRequest): Promise<boolean>
+  /** The OAuth resource, if OAuth access tokens are accepted. */
+  readonly protectedResource: ProtectedResource | undefined
+  /**
+   * This resource at one of its endpoints, where OAuth access tokens are accepted besides signed requests: verify the endpoint's requests
+   * with the returned resource. The endpoint is an OAuth resource of its own, whose metadata {@link Resource.handler} serves. A request with
+   * an access token has the scheme `bearer`.
+   *
+   * @throws TypeError for invalid options, and for a second endpoint at the same path
+   */
+  oauthEndpoint(endpoint: OAuthEndpointOptions): Resource
   /** Converts a refusal to a response, with a challenge for what is missing. Rethrows anything that is not an {@link AAuthError}. */
   toResponse(error: unknown): Promise<Response>
   /**
@@ -61,7 +73,8 @@ export interface Resource {
  */
 export function createResource(options: ResourceOptions): Resource {
   requireResourceOptions(options)
-  const { id, signer, authServer, scopes, algorithms, edition = januaryResource, now = systemClock } = options
+  const { id, signer, authServer, algorithms, edition = januaryResource, now = systemClock } = options
+  const scopes = options.scopes && scopeDescriptions(options.scopes)
   const {
     allowInsecureLoopback,
     allowPath,
@@ -70,6 +83,7 @@ export function createResource(options: ResourceOptions): Resource {
     fetch,
     wwwAuthenticate,
     ownAgent = false,
+    accept = ['aauth'],
   } = options
   const identifiers = { allowInsecureLoopback, allowPath }
   const network = { allowNetworks, egressProxy, fetch }
@@ -136,7 +150,7 @@ export function createResource(options: ResourceOptions): Resource {
     return new Response(body, { status, headers })
   }
 
-  return {
+  const resource: Resource = {
     id,
     metadata: protocol.metadata,
     scopes: scopes && Object.keys(scopes),
@@ -145,6 +159,13 @@ export function createResource(options: ResourceOptions): Resource {
     verify: (source, required) => verifier.verify(source, required),
     isStillAuthorized: (verified) => verifier.isStillAuthorized(verified),
     toResponse,
+    protectedResource: undefined,
+    oauthEndpoint(endpoint) {
+      const tools = { options, identifiers, discovery, signing: edition.signing, revocations, now, emit }
+      const created = createOAuthEndpoint(resource, endpoint, tools)
+      published.add(created.protectedResource)
+      return created
+    },
     async handler(request, received) {
       const { pathname } = new URL(request.url)
       try {
@@ -158,6 +179,7 @@ export function createResource(options: ResourceOptions): Resource {
       }
     },
   }
+  return accept.includes('oauth') ? resource.oauthEndpoint({ path: '/' }) : resource
 }
 
 /**
@@ -168,10 +190,21 @@ export function createResource(options: ResourceOptions): Resource {
 function publish(endpoints: ReadonlyMap<string, ResourceEndpoint>, documents: readonly [url: string, object][]) {
   const byPath = new Map(documents.map(([url, document]) => [new URL(url).pathname, document]))
   const methodsAt = (pathname: string) => (byPath.has(pathname) ? 'GET, HEAD' : 'POST')
+  const paths = new Set([...byPath.keys(), ...endpoints.keys()])
+  /** Clients in browsers fetch these documents. */
+  const shared = new Set<string>()
 
   return {
-    paths: new Set([...byPath.keys(), ...endpoints.keys()]),
+    paths,
     methodsAt,
+    /** Publishes the metadata of an OAuth endpoint. @throws TypeError if its path is taken */
+    add({ id, metadataUrl, metadata }: ProtectedResource): void {
+      const { pathname } = new URL(metadataUrl)
+      if (paths.has(pathname)) throw new TypeError(`another endpoint already accepts OAuth access tokens for ${id}`)
+      byPath.set(pathname, metadata)
+      paths.add(pathname)
+      shared.add(pathname)
+    },
     /** @throws AAuthError `not_found`, `method_not_allowed`, and the errors that the endpoint throws */
     async respond(request: Request, pathname: string, message: ReceivedMessage): Promise<Response> {
       const endpoint = endpoints.get(pathname)
@@ -182,8 +215,23 @@ function publish(endpoints: ReadonlyMap<string, ResourceEndpoint>, documents: re
       }
       const document = byPath.get(pathname)
       if (!document && !endpoint) throw new AAuthError('not_found', 'This document does not exist.')
+      if (document && shared.has(pathname)) {
+        if (method === 'OPTIONS') return new Response(null, { status: 204, headers: crossOrigin })
+        if (method === 'GET' || method === 'HEAD') return withHeaders(documentResponse(document), crossOrigin)
+      }
       if (document && (method === 'GET' || method === 'HEAD')) return documentResponse(document)
       throw new AAuthError('method_not_allowed', `Use ${methodsAt(pathname)}.`)
     },
   }
+}
+
+const crossOrigin = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': 'GET, HEAD, OPTIONS',
+  'access-control-allow-headers': 'mcp-protocol-version',
+}
+
+function withHeaders(response: Response, headers: Readonly<Record<string, string>>): Response {
+  for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
+  return response
 }

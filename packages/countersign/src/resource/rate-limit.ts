@@ -9,8 +9,8 @@ import { networkOf } from '../lib/network-of.js'
 export interface CountedRequest {
   /** The proven level, which may be higher than the required one. */
   level: Requirement
-  /** RFC 7638 thumbprint of the signing key. A signer can create any number of keys. */
-  thumbprint: string
+  /** RFC 7638 thumbprint of the signing key. A signer can create any number of keys. Undefined for an access token without a signature. */
+  thumbprint: string | undefined
   /** Present at the level `identity` and above, except for tokens of a resource that is its own agent. */
   agent: string | undefined
   /** The auth token's issuer and subject, at the level `authorization`. */
@@ -110,6 +110,22 @@ export async function requireRate(
   const above = levelAbove(level)
   const text = `Too many requests: ${above ? ways[level] : ''}wait for the time given in Retry-After.`
   throw new AAuthError('too_many_requests', text, { retryAfter, ...(above && { challenge: { level: above } }) })
+}
+
+/**
+ * Counts a request with an access token by its client and user.
+ *
+ * @throws AAuthError `too_many_requests`
+ */
+export async function requireBearerRate(
+  limit: RateLimit,
+  caller: Pick<CountedRequest, 'agent' | 'iss' | 'sub' | 'remoteAddress'>,
+): Promise<void> {
+  const retryAfter = await limit({ level: 'authorization', thumbprint: undefined, ...caller })
+  if (retryAfter === undefined) return
+  throw new AAuthError('too_many_requests', 'Too many requests: wait for the time given in Retry-After.', {
+    retryAfter,
+  })
 }
 
 /** How to get higher limits, by proven level. */

@@ -48,7 +48,7 @@ export interface RequestVerifier {
     message: ReceivedMessage,
     required: VerifyRequestOptions<R>,
     report?: RequestReport,
-  ): Promise<VerifiedRequest<R>>
+  ): Promise<VerifiedRequest<R> & { thumbprint: string }>
   /** Whether a request's authorization, if it has one, has neither expired nor been revoked. */
   isStillAuthorized(verified: VerifiedRequest): Promise<boolean>
 }
@@ -75,7 +75,7 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
   const atAuthorization = signatureOptions('authorization')
 
   const requireUnrevoked = async ({ claims }: Authorization) =>
-    revocations?.requireUnrevoked(claims, options.ownAgent ? id : undefined)
+    revocations?.requireUnrevoked(claims, claims.client_id ?? (options.ownAgent ? id : undefined))
 
   /** Throws the error with a challenge: for a 401, the challenge names the required level; for a 429, a level with higher limits. */
   function refuse(error: unknown, required: Requirement, higherLevel?: string): never {
@@ -102,7 +102,7 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
     const content = message.upload?.content?.()
     if (!judged || requirementOf || content) {
       const whole = content ? { ...verified, body: content } : verified
-      const need = await requirementOf?.(whole.body)
+      const need = await requirementOf?.(whole.body, 'signature')
       if (need) {
         requireVerifyOptions(need, declared)
         if (report) report.route = need.require
@@ -110,10 +110,11 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
       judged = protocol.judge(whole, need ?? required) as NonNullable<typeof judged>
     }
     // Done last, so that refused requests leave nothing in the store: a client can send any number of them.
-    const owner = { agent: judged.agent, thumbprint: judged.thumbprint, remoteAddress }
+    const { thumbprint } = verified.resolved.key
+    const owner = { agent: judged.agent, thumbprint, remoteAddress }
     const orIdentify = judged.agent === undefined ? levelAbove('signature') : undefined
     await requireUnusedNonce(claimNonce, verified.nonce, owner).catch((error) => refuse(error, require, orIdentify))
-    return judged
+    return judged as typeof judged & { thumbprint: string }
   }
 
   return {
@@ -146,9 +147,10 @@ export interface VerifyRequestOptions<R extends Requirement> {
   scope?: string
   /**
    * For content that determines its own requirement, such as an MCP message. Called once the content has been received and nothing else can
-   * refuse the request. The requirement that it returns also applies. @default no further requirement
+   * refuse the request. The requirement that it returns also applies. `proof` is what the request proves its authorization with.
+   * @default no further requirement
    */
-  requirementOf?: ((content: Uint8Array) => MaybePromise<Need | undefined>) | undefined
+  requirementOf?: ((content: Uint8Array, proof: 'signature' | 'bearer') => MaybePromise<Need | undefined>) | undefined
 }
 
 /** The requirement that some content determines. */

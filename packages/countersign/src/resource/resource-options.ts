@@ -10,6 +10,8 @@ import type { Signer } from '../lib/jwk.js'
 import { requireKnownOptions, warnOnce } from '../lib/options.js'
 import type { AgentSelection } from '../protocol/agent-selection.js'
 import { type EndpointOrigins, requireEndpointOrigins, requireIdentifier } from '../protocol/documents.js'
+import type { Risk } from '../protocol/risk-order.js'
+import { riskOf } from '../protocol/scope-risk.js'
 import { requireOwnSigner } from '../tokens/issue-token.js'
 import type { RateLimit } from './rate-limit.js'
 
@@ -18,6 +20,20 @@ export interface ResourceInterop {
   /** Agents whose signatures may omit the body. Anyone between such an agent and you can then change the body (W6). @default none */
   unsignedBodies?: AgentSelection | undefined
 }
+
+/** A scope with more than a description. */
+export interface ScopeOptions {
+  /** For the user who decides. */
+  description: string
+  /**
+   * Whether OAuth access tokens may have the scope. If not, only agents that sign their requests can use it.
+   * @default false for scopes whose names indicate deletion, spending or full control: see {@link riskOf}
+   */
+  oauth?: boolean | undefined
+}
+
+/** How a request may prove what a user allowed. */
+export type AcceptedProof = 'aauth' | 'oauth'
 
 export interface ResourceOptions {
   /** The edition of AAuth to use. @default January 2026 */
@@ -29,7 +45,13 @@ export interface ResourceOptions {
   /** The auth server for which resource tokens are issued. Only its auth tokens are accepted. */
   authServer: string
   /** The scopes of this API, each described for the user who decides. Published as `scope_descriptions`. */
-  scopes?: Readonly<Record<string, string>> | undefined
+  scopes?: Readonly<Record<string, string | ScopeOptions>> | undefined
+  /**
+   * How requests may prove what a user allowed: `aauth` by signatures, `oauth` also by OAuth access tokens, which work for anyone who has
+   * them. With `oauth`, the whole API is one OAuth resource, whose URL is `id`; for an MCP server, use the same option of `protectMcp`
+   * instead. @default ['aauth']
+   */
+  accept?: readonly AcceptedProof[] | undefined
   /** Previous public keys, which are published until the tokens that they signed have expired. */
   retiredKeys?: readonly object[] | undefined
   /** Hosts, with their port if any, for which requests may be signed. @default the host of `id` */
@@ -121,6 +143,7 @@ const resourceOptions = {
   signer: true,
   authServer: true,
   scopes: true,
+  accept: true,
   retiredKeys: true,
   authorities: true,
   algorithms: true,
@@ -165,7 +188,41 @@ export function requireResourceOptions(options: ResourceOptions): void {
   requireIdentifier('authServer', authServer, options)
   requireOwnSigner('signer', options.signer, id)
   requireEndpointOrigins(options.endpointOrigins ?? {}, options, (name) => name === authServer)
-  if (Array.isArray(options.scopes)) throw new TypeError("scopes must be an object: { 'data.read': 'See your data' }")
+  requireAccept(options)
+  requireScopes(options.scopes)
   if (!(Number.isInteger(lifetime) && lifetime >= 1 && lifetime <= 900))
     throw new TypeError('resourceTokenLifetime must be a whole number of seconds, 1 to 900')
 }
+
+/** @throws TypeError for an option `accept` that cannot work */
+export function requireAccept({ accept = ['aauth'] }: { accept?: readonly AcceptedProof[] | undefined }): void {
+  const isKnown = Array.isArray(accept) && accept.every((each) => each === 'aauth' || each === 'oauth')
+  if (!isKnown || !accept.includes('aauth')) throw new TypeError("accept must be ['aauth'] or ['aauth', 'oauth']")
+}
+
+function requireScopes(scopes: ResourceOptions['scopes'] = {}): void {
+  if (Array.isArray(scopes)) throw new TypeError("scopes must be an object: { 'data.read': 'See your data' }")
+  for (const [name, given] of Object.entries(scopes)) {
+    if (typeof given === 'string') continue
+    requireKnownOptions(`scopes: ${name}`, given, { description: true, oauth: true })
+    if (typeof given.description !== 'string')
+      throw new TypeError(`scopes: ${name} needs a description for the user who decides`)
+  }
+}
+
+/** The descriptions of scopes, by name. */
+export function scopeDescriptions(scopes: NonNullable<ResourceOptions['scopes']>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(scopes).map(([name, given]) => [name, typeof given === 'string' ? given : given.description]),
+  )
+}
+
+/** The descriptions of the scopes that OAuth access tokens may have, by name. */
+export function scopesForOAuth(scopes: ResourceOptions['scopes'] = {}): Record<string, string> {
+  const isAllowed = (name: string, given: string | ScopeOptions) =>
+    (typeof given === 'string' ? undefined : given.oauth) ?? harmless.has(riskOf(name))
+  const allowed = Object.entries(scopes).filter(([name, given]) => isAllowed(name, given))
+  return scopeDescriptions(Object.fromEntries(allowed))
+}
+
+const harmless: ReadonlySet<Risk> = new Set<Risk>(['read', 'change'])

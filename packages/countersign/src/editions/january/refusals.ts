@@ -1,3 +1,4 @@
+import { asciiOnly } from '../../lib/ascii-only.js'
 import type { AAuthError, ErrorCode } from '../../lib/errors.js'
 import type { Challenge } from '../../protocol/challenge.js'
 import type { WrittenRefusal } from '../edition.js'
@@ -116,25 +117,4 @@ function signatureErrorHeader(signatureError: SignatureError, { requiredInput, a
 
 function innerList(names: readonly string[]): string {
   return `(${names.map((name) => `"${name}"`).join(' ')})`
-}
-
-/** ASCII replacements for typographic characters. */
-const plainSigns: readonly [signs: RegExp, plain: string][] = [
-  [/["\u00ab\u00bb\u2018-\u201a\u201c-\u201e]/g, "'"],
-  [/[\u2010-\u2014\u2212]/g, '-'],
-  [/[\t\n\r\u00a0\u202f]/g, ' '],
-  [/\u00a7/g, 'section '],
-  [/\u00d7/g, 'x'],
-  [/\u2026/g, '...'],
-  [/\u2192/g, '->'],
-  [/\u2264/g, '<='],
-  [/\u2265/g, '>='],
-]
-
-// RFC 6749 §5.2 allows only printable ASCII in error_description, without the quote and the backslash. Other letters are written as code
-// points, because dropping them could turn one name into another.
-function asciiOnly(text: string): string {
-  let ascii = text
-  for (const [signs, plain] of plainSigns) ascii = ascii.replaceAll(signs, plain)
-  return ascii.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/gu, (sign) => `u{${(sign.codePointAt(0) ?? 0).toString(16)}}`)
 }

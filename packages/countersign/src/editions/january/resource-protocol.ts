@@ -90,7 +90,7 @@ interface ResourceTokenEndpoint {
   /** Seconds. */
   lifetime: number
   /** Verifies the request for a resource token. */
-  verify: () => Promise<VerifiedRequest<'identity'>>
+  verify: () => Promise<VerifiedRequest<'identity'> & { thumbprint: string }>
   issue: (binding: { agent: string; thumbprint: string }, scope: string) => Promise<string>
 }
 

@@ -112,11 +112,18 @@ export function createRevocationList(options: RevocationListOptions): Revocation
 
 async function requireUnlisted(
   { revoked, revokedBefore }: HeldList,
-  { iat = 0, jti, sub, agent: named }: AuthClaims,
+  { iat = 0, jti, sub, agent: named, client_id: client }: AuthClaims,
   agent: string | undefined,
 ): Promise<void> {
-  const of = { grant: jti?.split('.', 1)[0], agent: typeof named === 'string' ? named : agent, sub } as const
-  for (const kind of ['grant', 'agent', 'sub'] as const) {
+  const [grant, family] = jti?.split('.', 2) ?? []
+  const of = {
+    grant,
+    agent: typeof named === 'string' ? named : agent,
+    sub,
+    // Only the tokens of OAuth clients belong to a family.
+    family: client === undefined ? undefined : family,
+  } as const
+  for (const kind of ['grant', 'agent', 'sub', 'family'] as const) {
     const value = of[kind]
     if (value === undefined) continue
     const entry = await revocationEntry(kind, value)

@@ -18,6 +18,8 @@ import type { StateSeal } from './sealed-state.js'
 export interface McpContext {
   resource: Resource
   table: McpTable
+  /** The part of the table for clients with access tokens. */
+  bearerTable: McpTable
   /** The scopes that every request needs, space-separated. If empty, an identified agent is sufficient. */
   connect: string
   maxBody: number
@@ -60,13 +62,13 @@ export async function admitMessage(
   received: ReceivedMessage,
   handledMethod: string | undefined,
 ): Promise<AdmittedMessage | Response> {
-  const { resource, table, connect, maxBody, parameters, now } = context
+  const { resource, connect, maxBody, parameters, now } = context
   try {
-    requireMethod(received)
+    await requireMethod(received, resource)
     if (handledMethod !== received.method) throw requestChanged('method')
     let judged: JudgedMcpRequest | McpRefusal = { message: undefined, scope: '' }
-    const requirementOf = (content: Uint8Array) => {
-      judged = judgeMcpRequest(received, content, table, (tool) => parameters.get(tool, now()))
+    const requirementOf = (content: Uint8Array, proof: 'signature' | 'bearer') => {
+      judged = judgeMcpRequest(received, content, tableFor(context, proof), (tool) => parameters.get(tool, now()))
       const need = 'reason' in judged ? '' : judged.scope
       const scope = [connect, need].filter((part) => part !== '').join(' ')
       return scope === '' ? undefined : ({ require: 'authorization', scope } as const)
@@ -84,9 +86,17 @@ export async function admitMessage(
   }
 }
 
-function requireMethod({ method }: ReceivedMessage): void {
-  if (method !== 'POST' && method !== 'GET' && method !== 'DELETE')
-    throw new AAuthError('method_not_allowed', 'MCP uses POST, GET and DELETE.')
+/** The items that exist for a caller. */
+export function tableFor({ table, bearerTable }: Pick<McpContext, 'table' | 'bearerTable'>, proof: string): McpTable {
+  return proof === 'bearer' ? bearerTable : table
+}
+
+/** @throws AAuthError `method_not_allowed`; a request without authorization is challenged first, because OAuth clients try any method */
+async function requireMethod(received: ReceivedMessage, resource: Resource): Promise<void> {
+  const { method } = received
+  if (method === 'POST' || method === 'GET' || method === 'DELETE') return
+  if (resource.protectedResource && method !== 'OPTIONS') await resource.verify(received, { require: 'identity' })
+  throw new AAuthError('method_not_allowed', 'MCP uses POST, GET and DELETE.')
 }
 
 async function admitVerified(
@@ -96,8 +106,7 @@ async function admitVerified(
   given: McpMessage | undefined,
 ): Promise<AdmittedMessage | Response> {
   const { resource, seal } = context
-  const agent = verified.agent ?? resource.id
-  const caller = callerOf(verified, agent)
+  const caller = callerOf(verified, verified.agent ?? resource.id)
   const session = await sessionOf(context, received, verified, caller)
   if (session === 'none')
     return refusalResponse({ status: 404, code: noSession, reason: 'There is no such session.', id: given?.id ?? null })
@@ -112,7 +121,9 @@ async function admitVerified(
   return { verified, authInfo, caller, message, body, session }
 }
 
-function callerOf({ delegate, authorization }: AdmittedMessage['verified'], agent: string): McpCaller {
+function callerOf({ delegate, scheme, authorization }: AdmittedMessage['verified'], identifier: string): McpCaller {
+  // An OAuth client is never the same caller as an agent with its identifier.
+  const agent = scheme === 'bearer' ? `oauth ${identifier}` : identifier
   if (!authorization) return { agent, delegate }
   const { iss, sub } = authorization.claims
   return { agent, delegate, person: JSON.stringify([iss, sub ?? null]), scope: authorization.scope.join(' ') }
@@ -155,7 +166,8 @@ function requirePerson(
   verified: AdmittedMessage['verified'],
 ): void {
   const { agent, thumbprint, authorization } = verified
-  if (person === undefined || authorization) return
+  // Without an authorization, the request was signed.
+  if (person === undefined || authorization || thumbprint === undefined) return
   throw new AAuthError(
     'authorization_required',
     'The session or requestState belongs to a user: send an auth token issued for that user.',

@@ -2,9 +2,9 @@ import type { VerifiedRequest } from '../../editions/verified-request.js'
 
 /** The caller, in the form in which both generations of the TypeScript SDK pass it to handlers. */
 export interface McpAuthInfo {
-  /** The thumbprint of the agent's key, to which its tokens are bound. */
+  /** The thumbprint of the agent's key, to which its tokens are bound; for an OAuth client, the `jti` of its token. Never a token. */
   token: string
-  /** The agent's identifier. */
+  /** The agent's identifier; for an OAuth client, its `client_id`. */
   clientId: string
   /** The scopes that the user approved. */
   scopes: string[]
@@ -18,6 +18,8 @@ export interface McpAuthInfo {
     sub: string | undefined
     /** The agent's delegate, if there is one. */
     delegate: string | undefined
+    /** What proved the scopes: the agent's signature, or an access token, which works for anyone who has it. */
+    proof: 'signature' | 'bearer'
   }
 }
 
@@ -26,15 +28,15 @@ export function mcpAuthInfo(
   verified: VerifiedRequest<'identity'> | VerifiedRequest<'authorization'>,
   resource: string,
 ): McpAuthInfo {
-  const { thumbprint, delegate, authorization } = verified
+  const { thumbprint, scheme, delegate, authorization } = verified
   const agent = verified.agent ?? resource
   const { iss, sub, exp } = authorization?.claims ?? { iss: undefined, sub: undefined, exp: undefined }
   return {
-    token: thumbprint,
+    token: thumbprint ?? authorization?.claims.jti ?? '',
     clientId: agent,
     scopes: [...(authorization?.scope ?? [])],
     ...(exp === undefined ? {} : { expiresAt: exp }),
     resource: new URL(resource),
-    extra: { agent, iss, sub, delegate },
+    extra: { agent, iss, sub, delegate, proof: scheme === 'bearer' ? 'bearer' : 'signature' },
   }
 }

@@ -48,6 +48,13 @@ export function scopesOf(table: McpTable): string[] {
   return [...new Set(kinds.flatMap((kind) => Object.values(table[kind] ?? {})))].filter((scope) => scope !== '')
 }
 
+/** The part of a table that clients with access tokens can use: without the items that need another scope than these. */
+export function bearerTableOf(table: McpTable, scopes: ReadonlySet<string>): McpTable {
+  const mayUse = (needed: string) => needed.split(' ').every((scope) => scope === '' || scopes.has(scope))
+  const rulesOf = (kind: keyof McpTable) => Object.entries(table[kind] ?? {}).filter(([, needed]) => mayUse(needed))
+  return Object.fromEntries(kinds.map((kind) => [kind, Object.fromEntries(rulesOf(kind))]))
+}
+
 /** The scope that a listed item needs; undefined if it is not listed. */
 export function scopeFor(table: McpTable, kind: 'tools' | 'prompts' | 'methods', name: string): string | undefined {
   const rules = table[kind] ?? {}

@@ -49,9 +49,10 @@ async function admit(context: McpContext, incoming: McpNodeRequest, outgoing: Mc
     outgoing.end(await admitted.text())
     return false
   }
-  const { message, authInfo, body, session } = admitted
+  const { message, authInfo, body, session, verified } = admitted
   incoming.auth = authInfo
   rewriteHead(incoming, session?.lastEventId)
+  if (verified.scheme === 'bearer') dropToken(incoming)
   if (message) {
     incoming.body = message.value
     // A server that reads the body itself receives the bytes that were checked.
@@ -70,6 +71,13 @@ function rewriteHead({ headers, rawHeaders }: McpNodeRequest, lastEventId: strin
     if (name === 'accept-encoding') rawHeaders[at + 1] = 'identity'
     if (name === 'last-event-id' && lastEventId !== undefined) rawHeaders[at + 1] = lastEventId
   }
+}
+
+/** Removes the caller's access token: the server must not use it for anything. */
+function dropToken({ headers, rawHeaders }: McpNodeRequest): void {
+  delete headers.authorization
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2)
+    if (rawHeaders[at]?.toLowerCase() === 'authorization') rawHeaders[at + 1] = ''
 }
 
 /** Rewrites the server's output as needed, and ends an event stream when its authorization ends. */

@@ -7,10 +7,11 @@ import { isTargeted, mayTarget, privateCacheControl, varyBySigner } from '../../
 import type { Resource } from '../create-resource.js'
 import { requireResource } from '../mount-path.js'
 import { requireVerifyOptions } from '../request-verifier.js'
+import { type AcceptedProof, requireAccept } from '../resource-options.js'
 import { type AdmittedMessage, admitMessage, type McpContext, recordSession } from './admit-message.js'
 import type { McpAuthInfo } from './mcp-auth-info.js'
 import { createMcpSessions, type McpSessions } from './mcp-sessions.js'
-import { type McpTable, requireMcpTable, scopesOf } from './mcp-table.js'
+import { bearerTableOf, type McpTable, requireMcpTable, scopesOf } from './mcp-table.js'
 import { createMcpMiddleware, type McpMiddleware } from './node-middleware.js'
 import { onAccessEnd } from './on-access-end.js'
 import { rewriterFor } from './response-changes.js'
@@ -30,6 +31,20 @@ export interface McpOptions extends McpTable {
   sealState?: boolean | { key: Uint8Array } | undefined
   /** Stores the owners of the server's sessions; all instances must share the store. @default {@link createMcpSessions}: in this process */
   sessions?: McpSessions | undefined
+  /**
+   * How requests may prove what a user allowed: see {@link ResourceOptions.accept}. With `oauth`, MCP clients that speak only OAuth can
+   * connect, and use what needs none but scopes that access tokens may have. @default ['aauth']
+   */
+  accept?: readonly AcceptedProof[] | undefined
+  /** The path of the server, such as `/mcp`. Required with `oauth`: its URL is what users type into their clients. */
+  path?: string | undefined
+  /** A name of the server for the user who decides, if a client uses OAuth. @default none */
+  name?: string | undefined
+  /**
+   * The scopes, space-separated, that the first request of an OAuth client asks for. Some clients cannot ask for more later. @default
+   * `connect`, and all scopes in the table that access tokens may have
+   */
+  initialScope?: string | undefined
   /** Maximum body size, in bytes. @default 1 MiB */
   maxBody?: number | undefined
   /** Unix seconds. @default the system clock */
@@ -72,9 +87,11 @@ export function protectMcp(resource: Resource, options: McpOptions): ProtectedMc
   for (const scope of [...scopesOf(options), connect])
     if (scope !== '') requireVerifyOptions({ require: 'authorization', scope }, resource)
   const key = typeof sealState === 'object' ? sealState.key : undefined
+  const accepting = acceptingResource(resource, options)
   const context: McpContext = {
-    resource,
+    resource: accepting,
     table: options,
+    bearerTable: bearerTableOf(options, accepting.protectedResource?.scopes ?? new Set()),
     connect,
     maxBody,
     sessions,
@@ -88,6 +105,7 @@ export function protectMcp(resource: Resource, options: McpOptions): ProtectedMc
     if (typeof server !== 'function')
       throw new TypeError('the server must be a function, such as createMcpHandler(…).fetch')
     return async function protectedMcp(request, received = receiveRequest(request)) {
+      if (isOwnMetadata(context.resource, request)) return context.resource.handler(request, received)
       const admitted = await admitMessage(context, received, request.method)
       if (admitted instanceof Response) return admitted
       const { message, authInfo } = admitted
@@ -99,6 +117,25 @@ export function protectMcp(resource: Resource, options: McpOptions): ProtectedMc
   return { around, middleware: createMcpMiddleware(context) }
 }
 
+/** The resource with which requests are verified. @throws TypeError for options that cannot work */
+function acceptingResource(resource: Resource, options: McpOptions): Resource {
+  requireAccept(options)
+  const { accept = [], path, name, connect = '', initialScope } = options
+  if (!accept.includes('oauth')) {
+    if (resource.protectedResource)
+      throw new TypeError(
+        'protectMcp: set accept and path here, and not accept of createResource, so that the server has its own URL',
+      )
+    for (const [option, value] of Object.entries({ path, name, initialScope }))
+      if (value !== undefined) throw new TypeError(`protectMcp: ${option} is only used with accept: ['aauth', 'oauth']`)
+    return resource
+  }
+  if (path === undefined)
+    throw new TypeError('protectMcp: accept with oauth needs the path of the server, such as "/mcp"')
+  const scopes = [...scopesOf(options), connect].flatMap((scope) => scope.split(' ')).filter((scope) => scope !== '')
+  return resource.oauthEndpoint({ path, name, scopes, initialScopes: initialScope?.split(' ') })
+}
+
 const mcpOptions = {
   tools: true,
   resources: true,
@@ -107,16 +144,29 @@ const mcpOptions = {
   connect: true,
   sealState: true,
   sessions: true,
+  accept: true,
+  path: true,
+  name: true,
+  initialScope: true,
   maxBody: true,
   now: true,
 } as const satisfies Record<keyof McpOptions, true>
 
+/** Whether a request is for the metadata that OAuth clients read before they connect. */
+function isOwnMetadata({ protectedResource }: Resource, { url }: Request): boolean {
+  if (!protectedResource) return false
+  return new URL(url).pathname === new URL(protectedResource.metadataUrl).pathname
+}
+
 /** The request for the server, with the body that was checked, and without `Accept-Encoding`, because the response may be rewritten. */
-function requestForServer(request: Request, { body, session }: AdmittedMessage): Request {
+function requestForServer(request: Request, { body, session, verified }: AdmittedMessage): Request {
+  const isBearer = verified.scheme === 'bearer'
   const { method, url, signal } = request
   const headers = new Headers(request.headers)
   headers.delete('content-length')
   headers.delete('accept-encoding')
+  // The server must not use the token of its caller for anything.
+  if (isBearer) headers.delete('authorization')
   if (session?.lastEventId !== undefined) headers.set('last-event-id', session.lastEventId)
   return new Request(url, { method, headers, signal, body: body ? new Uint8Array(body) : null })
 }

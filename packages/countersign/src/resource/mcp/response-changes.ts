@@ -1,5 +1,5 @@
 import type { MaybePromise } from '../../lib/maybe-promise.js'
-import type { AdmittedMessage, McpContext } from './admit-message.js'
+import { type AdmittedMessage, type McpContext, tableFor } from './admit-message.js'
 import { boundEventId, filteredList, filteredReplay, requestsList, unreadableResponse } from './filter-lists.js'
 import { isObject, type McpMessage } from './mcp-message.js'
 import type { McpSession } from './mcp-sessions.js'
@@ -15,10 +15,11 @@ type EventIdOf = (id: string) => Promise<string | undefined>
 /** Rewrites the response to a message. If undefined, the response passes unchanged. */
 export function rewriterFor(
   { message, caller, verified }: AdmittedMessage,
-  { table, seal, parameters }: Pick<McpContext, 'table' | 'seal' | 'parameters'>,
+  { seal, parameters, ...tables }: Pick<McpContext, 'table' | 'bearerTable' | 'seal' | 'parameters'>,
   head: ResponseHead,
   session: MaybePromise<McpSession | undefined>,
 ): ResponseRewriter | undefined {
+  const table = tableFor(tables, verified.scheme)
   // Without a session, a stream cannot be resumed.
   const eventId: EventIdOf = async (id) => {
     const owner = await session

@@ -44,7 +44,11 @@ export interface McpStage {
 }
 
 /** The surroundings of an MCP server: an auth server whose users decide immediately, and agents. Nothing uses the network. */
-export function openMcpStage(id: string = ids.api, options: Partial<ResourceOptions> = {}): McpStage {
+export function openMcpStage(
+  id: string = ids.api,
+  options: Partial<ResourceOptions> = {},
+  moreDocuments: Readonly<Record<string, object>> = {},
+): McpStage {
   const origins = new Map<string, (request: Request) => Promise<Response> | Response>()
   const people = new Map<string, Person>()
   const send: typeof globalThis.fetch = async (input, init) => {
@@ -62,7 +66,7 @@ export function openMcpStage(id: string = ids.api, options: Partial<ResourceOpti
     ...options,
   })
   const listUri = `${ids.authServer}/.well-known/aauth-revocations`
-  const documents = issuerDocuments(ids.authServer, [signers.authServer.jwk])
+  const documents = { ...issuerDocuments(ids.authServer, [signers.authServer.jwk]), ...moreDocuments }
   Object.assign(documents[`${ids.authServer}/.well-known/aauth-issuer`] ?? {}, { revocation_list_uri: listUri })
   const revoked: string[] = []
   origins.set(ids.authServer, async (request) => {

@@ -1,0 +1,230 @@
+import type { Discovery } from '../discovery/discovery.js'
+import type { BearerProtocol, ProtectedResource } from '../editions/bearer-protocol.js'
+import { oauthResource } from '../editions/oauth/oauth-resource.js'
+import type { RevocationList } from '../editions/resource-protocol.js'
+import type { AuthorizedRequest, Requirement, VerifiedRequest } from '../editions/verified-request.js'
+import { readMessageFields, requireAuthority } from '../httpsig/message-components.js'
+import { type ReceivedMessage, receiveRequest } from '../httpsig/received-message.js'
+import { requireTarget, type SigningProfile } from '../httpsig/signing-profile.js'
+import { AAuthError } from '../lib/errors.js'
+import type { Emit } from '../lib/events.js'
+import { requireKnownOptions } from '../lib/options.js'
+import type { IdentifierOptions } from '../protocol/documents.js'
+import { requireBearerRate } from './rate-limit.js'
+import { type RequestReport, reportRequest } from './report-request.js'
+import { requireVerifyOptions, type VerifyRequestOptions } from './request-verifier.js'
+import { type ResourceOptions, scopesForOAuth } from './resource-options.js'
+
+/** An endpoint that also accepts OAuth access tokens: its own OAuth resource, with its own metadata and its own tokens. */
+export interface OAuthEndpointOptions {
+  /** The path of the endpoint, such as `/mcp`. `/` stands for the whole API. */
+  path: string
+  /** A name for the user who decides, unverified. @default none */
+  name?: string | undefined
+  /** The scopes that the endpoint uses. @default all scopes of the resource */
+  scopes?: readonly string[] | undefined
+  /** The scopes that a first request asks for. @default all scopes of the endpoint that access tokens may have */
+  initialScopes?: readonly string[] | undefined
+}
+
+/** What a resource provides to its OAuth endpoints. */
+export interface OAuthEndpointTools {
+  options: ResourceOptions
+  identifiers: IdentifierOptions
+  discovery: Discovery
+  signing: SigningProfile
+  revocations: RevocationList | undefined
+  now: () => number
+  emit: Emit | undefined
+}
+
+/** Marks an error about a request with an access token. */
+const bearerLevel = 'bearer'
+
+/** The part of a resource that an endpoint changes. */
+interface VerifyingResource {
+  readonly id: string
+  readonly scopes: readonly string[] | undefined
+  verify<R extends Requirement>(
+    source: Request | ReceivedMessage,
+    options: VerifyRequestOptions<R>,
+  ): Promise<VerifiedRequest<R>>
+  toResponse(error: unknown): Promise<Response>
+}
+
+/** Creates the view of a resource at one of its endpoints: signed requests are verified as before, and access tokens are accepted, too. */
+export function createOAuthEndpoint<B extends VerifyingResource>(
+  resource: B,
+  endpoint: OAuthEndpointOptions,
+  tools: OAuthEndpointTools,
+): B & { readonly protectedResource: ProtectedResource } {
+  requireKnownOptions('oauthEndpoint', endpoint, { path: true, name: true, scopes: true, initialScopes: true })
+  if (/scope=|error=|resource_metadata=/i.test(tools.options.wwwAuthenticate ?? ''))
+    throw new TypeError(
+      'wwwAuthenticate must not contain scope=, error= or resource_metadata=: OAuth clients would read them as ours',
+    )
+  const protectedResource = protectedResourceOf(endpoint, tools.options)
+  const { identifiers, discovery, now } = tools
+  const { authServer: issuer } = tools.options
+  const protocol = oauthResource.createProtocol({ ...identifiers, resource: protectedResource, discovery, issuer, now })
+  const judge = createBearerVerifier(protectedResource, protocol, tools)
+  const declared = { id: resource.id, scopes: resource.scopes }
+
+  /** Reads the access token of a request. Malformed credentials are reported like any other refusal. */
+  async function tokenOf(message: ReceivedMessage, route: string): Promise<string | undefined> {
+    try {
+      return protocol.readToken(message)
+    } catch (error) {
+      const refuse = () => Promise.reject(bearerError(error) as Error)
+      return reportRequest(tools.emit, tools.signing, { route, message }, refuse)
+    }
+  }
+
+  return {
+    ...resource,
+    protectedResource,
+    async verify(source, required) {
+      const message = source instanceof Request ? receiveRequest(source) : source
+      requireVerifyOptions(required, declared)
+      const token = await tokenOf(message, required.require)
+      if (token === undefined) return resource.verify(message, required)
+      const report: RequestReport = { route: required.require, message }
+      return reportRequest(tools.emit, tools.signing, report, () => judge(token, message, required, report))
+    },
+    async toResponse(error) {
+      if (error instanceof AAuthError && error.challenge?.level === bearerLevel) {
+        const { scope = protectedResource.initialScopes.join(' ') } = error.challenge
+        const { status, headers, body } = protocol.writeRefusal(error, scope)
+        return new Response(body, { status, headers })
+      }
+      const response = await resource.toResponse(error)
+      if (response.status !== 401) return response
+      // Bearer comes first: some clients read nothing else.
+      const other = response.headers.get('www-authenticate')
+      response.headers.set('www-authenticate', [protocol.challenge, ...(other === null ? [] : [other])].join(', '))
+      return response
+    },
+  }
+}
+
+/** Marks an error as one about a request with an access token, and names the scope that the client needs. */
+function bearerError(error: unknown, scope?: string): unknown {
+  if (!(error instanceof AAuthError)) return error
+  return error.withChallenge({ level: bearerLevel, scope: error.challenge?.scope ?? scope })
+}
+
+function protectedResourceOf(endpoint: OAuthEndpointOptions, options: ResourceOptions): ProtectedResource {
+  const { path, name, scopes } = endpoint
+  if (!/^\/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]+(?:\/[A-Za-z0-9\-._~!$&'()*+,;=:@]+)*)?$/.test(path))
+    throw new TypeError(`path must be the path of the endpoint, such as "/mcp", without a trailing slash, not ${path}`)
+  const known = Object.entries(scopesForOAuth(options.scopes))
+  const own = known.filter(([scope]) => scopes === undefined || scopes.includes(scope))
+  if (own.length === 0)
+    throw new TypeError(
+      `accept: ${path} has no scope that an access token may have, so clients could not ask for anything: add scopes, or set oauth: true on one`,
+    )
+  const descriptions = Object.fromEntries(own)
+  const { initialScopes = Object.keys(descriptions) } = endpoint
+  const unknown = initialScopes.find((scope) => !Object.hasOwn(descriptions, scope))
+  if (unknown !== undefined)
+    throw new TypeError(`initialScopes: ${unknown} is not a scope that an access token may have at ${path}`)
+  const { id, authServer } = options
+  return oauthResource.createProtectedResource({
+    id: path === '/' ? id : id + path,
+    authServer,
+    name,
+    initialScopes,
+    descriptions,
+  })
+}
+
+/** Verifies a request with an access token: token, rate, revocation, scope, content. */
+function createBearerVerifier(resource: ProtectedResource, protocol: BearerProtocol, tools: OAuthEndpointTools) {
+  const { options, revocations } = tools
+  const { id, rateLimit, maxBody = 1_048_576, authorities = [new URL(id).host] } = options
+
+  /** @throws AAuthError `scope_insufficient`, `policy_denied` */
+  function requireScope(granted: readonly string[], scope = ''): void {
+    const missing = scope.split(' ').filter((value) => value !== '' && !granted.includes(value))
+    if (missing.length === 0) return
+    const reserved = missing.filter((value) => !resource.scopes.has(value))
+    if (reserved.length > 0)
+      throw new AAuthError(
+        'policy_denied',
+        `The scopes ${reserved.join(' ')} are only for agents that sign their requests.`,
+      )
+    // Includes the scopes already granted: some clients request just what the challenge names.
+    const union = [...new Set([...granted, ...scope.split(' ')])].filter((value) => value !== '').join(' ')
+    throw new AAuthError('scope_insufficient', `The access token lacks the scopes ${missing.join(' ')}.`, {
+      challenge: { level: bearerLevel, scope: union },
+    })
+  }
+
+  async function judge<R extends Requirement>(
+    token: string,
+    message: ReceivedMessage,
+    required: VerifyRequestOptions<R>,
+    report: RequestReport,
+  ): Promise<VerifiedRequest<R>> {
+    const fields = readMessageFields(message)
+    const { path } = requireTarget(message.rawTarget)
+    const authority = requireAuthority(fields, authorities)
+    const { claims, scope: granted } = await protocol.verifyToken(token)
+    const { client_id: agent, iss, sub } = claims
+    report.verified = { agent }
+    const { remoteAddress } = message
+    if (rateLimit) await requireBearerRate(rateLimit, { agent, iss, sub, remoteAddress })
+    await revocations?.requireUnrevoked(claims, agent)
+    const scope = granted.filter((value) => resource.scopes.has(value))
+    requireScope(scope, required.scope)
+    const authorization = { claims, scope, expired: false }
+    message.dropTrailers?.()
+    const body = await receiveContent(message, maxBody, { agent, authorization })
+    protocol.requireNoTokenIn(message, body)
+    const need = await required.requirementOf?.(body, 'bearer')
+    if (need) {
+      requireVerifyOptions(need, { id, scopes: [...resource.scopes] })
+      report.route = need.require
+      requireScope(scope, need.scope)
+    }
+    const verified: AuthorizedRequest = {
+      method: message.method,
+      authority,
+      path,
+      covered: [],
+      thumbprint: undefined,
+      scheme: 'bearer',
+      tokenType: 'at+jwt',
+      body,
+      agent,
+      delegate: undefined,
+      authorization,
+      iss,
+      sub,
+      scope,
+      claims,
+    }
+    return verified as VerifiedRequest<R>
+  }
+
+  return async <R extends Requirement>(...asked: Parameters<typeof judge<R>>): Promise<VerifiedRequest<R>> => {
+    try {
+      return await judge(...asked)
+    } catch (error) {
+      throw bearerError(error)
+    }
+  }
+}
+
+const noContent = new Uint8Array(0)
+
+async function receiveContent(
+  message: ReceivedMessage,
+  maxBody: number,
+  sender: { agent: string; authorization: { expired: boolean } },
+): Promise<Uint8Array> {
+  const { upload } = message
+  if (!upload) return message.body(maxBody)
+  if (upload.isAnnounced) await upload.take(undefined, sender)
+  return upload.content?.() ?? noContent
+}

@@ -1,0 +1,241 @@
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { january } from 'countersign/editions'
+import type { Resource } from 'countersign/resource'
+import { type McpOptions, protectMcp } from 'countersign/resource/mcp'
+import { issueToken, registeredNames, type TokenType } from 'countersign/tokens'
+import { describe, expect, it } from 'vitest'
+import { ids, message, modern, openMcpStage, post } from './mcp-stage.js'
+
+const url = `${ids.api}/mcp`
+const signer = await createSigner(await generatePrivateJwk({ kid: 'oauth-1' }))
+const now = () => Math.floor(Date.now() / 1000)
+const type = { ...january.tokens.auth, typ: 'at+jwt', required: [], optional: [], jose: registeredNames } as TokenType
+
+const table = {
+  tools: { read_note: 'notes.read', write_note: 'notes.write', delete_note: 'notes.delete', about: '' },
+  resources: { 'notes://mine/*': 'notes.read', 'notes://trash/*': 'notes.delete' },
+  prompts: { purge: 'notes.delete', help: '' },
+}
+const scopes = {
+  'notes.read': 'See your notes',
+  'notes.write': 'Change your notes',
+  'notes.delete': 'Delete your notes',
+  'mcp.use': 'Connect',
+}
+
+async function openServer(options: Partial<McpOptions> = {}) {
+  const documents: Record<string, object> = {
+    [`${ids.authServer}/.well-known/oauth-authorization-server`]: {
+      issuer: ids.authServer,
+      jwks_uri: `${ids.authServer}/oauth/jwks.json`,
+    },
+    [`${ids.authServer}/oauth/jwks.json`]: { keys: [signer.jwk] },
+  }
+  const stage = openMcpStage(ids.api, { scopes }, documents)
+  const protectedMcp = protectMcp(stage.resource, {
+    ...table,
+    accept: ['aauth', 'oauth'],
+    path: '/mcp',
+    name: 'Notes',
+    connect: 'mcp.use',
+    ...options,
+  })
+  const seen: { authorization: string | null; authInfo: unknown; method: unknown }[] = []
+  const handler = protectedMcp.around(async (request, { authInfo, parsedBody }) => {
+    const { method, id } = (parsedBody ?? {}) as { method?: string; id?: number }
+    seen.push({ authorization: request.headers.get('authorization'), authInfo, method })
+    const tools = Object.keys(table.tools).map((name) => ({ name, inputSchema: { type: 'object' } }))
+    const prompts = Object.keys(table.prompts).map((name) => ({ name }))
+    const resources = ['notes://mine/1', 'notes://trash/1'].map((uri) => ({ uri, name: uri }))
+    const headers: Record<string, string> =
+      method === 'initialize' ? { 'mcp-session-id': `session-${seen.length}` } : {}
+    return Response.json({ jsonrpc: '2.0', id, result: { tools, prompts, resources } }, { headers })
+  })
+  stage.serve(handler)
+  return { stage, handler, seen }
+}
+
+async function tokenFor(scope: string, claims: Record<string, unknown> = {}): Promise<string> {
+  const whole = {
+    iss: ids.authServer,
+    aud: url,
+    sub: 'alice',
+    client_id: 'https://client.example/oauth/client.json',
+    scope,
+    iat: now(),
+    exp: now() + 600,
+    jti: 'grant.family.1',
+    ...claims,
+  }
+  return issueToken(type, whole as never, { signer })
+}
+
+type Handler = Awaited<ReturnType<typeof openServer>>['handler']
+
+function call(handler: Handler, token: string | undefined, body?: object, headers: Record<string, string> = {}) {
+  const init = body
+    ? { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
+    : { method: 'GET', headers: {} }
+  const authorization: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  return handler(
+    new Request(url, {
+      ...init,
+      headers: { accept: 'application/json', ...init.headers, ...authorization, ...headers },
+    }),
+  )
+}
+
+const tool = (name: string) => message('tools/call', { name })
+
+it('serves the metadata, with the scopes of the table that access tokens may have', async () => {
+  const { handler, stage } = await openServer()
+  const metadataUrl = `${ids.api}/.well-known/oauth-protected-resource/mcp`
+  const served = await (await handler(new Request(metadataUrl))).json()
+  expect(served).toMatchObject({
+    resource: url,
+    authorization_servers: [ids.authServer],
+    scopes_supported: ['notes.read', 'notes.write', 'mcp.use'],
+    resource_name: 'Notes',
+  })
+  expect(await (await stage.resource.handler(new Request(metadataUrl))).json()).toEqual(served)
+})
+
+it('challenges every method but OPTIONS before it says anything else', async () => {
+  const { handler, seen } = await openServer({ initialScope: 'mcp.use' })
+  for (const method of ['POST', 'GET', 'HEAD', 'DELETE', 'PUT']) {
+    const response = await handler(new Request(url, { method }))
+    expect([method, response.status, response.headers.get('www-authenticate')]).toEqual([
+      method,
+      401,
+      `Bearer resource_metadata="${ids.api}/.well-known/oauth-protected-resource/mcp", scope="mcp.use"`,
+    ])
+  }
+  expect((await handler(new Request(url, { method: 'OPTIONS' }))).status).toBe(405)
+  expect((await call(handler, await tokenFor('mcp.use'), undefined)).status).toBe(200)
+  const put = new Request(url, { method: 'PUT', headers: { authorization: `Bearer ${await tokenFor('mcp.use')}` } })
+  expect((await handler(put)).status).toBe(405)
+  expect(seen).toHaveLength(1)
+})
+
+it('hides what needs a dangerous scope from clients with access tokens, but not from agents that sign', async () => {
+  const { handler, stage } = await openServer()
+  const token = await tokenFor('mcp.use notes.read')
+  const listed = async (method: string, member: string) => {
+    const { result } = (await (await call(handler, token, message(method))).json()) as {
+      result: Record<string, { name: string }[]>
+    }
+    return result[member]?.map(({ name }) => name)
+  }
+  expect(await listed('tools/list', 'tools')).toEqual(['read_note', 'write_note', 'about'])
+  expect(await listed('prompts/list', 'prompts')).toEqual(['help'])
+  expect(await listed('resources/list', 'resources')).toEqual(['notes://mine/1'])
+  for (const hidden of [
+    tool('delete_note'),
+    message('prompts/get', { name: 'purge' }),
+    message('resources/read', { uri: 'notes://trash/1' }),
+  ]) {
+    const response = await call(handler, token, hidden)
+    expect(response.status).toBe(200)
+    expect(await response.json()).toMatchObject({ error: { code: -32602 } })
+  }
+  const agent = await stage.newAgent('planner')
+  const signed = (await (await post(agent, stage.url, message('tools/list'))).json()) as {
+    result: { tools: unknown[] }
+  }
+  expect(signed.result.tools).toHaveLength(4)
+  expect((await post(agent, stage.url, tool('delete_note'))).status).toBe(200)
+})
+
+it('never passes an access token on, and tells handlers who called and what proved it', async () => {
+  const { handler, seen, stage } = await openServer()
+  await call(handler, await tokenFor('mcp.use notes.read'), tool('read_note'))
+  await post(await stage.newAgent('planner'), stage.url, tool('read_note'))
+  expect(seen).toMatchObject([
+    {
+      authorization: null,
+      authInfo: {
+        token: 'grant.family.1',
+        clientId: 'https://client.example/oauth/client.json',
+        scopes: ['mcp.use', 'notes.read'],
+        extra: { iss: ids.authServer, sub: 'alice', proof: 'bearer' },
+      },
+    },
+    { authInfo: { clientId: 'https://planner.example', extra: { sub: 'planner', proof: 'signature' } } },
+  ])
+})
+
+it('asks for what was allowed and what is missing with 403', async () => {
+  const { handler } = await openServer()
+  const response = await call(handler, await tokenFor('mcp.use notes.read'), tool('write_note'))
+  expect(response.status).toBe(403)
+  expect(response.headers.get('www-authenticate')).toMatch(
+    /^Bearer error="insufficient_scope", .*scope="mcp\.use notes\.read notes\.write"/,
+  )
+})
+
+describe('a session', () => {
+  const initialize = message('initialize', {
+    protocolVersion: '2025-11-25',
+    capabilities: {},
+    clientInfo: { name: 't', version: '1' },
+  })
+
+  it('belongs to issuer, client and user, whatever token they use', async () => {
+    const { handler, stage } = await openServer()
+    const opened = await call(handler, await tokenFor('mcp.use'), initialize)
+    const session = { 'mcp-session-id': opened.headers.get('mcp-session-id') ?? '' }
+    const read = tool('about')
+    expect(
+      (await call(handler, await tokenFor('mcp.use notes.read', { jti: 'grant.family.2' }), read, session)).status,
+    ).toBe(200)
+    for (const other of [{ sub: 'bob' }, { client_id: 'https://other.example/client.json' }])
+      expect((await call(handler, await tokenFor('mcp.use', other), read, session)).status).toBe(404)
+    const agent = await stage.newAgent('client', { sub: 'alice' })
+    expect((await post(agent, stage.url, read, session)).status).toBe(404)
+    expect((await call(handler, undefined, read, session)).status).toBe(401)
+  })
+
+  it('of an agent is never that of an OAuth client with its identifier', async () => {
+    const { handler, stage } = await openServer()
+    const agent = await stage.newAgent('planner', { sub: 'alice' })
+    const opened = await post(agent, stage.url, initialize)
+    const session = { 'mcp-session-id': opened.headers.get('mcp-session-id') ?? '' }
+    expect((await post(agent, stage.url, tool('about'), session)).status).toBe(200)
+    const token = await tokenFor('mcp.use', { client_id: agent.id })
+    expect((await call(handler, token, tool('about'), session)).status).toBe(404)
+  })
+})
+
+it('refuses a signed request that also has an access token', async () => {
+  const { stage, seen } = await openServer()
+  const agent = await stage.newAgent('planner')
+  const headers = { authorization: `Bearer ${await tokenFor('mcp.use')}` }
+  expect((await post(agent, stage.url, tool('about'), headers)).status).toBe(400)
+  expect(seen).toEqual([])
+})
+
+it('accepts access tokens in version 2026-07-28, where discovery needs one, too', async () => {
+  const { handler } = await openServer()
+  const { body, headers } = modern('server/discover')
+  expect((await call(handler, undefined, body, headers)).status).toBe(401)
+  expect((await call(handler, await tokenFor('mcp.use'), body, headers)).status).toBe(200)
+})
+
+describe('rejects invalid options:', () => {
+  const open = (options: Partial<McpOptions>, resource?: Resource) => () =>
+    protectMcp(resource ?? openMcpStage(ids.api, { scopes }).resource, { ...table, ...options })
+  const whole = openMcpStage(ids.api, { scopes, accept: ['aauth', 'oauth'] }).resource
+  it.each([
+    ['oauth without a path', open({ accept: ['aauth', 'oauth'] }), 'needs the path'],
+    ['a path without oauth', open({ path: '/mcp' }), 'path is only used with'],
+    ['oauth alone', open({ accept: ['oauth'], path: '/mcp' }), 'accept must be'],
+    ['a resource whose URL is the whole API', open({}, whole), 'not accept of createResource'],
+    [
+      'a dangerous initial scope',
+      open({ accept: ['aauth', 'oauth'], path: '/mcp', initialScope: 'notes.delete' }),
+      'initialScopes',
+    ],
+  ])('%s', (_, create, text) => {
+    expect(create).toThrow(text)
+  })
+})

@@ -1,0 +1,307 @@
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { january, type RevocationClaims, revocationEntry } from 'countersign/editions'
+import { createResource, type Resource, type ResourceOptions } from 'countersign/resource'
+import { issueToken, registeredNames, type TokenType } from 'countersign/tokens'
+import { describe, expect, it } from 'vitest'
+import { issuerDocuments } from '../origins.js'
+
+const issuer = 'https://auth.example'
+const id = 'https://notes.example'
+const client = 'https://client.example/oauth/client.json'
+const now = () => Math.floor(Date.now() / 1000)
+
+const signers = {
+  api: await createSigner(await generatePrivateJwk({ kid: 'api-1' })),
+  aauth: await createSigner(await generatePrivateJwk({ kid: 'auth-1' })),
+  oauth: await createSigner(await generatePrivateJwk({ kid: 'oauth-1' })),
+  stranger: await createSigner(await generatePrivateJwk({ kid: 'oauth-1' })),
+}
+
+type Claims = Record<string, unknown>
+
+function typeOf(typ: string): TokenType<never> {
+  return { ...january.tokens.auth, typ, required: [], optional: [], jose: registeredNames } as never
+}
+
+async function tokenWith(claims: Claims = {}, typ = 'at+jwt', signer = signers.oauth): Promise<string> {
+  const whole = {
+    iss: issuer,
+    aud: `${id}/mcp`,
+    sub: 'user-1',
+    client_id: client,
+    scope: 'connect notes.read',
+    iat: now(),
+    exp: now() + 600,
+    jti: 'grant-1.family-1.x',
+    ...claims,
+  }
+  return issueToken(typeOf(typ), whole as never, { signer })
+}
+
+function openResource(options: Partial<ResourceOptions> = {}, revoked: string[] = []) {
+  const documents: Record<string, object> = issuerDocuments(issuer, [signers.aauth.jwk])
+  const lists = `${issuer}/.well-known/aauth-revocations`
+  Object.assign(documents[`${issuer}/.well-known/aauth-issuer`] ?? {}, { revocation_list_uri: lists })
+  documents[`${issuer}/.well-known/oauth-authorization-server`] = { issuer, jwks_uri: `${issuer}/oauth/jwks.json` }
+  documents[`${issuer}/oauth/jwks.json`] = { keys: [signers.oauth.jwk] }
+  const fetched: string[] = []
+  const fetch: typeof globalThis.fetch = async (input) => {
+    const { url } = new Request(input)
+    fetched.push(url)
+    if (url === lists) {
+      const claims: RevocationClaims = { iss: issuer, iat: now(), exp: now() + 120, revoked }
+      return new Response(await issueToken(january.tokens.revocations, claims, { signer: signers.aauth }))
+    }
+    const document = documents[url]
+    return document ? Response.json(document) : new Response(null, { status: 404 })
+  }
+  const resource = createResource({
+    id,
+    signer: signers.api,
+    authServer: issuer,
+    scopes: {
+      connect: 'Connect',
+      'notes.read': 'See your notes',
+      'notes.write': 'Change your notes',
+      'notes.delete': 'Delete your notes',
+    },
+    fetch,
+    ...options,
+  })
+  return { resource, documents, fetched }
+}
+
+const mcp = (options?: Partial<ResourceOptions>, revoked?: string[]) =>
+  openResource(options, revoked).resource.oauthEndpoint({ path: '/mcp', name: 'Notes' })
+
+const requestWith = (headers: Record<string, string>, path = '/mcp') => new Request(id + path, { headers })
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+/** The outcome of a request: who may do what, or the refusal. */
+async function outcomeOf(endpoint: Resource, request: Request, scope = 'notes.read') {
+  try {
+    const {
+      agent,
+      iss,
+      sub,
+      scope: granted,
+      scheme,
+    } = await endpoint.verify(request, { require: 'authorization', scope })
+    return { agent, iss, sub, granted, scheme }
+  } catch (error) {
+    const response = await endpoint.toResponse(error)
+    const { error: name } = (await response.json().catch(() => ({}))) as { error?: string }
+    return { status: response.status, challenge: response.headers.get('www-authenticate'), error: name }
+  }
+}
+
+const metadataUrl = `${id}/.well-known/oauth-protected-resource/mcp`
+const invalidToken = {
+  status: 401,
+  challenge: expect.stringMatching(
+    /^Bearer error="invalid_token", resource_metadata="https:\/\/notes\.example\/\.well-known\/oauth-protected-resource\/mcp", scope="connect notes\.read notes\.write", error_description="[^"=]*"$/,
+  ) as string,
+}
+
+it('accepts an access token that was issued for the endpoint', async () => {
+  expect(await outcomeOf(mcp(), requestWith(bearer(await tokenWith())))).toEqual({
+    agent: client,
+    iss: issuer,
+    sub: 'user-1',
+    granted: ['connect', 'notes.read'],
+    scheme: 'bearer',
+  })
+})
+
+it('challenges a request without proof for both editions, Bearer first', async () => {
+  const endpoint = mcp({ wwwAuthenticate: 'Basic realm="notes"' })
+  for (const method of ['GET', 'POST', 'HEAD', 'DELETE', 'PUT']) {
+    const refused: unknown = await endpoint
+      .verify(new Request(`${id}/mcp`, { method }), { require: 'identity' })
+      .catch((error: unknown) => error)
+    const response = await endpoint.toResponse(refused)
+    expect(response.status).toBe(401)
+    expect(response.headers.get('www-authenticate')).toBe(
+      `Bearer resource_metadata="${metadataUrl}", scope="connect notes.read notes.write", Basic realm="notes"`,
+    )
+    expect(response.headers.get('agent-auth')).toBe('httpsig; identity=?1')
+  }
+})
+
+it('publishes the metadata of each endpoint for clients in browsers', async () => {
+  const { resource } = openResource()
+  const endpoint = resource.oauthEndpoint({ path: '/mcp', name: 'Notes', initialScopes: ['connect'] })
+  resource.oauthEndpoint({ path: '/other', scopes: ['connect'] })
+  const response = await endpoint.handler(new Request(metadataUrl))
+  expect(response.headers.get('access-control-allow-origin')).toBe('*')
+  expect(await response.json()).toEqual({
+    resource: `${id}/mcp`,
+    authorization_servers: [issuer],
+    scopes_supported: ['connect'],
+    bearer_methods_supported: ['header'],
+    resource_name: 'Notes',
+    scope_descriptions: { connect: 'Connect', 'notes.read': 'See your notes', 'notes.write': 'Change your notes' },
+  })
+  const preflight = await endpoint.handler(new Request(metadataUrl, { method: 'OPTIONS' }))
+  expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([
+    204,
+    'mcp-protocol-version',
+  ])
+  const other = await resource.handler(new Request(`${id}/.well-known/oauth-protected-resource/other`))
+  expect(await other.json()).toMatchObject({ resource: `${id}/other`, scope_descriptions: { connect: 'Connect' } })
+  expect((await resource.handler(new Request(`${id}/.well-known/oauth-protected-resource`))).status).toBe(404)
+  expect(() => resource.oauthEndpoint({ path: '/mcp' })).toThrow('already accepts')
+})
+
+it('asks for what was allowed and what is missing, because some clients ask for just that', async () => {
+  const refused = await outcomeOf(mcp(), requestWith(bearer(await tokenWith())), 'notes.write')
+  expect(refused).toMatchObject({ status: 403, error: 'insufficient_scope' })
+  expect(refused.challenge).toContain('scope="connect notes.read notes.write"')
+})
+
+it('never lets an access token use a scope that is dangerous, even if it names the scope', async () => {
+  const token = await tokenWith({ scope: 'connect notes.read notes.delete' })
+  expect(await outcomeOf(mcp(), requestWith(bearer(token)), 'notes.delete')).toEqual({
+    status: 403,
+    challenge: null,
+    error: 'access_denied',
+  })
+  expect(await outcomeOf(mcp(), requestWith(bearer(token)))).toMatchObject({ granted: ['connect', 'notes.read'] })
+  const chosen = mcp({
+    scopes: {
+      'notes.read': { description: 'See', oauth: false },
+      'notes.delete': { description: 'Delete', oauth: true },
+    },
+  })
+  expect(await outcomeOf(chosen, requestWith(bearer(token)), 'notes.delete')).toMatchObject({
+    granted: ['notes.delete'],
+  })
+})
+
+describe('refuses', () => {
+  const other: Record<string, () => Promise<string>> = {
+    'a token of another endpoint': () => tokenWith({ aud: `${id}/other` }),
+    'a token of the origin': () => tokenWith({ aud: id }),
+    'an audience with a slash added': () => tokenWith({ aud: `${id}/mcp/` }),
+    'two audiences': () => tokenWith({ aud: [`${id}/mcp`, 'https://other.example'] }),
+    'the same audience twice': () => tokenWith({ aud: [`${id}/mcp`, `${id}/mcp`] }),
+    'another issuer': () => tokenWith({ iss: 'https://other.example' }),
+    'an issuer with a slash': () => tokenWith({ iss: `${issuer}/` }),
+    'an expired token': () => tokenWith({ exp: now() - 1 }),
+    'a token from the future': () => tokenWith({ iat: now() + 120 }),
+    'a lifetime of a day': () => tokenWith({ exp: now() + 86_400 }),
+    'a token bound to a key': () => tokenWith({ cnf: { jwk: signers.oauth.jwk } }),
+    'a token without a client': () => tokenWith({ client_id: undefined }),
+    'a token without a user': () => tokenWith({ sub: undefined }),
+    'an empty scope': () => tokenWith({ scope: '' }),
+    'an AAuth auth token': () => tokenWith({}, 'auth+jwt', signers.aauth),
+    'an access token signed with an AAuth key': () => tokenWith({}, 'at+jwt', signers.aauth),
+    'an agent token': () => tokenWith({}, 'agent+jwt'),
+    'a resource token': () => tokenWith({}, 'resource+jwt'),
+    'an ID token': () => tokenWith({}, 'JWT'),
+    'a key with the right name from someone else': () => tokenWith({}, 'at+jwt', signers.stranger),
+    'no signature': async () => {
+      const [, payload] = (await tokenWith()).split('.')
+      return `${Buffer.from('{"alg":"none","typ":"at+jwt","kid":"oauth-1"}').toString('base64url')}.${payload}.AA`
+    },
+    'a symmetric signature with the public key': async () => {
+      const [, payload] = (await tokenWith()).split('.')
+      const header = Buffer.from('{"alg":"HS256","typ":"at+jwt","kid":"oauth-1"}').toString('base64url')
+      const secret = new TextEncoder().encode(JSON.stringify(signers.oauth.jwk))
+      const key = await crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
+      const mac = await crypto.subtle.sign('HMAC', key, new TextEncoder().encode(`${header}.${payload}`))
+      return `${header}.${payload}.${Buffer.from(mac).toString('base64url')}`
+    },
+    'a token of more than 4 kB': () => tokenWith({ extra: 'x'.repeat(4096) }),
+    'something else': async () => 'token',
+  }
+  it.each(Object.entries(other))('%s', async (_, token) => {
+    const { resource, fetched } = openResource()
+    const endpoint = resource.oauthEndpoint({ path: '/mcp' })
+    expect(await outcomeOf(endpoint, requestWith(bearer(await token())))).toMatchObject(invalidToken)
+    expect(fetched.filter((url) => !url.startsWith(issuer))).toEqual([])
+  })
+
+  const malformed: Record<string, (token: string) => Request> = {
+    'a token in the query': (token) => requestWith({}, `/mcp?access_token=${token}`),
+    'a token in the query besides the header': (token) => requestWith(bearer(token), `/mcp?access_token=${token}`),
+    'two tokens': (token) => requestWith({ authorization: `Bearer ${token}, Bearer ${token}` }),
+    'a Bearer scheme without a token': () => requestWith({ authorization: 'Bearer' }),
+    'a token in a form': (token) =>
+      new Request(`${id}/mcp`, {
+        method: 'POST',
+        headers: { ...bearer(token), 'content-type': 'application/x-www-form-urlencoded' },
+        body: `access_token=${token}`,
+      }),
+    'a token besides a signature': (token) => requestWith({ ...bearer(token), 'signature-key': 'sig=hwk' }),
+  }
+  it.each(Object.entries(malformed))('%s', async (_, requestOf) => {
+    const refused = await outcomeOf(mcp(), requestOf(await tokenWith()))
+    expect(refused).toMatchObject({ status: 400, error: 'invalid_request' })
+    expect(refused.challenge).toMatch(/^Bearer error="invalid_request", resource_metadata="/)
+  })
+})
+
+it.each(['grant', 'sub', 'agent', 'family'] as const)(
+  'refuses a token within seconds once its %s is revoked',
+  async (kind) => {
+    const values = { grant: 'grant-1', sub: 'user-1', agent: client, family: 'family-1' }
+    const endpoint = mcp({ denyList: {} }, [await revocationEntry(kind, values[kind])])
+    expect(await outcomeOf(endpoint, requestWith(bearer(await tokenWith())))).toMatchObject(invalidToken)
+    const others = mcp({ denyList: {} }, [await revocationEntry(kind, 'another')])
+    const request = requestWith(bearer(await tokenWith()))
+    const verified = await others.verify(request, { require: 'identity' })
+    expect(await others.isStillAuthorized(verified)).toBe(true)
+  },
+)
+
+it('is unavailable, and does not refuse the token, while the keys cannot be fetched', async () => {
+  const { resource, documents } = openResource()
+  delete documents[`${issuer}/.well-known/oauth-authorization-server`]
+  const endpoint = resource.oauthEndpoint({ path: '/mcp' })
+  expect(await outcomeOf(endpoint, requestWith(bearer(await tokenWith())))).toMatchObject({
+    status: 503,
+    challenge: null,
+  })
+})
+
+it('does not look at access tokens without the option', async () => {
+  const { resource } = openResource()
+  const refused = await outcomeOf(resource, requestWith(bearer(await tokenWith()), '/mcp?access_token=x'))
+  expect(refused).toMatchObject({ status: 401, challenge: null })
+})
+
+it('createResource: accept makes the whole API one OAuth resource', async () => {
+  const { resource } = openResource({ accept: ['aauth', 'oauth'] })
+  expect(resource.protectedResource).toMatchObject({ id, metadataUrl: `${id}/.well-known/oauth-protected-resource` })
+  const token = await tokenWith({ aud: id })
+  expect(await outcomeOf(resource, requestWith(bearer(token), '/any'))).toMatchObject({ scheme: 'bearer' })
+  expect(await outcomeOf(resource, requestWith(bearer(await tokenWith())))).toMatchObject({ status: 401 })
+})
+
+describe('rejects invalid options:', () => {
+  it.each([
+    ['accept without aauth', () => openResource({ accept: ['oauth'] }), 'accept must be'],
+    ['an unknown way', () => openResource({ accept: ['aauth', 'basic' as never] }), 'accept must be'],
+    ['a path with a slash at its end', () => openResource().resource.oauthEndpoint({ path: '/mcp/' }), 'path must be'],
+    ['a path with a query', () => openResource().resource.oauthEndpoint({ path: '/mcp?x' }), 'path must be'],
+    [
+      'only dangerous scopes',
+      () => openResource().resource.oauthEndpoint({ path: '/mcp', scopes: ['notes.delete'] }),
+      'no scope',
+    ],
+    [
+      'a dangerous initial scope',
+      () => openResource().resource.oauthEndpoint({ path: '/mcp', initialScopes: ['notes.delete'] }),
+      'initialScopes',
+    ],
+    ['a confusing challenge', () => mcp({ wwwAuthenticate: 'X scope="a"' }), 'wwwAuthenticate'],
+    [
+      'a scope without a description',
+      () => openResource({ scopes: { a: { oauth: true } as never } }),
+      'needs a description',
+    ],
+  ])('%s', (_, open, message) => {
+    expect(open).toThrow(message)
+  })
+})
