@@ -30,6 +30,7 @@ export type {
   ResourceTokenClaims,
   RevocationClaims,
 } from '../editions/january/tokens.js'
+export { type AccessTokenClaims, accessTokenType } from '../editions/oauth/access-token.js'
 export type {
   ResourceEndpoint,
   ResourceProtocol,

@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 
+export type { ProtectedResource } from '../editions/bearer-protocol.js'
 export type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 export { createMemoryNonces, type MemoryNoncesOptions } from '../httpsig/memory-nonces.js'
 export type { NonceClaim } from '../httpsig/nonces.js'
@@ -13,7 +14,14 @@ export type { CountersignEvent, OnEvent } from '../lib/events.js'
 export type { Risk } from '../protocol/risk-order.js'
 export { type RiskPatterns, riskOf } from '../protocol/scope-risk.js'
 export { createResource, type Resource } from './create-resource.js'
+export type { OAuthEndpointOptions } from './oauth-endpoint.js'
 export { type CountedRequest, createRateLimit, type RateLimit, type RateLimitOptions } from './rate-limit.js'
 export type { VerifyRequestOptions } from './request-verifier.js'
-export type { DenyListOptions, ResourceInterop, ResourceOptions } from './resource-options.js'
+export type {
+  AcceptedProof,
+  DenyListOptions,
+  ResourceInterop,
+  ResourceOptions,
+  ScopeOptions,
+} from './resource-options.js'
 export { onAuthorizationEnd } from './watch-authorization.js'

@@ -1,57 +1,10 @@
 import { AAuthError, type Signer } from 'countersign'
-import type { DocumentType } from 'countersign/discovery'
+import { type AccessTokenClaims, accessTokenType } from 'countersign/editions'
 import { importVerificationKey } from 'countersign/signatures'
-import {
-  decodeToken,
-  issueToken,
-  type RegisteredClaims,
-  registeredNames,
-  type TokenType,
-  verifyToken,
-} from 'countersign/tokens'
+import { decodeToken, issueToken, registeredNames, verifyToken } from 'countersign/tokens'
 import type { ServerContext } from '../../http/context.js'
 import type { ServerKeys } from '../../secrets/server-keys.js'
 import { contentOf, type TokenSubject } from '../token-content.js'
-
-/** The authorization server metadata that contains the URL of the keys (RFC 8414). */
-const serverDocument: DocumentType<{ issuer: string; jwks_uri: string }> = {
-  name: 'oauth-authorization-server',
-  jose: registeredNames,
-  party: 'authServer',
-  self: 'issuer',
-  members: { issuer: 'identifier', jwks_uri: 'url' },
-  required: ['issuer', 'jwks_uri'],
-}
-
-/** Claims of an access token. It never contains data about the user. */
-interface AccessTokenClaims extends RegisteredClaims {
-  /** The `resource` of the resource's own metadata. */
-  aud: string
-  sub: string
-  client_id: string
-  scope: string
-}
-
-const accessToken: TokenType<AccessTokenClaims> = {
-  typ: 'at+jwt',
-  jose: registeredNames,
-  issuerDocument: serverDocument,
-  required: [
-    ['iss', 'identifier'],
-    ['sub', 'string'],
-    ['client_id', 'string'],
-    ['scope', 'string'],
-    ['exp', 'seconds'],
-  ],
-  optional: [
-    ['iat', 'seconds'],
-    ['jti', 'string'],
-  ],
-  audience: 'required',
-  maxLifetime: 3600,
-  invalid: 'auth_token_invalid',
-  expired: 'auth_token_expired',
-}
 
 /** The members of a token response that concern the access token. `scope` is always there, because the user may allow fewer. */
 export interface AccessTokenResponse {
@@ -84,7 +37,7 @@ export async function issueAccessToken(
     iat: issue.issuedAt,
     jti: issue.jti,
   }
-  const token = await issueToken(accessToken, claims, { signer })
+  const token = await issueToken(accessTokenType, claims, { signer })
   return { access_token: token, token_type: 'Bearer', expires_in: issue.expiresAt - issue.issuedAt, scope }
 }
 
@@ -108,12 +61,12 @@ export async function readAccessToken(
   const options = { ...identifiers, now, audience, issuers: [issuer], findKey }
   async function findKey(_issuer: string, kid: string) {
     const jwk = (await keys.publicKeys()).find((key) => key.kid === kid)
-    if (!jwk) throw new AAuthError(accessToken.invalid, 'The access token was signed with another key.')
+    if (!jwk) throw new AAuthError(accessTokenType.invalid, 'The access token was signed with another key.')
     return { key: await importVerificationKey(jwk, registeredNames) }
   }
   try {
-    const { claims } = await verifyToken(accessToken, token, options)
-    const [, family, random] = claims.jti?.split('.') ?? []
+    const { claims } = await verifyToken(accessTokenType, token, options)
+    const [, family, random] = claims.jti.split('.')
     return family !== undefined && random !== undefined ? { clientId: claims.client_id, family } : undefined
   } catch (error) {
     if (!(error instanceof AAuthError)) throw error
