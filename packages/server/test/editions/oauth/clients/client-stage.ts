@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { createSigner, generatePrivateJwk } from 'countersign'
+import type { Handler } from 'countersign/node'
 import { receiveRequest } from 'countersign/signatures'
 import { createAuthServer, fixedKeys, januaryServer, type OAuthOptions, oauthEdition } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { onTestFinished } from 'vitest'
 import { people } from '../../../attacks/stage.js'
+import { listenOnLoopback } from '../../../listening-origin.js'
 import { quickHash } from '../../../quick-hash.js'
 import { createScriptedUser } from '../../../scripted-user.js'
 import { protectNotes } from './protected-notes.js'
@@ -30,11 +32,10 @@ export interface ClientStage {
   removeAgents: () => Promise<void>
 }
 
-const issuer = 'https://auth.example'
-const notesOrigin = 'https://notes.example'
-
 /** Opens a stage over a map of origins. */
 export async function openClientStage(): Promise<ClientStage> {
+  const issuer = 'https://auth.example'
+  const origin = 'https://notes.example'
   const documents = new Map<string, object>()
   const wire: string[] = []
   const origins = new Map<string, (request: Request) => Response | Promise<Response>>()
@@ -47,24 +48,46 @@ export async function openClientStage(): Promise<ClientStage> {
     wire.push(`${request.method} ${request.url} ${response?.status}`)
     return response ?? Response.error()
   }
-  const clock = { now: 1_800_000_000 }
-  const now = () => clock.now
-  const server = await openAuthServer({ issuer, fetch, now })
+  const clock = openClock()
+  const server = await openAuthServer({ issuer, fetch, now: clock.now })
   origins.set(issuer, (request) => server.handler(request, receiveRequest(request, '192.0.2.1')))
-  const notes = protectNotes({ origin: notesOrigin, issuer, fetch, now })
-  origins.set(notesOrigin, notes.handler)
+  const notes = protectNotes({ origin, issuer, fetch, now: clock.now })
+  origins.set(origin, notes.handler)
   const browser = openBrowser(fetch, issuer)
-  return {
-    issuer,
-    url: notes.url,
-    fetch,
-    documents,
-    wire,
-    ...browser,
-    expireTokens() {
-      clock.now += 601
-    },
+  return { issuer, url: notes.url, fetch, documents, wire, ...browser, expireTokens: clock.expireTokens }
+}
+
+/**
+ * Opens a stage on ports of this machine, for clients that are processes. Their documents are the operator's: those at `https` URLs cannot
+ * be served there.
+ */
+export async function openLoopbackClientStage(clients: readonly object[]): Promise<ClientStage> {
+  const [authPort, notesPort] = await Promise.all([listenOnLoopback(), listenOnLoopback()])
+  onTestFinished(async () => void (await Promise.all([authPort.close(), notesPort.close()])))
+  const issuer = authPort.origin
+  const wire: string[] = []
+  const recorded = (handler: Handler): Handler => {
+    return async (request, received) => {
+      const response = await handler(request, received)
+      wire.push(`${request.method} ${request.url} ${response.status}`)
+      return response
+    }
   }
+  const clock = openClock()
+  const server = await openAuthServer({ issuer, now: clock.now, clients, allowInsecureLoopback: true })
+  authPort.serve(recorded((request, received) => server.handler(request, received)))
+  const notes = protectNotes({ origin: notesPort.origin, issuer, fetch, now: clock.now })
+  notesPort.serve(recorded(notes.handler))
+  const browser = openBrowser(fetch, issuer)
+  return { issuer, url: notes.url, fetch, documents: new Map(), wire, ...browser, expireTokens: clock.expireTokens }
+}
+
+function openClock() {
+  let time = 1_800_000_000
+  const expireTokens = () => {
+    time += 601
+  }
+  return { now: () => time, expireTokens }
 }
 
 interface AuthServerAtHand {
@@ -72,6 +95,7 @@ interface AuthServerAtHand {
   fetch?: typeof globalThis.fetch
   now: () => number
   clients?: OAuthOptions['clients']
+  allowInsecureLoopback?: boolean
 }
 
 /** Opens an auth server with the OAuth edition and one user. */

@@ -1,23 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openClientStage } from './client-stage.js'
-import { type Outcomes, runSteps } from './client-steps.js'
+import { runSteps } from './client-steps.js'
+import { expectAsInTable, rowOf } from './client-table.js'
 import { sdks } from './sdk-clients.js'
-
-interface TestedRow {
-  id: string
-  package: string
-  version: string
-  outcomes: Outcomes
-}
 
 interface LockFile {
   packages: Record<string, { name?: string; version: string }>
 }
-
-const read = (path: string): unknown => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'))
-const rows = read('clients.json') as TestedRow[]
-const rowOf = (id: string) => rows.find((row) => row.id === id)
 
 describe.each(Object.entries(sdks))('%s', (id, open) => {
   it('does what the table of clients says', async () => {
@@ -25,21 +15,24 @@ describe.each(Object.entries(sdks))('%s', (id, open) => {
     const stage = await openClientStage()
     const client = open(stage)
     onTestFinished(() => client.close())
-    expect(await runSteps(client, stage)).toEqual(rowOf(id)?.outcomes)
+    const results = await runSteps(client, stage)
+    expectAsInTable(id, results)
 
     const { prompts, url } = stage
     expect(prompts.map((query) => query.get('resource'))).toEqual(prompts.map(() => url))
     const initial = 'connect notes.read'
     expect(prompts.map((query) => query.get('scope'))).toEqual(
-      rowOf(id)?.outcomes.stepUp === 'yes' ? [initial, `${initial} notes.write`, initial] : [initial, initial],
+      results.outcomes.stepUp === 'yes' ? [initial, `${initial} notes.write`, initial] : [initial, initial],
     )
   })
 
   it('is installed in the version that the table of clients names', () => {
-    const { packages } = read('../../../../../../package-lock.json') as LockFile
+    const lockFile = new URL('../../../../../../package-lock.json', import.meta.url)
+    const { packages } = JSON.parse(readFileSync(lockFile, 'utf8')) as LockFile
     const installed = Object.entries(packages).map(
       ([path, { name = path.slice('node_modules/'.length), version }]) => `${name} ${version}`,
     )
-    expect(installed).toContain(`${rowOf(id)?.package} ${rowOf(id)?.version}`)
+    const { package: name, version } = rowOf(id)
+    expect(installed).toContain(`${name} ${version}`)
   })
 })
