@@ -26,8 +26,8 @@ export interface ClientStage {
   prompts: URLSearchParams[]
   /** Opens an authorization request, signs in if necessary, and allows it. Returns the address to which the browser is then sent. */
   allow: (url: string | URL) => Promise<URL>
-  /** Moves the clock of both servers past the expiry of all access tokens. */
-  expireTokens: () => void
+  /** Moves the clock of both servers. */
+  pass: (seconds: number) => void
   /** Revokes everything in My agents. */
   removeAgents: () => Promise<void>
 }
@@ -51,10 +51,10 @@ export async function openClientStage(): Promise<ClientStage> {
   const clock = openClock()
   const server = await openAuthServer({ issuer, fetch, now: clock.now })
   origins.set(issuer, (request) => server.handler(request, receiveRequest(request, '192.0.2.1')))
-  const notes = protectNotes({ origin, issuer, fetch, now: clock.now })
+  const notes = await protectNotes({ origin, issuer, fetch, now: clock.now })
   origins.set(origin, notes.handler)
   const browser = openBrowser(fetch, issuer)
-  return { issuer, url: notes.url, fetch, documents, wire, ...browser, expireTokens: clock.expireTokens }
+  return { issuer, url: notes.url, fetch, documents, wire, ...browser, pass: clock.pass }
 }
 
 /**
@@ -76,18 +76,18 @@ export async function openLoopbackClientStage(clients: readonly object[]): Promi
   const clock = openClock()
   const server = await openAuthServer({ issuer, now: clock.now, clients, allowInsecureLoopback: true })
   authPort.serve(recorded((request, received) => server.handler(request, received)))
-  const notes = protectNotes({ origin: notesPort.origin, issuer, fetch, now: clock.now })
+  const notes = await protectNotes({ origin: notesPort.origin, issuer, now: clock.now })
   notesPort.serve(recorded(notes.handler))
   const browser = openBrowser(fetch, issuer)
-  return { issuer, url: notes.url, fetch, documents: new Map(), wire, ...browser, expireTokens: clock.expireTokens }
+  return { issuer, url: notes.url, fetch, documents: new Map(), wire, ...browser, pass: clock.pass }
 }
 
 function openClock() {
   let time = 1_800_000_000
-  const expireTokens = () => {
-    time += 601
+  const pass = (seconds: number) => {
+    time += seconds
   }
-  return { now: () => time, expireTokens }
+  return { now: () => time, pass }
 }
 
 interface AuthServerAtHand {
