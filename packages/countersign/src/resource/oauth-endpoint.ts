@@ -183,7 +183,7 @@ function createBearerVerifier(resource: ProtectedResource, protocol: BearerProto
     protocol.requireNoTokenIn(message, body)
     const need = await required.requirementOf?.(body, 'bearer')
     if (need) {
-      requireVerifyOptions(need, { id, scopes: [...resource.scopes] })
+      requireVerifyOptions(need, { id, scopes: options.scopes && Object.keys(options.scopes) })
       report.route = need.require
       requireScope(scope, need.scope)
     }
