@@ -9,6 +9,7 @@ const document = 'docs/reference/server-configuration.md'
 const sources = [
   'packages/server/src/config/options.ts',
   'packages/server/src/config/configuration-schema.ts',
+  'packages/server/src/config/oauth-settings.ts',
   'packages/countersign/src/discovery/fetch-budget.ts',
 ]
 
@@ -33,7 +34,8 @@ function memberOf(name, member) {
 
 function commentOf(setting) {
   let at = { type: 'Configuration' }
-  for (const part of setting.split('.')) at = memberOf(at.type.replace(/ \| undefined$/, ''), part) ?? { type: '' }
+  for (const part of setting.split('.'))
+    at = memberOf(at.type.replaceAll(/^boolean \| | \| undefined$/g, ''), part) ?? { type: '' }
   return at.comment
 }
 

@@ -22,7 +22,7 @@ import {
 import { submitForm } from './consent/submit.js'
 import type { ServerEdition, SignedEdition } from './editions/edition.js'
 import { januaryServer } from './editions/january/january.js'
-import { type OAuthOptions, oauthEdition, storedOAuthKeys } from './editions/oauth/oauth.js'
+import { type OAuthOptions, oauthEdition, requireUsableOAuth, storedOAuthKeys } from './editions/oauth/oauth.js'
 import { logoPath, showAsset, showLogo } from './http/assets.js'
 import { createContext, type ServerContext } from './http/context.js'
 import { seeOther } from './http/html-response.js'
@@ -34,7 +34,7 @@ import { accountPaths } from './pages/models/account-paths.js'
 import { passwordMinimum, passwordProblem, usernameProblem } from './policy/account-policy.js'
 import type { User } from './storage/api/storage.js'
 
-export { januaryServer, type OAuthOptions, oauthEdition, storedOAuthKeys }
+export { januaryServer, type OAuthOptions, oauthEdition, requireUsableOAuth, storedOAuthKeys }
 
 export interface AuthServer {
   readonly issuer: string

@@ -28,6 +28,7 @@ export {
   type ReadConfig,
   readConfig,
 } from './config/load-config.js'
+export type { OAuthSettings } from './config/oauth-settings.js'
 export type {
   AccountOptions,
   AuthServerOptions,
@@ -47,6 +48,7 @@ export {
   januaryServer,
   type OAuthOptions,
   oauthEdition,
+  requireUsableOAuth,
   storedOAuthKeys,
 } from './create-auth-server.js'
 export type { IdentityProvider } from './outbound/identity-provider.js'

@@ -10,6 +10,7 @@ import {
   type StoredKey,
   shownDatabase,
   storedKeys,
+  storedOAuthKeys,
 } from 'countersign-server'
 import { errorReason } from '../command/errors.js'
 import { databaseProblem, describeOutage, openStorage, outageAdvice, readSchema } from '../database/open-storage.js'
@@ -74,8 +75,10 @@ async function checkKeys(
   if (keys.length === 0)
     return [report.warning('There are no keys yet.', 'Run countersign server start: it creates them.')]
   if (masterKey === undefined) return [report.unknown('They cannot be decrypted without the master key.')]
+  const editions = ['january', ...(settings.oauth && keys.some(({ edition }) => edition === 'oauth') ? ['oauth'] : [])]
   try {
     await storedKeys({ storage, masterKey })
+    if (editions.includes('oauth')) await storedOAuthKeys({ storage, masterKey })
   } catch (error) {
     if (!(error instanceof KeyError)) throw error
     return [
@@ -87,20 +90,26 @@ async function checkKeys(
   }
   return [
     report.ok('They can be decrypted with the master key.'),
-    judgeRotation(keys, settings.keyRotation.rotateAfter, file),
+    ...editions.map((edition) => judgeRotation(keys, settings.keyRotation.rotateAfter, { edition, file })),
   ]
 }
 
-function judgeRotation(keys: readonly StoredKey[], rotateAfter: number, file: string): Finding {
-  const report = checking('key rotation')
+function judgeRotation(
+  keys: readonly StoredKey[],
+  rotateAfter: number,
+  { edition, file }: { edition: string; file: string },
+): Finding {
+  const isFirst = edition === 'january'
+  const report = checking(isFirst ? 'key rotation' : `key rotation of ${edition}`)
   const now = Date.now() / 1000
-  const byHand = `countersign server keys rotate --config ${file}`
+  const byHand = `countersign server keys rotate ${isFirst ? '' : `--edition ${edition} `}--config ${file}`
   if (rotateAfter === 0) {
-    const age = Math.floor((now - Math.max(...keys.map(({ createdAt }) => createdAt))) / day)
+    const own = keys.filter((key) => key.edition === edition)
+    const age = Math.floor((now - Math.max(...own.map(({ createdAt }) => createdAt))) / day)
     const found = `Keys are rotated manually; the last rotation was ${age} days ago.`
     return age > 100 ? report.warning(found, `Rotate every 90 days: ${byHand}`) : report.ok(found)
   }
-  const due = rotationDueAt(keys, rotateAfter)
+  const due = rotationDueAt(keys, rotateAfter, edition)
   const date = new Date(due * 1000).toISOString().slice(0, 10)
   // Instances check this once an hour.
   if (now < due + day) return report.ok(`The next rotation is due on ${date}, and runs automatically.`)

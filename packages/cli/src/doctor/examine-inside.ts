@@ -7,6 +7,7 @@ import {
   readCertificates,
   readMasterKey,
   requireSafeStart,
+  requireUsableOAuth,
 } from 'countersign-server'
 import { checkBackups } from './check-backups.js'
 import { checkDatabase } from './check-database.js'
@@ -67,7 +68,8 @@ export async function checkSettings(
 export async function checkStart(config: LoadedConfig, env: NodeJS.ProcessEnv): Promise<Finding[]> {
   const safe = await attempt(requireSafeStart(config, env))
   const roots = await attempt(readCertificates(config))
-  const problems = [safe, roots].flatMap((outcome) => ('problems' in outcome ? outcome.problems : []))
+  const oauth = await attempt(requireUsableOAuth(config))
+  const problems = [safe, roots, oauth].flatMap((outcome) => ('problems' in outcome ? outcome.problems : []))
   if (problems.length > 0) return problemsOf('safe start', problems)
   return [
     checking('safe start').ok(

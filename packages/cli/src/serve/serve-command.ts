@@ -31,6 +31,10 @@ async function serve(
   const { firstStart, stop } = await startServer(config, { ...given, env: terminal.env })
   const { issuer, listen, admin } = config.settings
   if (firstStart) terminal.notify(firstSteps(config))
+  if (config.settings.oauth)
+    terminal.notify(
+      'OAuth clients are let in. Their access tokens work for anyone who copies them: see “Let MCP clients in with OAuth” in the documentation.',
+    )
   if (config.settings.allowInsecureLoopback)
     terminal.notify('Warning: allowInsecureLoopback is set. It is only for development on one machine.')
   if (isLoopbackIdentifier(issuer) && !isIssuerPort(config.settings))

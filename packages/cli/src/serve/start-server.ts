@@ -12,20 +12,24 @@ import {
 import { createMetrics, type Metrics } from 'countersign/observability'
 import {
   createAuthServer,
+  januaryServer,
   KeyError,
   type LoadedConfig,
   type LogoReEncoder,
   loadLogoReEncoder,
+  oauthEdition,
   readCertificates,
   readConfig,
   readMasterKey,
   requireOwnDatabase,
   requireSafeStart,
+  requireUsableOAuth,
   type Storage,
   StorageError,
   serverOptions,
   startKeyRotation,
   storedKeys,
+  storedOAuthKeys,
 } from 'countersign-server'
 import { databaseProblem, openStorage } from '../database/open-storage.js'
 import { createReadinessView, createStoppableServer, httpTimes, listenWithAdmin } from '../network/listen-with-admin.js'
@@ -75,7 +79,10 @@ export async function startServer(
     await requireOwnDatabase(storage, settings.issuer)
     const firstStart = (await storage.listKeys()).length === 0
     const keys = await storedKeys({ storage, masterKey })
-    const server = createAuthServer({
+    const others = settings.oauth
+      ? [oauthEdition({ ...settings.oauth, keys: await storedOAuthKeys({ storage, masterKey }) })]
+      : []
+    const options = {
       ...serverOptions(settings),
       policies: [],
       policy: followed.policy,
@@ -84,18 +91,20 @@ export async function startServer(
       keys,
       storage,
       onEvent: observer.onEvent,
-      onError: (error, requestId) => logFailure(log, 'request.failed', error, { id: requestId }),
-    })
+      onError: (error: unknown, requestId: string) => logFailure(log, 'request.failed', error, { id: requestId }),
+    }
+    const server = createAuthServer(options, januaryServer, ...others)
     await server.ready().catch((error: unknown) => {
       // Until the clock is correct, the server serves what it can, but is not ready.
       if (!(error instanceof StorageError) || error.code !== 'clock_skew') throw error
       log.failure('clock_skew', error)
     })
     const stopListening = await listen(server, settings, { log, metrics, observer })
-    const stopRotation = startRotation(settings, storage, masterKey, log)
+    const editions = [januaryServer, ...others].map(({ name }) => name)
+    const rotations = editions.map((edition) => startRotation(settings, { storage, masterKey, edition, log }))
     const stop = async () => {
       followed.stop()
-      await Promise.all([stopListening(), stopRotation()])
+      await Promise.all([stopListening(), ...rotations.map((stopRotation) => stopRotation())])
       await server.close()
       await storage.close()
     }
@@ -109,24 +118,24 @@ export async function startServer(
 
 function startRotation(
   { keyRotation: { rotateAfter }, lifetimes }: LoadedConfig['settings'],
-  storage: Storage,
-  masterKey: Uint8Array,
-  log: ServerLog,
+  { storage, masterKey, edition, log }: { storage: Storage; masterKey: Uint8Array; edition: string; log: ServerLog },
 ): () => Promise<void> {
   if (rotateAfter === 0) return async () => undefined
   return startKeyRotation({
     storage,
     masterKey,
+    edition,
     tokenLifetime: lifetimes.authToken,
     rotateAfter,
     onRotated: ({ activated, retiring, gone, next }) =>
       log.write('info', 'keys.rotated', {
+        edition,
         activated,
         retiring: retiring.map(({ kid }) => kid).join(' '),
         gone: gone.join(' '),
         next,
       }),
-    onError: (error) => logFailure(log, 'keys.rotation_failed', error),
+    onError: (error) => logFailure(log, 'keys.rotation_failed', error, { edition }),
   })
 }
 
@@ -210,6 +219,7 @@ export async function readForStart(
   const readings = [
     requireSafeStart(read, env),
     readMasterKey(read),
+    requireUsableOAuth(read),
     readCertificates(read),
     loadLogoReEncoder(read),
   ] as const
@@ -220,7 +230,7 @@ export async function readForStart(
     problems.push(...outcome.reason.problems.filter(({ setting }) => !isReported(setting, read.problems)))
   }
   if (!read.loaded || problems.length > 0) throw new ConfigurationError(read.file, problems)
-  const [, masterKey, certificates, reEncodeLogo] = await Promise.all(readings)
+  const [, masterKey, , certificates, reEncodeLogo] = await Promise.all(readings)
   return { config: read.loaded, files: { masterKey, certificates, reEncodeLogo } }
 }
 

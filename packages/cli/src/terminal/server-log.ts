@@ -12,7 +12,8 @@ export const serverLogLines = {
     stopped: 'The process has finished its requests and closed its connections',
     'config.read': 'A changed configuration was loaded, or a broken one was fixed; `file`',
     'policies.changed': 'Changed `policies` are active; `rules`',
-    'keys.rotated': 'This instance performed a scheduled key rotation; `activated`, `retiring`, `gone`, `next`',
+    'keys.rotated':
+      'This instance performed a scheduled key rotation; `edition`, `activated`, `retiring`, `gone`, `next`',
     'redis.found': 'Gateway: Redis is responding again',
   },
   warn: {
@@ -29,7 +30,7 @@ export const serverLogLines = {
     clock_skew: 'The clocks of this machine and of the database differed at startup; `error`',
     'sweep.failed': 'Rows past their retention period could not be deleted; retried every minute; `error`',
     'keys.rotation_failed':
-      'A scheduled key rotation failed; the active key continues to sign; retried an hour later; `error`',
+      'A scheduled key rotation failed; the active key continues to sign; retried an hour later; `edition`, `error`',
     'redis.lost': 'Gateway: Redis is not responding; requests that need it get 503; `error`',
     'worker.ended': 'One of the `--workers` processes exited and is being replaced; `pid`, `ended`',
     unhandled_rejection:

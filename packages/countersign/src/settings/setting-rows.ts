@@ -23,22 +23,32 @@ const reads: Readonly<Record<string, SettingRow['read']>> = {
   boolean: 'boolean',
 }
 
-/** Every setting in a schema, in order. A group is expanded to its members. */
+/** Every setting in a schema, in order. A group is expanded to its members; if it can be switched on as a whole, it is a setting as well. */
 export function settingRows(shape: SchemaShape, group = ''): SettingRow[] {
   return Object.entries(shape).flatMap(([member, schema]) => {
     const name = `${group}${member}`
-    const { inner, preset } = unwrapped(schema)
-    if (inner.type === 'object' && 'shape' in inner) return settingRows(inner.shape as SchemaShape, `${name}.`)
-    return [{ name, read: reads[inner.type] ?? 'json', default: preset }]
+    const { inner, preset, isSwitch } = unwrapped(schema)
+    const row: SettingRow = { name, read: reads[inner.type] ?? 'json', default: preset }
+    if (inner.type !== 'object' || !('shape' in inner)) return [row]
+    const members = settingRows(inner.shape as SchemaShape, `${name}.`)
+    return isSwitch ? [row, ...members] : members
   })
 }
 
-/** Unwraps a schema that is optional or has a default. */
-function unwrapped(schema: SettingSchema): { inner: SettingSchema['_zod']['def']; preset: unknown } {
+interface Unwrapped {
+  inner: SettingSchema['_zod']['def']
+  preset: unknown
+  /** Whether the schema converts other values, such as `true`, to those of the inner one. */
+  isSwitch: boolean
+}
+
+/** Unwraps a schema that is optional, has a default, or converts its values first. */
+function unwrapped(schema: SettingSchema): Unwrapped {
   const { def } = schema._zod
-  if (!('innerType' in def)) return { inner: def, preset: undefined }
-  const { inner, preset } = unwrapped(def.innerType as SettingSchema)
-  return { inner, preset: def.type === 'default' && 'defaultValue' in def ? def.defaultValue : preset }
+  if (def.type === 'pipe' && 'out' in def) return { ...unwrapped(def.out as SettingSchema), isSwitch: true }
+  if (!('innerType' in def)) return { inner: def, preset: undefined, isSwitch: false }
+  const { preset, ...rest } = unwrapped(def.innerType as SettingSchema)
+  return { ...rest, preset: def.type === 'default' && 'defaultValue' in def ? def.defaultValue : preset }
 }
 
 /** The known names at a path in a schema, including within lists. Empty if any name is allowed. */

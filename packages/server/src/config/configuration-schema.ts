@@ -1,6 +1,7 @@
 import { type SettingRow, settingRows } from 'countersign/node'
 import * as z from 'zod'
 import { networks, text, whole } from './fields.js'
+import { type OAuthSettings, oauthSetting } from './oauth-settings.js'
 import {
   type AuthServerOptions,
   type AuthServerSettings,
@@ -91,6 +92,11 @@ export interface Configuration extends Omit<AuthServerSettings, 'limits'> {
   certificateRoots?: readonly string[] | undefined
   keyRotation?: KeyRotationSettings | undefined
   limits?: ProgramLimits | undefined
+  /**
+   * Lets OAuth clients in, such as today’s MCP clients: `true`, or an object with the settings below. Their access tokens work for anyone
+   * who copies them. @default false
+   */
+  oauth?: boolean | OAuthSettings | undefined
   /** Addresses or networks of your proxies. `X-Forwarded-For` is read only from these. @default none */
   trustProxy?: readonly string[] | undefined
 }
@@ -139,6 +145,7 @@ export const configurationShape = {
         .prefault({}),
     } satisfies ShapeOf<ProgramLimits>)
     .prefault({}),
+  oauth: oauthSetting,
   trustProxy: networks.default([]),
 } satisfies ShapeOf<Configuration>
 

@@ -23,6 +23,18 @@ export function functionOf<T>() {
   return given<T>((value) => typeof value === 'function', 'must be a function')
 }
 
+/** A group of settings that is off by default, and switched on by `true` or by an object with settings. */
+export function switchable<Given extends object, Shape extends z.ZodRawShape>(shape: Shape) {
+  const isSwitch = (value: unknown) =>
+    typeof value === 'boolean' || (typeof value === 'object' && value !== null && !Array.isArray(value))
+  const group = z.strictObject(shape).optional()
+  return z
+    .custom<boolean | Given>(isSwitch, { error: 'must be true, false or an object with settings', abort: true })
+    .transform((value): unknown => (value === true ? {} : value === false ? undefined : value))
+    .pipe(group as z.ZodType<z.output<typeof group>, unknown>)
+    .optional()
+}
+
 /** A string validated by a function that returns the problem. */
 function judged(problemOf: (value: string) => string | undefined) {
   return z.string().superRefine((value, context) => {

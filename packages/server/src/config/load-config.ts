@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import { isLoopbackIdentifier } from 'countersign/discovery'
+import { accessTokenType } from 'countersign/editions'
 import {
   ConfigurationError,
   type ConfigurationProblem,
@@ -122,8 +123,13 @@ function problemsIn(merged: object, issues: readonly z.core.$ZodIssue[]): Config
 
 /** Returns the contradictions between settings; malformed ones are left out. */
 function contradictionsIn(settings: { [Name in keyof Settings]?: Settings[Name] | undefined }): ConfigurationProblem[] {
-  const { accounts, allowInsecureLoopback, masterKey, masterKeyFile } = settings
+  const { accounts, allowInsecureLoopback, masterKey, masterKeyFile, oauth, lifetimes } = settings
   const problems = findContradictions(settings)
+  if (oauth !== undefined && (lifetimes?.authToken ?? 0) > accessTokenType.maxLifetime)
+    problems.push({
+      setting: 'lifetimes.authToken',
+      problem: `must be at most ${accessTokenType.maxLifetime} because oauth is set: anyone who copies an OAuth client’s access token can use it until it expires`,
+    })
   if (masterKey !== undefined && masterKeyFile !== undefined)
     problems.push({ setting: 'masterKey', problem: 'is set together with masterKeyFile: set only one of them' })
   for (const [index, provider] of (accounts?.identityProviders ?? []).entries()) {

@@ -328,6 +328,45 @@ describe('loadConfig', () => {
     ])
   })
 
+  it.each([
+    ['absent', {}, {}, undefined],
+    ['off', { oauth: false }, {}, undefined],
+    ['on', { oauth: true }, {}, {}],
+    [
+      'an object',
+      { oauth: { defaultResource: 'https://notes.example/mcp' } },
+      {},
+      { defaultResource: 'https://notes.example/mcp' },
+    ],
+    ['a variable', {}, { COUNTERSIGN_OAUTH: 'true' }, {}],
+    ['switched off by a variable', { oauth: true }, { COUNTERSIGN_OAUTH: 'false' }, undefined],
+    [
+      'a member’s variable',
+      { oauth: true },
+      { COUNTERSIGN_OAUTH_ONLY_RESOURCES: '["https://a.example"]' },
+      { onlyResources: ['https://a.example'] },
+    ],
+  ])('reads the setting oauth: %s', async (_name, settings, env, expected) => {
+    const loaded = await load({ ...valid, ...settings }, env)
+    expect(loaded.settings.oauth).toEqual(expected)
+    expect(loaded.warnings).toEqual([])
+  })
+
+  it.each<[object, string]>([
+    [{ oauth: 'yes' }, 'oauth: must be true, false or an object with settings'],
+    [{ oauth: [] }, 'oauth: must be true, false or an object with settings'],
+    [{ oauth: { client: [] } }, 'oauth.client: is not a setting; did you mean oauth.clients?'],
+    [{ oauth: { clients: {} } }, 'oauth.clients: must be a list'],
+    [{ oauth: { clients: ['https://a.example/c.json'] } }, 'oauth.clients[0]: must be an object: the document itself'],
+    [{ oauth: { onlyResources: [1] } }, 'oauth.onlyResources[0]: must be a string'],
+    [
+      { oauth: true, lifetimes: { authToken: 3601 } },
+      'lifetimes.authToken: must be at most 3600 because oauth is set: anyone who copies an OAuth client’s access token can use it until it expires',
+    ],
+  ])('refuses the settings %j', async (settings, problem) => {
+    expect(await problemsOf({ ...valid, ...settings })).toEqual([problem])
+  })
+
   it('warns about a variable that is not a setting', async () => {
     const { warnings } = await load(valid, { COUNTERSIGN_LISTEN_PROT: '1', COUNTERSIGN_PORT_80_TCP: 'tcp://x' })
     expect(warnings).toEqual(['COUNTERSIGN_LISTEN_PROT is not a setting and has no effect.'])

@@ -1,5 +1,7 @@
 import { createFetchBudget, documentResponse } from 'countersign/discovery'
+import { accessTokenType } from 'countersign/editions'
 import type { NonceClaim } from 'countersign/signatures'
+import type { OAuthSettings } from '../../config/oauth-settings.js'
 import type { ServerContext } from '../../http/context.js'
 import type { Endpoint, Route } from '../../http/route.js'
 import type { SigningKeys } from '../../secrets/server-keys.js'
@@ -8,12 +10,13 @@ import type { ServerEdition } from '../edition.js'
 import { createAuthorizationEndpoint, type OAuthDocuments } from './authorize.js'
 import { assertionAlgorithms } from './client-assertion.js'
 import { type AuthenticateClient, authenticateClient } from './client-authentication.js'
-import { type Client, clientAuthMethods, isClientUrl, readClientDocument } from './client-document.js'
+import { clientAuthMethods } from './client-document.js'
 import { createOAuthTransport } from './consent-transport.js'
 import type { DocumentFetchOptions } from './fetched-documents.js'
 import { type ClientFinder, createClientFinder } from './find-client.js'
 import { createKeySetFinder, type FindKeySet } from './find-key-set.js'
-import { createResourceFinder, type OAuthResource, readListedResource } from './find-resource.js'
+import { createResourceFinder } from './find-resource.js'
+import { type ListedDocuments, readListedDocuments } from './listed-documents.js'
 import { oauthName, paths } from './names.js'
 import { OAuthProblem } from './oauth-problem.js'
 import { ownTrouble } from './own-trouble.js'
@@ -21,25 +24,19 @@ import { writeOAuthRefusal } from './refusals.js'
 import { createRevocationEndpoint } from './revocation-endpoint.js'
 import { createTokenEndpoint } from './token-endpoint.js'
 
-/** The OAuth edition of an auth server, for MCP clients that do not sign their requests. */
-export interface OAuthOptions {
+export { requireUsableOAuth } from './listed-documents.js'
+
+/** The settings of the OAuth edition, and its keys. */
+export interface OAuthOptions extends OAuthSettings {
   /** The edition's own signing keys, which sign nothing else, such as `await storedOAuthKeys({ storage, masterKey })`. */
   keys: SigningKeys
-  /** Client documents to use instead of those at the URLs in their `client_id`, which are then not fetched. @default none */
-  clients?: readonly object[] | undefined
-  /** Protected resource metadata (RFC 9728) of resources from which this server cannot fetch it. @default none */
-  resources?: readonly object[] | undefined
-  /** The only other resources that may be used. @default any whose metadata names this server */
-  onlyResources?: readonly string[] | undefined
-  /** The resource of requests that name none. @default such requests are refused */
-  defaultResource?: string | undefined
 }
 
 /**
  * OAuth 2.1 for MCP clients: authorization code with PKCE for public clients whose id is the URL of their document. Access tokens are bearer
  * tokens: they work for anyone who has them.
  *
- * @throws TypeError for a document that cannot be used
+ * `createAuthServer` throws a TypeError for a document that cannot be used, naming it.
  * @example
  * ```ts
  * const server = createAuthServer({ issuer, keys, storage }, januaryServer, oauthEdition({ keys: oauthKeys }))
@@ -47,15 +44,13 @@ export interface OAuthOptions {
  */
 export function oauthEdition(options: OAuthOptions): ServerEdition {
   const { keys } = options
-  const clients = options.clients?.map(readListedClient)
-  const resources = options.resources?.map(readListed)
   return {
     name: oauthName,
     hasFamilies: true,
     createTransport: createOAuthTransport,
     endpoints(context) {
       const fetching = fetchOptions(context)
-      const documents = documentsFor(context, fetching, { ...options, clients, resources })
+      const documents = documentsFor(context, fetching, { ...options, ...requireUsable(options, context) })
       const authenticate = authenticationFor(context, fetching, documents.clients)
       const { pathname: issuerPath } = new URL(context.issuer)
       const form = (path: string, endpoint: Endpoint): Route => ({
@@ -99,32 +94,21 @@ function fetchOptions({ fetch, now, fetchLimits }: ServerContext): DocumentFetch
   return { fetch, now, budget: createFetchBudget(fetchLimits, now), failureTime: fetchLimits.failureTime }
 }
 
-/** The options, with the operator's documents as they are read. */
-type ListedOptions = Pick<OAuthOptions, 'onlyResources' | 'defaultResource'> & {
-  clients: readonly Client[] | undefined
-  resources: readonly OAuthResource[] | undefined
-}
-
-function readListedClient(document: object, at: number): Client {
-  const { client_id: id } = document as { client_id?: unknown }
-  if (!isClientUrl(id)) throw new TypeError(`oauthEdition: clients[${at}].client_id must be an https URL with a path`)
-  const read = readClientDocument(id, document)
-  if ('problem' in read) throw new TypeError(`oauthEdition: clients[${at}] cannot be used: ${read.problem}`)
-  return read.client
-}
-
-function readListed(document: object, at: number): OAuthResource {
-  try {
-    return readListedResource(document)
-  } catch (cause) {
-    throw new TypeError(`oauthEdition: resources[${at}]: ${(cause as Error).message}`, { cause })
-  }
+/** @throws TypeError for documents that cannot be used, and for tokens that live too long */
+function requireUsable(options: OAuthOptions, { identifiers, lifetimes }: ServerContext): ListedDocuments {
+  const { problems, ...listed } = readListedDocuments(options, identifiers)
+  const list = problems.map(({ setting, problem }) => `${setting} ${problem}`)
+  const { maxLifetime } = accessTokenType
+  if (lifetimes.authToken > maxLifetime)
+    list.push(`lifetimes.authToken of createAuthServer must be at most ${maxLifetime}`)
+  if (list.length > 0) throw new TypeError(`oauthEdition: ${list.join('; ')}`)
+  return listed
 }
 
 function documentsFor(
   { issuer, identifiers, workload }: ServerContext,
   fetching: DocumentFetchOptions,
-  { clients, resources, onlyResources, defaultResource }: ListedOptions,
+  { clients, resources, onlyResources, defaultResource }: OAuthSettings & ListedDocuments,
 ): OAuthDocuments {
   return {
     // A request holds no slot while a document is fetched.

@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import {
+  createAuthServer,
+  fixedKeys,
+  januaryServer,
+  type OAuthSettings,
+  oauthEdition,
+  requireUsableOAuth,
+} from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
+import { expect, it, onTestFinished } from 'vitest'
+import { clientDocument, issuer, resourceDocument } from './oauth-stage.js'
+
+const keys = fixedKeys({ signer: await createSigner(await generatePrivateJwk()), secret: randomBytes(32) })
+
+/** What is wrong with the settings, as an operator reads it. */
+async function problemsOf(oauth: OAuthSettings): Promise<string[]> {
+  const outcome: unknown = await requireUsableOAuth({ file: 'config.json', settings: { oauth } }).catch(
+    (error: unknown) => error,
+  )
+  return outcome instanceof Error ? outcome.message.split('\n  ').slice(1) : []
+}
+
+it('accepts usable documents', async () => {
+  const settings = {
+    clients: [clientDocument],
+    resources: [resourceDocument],
+    onlyResources: ['https://other.example/mcp'],
+    defaultResource: 'https://notes.example/mcp',
+  }
+  expect(await problemsOf(settings)).toEqual([])
+})
+
+it.each<[OAuthSettings, string]>([
+  [{ clients: [{}] }, 'oauth.clients[0]: must contain a client_id'],
+  [{ clients: [clientDocument, { ...clientDocument }] }, 'oauth.clients[1]: describes the same one as clients[0]'],
+  [
+    { clients: [{ ...clientDocument, client_secret: 'x' }] },
+    'oauth.clients[0]: cannot be used: it contains client_secret',
+  ],
+  [{ clients: [{ ...clientDocument, redirect_uris: [] }] }, 'oauth.clients[0]: cannot be used: its redirect_uris'],
+  [{ resources: [{ ...resourceDocument, resource: 'notes' }] }, 'oauth.resources[0]: cannot be used: '],
+  [
+    { resources: [resourceDocument, { ...resourceDocument, resource: 'https://NOTES.example/mcp/' }] },
+    'oauth.resources[1]: describes the same one as resources[0]',
+  ],
+  [{ onlyResources: ['notes.example'] }, 'oauth.onlyResources[0]: must be the URL of a resource'],
+  [{ defaultResource: 'notes' }, 'oauth.defaultResource: must be the URL of a resource'],
+  [
+    { onlyResources: [], defaultResource: 'https://notes.example/mcp' },
+    'oauth.defaultResource: must also be in onlyResources or resources',
+  ],
+])('refuses %j', async (settings, problem) => {
+  const [first, ...more] = await problemsOf(settings)
+  expect(first).toContain(problem)
+  expect(more).toEqual([])
+})
+
+it('names all problems in one TypeError, and refuses tokens that live longer than an hour', () => {
+  const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
+  onTestFinished(() => storage.close())
+  const edition = oauthEdition({ keys, clients: [{}], defaultResource: 'notes' })
+  const start = () =>
+    createAuthServer({ issuer, keys, storage, lifetimes: { authToken: 3601 } }, januaryServer, edition)
+  expect(start).toThrow(TypeError)
+  expect(start).toThrow(/clients\[0\] .*defaultResource .*authToken of createAuthServer must be at most 3600/)
+})
