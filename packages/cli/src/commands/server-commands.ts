@@ -123,7 +123,7 @@ const rows: readonly CommandRow[] = [
   {
     name: 'doctor',
     needs: undefined,
-    about: 'Check a deployed auth server, from outside or on its machine, and report what to fix',
+    about: 'Check a deployed auth server or MCP server, and report what to fix',
     example: 'doctor https://auth.example',
     page: 'Troubleshooting an auth server',
     subjects: [
@@ -133,6 +133,7 @@ const rows: readonly CommandRow[] = [
       },
     ],
     flags: {
+      '--mcp <url>': 'The URL of a protected MCP server, to check the server and its auth server as OAuth clients do',
       '--config <file>': "The auth server's configuration, to check the server on its own machine",
       '--backups <folder>': "The folder that contains the server's database backups",
       ...allowNetwork,

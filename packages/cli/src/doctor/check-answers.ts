@@ -125,7 +125,9 @@ export async function checkTargets(issuer: URL, jwksPath: string): Promise<Findi
 /** Checks that headers large enough for tokens are accepted. */
 export async function checkHeaderSizes(issuer: URL, jwksPath: string): Promise<Finding> {
   const report = checking('header sizes')
-  const { status } = await ask(issuer, `${jwksPath}?${'x'.repeat(4000)}`, { 'signature-key': 'x'.repeat(10_000) })
+  const { status } = await ask(issuer, `${jwksPath}?${'x'.repeat(4000)}`, {
+    headers: { 'signature-key': 'x'.repeat(10_000) },
+  })
   if (status === 200) return report.ok('A header of 10 kB is accepted.')
   return report.problem(
     `A request with a 10 kB header returns ${status}.`,
@@ -230,7 +232,7 @@ export async function checkDocuments(
   if (!document || document.outcome === 'absent') {
     const found = `There is no document at ${document?.url ?? issuer}.`
     const fix =
-      'Pass the issuer exactly as in the configuration, and configure the proxy to forward all paths to the server.'
+      'Pass the issuer exactly as in the configuration, and configure the proxy to forward all paths to the server. To check an MCP server, pass its URL to --mcp.'
     return { findings: [told.problem(found, fix)], jwksUri: undefined }
   }
   const keySet = document.key_set

@@ -10,7 +10,7 @@ const renewedBefore = 21
 export async function checkCertificate(issuer: URL): Promise<{ finding: Finding; isTrusted: boolean }> {
   const report = checking('certificate')
   if (issuer.protocol === 'http:') {
-    const found = 'The issuer uses http on this machine, so there is no TLS to check.'
+    const found = 'The URL uses http on this machine, so there is no TLS to check.'
     return {
       finding: report.unknown(found, 'This is a development setup. Pass the https URL of a deployment instead.'),
       isTrusted: true,

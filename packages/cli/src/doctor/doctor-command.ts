@@ -1,4 +1,4 @@
-import type { NetworkOptions } from 'countersign/discovery'
+import { isLoopbackIdentifier, type NetworkOptions } from 'countersign/discovery'
 import { errorReason, exitStatus, usageError } from '../command/errors.js'
 import { requirePackage } from '../command/require-package.js'
 import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
@@ -20,6 +20,7 @@ import { checkCertificate } from './check-certificate.js'
 import { checking, type Finding } from './finding.js'
 
 interface DoctorFlags extends Pick<NetworkFlags, 'allowNetwork'> {
+  mcp?: string
   config?: string
   backups?: string
   json?: true
@@ -27,17 +28,25 @@ interface DoctorFlags extends Pick<NetworkFlags, 'allowNetwork'> {
 
 /** `countersign doctor`: shows what is wrong with a deployment, and how to fix it. */
 export const doctorCommand: Run<DoctorFlags> = async (flags, terminal, subject) => {
-  const { config, backups } = flags
-  if (subject === '' && config === undefined)
-    throw usageError('Specify what to check: the URL of an auth server, --config <file> on its machine, or both.')
+  const { mcp, config, backups } = flags
+  if (subject === '' && mcp === undefined && config === undefined)
+    throw usageError(
+      'Specify what to check: the URL of an auth server, --config <file> on its machine, or --mcp <url> for an MCP server.',
+    )
   if (backups !== undefined && config === undefined) throw usageError('--backups needs --config.')
+  if (mcp !== undefined) requireMcpUrl(mcp)
   const examinations: Examination[] = []
   if (subject !== '') {
-    const issuer = requireIdentifierFlag('The URL', subject, 'allowed')
+    const issuer = requireIssuer(subject)
     const isInside = config !== undefined
     const outside = { network: readNetworkFlags(flags), isInside, tell: terminal.notify }
     const findings = await withProgress(terminal, `Checking ${issuer}`, () => examineOutside(issuer, outside))
     examinations.push({ subject: issuer, from: 'outside', findings })
+  }
+  if (mcp !== undefined) {
+    const { examineMcpServer } = await import('./check-mcp-server.js')
+    const findings = await withProgress(terminal, `Checking ${mcp}`, () => examineMcpServer(mcp))
+    examinations.push({ subject: mcp, from: 'outside', findings })
   }
   if (config !== undefined) {
     requirePackage('countersign-server')
@@ -50,6 +59,23 @@ export const doctorCommand: Run<DoctorFlags> = async (flags, terminal, subject) 
   terminal.write(flags.json ? `${JSON.stringify(examinations, null, 2)}\n` : shown())
   const isIll = examinations.some(({ findings }) => findings.some(({ outcome }) => outcome === 'problem'))
   return isIll ? exitStatus.refused : exitStatus.done
+}
+
+/** On this machine, the identifier of an auth server has no path, but the URL of an MCP server usually has one. */
+function requireIssuer(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url && url.pathname !== '/' && isLoopbackIdentifier(url.origin))
+    throw usageError(`${text} is not the URL of an auth server. To check an MCP server, use --mcp ${text}.`)
+  return requireIdentifierFlag('The URL', text, 'allowed')
+}
+
+function requireMcpUrl(text: string): void {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isSecure = url && (url.protocol === 'https:' || isLoopbackIdentifier(url.origin))
+  if (!isSecure || text.includes('#') || url.username !== '' || url.password !== '')
+    throw usageError(
+      '--mcp requires the URL that users type into their clients, such as https://notes.example/mcp: https, or http on this machine with a port, without a username or fragment.',
+    )
 }
 
 export interface Outside {

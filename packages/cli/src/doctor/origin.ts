@@ -44,14 +44,23 @@ export interface Place {
   port: number
 }
 
+/** A request other than a GET request without content. */
+export interface OtherRequest {
+  /** @default GET */
+  method?: string
+  headers?: Readonly<Record<string, string>>
+  /** @default none */
+  body?: string
+}
+
 /**
- * Sends a GET request with the exact request target, not normalized by a URL parser.
+ * Sends a request with the exact request target, not normalized by a URL parser. Follows no redirects.
  *
  * @throws IncompleteResponse, or the connection's error if it failed before any data arrived
  */
-export function ask(origin: URL, target: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+export function ask(origin: URL, target: string, { body, ...options }: OtherRequest = {}): Promise<Answer> {
   const request = origin.protocol === 'https:' ? requestByHttps : requestByHttp
-  return send(request, { ...placeOf(origin), path: target, headers })
+  return send(request, { ...placeOf(origin), path: target, ...options }, body)
 }
 
 /** Sends a GET request over plain http. @throws the same errors as {@link ask} */
@@ -59,7 +68,7 @@ export function getAt(place: Place, target: string): Promise<Answer> {
   return send(requestByHttp, { ...place, path: target })
 }
 
-function send(request: typeof requestByHttp, options: RequestOptions): Promise<Answer> {
+function send(request: typeof requestByHttp, options: RequestOptions, body?: string): Promise<Answer> {
   return overConnection<Answer>((resolve, reject) => {
     const sentAt = Date.now()
     const sent = request({ ...options, agent: false, lookup })
@@ -83,7 +92,7 @@ function send(request: typeof requestByHttp, options: RequestOptions): Promise<A
         resolve({ status, headers: received, text, sentAt, answeredAt })
       }, fail)
     })
-    sent.end()
+    sent.end(body)
     return { fail, close: () => sent.destroy() }
   })
 }
