@@ -36,8 +36,8 @@ const listSkipped: Reporter = {
 
 const settings = {
   // These limits detect hangs: a slow machine takes several times as long as a fast one, and is no reason to fail.
-  testTimeout: 60_000,
-  hookTimeout: 60_000,
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
   restoreMocks: true,
   env: { TMPDIR: temporaryFolder(), SKIPPED_TESTS: skipped },
   expect: { poll: { timeout: 30_000 } },
@@ -140,7 +140,6 @@ export default defineConfig({
         resolve,
         test: {
           ...settings,
-          testTimeout: 90_000,
           name: 'timed',
           globalSetup: 'test/chromium-server.ts',
           include: timed,
@@ -153,7 +152,6 @@ export default defineConfig({
         resolve,
         test: {
           ...settings,
-          testTimeout: 90_000,
           name: 'browser',
           globalSetup: 'test/chromium-server.ts',
           include: ['packages/*/test/**/*.browser.test.ts', 'test/**/*.browser.test.ts'],

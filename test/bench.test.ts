@@ -135,7 +135,7 @@ describe('the benchmark over HTTP', () => {
     // One raw verification costs more than everything else that a plain proxy does.
     const [plain = 0, raw = 0] = proxies.map((name) => byName.get(name)?.micros)
     expect(raw).toBeGreaterThan(plain)
-  }, 120_000)
+  })
 
   it('shows the limit next to the goal', () => {
     const { stdout, status } = runHttp(['--rounds', '1', '--requests', '20', '--only', 'gateway'])
@@ -145,7 +145,7 @@ describe('the benchmark over HTTP', () => {
     expect(stdout).toMatch(/^gateway( +\d+\.\d){2} +-?\d+$/m)
     expect(stdout).not.toMatch(/express/)
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
-  }, 60_000)
+  })
 
   it('reports that nginx is skipped if it is not installed, and fails in CI', () => {
     const { CI: _, ...env } = process.env
@@ -156,7 +156,7 @@ describe('the benchmark over HTTP', () => {
     const inCi = runHttp(options, { ...env, PATH: '/nowhere', CI: 'true' })
     expect(inCi.status).toBe(2)
     expect(inCi.stderr).toMatch(/^nginx is not installed/)
-  }, 60_000)
+  })
 
   it('rejects unknown options, and --only without a matching server', () => {
     for (const options of [['--fast'], ['--rounds', '0'], ['--only', 'nobody']]) expect(runHttp(options).status).toBe(2)

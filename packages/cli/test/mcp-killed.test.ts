@@ -34,31 +34,26 @@ async function pageShownBy(bridge: BridgeClient): Promise<string> {
 }
 
 describe('a bridge that is killed', () => {
-  it.each(eras)(
-    'shows the same page after a restart, and the reloaded callback succeeds (%s)',
-    { timeout: 60_000 },
-    async (client) => {
-      const flags = ['--patience', '0.5']
-      const { bridge, given } = await open({ client, server: 'stateless' }, { flags, isProcess: true })
-      await bridge.call('read')
-      const page = await bridge.pageOnStderr()
-      await killed(bridge)
-      const back = await decideAs(createScriptedUser(fetch), page, 'grant')
-      expect(await reload(back)).toBe('unreachable')
-      const next = await openClient(client, given)
-      await next.tools()
-      const waiting = await next.call('read')
-      expect(waiting).toEqual({ text: expect.stringContaining('reload that page'), isError: true })
-      expect(await next.pageOnStderr(), 'the user is not asked twice').toBe(page)
-      expect(await reload(back)).toBe('allowed')
-      expect(await next.call('read')).toEqual({ text: 'read', isError: false })
-      expect(pagesIn(next.stderr())).toEqual([page])
-    },
-  )
+  it.each(eras)('shows the same page after a restart, and the reloaded callback succeeds (%s)', async (client) => {
+    const flags = ['--patience', '0.5']
+    const { bridge, given } = await open({ client, server: 'stateless' }, { flags, isProcess: true })
+    await bridge.call('read')
+    const page = await bridge.pageOnStderr()
+    await killed(bridge)
+    const back = await decideAs(createScriptedUser(fetch), page, 'grant')
+    expect(await reload(back)).toBe('unreachable')
+    const next = await openClient(client, given)
+    await next.tools()
+    const waiting = await next.call('read')
+    expect(waiting).toEqual({ text: expect.stringContaining('reload that page'), isError: true })
+    expect(await next.pageOnStderr(), 'the user is not asked twice').toBe(page)
+    expect(await reload(back)).toBe('allowed')
+    expect(await next.call('read')).toEqual({ text: 'read', isError: false })
+    expect(pagesIn(next.stderr())).toEqual([page])
+  })
 
   it.each(['first', 'second'] as const)(
     'if the %s of two bridges of one agent is killed, the other receives the decision, and shows no additional page',
-    { timeout: 60_000 },
     async (which) => {
       const flags = ['--patience', '0.5']
       const { bridge: first, given } = await open(

@@ -12,12 +12,11 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, it, type TestContext, vi } from 'vitest'
+import { describe, it, type TestContext } from 'vitest'
 import { freePort } from '../../../test/free-port.js'
 import { has } from '../../../test/needs.js'
 import { runInProcess } from './run-program.js'
 
-vi.setConfig({ testTimeout: 120_000 })
 const patient = { timeout: 40_000, interval: 100 }
 
 const bin = fileURLToPath(new URL('../bin/countersign.js', import.meta.url))

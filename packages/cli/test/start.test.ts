@@ -3,10 +3,8 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freePort } from '../../../test/free-port.js'
-
-vi.setConfig({ testTimeout: 60_000 })
 
 const packages = fileURLToPath(new URL('../..', import.meta.url))
 const bin = join(packages, 'cli', 'bin', 'countersign.js')

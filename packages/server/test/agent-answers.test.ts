@@ -9,14 +9,15 @@ import { createWorld, ids } from './world.js'
 
 describe('the agent’s report of an auth server’s response', () => {
   it('states, for a key that the server does not know, what happened and when it will work', async () => {
-    const world = await createWorld()
+    let prompted: () => void = () => undefined
+    const world = await createWorld({ onConsent: () => prompted() })
     const restart = async (kid: string) => {
       const agent = createAgent({
         id: ids.agent,
         signer: await createSigner(await generatePrivateJwk({ kid })),
         authServers: [ids.authServer],
         onePerson: true,
-        onConsent: () => undefined,
+        onConsent: () => prompted(),
         fetch: world.fetch,
         now: () => world.clock.now,
       })
@@ -27,7 +28,7 @@ describe('the agent’s report of an auth server’s response', () => {
     const asks = async (agent: Agent) => {
       const abort = new AbortController()
       const asked = agent.signIn({ authServer: ids.authServer, signal: abort.signal })
-      setTimeout(() => abort.abort(new Error('the user was prompted')), 300)
+      prompted = () => abort.abort(new Error('the user was prompted'))
       await expect(asked).rejects.toThrow('the user was prompted')
     }
     await asks(world.agent)

@@ -516,13 +516,14 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     const browser = scene.browser()
     const shown = await browser.open(location(await browser.open(events)))
     let late: Promise<string> | undefined
+    const gate = closeGate()
     scene.page = async (agent) => {
-      const after = new Promise((resolve) => setTimeout(resolve, 20))
-      late = after.then(() => who(agent)).catch(({ code }: AgentError) => code)
+      late = gate.opened.then(() => who(agent)).catch(({ code }: AgentError) => code)
       return String((await agent.tokens()).length)
     }
     const response = await browser.open(location(shown))
     expect([await response.text(), response.headers.getSetCookie()]).toEqual(['0', []])
+    setTimeout(gate.open, 20)
     expect([await late, owners()]).toEqual(['session_forgotten', []])
   })
 

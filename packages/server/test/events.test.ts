@@ -75,7 +75,7 @@ it('storage verbs are emitted with their duration, and the reason if one had no 
   const { duration, ...found } = of('storage').find(({ verb }) => verb === 'findAuthRequest') ?? {}
   expect(found).toEqual({ kind: 'storage', role: 'authServer', verb: 'findAuthRequest', outcome: 'failed' })
   expect(duration).toBeGreaterThan(0.025)
-  expect(duration).toBeLessThan(5)
+  expect(duration, 'in seconds').toBeLessThan(25)
   expect(of('storage')).toContainEqual(expect.objectContaining({ verb: 'createAuthRequest', outcome: 'ok' }))
 })
 

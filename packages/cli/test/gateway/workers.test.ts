@@ -103,7 +103,7 @@ it('at SIGHUP all workers reload the file under load without losing a request or
   expect(clients.opened.size, 'six kept connections').toBe(6)
   running.child.kill('SIGTERM')
   expect((await running.finished).status).toBe(0)
-}, 60_000)
+})
 
 it('a worker that dies is replaced while the others continue; SIGTERM ends all of them', async () => {
   const { id, adminPort, running, count } = await start(2)
@@ -128,4 +128,4 @@ it('a worker that dies is replaced while the others continue; SIGTERM ends all o
       (what) => !/^200$|^(?:ECONNREFUSED|ECONNRESET) on a new connection$/.test(what),
     ),
   ).toEqual([])
-}, 60_000)
+})

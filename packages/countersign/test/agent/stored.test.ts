@@ -215,7 +215,6 @@ describe('two processes on one store', () => {
       const codes = stages.flatMap((stage) => stage.forms()).filter(({ request_type }) => request_type === 'code')
       expect(codes).toHaveLength(1)
     },
-    15_000,
   )
 
   it('share a token that was requested without a scope', async () => {

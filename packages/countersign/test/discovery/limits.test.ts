@@ -64,11 +64,7 @@ describe('the cache is bounded', () => {
     [501, 4096, false],
     [10_000, 200, false],
     [10_001, 200, true],
-  ])(
-    '%i documents of %i characters: the first is evicted: %s',
-    { timeout: 60_000 },
-    async (count, length, forgotten) => {
-      expect(await isFirstForgotten(count, length)).toBe(forgotten)
-    },
-  )
+  ])('%i documents of %i characters: the first is evicted: %s', async (count, length, forgotten) => {
+    expect(await isFirstForgotten(count, length)).toBe(forgotten)
+  })
 })

@@ -132,7 +132,7 @@ describe.skipIf(!hasValkey())('a Redis store', () => {
       again.filter((one) => one),
       'claimed twice',
     ).toEqual([])
-  }, 30_000)
+  })
 })
 
 it('rejects a value that is not a client', () => {

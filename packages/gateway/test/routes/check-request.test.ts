@@ -603,7 +603,7 @@ describe('a path that matches a stricter route only after folding is refused', (
     expect(refusalOf('/users/index.html', { of: table })).toBe('target_ambiguous')
   })
 
-  it('and every code point is folded like its other forms', { timeout: 60_000 }, () => {
+  it('and every code point is folded like its other forms', () => {
     const encoded = (text: string) => encodeURIComponent(`x${text}y`)
     const wide: Route = { method: 'GET', path: '/*', require: 'none', fallback: true }
     const forms = [

@@ -128,9 +128,7 @@ it('V03: behind a proxy, only the client that floods is refused', async () => {
   expect((await stop()).get(503)).toBeGreaterThan(0)
 })
 
-it('V04: while 200 networks flood, the signed-in users at one address are served, and so is that address’s fair share of other requests', {
-  timeout: 60_000,
-}, async () => {
+it('V04: while 200 networks flood, the signed-in users at one address are served, and so is that address’s fair share of other requests', async () => {
   const usernames = Array.from({ length: 10 }, (_, index) => `user${index}`)
   const { send, signedIn } = await openServer(usernames, 200)
   const office = '198.51.100.1'
@@ -157,7 +155,7 @@ it('V04: a stolen cookie, sent from many networks, uses no more than their share
   expect((await stop()).get(503)).toBeGreaterThan(0)
 })
 
-it('V05: while one /48 guesses passwords, a user elsewhere can sign in', { timeout: 60_000 }, async () => {
+it('V05: while one /48 guesses passwords, a user elsewhere can sign in', async () => {
   const { send, signedIn } = await openServer(['alice'], 400)
   const thief = createScriptedUser((input, init) => send(new Request(input, init), '2001:db8:1::1'))
   const page = await (await thief.open(signIn)).text()

@@ -7,9 +7,7 @@ import { createScriptedUser } from '../scripted-user.js'
 import { issuer, openCrowd } from './crowd.js'
 import { newSigner } from './party.js'
 
-it('A20: new agents at one address can send 1,000 requests to two instances together, and rejected requests add no rows', {
-  timeout: 120_000,
-}, async () => {
+it('A20: new agents at one address can send 1,000 requests to two instances together, and rejected requests add no rows', async () => {
   const { ask, clock, storage, rows } = await openCrowd()
   const counts = new Map<number, number>()
   let refused: Response | undefined
@@ -43,9 +41,7 @@ it('A20: new agents at one address can send 1,000 requests to two instances toge
   expect([rows('resource'), rows('display')]).toEqual([0, 0])
 })
 
-it('A20: an agent beyond its own limit does not use up the limit of the others at its address', {
-  timeout: 120_000,
-}, async () => {
+it('A20: an agent beyond its own limit does not use up the limit of the others at its address', async () => {
   const { ask } = await openCrowd({ policy: () => ({ deny: 'nobody' }) })
   for (let count = 0; count < 1010; count++) {
     const { status } = await ask('https://noisy.crowd.example', '192.0.2.7')
@@ -54,7 +50,7 @@ it('A20: an agent beyond its own limit does not use up the limit of the others a
   expect((await ask('https://quiet.crowd.example', '192.0.2.7')).status).toBe(403)
 })
 
-it('raises the limit by the configured factor', { timeout: 120_000 }, async () => {
+it('raises the limit by the configured factor', async () => {
   const { ask } = await openCrowd({ policy: () => ({ deny: 'nobody' }), limits: { rateFactor: 2 } })
   for (let count = 0; count < 601; count++) {
     const { status } = await ask('https://a.crowd.example', '192.0.2.7')
@@ -62,9 +58,7 @@ it('raises the limit by the configured factor', { timeout: 120_000 }, async () =
   }
 })
 
-it('A20: a request rejected for its redirect_uri counts only toward the limit per minute', {
-  timeout: 120_000,
-}, async () => {
+it('A20: a request rejected for its redirect_uri counts only toward the limit per minute', async () => {
   const { ask, clock, rows } = await openCrowd()
   for (let count = 0; count < 1010; count++) {
     if (count % 250 === 0) clock.now += 60
@@ -136,9 +130,7 @@ describe('A20: an agent that a user has allowed once', () => {
     },
   })
 
-  it('can send 300 requests an hour, plus 20 for each user, and no more however long it continues', {
-    timeout: 120_000,
-  }, async () => {
+  it('can send 300 requests an hour, plus 20 for each user, and no more however long it continues', async () => {
     const crowd = await openCrowd(manyOpen)
     await allowBy(crowd, 'https://a.crowd.example', 1)
     expect(await letThrough(crowd, 'https://a.crowd.example', 340)).toBe(320)
@@ -149,7 +141,7 @@ describe('A20: an agent that a user has allowed once', () => {
     expect((await crowd.ask('https://a.crowd.example', '203.0.113.1')).status).toBe(200)
   })
 
-  it('can send 1,500 requests a day, plus 100 for each user', { timeout: 120_000 }, async () => {
+  it('can send 1,500 requests a day, plus 100 for each user', async () => {
     const before = 1400
     const wrap = countedBefore('agent https://a.crowd.example per day', before)
     const crowd = await openCrowd({ ...manyOpen, wrap })
@@ -213,7 +205,7 @@ describe('A20: an agent that a user has allowed once', () => {
     expect((await crowd.ask(agent, '203.0.113.1')).status).toBe(status)
   })
 
-  it('can have more than 20 open requests once a user has allowed it something', { timeout: 120_000 }, async () => {
+  it('can have more than 20 open requests once a user has allowed it something', async () => {
     const crowd = await openCrowd()
     const agent = 'https://a.crowd.example'
     const opened = async (most: number) => {
@@ -229,7 +221,7 @@ describe('A20: an agent that a user has allowed once', () => {
     expect(await opened(200)).toBe(200)
   })
 
-  it('can send more requests once more users have allowed it something', { timeout: 120_000 }, async () => {
+  it('can send more requests once more users have allowed it something', async () => {
     const crowd = await openCrowd(manyOpen)
     await allowBy(crowd, 'https://a.crowd.example', 20)
     expect(await letThrough(crowd, 'https://a.crowd.example', 400)).toBe(400)

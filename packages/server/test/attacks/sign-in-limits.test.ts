@@ -1,5 +1,5 @@
 import { type Storage, StorageError } from 'countersign-server'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { callsBefore, interleavedStorage, noInterleaving, plan } from '../interleaving/interleave.js'
 import { createScriptedUser, signInToAccount } from '../scripted-user.js'
 import { secretHash } from '../secret-hash.js'
@@ -12,8 +12,6 @@ import {
   type Stage,
   type StageOptions,
 } from './stage.js'
-
-vi.setConfig({ testTimeout: 60_000 })
 
 const { alice, bob } = people
 

@@ -3,9 +3,7 @@ import { expect, it } from 'vitest'
 import { ownGrants } from '../../src/consent/facts.js'
 import { agent, allowedRequest, newUser, times } from '../storage/fixtures.js'
 
-it('loads active grants separately if an agent has 500 grants or more: an active one may be the oldest of all', {
-  timeout: 60_000,
-}, async () => {
+it('loads active grants separately if an agent has 500 grants or more: an active one may be the oldest of all', async () => {
   const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
   const user = await newUser(storage)
   const now = () => Math.floor(Date.now() / 1000)

@@ -66,6 +66,8 @@ interface FaultStageOptions {
   instances?: number
   settings?: object
   env?: NodeJS.ProcessEnv
+  /** Whether the servers wait for a slow database, for tests in which no request may fail. @default false */
+  isPatient?: boolean
 }
 
 const hook = fileURLToPath(new URL('hook.mjs', import.meta.url))
@@ -75,7 +77,14 @@ export const generous = { rateFactor: 1_000_000, openRequests: 10_000, sessions:
 
 /** Opens a stage for one test. Everything is stopped when the test has finished. */
 export async function openFaultStage(
-  { database, seenAs = database, instances: count = 1, settings = {}, env = {} }: FaultStageOptions = {},
+  {
+    database,
+    seenAs = database,
+    instances: count = 1,
+    settings = {},
+    env = {},
+    isPatient = false,
+  }: FaultStageOptions = {},
   test: TestEnd = { onTestFinished },
 ): Promise<FaultStage> {
   const ports = await Promise.all(Array.from({ length: 4 }, () => listenOnLoopback()))
@@ -106,7 +115,8 @@ export async function openFaultStage(
   async function add(own: NodeJS.ProcessEnv = {}): Promise<FaultyInstance> {
     const port = instances.length === 0 ? Number(new URL(operator.issuer).port) : await freePort()
     const options = `--import=${hook} ${own.NODE_OPTIONS ?? ''}`
-    const instance = await createInstance(operator, port, { FAULT_FILE: file, ...own, NODE_OPTIONS: options })
+    const common = { FAULT_FILE: file, ...(isPatient && { FAULT_PATIENT: 'yes' }) }
+    const instance = await createInstance(operator, port, { ...common, ...own, NODE_OPTIONS: options })
     await instance.start()
     instances.push(instance)
     return instance

@@ -84,6 +84,17 @@ Object.defineProperty(Database.prototype, 'prepare', {
   },
 })
 
+// With FAULT_PATIENT, a database that is slow because the machine is slow counts as available.
+if (process.env.FAULT_PATIENT) {
+  const time = 60_000
+  const times = { connectionTimeoutMillis: time, lock_timeout: time, statement_timeout: time, query_timeout: time }
+  pg.Pool = class extends pg.Pool {
+    constructor(options) {
+      super({ ...options, ...times })
+    }
+  }
+}
+
 const query = methodOf(pg.Client, 'query')
 pg.Client.prototype.query = function send(statement, ...rest) {
   const [before, after] = pointsOf(this, statement?.text ?? statement)

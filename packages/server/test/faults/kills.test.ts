@@ -25,7 +25,7 @@ const engines = [
 
 /** Starting a server takes most of the time. At every commit, it is therefore killed only at the points where the outcome differs. */
 const tried = isLong ? points : (['before_commit', 'before_write'] as const)
-const patience = { timeout: isLong ? 3_600_000 : 90_000 }
+const patience = { timeout: isLong ? 3_600_000 : 120_000 }
 
 /**
  * Sends requests until the server is killed at a point, and starts it again. Returns the responses, and how many requests reached the
@@ -49,7 +49,7 @@ describe.each(engines)('a server on $engine that is killed', ({ engine, held, ti
     patience,
     async () => {
       const url = await database()
-      const stage = await openFaultStage({ ...(url && { database: url }) })
+      const stage = await openFaultStage({ ...(url && { database: url }), isPatient: true })
       const counts = {
         kills: 0,
         'exchanges at the point': 0,
@@ -97,7 +97,7 @@ describe.each(engines)('a server on $engine that is killed', ({ engine, held, ti
     patience,
     async () => {
       const url = await database()
-      const stage = await openFaultStage({ ...(url && { database: url }) })
+      const stage = await openFaultStage({ ...(url && { database: url }), isPatient: true })
       const counts = {
         kills: 0,
         'decisions at the point': 0,

@@ -5,7 +5,7 @@ import { type PostgresServer, startCluster } from '../storage/postgres/postgres-
 import { type FaultStage, openFaultStage } from './fault-stage.js'
 import { type Answer, grantSome, isServed, type Load, redeemRest, slowest, startLoad } from './load.js'
 import { type Line, proxyTo } from './proxy.js'
-import { itIf, report, rounds } from './report.js'
+import { durationLimit, itIf, report, rounds } from './report.js'
 
 let cluster: PostgresServer
 
@@ -16,7 +16,7 @@ afterAll(() => cluster?.close())
 
 const lines: readonly Line[] = ['slow', 'drops', 'half-closed', 'refuses']
 
-const patience = { timeout: isLong ? 600_000 : 90_000 }
+const patience = { timeout: isLong ? 600_000 : 120_000 }
 
 const statusOf = async (url: string) => (await fetch(url)).status
 
@@ -26,7 +26,7 @@ async function untilServed(load: Load): Promise<number> {
   await expect
     .poll(() => load.answers.some(({ at, status, what }) => at > since && status === 200 && what === 'refresh'), {
       interval: 50,
-      timeout: 20_000,
+      timeout: 60_000,
     })
     .toBe(true)
   return performance.now() - since
@@ -67,8 +67,10 @@ it(
     const gone = performance.now()
     await cluster.crash()
     await wait(rounds(1500, 30_000))
+    const isRefused = ({ at, status }: Answer) => at >= gone && status === 503
+    await expect.poll(() => load.answers.filter(isRefused).length).toBeGreaterThan(10)
     await expectDocuments(stage)
-    expect(await statusOf(`${instance?.admin}/readyz`)).toBe(503)
+    await expect.poll(() => statusOf(`${instance?.admin}/readyz`)).toBe(503)
     // Revocations made in the meantime are unknown, so there is no list to serve.
     expect(await statusOf(`${stage.authServer}/.well-known/aauth-revocations`)).toBe(503)
     const page = await granted.user.open(`${stage.authServer}/account`)
@@ -77,14 +79,14 @@ it(
     const back = performance.now()
     await cluster.restart()
     const recovery = await untilServed(load)
-    expect(recovery).toBeLessThan(5000)
-    await expect.poll(() => statusOf(`${instance?.admin}/readyz`), { timeout: 5000 }).toBe(200)
+    expect(recovery).toBeLessThan(durationLimit(5000))
+    await expect.poll(() => statusOf(`${instance?.admin}/readyz`)).toBe(200)
     await load.stop()
 
     const meanwhile = within(load, gone, back)
     const refused = meanwhile.filter(({ status }) => status === 503)
     expect(refused.length).toBeGreaterThan(10)
-    expect(slowest(meanwhile)).toBeLessThan(2000)
+    expect(slowest(meanwhile)).toBeLessThan(durationLimit(2000))
     expect(refused.every(({ retryAfter }) => retryAfter === '2')).toBe(true)
     await stage.expectWhole()
     report(

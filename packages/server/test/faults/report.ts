@@ -17,6 +17,11 @@ export function rounds(few: number, many: number): number {
   return isLong ? many : few
 }
 
+/** A limit on a duration, in milliseconds. At every commit, other tests run at the same time, so that it detects hangs only. */
+export function durationLimit(milliseconds: number): number {
+  return isLong ? milliseconds : 40_000
+}
+
 /** Prints how often each operation was tried and what was lost, and asserts that nothing was lost. */
 export function report(fault: string, tried: Record<string, number>, lost: readonly string[] = []): void {
   const counts = Object.entries(tried).map(([what, count]) => `${count} ${what}`)

@@ -29,7 +29,7 @@ it(
   patience,
   async () => {
     const { url } = await server.createDatabase()
-    const stage = await openFaultStage({ database: url })
+    const stage = await openFaultStage({ database: url, isPatient: true })
     const load = startLoad(stage, await grantSome(stage, 4))
     await wait(rounds(500, 5000))
     const before = load.answers.length

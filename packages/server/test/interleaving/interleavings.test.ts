@@ -61,7 +61,7 @@ describe.each(stages)('J05: a verb that commits before any storage call of a req
   }
 
   describe.each(Object.entries(flows))('%s', (_flow, flow) => {
-    it.each(Object.entries(verbs))('%s', { timeout: 60_000 }, async (_verb, concurrent) => {
+    it.each(Object.entries(verbs))('%s', async (_verb, concurrent) => {
       const failures: string[] = []
       for (let after = 0; after < 40; after += 1) {
         const cell = await makeCell()

@@ -117,5 +117,5 @@ describe('rotateKeys', () => {
       }),
       { numRuns: 60 },
     )
-  }, 60_000)
+  })
 })

@@ -175,5 +175,5 @@ export function logoOn(page: string): string | undefined {
 
 /** Waits until this many logo fetches have finished. */
 export async function fetchesEnd({ kept }: LogoStage, count = 1): Promise<void> {
-  await vi.waitFor(() => expect(kept).toHaveLength(count), { timeout: 10_000, interval: 20 })
+  await vi.waitFor(() => expect(kept).toHaveLength(count), { timeout: 100_000, interval: 20 })
 }

@@ -1,5 +1,5 @@
 import { sqliteStorage } from 'countersign-server/sqlite'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { startServer } from '../../../countersign/test/discovery/loopback-server.js'
 import { simulatePublicNetwork } from '../../../countersign/test/discovery/public-network.js'
 import { temporaryFile } from '../storage/temporary-file.js'
@@ -10,7 +10,7 @@ const logo = readImage('rgba.png')
 const otherLogo = readImage('cmyk.jpg')
 const good = () => picture(logo)
 const svg = '<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(1)</script></svg>'
-const patience = { timeout: 10_000 }
+const patience = { timeout: 30_000 }
 const html = '<!DOCTYPE html><script>alert(1)</script>'
 
 describe('a logo', () => {
@@ -59,16 +59,16 @@ describe('a logo', () => {
 
   it('is fetched one at a time, so that a server that never responds delays nothing else', async () => {
     const stage = await openLogoStage({ answer: () => new Promise(() => undefined) })
-    const started = performance.now()
+    // A fetch that takes too long would be given up, and the next one would start.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
     for (const round of [1, 2, 3]) {
       stage.agentSays.logoUri = `${stage.agent}/logo-${round}`
       // The agent’s document and keys are fetched again each time.
       stage.clock.now += 400
       expect(logoOn(await stage.open(await stage.request()))).toBeUndefined()
     }
-    const lasted = performance.now() - started
     expect(stage.asked).toEqual(['/logo-1'])
-    expect(lasted).toBeLessThan(8000)
   })
 
   it('is shown next to the agent in My agents', async () => {

@@ -164,8 +164,7 @@ describe('countersign doctor from outside', () => {
     ['switches to another protocol', (socket) => socket.write(switching), ofPages],
     ['never finishes its response', (socket) => drip(socket, 'HTTP/1.1 200 OK\r\n\r\n', 'x'), ofPages],
     ['sends nothing', () => undefined, ofPages],
-  ])('finds a proxy that %s for everything except documents, and exits soon', async (_what, instead, problems) => {
-    const began = performance.now()
+  ])('finds a proxy that %s for everything except documents, and exits', async (_what, instead, problems) => {
     const { status, findings, of } = await behind({
       instead(socket, path) {
         const isHere = path !== '/jwks.json' && !path.startsWith('/.well-known/')
@@ -176,7 +175,6 @@ describe('countersign doctor from outside', () => {
     expect({ status, problems: of('problem') }).toEqual({ status: 1, problems })
     expect(of('unknown')).toEqual(['certificate', 'plain http', 'client addresses'])
     for (const { outcome, fix } of findings) if (outcome === 'problem') expect(fix).toMatch(/./)
-    expect(performance.now() - began).toBeLessThan(15_000)
   })
 
   it.each<[string, (socket: Socket) => void]>([
@@ -537,7 +535,7 @@ it('countersign doctor, db check and db finish-restore support PostgreSQL, and s
   const [inside] = JSON.parse(gone.stdout) as { findings: Finding[] }[]
   expect(inside?.findings).toContainEqual(expect.objectContaining({ check: 'database', outcome: 'problem' }))
   expect(JSON.stringify(findings) + gone.stdout + gone.stderr).not.toContain('a-word-that-is-secret')
-}, 60_000)
+})
 
 function change(path: string, statement: string): void {
   const database = new Database(path)

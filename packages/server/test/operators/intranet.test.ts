@@ -5,13 +5,11 @@ import { january } from 'countersign/editions'
 import { createGuardedFetch } from 'countersign/node'
 import type { ResourceOptions } from 'countersign/resource'
 import { type KeyReference, signRequest } from 'countersign/signatures'
-import { expect, it, onTestFinished, vi } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { inNetworkNamespace, startInside } from '../../../countersign/test/network-namespace.js'
 import { agentDocuments } from '../../../countersign/test/origins.js'
 import { startInsideAgent, startInsideResource } from './inside-parties.js'
 import { createOperatorStage } from './operator-stage.js'
-
-vi.setConfig({ testTimeout: 60_000 })
 
 const hosts = {
   'auth.corp.example': '10.77.0.1',

@@ -185,9 +185,9 @@ describe('countersign server users', () => {
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       shown += text
     })
-    await expect.poll(() => shown, { timeout: 10_000 }).toContain('Password: ')
+    await expect.poll(() => shown).toContain('Password: ')
     child.stdin.write('a long password\r')
-    await expect.poll(() => shown, { timeout: 10_000 }).toContain('Again: ')
+    await expect.poll(() => shown).toContain('Again: ')
     child.stdin.write('a long password\r')
     const status = await new Promise((resolve) => child.once('close', resolve))
     expect({ status, shown }).toEqual({ status: 0, shown: expect.stringContaining('bob can now sign in.') })

@@ -19,8 +19,7 @@ it('a rule that is added while the server runs applies within five seconds; an i
   expect(await ask()).toBe(200)
   const settings = JSON.parse(readFileSync(stage.config, 'utf8'))
   const change = (changed: object) => writeFileSync(stage.config, JSON.stringify({ ...settings, ...changed }))
-  const logged = (event: string) =>
-    expect.poll(() => instance.said().stdout, { timeout: 5000 }).toContain(`"event":"${event}"`)
+  const logged = (event: string) => expect.poll(() => instance.said().stdout).toContain(`"event":"${event}"`)
 
   change({ policies: [{ name: 'closed', agent: '*', decision: 'deny' }] })
   await logged('policies.changed')

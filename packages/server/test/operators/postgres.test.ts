@@ -234,10 +234,8 @@ describe('countersign server start --workers', () => {
     const stage = await createOperatorStage({ database: url })
     const instance = await stage.spawnServe({ flags: ['--workers', '3'] })
     await new Promise((resolve) => setTimeout(resolve, wait))
-    const began = performance.now()
     instance.child.kill('SIGTERM')
     expect(await instance.finished).toMatchObject({ status: 0, stderr: expect.not.stringContaining('replaced') })
-    expect(performance.now() - began).toBeLessThan(10_000)
   })
 
   it('closes a connection that was handed to a process killed before it accepts it', async () => {
@@ -246,7 +244,7 @@ describe('countersign server start --workers', () => {
     const stage = await createOperatorStage({ database: url, admin: { port: adminPort } })
     const instance = await stage.spawnServe({ flags: ['--workers', '2'] })
     const readyz = () => fetch(`http://127.0.0.1:${adminPort + 1}/readyz`).catch(() => undefined)
-    await expect.poll(async () => (await readyz())?.status, { timeout: 20_000 }).toBe(200)
+    await expect.poll(async () => (await readyz())?.status).toBe(200)
     const [killed = 0] = childrenOf(instance.child.pid)
     process.kill(killed, 'SIGSTOP')
     const asked = Array.from({ length: 4 }, () => {
@@ -262,7 +260,7 @@ describe('countersign server start --workers', () => {
     await expect.poll(() => asked.filter(({ isAnswered }) => isAnswered).length).toBe(3)
     process.kill(killed, 'SIGKILL')
     const held = asked.find(({ isAnswered }) => !isAnswered)
-    await expect.poll(() => held?.isClosed, { timeout: 5000 }).toBe(true)
+    await expect.poll(() => held?.isClosed).toBe(true)
     instance.child.kill('SIGTERM')
     expect(await instance.finished).toMatchObject({ status: 0 })
   })
@@ -278,8 +276,10 @@ describe('countersign server start --workers', () => {
     socket.setEncoding('latin1').on('data', (text: string) => {
       answer += text
     })
-    socket.write('GET /jwks.json HTTP/1.1\r\n')
-    await new Promise((resolve) => setTimeout(resolve, 300))
+    // With the response to the first request, half of the second one has been read, too.
+    socket.write('GET /jwks.json HTTP/1.1\r\nhost: a\r\n\r\nGET /jwks.json HTTP/1.1\r\n')
+    await expect.poll(() => answer).toMatch(/^HTTP\/1\.1 200 [\s\S]*\}$/)
+    answer = ''
     for (const pid of childrenOf(instance.child.pid)) process.kill(pid, 'SIGINT')
     instance.child.kill('SIGINT')
     await new Promise((resolve) => setTimeout(resolve, 300))
@@ -300,12 +300,12 @@ describe('countersign server start --workers', () => {
           return answer?.status
         }),
       )
-    await expect.poll(answering, { timeout: 20_000 }).toEqual([200, 200])
+    await expect.poll(answering).toEqual([200, 200])
     const [killed] = childrenOf(instance.child.pid)
     if (killed !== undefined) {
       process.kill(killed, 'SIGKILL')
-      await expect.poll(() => instance.said().stderr, { timeout: 20_000 }).toContain('is being replaced')
-      await expect.poll(answering, { timeout: 20_000 }).toEqual([200, 200])
+      await expect.poll(() => instance.said().stderr).toContain('is being replaced')
+      await expect.poll(answering).toEqual([200, 200])
     }
     await stage.run('server users add alice --password-stdin', addAlice)
     const { agent, resource } = await startParties(stage.issuer, person)

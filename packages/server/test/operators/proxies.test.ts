@@ -9,14 +9,12 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { january } from 'countersign/editions'
 import { signRequest } from 'countersign/signatures'
-import { expect, it, onTestFinished, vi } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { has } from '../../../../test/needs.js'
 import { certificateFiles, inNetworkNamespace } from '../../../countersign/test/network-namespace.js'
 import { startInsideAgent, startInsideResource } from './inside-parties.js'
 import { blockOf, runBlock } from './manual.js'
 import { createOperatorStage, type InstanceProcess, type OperatorStage } from './operator-stage.js'
-
-vi.setConfig({ testTimeout: 60_000 })
 
 const hosts = {
   // As in the files of the manual.
@@ -124,7 +122,7 @@ async function start(
       ({ status }) => status,
       () => said,
     )
-  await expect.poll(look, { timeout: 15_000, interval: 20 }).toBe(200)
+  await expect.poll(look, { interval: 20 }).toBe(200)
 }
 
 /** A signed request by an agent that cannot be found, from its own address, with a forged forwarding header. */
@@ -254,7 +252,7 @@ async function startTwo(stage: OperatorStage): Promise<{ restart: (place: number
     const env = { COUNTERSIGN_ADMIN_PORT: String(9080 + place) }
     running[place] = await stage.spawnServe({ port: 8080 + place, env })
     const isReady = () => fetch(`http://127.0.0.1:${9080 + place}/readyz`).then(({ status }) => status)
-    await expect.poll(isReady, { timeout: 10_000 }).toBe(200)
+    await expect.poll(isReady).toBe(200)
   }
   await startAt(0)
   await startAt(1)
@@ -320,7 +318,7 @@ inNetworkNamespace(import.meta.url, hosts, () => {
         expect(findings[1]?.found).toBe(`Port 80 redirects to ${issuer}.`)
         await askUnknown(hosts['agent.example'])
         const refused = async () => (await stage.run('server audit export --event agent.refused')).stdout
-        await expect.poll(refused, { timeout: 10_000 }).toContain(`"ip":"${hosts['agent.example']}"`)
+        await expect.poll(refused).toContain(`"ip":"${hosts['agent.example']}"`)
         const body = 'x'.repeat(200_000)
         // From the proxy, or from the server, which closes the connection while a proxy is still writing to it.
         expect([413, 502]).toContain((await fetch(`${issuer}/account/sign-in`, { method: 'POST', body })).status)

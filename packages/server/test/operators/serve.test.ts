@@ -91,7 +91,7 @@ describe('countersign server start', () => {
   })
 
   it('continues on a copy of the database: keys, grants and refresh tokens, the latter until db finish-restore (F14)', async () => {
-    const stage = await createOperatorStage({ lifetimes: { authToken: 10 }, durations: ['until-removed'] })
+    const stage = await createOperatorStage({ lifetimes: { authToken: 40 }, durations: ['until-removed'] })
     const first = await stage.spawnServe()
     await stage.run('server users add alice --password-stdin', addAlice)
     let ahead = 0
@@ -102,7 +102,7 @@ describe('countersign server start', () => {
       if (sent.url === `${stage.issuer}/agent/token`) asksForTokens.push(await sent.clone().text())
       return fetch(sent)
     }
-    const options = { agent: { now, fetch: recording }, resource: { now } }
+    const options = { agent: { now, fetch: recording } }
     const { agent, resource, asked } = await startParties(stage.issuer, person, options)
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
     const copy = join(stage.folder, 'copy.db')
@@ -114,8 +114,8 @@ describe('countersign server start', () => {
     await first.finished
 
     await stage.serve({ env: { COUNTERSIGN_DATABASE: copy } })
-    // The agent refreshes a token that expires in 5 s.
-    ahead = 6
+    // The agent refreshes a token that expires in 5 s, by its clock.
+    ahead = 36
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
     expect(asked).toHaveLength(1)
     expect(asksForTokens.at(-1)).toContain('request_type=refresh')
@@ -202,7 +202,7 @@ describe('countersign server start', () => {
     await fetch(`${stage.issuer}/agent/auth?request_token=${token}`)
     await (await fetch(`${stage.issuer}/${token}/eyJhbGciOiJub25lIn0.e30.`)).text()
     const page = await (await fetch(`${stage.issuer}/nowhere`)).text()
-    await expect.poll(() => said().stdout, { timeout: 5000 }).toContain('"path":"/nowhere"')
+    await expect.poll(() => said().stdout).toContain('"path":"/nowhere"')
     const line =
       said()
         .stdout.split('\n')
@@ -510,7 +510,7 @@ describe.concurrent('/readyz', () => {
     expect(await readyz()).toBe('200 ready\n')
     const other = new Database(stage.database)
     other.exec('begin immediate')
-    const options = { timeout: 10_000, interval: 200 }
+    const options = { interval: 200 }
     await expect.poll(readyz, options).toBe('503 not ready: the database does not respond, or cannot be written to\n')
     expect(await readyz()).toBe('503 not ready: the database does not respond, or cannot be written to\n')
     expect((await fetch(`${stage.issuer}/jwks.json`)).status).toBe(200)
@@ -549,7 +549,7 @@ describe.concurrent('several instances on one database', () => {
     const { activated, next } = JSON.parse(rotated.stdout) as { activated: string; next: string }
     expect(before).toContain(activated)
     for (const { origin } of [one, two]) {
-      await expect.poll(() => kidsAt(origin), { timeout: 8000, interval: 250 }).toEqual([...before, next].sort())
+      await expect.poll(() => kidsAt(origin), { interval: 250 }).toEqual([...before, next].sort())
     }
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
     const sentKeys: string[] = []
@@ -580,8 +580,8 @@ describe.concurrent('several instances on one database', () => {
     ).toEqual(['active', 'next', 'retiring'])
   })
 
-  it('refuse a blocked agent within 5 s, and accept it again (A19)', async ({ expect, ...test }) => {
-    const stage = await createOperatorStage({ lifetimes: { authToken: 10 } }, test)
+  it('refuse a blocked agent at once, and accept it again (A19)', async ({ expect, ...test }) => {
+    const stage = await createOperatorStage({}, test)
     await stage.serve()
     const two = await stage.spawnServe({ port: await freePort() })
     await stage.run('server users add alice --password-stdin', addAlice)
@@ -594,13 +594,11 @@ describe.concurrent('several instances on one database', () => {
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
 
     await stage.run(`server agents block ${agent.id}`)
-    const blockedAt = Date.now()
     expect(await stage.ask('server agents list --blocked')).toMatchObject([{ agent: agent.id }])
     const other = await startParties(stage.issuer, person, { agent: { fetch: atTwo } }, test)
     expect((await other.agent.fetch(`${other.resource}/data-auth`)).status).toBe(200)
     const refused = await agent.fetch(`${other.resource}/data-auth`).catch((error: unknown) => error)
     expect(refused).toMatchObject({ name: 'AgentError', code: 'access_denied' })
-    expect(Date.now() - blockedAt).toBeLessThan(5000)
 
     await stage.run(`server agents unblock ${agent.id}`)
     expect((await agent.fetch(`${other.resource}/data-auth`)).status).toBe(200)
@@ -658,7 +656,7 @@ describe('SIGTERM', () => {
       while (!over && (await ask()));
     }
     const workers = Array.from({ length: 8 }, worker)
-    await expect.poll(() => outcomes.answered, { timeout: 15_000 }).toBeGreaterThan(200)
+    await expect.poll(() => outcomes.answered).toBeGreaterThan(200)
     const began = Date.now()
     child.kill('SIGTERM')
     const { status } = await finished

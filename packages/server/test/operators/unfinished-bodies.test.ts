@@ -12,7 +12,7 @@ async function statusOf(origin: string, head: string, body: string): Promise<num
     `POST /account/sign-in HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n${head}\r\n\r\n${body}`,
   )
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('no response in 5 s')), 5000)
+    const timer = setTimeout(() => reject(new Error('no response in 30 s')), 30_000)
     socket.once('error', reject).once('data', (data) => {
       clearTimeout(timer)
       resolve(Number(/^HTTP\/1\.1 (\d+)/.exec(data.toString('latin1'))?.[1]))

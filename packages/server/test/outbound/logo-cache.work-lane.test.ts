@@ -27,7 +27,7 @@ function laneOf(perMinute = 40) {
   return { clock, lane, started, done, failed, gates, add, finish }
 }
 
-const patience = { timeout: 15_000, interval: 5 }
+const patience = { timeout: 30_000, interval: 5 }
 
 describe('a work lane', () => {
   it('does one thing after the other, and drops what would wait behind too much', async () => {

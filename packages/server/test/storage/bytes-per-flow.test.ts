@@ -69,9 +69,7 @@ function sizeOf(path: string): number {
   return statSync(path).size
 }
 
-test(`a complete consent takes at most ${most} bytes of the file, including all indexes`, {
-  timeout: 120_000,
-}, async () => {
+test(`a complete consent takes at most ${most} bytes of the file, including all indexes`, async () => {
   const path = temporaryFile()
   const storage = sqliteStorage(path, { sweepInterval: 0 })
   const users: User[] = []

@@ -52,6 +52,14 @@ async function removeAll({ world, user }: Scene): Promise<void> {
   world.sent.length = 0
 }
 
+/** Sends a request, and waits until the token that it refreshes in the background is stored. */
+async function requestAndRefresh(scene: Scene): Promise<void> {
+  const expiry = async () => Math.max(...(await scene.world.agent.tokens()).map(({ expiresAt }) => expiresAt))
+  const before = await expiry()
+  expect(await scene.request()).toBe(200)
+  await expect.poll(expiry).toBeGreaterThan(before)
+}
+
 describe('an agent with a refresh token', () => {
   it('requests nothing before 80 % of the lifetime of its auth token', async () => {
     const scene = await allowed()
@@ -63,8 +71,8 @@ describe('an agent with a refresh token', () => {
   it('gets a new auth token in the background after that, without a prompt', async () => {
     const scene = await allowed()
     scene.world.clock.now += 0.8 * lifetime
-    expect(await scene.request()).toBe(200)
-    expect(await settled(scene)).toEqual(['refresh'])
+    await requestAndRefresh(scene)
+    expect(await scene.tokenRequests()).toEqual(['refresh'])
     scene.world.clock.now += 0.5 * lifetime
     expect(await scene.request()).toBe(200)
     expect(await settled(scene)).toEqual([])
@@ -116,9 +124,14 @@ describe('an agent with a refresh token', () => {
     const scene = await allowed()
     const { origins, clock } = scene.world
     const handler = origins.get(ids.authServer)
-    origins.set(ids.authServer, () => new Response('down', { status: 503 }))
+    let isRefused = false
+    origins.set(ids.authServer, () => {
+      isRefused = true
+      return new Response('down', { status: 503 })
+    })
     clock.now += 0.9 * lifetime
     expect(await scene.request()).toBe(200)
+    await expect.poll(() => isRefused).toBe(true)
     expect(await settled(scene)).toEqual(['refresh'])
     clock.now += 0.2 * lifetime
     await expect(scene.request()).rejects.toMatchObject({ code: 'token_request_failed' })

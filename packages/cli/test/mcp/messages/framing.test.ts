@@ -50,13 +50,13 @@ it('reads a long line in small pieces within seconds', async () => {
   const events = await eventsIn('data: ', ...Array.from({ length: 4096 }, () => piece), '\n\n')
   expect(events[0]?.data).toHaveLength(4096 * 4096)
   expect(performance.now() - began).toBeLessThan(5000)
-}, 120_000)
+})
 
 // M15
 it('counts the line endings of an event', async () => {
   const line = `data:${'x'.repeat(8191)}\n`
   await expect(eventsIn(...Array.from({ length: 8193 }, () => line), '\n')).rejects.toThrow(RangeError)
-}, 30_000)
+})
 
 it('counts empty lines of an event, which use memory', async () => {
   const lines = 'data\n'.repeat(100_000)

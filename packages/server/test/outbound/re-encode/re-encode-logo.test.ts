@@ -149,23 +149,19 @@ describe('reEncodeLogo', () => {
     'lossless.webp',
     'alpha.webp',
     'animated.webp',
-  ])(
-    'returns a logo or a reason for %s, wherever it is truncated or changed',
-    async (name) => {
-      const bytes = readImage(name)
-      const random = randomFrom(name)
-      const damaged = Array.from({ length: isLong ? 12 : 6 }, (_, index) => {
-        const at = 12 + Math.floor(random() * (bytes.length - 12))
-        return index % 3 === 0 ? bytes.slice(0, at) : patched(bytes, at, Math.floor(random() * 256))
-      })
-      for (const given of damaged) {
-        const outcome = await reEncodeLogo(given)
-        if ('image' in outcome) expect(pngSize(outcome.image)).toEqual({ width: 96, height: 96 })
-        else expect(outcome.refusal).toEqual(expect.any(String))
-      }
-    },
-    60_000,
-  )
+  ])('returns a logo or a reason for %s, wherever it is truncated or changed', async (name) => {
+    const bytes = readImage(name)
+    const random = randomFrom(name)
+    const damaged = Array.from({ length: isLong ? 12 : 6 }, (_, index) => {
+      const at = 12 + Math.floor(random() * (bytes.length - 12))
+      return index % 3 === 0 ? bytes.slice(0, at) : patched(bytes, at, Math.floor(random() * 256))
+    })
+    for (const given of damaged) {
+      const outcome = await reEncodeLogo(given)
+      if ('image' in outcome) expect(pngSize(outcome.image)).toEqual({ width: 96, height: 96 })
+      else expect(outcome.refusal).toEqual(expect.any(String))
+    }
+  })
 })
 
 /** The same pseudo-random numbers each time, different for each name. */

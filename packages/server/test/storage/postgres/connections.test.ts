@@ -93,12 +93,11 @@ describe('a connection to PostgreSQL', () => {
     onTestFinished(() => void vi.unstubAllEnvs())
     const program = `
       import { postgresStorage } from 'countersign-server/postgres'
-      await postgresStorage(${JSON.stringify(`${url.href}?sslmode=require`)}).catch(({ code, message }) => console.log(code, message))`
-    const began = performance.now()
+      await postgresStorage(${JSON.stringify(`${url.href}?sslmode=require`)}).catch(({ code, message }) => console.log(code, message))
+      setTimeout(() => console.error('still running after 3 s'), 3000).unref()`
     const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program])
     expect(stdout).toMatch(/^misconfigured .* requires a password, but none was found: .*PGPASSFILE/)
     expect(stderr).toBe('')
-    expect(performance.now() - began).toBeLessThan(10_000)
   })
 })
 
