@@ -27,7 +27,7 @@ export function inNetworkNamespace(file: string, hosts: Readonly<Record<string, 
     tests()
     return
   }
-  it.skipIf(!has('a network namespace', 'openssl'))('in a separate network namespace', { timeout: 240_000 }, () => {
+  it.skipIf(!has('a network namespace', 'openssl'))('in a separate network namespace', { timeout: 900_000 }, () => {
     const folder = mkdtempSync(join(tmpdir(), 'countersign-namespace-'))
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
     const { pem, privateKey } = certificateOf(...Object.keys(hosts))
