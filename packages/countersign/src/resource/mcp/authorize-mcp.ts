@@ -1,4 +1,4 @@
-import { isObject, type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
+import { firstWithoutSessions, isObject, type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
 import { foldedPatterns, type McpTable, scopeFor, scopeForTemplate, scopeForUri } from './mcp-table.js'
 
 /**
@@ -25,6 +25,9 @@ const free: ReadonlySet<string> = new Set([
   'notifications/roots/list_changed',
 ])
 
+/** MCP methods that need a session. Versions without sessions replace them with `subscriptions/listen`. */
+const removed: ReadonlySet<string> = new Set(['resources/subscribe', 'resources/unsubscribe'])
+
 /**
  * Returns the scopes that a message needs according to the table, or why it is refused regardless of the sender. This is a pure function.
  */
@@ -36,7 +39,8 @@ export function authorizeMcp(message: McpMessage, table: McpTable): McpNeed | Mc
   }
   if (method === undefined) return { scope: '' }
   const isFree = free.has(method)
-  const asked = isFree ? undefined : subjectsOf(method, params)
+  const isRemoved = removed.has(method) && (message.version ?? '') >= firstWithoutSessions
+  const asked = isFree || isRemoved ? undefined : subjectsOf(method, params)
   // The sender of a notification would never learn that it was refused.
   if (message.kind === 'notification' && (asked || (isFree && !method.startsWith('notifications/'))))
     return refuse(mcpCodes.invalidRequest, `${method} is a request: add an id.`)

@@ -1,5 +1,12 @@
 import { fieldsByName, fieldValues, type ReceivedMessage } from '../../httpsig/received-message.js'
-import { firstWithoutSessions, isObject, type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
+import {
+  firstWithoutSessions,
+  isObject,
+  type McpMessage,
+  type McpRefusal,
+  mcpCodes,
+  versionMember,
+} from './mcp-message.js'
 import { type MirroredParameters, valueAt } from './mirrored-parameters.js'
 
 /** The member of `params` that `Mcp-Name` mirrors. */
@@ -35,6 +42,13 @@ export function checkMirrors(
   const [said] = versions
   if (versions.length > 1) return refuse('The MCP-Protocol-Version header occurs more than once.')
   const isModern = [said, version].some((each) => each !== undefined && each >= firstWithoutSessions)
+  if (isModern && version === undefined)
+    return {
+      status: 400,
+      code: mcpCodes.invalidParams,
+      reason: `params._meta must contain ${versionMember}.`,
+      id: id ?? null,
+    }
   if (isModern && said !== version) return refuse('MCP-Protocol-Version does not match the version in _meta.')
   const member = method === undefined ? undefined : named[method]
   const mirrors: [header: string, value: unknown, isRequired: boolean][] = [

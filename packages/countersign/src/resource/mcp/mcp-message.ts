@@ -30,7 +30,8 @@ export const mcpCodes = {
 /** Starting with this MCP version, there are no sessions, and headers mirror the body. */
 export const firstWithoutSessions = '2026-07-28'
 
-const versionMember = 'io.modelcontextprotocol/protocolVersion'
+/** The member of `_meta` that contains the version of a message. */
+export const versionMember = 'io.modelcontextprotocol/protocolVersion'
 
 /**
  * Members that determine what a message does, by the object that contains them. An alternative spelling of such a member must not appear

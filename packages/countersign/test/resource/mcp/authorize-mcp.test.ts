@@ -190,6 +190,14 @@ describe('M03: what a message needs is in the table, or it is refused', () => {
   it('an answer of the client needs nothing of its own', () => {
     expect(judged({ jsonrpc: '2.0', id: 1, result: {} })).toBe('')
   })
+
+  it('a method that a version without sessions has removed is not found', () => {
+    for (const method of ['resources/subscribe', 'resources/unsubscribe'])
+      expect(authorizeMcp(readStrictly(modern(method, { uri: 'notes://mine/1' }).body), table)).toMatchObject({
+        status: 404,
+        code: -32_601,
+      })
+  })
 })
 
 describe('M01: a body that two readers could read in two ways is refused', () => {
@@ -382,7 +390,7 @@ describe('M05: headers that mirror a message say what it says', () => {
       expect(checked(body, { ...headers, [name]: 'other' }), name).toBe(-32020)
       expect(checked(body, headers, [name.toUpperCase(), headers[name] ?? '']), `${name} twice`).toBe(-32020)
     }
-    expect(checked(message('tools/call', { name: 'read_note' }), headers), 'no version in the body').toBe(-32020)
+    expect(checked(message('tools/call', { name: 'read_note' }), headers), 'no version in the body').toBe(-32602)
     expect(checked(body, { ...headers, 'mcp-name': `=?base64?${btoa('read_note')}?=` })).toBeUndefined()
     expect(checked(body, { ...headers, 'mcp-name': `=?base64?${btoa('write_note')}?=` })).toBe(-32020)
     expect(checked(body, { ...headers, 'mcp-name': '=?base64?%?=' })).toBe(-32020)

@@ -28,6 +28,14 @@ it('refuses with 400, the code of a header mismatch, and the id of the message',
   expect(checkMirrors(message({ id: undefined }), { rawHeaders })).toEqual({ ...refusal, id: null })
 })
 
+it('refuses a message without a version with the code of invalid params', () => {
+  expect(checkMirrors(message({ version: undefined }), { rawHeaders: mirrors })).toMatchObject({
+    status: 400,
+    code: -32_602,
+    id: 7,
+  })
+})
+
 it.each<[string, McpMessage, string[], string | undefined]>([
   [
     'two versions',
@@ -45,7 +53,7 @@ it.each<[string, McpMessage, string[], string | undefined]>([
     'no version in the message',
     message({ version: undefined }),
     mirrors,
-    'MCP-Protocol-Version does not match the version in _meta.',
+    'params._meta must contain io.modelcontextprotocol/protocolVersion.',
   ],
   [
     'no version in the headers',
