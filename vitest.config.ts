@@ -91,15 +91,17 @@ const together = [
 ]
 /** Only `npm run test:long` runs benchmarks and the faults that take long; random kills have their script. */
 const long = ['test/bench.test.ts', 'packages/server/test/faults/{failover,full-disk,key-origins,random-kills}.test.ts']
-/** Clients that `npm run clients` installs. */
-const clients =
-  process.env.OAUTH_CLIENTS === undefined ? ['packages/server/test/editions/oauth/clients/program-clients.test.ts'] : []
+/** Only `npm run clients` and `npm run conformance:oauth` run these: they need programs that those install. */
+const installed =
+  process.env.OAUTH_CLIENTS === undefined
+    ? ['packages/server/test/editions/oauth/clients/{conformance,program-clients}.test.ts']
+    : []
 const never = [
   '**/node_modules/**',
   '**/dist/**',
   '.node24/**',
   ...(process.env.LONG_TESTS === undefined ? long : []),
-  ...clients,
+  ...installed,
 ]
 
 export default defineConfig({

@@ -7,58 +7,54 @@ import { parseArgs } from 'node:util'
 /**
  * Runs third-party MCP clients against the OAuth edition: `npm run clients -- [--write] [ids]`. Installs the versions in the table of
  * clients, then runs the tests without a network. With --write, their outcomes are written into the table; otherwise they must match it.
+ * With --conformance, runs MCP's conformance suite instead.
  */
-const table = 'packages/server/test/editions/oauth/clients/clients.json'
+const tests = 'packages/server/test/editions/oauth/clients'
+
+/** The conformance suite. It crashes on Node 20. */
+const suite = {
+  id: 'conformance',
+  package: '@modelcontextprotocol/conformance',
+  version: '0.2.0-alpha.12',
+  node: '22.23.5',
+}
 
 const { values, positionals } = parseArgs({
-  options: { write: { type: 'boolean', default: false } },
+  options: { write: { type: 'boolean', default: false }, conformance: { type: 'boolean', default: false } },
   allowPositionals: true,
 })
-const rows = JSON.parse(readFileSync(table, 'utf8')).filter(({ program }) => program)
-const chosen = rows.filter(({ id }) => positionals.length === 0 || positionals.includes(id))
-const unknown = positionals.filter((id) => !rows.some((row) => row.id === id))
-if (unknown.length > 0) fail(`no such client: ${unknown.join(', ')}. Use ${rows.map(({ id }) => id).join(', ')}.`)
+const programs = JSON.parse(readFileSync(`${tests}/clients.json`, 'utf8')).filter(({ program }) => program)
+const unknown = positionals.filter((id) => !programs.some((each) => each.id === id))
+if (unknown.length > 0) fail(`No such client: ${unknown.join(', ')}. Use ${programs.map(({ id }) => id).join(', ')}.`)
 
-const folder = join(tmpdir(), 'countersign-oauth-clients')
 const isolated = ['unshare', ...(process.getuid?.() === 0 ? [] : ['--map-root-user']), '--net', '--fork']
 const onLoopback = [...isolated, 'sh', '-ec', 'ip link set lo up; exec "$@"', 'sh']
 if (spawnSync(onLoopback[0], [...onLoopback.slice(1), 'true']).status !== 0)
-  fail('These clients run without a network, which needs Linux with unshare (util-linux) and ip (iproute2).')
+  fail('The clients run without a network, which needs Linux with unshare (util-linux) and ip (iproute2).')
 
-for (const { id, package: name, version, node } of chosen) {
-  const runtime = node === undefined ? [] : [`node-${process.platform}-${process.arch}@${node}`]
-  install(join(folder, id), [`${name}@${version}`, ...runtime])
-}
+const folder = join(tmpdir(), 'countersign-oauth-clients')
+const chosen = programs.filter(({ id }) => positionals.length === 0 || positionals.includes(id))
+for (const each of values.conformance ? [suite] : chosen) install(each)
 
-const names = chosen.map(({ id }) => `^${id} `).join('|')
+const files = values.conformance ? ['conformance'] : ['program-clients', ...(values.write ? ['sdk-clients'] : [])]
+const named = positionals.length === 0 ? [] : ['-t', positionals.map((id) => `^${id} `).join('|')]
+const vitest = ['npx', 'vitest', 'run', '--no-file-parallelism', ...files.map((file) => `${tests}/${file}`), ...named]
 const write = values.write ? { OAUTH_CLIENTS_WRITE: '' } : {}
-run(
-  [
-    ...onLoopback,
-    'npx',
-    'vitest',
-    'run',
-    '--no-file-parallelism',
-    `${table.slice(0, -'clients.json'.length)}program`,
-    '-t',
-    names,
-  ],
-  {
-    env: { ...process.env, OAUTH_CLIENTS: folder, ...write },
-  },
-)
+run([...onLoopback, ...vitest], { env: { ...process.env, OAUTH_CLIENTS: folder, ...write } })
 
-/** Installs exactly these packages, unless they are already there. Nothing of the repository changes. */
-function install(prefix, packages) {
-  const isThere = packages.every((each) => {
-    const at = each.lastIndexOf('@')
-    const manifest = join(prefix, 'node_modules', each.slice(0, at), 'package.json')
-    return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === each.slice(at + 1)
+/** Installs exactly this version outside the repository, unless it is already there. */
+function install({ id, package: name, version, node }) {
+  const prefix = join(folder, id)
+  const packages = { [name]: version, ...(node && { [`node-${process.platform}-${process.arch}`]: node }) }
+  const isThere = Object.entries(packages).every(([each, wanted]) => {
+    const manifest = join(prefix, 'node_modules', each, 'package.json')
+    return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === wanted
   })
   if (isThere) return
   mkdirSync(prefix, { recursive: true })
   const options = ['--no-save', '--no-package-lock', '--no-audit', '--no-fund', '--ignore-scripts']
-  run(['npm', 'install', '--prefix', prefix, ...options, ...packages])
+  const exact = Object.entries(packages).map(([each, wanted]) => `${each}@${wanted}`)
+  run(['npm', 'install', '--prefix', prefix, ...options, ...exact])
 }
 
 function run([command, ...args], options = {}) {

@@ -9,7 +9,7 @@ import { people } from '../../../attacks/stage.js'
 import { listenOnLoopback } from '../../../listening-origin.js'
 import { quickHash } from '../../../quick-hash.js'
 import { createScriptedUser } from '../../../scripted-user.js'
-import { protectNotes } from './protected-notes.js'
+import { type ProtectedNotesOptions, protectNotes } from './protected-notes.js'
 
 /** An auth server, a protected MCP server, and a user in a browser, for one MCP client. */
 export interface ClientStage {
@@ -61,7 +61,10 @@ export async function openClientStage(): Promise<ClientStage> {
  * Opens a stage on ports of this machine, for clients that are processes. Their documents are the operator's: those at `https` URLs cannot
  * be served there.
  */
-export async function openLoopbackClientStage(clients: readonly object[]): Promise<ClientStage> {
+export async function openLoopbackClientStage(
+  clients: readonly object[],
+  server?: ProtectedNotesOptions['server'],
+): Promise<ClientStage> {
   const [authPort, notesPort] = await Promise.all([listenOnLoopback(), listenOnLoopback()])
   onTestFinished(async () => void (await Promise.all([authPort.close(), notesPort.close()])))
   const issuer = authPort.origin
@@ -74,9 +77,9 @@ export async function openLoopbackClientStage(clients: readonly object[]): Promi
     }
   }
   const clock = openClock()
-  const server = await openAuthServer({ issuer, now: clock.now, clients, allowInsecureLoopback: true })
-  authPort.serve(recorded((request, received) => server.handler(request, received)))
-  const notes = await protectNotes({ origin: notesPort.origin, issuer, now: clock.now })
+  const authServer = await openAuthServer({ issuer, now: clock.now, clients, allowInsecureLoopback: true })
+  authPort.serve(recorded((request, received) => authServer.handler(request, received)))
+  const notes = await protectNotes({ origin: notesPort.origin, issuer, now: clock.now, ...(server && { server }) })
   notesPort.serve(recorded(notes.handler))
   const browser = openBrowser(fetch, issuer)
   return { issuer, url: notes.url, fetch, documents: new Map(), wire, ...browser, pass: clock.pass }

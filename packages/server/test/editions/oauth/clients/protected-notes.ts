@@ -1,6 +1,6 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { createResource } from 'countersign/resource'
-import { protectMcp } from 'countersign/resource/mcp'
+import { type McpTable, protectMcp } from 'countersign/resource/mcp'
 import { createNotesHandler, tools } from './notes-server.js'
 
 /** A protected MCP server, as its clients see it. */
@@ -16,10 +16,13 @@ export interface ProtectedNotesOptions {
   fetch?: typeof globalThis.fetch
   /** Unix seconds. */
   now: () => number
+  /** Another server instead of the notes. @default the notes */
+  server?: { handler: (request: Request) => Promise<Response>; table: McpTable }
 }
 
 /** Protects the notes for OAuth clients, which first request only some of the scopes. */
-export async function protectNotes({ origin, issuer, fetch, now }: ProtectedNotesOptions): Promise<ProtectedNotes> {
+export async function protectNotes(options: ProtectedNotesOptions): Promise<ProtectedNotes> {
+  const { origin, issuer, fetch, now, server = { handler: createNotesHandler(), table: { tools } } } = options
   const resource = createResource({
     id: origin,
     signer: await createSigner(await generatePrivateJwk({ kid: 'notes-1' })),
@@ -32,7 +35,7 @@ export async function protectNotes({ origin, issuer, fetch, now }: ProtectedNote
   })
   const path = '/mcp'
   const mcp = protectMcp(resource, {
-    tools,
+    ...server.table,
     accept: ['aauth', 'oauth'],
     path,
     name: 'Notes',
@@ -40,7 +43,7 @@ export async function protectNotes({ origin, issuer, fetch, now }: ProtectedNote
     initialScope: 'connect notes.read',
     now,
   })
-  const notes = mcp.around(createNotesHandler())
+  const notes = mcp.around(server.handler)
   const isOfNotes = (pathname: string) => pathname === path || pathname.startsWith('/.well-known/oauth-')
   return {
     url: origin + path,
