@@ -38,7 +38,7 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
   const decider = await deciderOf(context, visit, link)
   if (decider instanceof Response) return decider
   const { person, stored } = decider
-  const terms = await decisionTerms(context, person, stored)
+  const terms = await decisionTerms(context, person, stored, 'decision')
   const duration = chosenDuration(terms, person.form)
   const stopped = await stopBeforeAllowing(context, person, { link, stored, terms, duration })
   if (stopped) return stopped
@@ -120,7 +120,7 @@ async function stopBeforeAllowing(
   if (kind === 'sign-in' || revision !== stored.revision) return seeOther(link.path)
   const problem = await checkProof(context, person, { kind, request: stored, revision, duration })
   if (!problem) return undefined
-  const facts = await decisionFacts(context, person, stored)
+  const facts = await decisionFacts(context, person, stored, 'decision')
   return consentPageAt(context, person, { link, request: stored, facts, ...problem })
 }
 

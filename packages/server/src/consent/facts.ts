@@ -49,18 +49,28 @@ export interface DecisionFacts extends DecisionTerms {
   preset: Duration
 }
 
+/** What the terms are for: a page that is shown first, or a decision on that page. */
+type Step = keyof typeof signInAge
+
+/**
+ * How long a sign-in counts if the request demands one, in seconds. A sign-in that was made for the request counts until the decision. An
+ * earlier one must immediately precede the page, because a page may be opened long after its link was made.
+ */
+const signInAge = { page: 60, decision: 600 }
+
 /** Evaluates a stored request for the user who decides it. */
 export async function decisionTerms(
   context: ServerContext,
   visit: SignedInVisit,
   request: AuthRequest,
+  step: Step = 'page',
 ): Promise<DecisionTerms> {
   const dangers = dangersOf(request.scope.split(' '), context.readRisk)
   const sensitive = dangers.length > 0
   const durations = sensitive ? ([shortest(context.durations[0])] as const) : context.durations
   return {
     dangers,
-    proof: sensitive ? await proofFor(context, visit, request) : undefined,
+    proof: await proofFor(context, visit, { request, sensitive, step }),
     mayRemember: !sensitive && context.transports.of(request).reachesOnlyAgent(request),
     durations,
     forbidden: policyDenial(context, request) ?? (request.agentBlocked ? agentBlocked() : undefined),
@@ -72,9 +82,10 @@ export async function decisionFacts(
   context: ServerContext,
   visit: SignedInVisit,
   request: AuthRequest,
+  step: Step = 'page',
 ): Promise<DecisionFacts> {
   const { delegate, resource, display } = request
-  const terms = await decisionTerms(context, visit, request)
+  const terms = await decisionTerms(context, visit, request, step)
   const own = await ownGrants(context, visit.session.user.id, request.agent)
   const remembered = own.live.find(
     (grant) => grant.remembered && grant.delegate === delegate && grant.resource === resource,
@@ -93,7 +104,7 @@ export async function decisionFacts(
       remembered !== undefined &&
       terms.mayRemember &&
       !terms.forbidden &&
-      !(request.prompt ?? '').split(' ').includes('consent') &&
+      !demands(request, 'consent') &&
       changes.every(({ what }) => what === 'keys') &&
       remembered.display.agent.name === display.agent.name &&
       remembered.display.agent.fingerprint === display.agent.fingerprint &&
@@ -121,13 +132,22 @@ export function policyDenial(
 async function proofFor(
   context: ServerContext,
   { session: { user, authTime, amr, provedFor }, about }: SignedInVisit,
-  { createdAt }: AuthRequest,
+  { request, sensitive, step }: { request: AuthRequest; sensitive: boolean; step: Step },
 ): Promise<ProofKind | undefined> {
-  const isForThis = provedFor !== null && provedFor === about?.tokenHash && authTime >= createdAt
+  const isForThis = provedFor !== null && provedFor === about?.tokenHash && authTime >= request.createdAt
+  const age = context.now() - authTime
+  const isTooOld = age > signInAge[isForThis ? 'decision' : step]
+  if (isTooOld && (demands(request, 'login') || demands(request, 'select_account'))) return 'sign-in'
+  if (!sensitive) return undefined
   const { passkey, password } = await provingWays(context, user.id)
   if (passkey) return isForThis && amr.includes('webauthn') ? undefined : 'passkey'
   if (isForThis) return undefined
   return password ? 'password' : 'sign-in'
+}
+
+/** Whether the agent demands something of the user before or during the decision (OpenID Connect Core §3.1.2.1). */
+function demands({ prompt }: AuthRequest, what: 'login' | 'consent' | 'select_account'): boolean {
+  return prompt?.split(' ').includes(what) ?? false
 }
 
 /** Whether a permission allows only reading, or one kind of change that its name reveals. */

@@ -10,7 +10,7 @@ import { accountPaths } from '../pages/models/account-paths.js'
 import type { ReturnToAppPage } from '../pages/models/models.js'
 import { renderReturnToApp } from '../pages/return-to-app-page.js'
 import { denialOf } from '../policy/policy.js'
-import type { Way } from '../sign-in/render-sign-in.js'
+import type { Asker, Way } from '../sign-in/render-sign-in.js'
 import type { AuthRequest, NewHandle } from '../storage/api/storage.js'
 
 /** Reads the link that a query or form belongs to; undefined if there is no such link. */
@@ -75,14 +75,21 @@ export function linkDestination({
 }
 
 /** Returns the destination for a stored request, for a user who must sign in first. */
-export function requestWay(link: ConsentLink, { agent, resource }: AuthRequest): Way & Required<Pick<Way, 'asker'>> {
-  return { asker: { agentHost: displayHost(agent), resourceHost: displayHost(resource) }, ...linkDestination(link) }
+export function requestWay(link: ConsentLink, request: AuthRequest): Way & { asker: Asker } {
+  return { asker: askerOf(request), ...linkDestination(link) }
+}
+
+/** Returns who asks for access to what, for the pages. */
+export function askerOf({ agent, resource }: Pick<AuthRequest, 'agent' | 'resource'>): Asker {
+  return { agentHost: displayHost(agent), resourceHost: displayHost(resource) }
 }
 
 /** The code or other handle that an Allow issues, to be stored as its hash; undefined if the transport needs none. */
 export function newHandle({ transports, lifetimes }: ServerContext, request: AuthRequest): NewHandle | undefined {
-  const handleHash = transports.of(request).handleHashOf(request)
-  return handleHash === undefined ? undefined : { handleHash, handleLifetime: lifetimes.code }
+  const transport = transports.of(request)
+  const handleHash = transport.handleHashOf(request)
+  const handleLifetime = transport.handleLifetimeOf?.(request) ?? lifetimes.code
+  return handleHash === undefined ? undefined : { handleHash, handleLifetime }
 }
 
 /**

@@ -43,10 +43,11 @@ async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): 
   if (!person || !facts || facts.proof === 'sign-in') {
     if (link.state !== undefined) await context.storage.rememberState(link.tokenHash, link.state)
     const way = requestWay(link, stored)
-    return signInPageAt(context, visit, { way, again: person && 'request' })
+    const again = person && (facts?.dangers.length === 0 ? 'login' : 'request')
+    return signInPageAt(context, visit, { way, again })
   }
   const mayAllowWithoutPage = facts.allowsWithoutPage && !policyDenial(context, stored)
-  if (facts.remembered && mayAllowWithoutPage && comesFromAgent(visit.request, stored.agent)) {
+  if (facts.remembered && mayAllowWithoutPage && comesFromAgent(visit.request, pagesOf(stored))) {
     const allowed = await allowRemembered(context, person, { link, stored, grantId: facts.remembered.id })
     if (allowed) return allowed
   }
@@ -88,6 +89,14 @@ async function allowRemembered(
   if (outcome.outcome === 'refused') return undefined
   emitDecision(context, outcome.request, { by: 'grant', outcome: 'allowed' })
   return withCookies(await outcomeResponse(context, visit, outcome.request), visit.newCookies)
+}
+
+/**
+ * The URL at or below which an agent has its pages. An agent that signs nothing is identified by a document, so its pages are elsewhere on
+ * the document's host; and by default, browsers send only the origin in a `Referer` anyway.
+ */
+function pagesOf({ agent, display }: AuthRequest): string {
+  return display.agent.bearer ? new URL('/', agent).href : agent
 }
 
 /**

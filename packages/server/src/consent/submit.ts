@@ -10,6 +10,7 @@ import { endSession } from '../sign-in/session.js'
 import { type SignInAction, signIn, signInWithPasskey } from '../sign-in/sign-in-actions.js'
 import { allow, deny, extend } from './decide.js'
 import {
+  askerOf,
   linkAt,
   type ReadLink,
   requestWay,
@@ -66,10 +67,16 @@ async function wayBy(context: ServerContext, visit: Visit, link: ConsentLink): P
 export async function wayTo(context: ServerContext, visit: Visit, path: string): Promise<Way | Response> {
   const link = await linkAt(context, path)
   if (link) return wayBy(context, visit, link)
-  const { pathname, searchParams } = new URL(path, context.issuer)
-  return accountDestination(
-    context.transports.paths.includes(pathname) ? localPath(readParameters(searchParams).get('return_to')) : path,
-  )
+  return wayToPage(context, path)
+}
+
+/** Returns the destination for a path on this server that leads to no stored request. */
+function wayToPage({ issuer, transports }: ServerContext, path: string): Way {
+  const url = new URL(path, issuer)
+  const isConsent = transports.paths.includes(url.pathname)
+  const way = accountDestination(isConsent ? localPath(readParameters(url.searchParams).get('return_to')) : path)
+  const asker = transports.askerAt(url)
+  return { ...way, asker: asker && askerOf(asker) }
 }
 
 /** Runs a form's action, then continues to the request behind the form's link, or to the path in the form. */
@@ -79,7 +86,7 @@ export function onTheWay(action: SignInAction) {
     visit: Visit,
     link: ConsentLink | undefined,
   ): Promise<Response> {
-    const way = link ? await wayBy(context, visit, link) : accountDestination(localPath(visit.form.get('return_to')))
+    const way = link ? await wayBy(context, visit, link) : wayToPage(context, localPath(visit.form.get('return_to')))
     return way instanceof Response ? way : action(context, visit, way)
   }
 }

@@ -37,6 +37,8 @@ export interface ConsentTransport {
    * always has the same handle, and handles of different editions must never have the same hash.
    */
   handleHashOf(request: Pick<AuthRequest, 'id' | 'agent'>): string | undefined
+  /** How long the handle of a request can be redeemed, in seconds. @default `lifetimes.code` */
+  handleLifetimeOf?(request: Pick<AuthRequest, 'redirectUri'>): number | undefined
   /** Whether the agent can still redeem the Allow. */
   isAlive(request: AuthRequest): boolean
   /**
@@ -46,6 +48,11 @@ export interface ConsentTransport {
   reachesOnlyAgent(request: AuthRequest): boolean
   /** Where the browser takes the decision; undefined if the agent polls for it instead. */
   addressOf(request: AuthRequest, decision: Decision): string | undefined
+  /**
+   * Who asks for access to what at a URL of this server that needs a sign-in before a request is stored. Shown on the sign-in page, so it
+   * must say no more than is known. Undefined if the URL is not about a request. @default undefined for every URL
+   */
+  askerAt?(url: URL): Pick<AuthRequest, 'agent' | 'resource'> | undefined
 }
 
 /** Creates a server's transport. */
@@ -73,6 +80,15 @@ export class ConsentTransports {
     const transport = this.#byEdition.get(edition)
     if (!transport) throw new PageError('request_unknown')
     return transport
+  }
+
+  /** Who asks for access to what at a URL of this server that is not a consent page. */
+  askerAt(url: URL): Pick<AuthRequest, 'agent' | 'resource'> | undefined {
+    for (const transport of this.#byEdition.values()) {
+      const asker = transport.askerAt?.(url)
+      if (asker) return asker
+    }
+    return undefined
   }
 
   /** Reads the link in a query or form; undefined if it has none. @param path the page's path, if only its edition's links are read */

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { constants, gzipSync } from 'node:zlib'
 import { assetPath } from '../pages/assets.js'
 import { languages } from '../pages/messages/choose-messages.js'
-import { accountPaths, signInPath } from '../pages/models/account-paths.js'
+import { signInPath } from '../pages/models/account-paths.js'
 import type { PageFrame } from '../pages/models/models.js'
 import type { ServerContext } from './context.js'
 import { csrfOf, type Visit } from './visit.js'
@@ -148,9 +148,4 @@ function padded(stream: Buffer): Buffer<ArrayBuffer> {
 /** Sends a user to the sign-in page, which continues to the page that they came for. */
 export function signInFirst(visit: Visit): Response {
   return seeOther(signInPath(visit.path), visit.newCookies)
-}
-
-/** Asks a signed-in user to prove who they are, before continuing to the page that they came for. */
-export function confirmFirst(visit: Visit): Response {
-  return seeOther(`${accountPaths.confirm}?return_to=${encodeURIComponent(visit.path)}`, visit.newCookies)
 }

@@ -69,7 +69,8 @@ export async function openVisit(context: ServerContext, arrival: Arrival, tokenH
     requestId,
     url,
     id,
-    path: url.pathname + url.search,
+    // A return path contains no backslash, because some programs read it as a slash.
+    path: url.pathname + url.search.replaceAll('\\', '%5C'),
     browser,
     browserHash: hashSecret(browser),
     newCookies: known === undefined ? [cookieOf(context, 'browser', browser, longestCookieLife)] : [],

@@ -34,7 +34,7 @@ export function renderSignIn(model: SignInPage, messages: Messages = en): string
           resourceHost={model.resourceHost}
           messages={messages}
           otherwise={again === undefined ? messages.signInToAccount : messages.signInAgain.security}
-          next={again === undefined ? undefined : messages.signInAgain.request}
+          next={again === undefined || again === 'security' ? undefined : messages.signInAgain[again]}
         />
         {problem && <ProblemBox>{messages.signInProblems[problem]}</ProblemBox>}
         <form class="fields" method="post" action={form.action}>

@@ -73,6 +73,12 @@ export function signUpPageAt(
   return htmlResponse(renderSignUp(model, messages), { status, formRedirectsAway: true, cookies })
 }
 
+/** Who asks for access to what. */
+export interface Asker {
+  agentHost: string
+  resourceHost: string
+}
+
 /**
  * Where a user continues after signing in, and the fields that the forms in between contain. Both are set by the page that asks the user to
  * sign in.
@@ -81,7 +87,7 @@ export interface Way {
   /** The path to continue to. */
   path: string
   /** The requesting agent, if there is one. */
-  asker?: { agentHost: string; resourceHost: string }
+  asker?: Asker | undefined
   /** The token hash of the request that the path leads to. */
   tokenHash?: string | undefined
   fields: Omit<FormFields, 'action' | 'csrf'>
@@ -92,9 +98,9 @@ export function accountDestination(path: string): Way {
   return { path, fields: { returnTo: path } }
 }
 
-/** Returns the path of the sign-in page for a destination. For an agent's request, the page is shown at the request's own URL. */
-function signInPathOf({ path, asker }: Way): string {
-  return asker ? path : signInPath(path)
+/** Returns the path of the sign-in page for a destination. For a stored request, the page is shown at the request's own URL. */
+function signInPathOf({ path, tokenHash }: Way): string {
+  return tokenHash === undefined ? signInPath(path) : path
 }
 
 /** Returns the fields of a form that posts to the page at `action`. */

@@ -106,9 +106,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
 
     redeemCode: claiming('disk', codes.redeemCode),
     prepareRedemption: reading(codes.prepareRedemption),
-    prepareRotation: reading(rotations.prepareRotation),
     ...createRefreshVerbs(runner, claims, usage),
-    revokeRefreshToken: claiming('disk', refreshes.revokeRefreshToken),
     recordAutonomousIssue: claiming('disk', grants.recordAutonomousIssue),
     findGrant: reading(grantLists.findGrant),
     findRememberedGrant: reading(grantLists.findRememberedGrant),
@@ -157,12 +155,12 @@ function warnOfUsage(error: unknown): void {
   process.emitWarning(error instanceof Error ? error : String(error), 'UsageWarning')
 }
 
-/** Creates the verbs that refresh a grant. `refreshGrant` only reads if there is no nonce to claim and no use to write. */
+/** Creates the verbs for refresh tokens. `refreshGrant` only reads if there is no nonce to claim and no use to write. */
 function createRefreshVerbs(
   { reading, together }: VerbRunner,
   { claiming, claimingBatched }: ReturnType<typeof createClaiming>,
   usage: ReturnType<typeof createWriteBehind>,
-): Pick<Storage, 'refreshGrant' | 'rotateRefresh'> {
+): Pick<Storage, 'refreshGrant' | 'prepareRotation' | 'rotateRefresh' | 'revokeRefreshToken'> {
   const judge = reading(refreshes.judgeRefreshes)
   const useTogether = claimingBatched({ read: refreshes.judgeRefreshes, finish: refreshes.recordUses })
   const useAlone = together('nonce', refreshes.useRefreshToken)
@@ -181,6 +179,8 @@ function createRefreshVerbs(
       if (use) await note(use)
       return outcome
     },
+    prepareRotation: reading(rotations.prepareRotation),
+    revokeRefreshToken: claiming('disk', refreshes.revokeRefreshToken),
     async rotateRefresh(rotation) {
       const { outcome, use } = await rotate(rotation)
       if (use) await note(use)

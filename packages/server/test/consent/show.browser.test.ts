@@ -56,6 +56,14 @@ const cases: readonly Case[] = [
     },
     counts: false,
   },
+  ...[
+    { policy: 'strict-origin-when-cross-origin', counts: true },
+    { policy: 'same-origin', counts: false },
+  ].map(({ policy, counts }) => ({
+    claim: `a link to a redirect of this server with Referrer-Policy ${policy}`,
+    go: (scene: Scene) => follow(scene, `#${policy}`),
+    counts,
+  })),
   { claim: 'a frame on the agent’s page', go: ({ page, agent }) => page.goto(`${agent}/framed`), counts: false },
 ]
 
@@ -84,7 +92,13 @@ describe.skipIf(!hasChromium())('Chromium’s report of where a user comes from'
         })
       const arrived = new Promise<boolean>((resolve) => {
         server.serve(async (request) => {
-          if (new URL(request.url).pathname === '/') resolve(comesFromAgent(request, agent.origin))
+          const { pathname } = new URL(request.url)
+          if (pathname.startsWith('/redirect/'))
+            return new Response(null, {
+              status: 303,
+              headers: { location: '/', 'referrer-policy': pathname.slice(10) },
+            })
+          if (pathname === '/') resolve(comesFromAgent(request, agent.origin))
           return html('here')
         })
       })
@@ -96,6 +110,9 @@ describe.skipIf(!hasChromium())('Chromium’s report of where a user comes from'
           `<a id="link" href="${there}">x</a> <a id="start" href="/start">x</a> ` +
             `<a id="hidden" href="${there}" rel="noreferrer">x</a> ` +
             '<form method="post" action="/start"><button id="form">x</button></form> ' +
+            ['strict-origin-when-cross-origin', 'same-origin']
+              .map((each) => `<a id="${each}" href="${there}/redirect/${each}">x</a> `)
+              .join('') +
             `<button id="script" onclick="location = '${there}'">x</button>`,
         )
       })

@@ -37,6 +37,7 @@ export function signInStates(messages: Messages): [string, string][] {
     ['sign-in-account-disabled', renderSignIn({ ...fullSignIn, problem: 'account_disabled' }, messages)],
     ['sign-in-again', renderSignIn({ ...fullSignIn, again: 'security' }, messages)],
     ['sign-in-again-for-request', renderSignIn(signInModel({ again: 'request' }), messages)],
+    ['sign-in-again-on-demand', renderSignIn(signInModel({ again: 'login' }), messages)],
     ['sign-up', renderSignUp(signUpModel(), messages)],
     [
       'sign-up-taken',

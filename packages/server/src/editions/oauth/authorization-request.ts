@@ -7,8 +7,19 @@ export interface RequestedClient {
   redirectUri: string
 }
 
+/** The parameters of an authorization request, as they were sent. */
+export interface SentParameters extends RequestedClient {
+  /** Those that occur once and are not empty, except `state`. */
+  parameters: ReadonlyMap<string, string>
+  /** A parameter that occurs more than once. */
+  repeated: string | undefined
+  /** Exactly as it was encoded: clients expect the same bytes back, whatever they are. */
+  state: string | undefined
+}
+
 /** The parameters of an authorization request, not checked against any document. */
 export interface AuthorizationRequest extends RequestedClient {
+  /** As it was encoded. */
   state: string | undefined
   /** The S256 challenge: a SHA-256 hash as base64url. */
   codeChallenge: string
@@ -25,19 +36,36 @@ export interface AuthorizationProblem {
 }
 
 const maxScopeLength = 4096
+/** In bytes. */
 const maxState = 2048
 
 /**
- * Reads the parameters that identify the client. Unknown parameters are ignored, empty ones count as absent, and repeated ones are refused.
+ * Reads the parameters that identify the client. Unknown parameters are ignored, and empty ones count as absent.
  *
  * @throws PageError `bad_form`
- * @throws AAuthError `request_malformed` for a repeated parameter
  */
-export function readRequestedClient(url: URL): RequestedClient & { parameters: ReadonlyMap<string, string> } {
-  const parameters = readParameters(url.searchParams)
+export function readSentParameters({ search, searchParams }: URL): SentParameters {
+  const sent = [...searchParams]
+  const isRepeated = (name: string) => searchParams.getAll(name).length > 1
+  const parameters = readParameters(new URLSearchParams(sent.filter(([name]) => !isRepeated(name))))
   const [clientId, redirectUri] = [parameters.get('client_id'), parameters.get('redirect_uri')]
   if (clientId === undefined || redirectUri === undefined) throw new PageError('bad_form')
-  return { clientId, redirectUri, parameters }
+  const state = parameters.has('state') ? encodedParameter(search, 'state') : undefined
+  return { clientId, redirectUri, parameters, repeated: sent.find(([name]) => isRepeated(name))?.[0], state }
+}
+
+/** A parameter's value as it is encoded in a query. */
+function encodedParameter(search: string, name: string): string | undefined {
+  const pair = search
+    .slice(1)
+    .split('&')
+    .find((each) => new URLSearchParams(each).has(name))
+  return pair?.slice(pair.indexOf('=') + 1)
+}
+
+/** The number of bytes that a percent-encoded text stands for. */
+function lengthOf(encoded: string): number {
+  return encoded.replaceAll(/%[0-9a-f]{2}/gi, '.').length
 }
 
 /** Reads the other parameters. Returns what is wrong with them, if anything. */
@@ -45,18 +73,21 @@ export function readAuthorizationRequest({
   clientId,
   redirectUri,
   parameters,
-}: ReturnType<typeof readRequestedClient>): AuthorizationRequest | AuthorizationProblem {
+  repeated,
+  state,
+}: SentParameters): AuthorizationRequest | AuthorizationProblem {
   const get = (name: string) => parameters.get(name)
-  const state = get('state')
   const scope = get('scope') ?? ''
   const codeChallenge = get('code_challenge') ?? ''
+  if (repeated === 'resource') return { error: 'invalid_target', description: 'Request one resource at a time.' }
+  if (repeated !== undefined) return invalid('A parameter occurs twice.')
   if (get('response_type') !== 'code')
     return { error: 'unsupported_response_type', description: 'response_type must be code.' }
   if (['request', 'request_uri'].some((name) => parameters.has(name)) || (get('response_mode') ?? 'query') !== 'query')
     return invalid('request, request_uri and response_mode are not supported.')
   if (!/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/.test(codeChallenge) || get('code_challenge_method') !== 'S256')
     return invalid('code_challenge is required, with code_challenge_method=S256.')
-  if (state !== undefined && state.length > maxState) return invalid(`state may have at most ${maxState} characters.`)
+  if (state !== undefined && lengthOf(state) > maxState) return invalid(`state may have at most ${maxState} bytes.`)
   if (scope.length > maxScopeLength) return invalid('scope is too long.')
   return {
     clientId,

@@ -1,21 +1,21 @@
 import { AAuthError } from 'countersign'
 import { redirectHost } from 'countersign/editions'
 import type { ServerContext } from '../../http/context.js'
-import { confirmFirst, seeOther, signInFirst, withCookies } from '../../http/html-response.js'
+import { seeOther, signInFirst, withCookies } from '../../http/html-response.js'
 import { PageError } from '../../http/page-error.js'
 import type { Arrival } from '../../http/route.js'
 import { inSession, openVisit, type SignedInVisit, type Visit } from '../../http/visit.js'
 import { hashSecret } from '../../secrets/server-keys.js'
-import { consentRedirect } from '../consent-redirect.js'
 import { orUncount, requireAdmitted, requireRoom } from '../require-admitted.js'
 import {
   type AuthorizationProblem,
   type AuthorizationRequest,
   readAuthorizationRequest,
-  readRequestedClient,
+  readSentParameters,
+  type SentParameters,
 } from './authorization-request.js'
 import type { Client } from './client-document.js'
-import { hashOAuthSecret, linkTo } from './consent-transport.js'
+import { clientRedirect, hashOAuthSecret, linkTo } from './consent-transport.js'
 import type { ClientFinder } from './find-client.js'
 import type { OAuthResource, ResourceFinder } from './find-resource.js'
 import { oauthName } from './names.js'
@@ -48,26 +48,37 @@ export function createAuthorizationEndpoint(context: ServerContext, documents: O
 }
 
 async function authorizeVisit(context: ServerContext, documents: OAuthDocuments, visit: Visit): Promise<Response> {
-  const requested = readRequestedClient(visit.url)
+  const requested = readSentParameters(visit.url)
   const { session, ip: remoteAddress } = visit
-  if (!session) return signInFirst(visit)
+  if (!session) {
+    await requirePossible(documents, requested)
+    return signInFirst(visit)
+  }
   await requireUserRates(context, session.user.id)
   const client = await documents.clients.find(requested.clientId, { mayFetch: true, remoteAddress })
   requireRedirect(requested.redirectUri, client.redirectUris)
   const request = readAuthorizationRequest(requested)
-  if ('error' in request) throw problemPage(context, requested, request)
-  if (request.prompt.has('login') && session.authTime < context.now() - freshFor)
-    return confirmFirst({ ...visit, session })
+  if ('error' in request) throw problemPage(context, { requested, client }, request)
   try {
     return await storeRequest(context, { ...visit, session }, { documents, client, request })
   } catch (error) {
     const problem = redirectedProblem(error)
-    throw problem ? problemPage(context, requested, problem) : error
+    throw problem ? problemPage(context, { requested, client }, problem) : error
   }
 }
 
-/** How recent a sign-in must be for `prompt=login`, in seconds. */
-const freshFor = 60
+/**
+ * Refuses an id that cannot be a client's before the user signs in: programs probe whether this server still knows them. Whether a document
+ * is cached must not make a difference.
+ */
+async function requirePossible({ clients }: OAuthDocuments, { clientId }: SentParameters): Promise<void> {
+  try {
+    await clients.find(clientId, { mayFetch: false })
+  } catch (error) {
+    if (!(error instanceof OAuthProblem)) throw error
+    if (error.code === 'client_unknown') throw error
+  }
+}
 
 /** Limits on the requests of one user, whichever clients they name. Each may cause two fetches. */
 const userRates = [
@@ -129,7 +140,7 @@ async function storeRequest(
       resource: { supportedScopes: [...resource.scopes], scopeDescriptions: { ...resource.scopeDescriptions } },
     },
     lifetime: lifetimes.requestToken,
-    prompt: request.prompt.has('consent') ? 'consent' : undefined,
+    prompt: ['consent', 'login', 'select_account'].filter((each) => request.prompt.has(each)).join(' ') || undefined,
     // Limited by the user's rates instead: requests that name this client are not its own.
     maxOpen: Number.MAX_SAFE_INTEGER,
     sighting: {
@@ -140,7 +151,10 @@ async function storeRequest(
   })
   // Only the browser and user that came here may decide.
   await storage.bindRequest({ tokenHash, ...inSession(visit), state: request.state ?? null })
-  return withCookies(seeOther(linkTo(ticket).path), visit.newCookies)
+  const response = withCookies(seeOther(linkTo(ticket).path), visit.newCookies)
+  // The consent page must see that the user came from the client: by default, the browser would not send the client's origin again.
+  response.headers.set('referrer-policy', 'strict-origin-when-cross-origin')
+  return response
 }
 
 /**
@@ -174,13 +188,13 @@ function redirectedProblem(error: unknown): AuthorizationProblem | undefined {
 /** A page that says that the client's request cannot be used, with a button that takes the reason to the client. */
 function problemPage(
   { issuer }: ServerContext,
-  { clientId, redirectUri, parameters }: ReturnType<typeof readRequestedClient>,
+  { requested: { redirectUri, state }, client }: { requested: SentParameters; client: Client },
   problem: AuthorizationProblem,
 ): PageError {
-  const back = consentRedirect({ redirectUri, state: parameters.get('state') ?? null }, issuer, problem)
+  const back = clientRedirect({ redirectUri, state: state ?? null }, issuer, problem)
   return new PageError('request_invalid', {
-    agent: clientId,
-    agentHost: new URL(clientId).host,
+    agent: client.id,
+    agentHost: client.host,
     back,
     cause: new AAuthError('request_malformed', problem.description),
   })

@@ -3,12 +3,27 @@ import type { ConsentLink, ConsentTransport } from '../../http/consent-transport
 import { hashSecret, type MintedSecrets } from '../../secrets/server-keys.js'
 import type { AuthRequest } from '../../storage/api/storage.js'
 import { consentRedirect, isOnOwnHost } from '../consent-redirect.js'
+import { askerOf } from './asker.js'
 import { oauthName, paths } from './names.js'
 import { asciiOf } from './refusals.js'
 
 /** Hashes a secret so that it can never be found as a secret of another edition. */
 export function hashOAuthSecret(kind: 'request' | 'code' | 'refresh', secret: string): string {
   return hashSecret(`${oauthName} ${kind}\n${secret}`)
+}
+
+/** How long the code for a web page can be redeemed, in seconds. A code for loopback can be pasted elsewhere, so it lasts only as usual. */
+const webCodeLifetime = 300
+
+/** Redirects to a client. Its `state` comes back as it was encoded in the request, whatever bytes it stands for. */
+export function clientRedirect(
+  { redirectUri, state }: Pick<AuthRequest, 'redirectUri' | 'state'>,
+  issuer: string,
+  outcome: Parameters<typeof consentRedirect>[2],
+): string {
+  const url = new URL(consentRedirect({ redirectUri, state: null }, issuer, outcome))
+  if (state !== null) url.search += `&state=${state}`
+  return url.href
 }
 
 /** The transport in which the user arrives from the authorization endpoint, and returns to the client with a code. */
@@ -21,14 +36,16 @@ export function createOAuthTransport(issuer: string, secrets: MintedSecrets): Co
       return ticket.length > 256 ? 'request_unknown' : linkTo(ticket)
     },
     handleHashOf: (request) => hashOAuthSecret('code', codeOf(secrets, request)),
+    handleLifetimeOf: ({ redirectUri }) => (redirectUri?.startsWith('https:') ? webCodeLifetime : undefined),
     isAlive: ({ codeRedeemable }) => codeRedeemable,
     reachesOnlyAgent: isOnOwnHost,
     addressOf(request, decision) {
       const outcome = decision.allowed
         ? { code: codeOf(secrets, request) }
         : { error: 'access_denied', description: asciiOf(decision.why) }
-      return consentRedirect(request, issuer, outcome)
+      return clientRedirect(request, issuer, outcome)
     },
+    askerAt: (url) => (url.pathname === paths.authorize ? askerOf(url) : undefined),
   }
 }
 

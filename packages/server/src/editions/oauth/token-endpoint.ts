@@ -142,8 +142,9 @@ async function exchangeCode(
 async function refresh(
   context: ServerContext,
   { keys, resources, refreshes }: TokenEndpointParts & { refreshes: RateLimit },
-  { form, ip, clientId, method }: TokenRequest,
+  { form, ip, clientId, method, refreshes: mayRefresh }: TokenRequest,
 ): Promise<TokenResponse> {
+  if (!mayRefresh) throw oauthError('unauthorized_client', "The client's grant_types do not contain refresh_token.")
   const client = { clientId, method }
   const presented = readToken(context.secrets, requireParameter(form, 'refresh_token'), client)
   if (!presented) throw new AAuthError('refresh_token_refused', 'The client must authenticate as it did for its code.')

@@ -71,6 +71,7 @@ export const en = {
   signInAgain: {
     request:
       'It’s asking for something risky, such as deleting things or spending money. Sign in again before you decide.',
+    login: 'It asks that you sign in again before you decide.',
     security: 'To continue, sign in again.',
   },
   otherWays: 'Other ways to sign in',

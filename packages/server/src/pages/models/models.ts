@@ -66,7 +66,7 @@ export interface SignInPage extends PageFrame {
   /** The previous input, kept between attempts. */
   username?: string | undefined
   /** Why a signed-in user must sign in again: their last sign-in was not recent. */
-  again?: 'request' | 'security' | undefined
+  again?: 'request' | 'login' | 'security' | undefined
   problem?:
     | 'wrong_password'
     | 'throttled'

@@ -1,0 +1,191 @@
+import { describe, expect, it } from 'vitest'
+import { people } from '../../attacks/stage.js'
+import { words } from '../../pages/reading.js'
+import { createScriptedUser, type ScriptedUser } from '../../scripted-user.js'
+import { authorizeUrl, clientId, decide, issuer, openConsent, openStage, redeem, redirectUri } from './oauth-stage.js'
+
+const locationOf = (response: Response) => new URL(response.headers.get('location') ?? '', issuer)
+const webRedirect = 'https://client.example/callback'
+
+async function signIn(user: ScriptedUser, url: string, page: string) {
+  const response = await user.submit(page, url, { ...people.alice, action: 'login' })
+  expect(response.status).toBe(303)
+  return locationOf(response).href
+}
+
+describe.each(['login', 'select_account', 'login consent'])('with prompt=%s', (prompt) => {
+  const url = authorizeUrl({ prompt })
+
+  it('a signed-in user signs in again for the request, which then counts until the decision', async () => {
+    const stage = await openStage()
+    const { user } = await openConsent(stage)
+    stage.clock.now += 61
+    const ticket = locationOf(await user.open(url)).href
+    const asked = await (await user.open(ticket)).text()
+    expect(asked).toContain('data-state="sign-in"')
+    expect(words(asked)).toContain('It asks that you sign in again before you decide.')
+    expect(await signIn(user, ticket, asked)).toBe(ticket)
+    const page = await (await user.open(ticket)).text()
+    stage.clock.now += 599
+    expect(locationOf(await user.submit(page, ticket, { consent: 'grant' })).searchParams.get('code')).toBeTruthy()
+  })
+
+  it('a user who has just signed in on the way is not asked twice', async () => {
+    const stage = await openStage()
+    const { user, consent, page } = await openConsent(stage, url)
+    expect(page).toContain('value="grant"')
+    stage.clock.now += 300
+    expect(locationOf(await user.submit(page, consent, { consent: 'grant' })).searchParams.get('code')).toBeTruthy()
+  })
+
+  it('a link that is opened later asks for a sign-in then', async () => {
+    const stage = await openStage()
+    const { user } = await openConsent(stage, url)
+    const ticket = locationOf(await user.open(url)).href
+    stage.clock.now += 61
+    const late = await (await user.open(ticket)).text()
+    expect(late).toContain('data-state="sign-in"')
+    expect(late).not.toContain('value="grant"')
+  })
+
+  it('a page that was left open asks for a sign-in before its decision counts', async () => {
+    const stage = await openStage()
+    const { user, consent, page } = await openConsent(stage, url)
+    stage.clock.now += 500
+    await user.submit(page, consent, { action: 'extend' })
+    stage.clock.now += 101
+    const decided = await user.submit(page, consent, { consent: 'grant' })
+    expect(locationOf(decided).href).toBe(consent)
+    expect(await stage.storage.listGrants()).toEqual([])
+    expect(await (await user.open(consent)).text()).toContain('data-state="sign-in"')
+  })
+})
+
+describe('state', () => {
+  it.each([
+    ['bytes that are not UTF-8', '%FF%FEx'],
+    ['a null byte', 'a%00b'],
+    ['spaces and plus signs', 'a+b%20c%2Bd'],
+    ['base64', 's%2B%2F%3D1'],
+    ['a backslash', 'a\\b'],
+    ['quotes and marks', "%27%22'()*!~"],
+    ['stray percent signs', '%zz%'],
+    ['a euro sign', '%E2%82%AC'],
+    ['equals signs', '==='],
+    ['2 kB', '%41'.repeat(2048)],
+  ])('with %s comes back as it was encoded', async (_, state) => {
+    const stage = await openStage()
+    const answer = await decide(stage, 'grant', `${authorizeUrl({ state: undefined })}&state=${state}`)
+    const returned = /[?&]state=([^&]*)/.exec(answer.search)?.[1]
+    // The way through sign-in may encode more characters, but the bytes stay the same.
+    const bytesOf = (text: string) => text.replaceAll('\\', '%5C').replaceAll("'", '%27')
+    expect(bytesOf(returned ?? '')).toBe(bytesOf(state))
+    expect(answer.searchParams.get('iss')).toBe(issuer)
+  })
+
+  it('is also returned with an error, and never once it is too long', async () => {
+    const stage = await openStage()
+    const { user } = await openConsent(stage)
+    const backOf = async (url: string) => {
+      const page = await (await user.open(url)).text()
+      return /<a class="button" href="([^"]+)"/.exec(page)?.[1]?.replaceAll('&amp;', '&')
+    }
+    const broken = authorizeUrl({ state: undefined, response_type: 'token' })
+    expect(await backOf(`${broken}&state=%FF`)).toContain('&state=%FF')
+    const long = await backOf(`${authorizeUrl({ state: undefined })}&state=${'%41'.repeat(2049)}`)
+    expect(new URL(long ?? '').searchParams.get('error')).toBe('invalid_request')
+  })
+})
+
+it.each([
+  ['a loopback redirect', redirectUri, 59, 200],
+  ['a loopback redirect', redirectUri, 60, 400],
+  ['a web redirect', webRedirect, 299, 200],
+  ['a web redirect', webRedirect, 300, 400],
+])('a code for %s (%s) after %i seconds: %i', async (_, redirect_uri, seconds, status) => {
+  const stage = await openStage()
+  const answer = await decide(stage, 'grant', authorizeUrl({ redirect_uri }))
+  stage.clock.now += seconds
+  expect((await redeem(stage, answer.searchParams.get('code') ?? '', { redirect_uri })).status).toBe(status)
+})
+
+it.each([
+  ['resource', 'invalid_target'],
+  ['scope', 'invalid_request'],
+  ['code_challenge', 'invalid_request'],
+])('with two values of %s, the client learns %s', async (name, error) => {
+  const stage = await openStage()
+  const { user } = await openConsent(stage)
+  const page = await (await user.open(`${authorizeUrl()}&${name}=x`)).text()
+  const back = /<a class="button" href="([^"]+)"/.exec(page)?.[1]?.replaceAll('&amp;', '&')
+  expect(Object.fromEntries(new URL(back ?? '').searchParams)).toMatchObject({ error, iss: issuer, state: 's+/=1' })
+})
+
+it.each(['client_id', 'redirect_uri'])('with two values of %s, no one is redirected', async (name) => {
+  const stage = await openStage()
+  const { user } = await openConsent(stage)
+  const response = await user.open(`${authorizeUrl()}&${name}=${encodeURIComponent(webRedirect)}`)
+  expect({ status: response.status, location: response.headers.get('location') }).toEqual({
+    status: 400,
+    location: null,
+  })
+  expect(await response.text()).not.toContain('<a class="button" href="http')
+})
+
+describe('before sign-in', () => {
+  it('a program learns in JSON that its id is unknown, and nothing changes', async () => {
+    const stage = await openStage()
+    const user = createScriptedUser(stage.fetch)
+    const probe = (id: string, accept = 'application/json') => user.open(authorizeUrl({ client_id: id }), { accept })
+    const dead = await probe('client-1')
+    expect({ status: dead.status, body: await dead.json() }).toEqual({ status: 400, body: { error: 'invalid_client' } })
+    expect(await (await probe('client-1', 'text/html')).text()).toContain('data-error-code="bad_form"')
+    expect((await probe(clientId)).status).toBe(303)
+    await openConsent(stage)
+    expect((await probe(clientId)).status).toBe(303)
+    expect((await probe('https://client.example/not-cached.json')).status).toBe(303)
+  })
+
+  it('the sign-in page shows which host asks, and for which resource, also after a wrong password', async () => {
+    const stage = await openStage()
+    const user = createScriptedUser(stage.fetch)
+    const url = locationOf(await user.open(authorizeUrl())).href
+    const page = await (await user.open(url)).text()
+    const wrong = await user.submit(page, url, { username: 'alice', password: 'wrong', action: 'login' })
+    for (const shown of [page, await wrong.text()]) {
+      expect(words(shown)).toContain('client.example')
+      expect(words(shown)).toContain('notes.example/mcp')
+      expect(words(shown)).toContain('never client.example')
+    }
+    expect(stage.fetched).toEqual([])
+    expect(await signIn(user, url, page)).toBe(authorizeUrl())
+  })
+
+  it.each([
+    ['several clients', `${authorizeUrl()}&client_id=https://other.example/x`],
+    ['user information', authorizeUrl({ client_id: 'https://bank.example@client.example/x' })],
+    ['no resource', authorizeUrl({ resource: undefined })],
+    ['an odd resource', authorizeUrl({ resource: 'https://bank.example\\@notes.example/mcp' })],
+  ])('the sign-in page shows no host for a request with %s', async (_, url) => {
+    const stage = await openStage()
+    const returnTo = encodeURIComponent(url.slice(issuer.length))
+    const page = await stage.fetch(`${issuer}/account/sign-in?return_to=${returnTo}`)
+    expect(words(await page.text())).not.toMatch(/client\.example|bank\.example|notes\.example/)
+  })
+})
+
+it('a remembered client need not have its pages below its document', async () => {
+  const stage = await openStage()
+  const url = authorizeUrl({ redirect_uri: webRedirect })
+  const { user, page, consent } = await openConsent(stage, url)
+  await user.submit(page, consent, { consent: 'grant', duration: '2592000' })
+  const again = async (referer: string) => {
+    const stored = await user.open(url, { referer })
+    // Without it, browsers would omit the client's origin from the redirected request.
+    expect(stored.headers.get('referrer-policy')).toBe('strict-origin-when-cross-origin')
+    return user.open(locationOf(stored).href, { referer })
+  }
+  expect(locationOf(await again('https://client.example/')).searchParams.get('code')).toBeTruthy()
+  for (const referer of ['https://other.example/', 'https://client.example.evil/', `${issuer}/account/sign-in`])
+    expect((await again(referer)).status).toBe(200)
+})
