@@ -4,7 +4,11 @@ import { changing, operating } from './server-flags.js'
 
 const user = { name: '<username>', description: "The user's username or id" }
 
-const agent = { name: '<agent>', description: "The agent's identifier, such as https://agent.example" }
+const agent = {
+  name: '<agent>',
+  description:
+    "The agent's identifier, such as https://agent.example; the client_id of an OAuth client; or a host, such as client.example, for every agent and client there",
+}
 
 const limit: FlagTable = { '--limit <n>': 'Maximum number of results; default: 1000' }
 
@@ -154,7 +158,8 @@ export const accountCommands: readonly CommandRow[] = [
   {
     name: 'server agents block',
     guesses: ['ban', 'disable'],
-    about: 'Block an agent on all instances: cancel its open requests, and stop accepting its codes and refresh tokens',
+    about:
+      'Block an agent, or all agents on a host, on all instances: cancel their open requests, and stop accepting their codes and refresh tokens',
     example: 'server agents block https://agent.example --config countersign.config.json',
     page: 'The command line',
     subjects: [agent],
@@ -163,7 +168,7 @@ export const accountCommands: readonly CommandRow[] = [
   },
   {
     name: 'server agents unblock',
-    about: 'Allow a blocked agent to make requests again',
+    about: 'Allow a blocked agent or host to make requests again',
     example: 'server agents unblock https://agent.example --config countersign.config.json',
     page: 'The command line',
     subjects: [agent],

@@ -72,10 +72,16 @@ export function agentsOf(grants: readonly ListedGrant[]): string[] {
   return [...new Set(grants.map(({ agent }) => agent))]
 }
 
+/** What the operator currently blocks, for each agent that can't get new tokens. */
+export type Blocks = ReadonlyMap<string, NonNullable<AllowedAgent['blocked']>>
+
 /** Returns which of the given agents the operator currently blocks. */
-export async function blockedAmong({ storage }: ServerContext, agents: readonly string[]): Promise<Set<string>> {
-  const blocked = new Set<string>()
-  for (const agent of agents) if ((await storage.findStanding(agent)).isBlocked) blocked.add(agent)
+export async function blockedAmong({ storage }: ServerContext, agents: readonly string[]): Promise<Blocks> {
+  const blocked = new Map<string, NonNullable<AllowedAgent['blocked']>>()
+  for (const agent of agents) {
+    const { isBlocked, isHostBlocked } = await storage.findStanding(agent)
+    if (isBlocked) blocked.set(agent, isHostBlocked ? 'host' : 'agent')
+  }
   return blocked
 }
 
@@ -83,7 +89,7 @@ export async function blockedAmong({ storage }: ServerContext, agents: readonly 
 export function agentEntry(
   context: ServerContext,
   grants: Grants,
-  { logos, blocked }: { logos: ReadonlyMap<string, string>; blocked: ReadonlySet<string> },
+  { logos, blocked }: { logos: ReadonlyMap<string, string>; blocked: Blocks },
 ): AllowedAgent {
   const [{ id, agent, display }] = grants
   const logo = logos.get(agent)
@@ -105,7 +111,7 @@ export function agentEntry(
     ...shownParties(grants[0]),
     agentName: name === '' ? undefined : name,
     logo,
-    blocked: blocked.has(agent),
+    blocked: blocked.get(agent),
     able,
     since: Math.min(...grants.map(({ createdAt }) => createdAt)),
     lastUsed: used.length === 0 ? undefined : Math.max(...used),

@@ -4,7 +4,7 @@ import type { ServerContext } from '../http/context.js'
 import type { SignedInVisit } from '../http/visit.js'
 import type { AgentChange } from '../pages/models/models.js'
 import { cleanName } from '../policy/plain-text.js'
-import { agentBlocked, type Duration, dangersOf, denialOf } from '../policy/policy.js'
+import { agentBlocked, type Duration, dangersOf, denialOf, originOf } from '../policy/policy.js'
 import { provingWays } from '../sign-in/offered-factors.js'
 import { type AuthRequest, type Grant, validTokensIssuedSince } from '../storage/api/storage.js'
 
@@ -73,8 +73,13 @@ export async function decisionTerms(
     proof: await proofFor(context, visit, { request, sensitive, step }),
     mayRemember: !sensitive && context.transports.of(request).reachesOnlyAgent(request),
     durations,
-    forbidden: policyDenial(context, request) ?? (request.agentBlocked ? agentBlocked() : undefined),
+    forbidden: policyDenial(context, request) ?? ((await isBlocked(context, request)) ? agentBlocked() : undefined),
   }
+}
+
+/** Whether the agent of a request, or its host, is blocked. */
+async function isBlocked({ storage }: ServerContext, { agent, agentBlocked }: AuthRequest): Promise<boolean> {
+  return agentBlocked || (originOf(agent) !== agent && (await storage.findStanding(agent)).isHostBlocked)
 }
 
 /** Evaluates a stored request for the user who views it. */

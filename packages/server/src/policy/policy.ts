@@ -93,7 +93,7 @@ function fits({ agent, resource, scope }: PolicyRequest, rule: PolicyRule): bool
 }
 
 /** An identifier without its path. */
-function originOf(identifier: string): string {
+export function originOf(identifier: string): string {
   return identifier.split('/', 3).join('/')
 }
 

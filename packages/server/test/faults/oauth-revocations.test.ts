@@ -102,6 +102,11 @@ const endings: readonly [what: string, ends: 'family' | 'everything', end: (clie
     ({ stage }) => stage.storage.setAgentBlocked({ agent: clientId, blocked: true, by: 'operator' }),
   ],
   [
+    'a block of its host by the operator',
+    'everything',
+    ({ stage }) => stage.storage.setAgentBlocked({ agent: 'https://client.example', blocked: true, by: 'operator' }),
+  ],
+  [
     'an account that is disabled',
     'everything',
     async (client) => client.stage.storage.setUserStatus((await userIn(client)).id, 'disabled'),
@@ -146,6 +151,24 @@ describe.each(stages)('on %s', (_, open) => {
     stage.clock.now += 1
     expect(await isRevoked(stage, tokens[0].access_token)).toBe(true)
   })
+})
+
+it('a client on a blocked host cannot start a request or redeem a code, and My agents says so', async () => {
+  const stage = await openStage()
+  const { user } = await connect(stage)
+  const opened = await openAgain(user)
+  const waiting = await openAgain(user)
+  const decided = await opened.user.submit(opened.page, opened.consent, { consent: 'grant' })
+  const code = new URL(decided.headers.get('location') ?? '').searchParams.get('code') ?? ''
+  await stage.storage.setAgentBlocked({ agent: 'https://client.example', blocked: true, by: 'operator' })
+  expect(await redeem(stage, code)).toMatchObject({ status: 400, error: 'invalid_grant' })
+  const late = await user.submit(waiting.page, waiting.consent, { consent: 'grant' })
+  expect(late.headers.get('location')).toBeNull()
+  expect(await (await user.open(authorizeUrl())).text()).toContain('data-error-code="policy_forbids"')
+  const agents = await (await user.open(`${issuer}/account`)).text()
+  expect(agents).toContain('An administrator has blocked all agents from this website')
+  await stage.storage.setAgentBlocked({ agent: 'https://client.example', blocked: false, by: 'operator' })
+  expect((await redeem(stage, code)).status).toBe(200)
 })
 
 /** A storage that commits, and whose process is gone before it can respond. */

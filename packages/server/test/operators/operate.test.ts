@@ -281,6 +281,31 @@ describe('countersign server agents', () => {
     const slip = await stage.run('server agents block https://agent.example/')
     expect(slip).toMatchObject({ status: 2, stderr: expect.stringContaining('is not a valid identifier') })
   })
+
+  it('blocks an OAuth client by its client_id, and every client on a host', async () => {
+    const client = 'https://client.example/oauth/client.json'
+    const [stage] = await createStageWith(async (storage) => {
+      for (const agent of [client, 'opaque-client'])
+        await storage.recordAgent({ agent, redirectHosts: [], keyThumbprints: [] })
+    })
+    const changed = { blocked: true, changed: true }
+    expect(await stage.ask(`server agents block ${client}`)).toEqual({ agent: client, ...changed })
+    expect(await stage.ask('server agents block opaque-client')).toEqual({ agent: 'opaque-client', ...changed })
+    expect(await stage.ask('server agents block client.example')).toEqual({
+      agent: 'https://client.example',
+      ...changed,
+    })
+    expect((await stage.run(`server agents unblock ${client}`)).stdout).toBe(
+      `${client} is still blocked with its host: to unblock all agents and clients there, run countersign server agents unblock https://client.example.\n`,
+    )
+    const { stdout } = await stage.run('server agents list --query client.json')
+    expect(stdout).toMatch(/BLOCKED +with its host, \d{4}/)
+    expect(await stage.run('server agents block unknown-client')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('No client has the id unknown-client.'),
+    })
+    expect((await stage.ask<object[]>('server agents list --blocked')).length).toBe(2)
+  })
 })
 
 describe('countersign server grants', () => {

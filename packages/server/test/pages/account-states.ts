@@ -45,7 +45,8 @@ export function accountStates(messages: Messages): [string, string][] {
   const { script: _none, ...withoutScript } = accountFrame
   return [
     list('agents', agentsModel()),
-    list('agents-blocked', agentsModel({ agents: [{ ...first, blocked: true, delegate: 'laptop-7' }, ...agents] })),
+    list('agents-blocked', agentsModel({ agents: [{ ...first, blocked: 'agent', delegate: 'laptop-7' }, ...agents] })),
+    list('agents-host-blocked', agentsModel({ agents: [{ ...first, blocked: 'host' }] })),
     list('agents-empty', agentsModel({ agents: [] })),
     list('agents-filtered', agentsModel({ agents: [first], filter: { text: 'calendar', total: 12 } })),
     list('agents-none-found', agentsModel({ agents: [], filter: { text: 'zebra', total: 12 } })),

@@ -28,7 +28,7 @@ export function AgentEntry({ agent, now, messages }: Entry) {
         <h2>{host}</h2>
         {agent.agentName && <p class="claim">{messages.callsItself(messages.quoted(<bdi>{agent.agentName}</bdi>))}</p>}
         <p>{agent.agentHost === agent.resourceHost ? account.signsIn : account.actsAt(resource)}</p>
-        {agent.blocked && <MissingInfo>{account.blocked}</MissingInfo>}
+        {agent.blocked && <MissingInfo>{account.blocked[agent.blocked]}</MissingInfo>}
       </div>
       <ul class="brief">
         {agent.able.map((permission) => (

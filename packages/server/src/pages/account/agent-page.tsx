@@ -52,7 +52,7 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
             ) : (
               <MissingInfo>{messages.noName}</MissingInfo>
             )}
-            {agent.blocked && <MissingInfo>{account.blocked}</MissingInfo>}
+            {agent.blocked && <MissingInfo>{account.blocked[agent.blocked]}</MissingInfo>}
           </div>
           <p class="fact">
             <span>

@@ -19,7 +19,10 @@ export const arAccount: typeof enAccount = {
   showAll: 'عرض الكل',
   actsAt: (resource) => phrase`لديه وصول إلى ${resource}`,
   signsIn: 'يسجّل دخولك إليه بحسابك هنا',
-  blocked: 'حظر أحد المسؤولين هذا الوكيل: لا يحصل على أي وصول جديد.',
+  blocked: {
+    agent: 'حظر أحد المسؤولين هذا الوكيل: لا يحصل على أي وصول جديد.',
+    host: 'حظر أحد المسؤولين كل الوكلاء من هذا الموقع: لا يحصل هذا الوكيل على أي وصول جديد.',
+  },
   ofAgent: (agent, resource) => phrase`للوكيل ${agent} لدى ${resource}`,
   agentHeading: (agent, resource) => phrase`${agent} لدى ${resource}`,
   allowedOn: (day) => phrase`سمحت له في ${day}.`,

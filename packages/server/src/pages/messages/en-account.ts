@@ -98,7 +98,10 @@ export const enAccount = {
   showAll: 'Show all',
   actsAt: (resource: ComponentChildren) => phrase`has access to ${resource}`,
   signsIn: 'signs you in',
-  blocked: 'An administrator has blocked this agent: it can’t get new access.',
+  blocked: {
+    agent: 'An administrator has blocked this agent: it can’t get new access.',
+    host: 'An administrator has blocked all agents from this website: this one can’t get new access.',
+  },
   ofAgent: (agent: ComponentChildren, resource: ComponentChildren) => phrase`of ${agent} at ${resource}`,
   agentHeading: (agent: ComponentChildren, resource: ComponentChildren) => phrase`${agent} at ${resource}`,
   allowedOn: (day: ComponentChildren) => phrase`Allowed on ${day}.`,

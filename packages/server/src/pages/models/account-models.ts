@@ -21,8 +21,8 @@ export interface AllowedAgent {
   /** A same-origin path. */
   logo?: string | undefined
   delegate?: string | undefined
-  /** Whether the operator currently blocks the agent, so that it gets no new tokens. */
-  blocked?: boolean | undefined
+  /** What the operator currently blocks, so that the agent gets no new tokens: this agent, or everything from its host. */
+  blocked?: 'agent' | 'host' | undefined
   able: readonly Permission[]
   since: number
   /** Absent if never used. */

@@ -6,15 +6,19 @@ export interface AgentStorage {
   /** Ordered by identifier. */
   listAgents(filter?: AgentFilter): Promise<ListedAgent[]>
   /**
-   * Blocks or unblocks an agent, even one that has never been seen. Blocking abandons the agent's open requests; while the agent is
-   * blocked, its codes and refresh tokens are refused. Returns true if the state changed.
+   * Blocks or unblocks an agent, even one that has never been seen. An identifier without a path blocks every agent on that host. Blocking
+   * abandons the agent's open requests; while the agent is blocked, its codes and refresh tokens are refused. Returns true if the state
+   * changed.
    */
   setAgentBlocked(block: { agent: string; blocked: boolean; by: string }): Promise<boolean>
   findStanding(agent: string): Promise<AgentStanding>
 }
 
 export interface AgentStanding {
+  /** Whether the agent or its host is blocked. */
   isBlocked: boolean
+  /** Whether its host is blocked. */
+  isHostBlocked: boolean
   /** Whether any user has ever allowed this agent anything, even if the grant has since ended. */
   hasBeenAllowed: boolean
 }
@@ -47,11 +51,14 @@ export interface ListedAgent extends AgentTraits {
   lastSeenAt: number
   blockedAt: number | null
   blockedBy: string | null
+  /** When the agent's host was blocked. */
+  hostBlockedAt: number | null
 }
 
 export interface AgentFilter {
   /** Part of the identifier. */
   query?: string | undefined
+  /** Whether the agent itself is blocked, regardless of its host. */
   blocked?: boolean | undefined
   /** @default 100 */
   limit?: number | undefined

@@ -93,7 +93,7 @@ export interface NewAuthRequest extends OfSignedRequest, RequestTerms {
 
 export interface AuthRequest extends RequestTerms {
   id: string
-  /** Whether an operator has blocked the agent. */
+  /** Whether an operator has blocked the agent, regardless of its host. */
   agentBlocked: boolean
   state: string | null
   /** `expired` is computed from the clock. */

@@ -43,7 +43,7 @@ export interface RequestAttempt extends Attempt {
   of?: 'allowed' | 'unknown' | undefined
 }
 
-export interface CountedRequest extends AgentStanding {
+export interface CountedRequest extends Omit<AgentStanding, 'isHostBlocked'> {
   /** In the order of the attempts; undefined for an attempt that is not counted for this agent. */
   counts: (AttemptCount | undefined)[]
 }

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { type Invariant, maxViolations, retention } from '../api/deployment-storage.js'
 import { isWithinScope } from '../rows/granted-scopes.js'
+import { isOnHost } from '../rows/identifiers.js'
 import type { Statement } from '../sql/engine.js'
 
 /** A row that breaks an invariant. Its columns are named after what they identify, and contain public ids or text. */
@@ -159,7 +160,8 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
       'A token was issued to an agent after the agent was blocked.',
       () => sql`select distinct a.identifier as agent from token_issue as t
         left join consent_grant as g on g.id = t.grant_id join agent as a on a.id = coalesce(g.agent_id, t.agent_id)
-        where t.issued_at > a.blocked_at + ${overlap}`,
+        where t.issued_at > a.blocked_at + ${overlap} or exists (
+          select 1 from agent as h where h.blocked_at is not null and ${isOnHost} and t.issued_at > h.blocked_at + ${overlap})`,
     ),
     token_of_disabled_person: check(
       'A token was issued for a user who had already been disabled.',

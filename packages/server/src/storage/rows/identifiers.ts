@@ -8,6 +8,10 @@ export function agentIdOf({ db }: Statement, identifier: string) {
   return db.selectFrom('agent').select('id').where('identifier', '=', identifier)
 }
 
+/** Whether the agent in table `a` is on the host in table `h`. An index contains the range. */
+export const isOnHost = sql<SqlBool>`a.identifier > h.identifier || '/' and a.identifier < h.identifier || '0'
+  and h.identifier not like '%://%/%'`
+
 /** Returns a subquery for a resource's id. It yields no row if no row references the resource. */
 export function resourceIdOf({ db }: Statement, identifier: string) {
   return db.selectFrom('resource').select('id').where('identifier', '=', identifier)

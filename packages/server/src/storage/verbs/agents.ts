@@ -9,7 +9,7 @@ import type {
 } from '../api/agent-storage.js'
 import { StorageError } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
-import { agentIdOf } from '../rows/identifiers.js'
+import { agentIdOf, isOnHost } from '../rows/identifiers.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, contains, type Placeholders } from '../sql/kept-query.js'
 
@@ -34,10 +34,42 @@ const marking = cachedQuery(({ db, clock }, { agent }: Placeholders<{ agent: str
 
 type MarkedAgent = Pick<SeenRow, 'id' | 'name' | 'redirect_hosts' | 'key_thumbprints' | 'blocked_at'>
 
+/**
+ * Returns the identifier of an agent's host if the agent's own has a path, as the `client_id` of an OAuth client does; otherwise undefined.
+ * Anyone who controls a host can invent identifiers there, so a block of the host applies to all of them.
+ */
+export function hostOf(agent: string): string | undefined {
+  const origin = agent.split('/', 3).join('/')
+  return origin === agent ? undefined : origin
+}
+
 /** Rejects with `agent_blocked` if the agent is blocked. Otherwise, the agent cannot be blocked before the end of this transaction. */
 export async function requireUnblocked(unit: Unit, agent: string): Promise<void> {
   const row = await unit.locking(agentIdOf(unit, agent).select('blocked_at'), { agent: 'shared' }).executeTakeFirst()
   if (row && row.blocked_at !== null) throw agentBlocked()
+  await requireHostUnblocked(unit, agent)
+}
+
+/** Rejects with `agent_blocked` if the agent's host is blocked. */
+export async function requireHostUnblocked(statement: Statement, agent: string): Promise<void> {
+  if (await isHostBlocked(statement, agent)) throw agentBlocked()
+}
+
+export async function isHostBlocked(statement: Statement, agent: string): Promise<boolean> {
+  return (await blockedHosts(statement, [agent])).size > 0
+}
+
+/** Returns when the hosts of agents were blocked, by host. Runs no query for agents whose identifiers have no path. */
+export async function blockedHosts({ db }: Statement, agents: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const hosts = [...new Set(agents.flatMap((agent) => hostOf(agent) ?? []))]
+  if (hosts.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('agent')
+    .select(['identifier', 'blocked_at'])
+    .where('identifier', 'in', hosts)
+    .where('blocked_at', 'is not', null)
+    .execute()
+  return new Map(rows.map(({ identifier, blocked_at }) => [identifier, Number(blocked_at)]))
 }
 
 export function agentBlocked(): StorageError {
@@ -122,7 +154,7 @@ function knownTraits({ name, redirect_hosts, key_thumbprints }: MarkedAgent): Ag
 /** Implements {@link AgentStorage.findAgent}: undefined for an agent that has never been seen or has been forgotten. */
 export async function findAgent(statement: Statement, agent: string): Promise<ListedAgent | undefined> {
   const row = await findRow(statement, agent)
-  return row && toListedAgent(row)
+  return row && (await listed(statement, [row]))[0]
 }
 
 /** Implements {@link AgentStorage.listAgents}: ordered by identifier, up to 100 unless the filter sets another limit. */
@@ -133,10 +165,18 @@ export async function listAgents(statement: Statement, filter: AgentFilter = {})
   if (blocked !== undefined) found = found.where('blocked_at', blocked ? 'is not' : 'is', null)
   if (after !== undefined) found = found.where('identifier', '>', after)
   const rows = await found.orderBy('identifier').limit(limit).execute()
-  return rows.map(toListedAgent)
+  return listed(statement, rows)
 }
 
-function toListedAgent(row: SeenRow): ListedAgent {
+async function listed(statement: Statement, rows: readonly SeenRow[]): Promise<ListedAgent[]> {
+  const hosts = await blockedHosts(
+    statement,
+    rows.map(({ identifier }) => identifier),
+  )
+  return rows.map((row) => toListedAgent(row, hosts.get(hostOf(row.identifier) ?? '') ?? null))
+}
+
+function toListedAgent(row: SeenRow, hostBlockedAt: number | null): ListedAgent {
   return {
     agent: row.identifier,
     ...(knownTraits(row) ?? { name: null, redirectHosts: [], keyThumbprints: [] }),
@@ -144,6 +184,7 @@ function toListedAgent(row: SeenRow): ListedAgent {
     lastSeenAt: row.last_seen_at,
     blockedAt: row.blocked_at,
     blockedBy: row.blocked_by,
+    hostBlockedAt,
   }
 }
 
@@ -187,7 +228,12 @@ const standing = cachedQuery(({ db }, { agent }: Placeholders<{ agent: string }>
 /** Implements {@link AgentStorage.findStanding}, with one cached query. */
 export async function findStanding(statement: Statement, agent: string): Promise<AgentStanding> {
   const [row] = await standing(statement, { agent })
-  return { isBlocked: row !== undefined && row.blocked_at !== null, hasBeenAllowed: Boolean(row?.allowed) }
+  const ofHost = await isHostBlocked(statement, agent)
+  return {
+    isBlocked: ofHost || (row !== undefined && row.blocked_at !== null),
+    isHostBlocked: ofHost,
+    hasBeenAllowed: Boolean(row?.allowed),
+  }
 }
 
 /** Implements {@link RequestStorage.abandonRequests}: returns how many requests were open. */
@@ -199,11 +245,17 @@ export async function abandonRequests(unit: Unit, { agent, by }: { agent: string
   return count
 }
 
+/** Closes the open requests of an agent, and of the agents on its host if it is one. */
 async function closeRequests({ db, now }: Unit, agentId: number): Promise<number> {
+  const onHost = db
+    .selectFrom('agent as h')
+    .innerJoin('agent as a', (join) => join.on(isOnHost))
+    .select('a.id')
+    .where('h.id', '=', agentId)
   const { numUpdatedRows } = await db
     .updateTable('auth_request')
     .set({ status: 'abandoned' })
-    .where('agent_id', '=', agentId)
+    .where((e) => e.or([e('agent_id', '=', agentId), e('agent_id', 'in', onHost)]))
     .where('status', '=', 'open')
     .where('expires_at', '>', now)
     .executeTakeFirst()

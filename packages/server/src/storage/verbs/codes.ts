@@ -18,7 +18,7 @@ import type { FoundRequest } from '../rows/requests.js'
 import { toUser } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedInsertion, cachedQuery, hashBytes, hashText, idBytes, type Placeholders } from '../sql/kept-query.js'
-import { agentBlocked, requireUnblocked } from './agents.js'
+import { agentBlocked, requireHostUnblocked, requireUnblocked } from './agents.js'
 import { generateTokenIssue, markUsed, storeIssue } from './grants.js'
 import { exceedsAuditLimit } from './throttle.js'
 
@@ -66,6 +66,7 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   const code = await lockCode(unit, redemption.codeHash)
   if (code?.grant.agent !== redemption.agent) await requireUnblocked(unit, redemption.agent)
   else if (code.row.blocked_at !== null) throw agentBlocked()
+  else await requireHostUnblocked(unit, redemption.agent)
   if (!code) return { outcome: 'refused', reason: 'unknown' }
   const refusal = redemptionRefusal(code, redemption, now)
   if (refusal) return refuse(unit, code, redemption, refusal)

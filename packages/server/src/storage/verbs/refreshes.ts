@@ -19,6 +19,7 @@ import { auditDelegate } from '../rows/requests.js'
 import { toUser } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedQueryOfRows, hashBytes, hashText, idBytes, type Placeholders } from '../sql/kept-query.js'
+import { blockedHosts, hostOf, isHostBlocked } from './agents.js'
 import { generateTokenIssue, markUsed } from './grants.js'
 import { exceedsAuditLimit } from './throttle.js'
 
@@ -41,15 +42,23 @@ interface JudgedRefresh {
 
 /** Evaluates refresh tokens without writing anything. */
 export async function judgeRefreshes(statement: Statement, refreshes: readonly Refresh[]): Promise<JudgedRefresh[]> {
-  const found = await findTokens(statement, refreshes)
-  return refreshes.map((refresh) => judge(found.get(refresh.tokenHash), refresh))
+  const [found, hosts] = await Promise.all([
+    findTokens(statement, refreshes),
+    blockedHosts(
+      statement,
+      refreshes.map(({ agent }) => agent),
+    ),
+  ])
+  return refreshes.map((refresh) =>
+    judge(found.get(refresh.tokenHash), refresh, hosts.has(hostOf(refresh.agent) ?? '')),
+  )
 }
 
-function judge(token: FoundToken | undefined, refresh: Refresh): JudgedRefresh {
+function judge(token: FoundToken | undefined, refresh: Refresh, isHostBlocked: boolean): JudgedRefresh {
   if (!token) return { outcome: { outcome: 'refused', reason: 'unknown' } }
   const { row, grant } = token
   const now = row.read_at
-  const refusal = refreshRefusal(token, refresh, now)
+  const refusal = refreshRefusal(token, refresh, now, isHostBlocked)
   if (refusal) {
     return { outcome: { outcome: 'refused', reason: refusal.reason }, isRecorded: refusal.event !== undefined }
   }
@@ -117,7 +126,7 @@ function recording(lock: ReturnType<typeof lockingGrants>) {
 /** Records why a refresh token was refused, after evaluating it again. */
 export async function recordRefusedRefresh(unit: Unit, refresh: Refresh): Promise<void> {
   const token = (await findTokens(unit, [refresh])).get(refresh.tokenHash)
-  const event = token && refreshRefusal(token, refresh, unit.now)?.event
+  const event = token && refreshRefusal(token, refresh, unit.now, await isHostBlocked(unit, refresh.agent))?.event
   if (event) await writeRefusal(unit, token, refresh, event)
 }
 
@@ -229,7 +238,10 @@ interface RefreshRefusal {
 /** Who presents which refresh token. */
 type Presentation = Pick<Rotation, 'tokenHash' | 'agent' | 'delegate' | 'jkt'>
 
-type Row = readonly [(token: FoundToken, by: Presentation, now: number) => boolean, RefreshRefusal]
+type Row = readonly [
+  (token: FoundToken, by: Presentation, now: number, isHostBlocked: boolean) => boolean,
+  RefreshRefusal,
+]
 
 const refusals: readonly Row[] = [
   [(token, by) => token.grant.agent !== by.agent, { reason: 'foreign_agent', event: 'refresh.foreign_agent' }], // X10
@@ -237,7 +249,7 @@ const refusals: readonly Row[] = [
     (token, by) => token.grant.delegate !== by.delegate,
     { reason: 'foreign_delegate', event: 'refresh.foreign_delegate' },
   ], // X11
-  [({ row }) => row.blocked_at !== null, { reason: 'agent_blocked' }], // A19
+  [({ row }, _by, _now, isHostBlocked) => isHostBlocked || row.blocked_at !== null, { reason: 'agent_blocked' }], // A19
   [({ row }) => row.disabled_at !== null, { reason: 'user_disabled' }],
   [(token, _by, now) => token.scope === '' || grantEnded(token.grant, now), { reason: 'grant_ended' }], // X13
   [({ row }) => row.token_revoked_at !== null, { reason: 'revoked' }],
@@ -246,6 +258,11 @@ const refusals: readonly Row[] = [
 ]
 
 /** Returns the first reason why a refresh token is refused; undefined if it is accepted. */
-export function refreshRefusal(token: FoundToken, by: Presentation, now: number): RefreshRefusal | undefined {
-  return refusals.find(([applies]) => applies(token, by, now))?.[1]
+export function refreshRefusal(
+  token: FoundToken,
+  by: Presentation,
+  now: number,
+  isHostBlocked: boolean,
+): RefreshRefusal | undefined {
+  return refusals.find(([applies]) => applies(token, by, now, isHostBlocked))?.[1]
 }

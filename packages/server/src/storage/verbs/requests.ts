@@ -23,7 +23,7 @@ import { isUnchanged, userIdOf } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, generateId, hashBytes, idBytes, type Placeholders } from '../sql/kept-query.js'
 import { type NewRow, type Tables, tables } from '../sql/tables.js'
-import { agentBlocked, markSeen, noteTraits } from './agents.js'
+import { agentBlocked, markSeen, noteTraits, requireHostUnblocked } from './agents.js'
 
 export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Promise<AuthRequest> {
   const { now } = unit
@@ -31,6 +31,7 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
   const marked = await markSeen(unit, request.agent)
   const { id: agentId } = marked
   if (marked.blocked_at !== null) throw agentBlocked()
+  await requireHostUnblocked(unit, request.agent)
   if (request.sighting) await noteTraits(unit, marked, request.sighting)
   const row = {
     public_id: generateId(),

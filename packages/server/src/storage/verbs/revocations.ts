@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Revocation, RevocationFilter, Revocations } from '../api/grant-storage.js'
 import { usedEvery } from '../rows/grant-lists.js'
+import { isOnHost } from '../rows/identifiers.js'
 import type { Statement } from '../sql/engine.js'
 import { idText } from '../sql/kept-query.js'
 import type { Row } from '../sql/tables.js'
@@ -207,8 +208,14 @@ function partiesKey({ user_id, agent_id, delegate, resource_id }: EndedGrant): s
 
 type ByOperator = Revocation & { at: number }
 
-async function blockedAgents({ db }: Statement, { since, limit }: RevocationFilter): Promise<ByOperator[]> {
-  const rows = await db
+/** Blocked agents, and the agents on blocked hosts that may hold a valid token. */
+async function blockedAgents(statement: Statement, filter: RevocationFilter): Promise<ByOperator[]> {
+  const [named, onHosts] = await Promise.all([blockedByName(statement, filter), blockedByHost(statement, filter)])
+  return [...named, ...onHosts].map(({ identifier, at }) => ({ kind: 'agent', value: identifier, at }))
+}
+
+function blockedByName({ db }: Statement, { since, limit }: RevocationFilter) {
+  return db
     .selectFrom('agent')
     .select(['identifier', 'blocked_at as at'])
     .$narrowType<{ at: number }>()
@@ -216,7 +223,27 @@ async function blockedAgents({ db }: Statement, { since, limit }: RevocationFilt
     .orderBy('blocked_at', 'desc')
     .limit(limit + 1)
     .execute()
-  return rows.map(({ identifier, at }) => ({ kind: 'agent', value: identifier, at }))
+}
+
+function blockedByHost({ db }: Statement, { since, limit }: RevocationFilter) {
+  return db
+    .selectFrom('agent as h')
+    .innerJoin('agent as a', (join) => join.on(isOnHost))
+    .select(['a.identifier', 'h.blocked_at as at'])
+    .$narrowType<{ at: number }>()
+    .where('h.blocked_at', '>=', since)
+    .where((e) => e.or([e('a.blocked_at', 'is', null), e('a.blocked_at', '<', since)]))
+    .where((e) =>
+      e.exists(
+        e
+          .selectFrom('consent_grant as g')
+          .select('g.id')
+          .whereRef('g.agent_id', '=', 'a.id')
+          .where('g.last_used_at', '>=', usedSince(since)),
+      ),
+    )
+    .limit(limit + 1)
+    .execute()
 }
 
 /** Excludes users with closed accounts, because their grants are listed instead. */

@@ -9,6 +9,7 @@ import { commonScope, requireCurrent } from '../rows/granted-scopes.js'
 import { toUser } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, hashBytes, hashText, idBytes, type Placeholders } from '../sql/kept-query.js'
+import { isHostBlocked } from './agents.js'
 import { generateTokenIssue, markUsed } from './grants.js'
 import {
   grantParties,
@@ -33,7 +34,7 @@ export async function prepareRotation(statement: Statement, rotation: Rotation):
   const [row] = await readFamily(statement, { family: idBytes(rotation.family) })
   if (!row) return undefined
   const token = toToken(row)
-  const judged = judge(token, rotation, row.read_at)
+  const judged = await judge(statement, token, rotation, row.read_at)
   if ('reason' in judged) return undefined
   const issue = generateTokenIssue(token.grant, judged.scope, { ...rotation, now: row.read_at })
   return { grant: token.grant, user: toUser(row), issue }
@@ -44,7 +45,7 @@ export async function rotateRefresh(unit: Unit, rotation: Rotation): Promise<Per
   const { now } = unit
   const token = await lockFamily(unit, rotation.family)
   if (!token) return refused('unknown')
-  const judged = judge(token, rotation, now)
+  const judged = await judge(unit, token, rotation, now)
   if ('reason' in judged) {
     if (judged.reason === 'reused') await revokeReused(unit, token, rotation)
     else if (judged.event) await writeRefusal(unit, token, rotation, judged.event)
@@ -74,8 +75,13 @@ type JudgedRotation =
   | { presented: 'current' | 'previous'; scope: string }
 
 /** Determines which generation was presented and which scope it grants, or why the rotation is refused. */
-function judge(token: FoundFamily, rotation: Rotation, now: number): JudgedRotation {
-  const refusal = refreshRefusal(token, rotation, now)
+async function judge(
+  statement: Statement,
+  token: FoundFamily,
+  rotation: Rotation,
+  now: number,
+): Promise<JudgedRotation> {
+  const refusal = refreshRefusal(token, rotation, now, await isHostBlocked(statement, rotation.agent))
   if (refusal) return refusal
   if (rotation.isResource?.(token.grant.resource) === false) return { reason: 'other_resource' }
   const presented = presentedGeneration(token, rotation, now)

@@ -12,6 +12,7 @@ import { foldUsername } from '../api/user.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedInsertion, cachedQuery, cachedQueryOfRows, hashBytes, type Placeholders } from '../sql/kept-query.js'
 import type { Row, Tables } from '../sql/tables.js'
+import { hostOf } from './agents.js'
 
 export async function countAttempt(statement: Statement, attempt: Attempt): Promise<AttemptCount> {
   return count(statement, hashBytes(attempt.key), attempt.window)
@@ -41,6 +42,7 @@ export async function countRequest(
     window,
     of: whose[of ?? 'all'],
     agent,
+    host: hostOf(agent) ?? agent,
   }))
   const rows = await countAllOf(statement, wanted)
   const counts = wanted.map(({ keyHash }) => {
@@ -69,10 +71,11 @@ const countOne = cachedQuery((parts, { keyHash, window }: Placeholders<NewAttemp
  * The first select yields no rows: it determines the column types of the others.
  */
 const countAllOf = cachedQueryOfRows(
-  (parts, attempts: readonly Placeholders<NewAttempt & { of: number; agent: string }>[]) => {
+  (parts, attempts: readonly Placeholders<NewAttempt & { of: number; agent: string; host: string }>[]) => {
     const { db, clock } = parts
-    const agent = attempts[0]?.agent ?? sql.lit('')
-    const isBlocked = sql<SqlBool>`exists (select 1 from agent where identifier = ${agent} and blocked_at is not null)`
+    const { agent, host } = attempts[0] ?? { agent: sql.lit(''), host: sql.lit('') }
+    const isBlocked = sql<SqlBool>`exists (
+      select 1 from agent where identifier in (${agent}, ${host}) and blocked_at is not null)`
     const isAllowed = sql<SqlBool>`exists (select 1 from consent_grant where agent_id =
       (select id from agent where identifier = ${agent}))`
     const given = attempts.map(({ keyHash, window, of }) => sql`select ${keyHash}, ${window}, ${of}`)

@@ -1,5 +1,15 @@
 import { expect, test } from 'vitest'
-import { agent, allowedRequest, boundRequest, newRequest, outcomeOf, times } from '../fixtures.js'
+import {
+  agent,
+  allowedRequest,
+  boundRequest,
+  freshHash,
+  newRequest,
+  outcomeOf,
+  refreshable,
+  rotating,
+  times,
+} from '../fixtures.js'
 import { day, inStorage, type MakeStorage, start } from './in-storage.js'
 
 const sighting = { agent, name: 'Planner', redirectHosts: ['agent.example'], keyThumbprints: ['jkt-1', 'jkt-2'] }
@@ -28,6 +38,7 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
         lastSeenAt: start + 200,
         blockedAt: null,
         blockedBy: null,
+        hostBlockedAt: null,
       })
       expect(await storage.findAgent('https://other.example')).toBeUndefined()
     })
@@ -71,7 +82,7 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
       const unredeemed = await allowedRequest(storage)
       expect(await storage.findStanding(agent)).toMatchObject({ isBlocked: false })
       expect((await Promise.all(times(5, () => block(true)))).filter((isDone) => isDone)).toEqual([true])
-      expect(await storage.findStanding(agent)).toEqual({ isBlocked: true, hasBeenAllowed: true })
+      expect(await storage.findStanding(agent)).toEqual({ isBlocked: true, isHostBlocked: false, hasBeenAllowed: true })
       expect(await storage.findStanding('https://other.example')).toMatchObject({ isBlocked: false })
       expect(await storage.findAgent(agent)).toMatchObject({ blockedAt: start, blockedBy: 'operator' })
       expect(outcomeOf(await storage.decideRequest(open.decision))).toBe('not_open')
@@ -84,6 +95,88 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
       expect(outcomeOf(await storage.redeemCode(unredeemed.redemption))).toBe('redeemed')
       await storage.createAuthRequest(newRequest())
       expect(await storage.listEvents({ event: 'agent.unblocked' })).toHaveLength(1)
+    })
+
+    test('a blocked host blocks every agent with a path on it, and no other (A19)', async () => {
+      const { storage } = world
+      const host = 'https://client.example'
+      const blockHost = (blocked: boolean) => storage.setAgentBlocked({ agent: host, blocked, by: 'operator' })
+      /** What an agent can do. */
+      const use = async (client: string) => {
+        const of = { agent: client }
+        const open = await boundRequest(storage, of)
+        const [code, january, family] = [
+          await allowedRequest(storage, of),
+          await refreshable(storage, of),
+          await rotating(storage, of),
+        ]
+        return async () => {
+          const created = storage.createAuthRequest(newRequest(of)).then(
+            ({ status }) => status,
+            (error: { code: string }) => error.code,
+          )
+          const redeemed = storage.redeemCode(code.redemption).then(outcomeOf, (error: { code: string }) => error.code)
+          const attempts = [{ key: freshHash(), window: 60 }]
+          return {
+            decide: outcomeOf(await storage.decideRequest(open.decision)),
+            create: await created,
+            redeem: await redeemed,
+            refresh: outcomeOf(await storage.refreshGrant(january.refresh)),
+            rotate: outcomeOf(await storage.rotateRefresh(family.present(0))),
+            counted: (await storage.countRequest({ agent: client, attempts })).isBlocked,
+            standing: await storage.findStanding(client),
+            listed: (await storage.findAgent(client))?.hostBlockedAt,
+          }
+        }
+      }
+      const blocked = [await use(`${host}/a.json`), await use(`${host}/b/c.json`)]
+      const free = await Promise.all(
+        [`${host}.evil/a.json`, `${host}:8443/a.json`, 'https://other.example/a.json', 'opaque'].map(use),
+      )
+      expect(await blockHost(true)).toBe(true)
+      for (const use of blocked)
+        expect(await use()).toEqual({
+          decide: 'not_open',
+          create: 'agent_blocked',
+          redeem: 'agent_blocked',
+          refresh: 'agent_blocked',
+          rotate: 'agent_blocked',
+          counted: true,
+          standing: { isBlocked: true, isHostBlocked: true, hasBeenAllowed: true },
+          listed: start,
+        })
+      for (const use of free)
+        expect(await use()).toEqual({
+          decide: 'allowed',
+          create: 'open',
+          redeem: 'redeemed',
+          refresh: 'refreshed',
+          rotate: 'rotated',
+          counted: false,
+          standing: { isBlocked: false, isHostBlocked: false, hasBeenAllowed: true },
+          listed: null,
+        })
+      await expect(storage.createAuthRequest(newRequest({ agent: `${host}/new.json` }))).rejects.toMatchObject({
+        code: 'agent_blocked',
+      })
+      expect(await storage.listEvents({ event: 'agent.blocked' })).toMatchObject([
+        { agent: host, data: { by: 'operator', abandoned: 2 } },
+      ])
+      expect(await blockHost(false)).toBe(true)
+      for (const use of blocked)
+        expect(await use()).toMatchObject({ create: 'open', redeem: 'redeemed', rotate: 'rotated', listed: null })
+      expect(await storage.findViolations()).toEqual([])
+    })
+
+    test('an agent that is blocked by its own identifier blocks no others on its host', async () => {
+      const { storage } = world
+      await storage.setAgentBlocked({ agent: 'https://client.example/a', blocked: true, by: 'operator' })
+      await storage.createAuthRequest(newRequest({ agent: 'https://client.example/a/b' }))
+      await storage.createAuthRequest(newRequest({ agent: 'https://client.example' }))
+      expect(await storage.findStanding('https://client.example/a')).toMatchObject({
+        isBlocked: true,
+        isHostBlocked: false,
+      })
     })
 
     test('an unknown agent can be blocked, and unblocking one that is not blocked has no effect', async () => {

@@ -42,6 +42,26 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       expect(await listed(start + 11)).toEqual(nothing)
     })
 
+    test('a blocked host is listed with its agents that may hold a valid token', async () => {
+      const { storage } = world
+      const host = 'https://client.example'
+      await refreshable(storage, { agent: `${host}/old.json` })
+      world.now = start + 1000
+      for (const of of [`${host}/a.json`, `${host}/b.json`, `${host}.evil/c.json`, 'https://other.example/d.json'])
+        await refreshable(storage, { agent: of })
+      await allowedRequest(storage, { agent: `${host}/unused.json` })
+      await storage.setAgentBlocked({ agent: `${host}/b.json`, blocked: true, by: 'operator' })
+      await storage.setAgentBlocked({ agent: host, blocked: true, by: 'operator' })
+      const agents = async (since: number) => (await listed(since)).revoked.map(({ kind, value }) => `${kind} ${value}`)
+      expect((await agents(start + 1000)).sort()).toEqual(
+        [host, `${host}/a.json`, `${host}/b.json`].map((each) => `agent ${each}`).sort(),
+      )
+      expect(await agents(start + 1001)).toEqual([])
+      world.now = start + 1001
+      await storage.setAgentBlocked({ agent: host, blocked: false, by: 'operator' })
+      expect(await agents(start + 1000)).toEqual([`agent ${host}/b.json`])
+    })
+
     test('a grant is listed only if a token of it may be valid', async () => {
       const { storage } = world
       const never = await rememberedGrant(storage)
