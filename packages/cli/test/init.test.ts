@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSigner, type PrivateJwk } from 'countersign'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { holdClock } from '../../../test/hold-clock.js'
 import { needInFile } from '../../../test/needs.js'
 import { simulatePublicNetwork } from '../../countersign/test/discovery/public-network.js'
 import { certificateOf, startTlsServer, trust } from '../../countersign/test/discovery/tls-server.js'
@@ -342,15 +343,9 @@ describe('countersign agent init', () => {
   })
 })
 
-/** A clock that is fixed until it is advanced. */
-function holdClock() {
-  vi.useFakeTimers({ toFake: ['Date'], now: 1_800_000_000_000 })
-  return { pass: (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000) }
-}
-
 describe('countersign agent init --rotate', () => {
   it('publishes two keys, then one, and continues only when everyone has both', async () => {
-    const clock = holdClock()
+    const clock = holdClock(1_800_000_000_000)
     const host = await openHost({ cacheControl: 'max-age=240' })
     await initHere('--id', id)
     host.upload()
@@ -398,7 +393,7 @@ describe('countersign agent init --rotate', () => {
   })
 
   it('counts from when init first saw both, and reports how long it takes', async () => {
-    const clock = holdClock()
+    const clock = holdClock(1_800_000_000_000)
     const host = await openHost()
     await initHere('--id', id)
     await initHere('--rotate')
@@ -421,7 +416,7 @@ describe('countersign agent init --rotate', () => {
     ['max-age=86400', 600],
     ['no-store', 60],
   ])('waits for the cache lifetime of others with %s', async (cacheControl, seconds) => {
-    holdClock()
+    holdClock(1_800_000_000_000)
     const host = await openHost({ cacheControl })
     await initHere('--id', id)
     await initHere('--rotate')
@@ -430,7 +425,7 @@ describe('countersign agent init --rotate', () => {
   })
 
   it('restarts the wait if the host lost one of the keys, or if the clock was set back', async () => {
-    const clock = holdClock()
+    const clock = holdClock(1_800_000_000_000)
     const host = await openHost()
     await initHere('--id', id)
     host.upload()
@@ -450,7 +445,7 @@ describe('countersign agent init --rotate', () => {
   })
 
   it('does not go on where the host is not responding, and does not forget what it saw', async () => {
-    const clock = holdClock()
+    const clock = holdClock(1_800_000_000_000)
     const host = await openHost()
     await initHere('--id', id)
     await initHere('--rotate')
@@ -468,7 +463,7 @@ describe('countersign agent init --rotate', () => {
   })
 
   it('continues immediately with --now, and warns about what may fail', async () => {
-    holdClock()
+    holdClock(1_800_000_000_000)
     const host = await openHost()
     await initHere('--id', id)
     await initHere('--rotate')

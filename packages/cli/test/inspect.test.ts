@@ -115,7 +115,7 @@ describe('countersign inspect', () => {
       })
       expect(stdout).not.toMatch(/[^\n -\u202d\u202f-\uffff]/)
     }
-    expect(performance.now() - started).toBeLessThan(10_000)
+    expect(performance.now() - started).toBeLessThan(60_000)
   })
 
   // C0, DEL, C1, bidi (including the Arabic letter mark and the isolates), zero-width spaces, separators, tags.

@@ -66,7 +66,7 @@ describe('a bridge that is killed', () => {
       const page = await asks.pageOnStderr()
       await killed(asks)
       const back = await decideAs(createScriptedUser(fetch), page, 'grant')
-      await expect.poll(() => reload(back), { timeout: 5000 }).toBe('allowed')
+      await expect.poll(() => reload(back)).toBe('allowed')
       expect(await stays.call('read')).toEqual({ text: 'read', isError: false })
       expect(pagesIn(stays.stderr())).toEqual([])
     },
@@ -160,7 +160,7 @@ describe('two bridges of one agent on this machine', () => {
     const write = second.call('write')
     await expect.poll(() => pagesIn(second.stderr())).toHaveLength(2)
     const back = await decideAs(createScriptedUser(fetch), pagesIn(second.stderr())[1] ?? '', 'grant')
-    await expect.poll(() => reload(back), { timeout: 5000 }).toBe('allowed')
+    await expect.poll(() => reload(back)).toBe('allowed')
     expect(await write).toEqual({ text: 'write', isError: false })
   })
 })

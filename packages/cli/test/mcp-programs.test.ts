@@ -7,7 +7,7 @@ import { createSigner, generatePrivateJwk } from 'countersign'
 import { type Agent, createAgent } from 'countersign/agent'
 import { mcpTimeouts } from 'countersign/agent/mcp'
 import { createNodeListener, loopbackConsent } from 'countersign/node'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { freePort } from '../../../test/free-port.js'
 import { protectServer, type ServerEra } from './mcp/protected-server.js'
 import { openParties } from './own-agent.js'
@@ -63,7 +63,7 @@ describe.each<ServerEra>(['sessions', 'stateless'])('a program with the SDK of t
     const { url } = await protectServer(era, { authServer: parties.authServer })
     const { agent, pages } = await openAgent()
     const program = await openProgram(era, url, agent)
-    const call = program.call(mcpTimeouts({ patience: 10 }))
+    const call = program.call(mcpTimeouts({ patience: 100 }))
     await expect.poll(() => pages).toHaveLength(1)
     await setTimeout(300)
     decidesAt('grant').decide(pages[0] ?? '')
@@ -74,7 +74,13 @@ describe.each<ServerEra>(['sessions', 'stateless'])('a program with the SDK of t
     const { url } = await protectServer(era, { authServer: parties.authServer })
     const { agent, pages } = await openAgent()
     const program = await openProgram(era, url, agent)
-    await expect(program.call(mcpTimeouts({ patience: 0.5 }))).rejects.toThrow(/timed out/i)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const late = expect(program.call(mcpTimeouts({ patience: 100 }))).rejects.toThrow(/timed out/i)
+    await expect.poll(() => pages).toHaveLength(1)
+    vi.advanceTimersByTime(100_000)
+    await late
+    vi.useRealTimers()
     const person = decidesAt('grant')
     person.decide(pages[0] ?? '')
     expect(await person.page()).toContain('data-state="allowed"')

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { createSigner } from 'countersign'
 import { createAgent } from 'countersign/agent'
 import { describe, expect, it } from 'vitest'
+import { holdClock } from '../../../test/hold-clock.js'
 import { openClient } from './mcp/clients.js'
 import { openNotes } from './mcp/notes-server.js'
 import type { ServerEra } from './mcp/protected-server.js'
@@ -65,15 +65,16 @@ describe.each(eras)('a token that expires during a session, for a client of the 
     ['that can be refreshed', true],
     ['that a rule issues again', false],
   ])('%s: the session continues, no one is prompted, and server notifications arrive', async (_what, isRefreshed) => {
+    const clock = holdClock()
     const { folder } = await newAgent([])
     const { d: _private, ...jwk } = keyOf(folder)
-    const rules = await openRuleServer({ lifetime: 9, isRefreshed, jwk })
+    const rules = await openRuleServer({ lifetime: 40, isRefreshed, jwk })
     const notes = await openNotes(client, rules.id)
     const bridge = await openClient(client, { url: notes.url, folder, flags: ['--auth-server', rules.id] })
     expect(await bridge.call('count')).toEqual({ text: 'count 1', isError: false })
     if (client === 'stateless' && 'listen' in bridge.client) await bridge.client.listen({ toolsListChanged: true })
     expect(await bridge.call('read')).toEqual({ text: 'read', isError: false })
-    await setTimeout(10_000)
+    clock.pass(41)
     expect(await bridge.call('count')).toEqual({ text: 'count 2', isError: false })
     expect(await bridge.call('read')).toEqual({ text: 'read', isError: false })
     await expect.poll(notes.sessions).toBe(client === 'sessions' ? 1 : 0)

@@ -484,10 +484,8 @@ it('is a program that exits when its input ends, and writes only messages to its
   stdin.write('[{"jsonrpc":"2.0","id":7,"method":"ping"}]\n')
   send({ id: 2, method: 'tools/call', params: { name: 'read', _meta: { progressToken: 'p' } } })
   await running.seen(/notifications\/message/)
-  const began = performance.now()
   stdin.end()
   const { status, stdout } = await running.finished
-  expect(performance.now() - began).toBeLessThan(3000)
   expect(status).toBe(0)
   const messages = stdout
     .trim()

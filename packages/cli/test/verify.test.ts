@@ -306,7 +306,7 @@ describe('countersign verify rejects', () => {
       expect({ status, stderr }).toEqual({ status: 1, stderr: '' })
       expect((JSON.parse(stdout) as Report).failure?.code).toBe(code)
     }
-    expect(performance.now() - started).toBeLessThan(15_000)
+    expect(performance.now() - started).toBeLessThan(60_000)
   })
 
   it('hostile input without printing terminal control characters', async () => {

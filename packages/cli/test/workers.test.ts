@@ -122,7 +122,7 @@ it('a worker of another program refuses to start without shared nonces', async (
   const script = join(folder, `workers-${process.pid}.mjs`)
   writeFileSync(script, program)
   onTestFinished(() => rmSync(script, { force: true }))
-  const { status, stderr } = spawnSync(process.execPath, [script], { encoding: 'utf8', timeout: 15_000 })
+  const { status, stderr } = spawnSync(process.execPath, [script], { encoding: 'utf8', timeout: 60_000 })
   expect(status).toBe(1)
   expect(stderr).toMatch(/shared\.claimNonce/)
 })

@@ -2,10 +2,10 @@ import { expect, it } from 'vitest'
 import { parseForms } from '../../src/demo/scripted-browser.js'
 
 it('parses 1 MB of brackets quickly', () => {
-  const started = performance.now()
+  const { user } = process.cpuUsage()
   for (const part of ['<form ', '<input name="', '<!--', '<script>', `<form a='`, '&#x'])
     parseForms(part.repeat(1_000_000 / part.length))
-  expect(performance.now() - started).toBeLessThan(5000)
+  expect(process.cpuUsage().user - user, 'in microseconds').toBeLessThan(5_000_000)
 })
 
 it('selects the first option of a list without a selection, as browsers do', () => {

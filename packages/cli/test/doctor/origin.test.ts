@@ -28,20 +28,20 @@ describe.concurrent('a request to a server', () => {
     ['closes the connection early', (socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nx')],
     ['closes the connection within its headers', (socket) => socket.end('HTTP/1.1 200 OK\r\n')],
     ['sends too much', (socket) => socket.write(`HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(300_000)}`)],
-  ])('that %s fails within ten seconds, after the response began', async ([, behave], test) => {
+  ])('that %s fails soon, after the response began', async ([, behave], test) => {
     const { error, seconds } = await failureOf(ask(await listenAnd(behave, test), '/'))
     expect(error).toBeInstanceOf(IncompleteResponse)
-    expect(seconds).toBeLessThan(10)
+    expect(seconds).toBeLessThan(60)
   })
 
   it.for<[string, (socket: Socket) => void]>([
     ['sends nothing', () => undefined],
     ['closes the connection', (socket) => socket.end()],
-  ])('that %s fails within ten seconds, before the response began', async ([, behave], test) => {
+  ])('that %s fails soon, before the response began', async ([, behave], test) => {
     const { error, seconds } = await failureOf(ask(await listenAnd(behave, test), '/'))
     expect(error).toBeInstanceOf(Error)
     expect(error).not.toBeInstanceOf(IncompleteResponse)
-    expect(seconds).toBeLessThan(10)
+    expect(seconds).toBeLessThan(60)
   })
 
   it.for<[string, string]>([
@@ -60,9 +60,9 @@ describe.concurrent('a handshake', () => {
     ['closes the connection', (socket) => socket.end()],
     // A handshake record that keeps growing.
     ['never ends', (socket) => drip(socket, '\u0016\u0003\u0003\u0040\u0000', '\u0000')],
-  ])('with a server that %s fails within ten seconds', async ([, behave], test) => {
+  ])('with a server that %s fails soon', async ([, behave], test) => {
     const { error, seconds } = await failureOf(tlsHandshake(await listenAnd(behave, test)))
     expect(error).toBeInstanceOf(Error)
-    expect(seconds).toBeLessThan(10)
+    expect(seconds).toBeLessThan(60)
   })
 })

@@ -120,7 +120,9 @@ it.each([
 ])(
   'at SIGTERM completes requests in progress, reports that it is stopping, and ends event streams properly, %s',
   async (_, flags) => {
+    let arrived = 0
     const { file, id, adminPort } = await configure(({ url }, outgoing) => {
+      if (url === '/open/slow') arrived++
       if (url === '/open/slow') return void setTimeout(() => outgoing.end('slow and whole'), 2500)
       outgoing.writeHead(200, { 'content-type': url === '/open/stream' ? 'text/event-stream' : 'text/plain' })
       const timer = setInterval(() => outgoing.write('data: tick\n\n'), 100)
@@ -133,6 +135,7 @@ it.each([
     const streams = Array.from({ length: 4 }, () => read(`${id}/open/stream`))
     const endless = read(`${id}/open/endless`)
     await Promise.all([...streams, endless].map(({ begun }) => begun))
+    await expect.poll(() => arrived).toBe(slow.length)
     const stopping = stopped(running)
     await running.seen(/"stopping"/)
     // With two processes, the other one may have reported it first.
@@ -144,7 +147,7 @@ it.each([
         () => true,
         () => false,
       )
-    await expect.poll(isServed, { timeout: 8000 }).toBe(false)
+    await expect.poll(isServed).toBe(false)
     for (const { ended } of slow) expect(await ended).toEqual({ text: 'slow and whole', isWhole: true })
     for (const { ended } of streams) expect(await ended).toMatchObject({ isWhole: true })
     // A response that is not an event stream must not look complete.
@@ -152,6 +155,5 @@ it.each([
     const { status, took } = await stopping
     expect(status).toBe(0)
     expect(took).toBeGreaterThan(4000)
-    expect(took).toBeLessThan(10_000)
   },
 )

@@ -20,7 +20,7 @@ async function start(workers: number): Promise<Started> {
   running.child.stdout.on('data', (text: string) => (said += text))
   running.child.stderr.on('data', (text: string) => (said += text))
   const count = (pattern: RegExp) => said.match(new RegExp(pattern, 'g'))?.length ?? 0
-  await expect.poll(() => count(/Protecting /), { timeout: 10_000 }).toBe(workers)
+  await expect.poll(() => count(/Protecting /)).toBe(workers)
   return { ...configured, running, count }
 }
 
@@ -96,7 +96,7 @@ it('at SIGHUP all workers reload the file under load without losing a request or
   await expect.poll(() => count(/"event":"config\.not_read"/)).toBeGreaterThanOrEqual(3)
   expect(new Set(await askAll('/open/1'))).toEqual(new Set([200]))
   await write(file, { ...settings, listen: { port: 1 } })
-  await expect.poll(() => count(/These settings take effect only after a restart: listen\./), { timeout: 5000 }).toBe(3)
+  await expect.poll(() => count(/These settings take effect only after a restart: listen\./)).toBe(3)
   await expect.poll(() => clients.statuses.get('200')).toBeGreaterThan(100)
   await clients.stop()
   expect([...clients.statuses.keys()]).toEqual(['200'])
@@ -116,7 +116,7 @@ it('a worker that dies is replaced while the others continue; SIGTERM ends all o
   await running.seen(new RegExp(`"event":"worker\\.ended","pid":${pid},"ended":"SIGKILL"}`))
   const ask = async () => (await fetch(`${id}/open/1`, { headers: { connection: 'close' } })).status
   for (let turn = 0; turn < 10; turn++) expect(await ask()).toBe(200)
-  await expect.poll(() => count(/Protecting /), { timeout: 10_000 }).toBe(3)
+  await expect.poll(() => count(/Protecting /)).toBe(3)
   const clients = load(`${id}/open/load`, 4)
   await expect.poll(() => clients.statuses.get('200')).toBeGreaterThan(20)
   running.child.kill('SIGTERM')

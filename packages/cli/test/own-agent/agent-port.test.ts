@@ -41,14 +41,12 @@ it('is the same for all processes of an agent; the first process binds it', asyn
   expect(await visit(second.redirectUri)).toBe('first')
 })
 
-it('is bound by another process within two seconds after the process that has it exits', async () => {
+it('is bound by another process after the process that has it exits', async () => {
   const folder = newFolder()
   const first = await openPort(folder, 'first')
   const second = await openPort(folder, 'second')
-  const began = performance.now()
   first.close()
   await expect.poll(() => visit(second.redirectUri).catch(() => 'unreachable'), { interval: 20 }).toBe('second')
-  expect(performance.now() - began).toBeLessThan(2000)
 })
 
 // M08

@@ -18,7 +18,7 @@ it('has an API at a port in docs/apis/testing.md that runs as it stands', () => 
   mkdirSync(folder, { recursive: true })
   const program = join(folder, 'api-at-a-port.mjs')
   writeFileSync(program, transformSync(code, { loader: 'ts', format: 'esm' }).code)
-  const { stdout, stderr, status } = spawnSync(process.execPath, [program], { encoding: 'utf8', timeout: 15_000 })
+  const { stdout, stderr, status } = spawnSync(process.execPath, [program], { encoding: 'utf8', timeout: 60_000 })
   expect(stderr).toBe('')
   expect(stdout).toContain("200 [\n  {\n    agent: 'https://agent.test',")
   expect(status).toBe(0)

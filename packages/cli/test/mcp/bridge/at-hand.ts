@@ -98,7 +98,7 @@ export function openBridge(
     const id = ++asked
     say({ id, method, ...(params ? { params } : {}) })
     const found = () => told.find((one) => one.id === id && one.method === undefined)
-    await expect.poll(found, { timeout: 5000, interval: 5 }).toBeDefined()
+    await expect.poll(found, { interval: 5 }).toBeDefined()
     return found() as NextStepContext
   }
   return {

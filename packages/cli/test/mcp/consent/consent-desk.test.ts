@@ -54,7 +54,7 @@ it('continues waiting after an invalid code', async () => {
   const { desk, seen, allow, fail } = openDesk()
   const waiting = desk.decision(page, 5, never)
   fail(page, 'token_request_failed')
-  await expect.poll(() => seen.watches, { timeout: 5000 }).toBe(2)
+  await expect.poll(() => seen.watches).toBe(2)
   allow(page)
   expect(await waiting).toBe('allowed')
 })
