@@ -16,7 +16,7 @@ async function told(scope: string, stage: Stage): Promise<unknown> {
     .for('s1')
     .fetch(`${ids.api}/data`)
     .catch(() => undefined)
-  await expect.poll(() => asked.length, { timeout: 5000, interval: 5 }).toBe(1)
+  await expect.poll(() => asked.length, { interval: 5 }).toBe(1)
   return asked[0]?.permissions
 }
 
@@ -93,9 +93,7 @@ it.each<[string, Stage['apiDocument']]>([
 ])('prompts the user even if the resource’s document %s', async (_what, apiDocument) => {
   const stage = openStage()
   stage.apiDocument = apiDocument
-  const before = performance.now()
   expect(await told('data.read', stage)).toEqual([{ scope: 'data.read', description: undefined }])
-  expect(performance.now() - before).toBeLessThan(4000)
 })
 
 it('does not prompt if the request is aborted before the document arrives', async () => {

@@ -19,7 +19,7 @@ const request = { kind: 'request', role: 'agent' }
 it('an agent reports a request with all its steps, its lookups, and the callback', async () => {
   const { stage, told } = openTold()
   const response = stage.agent.for('browser').fetch(`${ids.api}/events?of=alice`)
-  await vi.waitFor(() => expect(stage.asked).toHaveLength(1))
+  await expect.poll(() => stage.asked.length).toBe(1)
   const [consent] = stage.asked
   if (consent) await stage.answer(consent)
   expect((await response).status).toBe(200)

@@ -168,8 +168,11 @@ describe('U05: sends neither requests nor the user to an auth server whose endpo
       met.agent.fetch(`${api}/data`, { signal: abort.signal }),
       met.agent.signIn({ authServer, signal: abort.signal }),
     ])
-    const waiting = new Promise<undefined>((resolve) => setTimeout(resolve, 200, undefined))
-    const outcomes = await Promise.race([both, waiting])
+    const prompted = async () => {
+      while (met.opened.length < 2 && !abort.signal.aborted) await new Promise((soon) => setTimeout(soon, 5))
+      return undefined
+    }
+    const outcomes = await Promise.race([both, prompted()])
     abort.abort()
     return { ...met, errors: outcomes?.map((outcome) => 'reason' in outcome && (outcome.reason as AgentError)) }
   }

@@ -25,7 +25,7 @@ const answerWith =
     void response.writeHead(status).end()
 
 /** A stand-in for a cloud key service; records what it was asked to sign, as digests. */
-const service = { url: '', answers: [] as Answering[], signed: [] as string[] }
+const service = { url: '', answers: [] as Answering[], signed: [] as string[], patience: 60_000 }
 const server = createServer((incoming, response) => void serve(incoming, response))
 async function serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   const chunks: Uint8Array[] = []
@@ -41,6 +41,7 @@ beforeAll(async () => {
 beforeEach(() => {
   service.answers = []
   service.signed = []
+  service.patience = 60_000
 })
 afterAll(() => {
   server.closeAllConnections()
@@ -48,7 +49,7 @@ afterAll(() => {
 })
 
 async function sign(body: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  const response = await fetch(service.url, { method: 'POST', body, signal: AbortSignal.timeout(400) })
+  const response = await fetch(service.url, { method: 'POST', body, signal: AbortSignal.timeout(service.patience) })
   if (!response.ok) throw new Error(`the key service answered ${response.status}`)
   return new Uint8Array(await response.arrayBuffer())
 }
@@ -109,12 +110,14 @@ describe('an agent whose key is in a key service', () => {
     ['signs with another key', signWith(otherKey), { code: 'signer_refused' }],
   ])(
     'reports the error of a key service that %s, sends nothing, and recovers with the next request',
-    async (_what, answer, said) => {
+    async (what, answer, said) => {
       const { stage, agent } = await openAgent()
       stage.api = () => new Response('data')
       service.answers.push(answer)
+      if (what === 'responds too late') service.patience = 400
       await expect(agent.fetch(data)).rejects.toMatchObject(said)
       expect(stage.seen).toEqual([])
+      service.patience = 60_000
       expect(await ended(agent.fetch(data))).toBe('data')
     },
   )

@@ -16,7 +16,7 @@ function newStore(): AgentStore {
 }
 
 async function untilAsked(stage: Stage, times = 1): Promise<void> {
-  for (let turn = 0; turn < 400 && stage.asked.length < times; turn++) await new Promise((soon) => setTimeout(soon, 5))
+  await expect.poll(() => stage.asked.length, { interval: 5 }).toBeGreaterThanOrEqual(times)
   expect(stage.asked).toHaveLength(times)
 }
 

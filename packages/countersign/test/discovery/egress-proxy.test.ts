@@ -259,11 +259,11 @@ describe('W28: egressProxy', () => {
 
   it('receives a name whose DNS server does not respond within a second', async () => {
     const { fetchBy, network } = await meet({ 'agent.example': ['8.8.8.8'] })
-    network.answerAfter = 5000
+    network.answerAfter = 100_000
     const begun = performance.now()
     expect(await bodyOf(fetchBy()('https://agent.example/'))).toEqual({ a: 1 })
     expect(performance.now() - begun).toBeGreaterThan(990)
-    expect(performance.now() - begun).toBeLessThan(3000)
+    expect(performance.now() - begun).toBeLessThan(60_000)
   })
 
   it('does not receive such a name if the signal aborts before that', async () => {

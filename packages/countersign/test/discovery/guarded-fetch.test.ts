@@ -150,7 +150,7 @@ describe('createGuardedFetch on loopback', () => {
     const fetched = await fetchBytes(server.origin, {
       fetch: createGuardedFetch({ allowInsecureLoopback: true }),
       maxBytes: 1000,
-      timeout: 2500,
+      timeout: 60_000,
       accept: 'image/png',
     })
     expect('bytes' in fetched && JSON.parse(Buffer.from(fetched.bytes).toString())).toMatchObject({

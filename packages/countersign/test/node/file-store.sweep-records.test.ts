@@ -109,7 +109,7 @@ it('an agent sets how long its records are needed; renewable ones are kept', asy
   }
   const stage = openStage({ store: { ...store, put, add } })
   const end = ended(stage.agent.for('s1').fetch(ids.api))
-  await vi.waitFor(() => expect(stage.asked).toHaveLength(1))
+  await expect.poll(() => stage.asked.length).toBe(1)
   expect(kept.get('consent'), 'for as long as the user may decide').toBe(stage.clock.now + 3 * 3600)
   const [consent] = stage.asked
   if (consent) await stage.answer(consent)

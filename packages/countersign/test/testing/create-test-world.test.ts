@@ -193,7 +193,7 @@ it('completes a web agent’s consent only in the browser that started it', asyn
   const stop = new AbortController()
   const waiting = agent.for('alice').fetch(`${api}/events`, { signal: stop.signal })
   const ended = expect(waiting).rejects.toThrow('given up')
-  await vi.waitFor(() => expect(urls).toHaveLength(1))
+  await expect.poll(() => urls.length).toBe(1)
   const page = await mallory.open(urls[0] ?? '')
   expect(page.status).not.toBe(200)
   stop.abort(new Error('given up'))

@@ -444,7 +444,8 @@ it.each(['lease', 'list', 'put'] as const)('loses no decision when the store fai
 })
 
 it('writes no result for a process that could not obtain the lease', async () => {
-  const { world, open, kept } = openProcesses(() => new Promise((soon) => setTimeout(soon, 1200)))
+  let end: () => void = () => undefined
+  const { world, open, kept } = openProcesses(() => new Promise<void>((resolve) => (end = resolve)))
   const [first, second] = [open(), open(() => ({ lease: failing }))]
   const consent = await begin(first, 'held')
   const wait = second.wait(consent, 's1', limit)
@@ -452,6 +453,7 @@ it('writes no result for a process that could not obtain the lease', async () =>
   await expect.poll(() => world.sent).toEqual(['a'])
   await new Promise((soon) => setTimeout(soon, 800))
   expect(await kept.list('s1')).toMatchObject([{ receivedCode: 'a', failed: undefined }])
+  end()
   expect(await page).toBe('done')
   expect(await wait).toMatchObject({ jwt: 'a token' })
 })
