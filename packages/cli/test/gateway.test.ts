@@ -90,12 +90,28 @@ describe('countersign gateway check without a request', () => {
       routes: 3,
       permissions: 2,
       mcpServers: 1,
+      oauth: [],
       warnings: [],
     })
     expect((await check(other, '--upstream', 'http://127.0.0.1:3001')).stdout).toContain(', 1 MCP server.')
     const subrequests = await check(file, '--verify-only')
     expect(subrequests.stdout).toContain(' subrequests from nginx, ')
     expect(subrequests.stderr).toMatch(/^Warning: verifyOnly: /)
+  })
+
+  it('lists the URLs to which OAuth clients connect', async () => {
+    const accept = ['aauth', 'oauth']
+    const mcp = [
+      { path: '/mcp', accept, tools: { look: 'events.read' } },
+      { path: '/signed', tools: { look: 'events.read' } },
+    ]
+    const file = await configuration({ mcp, accept })
+    const urls = ['https://api.example', 'https://api.example/mcp']
+    expect((await check(file)).stdout).toContain(`\nOAuth clients connect to ${urls.join(', ')}.\n`)
+    expect(JSON.parse((await check(file, '--json')).stdout)).toMatchObject({ oauth: urls, mcpServers: 2 })
+    const { status, stderr } = await check(file, '--verify-only')
+    expect(status).toBe(2)
+    expect(stderr).toContain('accept: cannot include oauth with verifyOnly')
   })
 
   it('reports every mistake at once, as gateway start does: settings, collisions, MCP paths, and the key', async () => {

@@ -164,6 +164,7 @@ export function observeResource(resource: Resource, onEvent: OnEvent | undefined
         throw error
       }
     },
+    oauthEndpoint: (endpoint) => observeResource(resource.oauthEndpoint(endpoint), onEvent),
     async toResponse(error) {
       const response = await resource.toResponse(error)
       return error instanceof AAuthError ? Object.assign(response, { refused: error }) : response

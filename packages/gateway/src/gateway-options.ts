@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
-import type { OnEvent, Resource } from 'countersign/resource'
-import type { McpSessions, McpTable } from 'countersign/resource/mcp'
+import type { OnEvent, Resource, ResourceOptions } from 'countersign/resource'
+import type { McpOptions, McpSessions, McpTable } from 'countersign/resource/mcp'
 import type { AssertionOptions } from './identity.js'
 import type { CorsOptions } from './responses/cors.js'
 import type { Route } from './routes/route.js'
@@ -42,7 +42,10 @@ export interface GatewayLimits {
 }
 
 export interface GatewayOptions {
-  /** The resource as agents know it. It verifies requests, and serves its documents and keys. */
+  /**
+   * The resource as agents know it. It verifies requests, and serves its documents and keys. To accept OAuth access tokens, set `accept` here
+   * or of an MCP server, and not for the resource.
+   */
   resource: Resource
   /** The address of the API: a scheme, host and port, such as `http://127.0.0.1:3000`. */
   upstream: string | UpstreamOptions
@@ -58,6 +61,12 @@ export interface GatewayOptions {
    * with that path requires more. Keys and values that start with a slash, and `rest_route`, are always checked. @default false
    */
   frontController?: boolean | undefined
+  /**
+   * How requests to routes may prove what a user allowed: `aauth` by signatures, `oauth` also by OAuth access tokens, which work for anyone
+   * who has them. With `oauth`, the API is one OAuth resource, whose URL is the resource's `id`. `Authorization` is never forwarded, and a
+   * response that demands other credentials becomes a 502. Each MCP server has its own setting. @default ['aauth']
+   */
+  accept?: ResourceOptions['accept']
   /** Web origins that may call the API from a browser. The gateway responds to preflights, which are never signed. @default none */
   cors?: CorsOptions | undefined
   /** Addresses or networks of your proxies. `X-Forwarded-For` is trusted only if it comes from them. @default none */
@@ -85,8 +94,8 @@ export interface Gateway<Options = GatewayOptions> {
   /** A server that is ready to listen, for plain HTTP/1.1 behind your TLS termination. */
   readonly server: Server
   /**
-   * Applies new options. Requests in progress finish with the old options, and no connection is closed. @throws TypeError if the options
-   * are invalid
+   * Applies new options. Requests in progress finish with the old options, and no connection is closed. If `accept` includes `oauth`, create
+   * a new resource for them. @throws TypeError if the options are invalid
    */
   readonly use: (options: Options) => void
   /** Ends WebSockets and event streams so that the server can close. Other requests finish normally. */
@@ -99,6 +108,18 @@ export interface Gateway<Options = GatewayOptions> {
 export interface McpPath extends McpTable {
   /** Its path, such as `/mcp`. */
   path: string
+  /**
+   * How requests may prove what a user allowed: see {@link GatewayOptions.accept}. With `oauth`, MCP clients that speak only OAuth connect to
+   * the URL of this path, which is its own OAuth resource. @default ['aauth']
+   */
+  accept?: McpOptions['accept']
+  /** The name of the server for users who decide, if a client uses OAuth. @default none */
+  name?: string | undefined
+  /**
+   * The scopes, space-separated, that the first request of an OAuth client asks for. Some clients cannot ask for more later. @default
+   * `connect`, and all scopes in the table that access tokens may have
+   */
+  initialScope?: string | undefined
   /** Space-separated scopes that every message requires. @default none: any identified agent may read the lists */
   connect?: string | undefined
 }
@@ -109,6 +130,7 @@ export const gatewayOptions = {
   routes: true,
   otherwise: true,
   frontController: true,
+  accept: true,
   cors: true,
   trustProxy: true,
   limits: true,

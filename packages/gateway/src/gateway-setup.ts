@@ -10,6 +10,7 @@ import type { AssertionSetup } from './identity.js'
 import { type CorsOptions, originProblem } from './responses/cors.js'
 import type { TunnelEnd } from './responses/tunnel.js'
 import { type ClosedPath, createClosedPaths, mcpPathProblems } from './routes/closed-paths.js'
+import { acceptProblem, acceptsOAuth, metadataPaths, oauthProblems } from './routes/oauth-paths.js'
 import { encodedWithoutRaw, type Route, routeProblems } from './routes/route.js'
 import { passAroundMcp } from './routes/route-collisions.js'
 import type { GatewayRules } from './routes/route-table.js'
@@ -34,8 +35,17 @@ export interface GatewaySetup {
   /** Whether a peer is a trusted proxy. */
   isProxy: (peer: string) => boolean
   /** MCP servers by path. */
-  mcp: ReadonlyMap<string, ProtectedMcp>
+  mcp: ReadonlyMap<string, McpServer>
+  /** The paths of the metadata of OAuth resources. */
+  oauthDocuments: ReadonlySet<string>
   assertion: AssertionSetup | undefined
+}
+
+/** An MCP server, as it is protected. */
+export interface McpServer {
+  protected: ProtectedMcp
+  /** Whether OAuth access tokens are accepted. */
+  acceptsOAuth: boolean
 }
 
 /** State that is shared by all of a gateway's requests, and that persists when new options are applied. */
@@ -62,7 +72,7 @@ export interface Exchange {
 export function setUpGateway(options: GatewayOptions): GatewaySetup {
   const { resource, otherwise = 'refuse', cors, trustProxy = [], limits = {}, assertion, mcp = [] } = options
   const routes = options.routes ?? (mcp.length > 0 ? [] : undefined)
-  const { mcpSessions = createMcpSessions(), frontController = false } = options
+  const { mcpSessions = createMcpSessions(), frontController = false, accept } = options
   const upstream = upstreamOptions(options.upstream)
   requireNames('createGateway', options, Object.keys(gatewayOptions))
   requireNames('limits', limits, [...Object.keys(defaultLimits), 'connectionsPerAddress'])
@@ -82,17 +92,31 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
     if (value !== undefined && !(typeof value === 'number' && value > 0))
       throw new TypeError(`limits.${name} must be a number greater than 0`)
   requireOrigins(cors)
-  const [wrongPath] = mcpPathProblems(mcp, routes.entries(), resource.publishedPaths)
-  if (wrongPath) throw new TypeError(`${wrongPath.setting} ${wrongPath.problem}`)
-  const [passed] = passAroundMcp(routes, { otherwise, mcp })
-  if (passed) throw new TypeError(`${passed.setting} ${passed.problem}`)
+  requireAccept(options)
+  const oauthDocuments = new Set(metadataPaths({ accept, mcp }))
+  const documents = [...resource.publishedPaths, ...oauthDocuments]
+  const [wrong] = [
+    ...mcpPathProblems(mcp, routes.entries(), documents),
+    ...passAroundMcp(routes, { otherwise, mcp }),
+    ...oauthProblems({ accept, routes: routes.entries(), mcp, otherwise }),
+  ]
+  if (wrong) throw new TypeError(`${wrong.setting} ${wrong.problem}`)
   const { onEvent = resource.onEvent } = options
   const observed = observeResource(resource, onEvent)
+  const servers = mcp.map(({ path, ...server }): [string, McpServer] => {
+    const isOAuth = acceptsOAuth(server.accept)
+    const own = { ...server, ...(isOAuth ? { path } : {}), sessions: sessionsAt(path, mcpSessions) }
+    return [path, { protected: protectMcp(observed, own), acceptsOAuth: isOAuth }]
+  })
+  const whole = acceptsOAuth(accept) ? observed.oauthEndpoint({ path: '/' }) : observed
+  for (const path of oauthDocuments)
+    if (!resource.publishedPaths.has(path))
+      throw new TypeError(`accept: OAuth metadata cannot be served at ${path}, because the resource’s id has a path`)
   const allLimits = withDefaults(limits)
   const origin = new URL(resource.id)
   const parsed = parseUpstream(upstream.url)
   return {
-    resource: observed,
+    resource: whole,
     tell: createEmitter('gateway', resource.id, onEvent),
     origin,
     upstream: parsed,
@@ -106,15 +130,12 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
       isClosed: createClosedPaths(closedPathsOf(options), routes),
       otherwise,
       frontController,
+      acceptsOAuth: acceptsOAuth(accept),
     },
     cors,
     clientAddress: createClientAddress(trustProxy),
-    mcp: new Map(
-      mcp.map(({ path, ...table }) => [
-        path,
-        protectMcp(observed, { ...table, sessions: sessionsAt(path, mcpSessions) }),
-      ]),
-    ),
+    mcp: new Map(servers),
+    oauthDocuments,
     assertion: assertion && {
       signer: assertion.signer,
       issuer: resource.id,
@@ -145,6 +166,16 @@ function sessionsAt(path: string, sessions: McpSessions): McpSessions {
 function closedPathsOf({ resource, mcp = [] }: GatewayOptions): ClosedPath[] {
   const published = [...resource.publishedPaths].map((path) => ({ path, below: false }))
   return [...published, ...mcp.map(({ path }) => ({ path, below: true }))]
+}
+
+function requireAccept({ resource, accept, mcp = [] }: GatewayOptions): void {
+  if (resource.protectedResource)
+    throw new TypeError('accept must be set here, or for an MCP server, and not for the resource')
+  const all = [['accept', accept] as const, ...mcp.map((server, at) => [`mcp[${at}].accept`, server.accept] as const)]
+  for (const [setting, value] of all) {
+    const problem = value === undefined ? undefined : acceptProblem(value)
+    if (problem !== undefined) throw new TypeError(`${setting} ${problem}`)
+  }
 }
 
 function requireOrigins(cors: CorsOptions | undefined): void {

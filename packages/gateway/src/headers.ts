@@ -173,6 +173,8 @@ interface ForwardedHead {
   isUpgrade: boolean
   /** Whether the connection closes after the request. */
   isLast: boolean
+  /** Whether the caller may have sent an OAuth access token, which the API must not receive. */
+  acceptsOAuth: boolean
 }
 
 /**
@@ -186,8 +188,9 @@ const unframed: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS
  * with the caller's identity and address.
  */
 export function forwardedHeaders(head: ForwardedHead): string[] {
-  const { method, rawHeaders, identity, host, origin, remoteAddress, length, isUpgrade, isLast } = head
-  const lines = ['Host', host, ...endToEndLines(rawHeaders, isWrittenHere)]
+  const { method, rawHeaders, identity, host, origin, remoteAddress, length, isUpgrade, isLast, acceptsOAuth } = head
+  const isDropped = acceptsOAuth ? (name: string) => isWrittenHere(name) || isAuthorization(name) : isWrittenHere
+  const lines = ['Host', host, ...endToEndLines(rawHeaders, isDropped)]
   if (length !== undefined || !unframed.has(method)) lines.push('Content-Length', String(length ?? 0))
   if (isUpgrade) lines.push('Connection', 'Upgrade', 'Upgrade', 'websocket')
   else {
@@ -206,9 +209,22 @@ function isWrittenHere(name: string): boolean {
   return /^(?:host|content-length)$/i.test(name) || readsAsIdentity(name) || isUntrusted(name)
 }
 
-/** The response headers for the client: the end-to-end headers, except those that identify the caller. */
-export function responseHeaders(rawHeaders: readonly string[]): string[] {
-  return endToEndLines(rawHeaders, readsAsIdentity)
+/** Whether a header contains a client's credentials for the gateway, which are never the API's. */
+export function isAuthorization(name: string): boolean {
+  return name.toLowerCase() === 'authorization'
+}
+
+/**
+ * The response headers for the client: the end-to-end headers, except those that identify the caller.
+ *
+ * @param acceptsOAuth whether clients may use OAuth, which would treat the API's own challenge as the gateway's. @default false
+ */
+export function responseHeaders(rawHeaders: readonly string[], acceptsOAuth = false): string[] {
+  const isChallenge = (name: string) => plainName(name) === 'www-authenticate'
+  return endToEndLines(
+    rawHeaders,
+    acceptsOAuth ? (name) => readsAsIdentity(name) || isChallenge(name) : readsAsIdentity,
+  )
 }
 
 /** Replaces the upstream's address in a response's redirects. The headers are given as alternating names and values. */

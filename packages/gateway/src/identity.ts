@@ -4,28 +4,42 @@ import { AAuthError, type VerifiedRequest } from 'countersign/resource'
 import { issueToken, type RegisteredClaims, registeredNames, type TokenType } from 'countersign/tokens'
 import type { Level } from './routes/route.js'
 
+/** What proves the caller: the signature of its key, or an OAuth access token, which works for anyone who has it. */
+export type Proof = 'signature' | 'bearer'
+
 /** The verified caller. */
 export interface Identity {
   level: Level
+  proof: Proof
+  /** For `bearer`: the `client_id`. */
   agent: string | undefined
   delegate: string | undefined
-  /** Undefined for an access token without a signature. */
+  /** Undefined for `bearer`. */
   thumbprint: string | undefined
   iss: string | undefined
   sub: string | undefined
   scope: readonly string[]
 }
 
-/** The caller, as verified at the level that the route requires. A user and scopes are set only for `authorization`. */
-export function identityOf({ agent, delegate, thumbprint, authorization }: VerifiedRequest, level: Level): Identity {
+/**
+ * The caller, as verified at the level that the route requires. A user and scopes are set only for `authorization`. An access token always
+ * proves an authorization, and nothing else.
+ */
+export function identityOf(
+  { agent, delegate, scheme, thumbprint, authorization }: VerifiedRequest,
+  required: Level,
+): Identity {
+  const proof = scheme === 'bearer' ? 'bearer' : 'signature'
+  const level = proof === 'bearer' ? 'authorization' : required
   const allowed = level === 'authorization' && authorization ? authorization : undefined
   const { iss, sub } = allowed?.claims ?? { iss: undefined, sub: undefined }
-  return { level, agent, delegate, thumbprint, iss, sub, scope: allowed?.scope ?? [] }
+  return { level, proof, agent, delegate, thumbprint, iss, sub, scope: allowed?.scope ?? [] }
 }
 
 /** The headers that identify the caller to the upstream (W29). All of them are always sent; unknown values are empty. */
 const identityHeaderValues = {
   'X-AAuth-Level': ({ level }) => level,
+  'X-AAuth-Proof': ({ proof }) => proof,
   'X-AAuth-Agent-Server': ({ agent }) => agent,
   'X-AAuth-Delegate': ({ delegate }) => delegate,
   'X-AAuth-JKT': ({ thumbprint }) => thumbprint,
@@ -63,10 +77,12 @@ export interface AssertionClaims extends RegisteredClaims {
   /** The URL of the API. */
   aud: string
   level: Level
+  proof: Proof
   agent?: string
   agent_delegate?: string
-  /** Absent for an access token without a signature. */
   agent_jkt?: string
+  /** The OAuth client, instead of an agent, if an access token is the proof. */
+  client_id?: string
   /** The auth server that issued the auth token. */
   auth_server?: string
   sub?: string
@@ -85,6 +101,7 @@ export const assertionType: TokenType<AssertionClaims> = {
     ['iss', 'identifier'],
     ['exp', 'seconds'],
     ['level', 'string'],
+    ['proof', 'string'],
     ['method', 'string'],
     ['target', 'string'],
   ],
@@ -92,11 +109,18 @@ export const assertionType: TokenType<AssertionClaims> = {
     ['agent_jkt', 'thumbprint'],
     ['agent', 'identifier'],
     ['agent_delegate', 'string'],
+    ['client_id', 'string'],
     ['auth_server', 'identifier'],
     ['sub', 'string'],
     ['scope', 'string'],
   ],
   audience: 'required',
+  problem({ proof, agent_jkt: thumbprint, client_id: client }) {
+    const proven = proof === 'signature' ? thumbprint : proof === 'bearer' ? client : undefined
+    return proven === undefined
+      ? 'its proof is unknown, or it does not name the key or client of that proof'
+      : undefined
+  },
   maxLifetime: 60,
   invalid: 'auth_token_invalid',
   expired: 'auth_token_expired',
@@ -138,7 +162,7 @@ export async function identityHeaders(
 }
 
 function issueAssertion(
-  { level, agent, delegate, thumbprint, iss, sub, scope }: Identity,
+  { level, proof, agent, delegate, thumbprint, iss, sub, scope }: Identity,
   { method, rawTarget }: { method: string; rawTarget: string },
   { signer, issuer, audience }: AssertionSetup,
 ): Promise<string> {
@@ -147,10 +171,11 @@ function issueAssertion(
     aud: audience,
     exp: Date.now() / 1000 + lifetime,
     level,
+    proof,
     method,
     target: rawTarget,
     ...(thumbprint === undefined ? {} : { agent_jkt: thumbprint }),
-    ...(agent === undefined ? {} : { agent }),
+    ...(agent === undefined ? {} : proof === 'bearer' ? { client_id: agent } : { agent }),
     ...(delegate === undefined ? {} : { agent_delegate: delegate }),
     ...(iss === undefined ? {} : { auth_server: iss }),
     ...(sub === undefined ? {} : { sub }),

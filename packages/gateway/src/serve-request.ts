@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { ReceivedMessage, Upload } from 'countersign'
 import { createMountedListener, type Handler, receiveIncoming } from 'countersign/node'
 import { AAuthError, type Resource, type VerifiedRequest } from 'countersign/resource'
+import { isSignedMessage } from 'countersign/signatures'
 import { callerOf, errorOf, reportRefusal, type TrackedRequest, trackRequest } from './events.js'
 import type { Exchange, GatewaySetup, GatewayShared } from './gateway-setup.js'
 import { endsConnection, forwardedHeaders, responseHeaders } from './headers.js'
@@ -48,7 +49,9 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
     requirePlainHead(incoming)
     const head = headOf(incoming, setup)
     if (serveOwnPath(exchange, setup, shared, { head, pageHeaders, tracked })) return
-    const judged = checkRequest(head, setup.rules)
+    const remoteAddress = setup.clientAddress(incoming.socket.remoteAddress, incoming.rawHeaders)
+    const received = receiveIncoming(incoming, remoteAddress)
+    const judged = await checkOrChallenge(head, received, setup)
     if (judged.need) tracked.route = routeName(judged.need)
     if (exchange.upgrade) requireWebSocket(incoming)
     const { need } = judged
@@ -57,8 +60,7 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
     const limits = { ...setup.limits, maxBody: need?.maxBody ?? setup.limits.maxBody, judged: inspected }
     requireFitting(incoming, limits.maxBody)
     upload = new BufferedUpload(incoming, limits, shared.spool, () => exchange.waits && outgoing.writeContinue())
-    const remoteAddress = setup.clientAddress(incoming.socket.remoteAddress, incoming.rawHeaders)
-    const admitted = await admit(receiveIncoming(incoming, remoteAddress), judged, upload, setup)
+    const admitted = await admit(received, judged, upload, setup)
     verified = admitted.verified
     if (verified) tracked.caller = callerOf(verified)
     const reply = await forward(exchange, admitted, tracked, setup, shared)
@@ -67,7 +69,7 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
       const ends = { client: exchange.upgrade, upstream: upgraded }
       return openWebSocket(outgoing, answer, { ...ends, resource, verified, tracked, tunnels: shared.tunnels })
     }
-    const passed = setup.rewriteRedirects(responseHeaders(answer.rawHeaders))
+    const passed = setup.rewriteRedirects(responseHeaders(answer.rawHeaders, setup.rules.acceptsOAuth))
     const headers = pageHeaders ? withPageHeaders(passed, pageHeaders) : passed
     await passResponse(answer, outgoing, {
       headers,
@@ -116,6 +118,30 @@ function requireWebSocket({ method, headers }: IncomingMessage): void {
   )
 }
 
+/**
+ * Decides on a request based on its head. OAuth clients send any method to any path before they have a token, so a request without a valid
+ * proof is challenged, instead of being told that there is nothing.
+ *
+ * @throws AAuthError as {@link checkRequest}, or with a challenge
+ */
+async function checkOrChallenge(
+  head: RequestHead,
+  received: ReceivedMessage,
+  { rules, resource }: GatewaySetup,
+): Promise<Verdict> {
+  try {
+    return checkRequest(head, rules)
+  } catch (error) {
+    const isMissing = error instanceof AAuthError && (error.status === 404 || error.status === 405)
+    if (isMissing && rules.acceptsOAuth && head.method !== 'OPTIONS' && !isSignedMessage(head))
+      await resource.verify({ ...received, upload: noUpload }, { require: 'identity' })
+    throw error
+  }
+}
+
+/** The content of a request that is refused in any case. */
+const noUpload: Upload = { isAnnounced: false, take: async () => undefined }
+
 async function admit(
   received: ReceivedMessage,
   judged: Verdict,
@@ -141,9 +167,10 @@ function forward(
   { incoming, upgrade }: Exchange,
   { identity, remoteAddress, upload }: Admitted,
   tracked: TrackedRequest,
-  { upstream, upstreamHost: host, origin, limits }: GatewaySetup,
+  { upstream, upstreamHost: host, origin, limits, rules }: GatewaySetup,
   { connections }: GatewayShared,
 ): Promise<UpstreamResponse> {
+  const { acceptsOAuth = false } = rules
   const { method = 'GET', url: rawTarget = '/', rawHeaders } = incoming
   const isUpgrade = upgrade !== undefined
   const isLast = isUpgrade || endsConnection(method, upload.isAnnounced)
@@ -157,11 +184,12 @@ function forward(
     length: upload.isAnnounced ? upload.length : undefined,
     isUpgrade,
     isLast,
+    acceptsOAuth,
   })
   // Frees the space as soon as the content has been sent, because the response may take hours.
   const content = upload.isAnnounced ? () => upload.read().once('end', () => discardInBackground(upload)) : undefined
   return requestUpstream(
-    { method, rawTarget, headers, content, isUpgrade, isLast },
+    { method, rawTarget, headers, content, isUpgrade, isLast, acceptsOAuth },
     { upstream, connections, waits: limits, disconnect: tracked.disconnect },
     tracked,
   )
@@ -183,7 +211,7 @@ function serveOwnPath(
   const path = head.rawTarget.split('?', 1)[0] ?? ''
   const mcp = setup.mcp.get(path)
   const isPublished = resource.publishedPaths.has(path)
-  if (cors && isPreflight(head)) {
+  if (cors && isPreflight(head) && !setup.oauthDocuments.has(path)) {
     tracked.route = 'preflight'
     const segments = requirePath(head.rawTarget)
     const own = mcp ? mcpMethods : isPublished ? publishedMethods : undefined
@@ -197,7 +225,7 @@ function serveOwnPath(
   if (upgrade || !(isPublished || mcp)) return false
   tracked.route = path
   if (mcp) {
-    requirePlainFields(head)
+    requirePlainFields(head, mcp.acceptsOAuth)
     const query = pathsInQuery(queryOf(head.rawTarget), rules.frontController ?? false)
     rules.table.requireNoStricterQuery(query, head.method, undefined)
   }
@@ -210,7 +238,9 @@ function serveOwnPath(
       response.headers.set('allow', [...(mcp ? mcpMethods : publishedMethodsAt(resource, path))].join(', '))
     return response
   }
-  listen(exchange, withAllow, setup, { pageHeaders, spool: shared.spool })
+  // Pages from any origin may read the metadata of OAuth resources.
+  const isForAll = setup.oauthDocuments.has(path)
+  listen(exchange, withAllow, setup, { pageHeaders: isForAll ? undefined : pageHeaders, spool: shared.spool })
   return true
 }
 

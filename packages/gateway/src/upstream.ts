@@ -134,6 +134,8 @@ interface UpstreamRequest {
   isUpgrade: boolean
   /** Whether the connection closes after the request. */
   isLast: boolean
+  /** Whether the client may use OAuth, which would treat the API's own challenge as the gateway's. */
+  acceptsOAuth: boolean
 }
 
 /** Timeouts of requests to an upstream, in seconds. */
@@ -180,9 +182,10 @@ const mostInformation = 32
 class StaleConnection extends UpstreamFailure {}
 
 const unreadable = 'The API behind this gateway cannot be reached, or its response cannot be read.'
+const challenged = 'The API behind this gateway requires credentials that the gateway does not forward.'
 
 function sendOnce(forwarded: UpstreamRequest, transport: UpstreamTransport): Promise<UpstreamResponse> {
-  const { method, rawTarget, headers, content, isUpgrade, isLast } = forwarded
+  const { method, rawTarget, headers, content, isUpgrade, isLast, acceptsOAuth } = forwarded
   const { upstream, connections, waits, disconnect } = transport
   return new Promise((resolve, reject) => {
     const options = {
@@ -234,6 +237,10 @@ function sendOnce(forwarded: UpstreamRequest, transport: UpstreamTransport): Pro
     request.once('response', (answer) => {
       const problem = problemOf(answer)
       if (problem !== undefined) return refuse(problem)
+      if (acceptsOAuth && isChallenge(answer)) {
+        const cause = new Error(`a response with status ${answer.statusCode} that demands other credentials`)
+        return fail(new UpstreamFailure('upstream_failed', 'challenged', challenged, { cause }))
+      }
       // If the length is unknown, a broken connection would look like the end of the response.
       request.once('error', (cause) => answer.complete || answer.destroy(cause))
       // Content after such a response would be parsed as the next response.
@@ -262,6 +269,11 @@ function problemOf({ statusCode = 0, headers, rawHeaders }: IncomingMessage): st
   if (statusCode < 200 || statusCode > 599) return `a response with status ${statusCode}`
   const coding = headers['transfer-encoding'] ?? 'chunked'
   return coding.toLowerCase() === 'chunked' ? undefined : `a response with the transfer coding ${coding}`
+}
+
+/** Whether an OAuth client would ask its user to authorize it at an auth server that the API names, or to authorize it again. */
+function isChallenge({ statusCode, headers }: IncomingMessage): boolean {
+  return statusCode === 401 || (statusCode === 403 && headers['www-authenticate'] !== undefined)
 }
 
 function failure(request: ClientRequest, isConnected: boolean, cause?: Error): UpstreamFailure {

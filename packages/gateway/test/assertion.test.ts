@@ -13,6 +13,7 @@ const claims: AssertionClaims = {
   aud: upstream,
   exp: Math.floor(Date.now() / 1000) + 30,
   level: 'signature',
+  proof: 'signature',
   agent_jkt: signer.thumbprint,
   method: 'GET',
   target: '/events',

@@ -23,6 +23,7 @@ const identity = (headers: Record<string, unknown>) =>
 
 const empty = {
   'x-aauth-level': '',
+  'x-aauth-proof': '',
   'x-aauth-agent-server': '',
   'x-aauth-delegate': '',
   'x-aauth-jkt': '',
@@ -98,6 +99,7 @@ describe('the request to the upstream', () => {
       'x-forwarded-host': 'api.example',
       'x-forwarded-proto': 'https',
       'x-aauth-level': 'authorization',
+      'x-aauth-proof': 'signature',
       'x-aauth-agent-server': agent,
       'x-aauth-delegate': '',
       'x-aauth-issuer': 'https://auth.example',
@@ -146,7 +148,8 @@ describe('the request to the upstream', () => {
     const { 'x-aauth-jkt': thumbprint, ...others } = identity(arrived[0]?.headers ?? {})
     expect(thumbprint).toMatch(/^[\w-]{43}$/)
     const { 'x-aauth-jkt': _, ...nobody } = empty
-    expect(others).toEqual({ ...nobody, 'x-aauth-level': 'signature', 'x-aauth-agent-server': agent })
+    const proven = { 'x-aauth-level': 'signature', 'x-aauth-proof': 'signature', 'x-aauth-agent-server': agent }
+    expect(others).toEqual({ ...nobody, ...proven })
     expect(JSON.stringify(arrived[0]?.rawHeaders)).not.toMatch(/admin|10\.0\.0\.1|evil/)
   })
 

@@ -53,7 +53,7 @@ const assertion = { signer: resourceSigner, audience }
 const readAssertion = (token: string) =>
   jwtVerify(token, createLocalJWKSet({ keys: [resourceSigner.jwk as JWK] }), { issuer: id, audience })
 
-const headerNames = ['Level', 'Agent-Server', 'Delegate', 'JKT', 'Issuer', 'Subject', 'Scope'].map(
+const headerNames = ['Level', 'Proof', 'Agent-Server', 'Delegate', 'JKT', 'Issuer', 'Subject', 'Scope'].map(
   (name) => `x-aauth-${name.toLowerCase()}`,
 )
 
@@ -76,7 +76,13 @@ describe('GET /verify', () => {
     const lines = await signedLines('/events?a=%7B', undefined, await byToken('events.read'))
     const answer = (await exchange(port, message(about(lines)))).toLowerCase()
     expect(statusOf(answer.toUpperCase())).toBe(200)
-    for (const line of ['level: authorization', `agent-server: ${agent}`, 'subject: person-1', 'scope: events.read'])
+    for (const line of [
+      'level: authorization',
+      'proof: signature',
+      `agent-server: ${agent}`,
+      'subject: person-1',
+      'scope: events.read',
+    ])
       expect(answer).toContain(`\r\nx-aauth-${line}\r\n`)
     expect(answer).toContain('\r\nx-aauth-delegate: \r\n')
     const refused = (await exchange(port, message(about(await signedLines('/signed')).slice(0, 2)))).toLowerCase()

@@ -50,10 +50,12 @@ async function checkConfiguration(
     if (!(cause instanceof TypeError)) throw cause
     throw usageError(`${file} is invalid:\n  ${cause.message}`, cause)
   }
-  const { id, routes, scopes = {}, mcp, verifyOnly, proxy, upstream } = settings
+  const { id, routes, scopes = {}, mcp, accept, verifyOnly, proxy, upstream } = settings
   const counts = { routes: routes.length, permissions: Object.keys(scopes).length, mcpServers: mcp.length }
+  const endpoints = [{ path: '', accept }, ...mcp]
+  const oauth = endpoints.filter((each) => each.accept?.includes('oauth')).map(({ path }) => id + path)
   if (flags.json) {
-    terminal.write(`${JSON.stringify({ file, id, ...counts, warnings })}\n`)
+    terminal.write(`${JSON.stringify({ file, id, ...counts, oauth, warnings })}\n`)
     return exitStatus.done
   }
   for (const warning of warnings) terminal.notify(`Warning: ${warning}`)
@@ -64,6 +66,7 @@ async function checkConfiguration(
   ]
   const behind = verifyOnly ? `subrequests from ${proxy}` : `upstream ${upstream?.url}`
   terminal.write(`${file} is valid: ${id}, ${behind}, ${listed.join(', ')}.\n`)
+  if (oauth.length > 0) terminal.write(`OAuth clients connect to ${oauth.join(', ')}.\n`)
   return exitStatus.done
 }
 

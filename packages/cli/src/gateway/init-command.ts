@@ -119,7 +119,11 @@ async function fromMcp(address: string, id: string, terminal: Terminal): Promise
         resources: Object.keys(resources).length,
         prompts: Object.keys(prompts).length,
       },
-      notes: [...notes, `Clients connect to ${id}${pathname}. Only the gateway may reach ${origin}.`],
+      notes: [
+        ...notes,
+        `Clients connect to ${id}${pathname}. Only the gateway may reach ${origin}.`,
+        'Apps that support only OAuth are refused. To accept them, add "accept": ["aauth", "oauth"] to the entry in mcp: their requests are not signed, and an access token works for anyone who has it.',
+      ],
     }
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause

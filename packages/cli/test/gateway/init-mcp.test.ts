@@ -46,6 +46,7 @@ describe('countersign gateway init --mcp', () => {
     const done = await runInProcess('gateway', 'init', ...flags)
     expect(done).toMatchObject({ status: 0, stdout: '' })
     expect(done.stderr).toContain(`Clients connect to ${id}/mcp. Only the gateway may reach ${upstream}.\n`)
+    expect(done.stderr).toContain('To accept them, add "accept": ["aauth", "oauth"] to the entry in mcp')
     expect(done.stderr).toContain(`${tools.length} tools, 1 resource, 1 prompt, 2 permissions.`)
     const written = JSON.parse(readFileSync(file, 'utf8')) as object
     expect(written).toMatchObject({

@@ -132,9 +132,10 @@ export interface UpstreamEvent {
   route: string
   /**
    * `unreachable`: the connection failed or timed out; `late`: the response did not start in time; `reset`: the upstream closed the
-   * connection before responding; `unreadable`: the response is not valid HTTP; `broken_off`: the response started but did not complete.
+   * connection before responding; `unreadable`: the response is not valid HTTP; `challenged`: the response demands other credentials, where
+   * OAuth clients are accepted; `broken_off`: the response started but did not complete.
    */
-  outcome: 'answered' | 'unreachable' | 'late' | 'reset' | 'unreadable' | 'broken_off'
+  outcome: 'answered' | 'unreachable' | 'late' | 'reset' | 'unreadable' | 'challenged' | 'broken_off'
   /** The status of the upstream's response. */
   status?: number | undefined
   /** Seconds until the response started, or the request failed. */

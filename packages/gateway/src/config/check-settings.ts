@@ -2,6 +2,7 @@ import { isIdentifier } from 'countersign/discovery'
 import type { ConfigurationProblem } from 'countersign/node'
 import { defaultLimits } from '../gateway-options.js'
 import { mcpPathProblems } from '../routes/closed-paths.js'
+import { acceptsOAuth, metadataPaths, oauthProblems } from '../routes/oauth-paths.js'
 import { encodedWithoutRaw, type Route, routeProblems } from '../routes/route.js'
 import { passAroundMcp, routeCollisions } from '../routes/route-collisions.js'
 import { type GatewaySettings, gatewayShape, routeShape } from './gateway-schema.js'
@@ -41,7 +42,7 @@ const loopback = /^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)(?=[:/]|$)/
 
 /** Problems with settings that each have a valid type, and contradictions between them. */
 export function contradictionsIn(settings: ReadableSettings): ConfigurationProblem[] {
-  const { allowInsecureLoopback = false, scopes, routes, mcp = [], upstream } = settings
+  const { allowInsecureLoopback = false, accept, scopes, routes, mcp = [], otherwise, upstream, verifyOnly } = settings
   const named = (['id', 'authServer'] as const).flatMap((setting) => {
     const text = settings[setting]
     if (text === undefined || isIdentifier(text, { allowInsecureLoopback })) return []
@@ -57,8 +58,8 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
   })
   const needed = [
     ...[...routes].map(([at, { scope }]) => [`routes[${at}].scope`, scope] as const),
-    ...mcp.flatMap(({ connect, tools, resources, prompts, methods }, at) =>
-      scopesOf({ connect, tools, resources, prompts, methods }, `mcp[${at}]`),
+    ...mcp.flatMap(({ connect, initialScope, tools, resources, prompts, methods }, at) =>
+      scopesOf({ connect, initialScope, tools, resources, prompts, methods }, `mcp[${at}]`),
     ),
   ]
   const unknown = needed.flatMap(([setting, scope]) =>
@@ -74,7 +75,8 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
     ...named,
     ...wrong,
     ...encoded,
-    ...mcpPathProblems(mcp, routes),
+    ...mcpPathProblems(mcp, routes, metadataPaths({ accept, mcp })),
+    ...(verifyOnly ? [] : oauthProblems({ accept, routes, mcp, otherwise })),
     ...unknown,
     ...withoutRoutes(settings),
     ...missingFor(settings),
@@ -124,6 +126,7 @@ function missingFor({
   upstream,
   trustProxy = [],
   assertion,
+  accept,
   mcp = [],
 }: ReadableSettings): ConfigurationProblem[] {
   if (verifyOnly === false && upstream === undefined)
@@ -143,6 +146,12 @@ function missingFor({
     })
   if (trustProxy.length === 0)
     problems.push({ setting: 'trustProxy', problem: 'must contain the proxy’s address: all other callers get 404' })
+  if (acceptsOAuth(accept))
+    problems.push({
+      setting: 'accept',
+      problem:
+        'cannot include oauth with verifyOnly: the proxy forwards access tokens to the API, and the API’s own challenges to clients. Run the gateway as a reverse proxy for OAuth clients',
+    })
   if (mcp.length > 0)
     problems.push({
       setting: 'mcp',

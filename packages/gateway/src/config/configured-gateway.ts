@@ -61,8 +61,8 @@ export function createConfiguredGateway(
     return { resource, routes, otherwise, frontController, trustProxy, upstream, assertion }
   }
   const optionsOf = (given: LoadedGatewayConfig): GatewayOptions => {
-    const { cors, limits, mcp } = given.settings
-    return { ...commonOptions(given), cors, limits, mcp, mcpSessions }
+    const { accept, cors, limits, mcp } = given.settings
+    return { ...commonOptions(given), accept, cors, limits, mcp, mcpSessions }
   }
   const subrequestOptionsOf = (given: LoadedGatewayConfig): SubrequestOptions => {
     const { proxy, limits } = given.settings

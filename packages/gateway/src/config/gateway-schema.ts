@@ -11,6 +11,7 @@ import { type McpTable, mcpNameProblem } from 'countersign/resource/mcp'
 import * as z from 'zod'
 import { defaultLimits, type GatewayLimits, type McpPath } from '../gateway-options.js'
 import { originProblem } from '../responses/cors.js'
+import { acceptProblem } from '../routes/oauth-paths.js'
 import type { EncodedOctet } from '../routes/path-grammar.js'
 import type { Level, Route } from '../routes/route.js'
 import type { ProxyName } from '../subrequests/original-request.js'
@@ -81,10 +82,23 @@ const scopeTable = (kind: keyof McpTable) =>
     })
     .optional()
 
+const accept = z.custom<('aauth' | 'oauth')[]>().superRefine((value, context) => {
+  const message = acceptProblem(value)
+  if (message !== undefined) context.addIssue({ code: 'custom', message })
+})
+
+/** The description of a scope, alone or with the choice whether OAuth access tokens may have it. */
+const scope = z.union([text(1024), z.strictObject({ description: text(1024), oauth: z.boolean().optional() })], {
+  error: 'must be the description that users see, or an object: { "description": "Delete your notes", "oauth": true }',
+})
+
 const mcp = z
   .array(
     z.strictObject({
       path: text(1024),
+      accept: accept.optional(),
+      name: text(80).optional(),
+      initialScope: text(4096).optional(),
       connect: text(4096).optional(),
       tools: scopeTable('tools'),
       resources: scopeTable('resources'),
@@ -122,9 +136,10 @@ export const gatewayShape = {
       hosts: z.array(text(253)).max(100).optional(),
     })
     .optional(),
-  scopes: z.record(text(256), text(1024)).optional(),
+  scopes: z.record(text(256), scope).optional(),
   routes: z.array(z.strictObject(routeShape)).default([]),
   mcp: mcp.default([]),
+  accept: accept.default(['aauth']),
   otherwise: z.enum(['refuse', 'pass']).default('refuse'),
   frontController: z.boolean().default(false),
   cors: z

@@ -2,9 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import { PassThrough, Readable } from 'node:stream'
 import type { Handler } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
-import type { McpFetch, ProtectedMcp } from 'countersign/resource/mcp'
+import type { McpFetch } from 'countersign/resource/mcp'
 import { callerOf, errorOf, mcpCallOf, reportRefusal, type TrackedRequest } from '../events.js'
-import type { GatewaySetup } from '../gateway-setup.js'
+import type { GatewaySetup, McpServer } from '../gateway-setup.js'
 import { endsConnection, forwardedHeaders, responseHeaders } from '../headers.js'
 import { type Identity, identityHeaders } from '../identity.js'
 import { isEventStream } from '../responses/pass-response.js'
@@ -29,9 +29,10 @@ export interface McpTools {
  * Serves the path of an MCP server through `protectMcp`: each tool, resource and prompt requires its own scope, lists include only items
  * that the caller may use, and a session belongs to the caller that opened it.
  */
-export function serveMcp(incoming: IncomingMessage, mcp: ProtectedMcp, tools: McpTools): Handler {
+export function serveMcp(incoming: IncomingMessage, mcp: McpServer, tools: McpTools): Handler {
   const { resource } = tools.setup
-  const answer = mcp.around((request, given) => ask(incoming, { ...tools, request, given }))
+  const { acceptsOAuth } = mcp
+  const answer = mcp.protected.around((request, given) => ask(incoming, { ...tools, request, given, acceptsOAuth }))
   return async (request, received) => {
     const response = await answer(request, received).catch((error: unknown) => resource.toResponse(error))
     const error = errorOf(response)
@@ -43,11 +44,12 @@ export function serveMcp(incoming: IncomingMessage, mcp: ProtectedMcp, tools: Mc
 interface Admitted extends McpTools {
   request: Request
   given: Parameters<McpFetch>[1]
+  acceptsOAuth: boolean
 }
 
 async function ask(
   incoming: IncomingMessage,
-  { request, given, setup, connections, streams, tracked }: Admitted,
+  { request, given, setup, connections, streams, tracked, acceptsOAuth }: Admitted,
 ): Promise<Response> {
   const { upstream, origin, clientAddress, limits, assertion } = setup
   const { method } = request
@@ -68,6 +70,7 @@ async function ask(
     length: content.length > 0 ? content.length : undefined,
     isUpgrade: false,
     isLast,
+    acceptsOAuth,
   })
   const { answer } = await requestUpstream(
     {
@@ -77,13 +80,14 @@ async function ask(
       content: content.length > 0 ? () => Readable.from([content]) : undefined,
       isUpgrade: false,
       isLast,
+      acceptsOAuth,
     },
     { upstream, connections, waits: limits, disconnect: tracked.disconnect },
     tracked,
   )
   tracked.outcome = 'ok'
   const status = answer.statusCode ?? 502
-  const lines = setup.rewriteRedirects(responseHeaders(answer.rawHeaders))
+  const lines = setup.rewriteRedirects(responseHeaders(answer.rawHeaders, acceptsOAuth))
   const shown = new Headers()
   for (let at = 0; at < lines.length; at += 2) shown.append(lines[at] as string, lines[at + 1] as string)
   const isEmpty = [204, 205, 304].includes(status) || method === 'HEAD'
@@ -155,7 +159,7 @@ async function bodyOf(answer: IncomingMessage, streams: Set<() => void>): Promis
 }
 
 function identityOf({ token, scopes, extra }: Admitted['given']['authInfo']): Identity {
-  const { agent, delegate, iss, sub } = extra
+  const { agent, delegate, iss, sub, proof } = extra
   const level = iss === undefined ? 'identity' : 'authorization'
-  return { level, agent, delegate, thumbprint: token, iss, sub, scope: scopes }
+  return { level, proof, agent, delegate, thumbprint: proof === 'bearer' ? undefined : token, iss, sub, scope: scopes }
 }

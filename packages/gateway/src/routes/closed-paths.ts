@@ -91,7 +91,7 @@ export function mcpPathProblems(
     const problem = pathPatternProblem(path) ?? literalProblem(path)
     if (problem !== undefined) return [{ setting, problem }]
     const isOwn = createClosedPaths([{ path, below: true }])
-    const isInside = (other: string) => pathPatternProblem(other) === undefined && isPatternClosed(other, isOwn)
+    const isInside = (other: string) => isPatternClosed(other, isOwn)
     const servers = mcp.flatMap((other, index) => (index === at ? [] : [{ name: `mcp[${index}]`, path: other.path }]))
     const inside = [...servers, ...listed].filter((other) => isInside(other.path))
     const published = [...publishedPaths].filter(isInside)
@@ -113,8 +113,9 @@ function literalProblem(path: string): string | undefined {
   return /[*{%]/.test(path) ? 'must be a literal path, without wildcards, parameters or encoding' : undefined
 }
 
-/** Whether all paths that match a pattern are closed. */
-function isPatternClosed(pattern: string, isClosed: IsClosed): boolean {
+/** Whether all paths that match a pattern are closed. False for an invalid pattern. */
+export function isPatternClosed(pattern: string, isClosed: IsClosed): boolean {
+  if (pathPatternProblem(pattern) !== undefined) return false
   return isClosed({ decoded: parsePathPattern(pattern).segments.map(({ before, free }) => (free ? '{}' : before)) })
 }
 

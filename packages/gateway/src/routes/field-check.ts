@@ -131,6 +131,11 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
     },
     name(name) {
       if (actionName.test(name)) refuseNested(`The field ${name}`)
+      if (rules.acceptsOAuth && name === 'access_token')
+        throw new AAuthError(
+          'request_malformed',
+          'An access token must be in the Authorization header, not in the body.',
+        )
     },
     named,
     longValue(start) {

@@ -2,6 +2,7 @@ import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/signatures'
 import {
   connectionOptions,
+  isAuthorization,
   isHopByHop,
   isUntrusted,
   lettersOf,
@@ -43,9 +44,10 @@ export function queryOf(rawTarget: string): string {
 /**
  * Refuses headers and parameters that could make the upstream run a different request from the one that was checked.
  *
+ * @param acceptsOAuth whether `Authorization` is not forwarded. @default false
  * @throws AAuthError `request_malformed`, `headers_too_large`, `header_duplicate`
  */
-export function requirePlainFields(message: RequestHead): void {
+export function requirePlainFields(message: RequestHead, acceptsOAuth = false): void {
   const { rawTarget, rawHeaders, isFromProxy = false } = message
   // Node.js silently drops entries beyond the first 2,000.
   if (rawHeaders.length > 2000)
@@ -59,7 +61,8 @@ export function requirePlainFields(message: RequestHead): void {
     if (readsAsOverride(letters) && !(isFromProxy && isDropped))
       throw new AAuthError('request_malformed', `${name} is not accepted: send the intended request directly.`)
     // Without a signed field, the API would get a different request from the one that was signed.
-    const isRemoved = (isDropped && !readsAsIdentity(name)) || isHopByHop(name)
+    const isRemoved =
+      (isDropped && !readsAsIdentity(name)) || isHopByHop(name) || (acceptsOAuth && isAuthorization(name))
     if (isRemoved && coversField(name.toLowerCase()))
       throw new AAuthError('request_malformed', `${name} is not forwarded, so the signature must not cover it.`)
   }

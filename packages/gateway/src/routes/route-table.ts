@@ -64,6 +64,8 @@ export interface GatewayRules {
    * slash
    */
   frontController?: boolean | undefined
+  /** Whether OAuth access tokens are accepted, so that `Authorization` is not forwarded. @default false */
+  acceptsOAuth?: boolean | undefined
 }
 
 export interface RouteTable {

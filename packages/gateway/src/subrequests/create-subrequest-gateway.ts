@@ -39,7 +39,9 @@ export interface SubrequestOptions
 }
 
 /** The names of the options that it shares with a gateway. */
-const subrequestOptions = Object.keys(gatewayOptions).filter((name) => !['cors', 'mcp', 'mcpSessions'].includes(name))
+const subrequestOptions = Object.keys(gatewayOptions).filter(
+  (name) => !['accept', 'cors', 'mcp', 'mcpSessions'].includes(name),
+)
 
 /** The options that are in effect. */
 interface SubrequestSetup {
@@ -74,6 +76,10 @@ export function createSubrequestGateway(options: SubrequestOptions): Gateway<Sub
 }
 
 function setUp({ proxy, ...options }: SubrequestOptions): SubrequestSetup {
+  if (Object.hasOwn(options, 'accept') || options.resource?.protectedResource)
+    throw new TypeError(
+      'accept: subrequests cannot accept OAuth access tokens, because the proxy forwards them to the API, and the API’s own challenges to clients. Use createGateway',
+    )
   requireNames('createSubrequestGateway', options, subrequestOptions)
   requireNames('limits of createSubrequestGateway', options.limits ?? {}, ['connections', 'connectionsPerAddress'])
   if (!Object.hasOwn(dialects, proxy ?? ''))

@@ -54,6 +54,49 @@ describe('contradictionsIn', () => {
     [{ id: 'http://localhost.example' }, [`id ${form}`]],
     [{ id: 'xhttp://localhost' }, [`id ${form}`]],
     [{ id: 'http://127.0.0.1:8080', allowInsecureLoopback: true }, []],
+    [{ mcp: [{ path: '/mcp', accept: ['aauth', 'oauth'], name: 'Events', initialScope: 'events.read' }] }, []],
+    [{ accept: ['aauth', 'oauth'] }, []],
+    [
+      { accept: ['aauth', 'oauth'], otherwise: 'pass' },
+      [
+        'otherwise cannot be pass if accept includes oauth: OAuth clients request a token only after a 401, and Authorization is not forwarded. Use refuse',
+      ],
+    ],
+    [
+      { accept: ['aauth', 'oauth'], routes: [], mcp: [] },
+      ['accept applies to routes, and there are none: set accept in the entries of mcp'],
+    ],
+    [
+      { accept: ['aauth', 'oauth'], verifyOnly: true, trustProxy: ['127.0.0.1'], otherwise: 'pass' },
+      [
+        'accept cannot include oauth with verifyOnly: the proxy forwards access tokens to the API, and the API’s own challenges to clients. Run the gateway as a reverse proxy for OAuth clients',
+      ],
+    ],
+    [
+      { mcp: [{ path: '/mcp', initialScope: 'events.see' }] },
+      [
+        'mcp[0].initialScope is only used by OAuth clients: set accept to ["aauth", "oauth"], or remove this setting',
+        'mcp[0].initialScope contains events.see, which is not described in scopes',
+      ],
+    ],
+    [
+      {
+        mcp: [{ path: '/mcp', accept: ['aauth', 'oauth'] }],
+        routes: [read, { ...open, path: '/.well-known/oauth-protected-resource/mcp' }],
+      },
+      [
+        'routes[1].path is /.well-known/oauth-protected-resource/mcp, at which the gateway publishes the metadata of an OAuth resource: remove this route',
+      ],
+    ],
+    [
+      {
+        accept: ['aauth', 'oauth'],
+        mcp: [{ path: '/.well-known/oauth-protected-resource' }],
+      },
+      [
+        'mcp[0].path includes /.well-known/oauth-protected-resource, at which the gateway publishes one of the API’s documents: use a different path',
+      ],
+    ],
     [
       { routes: [{ ...read, scope: 'events.read events.write' }] },
       ['routes[0].scope contains events.write, which is not described in scopes'],

@@ -19,6 +19,7 @@ it('the defaults', () => {
     admin: { host: '127.0.0.1', port: 9090 },
     routes: [],
     mcp: [],
+    accept: ['aauth'],
     otherwise: 'refuse',
     frontController: false,
     trustProxy: [],
@@ -123,6 +124,21 @@ describe('some settings have a list of values', () => {
   it('the encoded octets of a route are not an empty list', () => {
     expect(isValid({ routes: [{ ...route, encoded: [] }] })).toBe(false)
   })
+})
+
+it.each<[string, (accept: unknown) => object]>([
+  ['accept', (accept) => ({ accept })],
+  ['mcp[0].accept', (accept) => ({ mcp: [{ path: '/mcp', accept }] })],
+])('%s is aauth, alone or with oauth', (_name, settings) => {
+  for (const value of [['aauth'], ['aauth', 'oauth']]) expect(isValid(settings(value))).toBe(true)
+  for (const value of [[], ['oauth'], ['aauth', 'basic'], 'aauth', true]) expect(isValid(settings(value))).toBe(false)
+})
+
+it('a scope has a description, alone or with oauth', () => {
+  for (const scope of ['See it', { description: 'See it' }, { description: 'See it', oauth: true }])
+    expect(isValid({ scopes: { read: scope } })).toBe(true)
+  for (const scope of ['', {}, { oauth: true }, { description: 'See it', oauth: 'yes' }, { description: 'a', more: 1 }])
+    expect(isValid({ scopes: { read: scope } })).toBe(false)
 })
 
 it.each(['redis://127.0.0.1:6379', 'rediss://user:secret@cache.example'])('redis accepts %s', (redis) => {
