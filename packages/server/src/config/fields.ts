@@ -89,13 +89,19 @@ const party = pattern.refine(isPartyPattern, {
   error: 'cannot match any identifier: use the form of agent and resource identifiers, https://host, or * for any',
 })
 
+/** OAuth clients that are registered have names instead of URLs: letters, digits, hyphens and underscores. */
+const agentParty = pattern.refine((value) => isPartyPattern(value) || /^[A-Za-z0-9_*-]{1,64}$/.test(value), {
+  error:
+    'cannot match any identifier: use the form of agent identifiers, https://host, the name of a registered OAuth client, or * for any',
+})
+
 export const policyRule = z
   .strictObject({
     name: z
       .string()
       .regex(/^[a-z0-9-]{1,64}$/, 'must be 1 to 64 lowercase letters, digits or hyphens')
       .optional(),
-    agent: party,
+    agent: agentParty,
     resource: party.default('*'),
     scopes: z.array(pattern).min(1).readonly().optional(),
     decision: z.enum(['ask', 'deny', 'grant']),

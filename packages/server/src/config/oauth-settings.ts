@@ -4,7 +4,10 @@ import type { ShapeOf } from './options.js'
 
 /** The OAuth edition, for MCP clients that do not sign their requests. */
 export interface OAuthSettings {
-  /** Client documents to use instead of those at the URLs in their `client_id`, which are then not fetched. @default none */
+  /**
+   * Clients that you register: client metadata whose `client_id` is a name of your choice, or the URL of a document that is then not
+   * fetched. @default none
+   */
   clients?: readonly object[] | undefined
   /** Protected resource metadata (RFC 9728) of resources from which this server cannot fetch it. @default none */
   resources?: readonly object[] | undefined

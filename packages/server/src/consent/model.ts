@@ -10,7 +10,7 @@ import type {
   Permission,
 } from '../pages/models/models.js'
 import { cleanName, cleanText, lookAlikeHost } from '../policy/plain-text.js'
-import { grantable, isIdentityScope, permissionsOf, type ReadPermission } from '../policy/policy.js'
+import { grantable, hostOf, isIdentityScope, permissionsOf, type ReadPermission } from '../policy/policy.js'
 import type { AuthRequest, User } from '../storage/api/storage.js'
 import type { Holdings } from './facts.js'
 
@@ -62,20 +62,23 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
   const agentName = cleanName(display.agent.name ?? '')
   const { judgeName } = input
   const ofDelegate = request.delegate === null ? undefined : judgeName(cleanName(request.delegate), agent)
-  const caution = judgeName(agentName, agent) ?? imitationOnly(ofDelegate)
+  // The operator chose the name of a client that the operator registered.
+  const ofAgent = display.agent.registeredBy === 'operator' ? undefined : judgeName(agentName, agent)
+  const caution = ofAgent ?? imitationOnly(ofDelegate)
   const links = ownLinks(agent, display.agent)
   return {
     form,
     revision: request.revision,
     user: cleanText(user.username, maxName),
     agent,
-    agentHost: display.agent.bearer ? new URL(agent).host : displayHost(agent),
+    agentHost: (display.agent.bearer ? hostOf(agent) : undefined) ?? displayHost(agent),
     agentName: agentName === '' ? undefined : agentName,
     nameCaution: caution,
     logo,
     delegate: request.delegate === null ? undefined : cleanText(request.delegate, maxDescription),
     agentJkt: display.agent.bearer ? undefined : request.agentJkt,
     bearer: display.agent.bearer,
+    registeredBy: display.agent.registeredBy,
     resource,
     resourceHost: displayHost(resource),
     redirect: redirectUri === null ? undefined : redirectOf(redirectUri, agent),
@@ -100,7 +103,7 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
 
 function redirectOf(uri: string, agent: string): ConsentPage['redirect'] {
   const { host, protocol } = new URL(uri)
-  return { uri, display: displayRedirect(uri), elsewhere: host !== new URL(agent).host, loopback: protocol === 'http:' }
+  return { uri, display: displayRedirect(uri), elsewhere: host !== hostOf(agent), loopback: protocol === 'http:' }
 }
 
 /**
@@ -168,7 +171,7 @@ function ownLinks(
 ): Pick<ConsentPage, 'homepage' | 'policyUri' | 'tosUri'> {
   const own = (link = '') => {
     const url = URL.canParse(link) ? new URL(link) : undefined
-    return url?.protocol === 'https:' && url.host === new URL(agent).host ? link : undefined
+    return url?.protocol === 'https:' && url.host === hostOf(agent) ? link : undefined
   }
   return { homepage: own(links.homepage), policyUri: own(links.policyUri), tosUri: own(links.tosUri) }
 }

@@ -72,7 +72,8 @@ export const createJudgeName: CreateJudgeName = ({ issuer, serverName, brands })
   const judged = new Map<string, NameCaution | undefined>()
 
   function judgeName(name: string, agent: string): NameCaution | undefined {
-    const host = new URL(agent).hostname
+    // A client without a URL is at no host, so every brand name misleads.
+    const host = URL.canParse(agent) ? new URL(agent).hostname : ''
     const read = readName(name)
     const texts = [read, readName(domainToUnicode(host))]
     if (/[*#%]/.test(name)) texts.push(readName(name.replace(/[*#%]/g, '★')))

@@ -93,10 +93,10 @@ async function allowRemembered(
 
 /**
  * The URL at or below which an agent has its pages. An agent that signs nothing is identified by a document, so its pages are elsewhere on
- * the document's host; and by default, browsers send only the origin in a `Referer` anyway.
+ * the document's host; and by default, browsers send only the origin in a `Referer` anyway. A client that is known by a name has none.
  */
 function pagesOf({ agent, display }: AuthRequest): string {
-  return display.agent.bearer ? new URL('/', agent).href : agent
+  return display.agent.bearer && URL.canParse(agent) ? new URL('/', agent).href : agent
 }
 
 /**
@@ -108,6 +108,7 @@ function pagesOf({ agent, display }: AuthRequest): string {
 export function comesFromAgent({ headers }: Request, agent: string): boolean {
   const referer = headers.get('referer') ?? ''
   if (!/^[\x21-\x7e]+$/.test(referer) || !URL.canParse(referer)) return false
+  if (!URL.canParse(agent)) return false
   const { origin, pathname } = new URL(referer)
   const own = new URL(agent)
   const isOwnPath = own.pathname === '/' || pathname === own.pathname || pathname.startsWith(`${own.pathname}/`)

@@ -92,6 +92,11 @@ function fits({ agent, resource, scope }: PolicyRequest, rule: PolicyRule): bool
   return decision === 'deny' ? scope.some(listed) : scope.every(listed)
 }
 
+/** The host, with its port, of an identifier that is a URL; undefined for the name of a registered client. */
+export function hostOf(identifier: string): string | undefined {
+  return URL.canParse(identifier) ? new URL(identifier).host : undefined
+}
+
 /** An identifier without its path. */
 export function originOf(identifier: string): string {
   return identifier.split('/', 3).join('/')

@@ -108,6 +108,19 @@ export function consentStates(messages: Messages): [string, string][] {
       redirect: redirectModel({ display: '127.0.0.1:8001/callback', loopback: true }),
     }),
     consent('bearer', bearerConsent),
+    consent('registered-by-operator', {
+      ...bearerConsent,
+      agent: 'editor',
+      agentHost: 'editor',
+      registeredBy: 'operator',
+      redirect: redirectModel({ uri: 'editor://app/callback', display: 'editor://app/callback', elsewhere: true }),
+    }),
+    consent('registered-by-itself', {
+      ...bearerConsent,
+      agent: 'app-k3f9x2mq7d4hw5ty',
+      agentHost: 'app-k3f9x2mq7d4hw5ty',
+      registeredBy: 'itself',
+    }),
     consent('bearer-loopback', {
       ...bearerConsent,
       redirect: redirectModel({

@@ -136,6 +136,7 @@ async function storeRequest(
         redirectHost: redirectHost(request.redirectUri),
         fingerprint: client.fingerprint,
         bearer: true,
+        registeredBy: client.registeredBy,
       },
       resource: { supportedScopes: [...resource.scopes], scopeDescriptions: { ...resource.scopeDescriptions } },
     },
@@ -194,7 +195,7 @@ function problemPage(
   const back = clientRedirect({ redirectUri, state: state ?? null }, issuer, problem)
   return new PageError('request_invalid', {
     agent: client.id,
-    agentHost: client.host,
+    agentHost: client.host ?? client.id,
     back,
     cause: new AAuthError('request_malformed', problem.description),
   })

@@ -2,8 +2,9 @@ import { type IdentifierOptions, isFetchableUrl } from 'countersign/discovery'
 import { redirectHost } from 'countersign/editions'
 import { showsSecret } from 'countersign/signatures'
 import { cleanText } from '../../policy/plain-text.js'
+import { hostOf } from '../../policy/policy.js'
 import { hashSecret } from '../../secrets/server-keys.js'
-import { isUsableRedirect } from './redirects.js'
+import { isAppRedirect, isUsableRedirect } from './redirects.js'
 
 /** How clients may authenticate at the token endpoint. There are no shared secrets. */
 export const clientAuthMethods = ['none', 'private_key_jwt'] as const
@@ -19,6 +20,8 @@ export interface Client {
   name: string
   /** The host that publishes the document, with its port; undefined for an opaque id. */
   host: string | undefined
+  /** Who registered a client with an opaque id; undefined if the id is the URL of its document. */
+  registeredBy: 'operator' | 'itself' | undefined
   /** The usable ones, at least one. */
   redirectUris: readonly string[]
   /** Without `none`, the client must authenticate with an assertion. */
@@ -70,12 +73,19 @@ export function readClientDocument(url: string, document: unknown, identifiers: 
  * registration. Unknown members are ignored, and so is any `client_id` in it.
  *
  * @param id the `client_id`
+ * @param registeredBy for an opaque id. Only the operator may list redirect URIs with a private-use scheme
  */
-export function readClientMetadata(id: string, metadata: unknown, identifiers: IdentifierOptions = {}): ReadClient {
+export function readClientMetadata(
+  id: string,
+  metadata: unknown,
+  identifiers: IdentifierOptions = {},
+  registeredBy?: Client['registeredBy'],
+): ReadClient {
   if (!isObject(metadata)) return { problem: 'it is not a JSON object' }
   const name = typeof metadata.client_name === 'string' ? cleanText(metadata.client_name, maxName) : ''
   if (name === '') return { problem: 'its client_name is missing or has no visible characters' }
-  const redirectUris = stringsIn(metadata.redirect_uris).filter(isUsableRedirect)
+  const isListable = (uri: string) => isUsableRedirect(uri) || (registeredBy === 'operator' && isAppRedirect(uri))
+  const redirectUris = stringsIn(metadata.redirect_uris).filter(isListable)
   if (redirectUris.length === 0)
     return { problem: 'its redirect_uris contain neither an https URL nor an http URL on loopback' }
   const flow = flowProblem(metadata)
@@ -87,7 +97,8 @@ export function readClientMetadata(id: string, metadata: unknown, identifiers: I
     client: {
       id,
       name,
-      host: isClientUrl(id, identifiers) ? new URL(id).host : undefined,
+      host: registeredBy === undefined ? hostOf(id) : undefined,
+      registeredBy,
       redirectUris: [...new Set(redirectUris)],
       ...authentication,
       refreshes: grantTypes === undefined || stringsIn(grantTypes).includes('refresh_token'),

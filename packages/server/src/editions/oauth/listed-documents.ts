@@ -1,7 +1,7 @@
 import type { IdentifierOptions } from 'countersign/discovery'
 import { ConfigurationError, type ConfigurationProblem } from 'countersign/node'
 import type { OAuthSettings } from '../../config/oauth-settings.js'
-import { type Client, isClientUrl, readClientDocument } from './client-document.js'
+import { type Client, isClientUrl, readClientDocument, readClientMetadata } from './client-document.js'
 import { type OAuthResource, readListedResource } from './find-resource.js'
 import { canonicalResource, sameResource } from './resource-id.js'
 
@@ -65,10 +65,22 @@ function readEach<T>(
 
 function readClient(document: object, identifiers: IdentifierOptions): { value: Client } | { problem: string } {
   const { client_id: id } = document as { client_id?: unknown }
-  if (!isClientUrl(id, identifiers)) return { problem: 'must contain a client_id that is an https URL with a path' }
-  const read = readClientDocument(id, document, identifiers)
+  const read = isClientUrl(id, identifiers)
+    ? readClientDocument(id, document, identifiers)
+    : isOperatorsName(id) && readClientMetadata(id, document, identifiers, 'operator')
+  if (!read) return { problem: notAnId }
   return 'client' in read ? { value: read.client } : { problem: `cannot be used: ${read.problem}` }
 }
+
+/** Begins the ids of clients that register themselves. */
+export const selfRegistered = 'app-'
+
+/** Whether an operator may give this id to a client. Without dots and slashes, it can be mistaken neither for a host nor for a URL. */
+function isOperatorsName(id: unknown): id is string {
+  return typeof id === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(id) && !id.startsWith(selfRegistered)
+}
+
+const notAnId = `must contain a client_id: the https URL of its document, or a name of 1 to 64 letters, digits, hyphens and underscores that does not begin with ${selfRegistered}`
 
 function readResource(document: object): { value: OAuthResource } | { problem: string } {
   try {

@@ -22,6 +22,36 @@ export function isUsableRedirect(uri: unknown): uri is string {
 }
 
 /**
+ * Whether a redirect URI has a private-use scheme (RFC 8252 §7.1). Any program on the device can claim the scheme, so only the operator may
+ * list such a URI.
+ */
+export function isAppRedirect(uri: string): boolean {
+  if (uri.length > 2048 || !/^[a-z][a-z0-9+.-]*:\/[\x21-\x22\x24-\x7e]+$/.test(uri) || !URL.canParse(uri)) return false
+  const { protocol, href, username, password } = new URL(uri)
+  if (browserSchemes.has(protocol) || href !== uri || username !== '' || password !== '') return false
+  return ownAnswerParameter(uri) === undefined
+}
+
+/** Schemes that browsers interpret themselves, so that no app can receive a response there. */
+const browserSchemes: ReadonlySet<string> = new Set(
+  [
+    'http',
+    'https',
+    'ws',
+    'wss',
+    'ftp',
+    'file',
+    'filesystem',
+    'blob',
+    'data',
+    'javascript',
+    'vbscript',
+    'about',
+    'view-source',
+  ].map((scheme) => `${scheme}:`),
+)
+
+/**
  * Whether a redirect URI that a client sent is the listed one (OAuth 2.1 §4.1.1): the same string, or both `http` on the same loopback
  * host with the same path and query, whatever the ports (RFC 8252 §7.3). A listed port is ignored as well, because some clients list one
  * and use another. Different loopback hosts never match.
@@ -36,11 +66,12 @@ export function matchesRedirect(sent: string, listed: string): boolean {
 /**
  * Returns the redirect URI of a request if the client lists it.
  *
- * @param listed the redirect URIs in the client's document
+ * @param listed the redirect URIs of the client. Those with a private-use scheme must be the operator's
  * @throws OAuthProblem `redirect_mismatch`: show a page, never redirect (OAuth 2.1 §4.1.2.1)
  */
 export function requireRedirect(sent: string | undefined, listed: readonly string[]): string {
   if (sent !== undefined && listed.some((each) => matchesRedirect(sent, each))) return sent
+  if (sent !== undefined && listed.includes(sent) && isAppRedirect(sent)) return sent
   const found = sent === undefined ? 'is missing' : `is not listed by the client: ${JSON.stringify(sent.slice(0, 200))}`
   throw new OAuthProblem('redirect_mismatch', `The redirect_uri ${found}.`)
 }

@@ -4,6 +4,7 @@ import { readForm, requireParameter } from 'countersign/editions'
 import { decodeToken } from 'countersign/tokens'
 import type { ServerContext } from '../../http/context.js'
 import type { Arrival } from '../../http/route.js'
+import { hostOf } from '../../policy/policy.js'
 import { hashSecret, type MintedSecrets, type SigningKeys, type TokenGeneration } from '../../secrets/server-keys.js'
 import type { Rotation } from '../../storage/api/refresh-storage.js'
 import type {
@@ -56,9 +57,12 @@ export function createTokenEndpoint(context: ServerContext, parts: TokenEndpoint
     const grant = grants.get(requireParameter(form, 'grant_type'))
     if (!grant)
       throw oauthError('unsupported_grant_type', `grant_type must be one of: ${[...grants.keys()].join(', ')}.`)
-    requireIssued(context, form)
+    // Nothing is fetched to find a registered client, so one that no longer exists learns that first, and registers again.
+    const isRegistered = hostOf(clientIn(form)) === undefined
+    if (!isRegistered) requireIssued(context, form)
     const ip = received.remoteAddress
     const client = await parts.authenticate({ form, headers: request.headers, ip })
+    if (isRegistered) requireIssued(context, form)
     return tokenResponse(await grant({ form, ip, ...client }))
   }
 }

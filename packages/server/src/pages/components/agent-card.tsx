@@ -29,7 +29,7 @@ export function AgentCard({ model, messages }: Card) {
       <p class="fact">
         <Icon name="address" />
         <span>
-          {origin(model, agent, messages)} {unchecked(model, messages)}
+          {origin(model, agent, messages)} {model.registeredBy !== 'operator' && unchecked(model, messages)}
         </span>
       </p>
       <p class="fact">
@@ -117,7 +117,12 @@ function Changes({ model, messages }: Card) {
   )
 }
 
-function origin({ delegate, bearer }: ConsentPage, agent: ComponentChildren, messages: Messages): ComponentChildren {
+function origin(
+  { delegate, bearer, registeredBy }: ConsentPage,
+  agent: ComponentChildren,
+  messages: Messages,
+): ComponentChildren {
+  if (registeredBy !== undefined) return messages.registeredBy[registeredBy]
   if (bearer) return messages.publishedBy(agent)
   if (delegate === undefined) return messages.comesFrom(agent)
   return messages.comesFromCopy(agent, <DelegateName delegate={delegate} messages={messages} />)

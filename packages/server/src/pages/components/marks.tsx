@@ -62,9 +62,10 @@ export function displayHost(identifier: string): string {
   return identifier.replace(/^https?:\/\//, '')
 }
 
-/** Host and path of a redirect URI. */
+/** Host and path of a redirect URI. An app's scheme is shown first, because what follows is not a host on the web. */
 export function displayRedirect(redirectUri: string): string {
   const { protocol, host, pathname } = new URL(redirectUri)
+  if (!/^https?:$/.test(protocol) && host !== '') return `${protocol}//${host}${pathname}`
   return (host === '' ? protocol : host) + (pathname === '/' ? '' : pathname)
 }
 

@@ -120,6 +120,10 @@ export const ar: Messages = {
   noName: 'لا يذكر هذا الوكيل اسمًا.',
   comesFrom: (agent) => phrase`هذا الطلب صادر فعلًا عن ${agent}.`,
   publishedBy: (agent) => phrase`تفاصيله منشورة من ${agent}. لا شيء يثبت أن هذا الطلب صادر من هناك.`,
+  registeredBy: {
+    operator: 'سجّله مشغّل هذا الخادم. لا شيء يثبت أن هذا الطلب صادر عنه.',
+    itself: 'سجّل نفسه هنا كما يمكن لأي برنامج أن يفعل، فلا أحد يشهد له ولا لاسمه.',
+  },
   comesFromCopy: (agent, name) =>
     phrase`هذا الطلب صادر عن نسخة من ${agent}، مثل تطبيق أو خادم، يسمّيها ${agent} ${name} ويشهد لها.`,
   copyOf: (agent, name) => phrase`${agent} (النسخة ${name})`,

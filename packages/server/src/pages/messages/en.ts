@@ -130,6 +130,10 @@ export const en = {
   comesFrom: (agent: ComponentChildren) => phrase`This request really comes from ${agent}.`,
   publishedBy: (agent: ComponentChildren) =>
     phrase`Its details are published by ${agent}. Nothing proves that this request comes from there.`,
+  registeredBy: {
+    operator: 'The operator of this server registered it. Nothing proves that this request comes from it.',
+    itself: 'It registered itself here, as any program can, so no one vouches for it or for its name.',
+  },
   comesFromCopy: (agent: ComponentChildren, name: ComponentChildren) =>
     phrase`This request comes from a copy of ${agent}, such as an app or a server. ${agent} calls it ${name} and vouches for it.`,
   copyOf: (agent: ComponentChildren, name: ComponentChildren) => phrase`${agent} (copy ${name})`,

@@ -207,6 +207,8 @@ export interface ConsentPage extends PageFrame {
   now: number
   /** Whether the agent signs nothing: which program asks is not proven, and its access works for anyone who copies it. @default false */
   bearer?: boolean | undefined
+  /** Who registered an agent that is known by a name instead of a URL. @default it is known by its URL */
+  registeredBy?: 'operator' | 'itself' | undefined
   /** Four characters that the requesting program also shows, if it can. */
   code?: string | undefined
   changes?: readonly AgentChange[] | undefined

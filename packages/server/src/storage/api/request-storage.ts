@@ -62,6 +62,8 @@ export interface RequestDisplay {
     fingerprint?: string | undefined
     /** Whether the agent signs nothing, so that its access works for anyone who copies it. @default false */
     bearer?: boolean | undefined
+    /** Who registered an agent whose identifier is not a URL. @default it is known by its URL */
+    registeredBy?: 'operator' | 'itself' | undefined
   }
   resource: { supportedScopes?: string[] | undefined; scopeDescriptions?: Record<string, string> | undefined }
 }

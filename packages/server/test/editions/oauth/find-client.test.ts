@@ -306,6 +306,7 @@ describe('a registered client', () => {
     id,
     name: 'Pinned',
     host: undefined,
+    registeredBy: 'operator' as const,
     redirectUris: document.redirect_uris,
     authMethods: new Set(['none'] as const),
     keys: undefined,

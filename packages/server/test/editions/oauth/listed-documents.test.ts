@@ -24,7 +24,7 @@ async function problemsOf(oauth: OAuthSettings): Promise<string[]> {
 
 it('accepts usable documents', async () => {
   const settings = {
-    clients: [clientDocument],
+    clients: [clientDocument, { client_id: 'editor', client_name: 'Editor', redirect_uris: ['editor://app/callback'] }],
     resources: [resourceDocument],
     onlyResources: ['https://other.example/mcp'],
     defaultResource: 'https://notes.example/mcp',
@@ -34,6 +34,16 @@ it('accepts usable documents', async () => {
 
 it.each<[OAuthSettings, string]>([
   [{ clients: [{}] }, 'oauth.clients[0]: must contain a client_id'],
+  [{ clients: [{ ...clientDocument, client_id: 'editor.example' }] }, 'oauth.clients[0]: must contain a client_id'],
+  [{ clients: [{ ...clientDocument, client_id: 'app-1' }] }, 'a name of 1 to 64 letters, digits, hyphens'],
+  [
+    { clients: [{ client_id: 'editor', client_name: 'Editor', redirect_uris: ['javascript:alert(1)'] }] },
+    'oauth.clients[0]: cannot be used: its redirect_uris',
+  ],
+  [
+    { clients: [{ ...clientDocument, redirect_uris: ['editor://app/callback'] }] },
+    'oauth.clients[0]: cannot be used: its redirect_uris',
+  ],
   [{ clients: [clientDocument, { ...clientDocument }] }, 'oauth.clients[1]: describes the same one as clients[0]'],
   [
     { clients: [{ ...clientDocument, client_secret: 'x' }] },

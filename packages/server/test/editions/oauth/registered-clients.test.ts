@@ -1,0 +1,70 @@
+import { decodeToken } from 'countersign/tokens'
+import { policyOfRules } from 'countersign-server'
+import { expect, it } from 'vitest'
+import { openMapStage } from '../../attacks/stage.js'
+import { createScriptedUser } from '../../scripted-user.js'
+import { authorizeUrl, decide, openConsent, openStage, post, redeem, refresh } from './oauth-stage.js'
+
+const appRedirect = 'editor://app/callback'
+const editor = {
+  client_id: 'editor',
+  client_name: 'Editor',
+  redirect_uris: [appRedirect, 'http://127.0.0.1/callback'],
+}
+const urlOf = (changes: Record<string, string> = {}) => authorizeUrl({ client_id: 'editor', ...changes })
+
+it('a client that the operator registered under a name gets tokens with that name', async () => {
+  const stage = await openStage({ clients: [editor] })
+  const { user, consent, page } = await openConsent(stage, urlOf())
+  expect(page).toContain('The operator of this server registered it.')
+  expect(page).not.toContain('Its details are published by')
+  const decided = await user.submit(page, consent, { consent: 'grant' })
+  const code = new URL(decided.headers.get('location') ?? '').searchParams.get('code') ?? ''
+  const token = await redeem(stage, code, { client_id: 'editor' })
+  expect(token.status).toBe(200)
+  expect(decodeToken(token.access_token)?.payload).toMatchObject({ client_id: 'editor' })
+  expect((await refresh(stage, token.refresh_token, { client_id: 'editor' })).status).toBe(200)
+  expect(stage.fetched).toEqual(['https://notes.example/.well-known/oauth-protected-resource/mcp'])
+})
+
+it('only such a client may have a redirect URI with a private-use scheme, which a link on a page opens', async () => {
+  const stage = await openStage({ clients: [editor] })
+  const { user, consent, page } = await openConsent(stage, urlOf({ redirect_uri: appRedirect }))
+  expect(page).toContain('editor://app/callback')
+  const decided = await user.submit(page, consent, { consent: 'grant' })
+  const shown =
+    decided.status === 303 ? await user.open(new URL(decided.headers.get('location') ?? '', consent).href) : decided
+  const text = await shown.text()
+  expect(text).toContain('data-state="return-to-app"')
+  const href = /href="(editor:[^"]+)"/.exec(text)?.[1]?.replaceAll('&amp;', '&') ?? ''
+  const code = new URL(href).searchParams.get('code') ?? ''
+  const token = await redeem(stage, code, { client_id: 'editor', redirect_uri: appRedirect })
+  expect(token.status).toBe(200)
+  const other = await createScriptedUser(stage.fetch).open(urlOf({ redirect_uri: 'editor://app/callback2' }))
+  expect(other.headers.get('location') ?? '').not.toContain('editor:')
+})
+
+it('a consent for such a client is never remembered, and its line in My agents has its name', async () => {
+  const stage = await openStage({ clients: [editor] })
+  await decide(stage, 'grant', urlOf())
+  const { page, user } = await openConsent(stage, urlOf())
+  expect(page).toContain('name="consent"')
+  expect(page).not.toContain('name="remember"')
+  const agents = await (await user.open('https://auth.example/account')).text()
+  expect(agents).toContain('editor')
+})
+
+it('a rule can deny it by its name', async () => {
+  const policy = policyOfRules([{ agent: 'editor', decision: 'deny' }])
+  const stage = await openStage({ clients: [editor] }, (options) => openMapStage({ ...options, policy }))
+  const { user } = await openConsent(stage)
+  expect(await (await user.open(urlOf())).text()).toContain('data-error-code="policy_forbids"')
+})
+
+it('the id of another registered client, or of none, is refused', async () => {
+  const stage = await openStage({ clients: [editor] })
+  const code = new URL((await decide(stage, 'grant', urlOf())).href).searchParams.get('code') ?? ''
+  expect(await redeem(stage, code, { client_id: 'other' })).toMatchObject({ status: 401, error: 'invalid_client' })
+  const revoked = await post(stage, '/oauth/revoke', { client_id: 'other', token: 'x' })
+  expect([200, 401]).toContain(revoked.status)
+})
