@@ -15,6 +15,6 @@ export function fakeChecks(): (seconds: number, each?: () => unknown) => Promise
 
 /** Waits in real time: `expect.poll` would advance the clock of the checks. */
 export async function until(condition: () => boolean): Promise<void> {
-  for (let waited = 0; !condition() && waited < 8000; waited += 5) await sleep(5)
+  for (let waited = 0; !condition() && waited < 30_000; waited += 5) await sleep(5)
   expect(condition()).toBe(true)
 }

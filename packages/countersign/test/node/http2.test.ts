@@ -1,4 +1,10 @@
-import { createServer, type Http2ServerRequest, type Http2ServerResponse, connect as openSession } from 'node:http2'
+import {
+  type ClientHttp2Stream,
+  createServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  connect as openSession,
+} from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import type { ReceivedMessage } from 'countersign'
 import { createNodeListener, type Handler, receiveIncoming } from 'countersign/node'
@@ -198,17 +204,17 @@ describe('createNodeListener over HTTP/2', () => {
   })
 
   it('informs the handler that the client disconnected, and cancels its late response', async () => {
+    let client: ClientHttp2Stream | undefined
     const cancelled = new Promise<string>((resolve) => {
       const port = serve(async (request) => {
+        client?.close(8)
         await new Promise((gone) => request.signal.addEventListener('abort', gone))
         return new Response(new ReadableStream({ cancel: () => resolve('cancelled') }))
       })
       void port.then(visit)
     })
-    async function visit(port: number): Promise<void> {
-      const { stream } = open(port, { ':path': '/' })
-      await new Promise((resolve) => setTimeout(resolve, 50))
-      stream.close(8)
+    function visit(port: number): void {
+      client = open(port, { ':path': '/' }).stream
     }
     expect(await cancelled).toBe('cancelled')
   })
@@ -229,7 +235,6 @@ describe('createNodeListener over HTTP/2', () => {
     const { stream } = open(port, { ':path': '/' })
     const code = await new Promise((resolve) => stream.on('close', () => resolve(stream.rstCode)).resume())
     expect(code).toBe(2)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-    expect(warnings.map(({ message }) => message)).toEqual(['the reason'])
+    await expect.poll(() => warnings.map(({ message }) => message)).toEqual(['the reason'])
   })
 })

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { AAuthError, createSigner, generatePrivateJwk, type ReceivedMessage } from 'countersign'
 import { january } from 'countersign/editions'
@@ -130,13 +130,14 @@ describe('the handler gets', () => {
   it('a signal that aborts when the connection closes', async () => {
     let signal: AbortSignal | undefined
     const aborted = new Promise<void>((resolve) => {
+      let client: Socket | undefined
       void serve(async (request) => {
         signal = request.signal
         request.signal.addEventListener('abort', () => resolve())
+        client?.destroy()
         return new Promise<Response>(() => undefined)
       }).then((port) => {
-        const socket = connect(port, '127.0.0.1', () => socket.write(lines('GET / HTTP/1.1', 'Host: a')))
-        setTimeout(() => socket.destroy(), 50)
+        client = connect(port, '127.0.0.1', () => client?.write(lines('GET / HTTP/1.1', 'Host: a')))
       })
     })
     await aborted
@@ -299,9 +300,13 @@ describe('the response', () => {
 
   it('is canceled if the client disconnected before it existed', async () => {
     const cancelled = new Promise<string>((resolve) => {
-      void serve(async () => new Response(new ReadableStream({ cancel: () => resolve('cancelled') }))).then((port) => {
-        const socket = connect(port, '127.0.0.1', () => socket.write(lines('GET / HTTP/1.1', 'Host: a')))
-        setTimeout(() => socket.destroy(), 50)
+      let client: Socket | undefined
+      void serve(async ({ signal }) => {
+        client?.destroy()
+        await once(signal, 'abort')
+        return new Response(new ReadableStream({ cancel: () => resolve('cancelled') }))
+      }).then((port) => {
+        client = connect(port, '127.0.0.1', () => client?.write(lines('GET / HTTP/1.1', 'Host: a')))
       })
     })
     expect(await cancelled).toBe('cancelled')
@@ -330,8 +335,7 @@ describe('the response', () => {
     const response = await fetch(`http://127.0.0.1:${port}/`)
     expect(response.status).toBe(500)
     expect(await response.text()).toBe('')
-    await new Promise((resolve) => setTimeout(resolve, 20))
-    expect(warnings.map(({ message }) => message)).toEqual(['the reason'])
+    await expect.poll(() => warnings.map(({ message }) => message)).toEqual(['the reason'])
   })
 
   it('is the refusal with which its body fails, or is cut off if part of it was sent', async () => {

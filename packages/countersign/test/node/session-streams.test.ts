@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { type ClientHttp2Session, constants, createServer, connect as openSession } from 'node:http2'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { createNodeListener, type Handler } from 'countersign/node'
@@ -243,6 +243,7 @@ it('closes a stream whose client opens no window for 20 seconds, and serves the 
   const session = await open()
   const stalled = session.request({ ':path': '/large' })
   stalled.on('error', () => undefined).pause()
+  await once(stalled, 'response')
   await sleep(100)
   let served = 0
   await pass(20, async () => {

@@ -87,12 +87,10 @@ it('aborts the response with a warning if it cannot be rewritten', async () => {
   const stage = await openServer(respond, { sessions })
   const agent = await stage.newAgent('planner')
   const headers = { accept: 'text/event-stream', 'mcp-session-id': 'session-1' }
-  const signal = AbortSignal.timeout(5000)
-  const outcome = agent.fetch(stage.url, { headers, signal }).then((response) => response.text())
+  const outcome = agent.fetch(stage.url, { headers }).then((response) => response.text())
   await expect(outcome).rejects.toThrow(/terminated|fetch failed/)
-  await pause(20)
+  await expect.poll(() => warnings).toHaveLength(1)
   expect(rejections).toEqual([])
-  expect(warnings).toHaveLength(1)
 })
 
 it('sends a rewritten response over HTTP/2 with its last chunk', async () => {
