@@ -32,8 +32,8 @@ export interface ClientStage {
   removeAgents: () => Promise<void>
 }
 
-/** Opens a stage over a map of origins. */
-export async function openClientStage(): Promise<ClientStage> {
+/** Opens a stage over a map of origins. @param protect protects the MCP server. @default with `protectMcp` */
+export async function openClientStage(protect = protectNotes): Promise<ClientStage> {
   const issuer = 'https://auth.example'
   const origin = 'https://notes.example'
   const documents = new Map<string, object>()
@@ -51,7 +51,7 @@ export async function openClientStage(): Promise<ClientStage> {
   const clock = openClock()
   const server = await openAuthServer({ issuer, fetch, now: clock.now })
   origins.set(issuer, (request) => server.handler(request, receiveRequest(request, '192.0.2.1')))
-  const notes = await protectNotes({ origin, issuer, fetch, now: clock.now })
+  const notes = await protect({ origin, issuer, fetch, now: clock.now })
   origins.set(origin, notes.handler)
   const browser = openBrowser(fetch, issuer)
   return { issuer, url: notes.url, fetch, documents, wire, ...browser, pass: clock.pass }
