@@ -8,6 +8,8 @@ export interface TestedClient {
   call: (tool: Tool) => Promise<string>
   /** The client's own command or button for signing in, if it does not open a browser by itself. */
   signIn?: (scope?: string) => Promise<void>
+  /** Moves its clock, if it decides by its own clock whether a token has expired. */
+  pass?: (seconds: number) => Promise<void>
   close: () => Promise<void>
 }
 
@@ -68,6 +70,7 @@ export async function runSteps(client: TestedClient, stage: ClientStage): Promis
   const call = await outcomeOf('call', () => client.call('read_notes'), 0)
   const stepUp = await outcomeOf('stepUp', () => client.call('write_notes'), 1, 'connect notes.read notes.write')
   stage.pass(tokenLifetime + 1)
+  await client.pass?.(tokenLifetime + 1)
   const refresh = await outcomeOf('refresh', () => client.call('read_notes'), 0)
   await stage.removeAgents()
   stage.pass(revocationDelay + 1)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { ClientStage } from './client-stage.js'
 import type { TestedClient } from './client-steps.js'
-import { deliver, installedFile, openHome } from './run-program.js'
+import { deliver, installedFile, openHome, stop } from './run-program.js'
 
 interface Reply {
   id?: number
@@ -59,7 +59,7 @@ export function openCodex(stage: ClientStage): TestedClient {
       // A thread keeps its connections.
       thread = undefined
     },
-    close: async () => void server.close(),
+    close: () => server.close(),
   }
 }
 
@@ -98,6 +98,6 @@ function startAppServer(url: string) {
       await ready
       return sendRequest<T>(method, params)
     },
-    close: () => child.kill(),
+    close: () => stop(child),
   }
 }

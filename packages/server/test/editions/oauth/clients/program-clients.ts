@@ -3,11 +3,12 @@ import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import type { ClientStage } from './client-stage.js'
 import type { TestedClient } from './client-steps.js'
 import { openCodex } from './codex-client.js'
+import { openGemini } from './gemini-client.js'
 import { installedFile, openHome, runToEnd, visitPrinted } from './run-program.js'
 
 /** A client that is a program. */
 interface ProgramClient {
-  /** Its document, which the operator of the auth server lists. */
+  /** How the operator of the auth server registers it. */
   documents: readonly object[]
   open: (stage: ClientStage) => TestedClient
 }
@@ -28,6 +29,10 @@ export const programs: Readonly<Record<string, ProgramClient>> = {
   codex: {
     documents: [documentOf('https://chatgpt.com/oauth/codex/client.json', 'http://127.0.0.1/callback')],
     open: openCodex,
+  },
+  gemini: {
+    documents: [documentOf('gemini-cli', 'http://localhost/oauth/callback')],
+    open: (stage) => openGemini(stage, 'gemini-cli'),
   },
 }
 

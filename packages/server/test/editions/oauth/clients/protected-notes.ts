@@ -16,13 +16,22 @@ export interface ProtectedNotesOptions {
   fetch?: typeof globalThis.fetch
   /** Unix seconds. */
   now: () => number
+  /** The path of the endpoint. @default '/mcp' */
+  path?: '/' | '/mcp'
   /** Another server instead of the notes. @default the notes */
   server?: { handler: (request: Request) => Promise<Response>; table: McpTable }
 }
 
 /** Protects the notes for OAuth clients, which first request only some of the scopes. */
 export async function protectNotes(options: ProtectedNotesOptions): Promise<ProtectedNotes> {
-  const { origin, issuer, fetch, now, server = { handler: createNotesHandler(), table: { tools } } } = options
+  const {
+    origin,
+    issuer,
+    fetch,
+    now,
+    path = '/mcp',
+    server = { handler: createNotesHandler(), table: { tools } },
+  } = options
   const resource = createResource({
     id: origin,
     signer: await createSigner(await generatePrivateJwk({ kid: 'notes-1' })),
@@ -33,7 +42,6 @@ export async function protectNotes(options: ProtectedNotesOptions): Promise<Prot
     now,
     allowInsecureLoopback: origin.startsWith('http:'),
   })
-  const path = '/mcp'
   const mcp = protectMcp(resource, {
     ...server.table,
     accept: ['aauth', 'oauth'],
@@ -46,7 +54,7 @@ export async function protectNotes(options: ProtectedNotesOptions): Promise<Prot
   const notes = mcp.around(server.handler)
   const isOfNotes = (pathname: string) => pathname === path || pathname.startsWith('/.well-known/oauth-')
   return {
-    url: origin + path,
+    url: path === '/' ? origin : origin + path,
     handler: (request) => (isOfNotes(new URL(request.url).pathname) ? notes(request) : resource.handler(request)),
   }
 }

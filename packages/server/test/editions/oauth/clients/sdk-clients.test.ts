@@ -3,6 +3,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openClientStage } from './client-stage.js'
 import { runSteps } from './client-steps.js'
 import { expectAsInTable, rowOf } from './client-table.js'
+import { protectNotes } from './protected-notes.js'
 import { sdks } from './sdk-clients.js'
 
 interface LockFile {
@@ -24,6 +25,16 @@ describe.each(Object.entries(sdks))('%s', (id, open) => {
     expect(prompts.map((query) => query.get('scope'))).toEqual(
       results.outcomes.stepUp === 'yes' ? [initial, `${initial} notes.write`, initial] : [initial, initial],
     )
+  })
+
+  it('can use a server at the root of its host', async () => {
+    const stage = await openClientStage((options) => protectNotes({ ...options, path: '/' }))
+    const client = open(stage)
+    onTestFinished(() => client.close())
+    expect(await client.call('read_notes')).toBe('read_notes done')
+    // This version sends it as the URL class writes it.
+    const requested = id === 'sdk-1.30.0' ? `${stage.url}/` : stage.url
+    expect(stage.prompts.map((query) => query.get('resource'))).toEqual([requested])
   })
 
   it('is installed in the version that the table of clients names', () => {
