@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -8,7 +9,8 @@ import { shrinkPng } from './shrink-png.mjs'
 
 /**
  * Takes the pictures of the documentation from the demo, in light and dark: the consent page, My agents, and the terminal in which
- * `countersign fetch` waits for consent. The demo must be able to use its ports.
+ * `countersign fetch` waits for consent; and from an auth server, the consent pages for clients that use OAuth. The demo must be able to
+ * use its ports, and the auth server port 8008.
  */
 const folder = resolve('docs/pictures')
 const command = resolve('packages/cli/bin/countersign.js')
@@ -61,6 +63,77 @@ function terminalPage(text) {
   </style><pre>${escaped}</pre>`
 }
 
+const oauthServer = 'http://127.0.0.1:8008'
+const resource = 'https://notes.example/mcp'
+
+/** Clients that use OAuth: one that runs on the user's computer, and one that is a website. */
+const oauthClients = {
+  'consent-oauth-program': {
+    name: 'Code helper',
+    id: 'https://code.example/oauth/client.json',
+    back: 'http://127.0.0.1:53123/callback',
+  },
+  'consent-oauth-website': {
+    name: 'Chat helper',
+    id: 'https://chat.example/oauth/client.json',
+    back: 'https://chat.example/callback',
+  },
+}
+
+/** Starts an auth server that lets these clients in, with the demo's user. */
+async function startOAuthServer() {
+  const config = {
+    issuer: oauthServer,
+    allowInsecureLoopback: true,
+    database: 'auth.db',
+    masterKeyFile: 'master.key',
+    oauth: {
+      clients: Object.values(oauthClients).map(({ name, id, back }) => ({
+        client_id: id,
+        client_name: name,
+        redirect_uris: [back],
+      })),
+      resources: [
+        {
+          resource,
+          resource_name: 'Notes',
+          scope_descriptions: { 'notes.read': 'See your notes', 'notes.write': 'Change your notes' },
+        },
+      ],
+    },
+  }
+  writeFileSync(join(work, 'countersign.config.json'), JSON.stringify(config))
+  await start('server', 'keys', 'generate-master', '--output', 'master.key').ended
+  await printed(start('server', 'start', '--config', 'countersign.config.json'), /Serving /)
+  const add = ['server', 'users', 'add', 'testuser', '--config', 'countersign.config.json', '--password-stdin']
+  const { status, stderr } = spawnSync(process.execPath, [command, ...add], {
+    cwd: work,
+    input: 'testpass',
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(`the user was not added: ${stderr}`)
+}
+
+function authorizationUrl({ id, back }) {
+  const parameters = {
+    response_type: 'code',
+    client_id: id,
+    redirect_uri: back,
+    code_challenge: createHash('sha256').update(id).digest('base64url'),
+    code_challenge_method: 'S256',
+    scope: 'notes.read notes.write',
+    resource,
+  }
+  return `${oauthServer}/oauth/authorize?${new URLSearchParams(parameters)}`
+}
+
+async function signIn(page) {
+  await page.fill('[name=username]', 'testuser')
+  await page.fill('[name=password]', 'testpass')
+  await page.press('[name=password]', 'Enter')
+  await page.locator('button[value=grant]').scrollIntoViewIfNeeded()
+}
+
 const executablePath = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find((path) => existsSync(path))
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
 try {
@@ -78,10 +151,7 @@ try {
 
   const page = await browser.newPage({ viewport: { width: 560, height: 400 } })
   await page.goto(url)
-  await page.fill('[name=username]', 'testuser')
-  await page.fill('[name=password]', 'testpass')
-  await page.press('[name=password]', 'Enter')
-  await page.locator('button[value=grant]').scrollIntoViewIfNeeded()
+  await signIn(page)
   // The button counts only after it was visible for a while (attack C12).
   await page.waitForTimeout(1000)
   await inBoth(page, 'consent')
@@ -89,6 +159,16 @@ try {
   await fetching.ended
   await page.goto(`${authServer}/`)
   await inBoth(page, 'agents')
+
+  await startOAuthServer()
+  for (const [name, client] of Object.entries(oauthClients)) {
+    const context = await browser.newContext({ viewport: { width: 560, height: 400 } })
+    const consent = await context.newPage()
+    await consent.goto(authorizationUrl(client))
+    await signIn(consent)
+    await inBoth(consent, name)
+    await context.close()
+  }
 } finally {
   await browser.close()
   for (const child of started) child.kill()

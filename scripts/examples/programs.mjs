@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { openKeyService } from './key-service.mjs'
+import { oauthClients } from './oauth-clients.mjs'
 import { countersign, freePort } from './parties.mjs'
 import { createPerson } from './person.mjs'
 import { protectedApis } from './protected-apis.mjs'
@@ -363,5 +364,6 @@ export const checks = [
   { files: ['kms-signer.ts'], name: 'a key service signs, even after a 429', run: keyInKeyService },
   { files: ['kms-signer.ts'], name: 'an error of the key service is reported', run: failingKeyService },
   { files: ['keychain-signer.ts'], name: 'the key is in the keychain', run: keyInKeychain },
+  ...oauthClients,
   ...protectedApis,
 ]

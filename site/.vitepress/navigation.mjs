@@ -9,6 +9,7 @@ const shortTitles = {
   'agents/which-function': 'Choose a function',
   'apis/frameworks': 'Express, Fastify, Hono, Koa',
   'apis/limits': 'Rate limits, revocation',
+  'apis/mcp-oauth': 'MCP for Claude, ChatGPT',
   'apis/proxies': 'TLS and proxies',
   'apis/request-bodies': 'Bodies and uploads',
   'apis/subrequests': 'nginx, Caddy subrequests',

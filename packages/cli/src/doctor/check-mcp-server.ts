@@ -85,7 +85,7 @@ async function judgeRequest(request: OtherRequest, endpoint: URL): Promise<Chall
 }
 
 const switchOn =
-  "Set accept: ['aauth', 'oauth'] and path in protectMcp, pass requests of every method to it, and configure the proxy not to answer any of them itself."
+  "Set accept: ['aauth', 'oauth'] in protectMcp, or in the gateway's entry for the server. Pass requests of every method on, and configure the proxy not to answer any of them itself."
 
 function judgeChallenge({ status, headers }: Answer, endpoint: URL): ChallengeOutcome {
   const { location, 'www-authenticate': challenge } = headers
@@ -114,7 +114,7 @@ function judgeChallenge({ status, headers }: Answer, endpoint: URL): ChallengeOu
   if (!URL.canParse(metadataUrl) || new URL(metadataUrl).origin !== endpoint.origin)
     return {
       found: `has resource_metadata="${metadataUrl}", which is not an absolute URL at ${endpoint.origin}`,
-      fix: `Set the id of createResource to ${endpoint.origin}: clients refuse metadata from another origin.`,
+      fix: `Set the id of the API to ${endpoint.origin}: clients refuse metadata from another origin.`,
     }
   return { metadataUrl }
 }
@@ -127,7 +127,7 @@ async function checkMetadata(
   const { origin, pathname, search } = new URL(typed)
   const usual = `${origin}${wellKnown}${pathname === '/' ? '' : pathname}${search}`
   const urls = [...new Set([challenged ?? usual, usual])]
-  const fix = `Serve it with resource.handler or mcp.around, and configure the proxy to forward ${new URL(usual).pathname} to the MCP server.`
+  const fix = `Serve it with resource.handler, mcp.around or the gateway, and configure the proxy to forward ${new URL(usual).pathname} to it.`
   const read = await Promise.all(urls.map(async (url) => readDocument('metadata', url, fix)))
   const root = pathname === '/' ? [] : [await checkUnusedUrl('other metadata', origin + wellKnown)]
   const findings = [...read.flatMap((each) => each.findings), ...root]
@@ -149,7 +149,7 @@ function judgeMetadata(metadata: Readonly<Record<string, unknown>>, typed: strin
     findings.push(
       report.problem(
         `Its resource is ${shown(resource)}, but you typed ${typed}. Some clients compare them byte by byte.`,
-        'Give users exactly the URL in resource. If it is wrong, set the id of createResource to the origin, and path in protectMcp to the path.',
+        'Give users exactly the URL in resource. If it is wrong, correct the id of the API, and the path in protectMcp or in the gateway.',
       ),
     )
   const [issuer, another] = Array.isArray(servers) ? (servers as unknown[]) : []
@@ -157,7 +157,7 @@ function judgeMetadata(metadata: Readonly<Record<string, unknown>>, typed: strin
     findings.push(
       report.problem(
         `Its authorization_servers are ${shown(servers)}, and the first of them is not an https URL.`,
-        'Set authServer of createResource to the issuer of the auth server.',
+        'Set authServer to the issuer of the auth server.',
       ),
     )
   else if (another !== undefined)

@@ -34,7 +34,7 @@ function judgeServer(metadata: Metadata, issuer: string): Finding[] {
     findings.push(
       report.problem(
         `Its issuer is ${JSON.stringify(metadata.issuer) ?? 'missing'}, but the MCP server names ${issuer}.`,
-        'Set authServer of createResource to exactly the issuer of the auth server: clients compare them byte by byte.',
+        'Set authServer to exactly the issuer of the auth server: clients compare them byte by byte.',
       ),
     )
   if (!includes('response_types_supported', 'code'))
