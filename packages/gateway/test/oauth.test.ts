@@ -1,8 +1,10 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { CountersignEvent, OnEvent } from 'countersign'
 import { createGateway, createSubrequestGateway, type GatewayOptions, type Route } from 'countersign-gateway'
 import { decodeJwt } from 'jose'
 import { describe, expect, it } from 'vitest'
+import { holdClock } from '../../../test/hold-clock.js'
 import { authServer, byToken, id, resourceSigner } from '../../countersign/test/resource/events-resource.js'
 import { exchange, message, signedLines, statusOf } from './gateway-stage.js'
 import { bearer, both, client, openOAuthGateway, openOAuthResource, tokenFor } from './oauth-stage.js'
@@ -15,7 +17,7 @@ const challengeOf = (path: string, scope: string) =>
   `Bearer resource_metadata="${id}${metadataOf(path)}", scope="${scope}"`
 
 /** A response in the form of MCP, which is also JSON for the other routes. */
-const respond = (_: unknown, outgoing: ServerResponse) => {
+const respond = (_: IncomingMessage, outgoing: ServerResponse) => {
   outgoing.setHeader('content-type', 'application/json')
   outgoing.end(JSON.stringify({ jsonrpc: '2.0', id: 1, result: { content: [] } }))
 }
@@ -199,6 +201,41 @@ describe('an API that accepts OAuth', () => {
     expect([deleted.status, deleted.headers['www-authenticate']]).toEqual([403, undefined])
   })
 
+  it('ends event streams and WebSockets when the token expires', async () => {
+    const clock = holdClock()
+    const socketRoute: Route = { method: 'GET', path: '/socket', require: 'authorization', scope: 'events.read' }
+    const stage = await openApi({ mcp, routes: [...routes, socketRoute] }, (_, outgoing) => {
+      outgoing.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n')
+    })
+    const { send, port, arrived, upstream } = stage
+    let sockets = 0
+    upstream.on('upgrade', (_, socket: Duplex) => {
+      sockets++
+      socket
+        .on('error', () => undefined)
+        .write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\ndata: 1')
+    })
+    const exp = Math.floor(Date.now() / 1000) + 40
+    const token = await tokenFor('', 'events.read', { exp })
+    const tokenOfMcp = await tokenFor('/mcp', 'events.read', { exp })
+    const streams = [
+      send('GET', '/events', bearer(token)),
+      send('POST', '/mcp', [...jsonRpc, ...bearer(tokenOfMcp)], call('look')),
+    ]
+    const handshake = [
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: abc',
+    ]
+    const lines = ['GET /socket HTTP/1.1', 'Host: api.example', `Authorization: Bearer ${token}`, ...handshake]
+    const socket = exchange(port, `${lines.join('\r\n')}\r\n\r\n`)
+    await expect.poll(() => [arrived.length, sockets]).toEqual([2, 1])
+    clock.pass(41)
+    for (const { status, text } of await Promise.all(streams)) expect([status, text]).toEqual([200, 'data: 1\n\n'])
+    expect(await socket).toMatch(/^HTTP\/1\.1 101 [\s\S]*data: 1$/)
+  })
+
   it('issues assertions that name the client, and no key', async () => {
     const { send, arrived, upstreamUrl } = await openApi({ assertion: { signer: resourceSigner } })
     await send('GET', '/events', bearer(await tokenFor('', 'events.read')))
@@ -245,10 +282,10 @@ describe('attacks', () => {
     ['200 with a challenge', 200, 'Bearer resource_metadata="https://evil.example/"', 200],
   ]
 
-  // Row 19: a challenge of the upstream would lead clients to an auth server of its choice.
+  // Otherwise, the upstream would lead clients to an auth server of its choice.
   it.each(challenges)('hides the upstream’s challenge: %s', async (_what, status, challenge, expected) => {
     const events: CountersignEvent[] = []
-    const listener = (_: unknown, outgoing: ServerResponse) => {
+    const listener = (_: IncomingMessage, outgoing: ServerResponse) => {
       outgoing.writeHead(status, challenge === undefined ? {} : { 'WWW-Authenticate': challenge })
       outgoing.end('{}')
     }
@@ -265,7 +302,6 @@ describe('attacks', () => {
     expect(outcomes).toEqual(Array(2).fill(expected === 502 ? 'challenged' : 'answered'))
   })
 
-  // Row 21
   it('refuses tokens outside the header, and more than one proof', async () => {
     const { send, port, arrived } = await openApi({ mcp })
     const form = ['Content-Type', 'application/x-www-form-urlencoded']
