@@ -233,7 +233,7 @@ describe('a request', () => {
     const { fetch: ask } = createAgent(options)
     expect(await ended(ask(data))).toBe('data')
     const created = Number(/;created=(\d+)/.exec(sent[0]?.headers.get('signature-input') ?? '')?.[1])
-    expect(Math.abs(created - Date.now() / 1000)).toBeLessThan(10)
+    expect(Math.abs(created - Date.now() / 1000)).toBeLessThan(60)
   })
 })
 

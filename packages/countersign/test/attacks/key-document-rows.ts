@@ -1,6 +1,6 @@
 import type { FetchDocument, Signer } from 'countersign'
 import { createCertificateFinder } from 'countersign/x509'
-import { expect, vi } from 'vitest'
+import { expect, onTestFinished, vi } from 'vitest'
 import { has } from '../../../../test/needs.js'
 import { answerJson, startServer } from '../discovery/loopback-server.js'
 import { simulatePublicNetwork } from '../discovery/public-network.js'
@@ -98,7 +98,10 @@ function takenOut(name: 'agentAtResource' | 'auth'): Case {
 }
 
 /** Holds the timers that limit how long documents are fetched. */
-const holdTimeouts = () => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+function holdTimeouts(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+}
 
 /** One turn of the event loop. */
 const turn = () => new Promise((resolve) => setImmediate(resolve))
@@ -128,7 +131,11 @@ async function startFlood(stage: Stage, from: (index: number) => string, parts: 
     return answer
   }
   const answers = Promise.all(hosts.map(ask))
-  while (turnedAway + waiting.length < hosts.length) await turn()
+  let isFailed = false
+  answers.catch(() => {
+    isFailed = true
+  })
+  while (!isFailed && turnedAway + waiting.length < hosts.length) await turn()
   return {
     answers,
     release: () => {

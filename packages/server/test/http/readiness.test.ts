@@ -1,6 +1,7 @@
 import { createAuthServer, fixedKeys, type Storage, StorageError } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { holdClock } from '../../../../test/hold-clock.js'
 import { createReadiness } from '../../src/http/readiness.js'
 import { newSigner } from '../attacks/party.js'
 
@@ -68,6 +69,7 @@ describe('readiness of a server', () => {
   })
 
   it('is false if its clock and the database’s differ by more than 5 s, and reports the difference (F7)', async () => {
+    holdClock()
     const { ready, clock, ahead } = await openReadiness()
     for (const [seconds, how] of [
       [8, /[789] seconds ahead of/],

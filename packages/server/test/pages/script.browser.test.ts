@@ -168,7 +168,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
       await opened('almost-over')
       expect(await page.locator(status).getAttribute('role')).toBe('status')
       expect(await page.locator(status).textContent()).not.toContain('ends soon')
-      await page.getByText('This request ends soon, at 23:32.').waitFor({ timeout: 5000 })
+      await page.getByText('This request ends soon, at 23:32.').waitFor()
     })
 
     it('is extended without losing selections', async () => {
