@@ -26,12 +26,13 @@ export const grantsList: Run<ListOptions> = async (flags, terminal) => {
   return printList(flags, terminal, {
     find: async ({ storage }, limit) =>
       storage.listGrants({ ...(await grantFilter(storage, flags)), query: flags.query, live, limit }),
-    headings: ['ID', 'USERNAME', 'AGENT', 'RESOURCE', 'PERMISSIONS', 'SINCE', 'UNTIL', 'LAST USED'],
+    headings: ['ID', 'USERNAME', 'AGENT', 'RESOURCE', 'REQUESTS', 'PERMISSIONS', 'SINCE', 'UNTIL', 'LAST USED'],
     cells: (grant) => [
       grant.id,
       grant.username,
       grant.delegate === null ? grant.agent : `${grant.agent} (${grant.delegate})`,
       grant.resource,
+      grant.display.agent.bearer ? 'unsigned' : 'signed',
       grant.scope,
       formatTime(grant.createdAt),
       ending(grant),

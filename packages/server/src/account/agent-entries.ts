@@ -2,17 +2,18 @@ import type { ServerContext } from '../http/context.js'
 import { displayHost } from '../pages/components/marks.js'
 import type { AgentPage, AllowedAgent } from '../pages/models/account-models.js'
 import { cleanName, cleanText } from '../policy/plain-text.js'
-import { permissionsOf } from '../policy/policy.js'
+import { hostOf, permissionsOf } from '../policy/policy.js'
+import { resourceKey } from '../policy/resource-id.js'
 import type { ListedGrant, RecordedEvent } from '../storage/api/storage.js'
 
-/** All of one user's grants to one agent at one resource, newest first. */
+/** All of one user's grants to one agent at one resource, however it is spelled, newest first. */
 type Grants = readonly [ListedGrant, ...ListedGrant[]]
 
 /** Groups grants by agent, delegate and resource, ordered by the newest grant of each group. */
 export function byParties(grants: readonly ListedGrant[]): Grants[] {
   const groups = new Map<string, [ListedGrant, ...ListedGrant[]]>()
   for (const grant of grants) {
-    const key = JSON.stringify([grant.agent, grant.delegate, grant.resource])
+    const key = JSON.stringify([grant.agent, grant.delegate, resourceKey(grant.resource)])
     const group = groups.get(key)
     if (group) group.push(grant)
     else groups.set(key, [grant])
@@ -20,16 +21,22 @@ export function byParties(grants: readonly ListedGrant[]): Grants[] {
   return [...groups.values()]
 }
 
+/** Whether grants of one agent are for the same delegate and resource as the given one. */
+function hasPartiesOf(grant: ListedGrant) {
+  const key = resourceKey(grant.resource)
+  return ({ delegate, resource }: ListedGrant) => delegate === grant.delegate && resourceKey(resource) === key
+}
+
 const pageSize = 500
 
 /** Returns all live grants with the same user, agent, delegate and resource, newest first. */
 export async function liveGrants({ storage }: ServerContext, grant: ListedGrant): Promise<ListedGrant[]> {
-  const { userId, agent, resource } = grant
+  const { userId, agent } = grant
   const found: ListedGrant[] = []
   let after: string | undefined
   do {
-    const page = await storage.listGrants({ userId, agent, resource, live: true, limit: pageSize, after })
-    found.push(...page.filter(({ delegate }) => delegate === grant.delegate))
+    const page = await storage.listGrants({ userId, agent, live: true, limit: pageSize, after })
+    found.push(...page.filter(hasPartiesOf(grant)))
     after = page.length < pageSize ? undefined : page.at(-1)?.id
   } while (after !== undefined)
   return found
@@ -37,9 +44,9 @@ export async function liveGrants({ storage }: ServerContext, grant: ListedGrant)
 
 /** Returns the newest ended grants with the same user, agent, delegate and resource, followed by the given grant. */
 export async function endedGrants({ storage }: ServerContext, grant: ListedGrant): Promise<Grants> {
-  const { userId, agent, resource } = grant
-  const ended = await storage.listGrants({ userId, agent, resource, live: false, limit: pageSize })
-  const [newest = grant, ...older] = ended.filter(({ delegate }) => delegate === grant.delegate)
+  const { userId, agent } = grant
+  const ended = await storage.listGrants({ userId, agent, live: false, limit: pageSize })
+  const [newest = grant, ...older] = ended.filter(hasPartiesOf(grant))
   return [newest, ...older, grant]
 }
 
@@ -48,11 +55,15 @@ export function shownParties({
   agent,
   delegate,
   resource,
+  display,
 }: ListedGrant): Pick<AllowedAgent, 'agentHost' | 'delegate' | 'resourceHost'> {
+  const resourceHost = displayHost(resource)
+  const clientHost = display.agent.bearer ? hostOf(agent) : undefined
   return {
-    agentHost: displayHost(agent),
+    // If both were equal, the page would say that the agent signs the user in to its own site.
+    agentHost: clientHost === undefined || clientHost === resourceHost ? displayHost(agent) : clientHost,
     delegate: delegate === null ? undefined : cleanText(delegate, 200),
-    resourceHost: displayHost(resource),
+    resourceHost,
   }
 }
 
@@ -72,26 +83,37 @@ export function agentsOf(grants: readonly ListedGrant[]): string[] {
   return [...new Set(grants.map(({ agent }) => agent))]
 }
 
-/** What the operator currently blocks, for each agent that can't get new tokens. */
-export type Blocks = ReadonlyMap<string, NonNullable<AllowedAgent['blocked']>>
+/** What is currently known about an agent, regardless of any grant. */
+export interface AgentState {
+  /** What the operator blocks, so that the agent can't get new tokens. */
+  blocked: AllowedAgent['blocked']
+  /** The fingerprint of its document, if it is an OAuth client. */
+  fingerprint: string | undefined
+}
 
-/** Returns which of the given agents the operator currently blocks. */
-export async function blockedAmong({ storage }: ServerContext, agents: readonly string[]): Promise<Blocks> {
-  const blocked = new Map<string, NonNullable<AllowedAgent['blocked']>>()
-  for (const agent of agents) {
+/** Returns the states of the agents of the grants. */
+export async function statesOf(
+  { storage }: ServerContext,
+  grants: readonly ListedGrant[],
+): Promise<ReadonlyMap<string, AgentState>> {
+  const states = new Map<string, AgentState>()
+  for (const agent of agentsOf(grants)) {
     const { isBlocked, isHostBlocked } = await storage.findStanding(agent)
-    if (isBlocked) blocked.set(agent, isHostBlocked ? 'host' : 'agent')
+    const isClient = grants.some((grant) => grant.agent === agent && grant.display.agent.bearer)
+    const [fingerprint] = (isClient && (await storage.findAgent(agent))?.keyThumbprints) || []
+    states.set(agent, { blocked: isBlocked ? (isHostBlocked ? 'host' : 'agent') : undefined, fingerprint })
   }
-  return blocked
+  return states
 }
 
 /** Builds the page's entry for a group of grants; `logos` maps agents to logo paths. */
 export function agentEntry(
   context: ServerContext,
   grants: Grants,
-  { logos, blocked }: { logos: ReadonlyMap<string, string>; blocked: Blocks },
+  { logos, states }: { logos: ReadonlyMap<string, string>; states: ReadonlyMap<string, AgentState> },
 ): AllowedAgent {
   const [{ id, agent, display }] = grants
+  const { blocked, fingerprint } = states.get(agent) ?? {}
   const logo = logos.get(agent)
   const name = cleanName(display.agent.name ?? '')
   const names = [...new Set(grants.flatMap(({ scope }) => scope.split(' ')))]
@@ -111,7 +133,9 @@ export function agentEntry(
     ...shownParties(grants[0]),
     agentName: name === '' ? undefined : name,
     logo,
-    blocked: blocked.get(agent),
+    blocked,
+    bearer: display.agent.bearer,
+    hasChanged: fingerprint !== undefined && fingerprint !== display.agent.fingerprint,
     able,
     since: Math.min(...grants.map(({ createdAt }) => createdAt)),
     lastUsed: used.length === 0 ? undefined : Math.max(...used),

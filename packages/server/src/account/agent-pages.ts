@@ -13,13 +13,13 @@ import { activityOf, shownEvents } from './activity-of.js'
 import {
   agentEntry,
   agentsOf,
-  blockedAmong,
   byParties,
   delegateNames,
   endedGrants,
   endOf,
   liveGrants,
   shownParties,
+  statesOf,
 } from './agent-entries.js'
 
 /** The minimum number of agents for which the list has a filter. */
@@ -37,11 +37,11 @@ export const agentsPage: AccountHandler = async (context, visit) => {
   const agents = agentsOf(shown)
   const canFilter = byParties(grants).length >= filterFrom || text !== ''
   const logos = await logoPaths(context, agents)
-  const blocked = await blockedAmong(context, agents)
+  const states = await statesOf(context, shown)
   const html = renderAgents(
     {
       ...accountFrame(context, visit),
-      agents: byParties(shown).map((own) => agentEntry(context, own, { logos, blocked })),
+      agents: byParties(shown).map((own) => agentEntry(context, own, { logos, states })),
       filter: canFilter ? { text, total: agentsOf(grants).length } : undefined,
       removed:
         notice?.what === 'removed'
@@ -73,10 +73,7 @@ export const agentPage: AccountHandler = async (context, visit) => {
   const model = {
     ...accountFrame(context, visit),
     agent: {
-      ...agentEntry(context, [newest, ...older], {
-        logos,
-        blocked: await blockedAmong(context, [grant.agent]),
-      }),
+      ...agentEntry(context, [newest, ...older], { logos, states: await statesOf(context, [newest]) }),
       id: visit.id,
       identifier: grant.agent,
       resource: grant.resource,

@@ -5,6 +5,7 @@ import type { SignedInVisit } from '../http/visit.js'
 import type { AgentChange } from '../pages/models/models.js'
 import { cleanName } from '../policy/plain-text.js'
 import { agentBlocked, type Duration, dangersOf, denialOf, originOf } from '../policy/policy.js'
+import { resourceKey } from '../policy/resource-id.js'
 import { provingWays } from '../sign-in/offered-factors.js'
 import { type AuthRequest, type Grant, validTokensIssuedSince } from '../storage/api/storage.js'
 
@@ -269,7 +270,7 @@ async function holdingsOf(
   const aliveSince =
     removed.length === 0 ? 0 : await validTokensIssuedSince(storage, { at: now(), lifetime: lifetimes.authToken })
   const revokedButUsable = removed.filter(({ revokedAt }) => revokedAt !== null && revokedAt > aliveSince)
-  const isElsewhere = (grant: Grant) => grant.resource !== resource
+  const isElsewhere = (grant: Grant) => resourceKey(grant.resource) !== resourceKey(resource)
   const here = live.filter((grant) => !isElsewhere(grant))
   return {
     same: scopesOf(here.filter((grant) => grant.delegate === delegate)),

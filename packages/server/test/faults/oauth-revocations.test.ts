@@ -19,7 +19,7 @@ import {
   redeem,
   refresh,
 } from '../editions/oauth/oauth-stage.js'
-import { isRevoked } from '../editions/oauth/revoked-tokens.js'
+import { openNotes } from '../editions/oauth/revoked-tokens.js'
 import type { ScriptedUser } from '../scripted-user.js'
 import { agent, asRead, rotating } from '../storage/fixtures.js'
 import { emptyDatabase } from '../storage/postgres/in-postgres.js'
@@ -128,17 +128,15 @@ describe.each(stages)('on %s', (_, open) => {
     const stage = await openStage({}, open)
     const client = await connect(stage)
     const other = await connect(stage, client.user)
-    stage.clock.now += 4
+    const use = await openNotes(stage)
     const [first, renewed] = client.tokens
-    for (const { access_token } of [...client.tokens, ...other.tokens])
-      expect(await isRevoked(stage, access_token)).toBe(false)
+    for (const { access_token } of [...client.tokens, ...other.tokens]) expect(await use(access_token)).toBe(200)
     await end(client)
-    stage.clock.now += 1
-    for (const { access_token } of client.tokens) expect(await isRevoked(stage, access_token)).toBe(true)
+    stage.clock.now += 4
+    for (const { access_token } of client.tokens) expect(await use(access_token)).toBe(401)
     for (const { refresh_token } of [first, renewed].flatMap((each) => each ?? []))
       expect(await refresh(stage, refresh_token)).toMatchObject({ status: 400, error: 'invalid_grant' })
-    for (const { access_token } of other.tokens)
-      expect(await isRevoked(stage, access_token)).toBe(ends === 'everything')
+    for (const { access_token } of other.tokens) expect(await use(access_token)).toBe(ends === 'everything' ? 401 : 200)
     expect(await stage.storage.findViolations()).toEqual([])
   })
 
@@ -147,9 +145,11 @@ describe.each(stages)('on %s', (_, open) => {
     stage.documents.set(clientId, () => json({ ...clientDocument, grant_types: ['authorization_code'] }))
     const { code, tokens } = await connect(stage)
     expect(tokens.map(({ refresh_token }) => refresh_token)).toEqual([undefined])
+    const use = await openNotes(stage)
+    expect(await use(tokens[0].access_token)).toBe(200)
     expect(await redeem(stage, code)).toMatchObject({ error: 'invalid_grant' })
-    stage.clock.now += 1
-    expect(await isRevoked(stage, tokens[0].access_token)).toBe(true)
+    stage.clock.now += 4
+    expect(await use(tokens[0].access_token)).toBe(401)
   })
 })
 
@@ -200,11 +200,13 @@ describe('an instance that is killed right after its commit', () => {
     const wrap = (storage: Storage) => dyingAfterCommit(storage, dying)
     const stage = await openStage({}, (options) => openSharedStage({ ...options, wrap, onError: () => undefined }))
     const client = await connect(stage)
+    const use = await openNotes(stage)
+    expect(await use(client.tokens[0].access_token)).toBe(200)
     dying.now = true
     await end(client).catch((error: unknown) => error)
     dying.now = false
     stage.clock.now += 4
-    for (const { access_token } of client.tokens) expect(await isRevoked(stage, access_token)).toBe(true)
+    for (const { access_token } of client.tokens) expect(await use(access_token)).toBe(401)
     expect(await stage.storage.findViolations()).toEqual([])
   })
 

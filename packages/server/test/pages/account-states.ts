@@ -46,6 +46,12 @@ export function accountStates(messages: Messages): [string, string][] {
   return [
     list('agents', agentsModel()),
     list('agents-blocked', agentsModel({ agents: [{ ...first, blocked: 'agent', delegate: 'laptop-7' }, ...agents] })),
+    list(
+      'agents-bearer',
+      agentsModel({
+        agents: [{ ...first, bearer: true, hasChanged: true, resourceHost: 'notes.example/mcp' }, ...agents],
+      }),
+    ),
     list('agents-host-blocked', agentsModel({ agents: [{ ...first, blocked: 'host' }] })),
     list('agents-empty', agentsModel({ agents: [] })),
     list('agents-filtered', agentsModel({ agents: [first], filter: { text: 'calendar', total: 12 } })),

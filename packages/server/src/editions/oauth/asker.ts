@@ -1,4 +1,4 @@
-import { canonicalResource } from './resource-id.js'
+import { canonicalResource } from '../../policy/resource-id.js'
 
 /**
  * Who an authorization request says it comes from, and for which resource, for the sign-in page. Nothing about it is verified, so only the

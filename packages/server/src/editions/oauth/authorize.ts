@@ -147,7 +147,7 @@ async function storeRequest(
     sighting: {
       name: client.name,
       redirectHosts: [...new Set(client.redirectUris.map(redirectHost))],
-      keyThumbprints: undefined,
+      keyThumbprints: [client.fingerprint],
     },
   })
   // Only the browser and user that came here may decide.

@@ -2,9 +2,9 @@ import { type IdentifierOptions, isFetchableUrl } from 'countersign/discovery'
 import { parseScope } from 'countersign/editions'
 import { cleanText } from '../../policy/plain-text.js'
 import { isIdentityScope } from '../../policy/policy.js'
+import { canonicalResource, metadataUrlOf, sameResource } from '../../policy/resource-id.js'
 import { createFetchedDocuments, type DocumentFetchOptions, type FetchCaller } from './fetched-documents.js'
 import { OAuthProblem } from './oauth-problem.js'
-import { canonicalResource, metadataUrlOf, sameResource } from './resource-id.js'
 
 /** A protected resource that accepts this server's tokens. The words in it are the resource's own, unverified. */
 export interface OAuthResource {

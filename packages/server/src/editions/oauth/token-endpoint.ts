@@ -5,6 +5,7 @@ import { decodeToken } from 'countersign/tokens'
 import type { ServerContext } from '../../http/context.js'
 import type { Arrival } from '../../http/route.js'
 import { hostOf } from '../../policy/policy.js'
+import { sameResource } from '../../policy/resource-id.js'
 import { hashSecret, type MintedSecrets, type SigningKeys, type TokenGeneration } from '../../secrets/server-keys.js'
 import type { Rotation } from '../../storage/api/refresh-storage.js'
 import type {
@@ -24,7 +25,6 @@ import { OAuthProblem } from './oauth-problem.js'
 import { ownTrouble } from './own-trouble.js'
 import { RateLimit } from './rate-limit.js'
 import { oauthError } from './refusals.js'
-import { sameResource } from './resource-id.js'
 
 /** Maximum size of a form, in bytes. */
 export const maxOAuthForm = 16_384

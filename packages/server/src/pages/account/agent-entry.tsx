@@ -28,7 +28,7 @@ export function AgentEntry({ agent, now, messages }: Entry) {
         <h2>{host}</h2>
         {agent.agentName && <p class="claim">{messages.callsItself(messages.quoted(<bdi>{agent.agentName}</bdi>))}</p>}
         <p>{agent.agentHost === agent.resourceHost ? account.signsIn : account.actsAt(resource)}</p>
-        {agent.blocked && <MissingInfo>{account.blocked[agent.blocked]}</MissingInfo>}
+        <AgentNotes agent={agent} messages={messages} />
       </div>
       <ul class="brief">
         {agent.able.map((permission) => (
@@ -57,6 +57,17 @@ export function AgentEntry({ agent, now, messages }: Entry) {
         </li>
       </ul>
     </li>
+  )
+}
+
+/** Whether an agent proves that its requests are its own, and what has happened to it since the user allowed it. */
+export function AgentNotes({ agent, messages: { account } }: Pick<Entry, 'agent' | 'messages'>) {
+  return (
+    <>
+      <p>{agent.bearer ? account.worksForCopies : account.signsRequests}</p>
+      {agent.hasChanged && <MissingInfo>{account.hasChanged}</MissingInfo>}
+      {agent.blocked && <MissingInfo>{account.blocked[agent.blocked]}</MissingInfo>}
+    </>
   )
 }
 

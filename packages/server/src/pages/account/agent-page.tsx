@@ -9,7 +9,7 @@ import type { AgentPage } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'
 import { renderAccountLayout } from './account-layout.js'
 import { ActivityList } from './activity-page.js'
-import { Parties, Span } from './agent-entry.js'
+import { AgentNotes, Parties, Span } from './agent-entry.js'
 
 /**
  * Renders what one agent can do and has done, `data-state="agent"`, or `"agent-ended"` if its access has ended.
@@ -52,7 +52,7 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
             ) : (
               <MissingInfo>{messages.noName}</MissingInfo>
             )}
-            {agent.blocked && <MissingInfo>{account.blocked[agent.blocked]}</MissingInfo>}
+            <AgentNotes agent={agent} messages={messages} />
           </div>
           <p class="fact">
             <span>

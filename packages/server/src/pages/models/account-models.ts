@@ -23,6 +23,10 @@ export interface AllowedAgent {
   delegate?: string | undefined
   /** What the operator currently blocks, so that the agent gets no new tokens: this agent, or everything from its host. */
   blocked?: 'agent' | 'host' | undefined
+  /** Whether the agent signs nothing, so that its access works for anyone who copies it. */
+  bearer?: boolean | undefined
+  /** Whether the document of an OAuth client has changed since the user allowed it. */
+  hasChanged?: boolean | undefined
   able: readonly Permission[]
   since: number
   /** Absent if never used. */

@@ -26,6 +26,7 @@ export interface AgentStanding {
 export interface AgentTraits {
   name: string | null
   redirectHosts: string[]
+  /** The thumbprints of its keys; for an OAuth client, the fingerprint of its document, which changes with its keys. */
   keyThumbprints: string[]
 }
 

@@ -38,7 +38,7 @@ type MarkedAgent = Pick<SeenRow, 'id' | 'name' | 'redirect_hosts' | 'key_thumbpr
  * Returns the identifier of an agent's host if the agent's own has a path, as the `client_id` of an OAuth client does; otherwise undefined.
  * Anyone who controls a host can invent identifiers there, so a block of the host applies to all of them.
  */
-export function hostOf(agent: string): string | undefined {
+export function hostIdentifierOf(agent: string): string | undefined {
   const origin = agent.split('/', 3).join('/')
   return origin === agent ? undefined : origin
 }
@@ -61,7 +61,7 @@ export async function isHostBlocked(statement: Statement, agent: string): Promis
 
 /** Returns when the hosts of agents were blocked, by host. Runs no query for agents whose identifiers have no path. */
 export async function blockedHosts({ db }: Statement, agents: readonly string[]): Promise<ReadonlyMap<string, number>> {
-  const hosts = [...new Set(agents.flatMap((agent) => hostOf(agent) ?? []))]
+  const hosts = [...new Set(agents.flatMap((agent) => hostIdentifierOf(agent) ?? []))]
   if (hosts.length === 0) return new Map()
   const rows = await db
     .selectFrom('agent')
@@ -173,7 +173,7 @@ async function listed(statement: Statement, rows: readonly SeenRow[]): Promise<L
     statement,
     rows.map(({ identifier }) => identifier),
   )
-  return rows.map((row) => toListedAgent(row, hosts.get(hostOf(row.identifier) ?? '') ?? null))
+  return rows.map((row) => toListedAgent(row, hosts.get(hostIdentifierOf(row.identifier) ?? '') ?? null))
 }
 
 function toListedAgent(row: SeenRow, hostBlockedAt: number | null): ListedAgent {

@@ -12,7 +12,7 @@ import { foldUsername } from '../api/user.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedInsertion, cachedQuery, cachedQueryOfRows, hashBytes, type Placeholders } from '../sql/kept-query.js'
 import type { Row, Tables } from '../sql/tables.js'
-import { hostOf } from './agents.js'
+import { hostIdentifierOf } from './agents.js'
 
 export async function countAttempt(statement: Statement, attempt: Attempt): Promise<AttemptCount> {
   return count(statement, hashBytes(attempt.key), attempt.window)
@@ -42,7 +42,7 @@ export async function countRequest(
     window,
     of: whose[of ?? 'all'],
     agent,
-    host: hostOf(agent) ?? agent,
+    host: hostIdentifierOf(agent) ?? agent,
   }))
   const rows = await countAllOf(statement, wanted)
   const counts = wanted.map(({ keyHash }) => {

@@ -1,6 +1,8 @@
+import { createSigner, generatePrivateJwk } from 'countersign'
 import { revocationEntry } from 'countersign/editions'
+import { createResource } from 'countersign/resource'
 import { decodeToken, type RegisteredClaims } from 'countersign/tokens'
-import { issuer, type OAuthStage } from './oauth-stage.js'
+import { issuer, type OAuthStage, resource } from './oauth-stage.js'
 
 /** The claims of an access token that concern its revocation. */
 interface AccessClaims extends RegisteredClaims {
@@ -28,4 +30,27 @@ export async function isRevoked(stage: OAuthStage, accessToken: string): Promise
     revocationEntry('sub', sub),
   ])
   return entries.some((entry) => (revoked as string[]).includes(entry))
+}
+
+/** Opens a resource with a revocation list, and returns how it responds to an access token: 200, or the status of the refusal. */
+export async function openNotes({ fetch, clock }: OAuthStage): Promise<(accessToken: string) => Promise<number>> {
+  const { origin, pathname } = new URL(resource)
+  const endpoint = createResource({
+    id: origin,
+    signer: await createSigner(await generatePrivateJwk({ kid: 'notes-1' })),
+    authServer: issuer,
+    scopes: { connect: 'Connect', 'notes.read': 'See your notes' },
+    denyList: {},
+    fetch,
+    now: () => clock.now,
+  }).oauthEndpoint({ path: pathname })
+  return async (accessToken) => {
+    const request = new Request(resource, { headers: { authorization: `Bearer ${accessToken}` } })
+    try {
+      await endpoint.verify(request, { require: 'authorization', scope: 'notes.read' })
+      return 200
+    } catch (error) {
+      return (await endpoint.toResponse(error)).status
+    }
+  }
 }

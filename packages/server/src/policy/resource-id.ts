@@ -37,6 +37,11 @@ export function canonicalResource(text: string): string | undefined {
   return parts && `${parts.origin}${parts.path.replace(/\/$/, '')}${parts.query}`
 }
 
+/** Returns what all spellings of a resource have in common, to group by; the text itself if it is not a resource identifier. */
+export function resourceKey(text: string): string {
+  return canonicalResource(text) ?? text
+}
+
 /** Whether two texts identify the same resource. False if either is not a resource identifier. */
 export function sameResource(one: string, other: string): boolean {
   const canonical = canonicalResource(one)

@@ -1,0 +1,104 @@
+import { expect, it } from 'vitest'
+import { words } from '../../pages/reading.js'
+import type { ScriptedUser } from '../../scripted-user.js'
+import {
+  authorizeUrl,
+  clientDocument,
+  clientId,
+  issuer,
+  json,
+  type OAuthStage,
+  openConsent,
+  openStage,
+  redeem,
+  refresh,
+  resource,
+  resourceDocument,
+} from './oauth-stage.js'
+
+/** Allows a request, in a browser that is signed in after the first one, and redeems the code. */
+async function allow(stage: OAuthStage, user?: ScriptedUser, changes: Record<string, string> = {}) {
+  const url = authorizeUrl(changes)
+  const opened = user ? await openAgain(user, url) : await openConsent(stage, url)
+  const decided = await opened.user.submit(opened.page, opened.consent, { consent: 'grant' })
+  const code = new URL(decided.headers.get('location') ?? '').searchParams.get('code') ?? ''
+  return { user: opened.user, ...(await redeem(stage, code, changes)) }
+}
+
+async function openAgain(user: ScriptedUser, url: string) {
+  const consent = new URL((await user.open(url)).headers.get('location') ?? '', issuer).href
+  return { user, consent, page: await (await user.open(consent)).text() }
+}
+
+/** The text of each agent in My agents, and the link to its details. */
+async function agentsOf(user: ScriptedUser): Promise<{ text: string; path: string }[]> {
+  const page = await (await user.open(`${issuer}/account`)).text()
+  return [...page.matchAll(/<li class="entry">([\s\S]*?)<\/ul>\s*<\/li>/g)].map(([, entry = '']) => ({
+    text: words(`<body>${entry}`).trim(),
+    path: /href="(\/account\/agents\/[^"/]+)"/.exec(entry)?.[1] ?? '',
+  }))
+}
+
+it('My agents shows the host of a client, its whole URL in the details, and that copies of its access work', async () => {
+  const stage = await openStage()
+  const { user } = await allow(stage)
+  const [agent, ...more] = await agentsOf(user)
+  expect(more).toEqual([])
+  expect(agent?.text).toMatch(/^(?:C )?client\.example calls itself “Example” has access to notes\.example\/mcp/)
+  expect(agent?.text).toContain('can be used by anyone who copies its access')
+  expect(agent?.text).not.toContain('signs its requests')
+  expect(agent?.text).not.toContain('client.json')
+  const details = words(await (await user.open(issuer + agent?.path)).text())
+  expect(details).toContain('can be used by anyone who copies its access')
+  expect(details).toContain(clientId)
+})
+
+it('My agents says that the document of a client has changed until the user allows it again', async () => {
+  const stage = await openStage()
+  const note = 'What it publishes about itself has changed since you allowed it.'
+  const { user, refresh_token } = await allow(stage)
+  expect((await agentsOf(user))[0]?.text).not.toContain(note)
+  const redirects = [...clientDocument.redirect_uris, 'https://new.example/callback']
+  stage.documents.set(clientId, () => json({ ...clientDocument, redirect_uris: redirects }))
+  stage.clock.now += 301
+  await openAgain(user, authorizeUrl())
+  expect((await agentsOf(user))[0]?.text).toContain(note)
+  expect((await refresh(stage, refresh_token)).status).toBe(200)
+  expect(await stage.storage.listEvents({ event: 'agent.changed' })).toMatchObject([
+    { agent: clientId, data: { redirectHosts: true, keyThumbprints: true } },
+  ])
+  await allow(stage, user)
+  expect((await agentsOf(user))[0]?.text).not.toContain(note)
+})
+
+it('two spellings of a resource are one agent in My agents, and its removal ends both', async () => {
+  const stage = await openStage()
+  const spelled = `${resource}/`
+  stage.documents.set('https://notes.example/.well-known/oauth-protected-resource/mcp/', () =>
+    json({ ...resourceDocument, resource: spelled }),
+  )
+  const first = await allow(stage)
+  const second = await allow(stage, first.user, { resource: spelled })
+  expect(new Set((await stage.storage.listGrants()).map((grant) => grant.resource))).toEqual(
+    new Set([resource, spelled]),
+  )
+  const [agent, ...more] = await agentsOf(first.user)
+  expect(more).toEqual([])
+  const url = `${issuer}${agent?.path}/remove`
+  await first.user.submit(await (await first.user.open(url)).text(), url, { action: 'remove-agent' })
+  expect(await agentsOf(first.user)).toEqual([])
+  for (const { refresh_token } of [first, second])
+    expect(await refresh(stage, refresh_token)).toMatchObject({ error: 'invalid_grant' })
+})
+
+it('a client on the host of the resource is not described as signing the user in', async () => {
+  const root = 'https://client.example'
+  const stage = await openStage()
+  stage.documents.set('https://client.example/.well-known/oauth-protected-resource', () =>
+    json({ ...resourceDocument, resource: root }),
+  )
+  const { user } = await allow(stage, undefined, { resource: root })
+  const [agent] = await agentsOf(user)
+  expect(agent?.text).toContain('client.example/oauth/client.json')
+  expect(agent?.text).toContain('has access to client.example')
+})
