@@ -94,8 +94,8 @@ export interface Gateway<Options = GatewayOptions> {
   /** A server that is ready to listen, for plain HTTP/1.1 behind your TLS termination. */
   readonly server: Server
   /**
-   * Applies new options. Requests in progress finish with the old options, and no connection is closed. If `accept` includes `oauth`, create
-   * a new resource for them. @throws TypeError if the options are invalid
+   * Applies new options. Requests in progress finish with the old options, and no connection is closed. If an `accept` includes `oauth`, pass
+   * a new resource with the same `claimNonce`, so that used nonces stay used. @throws TypeError if the options are invalid
    */
   readonly use: (options: Options) => void
   /** Ends WebSockets and event streams so that the server can close. Other requests finish normally. */

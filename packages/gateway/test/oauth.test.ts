@@ -273,6 +273,18 @@ describe('an API that accepts OAuth', () => {
   })
 })
 
+it('applies new options with a new resource, and refuses to publish the metadata twice at one', async () => {
+  const { gateway, options, send } = await openMcp()
+  expect(() => gateway.use(options)).toThrow('another endpoint already accepts OAuth access tokens')
+  gateway.use({
+    ...options,
+    resource: openOAuthResource(),
+    mcp: [{ path: '/new', accept: both, tools: mcp[0]?.tools }],
+  })
+  expect((await send('GET', metadataOf('/new'))).status).toBe(200)
+  expect((await send('GET', metadataOf('/mcp'))).status).toBe(404)
+})
+
 describe('attacks', () => {
   const challenges: [what: string, status: number, challenge: string | undefined, expected: number][] = [
     ['401 with a challenge', 401, 'Bearer resource_metadata="https://evil.example/"', 502],
