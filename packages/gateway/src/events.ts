@@ -113,11 +113,12 @@ export class ClientDisconnect {
 }
 
 /** The caller as it may appear in logs. Never includes the user; neither does the auth server's log. */
-type Caller = Pick<RequestEvent, 'agent' | 'delegate' | 'thumbprint'>
+type Caller = Pick<RequestEvent, 'agent' | 'delegate' | 'thumbprint' | 'proof'>
 
-/** Identifies a caller: an agent and its delegate, or a key that does not prove an agent. */
-export function callerOf({ agent, delegate, thumbprint }: Caller): Caller {
+/** Identifies a caller: an agent and its delegate, a key that does not prove an agent, or, without a key, an OAuth client. */
+export function callerOf({ agent, delegate, thumbprint }: Omit<Caller, 'proof'>): Caller {
   if (agent === undefined) return { thumbprint }
+  if (thumbprint === undefined) return { agent: asPlainText(agent), proof: 'bearer' }
   return { agent: asPlainText(agent), ...(delegate === undefined ? {} : { delegate: asPlainText(delegate) }) }
 }
 

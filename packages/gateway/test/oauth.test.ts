@@ -117,7 +117,7 @@ describe('an MCP server behind a gateway that accepts OAuth', () => {
     await send('POST', '/mcp', [...jsonRpc, ...bearer(await tokenFor('', 'events.read'))], call('look'))
     const served = { kind: 'request', role: 'gateway', route: '/mcp' }
     expect(events.filter(({ kind, role }) => kind === 'request' && role === 'gateway')).toMatchObject([
-      { ...served, outcome: 'ok', agent: client, mcpMethod: 'tools/call', mcpName: 'look' },
+      { ...served, outcome: 'ok', agent: client, proof: 'bearer', mcpMethod: 'tools/call', mcpName: 'look' },
       { ...served, outcome: 'auth_token_invalid', status: 401 },
     ])
     expect(events.filter(({ kind }) => kind === 'refusal')).toMatchObject([{ role: 'resource' }])

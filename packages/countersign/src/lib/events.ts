@@ -35,8 +35,13 @@ export interface RequestEvent {
   path?: string | undefined
   /** The host that an agent called. */
   host?: string | undefined
-  /** Gateway: the verified identifier of the calling agent. Undefined for an unsigned request, or for a key without an agent. */
+  /**
+   * Gateway: the verified identifier of the calling agent, or the `client_id` of an OAuth client. Undefined for an unsigned request, or for
+   * a key without an agent.
+   */
   agent?: string | undefined
+  /** Gateway: `bearer` if an OAuth access token is the only proof of the caller. Anyone who has the token could have sent the request. */
+  proof?: 'bearer' | undefined
   /** Gateway: the agent's delegate, if a delegate called. */
   delegate?: string | undefined
   /** Gateway: the thumbprint of the signing key, if that key does not identify an agent. */
@@ -164,8 +169,10 @@ export interface SocketEvent {
   route: string
   /** `ended`: closed by either side; `revoked`: its authorization ended; `stopped`: the gateway is shutting down. */
   outcome: 'opened' | 'ended' | 'revoked' | 'stopped'
-  /** The agent that called, as in `request`. */
+  /** The agent or client that called, as in `request`. */
   agent?: string | undefined
+  /** As in `request`. */
+  proof?: 'bearer' | undefined
   /** The agent's delegate, if a delegate called. */
   delegate?: string | undefined
   /** The thumbprint of the signing key, if that key does not identify an agent. */

@@ -13,7 +13,8 @@ export const eventLogLines = {
     lookup:
       'Another party’s document or key set could not be fetched, or was rejected; `what`, `host`, `outcome`, `reason`, `ms`',
     upload: 'Gateway: an upload that was buffered on disk was forwarded or refused; `route`, `bytes`, `ms`',
-    socket: 'Gateway: a WebSocket was opened or closed; `route`, `outcome`, `agent`, `delegate`, `thumbprint`, `ms`',
+    socket:
+      'Gateway: a WebSocket was opened or closed; `route`, `outcome`, `agent`, `proof`, `delegate`, `thumbprint`, `ms`',
   },
   warn: {
     'storage.slow': 'A storage operation took a second or more; `verb`, `outcome`, `ms`',
