@@ -49,7 +49,10 @@ export function accountStates(messages: Messages): [string, string][] {
     list(
       'agents-bearer',
       agentsModel({
-        agents: [{ ...first, bearer: true, hasChanged: true, resourceHost: 'notes.example/mcp' }, ...agents],
+        agents: [
+          { ...first, agentHost: 'client.example', resourceHost: 'notes.example/mcp', bearer: true, hasChanged: true },
+          ...agents,
+        ],
       }),
     ),
     list('agents-host-blocked', agentsModel({ agents: [{ ...first, blocked: 'host' }] })),
@@ -60,6 +63,23 @@ export function accountStates(messages: Messages): [string, string][] {
     list('agents-long', agentsModel({ agents: [long, long] })),
     list('agents-of-numbers', agentsModel({ agents: [numbered, { ...first, agentHost: 'xn--gent-43d.example' }] })),
     ['agent', renderAgent(agentModel(), messages)],
+    [
+      'agent-bearer',
+      renderAgent(
+        agentModel({
+          agent: {
+            ...first,
+            agentHost: 'client.example',
+            resourceHost: 'notes.example/mcp',
+            bearer: true,
+            hasChanged: true,
+            identifier: 'https://client.example/oauth/client.json',
+            resource: 'https://notes.example/mcp',
+          },
+        }),
+        messages,
+      ),
+    ],
     ended('person'),
     ended('server'),
     ended('time'),

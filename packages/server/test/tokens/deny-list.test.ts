@@ -237,6 +237,8 @@ describe('the list', () => {
     const storage: Storage = {
       ...base,
       listRevocations: (filter) => {
+        // No edition of this server has families.
+        expect(filter.families).toBe(false)
         reads++
         return down ? Promise.reject(new StorageError('unavailable', 'down')) : base.listRevocations(filter)
       },
