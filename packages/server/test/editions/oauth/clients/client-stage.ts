@@ -30,6 +30,8 @@ export interface ClientStage {
   pass: (seconds: number) => void
   /** Revokes everything in My agents. */
   removeAgents: () => Promise<void>
+  /** Whether the auth server can issue access tokens. */
+  signing: { works: boolean }
 }
 
 /** Opens a stage over a map of origins. @param protect protects the MCP server. @default with `protectMcp` */
@@ -49,12 +51,12 @@ export async function openClientStage(protect = protectNotes): Promise<ClientSta
     return response ?? Response.error()
   }
   const clock = openClock()
-  const server = await openAuthServer({ issuer, fetch, now: clock.now })
+  const { server, signing } = await openAuthServer({ issuer, fetch, now: clock.now })
   origins.set(issuer, (request) => server.handler(request, receiveRequest(request, '192.0.2.1')))
   const notes = await protect({ origin, issuer, fetch, now: clock.now })
   origins.set(origin, notes.handler)
   const browser = openBrowser(fetch, issuer)
-  return { issuer, url: notes.url, fetch, documents, wire, ...browser, pass: clock.pass }
+  return { issuer, url: notes.url, fetch, documents, wire, ...browser, pass: clock.pass, signing }
 }
 
 /**
@@ -77,12 +79,17 @@ export async function openLoopbackClientStage(
     }
   }
   const clock = openClock()
-  const authServer = await openAuthServer({ issuer, now: clock.now, clients, allowInsecureLoopback: true })
+  const { server: authServer, signing } = await openAuthServer({
+    issuer,
+    now: clock.now,
+    clients,
+    allowInsecureLoopback: true,
+  })
   authPort.serve(recorded((request, received) => authServer.handler(request, received)))
   const notes = await protectNotes({ origin: notesPort.origin, issuer, now: clock.now, ...(server && { server }) })
   notesPort.serve(recorded(notes.handler))
   const browser = openBrowser(fetch, issuer)
-  return { issuer, url: notes.url, fetch, documents: new Map(), wire, ...browser, pass: clock.pass }
+  return { issuer, url: notes.url, fetch, documents: new Map(), wire, ...browser, pass: clock.pass, signing }
 }
 
 function openClock() {
@@ -107,9 +114,25 @@ async function openAuthServer({ issuer: id, clients, ...options }: AuthServerAtH
   const signer = await createSigner(await generatePrivateJwk({ kid: 'k1' }))
   const oauthSigner = await createSigner(await generatePrivateJwk({ kid: 'o1', algorithm: 'ecdsa-p256-sha256' }))
   const secret = randomBytes(32)
-  const keys = fixedKeys({ signer: oauthSigner, secret })
+  const signing = { works: true }
+  const working = fixedKeys({ signer: oauthSigner, secret })
+  const signerOrError = () => {
+    if (!signing.works) throw new Error('the key service is down')
+    return working.signer()
+  }
+  const keys = { ...working, signer: signerOrError }
+  const onError = (error: unknown) => {
+    if (signing.works) throw error
+  }
   const server = createAuthServer(
-    { issuer: id, keys: fixedKeys({ signer, secret }), storage, discovery: { failureTime: 'shortest' }, ...options },
+    {
+      issuer: id,
+      keys: fixedKeys({ signer, secret }),
+      storage,
+      onError,
+      discovery: { failureTime: 'shortest' },
+      ...options,
+    },
     januaryServer,
     oauthEdition({ keys, clients }),
   )
@@ -119,7 +142,7 @@ async function openAuthServer({ issuer: id, clients, ...options }: AuthServerAtH
   })
   const { username, password } = people.alice
   await storage.createUser({ username, passwordHash: await quickHash(password) })
-  return server
+  return { server, signing }
 }
 
 /** The most pages between an authorization request and its redirect. */

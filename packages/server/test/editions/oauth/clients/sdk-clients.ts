@@ -10,8 +10,11 @@ import type { TestedClient } from './client-steps.js'
 const redirectUrl = 'http://127.0.0.1:53123/callback'
 const documentUrl = 'https://client.example/oauth/client.json'
 
+/** Where an application stores what an SDK hands over. Several of its windows share one. */
+export type ClientStore = Map<string, unknown>
+
 /** What an application does for any of the SDKs: it stores what they hand over, and opens the browser. */
-function createProvider({ allow, documents }: ClientStage) {
+function createProvider({ allow, documents }: ClientStage, stored: ClientStore) {
   const clientMetadata = {
     client_name: 'SDK',
     redirect_uris: [redirectUrl],
@@ -20,7 +23,6 @@ function createProvider({ allow, documents }: ClientStage) {
     token_endpoint_auth_method: 'none',
   }
   documents.set(documentUrl, { client_id: documentUrl, ...clientMetadata })
-  const stored = new Map<string, unknown>()
   const load = <T>(name: string) => stored.get(name) as T | undefined
   const answers: URLSearchParams[] = []
   return {
@@ -76,8 +78,12 @@ interface Sdk<T> {
 const maxSignIns = 3
 
 /** A client that connects at its first request, and continues each request after its user has allowed it. */
-function openSdk<T>(stage: ClientStage, { client, connect, newTransport, finishAuth }: Sdk<T>): TestedClient {
-  const authProvider = createProvider(stage)
+function openSdk<T>(
+  stage: ClientStage,
+  stored: ClientStore,
+  { client, connect, newTransport, finishAuth }: Sdk<T>,
+): TestedClient {
+  const authProvider = createProvider(stage, stored)
   const open = () => newTransport(new URL(stage.url), { fetch: stage.fetch, authProvider })
   let transport = open()
   let isConnected = false
@@ -121,11 +127,14 @@ function openSdk<T>(stage: ClientStage, { client, connect, newTransport, finishA
 const about = { name: 'tested', version: '1.0.0' }
 const code = (callback: URLSearchParams) => callback.get('code') ?? ''
 
+/** Opens a client. @param stored shared with other windows of the application @default its own */
+type OpenClient = (stage: ClientStage, stored?: ClientStore) => TestedClient
+
 /** Clients of the MCP SDKs, which run in this process, by their id in the table of clients. */
-export const sdks: Readonly<Record<string, (stage: ClientStage) => TestedClient>> = {
-  'sdk-1.30.0'(stage) {
+export const sdks: Readonly<Record<string, OpenClient>> = {
+  'sdk-1.30.0'(stage, stored = new Map()) {
     const client = new Client130(about)
-    return openSdk(stage, {
+    return openSdk(stage, stored, {
       client,
       newTransport: (url, options) => new Transport130(url, options),
       // Its types are not made for exactOptionalPropertyTypes.
@@ -133,22 +142,22 @@ export const sdks: Readonly<Record<string, (stage: ClientStage) => TestedClient>
       finishAuth: (transport, callback) => transport.finishAuth(code(callback)),
     })
   },
-  'sdk-1.32.2'(stage) {
+  'sdk-1.32.2'(stage, stored = new Map()) {
     const client = new Client1(about)
-    return openSdk(stage, {
+    return openSdk(stage, stored, {
       client,
       newTransport: (url, options) => new Transport1(url, options),
       connect: (transport) => client.connect(transport),
       finishAuth: (transport, callback) => transport.finishAuth(code(callback)),
     })
   },
-  'client-2.4.0': (stage) => openClient2(stage, 'legacy'),
-  'client-2.4.0-auto': (stage) => openClient2(stage, 'auto'),
+  'client-2.4.0': (stage, stored) => openClient2(stage, 'legacy', stored),
+  'client-2.4.0-auto': (stage, stored) => openClient2(stage, 'auto', stored),
 }
 
-function openClient2(stage: ClientStage, mode: 'legacy' | 'auto'): TestedClient {
+function openClient2(stage: ClientStage, mode: 'legacy' | 'auto', stored: ClientStore = new Map()): TestedClient {
   const client = new Client2(about, { versionNegotiation: { mode } })
-  return openSdk(stage, {
+  return openSdk(stage, stored, {
     client,
     newTransport: (url, options) => new Transport2(url, options),
     connect: (transport) => client.connect(transport),
