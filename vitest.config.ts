@@ -71,7 +71,7 @@ const shared = [
 /** Files there that use PostgreSQL, start processes or take long: what is shared is the inner loop, `npm run test:quick`. */
 const slow = [
   'packages/countersign/test/x509/**/*.test.ts',
-  '**/{egress-proxy,fetch-budget,form-cost,head-cost,key-rotation,killed,limits,mcp-node,mcp-sessions,redis,run-demo}.test.ts',
+  '**/{edition-keys,egress-proxy,fetch-budget,form-cost,head-cost,key-rotation,killed,limits,mcp-node,mcp-sessions,redis,run-demo}.test.ts',
   'packages/server/test/{app-agent,create-auth-server.error-bodies,refusals,tokens/deny-list}.test.ts',
 ]
 /** Files that share a process, too, but open servers or take longer: not of the inner loop. */
