@@ -63,7 +63,7 @@ async function authorizeVisit(context: ServerContext, documents: OAuthDocuments,
     return await storeRequest(context, { ...visit, session }, { documents, client, request })
   } catch (error) {
     const problem = redirectedProblem(error)
-    throw problem ? problemPage(context, { requested, client }, problem) : error
+    throw problem ? problemPage(context, { requested, client }, problem, error) : error
   }
 }
 
@@ -186,18 +186,22 @@ function redirectedProblem(error: unknown): AuthorizationProblem | undefined {
   return undefined
 }
 
-/** A page that says that the client's request cannot be used, with a button that takes the reason to the client. */
+/**
+ * A page that says that the client's request cannot be used, with a button that takes the problem to the client. The log gets the cause: why
+ * a resource cannot be used concerns only its operator.
+ */
 function problemPage(
   { issuer }: ServerContext,
   { requested: { redirectUri, state }, client }: { requested: SentParameters; client: Client },
   problem: AuthorizationProblem,
+  cause: unknown = new AAuthError('request_malformed', problem.description),
 ): PageError {
   const back = clientRedirect({ redirectUri, state: state ?? null }, issuer, problem)
   return new PageError('request_invalid', {
     agent: client.id,
     agentHost: client.host ?? client.id,
     back,
-    cause: new AAuthError('request_malformed', problem.description),
+    cause,
   })
 }
 

@@ -1,10 +1,22 @@
 import { describe, expect, it } from 'vitest'
-import { people } from '../../attacks/stage.js'
+import { openMapStage, people } from '../../attacks/stage.js'
 import { words } from '../../pages/reading.js'
 import { createScriptedUser, type ScriptedUser } from '../../scripted-user.js'
-import { authorizeUrl, clientId, decide, issuer, openConsent, openStage, redeem, redirectUri } from './oauth-stage.js'
+import { keepRefusals, type ToldRefusal } from '../../told-refusals.js'
+import {
+  authorizeUrl,
+  clientId,
+  decide,
+  issuer,
+  openConsent,
+  openStage,
+  redeem,
+  redirectUri,
+  resourceDocument,
+} from './oauth-stage.js'
 
 const locationOf = (response: Response) => new URL(response.headers.get('location') ?? '', issuer)
+const otherResource = 'https://notes.example/other'
 const webRedirect = 'https://client.example/callback'
 
 async function signIn(user: ScriptedUser, url: string, page: string) {
@@ -119,6 +131,24 @@ it.each([
   const page = await (await user.open(`${authorizeUrl()}&${name}=x`)).text()
   const back = /<a class="button" href="([^"]+)"/.exec(page)?.[1]?.replaceAll('&amp;', '&')
   expect(Object.fromEntries(new URL(back ?? '').searchParams)).toMatchObject({ error, iss: issuer, state: 's+/=1' })
+})
+
+it.each([
+  ['that cannot be fetched', () => new Response(null, { status: 503 }), 'oauth-protected-resource/other returned 503'],
+  [
+    'that names another server',
+    () => Response.json({ ...resourceDocument, resource: otherResource, authorization_servers: [] }),
+    `do not contain ${issuer}`,
+  ],
+])('with metadata of the resource %s, only the log says why', async (_, respond, reason) => {
+  const told: ToldRefusal[] = []
+  const stage = await openStage({}, (options) => openMapStage({ ...options, onEvent: keepRefusals(told) }))
+  stage.documents.set('https://notes.example/.well-known/oauth-protected-resource/other', respond)
+  const { user } = await openConsent(stage)
+  const page = await (await user.open(authorizeUrl({ resource: otherResource }))).text()
+  expect(page).toContain('error=invalid_target')
+  expect(page).not.toContain(reason)
+  expect(told.map((each) => each.reason)).toEqual([expect.stringContaining(reason)])
 })
 
 it.each(['client_id', 'redirect_uri'])('with two values of %s, no one is redirected', async (name) => {
