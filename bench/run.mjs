@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { createAccessTokenContenders } from './contenders/access-tokens.mjs'
 import { createCountersignContenders } from './contenders/countersign.mjs'
 import { createPeerContenders, peerNotes } from './contenders/peers.mjs'
 import { createRawContenders } from './contenders/raw.mjs'
@@ -24,6 +25,7 @@ async function runRates({ json, rounds }) {
     ...(await createRawContenders(keys)),
     ...(await createCountersignContenders(keys)),
     ...(await createPeerContenders(keys)),
+    ...(await createAccessTokenContenders()),
   ]
   const measured = await measure(contenders, { rounds })
   process.stdout.write(json ? formatJson(measured) : formatReport(measured, peerNotes))

@@ -1,12 +1,11 @@
-import { IncomingMessage } from 'node:http'
-import { Socket } from 'node:net'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { createDiscovery } from 'countersign/discovery'
 import { january, parseSignatureKey } from 'countersign/editions'
 import { receiveIncoming } from 'countersign/node'
 import { parseSignature, parseSignatureInput, signMessage, verifySignature } from 'countersign/signatures'
 import { issueToken } from 'countersign/tokens'
-import { headerLines, request, withWrongSignature } from '../signed-get.mjs'
+import { receive, requireRefusal } from '../received.mjs'
+import { request, withWrongSignature } from '../signed-get.mjs'
 import { headerJwk } from './raw.mjs'
 
 const issuer = 'https://auth.example'
@@ -101,24 +100,6 @@ function signGet(signer, signatureKey) {
   return signMessage(request, { profile: january.signing, signer, signatureKey })
 }
 
-const socket = new Socket()
-
-function receive(headers) {
-  const incoming = new IncomingMessage(socket)
-  incoming.method = request.method
-  incoming.url = request.path
-  incoming.rawHeaders = headerLines(headers).flat().map(asParsed)
-  // The state in which the HTTP parser leaves a message without a body.
-  incoming.push(null)
-  incoming.complete = true
-  return incoming
-}
-
-/** A flat string, as the HTTP parser creates it. A concatenated string would be flattened by the slice. */
-function asParsed(text) {
-  return Buffer.from(text, 'latin1').toString('latin1')
-}
-
 /** An issuer whose documents are found by discovery, and which issues a new auth token on every call. */
 export async function createAuthServer() {
   const signer = await createSigner(await generatePrivateJwk())
@@ -163,13 +144,4 @@ export function createResolver({ fetch }) {
     role: 'resource',
   })
   return (reference, remoteAddress, due) => keys.resolve(reference, remoteAddress, due)
-}
-
-async function requireRefusal(verify) {
-  try {
-    await verify()
-  } catch {
-    return
-  }
-  throw new Error('a wrong signature was accepted')
 }

@@ -6,8 +6,9 @@ import type { VerificationKey } from '../../lib/jwk.js'
 import { LruCache } from '../../lib/lru-cache.js'
 import type { DocumentType } from '../../protocol/documents.js'
 import { parseScope } from '../../protocol/parameters.js'
-import { decodeToken, type RegisteredClaims, type TokenType, verifyDecodedToken } from '../../tokens/verify-token.js'
+import { decodeToken, parseObject, type TokenType, verifyDecodedToken } from '../../tokens/verify-token.js'
 import type { AccessToken, BearerTools } from '../bearer-protocol.js'
+import type { AuthClaims } from '../verified-request.js'
 
 /** The authorization server metadata, which contains the URL of the keys (RFC 8414). */
 const serverDocument: DocumentType<{ issuer: string; jwks_uri: string }> = {
@@ -20,7 +21,7 @@ const serverDocument: DocumentType<{ issuer: string; jwks_uri: string }> = {
 }
 
 /** Claims of an access token (RFC 9068). It contains no data about the user. */
-export interface AccessTokenClaims extends RegisteredClaims {
+export interface AccessTokenClaims extends AuthClaims {
   /** The `resource` of the resource's own metadata. */
   aud: string
   sub: string
@@ -61,33 +62,60 @@ const maxLength = 4096
 /** Maximum number of verified tokens that are cached, and their maximum age in seconds. */
 const cached = { count: 10_000, age: 60 } as const
 
+/** A verified access token, with its whole text. */
+interface Verified extends AccessToken {
+  text: string
+}
+
+/** The name of a token in the cache: its signature, because looking up the whole text would take longer. */
+function nameOf(text: string): string {
+  return text.slice(-86)
+}
+
 /**
  * Returns a function that verifies access tokens of one resource. A token that was verified before is not verified again for a minute, or
  * until its issuer's key is no longer fresh.
  *
  * The function throws an AAuthError: `auth_token_invalid`, `auth_token_expired`, `unavailable`.
  */
-export function createAccessTokenVerifier(options: BearerTools): (token: string) => Promise<AccessToken> {
-  const { discovery, issuer, resource, now } = options
-  const verified = new LruCache<AccessToken>(cached.count)
+export function createAccessTokenVerifier(tools: BearerTools): (token: string) => Promise<AccessToken> {
+  const { discovery, issuer, resource, now } = tools
+  const verified = new LruCache<Verified>(cached.count)
   const findKey = findTokenKey(discovery, serverDocument, requireIssuerKey)
-  return async function verifyAccessToken(token) {
-    const known = verified.get(token, now())
-    if (known) return known
-    const decoded = decodeToken(token, maxLength)
+  const parseHeader = createHeaderParser()
+  const options = { ...tools, issuers: [issuer], audience: resource.id, findKey }
+
+  async function verify(text: string, name: string): Promise<AccessToken> {
+    const decoded = decodeToken(text, maxLength, parseHeader)
     // RFC 9068 §2.1 allows both forms.
     const isLongForm = decoded?.header.typ === `application/${accessTokenType.typ}`
-    const { claims } = await verifyDecodedToken(
-      accessTokenType,
-      decoded && isLongForm ? { ...decoded, header: { ...decoded.header, typ: accessTokenType.typ } } : decoded,
-      { ...options, issuers: [issuer], audience: resource.id, findKey },
-    )
+    const token = isLongForm ? { ...decoded, header: { ...decoded.header, typ: accessTokenType.typ } } : decoded
+    const { claims } = await verifyDecodedToken(accessTokenType, token, options)
     const scope = parseScope(claims.scope)
     if (!scope) throw new AAuthError('auth_token_invalid', 'The access token was rejected: its scope is malformed.')
-    const found = { claims: { ...claims }, scope }
+    const found = { claims, scope, text }
     const keyExpiry = discovery.freshUntil(serverDocument, claims.iss, String(decoded?.header.kid)) ?? 0
-    verified.set(token, found, Math.min(claims.exp, now() + cached.age, keyExpiry))
+    verified.set(name, found, Math.min(claims.exp, now() + cached.age, keyExpiry))
     return found
+  }
+
+  return async function verifyAccessToken(text) {
+    const name = nameOf(text)
+    const known = verified.get(name, now())
+    return known?.text === text ? known : verify(text, name)
+  }
+}
+
+/** Parses a header again only if it differs from the previous one. */
+function createHeaderParser(): typeof parseObject {
+  let text = ''
+  let header: ReturnType<typeof parseObject>
+  return (part) => {
+    if (part !== text) {
+      header = parseObject(part)
+      text = part
+    }
+    return header
   }
 }
 
