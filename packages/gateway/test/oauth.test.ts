@@ -285,7 +285,7 @@ it('applies new options with a new resource, and refuses to publish the metadata
   expect((await send('GET', metadataOf('/mcp'))).status).toBe(404)
 })
 
-describe('attacks', () => {
+describe('attacks (B19, B21)', () => {
   const challenges: [what: string, status: number, challenge: string | undefined, expected: number][] = [
     ['401 with a challenge', 401, 'Bearer resource_metadata="https://evil.example/"', 502],
     ['401 without a challenge', 401, undefined, 502],

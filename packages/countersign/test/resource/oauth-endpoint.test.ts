@@ -179,54 +179,7 @@ it('never lets an access token use a scope that is dangerous, even if it names t
 })
 
 describe('refuses', () => {
-  const other: Record<string, () => Promise<string>> = {
-    'a token of another endpoint': () => tokenWith({ aud: `${id}/other` }),
-    'a token of the origin': () => tokenWith({ aud: id }),
-    'an audience with a slash added': () => tokenWith({ aud: `${id}/mcp/` }),
-    'two audiences': () => tokenWith({ aud: [`${id}/mcp`, 'https://other.example'] }),
-    'the same audience twice': () => tokenWith({ aud: [`${id}/mcp`, `${id}/mcp`] }),
-    'another issuer': () => tokenWith({ iss: 'https://other.example' }),
-    'an issuer with a slash': () => tokenWith({ iss: `${issuer}/` }),
-    'an expired token': () => tokenWith({ exp: now() - 1 }),
-    'a token from the future': () => tokenWith({ iat: now() + 120 }),
-    'a lifetime of a day': () => tokenWith({ exp: now() + 86_400 }),
-    'a token bound to a key': () => tokenWith({ cnf: { jwk: signers.oauth.jwk } }),
-    'a token without a client': () => tokenWith({ client_id: undefined }),
-    'a token without a user': () => tokenWith({ sub: undefined }),
-    'an empty scope': () => tokenWith({ scope: '' }),
-    'an AAuth auth token': () => tokenWith({}, 'auth+jwt', signers.aauth),
-    'an access token signed with an AAuth key': () => tokenWith({}, 'at+jwt', signers.aauth),
-    'an agent token': () => tokenWith({}, 'agent+jwt'),
-    'a resource token': () => tokenWith({}, 'resource+jwt'),
-    'an ID token': () => tokenWith({}, 'JWT'),
-    'a key with the right name from someone else': () => tokenWith({}, 'at+jwt', signers.stranger),
-    'no signature': async () => {
-      const [, payload] = (await tokenWith()).split('.')
-      return `${Buffer.from('{"alg":"none","typ":"at+jwt","kid":"oauth-1"}').toString('base64url')}.${payload}.AA`
-    },
-    'a symmetric signature with the public key': async () => {
-      const [, payload] = (await tokenWith()).split('.')
-      const header = Buffer.from('{"alg":"HS256","typ":"at+jwt","kid":"oauth-1"}').toString('base64url')
-      const secret = new TextEncoder().encode(JSON.stringify(signers.oauth.jwk))
-      const key = await crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
-      const mac = await crypto.subtle.sign('HMAC', key, new TextEncoder().encode(`${header}.${payload}`))
-      return `${header}.${payload}.${Buffer.from(mac).toString('base64url')}`
-    },
-    'a token of more than 4 kB': () => tokenWith({ extra: 'x'.repeat(4096) }),
-    'something else': async () => 'token',
-  }
-  it.each(Object.entries(other))('%s', async (_, token) => {
-    const { resource, fetched } = openResource()
-    const endpoint = resource.oauthEndpoint({ path: '/mcp' })
-    expect(await outcomeOf(endpoint, requestWith(bearer(await token())))).toMatchObject(invalidToken)
-    expect(fetched.filter((url) => !url.startsWith(issuer))).toEqual([])
-  })
-
   const malformed: Record<string, (token: string) => Request> = {
-    'a token in the query': (token) => requestWith({}, `/mcp?access_token=${token}`),
-    'a token in the query besides the header': (token) => requestWith(bearer(token), `/mcp?access_token=${token}`),
-    'two tokens': (token) => requestWith({ authorization: `Bearer ${token}, Bearer ${token}` }),
-    'a Bearer scheme without a token': () => requestWith({ authorization: 'Bearer' }),
     'a token in a form': (token) =>
       new Request(`${id}/mcp`, {
         method: 'POST',
@@ -235,7 +188,7 @@ describe('refuses', () => {
       }),
     'a token besides a signature': (token) => requestWith({ ...bearer(token), 'signature-key': 'sig=hwk' }),
   }
-  it.each(Object.entries(malformed))('%s', async (_, requestOf) => {
+  it.each(Object.entries(malformed))('%s (B21)', async (_, requestOf) => {
     const refused = await outcomeOf(mcp(), requestOf(await tokenWith()))
     expect(refused).toMatchObject({ status: 400, error: 'invalid_request' })
     expect(refused.challenge).toMatch(/^Bearer error="invalid_request", resource_metadata="/)

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import type { Stage, StageOptions } from './stage.js'
 
 /** One row of the attack table: a valid message or flow with one change, and the expected outcome. */
-export interface Attack {
+export interface Attack<S extends Stage = Stage> {
   /** The id of the row in docs/security/attacks.md that this case belongs to. */
   id: string
   claim: string
@@ -10,11 +10,11 @@ export interface Attack {
   /** Whether identifiers must be `https`, which loopback identifiers are not. */
   https?: boolean
   /** Sets up the scene using only valid messages, and returns the attack. */
-  when: (stage: Stage) => Promise<() => Promise<Response>>
-  expected: Outcome
+  when: (stage: S) => Promise<() => Promise<Response>>
+  expected: Outcome<S>
 }
 
-export interface Outcome {
+export interface Outcome<S extends Stage = Stage> {
   status: number
   /** The expected `error` of a JSON body. */
   error?: string
@@ -25,14 +25,14 @@ export interface Outcome {
   /** Audit events that the attack must record, in any order; no others may be recorded. @default none */
   audit?: readonly string[]
   /** Additional assertions to run afterwards. */
-  also?: (stage: Stage, body: string, response: Response) => Promise<void> | void
+  also?: (stage: S, body: string, response: Response) => Promise<void> | void
 }
 
 /** A row whose attack consists of many concurrent requests. */
-export interface Race {
+export interface Race<S extends Stage = Stage> {
   id: string
   claim: string
-  when: (stage: Stage) => Promise<() => Promise<Response[]>>
+  when: (stage: S) => Promise<() => Promise<Response[]>>
   /** The number of responses of each kind, keyed by `status error`, or by `status` and the redirect target. */
   expected: Readonly<Record<string, number>>
   /** How often each event must have been recorded afterwards. */
@@ -40,7 +40,7 @@ export interface Race {
 }
 
 /** Runs one row and checks its outcome. */
-export async function play({ when, expected }: Attack, stage: Stage): Promise<void> {
+export async function play<S extends Stage>({ when, expected }: Attack<S>, stage: S): Promise<void> {
   const attack = await when(stage)
   const before = await eventIds(stage)
   const response = await attack()
@@ -60,7 +60,7 @@ export async function play({ when, expected }: Attack, stage: Stage): Promise<vo
 }
 
 /** Runs a race and counts its outcomes. */
-export async function playRace({ when, expected, audit }: Race, stage: Stage): Promise<void> {
+export async function playRace<S extends Stage>({ when, expected, audit }: Race<S>, stage: S): Promise<void> {
   const attack = await when(stage)
   const outcomes: Record<string, number> = {}
   for (const response of await attack()) {

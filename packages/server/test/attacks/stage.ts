@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Handler } from 'countersign/node'
 import { type NonceLimits, receiveRequest } from 'countersign/signatures'
-import { type AuthServerOptions, createAuthServer, fixedKeys, januaryServer, type Storage } from 'countersign-server'
+import {
+  type AuthServer,
+  type AuthServerOptions,
+  createAuthServer,
+  fixedKeys,
+  januaryServer,
+  type Storage,
+} from 'countersign-server'
 import type { ServerEdition } from 'countersign-server/edition'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { takeInTurn } from '../in-turn.js'
@@ -111,6 +118,16 @@ export function openSharedPostgresStage(options: StageOptions = {}): Promise<Sta
   return openMap(options, inOnePostgres)
 }
 
+/** Like {@link openSharedStage}, but the instances are reached over HTTP on loopback, as behind a proxy that ends TLS. */
+export function openProxiedStage(options: StageOptions = {}): Promise<Stage> {
+  return openMap(options, inOneFile, overHttp)
+}
+
+/** Like {@link openProxiedStage}, but on one PostgreSQL database. */
+export function openProxiedPostgresStage(options: StageOptions = {}): Promise<Stage> {
+  return openMap(options, inOnePostgres, overHttp)
+}
+
 const asIs = (storage: Storage) => storage
 
 /** The storages of the instances. */
@@ -136,9 +153,50 @@ async function inOnePostgres(now: () => number): Promise<Stored> {
   return { storages: await openTwoStorages(now) }
 }
 
+/** How the instances of a server receive requests, each in its turn. */
+type Reach = (servers: readonly AuthServer[], issuer: string) => Promise<Reached>
+
+interface Reached {
+  handler: (request: Request) => Promise<Response>
+  close: () => Promise<unknown>
+}
+
+const inProcess: Reach = async (servers) => {
+  const next = takeInTurn(servers)
+  return {
+    async handler(request) {
+      const address = request.headers.get(addressHeader) ?? '192.0.2.1'
+      return next().handler(request, receiveRequest(request, address))
+    },
+    close: async () => undefined,
+  }
+}
+
+const overHttp: Reach = async (servers, issuer) => {
+  const ports = await Promise.all(servers.map(() => listenOnLoopback()))
+  for (const [index, server] of servers.entries()) {
+    const handler: Handler = (request, received) => server.handler(request, received)
+    ports[index]?.serve(handler, issuer)
+  }
+  const next = takeInTurn(ports)
+  return {
+    handler: (request) => sendTo(next().origin, request),
+    close: () => Promise.all(ports.map((port) => port.close())),
+  }
+}
+
+/** Sends a request to another origin, and follows no redirects. */
+async function sendTo(origin: string, request: Request): Promise<Response> {
+  const body = request.body === null ? null : await request.arrayBuffer()
+  const { method, headers } = request
+  const { pathname, search } = new URL(request.url)
+  return globalThis.fetch(origin + pathname + search, { method, headers, body, redirect: 'manual' })
+}
+
 async function openMap(
   { wrap = asIs, hashPassword = quickHash, others = [], ...options }: StageOptions,
   store: Store,
+  reach: Reach = inProcess,
 ): Promise<Stage> {
   const clock = { now: 1_800_000_000 }
   const now = () => clock.now
@@ -176,15 +234,13 @@ async function openMap(
       ...others,
     ),
   )
-  const next = takeInTurn(servers)
-  origins.set(authServer, (request) => {
-    const address = request.headers.get(addressHeader) ?? '192.0.2.1'
-    return next().handler(request, receiveRequest(request, address))
-  })
+  const reached = await reach(servers, authServer)
+  origins.set(authServer, reached.handler)
   const [storage] = storages
   if (!storage) throw new TypeError('expected a storage')
   const secrets = await addPeople(storage, hashPassword)
   const close = async () => {
+    await reached.close()
     await Promise.all(servers.map((each) => each.close()))
     await Promise.all(storages.map((each) => each.close()))
     remove?.()
@@ -244,14 +300,7 @@ async function openHttp(
   const fetch: typeof globalThis.fetch = async (input, init) => {
     const request = new Request(input, init)
     const { origin } = new URL(request.url)
-    const instance = origin === authServer ? nextInstance() : undefined
-    const body = request.body === null ? null : await request.arrayBuffer()
-    return globalThis.fetch((instance?.origin ?? origin) + request.url.slice(origin.length), {
-      method: request.method,
-      headers: request.headers,
-      body,
-      redirect: 'manual',
-    })
+    return sendTo(origin === authServer ? nextInstance().origin : origin, request)
   }
   const [storage] = storages
   if (!storage) throw new TypeError('expected two storages')

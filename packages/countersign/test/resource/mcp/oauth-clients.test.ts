@@ -146,7 +146,7 @@ it('hides what needs a dangerous scope from clients with access tokens, but not 
   expect((await post(agent, stage.url, tool('delete_note'))).status).toBe(200)
 })
 
-it('never passes an access token on, and tells handlers who called and what proved it', async () => {
+it('never passes an access token on (B19), and tells handlers who called and what proved it', async () => {
   const { handler, seen, stage } = await openServer()
   await call(handler, await tokenFor('mcp.use notes.read'), tool('read_note'))
   await post(await stage.newAgent('planner'), stage.url, tool('read_note'))
@@ -173,7 +173,7 @@ it('asks for what was allowed and what is missing with 403', async () => {
   )
 })
 
-describe('a session', () => {
+describe('a session (B20)', () => {
   const initialize = message('initialize', {
     protocolVersion: '2025-11-25',
     capabilities: {},

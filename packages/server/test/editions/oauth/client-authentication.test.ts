@@ -168,7 +168,7 @@ describe('authenticateClient with a secret', () => {
   })
 })
 
-describe('authenticateClient with an assertion', () => {
+describe('authenticateClient with an assertion (B18)', () => {
   it.each([
     ['RS256', rsa],
     ['PS256', rsa],

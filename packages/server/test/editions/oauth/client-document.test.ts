@@ -79,7 +79,7 @@ describe('isClientUrl', () => {
   })
 })
 
-describe('a client’s document', () => {
+describe('a client’s document (B07)', () => {
   it('is read', () => {
     expect(read({ logo_uri: 'https://client.example/logo.png', client_uri: 'https://client.example/' })).toEqual({
       id: url,

@@ -159,7 +159,7 @@ describe('a wrong document', () => {
     expect(await codeOf(clients.find(url, now))).toBe('found')
   })
 
-  it('that is slow is abandoned after 5 seconds', async () => {
+  it('that is slow is abandoned after 5 seconds (B07)', async () => {
     const { clients, pages, requests, delays } = openStage()
     pages.set(url, () => new Promise<never>(() => undefined))
     const begun = performance.now()
@@ -264,7 +264,7 @@ describe('a document at an address that is not public', () => {
     'shared.example': ['100.64.0.1'],
   }
 
-  it('is refused without a connection, with one wording and at one time', async () => {
+  it('is refused without a connection, with one wording and at one time (B08)', async () => {
     const { options } = createWeb()
     const waited: number[] = []
     const clients = createClientFinder({

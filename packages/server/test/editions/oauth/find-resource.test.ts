@@ -209,7 +209,7 @@ describe('the operator’s list', () => {
   })
 })
 
-it('metadata at an address that is not public is refused without a connection', async () => {
+it('metadata at an address that is not public is refused without a connection (B08)', async () => {
   const { resources } = openStage({ fetch: createGuardedFetch(), failureTime: 'shortest' })
   const network = simulatePublicNetwork(
     { 'metadata.example': [['169.254.169.254']], 'inside.example': [['10.0.0.1']] },

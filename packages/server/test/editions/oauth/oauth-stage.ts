@@ -84,6 +84,7 @@ export async function openConsent(stage: OAuthStage, url = authorizeUrl(), user 
   expect(signIn.pathname).toBe('/account/sign-in')
   const form = await (await user.open(signIn.href)).text()
   const back = await user.submit(form, signIn.href, { ...people.alice, action: 'login' })
+  for (const cookie of user.cookies.values()) stage.secrets.add(cookie)
   const again = await user.open(new URL(back.headers.get('location') ?? '', issuer).href)
   const consent = new URL(again.headers.get('location') ?? '', issuer).href
   return { user, consent, page: await (await user.open(consent)).text() }
@@ -97,7 +98,10 @@ export async function decide(
   const opened = await openConsent(stage, url)
   const decided = await opened.user.submit(opened.page, opened.consent, { consent })
   expect(decided.status).toBe(303)
-  return new URL(decided.headers.get('location') ?? '')
+  const answer = new URL(decided.headers.get('location') ?? '')
+  const code = answer.searchParams.get('code')
+  if (code) stage.secrets.add(code)
+  return answer
 }
 
 export const post = (stage: OAuthStage, path: string, form: Record<string, string>) =>
@@ -113,23 +117,39 @@ interface TokenAnswer {
 export async function token(stage: OAuthStage, form: Record<string, string>) {
   const response = await post(stage, '/oauth/token', { client_id: clientId, ...form })
   expect(response.headers.get('cache-control')).toBe('no-store')
-  return { status: response.status, ...((await response.json()) as TokenAnswer) }
+  const answer = (await response.json()) as TokenAnswer
+  for (const given of [answer.access_token, answer.refresh_token]) if (given) stage.secrets.add(given)
+  return { status: response.status, ...answer }
 }
 
+/** The form with which a client redeems a code. */
+export const codeForm = (code: string) => ({
+  client_id: clientId,
+  grant_type: 'authorization_code',
+  code,
+  code_verifier: verifier,
+  redirect_uri: redirectUri,
+  resource,
+})
+
+/** The form with which a client refreshes its access token. */
+export const refreshForm = (refreshToken: string) => ({
+  client_id: clientId,
+  grant_type: 'refresh_token',
+  refresh_token: refreshToken,
+})
+
 export const redeem = (stage: OAuthStage, code: string, changes: Record<string, string> = {}) =>
-  token(stage, {
-    grant_type: 'authorization_code',
-    code,
-    code_verifier: verifier,
-    redirect_uri: redirectUri,
-    resource,
-    ...changes,
-  })
+  token(stage, { ...codeForm(code), ...changes })
 
 export const refresh = (stage: OAuthStage, refreshToken: string, changes: Record<string, string> = {}) =>
-  token(stage, { grant_type: 'refresh_token', refresh_token: refreshToken, ...changes })
+  token(stage, { ...refreshForm(refreshToken), ...changes })
+
+/** A decision to allow, up to its code. */
+export async function allowedCode(stage: OAuthStage, url?: string): Promise<string> {
+  return (await decide(stage, 'grant', url)).searchParams.get('code') ?? ''
+}
 
 export async function allowed(stage: OAuthStage, url?: string) {
-  const answer = await decide(stage, 'grant', url)
-  return redeem(stage, answer.searchParams.get('code') ?? '')
+  return redeem(stage, await allowedCode(stage, url))
 }

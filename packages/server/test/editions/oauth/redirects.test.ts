@@ -73,7 +73,7 @@ describe('a redirect URI that a client lists', () => {
   })
 })
 
-describe('a redirect URI that a client sends', () => {
+describe('a redirect URI that a client sends (B10)', () => {
   it.each([
     [listed, listed],
     ['http://127.0.0.1:53123/callback', 'http://127.0.0.1/callback'],

@@ -3,7 +3,7 @@ import { createSigner, generatePrivateJwk } from 'countersign'
 import { decodeToken } from 'countersign/tokens'
 import { type AuthServerOptions, fixedKeys, type Storage, StorageError } from 'countersign-server'
 import { expect, it } from 'vitest'
-import { openMapStage, openSharedStage, type StageOptions } from '../../attacks/stage.js'
+import { openMapStage, type StageOptions } from '../../attacks/stage.js'
 import {
   allowed,
   clientDocument,
@@ -15,7 +15,6 @@ import {
   post,
   redeem,
   refresh,
-  resource,
   resourceDocument,
 } from './oauth-stage.js'
 
@@ -169,19 +168,6 @@ it('limits how often a family is refreshed, without consuming its token', async 
   expect((await refresh(stage, refresh_token)).status).toBe(200)
 })
 
-it('for none of its scopes is refused without ending the family', async () => {
-  const stage = await openStage()
-  const { refresh_token } = await allowed(stage)
-  expect(await refresh(stage, refresh_token, { scope: 'notes.write' })).toMatchObject({
-    status: 400,
-    error: 'invalid_scope',
-  })
-  expect(await refresh(stage, refresh_token, { scope: 'notes.read notes.write' })).toMatchObject({
-    status: 200,
-    scope: 'notes.read',
-  })
-})
-
 it.each([[['authorization_code', 'refresh_token']], [['authorization_code']]])(
   'a code that is used twice revokes the access token of a client with the grant types %j',
   async (grant_types) => {
@@ -196,11 +182,3 @@ it.each([[['authorization_code', 'refresh_token']], [['authorization_code']]])(
     expect(listed.families).toEqual([family])
   },
 )
-
-it('parallel refreshes at two instances get one successor', async () => {
-  const stage = await openStage({}, openSharedStage)
-  const { refresh_token } = await allowed(stage)
-  const all = await Promise.all(Array.from({ length: 8 }, () => refresh(stage, refresh_token, { resource })))
-  expect(all.map(({ status }) => status)).toEqual(all.map(() => 200))
-  expect(new Set(all.map((each) => each.refresh_token)).size).toBe(1)
-})
