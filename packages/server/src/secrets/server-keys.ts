@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { PublicJwk, Signer } from 'countersign'
-import { type JoseRules, publishedJwk, requireOwnSigner } from 'countersign/tokens'
+import { type JoseRules, publishedJwk, registeredNames, requireOwnSigner } from 'countersign/tokens'
 import type { BackgroundWork } from '../storage/api/background-work.js'
 
 /** Keys with which the server signs, and which may change while it is running. */
@@ -30,6 +30,12 @@ export function fixedKeys({ signer, secret, retired = [] }: FixedKeysOptions): S
   return { signer: () => signer, publicKeys: async () => [signer.jwk, ...retired], secret }
 }
 
+/** Where keys are used. */
+interface KeyUse {
+  jose: JoseRules
+  background: BackgroundWork
+}
+
 /**
  * Returns the keys, with public keys in the edition's format. The signing key must be the issuer's own: if the signer is available
  * synchronously, a key printed in a standard is refused immediately. Otherwise, it is reported in the background and refused each time it
@@ -37,11 +43,11 @@ export function fixedKeys({ signer, secret, retired = [] }: FixedKeysOptions): S
  *
  * @throws TypeError
  */
-export function requireOwnKeys(
-  keys: ServerKeys,
-  issuer: string,
-  { jose, background }: { jose: JoseRules; background: BackgroundWork },
-): ServerKeys {
+export function requireOwnKeys(keys: ServerKeys, issuer: string, use: KeyUse): ServerKeys {
+  return { ...ownKeys(keys, issuer, use), secret: keys.secret }
+}
+
+function ownKeys(keys: SigningKeys, issuer: string, { jose, background }: KeyUse): SigningKeys {
   const requireOwn = (signer: Signer): Signer => {
     requireOwnSigner('keys', signer, issuer)
     return signer
@@ -52,8 +58,43 @@ export function requireOwnKeys(
   return {
     signer: async () => requireOwn(await keys.signer()),
     publicKeys: async () => (await keys.publicKeys()).map((jwk) => publishedJwk(jwk, jose)),
-    secret: keys.secret,
   }
+}
+
+/**
+ * Returns the keys of one more edition. In addition to {@link requireOwnKeys}, none of them may have the key or the `kid` of one of the
+ * server's other keys, because tokens of one edition could then pass as tokens of the other. That is reported in the background, and the
+ * keys sign nothing.
+ *
+ * @throws TypeError
+ */
+export function requireSeparateKeys(
+  keys: SigningKeys,
+  { keys: others, issuer, background }: { keys: SigningKeys; issuer: string; background: BackgroundWork },
+): SigningKeys {
+  const own = ownKeys(keys, issuer, { jose: registeredNames, background })
+  let separate: Signer | undefined
+  async function requireSeparate(signer: Signer): Promise<Signer> {
+    if (signer === separate) return signer
+    const [published, taken] = await Promise.all([own.publicKeys(), others.publicKeys()])
+    const shared = [signer.jwk, ...published].find((jwk) => taken.some((other) => isSharedKey(jwk, other)))
+    if (shared)
+      throw new TypeError(
+        `keys: the key ${shared.kid} is also one of another edition; create keys for this edition alone`,
+      )
+    separate = signer
+    return signer
+  }
+  const signer = async () => requireSeparate(await own.signer())
+  background.run(async () => {
+    await signer()
+  })
+  return { ...own, signer }
+}
+
+function isSharedKey(one: PublicJwk, other: PublicJwk): boolean {
+  const material = ({ kty, crv, x, y, n }: Readonly<Record<string, unknown>>) => JSON.stringify([kty, crv, x, y, n])
+  return one.kid === other.kid || material({ ...one }) === material({ ...other })
 }
 
 /** Why keys could not be opened or moved. `code` is stable; the message is written for an operator. */

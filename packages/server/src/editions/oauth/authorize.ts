@@ -16,6 +16,7 @@ import {
 } from './authorization-request.js'
 import type { Client } from './client-document.js'
 import { clientRedirect, hashOAuthSecret, linkTo } from './consent-transport.js'
+import type { FetchCaller } from './fetched-documents.js'
 import type { ClientFinder } from './find-client.js'
 import type { OAuthResource, ResourceFinder } from './find-resource.js'
 import { oauthName } from './names.js'
@@ -49,13 +50,14 @@ export function createAuthorizationEndpoint(context: ServerContext, documents: O
 
 async function authorizeVisit(context: ServerContext, documents: OAuthDocuments, visit: Visit): Promise<Response> {
   const requested = readSentParameters(visit.url)
-  const { session, ip: remoteAddress } = visit
+  const { session } = visit
   if (!session) {
     await requirePossible(documents, requested)
     return signInFirst(visit)
   }
   await requireUserRates(context, session.user.id)
-  const client = await documents.clients.find(requested.clientId, { mayFetch: true, remoteAddress })
+  const caller = { mayFetch: true, remoteAddress: visit.ip, user: session.user.id }
+  const client = await documents.clients.find(requested.clientId, caller)
   requireRedirect(requested.redirectUri, client.redirectUris)
   const request = readAuthorizationRequest(requested)
   if ('error' in request) throw problemPage(context, { requested, client }, request)
@@ -115,7 +117,8 @@ async function storeRequest(
   // Anyone can send a request that names this client, so each user has their own rates.
   const countedAs = `user ${visit.session.user.id}`
   const agent = { agent: client.id, delegate: null, remoteAddress: visit.ip, countedAs }
-  const resource = await findResource(documents, request.resource, visit.ip)
+  const caller = { mayFetch: true, remoteAddress: visit.ip, user: visit.session.user.id }
+  const resource = await findResource(documents, request.resource, caller)
   const scope = scopeOf(request.scope, resource)
   const admission = await requireAdmitted(context, agent, { resource: resource.id, scope })
   await orUncount(context, admission, () => requireRoom(context, agent, admission))
@@ -170,11 +173,11 @@ function scopeOf(requested: readonly string[], { scopes, initialScopes }: OAuthR
 async function findResource(
   { resources, defaultResource }: OAuthDocuments,
   requested: string | undefined,
-  remoteAddress: string | undefined,
+  caller: FetchCaller,
 ): Promise<OAuthResource> {
   const resource = requested ?? defaultResource
   if (resource === undefined) throw new OAuthProblem('resource_unknown', 'The request names no resource.')
-  return resources.find(resource, { mayFetch: true, remoteAddress })
+  return resources.find(resource, caller)
 }
 
 /** Returns what the client learns about an error through the redirect; undefined if the user sees a page instead. */

@@ -30,7 +30,7 @@ export interface ClientAuthenticationOptions extends AssertionAudience {
   /** Finds the key set at a `jwks_uri`; undefined if what is published there is not a key set. Any error it throws is passed on. */
   findKeySet: (
     jwksUri: string,
-    caller: { mayFetch: boolean; remoteAddress: string | undefined },
+    caller: { mayFetch: boolean; remoteAddress: string | undefined; holdsToken: boolean },
   ) => Promise<ClientKeySet | undefined>
   /** Claims the `jti` of an assertion, across all instances. Returns true the first time. Any error it throws is passed on. */
   claimNonce: (claim: NonceClaim) => Promise<boolean>
@@ -106,7 +106,7 @@ async function requireKeys(
 ): Promise<ClientKeySet> {
   if (!keys) throw refused('the client has no keys')
   if ('jwks' in keys) return { keys: keys.jwks.keys }
-  const set = await findKeySet(keys.jwksUri, { mayFetch: !isStale, remoteAddress })
+  const set = await findKeySet(keys.jwksUri, { mayFetch: !isStale, remoteAddress, holdsToken: true })
   if (!set) throw refused('there is no key set at the jwks_uri of the client')
   return isStale ? { keys: set.keys } : set
 }

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FetchBudget } from 'countersign/discovery'
-import { type FetchDocument, fetchBytes, LruCache, networkOf } from 'countersign/node'
+import { type FetchDocument, fetchBytes, networkOf } from 'countersign/node'
+import { DocumentCache } from './document-cache.js'
 import { OAuthProblem } from './oauth-problem.js'
+import { HostRates } from './rate-limit.js'
 
 /** How documents are fetched; the same for clients and resources. */
 export interface DocumentFetchOptions {
@@ -11,6 +13,8 @@ export interface DocumentFetchOptions {
   now: () => number
   /** Limits the fetches that users can cause, by host and by network. Share one per process. */
   budget: FetchBudget
+  /** Limits the fetches from one host. Share one per process. @default its own */
+  hostRates?: HostRates | undefined
   /**
    * When a failed fetch is reported. `equal`: as late as the latest one, so that the time does not reveal which hosts and ports exist in a
    * private network. `shortest`: as soon as it fails, for tests. @default 'equal'
@@ -47,6 +51,10 @@ export interface FetchCaller {
   mayFetch: boolean
   /** The address of the user, whose network can cause a limited number of fetches. */
   remoteAddress?: string | undefined
+  /** The signed-in user, who has a share of the cache, and of the fetches from each host. @default the network of the address */
+  user?: string | undefined
+  /** Whether the caller has a code or refresh token for which the document is needed: the document is then evicted last. @default false */
+  holdsToken?: boolean | undefined
 }
 
 /** A document that was read. */
@@ -73,6 +81,11 @@ const limits = {
   maxBytes: 16_384,
   timeout: 5000,
   documents: 2000,
+  /** Maximum number of cached documents that one user or network has caused. */
+  documentsPerSource: 200,
+  /** Maximum number of callers that wait for a fetch, and of those from one user or network. */
+  waiting: 1000,
+  waitingPerSource: 50,
   /** Time between two attempts to replace an expired copy, and how long a busy server uses it, in seconds. */
   retryAge: 60,
 }
@@ -80,28 +93,30 @@ const limits = {
 /**
  * Creates a cache of documents that are fetched by the rules for client documents (draft-ietf-oauth-client-id-metadata-document §5, 8.7): no
  * redirects, only status 200 and JSON, at most 16 kB within 5 seconds, and one fetch at a time per URL. Errors and invalid documents are
- * never cached.
+ * never cached. Users and networks have shares of everything, so that none evicts or starves the others.
  *
  * A publisher's own word counts at once: an invalid document, 404 and 410 also remove the last valid copy. Every other failure keeps it.
  */
 export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): FetchedDocuments<T> {
   const { what, now, ages, budget, failureTime = 'equal' } = options
   const { delay = (milliseconds) => sleep(milliseconds, undefined, { ref: false }) } = options
-  const copies = new LruCache<Copy<T>>(limits.documents)
+  const { hostRates = new HostRates(now) } = options
+  const copies = new DocumentCache<Copy<T>>({ limit: limits.documents, share: limits.documentsPerSource })
+  const waiting = new Waiting()
   const flights = new Map<string, Promise<Copy<T> | OAuthProblem>>()
 
   function begin(
     wanted: WantedDocument<T>,
     isKnown: boolean,
-    remoteAddress: string | undefined,
+    caller: FetchCaller,
   ): Promise<Copy<T> | OAuthProblem> | OAuthProblem {
-    const source = remoteAddress === undefined ? undefined : networkOf(remoteAddress, 'site')
-    const spent = budget.begin({ source, known: isKnown, host: new URL(wanted.url).host })
-    if ('failure' in spent) {
-      const { message, retryAfter } = spent.failure
-      return new OAuthProblem('too_many_fetches', `${wanted.url} is not fetched: ${message}.`, { retryAfter })
-    }
-    const flight = fetchAndKeep(wanted).finally(() => {
+    const { host } = new URL(wanted.url)
+    const owner = sourceOf(caller)
+    const reached = isKnown ? undefined : hostRates.count(host, owner)
+    if (reached !== undefined) return busy(wanted.url, 'the limit of fetches from this host is reached', reached)
+    const spent = budget.begin({ source: networkOfCaller(caller), known: isKnown, host })
+    if ('failure' in spent) return busy(wanted.url, spent.failure.message, spent.failure.retryAfter)
+    const flight = fetchAndKeep(wanted, owner).finally(() => {
       spent.end()
       flights.delete(wanted.url)
     })
@@ -109,7 +124,7 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
     return flight
   }
 
-  async function fetchAndKeep(wanted: WantedDocument<T>): Promise<Copy<T> | OAuthProblem> {
+  async function fetchAndKeep(wanted: WantedDocument<T>, owner: string | undefined): Promise<Copy<T> | OAuthProblem> {
     const { url } = wanted
     const startedAt = now()
     const outcome = await fetchAndRead(wanted, options)
@@ -117,7 +132,7 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
       const { value, maxAge = ages.min } = outcome
       const expiresAt = startedAt + Math.min(Math.max(maxAge, ages.min), ages.max)
       const copy = { value, expiresAt, refetchAt: expiresAt }
-      copies.set(url, copy, Math.max(expiresAt, startedAt + ages.lastCopy))
+      copies.set(url, copy, { expiresAt: Math.max(expiresAt, startedAt + ages.lastCopy), owner }, startedAt)
       return copy
     }
     const last = copies.get(url, now())
@@ -138,21 +153,70 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
     return isUsable ? copy : undefined
   }
 
-  return {
-    async find(wanted, { mayFetch, remoteAddress }) {
-      const { url } = wanted
-      const cached = copies.get(url, now())
-      if (cached && (!mayFetch || cached.refetchAt > now())) return found(cached)
-      if (!mayFetch) throw new OAuthProblem(`${what}_not_fetched`, `${url} is not fetched before sign-in.`)
-      const begun = performance.now()
-      const outcome = await (flights.get(url) ?? begin(wanted, cached !== undefined, remoteAddress))
+  async function findNow(wanted: WantedDocument<T>, isKnown: boolean, caller: FetchCaller): Promise<ReadDocument<T>> {
+    const { url } = wanted
+    const begun = performance.now()
+    const leave = waiting.enter(sourceOf(caller))
+    try {
+      const outcome = await (leave
+        ? (flights.get(url) ?? begin(wanted, isKnown, caller))
+        : busy(url, 'too many requests are waiting for documents', 2))
       if (!(outcome instanceof OAuthProblem)) return found(outcome)
       const last = lastCopy(url, outcome)
       if (last) return found(last)
       if (outcome.code !== 'too_many_fetches' && failureTime === 'equal')
         await delay(Math.max(0, limits.timeout - (performance.now() - begun)))
       throw outcome
+    } finally {
+      leave?.()
+    }
+  }
+
+  return {
+    async find(wanted, caller) {
+      const { url } = wanted
+      const { mayFetch, holdsToken } = caller
+      const cached = copies.get(url, now())
+      if (cached && holdsToken) copies.keep(url)
+      if (cached && (!mayFetch || cached.refetchAt > now())) return found(cached)
+      if (!mayFetch) throw new OAuthProblem(`${what}_not_fetched`, `${url} is not fetched before sign-in.`)
+      const read = await findNow(wanted, cached !== undefined, caller)
+      if (holdsToken) copies.keep(url)
+      return read
     },
+  }
+}
+
+function busy(url: string, why: string, retryAfter: number | undefined): OAuthProblem {
+  return new OAuthProblem('too_many_fetches', `${url} is not fetched: ${why}.`, { retryAfter })
+}
+
+function networkOfCaller({ remoteAddress }: FetchCaller): string | undefined {
+  return remoteAddress === undefined ? undefined : networkOf(remoteAddress, 'site')
+}
+
+/** Who has the shares that a fetch counts toward. Undefined if that is unknown: no share applies then. */
+function sourceOf(caller: FetchCaller): string | undefined {
+  return caller.user === undefined ? networkOfCaller(caller) : `user ${caller.user}`
+}
+
+/** The callers that wait for a fetch. */
+class Waiting {
+  readonly #bySource = new Map<string, number>()
+  #all = 0
+
+  /** Returns the function to call when the wait is over, or undefined if too many are waiting. */
+  enter(source = ''): (() => void) | undefined {
+    const own = this.#bySource.get(source) ?? 0
+    if (this.#all >= limits.waiting || (source !== '' && own >= limits.waitingPerSource)) return undefined
+    this.#all++
+    this.#bySource.set(source, own + 1)
+    return () => {
+      this.#all--
+      const left = (this.#bySource.get(source) ?? 0) - 1
+      if (left > 0) this.#bySource.set(source, left)
+      else this.#bySource.delete(source)
+    }
   }
 }
 

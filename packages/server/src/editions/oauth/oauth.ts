@@ -4,7 +4,7 @@ import type { NonceClaim } from 'countersign/signatures'
 import type { OAuthSettings } from '../../config/oauth-settings.js'
 import type { ServerContext } from '../../http/context.js'
 import type { Endpoint, Route } from '../../http/route.js'
-import type { SigningKeys } from '../../secrets/server-keys.js'
+import { requireSeparateKeys, type SigningKeys } from '../../secrets/server-keys.js'
 import { type StoredKeysOptions, storedSigningKeys } from '../../secrets/stored-keys.js'
 import type { ServerEdition } from '../edition.js'
 import { createAuthorizationEndpoint, type OAuthDocuments } from './authorize.js'
@@ -20,6 +20,7 @@ import { type ListedDocuments, readListedDocuments } from './listed-documents.js
 import { oauthName, paths } from './names.js'
 import { OAuthProblem } from './oauth-problem.js'
 import { ownTrouble } from './own-trouble.js'
+import { HostRates } from './rate-limit.js'
 import { writeOAuthRefusal } from './refusals.js'
 import { createRevocationEndpoint } from './revocation-endpoint.js'
 import { createTokenEndpoint } from './token-endpoint.js'
@@ -43,7 +44,6 @@ export interface OAuthOptions extends OAuthSettings {
  * ```
  */
 export function oauthEdition(options: OAuthOptions): ServerEdition {
-  const { keys } = options
   return {
     name: oauthName,
     hasFamilies: true,
@@ -51,6 +51,7 @@ export function oauthEdition(options: OAuthOptions): ServerEdition {
     endpoints(context) {
       const fetching = fetchOptions(context)
       const documents = documentsFor(context, fetching, { ...options, ...requireUsable(options, context) })
+      const keys = requireSeparateKeys(options.keys, context)
       const authenticate = authenticationFor(context, fetching, documents.clients)
       const { pathname: issuerPath } = new URL(context.issuer)
       const form = (path: string, endpoint: Endpoint): Route => ({
@@ -91,7 +92,8 @@ export function storedOAuthKeys(options: StoredKeysOptions): Promise<SigningKeys
 }
 
 function fetchOptions({ fetch, now, fetchLimits }: ServerContext): DocumentFetchOptions {
-  return { fetch, now, budget: createFetchBudget(fetchLimits, now), failureTime: fetchLimits.failureTime }
+  const { failureTime } = fetchLimits
+  return { fetch, now, budget: createFetchBudget(fetchLimits, now), hostRates: new HostRates(now), failureTime }
 }
 
 /** @throws TypeError for documents that cannot be used, and for tokens that live too long */
@@ -141,7 +143,7 @@ function authenticationFor(
 async function knownClient(clients: ClientFinder, id: string, remoteAddress: string | undefined) {
   return ownTrouble(async () => {
     try {
-      return await clients.find(id, { mayFetch: true, remoteAddress })
+      return await clients.find(id, { mayFetch: true, remoteAddress, holdsToken: true })
     } catch (error) {
       if (error instanceof OAuthProblem && isUnusable.has(error.code)) return undefined
       throw error

@@ -40,3 +40,28 @@ export class RateLimit {
     return undefined
   }
 }
+
+/** Limits on the documents that were never fetched before, by the host that they are fetched from, so that no one floods it through this server. */
+const hostRates = {
+  all: { window: 60, most: 120 },
+  /** For one user or network, so that they do not use up what others need. */
+  bySource: { window: 60, most: 20 },
+}
+
+/** Limits how often documents of a host are fetched. */
+export class HostRates {
+  readonly #all: RateLimit
+  readonly #bySource: RateLimit
+
+  /** @param now Unix seconds */
+  constructor(now: () => number) {
+    this.#all = new RateLimit(hostRates.all, now)
+    this.#bySource = new RateLimit(hostRates.bySource, now)
+  }
+
+  /** Counts a fetch. If a limit is reached, returns the number of seconds after which to try again. */
+  count(host: string, source: string | undefined): number | undefined {
+    const own = source === undefined ? undefined : this.#bySource.count(`${host} ${source}`)
+    return own ?? this.#all.count(host)
+  }
+}

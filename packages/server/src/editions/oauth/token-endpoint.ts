@@ -190,7 +190,7 @@ async function signFor(
 async function requireAccepting(resources: ResourceFinder, resource: string, remoteAddress: string | undefined) {
   await ownTrouble(async () => {
     try {
-      await resources.find(resource, { mayFetch: true, remoteAddress })
+      await resources.find(resource, { mayFetch: true, remoteAddress, holdsToken: true })
     } catch (error) {
       if (error instanceof OAuthProblem && noLongerOurs.has(error.code))
         throw oauthError('invalid_target', 'The resource does not accept tokens of this server.')

@@ -439,7 +439,7 @@ describe('the key set at a jwks_uri', () => {
     const { asked, findKeySet } = publishing({ keys: [ec.jwk], renew: () => expect.unreachable('the key is known') })
     const found = await authenticate(asserted(await sign()), { client: remote, findKeySet })
     expect(found).toEqual({ clientId, method: 'private_key_jwt', refreshes: true })
-    expect(asked).toEqual([[jwksUri, { mayFetch: true, remoteAddress: '192.0.2.1' }]])
+    expect(asked).toEqual([[jwksUri, { mayFetch: true, remoteAddress: '192.0.2.1', holdsToken: true }]])
   })
 
   it.each([
@@ -459,7 +459,7 @@ describe('the key set at a jwks_uri', () => {
     const set = publishing({ keys: [other.jwk], renew: () => expect.unreachable('the document is stale') })
     const options = { client: { ...remote, isStale: true }, findKeySet: set.findKeySet }
     expect(await refusalOf(asserted(await sign()), options)).toMatchObject(invalidClient)
-    expect(set.asked).toEqual([[jwksUri, { mayFetch: false, remoteAddress: '192.0.2.1' }]])
+    expect(set.asked).toEqual([[jwksUri, { mayFetch: false, remoteAddress: '192.0.2.1', holdsToken: true }]])
   })
 
   it('is not fetched without an assertion, or with an invalid one', async () => {

@@ -13,6 +13,7 @@ const document = {
   token_endpoint_auth_method: 'none',
 }
 const now = { mayFetch: true }
+type FetchCaller = Parameters<ReturnType<typeof createClientFinder>['find']>[1]
 const day = 86_400
 
 function openStage(options: Partial<ClientFinderOptions> = {}, limits = {}) {
@@ -105,7 +106,7 @@ describe('a client’s document', () => {
   it('is evicted when 2000 newer ones are cached', async () => {
     const { clients, pages, requests } = openStage({}, { fetchesPerMinute: 5000 })
     for (let index = 0; index < 2000; index++) {
-      const other = `https://client.example/${index}`
+      const other = `https://client-${index % 100}.example/${index}`
       pages.set(other, () => published({ ...document, client_id: other }))
     }
     await clients.find(url, now)
@@ -248,6 +249,99 @@ describe('limits on the fetches that users cause', () => {
     await expect(find(3, '203.0.113.2')).rejects.toMatchObject({ code: 'too_many_fetches', retryAfter: 60 })
     expect([requests.length, delays.length]).toEqual([2, 2])
     expect(await codeOf(find(4, '203.0.114.1'))).toBe('client_unreachable')
+  })
+})
+
+describe('shares of users and networks', () => {
+  const id = (host: string, index: number) => `https://${host}-${index % 200}.example/${index}.json`
+  const by = (user: string) => ({ mayFetch: true, user })
+
+  /** Finds many documents as one user, without exceeding the rates of their hosts. */
+  function openShares() {
+    const stage = openStage({}, { fetchesPerMinute: 100_000 })
+    const flood = async (user: string, count: number, caller: FetchCaller = by(user)) => {
+      for (let index = 0; index < count; index++) {
+        const other = id(user, index)
+        stage.pages.set(other, () => published({ ...document, client_id: other }))
+        expect(await codeOf(stage.clients.find(other, caller))).toBe('found')
+      }
+    }
+    return {
+      ...stage,
+      flood,
+      isCached: async (other: string) =>
+        (await codeOf(stage.clients.find(other, { mayFetch: false }))) !== 'client_not_fetched',
+    }
+  }
+
+  it('a user who finds thousands of clients evicts only their own documents', async () => {
+    const { clients, flood, isCached } = openShares()
+    await clients.find(url, by('alice'))
+    await flood('mallory', 3000)
+    expect(await isCached(url)).toBe(true)
+    expect(await isCached(id('mallory', 2999))).toBe(true)
+    expect(await isCached(id('mallory', 2799))).toBe(false)
+    expect(await isCached(id('mallory', 2800))).toBe(true)
+  })
+
+  it('the document of a client with a token is kept, whoever fetched it first', async () => {
+    const { clients, flood, isCached } = openShares()
+    await clients.find(url, by('mallory'))
+    await clients.find(url, { mayFetch: true, remoteAddress: '203.0.113.1', holdsToken: true })
+    await flood('mallory', 300)
+    for (let account = 0; account < 12; account++) await flood(`account${account}`, 200)
+    expect(await isCached(url)).toBe(true)
+    expect(await isCached(id('mallory', 299))).toBe(false)
+  })
+
+  it('kept documents count toward the share, and are not evicted for others of the same user', async () => {
+    const { flood, isCached, clients } = openShares()
+    await flood('mallory', 200, { ...by('mallory'), holdsToken: true })
+    await flood('mallory-2', 1, by('mallory'))
+    expect(await isCached(id('mallory', 0))).toBe(true)
+    expect(await isCached(id('mallory-2', 0))).toBe(false)
+    await clients.find(url, by('alice'))
+    expect(await isCached(url)).toBe(true)
+  })
+
+  it('one user may fetch 20 new documents of a host in a minute, and all users together 120', async () => {
+    const { clients, pages, clock, requests } = openStage()
+    pages.clear()
+    const find = (index: number, user: string) => clients.find(`https://client.example/${index}`, by(user))
+    for (let index = 0; index < 20; index++) expect(await codeOf(find(index, 'mallory'))).toBe('client_unreachable')
+    await expect(find(20, 'mallory')).rejects.toMatchObject({ code: 'too_many_fetches', retryAfter: 60 })
+    expect(await codeOf(clients.find('https://other.example/1', by('mallory')))).toBe('client_unreachable')
+    expect(await codeOf(find(0, 'alice'))).toBe('client_unreachable')
+    for (let index = 0; index < 99; index++) await codeOf(find(index, `user${index}`))
+    expect(requests).toHaveLength(121)
+    expect(await codeOf(find(0, 'bob'))).toBe('too_many_fetches')
+    clock.now += 60
+    expect(await codeOf(find(0, 'bob'))).toBe('client_unreachable')
+  })
+
+  it('a document that was fetched before is fetched again whatever the rates of its host', async () => {
+    const { clients, clock, requests } = openStage()
+    await clients.find(url, by('alice'))
+    clock.now += 300
+    for (let index = 0; index < 20; index++) await codeOf(clients.find(`https://client.example/${index}`, by('alice')))
+    expect(await clients.find(url, by('alice'))).toMatchObject({ isStale: false })
+    expect(requests).toHaveLength(22)
+  })
+
+  it('at most 50 requests of a user or network wait for documents, and others still can', async () => {
+    const { clients, pages, requests } = openStage()
+    const publishing: ((response: Response) => void)[] = []
+    pages.set(url, () => new Promise((resolve) => publishing.push(resolve)))
+    const waiting = Array.from({ length: 60 }, () => codeOf(clients.find(url, by('mallory'))))
+    const others = ['203.0.113.1', '203.0.114.1'].flatMap((remoteAddress) =>
+      Array.from({ length: 51 }, () => codeOf(clients.find(url, { mayFetch: true, remoteAddress }))),
+    )
+    for (const publish of publishing) publish(published(document))
+    const count = (codes: string[]) => codes.filter((code) => code === 'found').length
+    expect(count(await Promise.all(waiting))).toBe(50)
+    expect(count(await Promise.all(others))).toBe(100)
+    expect(requests).toHaveLength(1)
+    expect(await codeOf(clients.find(url, by('mallory')))).toBe('found')
   })
 })
 

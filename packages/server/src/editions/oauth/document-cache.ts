@@ -1,0 +1,87 @@
+/** What an entry is stored with. */
+interface Stored {
+  /** Unix seconds. */
+  expiresAt: number
+  /** Who caused the entry: a user or a network. Each may have a share of the entries. @default no one, so that no share applies */
+  owner: string | undefined
+}
+
+interface Entry<V> extends Stored {
+  value: V
+  usedAt: number
+  isKept: boolean
+}
+
+/**
+ * A map of at most `limit` entries, of which one owner has at most `share`. If an owner has more, their own least recently used entries are
+ * evicted, so that no owner evicts those of others. Kept entries are evicted last. Expired entries count as absent.
+ */
+export class DocumentCache<V> {
+  /** Least recently used first, with a precision of one second. */
+  readonly #entries = new Map<string, Entry<V>>()
+  readonly #owned = new Map<string, number>()
+  readonly #limit: number
+  readonly #share: number
+
+  constructor({ limit, share }: { limit: number; share: number }) {
+    this.#limit = limit
+    this.#share = share
+  }
+
+  /** @param now Unix seconds */
+  get(key: string, now: number): V | undefined {
+    const entry = this.#entries.get(key)
+    if (!entry) return undefined
+    if (entry.expiresAt <= now) {
+      this.delete(key)
+      return undefined
+    }
+    if (entry.usedAt !== now) {
+      entry.usedAt = now
+      this.#entries.delete(key)
+      this.#entries.set(key, entry)
+    }
+    return entry.value
+  }
+
+  /** Stores an entry, unless there is no room for it. A replaced entry keeps its owner, and stays kept. */
+  set(key: string, value: V, { expiresAt, owner }: Stored, now: number): void {
+    const found = this.#entries.get(key)
+    if (found) Object.assign(found, { value, expiresAt })
+    else if (this.#makeRoom(owner)) {
+      this.#entries.set(key, { value, expiresAt, owner, usedAt: now, isKept: false })
+      if (owner !== undefined) this.#owned.set(owner, (this.#owned.get(owner) ?? 0) + 1)
+    }
+  }
+
+  /** Keeps an entry, if there is one, in preference to entries that are not kept. */
+  keep(key: string): void {
+    const entry = this.#entries.get(key)
+    if (entry) entry.isKept = true
+  }
+
+  delete(key: string): void {
+    const owner = this.#entries.get(key)?.owner
+    this.#entries.delete(key)
+    if (owner === undefined) return
+    const left = (this.#owned.get(owner) ?? 0) - 1
+    if (left > 0) this.#owned.set(owner, left)
+    else this.#owned.delete(owner)
+  }
+
+  /** Returns false if all entries that could be evicted are kept. */
+  #makeRoom(owner: string | undefined): boolean {
+    if (owner !== undefined && (this.#owned.get(owner) ?? 0) >= this.#share)
+      return this.#evict((entry) => entry.owner === owner && !entry.isKept)
+    return this.#entries.size < this.#limit || this.#evict(({ isKept }) => !isKept) || this.#evict(() => true)
+  }
+
+  #evict(mayEvict: (entry: Entry<V>) => boolean): boolean {
+    for (const [key, entry] of this.#entries) {
+      if (!mayEvict(entry)) continue
+      this.delete(key)
+      return true
+    }
+    return false
+  }
+}
