@@ -130,10 +130,10 @@ async function checkMetadata(
   const fix = `Serve it with resource.handler, mcp.around or the gateway, and configure the proxy to forward ${new URL(usual).pathname} to it.`
   const read = await Promise.all(urls.map(async (url) => readDocument('metadata', url, fix)))
   const root = pathname === '/' ? [] : [await checkUnusedUrl('other metadata', origin + wellKnown)]
-  const findings = [...read.flatMap((each) => each.findings), ...root]
+  const findings = read.flatMap((each) => each.findings)
   const [first] = read.flatMap(({ document }) => (document ? [document] : []))
-  if (!first) return { findings, issuer: undefined }
-  findings.push(...judgeMetadata(first, typed))
+  if (!first) return { findings: [...findings, ...root], issuer: undefined }
+  findings.push(...judgeMetadata(first, typed), ...root)
   const { authorization_servers: servers } = first
   const issuer: unknown = Array.isArray(servers) ? servers[0] : undefined
   if (typeof issuer !== 'string' || !mayBeContacted(issuer, origin)) return { findings, issuer: undefined }
