@@ -47,7 +47,8 @@ interface TokenRequest extends AuthenticatedClient {
 
 /** `POST /oauth/token`: exchanges a code or a refresh token for an access token. */
 export function createTokenEndpoint(context: ServerContext, parts: TokenEndpointParts) {
-  const refreshes = new RateLimit(refreshRate, context.now)
+  const { window, most } = refreshRate
+  const refreshes = new RateLimit({ window, most: most * context.rateFactor }, context.now)
   const grants: ReadonlyMap<string, (request: TokenRequest) => Promise<TokenResponse>> = new Map([
     ['authorization_code', (request: TokenRequest) => exchangeCode(context, parts, request)],
     ['refresh_token', (request: TokenRequest) => refresh(context, { ...parts, refreshes }, request)],

@@ -168,6 +168,13 @@ it('limits how often a family is refreshed, without consuming its token', async 
   expect((await refresh(stage, refresh_token)).status).toBe(200)
 })
 
+it('lets operators raise the limit of refreshes', async () => {
+  const stage = await openWith({ limits: { rateFactor: 2 } })
+  let { refresh_token } = await allowed(stage)
+  for (let done = 0; done < 120; done++) ({ refresh_token } = await refresh(stage, refresh_token))
+  expect((await refresh(stage, refresh_token)).status).toBe(429)
+})
+
 it.each([[['authorization_code', 'refresh_token']], [['authorization_code']]])(
   'a code that is used twice revokes the access token of a client with the grant types %j',
   async (grant_types) => {
