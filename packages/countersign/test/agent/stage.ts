@@ -182,7 +182,10 @@ export const ended = (call: Promise<Response>): Promise<string> =>
       typeof error.code === 'string' ? error.code : String(error.message),
   )
 
-/** Waits until all pending promises have settled. */
+/** Waits until all pending promises have settled, including those of signatures, which other threads compute. */
 export async function settled(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+  for (let turn = 0; turn < 20; turn++) {
+    await Promise.all(Array.from({ length: 8 }, () => crypto.subtle.digest('SHA-256', new Uint8Array(1))))
+    await new Promise(setImmediate)
+  }
 }

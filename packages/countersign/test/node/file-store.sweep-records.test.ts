@@ -91,7 +91,7 @@ it('is run by each store itself, once an hour', async () => {
   const store = fileStore(root)
   await store.put('a', record('token', 'ended', over))
   vi.advanceTimersByTime(3_600_000)
-  for (let turn = 0; turn < 1000 && readdirSync(root).length > 0; turn++)
+  for (let turn = 0; turn < 6000 && readdirSync(root).length > 0; turn++)
     await new Promise((soon) => setTimeout(soon, 5))
   expect(readdirSync(root)).toEqual([])
 })
