@@ -2,6 +2,14 @@ import * as z from 'zod'
 import { given, switchable, text } from './fields.js'
 import type { ShapeOf } from './options.js'
 
+/** How clients register themselves. */
+export interface RegistrationSettings {
+  /**
+   * Hosts to which the response may be sent, besides programs on the user’s device, such as `["www.cursor.com"]`. @default none
+   */
+  redirectHosts?: readonly string[] | undefined
+}
+
 /** The OAuth edition, for MCP clients that do not sign their requests. */
 export interface OAuthSettings {
   /**
@@ -15,6 +23,11 @@ export interface OAuthSettings {
   onlyResources?: readonly string[] | undefined
   /** The resource of requests that name none, which some older clients send. @default such requests are refused */
   defaultResource?: string | undefined
+  /**
+   * Lets clients that have no document register themselves: `true`, or an object with the settings below. No one vouches for such a client.
+   * @default false
+   */
+  registration?: boolean | RegistrationSettings | undefined
 }
 
 const document = given<object>(
@@ -22,11 +35,22 @@ const document = given<object>(
   'must be an object: the document itself',
 )
 
+const redirectHost = z
+  .string()
+  .regex(/^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/, 'must be a host in lowercase, such as www.cursor.com')
+
+const registrationShape = {
+  redirectHosts: z.array(redirectHost).max(100).readonly().optional(),
+} satisfies ShapeOf<RegistrationSettings>
+
+/** The settings in `oauth`. */
 export const oauthShape = {
   clients: z.array(document).max(1000).readonly().optional(),
   resources: z.array(document).max(1000).readonly().optional(),
   onlyResources: z.array(text(512)).max(1000).readonly().optional(),
   defaultResource: text(512).optional(),
+  registration: switchable<RegistrationSettings, typeof registrationShape>(registrationShape),
 } satisfies ShapeOf<OAuthSettings>
 
+/** The setting `oauth`. */
 export const oauthSetting = switchable<OAuthSettings, typeof oauthShape>(oauthShape)

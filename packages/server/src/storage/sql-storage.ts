@@ -1,4 +1,5 @@
 import { requireNonceLimits } from 'countersign/signatures'
+import type { LogoStorage } from './api/logo-storage.js'
 import type { Session, Storage, StorageOptions } from './api/storage.js'
 import { StorageError } from './api/storage-error.js'
 import { findViolations } from './checks/violations.js'
@@ -11,6 +12,7 @@ import * as accountClosing from './verbs/account-closing.js'
 import * as accounts from './verbs/accounts.js'
 import * as agents from './verbs/agents.js'
 import { createClaiming } from './verbs/claiming.js'
+import * as clients from './verbs/clients.js'
 import * as codes from './verbs/codes.js'
 import * as decisions from './verbs/decisions.js'
 import * as deployment from './verbs/deployment.js'
@@ -122,11 +124,11 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     setAgentBlocked: together('disk', agents.setAgentBlocked),
     findStanding: reading(agents.findStanding),
 
-    claimLogo: alone('process', logos.claimLogo),
-    keepLogo: alone('process', logos.keepLogo),
-    removeLogo: alone('process', logos.removeLogo),
-    findLogos: reading(logos.findLogos),
-    readLogo: reading(logos.readLogo),
+    ...createLogoVerbs(runner),
+
+    registerClient: together('disk', clients.registerClient),
+    findRegisteredClient: reading(clients.findRegisteredClient),
+    extendRegisteredClient: together('disk', clients.extendRegisteredClient),
 
     claimIssuer: alone('disk', deployment.claimIssuer),
     findLongestTokenLifetime: reading(deployment.findLongestTokenLifetime),
@@ -153,6 +155,16 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
 
 function warnOfUsage(error: unknown): void {
   process.emitWarning(error instanceof Error ? error : String(error), 'UsageWarning')
+}
+
+function createLogoVerbs({ alone, reading }: VerbRunner): LogoStorage {
+  return {
+    claimLogo: alone('process', logos.claimLogo),
+    keepLogo: alone('process', logos.keepLogo),
+    removeLogo: alone('process', logos.removeLogo),
+    findLogos: reading(logos.findLogos),
+    readLogo: reading(logos.readLogo),
+  }
 }
 
 /** Creates the verbs for refresh tokens. `refreshGrant` only reads if there is no nonce to claim and no use to write. */

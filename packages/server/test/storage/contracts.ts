@@ -1,6 +1,7 @@
 import { accountContract } from './contract/accounts.js'
 import { agentContract } from './contract/agents.js'
 import { auditContract } from './contract/audit.js'
+import { clientContract } from './contract/clients.js'
 import { deploymentContract } from './contract/deployment.js'
 import { grantContract } from './contract/grants.js'
 import { keyContract } from './contract/keys.js'
@@ -33,6 +34,7 @@ export const contracts = [
   logoContract,
   revocationContract,
   keyContract,
+  clientContract,
   auditContract,
   deploymentContract,
 ]

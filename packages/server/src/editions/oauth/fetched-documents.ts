@@ -243,7 +243,8 @@ async function fetchAndRead<T>(
     },
   })
   if ('refusal' in fetched) return failed(fetched.refusal, isGone(received.response), fetched.cause)
-  if (!isJson(received.response)) return failed(`${url} does not have the content type application/json`, false)
+  if (!isJson(received.response?.headers.get('content-type')))
+    return failed(`${url} does not have the content type application/json`, false)
   const document = parseJson(fetched.bytes)
   if (document === undefined) return failed(`${url} is not JSON`, true)
   try {
@@ -258,12 +259,13 @@ function isGone(response: Response | undefined): boolean {
   return response?.status === 404 || response?.status === 410
 }
 
-function isJson(response: Response | undefined): boolean {
-  const type = response?.headers.get('content-type') ?? ''
-  return /^application\/(?:[\w.+-]+\+)?json[\t ]*(?:;|$)/i.test(type)
+/** Whether a content type is JSON. */
+export function isJson(type: string | null | undefined): boolean {
+  return /^application\/(?:[\w.+-]+\+)?json[\t ]*(?:;|$)/i.test(type ?? '')
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+/** Parses JSON in UTF-8. Undefined if the bytes are anything else. */
+export function parseJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)) as unknown
   } catch (error) {

@@ -9,6 +9,8 @@ export interface ClientFinderOptions extends DocumentFetchOptions {
   issuer: string
   /** Clients in the operator's file. One whose id is a URL replaces the document there, which is never fetched. @default none */
   registered?: readonly Client[] | undefined
+  /** Finds a client that registered itself. @default no client can */
+  findSelfRegistered?: ((id: string) => Promise<Client | undefined>) | undefined
   identifiers?: IdentifierOptions | undefined
 }
 
@@ -50,7 +52,7 @@ export function createClientFinder(options: ClientFinderOptions): ClientFinder {
 
   return {
     async find(id, caller) {
-      const known = registered.get(id)
+      const known = registered.get(id) ?? (await options.findSelfRegistered?.(id))
       if (known) return { ...known, isStale: false }
       if (!isClientUrl(id, identifiers) || new URL(id).origin === origin)
         throw new OAuthProblem(

@@ -8,5 +8,6 @@ export const paths = {
   consent: '/oauth/consent',
   token: '/oauth/token',
   revoke: '/oauth/revoke',
+  register: '/oauth/register',
   keys: '/oauth/jwks.json',
 } as const

@@ -22,6 +22,7 @@ import { OAuthProblem } from './oauth-problem.js'
 import { ownTrouble } from './own-trouble.js'
 import { HostRates } from './rate-limit.js'
 import { writeOAuthRefusal } from './refusals.js'
+import { createRegistration, type Registration } from './registration.js'
 import { createRevocationEndpoint } from './revocation-endpoint.js'
 import { createTokenEndpoint } from './token-endpoint.js'
 
@@ -50,7 +51,9 @@ export function oauthEdition(options: OAuthOptions): ServerEdition {
     createTransport: createOAuthTransport,
     endpoints(context) {
       const fetching = fetchOptions(context)
-      const documents = documentsFor(context, fetching, { ...options, ...requireUsable(options, context) })
+      const registration = registrationFor(context, options)
+      const listed = requireUsable(options, context)
+      const documents = documentsFor(context, fetching, { ...options, ...listed, registration })
       const keys = requireSeparateKeys(options.keys, context)
       const authenticate = authenticationFor(context, fetching, documents.clients)
       const { pathname: issuerPath } = new URL(context.issuer)
@@ -69,12 +72,16 @@ export function oauthEdition(options: OAuthOptions): ServerEdition {
       })
       return [
         document(`/.well-known/oauth-authorization-server${issuerPath === '/' ? '' : issuerPath}`, () =>
-          documentResponse(metadataOf(context)),
+          documentResponse(metadataOf(context, registration)),
         ),
         document(paths.keys, async () => documentResponse({ keys: await keys.publicKeys() })),
         { path: paths.authorize, caller: 'browser', methods: { GET: createAuthorizationEndpoint(context, documents) } },
-        form(paths.token, createTokenEndpoint(context, { keys, authenticate, resources: documents.resources })),
+        form(
+          paths.token,
+          createTokenEndpoint(context, { keys, authenticate, registration, resources: documents.resources }),
+        ),
         form(paths.revoke, createRevocationEndpoint(context, { keys, authenticate })),
+        ...(registration ? [{ ...form(paths.register, registration.register), startsNew: () => true }] : []),
       ]
     },
   }
@@ -96,6 +103,10 @@ function fetchOptions({ fetch, now, fetchLimits }: ServerContext): DocumentFetch
   return { fetch, now, budget: createFetchBudget(fetchLimits, now), hostRates: new HostRates(now), failureTime }
 }
 
+function registrationFor(context: ServerContext, { registration = false }: OAuthOptions): Registration | undefined {
+  return registration === false ? undefined : createRegistration(context, registration === true ? {} : registration)
+}
+
 /** @throws TypeError for documents that cannot be used, and for tokens that live too long */
 function requireUsable(options: OAuthOptions, { identifiers, lifetimes }: ServerContext): ListedDocuments {
   const { problems, ...listed } = readListedDocuments(options, identifiers)
@@ -110,11 +121,25 @@ function requireUsable(options: OAuthOptions, { identifiers, lifetimes }: Server
 function documentsFor(
   { issuer, identifiers, workload }: ServerContext,
   fetching: DocumentFetchOptions,
-  { clients, resources, onlyResources, defaultResource }: OAuthSettings & ListedDocuments,
+  {
+    clients,
+    resources,
+    onlyResources,
+    defaultResource,
+    registration,
+  }: Omit<OAuthSettings, 'registration'> & ListedDocuments & { registration: Registration | undefined },
 ): OAuthDocuments {
   return {
     // A request holds no slot while a document is fetched.
-    clients: workload.aside(createClientFinder({ ...fetching, issuer, identifiers, registered: clients })),
+    clients: workload.aside(
+      createClientFinder({
+        ...fetching,
+        issuer,
+        identifiers,
+        registered: clients,
+        findSelfRegistered: registration?.find,
+      }),
+    ),
     resources: workload.aside(
       createResourceFinder({ ...fetching, issuer, identifiers, internal: resources, only: onlyResources }),
     ),
@@ -157,12 +182,13 @@ const isUnusable: ReadonlySet<string> = new Set(['client_unknown', 'client_inval
  * The authorization server metadata (RFC 8414). `scopes_supported` is absent, because some clients request everything it
  * lists.
  */
-function metadataOf({ issuer }: ServerContext): object {
+function metadataOf({ issuer }: ServerContext, registration: Registration | undefined): object {
   return {
     issuer,
     authorization_endpoint: issuer + paths.authorize,
     token_endpoint: issuer + paths.token,
     revocation_endpoint: issuer + paths.revoke,
+    ...(registration && { registration_endpoint: issuer + paths.register }),
     jwks_uri: issuer + paths.keys,
     response_types_supported: ['code'],
     response_modes_supported: ['query'],

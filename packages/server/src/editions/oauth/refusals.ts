@@ -1,7 +1,7 @@
 import { AAuthError, type ErrorCode } from 'countersign'
 import type { WrittenRefusal } from 'countersign/editions'
 
-/** The `error` values of the token and revocation endpoints (RFC 6749 §5.2, RFC 8707 §2). */
+/** The `error` values of the endpoints for clients (RFC 6749 §5.2, RFC 8707 §2, RFC 7591 §3.2.2). */
 export type OAuthErrorName =
   | 'invalid_request'
   | 'invalid_client'
@@ -10,6 +10,8 @@ export type OAuthErrorName =
   | 'unsupported_grant_type'
   | 'invalid_scope'
   | 'invalid_target'
+  | 'invalid_redirect_uri'
+  | 'invalid_client_metadata'
   | 'access_denied'
   | 'temporarily_unavailable'
 

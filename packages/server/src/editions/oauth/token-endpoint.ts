@@ -25,6 +25,7 @@ import { OAuthProblem } from './oauth-problem.js'
 import { ownTrouble } from './own-trouble.js'
 import { RateLimit } from './rate-limit.js'
 import { oauthError } from './refusals.js'
+import type { Registration } from './registration.js'
 
 /** Maximum size of a form, in bytes. */
 export const maxOAuthForm = 16_384
@@ -34,6 +35,8 @@ export interface TokenEndpointParts {
   keys: Pick<SigningKeys, 'signer'>
   authenticate: AuthenticateClient
   resources: ResourceFinder
+  /** Where clients registered themselves; undefined if they cannot. */
+  registration: Pick<Registration, 'keep'> | undefined
 }
 
 type Form = ReadonlyMap<string, string>
@@ -64,6 +67,7 @@ export function createTokenEndpoint(context: ServerContext, parts: TokenEndpoint
     const ip = received.remoteAddress
     const client = await parts.authenticate({ form, headers: request.headers, ip })
     if (isRegistered) requireIssued(context, form)
+    await parts.registration?.keep(client.clientId)
     return tokenResponse(await grant({ form, ip, ...client }))
   }
 }

@@ -4,6 +4,7 @@ import type { ConnectionCounts } from '../sql/engine.js'
 import type { AccountStorage } from './account-storage.js'
 import type { AgentStorage } from './agent-storage.js'
 import type { AuditStorage } from './audit-storage.js'
+import type { ClientStorage } from './client-storage.js'
 import type { DeploymentStorage } from './deployment-storage.js'
 import type { GrantStorage } from './grant-storage.js'
 import type { KeyStorage } from './key-storage.js'
@@ -70,6 +71,7 @@ export interface Storage
     AgentStorage,
     LogoStorage,
     KeyStorage,
+    ClientStorage,
     AuditStorage,
     DeploymentStorage {
   /** Deletes rows past their retention, in small batches, and returns how many were deleted. Also runs on a timer. */

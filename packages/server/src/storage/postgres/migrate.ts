@@ -90,7 +90,7 @@ const schema = `
     id smallint primary key check (id = 1),
     version integer not null
   );
-  insert into schema_version values (1, 5);
+  insert into schema_version values (1, 6);
   ${schemaIn('postgres')}
   ${auditLog}`
 
@@ -137,8 +137,22 @@ const version5 = `
   update schema_version set version = 5;
 `
 
+/** Adds OAuth clients that register themselves. */
+const version6 = `
+  create table registered_client (
+    client_id text collate "C" not null,
+    metadata text collate "C" not null,
+    created_at bigint not null,
+    expires_at bigint not null,
+    primary key (client_id)
+  );
+  create index registered_client_expiry on registered_client (expires_at);
+
+  update schema_version set version = 6;
+`
+
 /**
  * The first entry creates the newest schema in an empty database. Each later entry migrates a schema to the next version. An entry sets
  * `schema_version`, is never changed after its release, and leaves a schema that the previous version can still use.
  */
-export const migrations: readonly string[] = [schema, version2, version3, version4, version5]
+export const migrations: readonly string[] = [schema, version2, version3, version4, version5, version6]

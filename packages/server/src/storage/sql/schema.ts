@@ -46,6 +46,7 @@ create index agent_blocked on agent (blocked_at) where blocked_at is not null;
 create index agent_seen on agent (last_seen_at) where last_seen_at is not null;
 create unique index agent_logo_name on agent_logo (name) where name is not null;
 create index agent_logo_claimed on agent_logo (claimed_at);
+create index registered_client_expiry on registered_client (expires_at);
 create index auth_request_agent on auth_request (agent_id, resource_id, expires_at);
 create index auth_request_resource on auth_request (resource_id);
 create index auth_request_display on auth_request (display_id);

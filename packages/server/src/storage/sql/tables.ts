@@ -20,7 +20,7 @@ import {
  * The tables that all engines share; each comes after those that it references. Row types, insertions and the database schemas are derived
  * from them. `…_at` columns are Unix seconds, `…_seconds` are durations, and `…_hash` and `…_jkt` are SHA-256 hashes (32 bytes).
  * `public_id` identifies a row outside the database (16 bytes), and `…_id` is the `id` of another table. `display`, `public_jwk`,
- * `redirect_hosts`, `key_thumbprints`, `transports` and `data` are JSON; `amr` and `scope` are space-separated lists.
+ * `redirect_hosts`, `key_thumbprints`, `transports`, `metadata` and `data` are JSON; `amr` and `scope` are space-separated lists.
  */
 export const tables = {
   app_user: {
@@ -51,10 +51,7 @@ export const tables = {
     user_id: idOf('app_user').key,
     /** In the format that the password hashing code uses. */
     password_hash: text,
-    /**
-     * When the first password was set, or when an operator last set one; the user's own changes do not update it. 0 if set before such
-     * times were recorded.
-     */
+    /** When the first password was set, or an operator last set one. 0 if that was before such times were recorded. */
     added_at: fromZero,
   },
 
@@ -116,6 +113,9 @@ export const tables = {
   },
 
   resource: { id, identifier: text.unique },
+
+  /** OAuth clients that registered themselves. */
+  registered_client: { client_id: text.key, metadata: text, created_at: integer, expires_at: integer },
 
   /** What pages show about an agent and a resource: one row for all requests and grants with the same display data. */
   display: { id, content_hash: bytes32.unique, display: text },

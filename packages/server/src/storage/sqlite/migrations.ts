@@ -24,7 +24,7 @@ const schema = `
     select raise(abort, 'an audit event is kept for 400 days');
   end;
 
-  pragma user_version = 5;
+  pragma user_version = 6;
 `
 
 /**
@@ -70,11 +70,25 @@ const version5 = `
   pragma user_version = 5;
 `
 
+/** Adds OAuth clients that register themselves. */
+const version6 = `
+  create table registered_client (
+    client_id text not null,
+    metadata text not null,
+    created_at integer not null,
+    expires_at integer not null,
+    primary key (client_id)
+  ) strict, without rowid;
+  create index registered_client_expiry on registered_client (expires_at);
+
+  pragma user_version = 6;
+`
+
 /**
  * The first entry creates the newest schema in an empty file. Each later entry migrates a schema to the next version. An entry sets
  * `user_version`, is never changed after its release, and leaves a schema that the previous version can still use.
  */
-export const migrations: readonly string[] = [schema, version2, version3, version4, version5]
+export const migrations: readonly string[] = [schema, version2, version3, version4, version5, version6]
 
 /** A database file's schema version. */
 export interface SchemaVersion {

@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto'
+import { AAuthError } from 'countersign'
+import { networkOf } from 'countersign/node'
+import type { RegistrationSettings } from '../../config/oauth-settings.js'
+import type { ServerContext } from '../../http/context.js'
+import type { Arrival } from '../../http/route.js'
+import { hashSecret } from '../../secrets/server-keys.js'
+import { type Client, readClientMetadata } from './client-document.js'
+import { isJson, parseJson } from './fetched-documents.js'
+import { selfRegistered } from './listed-documents.js'
+import { isUsableRedirect } from './redirects.js'
+import { oauthError } from './refusals.js'
+
+const day = 86_400
+
+const limits = {
+  bytes: 16_384,
+  redirectUris: 20,
+  /** How many clients are stored at once. */
+  clients: 10_000,
+  /** How long a client is stored until it redeems a code, in seconds. */
+  unused: day,
+  /** How long a client is stored after it last redeemed a code or refresh token: longer than a refresh token may be unused. */
+  used: 31 * day,
+  hour: 3600,
+  perSource: 20,
+  inTotal: 600,
+}
+
+/** Dynamic client registration (RFC 7591), for clients that have no document. Registered clients are in the database. */
+export interface Registration {
+  /** Finds a client that registered itself; undefined if there is none with this id, or it has ended. */
+  readonly find: (id: string) => Promise<Client | undefined>
+  /** Keeps a client that redeems a code or a refresh token. */
+  readonly keep: (id: string) => Promise<void>
+  /** `POST /oauth/register` */
+  readonly register: (arrival: Arrival) => Promise<Response>
+}
+
+/** Creates the registration of clients. */
+export function createRegistration(context: ServerContext, { redirectHosts = [] }: RegistrationSettings): Registration {
+  const { storage, now } = context
+  return {
+    async find(id) {
+      if (!id.startsWith(selfRegistered)) return undefined
+      const found = await storage.findRegisteredClient(id)
+      const read = found && readClientMetadata(id, found.metadata, {}, 'itself')
+      return read && 'client' in read ? read.client : undefined
+    },
+    async keep(id) {
+      if (!id.startsWith(selfRegistered)) return
+      const found = await storage.findRegisteredClient(id)
+      if (found && found.endsAt < now() + limits.used - day)
+        await storage.extendRegisteredClient({ id, lifetime: limits.used })
+    },
+    async register({ request, received }) {
+      if (!isJson(request.headers.get('content-type')))
+        throw invalid('The body must be JSON, with the content type application/json.')
+      const sent = parseJson(await received.body(limits.bytes))
+      const metadata = readRegistration(sent, redirectHosts)
+      await requireRates(context, received.remoteAddress)
+      const id = selfRegistered + newId()
+      const isStored = await storage.registerClient({ id, metadata, lifetime: limits.unused, most: limits.clients })
+      if (!isStored) throw tooMany('Too many clients are registered.', limits.hour)
+      return Response.json(
+        { client_id: id, client_id_issued_at: Math.floor(now()), ...metadata },
+        { status: 201, headers: { 'cache-control': 'no-store', 'access-control-allow-origin': '*' } },
+      )
+    },
+  }
+}
+
+/** A random id of 80 bits, in letters and digits that can be told apart. */
+function newId(): string {
+  const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789'
+  return Array.from(randomBytes(16), (byte) => alphabet[byte % alphabet.length]).join('')
+}
+
+/**
+ * Reads the metadata of a client that registers itself. Redirect URIs that it may not use are left out, and so is everything that this
+ * server does not use.
+ *
+ * @throws AAuthError `invalid_redirect_uri` or `invalid_client_metadata`, from `oauthError`
+ */
+function readRegistration(sent: unknown, redirectHosts: readonly string[]): Record<string, unknown> {
+  if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) throw invalid('The body must be a JSON object.')
+  const { redirect_uris: uris, token_endpoint_auth_method: method = 'none' } = sent as Record<string, unknown>
+  if (method !== 'none') throw invalid('token_endpoint_auth_method must be none: there are no client secrets.')
+  const listed: unknown[] = Array.isArray(uris) ? uris : []
+  const usable = [...new Set(listed.filter(isUsableRedirect))].filter((uri) => mayBeUsed(uri, redirectHosts))
+  if (usable.length === 0) {
+    const hosts = redirectHosts.length === 0 ? '' : `, or an https URL at ${redirectHosts.join(' or ')}`
+    throw oauthError('invalid_redirect_uri', `redirect_uris must contain an http URL on loopback${hosts}.`)
+  }
+  if (usable.length > limits.redirectUris)
+    throw oauthError('invalid_redirect_uri', `redirect_uris may contain at most ${limits.redirectUris} URLs.`)
+  const read = readClientMetadata(selfRegistered, { ...sent, redirect_uris: usable }, {}, 'itself')
+  if ('problem' in read) throw invalid(`The client cannot be registered: ${read.problem}.`)
+  return {
+    client_name: read.client.name,
+    redirect_uris: usable,
+    grant_types: ['authorization_code', ...(read.client.refreshes ? ['refresh_token'] : [])],
+    response_types: ['code'],
+    token_endpoint_auth_method: 'none',
+  }
+}
+
+function mayBeUsed(uri: string, redirectHosts: readonly string[]): boolean {
+  const { protocol, host } = new URL(uri)
+  return protocol === 'http:' || redirectHosts.includes(host)
+}
+
+function invalid(description: string): AAuthError {
+  return oauthError('invalid_client_metadata', description)
+}
+
+function tooMany(description: string, retryAfter: number): AAuthError {
+  return new AAuthError('too_many_requests', description, { retryAfter })
+}
+
+/** @throws AAuthError `too_many_requests` */
+async function requireRates({ storage, rateFactor, now }: ServerContext, ip: string | undefined): Promise<void> {
+  const limit = (source: string, most: number) => ({
+    key: hashSecret(`oauth registrations ${source}`),
+    window: limits.hour,
+    most: most * rateFactor,
+  })
+  const reached = await storage.countWithinLimits([
+    ...(ip === undefined ? [] : [limit(`from ${networkOf(ip, 'site')}`, limits.perSource)]),
+    limit('in total', limits.inTotal),
+  ])
+  if (reached) throw tooMany('Too many clients register.', Math.max(1, reached.resetAt - now()))
+}

@@ -1,0 +1,218 @@
+import type { OAuthSettings } from 'countersign-server'
+import { expect, it } from 'vitest'
+import { fetchFrom, openMapStage, openSharedPostgresStage, openSharedStage } from '../../attacks/stage.js'
+import { createScriptedUser } from '../../scripted-user.js'
+import {
+  authorizeUrl,
+  decide,
+  issuer,
+  type OAuthStage,
+  openConsent,
+  openStage,
+  redeem,
+  refresh,
+} from './oauth-stage.js'
+
+const metadata = {
+  client_name: 'Helper',
+  redirect_uris: ['http://127.0.0.1:3000/callback'],
+  token_endpoint_auth_method: 'none',
+}
+const redirect = { redirect_uri: 'http://127.0.0.1:3000/callback' }
+const on: OAuthSettings = { registration: { redirectHosts: ['www.editor.example'] } }
+const day = 86_400
+
+interface Registered {
+  client_id: string
+  error?: string
+  error_description?: string
+}
+
+async function register(
+  stage: Pick<OAuthStage, 'fetch'>,
+  changes: object = {},
+  init: RequestInit = {},
+): Promise<Registered & { status: number } & Record<string, unknown>> {
+  const response = await stage.fetch(`${issuer}/oauth/register`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...metadata, ...changes }),
+    ...init,
+  })
+  expect(response.headers.get('access-control-allow-origin')).toBe('*')
+  expect(response.headers.get('cache-control')).toBe('no-store')
+  return { status: response.status, ...((await response.json()) as Registered) }
+}
+
+const urlOf = (client_id: string) => authorizeUrl({ client_id, ...redirect })
+
+async function tokenFor(stage: OAuthStage, id: string) {
+  const code = (await decide(stage, 'grant', urlOf(id))).searchParams.get('code') ?? ''
+  return redeem(stage, code, { client_id: id, ...redirect })
+}
+
+it('is off by default: the metadata names no endpoint, and there is none', async () => {
+  const stage = await openStage()
+  const document = await (await stage.fetch(`${issuer}/.well-known/oauth-authorization-server`)).json()
+  expect(document).not.toHaveProperty('registration_endpoint')
+  expect((await stage.fetch(`${issuer}/oauth/register`, { method: 'POST', body: '{}' })).status).toBe(404)
+})
+
+it.each([
+  ['SQLite', openSharedStage],
+  ['PostgreSQL', openSharedPostgresStage],
+])('a client that registers at one instance gets tokens from both, on %s', async (_name, open) => {
+  const stage = await openStage(on, open)
+  const document = await (await stage.fetch(`${issuer}/.well-known/oauth-authorization-server`)).json()
+  expect(document).toMatchObject({ registration_endpoint: `${issuer}/oauth/register` })
+  const client = await register(stage, { scope: 'x', logo_uri: 'https://x.example/l.png' })
+  expect(client).toEqual({
+    status: 201,
+    client_id: expect.stringMatching(/^app-[a-z2-9]{16}$/),
+    client_id_issued_at: stage.clock.now,
+    client_name: 'Helper',
+    redirect_uris: metadata.redirect_uris,
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+    token_endpoint_auth_method: 'none',
+  })
+  // The stage sends requests to the two instances in turn.
+  const token = await tokenFor(stage, client.client_id)
+  expect(token.status).toBe(200)
+  for (let turn = 0, { refresh_token: current } = token; turn < 3; turn += 1) {
+    const refreshed = await refresh(stage, current, { client_id: client.client_id })
+    expect(refreshed.status).toBe(200)
+    current = refreshed.refresh_token
+  }
+  expect(await stage.storage.findViolations()).toEqual([])
+})
+
+it('the consent page says that no one vouches for the name, warns about brands, and is never skipped', async () => {
+  const stage = await openStage(on)
+  const { client_id: id } = await register(stage, { client_name: 'Google Drive' })
+  const { page } = await openConsent(stage, urlOf(id))
+  expect(page).toContain('no one vouches for it or for its name')
+  expect(page).not.toContain('Its details are published by')
+  expect(page).toMatch(/belongs to|isn’t|Google/)
+  await decide(stage, 'grant', urlOf(id))
+  expect((await openConsent(stage, urlOf(id))).page).toContain('name="consent"')
+})
+
+it.each<[string, object, string]>([
+  ['no redirect', { redirect_uris: undefined }, 'invalid_redirect_uri'],
+  ['another host', { redirect_uris: ['https://evil.example/callback'] }, 'invalid_redirect_uri'],
+  ['a host below a listed one', { redirect_uris: ['https://a.www.editor.example/callback'] }, 'invalid_redirect_uri'],
+  ['another port of a listed host', { redirect_uris: ['https://www.editor.example:8443/c'] }, 'invalid_redirect_uri'],
+  ['a private-use scheme', { redirect_uris: ['editor://app/callback'] }, 'invalid_redirect_uri'],
+  ['http elsewhere', { redirect_uris: ['http://www.editor.example/callback'] }, 'invalid_redirect_uri'],
+  [
+    'too many redirects',
+    { redirect_uris: Array.from({ length: 21 }, (_, at) => `http://127.0.0.1/${at}`) },
+    'invalid_redirect_uri',
+  ],
+  ['no name', { client_name: undefined }, 'invalid_client_metadata'],
+  ['a name without visible characters', { client_name: '\u202e' }, 'invalid_client_metadata'],
+  ['a shared secret', { client_secret: 'x' }, 'invalid_client_metadata'],
+  ['a method with a secret', { token_endpoint_auth_method: 'client_secret_post' }, 'invalid_client_metadata'],
+  ['a method with keys', { token_endpoint_auth_method: 'private_key_jwt' }, 'invalid_client_metadata'],
+  ['another grant', { grant_types: ['client_credentials'] }, 'invalid_client_metadata'],
+])('refuses %s', async (_name, changes, error) => {
+  const stage = await openStage(on)
+  expect(await register(stage, changes)).toMatchObject({ status: 400, error, error_description: expect.any(String) })
+})
+
+it('leaves out redirects that the client may not use', async () => {
+  const stage = await openStage(on)
+  const redirect_uris = [
+    'editor://app/callback',
+    'https://www.editor.example/callback',
+    'http://localhost:8787/callback',
+  ]
+  expect(await register(stage, { redirect_uris })).toMatchObject({ status: 201, redirect_uris: redirect_uris.slice(1) })
+})
+
+it.each<[string, RequestInit, number]>([
+  ['another content type', { headers: { 'content-type': 'text/plain' } }, 400],
+  ['no JSON', { body: '{' }, 400],
+  ['a list', { body: '[]' }, 400],
+  ['a large body', { body: JSON.stringify({ ...metadata, x: 'x'.repeat(17_000) }) }, 413],
+])('refuses %s', async (_name, init, status) => {
+  const stage = await openStage(on)
+  expect(await register(stage, {}, init)).toMatchObject({ status, error: expect.stringMatching(/^invalid_/) })
+})
+
+it('a preflight is allowed', async () => {
+  const stage = await openStage(on)
+  const response = await stage.fetch(`${issuer}/oauth/register`, { method: 'OPTIONS' })
+  expect(response.status).toBe(204)
+  expect(response.headers.get('access-control-allow-headers')).toContain('content-type')
+})
+
+it('a client that never redeemed a code ends after 24 hours, and one that does stays', async () => {
+  const stage = await openStage(on)
+  const [unused, used] = [await register(stage), await register(stage)]
+  const { user, consent, page } = await openConsent(stage, urlOf(used.client_id))
+  const decided = await user.submit(page, consent, { consent: 'grant', duration: 'until-removed' })
+  const code = new URL(decided.headers.get('location') ?? '').searchParams.get('code') ?? ''
+  const token = await redeem(stage, code, { client_id: used.client_id, ...redirect })
+  stage.clock.now += day
+  expect(await stage.storage.findRegisteredClient(unused.client_id)).toBeUndefined()
+  expect(await stage.storage.findRegisteredClient(used.client_id)).toBeDefined()
+  expect(await stage.storage.sweep()).toBeGreaterThan(0)
+  const again = await refresh(stage, token.refresh_token, { client_id: used.client_id })
+  expect(again.status).toBe(200)
+  stage.clock.now += 29 * day
+  expect((await refresh(stage, again.refresh_token, { client_id: used.client_id })).status).toBe(200)
+})
+
+it('tells a program that its registration has ended, before the user signs in, and at the token endpoint', async () => {
+  const stage = await openStage(on)
+  const { client_id: id } = await register(stage)
+  const token = await tokenFor(stage, id)
+  const dead = await register(stage)
+  stage.clock.now += day
+  for (const gone of [dead.client_id, 'app-aaaaaaaaaaaaaaaa']) {
+    const probe = await stage.fetch(urlOf(gone), { headers: { accept: 'application/json' } })
+    expect([probe.status, await probe.json()]).toEqual([400, { error: 'invalid_client' }])
+    const page = await createScriptedUser(stage.fetch).open(urlOf(gone))
+    expect(page.status).toBe(400)
+    expect(page.headers.get('content-type')).toContain('text/html')
+    expect(await refresh(stage, token.refresh_token, { client_id: gone })).toMatchObject({
+      status: 401,
+      error: 'invalid_client',
+    })
+    expect(await redeem(stage, 'x', { client_id: gone })).toMatchObject({ status: 401, error: 'invalid_client' })
+  }
+  const known = await stage.fetch(urlOf(id), { headers: { accept: 'application/json' }, redirect: 'manual' })
+  expect(known.status).toBe(303)
+})
+
+it('switching it off ends what registered clients can do', async () => {
+  const stage = await openStage()
+  await stage.storage.registerClient({ id: 'app-aaaaaaaaaaaaaaaa', metadata, lifetime: day, most: 10 })
+  const probe = await stage.fetch(urlOf('app-aaaaaaaaaaaaaaaa'), { headers: { accept: 'application/json' } })
+  expect(await probe.json()).toEqual({ error: 'invalid_client' })
+})
+
+it('limits the registrations of one network, and of all together', async () => {
+  const stage = await openStage(on)
+  const from = (address: string) => ({ fetch: fetchFrom(stage, address) })
+  for (let count = 0; count < 20; count += 1) expect((await register(from('192.0.2.1'))).status).toBe(201)
+  expect(await register(from('192.0.2.1'))).toMatchObject({ status: 429, error: 'temporarily_unavailable' })
+  expect((await register(from('198.51.100.1'))).status).toBe(201)
+  stage.clock.now += 3600
+  expect((await register(from('192.0.2.1'))).status).toBe(201)
+})
+
+it('stores a limited number of clients', async () => {
+  const stage = await openStage(on, (options) =>
+    openMapStage({
+      ...options,
+      wrap: (storage) => ({ ...storage, registerClient: (client) => storage.registerClient({ ...client, most: 2 }) }),
+    }),
+  )
+  expect([(await register(stage)).status, (await register(stage)).status]).toEqual([201, 201])
+  expect(await register(stage)).toMatchObject({ status: 429, error: 'temporarily_unavailable' })
+  stage.clock.now += day
+  expect((await register(stage)).status).toBe(201)
+})
