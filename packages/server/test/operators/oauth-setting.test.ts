@@ -36,7 +36,7 @@ it('with the setting, the server has an edition with its own keys, which stay wh
   expect(await kidsAt('/oauth/jwks.json')).toEqual(own)
   expect(await kidsAt('/jwks.json')).toEqual(signed)
   const examined = await stage.run('doctor')
-  expect(examined.stdout).toMatch(/key rotation of oauth.*runs automatically|runs automatically[^]*key rotation of oauth/)
+  expect(examined.stdout).toContain('key rotation of oauth')
 })
 
 it('two instances publish the same keys, and follow a rotation', async () => {
