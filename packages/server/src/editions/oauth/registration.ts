@@ -45,7 +45,10 @@ export function createRegistration(context: ServerContext, { redirectHosts = [] 
       if (!id.startsWith(selfRegistered)) return undefined
       const found = await storage.findRegisteredClient(id)
       const read = found && readClientMetadata(id, found.metadata, {}, 'itself')
-      return read && 'client' in read ? read.client : undefined
+      if (!read || !('client' in read)) return undefined
+      // The operator may have removed a host since.
+      const redirectUris = read.client.redirectUris.filter((uri) => mayBeUsed(uri, redirectHosts))
+      return redirectUris.length === 0 ? undefined : { ...read.client, redirectUris }
     },
     async keep(id) {
       if (!id.startsWith(selfRegistered)) return

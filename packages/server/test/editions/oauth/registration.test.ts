@@ -194,6 +194,20 @@ it('switching it off ends what registered clients can do', async () => {
   expect(await probe.json()).toEqual({ error: 'invalid_client' })
 })
 
+it('a redirect to a host that the operator has removed from the list is refused', async () => {
+  const stage = await openStage({ registration: true })
+  const uris = ['https://www.editor.example/callback', 'http://127.0.0.1:3000/callback']
+  const stored = { lifetime: day, most: 10 }
+  const [both, one] = ['app-aaaaaaaaaaaaaaaa', 'app-bbbbbbbbbbbbbbbb']
+  await stage.storage.registerClient({ id: both, metadata: { ...metadata, redirect_uris: uris }, ...stored })
+  await stage.storage.registerClient({ id: one, metadata: { ...metadata, redirect_uris: [uris[0]] }, ...stored })
+  const { user } = await openConsent(stage, urlOf(both))
+  const refused = await user.open(authorizeUrl({ client_id: both, redirect_uri: uris[0] }))
+  expect(await refused.text()).toContain('data-error-code="redirect_mismatch"')
+  const probe = await stage.fetch(urlOf(one), { headers: { accept: 'application/json' } })
+  expect(await probe.json()).toEqual({ error: 'invalid_client' })
+})
+
 it('limits the registrations of one network, and of all together', async () => {
   const stage = await openStage(on)
   const from = (address: string) => ({ fetch: fetchFrom(stage, address) })
