@@ -20,6 +20,8 @@ export interface ClientStage {
   fetch: typeof globalThis.fetch
   /** Documents of clients, by URL. */
   documents: Map<string, object>
+  /** Whether clients have no document and register themselves. */
+  registers: boolean
   /** Method, URL and status of each request, in order. */
   wire: string[]
   /** The queries of the authorization requests that the user has allowed. */
@@ -34,8 +36,13 @@ export interface ClientStage {
   signing: { works: boolean }
 }
 
-/** Opens a stage over a map of origins. @param protect protects the MCP server. @default with `protectMcp` */
-export async function openClientStage(protect = protectNotes): Promise<ClientStage> {
+/**
+ * Opens a stage over a map of origins.
+ *
+ * @param protect protects the MCP server. @default with `protectMcp`
+ * @param registers whether clients have no document and register themselves
+ */
+export async function openClientStage(protect = protectNotes, registers = false): Promise<ClientStage> {
   const issuer = 'https://auth.example'
   const origin = 'https://notes.example'
   const documents = new Map<string, object>()
@@ -51,12 +58,12 @@ export async function openClientStage(protect = protectNotes): Promise<ClientSta
     return response ?? Response.error()
   }
   const clock = openClock()
-  const { server, signing } = await openAuthServer({ issuer, fetch, now: clock.now })
+  const { server, signing } = await openAuthServer({ issuer, fetch, now: clock.now, registration: registers })
   origins.set(issuer, (request) => server.handler(request, receiveRequest(request, '192.0.2.1')))
   const notes = await protect({ origin, issuer, fetch, now: clock.now })
   origins.set(origin, notes.handler)
   const browser = openBrowser(fetch, issuer)
-  return { issuer, url: notes.url, fetch, documents, wire, ...browser, pass: clock.pass, signing }
+  return { issuer, url: notes.url, fetch, documents, registers, wire, ...browser, pass: clock.pass, signing }
 }
 
 /**
@@ -89,7 +96,8 @@ export async function openLoopbackClientStage(
   const notes = await protectNotes({ origin: notesPort.origin, issuer, now: clock.now, ...(server && { server }) })
   notesPort.serve(recorded(notes.handler))
   const browser = openBrowser(fetch, issuer)
-  return { issuer, url: notes.url, fetch, documents: new Map(), wire, ...browser, pass: clock.pass, signing }
+  const documents = new Map<string, object>()
+  return { issuer, url: notes.url, fetch, documents, registers: false, wire, ...browser, pass: clock.pass, signing }
 }
 
 function openClock() {
@@ -105,11 +113,12 @@ interface AuthServerAtHand {
   fetch?: typeof globalThis.fetch
   now: () => number
   clients?: OAuthOptions['clients']
+  registration?: OAuthOptions['registration']
   allowInsecureLoopback?: boolean
 }
 
 /** Opens an auth server with the OAuth edition and one user. */
-async function openAuthServer({ issuer: id, clients, ...options }: AuthServerAtHand) {
+async function openAuthServer({ issuer: id, clients, registration, ...options }: AuthServerAtHand) {
   const storage = sqliteStorage(':memory:', { now: options.now, sweepInterval: 0, usageDelay: 0 })
   const signer = await createSigner(await generatePrivateJwk({ kid: 'k1' }))
   const oauthSigner = await createSigner(await generatePrivateJwk({ kid: 'o1', algorithm: 'ecdsa-p256-sha256' }))
@@ -134,7 +143,7 @@ async function openAuthServer({ issuer: id, clients, ...options }: AuthServerAtH
       ...options,
     },
     januaryServer,
-    oauthEdition({ keys, clients }),
+    oauthEdition({ keys, clients, registration }),
   )
   onTestFinished(async () => {
     await server.close()

@@ -76,6 +76,19 @@ describe.each(Object.entries(sdks))('%s', (id, open) => {
     expect(stage.prompts).toHaveLength(1)
   })
 
+  it('registers itself if it has no document and the operator lets it, and again when its registration has ended', async () => {
+    const stage = await openClientStage(protectNotes, true)
+    const client = open(stage)
+    onTestFinished(() => client.close())
+    expect(await client.call('read_notes')).toBe('read_notes done')
+    const registrations = () => stage.wire.filter((each) => each === `POST ${stage.issuer}/oauth/register 201`).length
+    expect(registrations()).toBe(1)
+    expect(stage.prompts.map((query) => query.get('client_id'))).toEqual([expect.stringMatching(/^app-/)])
+    stage.pass(40 * 86_400)
+    expect(await client.call('read_notes')).toBe('read_notes done')
+    expect(registrations()).toBe(2)
+  })
+
   it('can use a server at the root of its host', async () => {
     const stage = await openClientStage((options) => protectNotes({ ...options, path: '/' }))
     const client = open(stage)

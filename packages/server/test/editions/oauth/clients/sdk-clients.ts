@@ -14,7 +14,7 @@ const documentUrl = 'https://client.example/oauth/client.json'
 export type ClientStore = Map<string, unknown>
 
 /** What an application does for any of the SDKs: it stores what they hand over, and opens the browser. */
-function createProvider({ allow, documents }: ClientStage, stored: ClientStore) {
+function createProvider({ allow, documents, registers }: ClientStage, stored: ClientStore) {
   const clientMetadata = {
     client_name: 'SDK',
     redirect_uris: [redirectUrl],
@@ -22,7 +22,7 @@ function createProvider({ allow, documents }: ClientStage, stored: ClientStore) 
     response_types: ['code'],
     token_endpoint_auth_method: 'none',
   }
-  documents.set(documentUrl, { client_id: documentUrl, ...clientMetadata })
+  if (!registers) documents.set(documentUrl, { client_id: documentUrl, ...clientMetadata })
   const load = <T>(name: string) => stored.get(name) as T | undefined
   const answers: URLSearchParams[] = []
   return {
@@ -30,7 +30,7 @@ function createProvider({ allow, documents }: ClientStage, stored: ClientStore) 
     answers,
     redirectUrl,
     clientMetadata,
-    clientMetadataUrl: documentUrl,
+    ...(!registers && { clientMetadataUrl: documentUrl }),
     state: () => `state-${answers.length}`,
     clientInformation: () => load<{ client_id: string }>('client'),
     saveClientInformation: (client: { client_id: string }) => void stored.set('client', client),
