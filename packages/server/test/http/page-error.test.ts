@@ -3,6 +3,7 @@ import { PageError, problemStatus } from '../../src/http/page-error.js'
 
 it.each<[keyof typeof problemStatus, number]>([
   ['request_unknown', 400],
+  ['client_unknown', 400],
   ['redirect_mismatch', 400],
   ['bad_form', 400],
   ['request_other_session', 403],

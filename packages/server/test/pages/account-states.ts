@@ -73,7 +73,7 @@ export function accountStates(messages: Messages): [string, string][] {
             resourceHost: 'notes.example/mcp',
             bearer: true,
             hasChanged: true,
-            identifier: 'https://client.example/oauth/client.json',
+            identifier: 'https://client.example/client.json',
             resource: 'https://notes.example/mcp',
           },
         }),

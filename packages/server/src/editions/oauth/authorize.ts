@@ -219,9 +219,12 @@ function asPageError(error: unknown, { request, url }: Visit): unknown {
         { error: 'invalid_client' },
         { status: 400, headers: { 'cache-control': 'no-store' } },
       )
-      return new PageError('bad_form', { agent, cause: error, response })
+      return new PageError('client_unknown', { agent, cause: error, response })
     }
-    return new PageError(error.code === 'redirect_mismatch' ? 'redirect_mismatch' : 'bad_form', { agent, cause: error })
+    return new PageError(error.code === 'redirect_mismatch' ? 'redirect_mismatch' : 'client_unknown', {
+      agent,
+      cause: error,
+    })
   }
   if (!(error instanceof AAuthError)) return error
   if (error.code === 'policy_denied' || error.code === 'agent_blocked')

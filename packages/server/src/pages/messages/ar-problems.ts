@@ -40,6 +40,12 @@ export const arProblems: Record<ProblemPage['code'], Problem> = {
     explanation: (agent) => phrase`أرسلك ${agent} إلى هنا بطلب لا يمكننا استخدامه.`,
     advice: (agent) => phrase`ارجع إلى ${agent} ليعرف ما المشكلة.`,
   },
+  client_unknown: {
+    heading: 'لا يمكننا معرفة من يطلب',
+    explanation: () =>
+      phrase`البرنامج الذي أرسلك إلى هنا غير مسجّل لدينا، ولم نتمكن من استخدام التفاصيل التي يُفترض أن تكون منشورة عنه.`,
+    advice: () => phrase`حاول مرة أخرى لاحقًا. إذا لم يساعد ذلك، فاتصل بمشغّل هذا الخادم، واذكر له المرجع أدناه.`,
+  },
   redirect_mismatch: {
     heading: 'هذا الرابط لا يطابق الطلب',
     explanation: () => phrase`العنوان الذي كان سيرسلك إليه مفقود، أو ليس الذي أعطانا إياه الوكيل، فتوقفنا لحمايتك.`,

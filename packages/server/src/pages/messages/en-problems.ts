@@ -40,6 +40,13 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
     explanation: (agent) => phrase`${agent} sent you here with a request that we can’t use.`,
     advice: (agent) => phrase`Go back to ${agent}, which will learn what is wrong.`,
   },
+  client_unknown: {
+    heading: 'We can’t tell who is asking',
+    explanation: () =>
+      phrase`The program that sent you here isn’t registered with us, and we couldn’t use the details that should be published about it.`,
+    advice: () =>
+      phrase`Try again later. If that doesn’t help, contact whoever runs this server, and give them the reference below.`,
+  },
   redirect_mismatch: {
     heading: 'This link doesn’t match the request',
     explanation: () =>

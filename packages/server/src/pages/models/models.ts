@@ -256,6 +256,7 @@ export interface ProblemPage extends PageFrame {
     | 'request_allowed'
     | 'request_denied'
     | 'request_other_session'
+    | 'client_unknown'
     | 'redirect_mismatch'
     | 'request_invalid'
     | 'csrf'

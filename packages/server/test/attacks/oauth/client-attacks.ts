@@ -65,7 +65,7 @@ function badDocument(claim: string, respond: () => Response | Promise<Response>)
     `a client’s document with ${claim}`,
     {},
     {
-      expected: pageOnly('bad_form'),
+      expected: pageOnly('client_unknown'),
       prepare: ({ documents }) => documents.set(clientId, respond as () => Response),
     },
   )
@@ -240,7 +240,7 @@ export const clientAttacks: readonly OAuthAttack[] = [
       `a client at ${host}`,
       { client_id: `https://${host}/client.json` },
       {
-        expected: { status: 400, page: 'bad_form', also: expectNothingFetched },
+        expected: { status: 400, page: 'client_unknown', also: expectNothingFetched },
       },
     ),
     asked(
@@ -269,7 +269,7 @@ export const clientAttacks: readonly OAuthAttack[] = [
             }),
           ),
         expected: {
-          ...pageOnly('bad_form'),
+          ...pageOnly('client_unknown'),
           also: (stage) => expect(new Set(stage.fetched)).toEqual(new Set([clientId])),
         },
       },
@@ -294,7 +294,7 @@ export const clientAttacks: readonly OAuthAttack[] = [
     'a document of this server',
     { client_id: `${issuer}/.well-known/oauth-authorization-server` },
     {
-      expected: { status: 400, page: 'bad_form', also: expectNothingFetched },
+      expected: { status: 400, page: 'client_unknown', also: expectNothingFetched },
     },
   ),
 

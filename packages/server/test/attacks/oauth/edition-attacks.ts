@@ -410,14 +410,14 @@ export const editionAttacks: readonly OAuthAttack[] = [
     'the id of an agent as that of an OAuth client',
     async (stage) => stage.agent.id,
     (stage, id) => openSignedIn(stage, authorizeUrl({ client_id: id })),
-    { status: 400, page: 'bad_form', audit: ['session.created'] },
+    { status: 400, page: 'client_unknown', audit: ['session.created'] },
     async () => ({ status: 200 }),
   ),
   crossed(
     'the document of an agent as that of an OAuth client',
     async (stage) => `${stage.agent.id}/.well-known/aauth-agent`,
     (stage, id) => openSignedIn(stage, authorizeUrl({ client_id: id })),
-    { status: 400, page: 'bad_form', audit: ['session.created'] },
+    { status: 400, page: 'client_unknown', audit: ['session.created'] },
     async () => ({ status: 200 }),
   ),
 

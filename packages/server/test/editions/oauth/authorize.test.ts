@@ -169,7 +169,7 @@ describe('before sign-in', () => {
     const probe = (id: string, accept = 'application/json') => user.open(authorizeUrl({ client_id: id }), { accept })
     const dead = await probe('client-1')
     expect({ status: dead.status, body: await dead.json() }).toEqual({ status: 400, body: { error: 'invalid_client' } })
-    expect(await (await probe('client-1', 'text/html')).text()).toContain('data-error-code="bad_form"')
+    expect(await (await probe('client-1', 'text/html')).text()).toContain('data-error-code="client_unknown"')
     expect((await probe(clientId)).status).toBe(303)
     await openConsent(stage)
     expect((await probe(clientId)).status).toBe(303)
