@@ -1,6 +1,6 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { january } from 'countersign/editions'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { issuerDocuments } from '../origins.js'
 import { refusal } from '../refusal.js'
 import { discoveryAmong, hosts, reasonOf, signer } from './parties.js'
@@ -16,6 +16,10 @@ function countsOf(reasons: readonly string[]): Record<string, number> {
 }
 
 describe('K25: fetch slots', () => {
+  // A silent host would be given up after a while, which frees its slot.
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
+  afterEach(() => void vi.useRealTimers())
+
   it('one source has four, and silent hosts in these keep no one else out', async () => {
     const { silence, release, waiting, find } = discoveryAmong()
     silence('https://silent-')
@@ -170,6 +174,7 @@ describe('K25: fetch slots', () => {
   })
 
   it('are not held by a lookup that waits to report its failure', async () => {
+    vi.useRealTimers()
     let answer: (() => void) | undefined
     const time = new Promise<void>((resolve) => {
       answer = resolve
