@@ -7,7 +7,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const peers = ['http-message-signatures', 'http-message-sig', 'web-bot-auth', '@hellocoop/httpsig']
 
 interface Measured {
-  limit: { verify: number; sign: number }
+  limit: { verify: number; sign: number; 'access token': number }
   results: { name: string; ratio: { min: number; median: number; max: number } }[]
 }
 
@@ -30,7 +30,7 @@ describe('the benchmark', () => {
   it('prints one JSON object of the documented shape and nothing else', () => {
     expect(stdout.trimEnd().split('\n')).toHaveLength(1)
     expect(Object.keys(measured)).toEqual(['limit', 'results'])
-    expect(Object.keys(measured.limit)).toEqual(['verify', 'sign'])
+    expect(Object.keys(measured.limit)).toEqual(['verify', 'sign', 'access token'])
     expect(measured.limit.verify).toBeGreaterThan(0)
     expect(measured.limit.sign).toBeGreaterThan(0)
     for (const result of measured.results) {
@@ -65,6 +65,13 @@ describe('the benchmark', () => {
     for (const name of ['countersign verify, token new', 'countersign verify, token and agent new']) {
       expect(ratios.get(name)?.min).toBeLessThan(0.55)
     }
+  })
+
+  it('counts a new access token as one verification, and one seen before as none', () => {
+    const ratios = new Map(measured.results.map(({ name, ratio }) => [name, ratio]))
+    expect(ratios.get('countersign access token, new')?.min).toBeLessThan(1.1)
+    expect(ratios.get('countersign request, token new')?.min).toBeLessThan(1.1)
+    expect(ratios.get('countersign request, token seen')?.median).toBeGreaterThan(2)
   })
 
   it('rejects unknown options', () => {

@@ -3,6 +3,7 @@ import { createSigner } from 'countersign'
 import { january } from 'countersign/editions'
 import { contentDigest, signMessage } from 'countersign/signatures'
 import { issueToken } from 'countersign/tokens'
+import { createBearerOperations } from './bearer-operations.mjs'
 import { callbackOf, issuer, password, resourceId, scope } from './world.mjs'
 
 /** The users of the benchmark. */
@@ -85,6 +86,8 @@ export async function createOperations(keys, { send }) {
     expectStatus(await post(browser, path, fields), 303)
   }
 
+  const bearer = createBearerOperations({ send, visit, post, expectStatus, hiddenField })
+
   return {
     /** Signs in all users, so that every flow finds a session. */
     async prepare() {
@@ -122,6 +125,8 @@ export async function createOperations(keys, { send }) {
       const { agent, token } = refreshTokens[turn++ % refreshTokens.length]
       await askToken(agent, { request_type: 'refresh', refresh_token: token })
     },
+    bearerFlow: () => bearer.flow(nextPair().browser),
+    bearerRefresh: () => bearer.refresh(),
     signIn: () => signIn({ person: turn++ % people, cookies: new Map() }),
     async page() {
       const { browser, link } = open[turn++ % open.length]

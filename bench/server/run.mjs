@@ -24,16 +24,20 @@ const usage = `usage: npm run -s bench:server -- [--json] [--rounds N] [--second
 `
 
 const parallel = 16
-/** The operations that are measured, their floor, and how often each runs per round. */
+/** The operations that are measured, their floor, what the floor runs if not the same, and how often each runs per round. */
 const plan = [
   { operation: 'flow', floor: 'floor', times: 96 },
   { operation: 'refresh', floor: 'floor', times: 400 },
+  { operation: 'bearerRefresh', floor: 'server', beside: 'refresh', times: 400 },
   { operation: 'signIn', floor: 'floor', times: 16 },
   { operation: 'page', floor: 'floor', times: 200 },
   { operation: 'document', floor: 'hono', times: 1000 },
 ]
 /** How often one client runs each operation while statements and disk writes are counted. */
-const counts = { flow: 50, refresh: 200, signIn: 10, page: 50 }
+const counts = { flow: 50, refresh: 200, bearerRefresh: 200, signIn: 10, page: 50 }
+
+/** The refresh tokens of OAuth clients: each may be used 60 times a minute. */
+const families = 512
 
 let options
 try {
@@ -84,19 +88,21 @@ async function warmUp({ server, floor, hono }) {
     await repeat(operations.refresh, { times: 1000, parallel })
     await repeat(operations.page, { times: 300, parallel })
   }
+  await repeat(server.operations.bearerFlow, { times: families, parallel })
+  await repeat(server.operations.bearerRefresh, { times: 1000, parallel })
   for (const { operations } of [server, hono]) await repeat(operations.document, { times: 4000, parallel })
 }
 
 async function measureRounds(children, database, { rounds, seconds }) {
   const results = plan.map((row) => ({ ...row, own: [], limit: [] }))
   for (let round = 0; round < rounds; round++) {
-    for (const { operation, floor, times, own, limit } of results) {
+    for (const { operation, floor, beside = operation, times, own, limit } of results) {
       const pair = [
-        [children.server, own],
-        [children[floor], limit],
+        [children.server, operation, own],
+        [children[floor], beside, limit],
       ]
-      for (const [child, into] of round % 2 === 0 ? pair : pair.reverse())
-        into.push(await measureRound(child, operation, { times, parallel }))
+      for (const [child, measured, into] of round % 2 === 0 ? pair : pair.reverse())
+        into.push(await measureRound(child, measured, { times, parallel }))
     }
   }
   const bytes = await bytesPerFlow(children.server, database)
@@ -137,6 +143,7 @@ async function count(server) {
   await operations.prepare()
   await repeat(operations.flow, { times: 512, parallel: 1 })
   await operations.openRequests(16)
+  await repeat(operations.bearerFlow, { times: 16, parallel: 1 })
   const counted = {}
   for (const [operation, times] of Object.entries(counts)) {
     await repeat(operations[operation], { times: 5, parallel: 1 })

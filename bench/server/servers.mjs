@@ -10,15 +10,20 @@ import { documentsOf, issuer, password } from './world.mjs'
 const tested = {
   /** The auth server, with limits raised that would otherwise reject this load from a single machine. */
   async server({ keys, place, isFirst }) {
-    const { createAuthServer, fixedKeys } = await import('countersign-server')
+    const { createAuthServer, fixedKeys, januaryServer, oauthEdition } = await import('countersign-server')
     const storage = await openStorage(place)
-    const server = createAuthServer({
-      issuer,
-      storage,
-      keys: fixedKeys({ signer: await createSigner(keys.authServer), secret: new Uint8Array(32).fill(7) }),
-      fetch: documentsOf(keys),
-      limits: { rateFactor: 1_000_000, openRequests: 10_000, sessions: 10_000 },
-    })
+    const keysOf = async (jwk) => fixedKeys({ signer: await createSigner(jwk), secret: new Uint8Array(32).fill(7) })
+    const server = createAuthServer(
+      {
+        issuer,
+        storage,
+        keys: await keysOf(keys.authServer),
+        fetch: documentsOf(keys),
+        limits: { rateFactor: 1_000_000, openRequests: 10_000, sessions: 10_000 },
+      },
+      januaryServer,
+      oauthEdition({ keys: await keysOf(keys.oauth) }),
+    )
     await server.ready()
     for (let person = 0; isFirst && person < people; person++)
       await server.addUser({ username: nameOf(person), password })

@@ -23,11 +23,26 @@ export async function createKeys() {
     ),
     resource: await generatePrivateJwk({ kid: 'resource-1' }),
     authServer: await generatePrivateJwk({ kid: 'auth-1' }),
+    oauth: await generatePrivateJwk({ kid: 'oauth-1', algorithm: 'ecdsa-p256-sha256' }),
   }
 }
 
 export function callbackOf(agent) {
   return `${agent}/callback`
+}
+
+/** An OAuth client and a resource for it. */
+export const bearerClient = {
+  client_id: 'https://client.example/client.json',
+  client_name: 'Trip planner',
+  redirect_uris: ['https://client.example/callback'],
+  token_endpoint_auth_method: 'none',
+}
+export const bearerResource = {
+  resource: 'https://notes.example/mcp',
+  authorization_servers: [issuer],
+  scopes_supported: ['notes.read', 'notes.write'],
+  scope_descriptions: { 'notes.read': 'See your notes', 'notes.write': 'Add and change notes' },
 }
 
 /** Serves the documents of all agents and of the resource instead of the guarded fetch. */
@@ -53,6 +68,8 @@ export function documentsOf({ agents, resource }) {
       },
     ],
     [`${resourceId}/jwks.json`, { keys: [publicJwkOf(resource)] }],
+    [bearerClient.client_id, bearerClient],
+    ['https://notes.example/.well-known/oauth-protected-resource/mcp', bearerResource],
   ])
   return async (url) => {
     const found = documents.get(String(url))
