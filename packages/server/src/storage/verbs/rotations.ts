@@ -9,7 +9,7 @@ import { commonScope, requireCurrent } from '../rows/granted-scopes.js'
 import { toUser } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, hashBytes, hashText, idBytes, type Placeholders } from '../sql/kept-query.js'
-import { isHostBlocked } from './agents.js'
+import { hostIdentifierOf } from './agents.js'
 import { generateTokenIssue, markUsed } from './grants.js'
 import {
   grantParties,
@@ -31,10 +31,10 @@ type FoundFamily = NonNullable<Awaited<ReturnType<typeof lockFamily>>>
 
 /** Implements {@link RefreshStorage.prepareRotation}. */
 export async function prepareRotation(statement: Statement, rotation: Rotation): Promise<PreparedIssue | undefined> {
-  const [row] = await readFamily(statement, { family: idBytes(rotation.family) })
+  const [row] = await readFamily(statement, wantedBy(rotation))
   if (!row) return undefined
   const token = toToken(row)
-  const judged = await judge(statement, token, rotation, row.read_at)
+  const judged = judge(token, rotation, row.read_at)
   if ('reason' in judged) return undefined
   const issue = generateTokenIssue(token.grant, judged.scope, { ...rotation, now: row.read_at })
   return { grant: token.grant, user: toUser(row), issue }
@@ -43,9 +43,9 @@ export async function prepareRotation(statement: Statement, rotation: Rotation):
 /** Implements {@link RefreshStorage.rotateRefresh}. */
 export async function rotateRefresh(unit: Unit, rotation: Rotation): Promise<PerformedRotation> {
   const { now } = unit
-  const token = await lockFamily(unit, rotation.family)
+  const token = await lockFamily(unit, rotation)
   if (!token) return refused('unknown')
-  const judged = await judge(unit, token, rotation, now)
+  const judged = judge(token, rotation, now)
   if ('reason' in judged) {
     if (judged.reason === 'reused') await revokeReused(unit, token, rotation)
     else if (judged.event) await writeRefusal(unit, token, rotation, judged.event)
@@ -75,13 +75,8 @@ type JudgedRotation =
   | { presented: 'current' | 'previous'; scope: string }
 
 /** Determines which generation was presented and which scope it grants, or why the rotation is refused. */
-async function judge(
-  statement: Statement,
-  token: FoundFamily,
-  rotation: Rotation,
-  now: number,
-): Promise<JudgedRotation> {
-  const refusal = refreshRefusal(token, rotation, now, await isHostBlocked(statement, rotation.agent))
+function judge(token: FoundFamily, rotation: Rotation, now: number): JudgedRotation {
+  const refusal = refreshRefusal(token, rotation, now, token.row.host_blocked_at !== null)
   if (refusal) return refusal
   if (rotation.isResource?.(token.grant.resource) === false) return { reason: 'other_resource' }
   const presented = presentedGeneration(token, rotation, now)
@@ -98,18 +93,33 @@ function refused(reason: ReasonOf<RotationOutcome>): PerformedRotation {
  * Locks a family, so that no other caller rotates it before the end of the transaction, and protects its grant and user against changes. The
  * agent is not locked, because all its users refresh at the same time.
  */
-async function lockFamily(unit: Unit, family: string) {
-  const wanted = { family: idBytes(family) }
+async function lockFamily(unit: Unit, rotation: Rotation) {
+  const wanted = wantedBy(rotation)
   // If this statement waited for a concurrent replacement of the grant, it found no row, because the token now belongs to the new grant.
   // That cannot happen again, because the user is locked.
   const row = (await families(unit, wanted))[0] ?? (await families(unit, wanted))[0]
   return row && toToken(row)
 }
 
-type Wanted = Placeholders<{ family: Uint8Array }>
+interface WantedFamily {
+  family: Uint8Array
+  /** The identifier that blocks every agent on the host of the presenting one. */
+  host: string
+}
 
-function familyOf(parts: Parts, { family }: Wanted) {
-  return heldTokens(parts).select(['t.generation', 't.previous_hash', 't.rotated_at']).where('t.family', '=', family)
+function wantedBy({ family, agent }: Rotation): WantedFamily {
+  return { family: idBytes(family), host: hostIdentifierOf(agent) ?? agent }
+}
+
+type Wanted = Placeholders<WantedFamily>
+
+function familyOf(parts: Parts, { family, host }: Wanted) {
+  return heldTokens(parts)
+    .select(['t.generation', 't.previous_hash', 't.rotated_at'])
+    .select((e) =>
+      e.selectFrom('agent as h').select('h.blocked_at').where('h.identifier', '=', host).as('host_blocked_at'),
+    )
+    .where('t.family', '=', family)
 }
 
 const readFamily = cachedQuery(familyOf)
