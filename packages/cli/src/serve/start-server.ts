@@ -129,11 +129,11 @@ function startRotation(
     rotateAfter,
     onRotated: ({ activated, retiring, gone, next }) =>
       log.write('info', 'keys.rotated', {
-        edition,
         activated,
         retiring: retiring.map(({ kid }) => kid).join(' '),
         gone: gone.join(' '),
         next,
+        edition,
       }),
     onError: (error) => logFailure(log, 'keys.rotation_failed', error, { edition }),
   })

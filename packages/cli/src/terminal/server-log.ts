@@ -13,7 +13,7 @@ export const serverLogLines = {
     'config.read': 'A changed configuration was loaded, or a broken one was fixed; `file`',
     'policies.changed': 'Changed `policies` are active; `rules`',
     'keys.rotated':
-      'This instance performed a scheduled key rotation; `edition`, `activated`, `retiring`, `gone`, `next`',
+      'This instance performed a scheduled key rotation; `activated`, `retiring`, `gone`, `next`, `edition`',
     'redis.found': 'Gateway: Redis is responding again',
   },
   warn: {
