@@ -132,6 +132,8 @@ async function signIn(page) {
   await page.fill('[name=password]', 'testpass')
   await page.press('[name=password]', 'Enter')
   await page.locator('button[value=grant]').scrollIntoViewIfNeeded()
+  // The button counts only after it was visible for a while (attack C12).
+  await page.waitForTimeout(1000)
 }
 
 const executablePath = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find((path) => existsSync(path))
@@ -152,8 +154,6 @@ try {
   const page = await browser.newPage({ viewport: { width: 560, height: 400 } })
   await page.goto(url)
   await signIn(page)
-  // The button counts only after it was visible for a while (attack C12).
-  await page.waitForTimeout(1000)
   await inBoth(page, 'consent')
   await page.click('button[value=grant]')
   await fetching.ended
