@@ -1,4 +1,5 @@
 import { decodeToken } from 'countersign/tokens'
+import { type Storage, StorageError } from 'countersign-server'
 import { expect } from 'vitest'
 import {
   allowed,
@@ -160,6 +161,21 @@ function redeemedTwice(
   }
 }
 
+/** A storage whose server does not live to respond after it has redeemed a code. */
+function killedAfterRedemption(storage: Storage): Storage {
+  return new Proxy(storage, {
+    get(target, name, receiver) {
+      if (name !== 'redeemCode') return Reflect.get(target, name, receiver) as unknown
+      const redeemCode: Storage['redeemCode'] = async (redemption) => {
+        const outcome = await target.redeemCode(redemption)
+        if (outcome.outcome !== 'refused') throw new StorageError('unavailable', 'the server was killed')
+        return outcome
+      }
+      return redeemCode
+    },
+  })
+}
+
 /** Redemptions and refreshes that are refused, and authorization requests that could lead to them. */
 export const codeAttacks: readonly OAuthAttack[] = [
   redeemed('B', 'the base case: an access token of this client for this resource', (form) => form, issued),
@@ -268,6 +284,17 @@ export const codeAttacks: readonly OAuthAttack[] = [
     refused('invalid_grant', 'code.foreign_key'),
     false,
   ),
+  {
+    id: 'B03',
+    claim: 'a code whose server was killed after it had stored the redemption: the client has no token, and gets none',
+    options: { wrap: killedAfterRedemption, onError: () => undefined },
+    when: async (stage) => {
+      const code = await allowedCode(stage)
+      expect((await post(stage, '/oauth/token', codeForm(code))).status).toBe(503)
+      return () => post(stage, '/oauth/token', codeForm(code))
+    },
+    expected: refused('invalid_grant', 'code.reused'),
+  },
   {
     id: 'B03',
     claim: 'a code for a program on the user’s computer, 61 s later',
