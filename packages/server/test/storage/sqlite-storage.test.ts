@@ -440,6 +440,7 @@ const searches: readonly [string, string][] = [
   ],
   ['select id from refresh_token where family = ?', 'refresh_token_family'],
   ['select id from refresh_token where idle_expires_at <= ? limit 5000', 'refresh_token_idle'],
+  ['select client_id from registered_client where expires_at <= ? limit 5000', 'registered_client_expiry'],
   ['select id from consent_grant where expires_at <= ? limit 5000', 'consent_grant_expiry'],
   ['select id from token_issue where expires_at <= ? limit 5000', 'token_issue_expiry'],
   ['select request_id from code where expires_at <= ? limit 5000', 'code_expiry'],
