@@ -55,8 +55,11 @@ export interface BearerProtocol {
   readToken(message: Pick<ReceivedMessage, 'rawHeaders' | 'rawTarget'>): string | undefined
   /** @throws AAuthError `request_malformed` for content that contains an access token */
   requireNoTokenIn(message: Pick<ReceivedMessage, 'rawHeaders'>, body: Uint8Array): void
-  /** @throws AAuthError `auth_token_invalid`, `auth_token_expired`, `unavailable` */
-  verifyToken(token: string): Promise<AccessToken>
+  /**
+   * @param remoteAddress the client's address, used to limit how many lookups of keys one source can cause
+   * @throws AAuthError `auth_token_invalid`, `auth_token_expired`, `unavailable`, `too_many_requests`
+   */
+  verifyToken(token: string, remoteAddress: string | undefined): Promise<AccessToken>
   /** The `WWW-Authenticate` value for requests without a token. */
   readonly challenge: string
   /** @param scope the space-separated scopes that the client should request */

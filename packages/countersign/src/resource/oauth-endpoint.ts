@@ -59,7 +59,7 @@ export function createOAuthEndpoint<B extends VerifyingResource>(
   tools: OAuthEndpointTools,
 ): B & { readonly protectedResource: ProtectedResource } {
   requireKnownOptions('oauthEndpoint', endpoint, { path: true, name: true, scopes: true, initialScopes: true })
-  if (/scope=|error=|resource_metadata=/i.test(tools.options.wwwAuthenticate ?? ''))
+  if (/(?:scope|error|resource_metadata)\s*=/i.test(tools.options.wwwAuthenticate ?? ''))
     throw new TypeError(
       'wwwAuthenticate must not contain scope=, error= or resource_metadata=: OAuth clients would read them as ours',
     )
@@ -115,7 +115,8 @@ function bearerError(error: unknown, scope?: string): unknown {
 
 function protectedResourceOf(endpoint: OAuthEndpointOptions, options: ResourceOptions): ProtectedResource {
   const { path, name, scopes } = endpoint
-  if (!/^\/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]+(?:\/[A-Za-z0-9\-._~!$&'()*+,;=:@]+)*)?$/.test(path))
+  // No character that has a meaning in a challenge, and no dot segment.
+  if (!/^\/(?:(?!\.{1,2}(?:\/|$))[\w\-.~!$&'()*+:@]+(?:\/(?!\.{1,2}(?:\/|$))[\w\-.~!$&'()*+:@]+)*)?$/.test(path))
     throw new TypeError(`path must be the path of the endpoint, such as "/mcp", without a trailing slash, not ${path}`)
   const known = Object.entries(scopesForOAuth(options.scopes))
   const own = known.filter(([scope]) => scopes === undefined || scopes.includes(scope))
@@ -169,10 +170,10 @@ function createBearerVerifier(resource: ProtectedResource, protocol: BearerProto
     const fields = readMessageFields(message)
     const { path } = requireTarget(message.rawTarget)
     const authority = requireAuthority(fields, authorities)
-    const { claims, scope: granted } = await protocol.verifyToken(token)
+    const { remoteAddress } = message
+    const { claims, scope: granted } = await protocol.verifyToken(token, remoteAddress)
     const { client_id: agent, iss, sub } = claims
     report.verified = { agent }
-    const { remoteAddress } = message
     if (rateLimit) await requireBearerRate(rateLimit, { agent, iss, sub, remoteAddress })
     await revocations?.requireUnrevoked(claims, agent)
     const scope = granted.filter((value) => resource.scopes.has(value))

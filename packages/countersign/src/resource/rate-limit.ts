@@ -34,7 +34,7 @@ export interface RateLimitOptions {
   address?: number
   /** Requests by each agent. @default 100 */
   identity?: number
-  /** Requests by each agent for each user. @default 1000 */
+  /** Requests by each agent for each user; by all OAuth clients of a user together. @default 1000 */
   authorization?: number
   /** Unix seconds. @default the system clock */
   now?: (() => number) | undefined
@@ -82,6 +82,8 @@ export function countBy(limits: Omit<RateLimitOptions, 'now'>): (request: Counte
   const { signature = 10, address = 100, identity = 100, authorization = 1000 } = limits
   const counter = (most: number, ...of: readonly (string | undefined)[]) => ({ most, key: JSON.stringify(of) })
   return ({ level, thumbprint, agent, iss, sub, remoteAddress }) => {
+    // Anyone can publish any number of OAuth clients, so all clients of a user count together.
+    if (level === 'authorization' && thumbprint === undefined) return [counter(authorization, 'person', iss, sub)]
     if (level === 'authorization') return [counter(authorization, 'person', iss, sub, agent)]
     if (level === 'identity') return [counter(identity, 'agent', agent)]
     // The address is counted first: an attacker who generates keys then creates no more counters than the address is allowed requests.
@@ -113,7 +115,7 @@ export async function requireRate(
 }
 
 /**
- * Counts a request with an access token by its client and user.
+ * Counts a request with an access token.
  *
  * @throws AAuthError `too_many_requests`
  */

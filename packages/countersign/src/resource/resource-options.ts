@@ -10,6 +10,7 @@ import type { Signer } from '../lib/jwk.js'
 import { requireKnownOptions, warnOnce } from '../lib/options.js'
 import type { AgentSelection } from '../protocol/agent-selection.js'
 import { type EndpointOrigins, requireEndpointOrigins, requireIdentifier } from '../protocol/documents.js'
+import { parseScope } from '../protocol/parameters.js'
 import type { Risk } from '../protocol/risk-order.js'
 import { riskOf } from '../protocol/scope-risk.js'
 import { requireOwnSigner } from '../tokens/issue-token.js'
@@ -203,10 +204,14 @@ export function requireAccept({ accept = ['aauth'] }: { accept?: readonly Accept
 function requireScopes(scopes: ResourceOptions['scopes'] = {}): void {
   if (Array.isArray(scopes)) throw new TypeError("scopes must be an object: { 'data.read': 'See your data' }")
   for (const [name, given] of Object.entries(scopes)) {
+    if (parseScope(name)?.length !== 1)
+      throw new TypeError(`scopes: ${JSON.stringify(name)} is not the name of one scope`)
     if (typeof given === 'string') continue
     requireKnownOptions(`scopes: ${name}`, given, { description: true, oauth: true })
     if (typeof given.description !== 'string')
       throw new TypeError(`scopes: ${name} needs a description for the user who decides`)
+    if (given.oauth !== undefined && typeof given.oauth !== 'boolean')
+      throw new TypeError(`scopes: oauth of ${name} must be true or false`)
   }
 }
 

@@ -239,6 +239,14 @@ const malformed: readonly [claim: string, sent: (token: string) => Sent][] = [
   ['the scheme without a token', () => ({ headers: [['authorization', 'Bearer']] })],
   ['a token with a space', (token) => ({ headers: [['authorization', `Bearer ${token} x`]] })],
   ['a token and a signature', (token) => ({ headers: [bearer(token), ...signed] })],
+  ['a token in the query of a signed request', (token) => ({ target: `/mcp?access_token=${token}`, headers: signed })],
+  ['a token in the query after a semicolon', (token) => ({ target: `/mcp?x=1;access_token=${token}` })],
+  ['a token in the query in another case, with a dot', (token) => ({ target: `/mcp?Access.Token=${token}` })],
+  ['a token in an array of the query', (token) => ({ target: `/mcp?access_token%5B%5D=${token}` })],
+  [
+    'a signature, and a token after other credentials',
+    (token) => ({ headers: [['authorization', `Basic YTpi, Bearer ${token}`], ...signed] }),
+  ],
   ['a token and the key of a signature', (token) => ({ headers: [bearer(token), signed[2]] })],
 ]
 

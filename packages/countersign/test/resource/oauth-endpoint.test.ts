@@ -1,6 +1,6 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { january, type RevocationClaims, revocationEntry } from 'countersign/editions'
-import { createResource, type Resource, type ResourceOptions } from 'countersign/resource'
+import { createRateLimit, createResource, type Resource, type ResourceOptions } from 'countersign/resource'
 import { issueToken, registeredNames, type TokenType } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
 import { issuerDocuments } from '../origins.js'
@@ -218,6 +218,38 @@ it('is unavailable, and does not refuse the token, while the keys cannot be fetc
   })
 })
 
+it('accepts a token beside a signature for another protocol, as proxies add it', async () => {
+  const signature = {
+    signature: 'sig=:AAAA:',
+    'signature-input': 'sig=("@authority");created=1;keyid="a";tag="web-bot-auth"',
+  }
+  const request = requestWith({ ...bearer(await tokenWith()), ...signature })
+  expect(await outcomeOf(mcp(), request)).toMatchObject({ scheme: 'bearer' })
+})
+
+it('does not let a handler change the claims of later requests', async () => {
+  const endpoint = mcp()
+  const token = await tokenWith()
+  const { claims, scope } = await endpoint.verify(requestWith(bearer(token)), {
+    require: 'authorization',
+    scope: 'notes.read',
+  })
+  expect(() => Object.assign(claims, { sub: 'another' })).toThrow(TypeError)
+  ;(scope as string[]).push('notes.write')
+  const again = await outcomeOf(endpoint, requestWith(bearer(token)))
+  expect(again).toMatchObject({ sub: 'user-1', granted: ['connect', 'notes.read'] })
+})
+
+it('counts all clients of a user together', async () => {
+  const endpoint = mcp({ rateLimit: createRateLimit({ authorization: 2 }) })
+  const statusOf = async (client_id: string, sub = 'user-1') =>
+    outcomeOf(endpoint, requestWith(bearer(await tokenWith({ client_id, sub, jti: `g.f.${client_id}` }))))
+  expect(await statusOf('https://one.example/c')).toMatchObject({ scheme: 'bearer' })
+  expect(await statusOf('https://two.example/c')).toMatchObject({ scheme: 'bearer' })
+  expect(await statusOf('https://three.example/c')).toMatchObject({ status: 429, error: 'too_many_requests' })
+  expect(await statusOf('https://three.example/c', 'user-2')).toMatchObject({ scheme: 'bearer' })
+})
+
 it('does not look at access tokens without the option', async () => {
   const { resource } = openResource()
   const refused = await outcomeOf(resource, requestWith(bearer(await tokenWith()), '/mcp?access_token=x'))
@@ -237,6 +269,20 @@ describe('rejects invalid options:', () => {
     ['accept without aauth', () => openResource({ accept: ['oauth'] }), 'accept must be'],
     ['an unknown way', () => openResource({ accept: ['aauth', 'basic' as never] }), 'accept must be'],
     ['a path with a slash at its end', () => openResource().resource.oauthEndpoint({ path: '/mcp/' }), 'path must be'],
+    ['a path with a dot segment', () => openResource().resource.oauthEndpoint({ path: '/a/../mcp' }), 'path must be'],
+    [
+      'a path that looks like a parameter',
+      () => openResource().resource.oauthEndpoint({ path: '/scope=x' }),
+      'path must be',
+    ],
+    ['two scopes in one name', () => openResource({ scopes: { 'a b': 'See' } }), 'not the name of one scope'],
+    ['a quote in a scope', () => openResource({ scopes: { 'a"b': 'See' } }), 'not the name of one scope'],
+    [
+      'text instead of false',
+      () => openResource({ scopes: { a: { description: 'See', oauth: 'false' as never } } }),
+      'must be true or false',
+    ],
+    ['a confusing challenge with spaces', () => mcp({ wwwAuthenticate: 'X scope ="a"' }), 'wwwAuthenticate'],
     ['a path with a query', () => openResource().resource.oauthEndpoint({ path: '/mcp?x' }), 'path must be'],
     [
       'only dangerous scopes',

@@ -7,13 +7,7 @@ import { createKeyImporter, type ImportKey, type VerificationKey } from '../../l
 import { LruCache } from '../../lib/lru-cache.js'
 import { type DocumentType, identifierProblem, isFetchableUrl, isIdentifier } from '../../protocol/documents.js'
 import { parseScope } from '../../protocol/parameters.js'
-import {
-  type DecodedToken,
-  decodeToken,
-  type VerifiedToken,
-  type VerifyTokenOptions,
-  verifyDecodedToken,
-} from '../../tokens/verify-token.js'
+import { type DecodedToken, decodeToken, type VerifiedToken, verifyDecodedToken } from '../../tokens/verify-token.js'
 import type { KeyResolver, KeyResolverOptions, ResolvedKey } from '../verified-request.js'
 import { januaryDocuments } from './documents.js'
 import { januaryTokens } from './tokens.js'
@@ -103,12 +97,11 @@ type ResolveToken = (jwt: string, remoteAddress: string | undefined, isAuthDue: 
 function createTokenResolver(options: KeyResolverOptions, importKey: ImportKey): ResolveToken {
   const { discovery, now, audience } = options
   const resolved = new LruCache<ResolvedKey>(cachedReferences.count)
-  const authTokenOptions: VerifyTokenOptions = {
+  const authTokenOptions = {
     ...options,
     importKey,
     issuers: options.authTokenIssuers,
     allowExpired: true,
-    findKey: findTokenKey(discovery, januaryDocuments.authServer, requireIssuerKey),
   }
 
   async function resolveAgentToken(decoded: DecodedToken | undefined, remoteAddress: string | undefined) {
@@ -120,8 +113,9 @@ function createTokenResolver(options: KeyResolverOptions, importKey: ImportKey):
     return { token, agent: token.claims.iss, delegate: token.claims.sub, authorization: undefined }
   }
 
-  async function resolveAuthToken(decoded: DecodedToken | undefined) {
-    const token = await verifyDecodedToken(januaryTokens.auth, decoded, authTokenOptions)
+  async function resolveAuthToken(decoded: DecodedToken | undefined, remoteAddress: string | undefined) {
+    const findKey = findTokenKey(discovery, januaryDocuments.authServer, requireIssuerKey, remoteAddress)
+    const token = await verifyDecodedToken(januaryTokens.auth, decoded, { ...authTokenOptions, findKey })
     const { claims, expired } = token
     const authorization = { claims: { ...claims }, scope: parseScope(claims.scope ?? '') ?? [], expired }
     return { token, agent: claims.agent, delegate: claims.agent_delegate, authorization }
@@ -133,7 +127,9 @@ function createTokenResolver(options: KeyResolverOptions, importKey: ImportKey):
     const decoded = decodeToken(jwt)
     const typ = decoded?.header.typ
     const isAuth = typ === januaryTokens.auth.typ || (isAuthDue && typ !== januaryTokens.agent.typ)
-    const verified = isAuth ? await resolveAuthToken(decoded) : await resolveAgentToken(decoded, remoteAddress)
+    const verified = isAuth
+      ? await resolveAuthToken(decoded, remoteAddress)
+      : await resolveAgentToken(decoded, remoteAddress)
     const { type, claims } = verified.token
     const key = requireConfirmation(verified.token, audience)
     const found: ResolvedKey = { key, scheme: 'jwt', ...verified, publisher: type.issuerDocument }

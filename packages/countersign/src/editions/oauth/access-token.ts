@@ -7,7 +7,7 @@ import { LruCache } from '../../lib/lru-cache.js'
 import type { DocumentType } from '../../protocol/documents.js'
 import { parseScope } from '../../protocol/parameters.js'
 import { decodeToken, parseObject, type TokenType, verifyDecodedToken } from '../../tokens/verify-token.js'
-import type { AccessToken, BearerTools } from '../bearer-protocol.js'
+import type { AccessToken, BearerProtocol, BearerTools } from '../bearer-protocol.js'
 import type { AuthClaims } from '../verified-request.js'
 
 /** The authorization server metadata, which contains the URL of the keys (RFC 8414). */
@@ -78,31 +78,34 @@ function nameOf(text: string): string {
  *
  * The function throws an AAuthError: `auth_token_invalid`, `auth_token_expired`, `unavailable`.
  */
-export function createAccessTokenVerifier(tools: BearerTools): (token: string) => Promise<AccessToken> {
+export function createAccessTokenVerifier(tools: BearerTools): BearerProtocol['verifyToken'] {
   const { discovery, issuer, resource, now } = tools
   const verified = new LruCache<Verified>(cached.count)
-  const findKey = findTokenKey(discovery, serverDocument, requireIssuerKey)
+  const findKeyFor = (remoteAddress?: string) =>
+    findTokenKey(discovery, serverDocument, requireIssuerKey, remoteAddress)
   const parseHeader = createHeaderParser()
-  const options = { ...tools, issuers: [issuer], audience: resource.id, findKey }
+  const options = { ...tools, issuers: [issuer], audience: resource.id }
 
-  async function verify(text: string, name: string): Promise<AccessToken> {
+  async function verify(text: string, name: string, remoteAddress: string | undefined): Promise<AccessToken> {
     const decoded = decodeToken(text, maxLength, parseHeader)
     // RFC 9068 §2.1 allows both forms.
     const isLongForm = decoded?.header.typ === `application/${accessTokenType.typ}`
     const token = isLongForm ? { ...decoded, header: { ...decoded.header, typ: accessTokenType.typ } } : decoded
-    const { claims } = await verifyDecodedToken(accessTokenType, token, options)
+    const findKey = findKeyFor(remoteAddress)
+    const { claims } = await verifyDecodedToken(accessTokenType, token, { ...options, findKey })
     const scope = parseScope(claims.scope)
     if (!scope) throw new AAuthError('auth_token_invalid', 'The access token was rejected: its scope is malformed.')
-    const found = { claims, scope, text }
+    // All requests with the token share these.
+    const found = { claims: Object.freeze(claims), scope: Object.freeze(scope), text }
     const keyExpiry = discovery.freshUntil(serverDocument, claims.iss, String(decoded?.header.kid)) ?? 0
     verified.set(name, found, Math.min(claims.exp, now() + cached.age, keyExpiry))
     return found
   }
 
-  return async function verifyAccessToken(text) {
+  return async function verifyAccessToken(text, remoteAddress) {
     const name = nameOf(text)
     const known = verified.get(name, now())
-    return known?.text === text ? known : verify(text, name)
+    return known?.text === text ? known : verify(text, name, remoteAddress)
   }
 }
 

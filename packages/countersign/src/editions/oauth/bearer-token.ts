@@ -1,24 +1,18 @@
-import { fieldValues, type ReceivedMessage } from '../../httpsig/received-message.js'
+import { fieldValues, isSignedMessage, type ReceivedMessage } from '../../httpsig/received-message.js'
 import { AAuthError } from '../../lib/errors.js'
-
-/** The headers of a signature. A request with one of them is a signed request. */
-const signatureHeaders = ['signature', 'signature-input', 'signature-key'] as const
 
 /** One `Authorization` with one access token (RFC 6750 §2.1). */
 const credentials = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i
 
 /** Implements `readToken` (RFC 6750 §2.1). */
 export function readBearerToken(message: Pick<ReceivedMessage, 'rawHeaders' | 'rawTarget'>): string | undefined {
-  const isSigned = signatureHeaders.some((name) => fieldValues(message, name).length > 0)
   const values = fieldValues(message, 'authorization')
-  const isBearer = values.some((value) => /^bearer(?:[\s,]|$)/i.test(value))
-  if (isSigned) {
-    if (!isBearer) return undefined
-    throw malformed('A request must be signed, or have an access token, but not both.')
-  }
+  // Anywhere in a value: some servers join values, or read only the last one.
+  const isBearer = values.some((value) => /(?:^|[\s,])bearer(?:[\s,]|$)/i.test(value))
   if (hasParameter(queryOf(message.rawTarget)))
     throw malformed('An access token must be in the Authorization header, not in the query.')
   if (!isBearer) return undefined
+  if (isSignedMessage(message)) throw malformed('A request must be signed, or have an access token, but not both.')
   const [value = '', another] = values
   if (another !== undefined) throw malformed('The request has more than one Authorization header.')
   const token = credentials.exec(value)?.[1]
@@ -39,8 +33,15 @@ function queryOf(rawTarget: string): string {
   return mark === -1 ? '' : rawTarget.slice(mark + 1)
 }
 
+/** Whether a query or form has a parameter that any framework could read as `access_token`. */
 function hasParameter(text: string): boolean {
-  return text.includes('=') && new URLSearchParams(text).has('access_token')
+  if (!/access/i.test(text) && !text.includes('%')) return false
+  return text.split(/[&;]/).some((pair) => [...new URLSearchParams(pair).keys()].some(isTokenName))
+}
+
+function isTokenName(name: string): boolean {
+  const [base = ''] = name.trim().toLowerCase().split(/[[\0]/)
+  return base.replaceAll(/[.\s]/g, '_') === 'access_token'
 }
 
 function malformed(message: string): AAuthError {

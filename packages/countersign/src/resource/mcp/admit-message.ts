@@ -10,7 +10,7 @@ import { type JudgedMcpRequest, judgeMcpRequest } from './authorize-mcp-request.
 import { serverEventId } from './filter-lists.js'
 import { type McpAuthInfo, mcpAuthInfo } from './mcp-auth-info.js'
 import { type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
-import type { McpCaller, McpSession, McpSessions } from './mcp-sessions.js'
+import { type McpCaller, type McpSession, type McpSessions, oauthCaller } from './mcp-sessions.js'
 import type { McpTable } from './mcp-table.js'
 import type { MirroredParameters } from './mirrored-parameters.js'
 import type { StateSeal } from './sealed-state.js'
@@ -106,7 +106,7 @@ async function admitVerified(
   given: McpMessage | undefined,
 ): Promise<AdmittedMessage | Response> {
   const { resource, seal } = context
-  const caller = callerOf(verified, verified.agent ?? resource.id)
+  const caller = callerOf(verified, resource)
   const session = await sessionOf(context, received, verified, caller)
   if (session === 'none')
     return refusalResponse({ status: 404, code: noSession, reason: 'There is no such session.', id: given?.id ?? null })
@@ -121,9 +121,12 @@ async function admitVerified(
   return { verified, authInfo, caller, message, body, session }
 }
 
-function callerOf({ delegate, scheme, authorization }: AdmittedMessage['verified'], identifier: string): McpCaller {
-  // An OAuth client is never the same caller as an agent with its identifier.
-  const agent = scheme === 'bearer' ? `oauth ${identifier}` : identifier
+function callerOf(
+  { agent: named, delegate, scheme, authorization }: AdmittedMessage['verified'],
+  { id, protectedResource }: Resource,
+): McpCaller {
+  const identifier = named ?? id
+  const agent = scheme === 'bearer' ? oauthCaller(protectedResource?.id ?? id, identifier) : identifier
   if (!authorization) return { agent, delegate }
   const { iss, sub } = authorization.claims
   return { agent, delegate, person: JSON.stringify([iss, sub ?? null]), scope: authorization.scope.join(' ') }

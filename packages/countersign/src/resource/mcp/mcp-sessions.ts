@@ -85,7 +85,19 @@ export function createMcpSessions(now: () => number = systemClock): McpSessions 
 }
 
 function nameOf({ agent, person }: McpCaller): string {
-  return JSON.stringify([agent, person ?? null])
+  // Anyone can publish any number of OAuth clients, so all clients of a user count together.
+  return JSON.stringify([isOAuthClient(agent) ? oauthPrefix : agent, person ?? null])
+}
+
+const oauthPrefix = 'oauth '
+
+/** The name under which an OAuth client owns sessions at one endpoint. It is never the name of an agent. */
+export function oauthCaller(endpoint: string, clientId: string): string {
+  return `${oauthPrefix}${endpoint} ${clientId}`
+}
+
+function isOAuthClient(agent: string): boolean {
+  return agent.startsWith(oauthPrefix)
 }
 
 function mayUse(owner: McpCaller, { agent, delegate, person }: McpCaller): boolean {

@@ -48,17 +48,30 @@ export function scopesOf(table: McpTable): string[] {
   return [...new Set(kinds.flatMap((kind) => Object.values(table[kind] ?? {})))].filter((scope) => scope !== '')
 }
 
-/** The part of a table that clients with access tokens can use: without the items that need another scope than these. */
-export function bearerTableOf(table: McpTable, scopes: ReadonlySet<string>): McpTable {
-  const mayUse = (needed: string) => needed.split(' ').every((scope) => scope === '' || scopes.has(scope))
-  const rulesOf = (kind: keyof McpTable) => Object.entries(table[kind] ?? {}).filter(([, needed]) => mayUse(needed))
-  return Object.fromEntries(kinds.map((kind) => [kind, Object.fromEntries(rulesOf(kind))]))
+/** A table for callers who cannot have every scope. */
+export interface LimitedTable extends McpTable {
+  /** The scopes that the callers can have. @default all */
+  readonly reachable?: ReadonlySet<string> | undefined
+}
+
+/**
+ * A table for clients with access tokens, which can have only these scopes. For them, an item that needs another scope does not exist. It
+ * still decides for its URIs: otherwise, a wider pattern would take its place.
+ */
+export function bearerTableOf(table: McpTable, reachable: ReadonlySet<string>): LimitedTable {
+  return { ...Object.fromEntries(kinds.map((kind) => [kind, table[kind]])), reachable }
+}
+
+/** The scopes that an item needs; undefined if the callers of the table cannot have all of them. */
+function ifReachable({ reachable }: LimitedTable, needed: string | undefined): string | undefined {
+  if (!reachable || needed === undefined) return needed
+  return needed.split(' ').every((scope) => scope === '' || reachable.has(scope)) ? needed : undefined
 }
 
 /** The scope that a listed item needs; undefined if it is not listed. */
-export function scopeFor(table: McpTable, kind: 'tools' | 'prompts' | 'methods', name: string): string | undefined {
+export function scopeFor(table: LimitedTable, kind: 'tools' | 'prompts' | 'methods', name: string): string | undefined {
   const rules = table[kind] ?? {}
-  return Object.hasOwn(rules, name) ? rules[name] : undefined
+  return ifReachable(table, Object.hasOwn(rules, name) ? rules[name] : undefined)
 }
 
 /** A pattern in a table, and the text to compare with a URI. */
@@ -73,8 +86,9 @@ export function foldedPatterns({ resources = {} }: McpTable): readonly UriPatter
 }
 
 /** Whether a table lists the resource that a URI identifies. False for an ambiguous URI. */
-export function isUriListed(table: McpTable, uri: string): boolean {
-  return ownPatterns(table, uri).length > 0
+export function isUriListed(table: LimitedTable, uri: string): boolean {
+  if (!table.reachable) return ownPatterns(table, uri).length > 0
+  return scopeForUri(table, uri, foldedPatterns(table)) !== undefined
 }
 
 /**
@@ -82,12 +96,12 @@ export function isUriListed(table: McpTable, uri: string): boolean {
  * some servers would interpret the URI as one that the table lists under another entry, the scopes of both entries are needed (attacks
  * M24).
  */
-export function scopeForUri(table: McpTable, uri: string, folded: readonly UriPattern[]): string | undefined {
+export function scopeForUri(table: LimitedTable, uri: string, folded: readonly UriPattern[]): string | undefined {
   const own = ownPatterns(table, uri)
   if (own.length === 0) return undefined
   const others = uriReadings(uri).flatMap((reading) => patternsFor(folded, reading))
   const scopes = [...own, ...others].flatMap((pattern) => table.resources?.[pattern]?.split(' ') ?? [])
-  return [...new Set(scopes)].filter((scope) => scope !== '').join(' ')
+  return ifReachable(table, [...new Set(scopes)].filter((scope) => scope !== '').join(' '))
 }
 
 function ownPatterns({ resources = {} }: McpTable, uri: string): string[] {
@@ -110,7 +124,8 @@ function patternsFor(patterns: readonly UriPattern[], uri: string): string[] {
  * The combined scopes of all URIs that a URI template can produce. Undefined if none of these URIs is listed, or if the template is longer
  * than 2048 characters. Only the part before the first variable is known.
  */
-export function scopeForTemplate({ resources = {} }: McpTable, template: string): string | undefined {
+export function scopeForTemplate(table: LimitedTable, template: string): string | undefined {
+  const { resources = {} } = table
   if (template.length > maxUriLength) return undefined
   const start = foldUri(template.split('{', 1)[0] ?? '')
   const reached = Object.entries(resources).filter(([pattern]) => {
@@ -118,5 +133,5 @@ export function scopeForTemplate({ resources = {} }: McpTable, template: string)
     return fixed.startsWith(start) || (pattern.includes('*') && start.startsWith(fixed))
   })
   if (reached.length === 0) return undefined
-  return reached.map(([, scope]) => scope).join(' ')
+  return ifReachable(table, reached.map(([, scope]) => scope).join(' '))
 }

@@ -74,8 +74,12 @@ function rewriteHead({ headers, rawHeaders }: McpNodeRequest, lastEventId: strin
 }
 
 /** Removes the caller's access token: the server must not use it for anything. */
-function dropToken({ headers, rawHeaders }: McpNodeRequest): void {
+function dropToken(incoming: McpNodeRequest): void {
+  const { headers, rawHeaders } = incoming
   delete headers.authorization
+  // Node caches this object, if anything has read it.
+  const { headersDistinct } = incoming as { headersDistinct?: Record<string, unknown> }
+  delete headersDistinct?.authorization
   for (let at = 0; at + 1 < rawHeaders.length; at += 2)
     if (rawHeaders[at]?.toLowerCase() === 'authorization') rawHeaders[at + 1] = ''
 }

@@ -1,7 +1,7 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { january } from 'countersign/editions'
 import type { Resource } from 'countersign/resource'
-import { type McpOptions, protectMcp } from 'countersign/resource/mcp'
+import { createMcpSessions, type McpOptions, protectMcp } from 'countersign/resource/mcp'
 import { issueToken, registeredNames, type TokenType } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
 import { ids, message, modern, openMcpStage, post } from './mcp-stage.js'
@@ -144,6 +144,49 @@ it('hides what needs a dangerous scope from clients with access tokens, but not 
   }
   expect(signed.result.tools).toHaveLength(4)
   expect((await post(agent, stage.url, tool('delete_note'))).status).toBe(200)
+})
+
+it('lets a reserved item decide for its URIs, even if a wider pattern matches', async () => {
+  const patterns = { 'notes://*': 'notes.read', 'notes://private/*': 'notes.delete' }
+  const { handler, seen } = await openServer({ resources: patterns })
+  const token = await tokenFor('mcp.use notes.read')
+  const uri = 'notes://private/1'
+  const listen = modern('subscriptions/listen', { notifications: { resourceSubscriptions: [uri] } })
+  for (const [body, headers] of [
+    [message('resources/read', { uri }), {}],
+    [message('resources/subscribe', { uri }), {}],
+    [message('completion/complete', { ref: { type: 'ref/resource', uri }, argument: { name: 'a', value: '' } }), {}],
+    [
+      message('completion/complete', {
+        ref: { type: 'ref/resource', uri: 'notes://private/{id}' },
+        argument: { name: 'id', value: '' },
+      }),
+      {},
+    ],
+    [listen.body, listen.headers],
+  ] as const)
+    expect(await (await call(handler, token, body, headers)).json()).toMatchObject({ error: { code: -32602 } })
+  expect(seen).toEqual([])
+  const listed = await (await call(handler, token, message('resources/list'))).json()
+  expect(JSON.stringify(listed)).not.toContain('private')
+  expect((await call(handler, token, message('resources/read', { uri: 'notes://mine/1' }))).status).toBe(200)
+  expect(seen).toHaveLength(2)
+})
+
+it('binds sessions to the endpoint if two share a store', async () => {
+  const sessions = createMcpSessions()
+  const one = await openServer({ sessions })
+  const two = await openServer({ sessions, path: '/other' })
+  const initialize = message('initialize', {
+    protocolVersion: '2025-11-25',
+    capabilities: {},
+    clientInfo: { name: 't', version: '1' },
+  })
+  const opened = await call(one.handler, await tokenFor('mcp.use'), initialize)
+  const session = { 'mcp-session-id': opened.headers.get('mcp-session-id') ?? '' }
+  expect((await call(one.handler, await tokenFor('mcp.use'), tool('about'), session)).status).toBe(200)
+  const token = await tokenFor('mcp.use', { aud: `${ids.api}/other` })
+  expect((await call(two.handler, token, tool('about'), session)).status).toBe(404)
 })
 
 it('never passes an access token on (B19), and tells handlers who called and what proved it', async () => {
