@@ -64,7 +64,8 @@ export interface GatewayOptions {
   /**
    * How requests to routes may prove what a user allowed: `aauth` by signatures, `oauth` also by OAuth access tokens, which work for anyone
    * who has them. With `oauth`, the API is one OAuth resource, whose URL is the resource's `id`. `Authorization` is never forwarded, and a
-   * response that demands other credentials becomes a 502. Each MCP server has its own setting. @default ['aauth']
+   * response that demands other credentials becomes a 502. Each MCP server has its own setting: if any of them accepts OAuth, bearer tokens
+   * are not forwarded on any path. @default ['aauth']
    */
   accept?: ResourceOptions['accept']
   /** Web origins that may call the API from a browser. The gateway responds to preflights, which are never signed. @default none */

@@ -4,13 +4,26 @@ import { type ClientAddress, createClientAddress, createEmitter, createTrustedPe
 import type { Resource } from 'countersign/resource'
 import { createMcpSessions, type McpSessions, type ProtectedMcp, protectMcp } from 'countersign/resource/mcp'
 import { observeResource } from './events.js'
-import { defaultLimits, type GatewayLimits, type GatewayOptions, gatewayOptions } from './gateway-options.js'
-import { createRedirectRewrite, type RedirectRewrite } from './headers.js'
+import {
+  defaultLimits,
+  type GatewayLimits,
+  type GatewayOptions,
+  gatewayOptions,
+  type McpPath,
+} from './gateway-options.js'
+import { createRedirectRewrite, type RedirectRewrite, type Withheld } from './headers.js'
 import type { AssertionSetup } from './identity.js'
 import { type CorsOptions, originProblem } from './responses/cors.js'
 import type { TunnelEnd } from './responses/tunnel.js'
 import { type ClosedPath, createClosedPaths, mcpPathProblems } from './routes/closed-paths.js'
-import { acceptProblem, acceptsOAuth, metadataPaths, oauthProblems } from './routes/oauth-paths.js'
+import {
+  type Accept,
+  acceptProblem,
+  acceptsOAuth,
+  isMetadataPath,
+  metadataPaths,
+  oauthProblems,
+} from './routes/oauth-paths.js'
 import { encodedWithoutRaw, type Route, routeProblems } from './routes/route.js'
 import { passAroundMcp } from './routes/route-collisions.js'
 import type { GatewayRules } from './routes/route-table.js'
@@ -36,6 +49,8 @@ export interface GatewaySetup {
   isProxy: (peer: string) => boolean
   /** MCP servers by path. */
   mcp: ReadonlyMap<string, McpServer>
+  /** The paths that the resource serves, without the metadata of endpoints that no longer accept OAuth. */
+  publishedPaths: ReadonlySet<string>
   /** The paths of the metadata of OAuth resources. */
   oauthDocuments: ReadonlySet<string>
   assertion: AssertionSetup | undefined
@@ -46,6 +61,7 @@ export interface McpServer {
   protected: ProtectedMcp
   /** Whether OAuth access tokens are accepted. */
   acceptsOAuth: boolean
+  withheld: Withheld
 }
 
 /** State that is shared by all of a gateway's requests, and that persists when new options are applied. */
@@ -94,19 +110,21 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
   requireOrigins(cors)
   requireAccept(options)
   const oauthDocuments = new Set(metadataPaths({ accept, mcp }))
-  const documents = [...resource.publishedPaths, ...oauthDocuments]
+  const publishedPaths = new Set([...ownPaths(resource), ...oauthDocuments])
   const [wrong] = [
-    ...mcpPathProblems(mcp, routes.entries(), documents),
+    ...mcpPathProblems(mcp, routes.entries(), publishedPaths),
     ...passAroundMcp(routes, { otherwise, mcp }),
     ...oauthProblems({ accept, routes: routes.entries(), mcp, otherwise }),
   ]
   if (wrong) throw new TypeError(`${wrong.setting} ${wrong.problem}`)
   const { onEvent = resource.onEvent } = options
+  const withheldAt = (own: Accept): Withheld =>
+    acceptsOAuth(own) ? 'all' : oauthDocuments.size > 0 ? 'tokens' : 'none'
   const observed = observeResource(resource, onEvent)
   const servers = mcp.map(({ path, ...server }): [string, McpServer] => {
     const isOAuth = acceptsOAuth(server.accept)
     const own = { ...server, ...(isOAuth ? { path } : {}), sessions: sessionsAt(path, mcpSessions) }
-    return [path, { protected: protectMcp(observed, own), acceptsOAuth: isOAuth }]
+    return [path, { protected: protectMcp(observed, own), acceptsOAuth: isOAuth, withheld: withheldAt(server.accept) }]
   })
   const whole = acceptsOAuth(accept) ? observed.oauthEndpoint({ path: '/' }) : observed
   for (const path of oauthDocuments)
@@ -127,14 +145,16 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
         routes,
         mcp.map(({ path }) => path),
       ),
-      isClosed: createClosedPaths(closedPathsOf(options), routes),
+      isClosed: createClosedPaths(closedPathsOf(publishedPaths, mcp), routes),
       otherwise,
       frontController,
       acceptsOAuth: acceptsOAuth(accept),
+      withheld: withheldAt(accept),
     },
     cors,
     clientAddress: createClientAddress(trustProxy),
     mcp: new Map(servers),
+    publishedPaths,
     oauthDocuments,
     assertion: assertion && {
       signer: assertion.signer,
@@ -162,9 +182,14 @@ function sessionsAt(path: string, sessions: McpSessions): McpSessions {
   }
 }
 
+/** The paths of the resource, without OAuth metadata, which may be that of earlier options. */
+function ownPaths({ publishedPaths }: Resource): string[] {
+  return [...publishedPaths].filter((path) => !isMetadataPath(path))
+}
+
 /** The paths of the resource and of the MCP servers, which routes do not control. */
-function closedPathsOf({ resource, mcp = [] }: GatewayOptions): ClosedPath[] {
-  const published = [...resource.publishedPaths].map((path) => ({ path, below: false }))
+function closedPathsOf(publishedPaths: ReadonlySet<string>, mcp: readonly McpPath[]): ClosedPath[] {
+  const published = [...publishedPaths].map((path) => ({ path, below: false }))
   return [...published, ...mcp.map(({ path }) => ({ path, below: true }))]
 }
 

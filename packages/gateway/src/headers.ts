@@ -115,13 +115,14 @@ export function isHopByHop(name: string): boolean {
 }
 
 /** The end-to-end header lines of a message, unchanged, as alternating names and values. */
-function endToEndLines(rawHeaders: readonly string[], isDropped: (name: string) => boolean): string[] {
+function endToEndLines(rawHeaders: readonly string[], isDropped: (name: string, value: string) => boolean): string[] {
   const options = connectionOptions(rawHeaders)
   const kept: string[] = []
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string
+    const value = rawHeaders[at + 1] as string
     const lower = name.toLowerCase()
-    if (!hopByHop.has(lower) && !options.has(lower) && !isDropped(name)) kept.push(name, rawHeaders[at + 1] as string)
+    if (!hopByHop.has(lower) && !options.has(lower) && !isDropped(name, value)) kept.push(name, value)
   }
   return kept
 }
@@ -173,8 +174,7 @@ interface ForwardedHead {
   isUpgrade: boolean
   /** Whether the connection closes after the request. */
   isLast: boolean
-  /** Whether the caller may have sent an OAuth access token, which the API must not receive. */
-  acceptsOAuth: boolean
+  withheld: Withheld
 }
 
 /**
@@ -188,8 +188,8 @@ const unframed: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS
  * with the caller's identity and address.
  */
 export function forwardedHeaders(head: ForwardedHead): string[] {
-  const { method, rawHeaders, identity, host, origin, remoteAddress, length, isUpgrade, isLast, acceptsOAuth } = head
-  const isDropped = acceptsOAuth ? (name: string) => isWrittenHere(name) || isAuthorization(name) : isWrittenHere
+  const { method, rawHeaders, identity, host, origin, remoteAddress, length, isUpgrade, isLast, withheld } = head
+  const isDropped = (name: string, value: string) => isWrittenHere(name) || isWithheld(name, value, withheld)
   const lines = ['Host', host, ...endToEndLines(rawHeaders, isDropped)]
   if (length !== undefined || !unframed.has(method)) lines.push('Content-Length', String(length ?? 0))
   if (isUpgrade) lines.push('Connection', 'Upgrade', 'Upgrade', 'websocket')
@@ -209,9 +209,16 @@ function isWrittenHere(name: string): boolean {
   return /^(?:host|content-length)$/i.test(name) || readsAsIdentity(name) || isUntrusted(name)
 }
 
-/** Whether a header contains a client's credentials for the gateway, which are never the API's. */
-export function isAuthorization(name: string): boolean {
-  return name.toLowerCase() === 'authorization'
+/**
+ * The `Authorization` headers that the API does not receive. `all`: the path accepts OAuth. `tokens`: another path of the gateway does, and
+ * the API could redirect a client to this one, or the client could use the wrong path, so that no bearer token is forwarded.
+ */
+export type Withheld = 'none' | 'tokens' | 'all'
+
+/** Whether a header may contain a client's credentials for the gateway, which are never the API's. */
+export function isWithheld(name: string, value: string, withheld: Withheld): boolean {
+  if (withheld === 'none' || name.toLowerCase() !== 'authorization') return false
+  return withheld === 'all' || /(?<![\w-])bearer(?![\w-])/i.test(value)
 }
 
 /**

@@ -21,7 +21,7 @@ import { openWebSocket } from './responses/tunnel.js'
 import { allowHeader, checkRequest, type Verdict } from './routes/check-request.js'
 import { requirePath } from './routes/path-grammar.js'
 import { pathsInQuery } from './routes/query-paths.js'
-import { queryOf, type RequestHead, requirePlainFields } from './routes/require-plain-fields.js'
+import { queryOf, type RequestHead, requireNoTokenInQuery, requirePlainFields } from './routes/require-plain-fields.js'
 import { requirementOf, routeName } from './routes/route.js'
 import { BufferedUpload, discardInBackground, requireFitting, type Spool } from './uploads/buffered-upload.js'
 import { requestUpstream, type UpstreamResponse } from './upstream.js'
@@ -67,7 +67,14 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
     const { answer, upgraded } = reply
     if (upgraded && exchange.upgrade) {
       const ends = { client: exchange.upgrade, upstream: upgraded }
-      return openWebSocket(outgoing, answer, { ...ends, resource, verified, tracked, tunnels: shared.tunnels })
+      return openWebSocket(outgoing, answer, {
+        ...ends,
+        resource,
+        acceptsOAuth: setup.rules.acceptsOAuth ?? false,
+        verified,
+        tracked,
+        tunnels: shared.tunnels,
+      })
     }
     const passed = setup.rewriteRedirects(responseHeaders(answer.rawHeaders, setup.rules.acceptsOAuth))
     const headers = pageHeaders ? withPageHeaders(passed, pageHeaders) : passed
@@ -170,8 +177,9 @@ function forward(
   { upstream, upstreamHost: host, origin, limits, rules }: GatewaySetup,
   { connections }: GatewayShared,
 ): Promise<UpstreamResponse> {
-  const { acceptsOAuth = false } = rules
+  const { acceptsOAuth = false, withheld = 'none' } = rules
   const { method = 'GET', url: rawTarget = '/', rawHeaders } = incoming
+  if (acceptsOAuth) requireNoTokenInQuery(rawTarget)
   const isUpgrade = upgrade !== undefined
   const isLast = isUpgrade || endsConnection(method, upload.isAnnounced)
   const headers = forwardedHeaders({
@@ -184,7 +192,7 @@ function forward(
     length: upload.isAnnounced ? upload.length : undefined,
     isUpgrade,
     isLast,
-    acceptsOAuth,
+    withheld,
   })
   // Frees the space as soon as the content has been sent, because the response may take hours.
   const content = upload.isAnnounced ? () => upload.read().once('end', () => discardInBackground(upload)) : undefined
@@ -210,7 +218,7 @@ function serveOwnPath(
   const { connections, streams } = shared
   const path = head.rawTarget.split('?', 1)[0] ?? ''
   const mcp = setup.mcp.get(path)
-  const isPublished = resource.publishedPaths.has(path)
+  const isPublished = setup.publishedPaths.has(path)
   if (cors && isPreflight(head) && !setup.oauthDocuments.has(path)) {
     tracked.route = 'preflight'
     const segments = requirePath(head.rawTarget)
@@ -225,7 +233,7 @@ function serveOwnPath(
   if (upgrade || !(isPublished || mcp)) return false
   tracked.route = path
   if (mcp) {
-    requirePlainFields(head, mcp.acceptsOAuth)
+    requirePlainFields(head, mcp.withheld)
     const query = pathsInQuery(queryOf(head.rawTarget), rules.frontController ?? false)
     rules.table.requireNoStricterQuery(query, head.method, undefined)
   }

@@ -136,6 +136,8 @@ interface UpstreamRequest {
   isLast: boolean
   /** Whether the client may use OAuth, which would treat the API's own challenge as the gateway's. */
   acceptsOAuth: boolean
+  /** Whether the client may follow a redirect. @default true */
+  mayRedirect?: boolean
 }
 
 /** Timeouts of requests to an upstream, in seconds. */
@@ -235,7 +237,7 @@ function sendOnce(forwarded: UpstreamRequest, transport: UpstreamTransport): Pro
       if (++informed > mostInformation) refuse(`more than ${mostInformation} responses with a 1xx status`)
     })
     request.once('response', (answer) => {
-      const problem = problemOf(answer)
+      const problem = problemOf(answer, forwarded)
       if (problem !== undefined) return refuse(problem)
       if (acceptsOAuth && isChallenge(answer)) {
         const cause = new Error(`a response with status ${answer.statusCode} that demands other credentials`)
@@ -263,10 +265,16 @@ function sendOnce(forwarded: UpstreamRequest, transport: UpstreamTransport): Pro
 }
 
 /** Returns why a response cannot be forwarded faithfully; undefined if it can be. */
-function problemOf({ statusCode = 0, headers, rawHeaders }: IncomingMessage): string | undefined {
+function problemOf(
+  { statusCode = 0, headers, rawHeaders }: IncomingMessage,
+  { mayRedirect = true }: UpstreamRequest,
+): string | undefined {
   // This is the same limit as for requests. A client with this limit would not see the headers that the gateway adds.
   if (rawHeaders.length > 2000) return 'a response with more than 1000 header lines'
   if (statusCode < 200 || statusCode > 599) return `a response with status ${statusCode}`
+  // A client would send its access token to the other path, which may belong to another program.
+  if (!mayRedirect && statusCode >= 300 && statusCode < 400 && statusCode !== 304)
+    return `a redirect with status ${statusCode}, which clients with access tokens must not follow`
   const coding = headers['transfer-encoding'] ?? 'chunked'
   return coding.toLowerCase() === 'chunked' ? undefined : `a response with the transfer coding ${coding}`
 }

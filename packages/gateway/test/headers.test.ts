@@ -142,7 +142,7 @@ const forwarded = {
   length: undefined,
   isUpgrade: false,
   isLast: false,
-  acceptsOAuth: false,
+  withheld: 'none' as const,
 }
 const start = ['Host', 'albums.internal', 'Accept', 'text/plain']
 const end = ['X-Forwarded-Host', 'api.example', 'X-Forwarded-Proto', 'https']

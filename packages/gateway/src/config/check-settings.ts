@@ -163,7 +163,12 @@ function missingFor({
 
 /** Settings that are valid but probably not intended. @param given as written, without defaults */
 export function warningsOf(settings: GatewaySettings, given: unknown): string[] {
-  return [...withoutEffect(settings, given), ...refusedUnseen(settings), ...knownToOne(settings)]
+  return [
+    ...withoutEffect(settings, given),
+    ...refusedUnseen(settings),
+    ...knownToOne(settings),
+    ...withheldTokens(settings),
+  ]
 }
 
 /** The limits on forwarded requests and responses. */
@@ -188,6 +193,15 @@ function knownToOne({ instances, mcp }: GatewaySettings): string[] {
   if (instances === 1 || mcp.length === 0) return []
   return [
     'mcp: in versions of MCP before 2026-07-28, each session is known to only one gateway: route each client to the same gateway.',
+  ]
+}
+
+/** Warns if the API's own authentication may depend on tokens that it does not receive. */
+function withheldTokens({ otherwise, mcp }: GatewaySettings): string[] {
+  const at = mcp.findIndex(({ accept }) => acceptsOAuth(accept))
+  if (otherwise !== 'pass' || at === -1) return []
+  return [
+    `mcp[${at}].accept includes oauth, so the gateway does not forward bearer tokens on any path. If the API has its own bearer tokens, give the MCP server a separate gateway.`,
   ]
 }
 

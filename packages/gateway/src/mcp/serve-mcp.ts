@@ -8,6 +8,7 @@ import type { GatewaySetup, McpServer } from '../gateway-setup.js'
 import { endsConnection, forwardedHeaders, responseHeaders } from '../headers.js'
 import { type Identity, identityHeaders } from '../identity.js'
 import { isEventStream } from '../responses/pass-response.js'
+import { requireNoTokenInQuery } from '../routes/require-plain-fields.js'
 import { type Connections, requestUpstream } from '../upstream.js'
 
 /** Maximum size of an MCP message, in bytes. Messages are buffered because their content determines the required scope. */
@@ -31,8 +32,7 @@ export interface McpTools {
  */
 export function serveMcp(incoming: IncomingMessage, mcp: McpServer, tools: McpTools): Handler {
   const { resource } = tools.setup
-  const { acceptsOAuth } = mcp
-  const answer = mcp.protected.around((request, given) => ask(incoming, { ...tools, request, given, acceptsOAuth }))
+  const answer = mcp.protected.around((request, given) => ask(incoming, { ...tools, request, given, mcp }))
   return async (request, received) => {
     const response = await answer(request, received).catch((error: unknown) => resource.toResponse(error))
     const error = errorOf(response)
@@ -44,16 +44,18 @@ export function serveMcp(incoming: IncomingMessage, mcp: McpServer, tools: McpTo
 interface Admitted extends McpTools {
   request: Request
   given: Parameters<McpFetch>[1]
-  acceptsOAuth: boolean
+  mcp: McpServer
 }
 
 async function ask(
   incoming: IncomingMessage,
-  { request, given, setup, connections, streams, tracked, acceptsOAuth }: Admitted,
+  { request, given, setup, connections, streams, tracked, mcp }: Admitted,
 ): Promise<Response> {
   const { upstream, origin, clientAddress, limits, assertion } = setup
+  const { acceptsOAuth, withheld } = mcp
   const { method } = request
   const rawTarget = incoming.url ?? '/'
+  if (acceptsOAuth) requireNoTokenInQuery(rawTarget)
   const identity = identityOf(given.authInfo)
   tracked.caller = callerOf(identity)
   tracked.mcpCall = mcpCallOf(given.parsedBody)
@@ -70,7 +72,7 @@ async function ask(
     length: content.length > 0 ? content.length : undefined,
     isUpgrade: false,
     isLast,
-    acceptsOAuth,
+    withheld,
   })
   const { answer } = await requestUpstream(
     {
@@ -81,6 +83,7 @@ async function ask(
       isUpgrade: false,
       isLast,
       acceptsOAuth,
+      mayRedirect: !acceptsOAuth,
     },
     { upstream, connections, waits: limits, disconnect: tracked.disconnect },
     tracked,

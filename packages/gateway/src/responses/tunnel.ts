@@ -16,6 +16,8 @@ export interface WebSocketTunnel {
   client: TunnelEnd
   upstream: TunnelEnd
   resource: Resource
+  /** Whether clients may use OAuth, which would treat the API's own challenge as the gateway's. */
+  acceptsOAuth: boolean
   /** Undefined if nothing was verified. Otherwise, the tunnel closes when the permission expires or is revoked. */
   verified: VerifiedRequest | undefined
   tracked: TrackedRequest
@@ -30,11 +32,11 @@ export interface WebSocketTunnel {
 export function openWebSocket(
   outgoing: ServerResponse,
   answer: IncomingMessage,
-  { client, upstream, resource, verified, tracked, tunnels }: WebSocketTunnel,
+  { client, upstream, resource, acceptsOAuth, verified, tracked, tunnels }: WebSocketTunnel,
 ): void {
   const { tell, route, caller } = tracked
   outgoing.detachSocket(client.socket as Socket)
-  const close = connectEnds(answer, client, upstream)
+  const close = connectEnds(responseHeaders(answer.rawHeaders, acceptsOAuth), client, upstream)
   const began = performance.now()
   tracked.end(answer.statusCode)
   tell?.({ kind: 'socket', route, outcome: 'opened', ...caller, duration: 0 })
@@ -52,10 +54,13 @@ export function openWebSocket(
   })
 }
 
-/** Returns a function that closes both ends. */
-function connectEnds(answer: IncomingMessage, client: TunnelEnd, upstream: TunnelEnd): () => void {
+/**
+ * Returns a function that closes both ends.
+ *
+ * @param headers the headers of the handshake, as alternating names and values
+ */
+function connectEnds(headers: readonly string[], client: TunnelEnd, upstream: TunnelEnd): () => void {
   const lines = ['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: websocket']
-  const headers = responseHeaders(answer.rawHeaders)
   for (let at = 0; at < headers.length; at += 2) lines.push(`${headers[at]}: ${headers[at + 1]}`)
   const close = () => {
     client.socket.destroy()

@@ -4,7 +4,13 @@ import { isUntrusted, lettersOf } from '../headers.js'
 import { mayContainUrl, pathOfUrl, skippedBefore, urlsIn } from './nested-urls.js'
 import { requirePath } from './path-grammar.js'
 import { beginsAsPath, interpretedNames, maxInterpreted, pathsInQuery, type QueryPath } from './query-paths.js'
-import { parameterLayers, parameterName, queryOf, type RequestHead } from './require-plain-fields.js'
+import {
+  parameterLayers,
+  parameterName,
+  queryOf,
+  type RequestHead,
+  requireNoTokenName,
+} from './require-plain-fields.js'
 import type { Need } from './route.js'
 import type { GatewayRules, RoutedPath } from './route-table.js'
 
@@ -131,11 +137,7 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
     },
     name(name) {
       if (actionName.test(name)) refuseNested(`The field ${name}`)
-      if (rules.acceptsOAuth && name === 'access_token')
-        throw new AAuthError(
-          'request_malformed',
-          'An access token must be in the Authorization header, not in the body.',
-        )
+      if (rules.acceptsOAuth) requireNoTokenName(name)
     },
     named,
     longValue(start) {

@@ -29,9 +29,14 @@ export function acceptProblem(accept: unknown): string | undefined {
 /** The paths of the metadata of the OAuth resources: of the API, and of its MCP servers (RFC 9728 §3.1). */
 export function metadataPaths({ accept, mcp = [] }: Pick<OAuthSettings, 'accept' | 'mcp'>): string[] {
   const servers = mcp.filter((server) => acceptsOAuth(server.accept)).map(({ path }) => path)
-  return [...(acceptsOAuth(accept) ? [''] : []), ...servers].map(
-    (path) => `/.well-known/oauth-protected-resource${path}`,
-  )
+  return [...(acceptsOAuth(accept) ? [''] : []), ...servers].map((path) => metadataPath + path)
+}
+
+const metadataPath = '/.well-known/oauth-protected-resource'
+
+/** Whether a path may be that of the metadata of an OAuth resource. */
+export function isMetadataPath(path: string): boolean {
+  return path === metadataPath || path.startsWith(`${metadataPath}/`)
 }
 
 /** Finds settings with which OAuth clients could not connect, or that have no effect. */

@@ -2,13 +2,14 @@ import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/signatures'
 import {
   connectionOptions,
-  isAuthorization,
   isHopByHop,
   isUntrusted,
+  isWithheld,
   lettersOf,
   namesAnotherRequest,
   readsAsIdentity,
   readsAsOverride,
+  type Withheld,
 } from '../headers.js'
 
 /**
@@ -44,10 +45,10 @@ export function queryOf(rawTarget: string): string {
 /**
  * Refuses headers and parameters that could make the upstream run a different request from the one that was checked.
  *
- * @param acceptsOAuth whether `Authorization` is not forwarded. @default false
+ * @param withheld the `Authorization` headers that are not forwarded. @default none
  * @throws AAuthError `request_malformed`, `headers_too_large`, `header_duplicate`
  */
-export function requirePlainFields(message: RequestHead, acceptsOAuth = false): void {
+export function requirePlainFields(message: RequestHead, withheld: Withheld = 'none'): void {
   const { rawTarget, rawHeaders, isFromProxy = false } = message
   // Node.js silently drops entries beyond the first 2,000.
   if (rawHeaders.length > 2000)
@@ -62,7 +63,9 @@ export function requirePlainFields(message: RequestHead, acceptsOAuth = false): 
       throw new AAuthError('request_malformed', `${name} is not accepted: send the intended request directly.`)
     // Without a signed field, the API would get a different request from the one that was signed.
     const isRemoved =
-      (isDropped && !readsAsIdentity(name)) || isHopByHop(name) || (acceptsOAuth && isAuthorization(name))
+      (isDropped && !readsAsIdentity(name)) ||
+      isHopByHop(name) ||
+      isWithheld(name, rawHeaders[at + 1] as string, withheld)
     if (isRemoved && coversField(name.toLowerCase()))
       throw new AAuthError('request_malformed', `${name} is not forwarded, so the signature must not cover it.`)
   }
@@ -144,6 +147,26 @@ export function requirePlainFormField(name: string): void {
       'request_malformed',
       'The field rest_route is not accepted: send the path in the request line.',
     )
+}
+
+/**
+ * Refuses an access token in a parameter or form field, given the decoded name, because the API would receive it. Frameworks ignore the case
+ * of names, or drop brackets, and PHP converts names as for {@link isRestRoute}.
+ *
+ * @throws AAuthError `request_malformed`
+ */
+export function requireNoTokenName(name: string): void {
+  if (/^[^a-z0-9]*access[^a-z0-9]+token(?:[^a-z0-9]*$|[\0[.])/i.test(name))
+    throw new AAuthError(
+      'request_malformed',
+      'An access token must be in the Authorization header, not in the query or the body.',
+    )
+}
+
+/** Like {@link requireNoTokenName}, for each parameter of a raw target. @throws AAuthError `request_malformed` */
+export function requireNoTokenInQuery(rawTarget: string): void {
+  for (const [part] of queryOf(rawTarget).matchAll(/[^&;]{12,}/g))
+    requireNoTokenName(parameterName(part.split('=', 1)[0] as string))
 }
 
 /** Whether WordPress takes its REST API path from a field. PHP converts a dot, a space and `[` to `_`, and truncates a name at NUL. */

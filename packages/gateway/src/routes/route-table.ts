@@ -1,4 +1,5 @@
 import { AAuthError } from 'countersign/resource'
+import type { Withheld } from '../headers.js'
 import type { IsClosed } from './closed-paths.js'
 import {
   calledNames,
@@ -64,8 +65,10 @@ export interface GatewayRules {
    * slash
    */
   frontController?: boolean | undefined
-  /** Whether OAuth access tokens are accepted, so that `Authorization` is not forwarded. @default false */
+  /** Whether OAuth access tokens are accepted. @default false */
   acceptsOAuth?: boolean | undefined
+  /** The `Authorization` headers that are not forwarded. @default none */
+  withheld?: Withheld | undefined
 }
 
 export interface RouteTable {

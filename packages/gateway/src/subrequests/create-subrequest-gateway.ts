@@ -102,7 +102,7 @@ async function respond(incoming: IncomingMessage, outgoing: ServerResponse, curr
   const { resource, origin, clientAddress, tell } = setup
   const tracked = trackRequest(tell, incoming, outgoing)
   const [path = ''] = (incoming.url ?? '').split('?', 1)
-  if (resource.publishedPaths.has(path)) {
+  if (setup.publishedPaths.has(path)) {
     tracked.route = path
     const handler = createMountedListener((request, received) => resource.handler(request, received), {
       origin: origin.origin,

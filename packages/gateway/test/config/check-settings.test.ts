@@ -278,6 +278,15 @@ describe('warningsOf', () => {
     [{ routes: [{ ...open, method: 'POST' }] }, {}, []],
     [{ instances: 2 }, {}, []],
     [{ mcp: [{}] }, {}, []],
+    [{ mcp: [{ accept: ['aauth', 'oauth'] }] }, {}, []],
+    [{ mcp: [{}], otherwise: 'pass' }, {}, []],
+    [
+      { mcp: [{}, { accept: ['aauth', 'oauth'] }], otherwise: 'pass' },
+      {},
+      [
+        'mcp[1].accept includes oauth, so the gateway does not forward bearer tokens on any path. If the API has its own bearer tokens, give the MCP server a separate gateway.',
+      ],
+    ],
     [
       { instances: 2, mcp: [{}] },
       {},
