@@ -10,12 +10,16 @@ import {
   readPermission,
 } from 'countersign/editions'
 import { cleanText } from './plain-text.js'
+import { resourceKey } from './resource-id.js'
 
 /** What an agent requests, verified. */
 export interface PolicyRequest {
   agent: string
   delegate: string | null
-  /** Equal to the agent if it requests access to its own API (S§3.5). */
+  /**
+   * Equal to the agent if it requests access to its own API (S§3.5). Policies receive one form of all spellings of a resource: scheme and host
+   * in lower case, no default port, and no trailing slash.
+   */
   resource: string
   scope: readonly string[]
 }
@@ -69,9 +73,12 @@ export interface PolicyRule {
 /**
  * Creates a policy in which the first matching rule decides. If no rule matches, another policy decides; by default, the user is prompted.
  * Nothing is ever granted without a rule (W19).
+ *
+ * Every spelling of a resource has the same outcome, because a resource chooses its spelling itself.
  */
 export function policyOfRules(rules: readonly PolicyRule[], otherwise: Policy = alwaysPrompt): Policy {
-  return function configuredPolicy(request) {
+  return function configuredPolicy(asked) {
+    const request = { ...asked, resource: resourceKey(asked.resource) }
     const index = rules.findIndex((candidate) => fits(request, candidate))
     const rule = rules[index]
     if (!rule) return otherwise(request)
@@ -86,7 +93,7 @@ function fits({ agent, resource, scope }: PolicyRequest, rule: PolicyRule): bool
   // A rule that denies an origin also denies identifiers with a path there, which anyone who controls the origin can invent.
   const isNamed = (identifier: string, pattern: string) =>
     fitsIdentifier(identifier, pattern) || (decision === 'deny' && fitsIdentifier(originOf(identifier), pattern))
-  if (!isNamed(agent, rule.agent) || !isNamed(resource, rule.resource ?? '*')) return false
+  if (!isNamed(agent, rule.agent) || !isNamed(resource, resourceKey(rule.resource ?? '*'))) return false
   if (!scopes) return true
   const listed = (value: string) => scopes.some((pattern) => fitsPattern(value, pattern))
   return decision === 'deny' ? scope.some(listed) : scope.every(listed)
@@ -97,9 +104,9 @@ export function hostOf(identifier: string): string | undefined {
   return URL.canParse(identifier) ? new URL(identifier).host : undefined
 }
 
-/** An identifier without its path. */
+/** An identifier without its path and query. */
 export function originOf(identifier: string): string {
-  return identifier.split('/', 3).join('/')
+  return /^[^/?]*\/\/[^/?]*/.exec(identifier)?.[0] ?? identifier
 }
 
 // A wildcard that matched a slash would let https://evil.example/x.example match https://*.example.

@@ -41,3 +41,26 @@ it.each([
   )
   expect(policyOfRules([{ name: 'all', agent: pattern, decision: 'grant' }])(request)).toBe('ask')
 })
+
+it.each([
+  'HTTPS://notes.example/mcp',
+  'https://Notes.example/mcp',
+  'https://notes.example:443/mcp',
+  'https://notes.example/mcp/',
+])('a rule for a resource applies to its spelling %s, and other policies see one spelling', (resource) => {
+  const request = { agent: 'https://agent.example', delegate: null, resource, scope: ['notes.read'] }
+  for (const pattern of ['https://notes.example/mcp', 'https://NOTES.example/mcp/'])
+    expect(policyOfRules([{ agent: '*', resource: pattern, decision: 'deny' }])(request)).toEqual({
+      deny: 'policies[0]',
+    })
+  expect(policyOfRules([], ({ resource: seen }) => ({ deny: seen }))(request)).toEqual({
+    deny: 'https://notes.example/mcp',
+  })
+})
+
+it('a rule that denies an origin applies to resources that differ only in their query', () => {
+  const resource = 'https://notes.example/?tenant=1'
+  const request = { agent: 'https://agent.example', delegate: null, resource, scope: ['notes.read'] }
+  const rules = [{ agent: '*', resource: 'https://notes.example', decision: 'deny' } as const]
+  expect(policyOfRules(rules)(request)).toEqual({ deny: 'policies[0]' })
+})

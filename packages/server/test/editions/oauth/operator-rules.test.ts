@@ -1,0 +1,55 @@
+import { decodeToken } from 'countersign/tokens'
+import { type Policy, policyOfRules } from 'countersign-server'
+import { expect, it } from 'vitest'
+import { openMapStage } from '../../attacks/stage.js'
+import {
+  allowed,
+  authorizeUrl,
+  json,
+  openConsent,
+  openStage,
+  redeem,
+  refresh,
+  resourceDocument,
+} from './oauth-stage.js'
+
+const metadata = 'https://notes.example/.well-known/oauth-protected-resource/mcp'
+const spellings = [
+  'HTTPS://notes.example/mcp',
+  'https://NOTES.example/mcp',
+  'https://notes.example:443/mcp',
+  'https://notes.example/mcp/',
+]
+
+/** Opens a stage whose resource spells itself in its own way, with a rule that denies it once `rule.applies`. */
+async function openDenied(spelling: string, pattern: string) {
+  const rule = { applies: false }
+  const denying = policyOfRules([{ agent: '*', resource: pattern, decision: 'deny' }])
+  const policy: Policy = (request) => (rule.applies ? denying(request) : 'ask')
+  const stage = await openStage({}, (options) => openMapStage({ ...options, policy }))
+  stage.documents.set(metadata, () => json({ ...resourceDocument, resource: spelling }))
+  return { stage, rule }
+}
+
+const cases = spellings.flatMap((spelling) =>
+  ['https://notes.example', 'https://notes.example/mcp'].map((pattern) => [pattern, spelling] as const),
+)
+
+it.each(cases)('a rule that denies %s refuses a request for %s', async (pattern, spelling) => {
+  const { stage, rule } = await openDenied(spelling, pattern)
+  rule.applies = true
+  const { user } = await openConsent(stage)
+  expect((await user.open(authorizeUrl())).status).toBe(403)
+})
+
+it.each(cases)('a rule that denies %s refuses codes and refresh tokens for %s', async (pattern, spelling) => {
+  const { stage, rule } = await openDenied(spelling, pattern)
+  const issued = await allowed(stage)
+  expect(decodeToken(issued.access_token)?.payload.aud).toBe(spelling)
+  const { user, consent, page } = await openConsent(stage)
+  const decided = await user.submit(page, consent, { consent: 'grant' })
+  const code = new URL(decided.headers.get('location') ?? '').searchParams.get('code') ?? ''
+  rule.applies = true
+  expect(await redeem(stage, code)).toMatchObject({ error: 'access_denied' })
+  expect(await refresh(stage, issued.refresh_token)).toMatchObject({ error: 'access_denied' })
+})
