@@ -1,3 +1,4 @@
+import { AAuthError } from 'countersign'
 import { readParameters } from 'countersign/editions'
 import { PageError } from '../../http/page-error.js'
 
@@ -35,6 +36,7 @@ export interface AuthorizationProblem {
   description: string
 }
 
+const maxParameters = 50
 const maxScopeLength = 4096
 /** In bytes. */
 const maxState = 2048
@@ -44,22 +46,27 @@ const maxState = 2048
  *
  * @throws PageError `bad_form`
  */
-export function readSentParameters({ search, searchParams }: URL): SentParameters {
-  const sent = [...searchParams]
-  const isRepeated = (name: string) => searchParams.getAll(name).length > 1
-  const parameters = readParameters(new URLSearchParams(sent.filter(([name]) => !isRepeated(name))))
+export function readSentParameters(url: Pick<URL, 'search' | 'searchParams'>): SentParameters {
+  const pairs = url.search.slice(1).split('&')
+  if (pairs.length > maxParameters)
+    throw new PageError('bad_form', {
+      cause: new AAuthError('request_malformed', `The request has more than ${maxParameters} parameters.`),
+    })
+  const sent = [...url.searchParams]
+  const times = new Map<string, number>()
+  for (const [name] of sent) times.set(name, (times.get(name) ?? 0) + 1)
+  const isRepeated = ([name]: readonly [string, string]) => times.get(name) !== 1
+  const parameters = readParameters(new URLSearchParams(sent.filter((pair) => !isRepeated(pair))))
   const [clientId, redirectUri] = [parameters.get('client_id'), parameters.get('redirect_uri')]
   if (clientId === undefined || redirectUri === undefined) throw new PageError('bad_form')
-  const state = parameters.has('state') ? encodedParameter(search, 'state') : undefined
-  return { clientId, redirectUri, parameters, repeated: sent.find(([name]) => isRepeated(name))?.[0], state }
+  const state = parameters.has('state') ? encodedParameter(pairs, 'state') : undefined
+  return { clientId, redirectUri, parameters, repeated: sent.find(isRepeated)?.[0], state }
 }
 
 /** A parameter's value as it is encoded in a query. */
-function encodedParameter(search: string, name: string): string | undefined {
-  const pair = search
-    .slice(1)
-    .split('&')
-    .find((each) => new URLSearchParams(each).has(name))
+function encodedParameter(pairs: readonly string[], name: string): string | undefined {
+  // Without the &, a question mark at the start would not count as a part of the name.
+  const pair = pairs.find((each) => new URLSearchParams(`&${each}`).has(name))
   return pair?.slice(pair.indexOf('=') + 1)
 }
 

@@ -95,6 +95,12 @@ describe('state', () => {
     expect(answer.searchParams.get('iss')).toBe(issuer)
   })
 
+  it('is not taken from a parameter with another name', async () => {
+    const stage = await openStage()
+    const answer = await decide(stage, 'grant', `${authorizeUrl({ state: undefined })}&?state=evil&state=good`)
+    expect(answer.searchParams.getAll('state')).toEqual(['good'])
+  })
+
   it('is also returned with an error, and never once it is too long', async () => {
     const stage = await openStage()
     const { user } = await openConsent(stage)
@@ -107,6 +113,12 @@ describe('state', () => {
     const long = await backOf(`${authorizeUrl({ state: undefined })}&state=${'%41'.repeat(2049)}`)
     expect(new URL(long ?? '').searchParams.get('error')).toBe('invalid_request')
   })
+})
+
+it('a request with more than 50 parameters is refused, before the user signs in', async () => {
+  const stage = await openStage()
+  const page = await stage.fetch(`${authorizeUrl()}${'&a'.repeat(7000)}`)
+  expect([page.status, await page.text()]).toEqual([400, expect.stringContaining('data-error-code="bad_form"')])
 })
 
 it.each([
