@@ -39,6 +39,7 @@ export type ConsentChoices = Pick<
   ConsentPage,
   | 'durations'
   | 'accountPath'
+  | 'asksAgain'
   | 'extend'
   | 'allowedBefore'
   | 'otherDelegateAllowed'
@@ -62,6 +63,7 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
   const agentName = cleanName(display.agent.name ?? '')
   const { judgeName } = input
   const ofDelegate = request.delegate === null ? undefined : judgeName(cleanName(request.delegate), agent)
+  const resourceName = cleanName(display.resource.name ?? '')
   // The operator chose the name of a client that the operator registered.
   const ofAgent = display.agent.registeredBy === 'operator' ? undefined : judgeName(agentName, agent)
   const caution = ofAgent ?? imitationOnly(ofDelegate)
@@ -81,6 +83,8 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
     registeredBy: display.agent.registeredBy,
     resource,
     resourceHost: displayHost(resource),
+    // A name that could mislead is left out: the host is shown anyway.
+    resourceName: resourceName === '' || judgeName(resourceName, resource) ? undefined : resourceName,
     redirect: redirectUri === null ? undefined : redirectOf(redirectUri, agent),
     ...links,
     saysNothing: agentName === '' && Object.values(links).every((link) => link === undefined),

@@ -92,6 +92,7 @@ function choices(
   return {
     durations: { choices: facts.durations, preset: facts.preset },
     accountPath: accountPaths.agents,
+    asksAgain: request.display.agent.bearer && !facts.mayRemember,
     extend: canExtend(request) ? { secondsLeft: request.expiresAt - context.now() } : undefined,
     ...allowedTimes(facts),
     dangers: facts.dangers.length === 0 ? undefined : facts.dangers,

@@ -30,6 +30,14 @@ export function renderConsent(model: ConsentPage, messages: Messages = en): stri
     children: (
       <>
         <h1>{question(model, messages)}</h1>
+        {model.resourceName !== undefined && (
+          <p class="lead">
+            {messages.resourceCallsItself(
+              <Host>{model.resourceHost}</Host>,
+              <span class="claimed">{messages.quoted(<bdi>{model.resourceName}</bdi>)}</span>,
+            )}
+          </p>
+        )}
         <AgentCard model={model} messages={messages} />
         <AbleList model={model} messages={messages} />
         <NotAbleList model={model} messages={messages} />

@@ -24,7 +24,7 @@ export const fullConsent = consentModel({
 })
 
 /** The request of a client that signs nothing. */
-const bearerConsent = consentModel({
+export const bearerConsent = consentModel({
   bearer: true,
   agent: 'https://calendar-helper.example/client.json',
   delegate: undefined,
@@ -32,6 +32,7 @@ const bearerConsent = consentModel({
   code: undefined,
   resource: 'https://cal.example/mcp',
   resourceHost: 'cal.example/mcp',
+  resourceName: 'Team calendar',
   durations: { choices: [3600, 86400, 2592000, 'until-removed'], preset: 86400 },
 })
 
@@ -120,9 +121,12 @@ export function consentStates(messages: Messages): [string, string][] {
       agent: 'app-k3f9x2mq7d4hw5ty',
       agentHost: 'app-k3f9x2mq7d4hw5ty',
       registeredBy: 'itself',
+      asksAgain: true,
     }),
     consent('bearer-loopback', {
       ...bearerConsent,
+      requestedBefore: true,
+      asksAgain: true,
       redirect: redirectModel({
         uri: 'http://127.0.0.1:53123/callback',
         display: '127.0.0.1:53123/callback',

@@ -141,7 +141,11 @@ async function storeRequest(
         bearer: true,
         registeredBy: client.registeredBy,
       },
-      resource: { supportedScopes: [...resource.scopes], scopeDescriptions: { ...resource.scopeDescriptions } },
+      resource: {
+        name: resource.name,
+        supportedScopes: [...resource.scopes],
+        scopeDescriptions: { ...resource.scopeDescriptions },
+      },
     },
     lifetime: lifetimes.requestToken,
     prompt: ['consent', 'login', 'select_account'].filter((each) => request.prompt.has(each)).join(' ') || undefined,

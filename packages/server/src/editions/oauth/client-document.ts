@@ -20,7 +20,7 @@ export interface Client {
   name: string
   /** The host that publishes the document, with its port; undefined for an opaque id. */
   host: string | undefined
-  /** Who registered a client with an opaque id; undefined if the id is the URL of its document. */
+  /** Who registered the client; undefined if its document was fetched from the URL that is its id. */
   registeredBy: 'operator' | 'itself' | undefined
   /** The usable ones, at least one. */
   redirectUris: readonly string[]

@@ -69,7 +69,9 @@ function readClient(document: object, identifiers: IdentifierOptions): { value: 
     ? readClientDocument(id, document, identifiers)
     : isOperatorsName(id) && readClientMetadata(id, document, identifiers, 'operator')
   if (!read) return { problem: notAnId }
-  return 'client' in read ? { value: read.client } : { problem: `cannot be used: ${read.problem}` }
+  return 'client' in read
+    ? { value: { ...read.client, registeredBy: 'operator' } }
+    : { problem: `cannot be used: ${read.problem}` }
 }
 
 /** Begins the ids of clients that register themselves. */

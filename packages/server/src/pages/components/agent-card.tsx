@@ -32,13 +32,7 @@ export function AgentCard({ model, messages }: Card) {
           {origin(model, agent, messages)} {model.registeredBy !== 'operator' && unchecked(model, messages)}
         </span>
       </p>
-      <p class="fact">
-        <Icon name="notice" />
-        <span>
-          {seen(model, messages)} {messages.asked(<Ago at={model.requestedAt} now={model.now} messages={messages} />)}{' '}
-          {model.code !== undefined && <span class="code">{messages.code(<code>{model.code}</code>)}</span>}
-        </span>
-      </p>
+      <Seen model={model} messages={messages} />
       <Changes model={model} messages={messages} />
       {model.saysNothing && <Caution>{messages.saysNothing(agent)}</Caution>}
       {model.lookAlike && <Caution>{messages.lookAlike(agent)}</Caution>}
@@ -126,6 +120,24 @@ function origin(
   if (bearer) return messages.publishedBy(agent)
   if (delegate === undefined) return messages.comesFrom(agent)
   return messages.comesFromCopy(agent, <DelegateName delegate={delegate} messages={messages} />)
+}
+
+/**
+ * What the user has seen of the agent, and when it sent the request. A client that signs nothing sends none: anyone can open a link that
+ * names it, and the request is made when the link is opened.
+ */
+function Seen({ model, messages }: Card) {
+  const before = seen(model, messages)
+  if (model.bearer && before === messages.requestedBefore) return null
+  return (
+    <p class="fact">
+      <Icon name="notice" />
+      <span>
+        {before} {!model.bearer && messages.asked(<Ago at={model.requestedAt} now={model.now} messages={messages} />)}{' '}
+        {model.code !== undefined && <span class="code">{messages.code(<code>{model.code}</code>)}</span>}
+      </span>
+    </p>
+  )
 }
 
 /**

@@ -205,6 +205,7 @@ export function DurationChoice({ model, messages }: { model: ConsentPage; messag
     <p>
       {model.agent !== model.resource && messages.whileAway}{' '}
       {messages.removeIn(<a href={accountPath}>{messages.myAgents}</a>)} {messages.worksOn(model.tokenLifetime)}
+      {model.asksAgain && <> {messages.askedAgain}</>}
     </p>
   )
   if (durations.choices.length === 1) {

@@ -144,6 +144,8 @@ export const en = {
     logo: 'We haven’t checked its logo, or who runs it.',
     nameAndLogo: 'We haven’t checked its name or logo, or who runs it.',
   },
+  resourceCallsItself: (resource: ComponentChildren, name: ComponentChildren) =>
+    phrase`${resource} calls itself ${name}. We haven’t checked that name.`,
   firstTime: 'This is the first time this agent has asked you.',
   requestedBefore: 'This agent has asked you before.',
   asked: (ago: ComponentChildren) => phrase`Asked ${ago}.`,
@@ -211,6 +213,7 @@ export const en = {
   moreServices: (count: number) => `${count} more`,
   howLong: 'For how long',
   untilRemoved: 'Until I remove it',
+  askedAgain: 'We won’t remember your answer. The next time you connect this agent, we’ll ask you again.',
   whileAway: 'It can use this while you’re away.',
   removeIn: (myAgents: ComponentChildren) => phrase`You can remove it any time in ${myAgents}.`,
   worksOn: (seconds: number) => `After that it may still work for up to ${enDuration(seconds)}.`,

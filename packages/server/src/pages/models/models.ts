@@ -167,6 +167,8 @@ export interface ConsentPage extends PageFrame {
   agentJkt?: string | undefined
   resource: string
   resourceHost: string
+  /** The name that the resource gives itself, cleaned like the agent's; absent if it does not give one, or one that misleads. */
+  resourceName?: string | undefined
   /** Where the user goes next; absent if the user stays here. */
   redirect?: ConsentRedirect | undefined
   /** The agent's links, limited to https on its own host. */
@@ -207,7 +209,7 @@ export interface ConsentPage extends PageFrame {
   now: number
   /** Whether the agent signs nothing: which program asks is not proven, and its access works for anyone who copies it. @default false */
   bearer?: boolean | undefined
-  /** Who registered an agent that is known by a name instead of a URL. @default it is known by its URL */
+  /** Who registered an agent that signs nothing. @default its details were fetched from its URL */
   registeredBy?: 'operator' | 'itself' | undefined
   /** Four characters that the requesting program also shows, if it can. */
   code?: string | undefined
@@ -216,6 +218,8 @@ export interface ConsentPage extends PageFrame {
   durations: { choices: readonly Duration[]; preset: Duration }
   /** Path of the My agents page. */
   accountPath: string
+  /** Whether a decision is never remembered for an agent that signs nothing: the page says so. @default false */
+  asksAgain?: boolean | undefined
   /** Present if the request's expiry can be extended again. */
   extend?: { secondsLeft: number } | undefined
   /** The dangers among the requested permissions, shown as a caution above the buttons. */

@@ -62,10 +62,14 @@ export interface RequestDisplay {
     fingerprint?: string | undefined
     /** Whether the agent signs nothing, so that its access works for anyone who copies it. @default false */
     bearer?: boolean | undefined
-    /** Who registered an agent whose identifier is not a URL. @default it is known by its URL */
+    /** Who registered an agent that signs nothing. @default its document was fetched from its URL */
     registeredBy?: 'operator' | 'itself' | undefined
   }
-  resource: { supportedScopes?: string[] | undefined; scopeDescriptions?: Record<string, string> | undefined }
+  resource: {
+    name?: string | undefined
+    supportedScopes?: string[] | undefined
+    scopeDescriptions?: Record<string, string> | undefined
+  }
 }
 
 interface RequestTerms {

@@ -2,8 +2,19 @@ import { decodeToken } from 'countersign/tokens'
 import { policyOfRules } from 'countersign-server'
 import { expect, it } from 'vitest'
 import { openMapStage } from '../../attacks/stage.js'
+import { words } from '../../pages/reading.js'
 import { createScriptedUser } from '../../scripted-user.js'
-import { authorizeUrl, decide, openConsent, openStage, post, redeem, refresh } from './oauth-stage.js'
+import {
+  authorizeUrl,
+  clientDocument,
+  clientId,
+  decide,
+  openConsent,
+  openStage,
+  post,
+  redeem,
+  refresh,
+} from './oauth-stage.js'
 
 const appRedirect = 'editor://app/callback'
 const editor = {
@@ -26,6 +37,19 @@ it('a client that the operator registered under a name gets tokens with that nam
   expect((await refresh(stage, token.refresh_token, { client_id: 'editor' })).status).toBe(200)
   expect(stage.fetched).toEqual(['https://notes.example/.well-known/oauth-protected-resource/mcp'])
 })
+
+it.each(['by a name', 'by its URL'])(
+  'a client that the operator listed %s is not said to publish anything',
+  async (how) => {
+    const listed = how === 'by a name' ? editor : { ...clientDocument, client_name: 'Google Drive' }
+    const stage = await openStage({ clients: [listed] })
+    const { page } = await openConsent(stage, authorizeUrl({ client_id: listed.client_id }))
+    const text = words(page)
+    expect(text).toContain('The operator of this server registered it. Nothing proves that this request comes from it.')
+    expect(text).not.toMatch(/published by|haven’t checked its name|a name that people trust/)
+    expect(stage.fetched).not.toContain(clientId)
+  },
+)
 
 it('only such a client may have a redirect URI with a private-use scheme, which a link on a page opens', async () => {
   const stage = await openStage({ clients: [editor] })
