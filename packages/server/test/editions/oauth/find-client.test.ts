@@ -336,6 +336,7 @@ describe('shares of users and networks', () => {
     const others = ['203.0.113.1', '203.0.114.1'].flatMap((remoteAddress) =>
       Array.from({ length: 51 }, () => codeOf(clients.find(url, { mayFetch: true, remoteAddress }))),
     )
+    await expect.poll(() => publishing).toHaveLength(1)
     for (const publish of publishing) publish(published(document))
     const count = (codes: string[]) => codes.filter((code) => code === 'found').length
     expect(count(await Promise.all(waiting))).toBe(50)
