@@ -91,6 +91,7 @@ describe('countersign gateway check without a request', () => {
       permissions: 2,
       mcpServers: 1,
       oauth: [],
+      signedOnly: [],
       warnings: [],
     })
     expect((await check(other, '--upstream', 'http://127.0.0.1:3001')).stdout).toContain(', 1 MCP server.')
@@ -109,9 +110,38 @@ describe('countersign gateway check without a request', () => {
     const urls = ['https://api.example', 'https://api.example/mcp']
     expect((await check(file)).stdout).toContain(`\nOAuth clients connect to ${urls.join(', ')}.\n`)
     expect(JSON.parse((await check(file, '--json')).stdout)).toMatchObject({ oauth: urls, mcpServers: 2 })
+    expect((await check(file)).stdout).not.toContain('only signed requests')
     const { status, stderr } = await check(file, '--verify-only')
     expect(status).toBe(2)
     expect(stderr).toContain('accept: cannot include oauth with verifyOnly')
+  })
+
+  it('lists the routes that OAuth clients cannot call, and reports what proves one request', async () => {
+    const accept = ['aauth', 'oauth']
+    const routes = [
+      { method: 'GET', path: '/events', require: 'authorization', scope: 'events.read' },
+      { method: 'POST', path: '/events', require: 'authorization', scope: 'events.read', accept: ['aauth'] },
+      { method: '*', path: '/known', require: 'identity' },
+      { method: '*', path: '/any', require: 'signature', accept },
+      { method: '*', path: '/open', require: 'none' },
+    ]
+    const file = await configuration({ accept, routes })
+    const signedOnly = ['POST /events', '* /known']
+    expect((await check(file)).stdout).toContain(
+      `\nThese routes accept only signed requests, and no OAuth clients: ${signedOnly.join(', ')}.\n`,
+    )
+    expect(JSON.parse((await check(file, '--json')).stdout)).toMatchObject({ signedOnly })
+    const proofOf = async (method: string, path: string) => {
+      const { stdout } = await runInProcess('gateway', 'check', method, path, '--config', file)
+      return /^Proof .*$/m.exec(stdout)?.[0]
+    }
+    expect(await proofOf('GET', '/events')).toBe('Proof    a signature, or an OAuth access token')
+    expect(await proofOf('GET', '/any')).toBe('Proof    a signature, or an OAuth access token')
+    expect(await proofOf('POST', '/events')).toBe('Proof    only a signature')
+    expect(await proofOf('GET', '/known')).toBe('Proof    only a signature')
+    expect(await proofOf('GET', '/open')).toBe(undefined)
+    const wrong = await check(await configuration({ routes }))
+    expect(wrong.stderr).toContain('routes[3].accept: includes oauth, but accept of the gateway does not')
   })
 
   it('reports every mistake at once, as gateway start does: settings, collisions, MCP paths, and the key', async () => {

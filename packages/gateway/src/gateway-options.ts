@@ -63,7 +63,8 @@ export interface GatewayOptions {
   frontController?: boolean | undefined
   /**
    * How requests to routes may prove what a user allowed: `aauth` by signatures, `oauth` also by OAuth access tokens, which work for anyone
-   * who has them. With `oauth`, the API is one OAuth resource, whose URL is the resource's `id`. `Authorization` is never forwarded, and a
+   * who has them. With `oauth`, the API is one OAuth resource, whose URL is the resource's `id`. Routes with
+   * `signature` or `identity` accept tokens only if they have their own `accept`. `Authorization` is never forwarded, and a
    * response that demands other credentials becomes a 502. Each MCP server has its own setting: if any of them accepts OAuth, bearer tokens
    * are not forwarded on any path. @default ['aauth']
    */

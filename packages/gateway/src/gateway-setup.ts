@@ -16,15 +16,15 @@ import type { AssertionSetup } from './identity.js'
 import { type CorsOptions, originProblem } from './responses/cors.js'
 import type { TunnelEnd } from './responses/tunnel.js'
 import { type ClosedPath, createClosedPaths, mcpPathProblems } from './routes/closed-paths.js'
+import { isMetadataPath, metadataPaths, oauthProblems } from './routes/oauth-paths.js'
 import {
   type Accept,
   acceptProblem,
   acceptsOAuth,
-  isMetadataPath,
-  metadataPaths,
-  oauthProblems,
-} from './routes/oauth-paths.js'
-import { encodedWithoutRaw, type Route, routeProblems } from './routes/route.js'
+  encodedWithoutRaw,
+  type Route,
+  routeProblems,
+} from './routes/route.js'
 import { passAroundMcp } from './routes/route-collisions.js'
 import type { GatewayRules } from './routes/route-table.js'
 import { createRouteTable } from './routes/route-table.js'
@@ -34,6 +34,8 @@ import { type Connections, parseUpstream, type Upstream, upstreamOptions } from 
 /** The validated options of a gateway, ready for use. */
 export interface GatewaySetup {
   resource: Resource
+  /** The resource for routes that accept only signed requests: it ignores access tokens, and its challenges do not ask for them. */
+  signedOnly: Resource
   /** Emits an event. Undefined if there is no listener. */
   tell: Emit | undefined
   origin: URL
@@ -135,6 +137,7 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
   const parsed = parseUpstream(upstream.url)
   return {
     resource: whole,
+    signedOnly: observed,
     tell: createEmitter('gateway', resource.id, onEvent),
     origin,
     upstream: parsed,
@@ -144,6 +147,7 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
       table: createRouteTable(
         routes,
         mcp.map(({ path }) => path),
+        accept,
       ),
       isClosed: createClosedPaths(closedPathsOf(publishedPaths, mcp), routes),
       otherwise,

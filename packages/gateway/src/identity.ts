@@ -22,15 +22,14 @@ export interface Identity {
 }
 
 /**
- * The caller, as verified at the level that the route requires. A user and scopes are set only for `authorization`. An access token always
- * proves an authorization, and nothing else.
+ * The caller, as verified at the level that the route requires. A user and scopes are set only for `authorization`, even if the request
+ * proves them.
  */
 export function identityOf(
   { agent, delegate, scheme, thumbprint, authorization }: VerifiedRequest,
-  required: Level,
+  level: Level,
 ): Identity {
   const proof = scheme === 'bearer' ? 'bearer' : 'signature'
-  const level = proof === 'bearer' ? 'authorization' : required
   const allowed = level === 'authorization' && authorization ? authorization : undefined
   const { iss, sub } = allowed?.claims ?? { iss: undefined, sub: undefined }
   return { level, proof, agent, delegate, thumbprint, iss, sub, scope: allowed?.scope ?? [] }

@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { createSubrequestGateway, type GatewayOptions, type Route } from 'countersign-gateway'
+import { createGateway, createSubrequestGateway, type GatewayOptions, type Route } from 'countersign-gateway'
+import { decodeJwt } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { byToken, listenWith } from '../../countersign/test/resource/events-resource.js'
+import { byToken, listenWith, resourceSigner } from '../../countersign/test/resource/events-resource.js'
 import { exchange, message, signedLines, statusOf } from './gateway-stage.js'
-import { bearer, both, openOAuthGateway, openOAuthResource, tokenFor } from './oauth-stage.js'
+import { bearer, both, client, openOAuthGateway, openOAuthResource, tokenFor } from './oauth-stage.js'
 
 const mcp = [{ path: '/mcp', accept: both, tools: { look: 'events.read' } }]
 const metadata = '/.well-known/oauth-protected-resource/mcp'
@@ -198,5 +199,111 @@ describe('names that frameworks read as access_token (B21)', () => {
     const { send } = await openOAuthGateway({ routes, mcp }, respond)
     expect((await send('GET', '/open?access_token=t')).status).toBe(200)
     expect((await send('POST', '/open', form, 'access_token=t')).status).toBe(200)
+  })
+})
+
+describe('a token at a route that requires only a signature or an identity (B24)', () => {
+  const read: Route = { method: 'GET', path: '/events', require: 'authorization', scope: 'events.read' }
+  const levels = ['signature', 'identity'] as const
+  const open = (routes: Route[], given: Partial<GatewayOptions> = {}) =>
+    openOAuthGateway({ accept: both, routes: [read, ...routes], ...given }, respond)
+
+  it.each(levels)('is refused by default, without an OAuth challenge: %s', async (require) => {
+    const { send, port, arrived } = await open([{ method: 'POST', path: '/events', require }])
+    for (const scope of ['events.read', 'events.write', 'unrelated', ''])
+      for (const lines of [[], bearer(await tokenFor('', scope))]) {
+        const { status, headers } = await send('POST', '/events', lines)
+        expect([scope, status, headers['www-authenticate']]).toEqual([scope, 401, undefined])
+        expect(headers['agent-auth']).toMatch(/^httpsig/)
+      }
+    expect(arrived).toEqual([])
+    const lines = await signedLines('/events', { method: 'POST' }, await byToken('events.read'))
+    expect(statusOf(await exchange(port, message([...lines, 'Content-Length: 0'])))).toBe(200)
+    expect(arrived[0]?.headers).toMatchObject({ 'x-aauth-level': require, 'x-aauth-subject': '' })
+  })
+
+  it.each(levels)('is accepted if the route accepts OAuth, without the user: %s', async (require) => {
+    const { send, arrived } = await open([{ method: 'POST', path: '/events', require, accept: both }], {
+      assertion: { signer: resourceSigner },
+    })
+    expect((await send('POST', '/events', bearer(await tokenFor('', 'unrelated')))).status).toBe(200)
+    expect(arrived[0]?.headers).toMatchObject({
+      'x-aauth-level': require,
+      'x-aauth-proof': 'bearer',
+      'x-aauth-agent-server': client,
+      'x-aauth-issuer': '',
+      'x-aauth-subject': '',
+      'x-aauth-scope': '',
+    })
+    const claims = decodeJwt(String(arrived[0]?.headers['x-aauth-assertion']))
+    expect(claims).toMatchObject({ level: require, proof: 'bearer', client_id: client })
+    for (const name of ['sub', 'auth_server', 'scope']) expect(claims).not.toHaveProperty(name)
+    const { status, headers } = await send('POST', '/events')
+    expect([status, headers['www-authenticate']]).toEqual([401, expect.stringMatching(/^Bearer /)])
+  })
+
+  it('is refused where a user’s authorization is required, if the route accepts only signatures', async () => {
+    const { send, port, arrived } = await open([{ ...read, path: '/signed', accept: ['aauth'] }])
+    const { status, headers } = await send('GET', '/signed', bearer(await tokenFor('', 'events.read')))
+    expect([status, headers['www-authenticate']]).toEqual([401, undefined])
+    expect(arrived).toEqual([])
+    const lines = await signedLines('/signed', {}, await byToken('events.read'))
+    expect(statusOf(await exchange(port, message(lines)))).toBe(200)
+  })
+
+  it('is refused under another spelling of the path, and by GET for HEAD', async () => {
+    const identity: Route = { method: '*', path: '/admin', require: 'identity' }
+    const head: Route = { ...read, method: 'HEAD', path: '/admin' }
+    const around: Route = { ...read, path: '/*', fallback: true }
+    const { send, arrived } = await open([identity, head, around])
+    const token = bearer(await tokenFor('', 'events.read'))
+    for (const path of ['/Admin', '/admin/', '/admin.json', '/admin%20'])
+      expect([path, (await send('GET', path, token)).status]).toEqual([path, 400])
+    expect((await send('HEAD', '/admin', token)).status).toBe(401)
+    expect(arrived).toEqual([])
+    expect((await send('GET', '/other', token)).status).toBe(200)
+  })
+})
+
+describe('rejects', () => {
+  const identity: Route = { method: 'POST', path: '/a', require: 'identity' }
+  const wide: Route = { method: '*', path: '/*', require: 'authorization', scope: 'events.read' }
+  const create = (routes: Route[], accept?: typeof both) => () =>
+    createGateway({ resource: openOAuthResource(), upstream: 'http://127.0.0.1:1', routes, accept })
+  it.each<[string, () => unknown, string]>([
+    [
+      'a route that accepts OAuth in a gateway that does not',
+      create([{ ...identity, accept: both }]),
+      'routes[0].accept includes oauth, but accept of the gateway does not',
+    ],
+    [
+      'a proof where none is required',
+      create([{ ...identity, require: 'none', accept: both }, wide], both),
+      'routes[0].accept has no effect',
+    ],
+    [
+      'an unknown proof',
+      create([{ ...identity, accept: ['oauth'] }], both),
+      'routes[0].accept must be ["aauth"], or ["aauth", "oauth"]',
+    ],
+    [
+      'two routes for the same requests with different proofs',
+      create([identity, { ...identity, accept: both }], both),
+      'routes[1] contradicts routes[0]',
+    ],
+    [
+      'a wide route that accepts OAuth around one that does not',
+      create([identity, wide], both),
+      'routes[1] is * /*, which accepts OAuth, unlike POST /a of routes[0]',
+    ],
+  ])('%s', (_what, start, text) => {
+    expect(start).toThrow(text)
+    expect(start).toThrow(TypeError)
+  })
+
+  it('neither equal routes nor a wide route that accepts only signatures', () => {
+    expect(create([identity, { ...wide, accept: ['aauth'] }], both)).not.toThrow()
+    expect(create([identity, wide])).not.toThrow()
+    expect(create([{ ...identity, accept: both }, wide], both)).not.toThrow()
   })
 })

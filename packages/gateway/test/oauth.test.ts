@@ -173,17 +173,27 @@ describe('an API that accepts OAuth', () => {
     expect((await send('POST', '/nothing', ['Content-Length', '1000000'])).status).toBe(401)
   })
 
-  it('receives what the token proves, at every level, with its body', async () => {
-    const { send, arrived } = await openApi()
+  it('receives what the token proves for the level of the route, with its body', async () => {
+    const known: Route = { method: '*', path: '/named', require: 'identity', accept: both }
+    const { send, arrived } = await openApi({ routes: [...routes, known] })
     const token = bearer(await tokenFor('', 'events.write'))
     const json = ['Content-Type', 'application/json']
     expect((await send('POST', '/events', [...json, ...token], '{"title":"a"}')).status).toBe(200)
-    expect((await send('GET', '/known', token)).status).toBe(200)
+    expect((await send('GET', '/named', token)).status).toBe(200)
     expect((await send('GET', '/open', token)).status).toBe(200)
     const proven = { 'x-aauth-level': 'authorization', 'x-aauth-proof': 'bearer', 'x-aauth-subject': 'person-1' }
     expect(arrived).toMatchObject([
       { body: '{"title":"a"}', headers: proven },
-      { headers: proven },
+      {
+        headers: {
+          'x-aauth-level': 'identity',
+          'x-aauth-proof': 'bearer',
+          'x-aauth-agent-server': client,
+          'x-aauth-issuer': '',
+          'x-aauth-subject': '',
+          'x-aauth-scope': '',
+        },
+      },
       { headers: { 'x-aauth-level': '', 'x-aauth-proof': '' } },
     ])
     for (const { headers } of arrived) expect(headers.authorization).toBeUndefined()

@@ -8,9 +8,11 @@ import {
   type GatewaySettings,
   loadGatewayConfig,
   type RequestHead,
+  type Route,
   readGatewaySettings,
   requireNothingUnseen,
   type Verdict,
+  withAccept,
 } from 'countersign-gateway'
 import { exitStatus, usageError } from '../command/errors.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
@@ -54,8 +56,12 @@ async function checkConfiguration(
   const counts = { routes: routes.length, permissions: Object.keys(scopes).length, mcpServers: mcp.length }
   const endpoints = [{ path: '', accept }, ...mcp]
   const oauth = endpoints.filter((each) => each.accept?.includes('oauth')).map(({ path }) => id + path)
+  const isSigned = (route: Route) => route.require !== 'none' && !withAccept(route, accept).accept?.includes('oauth')
+  const signedOnly = accept.includes('oauth')
+    ? routes.filter(isSigned).map(({ method, path }) => `${method} ${path}`)
+    : []
   if (flags.json) {
-    terminal.write(`${JSON.stringify({ file, id, ...counts, oauth, warnings })}\n`)
+    terminal.write(`${JSON.stringify({ file, id, ...counts, oauth, signedOnly, warnings })}\n`)
     return exitStatus.done
   }
   for (const warning of warnings) terminal.notify(`Warning: ${warning}`)
@@ -67,18 +73,26 @@ async function checkConfiguration(
   const behind = verifyOnly ? `subrequests from ${proxy}` : `upstream ${upstream?.url}`
   terminal.write(`${file} is valid: ${id}, ${behind}, ${listed.join(', ')}.\n`)
   if (oauth.length > 0) terminal.write(`OAuth clients connect to ${oauth.join(', ')}.\n`)
+  if (signedOnly.length > 0)
+    terminal.write(`These routes accept only signed requests, and no OAuth clients: ${signedOnly.join(', ')}.\n`)
   return exitStatus.done
 }
 
 type Report =
-  | { routes: string[]; require: string; scope?: string | undefined; unsigned: 'refused' | 'passed' }
+  | {
+      routes: string[]
+      require: string
+      scope?: string | undefined
+      oauth?: boolean | undefined
+      unsigned: 'refused' | 'passed'
+    }
   | { mcp: string; unsigned: 'refused' }
   | { refused: string; status: number; unsigned: 'refused' | 'passed' }
 
 function reportOf(
   method: string,
   rawTarget: string,
-  { routes, otherwise, frontController, mcp, verifyOnly }: GatewaySettings,
+  { routes, otherwise, frontController, mcp, accept, verifyOnly }: GatewaySettings,
 ): Report {
   const head = { method, rawTarget, rawHeaders: ['Signature', ''] }
   const [path] = rawTarget.split('?', 1)
@@ -89,14 +103,15 @@ function reportOf(
     paths.map((each) => ({ path: each, below: true })),
     routes,
   )
-  const rules = { table: createRouteTable(routes, paths), isClosed, otherwise, frontController, verifyOnly }
+  const rules = { table: createRouteTable(routes, paths, accept), isClosed, otherwise, frontController, verifyOnly }
   const unsigned = passesUnsigned(head, rules) ? 'passed' : 'refused'
   try {
     const { need } = judge(head, rules)
     if (!need) throw new AAuthError('not_found', 'No route matches the request.')
     const { level, scope } = need
+    const oauth = accept.includes('oauth') && level !== 'none' ? need.acceptsOAuth : undefined
     const shown = need.routes.map((route) => `${route.method} ${route.path}`)
-    return { routes: shown, require: level, scope, unsigned }
+    return { routes: shown, require: level, scope, oauth, unsigned }
   } catch (error) {
     if (!(error instanceof AAuthError)) throw error
     return { refused: error.message, status: error.status, unsigned }
@@ -129,7 +144,7 @@ function textOf(report: Report): string {
   if ('mcp' in report) return `The requirements of a message depend on the rules for the MCP server at ${report.mcp}.`
   if ('refused' in report)
     return [`Refused with ${report.status}: ${report.refused}`, unsigned].filter(Boolean).join('\n')
-  const { routes, require, scope } = report
+  const { routes, require, scope, oauth } = report
   const several =
     routes.length > 1
       ? ['No route is more specific than the others: the request must meet the requirements of all of them.']
@@ -138,6 +153,9 @@ function textOf(report: Report): string {
     ...routes.map((route) => `Route    ${route}`),
     `Level    ${require}`,
     ...(scope === undefined ? [] : [`Scope    ${scope}`]),
+    ...(oauth === undefined
+      ? []
+      : [`Proof    ${oauth ? 'a signature, or an OAuth access token' : 'only a signature'}`]),
     ...several,
     unsigned,
   ]

@@ -61,13 +61,13 @@ function probedUpstream(
   )
 }
 
-function rulesOf({ routes, mcp, otherwise, frontController }: GatewaySettings): GatewayRules {
+function rulesOf({ routes, mcp, accept, otherwise, frontController }: GatewaySettings): GatewayRules {
   const paths = mcp.map(({ path }) => path)
   const isClosed = createClosedPaths(
     paths.map((path) => ({ path, below: true })),
     routes,
   )
-  return { table: createRouteTable(routes, paths), isClosed, otherwise, frontController }
+  return { table: createRouteTable(routes, paths, accept), isClosed, otherwise, frontController }
 }
 
 function pairsIn(given: unknown, separator: string, flag: string): [name: string, value: string][] {

@@ -2,8 +2,8 @@ import { isIdentifier } from 'countersign/discovery'
 import type { ConfigurationProblem } from 'countersign/node'
 import { defaultLimits } from '../gateway-options.js'
 import { mcpPathProblems } from '../routes/closed-paths.js'
-import { acceptsOAuth, metadataPaths, oauthProblems } from '../routes/oauth-paths.js'
-import { encodedWithoutRaw, type Route, routeProblems } from '../routes/route.js'
+import { metadataPaths, oauthProblems } from '../routes/oauth-paths.js'
+import { acceptsOAuth, encodedWithoutRaw, type Route, routeProblems, withAccept } from '../routes/route.js'
 import { passAroundMcp, routeCollisions } from '../routes/route-collisions.js'
 import { type GatewaySettings, gatewayShape, routeShape } from './gateway-schema.js'
 
@@ -85,10 +85,10 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
 }
 
 /** Finds routes that contradict each other, or that servers could confuse. */
-export function collisionsIn({ routes, mcp = [], otherwise }: ReadableSettings): ConfigurationProblem[] {
+export function collisionsIn({ routes, mcp = [], otherwise, accept }: ReadableSettings): ConfigurationProblem[] {
   const whole = [...routes].filter((entry): entry is [number, Route] => isRoute(entry[1]))
   const collisions = routeCollisions(
-    whole,
+    whole.map(([at, route]) => [at, withAccept(route, accept)] as const),
     mcp.map(({ path }) => path),
   )
   const passed = passAroundMcp(routes.values(), { otherwise, mcp })

@@ -11,9 +11,8 @@ import { type McpTable, mcpNameProblem } from 'countersign/resource/mcp'
 import * as z from 'zod'
 import { defaultLimits, type GatewayLimits, type McpPath } from '../gateway-options.js'
 import { originProblem } from '../responses/cors.js'
-import { acceptProblem } from '../routes/oauth-paths.js'
 import type { EncodedOctet } from '../routes/path-grammar.js'
-import type { Level, Route } from '../routes/route.js'
+import { acceptProblem, type Level, type Route } from '../routes/route.js'
 import type { ProxyName } from '../subrequests/original-request.js'
 import { type UpstreamOptions, upstreamProblem } from '../upstream.js'
 
@@ -48,12 +47,18 @@ const allowedNetwork = z.custom<AllowedNetwork>().superRefine((value, context) =
     context.addIssue({ code: 'custom', path: [...path], message: problem })
 })
 
+const accept = z.custom<('aauth' | 'oauth')[]>().superRefine((value, context) => {
+  const message = acceptProblem(value)
+  if (message !== undefined) context.addIssue({ code: 'custom', message })
+})
+
 /** The members of a route. Rules that no single type can express are in `routeProblems`, which is checked even if a member is invalid. */
 export const routeShape = {
   method: text(32),
   path: text(1024),
   require: z.enum(['none', 'signature', 'identity', 'authorization'] satisfies Level[]),
   scope: text(4096).optional(),
+  accept: accept.optional(),
   maxBody: whole(1_099_511_627_776).optional(),
   body: z.literal('unseen').optional(),
   case: z.literal('kept').optional(),
@@ -81,11 +86,6 @@ const scopeTable = (kind: keyof McpTable) =>
       }
     })
     .optional()
-
-const accept = z.custom<('aauth' | 'oauth')[]>().superRefine((value, context) => {
-  const message = acceptProblem(value)
-  if (message !== undefined) context.addIssue({ code: 'custom', message })
-})
 
 /** The description of a scope, alone or with the choice whether OAuth access tokens may have it. */
 const scope = z.union([text(1024), z.strictObject({ description: text(1024), oauth: z.boolean().optional() })], {

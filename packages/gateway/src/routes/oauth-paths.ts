@@ -1,9 +1,5 @@
-import type { ResourceOptions } from 'countersign/resource'
 import { createClosedPaths, isPatternClosed } from './closed-paths.js'
-import type { Route } from './route.js'
-
-/** How requests may prove what a user allowed. */
-export type Accept = ResourceOptions['accept']
+import { type Accept, acceptsOAuth, type Route } from './route.js'
 
 /** The settings that concern OAuth. Other settings may be invalid. */
 export interface OAuthSettings {
@@ -13,17 +9,6 @@ export interface OAuthSettings {
     | readonly { path: string; accept?: Accept; name?: string | undefined; initialScope?: string | undefined }[]
     | undefined
   otherwise?: 'refuse' | 'pass' | undefined
-}
-
-/** Whether OAuth access tokens are accepted. */
-export function acceptsOAuth(accept: Accept): boolean {
-  return accept?.includes('oauth') ?? false
-}
-
-/** Returns the problem with a setting `accept`; undefined if it is valid. */
-export function acceptProblem(accept: unknown): string | undefined {
-  const isKnown = Array.isArray(accept) && accept.every((proof) => proof === 'aauth' || proof === 'oauth')
-  return isKnown && accept.includes('aauth') ? undefined : 'must be ["aauth"], or ["aauth", "oauth"] for OAuth clients'
 }
 
 /** The paths of the metadata of the OAuth resources: of the API, and of its MCP servers (RFC 9728 §3.1). */
@@ -62,6 +47,12 @@ export function oauthProblems(settings: OAuthSettings): { setting: string; probl
           setting: `mcp[${at}].${member}`,
           problem: 'is only used by OAuth clients: set accept to ["aauth", "oauth"], or remove this setting',
         })
+  for (const [at, route] of routes)
+    if (acceptsOAuth(route.accept) && !acceptsOAuth(accept))
+      problems.push({
+        setting: `routes[${at}].accept`,
+        problem: 'includes oauth, but accept of the gateway does not: set it there, too, or remove this setting',
+      })
   const isMetadata = createClosedPaths(metadataPaths(settings).map((path) => ({ path, below: false })))
   for (const [at, { path }] of routes)
     if (path !== undefined && isPatternClosed(path, isMetadata))

@@ -21,7 +21,16 @@ import {
   routeFor,
   routesFor,
 } from './path-rows.js'
-import { covers, isProofStricter, needOf, pathMembers, plainMethods, type Route } from './route.js'
+import {
+  acceptsOAuth,
+  covers,
+  isProofStricter,
+  needOf,
+  pathMembers,
+  plainMethods,
+  type Route,
+  strengthOf,
+} from './route.js'
 
 /** A problem with a table, and the index of the route. */
 export interface RouteCollision {
@@ -153,9 +162,15 @@ function* weakerThan(other: PathRows, group: PathRows, reason: string): Generato
     })
     const strict = other.rows.find(({ route }) => stricter.includes(route))
     if (!strict) continue
-    const { method, path } = strict.route
-    yield openFinding(row, `requires less than ${method} ${path} of routes[${strict.at}], ${reason}`)
+    const { method, path, require } = strict.route
+    const isLower = strengthOf(row.route.require) < strengthOf(require)
+    const relation = isTokenEnough(row.route, strict.route) && !isLower ? 'accepts OAuth, unlike' : 'requires less than'
+    yield openFinding(row, `${relation} ${method} ${path} of routes[${strict.at}], ${reason}`)
   }
+}
+
+function isTokenEnough(route: Route, other: Route): boolean {
+  return acceptsOAuth(route.accept) && !acceptsOAuth(other.accept)
 }
 
 /** Open routes around the path of an MCP server, whose table may require more than any route. */
@@ -269,7 +284,7 @@ function contradictionsIn({ rows: [first, ...others] }: PathRows): RouteCollisio
       (member) =>
         `has a different ${member} than routes[${first.at}], which has the same path: use the same value in both`,
     )
-    if (same && ownMembers.some((member) => route[member] !== same.route[member]))
+    if (same && ownMembers.some((member) => String(route[member]) !== String(same.route[member])))
       problems.unshift(
         `contradicts routes[${same.at}], which is also ${same.route.method} ${same.route.path}: remove one of them`,
       )
@@ -278,4 +293,4 @@ function contradictionsIn({ rows: [first, ...others] }: PathRows): RouteCollisio
 }
 
 /** Members that must be equal in two rows for the same requests. */
-const ownMembers = ['require', 'scope', 'maxBody', 'body', 'mayShadow', 'mayNameMethod', 'fallback'] as const
+const ownMembers = ['require', 'scope', 'accept', 'maxBody', 'body', 'mayShadow', 'mayNameMethod', 'fallback'] as const

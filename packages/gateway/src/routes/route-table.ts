@@ -42,6 +42,7 @@ import {
 } from './path-rows.js'
 import type { QueryPath } from './query-paths.js'
 import {
+  type Accept,
   covers,
   handledAs,
   isProofStricter,
@@ -50,6 +51,7 @@ import {
   needOf,
   plainMethods,
   type Route,
+  withAccept,
 } from './route.js'
 import { examineTable } from './route-collisions.js'
 
@@ -110,11 +112,12 @@ export interface RoutedPath {
  * apply; within each path, the route that lists the method applies. If none of the most specific paths lists the method, no wider route
  * applies.
  *
- * @param mcpPaths paths of MCP servers, which may require more than any route. An open route can surround them only if it has `fallback`.
- * @default none
+ * @param mcpPaths paths of MCP servers, which may require more than any route, so that open routes around them need `fallback`. @default none
+ * @param accept how requests to routes may prove what a user allowed. @default by signatures only
  * @throws TypeError for routes that contradict each other, or that lenient servers could confuse (W39)
  */
-export function createRouteTable(routes: readonly Route[], mcpPaths: readonly string[] = []): RouteTable {
+export function createRouteTable(all: readonly Route[], mcpPaths: readonly string[] = [], accept?: Accept): RouteTable {
+  const routes = all.map((route) => withAccept(route, accept))
   const groups = pathRowsOf(routes.entries())
   const index = indexRows(groups)
   const { collisions, shadows } = examineTable(groups, index, mcpPaths)
@@ -217,7 +220,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths: readonly st
     const isMore = (route: Route) => (own ? !covers(own, route, method) : route.require !== 'none')
     // If a front controller handles a method that no route lists, the strictest route for the path applies.
     const isStricterPath = (match: FoldedMatch, isCertain: boolean) =>
-      (isCertain || beginsLiterally(match)) &&
+      (isCertain || match.other.formIn(match.other.fold, match.end).segments[0]?.free === false) &&
       isStricter(match.other, method, match, isMore, () => match.other.rows.some(({ route }) => isMore(route)))
     for (const { names, isRest, isCertain = false } of query) {
       const read = interpretations({ decoded: names, encoded: undefined, hasParameters: false })
@@ -249,10 +252,6 @@ function mayNeedMore(groups: readonly PathRows[], names: readonly string[], meth
 /** A row that a server may run for a path in one of the path's folded forms, and the selected rows that also match in this form. */
 interface FoldedMatch extends FoldedOwn {
   other: PathRows
-}
-
-function beginsLiterally({ other, end }: FoldedMatch): boolean {
-  return other.formIn(other.fold, end).segments[0]?.free === false
 }
 
 /** The names below the first name of a pattern, such as those below `/wp-json` in WordPress. */

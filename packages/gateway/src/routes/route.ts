@@ -1,11 +1,14 @@
 import { METHODS } from 'node:http'
 import { nearestName } from 'countersign/node'
-import type { Requirement, VerifyRequestOptions } from 'countersign/resource'
+import type { Requirement, ResourceOptions, VerifyRequestOptions } from 'countersign/resource'
 import type { EncodedOctet } from './path-grammar.js'
 import { parsePathPattern, pathPatternProblem } from './path-pattern.js'
 
 /** The proof that a request must provide. `none`: nothing is verified, and the upstream gets empty identity headers. */
 export type Level = 'none' | Requirement
+
+/** How requests may prove what a user allowed. */
+export type Accept = ResourceOptions['accept']
 
 /** A row of the table: the requests that it matches, and what they require. */
 export interface Route {
@@ -20,6 +23,12 @@ export interface Route {
   require: Level
   /** Space-separated scopes, all of which the auth token must have. Required with `authorization`, and invalid with other levels. */
   scope?: string | undefined
+  /**
+   * What proves a request, if the gateway accepts OAuth: `['aauth']` for signatures only. With `['aauth', 'oauth']`, any access token for the
+   * API suffices for `signature` and `identity`, whatever its scopes, and proves nothing about which program sent the request.
+   * @default `['aauth']` for `signature` and `identity`; `accept` of the gateway for `authorization`
+   */
+  accept?: Accept
   /** Maximum body size, in bytes. @default the gateway's limit */
   maxBody?: number | undefined
   /**
@@ -80,7 +89,7 @@ export function strengthOf(level: Level): number {
 export function routeProblems(route: Partial<Route>): { member: keyof Route; problem: string }[] {
   const problems: { member: keyof Route; problem: string }[] = []
   const refuse = (member: keyof Route, problem: string | undefined) => problem && problems.push({ member, problem })
-  const { method, path = '', require, scope, maxBody, body, encoded } = route
+  const { method, path = '', require, scope, accept, maxBody, body, encoded } = route
   refuse('method', methodProblem(method))
   refuse('path', pathPatternProblem(path))
   if (!require || !levels.includes(require)) refuse('require', `must be one of ${levels.join(', ')}`)
@@ -88,6 +97,8 @@ export function routeProblems(route: Partial<Route>): { member: keyof Route; pro
     if (!/^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/.test(scope ?? ''))
       refuse('scope', 'must be one or more scopes, separated by single spaces, such as "events.read"')
   } else if (scope !== undefined) refuse('scope', 'is only valid with require: "authorization"')
+  if (accept !== undefined)
+    refuse('accept', acceptProblem(accept) ?? (require === 'none' ? 'has no effect with require: "none"' : undefined))
   if (body !== undefined && body !== 'unseen') refuse('body', 'can only be "unseen"')
   if (body === 'unseen' && (['*', 'DELETE'].includes(method ?? '') || grave.test(`${path} ${scope ?? ''}`)))
     refuse(
@@ -104,6 +115,27 @@ export function routeProblems(route: Partial<Route>): { member: keyof Route; pro
   else if (encoded && pathPatternProblem(path) === undefined && lastParameterOf(path) === -1)
     refuse('encoded', 'applies to the last parameter of the path, but the path has no parameter')
   return problems
+}
+
+/** Whether OAuth access tokens are accepted. */
+export function acceptsOAuth(accept: Accept): boolean {
+  return accept?.includes('oauth') ?? false
+}
+
+/** Returns the problem with a setting `accept`; undefined if it is valid. */
+export function acceptProblem(accept: unknown): string | undefined {
+  const isKnown = Array.isArray(accept) && accept.every((proof) => proof === 'aauth' || proof === 'oauth')
+  return isKnown && accept.includes('aauth') ? undefined : 'must be ["aauth"], or ["aauth", "oauth"] for OAuth clients'
+}
+
+/**
+ * Fills in what a route accepts. Users allow scopes, so an access token suffices by default only for a route that requires scopes.
+ *
+ * @param accept what the gateway accepts for routes
+ */
+export function withAccept(route: Route, accept: Accept): Route {
+  if (!acceptsOAuth(accept) || route.accept !== undefined) return route
+  return { ...route, accept: route.require === 'authorization' ? accept : ['aauth'] }
 }
 
 /** The index of the segment with the last parameter of a path, or -1. */
@@ -165,6 +197,8 @@ export interface Need {
   level: Level
   /** Space-separated; undefined unless the level is `authorization`. */
   scope: string | undefined
+  /** Whether an OAuth access token may prove the request, instead of a signature. */
+  acceptsOAuth: boolean
   /** Maximum body size, in bytes; if undefined, the gateway's limit. */
   maxBody: number | undefined
   /** Whether a body that the proxy does not pass on is accepted. */
@@ -187,18 +221,21 @@ export function needOf(routes: readonly [Route, ...Route[]]): Need {
     routes,
     level,
     scope: level === 'authorization' ? [...new Set(scopes)].join(' ') : undefined,
+    acceptsOAuth: level !== 'none' && routes.every(({ require, accept }) => require === 'none' || acceptsOAuth(accept)),
     isBodyUnseen: routes.every(({ body }) => body === 'unseen'),
     maxBody: limits.length === 0 ? undefined : Math.min(...limits),
   }
 }
 
 /**
- * Whether a route requires a proof that a request with these requirements may lack: a level, a scope, or a body that the gateway can see.
+ * Whether a route requires a proof that a request with these requirements may lack: a level, a scope, a signature, or a body that the gateway
+ * can see.
  */
-export function isProofStricter({ require, scope = '', body }: Route, need: Need, method: string): boolean {
+export function isProofStricter({ require, scope = '', accept, body }: Route, need: Need, method: string): boolean {
   if (strengthOf(need.level) < strengthOf(require)) return true
   const scopes = need.scope?.split(' ') ?? []
   if (require === 'authorization' && !scope.split(' ').every((value) => scopes.includes(value))) return true
+  if (need.acceptsOAuth && require !== 'none' && !acceptsOAuth(accept)) return true
   return need.isBodyUnseen && body !== 'unseen' && !isBodiless(method)
 }
 

@@ -12,7 +12,14 @@ const multipart = 'multipart/form-data; boundary=b'
 const open: Route = { method: 'POST', path: '/x', require: 'none' }
 const table = createRouteTable([open, { method: 'DELETE', path: '/x', require: 'identity' }])
 const head = { method: 'POST', rawTarget: '/x', rawHeaders: [] }
-const need = { routes: [open], level: 'none', scope: undefined, maxBody: undefined, isBodyUnseen: false } as const
+const need = {
+  routes: [open],
+  level: 'none',
+  scope: undefined,
+  maxBody: undefined,
+  acceptsOAuth: false,
+  isBodyUnseen: false,
+} as const
 
 /** The amount of a body that Node.js delivers in one turn of the event loop. */
 const turn = 65_536
