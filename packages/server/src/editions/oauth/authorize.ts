@@ -58,7 +58,7 @@ async function authorizeVisit(context: ServerContext, documents: OAuthDocuments,
   await requireUserRates(context, session.user.id)
   const caller = { mayFetch: true, remoteAddress: visit.ip, user: session.user.id }
   const client = await documents.clients.find(requested.clientId, caller)
-  requireRedirect(requested.redirectUri, client.redirectUris)
+  requireRedirect(requested.redirectUri, client.redirectUris, context.issuer)
   const request = readAuthorizationRequest(requested)
   if ('error' in request) throw problemPage(context, { requested, client }, request)
   try {

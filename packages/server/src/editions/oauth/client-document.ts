@@ -4,7 +4,7 @@ import { showsSecret } from 'countersign/signatures'
 import { cleanText } from '../../policy/plain-text.js'
 import { hostOf } from '../../policy/policy.js'
 import { hashSecret } from '../../secrets/server-keys.js'
-import { isAppRedirect, isUsableRedirect } from './redirects.js'
+import { isAppRedirect, isUsableRedirect, maxRedirectUris } from './redirects.js'
 
 /** How clients may authenticate at the token endpoint. There are no shared secrets. */
 export const clientAuthMethods = ['none', 'private_key_jwt'] as const
@@ -85,7 +85,9 @@ export function readClientMetadata(
   const name = typeof metadata.client_name === 'string' ? cleanText(metadata.client_name, maxName) : ''
   if (name === '') return { problem: 'its client_name is missing or has no visible characters' }
   const isListable = (uri: string) => isUsableRedirect(uri) || (registeredBy === 'operator' && isAppRedirect(uri))
-  const redirectUris = stringsIn(metadata.redirect_uris).filter(isListable)
+  const listed = stringsIn(metadata.redirect_uris)
+  if (listed.length > maxRedirectUris) return { problem: `its redirect_uris are more than ${maxRedirectUris}` }
+  const redirectUris = listed.filter(isListable)
   if (redirectUris.length === 0)
     return { problem: 'its redirect_uris contain neither an https URL nor an http URL on loopback' }
   const flow = flowProblem(metadata)

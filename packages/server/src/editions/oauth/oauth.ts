@@ -152,7 +152,7 @@ function authenticationFor(
   fetching: DocumentFetchOptions,
   clients: ClientFinder,
 ): AuthenticateClient {
-  const findKeySet = createKeySetFinder(fetching)
+  const findKeySet = createKeySetFinder({ ...fetching, issuer })
   const server = {
     issuer,
     tokenEndpoint: issuer + paths.token,

@@ -8,7 +8,7 @@ import { hashSecret } from '../../secrets/server-keys.js'
 import { type Client, readClientMetadata } from './client-document.js'
 import { isJson, parseJson } from './fetched-documents.js'
 import { selfRegistered } from './listed-documents.js'
-import { isUsableRedirect } from './redirects.js'
+import { isUsableRedirect, maxRedirectUris } from './redirects.js'
 import { oauthError } from './refusals.js'
 
 const day = 86_400
@@ -90,6 +90,8 @@ function readRegistration(sent: unknown, redirectHosts: readonly string[]): Reco
   const { redirect_uris: uris, token_endpoint_auth_method: method = 'none' } = sent as Record<string, unknown>
   if (method !== 'none') throw invalid('token_endpoint_auth_method must be none: there are no client secrets.')
   const listed: unknown[] = Array.isArray(uris) ? uris : []
+  if (listed.length > maxRedirectUris)
+    throw oauthError('invalid_redirect_uri', `redirect_uris may contain at most ${limits.redirectUris} URLs.`)
   const usable = [...new Set(listed.filter(isUsableRedirect))].filter((uri) => mayBeUsed(uri, redirectHosts))
   if (usable.length === 0) {
     const hosts = redirectHosts.length === 0 ? '' : `, or an https URL at ${redirectHosts.join(' or ')}`

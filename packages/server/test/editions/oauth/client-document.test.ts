@@ -107,6 +107,11 @@ describe('a client’s document (B07)', () => {
     ['an empty list of redirect URIs', { redirect_uris: [] }, 'redirect_uris'],
     ['a redirect URI outside of a list', { redirect_uris: callback }, 'redirect_uris'],
     ['unusable redirect URIs only', { redirect_uris: ['cursor://x', 'http://evil.example/'] }, 'redirect_uris'],
+    [
+      'more than 50 redirect URIs',
+      { redirect_uris: Array.from({ length: 51 }, (_x, at) => `${callback}/${at}`) },
+      'redirect_uris are more than 50',
+    ],
     ['client_secret_basic', { token_endpoint_auth_method: 'client_secret_basic' }, 'auth_method'],
     ['client_secret_jwt', { token_endpoint_auth_method: 'client_secret_jwt' }, 'auth_method'],
     ['an unknown method', { token_endpoint_auth_method: 'tls_client_auth' }, 'auth_method'],
