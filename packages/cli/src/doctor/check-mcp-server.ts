@@ -114,7 +114,7 @@ function judgeChallenge({ status, headers }: Answer, endpoint: URL): ChallengeOu
   if (!URL.canParse(metadataUrl) || new URL(metadataUrl).origin !== endpoint.origin)
     return {
       found: `has resource_metadata="${metadataUrl}", which is not an absolute URL at ${endpoint.origin}`,
-      fix: `Set the id of the API to ${endpoint.origin}: clients refuse metadata from another origin.`,
+      fix: `Give users the URL at the origin that is the id of the API. If that id is wrong, set it to ${endpoint.origin}: clients refuse metadata from another origin.`,
     }
   return { metadataUrl }
 }

@@ -7,10 +7,11 @@ export async function checkOAuthServer(issuer: string): Promise<Finding[]> {
   const path = pathname === '/' ? '' : pathname
   const url = `${origin}/.well-known/oauth-authorization-server${path}`
   const fix = `Set "oauth": true in the auth server's configuration, and configure the proxy to forward ${new URL(url).pathname}.`
-  const [{ findings, document }, unused] = await Promise.all([
+  const [{ findings, document, isUnreachable }, unused] = await Promise.all([
     readDocument('auth server', url, fix),
     checkUnusedUrl('OpenID document', `${origin}/.well-known/openid-configuration${path}`),
   ])
+  if (isUnreachable) return findings
   if (!document) return [...findings, unused]
   return [
     ...findings,
@@ -65,7 +66,12 @@ function judgeServer(metadata: Metadata, issuer: string): Finding[] {
         'Use an auth server that supports public clients, as Countersign does.',
       ),
     )
-  return findings.length > 0 ? findings : [report.ok(`${issuer} has what MCP clients need: PKCE and client documents.`)]
+  if (findings.length > 0) return findings
+  const who =
+    metadata.registration_endpoint === undefined
+      ? 'clients with a metadata document need. Others need oauth.registration, or an entry in oauth.clients'
+      : 'MCP clients need: PKCE, client documents and registration'
+  return [report.ok(`${issuer} has what ${who}.`)]
 }
 
 /** The endpoints in the metadata, and whether each must be there. */

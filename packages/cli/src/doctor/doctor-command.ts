@@ -156,7 +156,7 @@ export function renderFindings(examinations: readonly Examination[]): string {
 }
 
 function findingLines({ check, outcome, found, fix }: Finding): string[] {
-  const lead = `  ${words[outcome].padEnd(13)}${check.padEnd(18)}`
+  const lead = `  ${words[outcome].padEnd(13)}${check.padEnd(17)} `
   const lines = [wrapText(lead, found)]
   if (fix !== undefined) lines.push(wrapText(`${' '.repeat(lead.length)}Fix: `, fix))
   return lines

@@ -102,7 +102,7 @@ function problemsOf(check: string, problems: Problems): Finding[] {
   return problems.map(({ setting, problem }) => {
     // The messages state the problem first, and the fix after a colon.
     const [what, fix = 'Change the setting.'] = splitOnce(problem)
-    return checking(check).problem(`${setting} ${what}.`, fix)
+    return checking(check).problem(`${setting} ${what}${what.endsWith('?') ? '' : '.'}`, fix)
   })
 }
 

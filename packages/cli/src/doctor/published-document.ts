@@ -7,6 +7,8 @@ export interface ReadDocument {
   findings: Finding[]
   /** Undefined if clients cannot read it. */
   document: Readonly<Record<string, unknown>> | undefined
+  /** Set if nothing responds at the URL's origin. */
+  isUnreachable?: true
 }
 
 /** Fetches a document as MCP clients do: they follow no redirect to another origin, and expect JSON. @param missing how to serve it */
@@ -20,7 +22,9 @@ export async function readDocument(check: string, url: string, missing: string):
   try {
     answer = await get(url)
   } catch (error) {
-    return problem(`${url} gets no valid response: ${errorReason(error)}.`, missing)
+    const found = `${url} gets no valid response: ${errorReason(error)}.`
+    const fix = `Check that the server is running at ${new URL(url).origin}, and that this URL is correct.`
+    return { ...problem(found, fix), isUnreachable: true }
   }
   const { status, headers, text } = answer
   if (headers.location !== undefined && status !== 200)

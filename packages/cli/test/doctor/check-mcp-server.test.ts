@@ -6,6 +6,7 @@ import { protectMcp } from 'countersign/resource/mcp'
 import { expect, it } from 'vitest'
 import { listenWith } from '../../../countersign/test/resource/events-resource.js'
 import { examineMcpServer } from '../../src/doctor/check-mcp-server.js'
+import { renderFindings } from '../../src/doctor/doctor-command.js'
 import { runInProcess } from '../run-program.js'
 
 const cors = {
@@ -97,6 +98,54 @@ it('finds nothing wrong with a server that protectMcp protects', async () => {
     new URL(request.url).pathname === '/mcp' ? notes(request, received) : resource.handler(request, received)
   server.on('request', createNodeListener(handler, { origin: id, replaceGlobals: false }))
   expect(notOk(await examineMcpServer(`${id}/mcp`))).toEqual([])
+})
+
+it('an auth server that does not respond is one problem, whose fix is to start it', async () => {
+  const { mcp } = await openServers({
+    [resourcePath]: ({ mcp: origin }) => ({
+      headers: json,
+      body: { resource: `${origin}/mcp`, authorization_servers: ['http://127.0.0.1:1'], scopes_supported: ['a'] },
+    }),
+  })
+  expect(notOk(await examineMcpServer(`${mcp}/mcp`))).toEqual([
+    {
+      check: 'auth server',
+      outcome: 'problem',
+      found: expect.stringMatching(/^http:\/\/127\.0\.0\.1:1\/\.well-known\/\S+ gets no valid response: /),
+      fix: 'Check that the server is running at http://127.0.0.1:1, and that this URL is correct.',
+    },
+  ])
+})
+
+it('another name of the host that was typed is not said to be wrong in the API', async () => {
+  const { mcp } = await openServers()
+  const findings = notOk(await examineMcpServer(`${mcp.replace('127.0.0.1', 'localhost')}/mcp`))
+  const [first] = findings
+  expect(first?.found).toContain('which is not an absolute URL at http://localhost:')
+  expect(first?.fix).toMatch(
+    /^Give users the URL at the origin that is the id of the API\. If that id is wrong, set it to/,
+  )
+})
+
+it.each([
+  ['off', undefined, 'Others need oauth.registration'],
+  ['on', '/oauth/register', 'client documents and registration'],
+])('says who can connect if registration is %s', async (_, path, said) => {
+  const { mcp } = await openServers({
+    [serverPath]: (origins) => {
+      const served = serverMetadata(origins)
+      const endpoint = path && { registration_endpoint: origins.authServer + path }
+      return { ...served, body: { ...(served.body as object), ...endpoint } }
+    },
+  })
+  const found = (await examineMcpServer(`${mcp}/mcp`)).map((finding) => finding.found)
+  expect(found.join('\n')).toContain(said)
+})
+
+it('a long name of a check is followed by a space', () => {
+  const check = 'key rotation of oauth'
+  const findings = [{ check, outcome: 'ok' as const, found: 'The next rotation is due.' }]
+  expect(renderFindings([{ subject: 'x', from: 'outside', findings }])).toContain(`${check} The next`)
 })
 
 /** One change to the good servers, the check that reports it, and what the report contains. */
