@@ -195,7 +195,7 @@ export const ar: Messages = {
   moreServices: (count) => arCounted(count, otherServices),
   howLong: 'لأي مدة',
   untilRemoved: 'حتى أزيله',
-  askedAgain: 'لن نتذكر إجابتك: سنسألك مجددًا عندما تربط هذا الوكيل في المرة القادمة.',
+  askedAgain: 'سنسألك مجددًا عندما تربط هذا الوكيل في المرة القادمة.',
   whileAway: 'يمكنه استخدام هذا وأنت غائب.',
   removeIn: (myAgents) => phrase`يمكنك إزالته في أي وقت من ${myAgents}.`,
   worksOn: (seconds) => `وقد يستمر في العمل بعد ذلك لمدة تصل إلى ${arDuration(seconds)}.`,

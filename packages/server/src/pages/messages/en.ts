@@ -213,7 +213,7 @@ export const en = {
   moreServices: (count: number) => `${count} more`,
   howLong: 'For how long',
   untilRemoved: 'Until I remove it',
-  askedAgain: 'We won’t remember your answer. The next time you connect this agent, we’ll ask you again.',
+  askedAgain: 'The next time you connect this agent, we’ll ask you again.',
   whileAway: 'It can use this while you’re away.',
   removeIn: (myAgents: ComponentChildren) => phrase`You can remove it any time in ${myAgents}.`,
   worksOn: (seconds: number) => `After that it may still work for up to ${enDuration(seconds)}.`,

@@ -16,7 +16,7 @@ import {
 
 const metadataUrl = 'https://notes.example/.well-known/oauth-protected-resource/mcp'
 const web = { redirect_uri: 'https://client.example/callback' }
-const asksAgain = 'We won’t remember your answer. The next time you connect this agent, we’ll ask you again.'
+const asksAgain = 'The next time you connect this agent, we’ll ask you again.'
 
 const textOf = async (...opened: Parameters<typeof openConsent>) => words((await openConsent(...opened)).page)
 
