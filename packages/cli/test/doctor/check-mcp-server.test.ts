@@ -6,7 +6,6 @@ import { protectMcp } from 'countersign/resource/mcp'
 import { expect, it } from 'vitest'
 import { listenWith } from '../../../countersign/test/resource/events-resource.js'
 import { examineMcpServer } from '../../src/doctor/check-mcp-server.js'
-import { renderFindings } from '../../src/doctor/doctor-command.js'
 import { runInProcess } from '../run-program.js'
 
 const cors = {
@@ -140,12 +139,6 @@ it.each([
   })
   const found = (await examineMcpServer(`${mcp}/mcp`)).map((finding) => finding.found)
   expect(found.join('\n')).toContain(said)
-})
-
-it('a long name of a check is followed by a space', () => {
-  const check = 'key rotation of oauth'
-  const findings = [{ check, outcome: 'ok' as const, found: 'The next rotation is due.' }]
-  expect(renderFindings([{ subject: 'x', from: 'outside', findings }])).toContain(`${check} The next`)
 })
 
 /** One change to the good servers, the check that reports it, and what the report contains. */
