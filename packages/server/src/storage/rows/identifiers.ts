@@ -8,9 +8,13 @@ export function agentIdOf({ db }: Statement, identifier: string) {
   return db.selectFrom('agent').select('id').where('identifier', '=', identifier)
 }
 
-/** Whether the agent in table `a` is on the host in table `h`. An index contains the range. */
-export const isOnHost = sql<SqlBool>`a.identifier > h.identifier || '/' and a.identifier < h.identifier || '0'
-  and h.identifier not like '%://%/%'`
+/**
+ * Whether the agent in table `a` has a path on the host in table `h`, on any port if the host is without one. An index contains the range, in
+ * which only digits can follow the host besides `/` and `:`.
+ */
+export const isOnHost = sql<SqlBool>`a.identifier >= h.identifier || '/' and a.identifier < h.identifier || ';'
+  and substr(a.identifier, length(h.identifier) + 1, 1) in ('/', ':')
+  and a.identifier like '%://%/%' and h.identifier not like '%://%/%'`
 
 /** Returns a subquery for a resource's id. It yields no row if no row references the resource. */
 export function resourceIdOf({ db }: Statement, identifier: string) {

@@ -35,12 +35,19 @@ const marking = cachedQuery(({ db, clock }, { agent }: Placeholders<{ agent: str
 type MarkedAgent = Pick<SeenRow, 'id' | 'name' | 'redirect_hosts' | 'key_thumbprints' | 'blocked_at'>
 
 /**
- * Returns the identifier of an agent's host if the agent's own has a path, as the `client_id` of an OAuth client does; otherwise undefined.
- * Anyone who controls a host can invent identifiers there, so a block of the host applies to all of them.
+ * Returns the identifiers of an agent's host, with its port and without it, if the agent's own has a path, as the `client_id` of an OAuth
+ * client does; otherwise none. Anyone who controls a host can invent identifiers there, on any port, so a block of the host applies to all of
+ * them.
  */
-export function hostIdentifierOf(agent: string): string | undefined {
+export function hostIdentifiersOf(agent: string): string[] {
   const origin = agent.split('/', 3).join('/')
-  return origin === agent ? undefined : origin
+  return origin === agent ? [] : [...new Set([origin, origin.replace(/:\d+$/, '')])]
+}
+
+/** Returns when an agent's host was blocked; null if it is not. `blocked` is the result of {@link blockedHosts}. */
+export function hostBlockedAt(blocked: ReadonlyMap<string, number>, agent: string): number | null {
+  const times = hostIdentifiersOf(agent).flatMap((host) => blocked.get(host) ?? [])
+  return times.length > 0 ? Math.min(...times) : null
 }
 
 /** Rejects with `agent_blocked` if the agent is blocked. Otherwise, the agent cannot be blocked before the end of this transaction. */
@@ -61,7 +68,7 @@ export async function isHostBlocked(statement: Statement, agent: string): Promis
 
 /** Returns when the hosts of agents were blocked, by host. Runs no query for agents whose identifiers have no path. */
 export async function blockedHosts({ db }: Statement, agents: readonly string[]): Promise<ReadonlyMap<string, number>> {
-  const hosts = [...new Set(agents.flatMap((agent) => hostIdentifierOf(agent) ?? []))]
+  const hosts = [...new Set(agents.flatMap(hostIdentifiersOf))]
   if (hosts.length === 0) return new Map()
   const rows = await db
     .selectFrom('agent')
@@ -173,7 +180,7 @@ async function listed(statement: Statement, rows: readonly SeenRow[]): Promise<L
     statement,
     rows.map(({ identifier }) => identifier),
   )
-  return rows.map((row) => toListedAgent(row, hosts.get(hostIdentifierOf(row.identifier) ?? '') ?? null))
+  return rows.map((row) => toListedAgent(row, hostBlockedAt(hosts, row.identifier)))
 }
 
 function toListedAgent(row: SeenRow, hostBlockedAt: number | null): ListedAgent {

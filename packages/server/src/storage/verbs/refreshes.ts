@@ -19,7 +19,7 @@ import { auditDelegate } from '../rows/requests.js'
 import { toUser } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedQueryOfRows, hashBytes, hashText, idBytes, type Placeholders } from '../sql/kept-query.js'
-import { blockedHosts, hostIdentifierOf, isHostBlocked } from './agents.js'
+import { blockedHosts, hostBlockedAt, isHostBlocked } from './agents.js'
 import { generateTokenIssue, markUsed } from './grants.js'
 import { exceedsAuditLimit } from './throttle.js'
 
@@ -50,7 +50,7 @@ export async function judgeRefreshes(statement: Statement, refreshes: readonly R
     ),
   ])
   return refreshes.map((refresh) =>
-    judge(found.get(refresh.tokenHash), refresh, hosts.has(hostIdentifierOf(refresh.agent) ?? '')),
+    judge(found.get(refresh.tokenHash), refresh, hostBlockedAt(hosts, refresh.agent) !== null),
   )
 }
 

@@ -225,11 +225,12 @@ function blockedByName({ db }: Statement, { since, limit }: RevocationFilter) {
     .execute()
 }
 
+/** An agent's host may be blocked twice, with its port and without it. */
 function blockedByHost({ db }: Statement, { since, limit }: RevocationFilter) {
   return db
     .selectFrom('agent as h')
     .innerJoin('agent as a', (join) => join.on(isOnHost))
-    .select(['a.identifier', 'h.blocked_at as at'])
+    .select((e) => ['a.identifier', e.fn.max('h.blocked_at').as('at')])
     .$narrowType<{ at: number }>()
     .where('h.blocked_at', '>=', since)
     .where((e) => e.or([e('a.blocked_at', 'is', null), e('a.blocked_at', '<', since)]))
@@ -242,6 +243,7 @@ function blockedByHost({ db }: Statement, { since, limit }: RevocationFilter) {
           .where('g.last_used_at', '>=', usedSince(since)),
       ),
     )
+    .groupBy('a.identifier')
     .limit(limit + 1)
     .execute()
 }

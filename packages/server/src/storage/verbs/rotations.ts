@@ -9,7 +9,7 @@ import { commonScope, requireCurrent } from '../rows/granted-scopes.js'
 import { toUser } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, hashBytes, hashText, idBytes, type Placeholders } from '../sql/kept-query.js'
-import { hostIdentifierOf } from './agents.js'
+import { hostIdentifiersOf } from './agents.js'
 import { generateTokenIssue, markUsed } from './grants.js'
 import {
   grantParties,
@@ -103,21 +103,27 @@ async function lockFamily(unit: Unit, rotation: Rotation) {
 
 interface WantedFamily {
   family: Uint8Array
-  /** The identifier that blocks every agent on the host of the presenting one. */
+  /** The identifiers that block every agent on the host of the presenting one: with its port, and without it. */
   host: string
+  anyPort: string
 }
 
 function wantedBy({ family, agent }: Rotation): WantedFamily {
-  return { family: idBytes(family), host: hostIdentifierOf(agent) ?? agent }
+  const [host = agent, anyPort = host] = hostIdentifiersOf(agent)
+  return { family: idBytes(family), host, anyPort }
 }
 
 type Wanted = Placeholders<WantedFamily>
 
-function familyOf(parts: Parts, { family, host }: Wanted) {
+function familyOf(parts: Parts, { family, host, anyPort }: Wanted) {
   return heldTokens(parts)
     .select(['t.generation', 't.previous_hash', 't.rotated_at'])
     .select((e) =>
-      e.selectFrom('agent as h').select('h.blocked_at').where('h.identifier', '=', host).as('host_blocked_at'),
+      e
+        .selectFrom('agent as h')
+        .select((h) => h.fn.max('h.blocked_at').as('at'))
+        .where('h.identifier', 'in', [host, anyPort])
+        .as('host_blocked_at'),
     )
     .where('t.family', '=', family)
 }

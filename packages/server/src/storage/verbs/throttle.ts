@@ -12,7 +12,7 @@ import { foldUsername } from '../api/user.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedInsertion, cachedQuery, cachedQueryOfRows, hashBytes, type Placeholders } from '../sql/kept-query.js'
 import type { Row, Tables } from '../sql/tables.js'
-import { hostIdentifierOf } from './agents.js'
+import { hostIdentifiersOf } from './agents.js'
 
 export async function countAttempt(statement: Statement, attempt: Attempt): Promise<AttemptCount> {
   return count(statement, hashBytes(attempt.key), attempt.window)
@@ -37,12 +37,14 @@ export async function countRequest(
   statement: Statement,
   { agent, attempts }: { agent: string; attempts: readonly RequestAttempt[] },
 ): Promise<CountedRequest> {
+  const [host = agent, anyPort = host] = hostIdentifiersOf(agent)
   const wanted = attempts.map(({ key, window, of }) => ({
     keyHash: hashBytes(key),
     window,
     of: whose[of ?? 'all'],
     agent,
-    host: hostIdentifierOf(agent) ?? agent,
+    host,
+    anyPort,
   }))
   const rows = await countAllOf(statement, wanted)
   const counts = wanted.map(({ keyHash }) => {
@@ -71,11 +73,15 @@ const countOne = cachedQuery((parts, { keyHash, window }: Placeholders<NewAttemp
  * The first select yields no rows: it determines the column types of the others.
  */
 const countAllOf = cachedQueryOfRows(
-  (parts, attempts: readonly Placeholders<NewAttempt & { of: number; agent: string; host: string }>[]) => {
+  (
+    parts,
+    attempts: readonly Placeholders<NewAttempt & { of: number; agent: string; host: string; anyPort: string }>[],
+  ) => {
     const { db, clock } = parts
-    const { agent, host } = attempts[0] ?? { agent: sql.lit(''), host: sql.lit('') }
+    const none = sql.lit('')
+    const { agent, host, anyPort } = attempts[0] ?? { agent: none, host: none, anyPort: none }
     const isBlocked = sql<SqlBool>`exists (
-      select 1 from agent where identifier in (${agent}, ${host}) and blocked_at is not null)`
+      select 1 from agent where identifier in (${agent}, ${host}, ${anyPort}) and blocked_at is not null)`
     const isAllowed = sql<SqlBool>`exists (select 1 from consent_grant where agent_id =
       (select id from agent where identifier = ${agent}))`
     const given = attempts.map(({ keyHash, window, of }) => sql`select ${keyHash}, ${window}, ${of}`)

@@ -5,6 +5,8 @@ import { openMapStage } from '../../attacks/stage.js'
 import {
   allowed,
   authorizeUrl,
+  clientDocument,
+  decide,
   json,
   openConsent,
   openStage,
@@ -53,3 +55,26 @@ it.each(cases)('a rule that denies %s refuses codes and refresh tokens for %s', 
   expect(await redeem(stage, code)).toMatchObject({ error: 'access_denied' })
   expect(await refresh(stage, issued.refresh_token)).toMatchObject({ error: 'access_denied' })
 })
+
+it.each(['https://client.example/', 'https://client.example:8443/client.json'])(
+  'a block of the host covers the client %s',
+  async (client) => {
+    const stage = await openStage()
+    const respond = async () => json({ ...clientDocument, client_id: client })
+    stage.origins?.set(new URL(client).origin, respond)
+    const url = authorizeUrl({ client_id: client })
+    const [issued, unused] = [await decide(stage, 'grant', url), await decide(stage, 'grant', url)].map(
+      (answer) => answer.searchParams.get('code') ?? '',
+    )
+    const { refresh_token, status } = await redeem(stage, issued ?? '', { client_id: client })
+    expect(status).toBe(200)
+    const { user } = await openConsent(stage, url)
+    await stage.storage.setAgentBlocked({ agent: 'https://client.example', blocked: true, by: 'operator' })
+    expect((await user.open(url)).status).toBe(403)
+    expect(await redeem(stage, unused ?? '', { client_id: client })).toMatchObject({ error: 'invalid_grant' })
+    expect(await refresh(stage, refresh_token, { client_id: client })).toMatchObject({ error: 'invalid_grant' })
+    const since = stage.clock.now - 600
+    const { revoked } = await stage.storage.listRevocations({ since, perUser: 20, limit: 100, families: true })
+    expect(revoked).toContainEqual({ kind: 'agent', value: client })
+  },
+)

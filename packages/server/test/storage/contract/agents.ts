@@ -97,7 +97,7 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.listEvents({ event: 'agent.unblocked' })).toHaveLength(1)
     })
 
-    test('a blocked host blocks every agent with a path on it, and no other (A19)', async () => {
+    test('a blocked host blocks every agent with a path on it, on any port, and no other (A19)', async () => {
       const { storage } = world
       const host = 'https://client.example'
       const blockHost = (blocked: boolean) => storage.setAgentBlocked({ agent: host, blocked, by: 'operator' })
@@ -129,9 +129,10 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
           }
         }
       }
-      const blocked = [await use(`${host}/a.json`), await use(`${host}/b/c.json`)]
+      const clients = [`${host}/`, `${host}/a.json`, `${host}/b/c.json`, `${host}:8443/a.json`]
+      const blocked = await Promise.all(clients.map(use))
       const free = await Promise.all(
-        [`${host}.evil/a.json`, `${host}:8443/a.json`, 'https://other.example/a.json', 'opaque'].map(use),
+        [`${host}:8443`, `${host}.evil/a.json`, `${host}1/a.json`, 'https://other.example/a.json', 'opaque'].map(use),
       )
       expect(await blockHost(true)).toBe(true)
       for (const use of blocked)
@@ -160,12 +161,23 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
         code: 'agent_blocked',
       })
       expect(await storage.listEvents({ event: 'agent.blocked' })).toMatchObject([
-        { agent: host, data: { by: 'operator', abandoned: 2 } },
+        { agent: host, data: { by: 'operator', abandoned: clients.length } },
       ])
       expect(await blockHost(false)).toBe(true)
       for (const use of blocked)
         expect(await use()).toMatchObject({ create: 'open', redeem: 'redeemed', rotate: 'rotated', listed: null })
       expect(await storage.findViolations()).toEqual([])
+    })
+
+    test('a block of a host with a port blocks no agent on another port', async () => {
+      const { storage } = world
+      await storage.setAgentBlocked({ agent: 'https://client.example:8443', blocked: true, by: 'operator' })
+      const isBlocked = async (of: string) => (await storage.findStanding(of)).isHostBlocked
+      expect(await isBlocked('https://client.example:8443/a.json')).toBe(true)
+      expect(await isBlocked('https://client.example:9443/a.json')).toBe(false)
+      expect(await isBlocked('https://client.example/a.json')).toBe(false)
+      const { id } = await storage.createAuthRequest(newRequest({ agent: 'https://client.example/a.json' }))
+      expect(id).toBeTruthy()
     })
 
     test('an agent that is blocked by its own identifier blocks no others on its host', async () => {

@@ -47,18 +47,21 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       const host = 'https://client.example'
       await refreshable(storage, { agent: `${host}/old.json` })
       world.now = start + 1000
-      for (const of of [`${host}/a.json`, `${host}/b.json`, `${host}.evil/c.json`, 'https://other.example/d.json'])
-        await refreshable(storage, { agent: of })
+      const others = [`${host}:9443`, `${host}1/c.json`, `${host}.evil/c.json`, 'https://other.example/d.json']
+      const there = [`${host}/`, `${host}/a.json`, `${host}/b.json`, `${host}:8443/e.json`]
+      for (const of of [...there, ...others]) await refreshable(storage, { agent: of })
       await allowedRequest(storage, { agent: `${host}/unused.json` })
       await storage.setAgentBlocked({ agent: `${host}/b.json`, blocked: true, by: 'operator' })
-      await storage.setAgentBlocked({ agent: host, blocked: true, by: 'operator' })
+      for (const each of [host, `${host}:8443`])
+        await storage.setAgentBlocked({ agent: each, blocked: true, by: 'operator' })
       const agents = async (since: number) => (await listed(since)).revoked.map(({ kind, value }) => `${kind} ${value}`)
       expect((await agents(start + 1000)).sort()).toEqual(
-        [host, `${host}/a.json`, `${host}/b.json`].map((each) => `agent ${each}`).sort(),
+        [host, `${host}:8443`, ...there].map((each) => `agent ${each}`).sort(),
       )
       expect(await agents(start + 1001)).toEqual([])
       world.now = start + 1001
-      await storage.setAgentBlocked({ agent: host, blocked: false, by: 'operator' })
+      for (const each of [host, `${host}:8443`])
+        await storage.setAgentBlocked({ agent: each, blocked: false, by: 'operator' })
       expect(await agents(start + 1000)).toEqual([`agent ${host}/b.json`])
     })
 
