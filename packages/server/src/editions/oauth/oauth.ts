@@ -76,10 +76,7 @@ export function oauthEdition(options: OAuthOptions): ServerEdition {
         ),
         document(paths.keys, async () => documentResponse({ keys: await keys.publicKeys() })),
         { path: paths.authorize, caller: 'browser', methods: { GET: createAuthorizationEndpoint(context, documents) } },
-        form(
-          paths.token,
-          createTokenEndpoint(context, { keys, authenticate, registration, resources: documents.resources }),
-        ),
+        form(paths.token, createTokenEndpoint(context, { keys, authenticate, registration, ...documents })),
         form(paths.revoke, createRevocationEndpoint(context, { keys, authenticate })),
         ...(registration ? [{ ...form(paths.register, registration.register), startsNew: () => true }] : []),
       ]

@@ -19,6 +19,7 @@ import { type AccessTokenResponse, issueAccessToken } from './access-token.js'
 import type { AuthenticateClient, AuthenticatedClient } from './client-authentication.js'
 import { clientAuthMethods } from './client-document.js'
 import { hashOAuthSecret, isCodeOf } from './consent-transport.js'
+import type { ClientFinder } from './find-client.js'
 import type { ResourceFinder } from './find-resource.js'
 import { oauthName } from './names.js'
 import { OAuthProblem } from './oauth-problem.js'
@@ -34,6 +35,7 @@ export const maxOAuthForm = 16_384
 export interface TokenEndpointParts {
   keys: Pick<SigningKeys, 'signer'>
   authenticate: AuthenticateClient
+  clients: ClientFinder
   resources: ResourceFinder
   /** Where clients registered themselves; undefined if they cannot. */
   registration: Pick<Registration, 'keep'> | undefined
@@ -61,15 +63,30 @@ export function createTokenEndpoint(context: ServerContext, parts: TokenEndpoint
     const grant = grants.get(requireParameter(form, 'grant_type'))
     if (!grant)
       throw oauthError('unsupported_grant_type', `grant_type must be one of: ${[...grants.keys()].join(', ')}.`)
-    // Nothing is fetched to find a registered client, so one that no longer exists learns that first, and registers again.
-    const isRegistered = hostOf(clientIn(form)) === undefined
-    if (!isRegistered) requireIssued(context, form)
+    await requireRegistered(parts, clientIn(form))
+    requireIssued(context, form)
     const ip = received.remoteAddress
     const client = await parts.authenticate({ form, headers: request.headers, ip })
-    if (isRegistered) requireIssued(context, form)
-    await parts.registration?.keep(client.clientId)
-    return tokenResponse(await grant({ form, ip, ...client }))
+    const body = await grant({ form, ip, ...client })
+    await keep(context, parts, client.clientId)
+    return tokenResponse(body)
   }
+}
+
+/** Requires a client whose id is not a URL to be registered still, without fetching anything: one that no longer exists registers again. */
+async function requireRegistered({ clients }: TokenEndpointParts, clientId: string): Promise<void> {
+  if (hostOf(clientId) !== undefined) return
+  try {
+    await clients.find(clientId, { mayFetch: false })
+  } catch (error) {
+    if (!(error instanceof OAuthProblem)) throw error
+    throw oauthError('invalid_client', 'The client_id does not name a usable client.')
+  }
+}
+
+/** Keeps a registered client that was given a token. A failure does not take the token from it. */
+async function keep({ onError }: ServerContext, { registration }: TokenEndpointParts, clientId: string): Promise<void> {
+  await registration?.keep(clientId).catch((error: unknown) => onError(error, '-'))
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   post,
   redeem,
   refresh,
+  refreshForm,
 } from './oauth-stage.js'
 
 const appRedirect = 'editor://app/callback'
@@ -91,4 +92,24 @@ it('the id of another registered client, or of none, is refused', async () => {
   expect(await redeem(stage, code, { client_id: 'other' })).toMatchObject({ status: 401, error: 'invalid_client' })
   const revoked = await post(stage, '/oauth/revoke', { client_id: 'other', token: 'x' })
   expect([200, 401]).toContain(revoked.status)
+})
+
+it('no one makes this server fetch its key set without a code or refresh token that was issued to it', async () => {
+  const jwks_uri = 'https://keys.example/jwks.json'
+  const stage = await openStage({ clients: [{ ...editor, token_endpoint_auth_method: 'private_key_jwt', jwks_uri }] })
+  const fetched: string[] = []
+  stage.origins?.set(new URL(jwks_uri).origin, async ({ url }) => {
+    fetched.push(url)
+    return new Response(null, { status: 503 })
+  })
+  const encoded = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url')
+  const claims = { iss: 'editor', sub: 'editor', aud: 'https://auth.example', exp: stage.clock.now + 200, jti: 'j1' }
+  const response = await post(stage, '/oauth/token', {
+    ...refreshForm('x'),
+    client_id: 'editor',
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: `${encoded({ alg: 'ES256' })}.${encoded(claims)}.${Buffer.alloc(64, 1).toString('base64url')}`,
+  })
+  expect([response.status, await response.json()]).toEqual([400, expect.objectContaining({ error: 'invalid_grant' })])
+  expect(fetched).toEqual([])
 })
