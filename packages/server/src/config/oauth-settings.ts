@@ -5,9 +5,10 @@ import type { ShapeOf } from './options.js'
 /** How clients register themselves. */
 export interface RegistrationSettings {
   /**
-   * Hosts to which the response may be sent, besides programs on the user’s device, such as `["www.cursor.com"]`. @default none
+   * URLs to which the response may be sent, besides programs on the user’s device, such as
+   * `["https://www.cursor.com/agents/mcp/oauth/callback"]`. A client must list exactly the same URL. @default none
    */
-  redirectHosts?: readonly string[] | undefined
+  redirectUris?: readonly string[] | undefined
 }
 
 /** The OAuth edition, for MCP clients that do not sign their requests. */
@@ -35,12 +36,8 @@ const document = given<object>(
   'must be an object: the document itself',
 )
 
-const redirectHost = z
-  .string()
-  .regex(/^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/, 'must be a host in lowercase, such as www.cursor.com')
-
 const registrationShape = {
-  redirectHosts: z.array(redirectHost).max(100).readonly().optional(),
+  redirectUris: z.array(text(2048)).max(100).readonly().optional(),
 } satisfies ShapeOf<RegistrationSettings>
 
 /** The settings in `oauth`. */

@@ -4,6 +4,7 @@ import type { OAuthSettings } from '../../config/oauth-settings.js'
 import { canonicalResource, sameResource } from '../../policy/resource-id.js'
 import { type Client, isClientUrl, readClientDocument, readClientMetadata } from './client-document.js'
 import { type OAuthResource, readListedResource } from './find-resource.js'
+import { isUsableRedirect } from './redirects.js'
 
 /** The operator's documents, as they are read. */
 export interface ListedDocuments {
@@ -23,6 +24,7 @@ export function readListedDocuments(
     ...repeated(clients, 'clients', ({ id }) => id),
     ...repeated(resources, 'resources', ({ id }) => canonicalResource(id) ?? id),
     ...resourceProblems(settings, resources),
+    ...registrationProblems(settings),
   )
   return { clients: clients.map(({ value }) => value), resources: resources.map(({ value }) => value), problems }
 }
@@ -124,4 +126,13 @@ function resourceProblems(
   else if (usable?.some((each) => sameResource(each, defaultResource)) === false)
     problems.push({ setting: 'defaultResource', problem: 'must also be in onlyResources or resources' })
   return problems
+}
+
+function registrationProblems({ registration }: OAuthSettings): ConfigurationProblem[] {
+  const { redirectUris = [] } = typeof registration === 'object' ? registration : {}
+  const problem =
+    'must be an https URL in the form that browsers show, such as https://www.cursor.com/agents/mcp/oauth/callback'
+  return redirectUris.flatMap((uri, at) =>
+    uri.startsWith('https:') && isUsableRedirect(uri) ? [] : { setting: `registration.redirectUris[${at}]`, problem },
+  )
 }

@@ -23,8 +23,15 @@ const limits = {
   /** How long a client is stored after it last redeemed a code or refresh token: longer than a refresh token may be unused. */
   used: 31 * day,
   hour: 3600,
-  perSource: 20,
-  inTotal: 600,
+}
+
+/**
+ * How many clients may register within an hour. The first ones of each network (IPv4 /24, IPv6 /48) are counted apart from its further ones,
+ * so that an attacker with many networks does not use up what others need.
+ */
+const rates = {
+  first: { site: 2, provider: 60, all: 300 },
+  further: { site: 18, provider: 300, all: 300 },
 }
 
 /** Dynamic client registration (RFC 7591), for clients that have no document. Registered clients are in the database. */
@@ -38,7 +45,10 @@ export interface Registration {
 }
 
 /** Creates the registration of clients. */
-export function createRegistration(context: ServerContext, { redirectHosts = [] }: RegistrationSettings): Registration {
+export function createRegistration(
+  context: ServerContext,
+  { redirectUris: allowed = [] }: RegistrationSettings,
+): Registration {
   const { storage, now } = context
   return {
     async find(id) {
@@ -46,8 +56,8 @@ export function createRegistration(context: ServerContext, { redirectHosts = [] 
       const found = await storage.findRegisteredClient(id)
       const read = found && readClientMetadata(id, found.metadata, {}, 'itself')
       if (!read || !('client' in read)) return undefined
-      // The operator may have removed a host since.
-      const redirectUris = read.client.redirectUris.filter((uri) => mayBeUsed(uri, redirectHosts))
+      // The operator may have removed a URI since.
+      const redirectUris = read.client.redirectUris.filter((uri) => mayBeUsed(uri, allowed))
       return redirectUris.length === 0 ? undefined : { ...read.client, redirectUris }
     },
     async keep(id) {
@@ -60,7 +70,7 @@ export function createRegistration(context: ServerContext, { redirectHosts = [] 
       if (!isJson(request.headers.get('content-type')))
         throw invalid('The body must be JSON, with the content type application/json.')
       const sent = parseJson(await received.body(limits.bytes))
-      const metadata = readRegistration(sent, redirectHosts)
+      const metadata = readRegistration(sent, allowed)
       await requireRates(context, received.remoteAddress)
       const id = selfRegistered + newId()
       const isStored = await storage.registerClient({ id, metadata, lifetime: limits.unused, most: limits.clients })
@@ -85,17 +95,17 @@ function newId(): string {
  *
  * @throws AAuthError `invalid_redirect_uri` or `invalid_client_metadata`, from `oauthError`
  */
-function readRegistration(sent: unknown, redirectHosts: readonly string[]): Record<string, unknown> {
+function readRegistration(sent: unknown, allowed: readonly string[]): Record<string, unknown> {
   if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) throw invalid('The body must be a JSON object.')
   const { redirect_uris: uris, token_endpoint_auth_method: method = 'none' } = sent as Record<string, unknown>
   if (method !== 'none') throw invalid('token_endpoint_auth_method must be none: there are no client secrets.')
   const listed: unknown[] = Array.isArray(uris) ? uris : []
   if (listed.length > maxRedirectUris)
     throw oauthError('invalid_redirect_uri', `redirect_uris may contain at most ${limits.redirectUris} URLs.`)
-  const usable = [...new Set(listed.filter(isUsableRedirect))].filter((uri) => mayBeUsed(uri, redirectHosts))
+  const usable = [...new Set(listed.filter(isUsableRedirect))].filter((uri) => mayBeUsed(uri, allowed))
   if (usable.length === 0) {
-    const hosts = redirectHosts.length === 0 ? '' : `, or an https URL at ${redirectHosts.join(' or ')}`
-    throw oauthError('invalid_redirect_uri', `redirect_uris must contain an http URL on loopback${hosts}.`)
+    const others = allowed.length === 0 ? '' : `, or ${allowed.join(' or ')}`
+    throw oauthError('invalid_redirect_uri', `redirect_uris must contain an http URL on loopback${others}.`)
   }
   if (usable.length > limits.redirectUris)
     throw oauthError('invalid_redirect_uri', `redirect_uris may contain at most ${limits.redirectUris} URLs.`)
@@ -110,9 +120,8 @@ function readRegistration(sent: unknown, redirectHosts: readonly string[]): Reco
   }
 }
 
-function mayBeUsed(uri: string, redirectHosts: readonly string[]): boolean {
-  const { protocol, host } = new URL(uri)
-  return protocol === 'http:' || redirectHosts.includes(host)
+function mayBeUsed(uri: string, allowed: readonly string[]): boolean {
+  return uri.startsWith('http:') || allowed.includes(uri)
 }
 
 function invalid(description: string): AAuthError {
@@ -124,15 +133,24 @@ function tooMany(description: string, retryAfter: number): AAuthError {
 }
 
 /** @throws AAuthError `too_many_requests` */
-async function requireRates({ storage, rateFactor, now }: ServerContext, ip: string | undefined): Promise<void> {
+async function requireRates(context: ServerContext, ip: string | undefined): Promise<void> {
+  const { storage, now } = context
+  if (!(await storage.countWithinLimits(limitsOn('first', context, ip)))) return
+  const reached = await storage.countWithinLimits(limitsOn('further', context, ip))
+  if (reached) throw tooMany('Too many clients register.', Math.max(1, reached.resetAt - now()))
+}
+
+function limitsOn(which: keyof typeof rates, { rateFactor }: ServerContext, ip: string | undefined) {
+  const { site, provider, all } = rates[which]
   const limit = (source: string, most: number) => ({
-    key: hashSecret(`oauth registrations ${source}`),
+    key: hashSecret(`oauth registrations, ${which} ${source}`),
     window: limits.hour,
     most: most * rateFactor,
   })
-  const reached = await storage.countWithinLimits([
-    ...(ip === undefined ? [] : [limit(`from ${networkOf(ip, 'site')}`, limits.perSource)]),
-    limit('in total', limits.inTotal),
-  ])
-  if (reached) throw tooMany('Too many clients register.', Math.max(1, reached.resetAt - now()))
+  if (ip === undefined) return [limit('in total', all)]
+  return [
+    limit(`from ${networkOf(ip, 'site')}`, site),
+    limit(`from provider ${networkOf(ip, 'provider')}`, provider),
+    limit('in total', all),
+  ]
 }

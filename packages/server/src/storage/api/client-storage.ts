@@ -1,6 +1,9 @@
 /** OAuth clients that registered themselves. */
 export interface ClientStorage {
-  /** Stores a client, unless as many as `most` are stored already, not counting those that have ended. Returns whether it is stored. */
+  /**
+   * Stores a client. If as many as `most` are stored already, not counting those that have ended, the oldest one that was never extended is
+   * deleted. Returns false, and stores nothing, if all of them were.
+   */
   registerClient(client: NewRegisteredClient): Promise<boolean>
   /** Finds a client that has not ended. */
   findRegisteredClient(id: string): Promise<RegisteredClient | undefined>

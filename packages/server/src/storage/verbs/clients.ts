@@ -10,7 +10,7 @@ export async function registerClient(unit: Unit, client: NewRegisteredClient): P
     .select((e) => e.fn.countAll<number>().as('held'))
     .where('expires_at', '>', now)
     .executeTakeFirstOrThrow()
-  if (Number(held) >= client.most) return false
+  if (Number(held) >= client.most && !(await evictUnused(unit, client.lifetime))) return false
   await db
     .insertInto('registered_client')
     .values({
@@ -20,6 +20,22 @@ export async function registerClient(unit: Unit, client: NewRegisteredClient): P
       expires_at: now + client.lifetime,
     })
     .execute()
+  return true
+}
+
+/** Deletes the oldest client that has not been extended. Returns whether there was one. */
+async function evictUnused({ db, now }: Unit, lifetime: number): Promise<boolean> {
+  const oldest = await db
+    .selectFrom('registered_client')
+    .select('client_id')
+    .where('expires_at', '>', now)
+    .where('expires_at', '<=', now + lifetime)
+    .where((e) => e('expires_at', '<=', e('created_at', '+', lifetime)))
+    .orderBy('expires_at')
+    .limit(1)
+    .executeTakeFirst()
+  if (!oldest) return false
+  await db.deleteFrom('registered_client').where('client_id', '=', oldest.client_id).execute()
   return true
 }
 

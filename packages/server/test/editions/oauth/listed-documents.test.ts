@@ -56,6 +56,12 @@ it.each<[OAuthSettings, string]>([
     'oauth.resources[1]: describes the same one as resources[0]',
   ],
   [{ onlyResources: ['notes.example'] }, 'oauth.onlyResources[0]: must be the URL of a resource'],
+  ...['www.editor.example', 'http://127.0.0.1/callback', 'https://WWW.editor.example/callback'].map(
+    (uri): [OAuthSettings, string] => [
+      { registration: { redirectUris: [uri] } },
+      'oauth.registration.redirectUris[0]: must be an https URL',
+    ],
+  ),
   [{ defaultResource: 'notes' }, 'oauth.defaultResource: must be the URL of a resource'],
   [
     { onlyResources: [], defaultResource: 'https://notes.example/mcp' },

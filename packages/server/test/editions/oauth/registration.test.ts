@@ -19,7 +19,7 @@ const metadata = {
   token_endpoint_auth_method: 'none',
 }
 const redirect = { redirect_uri: 'http://127.0.0.1:3000/callback' }
-const on: OAuthSettings = { registration: { redirectHosts: ['www.editor.example'] } }
+const on: OAuthSettings = { registration: { redirectUris: ['https://www.editor.example/callback'] } }
 const day = 86_400
 
 interface Registered {
@@ -101,8 +101,18 @@ it('the consent page says that no one vouches for the name, warns about brands, 
 it.each<[string, object, string]>([
   ['no redirect', { redirect_uris: undefined }, 'invalid_redirect_uri'],
   ['another host', { redirect_uris: ['https://evil.example/callback'] }, 'invalid_redirect_uri'],
+  ['another path of a listed URL', { redirect_uris: ['https://www.editor.example/other'] }, 'invalid_redirect_uri'],
+  [
+    'a query after a listed URL',
+    { redirect_uris: ['https://www.editor.example/callback?to=x'] },
+    'invalid_redirect_uri',
+  ],
   ['a host below a listed one', { redirect_uris: ['https://a.www.editor.example/callback'] }, 'invalid_redirect_uri'],
-  ['another port of a listed host', { redirect_uris: ['https://www.editor.example:8443/c'] }, 'invalid_redirect_uri'],
+  [
+    'another port of a listed host',
+    { redirect_uris: ['https://www.editor.example:8443/callback'] },
+    'invalid_redirect_uri',
+  ],
   ['a private-use scheme', { redirect_uris: ['editor://app/callback'] }, 'invalid_redirect_uri'],
   ['http elsewhere', { redirect_uris: ['http://www.editor.example/callback'] }, 'invalid_redirect_uri'],
   [
@@ -165,6 +175,16 @@ it('a client that never redeemed a code ends after 24 hours, and one that does s
   expect((await refresh(stage, again.refresh_token, { client_id: used.client_id })).status).toBe(200)
 })
 
+it('a client is not kept by a code that it can no longer redeem', async () => {
+  const stage = await openStage(on)
+  const { client_id: id } = await register(stage)
+  const code = (await decide(stage, 'grant', urlOf(id))).searchParams.get('code') ?? ''
+  const { endsAt } = (await stage.storage.findRegisteredClient(id)) ?? {}
+  stage.clock.now += 4000
+  expect((await redeem(stage, code, { client_id: id, ...redirect })).status).toBe(400)
+  expect(await stage.storage.findRegisteredClient(id)).toMatchObject({ endsAt })
+})
+
 it('tells a program that its registration has ended, before the user signs in, and at the token endpoint', async () => {
   const stage = await openStage(on)
   const { client_id: id } = await register(stage)
@@ -194,7 +214,7 @@ it('switching it off ends what registered clients can do', async () => {
   expect(await probe.json()).toEqual({ error: 'invalid_client' })
 })
 
-it('a redirect to a host that the operator has removed from the list is refused', async () => {
+it('a redirect URI that the operator has removed from the list is refused', async () => {
   const stage = await openStage({ registration: true })
   const uris = ['https://www.editor.example/callback', 'http://127.0.0.1:3000/callback']
   const stored = { lifetime: day, most: 10 }
@@ -210,27 +230,35 @@ it('a redirect to a host that the operator has removed from the list is refused'
 
 it('limits the registrations of one network, and of all together (B22)', { timeout: 60_000 }, async () => {
   const stage = await openStage(on)
-  const registerFrom = (address: string) => register({ fetch: fetchFrom(stage, address) })
+  const registerFrom = async (address: string) => register({ fetch: fetchFrom(stage, address) })
   const refused = { status: 429, error: 'temporarily_unavailable' }
   for (let network = 0; network < 30; network += 1) {
-    for (let count = 0; count < 20; count += 1)
-      expect((await registerFrom(`198.51.${network}.${count}`)).status).toBe(201)
-    expect(await registerFrom(`198.51.${network}.20`)).toMatchObject(refused)
+    const counts = Array.from({ length: 21 }, (_, count) => count)
+    const statuses = await Promise.all(
+      counts.map(async (count) => (await registerFrom(`198.51.${network}.${count}`)).status),
+    )
+    if (network === 0) expect(statuses.filter((status) => status === 201)).toHaveLength(20)
   }
-  expect(await registerFrom('203.0.113.1')).toMatchObject(refused)
+  expect(await registerFrom('198.51.40.1')).toMatchObject(refused)
+  // A network that has registered no client yet can still register two, and no more.
+  for (const status of [201, 201, 429]) expect((await registerFrom('203.0.113.1')).status).toBe(status)
   stage.clock.now += 3600
-  expect((await registerFrom('203.0.113.1')).status).toBe(201)
+  expect((await registerFrom('198.51.40.1')).status).toBe(201)
 })
 
-it('stores a limited number of clients', async () => {
+it('stores a limited number of clients: a new one takes the place of the oldest that redeemed no code', async () => {
   const stage = await openStage(on, (options) =>
     openMapStage({
       ...options,
       wrap: (storage) => ({ ...storage, registerClient: (client) => storage.registerClient({ ...client, most: 2 }) }),
     }),
   )
-  expect([(await register(stage)).status, (await register(stage)).status]).toEqual([201, 201])
+  const [used, unused] = [await register(stage), await register(stage)]
+  expect((await tokenFor(stage, used.client_id)).status).toBe(200)
+  const added = await register(stage)
+  expect(added.status).toBe(201)
+  expect(await stage.storage.findRegisteredClient(unused.client_id)).toBeUndefined()
+  expect((await tokenFor(stage, added.client_id)).status).toBe(200)
   expect(await register(stage)).toMatchObject({ status: 429, error: 'temporarily_unavailable' })
-  stage.clock.now += day
-  expect((await register(stage)).status).toBe(201)
+  expect(await stage.storage.findRegisteredClient(used.client_id)).toBeDefined()
 })
