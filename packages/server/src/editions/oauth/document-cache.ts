@@ -14,7 +14,7 @@ interface Entry<V> extends Stored {
 
 /**
  * A map of at most `limit` entries, of which one owner has at most `share`. If an owner has more, their own least recently used entries are
- * evicted, so that no owner evicts those of others. Kept entries are evicted last. Expired entries count as absent.
+ * evicted, so that no owner evicts those of others. Expired entries count as absent and are evicted first, kept entries last.
  */
 export class DocumentCache<V> {
   /** Least recently used first, with a precision of one second. */
@@ -44,11 +44,12 @@ export class DocumentCache<V> {
     return entry.value
   }
 
-  /** Stores an entry, unless there is no room for it. A replaced entry keeps its owner, and stays kept. */
+  /** Stores an entry. A replaced entry keeps its owner, and stays kept. */
   set(key: string, value: V, { expiresAt, owner }: Stored, now: number): void {
     const found = this.#entries.get(key)
     if (found) Object.assign(found, { value, expiresAt })
-    else if (this.#makeRoom(owner)) {
+    else {
+      this.#makeRoom(owner, now)
       this.#entries.set(key, { value, expiresAt, owner, usedAt: now, isKept: false })
       if (owner !== undefined) this.#owned.set(owner, (this.#owned.get(owner) ?? 0) + 1)
     }
@@ -69,11 +70,14 @@ export class DocumentCache<V> {
     else this.#owned.delete(owner)
   }
 
-  /** Returns false if all entries that could be evicted are kept. */
-  #makeRoom(owner: string | undefined): boolean {
-    if (owner !== undefined && (this.#owned.get(owner) ?? 0) >= this.#share)
-      return this.#evict((entry) => entry.owner === owner && !entry.isKept)
-    return this.#entries.size < this.#limit || this.#evict(({ isKept }) => !isKept) || this.#evict(() => true)
+  #makeRoom(owner: string | undefined, now: number): void {
+    const isShareUsed = owner !== undefined && (this.#owned.get(owner) ?? 0) >= this.#share
+    if (!isShareUsed && this.#entries.size < this.#limit) return
+    const isInShare = (entry: Entry<V>) => !isShareUsed || entry.owner === owner
+    const isEvicted =
+      this.#evict((entry) => isInShare(entry) && entry.expiresAt <= now) ||
+      this.#evict((entry) => isInShare(entry) && !entry.isKept)
+    if (!isEvicted) this.#evict(isInShare)
   }
 
   #evict(mayEvict: (entry: Entry<V>) => boolean): boolean {

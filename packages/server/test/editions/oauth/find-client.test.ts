@@ -294,14 +294,27 @@ describe('shares of users and networks', () => {
     expect(await isCached(id('mallory', 299))).toBe(false)
   })
 
-  it('kept documents count toward the share, and are not evicted for others of the same user', async () => {
+  it('kept documents count toward the share, and the least recently used one is evicted if all are kept', async () => {
     const { flood, isCached, clients } = openShares()
     await flood('mallory', 200, { ...by('mallory'), holdsToken: true })
-    await flood('mallory-2', 1, by('mallory'))
-    expect(await isCached(id('mallory', 0))).toBe(true)
+    await flood('mallory-2', 2, by('mallory'))
+    expect(await isCached(id('mallory', 0))).toBe(false)
+    expect(await isCached(id('mallory', 1))).toBe(true)
     expect(await isCached(id('mallory-2', 0))).toBe(false)
+    expect(await isCached(id('mallory-2', 1))).toBe(true)
     await clients.find(url, by('alice'))
     expect(await isCached(url)).toBe(true)
+  })
+
+  it('expired documents are evicted first, even if they were kept', async () => {
+    const { flood, isCached, clock, clients } = openShares()
+    await flood('mallory', 199, { ...by('mallory'), holdsToken: true })
+    clock.now += 604_700
+    await clients.find(url, by('mallory'))
+    clock.now += 100
+    await flood('mallory-2', 199, by('mallory'))
+    expect(await isCached(url)).toBe(true)
+    expect(await isCached(id('mallory-2', 198))).toBe(true)
   })
 
   it('one user may fetch 20 new documents of a host in a minute, and all users together 120', async () => {
