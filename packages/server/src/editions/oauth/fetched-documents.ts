@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FetchBudget } from 'countersign/discovery'
-import { type FetchDocument, fetchBytes, networkOf } from 'countersign/node'
+import { type FetchDocument, fetchBytes, LruCache, networkOf } from 'countersign/node'
 import { DocumentCache } from './document-cache.js'
 import { OAuthProblem } from './oauth-problem.js'
 import { HostRates } from './rate-limit.js'
@@ -36,6 +36,8 @@ interface DocumentAges {
 interface FetchedDocumentsOptions extends DocumentFetchOptions {
   what: 'client' | 'resource'
   ages: DocumentAges
+  /** Whether a token proves that the document was valid when the token was issued. Its holders then count as callers of a known document. */
+  isProvenByToken: boolean
 }
 
 /** A document, and how to read it. */
@@ -88,12 +90,16 @@ const limits = {
   waitingPerSource: 50,
   /** Time between two attempts to replace an expired copy, and how long a busy server uses it, in seconds. */
   retryAge: 60,
+  /** How many URLs are remembered as known, and for how long after their latest valid document, in seconds. */
+  knownUrls: 10_000,
+  knownAge: 7 * 86_400,
 }
 
 /**
  * Creates a cache of documents that are fetched by the rules for client documents (draft-ietf-oauth-client-id-metadata-document §5, 8.7): no
  * redirects, only status 200 and JSON, at most 16 kB within 5 seconds, and one fetch at a time per URL. Errors and invalid documents are
- * never cached. Users and networks have shares of everything, so that none evicts or starves the others.
+ * never cached. Users and networks have shares of everything, so that none evicts or starves the others. The limits on new documents do not
+ * apply to known URLs, which had a valid document within a week: otherwise, invented URLs of a host would stop the refreshes of others there.
  *
  * A publisher's own word counts at once: an invalid document, 404 and 410 also remove the last valid copy. Every other failure keeps it.
  */
@@ -102,19 +108,25 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
   const { delay = (milliseconds) => sleep(milliseconds, undefined, { ref: false }) } = options
   const { hostRates = new HostRates(now) } = options
   const copies = new DocumentCache<Copy<T>>({ limit: limits.documents, share: limits.documentsPerSource })
+  const valid = new LruCache<true>(limits.knownUrls)
+  const failed = new LruCache<true>(limits.knownUrls)
   const waiting = new Waiting()
   const flights = new Map<string, Promise<Copy<T> | OAuthProblem>>()
 
-  function begin(
-    wanted: WantedDocument<T>,
-    isKnown: boolean,
-    caller: FetchCaller,
-  ): Promise<Copy<T> | OAuthProblem> | OAuthProblem {
+  /** A known URL counts as new for a short time after a failed fetch, so that a host in trouble is not flooded. */
+  function isKnown(url: string, { holdsToken = false }: FetchCaller): boolean {
+    if (copies.get(url, now()) !== undefined) return true
+    const wasValid = valid.get(url, now()) ?? (holdsToken && options.isProvenByToken)
+    return wasValid && failed.get(url, now()) === undefined
+  }
+
+  function begin(wanted: WantedDocument<T>, caller: FetchCaller): Promise<Copy<T> | OAuthProblem> | OAuthProblem {
     const { host } = new URL(wanted.url)
     const owner = sourceOf(caller)
-    const reached = isKnown ? undefined : hostRates.count(host, owner)
+    const known = isKnown(wanted.url, caller)
+    const reached = known ? undefined : hostRates.count(host, owner)
     if (reached !== undefined) return busy(wanted.url, 'the limit of fetches from this host is reached', reached)
-    const spent = budget.begin({ source: networkOfCaller(caller), known: isKnown, host })
+    const spent = budget.begin({ source: networkOfCaller(caller), known, host })
     if ('failure' in spent) return busy(wanted.url, spent.failure.message, spent.failure.retryAfter)
     const flight = fetchAndKeep(wanted, owner).finally(() => {
       spent.end()
@@ -132,12 +144,17 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
       const { value, maxAge = ages.min } = outcome
       const expiresAt = startedAt + Math.min(Math.max(maxAge, ages.min), ages.max)
       const copy = { value, expiresAt, refetchAt: expiresAt }
+      valid.set(url, true, startedAt + limits.knownAge)
+      failed.delete(url)
       copies.set(url, copy, { expiresAt: Math.max(expiresAt, startedAt + ages.lastCopy), owner }, startedAt)
       return copy
     }
     const last = copies.get(url, now())
-    if (outcome.isFinal) copies.delete(url)
-    else if (last) last.refetchAt = now() + limits.retryAge
+    failed.set(url, true, now() + limits.retryAge)
+    if (outcome.isFinal) {
+      copies.delete(url)
+      valid.delete(url)
+    } else if (last) last.refetchAt = now() + limits.retryAge
     return outcome.problem
   }
 
@@ -153,13 +170,13 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
     return isUsable ? copy : undefined
   }
 
-  async function findNow(wanted: WantedDocument<T>, isKnown: boolean, caller: FetchCaller): Promise<ReadDocument<T>> {
+  async function findNow(wanted: WantedDocument<T>, caller: FetchCaller): Promise<ReadDocument<T>> {
     const { url } = wanted
     const begun = performance.now()
     const leave = waiting.enter(sourceOf(caller))
     try {
       const outcome = await (leave
-        ? (flights.get(url) ?? begin(wanted, isKnown, caller))
+        ? (flights.get(url) ?? begin(wanted, caller))
         : busy(url, 'too many requests are waiting for documents', 2))
       if (!(outcome instanceof OAuthProblem)) return found(outcome)
       const last = lastCopy(url, outcome)
@@ -180,7 +197,7 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
       if (cached && holdsToken) copies.keep(url)
       if (cached && (!mayFetch || cached.refetchAt > now())) return found(cached)
       if (!mayFetch) throw new OAuthProblem(`${what}_not_fetched`, `${url} is not fetched before sign-in.`)
-      const read = await findNow(wanted, cached !== undefined, caller)
+      const read = await findNow(wanted, caller)
       if (holdsToken) copies.keep(url)
       return read
     },

@@ -41,7 +41,7 @@ export function createClientFinder(options: ClientFinderOptions): ClientFinder {
   const { issuer, identifiers } = options
   const registered = new Map(options.registered?.map((client) => [client.id, client]))
   const ages = { min: 5 * minute, max: day, lastCopy: 7 * day }
-  const documents = createFetchedDocuments<Client>({ ...options, what: 'client', ages })
+  const documents = createFetchedDocuments<Client>({ ...options, what: 'client', ages, isProvenByToken: true })
   const { origin } = new URL(issuer)
 
   function readAt(url: string, document: unknown): Client {

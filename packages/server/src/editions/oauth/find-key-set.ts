@@ -21,6 +21,8 @@ export function createKeySetFinder(options: KeySetFinderOptions): FindKeySet {
     ...options,
     what: 'client',
     ages: { min: age, max: age, lastCopy: 0 },
+    // A client can name any URL as that of its key set.
+    isProvenByToken: false,
   })
   return async (url, caller) => {
     if (isAt(options.issuer, url)) return undefined

@@ -56,7 +56,7 @@ const maxScopes = 256
 export function createResourceFinder(options: ResourceFinderOptions): ResourceFinder {
   const { issuer, internal = [], only, identifiers } = options
   const ages = { min: cacheAge, max: cacheAge, lastCopy: 0 }
-  const documents = createFetchedDocuments<OAuthResource>({ ...options, what: 'resource', ages })
+  const documents = createFetchedDocuments<OAuthResource>({ ...options, what: 'resource', ages, isProvenByToken: true })
   const { origin } = new URL(issuer)
   const byCanonical = new Map(internal.map((each) => [canonicalResource(each.id), each]))
 

@@ -2,7 +2,7 @@ import { createGuardedFetch } from 'countersign/node'
 import { expect, it, vi } from 'vitest'
 import { simulatePublicNetwork } from '../../../../countersign/test/discovery/public-network.js'
 import { createKeySetFinder } from '../../../src/editions/oauth/find-key-set.js'
-import { codeOf, createWeb } from './published-documents.js'
+import { codeOf, createWeb, published } from './published-documents.js'
 
 const issuer = 'https://auth.example'
 
@@ -27,4 +27,19 @@ it('a key set at this server itself is never fetched', async () => {
   const findKeySet = createKeySetFinder({ ...options, issuer, fetch })
   expect(await findKeySet(`${issuer}/oauth/jwks.json`, { mayFetch: true })).toBeUndefined()
   expect(fetch).not.toHaveBeenCalled()
+})
+
+it('key sets that were never valid count toward the limits of their host, even for the holder of a token', async () => {
+  const { options, pages, clock } = createWeb()
+  const findKeySet = createKeySetFinder({ ...options, issuer })
+  const caller = { mayFetch: true, remoteAddress: '203.0.113.1', holdsToken: true }
+  const find = (index: number) => codeOf(findKeySet(`https://client.example/${index}.json`, caller))
+  pages.set('https://client.example/0.json', () => published({ keys: [] }))
+  expect(await find(0)).toBe('found')
+  for (let index = 1; index < 20; index++) expect(await find(index)).toBe('client_unreachable')
+  expect(await find(20)).toBe('too_many_fetches')
+  clock.now += 300
+  for (let index = 1; index <= 20; index++) await find(index)
+  expect(await find(21)).toBe('too_many_fetches')
+  expect(await find(0)).toBe('found')
 })

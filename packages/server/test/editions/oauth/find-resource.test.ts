@@ -219,3 +219,70 @@ it('metadata at an address that is not public is refused without a connection (B
     expect(await codeOf(resources.find(`https://${host}/mcp`, now))).toBe('resource_unreachable')
   expect(network.connected).toEqual([])
 })
+
+describe('the limits on new documents of a host', () => {
+  const nameOf = (index: number) => `https://notes.example/${index}`
+  const metadataOf = (index: number) => `https://notes.example/.well-known/oauth-protected-resource/${index}`
+  const by = (user: string) => ({ mayFetch: true, user })
+  const hosted = { mayFetch: true, remoteAddress: '203.0.113.1', holdsToken: true }
+
+  /** A host with many resources, none of which has been fetched. */
+  function openHost(count: number) {
+    const stage = openStage()
+    for (let index = 0; index < count; index++)
+      stage.pages.set(metadataOf(index), () => published({ ...document, resource: nameOf(index) }))
+    const invent = async (minute: number) => {
+      for (let index = 0; index < 120; index++)
+        await codeOf(stage.resources.find(nameOf(10_000 * (minute + 1) + index), by(`mallory${index}`)))
+    }
+    return { ...stage, invent }
+  }
+
+  it('do not apply to the holder of a token, who may refresh at 25 resources of a host', async () => {
+    const { resources, clock } = openHost(25)
+    for (let round = 0; round < 3; round++) {
+      for (let index = 0; index < 25; index++) expect(await codeOf(resources.find(nameOf(index), hosted))).toBe('found')
+      clock.now += 400
+    }
+  })
+
+  it('do not apply to a resource that was valid before, whatever others invent on its host', async () => {
+    const { resources, clock, invent } = openHost(2)
+    await resources.find(nameOf(0), by('alice'))
+    for (let minute = 0; minute < 3; minute++) {
+      clock.now += 301
+      await invent(minute)
+      expect(await codeOf(resources.find(nameOf(0), by('bob')))).toBe('found')
+      expect(await codeOf(resources.find(nameOf(1), by('bob')))).toBe('too_many_fetches')
+    }
+  })
+
+  it.each([
+    ['a week', 604_800],
+    ['its removal', 300],
+  ])('apply again after %s', async (what, age) => {
+    const { resources, clock, pages, invent } = openHost(1)
+    await resources.find(nameOf(0), by('alice'))
+    if (what === 'its removal') {
+      clock.now += 300
+      pages.set(metadataOf(0), () => published('', {}, 404))
+      expect(await codeOf(resources.find(nameOf(0), by('alice')))).toBe('resource_unreachable')
+    }
+    clock.now += age
+    await invent(0)
+    expect(await codeOf(resources.find(nameOf(0), by('bob')))).toBe('too_many_fetches')
+  })
+
+  it('apply for a minute after a failed fetch, so that a host in trouble is not flooded', async () => {
+    const { resources, clock, pages, requests } = openHost(1)
+    await resources.find(nameOf(0), hosted)
+    clock.now += 300
+    pages.delete(metadataOf(0))
+    const codes: string[] = []
+    for (let times = 0; times < 30; times++) codes.push(await codeOf(resources.find(nameOf(0), hosted)))
+    expect(codes.at(-1)).toBe('too_many_fetches')
+    expect(requests.length).toBeLessThan(25)
+    clock.now += 60
+    expect(await codeOf(resources.find(nameOf(0), hosted))).toBe('resource_unreachable')
+  })
+})
