@@ -82,6 +82,7 @@ test('eight accounts with 5,280 revocations have eight entries', async () => {
   expect(listed).toEqual({
     revoked: [],
     families: [],
+    clientsRevokedBefore: [],
     revokedBefore: times(8, (index) => ({ sub: expect.stringMatching(`0${index + 1}$`), at: now })),
     before: undefined,
     isWhole: true,

@@ -26,7 +26,7 @@ const limits = {
 
 interface HeldList {
   revoked: ReadonlySet<string>
-  /** A timestamp for each user: the user's tokens issued up to that time are revoked. */
+  /** A timestamp for each user, or client of a user: the tokens issued up to that time are revoked. */
   revokedBefore: ReadonlyMap<string, number>
   before: number
   issuedAt: number
@@ -122,8 +122,9 @@ async function requireUnlisted(
     sub,
     // Only the tokens of OAuth clients belong to a family.
     family: client === undefined ? undefined : family,
+    client: client === undefined ? undefined : `${sub} ${String(client)}`,
   } as const
-  for (const kind of ['grant', 'agent', 'sub', 'family'] as const) {
+  for (const kind of ['grant', 'agent', 'sub', 'family', 'client'] as const) {
     const value = of[kind]
     if (value === undefined) continue
     const entry = await revocationEntry(kind, value)
@@ -148,9 +149,9 @@ function refusal(why: string, cause?: unknown): AAuthError {
 
 /**
  * What a revocation applies to: a grant (the `jti` up to its first dot), a family of refresh tokens (the `jti` between its two dots, if it
- * has two), or everything that belongs to an agent or a user (`sub`).
+ * has two), everything that belongs to an agent or a user (`sub`), or what a client was issued for a user (`sub`, space, `client_id`).
  */
-export type RevokedKind = 'grant' | 'family' | 'agent' | 'sub'
+export type RevokedKind = 'grant' | 'family' | 'agent' | 'sub' | 'client'
 
 const length = 12
 

@@ -33,7 +33,7 @@ export interface RevocationClaims extends RegisteredClaims {
   iat: number
   /** The `revocationEntry` of each revoked grant, agent and user. */
   revoked: string[]
-  /** A timestamp for each user entry: the user's tokens issued at or before that time are revoked, regardless of the grant. */
+  /** A timestamp for each user, or client of a user: the tokens issued at or before that time are revoked. */
   revoked_before?: Record<string, number>
   /**
    * Set if too many agents were blocked, or too many users disabled, to list them: every token issued at or before this time is revoked.

@@ -45,7 +45,8 @@ export function createRevocationListEndpoint(context: ServerContext): () => Prom
     claims.revoked = await Promise.all(
       [...found.revoked, ...families].map(async ({ kind, value }) => revocationEntry(kind, value)),
     )
-    if (found.revokedBefore.length > 0) claims.revoked_before = await timesOf(found.revokedBefore)
+    const times = await timesOf(found)
+    if (times.length > 0) claims.revoked_before = Object.fromEntries(times)
     if (found.before !== undefined) claims.before = found.before
     return issueToken(january.tokens.revocations, claims, { signer: await context.keys.signer() })
   }
@@ -67,9 +68,12 @@ export function createRevocationListEndpoint(context: ServerContext): () => Prom
   }
 }
 
-async function timesOf(people: Revocations['revokedBefore']): Promise<Record<string, number>> {
-  const entries = people.map(async ({ sub, at }) => [await revocationEntry('sub', sub), at] as const)
-  return Object.fromEntries(await Promise.all(entries))
+async function timesOf({ revokedBefore, clientsRevokedBefore }: Revocations): Promise<(readonly [string, number])[]> {
+  const ofUsers = revokedBefore.map(async ({ sub, at }) => [await revocationEntry('sub', sub), at] as const)
+  const ofClients = clientsRevokedBefore.map(
+    async ({ sub, client, at }) => [await revocationEntry('client', `${sub} ${client}`), at] as const,
+  )
+  return Promise.all([...ofUsers, ...ofClients])
 }
 
 /**

@@ -220,7 +220,7 @@ export interface Revocation {
 
 /**
  * A bounded list of revocations. If users revoked more than fits, the users who revoked the most get a single timestamp each instead of
- * separate entries; if that is still too much, the users with the newest accounts are omitted. Accounts created for an attack therefore
+ * separate entries: one for the families of each client, or one for the user if that is not enough; if that is still too much, the users with the newest accounts are omitted. Accounts created for an attack therefore
  * displace no one, and no user's tokens are revoked because of other users.
  */
 export interface Revocations {
@@ -228,6 +228,8 @@ export interface Revocations {
   revoked: Revocation[]
   /** Revoked families of refresh tokens under grants that are not revoked; empty unless they were requested. */
   families: string[]
+  /** Clients that revoked too many of a user's families for separate entries: what they were issued for that user up to this time is revoked. */
+  clientsRevokedBefore: { sub: string; client: string; at: number }[]
   /** Users with too many revocations for separate entries: everything issued for such a user up to this time is revoked. */
   revokedBefore: { sub: string; at: number }[]
   /** Set if the operator blocked or disabled too many agents and users: everything issued up to this time is revoked. */

@@ -16,13 +16,14 @@ export async function listRevocations(statement: Statement, filter: RevocationFi
   const people = filter.families
     ? joinUsers([...withGrants, ...(await usersWithFamilies(statement, filter))], limit + 1)
     : withGrants
-  const { single, together } = share(people, { places: limit - listed.length, perUser })
+  const { single, byClient, together } = share(people, { places: limit - listed.length, perUser })
   return {
-    revoked: [...listed, ...(await grantsOf(statement, single, filter))],
+    revoked: [...listed, ...(await grantsOf(statement, [...single, ...byClient], filter))],
     families: filter.families ? await familiesOf(statement, single, filter) : [],
+    clientsRevokedBefore: filter.families ? await clientsWithFamilies(statement, byClient, filter) : [],
     revokedBefore: together.map(({ sub, at }) => ({ sub, at })),
     before: isFull ? Math.max(...ofOperator.map(({ at }) => at)) : undefined,
-    isWhole: people.length === single.length + together.length,
+    isWhole: people.length === single.length + byClient.length + together.length,
   }
 }
 
@@ -31,31 +32,37 @@ interface RevokingUser {
   sub: string
   /** Number of grants and families that ended, including replaced grants. The user has at most this many entries. */
   ended: number
+  /** Number of entries if the families of each client share one. */
+  byClient: number
   /** When one of them was last revoked. */
   at: number
 }
 
 /**
  * Distributes the available entries among users. Each user first gets one, oldest accounts first. Then, for as long as entries are left,
- * users get one for each of their grants and families, starting with the users who revoked the fewest.
+ * users get one for each of their grants and families, starting with the users who revoked the fewest. If those are too many, the families of
+ * each client share an entry, so that a client that revokes many of its own revokes nothing else of its user.
  */
 function share(
   people: readonly RevokingUser[],
   { places, perUser }: { places: number; perUser: number },
-): { single: RevokingUser[]; together: RevokingUser[] } {
+): { single: RevokingUser[]; byClient: RevokingUser[]; together: RevokingUser[] } {
   const heard = people.slice(0, places)
   const single: RevokingUser[] = []
+  const byClient: RevokingUser[] = []
   const together: RevokingUser[] = []
   let left = places - heard.length
   for (const person of heard.toSorted((one, other) => one.ended - other.ended)) {
-    const more = person.ended - 1
-    if (person.ended > perUser || more > left) together.push(person)
-    else {
+    const fits = (entries: number) => entries <= perUser && entries - 1 <= left
+    if (fits(person.ended)) {
       single.push(person)
-      left -= more
-    }
+      left -= person.ended - 1
+    } else if (person.byClient < person.ended && fits(person.byClient)) {
+      byClient.push(person)
+      left -= person.byClient - 1
+    } else together.push(person)
   }
-  return { single, together }
+  return { single, byClient, together }
 }
 
 /** Uses are written only at intervals, so a token may have been issued up to one interval after the recorded use. */
@@ -87,7 +94,7 @@ async function usersWithRevocations({ db }: Statement, { since, limit }: Revocat
     .orderBy('u.id')
     .limit(limit + 1)
     .execute()
-  return rows.map(({ id, sub, ended, at }) => ({ userId: id, sub: idText(sub), ended: Number(ended), at: at ?? 0 }))
+  return rows.map(toRevokingUser)
 }
 
 /**
@@ -109,19 +116,27 @@ async function usersWithFamilies(statement: Statement, filter: RevocationFilter)
   const rows = await revokedFamilies(statement, filter)
     .innerJoin('app_user as u', 'u.id', 'g.user_id')
     .select((e) => ['u.id', 'u.sub', e.fn.countAll().as('ended'), e.fn.max('t.revoked_at').as('at')])
+    .select((e) => e.fn.count('g.agent_id').distinct().as('clients'))
     .groupBy(['u.id', 'u.sub'])
     .orderBy('u.id')
     .limit(filter.limit + 1)
     .execute()
-  return rows.map(({ id, sub, ended, at }) => ({ userId: id, sub: idText(sub), ended: Number(ended), at: Number(at) }))
+  return rows.map(toRevokingUser)
+}
+
+type UserRow = Readonly<{ id: number; sub: Uint8Array; ended: unknown; clients?: unknown; at: unknown }>
+
+function toRevokingUser({ id, sub, ended, clients = ended, at }: UserRow): RevokingUser {
+  return { userId: id, sub: idText(sub), ended: Number(ended), byClient: Number(clients), at: Number(at) }
 }
 
 /** Merges the entries of each user, and returns the oldest accounts. */
 function joinUsers(people: readonly RevokingUser[], most: number): RevokingUser[] {
   const users = new Map<number, RevokingUser>()
   for (const person of people) {
-    const { ended, at } = users.get(person.userId) ?? { ended: 0, at: 0 }
-    users.set(person.userId, { ...person, ended: person.ended + ended, at: Math.max(person.at, at) })
+    const { ended, byClient, at } = users.get(person.userId) ?? { ended: 0, byClient: 0, at: 0 }
+    const sums = { ended: person.ended + ended, byClient: person.byClient + byClient }
+    users.set(person.userId, { ...person, ...sums, at: Math.max(person.at, at) })
   }
   return [...users.values()].toSorted((one, other) => one.userId - other.userId).slice(0, most)
 }
@@ -155,6 +170,26 @@ async function familiesOf(
   for (const ids of batchesOf(people)) {
     const rows = await revokedFamilies(statement, filter).where('g.user_id', 'in', ids).select('t.family').execute()
     listed.push(...rows.flatMap(({ family }) => (family ? idText(family) : [])))
+  }
+  return listed
+}
+
+/** Returns when a family of each client was last revoked. A grant may have been replaced since, so its id does not identify its tokens. */
+async function clientsWithFamilies(
+  statement: Statement,
+  people: readonly RevokingUser[],
+  filter: RevocationFilter,
+): Promise<Revocations['clientsRevokedBefore']> {
+  const listed: Revocations['clientsRevokedBefore'] = []
+  for (const ids of batchesOf(people)) {
+    const rows = await revokedFamilies(statement, filter)
+      .innerJoin('app_user as u', 'u.id', 'g.user_id')
+      .innerJoin('agent as a', 'a.id', 'g.agent_id')
+      .where('g.user_id', 'in', ids)
+      .select((e) => ['u.sub', 'a.identifier as client', e.fn.max('t.revoked_at').as('at')])
+      .groupBy(['u.sub', 'a.identifier'])
+      .execute()
+    listed.push(...rows.map(({ sub, client, at }) => ({ sub: idText(sub), client, at: Number(at) })))
   }
   return listed
 }

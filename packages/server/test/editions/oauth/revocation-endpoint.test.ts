@@ -3,8 +3,20 @@ import { january } from 'countersign/editions'
 import { issueToken, registeredNames, type TokenType } from 'countersign/tokens'
 import { fixedKeys } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
-import { allowed, clientDocument, clientId, json, type OAuthStage, openStage, post, refresh } from './oauth-stage.js'
-import { claimsOf, isRevoked } from './revoked-tokens.js'
+import {
+  allowed,
+  authorizeUrl,
+  clientDocument,
+  clientId,
+  decide,
+  json,
+  type OAuthStage,
+  openStage,
+  post,
+  redeem,
+  refresh,
+} from './oauth-stage.js'
+import { claimsOf, isRevoked, openNotes } from './revoked-tokens.js'
 
 const revoke = (stage: OAuthStage, token: string, changes: Record<string, string> = {}) =>
   post(stage, '/oauth/revoke', { client_id: clientId, token, ...changes })
@@ -24,6 +36,24 @@ const accessToken: TokenType = {
 const newSigner = async (kid = 'o1') => createSigner(await generatePrivateJwk({ kid, algorithm: 'ecdsa-p256-sha256' }))
 
 describe('the revocation endpoint', () => {
+  it('ends no token of another client of the user, however many families a client revokes', async () => {
+    const stage = await openStage()
+    const other = 'https://client.example/other.json'
+    stage.documents.set(other, () => json({ ...clientDocument, client_id: other }))
+    const code = (await decide(stage, 'grant', authorizeUrl({ client_id: other }))).searchParams.get('code') ?? ''
+    const kept = await redeem(stage, code, { client_id: other })
+    const revoked: string[] = []
+    for (let made = 0; made < 21; made++) {
+      const { access_token, refresh_token } = await allowed(stage)
+      expect((await revoke(stage, refresh_token)).status).toBe(200)
+      revoked.push(access_token)
+    }
+    stage.clock.now += 4
+    const statusOf = await openNotes(stage)
+    for (const token of revoked) expect(await statusOf(token)).toBe(401)
+    expect(await statusOf(kept.access_token)).toBe(200)
+  })
+
   it.each(['access_token', 'refresh_token'] as const)('ends the whole family of an %s', async (kind) => {
     const stage = await openStage()
     const first = await allowed(stage)

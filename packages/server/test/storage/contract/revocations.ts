@@ -7,7 +7,14 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
   inStorage(`${name}: revocations`, makeStorage, (world) => {
     const listed = (since = start, { perUser = 20, limit = 100 } = {}) =>
       world.storage.listRevocations({ since, perUser, limit })
-    const nothing = { revoked: [], families: [], revokedBefore: [], before: undefined, isWhole: true }
+    const nothing = {
+      revoked: [],
+      families: [],
+      clientsRevokedBefore: [],
+      revokedBefore: [],
+      before: undefined,
+      isWhole: true,
+    }
     const grant = (value: string) => ({ kind: 'grant', value })
 
     /** A user’s grant for a separate agent, with a token, that was revoked. */

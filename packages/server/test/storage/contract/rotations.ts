@@ -447,6 +447,7 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.listRevocations({ since: start, perUser: 20, limit: 100, families: true })).toEqual({
         revoked: [{ kind: 'grant', value: grantId }],
         families: [],
+        clientsRevokedBefore: [],
         revokedBefore: [],
         before: undefined,
         isWhole: true,
@@ -479,8 +480,18 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
       expect(new Set(all.families)).toEqual(new Set([...many.revoked, ...few.revoked]))
       for (const limits of [{ perUser: 2 }, { limit: 3 }])
         expect(await listed(limits)).toEqual({
+          revoked: [{ kind: 'grant', value: grantId }],
+          families: few.revoked,
+          clientsRevokedBefore: [{ sub: many.user.sub, client: agent, at: start }],
+          revokedBefore: [],
+          before: undefined,
+          isWhole: true,
+        })
+      for (const limits of [{ perUser: 1 }, { limit: 2 }])
+        expect(await listed(limits)).toEqual({
           revoked: [],
           families: few.revoked,
+          clientsRevokedBefore: [],
           revokedBefore: [{ sub: many.user.sub, at: start }],
           before: undefined,
           isWhole: true,
