@@ -77,6 +77,7 @@ export interface PolicyRule {
  * Every spelling of a resource has the same outcome, because a resource chooses its spelling itself.
  */
 export function policyOfRules(rules: readonly PolicyRule[], otherwise: Policy = alwaysPrompt): Policy {
+  if (rules.length === 0 && otherwise === alwaysPrompt) return alwaysPrompt
   return function configuredPolicy(asked) {
     const request = { ...asked, resource: resourceKey(asked.resource) }
     const index = rules.findIndex((candidate) => fits(request, candidate))
