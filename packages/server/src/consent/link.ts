@@ -113,11 +113,14 @@ export async function respondUnlessOpen(
   return outcomeResponse(context, visit, stored)
 }
 
-/** Responds with a redirect or page for the decision. The same browser can request this response repeatedly while it is still usable. */
+/** Responds with a redirect or page for the decision. The same user can request this response
+ * repeatedly in the same browser while it is still usable. */
 export async function outcomeResponse(context: ServerContext, visit: Visit, stored: AuthRequest): Promise<Response> {
   const allowed = stored.status === 'allowed'
   const transport = context.transports.of(stored)
   if (allowed && !transport.isAlive(stored)) throw await allowedBefore(context, visit, stored)
+  // Another user of this browser must not continue with this user's access.
+  if (allowed && visit.session?.user.id !== stored.userId) throw new PageError('request_used')
   const decision = allowed ? ({ allowed } as const) : ({ allowed, why: denialDescription(context, stored) } as const)
   const href = transport.addressOf(stored, decision)
   if (href !== undefined && /^https?:/.test(href)) return seeOther(href)

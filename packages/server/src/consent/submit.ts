@@ -76,7 +76,7 @@ function wayToPage({ issuer, transports }: ServerContext, path: string): Way {
   const isConsent = transports.paths.includes(url.pathname)
   const way = accountDestination(isConsent ? localPath(readParameters(url.searchParams).get('return_to')) : path)
   const asker = transports.askerAt(url)
-  return { ...way, asker: asker && askerOf(asker) }
+  return { ...way, asker: asker && { ...askerOf(asker), unverified: true } }
 }
 
 /** Runs a form's action, then continues to the request behind the form's link, or to the path in the form. */

@@ -32,6 +32,7 @@ export function renderSignIn(model: SignInPage, messages: Messages = en): string
         <RequestedBy
           agentHost={agentHost}
           resourceHost={model.resourceHost}
+          unverified={model.unverified}
           messages={messages}
           otherwise={again === undefined ? messages.signInToAccount : messages.signInAgain.security}
           next={again === undefined || again === 'security' ? undefined : messages.signInAgain[again]}

@@ -29,6 +29,7 @@ export function renderSignUp(model: SignUpPage, messages: Messages = en): string
         <RequestedBy
           agentHost={model.agentHost}
           resourceHost={model.resourceHost}
+          unverified={model.unverified}
           messages={messages}
           otherwise={messages.signUpReason}
           next={messages.signUpNext}

@@ -77,6 +77,8 @@ export function signUpPageAt(
 export interface Asker {
   agentHost: string
   resourceHost: string
+  /** Whether only a link says so, which anyone can write. */
+  unverified?: boolean | undefined
 }
 
 /**

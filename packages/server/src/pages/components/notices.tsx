@@ -66,6 +66,8 @@ export function LostPasskey({ frame, messages }: { frame: PageFrame; messages: M
 interface Asked {
   agentHost?: string | undefined
   resourceHost?: string | undefined
+  /** Whether only a link says which agent is asking. */
+  unverified?: boolean | undefined
   messages: Messages
   /** The text when no agent is making a request. @default nothing */
   otherwise?: string | undefined
@@ -74,13 +76,23 @@ interface Asked {
 }
 
 /** The lead text above the sign-in form, naming the agent that sent the request. */
-export function RequestedBy({ agentHost, resourceHost, messages, otherwise, next = messages.signInNext }: Asked) {
+export function RequestedBy({
+  agentHost,
+  resourceHost,
+  unverified = false,
+  messages,
+  otherwise,
+  next = messages.signInNext,
+}: Asked) {
   if (agentHost === undefined || resourceHost === undefined) return <p class="lead">{otherwise}</p>
   return (
     <p class="lead">
-      {agentHost === resourceHost
+      {agentHost === resourceHost && !unverified
         ? messages.signInForAgent(<Host>{agentHost}</Host>)
-        : messages.signInReason(<Host>{agentHost}</Host>, <Host>{resourceHost}</Host>)}{' '}
+        : messages[unverified ? 'signInByLink' : 'signInReason'](
+            <Host>{agentHost}</Host>,
+            <Host>{resourceHost}</Host>,
+          )}{' '}
       {next}
     </p>
   )

@@ -35,6 +35,8 @@ export const ar: Messages = {
   signIn: 'تسجيل الدخول',
   signInHeading: (server) => phrase`تسجيل الدخول إلى ${server}`,
   signInReason: (agent, resource) => phrase`يطلب ${agent} الوصول إلى ${resource}.`,
+  signInByLink: (agent, resource) =>
+    phrase`يقول الرابط الذي أوصلك إلى هنا إن ${agent} يطلب الوصول إلى ${resource}. سنتحقق من ذلك بعد تسجيل دخولك.`,
   signInForAgent: (agent) => phrase`يطلب ${agent} تسجيل دخولك إليه بحسابك هنا.`,
   signInNext: 'سجّل الدخول لترى ما يطلبه. لن يُسمح بشيء جديد قبل أن توافق.',
   userName: 'اسم المستخدم',

@@ -39,6 +39,8 @@ export const en = {
   signInHeading: (server: ComponentChildren) => phrase`Sign in to ${server}`,
   signInReason: (agent: ComponentChildren, resource: ComponentChildren) =>
     phrase`${agent} is asking for access to ${resource}.`,
+  signInByLink: (agent: ComponentChildren, resource: ComponentChildren) =>
+    phrase`The link that brought you here says that ${agent} is asking for access to ${resource}. We’ll check that after you sign in.`,
   signInForAgent: (agent: ComponentChildren) => phrase`${agent} is asking to sign you in.`,
   signInNext: 'Sign in to see what it’s asking for. Nothing new is allowed until you say so.',
   userName: 'Username',

@@ -63,6 +63,8 @@ export interface SignInPage extends PageFrame {
   /** Host (and path, if it has one) of the requesting agent; absent outside a request. */
   agentHost?: string | undefined
   resourceHost?: string | undefined
+  /** Whether only a link names the agent and the resource, so that the page must not state them as facts. */
+  unverified?: boolean | undefined
   /** The previous input, kept between attempts. */
   username?: string | undefined
   /** Why a signed-in user must sign in again: their last sign-in was not recent. */
@@ -88,6 +90,8 @@ export interface SignUpPage extends PageFrame {
   form: FormFields
   agentHost?: string | undefined
   resourceHost?: string | undefined
+  /** Whether only a link names the agent and the resource, so that the page must not state them as facts. */
+  unverified?: boolean | undefined
   username?: string | undefined
   email?: string | undefined
   /** Minimum number of characters. */

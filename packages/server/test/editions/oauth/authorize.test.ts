@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { openMapStage, people } from '../../attacks/stage.js'
 import { words } from '../../pages/reading.js'
-import { createScriptedUser, type ScriptedUser } from '../../scripted-user.js'
+import { createScriptedUser, type ScriptedUser, signInToAccount } from '../../scripted-user.js'
 import { keepRefusals, type ToldRefusal } from '../../told-refusals.js'
 import {
   authorizeUrl,
@@ -230,4 +230,26 @@ it('a remembered client need not have its pages below its document', async () =>
   expect(locationOf(await again('https://client.example/')).searchParams.get('code')).toBeTruthy()
   for (const referer of ['https://other.example/', 'https://client.example.evil/', `${issuer}/account/sign-in`])
     expect((await again(referer)).status).toBe(200)
+})
+
+it('the sign-in page does not state as a fact what only a link says', async () => {
+  const stage = await openStage()
+  const user = createScriptedUser(stage.fetch)
+  const signIn = locationOf(await user.open(authorizeUrl({ client_id: 'https://claude.ai/x' })))
+  const page = words(await (await user.open(signIn.href)).text())
+  expect(page).toContain('The link that brought you here says that claude.ai is asking for access to notes.example')
+  expect(page).toContain('We’ll check that after you sign in.')
+})
+
+it('another user of the browser does not get the code of the user who decided', async () => {
+  const stage = await openStage()
+  const { user, consent, page } = await openConsent(stage)
+  const decided = await user.submit(page, consent, { consent: 'grant' })
+  expect((await user.open(consent)).headers.get('location')).toBe(decided.headers.get('location'))
+  for (const name of user.cookies.keys()) if (name.includes('session')) user.cookies.delete(name)
+  const signedOut = await user.open(consent)
+  expect([signedOut.status, signedOut.headers.get('location')]).toEqual([410, null])
+  await signInToAccount(user, issuer, people.bob)
+  const other = await user.open(consent)
+  expect([other.status, other.headers.get('location')]).toEqual([410, null])
 })
