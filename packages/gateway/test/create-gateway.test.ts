@@ -147,9 +147,9 @@ describe('the request to the upstream', () => {
     expect(arrived).toHaveLength(1)
     const { 'x-aauth-jkt': thumbprint, ...others } = identity(arrived[0]?.headers ?? {})
     expect(thumbprint).toMatch(/^[\w-]{43}$/)
-    const { 'x-aauth-jkt': _, ...nobody } = empty
+    const { 'x-aauth-jkt': _, ...unidentified } = empty
     const proven = { 'x-aauth-level': 'signature', 'x-aauth-proof': 'signature', 'x-aauth-agent-server': agent }
-    expect(others).toEqual({ ...nobody, ...proven })
+    expect(others).toEqual({ ...unidentified, ...proven })
     expect(JSON.stringify(arrived[0]?.rawHeaders)).not.toMatch(/admin|10\.0\.0\.1|evil/)
   })
 

@@ -47,7 +47,7 @@ export interface Resource {
   readonly protectedResource: ProtectedResource | undefined
   /**
    * This resource at one of its endpoints, where OAuth access tokens are accepted besides signed requests: verify the endpoint's requests
-   * with the returned resource. The endpoint is an OAuth resource of its own, whose metadata {@link Resource.handler} serves. A request with
+   * with the returned resource. The endpoint is a separate OAuth resource, whose metadata {@link Resource.handler} serves. A request with
    * an access token has the scheme `bearer`.
    *
    * @throws TypeError for invalid options, and for a second endpoint at the same path
@@ -215,11 +215,13 @@ function publish(endpoints: ReadonlyMap<string, ResourceEndpoint>, documents: re
       }
       const document = byPath.get(pathname)
       if (!document && !endpoint) throw new AAuthError('not_found', 'This document does not exist.')
-      if (document && shared.has(pathname)) {
-        if (method === 'OPTIONS') return new Response(null, { status: 204, headers: crossOrigin })
-        if (method === 'GET' || method === 'HEAD') return withHeaders(documentResponse(document), crossOrigin)
+      const isShared = shared.has(pathname)
+      if (isShared && method === 'OPTIONS') return new Response(null, { status: 204, headers: crossOrigin })
+      if (document && (method === 'GET' || method === 'HEAD')) {
+        const response = documentResponse(document)
+        if (isShared) for (const [name, value] of Object.entries(crossOrigin)) response.headers.set(name, value)
+        return response
       }
-      if (document && (method === 'GET' || method === 'HEAD')) return documentResponse(document)
       throw new AAuthError('method_not_allowed', `Use ${methodsAt(pathname)}.`)
     },
   }
@@ -229,9 +231,4 @@ const crossOrigin = {
   'access-control-allow-origin': '*',
   'access-control-allow-methods': 'GET, HEAD, OPTIONS',
   'access-control-allow-headers': 'mcp-protocol-version',
-}
-
-function withHeaders(response: Response, headers: Readonly<Record<string, string>>): Response {
-  for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
-  return response
 }

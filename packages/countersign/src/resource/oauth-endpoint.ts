@@ -67,16 +67,15 @@ export function createOAuthEndpoint<B extends VerifyingResource>(
   const { identifiers, discovery, now } = tools
   const { authServer: issuer } = tools.options
   const protocol = oauthResource.createProtocol({ ...identifiers, resource: protectedResource, discovery, issuer, now })
-  const judge = createBearerVerifier(protectedResource, protocol, tools)
   const declared = { id: resource.id, scopes: resource.scopes }
+  const judge = createBearerVerifier(protectedResource, protocol, { ...tools, declared })
 
-  /** Reads the access token of a request. Malformed credentials are reported like any other refusal. */
-  async function tokenOf(message: ReceivedMessage, route: string): Promise<string | undefined> {
+  function readToken(message: ReceivedMessage): string | AAuthError | undefined {
     try {
       return protocol.readToken(message)
     } catch (error) {
-      const refuse = () => Promise.reject(bearerError(error) as Error)
-      return reportRequest(tools.emit, tools.signing, { route, message }, refuse)
+      if (error instanceof AAuthError) return bearerError(error)
+      throw error
     }
   }
 
@@ -85,11 +84,15 @@ export function createOAuthEndpoint<B extends VerifyingResource>(
     protectedResource,
     async verify(source, required) {
       const message = source instanceof Request ? receiveRequest(source) : source
-      requireVerifyOptions(required, declared)
-      const token = await tokenOf(message, required.require)
+      const token = readToken(message)
       if (token === undefined) return resource.verify(message, required)
+      requireVerifyOptions(required, declared)
       const report: RequestReport = { route: required.require, message }
-      return reportRequest(tools.emit, tools.signing, report, () => judge(token, message, required, report))
+      return reportRequest(tools.emit, tools.signing, report, async () => {
+        // Reported like any other refusal.
+        if (token instanceof AAuthError) throw token
+        return judge(token, message, required, report)
+      })
     },
     async toResponse(error) {
       if (error instanceof AAuthError && error.challenge?.level === bearerLevel) {
@@ -107,10 +110,9 @@ export function createOAuthEndpoint<B extends VerifyingResource>(
   }
 }
 
-/** Marks an error as one about a request with an access token, and names the scope that the client needs. */
-function bearerError(error: unknown, scope?: string): unknown {
-  if (!(error instanceof AAuthError)) return error
-  return error.withChallenge({ level: bearerLevel, scope: error.challenge?.scope ?? scope })
+/** Marks an error as one about a request with an access token. */
+function bearerError(error: AAuthError): AAuthError {
+  return error.withChallenge({ level: bearerLevel, scope: error.challenge?.scope })
 }
 
 function protectedResourceOf(endpoint: OAuthEndpointOptions, options: ResourceOptions): ProtectedResource {
@@ -140,8 +142,11 @@ function protectedResourceOf(endpoint: OAuthEndpointOptions, options: ResourceOp
 }
 
 /** Verifies a request with an access token: token, rate, revocation, scope, content. */
-function createBearerVerifier(resource: ProtectedResource, protocol: BearerProtocol, tools: OAuthEndpointTools) {
-  const { options, revocations } = tools
+function createBearerVerifier(
+  resource: ProtectedResource,
+  protocol: BearerProtocol,
+  { options, revocations, declared }: OAuthEndpointTools & { declared: Pick<VerifyingResource, 'id' | 'scopes'> },
+) {
   const { id, rateLimit, maxBody = 1_048_576, authorities = [new URL(id).host] } = options
 
   /** @throws AAuthError `scope_insufficient`, `policy_denied` */
@@ -184,7 +189,7 @@ function createBearerVerifier(resource: ProtectedResource, protocol: BearerProto
     protocol.requireNoTokenIn(message, body)
     const need = await required.requirementOf?.(body, 'bearer')
     if (need) {
-      requireVerifyOptions(need, { id, scopes: options.scopes && Object.keys(options.scopes) })
+      requireVerifyOptions(need, declared)
       report.route = need.require
       requireScope(scope, need.scope)
     }
@@ -212,7 +217,7 @@ function createBearerVerifier(resource: ProtectedResource, protocol: BearerProto
     try {
       return await judge(...asked)
     } catch (error) {
-      throw bearerError(error)
+      throw error instanceof AAuthError ? bearerError(error) : error
     }
   }
 }

@@ -81,8 +81,6 @@ function nameOf(text: string): string {
 export function createAccessTokenVerifier(tools: BearerTools): BearerProtocol['verifyToken'] {
   const { discovery, issuer, resource, now } = tools
   const verified = new LruCache<Verified>(cached.count)
-  const findKeyFor = (remoteAddress?: string) =>
-    findTokenKey(discovery, serverDocument, requireIssuerKey, remoteAddress)
   const parseHeader = createHeaderParser()
   const options = { ...tools, issuers: [issuer], audience: resource.id }
 
@@ -91,7 +89,7 @@ export function createAccessTokenVerifier(tools: BearerTools): BearerProtocol['v
     // RFC 9068 §2.1 allows both forms.
     const isLongForm = decoded?.header.typ === `application/${accessTokenType.typ}`
     const token = isLongForm ? { ...decoded, header: { ...decoded.header, typ: accessTokenType.typ } } : decoded
-    const findKey = findKeyFor(remoteAddress)
+    const findKey = findTokenKey(discovery, serverDocument, requireIssuerKey, remoteAddress)
     const { claims } = await verifyDecodedToken(accessTokenType, token, { ...options, findKey })
     const scope = parseScope(claims.scope)
     if (!scope) throw new AAuthError('auth_token_invalid', 'The access token was rejected: its scope is malformed.')

@@ -11,7 +11,7 @@ import { serverEventId } from './filter-lists.js'
 import { type McpAuthInfo, mcpAuthInfo } from './mcp-auth-info.js'
 import { type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
 import { type McpCaller, type McpSession, type McpSessions, oauthCaller } from './mcp-sessions.js'
-import type { McpTable } from './mcp-table.js'
+import type { LimitedTable, McpTable } from './mcp-table.js'
 import type { MirroredParameters } from './mirrored-parameters.js'
 import type { StateSeal } from './sealed-state.js'
 
@@ -19,7 +19,7 @@ export interface McpContext {
   resource: Resource
   table: McpTable
   /** The part of the table for clients with access tokens. */
-  bearerTable: McpTable
+  bearerTable: LimitedTable
   /** The scopes that every request needs, space-separated. If empty, an identified agent is sufficient. */
   connect: string
   maxBody: number
@@ -87,7 +87,10 @@ export async function admitMessage(
 }
 
 /** The items that exist for a caller. */
-export function tableFor({ table, bearerTable }: Pick<McpContext, 'table' | 'bearerTable'>, proof: string): McpTable {
+export function tableFor(
+  { table, bearerTable }: Pick<McpContext, 'table' | 'bearerTable'>,
+  proof: string,
+): LimitedTable {
   return proof === 'bearer' ? bearerTable : table
 }
 
@@ -169,13 +172,13 @@ function requirePerson(
   verified: AdmittedMessage['verified'],
 ): void {
   const { agent, thumbprint, authorization } = verified
-  // Without an authorization, the request was signed.
-  if (person === undefined || authorization || thumbprint === undefined) return
+  if (person === undefined || authorization) return
+  const binding = thumbprint === undefined ? undefined : { agent, thumbprint }
   throw new AAuthError(
     'authorization_required',
     'The session or requestState belongs to a user: send an auth token issued for that user.',
     {
-      challenge: { level: 'authorization', scope, binding: { agent, thumbprint } },
+      challenge: { level: 'authorization', scope, binding },
     },
   )
 }

@@ -52,6 +52,8 @@ export function scopesOf(table: McpTable): string[] {
 export interface LimitedTable extends McpTable {
   /** The scopes that the callers can have. @default all */
   readonly reachable?: ReadonlySet<string> | undefined
+  /** {@link foldedPatterns} of the table. @default computed for each use */
+  readonly folded?: readonly UriPattern[] | undefined
 }
 
 /**
@@ -59,7 +61,7 @@ export interface LimitedTable extends McpTable {
  * still decides for its URIs: otherwise, a wider pattern would take its place.
  */
 export function bearerTableOf(table: McpTable, reachable: ReadonlySet<string>): LimitedTable {
-  return { ...Object.fromEntries(kinds.map((kind) => [kind, table[kind]])), reachable }
+  return { ...Object.fromEntries(kinds.map((kind) => [kind, table[kind]])), reachable, folded: foldedPatterns(table) }
 }
 
 /** The scopes that an item needs; undefined if the callers of the table cannot have all of them. */
@@ -81,8 +83,8 @@ interface UriPattern {
 }
 
 /** The resource patterns in the form in which lenient servers compare them. Create them once for all URIs in a message. */
-export function foldedPatterns({ resources = {} }: McpTable): readonly UriPattern[] {
-  return Object.keys(resources).map((pattern) => ({ pattern, text: foldUri(pattern) }))
+export function foldedPatterns({ resources = {}, folded }: LimitedTable): readonly UriPattern[] {
+  return folded ?? Object.keys(resources).map((pattern) => ({ pattern, text: foldUri(pattern) }))
 }
 
 /** Whether a table lists the resource that a URI identifies. False for an ambiguous URI. */

@@ -88,6 +88,7 @@ export function protectMcp(resource: Resource, options: McpOptions): ProtectedMc
     if (scope !== '') requireVerifyOptions({ require: 'authorization', scope }, resource)
   const key = typeof sealState === 'object' ? sealState.key : undefined
   const accepting = acceptingResource(resource, options)
+  const metadataPath = accepting.protectedResource && new URL(accepting.protectedResource.metadataUrl).pathname
   const context: McpContext = {
     resource: accepting,
     table: options,
@@ -105,7 +106,9 @@ export function protectMcp(resource: Resource, options: McpOptions): ProtectedMc
     if (typeof server !== 'function')
       throw new TypeError('the server must be a function, such as createMcpHandler(…).fetch')
     return async function protectedMcp(request, received = receiveRequest(request)) {
-      if (isOwnMetadata(context.resource, request)) return context.resource.handler(request, received)
+      // OAuth clients read the metadata before they connect.
+      if (metadataPath !== undefined && new URL(request.url).pathname === metadataPath)
+        return accepting.handler(request, received)
       const admitted = await admitMessage(context, received, request.method)
       if (admitted instanceof Response) return admitted
       const { message, authInfo } = admitted
@@ -152,21 +155,14 @@ const mcpOptions = {
   now: true,
 } as const satisfies Record<keyof McpOptions, true>
 
-/** Whether a request is for the metadata that OAuth clients read before they connect. */
-function isOwnMetadata({ protectedResource }: Resource, { url }: Request): boolean {
-  if (!protectedResource) return false
-  return new URL(url).pathname === new URL(protectedResource.metadataUrl).pathname
-}
-
 /** The request for the server, with the body that was checked, and without `Accept-Encoding`, because the response may be rewritten. */
 function requestForServer(request: Request, { body, session, verified }: AdmittedMessage): Request {
-  const isBearer = verified.scheme === 'bearer'
   const { method, url, signal } = request
   const headers = new Headers(request.headers)
   headers.delete('content-length')
   headers.delete('accept-encoding')
   // The server must not use the token of its caller for anything.
-  if (isBearer) headers.delete('authorization')
+  if (verified.scheme === 'bearer') headers.delete('authorization')
   if (session?.lastEventId !== undefined) headers.set('last-event-id', session.lastEventId)
   return new Request(url, { method, headers, signal, body: body ? new Uint8Array(body) : null })
 }

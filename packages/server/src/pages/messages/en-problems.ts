@@ -45,7 +45,7 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
     explanation: () =>
       phrase`The program that sent you here isn’t registered with us, and we couldn’t use the details that should be published about it.`,
     advice: () =>
-      phrase`Try again later. If that doesn’t help, contact whoever runs this server, and give them the reference below.`,
+      phrase`Try again later. If that doesn’t help, contact the people who run this server, and give them the reference below.`,
   },
   redirect_mismatch: {
     heading: 'This link doesn’t match the request',

@@ -41,7 +41,7 @@ interface RevokingUser {
 /**
  * Distributes the available entries among users. Each user first gets one, oldest accounts first. Then, for as long as entries are left,
  * users get one for each of their grants and families, starting with the users who revoked the fewest. If those are too many, the families of
- * each client share an entry, so that a client that revokes many of its own revokes nothing else of its user.
+ * each client share an entry, so that a client that revokes many families does not affect the user's other clients.
  */
 function share(
   people: readonly RevokingUser[],

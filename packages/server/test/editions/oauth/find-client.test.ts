@@ -284,7 +284,7 @@ describe('shares of users and networks', () => {
     expect(await isCached(id('mallory', 2800))).toBe(true)
   })
 
-  it('the document of a client with a token is kept, whoever fetched it first', async () => {
+  it('keeps the document of a client with a token, even if another user fetched it first', async () => {
     const { clients, flood, isCached } = openShares()
     await clients.find(url, by('mallory'))
     await clients.find(url, { mayFetch: true, remoteAddress: '203.0.113.1', holdsToken: true })
