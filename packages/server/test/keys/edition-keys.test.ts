@@ -5,38 +5,19 @@ import {
   rotateKeysWhenDue,
   rotationDueAt,
   type SigningKeys,
-  type Storage,
   storedKeys,
   storedOAuthKeys,
 } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { openTwoStorages } from '../storage/postgres/in-postgres.js'
-import { temporaryFile } from '../storage/temporary-file.js'
+import { describe, expect, it } from 'vitest'
+import { engines, openTwo } from './two-storages.js'
 
 const masterKey = randomBytes(32)
 const days = 86_400
 
-function twoOnSqlite(now: () => number): Storage[] {
-  const file = temporaryFile()
-  return [1, 2].map(() => sqliteStorage(file, { now, sweepInterval: 0 }))
-}
-
-const engines = [
-  ['SQLite', twoOnSqlite],
-  ['PostgreSQL', openTwoStorages],
-] as const
-
 /** Two instances on one database, each with the keys of both editions. */
-async function twoInstances(open: (now: () => number) => Storage[] | Promise<Storage[]> = twoOnSqlite) {
-  const clock = { now: 1_800_000_000 }
-  const now = () => clock.now
-  const storages = await open(now)
-  const [storage] = storages
-  if (!storage) throw new TypeError('expected two storages')
-  onTestFinished(async () => {
-    await Promise.all(storages.map((each) => each.close()))
-  })
+async function twoInstances(open?: Parameters<typeof openTwo>[0]) {
+  const { clock, now, storages, storage } = await openTwo(open)
   const january = await Promise.all(storages.map((each) => storedKeys({ storage: each, masterKey, now })))
   const oauth = await Promise.all(storages.map((each) => storedOAuthKeys({ storage: each, masterKey, now })))
   return {

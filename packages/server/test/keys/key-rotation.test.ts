@@ -1,29 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { KeyError, rotateKeysWhenDue, type Storage, storedKeys } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { interleavedStorage, noInterleaving, plan } from '../interleaving/interleave.js'
-import { openTwoStorages } from '../storage/postgres/in-postgres.js'
-import { temporaryFile } from '../storage/temporary-file.js'
+import { engines, openTwo } from './two-storages.js'
 
 const masterKey = randomBytes(32)
 const days = 86_400
 
-function twoOnSqlite(now: () => number): Storage[] {
-  const file = temporaryFile()
-  return [1, 2].map(() => sqliteStorage(file, { now, sweepInterval: 0 }))
-}
-
 /** Two instances on one database, with one adjustable clock. */
-async function twoInstances(open: (now: () => number) => Storage[] | Promise<Storage[]> = twoOnSqlite) {
-  const clock = { now: 1_800_000_000 }
-  const now = () => clock.now
-  const storages = await open(now)
-  const [storage] = storages
-  if (!storage) throw new TypeError('expected two storages')
-  onTestFinished(async () => {
-    await Promise.all(storages.map((each) => each.close()))
-  })
+async function twoInstances(open?: Parameters<typeof openTwo>[0]) {
+  const { clock, now, storages, storage } = await openTwo(open)
   const keys = await Promise.all(storages.map((each) => storedKeys({ storage: each, masterKey, now })))
   const options = { masterKey, tokenLifetime: 600, rotateAfter: 90 * days, by: 'server', now }
   return {
@@ -70,10 +57,7 @@ describe('automatic key rotation', () => {
     }
   })
 
-  it.each([
-    ['SQLite', twoOnSqlite],
-    ['PostgreSQL', openTwoStorages],
-  ])(
+  it.each(engines)(
     'J05: rotates once if another instance rotates before any storage call of a rotation, on %s',
     async (_name, open) => {
       for (let after = 0; ; after += 1) {
