@@ -62,7 +62,10 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
     const limits = { ...setup.limits, maxBody: need?.maxBody ?? setup.limits.maxBody, judged: inspected }
     requireFitting(incoming, limits.maxBody)
     upload = new BufferedUpload(incoming, limits, shared.spool, () => exchange.waits && outgoing.writeContinue())
-    const admitted = await admit(received, judged, upload, { ...setup, resource: verifier })
+    const admitted = await admit(received, judged, upload, {
+      resource: verifier,
+      assertion: setup.assertion,
+    })
     verified = admitted.verified
     if (verified) tracked.caller = callerOf(verified)
     const reply = await forward(exchange, admitted, tracked, setup, shared)
@@ -155,7 +158,7 @@ async function admit(
   received: ReceivedMessage,
   judged: Verdict,
   upload: BufferedUpload,
-  { resource, assertion }: GatewaySetup,
+  { resource, assertion }: Pick<GatewaySetup, 'resource' | 'assertion'>,
 ): Promise<Admitted> {
   const { remoteAddress } = received
   if (!judged.verify) {

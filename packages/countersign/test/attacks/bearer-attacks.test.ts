@@ -300,10 +300,8 @@ describe.each([
       headers: [['content-type', 'application/x-www-form-urlencoded'], ...headers],
       body: `access_token=${token}`,
     })
-    for (const headers of [[], [bearer(token)]]) {
-      const { status } = await stage.send(form(headers))
-      expect(status).toBeGreaterThanOrEqual(400)
-    }
+    expect((await stage.send(form())).status).toBe(401)
+    expect((await stage.send(form([bearer(token)]))).status).toBe(400)
     expect(stage.handled).toEqual([])
   })
 

@@ -270,7 +270,8 @@ async function holdingsOf(
   const aliveSince =
     removed.length === 0 ? 0 : await validTokensIssuedSince(storage, { at: now(), lifetime: lifetimes.authToken })
   const revokedButUsable = removed.filter(({ revokedAt }) => revokedAt !== null && revokedAt > aliveSince)
-  const isElsewhere = (grant: Grant) => resourceKey(grant.resource) !== resourceKey(resource)
+  const requested = resourceKey(resource)
+  const isElsewhere = (grant: Grant) => resourceKey(grant.resource) !== requested
   const here = live.filter((grant) => !isElsewhere(grant))
   return {
     same: scopesOf(here.filter((grant) => grant.delegate === delegate)),

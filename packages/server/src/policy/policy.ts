@@ -78,10 +78,11 @@ export interface PolicyRule {
  */
 export function policyOfRules(rules: readonly PolicyRule[], otherwise: Policy = alwaysPrompt): Policy {
   if (rules.length === 0 && otherwise === alwaysPrompt) return alwaysPrompt
+  const keyed = rules.map((rule) => ({ ...rule, resource: resourceKey(rule.resource ?? '*') }))
   return function configuredPolicy(asked) {
     const request = { ...asked, resource: resourceKey(asked.resource) }
-    const index = rules.findIndex((candidate) => fits(request, candidate))
-    const rule = rules[index]
+    const index = keyed.findIndex((candidate) => fits(request, candidate))
+    const rule = keyed[index]
     if (!rule) return otherwise(request)
     if (rule.decision === 'ask') return 'ask'
     const { name, decision } = rule
@@ -89,12 +90,12 @@ export function policyOfRules(rules: readonly PolicyRule[], otherwise: Policy = 
   }
 }
 
-function fits({ agent, resource, scope }: PolicyRequest, rule: PolicyRule): boolean {
+function fits({ agent, resource, scope }: PolicyRequest, rule: PolicyRule & { resource: string }): boolean {
   const { scopes, decision } = rule
   // A rule that denies an origin also denies identifiers with a path there, which anyone who controls the origin can invent.
   const isNamed = (identifier: string, pattern: string) =>
     fitsIdentifier(identifier, pattern) || (decision === 'deny' && fitsIdentifier(originOf(identifier), pattern))
-  if (!isNamed(agent, rule.agent) || !isNamed(resource, resourceKey(rule.resource ?? '*'))) return false
+  if (!isNamed(agent, rule.agent) || !isNamed(resource, rule.resource)) return false
   if (!scopes) return true
   const listed = (value: string) => scopes.some((pattern) => fitsPattern(value, pattern))
   return decision === 'deny' ? scope.some(listed) : scope.every(listed)

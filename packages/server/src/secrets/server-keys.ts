@@ -86,9 +86,7 @@ export function requireSeparateKeys(
     return signer
   }
   const signer = async () => requireSeparate(await own.signer())
-  background.run(async () => {
-    await signer()
-  })
+  background.run(signer)
   return { ...own, signer }
 }
 

@@ -172,14 +172,17 @@ it('a client on a blocked host cannot start a request or redeem a code, and My a
 })
 
 /** A storage that commits, and whose process is gone before it can respond. */
-function dyingAfterCommit(storage: Storage, dying: { now: boolean }): Storage {
+function dyingAfterCommit(storage: Storage, dying: { now: boolean; died: number }): Storage {
   return new Proxy(storage, {
     get(target, verb) {
       const method: unknown = Reflect.get(target, verb)
       if (typeof method !== 'function' || !changing.has(verb)) return method
       return async (...values: unknown[]) => {
         const outcome: unknown = await Reflect.apply(method, target, values)
-        if (dying.now) throw new Error('the process was killed')
+        if (dying.now) {
+          dying.died++
+          throw new Error('the process was killed')
+        }
         return outcome
       }
     },
@@ -196,7 +199,7 @@ const changing: ReadonlySet<string | symbol> = new Set<keyof Storage>([
 
 describe('an instance that is killed right after its commit', () => {
   it.each(endings.slice(0, 6))('has ended the access tokens: %s', async (_what, _ends, end) => {
-    const dying = { now: false }
+    const dying = { now: false, died: 0 }
     const wrap = (storage: Storage) => dyingAfterCommit(storage, dying)
     const stage = await openStage({}, (options) => openSharedStage({ ...options, wrap, onError: () => undefined }))
     const client = await connect(stage)
@@ -205,6 +208,7 @@ describe('an instance that is killed right after its commit', () => {
     dying.now = true
     await end(client).catch((error: unknown) => error)
     dying.now = false
+    expect(dying.died).toBeGreaterThan(0)
     stage.clock.now += 4
     for (const { access_token } of client.tokens) expect(await use(access_token)).toBe(401)
     expect(await stage.storage.findViolations()).toEqual([])

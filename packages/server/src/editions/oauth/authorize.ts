@@ -62,7 +62,7 @@ async function authorizeVisit(context: ServerContext, documents: OAuthDocuments,
   const request = readAuthorizationRequest(requested)
   if ('error' in request) throw problemPage(context, { requested, client }, request)
   try {
-    return await storeRequest(context, { ...visit, session }, { documents, client, request })
+    return await storeRequest(context, { ...visit, session }, { documents, client, request, caller })
   } catch (error) {
     const problem = redirectedProblem(error)
     throw problem ? problemPage(context, { requested, client }, problem, error) : error
@@ -106,18 +106,19 @@ interface Requested {
   documents: OAuthDocuments
   client: Client
   request: AuthorizationRequest
+  /** On whose behalf documents are fetched. */
+  caller: FetchCaller
 }
 
 async function storeRequest(
   context: ServerContext,
   visit: SignedInVisit,
-  { documents, client, request }: Requested,
+  { documents, client, request, caller }: Requested,
 ): Promise<Response> {
   const { storage, secrets, lifetimes } = context
   // Anyone can send a request that names this client, so each user has their own rates.
   const countedAs = `user ${visit.session.user.id}`
   const agent = { agent: client.id, delegate: null, remoteAddress: visit.ip, countedAs }
-  const caller = { mayFetch: true, remoteAddress: visit.ip, user: visit.session.user.id }
   const resource = await findResource(documents, request.resource, caller)
   const scope = scopeOf(request.scope, resource)
   const admission = await requireAdmitted(context, agent, { resource: resource.id, scope })

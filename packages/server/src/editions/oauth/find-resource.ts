@@ -58,12 +58,13 @@ export function createResourceFinder(options: ResourceFinderOptions): ResourceFi
   const ages = { min: cacheAge, max: cacheAge, lastCopy: 0 }
   const documents = createFetchedDocuments<OAuthResource>({ ...options, what: 'resource', ages, isProvenByToken: true })
   const { origin } = new URL(issuer)
+  const allowed = only && new Set(only.map(canonicalResource))
   const byCanonical = new Map(internal.map((each) => [canonicalResource(each.id), each]))
 
   function urlOf(resource: string): string | undefined {
     const url = metadataUrlOf(resource)
     if (!isFetchableUrl(url, identifiers) || new URL(url).origin === origin) return undefined
-    return only === undefined || only.some((each) => sameResource(each, resource)) ? url : undefined
+    return allowed === undefined || allowed.has(canonicalResource(resource)) ? url : undefined
   }
 
   return {

@@ -4,6 +4,7 @@ import type { OAuthSettings } from '../../config/oauth-settings.js'
 import { canonicalResource, sameResource } from '../../policy/resource-id.js'
 import { type Client, isClientUrl, readClientDocument, readClientMetadata } from './client-document.js'
 import { type OAuthResource, readListedResource } from './find-resource.js'
+import { OAuthProblem } from './oauth-problem.js'
 import { isUsableRedirect } from './redirects.js'
 
 /** The operator's documents, as they are read. */
@@ -90,7 +91,8 @@ function readResource(document: object): { value: OAuthResource } | { problem: s
   try {
     return { value: readListedResource(document) }
   } catch (error) {
-    return { problem: `cannot be used: ${(error as Error).message}` }
+    if (!(error instanceof OAuthProblem)) throw error
+    return { problem: `cannot be used: ${error.message}` }
   }
 }
 

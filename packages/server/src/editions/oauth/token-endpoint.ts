@@ -63,8 +63,9 @@ export function createTokenEndpoint(context: ServerContext, parts: TokenEndpoint
     const grant = grants.get(requireParameter(form, 'grant_type'))
     if (!grant)
       throw oauthError('unsupported_grant_type', `grant_type must be one of: ${[...grants.keys()].join(', ')}.`)
-    await requireRegistered(parts, clientIn(form))
-    requireIssued(context, form)
+    const clientId = clientIn(form)
+    await requireRegistered(parts, clientId)
+    requireIssued(context, form, clientId)
     const ip = received.remoteAddress
     const client = await parts.authenticate({ form, headers: request.headers, ip })
     const body = await grant({ form, ip, ...client })
@@ -93,8 +94,7 @@ async function keep({ onError }: ServerContext, { registration }: TokenEndpointP
  * Requires the form to contain a secret that this server issued to the client, before the client's document is fetched: otherwise, anyone
  * could make this server send requests.
  */
-function requireIssued({ secrets }: ServerContext, form: Form): void {
-  const clientId = clientIn(form)
+function requireIssued({ secrets }: ServerContext, form: Form, clientId: string): void {
   const [code, refreshToken] = [form.get('code'), form.get('refresh_token')]
   if (code !== undefined && !isCodeOf(secrets, code, clientId))
     throw new AAuthError('code_unknown', 'The code was not issued to this client.')

@@ -11,7 +11,7 @@ import { StorageError } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
 import { agentIdOf, isOnHost } from '../rows/identifiers.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { cachedQuery, contains, type Placeholders } from '../sql/kept-query.js'
+import { cachedQuery, cachedQueryOfRows, contains, type Placeholders } from '../sql/kept-query.js'
 
 /** Inserts the agent's row or marks it as seen, and locks it until the end of the transaction. Returns its other columns. */
 export async function markSeen(unit: Unit, agent: string): Promise<MarkedAgent> {
@@ -44,6 +44,12 @@ export function hostIdentifiersOf(agent: string): string[] {
   return origin === agent ? [] : [...new Set([origin, origin.replace(/:\d+$/, '')])]
 }
 
+/** The identifiers whose block also covers an agent, as two values for queries: its host with its port, and without it. */
+export function blockersOf(agent: string): { host: string; anyPort: string } {
+  const [host = agent, anyPort = host] = hostIdentifiersOf(agent)
+  return { host, anyPort }
+}
+
 /** Returns when an agent's host was blocked; null if it is not. `blocked` is the result of {@link blockedHosts}. */
 export function hostBlockedAt(blocked: ReadonlyMap<string, number>, agent: string): number | null {
   const times = hostIdentifiersOf(agent).flatMap((host) => blocked.get(host) ?? [])
@@ -66,16 +72,29 @@ export async function isHostBlocked(statement: Statement, agent: string): Promis
   return (await blockedHosts(statement, [agent])).size > 0
 }
 
-/** Returns when the hosts of agents were blocked, by host. Runs no query for agents whose identifiers have no path. */
-export async function blockedHosts({ db }: Statement, agents: readonly string[]): Promise<ReadonlyMap<string, number>> {
-  const hosts = [...new Set(agents.flatMap(hostIdentifiersOf))]
-  if (hosts.length === 0) return new Map()
-  const rows = await db
+const blockedAmong = cachedQueryOfRows(({ db }, hosts: readonly Placeholders<{ host: string }>[]) =>
+  db
     .selectFrom('agent')
     .select(['identifier', 'blocked_at'])
-    .where('identifier', 'in', hosts)
-    .where('blocked_at', 'is not', null)
-    .execute()
+    .where(
+      'identifier',
+      'in',
+      hosts.map(({ host }) => host),
+    )
+    .where('blocked_at', 'is not', null),
+)
+
+/** Returns when the hosts of agents were blocked, by host. Runs no query for agents whose identifiers have no path. */
+export async function blockedHosts(
+  statement: Statement,
+  agents: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const hosts = [...new Set(agents.flatMap(hostIdentifiersOf))]
+  if (hosts.length === 0) return new Map()
+  const rows = await blockedAmong(
+    statement,
+    hosts.map((host) => ({ host })),
+  )
   return new Map(rows.map(({ identifier, blocked_at }) => [identifier, Number(blocked_at)]))
 }
 
@@ -232,7 +251,7 @@ const standing = cachedQuery(({ db }, { agent }: Placeholders<{ agent: string }>
     .where('a.identifier', '=', agent),
 )
 
-/** Implements {@link AgentStorage.findStanding}, with one cached query. */
+/** Implements {@link AgentStorage.findStanding}, with cached queries. */
 export async function findStanding(statement: Statement, agent: string): Promise<AgentStanding> {
   const [row] = await standing(statement, { agent })
   const ofHost = await isHostBlocked(statement, agent)

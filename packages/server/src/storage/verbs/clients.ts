@@ -1,5 +1,6 @@
 import type { NewRegisteredClient, RegisteredClient } from '../api/client-storage.js'
 import type { Statement, Unit } from '../sql/engine.js'
+import { cachedQuery, type Placeholders } from '../sql/kept-query.js'
 
 /** Implements {@link ClientStorage.registerClient}. */
 export async function registerClient(unit: Unit, client: NewRegisteredClient): Promise<boolean> {
@@ -39,17 +40,13 @@ async function evictUnused({ db, now }: Unit, lifetime: number): Promise<boolean
   return true
 }
 
+const registered = cachedQuery(({ db, clock }, { id }: Placeholders<{ id: string }>) =>
+  db.selectFrom('registered_client').selectAll().where('client_id', '=', id).where('expires_at', '>', clock),
+)
+
 /** Implements {@link ClientStorage.findRegisteredClient}. */
-export async function findRegisteredClient(
-  { db, clock }: Statement,
-  id: string,
-): Promise<RegisteredClient | undefined> {
-  const row = await db
-    .selectFrom('registered_client')
-    .selectAll()
-    .where('client_id', '=', id)
-    .where('expires_at', '>', clock)
-    .executeTakeFirst()
+export async function findRegisteredClient(statement: Statement, id: string): Promise<RegisteredClient | undefined> {
+  const [row] = await registered(statement, { id })
   return (
     row && {
       metadata: JSON.parse(row.metadata) as Record<string, unknown>,

@@ -9,7 +9,7 @@ import { commonScope, requireCurrent } from '../rows/granted-scopes.js'
 import { toUser } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, hashBytes, hashText, idBytes, type Placeholders } from '../sql/kept-query.js'
-import { hostIdentifiersOf } from './agents.js'
+import { blockersOf } from './agents.js'
 import { generateTokenIssue, markUsed } from './grants.js'
 import {
   grantParties,
@@ -109,8 +109,7 @@ interface WantedFamily {
 }
 
 function wantedBy({ family, agent }: Rotation): WantedFamily {
-  const [host = agent, anyPort = host] = hostIdentifiersOf(agent)
-  return { family: idBytes(family), host, anyPort }
+  return { family: idBytes(family), ...blockersOf(agent) }
 }
 
 type Wanted = Placeholders<WantedFamily>

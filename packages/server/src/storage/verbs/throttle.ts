@@ -12,7 +12,7 @@ import { foldUsername } from '../api/user.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedInsertion, cachedQuery, cachedQueryOfRows, hashBytes, type Placeholders } from '../sql/kept-query.js'
 import type { Row, Tables } from '../sql/tables.js'
-import { hostIdentifiersOf } from './agents.js'
+import { blockersOf } from './agents.js'
 
 export async function countAttempt(statement: Statement, attempt: Attempt): Promise<AttemptCount> {
   return count(statement, hashBytes(attempt.key), attempt.window)
@@ -37,14 +37,13 @@ export async function countRequest(
   statement: Statement,
   { agent, attempts }: { agent: string; attempts: readonly RequestAttempt[] },
 ): Promise<CountedRequest> {
-  const [host = agent, anyPort = host] = hostIdentifiersOf(agent)
+  const blockers = blockersOf(agent)
   const wanted = attempts.map(({ key, window, of }) => ({
     keyHash: hashBytes(key),
     window,
     of: whose[of ?? 'all'],
     agent,
-    host,
-    anyPort,
+    ...blockers,
   }))
   const rows = await countAllOf(statement, wanted)
   const counts = wanted.map(({ keyHash }) => {

@@ -99,13 +99,13 @@ async function sendSigned(stage: OAuthStage, path: string, form: Record<string, 
   )
 }
 
-/** Presents something of one edition to the other. It is refused, and still works where it belongs. */
+/** Presents something of one edition to the other. It is refused, and still works where it belongs, if it works more than once. */
 function crossed<T>(
   claim: string,
   obtain: (stage: OAuthStage) => Promise<T>,
   present: (stage: OAuthStage, artifact: T) => Promise<Response>,
   expected: Outcome<OAuthStage>,
-  works: (stage: OAuthStage, artifact: T) => Promise<Response | { status: number }>,
+  works?: (stage: OAuthStage, artifact: T) => Promise<Response | { status: number }>,
 ): OAuthAttack {
   let artifact: T
   return {
@@ -120,7 +120,7 @@ function crossed<T>(
       ...expected,
       also: async (stage, ...answer) => {
         await expected.also?.(stage, ...answer)
-        expect((await works(stage, artifact)).status).toBe(200)
+        if (works) expect((await works(stage, artifact)).status).toBe(200)
       },
     },
   }
@@ -197,18 +197,11 @@ export const editionAttacks: readonly OAuthAttack[] = [
     },
     withToken,
     { status: 401, error: 'invalid_token' },
-    async () => ({ status: 200 }),
   ),
-  crossed(
-    'a resource token as an access token',
-    (stage) => resourceToken(stage),
-    withToken,
-    {
-      status: 401,
-      error: 'invalid_token',
-    },
-    async () => ({ status: 200 }),
-  ),
+  crossed('a resource token as an access token', (stage) => resourceToken(stage), withToken, {
+    status: 401,
+    error: 'invalid_token',
+  }),
 
   crossed(
     'an AAuth code at the token endpoint of OAuth',
@@ -411,14 +404,12 @@ export const editionAttacks: readonly OAuthAttack[] = [
     async (stage) => stage.agent.id,
     (stage, id) => openSignedIn(stage, authorizeUrl({ client_id: id })),
     { status: 400, page: 'client_unknown', audit: ['session.created'] },
-    async () => ({ status: 200 }),
   ),
   crossed(
     'the document of an agent as that of an OAuth client',
     async (stage) => `${stage.agent.id}/.well-known/aauth-agent`,
     (stage, id) => openSignedIn(stage, authorizeUrl({ client_id: id })),
     { status: 400, page: 'client_unknown', audit: ['session.created'] },
-    async () => ({ status: 200 }),
   ),
 
   crossed(
@@ -428,6 +419,7 @@ export const editionAttacks: readonly OAuthAttack[] = [
       const kidsAt = async (path: string) =>
         ((await (await stage.fetch(issuer + path)).json()) as { keys: { kid: string; x: string }[] }).keys
       const [own, other] = [await kidsAt('/jwks.json'), await kidsAt('/oauth/jwks.json')]
+      expect([own.length, other.length].every((count) => count > 0)).toBe(true)
       return Response.json({ shared: own.filter(({ kid, x }) => other.some((key) => key.kid === kid || key.x === x)) })
     },
     { status: 200, also: (_stage, body) => expect(JSON.parse(body)).toEqual({ shared: [] }) },

@@ -104,9 +104,9 @@ describe('an authorization request', () => {
 
   it('is never remembered for a program on the computer (B15)', async () => {
     const stage = await openStage()
-    const { page } = await openConsent(stage)
+    const { user, consent, page } = await openConsent(stage)
     expect(page).toContain('name="duration"')
-    await allowed(stage)
+    await user.submit(page, consent, { consent: 'grant', duration: 'until-removed' })
     expect(await stage.storage.listGrants()).toMatchObject([{ remembered: false }])
   })
 })

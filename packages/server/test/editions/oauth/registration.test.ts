@@ -90,11 +90,12 @@ it.each([
 it('the consent page says that no one vouches for the name, warns about brands, and is never skipped (B22)', async () => {
   const stage = await openStage(on)
   const { client_id: id } = await register(stage, { client_name: 'Google Drive' })
-  const { page } = await openConsent(stage, urlOf(id))
+  const { user, consent, page } = await openConsent(stage, urlOf(id))
   expect(page).toContain('no one vouches for it or for its name')
   expect(page).not.toContain('Its details are published by')
   expect(page).toContain('is a name that people trust')
-  await decide(stage, 'grant', urlOf(id))
+  await user.submit(page, consent, { consent: 'grant', duration: 'until-removed' })
+  expect(await stage.storage.listGrants()).toMatchObject([{ agent: id, remembered: false }])
   expect((await openConsent(stage, urlOf(id))).page).toContain('name="consent"')
 })
 
