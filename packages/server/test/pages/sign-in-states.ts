@@ -38,6 +38,7 @@ export function signInStates(messages: Messages): [string, string][] {
     ['sign-in-again', renderSignIn({ ...fullSignIn, again: 'security' }, messages)],
     ['sign-in-again-for-request', renderSignIn(signInModel({ again: 'request' }), messages)],
     ['sign-in-again-on-demand', renderSignIn(signInModel({ again: 'login' }), messages)],
+    ['sign-in-by-link', renderSignIn(signInModel({ ...asker, unverified: true }), messages)],
     ['sign-up', renderSignUp(signUpModel(), messages)],
     [
       'sign-up-taken',
@@ -46,6 +47,7 @@ export function signInStates(messages: Messages): [string, string][] {
     ['sign-up-too-short', renderSignUp(signUpModel({ username: 'alice', problem: 'password_too_short' }), messages)],
     ['sign-up-throttled', renderSignUp(signUpModel({ username: 'alice', problem: 'throttled' }), messages)],
     ['sign-up-for-agent', renderSignUp({ ...signUpModel(), ...asker }, messages)],
+    ['sign-up-by-link', renderSignUp({ ...signUpModel(), ...asker, unverified: true }, messages)],
     ['reauthentication', renderReauthentication(reauthenticationModel(), messages)],
     [
       'reauthentication-wrong-password',
