@@ -203,26 +203,28 @@ export function createRefetches(
 ) {
   const lastRefetch = new LruCache<true>(fetchLimits.cachedDocuments)
 
+  /** After a failure, `Documents` alone limits how often the document of a configured server is fetched. */
+  const mayRetry = ({ configured }: DocumentSource<unknown>, { reason }: DiscoveryFailure): boolean =>
+    configured || reason === 'busy'
+
   async function loadKey(source: DocumentSource<KeyFinder>, kid: string, lookup: Lookup): Promise<FoundKey> {
     const before = documents.find(source)
     const first = await documents.load(source, lookup)
-    if (!('found' in first)) return first
+    if ('failure' in first) return first
     const key = await first.found.value(kid)
     const isNew = first.found !== before
     if ('found' in key) return isNew ? { ...key, isNew } : key
-    if (key.failure.reason !== 'unknown_kid' && key.failure.reason !== 'unusable') return key
+    if (key.failure.reason === 'refused') return key
     const mayRefetch = !isNew && !lastRefetch.get(source.key, now())
     if (isNew || mayRefetch) lastRefetch.set(source.key, true, now() + fetchLimits.refetchInterval)
-    if (!mayRefetch && !documents.isLoading(source)) {
-      const latest = documents.find(source, first.found.fetched)
-      return latest ? latest.value(kid) : key
-    }
+    if (!mayRefetch && !documents.isLoading(source))
+      return documents.find(source, first.found.fetched)?.value(kid) ?? key
     const second = await documents.load(source, lookup, first.found.fetched)
     if ('found' in second) return second.found.value(kid)
-    const { reason } = second.failure
-    // Nothing was fetched, so the next request may fetch the document without waiting a minute.
-    if (reason === 'busy' && mayRefetch) lastRefetch.delete(source.key)
-    return reason === 'refused' || reason === 'busy' ? second : key
+    const isRetried = mayRetry(source, second.failure)
+    if (mayRefetch && isRetried) lastRefetch.delete(source.key)
+    // While a configured server is down, a key that it has just published looks like a key that does not exist.
+    return isRetried || second.failure.reason === 'refused' ? second : key
   }
 
   async function loadRenewed<T>(
@@ -235,7 +237,7 @@ export function createRefetches(
     if (!mayFetch && !documents.isLoading(source)) return held
     const outcome = await documents.load(source, lookup, held.fetched)
     if ('found' in outcome) return outcome.found
-    if (outcome.failure.reason === 'busy' && mayFetch) lastRefetch.delete(source.key)
+    if (mayFetch && mayRetry(source, outcome.failure)) lastRefetch.delete(source.key)
     return held
   }
 

@@ -39,9 +39,9 @@ export type FetchedDocument = { document: unknown; maxAge: number | undefined; s
 /** Why a document or key was not found. The caller maps this to an error. */
 export interface DiscoveryFailure {
   /**
-   * `unreachable`: the origin did not respond, and no usable copy is cached; `refused`: the response is not acceptable; `unknown_kid`: no
-   * key with this `kid` is published; `unusable`: the key with this `kid` may not be used, and the message says what to do; `busy`: a
-   * limit on fetches or lookups is reached.
+   * `unreachable`: the origin did not respond, and no usable copy is cached, or the copy of an auth server’s keys lacks the key; `refused`:
+   * the response is not acceptable; `unknown_kid`: no key with this `kid` is published; `unusable`: the key with this `kid` may not be used,
+   * and the message says what to do; `busy`: a limit on fetches or lookups is reached.
    */
   reason: 'unreachable' | 'refused' | 'unknown_kid' | 'unusable' | 'busy'
   message: string

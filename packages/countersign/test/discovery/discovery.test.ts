@@ -621,6 +621,29 @@ describe('january.createKeyResolver', () => {
       key: { thumbprint: otherSigner.thumbprint },
     })
   })
+
+  it('R05: an auth server that cannot be reached after it has changed its key yields 503', async () => {
+    const { fetch } = documentFetch(issuerDocuments(auth, [signer.jwk]))
+    const clock = movableClock()
+    let isDown = false
+    const discovery = createDiscovery({
+      ...quick,
+      fetch: async (...asked) => (isDown ? new Response('', { status: 503 }) : fetch(...asked)),
+      now: clock.now,
+    })
+    const tokenOf = async (tokenSigner: typeof signer) => {
+      const { now } = clock
+      const cnf = { jwk: otherSigner.jwk }
+      const claims = { iss: auth, aud: 'https://resource.example', agent, exp: now() + 600, cnf }
+      return issueToken(january.tokens.auth, claims, { signer: tokenSigner, now })
+    }
+    const resolveKey = resolverOver(discovery, clock.now)
+    expect(await resolveKey({ scheme: 'jwt', jwt: await tokenOf(signer) })).toMatchObject({ agent })
+    clock.pass(61)
+    isDown = true
+    const jwt = await tokenOf(otherSigner)
+    expect(await refusalCode(() => resolveKey({ scheme: 'jwt', jwt }))).toBe('unavailable')
+  })
 })
 
 function shortened(text: string): AgentServerOptions['jwks'] {

@@ -3,7 +3,8 @@ import type { Delay, Discovery } from 'countersign/discovery'
 import { january } from 'countersign/editions'
 import { issueToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
-import { discoveryAmong, hosts, signer } from './parties.js'
+import { issuerDocuments } from '../origins.js'
+import { discoveryAmong, hosts, reasonOf, signer } from './parties.js'
 
 const agent = 'https://agent.example'
 const metadata = `${agent}/.well-known/aauth-agent`
@@ -284,6 +285,41 @@ describe('failed lookups are cached', () => {
     otherwise.set(jwks, answers({ keys: [{ ...signer.jwk, kid: 'key-2' }] }))
     clock.now += 60
     expect(await find(agent, undefined, 'key-2')).toBe('found')
+  })
+
+  it('so that a key that an auth server has just published is not reported as unknown while the server is down', async () => {
+    const issuer = 'https://auth.example'
+    const { clock, asked, otherwise, discovery } = discoveryAmong()
+    const keys: Record<string, unknown>[] = [signer.jwk]
+    const { [`${issuer}/.well-known/aauth-issuer`]: document } = issuerDocuments(issuer, [])
+    otherwise.set(`${issuer}/.well-known/`, answers(document))
+    otherwise.set(`${issuer}/jwks.json`, () => answers({ keys })())
+    const find = async (kid: string) => reasonOf(await discovery.findKey(january.documents.authServer, issuer, kid))
+    expect(await find('key-1')).toBe('found')
+    clock.now += 61
+    keys.push({ ...signer.jwk, kid: 'key-2' })
+    otherwise.set(`${issuer}/jwks.json`, failed('ECONNREFUSED'))
+    for (let count = 0; count < 3; count++) expect(await find('key-2')).toBe('unreachable')
+    expect(asked).toHaveLength(3)
+    expect(await find('key-1')).toBe('found')
+    otherwise.set(`${issuer}/jwks.json`, () => answers({ keys })())
+    clock.now += 5
+    expect(await find('key-2')).toBe('found')
+    expect(await find('made-up')).toBe('unknown_kid')
+  })
+
+  it('so that a forged token does not delay finding a key that an auth server publishes later', async () => {
+    const issuer = 'https://auth.example'
+    const { clock, otherwise, discovery } = discoveryAmong()
+    for (const [url, document] of Object.entries(issuerDocuments(issuer, [signer.jwk])))
+      otherwise.set(url, answers(document))
+    const type = january.documents.authServer
+    const found = await discovery.findKey(type, issuer, 'key-1')
+    if (!('found' in found)) throw new Error('not found')
+    clock.now += 61
+    otherwise.set(`${issuer}/jwks.json`, failed('ECONNREFUSED'))
+    expect(await discovery.renewKey(type, issuer, 'key-1', found.found)).toBeUndefined()
+    expect(reasonOf(await discovery.findKey(type, issuer, 'key-2'))).toBe('unreachable')
   })
 
   it('for only 5 s for an auth server, and reported immediately, since it is configured', async () => {

@@ -45,9 +45,11 @@ function openResource(options: Partial<ResourceOptions> = {}, revoked: string[] 
   documents[`${issuer}/.well-known/oauth-authorization-server`] = { issuer, jwks_uri: `${issuer}/oauth/jwks.json` }
   documents[`${issuer}/oauth/jwks.json`] = { keys: [signers.oauth.jwk] }
   const fetched: string[] = []
+  const unreachable = new Set<string>()
   const fetch: typeof globalThis.fetch = async (input) => {
     const { url } = new Request(input)
     fetched.push(url)
+    if (unreachable.has(url)) throw new TypeError('fetch failed')
     if (url === lists) {
       const claims: RevocationClaims = { iss: issuer, iat: now(), exp: now() + 120, revoked }
       return new Response(await issueToken(january.tokens.revocations, claims, { signer: signers.aauth }))
@@ -68,7 +70,7 @@ function openResource(options: Partial<ResourceOptions> = {}, revoked: string[] 
     fetch,
     ...options,
   })
-  return { resource, documents, fetched }
+  return { resource, documents, fetched, unreachable }
 }
 
 const mcp = (options?: Partial<ResourceOptions>, revoked?: string[]) =>
@@ -216,6 +218,29 @@ it('is unavailable, and does not refuse the token, while the keys cannot be fetc
     status: 503,
     challenge: null,
   })
+})
+
+it('is unavailable, and does not refuse the token, while a new key of the auth server cannot be fetched', async () => {
+  const clock = { now: now() }
+  const { resource, documents, unreachable } = openResource({ now: () => clock.now })
+  const endpoint = resource.oauthEndpoint({ path: '/mcp' })
+  expect(await outcomeOf(endpoint, requestWith(bearer(await tokenWith())))).toMatchObject({ agent: client })
+  const renewed = await createSigner(await generatePrivateJwk({ kid: 'oauth-2' }))
+  const keys = `${issuer}/oauth/jwks.json`
+  documents[keys] = { keys: [signers.oauth.jwk, renewed.jwk] }
+  unreachable.add(keys)
+  clock.now += 61
+  const token = await tokenWith({ jti: 'grant-1.family-1.y' }, 'at+jwt', renewed)
+  const refused = await endpoint.verify(requestWith(bearer(token)), { require: 'identity' }).catch((error) => error)
+  const response = await endpoint.toResponse(refused)
+  expect([response.status, response.headers.get('retry-after'), response.headers.get('www-authenticate')]).toEqual([
+    503,
+    '5',
+    null,
+  ])
+  unreachable.clear()
+  clock.now += 5
+  expect(await outcomeOf(endpoint, requestWith(bearer(token)))).toMatchObject({ agent: client })
 })
 
 it('accepts a token beside a signature for another protocol, as proxies add it', async () => {
