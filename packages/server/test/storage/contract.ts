@@ -818,7 +818,8 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           removeLogo: () => storage.removeLogo(agent),
           findLogos: () => storage.findLogos([agent]),
           readLogo: () => storage.readLogo('logo'),
-          registerClient: () => storage.registerClient({ id: 'app-1', metadata: {}, lifetime: 60, most: 1 }),
+          registerClient: () =>
+            storage.registerClient({ id: 'app-1', metadata: {}, network: '', lifetime: 60, most: 1, mostPerUser: 1 }),
           findRegisteredClient: () => storage.findRegisteredClient('app-1'),
           extendRegisteredClient: () => storage.extendRegisteredClient({ id: 'app-1', lifetime: 60 }),
           claimIssuer: () => storage.claimIssuer('https://auth.example'),

@@ -13,6 +13,8 @@ const masterKey = randomBytes(32)
 
 /** The statements that undo a migration, by the schema version to which they return. */
 const downgrades: Readonly<Record<number, string>> = {
+  6: `
+    alter table registered_client drop column network;`,
   5: `
     drop table registered_client;`,
   4: `
@@ -39,7 +41,7 @@ const downgrades: Readonly<Record<number, string>> = {
 
 /** The statements that return to a schema version. */
 function downgradeTo(version: number): string {
-  return [5, 4, 3, 2, 1].flatMap((each) => (each >= version ? (downgrades[each] ?? []) : [])).join('')
+  return [6, 5, 4, 3, 2, 1].flatMap((each) => (each >= version ? (downgrades[each] ?? []) : [])).join('')
 }
 
 /** An empty database: how to open it, and how to convert it to an older schema while it is closed. */
@@ -72,10 +74,12 @@ it.each([
   ['SQLite', 3, sqlite],
   ['SQLite', 4, sqlite],
   ['SQLite', 5, sqlite],
+  ['SQLite', 6, sqlite],
   ['PostgreSQL', 1, postgres],
   ['PostgreSQL', 3, postgres],
   ['PostgreSQL', 4, postgres],
   ['PostgreSQL', 5, postgres],
+  ['PostgreSQL', 6, postgres],
 ] as const)(
   'opens a %s database of schema %i with its users, sessions, keys, codes and refresh tokens, counts credential revisions from 0, and assumes the first edition',
   {
@@ -109,7 +113,9 @@ it.each([
     })
     expect((await storage.listKeys()).map(({ edition }) => edition)).toEqual(['january', 'january', 'january'])
     expect(await (await storedKeys({ storage, masterKey })).publicKeys()).toEqual(await keys.publicKeys())
-    expect(await storage.registerClient({ id: 'app-1', metadata: {}, lifetime: 60, most: 1 })).toBe(true)
+    expect(
+      await storage.registerClient({ id: 'app-1', metadata: {}, network: '', lifetime: 60, most: 1, mostPerUser: 1 }),
+    ).toBe(true)
     expect(await storage.findSession(idHash)).toMatchObject({ user: { id: user.id } })
     expect(await storage.redeemCode(redemption)).toMatchObject({ outcome: 'redeemed', grant: { edition: 'january' } })
     expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('refreshed')

@@ -18,6 +18,8 @@ const limits = {
   redirectUris: 20,
   /** How many clients are stored at once. */
   clients: 10_000,
+  /** How many of a user's clients are not evicted: those that the user allowed last. */
+  clientsPerUser: 100,
   /** How long a client is stored until it redeems a code, in seconds. */
   unused: day,
   /** How long a client is stored after it last redeemed a code or refresh token: longer than a refresh token may be unused. */
@@ -27,11 +29,12 @@ const limits = {
 
 /**
  * How many clients may register within an hour. The first ones of each network (IPv4 /24, IPv6 /48) are counted apart from its further ones,
- * so that an attacker with many networks does not use up what others need.
+ * so that a neighbor does not use up what others need. There is no limit on all networks together, which an attacker with many networks could
+ * use up: the number of stored clients is limited instead.
  */
 const rates = {
-  first: { site: 2, provider: 60, all: 300 },
-  further: { site: 18, provider: 300, all: 300 },
+  first: { site: 2, provider: 60 },
+  further: { site: 18, provider: 300 },
 }
 
 /** Dynamic client registration (RFC 7591), for clients that have no document. Registered clients are in the database. */
@@ -73,7 +76,14 @@ export function createRegistration(
       const metadata = readRegistration(sent, allowed)
       await requireRates(context, received.remoteAddress)
       const id = selfRegistered + newId()
-      const isStored = await storage.registerClient({ id, metadata, lifetime: limits.unused, most: limits.clients })
+      const isStored = await storage.registerClient({
+        id,
+        metadata,
+        network: networkName(received.remoteAddress, 'provider'),
+        lifetime: limits.unused,
+        most: limits.clients,
+        mostPerUser: limits.clientsPerUser,
+      })
       if (!isStored) throw tooMany('Too many clients are registered.', limits.hour)
       return Response.json(
         { client_id: id, client_id_issued_at: Math.floor(now()), ...metadata },
@@ -141,16 +151,17 @@ async function requireRates(context: ServerContext, ip: string | undefined): Pro
 }
 
 function limitsOn(which: keyof typeof rates, { rateFactor }: ServerContext, ip: string | undefined) {
-  const { site, provider, all } = rates[which]
+  const { site, provider } = rates[which]
   const limit = (source: string, most: number) => ({
     key: hashSecret(`oauth registrations, ${which} ${source}`),
     window: limits.hour,
     most: most * rateFactor,
   })
-  if (ip === undefined) return [limit('in total', all)]
-  return [
-    limit(`from ${networkOf(ip, 'site')}`, site),
-    limit(`from provider ${networkOf(ip, 'provider')}`, provider),
-    limit('in total', all),
-  ]
+  const ofProvider = limit(`from provider ${networkName(ip, 'provider')}`, provider)
+  return ip === undefined ? [ofProvider] : [limit(`from ${networkName(ip, 'site')}`, site), ofProvider]
+}
+
+/** The network of an address; empty if the address is unknown, as it is to a server that is called without one. */
+function networkName(ip: string | undefined, size: 'site' | 'provider'): string {
+  return ip === undefined ? '' : networkOf(ip, size)
 }

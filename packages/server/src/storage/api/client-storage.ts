@@ -1,8 +1,11 @@
 /** OAuth clients that registered themselves. */
 export interface ClientStorage {
   /**
-   * Stores a client. If as many as `most` are stored already, not counting those that have ended, the oldest one that was never extended is
-   * deleted. Returns false, and stores nothing, if all of them were.
+   * Stores a client. If as many as `most` are stored already, not counting those that have ended, 1 % of `most` are deleted, but at least
+   * one: those that are not in use, the oldest of the network that has most of them first. Returns false, and stores nothing, if all are in
+   * use.
+   *
+   * A client is in use while it has a grant that has not ended, unless the user of that grant has allowed `mostPerUser` other clients since.
    */
   registerClient(client: NewRegisteredClient): Promise<boolean>
   /** Finds a client that has not ended. */
@@ -15,9 +18,12 @@ export interface ClientStorage {
 export interface NewRegisteredClient {
   id: string
   metadata: Readonly<Record<string, unknown>>
+  /** The network from which the client was registered. */
+  network: string
   /** Seconds until the client ends. */
   lifetime: number
   most: number
+  mostPerUser: number
 }
 
 /** A client as it was registered. */

@@ -90,7 +90,7 @@ const schema = `
     id smallint primary key check (id = 1),
     version integer not null
   );
-  insert into schema_version values (1, 6);
+  insert into schema_version values (1, 7);
   ${schemaIn('postgres')}
   ${auditLog}`
 
@@ -151,8 +151,15 @@ const version6 = `
   update schema_version set version = 6;
 `
 
+/** Adds the network that registered an OAuth client. */
+const version7 = `
+  alter table registered_client add column network text collate "C" not null default '';
+
+  update schema_version set version = 7;
+`
+
 /**
  * The first entry creates the newest schema in an empty database. Each later entry migrates a schema to the next version. An entry sets
  * `schema_version`, is never changed after its release, and leaves a schema that the previous version can still use.
  */
-export const migrations: readonly string[] = [schema, version2, version3, version4, version5, version6]
+export const migrations: readonly string[] = [schema, version2, version3, version4, version5, version6, version7]

@@ -5,6 +5,7 @@ import {
   bytes32,
   type Column,
   edition,
+  fromEmpty,
   fromZero,
   id,
   idOf,
@@ -115,7 +116,14 @@ export const tables = {
   resource: { id, identifier: text.unique },
 
   /** OAuth clients that registered themselves. */
-  registered_client: { client_id: text.key, metadata: text, created_at: integer, expires_at: integer },
+  registered_client: {
+    client_id: text.key,
+    metadata: text,
+    created_at: integer,
+    expires_at: integer,
+    /** The network that registered it; empty if that is unknown. */
+    network: fromEmpty,
+  },
 
   /** What pages show about an agent and a resource: one row for all requests and grants with the same display data. */
   display: { id, content_hash: bytes32.unique, display: text },

@@ -24,7 +24,7 @@ const schema = `
     select raise(abort, 'an audit event is kept for 400 days');
   end;
 
-  pragma user_version = 6;
+  pragma user_version = 7;
 `
 
 /**
@@ -84,11 +84,18 @@ const version6 = `
   pragma user_version = 6;
 `
 
+/** Adds the network that registered an OAuth client. */
+const version7 = `
+  alter table registered_client add column network text not null default '';
+
+  pragma user_version = 7;
+`
+
 /**
  * The first entry creates the newest schema in an empty file. Each later entry migrates a schema to the next version. An entry sets
  * `user_version`, is never changed after its release, and leaves a schema that the previous version can still use.
  */
-export const migrations: readonly string[] = [schema, version2, version3, version4, version5, version6]
+export const migrations: readonly string[] = [schema, version2, version3, version4, version5, version6, version7]
 
 /** A database file's schema version. */
 export interface SchemaVersion {

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { NewRegisteredClient, RegisteredClient } from '../api/client-storage.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, type Placeholders } from '../sql/kept-query.js'
@@ -11,7 +12,7 @@ export async function registerClient(unit: Unit, client: NewRegisteredClient): P
     .select((e) => e.fn.countAll<number>().as('held'))
     .where('expires_at', '>', now)
     .executeTakeFirstOrThrow()
-  if (Number(held) >= client.most && !(await evictUnused(unit, client.lifetime))) return false
+  if (Number(held) >= client.most && !(await evict(unit, client))) return false
   await db
     .insertInto('registered_client')
     .values({
@@ -19,25 +20,31 @@ export async function registerClient(unit: Unit, client: NewRegisteredClient): P
       metadata: JSON.stringify(client.metadata),
       created_at: now,
       expires_at: now + client.lifetime,
+      network: client.network,
     })
     .execute()
   return true
 }
 
-/** Deletes the oldest client that has not been extended. Returns whether there was one. */
-async function evictUnused({ db, now }: Unit, lifetime: number): Promise<boolean> {
-  const oldest = await db
-    .selectFrom('registered_client')
-    .select('client_id')
-    .where('expires_at', '>', now)
-    .where('expires_at', '<=', now + lifetime)
-    .where((e) => e('expires_at', '<=', e('created_at', '+', lifetime)))
-    .orderBy('expires_at')
-    .limit(1)
-    .executeTakeFirst()
-  if (!oldest) return false
-  await db.deleteFrom('registered_client').where('client_id', '=', oldest.client_id).execute()
-  return true
+/** Deletes some clients that are not in use. Returns whether there were any. */
+async function evict({ db, now }: Unit, { most, mostPerUser }: NewRegisteredClient): Promise<boolean> {
+  const { rows } = await sql<{ client_id: string }>`
+    with allowed as (
+      select c.client_id, row_number() over (partition by g.user_id order by max(g.id) desc) as place
+      from registered_client as c
+      join agent as a on a.identifier = c.client_id
+      join consent_grant as g on g.agent_id = a.id
+      where c.expires_at > ${now} and g.revoked_at is null and (g.expires_at is null or g.expires_at > ${now})
+      group by g.user_id, c.client_id
+    ), unused as (
+      select client_id, created_at, row_number() over (partition by network order by created_at desc) as place
+      from registered_client
+      where expires_at > ${now} and client_id not in (select client_id from allowed where place <= ${mostPerUser})
+    )
+    delete from registered_client where client_id in (
+      select client_id from unused order by place desc, created_at limit ${Math.ceil(most / 100)})
+    returning client_id`.execute(db)
+  return rows.length > 0
 }
 
 const registered = cachedQuery(({ db, clock }, { id }: Placeholders<{ id: string }>) =>

@@ -322,7 +322,8 @@ describe('copyRows', () => {
       lifetime: 100,
     })
     await old.countAttempt({ key: refresh.tokenHash, window: 1000 })
-    await old.registerClient({ id: 'app-1', metadata: { client_name: 'Plänér' }, lifetime: 100, most: 1 })
+    const rest = { network: '198.51', lifetime: 100, most: 1, mostPerUser: 1 }
+    await old.registerClient({ id: 'app-1', metadata: { client_name: 'Plänér' }, ...rest })
     // More than one batch of the copy, with one-column and two-column keys.
     for (let index = 0; index < 600; index += 1) {
       await signInWith(old, { userId: user.id, browserHash: freshHash() })
