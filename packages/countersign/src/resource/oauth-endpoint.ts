@@ -25,7 +25,20 @@ export interface OAuthEndpointOptions {
   scopes?: readonly string[] | undefined
   /** The scopes that a first request asks for. @default all scopes of the endpoint that access tokens may have */
   initialScopes?: readonly string[] | undefined
+  /**
+   * The scopes, space-separated, that every access token needs here, whatever the request. A token without them is refused before the
+   * content of the request is received. @default none
+   */
+  connect?: string | undefined
 }
+
+const endpointOptions = {
+  path: true,
+  name: true,
+  scopes: true,
+  initialScopes: true,
+  connect: true,
+} as const satisfies Record<keyof OAuthEndpointOptions, true>
 
 /** What a resource provides to its OAuth endpoints. */
 export interface OAuthEndpointTools {
@@ -58,7 +71,7 @@ export function createOAuthEndpoint<B extends VerifyingResource>(
   endpoint: OAuthEndpointOptions,
   tools: OAuthEndpointTools,
 ): B & { readonly protectedResource: ProtectedResource } {
-  requireKnownOptions('oauthEndpoint', endpoint, { path: true, name: true, scopes: true, initialScopes: true })
+  requireKnownOptions('oauthEndpoint', endpoint, endpointOptions)
   if (/(?:scope|error|resource_metadata)\s*=/i.test(tools.options.wwwAuthenticate ?? ''))
     throw new TypeError(
       'wwwAuthenticate must not contain scope=, error= or resource_metadata=: OAuth clients would read them as ours',
@@ -68,7 +81,7 @@ export function createOAuthEndpoint<B extends VerifyingResource>(
   const { authServer: issuer } = tools.options
   const protocol = oauthResource.createProtocol({ ...identifiers, resource: protectedResource, discovery, issuer, now })
   const declared = { id: resource.id, scopes: resource.scopes }
-  const judge = createBearerVerifier(protectedResource, protocol, { ...tools, declared })
+  const judge = createBearerVerifier(protectedResource, protocol, { ...tools, declared, connect: endpoint.connect })
 
   function readToken(message: ReceivedMessage): string | AAuthError | undefined {
     try {
@@ -145,13 +158,19 @@ function protectedResourceOf(endpoint: OAuthEndpointOptions, options: ResourceOp
 function createBearerVerifier(
   resource: ProtectedResource,
   protocol: BearerProtocol,
-  { options, revocations, declared }: OAuthEndpointTools & { declared: Pick<VerifyingResource, 'id' | 'scopes'> },
+  {
+    options,
+    revocations,
+    declared,
+    connect = '',
+  }: OAuthEndpointTools & { declared: Pick<VerifyingResource, 'id' | 'scopes'>; connect: string | undefined },
 ) {
   const { id, rateLimit, maxBody = 1_048_576, authorities = [new URL(id).host] } = options
+  const always = scopesIn(connect)
 
   /** @throws AAuthError `scope_insufficient`, `policy_denied` */
-  function requireScope(granted: readonly string[], scope = ''): void {
-    const missing = scope.split(' ').filter((value) => value !== '' && !granted.includes(value))
+  function requireScope(granted: readonly string[], scopes: readonly string[]): void {
+    const missing = scopes.filter((value) => !granted.includes(value))
     if (missing.length === 0) return
     const reserved = missing.filter((value) => !resource.scopes.has(value))
     if (reserved.length > 0)
@@ -159,8 +178,10 @@ function createBearerVerifier(
         'policy_denied',
         `The scopes ${reserved.join(' ')} are only for agents that sign their requests.`,
       )
+    // Before its content has arrived, it is not known what else the request needs: as for a client without a token.
+    const initial = missing.some((value) => always.includes(value)) ? resource.initialScopes : []
     // Includes the scopes already granted: some clients request just what the challenge names.
-    const union = [...new Set([...granted, ...scope.split(' ')])].filter((value) => value !== '').join(' ')
+    const union = [...new Set([...granted, ...scopes, ...initial])].join(' ')
     throw new AAuthError('scope_insufficient', `The access token lacks the scopes ${missing.join(' ')}.`, {
       challenge: { level: bearerLevel, scope: union },
     })
@@ -182,7 +203,7 @@ function createBearerVerifier(
     if (rateLimit) await requireBearerRate(rateLimit, { agent, iss, sub, remoteAddress })
     await revocations?.requireUnrevoked(claims, agent)
     const scope = granted.filter((value) => resource.scopes.has(value))
-    requireScope(scope, required.scope)
+    requireScope(scope, [...always, ...scopesIn(required.scope)])
     const authorization = { claims, scope, expired: false }
     message.dropTrailers?.()
     const body = await receiveContent(message, maxBody, { agent, authorization })
@@ -191,7 +212,7 @@ function createBearerVerifier(
     if (need) {
       requireVerifyOptions(need, declared)
       report.route = need.require
-      requireScope(scope, need.scope)
+      requireScope(scope, scopesIn(need.scope))
     }
     const verified: AuthorizedRequest = {
       method: message.method,
@@ -220,6 +241,10 @@ function createBearerVerifier(
       throw error instanceof AAuthError ? bearerError(error) : error
     }
   }
+}
+
+function scopesIn(list = ''): string[] {
+  return list.split(' ').filter((scope) => scope !== '')
 }
 
 const noContent = new Uint8Array(0)

@@ -136,7 +136,7 @@ function acceptingResource(resource: Resource, options: McpOptions): Resource {
   if (path === undefined)
     throw new TypeError('protectMcp: accept with oauth needs the path of the server, such as "/mcp"')
   const scopes = [...scopesOf(options), connect].flatMap((scope) => scope.split(' ')).filter((scope) => scope !== '')
-  return resource.oauthEndpoint({ path, name, scopes, initialScopes: initialScope?.split(' ') })
+  return resource.oauthEndpoint({ path, name, scopes, initialScopes: initialScope?.split(' '), connect })
 }
 
 const mcpOptions = {

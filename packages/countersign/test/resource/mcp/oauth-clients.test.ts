@@ -117,6 +117,28 @@ it('challenges every method but OPTIONS before it says anything else', async () 
   expect(seen).toHaveLength(1)
 })
 
+it('refuses a token without the scope that every request needs before it reads the content', async () => {
+  const { handler, seen } = await openServer()
+  let isRead = false
+  const pull = () => {
+    isRead = true
+  }
+  const request = new Request(url, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${await tokenFor('notes.read')}`, 'content-type': 'application/json' },
+    body: new ReadableStream({ pull }, { highWaterMark: 0 }),
+    duplex: 'half',
+  } as RequestInit)
+  const response = await handler(request)
+  expect([response.status, response.headers.get('www-authenticate'), isRead]).toEqual([
+    403,
+    expect.stringContaining('error="insufficient_scope"'),
+    false,
+  ])
+  expect(response.headers.get('www-authenticate')).toContain('scope="notes.read mcp.use notes.write"')
+  expect(seen).toEqual([])
+})
+
 it('hides what needs a dangerous scope from clients with access tokens, but not from agents that sign', async () => {
   const { handler, stage } = await openServer()
   const token = await tokenFor('mcp.use notes.read')
