@@ -91,9 +91,6 @@ export const bytes32 = bytes.with('check (length(?) = 32)')
 /** An integer that defaults to 0 on insertion. */
 export const fromZero = new Column<Generated<number>>({ type: 'integer', constraints: ' default 0' })
 
-/** A text that defaults to the empty one on insertion. */
-export const fromEmpty = new Column<Generated<string>>({ type: 'text', constraints: " default ''" })
-
 /** An edition of the protocol, by its name. The default is for rows inserted by servers that have only one edition. */
 export const edition = new Column<Generated<string>>({ type: 'text', constraints: " default 'january'" })
 

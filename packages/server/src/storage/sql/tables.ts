@@ -5,7 +5,6 @@ import {
   bytes32,
   type Column,
   edition,
-  fromEmpty,
   fromZero,
   id,
   idOf,
@@ -42,11 +41,8 @@ export const tables = {
     credential_revision: fromZero,
   },
 
-  username_skeleton: {
-    /** A skeleton of the username. A username may have several skeletons, and no two users share one. */
-    skeleton: text.key,
-    user_id: idOf('app_user'),
-  },
+  /** Skeletons of usernames. A username may have several, and no two users share one. */
+  username_skeleton: { skeleton: text.key, user_id: idOf('app_user') },
 
   credential: {
     user_id: idOf('app_user').key,
@@ -115,14 +111,13 @@ export const tables = {
 
   resource: { id, identifier: text.unique },
 
-  /** OAuth clients that registered themselves. */
+  /** OAuth clients that registered themselves, and from which network; empty if that is unknown. */
   registered_client: {
     client_id: text.key,
     metadata: text,
     created_at: integer,
     expires_at: integer,
-    /** The network that registered it; empty if that is unknown. */
-    network: fromEmpty,
+    network: text.with("default ''"),
   },
 
   /** What pages show about an agent and a resource: one row for all requests and grants with the same display data. */
@@ -253,9 +248,8 @@ export const tables = {
   nonce_count: {
     source: text.key,
     /**
-     * What is counted: the nonces of one agent or of one key. In addition, the nonces of all agents by network, by wider network, and by
-     * part of the key hash (`agents`, `agents-wider`, `agents-part`), and likewise those of keys that do not identify an agent (`keys`,
-     * `keys-wider`, `keys-part`).
+     * What is counted: the nonces of one agent or key. Also those of all agents by network, by wider network, and by part of the key hash
+     * (`agents`, `agents-wider`, `agents-part`), and likewise of keys that identify no agent (`keys`, `keys-wider`, `keys-part`).
      */
     kind: oneOf('agent', 'agents', 'agents-wider', 'agents-part', 'key', 'keys', 'keys-wider', 'keys-part').key,
     /** Includes expired nonces until they are deleted. */
@@ -292,12 +286,10 @@ export const tables = {
   },
 }
 
-type TablesByName = typeof tables
-
 /** The tables' row types, as kysely expects them. */
 export type Tables = {
-  [T in keyof TablesByName]: {
-    [C in keyof TablesByName[T]]: TablesByName[T][C] extends Column<infer V> ? V : never
+  [T in keyof typeof tables]: {
+    [C in keyof (typeof tables)[T]]: (typeof tables)[T][C] extends Column<infer V> ? V : never
   }
 }
 
