@@ -20,7 +20,7 @@ import {
   submitEntranceForm,
 } from './consent/sign-in-endpoints.js'
 import { submitForm } from './consent/submit.js'
-import type { ServerEdition, SignedEdition } from './editions/edition.js'
+import { type ServerEdition, type SignedContext, type SignedEdition, signedContext } from './editions/edition.js'
 import { januaryServer } from './editions/january/january.js'
 import { type OAuthOptions, oauthEdition, requireUsableOAuth, storedOAuthKeys } from './editions/oauth/oauth.js'
 import { logoPath, showAsset, showLogo } from './http/assets.js'
@@ -38,7 +38,7 @@ export { januaryServer, type OAuthOptions, oauthEdition, requireUsableOAuth, sto
 
 export interface AuthServer {
   readonly issuer: string
-  /** The published document. */
+  /** The document that the first edition publishes. */
   readonly metadata: OwnDocument
   /**
    * Responds to a request. `received` is the message as it was on the wire, if the platform exposes it. Pages and `onError` identify the
@@ -69,8 +69,8 @@ export interface AuthServer {
  * An auth server: accepts resource tokens from agents that are registered nowhere, asks the user for consent, and issues auth tokens bound
  * to the agent’s key.
  *
- * @param edition the edition in which agents sign their requests
- * @param others more editions to offer
+ * @param edition the first edition, in which agents sign their requests with the server's `keys`
+ * @param others more editions to offer, with or without signed requests. Each has its own keys
  * @throws TypeError for invalid options, naming them
  * @example
  * ```ts
@@ -80,16 +80,15 @@ export interface AuthServer {
 export function createAuthServer(
   options: AuthServerOptions,
   edition: SignedEdition = januaryServer,
-  ...others: readonly ServerEdition[]
+  ...others: readonly (ServerEdition | SignedEdition)[]
 ): AuthServer {
   const context = createContext(options, [edition, ...others], createJudgeName)
   const { issuer } = context
-  const metadata = edition.describe(context)
-  const handler = createRequestHandler(context, createRoutes(context, { edition, others, metadata }))
+  const handler = createRequestHandler(context, createRoutes(context, [edition, ...others]), edition.edition)
 
   return {
     issuer,
-    metadata,
+    metadata: edition.describe(signedContext(context, edition)),
     handler,
     fetch: (request) => handler(request),
     ready: createReadiness(context),
@@ -117,26 +116,24 @@ export function createAuthServer(
 /** All routes of the server, in one table. */
 export function createRoutes(
   context: ServerContext,
-  {
-    edition = januaryServer,
-    others = [],
-    metadata = edition.describe(context),
-  }: { edition?: SignedEdition; others?: readonly ServerEdition[]; metadata?: OwnDocument } = {},
+  editions: readonly (ServerEdition | SignedEdition)[] = [januaryServer],
 ): readonly Route[] {
   return [
-    ...documentRoutes(context, edition, metadata),
-    ...[edition, ...others].flatMap((each) => each.endpoints(context)),
+    ...editions.flatMap((each) => ('edition' in each ? signedRoutes(context, each) : each.endpoints(context))),
     ...pageRoutes(context).map((route): Route => ({ ...route, caller: 'browser' })),
   ]
 }
 
 type Row = Omit<Route, 'caller'>
 
-function documentRoutes(
-  { issuer, keys }: ServerContext,
-  { edition }: SignedEdition,
-  metadata: OwnDocument,
-): readonly Route[] {
+/** The routes of an edition in which agents sign their requests: its documents, and its endpoints. */
+function signedRoutes(shared: ServerContext, edition: SignedEdition): readonly Route[] {
+  const context = signedContext(shared, edition)
+  const routes = [...documentRoutes(context, edition.describe(context)), ...edition.endpoints(context)]
+  return routes.map((route) => ({ edition: edition.edition, ...route }))
+}
+
+function documentRoutes({ issuer, edition, keys }: SignedContext, metadata: OwnDocument): readonly Route[] {
   const document = (url: string, write: Endpoint): Route => ({
     path: new URL(url).pathname,
     caller: 'agent',

@@ -333,6 +333,7 @@ describe('O03: an internal failure at any step is not revealed in the response, 
       issuer: 'https://auth.example',
       algorithms: [],
       transports: { paths: ['/agent/auth'] },
+      signingKeys: new Map([['january', {}]]),
     } as never)
     const served = routes.flatMap(({ path, methods }) => Object.keys(methods).map((method) => `${method} ${path}`))
     expect([...new Set(requests.map(({ route }) => route))].sort()).toEqual(served.sort())

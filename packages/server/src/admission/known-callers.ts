@@ -7,7 +7,6 @@ interface KnownCallersOptions {
     sealKnown: (browser: string, text: string) => string
     openKnown: (value: string, browser: string) => string | undefined
   }
-  signing: Pick<SigningProfile, 'parseKey'>
   /** Unix seconds. */
   now: () => number
 }
@@ -17,6 +16,8 @@ interface CallerHints {
   remoteAddress: string | undefined
   /** The value of the `Signature-Key` header. */
   signatureKey: string | null
+  /** How agents sign requests to this path; undefined if they do not. */
+  signing: Pick<SigningProfile, 'parseKey'> | undefined
   /** The cookies that identify a known browser. */
   cookies: () => { known: string | undefined; browser: string | undefined }
 }
@@ -61,7 +62,7 @@ interface Seal {
  * request uses. However many cookies a user has, they are known in at most 16 networks an hour, unless 10,000 other users are seen in
  * between.
  */
-export function createKnownCallers({ secrets, signing, now }: KnownCallersOptions): KnownCallers {
+export function createKnownCallers({ secrets, now }: KnownCallersOptions): KnownCallers {
   /** By agent and network: when a token was last recorded, in Unix seconds. */
   const agents = new LruCache<LruCache<number>>(most.callers)
   const seals = new LruCache<Seal>(most.callers)
@@ -103,7 +104,7 @@ export function createKnownCallers({ secrets, signing, now }: KnownCallersOption
   }
 
   return {
-    shareOf({ remoteAddress, signatureKey, cookies }) {
+    shareOf({ remoteAddress, signatureKey, signing, cookies }) {
       const networks = networkPath(remoteAddress)
       const network = networks.at(-1) ?? ''
       if (signatureKey === null) {
@@ -112,7 +113,7 @@ export function createKnownCallers({ secrets, signing, now }: KnownCallersOption
           ? ['known', ...networks, user]
           : ['other', ...networks, 'unknown']
       }
-      const { agent } = claimedAgent(signing, signatureKey)
+      const { agent } = signing ? claimedAgent(signing, signatureKey) : {}
       return agent !== undefined && isKnownAgent(agent, network)
         ? ['known', ...networks, agent]
         : ['other', ...networks, 'unknown']

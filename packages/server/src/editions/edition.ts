@@ -1,8 +1,9 @@
 import type { OwnDocument } from 'countersign/discovery'
-import type { Edition } from 'countersign/editions'
+import type { Edition, KeyResolver } from 'countersign/editions'
 import type { CreateTransport } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'
 import type { Route } from '../http/route.js'
+import type { SigningKeys } from '../secrets/server-keys.js'
 
 /** An agent that requests something, regardless of how its edition identifies agents. */
 export interface RequestingAgent {
@@ -28,9 +29,42 @@ export interface ServerEdition {
   endpoints(context: ServerContext): readonly Route[]
 }
 
+/** What the endpoints of an edition in which agents sign their requests work with. */
+export interface SignedContext extends ServerContext {
+  edition: Edition
+  /** The edition's signing keys. */
+  keys: SigningKeys
+  /** Finds the keys of agents that sign requests. */
+  signers: KeyResolver
+}
+
 /** An edition in which agents sign their requests. */
-export interface SignedEdition extends ServerEdition {
+export interface SignedEdition extends Omit<ServerEdition, 'endpoints'> {
   readonly edition: Edition
-  /** The metadata that the server publishes at the address for its document type. */
-  describe(context: ServerContext): OwnDocument
+  /**
+   * The edition's own signing keys, which sign nothing else. Every edition except the server's first one needs them, because a token of one
+   * edition could otherwise pass as a token of another. @default the server's `keys`
+   */
+  readonly keys?: SigningKeys | undefined
+  /** The metadata that the server publishes at the address for its document type. Its `jwks_uri` has only this edition's keys. */
+  describe(context: SignedContext): OwnDocument
+  /** The edition's endpoints, for agents and browsers. A path may have a variable segment, as in `/pending/:id`. */
+  endpoints(context: SignedContext): readonly Route[]
+}
+
+/** Returns the context for an edition's endpoints. @throws TypeError if the context was created without the edition */
+export function signedContext(context: ServerContext, { name, edition }: SignedEdition): SignedContext {
+  const keys = context.signingKeys.get(name)
+  if (!keys) throw new TypeError(`the edition ${name} has no keys`)
+  const { identifiers, discovery, issuer, now, certificates } = context
+  const signers = edition.createKeyResolver({
+    ...identifiers,
+    discovery,
+    role: 'authServer',
+    audience: issuer,
+    now,
+    authTokenIssuers: [issuer],
+    certificates,
+  })
+  return { ...context, edition, keys, signers }
 }

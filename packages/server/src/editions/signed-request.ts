@@ -16,10 +16,9 @@ import {
   type VerifiedSignature,
   verifySignature,
 } from 'countersign/signatures'
-import type { ServerContext } from '../http/context.js'
 import { RefusedAgent } from '../http/refusal-response.js'
 import type { Arrival } from '../http/route.js'
-import type { RequestingAgent } from './edition.js'
+import type { RequestingAgent, SignedContext } from './edition.js'
 
 /** An agent whose signature and identity have been verified. */
 export interface SigningAgent extends RequestingAgent {
@@ -51,7 +50,7 @@ export interface ClaimingAction<T> {
 
 /** Serves a signed request from an agent. A thrown error becomes a refusal in the edition's format. */
 export async function signedRequest(
-  context: ServerContext,
+  context: SignedContext,
   { request, received }: Arrival,
   judge: RequestJudge,
 ): Promise<Response> {
@@ -93,7 +92,7 @@ function claimOf(
 }
 
 function requireAgent(
-  { discovery, edition }: ServerContext,
+  { discovery, edition }: SignedContext,
   { resolved }: VerifiedSignature<ResolvedKey>,
   remoteAddress: string | undefined,
 ): SigningAgent {
@@ -127,13 +126,13 @@ export function requireFreshKeys({ agent, isStale }: SigningAgent): void {
  * request and resolves to the JSON body of the response.
  */
 export type FormEndpoint = (
-  context: ServerContext,
+  context: SignedContext,
   agent: SigningAgent,
   form: ReadonlyMap<string, string>,
 ) => Answer<object> | Promise<Answer<object>>
 
 /** Handles a signed form and responds with JSON, for any endpoint that agents call (S§9.3–9.7, 10). */
-export function signedForm(context: ServerContext, arrival: Arrival, judge: FormEndpoint): Promise<Response> {
+export function signedForm(context: SignedContext, arrival: Arrival, judge: FormEndpoint): Promise<Response> {
   return signedRequest(context, arrival, async (agent, { body }) => {
     const form = readForm(arrival.request.headers.get('content-type'), body)
     const answer = await judge(context, agent, form)

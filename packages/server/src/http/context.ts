@@ -7,7 +7,7 @@ import {
   isLoopbackIdentifier,
   type NetworkOptions,
 } from 'countersign/discovery'
-import type { Edition, KeyResolver } from 'countersign/editions'
+import type { Edition } from 'countersign/editions'
 import { createEmitter, createGuardedFetch, type Emit, type FetchDocument } from 'countersign/node'
 import { createKnownCallers, type KnownCallers } from '../admission/known-callers.js'
 import { createWorkload, type Workload } from '../admission/workload.js'
@@ -28,7 +28,12 @@ import {
   type ReadPermission,
 } from '../policy/policy.js'
 import { createPasswords, type Passwords } from '../secrets/passwords.js'
-import { createMintedSecrets, type MintedSecrets, requireOwnKeys, type ServerKeys } from '../secrets/server-keys.js'
+import {
+  createMintedSecrets,
+  type MintedSecrets,
+  requireKeysOfEditions,
+  type SigningKeys,
+} from '../secrets/server-keys.js'
 import { type BackgroundWork, createBackgroundWork } from '../storage/api/background-work.js'
 import { observeStorage, type Storage } from '../storage/api/storage.js'
 import { type BoundedRecorder, createBoundedRecorder } from './bounded-audit-recorder.js'
@@ -64,7 +69,8 @@ export interface ServerContext {
   issuer: string
   /** The server's name on its pages. */
   name: string
-  keys: ServerKeys
+  /** The signing keys of each edition in which agents sign their requests, by its name. */
+  signingKeys: ReadonlyMap<string, SigningKeys>
   secrets: MintedSecrets
   passwords: Passwords
   storage: Storage
@@ -73,20 +79,18 @@ export interface ServerContext {
   fetch: FetchDocument
   /** Limits on the fetches that callers can cause. */
   fetchLimits: CheckedOptions['discovery']
-  /** The AAuth edition in which agents sign their requests. */
-  edition: Edition
   /** How users get to a request, and how agents learn of the decision. */
   transports: ConsentTransports
   /** Whether tokens of an edition belong to families of refresh tokens. */
   hasFamilies: boolean
-  /** Finds the keys of agents that sign requests. */
-  signers: KeyResolver
   policy: Policy
   readRisk: ReadPermission
   judgeName: CheckName
   interop: CheckedOptions['interop']
   identifiers: IdentifierOptions
   algorithms: readonly Algorithm[]
+  /** The roots under which agents may sign with certificates; undefined if they may not. */
+  certificates: CheckedOptions['certificates']
   lifetimes: Lifetimes
   maxOpenRequests: number
   /** Maximum number of live sessions per user. */
@@ -120,21 +124,24 @@ export interface ServerContext {
   onError: (error: unknown, requestId: string) => void
 }
 
-/** The part of an edition that the consent pages need. */
-interface NamedTransport {
+/** The part of an edition that all endpoints share. */
+interface OfferedEdition {
   name: string
   createTransport: CreateTransport
   hasFamilies?: boolean
+  /** Only if agents sign their requests in this edition. */
+  edition?: Edition
+  /** @default the server's keys, for the first edition */
+  keys?: SigningKeys | undefined
 }
 
 /** Validates the options and creates the context from them. @throws TypeError naming the option */
 export function createContext(
   given: AuthServerOptions,
-  editions: readonly [{ edition: Edition } & NamedTransport, ...NamedTransport[]],
+  editions: readonly OfferedEdition[],
   createJudgeName: CreateJudgeName,
 ): ServerContext {
   const options = checkOptions(given)
-  const [{ edition }] = editions
   const { issuer, accounts, pages, limits, interop, now: clock, reEncodeLogo } = options
   const now = clock ? () => Math.floor(clock()) : systemClock
   const { allowInsecureLoopback, allowPath } = options
@@ -154,19 +161,25 @@ export function createContext(
     ((error: unknown, requestId: string) => process.emitWarning(`request ${requestId} failed: ${String(error)}`))
   const background = createBackgroundWork((error) => onError(error, '-'))
   const workload = createWorkload(limits.requests)
-  const { jose } = edition.documents.authServer
-  const keys = requireOwnKeys(options.keys, issuer, { jose, background })
+  const signed = editions.flatMap((each) => (each.edition ? [{ ...each, edition: each.edition }] : []))
+  const signingKeys = requireKeysOfEditions(
+    signed.map(({ name: of, edition, keys }, index) => {
+      const { jose } = edition.documents.authServer
+      return { name: of, keys: keys ?? (index === 0 ? options.keys : undefined), jose }
+    }),
+    { issuer, background },
+  )
   const { allowNetworks, egressProxy } = options
   const network = { allowNetworks, egressProxy }
   const fetch = options.fetch ?? createGuardedFetch({ ...identifiers, ...network })
-  const secrets = createMintedSecrets(keys.secret)
+  const secrets = createMintedSecrets(options.keys.secret)
   const recorder = createBoundedRecorder({ storage, now })
   const lookups = createDiscovery({
     ...identifiers,
     ...options.discovery,
     fetch,
     now,
-    local: ownDocuments(edition, issuer, keys),
+    local: new Map(signed.flatMap((each) => ownDocuments(each, issuer, signingKeys))),
     onLookup: tell,
     onPrivateKey: (jwksUri, kid, ip) => {
       const data = { jwks_uri: jwksUri, kid: kid ?? null }
@@ -174,37 +187,27 @@ export function createContext(
     },
   })
   const discovery = workload.aside(lookups)
-  const signers = edition.createKeyResolver({
-    ...identifiers,
-    discovery,
-    role: 'authServer',
-    audience: issuer,
-    now,
-    authTokenIssuers: [issuer],
-    certificates: options.certificates,
-  })
   return {
     issuer,
     name,
-    keys,
+    signingKeys,
     secrets,
     passwords: workload.aside(createPasswords(tell)),
     storage,
     discovery,
     fetch,
     fetchLimits: options.discovery,
-    edition,
     transports: new ConsentTransports(
       editions.map(({ name: of, createTransport }) => [of, createTransport(issuer, secrets)]),
     ),
     hasFamilies: editions.some((each) => each.hasFamilies === true),
-    signers,
     policy: policyOfRules(options.policies, options.policy),
     readRisk: createPermissionReader(options.risks),
     judgeName: createJudgeName({ issuer, serverName: name, brands: options.brands }),
     interop,
     identifiers,
     algorithms: options.algorithms,
+    certificates: options.certificates,
     lifetimes,
     maxOpenRequests: limits.openRequests,
     maxSessions: limits.sessions,
@@ -237,7 +240,7 @@ export function createContext(
     contact: pages.contact,
     background,
     workload,
-    knownCallers: createKnownCallers({ secrets, signing: edition.signing, now }),
+    knownCallers: createKnownCallers({ secrets, now }),
     now,
     recorder,
     tell,
@@ -247,15 +250,15 @@ export function createContext(
 
 // The server never fetches from itself: it is an issuer, and neither an agent nor a resource (attacks K28).
 function ownDocuments(
-  { documents }: Edition,
+  { name, edition: { documents } }: { name: string; edition: Edition },
   issuer: string,
-  keys: ServerKeys,
-): ReadonlyMap<string, () => Promise<readonly object[]>> {
-  return new Map([
-    [documentUrl(documents.authServer, issuer), () => keys.publicKeys()],
+  signingKeys: ReadonlyMap<string, SigningKeys>,
+): [url: string, keys: () => Promise<readonly object[]>][] {
+  return [
+    [documentUrl(documents.authServer, issuer), async () => (await signingKeys.get(name)?.publicKeys()) ?? []],
     [documentUrl(documents.agent, issuer), async () => []],
     [documentUrl(documents.resource, issuer), async () => []],
-  ])
+  ]
 }
 
 // Passkeys are bound to a host name, so an issuer at an IP address cannot have any.

@@ -7,16 +7,16 @@ const outcomeAge = 1000
 /** Timeout for a signature, in milliseconds: the key may be held by a remote service. The database has its own timeout. */
 const patience = 2000
 
-type ReadinessParts = Pick<ServerContext, 'issuer' | 'storage' | 'keys' | 'now'> & {
+type ReadinessParts = Pick<ServerContext, 'issuer' | 'storage' | 'signingKeys' | 'now'> & {
   lifetimes: Pick<ServerContext['lifetimes'], 'authToken'>
 }
 
 /**
- * Creates the readiness check, which performs real work: a signature, and a write to the database, which must belong to this issuer and
+ * Creates the readiness check, which performs real work: a signature with each edition's key, and a write to the database, which must belong to this issuer and
  * agree with its clock. It runs at most once a second and rejects with the failure.
  */
 export function createReadiness(
-  { issuer, storage, keys, now, lifetimes }: ReadinessParts,
+  { issuer, storage, signingKeys, now, lifetimes }: ReadinessParts,
   clock: () => number = () => performance.now(),
 ): () => Promise<void> {
   let tried: { at: number; outcome: Promise<void> } | undefined
@@ -24,8 +24,10 @@ export function createReadiness(
   let signing: Promise<unknown> | undefined
 
   async function sign(): Promise<void> {
-    const signer = await keys.signer()
-    await signer.sign('ready')
+    for (const keys of signingKeys.values()) {
+      const signer = await keys.signer()
+      await signer.sign('ready')
+    }
   }
 
   async function trySigning(): Promise<void> {

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign'
-import { describeRefusal, type Refusal, type Refused, type WrittenRefusal } from 'countersign/editions'
+import { describeRefusal, type Edition, type Refusal, type Refused, type WrittenRefusal } from 'countersign/editions'
 import { nonceReplayed } from 'countersign/signatures'
 import { agentBlocked } from '../policy/policy.js'
 import { StorageError } from '../storage/api/storage.js'
@@ -28,17 +28,20 @@ export class RefusedAgent extends Error {
 export function refusalResponse(
   context: ServerContext,
   { requestId }: Pick<Arrival, 'requestId'>,
-  { thrown, writeRefusal }: { thrown: unknown; writeRefusal: Route['writeRefusal'] },
+  { thrown, edition, writeRefusal }: { thrown: unknown; edition: RefusalFormat; writeRefusal: Route['writeRefusal'] },
 ): Required<Outcome> {
   const [error, refused] = thrown instanceof RefusedAgent ? [thrown.cause, thrown.refused] : [thrown, {}]
   const refusal = asRefusal(error)
   if (isFailure(error, refusal.status)) context.onError(error, requestId)
-  const { status, headers, body } = writeRefusal ? writeRefusal(refusal) : writeSigned(context, refusal)
+  const { status, headers, body } = writeRefusal ? writeRefusal(refusal) : writeSigned(edition, refusal)
   headers['x-request-id'] = requestId
   return { response: new Response(body, { status, headers }), refusal: describeRefusal(refusal, refusal, refused) }
 }
 
-function writeSigned({ edition }: ServerContext, refusal: AAuthError): WrittenRefusal {
+/** An edition that writes refusals for agents that sign their requests. */
+type RefusalFormat = Pick<Edition, 'writeRefusal'>
+
+function writeSigned(edition: RefusalFormat, refusal: AAuthError): WrittenRefusal {
   const { challenge } = refusal
   return edition.writeRefusal(refusal, challenge && { level: challenge.level })
 }

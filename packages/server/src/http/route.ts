@@ -1,5 +1,5 @@
 import type { AAuthError, ReceivedMessage } from 'countersign'
-import type { WrittenRefusal } from 'countersign/editions'
+import type { Edition, WrittenRefusal } from 'countersign/editions'
 
 /** A request that is being passed to an endpoint. */
 export interface Arrival {
@@ -20,8 +20,10 @@ export interface Route {
   path: string
   /** The kind of caller: agents receive refusals in their edition's format, browsers receive pages. */
   caller: 'agent' | 'browser'
-  /** Writes a refusal for an agent. @default the format of the edition in which agents sign their requests */
+  /** Writes a refusal for an agent. @default in the format of `edition` */
   writeRefusal?: ((error: AAuthError) => WrittenRefusal) | undefined
+  /** The edition in which agents sign requests to this path. @default that of the edition that has the endpoint */
+  edition?: Pick<Edition, 'signing' | 'writeRefusal'> | undefined
   /** Whether the endpoint needs neither the database nor a key, so that it is served even when those are slow. */
   isLight?: boolean
   /**

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { AAuthError, type ReceivedMessage } from 'countersign'
-import { maxFormBytes, type Refusal } from 'countersign/editions'
+import { type Edition, maxFormBytes, type Refusal } from 'countersign/editions'
 import { receiveRequest } from 'countersign/signatures'
 import type { FairQueueEntry } from '../admission/fair-queue.js'
 import { requireOwnDatabase } from '../storage/api/deployment-storage.js'
@@ -16,10 +16,13 @@ import type { Arrival, Endpoint, Route } from './route.js'
 /**
  * Creates the handler for a routing table. It admits a request, finds its endpoint, turns thrown errors into refusals, and reports the
  * outcome to events and the audit log.
+ *
+ * @param edition the edition in which agents are refused at paths that no edition has
  */
 export function createRequestHandler(
   context: ServerContext,
   routes: readonly Route[],
+  edition: Edition,
 ): (request: Request, received?: ReceivedMessage, requestId?: string) => Promise<Response> {
   const ownership = createOwnershipCheck(context)
   const findRoute = createRouteFinder(routes)
@@ -42,7 +45,11 @@ export function createRequestHandler(
     const caller = route?.caller ?? (path.startsWith('/.well-known/') ? 'agent' : 'browser')
     const outcome =
       caller === 'agent'
-        ? refusalResponse(context, arrival, { thrown: error, writeRefusal: route?.writeRefusal })
+        ? refusalResponse(context, arrival, {
+            thrown: error,
+            edition: route?.edition ?? edition,
+            writeRefusal: route?.writeRefusal,
+          })
         : problemResponse(arrival, error)
     if (route && outcome.response.status === 405) {
       outcome.response.headers.set('allow', Object.keys(route.methods).join(', '))
@@ -136,10 +143,9 @@ function createAdmission(context: ServerContext): Admit {
     const response = await context.workload.admit({
       weight: route === undefined || route.isLight ? 'light' : 'heavy',
       entry() {
-        const path = shareOf(context, arrival.request, arrival.received.remoteAddress)
-        return startsNew && arrival.received.method === 'POST'
-          ? entryOfPost(path, arrival.received, startsNew)
-          : { path }
+        const { request, received } = arrival
+        const path = shareOf(context, request, received.remoteAddress, route?.edition?.signing)
+        return startsNew && received.method === 'POST' ? entryOfPost(path, received, startsNew) : { path }
       },
       run: serve,
     })
@@ -198,10 +204,12 @@ export function shareOf(
   context: Pick<ServerContext, 'issuer' | 'knownCallers'>,
   request: Request,
   remoteAddress: string | undefined,
+  signing?: Edition['signing'],
 ): readonly string[] {
   return context.knownCallers.shareOf({
     remoteAddress,
     signatureKey: request.headers.get('signature-key'),
+    signing,
     cookies: () => ({
       known: readCookie(context, request, 'known'),
       browser: readCookie(context, request, 'browser'),

@@ -32,8 +32,34 @@ export function fixedKeys({ signer, secret, retired = [] }: FixedKeysOptions): S
 
 /** Where keys are used. */
 interface KeyUse {
-  jose: JoseRules
+  issuer: string
   background: BackgroundWork
+}
+
+/** The keys of an edition, and the format in which it publishes them. */
+export interface EditionKeys {
+  name: string
+  keys: SigningKeys | undefined
+  jose: JoseRules
+}
+
+/**
+ * Returns the signing keys of each edition by its name, with public keys in its format. Every edition after the first has keys that none of
+ * those before it has.
+ *
+ * @throws TypeError for a key printed in a standard, and for an edition without keys
+ */
+export function requireKeysOfEditions(editions: readonly EditionKeys[], use: KeyUse): ReadonlyMap<string, SigningKeys> {
+  const found = new Map<string, SigningKeys>()
+  for (const { name, keys, jose } of editions) {
+    if (!keys) throw new TypeError(`the edition ${name} needs its own keys, because it is not the server's first one`)
+    const own =
+      found.size === 0
+        ? requireOwnKeys(keys, { jose, ...use })
+        : requireSeparateKeys(keys, { jose, others: [...found.values()], ...use })
+    found.set(name, own)
+  }
+  return found
 }
 
 /**
@@ -43,11 +69,7 @@ interface KeyUse {
  *
  * @throws TypeError
  */
-export function requireOwnKeys(keys: ServerKeys, issuer: string, use: KeyUse): ServerKeys {
-  return { ...ownKeys(keys, issuer, use), secret: keys.secret }
-}
-
-function ownKeys(keys: SigningKeys, issuer: string, { jose, background }: KeyUse): SigningKeys {
+function requireOwnKeys(keys: SigningKeys, { jose, issuer, background }: KeyUse & { jose: JoseRules }): SigningKeys {
   const requireOwn = (signer: Signer): Signer => {
     requireOwnSigner('keys', signer, issuer)
     return signer
@@ -66,18 +88,21 @@ function ownKeys(keys: SigningKeys, issuer: string, { jose, background }: KeyUse
  * server's other keys, because tokens of one edition could then pass as tokens of the other. That is reported in the background, and the
  * keys sign nothing.
  *
+ * @param use.others the keys of the other editions
  * @throws TypeError
  */
 export function requireSeparateKeys(
   keys: SigningKeys,
-  { keys: others, issuer, background }: { keys: SigningKeys; issuer: string; background: BackgroundWork },
+  { others, jose = registeredNames, ...use }: KeyUse & { others: readonly SigningKeys[]; jose?: JoseRules },
 ): SigningKeys {
-  const own = ownKeys(keys, issuer, { jose: registeredNames, background })
+  const own = requireOwnKeys(keys, { jose, ...use })
   let separate: Signer | undefined
   async function requireSeparate(signer: Signer): Promise<Signer> {
     if (signer === separate) return signer
-    const [published, taken] = await Promise.all([own.publicKeys(), others.publicKeys()])
-    const shared = [signer.jwk, ...published].find((jwk) => taken.some((other) => isSharedKey(jwk, other)))
+    const [published, ...taken] = await Promise.all([own, ...others].map((each) => each.publicKeys()))
+    const shared = [signer.jwk, ...(published ?? [])].find((jwk) =>
+      taken.flat().some((other) => isSharedKey(jwk, other)),
+    )
     if (shared)
       throw new TypeError(
         `keys: the key ${shared.kid} is also one of another edition; create keys for this edition alone`,
@@ -86,7 +111,7 @@ export function requireSeparateKeys(
     return signer
   }
   const signer = async () => requireSeparate(await own.signer())
-  background.run(signer)
+  use.background.run(signer)
   return { ...own, signer }
 }
 

@@ -11,15 +11,18 @@ const secrets = {
     value.endsWith(of(browser)) ? value.slice(0, -of(browser).length) : undefined,
 }
 
+const { signing } = january
+
 function openCallers() {
   const clock = { now: 1_800_000_000 }
-  const callers = createKnownCallers({ secrets, signing: january.signing, now: () => clock.now })
+  const callers = createKnownCallers({ secrets, now: () => clock.now })
   const shareOf = (remoteAddress: string, { known, browser }: { known?: string; browser?: string } = {}) =>
-    callers.shareOf({ remoteAddress, signatureKey: null, cookies: () => ({ known, browser }) })
+    callers.shareOf({ remoteAddress, signatureKey: null, signing, cookies: () => ({ known, browser }) })
   const shareOfAgent = (remoteAddress: string, id: string) =>
     callers.shareOf({
       remoteAddress,
       signatureKey: `sig1=(scheme=jwks id="${id}" kid="k" well-known="aauth-agent")`,
+      signing,
       cookies: () => ({ known: undefined, browser: undefined }),
     })
   return { clock, callers, shareOf, shareOfAgent }
@@ -119,5 +122,7 @@ it('treats a malformed signature key as unknown', () => {
   const { callers } = openCallers()
   const cookies = () => ({ known: undefined, browser: undefined })
   for (const signatureKey of ['', '(((', 'sig1=(scheme=jwt jwt="a.b.c")', `sig1=${'('.repeat(9000)}`])
-    expect(callers.shareOf({ remoteAddress: '203.0.113.9', signatureKey, cookies }), signatureKey).toEqual(stranger)
+    expect(callers.shareOf({ remoteAddress: '203.0.113.9', signatureKey, signing, cookies }), signatureKey).toEqual(
+      stranger,
+    )
 })

@@ -11,7 +11,7 @@ import {
   januaryServer,
   type Storage,
 } from 'countersign-server'
-import type { ServerEdition } from 'countersign-server/edition'
+import type { ServerEdition, SignedEdition } from 'countersign-server/edition'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { takeInTurn } from '../in-turn.js'
 import { listenOnLoopback } from '../listening-origin.js'
@@ -60,7 +60,7 @@ export interface StageOptions
   /** How users' passwords are hashed. @default a hash that takes almost no time */
   hashPassword?: (password: string) => Promise<string>
   /** Editions in addition to January, on a stage over a map of origins. @default none */
-  others?: readonly ServerEdition[]
+  others?: readonly (ServerEdition | SignedEdition)[]
 }
 
 export const people = {

@@ -1,4 +1,4 @@
-import { createAuthServer, fixedKeys, type Storage, StorageError } from 'countersign-server'
+import { createAuthServer, fixedKeys, type ServerKeys, type Storage, StorageError } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { holdClock } from '../../../../test/hold-clock.js'
@@ -38,7 +38,13 @@ async function openReadiness() {
     secret,
   })
   const ready = createReadiness(
-    { issuer, storage, keys, lifetimes, now: () => Date.now() / 1000 + ahead.seconds },
+    {
+      issuer,
+      storage,
+      signingKeys: new Map([['first', keys]]),
+      lifetimes,
+      now: () => Date.now() / 1000 + ahead.seconds,
+    },
     () => clock.now,
   )
   return { ready, clock, ahead, calls, fails, opened }
@@ -54,6 +60,25 @@ describe('readiness of a server', () => {
     clock.now += 1
     await ready()
     expect(calls).toEqual({ writes: 2, signatures: 2 })
+  })
+
+  it('requires a signature with the key of every edition', async () => {
+    const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
+    onTestFinished(() => storage.close())
+    const signer = await newSigner()
+    const works = fixedKeys({ signer, secret })
+    const fails = fixedKeys({ signer: { ...signer, sign: () => Promise.reject(new Error('gone')) }, secret })
+    const readyWith = (...keys: ServerKeys[]) =>
+      createReadiness({
+        issuer,
+        storage,
+        signingKeys: new Map(keys.map((each, index) => [String(index), each])),
+        lifetimes,
+        now: () => Date.now() / 1000,
+      })
+    await readyWith(works, works)()
+    await expect(readyWith(works, fails)()).rejects.toMatchObject({ code: 'cannot_sign' })
+    await expect(readyWith(fails, works)()).rejects.toMatchObject({ code: 'cannot_sign' })
   })
 
   it('is false if the database rejects writes, and true again a second after it accepts them', async () => {
@@ -118,7 +143,7 @@ describe('readiness of a server', () => {
       {
         issuer,
         storage,
-        keys: fixedKeys({ signer: { ...signer, sign: never }, secret }),
+        signingKeys: new Map([['first', fixedKeys({ signer: { ...signer, sign: never }, secret })]]),
         lifetimes,
         now: () => Date.now() / 1000,
       },

@@ -13,9 +13,9 @@ import {
 } from 'countersign/editions'
 import type { NonceClaim, VerificationKey } from 'countersign/signatures'
 import { verifyToken } from 'countersign/tokens'
-import type { ServerContext } from '../../http/context.js'
 import { hashSecret } from '../../secrets/server-keys.js'
 import type { RequestDisplay } from '../../storage/api/storage.js'
+import type { SignedContext } from '../edition.js'
 import { orUncount, type RequestedAccess, requireAdmitted, requireRoom } from '../require-admitted.js'
 import { type ClaimingAction, requireFreshKeys, type SigningAgent } from '../signed-request.js'
 import { januaryName } from './consent-transport.js'
@@ -34,7 +34,7 @@ interface RequestResponse {
  * decide, unless a policy allows the agent to act for itself (S§9.4).
  */
 export async function requestAuthorization(
-  context: ServerContext,
+  context: SignedContext,
   agent: SigningAgent,
   form: Form,
 ): Promise<ClaimingAction<RequestResponse | AuthTokenResponse>> {
@@ -68,7 +68,7 @@ function requireOneSubject(form: Form): void {
  * The agent's document. It is fetched again if the cached one does not list the redirect URI, because the agent may have added it since.
  */
 async function requireDocument(
-  { discovery, interop }: ServerContext,
+  { discovery, interop }: SignedContext,
   { agent, remoteAddress }: SigningAgent,
   redirectUri: string,
 ): Promise<AgentMetadata> {
@@ -85,7 +85,7 @@ async function requireDocument(
 }
 
 async function issueAutonomously(
-  context: ServerContext,
+  context: SignedContext,
   agent: SigningAgent,
   {
     access: { resource, scope },
@@ -119,7 +119,7 @@ interface RequestToOpen {
 
 /** Records the agent's current metadata and stores the request. Returns the response to the agent (S§9.4). */
 async function openRequest(
-  context: ServerContext,
+  context: SignedContext,
   agent: SigningAgent,
   { access, redirectUri, document, prompt, maxOpen, nonce }: RequestToOpen,
 ): Promise<RequestResponse> {
@@ -152,7 +152,7 @@ async function openRequest(
 
 /** What the pages show about the agent and the resource, as of when the request was made. */
 async function displayOf(
-  { discovery }: ServerContext,
+  { discovery }: SignedContext,
   { delegate, key, remoteAddress }: SigningAgent,
   { access, redirectUri, document }: Pick<RequestToOpen, 'access' | 'redirectUri' | 'document'>,
 ): Promise<RequestDisplay> {
@@ -180,7 +180,7 @@ async function displayOf(
  * @throws AAuthError
  */
 async function requireAccess(
-  context: ServerContext,
+  context: SignedContext,
   agent: SigningAgent,
   form: ReadonlyMap<string, string>,
 ): Promise<RequestedAccess> {
@@ -200,7 +200,7 @@ function requireNotBusy(failure: DiscoveryFailure): void {
 }
 
 async function requireResourceAccess(
-  context: ServerContext,
+  context: SignedContext,
   { agent, key, remoteAddress }: SigningAgent,
   compact: string,
 ): Promise<RequestedAccess> {

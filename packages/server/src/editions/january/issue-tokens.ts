@@ -1,9 +1,9 @@
 import { AAuthError, type ErrorCode } from 'countersign'
 import { type AuthTokenClaims, january, parseScope, requireParameter } from 'countersign/editions'
 import { issueToken } from 'countersign/tokens'
-import type { ServerContext } from '../../http/context.js'
 import { hashSecret } from '../../secrets/server-keys.js'
 import type { ReasonOf, RedeemOutcome, RefreshOutcome } from '../../storage/api/storage.js'
+import type { SignedContext } from '../edition.js'
 import { type ClaimingAction, requireFreshKeys, type SigningAgent } from '../signed-request.js'
 import { contentOf, type TokenSubject } from '../token-content.js'
 
@@ -27,7 +27,7 @@ const codeRefusals: Readonly<Record<ReasonOf<RedeemOutcome>, ErrorCode>> = {
  * auth token (W14). The code is consumed before anything is signed.
  */
 export function exchangeCode(
-  context: ServerContext,
+  context: SignedContext,
   agent: SigningAgent,
   form: ReadonlyMap<string, string>,
 ): ClaimingAction<AuthTokenResponse & { refresh_token?: string }> {
@@ -78,7 +78,7 @@ export interface AuthTokenResponse {
  *
  * @throws AAuthError `policy_denied`
  */
-export async function issueAuthToken(context: ServerContext, subject: BoundSubject): Promise<AuthTokenResponse> {
+export async function issueAuthToken(context: SignedContext, subject: BoundSubject): Promise<AuthTokenResponse> {
   const { agent, resource, issue, user } = subject
   const { scope, identity } = contentOf(context, subject)
   context.knownCallers.noteAgent(agent)
@@ -116,7 +116,7 @@ const refreshRefusals: Readonly<Record<ReasonOf<RefreshOutcome>, ErrorCode>> = {
  * (RFC 6749 §6).
  */
 export function refreshToken(
-  context: ServerContext,
+  context: SignedContext,
   agent: SigningAgent,
   form: ReadonlyMap<string, string>,
 ): ClaimingAction<AuthTokenResponse> {

@@ -6,9 +6,9 @@ import {
   revocationListLimits,
 } from 'countersign/editions'
 import { issueToken } from 'countersign/tokens'
-import type { ServerContext } from '../../http/context.js'
 import { hashSecret } from '../../secrets/server-keys.js'
 import { type Revocations, validTokensIssuedSince } from '../../storage/api/storage.js'
+import type { SignedContext } from '../edition.js'
 import type { ClaimingAction, SigningAgent } from '../signed-request.js'
 
 /** Maximum number of entries per user. For a user with more, a single timestamp revokes everything issued to them up to that time. */
@@ -24,7 +24,7 @@ export const revocationListPath = '/.well-known/aauth-revocations'
  * were revoked, and of the families if an edition has any, for as long as one of their tokens may be valid. The list is built at most once a
  * second, however many resources poll.
  */
-export function createRevocationListEndpoint(context: ServerContext): () => Promise<Response> {
+export function createRevocationListEndpoint(context: SignedContext): () => Promise<Response> {
   let shared: { at: number; list: Promise<string> } | undefined
   let warnedAt = Number.NEGATIVE_INFINITY
 
@@ -81,7 +81,7 @@ async function timesOf({ revokedBefore, clientsRevokedBefore }: Revocations): Pr
  * this agent, belongs to another agent, or does not exist (RFC 7009 §2.2).
  */
 export function revokeToken(
-  context: ServerContext,
+  context: SignedContext,
   { agent, delegate }: SigningAgent,
   form: ReadonlyMap<string, string>,
 ): ClaimingAction<Record<string, never>> {

@@ -54,7 +54,7 @@ export function oauthEdition(options: OAuthOptions): ServerEdition {
       const registration = registrationFor(context, options)
       const listed = requireUsable(options, context)
       const documents = documentsFor(context, fetching, { ...options, ...listed, registration })
-      const keys = requireSeparateKeys(options.keys, context)
+      const keys = requireSeparateKeys(options.keys, { ...context, others: [...context.signingKeys.values()] })
       const authenticate = authenticationFor(context, fetching, documents.clients)
       const { pathname: issuerPath } = new URL(context.issuer)
       const form = (path: string, endpoint: Endpoint): Route => ({

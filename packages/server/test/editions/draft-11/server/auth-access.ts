@@ -3,7 +3,7 @@ import { type Found, findTokenKey } from 'countersign/discovery'
 import { parseScope } from 'countersign/editions'
 import type { VerificationKey } from 'countersign/signatures'
 import { decodeToken, verifyToken } from 'countersign/tokens'
-import type { ServerContext, SigningAgent } from 'countersign-server/edition'
+import type { SignedContext, SigningAgent } from 'countersign-server/edition'
 import { type AuthTokenClaims, type PersonTokenClaims, type ResourceTokenClaims, tokens } from '../library/tokens.js'
 import { requireText } from './read-json.js'
 import type { AccessReader } from './token-endpoint.js'
@@ -28,7 +28,7 @@ export const readAuthAccess: AccessReader = async (context, agent, members) => {
 }
 
 async function requireResourceToken(
-  { discovery, identifiers, issuer, now }: ServerContext,
+  { discovery, identifiers, issuer, now }: SignedContext,
   { key, remoteAddress }: SigningAgent,
   compact: string,
 ): Promise<ResourceTokenClaims> {
@@ -44,7 +44,7 @@ async function requireResourceToken(
 
 /** Returns the presented token, verified as the resource verified it, for the key that signed this request. */
 async function requirePresented(
-  { discovery, identifiers, issuer, now }: ServerContext,
+  { discovery, identifiers, issuer, now }: SignedContext,
   { key, remoteAddress }: SigningAgent,
   compact: string,
   { iss: resource }: ResourceTokenClaims,
@@ -74,7 +74,7 @@ function requirePair(asked: ResourceTokenClaims, presented: Presented): void {
 
 /** Returns the grant under which the presented token was issued to this agent. */
 async function requireIssued(
-  { storage }: ServerContext,
+  { storage }: SignedContext,
   { agent, delegate }: SigningAgent,
   { jti, aud }: Presented,
 ): Promise<{ userId: string }> {

@@ -5,7 +5,7 @@ import {
   contentOf,
   hashSecret,
   type RedeemOutcome,
-  type ServerContext,
+  type SignedContext,
   type SigningAgent,
 } from 'countersign-server/edition'
 import { documents } from '../library/documents.js'
@@ -24,7 +24,7 @@ const refusals: Readonly<Partial<Record<Reason, ErrorCode>>> = {
 
 /** Issues the allowed token, once, to the agent and key that requested it. */
 export async function deliverToken(
-  context: ServerContext,
+  context: SignedContext,
   agent: SigningAgent,
   { request, asked }: { request: AuthRequest; asked: Asked },
 ): Promise<Response> {
@@ -52,7 +52,7 @@ export async function deliverToken(
 }
 
 async function issueFor(
-  context: ServerContext,
+  context: SignedContext,
   agent: SigningAgent,
   { asked, outcome: { grant, issue, user } }: { asked: Asked; outcome: Redeemed },
 ): Promise<string> {

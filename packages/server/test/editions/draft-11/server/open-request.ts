@@ -3,7 +3,7 @@ import {
   hashSecret,
   type RequestDisplay,
   type RequestedAccess,
-  type ServerContext,
+  type SignedContext,
   type SigningAgent,
 } from 'countersign-server/edition'
 import { documents } from '../library/documents.js'
@@ -21,7 +21,7 @@ export interface RequestToOpen {
 
 /** Records the agent as it is now, and stores the request. Returns the response to the agent. */
 export async function openRequest(
-  context: ServerContext,
+  context: SignedContext,
   agent: SigningAgent,
   { access, asked, maxOpen }: RequestToOpen,
 ): Promise<Response> {
@@ -53,7 +53,7 @@ export async function openRequest(
 
 /** Allows a request that is covered by a remembered grant, so that no user has to open a page. Returns whether it did. */
 async function allowRemembered(
-  { storage, transports, lifetimes }: ServerContext,
+  { storage, transports, lifetimes }: SignedContext,
   request: AuthRequest,
   { ticket, userId }: { ticket: string; userId: string | undefined },
 ): Promise<boolean> {
@@ -81,7 +81,7 @@ async function allowRemembered(
  * show it.
  */
 async function displayOf(
-  { discovery }: ServerContext,
+  { discovery }: SignedContext,
   { agent, remoteAddress }: SigningAgent,
   { resource }: RequestedAccess,
 ): Promise<RequestDisplay> {

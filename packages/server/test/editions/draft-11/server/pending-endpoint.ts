@@ -3,7 +3,7 @@ import { AAuthError } from 'countersign'
 import {
   type AuthRequest,
   type Endpoint,
-  type ServerContext,
+  type SignedContext,
   type SigningAgent,
   signedRequest,
 } from 'countersign-server/edition'
@@ -17,7 +17,7 @@ const limits = { held: 20, heldAtOnce: 1000, lookEvery: 100 }
  * `GET /person/pending/{ticket}`: returns the outcome of a request to the agent and key that made it. For anyone else, the request does not
  * exist.
  */
-export function createPendingEndpoint(context: ServerContext): Endpoint {
+export function createPendingEndpoint(context: SignedContext): Endpoint {
   let held = 0
 
   /** Checks repeatedly until someone has decided, or the time that the agent prefers to wait has elapsed. */
@@ -55,7 +55,7 @@ export function createPendingEndpoint(context: ServerContext): Endpoint {
 }
 
 async function requireOwn(
-  { storage }: ServerContext,
+  { storage }: SignedContext,
   { agent, delegate, key }: SigningAgent,
   ticket: string,
 ): Promise<{ asked: Asked; stored: AuthRequest }> {

@@ -1,4 +1,4 @@
-import type { ServerContext } from 'countersign-server/edition'
+import type { SignedContext } from 'countersign-server/edition'
 import { headers } from '../library/headers.js'
 import { serializeRequirement } from '../library/requirement.js'
 import { displayCode, interactionCode } from './interaction-code.js'
@@ -12,7 +12,7 @@ type Need = 'interaction' | 'patience' | 'nobody'
 
 /** `202`: the URL that the agent polls, and the page where the user decides, unless a user is already there or none is needed. */
 export function pendingResponse(
-  { issuer }: ServerContext,
+  { issuer }: SignedContext,
   ticket: string,
   { retryAfter, needs }: { retryAfter: RetryAfter; needs: Need },
 ): Response {

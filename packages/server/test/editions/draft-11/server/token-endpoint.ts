@@ -4,7 +4,7 @@ import {
   requireAdmitted,
   requireFreshKeys,
   requireRoom,
-  type ServerContext,
+  type SignedContext,
   type SigningAgent,
   signedRequest,
 } from 'countersign-server/edition'
@@ -14,7 +14,7 @@ import type { Asked } from './ticket.js'
 
 /** Verifies the members of a request, and returns the access that they request. */
 export type AccessReader = (
-  context: ServerContext,
+  context: SignedContext,
   agent: SigningAgent,
   members: Readonly<Record<string, unknown>>,
 ) => Promise<{ access: RequestedAccess; asked: Pick<Asked, 'token' | 'userId'> & { until?: number } }>
@@ -22,7 +22,7 @@ export type AccessReader = (
 const longestToken = 3600
 
 /** Creates an endpoint at which an agent requests a token with JSON. A user will decide. */
-export function tokenEndpoint(context: ServerContext, readAccess: AccessReader): Endpoint {
+export function tokenEndpoint(context: SignedContext, readAccess: AccessReader): Endpoint {
   return (arrival) =>
     signedRequest(context, arrival, async (agent, { body, resolved }) => {
       requireFreshKeys(agent)
