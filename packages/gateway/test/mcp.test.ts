@@ -297,6 +297,29 @@ describe('an MCP server behind the gateway', () => {
     expect(await send('/mcp', call('look'), inSession)).toBe(200)
   })
 
+  it('cannot give a caller the session of another: 502, with an event', async () => {
+    const events: CountersignEvent[] = []
+    const opened = (_: unknown, outgoing: ServerResponse) => {
+      outgoing.writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': 'session-1' })
+      outgoing.end('{"jsonrpc":"2.0","id":1,"result":{}}')
+    }
+    const { port } = await openGateway({ mcp, onEvent: (event) => void events.push(event) }, opened)
+    const send = async (sub: string, body: object, more: string[] = []) => {
+      const lines = await signedLines('/mcp', json(body), await byToken('events.read', { sub }))
+      const text = JSON.stringify(body)
+      return exchange(port, message([...lines, `Content-Length: ${text.length}`, ...more], text))
+    }
+    const start = { jsonrpc: '2.0', id: 1, method: 'initialize', params: {} }
+    expect(statusOf(await send('alice', start))).toBe(200)
+    const refused = await send('bob', start)
+    expect(statusOf(refused)).toBe(502)
+    expect(refused).not.toMatch(/mcp-session-id/i)
+    expect(events).toContainEqual(expect.objectContaining({ kind: 'refusal', code: 'upstream_failed', status: 502 }))
+    const inSession = ['Mcp-Session-Id: session-1']
+    expect(statusOf(await send('bob', call('look'), inSession))).toBe(404)
+    expect(statusOf(await send('alice', call('look'), inSession))).toBe(200)
+  })
+
   // G01
   it('receives no request with a user whose name is not valid in a header', async () => {
     const { port, arrived } = await openMcp()

@@ -68,7 +68,7 @@ interface SessionOf {
 /** In a worker: accesses the sessions held by the primary process. */
 function primarySessions(): McpSessions | undefined {
   if (!cluster.isWorker) return undefined
-  const open = callPrimary<SessionOf, void>('openSession')
+  const open = callPrimary<SessionOf, boolean>('openSession')
   const use = callPrimary<SessionOf, McpSession | undefined>('useSession')
   return {
     open: (id, caller) => open({ id, caller }),

@@ -4,6 +4,7 @@ import { utf8 } from '../../lib/encodings.js'
 import { AAuthError } from '../../lib/errors.js'
 import type { LruCache } from '../../lib/lru-cache.js'
 import type { MaybePromise } from '../../lib/maybe-promise.js'
+import { warnOnce } from '../../lib/options.js'
 import type { Resource } from '../create-resource.js'
 import { requestChanged } from '../require-unchanged.js'
 import { type JudgedMcpRequest, judgeMcpRequest } from './authorize-mcp-request.js'
@@ -236,21 +237,29 @@ function announcesContent(received: ReceivedMessage): boolean {
 
 /**
  * Records a session that the server opened, together with its owner, and removes a session that was closed. Returns the response's session.
+ *
+ * @throws AAuthError `upstream_failed` if the server gave the session an id that belongs to another caller
  */
 export function recordSession(
-  { sessions, access }: McpContext,
+  { resource, sessions, access }: McpContext,
   { message, caller, session, verified }: AdmittedMessage,
   opened: string | null | undefined,
   ok: boolean,
 ): MaybePromise<McpSession | undefined> {
   if (!ok) return session?.owner
-  if (message?.method === 'initialize' && opened) {
-    const noted = sessions.open(opened, caller)
-    const use = () => sessions.use(opened, caller)
-    return noted ? Promise.resolve(noted).then(use) : use()
+  if (message?.method === 'initialize' && opened && opened !== session?.id) {
+    const use = (isRecorded: boolean) => (isRecorded ? sessions.use(opened, caller) : refuseRepeatedId(resource.id))
+    const recorded = sessions.open(opened, caller)
+    return typeof recorded === 'boolean' ? use(recorded) : recorded.then(use)
   }
   if (verified.method !== 'DELETE' || !session) return session?.owner
   access.delete(session.id)
   const closed = sessions.close(session.id)
   return closed ? Promise.resolve(closed).then(() => undefined) : undefined
+}
+
+function refuseRepeatedId(resource: string): never {
+  const text = 'The MCP server gave two callers the same session id.'
+  warnOnce(resource, 'Mcp-Session-Id', `${text} Only the first can use it: generate a random id for each session`)
+  throw new AAuthError('upstream_failed', text)
 }

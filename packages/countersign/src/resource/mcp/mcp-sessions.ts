@@ -24,8 +24,11 @@ export interface McpSession extends McpCaller {
  * does not exist. All instances must share one store. Arguments and records are plain JSON.
  */
 export interface McpSessions {
-  /** Records a session that a server opened, and generates its secret. */
-  open(id: string, caller: McpCaller): MaybePromise<void>
+  /**
+   * Records a session that a server opened, and generates its secret. If the id is already recorded, changes nothing, and returns whether it
+   * is recorded for this caller: the server repeated an id.
+   */
+  open(id: string, caller: McpCaller): MaybePromise<boolean>
   /**
    * Records that a session was used, and returns the session if the caller's agent may use it. The first user who authorizes something in a
    * session owns it. A caller without a token also receives a user's session, and must then be challenged for a token. Undefined if the
@@ -70,7 +73,12 @@ export function createMcpSessions(now: () => number = systemClock): McpSessions 
   }
 
   return {
-    open: (id, caller) => keep(id, { ...caller, secret: crypto.randomUUID() }),
+    open(id, caller) {
+      const owner = owners.get(id, now())
+      if (owner) return nameOf(owner) === nameOf(caller) && mayUse(owner, caller)
+      keep(id, { ...caller, secret: crypto.randomUUID() })
+      return true
+    },
     use(id, caller) {
       const owner = owners.get(id, now())
       if (!owner || !mayUse(owner, caller)) return undefined

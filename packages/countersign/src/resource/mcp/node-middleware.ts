@@ -1,8 +1,11 @@
 import { type NodeRequest, receiveIncoming } from '../../httpsig/receive-incoming.js'
+import { AAuthError } from '../../lib/errors.js'
+import type { MaybePromise } from '../../lib/maybe-promise.js'
 import { type HeadWriter, keepPrivate } from '../../node/keep-private.js'
 import { abortResponse, isGone, type Outgoing, untilDrained } from '../../node/outgoing.js'
 import { type AdmittedMessage, admitMessage, type McpContext, recordSession } from './admit-message.js'
 import type { McpAuthInfo } from './mcp-auth-info.js'
+import type { McpSession } from './mcp-sessions.js'
 import { onAccessEnd } from './on-access-end.js'
 import { rewriterFor } from './response-changes.js'
 import { isEventStream, type ResponseRewriter } from './rewrite-response.js'
@@ -108,20 +111,27 @@ function rewriteResponse(context: McpContext, admitted: AdmittedMessage, outgoin
     })
   }
 
+  /** Rejects instead of throwing: the server's code would not expect an error. */
+  function recordedSession(id: string | undefined, ok: boolean): MaybePromise<McpSession | undefined> {
+    try {
+      return recordSession(context, admitted, id, ok)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
   function begin(status: number): void {
     if (hasBegun) return
     hasBegun = true
     const contentType = String(outgoing.getHeader('content-type') ?? '')
     const contentEncoding = String(outgoing.getHeader('content-encoding') ?? '')
     const sessionId = outgoing.getHeader('mcp-session-id')
-    const recorded = recordSession(
-      context,
-      admitted,
-      sessionId === undefined ? undefined : String(sessionId),
-      status < 400,
-    )
-    // Without a record, the session's later requests are refused.
-    const session = Promise.resolve(recorded).catch(() => undefined)
+    const recorded = recordedSession(sessionId === undefined ? undefined : String(sessionId), status < 400)
+    const session = Promise.resolve(recorded).catch((error: unknown) => {
+      // Without a record, the session's later requests are refused.
+      if (error instanceof AAuthError) abortResponse(outgoing)
+      return undefined
+    })
     rewriter = rewriterFor(admitted, context, { contentType, contentEncoding }, session)
     // All instances must know the session before the client does.
     if (rewriter || (recorded && 'then' in recorded)) queue = session.then(() => undefined)

@@ -10,7 +10,7 @@ import { requireVerifyOptions } from '../request-verifier.js'
 import { type AcceptedProof, requireAccept } from '../resource-options.js'
 import { type AdmittedMessage, admitMessage, type McpContext, recordSession } from './admit-message.js'
 import type { McpAuthInfo } from './mcp-auth-info.js'
-import { createMcpSessions, type McpSessions } from './mcp-sessions.js'
+import { createMcpSessions, type McpSession, type McpSessions } from './mcp-sessions.js'
 import { bearerTableOf, type McpTable, requireMcpTable, scopesOf } from './mcp-table.js'
 import { createMcpMiddleware, type McpMiddleware } from './node-middleware.js'
 import { onAccessEnd } from './on-access-end.js'
@@ -169,8 +169,14 @@ function requestForServer(request: Request, { body, session, verified }: Admitte
 
 /** The server's response as sent to the caller. */
 async function finish(context: McpContext, admitted: AdmittedMessage, response: Response): Promise<Response> {
-  // Recorded before the client sees the session, because its next request may go to another instance.
-  const session = await recordSession(context, admitted, response.headers.get('mcp-session-id'), response.ok)
+  let session: McpSession | undefined
+  try {
+    // Recorded before the client sees the session, because its next request may go to another instance.
+    session = await recordSession(context, admitted, response.headers.get('mcp-session-id'), response.ok)
+  } catch (error) {
+    response.body?.cancel().catch(() => undefined)
+    return context.resource.toResponse(error)
+  }
   const headers = privateHeaders(response.headers)
   const { status, statusText, body } = response
   if (!body) return new Response(null, { status, statusText, headers })

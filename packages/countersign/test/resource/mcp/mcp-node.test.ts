@@ -316,8 +316,8 @@ describe('a session', () => {
       const sessions: McpSessions = {
         async open(id, caller) {
           await new Promise((resolve) => setTimeout(resolve, 100))
-          await kept.open(id, caller)
           opened++
+          return kept.open(id, caller)
         },
         use: async (id, caller) => kept.use(id, caller),
         close: async (id) => kept.close(id),

@@ -1,7 +1,7 @@
 import { createNodeListener } from 'countersign/node'
 import type { ResourceOptions } from 'countersign/resource'
 import { createMcpSessions, type McpOptions, protectMcp } from 'countersign/resource/mcp'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { holdClock } from '../../../../../test/hold-clock.js'
 import { type McpAgent, type McpStage, message, openMcpStage, openPort, post } from './mcp-stage.js'
 
@@ -171,7 +171,67 @@ describe('M21: a session of a user', () => {
   })
 })
 
+describe('a session id that the server repeats (B20)', () => {
+  const start = message('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: {} })
+  const answerWithSameId = () =>
+    Response.json({ jsonrpc: '2.0', id: 1, result: {} }, { headers: { 'mcp-session-id': 'session-1' } })
+
+  it('still belongs to the first caller; the second one gets 502', async () => {
+    const warnings: string[] = []
+    const onWarning = (warning: Error) => void warnings.push(warning.message)
+    process.on('warning', onWarning)
+    onTestFinished(() => void process.off('warning', onWarning))
+    const stage = openMcpStage('https://repeating.example')
+    stage.serve(protectMcp(stage.resource, table).around(answerWithSameId))
+    const [first, second] = [await stage.newAgent('first'), await stage.newAgent('second')]
+    expect((await post(first, stage.url, start)).status).toBe(200)
+    const refused = await post(second, stage.url, start)
+    expect([refused.status, refused.headers.get('mcp-session-id')]).toEqual([502, null])
+    const session = { 'mcp-session-id': 'session-1' }
+    expect((await post(second, stage.url, message('ping'), session)).status).toBe(404)
+    expect((await post(first, stage.url, message('ping'), session)).status).toBe(200)
+    expect((await post(first, stage.url, start)).status, 'its own').toBe(200)
+    await expect.poll(() => warnings).toContainEqual(expect.stringContaining('the same session id'))
+  })
+
+  it.each([false, true])('still belongs to the first caller behind the middleware, shared: %s', async (isShared) => {
+    const own = createMcpSessions()
+    const shared = {
+      open: async (...given: Parameters<typeof own.open>) => own.open(...given),
+      use: async (...given: Parameters<typeof own.use>) => own.use(...given),
+      close: async (id: string) => own.close(id),
+    }
+    const port = await openPort()
+    const stage = openMcpStage(port.origin)
+    const { middleware } = protectMcp(stage.resource, { ...table, sessions: isShared ? shared : own })
+    const listener = createNodeListener(async () => answerWithSameId(), { origin: port.origin })
+    port.serve((incoming, outgoing) => middleware(incoming, outgoing, () => listener(incoming, outgoing)))
+    const [first, second] = [await stage.newAgent('first'), await stage.newAgent('second')]
+    expect((await post(first, stage.url, start)).status).toBe(200)
+    await expect(post(second, stage.url, start).then((response) => response.text())).rejects.toThrow(
+      /terminated|fetch failed/,
+    )
+    const session = { 'mcp-session-id': 'session-1' }
+    expect((await post(second, stage.url, message('ping'), session)).status).toBe(404)
+    expect((await post(first, stage.url, message('ping'), session)).status).toBe(200)
+  })
+})
+
 describe('stored sessions', () => {
+  it('are not taken over by another caller', async () => {
+    const sessions = createMcpSessions()
+    const agent = 'https://agent.example'
+    expect(await sessions.open('1', { agent, person: 'alice' })).toBe(true)
+    const recorded = await sessions.use('1', { agent, person: 'alice' })
+    for (const other of [{ agent }, { agent, person: 'bob' }, { agent: 'https://other.example', person: 'alice' }])
+      expect(await sessions.open('1', other)).toBe(false)
+    expect(await sessions.open('1', { agent, person: 'alice' })).toBe(true)
+    expect(await sessions.use('1', { agent, person: 'alice' })).toEqual(recorded)
+    const client = (id: string) => ({ agent: `oauth https://api.example/mcp ${id}`, person: 'alice' })
+    expect(await sessions.open('2', client('https://one.example/client.json'))).toBe(true)
+    expect(await sessions.open('2', client('https://two.example/client.json'))).toBe(false)
+  })
+
   it('are evicted by last use', async () => {
     const sessions = createMcpSessions()
     const agent = 'https://agent.example'

@@ -78,7 +78,7 @@ it('aborts the response with a warning if it cannot be rewritten', async () => {
   onTestFinished(() => void process.off('unhandledRejection', onRejection).off('warning', onWarning))
   // A session record without its secret: nothing can be bound to it.
   const broken = { agent: 'https://planner.example', secret: '' }
-  const sessions = { open: () => undefined, use: () => broken, close: () => undefined }
+  const sessions = { open: () => true, use: () => broken, close: () => undefined }
   const respond = (outgoing: ServerResponse) => {
     outgoing.writeHead(200, { 'content-type': 'text/event-stream' })
     outgoing.write('id: 1\ndata: {"jsonrpc":"2.0","id":1,"result":{}}\n\n')

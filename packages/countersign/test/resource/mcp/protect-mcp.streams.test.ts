@@ -15,7 +15,7 @@ it('cancels the stream of the server and stops watching if an event cannot be re
   const server = () => new Response(new ReadableStream({ start, cancel }), { headers: events })
   // A session record without its secret: nothing can be bound to it.
   const broken = { agent: 'https://planner.example', secret: '' }
-  const sessions = { open: () => undefined, use: () => broken, close: () => undefined }
+  const sessions = { open: () => true, use: () => broken, close: () => undefined }
   stage.serve(protectMcp(stage.resource, { ...table, sessions }).around(server))
   const agent = await stage.newAgent('planner')
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
