@@ -61,10 +61,16 @@ export function createResourceFinder(options: ResourceFinderOptions): ResourceFi
   const allowed = only && new Set(only.map(canonicalResource))
   const byCanonical = new Map(internal.map((each) => [canonicalResource(each.id), each]))
 
-  function urlOf(resource: string): string | undefined {
+  function urlOf(resource: string): string {
     const url = metadataUrlOf(resource)
-    if (!isFetchableUrl(url, identifiers) || new URL(url).origin === origin) return undefined
-    return allowed === undefined || allowed.has(canonicalResource(resource)) ? url : undefined
+    if (!isFetchableUrl(url, identifiers)) throw unknown('The resource is not the https URL of a resource.')
+    if (new URL(url).origin === origin)
+      throw unknown(`${resource} is at this server’s own origin: list its metadata in oauth.resources.`)
+    if (allowed && !allowed.has(canonicalResource(resource)))
+      throw unknown(
+        `oauth.onlyResources does not contain ${resource}: add it, or list its metadata in oauth.resources.`,
+      )
+    return url
   }
 
   return {
@@ -72,8 +78,6 @@ export function createResourceFinder(options: ResourceFinderOptions): ResourceFi
       const known = byCanonical.get(canonicalResource(resource) ?? '')
       if (known) return known
       const url = urlOf(resource)
-      if (url === undefined)
-        throw new OAuthProblem('resource_unknown', 'The resource is not the URL of a resource that may be used here.')
       const read = (document: unknown) => readResourceDocument(resource, issuer, document)
       return (await documents.find({ url, read }, caller)).value
     },
@@ -143,6 +147,10 @@ type Metadata = Readonly<Record<string, unknown>>
 
 function isObject(value: unknown): value is Metadata {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function unknown(message: string): OAuthProblem {
+  return new OAuthProblem('resource_unknown', message)
 }
 
 function invalid(reason: string): OAuthProblem {

@@ -198,7 +198,15 @@ describe('the operator’s list', () => {
 
   it('can exclude all others', async () => {
     const { resources, requests } = openStage({ internal, only: ['https://notes.example/mcp/'] })
-    expect(await codeOf(resources.find('https://other.example/mcp', now))).toBe('resource_unknown')
+    await expect(resources.find('https://other.example/mcp', now)).rejects.toMatchObject({
+      code: 'resource_unknown',
+      message: expect.stringContaining(
+        'oauth.onlyResources does not contain https://other.example/mcp: add it',
+      ) as string,
+    })
+    await expect(resources.find(`${issuer}/mcp`, now)).rejects.toThrow(
+      'own origin: list its metadata in oauth.resources',
+    )
     expect(requests).toEqual([])
     expect(await codeOf(resources.find(resource, now))).toBe('found')
     expect(await codeOf(resources.find('https://inside.corp.example/mcp', now))).toBe('found')
