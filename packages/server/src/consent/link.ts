@@ -1,6 +1,6 @@
 import type { DecisionEvent } from 'countersign'
 import { readParameters } from 'countersign/editions'
-import type { ConsentLink, LinkProblem } from '../http/consent-transport.js'
+import type { ConsentLink, LinkedAsker, LinkProblem } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'
 import { htmlResponse, pageFrame, seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
@@ -10,7 +10,7 @@ import { accountPaths } from '../pages/models/account-paths.js'
 import type { ReturnToAppPage } from '../pages/models/models.js'
 import { renderReturnToApp } from '../pages/return-to-app-page.js'
 import { denialOf } from '../policy/policy.js'
-import type { Asker, Way } from '../sign-in/render-sign-in.js'
+import type { Asker, ClaimedAsker, Way } from '../sign-in/render-sign-in.js'
 import type { AuthRequest, NewHandle } from '../storage/api/storage.js'
 
 /** Reads the link that a query or form belongs to; undefined if there is no such link. */
@@ -82,6 +82,12 @@ export function requestWay(link: ConsentLink, request: AuthRequest): Way & { ask
 /** Returns who asks for access to what, for the pages. */
 export function askerOf({ agent, resource }: Pick<AuthRequest, 'agent' | 'resource'>): Asker {
   return { agentHost: displayHost(agent), resourceHost: displayHost(resource) }
+}
+
+/** Returns who asks for access to what according to a link, for the pages. */
+export function claimedAsker({ agent, resource }: LinkedAsker): ClaimedAsker {
+  const [agentHost, resourceHost] = [agent, resource].map((id) => (id === undefined ? undefined : displayHost(id)))
+  return { agentHost, resourceHost, unverified: true }
 }
 
 /** The code or other handle that an Allow issues, to be stored as its hash; undefined if the transport needs none. */

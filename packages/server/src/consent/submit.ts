@@ -10,7 +10,7 @@ import { endSession } from '../sign-in/session.js'
 import { type SignInAction, signIn, signInWithPasskey } from '../sign-in/sign-in-actions.js'
 import { allow, deny, extend } from './decide.js'
 import {
-  askerOf,
+  claimedAsker,
   linkAt,
   type ReadLink,
   requestWay,
@@ -76,7 +76,7 @@ function wayToPage({ issuer, transports }: ServerContext, path: string): Way {
   const isConsent = transports.paths.includes(url.pathname)
   const way = accountDestination(isConsent ? localPath(readParameters(url.searchParams).get('return_to')) : path)
   const asker = transports.askerAt(url)
-  return { ...way, asker: asker && { ...askerOf(asker), unverified: true } }
+  return { ...way, asker: asker && claimedAsker(asker) }
 }
 
 /** Runs a form's action, then continues to the request behind the form's link, or to the path in the form. */

@@ -52,7 +52,13 @@ export interface ConsentTransport {
    * Who asks for access to what at a URL of this server that needs a sign-in before a request is stored. Shown on the sign-in page, so it
    * must say no more than is known. Undefined if the URL is not about a request. @default undefined for every URL
    */
-  askerAt?(url: URL): Pick<AuthRequest, 'agent' | 'resource'> | undefined
+  askerAt?(url: URL): LinkedAsker | undefined
+}
+
+/** Who asks for access to what, as far as a link says so. */
+export interface LinkedAsker {
+  agent: string | undefined
+  resource: string | undefined
 }
 
 /** Creates a server's transport. */
@@ -83,7 +89,7 @@ export class ConsentTransports {
   }
 
   /** Who asks for access to what at a URL of this server that is not a consent page. */
-  askerAt(url: URL): Pick<AuthRequest, 'agent' | 'resource'> | undefined {
+  askerAt(url: URL): LinkedAsker | undefined {
     for (const transport of this.#byEdition.values()) {
       const asker = transport.askerAt?.(url)
       if (asker) return asker

@@ -77,9 +77,10 @@ export function signUpPageAt(
 export interface Asker {
   agentHost: string
   resourceHost: string
-  /** Whether only a link says so, which anyone can write. */
-  unverified?: boolean | undefined
 }
+
+/** Who asks for access to what, as far as a link says so, which anyone can write. */
+export type ClaimedAsker = { [member in keyof Asker]: string | undefined } & { unverified: true }
 
 /**
  * Where a user continues after signing in, and the fields that the forms in between contain. Both are set by the page that asks the user to
@@ -89,7 +90,7 @@ export interface Way {
   /** The path to continue to. */
   path: string
   /** The requesting agent, if there is one. */
-  asker?: Asker | undefined
+  asker?: Asker | ClaimedAsker | undefined
   /** The token hash of the request that the path leads to. */
   tokenHash?: string | undefined
   fields: Omit<FormFields, 'action' | 'csrf'>

@@ -292,6 +292,9 @@ describe('renderConsent', () => {
         'Don’t allow',
         'You’ll go on to 127.0.0.1:4000/cb',
       ])
+      // It may see what the user types on that device.
+      expect(words(html)).toContain('It will not be able to Get your password from us')
+      expect(words(html)).not.toContain('See your password')
     })
 
     it('warns about confusable letters, and shows the A-label', () => {

@@ -39,6 +39,14 @@ export function signInStates(messages: Messages): [string, string][] {
     ['sign-in-again-for-request', renderSignIn(signInModel({ again: 'request' }), messages)],
     ['sign-in-again-on-demand', renderSignIn(signInModel({ again: 'login' }), messages)],
     ['sign-in-by-link', renderSignIn(signInModel({ ...asker, unverified: true }), messages)],
+    [
+      'sign-in-by-link-of-unnamed',
+      renderSignIn(signInModel({ agentHost: undefined, resourceHost: asker.resourceHost, unverified: true }), messages),
+    ],
+    [
+      'sign-in-by-link-for-any',
+      renderSignIn(signInModel({ agentHost: undefined, resourceHost: undefined, unverified: true }), messages),
+    ],
     ['sign-up', renderSignUp(signUpModel(), messages)],
     [
       'sign-up-taken',

@@ -1,10 +1,10 @@
 import { timingSafeEqual } from 'node:crypto'
-import type { ConsentLink, ConsentTransport } from '../../http/consent-transport.js'
+import type { ConsentLink, ConsentTransport, LinkedAsker } from '../../http/consent-transport.js'
+import { canonicalResource } from '../../policy/resource-id.js'
 import { hashSecret, type MintedSecrets } from '../../secrets/server-keys.js'
 import type { AuthRequest } from '../../storage/api/storage.js'
 import { consentRedirect, isOnOwnHost } from '../consent-redirect.js'
-import { askerOf } from './asker.js'
-import { oauthName, paths } from './names.js'
+import { isClientName, oauthName, paths } from './names.js'
 import { asciiOf } from './refusals.js'
 
 /** Hashes a secret so that it can never be found as a secret of another edition. */
@@ -47,6 +47,27 @@ export function createOAuthTransport(issuer: string, secrets: MintedSecrets): Co
     },
     askerAt: (url) => (url.pathname === paths.authorize ? askerOf(url) : undefined),
   }
+}
+
+/**
+ * Who an authorization request says it comes from, and for which resource, for the sign-in page. Nothing about it is verified, so only the
+ * origin of the client counts. A client that has a name instead is left out. If the request has no usable client or resource, or two of
+ * them, so is everything.
+ */
+function askerOf({ searchParams }: URL): LinkedAsker {
+  const [client, ...otherClients] = searchParams.getAll('client_id')
+  const [named, ...otherResources] = searchParams.getAll('resource')
+  const resource = named === undefined ? undefined : canonicalResource(named)
+  const agent = client === undefined ? undefined : originOf(client)
+  const isUsable = agent !== undefined || (client !== undefined && isClientName(client))
+  const isComplete = isUsable && resource !== undefined && otherClients.length + otherResources.length === 0
+  return isComplete ? { agent, resource } : { agent: undefined, resource: undefined }
+}
+
+function originOf(text: string): string | undefined {
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) return undefined
+  const { origin, username, password } = new URL(text)
+  return username === '' && password === '' ? origin : undefined
 }
 
 /**

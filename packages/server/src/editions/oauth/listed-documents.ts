@@ -4,6 +4,7 @@ import type { OAuthSettings } from '../../config/oauth-settings.js'
 import { canonicalResource, sameResource } from '../../policy/resource-id.js'
 import { type Client, isClientUrl, readClientDocument, readClientMetadata } from './client-document.js'
 import { type OAuthResource, readListedResource } from './find-resource.js'
+import { isClientName, selfRegisteredPrefix } from './names.js'
 import { OAuthProblem } from './oauth-problem.js'
 import { isUsableRedirect } from './redirects.js'
 
@@ -77,15 +78,12 @@ function readClient(document: object, identifiers: IdentifierOptions): { value: 
     : { problem: `cannot be used: ${read.problem}` }
 }
 
-/** Begins the ids of clients that register themselves. */
-export const selfRegistered = 'app-'
-
-/** Whether an operator may give this id to a client. Without dots and slashes, it can be mistaken neither for a host nor for a URL. */
+/** Whether an operator may give this id to a client. */
 function isOperatorsName(id: unknown): id is string {
-  return typeof id === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(id) && !id.startsWith(selfRegistered)
+  return isClientName(id) && !id.startsWith(selfRegisteredPrefix)
 }
 
-const notAnId = `must contain a client_id: the https URL of its document, or a name of 1 to 64 letters, digits, hyphens and underscores that does not begin with ${selfRegistered}`
+const notAnId = `must contain a client_id: the https URL of its document, or a name of 1 to 64 letters, digits, hyphens and underscores that does not begin with ${selfRegisteredPrefix}`
 
 function readResource(document: object): { value: OAuthResource } | { problem: string } {
   try {

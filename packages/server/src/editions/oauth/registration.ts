@@ -7,7 +7,7 @@ import type { Arrival } from '../../http/route.js'
 import { hashSecret } from '../../secrets/server-keys.js'
 import { type Client, readClientMetadata } from './client-document.js'
 import { isJson, parseJson } from './fetched-documents.js'
-import { selfRegistered } from './listed-documents.js'
+import { selfRegisteredPrefix } from './names.js'
 import { isUsableRedirect, maxRedirectUris } from './redirects.js'
 import { oauthError } from './refusals.js'
 
@@ -55,7 +55,7 @@ export function createRegistration(
   const { storage, now } = context
   return {
     async find(id) {
-      if (!id.startsWith(selfRegistered)) return undefined
+      if (!id.startsWith(selfRegisteredPrefix)) return undefined
       const found = await storage.findRegisteredClient(id)
       const read = found && readClientMetadata(id, found.metadata, {}, 'itself')
       if (!read || !('client' in read)) return undefined
@@ -64,7 +64,7 @@ export function createRegistration(
       return redirectUris.length === 0 ? undefined : { ...read.client, redirectUris }
     },
     async keep(id) {
-      if (!id.startsWith(selfRegistered)) return
+      if (!id.startsWith(selfRegisteredPrefix)) return
       const found = await storage.findRegisteredClient(id)
       if (found && found.endsAt < now() + limits.used - day)
         await storage.extendRegisteredClient({ id, lifetime: limits.used })
@@ -75,7 +75,7 @@ export function createRegistration(
       const sent = parseJson(await received.body(limits.bytes))
       const metadata = readRegistration(sent, allowed)
       await requireRates(context, received.remoteAddress)
-      const id = selfRegistered + newId()
+      const id = selfRegisteredPrefix + newId()
       const isStored = await storage.registerClient({
         id,
         metadata,
@@ -119,7 +119,7 @@ function readRegistration(sent: unknown, allowed: readonly string[]): Record<str
   }
   if (usable.length > limits.redirectUris)
     throw oauthError('invalid_redirect_uri', `redirect_uris may contain at most ${limits.redirectUris} URLs.`)
-  const read = readClientMetadata(selfRegistered, { ...sent, redirect_uris: usable }, {}, 'itself')
+  const read = readClientMetadata(selfRegisteredPrefix, { ...sent, redirect_uris: usable }, {}, 'itself')
   if ('problem' in read) throw invalid(`The client cannot be registered: ${read.problem}.`)
   return {
     client_name: read.client.name,

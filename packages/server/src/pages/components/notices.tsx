@@ -84,18 +84,24 @@ export function RequestedBy({
   otherwise,
   next = messages.signInNext,
 }: Asked) {
-  if (agentHost === undefined || resourceHost === undefined) return <p class="lead">{otherwise}</p>
+  const [agent, resource] = [agentHost, resourceHost].map((host) => host !== undefined && <Host>{host}</Host>)
+  if (!unverified && !(agent && resource)) return <p class="lead">{otherwise}</p>
   return (
     <p class="lead">
-      {agentHost === resourceHost && !unverified
-        ? messages.signInForAgent(<Host>{agentHost}</Host>)
-        : messages[unverified ? 'signInByLink' : 'signInReason'](
-            <Host>{agentHost}</Host>,
-            <Host>{resourceHost}</Host>,
-          )}{' '}
+      {unverified
+        ? linkClaim(agent, resource, messages)
+        : agentHost === resourceHost
+          ? messages.signInForAgent(agent)
+          : messages.signInReason(agent, resource)}{' '}
       {next}
     </p>
   )
+}
+
+/** Who asks for access to what, as far as a link says so. */
+function linkClaim(agent: ComponentChildren, resource: ComponentChildren, messages: Messages): ComponentChildren {
+  if (!resource) return messages.signInByUnnamedForAny
+  return agent ? messages.signInByLink(agent, resource) : messages.signInByUnnamed(resource)
 }
 
 interface SignedIn {

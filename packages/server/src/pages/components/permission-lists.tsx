@@ -131,7 +131,8 @@ export function NotAbleList({ model, messages }: Lists) {
     <section>
       <h2>{messages.notAble}</h2>
       <ul class="not-able">
-        <Not>{messages.notSeePassword}</Not>
+        {/* A program on the user's computer may see what the user types. */}
+        <Not>{model.redirect?.loopback ? messages.notGetPassword : messages.notSeePassword}</Not>
         {shown.map(item)}
         {!isOwn && model.nothingElse && model.elsewhere.length === 0 && <Not>{messages.notElsewhere}</Not>}
       </ul>

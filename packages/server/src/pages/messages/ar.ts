@@ -37,6 +37,9 @@ export const ar: Messages = {
   signInReason: (agent, resource) => phrase`يطلب ${agent} الوصول إلى ${resource}.`,
   signInByLink: (agent, resource) =>
     phrase`يقول الرابط الذي أوصلك إلى هنا إن ${agent} يطلب الوصول إلى ${resource}. سنتحقق من ذلك بعد تسجيل دخولك.`,
+  signInByUnnamed: (resource) =>
+    phrase`يقول الرابط الذي أوصلك إلى هنا إن وكيلًا يطلب الوصول إلى ${resource}. سنتحقق من ذلك بعد تسجيل دخولك.`,
+  signInByUnnamedForAny: 'يقول الرابط الذي أوصلك إلى هنا إن وكيلًا يطلب إذنًا بالوصول. سنتحقق من ذلك بعد تسجيل دخولك.',
   signInForAgent: (agent) => phrase`يطلب ${agent} تسجيل دخولك إليه بحسابك هنا.`,
   signInNext: 'سجّل الدخول لترى ما يطلبه. لن يُسمح بشيء جديد قبل أن توافق.',
   userName: 'اسم المستخدم',
@@ -189,6 +192,7 @@ export const ar: Messages = {
   kept: 'ولا يزال بإمكانه:',
   notAble: 'ما لن يستطيع فعله',
   notSeePassword: 'رؤية كلمة مرورك',
+  notGetPassword: 'الحصول على كلمة مرورك منا',
   notRequested: 'لم يُطلب',
   moreNotAsked: 'المزيد مما لم يطلبه',
   notElsewhere: 'الوصول إلى خدماتك الأخرى',

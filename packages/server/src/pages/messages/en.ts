@@ -41,6 +41,10 @@ export const en = {
     phrase`${agent} is asking for access to ${resource}.`,
   signInByLink: (agent: ComponentChildren, resource: ComponentChildren) =>
     phrase`The link that brought you here says that ${agent} is asking for access to ${resource}. We’ll check that after you sign in.`,
+  signInByUnnamed: (resource: ComponentChildren) =>
+    phrase`The link that brought you here says that an agent is asking for access to ${resource}. We’ll check that after you sign in.`,
+  signInByUnnamedForAny:
+    'The link that brought you here says that an agent is asking for access. We’ll check that after you sign in.',
   signInForAgent: (agent: ComponentChildren) => phrase`${agent} is asking to sign you in.`,
   signInNext: 'Sign in to see what it’s asking for. Nothing new is allowed until you say so.',
   userName: 'Username',
@@ -206,6 +210,7 @@ export const en = {
   kept: 'It can still:',
   notAble: 'It will not be able to',
   notSeePassword: 'See your password',
+  notGetPassword: 'Get your password from us',
   notRequested: 'not asked for',
   moreNotAsked: 'More permissions that it didn’t ask for',
   notElsewhere: 'Access your other services',

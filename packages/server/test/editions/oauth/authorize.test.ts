@@ -5,6 +5,7 @@ import { createScriptedUser, type ScriptedUser, signInToAccount } from '../../sc
 import { keepRefusals, type ToldRefusal } from '../../told-refusals.js'
 import {
   authorizeUrl,
+  clientDocument,
   clientId,
   decide,
   issuer,
@@ -12,6 +13,7 @@ import {
   openStage,
   redeem,
   redirectUri,
+  resource,
   resourceDocument,
 } from './oauth-stage.js'
 
@@ -239,6 +241,19 @@ it('the sign-in page does not state as a fact what only a link says', async () =
   const page = words(await (await user.open(signIn.href)).text())
   expect(page).toContain('The link that brought you here says that claude.ai is asking for access to notes.example')
   expect(page).toContain('We’ll check that after you sign in.')
+})
+
+it.each<[string, Record<string, string | undefined>, string]>([
+  ['has a name', { client_id: 'editor' }, 'an agent is asking for access to notes.example/mcp. We’ll check'],
+  ['names no resource', { resource: undefined }, 'an agent is asking for access. We’ll check that after you sign in.'],
+])('the sign-in page is about the request, even if the client %s', async (_name, changes, sentence) => {
+  const clients = [{ ...clientDocument, client_id: 'editor' }]
+  const stage = await openStage({ clients, defaultResource: resource })
+  const user = createScriptedUser(stage.fetch)
+  const signIn = locationOf(await user.open(authorizeUrl(changes)))
+  const page = words(await (await user.open(signIn.href)).text())
+  expect(page).toContain(`The link that brought you here says that ${sentence}`)
+  expect(page).not.toContain('the agents you allowed')
 })
 
 it('another user of the browser does not get the code of the user who decided', async () => {
