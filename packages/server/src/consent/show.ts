@@ -62,6 +62,7 @@ async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): 
   }
   if (bound.reason === 'user_changed') throw signInChanged(link)
   if (bound.reason === 'other_browser') throw new PageError('request_other_session')
+  if (bound.reason === 'other_user') throw new PageError('request_used')
   // The request was decided or has expired between the two reads, so check again.
   const again = await respondUnlessOpen(context, visit, await requireStored(context, link))
   if (!again) throw new PageError('request_unknown')

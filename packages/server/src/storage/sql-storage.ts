@@ -20,7 +20,9 @@ import * as federated from './verbs/federated.js'
 import * as grants from './verbs/grants.js'
 import * as keys from './verbs/keys.js'
 import * as logos from './verbs/logos.js'
+import * as openedRequests from './verbs/opened-requests.js'
 import * as passkeys from './verbs/passkeys.js'
+import * as polledRequests from './verbs/polled-requests.js'
 import * as refreshes from './verbs/refreshes.js'
 import * as requests from './verbs/requests.js'
 import * as retention from './verbs/retention.js'
@@ -99,12 +101,17 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     createAuthRequest: claiming('disk', requests.createAuthRequest),
     findAuthRequest: reading(requestRows.findAuthRequest),
     findViewedRequest: findViewedNoted,
-    rememberState: alone('process', requests.rememberState),
-    bindRequest: together('process', requests.bindRequest),
-    extendRequest: together('disk', requests.extendRequest),
+    rememberState: alone('process', openedRequests.rememberState),
+    bindRequest: together('process', openedRequests.bindRequest),
+    extendRequest: together('disk', openedRequests.extendRequest),
     decideRequest: together('disk', decisions.decideRequest),
     allowRemembered: together('disk', decisions.allowRemembered),
     abandonRequests: together('disk', agents.abandonRequests),
+    findPolledRequest: reading(polledRequests.findPolledRequest),
+    findPolledStates: reading(polledRequests.findPolledStates),
+    markAnswered: alone('disk', polledRequests.markAnswered),
+    relinquishRequest: together('disk', polledRequests.relinquishRequest),
+    countWrongLink: together('process', polledRequests.countWrongLink),
 
     redeemCode: claiming('disk', codes.redeemCode),
     prepareRedemption: reading(codes.prepareRedemption),

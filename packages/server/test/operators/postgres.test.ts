@@ -122,7 +122,7 @@ describe('the manual on PostgreSQL', () => {
       status: 1,
       stderr: expect.stringContaining('pg_dump'),
     })
-    expect((await stage.run('doctor')).stdout).toMatch(/schema\s+version\s+6\b/)
+    expect((await stage.run('doctor')).stdout).toMatch(/schema\s+version\s+\d+\b/)
   })
 
   it('creates two roles, makes a backup as the owner, and restores it', async (test) => {

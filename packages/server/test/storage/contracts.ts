@@ -8,6 +8,7 @@ import { keyContract } from './contract/keys.js'
 import { logoContract } from './contract/logos.js'
 import { nonceContract } from './contract/nonces.js'
 import { passkeyContract } from './contract/passkeys.js'
+import { polledRequestContract } from './contract/polled-requests.js'
 import { refreshContract } from './contract/refreshes.js'
 import { requestContract } from './contract/requests.js'
 import { revocationContract } from './contract/revocations.js'
@@ -27,6 +28,7 @@ export const contracts = [
   nonceContract,
   signedRequestContract,
   requestContract,
+  polledRequestContract,
   grantContract,
   refreshContract,
   rotationContract,

@@ -13,6 +13,15 @@ const masterKey = randomBytes(32)
 
 /** The statements that undo a migration, by the schema version to which they return. */
 const downgrades: Readonly<Record<number, string>> = {
+  7: `
+    drop index auth_request_poll;
+    drop index auth_request_link;
+    alter table auth_request drop column details;
+    alter table auth_request drop column poll_hash;
+    alter table auth_request drop column answered_at;
+    alter table auth_request drop column required_user_id;
+    alter table auth_request drop column link_handle;
+    alter table auth_request drop column wrong_links;`,
   6: `
     alter table registered_client drop column network;`,
   5: `
@@ -41,7 +50,7 @@ const downgrades: Readonly<Record<number, string>> = {
 
 /** The statements that return to a schema version. */
 function downgradeTo(version: number): string {
-  return [6, 5, 4, 3, 2, 1].flatMap((each) => (each >= version ? (downgrades[each] ?? []) : [])).join('')
+  return [7, 6, 5, 4, 3, 2, 1].flatMap((each) => (each >= version ? (downgrades[each] ?? []) : [])).join('')
 }
 
 /** An empty database: how to open it, and how to convert it to an older schema while it is closed. */
@@ -75,11 +84,13 @@ it.each([
   ['SQLite', 4, sqlite],
   ['SQLite', 5, sqlite],
   ['SQLite', 6, sqlite],
+  ['SQLite', 7, sqlite],
   ['PostgreSQL', 1, postgres],
   ['PostgreSQL', 3, postgres],
   ['PostgreSQL', 4, postgres],
   ['PostgreSQL', 5, postgres],
   ['PostgreSQL', 6, postgres],
+  ['PostgreSQL', 7, postgres],
 ] as const)(
   'opens a %s database of schema %i with its users, sessions, keys, codes and refresh tokens, counts credential revisions from 0, and assumes the first edition',
   {

@@ -46,6 +46,11 @@ export const auditEvents = {
   'request.created': 'An agent requested consent; `scope`, `jkt`',
   'request.denied': 'A user denied a consent request; `scope`',
   'request.extended': 'A user requested more time to decide; `expiresAt`, `extensions`',
+  'request.guessed':
+    'A consent request ended because too many links to it were wrong, which may have been guesses; `wrongLinks`',
+  'request.other_user':
+    'A user opened a consent request of an agent that acts for another user; the request was denied and the agent may have been given to someone else',
+  'request.relinquished': 'An agent ended its own consent request',
   'request.remembered': 'A request was allowed without a page because of a remembered grant; `scope`',
   'requests.abandoned': 'A program ended an agent’s open requests (`storage.abandonRequests`); `by`, `count`',
   'session.created': 'A user signed in; `userAgent`',

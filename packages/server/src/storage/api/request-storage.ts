@@ -23,10 +23,11 @@ export interface RequestStorage {
   rememberState(tokenHash: string, state: string): Promise<void>
   /**
    * Binds an open request to the first signed-in browser and its user, in one step (W23). Binding it again from the same browser sets the
-   * user, and increments `revision` if the user changed. `state` overrides a remembered one, but only the first time.
+   * user, and increments `revision` if the user changed. `state` overrides a remembered one, but only the first time. A user other than the
+   * one that the request requires is refused as `other_user`, which denies the request.
    */
   bindRequest(binding: RequestBinding): Promise<BindOutcome>
-  /** Extends the lifetime of an open request by `seconds`, at most `maxExtensions` times (WCAG 2.2.1). */
+  /** Extends the lifetime of an open request by `seconds`, at most `maxExtensions` times (WCAG 2.2.1), and at most to its longest lifetime. */
   extendRequest(extension: RequestExtension): Promise<ExtendOutcome>
   /**
    * Records a user's decision: the status, the grant, the handle and the audit events in one transaction. A second decision, whatever it
@@ -42,8 +43,31 @@ export interface RequestStorage {
    * (W22, `prompt`). A request that was already decided in this browser returns the recorded outcome.
    */
   allowRemembered(permission: RememberedPermission): Promise<RememberedOutcome>
+  /** Returns the request that an agent polls, whatever its state. */
+  findPolledRequest(pollHash: string): Promise<AuthRequest | undefined>
+  /** Returns the states of the requests that agents poll, by their hashes. Unknown ones are left out. */
+  findPolledStates(pollHashes: readonly string[]): Promise<ReadonlyMap<string, PolledState>>
+  /** Records that the agent that polls was told the outcome. Returns true only the first time. */
+  markAnswered(pollHash: string): Promise<boolean>
+  /**
+   * Ends a request for the agent that polls: an open one is abandoned, and the code of an allowed one can no longer be redeemed. The grant
+   * stays. Returns true only the first time, and only if the agent was not told the outcome.
+   */
+  relinquishRequest(of: { pollHash: string }): Promise<boolean>
+  /**
+   * Counts a link with this handle that leads to no request, and returns how often that happened. The `most`th time ends the request that has
+   * the handle. Undefined if no open request has it, or a browser has already opened that request.
+   */
+  countWrongLink(wrong: { linkHandle: string; most: number }): Promise<number | undefined>
   /** Closes an agent's open requests without a decision, and returns how many there were. */
   abandonRequests(of: { agent: string; by: string }): Promise<number>
+}
+
+/** What can change about a request while its agent waits for the decision. */
+export interface PolledState {
+  status: AuthRequestStatus
+  /** Whether a user has opened the request. */
+  isOpened: boolean
 }
 
 export type AuthRequestStatus = Row<'auth_request'>['status'] | 'expired'
@@ -72,6 +96,9 @@ export interface RequestDisplay {
   }
 }
 
+/** What an edition must know about its request. No other code reads it. */
+export type RequestDetails = Readonly<Record<string, string | number | null>>
+
 interface RequestTerms {
   /** The name of the edition in which the agent sends its request. */
   edition: string
@@ -93,6 +120,18 @@ export interface NewAuthRequest extends OfSignedRequest, RequestTerms {
   prompt?: string | undefined
   /** Maximum number of open requests per (agent, delegate, resource). */
   maxOpen: number
+  /** Maximum number of open requests per (agent, delegate), at all resources. @default any number */
+  maxOpenOfAgent?: number | undefined
+  details?: RequestDetails | undefined
+  /** SHA-256 of the secret with which the agent polls for the outcome. @default the agent does not poll */
+  pollHash?: string | undefined
+  /** The id of the only user who may decide. @default any user may */
+  requiredUserId?: string | undefined
+  /**
+   * The part of the link that identifies the request among the open ones, so that `countWrongLink` finds it. If another open request has the
+   * same, rejects with `StorageError` `link_taken`. @default wrong links are not counted
+   */
+  linkHandle?: string | undefined
   /** The agent's current traits, to be recorded with the request. */
   sighting?: Omit<AgentSighting, 'agent'> | undefined
 }
@@ -116,6 +155,13 @@ export interface AuthRequest extends RequestTerms {
   decidedAt: number | null
   /** Whether the request has a code that can still be redeemed: unused, not expired, and under an active grant. */
   codeRedeemable: boolean
+  details: RequestDetails | null
+  /** The only user who may decide; null if any user may. */
+  requiredUserId: string | null
+  /** How many wrong links had the request's handle. */
+  wrongLinks: number
+  /** When the agent was told the outcome, or ended the request itself. */
+  answeredAt: number | null
 }
 
 export interface RequestViewing {
@@ -139,13 +185,23 @@ export interface RequestBinding extends InSession {
   /** The request, if it has just been read. In the usual case, it is then not read again. */
   found?: AuthRequest | undefined
   state: string | null
+  /** How long the request stays open at least after the first binding. @default as long as before */
+  openFor?: OpenFor | undefined
+}
+
+/** How long a request stays open, in seconds. */
+export interface OpenFor {
+  /** From now on. */
+  seconds: number
+  /** Since the request was created. */
+  most: number
 }
 
 export type BindOutcome =
   | { outcome: 'bound'; request: AuthRequest }
   | {
       outcome: 'refused'
-      reason: 'unknown' | 'expired' | 'other_browser' | 'not_open' | 'user_changed'
+      reason: 'unknown' | 'expired' | 'other_browser' | 'other_user' | 'not_open' | 'user_changed'
       /** The current request, if the browser that acts on it may see it. */
       request?: AuthRequest | undefined
     }
@@ -154,6 +210,8 @@ export interface RequestExtension extends InSession {
   tokenHash: string
   seconds: number
   maxExtensions: number
+  /** Longest lifetime of the request since it was created, in seconds. @default any */
+  mostLifetime?: number | undefined
 }
 
 export type ExtendOutcome =
@@ -216,7 +274,7 @@ export interface RememberedPermission extends RequestBinding {
 
 export type RememberedOutcome =
   | { outcome: 'allowed' | 'denied'; request: AuthRequest; first: boolean }
-  | Refused<'unknown' | 'expired' | 'other_browser' | 'not_open' | 'not_covered'>
+  | Refused<'unknown' | 'expired' | 'other_browser' | 'other_user' | 'not_open' | 'not_covered'>
   | TooOften
 
 /**

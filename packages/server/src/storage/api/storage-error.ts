@@ -1,6 +1,7 @@
 /**
  * The error of a verb that failed. `unavailable`: the database did not respond; nothing was changed, retry later. `nonce_used`: the
- * request's nonce was already claimed; nothing was changed. `keys_changed`: another process moved one of the keys first; nothing was
+ * request's nonce was already claimed; nothing was changed. `link_taken`: another open request has the same link handle; nothing was changed,
+ * choose another one. `keys_changed`: another process moved one of the keys first; nothing was
  * changed, read the keys again. `other_issuer`, `schema_newer`, `not_ours`, `not_writable`, `clock_skew` and `misconfigured`: the database
  * cannot be used in its current state or with this configuration, and the message tells an operator what to do.
  */
@@ -11,6 +12,7 @@ export class StorageError extends Error {
     | 'too_many_requests'
     | 'too_many_nonces'
     | 'nonce_used'
+    | 'link_taken'
     | 'agent_blocked'
     | 'keys_changed'
     | 'unavailable'

@@ -90,7 +90,7 @@ const schema = `
     id smallint primary key check (id = 1),
     version integer not null
   );
-  insert into schema_version values (1, 7);
+  insert into schema_version values (1, 8);
   ${schemaIn('postgres')}
   ${auditLog}`
 
@@ -159,7 +159,33 @@ const version7 = `
 `
 
 /**
+ * Adds what editions keep with their requests, the second identifier of requests whose agents poll, the user who must decide, and the count
+ * of wrong links.
+ */
+const version8 = `
+  alter table auth_request add column details text collate "C";
+  alter table auth_request add column poll_hash bytea check (length(poll_hash) = 32);
+  alter table auth_request add column answered_at bigint;
+  alter table auth_request add column required_user_id bigint references app_user;
+  alter table auth_request add column link_handle text collate "C";
+  alter table auth_request add column wrong_links bigint not null default 0;
+  create unique index auth_request_poll on auth_request (poll_hash) where poll_hash is not null;
+  create unique index auth_request_link on auth_request (link_handle) where status = 'open' and link_handle is not null;
+
+  update schema_version set version = 8;
+`
+
+/**
  * The first entry creates the newest schema in an empty database. Each later entry migrates a schema to the next version. An entry sets
  * `schema_version`, is never changed after its release, and leaves a schema that the previous version can still use.
  */
-export const migrations: readonly string[] = [schema, version2, version3, version4, version5, version6, version7]
+export const migrations: readonly string[] = [
+  schema,
+  version2,
+  version3,
+  version4,
+  version5,
+  version6,
+  version7,
+  version8,
+]

@@ -37,6 +37,7 @@ export function requests({ db, clock }: Parts) {
     .innerJoin('resource as s', 's.id', 'r.resource_id')
     .innerJoin('display as d', 'd.id', 'r.display_id')
     .leftJoin('app_user as u', 'u.id', 'r.user_id')
+    .leftJoin('app_user as q', 'q.id', 'r.required_user_id')
     .selectAll('r')
     .select([
       'a.identifier as agent',
@@ -44,6 +45,7 @@ export function requests({ db, clock }: Parts) {
       's.identifier as resource',
       'd.display',
       'u.public_id as bound_user',
+      'q.public_id as required_user',
     ])
     .select(sql<SqlBool>`r.status = 'open' and r.expires_at <= ${clock}`.as('has_expired'))
     .select(codeRedeemable.as('code_alive'))
@@ -51,7 +53,16 @@ export function requests({ db, clock }: Parts) {
 
 export type FoundRequest = Awaited<ReturnType<ReturnType<typeof requests>['executeTakeFirstOrThrow']>>
 
-type Unused = 'id' | 'token_hash' | 'agent_id' | 'resource_id' | 'display_id' | 'user_id'
+type Unused =
+  | 'id'
+  | 'token_hash'
+  | 'agent_id'
+  | 'resource_id'
+  | 'display_id'
+  | 'user_id'
+  | 'required_user_id'
+  | 'poll_hash'
+  | 'link_handle'
 
 export function toAuthRequest(row: Omit<FoundRequest, Unused>): AuthRequest {
   const status: AuthRequestStatus = row.has_expired ? 'expired' : row.status
@@ -77,6 +88,10 @@ export function toAuthRequest(row: Omit<FoundRequest, Unused>): AuthRequest {
     expiresAt: row.expires_at,
     decidedAt: row.decided_at,
     codeRedeemable: Boolean(row.code_alive),
+    details: row.details && JSON.parse(row.details),
+    requiredUserId: row.required_user && idText(row.required_user),
+    wrongLinks: row.wrong_links,
+    answeredAt: row.answered_at,
   }
 }
 
@@ -100,18 +115,19 @@ export async function findAuthRequest(statement: Statement, tokenHash: string): 
 /** Returns why a request may not be bound to a browser; undefined if it may be, or already is. */
 export function bindingRefusal(
   request: AuthRequest,
-  { browserHash }: Pick<RequestBinding, 'browserHash'>,
-): 'expired' | 'not_open' | 'other_browser' | undefined {
+  { browserHash, userId }: Pick<RequestBinding, 'browserHash' | 'userId'>,
+): 'expired' | 'not_open' | 'other_browser' | 'other_user' | undefined {
   if (request.status === 'expired') return 'expired'
   if (request.status !== 'open') return 'not_open'
-  return request.browserHash === null || request.browserHash === browserHash ? undefined : 'other_browser'
+  if (request.browserHash !== null && request.browserHash !== browserHash) return 'other_browser'
+  return request.requiredUserId === null || request.requiredUserId === userId ? undefined : 'other_user'
 }
 
 /** Returns why a browser and its user may not act on a request that must be bound to them; undefined if they may act on it. */
 export function boundRefusal(
   request: AuthRequest,
   by: Pick<InSession, 'browserHash' | 'userId'>,
-): ReturnType<typeof bindingRefusal> | 'other_user' {
+): ReturnType<typeof bindingRefusal> {
   const refusal = bindingRefusal(request, by)
   if (refusal) return refusal
   if (request.browserHash !== by.browserHash) return 'other_browser'

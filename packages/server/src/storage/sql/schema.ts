@@ -52,6 +52,8 @@ create index auth_request_resource on auth_request (resource_id);
 create index auth_request_display on auth_request (display_id);
 create index auth_request_expiry on auth_request (expires_at);
 create index auth_request_user on auth_request (user_id) where status = 'open' and user_id is not null;
+create unique index auth_request_poll on auth_request (poll_hash) where poll_hash is not null;
+create unique index auth_request_link on auth_request (link_handle) where status = 'open' and link_handle is not null;
 create unique index consent_grant_remembered
   on consent_grant (user_id, agent_id, resource_id, coalesce(delegate, ''), edition)
   where remembered = 1 and revoked_at is null;

@@ -15,76 +15,16 @@ import {
   text,
   uniqueId,
 } from './columns.js'
+import { userTables } from './user-tables.js'
 
 /**
  * The tables that all engines share; each comes after those that it references. Row types, insertions and the database schemas are derived
  * from them. `…_at` columns are Unix seconds, `…_seconds` are durations, and `…_hash` and `…_jkt` are SHA-256 hashes (32 bytes).
  * `public_id` identifies a row outside the database (16 bytes), and `…_id` is the `id` of another table. `display`, `public_jwk`,
- * `redirect_hosts`, `key_thumbprints`, `transports`, `metadata` and `data` are JSON; `amr` and `scope` are space-separated lists.
+ * `redirect_hosts`, `key_thumbprints`, `transports`, `metadata`, `details` and `data` are JSON; `amr` and `scope` are space-separated lists.
  */
 export const tables = {
-  app_user: {
-    id,
-    public_id: bytes16.unique,
-    /** The 16 bytes of the subject in the user's tokens. */
-    sub: bytes16.unique,
-    username: text,
-    /** The folded username, which is used to compare usernames. */
-    username_key: text,
-    email: text.orNull,
-    display_name: text.orNull,
-    created_at: integer,
-    disabled_at: integer.orNull,
-    /** Permanent. A closed account is also disabled. */
-    closed_at: integer.orNull,
-    /** Incremented by every change to how the user signs in, and by every sign-out. */
-    credential_revision: fromZero,
-  },
-
-  /** Skeletons of usernames. A username may have several, and no two users share one. */
-  username_skeleton: { skeleton: text.key, user_id: idOf('app_user') },
-
-  credential: {
-    user_id: idOf('app_user').key,
-    /** In the format that the password hashing code uses. */
-    password_hash: text,
-    /** When the first password was set, or an operator last set one. 0 if that was before such times were recorded. */
-    added_at: fromZero,
-  },
-
-  federated_identity: { issuer: text.key, subject: text.key, user_id: idOf('app_user'), created_at: integer },
-
-  passkey: {
-    /** base64url */
-    credential_id: text.key,
-    user_id: idOf('app_user'),
-    public_key: bytes,
-    counter: integer,
-    transports: text,
-    name: text.orNull,
-    created_at: integer,
-    last_used_at: integer.orNull,
-  },
-
-  known_device: { user_id: idOf('app_user').key, browser_hash: bytes32.key, last_seen_at: integer },
-
-  session: {
-    id,
-    public_id: bytes16,
-    id_hash: bytes32.unique,
-    user_id: idOf('app_user'),
-    created_at: integer,
-    amr: text.orNull,
-    authenticated_at: integer,
-    proved_for: bytes32.orNull,
-    last_seen_at: integer,
-    idle_seconds: integer,
-    /** Never later than `expires_at`, so this column alone determines expiry. */
-    idle_expires_at: integer,
-    expires_at: integer,
-    ip: text.orNull,
-    user_agent: text.orNull,
-  },
+  ...userTables,
 
   agent: {
     id,
@@ -145,6 +85,17 @@ export const tables = {
     expires_at: integer,
     decided_at: integer.orNull,
     edition,
+    /** What the edition keeps with the request, as JSON. */
+    details: text.orNull,
+    /** Identifies the request to the agent, if the agent polls for the outcome. */
+    poll_hash: bytes32.orNull,
+    /** When the agent was told the outcome, or ended the request. */
+    answered_at: integer.orNull,
+    /** The only user who may decide; null if anyone may. */
+    required_user_id: idOf('app_user').orNull,
+    /** The part of the link that identifies the request among the open ones, so that wrong guesses of the rest count against it. */
+    link_handle: text.orNull,
+    wrong_links: fromZero,
   },
 
   consent_grant: {

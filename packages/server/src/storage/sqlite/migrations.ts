@@ -24,7 +24,7 @@ const schema = `
     select raise(abort, 'an audit event is kept for 400 days');
   end;
 
-  pragma user_version = 7;
+  pragma user_version = 8;
 `
 
 /**
@@ -92,10 +92,36 @@ const version7 = `
 `
 
 /**
+ * Adds what editions keep with their requests, the second identifier of requests whose agents poll, the user who must decide, and the count
+ * of wrong links.
+ */
+const version8 = `
+  alter table auth_request add column details text;
+  alter table auth_request add column poll_hash blob check (length(poll_hash) = 32);
+  alter table auth_request add column answered_at integer;
+  alter table auth_request add column required_user_id integer references app_user;
+  alter table auth_request add column link_handle text;
+  alter table auth_request add column wrong_links integer not null default 0;
+  create unique index auth_request_poll on auth_request (poll_hash) where poll_hash is not null;
+  create unique index auth_request_link on auth_request (link_handle) where status = 'open' and link_handle is not null;
+
+  pragma user_version = 8;
+`
+
+/**
  * The first entry creates the newest schema in an empty file. Each later entry migrates a schema to the next version. An entry sets
  * `user_version`, is never changed after its release, and leaves a schema that the previous version can still use.
  */
-export const migrations: readonly string[] = [schema, version2, version3, version4, version5, version6, version7]
+export const migrations: readonly string[] = [
+  schema,
+  version2,
+  version3,
+  version4,
+  version5,
+  version6,
+  version7,
+  version8,
+]
 
 /** A database file's schema version. */
 export interface SchemaVersion {

@@ -28,7 +28,7 @@ import type { Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, hashBytes, idBytes, type Placeholders } from '../sql/kept-query.js'
 import { createCode } from './codes.js'
 import { createGrant, markUsed } from './grants.js'
-import { activeUser, bind, type UserAsRead } from './requests.js'
+import { activeUser, bind, type UserAsRead } from './opened-requests.js'
 
 import { type FoundSession, foundSession, type LiveRow, sessionColumns } from './sessions.js'
 import { waitAfter } from './throttle.js'

@@ -1,28 +1,13 @@
-import { type ExpressionBuilder, sql } from 'kysely'
-import type {
-  AuthRequest,
-  BindOutcome,
-  ExtendOutcome,
-  NewAuthRequest,
-  RequestBinding,
-  RequestExtension,
-} from '../api/request-storage.js'
+import { sql } from 'kysely'
+import type { AuthRequest, NewAuthRequest } from '../api/request-storage.js'
 import { StorageError } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
 import { displayHash, internDisplay, internResource } from '../rows/identifiers.js'
-import {
-  auditDelegate,
-  bindingRefusal,
-  boundRefusal,
-  type FoundRequest,
-  lockRequest,
-  requestParties,
-  toAuthRequest,
-} from '../rows/requests.js'
-import { isUnchanged, userIdOf } from '../rows/users.js'
-import type { Statement, Unit } from '../sql/engine.js'
+import { auditDelegate, toAuthRequest } from '../rows/requests.js'
+import { findUserId } from '../rows/users.js'
+import type { Unit } from '../sql/engine.js'
 import { cachedQuery, generateId, hashBytes, idBytes, type Placeholders } from '../sql/kept-query.js'
-import { type NewRow, type Tables, tables } from '../sql/tables.js'
+import { type NewRow, tables } from '../sql/tables.js'
 import { agentBlocked, markSeen, noteTraits, requireHostUnblocked } from './agents.js'
 
 export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Promise<AuthRequest> {
@@ -44,14 +29,24 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
     redirect_uri: request.redirectUri,
     prompt: request.prompt ?? null,
     ...unbound,
+    details: request.details ? JSON.stringify(request.details) : null,
+    poll_hash: request.pollHash === undefined ? null : hashBytes(request.pollHash),
+    required_user_id: await requiredUser(unit, request),
+    link_handle: request.linkHandle ?? null,
     created_at: now,
     expires_at: now + request.lifetime,
     resource: request.resource,
     display_hash: displayHash(request.display),
     most_open: request.maxOpen,
   }
+  if (request.linkHandle !== undefined) await requireFreeHandle(unit, request.linkHandle)
+  if (request.maxOpenOfAgent !== undefined) await requireFewOpen(unit, row, request.maxOpenOfAgent)
   const inserted = (await insertRequest(unit, row)) ?? (await insertAfterNaming(unit, request, row))
-  if (!inserted) throw new StorageError('too_many_requests', 'too many open requests from this agent for this resource')
+  if (!inserted) {
+    // Another transaction may have inserted a request with the same handle in the meantime.
+    if (request.linkHandle !== undefined) await requireFreeHandle(unit, request.linkHandle)
+    throw new StorageError('too_many_requests', 'too many open requests from this agent for this resource')
+  }
   const { resource_id: resourceId } = inserted
   await writeEvent(unit, {
     event: 'request.created',
@@ -60,7 +55,13 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
     request: row.public_id,
     data: { scope: request.scope, jkt: request.agentJkt, ...auditDelegate(request) },
   })
-  const named = { agent: request.agent, blocked_at: null, bound_user: null, display: JSON.stringify(request.display) }
+  const named = {
+    agent: request.agent,
+    blocked_at: null,
+    bound_user: null,
+    required_user: request.requiredUserId === undefined ? null : idBytes(request.requiredUserId),
+    display: JSON.stringify(request.display),
+  }
   return toAuthRequest({ ...row, ...named, has_expired: false, code_alive: false })
 }
 
@@ -73,6 +74,8 @@ const unbound = {
   user_id: null,
   extensions: 0,
   decided_at: null,
+  wrong_links: 0,
+  answered_at: null,
 } as const
 
 /**
@@ -83,6 +86,41 @@ type NewRequest = Omit<NewRow<'auth_request'>, 'resource_id' | 'display_id'> & {
   resource: string
   display_hash: Uint8Array
   most_open: number
+}
+
+/** @throws TypeError if the user that the request requires does not exist */
+async function requiredUser(unit: Unit, { requiredUserId }: NewAuthRequest): Promise<number | null> {
+  if (requiredUserId === undefined) return null
+  const id = await findUserId(unit, requiredUserId)
+  if (id === undefined) throw new TypeError('the user that the request requires does not exist')
+  return id
+}
+
+/** Requires that no other open request has this handle. Requests that have expired give theirs up. */
+async function requireFreeHandle({ db, now }: Unit, handle: string): Promise<void> {
+  const taken = db.updateTable('auth_request').where('link_handle', '=', handle).where('status', '=', 'open')
+  await taken.where('expires_at', '<=', now).set({ link_handle: null }).execute()
+  const other = await db
+    .selectFrom('auth_request')
+    .select('id')
+    .where('link_handle', '=', handle)
+    .where('status', '=', 'open')
+    .executeTakeFirst()
+  if (other) throw new StorageError('link_taken', 'another open request has this link handle')
+}
+
+/** Requires that an agent, whose row is locked, has fewer than `most` open requests. */
+async function requireFewOpen({ db, now }: Unit, row: NewRequest, most: number): Promise<void> {
+  const open = await db
+    .selectFrom('auth_request')
+    .select('id')
+    .where('agent_id', '=', row.agent_id)
+    .where('delegate', 'is not distinct from', row.delegate)
+    .where('status', '=', 'open')
+    .where('expires_at', '>', now)
+    .limit(most)
+    .execute()
+  if (open.length >= most) throw new StorageError('too_many_requests', 'too many open requests from this agent')
 }
 
 /** Inserts a request. Returns undefined, without inserting it, if too many requests are open or a referenced row does not exist. */
@@ -121,137 +159,6 @@ const requestInsertion = cachedQuery(({ db, locking }, row: Placeholders<NewRequ
     .insertInto('auth_request')
     .columns(['resource_id', 'display_id', ...names])
     .expression(locking(values, { s: 'shared', d: 'shared' }))
+    .onConflict((conflict) => conflict.doNothing())
     .returning('resource_id')
 })
-
-export async function rememberState({ db, clock }: Statement, tokenHash: string, state: string): Promise<void> {
-  await db
-    .updateTable('auth_request')
-    .set({ state })
-    .where('token_hash', '=', hashBytes(tokenHash))
-    .where('status', '=', 'open')
-    .where('expires_at', '>', clock)
-    .where('browser_hash', 'is', null)
-    .execute()
-}
-
-export async function bindRequest(unit: Unit, binding: RequestBinding): Promise<BindOutcome> {
-  const first = await bindFound(unit, binding)
-  if (first) return { outcome: 'bound', request: first }
-  const row = await lockRequest(unit, binding.tokenHash)
-  if (!row) return { outcome: 'refused', reason: 'unknown' }
-  const request = toAuthRequest(row)
-  const reason = bindingRefusal(request, binding)
-  if (reason) return { outcome: 'refused', reason, request: reason === 'other_browser' ? undefined : request }
-  if (!(await isUnchanged(unit, binding))) return { outcome: 'refused', reason: 'user_changed' }
-  return { outcome: 'bound', request: await bind(unit, row, binding) }
-}
-
-/** Binds a request that was unbound when it was read, provided that it is still unbound. */
-async function bindFound(
-  unit: Unit,
-  { found, tokenHash, browserHash, userId, credentialRevision, state }: RequestBinding,
-): Promise<AuthRequest | undefined> {
-  if (found?.status !== 'open' || found.browserHash !== null) return undefined
-  const [bound] = await firstBinding(unit, {
-    token_hash: hashBytes(tokenHash),
-    browser_hash: hashBytes(browserHash),
-    user: idBytes(userId),
-    credential_revision: credentialRevision,
-    state,
-  })
-  if (!bound) return undefined
-  await writeEvent(unit, { event: 'request.bound', ...requestParties(bound), userId: requireBound(bound.user_id) })
-  return {
-    ...found,
-    state: bound.state,
-    browserHash,
-    userId,
-    expiresAt: bound.expires_at,
-    extensions: bound.extensions,
-  }
-}
-
-interface FirstBinding extends UserAsRead {
-  token_hash: Uint8Array
-  browser_hash: Uint8Array
-  state: string | null
-}
-
-const firstBinding = cachedQuery(({ db, clock }, binding: Placeholders<FirstBinding>) =>
-  db
-    .updateTable('auth_request')
-    .set((e) => ({
-      state: e.fn.coalesce(binding.state, 'state'),
-      browser_hash: binding.browser_hash,
-      user_id: activeUser(e, binding),
-    }))
-    .where('token_hash', '=', binding.token_hash)
-    .where('status', '=', 'open')
-    .where('expires_at', '>', clock)
-    .where('browser_hash', 'is', null)
-    .where('user_id', 'is', null)
-    .where((e) => e.exists(activeUser(e, binding)))
-    .returning(['public_id', 'agent_id', 'resource_id', 'user_id', 'state', 'expires_at', 'extensions']),
-)
-
-/** A user's record as it was read, as database values. */
-export interface UserAsRead {
-  user: Uint8Array
-  credential_revision: number
-}
-
-/** Returns a subquery for the id of a user who may decide: one who is active, and whose record has not changed since it was read. */
-export function activeUser(e: ExpressionBuilder<Tables, 'auth_request'>, by: Placeholders<UserAsRead>) {
-  return e
-    .selectFrom('app_user')
-    .select('id')
-    .where('public_id', '=', by.user)
-    .where('disabled_at', 'is', null)
-    .where('credential_revision', '=', by.credential_revision)
-}
-
-function requireBound(user: number | null): number {
-  if (user === null) throw new TypeError('the user to whom the request is bound does not exist')
-  return user
-}
-
-/** Binds a locked request that {@link bindingRefusal} does not refuse. */
-export async function bind(
-  unit: Unit,
-  row: FoundRequest,
-  { browserHash, userId, state }: RequestBinding,
-): Promise<AuthRequest> {
-  const request = toAuthRequest(row)
-  const isFirst = request.browserHash === null
-  const isNew = request.userId !== userId
-  const bound = {
-    state: isFirst ? (state ?? request.state) : request.state,
-    revision: request.revision + (isNew && request.userId !== null ? 1 : 0),
-  }
-  if (!isFirst && !isNew) return request
-  const { user_id: user } = await unit.db
-    .updateTable('auth_request')
-    .set({ ...bound, browser_hash: hashBytes(browserHash), user_id: userIdOf(unit, userId) })
-    .where('id', '=', row.id)
-    .returning('user_id')
-    .executeTakeFirstOrThrow()
-  const boundTo = requireBound(user)
-  if (isNew) await writeEvent(unit, { event: 'request.bound', ...requestParties(row), userId: boundTo })
-  return { ...request, ...bound, browserHash, userId }
-}
-
-/** Implements {@link RequestStorage.extendRequest}: returns the new expiry, or why the request was not extended. */
-export async function extendRequest(unit: Unit, extension: RequestExtension): Promise<ExtendOutcome> {
-  const row = await lockRequest(unit, extension.tokenHash)
-  if (!row) return { outcome: 'refused', reason: 'unknown' }
-  const reason =
-    boundRefusal(toAuthRequest(row), extension) ?? (row.extensions >= extension.maxExtensions ? 'limit' : undefined)
-  if (reason) return { outcome: 'refused', reason }
-  if (!(await isUnchanged(unit, extension))) return { outcome: 'refused', reason: 'user_changed' }
-  const extended = { expires_at: row.expires_at + extension.seconds, extensions: row.extensions + 1 }
-  await unit.db.updateTable('auth_request').set(extended).where('id', '=', row.id).execute()
-  const { expires_at: expiresAt, extensions } = extended
-  await writeEvent(unit, { event: 'request.extended', ...requestParties(row), data: { expiresAt, extensions } })
-  return { outcome: 'extended', expiresAt, extensions }
-}

@@ -1,0 +1,67 @@
+import { bytes, bytes16, bytes32, fromZero, id, idOf, integer, text } from './columns.js'
+
+/** The tables of users and of what they sign in with; see `tables`. */
+export const userTables = {
+  app_user: {
+    id,
+    public_id: bytes16.unique,
+    /** The 16 bytes of the subject in the user's tokens. */
+    sub: bytes16.unique,
+    username: text,
+    /** The folded username, which is used to compare usernames. */
+    username_key: text,
+    email: text.orNull,
+    display_name: text.orNull,
+    created_at: integer,
+    disabled_at: integer.orNull,
+    /** Permanent. A closed account is also disabled. */
+    closed_at: integer.orNull,
+    /** Incremented by every change to how the user signs in, and by every sign-out. */
+    credential_revision: fromZero,
+  },
+
+  /** Skeletons of usernames. A username may have several, and no two users share one. */
+  username_skeleton: { skeleton: text.key, user_id: idOf('app_user') },
+
+  credential: {
+    user_id: idOf('app_user').key,
+    /** In the format that the password hashing code uses. */
+    password_hash: text,
+    /** When the first password was set, or an operator last set one. 0 if that was before such times were recorded. */
+    added_at: fromZero,
+  },
+
+  federated_identity: { issuer: text.key, subject: text.key, user_id: idOf('app_user'), created_at: integer },
+
+  passkey: {
+    /** base64url */
+    credential_id: text.key,
+    user_id: idOf('app_user'),
+    public_key: bytes,
+    counter: integer,
+    transports: text,
+    name: text.orNull,
+    created_at: integer,
+    last_used_at: integer.orNull,
+  },
+
+  known_device: { user_id: idOf('app_user').key, browser_hash: bytes32.key, last_seen_at: integer },
+
+  session: {
+    id,
+    public_id: bytes16,
+    id_hash: bytes32.unique,
+    user_id: idOf('app_user'),
+    created_at: integer,
+    amr: text.orNull,
+    authenticated_at: integer,
+    proved_for: bytes32.orNull,
+    last_seen_at: integer,
+    idle_seconds: integer,
+    /** Never later than `expires_at`, so this column alone determines expiry. */
+    idle_expires_at: integer,
+    expires_at: integer,
+    ip: text.orNull,
+    user_agent: text.orNull,
+  },
+}
