@@ -209,8 +209,8 @@ export function requireRedirectUri(redirectUri: string): RedirectKind {
   const kind = redirectKind(redirectUri)
   if (kind !== undefined) return kind
   throw new TypeError(
-    'redirectUri must be an https URL, such as https://agent.example/callback, a loopback URL, such as ' +
-      'http://127.0.0.1:8080/callback, or an app URL, such as com.example.app:/callback, in ASCII and without a fragment: ' +
+    'redirectUri must be a URL such as https://agent.example/callback, http://127.0.0.1:8080/callback or ' +
+      'com.example.app:/callback, in ASCII and without a fragment: ' +
       String(redirectUri).slice(0, 200),
   )
 }

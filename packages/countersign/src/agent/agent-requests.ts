@@ -74,7 +74,7 @@ async function sign(
   return signRequest(request, {
     profile: edition.signing,
     signer,
-    signatureKey: await protocol.referenceTo(credential),
+    ...(await protocol.signatureFor(credential, request)),
     created: clocks.at(new URL(request.url).origin),
     encoding: interop?.signatureEncoding ?? 'base64',
     nonce: interop?.nonce ?? 'automatic',
@@ -150,17 +150,22 @@ async function fetchWithChallenges(
   return tools.work.run(owner, callers, async (signal) => {
     // The caller's signal can also abort the response body.
     const ending = AbortSignal.any([callers, signal])
-    const request = await bufferRequest(given)
+    let request = await bufferRequest(given)
     const token = await steps.tokenFor(owner, { url, method, mayStream }, signal)
-    let credential: Credential = token ? { scheme: 'token', held: token } : { scheme: interop?.introduce ?? 'agent' }
+    let credential: Credential = token
+      ? { scheme: 'token', held: token }
+      : { scheme: interop?.introduce ?? 'agent', owner }
     const taken = new Set<string>()
     for (;;) {
       signal.throwIfAborted()
-      const response = await sendSigned(tools, request.clone(), credential, ending)
+      let response = await sendSigned(tools, request.clone(), credential, ending)
       if (signal.aborted) {
         discard(response)
         signal.throwIfAborted()
       }
+      const sent = { request, url, credential, owner, signal, beforeConsent }
+      const received = await protocol.receive?.(response, sent)
+      if (received) ({ response, request } = received)
       const { challenge, problem } = protocol.readRefusal(response)
       const answer = { response, credential, code: problem ?? (challenge && 'challenged') }
       if (problem === 'key_unknown')
@@ -169,7 +174,7 @@ async function fetchWithChallenges(
       const step = challenge && protocol.stepFor(response.status, challenge, credential)
       if (!challenge || !step || taken.size === maxSteps || taken.has(`${step} ${challenge.level}`)) return answer
       taken.add(`${step} ${challenge.level}`)
-      const next = await steps.take(step, challenge, { url, credential, owner, signal, beforeConsent })
+      const next = await steps.take(step, challenge, sent)
       if (!next) return answer
       discard(response)
       credential = next
@@ -186,9 +191,10 @@ function discard({ body }: Response): void {
 function requireSecure(url: string, allowInsecureLoopback = false): void {
   const { protocol, origin } = new URL(url)
   if (protocol === 'https:') return
-  if (/^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)$/.test(origin))
-    throw new TypeError(`http on loopback requires an explicit port other than 80, such as ${origin}:8001`)
-  if (!isLoopbackIdentifier(origin)) throw new TypeError(`agents send requests only over https, not to ${origin}`)
+  if (!isLoopbackIdentifier(origin))
+    throw new TypeError(
+      `agents send requests only over https, not to ${origin} (http on loopback requires a port other than 80)`,
+    )
   if (!allowInsecureLoopback) throw new TypeError(`http on loopback requires allowInsecureLoopback: ${origin}`)
 }
 

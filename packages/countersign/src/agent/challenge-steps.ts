@@ -74,7 +74,7 @@ export function createChallengeSteps({
     { owner, signal, beforeConsent }: Pick<Exchange, 'owner' | 'signal' | 'beforeConsent'>,
   ): Promise<HeldToken> {
     await beforeConsent()
-    const key = JSON.stringify([owner, need.resource, need.authServer, need.scope])
+    const key = JSON.stringify([owner, need.resource, need.authServer, need.scope, need.kind])
     const token = await shareConsent(key, signal, (flight) => protocol.obtain(need, owner, flight))
     signal.throwIfAborted()
     return token
@@ -84,7 +84,7 @@ export function createChallengeSteps({
     const { url, credential, owner } = exchange
     const need = protocol.requiredToken(challenge, { url, credential })
     if (!need) return undefined
-    const { resource, authServer, scope } = need
+    const { authServer, scope } = need
     if (!(await isAccepted(authServer))) {
       const asked = `${new URL(url).host} sends users to ${authServer.slice(0, 200)}`
       throw new AgentError(
@@ -94,7 +94,7 @@ export function createChallengeSteps({
       )
     }
     const refused = credential.scheme === 'token' ? credential.held.jwt : undefined
-    const other = scope === undefined ? undefined : await held.withScope(owner, { resource, scope: scope.split(' ') })
+    const other = scope === undefined ? undefined : await held.satisfying(owner, need)
     if (other && other.jwt !== refused) return { scheme: 'token', held: other }
     return { scheme: 'token', held: await obtain(need, exchange) }
   }
@@ -138,25 +138,18 @@ export function createChallengeSteps({
     return fresh ?? token
   }
 
-  const steps: Record<Step, (challenge: Challenge, exchange: Exchange) => Promise<Credential | undefined>> = {
-    identify: async () => ({ scheme: 'agent' }),
-    refresh: async (_challenge, { credential, owner, signal }) => {
-      if (credential.scheme !== 'token') return undefined
+  async function take(step: Step, challenge: Challenge, exchange: Exchange): Promise<Credential | undefined> {
+    if (step === 'authorize') return authorize(challenge, exchange)
+    const { credential, owner, signal } = exchange
+    if (credential.scheme === 'token' && step === 'refresh') {
       const fresh = await refresh(owner, credential.held, signal)
-      return fresh ? { scheme: 'token', held: fresh } : { scheme: 'agent' }
-    },
-    dropToken: async (_challenge, { credential, owner }) => {
-      if (credential.scheme === 'token') await held.drop(owner, credential.held)
-      return { scheme: 'agent' }
-    },
-    authorize,
+      if (fresh) return { scheme: 'token', held: fresh }
+    }
+    if (credential.scheme === 'token' && step === 'dropToken') await held.drop(owner, credential.held)
+    return { scheme: 'agent', owner }
   }
 
-  return {
-    tokenFor,
-    requestOwnAccess,
-    take: (step, challenge, exchange) => steps[step](challenge, exchange),
-  }
+  return { tokenFor, requestOwnAccess, take }
 }
 
 /** Tracks the work in progress by owner, so that all work of one owner can be aborted at once. */

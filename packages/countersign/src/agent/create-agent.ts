@@ -66,10 +66,10 @@ export interface Agent extends AgentActions {
  */
 export function createAgent(options: AgentOptions): Agent {
   if (typeof options === 'object' && options !== null && 'sessionOf' in options)
-    throw new TypeError('sessionOf is for users in browsers: use createWebAgent, which keeps them apart')
+    throw new TypeError('sessionOf is for users in browsers: use createWebAgent')
   requireKnownOptions('createAgent', options, agentOptions)
   const { onePerson } = options
-  const created = createOwnedAgent(options, wayTo(options))
+  const created = createOwnedAgent(options, wayTo(options), false)
   const { id, metadata, redirect } = created
   if ((redirect === undefined || redirect.kind === 'web') && onePerson !== true) {
     const where = redirect === undefined ? '' : ` at ${redirect.uri}`

@@ -89,7 +89,7 @@ export function createVisitedAgent(options: WebAgentOptions): VisitedAgent {
   const { sessionOf, onConsent, redirectUri = `${options.id}/callback` } = options
   if (typeof sessionOf !== 'function')
     throw new TypeError('sessionOf is required: it returns the browser session of a callback request')
-  const created = createOwnedAgent(options, promptBy(withSession(onConsent), redirectUri))
+  const created = createOwnedAgent(options, promptBy(withSession(onConsent), redirectUri), true)
   const { id, metadata, redirect } = created
   const handle: VisitedAgent['handle'] = (request, session) =>
     created.handle(request, async () => readSession(await session()))

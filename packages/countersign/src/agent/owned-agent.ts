@@ -54,9 +54,10 @@ export interface OwnedAgent {
 
 /**
  * @param way how the user behind an owner is prompted
+ * @param isShared whether the agent has many owners
  * @throws TypeError for invalid options
  */
-export function createOwnedAgent(options: SharedAgentOptions, way: OwnerPrompt): OwnedAgent {
+export function createOwnedAgent(options: SharedAgentOptions, way: OwnerPrompt, isShared: boolean): OwnedAgent {
   const { id, signer, authServers, edition = januaryAgent, now = systemClock } = options
   const { allowInsecureLoopback = false, allowPath = false, interop = {} } = options
   const identifiers = { allowInsecureLoopback, allowPath }
@@ -91,11 +92,12 @@ export function createOwnedAgent(options: SharedAgentOptions, way: OwnerPrompt):
     discovery,
     send: (request, credential) => sendSigned(tools, request, credential),
     canPrompt,
+    isShared,
+    records,
     openConsent: (owner, callback) => way.open(owner, (request) => takeAnswer(request, () => owner), callback),
     consents: keptConsents(records, now),
     keep: (token, owner, signal) => held.add(owner, token, signal),
-    storedSince: ({ resource, scope = '' }, owner, since) =>
-      held.withScope(owner, { resource, scope: scope.split(' ').filter(Boolean), since }),
+    storedSince: (need, owner, since) => held.satisfying(owner, need, since),
     reasonFor: async (need, owner) => past.reasonFor(owner, need, await held.list(owner)),
     noteRefusal: (need, owner) => past.note(owner, need, 'refused'),
     discard: held.remove,

@@ -1,4 +1,4 @@
-import type { HeldToken } from '../editions/agent-protocol.js'
+import type { HeldToken, TokenNeed } from '../editions/agent-protocol.js'
 import { AgentError, type ConsentReason } from '../lib/agent-error.js'
 import { preciseClock } from '../lib/clock.js'
 import { LruCache } from '../lib/lru-cache.js'
@@ -25,13 +25,10 @@ export interface TokenCache {
   /** Whether a token can still be used at a resource. */
   isLive(token: HeldToken): boolean
   /**
-   * Returns a token that has all these scopes and was stored after the given time (Unix seconds), because another process may just have
+   * Returns a token that satisfies a need and was stored after the given time (Unix seconds), because another process may just have
    * obtained one.
    */
-  withScope(
-    owner: string,
-    wanted: { resource: string; scope: readonly string[]; since?: number },
-  ): Promise<HeldToken | undefined>
+  satisfying(owner: string, need: TokenNeed, since?: number): Promise<HeldToken | undefined>
   /**
    * Stores a token, unless the signal has aborted, because its owner may have been removed.
    *
@@ -39,7 +36,7 @@ export interface TokenCache {
    * L01)
    */
   add(owner: string, token: HeldToken, signal: AbortSignal): Promise<void>
-  readonly remove: (owner: string, token: HeldToken) => Promise<void>
+  readonly remove: (owner: string, token: HeldToken, reason?: ConsentReason) => Promise<void>
   /** Removes a token that is no longer accepted, and records whether it was revoked or had expired. */
   drop(owner: string, token: HeldToken): Promise<void>
   /** Lists the tokens that can be used, newest first. */
@@ -80,7 +77,7 @@ interface StoredToken {
 export function createTokenCache({ records, past, thumbprint, now }: HeldTokensOptions): TokenCache {
   /** Caches the tokens if only this process uses the store. A shared store is read each time, because another process may change it. */
   const known = new Map<string, readonly StoredToken[]>()
-  /** The kind of token that last served a route. */
+  /** The access of the token that last served a route. */
   const served = new LruCache<string>(maxRoutes)
   const serialize = createMutexes()
   let lastAt = 0
@@ -107,15 +104,15 @@ export function createTokenCache({ records, past, thumbprint, now }: HeldTokensO
   }
 
   /** Ensures that another user's tokens never replace the owner's, no matter who signed in at the auth server. */
-  async function requireSameUser(owner: string, { jwt, authServer }: HeldToken): Promise<void> {
+  async function requireSameUser(owner: string, { jwt, authServer, userScope = authServer }: HeldToken): Promise<void> {
     const { sub } = decodeToken(jwt)?.payload ?? {}
     // A policy rule allowed this access, not a user.
     if (sub === undefined) return
-    const kept = (await records.add(owner, { kind: 'person', id: authServer }, { sub })) as { sub: unknown }
+    const kept = (await records.add(owner, { kind: 'person', id: userScope }, { sub })) as { sub: unknown }
     if (typeof sub === 'string' && kept.sub === sub) return
     throw new AgentError(
       'other_user',
-      `Someone other than this agent’s user allowed this at ${authServer}, so no token was stored. To change the user, have the agent forget all its tokens first.`,
+      `Someone other than this agent’s user allowed this at ${authServer}, so no token was stored. To change the user, have the agent forget its tokens first.`,
     )
   }
 
@@ -125,8 +122,8 @@ export function createTokenCache({ records, past, thumbprint, now }: HeldTokensO
     // Distinct even within one clock tick, so that exactly one token is the newest.
     lastAt = Math.max(preciseClock(), lastAt + 0.001)
     const stored: StoredToken = { token, thumbprint, at: lastAt }
-    const isCovered = ({ resource, scope }: HeldToken) =>
-      resource === token.resource && scope.every((value) => token.scope.includes(value))
+    const isCovered = ({ resource, scope, kind }: HeldToken) =>
+      resource === token.resource && kind === token.kind && scope.every((value) => token.scope.includes(value))
     const others = (await read(owner)).filter((other) => other.token.jwt !== token.jwt)
     const until = token.refreshToken === undefined ? token.expiresAt : undefined
     // Stores drop the token itself when it has expired.
@@ -157,18 +154,20 @@ export function createTokenCache({ records, past, thumbprint, now }: HeldTokensO
     async forRequest(owner, asked) {
       const all = (await read(owner)).map(({ token }) => token)
       const usable = all.filter((token) => isUsable(token) && isUnder(asked.url, token.resource))
-      const kind = served.get(routeOf(owner, asked), now())
-      return usable.find((token) => kindOf(token) === kind) ?? usable[0]
+      const access = served.get(routeOf(owner, asked), now())
+      return usable.find((token) => accessOf(token) === access) ?? usable[0]
     },
     recordUse(owner, asked, token) {
-      served.set(routeOf(owner, asked), kindOf(token), Number.POSITIVE_INFINITY)
+      served.set(routeOf(owner, asked), accessOf(token), Number.POSITIVE_INFINITY)
     },
-    async withScope(owner, { resource, scope, since = 0 }) {
+    async satisfying(owner, { resource, scope = '', kind }, since = 0) {
+      const scopes = scope.split(' ').filter(Boolean)
       const has = ({ token, at }: StoredToken) =>
         at > since &&
         isLive(token) &&
         token.resource === resource &&
-        scope.every((value) => token.scope.includes(value))
+        token.kind === kind &&
+        scopes.every((value) => token.scope.includes(value))
       return (await read(owner)).find(has)?.token
     },
     async list(owner) {
@@ -222,11 +221,11 @@ function routeOf(owner: string, { method, url }: Asked): string {
 }
 
 /** Identifies the access that a token gives: equivalent tokens have the same value. */
-function kindOf(token: HeldToken): string {
-  return [placeOf(token), ...token.scope.toSorted()].join(' ')
+function accessOf(token: HeldToken): string {
+  return [placeOf(token), ...token.scope.toSorted(), token.kind].join(' ').trim()
 }
 
 /** Unique to a token, so that removing the token does not remove a newer one. */
 function idOf(token: HeldToken): string {
-  return `${kindOf(token)} ${token.jwt.slice(-43)}`
+  return `${accessOf(token)} ${token.jwt.slice(-43)}`
 }

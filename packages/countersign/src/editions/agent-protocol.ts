@@ -1,5 +1,5 @@
 import type { Discovery } from '../discovery/discovery.js'
-import type { KeyReference } from '../httpsig/signing-profile.js'
+import type { SignRequestOptions } from '../httpsig/sign-request.js'
 import type { ConsentDetails, ConsentReason } from '../lib/agent-error.js'
 import type { Signer } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
@@ -74,10 +74,20 @@ export interface HeldToken {
   refreshAt: number
   authServer: string
   refreshToken: string | undefined
+  /** The edition's name for what the token proves. A token never replaces one of another kind. */
+  kind?: string | undefined
+  /** The name under which the agent obtained the token, if it has one for each owner. */
+  agentName?: string | undefined
+  /** Where the token's `sub` is unique to its user. @default the auth server */
+  userScope?: string | undefined
 }
 
 /** What a request proves: a key, the agent's identity, or the claims of a token that the agent holds. */
-export type Credential = { scheme: 'key' } | { scheme: 'agent' } | { scheme: 'token'; held: HeldToken }
+export type Credential =
+  | { scheme: 'key' }
+  /** The owner for whom the agent acts, or one of the names that it has for its owners. */
+  | { scheme: 'agent'; owner?: string | undefined; agentName?: string | undefined }
+  | { scheme: 'token'; held: HeldToken }
 
 /** The next step after a refusal. */
 export type Step = 'identify' | 'refresh' | 'dropToken' | 'authorize'
@@ -102,6 +112,19 @@ export interface TokenNeed {
   resourceToken?: string | undefined
   /** The token that was presented when the resource required a different one. */
   presented?: HeldToken | undefined
+  /** The kind of the required token. */
+  kind?: string | undefined
+}
+
+/** A request to a resource, as it was sent. */
+export interface SentRequest {
+  request: Request
+  url: string
+  credential: Credential
+  owner: string
+  signal: AbortSignal
+  /** Called before a user is prompted. If it rejects, no one is prompted. */
+  beforeConsent: () => MaybePromise<void>
 }
 
 /** A consent that the user has not decided yet, as stored by an edition: JSON, looked up by its `id` among the owner's consents. */
@@ -168,6 +191,13 @@ export type CallbackMatch =
     }
   | { matched: false; problem: CallbackProblem }
 
+/** The names that a shared agent has for its owners, in editions in which an agent acts for only one user. */
+export interface AgentNames {
+  list(owner: string, kind: 'agent'): Promise<readonly { id: string; data: unknown }[]>
+  /** Stores a name unless there is one. Resolves to the stored name. */
+  add(owner: string, name: { kind: 'agent'; id: string }, data: string): Promise<unknown>
+}
+
 /** What an agent provides to its edition. */
 export interface AgentTools extends IdentifierOptions {
   id: string
@@ -183,6 +213,10 @@ export interface AgentTools extends IdentifierOptions {
   send: (request: Request, credential: Credential) => Promise<Response>
   /** Whether this agent can prompt a user. */
   canPrompt: boolean
+  /** Whether the agent has many owners, so that only an owner's own browser may complete the owner's consents. */
+  isShared: boolean
+  /** The names that a shared agent has for its owners. */
+  records: AgentNames
   /** Opens a channel to the user behind an owner. */
   openConsent: (owner: string, callback: ConsentCallback) => MaybePromise<OpenConsent>
   /** Where consents are stored until the user has decided. */
@@ -202,7 +236,7 @@ export interface AgentTools extends IdentifierOptions {
   /** Records that an owner denied a need. */
   noteRefusal: (need: TokenNeed, owner: string) => Promise<void>
   /** Removes one of an owner's tokens. */
-  discard: (owner: string, token: HeldToken) => Promise<void>
+  discard: (owner: string, token: HeldToken, reason?: ConsentReason) => Promise<void>
   /** Runs a code exchange for an owner, with a signal that aborts when the owner is forgotten, or after `exchangeTime`. */
   forOwner: <T>(owner: string, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
   /** The auth servers in the agent's own list; empty if a function decides. */
@@ -214,15 +248,24 @@ export interface AgentTools extends IdentifierOptions {
   now: () => number
 }
 
+/** The choices that an edition makes when a request is signed. */
+export type SignatureChoices = Pick<SignRequestOptions, 'signatureKey' | 'fields'> &
+  Partial<Pick<SignRequestOptions, 'profile' | 'nonce'>>
+
 /** An agent's side of the protocol in one edition. */
 export interface AgentProtocol {
   /** The agent's published document, served at the path given by its document type. */
   readonly metadata: OwnDocument
   /** The public keys at the document's `jwks_uri`. */
   readonly keys: readonly object[]
-  /** The reference to the key that signs a request. */
-  referenceTo(credential: Credential): MaybePromise<KeyReference>
+  /** How to sign a request. */
+  signatureFor(credential: Credential, request: Request): MaybePromise<SignatureChoices>
   readRefusal(response: Response): ReadRefusal
+  /**
+   * Receives each response of a resource. If the response is deferred, waits for the actual one. Resolves to that response and to the
+   * request to send if it is refused; to undefined if the response is not deferred. Absent if the edition has no deferred responses.
+   */
+  receive?(response: Response, sent: SentRequest): Promise<{ response: Response; request: Request } | undefined>
   /** The next step after a refusal: the cheapest one that could help. Undefined if no step would help. */
   stepFor(status: number, challenge: Challenge, credential: Credential): Step | undefined
   /**

@@ -5,7 +5,7 @@
  */
 export function describeUnknownKey(server: string, id: string, address: string): string {
   return (
-    `${server} found no key of this agent at ${id}. It looks for new keys at most once a minute: try again in a minute. ` +
+    `${server} found no key of this agent at ${id}. Try again in a minute. ` +
     `If that fails, check that ${address} and its jwks_uri can be reached from that server (countersign discover ${id}).`
   )
 }

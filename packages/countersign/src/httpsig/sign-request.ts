@@ -116,6 +116,8 @@ export interface SignRequestOptions extends SignMessageOptions {
    * @default 'automatic'
    */
   nonce?: 'automatic' | 'never' | undefined
+  /** Headers to send. The signature covers those that the profile lists. @default none */
+  fields?: Readonly<Record<string, string>> | undefined
   /**
    * How to treat an empty query, that is, a `?` with nothing after it. Node's `fetch` omits it on the wire, but other senders do not.
    * `drop` removes it from the URL, so that every sender sends what was signed. `keep` is for senders that keep it, such as curl.
@@ -136,7 +138,7 @@ export async function signRequest(request: Request, options: SignRequestOptions)
   headers.delete('nonce')
   headers.delete('content-digest')
   const body = request.body === null ? undefined : new Uint8Array(await request.arrayBuffer())
-  const fields: Record<string, string> = {}
+  const fields: Record<string, string> = { ...options.fields }
   if (body && body.length > 0) {
     const contentType = headers.get('content-type')
     if (contentType === null) throw new TypeError('a request with a body needs a content-type: the signature covers it')

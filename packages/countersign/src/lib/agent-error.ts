@@ -104,12 +104,7 @@ export class AgentError extends Error {
     { cause, error, consent, reason, authServer, retryAfter }: AgentErrorOptions = {},
   ) {
     super(message, cause === undefined ? undefined : { cause })
-    this.name = 'AgentError'
-    this.code = code
-    this.error = error
-    this.reason = reason
-    this.authServer = authServer
-    this.retryAfter = retryAfter
+    Object.assign(this, { name: 'AgentError', code, error, reason, authServer, retryAfter })
     Object.defineProperty(this, 'consent', { value: consent })
   }
 }

@@ -48,7 +48,7 @@ it.each<[string, Record<string, unknown>, string]>([
     { id: 'agent.example' },
     'id is not a valid identifier: add https:// in front (https://agent.example)',
   ],
-  ['an invalid redirect URI', { redirectUri: '/callback' }, 'redirectUri must be an https URL'],
+  ['an invalid redirect URI', { redirectUri: '/callback' }, 'redirectUri must be a URL such as https://'],
   [
     'a redirect URI with a parameter that the response also has',
     { redirectUri: 'https://agent.example/callback?state=1' },
@@ -145,7 +145,7 @@ it.each<[string, string, Record<string, unknown>, string]>([
     'loopback without a port',
     'http://127.0.0.1/',
     loopback,
-    'http on loopback requires an explicit port other than 80, such as http://127.0.0.1:8001',
+    'not to http://127.0.0.1 (http on loopback requires a port other than 80)',
   ],
   [
     'loopback without the option',
@@ -220,7 +220,7 @@ describe('a multi-user agent', () => {
     ['an invalid onConsent', { onConsent: 'ask' }, 'onConsent must be a function'],
     ['onePerson', { onePerson: true }, 'onePerson is an option of createAgent'],
     ['a redirect into an app', { redirectUri: 'com.example.app:/callback' }, 'a page of your web app'],
-    ['an invalid redirect URI', { redirectUri: '/callback' }, 'redirectUri must be an https URL'],
+    ['an invalid redirect URI', { redirectUri: '/callback' }, 'redirectUri must be a URL such as https://'],
     ['no auth servers', { authServers: undefined }, 'authServers is required'],
   ])('rejects %s', (_, wrong, message) => {
     expect(() => createWebAgent({ ...web, ...wrong } as WebAgentOptions)).toThrow(TypeError)
@@ -245,7 +245,7 @@ it.each([
   'com.example.app:callback',
   7 as never,
 ])('rejects the redirect URI %s and lists what is allowed', (redirectUri) => {
-  expect(() => createAgent({ ...options, redirectUri })).toThrow(/^redirectUri must be an https URL, .*com\.example/)
+  expect(() => createAgent({ ...options, redirectUri })).toThrow(/^redirectUri must be a URL such as .*com\.example/)
 })
 
 it('shows at most 200 characters of an invalid redirect URI', () => {

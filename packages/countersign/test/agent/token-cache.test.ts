@@ -216,9 +216,22 @@ it.each([
 ])('finds a token with the scopes %j that was stored after %i: %s', async (scope, since, found) => {
   const held = openHeld()
   await held.add('s1', one)
-  expect((await held.withScope('s1', { resource: ids.api, scope, since })) !== undefined).toBe(found)
-  expect(await held.withScope('s1', { resource: 'https://other.example', scope, since })).toBeUndefined()
-  expect(await held.withScope('s2', { resource: ids.api, scope, since })).toBeUndefined()
+  const need = { resource: ids.api, authServer: '', scope: scope.join(' ') }
+  expect((await held.satisfying('s1', need, since)) !== undefined).toBe(found)
+  expect(await held.satisfying('s1', { ...need, resource: 'https://other.example' }, since)).toBeUndefined()
+  expect(await held.satisfying('s1', { ...need, kind: 'other' }, since)).toBeUndefined()
+  expect(await held.satisfying('s2', need, since)).toBeUndefined()
+})
+
+it('a token replaces only tokens of its own kind', async () => {
+  const held = openHeld()
+  await held.add('s1', { ...one, jwt: 'b', scope: [], kind: 'other' })
+  await held.add('s1', { ...one, jwt: 'c', scope: [] })
+  await held.add('s1', one)
+  const need = { resource: ids.api, authServer: '', scope: undefined }
+  expect((await held.satisfying('s1', { ...need, kind: 'other' }))?.jwt).toBe('b')
+  expect((await held.satisfying('s1', need))?.jwt).toBe(one.jwt)
+  expect(await held.list('s1')).toHaveLength(2)
 })
 
 it('a token that is removed leaves the other ones of its session', async () => {

@@ -39,15 +39,15 @@ export function createAgentProtocol(tools: AgentTools): AgentProtocol {
   }
 
   async function referenceTo(credential: Credential): Promise<KeyReference> {
-    if (credential.scheme === 'token') return { scheme: 'jwt', jwt: credential.held.jwt }
     if (credential.scheme === 'key') return headerKey
-    return agentToken ? { scheme: 'jwt', jwt: await agentToken() } : publishedKey
+    const jwt = credential.scheme === 'token' ? credential.held.jwt : await agentToken?.()
+    return jwt === undefined ? publishedKey : { scheme: 'jwt', jwt }
   }
 
   return {
     metadata: { ...metadata },
     keys: [signer.jwk],
-    referenceTo,
+    signatureFor: async (credential) => ({ signatureKey: await referenceTo(credential) }),
     readRefusal,
     stepFor: (status, challenge, credential) => stepFor(status, challenge as JanuaryChallenge, credential),
     requiredToken({ level, resourceToken, authServer }, { url }): TokenNeed | undefined {

@@ -15,7 +15,7 @@ import {
   isPending,
   type PendingConsent,
   updateConsent,
-} from './consent-store.js'
+} from '../consent-store.js'
 
 /** The parameters of a callback. */
 export type CallbackResponse = { code: string } | { error: string; description: string | null }

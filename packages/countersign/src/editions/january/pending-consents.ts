@@ -8,7 +8,7 @@ import {
   isPending,
   listConsents,
   type PendingConsent,
-} from './consent-store.js'
+} from '../consent-store.js'
 import {
   type CallbackResponse,
   changed,

@@ -29,8 +29,9 @@ export function createAgentProtocol(tools: AgentTools): AgentProtocol {
   return {
     metadata: { ...metadata },
     keys: [publishedJwk(signer.jwk, joseNames)],
-    async referenceTo(credential) {
-      return { scheme: 'jwt', jwt: credential.scheme === 'token' ? credential.held.jwt : await agentToken() }
+    async signatureFor(credential) {
+      const jwt = credential.scheme === 'token' ? credential.held.jwt : await agentToken()
+      return { signatureKey: { scheme: 'jwt', jwt } }
     },
     readRefusal,
     stepFor: (_status, challenge, credential) => stepFor(challenge, credential),

@@ -1,9 +1,10 @@
-import { AgentError, type AgentErrorCode } from '../../lib/agent-error.js'
-import type { AgentTools, HeldToken, KeptConsent, TokenNeed } from '../agent-protocol.js'
+import { AgentError, type AgentErrorCode } from '../lib/agent-error.js'
+import type { AgentTools, HeldToken, KeptConsent, TokenNeed } from './agent-protocol.js'
 
 /** A consent that the user has not decided yet, with everything that another process needs to complete it. */
 export interface PendingConsent extends KeptConsent {
-  need: Pick<TokenNeed, 'resource' | 'authServer' | 'scope'>
+  need: Pick<TokenNeed, 'resource' | 'authServer' | 'scope' | 'kind'>
+  /** What identifies the request at the auth server: a token, or the URL to poll. */
   requestToken: string
   state: string
   redirectUri: string
@@ -16,9 +17,9 @@ export interface PendingConsent extends KeptConsent {
   /** When the consent was created, in Unix seconds of the system clock. A token that was stored earlier cannot be its result. */
   createdAt: number
   /** Whether the callback must carry `iss` (RFC 9207). */
-  issRequired: boolean
+  issRequired?: boolean | undefined
   /** Whether the auth server is known to drop `state`. */
-  stateOptional: boolean
+  stateOptional?: boolean | undefined
   /** The code in a callback, stored before it is exchanged: if this process is killed, another process exchanges it. */
   receivedCode?: string | undefined
   /** The result, for other processes that are waiting for it: the token without its refresh token, or why there is no token. */
@@ -79,7 +80,8 @@ export async function findConsent(
   return (await listConsents(store, owner)).find((each) => each.state === state)
 }
 
-const keyOf = ({ authServer, resource, scope = '' }: PendingConsent['need']) => `${authServer} ${resource} ${scope}`
+const keyOf = ({ authServer, resource, scope = '', kind = '' }: PendingConsent['need']) =>
+  `${authServer} ${resource} ${scope}${kind && ` ${kind}`}`
 
 /**
  * A consent's generation among the consents for its need. Clocks can be set back, so timestamps cannot show which consent is the newest.
