@@ -69,7 +69,10 @@ export interface GatewayOptions {
    * are not forwarded on any path. @default ['aauth']
    */
   accept?: ResourceOptions['accept']
-  /** Web origins that may call the API from a browser. The gateway responds to preflights, which are never signed. @default none */
+  /**
+   * Web origins that may call the API from a browser. The gateway responds to preflights, which are never signed. MCP servers refuse other
+   * origins with 403. @default none
+   */
   cors?: CorsOptions | undefined
   /** Addresses or networks of your proxies. `X-Forwarded-For` is trusted only if it comes from them. @default none */
   trustProxy?: readonly string[] | undefined

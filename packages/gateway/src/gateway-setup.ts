@@ -125,7 +125,8 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
   const observed = observeResource(resource, onEvent)
   const servers = mcp.map(({ path, ...server }): [string, McpServer] => {
     const isOAuth = acceptsOAuth(server.accept)
-    const own = { ...server, ...(isOAuth ? { path } : {}), sessions: sessionsAt(path, mcpSessions) }
+    const origins = cors?.origins
+    const own = { ...server, ...(isOAuth ? { path } : {}), origins, sessions: sessionsAt(path, mcpSessions) }
     return [path, { protected: protectMcp(observed, own), acceptsOAuth: isOAuth, withheld: withheldAt(server.accept) }]
   })
   const whole = acceptsOAuth(accept) ? observed.oauthEndpoint({ path: '/' }) : observed

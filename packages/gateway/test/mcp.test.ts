@@ -443,8 +443,9 @@ describe('an MCP server behind the gateway', () => {
       expect(answer).toMatch(/vary: [^\r]*origin/i)
     }
     const other = await send(call('look'), ['Origin: https://evil.example'])
-    expect(statusOf(other)).toBe(200)
+    expect(statusOf(other)).toBe(403)
     expect(other).not.toMatch(/allow-origin/i)
+    expect(arrived).toHaveLength(1)
   })
 
   it.each([204, 205, 304])('may respond to the end of a session with %i, without a body', async (status) => {

@@ -14,6 +14,7 @@ import { type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
 import { type McpCaller, type McpSession, type McpSessions, oauthCaller } from './mcp-sessions.js'
 import type { LimitedTable, McpTable } from './mcp-table.js'
 import type { MirroredParameters } from './mirrored-parameters.js'
+import { pageRefusal } from './page-refusal.js'
 import type { StateSeal } from './sealed-state.js'
 
 export interface McpContext {
@@ -23,6 +24,8 @@ export interface McpContext {
   bearerTable: LimitedTable
   /** The scopes that every request needs, space-separated. If empty, an identified agent is sufficient. */
   connect: string
+  /** The origins of web pages that may call the server; undefined for the default. */
+  origins: '*' | readonly string[] | undefined
   maxBody: number
   sessions: McpSessions
   /** The request that carried the user's auth token with the latest expiry, by session. */
@@ -64,6 +67,8 @@ export async function admitMessage(
   handledMethod: string | undefined,
 ): Promise<AdmittedMessage | Response> {
   const { resource, connect, maxBody, parameters, now } = context
+  const ofPage = pageRefusal(resource.id, context.origins, received)
+  if (ofPage) return refusalResponse(ofPage)
   try {
     await requireMethod(received, resource)
     if (handledMethod !== received.method) throw requestChanged('method')

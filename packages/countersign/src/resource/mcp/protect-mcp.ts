@@ -45,6 +45,11 @@ export interface McpOptions extends McpTable {
    * `connect`, and all scopes in the table that access tokens may have
    */
   initialScope?: string | undefined
+  /**
+   * The origins of web pages that may call the server, such as `https://app.example`, besides its own; requests with any other `Origin` get
+   * 403. @default `*`; on loopback, only pages on loopback, because any website can direct its own hostname to loopback (DNS rebinding)
+   */
+  origins?: '*' | readonly string[] | undefined
   /** Maximum body size, in bytes. @default 1 MiB */
   maxBody?: number | undefined
   /** Unix seconds. @default the system clock */
@@ -83,7 +88,9 @@ export function protectMcp(resource: Resource, options: McpOptions): ProtectedMc
   requireKnownOptions('protectMcp', options, mcpOptions)
   requireMcpTable(options)
   const { connect = '', sealState = false, maxBody = 1_048_576, now = systemClock } = options
-  const { sessions = createMcpSessions(now) } = options
+  const { sessions = createMcpSessions(now), origins = '*' } = options
+  if (origins !== '*' && !Array.isArray(origins))
+    throw new TypeError('protectMcp: origins must be a list of origins, or "*"')
   for (const scope of [...scopesOf(options), connect])
     if (scope !== '') requireVerifyOptions({ require: 'authorization', scope }, resource)
   const key = typeof sealState === 'object' ? sealState.key : undefined
@@ -94,6 +101,7 @@ export function protectMcp(resource: Resource, options: McpOptions): ProtectedMc
     table: options,
     bearerTable: bearerTableOf(options, accepting.protectedResource?.scopes ?? new Set()),
     connect,
+    origins: options.origins,
     maxBody,
     sessions,
     access: new LruCache(10_000),
@@ -151,6 +159,7 @@ const mcpOptions = {
   path: true,
   name: true,
   initialScope: true,
+  origins: true,
   maxBody: true,
   now: true,
 } as const satisfies Record<keyof McpOptions, true>
