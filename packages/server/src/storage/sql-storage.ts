@@ -1,5 +1,4 @@
 import { requireNonceLimits } from 'countersign/signatures'
-import type { LogoStorage } from './api/logo-storage.js'
 import type { Session, Storage, StorageOptions } from './api/storage.js'
 import { StorageError } from './api/storage-error.js'
 import { findViolations } from './checks/violations.js'
@@ -106,12 +105,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     extendRequest: together('disk', openedRequests.extendRequest),
     decideRequest: together('disk', decisions.decideRequest),
     allowRemembered: together('disk', decisions.allowRemembered),
-    abandonRequests: together('disk', agents.abandonRequests),
-    findPolledRequest: reading(polledRequests.findPolledRequest),
-    findPolledStates: reading(polledRequests.findPolledStates),
-    markAnswered: alone('disk', polledRequests.markAnswered),
-    relinquishRequest: together('disk', polledRequests.relinquishRequest),
-    countWrongLink: together('process', polledRequests.countWrongLink),
+    ...createPollingVerbs(runner),
 
     redeemCode: claiming('disk', codes.redeemCode),
     prepareRedemption: reading(codes.prepareRedemption),
@@ -164,15 +158,22 @@ function warnOfUsage(error: unknown): void {
   process.emitWarning(error instanceof Error ? error : String(error), 'UsageWarning')
 }
 
-function createLogoVerbs({ alone, reading }: VerbRunner): LogoStorage {
-  return {
-    claimLogo: alone('process', logos.claimLogo),
-    keepLogo: alone('process', logos.keepLogo),
-    removeLogo: alone('process', logos.removeLogo),
-    findLogos: reading(logos.findLogos),
-    readLogo: reading(logos.readLogo),
-  }
-}
+const createPollingVerbs = ({ alone, reading, together }: VerbRunner) => ({
+  abandonRequests: together('disk', agents.abandonRequests),
+  findPolledRequest: reading(polledRequests.findPolledRequest),
+  findPolledStates: reading(polledRequests.findPolledStates),
+  markAnswered: alone('disk', polledRequests.markAnswered),
+  relinquishRequest: together('disk', polledRequests.relinquishRequest),
+  countWrongLink: together('process', polledRequests.countWrongLink),
+})
+
+const createLogoVerbs = ({ alone, reading }: VerbRunner) => ({
+  claimLogo: alone('process', logos.claimLogo),
+  keepLogo: alone('process', logos.keepLogo),
+  removeLogo: alone('process', logos.removeLogo),
+  findLogos: reading(logos.findLogos),
+  readLogo: reading(logos.readLogo),
+})
 
 /** Creates the verbs for refresh tokens. `refreshGrant` only reads if there is no nonce to claim and no use to write. */
 function createRefreshVerbs(

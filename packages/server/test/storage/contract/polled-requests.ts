@@ -219,7 +219,7 @@ export function polledRequestContract(name: string, makeStorage: MakeStorage): v
       await storage.createAuthRequest(withHandle('EFGH'))
       const guess = () => storage.countWrongLink({ linkHandle: 'ABCD', most: 5 })
       const counts = await Promise.all(times(4, guess))
-      expect(counts.toSorted()).toEqual([1, 2, 3, 4])
+      expect(new Set(counts)).toEqual(new Set([1, 2, 3, 4]))
       expect(await storage.findAuthRequest(asked.tokenHash)).toMatchObject({ status: 'open', wrongLinks: 4 })
       expect(await guess()).toBe(5)
       expect(await storage.findAuthRequest(asked.tokenHash)).toMatchObject({ status: 'abandoned', wrongLinks: 5 })
