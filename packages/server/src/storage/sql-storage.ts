@@ -17,6 +17,7 @@ import * as decisions from './verbs/decisions.js'
 import * as deployment from './verbs/deployment.js'
 import * as federated from './verbs/federated.js'
 import * as grants from './verbs/grants.js'
+import * as issues from './verbs/issues.js'
 import * as keys from './verbs/keys.js'
 import * as logos from './verbs/logos.js'
 import * as openedRequests from './verbs/opened-requests.js'
@@ -110,7 +111,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     redeemCode: claiming('disk', codes.redeemCode),
     prepareRedemption: reading(codes.prepareRedemption),
     ...createRefreshVerbs(runner, claims, usage),
-    recordAutonomousIssue: claiming('disk', grants.recordAutonomousIssue),
+    recordAutonomousIssue: claiming('disk', issues.recordAutonomousIssue),
     findGrant: reading(grantLists.findGrant),
     findRememberedGrant: reading(grantLists.findRememberedGrant),
     listGrants: reading(grantLists.listGrants),
@@ -175,17 +176,18 @@ const createLogoVerbs = ({ alone, reading }: VerbRunner) => ({
   readLogo: reading(logos.readLogo),
 })
 
-/** Creates the verbs for refresh tokens. `refreshGrant` only reads if there is no nonce to claim and no use to write. */
+/** Creates the verbs that issue tokens repeatedly. `refreshGrant` only reads if there is no nonce to claim and no use to write. */
 function createRefreshVerbs(
   { reading, together }: VerbRunner,
   { claiming, claimingBatched }: ReturnType<typeof createClaiming>,
   usage: ReturnType<typeof createWriteBehind>,
-): Pick<Storage, 'refreshGrant' | 'prepareRotation' | 'rotateRefresh' | 'revokeRefreshToken'> {
+): Pick<Storage, 'refreshGrant' | 'prepareRotation' | 'rotateRefresh' | 'revokeRefreshToken' | 'issueRemembered'> {
   const judge = reading(refreshes.judgeRefreshes)
   const useTogether = claimingBatched({ read: refreshes.judgeRefreshes, finish: refreshes.recordUses })
   const useAlone = together('nonce', refreshes.useRefreshToken)
   const recordRefused = together('disk', refreshes.recordRefusedRefresh)
   const rotate = claiming('disk', rotations.rotateRefresh)
+  const issue = claiming('disk', issues.issueRemembered)
 
   function note({ grantId, at }: { grantId: number; at: number }): Promise<void> {
     return usage.note(at, ({ refreshes }) => refreshes.set(grantId, (refreshes.get(grantId) ?? 0) + 1))
@@ -203,6 +205,11 @@ function createRefreshVerbs(
     revokeRefreshToken: claiming('disk', refreshes.revokeRefreshToken),
     async rotateRefresh(rotation) {
       const { outcome, use } = await rotate(rotation)
+      if (use) await note(use)
+      return outcome
+    },
+    async issueRemembered(wanted) {
+      const { outcome, use } = await issue(wanted)
       if (use) await note(use)
       return outcome
     },

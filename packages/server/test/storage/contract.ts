@@ -805,6 +805,8 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           revokeRefreshToken: () => storage.revokeRefreshToken({ tokenHash, agent, delegate: null }),
           recordAutonomousIssue: () =>
             storage.recordAutonomousIssue({ ...redemption, resource, scope: 'read', policy: 'nightly' }),
+          issueRemembered: () =>
+            storage.issueRemembered({ ...redemption, edition, userId: user.id, resource, scope: 'read' }),
           findGrant: () => storage.findGrant('id'),
           findRememberedGrant: () =>
             storage.findRememberedGrant({ edition, userId: user.id, agent, delegate: null, resource }),

@@ -10,6 +10,7 @@ import { nonceContract } from './contract/nonces.js'
 import { passkeyContract } from './contract/passkeys.js'
 import { polledRequestContract } from './contract/polled-requests.js'
 import { refreshContract } from './contract/refreshes.js'
+import { rememberedIssueContract } from './contract/remembered-issues.js'
 import { requestContract } from './contract/requests.js'
 import { revocationContract } from './contract/revocations.js'
 import { rotationContract } from './contract/rotations.js'
@@ -30,6 +31,7 @@ export const contracts = [
   requestContract,
   polledRequestContract,
   grantContract,
+  rememberedIssueContract,
   refreshContract,
   rotationContract,
   agentContract,

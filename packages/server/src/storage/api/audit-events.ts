@@ -64,6 +64,8 @@ export const auditEvents = {
   'signin.provider_failed':
     'The identity provider returned an invalid response, was unreachable, or did not prompt the user again; `provider`, `reason`',
   'signin.throttled': 'A password was not checked, because a limit had been reached',
+  'token.issued_by_grant':
+    'An agent was issued a token under a remembered grant, without a page; `scope`, `jti`, `jkt`',
   'token.issued_by_policy': 'A policy with `grant` issued an auth token without a user; `policy`, `scope`, `jti`',
   'user.created':
     'A user signed up, signed in through a provider for the first time (`issuer`), or was added by an operator (`by`)',

@@ -57,6 +57,8 @@ export interface CodeRedemption extends OfSignedRequest {
   requestTokenHash?: string | undefined
   /** Maximum lifetime of the auth token, in seconds. Shortened to the earliest expiry among its permissions. */
   tokenLifetime: number
+  /** The latest expiry of the auth token, in Unix seconds, such as that of a token that the agent presented. @default any */
+  notAfter?: number | undefined
   /**
    * The issue that `prepareRedemption` returned. Rejects with `StorageError` `unavailable`, in which case the code stays valid, if the grant
    * has changed since. @default a new issue

@@ -7,6 +7,7 @@ import type { AuditStorage } from './audit-storage.js'
 import type { ClientStorage } from './client-storage.js'
 import type { DeploymentStorage } from './deployment-storage.js'
 import type { GrantStorage } from './grant-storage.js'
+import type { IssueStorage } from './issue-storage.js'
 import type { KeyStorage } from './key-storage.js'
 import type { LogoStorage } from './logo-storage.js'
 import type { PasskeyStorage } from './passkey-storage.js'
@@ -33,6 +34,7 @@ export type {
   Revocations,
   TokenIssue,
 } from './grant-storage.js'
+export type { RememberedIssueOutcome } from './issue-storage.js'
 export type { RefreshOutcome, RotationOutcome } from './refresh-storage.js'
 export type {
   AuthRequest,
@@ -67,6 +69,7 @@ export interface Storage
     ThrottleStorage,
     RequestStorage,
     GrantStorage,
+    IssueStorage,
     RefreshStorage,
     AgentStorage,
     LogoStorage,

@@ -1,75 +1,8 @@
-import { type RawBuilder, sql } from 'kysely'
-import { type Invariant, maxViolations, retention } from '../api/deployment-storage.js'
+import { sql } from 'kysely'
+import type { Invariant } from '../api/deployment-storage.js'
 import { isWithinScope } from '../rows/granted-scopes.js'
 import { isOnHost } from '../rows/identifiers.js'
-import type { Statement } from '../sql/engine.js'
-
-/** A row that breaks an invariant. Its columns are named after what they identify, and contain public ids or text. */
-export type FoundRow = Readonly<Record<string, Uint8Array | string | number | null>>
-
-interface Check {
-  /** The condition that must never occur, as a sentence. */
-  never: string
-  find: (statement: Statement) => Promise<FoundRow[]>
-}
-
-function check(never: string, query: (statement: Statement) => RawBuilder<unknown>): Check {
-  return {
-    never,
-    find: async (statement) => (await sql<FoundRow>`${query(statement)} ${most}`.execute(statement.db)).rows,
-  }
-}
-
-/** A check that filters its query's rows in code. */
-function checkEach<R>(never: string, query: RawBuilder<R>, violationIn: (row: R) => FoundRow | undefined): Check {
-  return {
-    never,
-    async find({ db }) {
-      const { rows } = await query.execute(db)
-      return rows.map(violationIn).filter((row) => row !== undefined)
-    },
-  }
-}
-
-const most = sql`limit ${sql.lit(maxViolations)}`
-
-/**
- * Tolerance for overlapping work, in seconds. A row contains the start time of its transaction, so it is not a violation if a row waited
- * for another one, or if a use was written after it was checked.
- */
-const overlap = sql.lit(2)
-
-/** Events before this time may have been deleted. */
-const recordedSince = ({ clock }: Statement) => sql`${clock} - ${sql.lit(retention.event)}`
-
-/** Finds rows of a table that have no event. Databases compute such set differences quickly, however large both sets are. */
-function unrecorded(
-  never: string,
-  [name, ids]: readonly ['request' | 'grant', (statement: Statement) => RawBuilder<unknown>],
-  events: readonly string[],
-): Check {
-  return check(never, (statement) => {
-    const recorded = sql`select ${sql.ref(`${name}_public_id`)} from audit_event where event in (${listOf(events)})`
-    return sql`select public_id as ${sql.ref(name)} from (${ids(statement)} except ${recorded}) as missing`
-  })
-}
-
-/** Like {@link unrecorded}, but for users and agents, which events reference by their internal ids. */
-function changeUnrecorded(
-  never: string,
-  [table, name, publicName, changedAt]: readonly ['agent' | 'app_user', 'agent' | 'user', string, string],
-  events: readonly string[],
-): Check {
-  return check(
-    never,
-    (statement) => sql`
-      select ${sql.ref(publicName)} as ${sql.ref(name)} from ${sql.table(table)} where id in (
-        select id from ${sql.table(table)} where ${sql.ref(changedAt)} > ${recordedSince(statement)}
-        except select ${sql.ref(`${name}_id`)} from audit_event where event in (${listOf(events)}))`,
-  )
-}
-
-const listOf = (texts: readonly string[]) => sql.join(texts.map((each) => sql.lit(each)))
+import { type Check, changeUnrecorded, check, checkEach, listOf, overlap, recordedSince, unrecorded } from './check.js'
 
 const decisions = ['request.allowed', 'request.denied', 'request.remembered']
 
@@ -254,6 +187,15 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
       'A code was exchanged for a token, but the audit log has no event for it.',
       ['request', () => sql`select r.public_id from token_issue as t join auth_request as r on r.id = t.request_id`],
       ['code.redeemed'],
+    ),
+    issue_without_event: unrecorded(
+      'A token was issued under a remembered grant, but the audit log has no event for it.',
+      [
+        'grant',
+        () => sql`select g.public_id from token_issue as t join consent_grant as g on g.id = t.grant_id
+          where t.request_id is null`,
+      ],
+      ['token.issued_by_grant'],
     ),
     decision_without_event: unrecorded(
       'A request was decided, but the audit log has no event for it.',

@@ -1,7 +1,8 @@
 import { type Invariant, maxViolations, type Violation } from '../api/deployment-storage.js'
 import type { Statement } from '../sql/engine.js'
 import { hashText, idText } from '../sql/kept-query.js'
-import { type FoundRow, invariants } from './invariants.js'
+import type { FoundRow } from './check.js'
+import { invariants } from './invariants.js'
 
 /**
  * Runs the queries one by one, each on its own snapshot, so that requests do not wait for them and rows written in the meantime are not

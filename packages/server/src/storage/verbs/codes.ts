@@ -56,8 +56,9 @@ export async function prepareRedemption(
   return { grant: code.grant, user: toUser(row), issue }
 }
 
-function issueOf({ grant, scope }: FoundCode, { tokenLifetime, refresh }: CodeRedemption, now: number): TokenIssue {
-  return generateTokenIssue(grant, scope, { tokenLifetime, now, family: refresh?.family })
+function issueOf({ grant, scope }: FoundCode, redemption: CodeRedemption, now: number): TokenIssue {
+  const { tokenLifetime, notAfter, refresh } = redemption
+  return generateTokenIssue(grant, scope, { tokenLifetime, notAfter, now, family: refresh?.family })
 }
 
 export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promise<RedeemOutcome> {
@@ -244,6 +245,7 @@ const refusals: readonly [(code: FoundCode, by: CodeRedemption, now: number) => 
   ],
   [({ row }) => row.consumed_at !== null, { reason: 'used', burns: false, event: 'code.reused' }], // X01
   [({ row }, _by, now) => row.code_expires_at <= now, { reason: 'expired', burns: false }], // X03
+  [(_code, by, now) => by.notAfter !== undefined && by.notAfter <= now, { reason: 'expired', burns: false }],
   [
     ({ row }, by) => by.requestTokenHash !== undefined && by.requestTokenHash !== hashText(row.token_hash),
     { reason: 'injected', burns: true, event: 'code.injected' }, // X20

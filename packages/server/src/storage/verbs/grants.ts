@@ -1,12 +1,5 @@
 import { type SelectQueryBuilder, sql } from 'kysely'
-import type {
-  AutonomousIssue,
-  GrantedScope,
-  GrantRevocation,
-  GrantsRevocation,
-  TokenIssue,
-  UsedGrant,
-} from '../api/grant-storage.js'
+import type { GrantedScope, GrantRevocation, GrantsRevocation, TokenIssue, UsedGrant } from '../api/grant-storage.js'
 import { writeEvent } from '../rows/audit.js'
 import { permissionsOfGrant, toPermissions } from '../rows/grant-lists.js'
 import {
@@ -17,8 +10,7 @@ import {
   livePermissions,
   unitePermissions,
 } from '../rows/granted-scopes.js'
-import { agentIdOf, internAgent, internResource, resourceIdOf } from '../rows/identifiers.js'
-import { auditDelegate } from '../rows/requests.js'
+import { agentIdOf, resourceIdOf } from '../rows/identifiers.js'
 import { userIdOf } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
 import {
@@ -31,7 +23,6 @@ import {
   randomPart,
 } from '../sql/kept-query.js'
 import type { NewRow, Row, Tables } from '../sql/tables.js'
-import { requireUnblocked } from './agents.js'
 
 /** Requested scopes granted by the user to whom the request is bound. */
 interface NewGrant {
@@ -226,30 +217,37 @@ export const markUsed = cachedQueryOfRows(({ db, clock }, used: readonly Placeho
     ),
 )
 
+interface IssueTerms {
+  tokenLifetime: number
+  now: number
+  /** The family of the refresh token with which the token is issued. */
+  family?: string | undefined
+  notAfter?: number | undefined
+}
+
 /**
  * Creates the record of a token for some of a grant's permissions. The token never outlives the earliest expiry among them (W14).
- *
- * @param family the family of the refresh token with which it is issued
  */
 export function generateTokenIssue(
   grant: UsedGrant,
   scope: string,
-  { tokenLifetime, now, family }: { tokenLifetime: number; now: number; family?: string | undefined },
+  { tokenLifetime, now, family, notAfter = Infinity }: IssueTerms,
 ): TokenIssue {
   const end = firstEnd(grant.permissions, scope)
   return {
     jti: generateJti(family === undefined ? grant.id : `${grant.id}.${family}`),
     scope,
     issuedAt: now,
-    expiresAt: Math.min(now + tokenLifetime, end ?? Number.POSITIVE_INFINITY),
+    expiresAt: Math.min(now + tokenLifetime, notAfter, end ?? Infinity),
   }
 }
 
-function generateJti(under: string): string {
+/** Generates the id of a token, which starts with the id of the grant or the name of the policy. */
+export function generateJti(under: string): string {
   return `${under}.${randomPart().toString('base64url')}`
 }
 
-/** The origin of an issued token: a code under a grant, or a policy. */
+/** The origin of an issued token: a grant, with the code if there was one, or a policy. */
 type Origin =
   | Pick<NewRow<'token_issue'>, 'grant_id' | 'request_id'>
   | Pick<NewRow<'token_issue'>, 'policy' | 'agent_id' | 'delegate' | 'resource_id'>
@@ -271,21 +269,3 @@ const noOrigin = {
 } as const
 
 const issueInsertion = cachedInsertion('token_issue')
-
-/** Implements {@link GrantStorage.recordAutonomousIssue}. @throws StorageError `agent_blocked` */
-export async function recordAutonomousIssue(unit: Unit, issue: AutonomousIssue): Promise<TokenIssue> {
-  const { agent, delegate, resource, scope, policy } = issue
-  await requireUnblocked(unit, agent)
-  const agentId = await internAgent(unit, agent)
-  const resourceId = await internResource(unit, resource)
-  const { now } = unit
-  const issued = { jti: generateJti(policy), scope, issuedAt: now, expiresAt: now + issue.tokenLifetime }
-  await storeIssue(unit, issued, { policy, agent_id: agentId, delegate, resource_id: resourceId })
-  await writeEvent(unit, {
-    event: 'token.issued_by_policy',
-    agentId,
-    resourceId,
-    data: { scope, policy, jti: issued.jti, ...auditDelegate(issue) },
-  })
-  return issued
-}

@@ -88,6 +88,11 @@ const plants: readonly Plant[] = [
     'token_without_event',
     "insert into token_issue (jti_end, issued_at, expires_at, scope, grant_id, request_id) select t.jti_end, t.issued_at, t.expires_at, t.scope, t.grant_id, r.id from token_issue as t, auth_request as r where r.status = 'denied' and t.grant_id is not null limit 1",
   ],
+  [
+    'issue_without_event',
+    `insert into token_issue (jti_end, issued_at, expires_at, scope, grant_id)
+      select jti_end, issued_at, expires_at, scope, grant_id from token_issue where grant_id is not null limit 1`,
+  ],
   ['decision_without_event', "update auth_request set status = 'denied' where status = 'open'"],
   [
     'grant_without_event',

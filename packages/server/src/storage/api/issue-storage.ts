@@ -1,0 +1,30 @@
+import type { GrantParties, TokenIssue, UsedGrant } from './grant-storage.js'
+import type { OfSignedRequest } from './request-storage.js'
+import type { User } from './user.js'
+
+/** Tokens that agents receive without a page. */
+export interface IssueStorage {
+  /**
+   * Issues a token under an active remembered grant for the same edition, user, agent, delegate and resource that covers the scope: records
+   * the issue and the audit event in one transaction. The caller must have authenticated the agent, must know from its own records that the
+   * agent acts for this user, and must check whether the user has to see a page for other reasons (W22). Rejects with `StorageError`
+   * `agent_blocked`.
+   */
+  issueRemembered(issue: RememberedIssue): Promise<RememberedIssueOutcome>
+}
+
+export interface RememberedIssue extends OfSignedRequest, GrantParties {
+  /** Space-separated. The grant must cover all of it. */
+  scope: string
+  /** Thumbprint of the key that signed the request, to which the token will be bound. */
+  jkt: string
+  /** Maximum lifetime of the token, in seconds. Shortened to the earliest expiry among its permissions. */
+  tokenLifetime: number
+  /** The latest expiry of the token, in Unix seconds, such as that of a token that the agent presented. @default any */
+  notAfter?: number | undefined
+}
+
+/** `expired`: `notAfter` has passed. */
+export type RememberedIssueOutcome =
+  | { outcome: 'issued'; grant: UsedGrant; user: User; issue: TokenIssue }
+  | { outcome: 'refused'; reason: 'not_covered' | 'user_disabled' | 'expired' }

@@ -1,0 +1,101 @@
+import { sql } from 'kysely'
+import type { AutonomousIssue, TokenIssue } from '../api/grant-storage.js'
+import type { RememberedIssue, RememberedIssueOutcome } from '../api/issue-storage.js'
+import { writeEvent } from '../rows/audit.js'
+import { isUseDue, toUsedGrant, usedGrants } from '../rows/grant-lists.js'
+import { commonScope, grantEnded, isWithinScope } from '../rows/granted-scopes.js'
+import { internAgent, internResource } from '../rows/identifiers.js'
+import { auditDelegate } from '../rows/requests.js'
+import { toUser } from '../rows/users.js'
+import type { Unit } from '../sql/engine.js'
+import { cachedQuery, idBytes, type Placeholders } from '../sql/kept-query.js'
+import { agentBlocked, requireHostUnblocked, requireUnblocked } from './agents.js'
+import { generateJti, generateTokenIssue, markUsed, storeIssue } from './grants.js'
+
+/** Implements {@link GrantStorage.recordAutonomousIssue}. @throws StorageError `agent_blocked` */
+export async function recordAutonomousIssue(unit: Unit, issue: AutonomousIssue): Promise<TokenIssue> {
+  const { agent, delegate, resource, scope, policy } = issue
+  await requireUnblocked(unit, agent)
+  const agentId = await internAgent(unit, agent)
+  const resourceId = await internResource(unit, resource)
+  const { now } = unit
+  const issued = { jti: generateJti(policy), scope, issuedAt: now, expiresAt: now + issue.tokenLifetime }
+  await storeIssue(unit, issued, { policy, agent_id: agentId, delegate, resource_id: resourceId })
+  await writeEvent(unit, {
+    event: 'token.issued_by_policy',
+    agentId,
+    resourceId,
+    data: { scope, policy, jti: issued.jti, ...auditDelegate(issue) },
+  })
+  return issued
+}
+
+/** The outcome of an issue under a remembered grant, and the grant whose use must be counted. */
+export interface PerformedIssue {
+  outcome: RememberedIssueOutcome
+  use?: { grantId: number; at: number }
+}
+
+/** Implements {@link IssueStorage.issueRemembered}. @throws StorageError `agent_blocked` */
+export async function issueRemembered(unit: Unit, wanted: RememberedIssue): Promise<PerformedIssue> {
+  const { now } = unit
+  const row = await lockRemembered(unit, wanted)
+  if (!row) await requireUnblocked(unit, wanted.agent)
+  else if (row.blocked_at !== null) throw agentBlocked()
+  else await requireHostUnblocked(unit, wanted.agent)
+  if (!row) return refused('not_covered')
+  if (row.disabled_at !== null) return refused('user_disabled')
+  const grant = toUsedGrant(row)
+  const scope = commonScope(wanted.scope, grant.scope)
+  if (scope === '' || grantEnded(grant, now) || !isWithinScope(wanted.scope, grant.scope)) return refused('not_covered')
+  const issue = generateTokenIssue(grant, scope, { ...wanted, now })
+  if (issue.expiresAt <= now) return refused('expired')
+  await storeIssue(unit, issue, { grant_id: row.id, request_id: null })
+  if (isUseDue(row.last_used_at, now)) await markUsed(unit, [row])
+  await writeEvent(unit, {
+    event: 'token.issued_by_grant',
+    userId: row.user_id,
+    agentId: row.agent_id,
+    resourceId: row.resource_id,
+    grant: row.public_id,
+    data: { scope, jti: issue.jti, jkt: wanted.jkt, ...auditDelegate(grant) },
+  })
+  return { outcome: { outcome: 'issued', grant, user: toUser(row), issue }, use: { grantId: row.id, at: now } }
+}
+
+function refused(reason: Extract<RememberedIssueOutcome, { outcome: 'refused' }>['reason']): PerformedIssue {
+  return { outcome: { outcome: 'refused', reason } }
+}
+
+/**
+ * Locks the active remembered grant of these parties, so that it is not revoked before the end of the transaction, and protects its agent and
+ * user against changes.
+ */
+async function lockRemembered(unit: Unit, wanted: RememberedIssue) {
+  const { edition, userId, agent, delegate, resource } = wanted
+  const parties = { edition, user: idBytes(userId), agent, delegate, resource }
+  // If this statement waited for a concurrent replacement of the grant, it found no row. That cannot happen again, because the user is locked.
+  return (await remembered(unit, parties))[0] ?? (await remembered(unit, parties))[0]
+}
+
+interface Parties {
+  edition: string
+  user: Uint8Array
+  agent: string
+  delegate: string | null
+  resource: string
+}
+
+const remembered = cachedQuery((parts, of: Placeholders<Parties>) =>
+  parts.locking(
+    usedGrants(parts)
+      .where('u.public_id', '=', of.user)
+      .where('a.identifier', '=', of.agent)
+      .where('s.identifier', '=', of.resource)
+      .where('g.delegate', 'is not distinct from', of.delegate)
+      .where('g.edition', '=', of.edition)
+      .where('g.remembered', '=', sql.lit(1))
+      .where('g.revoked_at', 'is', null),
+    { u: 'shared', a: 'shared', g: 'alone' },
+  ),
+)
