@@ -1,12 +1,19 @@
 import { AAuthError } from '../lib/errors.js'
 import { fieldValues, type ReceivedMessage, trimSpace } from './received-message.js'
 import { parseSignature, parseSignatureInput, type SignatureInput } from './signature-input.js'
-import { coverageOf, type ParsedKeyReference, plainHost, type SigningProfile, type Target } from './signing-profile.js'
+import {
+  coverageOf,
+  type ParsedKeyReference,
+  plainHost,
+  type SignatureField,
+  type SigningProfile,
+  type Target,
+} from './signing-profile.js'
 
 /** Fields that are checked in every signed request. */
 export type MessageField = (typeof fieldNames)[number]
 
-/** The last value of each field, and the names of fields that occur more than once. */
+/** The value of each field, with repeated fields joined as a list, and the names of repeated fields. */
 export type MessageFields = Partial<Record<MessageField, string>> & { readonly repeated: readonly MessageField[] }
 
 /**
@@ -25,33 +32,41 @@ export function readMessageFields({ rawHeaders }: ReceivedMessage): MessageField
     const lower = candidate.toLowerCase()
     const name = fieldNames.find((each) => each === lower)
     if (!name) continue
-    if (fields[name] !== undefined) repeated.push(name)
-    fields[name] = trimSpace(rawHeaders[i + 1] as string)
+    const value = trimSpace(rawHeaders[i + 1] as string)
+    const before = fields[name]
+    if (before !== undefined) repeated.push(name)
+    fields[name] = before === undefined ? value : `${before}, ${value}`
   }
   return fields
 }
 
 /**
- * The only signature of a request, and the reference to its key.
+ * The signature of a request to verify, and the reference to its key.
  *
  * @throws AAuthError `signature_missing`, `signature_malformed`, `signature_label_mismatch`, and the errors that the parsers throw
  */
 export function requireSignature(
   fields: MessageFields,
-  { parseKey }: SigningProfile,
+  { parseKey, chooseSignature }: SigningProfile,
 ): {
   input: SignatureInput
   signature: Uint8Array
   parsedKey: ParsedKeyReference
 } {
-  const parsedKey = parseKey(requireSignatureField(fields, 'signature-key'))
-  const input = parseSignatureInput(requireSignatureField(fields, 'signature-input'))
+  const require = (name: SignatureField) => requireSignatureField(fields, name, chooseSignature !== undefined)
+  const chosen = chooseSignature?.({
+    'signature-key': require('signature-key'),
+    'signature-input': require('signature-input'),
+    signature: require('signature'),
+  })
+  const parsedKey = chosen?.parsedKey ?? parseKey(require('signature-key'))
+  const input = parseSignatureInput(chosen?.input ?? require('signature-input'))
   if (input.tag !== undefined)
     throw new AAuthError(
       'signature_missing',
       'The signature has a tag, which marks it for another protocol: sign without a tag.',
     )
-  const { label, signature } = parseSignature(requireSignatureField(fields, 'signature'))
+  const { label, signature } = parseSignature(chosen?.signature ?? require('signature'))
   if (label !== parsedKey.label || label !== input.label) {
     throw new AAuthError(
       'signature_label_mismatch',
@@ -96,11 +111,11 @@ const fieldNames = ['host', 'nonce', 'signature', 'signature-key', 'signature-in
 /** Node silently drops header lines beyond the first 2,000. These could include a second signature or `Host`. */
 const maxHeaderLines = 1000
 
-function requireSignatureField(fields: MessageFields, name: MessageField): string {
+function requireSignatureField(fields: MessageFields, name: SignatureField, mayRepeat: boolean): string {
   const value = fields[name]
   if (value === undefined)
     throw new AAuthError('signature_missing', `The request has no ${name} header: it must be signed (RFC 9421).`)
-  if (fields.repeated.includes(name))
+  if (!mayRepeat && fields.repeated.includes(name))
     throw new AAuthError('signature_malformed', `The request has the ${name} header twice.`)
   return value
 }
@@ -135,13 +150,13 @@ export function requireCoverage(
     const covered = input.components.includes(name)
     if (when === 'always' || present[when]) {
       if (!covered && !(when === 'body' && body === 'if-covered')) missing.push(name)
-    } else if (covered) {
+    } else if (covered && !profile.mayCoverMore) {
       throw new AAuthError('component_forbidden', `${name} is covered, but the request has no ${when}.`)
     }
   }
   if (missing.length > 0) {
     throw new AAuthError('component_missing', `The signature does not cover ${missing.join(', ')}.`, {
-      requiredInput: missing,
+      requiredInput: profile.mayCoverMore ? expected : missing,
     })
   }
 }
@@ -179,7 +194,7 @@ function componentValue(
       return target.path
     case '@query':
       return target.query ?? '?'
-    // This header was already parsed, so it is printable ASCII and occurs once.
+    // This field was already parsed, so it is printable ASCII.
     case 'signature-key':
       return fields['signature-key'] ?? requireField(message, component)
     default:

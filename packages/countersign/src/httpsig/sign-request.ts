@@ -17,6 +17,8 @@ export interface SignableMessage {
   query?: string | undefined
   /** `content-type` and `content-digest` if the request has a body, `nonce` if one is sent. */
   fields?: Readonly<Record<string, string>>
+  /** Other fields, for profiles that cover more. */
+  headers?: Headers
 }
 
 export interface SignMessageOptions {
@@ -52,7 +54,9 @@ export function signMessage(message: SignableMessage, options: SignMessageOption
     body: 'content-digest' in fields,
     nonce: 'nonce' in fields,
   })
-  const parameters = serializeSignatureParameters(components, wholeSeconds(options.created ?? systemClock()))
+  const parameters =
+    serializeSignatureParameters(components, wholeSeconds(options.created ?? systemClock())) +
+    (profile.createParameters?.() ?? '')
   const base = serializeSignatureBase(
     components,
     components.map((component) => valueFor(message, fields, key, component)),
@@ -100,8 +104,9 @@ function valueFor(
     case 'signature-key':
       return key
     default: {
-      const value = fields[component]
-      if (value === undefined) throw new TypeError(`the request has no ${component}, which the signature must cover`)
+      const value = fields[component] ?? message.headers?.get(component)
+      if (typeof value !== 'string')
+        throw new TypeError(`the request has no ${component}, which the signature must cover`)
       return value
     }
   }
@@ -155,7 +160,8 @@ export async function signRequest(request: Request, options: SignRequestOptions)
   const mark = target.indexOf('?')
   const path = mark === -1 ? target : target.slice(0, mark)
   const query = mark === -1 ? undefined : target.slice(mark)
-  const signed = await signMessage({ method: request.method, authority: host, path, query, fields }, options)
+  const message = { method: request.method, authority: host, path, query, fields, headers }
+  const signed = await signMessage(message, options)
   let length = 0
   for (const [name, value] of Object.entries({ ...fields, ...signed })) {
     headers.set(name, value)

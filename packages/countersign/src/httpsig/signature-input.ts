@@ -11,6 +11,7 @@ export interface SignatureInput {
   /** Unix seconds. */
   expires: number | undefined
   algorithm: string | undefined
+  nonce: string | undefined
   /** The protocol for which the signature is intended (RFC 9421 §2.3). AAuth does not use tags. */
   tag: string | undefined
   /** The member's value as received: the value of `@signature-params` in the base. */
@@ -64,7 +65,9 @@ export function parseSignatureInput(text: string): SignatureInput {
     end = signatureParameter.lastIndex
   }
   if (end !== text.length) throw malformed('has a malformed parameter, or continues after its only member')
-  const [created, expires, alg, tag] = ['created', 'expires', 'alg', 'tag'].map((name) => values.get(name))
+  const [created, expires, alg, nonce, tag] = ['created', 'expires', 'alg', 'nonce', 'tag'].map((name) =>
+    values.get(name),
+  )
   if (typeof created !== 'number')
     throw new AAuthError('signature_created_missing', 'Signature-Input has no created parameter.')
   if (typeof expires === 'number' && expires < created) throw malformed('has expires earlier than created')
@@ -74,6 +77,7 @@ export function parseSignatureInput(text: string): SignatureInput {
     created,
     expires: typeof expires === 'number' ? expires : undefined,
     algorithm: typeof alg === 'string' ? alg : undefined,
+    nonce: typeof nonce === 'string' ? nonce : undefined,
     tag: typeof tag === 'string' ? tag : undefined,
     parameters: text.slice(label.length + 1),
   }
@@ -91,9 +95,8 @@ export function parseSignature(text: string): { label: string; signature: Uint8A
 }
 
 /** Serializes the value of a `Signature-Input` member: `("@method" …);created=…`. */
-export function serializeSignatureParameters(components: readonly string[], created: number, expires?: number): string {
-  const list = `(${components.map((name) => `"${name}"`).join(' ')});created=${created}`
-  return expires === undefined ? list : `${list};expires=${expires}`
+export function serializeSignatureParameters(components: readonly string[], created: number): string {
+  return `(${components.map((name) => `"${name}"`).join(' ')});created=${created}`
 }
 
 function parseComponents(list: string): string[] {

@@ -13,6 +13,8 @@ export interface SigningForm {
   readonly nonceBytes: number | undefined
   /** The label to emit. Receivers accept any label. */
   readonly label: string
+  /** Creates further signature parameters, such as `;nonce="…"` (RFC 9421 §2.3). @default none */
+  readonly createParameters?: () => string
   /**
    * Serializes a `Signature-Key`.
    *
@@ -29,6 +31,32 @@ export interface SigningProfile extends SigningForm {
    * @throws AAuthError `signature_malformed`; `key_invalid` if a header key contains its private part
    */
   readonly parseKey: (text: string) => ParsedKeyReference
+  /**
+   * Chooses the signature to verify, in editions whose requests may have several. Receives the values of the fields, and returns the members
+   * of that signature. @default the request must have only one
+   *
+   * @throws AAuthError if there is none that can be verified
+   */
+  readonly chooseSignature?: (fields: Readonly<Record<SignatureField, string>>) => ChosenSignature
+  /** Whether the nonce is the parameter of the signature (RFC 9421 §2.3). @default it is the `Nonce` field */
+  readonly hasNonceParameter?: boolean
+  /**
+   * Whether a signature may cover components that it need not cover. A refusal then names every component that the request must cover, not
+   * only the missing ones. @default a conditional component is covered if and only if its condition holds
+   */
+  readonly mayCoverMore?: boolean
+  /** The edition's name for a `created` that is too far ahead of the receiver's clock. @default it has none */
+  readonly aheadError?: string
+}
+
+/** The fields that make up a signature. */
+export type SignatureField = 'signature' | 'signature-input' | 'signature-key'
+
+/** The members of one signature: the value of `Signature-Input` and `Signature` with the label, and the parsed key. */
+export interface ChosenSignature {
+  input: string
+  signature: string
+  parsedKey: ParsedKeyReference
 }
 
 /** The components to cover in a request with these parts, in the order in which they are emitted. */

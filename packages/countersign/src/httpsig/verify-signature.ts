@@ -135,7 +135,7 @@ export async function verifySignature<R extends SigningKey>(
   onStep?.('time')
   requireFresh(input, profile, now()) //                                         signature_created_outside_window, signature_expired
   onStep?.('nonce')
-  const nonce = requireNonce(message.method, fields, profile, options) //        nonce_missing, nonce_malformed
+  const nonce = requireNonce(message.method, input, fields, profile, options) // nonce_missing, nonce_malformed
   onStep?.('body')
   const { upload } = message
   const body = upload ? noContent : await message.body(options.maxBody ?? 1_048_576) // body_too_large
@@ -206,6 +206,7 @@ function requireFresh(input: SignatureInput, profile: SigningProfile, now: numbe
     throw new AAuthError(
       'signature_created_outside_window',
       `created is ${Math.abs(age)} s ${age < 0 ? 'ahead of' : 'behind'} this server’s clock; at most ${profile.window} s are allowed.`,
+      age < 0 ? { error: profile.aheadError } : {},
     )
   }
   if (input.expires !== undefined && input.expires <= now) {
@@ -215,15 +216,19 @@ function requireFresh(input: SignatureInput, profile: SigningProfile, now: numbe
 
 function requireNonce(
   method: string,
-  { nonce, repeated }: MessageFields,
+  input: SignatureInput,
+  fields: MessageFields,
   profile: SigningProfile,
   options: { nonce?: 'optional' | 'required' | undefined },
 ): string | undefined {
-  const { nonceBytes } = profile
+  const { nonceBytes, hasNonceParameter } = profile
+  const isRequired = options.nonce === 'required' && !['GET', 'HEAD', 'OPTIONS'].includes(method)
+  if (hasNonceParameter) return requireNonceParameter(input, isRequired)
   if (nonceBytes === undefined) return undefined
+  const { nonce, repeated } = fields
   if (repeated.includes('nonce')) throw new AAuthError('nonce_malformed', 'The request has two Nonce headers.')
   if (nonce === undefined) {
-    if (options.nonce === 'required' && !['GET', 'HEAD', 'OPTIONS'].includes(method)) {
+    if (isRequired) {
       throw new AAuthError('nonce_missing', `${method} requests to this server must have a Nonce header.`, {
         requiredInput: ['nonce'],
       })
@@ -236,6 +241,15 @@ function requireNonce(
       `Nonce must encode at least ${nonceBytes} bytes as base64url, in at most 256 characters.`,
     )
   }
+  return nonce
+}
+
+// Signers choose its form, so any is accepted.
+function requireNonceParameter({ nonce }: SignatureInput, isRequired: boolean): string | undefined {
+  if (nonce === undefined && isRequired)
+    throw new AAuthError('nonce_missing', 'This request must be signed with a nonce parameter.')
+  if (nonce === '' || (nonce?.length ?? 0) > 256)
+    throw new AAuthError('nonce_malformed', 'The nonce of a signature must have 1 to 256 characters.')
   return nonce
 }
 

@@ -74,9 +74,9 @@ export const algorithmTable: Record<Algorithm, AlgorithmRow> = {
 
 /** How algorithms are named in JWKs and in token headers. */
 export interface JoseRules {
-  /** The names of each algorithm. The first name is emitted. */
-  readonly names: Readonly<Record<Algorithm, readonly [string, ...string[]]>>
-  /** Whether a key must name its algorithm. */
+  /** The names of each algorithm. The first name is emitted. An algorithm without a name is not accepted. */
+  readonly names: Readonly<Record<Algorithm, readonly string[]>>
+  /** Whether a key must name its algorithm, by one of these names. */
   readonly algRequired: boolean
 }
 
@@ -89,7 +89,12 @@ export const registeredNames: JoseRules = {
 /** A public key in its published form: with its `alg`, if keys must name their algorithm. */
 export function publishedJwk<J extends Partial<PublicJwk>>(jwk: J, { names, algRequired }: JoseRules): J {
   const algorithm = algRequired ? algorithmOf(jwk) : undefined
-  return algorithm === undefined ? jwk : { ...jwk, alg: names[algorithm][0] }
+  return algorithm === undefined ? jwk : { ...jwk, alg: names[algorithm][0] as string }
+}
+
+/** Whether a text names an algorithm under the rules. */
+export function isAlgorithmName({ names }: JoseRules, alg: unknown): boolean {
+  return Object.values(names).some((each) => each.includes(alg as string))
 }
 
 /** Algorithms in order of preference. */

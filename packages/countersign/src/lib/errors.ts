@@ -10,6 +10,7 @@ const malformed = { status: 400 } as const
 const grant = { status: 400, description: 'Not valid for this request.' } as const
 const later = { status: 503, description: 'Try again in a moment.' } as const
 const failed = { status: 500 } as const
+const internal = { status: 500, description: 'Something went wrong.' } as const
 
 /** Every case that this library distinguishes. The edition defines how each appears on the wire. */
 export const errorCases = {
@@ -81,8 +82,8 @@ export const errorCases = {
   revocation_list_refused: later,
   body_read_before: failed,
   request_changed: failed,
-  signer_refused: { status: 500, description: 'Something went wrong.' },
-  bug: { status: 500, description: 'Something went wrong.' },
+  signer_refused: internal,
+  bug: internal,
 } as const satisfies Record<string, ErrorCase>
 
 /** Our code for a case; stable across versions. */
@@ -120,6 +121,8 @@ export interface AAuthErrorOptions {
   retryAfter?: number | undefined
   /** The policy rule that refused the request. For the operator only. */
   rule?: string | undefined
+  /** The edition's own name for the case, if the edition distinguishes more cases than `code`. */
+  error?: string | undefined
 }
 
 /**
@@ -127,33 +130,40 @@ export interface AAuthErrorOptions {
  * operator and contains no token, signature or key.
  */
 export class AAuthError extends Error {
-  readonly code: ErrorCode
-  readonly status: number
+  declare readonly code: ErrorCode
+  declare readonly status: number
   /** The text that the caller may see. */
-  readonly description: string
-  readonly requiredInput: readonly string[] | undefined
-  readonly algorithms: readonly string[] | undefined
-  readonly retryAfter: number | undefined
-  readonly challenge: ChallengeContext | undefined
-  readonly rule: string | undefined
+  declare readonly description: string
+  declare readonly requiredInput: readonly string[] | undefined
+  declare readonly algorithms: readonly string[] | undefined
+  declare readonly retryAfter: number | undefined
+  declare readonly challenge: ChallengeContext | undefined
+  declare readonly rule: string | undefined
+  /** The edition's own name for the case, if the edition distinguishes more cases than `code`. */
+  declare readonly error: string | undefined
 
   constructor(code: ErrorCode, message: string, options: AAuthErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
-    this.name = 'AAuthError'
-    const { status, description }: ErrorCase = errorCases[code]
-    this.code = code
-    this.status = status
-    this.description = description ?? message
-    this.requiredInput = options.requiredInput
-    this.algorithms = options.algorithms
-    this.retryAfter = options.retryAfter
-    this.challenge = options.challenge
-    this.rule = options.rule
+    const { cause, challenge, requiredInput, algorithms, retryAfter, rule, error } = options
+    super(message, cause === undefined ? undefined : { cause })
+    const { status, description = message }: ErrorCase = errorCases[code]
+    const name = 'AAuthError'
+    Object.assign(this, {
+      name,
+      code,
+      status,
+      description,
+      requiredInput,
+      algorithms,
+      retryAfter,
+      challenge,
+      rule,
+      error,
+    })
   }
 
   /** A copy of the error with a challenge added. */
   withChallenge(challenge: ChallengeContext): AAuthError {
-    const { message, cause, requiredInput, algorithms, retryAfter, rule } = this
-    return new AAuthError(this.code, message, { cause, challenge, requiredInput, algorithms, retryAfter, rule })
+    const { code, message, cause } = this
+    return new AAuthError(code, message, Object.assign({}, this, { cause, challenge }))
   }
 }

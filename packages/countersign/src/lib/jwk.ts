@@ -4,6 +4,7 @@ import {
   algorithmNames,
   algorithmOf,
   algorithmTable,
+  isAlgorithmName,
   type JoseRules,
   type PrivateJwk,
   type PublicJwk,
@@ -33,7 +34,7 @@ export async function jwkThumbprint(jwk: PublicJwk): Promise<string> {
 
 /**
  * Validates and imports another party's public key. Throws `key_invalid` for private or symmetric members, an unknown type, wrong lengths,
- * points of small order, and an `alg` that belongs to another key type.
+ * points of small order, and an `alg` that belongs to another key type. Throws `algorithm_unsupported` for a key without a required `alg`.
  *
  * @param rules how the key names its algorithm
  */
@@ -77,23 +78,23 @@ export function showsSecret(jwk: object): boolean {
 
 function requirePublicKey(
   jwk: unknown,
-  { names, algRequired }: JoseRules,
+  rules: JoseRules,
 ): { members: PublicJwk; algorithm: Algorithm; kid: string | undefined } {
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) {
     throw new AAuthError('key_invalid', 'The key is not a JSON object.')
   }
   if (showsSecret(jwk)) throw new AAuthError('key_invalid', 'The key contains private members.')
   const candidate = jwk as PublicJwk
+  const { alg, kid } = candidate
+  if (rules.algRequired && !isAlgorithmName(rules, alg))
+    throw new AAuthError('algorithm_unsupported', 'The key’s alg is missing or not accepted.')
   const algorithm = requireAlgorithm(candidate)
   const row = algorithmTable[algorithm]
   if (!isForVerifying(jwk))
     throw new AAuthError('key_invalid', 'The key’s use or key_ops do not allow it to verify signatures.')
-  const { alg } = candidate
-  if (alg === undefined && algRequired) throw new AAuthError('key_invalid', 'The key has no alg member.')
-  if (alg !== undefined && alg !== algorithm && !names[algorithm].includes(alg)) {
+  if (alg !== undefined && alg !== algorithm && !rules.names[algorithm].includes(alg)) {
     throw new AAuthError('key_invalid', `The key’s alg does not match its type (${row.kty}).`)
   }
-  const { kid } = candidate
   return { members: keyMembers(candidate, algorithm), algorithm, kid: typeof kid === 'string' ? kid : undefined }
 }
 

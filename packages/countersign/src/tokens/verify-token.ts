@@ -1,4 +1,4 @@
-import type { JoseRules } from '../lib/algorithms.js'
+import { isAlgorithmName, type JoseRules } from '../lib/algorithms.js'
 import { systemClock } from '../lib/clock.js'
 import { hasDuplicateMembers, parseBase64url, parseJsonObject, parseUtf8 } from '../lib/encodings.js'
 import { AAuthError, type ErrorCode } from '../lib/errors.js'
@@ -39,6 +39,8 @@ export interface TokenType<C extends RegisteredClaims = RegisteredClaims> {
   readonly maxLifetime: number
   readonly invalid: ErrorCode
   readonly expired: ErrorCode
+  /** The edition's names for the errors, and for an `iat` that is too far ahead of the receiver's clock. @default it has none */
+  readonly errors?: Readonly<Partial<Record<'invalid' | 'expired' | 'ahead', string>>>
   /** How the holder of an expired token gets a new one. */
   readonly renewal?: string
 }
@@ -99,8 +101,8 @@ export async function verifyDecodedToken<C extends RegisteredClaims>(
 ): Promise<VerifiedToken<C>> {
   const { typ, jose, invalid, audience, maxLifetime } = type
   const now = (options.now ?? systemClock)()
-  const refuse = (why: string, cause?: unknown) =>
-    new AAuthError(invalid, `The ${typ} was rejected: ${why}.`, { cause })
+  const refuse = (why: string, cause?: unknown, error = type.errors?.invalid) =>
+    new AAuthError(invalid, `The ${typ} was rejected: ${why}.`, { cause, error })
 
   if (!token) throw refuse('it is too long, or not a signed compact JWT without duplicate JSON members')
   const { header } = token
@@ -109,18 +111,22 @@ export async function verifyDecodedToken<C extends RegisteredClaims>(
   const { alg, kid } = header
   if (typeof kid !== 'string' || kid === '' || kid.length > 256)
     throw refuse('its header must have a kid of at most 256 characters')
-  if (typeof alg !== 'string' || !isNamed(jose, alg)) throw refuse('its alg is not supported')
+  if (typeof alg !== 'string' || !isAlgorithmName(jose, alg)) throw refuse('its alg is not supported')
 
   const { payload: claims } = token
   requireClaims(type, claims, options, refuse)
   if (options.issuers && !options.issuers.includes(claims.iss)) throw refuse('its issuer is not accepted')
   if (!includesAudience(claims.aud, options.audience, audience)) throw refuse('its aud does not include the recipient')
   for (const claim of ['iat', 'nbf'] as const) {
-    if ((claims[claim] ?? 0) > now + clockTolerance) throw refuse(`its ${claim} is in the future`)
+    if ((claims[claim] ?? 0) > now + clockTolerance)
+      throw refuse(`its ${claim} is in the future`, undefined, type.errors?.ahead)
   }
   if (claims.exp > now + maxLifetime) throw refuse(`its lifetime exceeds ${maxLifetime} s`)
   const expired = claims.exp <= now
-  if (expired && !options.allowExpired) throw expiry(type)
+  if (expired && !options.allowExpired) {
+    const hint = type.renewal === undefined ? '' : `: ${type.renewal}`
+    throw new AAuthError(type.expired, `The ${typ} has expired${hint}.`, { error: type.errors?.expired })
+  }
 
   const { key, renew } = await options.findKey(claims.iss, kid)
   if (!jose.names[key.algorithm].includes(alg)) throw refuse('its alg does not match the issuer’s key')
@@ -135,14 +141,6 @@ export async function verifyDecodedToken<C extends RegisteredClaims>(
   const isBound = type.required.some(([, kind]) => kind === 'confirmation')
   const confirmationKey = isBound ? await importConfirmation(claims, (jwk) => importKey(jwk, jose), refuse) : undefined
   return { type, claims, confirmationKey, expired }
-}
-
-function expiry({ typ, expired, renewal }: TokenType): AAuthError {
-  return new AAuthError(expired, `The ${typ} has expired${renewal === undefined ? '' : `: ${renewal}`}.`)
-}
-
-function isNamed({ names }: JoseRules, alg: string): boolean {
-  return Object.values(names).some((each) => each.includes(alg))
 }
 
 type Refuse = (why: string, cause?: unknown) => AAuthError
@@ -217,7 +215,7 @@ async function importConfirmation(
   try {
     key = await importKey(jwk)
   } catch (cause) {
-    if (!(cause instanceof AAuthError)) throw cause
+    if (!(cause instanceof AAuthError) || cause.code === 'algorithm_unsupported') throw cause
     throw refuse('its cnf.jwk is not a usable public key', cause)
   }
   if (jkt !== undefined && jkt !== key.thumbprint) throw refuse('its cnf names two keys')

@@ -110,13 +110,13 @@ describe('a request in draft -11 is refused', () => {
     [
       'with a key that has no alg',
       async (stage: Stage) => sendWith(stage, await agentToken(stage, { cnf: { jwk: stage.agentSigner.jwk } }), call()),
-      'invalid_jwt',
+      'unsupported_algorithm',
     ],
     [
       'with a key whose alg is EdDSA',
       async (stage: Stage) =>
         sendWith(stage, await agentToken(stage, { cnf: { jwk: { ...stage.agentSigner.jwk, alg: 'EdDSA' } } }), call()),
-      'invalid_jwt',
+      'unsupported_algorithm',
     ],
     [
       'with an agent on another host',
