@@ -7,7 +7,12 @@ import { build } from 'esbuild'
  * The cost of an entry point, as stated in docs/contributing/dependencies.md: its bytes in a page, gzipped, and the time that Node takes to import it.
  * Only bytes are checked. Times depend on the machine; `--times` prints them.
  */
-const limits = { 'countersign/agent': 32_700, 'countersign/agent/hono': 37_000, 'countersign/resource': 39_000 }
+const limits = {
+  'countersign/agent': 32_700,
+  'countersign/agent/hono': 37_000,
+  'countersign/resource': 39_000,
+  'countersign/editions/draft-11': 12_000,
+}
 
 const timed = [
   'countersign',

@@ -1,0 +1,128 @@
+import { type Item, ParseError, parseDictionary, serializeDictionary, Token } from 'structured-headers'
+import type {
+  ChosenSignature,
+  KeyReference,
+  ParsedKeyReference,
+  SignatureField,
+} from '../../httpsig/signing-profile.js'
+import { AAuthError } from '../../lib/errors.js'
+
+/** How a key is found: in the token of an agent, or in the key set of a server. */
+export type Scheme = 'jwt' | 'jwks_uri'
+
+const maxLength = 16_384
+const maxMembers = 8
+const label = '[a-z*][a-z0-9_.*-]{0,63}'
+/** Matches a single token in one pass: nearly every request has one. */
+const tokenAlone = new RegExp(`^(${label})=jwt;jwt="([\\w.-]+)"$`)
+/** Matches one member, with its label: a comma in a string ends no member. */
+const member = new RegExp(`[ \\t]*((${label})(?:"(?:[^"\\\\]|\\\\[^])*"|[^",])*)(?:,|$)`, 'y')
+
+/** Parses the first member of a `Signature-Key` dictionary that refers to a key by one of the schemes, for logs and limits. */
+export function createKeyParser(schemes: readonly Scheme[]): (text: string) => ParsedKeyReference {
+  return (text) => {
+    const members = parseMembers(text)
+    for (const [name, value] of members) {
+      if (isOneOf(schemes, value)) return { label: name, key: keyIn(value) }
+    }
+    throw unsupportedScheme()
+  }
+}
+
+/**
+ * Chooses the first signature that has an input and a key by one of the schemes. A message may have others: their members are of no
+ * consequence, whatever they contain (signature-key -09 §4).
+ */
+export function createSignatureChoice(
+  schemes: readonly Scheme[],
+): (fields: Readonly<Record<SignatureField, string>>) => ChosenSignature {
+  return ({ signature, 'signature-input': input, 'signature-key': text }) => {
+    const [, name = '', jwt] = (schemes.includes('jwt') && tokenAlone.exec(text)) || []
+    if (jwt !== undefined && !signature.includes(',') && !input.includes(','))
+      return { signature, input, parsedKey: { label: name, key: { scheme: 'jwt', jwt } } }
+    const keys = parseMembers(text)
+    const inputs = splitMembers('Signature-Input', input)
+    const complete = [...splitMembers('Signature', signature)].filter(([each]) => keys.has(each) && inputs.has(each))
+    for (const [each, value] of complete) {
+      const key = keys.get(each) as Member
+      if (isOneOf(schemes, key))
+        return { signature: value, input: inputs.get(each) as string, parsedKey: { label: each, key: keyIn(key) } }
+    }
+    if (complete.length > 0) throw unsupportedScheme()
+    throw new AAuthError(
+      'signature_label_mismatch',
+      'No signature has the same label in Signature, Signature-Input and Signature-Key.',
+    )
+  }
+}
+
+/**
+ * Serializes a key reference as `sig=jwt;jwt="…"` or `sig=jwks_uri;id="…";dwk="…";kid="…"`.
+ *
+ * @throws TypeError for another scheme, and for a value that the header cannot carry
+ */
+export function serializeSignatureKey(name: string, key: KeyReference): string {
+  if (key.scheme === 'jwt') {
+    const text = `${name}=jwt;jwt="${key.jwt}"`
+    if (tokenAlone.test(text)) return text
+    throw new TypeError('Signature-Key cannot carry this token')
+  }
+  if (key.scheme !== 'jwks' || !('id' in key) || key.wellKnown === undefined)
+    throw new TypeError(
+      `draft -11 has no scheme ${key.scheme}: sign with a token, or with the id, name and kid of a key`,
+    )
+  const parameters = new Map(Object.entries({ id: key.id, dwk: key.wellKnown, kid: key.kid }))
+  return serializeDictionary({ [name]: [new Token('jwks_uri'), parameters] })
+}
+
+type Member = ReturnType<typeof parseDictionary> extends ReadonlyMap<string, infer M> ? M : never
+
+function isOneOf(schemes: readonly Scheme[], [scheme]: Member): boolean {
+  return scheme instanceof Token && schemes.includes(scheme.toString() as Scheme)
+}
+
+function keyIn([scheme, parameters]: Member): KeyReference {
+  const textOf = (name: string) => {
+    const value = (parameters as Item[1]).get(name)
+    if (typeof value !== 'string' || value === '') throw malformed('Signature-Key', `has no ${name}`)
+    return value
+  }
+  if (String(scheme) === 'jwt') return { scheme: 'jwt', jwt: textOf('jwt') }
+  return { scheme: 'jwks', id: textOf('id'), wellKnown: textOf('dwk'), kid: textOf('kid') }
+}
+
+function parseMembers(text: string): ReadonlyMap<string, Member> {
+  // A repeated label replaces the first member in some parsers and not in others.
+  splitMembers('Signature-Key', text)
+  try {
+    return parseDictionary(text)
+  } catch (cause) {
+    if (!(cause instanceof ParseError)) throw cause
+    throw malformed('Signature-Key', 'is not a dictionary such as sig=jwt;jwt="…"', cause)
+  }
+}
+
+/** The members of a dictionary by label, each with its label, exactly as received. */
+function splitMembers(field: string, text: string): ReadonlyMap<string, string> {
+  if (text.length > maxLength) throw malformed(field, 'is longer than 16 KiB')
+  const members = new Map<string, string>()
+  member.lastIndex = 0
+  let end = 0
+  while (end < text.length) {
+    const [whole, value = '', name = ''] = member.exec(text) ?? []
+    if (whole === undefined) throw malformed(field, 'is not a dictionary')
+    if (members.has(name)) throw malformed(field, `has the label ${name} twice`)
+    if (members.size === maxMembers) throw malformed(field, `has more than ${maxMembers} members`)
+    members.set(name, value.trimEnd())
+    end += whole.length
+  }
+  return members
+}
+
+function malformed(field: string, what: string, cause?: unknown): AAuthError {
+  return new AAuthError('signature_malformed', `${field} ${what}.`, { cause })
+}
+
+function unsupportedScheme(): AAuthError {
+  return new AAuthError('signature_key_scheme_refused', 'Signature-Key has no scheme that is accepted here.')
+}

@@ -1,0 +1,48 @@
+/**
+ * Draft -11 of AAuth: its values for agents, resources and auth servers, and their parts. An entry point of its own, so that programs that
+ * use only January 2026 do not load it.
+ *
+ * @packageDocumentation
+ */
+
+export { type AgentId, agentIdProblem, isServerId, parseAgentId } from '../editions/draft-11/agent-id.js'
+export { acceptedAlgorithms, draft11Jose, requireUsableSigner } from '../editions/draft-11/algorithms.js'
+export {
+  type AccessMode,
+  type AgentDocument,
+  draft11Documents,
+  type PersonDocument,
+  type ResourceDocument,
+} from '../editions/draft-11/documents.js'
+export { writeRefusal } from '../editions/draft-11/refusals.js'
+export {
+  parseRequirement,
+  type Requirement,
+  requirementHeader,
+  serializeRequirement,
+  type TokenLevel,
+} from '../editions/draft-11/requirement.js'
+export {
+  isSignatureErrorName,
+  parseSignatureError,
+  type SignatureError,
+  type SignatureErrorName,
+  serializeAccepted,
+  serializeSignatureError,
+  signatureErrorHeader,
+} from '../editions/draft-11/signature-error.js'
+export { serializeSignatureKey } from '../editions/draft-11/signature-key.js'
+export {
+  draft11AgentSigning,
+  draft11BaseSigning,
+  draft11ServerSigning,
+  draft11Signing,
+  furtherComponentNames,
+} from '../editions/draft-11/signing.js'
+export {
+  type AgentTokenClaims,
+  type AuthTokenClaims,
+  draft11Tokens,
+  type PersonTokenClaims,
+  type ResourceTokenClaims,
+} from '../editions/draft-11/tokens.js'
