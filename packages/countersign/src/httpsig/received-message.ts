@@ -1,8 +1,9 @@
-import { parseDictionary } from 'structured-headers'
 import * as platform from '#crypto'
+import { parseBase64 } from '../lib/encodings.js'
 import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { readStream, withinLimit } from '../lib/read-stream.js'
+import { splitDictionary } from './split-dictionary.js'
 
 /**
  * A request as it arrived. `rawTarget` is the undecoded request target of the request line. `rawHeaders` alternates names and values, with
@@ -123,12 +124,10 @@ export function isSignedMessage(message: Pick<ReceivedMessage, 'rawHeaders'>): b
 }
 
 function isTagged(signatureInput: string): boolean {
-  try {
-    const members = [...parseDictionary(signatureInput).values()]
-    return members.length > 0 && members.every(([, parameters]) => typeof parameters.get('tag') === 'string')
-  } catch {
-    return false
-  }
+  const members = splitDictionary(signatureInput) ?? []
+  // Without the contents of strings, which could look like a parameter.
+  const isTag = (member: string) => /; *tag=""/.test(member.replaceAll(/"(?:[^"\\]|\\[\s\S])*"/g, '""'))
+  return members.length > 0 && members.every(([, member]) => isTag(member))
 }
 
 const noBytes = new Uint8Array(0)
@@ -242,22 +241,21 @@ function* parseDigests(header: string): Generator<[string, string]> {
     return
   }
   if (header.length > maxLength) throw new AAuthError('digest_malformed', 'Content-Digest is longer than 4 KiB.')
-  let members: ReturnType<typeof parseDictionary>
-  try {
-    members = parseDictionary(header)
-  } catch (cause) {
-    throw new AAuthError('digest_malformed', 'Content-Digest is not a structured dictionary (RFC 9530).', { cause })
-  }
-  // If a member occurs twice, this parser keeps the last one and other parsers the first. A comma inside a string is not a separator.
-  if (header.replaceAll(/"(?:[^"\\]|\\.)*"/g, '').split(',').length !== members.size)
+  const members = splitDictionary(header)
+  if (!members) throw new AAuthError('digest_malformed', 'Content-Digest is not a structured dictionary (RFC 9530).')
+  // If a member occurs twice, some parsers keep the last one and others the first.
+  if (new Map(members).size !== members.length)
     throw new AAuthError('digest_malformed', 'Content-Digest lists an algorithm twice.')
-  for (const [algorithm, [value]] of members) {
-    if (!(value instanceof ArrayBuffer))
+  for (const [algorithm, text] of members) {
+    const [, digest] = digestMember.exec(text) ?? []
+    if (digest === undefined)
       throw new AAuthError('digest_malformed', 'Content-Digest has a value that is not a byte sequence.')
-    const digest = platform.serializeBase64(new Uint8Array(value))
-    // The parser tolerates other encodings of the same bytes. These are rejected here, as they are in the common form.
-    if (!header.includes(`:${digest}:`))
+    if (!parseBase64(digest))
       throw new AAuthError('digest_malformed', 'Content-Digest has a value that is not canonical base64.')
     yield [algorithm, digest]
   }
 }
+
+/** Matches a member: a byte sequence, and parameters, which have no meaning. */
+const digestMember =
+  /^[^=;]+=:([A-Za-z0-9+/=]*):(?:; *[a-z*][a-z0-9_.*-]*(?:=(?:"(?:[ !#-[\]-~]|\\["\\])*"|\?[01]|-?\d{1,12}(?:\.\d{1,3}|\d{0,3})|[A-Za-z*][!#$%&'*+\-.^_`|~:/\w]*|:[A-Za-z0-9+/=]*:))?(?=;|$))*$/

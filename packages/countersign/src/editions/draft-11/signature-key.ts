@@ -5,6 +5,7 @@ import type {
   ParsedKeyReference,
   SignatureField,
 } from '../../httpsig/signing-profile.js'
+import { splitDictionary } from '../../httpsig/split-dictionary.js'
 import { AAuthError } from '../../lib/errors.js'
 
 /** How a key is found: in the token of an agent, or in the key set of a server. */
@@ -12,12 +13,8 @@ export type Scheme = 'jwt' | 'jwks_uri'
 
 const maxLength = 16_384
 const maxMembers = 8
-const label = '[a-z*][a-z0-9_.*-]{0,63}'
 /** Matches a single token in one pass: nearly every request has one. */
-const tokenAlone = new RegExp(`^(${label})=jwt;jwt="([\\w.-]+)"$`)
-/** Matches one member, with its label: a comma in a string ends no member. */
-const member = new RegExp(`[ \\t]*((${label})(?:"(?:[^"\\\\]|\\\\[^])*"|[^",])*)(?:,|$)`, 'y')
-
+const tokenAlone = /^([a-z*][a-z0-9_.*-]{0,63})=jwt;jwt="([\w.-]+)"$/
 /** Parses the first member of a `Signature-Key` dictionary that refers to a key by one of the schemes, for logs and limits. */
 export function createKeyParser(schemes: readonly Scheme[]): (text: string) => ParsedKeyReference {
   return (text) => {
@@ -102,21 +99,15 @@ function parseMembers(text: string): ReadonlyMap<string, Member> {
   }
 }
 
-/** The members of a dictionary by label, each with its label, exactly as received. */
+/** The members of a dictionary by label, each with its label. */
 function splitMembers(field: string, text: string): ReadonlyMap<string, string> {
   if (text.length > maxLength) throw malformed(field, 'is longer than 16 KiB')
-  const members = new Map<string, string>()
-  member.lastIndex = 0
-  let end = 0
-  while (end < text.length) {
-    const [whole, value = '', name = ''] = member.exec(text) ?? []
-    if (whole === undefined) throw malformed(field, 'is not a dictionary')
-    if (members.has(name)) throw malformed(field, `has the label ${name} twice`)
-    if (members.size === maxMembers) throw malformed(field, `has more than ${maxMembers} members`)
-    members.set(name, value.trimEnd())
-    end += whole.length
-  }
-  return members
+  const members = splitDictionary(text)
+  if (!members) throw malformed(field, 'is not a dictionary')
+  if (members.length > maxMembers) throw malformed(field, `has more than ${maxMembers} members`)
+  const byLabel = new Map(members)
+  if (byLabel.size !== members.length) throw malformed(field, 'has a label twice')
+  return byLabel
 }
 
 function malformed(field: string, what: string, cause?: unknown): AAuthError {
