@@ -1,6 +1,7 @@
 import type { SharedAgentOptions } from '../agent/index.js'
 import { createSigner, generatePrivateJwk, systemClock } from '../index.js'
 import type { ResourceOptions } from '../resource/index.js'
+import { issueTestAccessToken, type TestAccessTokenOptions } from './test-access-tokens.js'
 import { createTestAgent, type TestAgent, type TestAgentOptions } from './test-agent.js'
 import { createTestAuthServer } from './test-auth-server.js'
 import { createTestClock } from './test-clock.js'
@@ -41,6 +42,13 @@ export interface TestWorld {
   person(name: string, options?: TestPersonOptions): TestUser
   /** Creates an agent that is served at its own origin. */
   agent(options?: TestAgentOptions): Promise<TestAgent>
+  /**
+   * Issues an OAuth access token, as a client has it after a user has allowed its scopes, or a token with one fault.
+   *
+   * @param resource the URL of the MCP server, such as `https://api.test/mcp`, or the `id` of an API
+   * @throws TypeError for a resource that is not at a host ending in `.test`, and for an unknown fault
+   */
+  accessToken(resource: string, options: TestAccessTokenOptions): Promise<string>
 }
 
 /**
@@ -64,7 +72,8 @@ export async function createTestWorld(options: TestWorldOptions = {}): Promise<T
   const clock = createTestClock(now)
   const fetch = createTestFetch(origins)
   const newSigner = async () => createSigner(await generatePrivateJwk())
-  const grants = createTestGrants(authServer, await newSigner(), clock.now)
+  const signers = { signer: await newSigner(), oauthSigner: await newSigner() }
+  const grants = createTestGrants(authServer, signers, clock.now)
   const accounts = new Map<string, Account>()
   const accountOf = (cookies: string) => accounts.get(cookies.replace(/^session=/, ''))
   origins.set(authServer, createTestAuthServer({ grants, clock, fetch, accountOf }))
@@ -98,5 +107,6 @@ export async function createTestWorld(options: TestWorldOptions = {}): Promise<T
         { id: name, person: decides ?? person(`user of ${name}`), about },
       )
     },
+    accessToken: (resource, given) => issueTestAccessToken(resource, given, { grants, clock, newPerson: person }),
   }
 }

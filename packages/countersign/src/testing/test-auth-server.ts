@@ -23,7 +23,7 @@ const codeLifetime = 60
 export function createTestAuthServer(options: TestAuthServerOptions): OriginHandler {
   const { grants, fetch } = options
   const { now } = options.clock
-  const { issuer, signer } = grants
+  const { issuer, signer, oauthSigner } = grants
   const discovery = createDiscovery({ fetch, now })
   const context: TokenContext = {
     grants,
@@ -36,9 +36,12 @@ export function createTestAuthServer(options: TestAuthServerOptions): OriginHand
     now,
   }
   const metadata = describe(issuer)
+  const oauthKeys = `${issuer}/oauth/jwks.json`
   const routes = new Map<string, OriginHandler>([
     [`GET ${documentUrl(january.documents.authServer, issuer)}`, () => documentResponse(metadata)],
     [`GET ${metadata.jwks_uri}`, () => documentResponse({ keys: [signer.jwk] })],
+    [`GET ${issuer}/.well-known/oauth-authorization-server`, () => documentResponse({ issuer, jwks_uri: oauthKeys })],
+    [`GET ${oauthKeys}`, () => documentResponse({ keys: [oauthSigner.jwk] })],
     [`GET ${metadata.revocation_list_uri}`, () => serveRevocationList(grants)],
     [`POST ${metadata.agent_token_endpoint}`, (request) => handleTokenRequest(context, request)],
     [`GET ${metadata.agent_auth_endpoint}`, (request) => handleConsent(context, options, request)],

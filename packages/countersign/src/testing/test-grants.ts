@@ -17,6 +17,8 @@ export interface TestGrant {
 export interface TestGrants {
   readonly issuer: string
   readonly signer: Signer
+  /** Signs OAuth access tokens, which have their own keys. */
+  readonly oauthSigner: Signer
   add(grant: Omit<TestGrant, 'id' | 'isRevoked'>): TestGrant
   /** Revokes a user's grants or, if an agent is given, only the user's grants to that agent. */
   revoke(sub: string, agent?: string): void
@@ -34,14 +36,19 @@ export interface TokenChanges {
 /** Lifetimes of auth tokens and revocation lists, in seconds. */
 export const lifetimes = { token: 600, list: 120 } as const
 
-/** Creates a test auth server's grants, from which auth tokens and the revocation list are issued. @param now Unix seconds */
-export function createTestGrants(issuer: string, signer: Signer, now: () => number): TestGrants {
+/** Creates a test auth server's grants, from which tokens and the revocation list are issued. @param now Unix seconds */
+export function createTestGrants(
+  issuer: string,
+  { signer, oauthSigner }: Pick<TestGrants, 'signer' | 'oauthSigner'>,
+  now: () => number,
+): TestGrants {
   const grants: TestGrant[] = []
   let tokens = 0
 
   return {
     issuer,
     signer,
+    oauthSigner,
     add(given) {
       const grant = { ...given, id: `grant-${grants.length + 1}`, isRevoked: false }
       grants.push(grant)
