@@ -5,6 +5,7 @@ import { cleanName, cleanText } from '../policy/plain-text.js'
 import { hostOf, permissionsOf } from '../policy/policy.js'
 import { resourceKey } from '../policy/resource-id.js'
 import type { ListedGrant, RecordedEvent } from '../storage/api/storage.js'
+import { shownEvents } from './activity-of.js'
 
 /** All of one user's grants to one agent at one resource, however it is spelled, newest first. */
 type Grants = readonly [ListedGrant, ...ListedGrant[]]
@@ -30,24 +31,59 @@ function hasPartiesOf(grant: ListedGrant) {
 const pageSize = 500
 
 /** Returns all live grants with the same user, agent, delegate and resource, newest first. */
-export async function liveGrants({ storage }: ServerContext, grant: ListedGrant): Promise<ListedGrant[]> {
+export function liveGrants(context: ServerContext, grant: ListedGrant): Promise<ListedGrant[]> {
+  return grantsLike(context, grant, { live: true })
+}
+
+/** Returns all ended grants with the same user, agent, delegate and resource, newest first, followed by the given grant. */
+export async function endedGrants(context: ServerContext, grant: ListedGrant): Promise<Grants> {
+  const [newest = grant, ...older] = await grantsLike(context, grant, { live: false })
+  return [newest, ...older, grant]
+}
+
+async function grantsLike(
+  { storage }: ServerContext,
+  grant: ListedGrant,
+  { live }: { live: boolean },
+): Promise<ListedGrant[]> {
   const { userId, agent } = grant
   const found: ListedGrant[] = []
   let after: string | undefined
   do {
-    const page = await storage.listGrants({ userId, agent, live: true, limit: pageSize, after })
+    const page = await storage.listGrants({ userId, agent, live, limit: pageSize, after })
     found.push(...page.filter(hasPartiesOf(grant)))
     after = page.length < pageSize ? undefined : page.at(-1)?.id
   } while (after !== undefined)
   return found
 }
 
-/** Returns the newest ended grants with the same user, agent, delegate and resource, followed by the given grant. */
-export async function endedGrants({ storage }: ServerContext, grant: ListedGrant): Promise<Grants> {
+/** The maximum number of spellings of a resource whose events are listed. */
+const maxSpellings = 10
+
+/** Returns what the user and an agent have done at the resource of a grant, however it is spelled, newest first. */
+export async function eventsOf(
+  { storage }: ServerContext,
+  grant: ListedGrant,
+  limit: number,
+): Promise<RecordedEvent[]> {
   const { userId, agent } = grant
-  const ended = await storage.listGrants({ userId, agent, live: false, limit: pageSize })
-  const [newest = grant, ...older] = ended.filter(hasPartiesOf(grant))
-  return [newest, ...older, grant]
+  const grants = await storage.listGrants({ userId, agent, limit: pageSize })
+  const spellings = new Set([grant.resource, ...grants.filter(hasPartiesOf(grant)).map(({ resource }) => resource)])
+  const filter = { userId, agent, event: shownEvents, newest: true, limit }
+  const lists = [...spellings].slice(0, maxSpellings).map((resource) => storage.listEvents({ ...filter, resource }))
+  return (await Promise.all(lists))
+    .flat()
+    .sort((one, other) => other.at - one.at)
+    .slice(0, limit)
+}
+
+/** Whether a filter's text occurs in what a grant names; a resource may be spelled in another way. */
+export function isFound({ agent, resource, delegate, display }: ListedGrant, text: string): boolean {
+  const has = (value: string, wanted: string) => value.toLowerCase().includes(wanted.toLowerCase())
+  return (
+    [agent, resource, delegate ?? '', display.agent.name ?? ''].some((value) => has(value, text)) ||
+    has(resourceKey(resource), resourceKey(text))
+  )
 }
 
 /** The agent, delegate and resource, as pages display them. */

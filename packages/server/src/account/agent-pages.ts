@@ -9,7 +9,7 @@ import { renderRemoveAgent, renderRemoveAll } from '../pages/account/removal-pag
 import { accountPaths } from '../pages/models/account-paths.js'
 import { type ListedGrant, longestTokenLifetime } from '../storage/api/storage.js'
 import { type AccountHandler, accountFrame, accountResponse, readNotice } from './account-handler.js'
-import { activityOf, shownEvents } from './activity-of.js'
+import { activityOf } from './activity-of.js'
 import {
   agentEntry,
   agentsOf,
@@ -17,6 +17,8 @@ import {
   delegateNames,
   endedGrants,
   endOf,
+  eventsOf,
+  isFound,
   liveGrants,
   shownParties,
   statesOf,
@@ -29,11 +31,8 @@ const filterFrom = 6
 export const agentsPage: AccountHandler = async (context, visit) => {
   const grants = await context.storage.listGrants({ userId: visit.session.user.id, live: true, limit: 500 })
   const text = (visit.url.searchParams.get('filter') ?? '').trim().slice(0, 200)
-  const wanted = text.toLowerCase()
   const notice = readNotice(context, visit)
-  const shown = grants.filter(({ agent, resource, delegate, display }) =>
-    [agent, resource, delegate ?? '', display.agent.name ?? ''].some((value) => value.toLowerCase().includes(wanted)),
-  )
+  const shown = grants.filter((grant) => isFound(grant, text))
   const agents = agentsOf(shown)
   const canFilter = byParties(grants).length >= filterFrom || text !== ''
   const logos = await logoPaths(context, agents)
@@ -58,14 +57,7 @@ export const agentPage: AccountHandler = async (context, visit) => {
   const [newestLive, ...older] = await liveGrants(context, grant)
   const newest = newestLive ?? (await endedGrants(context, grant))[0]
   const ended = endOf(newest, context.now())
-  const events = await context.storage.listEvents({
-    userId: visit.session.user.id,
-    agent: grant.agent,
-    resource: grant.resource,
-    event: shownEvents,
-    newest: true,
-    limit: 50,
-  })
+  const events = await eventsOf(context, grant, 50)
   const delegates = await delegateNames(context, visit.session.user.id, events)
   const activity = activityOf(events, delegates)
   const logos = await logoPaths(context, [grant.agent])

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { words } from '../../pages/reading.js'
 import type { ScriptedUser } from '../../scripted-user.js'
+import { allowedRequest } from '../../storage/fixtures.js'
 import {
   authorizeUrl,
   clientDocument,
@@ -84,6 +85,17 @@ it('two spellings of a resource are one agent in My agents, and its removal ends
   )
   const [agent, ...more] = await agentsOf(first.user)
   expect(more).toEqual([])
+  const details = words(await (await first.user.open(issuer + agent?.path)).text())
+  expect(details.match(/You gave client\.example\S* access to notes\.example\/mcp\/?\./g)).toHaveLength(2)
+  expect(details.match(/used its access to notes\.example\/mcp\/?\./g)).toHaveLength(2)
+  const found = async (filter: string) => {
+    const page = words(await (await first.user.open(`${issuer}/account?filter=${encodeURIComponent(filter)}`)).text())
+    return page.includes('1 of 1')
+  }
+  expect(await Promise.all([resource, spelled, 'HTTPS://Notes.example:443/mcp/', 'MCP'].map(found))).toEqual(
+    Array(4).fill(true),
+  )
+  expect(await found('https://notes.example/other')).toBe(false)
   const url = `${issuer}${agent?.path}/remove`
   await first.user.submit(await (await first.user.open(url)).text(), url, { action: 'remove-agent' })
   expect(await agentsOf(first.user)).toEqual([])
@@ -101,4 +113,32 @@ it('a client on the host of the resource is not described as signing the user in
   const [agent] = await agentsOf(user)
   expect(agent?.text).toContain('client.example/oauth/client.json')
   expect(agent?.text).toContain('has access to client.example')
+})
+
+it('the details of an agent whose access has ended show when its last access ended, behind 500 other grants', async () => {
+  const stage = await openStage()
+  const { user } = await allow(stage)
+  const [agent] = await agentsOf(user)
+  const [grant] = await stage.storage.listGrants()
+  const later = await allow(stage, user)
+  const listed = (await stage.storage.listGrants()).find(({ id }) => id !== grant?.id)
+  await stage.storage.revokeGrant({ grantId: grant?.id ?? '', by: 'operator' })
+  stage.clock.now += 120
+  await stage.storage.revokeGrant({ grantId: listed?.id ?? '', by: 'operator' })
+  expect(later.status).toBe(200)
+  const person = await stage.storage.findUser(grant?.userId ?? '')
+  for (let count = 0; count < 501; count += 1)
+    await allowedRequest(
+      stage.storage,
+      { agent: clientId, resource: 'https://other.example' },
+      { grantLifetime: 1 },
+      person,
+    )
+  stage.clock.now += 10
+  const url = `${issuer}${agent?.path}`
+  const page = await (await user.open(url)).text()
+  const lead = words(`<body>${/<p class="lead">[\s\S]*?<\/p>/.exec(page)?.[0]}`)
+  const until = (await stage.storage.findGrant(listed?.id ?? ''))?.revokedAt ?? 0
+  expect(until).toBe((grant?.createdAt ?? 0) + 120)
+  expect(lead).toContain(new Date(until * 1000).toISOString().slice(11, 16))
 })
