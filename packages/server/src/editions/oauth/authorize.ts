@@ -49,23 +49,23 @@ export function createAuthorizationEndpoint(context: ServerContext, documents: O
 }
 
 async function authorizeVisit(context: ServerContext, documents: OAuthDocuments, visit: Visit): Promise<Response> {
-  const requested = readSentParameters(visit.url)
+  const sent = readSentParameters(visit.url)
   const { session } = visit
   if (!session) {
-    await requirePossible(documents, requested)
+    await requirePossible(documents, sent)
     return signInFirst(visit)
   }
   await requireUserRates(context, session.user.id)
   const caller = { mayFetch: true, remoteAddress: visit.ip, user: session.user.id }
-  const client = await documents.clients.find(requested.clientId, caller)
-  requireRedirect(requested.redirectUri, client.redirectUris, context.issuer)
-  const request = readAuthorizationRequest(requested)
-  if ('error' in request) throw problemPage(context, { requested, client }, request)
+  const client = await documents.clients.find(sent.clientId, caller)
+  requireRedirect(sent.redirectUri, client.redirectUris, context.issuer)
+  const request = readAuthorizationRequest(sent)
+  if ('error' in request) throw problemPage(context, { sent, client }, request)
   try {
     return await storeRequest(context, { ...visit, session }, { documents, client, request, caller })
   } catch (error) {
     const problem = redirectedProblem(error)
-    throw problem ? problemPage(context, { requested, client }, problem, error) : error
+    throw problem ? problemPage(context, { sent, client }, problem, error) : error
   }
 }
 
@@ -102,7 +102,7 @@ async function requireUserRates({ storage, rateFactor, now }: ServerContext, use
   throw new AAuthError('too_many_requests', 'Too many authorization requests of this user.', { retryAfter })
 }
 
-interface Requested {
+interface ValidRequest {
   documents: OAuthDocuments
   client: Client
   request: AuthorizationRequest
@@ -113,7 +113,7 @@ interface Requested {
 async function storeRequest(
   context: ServerContext,
   visit: SignedInVisit,
-  { documents, client, request, caller }: Requested,
+  { documents, client, request, caller }: ValidRequest,
 ): Promise<Response> {
   const { storage, secrets, lifetimes } = context
   // Anyone can send a request that names this client, so each user has their own rates.
@@ -200,7 +200,7 @@ function redirectedProblem(error: unknown): AuthorizationProblem | undefined {
  */
 function problemPage(
   { issuer }: ServerContext,
-  { requested: { redirectUri, state }, client }: { requested: SentParameters; client: Client },
+  { sent: { redirectUri, state }, client }: { sent: SentParameters; client: Client },
   problem: AuthorizationProblem,
   cause: unknown = new AAuthError('request_malformed', problem.description),
 ): PageError {

@@ -8,19 +8,13 @@ import {
   refused,
   requireSignature,
 } from './client-assertion.js'
-import type { ClientAuthMethod } from './client-document.js'
+import { type Client, type ClientAuthMethod, maxIdLength } from './client-document.js'
 import { oauthError } from './refusals.js'
 
 /** What a client's document says about its authentication. */
-export interface AuthenticatingClient {
-  /** The allowed methods. */
-  authMethods: ReadonlySet<ClientAuthMethod>
-  /** The keys of `private_key_jwt`, or the URL of their set. */
-  keys: { jwks: { keys: readonly object[] } } | { jwksUri: string } | undefined
+export interface AuthenticatingClient extends Pick<Client, 'authMethods' | 'keys' | 'refreshes'> {
   /** Whether the document has expired and could not be fetched again: its key set is then not fetched either. */
   isStale?: boolean
-  /** Whether the client can use refresh tokens. */
-  refreshes: boolean
 }
 
 /** Options of {@link authenticateClient}. */
@@ -55,8 +49,6 @@ export interface AuthenticatedClient {
 
 /** An {@link authenticateClient} with its options. */
 export type AuthenticateClient = (request: ClientRequest) => Promise<AuthenticatedClient>
-
-const maxIdLength = 512
 
 /** How long a `jti` is stored after the assertion has expired, in seconds, because another instance's clock may be behind. */
 const claimMargin = 60

@@ -4,6 +4,7 @@ import { showsSecret } from 'countersign/signatures'
 import { cleanText } from '../../policy/plain-text.js'
 import { hostOf } from '../../policy/policy.js'
 import { hashSecret } from '../../secrets/server-keys.js'
+import { isObject, type Metadata } from './json.js'
 import { isAppRedirect, isUsableRedirect, maxRedirectUris } from './redirects.js'
 
 /** How clients may authenticate at the token endpoint. There are no shared secrets. */
@@ -30,8 +31,6 @@ export interface Client {
   keys: ClientKeys | undefined
   /** Whether the client can use refresh tokens: `grant_types` is absent or contains them. */
   refreshes: boolean
-  logoUri: string | undefined
-  clientUri: string | undefined
   /** Changes with the name, the redirect hosts and the keys: no earlier consent applies without a page then. */
   fingerprint: string
 }
@@ -42,7 +41,8 @@ export type ClientKeys = { jwks: { keys: readonly object[] } } | { jwksUri: stri
 /** A client, or one sentence for the operator's log about why its metadata is not usable. */
 export type ReadClient = { client: Client } | { problem: string }
 
-const maxIdLength = 512
+/** Maximum length of a `client_id`, in characters. */
+export const maxIdLength = 512
 const maxName = 80
 
 /**
@@ -104,8 +104,6 @@ export function readClientMetadata(
       redirectUris: [...new Set(redirectUris)],
       ...authentication,
       refreshes: grantTypes === undefined || stringsIn(grantTypes).includes('refresh_token'),
-      logoUri: urlIn(metadata.logo_uri, identifiers),
-      clientUri: urlIn(metadata.client_uri, identifiers),
       fingerprint: fingerprintOf(name, redirectUris, authentication.keys),
     },
   }
@@ -183,16 +181,6 @@ function namesOfKeys(keys: ClientKeys): string[] {
   return keys.jwks.keys.map((key) => JSON.stringify(keyMembers.map((member) => (key as Metadata)[member]))).sort()
 }
 
-type Metadata = Readonly<Record<string, unknown>>
-
-function isObject(value: unknown): value is Metadata {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 function stringsIn(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : []
-}
-
-function urlIn(value: unknown, identifiers: IdentifierOptions): string | undefined {
-  return isFetchableUrl(value, identifiers) ? value : undefined
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FetchBudget } from 'countersign/discovery'
 import { type FetchDocument, fetchBytes, LruCache, networkOf } from 'countersign/node'
 import { DocumentCache } from './document-cache.js'
+import { isJson, parseJson } from './json.js'
 import { OAuthProblem } from './oauth-problem.js'
 import { HostRates } from './rate-limit.js'
 
@@ -120,7 +121,7 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
     return wasValid && failed.get(url, now()) === undefined
   }
 
-  function begin(wanted: WantedDocument<T>, caller: FetchCaller): Promise<Copy<T> | OAuthProblem> | OAuthProblem {
+  function startFetch(wanted: WantedDocument<T>, caller: FetchCaller): Promise<Copy<T> | OAuthProblem> | OAuthProblem {
     const { host } = new URL(wanted.url)
     const owner = sourceOf(caller)
     const known = isKnown(wanted.url, caller)
@@ -172,17 +173,17 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
 
   async function findNow(wanted: WantedDocument<T>, caller: FetchCaller): Promise<ReadDocument<T>> {
     const { url } = wanted
-    const begun = performance.now()
+    const startedAt = performance.now()
     const leave = waiting.enter(sourceOf(caller))
     try {
       const outcome = await (leave
-        ? (flights.get(url) ?? begin(wanted, caller))
+        ? (flights.get(url) ?? startFetch(wanted, caller))
         : busy(url, 'too many requests are waiting for documents', 2))
       if (!(outcome instanceof OAuthProblem)) return found(outcome)
       const last = lastCopy(url, outcome)
       if (last) return found(last)
       if (outcome.code !== 'too_many_fetches' && failureTime === 'equal')
-        await delay(Math.max(0, limits.timeout - (performance.now() - begun)))
+        await delay(Math.max(0, limits.timeout - (performance.now() - startedAt)))
       throw outcome
     } finally {
       leave?.()
@@ -274,19 +275,4 @@ async function fetchAndRead<T>(
 
 function isGone(response: Response | undefined): boolean {
   return response?.status === 404 || response?.status === 410
-}
-
-/** Whether a content type is JSON. */
-export function isJson(type: string | null | undefined): boolean {
-  return /^application\/(?:[\w.+-]+\+)?json[\t ]*(?:;|$)/i.test(type ?? '')
-}
-
-/** Parses JSON in UTF-8. Undefined if the bytes are anything else. */
-export function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)) as unknown
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof TypeError) return undefined
-    throw error
-  }
 }

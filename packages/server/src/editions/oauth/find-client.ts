@@ -2,6 +2,7 @@ import type { IdentifierOptions } from 'countersign/discovery'
 import { type Client, isClientUrl, readClientDocument } from './client-document.js'
 import { createFetchedDocuments, type DocumentFetchOptions, type FetchCaller } from './fetched-documents.js'
 import { OAuthProblem } from './oauth-problem.js'
+import { isAt } from './redirects.js'
 
 /** Options of {@link createClientFinder}. */
 export interface ClientFinderOptions extends DocumentFetchOptions {
@@ -42,7 +43,6 @@ export function createClientFinder(options: ClientFinderOptions): ClientFinder {
   const registered = new Map(options.registered?.map((client) => [client.id, client]))
   const ages = { min: 5 * minute, max: day, lastCopy: 7 * day }
   const documents = createFetchedDocuments<Client>({ ...options, what: 'client', ages, isProvenByToken: true })
-  const { origin } = new URL(issuer)
 
   function readAt(url: string, document: unknown): Client {
     const outcome = readClientDocument(url, document, identifiers)
@@ -54,7 +54,7 @@ export function createClientFinder(options: ClientFinderOptions): ClientFinder {
     async find(id, caller) {
       const known = registered.get(id) ?? (await options.findSelfRegistered?.(id))
       if (known) return { ...known, isStale: false }
-      if (!isClientUrl(id, identifiers) || new URL(id).origin === origin)
+      if (!isClientUrl(id, identifiers) || isAt(issuer, id))
         throw new OAuthProblem(
           'client_unknown',
           'The client_id is neither registered nor the URL of a client document.',

@@ -1,5 +1,6 @@
 import type { ClientKeySet } from './client-assertion.js'
 import { createFetchedDocuments, type DocumentFetchOptions, type FetchCaller } from './fetched-documents.js'
+import { isObject } from './json.js'
 import { OAuthProblem } from './oauth-problem.js'
 import { isAt } from './redirects.js'
 
@@ -36,7 +37,7 @@ export function createKeySetFinder(options: KeySetFinderOptions): FindKeySet {
 }
 
 function readKeySet(document: unknown): ClientKeySet {
-  const { keys } = typeof document === 'object' && document !== null ? (document as { keys?: unknown }) : {}
+  const { keys } = isObject(document) ? document : {}
   if (!Array.isArray(keys)) throw new OAuthProblem('client_invalid', 'The key set of the client has no keys.')
-  return { keys: keys.filter((key): key is object => typeof key === 'object' && key !== null) }
+  return { keys: keys.filter(isObject) }
 }

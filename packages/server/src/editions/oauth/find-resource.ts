@@ -4,7 +4,9 @@ import { cleanText } from '../../policy/plain-text.js'
 import { isIdentityScope } from '../../policy/policy.js'
 import { canonicalResource, metadataUrlOf, sameResource } from '../../policy/resource-id.js'
 import { createFetchedDocuments, type DocumentFetchOptions, type FetchCaller } from './fetched-documents.js'
+import { isObject, type Metadata } from './json.js'
 import { OAuthProblem } from './oauth-problem.js'
+import { isAt } from './redirects.js'
 
 /** A protected resource that accepts this server's tokens. The words in it are the resource's own, unverified. */
 export interface OAuthResource {
@@ -57,14 +59,13 @@ export function createResourceFinder(options: ResourceFinderOptions): ResourceFi
   const { issuer, internal = [], only, identifiers } = options
   const ages = { min: cacheAge, max: cacheAge, lastCopy: 0 }
   const documents = createFetchedDocuments<OAuthResource>({ ...options, what: 'resource', ages, isProvenByToken: true })
-  const { origin } = new URL(issuer)
   const allowed = only && new Set(only.map(canonicalResource))
   const byCanonical = new Map(internal.map((each) => [canonicalResource(each.id), each]))
 
   function urlOf(resource: string): string {
     const url = metadataUrlOf(resource)
     if (!isFetchableUrl(url, identifiers)) throw unknown('The resource is not the https URL of a resource.')
-    if (new URL(url).origin === origin)
+    if (isAt(issuer, url))
       throw unknown(`${resource} is at this server’s own origin: list its metadata in oauth.resources.`)
     if (allowed && !allowed.has(canonicalResource(resource)))
       throw unknown(
@@ -141,12 +142,6 @@ function descriptionsIn(value: unknown): Record<string, string> {
 function isResourceScope(value: unknown): value is string {
   if (typeof value !== 'string' || isIdentityScope(value) || value === 'offline_access') return false
   return parseScope(value)?.[0] === value
-}
-
-type Metadata = Readonly<Record<string, unknown>>
-
-function isObject(value: unknown): value is Metadata {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function unknown(message: string): OAuthProblem {

@@ -1,3 +1,5 @@
+import { AAuthError } from 'countersign'
+
 /**
  * Why a client, a redirect URI or a resource is refused. Stable.
  *
@@ -41,5 +43,18 @@ export class OAuthProblem extends Error {
     this.name = 'OAuthProblem'
     this.code = code
     this.retryAfter = options.retryAfter
+  }
+}
+
+/** Turns a fetch that failed into a refusal after which clients try again. */
+export async function orUnavailable<T>(find: () => Promise<T>): Promise<T> {
+  try {
+    return await find()
+  } catch (error) {
+    if (!(error instanceof OAuthProblem)) throw error
+    const { code, retryAfter = 5 } = error
+    throw code === 'too_many_fetches'
+      ? new AAuthError('too_many_requests', 'Too many documents are being fetched.', { retryAfter })
+      : new AAuthError('unavailable', 'A document cannot be fetched right now.', { retryAfter })
   }
 }

@@ -18,8 +18,7 @@ import { createKeySetFinder, type FindKeySet } from './find-key-set.js'
 import { createResourceFinder } from './find-resource.js'
 import { type ListedDocuments, readListedDocuments } from './listed-documents.js'
 import { oauthName, paths } from './names.js'
-import { OAuthProblem } from './oauth-problem.js'
-import { ownTrouble } from './own-trouble.js'
+import { OAuthProblem, orUnavailable } from './oauth-problem.js'
 import { HostRates } from './rate-limit.js'
 import { writeOAuthRefusal } from './refusals.js'
 import { createRegistration, type Registration } from './registration.js'
@@ -155,7 +154,7 @@ function authenticationFor(
     tokenEndpoint: issuer + paths.token,
     now,
     findClient: (id: string, remoteAddress: string | undefined) => knownClient(clients, id, remoteAddress),
-    findKeySet: (...asked: Parameters<FindKeySet>) => ownTrouble(() => findKeySet(...asked)),
+    findKeySet: (...parameters: Parameters<FindKeySet>) => orUnavailable(() => findKeySet(...parameters)),
     claimNonce: (claim: NonceClaim) => storage.claimNonce(claim),
   }
   return (request) => authenticateClient(server, request)
@@ -163,7 +162,7 @@ function authenticationFor(
 
 /** Returns a client; undefined if there is none with that id. */
 async function knownClient(clients: ClientFinder, id: string, remoteAddress: string | undefined) {
-  return ownTrouble(async () => {
+  return orUnavailable(async () => {
     try {
       return await clients.find(id, { mayFetch: true, remoteAddress, holdsToken: true })
     } catch (error) {

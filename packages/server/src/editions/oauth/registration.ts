@@ -6,7 +6,7 @@ import type { ServerContext } from '../../http/context.js'
 import type { Arrival } from '../../http/route.js'
 import { hashSecret } from '../../secrets/server-keys.js'
 import { type Client, readClientMetadata } from './client-document.js'
-import { isJson, parseJson } from './fetched-documents.js'
+import { isJson, isObject, parseJson } from './json.js'
 import { selfRegisteredPrefix } from './names.js'
 import { isUsableRedirect, maxRedirectUris } from './redirects.js'
 import { oauthError } from './refusals.js'
@@ -39,10 +39,10 @@ const rates = {
 
 /** Dynamic client registration (RFC 7591), for clients that have no document. Registered clients are in the database. */
 export interface Registration {
-  /** Finds a client that registered itself; undefined if there is none with this id, or it has ended. */
+  /** Finds a client that registered itself; undefined if there is none with this id, or it has expired. */
   readonly find: (id: string) => Promise<Client | undefined>
-  /** Keeps a client that redeems a code or a refresh token. */
-  readonly keep: (id: string) => Promise<void>
+  /** Extends the registration of a client that redeems a code or a refresh token. */
+  readonly extend: (id: string) => Promise<void>
   /** `POST /oauth/register` */
   readonly register: (arrival: Arrival) => Promise<Response>
 }
@@ -63,10 +63,10 @@ export function createRegistration(
       const redirectUris = read.client.redirectUris.filter((uri) => mayBeUsed(uri, allowed))
       return redirectUris.length === 0 ? undefined : { ...read.client, redirectUris }
     },
-    async keep(id) {
+    async extend(id) {
       if (!id.startsWith(selfRegisteredPrefix)) return
       const found = await storage.findRegisteredClient(id)
-      if (found && found.endsAt < now() + limits.used - day)
+      if (found && found.expiresAt < now() + limits.used - day)
         await storage.extendRegisteredClient({ id, lifetime: limits.used })
     },
     async register({ request, received }) {
@@ -106,19 +106,19 @@ function newId(): string {
  * @throws AAuthError `invalid_redirect_uri` or `invalid_client_metadata`, from `oauthError`
  */
 function readRegistration(sent: unknown, allowed: readonly string[]): Record<string, unknown> {
-  if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) throw invalid('The body must be a JSON object.')
-  const { redirect_uris: uris, token_endpoint_auth_method: method = 'none' } = sent as Record<string, unknown>
+  if (!isObject(sent)) throw invalid('The body must be a JSON object.')
+  const { redirect_uris: uris, token_endpoint_auth_method: method = 'none' } = sent
   if (method !== 'none') throw invalid('token_endpoint_auth_method must be none: there are no client secrets.')
   const listed: unknown[] = Array.isArray(uris) ? uris : []
-  if (listed.length > maxRedirectUris)
+  const usable = [...new Set(listed.slice(0, maxRedirectUris).filter(isUsableRedirect))].filter((uri) =>
+    mayBeUsed(uri, allowed),
+  )
+  if (listed.length > maxRedirectUris || usable.length > limits.redirectUris)
     throw oauthError('invalid_redirect_uri', `redirect_uris may contain at most ${limits.redirectUris} URLs.`)
-  const usable = [...new Set(listed.filter(isUsableRedirect))].filter((uri) => mayBeUsed(uri, allowed))
   if (usable.length === 0) {
     const others = allowed.length === 0 ? '' : `, or ${allowed.join(' or ')}`
     throw oauthError('invalid_redirect_uri', `redirect_uris must contain an http URL on loopback${others}.`)
   }
-  if (usable.length > limits.redirectUris)
-    throw oauthError('invalid_redirect_uri', `redirect_uris may contain at most ${limits.redirectUris} URLs.`)
   const read = readClientMetadata(selfRegisteredPrefix, { ...sent, redirect_uris: usable }, {}, 'itself')
   if ('problem' in read) throw invalid(`The client cannot be registered: ${read.problem}.`)
   return {

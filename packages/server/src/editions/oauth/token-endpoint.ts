@@ -22,8 +22,7 @@ import { hashOAuthSecret, isCodeOf } from './consent-transport.js'
 import type { ClientFinder } from './find-client.js'
 import type { ResourceFinder } from './find-resource.js'
 import { oauthName } from './names.js'
-import { OAuthProblem } from './oauth-problem.js'
-import { ownTrouble } from './own-trouble.js'
+import { OAuthProblem, orUnavailable } from './oauth-problem.js'
 import { RateLimit } from './rate-limit.js'
 import { oauthError } from './refusals.js'
 import type { Registration } from './registration.js'
@@ -38,7 +37,7 @@ export interface TokenEndpointParts {
   clients: ClientFinder
   resources: ResourceFinder
   /** Where clients registered themselves; undefined if they cannot. */
-  registration: Pick<Registration, 'keep'> | undefined
+  registration: Pick<Registration, 'extend'> | undefined
 }
 
 type Form = ReadonlyMap<string, string>
@@ -69,7 +68,7 @@ export function createTokenEndpoint(context: ServerContext, parts: TokenEndpoint
     const ip = received.remoteAddress
     const client = await parts.authenticate({ form, headers: request.headers, ip })
     const body = await grant({ form, ip, ...client })
-    await keep(context, parts, client.clientId)
+    await extendRegistration(context, parts, client.clientId)
     return tokenResponse(body)
   }
 }
@@ -85,9 +84,13 @@ async function requireRegistered({ clients }: TokenEndpointParts, clientId: stri
   }
 }
 
-/** Keeps a registered client that was given a token. A failure does not take the token from it. */
-async function keep({ onError }: ServerContext, { registration }: TokenEndpointParts, clientId: string): Promise<void> {
-  await registration?.keep(clientId).catch((error: unknown) => onError(error, '-'))
+/** Extends the registration of a client that gets a token. If that fails, the client gets the token anyway. */
+async function extendRegistration(
+  { onError }: ServerContext,
+  { registration }: TokenEndpointParts,
+  clientId: string,
+): Promise<void> {
+  await registration?.extend(clientId).catch((error: unknown) => onError(error, '-'))
 }
 
 /**
@@ -154,16 +157,16 @@ async function exchangeCode(
     },
   }
   const prepared = await context.storage.prepareRedemption(redemption)
-  const answer = prepared && (await signFor(context, keys, prepared))
+  const signed = prepared && (await signFor(context, keys, prepared))
   const outcome = await context.storage.redeemCode({ ...redemption, issue: prepared?.issue })
   if (outcome.outcome === 'refused') throw codeRefusal(outcome.reason)
-  const response = answer ?? (await signFor(context, keys, outcome))
+  const response = signed ?? (await signFor(context, keys, outcome))
   return outcome.refreshIssued ? { ...response, refresh_token: refreshTokenOf(context, client, first) } : response
 }
 
 /**
- * Refreshes an access token. The resource, the policy and the key are asked before the refresh token is replaced: whatever refuses the
- * request or fails there, the client can use the same refresh token again later.
+ * Refreshes an access token. The resource and the policy are checked, and the access token is signed, before the refresh token is replaced:
+ * after any refusal or failure there, the client can use the same refresh token again.
  */
 async function refresh(
   context: ServerContext,
@@ -192,10 +195,10 @@ async function refresh(
   }
   const prepared = await context.storage.prepareRotation(rotation)
   if (prepared) await requireAccepting(resources, prepared.grant.resource, ip)
-  const answer = prepared && (await signFor(context, keys, prepared))
+  const signed = prepared && (await signFor(context, keys, prepared))
   const outcome = await context.storage.rotateRefresh({ ...rotation, issue: prepared?.issue })
   if (outcome.outcome === 'refused') throw refreshRefusal(outcome.reason)
-  const response = answer ?? (await signFor(context, keys, outcome))
+  const response = signed ?? (await signFor(context, keys, outcome))
   return { ...response, refresh_token: refreshTokenOf(context, client, { family, generation: outcome.generation }) }
 }
 
@@ -210,7 +213,7 @@ async function signFor(
 
 /** Requires a resource to accept tokens of this server still, according to its own metadata, which is cached. */
 async function requireAccepting(resources: ResourceFinder, resource: string, remoteAddress: string | undefined) {
-  await ownTrouble(async () => {
+  await orUnavailable(async () => {
     try {
       await resources.find(resource, { mayFetch: true, remoteAddress, holdsToken: true })
     } catch (error) {

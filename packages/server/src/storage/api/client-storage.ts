@@ -1,16 +1,16 @@
 /** OAuth clients that registered themselves. */
 export interface ClientStorage {
   /**
-   * Stores a client. If as many as `most` are stored already, not counting those that have ended, 1 % of `most` are deleted, but at least
+   * Stores a client. If as many as `most` are stored already, not counting those that have expired, 1 % of `most` are deleted, but at least
    * one: those that are not in use, the oldest of the network that has most of them first. Returns false, and stores nothing, if all are in
    * use.
    *
    * A client is in use while it has a grant that has not ended, unless the user of that grant has allowed `mostPerUser` other clients since.
    */
   registerClient(client: NewRegisteredClient): Promise<boolean>
-  /** Finds a client that has not ended. */
+  /** Finds a client that has not expired. */
   findRegisteredClient(id: string): Promise<RegisteredClient | undefined>
-  /** Postpones the end of a client that has not ended to at least `lifetime` seconds from now. */
+  /** Postpones the expiry of a client that has not expired to at least `lifetime` seconds from now. */
   extendRegisteredClient(client: { id: string; lifetime: number }): Promise<void>
 }
 
@@ -20,7 +20,7 @@ export interface NewRegisteredClient {
   metadata: Readonly<Record<string, unknown>>
   /** The network from which the client was registered. */
   network: string
-  /** Seconds until the client ends. */
+  /** Seconds until the client expires. */
   lifetime: number
   most: number
   mostPerUser: number
@@ -30,5 +30,5 @@ export interface NewRegisteredClient {
 export interface RegisteredClient {
   metadata: Readonly<Record<string, unknown>>
   createdAt: number
-  endsAt: number
+  expiresAt: number
 }

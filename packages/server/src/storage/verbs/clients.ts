@@ -58,7 +58,7 @@ export async function findRegisteredClient(statement: Statement, id: string): Pr
     row && {
       metadata: JSON.parse(row.metadata) as Record<string, unknown>,
       createdAt: row.created_at,
-      endsAt: row.expires_at,
+      expiresAt: row.expires_at,
     }
   )
 }

@@ -89,8 +89,6 @@ describe('a client’s document (B07)', () => {
       authMethods: new Set(['none']),
       keys: undefined,
       refreshes: true,
-      logoUri: 'https://client.example/logo.png',
-      clientUri: 'https://client.example/',
       fingerprint: expect.stringMatching(/^[\w-]{43}$/),
     })
   })
@@ -203,13 +201,6 @@ describe('a client’s document (B07)', () => {
   ])('with grant_types %j: refresh tokens %s', (grantTypes, refreshes) => {
     expect(read({ grant_types: grantTypes }).refreshes).toBe(refreshes)
   })
-
-  it.each(['http://client.example/logo.png', 'https://10.0.0.1/logo.png', 'data:image/png;base64,AA', 7])(
-    'ignores the logo %s',
-    (logo) => {
-      expect(read({ logo_uri: logo, client_uri: logo })).toMatchObject({ logoUri: undefined, clientUri: undefined })
-    },
-  )
 
   it('can be registered under an opaque id, which has no host', () => {
     const outcome = readClientMetadata('c1', { client_name: 'Example', redirect_uris: [callback] })

@@ -419,8 +419,6 @@ describe('a registered client', () => {
     authMethods: new Set(['none'] as const),
     keys: undefined,
     refreshes: true,
-    logoUri: undefined,
-    clientUri: undefined,
     fingerprint: 'pinned',
   })
 

@@ -181,10 +181,10 @@ it('a client is not kept by a code that it can no longer redeem', async () => {
   const stage = await openStage(on)
   const { client_id: id } = await register(stage)
   const code = (await decide(stage, 'grant', urlOf(id))).searchParams.get('code') ?? ''
-  const { endsAt } = (await stage.storage.findRegisteredClient(id)) ?? {}
+  const { expiresAt } = (await stage.storage.findRegisteredClient(id)) ?? {}
   stage.clock.now += 4000
   expect((await redeem(stage, code, { client_id: id, ...redirect })).status).toBe(400)
-  expect(await stage.storage.findRegisteredClient(id)).toMatchObject({ endsAt })
+  expect(await stage.storage.findRegisteredClient(id)).toMatchObject({ expiresAt })
 })
 
 it('tells a program that its registration has ended, before the user signs in, and at the token endpoint', async () => {

@@ -20,14 +20,14 @@ export function clientContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findRegisteredClient('a')).toEqual({
         metadata: { client_name: 'a' },
         createdAt: start,
-        endsAt: start + 100,
+        expiresAt: start + 100,
       })
       expect(await storage.findRegisteredClient('b')).toBeUndefined()
       await storage.extendRegisteredClient({ id: 'a', lifetime: 50 })
-      expect(await storage.findRegisteredClient('a')).toMatchObject({ endsAt: start + 100 })
+      expect(await storage.findRegisteredClient('a')).toMatchObject({ expiresAt: start + 100 })
       await storage.extendRegisteredClient({ id: 'a', lifetime: 200 })
       world.now += 199
-      expect(await storage.findRegisteredClient('a')).toMatchObject({ endsAt: start + 200 })
+      expect(await storage.findRegisteredClient('a')).toMatchObject({ expiresAt: start + 200 })
       world.now += 1
       expect(await storage.findRegisteredClient('a')).toBeUndefined()
       await storage.extendRegisteredClient({ id: 'a', lifetime: 1000 })
