@@ -158,12 +158,10 @@ export function agentEntry(
     Math.max(...some.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY))
   const permissions = grants.flatMap((grant) => grant.permissions)
   const end = lastEnd(grants)
-  const able = permissionsOf(names, display.resource.scopeDescriptions ?? {}, context.readRisk).map(
-    (permission, index) => {
-      const until = lastEnd(permissions.filter(({ name }) => name === names[index]))
-      return until < end ? { ...permission, until } : permission
-    },
-  )
+  const able = permissionsOf(names, display.resource, context.readRisk).map((permission, index) => {
+    const until = lastEnd(permissions.filter(({ name }) => name === names[index]))
+    return until < end ? { ...permission, until } : permission
+  })
   return {
     id,
     ...shownParties(grants[0]),

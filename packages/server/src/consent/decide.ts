@@ -48,7 +48,9 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
     scope: grantable(stored.scope.split(' ')).join(' '),
     handle: newHandle(context, stored),
     grantLifetime: duration === 'until-removed' ? null : duration,
-    remembered: terms.mayRemember && (duration === 'until-removed' || duration > rememberedFrom),
+    remembered:
+      context.transports.of(stored).remembersGrants === true ||
+      (terms.mayRemember && (duration === 'until-removed' || duration > rememberedFrom)),
     attempt: allowing(context, person.session.user.id),
     ...decisionBy(person, link, stored),
   })
@@ -138,6 +140,7 @@ export async function extend(context: ServerContext, visit: Visit, link: Consent
     ...inSession({ ...visit, session }),
     seconds: extension.seconds,
     maxExtensions: extension.times,
+    mostLifetime: context.transports.of(link).openFor?.most,
   })
   return outcome.outcome === 'refused' ? extendRefusals[outcome.reason](context, visit, link) : seeOther(link.path)
 }

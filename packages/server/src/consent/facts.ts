@@ -290,6 +290,7 @@ function scopesOf(grants: readonly Grant[]): string[] {
 export const extension = { seconds: 600, times: 12 }
 
 /** Whether a request can be extended again. */
-export function canExtend({ extensions }: AuthRequest): boolean {
-  return extensions < extension.times
+export function canExtend({ transports }: ServerContext, request: AuthRequest): boolean {
+  const { most = Infinity } = transports.of(request).openFor ?? {}
+  return request.extensions < extension.times && request.expiresAt < request.createdAt + most
 }

@@ -12,6 +12,7 @@ import { renderReturnToApp } from '../pages/return-to-app-page.js'
 import { denialOf } from '../policy/policy.js'
 import type { Asker, ClaimedAsker, Way } from '../sign-in/render-sign-in.js'
 import type { AuthRequest, NewHandle } from '../storage/api/storage.js'
+import { countGuess, requireFewGuesses } from './guesses.js'
 
 /** Reads the link that a query or form belongs to; undefined if there is no such link. */
 export async function findLink(
@@ -50,15 +51,22 @@ export function tokenHashIn(read: ReadLink): string | undefined {
   return typeof read === 'object' ? read.tokenHash : undefined
 }
 
-/** Returns the stored request that a link leads to: as it was read for the visit, or otherwise its current state. */
+/**
+ * Returns the stored request that a link leads to: as it was read for the visit, or otherwise its current state. A link that could be a
+ * guess, and leads to none, is counted.
+ */
 export async function requireStored(
-  { storage }: ServerContext,
+  context: ServerContext,
   link: ConsentLink,
-  visit?: Pick<Visit, 'about'>,
+  visit?: Pick<Visit, 'about' | 'ip' | 'session'>,
 ): Promise<AuthRequest> {
   const about = visit?.about?.tokenHash === link.tokenHash ? visit.about : undefined
-  const stored = about ? about.request : await storage.findAuthRequest(link.tokenHash)
-  if (stored?.edition !== link.edition) throw new PageError('request_unknown')
+  if (link.handle !== undefined) await requireFewGuesses(context, visit)
+  const stored = about ? about.request : await context.storage.findAuthRequest(link.tokenHash)
+  if (stored?.edition !== link.edition) {
+    if (link.handle !== undefined) await countGuess(context, link.handle, visit)
+    throw new PageError('request_unknown')
+  }
   if (link.redirectUri !== undefined && stored.redirectUri !== link.redirectUri)
     throw new PageError('redirect_mismatch')
   return stored
@@ -113,10 +121,17 @@ export async function respondUnlessOpen(
     return undefined
   }
   const agentHost = displayHost(stored.agent)
+  const address = stored.status === 'expired' && !elsewhere ? expiredAddress(context, stored) : undefined
+  if (address !== undefined) return seeOther(address)
   if (stored.status === 'expired')
     throw new PageError('request_expired', { agentHost: elsewhere ? undefined : agentHost })
   if (elsewhere || (stored.status !== 'allowed' && stored.status !== 'denied')) throw new PageError('request_used')
   return outcomeResponse(context, visit, stored)
+}
+
+/** Where a user goes who opened a request in time, but did not decide. */
+function expiredAddress({ transports }: ServerContext, stored: AuthRequest): string | undefined {
+  return stored.browserHash === null ? undefined : transports.of(stored).expiredAddressOf?.(stored)
 }
 
 /** Responds with a redirect or page for the decision. The same user can request this response

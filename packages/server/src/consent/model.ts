@@ -9,6 +9,7 @@ import type {
   PageFrame,
   Permission,
 } from '../pages/models/models.js'
+import type { RequestBlocks } from '../pages/models/request-blocks.js'
 import { cleanName, cleanText, lookAlikeHost } from '../policy/plain-text.js'
 import { grantable, hostOf, isIdentityScope, permissionsOf, type ReadPermission } from '../policy/policy.js'
 import type { AuthRequest, User } from '../storage/api/storage.js'
@@ -32,6 +33,9 @@ interface ConsentModelInput {
   logo: string | undefined
   holdings: Holdings
   changes: readonly AgentChange[]
+  /** Where the user goes next; null if they stay here. */
+  returnUri: string | null
+  blocks: RequestBlocks
 }
 
 /** The choices that a decision offers, and where the user can find the decision later. */
@@ -58,7 +62,9 @@ const maxOffered = { scopes: 150, characters: 4000 }
 /** Builds the model of the consent page from verified facts and the stored request. A pure function. */
 export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof ConsentChoices> {
   const { frame, form, request, user, readRisk, logo, holdings, changes } = input
-  const { agent, resource, display, redirectUri } = request
+  const { agent, resource, display } = request
+  const { returnUri } = input
+  const agentId = display.agent.id === undefined ? undefined : cleanText(display.agent.id, maxDescription)
   const asked = request.scope.split(' ')
   const agentName = cleanName(display.agent.name ?? '')
   const { judgeName } = input
@@ -77,7 +83,9 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
     agentName: agentName === '' ? undefined : agentName,
     nameCaution: caution,
     logo,
-    delegate: request.delegate === null ? undefined : cleanText(request.delegate, maxDescription),
+    agentId,
+    delegate:
+      request.delegate === null || agentId !== undefined ? undefined : cleanText(request.delegate, maxDescription),
     agentJkt: display.agent.bearer ? undefined : request.agentJkt,
     bearer: display.agent.bearer,
     registeredBy: display.agent.registeredBy,
@@ -85,7 +93,7 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
     resourceHost: displayHost(resource),
     // A name that could mislead is left out: the host is shown anyway.
     resourceName: resourceName === '' || judgeName(resourceName, resource) ? undefined : resourceName,
-    redirect: redirectUri === null ? undefined : redirectOf(redirectUri, agent),
+    redirect: returnUri === null ? undefined : redirectOf(returnUri, agent),
     ...links,
     saysNothing: agentName === '' && Object.values(links).every((link) => link === undefined),
     firstTime: input.firstTime,
@@ -101,8 +109,36 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
     requestedAt: request.createdAt,
     now: input.now,
     expiresAt: request.expiresAt,
+    ...cleanBlocks(input.blocks),
     ...frame,
   }
+}
+
+/** Maximum number of characters of what an agent and a resource say. */
+const maxSaid = 2000
+const maxDevice = 64
+
+/** Makes the blocks safe to show: they consist of what strangers wrote. */
+function cleanBlocks({ agentSays, resourceSays, ...blocks }: RequestBlocks): RequestBlocks {
+  return {
+    ...blocks,
+    agentSays: agentSays && {
+      reason: cleanLines(agentSays.reason),
+      platform: agentSays.platform,
+      device: cleanName(agentSays.device?.slice(0, maxDevice) ?? '') || undefined,
+    },
+    resourceSays: resourceSays && { ...resourceSays, description: cleanLines(resourceSays.description) },
+  }
+}
+
+/** Cleans each line; undefined if nothing visible is left. */
+function cleanLines(text: string | undefined): string | undefined {
+  const lines =
+    text
+      ?.slice(0, maxSaid)
+      .split(/\r\n?|\n/)
+      .map((line) => cleanText(line, maxSaid)) ?? []
+  return lines.filter((line) => line !== '').join('\n') || undefined
 }
 
 function redirectOf(uri: string, agent: string): ConsentPage['redirect'] {
@@ -120,10 +156,10 @@ function imitationOnly(caution: NameCaution | undefined): NameCaution | undefine
 
 function permissionLists(
   asked: readonly string[],
-  { scopeDescriptions = {}, supportedScopes = [] }: AuthRequest['display']['resource'],
+  { supportedScopes = [], ...words }: AuthRequest['display']['resource'],
   { user, readRisk, holdings }: Pick<ConsentModelInput, 'user' | 'readRisk' | 'holdings'>,
 ): Pick<ConsentPage, 'able' | 'kept' | 'notRequested'> {
-  const describe = (names: readonly string[]) => permissionsOf(names, scopeDescriptions, readRisk)
+  const describe = (names: readonly string[]) => permissionsOf(names, words, readRisk)
   const { same, here, revokedButUsable } = holdings
   const isNew = (name: string | undefined) => same.length > 0 && name !== undefined && !same.includes(name)
   const kept = here.filter((name) => !asked.includes(name))

@@ -32,19 +32,21 @@ export async function consentPageAt(
 ): Promise<Response> {
   const { session, messages } = visit
   const { fields, asker } = requestWay(link, request)
-  const form = fieldsOf(context, visit, { action: context.transports.of(request).path, fields })
+  const transport = context.transports.of(request)
+  const returnUri = transport.returnUriOf ? transport.returnUriOf(request) : request.redirectUri
+  const form = fieldsOf(context, visit, { action: transport.path, fields })
   const frame = pageFrame(context, visit)
   const options = {
     status: problem === undefined ? 200 : problem === 'throttled' ? 429 : 401,
     formRedirectsAway: true,
-    connects: canExtend(request) || facts.proof === 'passkey',
+    connects: canExtend(context, request) || facts.proof === 'passkey',
     cookies: visit.newCookies,
     retryAfter,
   }
   if (facts.forbidden) {
     const model = { ...frame, form, revision: request.revision, user: session.user.username, ...asker }
     const html = renderPolicyForbids(
-      { ...model, next: request.redirectUri === null ? undefined : displayRedirect(request.redirectUri) },
+      { ...model, next: returnUri === null ? undefined : displayRedirect(returnUri) },
       messages,
     )
     const code = 'policy_forbids'
@@ -57,6 +59,8 @@ export async function consentPageAt(
     request,
     user: session.user,
     displayCode: link.displayCode,
+    returnUri,
+    blocks: transport.blocksOf?.(request, link) ?? {},
     firstTime: facts.lastAllowed === undefined,
     requestedBefore: facts.agentLastAllowed !== undefined || (await hasRequestedBefore(context, visit, request)),
     now: context.now(),
@@ -93,7 +97,7 @@ function choices(
     durations: { choices: facts.durations, preset: facts.preset },
     accountPath: accountPaths.agents,
     asksAgain: request.display.agent.bearer && !facts.mayRemember,
-    extend: canExtend(request) ? { secondsLeft: request.expiresAt - context.now() } : undefined,
+    extend: canExtend(context, request) ? { secondsLeft: request.expiresAt - context.now() } : undefined,
     ...allowedTimes(facts),
     dangers: facts.dangers.length === 0 ? undefined : facts.dangers,
     askPassword: facts.proof === 'password',

@@ -1,10 +1,12 @@
 import { readParameters } from 'countersign/editions'
 import type { ConsentLink } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'
-import { withCookies } from '../http/html-response.js'
+import { htmlResponse, pageFrame, seeOther, withCookies } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import type { Arrival } from '../http/route.js'
 import { inSession, openVisit, type SignedInVisit, type Visit } from '../http/visit.js'
+import { renderCodeForm } from '../pages/code-page.js'
+import type { CodeForm } from '../pages/models/request-blocks.js'
 import { signInPageAt } from '../sign-in/render-sign-in.js'
 import { signInChanged } from '../sign-in/session.js'
 import type { AuthRequest } from '../storage/api/storage.js'
@@ -28,9 +30,31 @@ export async function showRequest(context: ServerContext, arrival: Arrival, path
   if (method === 'HEAD') throw new PageError('method_not_allowed')
   const parameters = readParameters(new URL(url).searchParams)
   if (parameters.has('consent')) throw new PageError('method_not_allowed')
-  const link = requireLink(await context.transports.readLink(parameters, path))
+  const read = await context.transports.readLink(parameters, path)
+  if (!read && context.transports.at(path)?.takesCodes)
+    return codePage(context, await openVisit(context, arrival), path)
+  const link = requireLink(read)
   const visit = await openVisit(context, arrival, link.tokenHash)
-  return showTo(context, visit, link)
+  return link.isEntry ? enter(context, visit, link) : showTo(context, visit, link)
+}
+
+/** Takes a user who comes with a code to the request's own URL, or shows the form for codes again. */
+async function enter(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Response> {
+  try {
+    await requireStored(context, link, visit)
+  } catch (error) {
+    if (!(error instanceof PageError) || error.code !== 'request_unknown') throw error
+    const { path } = context.transports.of(link)
+    throw new PageError(error.code, { response: codePage(context, visit, path, 'wrong_code'), status: wrongCode })
+  }
+  return seeOther(link.path, visit.newCookies)
+}
+
+const wrongCode = 404
+
+function codePage(context: ServerContext, visit: Visit, action: string, problem?: CodeForm['problem']): Response {
+  const html = renderCodeForm({ ...pageFrame(context, visit), form: { action, problem } }, visit.messages)
+  return htmlResponse(html, { status: problem ? wrongCode : 200, cookies: visit.newCookies })
 }
 
 async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Response> {
@@ -44,7 +68,7 @@ async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): 
     if (link.state !== undefined) await context.storage.rememberState(link.tokenHash, link.state)
     const way = requestWay(link, stored)
     const again = person && (facts?.dangers.length === 0 ? 'login' : 'request')
-    return signInPageAt(context, visit, { way, again })
+    return signInPageAt(context, visit, { way, again, username: context.transports.of(stored).usernameOf?.(stored) })
   }
   const mayAllowWithoutPage = facts.allowsWithoutPage && !policyDenial(context, stored)
   if (facts.remembered && mayAllowWithoutPage && comesFromAgent(visit.request, pagesOf(stored))) {
@@ -56,6 +80,7 @@ async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): 
     found: stored,
     ...inSession(person),
     state: link.state ?? null,
+    openFor: context.transports.of(stored).openFor,
   })
   if (bound.outcome === 'bound') {
     return consentPageAt(context, person, { link, request: bound.request, facts })

@@ -1,5 +1,6 @@
+import type { RequestBlocks } from '../pages/models/request-blocks.js'
 import type { MintedSecrets } from '../secrets/server-keys.js'
-import type { AuthRequest } from '../storage/api/storage.js'
+import type { AuthRequest, OpenFor } from '../storage/api/storage.js'
 import { PageError } from './page-error.js'
 
 /** The data about a request in its link, or in a form on the pages that the link leads to. */
@@ -18,6 +19,13 @@ export interface ConsentLink {
   fields: Readonly<Record<string, string>>
   /** A code shown both on the page and by the requesting program, so that users can tell their own request from another. */
   displayCode: string | undefined
+  /**
+   * The part of a link that identifies the request to someone who guesses the rest. If the link leads to no request, the wrong guess counts
+   * against the request that has the handle. @default the rest cannot be guessed
+   */
+  handle?: string | undefined
+  /** Whether the browser must leave the link for `path`, which then stays in its address bar. @default false */
+  isEntry?: boolean | undefined
 }
 
 /** Why a link is rejected. */
@@ -46,6 +54,23 @@ export interface ConsentTransport {
    * a page (W22).
    */
   reachesOnlyAgent(request: AuthRequest): boolean
+  /** Whether users may come without a link, and enter the code that the agent shows, which is sent as `code`. @default false */
+  readonly takesCodes?: boolean | undefined
+  /**
+   * Whether a grant allows later requests without a page for as long as it lasts, because the edition has no refresh tokens.
+   * @default only a grant that lasts long enough, and only for permissions that are not dangerous
+   */
+  readonly remembersGrants?: boolean | undefined
+  /** How long a request stays open at least once a user opens it, and at most in all. @default users may extend it */
+  readonly openFor?: OpenFor | undefined
+  /** What the page shows about a request in this edition, besides its display. @default nothing */
+  blocksOf?(request: AuthRequest, link: ConsentLink): RequestBlocks
+  /** The username that the agent suggests to a user who must sign in. @default none */
+  usernameOf?(request: AuthRequest): string | undefined
+  /** Where the user goes after the decision; null if they stay here. @default the redirect URI */
+  returnUriOf?(request: AuthRequest): string | null
+  /** Where the browser takes a user who comes back to their request after it has expired. @default nowhere: a page says that it has expired */
+  expiredAddressOf?(request: AuthRequest): string | undefined
   /** Where the browser takes the decision; undefined if the agent polls for it instead. */
   addressOf(request: AuthRequest, decision: Decision): string | undefined
   /**
@@ -86,6 +111,11 @@ export class ConsentTransports {
     const transport = this.#byEdition.get(edition)
     if (!transport) throw new PageError('request_unknown')
     return transport
+  }
+
+  /** The transport whose pages have this path. */
+  at(path: string): ConsentTransport | undefined {
+    return Array.from(this.#byEdition.values()).find((transport) => transport.path === path)
   }
 
   /** Who asks for access to what at a URL of this server that is not a consent page. */

@@ -6,6 +6,7 @@ import { renderLayout } from './components/layout.js'
 import { Host, Icon } from './components/marks.js'
 import { Caution, Deadline, ForgottenPassword, SignedInAs } from './components/notices.js'
 import { AbleList, NotAbleList } from './components/permission-lists.js'
+import { AgentSays, Enrolment, LargeCode, ResourceSays } from './components/request-blocks.js'
 import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
 import type { ConsentPage, PasskeyForm } from './models/models.js'
@@ -38,7 +39,11 @@ export function renderConsent(model: ConsentPage, messages: Messages = en): stri
             )}
           </p>
         )}
+        <LargeCode model={model} messages={messages} />
         <AgentCard model={model} messages={messages} />
+        <Enrolment model={model} messages={messages} />
+        <ResourceSays model={model} messages={messages} />
+        <AgentSays model={model} messages={messages} />
         <AbleList model={model} messages={messages} />
         <NotAbleList model={model} messages={messages} />
         <form method="post" action={model.form.action}>

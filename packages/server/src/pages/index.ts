@@ -14,6 +14,7 @@ export { renderSecurity } from './account/security-page.js'
 export { renderSignedOut } from './account/signed-out-page.js'
 export { renderCloseAccount, renderYours } from './account/your-account-page.js'
 export { type Asset, findAsset } from './assets.js'
+export { renderCodeForm } from './code-page.js'
 export { renderConsent } from './consent-page.js'
 export { ar } from './messages/ar.js'
 export { chooseMessages, languages } from './messages/choose-messages.js'
@@ -49,6 +50,7 @@ export type {
   SignInPage,
   SignUpPage,
 } from './models/models.js'
+export type { AgentStatement, CodeForm, RequestBlocks, ResourceStatement } from './models/request-blocks.js'
 export { renderPolicyForbids } from './policy-forbids-page.js'
 export { renderProblem } from './problem-page.js'
 export { renderReauthentication } from './reauthentication-page.js'

@@ -130,6 +130,8 @@ export interface NamedPermission {
   description?: string | undefined
   /** What the agent learns about the user, described in this server's words. */
   identity?: IdentityPermission | undefined
+  /** Whether the permission lets the agent act as the user, rather than only recognize them. */
+  actsAs?: boolean | undefined
   risk: Risk
 }
 
@@ -151,16 +153,24 @@ export function grantable(asked: readonly string[]): string[] {
   return asked.filter((name) => asked.includes('openid') || !isIdentityScope(name))
 }
 
+/** What a resource says about its permissions. */
+interface ResourceWords {
+  scopeDescriptions?: Readonly<Record<string, string>> | undefined
+  /** Whether `openid` lets an agent act as the user there. @default false */
+  actsAs?: boolean | undefined
+}
+
 /**
  * Returns permissions with the resource's descriptions and with their risks, which take the operator's risk patterns into account.
  * Permissions that reveal who the user is are described in this server's words.
  */
 export function permissionsOf(
   names: readonly string[],
-  descriptions: Readonly<Record<string, string>>,
+  { scopeDescriptions: descriptions = {}, actsAs = false }: ResourceWords,
   readRisk: ReadPermission,
 ): NamedPermission[] {
   return names.map((name) => {
+    if (actsAs && name === 'openid') return { name, identity: name, actsAs, risk: 'change' }
     if (isIdentityScope(name)) return { name, identity: name, risk: readRisk(name).risk }
     const description = cleanText(Object.hasOwn(descriptions, name) ? (descriptions[name] ?? '') : '', maxDescription)
     return {

@@ -36,6 +36,19 @@ export const bearerConsent = consentModel({
   durations: { choices: [3600, 86400, 2592000, 'until-removed'], preset: 86400 },
 })
 
+/** The request of an agent that others vouch for, with every part that an edition may fill. */
+export const blocksConsent = consentModel({
+  delegate: undefined,
+  agentId: 'aauth:planner@calendar-helper.example',
+  enrols: true,
+  largeCode: '7KQ2-M4XD-91TB',
+  code: undefined,
+  redirect: undefined,
+  able: [{ name: 'openid', identity: 'openid', actsAs: true, risk: 'change' }],
+  resourceSays: { description: 'Calendars for teams.\nWith reminders.', needs: 'identity' },
+  agentSays: { reason: 'I plan your week.\nI need to see it.', platform: 'desktop', device: 'Alice’s laptop' },
+})
+
 /** The states of the consent page and of the pages shown instead of it. */
 export function consentStates(messages: Messages): [string, string][] {
   const consent = (name: string, model: Parameters<typeof renderConsent>[0]): [string, string] => [
@@ -134,6 +147,15 @@ export function consentStates(messages: Messages): [string, string][] {
         elsewhere: true,
       }),
     }),
+    consent('blocks', blocksConsent),
+    consent('blocks-of-unreachable', {
+      ...blocksConsent,
+      enrols: false,
+      otherDelegateAllowed: 1_735_600_000,
+      resourceSays: { isUnreachable: true },
+      agentSays: { platform: 'self-hosted' },
+    }),
+    consent('blocks-of-strict', { ...blocksConsent, resourceSays: { needs: 'permission' }, agentSays: undefined }),
     consent('asked-before', consentModel({ requestedBefore: true })),
     consent('elsewhere', consentModel({ elsewhere: ['mail.example', 'files.example'], signsInAlready: true })),
     consent('elsewhere-many', consentModel({ elsewhere: [1, 2, 3, 4, 5].map((index) => `s${index}.example`) })),

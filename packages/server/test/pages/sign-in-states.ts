@@ -1,4 +1,10 @@
-import { type Messages, renderReauthentication, renderSignIn, renderSignUp } from 'countersign-server/pages'
+import {
+  type Messages,
+  renderCodeForm,
+  renderReauthentication,
+  renderSignIn,
+  renderSignUp,
+} from 'countersign-server/pages'
 import { equipped, longHost, outsideForm, reauthenticationModel, signInModel, signUpModel } from './models.js'
 
 const { agentHost: _agent, resourceHost: _resource, ...outside } = signInModel({ ...equipped, form: outsideForm })
@@ -15,6 +21,8 @@ export const fullSignIn = {
 }
 
 const asker = { agentHost: 'calendar-helper.example', resourceHost: 'cal.example' }
+
+const { form: _form, ...codeFrame } = outside
 
 const passkey = { options: '/account/passkeys/challenge' }
 
@@ -46,6 +54,14 @@ export function signInStates(messages: Messages): [string, string][] {
     [
       'sign-in-by-link-for-any',
       renderSignIn(signInModel({ agentHost: undefined, resourceHost: undefined, unverified: true }), messages),
+    ],
+    ['enter-code', renderCodeForm({ ...equipped, ...codeFrame, form: { action: '/person/interact' } }, messages)],
+    [
+      'enter-code-wrong',
+      renderCodeForm(
+        { ...equipped, ...codeFrame, form: { action: '/person/interact', problem: 'wrong_code' } },
+        messages,
+      ),
     ],
     ['sign-up', renderSignUp(signUpModel(), messages)],
     [

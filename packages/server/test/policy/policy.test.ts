@@ -2,14 +2,22 @@ import { expect, it } from 'vitest'
 import { createPermissionReader, dangersOf, permissionsOf, policyOfRules } from '../../src/policy/policy.js'
 
 it('identity scopes have the lowest risk unless the operator sets another one, and ignore the resource’s descriptions', () => {
-  const named = permissionsOf(['openid', 'profile', 'email'], { openid: 'Everything' }, createPermissionReader([]))
+  const named = permissionsOf(
+    ['openid', 'profile', 'email'],
+    { scopeDescriptions: { openid: 'Everything' } },
+    createPermissionReader([]),
+  )
   expect(named).toEqual(['openid', 'profile', 'email'].map((name) => ({ name, identity: name, risk: 'read' })))
   expect(permissionsOf(['email'], {}, createPermissionReader([['email', 'spend']]))).toMatchObject([{ risk: 'spend' }])
 })
 
 it('other scopes use the resource’s descriptions, if there are any', () => {
   expect(
-    permissionsOf(['data.read', 'toString'], { 'data.read': 'See your data' }, createPermissionReader([])),
+    permissionsOf(
+      ['data.read', 'toString'],
+      { scopeDescriptions: { 'data.read': 'See your data' } },
+      createPermissionReader([]),
+    ),
   ).toMatchObject([
     { name: 'data.read', description: 'See your data', risk: 'read' },
     { name: 'toString', description: undefined },

@@ -53,6 +53,7 @@ function Details({ model, messages }: Card) {
       <summary>{messages.details}</summary>
       <dl>
         <Fact name={messages.detailAgent}>{model.agent}</Fact>
+        {model.agentId !== undefined && <Fact name={messages.blocks.detailAgentId}>{model.agentId}</Fact>}
         {model.delegate !== undefined && <Fact name={messages.detailDelegate}>{model.delegate}</Fact>}
         {model.agentJkt !== undefined && <Fact name={messages.detailKey}>{model.agentJkt}</Fact>}
         <Fact name={messages.detailResource}>{model.resource}</Fact>
@@ -112,12 +113,13 @@ function Changes({ model, messages }: Card) {
 }
 
 function origin(
-  { delegate, bearer, registeredBy }: ConsentPage,
+  { agentId, delegate, bearer, registeredBy }: ConsentPage,
   agent: ComponentChildren,
   messages: Messages,
 ): ComponentChildren {
   if (registeredBy !== undefined) return messages.registeredBy[registeredBy]
   if (bearer) return messages.publishedBy(agent)
+  if (agentId !== undefined) return messages.blocks.comesFromAgent(<Host>{agentId}</Host>, agent)
   if (delegate === undefined) return messages.comesFrom(agent)
   return messages.comesFromCopy(agent, <DelegateName delegate={delegate} messages={messages} />)
 }
@@ -150,6 +152,8 @@ function seen(model: ConsentPage, messages: Messages): ComponentChildren {
   if (allowedBefore === undefined) {
     if (otherDelegateAllowed === undefined)
       return model.requestedBefore || !model.firstTime ? messages.requestedBefore : messages.firstTime
+    if (model.agentId !== undefined)
+      return messages.blocks.allowedOther(day(otherDelegateAllowed), <Host>{model.agentHost}</Host>)
     const said = model.delegate === undefined ? messages.allowedOnlyCopy : messages.allowedOtherCopy
     return said(day(otherDelegateAllowed))
   }

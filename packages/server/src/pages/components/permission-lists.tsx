@@ -192,6 +192,7 @@ function listed(elements: readonly ComponentChildren[], locale: string): Compone
  * description, the name on the wire.
  */
 export function Words({ permission, messages }: { permission: Permission; messages: Messages }) {
+  if (permission.actsAs) return <>{messages.blocks.actAs}</>
   if (permission.identity) return <>{messages.identity[permission.identity]}</>
   return permission.description ? (
     <bdi class="words" dir="auto">

@@ -1,4 +1,5 @@
 import { arAccount } from './ar-account.js'
+import { arBlocks } from './ar-blocks.js'
 import { arCounted, arDuration, arFormats, arLocale } from './ar-formats.js'
 import { arProblems } from './ar-problems.js'
 import type { Messages } from './messages.js'
@@ -246,6 +247,7 @@ export const ar: Messages = {
 
   account: arAccount,
   problems: arProblems,
+  blocks: arBlocks,
   nowSignedInAs: (user) => phrase`تم تسجيل دخولك الآن باسم ${user}`,
   continueAs: (user) => phrase`المتابعة باسم ${user}`,
   switchAccount: 'استخدام حساب آخر',

@@ -1,6 +1,7 @@
 import type { Danger, Risk } from 'countersign/editions'
 import type { ComponentChildren } from 'preact'
 import { enAccount } from './en-account.js'
+import { enBlocks } from './en-blocks.js'
 import { enProblems } from './en-problems.js'
 import { enDates, enDuration } from './formats.js'
 import { phrase } from './phrase.js'
@@ -264,6 +265,7 @@ export const en = {
   language: 'Language',
 
   problems: enProblems,
+  blocks: enBlocks,
   account: enAccount,
   nowSignedInAs: (user: ComponentChildren) => phrase`You are now signed in as ${user}`,
   continueAs: (user: ComponentChildren) => phrase`Continue as ${user}`,

@@ -1,5 +1,6 @@
 import type { Danger } from 'countersign/editions'
 import type { Duration, NamedPermission } from '../../policy/policy.js'
+import type { RequestBlocks } from './request-blocks.js'
 
 /** The content of a page. Routes build it from verified facts and stored rows, and the page is rendered without further lookups. */
 export interface PageFrame {
@@ -156,7 +157,7 @@ export interface ConsentRedirect {
   loopback: boolean
 }
 
-export interface ConsentPage extends PageFrame {
+export interface ConsentPage extends PageFrame, RequestBlocks {
   form: FormFields
   /** The revision that must be submitted with the decision. */
   revision: number

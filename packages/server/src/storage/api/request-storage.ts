@@ -84,6 +84,8 @@ export interface RequestDisplay {
     jkt?: string | undefined
     /** Changes with anything in the agent's document that a user relies on. A grant allows nothing without a page after that. */
     fingerprint?: string | undefined
+    /** The agent's own identifier, if others have the same `agent`, which vouches for it. It equals the delegate. */
+    id?: string | undefined
     /** Whether the agent signs nothing, so that its access works for anyone who copies it. @default false */
     bearer?: boolean | undefined
     /** Who registered an agent that signs nothing. @default its document was fetched from its URL */
@@ -91,6 +93,8 @@ export interface RequestDisplay {
   }
   resource: {
     name?: string | undefined
+    /** Whether `openid` lets the agent act as the user there, rather than only recognize them. @default false */
+    actsAs?: boolean | undefined
     supportedScopes?: string[] | undefined
     scopeDescriptions?: Record<string, string> | undefined
   }

@@ -45,6 +45,7 @@ export type {
   InSession,
   NewAuthRequest,
   NewHandle,
+  OpenFor,
   RequestBinding,
   RequestDecision,
   RequestDisplay,

@@ -1,0 +1,92 @@
+import type { Messages } from '../messages/messages.js'
+import type { ConsentPage } from '../models/models.js'
+import { Host } from './marks.js'
+import { MissingInfo } from './notices.js'
+
+interface Block {
+  model: ConsentPage
+  messages: Messages
+}
+
+/** The code with which the user came, to be compared with the one that the agent shows. */
+export function LargeCode({ model: { largeCode }, messages }: Block) {
+  if (largeCode === undefined) return null
+  return (
+    <div class="compare">
+      <p>{messages.blocks.compareCode(<strong>{messages.deny}</strong>)}</p>
+      <p class="large-code">
+        <code>
+          <bdi>{largeCode}</bdi>
+        </code>
+      </p>
+    </div>
+  )
+}
+
+/** What it means to allow an agent that acts for no one yet. */
+export function Enrolment({ model: { enrols, agentId, agentHost }, messages }: Block) {
+  if (!enrols) return null
+  return (
+    <section>
+      <h2>{messages.blocks.enrolment}</h2>
+      <p>{messages.blocks.enrols(<Host>{agentId ?? agentHost}</Host>)}</p>
+    </section>
+  )
+}
+
+/** What the resource says about itself, in quotation marks. */
+export function ResourceSays({ model: { resourceSays, resourceHost }, messages }: Block) {
+  const { description, needs, isUnreachable } = resourceSays ?? {}
+  const resource = <Host>{resourceHost}</Host>
+  const { blocks } = messages
+  if (isUnreachable) return <MissingInfo>{blocks.resourceUnreachable(resource)}</MissingInfo>
+  if (description === undefined && needs === undefined) return null
+  return (
+    <section class="said">
+      <h2>{blocks.resourceSays(resource)}</h2>
+      {description !== undefined && <Quoted text={description} />}
+      {needs !== undefined && <p class="small">{blocks.needs[needs](resource)}</p>}
+    </section>
+  )
+}
+
+/** What the agent says about its request, under its own name, and marked as unchecked. */
+export function AgentSays({ model: { agentSays, agentId, agentHost }, messages }: Block) {
+  const { reason, platform, device } = agentSays ?? {}
+  const { blocks } = messages
+  if (reason === undefined && platform === undefined && device === undefined) return null
+  return (
+    <section class="said">
+      <h2>{blocks.agentSays(<Host>{agentId ?? agentHost}</Host>)}</h2>
+      {reason !== undefined && <Quoted text={reason} />}
+      {(platform !== undefined || device !== undefined) && (
+        <dl>
+          {platform !== undefined && (
+            <div>
+              <dt>{blocks.platform}</dt>
+              <dd>{blocks.platforms[platform]}</dd>
+            </div>
+          )}
+          {device !== undefined && (
+            <div>
+              <dt>{blocks.device}</dt>
+              <dd>{messages.quoted(<bdi>{device}</bdi>)}</dd>
+            </div>
+          )}
+        </dl>
+      )}
+      <p class="small">{blocks.agentSaysUnchecked}</p>
+    </section>
+  )
+}
+
+/** Someone else's words: indented, in their own direction, and with their line breaks. */
+function Quoted({ text }: { text: string }) {
+  return (
+    <blockquote dir="auto">
+      {text.split('\n').map((line) => (
+        <p>{line}</p>
+      ))}
+    </blockquote>
+  )
+}
