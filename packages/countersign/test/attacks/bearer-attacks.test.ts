@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer as createHttp2Server } from 'node:http2'
+import type { AddressInfo, Server } from 'node:net'
 import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
 import { january } from 'countersign/editions'
 import { createNodeListener } from 'countersign/node'
@@ -12,6 +13,7 @@ import { receivedMessage } from '../received-message.js'
 import { ids, message } from '../resource/mcp/mcp-stage.js'
 import type { Message } from './attack.js'
 import { type Answer, exchange } from './raw-http.js'
+import { exchangeFrames, framesOf } from './raw-http2.js'
 
 const url = `${ids.api}/mcp`
 const clientId = 'https://client.example/oauth/client.json'
@@ -104,13 +106,22 @@ async function openInProcess(): Promise<Stage> {
 async function openOverHttp(): Promise<Stage> {
   const { handler, ...stage } = openParts()
   const server = createServer(createNodeListener(handler, { origin: ids.api }))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
+  onTestFinished(() => server.closeAllConnections())
+  const port = await listen(server)
   return { ...stage, send: (sent) => exchange(port, wholeMessage(sent)) }
+}
+
+async function openOverHttp2(): Promise<Stage> {
+  const { handler, ...stage } = openParts()
+  const port = await listen(createHttp2Server(createNodeListener(handler, { origin: ids.api })))
+  return { ...stage, send: (sent) => exchangeFrames(port, framesOf(wholeMessage(sent))) }
+}
+
+/** Listens on a free port until the test has finished. */
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  return (server.address() as AddressInfo).port
 }
 
 type Claims = Record<string, unknown>
@@ -266,6 +277,7 @@ const callTool = message('tools/call', { name: 'read_note' })
 describe.each([
   ['in process', openInProcess],
   ['over HTTP', openOverHttp],
+  ['over HTTP/2', openOverHttp2],
 ] as const)('%s', (_where, open) => {
   it('B: the base case: an access token of this endpoint', async () => {
     const stage = await open()
