@@ -26,8 +26,10 @@ export async function examineMcpServer(typed: string): Promise<Finding[]> {
     const rest = checking('everything else')
     return [finding, ...challenged, rest.unknown('The remaining checks need a server that responds.')]
   }
-  const { findings, issuer } = await checkMetadata(typed, metadataUrl)
-  return [finding, ...challenged, ...findings, ...(issuer === undefined ? [] : await checkOAuthServer(issuer))]
+  const { findings, usual, issuer } = await checkMetadata(typed, metadataUrl)
+  if (issuer === undefined) return [finding, ...challenged, ...findings]
+  const [origins, ofAuthServer] = await Promise.all([checkOrigins('metadata CORS', usual), checkOAuthServer(issuer)])
+  return [finding, ...challenged, ...findings, origins, ...ofAuthServer]
 }
 
 const initialize = {
@@ -119,26 +121,29 @@ function judgeChallenge({ status, headers }: Answer, endpoint: URL): ChallengeOu
   return { metadataUrl }
 }
 
-/** Checks the metadata at the URL in the challenge and where clients look without it. Returns the auth server that it names. */
+/**
+ * Checks the metadata at the URL in the challenge and where clients look without it. Returns that second URL, and the auth server in the
+ * metadata; undefined if the auth server must not be contacted.
+ */
 async function checkMetadata(
   typed: string,
   challenged: string | undefined,
-): Promise<{ findings: Finding[]; issuer: string | undefined }> {
+): Promise<{ findings: Finding[]; usual: string; issuer: string | undefined }> {
   const { origin, pathname, search } = new URL(typed)
   const usual = `${origin}${wellKnown}${pathname === '/' ? '' : pathname}${search}`
   const urls = [...new Set([challenged ?? usual, usual])]
   const fix = `Serve it with resource.handler, mcp.around or the gateway, and configure the proxy to forward ${new URL(usual).pathname} to it.`
-  const read = await Promise.all(urls.map(async (url) => readDocument('metadata', url, fix)))
-  const root = pathname === '/' ? [] : [await checkUnusedUrl('other metadata', origin + wellKnown)]
+  const [read, root] = await Promise.all([
+    Promise.all(urls.map(async (url) => readDocument('metadata', url, fix))),
+    pathname === '/' ? [] : checkUnusedUrl('other metadata', origin + wellKnown).then((unused) => [unused]),
+  ])
   const findings = read.flatMap((each) => each.findings)
   const [first] = read.flatMap(({ document }) => (document ? [document] : []))
-  if (!first) return { findings: [...findings, ...root], issuer: undefined }
+  if (!first) return { findings: [...findings, ...root], usual, issuer: undefined }
   findings.push(...judgeMetadata(first, typed), ...root)
   const { authorization_servers: servers } = first
   const issuer: unknown = Array.isArray(servers) ? servers[0] : undefined
-  if (typeof issuer !== 'string' || !mayBeContacted(issuer, origin)) return { findings, issuer: undefined }
-  findings.push(await checkOrigins('metadata CORS', usual))
-  return { findings, issuer }
+  return { findings, usual, issuer: typeof issuer === 'string' && mayBeContacted(issuer, origin) ? issuer : undefined }
 }
 
 function judgeMetadata(metadata: Readonly<Record<string, unknown>>, typed: string): Finding[] {

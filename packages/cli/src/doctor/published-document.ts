@@ -1,3 +1,4 @@
+import { parseJsonObject } from 'countersign/tokens'
 import { errorReason } from '../command/errors.js'
 import { checking, type Finding } from './finding.js'
 import { type Answer, ask } from './origin.js'
@@ -34,7 +35,7 @@ export async function readDocument(check: string, url: string, missing: string):
     )
   if (status !== 200) return problem(`${url} returns ${status} instead of 200.`, missing)
   const type = headers['content-type'] ?? 'missing'
-  const document = jsonObject(text)
+  const document = parseJsonObject(text)
   if (!document) return problem(`${url} returns no JSON object. Its Content-Type is ${type}.`, missing)
   if (/^application\/json(?:\s*;|$)/i.test(type)) return { findings: [], document }
   const fix = 'Send Content-Type: application/json, and configure the proxy to pass it on.'
@@ -54,7 +55,8 @@ export async function checkUnusedUrl(check: string, url: string): Promise<Findin
     if (location !== undefined && URL.canParse(location, url) && new URL(location, url).origin !== new URL(url).origin)
       return report.problem(`${url} is redirected to ${location} (${status}).`, fix)
     if (status >= 500) return report.problem(`${url} returns ${status} instead of 404.`, fix)
-    if (status === 200 && !jsonObject(text)) return report.problem(`${url} returns a page instead of 404 or JSON.`, fix)
+    if (status === 200 && !parseJsonObject(text))
+      return report.problem(`${url} returns a page instead of 404 or JSON.`, fix)
     return report.ok(`${url} returns ${status}.`)
   } catch (error) {
     return report.problem(`${url} gets no valid response: ${errorReason(error)}.`, fix)
@@ -64,14 +66,18 @@ export async function checkUnusedUrl(check: string, url: string): Promise<Findin
 /** Checks that scripts of any origin may read a document, with the header that MCP clients send. */
 export async function checkOrigins(check: string, url: string): Promise<Finding> {
   const report = checking(check)
-  const { pathname, search, ...place } = partsOf(url)
+  const asked = new URL(url)
+  const target = asked.pathname + asked.search
   const origin = 'https://client.example'
-  const asked = { 'access-control-request-method': 'GET', 'access-control-request-headers': 'mcp-protocol-version' }
-  const options = { method: 'OPTIONS', headers: { origin, ...asked } }
+  const preflighted = {
+    'access-control-request-method': 'GET',
+    'access-control-request-headers': 'mcp-protocol-version',
+  }
+  const options = { method: 'OPTIONS', headers: { origin, ...preflighted } }
   try {
     const [{ headers }, preflight] = await Promise.all([
-      ask(place.origin, pathname + search, { headers: { origin } }),
-      ask(place.origin, pathname + search, options),
+      ask(asked, target, { headers: { origin } }),
+      ask(asked, target, options),
     ])
     const allows = (value: unknown) => value === '*' || value === origin
     const allowed = String(preflight.headers['access-control-allow-headers'] ?? '').toLowerCase()
@@ -91,24 +97,7 @@ const allowAll =
   'Configure the proxy to forward OPTIONS, and to pass on Access-Control-Allow-Origin and Access-Control-Allow-Headers.'
 
 function get(url: string): Promise<Answer> {
-  const { origin, pathname, search } = partsOf(url)
-  return ask(origin, pathname + search, {
-    headers: { accept: 'application/json', 'mcp-protocol-version': '2025-11-25' },
-  })
-}
-
-function partsOf(url: string): { origin: URL; pathname: string; search: string } {
-  const parsed = new URL(url)
-  return { origin: parsed, pathname: parsed.pathname, search: parsed.search }
-}
-
-function jsonObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined
-  } catch {
-    return undefined
-  }
+  const asked = new URL(url)
+  const headers = { accept: 'application/json', 'mcp-protocol-version': '2025-11-25' }
+  return ask(asked, asked.pathname + asked.search, { headers })
 }

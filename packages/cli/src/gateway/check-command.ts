@@ -1,9 +1,7 @@
 import { AAuthError } from 'countersign'
 import {
   checkRequest,
-  createClosedPaths,
   createConfiguredGateway,
-  createRouteTable,
   type GatewayRules,
   type GatewaySettings,
   loadGatewayConfig,
@@ -17,6 +15,7 @@ import {
 import { exitStatus, usageError } from '../command/errors.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
 import { counted } from '../terminal/text.js'
+import { rulesOf } from './gateway-rules.js'
 import { loadRedis } from './open-shared-memory.js'
 import { overridingFlags } from './overriding-flags.js'
 
@@ -89,21 +88,13 @@ type Report =
   | { mcp: string; unsigned: 'refused' }
   | { refused: string; status: number; unsigned: 'refused' | 'passed' }
 
-function reportOf(
-  method: string,
-  rawTarget: string,
-  { routes, otherwise, frontController, mcp, accept, verifyOnly }: GatewaySettings,
-): Report {
+function reportOf(method: string, rawTarget: string, settings: GatewaySettings): Report {
+  const { mcp, accept, verifyOnly } = settings
   const head = { method, rawTarget, rawHeaders: ['Signature', ''] }
   const [path] = rawTarget.split('?', 1)
   const server = mcp.find((each) => each.path === path)
   if (server) return { mcp: server.path, unsigned: 'refused' }
-  const paths = mcp.map((each) => each.path)
-  const isClosed = createClosedPaths(
-    paths.map((each) => ({ path: each, below: true })),
-    routes,
-  )
-  const rules = { table: createRouteTable(routes, paths, accept), isClosed, otherwise, frontController, verifyOnly }
+  const rules = { ...rulesOf(settings), verifyOnly }
   const unsigned = passesUnsigned(head, rules) ? 'passed' : 'refused'
   try {
     const { need } = judge(head, rules)

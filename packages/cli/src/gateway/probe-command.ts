@@ -1,8 +1,5 @@
 import {
   type ApiProbe,
-  createClosedPaths,
-  createRouteTable,
-  type GatewayRules,
   type GatewaySettings,
   probeApi,
   type RouteProbe,
@@ -14,6 +11,7 @@ import { CommandError, errorReason, exitStatus, usageError } from '../command/er
 import { withProgress } from '../terminal/progress.js'
 import type { Run } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
+import { rulesOf } from './gateway-rules.js'
 
 /** `countersign gateway probe`: finds out which spellings of the routes' paths an API handles. */
 export const gatewayProbe: Run = async (flags, terminal) => {
@@ -59,15 +57,6 @@ function probedUpstream(
   throw usageError(
     'gateway probe requires --upstream <url>, a test copy of the API. To probe the configured upstream instead, use --configured-upstream.',
   )
-}
-
-function rulesOf({ routes, mcp, accept, otherwise, frontController }: GatewaySettings): GatewayRules {
-  const paths = mcp.map(({ path }) => path)
-  const isClosed = createClosedPaths(
-    paths.map((path) => ({ path, below: true })),
-    routes,
-  )
-  return { table: createRouteTable(routes, paths, accept), isClosed, otherwise, frontController }
 }
 
 function pairsIn(given: unknown, separator: string, flag: string): [name: string, value: string][] {

@@ -22,14 +22,19 @@ interface Served {
   body?: string | object
 }
 
-/** What the two servers return, by method and path, or by path alone; the functions get both origins. */
-type Routes = Record<string, (origins: { mcp: string; authServer: string }) => Served>
+interface Origins {
+  mcp: string
+  authServer: string
+}
 
-const metadata: Routes[string] = ({ mcp, authServer }) => ({
+/** What the two servers return, by method and path, or by path alone; the functions get both origins. */
+type Routes = Record<string, (origins: Origins) => Served | Promise<Served>>
+
+const metadata = ({ mcp, authServer }: Origins): Served => ({
   headers: json,
   body: { resource: `${mcp}/mcp`, authorization_servers: [authServer], scopes_supported: ['notes.read'] },
 })
-const serverMetadata: Routes[string] = ({ authServer }) => ({
+const serverMetadata = ({ authServer }: Origins): Served => ({
   headers: json,
   body: {
     issuer: authServer,
@@ -59,15 +64,15 @@ async function openServers(changes: Routes = {}) {
   const routes = { ...good, ...changes }
   const origins = { mcp: '', authServer: '' }
   const seen: string[] = []
-  const respond = ({ method = '', url = '' }: IncomingMessage, outgoing: ServerResponse) => {
+  const respond = async ({ method = '', url = '' }: IncomingMessage, outgoing: ServerResponse) => {
     seen.push(`${method} ${url}`)
     const route = routes[`${method} ${url}`] ?? routes[url]
-    const { status = 200, headers = {}, body = '' } = route?.(origins) ?? { status: 404 }
+    const { status = 200, headers = {}, body = '' } = (await route?.(origins)) ?? { status: 404 }
     outgoing.writeHead(status, headers)
     outgoing.end(typeof body === 'string' ? body : JSON.stringify(body))
   }
-  origins.mcp = `http://127.0.0.1:${await listenWith(createServer(respond))}`
-  origins.authServer = `http://127.0.0.1:${await listenWith(createServer(respond))}`
+  origins.mcp = `http://127.0.0.1:${await listenWith(createServer((...both) => void respond(...both)))}`
+  origins.authServer = `http://127.0.0.1:${await listenWith(createServer((...both) => void respond(...both)))}`
   return { ...origins, seen }
 }
 
@@ -78,6 +83,32 @@ it('finds nothing wrong with an MCP server and its auth server, and sends no tok
   const { mcp, seen } = await openServers()
   expect(notOk(await examineMcpServer(`${mcp}/mcp`))).toEqual([])
   expect(seen).toEqual(expect.arrayContaining(['POST /mcp', 'GET /mcp', 'HEAD /mcp', 'DELETE /mcp']))
+})
+
+/** Routes that respond only once both of them have been requested. */
+function respondTogether(one: string, other: string): Routes {
+  const missing = new Set([one, other])
+  let arrive: () => void = () => undefined
+  const bothArrived = new Promise<void>((resolve) => {
+    arrive = resolve
+  })
+  const respond =
+    (path: string): Routes[string] =>
+    async (origins) => {
+      missing.delete(path)
+      if (missing.size === 0) arrive()
+      await bothArrived
+      return (await good[path]?.(origins)) ?? { status: 404 }
+    }
+  return { [one]: respond(one), [other]: respond(other) }
+}
+
+it('sends at most five requests one after another, because each may take five seconds', async () => {
+  const { mcp } = await openServers({
+    ...respondTogether(resourcePath, '/.well-known/oauth-protected-resource'),
+    ...respondTogether(`OPTIONS ${resourcePath}`, serverPath),
+  })
+  expect(notOk(await examineMcpServer(`${mcp}/mcp`))).toEqual([])
 })
 
 it('finds nothing wrong with a server that protectMcp protects', async () => {
