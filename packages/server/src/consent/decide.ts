@@ -55,7 +55,7 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
     ...decisionBy(person, link, stored),
   })
   if (outcome.outcome === 'refused') return refusedDecision(context, visit, link, outcome)
-  if (outcome.first) emitDecision(context, outcome.request, { by: 'person', outcome: 'allowed' })
+  if (outcome.first) emitDecision(context, outcome.request, { by: 'person', outcome: outcome.outcome })
   return outcomeResponse(context, visit, outcome.request)
 }
 

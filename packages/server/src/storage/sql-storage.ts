@@ -17,12 +17,10 @@ import * as decisions from './verbs/decisions.js'
 import * as deployment from './verbs/deployment.js'
 import * as federated from './verbs/federated.js'
 import * as grants from './verbs/grants.js'
+import { createLogoVerbs, createPasskeyVerbs, createPollingVerbs, createRelationVerbs } from './verbs/groups.js'
 import * as issues from './verbs/issues.js'
 import * as keys from './verbs/keys.js'
-import * as logos from './verbs/logos.js'
 import * as openedRequests from './verbs/opened-requests.js'
-import * as passkeys from './verbs/passkeys.js'
-import * as polledRequests from './verbs/polled-requests.js'
 import * as refreshes from './verbs/refreshes.js'
 import * as requests from './verbs/requests.js'
 import * as retention from './verbs/retention.js'
@@ -83,11 +81,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     endSessions: together('disk', sessions.endSessions),
     reauthenticate: together('disk', sessions.reauthenticate),
 
-    addPasskey: together('disk', passkeys.addPasskey),
-    listPasskeys: reading(passkeys.listPasskeys),
-    findPasskey: reading(passkeys.findPasskey),
-    usePasskey: together('disk', passkeys.usePasskey),
-    removePasskey: together('disk', passkeys.removePasskey),
+    ...createPasskeyVerbs(runner),
 
     claimNonce,
     countAttempt: alone('process', throttle.countAttempt),
@@ -119,6 +113,8 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     revokeGrant: together('disk', grants.revokeGrant),
     revokeGrants: together('disk', grants.revokeGrants),
     listRevocations: reading(revocations.listRevocations),
+
+    ...createRelationVerbs(runner),
 
     recordAgent: together('disk', agents.recordAgent),
     findAgent: reading(agents.findAgent),
@@ -158,23 +154,6 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
 function warnOfUsage(error: unknown): void {
   process.emitWarning(error instanceof Error ? error : String(error), 'UsageWarning')
 }
-
-const createPollingVerbs = ({ alone, reading, together }: VerbRunner) => ({
-  abandonRequests: together('disk', agents.abandonRequests),
-  findPolledRequest: reading(polledRequests.findPolledRequest),
-  findPolledStates: reading(polledRequests.findPolledStates),
-  markAnswered: alone('disk', polledRequests.markAnswered),
-  relinquishRequest: together('disk', polledRequests.relinquishRequest),
-  countWrongLink: together('process', polledRequests.countWrongLink),
-})
-
-const createLogoVerbs = ({ alone, reading }: VerbRunner) => ({
-  claimLogo: alone('process', logos.claimLogo),
-  keepLogo: alone('process', logos.keepLogo),
-  removeLogo: alone('process', logos.removeLogo),
-  findLogos: reading(logos.findLogos),
-  readLogo: reading(logos.readLogo),
-})
 
 /** Creates the verbs that issue tokens repeatedly. `refreshGrant` only reads if there is no nonce to claim and no use to write. */
 function createRefreshVerbs(

@@ -1,6 +1,7 @@
 import { accountContract } from './contract/accounts.js'
 import { agentContract } from './contract/agents.js'
 import { auditContract } from './contract/audit.js'
+import { bindingContract } from './contract/bindings.js'
 import { clientContract } from './contract/clients.js'
 import { deploymentContract } from './contract/deployment.js'
 import { grantContract } from './contract/grants.js'
@@ -35,6 +36,7 @@ export const contracts = [
   refreshContract,
   rotationContract,
   agentContract,
+  bindingContract,
   logoContract,
   revocationContract,
   keyContract,

@@ -13,6 +13,9 @@ const masterKey = randomBytes(32)
 
 /** The statements that undo a migration, by the schema version to which they return. */
 const downgrades: Readonly<Record<number, string>> = {
+  8: `
+    drop table agent_binding;
+    alter table auth_request drop column binds_agent;`,
   7: `
     drop index auth_request_poll;
     drop index auth_request_link;
@@ -50,7 +53,7 @@ const downgrades: Readonly<Record<number, string>> = {
 
 /** The statements that return to a schema version. */
 function downgradeTo(version: number): string {
-  return [7, 6, 5, 4, 3, 2, 1].flatMap((each) => (each >= version ? (downgrades[each] ?? []) : [])).join('')
+  return [8, 7, 6, 5, 4, 3, 2, 1].flatMap((each) => (each >= version ? (downgrades[each] ?? []) : [])).join('')
 }
 
 /** An empty database: how to open it, and how to convert it to an older schema while it is closed. */
@@ -85,12 +88,14 @@ it.each([
   ['SQLite', 5, sqlite],
   ['SQLite', 6, sqlite],
   ['SQLite', 7, sqlite],
+  ['SQLite', 8, sqlite],
   ['PostgreSQL', 1, postgres],
   ['PostgreSQL', 3, postgres],
   ['PostgreSQL', 4, postgres],
   ['PostgreSQL', 5, postgres],
   ['PostgreSQL', 6, postgres],
   ['PostgreSQL', 7, postgres],
+  ['PostgreSQL', 8, postgres],
 ] as const)(
   'opens a %s database of schema %i with its users, sessions, keys, codes and refresh tokens, counts credential revisions from 0, and assumes the first edition',
   {

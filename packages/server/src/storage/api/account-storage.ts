@@ -1,4 +1,5 @@
 import type { RecordedEvent } from './audit-storage.js'
+import type { Binding } from './binding-storage.js'
 import type { GrantUsage, ListedGrant } from './grant-storage.js'
 import type { Passkey } from './passkey-storage.js'
 import type { ListedSession } from './session-storage.js'
@@ -140,6 +141,8 @@ export interface UserExport {
   identities: LinkedIdentity[]
   passkeys: Passkey[]
   sessions: Omit<ListedSession, 'current'>[]
+  /** The agents that act for this user only. */
+  boundAgents: Binding[]
   grants: ListedGrant[]
   usage: GrantUsage[]
   /** The latest 10,000 recorded events about the user, oldest first. */

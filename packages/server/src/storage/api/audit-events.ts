@@ -6,11 +6,15 @@ export const auditEvents = {
   'account.closed': 'A user closed their account; `sessionsEnded`',
   'account.exported': 'A user downloaded their data',
   'agent.blocked': 'An operator blocked an agent; `by`, and `abandoned`, the number of its open requests that ended',
+  'agent.bound':
+    'A user allowed a request of an agent that acts for one user only, and no other user can allow its requests; `edition`',
   'agent.changed': 'A known agent’s document changed; `name`, `redirectHosts` or `keyThumbprints` is true',
   'agent.private_key_published': 'A fetched key set contains a private key; `jwks_uri`, `kid`',
   'agent.refused':
     'A policy denied an agent, the agent is blocked, or its document or keys could not be fetched; `code`, `rule`, `reason`; with `claimed`, the agent’s identity is unverified and could have been sent by anyone',
   'agent.unblocked': 'An operator unblocked an agent; `by`',
+  'agent.unbound':
+    'An agent that acted for one user only acts for no one; `by`, `edition`, and the numbers of `grants` and `requests` that ended',
   'audit.swept': 'Events past their retention period were deleted; `before`',
   'code.foreign_agent': 'An agent presented another agent’s code; the code no longer works',
   'code.foreign_delegate': 'A delegate presented another delegate’s code; the code no longer works',
@@ -44,7 +48,8 @@ export const auditEvents = {
   'request.allowed': 'A user allowed a consent request; `scope`',
   'request.bound': 'A signed-in user opened a consent request, which only this user can now decide',
   'request.created': 'An agent requested consent; `scope`, `jkt`',
-  'request.denied': 'A user denied a consent request; `scope`',
+  'request.denied':
+    'A user denied a consent request; `scope`. With `boundToOther`, the user allowed it, but the agent acts for another user',
   'request.extended': 'A user requested more time to decide; `expiresAt`, `extensions`',
   'request.guessed':
     'A consent request ended because too many links to it were wrong, which may have been guesses; `wrongLinks`',

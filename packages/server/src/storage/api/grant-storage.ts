@@ -26,7 +26,7 @@ export interface GrantStorage {
   listGrantUsage(filter: GrantUsageFilter): Promise<GrantUsage[]>
   /** Revokes a grant and its refresh tokens. None of its codes can be redeemed afterwards. Returns true only the first time. */
   revokeGrant(revocation: GrantRevocation): Promise<boolean>
-  /** Revokes all matching grants and returns how many there were. Throws a `TypeError` if no filter is given. */
+  /** Revokes all matching grants and returns how many there were. Throws a `TypeError` if no user, agent or resource is given. */
   revokeGrants(revocation: GrantsRevocation): Promise<number>
   /**
    * Returns the revocations since a time that are still in effect: blocked agents, disabled users, and revoked grants that were used so
@@ -198,7 +198,11 @@ export interface GrantRevocation {
 
 export interface GrantsRevocation {
   userId?: string | undefined
+  /** The name of the edition of the grants. */
+  edition?: string | undefined
   agent?: string | undefined
+  /** Null: only grants of the agent itself. */
+  delegate?: string | null | undefined
   resource?: string | undefined
   by: string
 }

@@ -34,7 +34,8 @@ export interface RequestStorage {
    * is, returns the recorded one (attacks C09). `changed`: the request has changed since it was evaluated, or the user was shown another
    * revision; `user_changed`: the user's record has changed since it was read with their session. A remembered grant replaces the previous
    * one and takes over its refresh tokens and its unexpired permissions. Each permission keeps its own expiry, or gets the new expiry if
-   * that is later (W27).
+   * that is later (W27). If the request binds its agent, so does the decision to allow it; if the agent is bound to another user, the
+   * request is denied instead, with `boundToOther`.
    */
   decideRequest(decision: RequestDecision): Promise<DecideOutcome>
   /**
@@ -122,6 +123,8 @@ export interface NewAuthRequest extends OfSignedRequest, RequestTerms {
   lifetime: number
   /** OpenID Connect's `prompt`, as requested. */
   prompt?: string | undefined
+  /** Whether the agent acts for one user only, the first who allows one of its requests. @default false */
+  bindsAgent?: boolean | undefined
   /** Maximum number of open requests per (agent, delegate, resource). */
   maxOpen: number
   /** Maximum number of open requests per (agent, delegate), at all resources. @default any number */
@@ -154,6 +157,8 @@ export interface AuthRequest extends RequestTerms {
   prompt: string | null
   /** How often the request's expiry has been extended. */
   extensions: number
+  /** Whether the agent acts for one user only. */
+  bindsAgent: boolean
   createdAt: number
   expiresAt: number
   decidedAt: number | null
@@ -264,7 +269,13 @@ interface TooOften extends Refused<'too_often'> {
 }
 
 export type DecideOutcome =
-  | { outcome: 'allowed' | 'denied'; request: AuthRequest; first: boolean }
+  | {
+      outcome: 'allowed' | 'denied'
+      request: AuthRequest
+      first: boolean
+      /** Set if the user allowed the request, and it was denied because its agent is bound to another user. */
+      boundToOther?: true
+    }
   | Refused<'unknown' | 'expired' | 'other_browser' | 'other_user' | 'user_changed' | 'not_open' | 'changed'>
   | TooOften
 

@@ -4,6 +4,7 @@ import type { ConnectionCounts } from '../sql/engine.js'
 import type { AccountStorage } from './account-storage.js'
 import type { AgentStorage } from './agent-storage.js'
 import type { AuditStorage } from './audit-storage.js'
+import type { BindingStorage } from './binding-storage.js'
 import type { ClientStorage } from './client-storage.js'
 import type { DeploymentStorage } from './deployment-storage.js'
 import type { GrantStorage } from './grant-storage.js'
@@ -21,6 +22,7 @@ export type { NewUser, StoredPassword } from './account-storage.js'
 export { type Factor, provingFactors } from './account-storage.js'
 export type { SeenAgent } from './agent-storage.js'
 export type { AuditEvent, NewEvent, RecordedEvent } from './audit-storage.js'
+export type { Binding } from './binding-storage.js'
 export { longestTokenLifetime, validTokensIssuedSince } from './deployment-storage.js'
 export type {
   CodeRedemption,
@@ -71,6 +73,7 @@ export interface Storage
     RequestStorage,
     GrantStorage,
     IssueStorage,
+    BindingStorage,
     RefreshStorage,
     AgentStorage,
     LogoStorage,

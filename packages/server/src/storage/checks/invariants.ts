@@ -167,6 +167,13 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
         join auth_request as r on r.id = c.request_id join consent_grant as g on g.id = c.grant_id
         where g.user_id is distinct from r.user_id`,
     ),
+    bound_agent_of_other_person: check(
+      'An agent that acts for one user only has a grant from another user.',
+      () => sql`select g.public_id as "grant" from consent_grant as g
+        join agent_binding as b on b.edition = g.edition and b.agent_id = g.agent_id
+          and b.delegate = coalesce(g.delegate, '') and b.user_id <> g.user_id
+        where g.revoked_at is null`,
+    ),
     decided_by_other_person: check(
       'A user decided on a request that was shown to another user.',
       () => sql`select r.public_id as request from auth_request as r

@@ -90,7 +90,7 @@ const schema = `
     id smallint primary key check (id = 1),
     version integer not null
   );
-  insert into schema_version values (1, 8);
+  insert into schema_version values (1, 9);
   ${schemaIn('postgres')}
   ${auditLog}`
 
@@ -175,6 +175,23 @@ const version8 = `
   update schema_version set version = 8;
 `
 
+/** Adds which user each agent acts for, in editions in which it acts for one only. */
+const version9 = `
+  alter table auth_request add column binds_agent bigint not null default 0;
+  create table agent_binding (
+    edition text collate "C" not null,
+    agent_id bigint not null references agent,
+    delegate text collate "C" not null,
+    user_id bigint not null references app_user,
+    bound_at bigint not null,
+    primary key (edition, agent_id, delegate)
+  );
+  create index agent_binding_user on agent_binding (user_id);
+  create index agent_binding_agent on agent_binding (agent_id);
+
+  update schema_version set version = 9;
+`
+
 /**
  * The first entry creates the newest schema in an empty database. Each later entry migrates a schema to the next version. An entry sets
  * `schema_version`, is never changed after its release, and leaves a schema that the previous version can still use.
@@ -188,4 +205,5 @@ export const migrations: readonly string[] = [
   version6,
   version7,
   version8,
+  version9,
 ]

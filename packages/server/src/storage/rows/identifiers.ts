@@ -68,7 +68,7 @@ async function insertInterned(
 const shared = {
   agent_id: {
     table: 'agent',
-    by: ['auth_request', 'consent_grant', 'token_issue', 'audit_event'],
+    by: ['auth_request', 'consent_grant', 'token_issue', 'agent_binding', 'audit_event'],
     // An agent that has been seen must be forgotten first.
     isDeletable: sql<SqlBool>`first_seen_at is null`,
   },

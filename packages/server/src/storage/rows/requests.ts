@@ -84,6 +84,7 @@ export function toAuthRequest(row: Omit<FoundRequest, Unused>): AuthRequest {
     userId: row.bound_user && idText(row.bound_user),
     prompt: row.prompt,
     extensions: row.extensions,
+    bindsAgent: row.binds_agent === 1,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     decidedAt: row.decided_at,

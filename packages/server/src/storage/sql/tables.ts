@@ -15,6 +15,7 @@ import {
   text,
   uniqueId,
 } from './columns.js'
+import { relationTables } from './relation-tables.js'
 import { userTables } from './user-tables.js'
 
 /**
@@ -51,6 +52,8 @@ export const tables = {
 
   resource: { id, identifier: text.unique },
 
+  ...relationTables,
+
   /** OAuth clients that registered themselves, and from which network; empty if that is unknown. */
   registered_client: {
     client_id: text.key,
@@ -81,6 +84,8 @@ export const tables = {
     user_id: idOf('app_user').orNull,
     prompt: text.orNull,
     extensions: small,
+    /** 1 if its agent acts for one user only: the first who allows one of its requests. */
+    binds_agent: fromZero,
     created_at: integer,
     expires_at: integer,
     decided_at: integer.orNull,

@@ -24,7 +24,7 @@ const schema = `
     select raise(abort, 'an audit event is kept for 400 days');
   end;
 
-  pragma user_version = 8;
+  pragma user_version = 9;
 `
 
 /**
@@ -108,6 +108,23 @@ const version8 = `
   pragma user_version = 8;
 `
 
+/** Adds which user each agent acts for, in editions in which it acts for one only. */
+const version9 = `
+  alter table auth_request add column binds_agent integer not null default 0;
+  create table agent_binding (
+    edition text not null,
+    agent_id integer not null references agent,
+    delegate text not null,
+    user_id integer not null references app_user,
+    bound_at integer not null,
+    primary key (edition, agent_id, delegate)
+  ) strict, without rowid;
+  create index agent_binding_user on agent_binding (user_id);
+  create index agent_binding_agent on agent_binding (agent_id);
+
+  pragma user_version = 9;
+`
+
 /**
  * The first entry creates the newest schema in an empty file. Each later entry migrates a schema to the next version. An entry sets
  * `user_version`, is never changed after its release, and leaves a schema that the previous version can still use.
@@ -121,6 +138,7 @@ export const migrations: readonly string[] = [
   version6,
   version7,
   version8,
+  version9,
 ]
 
 /** A database file's schema version. */

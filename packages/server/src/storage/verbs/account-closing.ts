@@ -7,12 +7,20 @@ import { listGrants, listGrantUsage } from '../rows/grant-lists.js'
 import { lockUser, toUser } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
 import { closedUsername } from './accounts.js'
+import { listBindings } from './bindings.js'
 import { listFederated } from './federated.js'
 import { revokeGrants } from './grants.js'
 import { listPasskeys } from './passkeys.js'
 import { listSessions, recordCredentialChange } from './sessions.js'
 
-const belongings = ['username_skeleton', 'credential', 'federated_identity', 'passkey', 'known_device'] as const
+const belongings = [
+  'username_skeleton',
+  'credential',
+  'federated_identity',
+  'passkey',
+  'known_device',
+  'agent_binding',
+] as const
 
 /** Implements {@link AccountStorage.closeAccount}: returns false if the user's record has changed since it was read. */
 export async function closeAccount(unit: Unit, closing: AsRead): Promise<boolean> {
@@ -61,6 +69,7 @@ export async function exportUser(unit: Unit, userId: string): Promise<UserExport
     identities: await listFederated(unit, userId),
     passkeys: await listPasskeys(unit, userId),
     sessions: sessions.map(withoutCurrent),
+    boundAgents: await listBindings(unit, { userId, limit: everything }),
     grants: await listGrants(unit, { userId, limit: everything }),
     usage: await listGrantUsage(unit, { userId, limit: everything }),
     activity: activity.reverse(),

@@ -26,6 +26,7 @@ import {
 import { isUnchanged, lockAsRead, userColumns } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, hashBytes, idBytes, type Placeholders } from '../sql/kept-query.js'
+import { bindAgent } from './bindings.js'
 import { createCode } from './codes.js'
 import { createGrant, markUsed } from './grants.js'
 import { activeUser, bind, type UserAsRead } from './opened-requests.js'
@@ -72,6 +73,7 @@ async function carryOut(
   decision: RequestDecision & { status: 'allowed' | 'denied' },
 ): Promise<DecideOutcome> {
   const { handle, status } = decision
+  if (status === 'allowed' && (await isBoundToOther(unit, row))) return denyForeign(unit, row, request)
   const scope = (status === 'allowed' && scopeToGrant(request.scope, decision.scope)) || undefined
   const granted = scope === undefined ? undefined : await grant(unit, row, scope, decision)
   if (granted && scope !== undefined && handle) await createCode(unit, row, granted.id, scope, handle)
@@ -82,6 +84,27 @@ async function carryOut(
     data: { scope: scope ?? request.scope, revision: request.revision, ...auditDelegate(row) },
   })
   return decided(request, status, unit.now, handle)
+}
+
+/** Binds the agent of an allowed request to the user, if the request requires it. Returns true if the agent is bound to another user. */
+async function isBoundToOther(unit: Unit, row: DecidedRow): Promise<boolean> {
+  return row.binds_agent === 1 && !(await bindAgent(unit, row, deciderOf(row)))
+}
+
+function deciderOf({ user_id: userId }: DecidedRow): number {
+  if (userId === null) throw new TypeError('the decided request is not bound to a user')
+  return userId
+}
+
+/** Denies a request whose agent is bound to another user. */
+async function denyForeign(unit: Unit, row: DecidedRow, request: AuthRequest): Promise<DecideOutcome> {
+  await unit.db.updateTable('auth_request').set({ status: 'denied' }).where('id', '=', row.id).execute()
+  await writeEvent(unit, {
+    event: 'request.denied',
+    ...requestParties(row),
+    data: { scope: request.scope, revision: request.revision, boundToOther: true, ...auditDelegate(row) },
+  })
+  return { ...decided(request, 'denied', unit.now, undefined), boundToOther: true }
 }
 
 /** Returns the outcome that is already recorded, for the browser that decided (attacks C09). */
@@ -110,7 +133,7 @@ function decisionRefusal(
 /** The request columns that are needed for a decision. */
 type DecidedRow = Pick<
   FoundRequest,
-  'id' | 'public_id' | 'edition' | 'user_id' | 'agent_id' | 'delegate' | 'resource_id' | 'display_id'
+  'id' | 'public_id' | 'edition' | 'user_id' | 'agent_id' | 'delegate' | 'resource_id' | 'display_id' | 'binds_agent'
 >
 
 interface JudgedDecision extends UserAsRead {
@@ -133,7 +156,8 @@ const judgedDecision = cachedQuery(({ db, clock, locking }, decision: Placeholde
     .where('user_id', '=', (e) => locking(activeUser(e, decision), { app_user: 'alone' }))
     .where('revision', '=', decision.revision)
     .where('expires_at', '=', decision.expires_at)
-    .returning(['id', 'public_id', 'edition', 'user_id', 'agent_id', 'delegate', 'resource_id', 'display_id']),
+    .returning(['id', 'public_id', 'edition', 'user_id', 'agent_id', 'delegate', 'resource_id', 'display_id'])
+    .returning('binds_agent'),
 )
 
 const decisionUpdate = cachedQuery(
@@ -152,10 +176,8 @@ async function recordDecision(unit: Unit, { id }: FoundRequest, status: 'allowed
 }
 
 async function grant(unit: Unit, row: DecidedRow, scope: string, decision: RequestDecision) {
-  const { user_id: userId } = row
-  if (userId === null) throw new TypeError('the decided request is not bound to a user')
   const { grantLifetime: lifetime, remembered } = decision
-  return createGrant(unit, { request: row, userId, scope, lifetime, remembered })
+  return createGrant(unit, { request: row, userId: deciderOf(row), scope, lifetime, remembered })
 }
 
 function decided(
@@ -183,8 +205,10 @@ export async function allowRemembered(unit: Unit, permission: RememberedPermissi
   const kept = person ? await lockGrant(unit, { publicId: permission.grantId }) : undefined
   if (!kept || !isCovered(request, kept.grant, permission.userId, unit.now))
     return { outcome: 'refused', reason: 'not_covered' }
-  const bound = await bind(unit, row, permission)
   const { id, user_id, public_id } = kept.row
+  if (row.binds_agent === 1 && !(await bindAgent(unit, row, user_id)))
+    return { outcome: 'refused', reason: 'not_covered' }
+  const bound = await bind(unit, row, permission)
   await recordDecision(unit, row, 'allowed')
   await markUsed(unit, [{ id }])
   const { handle } = permission

@@ -152,7 +152,8 @@ async function lockUsers(
   await unit.lockRows('alone', people)
 }
 
-export async function revokeGrants(unit: Unit, { userId, agent, resource, by }: GrantsRevocation): Promise<number> {
+export async function revokeGrants(unit: Unit, revocation: GrantsRevocation): Promise<number> {
+  const { userId, edition, agent, delegate, resource, by } = revocation
   const { db, now } = unit
   if (userId === undefined && agent === undefined && resource === undefined) {
     throw new TypeError('revokeGrants needs a userId, an agent or a resource')
@@ -162,7 +163,9 @@ export async function revokeGrants(unit: Unit, { userId, agent, resource, by }: 
     .where('revoked_at', 'is', null)
     .where((e) => e.or([e('expires_at', 'is', null), e('expires_at', '>', now)]))
   if (userId !== undefined) live = live.where('user_id', '=', userIdOf(unit, userId))
+  if (edition !== undefined) live = live.where('edition', '=', edition)
   if (agent !== undefined) live = live.where('agent_id', '=', agentIdOf(unit, agent))
+  if (delegate !== undefined) live = live.where('delegate', 'is not distinct from', delegate)
   if (resource !== undefined) live = live.where('resource_id', '=', resourceIdOf(unit, resource))
   await lockUsers(unit, live.select('user_id'))
   await unit.lockRows('alone', live.select('id').orderBy('id'))

@@ -28,6 +28,7 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
     scope: request.scope,
     redirect_uri: request.redirectUri,
     prompt: request.prompt ?? null,
+    binds_agent: request.bindsAgent ? 1 : 0,
     ...unbound,
     details: request.details ? JSON.stringify(request.details) : null,
     poll_hash: request.pollHash === undefined ? null : hashBytes(request.pollHash),

@@ -1,6 +1,6 @@
 import type { Storage } from 'countersign-server'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { boundRequest, newRequest, newUser, nonceClaim, refreshable } from '../fixtures.js'
+import { allowedRequest, boundRequest, newRequest, newUser, nonceClaim, refreshable } from '../fixtures.js'
 import { start } from './in-storage.js'
 
 /** A storage, and access to its tables without foreign key checks. */
@@ -70,7 +70,12 @@ const plants: readonly Plant[] = [
   ['token_outlives_permission', `update grant_scope set expires_at = ${start + 599}`],
   ['refresh_token_beyond_token', "update refresh_token set scope = scope || ' all'"],
   ['code_of_other_parties', "update consent_grant set delegate = 'laptop'"],
-  ['code_of_other_person', 'update consent_grant set user_id = (select max(id) from app_user)'],
+  [
+    'code_of_other_person',
+    'update consent_grant set user_id = (select max(id) from app_user)',
+    'bound_agent_of_other_person',
+  ],
+  ['bound_agent_of_other_person', 'update agent_binding set user_id = (select max(id) from app_user)'],
   [
     'decided_by_other_person',
     "update auth_request set user_id = (select max(id) from app_user) where status = 'denied'",
@@ -147,6 +152,7 @@ export async function fillWithEverything(storage: Storage): Promise<void> {
   const denied = await boundRequest(storage, {}, alice)
   await storage.decideRequest({ ...denied.decision, decision: 'deny' })
   await storage.createAuthRequest(newRequest())
+  await allowedRequest(storage, { delegate: 'bot', bindsAgent: true }, {}, alice)
   const taken = await refreshable(storage, {}, {}, alice)
   await storage.revokeGrant({ grantId: taken.grantId, by: alice.id })
   const { user } = await refreshable(storage)

@@ -337,7 +337,7 @@ describe('copyRows', () => {
     const { url } = await server.createDatabase(template)
     const [from, to] = [sqliteEngine(path), await openEngine(url, patient)]
     const { tables, rows } = await copyRows(from, to)
-    expect(tables).toBe(25)
+    expect(tables).toBe(26)
     expect(rows).toBeGreaterThan(1800)
     await expect(copyRows(from, to)).rejects.toThrow('use an empty database')
     await Promise.all([from.close(), to.close()])
@@ -345,6 +345,7 @@ describe('copyRows', () => {
     const storage = await opened(url)
     expect(await storage.listEvents()).toEqual(events)
     expect(await storage.listGrants()).toEqual(grants)
+    expect(await storage.listBindings({ userId: user.id })).toMatchObject([{ delegate: 'laptop' }])
     expect(await storage.claimIssuer('https://other.example')).toBe('https://auth.example')
     expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('refreshed')
     await rememberedGrant(storage, { resource, delegate: 'another' }, {}, user)
@@ -354,6 +355,6 @@ describe('copyRows', () => {
 
 async function rememberedAndRefreshable(storage: Storage) {
   const user = await newUser(storage, 'alice')
-  await rememberedGrant(storage, { delegate: 'laptop' }, {}, user)
+  await rememberedGrant(storage, { delegate: 'laptop', bindsAgent: true }, {}, user)
   return refreshable(storage, {}, { remembered: true }, user)
 }

@@ -1,0 +1,50 @@
+import type { Lasting, Statement, Unit } from '../sql/engine.js'
+import * as agents from './agents.js'
+import * as bindings from './bindings.js'
+import * as logos from './logos.js'
+import * as passkeys from './passkeys.js'
+import * as polledRequests from './polled-requests.js'
+
+/** Turns verbs, which are functions over a statement or a transaction, into methods of the storage. */
+interface VerbRunner {
+  reading<A extends unknown[], T>(verb: (statement: Statement, ...args: A) => Promise<T>): (...args: A) => Promise<T>
+  alone<A extends unknown[], T>(
+    lasting: Lasting,
+    verb: (statement: Statement, ...args: A) => Promise<T>,
+  ): (...args: A) => Promise<T>
+  together<A extends unknown[], T>(
+    lasting: Lasting,
+    verb: (unit: Unit, ...args: A) => Promise<T>,
+  ): (...args: A) => Promise<T>
+}
+
+export const createPollingVerbs = ({ alone, reading, together }: VerbRunner) => ({
+  abandonRequests: together('disk', agents.abandonRequests),
+  findPolledRequest: reading(polledRequests.findPolledRequest),
+  findPolledStates: reading(polledRequests.findPolledStates),
+  markAnswered: alone('disk', polledRequests.markAnswered),
+  relinquishRequest: together('disk', polledRequests.relinquishRequest),
+  countWrongLink: together('process', polledRequests.countWrongLink),
+})
+
+export const createLogoVerbs = ({ alone, reading }: VerbRunner) => ({
+  claimLogo: alone('process', logos.claimLogo),
+  keepLogo: alone('process', logos.keepLogo),
+  removeLogo: alone('process', logos.removeLogo),
+  findLogos: reading(logos.findLogos),
+  readLogo: reading(logos.readLogo),
+})
+
+export const createRelationVerbs = ({ reading, together }: VerbRunner) => ({
+  findBinding: reading(bindings.findBinding),
+  listBindings: reading(bindings.listBindings),
+  removeBinding: together('disk', bindings.removeBinding),
+})
+
+export const createPasskeyVerbs = ({ reading, together }: VerbRunner) => ({
+  addPasskey: together('disk', passkeys.addPasskey),
+  listPasskeys: reading(passkeys.listPasskeys),
+  findPasskey: reading(passkeys.findPasskey),
+  usePasskey: together('disk', passkeys.usePasskey),
+  removePasskey: together('disk', passkeys.removePasskey),
+})
