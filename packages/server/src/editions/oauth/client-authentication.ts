@@ -9,7 +9,7 @@ import {
   requireSignature,
 } from './client-assertion.js'
 import { type Client, type ClientAuthMethod, maxIdLength } from './client-document.js'
-import { oauthError } from './refusals.js'
+import { BasicRefusal, oauthError } from './refusals.js'
 
 /** What a client's document says about its authentication. */
 export interface AuthenticatingClient extends Pick<Client, 'authMethods' | 'keys' | 'refreshes'> {
@@ -87,7 +87,7 @@ export async function authenticateClient(
 function refuseSecrets(form: ClientRequest['form'], headers: ClientRequest['headers']): void {
   const remedy = 'there are no client secrets, so use none or private_key_jwt'
   if (/^basic(?:\s|$)/i.test(headers.get('authorization') ?? ''))
-    throw oauthError('invalid_client', `HTTP Basic authentication is not supported: ${remedy}.`, { isBasic: true })
+    throw new BasicRefusal(`HTTP Basic authentication is not supported: ${remedy}.`)
   if (form.has('client_secret')) throw oauthError('invalid_client', `client_secret is not supported: ${remedy}.`)
 }
 

@@ -15,23 +15,20 @@ export type OAuthErrorName =
   | 'access_denied'
   | 'temporarily_unavailable'
 
-/** The name of a refusal, as the cause of the error that is thrown. */
-class NamedRefusal {
-  readonly name: OAuthErrorName
-  /** Whether the caller used HTTP Basic, which the response must then mention (RFC 6749 §5.2). */
-  readonly isBasic: boolean
-
-  constructor(name: OAuthErrorName, isBasic: boolean) {
-    this.name = name
-    this.isBasic = isBasic
-  }
+/** Creates the error for a refused form. The description is ASCII, because clients put it into headers. */
+export function oauthError(name: OAuthErrorName, description: string): AAuthError {
+  return new AAuthError(codeOf(name), description, { error: name })
 }
 
-/** Creates the error for a refused form. The description is ASCII, because clients put it into headers. */
-export function oauthError(name: OAuthErrorName, description: string, { isBasic = false } = {}): AAuthError {
-  return new AAuthError(name === 'invalid_client' ? 'identity_required' : 'request_malformed', description, {
-    cause: new NamedRefusal(name, isBasic),
-  })
+function codeOf(name: OAuthErrorName): ErrorCode {
+  return name === 'invalid_client' ? 'identity_required' : 'request_malformed'
+}
+
+/** The refusal of HTTP Basic, which the response must then mention (RFC 6749 §5.2). */
+export class BasicRefusal extends AAuthError {
+  constructor(description: string) {
+    super(codeOf('invalid_client'), description, { error: 'invalid_client' })
+  }
 }
 
 /** The names of errors that other parts of the server throw. Everything else is a malformed request. */
@@ -52,20 +49,19 @@ const names: Readonly<Partial<Record<ErrorCode, OAuthErrorName>>> = {
   bug: 'temporarily_unavailable',
 }
 
-/** Statuses that differ from those of the signed editions: what has ended is a 400, so that clients ask the user again. */
-const statuses: Readonly<Partial<Record<OAuthErrorName, number>>> = {
-  invalid_grant: 400,
-  access_denied: 400,
-  invalid_client: 401,
-}
+/** Statuses that differ from those of the signed editions. After 400, clients ask the user again. */
+const statuses: ReadonlyMap<string, number> = new Map<OAuthErrorName, number>([
+  ['invalid_grant', 400],
+  ['access_denied', 400],
+  ['invalid_client', 401],
+])
 
 /** The response to this server's own failures, after which clients try again instead of asking the user. */
 const ownFailure = { status: 503, retryAfter: 5 }
 
 /** Writes a refusal as OAuth's JSON (RFC 6749 §5.2). */
 export function writeOAuthRefusal(error: AAuthError): WrittenRefusal {
-  const named = error.cause instanceof NamedRefusal ? error.cause : undefined
-  const name = named?.name ?? names[error.code] ?? 'invalid_request'
+  const name = error.error ?? names[error.code] ?? 'invalid_request'
   const headers: Record<string, string> = {
     'content-type': 'application/json',
     'cache-control': 'no-store',
@@ -74,9 +70,9 @@ export function writeOAuthRefusal(error: AAuthError): WrittenRefusal {
   const isOwn = error.status >= 500
   const retryAfter = error.retryAfter ?? (isOwn ? ownFailure.retryAfter : undefined)
   if (retryAfter !== undefined) headers['retry-after'] = String(retryAfter)
-  if (named?.isBasic) headers['www-authenticate'] = 'Basic'
+  if (error instanceof BasicRefusal) headers['www-authenticate'] = 'Basic'
   const body = JSON.stringify({ error: name, error_description: asciiOf(error.description) })
-  return { status: statuses[name] ?? (isOwn ? ownFailure.status : error.status), headers, body }
+  return { status: statuses.get(name) ?? (isOwn ? ownFailure.status : error.status), headers, body }
 }
 
 /** Replaces what error descriptions may not contain (RFC 6749 §4.1.2.1, 5.2). */

@@ -102,15 +102,12 @@ function asserted(assertion: string) {
   return { client_assertion_type: assertionType, client_assertion: assertion }
 }
 
-/** The refusal of a form: its status, its name in OAuth, and whether the response names the scheme Basic. */
+/** The refusal of a form: its status, its name in OAuth, and its class, by which the response names the scheme Basic. */
 async function refusalOf(form: Record<string, string | undefined>, options: Options = {}) {
   const error: unknown = await authenticate(form, options).catch((thrown: unknown) => thrown)
   if (!(error instanceof AAuthError)) throw error
-  return {
-    status: error.status,
-    description: error.description,
-    ...(error.cause as { name: string; isBasic: boolean }),
-  }
+  const { status, description, error: name } = error
+  return { status, description, name, isBasic: error.constructor.name === 'BasicRefusal' }
 }
 
 const invalidClient = { status: 401, name: 'invalid_client', isBasic: false }

@@ -8,9 +8,11 @@ import { words } from '../../pages/reading.js'
 import { createScriptedUser } from '../../scripted-user.js'
 import {
   allowed,
+  allowedCode,
   authorizeUrl,
   clientDocument,
   clientId,
+  codeForm,
   decide,
   issuer,
   json,
@@ -91,6 +93,19 @@ describe('an MCP client', () => {
     expect((await refresh(stage, refresh_token)).status).toBe(200)
     expect((await post(stage, '/oauth/revoke', { client_id: clientId, token: refresh_token })).status).toBe(200)
     expect(await refresh(stage, refresh_token)).toMatchObject({ status: 400, error: 'invalid_grant' })
+  })
+})
+
+describe('a client that authenticates with a secret', () => {
+  it.each([
+    ['in HTTP Basic', { authorization: 'Basic YTpi' }, {}, 'Basic'],
+    ['in the form', {}, { client_secret: 's' }, null],
+  ])('%s is refused, and the response names the scheme that was used', async (_, headers, extra, scheme) => {
+    const stage = await openStage()
+    const body = new URLSearchParams({ ...codeForm(await allowedCode(stage)), ...extra })
+    const response = await stage.fetch(`${issuer}/oauth/token`, { method: 'POST', headers: { ...headers }, body })
+    expect([response.status, response.headers.get('www-authenticate')]).toEqual([401, scheme])
+    expect(await response.json()).toMatchObject({ error: 'invalid_client' })
   })
 })
 
