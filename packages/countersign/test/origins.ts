@@ -36,3 +36,11 @@ export function issuerDocuments(id: string, keys: readonly object[]): Record<str
     [`${id}/jwks.json`]: { keys },
   }
 }
+
+/** The two documents that an auth server publishes for OAuth clients, as far as a resource reads them. */
+export function oauthDocuments(issuer: string, keys: readonly object[]): Record<string, object> {
+  return {
+    [`${issuer}/.well-known/oauth-authorization-server`]: { issuer, jwks_uri: `${issuer}/oauth/jwks.json` },
+    [`${issuer}/oauth/jwks.json`]: { keys },
+  }
+}

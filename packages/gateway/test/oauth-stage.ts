@@ -1,10 +1,9 @@
 import { type IncomingHttpHeaders, type RequestListener, request as sendRequest } from 'node:http'
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { january } from 'countersign/editions'
 import { createResource, type Resource, type ResourceOptions } from 'countersign/resource'
-import { issueToken, registeredNames, type TokenType } from 'countersign/tokens'
 import type { GatewayOptions } from 'countersign-gateway'
-import { agentDocuments, documentFetch, issuerDocuments } from '../../countersign/test/origins.js'
+import { signAccessToken } from '../../countersign/test/access-token.js'
+import { agentDocuments, documentFetch, issuerDocuments, oauthDocuments } from '../../countersign/test/origins.js'
 import {
   agent,
   agentSigner,
@@ -19,41 +18,19 @@ export const client = 'https://client.example/oauth/client.json'
 export const both = ['aauth', 'oauth'] as const
 
 const oauthSigner = await createSigner(await generatePrivateJwk({ kid: 'oauth-1' }))
-const accessToken = {
-  ...january.tokens.auth,
-  typ: 'at+jwt',
-  required: [],
-  optional: [],
-  jose: registeredNames,
-} as TokenType<never>
-
 /** An access token for the resource at a path. */
-export function tokenFor(path: string, scope: string, claims: Record<string, unknown> = {}): Promise<string> {
-  const now = Math.floor(Date.now() / 1000)
-  const whole = {
-    iss: authServer,
-    aud: `${id}${path}`,
-    sub: 'person-1',
-    client_id: client,
-    scope,
-    iat: now,
-    exp: now + 600,
-    jti: 'grant.family.1',
-    ...claims,
-  }
-  return issueToken(accessToken, whole as never, { signer: oauthSigner })
-}
+export const tokenFor = (path: string, scope: string, claims: Record<string, unknown> = {}): Promise<string> =>
+  signAccessToken(
+    { iss: authServer, aud: `${id}${path}`, sub: 'person-1', client_id: client, scope, ...claims },
+    { signer: oauthSigner },
+  )
 
 /** The resource of `openResource`, which also finds the keys of access tokens. */
 export function openOAuthResource(options: Partial<ResourceOptions> = {}): Resource {
   const { fetch } = documentFetch({
     ...agentDocuments(agent, [agentSigner.jwk]),
     ...issuerDocuments(authServer, [issuerSigner.jwk]),
-    [`${authServer}/.well-known/oauth-authorization-server`]: {
-      issuer: authServer,
-      jwks_uri: `${authServer}/oauth/jwks.json`,
-    },
-    [`${authServer}/oauth/jwks.json`]: { keys: [oauthSigner.jwk] },
+    ...oauthDocuments(authServer, [oauthSigner.jwk]),
   })
   const scopes = {
     'events.read': 'See your events',

@@ -109,6 +109,22 @@ describe('an MCP server behind a gateway that accepts OAuth', () => {
     expect(arrived).toEqual([])
   })
 
+  it('waits for no content if the token lacks the scope that every request needs', async () => {
+    const { port, arrived } = await openMcp({ mcp: mcp.map((server) => ({ ...server, connect: 'events.write' })) })
+    const token = await tokenFor('/mcp', 'events.read')
+    const head = [
+      'POST /mcp HTTP/1.1',
+      'Host: api.example',
+      `Authorization: Bearer ${token}`,
+      'Content-Length: 1000000',
+    ]
+    const answer = await exchange(port, `${[...head, 'Content-Type: application/json'].join('\r\n')}\r\n\r\n`)
+    expect(statusOf(answer)).toBe(403)
+    expect(answer).toContain('error="insufficient_scope"')
+    expect(answer).toMatch(/connection: close/i)
+    expect(arrived).toEqual([])
+  })
+
   it('is named in events, and so is the client', async () => {
     const events: CountersignEvent[] = []
     const onEvent: OnEvent = (event) => void events.push(event)

@@ -2,13 +2,12 @@ import { createServer } from 'node:http'
 import { createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo, Server } from 'node:net'
 import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
-import { january } from 'countersign/editions'
 import { createNodeListener } from 'countersign/node'
 import { createResource } from 'countersign/resource'
 import { protectMcp } from 'countersign/resource/mcp'
-import { issueToken, registeredNames, type TokenType } from 'countersign/tokens'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { documentFetch, issuerDocuments } from '../origins.js'
+import { signAccessToken } from '../access-token.js'
+import { documentFetch, issuerDocuments, oauthDocuments } from '../origins.js'
 import { receivedMessage } from '../received-message.js'
 import { ids, message } from '../resource/mcp/mcp-stage.js'
 import type { Message } from './attack.js'
@@ -16,7 +15,6 @@ import { type Answer, exchange } from './raw-http.js'
 import { exchangeFrames, framesOf } from './raw-http2.js'
 
 const url = `${ids.api}/mcp`
-const clientId = 'https://client.example/oauth/client.json'
 const signers = {
   api: await createSigner(await generatePrivateJwk({ kid: 'api-1' })),
   oauth: await createSigner(await generatePrivateJwk({ kid: 'oauth-1', algorithm: 'ecdsa-p256-sha256' })),
@@ -41,11 +39,7 @@ function openParts() {
   const { authServer } = ids
   const { fetch, asked } = documentFetch({
     ...issuerDocuments(authServer, [signers.aauth.jwk]),
-    [`${authServer}/.well-known/oauth-authorization-server`]: {
-      issuer: authServer,
-      jwks_uri: `${authServer}/oauth/jwks.json`,
-    },
-    [`${authServer}/oauth/jwks.json`]: { keys: [signers.oauth.jwk] },
+    ...oauthDocuments(authServer, [signers.oauth.jwk]),
   })
   const resource = createResource({
     id: ids.api,
@@ -126,21 +120,8 @@ async function listen(server: Server): Promise<number> {
 
 type Claims = Record<string, unknown>
 
-async function tokenWith(claims: Claims = {}, typ = 'at+jwt', signer: Signer = signers.oauth): Promise<string> {
-  const type = { ...january.tokens.auth, typ, required: [], optional: [], jose: registeredNames } as TokenType
-  const whole = {
-    iss: ids.authServer,
-    aud: url,
-    sub: 'alice',
-    client_id: clientId,
-    scope: 'connect notes.read',
-    iat: now(),
-    exp: now() + 600,
-    jti: 'grant-1.family-1.x',
-    ...claims,
-  }
-  return issueToken(type, whole as never, { signer })
-}
+const tokenWith = (claims: Claims = {}, typ?: string, signer: Signer = signers.oauth) =>
+  signAccessToken({ iss: ids.authServer, aud: url, scope: 'connect notes.read', ...claims }, { signer, typ })
 
 const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
 

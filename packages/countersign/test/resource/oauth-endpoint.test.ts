@@ -1,9 +1,10 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { january, type RevocationClaims, revocationEntry } from 'countersign/editions'
 import { createRateLimit, createResource, type Resource, type ResourceOptions } from 'countersign/resource'
-import { issueToken, registeredNames, type TokenType } from 'countersign/tokens'
+import { issueToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
-import { issuerDocuments } from '../origins.js'
+import { signAccessToken } from '../access-token.js'
+import { issuerDocuments, oauthDocuments } from '../origins.js'
 
 const issuer = 'https://auth.example'
 const id = 'https://notes.example'
@@ -19,31 +20,17 @@ const signers = {
 
 type Claims = Record<string, unknown>
 
-function typeOf(typ: string): TokenType<never> {
-  return { ...january.tokens.auth, typ, required: [], optional: [], jose: registeredNames } as never
-}
-
-async function tokenWith(claims: Claims = {}, typ = 'at+jwt', signer = signers.oauth): Promise<string> {
-  const whole = {
-    iss: issuer,
-    aud: `${id}/mcp`,
-    sub: 'user-1',
-    client_id: client,
-    scope: 'connect notes.read',
-    iat: now(),
-    exp: now() + 600,
-    jti: 'grant-1.family-1.x',
-    ...claims,
-  }
-  return issueToken(typeOf(typ), whole as never, { signer })
-}
+const tokenWith = (claims: Claims = {}, typ?: string, signer = signers.oauth) =>
+  signAccessToken(
+    { iss: issuer, aud: `${id}/mcp`, sub: 'user-1', client_id: client, scope: 'connect notes.read', ...claims },
+    { signer, typ },
+  )
 
 function openResource(options: Partial<ResourceOptions> = {}, revoked: string[] = []) {
   const documents: Record<string, object> = issuerDocuments(issuer, [signers.aauth.jwk])
   const lists = `${issuer}/.well-known/aauth-revocations`
   Object.assign(documents[`${issuer}/.well-known/aauth-issuer`] ?? {}, { revocation_list_uri: lists })
-  documents[`${issuer}/.well-known/oauth-authorization-server`] = { issuer, jwks_uri: `${issuer}/oauth/jwks.json` }
-  documents[`${issuer}/oauth/jwks.json`] = { keys: [signers.oauth.jwk] }
+  Object.assign(documents, oauthDocuments(issuer, [signers.oauth.jwk]))
   const fetched: string[] = []
   const unreachable = new Set<string>()
   const fetch: typeof globalThis.fetch = async (input) => {

@@ -1,15 +1,13 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { january } from 'countersign/editions'
 import type { Resource } from 'countersign/resource'
 import { createMcpSessions, type McpOptions, protectMcp } from 'countersign/resource/mcp'
-import { issueToken, registeredNames, type TokenType } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
+import { signAccessToken } from '../../access-token.js'
+import { oauthDocuments } from '../../origins.js'
 import { ids, message, modern, openMcpStage, post } from './mcp-stage.js'
 
 const url = `${ids.api}/mcp`
 const signer = await createSigner(await generatePrivateJwk({ kid: 'oauth-1' }))
-const now = () => Math.floor(Date.now() / 1000)
-const type = { ...january.tokens.auth, typ: 'at+jwt', required: [], optional: [], jose: registeredNames } as TokenType
 
 const table = {
   tools: { read_note: 'notes.read', write_note: 'notes.write', delete_note: 'notes.delete', about: '' },
@@ -24,14 +22,7 @@ const scopes = {
 }
 
 async function openServer(options: Partial<McpOptions> = {}) {
-  const documents: Record<string, object> = {
-    [`${ids.authServer}/.well-known/oauth-authorization-server`]: {
-      issuer: ids.authServer,
-      jwks_uri: `${ids.authServer}/oauth/jwks.json`,
-    },
-    [`${ids.authServer}/oauth/jwks.json`]: { keys: [signer.jwk] },
-  }
-  const stage = openMcpStage(ids.api, { scopes }, documents)
+  const stage = openMcpStage(ids.api, { scopes }, oauthDocuments(ids.authServer, [signer.jwk]))
   const protectedMcp = protectMcp(stage.resource, {
     ...table,
     accept: ['aauth', 'oauth'],
@@ -55,20 +46,8 @@ async function openServer(options: Partial<McpOptions> = {}) {
   return { stage, handler, seen }
 }
 
-async function tokenFor(scope: string, claims: Record<string, unknown> = {}): Promise<string> {
-  const whole = {
-    iss: ids.authServer,
-    aud: url,
-    sub: 'alice',
-    client_id: 'https://client.example/oauth/client.json',
-    scope,
-    iat: now(),
-    exp: now() + 600,
-    jti: 'grant.family.1',
-    ...claims,
-  }
-  return issueToken(type, whole as never, { signer })
-}
+const tokenFor = (scope: string, claims: Record<string, unknown> = {}) =>
+  signAccessToken({ iss: ids.authServer, aud: url, scope, ...claims }, { signer })
 
 type Handler = Awaited<ReturnType<typeof openServer>>['handler']
 
@@ -219,7 +198,7 @@ it('never passes an access token on (B19), and tells handlers who called and wha
     {
       authorization: null,
       authInfo: {
-        token: 'grant.family.1',
+        token: 'grant-1.family-1.x',
         clientId: 'https://client.example/oauth/client.json',
         scopes: ['mcp.use', 'notes.read'],
         extra: { iss: ids.authServer, sub: 'alice', proof: 'bearer' },
