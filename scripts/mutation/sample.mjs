@@ -24,6 +24,7 @@ export const areas = {
   ],
   agent: [
     'countersign/dist/agent/',
+    'countersign/dist/editions/auth-server-requests.js',
     'countersign/dist/editions/consent-store.js',
     'countersign/dist/node/file-store.js',
     'countersign/dist/node/consent-display.js',

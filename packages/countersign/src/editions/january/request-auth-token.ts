@@ -1,11 +1,10 @@
 import * as platform from '#crypto'
-import { AgentError, type ConsentDetails, type RequestedPermission } from '../../lib/agent-error.js'
+import { AgentError, type ConsentDetails } from '../../lib/agent-error.js'
 import { preciseClock } from '../../lib/clock.js'
-import { plainLine } from '../../lib/plain-line.js'
-import { parseScope } from '../../protocol/parameters.js'
 import { requestCode } from '../../tokens/issue-token.js'
 import type { AgentTools, HeldToken, OpenConsent, TokenNeed } from '../agent-protocol.js'
 import { type PendingConsent, updateConsent } from '../consent-store.js'
+import { describeScopes } from '../describe-scopes.js'
 import { type IssuerMetadata, januaryDocuments } from './documents.js'
 import type { CallbackResponse } from './exchange-callback.js'
 import type { PendingConsents, WaitLimit } from './pending-consents.js'
@@ -188,31 +187,9 @@ async function describe(
   { url, code, need, promptExpiresAt }: PendingConsent,
   until: number,
 ): Promise<ConsentDetails> {
-  const permissions = await describeScopes(discovery, need)
+  const permissions = await describeScopes(discovery, januaryDocuments.resource, need)
   const { authServer, resource, scope } = need
   return { url, code, authServer, resource, scope, permissions, expiresAt: Math.min(promptExpiresAt, until) }
-}
-
-/** Maximum length of a description, in characters. */
-const longestDescription = 200
-
-/** Scopes about the user; a resource's descriptions of these are ignored. */
-const identityScopes = new Set(['openid', 'profile', 'email'])
-
-/** The scopes in a need, with the descriptions in the resource's document, or without descriptions if the document cannot be fetched. */
-async function describeScopes(
-  discovery: AgentTools['discovery'],
-  { resource, scope = '' }: Pick<TokenNeed, 'resource' | 'scope'>,
-): Promise<RequestedPermission[]> {
-  const scopes = parseScope(scope) ?? []
-  const outcome = scopes.every((each) => identityScopes.has(each))
-    ? undefined
-    : await discovery.findMetadata(januaryDocuments.resource, resource).catch(() => undefined)
-  const { scope_descriptions: texts = {} } = outcome && 'found' in outcome ? outcome.found : {}
-  return scopes.map((each) => {
-    const isDescribed = Object.hasOwn(texts, each) && !identityScopes.has(each)
-    return { scope: each, description: (isDescribed && plainLine(texts[each] ?? '', longestDescription)) || undefined }
-  })
 }
 
 /**
