@@ -14,6 +14,7 @@ export {
   type PersonDocument,
   type ResourceDocument,
 } from '../editions/draft-11/documents.js'
+export { draft11Agent } from '../editions/draft-11/draft-11-agent.js'
 export { writeRefusal } from '../editions/draft-11/refusals.js'
 export {
   parseRequirement,

@@ -1,0 +1,56 @@
+import { LruCache } from '../../lib/lru-cache.js'
+import type { AgentTools } from '../agent-protocol.js'
+import type { AgentTokens } from './agent-tokens.js'
+
+const maxOwners = 10_000
+
+/**
+ * The names under which an agent acts for its owners. A person server lets an agent act for one user only, so a web agent has a name for
+ * each of its users. Until a user has allowed something in the owner's own browser, every consent has a new name: someone else may have
+ * opened the link and bound the name to their account.
+ */
+export interface OwnerNames {
+  /** The owner's name or, if there is none, the name for the owner's next requests. */
+  current(owner: string): Promise<string>
+  /** The name for a new consent. */
+  forConsent(owner: string): Promise<string>
+  /** Reserves the name of a request for the consent that it started. False if another consent has it. */
+  claim(owner: string, name: string): Promise<boolean>
+  /** Makes a name the owner's, after its user has returned in the owner's browser. */
+  bind(owner: string, name: string): Promise<void>
+}
+
+export function createOwnerNames(
+  { isShared, records, now }: Pick<AgentTools, 'isShared' | 'records' | 'now'>,
+  agentTokens: AgentTokens,
+): OwnerNames {
+  const { ownName } = agentTokens
+  if (!isShared)
+    return {
+      current: async () => ownName,
+      forConsent: async () => ownName,
+      claim: async () => true,
+      bind: async () => undefined,
+    }
+  const unbound = new LruCache<string>(maxOwners)
+  const boundOf = async (owner: string) => (await records.list(owner, 'agent'))[0]?.data as string | undefined
+  return {
+    async current(owner) {
+      const bound = await boundOf(owner)
+      if (bound !== undefined) return bound
+      const name = unbound.get(owner, now()) ?? agentTokens.createName()
+      unbound.set(owner, name, Number.POSITIVE_INFINITY)
+      return name
+    },
+    forConsent: async (owner) => (await boundOf(owner)) ?? agentTokens.createName(),
+    async claim(owner, name) {
+      if ((await boundOf(owner)) === name) return true
+      const isUnused = unbound.get(owner, now()) === name
+      if (isUnused) unbound.delete(owner)
+      return isUnused
+    },
+    async bind(owner, name) {
+      await records.add(owner, { kind: 'agent', id: '' }, name)
+    },
+  }
+}

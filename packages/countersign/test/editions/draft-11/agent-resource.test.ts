@@ -1,0 +1,148 @@
+import { serializeRequirement } from 'countersign/editions/draft-11'
+import { describe, expect, it, vi } from 'vitest'
+import { ids, openStage, pendingResponse, requirement, type Seen, type Stage, trace } from './agent-stage.js'
+
+const data = `${ids.resource}/data`
+const accessOf = ({ headers }: Seen) => headers.get('authorization')
+
+/** A resource that lets agents in itself: users decide on its own page. */
+function runInteractions(stage: Stage, access = 'session-1'): void {
+  stage.api = (seen) => {
+    if (accessOf(seen) === `AAuth ${access}`) return new Response('data')
+    return stage.defer(seen, () => new Response('first data', { headers: { 'aauth-access': access } }))
+  }
+}
+
+describe('a resource that runs its own interaction', () => {
+  it('sends the user to its page, and delivers the response when it is polled', async () => {
+    const stage = openStage()
+    runInteractions(stage)
+    expect(
+      await (
+        await stage.agent.fetch(data, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } })
+      ).text(),
+    ).toBe('first data')
+    expect(trace(stage)).toEqual(['POST api.example/data agent', 'GET api.example/pending agent'])
+    expect(stage.asked).toMatchObject([{ authServer: ids.resource, resource: ids.resource, scope: undefined }])
+    expect(stage.asked[0]?.url).toMatch(/^https:\/\/api\.example\/interact\?code=/)
+  })
+
+  it('receives its session token beside the agent token, covered by the signature', async () => {
+    const stage = openStage()
+    runInteractions(stage)
+    await stage.agent.fetch(data)
+    stage.seen.length = 0
+    expect(await (await stage.agent.fetch(`${ids.resource}/other`)).text()).toBe('data')
+    expect(stage.seen.map(({ typ }) => typ)).toEqual(['aa-agent+jwt'])
+    expect(stage.seen[0]?.covered).toContain('authorization')
+    await stage.agent.fetch('https://another.example/').catch(() => undefined)
+    expect(accessOf(stage.seen.at(-1) as Seen)).toBeNull()
+  })
+
+  it('replaces its session token in any response, with a valid value', async () => {
+    const stage = openStage()
+    const given = ['one', 'two', 'with space', 'a, b', 'x'.repeat(5000), 'three']
+    stage.api = () => new Response('data', { headers: { 'aauth-access': given[stage.seen.length - 1] ?? 'end' } })
+    for (const _ of [...given, 'last']) await stage.agent.fetch(data)
+    expect(stage.seen.map(accessOf)).toEqual([null, 'AAuth one', ...Array(4).fill('AAuth two'), 'AAuth three'])
+    expect(await stage.agent.tokens()).toHaveLength(1)
+  })
+
+  it('prompts once for requests that are sent at the same time', async () => {
+    const stage = openStage({ decision: 'none' })
+    runInteractions(stage)
+    const responses = Promise.all(['/a', '/b', '/c'].map((path) => stage.agent.fetch(ids.resource + path)))
+    await vi.waitFor(() => expect(stage.pending.size).toBe(1))
+    await vi.waitFor(() => expect(stage.seen.filter(({ method }) => method === 'DELETE')).toHaveLength(2))
+    stage.decide(stage.asked[0]?.url ?? '')
+    expect((await responses).map(({ status }) => status)).toEqual([200, 200, 200])
+    expect(stage.asked).toHaveLength(1)
+  })
+
+  it('is polled by the next request if the first one could not prompt', async () => {
+    const stage = openStage({ decision: 'none', onConsent: undefined })
+    runInteractions(stage)
+    const { consent } = (await stage.agent
+      .fetch(data)
+      .catch((error: unknown) => error as { consent: { url: string } })) as { consent: { url: string } }
+    const again = (await stage.agent.fetch(data).catch((error: unknown) => error)) as { consent: { url: string } }
+    expect(again.consent.url).toBe(consent.url)
+    stage.decide(consent.url)
+    expect(await (await stage.agent.fetch(data)).text()).toBe('data')
+    expect(stage.pending.size).toBe(0)
+  })
+
+  it('reports a denial as the response', async () => {
+    const stage = openStage({ decision: 'deny' })
+    runInteractions(stage)
+    const response = await stage.agent.fetch(data)
+    expect(response.status).toBe(403)
+    expect(await response.json()).toMatchObject({ error: 'denied' })
+  })
+
+  it('cannot defer to another origin', async () => {
+    const stage = openStage()
+    stage.api = (seen) => {
+      const { headers } = stage.defer(seen, () => new Response('data'))
+      return pendingResponse(
+        'https://other.example/pending/1',
+        Object.fromEntries(
+          headers.has('aauth-requirement') ? [['aauth-requirement', headers.get('aauth-requirement') ?? '']] : [],
+        ),
+      )
+    }
+    await expect(stage.agent.fetch(data)).rejects.toMatchObject({ code: 'endpoint_refused' })
+    expect(trace(stage)).toEqual(['GET api.example/data agent'])
+  })
+})
+
+describe('a 202', () => {
+  it.each([{}, requirement('requirement=payment'), { location: '/jobs/1' }])(
+    'of the API itself is returned: %j',
+    async (headers) => {
+      const stage = openStage()
+      stage.api = () => new Response('accepted', { status: 202, headers })
+      expect(await (await stage.agent.fetch(data)).text()).toBe('accepted')
+      expect(stage.seen).toHaveLength(1)
+    },
+  )
+
+  it('with requirement=approval is only polled', async () => {
+    const stage = openStage()
+    stage.api = () => pendingResponse('/pending/1', requirement('requirement=approval'))
+    stage.personServer.poll = () => new Response('approved')
+    expect(await (await stage.agent.fetch(data)).text()).toBe('approved')
+    expect(stage.asked).toEqual([])
+  })
+
+  it('with requirement=auth-token keeps the call: the agent polls with the auth token, and sends the call only once more', async () => {
+    const stage = openStage()
+    const { api } = stage
+    const kept: string[] = []
+    stage.api = async (seen) => {
+      if (seen.typ !== 'aa-person+jwt') return api(seen)
+      kept.push(seen.body)
+      const resourceToken = await stage.resourceToken(seen)
+      return pendingResponse(
+        '/pending/kept',
+        requirement(serializeRequirement({ requirement: 'auth-token', resourceToken })),
+      )
+    }
+    const { poll } = stage.personServer
+    stage.personServer.poll = (seen) => {
+      if (!seen.url.endsWith('/kept')) return poll(seen)
+      return seen.typ === 'aa-auth+jwt' ? new Response(`did ${kept.join()}`) : new Response('', { status: 404 })
+    }
+    const response = await stage.agent.fetch(data, {
+      method: 'POST',
+      body: 'order',
+      headers: { 'content-type': 'text/plain' },
+    })
+    expect(await response.text()).toBe('did order')
+    expect(trace(stage).filter((each) => each.includes('api.example'))).toEqual([
+      'POST api.example/data agent',
+      'POST api.example/data person',
+      'GET api.example/pending auth',
+    ])
+  })
+})
