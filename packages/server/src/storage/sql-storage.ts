@@ -10,7 +10,7 @@ import type { Engine, Lasting, Statement, Unit } from './sql/engine.js'
 import * as accountClosing from './verbs/account-closing.js'
 import * as accounts from './verbs/accounts.js'
 import * as agents from './verbs/agents.js'
-import { createClaiming } from './verbs/claiming.js'
+import { batched, batchedOrAlone, createClaiming } from './verbs/claiming.js'
 import * as clients from './verbs/clients.js'
 import * as codes from './verbs/codes.js'
 import * as decisions from './verbs/decisions.js'
@@ -157,7 +157,7 @@ function warnOfUsage(error: unknown): void {
 
 /** Creates the verbs that issue tokens repeatedly. `refreshGrant` only reads if there is no nonce to claim and no use to write. */
 function createRefreshVerbs(
-  { reading, together }: VerbRunner,
+  { reading, together, inTransactionAfter }: VerbRunner,
   { claiming, claimingBatched }: ReturnType<typeof createClaiming>,
   usage: ReturnType<typeof createWriteBehind>,
 ): Pick<Storage, 'refreshGrant' | 'prepareRotation' | 'rotateRefresh' | 'revokeRefreshToken' | 'issueRemembered'> {
@@ -165,33 +165,31 @@ function createRefreshVerbs(
   const useTogether = claimingBatched({ read: refreshes.judgeRefreshes, finish: refreshes.recordUses })
   const useAlone = together('nonce', refreshes.useRefreshToken)
   const recordRefused = together('disk', refreshes.recordRefusedRefresh)
-  const rotate = claiming('disk', rotations.rotateRefresh)
+  const readFamily = batched(reading(rotations.readFamilies), 2)
+  const rotateAlone = claiming('disk', rotations.rotateRefresh)
+  const rotateTogether = inTransactionAfter('disk', rotations.lockFamilies, rotations.rotateTogether)
+  // One batch at a time: a rotation whose grant another batch has locked runs separately.
+  const rotate = batchedOrAlone(rotateTogether, rotateAlone, 1)
   const issue = claiming('disk', issues.issueRemembered)
 
-  function note({ grantId, at }: { grantId: number; at: number }): Promise<void> {
-    return usage.note(at, ({ refreshes }) => refreshes.set(grantId, (refreshes.get(grantId) ?? 0) + 1))
+  async function noted<O>({ outcome, use }: { outcome: O; use?: { grantId: number; at: number } }): Promise<O> {
+    if (!use) return outcome
+    const { grantId, at } = use
+    await usage.note(at, ({ refreshes }) => refreshes.set(grantId, (refreshes.get(grantId) ?? 0) + 1))
+    return outcome
   }
 
   return {
     async refreshGrant(refresh) {
       const [read] = refresh.nonce ? [await useTogether(refresh)] : await judge([refresh])
-      const { outcome, use, isRecorded } = read && !refreshes.mustRecordUse(read) ? read : await useAlone(refresh)
-      if (isRecorded) await recordRefused(refresh)
-      if (use) await note(use)
-      return outcome
+      const judged = read && !refreshes.mustRecordUse(read) ? read : await useAlone(refresh)
+      if (judged.isRecorded) await recordRefused(refresh)
+      return noted(judged)
     },
-    prepareRotation: reading(rotations.prepareRotation),
+    prepareRotation: async (rotation) => rotations.prepareRotation(await readFamily(rotation), rotation),
     revokeRefreshToken: claiming('disk', refreshes.revokeRefreshToken),
-    async rotateRefresh(rotation) {
-      const { outcome, use } = await rotate(rotation)
-      if (use) await note(use)
-      return outcome
-    },
-    async issueRemembered(wanted) {
-      const { outcome, use } = await issue(wanted)
-      if (use) await note(use)
-      return outcome
-    },
+    rotateRefresh: async (rotation) => noted(await (rotation.nonce ? rotateAlone : rotate)(rotation)),
+    issueRemembered: async (wanted) => noted(await issue(wanted)),
   }
 }
 

@@ -3,7 +3,7 @@
 import Database from 'better-sqlite3'
 import { sqliteStorage } from 'countersign-server/sqlite'
 
-const { path, opens, calls, killAt } = JSON.parse(process.argv[2])
+const { path, opens, calls, atOnce, killAt } = JSON.parse(process.argv[2])
 
 let reached = 0
 
@@ -50,12 +50,15 @@ Object.defineProperty(Database.prototype, 'prepare', {
 
 async function work() {
   storage ??= open()
-  for (const [verb, argument] of calls) {
-    const result = await storage[verb](argument)
-    process.send({ of: argument.codeHash ?? argument.family, outcome: result?.reason ?? result?.outcome })
-  }
+  if (atOnce) await Promise.all(calls.map(call))
+  else for (const each of calls) await call(each)
   await storage.close()
   process.disconnect()
+}
+
+async function call([verb, argument]) {
+  const result = await storage[verb](argument)
+  process.send({ of: argument.codeHash ?? argument.family, outcome: result?.reason ?? result?.outcome })
 }
 
 const open = () => sqliteStorage(path, { sweepInterval: 0 })

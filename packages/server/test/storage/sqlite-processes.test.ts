@@ -16,6 +16,8 @@ interface Task {
   path: string
   opens?: 'when told'
   calls: [verb: keyof Storage, argument: object][]
+  /** Whether all calls are made at the same time. */
+  atOnce?: boolean
   /** Killed when it reaches this point for the `visit`-th time. */
   killAt?: { point: (typeof points)[number]; visit: number }
 }
@@ -211,25 +213,28 @@ test('four processes that present the same refresh tokens rotate each family onc
   await storage.close()
 })
 
-test('a process killed during a rotation leaves the token current before the commit, and its successor after', async () => {
+test('a process killed during rotations leaves all tokens current before the commit, and all successors after', async () => {
   const path = temporaryFile()
   const storage = sqliteStorage(path, untimed)
-  const grants = await Promise.all(points.map(() => rotating(storage)))
+  const grants = await Promise.all(points.map(() => Promise.all(times(3, () => rotating(storage)))))
   const ended = await runTogether(
-    grants.map(({ present }, index) => ({
+    grants.map((families, index) => ({
       path,
-      calls: [['rotateRefresh', present(0)]],
+      calls: families.map(({ present }): Task['calls'][number] => ['rotateRefresh', present(0)]),
+      atOnce: true,
       killAt: { point: points[index] ?? 'before_commit', visit: 1 },
     })),
   )
   expect(ended).toEqual(points.map(() => ({ reports: [], exit: null, signal: 'SIGKILL' })))
   expect(await storage.findViolations()).toEqual([])
-  for (const [index, { present }] of grants.entries()) {
+  for (const [index, families] of grants.entries()) {
     const isCommitted = points[index] === 'after_commit'
-    // The agent received no successor. It presents the same token again, and gets the one that it would have received.
-    const again = await storage.rotateRefresh(present(0))
-    expect(again).toMatchObject({ outcome: isCommitted ? 'repeated' : 'rotated', generation: 1 })
-    expect(await storage.rotateRefresh(present(1))).toMatchObject({ outcome: 'rotated', generation: 2 })
+    for (const { present } of families) {
+      // The agent received no successor. It presents the same token again, and gets the one that it would have received.
+      const again = await storage.rotateRefresh(present(0))
+      expect(again).toMatchObject({ outcome: isCommitted ? 'repeated' : 'rotated', generation: 1 })
+      expect(await storage.rotateRefresh(present(1))).toMatchObject({ outcome: 'rotated', generation: 2 })
+    }
   }
   await storage.close()
 })

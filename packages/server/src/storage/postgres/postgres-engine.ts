@@ -234,6 +234,12 @@ class Transaction extends StatementOn implements Unit {
   }
 }
 
+const lockClauses: Record<LockStrength, string> = {
+  shared: 'for share',
+  alone: 'for no key update',
+  whole: 'for update',
+}
+
 function lockingQuery<DB, TB extends keyof DB, O>(
   query: SelectQueryBuilder<DB, TB, O>,
   tables: Locks<TB>,
@@ -242,9 +248,9 @@ function lockingQuery<DB, TB extends keyof DB, O>(
   let locking = query
   for (const table in tables) {
     const strength = tables[table]
-    if (strength === 'shared') locking = locking.forShare(table)
-    else locking = strength === 'alone' ? locking.forNoKeyUpdate(table) : locking.forUpdate(table)
-    if (how === 'passing') locking = locking.skipLocked()
+    if (strength === undefined) continue
+    const clause = sql`${sql.raw(lockClauses[strength])} of ${sql.table(table)}`
+    locking = locking.modifyEnd(how === 'passing' ? sql`${clause} skip locked` : clause)
   }
   return locking
 }

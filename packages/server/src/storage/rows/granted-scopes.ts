@@ -82,12 +82,17 @@ function named(permissions: readonly GrantedScope[], scope: string): GrantedScop
 }
 
 /**
- * Requires a token that was prepared for a grant to be one that the grant still allows, because nothing was locked in the meantime.
+ * Whether a grant still allows a token that was prepared for it, because nothing was locked in the meantime.
  *
- * @throws StorageError `unavailable`
+ * @param current the scope that would be granted now
  */
-export function requireCurrent({ jti, scope, expiresAt }: TokenIssue, grant: UsedGrant, current: string): void {
+export function isCurrent({ jti, scope, expiresAt }: TokenIssue, grant: UsedGrant, current: string): boolean {
   const end = firstEnd(grant.permissions, current)
-  if (jti.startsWith(`${grant.id}.`) && scope === current && expiresAt <= (end ?? Number.POSITIVE_INFINITY)) return
-  throw new StorageError('unavailable', 'the grant changed while a token for it was being prepared')
+  return jti.startsWith(`${grant.id}.`) && scope === current && expiresAt <= (end ?? Number.POSITIVE_INFINITY)
+}
+
+/** Like {@link isCurrent}, but throws. @throws StorageError `unavailable` if the grant no longer allows the token */
+export function requireCurrent(issue: TokenIssue, grant: UsedGrant, current: string): void {
+  if (!isCurrent(issue, grant, current))
+    throw new StorageError('unavailable', 'the grant changed while a token for it was being prepared')
 }

@@ -31,7 +31,9 @@ interface Claiming {
    * read is sent together with the claims. The verb must report refusals in its outcome. A request whose nonce is already stored is run
    * separately. If the transaction fails, every request is run separately.
    */
-  readonly claimingBatched: <W extends OfSignedRequest, R, T>(verb: BatchedVerb<W, R, T>) => (wanted: W) => Promise<T>
+  readonly claimingBatched: <W extends OfSignedRequest, R, T extends object>(
+    verb: BatchedVerb<W, R, T>,
+  ) => (wanted: W) => Promise<T>
 }
 
 /** A verb that runs for many requests at once. */
@@ -122,22 +124,14 @@ export function createClaiming(
             apart.put(exceeding.keys())
             throw rollbackSignal
           }
-          const done = outcomes.map((outcome) => ({ outcome })).values()
+          const done = outcomes.values()
           return all.map((_, place) => (taken.claims.has(place) ? done.next().value : undefined))
         },
       )
-      const many = batched(withClaims, { most: maxRows, atOnce: 2 })
-      return async (wanted) => {
+      const many = batchedOrAlone(withClaims, ({ wanted }: Claimed<Wanted>) => one(wanted), 2)
+      return (wanted) => {
         const { nonce: claim } = wanted
-        if (!claim || apart.has(claim)) return one(wanted)
-        try {
-          const done = await many({ wanted, claim })
-          if (done) return done.outcome
-        } catch (error) {
-          // Any of the requests may be the cause. Each is run separately, so that only those that must fail do.
-          if (error instanceof StorageError && error.code === 'unavailable') throw error
-        }
-        return one(wanted)
+        return !claim || apart.has(claim) ? one(wanted) : many({ wanted, claim })
       }
     },
   }
@@ -190,6 +184,27 @@ interface Waiting<W, T> {
   reject: (error: unknown) => void
 }
 
+/**
+ * Runs calls in batches like {@link batched}, and separately if the batch returned no outcome for them or failed: any of the calls may be the
+ * cause, so only those that must fail do.
+ */
+export function batchedOrAlone<W, T extends object>(
+  work: (all: readonly W[]) => Promise<readonly (T | undefined)[]>,
+  alone: (wanted: W) => Promise<T>,
+  atOnce: number,
+): (wanted: W) => Promise<T> {
+  const many = batched(work, atOnce)
+  return async (wanted) => {
+    try {
+      const outcome = await many(wanted)
+      if (outcome) return outcome
+    } catch (error) {
+      if (error instanceof StorageError && error.code === 'unavailable') throw error
+    }
+    return alone(wanted)
+  }
+}
+
 /** Number of milliseconds for which a call waits for the running batches. */
 const patience = 100
 
@@ -198,12 +213,11 @@ const patience = 100
  * batches.
  *
  * @param work returns an outcome for each call, in order; if it rejects, all calls in the batch reject
- * @param options.most maximum number of calls per batch
- * @param options.atOnce maximum number of concurrent batches, unless they take a long time
+ * @param atOnce maximum number of concurrent batches, unless they take a long time
  */
-function batched<W, T>(
+export function batched<W, T>(
   work: (all: readonly W[]) => Promise<readonly T[]>,
-  { most, atOnce }: { most: number; atOnce: number },
+  atOnce: number,
 ): (wanted: W) => Promise<T> {
   const waiting: Waiting<W, T>[] = []
   let running = 0
@@ -211,7 +225,7 @@ function batched<W, T>(
   let isTimed = false
 
   function begin(): void {
-    while (running < atOnce && waiting.length > 0) void run(waiting.splice(0, most))
+    while (running < atOnce && waiting.length > 0) void run(waiting.splice(0, maxRows))
     if (waiting.length === 0 || isTimed) return
     isTimed = true
     setTimeout(beginAll, patience)
@@ -219,7 +233,7 @@ function batched<W, T>(
 
   function beginAll(): void {
     isTimed = false
-    while (waiting.length > 0) void run(waiting.splice(0, most))
+    while (waiting.length > 0) void run(waiting.splice(0, maxRows))
   }
 
   async function run(all: readonly Waiting<W, T>[]): Promise<void> {

@@ -5,13 +5,14 @@ import type { Rotation, RotationOutcome } from '../api/refresh-storage.js'
 import type { ReasonOf } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
 import { isUseDue } from '../rows/grant-lists.js'
-import { commonScope, requireCurrent } from '../rows/granted-scopes.js'
+import { commonScope, isCurrent, requireCurrent } from '../rows/granted-scopes.js'
 import { toUser } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
-import { cachedQuery, hashBytes, hashText, idBytes, type Placeholders } from '../sql/kept-query.js'
-import { blockersOf } from './agents.js'
+import { cachedQueryOfRows, hashBytes, hashText, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
+import { blockedHosts, hostBlockedAt } from './agents.js'
 import { generateTokenIssue, markUsed } from './grants.js'
 import {
+  type FoundToken,
   grantParties,
   heldTokens,
   markTokenRevoked,
@@ -27,39 +28,72 @@ export interface PerformedRotation {
   use?: { grantId: number; at: number }
 }
 
-type FoundFamily = NonNullable<Awaited<ReturnType<typeof lockFamily>>>
+/** A stored family and its grant. */
+type FoundFamily = FoundToken & { row: Awaited<ReturnType<typeof familyRows>>[number]; isHostBlocked: boolean }
 
-/** Implements {@link RefreshStorage.prepareRotation}. */
-export async function prepareRotation(statement: Statement, rotation: Rotation): Promise<PreparedIssue | undefined> {
-  const [row] = await readFamily(statement, wantedBy(rotation))
-  if (!row) return undefined
-  const token = toToken(row)
+/** Implements {@link RefreshStorage.prepareRotation} for a family from {@link readFamilies}. */
+export function prepareRotation(token: FoundFamily | undefined, rotation: Rotation): PreparedIssue | undefined {
+  if (!token) return undefined
+  const { row, grant } = token
   const judged = judge(token, rotation, row.read_at)
   if ('reason' in judged) return undefined
-  const issue = generateTokenIssue(token.grant, judged.scope, { ...rotation, now: row.read_at })
-  return { grant: token.grant, user: toUser(row), issue }
+  const issue = generateTokenIssue(grant, judged.scope, { ...rotation, now: row.read_at })
+  return { grant, user: toUser(row), issue }
 }
 
 /** Implements {@link RefreshStorage.rotateRefresh}. */
 export async function rotateRefresh(unit: Unit, rotation: Rotation): Promise<PerformedRotation> {
-  const { now } = unit
   const token = await lockFamily(unit, rotation)
   if (!token) return refused('unknown')
-  const judged = judge(token, rotation, now)
+  const judged = judge(token, rotation, unit.now)
   if ('reason' in judged) {
     if (judged.reason === 'reused') await revokeReused(unit, token, rotation)
     else if (judged.event) await writeRefusal(unit, token, rotation, judged.event)
     return refused(judged.reason)
   }
+  if (rotation.issue) requireCurrent(rotation.issue, token.grant, judged.scope)
+  const accepted = { token, rotation, ...judged }
+  await writeRotations(unit, [accepted])
+  return performed(unit, accepted)
+}
+
+/**
+ * Like {@link rotateRefresh}, but for many families, which {@link lockFamilies} has locked. Returns undefined for a rotation that must run
+ * separately, and changes nothing for it: if its family was not locked or is already in this batch, or if the rotation would be refused.
+ */
+export async function rotateTogether(
+  unit: Unit,
+  found: readonly (FoundFamily | undefined)[],
+  rotations: readonly Rotation[],
+): Promise<(PerformedRotation | undefined)[]> {
+  const families = new Set<string>()
+  const accepted = rotations.map((rotation, place) => {
+    const token = found[place]
+    if (!token || families.has(rotation.family)) return undefined
+    families.add(rotation.family)
+    const judged = judge(token, rotation, unit.now)
+    if ('reason' in judged) return undefined
+    if (rotation.issue && !isCurrent(rotation.issue, token.grant, judged.scope)) return undefined
+    return { token, rotation, ...judged }
+  })
+  await writeRotations(
+    unit,
+    accepted.filter((each) => each !== undefined),
+  )
+  return accepted.map((each) => each && performed(unit, each))
+}
+
+/** A rotation that is not refused. */
+interface AcceptedRotation {
+  token: FoundFamily
+  rotation: Rotation
+  presented: 'current' | 'previous'
+  scope: string
+}
+
+function performed({ now }: Unit, { token, rotation, presented, scope }: AcceptedRotation): PerformedRotation {
   const { row, grant } = token
-  const { presented, scope } = judged
   const { issue = generateTokenIssue(grant, scope, { ...rotation, now }) } = rotation
-  requireCurrent(issue, grant, scope)
-  await Promise.all([
-    presented === 'current' && replaceToken(unit, token, rotation),
-    presented === 'previous' && isUseDue(row.token_used_at, now) && useOfTokens(unit, [{ id: row.token_id }]),
-    isUseDue(row.last_used_at, now) && markUsed(unit, [row]),
-  ])
   const issued = { grant, user: toUser(row), issue }
   return {
     outcome:
@@ -70,13 +104,47 @@ export async function rotateRefresh(unit: Unit, rotation: Rotation): Promise<Per
   }
 }
 
+/** Makes the successors of current generations the current ones, and records uses. Each family occurs once. */
+async function writeRotations(unit: Unit, accepted: readonly AcceptedRotation[]): Promise<void> {
+  const { now } = unit
+  const repeated = accepted.filter(
+    ({ presented, token: { row } }) => presented === 'previous' && isUseDue(row.token_used_at, now),
+  )
+  const due = accepted.filter(({ token: { row } }) => isUseDue(row.last_used_at, now))
+  const replaced = accepted
+    .filter(({ presented }) => presented === 'current')
+    .map(({ token, rotation }) => ({
+      id: token.row.token_id,
+      successor: hashBytes(rotation.successorHash),
+      idleSeconds: rotation.idleSeconds,
+    }))
+  await Promise.all([
+    ...[...new Set(replaced.map(({ idleSeconds }) => idleSeconds))].map((seconds) =>
+      replacements(
+        unit,
+        replaced.filter(({ idleSeconds }) => idleSeconds === seconds),
+      ),
+    ),
+    repeated.length > 0 &&
+      useOfTokens(
+        unit,
+        repeated.map(({ token: { row } }) => ({ id: row.token_id })),
+      ),
+    due.length > 0 &&
+      markUsed(
+        unit,
+        due.map(({ token: { row } }) => row),
+      ),
+  ])
+}
+
 type JudgedRotation =
   | { reason: ReasonOf<RotationOutcome>; event?: AuditEventName }
   | { presented: 'current' | 'previous'; scope: string }
 
 /** Determines which generation was presented and which scope it grants, or why the rotation is refused. */
 function judge(token: FoundFamily, rotation: Rotation, now: number): JudgedRotation {
-  const refusal = refreshRefusal(token, rotation, now, token.row.host_blocked_at !== null)
+  const refusal = refreshRefusal(token, rotation, now, token.isHostBlocked)
   if (refusal) return refusal
   if (rotation.isResource?.(token.grant.resource) === false) return { reason: 'other_resource' }
   const presented = presentedGeneration(token, rotation, now)
@@ -89,48 +157,71 @@ function refused(reason: ReasonOf<RotationOutcome>): PerformedRotation {
   return { outcome: { outcome: 'refused', reason } }
 }
 
+/** Returns the families of rotations, in order. */
+export function readFamilies(statement: Statement, rotations: readonly Rotation[]) {
+  return findFamilies(statement, rotations, familyRows)
+}
+
 /**
- * Locks a family, so that no other caller rotates it before the end of the transaction, and protects its grant and user against changes. The
- * agent is not locked, because all its users refresh at the same time.
+ * Locks families, so that no other caller rotates them before the end of the transaction, and protects their grants and users against
+ * changes. Agents are not locked, because all their users refresh at the same time. A family is skipped if another transaction has locked
+ * it, its grant or its user: waiting for several of them could cause a deadlock.
  */
-async function lockFamily(unit: Unit, rotation: Rotation) {
-  const wanted = wantedBy(rotation)
+export function lockFamilies(statement: Statement, rotations: readonly Rotation[]) {
+  return findFamilies(statement, rotations, rowsWithoutWaiting)
+}
+
+/** Like {@link lockFamilies}, but for one family, and waits for other transactions. */
+async function lockFamily(unit: Unit, rotation: Rotation): Promise<FoundFamily | undefined> {
+  const [found] = await findFamilies(unit, [rotation], rowsAfterWaiting)
+  if (found) return found
   // If this statement waited for a concurrent replacement of the grant, it found no row, because the token now belongs to the new grant.
   // That cannot happen again, because the user is locked.
-  const row = (await families(unit, wanted))[0] ?? (await families(unit, wanted))[0]
-  return row && toToken(row)
+  const [again] = await findFamilies(unit, [rotation], rowsAfterWaiting)
+  return again
 }
 
-interface WantedFamily {
-  family: Uint8Array
-  /** The identifiers that block every agent on the host of the presenting one: with its port, and without it. */
-  host: string
-  anyPort: string
+async function findFamilies(
+  statement: Statement,
+  rotations: readonly Rotation[],
+  query: typeof familyRows,
+): Promise<(FoundFamily | undefined)[]> {
+  const [rows, hosts] = await Promise.all([
+    query(
+      statement,
+      rotations.map(({ family }) => ({ family: idBytes(family) })),
+    ),
+    blockedHosts(
+      statement,
+      rotations.map(({ agent }) => agent),
+    ),
+  ])
+  const found = new Map(rows.map((row) => [idText(row.family), row]))
+  return rotations.map(({ family, agent }) => {
+    const row = found.get(family)
+    return row && { ...toToken(row), isHostBlocked: hostBlockedAt(hosts, agent) !== null }
+  })
 }
 
-function wantedBy({ family, agent }: Rotation): WantedFamily {
-  return { family: idBytes(family), ...blockersOf(agent) }
-}
-
-type Wanted = Placeholders<WantedFamily>
-
-function familyOf(parts: Parts, { family, host, anyPort }: Wanted) {
+function familiesOf(parts: Parts, wanted: readonly Placeholders<{ family: Uint8Array }>[]) {
   return heldTokens(parts)
-    .select(['t.generation', 't.previous_hash', 't.rotated_at'])
-    .select((e) =>
-      e
-        .selectFrom('agent as h')
-        .select((h) => h.fn.max('h.blocked_at').as('at'))
-        .where('h.identifier', 'in', [host, anyPort])
-        .as('host_blocked_at'),
+    .select(['t.family', 't.generation', 't.previous_hash', 't.rotated_at'])
+    .$narrowType<{ family: Uint8Array }>()
+    .where(
+      't.family',
+      'in',
+      wanted.map(({ family }) => family),
     )
-    .where('t.family', '=', family)
 }
 
-const readFamily = cachedQuery(familyOf)
+const locks = { u: 'shared', g: 'alone', t: 'alone' } as const
 
-const families = cachedQuery((parts, wanted: Wanted) =>
-  parts.locking(familyOf(parts, wanted), { u: 'shared', g: 'alone', t: 'alone' }),
+const familyRows = cachedQueryOfRows(familiesOf)
+const rowsAfterWaiting = cachedQueryOfRows((parts, wanted: Parameters<typeof familiesOf>[1]) =>
+  parts.locking(familiesOf(parts, wanted), locks),
+)
+const rowsWithoutWaiting = cachedQueryOfRows((parts, wanted: Parameters<typeof familiesOf>[1]) =>
+  parts.locking(familiesOf(parts, wanted), locks, 'passing'),
 )
 
 /**
@@ -148,36 +239,37 @@ function presentedGeneration(
   return isPrevious || generation < row.generation ? 'reused' : 'unknown'
 }
 
-/** Makes the successor the current generation. */
-async function replaceToken(unit: Unit, { row }: FoundFamily, { successorHash, idleSeconds }: Rotation): Promise<void> {
-  const { token_id: id, token_hash: previous } = row
-  await replacement(unit, { id, previous, successor: hashBytes(successorHash), idleSeconds })
-}
-
 interface Replacement {
   id: number
-  previous: Uint8Array
   successor: Uint8Array
+  /** The same for all. */
   idleSeconds: number
 }
 
-const replacement = cachedQuery(
-  ({ db, clock }, { id, previous, successor, idleSeconds }: Placeholders<Replacement>) => {
-    const idleEnd = sql<number>`${clock} + ${idleSeconds}`
-    return db
-      .updateTable('refresh_token')
-      .set((e) => ({
-        token_hash: successor,
-        previous_hash: previous,
-        generation: e('generation', '+', 1),
-        rotated_at: clock,
-        last_used_at: clock,
-        idle_seconds: idleSeconds,
-        idle_expires_at: sql`case when expires_at < ${idleEnd} then expires_at else ${idleEnd} end`,
-      }))
-      .where('id', '=', id)
-  },
-)
+const replacements = cachedQueryOfRows(({ db, clock }, replaced: readonly Placeholders<Replacement>[]) => {
+  const idleSeconds = replaced[0]?.idleSeconds
+  const idleEnd = sql<number>`${clock} + ${idleSeconds}`
+  const successors = sql.join(
+    replaced.map(({ id, successor }) => sql`when ${id} then ${successor}`),
+    sql` `,
+  )
+  return db
+    .updateTable('refresh_token')
+    .set((e) => ({
+      token_hash: sql<Uint8Array>`case id ${successors} else token_hash end`,
+      previous_hash: e.ref('token_hash'),
+      generation: e('generation', '+', 1),
+      rotated_at: clock,
+      last_used_at: clock,
+      idle_seconds: idleSeconds,
+      idle_expires_at: sql`case when expires_at < ${idleEnd} then expires_at else ${idleEnd} end`,
+    }))
+    .where(
+      'id',
+      'in',
+      replaced.map(({ id }) => id),
+    )
+})
 
 /** Revokes a family one of whose replaced tokens was presented. */
 async function revokeReused(unit: Unit, { row }: FoundFamily, rotation: Rotation): Promise<void> {

@@ -338,6 +338,65 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findViolations()).toEqual([])
     })
 
+    test('of several rotations at once, each has its own outcome', async () => {
+      const { storage } = world
+      const [twice, copied, stolen, narrowed, last] = await Promise.all([
+        rotating(storage),
+        rotating(storage),
+        rotating(storage),
+        rotating(storage),
+        rotating(storage),
+      ])
+      for (const generation of [0, 1]) await presented(copied.present(generation))
+      const [first, second, ...others] = await Promise.all(
+        [
+          twice.present(0),
+          twice.present(0),
+          copied.present(0),
+          stolen.present(0, { agent: 'https://thief.example' }),
+          stolen.present(0),
+          narrowed.present(0, { scope: 'calendar.write' }),
+          last.present(0, { family: randomUUID() }),
+          last.present(0, { idleSeconds: 7 }),
+        ].map(presented),
+      )
+      expect([first, second].sort()).toEqual(['repeated 1', 'rotated 1'])
+      expect(others).toEqual(['reused', 'foreign_agent', 'rotated 1', 'rotated 1', 'unknown', 'rotated 1'])
+      expect((await eventNames(storage)).filter((event) => event.startsWith('refresh.')).sort()).toEqual([
+        'refresh.foreign_agent',
+        'refresh.reused',
+      ])
+      world.now += 7
+      expect(await presented(last.present(1))).toBe('idle')
+      for (const { present } of [twice, stolen, narrowed]) expect(await presented(present(1))).toBe('rotated 2')
+      expect(await storage.findViolations()).toEqual([])
+    })
+
+    const failing: [string, (prepared: object | undefined) => object][] = [
+      ['whose successor cannot be stored', () => ({ successorHash: 'short' })],
+      ['whose resource cannot be compared', () => ({ isResource: (each: string) => new URL(each.slice(8)) })],
+      ['whose grant has changed', (prepared) => ({ issue: { ...prepared, scope: 'calendar.delete' } })],
+    ]
+    test.each(failing)('of several rotations at once, one %s is the only one that fails', async (_, changes) => {
+      const { storage } = world
+      const families = await Promise.all(times(4, () => rotating(storage)))
+      const presentations = families.map(({ present }) => present(0))
+      const prepared = await Promise.all(presentations.map((rotation) => storage.prepareRotation(rotation)))
+      const results = await Promise.allSettled(
+        presentations.map((rotation, index) =>
+          presented({ ...rotation, issue: prepared[index]?.issue, ...(index === 1 && changes(prepared[1]?.issue)) }),
+        ),
+      )
+      expect(results.map((result) => (result.status === 'fulfilled' ? result.value : result.status))).toEqual([
+        'rotated 1',
+        'rejected',
+        'rotated 1',
+        'rotated 1',
+      ])
+      expect(await presented(families[1]?.present(0) as Presented)).toBe('rotated 1')
+      expect(await storage.findViolations()).toEqual([])
+    })
+
     test('callers at once with different generations leave one current generation, or a revoked family', async () => {
       const { storage } = world
       const { present } = await rotating(storage)

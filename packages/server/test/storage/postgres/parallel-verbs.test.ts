@@ -208,6 +208,59 @@ it('a family rotates while its grant is being replaced, and continues under the 
   }
 })
 
+it('sixteen rotations at the same time take one transaction', async () => {
+  const storage = instances[0] as Storage
+  const families = await Promise.all(times(16, () => rotating(storage)))
+  const results = await Promise.all(families.map(({ present }) => storage.rotateRefresh(present(0))))
+  expect(results.map(outcomeOf)).toEqual(times(16, () => 'rotated'))
+  const list = families.map(({ family }) => `'${family}'`).join()
+  const [found] = await server.query(
+    `select count(distinct xmin::text) as transactions from refresh_token where encode(family, 'hex')::uuid in (${list})`,
+    database.name,
+  )
+  expect(Number(found?.transactions)).toBe(1)
+})
+
+it('a rotation waits for a transaction that has locked its grant, and delays no other', async () => {
+  const storage = instances[0] as Storage
+  const families = await Promise.all(times(3, () => rotating(storage)))
+  const other = new pg.Client(database.url)
+  await other.connect()
+  onTestFinished(() => other.end())
+  await other.query('begin')
+  const locked = Buffer.from(families[1]?.grantId.replaceAll('-', '') ?? '', 'hex')
+  await other.query('select 1 from consent_grant where public_id = $1 for share', [locked])
+  const ended: number[] = []
+  const rotations = families.map(async ({ present }, index) => {
+    const result = await storage.rotateRefresh(present(0))
+    ended.push(index)
+    return outcomeOf(result)
+  })
+  expect(await Promise.all([rotations[0], rotations[2]])).toEqual(['rotated', 'rotated'])
+  expect(ended).not.toContain(1)
+  await other.query('commit')
+  expect(await rotations[1]).toBe('rotated')
+})
+
+it('families that rotate at two instances in opposite orders have one successor each', async () => {
+  const storage = instances[0] as Storage
+  const users = await Promise.all(times(4, () => newUser(storage)))
+  const families: RotatingGrant[] = []
+  for (const index of times(16, (each) => each))
+    families.push(await rotating(storage, {}, { remembered: true }, users[index % 4]))
+  for (const generation of times(10, (index) => index)) {
+    const results = await Promise.all(
+      instances.flatMap((instance, index) =>
+        (index === 0 ? families : families.toReversed()).map(async ({ family, present }) => {
+          const result = await instance.rotateRefresh(present(generation))
+          return `${family} ${outcomeOf(result)}`
+        }),
+      ),
+    )
+    expect(results.sort()).toEqual(families.flatMap(({ family }) => [`${family} repeated`, `${family} rotated`]).sort())
+  }
+})
+
 it('sixteen codes of one remembered grant are redeemed at the same time, by two instances', async () => {
   const storage = instances[0] as Storage
   const { user, grantId, refresh, redemption } = await beginLife(storage)
