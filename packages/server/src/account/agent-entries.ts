@@ -129,17 +129,21 @@ export interface AgentState {
 
 /** Returns the states of the agents of the grants. */
 export async function statesOf(
-  { storage }: ServerContext,
+  { storage }: Pick<ServerContext, 'storage'>,
   grants: readonly ListedGrant[],
 ): Promise<ReadonlyMap<string, AgentState>> {
-  const states = new Map<string, AgentState>()
-  for (const agent of agentsOf(grants)) {
-    const { isBlocked, isHostBlocked } = await storage.findStanding(agent)
-    const isClient = grants.some((grant) => grant.agent === agent && grant.display.agent.bearer)
-    const [fingerprint] = (isClient && (await storage.findAgent(agent))?.keyThumbprints) || []
-    states.set(agent, { blocked: isBlocked ? (isHostBlocked ? 'host' : 'agent') : undefined, fingerprint })
-  }
-  return states
+  const agents = agentsOf(grants)
+  const clients = new Set(grants.filter(({ display }) => display.agent.bearer).map(({ agent }) => agent))
+  const found = await storage.listAgents({ agents, limit: agents.length })
+  return new Map(
+    found.map(({ agent, blockedAt, hostBlockedAt, keyThumbprints: [fingerprint] }) => [
+      agent,
+      {
+        blocked: hostBlockedAt === null ? (blockedAt === null ? undefined : 'agent') : 'host',
+        fingerprint: clients.has(agent) ? fingerprint : undefined,
+      },
+    ]),
+  )
 }
 
 /** Builds the page's entry for a group of grants; `logos` maps agents to logo paths. */

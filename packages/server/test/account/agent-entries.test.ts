@@ -1,5 +1,8 @@
-import { expect, it } from 'vitest'
-import { endOf } from '../../src/account/agent-entries.js'
+import type { Storage } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
+import { expect, it, onTestFinished } from 'vitest'
+import { endOf, statesOf } from '../../src/account/agent-entries.js'
+import { allowedRequest, newUser, times } from '../storage/fixtures.js'
 
 type Ended = Parameters<typeof endOf>[0]
 
@@ -19,4 +22,42 @@ it.each<[string, Partial<Ended>, ReturnType<typeof endOf>]>([
   ],
 ])('a permission that %s', (_what, changes, end) => {
   expect(endOf({ ...live, ...changes }, now)).toEqual(end)
+})
+
+it('the states of many agents are read with one call', async () => {
+  const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
+  onTestFinished(() => storage.close())
+  const user = await newUser(storage)
+  const hosts = times(20, (index) => `https://client-${index}.example`)
+  for (const host of hosts) {
+    const agent = `${host}/client.json`
+    const bearer = host !== hosts[3]
+    const display = { agent: { bearer }, resource: {} }
+    await allowedRequest(storage, { agent, display }, {}, user)
+    await storage.recordAgent({ agent, redirectHosts: [], keyThumbprints: [`document of ${host}`] })
+  }
+  await storage.setAgentBlocked({ agent: `${hosts[1]}/client.json`, blocked: true, by: 'operator' })
+  await storage.setAgentBlocked({ agent: `${hosts[2]}`, blocked: true, by: 'operator' })
+  const grants = await storage.listGrants({ userId: user.id })
+  const calls: PropertyKey[] = []
+  const counted = new Proxy(storage, {
+    get(_, verb) {
+      calls.push(verb)
+      return Reflect.get(storage, verb) as unknown
+    },
+  })
+  const states = await statesOf({ storage: counted as Storage }, grants)
+  expect(calls).toEqual(['listAgents'])
+  const blocked = new Map([
+    [hosts[1], 'agent'],
+    [hosts[2], 'host'],
+  ])
+  expect(Object.fromEntries(states)).toEqual(
+    Object.fromEntries(
+      hosts.map((host) => [
+        `${host}/client.json`,
+        { blocked: blocked.get(host), fingerprint: host === hosts[3] ? undefined : `document of ${host}` },
+      ]),
+    ),
+  )
 })

@@ -57,6 +57,8 @@ export interface ListedAgent extends AgentTraits {
 }
 
 export interface AgentFilter {
+  /** Only the agents with these identifiers. */
+  agents?: readonly string[] | undefined
   /** Part of the identifier. */
   query?: string | undefined
   /** Whether the agent itself is blocked, regardless of its host. */

@@ -52,6 +52,15 @@ export function cachedQueryOfRows<P extends object, O>(
 }
 
 /**
+ * Repeats the last value of a list for `in`, up to a power of two, so that lists of similar lengths share a query and what the database
+ * keeps for it.
+ */
+export function padded<T>(values: readonly T[]): T[] {
+  const length = 2 ** Math.ceil(Math.log2(values.length))
+  return Array.from({ length }, (_, index) => values[Math.min(index, values.length - 1)] as T)
+}
+
+/**
  * Creates an insertion of rows with all columns of a table except a generated id, cached like {@link cachedQueryOfRows}.
  *
  * @param complete adds the conflict handling and the returned columns

@@ -11,7 +11,7 @@ import { StorageError } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
 import { agentIdOf, isOnHost } from '../rows/identifiers.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { cachedQuery, cachedQueryOfRows, contains, type Placeholders } from '../sql/kept-query.js'
+import { cachedQuery, cachedQueryOfRows, contains, type Placeholders, padded } from '../sql/kept-query.js'
 
 /** Inserts the agent's row or marks it as seen, and locks it until the end of the transaction. Returns its other columns. */
 export async function markSeen(unit: Unit, agent: string): Promise<MarkedAgent> {
@@ -72,16 +72,19 @@ export async function isHostBlocked(statement: Statement, agent: string): Promis
   return (await blockedHosts(statement, [agent])).size > 0
 }
 
-const blockedAmong = cachedQueryOfRows(({ db }, hosts: readonly Placeholders<{ host: string }>[]) =>
-  db
-    .selectFrom('agent')
-    .select(['identifier', 'blocked_at'])
-    .where(
-      'identifier',
-      'in',
-      hosts.map(({ host }) => host),
-    )
-    .where('blocked_at', 'is not', null),
+const blockedAmong = cachedQueryOfRows(
+  ({ db }, hosts: readonly Placeholders<{ host: string }>[]) =>
+    db
+      .selectFrom('agent')
+      .select(['identifier', 'blocked_at'])
+      .where(
+        'identifier',
+        'in',
+        hosts.map(({ host }) => host),
+      )
+      .where('blocked_at', 'is not', null),
+  // For the longest list of a page.
+  1024,
 )
 
 /** Returns when the hosts of agents were blocked, by host. Runs no query for agents whose identifiers have no path. */
@@ -93,7 +96,7 @@ export async function blockedHosts(
   if (hosts.length === 0) return new Map()
   const rows = await blockedAmong(
     statement,
-    hosts.map((host) => ({ host })),
+    padded(hosts).map((host) => ({ host })),
   )
   return new Map(rows.map(({ identifier, blocked_at }) => [identifier, Number(blocked_at)]))
 }
@@ -185,8 +188,10 @@ export async function findAgent(statement: Statement, agent: string): Promise<Li
 
 /** Implements {@link AgentStorage.listAgents}: ordered by identifier, up to 100 unless the filter sets another limit. */
 export async function listAgents(statement: Statement, filter: AgentFilter = {}): Promise<ListedAgent[]> {
-  const { query, blocked, after, limit = 100 } = filter
+  const { agents, query, blocked, after, limit = 100 } = filter
+  if (agents?.length === 0) return []
   let found = seenAgents(statement)
+  if (agents !== undefined) found = found.where('identifier', 'in', padded(agents))
   if (query !== undefined) found = found.where((e) => contains(e.ref('identifier'), query.toLowerCase()))
   if (blocked !== undefined) found = found.where('blocked_at', blocked ? 'is not' : 'is', null)
   if (after !== undefined) found = found.where('identifier', '>', after)

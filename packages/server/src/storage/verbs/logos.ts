@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { FetchedLogo, LogoClaim } from '../api/logo-storage.js'
 import { agentIdOf } from '../rows/identifiers.js'
 import type { Statement } from '../sql/engine.js'
+import { padded } from '../sql/kept-query.js'
 
 /** Implements {@link LogoStorage.claimLogo}: returns true for the one caller that must fetch the logo. */
 export async function claimLogo({ db, clock }: Statement, claim: LogoClaim): Promise<boolean> {
@@ -61,7 +62,7 @@ export async function findLogos({ db }: Statement, agents: readonly string[]): P
     .selectFrom('agent_logo as l')
     .innerJoin('agent as a', 'a.id', 'l.agent_id')
     .select(['a.identifier', 'l.name'])
-    .where('a.identifier', 'in', [...agents])
+    .where('a.identifier', 'in', padded(agents))
     .$narrowType<{ name: string }>()
     .where('l.name', 'is not', null)
     .execute()

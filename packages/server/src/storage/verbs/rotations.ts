@@ -8,7 +8,15 @@ import { isUseDue } from '../rows/grant-lists.js'
 import { commonScope, isCurrent, requireCurrent } from '../rows/granted-scopes.js'
 import { toUser } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
-import { cachedQueryOfRows, hashBytes, hashText, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
+import {
+  cachedQueryOfRows,
+  hashBytes,
+  hashText,
+  idBytes,
+  idText,
+  type Placeholders,
+  padded,
+} from '../sql/kept-query.js'
 import { blockedHosts, hostBlockedAt } from './agents.js'
 import { generateTokenIssue, markUsed } from './grants.js'
 import {
@@ -120,10 +128,7 @@ async function writeRotations(unit: Unit, accepted: readonly AcceptedRotation[])
     }))
   await Promise.all([
     ...[...new Set(replaced.map(({ idleSeconds }) => idleSeconds))].map((seconds) =>
-      replacements(
-        unit,
-        replaced.filter(({ idleSeconds }) => idleSeconds === seconds),
-      ),
+      replacements(unit, padded(replaced.filter(({ idleSeconds }) => idleSeconds === seconds))),
     ),
     repeated.length > 0 &&
       useOfTokens(
@@ -189,7 +194,7 @@ async function findFamilies(
   const [rows, hosts] = await Promise.all([
     query(
       statement,
-      rotations.map(({ family }) => ({ family: idBytes(family) })),
+      padded(rotations).map(({ family }) => ({ family: idBytes(family) })),
     ),
     blockedHosts(
       statement,

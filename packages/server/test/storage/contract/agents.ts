@@ -221,6 +221,23 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
       expect(await listed({ blocked: false })).toEqual(['https://a.example', 'https://c.example'])
     })
 
+    test('agents are listed by their identifiers, with the blocks of their hosts', async () => {
+      const { storage } = world
+      const clients = times(20, (index) => `https://client-${String(index).padStart(2, '0')}.example/client.json`)
+      for (const client of clients) await storage.recordAgent({ ...sighting, agent: client })
+      await storage.setAgentBlocked({ agent: 'https://client-07.example', blocked: true, by: 'operator' })
+      const listed = (filter: object) => storage.listAgents({ limit: 1000, ...filter })
+      for (const count of [1, 2, 3, 17, 20]) {
+        const wanted = clients.slice(20 - count)
+        const found = await listed({ agents: [...wanted.toReversed(), 'https://unknown.example', ...wanted] })
+        expect(found.map((seen) => seen.agent)).toEqual(wanted)
+      }
+      const blocked = (await listed({ agents: clients })).filter(({ hostBlockedAt }) => hostBlockedAt !== null)
+      expect(blocked).toMatchObject([{ agent: clients[7], hostBlockedAt: start, blockedAt: null }])
+      expect(await listed({ agents: clients, query: 'client-1', limit: 3 })).toHaveLength(3)
+      expect(await listed({ agents: [] })).toEqual([])
+    })
+
     test('an agent is deleted 90 days after it was last seen, unless it is blocked or was ever allowed', async () => {
       const { storage } = world
       await storage.recordAgent({ ...sighting, agent: 'https://seen.example' })
