@@ -40,17 +40,19 @@ export interface DiscoveryLimits {
 }
 
 /** Limits concurrent operations. */
-interface ConcurrencyLimit {
+export interface ConcurrencyLimit {
   /** Acquires a slot; returns undefined if none is free. Call the returned function exactly once to release the slot. */
   enter(holder: string | undefined): (() => void) | undefined
 }
 
 /**
+ * Creates a limit on concurrent operations, such as waiting for a fetch.
+ *
  * @param total total number of slots
  * @param perHolder slots for one holder; an unknown holder may take all
  * @param partPerHolder fraction of the free slots that one holder may take; at least one slot
  */
-function createConcurrencyLimit(
+export function createConcurrencyLimit(
   total: number,
   perHolder: number,
   partPerHolder = Number.POSITIVE_INFINITY,

@@ -8,7 +8,13 @@
 export type { Discovery } from '../discovery/discovery.js'
 export { createDiscovery, findTokenKey, type GuardedDiscoveryOptions } from '../discovery/discovery.js'
 export type { DiscoveryOptions, FoundKey } from '../discovery/document-sources.js'
-export { createFetchBudget, type Delay, type DiscoveryLimits } from '../discovery/fetch-budget.js'
+export {
+  type ConcurrencyLimit,
+  createConcurrencyLimit,
+  createFetchBudget,
+  type Delay,
+  type DiscoveryLimits,
+} from '../discovery/fetch-budget.js'
 export { type DiscoveryFailure, type Found, fetchLimits, maxCacheSeconds } from '../discovery/fetch-document.js'
 export type { CertificateFinder, FoundCertificate } from '../discovery/found-certificate.js'
 export type { FetchBudget } from '../discovery/lookup-guard.js'

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FetchBudget } from 'countersign/discovery'
+import { createConcurrencyLimit, type FetchBudget } from 'countersign/discovery'
 import { type FetchDocument, fetchBytes, LruCache, networkOf } from 'countersign/node'
 import { DocumentCache } from './document-cache.js'
 import { isJson, parseJson } from './json.js'
@@ -111,7 +111,7 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
   const copies = new DocumentCache<Copy<T>>({ limit: limits.documents, share: limits.documentsPerSource })
   const valid = new LruCache<true>(limits.knownUrls)
   const failed = new LruCache<true>(limits.knownUrls)
-  const waiting = new Waiting()
+  const waiting = createConcurrencyLimit(limits.waiting, limits.waitingPerSource)
   const flights = new Map<string, Promise<Copy<T> | OAuthProblem>>()
 
   /** A known URL counts as new for a short time after a failed fetch, so that a host in trouble is not flooded. */
@@ -216,26 +216,6 @@ function networkOfCaller({ remoteAddress }: FetchCaller): string | undefined {
 /** Who has the shares that a fetch counts toward. Undefined if that is unknown: no share applies then. */
 function sourceOf(caller: FetchCaller): string | undefined {
   return caller.user === undefined ? networkOfCaller(caller) : `user ${caller.user}`
-}
-
-/** The callers that wait for a fetch. */
-class Waiting {
-  readonly #bySource = new Map<string, number>()
-  #all = 0
-
-  /** Returns the function to call when the wait is over, or undefined if too many are waiting. */
-  enter(source = ''): (() => void) | undefined {
-    const own = this.#bySource.get(source) ?? 0
-    if (this.#all >= limits.waiting || (source !== '' && own >= limits.waitingPerSource)) return undefined
-    this.#all++
-    this.#bySource.set(source, own + 1)
-    return () => {
-      this.#all--
-      const left = (this.#bySource.get(source) ?? 0) - 1
-      if (left > 0) this.#bySource.set(source, left)
-      else this.#bySource.delete(source)
-    }
-  }
 }
 
 type Outcome<T> =
