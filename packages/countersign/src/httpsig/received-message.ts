@@ -126,9 +126,12 @@ export function isSignedMessage(message: Pick<ReceivedMessage, 'rawHeaders'>): b
 function isTagged(signatureInput: string): boolean {
   const members = splitDictionary(signatureInput) ?? []
   // Without the contents of strings, which could look like a parameter.
-  const isTag = (member: string) => /; *tag=""/.test(member.replaceAll(/"(?:[^"\\]|\\[\s\S])*"/g, '""'))
+  const isTag = (member: string) => taggedInput.test(member.replaceAll(/"(?:[^"\\]|\\[\s\S])*"/g, '""'))
   return members.length > 0 && members.every(([, member]) => isTag(member))
 }
+
+/** Matches a list of components and parameters, one of which is a tag. */
+const taggedInput = /^[^=;]+=\([^()]*\)(?=.*; *tag=""(?:;|$))(?:; *[a-z*][a-z0-9_.*-]*(?:=(?:""|[^";\s]+))?)*$/
 
 const noBytes = new Uint8Array(0)
 

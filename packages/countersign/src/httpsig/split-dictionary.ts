@@ -1,5 +1,5 @@
 /** Matches one member with its label: a comma in a string ends no member. */
-const member = /[ \t]*(([a-z*][a-z0-9_.*-]*)(?![^=;, \t])(?:"(?:[^"\\]|\\[\s\S])*"|[^",])*)(?:,(?!$)|$)/y
+const member = /[ \t]*(([a-z*][a-z0-9_.*-]*)(?=[=;]|[ \t]*(?:,|$))(?:"(?:[^"\\]|\\[\s\S])*"|[^",])*)(?:,(?!$)|$)/y
 
 /**
  * Splits a dictionary (RFC 9651 §3.2) into its members, each with its label, exactly as received. Undefined if it is not a dictionary. The

@@ -16,6 +16,7 @@ it('accepts a Content-Digest of 4,096 characters, and rejects a longer one', asy
 
 it.each([
   'sha-256;d=:AA==:',
+  'sha-256 a=:AA==:',
   'sha-512;a=1;d=:AA==:',
   'sha-256=:AA==:, sha-512;d=:AA==:',
   'sha-256=:AA==:;c=?11',
