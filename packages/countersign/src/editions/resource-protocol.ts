@@ -1,19 +1,28 @@
 import type { Discovery } from '../discovery/discovery.js'
 import type { FetchDocument } from '../discovery/fetch-document.js'
 import type { NetworkOptions } from '../discovery/network-options.js'
+import type { ClaimNonce } from '../httpsig/nonces.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 import type { VerifiedSignature } from '../httpsig/verify-signature.js'
+import type { Algorithm } from '../lib/algorithms.js'
 import type { ChallengeContext, ErrorCode } from '../lib/errors.js'
 import type { Signer } from '../lib/jwk.js'
+import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Challenge } from '../protocol/challenge.js'
 import type { EndpointOrigins, IdentifierOptions, OwnDocument } from '../protocol/documents.js'
 import type { AuthClaims, Requirement, ResolvedKey, VerifiedRequest } from './verified-request.js'
 
 /** What a resource provides to its edition. */
-export interface ResourceTools {
+export interface ResourceTools extends IdentifierOptions {
   id: string
   signer: Signer
-  authServer: string
+  /** The only auth server, if the resource accepts only one. */
+  authServer: string | undefined
+  /** Whether tokens of an issuer are accepted. */
+  acceptsIssuer: (issuer: string) => boolean
+  /** Whether the operator listed an issuer by name. */
+  isListed: (issuer: string) => boolean
+  discovery: Discovery
   /** The scopes that can be requested, with descriptions for the user who decides. */
   scopes: Readonly<Record<string, string>> | undefined
   /** Lifetime of a resource token, in seconds. */
@@ -21,6 +30,13 @@ export interface ResourceTools {
   /** Whether the resource is its own agent (S§3.5). */
   ownAgent: boolean
   now: () => number
+  /** Accepted signature algorithms; undefined for all. */
+  algorithms: readonly Algorithm[] | undefined
+  /** The hosts for which requests may be signed. */
+  authorities: readonly [string, ...string[]]
+  claimNonce: ClaimNonce
+  /** Where revoked tokens are stored, if the operator chose a store. */
+  revokedTokens: RevokedTokens | undefined
   /** Verifies a signed request to one of the edition's own endpoints. */
   verify: <R extends Requirement>(
     message: ReceivedMessage,
@@ -28,8 +44,18 @@ export interface ResourceTools {
   ) => Promise<VerifiedRequest<R> & { thumbprint: string }>
 }
 
-/** Responds to a POST with JSON. */
-export type ResourceEndpoint = (message: ReceivedMessage, contentType: string | null) => Promise<object>
+/** Responds to a POST: with JSON, or with any other response. */
+export type ResourceEndpoint = (message: ReceivedMessage, contentType: string | null) => Promise<object | Response>
+
+/** The revoked tokens of all issuers, for editions in which issuers report them. All instances of a resource must share one store. */
+export interface RevokedTokens {
+  /**
+   * Records a token until a time in Unix seconds. Resolves to false if the issuer has too many records. Recording a token again changes
+   * nothing.
+   */
+  add(issuer: string, jti: string, until: number): MaybePromise<boolean>
+  has(issuer: string, jti: string): MaybePromise<boolean>
+}
 
 /** Checks whether an issuer's auth tokens have been revoked. */
 export interface RevocationList {
@@ -78,6 +104,10 @@ export interface ResourceProtocol {
   readonly levelAbove: (proven: Requirement) => string | undefined
   /** Creates a challenge, with a resource token if the context identifies the party that will hold it. */
   challenge(context: ChallengeContext): Promise<Challenge>
+  /** Whether requests can be required to be for a user, whatever the user allowed. @default false */
+  readonly hasUserLevel?: boolean
+  /** The revocations that issuers report to the resource itself. @default none are reported */
+  readonly revocations?: RevocationList
   /** Tracks the auth server's revocations. Undefined if the edition has no revocation list. */
   readonly createRevocationList: ((options: RevocationListOptions) => RevocationList) | undefined
 }

@@ -9,8 +9,11 @@ import { type AgentSelection, isSelected } from '../protocol/agent-selection.js'
 import type { DocumentType, IdentifierOptions } from '../protocol/documents.js'
 import { decodeToken, type RegisteredClaims, type VerifiedToken } from '../tokens/verify-token.js'
 
-/** What a request must prove: a signature, the agent's identity, or a user's authorization. */
-export type Requirement = 'signature' | 'identity' | 'authorization'
+/**
+ * What a request must prove: a signature; the agent's identity; that the agent acts for a user, whatever the user allowed; or a user's
+ * authorization. Not every edition has `user`.
+ */
+export type Requirement = 'signature' | 'identity' | 'user' | 'authorization'
 
 export interface SignedRequest {
   method: string
@@ -37,6 +40,14 @@ export interface IdentifiedRequest extends SignedRequest {
   agent: string
 }
 
+export interface UserRequest extends SignedRequest {
+  /** The auth server that knows the user. Use it together with `sub` as the key. */
+  iss: string
+  /** Opaque id of the user. */
+  sub: string
+  claims: AuthClaims
+}
+
 export interface AuthorizedRequest extends SignedRequest {
   /**
    * The auth server that issued the token. Users from two issuers are different users, even if their `sub` is equal: use both together as
@@ -52,9 +63,11 @@ export interface AuthorizedRequest extends SignedRequest {
 /** A request that was verified at the required level. Only verification creates values of this type. */
 export type VerifiedRequest<R extends Requirement = Requirement> = R extends 'authorization'
   ? AuthorizedRequest
-  : R extends 'identity'
-    ? IdentifiedRequest
-    : SignedRequest
+  : R extends 'user'
+    ? UserRequest
+    : R extends 'identity'
+      ? IdentifiedRequest
+      : SignedRequest
 
 /** The authorization that an auth token proves. */
 export interface Authorization {
@@ -103,6 +116,8 @@ export interface ResolvedKey {
   readonly token: VerifiedToken | undefined
   /** Present if the verified token is an auth token. */
   readonly authorization: Authorization | undefined
+  /** The claims of a verified token that names a user, but authorizes nothing. */
+  readonly user?: AuthClaims | undefined
   /** The type of the document that led to the key, or to the key of the token; undefined if none did. */
   readonly publisher: DocumentType | undefined
   /** Whether the key was fetched for this very request; if so, no newer key is looked up. */
@@ -116,8 +131,10 @@ export interface KeyResolverOptions extends IdentifierOptions {
   /** The receiver's own identifier: the audience of tokens. */
   audience: string
   now: () => number
-  /** Accepted issuers of auth tokens. */
+  /** Accepted issuers of auth tokens: those that the operator listed. */
   authTokenIssuers: readonly string[]
+  /** Decides on an issuer that the operator did not list. @default none is accepted */
+  acceptsIssuer?: ((issuer: string) => boolean) | undefined
   /** Accepts `scheme=x509`. If absent, no roots are configured, and nothing is fetched. */
   certificates?: CertificateFinder | undefined
 }

@@ -37,6 +37,7 @@ export type {
   ResourceTools,
   RevocationList,
   RevocationListOptions,
+  RevokedTokens,
 } from '../editions/resource-protocol.js'
 export type {
   AuthClaims,

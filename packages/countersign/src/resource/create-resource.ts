@@ -1,8 +1,10 @@
 import { createDiscovery } from '../discovery/discovery.js'
 import type { ProtectedResource } from '../editions/bearer-protocol.js'
+import type { ResourceEdition } from '../editions/edition.js'
 import { januaryResource } from '../editions/january/january-resource.js'
 import type { ResourceEndpoint } from '../editions/resource-protocol.js'
 import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
+import { createMemoryNonces } from '../httpsig/memory-nonces.js'
 import { type ReceivedMessage, receiveRequest } from '../httpsig/received-message.js'
 import { publishedJwk } from '../lib/algorithms.js'
 import { systemClock } from '../lib/clock.js'
@@ -14,13 +16,22 @@ import { documentResponse, documentUrl, type OwnDocument } from '../protocol/doc
 import { createOAuthEndpoint, type OAuthEndpointOptions } from './oauth-endpoint.js'
 import { reportRequest } from './report-request.js'
 import { createRequestVerifier, type RequestVerifier, type VerifyRequestOptions } from './request-verifier.js'
-import { type ResourceOptions, requireResourceOptions, scopeDescriptions } from './resource-options.js'
+import {
+  type ResourceOptions,
+  requireAuthServers,
+  requireResourceOptions,
+  scopeDescriptions,
+} from './resource-options.js'
 
 /** A protected API, created by {@link createResource}. */
 export interface Resource {
   readonly id: string
   /** The published document. */
   readonly metadata: OwnDocument
+  /** Whether the edition has the level `user`. */
+  readonly hasUserLevel: boolean
+  /** Whether callers are identified by their keys, because not every token names its agent. */
+  readonly callersAreKeys: boolean
   /** The scopes that agents can request; undefined if the resource declares none. */
   readonly scopes: readonly string[] | undefined
   /** The paths that {@link Resource.handler} serves. */
@@ -73,7 +84,12 @@ export interface Resource {
  */
 export function createResource(options: ResourceOptions): Resource {
   requireResourceOptions(options)
-  const { id, signer, authServer, algorithms, edition = januaryResource, now = systemClock } = options
+  const { id, signer, authServers, algorithms, now = systemClock } = options
+  const edition: ResourceEdition = options.edition ?? januaryResource
+  const listed = requireAuthServers(options)
+  const acceptsIssuer = (issuer: string) =>
+    listed.includes(issuer) || authServers === 'any' || (typeof authServers === 'function' && authServers(issuer))
+  const { authorities = [new URL(id).host], claimNonce = createMemoryNonces({ now }) } = options
   const scopes = options.scopes && scopeDescriptions(options.scopes)
   const {
     allowInsecureLoopback,
@@ -98,7 +114,7 @@ export function createResource(options: ResourceOptions): Resource {
     ...identifiers,
     ...options.discovery,
     ...network,
-    configuredIssuers: [authServer],
+    configuredIssuers: listed,
     now,
     local: new Map([[documentAddress, async () => publicKeys]]),
     onLookup: emit,
@@ -109,33 +125,45 @@ export function createResource(options: ResourceOptions): Resource {
     role: 'resource',
     audience: id,
     now,
-    authTokenIssuers: [authServer],
+    authTokenIssuers: listed,
+    acceptsIssuer,
     certificates: options.certificates,
   })
   const protocol = edition.createResourceProtocol({
+    ...identifiers,
     id,
     signer,
-    authServer,
+    authServer: listed.length === 1 ? listed[0] : undefined,
+    acceptsIssuer,
+    isListed: (issuer) => listed.includes(issuer),
+    discovery,
+    algorithms,
+    authorities,
+    claimNonce,
+    revokedTokens: options.revokedTokens,
     scopes,
     resourceTokenLifetime: options.resourceTokenLifetime ?? 600,
     ownAgent,
     now,
     verify: (message, require) => verifier.judge(message, { require }),
   })
-  const revocations =
+  const [issuer = ''] = listed
+  const denyList =
     options.denyList &&
     protocol.createRevocationList?.({
       ...identifiers,
       ...network,
-      issuer: authServer,
+      issuer,
       discovery,
       endpointOrigins: options.endpointOrigins ?? {},
       now,
       whenUnreachable: options.denyList.whenUnreachable ?? 'refuse',
     })
-  if (options.denyList && !revocations)
+  if (options.denyList && !denyList)
     throw new TypeError(`denyList: the ${edition.name} edition does not define a revocation list`)
-  const verifier: RequestVerifier = createRequestVerifier(options, { edition, protocol, keys, revocations, now, emit })
+  const revocations = denyList ?? protocol.revocations
+  const tools = { edition, protocol, keys, revocations, authorities, claimNonce, now, emit }
+  const verifier: RequestVerifier = createRequestVerifier(options, tools)
   const published = publish(protocol.endpoints, [
     [documentAddress, protocol.metadata],
     [protocol.metadata.jwks_uri, { keys: publicKeys }],
@@ -153,6 +181,8 @@ export function createResource(options: ResourceOptions): Resource {
   const resource: Resource = {
     id,
     metadata: protocol.metadata,
+    hasUserLevel: protocol.hasUserLevel ?? false,
+    callersAreKeys: edition.callersAreKeys ?? false,
     scopes: scopes && Object.keys(scopes),
     publishedPaths: published.paths,
     onEvent: options.onEvent,
@@ -210,8 +240,8 @@ function publish(endpoints: ReadonlyMap<string, ResourceEndpoint>, documents: re
       const endpoint = endpoints.get(pathname)
       const { method } = request
       if (endpoint && method === 'POST') {
-        const body = await endpoint(message, request.headers.get('content-type'))
-        return jsonResponse(200, body, { 'cache-control': 'no-store' })
+        const answer = await endpoint(message, request.headers.get('content-type'))
+        return answer instanceof Response ? answer : jsonResponse(200, answer, { 'cache-control': 'no-store' })
       }
       const document = byPath.get(pathname)
       if (!document && !endpoint) throw new AAuthError('not_found', 'This document does not exist.')

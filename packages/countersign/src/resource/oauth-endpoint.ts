@@ -58,6 +58,7 @@ const bearerLevel = 'bearer'
 interface VerifyingResource {
   readonly id: string
   readonly scopes: readonly string[] | undefined
+  readonly hasUserLevel: boolean
   verify<R extends Requirement>(
     source: Request | ReceivedMessage,
     options: VerifyRequestOptions<R>,
@@ -76,11 +77,13 @@ export function createOAuthEndpoint<B extends VerifyingResource>(
     throw new TypeError(
       'wwwAuthenticate must not contain scope=, error= or resource_metadata=: OAuth clients would read them as ours',
     )
-  const protectedResource = protectedResourceOf(endpoint, tools.options)
-  const { identifiers, discovery, now } = tools
   const { authServer: issuer } = tools.options
+  if (issuer === undefined) throw new TypeError("accept: 'oauth' needs authServer: OAuth clients use only one")
+  const protectedResource = protectedResourceOf(endpoint, tools.options, issuer)
+  const { identifiers, discovery, now } = tools
   const protocol = oauthResource.createProtocol({ ...identifiers, resource: protectedResource, discovery, issuer, now })
-  const declared = { id: resource.id, scopes: resource.scopes }
+  const { id, scopes, hasUserLevel } = resource
+  const declared = { id, scopes, hasUserLevel }
   const judge = createBearerVerifier(protectedResource, protocol, { ...tools, declared, connect: endpoint.connect })
 
   function readToken(message: ReceivedMessage): string | AAuthError | undefined {
@@ -128,7 +131,11 @@ function bearerError(error: AAuthError): AAuthError {
   return error.withChallenge({ level: bearerLevel, scope: error.challenge?.scope })
 }
 
-function protectedResourceOf(endpoint: OAuthEndpointOptions, options: ResourceOptions): ProtectedResource {
+function protectedResourceOf(
+  endpoint: OAuthEndpointOptions,
+  options: ResourceOptions,
+  authServer: string,
+): ProtectedResource {
   const { path, name, scopes } = endpoint
   // No character that has a meaning in a challenge, and no dot segment.
   if (!/^\/(?:(?!\.{1,2}(?:\/|$))[\w\-.~!$&'()*+:@]+(?:\/(?!\.{1,2}(?:\/|$))[\w\-.~!$&'()*+:@]+)*)?$/.test(path))
@@ -144,7 +151,7 @@ function protectedResourceOf(endpoint: OAuthEndpointOptions, options: ResourceOp
   const unknown = initialScopes.find((scope) => !Object.hasOwn(descriptions, scope))
   if (unknown !== undefined)
     throw new TypeError(`initialScopes: ${unknown} is not a scope that an access token may have at ${path}`)
-  const { id, authServer } = options
+  const { id } = options
   return oauthResource.createProtectedResource({
     id: path === '/' ? id : id + path,
     authServer,
@@ -163,7 +170,10 @@ function createBearerVerifier(
     revocations,
     declared,
     connect = '',
-  }: OAuthEndpointTools & { declared: Pick<VerifyingResource, 'id' | 'scopes'>; connect: string | undefined },
+  }: OAuthEndpointTools & {
+    declared: Pick<VerifyingResource, 'id' | 'scopes' | 'hasUserLevel'>
+    connect: string | undefined
+  },
 ) {
   const { id, rateLimit, maxBody = 1_048_576, authorities = [new URL(id).host] } = options
   const always = scopesIn(connect)

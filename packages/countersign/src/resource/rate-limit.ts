@@ -13,7 +13,7 @@ export interface CountedRequest {
   thumbprint: string | undefined
   /** Present at the level `identity` and above, except for tokens of a resource that is its own agent. */
   agent: string | undefined
-  /** The auth token's issuer and subject, at the level `authorization`. */
+  /** The token's issuer and subject, at the levels `user` and `authorization`. */
   iss: string | undefined
   sub: string | undefined
   /** The client's address, if the platform provides it. */
@@ -84,7 +84,7 @@ export function countBy(limits: Omit<RateLimitOptions, 'now'>): (request: Counte
   return ({ level, thumbprint, agent, iss, sub, remoteAddress }) => {
     // Anyone can publish any number of OAuth clients, so all clients of a user count together.
     if (level === 'authorization' && thumbprint === undefined) return [counter(authorization, 'person', iss, sub)]
-    if (level === 'authorization') return [counter(authorization, 'person', iss, sub, agent)]
+    if (level === 'authorization' || level === 'user') return [counter(authorization, 'person', iss, sub, agent)]
     if (level === 'identity') return [counter(identity, 'agent', agent)]
     // The address is counted first: an attacker who generates keys then creates no more counters than the address is allowed requests.
     const network = remoteAddress === undefined ? undefined : networkOf(remoteAddress)
@@ -101,11 +101,11 @@ interface RateContext {
 /** @throws AAuthError `too_many_requests` */
 export async function requireRate(
   limit: RateLimit,
-  { key, agent, authorization }: ResolvedKey,
+  { key, agent, authorization, user }: ResolvedKey,
   { remoteAddress, levelAbove }: RateContext,
 ): Promise<void> {
-  const claims = authorization && !authorization.expired ? authorization.claims : undefined
-  const level = claims ? 'authorization' : agent === undefined ? 'signature' : 'identity'
+  const claims = authorization && !authorization.expired ? authorization.claims : user
+  const level = user ? 'user' : claims ? 'authorization' : agent === undefined ? 'signature' : 'identity'
   const who = { agent, iss: claims?.iss, sub: claims?.sub, remoteAddress }
   const retryAfter = await limit({ level, thumbprint: key.thumbprint, ...who })
   if (retryAfter === undefined) return
@@ -134,5 +134,6 @@ export async function requireBearerRate(
 const ways: Readonly<Record<Requirement, string>> = {
   signature: 'sign as an identified agent, or ',
   identity: 'obtain a user’s authorization and send the token, or ',
+  user: '',
   authorization: '',
 }

@@ -1,15 +1,14 @@
 import type { ResourceEdition } from '../editions/edition.js'
 import type { ResourceProtocol, RevocationList } from '../editions/resource-protocol.js'
 import {
-  type Authorization,
+  type AuthClaims,
   bodyCoverage,
   type KeyResolver,
   type Requirement,
   type ResolvedKey,
   type VerifiedRequest,
 } from '../editions/verified-request.js'
-import { createMemoryNonces } from '../httpsig/memory-nonces.js'
-import { requireUnusedNonce } from '../httpsig/nonces.js'
+import { type ClaimNonce, requireUnusedNonce } from '../httpsig/nonces.js'
 import { type ReceivedMessage, receiveRequest } from '../httpsig/received-message.js'
 import { type VerifySignatureOptions, verifySignature } from '../httpsig/verify-signature.js'
 import { AAuthError } from '../lib/errors.js'
@@ -27,6 +26,8 @@ interface VerifierTools {
   protocol: ResourceProtocol
   keys: KeyResolver
   revocations: RevocationList | undefined
+  authorities: readonly [string, ...string[]]
+  claimNonce: ClaimNonce
   now: () => number
   emit: Emit | undefined
 }
@@ -54,11 +55,10 @@ export interface RequestVerifier {
 }
 
 export function createRequestVerifier(options: ResourceOptions, tools: VerifierTools): RequestVerifier {
-  const { id, scopes, rateLimit, authorities = [new URL(id).host] } = options
-  const { edition, protocol, keys, revocations, now, emit } = tools
-  const { claimNonce = createMemoryNonces({ now }) } = options
-  const { levelAbove } = protocol
-  const declared = { id, scopes: scopes && Object.keys(scopes) }
+  const { id, scopes, rateLimit } = options
+  const { edition, protocol, keys, revocations, authorities, claimNonce, now, emit } = tools
+  const { levelAbove, hasUserLevel = false } = protocol
+  const declared = { id, scopes: scopes && Object.keys(scopes), hasUserLevel }
   const signatureOptions = (due?: Requirement): VerifySignatureOptions<ResolvedKey> => ({
     profile: edition.signing,
     authorities,
@@ -74,7 +74,7 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
   const atAnyLevel = signatureOptions()
   const atAuthorization = signatureOptions('authorization')
 
-  const requireUnrevoked = async ({ claims }: Authorization) =>
+  const requireUnrevoked = async (claims: AuthClaims) =>
     revocations?.requireUnrevoked(claims, claims.client_id ?? (options.ownAgent ? id : undefined))
 
   /** Throws the error with a challenge: for a 401, the challenge names the required level; for a 429, a level with higher limits. */
@@ -92,10 +92,11 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
     const verified = await verifySignature(message, require === 'authorization' ? atAuthorization : atAnyLevel).catch(
       orChallenge,
     )
-    const { agent, delegate, authorization } = verified.resolved
+    const { agent, delegate, authorization, user } = verified.resolved
     if (report) report.verified = { agent, delegate }
     if (rateLimit) await requireRate(rateLimit, verified.resolved, { remoteAddress, levelAbove })
-    if (revocations && authorization && !authorization.expired) await requireUnrevoked(authorization)
+    const claims = authorization?.claims ?? user
+    if (revocations && claims && !authorization?.expired) await requireUnrevoked(claims)
     // For an expired token, the level is derived from the content, so that the challenge has every required scope.
     let judged = requirementOf && authorization?.expired ? undefined : protocol.judge(verified, required)
     await verified.takeUpload?.().catch(orChallenge)
@@ -111,8 +112,10 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
     }
     // Done last, so that refused requests leave nothing in the store: a client can send any number of them.
     const { thumbprint } = verified.resolved.key
-    const owner = { agent: judged.agent, thumbprint, remoteAddress }
-    const orIdentify = judged.agent === undefined ? levelAbove('signature') : undefined
+    // If the token names only a user, that user's requests count together.
+    const holder = judged.agent ?? (claims && `${claims.iss} ${claims.sub ?? ''}`)
+    const owner = { agent: holder, thumbprint, remoteAddress }
+    const orIdentify = holder === undefined ? levelAbove('signature') : undefined
     await requireUnusedNonce(claimNonce, verified.nonce, owner).catch((error) => refuse(error, require, orIdentify))
     return judged as typeof judged & { thumbprint: string }
   }
@@ -126,11 +129,12 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
       const report: RequestReport = { route: required.require, message }
       return reportRequest(emit, edition.signing, report, () => judge(message, required, report))
     },
-    async isStillAuthorized({ authorization }) {
-      if (!authorization) return true
-      if (authorization.claims.exp <= now()) return false
+    async isStillAuthorized(verified) {
+      const claims = 'claims' in verified ? verified.claims : verified.authorization?.claims
+      if (!claims) return true
+      if (claims.exp <= now()) return false
       try {
-        await requireUnrevoked(authorization)
+        await requireUnrevoked(claims)
         return true
       } catch (error) {
         if (error instanceof AAuthError) return false
@@ -164,7 +168,7 @@ const verifyRequestOptions = {
   mountPath: true,
 } as const satisfies Record<keyof VerifyRequestOptions<Requirement> | 'mountPath', true>
 
-const requirements: ReadonlySet<unknown> = new Set<Requirement>(['signature', 'identity', 'authorization'])
+const requirements: ReadonlySet<unknown> = new Set<Requirement>(['signature', 'identity', 'user', 'authorization'])
 
 /**
  * Throws a TypeError for an invalid level or scope. Warns once about a scope that the resource does not declare, because users would be
@@ -172,7 +176,7 @@ const requirements: ReadonlySet<unknown> = new Set<Requirement>(['signature', 'i
  */
 export function requireVerifyOptions(
   options: VerifyRequestOptions<Requirement>,
-  { id, scopes: declared }: { id: string; scopes: readonly string[] | undefined },
+  { id, scopes: declared, hasUserLevel }: { id: string; scopes: readonly string[] | undefined; hasUserLevel: boolean },
 ): void {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(
@@ -182,6 +186,8 @@ export function requireVerifyOptions(
   const { require, scope } = options
   if (!requirements.has(require))
     throw new TypeError(`require must be 'signature', 'identity' or 'authorization', not ${JSON.stringify(require)}`)
+  if (require === 'user' && !hasUserLevel)
+    throw new TypeError("the resource's edition does not have require: 'user': use 'authorization', with a scope")
   if (require !== 'authorization') {
     if (scope === undefined) return
     throw new TypeError(`scope can only be used with require: 'authorization', not with '${require}'`)

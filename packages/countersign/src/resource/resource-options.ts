@@ -3,6 +3,7 @@ import type { FetchDocument } from '../discovery/fetch-document.js'
 import type { CertificateFinder } from '../discovery/found-certificate.js'
 import type { AllowedNetwork } from '../discovery/network-options.js'
 import type { ResourceEdition } from '../editions/edition.js'
+import type { RevokedTokens } from '../editions/resource-protocol.js'
 import type { ClaimNonce } from '../httpsig/nonces.js'
 import type { Algorithm } from '../lib/algorithms.js'
 import type { OnEvent } from '../lib/events.js'
@@ -33,6 +34,9 @@ export interface ScopeOptions {
   oauth?: boolean | undefined
 }
 
+/** The auth servers whose tokens are accepted. */
+export type AuthServerSelection = readonly string[] | 'any' | ((issuer: string) => boolean)
+
 /** How a request may prove what a user allowed. */
 export type AcceptedProof = 'aauth' | 'oauth'
 
@@ -44,7 +48,13 @@ export interface ResourceOptions {
   /** Signs resource tokens. */
   signer: Signer
   /** The auth server for which resource tokens are issued. Only its auth tokens are accepted. */
-  authServer: string
+  authServer?: string | undefined
+  /**
+   * The auth servers whose tokens are accepted, for editions in which agents bring their own: a list, `any`, or a function that decides by
+   * identifier. With `any`, anyone can run an auth server and vouch for any number of users: users are then never proof of a person. @default
+   * `authServer`
+   */
+  authServers?: AuthServerSelection | undefined
   /** The scopes of this API, each described for the user who decides. Published as `scope_descriptions`. */
   scopes?: Readonly<Record<string, string | ScopeOptions>> | undefined
   /**
@@ -87,6 +97,11 @@ export interface ResourceOptions {
    * Resource.verify}. @default none
    */
   wwwAuthenticate?: string | undefined
+  /**
+   * Stores the tokens that auth servers revoke at the resource's revocation endpoint, if the edition has one; all instances must share one
+   * store. @default a bounded store in this process
+   */
+  revokedTokens?: RevokedTokens | undefined
   /** Accepts `scheme=x509`: see `createCertificateFinder` in `countersign/x509`. @default rejected */
   certificates?: CertificateFinder | undefined
   /**
@@ -143,6 +158,8 @@ const resourceOptions = {
   id: true,
   signer: true,
   authServer: true,
+  authServers: true,
+  revokedTokens: true,
   scopes: true,
   accept: true,
   retiredKeys: true,
@@ -178,7 +195,7 @@ export function requireResourceOptions(options: ResourceOptions): void {
   requireKnownOptions('createResource', options, resourceOptions)
   requireKnownOptions('interop', options.interop ?? {}, { unsignedBodies: true })
   requireKnownOptions('denyList', options.denyList ?? {}, { whenUnreachable: true })
-  const { id, authServer, resourceTokenLifetime: lifetime = 600 } = options
+  const { id, resourceTokenLifetime: lifetime = 600 } = options
   if (options.allowInsecureLoopback)
     warnOnce(
       id,
@@ -186,13 +203,29 @@ export function requireResourceOptions(options: ResourceOptions): void {
       'any program on this machine can impersonate this resource. Use it for development only.',
     )
   requireIdentifier('id', id, options)
-  requireIdentifier('authServer', authServer, options)
+  const listed = requireAuthServers(options)
   requireOwnSigner('signer', options.signer, id)
-  requireEndpointOrigins(options.endpointOrigins ?? {}, options, (name) => name === authServer)
+  requireEndpointOrigins(options.endpointOrigins ?? {}, options, (name) => listed.includes(name))
   requireAccept(options)
   requireScopes(options.scopes)
   if (!(Number.isInteger(lifetime) && lifetime >= 1 && lifetime <= 900))
     throw new TypeError('resourceTokenLifetime must be a whole number of seconds, 1 to 900')
+}
+
+/** The auth servers that the operator listed by name. @throws TypeError for a selection that cannot work */
+export function requireAuthServers(options: ResourceOptions): readonly string[] {
+  const { authServer, authServers: selection } = options
+  if (authServer !== undefined && selection !== undefined)
+    throw new TypeError('set either authServer or authServers, not both')
+  if (selection === undefined) {
+    requireIdentifier('authServer', authServer as string, options)
+    return [authServer as string]
+  }
+  if (selection === 'any' || typeof selection === 'function') return []
+  if (!Array.isArray(selection) || selection.length === 0)
+    throw new TypeError("authServers must be a list such as ['https://auth.example'], 'any', or a function")
+  for (const each of selection as readonly string[]) requireIdentifier('authServers', each, options)
+  return selection as readonly string[]
 }
 
 /** @throws TypeError for an option `accept` that cannot work */

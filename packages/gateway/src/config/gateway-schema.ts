@@ -56,7 +56,7 @@ const accept = z.custom<('aauth' | 'oauth')[]>().superRefine((value, context) =>
 export const routeShape = {
   method: text(32),
   path: text(1024),
-  require: z.enum(['none', 'signature', 'identity', 'authorization'] satisfies Level[]),
+  require: z.enum(['none', 'signature', 'identity', 'user', 'authorization'] satisfies Level[]),
   scope: text(4096).optional(),
   accept: accept.optional(),
   maxBody: whole(1_099_511_627_776).optional(),

@@ -78,7 +78,7 @@ export const pathMembers = ['case', 'endings', 'encoded', 'pathParameters'] as c
 /** Words that indicate an irreversible action. */
 const grave = /delet|remov|destroy|purge|erase|wipe|pay|spend|transfer|purchas|refund|charge|withdraw|order|buy|sell/i
 
-const levels: readonly Level[] = ['none', 'signature', 'identity', 'authorization']
+const levels: readonly Level[] = ['none', 'signature', 'identity', 'user', 'authorization']
 
 /** The levels by strength, from the weakest to the strongest. */
 export function strengthOf(level: Level): number {
@@ -258,10 +258,7 @@ export function coversNeed(need: Need, other: Need): boolean {
 }
 
 /** The requirement that the resource verifies. */
-export function requirementOf({
-  level,
-  scope,
-}: Need): VerifyRequestOptions<'signature' | 'identity' | 'authorization'> {
+export function requirementOf({ level, scope }: Need): VerifyRequestOptions<Requirement> {
   if (level === 'none') throw new TypeError('nothing is verified at the level "none"')
   return scope === undefined ? { require: level } : { require: level, scope }
 }

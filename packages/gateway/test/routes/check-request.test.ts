@@ -986,7 +986,7 @@ describe('a path of two routes for servers that fold it and servers that do not'
   })
 
   it('needs as much as each route that a server may choose, in every table', () => {
-    const levels = ['none', 'signature', 'identity', 'authorization'] as const
+    const levels = ['none', 'signature', 'identity', 'user', 'authorization'] as const
     const segment = fc.constantFrom('a', 'A', 'aB', 'b', '{p}', '{q}')
     const path = fc.array(segment, { minLength: 1, maxLength: 3 }).map((parts) => `/${parts.join('/')}`)
     const table = fc

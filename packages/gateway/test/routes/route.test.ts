@@ -113,7 +113,8 @@ describe('requirements', () => {
   })
 
   it('the levels increase from none to authorization', () => {
-    expect((['none', 'signature', 'identity', 'authorization'] as const).map(strengthOf)).toEqual([0, 1, 2, 3])
+    const levels = ['none', 'signature', 'identity', 'user', 'authorization'] as const
+    expect(levels.map(strengthOf)).toEqual([0, 1, 2, 3, 4])
   })
 
   it('of several routes are the strongest level, all scopes, the smallest body, and one that is seen', () => {

@@ -16,15 +16,15 @@ import { createRevocationList } from './revocation-list.js'
 import { januaryTokens } from './tokens.js'
 
 /** The next higher level, for which rate limits are higher (S§4.5). */
-const above: Readonly<Record<Requirement, string | undefined>> = {
+const above: Readonly<Partial<Record<Requirement, string>>> = {
   signature: 'identity',
   identity: 'authorization',
-  authorization: undefined,
 }
 
 /** A resource's side of the protocol (S§4, 6, 8.3). */
 export function createResourceProtocol(tools: ResourceTools): ResourceProtocol {
-  const { id, signer, authServer, scopes, resourceTokenLifetime, now } = tools
+  const { id, signer, scopes, resourceTokenLifetime, now } = tools
+  const authServer = requireAuthServer(tools)
   const tokenEndpoint = `${id}/resource/token`
   const metadata: ResourceMetadata = {
     resource: id,
@@ -74,6 +74,11 @@ export function createResourceProtocol(tools: ResourceTools): ResourceProtocol {
     },
     createRevocationList,
   }
+}
+
+function requireAuthServer({ authServer }: ResourceTools): string {
+  if (authServer !== undefined) return authServer
+  throw new TypeError('set authServer instead of authServers: in January 2026, a resource has one auth server')
 }
 
 // Nothing was verified, so a resource token cannot be bound to anything. For an invalid auth token, the challenge requires a new one but
@@ -149,11 +154,15 @@ function checkLevel<R extends Requirement>(
   return levels[required.require](named, required.scope ?? '') as VerifiedRequest<R>
 }
 
-const levels = {
+const levels: Readonly<
+  Record<Requirement, (verified: VerifiedSignature<ResolvedKey>, scope: string) => VerifiedRequest>
+> = {
   signature: signedRequest,
   identity: identifiedRequest,
+  // Never required: this edition does not have it.
+  user: authorizedRequest,
   authorization: authorizedRequest,
-} as const
+}
 
 function signedRequest(verified: VerifiedSignature<ResolvedKey>): SignedRequest {
   const { resolved } = verified

@@ -22,6 +22,7 @@ export function checkRequest<R extends Requirement>(
 const needs: Readonly<Record<Requirement, (verified: Verified, scope: string) => VerifiedRequest>> = {
   signature: signedRequest,
   identity: (verified) => ({ ...signedRequest(verified), agent: requireAgent(verified.resolved) }),
+  user: authorizedRequest,
   authorization: authorizedRequest,
 }
 
