@@ -14,7 +14,10 @@ export {
   type PersonDocument,
   type ResourceDocument,
 } from '../editions/draft-11/documents.js'
+export { draft11 } from '../editions/draft-11/draft-11.js'
 export { draft11Agent } from '../editions/draft-11/draft-11-agent.js'
+export { draft11Resource, draft11ResourceWithBaseCoverage } from '../editions/draft-11/draft-11-resource.js'
+export { maxJsonBytes, readJson } from '../editions/draft-11/read-json.js'
 export { writeRefusal } from '../editions/draft-11/refusals.js'
 export {
   parseRequirement,
@@ -23,6 +26,7 @@ export {
   serializeRequirement,
   type TokenLevel,
 } from '../editions/draft-11/requirement.js'
+export { createRevokedTokens } from '../editions/draft-11/revocation-endpoint.js'
 export {
   isSignatureErrorName,
   parseSignatureError,

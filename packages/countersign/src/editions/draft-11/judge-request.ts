@@ -1,0 +1,109 @@
+import type { VerifiedSignature } from '../../httpsig/verify-signature.js'
+import { AAuthError, type ChallengeContext } from '../../lib/errors.js'
+import type {
+  AuthClaims,
+  AuthorizedRequest,
+  IdentifiedRequest,
+  Requirement,
+  ResolvedKey,
+  SignedRequest,
+  UserRequest,
+  VerifiedRequest,
+} from '../verified-request.js'
+import type { TokenLevel } from './requirement.js'
+
+type Verified = VerifiedSignature<ResolvedKey>
+
+/** What a resource token repeats of the token that was presented. */
+export interface PresentedToken {
+  ps: string
+  sub: string
+  jti: string
+  tenant: string | undefined
+  mission: string | undefined
+}
+
+/**
+ * Checks that the token of a request is the one that the requirement needs (draft -11 §6). `signature` accepts every token, `identity` an
+ * agent token, `user` a person or auth token, and `authorization` an auth token with the scope.
+ *
+ * @throws AAuthError `identity_required`, `authorization_required`, `scope_insufficient`
+ */
+export function judgeRequest<R extends Requirement>(
+  verified: Verified,
+  { require, scope = '' }: { require: R; scope?: string | undefined },
+): VerifiedRequest<R> {
+  return needs[require](verified, scope) as VerifiedRequest<R>
+}
+
+const needs: Readonly<Record<Requirement, (verified: Verified, scope: string) => VerifiedRequest>> = {
+  signature: signedRequest,
+  identity: identifiedRequest,
+  user: userRequest,
+  authorization: authorizedRequest,
+}
+
+function signedRequest({ resolved, method, authority, path, covered, body }: Verified): SignedRequest {
+  const { agent, delegate, key, scheme, token, authorization } = resolved
+  const { thumbprint } = key
+  const tokenType = token?.type.typ
+  return { method, authority, path, covered, body, thumbprint, scheme, tokenType, agent, delegate, authorization }
+}
+
+function identifiedRequest(verified: Verified): IdentifiedRequest {
+  const { agent } = verified.resolved
+  if (agent !== undefined) return { ...signedRequest(verified), agent }
+  throw required('identity_required', 'This request needs an agent token: the one it has does not name an agent.', {
+    level: 'agent-token',
+  })
+}
+
+function userRequest(verified: Verified): UserRequest {
+  const claims = requireUser(verified)
+  return { ...signedRequest(verified), iss: claims.iss, sub: claims.sub, claims }
+}
+
+/** The claims of the token, if it speaks for a user. */
+function requireUser({ resolved: { user, authorization } }: Verified): AuthClaims & { sub: string } {
+  const claims = user ?? authorization?.claims
+  if (claims?.sub !== undefined) return { ...claims, sub: claims.sub }
+  throw required('authorization_required', 'This request needs a person token for this resource.', {
+    level: 'person-token',
+  })
+}
+
+function authorizedRequest(verified: Verified, needed: string): AuthorizedRequest {
+  const claims = requireUser(verified)
+  const { authorization, key } = verified.resolved
+  const granted = authorization?.scope ?? []
+  const missing = needed.split(' ').filter((value) => !granted.includes(value))
+  if (authorization && missing.length === 0) {
+    const { iss, sub } = claims
+    return { ...signedRequest(verified), iss, sub, scope: granted, claims: authorization.claims }
+  }
+  // Includes what was granted, so that one token then covers all of the agent's requests here.
+  const scope = [...granted, ...missing].join(' ')
+  const binding = {
+    agent: undefined,
+    thumbprint: key.thumbprint,
+    presented: presentedToken(claims, Boolean(authorization)),
+  }
+  const challenge = { level: 'auth-token', scope, binding } as const
+  throw authorization
+    ? required('scope_insufficient', `The auth token lacks the scopes ${missing.join(' ')}.`, challenge)
+    : required('authorization_required', 'This request needs an auth token.', challenge)
+}
+
+/** What the next resource token repeats of a person or auth token. */
+export function presentedToken(claims: AuthClaims, isAuthToken: boolean): PresentedToken {
+  const textOf = (claim: string) => (typeof claims[claim] === 'string' ? claims[claim] : undefined)
+  const { iss, sub = '', jti = '' } = claims
+  const ps = isAuthToken ? (textOf('ps') ?? iss) : iss
+  return { ps, sub, jti, tenant: textOf('tenant'), mission: textOf('mission_s256') }
+}
+
+type Refusal = 'identity_required' | 'authorization_required' | 'scope_insufficient'
+
+function required(code: Refusal, why: string, challenge: ChallengeContext & { level: TokenLevel }): AAuthError {
+  return new AAuthError(code, why, { challenge })
+}
