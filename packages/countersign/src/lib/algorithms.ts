@@ -92,11 +92,6 @@ export function publishedJwk<J extends Partial<PublicJwk>>(jwk: J, { names, algR
   return algorithm === undefined ? jwk : { ...jwk, alg: names[algorithm][0] as string }
 }
 
-/** Whether a text names an algorithm under the rules. */
-export function isAlgorithmName({ names }: JoseRules, alg: unknown): boolean {
-  return Object.values(names).some((each) => each.includes(alg as string))
-}
-
 /** Algorithms in order of preference. */
 export const algorithmNames = Object.keys(algorithmTable) as readonly Algorithm[]
 

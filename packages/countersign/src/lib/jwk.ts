@@ -4,7 +4,6 @@ import {
   algorithmNames,
   algorithmOf,
   algorithmTable,
-  isAlgorithmName,
   type JoseRules,
   type PrivateJwk,
   type PublicJwk,
@@ -74,6 +73,11 @@ const secretMembers: ReadonlySet<string> = new Set(['d', 'p', 'q', 'dp', 'dq', '
 /** Whether a key contains any of its private members, or is a shared secret. */
 export function showsSecret(jwk: object): boolean {
   return Object.keys(jwk).some((member) => secretMembers.has(member))
+}
+
+/** Whether a text names an algorithm under the rules. */
+export function isAlgorithmName({ names }: JoseRules, alg: unknown): boolean {
+  return Object.values(names).some((each) => each.includes(alg as string))
 }
 
 function requirePublicKey(

@@ -1,8 +1,14 @@
-import { isAlgorithmName, type JoseRules } from '../lib/algorithms.js'
+import type { JoseRules } from '../lib/algorithms.js'
 import { systemClock } from '../lib/clock.js'
 import { hasDuplicateMembers, parseBase64url, parseJsonObject, parseUtf8 } from '../lib/encodings.js'
 import { AAuthError, type ErrorCode } from '../lib/errors.js'
-import { type ImportKey, importVerificationKey, type VerificationKey, verifyBytes } from '../lib/jwk.js'
+import {
+  type ImportKey,
+  importVerificationKey,
+  isAlgorithmName,
+  type VerificationKey,
+  verifyBytes,
+} from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { type DocumentType, type IdentifierOptions, identifierProblem, isIdentifier } from '../protocol/documents.js'
 

@@ -44,31 +44,8 @@ export interface RequestStorage {
    * (W22, `prompt`). A request that was already decided in this browser returns the recorded outcome.
    */
   allowRemembered(permission: RememberedPermission): Promise<RememberedOutcome>
-  /** Returns the request that an agent polls, whatever its state. */
-  findPolledRequest(pollHash: string): Promise<AuthRequest | undefined>
-  /** Returns the states of the requests that agents poll, by their hashes. Unknown ones are left out. */
-  findPolledStates(pollHashes: readonly string[]): Promise<ReadonlyMap<string, PolledState>>
-  /** Records that the agent that polls was told the outcome. Returns true only the first time. */
-  markAnswered(pollHash: string): Promise<boolean>
-  /**
-   * Ends a request for the agent that polls: an open one is abandoned, and the code of an allowed one can no longer be redeemed. The grant
-   * stays. Returns true only the first time, and only if the agent was not told the outcome.
-   */
-  relinquishRequest(of: { pollHash: string }): Promise<boolean>
-  /**
-   * Counts a link with this handle that leads to no request, and returns how often that happened. The `most`th time ends the request that has
-   * the handle. Undefined if no open request has it, or a browser has already opened that request.
-   */
-  countWrongLink(wrong: { linkHandle: string; most: number }): Promise<number | undefined>
   /** Closes an agent's open requests without a decision, and returns how many there were. */
   abandonRequests(of: { agent: string; by: string }): Promise<number>
-}
-
-/** What can change about a request while its agent waits for the decision. */
-export interface PolledState {
-  status: AuthRequestStatus
-  /** Whether a user has opened the request. */
-  isOpened: boolean
 }
 
 export type AuthRequestStatus = Row<'auth_request'>['status'] | 'expired'

@@ -12,6 +12,7 @@ import type { IssueStorage } from './issue-storage.js'
 import type { KeyStorage } from './key-storage.js'
 import type { LogoStorage } from './logo-storage.js'
 import type { PasskeyStorage } from './passkey-storage.js'
+import type { PolledRequestStorage } from './polled-request-storage.js'
 import type { RefreshStorage } from './refresh-storage.js'
 import type { RequestStorage } from './request-storage.js'
 import type { SessionStorage } from './session-storage.js'
@@ -71,6 +72,7 @@ export interface Storage
     PasskeyStorage,
     ThrottleStorage,
     RequestStorage,
+    PolledRequestStorage,
     GrantStorage,
     IssueStorage,
     BindingStorage,

@@ -1,5 +1,6 @@
 import { type SqlBool, sql } from 'kysely'
-import type { AuthRequest, PolledState } from '../api/request-storage.js'
+import type { PolledState } from '../api/polled-request-storage.js'
+import type { AuthRequest } from '../api/request-storage.js'
 import { writeEvent } from '../rows/audit.js'
 import { auditDelegate, requestParties, requests, toAuthRequest } from '../rows/requests.js'
 import type { Statement, Unit } from '../sql/engine.js'
@@ -13,7 +14,7 @@ const lockedPolled = cachedQuery((parts, { pollHash }: Placeholders<{ pollHash: 
   parts.locking(requests(parts).where('r.poll_hash', '=', pollHash), { r: 'alone' }),
 )
 
-/** Implements {@link RequestStorage.findPolledRequest}. */
+/** Implements {@link PolledRequestStorage.findPolledRequest}. */
 export async function findPolledRequest(statement: Statement, pollHash: string): Promise<AuthRequest | undefined> {
   const [row] = await polled(statement, { pollHash: hashBytes(pollHash) })
   return row && toAuthRequest(row)
@@ -32,7 +33,7 @@ const states = cachedQueryOfRows(({ db, clock }, wanted: readonly Placeholders<{
     .where(sql<SqlBool>`r.poll_hash in (${sql.join(hashes)})`)
 }, lookedUpAtOnce)
 
-/** Implements {@link RequestStorage.findPolledStates}. */
+/** Implements {@link PolledRequestStorage.findPolledStates}. */
 export async function findPolledStates(
   statement: Statement,
   pollHashes: readonly string[],
@@ -56,7 +57,7 @@ function padded<T>(list: readonly T[]): T[] {
   return Array.from({ length }, (_, index) => list[Math.min(index, list.length - 1)] as T)
 }
 
-/** Implements {@link RequestStorage.markAnswered}. */
+/** Implements {@link PolledRequestStorage.markAnswered}. */
 export async function markAnswered(statement: Statement, pollHash: string): Promise<boolean> {
   const { numUpdatedRows } = await statement.db
     .updateTable('auth_request')
@@ -67,7 +68,7 @@ export async function markAnswered(statement: Statement, pollHash: string): Prom
   return numUpdatedRows > 0n
 }
 
-/** Implements {@link RequestStorage.relinquishRequest}. */
+/** Implements {@link PolledRequestStorage.relinquishRequest}. */
 export async function relinquishRequest(unit: Unit, { pollHash }: { pollHash: string }): Promise<boolean> {
   const [row] = await lockedPolled(unit, { pollHash: hashBytes(pollHash) })
   if (!row || row.answered_at !== null) return false
@@ -87,7 +88,7 @@ export async function relinquishRequest(unit: Unit, { pollHash }: { pollHash: st
   return true
 }
 
-/** Implements {@link RequestStorage.countWrongLink}. */
+/** Implements {@link PolledRequestStorage.countWrongLink}. */
 export async function countWrongLink(
   unit: Unit,
   { linkHandle, most }: { linkHandle: string; most: number },
