@@ -482,6 +482,10 @@ const searches: readonly [string, string][] = [
   ['select 1 from audit_event where resource_id = ?', 'audit_event_resource'],
   ['select claimed_at from agent_logo order by claimed_at desc limit 1 offset 1000', 'agent_logo_claimed'],
   ['select image from agent_logo where name = ?', 'agent_logo_name'],
+  ['select delegate from agent_binding where user_id = ?', 'agent_binding_user'],
+  ['select delegate from agent_binding where agent_id = ?', 'agent_binding_agent'],
+  ['select id from auth_request where poll_hash in (?, ?)', 'auth_request_poll'],
+  ["select id from auth_request where link_handle = ? and status = 'open'", 'auth_request_link'],
 ]
 
 function planOf(database: Database.Database, statement: string): string {

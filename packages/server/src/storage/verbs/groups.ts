@@ -7,15 +7,17 @@ import * as polledRequests from './polled-requests.js'
 
 /** Turns verbs, which are functions over a statement or a transaction, into methods of the storage. */
 interface VerbRunner {
-  reading<A extends unknown[], T>(verb: (statement: Statement, ...args: A) => Promise<T>): (...args: A) => Promise<T>
-  alone<A extends unknown[], T>(
+  reading: <A extends unknown[], T>(
+    verb: (statement: Statement, ...args: A) => Promise<T>,
+  ) => (...args: A) => Promise<T>
+  alone: <A extends unknown[], T>(
     lasting: Lasting,
     verb: (statement: Statement, ...args: A) => Promise<T>,
-  ): (...args: A) => Promise<T>
-  together<A extends unknown[], T>(
+  ) => (...args: A) => Promise<T>
+  together: <A extends unknown[], T>(
     lasting: Lasting,
     verb: (unit: Unit, ...args: A) => Promise<T>,
-  ): (...args: A) => Promise<T>
+  ) => (...args: A) => Promise<T>
 }
 
 export const createPollingVerbs = ({ alone, reading, together }: VerbRunner) => ({
