@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type ClientAddress, createClientAddress, createEmitter, createTrustedPeers, type Emit } from 'countersign/node'
 import type { Resource } from 'countersign/resource'
-import { createMcpSessions, type McpSessions, type ProtectedMcp, protectMcp } from 'countersign/resource/mcp'
+import { createMcpSessions, type ProtectedMcp, protectMcp } from 'countersign/resource/mcp'
 import { observeResource } from './events.js'
 import {
   defaultLimits,
@@ -126,7 +126,7 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
   const servers = mcp.map(({ path, ...server }): [string, McpServer] => {
     const isOAuth = acceptsOAuth(server.accept)
     const origins = cors?.origins
-    const own = { ...server, ...(isOAuth ? { path } : {}), origins, sessions: sessionsAt(path, mcpSessions) }
+    const own = { ...server, ...(isOAuth ? { path } : {}), origins, sessions: mcpSessions }
     return [path, { protected: protectMcp(observed, own), acceptsOAuth: isOAuth, withheld: withheldAt(server.accept) }]
   })
   const whole = acceptsOAuth(accept) ? observed.oauthEndpoint({ path: '/' }) : observed
@@ -175,16 +175,6 @@ function withDefaults(given: GatewayLimits): GatewaySetup['limits'] {
   const named = Object.entries(given).filter(([, value]) => value !== undefined)
   const limits = { ...defaultLimits, ...(Object.fromEntries(named) as { [Name in keyof GatewayLimits]: number }) }
   return { connectionsPerAddress: Math.ceil(limits.connections / 4), ...limits }
-}
-
-/** The sessions of one MCP server. They are separate because another server may issue the same ids. */
-function sessionsAt(path: string, sessions: McpSessions): McpSessions {
-  const named = (id: string) => `${path} ${id}`
-  return {
-    open: (id, caller) => sessions.open(named(id), caller),
-    use: (id, caller) => sessions.use(named(id), caller),
-    close: (id) => sessions.close(named(id)),
-  }
 }
 
 /** The paths of the resource, without OAuth metadata, which may be that of earlier options. */

@@ -77,6 +77,9 @@ export interface Authorization {
   readonly expired: boolean
 }
 
+/** What remains of a request after it: nothing else of the request is kept. */
+export type Authorized = Pick<SignedRequest, 'authorization'>
+
 /** The claims of an auth token that are common to all editions. Other claims are passed through as the auth server sent them. */
 export interface AuthClaims extends RegisteredClaims {
   /** Opaque id of the user, if the token names one. */

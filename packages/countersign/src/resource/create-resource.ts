@@ -3,7 +3,7 @@ import type { ProtectedResource } from '../editions/bearer-protocol.js'
 import type { ResourceEdition } from '../editions/edition.js'
 import { januaryResource } from '../editions/january/january-resource.js'
 import type { ResourceEndpoint } from '../editions/resource-protocol.js'
-import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
+import type { Authorized, Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import { createMemoryNonces } from '../httpsig/memory-nonces.js'
 import { type ReceivedMessage, receiveRequest } from '../httpsig/received-message.js'
 import { publishedJwk } from '../lib/algorithms.js'
@@ -53,7 +53,7 @@ export interface Resource {
    * Whether an authorization is still valid, for long-running responses: its token has not expired and, with `denyList`, has not been
    * revoked. Always true for a request without an authorization.
    */
-  isStillAuthorized(verified: VerifiedRequest): Promise<boolean>
+  isStillAuthorized(verified: Authorized): Promise<boolean>
   /** The OAuth resource, if OAuth access tokens are accepted. */
   readonly protectedResource: ProtectedResource | undefined
   /**

@@ -2,6 +2,7 @@ import type { ResourceEdition } from '../editions/edition.js'
 import type { ResourceProtocol, RevocationList } from '../editions/resource-protocol.js'
 import {
   type AuthClaims,
+  type Authorized,
   bodyCoverage,
   type KeyResolver,
   type Requirement,
@@ -51,7 +52,7 @@ export interface RequestVerifier {
     report?: RequestReport,
   ): Promise<VerifiedRequest<R> & { thumbprint: string }>
   /** Whether a request's authorization, if it has one, has neither expired nor been revoked. */
-  isStillAuthorized(verified: VerifiedRequest): Promise<boolean>
+  isStillAuthorized(verified: Authorized): Promise<boolean>
 }
 
 export function createRequestVerifier(options: ResourceOptions, tools: VerifierTools): RequestVerifier {

@@ -1,4 +1,4 @@
-import type { VerifiedRequest } from '../editions/verified-request.js'
+import type { Authorized } from '../editions/verified-request.js'
 import type { Resource } from './create-resource.js'
 
 /**
@@ -11,7 +11,7 @@ const interval = 900
  * Calls back when a request's authorization ends during a long response because its token has expired or was revoked. Returns a function
  * that stops watching.
  */
-export function onAuthorizationEnd(resource: Resource, verified: VerifiedRequest, onEnd: () => void): () => void {
+export function onAuthorizationEnd(resource: Resource, verified: Authorized, onEnd: () => void): () => void {
   if (!verified.authorization) return () => undefined
   let stopped = false
   let timer: ReturnType<typeof setTimeout> | undefined

@@ -11,11 +11,11 @@ import { type JudgedMcpRequest, judgeMcpRequest } from './authorize-mcp-request.
 import { serverEventId } from './filter-lists.js'
 import { type McpAuthInfo, mcpAuthInfo } from './mcp-auth-info.js'
 import { type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
-import { type McpCaller, type McpSession, type McpSessions, oauthCaller } from './mcp-sessions.js'
+import { type McpCaller, type McpSession, type McpSessions, oauthCaller, sessionName } from './mcp-sessions.js'
 import type { LimitedTable, McpTable } from './mcp-table.js'
 import type { MirroredParameters } from './mirrored-parameters.js'
 import { pageRefusal } from './page-refusal.js'
-import type { StateSeal } from './sealed-state.js'
+import type { StateHolder, StateSeal } from './sealed-state.js'
 
 export interface McpContext {
   resource: Resource
@@ -28,8 +28,6 @@ export interface McpContext {
   origins: '*' | readonly string[] | undefined
   maxBody: number
   sessions: McpSessions
-  /** The request that carried the user's auth token with the latest expiry, by session. */
-  access: LruCache<VerifiedRequest>
   /** The parameters that headers mirror, by tool, from the last list of tools. */
   parameters: LruCache<MirroredParameters>
   seal: StateSeal | undefined
@@ -42,6 +40,8 @@ export interface AdmittedMessage {
   verified: VerifiedRequest<'identity'>
   authInfo: McpAuthInfo
   caller: McpCaller
+  /** The URL of the server, without a query. Other servers may share the stores of this one. */
+  endpoint: string
   /** Undefined for a request without a body. */
   message: McpMessage | undefined
   /** The body for the server: exactly what was checked. */
@@ -116,18 +116,19 @@ async function admitVerified(
 ): Promise<AdmittedMessage | Response> {
   const { resource, seal } = context
   const caller = callerOf(verified, resource)
-  const session = await sessionOf(context, received, verified, caller)
+  const endpoint = resource.id + verified.path
+  const session = await sessionOf(context, received, verified, { ...caller, endpoint })
   if (session === 'none')
     return refusalResponse({ status: 404, code: noSession, reason: 'There is no such session.', id: given?.id ?? null })
   if (session === 'no event') {
     const reason = 'Last-Event-ID is not an event of the session in Mcp-Session-Id: open a new stream.'
     return refusalResponse({ status: 400, code: mcpCodes.invalidRequest, reason, id: given?.id ?? null })
   }
-  const message = given && (await withOpenState(given, verified, caller, seal))
+  const message = given && (await withOpenState(given, verified, { ...caller, endpoint }, seal))
   if (message && 'reason' in message) return refusalResponse(message)
   const body = given && (message === given ? verified.body : utf8(JSON.stringify(message?.value)))
   const authInfo = mcpAuthInfo(verified, resource.id)
-  return { verified, authInfo, caller, message, body, session }
+  return { verified, authInfo, caller, endpoint, message, body, session }
 }
 
 function callerOf(
@@ -138,7 +139,13 @@ function callerOf(
   const agent = scheme === 'bearer' ? oauthCaller(protectedResource?.id ?? id, identifier) : identifier
   if (!authorization) return { agent, delegate }
   const { iss, sub } = authorization.claims
-  return { agent, delegate, person: JSON.stringify([iss, sub ?? null]), scope: authorization.scope.join(' ') }
+  return {
+    agent,
+    delegate,
+    person: JSON.stringify([iss, sub ?? null]),
+    scope: authorization.scope.join(' '),
+    authorization,
+  }
 }
 
 /**
@@ -148,20 +155,17 @@ function callerOf(
  * example because the token has expired
  */
 async function sessionOf(
-  { sessions, access, now }: McpContext,
+  { sessions }: McpContext,
   received: ReceivedMessage,
   verified: AdmittedMessage['verified'],
-  caller: McpCaller,
+  { endpoint, ...caller }: StateHolder,
 ): Promise<AdmittedSession | 'none' | 'no event' | undefined> {
   const [id, another] = fieldValues(received, 'mcp-session-id')
   const [event, anotherEvent] = fieldValues(received, 'last-event-id')
   if (id === undefined) return event === undefined ? undefined : 'no event'
-  const owner = another === undefined ? await sessions.use(id, caller) : undefined
+  const owner = another === undefined ? await sessions.use(sessionName(endpoint, id), caller) : undefined
   if (!owner) return 'none'
   requirePerson(owner, verified)
-  const { authorization } = verified
-  if (authorization && !(endOf(access.get(id, now())) > authorization.claims.exp))
-    access.set(id, verified, authorization.claims.exp)
   if (event === undefined) return { id, owner, lastEventId: undefined }
   const lastEventId = anotherEvent === undefined ? await serverEventId(event, owner.secret) : undefined
   return lastEventId === undefined ? 'no event' : { id, owner, lastEventId }
@@ -189,25 +193,21 @@ function requirePerson(
   )
 }
 
-function endOf(verified: VerifiedRequest | undefined): number {
-  return verified?.authorization?.claims.exp ?? 0
-}
-
 /** The error code that the SDKs use. */
 const noSession = -32_001
 
 async function withOpenState(
   message: McpMessage,
   verified: AdmittedMessage['verified'],
-  { agent, person }: McpCaller,
+  holder: StateHolder,
   seal: StateSeal | undefined,
 ): Promise<McpMessage | McpRefusal> {
   const { requestState: sealed } = message.params
   if (!seal || sealed === undefined) return message
-  const opened = typeof sealed === 'string' ? await seal.open(sealed, message, agent) : undefined
+  const opened = typeof sealed === 'string' ? await seal.open(sealed, message, holder) : undefined
   if (opened) requirePerson(opened, verified)
   const reason = 'requestState was not issued to this caller for this call, or is too old: call again without it.'
-  if (!opened || (opened.person !== undefined && opened.person !== person))
+  if (!opened || (opened.person !== undefined && opened.person !== holder.person))
     return { status: 200, code: mcpCodes.invalidParams, reason, id: message.id ?? null }
   const params = { ...message.params, requestState: opened.state }
   return { ...message, params, value: { ...message.value, params } }
@@ -246,20 +246,20 @@ function announcesContent(received: ReceivedMessage): boolean {
  * @throws AAuthError `upstream_failed` if the server gave the session an id that belongs to another caller
  */
 export function recordSession(
-  { resource, sessions, access }: McpContext,
-  { message, caller, session, verified }: AdmittedMessage,
+  { resource, sessions }: Pick<McpContext, 'resource' | 'sessions'>,
+  { message, caller, endpoint, session, verified }: AdmittedMessage,
   opened: string | null | undefined,
   ok: boolean,
 ): MaybePromise<McpSession | undefined> {
   if (!ok) return session?.owner
   if (message?.method === 'initialize' && opened && opened !== session?.id) {
-    const use = (isRecorded: boolean) => (isRecorded ? sessions.use(opened, caller) : refuseRepeatedId(resource.id))
-    const recorded = sessions.open(opened, caller)
+    const name = sessionName(endpoint, opened)
+    const use = (isRecorded: boolean) => (isRecorded ? sessions.use(name, caller) : refuseRepeatedId(resource.id))
+    const recorded = sessions.open(name, caller)
     return typeof recorded === 'boolean' ? use(recorded) : recorded.then(use)
   }
   if (verified.method !== 'DELETE' || !session) return session?.owner
-  access.delete(session.id)
-  const closed = sessions.close(session.id)
+  const closed = sessions.close(sessionName(endpoint, session.id))
   return closed ? Promise.resolve(closed).then(() => undefined) : undefined
 }
 

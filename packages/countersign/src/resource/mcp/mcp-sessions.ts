@@ -1,3 +1,4 @@
+import type { Authorization } from '../../editions/verified-request.js'
 import { systemClock } from '../../lib/clock.js'
 import { LruCache } from '../../lib/lru-cache.js'
 import type { MaybePromise } from '../../lib/maybe-promise.js'
@@ -11,6 +12,8 @@ export interface McpCaller {
   person?: string | undefined
   /** The scopes that the user approved, space-separated. */
   scope?: string | undefined
+  /** The authorization in that token. Of a session: the one with the latest expiry, under which its streams continue. */
+  authorization?: Authorization | undefined
 }
 
 /** A session and its owner. */
@@ -40,7 +43,10 @@ export interface McpSessions {
 
 const maxSessions = 10_000
 
-/** Maximum number of sessions per agent and user. Opening another session evicts the owner's least recently used one. */
+/**
+ * Maximum number of sessions per agent and user. Opening another session evicts the least recently used one of the owner's; of the OAuth
+ * clients of a user, which share this number, from the client that has the most.
+ */
 const maxPerOwner = 100
 
 /** Number of seconds until an unused session expires. */
@@ -49,16 +55,16 @@ const idle = 86_400
 /** Stores sessions in this process: up to 10,000 in total, and up to 100 per agent and user. @param now Unix seconds */
 export function createMcpSessions(now: () => number = systemClock): McpSessions {
   const owners = new LruCache<McpSession>(maxSessions)
-  /** Each owner's session ids, with the most recently used last. */
-  const ofOwners = new LruCache<Set<string>>(maxSessions)
+  /** The client of each of an owner's sessions, by session id, with the most recently used last. */
+  const ofOwners = new LruCache<Map<string, string>>(maxSessions)
 
   function keep(id: string, owner: McpSession): void {
     const name = nameOf(owner)
-    const own = ofOwners.get(name, now()) ?? new Set()
+    const own = ofOwners.get(name, now()) ?? new Map<string, string>()
     own.delete(id)
-    own.add(id)
+    own.set(id, clientOf(owner))
     if (own.size > maxPerOwner) {
-      const [oldest = ''] = own
+      const oldest = oldestOfLargest(own)
       own.delete(oldest)
       owners.delete(oldest)
     }
@@ -83,7 +89,7 @@ export function createMcpSessions(now: () => number = systemClock): McpSessions 
       const owner = owners.get(id, now())
       if (!owner || !mayUse(owner, caller)) return undefined
       const { person = owner.person, scope = owner.scope, delegate = owner.delegate } = caller
-      const used = { ...owner, delegate, person, scope }
+      const used = { ...owner, delegate, person, scope, authorization: laterOf(owner, caller) }
       if (nameOf(used) !== nameOf(owner)) drop(id)
       keep(id, used)
       return used
@@ -97,11 +103,38 @@ function nameOf({ agent, person }: McpCaller): string {
   return JSON.stringify([isOAuthClient(agent) ? oauthPrefix : agent, person ?? null])
 }
 
+function laterOf({ authorization: one }: McpCaller, { authorization: other }: McpCaller): Authorization | undefined {
+  return one && other && one.claims.exp > other.claims.exp ? one : (other ?? one)
+}
+
+/** The least recently used session of the client that has the most of these sessions. */
+function oldestOfLargest(own: ReadonlyMap<string, string>): string {
+  const counts = new Map<string, number>()
+  for (const client of own.values()) counts.set(client, (counts.get(client) ?? 0) + 1)
+  const most = Math.max(...counts.values())
+  const [oldest = ''] = [...own].find(([, client]) => counts.get(client) === most) ?? []
+  return oldest
+}
+
+/**
+ * The name of a session in its store. Servers that share a store may give their sessions the same ids.
+ *
+ * @param endpoint the URL of the server
+ */
+export function sessionName(endpoint: string, id: string): string {
+  return `${endpoint} ${id}`
+}
+
 const oauthPrefix = 'oauth '
 
 /** The name under which an OAuth client owns sessions at one endpoint. It is never the name of an agent. */
 export function oauthCaller(endpoint: string, clientId: string): string {
   return `${oauthPrefix}${endpoint} ${clientId}`
+}
+
+/** The client that has a session, at whatever endpoint. */
+function clientOf({ agent }: McpCaller): string {
+  return isOAuthClient(agent) ? agent.slice(agent.indexOf(' ', oauthPrefix.length) + 1) : agent
 }
 
 function isOAuthClient(agent: string): boolean {

@@ -104,7 +104,6 @@ export function protectMcp(resource: Resource, options: McpOptions): ProtectedMc
     origins: options.origins,
     maxBody,
     sessions,
-    access: new LruCache(10_000),
     parameters: new LruCache(10_000),
     now,
     seal: sealState === false ? undefined : createStateSeal(key, now),

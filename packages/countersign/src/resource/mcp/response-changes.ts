@@ -14,7 +14,7 @@ type EventIdOf = (id: string) => Promise<string | undefined>
 
 /** Rewrites the response to a message. If undefined, the response passes unchanged. */
 export function rewriterFor(
-  { message, caller, verified }: AdmittedMessage,
+  { message, caller, endpoint, verified }: AdmittedMessage,
   { seal, parameters, ...tables }: Pick<McpContext, 'table' | 'bearerTable' | 'seal' | 'parameters'>,
   head: ResponseHead,
   session: MaybePromise<McpSession | undefined>,
@@ -30,7 +30,7 @@ export function rewriterFor(
   // Versions without sessions have no event ids.
   const sessionEventId = message.version === undefined ? eventId : undefined
   if (!seal || !mayRequestInput.has(message.method ?? '')) return createRewriter(head, { eventId: sessionEventId })
-  return stateRewriter(head, (state) => seal.seal(state, message, caller), message.id, sessionEventId)
+  return stateRewriter(head, (state) => seal.seal(state, message, { ...caller, endpoint }), message.id, sessionEventId)
 }
 
 /** Filters a list, and records which parameters its tools mirror in headers, so that calls can be checked against them. */

@@ -5,9 +5,19 @@ import type { McpCaller } from './mcp-sessions.js'
 
 /** Seals state that a client stores for a server: only the client that received it can return it, with the same call (attacks M06). */
 export interface StateSeal {
-  seal(state: string, message: McpMessage, holder: McpCaller): Promise<string>
-  /** The server's state; undefined if it was modified, has expired, or belongs to another agent or call. */
-  open(sealed: string, message: McpMessage, agent: string): Promise<OpenedState | undefined>
+  seal(state: string, message: McpMessage, holder: StateHolder): Promise<string>
+  /** The server's state; undefined if it was modified, has expired, or belongs to another agent, call or endpoint. */
+  open(
+    sealed: string,
+    message: McpMessage,
+    holder: Pick<StateHolder, 'agent' | 'endpoint'>,
+  ): Promise<OpenedState | undefined>
+}
+
+/** The caller that keeps a state, and the endpoint that issued it. */
+export interface StateHolder extends McpCaller {
+  /** The URL of the server: another server may have the same key. */
+  endpoint: string
 }
 
 export interface OpenedState {
@@ -38,17 +48,17 @@ export function createStateSeal(key: Uint8Array | undefined, now: () => number):
   return {
     async seal(state, message, holder) {
       const iv = crypto.getRandomValues(new Uint8Array(ivLength))
-      const { agent, person, scope } = holder
+      const { person, scope } = holder
       const sealedContent: SealedContent = { state, person, scope, until: Math.floor(now()) + life }
       const content = utf8(JSON.stringify(sealedContent))
-      const additionalData = utf8(await boundTo(message, agent))
+      const additionalData = utf8(await boundTo(message, holder))
       const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData }, await imported, content)
       return platform.serializeBase64url(Uint8Array.from([...iv, ...new Uint8Array(sealed)]))
     },
-    async open(sealed, message, agent) {
+    async open(sealed, message, holder) {
       const bytes = parseBase64url(sealed)
       if (!bytes || bytes.length <= ivLength) return undefined
-      const additionalData = utf8(await boundTo(message, agent))
+      const additionalData = utf8(await boundTo(message, holder))
       const iv = bytes.slice(0, ivLength)
       const opened = await crypto.subtle
         .decrypt({ name: 'AES-GCM', iv, additionalData }, await imported, bytes.slice(ivLength))
@@ -60,11 +70,14 @@ export function createStateSeal(key: Uint8Array | undefined, now: () => number):
   }
 }
 
-/** The data to which a state is bound, besides its user and expiry: the agent, the method and the parameters. */
-async function boundTo({ method, params }: McpMessage, agent: string): Promise<string> {
+/** The data to which a state is bound, besides its user and expiry: the endpoint, the agent, the method and the parameters. */
+async function boundTo(
+  { method, params }: McpMessage,
+  { endpoint, agent }: Pick<StateHolder, 'agent' | 'endpoint'>,
+): Promise<string> {
   const { requestState: _state, inputResponses: _responses, _meta, ...salient } = params
   const digest = await crypto.subtle.digest('SHA-256', utf8(JSON.stringify(sorted(salient))))
-  return JSON.stringify([agent, method, platform.serializeBase64url(new Uint8Array(digest))])
+  return JSON.stringify([endpoint, agent, method, platform.serializeBase64url(new Uint8Array(digest))])
 }
 
 /** Normalizes the order of members. */

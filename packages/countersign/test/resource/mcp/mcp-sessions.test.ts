@@ -166,7 +166,11 @@ describe('M21: a session of a user', () => {
     const agent = await newAgent('planner')
     const session = await open(agent)
     const stream = await agent.fetch(url, { headers: { ...session, accept: 'text/event-stream' } })
-    await sessions.use(session['mcp-session-id'] ?? '', { agent: agent.id, person: 'somebody', scope: 'notes.read' })
+    await sessions.use(`${url.href} ${session['mcp-session-id']}`, {
+      agent: agent.id,
+      person: 'somebody',
+      scope: 'notes.read',
+    })
     await stream.text()
   })
 })
@@ -217,6 +221,81 @@ describe('a session id that the server repeats (B20)', () => {
   })
 })
 
+describe('two servers that share a store and a key', () => {
+  const initialize = message('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: {} })
+
+  /** Both give their sessions the same id, and have a tool that returns a state. */
+  async function openTwo() {
+    const stage = openMcpStage()
+    const received: unknown[] = []
+    const shared = { sessions: createMcpSessions(), sealState: { key: new Uint8Array(32).fill(7) } }
+    const mcp = protectMcp(stage.resource, { tools: { confirm: '' }, ...shared })
+    stage.serve(
+      mcp.around((_request, { parsedBody }) => {
+        const { method, params } = (parsedBody ?? {}) as { method?: string; params?: { requestState?: string } }
+        if (method === 'tools/call') received.push(params?.requestState)
+        const result = { resultType: 'input_required', requestState: 'state' }
+        const headers: Record<string, string> = method === 'initialize' ? { 'mcp-session-id': 'session-1' } : {}
+        return Response.json({ jsonrpc: '2.0', id: 1, result }, { headers })
+      }),
+    )
+    return { received, agent: await stage.newAgent('planner'), one: stage.url, other: new URL(`${stage.url.href}2`) }
+  }
+
+  it('have separate sessions, even with the same id', async () => {
+    const { agent, one, other } = await openTwo()
+    const session = { 'mcp-session-id': 'session-1' }
+    expect((await post(agent, one, initialize)).status).toBe(200)
+    expect((await post(agent, one, message('ping'), session)).status).toBe(200)
+    expect((await post(agent, other, message('ping'), session)).status).toBe(404)
+    expect((await post(agent, other, initialize)).status).toBe(200)
+    expect((await agent.fetch(other, { method: 'DELETE', headers: session })).status).toBe(200)
+    expect((await post(agent, one, message('ping'), session)).status).toBe(200)
+  })
+
+  it('do not accept each other’s states', async () => {
+    const { agent, one, other, received } = await openTwo()
+    const confirm = (params: object) => message('tools/call', { name: 'confirm', ...params })
+    const issued = (await (await post(agent, one, confirm({}))).json()) as { result: { requestState: string } }
+    const { requestState } = issued.result
+    expect(await (await post(agent, other, confirm({ requestState }))).text()).toContain('was not issued')
+    expect((await post(agent, one, confirm({ requestState }))).status).toBe(200)
+    expect(received).toEqual([undefined, 'state'])
+  })
+})
+
+it('nothing of a request but its authorization is kept for its session', async () => {
+  const own = createMcpSessions()
+  const stored: unknown[] = []
+  const sessions = {
+    ...own,
+    async use(id: string, caller: Parameters<typeof own.use>[1]) {
+      const session = await own.use(id, caller)
+      stored.push(session)
+      return session
+    },
+  }
+  const { newAgent, url, open } = await openServer('around', { sessions })
+  const agent = await newAgent('planner')
+  const pad = 'x'.repeat(100_000)
+  await post(agent, url, message('tools/call', { name: 'read_note', arguments: { pad } }), await open(agent))
+  const [last] = stored.slice(-1) as { authorization?: unknown }[]
+  expect(Object.keys(last ?? {}).toSorted()).toEqual([
+    'agent',
+    'authorization',
+    'delegate',
+    'person',
+    'scope',
+    'secret',
+  ])
+  expect(last?.authorization).toEqual({
+    claims: expect.objectContaining({ sub: 'planner' }) as object,
+    scope: ['notes.read'],
+    expired: false,
+  })
+  expect(JSON.stringify(last).length).toBeLessThan(4000)
+})
+
 describe('stored sessions', () => {
   it('are not taken over by another caller', async () => {
     const sessions = createMcpSessions()
@@ -265,5 +344,30 @@ describe('stored sessions', () => {
     expect(await sessions.use('1', { agent, delegate: 'other', person: 'alice' })).toMatchObject({ person: 'alice' })
     await sessions.close('1')
     expect(await sessions.use('1', { agent, delegate: 'one', person: 'alice' })).toBeUndefined()
+  })
+
+  it('keep the authorization with the latest expiry, and nothing of the request', async () => {
+    const sessions = createMcpSessions()
+    const caller = (exp?: number) => ({
+      agent: 'https://agent.example',
+      person: 'alice',
+      ...(exp && { authorization: { claims: { iss: 'https://auth.example', exp }, scope: [], expired: false } }),
+    })
+    await sessions.open('1', caller())
+    await sessions.use('1', caller(20))
+    await sessions.use('1', caller(10))
+    expect(await sessions.use('1', caller())).toEqual({ ...caller(20), secret: expect.any(String) as string })
+  })
+
+  it('of a user’s OAuth clients are evicted from the client that has the most', async () => {
+    const sessions = createMcpSessions()
+    const client = (id: string, path: string) => ({ agent: `oauth https://mcp.example${path} ${id}`, person: 'alice' })
+    const small = client('https://small.example/c.json', '/mcp')
+    await sessions.open('small', small)
+    for (let id = 0; id < 200; id++)
+      await sessions.open(String(id), client('https://greedy.example/c.json', `/${id % 100}`))
+    expect(await sessions.use('small', small)).toBeDefined()
+    expect(await sessions.use('99', client('https://greedy.example/c.json', '/99'))).toBeUndefined()
+    expect(await sessions.use('199', client('https://greedy.example/c.json', '/99'))).toBeDefined()
   })
 })

@@ -14,14 +14,15 @@ function open() {
 }
 
 const message = call({ name: 'search', arguments: { b: [1, { c: 2 }], a: null } })
-const holder = { agent, delegate: undefined, person: 'p', scope: 's' }
+const endpoint = 'https://api.example/mcp'
+const holder = { agent, endpoint, delegate: undefined, person: 'p', scope: 's' }
 
 describe('a sealed state', () => {
   it('is returned with its user and scopes, for the same call by the same agent', async () => {
     const { seal } = open()
     const sealed = await seal.seal('state', message, holder)
     expect(sealed).toMatch(/^[\w-]+$/)
-    expect(await seal.open(sealed, message, agent)).toMatchObject({ state: 'state', person: 'p', scope: 's' })
+    expect(await seal.open(sealed, message, holder)).toMatchObject({ state: 'state', person: 'p', scope: 's' })
     expect(await seal.seal('state', message, holder)).not.toBe(sealed)
   })
 
@@ -31,7 +32,7 @@ describe('a sealed state', () => {
   ])('is accepted with %s', async (_what, params) => {
     const { seal } = open()
     const sealed = await seal.seal('state', message, holder)
-    expect(await seal.open(sealed, call(params), agent)).toBeDefined()
+    expect(await seal.open(sealed, call(params), holder)).toBeDefined()
   })
 
   it.each<[string, McpMessage]>([
@@ -53,28 +54,30 @@ describe('a sealed state', () => {
   ])('is rejected with %s', async (_what, other) => {
     const { seal } = open()
     const sealed = await seal.seal('state', message, holder)
-    expect(await seal.open(sealed, other, agent)).toBeUndefined()
+    expect(await seal.open(sealed, other, holder)).toBeUndefined()
   })
 
-  it('is rejected from another agent, modified, or under another key', async () => {
+  it('is rejected from another agent, at another endpoint, modified, or under another key', async () => {
     const { seal, clock } = open()
     const sealed = await seal.seal('state', message, holder)
-    expect(await seal.open(sealed, message, 'https://other.example')).toBeUndefined()
+    expect(await seal.open(sealed, message, { ...holder, agent: 'https://other.example' })).toBeUndefined()
+    const elsewhere = { ...holder, endpoint: 'https://api.example/other' }
+    expect(await seal.open(sealed, message, elsewhere)).toBeUndefined()
     const changed = sealed.startsWith('A') ? `B${sealed.slice(1)}` : `A${sealed.slice(1)}`
     for (const wrong of [changed, sealed.slice(0, -4), sealed.slice(0, 16), '', 'a b'])
-      expect(await seal.open(wrong, message, agent), wrong).toBeUndefined()
+      expect(await seal.open(wrong, message, holder), wrong).toBeUndefined()
     const other = createStateSeal(undefined, () => clock.now)
-    expect(await other.open(sealed, message, agent)).toBeUndefined()
-    expect(await other.open(await other.seal('state', message, holder), message, agent)).toBeDefined()
+    expect(await other.open(sealed, message, holder)).toBeUndefined()
+    expect(await other.open(await other.seal('state', message, holder), message, holder)).toBeDefined()
   })
 
   it('expires after 600 seconds', async () => {
     const { seal, clock } = open()
     const sealed = await seal.seal('state', message, holder)
     clock.now = 1599.9
-    expect(await seal.open(sealed, message, agent)).toBeDefined()
+    expect(await seal.open(sealed, message, holder)).toBeDefined()
     clock.now = 1600
-    expect(await seal.open(sealed, message, agent)).toBeUndefined()
+    expect(await seal.open(sealed, message, holder)).toBeUndefined()
   })
 })
 
