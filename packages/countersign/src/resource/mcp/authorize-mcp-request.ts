@@ -37,12 +37,12 @@ export function judgeMcpRequest(
   }
   const message = readContent(received, content)
   if ('reason' in message) return message
+  // First, so that a caller learns nothing about a tool that is not in its table.
+  const judged = authorizeMcp(message, table)
+  if ('reason' in judged) return judged
   const { method, params } = message
   const mirrored = method === 'tools/call' && typeof params.name === 'string' ? parametersOf?.(params.name) : undefined
-  const refusal = checkMirrors(message, received, mirrored)
-  if (refusal) return refusal
-  const judged = authorizeMcp(message, table)
-  return 'reason' in judged ? judged : { message, scope: judged.scope }
+  return checkMirrors(message, received, mirrored) ?? { message, scope: judged.scope }
 }
 
 /** Prevents lenient parsers from finding a different media type: some search the whole value for one (attacks M20). */
