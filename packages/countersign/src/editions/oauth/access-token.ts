@@ -45,7 +45,10 @@ export const accessTokenType: TokenType<AccessTokenClaims> = {
     ['exp', 'seconds'],
     ['jti', 'string'],
   ],
-  optional: [['iat', 'seconds']],
+  optional: [
+    ['iat', 'seconds'],
+    ['nbf', 'seconds'],
+  ],
   problem(claims) {
     if ('cnf' in claims) return 'it is bound to a key, so it is not valid without a signature'
     return Array.isArray(claims.aud) && claims.aud.length !== 1 ? 'it has more than one recipient' : undefined
