@@ -34,8 +34,6 @@ import { type Connections, parseUpstream, type Upstream, upstreamOptions } from 
 /** The validated options of a gateway, ready for use. */
 export interface GatewaySetup {
   resource: Resource
-  /** The resource for routes that accept only signed requests: it ignores access tokens, and its challenges do not ask for them. */
-  signedOnly: Resource
   /** Emits an event. Undefined if there is no listener. */
   tell: Emit | undefined
   origin: URL
@@ -138,7 +136,6 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
   const parsed = parseUpstream(upstream.url)
   return {
     resource: whole,
-    signedOnly: observed,
     tell: createEmitter('gateway', resource.id, onEvent),
     origin,
     upstream: parsed,

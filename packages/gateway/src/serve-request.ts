@@ -45,7 +45,6 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
   const pageHeaders = cors && corsHeaders(incoming.rawHeaders, cors)
   let upload: BufferedUpload | undefined
   let verified: VerifiedRequest | undefined
-  let verifier = resource
   try {
     requirePlainHead(incoming)
     const head = headOf(incoming, setup)
@@ -54,7 +53,6 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
     const received = receiveIncoming(incoming, remoteAddress)
     const judged = await checkOrChallenge(head, received, setup)
     if (judged.need) tracked.route = routeName(judged.need)
-    if (judged.verify && !judged.need.acceptsOAuth) verifier = setup.signedOnly
     if (exchange.upgrade) requireWebSocket(incoming)
     const { need } = judged
     const isJudged = judged.verify || need?.level === 'none'
@@ -62,10 +60,7 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
     const limits = { ...setup.limits, maxBody: need?.maxBody ?? setup.limits.maxBody, judged: inspected }
     requireFitting(incoming, limits.maxBody)
     upload = new BufferedUpload(incoming, limits, shared.spool, () => exchange.waits && outgoing.writeContinue())
-    const admitted = await admit(received, judged, upload, {
-      resource: verifier,
-      assertion: setup.assertion,
-    })
+    const admitted = await admit(received, judged, upload, setup)
     verified = admitted.verified
     if (verified) tracked.caller = callerOf(verified)
     const reply = await forward(exchange, admitted, tracked, setup, shared)
@@ -94,7 +89,7 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
   } catch (error) {
     if (tracked.disconnect.hasHappened) return void outgoing.destroy()
     reportRefusal(tracked, error, verified)
-    await sendRefusal(await verifier.toResponse(error), incoming, outgoing, [
+    await sendRefusal(await resource.toResponse(error), incoming, outgoing, [
       ...(pageHeaders ?? []),
       ...allowHeader(error),
     ])
@@ -146,7 +141,7 @@ async function checkOrChallenge(
   } catch (error) {
     const isMissing = error instanceof AAuthError && (error.status === 404 || error.status === 405)
     if (isMissing && rules.acceptsOAuth && head.method !== 'OPTIONS' && !isSignedMessage(head))
-      await resource.verify({ ...received, upload: noUpload }, { require: 'identity' })
+      await resource.verify({ ...received, upload: noUpload }, { require: 'identity', accept: ['aauth', 'oauth'] })
     throw error
   }
 }

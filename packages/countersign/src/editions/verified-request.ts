@@ -78,7 +78,10 @@ export interface Authorization {
 }
 
 /** What remains of a request after it: nothing else of the request is kept. */
-export type Authorized = Pick<SignedRequest, 'authorization'>
+export interface Authorized extends Pick<SignedRequest, 'authorization'> {
+  /** The claims of the token, at the levels that require one. */
+  readonly claims?: AuthClaims | undefined
+}
 
 /** The claims of an auth token that are common to all editions. Other claims are passed through as the auth server sent them. */
 export interface AuthClaims extends RegisteredClaims {

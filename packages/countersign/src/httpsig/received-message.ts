@@ -37,7 +37,8 @@ export interface Upload {
   /** Whether the message head announces a body, even an empty one. */
   readonly isAnnounced: boolean
   /**
-   * Receives the content.
+   * Receives the content. Also called if none is announced, because over HTTP/2 content need not be: content that arrives anyway is not
+   * covered by the signature, so it must be refused.
    *
    * @param digests the expected digest by algorithm, as base64; undefined if the signature does not cover the body (W6)
    * @param signer the signer of the message; undefined if the message was not verified

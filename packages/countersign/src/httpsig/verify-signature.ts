@@ -103,7 +103,7 @@ export interface VerifiedSignature<R extends SigningKey = SigningKey> {
   /** The content. The signature covers it, unless `body` is `if-covered` and the signature omits it. */
   body: Uint8Array
   /**
-   * Receives the body, if it has not been read yet. Undefined if it has been read, which is always the case unless `claimNonce` is `later`.
+   * Receives the body, if it has not been read yet. Undefined if it has been read, which is always the case without an upload or unless `claimNonce` is `later`.
    * Call this before you claim the nonce, and do not use any part of the request until it resolves.
    *
    * @throws AAuthError as the upload's `take` does
@@ -170,7 +170,7 @@ export async function verifySignature<R extends SigningKey>(
     await requireContentDigest(requireField(message, 'content-digest'), body)
   }
   const digests = upload && coversBody ? parseContentDigest(requireField(message, 'content-digest')) : undefined
-  const takeUpload = upload?.isAnnounced ? () => upload.take(digests, resolved) : undefined
+  const takeUpload = upload && (() => upload.take(digests, resolved))
   const { thumbprint } = resolved.key
   const freshFor = Math.ceil(Math.max(0, input.created + profile.window - now()))
   message.dropTrailers?.()

@@ -12,7 +12,7 @@ import { requireKnownOptions } from '../lib/options.js'
 import type { IdentifierOptions } from '../protocol/documents.js'
 import { requireBearerRate } from './rate-limit.js'
 import { type RequestReport, reportRequest } from './report-request.js'
-import { requireVerifyOptions, type VerifyRequestOptions } from './request-verifier.js'
+import { type DeclaredResource, requireVerifyOptions, type VerifyRequestOptions } from './request-verifier.js'
 import { type ResourceOptions, scopesForOAuth } from './resource-options.js'
 
 /** An endpoint that also accepts OAuth access tokens: its own OAuth resource, with its own metadata and its own tokens. */
@@ -83,7 +83,7 @@ export function createOAuthEndpoint<B extends VerifyingResource>(
   const { identifiers, discovery, now } = tools
   const protocol = oauthResource.createProtocol({ ...identifiers, resource: protectedResource, discovery, issuer, now })
   const { id, scopes, hasUserLevel } = resource
-  const declared = { id, scopes, hasUserLevel }
+  const declared = { id, scopes, hasUserLevel, protectedResource }
   const judge = createBearerVerifier(protectedResource, protocol, { ...tools, declared, connect: endpoint.connect })
 
   function readToken(message: ReceivedMessage): string | AAuthError | undefined {
@@ -99,10 +99,12 @@ export function createOAuthEndpoint<B extends VerifyingResource>(
     ...resource,
     protectedResource,
     async verify(source, required) {
+      requireVerifyOptions(required, declared)
+      const { accept, ...ofAnyResource } = required
+      if (!acceptsToken(required)) return resource.verify(source, ofAnyResource).catch(refuseToSigners)
       const message = source instanceof Request ? receiveRequest(source) : source
       const token = readToken(message)
-      if (token === undefined) return resource.verify(message, required)
-      requireVerifyOptions(required, declared)
+      if (token === undefined) return resource.verify(message, ofAnyResource)
       const report: RequestReport = { route: required.require, message }
       return reportRequest(tools.emit, tools.signing, report, async () => {
         // Reported like any other refusal.
@@ -117,13 +119,24 @@ export function createOAuthEndpoint<B extends VerifyingResource>(
         return new Response(body, { status, headers })
       }
       const response = await resource.toResponse(error)
-      if (response.status !== 401) return response
+      if (response.status !== 401 || (error instanceof AAuthError && error.challenge?.isSignedOnly)) return response
       // Bearer comes first: some clients read nothing else.
       const other = response.headers.get('www-authenticate')
       response.headers.set('www-authenticate', [protocol.challenge, ...(other === null ? [] : [other])].join(', '))
       return response
     },
   }
+}
+
+/** A token shows only what its user allowed, so it proves nothing if no scope is required. */
+function acceptsToken({ require, accept }: Pick<VerifyRequestOptions<Requirement>, 'require' | 'accept'>): boolean {
+  return accept ? accept.includes('oauth') : require === 'authorization'
+}
+
+/** An access token does not help, so the challenge must not ask for one. */
+function refuseToSigners(error: unknown): never {
+  if (!(error instanceof AAuthError) || !error.challenge) throw error
+  throw error.withChallenge({ ...error.challenge, isSignedOnly: true })
 }
 
 /** Marks an error as one about a request with an access token. */
@@ -151,6 +164,16 @@ function protectedResourceOf(
   const unknown = initialScopes.find((scope) => !Object.hasOwn(descriptions, scope))
   if (unknown !== undefined)
     throw new TypeError(`initialScopes: ${unknown} is not a scope that an access token may have at ${path}`)
+  for (const scope of scopesIn(endpoint.connect)) {
+    if (!Object.hasOwn(descriptions, scope))
+      throw new TypeError(
+        `connect: no access token may have the scope ${scope}, so OAuth clients could not connect at ${path}: use another scope, or set oauth: true on it`,
+      )
+    if (!initialScopes.includes(scope))
+      throw new TypeError(
+        `connect: the first request of OAuth clients would not ask for ${scope}, so they could not connect at ${path}: add it to the initial scopes`,
+      )
+  }
   const { id } = options
   return oauthResource.createProtectedResource({
     id: path === '/' ? id : id + path,
@@ -161,19 +184,17 @@ function protectedResourceOf(
   })
 }
 
-/** Verifies a request with an access token: token, rate, revocation, scope, content. */
+/** Verifies a request with an access token: token, revocation, scope, rate, content. */
 function createBearerVerifier(
   resource: ProtectedResource,
   protocol: BearerProtocol,
   {
     options,
     revocations,
+    now,
     declared,
     connect = '',
-  }: OAuthEndpointTools & {
-    declared: Pick<VerifyingResource, 'id' | 'scopes' | 'hasUserLevel'>
-    connect: string | undefined
-  },
+  }: OAuthEndpointTools & { declared: DeclaredResource; connect: string | undefined },
 ) {
   const { id, rateLimit, maxBody = 1_048_576, authorities = [new URL(id).host] } = options
   const always = scopesIn(connect)
@@ -207,16 +228,23 @@ function createBearerVerifier(
     const { path } = requireTarget(message.rawTarget)
     const authority = requireAuthority(fields, authorities)
     const { remoteAddress } = message
+    const began = now()
     const { claims, scope: granted } = await protocol.verifyToken(token, remoteAddress)
     const { client_id: agent, iss, sub } = claims
     report.verified = { agent }
-    if (rateLimit) await requireBearerRate(rateLimit, { agent, iss, sub, remoteAddress })
     await revocations?.requireUnrevoked(claims, agent)
     const scope = granted.filter((value) => resource.scopes.has(value))
     requireScope(scope, [...always, ...scopesIn(required.scope)])
+    // Counted after the other checks of the head: the user's other clients share the limit.
+    if (rateLimit) await requireBearerRate(rateLimit, { agent, iss, sub, remoteAddress })
     const authorization = { claims, scope, expired: false }
     message.dropTrailers?.()
     const body = await receiveContent(message, maxBody, { agent, authorization })
+    // The content may have arrived slowly.
+    if (now() > began) {
+      await protocol.verifyToken(token, remoteAddress)
+      await revocations?.requireUnrevoked(claims, agent)
+    }
     protocol.requireNoTokenIn(message, body)
     const need = await required.requirementOf?.(body, 'bearer')
     if (need) {
@@ -266,6 +294,6 @@ async function receiveContent(
 ): Promise<Uint8Array> {
   const { upload } = message
   if (!upload) return message.body(maxBody)
-  if (upload.isAnnounced) await upload.take(undefined, sender)
+  await upload.take(undefined, sender)
   return upload.content?.() ?? noContent
 }

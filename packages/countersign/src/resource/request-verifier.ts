@@ -11,7 +11,7 @@ import {
 } from '../editions/verified-request.js'
 import { type ClaimNonce, requireUnusedNonce } from '../httpsig/nonces.js'
 import { type ReceivedMessage, receiveRequest } from '../httpsig/received-message.js'
-import { type VerifySignatureOptions, verifySignature } from '../httpsig/verify-signature.js'
+import { type VerifiedSignature, type VerifySignatureOptions, verifySignature } from '../httpsig/verify-signature.js'
 import { AAuthError } from '../lib/errors.js'
 import type { Emit } from '../lib/events.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
@@ -19,7 +19,7 @@ import { nearestName, requireKnownOptions, warnOnce } from '../lib/options.js'
 import { parseScope } from '../protocol/parameters.js'
 import { requireRate } from './rate-limit.js'
 import { type RequestReport, reportRequest } from './report-request.js'
-import type { ResourceOptions } from './resource-options.js'
+import { type AcceptedProof, type ResourceOptions, requireAccept } from './resource-options.js'
 
 /** What a resource provides to its verifier. */
 interface VerifierTools {
@@ -41,7 +41,7 @@ export interface RequestVerifier {
     required: VerifyRequestOptions<R>,
   ): Promise<VerifiedRequest<R>>
   /**
-   * Verifies a request: signature, rate, revocation, level, content, nonce.
+   * Verifies a request: signature, revocation, rate, level, content, nonce.
    *
    * @param report receives the agent once the signature is verified, and the level that the content requires
    * @throws AAuthError
@@ -89,21 +89,25 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
   const judge: RequestVerifier['judge'] = async (message, required, report) => {
     const { remoteAddress } = message
     const { require, requirementOf } = required
+    const began = now()
     const orChallenge = (error: unknown) => refuse(error, require)
     const verified = await verifySignature(message, require === 'authorization' ? atAuthorization : atAnyLevel).catch(
       orChallenge,
     )
     const { agent, delegate, authorization, user } = verified.resolved
     if (report) report.verified = { agent, delegate }
-    if (rateLimit) await requireRate(rateLimit, verified.resolved, { remoteAddress, levelAbove })
     const claims = authorization?.claims ?? user
-    if (revocations && claims && !authorization?.expired) await requireUnrevoked(claims)
+    if (claims && !authorization?.expired) await requireUnrevoked(claims)
+    if (rateLimit) await requireRate(rateLimit, verified.resolved, { remoteAddress, levelAbove })
     // For an expired token, the level is derived from the content, so that the challenge has every required scope.
     let judged = requirementOf && authorization?.expired ? undefined : protocol.judge(verified, required)
     await verified.takeUpload?.().catch(orChallenge)
     const content = message.upload?.content?.()
-    if (!judged || requirementOf || content) {
-      const whole = content ? { ...verified, body: content } : verified
+    // The content may have arrived slowly.
+    const isLate = verified.takeUpload !== undefined && now() > began
+    if (!judged || requirementOf || content || isLate) {
+      const resolved = isLate ? await resolveAgain(verified, message, require).catch(orChallenge) : verified.resolved
+      const whole = { ...verified, resolved, body: content ?? verified.body }
       const need = await requirementOf?.(whole.body, 'signature')
       if (need) {
         requireVerifyOptions(need, declared)
@@ -121,6 +125,21 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
     return judged as typeof judged & { thumbprint: string }
   }
 
+  /** The key of a verified request, whose token may have expired or been revoked since. @throws AAuthError */
+  async function resolveAgain(
+    { signatureKey, resolved }: VerifiedSignature<ResolvedKey>,
+    { remoteAddress }: ReceivedMessage,
+    due: Requirement,
+  ): Promise<ResolvedKey> {
+    const current = await keys.resolve(signatureKey, remoteAddress, due)
+    const { authorization, user, key } = current
+    if (key.thumbprint !== resolved.key.thumbprint)
+      throw new AAuthError('key_unknown', 'The key was replaced while the body arrived: send the request again.')
+    const claims = authorization?.claims ?? user
+    if (claims && !authorization?.expired) await requireUnrevoked(claims)
+    return current
+  }
+
   return {
     judge,
     async verify(source, required) {
@@ -131,7 +150,7 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
       return reportRequest(emit, edition.signing, report, () => judge(message, required, report))
     },
     async isStillAuthorized(verified) {
-      const claims = 'claims' in verified ? verified.claims : verified.authorization?.claims
+      const claims = verified.claims ?? verified.authorization?.claims
       if (!claims) return true
       if (claims.exp <= now()) return false
       try {
@@ -151,6 +170,12 @@ export interface VerifyRequestOptions<R extends Requirement> {
   /** Space-separated scopes, all of which the auth token must have. Allowed only with `authorization`, and required there. */
   scope?: string
   /**
+   * How a request may prove this, if the resource accepts OAuth: `['aauth']` for signatures only. With `['aauth', 'oauth']`, any access token
+   * suffices for `signature` and `identity`, whatever its scopes, and proves nothing about which program sent the request. @default
+   * `['aauth']` for `signature` and `identity`; `accept` of the resource for `authorization`
+   */
+  accept?: readonly AcceptedProof[] | undefined
+  /**
    * For content that determines its own requirement, such as an MCP message. Called once the content has been received and nothing else can
    * refuse the request. The requirement that it returns also applies. `proof` is what the request proves its authorization with.
    * @default no further requirement
@@ -161,10 +186,20 @@ export interface VerifyRequestOptions<R extends Requirement> {
 /** The requirement that some content determines. */
 type Need = Pick<VerifyRequestOptions<Requirement>, 'require' | 'scope'>
 
+/** The parts of a resource that decide which requirements it can have. */
+export interface DeclaredResource {
+  id: string
+  scopes: readonly string[] | undefined
+  hasUserLevel: boolean
+  /** @default OAuth access tokens are not accepted */
+  protectedResource?: object | undefined
+}
+
 /** Includes the options that the adapters accept. */
 const verifyRequestOptions = {
   require: true,
   scope: true,
+  accept: true,
   requirementOf: true,
   mountPath: true,
 } as const satisfies Record<keyof VerifyRequestOptions<Requirement> | 'mountPath', true>
@@ -177,14 +212,17 @@ const requirements: ReadonlySet<unknown> = new Set<Requirement>(['signature', 'i
  */
 export function requireVerifyOptions(
   options: VerifyRequestOptions<Requirement>,
-  { id, scopes: declared, hasUserLevel }: { id: string; scopes: readonly string[] | undefined; hasUserLevel: boolean },
+  { id, scopes: declared, hasUserLevel, protectedResource }: DeclaredResource,
 ): void {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(
       "specify the requirement: { require: 'identity' }, or { require: 'authorization', scope: 'data.read' }",
     )
   requireKnownOptions('the request check', options, verifyRequestOptions)
-  const { require, scope } = options
+  const { require, scope, accept } = options
+  requireAccept(options)
+  if (accept?.includes('oauth') && !protectedResource)
+    throw new TypeError('accept: the resource must accept OAuth access tokens, too: set accept of createResource')
   if (!requirements.has(require))
     throw new TypeError(`require must be 'signature', 'identity' or 'authorization', not ${JSON.stringify(require)}`)
   if (require === 'user' && !hasUserLevel)

@@ -60,7 +60,7 @@ export interface ResourceOptions {
   /**
    * How requests may prove what a user allowed: `aauth` by signatures, `oauth` also by OAuth access tokens, which work for anyone who has
    * them. With `oauth`, the whole API is one OAuth resource, whose URL is `id`; for an MCP server, use the same option of `protectMcp`
-   * instead. @default ['aauth']
+   * instead. A token suffices only where a scope is required, unless the check of a route has its own `accept`. @default ['aauth']
    */
   accept?: readonly AcceptedProof[] | undefined
   /** Previous public keys, which are published until the tokens that they signed have expired. */
@@ -86,7 +86,7 @@ export interface ResourceOptions {
    */
   claimNonce?: ClaimNonce | undefined
   /**
-   * Counts requests after their signature has been verified and before anything is issued for them (S§4.5): see `createRateLimit`. If the
+   * Counts requests after their signature and token have been verified and before anything is issued for them (S§4.5): see `createRateLimit`. If the
    * limit is exceeded, the response is 429 with a challenge for the next level.
    * @default no limit
    */

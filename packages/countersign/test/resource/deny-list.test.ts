@@ -71,7 +71,11 @@ function open(
     ...(denyList ? { denyList } : {}),
   })
   const issuedAt = clock.now
-  async function ask(claims: Changes = {}, require: 'signature' | 'authorization' = 'authorization') {
+  async function ask(
+    claims: Changes = {},
+    require: 'signature' | 'authorization' = 'authorization',
+    whileUploading?: () => Promise<void>,
+  ) {
     const token = {
       iss: issuer,
       aud: id,
@@ -92,9 +96,13 @@ function open(
       signatureKey,
       created: clock.now,
     })
+    const rawHeaders = [...request.headers, ['host', 'api.example']].flat()
+    const upload = { isAnnounced: false, take: async () => whileUploading?.() }
+    const message = { method: 'GET', rawTarget: '/read', rawHeaders, body: () => new Uint8Array(0), upload }
+    const source = whileUploading ? message : request
     return require === 'signature'
-      ? resource.verify(request, { require })
-      : resource.verify(request, { require, scope: 'data.read' })
+      ? resource.verify(source, { require })
+      : resource.verify(source, { require, scope: 'data.read' })
   }
   const verdict = async (claims?: Changes) => {
     try {
@@ -132,6 +140,17 @@ describe('T23: with a revocation list', () => {
     expect(response.status).toBe(401)
     expect(response.headers.get('agent-auth')).toBe('httpsig; auth-token')
     expect(await response.json()).toMatchObject({ error: 'invalid_auth_token' })
+  })
+
+  it('it is also rejected if it is revoked while its content arrives (B26)', async () => {
+    const { clock, verdict, revoke, ask } = open()
+    async function whileUploading() {
+      await revoke('grant', 'grant-1')
+      clock.now += 4
+    }
+    expect(await verdict()).toBe('accepted')
+    for (const require of ['signature', 'authorization'] as const)
+      expect(await refusalCode(() => ask({}, require, whileUploading))).toBe('auth_token_invalid')
   })
 
   it('it is also rejected under traffic, through background polling, and at every level', async () => {

@@ -1,6 +1,7 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { january, type RevocationClaims, revocationEntry } from 'countersign/editions'
 import { createRateLimit, createResource, type Resource, type ResourceOptions } from 'countersign/resource'
+import { aauth } from 'countersign/resource/express'
 import { issueToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
 import { signAccessToken } from '../access-token.js'
@@ -63,6 +64,8 @@ function openResource(options: Partial<ResourceOptions> = {}, revoked: string[] 
 const mcp = (options?: Partial<ResourceOptions>, revoked?: string[]) =>
   openResource(options, revoked).resource.oauthEndpoint({ path: '/mcp', name: 'Notes' })
 
+const both = ['aauth', 'oauth'] as const
+
 const requestWith = (headers: Record<string, string>, path = '/mcp') => new Request(id + path, { headers })
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
@@ -106,7 +109,7 @@ it('challenges a request without proof for both editions, Bearer first', async (
   const endpoint = mcp({ wwwAuthenticate: 'Basic realm="notes"' })
   for (const method of ['GET', 'POST', 'HEAD', 'DELETE', 'PUT']) {
     const refused: unknown = await endpoint
-      .verify(new Request(`${id}/mcp`, { method }), { require: 'identity' })
+      .verify(new Request(`${id}/mcp`, { method }), { require: 'identity', accept: both })
       .catch((error: unknown) => error)
     const response = await endpoint.toResponse(refused)
     expect(response.status).toBe(401)
@@ -192,7 +195,7 @@ it.each(['grant', 'sub', 'agent', 'family'] as const)(
     expect(await outcomeOf(endpoint, requestWith(bearer(await tokenWith())))).toMatchObject(invalidToken)
     const others = mcp({ denyList: {} }, [await revocationEntry(kind, 'another')])
     const request = requestWith(bearer(await tokenWith()))
-    const verified = await others.verify(request, { require: 'identity' })
+    const verified = await others.verify(request, { require: 'identity', accept: both })
     expect(await others.isStillAuthorized(verified)).toBe(true)
   },
 )
@@ -218,7 +221,9 @@ it('is unavailable, and does not refuse the token, while a new key of the auth s
   unreachable.add(keys)
   clock.now += 61
   const token = await tokenWith({ jti: 'grant-1.family-1.y' }, 'at+jwt', renewed)
-  const refused = await endpoint.verify(requestWith(bearer(token)), { require: 'identity' }).catch((error) => error)
+  const refused = await endpoint
+    .verify(requestWith(bearer(token)), { require: 'identity', accept: both })
+    .catch((error) => error)
   const response = await endpoint.toResponse(refused)
   expect([response.status, response.headers.get('retry-after'), response.headers.get('www-authenticate')]).toEqual([
     503,
@@ -262,6 +267,49 @@ it('counts all clients of a user together', async () => {
   expect(await statusOf('https://three.example/c', 'user-2')).toMatchObject({ scheme: 'bearer' })
 })
 
+it('B26: does not count requests with a token that is refused, because its user’s other clients share the limit', async () => {
+  const revoked = [await revocationEntry('grant', 'stolen')]
+  const endpoint = mcp({ rateLimit: createRateLimit({ authorization: 1 }), denyList: {} }, revoked)
+  const stolen = requestWith(bearer(await tokenWith({ jti: 'stolen.f.1', client_id: 'https://thief.example/c' })))
+  const narrow = requestWith(bearer(await tokenWith({ jti: 'grant-2.f.1', scope: 'connect' })))
+  for (let count = 0; count < 3; count++) {
+    expect(await outcomeOf(endpoint, stolen)).toMatchObject(invalidToken)
+    expect(await outcomeOf(endpoint, narrow)).toMatchObject({ status: 403 })
+  }
+  expect(await outcomeOf(endpoint, requestWith(bearer(await tokenWith())))).toMatchObject({ scheme: 'bearer' })
+})
+
+describe('a request whose content arrives slowly', () => {
+  async function outcomeAfter(seconds: number, revoked: string[] = []) {
+    const clock = { now: now() }
+    const list: string[] = []
+    const endpoint = mcp({ now: () => clock.now, denyList: {} }, list)
+    async function take() {
+      list.push(...revoked)
+      clock.now += seconds
+    }
+    const token = await tokenWith({ exp: clock.now + 30 })
+    const message = {
+      method: 'POST',
+      rawTarget: '/mcp',
+      rawHeaders: ['Host', 'notes.example', 'Authorization', `Bearer ${token}`],
+      body: () => new Uint8Array(0),
+      upload: { isAnnounced: true, take },
+    }
+    try {
+      return (await endpoint.verify(message, { require: 'authorization', scope: 'notes.read' })).scheme
+    } catch (error) {
+      return (await endpoint.toResponse(error)).headers.get('www-authenticate')
+    }
+  }
+
+  it('B26: is refused if its token expires or is revoked in the meantime', async () => {
+    expect(await outcomeAfter(20)).toBe('bearer')
+    expect(await outcomeAfter(30)).toContain('error="invalid_token"')
+    expect(await outcomeAfter(4, [await revocationEntry('grant', 'grant-1')])).toContain('error="invalid_token"')
+  })
+})
+
 it('does not look at access tokens without the option', async () => {
   const { resource } = openResource()
   const refused = await outcomeOf(resource, requestWith(bearer(await tokenWith()), '/mcp?access_token=x'))
@@ -274,6 +322,38 @@ it('createResource: accept makes the whole API one OAuth resource', async () => 
   const token = await tokenWith({ aud: id })
   expect(await outcomeOf(resource, requestWith(bearer(token), '/any'))).toMatchObject({ scheme: 'bearer' })
   expect(await outcomeOf(resource, requestWith(bearer(await tokenWith())))).toMatchObject({ status: 401 })
+})
+
+describe('an access token', () => {
+  const request = async () => requestWith(bearer(await tokenWith()))
+  const refusalOf = async (endpoint: Resource, required: Parameters<Resource['verify']>[1]) => {
+    const error: unknown = await endpoint.verify(await request(), required).catch((thrown: unknown) => thrown)
+    const { status, headers } = await endpoint.toResponse(error)
+    return [status, headers.get('www-authenticate'), headers.get('agent-auth')]
+  }
+
+  it('does not suffice where no scope is required (B24), and its client is not asked for another one', async () => {
+    const endpoint = mcp({ wwwAuthenticate: 'Basic realm="notes"' })
+    const basic = 'Basic realm="notes"'
+    expect(await refusalOf(endpoint, { require: 'signature' })).toEqual([401, basic, 'httpsig'])
+    expect(await refusalOf(endpoint, { require: 'identity' })).toEqual([401, basic, 'httpsig; identity=?1'])
+    const unscoped = { require: 'authorization', scope: 'notes.read', accept: ['aauth'] } as const
+    expect(await refusalOf(endpoint, unscoped)).toEqual([401, basic, 'httpsig; identity=?1'])
+  })
+
+  it('suffices if the route says so', async () => {
+    for (const require of ['signature', 'identity'] as const)
+      expect(await mcp().verify(await request(), { require, accept: both })).toMatchObject({ scheme: 'bearer' })
+  })
+
+  it('cannot be accepted by a route of a resource that accepts none', async () => {
+    const { resource } = openResource()
+    const required = { require: 'identity', accept: both } as const
+    expect(() => aauth(resource, required)).toThrow('set accept of createResource')
+    expect(() => aauth(mcp(), required)).not.toThrow()
+    expect(() => aauth(mcp(), { ...required, accept: ['oauth'] })).toThrow('accept must be')
+    await expect(resource.verify(await request(), required)).rejects.toThrow('set accept of createResource')
+  })
 })
 
 describe('rejects invalid options:', () => {

@@ -1,8 +1,22 @@
 import { createHash } from 'node:crypto'
-import type { ContentDigests, ReceivedMessage } from 'countersign'
-import { AAuthError } from 'countersign/resource'
+import { type ContentDigests, createSigner, generatePrivateJwk, type ReceivedMessage } from 'countersign'
+import { AAuthError, createResource } from 'countersign/resource'
 import { describe, expect, it } from 'vitest'
-import { byAgent, byToken, mayRead, mayWrite, openResource, signed } from './events-resource.js'
+import { holdClock } from '../../../../test/hold-clock.js'
+import { agentDocuments, documentFetch } from '../origins.js'
+import {
+  agent,
+  agentSigner,
+  authServer,
+  byAgent,
+  byToken,
+  id,
+  mayRead,
+  mayWrite,
+  openResource,
+  resourceSigner,
+  signed,
+} from './events-resource.js'
 
 const content = Buffer.from('{"title":"lunch"}')
 
@@ -62,5 +76,52 @@ describe('an upload', () => {
     await expect(openResource().verify({ ...message, upload }, mayWrite)).rejects.toMatchObject({
       code: 'component_forbidden',
     })
+  })
+})
+
+describe('an upload that arrives slowly', () => {
+  const until = (seconds: number) => ({ exp: Math.floor(Date.now() / 1000) + seconds })
+
+  async function slowly(take: () => void, exp: number): Promise<ReceivedMessage> {
+    const { message } = await uploaded(await byToken('events.read', until(exp)))
+    return { ...message, upload: { isAnnounced: true, take: async () => take() } }
+  }
+
+  it('B26: is refused with a challenge if its auth token expires in the meantime, at every level', async () => {
+    const clock = holdClock()
+    for (const required of [mayRead, mayWrite, { require: 'signature' } as const]) {
+      const message = await slowly(() => clock.pass(31), 30)
+      await expect(openResource().verify(message, required)).rejects.toMatchObject({
+        code: 'auth_token_expired',
+        challenge: { level: 'authorization' },
+      })
+    }
+    const requirementOf = () => mayRead
+    const message = await slowly(() => clock.pass(31), 30)
+    await expect(openResource().verify(message, { ...mayWrite, requirementOf })).rejects.toMatchObject({
+      code: 'auth_token_expired',
+      challenge: { level: 'authorization', scope: 'events.read', binding: { agent: 'https://agent.example' } },
+    })
+  })
+
+  it('is accepted if the token is still valid', async () => {
+    const clock = holdClock()
+    const message = await slowly(() => clock.pass(29), 30)
+    expect(await openResource().verify(message, mayRead)).toMatchObject({ sub: 'person-1' })
+  })
+
+  it('is refused if the key was replaced in the meantime', async () => {
+    const clock = holdClock()
+    const documents = { ...agentDocuments(agent, [agentSigner.jwk]) }
+    const { fetch } = documentFetch(documents)
+    const resource = createResource({ id, signer: resourceSigner, authServer, fetch })
+    const { message } = await uploaded()
+    async function take() {
+      const other = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
+      Object.assign(documents, agentDocuments(agent, [other.jwk]))
+      clock.pass(86_400)
+    }
+    const refused = resource.verify({ ...message, upload: { isAnnounced: true, take } }, mayWrite)
+    await expect(refused).rejects.toMatchObject({ code: 'key_unknown' })
   })
 })

@@ -258,7 +258,8 @@ export function coversNeed(need: Need, other: Need): boolean {
 }
 
 /** The requirement that the resource verifies. */
-export function requirementOf({ level, scope }: Need): VerifyRequestOptions<Requirement> {
+export function requirementOf({ level, scope, acceptsOAuth: isOAuth }: Need): VerifyRequestOptions<Requirement> {
   if (level === 'none') throw new TypeError('nothing is verified at the level "none"')
-  return scope === undefined ? { require: level } : { require: level, scope }
+  const accept = isOAuth ? (['aauth', 'oauth'] as const) : (['aauth'] as const)
+  return scope === undefined ? { require: level, accept } : { require: level, scope, accept }
 }

@@ -7,6 +7,7 @@ import type { MaybePromise } from '../../lib/maybe-promise.js'
 import { warnOnce } from '../../lib/options.js'
 import type { Resource } from '../create-resource.js'
 import { requestChanged } from '../require-unchanged.js'
+import type { AcceptedProof } from '../resource-options.js'
 import { type JudgedMcpRequest, judgeMcpRequest } from './authorize-mcp-request.js'
 import { serverEventId } from './filter-lists.js'
 import { type McpAuthInfo, mcpAuthInfo } from './mcp-auth-info.js'
@@ -82,6 +83,7 @@ export async function admitMessage(
     const upload = received.upload ?? memoryUpload(received, maxBody)
     const verified = await resource.verify(Object.assign({}, received, { upload }), {
       require: 'identity',
+      accept: acceptedBy(resource),
       requirementOf,
     })
     // TypeScript cannot tell that the callback assigns this variable.
@@ -100,11 +102,17 @@ export function tableFor(
   return proof === 'bearer' ? bearerTable : table
 }
 
+/** Every access token of the server is accepted: the table decides on its scopes. */
+function acceptedBy({ protectedResource }: Resource): readonly AcceptedProof[] {
+  return protectedResource ? ['aauth', 'oauth'] : ['aauth']
+}
+
 /** @throws AAuthError `method_not_allowed`; a request without authorization is challenged first, because OAuth clients try any method */
 async function requireMethod(received: ReceivedMessage, resource: Resource): Promise<void> {
   const { method } = received
   if (method === 'POST' || method === 'GET' || method === 'DELETE') return
-  if (resource.protectedResource && method !== 'OPTIONS') await resource.verify(received, { require: 'identity' })
+  if (resource.protectedResource && method !== 'OPTIONS')
+    await resource.verify(received, { require: 'identity', accept: acceptedBy(resource) })
   throw new AAuthError('method_not_allowed', 'MCP uses POST, GET and DELETE.')
 }
 
@@ -221,14 +229,22 @@ function refusalResponse({ status, code, reason, id }: McpRefusal): Response {
 /** The content of a message, read only after every other check has passed. */
 function memoryUpload(received: ReceivedMessage, maxBody: number): Required<Upload> {
   let content: Uint8Array = new Uint8Array(0)
+  const isAnnounced = announcesContent(received)
   return {
-    isAnnounced: announcesContent(received),
+    isAnnounced,
     content: () => content,
     async take(digests) {
       content = await received.body(maxBody)
+      if (!isAnnounced && content.length > 0) throw unannounced(received)
       if (digests) await requireDigests(digests, content)
     },
   }
+}
+
+function unannounced({ method }: ReceivedMessage): AAuthError {
+  const text =
+    method === 'POST' ? 'The body is longer than its Content-Length.' : `An MCP ${method} request must not have a body.`
+  return new AAuthError('request_malformed', text)
 }
 
 /**

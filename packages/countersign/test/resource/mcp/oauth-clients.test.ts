@@ -21,8 +21,10 @@ const scopes = {
   'mcp.use': 'Connect',
 }
 
+const documents = oauthDocuments(ids.authServer, [signer.jwk])
+
 async function openServer(options: Partial<McpOptions> = {}) {
-  const stage = openMcpStage(ids.api, { scopes }, oauthDocuments(ids.authServer, [signer.jwk]))
+  const stage = openMcpStage(ids.api, { scopes }, documents)
   const protectedMcp = protectMcp(stage.resource, {
     ...table,
     accept: ['aauth', 'oauth'],
@@ -265,6 +267,25 @@ it('accepts access tokens in version 2026-07-28, where discovery needs one, too'
   expect((await call(handler, await tokenFor('mcp.use'), body, headers)).status).toBe(200)
 })
 
+it('does not reveal the parameters of a tool that is only for agents that sign', async () => {
+  const stage = openMcpStage(ids.api, { scopes }, documents)
+  const options: McpOptions = { tools: table.tools, accept: ['aauth', 'oauth'], path: '/mcp' }
+  const properties = { vault: { type: 'string', 'x-mcp-header': 'Vault' } }
+  const tools = [{ name: 'delete_note', inputSchema: { type: 'object', properties } }]
+  const handler = protectMcp(stage.resource, options).around(() =>
+    Response.json({ jsonrpc: '2.0', id: 1, result: { tools } }),
+  )
+  stage.serve(handler)
+  await post(await stage.newAgent('planner'), stage.url, message('tools/list'))
+  const token = await tokenFor('notes.read')
+  const outcomeOf = async (name: string) => {
+    const { body, headers } = modern('tools/call', { name, arguments: { vault: 'x' } })
+    const response = await call(handler, token, body, headers)
+    return [response.status, (await response.text()).replace(name, 'NAME')]
+  }
+  expect(await outcomeOf('delete_note')).toEqual(await outcomeOf('unknown'))
+})
+
 describe('rejects invalid options:', () => {
   const open = (options: Partial<McpOptions>, resource?: Resource) => () =>
     protectMcp(resource ?? openMcpStage(ids.api, { scopes }).resource, { ...table, ...options })
@@ -278,6 +299,16 @@ describe('rejects invalid options:', () => {
       'a dangerous initial scope',
       open({ accept: ['aauth', 'oauth'], path: '/mcp', initialScope: 'notes.delete' }),
       'initialScopes',
+    ],
+    [
+      'an initial scope with which no client can connect',
+      open({ accept: ['aauth', 'oauth'], path: '/mcp', connect: 'mcp.use', initialScope: 'notes.read' }),
+      'would not ask for mcp.use',
+    ],
+    [
+      'a scope to connect that no client can have',
+      open({ accept: ['aauth', 'oauth'], path: '/mcp', connect: 'mcp.use notes.delete' }),
+      'no access token may have the scope notes.delete',
     ],
   ])('%s', (_, create, text) => {
     expect(create).toThrow(text)
