@@ -19,7 +19,7 @@ import { nearestName, requireKnownOptions, warnOnce } from '../lib/options.js'
 import { parseScope } from '../protocol/parameters.js'
 import { requireRate } from './rate-limit.js'
 import { type RequestReport, reportRequest } from './report-request.js'
-import { type AcceptedProof, type ResourceOptions, requireAccept } from './resource-options.js'
+import type { AcceptedProof, ResourceOptions } from './resource-options.js'
 
 /** What a resource provides to its verifier. */
 interface VerifierTools {
@@ -220,7 +220,7 @@ export function requireVerifyOptions(
     )
   requireKnownOptions('the request check', options, verifyRequestOptions)
   const { require, scope, accept } = options
-  requireAccept(options)
+  if (accept && !accept.includes('aauth')) throw new TypeError("accept must be ['aauth'] or ['aauth', 'oauth']")
   if (accept?.includes('oauth') && !protectedResource)
     throw new TypeError('accept: the resource must accept OAuth access tokens, too: set accept of createResource')
   if (!requirements.has(require))
