@@ -1,29 +1,20 @@
 import { createServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { january } from 'countersign/editions'
 import { createNodeListener } from 'countersign/node'
 import { type ProtectedMcp, protectMcp } from 'countersign/resource/mcp'
-import { issueToken, registeredNames, type TokenType } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
+import { signAccessToken } from '../../access-token.js'
 import { dataFrame, exchangeFrames, headersFrame } from '../../attacks/raw-http2.js'
+import { oauthDocuments } from '../../origins.js'
 import { listenWith } from '../events-resource.js'
 import { ids, message, openMcpStage } from './mcp-stage.js'
 
 const signer = await createSigner(await generatePrivateJwk({ kid: 'oauth-1' }))
-const documents = {
-  [`${ids.authServer}/.well-known/oauth-authorization-server`]: {
-    issuer: ids.authServer,
-    jwks_uri: `${ids.authServer}/oauth/jwks.json`,
-  },
-  [`${ids.authServer}/oauth/jwks.json`]: { keys: [signer.jwk] },
-}
-const type = { ...january.tokens.auth, typ: 'at+jwt', required: [], optional: [], jose: registeredNames } as TokenType
+const documents = oauthDocuments(ids.authServer, [signer.jwk])
 
 async function bearer(): Promise<string> {
-  const iat = Math.floor(Date.now() / 1000)
-  const who = { iss: ids.authServer, aud: `${ids.api}/mcp`, sub: 'alice', client_id: 'https://client.example/c.json' }
-  const claims = { ...who, scope: 'notes.read', iat, exp: iat + 600, jti: 'g.f.1' }
-  return `Bearer ${await issueToken(type, claims as never, { signer })}`
+  const claims = { iss: ids.authServer, aud: `${ids.api}/mcp`, scope: 'notes.read' }
+  return `Bearer ${await signAccessToken(claims, { signer })}`
 }
 
 type Listener = (incoming: Http2ServerRequest, outgoing: Http2ServerResponse) => void
