@@ -11,7 +11,7 @@ import type {
 } from '../pages/models/models.js'
 import type { RequestBlocks } from '../pages/models/request-blocks.js'
 import { cleanName, cleanText, lookAlikeHost } from '../policy/plain-text.js'
-import { grantable, hostOf, isIdentityScope, permissionsOf, type ReadPermission } from '../policy/policy.js'
+import { grantable, hostOf, isIdentityScope, isLoopback, permissionsOf, type ReadPermission } from '../policy/policy.js'
 import type { AuthRequest, User } from '../storage/api/storage.js'
 import type { Holdings } from './facts.js'
 
@@ -142,8 +142,8 @@ function cleanLines(text: string | undefined): string | undefined {
 }
 
 function redirectOf(uri: string, agent: string): ConsentPage['redirect'] {
-  const { host, protocol } = new URL(uri)
-  return { uri, display: displayRedirect(uri), elsewhere: host !== hostOf(agent), loopback: protocol === 'http:' }
+  const { host } = new URL(uri)
+  return { uri, display: displayRedirect(uri), elsewhere: host !== hostOf(agent), loopback: isLoopback(uri) }
 }
 
 /**

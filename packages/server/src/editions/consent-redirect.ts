@@ -1,4 +1,4 @@
-import { hostOf } from '../policy/policy.js'
+import { hostOf, isLoopback } from '../policy/policy.js'
 import type { AuthRequest } from '../storage/api/storage.js'
 
 /** The only place that builds a redirect to an agent. Its input is the stored request, whose redirect URI was verified (W12). */
@@ -30,5 +30,5 @@ function keptParameters(search: string, answer: URLSearchParams): string[] {
 export function isOnOwnHost({ redirectUri, agent }: Pick<AuthRequest, 'redirectUri' | 'agent'>): boolean {
   if (redirectUri === null) return false
   const { protocol, host } = new URL(redirectUri)
-  return protocol === 'https:' && host === hostOf(agent)
+  return protocol === 'https:' && host === hostOf(agent) && !isLoopback(redirectUri)
 }

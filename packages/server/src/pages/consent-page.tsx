@@ -69,6 +69,11 @@ function question(
   return able.every(({ identity }) => identity) ? messages.allowSignIn(host) : messages.allowOwn(host)
 }
 
+function portOf(uri: string): string {
+  const { port, protocol } = new URL(uri)
+  return port || (protocol === 'https:' ? '443' : '80')
+}
+
 function Decision({ model, messages }: { model: ConsentPage; messages: Messages }) {
   const agent = <Host>{model.agentHost}</Host>
   const { redirect } = model
@@ -77,9 +82,7 @@ function Decision({ model, messages }: { model: ConsentPage; messages: Messages 
     <div class="decision">
       {model.bearer && <Caution>{messages.bearer}</Caution>}
       {redirect?.loopback && (
-        <Caution>
-          {(model.bearer ? messages.anyProgram : messages.loopback)(new URL(redirect.uri).port || '80')}
-        </Caution>
+        <Caution>{(model.bearer ? messages.anyProgram : messages.loopback)(portOf(redirect.uri))}</Caution>
       )}
       {redirect?.elsewhere && !redirect.loopback && <Caution>{messages.elsewhere(next, agent)}</Caution>}
       {model.dangers && <Caution>{messages.dangerous(agent, eitherOf(model.dangers, messages))}</Caution>}

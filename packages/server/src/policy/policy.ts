@@ -106,6 +106,16 @@ export function hostOf(identifier: string): string | undefined {
   return URL.canParse(identifier) ? new URL(identifier).host : undefined
 }
 
+/**
+ * Whether a redirect leads to a program on the user's own device. With `https` as well: the program only needs a certificate that the device
+ * trusts.
+ */
+export function isLoopback(redirectUri: string): boolean {
+  const { protocol, hostname } = new URL(redirectUri)
+  if (protocol !== 'https:') return protocol === 'http:' // `http` is accepted only on loopback
+  return /^(?:(?:.+\.)?localhost|127(?:\.\d+){3}|\[::1\])\.?$/.test(hostname)
+}
+
 /** An identifier without its path and query. */
 export function originOf(identifier: string): string {
   return /^[^/?]*\/\/[^/?]*/.exec(identifier)?.[0] ?? identifier

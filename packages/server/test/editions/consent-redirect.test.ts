@@ -47,6 +47,17 @@ it.each([
   expect(isOnOwnHost({ agent: 'https://agent.example', redirectUri })).toBe(outcome)
 })
 
+it.each(['localhost', 'localhost:8443', 'app.localhost', '127.0.0.1:8443', '[::1]'])(
+  'https at %s reaches programs on the device, also for an agent there',
+  (host) => {
+    expect(isOnOwnHost({ agent: `https://${host}`, redirectUri: `https://${host}/callback` })).toBe(false)
+  },
+)
+
+it.each(['localhost.example', '127.0.0.1.example', 'mylocalhost.example'])('%s is a web host', (host) => {
+  expect(isOnOwnHost({ agent: `https://${host}`, redirectUri: `https://${host}/callback` })).toBe(true)
+})
+
 it.each([
   ['https://agent.example:8443/callback', 'agent.example:8443'],
   ['http://127.0.0.1:53123/callback', '127.0.0.1'],

@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { ConsentLink, ConsentTransport, LinkedAsker } from '../../http/consent-transport.js'
+import { isLoopback } from '../../policy/policy.js'
 import { canonicalResource } from '../../policy/resource-id.js'
 import { hashSecret, type MintedSecrets } from '../../secrets/server-keys.js'
 import type { AuthRequest } from '../../storage/api/storage.js'
@@ -14,6 +15,10 @@ export function hashOAuthSecret(kind: 'request' | 'code' | 'refresh', secret: st
 
 /** How long the code for a web page can be redeemed, in seconds. A code for loopback can be pasted elsewhere, so it lasts only as usual. */
 const webCodeLifetime = 300
+
+function isWebPage(redirectUri: string | null): boolean {
+  return redirectUri !== null && redirectUri.startsWith('https:') && !isLoopback(redirectUri)
+}
 
 /** Redirects to a client. Its `state` comes back as it was encoded in the request, whatever bytes it stands for. */
 export function clientRedirect(
@@ -36,7 +41,7 @@ export function createOAuthTransport(issuer: string, secrets: MintedSecrets): Co
       return ticket.length > 256 ? 'request_unknown' : linkTo(ticket)
     },
     handleHashOf: (request) => hashOAuthSecret('code', codeOf(secrets, request)),
-    handleLifetimeOf: ({ redirectUri }) => (redirectUri?.startsWith('https:') ? webCodeLifetime : undefined),
+    handleLifetimeOf: ({ redirectUri }) => (isWebPage(redirectUri) ? webCodeLifetime : undefined),
     isAlive: ({ codeRedeemable }) => codeRedeemable,
     reachesOnlyAgent: isOnOwnHost,
     addressOf(request, decision) {

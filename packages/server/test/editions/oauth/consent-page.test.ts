@@ -11,6 +11,7 @@ import {
   json,
   openConsent,
   openStage,
+  redeem,
   resourceDocument,
 } from './oauth-stage.js'
 
@@ -74,6 +75,21 @@ describe('resource_name', () => {
       /calls itself “Notes\. Read x{47}…”\. We haven’t checked that name\./,
     )
   })
+})
+
+it.each([
+  ['https://localhost:53123/callback', '53123'],
+  ['https://app.localhost/callback', '443'],
+])('a program that receives its answer at %s is on the user’s computer', async (redirect_uri, port) => {
+  const stage = await openStage()
+  stage.documents.set(clientId, () => json({ ...clientDocument, redirect_uris: [redirect_uri] }))
+  const url = authorizeUrl({ redirect_uri })
+  const text = await textOf(stage, url)
+  expect(text).toContain(`A program on the computer before you will get this (port ${port}).`)
+  expect(text).toContain(asksAgain)
+  const code = (await decide(stage, 'grant', url)).searchParams.get('code') ?? ''
+  stage.clock.now += 60
+  expect((await redeem(stage, code, { redirect_uri })).error).toBe('invalid_grant')
 })
 
 describe('that the user will be asked again', () => {
