@@ -178,8 +178,6 @@ async function refresh(
   const presented = readToken(context.secrets, requireParameter(form, 'refresh_token'), client)
   if (!presented) throw new AAuthError('refresh_token_refused', 'The client must authenticate as it did for its code.')
   const { family, generation } = presented
-  const retryAfter = refreshes.count(family)
-  if (retryAfter !== undefined) throw new AAuthError('too_many_requests', 'Too many refreshes.', { retryAfter })
   const rotation: Rotation = {
     family,
     generation,
@@ -193,13 +191,22 @@ async function refresh(
     grace,
     idleSeconds,
   }
-  const prepared = await context.storage.prepareRotation(rotation)
+  const found = await context.storage.prepareRotation(rotation)
+  // Reuse is not counted, but recorded in any case: otherwise, whoever copied a token could hide its reuse by using up the rate.
+  if (found !== 'reused') requireRate(refreshes, family)
+  const prepared = found === 'reused' ? undefined : found
   if (prepared) await requireAccepting(resources, prepared.grant.resource, ip)
   const signed = prepared && (await signFor(context, keys, prepared))
   const outcome = await context.storage.rotateRefresh({ ...rotation, issue: prepared?.issue })
   if (outcome.outcome === 'refused') throw refreshRefusal(outcome.reason)
   const response = signed ?? (await signFor(context, keys, outcome))
   return { ...response, refresh_token: refreshTokenOf(context, client, { family, generation: outcome.generation }) }
+}
+
+/** @throws AAuthError `too_many_requests` */
+function requireRate(refreshes: RateLimit, family: string): void {
+  const retryAfter = refreshes.count(family)
+  if (retryAfter !== undefined) throw new AAuthError('too_many_requests', 'Too many refreshes.', { retryAfter })
 }
 
 async function signFor(

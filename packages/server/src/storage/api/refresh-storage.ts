@@ -19,9 +19,9 @@ export interface RefreshStorage {
   rotateRefresh(rotation: Rotation): Promise<RotationOutcome>
   /**
    * Returns the token that `rotateRefresh` would issue now, so that it can be signed before the refresh token is replaced. Changes nothing.
-   * Undefined if `rotateRefresh` would refuse the refresh token.
+   * Undefined if `rotateRefresh` would refuse the refresh token, and `reused` if it would also revoke the family.
    */
-  prepareRotation(rotation: Rotation): Promise<PreparedIssue | undefined>
+  prepareRotation(rotation: Rotation): Promise<PreparedIssue | 'reused' | undefined>
   /**
    * Revokes a refresh token, or a family. Returns false and changes nothing if it is unknown, already revoked, or belongs to another agent or
    * delegate.

@@ -40,11 +40,14 @@ export interface PerformedRotation {
 type FoundFamily = FoundToken & { row: Awaited<ReturnType<typeof familyRows>>[number]; isHostBlocked: boolean }
 
 /** Implements {@link RefreshStorage.prepareRotation} for a family from {@link readFamilies}. */
-export function prepareRotation(token: FoundFamily | undefined, rotation: Rotation): PreparedIssue | undefined {
+export function prepareRotation(
+  token: FoundFamily | undefined,
+  rotation: Rotation,
+): PreparedIssue | 'reused' | undefined {
   if (!token) return undefined
   const { row, grant } = token
   const judged = judge(token, rotation, row.read_at)
-  if ('reason' in judged) return undefined
+  if ('reason' in judged) return judged.reason === 'reused' ? 'reused' : undefined
   const issue = generateTokenIssue(grant, judged.scope, { ...rotation, now: row.read_at })
   return { grant, user: toUser(row), issue }
 }
@@ -147,13 +150,21 @@ type JudgedRotation =
   | { reason: ReasonOf<RotationOutcome>; event?: AuditEventName }
   | { presented: 'current' | 'previous'; scope: string }
 
-/** Determines which generation was presented and which scope it grants, or why the rotation is refused. */
+/** Refusals that the operator can lift, so that the family works again: its reuse must not remain unnoticed until then. */
+const liftable: ReadonlySet<string> = new Set(['agent_blocked', 'user_disabled'])
+
+/**
+ * Determines which generation was presented and which scope it grants, or why the rotation is refused. Nothing that the bearer chooses comes
+ * before reuse: otherwise, whoever copied a token could hide its reuse.
+ */
 function judge(token: FoundFamily, rotation: Rotation, now: number): JudgedRotation {
   const refusal = refreshRefusal(token, rotation, now, token.isHostBlocked)
-  if (refusal) return refusal
-  if (rotation.isResource?.(token.grant.resource) === false) return { reason: 'other_resource' }
   const presented = presentedGeneration(token, rotation, now)
+  const isRevoked = token.row.token_revoked_at !== null
+  if (presented === 'reused' && !isRevoked && (!refusal || liftable.has(refusal.reason))) return { reason: 'reused' }
+  if (refusal) return refusal
   if (presented === 'reused' || presented === 'unknown') return { reason: presented }
+  if (rotation.isResource?.(token.grant.resource) === false) return { reason: 'other_resource' }
   const scope = rotation.scope === undefined ? token.scope : commonScope(token.scope, rotation.scope)
   return scope === '' ? { reason: 'scope_exceeded' } : { presented, scope }
 }
@@ -240,7 +251,8 @@ function presentedGeneration(
 ): 'current' | 'previous' | 'reused' | 'unknown' {
   if (hashText(row.token_hash) === tokenHash) return 'current'
   const isPrevious = row.previous_hash !== null && hashText(row.previous_hash) === tokenHash
-  if (isPrevious && row.rotated_at !== null && row.rotated_at >= now - grace) return 'previous'
+  // The clock may have been set back since.
+  if (isPrevious && row.rotated_at !== null && Math.abs(now - row.rotated_at) <= grace) return 'previous'
   return isPrevious || generation < row.generation ? 'reused' : 'unknown'
 }
 

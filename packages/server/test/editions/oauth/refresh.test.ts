@@ -168,6 +168,18 @@ it('limits how often a family is refreshed, without consuming its token', async 
   expect((await refresh(stage, refresh_token)).status).toBe(200)
 })
 
+it('notices reuse although the copy’s bearer used up the rate with requests that change nothing', async () => {
+  const stage = await openStage()
+  const first = await allowed(stage)
+  const second = await refresh(stage, first.refresh_token)
+  stage.clock.now += 61
+  for (let done = 0; done < 60; done++) await refresh(stage, second.refresh_token, { resource: 'https://b.example/mcp' })
+  expect((await refresh(stage, second.refresh_token)).status).toBe(429)
+  expect((await refresh(stage, first.refresh_token)).error).toBe('invalid_grant')
+  stage.clock.now += 60
+  expect((await refresh(stage, second.refresh_token)).error).toBe('invalid_grant')
+})
+
 it('lets operators raise the limit of refreshes', async () => {
   const stage = await openWith({ limits: { rateFactor: 2 } })
   let { refresh_token } = await allowed(stage)

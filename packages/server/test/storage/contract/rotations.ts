@@ -28,6 +28,12 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
       return result.outcome === 'refused' ? result.reason : `${result.outcome} ${result.generation}`
     }
 
+    async function prepared(rotation: Presented) {
+      const found = await world.storage.prepareRotation(rotation)
+      if (!found || found === 'reused') throw new Error('the rotation would be refused')
+      return found
+    }
+
     const families = async (since = start) =>
       (await world.storage.listRevocations({ since, perUser: 20, limit: 100, families: true })).families
 
@@ -117,6 +123,15 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
       expect(await presented(present(1))).toBe('revoked')
     })
 
+    test('a clock that was set back lengthens the grace time by no more than its length', async () => {
+      const { present } = await rotating(world.storage)
+      await presented(present(0))
+      world.now = start - 60
+      expect(await presented(present(0))).toBe('repeated 1')
+      world.now = start - 61
+      expect(await presented(present(0))).toBe('reused')
+    })
+
     test('the grace time is counted from the rotation, not from a repetition', async () => {
       const { present } = await rotating(world.storage)
       await presented(present(0))
@@ -143,6 +158,34 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
         for (const generation of [0, 1, 2, 3]) expect(await presented(present(generation))).toBe('revoked')
       },
     )
+
+    const chosen: [string, object][] = [
+      ['another resource', { isResource: () => false }],
+      ['none of its scopes', { scope: 'calendar.admin' }],
+    ]
+    test.each(chosen)('reuse is noticed for %s, too', async (_, changes) => {
+      const { storage } = world
+      const { present } = await rotating(storage)
+      for (const generation of [0, 1]) await presented(present(generation))
+      expect(await storage.prepareRotation(present(0, changes))).toBe('reused')
+      expect(await presented(present(0, changes))).toBe('reused')
+      expect(await presented(present(2))).toBe('revoked')
+    })
+
+    test('reuse is noticed while the agent is blocked or the user is disabled, too', async () => {
+      const { storage } = world
+      const [blocked, disabled] = [await rotating(storage), await rotating(storage)]
+      for (const { present } of [blocked, disabled])
+        for (const generation of [0, 1]) await presented(present(generation))
+      await storage.setUserStatus(disabled.user.id, 'disabled')
+      expect(await presented(disabled.present(2))).toBe('user_disabled')
+      for (const reason of ['reused', 'user_disabled']) expect(await presented(disabled.present(0))).toBe(reason)
+      await storage.setAgentBlocked({ agent, blocked: true, by: 'operator' })
+      for (const reason of ['reused', 'agent_blocked']) expect(await presented(blocked.present(0))).toBe(reason)
+      await storage.setAgentBlocked({ agent, blocked: false, by: 'operator' })
+      expect(await presented(blocked.present(2))).toBe('revoked')
+      expect(await storage.listEvents({ event: 'refresh.reused' })).toHaveLength(2)
+    })
 
     test('reuse revokes this family only, with one audit row, and lists it', async () => {
       const { storage } = world
@@ -372,19 +415,19 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findViolations()).toEqual([])
     })
 
-    const failing: [string, (prepared: object | undefined) => object][] = [
+    const failing: [string, (issue: object | undefined) => object][] = [
       ['whose successor cannot be stored', () => ({ successorHash: 'short' })],
       ['whose resource cannot be compared', () => ({ isResource: (each: string) => new URL(each.slice(8)) })],
-      ['whose grant has changed', (prepared) => ({ issue: { ...prepared, scope: 'calendar.delete' } })],
+      ['whose grant has changed', (issue) => ({ issue: { ...issue, scope: 'calendar.delete' } })],
     ]
     test.each(failing)('of several rotations at once, one %s is the only one that fails', async (_, changes) => {
       const { storage } = world
       const families = await Promise.all(times(4, () => rotating(storage)))
       const presentations = families.map(({ present }) => present(0))
-      const prepared = await Promise.all(presentations.map((rotation) => storage.prepareRotation(rotation)))
+      const issues = await Promise.all(presentations.map(async (rotation) => (await prepared(rotation)).issue))
       const results = await Promise.allSettled(
         presentations.map((rotation, index) =>
-          presented({ ...rotation, issue: prepared[index]?.issue, ...(index === 1 && changes(prepared[1]?.issue)) }),
+          presented({ ...rotation, issue: issues[index], ...(index === 1 && changes(issues[1])) }),
         ),
       )
       expect(results.map((result) => (result.status === 'fulfilled' ? result.value : result.status))).toEqual([
@@ -575,16 +618,17 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
     test('a rotation is prepared without changing anything, and then issues the prepared token', async () => {
       const { storage } = world
       const { present, grantId, family, user } = await rotating(storage)
-      const prepared = await storage.prepareRotation(present(0, { scope: 'calendar.read' }))
-      expect(prepared).toMatchObject({ grant: { id: grantId, resource }, user, issue: { scope: 'calendar.read' } })
-      expect(prepared?.issue.jti.split('.').slice(0, 2)).toEqual([grantId, family])
+      const found = await prepared(present(0, { scope: 'calendar.read' }))
+      expect(found).toMatchObject({ grant: { id: grantId, resource }, user, issue: { scope: 'calendar.read' } })
+      expect(found.issue.jti.split('.').slice(0, 2)).toEqual([grantId, family])
       world.now += 3
-      const rotated = await storage.rotateRefresh(present(0, { scope: 'calendar.read', issue: prepared?.issue }))
-      expect(rotated).toMatchObject({ outcome: 'rotated', generation: 1, issue: prepared?.issue })
+      const rotated = await storage.rotateRefresh(present(0, { scope: 'calendar.read', issue: found.issue }))
+      expect(rotated).toMatchObject({ outcome: 'rotated', generation: 1, issue: found.issue })
       expect(await storage.prepareRotation(present(0))).toMatchObject({ grant: { id: grantId } })
       expect(await presented(present(1))).toBe('rotated 2')
-      for (const changes of [{}, { family: '0190a8c4-7d3e-4b21-9f00-00ff10203040' }, { isResource: () => false }])
-        expect(await storage.prepareRotation(present(0, changes))).toBeUndefined()
+      const refused = [{ family: '0190a8c4-7d3e-4b21-9f00-00ff10203040' }, { isResource: () => false }]
+      for (const changes of refused) expect(await storage.prepareRotation(present(2, changes))).toBeUndefined()
+      expect(await storage.prepareRotation(present(0))).toBe('reused')
       expect(await storage.listEvents({ event: 'refresh.reused' })).toEqual([])
       expect(await presented(present(2))).toBe('rotated 3')
     })
@@ -592,9 +636,9 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
     test('a prepared token is not issued for a grant that has changed, and the refresh token still works', async () => {
       const { storage } = world
       const { present, user } = await rotating(storage, {}, { remembered: true, grantLifetime: 2000 })
-      const prepared = await storage.prepareRotation(present(0))
+      const { issue } = await prepared(present(0))
       await allowedRequest(storage, {}, { remembered: true, grantLifetime: null }, user)
-      await expect(storage.rotateRefresh(present(0, { issue: prepared?.issue }))).rejects.toMatchObject({
+      await expect(storage.rotateRefresh(present(0, { issue }))).rejects.toMatchObject({
         code: 'unavailable',
       })
       expect(await presented(present(0))).toBe('rotated 1')
