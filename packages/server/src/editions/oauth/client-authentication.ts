@@ -1,4 +1,5 @@
 import { type NonceClaim, nonceSource, type VerificationKey } from 'countersign/signatures'
+import { decodeToken } from 'countersign/tokens'
 import { hashSecret } from '../../secrets/server-keys.js'
 import {
   type Assertion,
@@ -82,6 +83,13 @@ export async function authenticateClient(
     await requireUnused(options, assertion, key, ip)
   }
   return { clientId, method, refreshes: client.refreshes }
+}
+
+/** The client that a form names, in itself or in its assertion, which is not verified. */
+export function clientIn(form: ClientRequest['form']): string {
+  const named = form.get('client_id') ?? decodeToken(form.get('client_assertion') ?? '')?.payload.sub
+  if (typeof named !== 'string') throw oauthError('invalid_request', 'The parameter client_id is missing.')
+  return named
 }
 
 function refuseSecrets(form: ClientRequest['form'], headers: ClientRequest['headers']): void {

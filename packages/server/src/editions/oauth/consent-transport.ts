@@ -16,8 +16,8 @@ export function hashOAuthSecret(kind: 'request' | 'code' | 'refresh', secret: st
 /** How long the code for a web page can be redeemed, in seconds. A code for loopback can be pasted elsewhere, so it lasts only as usual. */
 const webCodeLifetime = 300
 
-function isWebPage(redirectUri: string | null): boolean {
-  return redirectUri !== null && redirectUri.startsWith('https:') && !isLoopback(redirectUri)
+function isWebPage(redirectUri: string): boolean {
+  return redirectUri.startsWith('https:') && !isLoopback(redirectUri)
 }
 
 /** Redirects to a client. Its `state` comes back as it was encoded in the request, whatever bytes it stands for. */
@@ -41,7 +41,8 @@ export function createOAuthTransport(issuer: string, secrets: MintedSecrets): Co
       return ticket.length > 256 ? 'request_unknown' : linkTo(ticket)
     },
     handleHashOf: (request) => hashOAuthSecret('code', codeOf(secrets, request)),
-    handleLifetimeOf: ({ redirectUri }) => (isWebPage(redirectUri) ? webCodeLifetime : undefined),
+    handleLifetimeOf: ({ redirectUri }) =>
+      redirectUri !== null && isWebPage(redirectUri) ? webCodeLifetime : undefined,
     isAlive: ({ codeRedeemable }) => codeRedeemable,
     reachesOnlyAgent: isOnOwnHost,
     addressOf(request, decision) {

@@ -3,9 +3,10 @@ import type { ServerContext } from '../../http/context.js'
 import type { Arrival } from '../../http/route.js'
 import type { ServerKeys } from '../../secrets/server-keys.js'
 import { readAccessToken } from './access-token.js'
-import type { AuthenticatedClient } from './client-authentication.js'
+import { type AuthenticatedClient, clientIn } from './client-authentication.js'
 import { clientAuthMethods } from './client-document.js'
-import { clientIn, maxOAuthForm, readToken, type TokenEndpointParts } from './token-endpoint.js'
+import { readToken } from './refresh-token.js'
+import { maxOAuthForm, type TokenEndpointParts } from './token-endpoint.js'
 
 /**
  * `POST /oauth/revoke` (RFC 7009): revokes the family of a refresh token or access token, that is, the refresh token and all access tokens

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { AAuthError } from 'countersign'
 import { readForm, requireParameter } from 'countersign/editions'
-import { decodeToken } from 'countersign/tokens'
 import type { ServerContext } from '../../http/context.js'
 import type { Arrival } from '../../http/route.js'
 import { hostOf } from '../../policy/policy.js'
 import { sameResource } from '../../policy/resource-id.js'
-import { hashSecret, type MintedSecrets, type SigningKeys, type TokenGeneration } from '../../secrets/server-keys.js'
+import { hashSecret, type SigningKeys } from '../../secrets/server-keys.js'
 import type { Rotation } from '../../storage/api/refresh-storage.js'
 import type {
   CodeRedemption,
@@ -16,14 +15,14 @@ import type {
   RotationOutcome,
 } from '../../storage/api/storage.js'
 import { type AccessTokenResponse, issueAccessToken } from './access-token.js'
-import type { AuthenticateClient, AuthenticatedClient } from './client-authentication.js'
+import { type AuthenticateClient, type AuthenticatedClient, clientIn } from './client-authentication.js'
 import { clientAuthMethods } from './client-document.js'
 import { hashOAuthSecret, isCodeOf } from './consent-transport.js'
 import type { ClientFinder } from './find-client.js'
 import type { ResourceFinder } from './find-resource.js'
-import { oauthName } from './names.js'
 import { OAuthProblem, orUnavailable } from './oauth-problem.js'
 import { RateLimit } from './rate-limit.js'
+import { readToken, refreshHash, refreshTokenOf } from './refresh-token.js'
 import { oauthError } from './refusals.js'
 import type { Registration } from './registration.js'
 
@@ -232,34 +231,6 @@ async function requireAccepting(resources: ResourceFinder, resource: string, rem
 }
 
 const noLongerOurs: ReadonlySet<string> = new Set(['resource_unknown', 'resource_invalid', 'resource_not_ours'])
-
-/** The client to which a refresh token is issued, and how it authenticated for its code. It must authenticate likewise for each refresh. */
-type TokenHolder = Pick<AuthenticatedClient, 'clientId' | 'method'>
-
-/** The name under which the refresh tokens of a client are derived. */
-function familyName({ clientId, method }: TokenHolder): string {
-  return `${oauthName} ${method} ${clientId}`
-}
-
-/** Reads a refresh token; undefined if this server did not issue it to this client. */
-export function readToken(secrets: MintedSecrets, token: string, holder: TokenHolder): TokenGeneration | undefined {
-  return secrets.readRefreshToken(familyName(holder), token)
-}
-
-function refreshTokenOf({ secrets }: ServerContext, holder: TokenHolder, generation: TokenGeneration): string {
-  return secrets.refreshTokenOf(familyName(holder), generation)
-}
-
-function refreshHash(context: ServerContext, holder: TokenHolder, generation: TokenGeneration): string {
-  return hashOAuthSecret('refresh', refreshTokenOf(context, holder, generation))
-}
-
-/** The client that a form names, in itself or in its assertion, which is not verified. */
-export function clientIn(form: Form): string {
-  const named = form.get('client_id') ?? decodeToken(form.get('client_assertion') ?? '')?.payload.sub
-  if (typeof named !== 'string') throw oauthError('invalid_request', 'The parameter client_id is missing.')
-  return named
-}
 
 /** Whether the `resource` of a form names the grant's resource; clients may leave it out. */
 function resourceCheck(form: Form): ((resource: string) => boolean) | undefined {
