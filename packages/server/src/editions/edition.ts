@@ -16,6 +16,8 @@ export interface RequestingAgent {
    * an agent. @default the agent
    */
   countedAs?: string | undefined
+  /** Whether a rule that grants gives the agent a token without a user. Otherwise, such a rule prompts the user. @default true */
+  actsForItself?: boolean | undefined
 }
 
 /** The auth server's part of an edition. All editions of a server share its accounts, pages and grants. */

@@ -29,8 +29,9 @@ export async function requireAdmitted(
   access: RequestedAccess,
 ): Promise<Admission> {
   requireGrantable(access)
-  const { agent: id, delegate } = agent
-  const decision = context.policy({ agent: id, delegate, ...access })
+  const { agent: id, delegate, actsForItself = true } = agent
+  const decided = context.policy({ agent: id, delegate, ...access })
+  const decision = denialOf(decided) || actsForItself ? decided : 'ask'
   const counted = await countRequest(context, agent, { lasts: decision === 'ask' })
   return { policy: policyGrant(context, agent, { access, decision }), ...counted }
 }

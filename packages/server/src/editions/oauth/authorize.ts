@@ -118,7 +118,7 @@ async function storeRequest(
   const { storage, secrets, lifetimes } = context
   // Anyone can send a request that names this client, so each user has their own rates.
   const countedAs = `user ${visit.session.user.id}`
-  const agent = { agent: client.id, delegate: null, remoteAddress: visit.ip, countedAs }
+  const agent = { agent: client.id, delegate: null, remoteAddress: visit.ip, countedAs, actsForItself: false }
   const resource = await findResource(documents, request.resource, caller)
   const scope = scopeOf(request.scope, resource)
   const admission = await requireAdmitted(context, agent, { resource: resource.id, scope })

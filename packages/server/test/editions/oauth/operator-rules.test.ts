@@ -1,5 +1,5 @@
 import { decodeToken } from 'countersign/tokens'
-import { type Policy, policyOfRules } from 'countersign-server'
+import { type Policy, policyOfRules, type Storage } from 'countersign-server'
 import { expect, it } from 'vitest'
 import { openMapStage } from '../../attacks/stage.js'
 import {
@@ -54,6 +54,30 @@ it.each(cases)('a rule that denies %s refuses codes and refresh tokens for %s', 
   rule.applies = true
   expect(await redeem(stage, code)).toMatchObject({ error: 'access_denied' })
   expect(await refresh(stage, issued.refresh_token)).toMatchObject({ error: 'access_denied' })
+})
+
+it('a rule that grants prompts the user of an OAuth client, and counts its requests per hour and per day', async () => {
+  const outcomes: unknown[] = []
+  const windows: number[] = []
+  const stage = await openStage({}, (options) =>
+    openMapStage({
+      ...options,
+      policy: () => ({ grant: 'internal' }),
+      onEvent: (event) => {
+        if (event.kind === 'decision' && event.by === 'policy') outcomes.push([event.outcome, event.rule])
+      },
+      wrap: (storage) =>
+        Object.assign(Object.create(storage), {
+          countRequest: (counted: Parameters<Storage['countRequest']>[0]) => {
+            windows.push(...counted.attempts.map(({ window }) => window))
+            return storage.countRequest(counted)
+          },
+        }),
+    }),
+  )
+  await openConsent(stage)
+  expect(outcomes).toEqual([['asked', undefined]])
+  expect(windows).toEqual(expect.arrayContaining([3600, 86_400]))
 })
 
 it.each(['https://client.example/', 'https://client.example:8443/client.json'])(
