@@ -169,7 +169,7 @@ export class Documents {
   ): Promise<Found<LoadedDocument<T>>> {
     const { budget } = this.#options
     const { configured, url } = source
-    const spent = configured ? undefined : budget.begin({ source: caller, known, host: new URL(url).host })
+    const spent = configured ? undefined : budget.begin({ source: caller, known, url })
     if (spent && 'failure' in spent) return spent
     const fetching = ++this.#fetches
     const outcome = this.#fetch(source, fetching).finally(() => {

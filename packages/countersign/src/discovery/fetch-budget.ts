@@ -120,7 +120,7 @@ export function createFetchBudget(
     return count
   }
 
-  function enterAll({ source, known: isKnown, host }: FetchCause): (() => void) | undefined {
+  function enterAll({ source, known: isKnown }: FetchCause, host: string): (() => void) | undefined {
     const wanted: [limit: ConcurrencyLimit, holder: string | undefined][] = [
       [isKnown ? known : cold, source],
       [all, host],
@@ -154,7 +154,8 @@ export function createFetchBudget(
         const retryAfter = Math.max(...spent.map(({ endsAt }) => endsAt - now()))
         return { failure: busyFailure('the limit of fetches per minute is reached', retryAfter) }
       }
-      const leave = enterAll(cause)
+      const host = new URL(cause.url).hostname
+      const leave = enterAll(cause, host)
       if (!leave) return { failure: busyFailure('too many fetches are in progress') }
       for (const count of counts) count.begun++
       const createdAt = elapsed()
@@ -162,7 +163,7 @@ export function createFetchBudget(
         end: () => {
           leave()
           if (elapsed() - createdAt >= guardLimits.slowMilliseconds)
-            slowHosts.set(cause.host, true, now() + guardLimits.slowAge)
+            slowHosts.set(host, true, now() + guardLimits.slowAge)
         },
       }
     },

@@ -31,8 +31,8 @@ export interface FetchCause {
   source: string | undefined
   /** Whether the document was fetched before. Refetches are rare, regardless of their cause. */
   known: boolean
-  /** The host of the document, with the port if it is not the default port of `https`. */
-  host: string
+  /** The URL of the document. All ports of a host count as one host. */
+  url: string
 }
 
 /** Limits the rate and concurrency of the fetches that clients can cause (attacks K25). */

@@ -101,7 +101,7 @@ export function createCertificateFinder(options: CertificateFinderOptions): Cert
     x5t: string,
     source: string | undefined,
   ): Promise<Found<FoundCertificate>> {
-    const spent = budget.begin({ source, known: false, host: new URL(x5u).host })
+    const spent = budget.begin({ source, known: false, url: x5u })
     if ('failure' in spent) return spent
     const flight = find(x5u, x5t).finally(() => {
       spent.end()

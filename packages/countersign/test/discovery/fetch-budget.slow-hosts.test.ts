@@ -12,7 +12,7 @@ function createWorld() {
     () => clock.elapsed,
   )
   const begin = (host: string, cause: Partial<FetchCause> = {}) =>
-    budget.begin({ source: undefined, known: true, host, ...cause })
+    budget.begin({ source: undefined, known: true, url: `https://${host}`, ...cause })
   const fetchFor = (host: string, milliseconds: number) => {
     const place = begin(host)
     clock.elapsed += milliseconds

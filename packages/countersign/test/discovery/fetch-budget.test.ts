@@ -116,6 +116,17 @@ describe('K25: fetch slots', () => {
     expect(await find('https://agents.example/~8', honest)).toBe('refused')
   })
 
+  it('all ports of a host are one host', async () => {
+    const { otherwise, waiting, silence, release, find } = discoveryAmong()
+    const agents = Array.from({ length: 12 }, (_, index) => `https://agents.example:${8000 + index}`)
+    silence('https://agents.example:')
+    const flood = agents.map((agent, index) => find(agent, `198.${index}.100.1`))
+    expect(waiting()).toBe(8)
+    otherwise.delete('https://agents.example:')
+    release()
+    expect(countsOf(await Promise.all(flood))).toMatchObject({ busy: 4 })
+  })
+
   it('a key that an agent published in the meantime is found as soon as a slot is free again', async () => {
     const { clock, otherwise, silence, release, waiting, find } = discoveryAmong()
     const agent = 'https://agent.example'

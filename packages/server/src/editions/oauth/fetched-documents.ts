@@ -122,12 +122,11 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
   }
 
   function startFetch(wanted: WantedDocument<T>, caller: FetchCaller): Promise<Copy<T> | OAuthProblem> | OAuthProblem {
-    const { host } = new URL(wanted.url)
     const owner = sourceOf(caller)
     const known = isKnown(wanted.url, caller)
-    const reached = known ? undefined : hostRates.count(host, owner)
+    const reached = known ? undefined : hostRates.count(wanted.url, owner)
     if (reached !== undefined) return busy(wanted.url, 'the limit of fetches from this host is reached', reached)
-    const spent = budget.begin({ source: networkOfCaller(caller), known, host })
+    const spent = budget.begin({ source: networkOfCaller(caller), known, url: wanted.url })
     if ('failure' in spent) return busy(wanted.url, spent.failure.message, spent.failure.retryAfter)
     const flight = fetchAndKeep(wanted, owner).finally(() => {
       spent.end()

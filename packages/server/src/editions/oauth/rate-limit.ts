@@ -59,8 +59,9 @@ export class HostRates {
     this.#bySource = new RateLimit(hostRates.bySource, now)
   }
 
-  /** Counts a fetch. If a limit is reached, returns the number of seconds after which to try again. */
-  count(host: string, source: string | undefined): number | undefined {
+  /** Counts a fetch; all ports count as one host. If a limit is reached, returns the number of seconds after which to try again. */
+  count(url: string, source: string | undefined): number | undefined {
+    const { hostname: host } = new URL(url)
     const own = source === undefined ? undefined : this.#bySource.count(`${host} ${source}`)
     return own ?? this.#all.count(host)
   }

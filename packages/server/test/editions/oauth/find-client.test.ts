@@ -332,6 +332,14 @@ describe('shares of users and networks', () => {
     expect(await codeOf(find(0, 'bob'))).toBe('client_unreachable')
   })
 
+  it('all ports of a host are one host', async () => {
+    const { clients, requests } = openStage()
+    const find = (port: number) => clients.find(`https://victim.example:${port}/client.json`, by('mallory'))
+    for (let port = 8000; port < 8020; port++) expect(await codeOf(find(port))).toBe('client_unreachable')
+    await expect(find(8020)).rejects.toMatchObject({ code: 'too_many_fetches', retryAfter: 60 })
+    expect(requests).toHaveLength(20)
+  })
+
   it('a document that was fetched before is fetched again whatever the rates of its host', async () => {
     const { clients, clock, requests } = openStage()
     await clients.find(url, by('alice'))

@@ -173,7 +173,8 @@ it('notices reuse although the copy’s bearer used up the rate with requests th
   const first = await allowed(stage)
   const second = await refresh(stage, first.refresh_token)
   stage.clock.now += 61
-  for (let done = 0; done < 60; done++) await refresh(stage, second.refresh_token, { resource: 'https://b.example/mcp' })
+  for (let done = 0; done < 60; done++)
+    await refresh(stage, second.refresh_token, { resource: 'https://b.example/mcp' })
   expect((await refresh(stage, second.refresh_token)).status).toBe(429)
   expect((await refresh(stage, first.refresh_token)).error).toBe('invalid_grant')
   stage.clock.now += 60
