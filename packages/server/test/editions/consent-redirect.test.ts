@@ -48,7 +48,7 @@ it.each([
 })
 
 it.each(['localhost', 'localhost:8443', 'app.localhost', '127.0.0.1:8443', '[::1]'])(
-  'https at %s reaches programs on the device, also for an agent there',
+  'https at %s reaches programs on the device, also for an agent there (B15)',
   (host) => {
     expect(isOnOwnHost({ agent: `https://${host}`, redirectUri: `https://${host}/callback` })).toBe(false)
   },

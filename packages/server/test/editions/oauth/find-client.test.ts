@@ -332,7 +332,7 @@ describe('shares of users and networks', () => {
     expect(await codeOf(find(0, 'bob'))).toBe('client_unreachable')
   })
 
-  it('all ports of a host are one host', async () => {
+  it('all ports of a host are one host (B22)', async () => {
     const { clients, requests } = openStage()
     const find = (port: number) => clients.find(`https://victim.example:${port}/client.json`, by('mallory'))
     for (let port = 8000; port < 8020; port++) expect(await codeOf(find(port))).toBe('client_unreachable')
