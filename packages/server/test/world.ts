@@ -1,5 +1,6 @@
 import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
 import { type Agent, type AgentOptions, createAgent } from 'countersign/agent'
+import type { Edition } from 'countersign/editions'
 import { createResource, type Resource, type ResourceOptions } from 'countersign/resource'
 import { aauth } from 'countersign/resource/hono'
 import { type AuthServer, type AuthServerOptions, createAuthServer, fixedKeys, type Storage } from 'countersign-server'
@@ -38,7 +39,7 @@ export interface World {
 
 export interface WorldOptions {
   /** The edition that all three use. @default January 2026 */
-  edition?: SignedEdition
+  edition?: SignedEdition & { readonly edition: Edition }
   agent?: Partial<AgentOptions>
   server?: Partial<AuthServerOptions>
   resource?: Partial<ResourceOptions>

@@ -53,7 +53,7 @@ export const closePage = async (
   const model = {
     ...accountFrame(context, visit),
     agents: agentsOf(grants).length,
-    tokenLifetime: await longestTokenLifetime(context.storage, context.lifetimes.authToken),
+    tokenLifetime: await longestTokenLifetime(context.storage, context.longestToken()),
     password: (await context.storage.findCredential(user.username)) !== undefined,
     problem,
   }

@@ -93,8 +93,8 @@ export const removeAllPage: AccountHandler = async (context, visit) => {
 }
 
 /** The number of seconds for which tokens issued before a revocation may still work. */
-function tokenLifetime({ storage, lifetimes }: ServerContext): Promise<number> {
-  return longestTokenLifetime(storage, lifetimes.authToken)
+function tokenLifetime({ storage, longestToken }: ServerContext): Promise<number> {
+  return longestTokenLifetime(storage, longestToken())
 }
 
 /** Rounds up to the minute: pages show no seconds, and the time they show must not be too early. */

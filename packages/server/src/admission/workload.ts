@@ -20,6 +20,8 @@ export interface Workload {
    * document is fetched or a password waits for its turn.
    */
   aside<T extends object>(awaited: T): T
+  /** Lets a request hold no slot until it goes on, however many others do so. Their number must be limited elsewhere. */
+  idle<T>(wait: Promise<T>): Promise<T>
 }
 
 /**
@@ -38,8 +40,9 @@ const sharesPerRequest = 4
 /** @param most how many requests of each weight can be processed or queued at once, excluding those that wait for something else */
 export function createWorkload(most: number): Workload {
   let waiting = 0
+  let idling = 0
   const lanes = {
-    heavy: new Lane(most, () => Math.min(waiting, asidePerRequest * most)),
+    heavy: new Lane(most, () => Math.min(waiting, asidePerRequest * most) + idling),
     light: new Lane(most, () => 0),
   }
 
@@ -53,7 +56,18 @@ export function createWorkload(most: number): Workload {
     }
   }
 
+  async function idle<T>(wait: Promise<T>): Promise<T> {
+    idling++
+    lanes.heavy.schedule()
+    try {
+      return await wait
+    } finally {
+      idling--
+    }
+  }
+
   return {
+    idle,
     admit: ({ weight, entry, run }) => lanes[weight].admit(entry, run),
     aside: (awaited) =>
       new Proxy(awaited, {

@@ -49,7 +49,7 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
     handle: newHandle(context, stored),
     grantLifetime: duration === 'until-removed' ? null : duration,
     remembered:
-      context.transports.of(stored).remembersGrants === true ||
+      context.transports.of(stored).remembersGrants?.(stored) ??
       (terms.mayRemember && (duration === 'until-removed' || duration > rememberedFrom)),
     attempt: allowing(context, person.session.user.id),
     ...decisionBy(person, link, stored),

@@ -261,14 +261,14 @@ export async function ownGrants(
 
 /** Returns the agent's access at the requested resource, and at other resources. */
 async function holdingsOf(
-  { storage, lifetimes, now }: ServerContext,
+  { storage, longestToken, now }: ServerContext,
   { delegate, resource }: AuthRequest,
   { live, ended }: OwnGrants,
 ): Promise<Holdings> {
   const removed = ended.filter(({ revokedAt }) => revokedAt !== null)
   // A token that was issued before a revocation keeps working until it expires.
   const aliveSince =
-    removed.length === 0 ? 0 : await validTokensIssuedSince(storage, { at: now(), lifetime: lifetimes.authToken })
+    removed.length === 0 ? 0 : await validTokensIssuedSince(storage, { at: now(), lifetime: longestToken() })
   const revokedButUsable = removed.filter(({ revokedAt }) => revokedAt !== null && revokedAt > aliveSince)
   const requested = resourceKey(resource)
   const isElsewhere = (grant: Grant) => resourceKey(grant.resource) !== requested

@@ -66,7 +66,7 @@ export async function consentPageAt(
     now: context.now(),
     readRisk: context.readRisk,
     judgeName: context.judgeName,
-    tokenLifetime: context.lifetimes.authToken,
+    tokenLifetime: context.longestToken(request.edition),
     logo: (await logoPaths(context, [request.agent])).get(request.agent),
     holdings: facts.holdings,
     changes: facts.changes,

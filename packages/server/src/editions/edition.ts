@@ -1,5 +1,5 @@
 import type { OwnDocument } from 'countersign/discovery'
-import type { Edition, KeyResolver } from 'countersign/editions'
+import type { KeyResolver, ResourceEdition } from 'countersign/editions'
 import type { CreateTransport } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'
 import type { Route } from '../http/route.js'
@@ -27,13 +27,18 @@ export interface ServerEdition {
   readonly createTransport: CreateTransport
   /** Whether its tokens belong to families, which the revocation list must then include. @default false */
   readonly hasFamilies?: boolean
+  /** The longest lifetime of its tokens, in seconds. @default `lifetimes.authToken` */
+  readonly tokenLifetime?: number | undefined
   /** The edition's endpoints, for agents and browsers. A path may have a variable segment, as in `/pending/:id`. */
   endpoints(context: ServerContext): readonly Route[]
 }
 
+/** The part of an edition that verifies the requests of agents, and refuses them. */
+export type VerifyingEdition = Pick<ResourceEdition, 'documents' | 'signing' | 'createKeyResolver' | 'writeRefusal'>
+
 /** What the endpoints of an edition in which agents sign their requests work with. */
 export interface SignedContext extends ServerContext {
-  edition: Edition
+  edition: VerifyingEdition
   /** The edition's signing keys. */
   keys: SigningKeys
   /** Finds the keys of agents that sign requests. */
@@ -42,7 +47,7 @@ export interface SignedContext extends ServerContext {
 
 /** An edition in which agents sign their requests. */
 export interface SignedEdition extends Omit<ServerEdition, 'endpoints'> {
-  readonly edition: Edition
+  readonly edition: VerifyingEdition
   /**
    * The edition's own signing keys, which sign nothing else. Every edition except the server's first one needs them, because a token of one
    * edition could otherwise pass as a token of another. @default the server's `keys`

@@ -15,7 +15,7 @@ export type { ServerContext } from '../http/context.js'
 export type { Arrival, Endpoint, Route } from '../http/route.js'
 export { hashSecret, type MintedSecrets } from '../secrets/server-keys.js'
 export type { AuthRequest, RedeemOutcome, RequestDisplay, TokenIssue } from '../storage/api/storage.js'
-export type { RequestingAgent, ServerEdition, SignedContext, SignedEdition } from './edition.js'
+export type { RequestingAgent, ServerEdition, SignedContext, SignedEdition, VerifyingEdition } from './edition.js'
 export { type Admission, orUncount, type RequestedAccess, requireAdmitted, requireRoom } from './require-admitted.js'
 export {
   type Answer,

@@ -194,6 +194,14 @@ export async function orUncount<T>(
   }
 }
 
+/** Counts an admitted request only towards the per-minute rates, because it left no rows that stay long. */
+export async function forgetLasting(
+  context: ServerContext,
+  { lasting }: Pick<CountedAccess, 'lasting'>,
+): Promise<void> {
+  await uncount(context, lasting)
+}
+
 const page = { size: 500, most: 10 }
 
 /** Whether at least `least` users have allowed an agent something, judging by its newest grants. */

@@ -3,6 +3,8 @@ import type { MintedSecrets } from '../secrets/server-keys.js'
 import type { AuthRequest, OpenFor } from '../storage/api/storage.js'
 import { PageError } from './page-error.js'
 
+export type { AgentStatement, RequestBlocks, ResourceStatement } from '../pages/models/request-blocks.js'
+
 /** The data about a request in its link, or in a form on the pages that the link leads to. */
 export interface ConsentLink {
   /** The name of the edition whose agents send such links. */
@@ -57,10 +59,10 @@ export interface ConsentTransport {
   /** Whether users may come without a link, and enter the code that the agent shows, which is sent as `code`. @default false */
   readonly takesCodes?: boolean | undefined
   /**
-   * Whether a grant allows later requests without a page for as long as it lasts, because the edition has no refresh tokens.
+   * Whether the grant allows later requests without a page for as long as it lasts, because the edition has no refresh tokens.
    * @default only a grant that lasts long enough, and only for permissions that are not dangerous
    */
-  readonly remembersGrants?: boolean | undefined
+  remembersGrants?(request: AuthRequest): boolean
   /** How long a request stays open at least once a user opens it, and at most in all. @default users may extend it */
   readonly openFor?: OpenFor | undefined
   /** What the page shows about a request in this edition, besides its display. @default nothing */

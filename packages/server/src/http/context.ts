@@ -7,7 +7,7 @@ import {
   isLoopbackIdentifier,
   type NetworkOptions,
 } from 'countersign/discovery'
-import type { Edition } from 'countersign/editions'
+import type { ResourceEdition } from 'countersign/editions'
 import { createEmitter, createGuardedFetch, type Emit, type FetchDocument } from 'countersign/node'
 import { createKnownCallers, type KnownCallers } from '../admission/known-callers.js'
 import { createWorkload, type Workload } from '../admission/workload.js'
@@ -92,6 +92,8 @@ export interface ServerContext {
   /** The roots under which agents may sign with certificates; undefined if they may not. */
   certificates: CheckedOptions['certificates']
   lifetimes: Lifetimes
+  /** The longest lifetime of the tokens of an edition, or of all of them, in seconds. */
+  longestToken: (edition?: string) => number
   maxOpenRequests: number
   /** Maximum number of live sessions per user. */
   maxSessions: number
@@ -129,8 +131,10 @@ interface OfferedEdition {
   name: string
   createTransport: CreateTransport
   hasFamilies?: boolean
+  /** Seconds. @default `lifetimes.authToken` */
+  tokenLifetime?: number | undefined
   /** Only if agents sign their requests in this edition. */
-  edition?: Edition
+  edition?: Pick<ResourceEdition, 'documents'>
   /** @default the server's keys, for the first edition */
   keys?: SigningKeys | undefined
 }
@@ -209,6 +213,12 @@ export function createContext(
     algorithms: options.algorithms,
     certificates: options.certificates,
     lifetimes,
+    longestToken: (named) =>
+      Math.max(
+        ...editions
+          .filter((each) => named === undefined || each.name === named)
+          .map(({ tokenLifetime = lifetimes.authToken }) => tokenLifetime),
+      ),
     maxOpenRequests: limits.openRequests,
     maxSessions: limits.sessions,
     rateFactor: limits.rateFactor,
@@ -250,7 +260,7 @@ export function createContext(
 
 // The server never fetches from itself: it is an issuer, and neither an agent nor a resource (attacks K28).
 function ownDocuments(
-  { name, edition: { documents } }: { name: string; edition: Edition },
+  { name, edition: { documents } }: { name: string; edition: Pick<ResourceEdition, 'documents'> },
   issuer: string,
   signingKeys: ReadonlyMap<string, SigningKeys>,
 ): [url: string, keys: () => Promise<readonly object[]>][] {

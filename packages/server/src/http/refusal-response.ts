@@ -1,5 +1,11 @@
 import { AAuthError } from 'countersign'
-import { describeRefusal, type Edition, type Refusal, type Refused, type WrittenRefusal } from 'countersign/editions'
+import {
+  describeRefusal,
+  type Refusal,
+  type Refused,
+  type ResourceEdition,
+  type WrittenRefusal,
+} from 'countersign/editions'
 import { nonceReplayed } from 'countersign/signatures'
 import { agentBlocked } from '../policy/policy.js'
 import { StorageError } from '../storage/api/storage.js'
@@ -39,7 +45,7 @@ export function refusalResponse(
 }
 
 /** An edition that writes refusals for agents that sign their requests. */
-type RefusalFormat = Pick<Edition, 'writeRefusal'>
+type RefusalFormat = Pick<ResourceEdition, 'writeRefusal'>
 
 function writeSigned(edition: RefusalFormat, refusal: AAuthError): WrittenRefusal {
   const { challenge } = refusal

@@ -1,5 +1,5 @@
 import type { AAuthError, ReceivedMessage } from 'countersign'
-import type { Edition, WrittenRefusal } from 'countersign/editions'
+import type { ResourceEdition, WrittenRefusal } from 'countersign/editions'
 
 /** A request that is being passed to an endpoint. */
 export interface Arrival {
@@ -23,7 +23,7 @@ export interface Route {
   /** Writes a refusal for an agent. @default in the format of `edition` */
   writeRefusal?: ((error: AAuthError) => WrittenRefusal) | undefined
   /** The edition in which agents sign requests to this path. @default that of the edition that has the endpoint */
-  edition?: Pick<Edition, 'signing' | 'writeRefusal'> | undefined
+  edition?: Pick<ResourceEdition, 'signing' | 'writeRefusal'> | undefined
   /** Whether the endpoint needs neither the database nor a key, so that it is served even when those are slow. */
   isLight?: boolean
   /**

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { AAuthError, type ReceivedMessage } from 'countersign'
-import { type Edition, maxFormBytes, type Refusal } from 'countersign/editions'
+import { maxFormBytes, type Refusal, type ResourceEdition } from 'countersign/editions'
 import { receiveRequest } from 'countersign/signatures'
 import type { FairQueueEntry } from '../admission/fair-queue.js'
 import { requireOwnDatabase } from '../storage/api/deployment-storage.js'
@@ -22,7 +22,7 @@ import type { Arrival, Endpoint, Route } from './route.js'
 export function createRequestHandler(
   context: ServerContext,
   routes: readonly Route[],
-  edition: Edition,
+  edition: Pick<ResourceEdition, 'writeRefusal'>,
 ): (request: Request, received?: ReceivedMessage, requestId?: string) => Promise<Response> {
   const ownership = createOwnershipCheck(context)
   const findRoute = createRouteFinder(routes)
@@ -204,7 +204,7 @@ export function shareOf(
   context: Pick<ServerContext, 'issuer' | 'knownCallers'>,
   request: Request,
   remoteAddress: string | undefined,
-  signing?: Edition['signing'],
+  signing?: ResourceEdition['signing'],
 ): readonly string[] {
   return context.knownCallers.shareOf({
     remoteAddress,

@@ -175,6 +175,10 @@ export interface MintedSecrets {
   noticeFor(browser: string, text: string): string
   /** Returns the string, or undefined if it was not made for this browser. */
   readNotice(value: string, browser: string): string | undefined
+  /** Encrypts a string for a purpose, to be returned by a browser. */
+  seal(purpose: string, text: string): string
+  /** Decrypts the string, or returns undefined if this server did not encrypt it for this purpose. */
+  unseal(purpose: string, value: string): string | undefined
   /** Encrypts a string that makes a browser known. */
   sealKnown(browser: string, text: string): string
   /** Decrypts the string, or returns undefined if this server did not encrypt it for this browser. */
@@ -211,7 +215,7 @@ export function createMintedSecrets(secret: Uint8Array): MintedSecrets {
     readCsrf: (value, browser) => untagged('csrf', browser, value),
     noticeFor: (browser, text) => tagged('notice', browser, text),
     readNotice: (value, browser) => untagged('notice', browser, value),
-    ...createSeal(createHmac('sha256', secret).update('known\n').digest()),
+    ...createSecretTexts(secret),
   }
 }
 
@@ -250,19 +254,36 @@ function createRefreshTokens(
 /** Lengths for AES-256-GCM, in bytes. */
 const lengths = { nonce: 12, tag: 16 }
 
-function createSeal(key: Uint8Array): Pick<MintedSecrets, 'sealKnown' | 'openKnown'> {
+function createSecretTexts(secret: Uint8Array): Pick<MintedSecrets, 'seal' | 'unseal' | 'sealKnown' | 'openKnown'> {
+  const keyFor = (use: string) => createHmac('sha256', secret).update(`${use}\n`).digest()
+  const [known, other] = [createSeal(keyFor('known')), createSeal(keyFor('seal'))]
   return {
-    sealKnown(browser, text) {
+    seal: other.seal,
+    unseal: (purpose, value) => other.open(value, purpose),
+    sealKnown: known.seal,
+    openKnown: known.open,
+  }
+}
+
+interface Seal {
+  /** Encrypts a text, which can be decrypted only for the same purpose. */
+  seal: (purpose: string, text: string) => string
+  open: (value: string, purpose: string) => string | undefined
+}
+
+function createSeal(key: Uint8Array): Seal {
+  return {
+    seal(purpose, text) {
       const nonce = randomBytes(lengths.nonce)
-      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(browser))
+      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(purpose))
       return Buffer.concat([nonce, cipher.update(text), cipher.final(), cipher.getAuthTag()]).toString('base64url')
     },
-    openKnown(value, browser) {
+    open(value, purpose) {
       const bytes = Buffer.from(value, 'base64url')
       const end = bytes.length - lengths.tag
       if (end <= lengths.nonce) return undefined
       const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, lengths.nonce))
-        .setAAD(Buffer.from(browser))
+        .setAAD(Buffer.from(purpose))
         .setAuthTag(bytes.subarray(end))
       const text = decipher.update(bytes.subarray(lengths.nonce, end))
       try {

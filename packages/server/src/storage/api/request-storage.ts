@@ -78,8 +78,8 @@ export interface RequestDisplay {
   }
 }
 
-/** What an edition must know about its request. No other code reads it. */
-export type RequestDetails = Readonly<Record<string, string | number | null>>
+/** What an edition must know about its request, as JSON. No other code reads it. */
+export type RequestDetails = Readonly<Record<string, unknown>>
 
 interface RequestTerms {
   /** The name of the edition in which the agent sends its request. */

@@ -9,7 +9,7 @@ import { readPersonAccess } from './server/person-access.js'
 import { tokenEndpoint } from './server/token-endpoint.js'
 
 /** The person server of draft -11. It issues person tokens and auth tokens, each after a user's decision. */
-export const draft11Server: SignedEdition = {
+export const draft11Server = {
   name: editionName,
   edition: draft11,
   createTransport: createConsentTransport,
@@ -30,4 +30,4 @@ export const draft11Server: SignedEdition = {
       { path: `${paths.pending}/:id`, caller: 'agent', methods: { GET: createPendingEndpoint(context) } },
     ]
   },
-}
+} satisfies SignedEdition
