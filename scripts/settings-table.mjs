@@ -10,6 +10,7 @@ const sources = [
   'packages/server/src/config/options.ts',
   'packages/server/src/config/configuration-schema.ts',
   'packages/server/src/config/oauth-settings.ts',
+  'packages/server/src/config/draft-11-settings.ts',
   'packages/countersign/src/discovery/fetch-budget.ts',
 ]
 

@@ -20,6 +20,13 @@ import {
   submitEntranceForm,
 } from './consent/sign-in-endpoints.js'
 import { submitForm } from './consent/submit.js'
+import {
+  type Draft11Options,
+  draft11Name,
+  draft11Server,
+  draft11TokenLifetime,
+  storedDraft11Keys,
+} from './editions/draft-11/draft-11.js'
 import { type ServerEdition, type SignedContext, type SignedEdition, signedContext } from './editions/edition.js'
 import { januaryServer } from './editions/january/january.js'
 import { type OAuthOptions, oauthEdition, requireUsableOAuth, storedOAuthKeys } from './editions/oauth/oauth.js'
@@ -34,7 +41,18 @@ import { accountPaths } from './pages/models/account-paths.js'
 import { passwordMinimum, passwordProblem, usernameProblem } from './policy/account-policy.js'
 import type { User } from './storage/api/storage.js'
 
-export { januaryServer, type OAuthOptions, oauthEdition, requireUsableOAuth, storedOAuthKeys }
+export {
+  type Draft11Options,
+  draft11Name,
+  draft11Server,
+  draft11TokenLifetime,
+  januaryServer,
+  type OAuthOptions,
+  oauthEdition,
+  requireUsableOAuth,
+  storedDraft11Keys,
+  storedOAuthKeys,
+}
 
 export interface AuthServer {
   readonly issuer: string

@@ -19,6 +19,7 @@ export {
   settingTable,
   shownDatabase,
 } from './config/configuration-schema.js'
+export type { Draft11Settings } from './config/draft-11-settings.js'
 export {
   environmentName,
   type LoadedConfig,
@@ -45,10 +46,15 @@ export { requireSafeStart } from './config/require-safe-start.js'
 export {
   type AuthServer,
   createAuthServer,
+  type Draft11Options,
+  draft11Name,
+  draft11Server,
+  draft11TokenLifetime,
   januaryServer,
   type OAuthOptions,
   oauthEdition,
   requireUsableOAuth,
+  storedDraft11Keys,
   storedOAuthKeys,
 } from './create-auth-server.js'
 export type { IdentityProvider } from './outbound/identity-provider.js'

@@ -42,7 +42,7 @@ const rows: readonly CommandRow[] = [
     example: 'server keys rotate --config countersign.config.json',
     page: 'The command line',
     flags: {
-      '--edition <name>': "Rotate this edition's keys, such as oauth; default: january",
+      '--edition <name>': "Rotate this edition's keys, such as oauth or draft-11; default: january",
       '--now': 'In an emergency: rotate even if resources may not have fetched the next key yet',
       '--master-key-file <file>': {
         description: 'File with the master key, for use with --db; default: COUNTERSIGN_MASTER_KEY',

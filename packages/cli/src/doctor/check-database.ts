@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import {
+  draft11Name,
   isPostgresUrl,
   KeyError,
   type LoadedConfig,
@@ -9,6 +10,7 @@ import {
   StorageError,
   type StoredKey,
   shownDatabase,
+  storedDraft11Keys,
   storedKeys,
   storedOAuthKeys,
 } from 'countersign-server'
@@ -75,9 +77,15 @@ async function checkKeys(
   if (keys.length === 0)
     return [report.warning('There are no keys yet.', 'Run countersign server start: it creates them.')]
   if (masterKey === undefined) return [report.unknown('They cannot be decrypted without the master key.')]
-  const editions = ['january', ...(settings.oauth && keys.some(({ edition }) => edition === 'oauth') ? ['oauth'] : [])]
+  const has = (name: string) => keys.some(({ edition }) => edition === name)
+  const editions = [
+    'january',
+    ...(settings.draft11 && has(draft11Name) ? [draft11Name] : []),
+    ...(settings.oauth && has('oauth') ? ['oauth'] : []),
+  ]
   try {
     await storedKeys({ storage, masterKey })
+    if (editions.includes(draft11Name)) await storedDraft11Keys({ storage, masterKey })
     if (editions.includes('oauth')) await storedOAuthKeys({ storage, masterKey })
   } catch (error) {
     if (!(error instanceof KeyError)) throw error

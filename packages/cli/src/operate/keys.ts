@@ -1,5 +1,14 @@
 import { readFile } from 'node:fs/promises'
-import { KeyError, parseMasterKey, type Rotation, readMasterKey, rotateKeys, StorageError } from 'countersign-server'
+import {
+  draft11Name,
+  draft11TokenLifetime,
+  KeyError,
+  parseMasterKey,
+  type Rotation,
+  readMasterKey,
+  rotateKeys,
+  StorageError,
+} from 'countersign-server'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
 import {
@@ -73,7 +82,8 @@ async function rotate(
   masterKey: Uint8Array,
   how: { edition: string; allowUnpublished: boolean; by: string },
 ) {
-  const tokenLifetime = config?.settings.lifetimes.authToken ?? longestToken
+  const configured = config?.settings.lifetimes.authToken ?? longestToken
+  const tokenLifetime = Math.max(configured, how.edition === draft11Name ? draft11TokenLifetime : 0)
   try {
     return await rotateKeys(storage, { masterKey, tokenLifetime, ...how })
   } catch (error) {

@@ -12,6 +12,7 @@ import {
 import { createMetrics, type Metrics } from 'countersign/observability'
 import {
   createAuthServer,
+  draft11Server,
   januaryServer,
   KeyError,
   type LoadedConfig,
@@ -28,6 +29,7 @@ import {
   StorageError,
   serverOptions,
   startKeyRotation,
+  storedDraft11Keys,
   storedKeys,
   storedOAuthKeys,
 } from 'countersign-server'
@@ -79,9 +81,11 @@ export async function startServer(
     await requireOwnDatabase(storage, settings.issuer)
     const firstStart = (await storage.listKeys()).length === 0
     const keys = await storedKeys({ storage, masterKey })
-    const others = settings.oauth
-      ? [oauthEdition({ ...settings.oauth, keys: await storedOAuthKeys({ storage, masterKey }) })]
-      : []
+    const { oauth, draft11 } = settings
+    const others = [
+      ...(draft11 ? [draft11Server({ ...draft11, keys: await storedDraft11Keys({ storage, masterKey }) })] : []),
+      ...(oauth ? [oauthEdition({ ...oauth, keys: await storedOAuthKeys({ storage, masterKey }) })] : []),
+    ]
     const options = {
       ...serverOptions(settings),
       policies: [],
@@ -100,8 +104,9 @@ export async function startServer(
       log.failure('clock_skew', error)
     })
     const stopListening = await listen(server, settings, { log, metrics, observer })
-    const editions = [januaryServer, ...others].map(({ name }) => name)
-    const rotations = editions.map((edition) => startRotation(settings, { storage, masterKey, edition, log }))
+    const rotations = [januaryServer, ...others].map(({ name: edition, tokenLifetime }) =>
+      startRotation(settings, { storage, masterKey, edition, tokenLifetime, log }),
+    )
     const stop = async () => {
       followed.stop()
       await Promise.all([stopListening(), ...rotations.map((stopRotation) => stopRotation())])
@@ -118,14 +123,26 @@ export async function startServer(
 
 function startRotation(
   { keyRotation: { rotateAfter }, lifetimes }: LoadedConfig['settings'],
-  { storage, masterKey, edition, log }: { storage: Storage; masterKey: Uint8Array; edition: string; log: ServerLog },
+  {
+    storage,
+    masterKey,
+    edition,
+    tokenLifetime = lifetimes.authToken,
+    log,
+  }: {
+    storage: Storage
+    masterKey: Uint8Array
+    edition: string
+    tokenLifetime: number | undefined
+    log: ServerLog
+  },
 ): () => Promise<void> {
   if (rotateAfter === 0) return async () => undefined
   return startKeyRotation({
     storage,
     masterKey,
     edition,
-    tokenLifetime: lifetimes.authToken,
+    tokenLifetime,
     rotateAfter,
     onRotated: ({ activated, retiring, gone, next }) =>
       log.write('info', 'keys.rotated', {

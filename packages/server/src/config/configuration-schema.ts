@@ -1,5 +1,6 @@
 import { type SettingRow, settingRows } from 'countersign/node'
 import * as z from 'zod'
+import { type Draft11Settings, draft11Setting } from './draft-11-settings.js'
 import { networks, text, whole } from './fields.js'
 import { type OAuthSettings, oauthSetting } from './oauth-settings.js'
 import {
@@ -97,6 +98,11 @@ export interface Configuration extends Omit<AuthServerSettings, 'limits'> {
    * who copies them. @default false
    */
   oauth?: boolean | OAuthSettings | undefined
+  /**
+   * Also serves agents that speak draft -11 of AAuth: `true`, or an object with the settings below. They get their own tokens and keys, and
+   * their users see the same pages. @default false
+   */
+  draft11?: boolean | Draft11Settings | undefined
   /** Addresses or networks of your proxies. `X-Forwarded-For` is read only from these. @default none */
   trustProxy?: readonly string[] | undefined
 }
@@ -146,6 +152,7 @@ export const configurationShape = {
     } satisfies ShapeOf<ProgramLimits>)
     .prefault({}),
   oauth: oauthSetting,
+  draft11: draft11Setting,
   trustProxy: networks.default([]),
 } satisfies ShapeOf<Configuration>
 

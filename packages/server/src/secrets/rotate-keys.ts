@@ -190,7 +190,7 @@ export function signingKeysOf(keys: readonly StoredKey[], edition: string): Stor
 }
 
 /** The algorithms of an edition's keys, which stay the same when keys are rotated, by the name under which they are stored. */
-const algorithms = { EdDSA: 'ed25519', ES256: 'ecdsa-p256-sha256' } as const
+const algorithms = { EdDSA: 'ed25519', Ed25519: 'ed25519', ES256: 'ecdsa-p256-sha256' } as const
 
 /** The edition for which keys are generated, and the algorithm that they have. */
 export interface KeyKind {

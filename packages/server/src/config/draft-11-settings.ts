@@ -1,0 +1,19 @@
+import type * as z from 'zod'
+import { switchable, whole } from './fields.js'
+import type { ShapeOf } from './options.js'
+
+/** The draft -11 edition, for agents that speak it. */
+export interface Draft11Settings {
+  /** Maximum number of resources per day for which one agent asks its user. The user has a different id at each. @default 200 */
+  resourcesPerDay?: number | undefined
+  /** Maximum number of open requests of one agent, at all resources together. @default 20 */
+  openRequests?: number | undefined
+}
+
+const draft11Shape = {
+  resourcesPerDay: whole(1, 1_000_000).optional(),
+  openRequests: whole(1, 10_000).optional(),
+} satisfies ShapeOf<Draft11Settings> & z.ZodRawShape
+
+/** The setting `draft11`. */
+export const draft11Setting = switchable<Draft11Settings, typeof draft11Shape>(draft11Shape)

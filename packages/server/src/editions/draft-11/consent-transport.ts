@@ -1,0 +1,132 @@
+import { isLoopbackIdentifier } from 'countersign/discovery'
+import type { ConsentLink, ConsentTransport, RequestBlocks } from '../../http/consent-transport.js'
+import { hashSecret, type MintedSecrets } from '../../secrets/server-keys.js'
+import type { AuthRequest } from '../../storage/api/storage.js'
+import { displayCode, handleOf, linkHash, readCode } from './interaction-code.js'
+import { draft11Name, paths } from './paths.js'
+import { detailsOf } from './request-details.js'
+
+/** How long a decision waits for the agent's poll, in seconds. After that, the agent asks again, and the grant allows the request. */
+const undelivered = 300
+
+const maxCallback = 2048
+
+/** What a user comes with: the code, and where the agent wants them back. */
+interface Entry {
+  code: string
+  callback: string | undefined
+}
+
+/**
+ * The transport in which the user arrives with a code, and the agent polls for the outcome (draft -11 §13.2). A code that arrives in a link
+ * is replaced by an encrypted one, so that it does not stay in the address bar.
+ */
+export function createDraft11Transport(_issuer: string, secrets: MintedSecrets): ConsentTransport {
+  const purpose = `${draft11Name} entry`
+
+  function linkOf({ code, callback }: Entry): ConsentLink {
+    const request = secrets.seal(purpose, JSON.stringify({ code, callback }))
+    const fields = { request }
+    return {
+      edition: draft11Name,
+      tokenHash: linkHash(secrets, code),
+      // Users come back to the callback only if the agent's provider publishes it.
+      redirectUri: undefined,
+      state: callback,
+      path: `${paths.interact}?${new URLSearchParams(fields).toString()}`,
+      fields,
+      displayCode: undefined,
+    }
+  }
+
+  function open(request: string | undefined): Entry | undefined {
+    const text = request === undefined ? undefined : secrets.unseal(purpose, request)
+    return text === undefined ? undefined : (JSON.parse(text) as Entry)
+  }
+
+  return {
+    path: paths.interact,
+    takesCodes: true,
+    remembersGrants: ({ details }) => details !== null && detailsOf({ details }).account === null,
+    openFor: { seconds: 300, most: 1800 },
+    async readLink(parameters) {
+      const request = parameters.get('request')
+      if (request !== undefined) {
+        const entry = open(request)
+        return entry ? linkOf(entry) : 'request_unknown'
+      }
+      const typed = parameters.get('code')
+      if (typed === undefined) return undefined
+      const code = readCode(typed)
+      if (code === undefined) return unreadable(typed)
+      const callback = parameters.get('callback')
+      const link = linkOf({ code, callback: (callback?.length ?? 0) <= maxCallback ? callback : undefined })
+      return { ...link, handle: handleOf(code), isEntry: true }
+    },
+    handleHashOf: ({ id }) => hashSecret(secrets.codeOf(`${draft11Name} ${id}`)),
+    handleLifetimeOf: () => undelivered,
+    isAlive: ({ codeRedeemable }) => codeRedeemable,
+    reachesOnlyAgent: () => true,
+    blocksOf: (request, link) => blocksOf(request, open(link.fields.request)?.code),
+    usernameOf: (request) => detailsOf(request).loginHint ?? undefined,
+    returnUriOf: (request) => callbackOf(request) ?? null,
+    expiredAddressOf: (request) => failedCallback(request, 'interaction_expired'),
+    addressOf: (request, { allowed }) => (allowed ? callbackOf(request) : failedCallback(request, 'access_denied')),
+  }
+}
+
+/** A text that is no code leads to no request. It is counted like a wrong code, except that it is no guess at any request. */
+function unreadable(typed: string): ConsentLink {
+  return {
+    edition: draft11Name,
+    tokenHash: hashSecret(`${draft11Name} no code ${typed}`),
+    redirectUri: undefined,
+    state: undefined,
+    path: paths.interact,
+    fields: {},
+    displayCode: undefined,
+    handle: '',
+    isEntry: true,
+  }
+}
+
+function blocksOf(request: AuthRequest, code: string | undefined): RequestBlocks {
+  const { agentSays, resourceSays } = detailsOf(request)
+  return {
+    enrols: request.requiredUserId === null,
+    agentSays,
+    resourceSays,
+    largeCode: code === undefined ? undefined : displayCode(code),
+  }
+}
+
+/**
+ * Where the browser returns, if the link names a place that the agent's provider publishes, or one on loopback if the provider allows that
+ * (draft -11 §13.2). Anything else is dropped.
+ */
+function callbackOf(request: AuthRequest): string | undefined {
+  const { state: given } = request
+  if (given === null || !URL.canParse(given)) return undefined
+  const url = new URL(given)
+  const isPlain =
+    given === url.href && url.hash === '' && !given.includes('#') && url.username === '' && url.password === ''
+  if (!isPlain) return undefined
+  const { callback, loopback } = detailsOf(request)
+  if (callback !== null && placeOf(url) === placeOf(new URL(callback))) return given
+  const isLoopback = url.protocol === 'http:' && isLoopbackIdentifier(url.origin) && url.hostname !== '[::1]'
+  return loopback && isLoopback ? given : undefined
+}
+
+/** Everything except the query, which the agent may use for its own state. */
+function placeOf({ origin, pathname }: URL): string {
+  return origin + pathname
+}
+
+function failedCallback(request: AuthRequest, error: string): string | undefined {
+  const callback = callbackOf(request)
+  if (callback === undefined) return undefined
+  const url = new URL(callback)
+  url.searchParams.delete('error')
+  url.searchParams.set('error', error)
+  return url.href
+}

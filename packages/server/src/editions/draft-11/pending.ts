@@ -1,0 +1,175 @@
+import { AAuthError } from 'countersign'
+import { LruCache } from 'countersign/node'
+import type { Arrival, Route } from '../../http/route.js'
+import type { AuthRequest, CodeRedemption, ReasonOf, RedeemOutcome } from '../../storage/api/storage.js'
+import type { SignedContext } from '../edition.js'
+import { type SigningAgent, signedRequest } from '../signed-request.js'
+import { pollHash } from './interaction-code.js'
+import { type IssuedToken, signToken, tokenLifetime, tokenResponse } from './issue-token.js'
+import { paths } from './paths.js'
+import { pendingResponse } from './pending-response.js'
+import { PollWatcher } from './poll-watcher.js'
+import { problem } from './problems.js'
+import { detailsOf } from './request-details.js'
+import { requireAgentToken } from './token-request.js'
+
+/** Seconds: the longest wait for a change, and the shortest time between two polls that do not wait. */
+const seconds = { held: 20, between: 2 } as const
+
+/** An agent's own request. */
+interface OwnRequest {
+  pollSecret: string
+  hash: string
+  request: AuthRequest
+}
+
+/** An agent that polls, and the expiry of its agent token. */
+interface Poller {
+  agent: SigningAgent
+  notAfter: number
+}
+
+/** `/person/pending/{id}`: an agent polls for the outcome of its request, or ends the request (draft -11 §11.6.3, 11.8). */
+export function pendingRoute(context: SignedContext): Route {
+  const { storage, workload, onError, now } = context
+  const watcher = new PollWatcher({ storage, onError: (error) => onError(error, '-') })
+  const requireInterval = createIntervalCheck(now)
+
+  /** Waits until the request changes, and returns it as it is then. */
+  async function hold(own: OwnRequest, wait: number, { agent, delegate, remoteAddress }: SigningAgent) {
+    const { hash: hashed, request } = own
+    const seen = { status: request.status, isOpened: request.browserHash !== null }
+    const waiting = { pollHash: hashed, seen, seconds: wait, agent: `${agent} ${delegate}`, remoteAddress }
+    const changed = await workload.idle(watcher.wait(waiting))
+    return changed ? { ...own, request: (await storage.findPolledRequest(hashed)) ?? request } : own
+  }
+
+  function poll(arrival: Arrival): Promise<Response> {
+    const wait = preferredWait(arrival.request)
+    return signedRequest(context, arrival, async (agent, verified) => {
+      const { exp: notAfter } = requireAgentToken(context, verified)
+      const own = await requireOwn(context, agent, arrival.id)
+      if (wait === 0) requireInterval(own.hash)
+      return async () => {
+        const isHeld = wait > 0 && own.request.status === 'open'
+        const latest = isHeld ? await hold(own, wait, agent) : own
+        return answer(context, { agent, notAfter }, latest, isHeld ? 0 : 5)
+      }
+    })
+  }
+
+  function relinquish(arrival: Arrival): Promise<Response> {
+    return signedRequest(context, arrival, async (agent, verified) => {
+      requireAgentToken(context, verified)
+      const { hash: hashed } = await requireOwn(context, agent, arrival.id)
+      return async () => {
+        if (!(await storage.relinquishRequest({ pollHash: hashed }))) throw gone()
+        return new Response(null, { status: 204, headers: { 'cache-control': 'no-store' } })
+      }
+    })
+  }
+
+  return { path: `${paths.pending}/:id`, caller: 'agent', methods: { GET: poll, DELETE: relinquish } }
+}
+
+/** For anyone but the agent and key that made it, a request does not exist. */
+async function requireOwn(
+  { storage }: SignedContext,
+  { agent, delegate, key }: SigningAgent,
+  pollSecret: string,
+): Promise<OwnRequest> {
+  const hash = pollHash(pollSecret)
+  const request = await storage.findPolledRequest(hash)
+  const isOwn = request?.agent === agent && request.delegate === delegate && request.agentJkt === key.thumbprint
+  if (!isOwn) throw new AAuthError('not_found', 'No such request was made by this agent and key.')
+  if (request.answeredAt !== null) throw gone()
+  return { pollSecret, hash, request }
+}
+
+function gone(): AAuthError {
+  return problem('invalid_code', 'This request has ended, and its outcome was told.')
+}
+
+async function answer(
+  context: SignedContext,
+  poller: Poller,
+  { pollSecret, hash, request }: OwnRequest,
+  retryAfter: 0 | 5,
+): Promise<Response> {
+  if (request.status === 'open')
+    return pendingResponse(context, { pollSecret, isOpened: request.browserHash !== null, retryAfter })
+  if (request.status === 'allowed') return deliver(context, poller, request)
+  const isFirst = await context.storage.markAnswered(hash)
+  throw isFirst ? ending(request) : gone()
+}
+
+/** How a request ended without a token (draft -11 §13.2). */
+function ending({ status, browserHash, wrongLinks }: AuthRequest): AAuthError {
+  if (status === 'denied') return problem('denied', 'The user did not allow this.')
+  if (status === 'revoked') return problem('revoked', 'The request was revoked.')
+  if (status === 'expired')
+    return browserHash === null
+      ? problem('expired', 'No user opened the request in time.')
+      : problem('abandoned', 'The user did not decide in time.')
+  return wrongLinks > 0 && browserHash === null
+    ? problem('invalid_code', 'The request ended because of too many wrong codes.')
+    : problem('abandoned', 'The request was ended.')
+}
+
+/**
+ * Issues the token that the user allowed, once, to the agent and key that asked for it. It is signed before the decision is used up, so that
+ * a decision is not lost if a rule denies the access for now or the key cannot sign.
+ */
+async function deliver(context: SignedContext, { agent, notAfter }: Poller, request: AuthRequest): Promise<Response> {
+  const { storage, transports, now } = context
+  const { kind, until, account } = detailsOf(request)
+  const end = Math.min(notAfter, until ?? Number.POSITIVE_INFINITY)
+  if (end <= now())
+    throw problem('expired', 'The token that was presented has expired: start over, as the user’s decision is kept.')
+  const redemption: CodeRedemption = {
+    codeHash: transports.of(request).handleHashOf(request) ?? '',
+    agent: agent.agent,
+    delegate: agent.delegate,
+    jkt: agent.key.thumbprint,
+    bindToKey: true,
+    tokenLifetime: Math.min(tokenLifetime, end - now()),
+  }
+  const asToken = ({ issue, user }: Pick<IssuedToken, 'issue' | 'user'>) => ({
+    kind,
+    resource: request.resource,
+    issue,
+    user,
+    account,
+  })
+  const prepared = await storage.prepareRedemption(redemption)
+  const signed = prepared && (await signToken(context, agent, asToken(prepared)))
+  const outcome = await storage.redeemCode({ ...redemption, issue: prepared?.issue })
+  if (outcome.outcome === 'refused') throw refusals[outcome.reason]?.() ?? gone()
+  return tokenResponse(context, agent, asToken(outcome), signed)
+}
+
+/** What an agent learns if the decision no longer leads to a token. */
+const refusals: Partial<Record<ReasonOf<RedeemOutcome>, () => AAuthError>> = {
+  grant_ended: () => problem('revoked', 'The user removed the access.'),
+  user_disabled: () => problem('revoked', 'The user’s account is turned off.'),
+  expired: () => problem('expired', 'The decision was not fetched in time: ask again, as it is kept.'),
+}
+
+/** The `wait` of the Prefer header, in seconds (RFC 7240 §4.3); 0 without one. */
+export function preferredWait({ headers }: Request): number {
+  const [, given] = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,4})"?\s*(?:$|[,;])/i.exec(headers.get('prefer') ?? '') ?? []
+  return Math.min(Number(given ?? 0), seconds.held)
+}
+
+/** How many requests' polls are timed. */
+const timed = 10_000
+
+/** Creates the check that polls of one request that do not wait are not too close to each other. */
+function createIntervalCheck(now: () => number): (hash: string) => void {
+  const polled = new LruCache<true>(timed)
+  return (hash) => {
+    const at = now()
+    if (polled.get(hash, at)) throw problem('slow_down', 'Wait longer between two polls.', { retryAfter: 5 })
+    polled.set(hash, true, at + seconds.between)
+  }
+}

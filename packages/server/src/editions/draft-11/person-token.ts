@@ -1,0 +1,31 @@
+import type { Endpoint } from '../../http/route.js'
+import type { SignedContext } from '../edition.js'
+import { orUncount, requireAdmitted } from '../require-admitted.js'
+import { requireFreshKeys, signedRequest } from '../signed-request.js'
+import { draft11Name } from './paths.js'
+import type { Draft11Limits } from './resource-limit.js'
+import { readHints, readMembers, requireAgentToken, requireResource } from './token-request.js'
+import { grantOrAsk } from './want-token.js'
+
+/** To act as the user at a resource is to be granted `openid` there. The pages say what that means. */
+export const actingScope = 'openid'
+
+/** `POST /person/token`: a person token, with which the agent acts as its user at one resource (draft -11 §7.1). */
+export function personTokenEndpoint(context: SignedContext, limits: Draft11Limits): Endpoint {
+  return (arrival) =>
+    signedRequest(context, arrival, async (agent, verified) => {
+      requireFreshKeys(agent)
+      const agentToken = requireAgentToken(context, verified)
+      const members = readMembers(arrival.request.headers.get('content-type'), verified.body)
+      const resource = requireResource(context, members)
+      const hints = readHints(members)
+      const access = { resource, scope: [actingScope] }
+      const admission = await requireAdmitted(context, agent, access)
+      const binding = await orUncount(context, admission, () =>
+        context.storage.findBinding({ edition: draft11Name, agent: agent.agent, delegate: agent.delegate }),
+      )
+      const notAfter = agentToken.exp
+      const wanted = { kind: 'person', access, hints, admission, userId: binding?.userId, notAfter } as const
+      return grantOrAsk(context, agent, { ...wanted, until: undefined, account: undefined }, limits)
+    })
+}

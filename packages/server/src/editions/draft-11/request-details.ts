@@ -1,0 +1,27 @@
+import type { AgentStatement, ResourceStatement } from '../../http/consent-transport.js'
+import type { AuthRequest, RequestDetails } from '../../storage/api/request-storage.js'
+
+/** The token that an agent requests. */
+export type TokenKind = 'person' | 'auth'
+
+/** What the edition keeps with a pending request. */
+export interface Draft11Details {
+  kind: TokenKind
+  /** The latest expiry of an auth token, in Unix seconds: that of the token that was presented to the resource. */
+  until: number | null
+  /** The resource's own name for the user's account there, which the auth token repeats. */
+  account: string | null
+  /** The username that the agent suggests. */
+  loginHint: string | null
+  /** Where the agent provider lets users return, and whether they may also return to loopback. */
+  callback: string | null
+  loopback: boolean
+  agentSays: AgentStatement
+  resourceSays: ResourceStatement
+}
+
+/** The details of a stored request of this edition. */
+export function detailsOf({ details }: Pick<AuthRequest, 'details'>): Draft11Details {
+  if (details === null) throw new TypeError('the request is not one of draft -11')
+  return details as RequestDetails & Draft11Details
+}

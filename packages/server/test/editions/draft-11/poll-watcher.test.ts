@@ -1,0 +1,52 @@
+import { expect, it } from 'vitest'
+import { PollWatcher } from '../../../src/editions/draft-11/poll-watcher.js'
+
+const seen = { status: 'open', isOpened: false } as const
+const waiting = { seen, seconds: 60, remoteAddress: '192.0.2.1' }
+
+it('a watcher holds at most 20 polls of an agent, 1000 of a network and 2000 in all', async () => {
+  const watcher = new PollWatcher({
+    storage: { findPolledStates: async () => new Map() },
+    onError: () => undefined,
+  })
+  const waits: Promise<boolean>[] = []
+  const hold = (agent: string, remoteAddress: string | undefined) => {
+    const before = watcher.size
+    waits.push(watcher.wait({ ...waiting, pollHash: `${waits.length}`, agent, remoteAddress }))
+    return watcher.size > before
+  }
+  const many = (count: number, each: (index: number) => boolean) =>
+    Array.from({ length: count }, (_, index) => each(index)).filter(Boolean).length
+  expect(many(25, () => hold('one', '192.0.2.1'))).toBe(20)
+  expect(many(1200, (index) => hold(`of-network-${index}`, `192.0.2.${index % 200}`))).toBe(980)
+  expect(many(1200, (index) => hold(`elsewhere-${index}`, `198.51.${index % 200}.1`))).toBe(1000)
+  expect(hold('last', undefined)).toBe(false)
+  watcher.close()
+  expect(new Set(await Promise.all(waits))).toEqual(new Set([false]))
+  expect(watcher.size).toBe(0)
+  expect(hold('one', '192.0.2.1')).toBe(true)
+  watcher.close()
+})
+
+it('a watcher goes on after the database failed, and reports it', async () => {
+  const errors: unknown[] = []
+  let fails = 2
+  const watcher = new PollWatcher({
+    storage: {
+      async findPolledStates(hashes) {
+        if (fails-- > 0) throw new Error('the database is down')
+        return new Map(hashes.map((hash) => [hash, { status: 'allowed', isOpened: true }]))
+      },
+    },
+    onError: (error) => errors.push(error),
+  })
+  expect(await watcher.wait({ ...waiting, pollHash: 'a', agent: 'one' })).toBe(true)
+  expect(errors).toHaveLength(2)
+})
+
+it('a watcher ends a wait after its time, and does not wait for nothing', async () => {
+  const watcher = new PollWatcher({ storage: { findPolledStates: async () => new Map() }, onError: () => undefined })
+  expect(await watcher.wait({ ...waiting, pollHash: 'a', agent: 'one', seconds: 0 })).toBe(false)
+  expect(await watcher.wait({ ...waiting, pollHash: 'a', agent: 'one', seconds: 0.3 })).toBe(false)
+  expect(watcher.size).toBe(0)
+})

@@ -1,0 +1,255 @@
+import { describe, expect, it } from 'vitest'
+import { createScriptedUser } from '../../scripted-user.js'
+import {
+  agentId,
+  askPerson,
+  decide,
+  openConsent,
+  openFollowing,
+  openPerson,
+  openPersonStage,
+  type PersonStage,
+  pendingIn,
+  people,
+  poll,
+  problemIn,
+} from './person-stage.js'
+
+const stateOf = (html: string) => /data-state="([\w-]+)"/.exec(html)?.[1]
+const pageWith = ({ url }: { url: string }, code: string) => `${url}?${new URLSearchParams({ code })}`
+
+describe('the code of a request', () => {
+  it('has twelve symbols, and opens the page however it is typed', async () => {
+    const stage = await openPersonStage()
+    const pending = await openPerson(stage)
+    expect(pending.code).toMatch(/^[0-9A-HJKMNP-TV-Z]{4}(?:-[0-9A-HJKMNP-TV-Z]{4}){2}$/)
+    const typed = pending.code.replaceAll('-', ' ').toLowerCase().replaceAll('0', 'o').replaceAll('1', 'l')
+    const { html } = await openConsent(stage, pageWith(pending, typed))
+    expect(stateOf(html)).toBe('consent-first-time')
+  })
+
+  it('leaves the address bar before the user signs in, and a view without a sign-in uses nothing up', async () => {
+    const stage = await openPersonStage()
+    const pending = await openPerson(stage)
+    const scanner = createScriptedUser(stage.fetch)
+    const { url, response } = await openFollowing(scanner, pending.page)
+    expect(url).not.toContain(pending.code.slice(0, 4))
+    expect(stateOf(await response.text())).toBe('sign-in')
+    const { html } = await openConsent(stage, pending.page)
+    expect(stateOf(html)).toBe('consent-first-time')
+  })
+
+  it('belongs to the browser of the first signed-in view: a second visitor gets nothing', async () => {
+    const stage = await openPersonStage()
+    const pending = await openPerson(stage)
+    const first = await openConsent(stage, pending.page)
+    for (const page of [pending.page, first.url]) {
+      const { html, status } = await openConsent(stage, page, { person: people.bob })
+      expect([stateOf(html), status]).toEqual(['request_other_session', 403])
+      expect(html).not.toContain(agentId)
+    }
+    // The first browser can open its link again.
+    const again = await openConsent(stage, pending.page, { user: first.user })
+    expect(stateOf(again.html)).toBe('consent-first-time')
+  })
+
+  it('is asked for if a user comes without one', async () => {
+    const stage = await openPersonStage()
+    const pending = await openPerson(stage)
+    const user = createScriptedUser(stage.fetch)
+    const page = await user.open(pending.url)
+    expect([page.status, stateOf(await page.text())]).toEqual([200, 'enter-code'])
+    const { html } = await openConsent(stage, pageWith(pending, pending.code), { user })
+    expect(stateOf(html)).toBe('consent-first-time')
+  })
+
+  it('ends its request if it is guessed five times, whoever guesses', async () => {
+    const stage = await openPersonStage()
+    const [pending, other] = [await openPerson(stage), await openPerson(stage, { resource: stage.otherResource.id })]
+    const guess = async (wrong: string) => {
+      const response = await createScriptedUser(stage.fetch).open(pageWith(pending, wrong))
+      return [response.status, stateOf(await response.text())]
+    }
+    const wrong = (last: string) => `${pending.code.slice(0, -1)}${last}`
+    const [a, b, c, d, e] = Array.from('0123456789')
+      .filter((each) => wrong(each) !== pending.code)
+      .map(wrong)
+    for (const each of [a, b, c, d]) expect(await guess(each ?? '')).toEqual([404, 'enter-code'])
+    expect((await poll(stage, pending.location)).status).toBe(202)
+    expect(await guess(e ?? '')).toEqual([404, 'enter-code'])
+    expect(await problemIn(await poll(stage, pending.location))).toMatchObject({ status: 410, error: 'invalid_code' })
+    const { html } = await openConsent(stage, pending.page)
+    expect(stateOf(html)).toBe('request_used')
+    expect((await poll(stage, other.location)).status).toBe(202)
+    expect(await stage.storage.listEvents({ event: 'request.guessed' })).toHaveLength(1)
+  })
+
+  it('cannot be guessed with forms either, and too many guesses from one network are refused', async () => {
+    const stage = await openPersonStage()
+    const pending = await openPerson(stage)
+    const { user, html, url } = await openConsent(stage, pending.page)
+    const other = await openPerson(stage, { resource: stage.otherResource.id })
+    for (let tries = 0; tries < 5; tries++) {
+      const wrong = `${other.code.slice(0, -1)}${Array.from('01234567').filter((each) => !other.code.endsWith(each))[tries]}`
+      await user.submit(html.replace(/name="request" value="[^"]*"/g, `name="code" value="${wrong}"`), url, {
+        consent: 'grant',
+      })
+    }
+    expect(await problemIn(await poll(stage, other.location))).toMatchObject({ status: 410, error: 'invalid_code' })
+    const stranger = createScriptedUser(stage.fetch)
+    const statuses = new Set<number>()
+    for (let tries = 0; tries < 40; tries++)
+      statuses.add((await stranger.open(pageWith(pending, `ZZZZZZZZZZ${10 + tries}`))).status)
+    expect([...statuses]).toEqual([404, 429])
+  })
+
+  it('is unknown in another form, or with another server’s seal', async () => {
+    const stage = await openPersonStage()
+    const pending = await openPerson(stage)
+    const user = createScriptedUser(stage.fetch)
+    for (const request of ['x', 'A'.repeat(80), pending.code]) {
+      const response = await user.open(`${pending.url}?${new URLSearchParams({ request })}`)
+      expect(stateOf(await response.text())).toBe('request_unknown')
+    }
+  })
+})
+
+describe('after the decision, a user', () => {
+  const callback = 'https://agent.example/done?state=s1'
+  async function decided(
+    consent: 'grant' | 'deny',
+    {
+      given = callback,
+      publish = { callback_endpoint: 'https://agent.example/done' },
+    }: { given?: string; publish?: object } = {},
+  ) {
+    const stage = await openPersonStage()
+    Object.assign(stage.documents.agent, publish)
+    const { page } = await openPerson(stage)
+    const response = await decide(stage, `${page}&${new URLSearchParams({ callback: given })}`, consent)
+    return response.headers.get('location') ?? stateOf(await response.text())
+  }
+
+  it('goes back to the callback, with nothing added, or with the error', async () => {
+    expect(await decided('grant')).toBe(callback)
+    expect(await decided('deny')).toBe('https://agent.example/done?state=s1&error=access_denied')
+  })
+
+  it.each([
+    ['another path', 'https://agent.example/other', {}],
+    ['another host', 'https://other.example/done', {}],
+    ['another port', 'https://agent.example:8443/done', {}],
+    ['another scheme', 'http://agent.example/done', {}],
+    ['a fragment', 'https://agent.example/done#x', {}],
+    ['credentials', 'https://a:b@agent.example/done', {}],
+    ['no URL', 'done', {}],
+    ['a script', 'javascript:alert(1)', {}],
+    ['loopback, which the provider does not allow', 'http://127.0.0.1:5000/done', {}],
+    ['no callback that the provider publishes', callback, { callback_endpoint: undefined }],
+    [
+      'a place on another server, though loopback is allowed',
+      'http://10.0.0.1/done',
+      { localhost_callback_allowed: true },
+    ],
+  ])('stays here if the callback is %s', async (_what, given, publish) => {
+    const all = { callback_endpoint: 'https://agent.example/done', ...publish }
+    expect(await decided('grant', { given, publish: all })).toBe('return-to-app')
+  })
+
+  it.each(['http://127.0.0.1:5000/done', 'http://localhost:5000/x?y=z'])(
+    'goes back to %s if the provider allows loopback',
+    async (given) => {
+      expect(await decided('grant', { given, publish: { localhost_callback_allowed: true } })).toBe(given)
+    },
+  )
+
+  it('learns at the callback that the request has expired', async () => {
+    const stage = await openPersonStage()
+    stage.documents.agent.callback_endpoint = 'https://agent.example/done'
+    const { page } = await openPerson(stage)
+    const { user, url } = await openConsent(stage, `${page}&${new URLSearchParams({ callback })}`)
+    stage.clock.now += 2000
+    const late = await user.open(url)
+    expect(late.headers.get('location')).toBe(`${callback}&error=interaction_expired`)
+  })
+
+  it('sees where they go next on the page', async () => {
+    const stage = await openPersonStage()
+    stage.documents.agent.callback_endpoint = 'https://agent.example/done'
+    const { page } = await openPerson(stage)
+    const { html } = await openConsent(stage, `${page}&${new URLSearchParams({ callback })}`)
+    expect(html.replaceAll(/<[^>]+>/g, '')).toContain('You’ll go back to agent.example/done')
+  })
+})
+
+describe('an agent acts for one user', () => {
+  it('another user cannot take it: they see a neutral page, and the agent is denied', async () => {
+    const stage = await openPersonStage()
+    const first = await openPerson(stage)
+    await decide(stage, first.page)
+    await poll(stage, first.location)
+    const second = pendingIn(await askPerson(stage, { resource: stage.otherResource.id }))
+    const { html } = await openConsent(stage, second.page, { person: people.bob })
+    expect(stateOf(html)).toBe('request_used')
+    expect(html).not.toMatch(/agent\.example|alice/)
+    expect(await problemIn(await poll(stage, second.location))).toMatchObject({ status: 403, error: 'denied' })
+    expect(await stage.storage.listEvents({ event: 'request.other_user' })).toHaveLength(1)
+  })
+
+  it('of two users who allow it at the same time, one gets it', async () => {
+    const stage = await openPersonStage()
+    const pages = [await openPerson(stage), await openPerson(stage, { resource: stage.otherResource.id })]
+    const [alice, bob] = [
+      await openConsent(stage, pages[0]?.page ?? ''),
+      await openConsent(stage, pages[1]?.page ?? '', { person: people.bob }),
+    ]
+    await Promise.all([alice, bob].map(({ user, html, url }) => user.submit(html, url, { consent: 'grant' })))
+    const outcomes = []
+    for (const { location } of pages) outcomes.push((await poll(stage, location)).status)
+    expect(new Set(outcomes)).toEqual(new Set([200, 403]))
+    expect(await stage.storage.listGrants({ live: true })).toHaveLength(1)
+    expect(await stage.storage.findViolations()).toEqual([])
+  })
+
+  it('is not presented as new the second time', async () => {
+    const stage = await openPersonStage()
+    const first = await openPerson(stage)
+    const page = await openConsent(stage, first.page)
+    expect(page.html).toContain('This agent is new here')
+    await page.user.submit(page.html, page.url, { consent: 'grant' })
+    const second = pendingIn(await askPerson(stage, { resource: stage.otherResource.id }))
+    expect((await openConsent(stage, second.page)).html).not.toContain('This agent is new here')
+  })
+})
+
+describe('a request for a token', () => {
+  it('suggests the username that the agent named, to a user who must sign in', async () => {
+    const stage = await openPersonStage()
+    const { page } = await openPerson(stage, { login_hint: 'alice' })
+    const { response } = await openFollowing(createScriptedUser(stage.fetch), page)
+    expect(await response.text()).toMatch(/name="username"[^>]*value="alice"|value="alice"[^>]*name="username"/)
+  })
+
+  it.each(['login', 'consent', 'select_account'])(
+    'with prompt=%s shows the page even if a grant allows it',
+    async (prompt) => {
+      const stage = await openPersonStage()
+      const first = await openPerson(stage)
+      await decide(stage, first.page)
+      expect((await askPerson(stage)).status).toBe(200)
+      expect((await askPerson(stage, { prompt })).status).toBe(202)
+    },
+  )
+
+  async function refusal(stage: PersonStage, members: object) {
+    return problemIn(await askPerson(stage, members))
+  }
+
+  it('is refused if a user must decide and cannot be asked', async () => {
+    const stage = await openPersonStage()
+    for (const members of [{ prompt: 'none' }, { capabilities: [] }, { capabilities: ['payment'] }])
+      expect(await refusal(stage, members)).toMatchObject({ status: 403, error: 'user_unreachable' })
+    await decide(stage, (await openPerson(stage)).page)
+    expect((await askPerson(stage, { prompt: 'none', capabilities: [] })).status).toBe(200)
+  })
+})
