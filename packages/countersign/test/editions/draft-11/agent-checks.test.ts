@@ -6,6 +6,7 @@ import {
   boundTo,
   ids,
   openStage,
+  others,
   requirement,
   type Seen,
   type Stage,
@@ -61,6 +62,15 @@ describe('a resource token', () => {
     const stage = openStage()
     challengeWith(stage, async (seen) => change(await stage.resourceToken(seen)))
     await expect(stage.agent.fetch(data)).rejects.toMatchObject({ code: 'resource_token_refused' })
+    expect(trace(stage).filter((each) => each.includes('/authorize'))).toEqual([])
+  })
+
+  it('of another resource is rejected, even though that resource signed it', async () => {
+    const stage = openStage()
+    challengeWith(stage, (seen) => stage.resourceToken(seen))
+    await expect(stage.agent.fetch(`${others.resource}/data`)).rejects.toThrow(
+      'its iss is not the resource that was called',
+    )
     expect(trace(stage).filter((each) => each.includes('/authorize'))).toEqual([])
   })
 
@@ -131,10 +141,12 @@ describe.each<['person' | 'auth', 'token' | 'authorize']>([
   it.each([
     ['with the type of the other', kind === 'auth' ? 'aa-person+jwt' : 'aa-auth+jwt', undefined],
     ['signed by another key', `aa-${kind}+jwt`, other],
+    ['issued by another person server', `aa-${kind}+jwt`, others.signer],
   ])('%s is rejected', async (_, typ, signer) => {
     const stage = openStage()
     issueWith(stage, async (seen) => {
-      const jwt = await stage[`${kind}Token`](seen, kind === 'person' ? { ps: ids.personServer } : {})
+      const iss = signer === others.signer ? others.personServer : ids.personServer
+      const jwt = await stage[`${kind}Token`](seen, { ps: iss, iss })
       return signer ? reSigned(jwt, typ, signer) : swapType(jwt, typ)
     })
     await expect(stage.agent.fetch(data)).rejects.toMatchObject({ code: 'auth_token_refused' })

@@ -1,5 +1,6 @@
+import { memoryStore } from 'countersign/agent'
 import { serializeRequirement } from 'countersign/editions/draft-11'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { ids, openStage, pendingResponse, requirement, type Seen, type Stage, trace } from './agent-stage.js'
 
 const data = `${ids.resource}/data`
@@ -70,6 +71,25 @@ describe('a resource that runs its own interaction', () => {
     stage.decide(consent.url)
     expect(await (await stage.agent.fetch(data)).text()).toBe('data')
     expect(stage.pending.size).toBe(0)
+  })
+
+  it('is polled only by the process that waits for the response', async () => {
+    vi.useFakeTimers({ now: 1_790_000_000_000 })
+    onTestFinished(() => void vi.useRealTimers())
+    const stage = openStage({ decision: 'none', store: { ...memoryStore(), isShared: true } })
+    stage.api = (seen) => stage.defer(seen, () => new Response('first data'), { 'retry-after': '60' })
+    stage.personServer.poll = ({ url }) => pendingResponse(url, { 'retry-after': '60' })
+    const abort = new AbortController()
+    const options = { signal: abort.signal }
+    const ended = Promise.allSettled([stage.agent.fetch(data, options)])
+    await vi.advanceTimersByTimeAsync(1000)
+    const joined = Promise.allSettled([stage.newAgent().fetch(data, options)])
+    await vi.advanceTimersByTimeAsync(62_000)
+    expect(stage.asked.map(({ url }) => url)).toEqual([stage.asked[0]?.url, stage.asked[0]?.url])
+    const polls = trace(stage).filter((each) => each.startsWith('GET api.example/pending'))
+    expect(polls, 'of the first process').toHaveLength(1)
+    abort.abort()
+    await Promise.all([ended, joined])
   })
 
   it('reports a denial as the response', async () => {

@@ -16,6 +16,13 @@ export const start = 1_790_000_000
 export const agentSigner = await newSigner('agent-1')
 const peers = { personServer: await newSigner('ps-1'), resource: await newSigner('api-1') }
 
+/** A person server and a resource that are not the agent's, and their keys. */
+export const others = {
+  personServer: 'https://other-ps.example',
+  resource: 'https://other-api.example',
+  signer: await newSigner('other-1'),
+}
+
 /** A signed request that a peer received, with its verified signature. */
 export interface Seen {
   method: string
@@ -230,6 +237,18 @@ function documentAt({ document }: Stage, url: string): object | undefined {
       scope_descriptions: { 'data.read': 'See your data' },
     },
     [`${api}/jwks.json`]: keysOf(peers.resource),
+    [`${others.personServer}/.well-known/${draft11Documents.authServer.name}`]: {
+      issuer: others.personServer,
+      jwks_uri: `${others.personServer}/jwks.json`,
+      person_token_endpoint: `${others.personServer}/token`,
+      auth_token_endpoint: `${others.personServer}/authorize`,
+    },
+    [`${others.personServer}/jwks.json`]: keysOf(others.signer),
+    [`${others.resource}/.well-known/${draft11Documents.resource.name}`]: {
+      issuer: others.resource,
+      jwks_uri: `${others.resource}/jwks.json`,
+    },
+    [`${others.resource}/jwks.json`]: keysOf(others.signer),
   }[url]
 }
 
