@@ -1,10 +1,12 @@
 import { isIdentifier } from 'countersign/discovery'
 import { nearestName } from 'countersign/node'
+import { type EditionName, editionNames } from './edition-names.js'
 
 /** The contents of `agent.json`: everything about the agent except its keys, which are stored in files next to it. */
 export interface AgentFile {
   id: string
   name?: string | undefined
+  edition?: EditionName | undefined
   authServers: readonly string[]
   /** File name of the current signing key, such as `key-abc.json`. */
   signingKey: string
@@ -30,6 +32,11 @@ interface MemberRule {
 const members: Readonly<Record<keyof AgentFile, MemberRule>> = {
   id: { isRequired: true, must: 'be the agent’s identifier, such as https://me.example', isFine: isAgentIdentifier },
   name: { isRequired: false, must: 'be 1 to 200 characters on one line, not only spaces', isFine: isAgentName },
+  edition: {
+    isRequired: false,
+    must: `be ${editionNames.join(' or ')}`,
+    isFine: (value) => editionNames.some((name) => name === value),
+  },
   authServers: {
     isRequired: true,
     must: 'be a list of auth server URLs, such as ["https://auth.example"]',

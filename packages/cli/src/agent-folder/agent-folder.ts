@@ -1,8 +1,9 @@
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
-import { createSigner, type PrivateJwk } from 'countersign'
+import type { PrivateJwk } from 'countersign'
 import { documentUrl } from 'countersign/discovery'
-import { january } from 'countersign/editions'
+import { editionOf, publishedKeys } from './agent-editions.js'
+import type { EditionName } from './edition-names.js'
 
 /** A private key with the `kid` under which it is published. */
 export type AgentKey = PrivateJwk & { kid: string }
@@ -15,6 +16,8 @@ export interface AgentFolder {
   id: string
   /** Name shown to users beside the identifier. */
   name?: string | undefined
+  /** The edition of the protocol. @default 'january' */
+  edition?: EditionName | undefined
   /** The auth servers to which the agent may send users. */
   authServers: readonly string[]
   /** The current signing key and, during a rotation, the next one. Both are published. */
@@ -67,23 +70,17 @@ export interface AgentDocument {
   document: Readonly<Record<string, unknown>>
 }
 
-/** Redirect URI that matches whichever port the command listens on (W24). */
-export const portableRedirect = 'http://127.0.0.1/callback'
-
 /** Returns the documents that an agent publishes, for example on a static host: its metadata and its public keys. */
-export async function agentDocuments({ id, name, keys }: WrittenAgent): Promise<[AgentDocument, AgentDocument]> {
-  const { signing, next } = keys
-  const signers = await Promise.all((next ? [signing, next] : [signing]).map(createSigner))
+export async function agentDocuments(agent: WrittenAgent): Promise<[AgentDocument, AgentDocument]> {
+  const { id, name, keys } = agent
+  const { documents, describe } = editionOf(agent)
   const jwksUri = `${id}/jwks.json`
-  const about = {
-    agent: id,
-    jwks_uri: jwksUri,
-    redirect_uris: [portableRedirect],
-    ...(name === undefined ? {} : { name }),
-  }
+  const about = { ...describe(id, jwksUri), ...(name === undefined ? {} : { name }) }
   return [
-    documentAt(id, documentUrl(january.documents.agent, id), about),
-    documentAt(id, jwksUri, { keys: signers.map(({ jwk }) => jwk) }),
+    documentAt(id, documentUrl(documents.agent, id), about),
+    documentAt(id, jwksUri, {
+      keys: await publishedKeys(agent, keys.next ? [keys.signing, keys.next] : [keys.signing]),
+    }),
   ]
 }
 

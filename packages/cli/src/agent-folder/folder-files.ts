@@ -31,10 +31,10 @@ export async function findAgentFolder(path: string): Promise<AgentFolder | undef
   if (!document) throw usageError(`${place} is not a JSON object: fix it, or move it somewhere else.`)
   const parsed = parseAgentFile(document)
   if ('problem' in parsed) throw usageError(`${place} ${parsed.problem}.`)
-  const { id, name, authServers, signingKey, nextKey, since } = parsed.file
+  const { id, name, edition, authServers, signingKey, nextKey, since } = parsed.file
   const signing = await readKey(path, signingKey)
   const next = nextKey === undefined ? undefined : await readKey(path, nextKey)
-  return { path, id, name, authServers, keys: { signing, next }, since, storePath: join(path, 'store') }
+  return { path, id, name, edition, authServers, keys: { signing, next }, since, storePath: join(path, 'store') }
 }
 
 async function readText(place: string): Promise<string | undefined> {
@@ -78,13 +78,15 @@ function isPrivateJwk(jwk: Readonly<Record<string, unknown>>): jwk is PrivateJwk
  * @throws FileStoreError if the folder cannot be created, or other users could read it or a key in it, with instructions
  * @throws CommandError if a file cannot be written
  */
-export async function writeAgentFolder({ path, id, name, authServers, keys, since }: WrittenAgent): Promise<void> {
+export async function writeAgentFolder(agent: WrittenAgent): Promise<void> {
+  const { path, id, name, edition, authServers, keys, since } = agent
   openPrivateFolder(path)
   const { signing, next } = keys
   for (const key of next ? [signing, next] : [signing]) await addKey(path, key)
   const file: AgentFile = {
     id,
     name,
+    edition,
     authServers,
     signingKey: keyFileOf(signing),
     nextKey: next && keyFileOf(next),

@@ -1,4 +1,5 @@
 import type { Algorithm } from 'countersign'
+import { editionNames } from '../agent-folder/edition-names.js'
 import type { DemoParty } from '../demo/demo-world.js'
 import {
   allowNetwork,
@@ -76,6 +77,11 @@ export const agentCommands: readonly CommandRow[] = [
     flags: {
       '--id <id>': "The agent's URL, such as https://me.example; default: the URL already stored in the folder",
       '--name <text>': 'The name shown to users beside the URL, such as "My scripts"',
+      '--edition <name>': {
+        description:
+          'The edition of the protocol that the agent speaks with every API and auth server; default: january. Use one agent for each edition, with --home',
+        choices: editionNames,
+      },
       '--auth-server <id>': {
         description: 'An auth server to which you may be sent; may be given several times',
         repeated: true,

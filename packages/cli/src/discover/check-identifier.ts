@@ -8,7 +8,7 @@ import {
   isLoopbackIdentifier,
   type NetworkOptions,
 } from 'countersign/discovery'
-import { january } from 'countersign/editions'
+import { type AgentEdition, january } from 'countersign/editions'
 import type { GuardedFetchOptions } from 'countersign/node'
 import { parseJsonObject } from 'countersign/tokens'
 import { loggedFetch } from '../network/fetch-problems.js'
@@ -152,6 +152,21 @@ interface DocumentKind {
   endpoints: readonly string[]
   /** Optional members without which something breaks, with the effect and the fix. */
   advised: readonly { member: string; without: string; fix: string }[]
+}
+
+/** The documents of an agent and its auth server in an edition. */
+export function documentKindsOf({ agent, authServer }: AgentEdition['documents']): readonly DocumentKind[] {
+  const isJanuary = agent === january.documents.agent
+  if (isJanuary) return documentKinds
+  return [
+    { party: 'agent', type: agent, endpoints: [], advised: [] },
+    {
+      party: 'issuer',
+      type: authServer,
+      endpoints: authServer.required.filter((name) => name.endsWith('_endpoint')),
+      advised: [],
+    },
+  ]
 }
 
 /** The documents that may be published under an identifier (S§8). */

@@ -84,7 +84,7 @@ async function fetchOnce(flags: FetchFlags, terminal: Parameters<Run>[1], subjec
     await writeResponse(response, flags, terminal)
     return exitStatus.done
   } catch (error) {
-    throw signal.aborted ? signal.reason : agentFailure(error, url)
+    throw signal.aborted ? signal.reason : agentFailure(error, url, folder.edition)
   } finally {
     deadline.stop()
     await own.close()

@@ -1,7 +1,9 @@
 import { generatePrivateJwk, systemClock } from 'countersign'
 import { isLoopbackIdentifier } from 'countersign/discovery'
+import { requireEdition } from '../agent-folder/agent-editions.js'
 import { isAgentName } from '../agent-folder/agent-file.js'
 import { type AgentFolder, agentFolderPath, type WrittenAgent } from '../agent-folder/agent-folder.js'
+import type { EditionName } from '../agent-folder/edition-names.js'
 import { findAgentFolder, removeKey, writeAgentFolder } from '../agent-folder/folder-files.js'
 import { exitStatus, usageError } from '../command/errors.js'
 import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
@@ -84,6 +86,7 @@ function isSame(one: AgentDescription, other: AgentDescription): boolean {
 export interface InitFlags extends NetworkFlags {
   id?: string
   name?: string
+  edition?: EditionName
   authServer?: readonly string[]
   uploadFolder?: string
   home?: string
@@ -94,7 +97,7 @@ export interface InitFlags extends NetworkFlags {
 }
 
 /** The agent's metadata, from the flags or else from its folder. */
-export type AgentDescription = Pick<AgentFolder, 'id' | 'name' | 'authServers'>
+export type AgentDescription = Pick<AgentFolder, 'id' | 'name' | 'edition' | 'authServers'>
 
 /** @throws CommandError for flags that are invalid, or do not match this folder */
 export function describeAgent(flags: InitFlags, path: string, before: AgentFolder | undefined): AgentDescription {
@@ -114,7 +117,19 @@ export function describeAgent(flags: InitFlags, path: string, before: AgentFolde
   if (flags.uploadFolder !== undefined && isLoopbackIdentifier(id))
     throw usageError(`--upload-folder: ${id} serves its documents itself, so there is nothing to upload.`)
   const authServers = flags.authServer?.map((each) => requireIdentifierFlag('--auth-server', each, 'allowed'))
-  return { id, name: flags.name ?? before?.name, authServers: authServers ?? before?.authServers ?? [] }
+  const edition = before ? before.edition : flags.edition
+  if (before && flags.edition !== undefined && flags.edition !== (before.edition ?? 'january'))
+    throw usageError(
+      `${path} already contains an agent of the edition ${before.edition ?? 'january'}: use another folder with --home.`,
+    )
+  const described = {
+    id,
+    name: flags.name ?? before?.name,
+    edition,
+    authServers: authServers ?? before?.authServers ?? [],
+  }
+  requireEdition(described)
+  return described
 }
 
 function requireTogether({ rotate, leaked, now }: InitFlags): void {

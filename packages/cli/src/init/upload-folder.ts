@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { parseJsonObject } from 'countersign/tokens'
-import { agentDocuments, portableRedirect, type WrittenAgent } from '../agent-folder/agent-folder.js'
+import { editionOf } from '../agent-folder/agent-editions.js'
+import { agentDocuments, type WrittenAgent } from '../agent-folder/agent-folder.js'
 import { CommandError, errorCode, usageError } from '../command/errors.js'
 
 /** The output folder for the documents to upload. */
@@ -31,7 +32,7 @@ export async function readUpload(agent: WrittenAgent, folder: string): Promise<U
   // The files are read one after the other, so that the reported error is always the same if neither can be read.
   const there = await readDocument(join(folder, description.path))
   const keysThere = await readDocument(join(folder, keySet.path))
-  if (there === undefined ? keysThere !== undefined : there.agent !== agent.id)
+  if (there === undefined ? keysThere !== undefined : there[editionOf(agent).documents.agent.self] !== agent.id)
     throw new CommandError(
       `${folder} contains documents that may belong to an agent other than ${agent.id}: use another folder with --upload-folder.`,
     )
@@ -42,10 +43,21 @@ export async function readUpload(agent: WrittenAgent, folder: string): Promise<U
 /** Writes the two documents of an agent for a static host, each of them atomically. */
 export async function writeUpload(agent: WrittenAgent, { folder, there }: Upload): Promise<void> {
   const [description, keySet] = await agentDocuments(agent)
-  const redirects = Array.isArray(there.redirect_uris) ? (there.redirect_uris as unknown[]) : []
-  const redirect_uris = [...new Set([portableRedirect, ...redirects])]
-  await writeDocument(join(folder, description.path), { ...there, ...description.document, redirect_uris })
+  await writeDocument(join(folder, description.path), {
+    ...there,
+    ...description.document,
+    ...mergedRedirects(description.document, there),
+  })
   await writeDocument(join(folder, keySet.path), keySet.document)
+}
+
+/** The redirect URIs of a document that has them, including those that the user added. */
+function mergedRedirects(
+  { redirect_uris: own }: Readonly<Record<string, unknown>>,
+  { redirect_uris: there }: Readonly<Record<string, unknown>>,
+): { redirect_uris?: unknown[] } {
+  if (!Array.isArray(own)) return {}
+  return { redirect_uris: [...new Set<unknown>([...own, ...(Array.isArray(there) ? there : [])])] }
 }
 
 async function readDocument(path: string): Promise<Record<string, unknown> | undefined> {

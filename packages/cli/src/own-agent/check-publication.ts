@@ -1,7 +1,8 @@
 import { createSigner } from 'countersign'
 import { fetchLimits, type NetworkOptions } from 'countersign/discovery'
-import { type AgentKey, portableRedirect, type WrittenAgent } from '../agent-folder/agent-folder.js'
-import { checkIdentifier, type DocumentReport, documentKinds } from '../discover/check-identifier.js'
+import { editionOf } from '../agent-folder/agent-editions.js'
+import type { AgentKey, WrittenAgent } from '../agent-folder/agent-folder.js'
+import { checkIdentifier, type DocumentReport, documentKindsOf } from '../discover/check-identifier.js'
 import type { Finding } from '../discover/findings.js'
 
 /** The published state of an agent, compared with its folder. */
@@ -26,7 +27,7 @@ export async function lookAt(
   network: NetworkOptions,
   tell: (text: string) => void,
 ): Promise<Look> {
-  const kinds = documentKinds.filter(({ party }) => party === 'agent')
+  const kinds = documentKindsOf(editionOf(agent).documents).filter(({ party }) => party === 'agent')
   const { documents } = await checkIdentifier(agent.id, network, tell, kinds)
   const [report] = documents
   const seen: Look = {
@@ -59,18 +60,17 @@ function refusals({ findings, key_set }: DocumentReport): string[] {
     .map(({ what, fix }) => `${/[.…]$/.test(what) ? what : `${what}.`} ${fix}`)
 }
 
-function differences({ id, name }: WrittenAgent, { document }: DocumentReport): string[] {
+function differences(agent: WrittenAgent, { document }: DocumentReport): string[] {
   if (!document) return []
-  const published = document as { jwks_uri?: unknown; redirect_uris?: unknown; name?: unknown }
+  const { id, name } = agent
+  const { documents, returnProblem } = editionOf(agent)
+  const published = document as Readonly<Record<string, unknown>>
   const problems: string[] = []
-  if (published.jwks_uri !== `${id}/jwks.json`)
-    problems.push(`Its jwks_uri is ${String(published.jwks_uri)}: upload aauth-agent unchanged.`)
-  const redirects: unknown[] = Array.isArray(published.redirect_uris) ? published.redirect_uris : []
-  if (!redirects.includes(portableRedirect))
-    problems.push(`Its redirect_uris do not include ${portableRedirect}: upload aauth-agent unchanged.`)
-  if (name !== undefined && published.name !== name)
-    problems.push(`Its name is not “${name}”: upload aauth-agent unchanged.`)
-  return problems
+  if (published.jwks_uri !== `${id}/jwks.json`) problems.push(`Its jwks_uri is ${String(published.jwks_uri)}`)
+  const problem = returnProblem(published)
+  if (problem !== undefined) problems.push(problem)
+  if (name !== undefined && published.name !== name) problems.push(`Its name is not “${name}”`)
+  return problems.map((each) => `${each}: upload ${documents.agent.name} unchanged.`)
 }
 
 /** Returns descriptions of the agent's unpublished keys, and the kids of published keys that do not belong to the agent. */

@@ -2,7 +2,9 @@ import { createSigner, type FetchDocument } from 'countersign'
 import { type Agent, AgentError, type ConsentPrompt, createAgent } from 'countersign/agent'
 import { causeMessages, documentResponse, isLoopbackIdentifier, type NetworkOptions } from 'countersign/discovery'
 import { createGuardedFetch, fileStore } from 'countersign/node'
-import { type AgentDocument, type AgentFolder, agentDocuments, portableRedirect } from '../agent-folder/agent-folder.js'
+import { editionOf, portableRedirect, requireEdition } from '../agent-folder/agent-editions.js'
+import { type AgentDocument, type AgentFolder, agentDocuments } from '../agent-folder/agent-folder.js'
+import type { EditionName } from '../agent-folder/edition-names.js'
 import { CommandError, errorCode, exitStatus, usageError } from '../command/errors.js'
 import { addressHint } from '../network/fetch-problems.js'
 import { listen, type OpenPort } from '../network/listen.js'
@@ -46,10 +48,14 @@ export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> 
   const { folder, authServers = [], targets = [], consent, network, interop, isLocal = false, ...given } = options
   const { id, name, keys, storePath } = folder
   const accepted = [...new Set([...folder.authServers, ...authServers])]
+  requireEdition({ ...folder, authServers: accepted })
+  const { edition } = editionOf(folder)
+  if (interop && edition) throw usageError(`--interop is for January 2026: this agent speaks ${edition.name}.`)
   const known = [id, ...accepted, ...targets]
   const allowInsecureLoopback = known.some((url) => isLoopbackIdentifier(new URL(url).origin))
   const agent = createAgent({
     ...given,
+    edition,
     id,
     signer: await createSigner(keys.signing),
     authServers: accepted,
@@ -152,11 +158,15 @@ const statuses: Partial<Record<AgentError['code'], number>> = {
   auth_server_unreachable: exitStatus.network,
 }
 
-/** Converts the failure of an agent's request to an error that has a sentence for the user and the matching exit status. */
-export function agentFailure(error: unknown, url: string): unknown {
+/**
+ * Converts the failure of an agent's request to an error that has a sentence for the user and the matching exit status.
+ *
+ * @param edition the agent's edition
+ */
+export function agentFailure(error: unknown, url: string, edition?: EditionName): unknown {
   if (error instanceof AgentError) {
     const exitCode = statuses[error.code] ?? exitStatus.refused
-    return new CommandError(sentenceOf(error, new URL(url).host), { exitCode, cause: error })
+    return new CommandError(sentenceOf(error, new URL(url).host, edition), { exitCode, cause: error })
   }
   if (!(error instanceof TypeError)) return error
   const reasons = causeMessages(error)
@@ -171,14 +181,18 @@ function isNetworkFailure({ cause }: TypeError): boolean {
   return cause instanceof Error && 'code' in cause
 }
 
-function sentenceOf(error: AgentError, host: string): string {
+function sentenceOf(error: AgentError, host: string, edition: EditionName | undefined): string {
   const { code, message, consent, authServer, retryAfter } = error
   const hint = addressHint(error)
   const said = hint === undefined ? message : `${message} ${hint}`
   if (authServer !== undefined)
     return `${host} sends users to ${authServer} to decide. If you trust that server with your password, add --auth-server ${authServer}`
-  if (code === 'consent_required')
-    return `${said} Run this command in a terminal, or open the page, allow the request, and pass the browser’s final URL to “countersign agent tokens add”:\n${consent?.url}`
+  if (code === 'consent_required') {
+    const rest = editionOf({ edition }).isPolled
+      ? 'run this command again'
+      : 'pass the browser’s final URL to “countersign agent tokens add”'
+    return `${said} Run this command in a terminal, or open the page, allow the request, and ${rest}:\n${consent?.url}`
+  }
   if (code === 'other_user') return `${said} To do that, run: countersign agent tokens forget --all`
   return retryAfter === undefined ? said : `${said} Try again in ${retryAfter} s.`
 }

@@ -1,10 +1,11 @@
 import type { TokenSummary } from 'countersign/agent'
 import { isLoopbackIdentifier } from 'countersign/discovery'
 import { fileStore } from 'countersign/node'
+import { editionOf } from '../agent-folder/agent-editions.js'
 import { type AgentFolder, agentFolderPath } from '../agent-folder/agent-folder.js'
 import { readAgentFolder } from '../agent-folder/folder-files.js'
 import { exitStatus } from '../command/errors.js'
-import { checkIdentifier, documentKinds } from '../discover/check-identifier.js'
+import { checkIdentifier, documentKindsOf } from '../discover/check-identifier.js'
 import { type NetworkFlags, readNetworkFlags } from '../flags/network-flags.js'
 import { lookAt } from '../own-agent/check-publication.js'
 import { openOwnAgent } from '../own-agent/open-own-agent.js'
@@ -47,7 +48,11 @@ export const statusCommand: Run<StatusFlags> = async (flags, terminal) => {
   const checks = () =>
     Promise.all([
       checkPublication(folder, network),
-      ...ids.map(async (id) => ({ id, ...(await checkAuthServer(id, network)), user: users.get(id) ?? null })),
+      ...ids.map(async (id) => ({
+        id,
+        ...(await checkAuthServer(id, editionOf(folder), network)),
+        user: users.get(id) ?? null,
+      })),
     ] as const)
   const [published, ...authServers] = await withProgress(terminal, 'Checking the agent and its auth servers', checks)
   const status: Status = { agent: folder, published, authServers, tokens }
@@ -74,23 +79,25 @@ async function usersOf({ id, storePath }: AgentFolder): Promise<Map<string, stri
   return new Map(
     records.flatMap(({ agent, kind, id: name, data }) => {
       const { sub } = data as { sub?: unknown }
-      return agent === id && kind === 'person' && typeof sub === 'string' ? [[name.split(' ').at(-1) ?? '', sub]] : []
+      const [authServer] = name.split(' ').filter((part) => part.startsWith('http') && part !== agent)
+      return agent === id && kind === 'person' && typeof sub === 'string' ? [[authServer ?? '', sub]] : []
     }),
   )
 }
 
 async function checkAuthServer(
   id: string,
+  { documents }: ReturnType<typeof editionOf>,
   network: ReturnType<typeof readNetworkFlags>,
 ): Promise<Pick<AuthServerStatus, 'outcome' | 'problems'>> {
-  const kinds = documentKinds.filter(({ party }) => party === 'issuer')
-  const { outcome, documents } = await checkIdentifier(
+  const kinds = documentKindsOf(documents).filter(({ party }) => party === 'issuer')
+  const { outcome, documents: reports } = await checkIdentifier(
     id,
     { ...network, configuredOrigin: new URL(id).origin },
     silent,
     kinds,
   )
-  const findings = documents.flatMap((report) => [...report.findings, ...(report.key_set?.findings ?? [])])
+  const findings = reports.flatMap((report) => [...report.findings, ...(report.key_set?.findings ?? [])])
   const problems = findings.filter(({ level }) => level === 'error').map(({ what }) => what)
   return { outcome: outcome === 'ok' ? 'reachable' : outcome, problems }
 }

@@ -1,5 +1,6 @@
 import type { CallbackOutcome, TokenSummary } from 'countersign/agent'
-import { agentFolderPath, portableRedirect } from '../agent-folder/agent-folder.js'
+import { portableRedirect } from '../agent-folder/agent-editions.js'
+import { agentFolderPath } from '../agent-folder/agent-folder.js'
 import { readAgentFolder } from '../agent-folder/folder-files.js'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { type OwnAgent, type OwnAgentOptions, openOwnAgent } from '../own-agent/open-own-agent.js'
