@@ -30,10 +30,6 @@ export interface AgentEdition extends SharedEdition {
 export interface ResourceEdition extends SharedEdition {
   /** How requests are signed and verified. */
   readonly signing: SigningProfile
-  /**
-   * Whether callers are identified by their keys, because some tokens do not name an agent. @default every token names its agent
-   */
-  readonly callersAreKeys?: boolean
   createKeyResolver(options: KeyResolverOptions): KeyResolver
   /** Creates the refusal response, with the challenge that the agent must satisfy. */
   writeRefusal(error: AAuthError, challenge?: Challenge): WrittenRefusal

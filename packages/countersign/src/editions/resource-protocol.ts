@@ -96,7 +96,7 @@ export interface ResourceProtocol {
    */
   judge<R extends Requirement>(
     verified: VerifiedSignature<ResolvedKey>,
-    required: { require: R; scope?: string | undefined },
+    required: { require: R; scope?: string | undefined; orHigher?: boolean | undefined },
   ): VerifiedRequest<R>
   /** The level that a challenge requires if nothing was verified. */
   readonly challengeLevel: (code: ErrorCode, required: Requirement) => string

@@ -32,6 +32,11 @@ export interface SignedRequest {
   /** For `bearer`: the `client_id`. */
   agent: string | undefined
   delegate: string | undefined
+  /**
+   * A name by which a caller is recognized in all its requests, if not all of them name the agent. @default the agent is recognized by its
+   * identifier
+   */
+  caller?: string | undefined
   /** The authorization in the verified auth token, if the request carries one; present even if the level does not require it. */
   authorization: Authorization | undefined
 }

@@ -2,7 +2,12 @@ import { createDiscovery } from '../discovery/discovery.js'
 import type { ProtectedResource } from '../editions/bearer-protocol.js'
 import type { ResourceEdition } from '../editions/edition.js'
 import { januaryResource } from '../editions/january/january-resource.js'
-import type { ResourceEndpoint } from '../editions/resource-protocol.js'
+import type {
+  ResourceEndpoint,
+  ResourceProtocol,
+  RevocationList,
+  RevocationListOptions,
+} from '../editions/resource-protocol.js'
 import type { Authorized, Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import { createMemoryNonces } from '../httpsig/memory-nonces.js'
 import { type ReceivedMessage, receiveRequest } from '../httpsig/received-message.js'
@@ -30,8 +35,6 @@ export interface Resource {
   readonly metadata: OwnDocument
   /** Whether the edition has the level `user`. */
   readonly hasUserLevel: boolean
-  /** Whether callers are identified by their keys, because not every token names its agent. */
-  readonly callersAreKeys: boolean
   /** The scopes that agents can request; undefined if the resource declares none. */
   readonly scopes: readonly string[] | undefined
   /** The paths that {@link Resource.handler} serves. */
@@ -64,6 +67,10 @@ export interface Resource {
    * @throws TypeError for invalid options, and for a second endpoint at the same path
    */
   oauthEndpoint(endpoint: OAuthEndpointOptions): Resource
+  /** Whether a `Signature-Key` has the form of the resource's edition, even if it is malformed. */
+  recognizes(signatureKey: string): boolean
+  /** The refusal of an unsigned request, with the challenge for the requirement. */
+  refuseUnsigned(required: Requirement): AAuthError
   /** Converts a refusal to a response, with a challenge for what is missing. Rethrows anything that is not an {@link AAuthError}. */
   toResponse(error: unknown): Promise<Response>
   /**
@@ -84,11 +91,9 @@ export interface Resource {
  */
 export function createResource(options: ResourceOptions): Resource {
   requireResourceOptions(options)
-  const { id, signer, authServers, algorithms, now = systemClock } = options
+  const { id, signer, algorithms, now = systemClock } = options
   const edition: ResourceEdition = options.edition ?? januaryResource
-  const listed = requireAuthServers(options)
-  const acceptsIssuer = (issuer: string) =>
-    listed.includes(issuer) || authServers === 'any' || (typeof authServers === 'function' && authServers(issuer))
+  const { listed, acceptsIssuer } = issuersOf(options)
   const { authorities = [new URL(id).host], claimNonce = createMemoryNonces({ now }) } = options
   const scopes = options.scopes && scopeDescriptions(options.scopes)
   const {
@@ -148,20 +153,8 @@ export function createResource(options: ResourceOptions): Resource {
     verify: (message, require) => verifier.judge(message, { require }),
   })
   const [issuer = ''] = listed
-  const denyList =
-    options.denyList &&
-    protocol.createRevocationList?.({
-      ...identifiers,
-      ...network,
-      issuer,
-      discovery,
-      endpointOrigins: options.endpointOrigins ?? {},
-      now,
-      whenUnreachable: options.denyList.whenUnreachable ?? 'refuse',
-    })
-  if (options.denyList && !denyList)
-    throw new TypeError(`denyList: the ${edition.name} edition does not define a revocation list`)
-  const revocations = denyList ?? protocol.revocations
+  const lookups = { ...identifiers, ...network, issuer, discovery, now }
+  const revocations = createDenyList(options, { protocol, name: edition.name, lookups }) ?? protocol.revocations
   const tools = { edition, protocol, keys, revocations, authorities, claimNonce, now, emit }
   const verifier: RequestVerifier = createRequestVerifier(options, tools)
   const published = publish(protocol.endpoints, [
@@ -182,12 +175,16 @@ export function createResource(options: ResourceOptions): Resource {
     id,
     metadata: protocol.metadata,
     hasUserLevel: protocol.hasUserLevel ?? false,
-    callersAreKeys: edition.callersAreKeys ?? false,
     scopes: scopes && Object.keys(scopes),
     publishedPaths: published.paths,
     onEvent: options.onEvent,
     verify: (source, required) => verifier.verify(source, required),
     isStillAuthorized: (verified) => verifier.isStillAuthorized(verified),
+    recognizes: (signatureKey) => edition.signing.recognizes?.(signatureKey) ?? false,
+    refuseUnsigned: (required) =>
+      new AAuthError('signature_missing', 'The request must be signed (RFC 9421).', {
+        challenge: { level: protocol.challengeLevel('signature_missing', required) },
+      }),
     toResponse,
     protectedResource: undefined,
     oauthEndpoint(endpoint) {
@@ -210,6 +207,34 @@ export function createResource(options: ResourceOptions): Resource {
     },
   }
   return accept.includes('oauth') ? resource.oauthEndpoint({ path: '/' }) : resource
+}
+
+/** The auth servers that the operator listed, and whether a token of any issuer is accepted. */
+function issuersOf(options: ResourceOptions) {
+  const listed = requireAuthServers(options)
+  const { authServers } = options
+  const acceptsIssuer = (issuer: string) =>
+    listed.includes(issuer) || authServers === 'any' || (typeof authServers === 'function' && authServers(issuer))
+  return { listed, acceptsIssuer }
+}
+
+interface DenyListContext {
+  protocol: ResourceProtocol
+  /** The edition's name. */
+  name: string
+  lookups: Omit<RevocationListOptions, 'endpointOrigins' | 'whenUnreachable'>
+}
+
+/** The auth server's revocation list, if the option `denyList` is set. @throws TypeError if the edition has none */
+function createDenyList(
+  { denyList, endpointOrigins = {} }: ResourceOptions,
+  { protocol, name, lookups }: DenyListContext,
+): RevocationList | undefined {
+  if (!denyList) return undefined
+  const { whenUnreachable = 'refuse' } = denyList
+  const created = protocol.createRevocationList?.({ ...lookups, endpointOrigins, whenUnreachable })
+  if (!created) throw new TypeError(`denyList: the ${name} edition does not define a revocation list`)
+  return created
 }
 
 /**

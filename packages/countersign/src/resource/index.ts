@@ -19,9 +19,11 @@ export { type CountedRequest, createRateLimit, type RateLimit, type RateLimitOpt
 export type { VerifyRequestOptions } from './request-verifier.js'
 export type {
   AcceptedProof,
+  AuthServerSelection,
   DenyListOptions,
   ResourceInterop,
   ResourceOptions,
   ScopeOptions,
 } from './resource-options.js'
+export { serveEditions } from './serve-editions.js'
 export { onAuthorizationEnd } from './watch-authorization.js'

@@ -176,6 +176,11 @@ export interface VerifyRequestOptions<R extends Requirement> {
    */
   accept?: readonly AcceptedProof[] | undefined
   /**
+   * With `identity`: accepts any request for a user, even if its token does not name the agent. In editions whose tokens all name it, this
+   * changes nothing. @default false
+   */
+  orHigher?: boolean | undefined
+  /**
    * For content that determines its own requirement, such as an MCP message. Called once the content has been received and nothing else can
    * refuse the request. The requirement that it returns also applies. `proof` is what the request proves its authorization with.
    * @default no further requirement
@@ -200,6 +205,7 @@ const verifyRequestOptions = {
   require: true,
   scope: true,
   accept: true,
+  orHigher: true,
   requirementOf: true,
   mountPath: true,
 } as const satisfies Record<keyof VerifyRequestOptions<Requirement> | 'mountPath', true>

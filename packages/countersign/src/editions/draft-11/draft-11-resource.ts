@@ -19,7 +19,6 @@ function resourceEdition(signing: typeof draft11Signing, furtherComponents: read
     name: 'draft -11',
     documents: draft11Documents,
     signing,
-    callersAreKeys: true,
     createKeyResolver,
     writeRefusal: (error, challenge) => writeRefusal(error, challenge),
     createResourceProtocol: (tools) => createResourceProtocol(tools, { furtherComponents, window: signing.window }),

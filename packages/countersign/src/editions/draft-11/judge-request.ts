@@ -25,15 +25,17 @@ export interface PresentedToken {
 
 /**
  * Checks that the token of a request is the one that the requirement needs (draft -11 §6). `signature` accepts every token, `identity` an
- * agent token, `user` a person or auth token, and `authorization` an auth token with the scope.
+ * agent token, `user` a person or auth token, and `authorization` an auth token with the scope. With `orHigher`, a token for a user also
+ * suffices for `identity`.
  *
  * @throws AAuthError `identity_required`, `authorization_required`, `scope_insufficient`
  */
 export function judgeRequest<R extends Requirement>(
   verified: Verified,
-  { require, scope = '' }: { require: R; scope?: string | undefined },
+  { require, scope = '', orHigher = false }: { require: R; scope?: string | undefined; orHigher?: boolean | undefined },
 ): VerifiedRequest<R> {
-  return needs[require](verified, scope) as VerifiedRequest<R>
+  const need = require === 'identity' && orHigher ? 'signature' : require
+  return needs[need](verified, scope) as VerifiedRequest<R>
 }
 
 const needs: Readonly<Record<Requirement, (verified: Verified, scope: string) => VerifiedRequest>> = {
@@ -46,8 +48,21 @@ const needs: Readonly<Record<Requirement, (verified: Verified, scope: string) =>
 function signedRequest({ resolved, method, authority, path, covered, body }: Verified): SignedRequest {
   const { agent, delegate, key, scheme, token, authorization } = resolved
   const { thumbprint } = key
-  const tokenType = token?.type.typ
-  return { method, authority, path, covered, body, thumbprint, scheme, tokenType, agent, delegate, authorization }
+  return {
+    method,
+    authority,
+    path,
+    covered,
+    body,
+    thumbprint,
+    scheme,
+    tokenType: token?.type.typ,
+    agent,
+    delegate,
+    // Only agent tokens name the agent, so it is recognized by its key.
+    caller: `key ${thumbprint}`,
+    authorization,
+  }
 }
 
 function identifiedRequest(verified: Verified): IdentifiedRequest {

@@ -1,6 +1,12 @@
 import * as platform from '#crypto'
 import type { SigningForm, SigningProfile } from '../../httpsig/signing-profile.js'
-import { createKeyParser, createSignatureChoice, type Scheme, serializeSignatureKey } from './signature-key.js'
+import {
+  createKeyParser,
+  createSignatureChoice,
+  isSchemeFirst,
+  type Scheme,
+  serializeSignatureKey,
+} from './signature-key.js'
 
 type Components = SigningForm['components']
 
@@ -39,6 +45,7 @@ function profileFor(schemes: readonly Scheme[]): SigningProfile {
     hasNonceParameter: true,
     mayCoverMore: true,
     aheadError: 'clock_skew',
+    recognizes: isSchemeFirst,
     parseKey: createKeyParser(schemes),
     chooseSignature: createSignatureChoice(schemes),
   }

@@ -94,6 +94,11 @@ function malformed(what: string): AAuthError {
   return new AAuthError('signature_malformed', `Signature-Key ${what}.`)
 }
 
+/** Whether a `Signature-Key` is of this edition, even if it is malformed: no other edition has parentheses there. */
+export function isJanuaryKey(text: string): boolean {
+  return /^[^=]*=[ \t]*\(/.test(text)
+}
+
 /** Matches a complete `Signature-Key`. */
 // Values are printable ASCII, except for the quote, the backslash, and characters that end or separate members in either syntax.
 const signatureKeyForm =

@@ -84,6 +84,7 @@ export async function admitMessage(
     const verified = await resource.verify(Object.assign({}, received, { upload }), {
       require: 'identity',
       accept: acceptedBy(resource),
+      orHigher: true,
       requirementOf,
     })
     // TypeScript cannot tell that the callback assigns this variable.
@@ -140,10 +141,10 @@ async function admitVerified(
 }
 
 function callerOf(
-  { agent: named, delegate, scheme, authorization }: AdmittedMessage['verified'],
+  { agent: named, delegate, caller, scheme, authorization }: AdmittedMessage['verified'],
   { id, protectedResource }: Resource,
 ): McpCaller {
-  const identifier = named ?? id
+  const identifier = caller ?? named ?? id
   const agent = scheme === 'bearer' ? oauthCaller(protectedResource?.id ?? id, identifier) : identifier
   if (!authorization) return { agent, delegate }
   const { iss, sub } = authorization.claims

@@ -4,7 +4,7 @@ import type { VerifiedRequest } from '../../editions/verified-request.js'
 export interface McpAuthInfo {
   /** The thumbprint of the agent's key, to which its tokens are bound; for an OAuth client, the `jti` of its token. Never a token. */
   token: string
-  /** The agent's identifier; for an OAuth client, its `client_id`. */
+  /** The agent's identifier, or `key` and its thumbprint if the edition does not name it; for an OAuth client, its `client_id`. */
   clientId: string
   /** The scopes that the user approved. */
   scopes: string[]
@@ -28,8 +28,8 @@ export function mcpAuthInfo(
   verified: VerifiedRequest<'identity'> | VerifiedRequest<'authorization'>,
   resource: string,
 ): McpAuthInfo {
-  const { thumbprint, scheme, delegate, authorization } = verified
-  const agent = verified.agent ?? resource
+  const { thumbprint, scheme, delegate, authorization, caller } = verified
+  const agent = verified.agent ?? caller ?? resource
   const { iss, sub, exp } = authorization?.claims ?? { iss: undefined, sub: undefined, exp: undefined }
   return {
     token: thumbprint ?? authorization?.claims.jti ?? '',

@@ -1,0 +1,200 @@
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { january } from 'countersign/editions'
+import { draft11Resource } from 'countersign/editions/draft-11'
+import { createResource, type Resource, serveEditions } from 'countersign/resource'
+import { aauth } from 'countersign/resource/hono'
+import { protectMcp } from 'countersign/resource/mcp'
+import { signRequest } from 'countersign/signatures'
+import { issueToken } from 'countersign/tokens'
+import { Hono } from 'hono'
+import { describe, expect, it } from 'vitest'
+import { openStage, requestWith, scopes, signers, tokenOf } from '../editions/draft-11/resource-stage.js'
+import { ids, now } from '../editions/draft-11/wire.js'
+
+const auth = 'https://auth.example'
+const authSigner = await createSigner(await generatePrivateJwk({ kid: 'auth-1' }))
+const agentSigner = await createSigner(await generatePrivateJwk({ kid: 'agent-1' }))
+const januarySigner = await createSigner(await generatePrivateJwk({ kid: 'january-1' }))
+
+const januaryDocuments: Record<string, object> = {
+  [`${auth}/.well-known/aauth-issuer`]: {
+    issuer: auth,
+    jwks_uri: `${auth}/jwks.json`,
+    agent_token_endpoint: `${auth}/agent/token`,
+    agent_auth_endpoint: `${auth}/agent/auth`,
+  },
+  [`${auth}/jwks.json`]: { keys: [authSigner.jwk] },
+}
+
+function openBoth() {
+  const { resource: draft11 } = openStage()
+  const own = createResource({
+    id: ids.resource,
+    signer: januarySigner,
+    authServer: auth,
+    scopes,
+    now: () => now,
+    fetch: async (url) =>
+      januaryDocuments[url] ? Response.json(januaryDocuments[url]) : new Response(null, { status: 404 }),
+  })
+  return { january: own, draft11, both: serveEditions(own, draft11) }
+}
+
+async function januaryRequest(init: RequestInit = {}): Promise<Request> {
+  const claims = {
+    iss: auth,
+    aud: ids.resource,
+    agent: 'https://agent.example',
+    cnf: { jwk: agentSigner.jwk },
+    sub: 'u1',
+    scope: 'data.read',
+    exp: now + 300,
+  }
+  const jwt = await issueToken(january.tokens.auth, claims, { signer: authSigner, now: () => now })
+  return signRequest(new Request(`${ids.resource}/data`, init), {
+    profile: january.signing,
+    signer: agentSigner,
+    signatureKey: { scheme: 'jwt', jwt },
+    created: now,
+  })
+}
+
+async function draft11Request(kind: 'agent' | 'person' | 'auth' = 'auth'): Promise<Request> {
+  const { headers } = await requestWith(await tokenOf(kind))
+  return new Request(`${ids.resource}/data`, {
+    headers: [...headers].map(([name, value]): [string, string] => [name, value]),
+  })
+}
+
+const read = { require: 'authorization', scope: 'data.read' } as const
+
+async function refused(
+  resource: Resource,
+  request: Request,
+  required: Parameters<Resource['verify']>[1] = read,
+): Promise<Response> {
+  try {
+    await resource.verify(request, required)
+  } catch (error) {
+    return resource.toResponse(error)
+  }
+  throw new Error('accepted')
+}
+
+describe('an API in two editions', () => {
+  it('verifies each signed request in its own edition', async () => {
+    const { both } = openBoth()
+    expect(await both.verify(await januaryRequest(), read)).toMatchObject({
+      iss: auth,
+      sub: 'u1',
+      agent: 'https://agent.example',
+    })
+    expect(await both.verify(await draft11Request(), read)).toMatchObject({
+      iss: ids.personServer,
+      sub: 'p1',
+      agent: undefined,
+    })
+  })
+
+  it('challenges unsigned requests in both', async () => {
+    const { both } = openBoth()
+    const response = await refused(both, new Request(`${ids.resource}/data`))
+    expect(response.status).toBe(401)
+    expect(response.headers.get('agent-auth')).toBe('httpsig; identity=?1')
+    expect(response.headers.get('aauth-requirement')).toBe('requirement=person-token')
+    expect(response.headers.get('signature-error')).toBe('error=invalid_signature')
+  })
+
+  it('refuses a signed request in its own edition alone, byte for byte as without the other', async () => {
+    const { both, january: alone, draft11 } = openBoth()
+    const wrong = { require: 'authorization', scope: 'data.write' } as const
+    const of = async (resource: Resource, request: Request) => {
+      const { status, headers } = await refused(resource, request, wrong)
+      const names = [...headers.keys()]
+      return { status, names, problem: headers.get('signature-error') }
+    }
+    expect(await of(both, await januaryRequest())).toEqual(await of(alone, await januaryRequest()))
+    expect(await of(both, await draft11Request('person'))).toEqual(await of(draft11, await draft11Request('person')))
+    expect((await of(both, await draft11Request('person'))).names).toContain('aauth-requirement')
+    expect((await of(both, await januaryRequest())).names).toContain('agent-auth')
+  })
+
+  it.each([
+    ['January’s first', (own: string) => `sig1=(scheme=jwt jwt="a.b.c"), ${own}`],
+    ['draft -11’s first', (own: string) => `${own}, sig1=(scheme=jwt jwt="a.b.c")`],
+  ])('refuses a Signature-Key with members of both: %s', async (_what, field) => {
+    const { both } = openBoth()
+    const request = await draft11Request()
+    request.headers.set('signature-key', field(request.headers.get('signature-key') ?? ''))
+    const response = await refused(both, request)
+    expect([response.status, response.headers.get('signature-error')]).toEqual([401, 'error=invalid_signature'])
+  })
+
+  it('does not accept the token of one edition in the form of the other', async () => {
+    const { both } = openBoth()
+    const toJanuary = await draft11Request()
+    const jwt = /jwt="([^"]+)"/.exec(toJanuary.headers.get('signature-key') ?? '')?.[1] ?? ''
+    const requests = [
+      await signRequest(new Request(`${ids.resource}/data`), {
+        profile: january.signing,
+        signer: signers.agent,
+        signatureKey: { scheme: 'jwt', jwt },
+        created: now,
+      }),
+      await signRequest(new Request(`${ids.resource}/data`), {
+        profile: draft11Resource.signing,
+        signer: agentSigner,
+        signatureKey: {
+          scheme: 'jwt',
+          jwt: /jwt="([^"]+)"/.exec((await januaryRequest()).headers.get('signature-key') ?? '')?.[1] ?? '',
+        },
+        created: now,
+      }),
+    ]
+    for (const request of requests) expect((await refused(both, request)).status).toBe(401)
+  })
+
+  it('serves the documents and endpoints of both', async () => {
+    const { both } = openBoth()
+    const paths = ['/.well-known/aauth-resource', '/jwks.json', '/.well-known/aauth-resource.json', '/aauth/jwks.json']
+    const responses = await Promise.all(paths.map((path) => both.handler(new Request(ids.resource + path))))
+    expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+    const [, keys, , otherKeys] = await Promise.all(responses.map((response) => response.text()))
+    expect(keys).not.toContain('resource-1')
+    expect(otherKeys).not.toContain('january-1')
+    expect((await both.handler(new Request(`${ids.resource}/nothing`))).status).toBe(404)
+    const revoke = await both.handler(new Request(`${ids.resource}/aauth/revoke`, { method: 'POST', body: '{}' }))
+    expect([revoke.status, revoke.headers.get('content-type')]).toEqual([401, 'application/problem+json'])
+    const token = await both.handler(new Request(`${ids.resource}/resource/token`, { method: 'POST', body: 'a=b' }))
+    expect([token.status, token.headers.get('content-type')]).toEqual([401, 'application/json'])
+  })
+
+  it('works in frameworks, and knows which requests are still authorized', async () => {
+    const { both, january: own, draft11 } = openBoth()
+    const app = new Hono<{ Variables: { aauth: { sub?: string | undefined } } }>()
+    app.get('/data', aauth(both, read), (c) => c.text(c.var.aauth.sub ?? ''))
+    expect(await (await app.request(await januaryRequest())).text()).toBe('u1')
+    expect(await (await app.request(await draft11Request())).text()).toBe('p1')
+    expect((await app.request(`${ids.resource}/data`)).headers.get('aauth-requirement')).toBe(
+      'requirement=person-token',
+    )
+    for (const request of [await januaryRequest(), await draft11Request()])
+      expect(await both.isStillAuthorized(await both.verify(request, read))).toBe(true)
+    const { authorization } = await both.verify(await draft11Request(), read)
+    expect(await both.isStillAuthorized({ authorization })).toBe(true)
+    expect(
+      await serveEditions(own, { ...draft11, isStillAuthorized: async () => false }).isStillAuthorized({
+        authorization,
+      }),
+    ).toBe(false)
+  })
+
+  it('is created only from resources with one id and different editions', () => {
+    const { january: own, draft11 } = openBoth()
+    expect(() => serveEditions(own, own)).toThrow('each resource must have its own edition')
+    expect(() => serveEditions(own, { ...draft11, id: 'https://other.example' })).toThrow('must have the same id')
+    expect(() =>
+      protectMcp(serveEditions(own, draft11), { tools: {}, accept: ['aauth', 'oauth'], path: '/mcp' }),
+    ).toThrow('not supported together with several editions')
+  })
+})
