@@ -113,7 +113,7 @@ const layers = {
   ]),
   cli: upwards([
     ['command', 'mistakes'],
-    ['terminal'],
+    ['terminal', 'editions'],
     ['database', 'flags', 'network', 'workers', 'agent-folder'],
     ['trace', 'inspect', 'discover', 'keys', 'verify'],
     ['own-agent'],

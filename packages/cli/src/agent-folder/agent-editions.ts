@@ -3,7 +3,7 @@ import { type AgentEdition, january } from 'countersign/editions'
 import { draft11Agent, isServerId } from 'countersign/editions/draft-11'
 import { publishedJwk } from 'countersign/tokens'
 import { usageError } from '../command/errors.js'
-import type { EditionName } from './edition-names.js'
+import type { EditionName } from '../editions/load-edition.js'
 
 /** Redirect URI that matches whichever port the command listens on (W24). */
 export const portableRedirect = 'http://127.0.0.1/callback'

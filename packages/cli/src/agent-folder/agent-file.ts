@@ -1,6 +1,6 @@
 import { isIdentifier } from 'countersign/discovery'
 import { nearestName } from 'countersign/node'
-import { type EditionName, editionNames } from './edition-names.js'
+import { type EditionName, editionNames } from '../editions/load-edition.js'
 
 /** The contents of `agent.json`: everything about the agent except its keys, which are stored in files next to it. */
 export interface AgentFile {

@@ -1,6 +1,6 @@
 import type { Algorithm } from 'countersign'
-import { editionNames } from '../agent-folder/edition-names.js'
 import type { DemoParty } from '../demo/demo-world.js'
+import { editionNames } from '../editions/load-edition.js'
 import {
   allowNetwork,
   type CommandRow,

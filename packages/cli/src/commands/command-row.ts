@@ -1,4 +1,5 @@
 import type { OptionalPackage } from '../command/require-package.js'
+import { editionNames } from '../editions/load-edition.js'
 import type { Run } from '../terminal/terminal.js'
 import type { PageTitle } from './documentation-pages.js'
 
@@ -83,6 +84,12 @@ export function usageOf({ name, subjects = [], flags }: Command): string {
 
 /** Flag for commands whose result is one JSON document. */
 export const json: FlagTable = { '--json': 'Print one JSON document' }
+
+/** Flag for commands that understand several editions of AAuth. */
+export function editionFlag(about: string): FlagTable {
+  const description = `${about}; default: ${editionNames[0]}`
+  return { '--edition <name>': { description, choices: editionNames } }
+}
 
 /** Flag for commands that fetch from peers. */
 export const allowNetwork: FlagTable = {

@@ -1,4 +1,4 @@
-import { allowNetwork, type CommandRow, curlRequest, egressProxy, json } from './command-row.js'
+import { allowNetwork, type CommandRow, curlRequest, editionFlag, egressProxy, json } from './command-row.js'
 
 /** Commands that show why a request is accepted or refused. */
 export const debuggingCommands: readonly CommandRow[] = [
@@ -8,6 +8,7 @@ export const debuggingCommands: readonly CommandRow[] = [
     example: 'verify --resource https://api.example < request.http',
     page: 'Troubleshooting an API',
     flags: {
+      ...editionFlag('The edition of AAuth that the request must follow'),
       '--authority <host>':
         'The authority to which the request was sent; default: the authority of --resource, otherwise the Host header',
       '--resource <id>': 'The resource to which the request was sent: the expected audience of its tokens',
@@ -44,12 +45,14 @@ export const debuggingCommands: readonly CommandRow[] = [
     subjects: [{ name: '<url>', description: 'The URL of the request' }],
     flags: {
       ...curlRequest,
+      ...editionFlag('The edition of AAuth in which to sign'),
       '--key <file>': 'File with a private JWK, as written by agent keys generate; default: a new key',
       '--scheme <name>': {
         description: 'How verifiers find the key; default: the scheme implied by the other flags, otherwise hwk',
         choices: ['hwk', 'jwks', 'jwt'],
       },
-      '--id <id>': 'With jwks: the identifier under which the key is published',
+      '--id <id>':
+        'With jwks: the identifier under which the key is published; in editions without jwks: the agent that issues its own token',
       '--well-known <name>': {
         description: 'With jwks: the document that contains the URL of the key set; default: agent',
         choices: ['agent', 'resource', 'none'],
@@ -58,7 +61,7 @@ export const debuggingCommands: readonly CommandRow[] = [
         description: 'With jwks: the URL of the key set itself, without an identifier',
         conflicts: ['id', 'wellKnown'],
       },
-      '--token <jwt>': 'With jwt: the agent token or auth token',
+      '--token <jwt>': 'With jwt: the token that is bound to the key',
       '--created <seconds>': 'The time of signing, in Unix seconds; default: now',
       '--encoding <name>': {
         description: 'Encoding of the bytes in Signature; default: base64',
@@ -84,7 +87,12 @@ export const debuggingCommands: readonly CommandRow[] = [
         description: 'The identifier of an agent, a resource or an auth server, such as https://agent.example',
       },
     ],
-    flags: { ...allowNetwork, ...egressProxy, ...json },
+    flags: {
+      ...editionFlag('The edition of AAuth whose documents are checked'),
+      ...allowNetwork,
+      ...egressProxy,
+      ...json,
+    },
     load: async () => (await import('../discover/discover-command.js')).discoverCommand,
   },
 ]

@@ -1,3 +1,4 @@
+import { editionNames } from '../editions/load-edition.js'
 import { allowNetwork, type CommandRow, commandsOf, json, outputFile } from './command-row.js'
 import { accountCommands } from './server-account-commands.js'
 import { changing, operating, server } from './server-flags.js'
@@ -133,6 +134,10 @@ const rows: readonly CommandRow[] = [
       },
     ],
     flags: {
+      '--edition <name>': {
+        description: 'Check the documents of any agent, API or server of this edition, instead of an auth server',
+        choices: editionNames,
+      },
       '--mcp <url>': 'The URL of a protected MCP server, to check the server and its auth server as OAuth clients do',
       '--config <file>': "The auth server's configuration, to check the server on its own machine",
       '--backups <folder>': "The folder that contains the server's database backups",

@@ -96,10 +96,11 @@ export function createMistakeFinder(): MistakeFinder {
       const message = messageOf(request)
       const [signatureKey = ''] = fieldValues(message, 'signature-key')
       const [signatureInput = ''] = fieldValues(message, 'signature-input')
+      const [signature = ''] = fieldValues(message, 'signature')
       try {
         const input = parseSignatureInput(signatureInput)
         const key: VerificationKey = await importVerificationKey(keyOf(signatureKey))
-        return await knownMistake({ message, authority: new URL(request.url).host, input }, key)
+        return await knownMistake({ message, authority: new URL(request.url).host, input, signature }, key)
       } catch (error) {
         if (error instanceof AAuthError) return undefined
         throw error

@@ -8,9 +8,9 @@ import {
   isLoopbackIdentifier,
   type NetworkOptions,
 } from 'countersign/discovery'
-import { type AgentEdition, january } from 'countersign/editions'
 import type { GuardedFetchOptions } from 'countersign/node'
 import { parseJsonObject } from 'countersign/tokens'
+import type { DocumentKind } from '../editions/command-edition.js'
 import { loggedFetch } from '../network/fetch-problems.js'
 import { checkKeys, type KeySetReport } from './check-keys.js'
 import { explainRefusal, type Finding, type Observation, type ObservedFetch, observedFetch } from './findings.js'
@@ -37,7 +37,7 @@ export async function checkIdentifier(
   identifier: string,
   network: NetworkOptions & Pick<GuardedFetchOptions, 'configuredOrigin'>,
   tell: (text: string) => void,
-  kinds = documentKinds,
+  kinds: readonly DocumentKind[],
 ): Promise<IdentifierReport> {
   // The user typed a loopback identifier, so loopback is allowed.
   const identifiers = { allowInsecureLoopback: isLoopbackIdentifier(identifier), allowPath: true }
@@ -81,11 +81,11 @@ async function checkDocument(
     findings: [
       ...findings,
       ...endpointFindings(identifier, endpoints, metadata),
-      ...ignoredMembers(seen, metadata),
+      ...ignoredMembers(type, seen, metadata),
       ...contentTypeFindings(seen),
     ],
     document: metadata,
-    key_set: await checkKeys(metadata.jwks_uri, discovery, observed),
+    key_set: await checkKeys(metadata.jwks_uri, { type, identifier }, discovery, observed),
   }
 }
 
@@ -111,23 +111,19 @@ function endpointFindings(identifier: string, endpoints: readonly string[], meta
 }
 
 /** A known member that the library dropped has the wrong type; unknown members may have any value. */
-function ignoredMembers(seen: Observation | undefined, metadata: object): Finding[] {
-  const known = Object.keys(documentMembers).filter(
-    (member) => member in (parseJsonObject(seen?.text.trim() ?? '') ?? {}),
-  )
-  return known
-    .filter((member) => !(member in metadata))
-    .map((member) => ({
-      level: 'advice',
-      what: `Its ${member} has the wrong type and is ignored.`,
-      fix: `Make it ${documentMembers[member]}.`,
-    }))
+function ignoredMembers({ members }: DocumentType, seen: Observation | undefined, metadata: object): Finding[] {
+  const published = parseJsonObject(seen?.text.trim() ?? '') ?? {}
+  return Object.entries<string>(members).flatMap(([member, kind]): Finding[] => {
+    const type = memberTypes[kind]
+    if (type === undefined || !(member in published) || member in metadata) return []
+    return [{ level: 'advice', what: `Its ${member} has the wrong type and is ignored.`, fix: `Make it ${type}.` }]
+  })
 }
 
-const documentMembers: Readonly<Record<string, string>> = {
-  redirect_uris: 'a list of strings',
-  scope_descriptions: 'an object whose values are strings',
-  supported_scopes: 'a list of strings',
+const memberTypes: Readonly<Record<string, string>> = {
+  strings: 'a list of strings',
+  texts: 'an object whose values are strings',
+  boolean: 'true or false',
 }
 
 function contentTypeFindings(seen: Observation | undefined): Finding[] {
@@ -143,69 +139,3 @@ function judge(documents: readonly DocumentReport[]): IdentifierReport['outcome'
   if (outcomes.includes('refused') || outcomes.every((outcome) => outcome === 'absent')) return 'refused'
   return outcomes.includes('unreachable') ? 'unreachable' : 'ok'
 }
-
-interface DocumentKind {
-  /** The party that publishes the document. */
-  party: 'agent' | 'resource' | 'issuer'
-  type: DocumentType
-  /** Members with URLs to which peers send requests or users. */
-  endpoints: readonly string[]
-  /** Optional members without which something breaks, with the effect and the fix. */
-  advised: readonly { member: string; without: string; fix: string }[]
-}
-
-/** The documents of an agent and its auth server in an edition. */
-export function documentKindsOf({ agent, authServer }: AgentEdition['documents']): readonly DocumentKind[] {
-  const isJanuary = agent === january.documents.agent
-  if (isJanuary) return documentKinds
-  return [
-    { party: 'agent', type: agent, endpoints: [], advised: [] },
-    {
-      party: 'issuer',
-      type: authServer,
-      endpoints: authServer.required.filter((name) => name.endsWith('_endpoint')),
-      advised: [],
-    },
-  ]
-}
-
-/** The documents that may be published under an identifier (S§8). */
-export const documentKinds: readonly DocumentKind[] = [
-  {
-    party: 'agent',
-    type: january.documents.agent,
-    endpoints: [],
-    advised: [
-      {
-        member: 'redirect_uris',
-        without: 'It lists no redirect_uris, so auth servers cannot redirect users back.',
-        fix: 'List every redirect_uri that the agent uses, with exactly the same spelling.',
-      },
-    ],
-  },
-  {
-    party: 'resource',
-    type: january.documents.resource,
-    endpoints: ['resource_token_endpoint'],
-    advised: [
-      {
-        member: 'scope_descriptions',
-        without: 'It has no scope_descriptions, so users see only the names of scopes.',
-        fix: 'Describe each scope in a few plain words.',
-      },
-    ],
-  },
-  {
-    party: 'issuer',
-    type: january.documents.authServer,
-    endpoints: ['agent_token_endpoint', 'agent_auth_endpoint', 'agent_revocation_endpoint', 'revocation_list_uri'],
-    advised: [
-      {
-        member: 'authorization_response_iss_parameter_supported',
-        without:
-          'It does not declare that it sends iss (RFC 9207), so agents cannot tell which server a response came from.',
-        fix: 'Send iss with every code and error, and declare it in the document.',
-      },
-    ],
-  },
-]

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type Discovery, fetchLimits, maxCacheSeconds } from 'countersign/discovery'
+import { type Discovery, type DocumentType, fetchLimits, maxCacheSeconds } from 'countersign/discovery'
 import { showsSecret } from 'countersign/signatures'
 import { parseJsonObject } from 'countersign/tokens'
 import { explainRefusal, type Finding, type ObservedFetch } from './findings.js'
@@ -22,10 +22,22 @@ export interface KeySetReport {
 
 const replaceKey = 'Generate a new key, and publish only its public members: anyone may have seen this private key.'
 
-/** Fetches a key set and checks every key in it. */
-export async function checkKeys(url: string, discovery: Discovery, observed: ObservedFetch): Promise<KeySetReport> {
+/** The party whose key set is checked, and its document. */
+interface KeyOwner {
+  type: DocumentType
+  identifier: string
+}
+
+/** Fetches a party's key set and checks every key in it. */
+export async function checkKeys(
+  url: string,
+  { type, identifier }: KeyOwner,
+  discovery: Discovery,
+  observed: ObservedFetch,
+): Promise<KeySetReport> {
+  const find = (kid: string) => discovery.findKey(type, identifier, kid)
   // No key has this kid, so the result is about the key set itself.
-  const probe = await discovery.findKeyAt(url, randomUUID())
+  const probe = await find(randomUUID())
   const seen = observed.seen(url)
   const cacheSeconds = seen ? maxCacheSeconds(seen.headers) : null
   if ('failure' in probe && probe.failure.reason !== 'unknown_kid') {
@@ -42,7 +54,7 @@ export async function checkKeys(url: string, discovery: Discovery, observed: Obs
   const keys: KeyReport[] = []
   const kids = new Set<string>()
   for (const jwk of Array.isArray(published) ? (published as unknown[]) : []) {
-    const { report, finding } = await checkKey(url, jwk, kids, discovery)
+    const { report, finding } = await checkKey(jwk, kids, find)
     keys.push(report)
     if (finding) findings.push(finding)
   }
@@ -59,10 +71,9 @@ export async function checkKeys(url: string, discovery: Discovery, observed: Obs
 }
 
 async function checkKey(
-  url: string,
   jwk: unknown,
   kids: Set<string>,
-  discovery: Discovery,
+  find: (kid: string) => ReturnType<Discovery['findKey']>,
 ): Promise<{ report: KeyReport; finding?: Finding }> {
   const members = typeof jwk === 'object' && jwk !== null ? jwk : {}
   const kid = 'kid' in members && typeof members.kid === 'string' ? members.kid : null
@@ -75,7 +86,7 @@ async function checkKey(
     return refuse('advice', 'it cannot be referred to.', 'Give it a kid that no other key in this set has.')
   if (kids.has(kid)) return refuse('error', 'an earlier key has the same kid.', 'Give every key its own kid.')
   kids.add(kid)
-  const found = await discovery.findKeyAt(url, kid)
+  const found = await find(kid)
   if ('failure' in found)
     return refuse('advice', found.failure.message, 'Remove this key, or replace it with a usable one.')
   const { algorithm, thumbprint } = found.found

@@ -1,4 +1,5 @@
 import { exitStatus, usageError } from '../command/errors.js'
+import { type EditionName, loadEdition } from '../editions/load-edition.js'
 import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
 import type { Run } from '../terminal/terminal.js'
 import { printable, wrapText } from '../terminal/text.js'
@@ -6,6 +7,7 @@ import { checkIdentifier, type DocumentReport, type IdentifierReport } from './c
 import type { Finding } from './findings.js'
 
 interface DiscoverFlags extends NetworkFlags {
+  edition?: EditionName
   json?: true
 }
 
@@ -16,7 +18,10 @@ export const discoverCommand: Run<DiscoverFlags> = async (flags, terminal, subje
   const [origin, document] = subject.split('/.well-known/')
   if (document !== undefined) throw usageError(`Pass the identifier, ${origin}, instead of the URL of a document.`)
   const identifier = requireIdentifierFlag('The argument', subject, 'allowed')
-  const report = await checkIdentifier(identifier, readNetworkFlags(flags), terminal.notify)
+  const edition = await loadEdition(flags.edition)
+  const problem = edition.identifierProblem(identifier)
+  if (problem !== undefined) throw usageError(`${identifier} is not valid: ${problem}.`)
+  const report = await checkIdentifier(identifier, readNetworkFlags(flags), terminal.notify, edition.documents)
   terminal.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderIdentifierReport(report))
   return statuses[report.outcome]
 }

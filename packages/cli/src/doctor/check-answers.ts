@@ -1,9 +1,5 @@
-import { documentUrl, type NetworkOptions } from 'countersign/discovery'
-import { january } from 'countersign/editions'
 import { errorCode, errorReason } from '../command/errors.js'
-import { checkIdentifier, documentKinds } from '../discover/check-identifier.js'
-import type { Finding as Advice } from '../discover/findings.js'
-import { type CheckReport, checking, type Finding } from './finding.js'
+import { checking, type Finding } from './finding.js'
 import { type Answer, ask, IncompleteResponse } from './origin.js'
 
 const signInPath = '/account/sign-in'
@@ -27,9 +23,8 @@ const pageHeaders: Readonly<Record<string, RegExp>> = {
 const adminPaths = ['/healthz', '/readyz', '/metrics']
 
 /** Checks that caches may keep the document and the keys, for at most ten minutes. */
-export async function checkCaching(issuer: URL, jwksPath: string): Promise<Finding> {
+export async function checkCaching(issuer: URL, paths: readonly string[]): Promise<Finding> {
   const report = checking('caching')
-  const paths = [documentPath(issuer), jwksPath]
   const wrong = (await getEach(issuer, paths)).flatMap(([path, { headers }]) => {
     const control = headers['cache-control'] ?? 'missing'
     const [, age] = /\bmax-age=(\d+)/.exec(control) ?? []
@@ -158,9 +153,9 @@ async function isReadable(issuer: URL, path: string): Promise<boolean> {
 }
 
 /** Checks the offset between the server's clock and this machine's. */
-export async function checkClock(issuer: URL): Promise<Finding> {
+export async function checkClock(issuer: URL, path: string): Promise<Finding> {
   const report = checking('clock')
-  const answer = await ask(issuer, documentPath(issuer))
+  const answer = await ask(issuer, path)
   const offset = offsetOf(answer)
   if (offset === undefined) return report.unknown('The response has no Date header.')
   const seen = `The server’s clock is ${Math.abs(offset)} s ${offset < 0 ? 'behind' : 'ahead of'} this machine’s clock.`
@@ -183,10 +178,6 @@ function offsetOf({ headers, sentAt, answeredAt }: Answer): number | undefined {
 /** Sends the requests in parallel, so that together they take no longer than a single one. */
 function getEach(issuer: URL, targets: readonly string[]): Promise<(readonly [target: string, answer: Answer])[]> {
   return Promise.all(targets.map(async (target) => [target, await ask(issuer, target)] as const))
-}
-
-function documentPath(issuer: URL): string {
-  return new URL(documentUrl(january.documents.authServer, issuer.href.replace(/\/$/, ''))).pathname
 }
 
 /** Checks what is served over plain HTTP, for users who type only the host name. */
@@ -214,63 +205,3 @@ export async function checkRedirect(issuer: URL): Promise<Finding> {
 
 const fix =
   'Configure port 80 to redirect every request to the https URL with 308, and to serve nothing else. Otherwise an attacker on the network could change the page into which users type their password.'
-
-/** Checks the server's document and keys as agents and resources see them. */
-export async function checkDocuments(
-  issuer: string,
-  network: NetworkOptions,
-  tell: (text: string) => void,
-): Promise<{ findings: Finding[]; jwksUri: string | undefined }> {
-  const kinds = documentKinds.filter(({ party }) => party === 'issuer')
-  const { documents } = await checkIdentifier(issuer, { ...network, configuredOrigin: issuer }, tell, kinds)
-  const [document] = documents
-  const told = checking('document')
-  if (!document?.document) {
-    const other = await checkOtherParty(issuer, network)
-    if (other) return { findings: [told.problem(...other)], jwksUri: undefined }
-  }
-  if (!document || document.outcome === 'absent') {
-    const found = `There is no document at ${document?.url ?? issuer}.`
-    const fix =
-      'Pass the issuer exactly as in the configuration, and configure the proxy to forward all paths to the server. To check an MCP server, pass its URL to --mcp.'
-    return { findings: [told.problem(found, fix)], jwksUri: undefined }
-  }
-  const keySet = document.key_set
-  const ofKeys = checking('keys')
-  const usable = keySet?.keys.filter(({ outcome }) => outcome === 'ok').length ?? 0
-  return {
-    findings: [
-      ...judge(told, document, `${document.url} is valid.`),
-      ...(keySet ? judge(ofKeys, keySet, `${usable} keys at ${keySet.url}, all of them usable.`) : []),
-    ],
-    jwksUri: keySet?.url,
-  }
-}
-
-/** For an identifier that does not belong to an auth server: whether it belongs to an API or an agent, and what to do. */
-async function checkOtherParty(
-  identifier: string,
-  network: NetworkOptions,
-): Promise<[found: string, fix: string] | undefined> {
-  const kinds = documentKinds.filter(({ party }) => party !== 'issuer')
-  const { documents } = await checkIdentifier(identifier, network, () => undefined, kinds)
-  const other = documents.find(({ document }) => document !== null)
-  if (!other) return undefined
-  const what = other.party === 'resource' ? 'an API' : 'an agent'
-  return [
-    `This is ${what}, not an auth server: its document is at ${other.url}.`,
-    `Pass the URL of the auth server. To check ${what}, run countersign discover ${identifier}.`,
-  ]
-}
-
-function judge(
-  report: CheckReport,
-  { outcome, findings }: { outcome: string; findings: readonly Advice[] },
-  fine: string,
-): Finding[] {
-  const told = findings.map(({ level, what, fix }) => {
-    const found = /[.…]$/.test(what) ? what : `${what}.`
-    return level === 'error' ? report.problem(found, fix) : report.warning(found, fix)
-  })
-  return outcome === 'ok' && told.length === 0 ? [report.ok(fine)] : told
-}

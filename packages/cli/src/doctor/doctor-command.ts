@@ -1,6 +1,8 @@
 import { isLoopbackIdentifier, type NetworkOptions } from 'countersign/discovery'
 import { errorReason, exitStatus, usageError } from '../command/errors.js'
 import { requirePackage } from '../command/require-package.js'
+import type { CommandEdition } from '../editions/command-edition.js'
+import { type EditionName, loadEdition } from '../editions/load-edition.js'
 import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
 import { withProgress } from '../terminal/progress.js'
 import type { Run } from '../terminal/terminal.js'
@@ -9,7 +11,6 @@ import {
   checkAdmin,
   checkCaching,
   checkClock,
-  checkDocuments,
   checkHeaderSizes,
   checkLinks,
   checkPages,
@@ -17,9 +18,11 @@ import {
   checkTargets,
 } from './check-answers.js'
 import { checkCertificate } from './check-certificate.js'
+import { checkDocuments, checkPublished } from './check-documents.js'
 import { checking, type Finding } from './finding.js'
 
 interface DoctorFlags extends Pick<NetworkFlags, 'allowNetwork'> {
+  edition?: EditionName
   mcp?: string
   config?: string
   backups?: string
@@ -34,12 +37,14 @@ export const doctorCommand: Run<DoctorFlags> = async (flags, terminal, subject) 
       'Specify what to check: the URL of an auth server, --config <file> on its machine, or --mcp <url> for an MCP server.',
     )
   if (backups !== undefined && config === undefined) throw usageError('--backups needs --config.')
+  if (flags.edition !== undefined && subject === '') throw usageError('--edition needs the URL of what to check.')
   if (mcp !== undefined) requireMcpUrl(mcp)
   const examinations: Examination[] = []
   if (subject !== '') {
-    const issuer = requireIssuer(subject)
+    const edition = flags.edition === undefined ? undefined : await loadEdition(flags.edition)
+    const issuer = requireIssuer(subject, edition)
     const isInside = config !== undefined
-    const outside = { network: readNetworkFlags(flags), isInside, tell: terminal.notify }
+    const outside = { network: readNetworkFlags(flags), isInside, edition, tell: terminal.notify }
     const findings = await withProgress(terminal, `Checking ${issuer}`, () => examineOutside(issuer, outside))
     examinations.push({ subject: issuer, from: 'outside', findings })
   }
@@ -62,11 +67,14 @@ export const doctorCommand: Run<DoctorFlags> = async (flags, terminal, subject) 
 }
 
 /** On this machine, the identifier of an auth server has no path, but the URL of an MCP server usually has one. */
-function requireIssuer(text: string): string {
+function requireIssuer(text: string, edition: CommandEdition | undefined): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url && url.pathname !== '/' && isLoopbackIdentifier(url.origin))
     throw usageError(`${text} is not the URL of an auth server. To check an MCP server, use --mcp ${text}.`)
-  return requireIdentifierFlag('The URL', text, 'allowed')
+  const identifier = requireIdentifierFlag('The URL', text, 'allowed')
+  const problem = edition?.identifierProblem(identifier)
+  if (problem !== undefined) throw usageError(`${identifier} is not valid: ${problem}.`)
+  return identifier
 }
 
 function requireMcpUrl(text: string): void {
@@ -82,6 +90,8 @@ export interface Outside {
   network: NetworkOptions
   /** Whether the server's machine is also checked. */
   isInside: boolean
+  /** The edition in which any party is checked. @default only an auth server of the default edition */
+  edition?: CommandEdition | undefined
   tell: (text: string) => void
 }
 
@@ -89,28 +99,35 @@ export interface Outside {
  * Checks an auth server from the outside, the way agents, resources and users reach it. Sends only GET requests. Always finishes within
  * half a minute: a request or handshake takes up to five seconds, and at most five of them run one after another.
  */
-export async function examineOutside(identifier: string, { network, isInside, tell }: Outside): Promise<Finding[]> {
+export async function examineOutside(
+  identifier: string,
+  { network, isInside, edition, tell }: Outside,
+): Promise<Finding[]> {
   const issuer = new URL(identifier)
   const { finding, isTrusted } = await checkCertificate(issuer)
   if (!isTrusted) {
     const rest = checking('everything else')
     return [finding, rest.unknown('Nothing received over an untrusted connection can be relied on.')]
   }
-  const { findings, jwksUri } = await checkDocuments(identifier, network, tell)
+  const { findings, parties, paths } = edition
+    ? await checkPublished(identifier, edition, network, tell)
+    : await checkDocuments(identifier, network, tell)
   const begun = [finding, await checkRedirect(issuer), ...findings]
-  if (jwksUri === undefined || new URL(jwksUri).origin !== issuer.origin) {
+  if (!paths) {
     const rest = checking('everything else')
     return [...begun, rest.unknown('The remaining checks need a key set at this origin, but none was found there.')]
   }
-  const jwksPath = new URL(jwksUri).pathname
+  const isServer = parties.includes('authServer')
   const checks: Readonly<Record<string, () => Promise<Finding | Finding[]>>> = {
-    caching: () => checkCaching(issuer, jwksPath),
-    pages: () => checkPages(issuer),
-    links: () => checkLinks(issuer),
-    paths: () => checkTargets(issuer, jwksPath),
-    'header sizes': () => checkHeaderSizes(issuer, jwksPath),
-    'admin port': () => checkAdmin(issuer),
-    clock: () => checkClock(issuer),
+    caching: () => checkCaching(issuer, [paths.document, paths.keys]),
+    ...(isServer && { pages: () => checkPages(issuer), links: () => checkLinks(issuer) }),
+    // An agent only publishes its documents: nothing there is signed.
+    ...((isServer || parties.includes('resource')) && {
+      paths: () => checkTargets(issuer, paths.keys),
+      'header sizes': () => checkHeaderSizes(issuer, paths.keys),
+    }),
+    ...(isServer && { 'admin port': () => checkAdmin(issuer) }),
+    clock: () => checkClock(issuer, paths.document),
   }
   const answered = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => {
@@ -121,7 +138,7 @@ export async function examineOutside(identifier: string, { network, isInside, te
       }
     }),
   )
-  return [...begun, ...answered.flat(), ...(isInside ? [] : [clientAddress])]
+  return [...begun, ...answered.flat(), ...(isInside || !isServer ? [] : [clientAddress])]
 }
 
 const mendUnanswered =

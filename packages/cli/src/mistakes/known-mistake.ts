@@ -32,11 +32,14 @@ const mistakes: readonly { says: string; bases: (base: string, source: Signature
   },
 ]
 
-/** Returns the mistake in a signature if it is one that signers are known to make. */
-export async function knownMistake(source: SignatureBaseSource, key: VerificationKey): Promise<string | undefined> {
+/** Returns the mistake in a signature, the member of `Signature`, if it is one that signers are known to make. */
+export async function knownMistake(
+  { signature: member, ...source }: SignatureBaseSource & { signature: string },
+  key: VerificationKey,
+): Promise<string | undefined> {
   const base = signatureBaseOf(source)
   if (typeof base !== 'string') return undefined
-  const { signature } = parseSignature(fieldValues(source.message, 'signature')[0] ?? '')
+  const { signature } = parseSignature(member)
   const form = signatureFormMistake(key, signature, base)
   if (form !== undefined) return form
   for (const { says, bases } of mistakes) {

@@ -2,8 +2,9 @@ import { createSigner } from 'countersign'
 import { fetchLimits, type NetworkOptions } from 'countersign/discovery'
 import { editionOf } from '../agent-folder/agent-editions.js'
 import type { AgentKey, WrittenAgent } from '../agent-folder/agent-folder.js'
-import { checkIdentifier, type DocumentReport, documentKindsOf } from '../discover/check-identifier.js'
+import { checkIdentifier, type DocumentReport } from '../discover/check-identifier.js'
 import type { Finding } from '../discover/findings.js'
+import { loadEdition } from '../editions/load-edition.js'
 
 /** The published state of an agent, compared with its folder. */
 export interface Look {
@@ -27,7 +28,8 @@ export async function lookAt(
   network: NetworkOptions,
   tell: (text: string) => void,
 ): Promise<Look> {
-  const kinds = documentKindsOf(editionOf(agent).documents).filter(({ party }) => party === 'agent')
+  const edition = await loadEdition(agent.edition)
+  const kinds = edition.documents.filter(({ type }) => type.party === 'agent')
   const { documents } = await checkIdentifier(agent.id, network, tell, kinds)
   const [report] = documents
   const seen: Look = {

@@ -1,15 +1,16 @@
 import { isUtf8 } from 'node:buffer'
-import { january } from 'countersign/editions'
 import { signRequest } from 'countersign/signatures'
 import { exitStatus, usageError } from '../command/errors.js'
+import type { KeyReferenceFlags } from '../editions/command-edition.js'
+import { type EditionName, loadEdition } from '../editions/load-edition.js'
 import { buildRequest, type RequestFlags } from '../flags/build-request.js'
 import { readSigningKey } from '../flags/key-flags.js'
 import { parseSeconds } from '../flags/network-flags.js'
 import type { Run } from '../terminal/terminal.js'
 import { quoteForShell, titleCase } from '../terminal/text.js'
-import { chooseSignatureKey, type KeyReferenceFlags } from './choose-signature-key.js'
 
 interface SignFlags extends Omit<RequestFlags, 'json'>, KeyReferenceFlags {
+  edition?: EditionName
   created?: string
   encoding?: 'base64' | 'base64url'
   nonce?: 'automatic' | 'never'
@@ -19,14 +20,19 @@ interface SignFlags extends Omit<RequestFlags, 'json'>, KeyReferenceFlags {
 
 /** `countersign sign <url>`: prints a signed request without sending it. */
 export const signCommand: Run<SignFlags> = async ({ json, ...flags }, terminal, subject) => {
+  const edition = await loadEdition(flags.edition)
+  const { signing: profile } = edition.protocol
+  if (flags.nonce !== undefined && profile.nonceBytes === undefined)
+    throw usageError('--nonce does not apply: in this edition, every signature has a nonce parameter.')
   const { url, ...given } = await buildRequest(subject, flags, terminal.readInput)
   const request = new Request(url, { ...given, body: given.body ?? null })
   const created = parseSeconds('--created', flags.created)
   const signer = await readSigningKey(flags.key, terminal.notify)
-  const signatureKey = await chooseSignatureKey(flags, signer, terminal.notify)
+  const now = created ?? Math.floor(Date.now() / 1000)
+  const signatureKey = await edition.chooseSignatureKey(flags, signer, terminal.notify, now)
   const signed = await attemptSigning(() =>
     signRequest(request, {
-      profile: january.signing,
+      profile,
       signer,
       signatureKey,
       emptyQuery: 'keep',

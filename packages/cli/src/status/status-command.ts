@@ -1,11 +1,11 @@
 import type { TokenSummary } from 'countersign/agent'
 import { isLoopbackIdentifier } from 'countersign/discovery'
 import { fileStore } from 'countersign/node'
-import { editionOf } from '../agent-folder/agent-editions.js'
 import { type AgentFolder, agentFolderPath } from '../agent-folder/agent-folder.js'
 import { readAgentFolder } from '../agent-folder/folder-files.js'
 import { exitStatus } from '../command/errors.js'
-import { checkIdentifier, documentKindsOf } from '../discover/check-identifier.js'
+import { checkIdentifier } from '../discover/check-identifier.js'
+import { loadEdition } from '../editions/load-edition.js'
 import { type NetworkFlags, readNetworkFlags } from '../flags/network-flags.js'
 import { lookAt } from '../own-agent/check-publication.js'
 import { openOwnAgent } from '../own-agent/open-own-agent.js'
@@ -50,7 +50,7 @@ export const statusCommand: Run<StatusFlags> = async (flags, terminal) => {
       checkPublication(folder, network),
       ...ids.map(async (id) => ({
         id,
-        ...(await checkAuthServer(id, editionOf(folder), network)),
+        ...(await checkAuthServer(id, folder, network)),
         user: users.get(id) ?? null,
       })),
     ] as const)
@@ -87,10 +87,11 @@ async function usersOf({ id, storePath }: AgentFolder): Promise<Map<string, stri
 
 async function checkAuthServer(
   id: string,
-  { documents }: ReturnType<typeof editionOf>,
+  { edition }: AgentFolder,
   network: ReturnType<typeof readNetworkFlags>,
 ): Promise<Pick<AuthServerStatus, 'outcome' | 'problems'>> {
-  const kinds = documentKindsOf(documents).filter(({ party }) => party === 'issuer')
+  const { documents } = await loadEdition(edition)
+  const kinds = documents.filter(({ type }) => type.party === 'authServer')
   const { outcome, documents: reports } = await checkIdentifier(
     id,
     { ...network, configuredOrigin: new URL(id).origin },

@@ -1,10 +1,18 @@
 import type { FetchDocument } from 'countersign'
-import { createDiscovery, type Discovery, type IdentifierOptions, isLoopbackIdentifier } from 'countersign/discovery'
-import { january, type ResolvedKey } from 'countersign/editions'
+import {
+  createDiscovery,
+  type Discovery,
+  documentUrl,
+  type IdentifierOptions,
+  isLoopbackIdentifier,
+} from 'countersign/discovery'
+import type { ResolvedKey } from 'countersign/editions'
 import type { KeyReference, VerificationKey } from 'countersign/signatures'
 import { decodeToken } from 'countersign/tokens'
+import type { CommandEdition } from '../editions/command-edition.js'
 
 interface KeySourceOptions {
+  edition: CommandEdition
   /** The signer's key; overrides `Signature-Key`. */
   key?: VerificationKey | undefined
   /** Key set to use instead of the network. */
@@ -70,7 +78,7 @@ export function createKeySource(
       note(
         'Keys were taken from the file, so it was not checked whether they are published at the location in Signature-Key.',
       )
-    const keys = january.createKeyResolver({
+    const keys = options.edition.protocol.createKeyResolver({
       ...identifiers,
       discovery,
       audience,
@@ -88,7 +96,8 @@ function firstText(value: unknown): string | undefined {
 }
 
 /** Creates a discovery that looks up all keys in one set, by `kid`, as if they were published. */
-function offlineDiscovery(keys: readonly unknown[], { allowInsecureLoopback = false }: IdentifierOptions): Discovery {
+function offlineDiscovery(keys: readonly unknown[], identifiers: IdentifierOptions): Discovery {
+  const { allowInsecureLoopback = false } = identifiers
   const jwksUri = allowInsecureLoopback ? 'http://127.0.0.1:1/jwks.json' : 'https://jwks.invalid/jwks.json'
   const discovery = createDiscovery({
     allowInsecureLoopback,
@@ -98,7 +107,10 @@ function offlineDiscovery(keys: readonly unknown[], { allowInsecureLoopback = fa
   return {
     ...discovery,
     findMetadata: async () => ({ failure: { reason: 'refused', message: 'documents are not fetched with --jwks' } }),
-    findKey: (_kind, _identifier, kid) => discovery.findKeyAt(jwksUri, kid),
+    findKey: (type, identifier, kid) => {
+      const local = new Map([[documentUrl(type, identifier), async () => keys as readonly object[]]])
+      return createDiscovery({ ...identifiers, local }).findKey(type, identifier, kid)
+    },
     findKeyAt: (_jwksUri, kid) => discovery.findKeyAt(jwksUri, kid),
     renewKey: async () => undefined,
   }

@@ -1,8 +1,9 @@
 import type { AAuthError, ErrorCode, ReceivedMessage } from 'countersign'
 import { causeMessages, isLoopbackIdentifier } from 'countersign/discovery'
-import { type ResolvedKey, wireErrorOf } from 'countersign/editions'
+import type { ResolvedKey } from 'countersign/editions'
 import type { KeyReference, ParsedKeyReference, SignatureInput, SignatureStep } from 'countersign/signatures'
-import { decodeToken } from 'countersign/tokens'
+import { decodeToken, parseJsonObject } from 'countersign/tokens'
+import type { CommandEdition } from '../editions/command-edition.js'
 import { addressHint } from '../network/fetch-problems.js'
 
 interface StepReport {
@@ -48,19 +49,20 @@ interface ReportSource {
   refusal: AAuthError | undefined
   /** The last step that was started. */
   reached: VerificationStep
+  edition: CommandEdition
   /** Undefined if the request could not be parsed. */
-  facts?: Facts
+  facts?: Facts | undefined
   base?: string | { missing: string[] } | undefined
   notes: readonly string[]
 }
 
 /** Builds the report of a verification. */
-export function reportOf({ refusal, reached, facts, base, notes }: ReportSource): VerificationReport {
+export function reportOf({ refusal, reached, edition, facts, base, notes }: ReportSource): VerificationReport {
   const failed = refusal ? steps.findIndex(({ name }) => name === reached) : steps.length
   const verified = refusal === undefined
   return {
     verdict: verified ? 'verified' : isUndecided(refusal) ? 'undecided' : 'refused',
-    failure: refusal ? describeFailure(refusal, reached, facts) : null,
+    failure: refusal ? describeFailure(refusal, { reached, edition, facts }) : null,
     steps: steps.map(({ name, found }, index) => {
       if (index > failed) return { step: name, outcome: 'not reached' }
       if (index === failed && refusal) return { step: name, outcome: 'failed', text: refusal.message }
@@ -76,16 +78,17 @@ export function reportOf({ refusal, reached, facts, base, notes }: ReportSource)
 
 function describeFailure(
   refusal: AAuthError,
-  step: VerificationStep,
-  facts: Facts | undefined,
+  { reached: step, edition, facts }: Pick<ReportSource, 'reached' | 'edition' | 'facts'>,
 ): VerificationReport['failure'] {
-  const { code, status, message } = refusal
-  const { error, signatureError } = wireErrorOf(code)
+  const { code, message } = refusal
+  const { status, headers, body } = edition.protocol.writeRefusal(refusal)
+  const { error } = parseJsonObject(body) ?? {}
+  const [, signatureError] = /^error=(\w+)/.exec(new Headers(headers).get('signature-error') ?? '') ?? []
   return {
     step,
     code,
     status,
-    error,
+    error: String(error),
     signature_error: signatureError ?? null,
     message,
     reasons: causeMessages(refusal).filter((reason) => !message.includes(reason)),
@@ -107,9 +110,8 @@ function describeSigner(facts: Facts | undefined): VerificationReport['signer'] 
 }
 
 function notChecked(facts: Facts | undefined): string[] {
-  const hasNonce = facts?.message.rawHeaders.some((name, index) => index % 2 === 0 && name.toLowerCase() === 'nonce')
   return [
-    ...(hasNonce ? ['Not checked: whether the nonce has already been used.'] : []),
+    ...(facts?.hasNonce ? ['Not checked: whether the nonce has already been used.'] : []),
     ...(facts?.resolved?.token ? ['Not checked: whether the token’s scope is sufficient for this request.'] : []),
   ]
 }
@@ -123,6 +125,7 @@ interface Facts {
   allowInsecureLoopback: boolean
   input: SignatureInput | undefined
   parsedKey: ParsedKeyReference | undefined
+  hasNonce: boolean
   resolved: ResolvedKey | undefined
   /** The signer's mistake, if the signature reveals it. */
   mistake: string | undefined
@@ -151,7 +154,7 @@ const steps: readonly StepFinding[] = [
     name: 'time',
     found: ({ input, now }) => `created=${input?.created}, ${describeAge(now - (input?.created ?? 0))}`,
   },
-  { name: 'nonce', found: ({ message }) => describeNonce(message) },
+  { name: 'nonce', found: ({ hasNonce }) => (hasNonce ? 'well formed' : 'none') },
   { name: 'body', found: ({ body }) => (body.length > 0 ? `${body.length} bytes` : 'none') },
   { name: 'coverage', found: ({ input }) => input?.components.join(' ') ?? '' },
   {
@@ -170,11 +173,6 @@ const steps: readonly StepFinding[] = [
 
 function describeAge(seconds: number): string {
   return seconds < 0 ? `${-seconds} s ahead of this clock` : `${seconds} s ago`
-}
-
-function describeNonce({ rawHeaders }: ReceivedMessage): string {
-  const present = rawHeaders.some((name, index) => index % 2 === 0 && name.toLowerCase() === 'nonce')
-  return present ? 'well formed' : 'none'
 }
 
 function describeToken(resolved: ResolvedKey | undefined, now: number): string {

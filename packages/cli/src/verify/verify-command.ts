@@ -3,6 +3,7 @@ import { createSigner, type ErrorCode, type PrivateJwk } from 'countersign'
 import { isIdentifier } from 'countersign/discovery'
 import { importVerificationKey, type VerificationKey } from 'countersign/signatures'
 import { exitStatus, usageError } from '../command/errors.js'
+import { type EditionName, loadEdition } from '../editions/load-edition.js'
 import { readJsonFile, requireUsableKey } from '../flags/key-flags.js'
 import { type NetworkFlags, parseSeconds, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
 import { loggedFetch } from '../network/fetch-problems.js'
@@ -13,6 +14,7 @@ import type { VerificationReport } from './verification-report.js'
 import { type VerifyRequestOptions, verifyRequest } from './verify-request.js'
 
 interface VerifyFlags extends NetworkFlags {
+  edition?: EditionName
   authority?: string
   resource?: string
   authServer?: string
@@ -50,6 +52,7 @@ async function readSettings(flags: VerifyFlags, tell: (text: string) => void): P
   const network = readNetworkFlags(flags)
   const seconds = parseSeconds('--at', flags.at)
   return {
+    edition: await loadEdition(flags.edition),
     authority: flags.authority === undefined ? undefined : requireAuthority(flags.authority),
     resource: identifier('--resource', flags.resource),
     authServer: identifier('--auth-server', flags.authServer),
@@ -121,7 +124,10 @@ export function renderReport(report: VerificationReport): string {
 
 function verdictLines({ verdict, failure, signer }: VerificationReport): string[] {
   if (!failure) {
-    const who = signer?.agent ?? `a key without an agent identity (scheme=${signer?.scheme})`
+    const unnamed = signer?.token
+      ? 'an agent that its token does not name'
+      : `a key without an agent identity (scheme=${signer?.scheme})`
+    const who = signer?.agent ?? unnamed
     return [
       wrapText('Verified. ', `Signed by ${who}.`),
       ...(signer?.token ? [wrapText('          ', describeToken(signer.token))] : []),

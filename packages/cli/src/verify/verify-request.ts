@@ -1,18 +1,22 @@
-import { AAuthError, type FetchDocument } from 'countersign'
-import { january, parseSignatureKey, type ResolvedKey } from 'countersign/editions'
+import { AAuthError, type FetchDocument, type ReceivedMessage } from 'countersign'
+import type { ResolvedKey } from 'countersign/editions'
 import {
   fieldValues,
   parseSignatureInput,
   plainHost,
+  type SigningProfile,
   type VerificationKey,
   verifySignature,
 } from 'countersign/signatures'
+import type { CommandEdition } from '../editions/command-edition.js'
+import { editionWith } from '../editions/load-edition.js'
 import { knownMistake, signatureBaseOf } from '../mistakes/known-mistake.js'
 import { createKeySource } from './key-source.js'
 import { type ParsedRequest, parseHttpRequest } from './parse-http-request.js'
 import { reportOf, type VerificationReport, type VerificationStep } from './verification-report.js'
 
 export interface VerifyRequestOptions {
+  edition: CommandEdition
   /** The canonical authority. @default the authority of `resource`, otherwise the request's own `Host` */
   authority?: string | undefined
   resource?: string | undefined
@@ -32,7 +36,7 @@ export async function verifyRequest(input: Uint8Array, options: VerifyRequestOpt
     const parsed = await parseHttpRequest(input)
     return await judge(parsed, chooseAuthority(parsed, options), options)
   } catch (error) {
-    return reportOf({ refusal: requireRefusal(error), reached: 'request', notes: [] })
+    return reportOf({ refusal: requireRefusal(error), reached: 'request', notes: [], edition: options.edition })
   }
 }
 
@@ -41,6 +45,8 @@ async function judge(
   { authority, note }: ChosenAuthority,
   options: VerifyRequestOptions,
 ): Promise<VerificationReport> {
+  const { edition } = options
+  const { signing: profile } = edition.protocol
   const notes = new Set([...readNotes, ...(note === undefined ? [] : [note])])
   const at = options.now()
   const now = () => at
@@ -50,7 +56,7 @@ async function judge(
   let refusal: AAuthError | undefined
   try {
     await verifySignature(message, {
-      profile: january.signing,
+      profile,
       authorities: [authority],
       now,
       // A replay cannot be detected from a file.
@@ -69,12 +75,19 @@ async function judge(
   } catch (error) {
     refusal = requireRefusal(error)
   }
-  const input = attempt(() => parseSignatureInput(fieldValues(message, 'signature-input')[0] ?? ''))
-  const parsedKey = attempt(() => parseSignatureKey(fieldValues(message, 'signature-key')[0] ?? ''))
+  if (refusal?.code === 'signature_malformed') {
+    const other = await editionWith('Signature-Key', fieldValues(message, 'signature-key')[0] ?? '')
+    if (other && other.edition !== edition)
+      notes.add(`Its Signature-Key has the form of another edition: to verify it as such, use --edition ${other.name}.`)
+  }
+  const chosen = chooseSignature(message, profile)
+  const input = attempt(() => parseSignatureInput(chosen.input))
+  const parsedKey = attempt(chosen.parseKey)
   const key = refusal?.code === 'signature_mismatch' ? resolved?.key : undefined
   return reportOf({
     refusal,
     reached,
+    edition,
     facts: {
       message,
       body,
@@ -83,12 +96,31 @@ async function judge(
       allowInsecureLoopback: options.allowInsecureLoopback,
       input,
       parsedKey,
+      hasNonce: profile.hasNonceParameter ? input?.nonce !== undefined : fieldValues(message, 'nonce').length > 0,
       resolved,
-      mistake: input && key && (await knownMistake({ message, authority, input }, key)),
+      mistake: input && key && (await knownMistake({ message, authority, input, signature: chosen.signature }, key)),
     },
     base: input && signatureBaseOf({ message, authority, input }),
     notes: [...notes],
   })
+}
+
+/** The values of the signature that is verified, which is the message's only one unless the edition chooses one. */
+function chooseSignature(message: ReceivedMessage, { parseKey, chooseSignature: choose }: SigningProfile) {
+  const field = (name: string) => fieldValues(message, name)
+  const fields = {
+    'signature-key': field('signature-key').join(', '),
+    'signature-input': field('signature-input').join(', '),
+    signature: field('signature').join(', '),
+  }
+  const chosen = attempt(() => choose?.(fields))
+  return chosen
+    ? { ...chosen, parseKey: () => chosen.parsedKey }
+    : {
+        input: field('signature-input')[0] ?? '',
+        signature: field('signature')[0] ?? '',
+        parseKey: () => parseKey(field('signature-key')[0] ?? ''),
+      }
 }
 
 interface ChosenAuthority {

@@ -1,9 +1,7 @@
-import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import { expect, it } from 'vitest'
 import { simulatePublicNetwork } from '../../../countersign/test/discovery/public-network.js'
-import { listenWith } from '../../../countersign/test/resource/events-resource.js'
-import { checkDocuments, checkRedirect } from '../../src/doctor/check-answers.js'
+import { checkRedirect } from '../../src/doctor/check-answers.js'
 import { drip, listenAnd } from './outside/hostile-server.js'
 
 const host = 'auth.corp.example'
@@ -20,25 +18,4 @@ it.each<[string, (socket: Socket) => void, 'ok' | 'problem']>([
   const { port } = await listenAnd(behave)
   simulatePublicNetwork({ [host]: [['10.1.2.3']] }, Number(port))
   expect(await checkRedirect(new URL(`https://${host}`))).toMatchObject({ check: 'plain http', outcome })
-})
-
-it.each([
-  ['an API', 'resource', 404],
-  ['an API that refuses unsigned requests', 'resource', 401],
-  ['an agent', 'agent', 404],
-])('says that the URL is that of %s', async (_what, party, otherStatus) => {
-  const server = createServer(({ url }, outgoing) => {
-    const isDocument = url === `/.well-known/aauth-${party}`
-    outgoing.writeHead(isDocument ? 200 : otherStatus, { 'content-type': 'application/json' })
-    outgoing.end(JSON.stringify({ [party]: id, jwks_uri: `${id}/jwks.json` }))
-  })
-  const id = `http://127.0.0.1:${await listenWith(server)}`
-  const { findings } = await checkDocuments(id, {}, () => undefined)
-  expect(findings).toEqual([
-    expect.objectContaining({
-      outcome: 'problem',
-      found: expect.stringMatching(/^This is an (?:API|agent), not an auth server/) as string,
-      fix: expect.stringContaining(`countersign discover ${id}`) as string,
-    }),
-  ])
 })

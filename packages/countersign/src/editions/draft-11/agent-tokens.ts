@@ -48,7 +48,7 @@ export function createAgentTokens(tools: AgentTools): AgentTokens {
   async function renew(name: string): Promise<string> {
     if (!agentToken) {
       const at = Math.floor(now())
-      const issued = issueAgentToken(tools, name, at)
+      const issued = issueAgentToken(tools, at, name)
       held.set(name, issued, at + lifetime - margin)
       return issued
     }
@@ -58,7 +58,7 @@ export function createAgentTokens(tools: AgentTools): AgentTokens {
   }
 
   return {
-    ownName: `aauth:agent@${host}`,
+    ownName: ownNameOf(tools),
     createName: () => `aauth:${platform.serializeBase64url(platform.randomBytes(16))}@${host}`,
     async tokenFor(name) {
       try {
@@ -104,13 +104,28 @@ export function personServerOf({ authServers: [first] }: Pick<AgentTools, 'authS
   return first
 }
 
+/** The name of an agent that acts for one user. */
+function ownNameOf({ id }: Pick<AgentTools, 'id'>): string {
+  return `aauth:agent@${new URL(id).host}`
+}
+
 /** The agent's key, as tokens and key sets contain it. */
 export function ownKey({ signer }: Pick<AgentTools, 'signer'>): object {
   const { kid: _kid, use: _use, ...key } = publishedJwk(signer.jwk, draft11Jose)
   return key
 }
 
-async function issueAgentToken(tools: AgentTools, name: string, at: number): Promise<string> {
+/**
+ * Issues an agent token for a key of the issuer itself.
+ *
+ * @param at the time of issue, in Unix seconds
+ * @param name the agent's name
+ */
+export async function issueAgentToken(
+  tools: Pick<AgentTools, 'id' | 'signer' | 'authServers'>,
+  at: number,
+  name: string = ownNameOf(tools),
+): Promise<string> {
   const ps = personServerOf(tools)
   const claims = {
     iss: tools.id,

@@ -1,0 +1,178 @@
+import { AAuthError } from 'countersign'
+import {
+  draft11,
+  draft11Jose,
+  draft11ServerSigning,
+  isServerId,
+  issueAgentToken,
+  parseRequirement,
+  type Requirement,
+} from 'countersign/editions/draft-11'
+import type { ParsedKeyReference } from 'countersign/signatures'
+import { usageError } from '../command/errors.js'
+import { requireToken } from './choose-scheme.js'
+import type { CommandEdition, DecodedHeader, DocumentKind, HeaderInspector } from './command-edition.js'
+
+const name = {
+  member: 'name',
+  without: 'It has no name, so users see only its host.',
+  fix: 'Add a name that users recognize.',
+}
+
+const documents: readonly DocumentKind[] = [
+  { party: 'agent', type: draft11.documents.agent, endpoints: [], advised: [name] },
+  {
+    party: 'resource',
+    type: draft11.documents.resource,
+    endpoints: ['authorization_endpoint', 'revocation_endpoint'],
+    advised: [
+      name,
+      {
+        member: 'scope_descriptions',
+        without: 'It has no scope_descriptions, so users see only the names of scopes.',
+        fix: 'Describe each scope in a few plain words.',
+      },
+      {
+        member: 'revocation_endpoint',
+        without: 'It has no revocation_endpoint, so a token that a user revokes works until it expires.',
+        fix: 'Accept revocations, and publish the URL.',
+      },
+    ],
+  },
+  {
+    party: 'person',
+    type: draft11.documents.authServer,
+    endpoints: ['auth_token_endpoint', 'person_token_endpoint', 'revocation_endpoint', 'interaction_endpoint'],
+    advised: [
+      {
+        member: 'scopes_supported',
+        without: 'It has no scopes_supported, so resources cannot request identity claims such as email.',
+        fix: 'List the identity scopes for which it has claims.',
+      },
+      {
+        member: 'revocation_endpoint',
+        without: 'It has no revocation_endpoint, so agents and resources cannot revoke their tokens here.',
+        fix: 'Accept revocations, and publish the URL.',
+      },
+    ],
+  },
+]
+
+/** What the agent does about each requirement. */
+const moves: Readonly<Record<Requirement['requirement'], string>> = {
+  'agent-token': 'The agent repeats the request, signed with its agent token.',
+  'person-token':
+    'The agent gets a person token for this resource from its person server, and repeats the request with it.',
+  'auth-token':
+    'The agent exchanges the resource token for an auth token at its person server, and repeats the request with it.',
+  interaction: 'The user opens url?code=…, and the agent polls the URL in Location until they have decided.',
+  approval: 'The agent polls the URL in Location: someone else decides.',
+  unknown: 'This requirement is not defined, so no agent can satisfy it.',
+}
+
+const headers: Readonly<Record<string, HeaderInspector>> = {
+  'AAuth-Requirement': {
+    fits: /^requirement=/,
+    async decode(value) {
+      const required = parseRequirement(value)
+      if (!required)
+        throw new AAuthError(
+          'request_malformed',
+          'AAuth-Requirement does not have the form requirement=…, with the parameters that the requirement needs.',
+        )
+      const remarks = [moves[required.requirement]]
+      if (required.requirement === 'unknown') return { decoded: { requirement: required.name }, remarks, tokens: [] }
+      if (required.requirement !== 'auth-token') return { decoded: { ...required }, remarks, tokens: [] }
+      const { requirement, resourceToken } = required
+      return { decoded: { requirement, 'resource-token': resourceToken }, remarks, tokens: [resourceToken] }
+    },
+  },
+  'Signature-Key': { fits: /^[a-z*][a-z0-9_.*-]*=[A-Za-z*][\w.*-]*;/, decode: async (value) => decodeKey(value) },
+  'Accept-Signature-Scheme': tokenList('The schemes of Signature-Key that the server accepts.'),
+  'Accept-Signature-Alg': tokenList('The algorithms that the server accepts: sign with a key for one of them.'),
+}
+
+function decodeKey(value: string): DecodedHeader {
+  const { label, key } = parseAnyKey(value)
+  if (key.scheme === 'jwt') return { decoded: { label, ...key }, remarks: [], tokens: [key.jwt] }
+  const { id, wellKnown: dwk, kid } = key as Extract<typeof key, { id: string }>
+  const remark = 'Only servers sign with the jwks_uri scheme: agents sign with a token.'
+  return { decoded: { label, scheme: 'jwks_uri', id, dwk, kid }, remarks: [remark], tokens: [] }
+}
+
+/** Parses the key of an agent or, if there is none, that of a server. */
+function parseAnyKey(value: string): ParsedKeyReference {
+  try {
+    return draft11.signing.parseKey(value)
+  } catch (error) {
+    if (error instanceof AAuthError && error.code === 'signature_key_scheme_refused')
+      return draft11ServerSigning.parseKey(value)
+    throw error
+  }
+}
+
+/** A list of tokens. Without its name, a value is not recognized. */
+function tokenList(remark: string): HeaderInspector {
+  const decode = async (value: string) => ({
+    decoded: { accepted: value.split(/[ \t]*,[ \t]*/) },
+    remarks: [remark],
+    tokens: [],
+  })
+  return { fits: /(?!)/, decode }
+}
+
+const tokenNames: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(draft11.tokens).map(([kind, { typ }]) => [typ, kind]),
+)
+
+/** Draft -11 of AAuth, for the commands. */
+export const draft11Edition: CommandEdition = {
+  protocol: draft11,
+  documents,
+  identifierProblem: (identifier) =>
+    isServerId(identifier, { allowInsecureLoopback: true })
+      ? undefined
+      : 'in draft-11, an identifier is the https URL of a host, without a port or path',
+  headers,
+  remedies: {
+    clock_skew:
+      'The signature or token is from the future by the server’s clock: compare the Date header of the response with your clock.',
+    unsupported_scheme:
+      'Signature-Key has a scheme that the server does not accept: Accept-Signature-Scheme lists those that it accepts. Agents sign with jwt.',
+    invalid_jwt:
+      'The token in Signature-Key is refused: the response body states why, and countersign inspect <token> shows its claims.',
+    expired_jwt: 'The token in Signature-Key has expired: get a new one.',
+    revoked_jwt: 'The token in Signature-Key was revoked: get a new one, for which the user may have to decide again.',
+    issuer_missing: 'The document of the token’s issuer has no issuer: countersign discover <issuer> shows it.',
+    issuer_mismatch: 'The document of the token’s issuer names another issuer: countersign discover <issuer> shows it.',
+  },
+  tokenRemarks({ typ, alg }) {
+    const kind = typeof typ === 'string' && Object.hasOwn(tokenNames, typ) ? tokenNames[typ] : undefined
+    if (kind === undefined) return []
+    const article = /^[aeiou]/.test(kind) ? 'An' : 'A'
+    const accepted = Object.values(draft11Jose.names).flat()
+    return [
+      `${article} ${kind} token of draft-11.`,
+      ...(typeof alg === 'string' && !accepted.includes(alg)
+        ? [`alg is ${alg}, but draft-11 accepts only ${accepted.join(' and ')}.`]
+        : []),
+    ]
+  },
+  async chooseSignatureKey(flags, signer, tell, now) {
+    const { scheme = 'jwt', key, id, token, wellKnown, jwksUri } = flags
+    if (scheme !== 'jwt' || wellKnown !== undefined || jwksUri !== undefined)
+      throw usageError(
+        'In draft-11, agents sign with a token: pass --token, or --id and --key. --scheme hwk, --scheme jwks, --well-known and --jwks-uri do not apply.',
+      )
+    if (token !== undefined && id === undefined) return { scheme, jwt: await requireToken(flags, signer, tell) }
+    if (token !== undefined) throw usageError('Use either --token or --id, which issues an agent token.')
+    if (id === undefined)
+      throw usageError(
+        'In draft-11, agents sign with a token: pass --token, or --id with --key to issue an agent token.',
+      )
+    if (key === undefined) throw usageError('--id requires --key, because a new key is not published anywhere.')
+    const problem = draft11Edition.identifierProblem(id)
+    if (problem !== undefined) throw usageError(`--id is not valid: ${problem}.`)
+    return { scheme, jwt: await issueAgentToken({ id, signer, authServers: [] }, now) }
+  },
+}

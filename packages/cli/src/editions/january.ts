@@ -1,0 +1,133 @@
+import type { PublicJwk } from 'countersign'
+import { january, parseChallenge, parseSignatureKey } from 'countersign/editions'
+import { jwkThumbprint, type KeyReference } from 'countersign/signatures'
+import { usageError } from '../command/errors.js'
+import { requireFlagsOf, requireToken } from './choose-scheme.js'
+import type { CommandEdition, KeyReferenceFlags } from './command-edition.js'
+
+/** AAuth as of January 2026, for the commands. */
+export const januaryEdition: CommandEdition = {
+  protocol: january,
+  documents: [
+    {
+      party: 'agent',
+      type: january.documents.agent,
+      endpoints: [],
+      advised: [
+        {
+          member: 'redirect_uris',
+          without: 'It lists no redirect_uris, so auth servers cannot redirect users back.',
+          fix: 'List every redirect_uri that the agent uses, with exactly the same spelling.',
+        },
+      ],
+    },
+    {
+      party: 'resource',
+      type: january.documents.resource,
+      endpoints: ['resource_token_endpoint'],
+      advised: [
+        {
+          member: 'scope_descriptions',
+          without: 'It has no scope_descriptions, so users see only the names of scopes.',
+          fix: 'Describe each scope in a few plain words.',
+        },
+      ],
+    },
+    {
+      party: 'issuer',
+      type: january.documents.authServer,
+      endpoints: ['agent_token_endpoint', 'agent_auth_endpoint', 'agent_revocation_endpoint', 'revocation_list_uri'],
+      advised: [
+        {
+          member: 'authorization_response_iss_parameter_supported',
+          without:
+            'It does not declare that it sends iss (RFC 9207), so agents cannot tell which server a response came from.',
+          fix: 'Send iss with every code and error, and declare it in the document.',
+        },
+      ],
+    },
+  ],
+  identifierProblem: () => undefined,
+  headers: {
+    [january.headers.challenge]: {
+      fits: /^httpsig\b/,
+      decode: async (value) => {
+        const challenge = parseChallenge(value)
+        const tokens = challenge.resourceToken === undefined ? [] : [challenge.resourceToken]
+        return { decoded: asWritten(challenge), remarks: [], tokens }
+      },
+    },
+    'Signature-Key': {
+      fits: /^[^=]*=\(scheme=/,
+      decode: async (value) => {
+        const { label, key } = parseSignatureKey(value)
+        const thumbprint = key.scheme === 'hwk' ? await jwkThumbprint(key.jwk as PublicJwk) : undefined
+        return {
+          decoded: { label, ...asWritten(key) },
+          remarks: thumbprint === undefined ? [] : [`The key’s thumbprint is ${thumbprint}.`],
+          tokens: key.scheme === 'jwt' ? [key.jwt] : [],
+        }
+      },
+    },
+  },
+  remedies: {
+    invalid_signature:
+      'Something is wrong with the headers, the creation time, the signature bytes, the digest or the nonce: the response body states what, and countersign verify shows the signature base.',
+    invalid_input:
+      'The signature must cover the components that the server requires, and no components that the request lacks.',
+    unsupported_algorithm: 'The server accepts other algorithms: sign with a key for one of them.',
+    invalid_key:
+      'The key itself is refused because of its type, size or parameters: generate another one (countersign agent keys generate).',
+    unknown_key:
+      'No usable key was found at the location given in Signature-Key: countersign discover <identifier> shows what is published there.',
+  },
+  tokenRemarks: () => [],
+  async chooseSignatureKey(flags, signer, tell) {
+    const implied =
+      flags.token !== undefined ? 'jwt' : flags.id !== undefined || flags.jwksUri !== undefined ? 'jwks' : 'hwk'
+    const scheme = (flags.scheme ?? implied) as Scheme
+    requireFlagsOf(scheme, schemeFlags, flags)
+    switch (scheme) {
+      case 'hwk': {
+        const { kid: _kid, alg: _alg, use: _use, ...members } = signer.jwk
+        return { scheme, jwk: members }
+      }
+      case 'jwks':
+        return publishedKey(flags, signer.kid)
+      case 'jwt':
+        return { scheme, jwt: await requireToken(flags, signer, tell) }
+    }
+  },
+}
+
+type Scheme = 'hwk' | 'jwks' | 'jwt'
+
+const schemeFlags: Readonly<Record<Scheme, readonly (keyof KeyReferenceFlags)[]>> = {
+  hwk: [],
+  jwks: ['id', 'wellKnown', 'jwksUri'],
+  jwt: ['token'],
+}
+
+function publishedKey({ key, id, wellKnown, jwksUri }: KeyReferenceFlags, kid: string): KeyReference {
+  if (key === undefined) throw usageError('--scheme jwks requires --key, because a new key is not published anywhere.')
+  if (jwksUri !== undefined) return { scheme: 'jwks', jwksUri, kid }
+  if (id === undefined)
+    throw usageError('--scheme jwks requires --id or --jwks-uri: the location where the key is published.')
+  if (wellKnown === 'none') return { scheme: 'jwks', id, kid }
+  const { agent, resource } = january.documents
+  return { scheme: 'jwks', id, kid, wellKnown: (wellKnown === 'resource' ? resource : agent).name }
+}
+
+/** Parameter names, as spelled in the headers. */
+const wireNames: Readonly<Record<string, string>> = {
+  resourceToken: 'resource_token',
+  authServer: 'auth_server',
+  algorithms: 'algs',
+  wellKnown: 'well-known',
+  jwksUri: 'jwks',
+}
+
+function asWritten(parsed: object): Record<string, unknown> {
+  const given = Object.entries(parsed).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(given.map(([name, value]) => [wireNames[name] ?? name, value]))
+}
