@@ -17,6 +17,7 @@ import { draft11Name } from './paths.js'
 import { actingScope } from './person-token.js'
 import { problem } from './problems.js'
 import type { Draft11Limits } from './resource-limit.js'
+import { isRevoked } from './revocations.js'
 import { readHints, readMembers, requireAgentToken, requireText } from './token-request.js'
 import { grantOrAsk } from './want-token.js'
 
@@ -25,7 +26,7 @@ export function authTokenEndpoint(context: SignedContext, limits: Draft11Limits)
   return (arrival) =>
     signedRequest(context, arrival, async (agent, verified) => {
       requireFreshKeys(agent)
-      const agentToken = requireAgentToken(context, verified)
+      const agentToken = await requireAgentToken(context, verified)
       const members = readMembers(arrival.request.headers.get('content-type'), verified.body)
       const [asked, presentedJwt] = [requireText(members, 'resource_token'), requireText(members, 'presented_token')]
       const hints = readHints(members)
@@ -41,7 +42,12 @@ export function authTokenEndpoint(context: SignedContext, limits: Draft11Limits)
       const said = { ...hints, loginHint: hints.loginHint ?? loginHint ?? null }
       const wanted = { kind: 'auth', access, hints: said, admission, userId, notAfter, account } as const
       return orUncount(context, admission, async () =>
-        grantOrAsk(context, agent, { ...wanted, until: presented.exp }, limits),
+        grantOrAsk(
+          context,
+          agent,
+          { ...wanted, until: presented.exp, resourceToken: { iss: resource, jti: resourceToken.jti } },
+          limits,
+        ),
       )
     })
 }
@@ -66,6 +72,8 @@ async function requireResourceToken(
   if (discovery.isStale(type.issuerDocument, claims.iss))
     throw invalid('the resource’s keys cannot be fetched right now: try again when its server is available')
   if (claims.agent_jkt !== key.thumbprint) throw invalid('its agent_jkt is not the key that signed this request')
+  if (await isRevoked(context, claims))
+    throw problem('revoked_resource_token', 'The resource revoked its resource token: ask it for a new one.')
   const extra = ['mission_s256', 'interaction'].find((claim) => Object.hasOwn(claims, claim))
   if (extra !== undefined) throw invalid(`${extra} is not supported here`)
   return claims

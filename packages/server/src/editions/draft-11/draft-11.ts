@@ -11,6 +11,7 @@ import { tokenLifetime as draft11TokenLifetime } from './issue-token.js'
 import { draft11Name, paths } from './paths.js'
 import { pendingRoute } from './pending.js'
 import { personTokenEndpoint } from './person-token.js'
+import { revocationRoute } from './revocations.js'
 
 export { draft11Name, draft11TokenLifetime }
 
@@ -49,6 +50,7 @@ export function draft11Server({ keys, resourcesPerDay = 200, openRequests = 20 }
         post(paths.personToken, personTokenEndpoint(context, limits)),
         post(paths.authToken, authTokenEndpoint(context, limits)),
         pendingRoute(context),
+        revocationRoute(context),
       ]
     },
   }
@@ -72,6 +74,7 @@ function documentOf({ issuer, name, algorithms }: ServerContext): PersonDocument
     jwks_uri: issuer + paths.keys,
     person_token_endpoint: issuer + paths.personToken,
     auth_token_endpoint: issuer + paths.authToken,
+    revocation_endpoint: issuer + paths.revoke,
     name,
     accept_signature_algs: algorithms.flatMap((algorithm) => draft11Jose.names[algorithm]),
     scopes_supported: ['openid', 'profile', 'email'],

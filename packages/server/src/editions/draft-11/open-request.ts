@@ -13,6 +13,7 @@ import { pendingResponse } from './pending-response.js'
 import { problem } from './problems.js'
 import type { TokenKind } from './request-details.js'
 import { type Draft11Limits, requireFewResources } from './resource-limit.js'
+import type { RevocableToken } from './revocations.js'
 import type { RequestHints } from './token-request.js'
 
 /** A token that an agent may ask its user for. */
@@ -28,6 +29,8 @@ export interface WantedToken {
   /** The expiry of the token that was presented to the resource, if there was one. */
   until: number | undefined
   account: string | undefined
+  /** The resource token that asks for an auth token. */
+  resourceToken: RevocableToken | undefined
 }
 
 /** How long a request stays open if no user opens it, in seconds. */
@@ -64,7 +67,7 @@ async function store(
   agent: SigningAgent,
   request: WantedToken & { limits: Draft11Limits; nonce: NonceClaim | undefined; maxOpen: number; parties: Parties },
 ): Promise<Response> {
-  const { access, hints, kind, userId, until, account, parties, maxOpen, limits, nonce } = request
+  const { access, hints, kind, userId, resourceToken, until, account, parties, maxOpen, limits, nonce } = request
   const { storage, secrets, logos } = context
   const { provider } = parties
   const prompt = ['consent', 'login', 'select_account'].filter((each) => hints.prompt.has(each)).join(' ')
@@ -93,6 +96,7 @@ async function store(
         requiredUserId: userId,
         details: {
           kind,
+          resourceToken: resourceToken ?? null,
           until: until ?? null,
           account: account ?? null,
           loginHint: hints.loginHint,

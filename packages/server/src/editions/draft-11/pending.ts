@@ -11,6 +11,7 @@ import { pendingResponse } from './pending-response.js'
 import { PollWatcher } from './poll-watcher.js'
 import { problem } from './problems.js'
 import { detailsOf } from './request-details.js'
+import { isRevoked } from './revocations.js'
 import { requireAgentToken } from './token-request.js'
 
 /** Seconds: the longest wait for a change, and the shortest time between two polls that do not wait. */
@@ -47,7 +48,7 @@ export function pendingRoute(context: SignedContext): Route {
   function poll(arrival: Arrival): Promise<Response> {
     const wait = preferredWait(arrival.request)
     return signedRequest(context, arrival, async (agent, verified) => {
-      const { exp: notAfter } = requireAgentToken(context, verified)
+      const { exp: notAfter } = await requireAgentToken(context, verified)
       const own = await requireOwn(context, agent, arrival.id)
       if (wait === 0) requireInterval(own.hash)
       return async () => {
@@ -60,7 +61,7 @@ export function pendingRoute(context: SignedContext): Route {
 
   function relinquish(arrival: Arrival): Promise<Response> {
     return signedRequest(context, arrival, async (agent, verified) => {
-      requireAgentToken(context, verified)
+      await requireAgentToken(context, verified)
       const { hash: hashed } = await requireOwn(context, agent, arrival.id)
       return async () => {
         if (!(await storage.relinquishRequest({ pollHash: hashed }))) throw gone()
@@ -96,6 +97,15 @@ async function answer(
   { pollSecret, hash, request }: OwnRequest,
   retryAfter: 0 | 5,
 ): Promise<Response> {
+  const { resourceToken } = detailsOf(request)
+  if (
+    resourceToken &&
+    (request.status === 'open' || request.status === 'allowed') &&
+    (await isRevoked(context, resourceToken))
+  ) {
+    await context.storage.relinquishRequest({ pollHash: hash })
+    throw problem('revoked', 'The resource revoked its resource token.')
+  }
   if (request.status === 'open')
     return pendingResponse(context, { pollSecret, isOpened: request.browserHash !== null, retryAfter })
   if (request.status === 'allowed') return deliver(context, poller, request)

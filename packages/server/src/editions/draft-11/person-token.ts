@@ -15,7 +15,7 @@ export function personTokenEndpoint(context: SignedContext, limits: Draft11Limit
   return (arrival) =>
     signedRequest(context, arrival, async (agent, verified) => {
       requireFreshKeys(agent)
-      const agentToken = requireAgentToken(context, verified)
+      const agentToken = await requireAgentToken(context, verified)
       const members = readMembers(arrival.request.headers.get('content-type'), verified.body)
       const resource = requireResource(context, members)
       const hints = readHints(members)
@@ -26,6 +26,11 @@ export function personTokenEndpoint(context: SignedContext, limits: Draft11Limit
       )
       const notAfter = agentToken.exp
       const wanted = { kind: 'person', access, hints, admission, userId: binding?.userId, notAfter } as const
-      return grantOrAsk(context, agent, { ...wanted, until: undefined, account: undefined }, limits)
+      return grantOrAsk(
+        context,
+        agent,
+        { ...wanted, until: undefined, account: undefined, resourceToken: undefined },
+        limits,
+      )
     })
 }

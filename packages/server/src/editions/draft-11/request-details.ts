@@ -1,12 +1,16 @@
 import type { AgentStatement, ResourceStatement } from '../../http/consent-transport.js'
 import type { AuthRequest, RequestDetails } from '../../storage/api/request-storage.js'
 
+import type { RevocableToken } from './revocations.js'
+
 /** The token that an agent requests. */
 export type TokenKind = 'person' | 'auth'
 
 /** What the edition keeps with a pending request. */
 export interface Draft11Details {
   kind: TokenKind
+  /** The resource token that asked for an auth token. */
+  resourceToken: RevocableToken | null
   /** The latest expiry of an auth token, in Unix seconds: that of the token that was presented to the resource. */
   until: number | null
   /** The resource's own name for the user's account there, which the auth token repeats. */

@@ -1,3 +1,4 @@
+import { AAuthError } from 'countersign'
 import type { ResolvedKey } from 'countersign/editions'
 import type { AgentTokenClaims } from 'countersign/editions/draft-11'
 import { isServerId, readJson } from 'countersign/editions/draft-11'
@@ -5,6 +6,7 @@ import type { VerifiedSignature } from 'countersign/signatures'
 import type { AgentStatement } from '../../http/consent-transport.js'
 import type { SignedContext } from '../edition.js'
 import { malformed } from './problems.js'
+import { isRevoked } from './revocations.js'
 
 type Members = Readonly<Record<string, unknown>>
 
@@ -31,20 +33,24 @@ export function requireText(members: Members, name: string): string {
 }
 
 /**
- * Requires an agent token that this person server may use: it names no other person server, and no parent agent (draft -11 §5.3).
+ * Requires an agent token that this person server may use: it names no other person server and no parent agent, and its issuer has not
+ * revoked it (draft -11 §5.3).
  *
- * @throws AAuthError `request_malformed`
+ * @throws AAuthError `request_malformed`, `agent_token_invalid`
  */
-export function requireAgentToken(
-  { issuer }: Pick<SignedContext, 'issuer'>,
+export async function requireAgentToken(
+  context: SignedContext,
   { resolved: { token } }: VerifiedSignature<ResolvedKey>,
-): AgentTokenClaims {
+): Promise<AgentTokenClaims> {
+  const { issuer } = context
   if (!token) throw malformed('The request is not signed with an agent token.')
   const claims = token.claims as AgentTokenClaims
   if (claims.ps !== undefined && claims.ps !== issuer)
     throw malformed(`The agent token names another person server: its ps is not ${issuer}.`)
   if (claims.parent_agent !== undefined)
     throw malformed('Sub-agents are not supported here: send an agent token without a parent_agent.')
+  if (await isRevoked(context, claims))
+    throw new AAuthError('agent_token_invalid', 'The agent token was revoked by its issuer.', { error: 'revoked_jwt' })
   return claims
 }
 

@@ -23,6 +23,7 @@ describe('a person server', () => {
       jwks_uri: `${stage.authServer}/person/jwks.json`,
       person_token_endpoint: `${stage.authServer}/person/token`,
       auth_token_endpoint: `${stage.authServer}/person/authorize`,
+      revocation_endpoint: `${stage.authServer}/person/revoke`,
       name: 'auth.example',
       accept_signature_algs: ['Ed25519', 'ES256'],
       scopes_supported: ['openid', 'profile', 'email'],

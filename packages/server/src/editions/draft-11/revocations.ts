@@ -1,0 +1,152 @@
+import { AAuthError } from 'countersign'
+import type { DocumentType, Found } from 'countersign/discovery'
+import type { KeyResolver, ResolvedKey } from 'countersign/editions'
+import {
+  draft11Documents,
+  draft11ServerSigning,
+  isServerId,
+  readJson,
+  writeRefusal,
+} from 'countersign/editions/draft-11'
+import type { VerificationKey } from 'countersign/signatures'
+import type { Arrival, Route } from '../../http/route.js'
+import { hashSecret } from '../../secrets/server-keys.js'
+import type { LimitedAttempt } from '../../storage/api/storage.js'
+import type { SignedContext } from '../edition.js'
+import { signedRequest } from '../signed-request.js'
+import { draft11Name, paths } from './paths.js'
+import { malformed } from './problems.js'
+
+/** A token that its issuer can revoke here: an agent token, or a resource token. */
+export interface RevocableToken {
+  iss: string
+  jti: string
+}
+
+const day = 86_400
+/** How much clocks may differ, in seconds. */
+const skew = 60
+/** The longest lifetime of a token that can be revoked here, in seconds. */
+const longest = day
+
+/** Limits per issuer: requests in a minute, and stored revocations in a day. */
+const limits = { minute: 60, day: 10_000 } as const
+
+function recordOf({ iss, jti }: RevocableToken): Pick<LimitedAttempt, 'key'> {
+  return { key: hashSecret(`${draft11Name} revoked ${iss}\n${jti}`) }
+}
+
+/** Whether the issuer of a token revoked it. */
+export async function isRevoked({ storage }: SignedContext, token: RevocableToken): Promise<boolean> {
+  const found = await storage.findReachedLimit([{ ...recordOf(token), window: longest, most: 1 }])
+  return found !== undefined
+}
+
+/**
+ * `POST /person/revoke` of `{"jti", "exp"}`: an agent provider revokes an agent token, or a resource a resource token (draft -11 §11.12). The
+ * verified caller is the issuer, so no server can revoke the tokens of another. Tokens that were never seen here are recorded as well.
+ */
+export function revocationRoute(shared: SignedContext): Route {
+  const { now, storage } = shared
+  const edition = {
+    ...shared.edition,
+    signing: draft11ServerSigning,
+    writeRefusal: (error: AAuthError) => writeRefusal(error, undefined, ['jwks_uri']),
+  }
+  const context: SignedContext = { ...shared, edition, signers: createServerKeys(shared) }
+
+  function revoke(arrival: Arrival): Promise<Response> {
+    return signedRequest(context, arrival, async ({ agent: iss }, { body }) => {
+      await requireRate(context, iss)
+      const { jti, exp } = revocationIn(readJson(arrival.request.headers.get('content-type'), body), now())
+      return async () => {
+        const window = exp + skew - now()
+        const record = { ...recordOf({ iss, jti }), window, most: 1 }
+        if (window > 0) await storage.countWithinLimits([record])
+        return new Response(null, { headers: { 'cache-control': 'no-store' } })
+      }
+    })
+  }
+
+  return { path: paths.revoke, caller: 'agent', edition, methods: { POST: revoke } }
+}
+
+async function requireRate({ storage, now }: SignedContext, iss: string): Promise<void> {
+  const reached = await storage.countWithinLimits([
+    { key: hashSecret(`${draft11Name} revocations of ${iss} per minute`), window: 60, most: limits.minute },
+    { key: hashSecret(`${draft11Name} revocations of ${iss} per day`), window: day, most: limits.day },
+  ])
+  if (!reached) return
+  const retryAfter = Math.max(1, reached.resetAt - now())
+  throw new AAuthError('too_many_requests', 'Too many revocations by this server: try again later.', { retryAfter })
+}
+
+function revocationIn({ jti, exp }: Readonly<Record<string, unknown>>, now: number): { jti: string; exp: number } {
+  if (typeof jti !== 'string' || jti === '' || jti.length > 256)
+    throw malformed('jti must be the id of the token, of at most 256 characters.')
+  if (typeof exp !== 'number' || !Number.isSafeInteger(exp) || exp < 0)
+    throw malformed('exp must be the expiry of the token, in whole seconds.')
+  if (exp > now + longest + skew)
+    throw malformed(`exp must be at most ${longest} s from now: no token here lives longer.`)
+  return { jti, exp }
+}
+
+/** Finds the keys of servers that sign in their own name: agent providers and resources whose tokens were accepted here. */
+function createServerKeys({ discovery, identifiers, storage }: SignedContext): KeyResolver {
+  async function findIssuer(reference: Parameters<KeyResolver['resolve']>[0]) {
+    if (reference.scheme !== 'jwks' || !('id' in reference))
+      throw new AAuthError('signature_key_scheme_refused', 'Sign with the id, dwk and kid of your key.')
+    const { id, wellKnown, kid } = reference
+    const type = issuers.find(({ name }) => name === wellKnown)
+    if (!type || !isServerId(id, identifiers))
+      throw new AAuthError('key_unknown', 'id and dwk do not name the document of an agent provider or a resource.')
+    return { id, kid, type }
+  }
+
+  async function requireAccepted(id: string, type: DocumentType): Promise<void> {
+    const isKnown =
+      type === draft11Documents.agent
+        ? (await storage.findAgent(id)) !== undefined
+        : (await storage.listGrants({ resource: id, limit: 1 })).length > 0
+    if (isKnown) return
+    throw new AAuthError('policy_denied', 'No token of this server was accepted here.', { error: 'unsupported_iss' })
+  }
+
+  const asResolved = (key: VerificationKey, id: string, type: DocumentType): ResolvedKey => ({
+    key,
+    scheme: 'jwks',
+    agent: id,
+    delegate: undefined,
+    token: undefined,
+    authorization: undefined,
+    user: undefined,
+    publisher: type,
+  })
+
+  return {
+    async resolve(reference, remoteAddress) {
+      const { id, kid, type } = await findIssuer(reference)
+      await requireAccepted(id, type)
+      return asResolved(requireKey(await discovery.findKey(type, id, kid, remoteAddress)), id, type)
+    },
+    async renew(reference, { key }, remoteAddress) {
+      const { id, kid, type } = await findIssuer(reference)
+      const renewed = await discovery.renewKey(type, id, kid, key, remoteAddress)
+      return renewed && asResolved(renewed, id, type)
+    },
+  }
+}
+
+const issuers: readonly DocumentType[] = [draft11Documents.agent, draft11Documents.resource]
+
+/** @throws AAuthError `key_unknown`, `too_many_requests` */
+function requireKey(found: Found<VerificationKey>): VerificationKey {
+  if ('found' in found) return found.found
+  const { failure: cause } = found
+  if (cause.reason === 'busy')
+    throw new AAuthError('too_many_requests', 'Too many documents are being fetched.', {
+      cause,
+      retryAfter: cause.retryAfter ?? 3,
+    })
+  throw new AAuthError('key_unknown', 'The key was not found at its issuer.', { cause })
+}
