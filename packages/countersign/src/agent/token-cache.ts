@@ -104,8 +104,11 @@ export function createTokenCache({ records, past, thumbprint, now }: HeldTokensO
   }
 
   /** Ensures that another user's tokens never replace the owner's, no matter who signed in at the auth server. */
-  async function requireSameUser(owner: string, { jwt, authServer, userScope = authServer }: HeldToken): Promise<void> {
-    const { sub } = decodeToken(jwt)?.payload ?? {}
+  async function requireSameUser(
+    owner: string,
+    { jwt, authServer, userScope = authServer, user }: HeldToken,
+  ): Promise<void> {
+    const sub = user ?? decodeToken(jwt)?.payload.sub
     // A policy rule allowed this access, not a user.
     if (sub === undefined) return
     const kept = (await records.add(owner, { kind: 'person', id: userScope }, { sub })) as { sub: unknown }

@@ -78,8 +78,10 @@ export interface HeldToken {
   kind?: string | undefined
   /** The name under which the agent obtained the token, if it has one for each owner. */
   agentName?: string | undefined
-  /** Where the token's `sub` is unique to its user. @default the auth server */
+  /** Where the token's user is unique. @default the auth server */
   userScope?: string | undefined
+  /** How the auth server identifies the user to this agent. @default the token's `sub` */
+  user?: unknown
 }
 
 /** What a request proves: a key, the agent's identity, or the claims of a token that the agent holds. */

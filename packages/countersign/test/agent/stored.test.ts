@@ -406,6 +406,31 @@ describe('the user whom an agent acts for', () => {
     expect(await fetchIn(stage), 'the earlier token is still stored').toBe('data')
   })
 
+  it('is identified by agent_sub, if the response has it: the sub may differ for each resource (W38)', async () => {
+    const store = newStore()
+    const stage = openStage({ store })
+    const answer = async (agentSub: string, sub: string, scope?: string) => ({
+      auth_token: await stage.authToken({ sub, ...(scope && { scope }) }),
+      agent_sub: agentSub,
+    })
+    stage.token.code = () => answer('alice-for-agent', 'alice-for-one')
+    const first = fetchIn(stage)
+    await untilAsked(stage)
+    await stage.answer(stage.asked[0] ?? expect.fail())
+    expect(await first).toBe('data')
+    stage.api = async (path, { jwt }) =>
+      jwt && path.endsWith('data') ? new Response('data') : stage.challenge('data.write')
+    stage.token.code = () => answer('mallory-for-agent', 'alice-for-one', 'data.write')
+    const second = ended(stage.agent.for('s1').fetch(`${ids.api}/other`))
+    await untilAsked(stage, 2)
+    expect(await stage.answer(stage.asked[1] ?? expect.fail())).toContain('data-state="refused"')
+    expect(await second).toBe('other_user')
+    stage.token.code = () => answer('alice-for-agent', 'alice-for-two', 'data.write')
+    void ended(stage.agent.for('s1').fetch(`${ids.api}/other`))
+    await untilAsked(stage, 3)
+    expect(await stage.answer(stage.asked[2] ?? expect.fail())).toContain('data-state="allowed"')
+  })
+
   it('is identified by a string: a token whose sub is not a string is not stored', async () => {
     const stage = openStage({ store: memoryStore() })
     stage.token.code = async () => ({ auth_token: await stage.authToken({ sub: 5 as never }) })

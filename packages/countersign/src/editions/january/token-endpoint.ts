@@ -150,6 +150,7 @@ export async function requireAuthToken(
     expiresAt,
     refreshAt: now() + refreshShare * (expiresAt - now()),
     authServer,
+    user: answer.agent_sub,
     refreshToken: typeof answer.refresh_token === 'string' ? answer.refresh_token : undefined,
   }
 }
