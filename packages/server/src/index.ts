@@ -98,4 +98,5 @@ export {
   type StorageOptions,
   type User,
 } from './storage/api/storage.js'
+export type { ListedSubject } from './storage/api/subject-storage.js'
 export { type CopiedRows, copyRows } from './storage/checks/copy-rows.js'

@@ -125,9 +125,9 @@ export async function findUser(storage: Storage, name: string): Promise<User> {
     if (found) return found
     after = people.length < page ? undefined : people.at(-1)?.id
   } while (after !== undefined)
-  const byId = await storage.findUser(name)
+  const byId = (await storage.findUser(name)) ?? (await storage.findUserBySubject(name))
   if (byId && byId.status !== 'closed') return byId
-  throw new CommandError(`There is no user with the username or id ${name}.`)
+  throw new CommandError(`There is no user with the username, id or “sub” ${name}.`)
 }
 
 /** Minimum width of a terminal, in columns. */

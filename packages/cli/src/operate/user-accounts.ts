@@ -1,4 +1,4 @@
-import { isEmail, type Storage, type User } from 'countersign-server'
+import { isEmail, type ListedSubject, type Storage, type User } from 'countersign-server'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import type { Run } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
@@ -18,6 +18,8 @@ interface Account extends User {
   passkeys: { name: string | null; createdAt: number; lastUsedAt: number | null }[]
   identities: { issuer: string; createdAt: number }[]
   hasPassword: boolean
+  /** By which `sub` the APIs and agents with tokens know the user. */
+  subjects: ListedSubject[]
   sessions: number
   grants: number
 }
@@ -25,10 +27,11 @@ interface Account extends User {
 const most = 1000
 
 async function readAccount(storage: Storage, user: User): Promise<Account> {
-  const [passkeys, identities, factors, sessions, grants] = await Promise.all([
+  const [passkeys, identities, factors, subjects, sessions, grants] = await Promise.all([
     storage.listPasskeys(user.id),
     storage.listFederated(user.id),
     storage.listFactors(user.id),
+    storage.listSubjects({ userId: user.id, limit: most }),
     storage.listSessions({ userId: user.id }),
     storage.listGrants({ userId: user.id, live: true, limit: most }),
   ])
@@ -37,6 +40,7 @@ async function readAccount(storage: Storage, user: User): Promise<Account> {
     passkeys: passkeys.map(({ name, createdAt, lastUsedAt }) => ({ name, createdAt, lastUsedAt })),
     identities: identities.map(({ issuer, createdAt }) => ({ issuer, createdAt })),
     hasPassword: factors.some(({ kind }) => kind === 'password'),
+    subjects,
     sessions: sessions.length,
     grants: grants.length,
   }
@@ -64,14 +68,28 @@ function render(account: Account): string {
     ['Email', account.email ?? '-'],
     ['Status', account.status],
     ['Added', formatTime(account.createdAt)],
-    ['Id in tokens', account.sub],
     ['Password', account.hasPassword ? 'yes' : 'none'],
     ...(passkeys.length > 0 ? passkeys : ['none']).map((text): [string, string] => ['Passkey', text]),
     ...identities.map((text): [string, string] => ['Provider', text]),
+    ...renderSubjects(account.subjects),
     ['Sessions', String(account.sessions)],
     ['Active grants', account.grants === most ? `${most} or more` : String(account.grants)],
   ]
   return `${rows.map(([heading, text]) => wrapText(heading.padEnd(15), onOneLine(text))).join('\n')}\n`
+}
+
+/** Maximum number of subjects that are shown. */
+const shown = 20
+
+function renderSubjects(subjects: readonly ListedSubject[]): [heading: string, text: string][] {
+  const rows = subjects
+    .slice(0, shown)
+    .map(({ kind, identifier, sub }): [string, string] => [
+      kind === 'agent' ? 'Id for agent' : 'Id for API',
+      `${sub}, ${identifier}`,
+    ])
+  const more = subjects.length - rows.length
+  return more > 0 ? [...rows, ['Id for others', `${more} more: use --json`]] : rows
 }
 
 interface EditOptions extends ChangeOptions {

@@ -1,13 +1,13 @@
 import type { ServerContext } from '../http/context.js'
 import { denialOf, type IdentityPermission, isIdentityScope } from '../policy/policy.js'
-import type { TokenIssue, User } from '../storage/api/storage.js'
+import type { Subjects, TokenIssue, User } from '../storage/api/storage.js'
 import type { RequestingAgent } from './edition.js'
 
 /** What a token is issued for. The issuance is recorded before this content is used. */
 export interface TokenSubject {
   agent: Pick<RequestingAgent, 'agent' | 'delegate'>
   resource: string
-  issue: TokenIssue
+  issue: TokenIssue & Partial<Subjects>
   /** Absent if the agent acts for itself. */
   user?: User | undefined
 }

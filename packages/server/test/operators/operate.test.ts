@@ -117,7 +117,10 @@ describe('countersign server users', () => {
     const unlocked = await stage.run('server users unlock alice')
     expect(unlocked).toMatchObject({ stdout: expect.stringContaining('is not locked out.') })
     const unknown = await stage.run('server users disable ali')
-    expect(unknown).toMatchObject({ status: 1, stderr: expect.stringContaining('no user with the username or id ali') })
+    expect(unknown).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('no user with the username, id or “sub” ali'),
+    })
   })
 
   it('shows and edits a user, lists their sessions and ends them', async () => {

@@ -17,6 +17,7 @@ import { revocationContract } from './contract/revocations.js'
 import { rotationContract } from './contract/rotations.js'
 import { sessionContract } from './contract/sessions.js'
 import { signedRequestContract } from './contract/signed-requests.js'
+import { subjectContract } from './contract/subjects.js'
 import { throttleContract } from './contract/throttle.js'
 import { storageContract } from './contract.js'
 
@@ -37,6 +38,7 @@ export const contracts = [
   rotationContract,
   agentContract,
   bindingContract,
+  subjectContract,
   logoContract,
   revocationContract,
   keyContract,

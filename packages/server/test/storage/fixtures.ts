@@ -228,6 +228,12 @@ export function nonceClaim(source: Partial<NonceSource> = {}, key = freshHash(),
   return { key, source: { agent: undefined, thumbprint: 'key', network: '192.0.2', ...source }, lifetime }
 }
 
+/** The subject by which a resource knows a user; empty before the first token. */
+export async function subOf(storage: Storage, { id: userId }: Pick<User, 'id'>, of = resource): Promise<string> {
+  const subjects = await storage.listSubjects({ userId })
+  return subjects.find(({ kind, identifier }) => kind === 'resource' && identifier === of)?.sub ?? ''
+}
+
 /** Signs a user in from a browser, which is then known. */
 export async function signInWith(
   storage: Storage,

@@ -13,6 +13,9 @@ const masterKey = randomBytes(32)
 
 /** The statements that undo a migration, by the schema version to which they return. */
 const downgrades: Readonly<Record<number, string>> = {
+  9: `
+    drop table resource_subject;
+    drop table agent_subject;`,
   8: `
     drop table agent_binding;
     alter table auth_request drop column binds_agent;`,
@@ -53,7 +56,7 @@ const downgrades: Readonly<Record<number, string>> = {
 
 /** The statements that return to a schema version. */
 function downgradeTo(version: number): string {
-  return [8, 7, 6, 5, 4, 3, 2, 1].flatMap((each) => (each >= version ? (downgrades[each] ?? []) : [])).join('')
+  return [9, 8, 7, 6, 5, 4, 3, 2, 1].flatMap((each) => (each >= version ? (downgrades[each] ?? []) : [])).join('')
 }
 
 /** An empty database: how to open it, and how to convert it to an older schema while it is closed. */
@@ -67,6 +70,11 @@ async function sqlite() {
       database.pragma(`user_version = ${version}`)
       database.close()
     },
+    async run(statement: string) {
+      const database = new Database(path)
+      database.exec(statement)
+      database.close()
+    },
   }
 }
 
@@ -76,10 +84,51 @@ async function postgres() {
   const { name, url } = await server.createDatabase()
   return {
     open: () => postgresStorage(url, { sweepInterval: 0, ...patient }),
+    run: (statement: string) => server.query(statement, name),
     downgrade: (version: number) =>
       server.query(`${downgradeTo(version)} update schema_version set version = ${version}`, name),
   }
 }
+
+it.each([
+  ['SQLite', sqlite],
+  ['PostgreSQL', postgres],
+] as const)(
+  'lets resources and agents of a %s database of schema 9 continue with the subject that they know',
+  { timeout: 60_000 },
+  async (_name, create) => {
+    const database = await create()
+    const before = await database.open()
+    const user = await newUser(before, 'alice')
+    const { redemption } = await allowedRequest(before, {}, {}, user)
+    const later = await allowedRequest(before, { resource: 'https://later.example' }, {}, user)
+    await before.close()
+    await database.downgrade(9)
+    const storage = await database.open()
+    onTestFinished(() => storage.close())
+    const outcome = await storage.redeemCode(redemption)
+    const known = outcome.outcome === 'redeemed' ? outcome.issue : undefined
+    expect(known?.sub).toBe(known?.agentSub)
+    expect(await storage.redeemCode(later.redemption)).toMatchObject({ issue: { sub: known?.sub } })
+    // As if a server of schema 9 had issued these tokens after the migration.
+    await database.run('delete from resource_subject')
+    await database.run('delete from agent_subject')
+    const again = await allowedRequest(storage, {}, {}, user)
+    expect(await storage.redeemCode(again.redemption)).toMatchObject({
+      issue: { sub: known?.sub, agentSub: known?.sub },
+    })
+    const other = await allowedRequest(
+      storage,
+      { agent: 'https://new.example', resource: 'https://new.example' },
+      {},
+      user,
+    )
+    const fresh = await storage.redeemCode(other.redemption)
+    if (fresh.outcome !== 'redeemed') throw new Error(fresh.reason)
+    expect(new Set([fresh.issue.sub, fresh.issue.agentSub, known?.sub]).size).toBe(3)
+    expect(await storage.findViolations()).toEqual([])
+  },
+)
 
 it.each([
   ['SQLite', 1, sqlite],
@@ -89,6 +138,7 @@ it.each([
   ['SQLite', 6, sqlite],
   ['SQLite', 7, sqlite],
   ['SQLite', 8, sqlite],
+  ['SQLite', 9, sqlite],
   ['PostgreSQL', 1, postgres],
   ['PostgreSQL', 3, postgres],
   ['PostgreSQL', 4, postgres],
@@ -96,6 +146,7 @@ it.each([
   ['PostgreSQL', 6, postgres],
   ['PostgreSQL', 7, postgres],
   ['PostgreSQL', 8, postgres],
+  ['PostgreSQL', 9, postgres],
 ] as const)(
   'opens a %s database of schema %i with its users, sessions, keys, codes and refresh tokens, counts credential revisions from 0, and assumes the first edition',
   {

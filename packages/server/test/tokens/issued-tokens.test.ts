@@ -7,6 +7,7 @@ import {
   openRequest,
   ownRequest,
   redeem,
+  refresh,
   signForm,
   type TokenRequest,
   view,
@@ -32,6 +33,11 @@ async function allowedClaims(stage: Stage, asked: Asked | TokenRequest, by?: Ide
   return claimsOf(await redeem(stage, await allow(stage, by, {}, { asked })))
 }
 
+async function responseOf(response: Response): Promise<Record<string, unknown>> {
+  expect(response.status).toBe(200)
+  return (await response.json()) as Record<string, unknown>
+}
+
 describe('an auth token', () => {
   it('names the delegate that requested it, and is bound to its key', async () => {
     const stage = await opened()
@@ -47,11 +53,25 @@ describe('an auth token', () => {
     expect(await allowedClaims(await opened(), {})).not.toHaveProperty('agent_delegate')
   })
 
-  it('has an opaque subject: the same at every resource, and a different one for another user', async () => {
+  it('has an opaque subject: the same in every token for a resource, and another one for another resource', async () => {
     const stage = await opened()
     const { sub } = await allowedClaims(stage, {})
     expect(sub).not.toBe('alice')
-    expect((await allowedClaims(stage, ownRequest(stage, 'data.read'))).sub).toBe(sub)
+    expect((await allowedClaims(stage, {})).sub).toBe(sub)
+    expect((await allowedClaims(stage, ownRequest(stage, 'data.read'))).sub).not.toBe(sub)
+  })
+
+  it('comes with the subject by which the agent knows the user, whatever the resource, also when refreshed (W38)', async () => {
+    const stage = await opened()
+    const first = await responseOf(await redeem(stage, await allow(stage)))
+    expect(first.agent_sub).toMatch(/^[0-9a-f-]{36}$/)
+    const other = await responseOf(
+      await redeem(stage, await allow(stage, undefined, {}, { asked: ownRequest(stage, 'data.read') })),
+    )
+    expect(other.agent_sub).toBe(first.agent_sub)
+    const refreshed = await responseOf(await refresh(stage, identityOf(stage.agent), String(first.refresh_token)))
+    expect(refreshed).toMatchObject({ agent_sub: first.agent_sub })
+    expect(decodeToken(String(refreshed.auth_token))?.payload.sub).not.toBe(first.agent_sub)
   })
 
   it('is for the agent itself, without naming it, if it requested a scope (S§3.5)', async () => {

@@ -40,7 +40,8 @@ export async function signToken(
   agent: SigningAgent,
   { kind, resource, issue, user, account }: IssuedToken,
 ): Promise<string> {
-  if (user === undefined) throw new TypeError('a token is issued for a user')
+  const { sub } = issue
+  if (sub === undefined) throw new TypeError('a token is issued for a user')
   const { issuer, keys } = context
   const { scope, identity } = contentOf(context, { agent, resource, issue, user })
   const signer = await keys.signer()
@@ -48,7 +49,7 @@ export async function signToken(
     iss: issuer,
     dwk: draft11Tokens.person.issuerDocument.name,
     aud: resource,
-    sub: user.sub,
+    sub,
     cnf: { jwk: publishedJwk(agent.key.jwk, draft11Jose) },
     iat: issue.issuedAt,
     exp: issue.expiresAt,

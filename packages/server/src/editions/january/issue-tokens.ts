@@ -71,6 +71,8 @@ export interface AuthTokenResponse {
   auth_token: string
   expires_in: number
   token_type: 'Bearer'
+  /** How this agent knows the user, whatever the resource; absent if no user allowed the access (W38). */
+  agent_sub?: string
 }
 
 /**
@@ -90,12 +92,17 @@ export async function issueAuthToken(context: SignedContext, subject: BoundSubje
     exp: issue.expiresAt,
     ...(agent.agent === resource ? {} : { agent: agent.agent }),
     ...(agent.delegate === null ? {} : { agent_delegate: agent.delegate }),
-    ...(user ? { sub: user.sub, ...identity } : {}),
+    ...(user ? { sub: issue.sub, ...identity } : {}),
     iat: issue.issuedAt,
     jti: issue.jti,
   }
   const authToken = await issueToken(january.tokens.auth, claims, { signer: await context.keys.signer() })
-  return { auth_token: authToken, expires_in: issue.expiresAt - issue.issuedAt, token_type: 'Bearer' }
+  const response = {
+    auth_token: authToken,
+    expires_in: issue.expiresAt - issue.issuedAt,
+    token_type: 'Bearer',
+  } as const
+  return issue.agentSub === undefined ? response : { ...response, agent_sub: issue.agentSub }
 }
 
 const refreshRefusals: Readonly<Record<ReasonOf<RefreshOutcome>, ErrorCode>> = {

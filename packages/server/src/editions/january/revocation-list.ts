@@ -42,11 +42,14 @@ export function createRevocationListEndpoint(context: SignedContext): () => Prom
     if (!found.isWhole) warn(at)
     const claims: RevocationClaims = { iss: context.issuer, iat: at, exp: at + seconds.life, revoked: [] }
     const families = found.families.map((value) => ({ kind: 'family', value }) as const)
-    claims.revoked = await Promise.all(
+    const entries = await Promise.all(
       [...found.revoked, ...families].map(async ({ kind, value }) => revocationEntry(kind, value)),
     )
+    // Sorted, so that the order does not tell which entries belong to the same user.
+    claims.revoked = entries.toSorted()
     const times = await timesOf(found)
-    if (times.length > 0) claims.revoked_before = Object.fromEntries(times)
+    if (times.length > 0)
+      claims.revoked_before = Object.fromEntries(times.toSorted(([one], [other]) => (one < other ? -1 : 1)))
     if (found.before !== undefined) claims.before = found.before
     return issueToken(january.tokens.revocations, claims, { signer: await context.keys.signer() })
   }

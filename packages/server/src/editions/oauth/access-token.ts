@@ -26,11 +26,12 @@ export async function issueAccessToken(
 ): Promise<AccessTokenResponse> {
   const { agent, resource, issue, user } = subject
   const scope = contentOf(context, subject).scope.join(' ')
-  if (user === undefined) throw new TypeError('an access token is issued for a user')
+  const { sub } = issue
+  if (user === undefined || sub === undefined) throw new TypeError('an access token is issued for a user')
   const claims: AccessTokenClaims = {
     iss: context.issuer,
     aud: resource,
-    sub: user.sub,
+    sub,
     client_id: agent.agent,
     scope,
     exp: issue.expiresAt,

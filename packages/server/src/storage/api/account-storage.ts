@@ -3,6 +3,7 @@ import type { Binding } from './binding-storage.js'
 import type { GrantUsage, ListedGrant } from './grant-storage.js'
 import type { Passkey } from './passkey-storage.js'
 import type { ListedSession } from './session-storage.js'
+import type { ListedSubject } from './subject-storage.js'
 import type { AsRead, User } from './user.js'
 
 /**
@@ -143,6 +144,8 @@ export interface UserExport {
   sessions: Omit<ListedSession, 'current'>[]
   /** The agents that act for this user only. */
   boundAgents: Binding[]
+  /** By which subjects resources and agents know the user. */
+  subjects: ListedSubject[]
   grants: ListedGrant[]
   usage: GrantUsage[]
   /** The latest 10,000 recorded events about the user, oldest first. */

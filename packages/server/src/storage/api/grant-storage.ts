@@ -1,5 +1,5 @@
 import type { OfSignedRequest, RequestDisplay } from './request-storage.js'
-import type { User } from './user.js'
+import type { Subjects, User } from './user.js'
 
 /** Users' grants, and the codes issued under them. */
 export interface GrantStorage {
@@ -63,7 +63,7 @@ export interface CodeRedemption extends OfSignedRequest {
    * The issue that `prepareRedemption` returned. Rejects with `StorageError` `unavailable`, in which case the code stays valid, if the grant
    * has changed since. @default a new issue
    */
-  issue?: TokenIssue | undefined
+  issue?: UserTokenIssue | undefined
   /**
    * A refresh token to issue along with the auth token. Stored only if one of its permissions outlives the auth token (W14). A family is
    * always stored: without a refresh token, it expires with the access token.
@@ -72,7 +72,7 @@ export interface CodeRedemption extends OfSignedRequest {
 }
 
 export type RedeemOutcome =
-  | { outcome: 'redeemed'; grant: Grant; user: User; issue: TokenIssue; refreshIssued: boolean }
+  | { outcome: 'redeemed'; grant: Grant; user: User; issue: UserTokenIssue; refreshIssued: boolean }
   | {
       outcome: 'refused'
       reason:
@@ -248,8 +248,11 @@ export interface Revocations {
 export interface PreparedIssue {
   grant: UsedGrant
   user: User
-  issue: TokenIssue
+  issue: UserTokenIssue
 }
+
+/** The record of a token that was issued for a user. */
+export interface UserTokenIssue extends TokenIssue, Subjects {}
 
 /** The record of an issued token, written before anyone receives the token. */
 export interface TokenIssue {

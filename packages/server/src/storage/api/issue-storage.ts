@@ -1,4 +1,4 @@
-import type { GrantParties, TokenIssue, UsedGrant } from './grant-storage.js'
+import type { GrantParties, UsedGrant, UserTokenIssue } from './grant-storage.js'
 import type { OfSignedRequest } from './request-storage.js'
 import type { User } from './user.js'
 
@@ -26,5 +26,5 @@ export interface RememberedIssue extends OfSignedRequest, GrantParties {
 
 /** `expired`: `notAfter` has passed. */
 export type RememberedIssueOutcome =
-  | { outcome: 'issued'; grant: UsedGrant; user: User; issue: TokenIssue }
+  | { outcome: 'issued'; grant: UsedGrant; user: User; issue: UserTokenIssue }
   | { outcome: 'refused'; reason: 'not_covered' | 'user_disabled' | 'expired' }

@@ -1,4 +1,4 @@
-import type { PreparedIssue, TokenIssue, UsedGrant } from './grant-storage.js'
+import type { PreparedIssue, UsedGrant, UserTokenIssue } from './grant-storage.js'
 import type { OfSignedRequest } from './request-storage.js'
 import type { ReasonOf } from './storage-error.js'
 import type { User } from './user.js'
@@ -42,7 +42,7 @@ export interface Refresh extends OfSignedRequest {
 }
 
 export type RefreshOutcome =
-  | { outcome: 'refreshed'; grant: UsedGrant; user: User; issue: TokenIssue }
+  | { outcome: 'refreshed'; grant: UsedGrant; user: User; issue: UserTokenIssue }
   | {
       outcome: 'refused'
       reason:
@@ -80,7 +80,7 @@ export interface Rotation extends OfSignedRequest {
    * The issue that `prepareRotation` returned. Rejects with `StorageError` `unavailable` and replaces nothing if the grant has changed
    * since. @default a new issue
    */
-  issue?: TokenIssue | undefined
+  issue?: UserTokenIssue | undefined
   /** Number of seconds after its replacement for which the previous generation is accepted. */
   grace: number
   /** Idle timeout of the successor, in seconds. */
@@ -89,7 +89,7 @@ export interface Rotation extends OfSignedRequest {
 
 /** `generation` is the current one, after a rotation, or after one before. */
 export type RotationOutcome =
-  | { outcome: 'rotated' | 'repeated'; generation: number; grant: UsedGrant; user: User; issue: TokenIssue }
+  | { outcome: 'rotated' | 'repeated'; generation: number; grant: UsedGrant; user: User; issue: UserTokenIssue }
   | { outcome: 'refused'; reason: ReasonOf<RefreshOutcome> | 'reused' | 'other_resource' }
 
 /** Who revokes a refresh token: a token that never changes, by its hash, or a family, by its id. */

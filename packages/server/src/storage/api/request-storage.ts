@@ -34,8 +34,8 @@ export interface RequestStorage {
    * is, returns the recorded one (attacks C09). `changed`: the request has changed since it was evaluated, or the user was shown another
    * revision; `user_changed`: the user's record has changed since it was read with their session. A remembered grant replaces the previous
    * one and takes over its refresh tokens and its unexpired permissions. Each permission keeps its own expiry, or gets the new expiry if
-   * that is later (W27). If the request binds its agent, so does the decision to allow it; if the agent is bound to another user, the
-   * request is denied instead, with `boundToOther`.
+   * that is later (W27). Allowing a request that binds its agent also does so. If the agent is bound to another user, the request is
+   * denied instead, with `boundToOther`.
    */
   decideRequest(decision: RequestDecision): Promise<DecideOutcome>
   /**
@@ -134,7 +134,6 @@ export interface AuthRequest extends RequestTerms {
   prompt: string | null
   /** How often the request's expiry has been extended. */
   extensions: number
-  /** Whether the agent acts for one user only. */
   bindsAgent: boolean
   createdAt: number
   expiresAt: number
@@ -239,7 +238,6 @@ interface Refused<R extends string> {
   reason: R
 }
 
-/** Refused because of too many attempts. */
 interface TooOften extends Refused<'too_often'> {
   /** Seconds to wait before the next attempt. */
   retryAfter: number
@@ -250,7 +248,6 @@ export type DecideOutcome =
       outcome: 'allowed' | 'denied'
       request: AuthRequest
       first: boolean
-      /** Set if the user allowed the request, and it was denied because its agent is bound to another user. */
       boundToOther?: true
     }
   | Refused<'unknown' | 'expired' | 'other_browser' | 'other_user' | 'user_changed' | 'not_open' | 'changed'>

@@ -17,6 +17,7 @@ import type { RefreshStorage } from './refresh-storage.js'
 import type { RequestStorage } from './request-storage.js'
 import type { SessionStorage } from './session-storage.js'
 import { StorageError } from './storage-error.js'
+import type { SubjectStorage } from './subject-storage.js'
 import type { ThrottleStorage } from './throttle-storage.js'
 
 export type { NewUser, StoredPassword } from './account-storage.js'
@@ -36,6 +37,7 @@ export type {
   Revocation,
   Revocations,
   TokenIssue,
+  UserTokenIssue,
 } from './grant-storage.js'
 export type { RememberedIssueOutcome } from './issue-storage.js'
 export type { RefreshOutcome, RotationOutcome } from './refresh-storage.js'
@@ -56,8 +58,9 @@ export type {
 export type { NewSession, Session } from './session-storage.js'
 export type { ReasonOf } from './storage-error.js'
 export { StorageError } from './storage-error.js'
+export type { ListedSubject } from './subject-storage.js'
 export type { AttemptCount, LimitedAttempt, ReachedLimit, RequestAttempt } from './throttle-storage.js'
-export type { User } from './user.js'
+export type { Subjects, User } from './user.js'
 export { foldUsername } from './user.js'
 
 /**
@@ -76,6 +79,7 @@ export interface Storage
     GrantStorage,
     IssueStorage,
     BindingStorage,
+    SubjectStorage,
     RefreshStorage,
     AgentStorage,
     LogoStorage,

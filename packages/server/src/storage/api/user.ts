@@ -5,14 +5,23 @@ export interface User {
   displayName: string | null
   email: string | null
   status: 'active' | 'disabled' | 'closed'
-  /** The opaque subject in tokens (W18): random, never derived from the username. */
-  sub: string
   createdAt: number
   /**
    * Incremented by every change to how the user signs in (password, passkeys, linked identities, status) and by every sign-out. A verb that
    * acts on a user's proof or in their session is refused if this revision differs from the one passed to the verb.
    */
   credentialRevision: number
+}
+
+/**
+ * How others know a user (W18, W38). Both are random and never derived from the username, and neither a resource nor an agent can tell that
+ * another one's subject belongs to the same user.
+ */
+export interface Subjects {
+  /** The subject in tokens for one resource, the same in every edition and for every agent. */
+  sub: string
+  /** The subject for one agent, the same for every resource. */
+  agentSub: string
 }
 
 /** A user as read when their proof or session was accepted. */

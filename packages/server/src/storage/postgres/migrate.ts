@@ -90,7 +90,7 @@ const schema = `
     id smallint primary key check (id = 1),
     version integer not null
   );
-  insert into schema_version values (1, 9);
+  insert into schema_version values (1, 10);
   ${schemaIn('postgres')}
   ${auditLog}`
 
@@ -193,6 +193,31 @@ const version9 = `
 `
 
 /**
+ * Adds the subjects by which resources and agents know users. Those that know a user already, according to a grant, continue with the same
+ * subject.
+ */
+const version10 = `
+  create table resource_subject (
+    user_id bigint not null references app_user,
+    resource_id bigint not null references resource,
+    sub bytea check (length(sub) = 16) unique,
+    primary key (user_id, resource_id)
+  );
+  create index resource_subject_resource on resource_subject (resource_id);
+  create table agent_subject (
+    user_id bigint not null references app_user,
+    agent_id bigint not null references agent,
+    sub bytea check (length(sub) = 16) unique,
+    primary key (user_id, agent_id)
+  );
+  create index agent_subject_agent on agent_subject (agent_id);
+  insert into resource_subject (user_id, resource_id) select distinct user_id, resource_id from consent_grant;
+  insert into agent_subject (user_id, agent_id) select distinct user_id, agent_id from consent_grant;
+
+  update schema_version set version = 10;
+`
+
+/**
  * The first entry creates the newest schema in an empty database. Each later entry migrates a schema to the next version. An entry sets
  * `schema_version`, is never changed after its release, and leaves a schema that the previous version can still use.
  */
@@ -206,4 +231,5 @@ export const migrations: readonly string[] = [
   version7,
   version8,
   version9,
+  version10,
 ]

@@ -1,5 +1,6 @@
 import type { Grant, GrantedScope, TokenIssue, UsedGrant } from '../api/grant-storage.js'
 import { StorageError } from '../api/storage-error.js'
+import type { Subjects } from '../api/user.js'
 
 /** Returns the scopes in a space-separated list, in order and without duplicates. */
 function scopesOf(scope: string): Set<string> {
@@ -95,4 +96,10 @@ export function isCurrent({ jti, scope, expiresAt }: TokenIssue, grant: UsedGran
 export function requireCurrent(issue: TokenIssue, grant: UsedGrant, current: string): void {
   if (!isCurrent(issue, grant, current))
     throw new StorageError('unavailable', 'the grant changed while a token for it was being prepared')
+}
+
+/** Requires the subjects of a token that was prepared to be those that are stored. @throws StorageError `unavailable` */
+export function requireSubjects(issue: Subjects, { sub, agentSub }: Subjects): void {
+  if (issue.sub === sub && issue.agentSub === agentSub) return
+  throw new StorageError('unavailable', 'another token was issued first while a token was being prepared')
 }

@@ -68,13 +68,13 @@ async function insertInterned(
 const shared = {
   agent_id: {
     table: 'agent',
-    by: ['auth_request', 'consent_grant', 'token_issue', 'agent_binding', 'audit_event'],
+    by: ['auth_request', 'consent_grant', 'token_issue', 'agent_binding', 'agent_subject', 'audit_event'],
     // An agent that has been seen must be forgotten first.
     isDeletable: sql<SqlBool>`first_seen_at is null`,
   },
   resource_id: {
     table: 'resource',
-    by: ['auth_request', 'consent_grant', 'token_issue', 'audit_event'],
+    by: ['auth_request', 'consent_grant', 'token_issue', 'resource_subject', 'audit_event'],
     isDeletable: sql<SqlBool>`1 = 1`,
   },
   display_id: { table: 'display', by: ['auth_request', 'consent_grant'], isDeletable: sql<SqlBool>`1 = 1` },

@@ -1,9 +1,9 @@
 import { type SelectQueryBuilder, sql } from 'kysely'
 import { type Factor, probation, provingFactors } from '../api/account-storage.js'
 import { shapesOf } from '../api/shapes-of.js'
-import { type AsRead, foldUsername, type User } from '../api/user.js'
+import { type AsRead, foldUsername, type Subjects, type User } from '../api/user.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
-import { idBytes, idText } from '../sql/kept-query.js'
+import { cachedInsertion, cachedQuery, idBytes, idText, type Placeholders, randomPart } from '../sql/kept-query.js'
 import type { Tables } from '../sql/tables.js'
 
 export async function findUser(statement: Statement, userId: string): Promise<User | undefined> {
@@ -86,6 +86,95 @@ export function users({ db }: Pick<Parts, 'db'>) {
   return db.selectFrom('app_user as u').select('u.id').select(userColumns('u'))
 }
 
+/**
+ * The subjects by which the resource and the agent of the grant `g` know its user `u`; null before the first token. The names of the columns
+ * are those that {@link knownSubjects} reads.
+ */
+export const subjectColumns = [
+  sql<Uint8Array | null>`(select coalesce(b.sub, u.sub) from resource_subject as b
+    where b.user_id = g.user_id and b.resource_id = g.resource_id)`.as('resource_sub'),
+  sql<Uint8Array | null>`(select coalesce(b.sub, u.sub) from agent_subject as b
+    where b.user_id = g.user_id and b.agent_id = g.agent_id)`.as('agent_sub'),
+] as const
+
+/** A grant's row with {@link subjectColumns}. `sub` is the user's own subject. */
+interface SubjectRow {
+  user_id: number
+  agent_id: number
+  resource_id: number
+  sub: Uint8Array
+  resource_sub: Uint8Array | null
+  agent_sub: Uint8Array | null
+}
+
+/** Returns the subjects for another token under a grant. The subject is the user's own if a server of an older schema issued the first one. */
+export function knownSubjects({
+  sub,
+  resource_sub,
+  agent_sub,
+}: Omit<SubjectRow, 'user_id' | 'agent_id' | 'resource_id'>): Subjects {
+  return { sub: idText(resource_sub ?? sub), agentSub: idText(agent_sub ?? sub) }
+}
+
+/** Returns the subjects for a token under a grant, which may be the first for its resource or agent. They are not stored yet. */
+export async function planSubjects(statement: Statement, row: SubjectRow): Promise<Subjects> {
+  const { sub, resource_sub, agent_sub } = row
+  if (resource_sub && agent_sub) return knownSubjects(row)
+  const { user_id, agent_id, resource_id } = row
+  const [earlier] = await earlierIssues(statement, { user_id, agent_id, resource_id })
+  const first = (isKnown: unknown) => (isKnown ? sub : randomPart())
+  return {
+    sub: idText(resource_sub ?? first(earlier?.to_resource)),
+    agentSub: idText(agent_sub ?? first(earlier?.to_agent)),
+  }
+}
+
+/** Whether a server of an older schema has issued a token to the resource or the agent in the meantime. */
+const earlierIssues = cachedQuery(
+  ({ db }, of: Placeholders<Pick<SubjectRow, 'user_id' | 'agent_id' | 'resource_id'>>) => {
+    const issues = db
+      .selectFrom('token_issue as t')
+      .innerJoin('consent_grant as o', 'o.id', 't.grant_id')
+      .select('t.id')
+      .where('o.user_id', '=', of.user_id)
+    return db.selectNoFrom((e) => [
+      e.exists(issues.where('o.resource_id', '=', of.resource_id)).as('to_resource'),
+      e.exists(issues.where('o.agent_id', '=', of.agent_id)).as('to_agent'),
+    ])
+  },
+)
+
+/** Stores the subjects that {@link planSubjects} returned. Returns those that are stored, which may be from a concurrent first token. */
+export async function storeSubjects(unit: Unit, row: SubjectRow, planned: Subjects): Promise<Subjects> {
+  const { user_id, agent_id, resource_id, sub } = row
+  const own = idText(sub)
+  const stored = (text: string) => (text === own ? null : idBytes(text))
+  const [ofResource, ofAgent] = await Promise.all([
+    row.resource_sub ? undefined : resourceSubjects(unit, [{ user_id, resource_id, sub: stored(planned.sub) }]),
+    row.agent_sub ? undefined : agentSubjects(unit, [{ user_id, agent_id, sub: stored(planned.agentSub) }]),
+  ])
+  return {
+    sub: idText(row.resource_sub ?? ofResource?.[0]?.sub ?? sub),
+    agentSub: idText(row.agent_sub ?? ofAgent?.[0]?.sub ?? sub),
+  }
+}
+
+const resourceSubjects = cachedInsertion('resource_subject', (insertion) =>
+  insertion
+    .onConflict((conflict) =>
+      conflict.columns(['user_id', 'resource_id']).doUpdateSet((e) => ({ user_id: e.ref('excluded.user_id') })),
+    )
+    .returning('sub'),
+)
+
+const agentSubjects = cachedInsertion('agent_subject', (insertion) =>
+  insertion
+    .onConflict((conflict) =>
+      conflict.columns(['user_id', 'agent_id']).doUpdateSet((e) => ({ user_id: e.ref('excluded.user_id') })),
+    )
+    .returning('sub'),
+)
+
 /** A user's row. */
 export type FoundUser = Awaited<ReturnType<ReturnType<typeof users>['executeTakeFirstOrThrow']>>
 
@@ -98,7 +187,6 @@ export function toUser(row: Omit<FoundUser, 'id'>): User {
     displayName: row.display_name,
     email: row.email,
     status: row.closed_at === null ? status : 'closed',
-    sub: idText(row.sub),
     createdAt: row.joined_at,
     credentialRevision: row.credential_revision,
   }

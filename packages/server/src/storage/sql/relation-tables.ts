@@ -1,4 +1,4 @@
-import { idOf, integer, text } from './columns.js'
+import { bytes16, idOf, integer, text } from './columns.js'
 
 /** What ties users to agents and resources, besides grants. */
 export const relationTables = {
@@ -10,4 +10,14 @@ export const relationTables = {
     user_id: idOf('app_user'),
     bound_at: integer,
   },
+
+  /** The subject by which each resource knows a user, in every edition. Null if it is the one in `app_user`. */
+  resource_subject: {
+    user_id: idOf('app_user').key,
+    resource_id: idOf('resource').key,
+    sub: bytes16.unique.orNull,
+  },
+
+  /** The subject by which each agent knows a user. Null if it is the one in `app_user`. */
+  agent_subject: { user_id: idOf('app_user').key, agent_id: idOf('agent').key, sub: bytes16.unique.orNull },
 }

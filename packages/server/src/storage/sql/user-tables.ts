@@ -5,7 +5,7 @@ export const userTables = {
   app_user: {
     id,
     public_id: bytes16.unique,
-    /** The 16 bytes of the subject in the user's tokens. */
+    /** The subject by which resources and agents know the user that did so before they got subjects of their own. */
     sub: bytes16.unique,
     username: text,
     /** The folded username, which is used to compare usernames. */

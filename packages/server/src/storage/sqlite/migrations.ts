@@ -24,7 +24,7 @@ const schema = `
     select raise(abort, 'an audit event is kept for 400 days');
   end;
 
-  pragma user_version = 9;
+  pragma user_version = 10;
 `
 
 /**
@@ -126,6 +126,31 @@ const version9 = `
 `
 
 /**
+ * Adds the subjects by which resources and agents know users. Those that know a user already, according to a grant, continue with the same
+ * subject.
+ */
+const version10 = `
+  create table resource_subject (
+    user_id integer not null references app_user,
+    resource_id integer not null references resource,
+    sub blob check (length(sub) = 16) unique,
+    primary key (user_id, resource_id)
+  ) strict, without rowid;
+  create index resource_subject_resource on resource_subject (resource_id);
+  create table agent_subject (
+    user_id integer not null references app_user,
+    agent_id integer not null references agent,
+    sub blob check (length(sub) = 16) unique,
+    primary key (user_id, agent_id)
+  ) strict, without rowid;
+  create index agent_subject_agent on agent_subject (agent_id);
+  insert into resource_subject (user_id, resource_id) select distinct user_id, resource_id from consent_grant;
+  insert into agent_subject (user_id, agent_id) select distinct user_id, agent_id from consent_grant;
+
+  pragma user_version = 10;
+`
+
+/**
  * The first entry creates the newest schema in an empty file. Each later entry migrates a schema to the next version. An entry sets
  * `user_version`, is never changed after its release, and leaves a schema that the previous version can still use.
  */
@@ -139,6 +164,7 @@ export const migrations: readonly string[] = [
   version7,
   version8,
   version9,
+  version10,
 ]
 
 /** A database file's schema version. */

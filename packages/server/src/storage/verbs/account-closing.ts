@@ -12,6 +12,7 @@ import { listFederated } from './federated.js'
 import { revokeGrants } from './grants.js'
 import { listPasskeys } from './passkeys.js'
 import { listSessions, recordCredentialChange } from './sessions.js'
+import { listSubjects } from './subjects.js'
 
 const belongings = [
   'username_skeleton',
@@ -70,6 +71,7 @@ export async function exportUser(unit: Unit, userId: string): Promise<UserExport
     passkeys: await listPasskeys(unit, userId),
     sessions: sessions.map(withoutCurrent),
     boundAgents: await listBindings(unit, { userId, limit: everything }),
+    subjects: await listSubjects(unit, { userId, limit: everything }),
     grants: await listGrants(unit, { userId, limit: everything }),
     usage: await listGrantUsage(unit, { userId, limit: everything }),
     activity: activity.reverse(),

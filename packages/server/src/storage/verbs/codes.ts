@@ -6,16 +6,17 @@ import type {
   NewRefreshToken,
   PreparedIssue,
   RedeemOutcome,
-  TokenIssue,
+  UserTokenIssue,
 } from '../api/grant-storage.js'
 import type { NewHandle } from '../api/request-storage.js'
 import type { ReasonOf } from '../api/storage-error.js'
+import type { Subjects } from '../api/user.js'
 import { writeEvent } from '../rows/audit.js'
 import { grants, isUseDue, toGrant } from '../rows/grant-lists.js'
-import { commonScope, grantEnded, lastEndOf, requireCurrent } from '../rows/granted-scopes.js'
+import { commonScope, grantEnded, lastEndOf, requireCurrent, requireSubjects } from '../rows/granted-scopes.js'
 
 import type { FoundRequest } from '../rows/requests.js'
-import { toUser } from '../rows/users.js'
+import { planSubjects, storeSubjects, toUser } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedInsertion, cachedQuery, hashBytes, hashText, idBytes, type Placeholders } from '../sql/kept-query.js'
 import { agentBlocked, requireHostUnblocked, requireUnblocked } from './agents.js'
@@ -52,13 +53,23 @@ export async function prepareRedemption(
   const [row] = await readCode(statement, { codeHash: hashBytes(redemption.codeHash) })
   const code = row && toCode(row)
   if (!code || row.blocked_at !== null || redemptionRefusal(code, redemption, row.read_at)) return undefined
-  const issue = issueOf(code, redemption, row.read_at)
+  const issue = issueOf(code, redemption, row.read_at, await planSubjects(statement, row))
   return { grant: code.grant, user: toUser(row), issue }
 }
 
-function issueOf({ grant, scope }: FoundCode, redemption: CodeRedemption, now: number): TokenIssue {
+function issueOf(
+  { grant, scope }: FoundCode,
+  redemption: CodeRedemption,
+  now: number,
+  subjects: Subjects,
+): UserTokenIssue {
   const { tokenLifetime, notAfter, refresh } = redemption
-  return generateTokenIssue(grant, scope, { tokenLifetime, notAfter, now, family: refresh?.family })
+  return generateTokenIssue(grant, scope, { tokenLifetime, notAfter, now, family: refresh?.family, subjects })
+}
+
+/** Returns the subjects of a token that was prepared, or those for a new one. */
+function plannedBy(unit: Unit, row: FoundCode['row'], issue: Subjects | undefined): Promise<Subjects> | Subjects {
+  return issue ?? planSubjects(unit, row)
 }
 
 export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promise<RedeemOutcome> {
@@ -72,8 +83,10 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   const refusal = redemptionRefusal(code, redemption, now)
   if (refusal) return refuse(unit, code, redemption, refusal)
   const { grant, row, scope } = code
-  const { issue = issueOf(code, redemption, now) } = redemption
+  const subjects = await storeSubjects(unit, row, await plannedBy(unit, row, redemption.issue))
+  const { issue = issueOf(code, redemption, now, subjects) } = redemption
   requireCurrent(issue, grant, scope)
+  requireSubjects(issue, subjects)
   await consumeCode(unit, code)
   await storeIssue(unit, issue, { grant_id: row.id, request_id: row.request_id })
   if (isUseDue(grant.lastUsedAt, now)) await markUsed(unit, [row])

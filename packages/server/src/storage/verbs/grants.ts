@@ -1,5 +1,13 @@
 import { type SelectQueryBuilder, sql } from 'kysely'
-import type { GrantedScope, GrantRevocation, GrantsRevocation, TokenIssue, UsedGrant } from '../api/grant-storage.js'
+import type {
+  GrantedScope,
+  GrantRevocation,
+  GrantsRevocation,
+  TokenIssue,
+  UsedGrant,
+  UserTokenIssue,
+} from '../api/grant-storage.js'
+import type { Subjects } from '../api/user.js'
 import { writeEvent } from '../rows/audit.js'
 import { permissionsOfGrant, toPermissions } from '../rows/grant-lists.js'
 import {
@@ -226,6 +234,8 @@ interface IssueTerms {
   /** The family of the refresh token with which the token is issued. */
   family?: string | undefined
   notAfter?: number | undefined
+  /** The subjects by which the resource and the agent know the user. */
+  subjects: Subjects
 }
 
 /**
@@ -234,14 +244,15 @@ interface IssueTerms {
 export function generateTokenIssue(
   grant: UsedGrant,
   scope: string,
-  { tokenLifetime, now, family, notAfter = Infinity }: IssueTerms,
-): TokenIssue {
+  { tokenLifetime, now, family, notAfter = Infinity, subjects }: IssueTerms,
+): UserTokenIssue {
   const end = firstEnd(grant.permissions, scope)
   return {
     jti: generateJti(family === undefined ? grant.id : `${grant.id}.${family}`),
     scope,
     issuedAt: now,
     expiresAt: Math.min(now + tokenLifetime, notAfter, end ?? Infinity),
+    ...subjects,
   }
 }
 

@@ -4,6 +4,7 @@ import * as bindings from './bindings.js'
 import * as logos from './logos.js'
 import * as passkeys from './passkeys.js'
 import * as polledRequests from './polled-requests.js'
+import * as subjects from './subjects.js'
 
 /** Turns verbs, which are functions over a statement or a transaction, into methods of the storage. */
 interface VerbRunner {
@@ -41,6 +42,8 @@ export const createRelationVerbs = ({ reading, together }: VerbRunner) => ({
   findBinding: reading(bindings.findBinding),
   listBindings: reading(bindings.listBindings),
   removeBinding: together('disk', bindings.removeBinding),
+  listSubjects: reading(subjects.listSubjects),
+  findUserBySubject: reading(subjects.findUserBySubject),
 })
 
 export const createPasskeyVerbs = ({ reading, together }: VerbRunner) => ({

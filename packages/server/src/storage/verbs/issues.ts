@@ -6,7 +6,7 @@ import { isUseDue, toUsedGrant, usedGrants } from '../rows/grant-lists.js'
 import { commonScope, grantEnded, isWithinScope } from '../rows/granted-scopes.js'
 import { internAgent, internResource } from '../rows/identifiers.js'
 import { auditDelegate } from '../rows/requests.js'
-import { toUser } from '../rows/users.js'
+import { planSubjects, storeSubjects, toUser } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
 import { cachedQuery, idBytes, type Placeholders } from '../sql/kept-query.js'
 import { agentBlocked, requireHostUnblocked, requireUnblocked } from './agents.js'
@@ -48,8 +48,10 @@ export async function issueRemembered(unit: Unit, wanted: RememberedIssue): Prom
   const grant = toUsedGrant(row)
   const scope = commonScope(wanted.scope, grant.scope)
   if (scope === '' || grantEnded(grant, now) || !isWithinScope(wanted.scope, grant.scope)) return refused('not_covered')
-  const issue = generateTokenIssue(grant, scope, { ...wanted, now })
+  const planned = await planSubjects(unit, row)
+  const issue = generateTokenIssue(grant, scope, { ...wanted, now, subjects: planned })
   if (issue.expiresAt <= now) return refused('expired')
+  Object.assign(issue, await storeSubjects(unit, row, planned))
   await storeIssue(unit, issue, { grant_id: row.id, request_id: null })
   if (isUseDue(row.last_used_at, now)) await markUsed(unit, [row])
   await writeEvent(unit, {

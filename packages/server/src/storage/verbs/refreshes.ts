@@ -16,7 +16,7 @@ import {
 import { commonScope, grantEnded, scopeToGrant } from '../rows/granted-scopes.js'
 
 import { auditDelegate } from '../rows/requests.js'
-import { toUser } from '../rows/users.js'
+import { knownSubjects, toUser } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedQueryOfRows, hashBytes, hashText, idBytes, type Placeholders } from '../sql/kept-query.js'
 import { blockedHosts, hostBlockedAt, isHostBlocked } from './agents.js'
@@ -66,7 +66,11 @@ function judge(token: FoundToken | undefined, refresh: Refresh, isHostBlocked: b
   if (scope === undefined) return { outcome: { outcome: 'refused', reason: 'scope_exceeded' } } // RFC 6749 §6
   // A grant that has just replaced another one may not have been used yet, even if the token has been, so both are checked.
   const isDue = isUseDue(row.token_used_at, now) || isUseDue(row.last_used_at, now)
-  const issue = generateTokenIssue(grant, scope, { tokenLifetime: refresh.tokenLifetime, now })
+  const issue = generateTokenIssue(grant, scope, {
+    tokenLifetime: refresh.tokenLifetime,
+    now,
+    subjects: knownSubjects(row),
+  })
   return {
     outcome: { outcome: 'refreshed', grant, user: toUser(row), issue },
     use: { grantId: row.id, dueToken: isDue ? row.token_id : undefined, at: now },

@@ -6,7 +6,7 @@ import type { ReasonOf } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
 import { isUseDue } from '../rows/grant-lists.js'
 import { commonScope, isCurrent, requireCurrent } from '../rows/granted-scopes.js'
-import { toUser } from '../rows/users.js'
+import { knownSubjects, toUser } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import {
   cachedQueryOfRows,
@@ -48,7 +48,11 @@ export function prepareRotation(
   const { row, grant } = token
   const judged = judge(token, rotation, row.read_at)
   if ('reason' in judged) return judged.reason === 'reused' ? 'reused' : undefined
-  const issue = generateTokenIssue(grant, judged.scope, { ...rotation, now: row.read_at })
+  const issue = generateTokenIssue(grant, judged.scope, {
+    ...rotation,
+    now: row.read_at,
+    subjects: knownSubjects(row),
+  })
   return { grant, user: toUser(row), issue }
 }
 
@@ -104,7 +108,7 @@ interface AcceptedRotation {
 
 function performed({ now }: Unit, { token, rotation, presented, scope }: AcceptedRotation): PerformedRotation {
   const { row, grant } = token
-  const { issue = generateTokenIssue(grant, scope, { ...rotation, now }) } = rotation
+  const { issue = generateTokenIssue(grant, scope, { ...rotation, now, subjects: knownSubjects(row) }) } = rotation
   const issued = { grant, user: toUser(row), issue }
   return {
     outcome:

@@ -1,6 +1,6 @@
 import type { User } from 'countersign-server'
 import { expect, test } from 'vitest'
-import { agent, allowedRequest, asRead, newUser, readNow, refreshable, rememberedGrant } from '../fixtures.js'
+import { agent, allowedRequest, asRead, newUser, readNow, refreshable, rememberedGrant, subOf } from '../fixtures.js'
 import { inStorage, type MakeStorage, start } from './in-storage.js'
 
 export function revocationContract(name: string, makeStorage: MakeStorage): void {
@@ -143,7 +143,7 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       const { storage } = world
       const { user, grantId } = await refreshable(storage)
       await storage.setUserStatus(user.id, 'disabled')
-      expect(await listed()).toEqual({ ...nothing, revoked: [{ kind: 'sub', value: user.sub }] })
+      expect(await listed()).toEqual({ ...nothing, revoked: [{ kind: 'sub', value: await subOf(storage, user) }] })
       await storage.setUserStatus(user.id, 'active')
       expect(await listed()).toEqual(nothing)
       await storage.closeAccount(await readNow(storage, user.id))
@@ -156,15 +156,16 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       expect(new Set((await listed(start, { perUser: 3 })).revoked)).toEqual(new Set([...grants, ...other.grants]))
       world.now = start + 7
       await removed(user)
+      const sub = await subOf(world.storage, user)
       await refreshable(world.storage, {}, {}, user)
       expect(await listed(start, { perUser: 3 })).toEqual({
         ...nothing,
         revoked: other.grants,
-        revokedBefore: [{ sub: user.sub, at: start + 7 }],
+        revokedBefore: [{ sub, at: start + 7 }],
       })
       expect((await listed(start + 1, { perUser: 3 })).revokedBefore).toEqual([])
       await world.storage.closeAccount(asRead(user))
-      expect((await listed(start, { perUser: 3 })).revokedBefore).toEqual([{ sub: user.sub, at: start + 7 }])
+      expect((await listed(start, { perUser: 3 })).revokedBefore).toEqual([{ sub, at: start + 7 }])
     })
 
     test('grants that replaced each other count toward the user’s limit, but are not listed as revoked', async () => {
@@ -178,9 +179,69 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       await storage.revokeGrant({ grantId: grants.at(-1) ?? '', by: user.id })
       expect(await listed(start, { perUser: 3 })).toEqual({
         ...nothing,
-        revokedBefore: [{ sub: user.sub, at: start + 1 }],
+        revokedBefore: [{ sub: await subOf(storage, user), at: start + 1 }],
       })
       expect(new Set((await listed(start, { perUser: 4 })).revoked)).toEqual(new Set(grants.map(grant)))
+    })
+
+    test('a disabled user is listed once for each resource that may still accept a token, by its subject', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const at = (of: string) => `https://${of}.example`
+      await refreshable(storage, { resource: at('old') }, {}, user)
+      world.now = start + 1000
+      for (const of of ['one', 'two']) await refreshable(storage, { resource: at(of) }, {}, user)
+      await rememberedGrant(storage, { resource: at('unused') }, {}, user)
+      await storage.setUserStatus(user.id, 'disabled')
+      const subjects = [await subOf(storage, user, at('one')), await subOf(storage, user, at('two'))]
+      const { revoked, isWhole } = await listed(start + 1000, { perUser: 2, limit: 2 })
+      expect(new Set(revoked)).toEqual(new Set(subjects.map((value) => ({ kind: 'sub', value }))))
+      expect(isWhole).toBe(true)
+      const one = await listed(start + 1000, { perUser: 1, limit: 1 })
+      expect(one).toMatchObject({ before: undefined, isWhole: false })
+      expect(one.revoked).toHaveLength(1)
+    })
+
+    test('a user with too many revocations has one time for each subject, which does not affect other resources', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const resources = ['https://one.example', 'https://two.example']
+      for (const of of [...resources, ...resources, 'https://three.example']) {
+        world.now += 1
+        const { grantId } = await refreshable(
+          storage,
+          { resource: of, agent: `https://${world.now}.example` },
+          {},
+          user,
+        )
+        if (of !== 'https://three.example') await storage.revokeGrant({ grantId, by: user.id })
+      }
+      const { revoked, revokedBefore, isWhole } = await listed(start, { perUser: 3 })
+      expect({ revoked, isWhole }).toEqual({ revoked: [], isWhole: true })
+      expect(new Set(revokedBefore)).toEqual(
+        new Set([
+          { sub: await subOf(storage, user, resources[0]), at: start + 3 },
+          { sub: await subOf(storage, user, resources[1]), at: start + 4 },
+        ]),
+      )
+    })
+
+    test('a user with many subjects gets more entries than others only as long as some are left', async () => {
+      const { storage } = world
+      const many = await newUser(storage)
+      for (let made = 0; made < 5; made++) {
+        const { grantId } = await refreshable(storage, { resource: `https://${made}.example` }, {}, many)
+        await storage.revokeGrant({ grantId, by: many.id })
+      }
+      const few = [await removedMany(1), await removedMany(1)]
+      const all = await listed(start, { perUser: 2, limit: 7 })
+      expect(new Set(all.revoked)).toEqual(new Set(few.flatMap(({ grants }) => grants)))
+      expect(all.revokedBefore).toHaveLength(5)
+      expect(all.isWhole).toBe(true)
+      const less = await listed(start, { perUser: 2, limit: 5 })
+      expect(new Set(less.revoked)).toEqual(new Set(few.flatMap(({ grants }) => grants)))
+      expect(less.revokedBefore).toHaveLength(3)
+      expect(less.isWhole).toBe(false)
     })
 
     test('if there are few entries, every user has one, and users with the fewest revocations have one for each', async () => {
@@ -192,10 +253,12 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       expect(await listed(start, { limit: 7 })).toMatchObject({ revokedBefore: [], isWhole: true })
       const six = await listed(start, { limit: 6 })
       expect(new Set(six.revoked)).toEqual(new Set([...few.grants, ...one.grants]))
-      expect(six.revokedBefore).toEqual([{ sub: many.user.sub, at: start }])
+      expect(six.revokedBefore).toEqual([{ sub: await subOf(world.storage, many.user), at: start }])
       const three = await listed(start, { limit: 3 })
       expect(three).toMatchObject({ revoked: one.grants, isWhole: true })
-      expect(new Set(three.revokedBefore.map(({ sub }) => sub))).toEqual(new Set([few.user.sub, many.user.sub]))
+      expect(new Set(three.revokedBefore.map(({ sub }) => sub))).toEqual(
+        new Set([await subOf(world.storage, few.user), await subOf(world.storage, many.user)]),
+      )
     })
 
     test('if there are more users than entries, the newest accounts are left out', async () => {
@@ -219,7 +282,7 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       for (const blocked of ['https://a.example', 'https://b.example'])
         await storage.setAgentBlocked({ agent: blocked, blocked: true, by: 'operator' })
       world.now += 3
-      const { user } = await allowedRequest(storage)
+      const { user } = await refreshable(storage)
       await storage.setUserStatus(user.id, 'disabled')
       expect(await listed(start, { limit: 4 })).toMatchObject({ isWhole: true, before: undefined })
       const three = await listed(start, { limit: 3 })

@@ -14,6 +14,7 @@ import {
   refreshable,
   resource,
   rotating,
+  subOf,
   times,
 } from '../fixtures.js'
 import { day, inStorage, type MakeStorage, start } from './in-storage.js'
@@ -584,7 +585,7 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
         expect(await listed(limits)).toEqual({
           revoked: [{ kind: 'grant', value: grantId }],
           families: few.revoked,
-          clientsRevokedBefore: [{ sub: many.user.sub, client: agent, at: start }],
+          clientsRevokedBefore: [{ sub: await subOf(storage, many.user), client: agent, at: start }],
           revokedBefore: [],
           before: undefined,
           isWhole: true,
@@ -594,13 +595,13 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
           revoked: [],
           families: few.revoked,
           clientsRevokedBefore: [],
-          revokedBefore: [{ sub: many.user.sub, at: start }],
+          revokedBefore: [{ sub: await subOf(storage, many.user), at: start }],
           before: undefined,
           isWhole: true,
         })
       expect(await listed({ limit: 1 })).toMatchObject({
         families: [],
-        revokedBefore: [{ sub: many.user.sub, at: start }],
+        revokedBefore: [{ sub: await subOf(storage, many.user), at: start }],
         isWhole: false,
       })
     })

@@ -63,7 +63,7 @@ async function issueFor(
     iss: issuer,
     dwk: documents.authServer.name,
     aud: resource,
-    sub: user.sub,
+    sub: issue.sub,
     cnf: { jwk: publishedJwk(agent.key.jwk, joseNames) },
     iat: issue.issuedAt,
     exp: issue.expiresAt,
