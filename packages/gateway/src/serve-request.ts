@@ -18,7 +18,7 @@ import {
 } from './responses/cors.js'
 import { passResponse, sendRefusal } from './responses/pass-response.js'
 import { openWebSocket } from './responses/tunnel.js'
-import { allowHeader, checkRequest, type Verdict } from './routes/check-request.js'
+import { allowHeader, checkRequest, requireCoveredCoding, type Verdict } from './routes/check-request.js'
 import { requirePath } from './routes/path-grammar.js'
 import { pathsInQuery } from './routes/query-paths.js'
 import { queryOf, type RequestHead, requireNoTokenInQuery, requirePlainFields } from './routes/require-plain-fields.js'
@@ -166,6 +166,7 @@ async function admit(
     }
   }
   const verified = await resource.verify({ upload, ...received }, requirementOf(judged.need))
+  requireCoveredCoding(received, verified.covered)
   const identity = await identityHeaders(identityOf(verified, judged.need.level), received, assertion)
   return { identity, remoteAddress, verified, upload }
 }

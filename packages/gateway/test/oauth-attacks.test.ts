@@ -3,6 +3,7 @@ import { createGateway, createSubrequestGateway, type GatewayOptions, type Route
 import { decodeJwt } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { byToken, listenWith, resourceSigner } from '../../countersign/test/resource/events-resource.js'
+import { requireCoveredCoding } from '../src/routes/check-request.js'
 import { exchange, message, signedLines, statusOf } from './gateway-stage.js'
 import { bearer, both, client, openOAuthGateway, openOAuthResource, tokenFor } from './oauth-stage.js'
 
@@ -263,6 +264,35 @@ describe('a token at a route that requires only a signature or an identity (B24)
     expect(arrived).toEqual([])
     expect((await send('GET', '/other', token)).status).toBe(200)
   })
+})
+
+// G40
+it('accepts a content coding only if the signature that was verified covers it', async () => {
+  const routes: Route[] = [{ method: 'POST', path: '/events', require: 'identity', accept: both }]
+  const { port, arrived } = await openOAuthGateway({ accept: both, routes })
+  const other = [
+    'Signature: x=:AAAA:',
+    'Signature-Input: x=("content-encoding");created=1;keyid="a";tag="web-bot-auth"',
+  ]
+  const unsigned = ['POST /events HTTP/1.1', 'Host: api.example']
+  const withToken = [...unsigned, `Authorization: Bearer ${await tokenFor('', 'events.read')}`]
+  const signed = await signedLines('/events', { method: 'POST' })
+  const status = async (...lines: string[]) => statusOf(await exchange(port, message(lines)))
+  const coded = 'Content-Encoding: gzip'
+  expect(await status(...withToken, coded)).toBe(415)
+  expect(await status(...withToken, ...other, coded)).toBe(415)
+  expect(await status(...signed, coded)).toBe(415)
+  expect(await status(...signed, ...other, coded), 'two signatures').toBe(401)
+  expect(arrived).toEqual([])
+  expect(await status(...withToken, ...other)).toBe(200)
+  expect(await status(...signed)).toBe(200)
+})
+
+it('decides on a content coding by what was verified, not by what the head names (G40)', () => {
+  const rawHeaders = ['Signature-Input', 'a=("@method"), b=("content-encoding")', 'Content-Encoding', 'gzip']
+  expect(() => requireCoveredCoding({ rawHeaders }, ['@method'])).toThrow('Cover content-encoding')
+  expect(() => requireCoveredCoding({ rawHeaders }, ['@method', 'content-encoding'])).not.toThrow()
+  expect(() => requireCoveredCoding({ rawHeaders: ['Content-Encoding', 'identity'] }, [])).not.toThrow()
 })
 
 describe('rejects', () => {

@@ -48,15 +48,36 @@ export function checkRequest(head: RequestHead, rules: GatewayRules): Verdict {
   return { verify: true, need }
 }
 
-/** `Content-Digest` covers the encoded bytes. If an intermediary added a content coding, the API would decode different content (G40). */
+/**
+ * `Content-Digest` covers the encoded bytes. If an intermediary added a content coding, the API would decode different content (G40). The
+ * head only shows which fields a signature names, so {@link requireCoveredCoding} decides once it is verified. Nothing protects the coding of
+ * a request with an access token.
+ */
 function requireSignedCoding(head: RequestHead): void {
-  const codings = fieldValues(head, 'content-encoding')
-  if (codings.every((coding) => coding.toLowerCase() === 'identity')) return
-  if (!fieldValues(head, 'signature-input').join().includes('"content-encoding"'))
-    throw new AAuthError(
-      'media_type_unsupported',
-      'Cover content-encoding with the signature, or send the body without Content-Encoding.',
-    )
+  if (!hasCoding(head)) return
+  if (!isSignedMessage(head))
+    throw new AAuthError('media_type_unsupported', 'Send the body of an unsigned request without Content-Encoding.')
+  if (!fieldValues(head, 'signature-input').join().includes('"content-encoding"')) throw unsignedCoding()
+}
+
+/**
+ * Refuses a content coding that the verified signature does not cover.
+ *
+ * @throws AAuthError `media_type_unsupported`
+ */
+export function requireCoveredCoding(head: Pick<RequestHead, 'rawHeaders'>, covered: readonly string[]): void {
+  if (!covered.includes('content-encoding') && hasCoding(head)) throw unsignedCoding()
+}
+
+function hasCoding(head: Pick<RequestHead, 'rawHeaders'>): boolean {
+  return fieldValues(head, 'content-encoding').some((coding) => coding.toLowerCase() !== 'identity')
+}
+
+function unsignedCoding(): AAuthError {
+  return new AAuthError(
+    'media_type_unsupported',
+    'Cover content-encoding with the signature, or send the body without Content-Encoding.',
+  )
 }
 
 /** An OData batch contains other requests, whose paths are not checked. */

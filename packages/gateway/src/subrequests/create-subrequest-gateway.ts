@@ -7,7 +7,7 @@ import { createGatewayServer } from '../gateway-server.js'
 import { type GatewaySetup, requireNames, setUpGateway } from '../gateway-setup.js'
 import { type AssertionOptions, assertionField, identityHeaders, identityOf } from '../identity.js'
 import { sendRefusal } from '../responses/pass-response.js'
-import { allowHeader, checkRequest } from '../routes/check-request.js'
+import { allowHeader, checkRequest, requireCoveredCoding } from '../routes/check-request.js'
 import { type Route, requirementOf, routeName } from '../routes/route.js'
 import type { UpstreamOptions } from '../upstream.js'
 import {
@@ -155,6 +155,7 @@ async function verify(
     },
     requirementOf(judged.need),
   )
+  requireCoveredCoding(asked, verified.covered)
   tracked.caller = callerOf(verified)
   return identityHeaders(identityOf(verified, judged.need.level), asked, assertion)
 }

@@ -903,6 +903,10 @@ describe('a coding of the content that no signature covers', () => {
     for (const codings of [[], ['identity'], ['Identity']])
       expect(refusalOf('/signed', coded(bare, ...codings))).toBe('passed')
     expect(refusalOf('/signed', coded(covered, 'gzip'))).toBe('passed')
+    const ofOther = 'sig1=("@method" "content-encoding");created=1;tag="web-bot-auth"'
+    expect(refusalOf('/signed', coded(ofOther, 'gzip')), 'a signature of another protocol').toBe(
+      'media_type_unsupported',
+    )
     expect(refusalOf('/open', coded('', 'gzip'))).toBe('passed')
   })
 })
