@@ -1,3 +1,4 @@
+import { hasTokenParameter, namesToken } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/signatures'
 import {
@@ -149,24 +150,21 @@ export function requirePlainFormField(name: string): void {
     )
 }
 
-/**
- * Refuses an access token in a parameter or form field, given the decoded name, because the API would receive it. Frameworks ignore the case
- * of names, or drop brackets, and PHP converts names as for {@link isRestRoute}.
- *
- * @throws AAuthError `request_malformed`
- */
+/** Refuses an access token in a field, given the decoded name, because the API would receive it. @throws AAuthError `request_malformed` */
 export function requireNoTokenName(name: string): void {
-  if (/^[^a-z0-9]*access[^a-z0-9]+token(?:[^a-z0-9]*$|[\0[.])/i.test(name))
-    throw new AAuthError(
-      'request_malformed',
-      'An access token must be in the Authorization header, not in the query or the body.',
-    )
+  if (namesToken(name)) throw misplacedToken()
 }
 
-/** Like {@link requireNoTokenName}, for each parameter of a raw target. @throws AAuthError `request_malformed` */
+/** Refuses an access token in the query of a raw target. @throws AAuthError `request_malformed` */
 export function requireNoTokenInQuery(rawTarget: string): void {
-  for (const [part] of queryOf(rawTarget).matchAll(/[^&;]{12,}/g))
-    requireNoTokenName(parameterName(part.split('=', 1)[0] as string))
+  if (hasTokenParameter(queryOf(rawTarget))) throw misplacedToken()
+}
+
+function misplacedToken(): AAuthError {
+  return new AAuthError(
+    'request_malformed',
+    'An access token must be in the Authorization header, not in the query or the body.',
+  )
 }
 
 /** Whether WordPress takes its REST API path from a field. PHP converts a dot, a space and `[` to `_`, and truncates a name at NUL. */

@@ -1,6 +1,7 @@
 import { AAuthError } from 'countersign/resource'
 import { checkRequest, createRouteTable, type Route } from 'countersign-gateway'
 import { describe, expect, it } from 'vitest'
+import { both, openOAuthResource } from '../oauth-stage.js'
 
 const table = createRouteTable([{ method: '*', path: '/*', require: 'none' }])
 
@@ -111,4 +112,33 @@ describe('a Connection header', () => {
     expect(judged(`close, ${','.repeat(1017)}`)).not.toThrow()
     expect(judged(`close, ${','.repeat(1018)}`)).toThrow(/Connection is longer than 1024 characters/)
   })
+})
+
+// G45
+it.each([
+  '%&',
+  ';',
+  '%61&',
+  'access&',
+  'a=%&',
+  '%252525',
+  '%61%63%63%65%73%73&',
+  'access%5f',
+  'access_token_x&',
+  '%20',
+])('a head at an OAuth endpoint with a query of %s is judged in at most 1 ms of CPU time', async (part) => {
+  const endpoint = openOAuthResource().oauthEndpoint({ path: '/mcp' })
+  // Node.js accepts heads of up to 16 KiB.
+  const rawTarget = `/mcp?${part.repeat(Math.floor(15_000 / part.length))}`
+  const received = { method: 'GET', rawTarget, rawHeaders: ['Host', 'api.example'], body: () => new Uint8Array(0) }
+  const verify = () => endpoint.verify(received, { require: 'identity', accept: both }).catch(() => undefined)
+  for (let times = 0; times < 30; times++) await verify()
+  const costs: number[] = []
+  for (let batch = 0; batch < 15; batch++) {
+    const before = process.cpuUsage()
+    for (let times = 0; times < 10; times++) await verify()
+    const { user, system } = process.cpuUsage(before)
+    costs.push((user + system) / 10_000)
+  }
+  expect(Math.min(...costs)).toBeLessThanOrEqual(1)
 })

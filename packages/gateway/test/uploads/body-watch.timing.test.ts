@@ -3,6 +3,7 @@ import { AAuthError } from 'countersign/resource'
 import { createRouteTable, type Route } from 'countersign-gateway'
 import { describe, expect, it } from 'vitest'
 import { createBodyWatch } from '../../src/uploads/body-watch.js'
+import { bearer, both, openOAuthResource, tokenFor } from '../oauth-stage.js'
 
 const form = 'application/x-www-form-urlencoded'
 const json = 'application/json'
@@ -184,3 +185,27 @@ it('a long media type with many charsets costs at most 1 ms of CPU time', () => 
   const type = `text/plain;${'charset'.repeat(2000)}`
   expect(costOf(() => createBodyWatch({ 'content-type': type }), Buffer.from('a'))).toBeLessThanOrEqual(1)
 })
+
+// G45
+it.each(['a', '%&', ';', '%61=&', '%61%63%63%65%73%73&', '%252525&', 'access%5f', 'access_token_x&', '%20'])(
+  'a form of %s at an OAuth endpoint takes at most 20 ms',
+  async (part) => {
+    const endpoint = openOAuthResource().oauthEndpoint({ path: '/mcp' })
+    const content = Buffer.from(part.repeat(Math.floor(1_000_000 / part.length)))
+    const token = await tokenFor('/mcp', 'events.read')
+    const received = {
+      method: 'POST',
+      rawTarget: '/mcp',
+      rawHeaders: ['Host', 'api.example', 'Content-Type', form, ...bearer(token)],
+      body: () => content,
+    }
+    const costs: number[] = []
+    for (let times = 0; times < 7; times++) {
+      const before = process.cpuUsage()
+      await endpoint.verify(received, { require: 'identity', accept: both })
+      const { user, system } = process.cpuUsage(before)
+      costs.push((user + system) / 1000)
+    }
+    expect(Math.min(...costs)).toBeLessThanOrEqual(20)
+  },
+)

@@ -1,5 +1,6 @@
 import { fieldValues, isSignedMessage, type ReceivedMessage } from '../../httpsig/received-message.js'
 import { AAuthError } from '../../lib/errors.js'
+import { hasTokenParameter } from '../../lib/token-parameter.js'
 
 /** One `Authorization` with one access token (RFC 6750 §2.1). */
 const credentials = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i
@@ -9,7 +10,7 @@ export function readBearerToken(message: Pick<ReceivedMessage, 'rawHeaders' | 'r
   const values = fieldValues(message, 'authorization')
   // Anywhere in a value: some servers join values, or read only the last one.
   const isBearer = values.some((value) => /(?:^|[\s,])bearer(?:[\s,]|$)/i.test(value))
-  if (hasParameter(queryOf(message.rawTarget)))
+  if (hasTokenParameter(queryOf(message.rawTarget)))
     throw malformed('An access token must be in the Authorization header, not in the query.')
   if (!isBearer) return undefined
   if (isSignedMessage(message)) throw malformed('A request must be signed, or have an access token, but not both.')
@@ -24,24 +25,13 @@ export function readBearerToken(message: Pick<ReceivedMessage, 'rawHeaders' | 'r
 export function requireNoTokenInForm(message: Pick<ReceivedMessage, 'rawHeaders'>, body: Uint8Array): void {
   const types = fieldValues(message, 'content-type')
   if (!types.some((type) => /^application\/x-www-form-urlencoded(?:[;\s]|$)/i.test(type))) return
-  if (hasParameter(new TextDecoder().decode(body)))
+  if (hasTokenParameter(new TextDecoder().decode(body)))
     throw malformed('An access token must be in the Authorization header, not in the body.')
 }
 
 function queryOf(rawTarget: string): string {
   const mark = rawTarget.indexOf('?')
   return mark === -1 ? '' : rawTarget.slice(mark + 1)
-}
-
-/** Whether a query or form has a parameter that any framework could read as `access_token`. */
-function hasParameter(text: string): boolean {
-  if (!/access/i.test(text) && !text.includes('%')) return false
-  return text.split(/[&;]/).some((pair) => [...new URLSearchParams(pair).keys()].some(isTokenName))
-}
-
-function isTokenName(name: string): boolean {
-  const [base = ''] = name.trim().toLowerCase().split(/[[\0]/)
-  return base.replaceAll(/[.\s]/g, '_') === 'access_token'
 }
 
 function malformed(message: string): AAuthError {
