@@ -25,7 +25,7 @@ const oddEscape = escaped('(?:[0-9a-f]?%|u)')
 const other = `(?:[^a-z0-9%&;=]|%(?![0-9a-f]{2})|${escaped('(?:[0-289a-f][0-9a-f]|3[a-f]|[46]0|[57][b-f])')})`
 
 function spelled(word: string, rest: string): string {
-  return [...word].reduceRight((after, letter) => {
+  return Array.from(word).reduceRight((after, letter) => {
     const code = letter.charCodeAt(0)
     const letters = `(?:${letter}|${escaped(`(?:${code.toString(16)}|${(code - 0x20).toString(16)})`)})`
     return `(?:${oddEscape}|${letters}${after})`

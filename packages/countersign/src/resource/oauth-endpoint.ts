@@ -100,7 +100,7 @@ export function createOAuthEndpoint<B extends VerifyingResource>(
     protectedResource,
     async verify(source, required) {
       requireVerifyOptions(required, declared)
-      const { accept, ...ofAnyResource } = required
+      const { accept: _accept, ...ofAnyResource } = required
       if (!acceptsToken(required)) return resource.verify(source, ofAnyResource).catch(refuseToSigners)
       const message = source instanceof Request ? receiveRequest(source) : source
       const token = readToken(message)

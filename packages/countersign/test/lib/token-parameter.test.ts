@@ -59,8 +59,8 @@ describe('an access token in a query or form', () => {
     const character = fc.record({ layers: fc.nat(4), isUpper: fc.boolean() })
     fc.assert(
       fc.property(name, fc.array(character, { minLength: 16, maxLength: 16 }), (plain, ways) => {
-        const encoded = [...plain].map((each, at) => {
-          const { layers = 0, isUpper = false } = ways[at] ?? {}
+        const encoded = Array.from(plain, (each, at) => {
+          const { layers, isUpper } = ways[at] ?? { layers: 0, isUpper: false }
           const digits = each.charCodeAt(0).toString(16).padStart(2, '0')
           if (layers === 0 && /[\w.[\]-]/.test(each)) return each
           return `%${'25'.repeat(Math.max(0, layers - 1))}${isUpper ? digits.toUpperCase() : digits}`
