@@ -9,6 +9,7 @@ import {
 } from 'countersign-gateway'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { requireCoveredCoding } from '../../src/routes/check-request.js'
 import { declareFallbacks } from './declare-fallbacks.js'
 
 const read = { require: 'authorization', scope: 'read' } as const
@@ -909,6 +910,13 @@ describe('a coding of the content that no signature covers', () => {
     )
     expect(refusalOf('/open', coded('', 'gzip'))).toBe('passed')
   })
+})
+
+it('decides on a content coding by what was verified, not by what the head names (G40)', () => {
+  const rawHeaders = ['Signature-Input', 'a=("@method"), b=("content-encoding")', 'Content-Encoding', 'gzip']
+  expect(() => requireCoveredCoding({ rawHeaders }, ['@method'])).toThrow('Cover content-encoding')
+  expect(() => requireCoveredCoding({ rawHeaders }, ['@method', 'content-encoding'])).not.toThrow()
+  expect(() => requireCoveredCoding({ rawHeaders: ['Content-Encoding', 'identity'] }, [])).not.toThrow()
 })
 
 it('a hop-by-hop header that a signature covers is refused, since the API would not get it', () => {
