@@ -16,7 +16,7 @@ export {
   type ResourceDocument,
 } from '../editions/draft-11/documents.js'
 export { draft11 } from '../editions/draft-11/draft-11.js'
-export { draft11Agent } from '../editions/draft-11/draft-11-agent.js'
+export { draft11Agent, draft11AgentWithBaseCoverage } from '../editions/draft-11/draft-11-agent.js'
 export { draft11Resource, draft11ResourceWithBaseCoverage } from '../editions/draft-11/draft-11-resource.js'
 export { maxJsonBytes, readJson } from '../editions/draft-11/read-json.js'
 export { writeRefusal } from '../editions/draft-11/refusals.js'

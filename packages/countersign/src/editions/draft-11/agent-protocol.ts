@@ -17,6 +17,7 @@ import { requireResourceToken } from './require-resource-token.js'
 import { parseRequirement, type Requirement, requirementHeader } from './requirement.js'
 import { keepAccess, nameIn, type ResponseTools, receiveResponse } from './resource-responses.js'
 import { parseSignatureError, signatureErrorHeader } from './signature-error.js'
+import { type Components, draft11AgentSigning } from './signing.js'
 import { personKind, sessionKind } from './token-kinds.js'
 import { draft11Tokens } from './tokens.js'
 import { verifyIssued } from './verify-issued.js'
@@ -29,8 +30,12 @@ interface Draft11Challenge extends Challenge {
   isRefused: boolean
 }
 
-/** The agent's side of draft -11 (§5–8, 11, 13). */
-export function createAgentProtocol(given: AgentTools): AgentProtocol {
+/**
+ * The agent's side of draft -11 (§5–8, 11, 13).
+ *
+ * @param resourceComponents what every signature for a resource covers
+ */
+export function createAgentProtocol(given: AgentTools, resourceComponents: Components): AgentProtocol {
   requireSettings(given)
   const { id, signer } = given
   const agentTokens = createAgentTokens(given)
@@ -62,6 +67,7 @@ export function createAgentProtocol(given: AgentTools): AgentProtocol {
         jwt,
         access: isSession ? token.jwt : undefined,
         isResource: origin !== person,
+        components: origin === person ? draft11AgentSigning.components : resourceComponents,
         required: required.get(origin, given.now()) ?? [],
       })
     },

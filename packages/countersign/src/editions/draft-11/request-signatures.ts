@@ -1,7 +1,7 @@
 import { LruCache } from '../../lib/lru-cache.js'
 import type { AgentTools, SentRequest, SignatureChoices } from '../agent-protocol.js'
 import { parseRequirement, requirementHeader } from './requirement.js'
-import { draft11AgentSigning } from './signing.js'
+import { type Components, draft11AgentSigning } from './signing.js'
 import { sessionKind } from './token-kinds.js'
 
 const maxRoutes = 1000
@@ -12,6 +12,8 @@ interface Signing {
   /** The session token of the resource. */
   access: string | undefined
   isResource: boolean
+  /** What every signature for the server covers. */
+  components: Components
   /** The components that the server requires besides the usual ones. */
   required: readonly string[]
 }
@@ -20,16 +22,21 @@ interface Signing {
 export function signatureOf(
   { interop }: Pick<AgentTools, 'interop'>,
   { headers }: Request,
-  { jwt, access, isResource, required }: Signing,
+  { jwt, access, isResource, components, required }: Signing,
 ): SignatureChoices {
   const fields: Record<string, string> = {}
   // A resource may then send users to a page, whose URL the program receives.
   if (isResource) fields['aauth-capabilities'] = 'interaction'
   if (access !== undefined) fields.authorization = `AAuth ${access}`
-  const isUsual = (name: string) => draft11AgentSigning.components.some((each) => each.name === name)
+  const covered = [...components]
   const extra = new Set(access === undefined ? [] : ['authorization'])
   for (const name of required) {
-    if (isUsual(name)) continue
+    if (covered.some((each) => each.name === name)) continue
+    const usual = draft11AgentSigning.components.find((each) => each.name === name)
+    if (usual) {
+      covered.push(usual)
+      continue
+    }
     const value = fields[name] ?? headers.get(name)
     // Components are required only if the request has them.
     if (value === null) continue
@@ -38,7 +45,7 @@ export function signatureOf(
   }
   const profile = {
     ...draft11AgentSigning,
-    components: [...draft11AgentSigning.components, ...[...extra].map((name) => ({ name, when: 'always' as const }))],
+    components: [...covered, ...[...extra].map((name) => ({ name, when: 'always' as const }))],
     ...(interop.nonce === 'never' ? { createParameters: () => '' } : {}),
   }
   return { signatureKey: { scheme: 'jwt', jwt }, fields, profile }

@@ -8,7 +8,7 @@ import {
   serializeSignatureKey,
 } from './signature-key.js'
 
-type Components = SigningForm['components']
+export type Components = SigningForm['components']
 
 /** The components that every signature covers (draft -11 §11.3). */
 const baseComponents: Components = [

@@ -8,7 +8,7 @@ import {
   draft11Tokens,
   serializeRequirement,
 } from 'countersign/editions/draft-11'
-import { importVerificationKey, receiveRequest, verifySignature } from 'countersign/signatures'
+import { importVerificationKey, receiveRequest, type SigningProfile, verifySignature } from 'countersign/signatures'
 import { confirmationJwk, decodeToken, publishedJwk } from 'countersign/tokens'
 import { boundTo, craftToken, ids, newSigner } from './wire.js'
 
@@ -60,6 +60,8 @@ export interface Stage {
   personServer: Record<'token' | 'authorize' | 'poll' | 'abandon', Answer>
   /** The resource. By default, it requires an auth token with the scope `data.read`. */
   api: Answer
+  /** How signatures are verified. @default as our own resources do */
+  signing: SigningProfile
   /** Members of the person server's document besides the usual ones. */
   document: Record<string, unknown>
   newAgent: (options?: Partial<AgentOptions>) => Agent
@@ -90,11 +92,12 @@ export function openStage({
     asked: [],
     pending: new Map(),
     document: {},
+    signing: draft11Signing,
     async fetch(input, init) {
       const request = new Request(input, init)
       const document = documentAt(stage, request.url)
       if (document) return Response.json(document)
-      const seen = await readSigned(request, clock.now)
+      const seen = await readSigned(request, clock.now, stage.signing)
       stage.seen.push(seen)
       request.signal.throwIfAborted()
       return answer(stage, seen)
@@ -264,11 +267,11 @@ async function answer(stage: Stage, seen: Seen): Promise<Response> {
 }
 
 /** Verifies a request like any peer, without checking the token. */
-async function readSigned(request: Request, now: number): Promise<Seen> {
+async function readSigned(request: Request, now: number, profile: SigningProfile): Promise<Seen> {
   const { method, url, headers } = request
   const body = await request.clone().text()
   const { signatureKey, covered } = await verifySignature(receiveRequest(request), {
-    profile: draft11Signing,
+    profile,
     authorities: [new URL(url).host],
     now: () => now,
     claimNonce: 'later',

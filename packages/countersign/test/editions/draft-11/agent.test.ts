@@ -1,4 +1,10 @@
-import { draft11Tokens, serializeRequirement, serializeSignatureError } from 'countersign/editions/draft-11'
+import {
+  draft11AgentWithBaseCoverage,
+  draft11BaseSigning,
+  draft11Tokens,
+  serializeRequirement,
+  serializeSignatureError,
+} from 'countersign/editions/draft-11'
 import { describe, expect, it } from 'vitest'
 import {
   agentSigner,
@@ -281,6 +287,23 @@ describe('a refused signature or token', () => {
     for (const _ of [1, 2]) expect((await stage.agent.fetch(data, { headers })).status).toBe(200)
     expect(stage.seen.map(({ covered }) => covered.includes('x-order'))).toEqual([false, true, true])
     expect((await stage.agent.fetch(data)).status, 'not covered, because the request does not have it').toBe(401)
+  })
+
+  it('covers only the base components for a resource, if the program chose that, until the resource requires more', async () => {
+    const stage = openStage({ edition: draft11AgentWithBaseCoverage })
+    stage.signing = draft11BaseSigning
+    const init = { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }
+    const base = ['@method', '@authority', '@path', 'signature-key']
+    expect((await stage.agent.fetch(data, init)).status).toBe(200)
+    const further = ['content-type', 'content-digest']
+    const isForResource = ({ url }: Seen) => new URL(url).origin === ids.resource
+    for (const seen of stage.seen.filter(({ method }) => method === 'POST'))
+      expect(seen.covered).toEqual(isForResource(seen) ? base : [...base, ...further])
+    stage.seen.length = 0
+    stage.api = ({ covered }) =>
+      covered.includes('@query') ? new Response('data') : refusing(['invalid_input', [...base, '@query', ...further]])
+    expect((await stage.agent.fetch(data, init)).status).toBe(200)
+    expect(stage.seen.map(({ covered }) => covered)).toEqual([base, [...base, '@query', ...further]])
   })
 
   it.each([['x-order'], ['@target-uri']])('returns the response if %s cannot be covered', async (name) => {
