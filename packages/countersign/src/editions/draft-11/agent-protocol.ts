@@ -149,7 +149,7 @@ function levelOf(asked: Requirement | undefined, isRefused: boolean): string | u
       // A resource may require the same again for another token.
       return `auth-token ${String(decodeToken(asked.resourceToken)?.payload.presented_jti)}`
     default:
-      return isRefused ? 'person-token' : undefined
+      return isRefused ? 'refused' : undefined
   }
 }
 
@@ -158,7 +158,7 @@ function stepFor({ level }: Draft11Challenge, credential: Credential): Step | un
   const kind = credential.scheme === 'token' ? credential.held.kind : undefined
   if (level === 'person-token') return 'authorize'
   if (level === 'agent-token') return kind === undefined ? undefined : kind === sessionKind ? 'dropToken' : 'identify'
-  // The resource token names the token that was presented.
+  // Either the token was refused, or the resource token names the token that was presented.
   return kind === undefined || kind === sessionKind ? undefined : 'authorize'
 }
 

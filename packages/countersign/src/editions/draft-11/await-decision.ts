@@ -4,8 +4,8 @@ import type { AgentTools, Credential, HeldToken, OpenConsent } from '../agent-pr
 import { retryAfterOf } from '../auth-server-requests.js'
 import { failureOf, findConsent, type PendingConsent, updateConsent } from '../consent-store.js'
 import { type AgentTokens, sendAs } from './agent-tokens.js'
-import { createPoll, failureIn, isFinal, longestHold, pauseAfter, readDeferral, slowDown } from './deferred-response.js'
-import type { Requirement } from './requirement.js'
+import { createPoll, failureIn, isFinal, longestHold, pauseAfter, slowDown } from './deferred-response.js'
+import { parseRequirement, type Requirement, requirementHeader } from './requirement.js'
 import { sessionKind } from './token-kinds.js'
 
 /** A response that waits for a user, as stored for other processes. Its `requestToken` is the URL to poll. */
@@ -182,8 +182,9 @@ async function pollUnderLease(
   try {
     const response = await sendPoll(state, consent, wait)
     progress.losses = 0
-    const { requirement } = response.status === 202 ? readDeferral(response, consent.requestToken) : {}
-    const isHandedOver = consent.need.kind === sessionKind && requirement?.requirement === 'auth-token'
+    const requirement = parseRequirement(response.headers.get(requirementHeader) ?? '')
+    const isHandedOver =
+      response.status === 202 && consent.need.kind === sessionKind && requirement?.requirement === 'auth-token'
     if (isFinal(response) || isHandedOver) return await finish(state, consent, response, owner)
     await response.body?.cancel()
     await wait.onPending?.(requirement)

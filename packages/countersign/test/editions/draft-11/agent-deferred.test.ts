@@ -92,6 +92,18 @@ describe('a deferred response', () => {
     expect(pollsOf(stage).map(({ url }) => url)).toEqual([`${ids.personServer}/pending/relative`])
   })
 
+  it('is polled at its first Location, whatever later responses contain', async () => {
+    const stage = openStage()
+    const { poll } = stage.personServer
+    const later: Response[] = [
+      new Response('{}', { status: 202, headers: { 'retry-after': '0' } }),
+      pendingResponse('https://other.example/', {}),
+    ]
+    stage.personServer.poll = (seen) => later.pop() ?? poll(seen)
+    expect((await stage.agent.fetch(data)).status).toBe(200)
+    expect(new Set(pollsOf(stage).map(({ url }) => new URL(url).origin))).toEqual(new Set([ids.personServer]))
+  })
+
   it('without a Location is an error', async () => {
     const stage = openStage()
     stage.personServer.token = () => new Response('{}', { status: 202 })

@@ -278,6 +278,25 @@ describe('a refused signature or token', () => {
     },
   )
 
+  it.each(['invalid_jwt', 'expired_jwt'] as const)(
+    '%s: replaces an auth token even if nothing is required',
+    async (error) => {
+      const stage = openStage()
+      const { api } = stage
+      await stage.agent.fetch(data)
+      const [held] = callsOf(stage).slice(-1)
+      stage.api = (seen) => (seen.jwt === held?.jwt ? refusing([error]) : api(seen))
+      expect((await stage.agent.fetch(data)).status).toBe(200)
+    },
+  )
+
+  it('invalid_jwt: returns the response if the agent token was refused', async () => {
+    const stage = openStage()
+    stage.api = () => refusing(['invalid_jwt'])
+    expect((await stage.agent.fetch(data)).status).toBe(401)
+    expect(stage.seen).toHaveLength(1)
+  })
+
   it('covers the components that the resource requires, also from then on', async () => {
     const stage = openStage()
     const required = ['@method', '@authority', '@path', 'signature-key', 'x-order', 'x-absent'] as const
