@@ -96,7 +96,8 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
   if (!Array.isArray(routes)) throw new TypeError("routes must be a list: [{ method: 'GET', path: '/events', … }]")
   if (otherwise !== 'refuse' && otherwise !== 'pass') throw new TypeError("otherwise must be 'refuse' or 'pass'")
   for (const [at, route] of (routes as readonly Route[]).entries())
-    for (const { member, problem } of routeProblems(route)) throw new TypeError(`routes[${at}].${member} ${problem}`)
+    for (const { member, problem } of problemsOf(route, resource))
+      throw new TypeError(`routes[${at}].${member} ${problem}`)
   if (upstream.matches !== undefined && upstream.matches !== 'raw')
     throw new TypeError("upstream.matches can only be 'raw'")
   if (!['boolean', 'undefined'].includes(typeof upstream.preserveHost))
@@ -166,6 +167,12 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
     limits: allLimits,
     isProxy: createTrustedPeers(trustProxy),
   }
+}
+
+function problemsOf(route: Route, { hasUserLevel }: Resource) {
+  const problem = 'can be "user" only if the resource’s edition has it, such as draft -11'
+  const own = route.require === 'user' && !hasUserLevel ? [{ member: 'require', problem }] : []
+  return [...routeProblems(route), ...own]
 }
 
 function withDefaults(given: GatewayLimits): GatewaySetup['limits'] {

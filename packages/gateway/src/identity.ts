@@ -22,16 +22,15 @@ export interface Identity {
 }
 
 /**
- * The caller, as verified at the level that the route requires. A user and scopes are set only for `authorization`, even if the request
- * proves them.
+ * The caller, as verified at the level that the route requires. A user is set only for `user` and `authorization`, and scopes only for
+ * `authorization`, even if the request proves them.
  */
-export function identityOf(
-  { agent, delegate, scheme, thumbprint, authorization }: VerifiedRequest,
-  level: Level,
-): Identity {
+export function identityOf(verified: VerifiedRequest, level: Level): Identity {
+  const { agent, delegate, scheme, thumbprint, authorization } = verified
   const proof = scheme === 'bearer' ? 'bearer' : 'signature'
   const allowed = level === 'authorization' && authorization ? authorization : undefined
-  const { iss, sub } = allowed?.claims ?? { iss: undefined, sub: undefined }
+  const user = level === 'user' && 'claims' in verified ? verified.claims : allowed?.claims
+  const { iss, sub } = user ?? { iss: undefined, sub: undefined }
   return { level, proof, agent, delegate, thumbprint, iss, sub, scope: allowed?.scope ?? [] }
 }
 

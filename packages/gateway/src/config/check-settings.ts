@@ -43,8 +43,14 @@ const loopback = /^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)(?=[:/]|$)/
 /** Problems with settings that each have a valid type, and contradictions between them. */
 export function contradictionsIn(settings: ReadableSettings): ConfigurationProblem[] {
   const { allowInsecureLoopback = false, accept, scopes, routes, mcp = [], otherwise, upstream, verifyOnly } = settings
-  const named = (['id', 'authServer'] as const).flatMap((setting) => {
-    const text = settings[setting]
+  const { authServers } = settings
+  const listed = Array.isArray(authServers) ? authServers : []
+  const urls = [
+    ['id', settings.id],
+    ['authServer', settings.authServer],
+    ...listed.map((url, at) => [`authServers[${at}]`, url] as const),
+  ] as const
+  const named = urls.flatMap(([setting, text]) => {
     if (text === undefined || isIdentifier(text, { allowInsecureLoopback })) return []
     const hint = loopback.test(text)
       ? '; for http on this machine during development, set allowInsecureLoopback to true'
@@ -80,6 +86,7 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
     ...unknown,
     ...withoutRoutes(settings),
     ...missingFor(settings),
+    ...ofOtherEdition(settings),
     ...notShared(settings),
   ]
 }
@@ -105,6 +112,30 @@ function isRoute(route: Partial<Route>): route is Route {
 function withoutRoutes({ names }: ReadableSettings): ConfigurationProblem[] {
   if (names.has('routes') || names.has('mcp')) return []
   return [{ setting: 'routes', problem: 'is missing; it must be a list. Only a gateway with mcp can omit it' }]
+}
+
+/** The auth servers, and settings that the edition does not have. */
+function ofOtherEdition(settings: ReadableSettings): ConfigurationProblem[] {
+  const { edition = 'january', names, routes, denyList, assertion, accept, mcp = [] } = settings
+  const problems: ConfigurationProblem[] = []
+  const refuse = (setting: string, problem: string) => void problems.push({ setting, problem })
+  if (!names.has('authServer') && !names.has('authServers')) refuse('authServer', 'is missing; it must be a URL')
+  if (names.has('authServer') && names.has('authServers')) refuse('authServers', 'cannot be combined with authServer')
+  if (edition === 'january') {
+    if (names.has('authServers')) refuse('authServers', 'needs edition: "draft-11"; in January 2026, set authServer')
+    for (const [at, { require }] of routes)
+      if (require === 'user') refuse(`routes[${at}].require`, 'can be "user" only with edition: "draft-11"')
+    return problems
+  }
+  if (denyList)
+    refuse('denyList', 'is not part of edition draft-11, in which auth servers report revoked tokens themselves')
+  if (assertion) refuse('assertion', 'is not available with edition draft-11')
+  if (names.has('authServers') && [accept, ...mcp.map((each) => each.accept)].some(acceptsOAuth))
+    refuse(
+      'authServers',
+      'cannot be combined with oauth in accept: OAuth clients use one auth server, so set authServer',
+    )
+  return problems
 }
 
 /** Without shared memory, each of several gateways would accept the same signed request once (G12). */

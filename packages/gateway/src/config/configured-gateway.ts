@@ -1,11 +1,14 @@
 import cluster from 'node:cluster'
 import type { ClaimNonce, OnEvent } from 'countersign'
+import { january, type ResourceEdition } from 'countersign/editions'
+import { draft11Resource } from 'countersign/editions/draft-11'
 import { createMemoryNonces, createRateLimit, createResource, type RateLimit } from 'countersign/resource'
 import { createMcpSessions, type McpSessions } from 'countersign/resource/mcp'
 import { createGateway } from '../create-gateway.js'
 import type { Gateway, GatewayOptions } from '../gateway-options.js'
 import { createSubrequestGateway, type SubrequestOptions } from '../subrequests/create-subrequest-gateway.js'
 import type { UpstreamOptions } from '../upstream.js'
+import type { GatewaySettings } from './gateway-schema.js'
 import type { LoadedGatewayConfig } from './load-gateway-config.js'
 
 /** Request memory that several processes share. */
@@ -23,6 +26,12 @@ export interface ConfiguredGatewayOptions {
   shared?: SharedMemory | undefined
   /** Receives the events of the gateway and of its resource. @default none */
   onEvent?: OnEvent | undefined
+}
+
+/** The editions of the protocol, by their names in a configuration. */
+const editions: Readonly<Record<GatewaySettings['edition'], ResourceEdition>> = {
+  january,
+  'draft-11': draft11Resource,
 }
 
 /**
@@ -44,7 +53,8 @@ export function createConfiguredGateway(
   const { claimNonce, rateLimit } = shared ?? { claimNonce: createMemoryNonces(), rateLimit: createRateLimit() }
 
   function commonOptions({ settings, signer }: LoadedGatewayConfig) {
-    const { id, authServer, scopes, nonce, denyList, allowNetworks, egressProxy, allowInsecureLoopback } = settings
+    const { id, authServer, authServers, scopes, nonce, denyList, allowNetworks, egressProxy } = settings
+    const { allowInsecureLoopback } = settings
     const { routes, otherwise, frontController, trustProxy, mcp } = settings
     const upstream: UpstreamOptions = settings.upstream ?? { url: '' }
     if (mcp.length > 0 && settings.verifyOnly)
@@ -55,7 +65,8 @@ export function createConfiguredGateway(
       )
     const network = { allowNetworks, egressProxy, allowInsecureLoopback }
     const revoked = denyList ? { denyList: {} } : {}
-    const known = { id, signer, authServer, scopes, nonce, claimNonce, rateLimit, onEvent }
+    const edition = editions[settings.edition]
+    const known = { edition, id, signer, authServer, authServers, scopes, nonce, claimNonce, rateLimit, onEvent }
     const resource = createResource({ ...known, ...network, ...revoked })
     const assertion = settings.assertion ? { signer, audience: upstream.url } : undefined
     return { resource, routes, otherwise, frontController, trustProxy, upstream, assertion }

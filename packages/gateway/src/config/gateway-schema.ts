@@ -117,7 +117,9 @@ const mcp = z
 /** The settings. */
 export const gatewayShape = {
   id: text(2048),
-  authServer: text(2048),
+  edition: z.enum(['january', 'draft-11']).default('january'),
+  authServer: text(2048).optional(),
+  authServers: z.union([z.literal('any'), z.array(text(2048)).min(1).max(1000)]).optional(),
   keyFile: text(4096),
   upstream: z
     .strictObject({

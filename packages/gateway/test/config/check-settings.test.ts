@@ -42,6 +42,21 @@ describe('contradictionsIn', () => {
     expect(problemsOf({})).toEqual([])
   })
 
+  it('finds a missing or misspelled auth server, and several that OAuth clients cannot use', () => {
+    const problemsIn = (change: object) =>
+      contradictionsIn(readableSettings({ ...without('authServer'), ...change })).map(
+        ({ setting, problem }) => `${setting} ${problem}`,
+      )
+    expect(problemsIn({})).toEqual(['authServer is missing; it must be a URL'])
+    expect(problemsIn({ edition: 'draft-11', authServers: 'any' })).toEqual([])
+    expect(problemsIn({ edition: 'draft-11', authServers: ['https://ps.example', 'ps.example'] })).toEqual([
+      expect.stringMatching(/^authServers\[1\] must be https/),
+    ])
+    expect(problemsIn({ edition: 'draft-11', authServers: 'any', accept: ['aauth', 'oauth'] })).toEqual([
+      'authServers cannot be combined with oauth in accept: OAuth clients use one auth server, so set authServer',
+    ])
+  })
+
   const form = 'must be https:// and a lower-case domain name, without a path, trailing slash or default port'
   const hint = '; for http on this machine during development, set allowInsecureLoopback to true'
   it.each<[object, string[]]>([
@@ -55,6 +70,23 @@ describe('contradictionsIn', () => {
     [{ id: 'xhttp://localhost' }, [`id ${form}`]],
     [{ id: 'http://127.0.0.1:8080', allowInsecureLoopback: true }, []],
     [{ mcp: [{ path: '/mcp', accept: ['aauth', 'oauth'], name: 'Events', initialScope: 'events.read' }] }, []],
+    [{ edition: 'draft-11', routes: [read, { ...open, require: 'user' }] }, []],
+    [{ routes: [{ ...open, require: 'user' }] }, ['routes[0].require can be "user" only with edition: "draft-11"']],
+    [{ edition: 'draft-11', authServers: ['https://ps.example'] }, ['authServers cannot be combined with authServer']],
+    [
+      { authServers: ['https://ps.example'] },
+      [
+        'authServers cannot be combined with authServer',
+        'authServers needs edition: "draft-11"; in January 2026, set authServer',
+      ],
+    ],
+    [
+      { edition: 'draft-11', denyList: true, assertion: true },
+      [
+        'denyList is not part of edition draft-11, in which auth servers report revoked tokens themselves',
+        'assertion is not available with edition draft-11',
+      ],
+    ],
     [{ accept: ['aauth', 'oauth'] }, []],
     [
       { accept: ['aauth', 'oauth'], otherwise: 'pass' },

@@ -12,6 +12,7 @@ it('the defaults', () => {
     gatewaySchema.parse({ ...minimal, upstream: { url: 'http://127.0.0.1:3000' }, admin: { port: 9090 } }),
   ).toEqual({
     ...minimal,
+    edition: 'january',
     upstream: { url: 'http://127.0.0.1:3000', preserveHost: false },
     verifyOnly: false,
     proxy: 'nginx',

@@ -70,9 +70,11 @@ export function createRevocationEndpoint(tools: ResourceTools, revoked: RevokedT
   }
 
   async function receive(message: ReceivedMessage, contentType: string | null): Promise<void> {
-    const { resolved, body, nonce } = await verifyIssuer(tools, message)
+    const { resolved, nonce, takeUpload, body: received } = await verifyIssuer(tools, message)
     const { issuer, key } = resolved
     requireRate(issuer)
+    await takeUpload?.()
+    const body = message.upload?.content?.() ?? received
     const { jti, until } = revocationIn(readJson(contentType, body), now())
     const { thumbprint } = key
     await requireUnusedNonce(claimNonce, nonce, { agent: issuer, thumbprint, remoteAddress: message.remoteAddress })

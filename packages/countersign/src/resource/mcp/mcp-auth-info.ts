@@ -12,6 +12,7 @@ export interface McpAuthInfo {
   expiresAt?: number
   resource: URL
   extra: {
+    /** Empty if the token does not name the agent. */
     agent: string
     /** The auth server, and the user's id there. A user is identified only by both together. Undefined if no user is identified. */
     iss: string | undefined
@@ -29,11 +30,12 @@ export function mcpAuthInfo(
   resource: string,
 ): McpAuthInfo {
   const { thumbprint, scheme, delegate, authorization, caller } = verified
-  const agent = verified.agent ?? caller ?? resource
+  // An agent that is the resource itself is not named, either.
+  const agent = verified.agent ?? (caller === undefined ? resource : '')
   const { iss, sub, exp } = authorization?.claims ?? { iss: undefined, sub: undefined, exp: undefined }
   return {
     token: thumbprint ?? authorization?.claims.jti ?? '',
-    clientId: agent,
+    clientId: verified.agent ?? caller ?? resource,
     scopes: [...(authorization?.scope ?? [])],
     ...(exp === undefined ? {} : { expiresAt: exp }),
     resource: new URL(resource),

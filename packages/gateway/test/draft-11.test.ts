@@ -1,0 +1,107 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { generatePrivateJwk } from 'countersign'
+import { createConfiguredGateway, loadGatewayConfig } from 'countersign-gateway'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import {
+  openStage,
+  requestWith,
+  said,
+  scopes,
+  signers,
+  tokenOf,
+} from '../../countersign/test/editions/draft-11/resource-stage.js'
+import { craftRequest, ids, now, type WireMessage } from '../../countersign/test/editions/draft-11/wire.js'
+import { listenWith, openResource } from '../../countersign/test/resource/events-resource.js'
+import { openGateway } from './gateway-stage.js'
+
+const routes = [
+  { method: 'GET', path: '/agent', require: 'identity' },
+  { method: 'GET', path: '/user', require: 'user' },
+  { method: 'POST', path: '/data', require: 'authorization', scope: 'data.read' },
+] as const
+
+async function send(port: number, { method, target, headers, body }: WireMessage): Promise<Response> {
+  const fields = [...headers]
+    .filter(([name]) => name !== 'host')
+    .map(([name, value]): [string, string] => [name, value])
+  return fetch(`http://127.0.0.1:${port}${target}`, { method, headers: fields, body: body === '' ? null : body })
+}
+
+const also = ['content-type', 'content-digest']
+
+describe('a gateway in draft -11', () => {
+  it('requires one token after the other, and passes on who calls', async () => {
+    const { port, arrived } = await openGateway({ resource: openStage().resource, routes })
+    const unsigned = await fetch(`http://127.0.0.1:${port}/user`)
+    expect(said(unsigned)).toEqual({
+      status: 401,
+      requirement: 'requirement=person-token',
+      problem: 'error=invalid_signature',
+    })
+    expect((await send(port, await requestWith(await tokenOf('agent'), { target: '/agent' }))).status).toBe(200)
+    const person = await tokenOf('person')
+    expect(said(await send(port, await requestWith(person, { target: '/agent' }))).requirement).toBe(
+      'requirement=agent-token',
+    )
+    expect((await send(port, await requestWith(person, { target: '/user' }))).status).toBe(200)
+    const post = { method: 'POST', body: '{}', also }
+    expect(said(await send(port, await requestWith(person, post))).requirement).toBe(
+      'requirement=auth-token;resource-token="…"',
+    )
+    expect((await send(port, await requestWith(await tokenOf('auth'), post))).status).toBe(200)
+    const seen = arrived.map(({ headers }) =>
+      ['level', 'agent-server', 'delegate', 'issuer', 'subject', 'scope', 'jkt'].map(
+        (name) => headers[`x-aauth-${name}`],
+      ),
+    )
+    const { thumbprint } = signers.agent
+    expect(seen).toEqual([
+      ['identity', ids.agent, 'aauth:assistant@agent.example', '', '', '', thumbprint],
+      ['user', '', '', ids.personServer, 'p1', '', thumbprint],
+      ['authorization', '', '', ids.personServer, 'p1', 'data.read', thumbprint],
+    ])
+  })
+
+  it('serves the document, and receives revocations', async () => {
+    const { port, arrived } = await openGateway({ resource: openStage().resource, routes })
+    const document = await fetch(`http://127.0.0.1:${port}/.well-known/aauth-resource.json`)
+    expect(await document.json()).toMatchObject({ issuer: ids.resource })
+    const key = { scheme: 'jwks', id: ids.personServer, wellKnown: 'aauth-person.json', kid: 'ps-1' } as const
+    const body = JSON.stringify({ jti: 'j1', exp: now + 300 })
+    const revocation = { signer: signers.personServer, key, method: 'POST', target: '/aauth/revoke', body, also }
+    expect((await send(port, await craftRequest(revocation))).status).toBe(200)
+    const refused = await send(port, await requestWith(await tokenOf('person', { jti: 'j1' }), { target: '/user' }))
+    expect(said(refused).problem).toBe('error=revoked_jwt')
+    expect(arrived).toEqual([])
+  })
+
+  it('has the level user; a gateway in January 2026 does not', async () => {
+    await expect(openGateway({ resource: openResource(), routes })).rejects.toThrow(
+      'routes[1].require can be "user" only if',
+    )
+  })
+
+  it('is configured by edition and authServers', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'gateway-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const settings = {
+      id: ids.resource,
+      edition: 'draft-11',
+      authServers: [ids.personServer],
+      keyFile: 'key.json',
+      upstream: { url: 'http://127.0.0.1:9' },
+      scopes,
+      routes,
+    }
+    await writeFile(join(folder, 'key.json'), JSON.stringify(await generatePrivateJwk()), { mode: 0o600 })
+    await writeFile(join(folder, 'gateway.json'), JSON.stringify(settings))
+    const gateway = createConfiguredGateway(await loadGatewayConfig(join(folder, 'gateway.json'), {}))
+    onTestFinished(() => gateway.close())
+    const port = await listenWith(gateway.server)
+    const document = await fetch(`http://127.0.0.1:${port}/.well-known/aauth-resource.json`)
+    expect(await document.json()).toMatchObject({ access_mode: 'auth-token', scope_descriptions: scopes })
+    expect(said(await fetch(`http://127.0.0.1:${port}/user`)).requirement).toBe('requirement=person-token')
+  })
+})
