@@ -334,13 +334,15 @@ describe('pages of other origins', () => {
       for (const [name, value] of Object.entries(loose)) outgoing.setHeader(name, value)
       outgoing.end('{}')
     })
-    const key = await byToken('events.read')
-    for (const head of [['GET /open/ HTTP/1.1', 'Host: x'], await signedLines('/mcp', undefined, key)]) {
-      const answer = await exchange(port, message([...head, ...lines]))
-      expect(statusOf(answer)).toBe(200)
-      expect(answer).toMatch(/x-own: 1\r\n/i)
-      expect(answer).not.toMatch(/\naccess.control/i)
-    }
+    const answer = await exchange(port, message(['GET /open/ HTTP/1.1', 'Host: x', ...lines]))
+    expect(statusOf(answer)).toBe(200)
+    expect(answer).toMatch(/x-own: 1\r\n/i)
+    expect(answer).not.toMatch(/\naccess.control/i)
+    const mcp = await signedLines('/mcp', undefined, await byToken('events.read'))
+    const ofServer = await exchange(port, message([...mcp, ...lines]))
+    // A page that is not listed may not call an MCP server at all.
+    expect(statusOf(ofServer)).toBe(lines.length > 0 ? 403 : 200)
+    expect(ofServer).not.toMatch(/\naccess.control/i)
   })
 
   // G37
