@@ -41,7 +41,7 @@ export interface McpOptions extends McpTable {
   /** A name of the server for the user who decides, if a client uses OAuth. @default none */
   name?: string | undefined
   /**
-   * The scopes, space-separated, that the first request of an OAuth client asks for. Some clients cannot ask for more later. @default
+   * The scopes, space-separated, that the first request of an OAuth client asks for, including `connect`. Some clients cannot ask for more later. @default
    * `connect`, and all scopes in the table that access tokens may have
    */
   initialScope?: string | undefined
