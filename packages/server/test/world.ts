@@ -1,10 +1,8 @@
 import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
 import { type Agent, type AgentOptions, createAgent } from 'countersign/agent'
-import type { Edition } from 'countersign/editions'
 import { createResource, type Resource, type ResourceOptions } from 'countersign/resource'
 import { aauth } from 'countersign/resource/hono'
 import { type AuthServer, type AuthServerOptions, createAuthServer, fixedKeys, type Storage } from 'countersign-server'
-import type { SignedEdition } from 'countersign-server/edition'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { Hono } from 'hono'
 import { quickHash } from './quick-hash.js'
@@ -38,8 +36,6 @@ export interface World {
 }
 
 export interface WorldOptions {
-  /** The edition that all three use. @default January 2026 */
-  edition?: SignedEdition & { readonly edition: Edition }
   agent?: Partial<AgentOptions>
   server?: Partial<AuthServerOptions>
   resource?: Partial<ResourceOptions>
@@ -49,7 +45,6 @@ export interface WorldOptions {
 
 /** Agent, resource and auth server over a map of origins: no ports, and identifiers stay `https`. */
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
-  const { edition: { edition } = {} } = options
   const clock = { now: 1_800_000_000 }
   const now = () => clock.now
   const origins: World['origins'] = new Map()
@@ -63,24 +58,20 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   }
   const agentSigner = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
   const storage = options.storage?.(now) ?? sqliteStorage(':memory:', { now, sweepInterval: 0, usageDelay: 0 })
-  const server = createAuthServer(
-    {
-      issuer: ids.authServer,
-      keys: fixedKeys({
-        signer: await createSigner(await generatePrivateJwk({ kid: 'auth-key-1' })),
-        secret: new Uint8Array(32).fill(7),
-      }),
-      storage,
-      lifetimes: { authToken: 3600 },
-      fetch,
-      now,
-      ...options.server,
-    },
-    options.edition,
-  )
+  const server = createAuthServer({
+    issuer: ids.authServer,
+    keys: fixedKeys({
+      signer: await createSigner(await generatePrivateJwk({ kid: 'auth-key-1' })),
+      secret: new Uint8Array(32).fill(7),
+    }),
+    storage,
+    lifetimes: { authToken: 3600 },
+    fetch,
+    now,
+    ...options.server,
+  })
   await storage.createUser({ username: 'testuser', passwordHash: await quickHash('testpass') })
   const resource = createResource({
-    edition,
     id: ids.resource,
     signer: await createSigner(await generatePrivateJwk({ kid: 'resource-key-1' })),
     authServer: ids.authServer,
@@ -99,7 +90,6 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     origins,
     sent,
     agent: createAgent({
-      edition,
       id: ids.agent,
       signer: agentSigner,
       authServers: [ids.authServer],
