@@ -104,11 +104,8 @@ export function createTokenCache({ records, past, thumbprint, now }: HeldTokensO
   }
 
   /** Ensures that another user's tokens never replace the owner's, no matter who signed in at the auth server. */
-  async function requireSameUser(
-    owner: string,
-    { jwt, authServer, userScope = authServer, user }: HeldToken,
-  ): Promise<void> {
-    const sub = user ?? decodeToken(jwt)?.payload.sub
+  async function requireSameUser(owner: string, token: HeldToken): Promise<void> {
+    const { authServer, userScope = authServer, user: sub = decodeToken(token.jwt)?.payload.sub } = token
     // A policy rule allowed this access, not a user.
     if (sub === undefined) return
     const kept = (await records.add(owner, { kind: 'person', id: userScope }, { sub })) as { sub: unknown }

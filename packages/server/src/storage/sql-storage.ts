@@ -17,10 +17,17 @@ import * as decisions from './verbs/decisions.js'
 import * as deployment from './verbs/deployment.js'
 import * as federated from './verbs/federated.js'
 import * as grants from './verbs/grants.js'
-import { createLogoVerbs, createPasskeyVerbs, createPollingVerbs, createRelationVerbs } from './verbs/groups.js'
+import {
+  createLogoVerbs,
+  createPasskeyVerbs,
+  createPollingVerbs,
+  createRelationVerbs,
+  createRevocationVerbs,
+} from './verbs/groups.js'
 import * as issues from './verbs/issues.js'
 import * as keys from './verbs/keys.js'
 import * as openedRequests from './verbs/opened-requests.js'
+import * as receivedRevocations from './verbs/received-revocations.js'
 import * as refreshes from './verbs/refreshes.js'
 import * as requests from './verbs/requests.js'
 import * as retention from './verbs/retention.js'
@@ -115,6 +122,8 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     listRevocations: reading(revocations.listRevocations),
 
     ...createRelationVerbs(runner),
+    ...createRevocationVerbs(runner),
+    recordRevocation: claiming('disk', receivedRevocations.recordRevocation),
 
     recordAgent: together('disk', agents.recordAgent),
     findAgent: reading(agents.findAgent),

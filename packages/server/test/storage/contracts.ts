@@ -3,6 +3,7 @@ import { agentContract } from './contract/agents.js'
 import { auditContract } from './contract/audit.js'
 import { bindingContract } from './contract/bindings.js'
 import { clientContract } from './contract/clients.js'
+import { deliveryContract } from './contract/deliveries.js'
 import { deploymentContract } from './contract/deployment.js'
 import { grantContract } from './contract/grants.js'
 import { keyContract } from './contract/keys.js'
@@ -39,6 +40,7 @@ export const contracts = [
   agentContract,
   bindingContract,
   subjectContract,
+  deliveryContract,
   logoContract,
   revocationContract,
   keyContract,

@@ -13,6 +13,12 @@ const masterKey = randomBytes(32)
 
 /** The statements that undo a migration, by the schema version to which they return. */
 const downgrades: Readonly<Record<number, string>> = {
+  10: `
+    drop table revocation_delivery;
+    drop table received_revocation;
+    drop index token_issue_tracked;
+    alter table token_issue drop column tracked;
+    alter table token_issue drop column revoked_at;`,
   9: `
     drop table resource_subject;
     drop table agent_subject;`,
@@ -56,7 +62,7 @@ const downgrades: Readonly<Record<number, string>> = {
 
 /** The statements that return to a schema version. */
 function downgradeTo(version: number): string {
-  return [9, 8, 7, 6, 5, 4, 3, 2, 1].flatMap((each) => (each >= version ? (downgrades[each] ?? []) : [])).join('')
+  return [10, 9, 8, 7, 6, 5, 4, 3, 2, 1].flatMap((each) => (each >= version ? (downgrades[each] ?? []) : [])).join('')
 }
 
 /** An empty database: how to open it, and how to convert it to an older schema while it is closed. */
@@ -139,6 +145,7 @@ it.each([
   ['SQLite', 7, sqlite],
   ['SQLite', 8, sqlite],
   ['SQLite', 9, sqlite],
+  ['SQLite', 10, sqlite],
   ['PostgreSQL', 1, postgres],
   ['PostgreSQL', 3, postgres],
   ['PostgreSQL', 4, postgres],
@@ -147,6 +154,7 @@ it.each([
   ['PostgreSQL', 7, postgres],
   ['PostgreSQL', 8, postgres],
   ['PostgreSQL', 9, postgres],
+  ['PostgreSQL', 10, postgres],
 ] as const)(
   'opens a %s database of schema %i with its users, sessions, keys, codes and refresh tokens, counts credential revisions from 0, and assumes the first edition',
   {

@@ -12,6 +12,8 @@ export const auditEvents = {
   'agent.private_key_published': 'A fetched key set contains a private key; `jwks_uri`, `kid`',
   'agent.refused':
     'A policy denied an agent, the agent is blocked, or its document or keys could not be fetched; `code`, `rule`, `reason`; with `claimed`, the agent’s identity is unverified and could have been sent by anyone',
+  'agent.tokens_revoked':
+    'The tokens of an agent were revoked, because its provider revoked the agent’s own token; `by`, `edition`, `count`',
   'agent.unblocked': 'An operator unblocked an agent; `by`',
   'agent.unbound':
     'An agent that acted for one user only acts for no one; `by`, `edition`, and the numbers of `grants` and `requests` that ended',

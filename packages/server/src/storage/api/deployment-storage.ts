@@ -116,6 +116,8 @@ export const retention = {
   request: day,
   refreshToken: day,
   issue: 30 * day,
+  /** For clocks that differ. */
+  revocation: 60,
   /** Counted from when the agent was last seen. Does not apply to agents that are blocked or have ever been allowed anything. */
   agent: 90 * day,
   /** For agents that have never been allowed anything. Other agents keep their logo for as long as they are stored. */

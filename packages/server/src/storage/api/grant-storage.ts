@@ -60,6 +60,11 @@ export interface CodeRedemption extends OfSignedRequest {
   /** The latest expiry of the auth token, in Unix seconds, such as that of a token that the agent presented. @default any */
   notAfter?: number | undefined
   /**
+   * Whether the token is tracked: it can be found by its `jti`, and its resource is notified if it is revoked before it expires. A token with
+   * a family is never tracked. @default false
+   */
+  isTracked?: boolean | undefined
+  /**
    * The issue that `prepareRedemption` returned. Rejects with `StorageError` `unavailable`, in which case the code stays valid, if the grant
    * has changed since. @default a new issue
    */

@@ -11,6 +11,8 @@ export interface IssueStorage {
    * `agent_blocked`.
    */
   issueRemembered(issue: RememberedIssue): Promise<RememberedIssueOutcome>
+  /** Returns the record of a tracked token; undefined if there is none, or its retention period has ended. */
+  findIssue(jti: string): Promise<FoundIssue | undefined>
 }
 
 export interface RememberedIssue extends OfSignedRequest, GrantParties {
@@ -22,6 +24,18 @@ export interface RememberedIssue extends OfSignedRequest, GrantParties {
   tokenLifetime: number
   /** The latest expiry of the token, in Unix seconds, such as that of a token that the agent presented. @default any */
   notAfter?: number | undefined
+  /** Whether the token is tracked, see {@link CodeRedemption.isTracked}. @default false */
+  isTracked?: boolean | undefined
+}
+
+/** A tracked token that was issued under a grant. */
+export interface FoundIssue extends GrantParties {
+  grantId: string
+  scope: string
+  issuedAt: number
+  expiresAt: number
+  /** When the token was revoked: with its grant, its user, or by itself. */
+  revokedAt: number | null
 }
 
 /** `expired`: `notAfter` has passed. */

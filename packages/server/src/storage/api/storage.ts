@@ -6,6 +6,7 @@ import type { AgentStorage } from './agent-storage.js'
 import type { AuditStorage } from './audit-storage.js'
 import type { BindingStorage } from './binding-storage.js'
 import type { ClientStorage } from './client-storage.js'
+import type { DeliveryStorage } from './delivery-storage.js'
 import type { DeploymentStorage } from './deployment-storage.js'
 import type { GrantStorage } from './grant-storage.js'
 import type { IssueStorage } from './issue-storage.js'
@@ -13,6 +14,7 @@ import type { KeyStorage } from './key-storage.js'
 import type { LogoStorage } from './logo-storage.js'
 import type { PasskeyStorage } from './passkey-storage.js'
 import type { PolledRequestStorage } from './polled-request-storage.js'
+import type { ReceivedRevocationStorage } from './received-revocation-storage.js'
 import type { RefreshStorage } from './refresh-storage.js'
 import type { RequestStorage } from './request-storage.js'
 import type { SessionStorage } from './session-storage.js'
@@ -25,6 +27,7 @@ export { type Factor, provingFactors } from './account-storage.js'
 export type { SeenAgent } from './agent-storage.js'
 export type { AuditEvent, NewEvent, RecordedEvent } from './audit-storage.js'
 export type { Binding } from './binding-storage.js'
+export type { Delivery, ListedDelivery } from './delivery-storage.js'
 export { longestTokenLifetime, validTokensIssuedSince } from './deployment-storage.js'
 export type {
   CodeRedemption,
@@ -80,6 +83,8 @@ export interface Storage
     IssueStorage,
     BindingStorage,
     SubjectStorage,
+    DeliveryStorage,
+    ReceivedRevocationStorage,
     RefreshStorage,
     AgentStorage,
     LogoStorage,

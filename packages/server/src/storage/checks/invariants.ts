@@ -89,6 +89,17 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
         where (g.revoked_at is not null and f.revoked_at is null)
           or f.last_used_at > f.revoked_at + ${overlap} or f.rotated_at > f.revoked_at + ${overlap}`,
     ),
+    tracked_token_of_removed: check(
+      'A tracked token of a revoked grant was not revoked.',
+      () => sql`select g.public_id as "grant" from token_issue as t join consent_grant as g on g.id = t.grant_id
+        where t.tracked = 1 and t.revoked_at is null and t.expires_at > g.revoked_at + ${overlap}
+          and g.revoked_by <> 'replaced'`,
+    ),
+    delivered_without_removal: check(
+      'A resource was notified of the revocation of a token that was not revoked.',
+      () => sql`select g.public_id as "grant" from revocation_delivery as d join token_issue as t on t.id = d.issue_id
+        left join consent_grant as g on g.id = t.grant_id where t.revoked_at is null or t.tracked = 0`,
+    ),
     token_of_blocked_agent: check(
       'A token was issued to an agent after the agent was blocked.',
       () => sql`select distinct a.identifier as agent from token_issue as t

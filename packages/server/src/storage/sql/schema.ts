@@ -22,6 +22,7 @@ function creationOf(name: string, columns: Columns, system: DatabaseSystem): str
 const checks: Readonly<Partial<Record<string, readonly string[]>>> = {
   app_user: ['closed_at is null or disabled_at is not null'],
   agent: ['(first_seen_at is null) = (last_seen_at is null)', 'blocked_at is null or first_seen_at is not null'],
+  revocation_delivery: ['(due_at is null) = (outcome is not null)', '(outcome is null) = (settled_at is null)'],
   token_issue: [
     '(grant_id is null) <> (policy is null)',
     '(policy is null) = (agent_id is null) and (policy is null) = (resource_id is null)',
@@ -78,6 +79,9 @@ create index refresh_token_revoked on refresh_token (revoked_at) where revoked_a
 create index token_issue_grant on token_issue (grant_id) where grant_id is not null;
 create index token_issue_agent on token_issue (agent_id) where agent_id is not null;
 create index token_issue_resource on token_issue (resource_id) where resource_id is not null;
+create index token_issue_tracked on token_issue (jti_end) where tracked = 1;
+create index revocation_delivery_due on revocation_delivery (due_at) where due_at is not null;
+create index received_revocation_expiry on received_revocation (expires_at);
 create index token_issue_expiry on token_issue (expires_at);
 create index nonce_expiry on nonce (expires_at);
 create index nonce_count_agents on nonce_count (held) where kind = 'agents';

@@ -16,6 +16,7 @@ import {
   uniqueId,
 } from './columns.js'
 import { relationTables } from './relation-tables.js'
+import { revocationTables } from './revocation-tables.js'
 import { userTables } from './user-tables.js'
 
 /**
@@ -175,7 +176,13 @@ export const tables = {
     agent_id: idOf('agent').orNull,
     delegate: text.orNull,
     resource_id: idOf('resource').orNull,
+    /** 1 if the token can be found by its `jti`, and its resource is notified if the token is revoked. Only under grants. */
+    tracked: fromZero,
+    /** When the token was revoked, if it is tracked. */
+    revoked_at: integer.orNull,
   },
+
+  ...revocationTables,
 
   signing_key: {
     kid: text.key,

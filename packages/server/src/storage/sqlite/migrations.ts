@@ -24,7 +24,7 @@ const schema = `
     select raise(abort, 'an audit event is kept for 400 days');
   end;
 
-  pragma user_version = 10;
+  pragma user_version = 11;
 `
 
 /**
@@ -150,6 +150,33 @@ const version10 = `
   pragma user_version = 10;
 `
 
+/** Adds revocations of single tokens: those of which resources are notified, and those that other issuers report. */
+const version11 = `
+  alter table token_issue add column tracked integer not null default 0;
+  alter table token_issue add column revoked_at integer;
+  create index token_issue_tracked on token_issue (jti_end) where tracked = 1;
+  create table revocation_delivery (
+    id integer primary key,
+    issue_id integer not null references token_issue on delete cascade unique,
+    due_at integer,
+    attempts integer not null default 0,
+    outcome text check (outcome in ('delivered', 'unsupported', 'failed', 'expired')),
+    settled_at integer,
+    check ((due_at is null) = (outcome is not null)),
+    check ((outcome is null) = (settled_at is null))
+  ) strict;
+  create index revocation_delivery_due on revocation_delivery (due_at) where due_at is not null;
+  create table received_revocation (
+    issuer text not null,
+    jti text not null,
+    expires_at integer not null,
+    primary key (issuer, jti)
+  ) strict, without rowid;
+  create index received_revocation_expiry on received_revocation (expires_at);
+
+  pragma user_version = 11;
+`
+
 /**
  * The first entry creates the newest schema in an empty file. Each later entry migrates a schema to the next version. An entry sets
  * `user_version`, is never changed after its release, and leaves a schema that the previous version can still use.
@@ -165,6 +192,7 @@ export const migrations: readonly string[] = [
   version8,
   version9,
   version10,
+  version11,
 ]
 
 /** A database file's schema version. */

@@ -6,6 +6,7 @@ import { actorOf, writeEvent } from '../rows/audit.js'
 import { type FoundUser, lockAsRead, lockUser, toUser, userIdOf, usernameSkeletons, users } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { contains, generateId, idBytes } from '../sql/kept-query.js'
+import { revokeIssuesOfUser } from './deliveries.js'
 import { recordCredentialChange } from './sessions.js'
 import { clearAccountAttempts, rememberDevice } from './throttle.js'
 
@@ -143,6 +144,7 @@ export async function setUserStatus(
   if ((user.disabled_at === null) === (status === 'active')) return true
   const disabledAt = status === 'disabled' ? unit.now : null
   await unit.db.updateTable('app_user').set({ disabled_at: disabledAt }).where('id', '=', user.id).execute()
+  if (disabledAt !== null) await revokeIssuesOfUser(unit, user.id)
   const event = status === 'disabled' ? 'user.disabled' : 'user.enabled'
   await recordCredentialChange(unit, user.id, { event, by, ends: { exceptIdHash: undefined } })
   return true

@@ -88,7 +88,11 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   requireCurrent(issue, grant, scope)
   requireSubjects(issue, subjects)
   await consumeCode(unit, code)
-  await storeIssue(unit, issue, { grant_id: row.id, request_id: row.request_id })
+  await storeIssue(unit, issue, {
+    grant_id: row.id,
+    request_id: row.request_id,
+    tracked: redemption.isTracked && refresh?.family === undefined ? 1 : 0,
+  })
   if (isUseDue(grant.lastUsedAt, now)) await markUsed(unit, [row])
   const end = lastEndOf(grant.permissions, scope)
   const outlives = end === null || end > issue.expiresAt

@@ -31,6 +31,7 @@ import {
   randomPart,
 } from '../sql/kept-query.js'
 import type { NewRow, Row, Tables } from '../sql/tables.js'
+import { type EndedGrant, revokeIssuesOf } from './deliveries.js'
 
 /** Requested scopes granted by the user to whom the request is bound. */
 interface NewGrant {
@@ -187,15 +188,20 @@ export async function revokeGrants(unit: Unit, revocation: GrantsRevocation): Pr
   return revoked.length
 }
 
-const revokedColumns = ['id', 'public_id', 'user_id', 'agent_id', 'resource_id'] as const
+const revokedColumns = [
+  'id',
+  'public_id',
+  'edition',
+  'user_id',
+  'agent_id',
+  'delegate',
+  'resource_id',
+  'remembered',
+] as const
 
-interface RevokedRow extends GrantKeys {
-  user_id: number
-  agent_id: number
-  resource_id: number
-}
+type RevokedRow = GrantKeys & EndedGrant
 
-/** Revokes the refresh tokens of a revoked grant and writes the audit event. */
+/** Revokes the refresh tokens and tracked tokens of a revoked grant, and writes the audit event. */
 async function recordRevocation(unit: Unit, row: RevokedRow, by: string, successor?: string): Promise<void> {
   const { db, now } = unit
   await db
@@ -204,6 +210,7 @@ async function recordRevocation(unit: Unit, row: RevokedRow, by: string, success
     .where('grant_id', '=', row.id)
     .where('revoked_at', 'is', null)
     .execute()
+  if (successor === undefined) await revokeIssuesOf(unit, row)
   await writeEvent(unit, {
     event: 'grant.revoked',
     userId: row.user_id,
@@ -263,7 +270,7 @@ export function generateJti(under: string): string {
 
 /** The origin of an issued token: a grant, with the code if there was one, or a policy. */
 type Origin =
-  | Pick<NewRow<'token_issue'>, 'grant_id' | 'request_id'>
+  | Pick<NewRow<'token_issue'>, 'grant_id' | 'request_id' | 'tracked'>
   | Pick<NewRow<'token_issue'>, 'policy' | 'agent_id' | 'delegate' | 'resource_id'>
 
 /** Records a token under the request and grant, or under the policy, for which it was issued. */
@@ -280,6 +287,8 @@ const noOrigin = {
   agent_id: null,
   delegate: null,
   resource_id: null,
+  tracked: 0,
+  revoked_at: null,
 } as const
 
 const issueInsertion = cachedInsertion('token_issue')

@@ -1,9 +1,12 @@
 import type { Lasting, Statement, Unit } from '../sql/engine.js'
 import * as agents from './agents.js'
 import * as bindings from './bindings.js'
+import * as deliveries from './deliveries.js'
+import * as issues from './issues.js'
 import * as logos from './logos.js'
 import * as passkeys from './passkeys.js'
 import * as polledRequests from './polled-requests.js'
+import * as receivedRevocations from './received-revocations.js'
 import * as subjects from './subjects.js'
 
 /** Turns verbs, which are functions over a statement or a transaction, into methods of the storage. */
@@ -44,6 +47,15 @@ export const createRelationVerbs = ({ reading, together }: VerbRunner) => ({
   removeBinding: together('disk', bindings.removeBinding),
   listSubjects: reading(subjects.listSubjects),
   findUserBySubject: reading(subjects.findUserBySubject),
+})
+
+export const createRevocationVerbs = ({ reading, together }: VerbRunner) => ({
+  findIssue: reading(issues.findIssue),
+  revokeIssues: together('disk', deliveries.revokeIssues),
+  claimDeliveries: together('disk', deliveries.claimDeliveries),
+  settleDelivery: together('disk', deliveries.settleDelivery),
+  listDeliveries: reading(deliveries.listDeliveries),
+  isRevoked: reading(receivedRevocations.isRevoked),
 })
 
 export const createPasskeyVerbs = ({ reading, together }: VerbRunner) => ({

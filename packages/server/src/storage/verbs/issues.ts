@@ -1,14 +1,14 @@
 import { sql } from 'kysely'
 import type { AutonomousIssue, TokenIssue } from '../api/grant-storage.js'
-import type { RememberedIssue, RememberedIssueOutcome } from '../api/issue-storage.js'
+import type { FoundIssue, RememberedIssue, RememberedIssueOutcome } from '../api/issue-storage.js'
 import { writeEvent } from '../rows/audit.js'
 import { isUseDue, toUsedGrant, usedGrants } from '../rows/grant-lists.js'
 import { commonScope, grantEnded, isWithinScope } from '../rows/granted-scopes.js'
 import { internAgent, internResource } from '../rows/identifiers.js'
 import { auditDelegate } from '../rows/requests.js'
 import { planSubjects, storeSubjects, toUser } from '../rows/users.js'
-import type { Unit } from '../sql/engine.js'
-import { cachedQuery, idBytes, type Placeholders } from '../sql/kept-query.js'
+import type { Statement, Unit } from '../sql/engine.js'
+import { cachedQuery, hashText, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
 import { agentBlocked, requireHostUnblocked, requireUnblocked } from './agents.js'
 import { generateJti, generateTokenIssue, markUsed, storeIssue } from './grants.js'
 
@@ -28,6 +28,48 @@ export async function recordAutonomousIssue(unit: Unit, issue: AutonomousIssue):
     data: { scope, policy, jti: issued.jti, ...auditDelegate(issue) },
   })
   return issued
+}
+
+const tracked = cachedQuery(({ db }, { grant, end }: Placeholders<{ grant: Uint8Array; end: Uint8Array }>) =>
+  db
+    .selectFrom('token_issue as t')
+    .innerJoin('consent_grant as g', 'g.id', 't.grant_id')
+    .innerJoin('app_user as u', 'u.id', 'g.user_id')
+    .innerJoin('agent as a', 'a.id', 'g.agent_id')
+    .innerJoin('resource as s', 's.id', 'g.resource_id')
+    .select([
+      't.jti_end',
+      't.scope',
+      't.issued_at',
+      't.expires_at',
+      't.revoked_at',
+      'g.edition',
+      'g.public_id',
+      'g.delegate',
+    ])
+    .select(['u.public_id as user', 'a.identifier as agent', 's.identifier as resource'])
+    .where('t.jti_end', '=', end)
+    .where('t.tracked', '=', sql.lit(1)) // a literal, to match the index
+    .where('g.public_id', '=', grant),
+)
+
+/** Implements {@link IssueStorage.findIssue}. */
+export async function findIssue(statement: Statement, jti: string): Promise<FoundIssue | undefined> {
+  const [grantId = '', end = '', ...more] = jti.split('.')
+  const [row] = await tracked(statement, { grant: idBytes(grantId), end: Buffer.from(end, 'base64url') })
+  if (!row || more.length > 0 || hashText(row.jti_end) !== end) return undefined
+  return {
+    grantId,
+    edition: row.edition,
+    userId: idText(row.user),
+    agent: row.agent,
+    delegate: row.delegate,
+    resource: row.resource,
+    scope: row.scope,
+    issuedAt: row.issued_at,
+    expiresAt: row.expires_at,
+    revokedAt: row.revoked_at,
+  }
 }
 
 /** The outcome of an issue under a remembered grant, and the grant whose use must be counted. */
@@ -52,7 +94,7 @@ export async function issueRemembered(unit: Unit, wanted: RememberedIssue): Prom
   const issue = generateTokenIssue(grant, scope, { ...wanted, now, subjects: planned })
   if (issue.expiresAt <= now) return refused('expired')
   Object.assign(issue, await storeSubjects(unit, row, planned))
-  await storeIssue(unit, issue, { grant_id: row.id, request_id: null })
+  await storeIssue(unit, issue, { grant_id: row.id, request_id: null, tracked: wanted.isTracked ? 1 : 0 })
   if (isUseDue(row.last_used_at, now)) await markUsed(unit, [row])
   await writeEvent(unit, {
     event: 'token.issued_by_grant',

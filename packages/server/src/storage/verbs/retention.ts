@@ -35,6 +35,11 @@ const hasNoCode = sql<SqlBool>`not exists (select 1 from code as c where c.reque
 /** The rows that may be deleted from each table. The order matters: rows come before the rows that they belong to. */
 const over: readonly Over[] = [
   { table: 'session', isOver: (now) => sql`idle_expires_at <= ${now}` },
+  {
+    table: 'received_revocation',
+    key: ['issuer', 'jti'],
+    isOver: (now) => sql`expires_at <= ${now - retention.revocation}`,
+  },
   { table: 'registered_client', key: ['client_id'], isOver: (now) => sql`expires_at <= ${now}` },
   { table: 'attempt', key: ['key_hash'], isOver: (now) => sql`reset_at <= ${now}` },
   {

@@ -48,11 +48,8 @@ export function prepareRotation(
   const { row, grant } = token
   const judged = judge(token, rotation, row.read_at)
   if ('reason' in judged) return judged.reason === 'reused' ? 'reused' : undefined
-  const issue = generateTokenIssue(grant, judged.scope, {
-    ...rotation,
-    now: row.read_at,
-    subjects: knownSubjects(row),
-  })
+  const subjects = knownSubjects(row)
+  const issue = generateTokenIssue(grant, judged.scope, { ...rotation, now: row.read_at, subjects })
   return { grant, user: toUser(row), issue }
 }
 

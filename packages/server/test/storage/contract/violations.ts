@@ -1,6 +1,14 @@
 import type { Storage } from 'countersign-server'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { allowedRequest, boundRequest, newRequest, newUser, nonceClaim, refreshable } from '../fixtures.js'
+import {
+  allowedRequest,
+  boundRequest,
+  newRequest,
+  newUser,
+  nonceClaim,
+  refreshable,
+  rememberedGrant,
+} from '../fixtures.js'
 import { start } from './in-storage.js'
 
 /** A storage, and access to its tables without foreign key checks. */
@@ -59,6 +67,15 @@ const plants: readonly Plant[] = [
     `update refresh_token set family = (select sub from app_user limit 1), generation = 1, rotated_at = revoked_at + 3,
       previous_hash = (select token_hash from auth_request limit 1)
       where id = (select min(id) from refresh_token where grant_id in ${removed})`,
+  ],
+  [
+    'tracked_token_of_removed',
+    'update token_issue set revoked_at = null',
+    'delivered_without_removal', // its resource is notified
+  ],
+  [
+    'delivered_without_removal',
+    `insert into revocation_delivery (issue_id, due_at) select min(id), ${start} from token_issue`,
   ],
   ['token_of_blocked_agent', 'update token_issue set issued_at = issued_at + 3 where policy is not null'],
   [
@@ -153,6 +170,9 @@ export async function fillWithEverything(storage: Storage): Promise<void> {
   await storage.decideRequest({ ...denied.decision, decision: 'deny' })
   await storage.createAuthRequest(newRequest())
   await allowedRequest(storage, { delegate: 'bot', bindsAgent: true }, {}, alice)
+  const tracked = await rememberedGrant(storage, { delegate: 'tracked' }, {}, alice)
+  await storage.redeemCode({ ...tracked.redemption, isTracked: true })
+  await storage.revokeGrant({ grantId: tracked.grantId, by: alice.id })
   const taken = await refreshable(storage, {}, {}, alice)
   await storage.revokeGrant({ grantId: taken.grantId, by: alice.id })
   const { user } = await refreshable(storage)

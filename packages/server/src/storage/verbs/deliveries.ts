@@ -1,0 +1,176 @@
+import { type SelectQueryBuilder, sql } from 'kysely'
+import {
+  type Delivery,
+  type DeliveryClaim,
+  type DeliveryFilter,
+  type DeliverySettlement,
+  deliveryAttempts,
+  type IssuesRevocation,
+  type ListedDelivery,
+  maxDeliveries,
+} from '../api/delivery-storage.js'
+import { writeEvent } from '../rows/audit.js'
+import { agentIdOf } from '../rows/identifiers.js'
+import { auditDelegate } from '../rows/requests.js'
+import { userIdOf } from '../rows/users.js'
+import type { Statement, Unit } from '../sql/engine.js'
+import { cachedInsertion, hashText, idText } from '../sql/kept-query.js'
+import type { Row, Tables } from '../sql/tables.js'
+
+type GrantIds = SelectQueryBuilder<Tables, 'consent_grant', { id: number }>
+
+/** A grant that is revoked, with the parties that its predecessors have in common with it. */
+export type EndedGrant = Pick<
+  Row<'consent_grant'>,
+  'id' | 'edition' | 'user_id' | 'agent_id' | 'delegate' | 'resource_id' | 'remembered'
+>
+
+/** Revokes the tracked tokens of a revoked grant, and of the grants that it replaced. */
+export async function revokeIssuesOf(unit: Unit, grant: EndedGrant): Promise<void> {
+  const named = unit.db.selectFrom('consent_grant').select('id')
+  const predecessors = named
+    .where('user_id', '=', grant.user_id)
+    .where('agent_id', '=', grant.agent_id)
+    .where('delegate', 'is not distinct from', grant.delegate)
+    .where('resource_id', '=', grant.resource_id)
+    .where('edition', '=', grant.edition)
+    .where('revoked_by', '=', 'replaced')
+  const itself = named.where('id', '=', grant.id)
+  await revokeTracked(unit, grant.remembered === 1 ? itself.union(predecessors) : itself, maxDeliveries.perGrant)
+}
+
+/** Revokes the tracked tokens of a user who was disabled. */
+export async function revokeIssuesOfUser(unit: Unit, userId: number): Promise<void> {
+  const grants = unit.db.selectFrom('consent_grant').select('id').where('user_id', '=', userId)
+  await revokeTracked(unit, grants, maxDeliveries.together)
+}
+
+/** Implements {@link DeliveryStorage.revokeIssues}. */
+export async function revokeIssues(unit: Unit, revocation: IssuesRevocation): Promise<number> {
+  const { edition, agent, delegate, by } = revocation
+  const [known] = await agentIdOf(unit, agent).execute()
+  if (!known) return 0
+  const grants = unit.db
+    .selectFrom('consent_grant')
+    .select('id')
+    .where('edition', '=', edition)
+    .where('agent_id', '=', known.id)
+    .where('delegate', 'is not distinct from', delegate)
+  const count = await revokeTracked(unit, grants, maxDeliveries.together)
+  const data = { by, edition, count, ...auditDelegate(revocation) }
+  if (count > 0) await writeEvent(unit, { event: 'agent.tokens_revoked', agentId: known.id, data })
+  return count
+}
+
+/** Marks the tracked tokens of grants as revoked, and notifies the resources of those that expire last. */
+async function revokeTracked(unit: Unit, grants: GrantIds, most: number): Promise<number> {
+  const { db, now } = unit
+  const revoked = await db
+    .updateTable('token_issue')
+    .set({ revoked_at: now })
+    .where('grant_id', 'in', grants)
+    .where('tracked', '=', sql.lit(1)) // a literal, to match the index
+    .where('revoked_at', 'is', null)
+    .where('expires_at', '>', now)
+    .returning(['id', 'expires_at'])
+    .execute()
+  const last = revoked.toSorted((one, other) => other.expires_at - one.expires_at).slice(0, most)
+  const due = { due_at: now, attempts: 0, outcome: null, settled_at: null }
+  for (const { id } of last) await deliveryInsertion(unit, [{ issue_id: id, ...due }])
+  return revoked.length
+}
+
+const deliveryInsertion = cachedInsertion('revocation_delivery')
+
+/** Deliveries with their tokens and grants. The caller narrows the query. */
+function deliveries({ db }: Pick<Statement, 'db'>) {
+  return db
+    .selectFrom('revocation_delivery as d')
+    .innerJoin('token_issue as t', 't.id', 'd.issue_id')
+    .innerJoin('consent_grant as g', 'g.id', 't.grant_id')
+    .innerJoin('resource as s', 's.id', 'g.resource_id')
+    .select(['d.id', 'd.attempts', 'd.outcome', 'd.settled_at'])
+    .select(['t.jti_end', 't.expires_at', 't.revoked_at', 'g.public_id', 's.identifier as resource'])
+}
+
+/** Implements {@link DeliveryStorage.claimDeliveries}. */
+export async function claimDeliveries(unit: Unit, { edition, limit, lease }: DeliveryClaim): Promise<Delivery[]> {
+  const { now } = unit
+  const due = deliveries(unit)
+    .where('d.due_at', '<=', now)
+    .where('g.edition', '=', edition)
+    .orderBy('d.due_at')
+    .orderBy('d.id')
+    .limit(limit)
+  const claimed: Delivery[] = []
+  for (const row of await unit.locking(due, { d: 'alone' }, 'passing').execute()) {
+    const attempt = row.attempts + 1
+    if (row.expires_at <= now) await settle(unit, row.id, 'expired')
+    else if (attempt > deliveryAttempts.most) await settle(unit, row.id, 'failed')
+    else {
+      const claim = { attempts: attempt, due_at: now + lease }
+      await unit.db.updateTable('revocation_delivery').set(claim).where('id', '=', row.id).execute()
+      const { resource, expires_at: expiresAt } = row
+      claimed.push({ id: String(row.id), attempt, resource, jti: jtiOf(row), expiresAt })
+    }
+  }
+  return claimed
+}
+
+/** Returns the `jti` of a tracked token. */
+export function jtiOf({ public_id, jti_end }: { public_id: Uint8Array; jti_end: Uint8Array }): string {
+  return `${idText(public_id)}.${hashText(jti_end)}`
+}
+
+async function settle({ db, now }: Unit, id: number, outcome: NonNullable<ListedDelivery['outcome']>): Promise<void> {
+  await db
+    .updateTable('revocation_delivery')
+    .set({ outcome, due_at: null, settled_at: now })
+    .where('id', '=', id)
+    .execute()
+}
+
+/** Implements {@link DeliveryStorage.settleDelivery}. */
+export async function settleDelivery(unit: Unit, { id, attempt, outcome }: DeliverySettlement): Promise<boolean> {
+  const number = /^\d{1,15}$/.test(id) ? Number(id) : null
+  const claimed = unit.db
+    .selectFrom('revocation_delivery as d')
+    .select('d.id')
+    .where('d.id', '=', number)
+    .where('d.attempts', '=', attempt)
+    .where('d.due_at', 'is not', null)
+  const row = await unit.locking(claimed, { d: 'alone' }).executeTakeFirst()
+  if (!row) return false
+  const delay = outcome === 'failed' ? deliveryAttempts.delays[attempt - 1] : undefined
+  if (delay === undefined) await settle(unit, row.id, outcome)
+  else {
+    const next = { due_at: unit.now + delay }
+    await unit.db.updateTable('revocation_delivery').set(next).where('id', '=', row.id).execute()
+  }
+  return true
+}
+
+/** Implements {@link DeliveryStorage.listDeliveries}. */
+export async function listDeliveries(
+  statement: Statement,
+  { userId, limit = 100 }: DeliveryFilter,
+): Promise<ListedDelivery[]> {
+  const rows = await deliveries(statement)
+    .innerJoin('agent as a', 'a.id', 'g.agent_id')
+    .select(['g.edition', 'g.delegate', 'a.identifier as agent'])
+    .where('g.user_id', '=', userIdOf(statement, userId))
+    .orderBy('d.id', 'desc')
+    .limit(limit)
+    .execute()
+  return rows.map((row) => ({
+    edition: row.edition,
+    agent: row.agent,
+    delegate: row.delegate,
+    resource: row.resource,
+    revokedAt: Number(row.revoked_at),
+    expiresAt: row.expires_at,
+    attempts: row.attempts,
+    outcome: row.outcome,
+    settledAt: row.settled_at,
+  }))
+}

@@ -1,0 +1,276 @@
+import type { Storage, User } from 'countersign-server'
+import { expect, test } from 'vitest'
+import {
+  agent,
+  allowedRequest,
+  edition,
+  hashOf,
+  newUser,
+  nonceClaim,
+  outcomeOf,
+  readNow,
+  rememberedGrant,
+  resource,
+  times,
+} from '../fixtures.js'
+import { day, inStorage, type MakeStorage, start } from './in-storage.js'
+
+const files = 'https://files.example'
+const issuer = 'https://provider.example'
+
+type Allowed = Parameters<typeof allowedRequest>[1]
+
+/** Has a user allow a request, and redeems its code for a tracked token that expires after an hour. */
+async function tracked(storage: Storage, user: User, changes: Allowed = {}, decided = { remembered: true }) {
+  const { redemption } = await allowedRequest(storage, changes, decided, user)
+  const outcome = await storage.redeemCode({ ...redemption, tokenLifetime: 3600, isTracked: true })
+  if (outcome.outcome !== 'redeemed') throw new Error(`expected redeemed, got ${outcome.reason}`)
+  return { jti: outcome.issue.jti, grantId: outcome.grant.id }
+}
+
+export function deliveryContract(name: string, makeStorage: MakeStorage): void {
+  inStorage(`${name}: revocations of single tokens`, makeStorage, (world) => {
+    const claim = (changes: { limit?: number; edition?: string } = {}) =>
+      world.storage.claimDeliveries({ edition, limit: 10, lease: 60, ...changes })
+    const claimedTokens = async () => (await claim()).map(({ jti }) => jti).toSorted()
+    const outcomes = async (userId: string) =>
+      (await world.storage.listDeliveries({ userId })).map(({ outcome, attempts }) => [outcome, attempts])
+
+    test('a tracked token is found by its jti, with its parties, and others are not', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const { jti, grantId } = await tracked(storage, user, { delegate: 'bot' })
+      expect(await storage.findIssue(jti)).toEqual({
+        grantId,
+        edition,
+        userId: user.id,
+        agent,
+        delegate: 'bot',
+        resource,
+        scope: 'calendar.read calendar.write',
+        issuedAt: start,
+        expiresAt: start + 3600,
+        revokedAt: null,
+      })
+      const { redemption } = await allowedRequest(storage, {}, {}, user)
+      const plain = await storage.redeemCode(redemption)
+      const [, end = ''] = jti.split('.')
+      const wrong = [
+        plain.outcome === 'redeemed' ? plain.issue.jti : '',
+        end,
+        `${jti}.x`,
+        `${jti}=`,
+        `x.${end}`,
+        '',
+        '.',
+      ]
+      for (const each of wrong) expect(await storage.findIssue(each), each).toBeUndefined()
+    })
+
+    test('removing a grant revokes its unexpired tracked tokens, and only them', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const parties = { edition, userId: user.id, agent, delegate: null, resource }
+      const issue = { ...parties, scope: 'calendar.read', jkt: hashOf('jkt'), tokenLifetime: 3600, isTracked: true }
+      const { jti: expired } = await tracked(storage, user)
+      world.now = start + 3600
+      const { jti, grantId } = await tracked(storage, user)
+      const remembered = await storage.issueRemembered(issue)
+      const other = remembered.outcome === 'issued' ? remembered.issue.jti : ''
+      await storage.issueRemembered({ ...issue, isTracked: false })
+      const { jti: kept } = await tracked(storage, user, { resource: files })
+      world.now += 10
+      expect(await claim()).toEqual([])
+      await storage.revokeGrant({ grantId, by: user.id })
+      for (const each of [jti, other]) expect(await storage.findIssue(each)).toMatchObject({ revokedAt: world.now })
+      for (const each of [expired, kept]) expect(await storage.findIssue(each)).toMatchObject({ revokedAt: null })
+      const claimed = await claim()
+      expect(claimed.map((each) => each.jti).toSorted()).toEqual([jti, other].toSorted())
+      expect(claimed[0]).toMatchObject({ attempt: 1, resource, expiresAt: start + 7200 })
+      expect(await storage.findViolations()).toEqual([])
+    })
+
+    test('tokens of a replaced grant are revoked with its successor, not before', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const before = await tracked(storage, user, { scope: 'a' })
+      const after = await tracked(storage, user, { scope: 'a b' })
+      const once = await tracked(storage, user, { scope: 'a' }, { remembered: false })
+      expect(await claim()).toEqual([])
+      await storage.revokeGrant({ grantId: once.grantId, by: user.id })
+      expect(await claimedTokens()).toEqual([once.jti])
+      await storage.revokeGrant({ grantId: after.grantId, by: user.id })
+      expect(await claimedTokens()).toEqual([before.jti, after.jti].toSorted())
+    })
+
+    test('closing or disabling an account, and removing an agent’s binding, revoke tokens too', async () => {
+      const { storage } = world
+      const [closed, disabled, unbound] = [await newUser(storage), await newUser(storage), await newUser(storage)]
+      const tokens = [await tracked(storage, closed), await tracked(storage, disabled)]
+      tokens.push(await tracked(storage, unbound, { delegate: 'bot', bindsAgent: true }))
+      await storage.closeAccount(await readNow(storage, closed.id))
+      await storage.setUserStatus(disabled.id, 'disabled')
+      await storage.removeBinding({ edition, agent, delegate: 'bot', userId: unbound.id, by: unbound.id })
+      expect(await claimedTokens()).toEqual(tokens.map(({ jti }) => jti).toSorted())
+    })
+
+    test('the tokens of an agent are revoked without its grants', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const { jti, grantId } = await tracked(storage, user, { delegate: 'bot' })
+      await tracked(storage, user, { delegate: 'other' })
+      const bot = { edition, agent, delegate: 'bot', by: issuer }
+      expect(await storage.revokeIssues({ ...bot, edition: 'other' })).toBe(0)
+      expect(await storage.revokeIssues({ ...bot, agent: issuer })).toBe(0)
+      expect(await storage.revokeIssues(bot)).toBe(1)
+      expect(await storage.revokeIssues(bot)).toBe(0)
+      expect(await claimedTokens()).toEqual([jti])
+      expect(await storage.findGrant(grantId)).toMatchObject({ revokedAt: null })
+      expect(await storage.listEvents({ event: 'agent.tokens_revoked' })).toMatchObject([
+        { agent, data: { by: issuer, edition, delegate: 'bot', count: 1 } },
+      ])
+      await storage.revokeGrant({ grantId, by: user.id })
+      expect(await claim()).toEqual([])
+      expect(await storage.findViolations()).toEqual([])
+    })
+
+    test('a claimed delivery is claimed by no one else until its lease ends, as after a kill', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const { grantId } = await tracked(storage, user)
+      await storage.revokeGrant({ grantId, by: user.id })
+      expect(await claim({ edition: 'other' })).toEqual([])
+      const claims = (await Promise.all(times(5, () => claim()))).flat()
+      expect(claims).toMatchObject([{ attempt: 1 }])
+      world.now += 59
+      expect(await claim()).toEqual([])
+      world.now += 1
+      const [again] = await claim()
+      expect(again).toMatchObject({ attempt: 2 })
+      const id = again?.id ?? ''
+      expect(await storage.settleDelivery({ id, attempt: 1, outcome: 'failed' })).toBe(false)
+      expect(await storage.settleDelivery({ id, attempt: 2, outcome: 'delivered' })).toBe(true)
+      expect(await storage.settleDelivery({ id, attempt: 2, outcome: 'failed' })).toBe(false)
+      expect(await storage.settleDelivery({ id: 'x', attempt: 2, outcome: 'failed' })).toBe(false)
+      world.now += day
+      expect(await claim()).toEqual([])
+      expect(await storage.listDeliveries({ userId: user.id })).toEqual([
+        {
+          edition,
+          agent,
+          delegate: null,
+          resource,
+          revokedAt: start,
+          expiresAt: start + 3600,
+          attempts: 2,
+          outcome: 'delivered',
+          settledAt: start + 60,
+        },
+      ])
+    })
+
+    test('a revocation is sent three times over ten minutes, and has failed after that', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const { grantId } = await tracked(storage, user)
+      await storage.revokeGrant({ grantId, by: user.id })
+      const attempts: number[] = []
+      for (; world.now <= start + 3000; world.now += 60)
+        for (const { id, attempt } of await claim()) {
+          attempts.push(world.now - start)
+          await storage.settleDelivery({ id, attempt, outcome: 'failed' })
+        }
+      expect(attempts).toEqual([0, 120, 600])
+      expect(await outcomes(user.id)).toEqual([['failed', 3]])
+    })
+
+    test('if every process that sends it is killed, a revocation fails after three claims', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const { grantId } = await tracked(storage, user)
+      await storage.revokeGrant({ grantId, by: user.id })
+      const claims: number[] = []
+      for (; world.now < start + 600; world.now += 60) claims.push((await claim()).length)
+      expect(claims).toEqual([1, 1, 1, 0, 0, 0, 0, 0, 0, 0])
+      expect(await outcomes(user.id)).toEqual([['failed', 3]])
+    })
+
+    test('nothing is sent to a resource that accepts no revocations again, or once the token has expired', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      for (const of of [resource, files]) {
+        const { grantId } = await tracked(storage, user, { resource: of })
+        await storage.revokeGrant({ grantId, by: user.id })
+      }
+      const [first] = await claim({ limit: 1 })
+      await storage.settleDelivery({ id: first?.id ?? '', attempt: 1, outcome: 'unsupported' })
+      world.now = start + 3600
+      expect(await claim()).toEqual([])
+      expect(await outcomes(user.id)).toEqual([
+        ['expired', 0],
+        ['unsupported', 1],
+      ])
+    })
+
+    test('deliveries are deleted with their tokens', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const { jti, grantId } = await tracked(storage, user)
+      await storage.revokeGrant({ grantId, by: user.id })
+      world.now = start + 3600 + 30 * day
+      await storage.sweep()
+      expect(await storage.findIssue(jti)).toBeUndefined()
+      expect(await outcomes(user.id)).toEqual([])
+    })
+
+    test('another issuer’s revocation is recorded once, for its own tokens only, until they have expired everywhere', async () => {
+      const { storage } = world
+      const record = (jti: string, of = issuer) =>
+        storage.recordRevocation({ issuer: of, jti, expiresAt: start + 100, most: 2 })
+      expect(await record('one')).toBe(true)
+      expect(await record('one')).toBe(true)
+      expect(await storage.isRevoked({ issuer, jti: 'one' })).toBe(true)
+      expect(await storage.isRevoked({ issuer, jti: 'two' })).toBe(false)
+      expect(await storage.isRevoked({ issuer: files, jti: 'one' })).toBe(false)
+      world.now = start + 159
+      await storage.sweep()
+      expect(await storage.isRevoked({ issuer, jti: 'one' })).toBe(true)
+      world.now = start + 160
+      expect(await storage.sweep()).toBe(1)
+      expect(await storage.isRevoked({ issuer, jti: 'one' })).toBe(false)
+    })
+
+    test('of parallel revocations by an issuer, only as many as allowed are recorded, and no other issuer is affected', async () => {
+      const { storage } = world
+      const record = (jti: string, of = issuer) =>
+        storage.recordRevocation({ issuer: of, jti, expiresAt: start + 100, most: 3 })
+      const recorded = await Promise.all(times(6, (index) => record(`token-${index}`)))
+      expect(recorded.filter(Boolean)).toHaveLength(3)
+      expect(await record('token-0', files)).toBe(true)
+    })
+
+    test('the nonce of a revocation is claimed with it', async () => {
+      const { storage } = world
+      const revocation = { issuer, jti: 'one', expiresAt: start + 100, most: 3, nonce: nonceClaim() }
+      expect(await storage.recordRevocation(revocation)).toBe(true)
+      await expect(storage.recordRevocation(revocation)).rejects.toMatchObject({ code: 'nonce_used' })
+    })
+
+    test('a token that is issued in parallel with the removal of its grant is either refused or revoked', async () => {
+      const { storage } = world
+      for (let round = 0; round < 5; round += 1) {
+        const { user, grantId } = await rememberedGrant(storage)
+        const parties = { edition, userId: user.id, agent, delegate: null, resource }
+        const issue = { ...parties, scope: 'calendar.read', jkt: hashOf('jkt'), tokenLifetime: 60, isTracked: true }
+        const [issued] = await Promise.all([
+          storage.issueRemembered(issue),
+          storage.revokeGrant({ grantId, by: user.id }),
+        ])
+        if (issued.outcome === 'issued')
+          expect(await storage.findIssue(issued.issue.jti)).toMatchObject({ revokedAt: expect.any(Number) })
+        else expect(outcomeOf(issued)).toBe('not_covered')
+      }
+      expect(await storage.findViolations()).toEqual([])
+    })
+  })
+}
