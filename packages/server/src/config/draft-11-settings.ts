@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import * as z from 'zod'
 import { switchable, whole } from './fields.js'
 import type { ShapeOf } from './options.js'
 
@@ -8,11 +8,17 @@ export interface Draft11Settings {
   resourcesPerDay?: number | undefined
   /** Maximum number of open requests of one agent, at all resources together. @default 20 */
   openRequests?: number | undefined
+  /**
+   * Whether agents that list no `capabilities` are assumed to be able to take their users to a page: those of August 2026 list none when they
+   * request person tokens. Weaker: the requests of agents that cannot do so stay open until they expire. @default false
+   */
+  capabilitiesOptional?: boolean | undefined
 }
 
 const draft11Shape = {
   resourcesPerDay: whole(1, 1_000_000).optional(),
   openRequests: whole(1, 10_000).optional(),
+  capabilitiesOptional: z.boolean().optional(),
 } satisfies ShapeOf<Draft11Settings> & z.ZodRawShape
 
 /** The setting `draft11`. */

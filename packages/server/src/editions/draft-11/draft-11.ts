@@ -30,8 +30,13 @@ export interface Draft11Options extends Draft11Settings {
  * const server = createAuthServer({ issuer, keys, storage }, januaryServer, draft11Server({ keys: draft11Keys }))
  * ```
  */
-export function draft11Server({ keys, resourcesPerDay = 200, openRequests = 20 }: Draft11Options): SignedEdition {
-  const limits = { resources: resourcesPerDay, openRequests }
+export function draft11Server({
+  keys,
+  resourcesPerDay = 200,
+  openRequests = 20,
+  capabilitiesOptional = false,
+}: Draft11Options): SignedEdition {
+  const limits = { resources: resourcesPerDay, openRequests, capabilitiesOptional }
   return {
     name: draft11Name,
     edition: draft11Resource,

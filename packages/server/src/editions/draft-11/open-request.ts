@@ -51,7 +51,7 @@ export async function openRequest(
 ): Promise<Response> {
   const { hints, access, admission, limits } = wanted
   if (hints.prompt.has('none')) throw problem('user_unreachable', 'A user must decide, but prompt is none.')
-  if (!hints.canInteract)
+  if (!(hints.canInteract ?? limits.capabilitiesOptional))
     throw problem(
       'user_unreachable',
       'A user must decide: list interaction in capabilities if you can take them to a page.',

@@ -4,12 +4,14 @@ import type { SignedContext } from '../edition.js'
 import type { SigningAgent } from '../signed-request.js'
 import { draft11Name } from './paths.js'
 
-/** Limits on one agent, across all instances. */
+/** What the operator set for agents. The limits are on one agent, across all instances. */
 export interface Draft11Limits {
   /** Maximum number of different resources per day for which an agent asks a user. */
   resources: number
   /** Maximum number of open requests of an agent. */
   openRequests: number
+  /** Whether agents that list no capabilities can take their users to a page. */
+  capabilitiesOptional: boolean
 }
 
 const day = 86_400

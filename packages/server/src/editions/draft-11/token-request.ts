@@ -63,8 +63,8 @@ export function requireResource({ identifiers, issuer }: SignedContext, members:
 
 /** What an agent says about its request, besides what it asks for (draft -11 §7.1). */
 export interface RequestHints {
-  /** Whether the agent can take its user to a page. */
-  canInteract: boolean
+  /** Whether the agent can take its user to a page; undefined if it lists no capabilities. */
+  canInteract: boolean | undefined
   prompt: ReadonlySet<string>
   loginHint: string | null
   agentSays: AgentStatement
@@ -76,15 +76,18 @@ const platforms = ['web', 'mobile', 'desktop', 'workload', 'self-hosted'] as con
 
 /** @throws AAuthError `request_malformed` */
 export function readHints(members: Members): RequestHints {
-  const { capabilities = [] } = members
-  if (!Array.isArray(capabilities) || !capabilities.every((each) => typeof each === 'string'))
-    throw malformed('capabilities must be an array of strings.')
   return {
-    canInteract: capabilities.includes('interaction'),
+    canInteract: capabilitiesIn(members)?.includes('interaction'),
     prompt: promptIn(optionalText(members, 'prompt')),
     loginHint: optionalText(members, 'login_hint')?.slice(0, limits.loginHint) ?? null,
     agentSays: statementIn(members),
   }
+}
+
+function capabilitiesIn({ capabilities }: Members): readonly string[] | undefined {
+  if (capabilities === undefined) return undefined
+  if (Array.isArray(capabilities) && capabilities.every((each) => typeof each === 'string')) return capabilities
+  throw malformed('capabilities must be an array of strings.')
 }
 
 function promptIn(text: string | undefined): ReadonlySet<string> {

@@ -247,9 +247,20 @@ describe('a request for a token', () => {
 
   it('is refused if a user must decide and cannot be asked', async () => {
     const stage = await openPersonStage()
-    for (const members of [{ prompt: 'none' }, { capabilities: [] }, { capabilities: ['payment'] }])
+    for (const members of [
+      { prompt: 'none' },
+      { capabilities: undefined },
+      { capabilities: [] },
+      { capabilities: ['payment'] },
+    ])
       expect(await refusal(stage, members)).toMatchObject({ status: 403, error: 'user_unreachable' })
     await decide(stage, (await openPerson(stage)).page)
     expect((await askPerson(stage, { prompt: 'none', capabilities: [] })).status).toBe(200)
+  })
+
+  it('is shown without capabilities if the operator allows that, but not with others', async () => {
+    const stage = await openPersonStage({ limits11: { capabilitiesOptional: true } })
+    expect((await askPerson(stage, { capabilities: undefined })).status).toBe(202)
+    expect(await refusal(stage, { capabilities: [] })).toMatchObject({ status: 403, error: 'user_unreachable' })
   })
 })
