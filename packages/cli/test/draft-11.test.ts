@@ -1,9 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { draft11Resource } from 'countersign/editions/draft-11'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../../test/free-port.js'
 import { openDraft11Peers } from './draft-11-peers.js'
+import { openClient } from './mcp/clients.js'
+import { pagesIn } from './mcp/open-protected.js'
+import { protectServer } from './mcp/protected-server.js'
 import { type ProgramOptions, startProgram } from './run-program.js'
 
 const peers = openDraft11Peers()
@@ -84,6 +88,14 @@ describe('an agent with the edition draft-11', () => {
     expect(peers.seen.filter((each) => each.startsWith('POST'))).toHaveLength(2)
   })
 
+  it('refuses flags that do not apply to it', async () => {
+    const { run } = await newAgent()
+    const pasted = await run(['fetch', '--paste', `${peers.api}/data`])
+    expect(pasted).toMatchObject({ status: 2, stderr: expect.stringContaining('--paste is not needed') })
+    const old = await run(['fetch', '--interop', `${peers.api}/data`])
+    expect(old).toMatchObject({ status: 2, stderr: expect.stringContaining('this agent speaks draft -11') })
+  })
+
   it('serves its document and key, and shows its tokens and its person server', async () => {
     const { id, start, run } = await newAgent('--name', 'My agent')
     const waiting = start(['fetch', `${peers.api}/data`], { person: () => undefined })
@@ -120,6 +132,18 @@ describe('an agent with the edition draft-11', () => {
     expect([response.status, await response.text()]).toEqual([200, '{"sub":"user-1","scope":["data.read"]}'])
     await running.stop('SIGINT')
   })
+})
+
+it('mcp: the user allows both requests, each on its own page, and the call continues', async () => {
+  const { home } = await newAgent()
+  const server = await protectServer('sessions', { authServer: peers.personServer, edition: draft11Resource })
+  const bridge = await openClient('sessions', { url: server.url, folder: home })
+  const call = bridge.call('read')
+  for (const number of [1, 2]) {
+    await expect.poll(() => pagesIn(bridge.stderr()), { timeout: 20_000 }).toHaveLength(number)
+    await fetch(pagesIn(bridge.stderr()).at(-1) ?? '')
+  }
+  expect(await call).toEqual({ text: 'read', isError: false })
 })
 
 describe('agent init --edition', () => {

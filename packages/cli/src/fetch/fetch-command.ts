@@ -1,5 +1,6 @@
 import type { ConsentPrompt } from 'countersign/agent'
 import { loopbackConsent } from 'countersign/node'
+import { editionOf } from '../agent-folder/agent-editions.js'
 import { agentFolderPath } from '../agent-folder/agent-folder.js'
 import { readAgentFolder } from '../agent-folder/folder-files.js'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
@@ -49,6 +50,8 @@ async function fetchOnce(flags: FetchFlags, terminal: Parameters<Run>[1], subjec
   const request = await buildRequest(subject, flags, terminal.readInput)
   const folder = await readAgentFolder(agentFolderPath(terminal.env, flags.home))
   const authServers = (flags.authServer ?? []).map((id) => requireIdentifierFlag('--auth-server', id, 'allowed'))
+  if (flags.paste && editionOf(folder).isPolled)
+    throw usageError('--paste is not needed: this agent learns your decision without your browser’s final URL.')
   if (flags.paste && !terminal.asking.input.isTTY)
     throw usageError('--paste requires standard input to be a terminal, so that you can paste the URL there.')
   const network = readNetworkFlags(flags)

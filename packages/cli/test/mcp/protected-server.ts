@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { createNodeListener } from 'countersign/node'
-import { createResource } from 'countersign/resource'
+import { createResource, type ResourceOptions } from 'countersign/resource'
 import { onTestFinished } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
 import { scopes as toolScopes } from './offered.js'
@@ -31,6 +31,8 @@ export type ServerEra = 'sessions' | 'stateless'
 
 export interface ProtectionOptions {
   authServer: string
+  /** @default January 2026 */
+  edition?: ResourceOptions['edition']
   /** Even its lists need a user's consent. */
   everything?: boolean
   legacy?: 'stateless'
@@ -41,11 +43,12 @@ export interface ProtectionOptions {
 /** A protected MCP server on this machine. */
 export async function protectServer(
   era: ServerEra,
-  { authServer, everything = false, legacy, scopes = {} }: ProtectionOptions,
+  { authServer, edition, everything = false, legacy, scopes = {} }: ProtectionOptions,
 ): Promise<ProtectedServer> {
   const port = await freePort()
   const origin = `http://127.0.0.1:${port}`
   const resource = createResource({
+    edition,
     id: origin,
     signer: await createSigner(await generatePrivateJwk({ kid: 'resource-key-1' })),
     authServer,

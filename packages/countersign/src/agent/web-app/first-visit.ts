@@ -97,10 +97,10 @@ export function createWayBack({ cookies, origin, home, callbackPath }: WayBackOp
     return url.pathname === callbackPath ? new URL(home, origin).href : url.href
   }
 
-  // Only a hint: the agent itself checks who may use what.
+  // Only a hint: the agent itself checks who may use what. In some editions, the state is in a URL within the URL.
   function nameFor(url: string): string {
-    const state = new URL(url).searchParams.get('state') ?? ''
-    return `${cookies.name}-back-${state.replaceAll(/[^\w-]/g, '').slice(0, 16)}`
+    const [, state = ''] = /(?:[?&]|%3F)state(?:=|%3D)([\w-]{0,16})/.exec(url) ?? []
+    return `${cookies.name}-back-${state}`
   }
 
   function shorten(from: string | undefined, most: number): string {

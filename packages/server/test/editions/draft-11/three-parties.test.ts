@@ -1,6 +1,8 @@
 import { type AgentOptions, createAgent, createWebAgent, memoryStore } from 'countersign/agent'
+import { createAppAgent } from 'countersign/agent/hono'
 import { draft11Agent, draft11Resource } from 'countersign/editions/draft-11'
 import { createResource } from 'countersign/resource'
+import { Hono } from 'hono'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createScriptedUser } from '../../scripted-user.js'
 import { scopes } from '../../world.js'
@@ -165,6 +167,37 @@ describe('a web agent of draft -11 at the auth server', () => {
       return ((await (await response).json()) as { sub: string }).sub
     }
     expect(await sub('s1', people.alice)).not.toBe(await sub('s2', people.bob))
+  })
+
+  it('brings the user of an app back to the page that they came from', async () => {
+    const stage = await openThree()
+    const { options, resource, serve } = stage
+    const app = new Hono()
+    const agent = createAppAgent({ ...options, home: '/' })
+    app.use(agent.ownRoutes)
+    app.get(
+      '/events',
+      agent.page(async (c, { fetch }) => c.text(`events: ${(await fetch(`${resource.id}/read`)).status}`)),
+    )
+    serve(async (request) => app.fetch(request))
+    const browser = createScriptedUser(stage.fetch)
+    let at = `${options.id}/events?day=1`
+    let decisions = 0
+    for (let hop = 0; hop < 12; hop++) {
+      const response = await browser.open(at, { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' })
+      const location = response.headers.get('location')
+      if (location === null) {
+        expect(await response.text()).toBe('events: 200')
+        break
+      }
+      at = new URL(location, at).href
+      if (!at.startsWith(stage.authServer)) continue
+      const { html, url } = await openConsent(stage, at, { user: browser })
+      const decided = await browser.submit(html, url, { consent: 'grant', duration: 'until-removed' })
+      at = decided.headers.get('location') ?? ''
+      decisions++
+    }
+    expect([at, decisions]).toEqual([`${options.id}/events?day=1`, 2])
   })
 
   it('gives an attacker nothing if someone else opens the link and allows it', async () => {
