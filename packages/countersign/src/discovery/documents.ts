@@ -19,7 +19,9 @@ export interface DocumentSource<T> {
   what: LookupEvent['what']
   url: string
   maxBytes: number
-  read: (fetched: Extract<FetchedDocument, { document: unknown }>) => { value: T } | { refusal: string }
+  read: (
+    fetched: Extract<FetchedDocument, { document: unknown }>,
+  ) => { value: T } | ({ refusal: string } & Pick<DiscoveryFailure, 'self'>)
   fetch: FetchDocument
   /**
    * Whether the URL was configured rather than named by a client. If so, no budget applies, and the document is refetched soon after a
@@ -219,7 +221,10 @@ async function readDocument<T>(
     return { failure: { reason, message: fetched.refusal, cause: fetched.cause } }
   }
   const outcome = read(fetched)
-  if ('refusal' in outcome) return { failure: { reason: 'refused', message: `${url} is refused: ${outcome.refusal}` } }
+  if ('refusal' in outcome) {
+    const { refusal, self } = outcome
+    return { failure: { reason: 'refused', message: `${url} is refused: ${refusal}`, self } }
+  }
   return { found: { value: outcome.value, freshUntil: now() + cacheSeconds(fetched.maxAge), size: fetched.size } }
 }
 

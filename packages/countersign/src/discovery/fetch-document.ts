@@ -46,6 +46,8 @@ export interface DiscoveryFailure {
   reason: 'unreachable' | 'refused' | 'unknown_kid' | 'unusable' | 'busy'
   message: string
   cause?: unknown
+  /** With `refused`: whether the document does not contain its own identifier, or contains another. */
+  self?: 'missing' | 'mismatch' | undefined
   /** With `busy`: how long to wait before retrying, in seconds. */
   retryAfter?: number
 }

@@ -144,7 +144,7 @@ export function parseDocument<M extends PublishedDocument>(
   identifier: string,
   document: unknown,
   options: IdentifierOptions = {},
-): { metadata: M } | { refusal: string } {
+): { metadata: M } | { refusal: string; self?: 'missing' | 'mismatch' | undefined } {
   if (typeof document !== 'object' || document === null || Array.isArray(document))
     return { refusal: 'it is not a JSON object' }
   const metadata: Record<string, unknown> = {}
@@ -152,18 +152,15 @@ export function parseDocument<M extends PublishedDocument>(
     const value = Object.hasOwn(document, member) ? (document as Record<string, unknown>)[member] : undefined
     if (value !== undefined && memberKinds[kind](value, options)) metadata[member] = value
   }
-  if (!isComplete(type, metadata)) {
-    const missing = type.required.filter((member) => !(member in metadata))
-    return { refusal: `its ${missing.join(', ')} is missing or invalid` }
+  const missing = type.required.filter((member) => !(member in metadata))
+  if (missing.length > 0) {
+    const self = type.self in document ? undefined : 'missing'
+    return { refusal: `its ${missing.join(', ')} is missing or invalid`, self }
   }
-  if ((metadata as Record<string, unknown>)[type.self] !== identifier) {
-    return { refusal: `its ${type.self} is not the identifier it was fetched for` }
+  if (metadata[type.self] !== identifier) {
+    return { refusal: `its ${type.self} is not the identifier it was fetched for`, self: 'mismatch' }
   }
-  return { metadata }
-}
-
-function isComplete<M extends PublishedDocument>(type: DocumentType<M>, metadata: object): metadata is M {
-  return type.required.every((member) => member in metadata)
+  return { metadata: metadata as object as M }
 }
 
 const memberKinds: Readonly<Record<MemberKind, (value: unknown, options: IdentifierOptions) => boolean>> = {

@@ -45,8 +45,11 @@ export interface TokenType<C extends RegisteredClaims = RegisteredClaims> {
   readonly maxLifetime: number
   readonly invalid: ErrorCode
   readonly expired: ErrorCode
-  /** The edition's names for the errors, and for an `iat` that is too far ahead of the receiver's clock. @default it has none */
-  readonly errors?: Readonly<Partial<Record<'invalid' | 'expired' | 'ahead', string>>>
+  /**
+   * The edition's names for the errors, for an `iat` that is too far ahead of the receiver's clock, and for an unusable key in `cnf`.
+   * @default it has none
+   */
+  readonly errors?: Readonly<Partial<Record<'invalid' | 'expired' | 'ahead' | 'key', string>>>
   /** How the holder of an expired token gets a new one. */
   readonly renewal?: string
 }
@@ -145,11 +148,13 @@ export async function verifyDecodedToken<C extends RegisteredClaims>(
   }
   const { importKey = importVerificationKey } = options
   const isBound = type.required.some(([, kind]) => kind === 'confirmation')
-  const confirmationKey = isBound ? await importConfirmation(claims, (jwk) => importKey(jwk, jose), refuse) : undefined
+  const confirmationKey = isBound
+    ? await importConfirmation(claims, (jwk) => importKey(jwk, jose), refuse, type.errors?.key)
+    : undefined
   return { type, claims, confirmationKey, expired }
 }
 
-type Refuse = (why: string, cause?: unknown) => AAuthError
+type Refuse = (why: string, cause?: unknown, error?: string) => AAuthError
 
 function requireClaims<C extends RegisteredClaims>(
   type: TokenType<C>,
@@ -215,6 +220,7 @@ async function importConfirmation(
   claims: object,
   importKey: (jwk: unknown) => Promise<VerificationKey>,
   refuse: Refuse,
+  error: string | undefined,
 ): Promise<VerificationKey> {
   const { jwk, jkt } = (claims as { cnf: { jwk: unknown; jkt?: unknown } }).cnf
   let key: VerificationKey
@@ -222,7 +228,7 @@ async function importConfirmation(
     key = await importKey(jwk)
   } catch (cause) {
     if (!(cause instanceof AAuthError) || cause.code === 'algorithm_unsupported') throw cause
-    throw refuse('its cnf.jwk is not a usable public key', cause)
+    throw refuse('its cnf.jwk is not a usable public key', cause, error)
   }
   if (jkt !== undefined && jkt !== key.thumbprint) throw refuse('its cnf names two keys')
   return key

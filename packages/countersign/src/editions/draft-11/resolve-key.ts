@@ -131,7 +131,7 @@ export function requireKey(found: Found<VerificationKey>, isListed: boolean): Ve
 }
 
 function lookupError(cause: DiscoveryFailure, isListed: boolean): AAuthError {
-  const { reason, message, retryAfter = 3 } = cause
+  const { reason, message, self, retryAfter = 3 } = cause
   // A key that was found, but cannot be used.
   if (cause.cause instanceof AAuthError && cause.cause.status === 401) return cause.cause
   if (reason === 'busy')
@@ -139,5 +139,6 @@ function lookupError(cause: DiscoveryFailure, isListed: boolean): AAuthError {
   if (reason === 'unusable') return new AAuthError('key_invalid', `The key cannot be used: ${message}.`, { cause })
   if (reason === 'unreachable' && isListed)
     return new AAuthError('unavailable', 'The person server’s keys could not be fetched.', { cause, retryAfter: 5 })
-  return new AAuthError('key_unknown', `No key was found: ${message}.`, { cause })
+  const error = self && `issuer_${self}`
+  return new AAuthError('key_unknown', `No key was found: ${message}.`, { cause, error })
 }

@@ -64,7 +64,7 @@ const common: readonly ClaimRule[] = [
 const hour = 3600
 /** Clocks may differ by this much, in seconds, when a lifetime is measured from now. */
 const skew = 60
-const errors = { invalid: 'invalid_jwt', expired: 'expired_jwt', ahead: 'clock_skew' } as const
+const errors = { invalid: 'invalid_jwt', expired: 'expired_jwt', ahead: 'clock_skew', key: 'invalid_key' } as const
 
 /** The claims that no token of a type may have, and its longest lifetime in seconds. */
 interface Limits {

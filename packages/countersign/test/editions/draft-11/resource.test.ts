@@ -117,6 +117,7 @@ describe('a token is refused', () => {
     ['for another resource', 'auth', { aud: 'https://other.example' }, 'invalid_jwt'],
     ['bound to another key', 'auth', { cnf: boundTo(stranger) }, 'invalid_signature'],
     ['with a key that has no alg', 'auth', { cnf: noAlg }, 'unsupported_algorithm'],
+    ['with a key of another type', 'auth', { cnf: { jwk: { ...boundTo(stranger).jwk, alg: 'ES256' } } }, 'invalid_key'],
     ['without a key', 'auth', { cnf: undefined }, 'invalid_jwt'],
     ['without a user', 'auth', { sub: undefined }, 'invalid_jwt'],
     ['that has expired', 'auth', { exp: now }, 'expired_jwt'],
