@@ -43,12 +43,19 @@ export async function obtainToken(
   const held = kind === personKind && !presented ? await tools.storedSince(need, owner, 0) : undefined
   if (held) return held
   for (let turn = 0; turn < mostTurns; turn++) {
-    const token = await obtainOnce(requester, need, owner, signal)
+    const token = await obtainOnce(requester, need, owner, signal).catch((error: unknown) => {
+      if (!presented || !(error instanceof AgentError) || !refusedPresented.has(error.error ?? '')) throw error
+      // With a new person token, the resource issues a new resource token.
+      return obtainToken(requester, personNeed(tools, need.resource, presented), owner, signal)
+    })
     if (token) return token
     signal.throwIfAborted()
   }
   throw new AgentError('token_request_failed', 'Other processes kept starting or removing the consent.')
 }
+
+/** The errors of a person server that no longer accepts the token that was presented to the resource. */
+const refusedPresented: ReadonlySet<string> = new Set(['expired_presented_token', 'revoked_presented_token'])
 
 async function obtainOnce(
   { tools, names, consents }: TokenRequester,

@@ -56,6 +56,7 @@ describe('a resource token', () => {
 
   it.each<[string, (jwt: string) => Promise<string>]>([
     ['with another type', (jwt) => reSigned(jwt, 'aa-auth+jwt')],
+    ['of January 2026', (jwt) => reSigned(jwt, 'resource+jwt')],
     ['signed by another key', (jwt) => reSigned(jwt)],
     ['that is none', async () => 'none'],
   ])('%s is rejected', async (_, change) => {

@@ -11,6 +11,7 @@ import {
   boundTo,
   ids,
   openStage,
+  problem,
   requirement,
   type Seen,
   type Stage,
@@ -278,6 +279,50 @@ describe('a refused signature or token', () => {
     },
   )
 
+  it.each(['expired_presented_token', 'revoked_presented_token'])(
+    '%s: obtains a new person token, and with it a new resource token',
+    async (error) => {
+      const stage = openStage()
+      const { authorize } = stage.personServer
+      stage.personServer.authorize = (seen) => {
+        stage.personServer.authorize = authorize
+        return problem(400, error, seen.url)
+      }
+      expect((await stage.agent.fetch(data)).status).toBe(200)
+      expect(trace(stage).filter((each) => !each.includes('pending'))).toEqual([
+        'GET api.example/data agent',
+        'POST ps.example/token agent',
+        'GET api.example/data person',
+        'POST ps.example/authorize agent',
+        'POST ps.example/token agent',
+        'GET api.example/data person',
+        'POST ps.example/authorize agent',
+        'GET api.example/data auth',
+      ])
+    },
+  )
+
+  it.each(['invalid_presented_token', 'expired_resource_token', 'revoked_resource_token', 'invalid_resource_token'])(
+    '%s: is reported',
+    async (error) => {
+      const stage = openStage()
+      stage.personServer.authorize = () => problem(400, error, 'No.')
+      await expect(stage.agent.fetch(data)).rejects.toMatchObject({
+        code: 'token_request_failed',
+        error,
+        message: `ps.example responded with 400 ${error}: No.`,
+      })
+    },
+  )
+
+  it('takes at most six steps, whatever the person server responds', async () => {
+    const stage = openStage()
+    stage.personServer.token = async (seen) => Response.json({ person_token: await stage.personToken(seen) })
+    stage.personServer.authorize = () => problem(400, 'revoked_presented_token')
+    expect((await stage.agent.fetch(data)).status).toBe(401)
+    expect(callsOf(stage).length).toBeLessThanOrEqual(7)
+  })
+
   it.each(['invalid_jwt', 'expired_jwt'] as const)(
     '%s: replaces an auth token even if nothing is required',
     async (error) => {
@@ -347,6 +392,10 @@ describe('a refused signature or token', () => {
   it.each([
     ['an unknown requirement', requirement('requirement=payment')],
     ['a malformed requirement', requirement('requirement=auth-token')],
+    [
+      'a challenge of January 2026',
+      { 'agent-auth': 'httpsig; auth-token; resource_token="a.b.c"; auth_server="https://ps.example"' },
+    ],
     ['no requirement', {}],
   ])('returns a response with %s', async (_, headers) => {
     const stage = openStage()
