@@ -5,7 +5,17 @@ import Database from 'better-sqlite3'
 import type { Storage } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, test } from 'vitest'
-import { agent, allowedRequest, boundRequest, freshHash, newUser, outcomeOf, rotating, times } from './fixtures.js'
+import {
+  agent,
+  allowedRequest,
+  boundRequest,
+  freshHash,
+  newUser,
+  outcomeOf,
+  rememberedGrant,
+  rotating,
+  times,
+} from './fixtures.js'
 import { temporaryFile } from './temporary-file.js'
 
 const script = fileURLToPath(new URL('process.mjs', import.meta.url))
@@ -259,6 +269,58 @@ test('a process killed during a decision leaves the request open before the comm
     expect(await storage.decideRequest(decision)).toMatchObject({ outcome: 'allowed', first: !decided })
   }
   expectWhole(path)
+  await storage.close()
+})
+
+const commits = ['before_commit', 'after_commit'] as const
+
+test('a process killed during the decision for an agent binds the agent and grants access, or does neither', async () => {
+  const path = temporaryFile()
+  const storage = sqliteStorage(path, untimed)
+  const bots = commits.map((point) => ({ edition: 'january', agent, delegate: point }))
+  const bound = await Promise.all(bots.map((bot) => boundRequest(storage, { ...bot, bindsAgent: true })))
+  const ended = await runTogether(
+    commits.map((point, index) => ({
+      path,
+      calls: [['decideRequest', bound[index]?.decision ?? {}]],
+      killAt: { point, visit: 1 },
+    })),
+  )
+  expect(ended).toEqual(commits.map(() => ({ reports: [], exit: null, signal: 'SIGKILL' })))
+  for (const [index, { decision, user }] of bound.entries()) {
+    const bot = bots[index] ?? expect.fail()
+    const isDecided = bot.delegate === 'after_commit'
+    expect((await storage.findBinding(bot))?.userId).toBe(isDecided ? user.id : undefined)
+    expect(await storage.listGrants({ userId: user.id, agent })).toHaveLength(isDecided ? 1 : 0)
+    expect(await storage.decideRequest(decision)).toMatchObject({ outcome: 'allowed', first: !isDecided })
+  }
+  expect(await storage.findViolations()).toEqual([])
+  await storage.close()
+})
+
+test('a revocation is sent in the end, whenever the processes that revoke and send it are killed', async () => {
+  const path = temporaryFile()
+  let now = 0
+  const storage = sqliteStorage(path, { ...untimed, now: () => now })
+  const claim = { edition: 'january', limit: 10, lease: 60 }
+  for (const point of commits) {
+    now = Math.floor(Date.now() / 1000)
+    const { user, grantId, redemption } = await rememberedGrant(storage)
+    await storage.redeemCode({ ...redemption, tokenLifetime: 3600, isTracked: true })
+    const revocation = { grantId, by: user.id }
+    await runTogether([{ path, calls: [['revokeGrant', revocation]], killAt: { point, visit: 1 } }])
+    expect(await storage.revokeGrant(revocation)).toBe(point === 'before_commit')
+    const [killed] = await runTogether([{ path, calls: [['claimDeliveries', claim]], killAt: { point, visit: 1 } }])
+    expect(killed).toMatchObject({ signal: 'SIGKILL' })
+    const isClaimed = point === 'after_commit'
+    expect(await storage.claimDeliveries(claim)).toHaveLength(isClaimed ? 0 : 1)
+    now += 1800
+    const [delivery] = await storage.claimDeliveries(claim)
+    expect(delivery).toMatchObject({ attempt: 2 })
+    expect(await storage.settleDelivery({ id: delivery?.id ?? '', attempt: 2, outcome: 'delivered' })).toBe(true)
+    expect(await storage.listDeliveries({ userId: user.id })).toMatchObject([{ outcome: 'delivered', attempts: 2 }])
+  }
+  expect(await storage.findViolations()).toEqual([])
   await storage.close()
 })
 
