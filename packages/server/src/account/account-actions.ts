@@ -29,6 +29,16 @@ const removeAgent: AccountHandler = async (context, visit) => {
   return removedAt(context, visit, Math.max(...ends))
 }
 
+/** Lets an agent that acts for this user only act for no one. */
+const unbindAgent: AccountHandler = async (context, visit) => {
+  const userId = visit.session.user.id
+  const grant = await context.storage.findGrant(visit.form.get('agent') ?? '')
+  if (grant?.userId !== userId) throw new PageError('not_found', { retry: accountPaths.agents })
+  const { edition, agent, delegate } = grant
+  const removed = await context.storage.removeBinding({ edition, agent, delegate, userId, by: userId })
+  return removed ? removedAt(context, visit, context.now()) : seeOther(accountPaths.agents)
+}
+
 const removeAllAgents: AccountHandler = async (context, visit) => {
   const userId = visit.session.user.id
   const removed = await context.storage.revokeGrants({ userId, by: userId })
@@ -136,6 +146,7 @@ export const accountActions: ReadonlyMap<string, AccountHandler> = new Map<strin
   ['reauthenticate', confirmUser],
   ['passkey', confirmUser],
   ['remove-agent', removeAgent],
+  ['unbind-agent', unbindAgent],
   ['remove-all-agents', removeAllAgents],
   ['end-session', endOtherSession],
   ['sign-out-everywhere', signOutEverywhere],

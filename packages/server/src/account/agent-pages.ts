@@ -6,6 +6,7 @@ import type { SignedInVisit } from '../http/visit.js'
 import { renderAgent } from '../pages/account/agent-page.js'
 import { renderAgents } from '../pages/account/agents-page.js'
 import { renderRemoveAgent, renderRemoveAll } from '../pages/account/removal-pages.js'
+import type { AgentPage } from '../pages/models/account-models.js'
 import { accountPaths } from '../pages/models/account-paths.js'
 import { type ListedGrant, longestTokenLifetime } from '../storage/api/storage.js'
 import { type AccountHandler, accountFrame, accountResponse, readNotice } from './account-handler.js'
@@ -72,6 +73,8 @@ export const agentPage: AccountHandler = async (context, visit) => {
       jkt,
     },
     ended,
+    told: await toldOf(context, grant),
+    isBound: await isBoundTo(context, grant),
     activity: activity.slice(0, 10),
   }
   return accountResponse(renderAgent(model, visit.messages), visit)
@@ -79,9 +82,17 @@ export const agentPage: AccountHandler = async (context, visit) => {
 
 export const removeAgentPage: AccountHandler = async (context, visit) => {
   const grant = await requireOwnGrant(context, visit)
-  if ((await liveGrants(context, grant)).length === 0) return seeOther(accountPaths.agent(visit.id))
+  const isEnded = (await liveGrants(context, grant)).length === 0
+  const isBound = await isBoundTo(context, grant)
+  if (isEnded && !isBound) return seeOther(accountPaths.agent(visit.id))
   const agent = { id: grant.id, ...shownParties(grant) }
-  const model = { ...accountFrame(context, visit), agent, tokenLifetime: await tokenLifetime(context) }
+  const model = {
+    ...accountFrame(context, visit),
+    agent,
+    isBound,
+    isEnded,
+    tokenLifetime: await tokenLifetime(context),
+  }
   return accountResponse(renderRemoveAgent(model, visit.messages), visit)
 }
 
@@ -90,6 +101,27 @@ export const removeAllPage: AccountHandler = async (context, visit) => {
   const agents = byParties(grants).map(([grant]) => shownParties(grant))
   const model = { ...accountFrame(context, visit), agents, tokenLifetime: await tokenLifetime(context) }
   return accountResponse(renderRemoveAll(model, visit.messages), visit)
+}
+
+/** Whether the agent of a grant acts for the user of the grant, and for no one else. */
+async function isBoundTo(
+  { storage }: ServerContext,
+  { edition, agent, delegate, userId }: ListedGrant,
+): Promise<boolean> {
+  return (await storage.findBinding({ edition, agent, delegate }))?.userId === userId
+}
+
+/** Whether the resource of a grant was told that the tokens that the user revoked last are revoked. */
+async function toldOf({ storage }: ServerContext, grant: ListedGrant): Promise<AgentPage['told']> {
+  const all = await storage.listDeliveries({ userId: grant.userId, limit: 500 })
+  const own = all.filter(
+    ({ agent, delegate, resource }) =>
+      agent === grant.agent && delegate === grant.delegate && resource === grant.resource,
+  )
+  const last = Math.max(...own.map(({ revokedAt }) => revokedAt))
+  const outcomes = new Set(own.filter(({ revokedAt }) => revokedAt === last).map(({ outcome }) => outcome ?? 'pending'))
+  // The one that leaves the most to do counts.
+  return (['pending', 'failed', 'unsupported', 'delivered', 'expired'] as const).find((each) => outcomes.has(each))
 }
 
 /** The number of seconds for which tokens issued before a revocation may still work. */

@@ -8,7 +8,7 @@ import {
   type NetworkOptions,
 } from 'countersign/discovery'
 import type { ResourceEdition } from 'countersign/editions'
-import { createEmitter, createGuardedFetch, type Emit, type FetchDocument } from 'countersign/node'
+import { createEmitter, createGuardedFetch, type Emit, type FetchDocument, type GuardedFetch } from 'countersign/node'
 import { createKnownCallers, type KnownCallers } from '../admission/known-callers.js'
 import { createWorkload, type Workload } from '../admission/workload.js'
 import { type AuthServerOptions, type CheckedOptions, checkOptions } from '../config/options.js'
@@ -77,6 +77,8 @@ export interface ServerContext {
   discovery: Discovery
   /** Fetches documents of other parties, within the limits of the guard. */
   fetch: FetchDocument
+  /** Sends requests to other parties, within the same limits. */
+  send: GuardedFetch
   /** Limits on the fetches that callers can cause. */
   fetchLimits: CheckedOptions['discovery']
   /** How users get to a request, and how agents learn of the decision. */
@@ -200,6 +202,8 @@ export function createContext(
     storage,
     discovery,
     fetch,
+    // An injected function gets the method and the body, too.
+    send: fetch as GuardedFetch,
     fetchLimits: options.discovery,
     transports: new ConsentTransports(
       editions.map(({ name: of, createTransport }) => [of, createTransport(issuer, secrets)]),

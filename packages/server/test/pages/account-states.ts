@@ -83,6 +83,18 @@ export function accountStates(messages: Messages): [string, string][] {
     ended('person'),
     ended('server'),
     ended('time'),
+    ...(['pending', 'delivered', 'unsupported', 'failed', 'expired'] as const).map((told): [string, string] => [
+      `agent-told-${told}`,
+      renderAgent(agentModel({ ended: { at: now - 3600, by: 'person' }, told, isBound: true }), messages),
+    ]),
+    [
+      'remove-bound-agent',
+      renderRemoveAgent({ ...accountFrame, agent: first, isBound: true, tokenLifetime: 600 }, messages),
+    ],
+    [
+      'remove-ended-agent',
+      renderRemoveAgent({ ...accountFrame, agent: first, isBound: true, isEnded: true, tokenLifetime: 600 }, messages),
+    ],
     ['remove-agent', renderRemoveAgent({ ...accountFrame, agent: first, tokenLifetime: 600 }, messages)],
     ['remove-all-agents', renderRemoveAll({ ...accountFrame, agents, tokenLifetime: 600 }, messages)],
     ['activity', renderActivity({ ...accountFrame, activity, older: '/account/activity?before=1' }, messages)],

@@ -172,16 +172,14 @@ async function requireIssued(
   { agent, delegate }: SigningAgent,
   { jti, aud }: Presented,
 ): Promise<string> {
-  const [grantId = ''] = jti.split('.')
-  const grant = await storage.findGrant(grantId)
+  const issue = await storage.findIssue(jti)
   const isOwn =
-    grant?.edition === draft11Name &&
-    grant.agent === agent &&
-    grant.delegate === delegate &&
-    [aud].flat().includes(grant.resource)
+    issue?.edition === draft11Name &&
+    issue.agent === agent &&
+    issue.delegate === delegate &&
+    [aud].flat().includes(issue.resource)
   if (!isOwn) throw problem('invalid_presented_token', 'The presented token was not issued to this agent.')
-  // If another grant replaced this one, its tokens stay valid under the new grant.
-  if (grant.revokedAt === null || grant.revokedBy === 'replaced') return grant.userId
+  if (issue.revokedAt === null) return issue.userId
   throw problem('revoked_presented_token', 'The user removed the access of the presented token.')
 }
 

@@ -11,6 +11,7 @@ import { tokenLifetime as draft11TokenLifetime } from './issue-token.js'
 import { draft11Name, paths } from './paths.js'
 import { pendingRoute } from './pending.js'
 import { personTokenEndpoint } from './person-token.js'
+import { startRevocationSender } from './revocation-sender.js'
 import { revocationRoute } from './revocations.js'
 
 export { draft11Name, draft11TokenLifetime }
@@ -45,6 +46,7 @@ export function draft11Server({
     createTransport: createDraft11Transport,
     describe: (context) => ({ ...documentOf(context) }),
     endpoints(context) {
+      startRevocationSender(context)
       const post = (path: string, endpoint: Endpoint): Route => ({
         path,
         caller: 'agent',

@@ -142,7 +142,9 @@ async function deliver(context: SignedContext, { agent, notAfter }: Poller, requ
     delegate: agent.delegate,
     jkt: agent.key.thumbprint,
     bindToKey: true,
-    tokenLifetime: Math.min(tokenLifetime, end - now()),
+    tokenLifetime,
+    notAfter: end,
+    isTracked: true,
   }
   const asToken = ({ issue, user }: Pick<IssuedToken, 'issue' | 'user'>) => ({
     kind,

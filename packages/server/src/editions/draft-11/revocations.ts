@@ -11,7 +11,6 @@ import {
 import type { VerificationKey } from 'countersign/signatures'
 import type { Arrival, Route } from '../../http/route.js'
 import { hashSecret } from '../../secrets/server-keys.js'
-import type { LimitedAttempt } from '../../storage/api/storage.js'
 import type { SignedContext } from '../edition.js'
 import { signedRequest } from '../signed-request.js'
 import { draft11Name, paths } from './paths.js'
@@ -29,17 +28,12 @@ const skew = 60
 /** The longest lifetime of a token that can be revoked here, in seconds. */
 const longest = day
 
-/** Limits per issuer: requests in a minute, and stored revocations in a day. */
-const limits = { minute: 60, day: 10_000 } as const
-
-function recordOf({ iss, jti }: RevocableToken): Pick<LimitedAttempt, 'key'> {
-  return { key: hashSecret(`${draft11Name} revoked ${iss}\n${jti}`) }
-}
+/** Limits per issuer: requests in a minute, and stored revocations. */
+const limits = { minute: 60, records: 10_000 } as const
 
 /** Whether the issuer of a token revoked it. */
-export async function isRevoked({ storage }: SignedContext, token: RevocableToken): Promise<boolean> {
-  const found = await storage.findReachedLimit([{ ...recordOf(token), window: longest, most: 1 }])
-  return found !== undefined
+export function isRevoked({ storage }: SignedContext, { iss: issuer, jti }: RevocableToken): Promise<boolean> {
+  return storage.isRevoked({ issuer, jti })
 }
 
 /**
@@ -59,11 +53,13 @@ export function revocationRoute(shared: SignedContext): Route {
     return signedRequest(context, arrival, async ({ agent: iss }, { body }) => {
       await requireRate(context, iss)
       const { jti, exp } = revocationIn(readJson(arrival.request.headers.get('content-type'), body), now())
-      return async () => {
-        const window = exp + skew - now()
-        const record = { ...recordOf({ iss, jti }), window, most: 1 }
-        if (window > 0) await storage.countWithinLimits([record])
-        return new Response(null, { headers: { 'cache-control': 'no-store' } })
+      return {
+        async claiming(nonce) {
+          const revocation = { nonce, issuer: iss, jti, expiresAt: exp, most: limits.records }
+          if (!(await storage.recordRevocation(revocation)))
+            throw new AAuthError('too_many_requests', 'Too many tokens of this server are revoked.', { retryAfter: 60 })
+          return new Response(null, { headers: { 'cache-control': 'no-store' } })
+        },
       }
     })
   }
@@ -74,7 +70,6 @@ export function revocationRoute(shared: SignedContext): Route {
 async function requireRate({ storage, now }: SignedContext, iss: string): Promise<void> {
   const reached = await storage.countWithinLimits([
     { key: hashSecret(`${draft11Name} revocations of ${iss} per minute`), window: 60, most: limits.minute },
-    { key: hashSecret(`${draft11Name} revocations of ${iss} per day`), window: day, most: limits.day },
   ])
   if (!reached) return
   const retryAfter = Math.max(1, reached.resetAt - now())

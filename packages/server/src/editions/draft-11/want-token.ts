@@ -48,6 +48,7 @@ async function issueGranted(
     jkt: key.thumbprint,
     tokenLifetime,
     notAfter,
+    isTracked: true,
   })
   if (outcome.outcome === 'refused') return { token: undefined, isClaimed: true }
   const { issue, user } = outcome

@@ -69,6 +69,8 @@ interface Confirm {
   /** What the action applies to: the name of the field and its value. */
   subject?: readonly [name: string, value: string]
   /** The label of the button that performs the action. */
+  /** Names the form, if the page has another one. */
+  label?: string
   yes: ComponentChildren
   /** The label of the link that cancels, and where it leads. */
   no: ComponentChildren
@@ -78,10 +80,10 @@ interface Confirm {
 }
 
 /** The confirmation shown before something is ended. Both choices look the same. */
-export function ConfirmForm({ frame, action, subject, yes, no, back, children }: Confirm) {
+export function ConfirmForm({ frame, action, subject, label, yes, no, back, children }: Confirm) {
   const form = formOf(frame)
   return (
-    <form class="decision" method="post" action={form.action}>
+    <form class="decision" method="post" action={form.action} aria-label={label}>
       <Hidden name="action" value={action} />
       {subject && <Hidden name={subject[0]} value={subject[1]} />}
       <HiddenFields form={form} />

@@ -41,6 +41,7 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
             {account.ended[ended.by](<DayAndTime at={ended.at} now={now} messages={messages} />)}
           </p>
         )}
+        {model.told && <p>{account.told[model.told](<Host>{agent.resourceHost}</Host>)}</p>}
         <div class="agent">
           <AgentMark host={agent.agentHost} logo={agent.logo} />
           <div class="who">
@@ -73,7 +74,7 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
           <h2>{ended ? account.wasAble : account.isAble}</h2>
           <PermissionTable able={agent.able} resourceHost={agent.resourceHost} now={now} messages={messages} />
         </section>
-        {!ended && (
+        {(!ended || model.isBound) && (
           <p class="actions">
             <a class="button" href={accountPaths.removeAgent(agent.id)}>
               {account.remove}

@@ -25,21 +25,40 @@ export function renderRemoveAgent(model: RemoveAgentPage, messages: Messages = e
     children: (
       <>
         <h1>{account.removeQuestion(host)}</h1>
-        <p class="lead">
-          {agent.agentHost === agent.resourceHost
-            ? account.removeSignIn(host)
-            : account.removeEffect(host, <Host>{agent.resourceHost}</Host>)}
-        </p>
+        {!model.isEnded && (
+          <p class="lead">
+            {agent.agentHost === agent.resourceHost
+              ? account.removeSignIn(host)
+              : account.removeEffect(host, <Host>{agent.resourceHost}</Host>)}
+          </p>
+        )}
         <p>{account.removeStops(model.tokenLifetime)}</p>
         <p>{account.removeKeeps}</p>
-        <ConfirmForm
-          frame={model}
-          action="remove-agent"
-          subject={['agent', agent.id]}
-          yes={account.remove}
-          no={account.keep}
-          back={accountPaths.agents}
-        />
+        {!model.isEnded && (
+          <ConfirmForm
+            frame={model}
+            action="remove-agent"
+            subject={['agent', agent.id]}
+            yes={account.remove}
+            no={account.keep}
+            back={accountPaths.agents}
+          />
+        )}
+        {model.isBound && (
+          <section>
+            <h2>{account.removeEntirely}</h2>
+            <p>{account.removeEntirelyEffect(host)}</p>
+            <ConfirmForm
+              frame={model}
+              action="unbind-agent"
+              label={account.removeEntirely}
+              subject={['agent', agent.id]}
+              yes={account.removeEntirely}
+              no={account.keep}
+              back={accountPaths.agents}
+            />
+          </section>
+        )}
       </>
     ),
   })

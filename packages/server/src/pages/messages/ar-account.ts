@@ -52,6 +52,18 @@ export const arAccount: typeof enAccount = {
   removeSignIn: (agent) => phrase`لن يستطيع ${agent} تسجيل دخولك بعد ذلك.`,
   removeStops: (seconds) =>
     `يتوقف أي وصول جديد الآن، وقد يستمر الوصول الذي أُعطي من قبل لمدة تصل إلى ${arDuration(seconds)}.`,
+  removeEntirely: 'إزالة الوكيل كليًا',
+  removeEntirelyEffect: (agent) =>
+    phrase`يعمل ${agent} نيابةً عنك وحدك. إذا أزلته كليًا، فسيفقد كل وصوله في كل الخدمات، ولن يعمل نيابةً عن أحد.`,
+  told: {
+    pending: (resource) => phrase`نُبلغ ${resource} الآن بألا يقبل ما لا يزال لدى الوكيل.`,
+    delivered: (resource) => phrase`أبلغنا ${resource}، وأكّد أن ما كان لدى الوكيل هناك لم يعد يعمل.`,
+    unsupported: (resource) =>
+      phrase`لا يمكن إبلاغ ${resource}، لذلك يبقى ما لدى الوكيل هناك صالحًا إلى أن ينتهي من تلقاء نفسه.`,
+    failed: (resource) =>
+      phrase`تعذّر الوصول إلى ${resource}، لذلك يبقى ما لدى الوكيل هناك صالحًا إلى أن ينتهي من تلقاء نفسه.`,
+    expired: (resource) => phrase`انتهى ما كان لدى الوكيل في ${resource} من تلقاء نفسه.`,
+  },
   removeKeeps: 'لا يُلغي هذا ما فعله من قبل. إذا احتجت إليه مرة أخرى، فابدأ من الوكيل.',
   keep: 'إبقاء',
   removedTitle: 'تمت إزالة الوصول',

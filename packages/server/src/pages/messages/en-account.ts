@@ -129,6 +129,20 @@ export const enAccount = {
   removeSignIn: (agent: ComponentChildren) => phrase`${agent} will no longer be able to sign you in.`,
   removeStops: (seconds: number) =>
     `New access stops now. Access that was already given may work for up to ${enDuration(seconds)}.`,
+  removeEntirely: 'Remove the agent entirely',
+  removeEntirelyEffect: (agent: ComponentChildren) =>
+    phrase`${agent} acts only for you. If you remove it entirely, it loses all its access, at every service, and acts for no one.`,
+  told: {
+    pending: (resource: ComponentChildren) =>
+      phrase`We’re telling ${resource} to stop accepting what the agent still holds.`,
+    delivered: (resource: ComponentChildren) =>
+      phrase`We told ${resource}, which confirmed that what the agent held there no longer works.`,
+    unsupported: (resource: ComponentChildren) =>
+      phrase`${resource} can’t be told, so what the agent holds there works until it ends by itself.`,
+    failed: (resource: ComponentChildren) =>
+      phrase`We couldn’t reach ${resource}, so what the agent holds there works until it ends by itself.`,
+    expired: (resource: ComponentChildren) => phrase`What the agent held at ${resource} has ended by itself.`,
+  },
   removeKeeps: 'This doesn’t undo what it has already done. If you need it again, start from the agent.',
   keep: 'Keep it',
   removedTitle: 'Access removed',

@@ -48,12 +48,20 @@ export interface AgentPage extends AccountFrame {
   agent: AllowedAgent & { identifier: string; resource: string; jkt?: string | undefined }
   /** When the agent's access ended, and who or what ended it; absent if it still has access. */
   ended?: { at: number; by: 'person' | 'server' | 'time' } | undefined
+  /** Whether the resource was told that what the agent held there is revoked; absent if there was nothing to tell. */
+  told?: 'pending' | 'delivered' | 'unsupported' | 'failed' | 'expired' | undefined
+  /** Whether the agent acts for this user and no one else. @default false */
+  isBound?: boolean | undefined
   /** The agent's most recent activity, newest first. */
   activity: readonly Activity[]
 }
 
-/** Posts `action=remove-agent` and `agent`, the agent's id. */
+/** Posts `action=remove-agent` and `agent`, the agent's id. If it acts for this user only, also `action=unbind-agent`. */
 export interface RemoveAgentPage extends AccountFrame {
+  /** Whether the agent acts for this user and no one else, so that it can be removed entirely. @default false */
+  isBound?: boolean | undefined
+  /** Whether the agent has no access left here, so that it can only be removed entirely. @default false */
+  isEnded?: boolean | undefined
   agent: Pick<AllowedAgent, 'id' | 'agentHost' | 'delegate' | 'resourceHost'>
   /** How long tokens that the agent already holds stay usable, in seconds. */
   tokenLifetime: number

@@ -1,0 +1,169 @@
+import { draft11Documents } from 'countersign/editions/draft-11'
+import { decodeToken } from 'countersign/tokens'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { createScriptedUser, signInToAccount } from '../../scripted-user.js'
+import {
+  askPerson,
+  decide,
+  obtainPerson,
+  openPersonStage,
+  type PersonStage,
+  pendingIn,
+  people,
+  poll,
+} from './person-stage.js'
+
+/** A stage whose server looks for revocations to send when the test says so. */
+async function openSending(answer?: (request: Request) => Promise<Response> | Response) {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  onTestFinished(() => void vi.useRealTimers())
+  let settlements = 0
+  const stage = await openPersonStage({
+    wrap: (storage) => ({
+      ...storage,
+      async settleDelivery(settlement) {
+        const isSettled = await storage.settleDelivery(settlement)
+        settlements++
+        return isSettled
+      },
+    }),
+  })
+  const received: { jti: string; exp: number }[] = []
+  const { origins, resource } = stage
+  if (answer) {
+    stage.documents.resource.revocation_endpoint = `${resource.id}/revoked`
+    const rest = origins?.get(resource.id)
+    origins?.set(resource.id, async (request) => {
+      if (new URL(request.url).pathname !== '/revoked') return rest?.(request) ?? Response.error()
+      received.push(await request.clone().json())
+      return answer(request)
+    })
+  }
+  const person = await obtainPerson(stage)
+  const user = createScriptedUser(stage.fetch)
+  await signInToAccount(user, stage.authServer, people.alice)
+  const [grant] = await stage.storage.listGrants()
+  const id = grant?.id ?? ''
+  const open = async (path: string) => (await user.open(`${stage.authServer}/account/agents/${id}${path}`)).text()
+  /** Has the server look for due revocations, and waits until it settled one. */
+  async function sendOne(): Promise<void> {
+    const before = settlements
+    send()
+    await expect.poll(() => settlements).toBe(before + 1)
+  }
+  return { stage, person, user, received, open, sendOne, url: `${stage.authServer}/account/agents/${id}/remove` }
+}
+
+const text = (html: string) =>
+  html
+    .replaceAll(/<[^>]+>/g, ' ')
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll(' ,', ',')
+const send = () => void vi.advanceTimersByTime(10_000)
+
+async function settled(stage: PersonStage, outcome: string) {
+  const user = await stage.storage.listGrants()
+  const userId = user[0]?.userId ?? ''
+  await expect.poll(async () => (await stage.storage.listDeliveries({ userId }))[0]?.outcome).toBe(outcome)
+}
+
+describe('after a user removed an agent’s access, the resource', () => {
+  it('is told, in a request that the person server signs in its own name, and the page says so', async () => {
+    const requests: Request[] = []
+    const { stage, person, user, received, open, url } = await openSending((request) => {
+      requests.push(request)
+      return new Response(null)
+    })
+    await user.submit(await open('/remove'), url, { action: 'remove-agent' })
+    expect(text(await open(''))).toContain('We’re telling api.example to stop accepting what the agent still holds.')
+    send()
+    await settled(stage, 'delivered')
+    const { jti, exp } = decodeToken(person)?.payload ?? {}
+    expect(received).toEqual([{ jti, exp }])
+    expect(text(await open(''))).toContain('We told api.example, which confirmed')
+    const [sent] = requests
+    const keys = await (await stage.fetch(`${stage.authServer}/person/jwks.json`)).json()
+    expect(sent?.headers.get('signature-key')).toContain(
+      `sig=jwks_uri;id="${stage.authServer}";dwk="${draft11Documents.authServer.name}";kid="${keys.keys[0].kid}"`,
+    )
+    expect(sent?.headers.get('signature-input')).toContain('"content-type" "content-digest"')
+    // Nothing is sent twice.
+    send()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(received).toHaveLength(1)
+  })
+
+  it('is told again twice if it does not answer, and the page says that it could not be reached', async () => {
+    const { stage, user, received, open, url, sendOne } = await openSending(() => new Response(null, { status: 503 }))
+    await user.submit(await open('/remove'), url, { action: 'remove-agent' })
+    for (const wait of [0, 120, 480]) {
+      stage.clock.now += wait
+      await sendOne()
+    }
+    expect(received).toHaveLength(3)
+    await settled(stage, 'failed')
+    expect(text(await open(''))).toContain('We couldn’t reach api.example')
+  })
+
+  it('cannot be told if it publishes no endpoint', async () => {
+    const { stage, user, open, url } = await openSending()
+    await user.submit(await open('/remove'), url, { action: 'remove-agent' })
+    send()
+    await settled(stage, 'unsupported')
+    expect(text(await open(''))).toContain('api.example can’t be told')
+  })
+
+  it.each([
+    ['does not accept revocations of this server', 403, '{"error":"unsupported_iss"}', 'unsupported'],
+    ['answers with something else', 200, 'ok', 'failed'],
+  ])('may refuse: it %s', async (_what, status, body, outcome) => {
+    const { stage, user, open, url, sendOne } = await openSending(() => new Response(body, { status }))
+    await user.submit(await open('/remove'), url, { action: 'remove-agent' })
+    for (const wait of outcome === 'failed' ? [0, 120, 480] : [0]) {
+      stage.clock.now += wait
+      await sendOne()
+    }
+    await settled(stage, outcome)
+  })
+})
+
+describe('a user removes an agent entirely', () => {
+  it('and it acts for no one: all its access ends, and another user can allow it', async () => {
+    const { stage, user, open, url } = await openSending(() => new Response(null))
+    const page = await open('/remove')
+    expect(text(page)).toContain('acts only for you. If you remove it entirely, it loses all its access')
+    await user.submit(page, url, { action: 'unbind-agent' })
+    expect(await stage.storage.listGrants({ live: true })).toEqual([])
+    send()
+    await settled(stage, 'delivered')
+    const { page: next } = pendingIn(await askPerson(stage))
+    await decide(stage, next, 'grant', { person: people.bob })
+    const { location } = pendingIn(await askPerson(stage, { resource: stage.otherResource.id }))
+    expect((await poll(stage, location)).status).toBe(202)
+    expect(
+      await stage.storage.listBindings({ userId: (await stage.storage.listGrants({ live: true }))[0]?.userId ?? '' }),
+    ).toHaveLength(1)
+  })
+
+  it('even if it has no access left', async () => {
+    const { stage, user, open, url } = await openSending(() => new Response(null))
+    await user.submit(await open('/remove'), url, { action: 'remove-agent' })
+    const page = await open('/remove')
+    expect(page).not.toContain('value="remove-agent"')
+    await user.submit(page, url, { action: 'unbind-agent' })
+    const second = await user.open(url)
+    expect(second.status).toBe(303)
+    const userId = String((await stage.storage.listGrants())[0]?.userId)
+    expect(await stage.storage.listBindings({ userId })).toEqual([])
+  })
+
+  it('which no other user can do', async () => {
+    const { stage, open, url } = await openSending(() => new Response(null))
+    const page = await open('/remove')
+    const bob = createScriptedUser(stage.fetch)
+    await signInToAccount(bob, stage.authServer, people.bob)
+    expect((await bob.open(url)).status).toBe(404)
+    expect((await bob.submit(page, url, { action: 'unbind-agent' })).status).toBe(403)
+    expect((await askPerson(stage)).status).toBe(200)
+  })
+})
