@@ -267,14 +267,12 @@ interface Replacement {
 const replacements = cachedQueryOfRows(({ db, clock }, replaced: readonly Placeholders<Replacement>[]) => {
   const idleSeconds = replaced[0]?.idleSeconds
   const idleEnd = sql<number>`${clock} + ${idleSeconds}`
-  const successors = sql.join(
-    replaced.map(({ id, successor }) => sql`when ${id} then ${successor}`),
-    sql` `,
-  )
+  const ids = replaced.map(({ id }) => id)
+  const cases = replaced.map(({ id, successor }) => sql`when ${id} then ${successor}`)
   return db
     .updateTable('refresh_token')
     .set((e) => ({
-      token_hash: sql<Uint8Array>`case id ${successors} else token_hash end`,
+      token_hash: sql<Uint8Array>`case id ${sql.join(cases, sql` `)} else token_hash end`,
       previous_hash: e.ref('token_hash'),
       generation: e('generation', '+', 1),
       rotated_at: clock,
@@ -282,11 +280,7 @@ const replacements = cachedQueryOfRows(({ db, clock }, replaced: readonly Placeh
       idle_seconds: idleSeconds,
       idle_expires_at: sql`case when expires_at < ${idleEnd} then expires_at else ${idleEnd} end`,
     }))
-    .where(
-      'id',
-      'in',
-      replaced.map(({ id }) => id),
-    )
+    .where('id', 'in', ids)
 })
 
 /** Revokes a family one of whose replaced tokens was presented. */
