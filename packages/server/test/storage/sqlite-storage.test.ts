@@ -486,6 +486,8 @@ const searches: readonly [string, string][] = [
   ['select image from agent_logo where name = ?', 'agent_logo_name'],
   ['select delegate from agent_binding where user_id = ?', 'agent_binding_user'],
   ['select delegate from agent_binding where agent_id = ?', 'agent_binding_agent'],
+  ['select 1 from resource_subject where resource_id = ?', 'resource_subject_resource'],
+  ['select 1 from agent_subject where agent_id = ?', 'agent_subject_agent'],
   ['select id from auth_request where poll_hash in (?, ?)', 'auth_request_poll'],
   ["select id from auth_request where link_handle = ? and status = 'open'", 'auth_request_link'],
 ]
