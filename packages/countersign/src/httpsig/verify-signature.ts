@@ -75,8 +75,11 @@ export interface VerifySignatureOptions<R extends SigningKey> {
   body?: BodyCoverage | ((resolved: R) => BodyCoverage) | undefined
   /** Maximum size of a body, in bytes. @default 1 MiB */
   maxBody?: number | undefined
-  /** `required`: requests with a method other than GET, HEAD and OPTIONS must carry a `Nonce` (S§10.5). @default 'optional' */
-  nonce?: 'optional' | 'required' | undefined
+  /**
+   * `required`: requests with a method other than GET, HEAD and OPTIONS must carry a nonce (S§10.5). `derived`: those without a nonce are
+   * accepted once for each key, second, method and path. @default 'optional'
+   */
+  nonce?: 'optional' | 'required' | 'derived' | undefined
   /**
    * Stores nonces, so that each request is accepted only once: see {@link createMemoryNonces}. `later`: the result contains the `nonce`;
    * pass it to {@link requireUnusedNonce} after every other check. If you never claim it, copies of the request are accepted as long as its
@@ -136,6 +139,9 @@ export async function verifySignature<R extends SigningKey>(
   requireFresh(input, profile, now()) //                                         signature_created_outside_window, signature_expired
   onStep?.('nonce')
   const nonce = requireNonce(message.method, input, fields, profile, options) // nonce_missing, nonce_malformed
+  // No nonce contains a line feed.
+  const isDerived = options.nonce === 'derived' && !isSafe(message.method)
+  const once = nonce ?? (isDerived ? `${input.created}\n${message.method}\n${target.path}` : undefined)
   onStep?.('body')
   const { upload } = message
   const body = upload ? noContent : await message.body(options.maxBody ?? 1_048_576) // body_too_large
@@ -175,9 +181,9 @@ export async function verifySignature<R extends SigningKey>(
   const freshFor = Math.ceil(Math.max(0, input.created + profile.window - now()))
   message.dropTrailers?.()
   const verifiedNonce =
-    nonce === undefined
+    once === undefined
       ? undefined
-      : { key: await nonceKey(authority, thumbprint, nonce), lifetime: freshFor + profile.window }
+      : { key: await nonceKey(authority, thumbprint, once), lifetime: freshFor + profile.window }
   if (options.claimNonce !== 'later') {
     await takeUpload?.()
     const owner = { agent: resolved.agent, thumbprint, remoteAddress: message.remoteAddress }
@@ -219,10 +225,10 @@ function requireNonce(
   input: SignatureInput,
   fields: MessageFields,
   profile: SigningProfile,
-  options: { nonce?: 'optional' | 'required' | undefined },
+  options: Pick<VerifySignatureOptions<SigningKey>, 'nonce'>,
 ): string | undefined {
   const { nonceBytes, hasNonceParameter } = profile
-  const isRequired = options.nonce === 'required' && !['GET', 'HEAD', 'OPTIONS'].includes(method)
+  const isRequired = options.nonce === 'required' && !isSafe(method)
   if (hasNonceParameter) return requireNonceParameter(input, isRequired)
   if (nonceBytes === undefined) return undefined
   const { nonce, repeated } = fields
@@ -244,12 +250,16 @@ function requireNonce(
   return nonce
 }
 
+function isSafe(method: string): boolean {
+  return ['GET', 'HEAD', 'OPTIONS'].includes(method)
+}
+
 // Signers choose its form, so any is accepted.
 function requireNonceParameter({ nonce }: SignatureInput, isRequired: boolean): string | undefined {
   if (nonce === undefined && isRequired)
-    throw new AAuthError('nonce_missing', 'This request must be signed with a nonce parameter.')
+    throw new AAuthError('nonce_missing', 'Sign this request with a nonce parameter.')
   if (nonce === '' || (nonce?.length ?? 0) > 256)
-    throw new AAuthError('nonce_malformed', 'The nonce of a signature must have 1 to 256 characters.')
+    throw new AAuthError('nonce_malformed', 'A nonce must have 1 to 256 characters.')
   return nonce
 }
 

@@ -76,8 +76,10 @@ export function showsSecret(jwk: object): boolean {
 }
 
 /** Whether a text names an algorithm under the rules. */
-export function isAlgorithmName({ names }: JoseRules, alg: unknown): boolean {
-  return Object.values(names).some((each) => each.includes(alg as string))
+export function isAlgorithmName({ names }: JoseRules, alg: unknown): alg is string {
+  return Object.values(names)
+    .flat()
+    .includes(alg as string)
 }
 
 function requirePublicKey(
@@ -91,7 +93,7 @@ function requirePublicKey(
   const candidate = jwk as PublicJwk
   const { alg, kid } = candidate
   if (rules.algRequired && !isAlgorithmName(rules, alg))
-    throw new AAuthError('algorithm_unsupported', 'The key’s alg is missing or not accepted.')
+    throw new AAuthError('algorithm_unsupported', 'The key has no accepted alg.')
   const algorithm = requireAlgorithm(candidate)
   const row = algorithmTable[algorithm]
   if (!isForVerifying(jwk))

@@ -132,6 +132,7 @@ export function createResource(options: ResourceOptions): Resource {
     now,
     authTokenIssuers: listed,
     acceptsIssuer,
+    endpointOrigins: options.endpointOrigins,
     certificates: options.certificates,
   })
   const protocol = edition.createResourceProtocol({

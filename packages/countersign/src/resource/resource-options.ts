@@ -78,8 +78,11 @@ export interface ResourceOptions {
   interop?: ResourceInterop | undefined
   /** Maximum body size, in bytes. @default 1 MiB */
   maxBody?: number | undefined
-  /** `required`: requests that modify data must carry a nonce (S§10.5). @default 'optional' */
-  nonce?: 'optional' | 'required' | undefined
+  /**
+   * `required`: requests that modify data must carry a nonce (S§10.5). `derived`: those without a nonce are accepted once for each key,
+   * second, method and path, so that a copied request cannot be repeated. @default 'optional'
+   */
+  nonce?: 'optional' | 'required' | 'derived' | undefined
   /**
    * Stores nonces; all instances must share one store. Called after every other check, with the nonce's source, so that it can limit each
    * source: see {@link createMemoryNonces}. @default a bounded store in this process
@@ -110,8 +113,8 @@ export interface ResourceOptions {
    */
   denyList?: DenyListOptions | undefined
   /**
-   * Other origins that may serve the auth server's revocation list: `{ 'https://auth.example': ['https://lists.example'] }`. @default only
-   * the auth server's origin
+   * Other origins that may serve an auth server's revocation list or, in editions that restrict this, its keys: `{ 'https://auth.example':
+   * ['https://lists.example'] }`. @default only the auth server's origin
    */
   endpointOrigins?: EndpointOrigins | undefined
   /** Lifetime of resource tokens, in seconds, 1 to 900. @default 600 */

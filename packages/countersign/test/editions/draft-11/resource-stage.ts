@@ -44,7 +44,7 @@ export function openStage(options: Partial<ResourceOptions> = {}) {
   const person = (issuer: string) => ({
     person_token_endpoint: `${issuer}/person/token`,
     auth_token_endpoint: `${issuer}/person/authorize`,
-    scopes_supported: ['openid', 'email'],
+    scopes_supported: ['openid', 'email', 'admin'],
   })
   publish(ids.agent, 'aauth-agent.json', signers.provider)
   publish(ids.personServer, 'aauth-person.json', signers.personServer, person(ids.personServer))

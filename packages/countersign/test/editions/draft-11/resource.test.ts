@@ -203,6 +203,30 @@ describe('the person servers', () => {
   })
 })
 
+describe('the keys of a party', () => {
+  const elsewhere = 'https://keys.example'
+  function openElsewhere(issuer: string, options: Parameters<typeof openStage>[0] = {}) {
+    const stage = openStage(options)
+    const dwk = issuer === ids.agent ? 'aauth-agent.json' : 'aauth-person.json'
+    const url = `${issuer}/.well-known/${dwk}`
+    stage.documents.set(url, { ...stage.documents.get(url), jwks_uri: `${elsewhere}/jwks.json` })
+    stage.documents.set(`${elsewhere}/jwks.json`, stage.documents.get(`${issuer}/jwks.json`) ?? {})
+    return stage
+  }
+
+  it.each(['agent', 'auth'] as const)('must be on its own origin, for an %s token', async (kind) => {
+    const { send, fetched } = openElsewhere(kind === 'agent' ? ids.agent : ids.personServer)
+    const { response } = await send(await requestWith(await tokenOf(kind)), { require: 'signature' })
+    expect(said(response).problem).toBe('error=unknown_key')
+    expect(fetched.filter((url) => url.startsWith(elsewhere))).toEqual([])
+  })
+
+  it('may be elsewhere if the operator lists that origin', async () => {
+    const { send } = openElsewhere(ids.personServer, { endpointOrigins: { [ids.personServer]: [elsewhere] } })
+    expect((await send(await requestWith(await tokenOf('auth')), read)).verified).toBeDefined()
+  })
+})
+
 describe('the document', () => {
   it('describes the resource', async () => {
     const { resource } = openStage()
@@ -294,6 +318,18 @@ describe('requests', () => {
       status: 401,
       problem: 'error=invalid_signature',
     })
+  })
+
+  it('without a nonce work once, too, if the resource derives one', async () => {
+    const { send } = openStage({ nonce: 'derived' })
+    const post = { method: 'POST', body: '{}', also: ['content-type', 'content-digest'] }
+    const message = await requestWith(await tokenOf('auth'), post)
+    expect((await send(message, read)).verified).toBeDefined()
+    expect(said((await send(message, read)).response).problem).toBe('error=invalid_signature')
+    const other = await requestWith(await tokenOf('auth'), { ...post, target: '/other' })
+    expect((await send(other, read)).verified).toBeDefined()
+    const get = await requestWith(await tokenOf('auth'))
+    for (const _ of [1, 2]) expect((await send(get, read)).verified).toBeDefined()
   })
 
   it('of a user count together, however many keys the agent has', async () => {
