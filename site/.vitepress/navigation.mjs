@@ -12,6 +12,7 @@ const shortTitles = {
   'apis/mcp-oauth': 'MCP for Claude, ChatGPT',
   'apis/proxies': 'TLS and proxies',
   'apis/request-bodies': 'Bodies and uploads',
+  'apis/draft-11': 'Draft -11',
   'apis/subrequests': 'nginx, Caddy subrequests',
 }
 
