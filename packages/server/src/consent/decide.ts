@@ -3,6 +3,7 @@ import type { ServerContext } from '../http/context.js'
 import { seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import { inSession, type SignedInVisit, type Visit, viewerOf } from '../http/visit.js'
+import { accountPaths } from '../pages/models/account-paths.js'
 import { type Duration, grantable } from '../policy/policy.js'
 import { hashSecret } from '../secrets/server-keys.js'
 import { checkPassword } from '../sign-in/check-password.js'
@@ -16,7 +17,9 @@ import {
   type LimitedAttempt,
   provingFactors,
   type ReasonOf,
+  type RequestDecision,
   type Session,
+  StorageError,
 } from '../storage/api/storage.js'
 import { type DecisionTerms, decisionFacts, decisionTerms, extension, policyDenial } from './facts.js'
 import {
@@ -43,7 +46,7 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
   const stopped = await stopBeforeAllowing(context, person, { link, stored, terms, duration })
   if (stopped) return stopped
   requirePermitted(context, stored)
-  const outcome = await context.storage.decideRequest({
+  const outcome = await decideWithinLimit(context, stored, {
     decision: 'allow',
     scope: grantable(stored.scope.split(' ')).join(' '),
     handle: newHandle(context, stored),
@@ -57,6 +60,20 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
   if (outcome.outcome === 'refused') return refusedDecision(context, visit, link, outcome)
   if (outcome.first) emitDecision(context, outcome.request, { by: 'person', outcome: outcome.outcome })
   return outcomeResponse(context, visit, outcome.request)
+}
+
+/** @throws PageError `too_many_permissions` */
+async function decideWithinLimit(
+  { storage }: ServerContext,
+  { agent }: AuthRequest,
+  decision: RequestDecision,
+): Promise<DecideOutcome> {
+  try {
+    return await storage.decideRequest(decision)
+  } catch (error) {
+    if (!(error instanceof StorageError) || error.code !== 'too_many_permissions') throw error
+    throw new PageError('too_many_permissions', { agent, cause: error, retry: accountPaths.agents })
+  }
 }
 
 /** `consent=deny`: records that the user denies the request. */

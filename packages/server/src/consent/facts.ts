@@ -249,7 +249,9 @@ export async function ownGrants(
   userId: string,
   agent: string,
 ): Promise<OwnGrants> {
-  const newest = await storage.listGrants({ userId, agent, limit: most })
+  const listed = await storage.listGrants({ userId, agent, limit: most })
+  // A later decision may have extended an earlier grant.
+  const newest = listed.sort((one, other) => other.createdAt - one.createdAt)
   if (newest.length === most) {
     const live = await storage.listGrants({ userId, agent, live: true, limit: most })
     return { newest, live, ended: await storage.listGrants({ userId, agent, live: false, limit: most }) }

@@ -56,6 +56,7 @@ export const problemStatus: Readonly<Record<ProblemPage['code'], number>> = {
   not_found: 404,
   method_not_allowed: 405,
   policy_forbids: 403,
+  too_many_permissions: 409,
   too_many_requests: 429,
   temporarily_unavailable: 503,
   server_error: 500,

@@ -142,6 +142,20 @@ export async function rememberedGrant(
   return { ...allowed, grantId: await grantOf(storage, allowed) }
 }
 
+/** A scope of this many names. */
+export const manyNames = (prefix: string, count: number) => times(count, (index) => `${prefix}.${index}`).join(' ')
+
+/** Replaces a user's remembered grant: its expired permissions leave too little room for the new ones. Takes a second. */
+export async function replaceGrant(
+  { storage, now }: { storage: Storage; now: number },
+  user: User,
+  waitUntil: (now: number) => void,
+): Promise<AllowedRequest & { grantId: string }> {
+  await allowedRequest(storage, { scope: manyNames('old', 200) }, { remembered: true, grantLifetime: 1 }, user)
+  waitUntil(now + 1)
+  return rememberedGrant(storage, { scope: manyNames('new', 100) }, { grantLifetime: 1 }, user)
+}
+
 /** A redeemed code, and the fields that use the refresh token it issued. */
 export interface RefreshableGrant extends AllowedRequest {
   grantId: string

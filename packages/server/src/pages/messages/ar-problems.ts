@@ -92,6 +92,12 @@ export const arProblems: Record<ProblemPage['code'], Problem> = {
     advice: () => phrase`إذا كنت تحتاج إليه، فاسأله وأعطه الرقم المرجعي أدناه.`,
     retry: 'رجوع',
   },
+  too_many_permissions: {
+    heading: 'لدى هذا الوكيل أذونات كثيرة جدًا',
+    explanation: (agent) => phrase`لا يمكن منح ${agent} أكثر من 256 إذنًا مختلفًا في مكان واحد.`,
+    advice: () => phrase`أزل وصوله في «وكلائي»، ثم ابدأ من جديد.`,
+    retry: 'الذهاب إلى وكلائي',
+  },
   too_many_requests: {
     heading: 'محاولات كثيرة جدًا',
     explanation: () => phrase`كانت هناك محاولات كثيرة في وقت قصير، لذلك ننتظر قليلًا.`,

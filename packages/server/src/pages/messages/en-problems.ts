@@ -95,6 +95,12 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
     advice: () => phrase`If you need it, ask your administrator and give them the reference below.`,
     retry: 'Go back',
   },
+  too_many_permissions: {
+    heading: 'This agent already has too many permissions',
+    explanation: (agent) => phrase`${agent} can’t be given more than 256 different permissions at one place.`,
+    advice: () => phrase`Remove its access in My agents, and then start again.`,
+    retry: 'Go to My agents',
+  },
   too_many_requests: {
     heading: 'Too many attempts',
     explanation: () => phrase`There were many attempts in a short time, so we’re waiting a little.`,

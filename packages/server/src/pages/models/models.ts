@@ -275,6 +275,7 @@ export interface ProblemPage extends PageFrame {
     | 'not_found'
     | 'method_not_allowed'
     | 'policy_forbids'
+    | 'too_many_permissions'
     | 'too_many_requests'
     | 'temporarily_unavailable'
     | 'server_error'
@@ -290,6 +291,6 @@ export interface ProblemPage extends PageFrame {
   user?: string | undefined
   /** Signs the user out and returns to the same place, for `account_changed`. */
   switchAccount?: FormFields | undefined
-  /** Where the user can revoke what they allowed, for `request_allowed`. */
+  /** Where the user can revoke what they allowed, for `request_allowed` and `too_many_permissions`. */
   remove?: string | undefined
 }

@@ -146,11 +146,12 @@ export interface UsedGrant extends GrantParties {
 
 export interface Grant extends UsedGrant {
   remembered: boolean
+  /** When the user last allowed something under the grant. */
   createdAt: number
   lastUsedAt: number | null
   /** `replaced`: revoked because a newer remembered grant replaced it. */
   revokedBy: string | null
-  /** What the consent page showed when the user allowed the request. */
+  /** What the consent page showed when the user last allowed something under the grant. */
   display: RequestDisplay
 }
 

@@ -47,7 +47,7 @@ export function grants(parts: Parts) {
     .select(['g.remembered', 'g.created_at', 'g.revoked_by', 'd.display'])
 }
 
-/** The permissions of the grant `g`, which never change, in the order requested: name, expiry, name, expiry, … */
+/** The permissions of the grant `g`, to which a decision may add, in the order requested: name, expiry, name, expiry, … */
 export const permissionsOfGrant = sql<string | null>`(
   select string_agg(p.name || ' ' || coalesce(cast(p.expires_at as text), ''), ' ' order by p.position)
   from grant_scope as p where p.grant_id = g.id)`

@@ -72,7 +72,7 @@ export function cachedInsertion<T extends keyof Tables, O = InsertResult>(
   most = maxRows,
 ): (statement: Statement, rows: readonly NewRow<T>[]) => Promise<O[]> {
   const columns = Object.entries(tables[name]).flatMap(([column, { isGenerated }]) => (isGenerated ? [] : [column]))
-  return cachedQueryOfRows<NewRow<T>, O>(({ db }, rows) => {
+  const insertion = cachedQueryOfRows<NewRow<T>, O>(({ db }, rows) => {
     const values = rows.map((row) => columns.map((column) => row[column as keyof NewRow<T>]))
     const list = values.map((each) => sql`(${sql.join(each)})`)
     return complete(
@@ -82,7 +82,18 @@ export function cachedInsertion<T extends keyof Tables, O = InsertResult>(
         .expression(sql`values ${sql.join(list)}`),
     )
   }, most)
+  const rowsAtOnce = Math.floor(maxParameters / columns.length)
+  return async (statement, rows) => {
+    if (rows.length <= rowsAtOnce) return insertion(statement, rows)
+    const inserted: O[] = []
+    for (let at = 0; at < rows.length; at += rowsAtOnce)
+      inserted.push(...(await insertion(statement, rows.slice(at, at + rowsAtOnce))))
+    return inserted
+  }
 }
+
+/** The maximum number of parameters of an insertion. SQLite accepts 32,766. */
+const maxParameters = 10_000
 
 class CachedQuery<V, O> {
   readonly #write: (parts: Parts) => Compilable<O>

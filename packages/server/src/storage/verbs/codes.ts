@@ -114,7 +114,10 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
  * changes.
  */
 async function lockCode(unit: Unit, codeHash: string): Promise<FoundCode | undefined> {
-  const [row] = await presented(unit, { codeHash: hashBytes(codeHash) })
+  const wanted = { codeHash: hashBytes(codeHash) }
+  // If this statement waited for a concurrent replacement of the grant, it found no row, because the code now belongs to the new grant.
+  // That cannot happen again, because the user is locked.
+  const row = (await presented(unit, wanted))[0] ?? (await presented(unit, wanted))[0]
   return row && toCode(row)
 }
 

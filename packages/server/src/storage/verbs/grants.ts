@@ -1,86 +1,56 @@
-import { type SelectQueryBuilder, sql } from 'kysely'
-import type {
-  GrantedScope,
-  GrantRevocation,
-  GrantsRevocation,
-  TokenIssue,
-  UsedGrant,
-  UserTokenIssue,
-} from '../api/grant-storage.js'
+import { type RawBuilder, type SelectQueryBuilder, sql } from 'kysely'
+import type { GrantRevocation, GrantsRevocation, TokenIssue, UsedGrant, UserTokenIssue } from '../api/grant-storage.js'
 import type { Subjects } from '../api/user.js'
 import { writeEvent } from '../rows/audit.js'
-import { permissionsOfGrant, toPermissions } from '../rows/grant-lists.js'
-import {
-  firstEnd,
-  grantEnded,
-  grantedScopesOf,
-  lastEnd,
-  livePermissions,
-  unitePermissions,
-} from '../rows/granted-scopes.js'
+import { permissionsOfGrant } from '../rows/grant-lists.js'
+import { firstEnd } from '../rows/granted-scopes.js'
 import { agentIdOf, resourceIdOf } from '../rows/identifiers.js'
 import { userIdOf } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
-import {
-  cachedInsertion,
-  cachedQueryOfRows,
-  generateId,
-  idBytes,
-  idText,
-  type Placeholders,
-  randomPart,
-} from '../sql/kept-query.js'
+import { cachedInsertion, cachedQueryOfRows, idBytes, type Placeholders, randomPart } from '../sql/kept-query.js'
 import type { NewRow, Row, Tables } from '../sql/tables.js'
 import { type EndedGrant, revokeIssuesOf } from './deliveries.js'
 
-/** Requested scopes granted by the user to whom the request is bound. */
-interface NewGrant {
-  request: Pick<Row<'auth_request'>, 'edition' | 'agent_id' | 'delegate' | 'resource_id' | 'display_id'>
-  userId: number
-  scope: string
-  /** Null: until the grant is revoked. */
-  lifetime: number | null
-  remembered: boolean
-}
-
 /** The internal and public ids of a grant. */
-interface GrantKeys {
+export interface GrantKeys {
   id: number
   public_id: Uint8Array
 }
 
 /** The `revoked_by` value of a grant that another one has replaced. */
-const replaced = 'replaced'
+export const replaced = 'replaced'
 
-export async function createGrant(unit: Unit, grant: NewGrant): Promise<GrantKeys> {
-  const { now } = unit
-  const given = grantedScopesOf(grant.scope, grant.lifetime === null ? null : now + grant.lifetime)
-  const before = grant.remembered ? await findRemembered(unit, grant) : undefined
-  if (!before) return insertGrant(unit, grant, given)
-  if (grantEnded({ revokedAt: null, expiresAt: before.expires_at }, now)) {
-    await unit.db.updateTable('consent_grant').set({ remembered: 0 }).where('id', '=', before.id).execute()
-    return insertGrant(unit, grant, given)
-  }
-  await markRevoked(unit, before.id, replaced)
-  const kept = livePermissions(toPermissions(before.permissions), now)
-  const successor = await insertGrant(unit, grant, unitePermissions(kept, given))
-  await unit.db.updateTable('refresh_token').set({ grant_id: successor.id }).where('grant_id', '=', before.id).execute()
-  await recordRevocation(unit, before, replaced, idText(successor.public_id))
-  return successor
+/** The maximum number of an agent's newest grants at a resource whose permissions are counted for a new one. */
+const countedGrants = 500
+
+/** The different permissions that the agent of a row of `consent_grant` may use at its resource, under its user's newest grants. */
+export function heldAtResource(row: 'consent_grant' | 'g', clock: RawBuilder<number>) {
+  return sql<string | null>`(
+    select string_agg(n.name, ' ') from (
+      select distinct p.name from grant_scope as p
+      where (p.expires_at is null or p.expires_at > ${clock}) and p.grant_id in (
+        select h.id from consent_grant as h
+        where h.user_id = ${sql.ref(`${row}.user_id`)} and h.agent_id = ${sql.ref(`${row}.agent_id`)}
+          and h.resource_id = ${sql.ref(`${row}.resource_id`)}
+          and h.revoked_at is null and (h.expires_at is null or h.expires_at > ${clock})
+        order by h.id desc limit ${sql.lit(countedGrants)})) as n)`
 }
 
 /**
  * Finds the active remembered grant. The transaction holds a lock on the user's grants, so there is at most one; a unique index also
  * enforces this.
  */
-async function findRemembered(
-  { db }: Unit,
-  { userId, request }: { userId: number; request: Omit<NewGrant['request'], 'display_id'> },
+export async function findRemembered(
+  { db, clock }: Unit,
+  {
+    userId,
+    request,
+  }: { userId: number; request: Pick<Row<'consent_grant'>, 'edition' | 'agent_id' | 'delegate' | 'resource_id'> },
 ) {
   return db
     .selectFrom('consent_grant as g')
     .select(revokedColumns)
-    .select(['expires_at', permissionsOfGrant.as('permissions')])
+    .select(['expires_at', permissionsOfGrant.as('permissions'), heldAtResource('g', clock).as('held')])
     .where('user_id', '=', userId)
     .where('agent_id', '=', request.agent_id)
     .where('resource_id', '=', request.resource_id)
@@ -89,43 +59,6 @@ async function findRemembered(
     .where('remembered', '=', sql.lit(1))
     .where('revoked_at', 'is', null)
     .executeTakeFirst()
-}
-
-async function insertGrant(
-  unit: Unit,
-  { request, userId, remembered }: NewGrant,
-  permissions: readonly GrantedScope[],
-): Promise<GrantKeys> {
-  const [made] = await grantInsertion(unit, [
-    {
-      public_id: generateId(),
-      edition: request.edition,
-      user_id: userId,
-      agent_id: request.agent_id,
-      delegate: request.delegate,
-      resource_id: request.resource_id,
-      remembered: remembered ? 1 : 0,
-      display_id: request.display_id,
-      created_at: unit.now,
-      expires_at: lastEnd(permissions),
-      last_used_at: null,
-      revoked_at: null,
-      revoked_by: null,
-    },
-  ])
-  if (!made) throw new TypeError('the grant was not inserted')
-  await permissionInsertion(
-    unit,
-    permissions.map(({ name, expiresAt }, position) => ({ grant_id: made.id, position, name, expires_at: expiresAt })),
-  )
-  return made
-}
-
-const grantInsertion = cachedInsertion('consent_grant', (insertion) => insertion.returning(['id', 'public_id']))
-const permissionInsertion = cachedInsertion('grant_scope')
-
-async function markRevoked({ db, now }: Unit, id: number, by: string): Promise<void> {
-  await db.updateTable('consent_grant').set({ revoked_at: now, revoked_by: by }).where('id', '=', id).execute()
 }
 
 export async function revokeGrant(unit: Unit, { grantId, by, userId }: GrantRevocation): Promise<boolean> {
@@ -202,7 +135,7 @@ const revokedColumns = [
 type RevokedRow = GrantKeys & EndedGrant
 
 /** Revokes the refresh tokens and tracked tokens of a revoked grant, and writes the audit event. */
-async function recordRevocation(unit: Unit, row: RevokedRow, by: string, successor?: string): Promise<void> {
+export async function recordRevocation(unit: Unit, row: RevokedRow, by: string, successor?: string): Promise<void> {
   const { db, now } = unit
   await db
     .updateTable('refresh_token')

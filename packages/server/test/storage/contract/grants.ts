@@ -2,15 +2,18 @@ import { expect, test } from 'vitest'
 import {
   agent,
   allowedRequest,
+  boundRequest,
   edition,
   eventNames,
   freshHash,
   grantOf,
+  manyNames,
   newRequest,
   newUser,
   outcomeOf,
   refreshable,
   rememberedGrant,
+  replaceGrant,
   resource,
   times,
 } from '../fixtures.js'
@@ -18,15 +21,19 @@ import { day, inStorage, type MakeStorage, start } from './in-storage.js'
 
 export function grantContract(name: string, makeStorage: MakeStorage): void {
   inStorage(`${name}: grants`, makeStorage, (world) => {
-    test('a newer remembered grant includes the permissions of the previous one, and its refresh tokens', async () => {
+    test('a remembered decision adds its permissions to the grant, with its own date and display', async () => {
       const { storage } = world
-      const { user, grantId: first, refresh } = await refreshable(storage, { scope: 'a b' }, { remembered: true })
+      const { user, grantId, refresh } = await refreshable(storage, { scope: 'a b' }, { remembered: true })
       world.now += 10
-      const { grantId: second } = await rememberedGrant(storage, { scope: 'b c' }, { grantLifetime: 900 }, user)
+      const display = { agent: { name: 'Renamed' }, resource: {} }
+      const second = await rememberedGrant(storage, { scope: 'b c', display }, { grantLifetime: 900 }, user)
+      expect(second.grantId).toBe(grantId)
       expect(await storage.listGrants()).toMatchObject([
         {
-          id: second,
+          id: grantId,
           scope: 'a b c',
+          createdAt: start + 10,
+          display,
           permissions: [
             { name: 'a', expiresAt: null },
             { name: 'b', expiresAt: null },
@@ -35,12 +42,62 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
           expiresAt: null,
           revokedAt: null,
         },
-        { id: first, scope: 'a b', revokedAt: start + 10, revokedBy: 'replaced' },
+      ])
+      expect(await storage.refreshGrant(refresh)).toMatchObject({ grant: { id: grantId }, issue: { scope: 'a b' } })
+      expect(await storage.listEvents({ event: 'grant.revoked' })).toEqual([])
+      expect(await storage.findViolations()).toEqual([])
+    })
+
+    test('a grant with many expired permissions is replaced by one without them, with its refresh tokens and codes', async () => {
+      const { storage } = world
+      const { user, grantId: first, refresh } = await refreshable(storage, { scope: 'a b' }, { remembered: true })
+      const { redemption } = await allowedRequest(storage, { scope: 'a' }, { remembered: true }, user)
+      const { grantId: second } = await replaceGrant(world, user, (now) => (world.now = now))
+      const scope = `a b ${manyNames('new', 100)}`
+      expect(await storage.listGrants()).toMatchObject([
+        { id: second, scope, revokedAt: null },
+        { id: first, revokedAt: start + 1, revokedBy: 'replaced' },
       ])
       expect(await storage.refreshGrant(refresh)).toMatchObject({ grant: { id: second }, issue: { scope: 'a b' } })
+      expect(await storage.redeemCode(redemption)).toMatchObject({ grant: { id: second }, issue: { scope: 'a' } })
       expect(await storage.listEvents({ event: 'grant.revoked' })).toMatchObject([
         { grantId: first, data: { by: 'replaced', successor: second } },
       ])
+      expect(await storage.findViolations()).toEqual([])
+    })
+
+    test.each([true, false])(
+      'an agent may hold 256 different permissions at a resource; a further decision changes nothing (remembered: %s)',
+      async (remembered) => {
+        const { storage } = world
+        const user = await newUser(storage)
+        const tooMany = { code: 'too_many_permissions' }
+        for (const part of ['a', 'b', 'c', 'd'])
+          await allowedRequest(storage, { scope: manyNames(part, 64) }, { remembered, grantLifetime: 900 }, user)
+        await allowedRequest(storage, { scope: 'a.0 b.1 c.2' }, { remembered, grantLifetime: 900 }, user)
+        const before = await storage.listGrants({ userId: user.id })
+        const { decision } = await boundRequest(storage, { scope: 'a.0 e' }, user)
+        for (const other of [remembered, !remembered])
+          await expect(storage.decideRequest({ ...decision, remembered: other })).rejects.toMatchObject(tooMany)
+        expect(await storage.listGrants({ userId: user.id })).toEqual(before)
+        expect(await storage.findAuthRequest(decision.tokenHash)).toMatchObject({ status: 'open' })
+        await allowedRequest(storage, { scope: 'e', resource: 'https://other.example' }, { remembered }, user)
+        await allowedRequest(storage, { scope: 'e' }, { remembered })
+        world.now += 900
+        await allowedRequest(storage, { scope: manyNames('e', 64) }, { remembered }, user)
+        expect(await storage.findViolations()).toEqual([])
+      },
+    )
+
+    test('the code of an earlier decision works after the next one', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const [first, second] = [
+        await allowedRequest(storage, { scope: 'a' }, { remembered: true }, user),
+        await allowedRequest(storage, { scope: 'b' }, { remembered: true }, user),
+      ]
+      expect(await storage.redeemCode(first.redemption)).toMatchObject({ issue: { scope: 'a' } })
+      expect(await storage.redeemCode(second.redemption)).toMatchObject({ issue: { scope: 'b' } })
     })
 
     test('the code of that decision covers only what its request asked for (I5)', async () => {

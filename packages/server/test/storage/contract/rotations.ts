@@ -12,6 +12,7 @@ import {
   type RotatingGrant,
   readNow,
   refreshable,
+  replaceGrant,
   resource,
   rotating,
   subOf,
@@ -353,7 +354,7 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
       const { storage } = world
       const { present, user, grantId } = await rotating(storage, {}, { remembered: true })
       await presented(present(0))
-      const { grantId: successor } = await rotating(storage, {}, { remembered: true }, user)
+      const { grantId: successor } = await replaceGrant(world, user, (now) => (world.now = now))
       expect(successor).not.toBe(grantId)
       expect(await storage.rotateRefresh(present(0))).toMatchObject({ outcome: 'repeated', grant: { id: successor } })
       expect(await storage.rotateRefresh(present(1))).toMatchObject({ outcome: 'rotated', grant: { id: successor } })
@@ -634,11 +635,11 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
       expect(await presented(present(2))).toBe('rotated 3')
     })
 
-    test('a prepared token is not issued for a grant that has changed, and the refresh token still works', async () => {
+    test('a prepared token is not issued for a grant that was replaced, and the refresh token still works', async () => {
       const { storage } = world
       const { present, user } = await rotating(storage, {}, { remembered: true, grantLifetime: 2000 })
       const { issue } = await prepared(present(0))
-      await allowedRequest(storage, {}, { remembered: true, grantLifetime: null }, user)
+      await replaceGrant(world, user, (now) => (world.now = now))
       await expect(storage.rotateRefresh(present(0, { issue }))).rejects.toMatchObject({
         code: 'unavailable',
       })

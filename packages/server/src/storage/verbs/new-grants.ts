@@ -1,0 +1,156 @@
+import { sql } from 'kysely'
+import type { GrantedScope } from '../api/grant-storage.js'
+import { StorageError } from '../api/storage-error.js'
+import { toPermissions } from '../rows/grant-lists.js'
+import { grantEnded, grantedScopesOf, lastEnd, livePermissions, unitePermissions } from '../rows/granted-scopes.js'
+import type { Unit } from '../sql/engine.js'
+import { cachedInsertion, generateId, idText } from '../sql/kept-query.js'
+import type { Row } from '../sql/tables.js'
+import { findRemembered, type GrantKeys, heldAtResource, recordRevocation, replaced } from './grants.js'
+
+/** Requested scopes granted by the user to whom the request is bound. */
+interface NewGrant {
+  request: Pick<Row<'auth_request'>, 'edition' | 'agent_id' | 'delegate' | 'resource_id' | 'display_id'>
+  userId: number
+  scope: string
+  /** Null: until the grant is revoked. */
+  lifetime: number | null
+  remembered: boolean
+}
+
+/**
+ * The maximum number of permissions of a grant, and of the different ones that an agent holds at a resource for one user. Expired ones count
+ * for a grant, which is then replaced.
+ */
+const maxPermissions = 256
+
+/**
+ * Stores what a user allowed. A remembered grant is extended, so that its permissions are not stored again for each decision.
+ *
+ * @throws StorageError `too_many_permissions`
+ */
+export async function createGrant(unit: Unit, grant: NewGrant): Promise<GrantKeys> {
+  const { now } = unit
+  const given = grantedScopesOf(grant.scope, grant.lifetime === null ? null : now + grant.lifetime)
+  const before = grant.remembered ? await findRemembered(unit, grant) : undefined
+  if (!before) return insertGrant(unit, grant, given)
+  if (grantEnded({ revokedAt: null, expiresAt: before.expires_at }, now)) {
+    await unit.db.updateTable('consent_grant').set({ remembered: 0 }).where('id', '=', before.id).execute()
+    return insertGrant(unit, grant, given)
+  }
+  const stored = toPermissions(before.permissions)
+  const united = unitePermissions(stored, given)
+  if (united.length <= maxPermissions) return extendGrant(unit, before, { grant, stored, united })
+  await markRevoked(unit, before.id, replaced)
+  const successor = await insertGrant(unit, grant, unitePermissions(livePermissions(stored, now), given))
+  const { db } = unit
+  await db.updateTable('refresh_token').set({ grant_id: successor.id }).where('grant_id', '=', before.id).execute()
+  await db
+    .updateTable('code')
+    .set({ grant_id: successor.id })
+    .where('grant_id', '=', before.id)
+    .where('consumed_at', 'is', null)
+    .execute()
+  await recordRevocation(unit, before, replaced, idText(successor.public_id))
+  return successor
+}
+
+/** Adds permissions to a remembered grant, and extends those that it has. Its date and display become those of the new decision. */
+async function extendGrant(
+  unit: Unit,
+  { id, public_id, held }: GrantKeys & { held: string | null },
+  { grant, stored, united }: { grant: NewGrant; stored: readonly GrantedScope[]; united: readonly GrantedScope[] },
+): Promise<GrantKeys> {
+  const { db, now } = unit
+  requireFew(held, united)
+  await db
+    .updateTable('consent_grant')
+    .set({ created_at: now, display_id: grant.request.display_id, expires_at: lastEnd(united) })
+    .where('id', '=', id)
+    .execute()
+  const extended = united.filter(({ expiresAt }, position) => {
+    const before = stored[position]
+    return before !== undefined && before.expiresAt !== expiresAt
+  })
+  const [first] = extended
+  if (first)
+    await db
+      .updateTable('grant_scope')
+      .set({ expires_at: first.expiresAt })
+      .where('grant_id', '=', id)
+      .where(
+        'name',
+        'in',
+        extended.map(({ name }) => name),
+      )
+      .execute()
+  await insertPermissions(unit, id, united.slice(stored.length), stored.length)
+  return { id, public_id }
+}
+
+/** @throws StorageError `too_many_permissions` */
+function requireFew(held: string | null, permissions: readonly GrantedScope[]): void {
+  const names = new Set([...(held?.split(' ') ?? []), ...permissions.map(({ name }) => name)])
+  if (names.size > maxPermissions)
+    throw new StorageError(
+      'too_many_permissions',
+      `an agent may have at most ${maxPermissions} permissions at a resource`,
+    )
+}
+
+async function insertGrant(
+  unit: Unit,
+  { request, userId, remembered }: NewGrant,
+  permissions: readonly GrantedScope[],
+): Promise<GrantKeys> {
+  const [made] = await grantInsertion(unit, [
+    {
+      public_id: generateId(),
+      edition: request.edition,
+      user_id: userId,
+      agent_id: request.agent_id,
+      delegate: request.delegate,
+      resource_id: request.resource_id,
+      remembered: remembered ? 1 : 0,
+      display_id: request.display_id,
+      created_at: unit.now,
+      expires_at: lastEnd(permissions),
+      last_used_at: null,
+      revoked_at: null,
+      revoked_by: null,
+    },
+  ])
+  if (!made) throw new TypeError('the grant was not inserted')
+  requireFew(made.held, permissions)
+  await insertPermissions(unit, made.id, permissions, 0)
+  return made
+}
+
+async function insertPermissions(
+  unit: Unit,
+  grant_id: number,
+  permissions: readonly GrantedScope[],
+  from: number,
+): Promise<void> {
+  if (permissions.length === 0) return
+  await permissionInsertion(
+    unit,
+    permissions.map(({ name, expiresAt }, index) => ({
+      grant_id,
+      position: from + index,
+      name,
+      expires_at: expiresAt,
+    })),
+  )
+}
+
+const grantInsertion = cachedInsertion('consent_grant', (insertion) =>
+  insertion
+    .returning(['id', 'public_id'])
+    .returning(heldAtResource('consent_grant', sql`consent_grant.created_at`).as('held')),
+)
+const permissionInsertion = cachedInsertion('grant_scope')
+
+async function markRevoked({ db, now }: Unit, id: number, by: string): Promise<void> {
+  await db.updateTable('consent_grant').set({ revoked_at: now, revoked_by: by }).where('id', '=', id).execute()
+}
