@@ -32,7 +32,7 @@ export interface AuthorizationRequest extends RequestedClient {
 
 /** Why a request cannot be used, which the client learns through the redirect. */
 export interface AuthorizationProblem {
-  error: 'invalid_request' | 'unsupported_response_type' | 'invalid_target'
+  error: 'invalid_request' | 'unsupported_response_type' | 'invalid_target' | 'invalid_scope'
   description: string
 }
 

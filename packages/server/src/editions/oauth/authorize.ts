@@ -22,6 +22,7 @@ import type { OAuthResource, ResourceFinder } from './find-resource.js'
 import { oauthName } from './names.js'
 import { OAuthProblem } from './oauth-problem.js'
 import { requireRedirect } from './redirects.js'
+import { oauthError } from './refusals.js'
 
 /** Where the metadata of clients and resources is found. */
 export interface OAuthDocuments {
@@ -81,6 +82,9 @@ async function requirePossible({ clients }: OAuthDocuments, { clientId }: SentPa
     if (error.code === 'client_unknown') throw error
   }
 }
+
+/** How many scopes a request may be for, as in the signed editions: tokens with more are not accepted. */
+const maxScopes = 64
 
 /** Limits on the requests of one user, whichever clients they name. Each may cause two fetches. */
 const userRates = [
@@ -169,10 +173,15 @@ async function storeRequest(
 /**
  * Returns the scope that the user is asked to allow: the requested values that the resource knows, or those that it suggests for a first
  * request if it knows none of them. Scopes about the user's identity are never among them.
+ *
+ * @throws AAuthError `invalid_scope`, from `oauthError`
  */
 function scopeOf(requested: readonly string[], { scopes, initialScopes }: OAuthResource): readonly string[] {
   const known = requested.filter((name) => scopes.includes(name))
-  return known.length > 0 ? known : initialScopes
+  const scope = known.length > 0 ? known : initialScopes
+  if (scope.length > maxScopes)
+    throw oauthError('invalid_scope', `A request may be for at most ${maxScopes} scopes: send scope with fewer.`)
+  return scope
 }
 
 async function findResource(
@@ -189,6 +198,8 @@ async function findResource(
 function redirectedProblem(error: unknown): AuthorizationProblem | undefined {
   if (error instanceof OAuthProblem && error.code.startsWith('resource_'))
     return { error: 'invalid_target', description: 'The resource is not known to this server.' }
+  if (error instanceof AAuthError && error.error === 'invalid_scope')
+    return { error: error.error, description: error.message }
   if (error instanceof AAuthError && error.code === 'scope_invalid')
     return { error: 'invalid_request', description: 'The resource offers none of these scopes.' }
   return undefined

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { openMapStage, people } from '../../attacks/stage.js'
 import { words } from '../../pages/reading.js'
 import { createScriptedUser, type ScriptedUser, signInToAccount } from '../../scripted-user.js'
+import { manyNames } from '../../storage/fixtures.js'
 import { keepRefusals, type ToldRefusal } from '../../told-refusals.js'
 import {
   authorizeUrl,
@@ -9,6 +10,7 @@ import {
   clientId,
   decide,
   issuer,
+  json,
   openConsent,
   openStage,
   redeem,
@@ -73,6 +75,28 @@ describe.each(['login', 'select_account', 'login consent'])('with prompt=%s', (p
     expect(await stage.storage.listGrants()).toEqual([])
     expect(await (await user.open(consent)).text()).toContain('data-state="sign-in"')
   })
+})
+
+it.each([
+  ['64 scopes', 64, manyNames('s', 64), undefined],
+  ['65 scopes', 65, manyNames('s', 65), 'invalid_scope'],
+  ['none, at a resource that suggests 65', 65, undefined, 'invalid_scope'],
+  ['one, at a resource that suggests 65', 65, 's.1', undefined],
+])('a request for %s (B27)', async (_, offered, scope, error) => {
+  const stage = await openStage()
+  const scopes_supported = manyNames('s', offered).split(' ')
+  stage.documents.set('https://notes.example/.well-known/oauth-protected-resource/mcp', () =>
+    json({ ...resourceDocument, scopes_supported }),
+  )
+  const { user } = await openConsent(stage, authorizeUrl({ scope: 's.1' }))
+  const response = await user.open(authorizeUrl({ scope }))
+  if (error === undefined) return expect(response.headers.get('location')).toContain('/oauth/consent')
+  const back = /<a class="button" href="([^"]+)"/.exec(await response.text())?.[1]?.replaceAll('&amp;', '&')
+  const sent = new URL(back ?? '').searchParams
+  expect([sent.get('error'), sent.get('error_description')]).toEqual([
+    error,
+    'A request may be for at most 64 scopes: send scope with fewer.',
+  ])
 })
 
 describe('state', () => {
