@@ -30,30 +30,39 @@ function hasPartiesOf(grant: ListedGrant) {
 
 const pageSize = 500
 
+/** The maximum number of pages of grants that are read to be shown. */
+const shownPages = 4
+
 /** Returns all live grants with the same user, agent, delegate and resource, newest first. */
 export function liveGrants(context: ServerContext, grant: ListedGrant): Promise<ListedGrant[]> {
-  return grantsLike(context, grant, { live: true })
+  return grantsLike(context, grant, { live: true, maxPages: Number.POSITIVE_INFINITY })
 }
 
-/** Returns all ended grants with the same user, agent, delegate and resource, newest first, followed by the given grant. */
+/** Like {@link liveGrants}, but only as many as a page can show. */
+export function shownGrants(context: ServerContext, grant: ListedGrant): Promise<ListedGrant[]> {
+  return grantsLike(context, grant, { live: true, maxPages: shownPages })
+}
+
+/** Returns the newest ended grants with the same user, agent, delegate and resource, newest first, followed by the given grant. */
 export async function endedGrants(context: ServerContext, grant: ListedGrant): Promise<Grants> {
-  const [newest = grant, ...older] = await grantsLike(context, grant, { live: false })
+  const [newest = grant, ...older] = await grantsLike(context, grant, { live: false, maxPages: shownPages })
   return [newest, ...older, grant]
 }
 
 async function grantsLike(
   { storage }: ServerContext,
   grant: ListedGrant,
-  { live }: { live: boolean },
+  { live, maxPages }: { live: boolean; maxPages: number },
 ): Promise<ListedGrant[]> {
   const { userId, agent } = grant
   const found: ListedGrant[] = []
   let after: string | undefined
-  do {
+  for (let pages = 0; pages < maxPages; pages++) {
     const page = await storage.listGrants({ userId, agent, live, limit: pageSize, after })
     found.push(...page.filter(hasPartiesOf(grant)))
-    after = page.length < pageSize ? undefined : page.at(-1)?.id
-  } while (after !== undefined)
+    if (page.length < pageSize) break
+    after = page.at(-1)?.id
+  }
   return found
 }
 
@@ -146,6 +155,9 @@ export async function statesOf(
   )
 }
 
+/** The maximum number of permissions in an entry: spellings of a resource may add up to more than the storage allows for each. */
+const maxPermissions = 256
+
 /** Builds the page's entry for a group of grants; `logos` maps agents to logo paths. */
 export function agentEntry(
   context: ServerContext,
@@ -157,13 +169,14 @@ export function agentEntry(
   const logo = logos.get(agent)
   const name = cleanName(display.agent.name ?? '')
   const names = [...new Set(grants.flatMap(({ scope }) => scope.split(' ')))]
+  const shown = names.slice(0, maxPermissions)
   const used = grants.flatMap(({ lastUsedAt }) => lastUsedAt ?? [])
   const lastEnd = (some: readonly { expiresAt: number | null }[]) =>
     Math.max(...some.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY))
-  const permissions = grants.flatMap((grant) => grant.permissions)
+  const ends = endsOf(grants)
   const end = lastEnd(grants)
-  const able = permissionsOf(names, display.resource, context.readRisk).map((permission, index) => {
-    const until = lastEnd(permissions.filter(({ name }) => name === names[index]))
+  const able = permissionsOf(shown, display.resource, context.readRisk).map((permission, index) => {
+    const until = ends.get(shown[index] ?? '') ?? end
     return until < end ? { ...permission, until } : permission
   })
   return {
@@ -175,10 +188,21 @@ export function agentEntry(
     bearer: display.agent.bearer,
     hasChanged: fingerprint !== undefined && fingerprint !== display.agent.fingerprint,
     able,
+    more: names.length - shown.length,
     since: Math.min(...grants.map(({ createdAt }) => createdAt)),
     lastUsed: used.length === 0 ? undefined : Math.max(...used),
     ends: Number.isFinite(end) ? end : undefined,
   }
+}
+
+/** The latest expiry of each permission of these grants, by name; infinite if one never expires. */
+function endsOf(grants: Grants): Map<string, number> {
+  const ends = new Map<string, number>()
+  for (const { permissions } of grants) {
+    for (const { name, expiresAt } of permissions)
+      ends.set(name, Math.max(ends.get(name) ?? 0, expiresAt ?? Number.POSITIVE_INFINITY))
+  }
+  return ends
 }
 
 /** When a grant ended and what ended it; undefined if it is still valid. */

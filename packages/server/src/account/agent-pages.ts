@@ -20,7 +20,7 @@ import {
   endOf,
   eventsOf,
   isFound,
-  liveGrants,
+  shownGrants,
   shownParties,
   statesOf,
 } from './agent-entries.js'
@@ -28,20 +28,41 @@ import {
 /** The minimum number of agents for which the list has a filter. */
 const filterFrom = 6
 
+/** The maximum number of grants that are read for a list, and of entries on a page. */
+const most = { grants: 500, entries: 50 }
+
+/** Returns the path of another page of the list. */
+function pathOfPage(text: string, place: Record<string, string | undefined>): string {
+  const query = new URLSearchParams(text === '' ? {} : { filter: text })
+  for (const [name, value] of Object.entries(place)) if (value !== undefined) query.set(name, value)
+  return query.size === 0 ? accountPaths.agents : `${accountPaths.agents}?${query.toString()}`
+}
+
 /** `/account`: the agents that can currently act for the user. */
 export const agentsPage: AccountHandler = async (context, visit) => {
-  const grants = await context.storage.listGrants({ userId: visit.session.user.id, live: true, limit: 500 })
-  const text = (visit.url.searchParams.get('filter') ?? '').trim().slice(0, 200)
+  const { searchParams } = visit.url
+  const after = searchParams.get('after') ?? undefined
+  const page = Math.max(1, Math.trunc(Number(searchParams.get('page'))) || 1)
+  const userId = visit.session.user.id
+  const grants = await context.storage.listGrants({ userId, live: true, limit: most.grants, after })
+  const text = (searchParams.get('filter') ?? '').trim().slice(0, 200)
   const notice = readNotice(context, visit)
-  const shown = grants.filter((grant) => isFound(grant, text))
-  const agents = agentsOf(shown)
-  const canFilter = byParties(grants).length >= filterFrom || text !== ''
-  const logos = await logoPaths(context, agents)
+  const found = byParties(grants.filter((grant) => isFound(grant, text)))
+  const entries = found.slice((page - 1) * most.entries, page * most.entries)
+  const isLast = found.length <= page * most.entries
+  const olderGrants = grants.length === most.grants ? grants.at(-1)?.id : undefined
+  const canFilter = byParties(grants).length >= filterFrom || text !== '' || after !== undefined
+  const shown = entries.flat()
+  const logos = await logoPaths(context, agentsOf(shown))
   const states = await statesOf(context, shown)
   const html = renderAgents(
     {
       ...accountFrame(context, visit),
-      agents: byParties(shown).map((own) => agentEntry(context, own, { logos, states })),
+      agents: entries.map((own) => agentEntry(context, own, { logos, states })),
+      newer: page > 1 || after !== undefined ? pathOfPage(text, {}) : undefined,
+      older: isLast
+        ? olderGrants && pathOfPage(text, { after: olderGrants })
+        : pathOfPage(text, { after, page: String(page + 1) }),
       filter: canFilter ? { text, total: agentsOf(grants).length } : undefined,
       removed:
         notice?.what === 'removed'
@@ -55,7 +76,7 @@ export const agentsPage: AccountHandler = async (context, visit) => {
 
 export const agentPage: AccountHandler = async (context, visit) => {
   const grant = await requireOwnGrant(context, visit)
-  const [newestLive, ...older] = await liveGrants(context, grant)
+  const [newestLive, ...older] = await shownGrants(context, grant)
   const newest = newestLive ?? (await endedGrants(context, grant))[0]
   const ended = endOf(newest, context.now())
   const events = await eventsOf(context, grant, 50)
@@ -82,7 +103,7 @@ export const agentPage: AccountHandler = async (context, visit) => {
 
 export const removeAgentPage: AccountHandler = async (context, visit) => {
   const grant = await requireOwnGrant(context, visit)
-  const isEnded = (await liveGrants(context, grant)).length === 0
+  const isEnded = (await shownGrants(context, grant)).length === 0
   const isBound = await isBoundTo(context, grant)
   if (isEnded && !isBound) return seeOther(accountPaths.agent(visit.id))
   const agent = { id: grant.id, ...shownParties(grant) }
@@ -97,9 +118,11 @@ export const removeAgentPage: AccountHandler = async (context, visit) => {
 }
 
 export const removeAllPage: AccountHandler = async (context, visit) => {
-  const grants = await context.storage.listGrants({ userId: visit.session.user.id, live: true, limit: 500 })
+  const userId = visit.session.user.id
+  const grants = await context.storage.listGrants({ userId, live: true, limit: most.grants })
   const agents = byParties(grants).map(([grant]) => shownParties(grant))
-  const model = { ...accountFrame(context, visit), agents, tokenLifetime: await tokenLifetime(context) }
+  const hasMore = grants.length === most.grants
+  const model = { ...accountFrame(context, visit), agents, hasMore, tokenLifetime: await tokenLifetime(context) }
   return accountResponse(renderRemoveAll(model, visit.messages), visit)
 }
 

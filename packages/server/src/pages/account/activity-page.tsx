@@ -5,6 +5,7 @@ import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
 import type { AccountEvent, Activity, ActivityPage, AgentEvent } from '../models/account-models.js'
 import { renderAccountLayout } from './account-layout.js'
+import { OtherPages } from './other-pages.js'
 
 /**
  * Renders the activity of the account and its agents, `data-state="activity"`.
@@ -29,22 +30,7 @@ export function renderActivity(model: ActivityPage, messages: Messages = en): st
         ) : (
           <ActivityList activity={activity} now={now} messages={messages} />
         )}
-        {(newer !== undefined || older !== undefined) && (
-          <nav aria-label={account.pages}>
-            <ul class="ends">
-              {newer !== undefined && (
-                <li>
-                  <a href={newer}>{account.newer}</a>
-                </li>
-              )}
-              {older !== undefined && (
-                <li>
-                  <a href={older}>{account.older}</a>
-                </li>
-              )}
-            </ul>
-          </nav>
-        )}
+        <OtherPages label={account.pages} newer={newer} older={older} messages={messages} />
       </>
     ),
   })

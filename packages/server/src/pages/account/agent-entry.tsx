@@ -1,7 +1,7 @@
 import { AgentDelegate, AgentMark, Host } from '../components/marks.js'
 import { Day, DayAndTime } from '../components/moment.js'
 import { MissingInfo } from '../components/notices.js'
-import { RiskWords, Until, Words } from '../components/permission-lists.js'
+import { byConcern, RiskWords, Until, Words } from '../components/permission-lists.js'
 import type { Messages } from '../messages/messages.js'
 import type { AllowedAgent } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'
@@ -20,6 +20,7 @@ export function AgentEntry({ agent, now, messages }: Entry) {
   const { account } = messages
   const host = <AgentDelegate host={agent.agentHost} delegate={agent.delegate} messages={messages} />
   const resource = <Host>{agent.resourceHost}</Host>
+  const hidden = agent.able.length - briefOf(agent.able).length + (agent.more ?? 0)
   const which = <span class="unseen">{account.ofAgent(host, resource)}</span>
   return (
     <li class="entry">
@@ -31,7 +32,7 @@ export function AgentEntry({ agent, now, messages }: Entry) {
         <AgentNotes agent={agent} messages={messages} />
       </div>
       <ul class="brief">
-        {agent.able.map((permission) => (
+        {briefOf(agent.able).map((permission) => (
           <li data-risk={permission.risk}>
             <RiskWords risk={permission.risk} messages={messages} />{' '}
             <span>
@@ -40,6 +41,7 @@ export function AgentEntry({ agent, now, messages }: Entry) {
             </span>
           </li>
         ))}
+        {hidden > 0 && <li>{account.morePermissions(hidden)}</li>}
       </ul>
       <p class="small">
         <Span agent={agent} now={now} messages={messages} />
@@ -58,6 +60,14 @@ export function AgentEntry({ agent, now, messages }: Entry) {
       </ul>
     </li>
   )
+}
+
+/** The maximum number of permissions in an entry of the list. */
+const mostInBrief = 20
+
+/** The permissions for an entry of the list: all if there are few, otherwise the most dangerous ones. */
+function briefOf(able: AllowedAgent['able']): AllowedAgent['able'] {
+  return able.length <= mostInBrief ? able : [...able].sort(byConcern).slice(0, mostInBrief)
 }
 
 /** Whether an agent proves that its requests are its own, and what has happened to it since the user allowed it. */

@@ -73,6 +73,7 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
         <section>
           <h2>{ended ? account.wasAble : account.isAble}</h2>
           <PermissionTable able={agent.able} resourceHost={agent.resourceHost} now={now} messages={messages} />
+          {agent.more ? <p>{account.morePermissions(agent.more)}</p> : null}
         </section>
         {(!ended || model.isBound) && (
           <p class="actions">

@@ -7,6 +7,7 @@ import type { AgentsPage } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'
 import { renderAccountLayout } from './account-layout.js'
 import { AgentEntry } from './agent-entry.js'
+import { OtherPages } from './other-pages.js'
 
 /**
  * Renders the agents that can act for the user: `data-state="agents"`, `"agents-empty"`, or `"agents-removed"` right after a revocation.
@@ -15,7 +16,7 @@ import { AgentEntry } from './agent-entry.js'
  */
 export function renderAgents(model: AgentsPage, messages: Messages = en): string {
   const { account } = messages
-  const none = model.agents.length === 0 && !model.filter
+  const none = model.agents.length === 0 && !model.filter && model.newer === undefined
   return renderAccountLayout({
     frame: model,
     messages,
@@ -72,6 +73,8 @@ function Filled({ model, messages }: { model: AgentsPage; messages: Messages }) 
           ))}
         </ul>
       )}
+      {model.older !== undefined && <p class="small">{account.moreAgents}</p>}
+      <OtherPages label={account.agentPages} newer={model.newer} older={model.older} messages={messages} />
       {agents.length > 1 && (
         <p class="actions">
           <a class="quietly" href={accountPaths.removeAll}>

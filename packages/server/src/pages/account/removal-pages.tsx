@@ -89,6 +89,7 @@ export function renderRemoveAll(model: RemoveAllPage, messages: Messages = en): 
             </li>
           ))}
         </ul>
+        {model.hasMore && <p>{account.moreRemoved}</p>}
         <p>{account.removeStops(model.tokenLifetime)}</p>
         <ConfirmForm
           frame={model}

@@ -113,7 +113,7 @@ export function Until({ at, now, messages }: { at: number | undefined; now: numb
 }
 
 /** Sorts new permissions first, then the most dangerous. */
-function byConcern(one: Permission, other: Permission): number {
+export function byConcern(one: Permission, other: Permission): number {
   return Number(other.isNew ?? false) - Number(one.isNew ?? false) || byDanger(one.risk, other.risk)
 }
 

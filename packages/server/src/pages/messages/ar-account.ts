@@ -13,6 +13,9 @@ export const arAccount: typeof enAccount = {
   agentsLead: 'يمكن لهؤلاء الوكلاء التصرف نيابةً عنك. يمكنك إزالة أي منهم في أي وقت.',
   noAgents: 'ليس لديك وكلاء.',
   noAgentsYet: 'يظهر هنا الوكلاء الذين تسمح لهم، ويمكنك إزالتهم من هنا.',
+  moreAgents: 'عدد الوكلاء الذين يتصرفون نيابةً عنك أكبر مما تتسع له هذه الصفحة.',
+  agentPages: 'المزيد من الوكلاء',
+  morePermissions: (count) => `وأذونات أخرى عددها ${arFormats.number(count)}`,
   filter: 'البحث عن وكيل',
   find: 'بحث',
   found: (shown, total) => `${arFormats.number(shown)} من ${arCounted(total, { ...agents, two: 'وكيلين' })}.`,
@@ -72,6 +75,7 @@ export const arAccount: typeof enAccount = {
   removeAll: 'إزالة كل الوكلاء',
   removeAllQuestion: 'هل تريد إزالة وصول كل الوكلاء؟',
   removeAllEffect: (count) => `سيفقد الوصول ${arCounted(count, agents)}:`,
+  moreRemoved: 'ووكلاء آخرون لا تتسع لهم هذه الصفحة.',
   removeAllYes: 'إزالة الكل',
   keepAll: 'إبقاء الكل',
 

@@ -92,6 +92,9 @@ export const enAccount = {
   agentsLead: 'These agents can act for you. You can remove any of them at any time.',
   noAgents: 'You have no agents.',
   noAgentsYet: 'Agents you allow appear here, and you can remove them here.',
+  moreAgents: 'More agents can act for you than fit on this page.',
+  agentPages: 'More agents',
+  morePermissions: (count: number) => `and ${count} more ${count === 1 ? 'permission' : 'permissions'}`,
   filter: 'Find an agent',
   find: 'Find',
   found: (shown: number, total: number) => `${shown} of ${agentsOf(total)}.`,
@@ -152,6 +155,7 @@ export const enAccount = {
   removeAllQuestion: 'Remove all agents’ access?',
   removeAllEffect: (count: number) =>
     count === 1 ? 'This agent will no longer have access:' : `These ${count} agents will no longer have access:`,
+  moreRemoved: 'And others that don’t fit on this page.',
   removeAllYes: 'Remove all',
   keepAll: 'Keep them',
 

@@ -28,6 +28,8 @@ export interface AllowedAgent {
   /** Whether the document of an OAuth client has changed since the user allowed it. */
   hasChanged?: boolean | undefined
   able: readonly Permission[]
+  /** How many other permissions it has. @default 0 */
+  more?: number | undefined
   since: number
   /** Absent if never used. */
   lastUsed?: number | undefined
@@ -38,6 +40,9 @@ export interface AllowedAgent {
 /** My agents, at `accountPaths.agents`. */
 export interface AgentsPage extends AccountFrame {
   agents: readonly AllowedAgent[]
+  /** Paths of other pages of the list. Absent if there are none. */
+  newer?: string | undefined
+  older?: string | undefined
   /** The field `filter`, and the number of distinct agents; absent if the list is too short for a filter. */
   filter?: { text: string; total: number } | undefined
   /** What was just revoked: no new tokens are issued from now on, and existing ones expire. */
@@ -70,6 +75,8 @@ export interface RemoveAgentPage extends AccountFrame {
 /** Posts `action=remove-all-agents`. */
 export interface RemoveAllPage extends AccountFrame {
   agents: readonly Pick<AllowedAgent, 'agentHost' | 'delegate' | 'resourceHost'>[]
+  /** Whether there are more agents than these. */
+  hasMore?: boolean | undefined
   tokenLifetime: number
 }
 

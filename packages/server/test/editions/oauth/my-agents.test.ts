@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { words } from '../../pages/reading.js'
 import type { ScriptedUser } from '../../scripted-user.js'
-import { allowedRequest } from '../../storage/fixtures.js'
+import { allowedRequest, manyNames, times } from '../../storage/fixtures.js'
 import {
   authorizeUrl,
   clientDocument,
@@ -141,4 +141,63 @@ it('the details of an agent whose access has ended show when its last access end
   const until = (await stage.storage.findGrant(listed?.id ?? ''))?.revokedAt ?? 0
   expect(until).toBe((grant?.createdAt ?? 0) + 120)
   expect(lead).toContain(new Date(until * 1000).toISOString().slice(11, 16))
+})
+
+/** Signs a user in, and returns what the storage knows about them. */
+async function openSignedIn(stage: OAuthStage) {
+  const { user } = await openConsent(stage)
+  const person = (await stage.storage.findCredential('alice'))?.user
+  if (!person) throw new Error('alice has no account')
+  return { user, person }
+}
+
+it('a client may have 256 permissions at a resource, of which My agents shows 20 (B27)', async () => {
+  const stage = await openStage()
+  const { user, person } = await openSignedIn(stage)
+  const display = { agent: { bearer: true }, resource: {} }
+  for (const part of ['a', 'b', 'c', 'd'])
+    await allowedRequest(
+      stage.storage,
+      { edition: 'oauth', agent: clientId, resource, display, scope: manyNames(part, 64) },
+      { remembered: part === 'a' },
+      person,
+    )
+  const [entry] = await agentsOf(user)
+  expect(entry?.text).toContain('and 236 more permissions')
+  expect(entry?.text.match(/[abcd]\.\d+/g)).toHaveLength(20)
+  const details = words(await (await user.open(`${issuer}${entry?.path}`)).text())
+  expect(new Set(details.match(/\b[abcd]\.\d+/g)).size).toBe(256)
+  const { consent, page } = await openAgain(user, authorizeUrl())
+  const refused = await user.submit(page, consent, { consent: 'grant', duration: 'until-removed' })
+  expect([refused.status, await refused.text()]).toEqual([
+    409,
+    expect.stringContaining('data-error-code="too_many_permissions"'),
+  ])
+  for (const { id } of await stage.storage.listGrants()) await stage.storage.revokeGrant({ grantId: id, by: person.id })
+  const again = await openAgain(user, authorizeUrl())
+  expect((await user.submit(again.page, again.consent, { consent: 'grant' })).status).toBe(303)
+})
+
+it('My agents shows 50 agents on a page, and says that there are more', async () => {
+  const stage = await openStage()
+  const { user, person } = await openSignedIn(stage)
+  const display = { agent: { bearer: true }, resource: {} }
+  for (const agent of times(60, (index) => `https://client-${index}.example/client.json`))
+    await allowedRequest(stage.storage, { edition: 'oauth', agent, resource, display }, {}, person)
+  const open = async (path: string) => {
+    const page = await (await user.open(`${issuer}${path}`)).text()
+    const hosts = new Set(page.match(/client-\d+\.example/g))
+    const link = (name: string) => new RegExp(`<a href="([^"]+)">${name}</a>`).exec(page)?.[1]?.replaceAll('&amp;', '&')
+    return { hosts, text: words(page), newer: link('Newer'), older: link('Older') }
+  }
+  const first = await open('/account')
+  expect(first.hosts.size).toBe(50)
+  expect(first.text).toContain('More agents can act for you than fit on this page.')
+  expect(first.newer).toBeUndefined()
+  const second = await open(first.older ?? '')
+  expect(second.hosts.size).toBe(10)
+  expect(new Set([...first.hosts, ...second.hosts]).size).toBe(60)
+  expect([second.newer, second.older]).toEqual(['/account', undefined])
+  const filtered = await open('/account?filter=client-')
+  expect((await open(filtered.older ?? '')).hosts.size).toBe(10)
 })
