@@ -30,6 +30,14 @@ interface Presentation {
 /** Presents a token to the model, and returns what the storage must return. */
 function expected(model: Model, { generation, agent, scope }: Presentation, now: number): string {
   if (agent === thief) return 'foreign_agent'
+  const isCurrent = generation === model.generation
+  const isPrevious = generation === model.generation - 1 && now - model.rotatedAt <= 60
+  const isReused = generation < model.generation && !isPrevious && !model.isRevoked && !model.isGrantRevoked
+  const hasExpired = now >= start + lifetimes.lifetime || now >= model.idleEnd
+  if (isReused && (model.isBlocked || model.isDisabled || !hasExpired)) {
+    model.isRevoked = true
+    return 'reused'
+  }
   if (model.isBlocked) return 'agent_blocked'
   if (model.isDisabled) return 'user_disabled'
   if (model.isGrantRevoked) return 'grant_ended'
@@ -37,10 +45,6 @@ function expected(model: Model, { generation, agent, scope }: Presentation, now:
   if (now >= start + lifetimes.lifetime) return 'expired'
   if (now >= model.idleEnd) return 'idle'
   if (generation > model.generation) return 'unknown'
-  const isCurrent = generation === model.generation
-  const isPrevious = generation === model.generation - 1 && now - model.rotatedAt <= 60
-  if (!isCurrent && !isPrevious) model.isRevoked = true
-  if (model.isRevoked) return 'reused'
   if (scope === 'calendar.admin') return 'scope_exceeded'
   if (!isCurrent) return `repeated ${model.generation}`
   model.generation += 1
