@@ -197,7 +197,7 @@ export type CallbackMatch =
 export interface AgentNames {
   list(owner: string, kind: 'agent'): Promise<readonly { id: string; data: unknown }[]>
   /** Stores a name unless there is one. Resolves to the stored name. */
-  add(owner: string, name: { kind: 'agent'; id: string }, data: string): Promise<unknown>
+  add(owner: string, name: { kind: 'agent'; id: string }, data: string, until?: number): Promise<unknown>
 }
 
 /** What an agent provides to its edition. */

@@ -11,7 +11,7 @@ import { completeConsent } from './complete-consent.js'
 import { createDeferredConsents, type DeferralTools } from './deferred-consents.js'
 import type { AgentDocument } from './documents.js'
 import { keepIssued, obtainToken, personNeed } from './obtain-token.js'
-import { createOwnerNames } from './owner-names.js'
+import { createOwnerNames, createReturns } from './owner-names.js'
 import { createRoutes, signatureOf } from './request-signatures.js'
 import { requireResourceToken } from './require-resource-token.js'
 import { parseRequirement, type Requirement, requirementHeader } from './requirement.js'
@@ -43,6 +43,7 @@ export function createAgentProtocol(given: AgentTools, resourceComponents: Compo
   const tools: DeferralTools = {
     ...given,
     agentTokens,
+    returns: createReturns(given),
     settle: (consent, response, owner, signal) =>
       consent.need.kind === sessionKind
         ? keepAccess(given, response, consent.requestToken, consent.agentName, owner, signal)

@@ -71,6 +71,9 @@ const leaseTime = longestHold + 20
 /** The longest delay of a timer, in seconds. */
 const longestPause = (2 ** 31 - 1) / 1000
 
+/** Timeout of the request that abandons another one, in milliseconds. */
+const abandonTimeout = 5000
+
 /** How many polls in succession may be lost on the network. */
 const mostLosses = 5
 
@@ -119,7 +122,7 @@ export async function awaitDecision(
       // Only the request itself needs a resource's response.
       const isMine = consent.need.kind !== sessionKind || wait.isOwnRequest || there.isLeft
       if (isMine && (!isShared || there.hasReturned)) {
-        if (untilPoll <= 0) {
+        if (untilPoll <= 0 || isShared) {
           const decision = await pollUnderLease(state, there, owner, wait, progress)
           if (decision) return decision
         }
@@ -163,6 +166,18 @@ async function knownDecision(
   return token && { token }
 }
 
+/** Tells a server that no one waits for a deferred response. */
+export async function sendAbandonment(
+  tools: Pick<DecisionState, 'send' | 'agentTokens'>,
+  { requestToken, agentName }: Pick<DeferredConsent, 'requestToken' | 'agentName'>,
+): Promise<void> {
+  const signal = AbortSignal.timeout(abandonTimeout)
+  const request = new Request(requestToken, { method: 'DELETE', redirect: 'manual', signal })
+  // If this fails, the server ends the request on its own.
+  const response = await sendAs(tools, request, agentName).catch(() => undefined)
+  await response?.body?.cancel().catch(() => undefined)
+}
+
 /** Polls once, unless another process is polling. */
 async function pollUnderLease(
   state: DecisionState,
@@ -187,6 +202,7 @@ async function pollUnderLease(
       response.status === 202 && consent.need.kind === sessionKind && requirement?.requirement === 'auth-token'
     if (isFinal(response) || isHandedOver) return await finish(state, consent, response, owner)
     await response.body?.cancel()
+    if (state.isShared && response.status === 202) throw await abandonEarly(state, consent, owner)
     await wait.onPending?.(requirement)
     const delay = consent.delay + (response.status === 429 ? slowDown : 0)
     if (delay > consent.delay) await updateDeferred(state, owner, consent, { delay })
@@ -203,10 +219,33 @@ async function pollUnderLease(
   }
 }
 
+/**
+ * Abandons a request whose user has not decided, although the owner's browser has returned. The owner knows the URL of the page and can
+ * pretend to return from it; then someone else may decide there.
+ */
+async function abandonEarly(state: DecisionState, consent: DeferredConsent, owner: string): Promise<AgentError> {
+  const failure = new AgentError('other_user', 'The browser returned before anyone had decided: start again.')
+  await endConsent(state, consent, owner, failure)
+  await sendAbandonment(state, consent)
+  return failure
+}
+
+/** Ends a consent without a token, for all requests that wait for it. */
+export async function endConsent(
+  state: DecisionState,
+  consent: DeferredConsent,
+  owner: string,
+  failure: AgentError,
+): Promise<void> {
+  await updateConsent(state, owner, consent, { ended: { failure: failureOf(failure) } })
+  closeChannel(state, consent.state)
+  wake(state, consent.state)
+}
+
 async function sendPoll(
   state: DecisionState,
   { requestToken, agentName }: DeferredConsent,
-  { signal, credential, hold = longestHold }: Wait,
+  { signal, credential, hold = state.isShared ? 0 : longestHold }: Wait,
 ): Promise<Response> {
   const poll = new Request(createPoll(requestToken, hold), { signal })
   return credential ? state.send(poll, credential) : sendAs(state, poll, agentName)

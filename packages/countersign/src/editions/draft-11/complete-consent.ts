@@ -1,15 +1,16 @@
 import { AgentError } from '../../lib/agent-error.js'
 import type { CallbackMatch, CallbackProblem, ConsentEnd } from '../agent-protocol.js'
-import { failureOf, findConsent, isPending, listConsents, updateConsent } from '../consent-store.js'
+import { findConsent, isPending, listConsents } from '../consent-store.js'
 import {
   awaitDecision,
-  closeChannel,
   type DecisionState,
   type DeferredConsent,
+  endConsent,
+  sendAbandonment,
   updateDeferred,
   wake,
 } from './await-decision.js'
-import { type DeferralTools, sendAbandonment } from './deferred-consents.js'
+import type { DeferralTools } from './deferred-consents.js'
 
 /** How long a returning browser waits for the outcome, in seconds. */
 const longestWait = 30
@@ -29,12 +30,12 @@ export async function completeConsent(
   const refuse = (problem: CallbackProblem): CallbackMatch => ({ matched: false, problem })
   if (['state', 'error'].some((name) => parameters.getAll(name).length > 1)) return refuse('malformed')
   const given = parameters.get('state') ?? ''
-  const creator = state.ways.get(given)?.owner
+  const creator = state.ways.get(given)?.owner ?? (await tools.returns?.ownerOf(given))
   if (creator !== undefined && creator !== owner) {
     const started = (await findConsent(tools, creator, given)) as DeferredConsent | undefined
     if (started) {
       const failure = new AgentError('other_user', 'Another browser opened the page, so the request was abandoned.')
-      await end(state, started, creator, failure)
+      await endConsent(state, started, creator, failure)
       await sendAbandonment(tools, started)
     }
     return refuse(owner === undefined ? 'no_owner' : 'other_owner')
@@ -75,13 +76,7 @@ async function endByError(
     ? new AgentError('access_denied', 'Access was denied.', { error })
     : new AgentError('token_request_failed', 'The user returned without a decision.', { error: error.slice(0, 60) })
   if (isDenied) await state.noteRefusal(consent.need, owner).catch(() => undefined)
-  await end(state, consent, owner, failure)
+  await endConsent(state, consent, owner, failure)
   const finished = Promise.resolve('failed' as const)
   return { matched: true, decision: isDenied ? 'denied' : 'failed', finished }
-}
-
-async function end(state: DecisionState, consent: DeferredConsent, owner: string, failure: AgentError): Promise<void> {
-  await updateConsent(state, owner, consent, { ended: { failure: failureOf(failure) } })
-  closeChannel(state, consent.state)
-  wake(state, consent.state)
 }

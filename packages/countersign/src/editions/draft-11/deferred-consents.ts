@@ -5,18 +5,20 @@ import { endpointProblem } from '../../protocol/documents.js'
 import type { AgentTools, Credential, OpenConsent } from '../agent-protocol.js'
 import { addConsent, findConsent, findOpenConsent, listConsents } from '../consent-store.js'
 import { describeScopes } from '../describe-scopes.js'
-import { type AgentTokens, sendAs } from './agent-tokens.js'
+import type { AgentTokens } from './agent-tokens.js'
 import {
   awaitDecision,
   closeChannel,
   type Decision,
   type DecisionState,
   type DeferredConsent,
+  sendAbandonment,
   updateDeferred,
   wake,
 } from './await-decision.js'
 import { type Deferral, type InteractionPage, interactionPage } from './deferred-response.js'
 import { draft11Documents } from './documents.js'
+import type { Returns } from './owner-names.js'
 import type { Requirement } from './requirement.js'
 import { sessionKind } from './token-kinds.js'
 
@@ -25,9 +27,6 @@ const longestConsent = 3 * 3600
 
 /** How long users have according to the prompt, in seconds. Servers report only that the time is over. */
 const shownTime = 600
-
-/** Timeout of the request that abandons another one, in milliseconds. */
-const abandonTimeout = 5000
 
 const maxChannels = 10_000
 
@@ -66,6 +65,8 @@ export interface DeferredConsents {
 /** What deferred consents need from the agent. */
 export interface DeferralTools extends AgentTools {
   agentTokens: AgentTokens
+  /** Whose consents browsers return from, across the processes of a shared agent. Undefined if one process serves all browsers. */
+  returns: Returns | undefined
   settle: DecisionState['settle']
 }
 
@@ -115,6 +116,7 @@ async function begin(
   try {
     Object.assign(consent, pageOf(tools, consent, requirement))
     isKept = await addConsent(tools, owner, consent)
+    if (isKept) await tools.returns?.note(ownState, owner, until)
     if (isKept) keepOpen(state, consent, { owner, way })
   } finally {
     if (!isKept) {
@@ -196,18 +198,6 @@ export async function abandon(
   await state.consents.remove(owner, consent.id)
   wake(state, consent.state)
   await sendAbandonment(tools, consent)
-}
-
-/** Tells a server that no one waits for a deferred response. */
-export async function sendAbandonment(
-  tools: Pick<DeferralTools, 'send' | 'agentTokens'>,
-  { requestToken, agentName }: Pick<DeferredConsent, 'requestToken' | 'agentName'>,
-): Promise<void> {
-  const signal = AbortSignal.timeout(abandonTimeout)
-  const request = new Request(requestToken, { method: 'DELETE', redirect: 'manual', signal })
-  // If this fails, the server ends the request on its own.
-  const response = await sendAs(tools, request, agentName).catch(() => undefined)
-  await response?.body?.cancel().catch(() => undefined)
 }
 
 /** Whether the server should be told that the agent no longer waits. */

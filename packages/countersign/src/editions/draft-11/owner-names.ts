@@ -20,6 +20,29 @@ export interface OwnerNames {
   bind(owner: string, name: string): Promise<void>
 }
 
+/** The owners of consents, by the state with which a browser returns. */
+export interface Returns {
+  note(state: string, owner: string, until: number): Promise<void>
+  ownerOf(state: string): Promise<string | undefined>
+}
+
+/** Undefined for an agent with one owner, or with one process, which knows the owners of its consents. */
+export function createReturns({
+  isShared,
+  consents,
+  records,
+}: Pick<AgentTools, 'isShared' | 'consents' | 'records'>): Returns | undefined {
+  if (!isShared || !consents.isShared) return undefined
+  // No session has such a name.
+  const placeOf = (state: string) => `\0return ${state}`
+  return {
+    async note(state, owner, until) {
+      await records.add(placeOf(state), { kind: 'agent', id: '' }, owner, until)
+    },
+    ownerOf: async (state) => (await records.list(placeOf(state), 'agent'))[0]?.data as string | undefined,
+  }
+}
+
 export function createOwnerNames(
   { isShared, records, now }: Pick<AgentTools, 'isShared' | 'records' | 'now'>,
   agentTokens: AgentTokens,

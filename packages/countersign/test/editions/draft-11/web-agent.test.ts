@@ -1,4 +1,11 @@
-import { createWebAgent, type WebAgent, type WebAgentOptions, type WebConsentRequest } from 'countersign/agent'
+import {
+  type AgentStore,
+  createWebAgent,
+  memoryStore,
+  type WebAgent,
+  type WebAgentOptions,
+  type WebConsentRequest,
+} from 'countersign/agent'
 import { draft11Agent } from 'countersign/editions/draft-11'
 import { describe, expect, it, vi } from 'vitest'
 import { agentSigner, ids, openStage, type Seen, type Stage } from './agent-stage.js'
@@ -91,6 +98,33 @@ describe('a web agent of draft -11', () => {
     expect(second).not.toBe(first)
     expect(stage.seen.filter(({ typ }) => typ === 'aa-person+jwt')).toEqual([])
     await stage.web.forget('attacker')
+  })
+
+  it('abandons the request if the browser returns before anyone has decided: the session may only pretend to return', async () => {
+    const stage = openWebStage()
+    const response = stage.web.for('attacker').fetch(data)
+    const refused = expect(response).rejects.toMatchObject({ code: 'other_user' })
+    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1))
+    expect(await stage.comeBack('attacker')).toBe('refused')
+    await refused
+    expect(pollsOf(stage).map(({ method, headers }) => [method, headers.get('prefer')])).toEqual([
+      ['GET', null],
+      ['DELETE', null],
+    ])
+    expect(stage.pending.size, 'no one can decide any more').toBe(0)
+  })
+
+  it('abandons the request if another browser returns to another process', async () => {
+    const store: AgentStore = { ...memoryStore(), isShared: true }
+    const stage = openWebStage({ store })
+    const other = openWebStage({ store, fetch: stage.fetch })
+    const refused = expect(stage.web.for('attacker').fetch(data)).rejects.toMatchObject({ code: 'other_user' })
+    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1))
+    stage.decide(stage.prompts[0]?.url ?? '')
+    other.prompts.push(...stage.prompts)
+    expect(await other.comeBack('victim')).toBe('refused')
+    await refused
+    expect(pollsOf(stage).map(({ method }) => method)).toEqual(['DELETE'])
   })
 
   it('abandons the request if a browser without a session returns', async () => {
