@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { createAccessTokenContenders } from './contenders/access-tokens.mjs'
 import { createCountersignContenders } from './contenders/countersign.mjs'
+import { createDraft11Contenders } from './contenders/draft-11.mjs'
 import { createPeerContenders, peerNotes } from './contenders/peers.mjs'
 import { createRawContenders } from './contenders/raw.mjs'
 import { measure } from './measure.mjs'
@@ -24,6 +25,7 @@ async function runRates({ json, rounds }) {
   const contenders = [
     ...(await createRawContenders(keys)),
     ...(await createCountersignContenders(keys)),
+    ...(await createDraft11Contenders(keys)),
     ...(await createPeerContenders(keys)),
     ...(await createAccessTokenContenders()),
   ]
