@@ -118,6 +118,26 @@ it('bounds the requests that release their slots while waiting: beyond that, the
   expect(await Promise.all(waiting)).toEqual(Array<boolean>(17).fill(true))
 })
 
+it('lets any number of idle requests hold no slot', async () => {
+  const workload = createWorkload(2)
+  let end: () => void = () => undefined
+  const over = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  const idle = []
+  for (let number = 0; number < 40; number++) {
+    idle.push(admit(workload, () => workload.idle(over), { from: String(number) }))
+    await turn()
+  }
+  let hasRun = false
+  await admit(workload, async () => {
+    hasRun = true
+  })
+  expect(hasRun).toBe(true)
+  end()
+  expect(await Promise.all(idle)).toEqual(Array<boolean>(40).fill(true))
+})
+
 it('starts a few requests per turn of the event loop, in order of arrival, and lets other work run in between', async () => {
   const workload = createWorkload(100)
   const begun: number[] = []

@@ -352,7 +352,21 @@ describe('loadConfig', () => {
     expect(loaded.warnings).toEqual([])
   })
 
+  it.each([
+    ['absent', {}, {}, undefined],
+    ['on', { draft11: true }, {}, {}],
+    ['an object', { draft11: { openRequests: 5 } }, {}, { openRequests: 5 }],
+    ['a variable', {}, { COUNTERSIGN_DRAFT11: 'true' }, {}],
+    ['a member’s variable', {}, { COUNTERSIGN_DRAFT11_RESOURCES_PER_DAY: '9' }, { resourcesPerDay: 9 }],
+  ])('reads the setting draft11: %s', async (_name, settings, env, expected) => {
+    const loaded = await load({ ...valid, ...settings }, env)
+    expect(loaded.settings.draft11).toEqual(expected)
+    expect(loaded.warnings).toEqual([])
+  })
+
   it.each<[object, string]>([
+    [{ draft11: 'yes' }, 'draft11: must be true, false or an object with settings'],
+    [{ draft11: { openRequests: 0 } }, 'draft11.openRequests: must be at least 1'],
     [{ oauth: 'yes' }, 'oauth: must be true, false or an object with settings'],
     [{ oauth: [] }, 'oauth: must be true, false or an object with settings'],
     [{ oauth: { client: [] } }, 'oauth.client: is not a setting; did you mean oauth.clients?'],

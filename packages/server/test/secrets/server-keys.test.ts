@@ -56,6 +56,16 @@ describe('minted secrets', () => {
     }
   })
 
+  it('opens what it sealed for the same purpose only', () => {
+    const sealed = secrets.seal('one', 'text')
+    expect(secrets.unseal('one', sealed)).toBe('text')
+    expect(secrets.unseal('two', sealed)).toBeUndefined()
+    expect(secrets.openKnown(sealed, 'one')).toBeUndefined()
+    expect(secrets.unseal('one', secrets.sealKnown('one', 'text'))).toBeUndefined()
+    expect(createMintedSecrets(new Uint8Array(32).fill(2)).unseal('one', sealed)).toBeUndefined()
+    expect(secrets.unseal('one', 'x')).toBeUndefined()
+  })
+
   describe('refresh tokens of a family', () => {
     const family = '0190a8c4-7d3e-4b21-9f00-00ff10203040'
     const other = createMintedSecrets(new Uint8Array(32).fill(2))

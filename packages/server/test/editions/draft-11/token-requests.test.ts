@@ -257,6 +257,31 @@ describe('a request for an auth token is refused', () => {
     expect(await authRefusal(stage, again)).toMatchObject({ status: 400, error: 'revoked_presented_token' })
   })
 
+  it('if the presented token is bound to another key than the resource token', async () => {
+    const { stage, person } = await openWithPerson()
+    const signer = await newSigner()
+    const by = { signer, cnf: { jwk: publishedJwk(signer.jwk, draft11Jose) } }
+    const claims = { agent_jkt: signer.thumbprint }
+    const refused = await authRefusal(stage, person, { by, claims })
+    expect(refused).toMatchObject({ status: 400, error: 'invalid_presented_token' })
+  })
+
+  it('if the agent acts for another user than the presented token', async () => {
+    let isTaken = false
+    const stage = await openPersonStage({
+      wrap: (storage) => ({
+        ...storage,
+        async findBinding(agent) {
+          const binding = await storage.findBinding(agent)
+          return binding && isTaken ? { ...binding, userId: 'other' } : binding
+        },
+      }),
+    })
+    const person = await obtainPerson(stage)
+    isTaken = true
+    expect(await authRefusal(stage, person)).toMatchObject({ status: 400, error: 'revoked_presented_token' })
+  })
+
   it('if a person or auth token is used to sign it', async () => {
     const { stage, person } = await openWithPerson()
     const { location, page } = pendingIn(await askAuth(stage, person))
