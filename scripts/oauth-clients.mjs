@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { fail, installExactly, onLoopback, run } from './installed-programs.mjs'
 
 /**
  * Runs third-party MCP clients against the OAuth edition: `npm run clients -- [--write] [ids]`. Installs the versions in the table of
@@ -27,10 +27,7 @@ const programs = JSON.parse(readFileSync(`${tests}/clients.json`, 'utf8')).filte
 const unknown = positionals.filter((id) => !programs.some((each) => each.id === id))
 if (unknown.length > 0) fail(`No such client: ${unknown.join(', ')}. Use ${programs.map(({ id }) => id).join(', ')}.`)
 
-const isolated = ['unshare', ...(process.getuid?.() === 0 ? [] : ['--map-root-user']), '--net', '--fork']
-const onLoopback = [...isolated, 'sh', '-ec', 'ip link set lo up; exec "$@"', 'sh']
-if (spawnSync(onLoopback[0], [...onLoopback.slice(1), 'true']).status !== 0)
-  fail('The clients run without a network, which needs Linux with unshare (util-linux) and ip (iproute2).')
+const isolated = onLoopback('clients')
 
 const folder = join(tmpdir(), 'countersign-oauth-clients')
 const chosen = programs.filter(({ id }) => positionals.length === 0 || positionals.includes(id))
@@ -40,30 +37,9 @@ const files = values.conformance ? ['conformance'] : ['program-clients', ...(val
 const named = positionals.length === 0 ? [] : ['-t', positionals.map((id) => `^${id} `).join('|')]
 const vitest = ['npx', 'vitest', 'run', '--no-file-parallelism', ...files.map((file) => `${tests}/${file}`), ...named]
 const write = values.write ? { OAUTH_CLIENTS_WRITE: '' } : {}
-run([...onLoopback, ...vitest], { env: { ...process.env, OAUTH_CLIENTS: folder, ...write } })
+run([...isolated, ...vitest], { env: { ...process.env, OAUTH_CLIENTS: folder, ...write } })
 
-/** Installs exactly this version outside the repository, unless it is already there. */
 function install({ id, package: name, version, node }) {
-  const prefix = join(folder, id)
-  const packages = { [name]: version, ...(node && { [`node-${process.platform}-${process.arch}`]: node }) }
-  const isThere = Object.entries(packages).every(([each, wanted]) => {
-    const manifest = join(prefix, 'node_modules', each, 'package.json')
-    return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === wanted
-  })
-  if (isThere) return
-  mkdirSync(prefix, { recursive: true })
-  const options = ['--no-save', '--no-package-lock', '--no-audit', '--no-fund', '--ignore-scripts']
-  const exact = Object.entries(packages).map(([each, wanted]) => `${each}@${wanted}`)
-  run(['npm', 'install', '--prefix', prefix, ...options, ...exact])
-}
-
-function run([command, ...args], options = {}) {
-  const { status, error } = spawnSync(command, args, { stdio: 'inherit', ...options })
-  if (error) throw error
-  if (status !== 0) process.exit(status ?? 1)
-}
-
-function fail(message) {
-  process.stderr.write(`${message}\n`)
-  process.exit(2)
+  const program = node && { [`node-${process.platform}-${process.arch}`]: node }
+  installExactly(join(folder, id), { [name]: version, ...program })
 }
