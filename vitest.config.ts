@@ -91,11 +91,13 @@ const together = [
 ]
 /** Only `npm run test:long` runs benchmarks and the faults that take long; random kills have their script. */
 const long = ['test/bench.test.ts', 'packages/server/test/faults/{failover,full-disk,key-origins,random-kills}.test.ts']
-/** Only `npm run clients` and `npm run conformance:oauth` run these: they need programs that those install. */
-const installed =
-  process.env.OAUTH_CLIENTS === undefined
+/** Only `npm run clients`, `npm run conformance:oauth` and `npm run interop` run these: they need programs that those install. */
+const installed = [
+  ...(process.env.OAUTH_CLIENTS === undefined
     ? ['packages/server/test/editions/oauth/clients/{conformance,program-clients}.test.ts']
-    : []
+    : []),
+  ...(process.env.DRAFT_11_PEERS === undefined ? ['packages/server/test/editions/draft-11/peers/*.test.ts'] : []),
+]
 const never = [
   '**/node_modules/**',
   '**/dist/**',
