@@ -67,7 +67,7 @@ function signedRequest({ resolved, method, authority, path, covered, body }: Ver
 
 function identifiedRequest(verified: Verified): IdentifiedRequest {
   const { agent } = verified.resolved
-  if (agent !== undefined) return { ...signedRequest(verified), agent }
+  if (agent !== undefined) return Object.assign(signedRequest(verified), { agent })
   throw required('identity_required', 'This request needs an agent token: the one it has does not name an agent.', {
     level: 'agent-token',
   })
@@ -75,16 +75,21 @@ function identifiedRequest(verified: Verified): IdentifiedRequest {
 
 function userRequest(verified: Verified): UserRequest {
   const claims = requireUser(verified)
-  return { ...signedRequest(verified), iss: claims.iss, sub: claims.sub, claims }
+  const { iss, sub } = claims
+  return Object.assign(signedRequest(verified), { iss, sub, claims })
 }
 
 /** The claims of the token, if it speaks for a user. */
 function requireUser({ resolved: { user, authorization } }: Verified): AuthClaims & { sub: string } {
   const claims = user ?? authorization?.claims
-  if (claims?.sub !== undefined) return { ...claims, sub: claims.sub }
+  if (isOfUser(claims)) return claims
   throw required('authorization_required', 'This request needs a person token for this resource.', {
     level: 'person-token',
   })
+}
+
+function isOfUser(claims: AuthClaims | undefined): claims is AuthClaims & { sub: string } {
+  return claims?.sub !== undefined
 }
 
 function authorizedRequest(verified: Verified, needed: string): AuthorizedRequest {
@@ -94,7 +99,8 @@ function authorizedRequest(verified: Verified, needed: string): AuthorizedReques
   const missing = needed.split(' ').filter((value) => !granted.includes(value))
   if (authorization && missing.length === 0) {
     const { iss, sub } = claims
-    return { ...signedRequest(verified), iss, sub, scope: granted, claims: authorization.claims }
+    // Not a spread followed by more members: that is many times slower in V8.
+    return Object.assign(signedRequest(verified), { iss, sub, scope: granted, claims: authorization.claims })
   }
   // Includes what was granted, so that one token then covers all of the agent's requests here.
   const scope = [...granted, ...missing].join(' ')
