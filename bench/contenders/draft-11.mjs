@@ -25,8 +25,8 @@ export async function createDraft11Contenders({ privateJwk }) {
   }
   const januaryToken = () => issueToken(january.tokens.agent, { ...claims, jti: crypto.randomUUID() }, { signer })
   return [
-    ...(await contendersOf('January, agent token', january, signer, januaryToken)),
-    ...(await contendersOf('draft -11, agent token', draft11, signer, () => issueAgentToken(own, systemClock()))),
+    ...(await contendersOf('January token', january, signer, januaryToken)),
+    ...(await contendersOf('draft -11 token', draft11, signer, () => issueAgentToken(own, systemClock()))),
   ]
 }
 
@@ -44,7 +44,7 @@ async function contendersOf(name, edition, signer, issue) {
   let pool = []
   return [
     {
-      name: `${name}: verify, token seen`,
+      name: `countersign verify, ${name}, seen`,
       of: 'verify',
       check: () => requireRefusal(() => verify(receive(withWrongSignature(headers)))),
       async run(count) {
@@ -52,7 +52,7 @@ async function contendersOf(name, edition, signer, issue) {
       },
     },
     {
-      name: `${name}: verify, token new`,
+      name: `countersign verify, ${name}, new`,
       of: 'verify',
       async prepare(count) {
         pool = []
@@ -63,7 +63,7 @@ async function contendersOf(name, edition, signer, issue) {
       },
     },
     {
-      name: `${name}: sign`,
+      name: `countersign sign, ${name}`,
       of: 'sign',
       async run(count) {
         for (let i = 0; i < count; i++) {
