@@ -24,7 +24,11 @@ let instances: Promise<Instances> | undefined
 const systemClock = () => Date.now() / 1000
 
 afterAll(async () => {
-  const [{ storages } = { storages: [] }, opened] = await Promise.all([instances, begun])
+  // If one of them failed, the tests reported it.
+  const [{ storages } = { storages: [] }, opened] = await Promise.all([
+    instances?.catch(() => undefined),
+    begun?.catch(() => undefined),
+  ])
   instances = undefined
   begun = undefined
   await Promise.all(storages.map((storage) => storage.close()))
@@ -39,10 +43,15 @@ async function begin(): Promise<Begun> {
   if (expect.getState().testPath !== testPath)
     throw new Error('A test file that uses PostgreSQL needs its own process: list it as `slow` in vitest.config.ts.')
   const server = await openPostgres()
-  const database = await server.createDatabase(await createTemplate(server))
-  const owner = new pg.Client(database.url)
-  await owner.connect()
-  return { server, database, owner }
+  try {
+    const database = await server.createDatabase(await createTemplate(server))
+    const owner = new pg.Client(database.url)
+    await owner.connect()
+    return { server, database, owner }
+  } catch (error) {
+    await server.close()
+    throw error
+  }
 }
 
 /** The database of this file’s tests, with no rows in it: creating a new one would take longer than most tests. */

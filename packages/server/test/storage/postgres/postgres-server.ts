@@ -45,8 +45,14 @@ interface ClusterOptions {
 /** Starts our own server, even if another one is named: for tests that stop it. */
 export async function startCluster(options: ClusterOptions = {}): Promise<PostgresServer> {
   const cluster = await createCluster(options)
-  await cluster.start()
-  return databasesAt(cluster.url, cluster)
+  try {
+    await cluster.start()
+    return await databasesAt(cluster.url, cluster)
+  } catch (error) {
+    await cluster.stop('SIGQUIT')
+    cluster.remove()
+    throw error
+  }
 }
 
 /** A running server that can be stopped. */
@@ -117,7 +123,7 @@ async function createCluster({
       await untilReady(server)
     },
     async stop(signal) {
-      if (!server || server.exitCode !== null) return
+      if (!server || server.exitCode !== null || server.signalCode !== null) return
       const exited = once(server, 'exit')
       server.kill(signal)
       await exited
