@@ -110,6 +110,7 @@ export async function decisionFacts(
       remembered !== undefined &&
       terms.mayRemember &&
       !terms.forbidden &&
+      (context.transports.of(request).acceptsGrant?.(request) ?? true) &&
       !demands(request, 'consent') &&
       changes.every(({ what }) => what === 'keys') &&
       remembered.display.agent.name === display.agent.name &&

@@ -56,6 +56,8 @@ export interface ConsentTransport {
    * a page (W22).
    */
   reachesOnlyAgent(request: AuthRequest): boolean
+  /** Whether a remembered grant may allow the request without a page. @default true */
+  acceptsGrant?(request: AuthRequest): boolean
   /** Whether users may come without a link, and enter the code that the agent shows, which is sent as `code`. @default false */
   readonly takesCodes?: boolean | undefined
   /**

@@ -55,6 +55,13 @@ describe('the parts of the consent page that an edition may fill', () => {
     expect(textOf({ largeCode: undefined })).not.toContain('shows a code')
   })
 
+  it('name the account that the agent asks for, even if the resource could not be read', () => {
+    for (const isUnreachable of [true, undefined])
+      expect(textOf({ resourceSays: { account: 'work', isUnreachable } })).toContain(
+        'What cal.example says Your account there “work”',
+      )
+  })
+
   it('say so if the resource could not be read', () => {
     const text = textOf({ resourceSays: { isUnreachable: true } })
     expect(text).toContain('We couldn’t read what cal.example publishes about itself')
@@ -77,7 +84,7 @@ describe('the parts of the consent page that an edition may fill', () => {
       ...blocksConsent,
       agentId: payload,
       largeCode: payload,
-      resourceSays: { description: payload },
+      resourceSays: { description: payload, account: payload },
       agentSays: { reason: payload, device: payload },
     })
     expectInert(html, payload)

@@ -4,7 +4,7 @@ import { hashSecret, type MintedSecrets } from '../../secrets/server-keys.js'
 import type { AuthRequest } from '../../storage/api/storage.js'
 import { displayCode, handleOf, linkHash, readCode } from './interaction-code.js'
 import { draft11Name, paths } from './paths.js'
-import { detailsOf } from './request-details.js'
+import { acceptsGrant, detailsOf } from './request-details.js'
 
 /** How long a decision waits for the agent's poll, in seconds. After that, the agent asks again, and the grant allows the request. */
 const undelivered = 300
@@ -48,6 +48,8 @@ export function createDraft11Transport(_issuer: string, secrets: MintedSecrets):
     path: paths.interact,
     takesCodes: true,
     remembersGrants: ({ details }) => details !== null && detailsOf({ details }).account === null,
+    acceptsGrant: (request) =>
+      acceptsGrant({ account: detailsOf(request).account, prompt: request.prompt?.split(' ') ?? [] }),
     openFor: { seconds: 300, most: 1800 },
     async readLink(parameters) {
       const request = parameters.get('request')
@@ -91,11 +93,11 @@ function unreadable(typed: string): ConsentLink {
 }
 
 function blocksOf(request: AuthRequest, code: string | undefined): RequestBlocks {
-  const { agentSays, resourceSays } = detailsOf(request)
+  const { account, agentSays, resourceSays } = detailsOf(request)
   return {
     enrols: request.requiredUserId === null,
     agentSays,
-    resourceSays,
+    resourceSays: { ...resourceSays, account: account ?? undefined },
     largeCode: code === undefined ? undefined : displayCode(code),
   }
 }

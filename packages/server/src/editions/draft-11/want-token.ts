@@ -5,10 +5,8 @@ import type { ClaimingAction, SigningAgent } from '../signed-request.js'
 import { type IssuedToken, tokenLifetime, tokenResponse } from './issue-token.js'
 import { openRequest, type WantedToken } from './open-request.js'
 import { draft11Name } from './paths.js'
+import { acceptsGrant } from './request-details.js'
 import type { Draft11Limits } from './resource-limit.js'
-
-/** Prompts with which the user sees a page even if a grant allows the request. */
-const forcing = ['login', 'consent', 'select_account']
 
 /** Issues the token if the user has already allowed it; otherwise, asks the user (draft -11 §7.1, 7.2). */
 export function grantOrAsk(
@@ -34,8 +32,8 @@ async function issueGranted(
   { kind, access, hints, userId, notAfter, account }: WantedToken,
   nonce: NonceClaim | undefined,
 ): Promise<{ token: IssuedToken | undefined; isClaimed: boolean }> {
-  const mustAsk = forcing.some((prompt) => hints.prompt.has(prompt)) || account !== undefined
-  if (userId === undefined || mustAsk) return { token: undefined, isClaimed: false }
+  const mayAllow = acceptsGrant({ account: account ?? null, prompt: hints.prompt })
+  if (userId === undefined || !mayAllow) return { token: undefined, isClaimed: false }
   const { resource, scope } = access
   const outcome = await context.storage.issueRemembered({
     nonce,

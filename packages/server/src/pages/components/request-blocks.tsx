@@ -34,19 +34,31 @@ export function Enrolment({ model: { enrols, agentId, agentHost }, messages }: B
   )
 }
 
-/** What the resource says about itself, in quotation marks. */
+/** What the resource says about itself, and for which account the agent asks, in quotation marks. */
 export function ResourceSays({ model: { resourceSays, resourceHost }, messages }: Block) {
-  const { description, needs, isUnreachable } = resourceSays ?? {}
+  const { description, needs, account, isUnreachable } = resourceSays ?? {}
   const resource = <Host>{resourceHost}</Host>
   const { blocks } = messages
-  if (isUnreachable) return <MissingInfo>{blocks.resourceUnreachable(resource)}</MissingInfo>
-  if (description === undefined && needs === undefined) return null
+  const saysSomething = description !== undefined || needs !== undefined || account !== undefined
   return (
-    <section class="said">
-      <h2>{blocks.resourceSays(resource)}</h2>
-      {description !== undefined && <Quoted text={description} />}
-      {needs !== undefined && <p class="small">{blocks.needs[needs](resource)}</p>}
-    </section>
+    <>
+      {isUnreachable && <MissingInfo>{blocks.resourceUnreachable(resource)}</MissingInfo>}
+      {saysSomething && (
+        <section class="said">
+          <h2>{blocks.resourceSays(resource)}</h2>
+          {description !== undefined && <Quoted text={description} />}
+          {needs !== undefined && <p class="small">{blocks.needs[needs](resource)}</p>}
+          {account !== undefined && (
+            <dl>
+              <div>
+                <dt>{blocks.account}</dt>
+                <dd>{messages.quoted(<bdi>{account}</bdi>)}</dd>
+              </div>
+            </dl>
+          )}
+        </section>
+      )}
+    </>
   )
 }
 

@@ -20,6 +20,7 @@ export const arBlocks: typeof enBlocks = {
   },
   device: 'يسمّي جهازه',
   resourceSays: (resource) => phrase`ما يقوله ${resource}`,
+  account: 'حسابك هناك',
   resourceUnreachable: (resource) => phrase`تعذّرت قراءة ما ينشره ${resource} عن نفسه، فلا نعرف سوى عنوانه.`,
   needs: {
     identity: (resource) =>

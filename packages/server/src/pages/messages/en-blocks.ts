@@ -23,6 +23,7 @@ export const enBlocks = {
   },
   device: 'Calls its device',
   resourceSays: (resource: ComponentChildren) => phrase`What ${resource} says`,
+  account: 'Your account there',
   resourceUnreachable: (resource: ComponentChildren) =>
     phrase`We couldn’t read what ${resource} publishes about itself, so all we know is its address.`,
   needs: {

@@ -29,6 +29,8 @@ export interface ResourceStatement {
   description?: string | undefined
   /** What it says it needs before an agent may do anything: to know the user, or the user's permission as well. */
   needs?: 'identity' | 'permission' | undefined
+  /** Its own name for the user's account there, for which the agent asks. */
+  account?: string | undefined
   /** Whether nothing could be read from it. */
   isUnreachable?: boolean | undefined
 }
