@@ -1,5 +1,6 @@
 import { isFetchableUrl } from 'countersign/discovery'
 import { draft11AgentSigning, draft11Documents } from 'countersign/editions/draft-11'
+import { readStream } from 'countersign/node'
 import { signRequest } from 'countersign/signatures'
 import { parseJsonObject } from 'countersign/tokens'
 import type { Delivery, DeliverySettlement } from '../../storage/api/delivery-storage.js'
@@ -13,6 +14,9 @@ const most = { atOnce: 20, rounds: 50 } as const
 
 /** Seconds: how long a request may take, how long no other instance sends the same revocation, and how often to look for due ones. */
 const seconds = { request: 5, lease: 60, interval: 10 } as const
+
+/** Maximum size of a response, in bytes. */
+const maxResponse = 4096
 
 /** Tells resources that tokens of this server were revoked, in the background, until the server closes. */
 export function startRevocationSender(context: SignedContext): void {
@@ -77,12 +81,12 @@ async function send(context: SignedContext, { resource, jti, expiresAt }: Delive
 async function outcomeOf(request: () => Promise<Response>): Promise<Outcome> {
   try {
     const response = await request()
-    const text = (await response.text()).slice(0, 4096)
+    const text = new TextDecoder().decode(response.body ? await readStream(response.body, maxResponse) : undefined)
     if (response.status === 200) return text === '' || parseJsonObject(text) ? 'delivered' : 'failed'
     const refused = response.status === 403 && parseJsonObject(text)?.error === 'unsupported_iss'
     return refused || response.status === 404 || response.status === 405 ? 'unsupported' : 'failed'
   } catch {
-    // The resource cannot be reached: the next attempt may succeed.
+    // The resource cannot be reached, or its response is too large: the next attempt may succeed.
     return 'failed'
   }
 }

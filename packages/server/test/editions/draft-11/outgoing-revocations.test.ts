@@ -127,6 +127,28 @@ describe('after a user removed an agent’s access, the resource', () => {
   })
 })
 
+it('a response to a revocation is read up to its limit, and the rest is cancelled', async () => {
+  let sent = 0
+  const cancelled = vi.fn()
+  const body = () =>
+    new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          sent++
+          if (sent > 1000) controller.close()
+          else controller.enqueue(new TextEncoder().encode(' '.repeat(1024)))
+        },
+        cancel: cancelled,
+      },
+      { highWaterMark: 0 },
+    )
+  const { user, open, url, sendOne } = await openSending(() => new Response(body()))
+  await user.submit(await open('/remove'), url, { action: 'remove-agent' })
+  await sendOne()
+  expect(sent).toBeLessThan(10)
+  expect(cancelled).toHaveBeenCalledOnce()
+})
+
 describe('a user removes an agent entirely', () => {
   it('and it acts for no one: all its access ends, and another user can allow it', async () => {
     const { stage, user, open, url } = await openSending(() => new Response(null))
