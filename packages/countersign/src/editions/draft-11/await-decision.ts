@@ -35,8 +35,8 @@ export interface Decision {
 export interface DecisionState
   extends Pick<AgentTools, 'consents' | 'storedSince' | 'isShared' | 'send' | 'forOwner' | 'noteRefusal' | 'now'> {
   agentTokens: AgentTokens
-  /** The user channels that this process opened, by state. */
-  readonly ways: Map<string, { owner: string; way: OpenConsent }>
+  /** The user channels that this process opened, by state, with the expiry of their consents. */
+  readonly ways: Map<string, { way: OpenConsent; until: number }>
   /** Wakes the requests that wait for a consent, by state. */
   readonly waiting: Map<string, Set<AbortController>>
   /** Stores the token in a response; undefined if a resource's response contains none. */

@@ -17,7 +17,8 @@ const longestWait = 30
 
 /**
  * Processes the parameters with which a browser returns from a page (draft -11 §13.2). They contain no code: the agent polls, and a shared
- * agent does so only from now on. If another browser returns, someone else may have decided, so the request is abandoned.
+ * agent does so only from now on. If another browser returns, or if it is not on record who started the consent, someone
+ * else may have decided, so the request is abandoned.
  *
  * @param owner the owner of the browser, if known
  */
@@ -30,17 +31,10 @@ export async function completeConsent(
   const refuse = (problem: CallbackProblem): CallbackMatch => ({ matched: false, problem })
   if (['state', 'error'].some((name) => parameters.getAll(name).length > 1)) return refuse('malformed')
   const given = parameters.get('state') ?? ''
-  const creator = state.ways.get(given)?.owner ?? (await tools.returns?.ownerOf(given))
-  if (creator !== undefined && creator !== owner) {
-    const started = (await findConsent(tools, creator, given)) as DeferredConsent | undefined
-    if (started) {
-      const failure = new AgentError('other_user', 'Another browser opened the page, so the request was abandoned.')
-      await endConsent(state, started, creator, failure)
-      await sendAbandonment(tools, started)
-    }
-    return refuse(owner === undefined ? 'no_owner' : 'other_owner')
-  }
+  const creator = tools.returns ? await tools.returns.ownerOf(given) : owner
+  if (creator !== owner) await abandonReturned(tools, state, given, creator ?? owner)
   if (owner === undefined) return refuse('no_owner')
+  if (creator !== owner) return refuse(creator === undefined ? 'unknown' : 'other_owner')
   const consents = (await listConsents(tools, owner)) as readonly DeferredConsent[]
   const consent = consents.find((each) => each.state === given && isPending(each, tools.now()))
   if (!consent) return refuse('unknown')
@@ -49,6 +43,23 @@ export async function completeConsent(
   await updateDeferred(state, owner, consent, { hasReturned: true })
   wake(state, consent.state)
   return { matched: true, decision: 'allowed', finished: outcomeOf(state, consent, owner) }
+}
+
+/**
+ * Abandons a consent after a browser returned that did not start it, or that is not known to have started it: an earlier return from
+ * another browser may have found no consent to abandon.
+ */
+async function abandonReturned(
+  tools: DeferralTools,
+  state: DecisionState,
+  given: string,
+  owner: string | undefined,
+): Promise<void> {
+  const started = owner === undefined ? undefined : await findConsent(tools, owner, given)
+  if (owner === undefined || !started) return
+  const failure = new AgentError('other_user', 'Another browser may have opened the page: start again.')
+  await endConsent(state, started as DeferredConsent, owner, failure)
+  await sendAbandonment(tools, started as DeferredConsent)
 }
 
 async function outcomeOf(state: DecisionState, consent: DeferredConsent, owner: string): Promise<ConsentEnd> {

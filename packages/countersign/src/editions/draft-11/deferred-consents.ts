@@ -65,7 +65,7 @@ export interface DeferredConsents {
 /** What deferred consents need from the agent. */
 export interface DeferralTools extends AgentTools {
   agentTokens: AgentTokens
-  /** Whose consents browsers return from, across the processes of a shared agent. Undefined if one process serves all browsers. */
+  /** Which browsers started the consents of a shared agent. */
   returns: Returns | undefined
   settle: DecisionState['settle']
 }
@@ -117,7 +117,7 @@ async function begin(
     Object.assign(consent, pageOf(tools, consent, requirement))
     isKept = await addConsent(tools, owner, consent)
     if (isKept) await tools.returns?.note(ownState, owner, until)
-    if (isKept) keepOpen(state, consent, { owner, way })
+    if (isKept) keepOpen(state, consent, way)
   } finally {
     if (!isKept) {
       way.close()
@@ -213,17 +213,18 @@ function requireNoQuestion(requirement: Requirement | undefined): void {
     throw new AgentError('challenge_unsupported', 'The server asks the agent a question, which is not supported.')
 }
 
-function keepOpen({ ways }: DecisionState, { state }: DeferredConsent, opened: { owner: string; way: OpenConsent }) {
-  ways.set(state, opened)
-  const [oldest, first] = ways.entries().next().value ?? []
-  if (ways.size <= maxChannels || oldest === undefined) return
-  ways.delete(oldest)
-  first?.way.close()
+function keepOpen({ ways, now }: DecisionState, { state, until }: DeferredConsent, opened: OpenConsent) {
+  ways.set(state, { way: opened, until })
+  for (const [oldest, { way, until }] of ways) {
+    if (ways.size <= maxChannels && until > now()) return
+    ways.delete(oldest)
+    way.close()
+  }
 }
 
 async function reopen(tools: DeferralTools, state: DecisionState, consent: DeferredConsent, owner: string) {
   const way = await tools.openConsent(owner, consent)
-  keepOpen(state, consent, { owner, way })
+  keepOpen(state, consent, way)
   return way
 }
 

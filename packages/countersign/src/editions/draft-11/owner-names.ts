@@ -26,13 +26,9 @@ export interface Returns {
   ownerOf(state: string): Promise<string | undefined>
 }
 
-/** Undefined for an agent with one owner, or with one process, which knows the owners of its consents. */
-export function createReturns({
-  isShared,
-  consents,
-  records,
-}: Pick<AgentTools, 'isShared' | 'consents' | 'records'>): Returns | undefined {
-  if (!isShared || !consents.isShared) return undefined
+/** Undefined for an agent with one owner. */
+export function createReturns({ isShared, records }: Pick<AgentTools, 'isShared' | 'records'>): Returns | undefined {
+  if (!isShared) return undefined
   // No session has such a name.
   const placeOf = (state: string) => `\0return ${state}`
   return {

@@ -127,6 +127,47 @@ describe('a web agent of draft -11', () => {
     expect(pollsOf(stage).map(({ method }) => method)).toEqual(['DELETE'])
   })
 
+  it('abandons the request if another browser returns after a restart', async () => {
+    const store = memoryStore()
+    const stage = openWebStage({ store })
+    const restarted = openWebStage({ store, fetch: stage.fetch })
+    void stage.web
+      .for('attacker')
+      .fetch(data)
+      .catch(() => undefined)
+    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1))
+    stage.decide(stage.prompts[0]?.url ?? '')
+    restarted.prompts.push(...stage.prompts)
+    expect(await restarted.comeBack('victim')).toBe('refused')
+    expect(pollsOf(stage).map(({ method }) => method)).toEqual(['DELETE'])
+    expect(await restarted.comeBack('attacker')).toBe('refused')
+    expect(pollsOf(stage)).toHaveLength(1)
+    await stage.web.forget('attacker')
+  })
+
+  it('abandons the request if it is no longer on record which browser started it', async () => {
+    const store = memoryStore()
+    const stage = openWebStage({ store })
+    const restarted = openWebStage({ store, fetch: stage.fetch })
+    void stage.web
+      .for('attacker')
+      .fetch(data)
+      .catch(() => undefined)
+    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1))
+    stage.decide(stage.prompts[0]?.url ?? '')
+    restarted.prompts.push(...stage.prompts)
+    // The store keeps 10,000 owners without a token. The attacker's session stays in use.
+    for (let other = 0; other < 10_000; other++) {
+      await store.put(`s${other}`, { agent: '', edition: '', kind: 'past', id: '', data: {} })
+      await store.list('attacker')
+    }
+    expect(await restarted.comeBack('victim')).toBe('refused')
+    expect(await restarted.comeBack('attacker')).toBe('refused')
+    expect(pollsOf(stage).map(({ method }) => method)).toEqual(['DELETE'])
+    expect(stage.pending.size, 'no one can receive the token any more').toBe(0)
+    await stage.web.forget('attacker')
+  })
+
   it('abandons the request if a browser without a session returns', async () => {
     const stage = openWebStage()
     const response = stage.web.for('s1').fetch(data)
