@@ -45,6 +45,8 @@ export async function obtainToken(
   for (let turn = 0; turn < mostTurns; turn++) {
     const token = await obtainOnce(requester, need, owner, signal).catch((error: unknown) => {
       if (!presented || !(error instanceof AgentError) || !refusedPresented.has(error.error ?? '')) throw error
+      // The request for a person token presents none, so such a response to it would recur forever.
+      if (resourceToken === undefined) throw error
       // With a new person token, the resource issues a new resource token.
       return obtainToken(requester, personNeed(tools, need.resource, presented), owner, signal)
     })

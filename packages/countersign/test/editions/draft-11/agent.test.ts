@@ -302,6 +302,20 @@ describe('a refused signature or token', () => {
     },
   )
 
+  it.each(['expired_presented_token', 'revoked_presented_token'])(
+    '%s: is reported if the request presented no token',
+    async (error) => {
+      const stage = openStage()
+      const { token } = stage.personServer
+      let requests = 0
+      stage.personServer.authorize = () => problem(400, error)
+      stage.personServer.token = (seen) =>
+        ++requests === 1 ? token(seen) : problem(400, requests < 10 ? error : 'invalid_request')
+      await expect(stage.agent.fetch(data)).rejects.toMatchObject({ code: 'token_request_failed', error })
+      expect(requests).toBe(2)
+    },
+  )
+
   it.each(['invalid_presented_token', 'expired_resource_token', 'revoked_resource_token', 'invalid_resource_token'])(
     '%s: is reported',
     async (error) => {
