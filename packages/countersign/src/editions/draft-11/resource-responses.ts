@@ -56,7 +56,7 @@ async function repaired(
     const { origin } = new URL(url)
     const known = required.get(origin, tools.now()) ?? []
     const added = problem.requiredInput.filter((name) => !known.includes(name))
-    const unsupported = added.some((name) => name.startsWith('@') && !derived.has(name))
+    const unsupported = added.some((name) => !derived.has(name) && !fieldName.test(name))
     if (added.length === 0 || unsupported || known.length + added.length > maxComponents) return undefined
     required.set(origin, [...known, ...added], Number.POSITIVE_INFINITY)
     return resend(tools, response, sent, credential)
@@ -70,6 +70,9 @@ async function repaired(
 
 /** The derived components that signatures can cover (RFC 9421 §2.2). */
 const derived: ReadonlySet<string> = new Set(['@method', '@authority', '@path', '@query'])
+
+/** A field name as a component (RFC 9421 §2.1), in lower case. `Headers` throws for any other text. */
+const fieldName = /^[a-z0-9!#$%&'*+.^_`|~-]{1,100}$/
 
 const maxComponents = 32
 

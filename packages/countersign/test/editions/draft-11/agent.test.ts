@@ -367,6 +367,19 @@ describe('a refused signature or token', () => {
     expect((await stage.agent.fetch(data)).status, 'not covered, because the request does not have it').toBe(401)
   })
 
+  it.each(['a b', 'a"b', 'X-Custom', '', '@status', '@query-param'])(
+    'does not cover a component that it cannot sign: %j',
+    async (name) => {
+      const stage = openStage()
+      const required = `error=invalid_input, required_input=("${name.replaceAll('"', '\\"')}" "@method")`
+      stage.api = () => unauthorized({ 'signature-error': required })
+      expect((await stage.agent.fetch(data)).status).toBe(401)
+      expect(stage.seen).toHaveLength(1)
+      stage.api = () => new Response('data')
+      expect((await stage.agent.fetch(data)).status).toBe(200)
+    },
+  )
+
   it('covers only the base components for a resource, if the program chose that, until the resource requires more', async () => {
     const stage = openStage({ edition: draft11AgentWithBaseCoverage })
     stage.signing = draft11BaseSigning
