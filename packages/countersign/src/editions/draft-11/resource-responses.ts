@@ -180,6 +180,9 @@ export async function keepAccess(
     refreshToken: undefined,
     kind: sessionKind,
     agentName,
+    // The token is opaque: even if it is a JWT, its `sub` is the resource's own business.
+    userScope: `${sessionKind} ${origin}`,
+    user: sessionKind,
   }
   await tools.keep(token, owner, signal)
   return token

@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { ids, openStage, pendingResponse, requirement, type Seen, type Stage, trace } from './agent-stage.js'
 
 const data = `${ids.resource}/data`
+const encoded = (text: string) => Buffer.from(text).toString('base64url')
 const accessOf = ({ headers }: Seen) => headers.get('authorization')
 
 /** A resource that lets agents in itself: users decide on its own page. */
@@ -47,6 +48,21 @@ describe('a resource that runs its own interaction', () => {
     for (const _ of [...given, 'last']) await stage.agent.fetch(data)
     expect(stage.seen.map(accessOf)).toEqual([null, 'AAuth one', ...Array(4).fill('AAuth two'), 'AAuth three'])
     expect(await stage.agent.tokens()).toHaveLength(1)
+  })
+
+  it('may use JWTs with any sub as session tokens', async () => {
+    const stage = openStage()
+    const jwtFor = (sub: unknown) => ['{"alg":"ES256"}', JSON.stringify({ sub }), 'signature'].map(encoded).join('.')
+    const given = [jwtFor('user-1'), jwtFor('session-2'), jwtFor(3)]
+    const { api } = stage
+    stage.api = () => new Response('data', { headers: { 'aauth-access': given[stage.seen.length - 1] ?? '' } })
+    for (const _ of given) expect((await stage.agent.fetch(data)).status).toBe(200)
+    stage.api = () => new Response('data')
+    await stage.agent.fetch(data)
+    expect(stage.seen.map(accessOf)).toEqual([null, ...given.map((jwt) => `AAuth ${jwt}`)])
+    await stage.agent.forget({ resource: ids.resource })
+    stage.api = api
+    expect((await stage.agent.fetch(data)).status).toBe(200)
   })
 
   it('prompts once for requests that are sent at the same time', async () => {
