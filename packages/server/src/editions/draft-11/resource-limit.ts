@@ -28,14 +28,12 @@ export async function requireFewResources(
   { resources }: Draft11Limits,
 ): Promise<void> {
   const name = `${draft11Name} ${agent} ${delegate}`
-  const isKnown = await storage.countWithinLimits([
-    { key: hashSecret(`${name} asks for ${resource}`), window: day, most: 1 },
-  ])
-  if (isKnown) return
-  const reached = await storage.countWithinLimits([
-    { key: hashSecret(`resources of ${name}`), window: day, most: resources },
-  ])
-  if (!reached) return
+  const ofResource = { key: hashSecret(`${name} asks for ${resource}`), window: day, most: 1 }
+  const ofAgent = { key: hashSecret(`resources of ${name}`), window: day, most: resources }
+  if (await storage.findReachedLimit([ofResource])) return
+  // Both are counted or neither, so that a refused resource does not count as one that the agent asked for.
+  const reached = await storage.countWithinLimits([ofResource, ofAgent])
+  if (!reached || reached.limit.key === ofResource.key) return
   const retryAfter = Math.max(1, reached.resetAt - now())
   throw new AAuthError('too_many_requests', 'This agent asks for too many resources today.', { retryAfter })
 }
