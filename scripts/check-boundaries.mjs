@@ -59,7 +59,7 @@ const layers = {
     'resource/hono': ['lib', 'httpsig', 'editions', 'resource', 'node/keep-private'],
     'resource/mcp': ['lib', 'httpsig', 'protocol', 'editions', 'resource', 'node/keep-private', 'node/outgoing'],
     // A store that several instances share.
-    'resource/redis': ['lib', 'httpsig', 'resource'],
+    'resource/redis': ['lib', 'httpsig', 'editions', 'resource'],
     // For Node frameworks; nothing else in the library imports it.
     'agent/web-app/express': ['httpsig', 'node', 'agent/web-app'],
     'agent/web-app/fastify': ['node', 'agent/web-app'],

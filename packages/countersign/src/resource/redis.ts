@@ -1,9 +1,10 @@
 /**
- * Nonces and rate limits that several processes of an API share, in Redis or Valkey. Requires a client, such as `@redis/client`.
+ * Nonces, rate limits and revoked tokens that several processes of an API share, in Redis or Valkey. Requires a client, such as `@redis/client`.
  *
  * @packageDocumentation
  */
 
+import type { RevokedTokens } from '../editions/resource-protocol.js'
 import {
   type ClaimNonce,
   holderName,
@@ -82,6 +83,25 @@ export function redisRateLimit(
   }
 }
 
+/** Maximum number of revoked tokens per issuer. */
+const revokedPerIssuer = 10_000
+
+/**
+ * Creates `revokedTokens` that all instances share, for editions in which issuers report them: up to 10,000 per issuer, each until its
+ * token has expired. If the store does not respond, revocations and requests with a token are refused (503).
+ *
+ * @throws TypeError for a value that is not a client
+ */
+export function redisRevokedTokens(client: RedisClient, options: RedisStoreOptions = {}): RevokedTokens {
+  const run = runScripts(client, options)
+  const names = (issuer: string) => [`revoked ${issuer}`]
+  return {
+    add: async (issuer, jti, until) =>
+      (await run(revokeScript, names(issuer), [jti, String(until), String(revokedPerIssuer)])) === 1,
+    has: async (issuer, jti) => (await run(isRevokedScript, names(issuer), [jti])) === 1,
+  }
+}
+
 /** Runs scripts, each one atomically. */
 function runScripts(client: RedisClient, { prefix = 'countersign', timeout = 1000 }: RedisStoreOptions) {
   if (typeof client?.eval !== 'function') throw new TypeError('the client must be a client of redis or @redis/client')
@@ -146,3 +166,16 @@ local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 if count <= tonumber(ARGV[1]) then return -1 end
 return math.max(redis.call('PTTL', KEYS[1]), 0)`
+
+/** Records a token. Returns 0 if the issuer has too many records. Also removes expired records. */
+const revokeScript = `${clock}
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+local isNew = not redis.call('ZSCORE', KEYS[1], ARGV[1])
+if isNew and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+redis.call('EXPIREAT', KEYS[1], redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2])
+return 1`
+
+const isRevokedScript = `${clock}
+local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
+return ends and tonumber(ends) > now and 1 or 0`

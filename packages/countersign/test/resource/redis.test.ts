@@ -1,6 +1,6 @@
 import { createClient } from '@redis/client'
 import type { NonceClaim } from 'countersign/resource'
-import { type RedisClient, redisNonces, redisRateLimit } from 'countersign/resource/redis'
+import { type RedisClient, redisNonces, redisRateLimit, redisRevokedTokens } from 'countersign/resource/redis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createValkey, hasValkey, type Valkey } from '../../../../test/valkey.js'
 
@@ -105,6 +105,33 @@ describe.skipIf(!hasValkey())('a Redis store', () => {
     expect(await one({ ...key, thumbprint: 'k3' }), 'the fifth').toBeGreaterThan(0)
   })
 
+  it('remembers the revoked tokens of each issuer for all instances, until they expire', async () => {
+    const [client, prefix] = [await newClient(), ownPrefix()]
+    const [one, other] = [redisRevokedTokens(client, { prefix }), redisRevokedTokens(await newClient(), { prefix })]
+    const until = Math.floor(Date.now() / 1000) + 300
+    const issuer = 'https://ps.example'
+    expect([await one.add(issuer, 'j1', until), await one.add(issuer, 'j1', until)]).toEqual([true, true])
+    const has = [other.has(issuer, 'j1'), other.has(issuer, 'j2'), other.has('https://other.example', 'j1')]
+    expect(await Promise.all(has)).toEqual([true, false, false])
+    // The store's clock cannot be advanced: the times of expiry move back instead.
+    expect(await client.eval(expireAll, { keys: [], arguments: [`{${prefix}}*`, '301'] })).toBe(1)
+    expect(await other.has(issuer, 'j1')).toBe(false)
+  })
+
+  it('remembers 10,000 revoked tokens per issuer', async () => {
+    const [client, prefix] = [await newClient(), ownPrefix()]
+    const revoked = redisRevokedTokens(client, { prefix })
+    const until = Math.floor(Date.now() / 1000) + 300
+    const issuer = 'https://ps.example'
+    const fill = `for i = 1, 10000 do redis.call('ZADD', KEYS[1], ARGV[1], 'j' .. i) end`
+    await client.eval(fill, { keys: [`{${prefix}} revoked ${issuer}`], arguments: [String(until)] })
+    expect(await revoked.add(issuer, 'more', until)).toBe(false)
+    expect(await revoked.add(issuer, 'j1', until)).toBe(true)
+    expect(await revoked.add('https://other.example', 'more', until)).toBe(true)
+    await client.eval(expireAll, { keys: [], arguments: [`{${prefix}}*`, '301'] })
+    expect(await revoked.add(issuer, 'more', until)).toBe(true)
+  })
+
   it('refuses immediately when lost under load; after reconnecting, claims unclaimed nonces, and none twice', async () => {
     const prefix = ownPrefix()
     const claim = redisNonces(await newClient(), { prefix, timeout: 500 })
@@ -155,5 +182,6 @@ describe.skipIf(!hasValkey())('a Redis store', () => {
 it('rejects a value that is not a client', () => {
   expect(() => redisNonces({} as never)).toThrow(/client/)
   expect(() => redisRateLimit(undefined as never)).toThrow(/client/)
+  expect(() => redisRevokedTokens({} as never)).toThrow(/client/)
   expect(() => redisNonces({ eval: async () => 1 }, { perKey: 0 })).toThrow(/perKey/)
 })

@@ -2,6 +2,7 @@ import { requireUnusedNonce } from '../../httpsig/nonces.js'
 import type { ReceivedMessage } from '../../httpsig/received-message.js'
 import type { KeyReference } from '../../httpsig/signing-profile.js'
 import { verifySignature } from '../../httpsig/verify-signature.js'
+import { systemClock } from '../../lib/clock.js'
 import { AAuthError } from '../../lib/errors.js'
 import { LruCache } from '../../lib/lru-cache.js'
 import type { ResourceEndpoint, ResourceTools, RevocationList, RevokedTokens } from '../resource-protocol.js'
@@ -19,8 +20,8 @@ const skew = 60
 /** Revoked tokens per issuer, and requests per issuer and minute. */
 const limits = { records: 10_000, requests: 60, issuers: 1000 } as const
 
-/** Stores revoked tokens in this process. */
-export function createRevokedTokens(now: () => number): RevokedTokens {
+/** Stores revoked tokens in this process. @param now Unix seconds */
+export function createRevokedTokens(now: () => number = systemClock): RevokedTokens {
   const byIssuer = new LruCache<Map<string, number>>(limits.issuers)
   return {
     add(issuer, jti, until) {
