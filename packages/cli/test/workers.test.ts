@@ -10,6 +10,7 @@ import { january } from 'countersign/editions'
 import { signRequest } from 'countersign/signatures'
 import { expect, it, onTestFinished } from 'vitest'
 import { listenWith } from '../../countersign/test/resource/events-resource.js'
+import { openPersonServer, openUpstream } from '../../gateway/test/person-server.js'
 import { startCommand } from './run-command.js'
 
 async function freePort(): Promise<number> {
@@ -106,6 +107,25 @@ it('shares an MCP server’s sessions across all workers', async () => {
   expect(await send('initialize')).toBe(200)
   const statuses = await Promise.all(Array.from({ length: 18 }, () => send('tools/call', inSession)))
   expect(statuses).toEqual(statuses.map(() => 200))
+  running.child.kill('SIGTERM')
+  expect((await running.finished).status).toBe(0)
+})
+
+it('refuses a token in every worker once it is revoked at one', async () => {
+  const { personServer, use, revoke } = await openPersonServer()
+  const port = await freePort()
+  const file = await configuration(await openUpstream(), `http://127.0.0.1:${port}`, {
+    id: 'https://api.example',
+    edition: 'draft-11',
+    authServer: personServer,
+    routes: [{ method: 'GET', path: '/user', require: 'user' }],
+  })
+  const running = startCommand(['gateway', 'start', '--config', file, '--workers', '3'])
+  onTestFinished(() => void running.child.kill('SIGKILL'))
+  await running.seen(/(?:Protecting [\s\S]*){3}/)
+  expect([await use(port), await revoke(port)]).toEqual([200, 200])
+  const outcomes = await Promise.all(Array.from({ length: 9 }, () => use(port)))
+  expect(outcomes).toEqual(outcomes.map(() => 'error=revoked_jwt'))
   running.child.kill('SIGTERM')
   expect((await running.finished).status).toBe(0)
 })

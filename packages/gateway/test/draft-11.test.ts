@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generatePrivateJwk } from 'countersign'
+import { createRevokedTokens } from 'countersign/editions/draft-11'
 import { createConfiguredGateway, loadGatewayConfig } from 'countersign-gateway'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
@@ -12,9 +13,10 @@ import {
   signers,
   tokenOf,
 } from '../../countersign/test/editions/draft-11/resource-stage.js'
-import { craftRequest, ids, now, type WireMessage } from '../../countersign/test/editions/draft-11/wire.js'
+import { craftRequest, ids, now } from '../../countersign/test/editions/draft-11/wire.js'
 import { listenWith, openResource } from '../../countersign/test/resource/events-resource.js'
 import { openGateway } from './gateway-stage.js'
+import { openPersonServer, openUpstream, send } from './person-server.js'
 
 const routes = [
   { method: 'GET', path: '/agent', require: 'identity' },
@@ -22,14 +24,18 @@ const routes = [
   { method: 'POST', path: '/data', require: 'authorization', scope: 'data.read' },
 ] as const
 
-async function send(port: number, { method, target, headers, body }: WireMessage): Promise<Response> {
-  const fields = [...headers]
-    .filter(([name]) => name !== 'host')
-    .map(([name, value]): [string, string] => [name, value])
-  return fetch(`http://127.0.0.1:${port}${target}`, { method, headers: fields, body: body === '' ? null : body })
-}
-
 const also = ['content-type', 'content-digest']
+
+/** A configuration of the edition. */
+async function loadSettings(more: object) {
+  const folder = await mkdtemp(join(tmpdir(), 'gateway-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const upstream = { url: 'http://127.0.0.1:9' }
+  const settings = { id: ids.resource, edition: 'draft-11', keyFile: 'key.json', upstream, scopes, routes, ...more }
+  await writeFile(join(folder, 'key.json'), JSON.stringify(await generatePrivateJwk()), { mode: 0o600 })
+  await writeFile(join(folder, 'gateway.json'), JSON.stringify(settings))
+  return loadGatewayConfig(join(folder, 'gateway.json'), {})
+}
 
 describe('a gateway in draft -11', () => {
   it('requires one token after the other, and passes on who calls', async () => {
@@ -84,24 +90,47 @@ describe('a gateway in draft -11', () => {
   })
 
   it('is configured by edition and authServers', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'gateway-'))
-    onTestFinished(() => rm(folder, { recursive: true }))
-    const settings = {
-      id: ids.resource,
-      edition: 'draft-11',
-      authServers: [ids.personServer],
-      keyFile: 'key.json',
-      upstream: { url: 'http://127.0.0.1:9' },
-      scopes,
-      routes,
-    }
-    await writeFile(join(folder, 'key.json'), JSON.stringify(await generatePrivateJwk()), { mode: 0o600 })
-    await writeFile(join(folder, 'gateway.json'), JSON.stringify(settings))
-    const gateway = createConfiguredGateway(await loadGatewayConfig(join(folder, 'gateway.json'), {}))
+    const gateway = createConfiguredGateway(await loadSettings({ authServers: [ids.personServer] }))
     onTestFinished(() => gateway.close())
     const port = await listenWith(gateway.server)
     const document = await fetch(`http://127.0.0.1:${port}/.well-known/aauth-resource.json`)
     expect(await document.json()).toMatchObject({ access_mode: 'auth-token', scope_descriptions: scopes })
     expect(said(await fetch(`http://127.0.0.1:${port}/user`)).requirement).toBe('requirement=person-token')
+  })
+})
+
+describe('a configured gateway refuses a revoked token', () => {
+  async function openIssuer() {
+    const { personServer, use, revoke } = await openPersonServer()
+    const settings = {
+      authServers: [personServer],
+      allowInsecureLoopback: true,
+      upstream: { url: await openUpstream() },
+    }
+    return { load: async () => loadSettings(settings), use, revoke }
+  }
+  const open = async (...given: Parameters<typeof createConfiguredGateway>) => {
+    const gateway = createConfiguredGateway(...given)
+    onTestFinished(() => gateway.close())
+    return { gateway, port: await listenWith(gateway.server) }
+  }
+
+  it('after its configuration was reloaded', async () => {
+    const { load, use, revoke } = await openIssuer()
+    const { gateway, port } = await open(await load())
+    expect([await use(port), await revoke(port)]).toEqual([200, 200])
+    gateway.use(await load())
+    expect(await use(port)).toBe('error=revoked_jwt')
+  })
+
+  it('that was revoked at another process', async () => {
+    const { load, use, revoke } = await openIssuer()
+    const counted = { claimNonce: async () => true, rateLimit: async () => undefined }
+    const shared = { ...counted, revokedTokens: createRevokedTokens() }
+    const [one, two] = [await open(await load(), { shared }), await open(await load(), { shared })]
+    expect([await use(two.port), await revoke(one.port)]).toEqual([200, 200])
+    expect(await use(two.port)).toBe('error=revoked_jwt')
+    const config = await load()
+    expect(() => createConfiguredGateway(config, { shared: counted })).toThrow(/requires shared\.revokedTokens/)
   })
 })

@@ -1,4 +1,6 @@
 import cluster from 'node:cluster'
+import type { RevokedTokens } from 'countersign/editions'
+import { createRevokedTokens } from 'countersign/editions/draft-11'
 import { MissingPackageError } from 'countersign/node'
 import { createMemoryNonces, createRateLimit } from 'countersign/resource'
 import { createMcpSessions, type McpCaller, type McpSession, type McpSessions } from 'countersign/resource/mcp'
@@ -20,16 +22,24 @@ export interface OpenMemory {
 /** Without Redis, the primary process keeps the state for all workers. */
 export function hostSharedState({ redis }: GatewaySettings): void {
   const sessions = createMcpSessions()
-  const counted = redis === undefined ? { claimNonce: createMemoryNonces(), rateLimit: createRateLimit() } : {}
+  const counted = { claimNonce: createMemoryNonces(), rateLimit: createRateLimit() }
+  const revoked = createRevokedTokens()
+  const revocations = {
+    addRevoked: ({ issuer, jti, until }: Revocation) => revoked.add(issuer, jti, until),
+    hasRevoked: ({ issuer, jti }: TokenName) => revoked.has(issuer, jti),
+  }
   serveWorkerCalls({
-    ...counted,
+    ...(redis === undefined ? { ...counted, ...revocations } : {}),
     openSession: ({ id, caller }: SessionOf) => sessions.open(id, caller),
     useSession: ({ id, caller }: SessionOf) => sessions.use(id, caller),
     closeSession: (id: string) => sessions.close(id),
   })
 }
 
-/** Opens the state shared by all processes: each nonce can be used only once, and rates are counted, across all of them (G12). */
+/**
+ * Opens the state shared by all processes: each nonce can be used only once, rates are counted, and revoked tokens are refused, across all
+ * of them (G12).
+ */
 export async function openSharedMemory(
   { id, redis }: GatewaySettings,
   { notify }: Terminal,
@@ -54,10 +64,30 @@ export async function openSharedMemory(
   const viaPrimary: SharedMemory = {
     claimNonce: callPrimary('claimNonce'),
     rateLimit: callPrimary('rateLimit'),
+    revokedTokens: primaryRevocations(),
     mcpSessions: primarySessions(),
   }
   const shared = cluster.isWorker ? viaPrimary : undefined
   return { shared, ready: async () => undefined, close: () => undefined }
+}
+
+interface TokenName {
+  issuer: string
+  jti: string
+}
+
+interface Revocation extends TokenName {
+  until: number
+}
+
+/** In a worker: accesses the revoked tokens held by the primary process. */
+function primaryRevocations(): RevokedTokens {
+  const add = callPrimary<Revocation, boolean>('addRevoked')
+  const has = callPrimary<TokenName, boolean>('hasRevoked')
+  return {
+    add: (issuer, jti, until) => add({ issuer, jti, until }),
+    has: (issuer, jti) => has({ issuer, jti }),
+  }
 }
 
 interface SessionOf {

@@ -1,7 +1,7 @@
 import cluster from 'node:cluster'
 import type { ClaimNonce, OnEvent } from 'countersign'
-import { january, type ResourceEdition } from 'countersign/editions'
-import { draft11Resource } from 'countersign/editions/draft-11'
+import { january, type ResourceEdition, type RevokedTokens } from 'countersign/editions'
+import { createRevokedTokens, draft11Resource } from 'countersign/editions/draft-11'
 import { createMemoryNonces, createRateLimit, createResource, type RateLimit } from 'countersign/resource'
 import { createMcpSessions, type McpSessions } from 'countersign/resource/mcp'
 import { createGateway } from '../create-gateway.js'
@@ -17,6 +17,8 @@ export interface SharedMemory {
   claimNonce: ClaimNonce
   /** Counts requests for all processes. */
   rateLimit: RateLimit
+  /** Remembers revoked tokens for all processes. Required for editions in which auth servers report revocations to the gateway. */
+  revokedTokens?: RevokedTokens | undefined
   /** Remembers the owners of MCP sessions. @default in this process, which does not suffice for several processes with `mcp` */
   mcpSessions?: McpSessions | undefined
 }
@@ -37,8 +39,8 @@ const editions: Readonly<Record<GatewaySettings['edition'], ResourceEdition>> = 
 /**
  * Creates a gateway from a configuration. `use` applies another configuration, which must not change the port or `verifyOnly`.
  *
- * @throws TypeError for contradictory settings, and in a cluster worker without `shared`, because each worker would accept the same request
- * once (G12)
+ * @throws TypeError for contradictory settings, in a cluster worker without `shared`, because each worker would accept the same request once
+ * (G12), and in draft -11 for a `shared` without `revokedTokens`, because each process would receive only some of the revocations
  */
 export function createConfiguredGateway(
   config: LoadedGatewayConfig,
@@ -48,9 +50,10 @@ export function createConfiguredGateway(
     throw new TypeError(
       'a cluster worker requires shared.claimNonce: without it, each worker would accept the same signed request once',
     )
-  // Kept across configuration changes: a used nonce stays used, and clients keep their sessions.
+  // Kept across configuration changes: a used nonce stays used, a revoked token stays revoked, and clients keep their sessions.
   const mcpSessions = shared?.mcpSessions ?? (cluster.isWorker ? undefined : createMcpSessions())
   const { claimNonce, rateLimit } = shared ?? { claimNonce: createMemoryNonces(), rateLimit: createRateLimit() }
+  const revokedTokens = shared ? shared.revokedTokens : createRevokedTokens()
 
   function commonOptions({ settings, signer }: LoadedGatewayConfig) {
     const { id, authServer, authServers, scopes, nonce, denyList, allowNetworks, egressProxy } = settings
@@ -63,11 +66,16 @@ export function createConfiguredGateway(
       throw new TypeError(
         'a cluster worker requires shared.mcpSessions for mcp: without it, only one worker would know each session',
       )
+    if (settings.edition === 'draft-11' && !revokedTokens)
+      throw new TypeError(
+        'draft -11 requires shared.revokedTokens: without it, each process would accept the tokens that were revoked at another one',
+      )
     const network = { allowNetworks, egressProxy, allowInsecureLoopback }
     const revoked = denyList ? { denyList: {} } : {}
     const edition = editions[settings.edition]
-    const known = { edition, id, signer, authServer, authServers, scopes, nonce, claimNonce, rateLimit, onEvent }
-    const resource = createResource({ ...known, ...network, ...revoked })
+    const known = { edition, id, signer, authServer, authServers, scopes, nonce, onEvent }
+    const memory = { claimNonce, rateLimit, revokedTokens }
+    const resource = createResource({ ...known, ...memory, ...network, ...revoked })
     const assertion = settings.assertion ? { signer, audience: upstream.url } : undefined
     return { resource, routes, otherwise, frontController, trustProxy, upstream, assertion }
   }

@@ -1,5 +1,5 @@
 import { createClient } from '@redis/client'
-import { redisNonces, redisRateLimit } from 'countersign/resource/redis'
+import { redisNonces, redisRateLimit, redisRevokedTokens } from 'countersign/resource/redis'
 import type { SharedMemory } from '../config/configured-gateway.js'
 
 /** Memory that all of an API's gateways share. */
@@ -54,6 +54,7 @@ export async function openRedisMemory(url: string, { id, onLost, onFound }: Redi
   return {
     claimNonce: redisNonces(client, options),
     rateLimit: redisRateLimit(client, options),
+    revokedTokens: redisRevokedTokens(client, options),
     async ready() {
       const late = new Promise<never>((_, reject) => {
         setTimeout(() => reject(new Error(`no response within ${times.answer} ms`)), times.answer).unref()
