@@ -93,7 +93,7 @@ export function createResource(options: ResourceOptions): Resource {
   requireResourceOptions(options)
   const { id, signer, algorithms, now = systemClock } = options
   const edition: ResourceEdition = options.edition ?? januaryResource
-  const { listed, acceptsIssuer } = issuersOf(options)
+  const { listed, acceptsAny, acceptsIssuer } = issuersOf(options)
   const { authorities = [new URL(id).host], claimNonce = createMemoryNonces({ now }) } = options
   const scopes = options.scopes && scopeDescriptions(options.scopes)
   const {
@@ -139,7 +139,8 @@ export function createResource(options: ResourceOptions): Resource {
     ...identifiers,
     id,
     signer,
-    authServer: listed.length === 1 ? listed[0] : undefined,
+    authServer: listed[1] ? undefined : listed[0],
+    acceptsAny,
     acceptsIssuer,
     isListed: (issuer) => listed.includes(issuer),
     discovery,
@@ -214,9 +215,10 @@ export function createResource(options: ResourceOptions): Resource {
 function issuersOf(options: ResourceOptions) {
   const listed = requireAuthServers(options)
   const { authServers } = options
+  const acceptsAny = authServers === 'any'
   const acceptsIssuer = (issuer: string) =>
-    listed.includes(issuer) || authServers === 'any' || (typeof authServers === 'function' && authServers(issuer))
-  return { listed, acceptsIssuer }
+    acceptsAny || listed.includes(issuer) || (typeof authServers === 'function' && authServers(issuer))
+  return { listed, acceptsAny, acceptsIssuer }
 }
 
 interface DenyListContext {

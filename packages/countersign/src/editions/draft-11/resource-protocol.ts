@@ -55,9 +55,10 @@ export function createResourceProtocol(tools: ResourceTools, form: ResourceForm)
 
   const paths = { revoke: `${id}/aauth/revoke`, authorize: `${id}/aauth/authorize` }
   const revoked = tools.revokedTokens ?? createRevokedTokens(now)
-  /** The issuers of accepted tokens that the operator did not list. */
+  /** The issuers of accepted tokens, if any issuer is accepted: others may not revoke, because anyone can run a server and fill the store. */
   const seenIssuers = new LruCache<true>(1000)
-  const isIssuer = (issuer: string) => tools.isListed(issuer) || seenIssuers.get(issuer, now()) === true
+  const mayRevoke = (issuer: string) =>
+    tools.acceptsAny ? seenIssuers.get(issuer, now()) === true : tools.acceptsIssuer(issuer)
   const metadata: ResourceDocument = {
     issuer: id,
     jwks_uri: `${id}/aauth/jwks.json`,
@@ -72,7 +73,7 @@ export function createResourceProtocol(tools: ResourceTools, form: ResourceForm)
   return {
     metadata: { ...metadata },
     endpoints: new Map([
-      [new URL(paths.revoke).pathname, createRevocationEndpoint({ ...tools, acceptsIssuer: isIssuer }, revoked)],
+      [new URL(paths.revoke).pathname, createRevocationEndpoint({ ...tools, acceptsIssuer: mayRevoke }, revoked)],
       ...(scopes ? [[new URL(paths.authorize).pathname, createAuthorizationEndpoint(tools, issue)] as const] : []),
     ]),
     hasUserLevel: true,
@@ -80,7 +81,7 @@ export function createResourceProtocol(tools: ResourceTools, form: ResourceForm)
     judge(verified, required) {
       const { user, authorization } = verified.resolved
       const issuer = (user ?? authorization?.claims)?.iss
-      if (issuer !== undefined && !tools.isListed(issuer)) seenIssuers.set(issuer, true, now() + 3600)
+      if (issuer !== undefined && tools.acceptsAny) seenIssuers.set(issuer, true, now() + 3600)
       return judgeRequest(verified, required)
     },
     challengeLevel,

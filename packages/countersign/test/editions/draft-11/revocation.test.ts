@@ -184,6 +184,15 @@ it('with any person server, only those whose tokens were accepted can revoke', a
   expect(said((await stage.send(await requestWith(jwt), read)).response).problem).toBe('error=revoked_jwt')
 })
 
+it('with a function, exactly the person servers that it accepts can revoke, even before they are seen', async () => {
+  const stage = openStage({ authServers: (issuer) => issuer === otherServer })
+  const parts = { signer: signers.otherServer, key: otherKey }
+  expect((await revoke(stage, revokes('j1'), parts)).status).toBe(200)
+  expect((await revoke(stage, revokes('j2'))).status).toBe(403)
+  const jwt = await tokenOf('auth', { iss: otherServer, ps: otherServer, jti: 'j1' }, signers.otherServer)
+  expect(said((await stage.send(await requestWith(jwt), read)).response).problem).toBe('error=revoked_jwt')
+})
+
 it('a new key of a server is found', async () => {
   const stage = openStage()
   await revoke(stage, revokes('j1'))
