@@ -36,13 +36,22 @@ export function pendingRoute(context: SignedContext): Route {
   const watcher = new PollWatcher({ storage, onError: (error) => onError(error, '-') })
   const requireInterval = createIntervalCheck(now)
 
-  /** Waits until the request changes, and returns it as it is then. */
-  async function hold(own: OwnRequest, wait: number, { agent, delegate, remoteAddress }: SigningAgent) {
+  /** Waits until the request changes, and returns it as it is then. A poll that was not held counts as one that does not wait. */
+  async function hold(
+    own: OwnRequest,
+    { agent, delegate, remoteAddress }: SigningAgent,
+    { wait, signal }: { wait: number; signal: AbortSignal },
+  ): Promise<{ latest: OwnRequest; retryAfter: 0 | 5 }> {
     const { hash: hashed, request } = own
     const seen = { status: request.status, isOpened: request.browserHash !== null }
-    const waiting = { pollHash: hashed, seen, seconds: wait, agent: `${agent} ${delegate}`, remoteAddress }
-    const changed = await workload.idle(watcher.wait(waiting))
-    return changed ? { ...own, request: (await storage.findPolledRequest(hashed)) ?? request } : own
+    const waiting = { pollHash: hashed, seen, seconds: wait, agent: `${agent} ${delegate}`, remoteAddress, signal }
+    const outcome = await workload.idle(watcher.wait(waiting))
+    if (outcome === 'not_held') {
+      requireInterval(hashed)
+      return { latest: own, retryAfter: 5 }
+    }
+    const changed = outcome === 'changed' ? await storage.findPolledRequest(hashed) : undefined
+    return { latest: { ...own, request: changed ?? request }, retryAfter: 0 }
   }
 
   function poll(arrival: Arrival): Promise<Response> {
@@ -52,9 +61,12 @@ export function pendingRoute(context: SignedContext): Route {
       const own = await requireOwn(context, agent, arrival.id)
       if (wait === 0) requireInterval(own.hash)
       return async () => {
-        const isHeld = wait > 0 && own.request.status === 'open'
-        const latest = isHeld ? await hold(own, wait, agent) : own
-        return answer(context, { agent, notAfter }, latest, isHeld ? 0 : 5)
+        const mayWait = wait > 0 && own.request.status === 'open'
+        const { signal } = arrival.request
+        const { latest, retryAfter } = mayWait
+          ? await hold(own, agent, { wait, signal })
+          : ({ latest: own, retryAfter: 5 } as const)
+        return answer(context, { agent, notAfter }, latest, retryAfter)
       }
     })
   }

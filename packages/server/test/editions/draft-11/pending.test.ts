@@ -63,6 +63,32 @@ describe('a pending request', () => {
     expect((await decided).status).toBe(200)
   })
 
+  it('holds only its newest poll: the others count as polls that do not wait', async () => {
+    const stage = await openPersonStage()
+    const { location } = await openPerson(stage)
+    const first = poll(stage, location, { wait: 20 })
+    const second = poll(stage, location, { wait: 20 })
+    const early = await Promise.race([first, second])
+    expect([early.status, early.headers.get('retry-after')]).toEqual([202, '5'])
+    const third = poll(stage, location, { wait: 20 })
+    const refused = (await Promise.all([first, second])).find((each) => each !== early)
+    expect(refused?.headers.get('retry-after')).toBe('5')
+    expect(await problemIn(refused ?? Response.error())).toMatchObject({ status: 429, error: 'slow_down' })
+    await cancel(stage, location)
+    expect(await problemIn(await third)).toMatchObject({ status: 410 })
+  })
+
+  it('is no longer held for an agent that has disconnected', async () => {
+    const connection = new AbortController()
+    const stage = await openPersonStage()
+    const { location } = await openPerson(stage)
+    const { fetch } = stage
+    const connected = { ...stage, fetch: (input: RequestInfo | URL) => fetch(input, { signal: connection.signal }) }
+    const held = poll(connected, location, { wait: 20 })
+    connection.abort()
+    expect((await held).headers.get('retry-after')).toBe('5')
+  })
+
   it('ends with what the user decided, once', async () => {
     const stage = await openPersonStage()
     const { location, page } = await openPerson(stage)

@@ -1,15 +1,15 @@
 import { expect, it } from 'vitest'
-import { PollWatcher } from '../../../src/editions/draft-11/poll-watcher.js'
+import { PollWatcher, type WaitOutcome } from '../../../src/editions/draft-11/poll-watcher.js'
 
 const seen = { status: 'open', isOpened: false } as const
-const waiting = { seen, seconds: 60, remoteAddress: '192.0.2.1' }
+const waiting = { seen, seconds: 60, remoteAddress: '192.0.2.1', signal: new AbortController().signal }
 
 it('a watcher holds at most 20 polls of an agent, 1000 of a network and 2000 in all', async () => {
   const watcher = new PollWatcher({
     storage: { findPolledStates: async () => new Map() },
     onError: () => undefined,
   })
-  const waits: Promise<boolean>[] = []
+  const waits: Promise<WaitOutcome>[] = []
   const hold = (agent: string, remoteAddress: string | undefined) => {
     const before = watcher.size
     waits.push(watcher.wait({ ...waiting, pollHash: `${waits.length}`, agent, remoteAddress }))
@@ -21,8 +21,9 @@ it('a watcher holds at most 20 polls of an agent, 1000 of a network and 2000 in 
   expect(many(1200, (index) => hold(`of-network-${index}`, `192.0.2.${index % 200}`))).toBe(980)
   expect(many(1200, (index) => hold(`elsewhere-${index}`, `198.51.${index % 200}.1`))).toBe(1000)
   expect(hold('last', undefined)).toBe(false)
+  expect(await waits.at(-1)).toBe('not_held')
   watcher.close()
-  expect(new Set(await Promise.all(waits))).toEqual(new Set([false]))
+  expect(new Set(await Promise.all(waits))).toEqual(new Set(['unchanged', 'not_held']))
   expect(watcher.size).toBe(0)
   expect(hold('one', '192.0.2.1')).toBe(true)
   watcher.close()
@@ -40,13 +41,34 @@ it('a watcher goes on after the database failed, and reports it', async () => {
     },
     onError: (error) => errors.push(error),
   })
-  expect(await watcher.wait({ ...waiting, pollHash: 'a', agent: 'one' })).toBe(true)
+  expect(await watcher.wait({ ...waiting, pollHash: 'a', agent: 'one' })).toBe('changed')
   expect(errors).toHaveLength(2)
 })
 
 it('a watcher ends a wait after its time, and does not wait for nothing', async () => {
   const watcher = new PollWatcher({ storage: { findPolledStates: async () => new Map() }, onError: () => undefined })
-  expect(await watcher.wait({ ...waiting, pollHash: 'a', agent: 'one', seconds: 0 })).toBe(false)
-  expect(await watcher.wait({ ...waiting, pollHash: 'a', agent: 'one', seconds: 0.3 })).toBe(false)
+  expect(await watcher.wait({ ...waiting, pollHash: 'a', agent: 'one', seconds: 0 })).toBe('not_held')
+  expect(await watcher.wait({ ...waiting, pollHash: 'a', agent: 'one', seconds: 0.3 })).toBe('unchanged')
   expect(watcher.size).toBe(0)
+})
+
+it('a watcher holds one poll of a request, as long as its agent is connected', async () => {
+  const watcher = new PollWatcher({ storage: { findPolledStates: async () => new Map() }, onError: () => undefined })
+  const connection = new AbortController()
+  const all = { ...waiting, pollHash: 'a', agent: 'one', signal: connection.signal }
+  const older = watcher.wait(all)
+  const newer = watcher.wait(all)
+  expect(await older).toBe('not_held')
+  expect(watcher.size).toBe(1)
+  connection.abort()
+  expect(await newer).toBe('not_held')
+  expect(watcher.size).toBe(0)
+  expect(await watcher.wait(all)).toBe('not_held')
+  // Polls that have ended no longer count toward the limits.
+  const waits = Array.from({ length: 20 }, (_, index) =>
+    watcher.wait({ ...waiting, pollHash: `${index}`, agent: 'one' }),
+  )
+  expect(watcher.size).toBe(20)
+  watcher.close()
+  expect(new Set(await Promise.all(waits))).toEqual(new Set(['unchanged']))
 })
