@@ -53,8 +53,8 @@ export interface SharedAgentOptions {
     | ((outcome: CallbackOutcome, detail: string | undefined, request: Request) => MaybePromise<Response>)
     | undefined
   /**
-   * Additional origins that an auth server's endpoints may use, by auth server, such as `{ 'https://auth.example':
-   * ['https://login.example'] }`. Users then type their passwords at those origins.
+   * Additional origins that an auth server's endpoints (and, in editions that restrict this, its keys) may use, by auth server, such as `{
+   * 'https://auth.example': ['https://login.example'] }`. Users then type their passwords at those origins.
    * @default none: endpoints must be at their auth server's origin
    */
   endpointOrigins?: EndpointOrigins | undefined

@@ -59,8 +59,8 @@ export interface OwnedAgent {
  */
 export function createOwnedAgent(options: SharedAgentOptions, way: OwnerPrompt, isShared: boolean): OwnedAgent {
   const { id, signer, authServers, edition = januaryAgent, now = systemClock } = options
-  const { allowInsecureLoopback = false, allowPath = false, interop = {} } = options
-  const identifiers = { allowInsecureLoopback, allowPath }
+  const { allowInsecureLoopback = false, allowPath = false, endpointOrigins, interop = {} } = options
+  const identifiers = { allowInsecureLoopback, allowPath, endpointOrigins }
   requireAgentOptions(options, identifiers)
   const { redirectUri, canPrompt } = way
   const redirect = { uri: redirectUri, kind: requireRedirectUri(redirectUri) }
@@ -103,7 +103,6 @@ export function createOwnedAgent(options: SharedAgentOptions, way: OwnerPrompt, 
     discard: held.remove,
     forOwner: (owner, exchange) => work.run(owner, AbortSignal.timeout(exchangeTime * 1000), exchange),
     authServers: typeof authServers === 'function' ? [] : authServers,
-    endpointOrigins: options.endpointOrigins,
     consentTimeout: options.consentTimeout,
     now,
   })

@@ -5,9 +5,9 @@ import type { LookupEvent } from '../lib/events.js'
 import { importVerificationKey, publishedKeyProblem, showsSecret, type VerificationKey } from '../lib/jwk.js'
 import { LruCache } from '../lib/lru-cache.js'
 import {
+  type DocumentOptions,
   type DocumentType,
   documentUrl,
-  type IdentifierOptions,
   isLoopbackIdentifier,
   type PublishedDocument,
   parseDocument,
@@ -18,7 +18,7 @@ import { type DiscoveryFailure, type FetchDocument, type Found, fetchLimits } fr
 import type { Lookup } from './lookup-guard.js'
 import type { NetworkOptions } from './network-options.js'
 
-export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, NetworkOptions {
+export interface DiscoveryOptions extends DocumentOptions, DiscoveryLimits, NetworkOptions {
   /** @default a guarded fetch: `https` only, no redirects, and only addresses that are public or in `allowNetworks` */
   fetch?: FetchDocument | undefined
   /**

@@ -6,7 +6,7 @@ import { AAuthError } from '../lib/errors.js'
 import type { VerificationKey } from '../lib/jwk.js'
 import type { Refused } from '../lib/refusal.js'
 import { type AgentSelection, isSelected } from '../protocol/agent-selection.js'
-import type { DocumentType, EndpointOrigins, IdentifierOptions } from '../protocol/documents.js'
+import type { DocumentType, IdentifierOptions } from '../protocol/documents.js'
 import { decodeToken, type RegisteredClaims, type VerifiedToken } from '../tokens/verify-token.js'
 
 /**
@@ -146,8 +146,6 @@ export interface KeyResolverOptions extends IdentifierOptions {
   authTokenIssuers: readonly string[]
   /** Decides on an issuer that the operator did not list. @default none is accepted */
   acceptsIssuer?: ((issuer: string) => boolean) | undefined
-  /** Other origins at which issuers may publish their keys, in editions that restrict this. @default only their own */
-  endpointOrigins?: EndpointOrigins | undefined
   /** Accepts `scheme=x509`. If absent, no roots are configured, and nothing is fetched. */
   certificates?: CertificateFinder | undefined
 }

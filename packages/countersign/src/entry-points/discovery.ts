@@ -21,6 +21,7 @@ export type { FetchBudget } from '../discovery/lookup-guard.js'
 export type { NetworkOptions } from '../discovery/network-options.js'
 export { causeMessages, isUntrustedCertificate } from '../lib/error-reasons.js'
 export {
+  type DocumentOptions,
   type DocumentType,
   documentResponse,
   documentUrl,

@@ -128,6 +128,14 @@ export interface DocumentType<M extends PublishedDocument = PublishedDocument> {
   /** Optional members of the wrong type are ignored instead of rejected, because no decision depends on them. */
   readonly members: Readonly<Record<keyof M & string, MemberKind>>
   readonly required: readonly string[]
+  /** Why a document is rejected although its members are valid. */
+  refusal?(metadata: PublishedDocument, identifier: string, options: DocumentOptions): string | undefined
+}
+
+/** How documents are validated. */
+export interface DocumentOptions extends IdentifierOptions {
+  /** Other origins that may serve a party's keys, in editions that restrict this. @default none */
+  endpointOrigins?: EndpointOrigins | undefined
 }
 
 /** The URL of a document: `{identifier}/.well-known/{name}`. */
@@ -143,14 +151,14 @@ export function parseDocument<M extends PublishedDocument>(
   type: DocumentType<M>,
   identifier: string,
   document: unknown,
-  options: IdentifierOptions = {},
+  options: DocumentOptions = {},
 ): { metadata: M } | { refusal: string; self?: 'missing' | 'mismatch' | undefined } {
   if (typeof document !== 'object' || document === null || Array.isArray(document))
     return { refusal: 'it is not a JSON object' }
+  const given = document as Readonly<Record<string, unknown>>
   const metadata: Record<string, unknown> = {}
   for (const [member, kind] of Object.entries<MemberKind>(type.members)) {
-    const value = Object.hasOwn(document, member) ? (document as Record<string, unknown>)[member] : undefined
-    if (value !== undefined && memberKinds[kind](value, options)) metadata[member] = value
+    if (Object.hasOwn(given, member) && memberKinds[kind](given[member], options)) metadata[member] = given[member]
   }
   const missing = type.required.filter((member) => !(member in metadata))
   if (missing.length > 0) {
@@ -160,12 +168,13 @@ export function parseDocument<M extends PublishedDocument>(
   if (metadata[type.self] !== identifier) {
     return { refusal: `its ${type.self} is not the identifier it was fetched for`, self: 'mismatch' }
   }
-  return { metadata: metadata as object as M }
+  const refusal = type.refusal?.(metadata as object as M, identifier, options)
+  return refusal ? { refusal } : { metadata: metadata as object as M }
 }
 
 const memberKinds: Readonly<Record<MemberKind, (value: unknown, options: IdentifierOptions) => boolean>> = {
-  identifier: (value, options) => isIdentifier(value, options),
-  url: (value, options) => isFetchableUrl(value, options),
+  identifier: isIdentifier,
+  url: isFetchableUrl,
   string: (value) => typeof value === 'string' && value.length <= 2048,
   strings: (value) =>
     Array.isArray(value) &&
@@ -213,8 +222,7 @@ export function endpointProblem(
   const { origin } = new URL(url)
   const own = new URL(identifier).origin
   if (origin === own) return undefined
-  const listed = Object.hasOwn(endpointOrigins, identifier) ? endpointOrigins[identifier] : undefined
-  if (listed?.includes(origin)) return undefined
+  if (Object.hasOwn(endpointOrigins, identifier) && endpointOrigins[identifier]?.includes(origin)) return undefined
   const setting = `endpointOrigins: { '${identifier}': ['${origin}'] }`
   return `its ${member} is at ${origin} instead of ${own}; if that is intended, set ${setting}`
 }

@@ -106,7 +106,7 @@ export function createResource(options: ResourceOptions): Resource {
     ownAgent = false,
     accept = ['aauth'],
   } = options
-  const identifiers = { allowInsecureLoopback, allowPath }
+  const identifiers = { allowInsecureLoopback, allowPath, endpointOrigins: options.endpointOrigins }
   const network = { allowNetworks, egressProxy, fetch }
   // Throws if the value is not valid in a header.
   const otherScheme = Object.fromEntries(new Headers(wwwAuthenticate ? { 'www-authenticate': wwwAuthenticate } : {}))
@@ -132,7 +132,6 @@ export function createResource(options: ResourceOptions): Resource {
     now,
     authTokenIssuers: listed,
     acceptsIssuer,
-    endpointOrigins: options.endpointOrigins,
     certificates: options.certificates,
   })
   const protocol = edition.createResourceProtocol({

@@ -1,4 +1,9 @@
-import type { DocumentType, PublishedDocument } from '../../protocol/documents.js'
+import {
+  type DocumentOptions,
+  type DocumentType,
+  endpointProblem,
+  type PublishedDocument,
+} from '../../protocol/documents.js'
 import { draft11Jose } from './algorithms.js'
 
 /** The members of every document (draft -11 §11.2). */
@@ -62,11 +67,17 @@ const commonMembers = {
   policy_uri: 'url',
 } as const
 
+/** Keys at another origin could be anyone's, so the operator must list that origin. */
+function keysProblem({ jwks_uri }: PublishedDocument, identifier: string, { endpointOrigins }: DocumentOptions) {
+  return endpointProblem(identifier, 'jwks_uri', jwks_uri, endpointOrigins)
+}
+
 const agent: DocumentType<AgentDocument> = {
   name: 'aauth-agent.json',
   jose: draft11Jose,
   party: 'agent',
   self: 'issuer',
+  refusal: keysProblem,
   members: { ...commonMembers, callback_endpoint: 'url', localhost_callback_allowed: 'boolean' },
   required: ['issuer', 'jwks_uri'],
 }
@@ -76,6 +87,7 @@ const authServer: DocumentType<PersonDocument> = {
   jose: draft11Jose,
   party: 'authServer',
   self: 'issuer',
+  refusal: keysProblem,
   members: {
     ...commonMembers,
     auth_token_endpoint: 'url',
@@ -93,6 +105,7 @@ const resource: DocumentType<Omit<ResourceDocument, 'signature_window'>> = {
   jose: draft11Jose,
   party: 'resource',
   self: 'issuer',
+  refusal: keysProblem,
   members: {
     ...commonMembers,
     access_mode: 'string',

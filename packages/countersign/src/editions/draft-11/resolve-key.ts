@@ -1,15 +1,10 @@
-import { type Discovery, findTokenKey } from '../../discovery/discovery.js'
+import { findTokenKey } from '../../discovery/discovery.js'
 import { publishedExampleProblem } from '../../discovery/document-sources.js'
 import type { DiscoveryFailure, Found } from '../../discovery/fetch-document.js'
 import { AAuthError } from '../../lib/errors.js'
 import { createKeyImporter, type VerificationKey } from '../../lib/jwk.js'
 import { LruCache } from '../../lib/lru-cache.js'
-import {
-  type DocumentType,
-  type EndpointOrigins,
-  endpointProblem,
-  type IdentifierOptions,
-} from '../../protocol/documents.js'
+import type { DocumentType, IdentifierOptions } from '../../protocol/documents.js'
 import { parseScope } from '../../protocol/parameters.js'
 import {
   type DecodedToken,
@@ -29,9 +24,7 @@ const cachedTokens = { count: 10_000, age: 60 } as const
 
 /** Finds the key of a request, which is in the token that `Signature-Key` carries: an agent, person or auth token. */
 export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
-  const { now, audience, role } = options
-  const discovery = keysAtOwnOrigin(options.discovery, options.endpointOrigins)
-  const { allowInsecureLoopback } = options
+  const { now, audience, role, discovery, allowInsecureLoopback } = options
   const importKey = createKeyImporter()
   const resolved = new LruCache<ResolvedKey>(cachedTokens.count)
   const shared = { allowInsecureLoopback, audience, importKey, now }
@@ -68,22 +61,6 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     },
     // The key is in the token, so there is no newer one.
     renew: async () => undefined,
-  }
-}
-
-/** Finds only keys that a party publishes at its own origin, or at an origin that the operator lists. */
-function keysAtOwnOrigin(discovery: Discovery, endpointOrigins: EndpointOrigins | undefined): Discovery {
-  return {
-    ...discovery,
-    async findKey(type, identifier, kid, remoteAddress) {
-      // If there is no document, the lookup of the key reports it, and takes as long as for any other missing key.
-      const document = await discovery.findMetadata(type, identifier, remoteAddress)
-      const uri = 'found' in document ? document.found.jwks_uri : undefined
-      const problem = uri && endpointProblem(identifier, 'jwks_uri', uri, endpointOrigins)
-      return problem
-        ? { failure: { reason: 'refused', message: `the document was rejected: ${problem}` } }
-        : discovery.findKey(type, identifier, kid, remoteAddress)
-    },
   }
 }
 

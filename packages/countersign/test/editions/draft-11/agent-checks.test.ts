@@ -107,6 +107,32 @@ describe('a resource token', () => {
   })
 })
 
+describe('the keys of a party', () => {
+  const elsewhere = 'https://keys.example'
+
+  it('must be on its own origin, for a person server', async () => {
+    const stage = openStage()
+    stage.document = { jwks_uri: `${elsewhere}/ps.json` }
+    const failure = (await stage.agent.fetch(data).catch((error: unknown) => error)) as Error
+    expect(failure).toMatchObject({ code: 'auth_server_unknown' })
+    expect(failure.message).toContain(`endpointOrigins: { '${ids.personServer}': ['${elsewhere}'] }`)
+    expect(await stage.agent.tokens()).toEqual([])
+  })
+
+  it('may be elsewhere, for a person server, if the program lists that origin', async () => {
+    const stage = openStage({ endpointOrigins: { [ids.personServer]: [elsewhere] } })
+    stage.document = { jwks_uri: `${elsewhere}/ps.json` }
+    expect((await stage.agent.fetch(data)).status).toBe(200)
+  })
+
+  it('must be on its own origin, for a resource', async () => {
+    const stage = openStage()
+    stage.resourceDocument = { jwks_uri: `${elsewhere}/api.json` }
+    await expect(stage.agent.fetch(data)).rejects.toMatchObject({ code: 'resource_token_refused' })
+    expect(trace(stage).filter((each) => each.includes('/authorize'))).toEqual([])
+  })
+})
+
 const wrongClaims: [string, object][] = [
   ['from another server', { iss: 'https://other.example' }],
   ['for another resource', { aud: 'https://other.example' }],

@@ -64,6 +64,8 @@ export interface Stage {
   signing: SigningProfile
   /** Members of the person server's document besides the usual ones. */
   document: Record<string, unknown>
+  /** Members of the resource's document besides the usual ones. */
+  resourceDocument: Record<string, unknown>
   newAgent: (options?: Partial<AgentOptions>) => Agent
   /** The user's decision about the page with this URL. */
   decide: (page: string, decision?: 'allow' | 'deny') => void
@@ -92,6 +94,7 @@ export function openStage({
     asked: [],
     pending: new Map(),
     document: {},
+    resourceDocument: {},
     signing: draft11Signing,
     async fetch(input, init) {
       const request = new Request(input, init)
@@ -222,7 +225,7 @@ export function problem(
   })
 }
 
-function documentAt({ document }: Stage, url: string): object | undefined {
+function documentAt({ document, resourceDocument }: Stage, url: string): object | undefined {
   const { personServer: ps, resource: api } = ids
   const keysOf = (signer: typeof agentSigner) => ({ keys: [publishedJwk(signer.jwk, draft11Jose)] })
   return {
@@ -238,8 +241,11 @@ function documentAt({ document }: Stage, url: string): object | undefined {
       issuer: api,
       jwks_uri: `${api}/jwks.json`,
       scope_descriptions: { 'data.read': 'See your data' },
+      ...resourceDocument,
     },
     [`${api}/jwks.json`]: keysOf(peers.resource),
+    'https://keys.example/ps.json': keysOf(peers.personServer),
+    'https://keys.example/api.json': keysOf(peers.resource),
     [`${others.personServer}/.well-known/${draft11Documents.authServer.name}`]: {
       issuer: others.personServer,
       jwks_uri: `${others.personServer}/jwks.json`,

@@ -21,7 +21,7 @@ import {
   type TokenKind,
   tokenOf,
 } from './resource-stage.js'
-import { agentName, boundTo, ids, newSigner, now } from './wire.js'
+import { agentName, boundTo, craftRequest, ids, newSigner, now } from './wire.js'
 
 const read = { require: 'authorization', scope: 'data.read' } as const
 
@@ -217,6 +217,18 @@ describe('the keys of a party', () => {
   it.each(['agent', 'auth'] as const)('must be on its own origin, for an %s token', async (kind) => {
     const { send, fetched } = openElsewhere(kind === 'agent' ? ids.agent : ids.personServer)
     const { response } = await send(await requestWith(await tokenOf(kind)), { require: 'signature' })
+    expect(said(response).problem).toBe('error=unknown_key')
+    expect(fetched.filter((url) => url.startsWith(elsewhere))).toEqual([])
+  })
+
+  it('must be on its own origin, for a revocation and for the tokens after it', async () => {
+    const { resource, send, fetched } = openElsewhere(ids.personServer)
+    const key = { scheme: 'jwks', id: ids.personServer, wellKnown: 'aauth-person.json', kid: 'ps-1' } as const
+    const body = JSON.stringify({ jti: 'j1', exp: now + 300 })
+    const also = ['content-type', 'content-digest']
+    const signed = { signer: signers.personServer, key, method: 'POST', target: '/aauth/revoke', body, also }
+    expect((await serve(resource, await craftRequest(signed))).status).toBe(401)
+    const { response } = await send(await requestWith(await tokenOf('auth')), read)
     expect(said(response).problem).toBe('error=unknown_key')
     expect(fetched.filter((url) => url.startsWith(elsewhere))).toEqual([])
   })
