@@ -35,8 +35,10 @@ export function authTokenEndpoint(context: SignedContext, limits: Draft11Limits)
       requirePair(context, arrival, resourceToken, presented) //                                3  invalid_resource_token
       const userId = await requireIssued(context, agent, presented) //                          4  …_presented_token
       await requireBoundTo(context, agent, userId) //                                           5  denied
-      const { iss: resource, account, login_hint: loginHint } = resourceToken
-      const access = { resource, scope: [...new Set([actingScope, ...requireScope(resourceToken)])] }
+      const { iss: resource, jti, account, login_hint: loginHint } = resourceToken
+      const requested = requireScope(resourceToken)
+      const access = { resource, scope: [...new Set([actingScope, ...requested])] }
+      const scope = requested.join(' ')
       const admission = await requireAdmitted(context, agent, access)
       const notAfter = Math.min(agentToken.exp, presented.exp)
       const said = { ...hints, loginHint: hints.loginHint ?? loginHint ?? null }
@@ -45,7 +47,7 @@ export function authTokenEndpoint(context: SignedContext, limits: Draft11Limits)
         grantOrAsk(
           context,
           agent,
-          { ...wanted, until: presented.exp, resourceToken: { iss: resource, jti: resourceToken.jti } },
+          { ...wanted, until: presented.exp, resourceToken: { iss: resource, jti, scope } },
           limits,
         ),
       )

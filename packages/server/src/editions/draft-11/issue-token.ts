@@ -12,6 +12,8 @@ export const tokenLifetime = 3600
 export interface IssuedToken extends Required<Pick<TokenSubject, 'resource' | 'issue' | 'user'>> {
   kind: TokenKind
   account: string | null
+  /** The scope of the resource token that asked for an auth token. */
+  asked: string | null
 }
 
 /**
@@ -38,12 +40,12 @@ export async function tokenResponse(
 export async function signToken(
   context: SignedContext,
   agent: SigningAgent,
-  { kind, resource, issue, user, account }: IssuedToken,
+  { kind, resource, issue, user, account, asked }: IssuedToken,
 ): Promise<string> {
   const { sub } = issue
   if (sub === undefined) throw new TypeError('a token is issued for a user')
   const { issuer, keys } = context
-  const { scope, identity } = contentOf(context, { agent, resource, issue, user })
+  const { identity } = contentOf(context, { agent, resource, issue, user })
   const signer = await keys.signer()
   const claims: PersonTokenClaims = {
     iss: issuer,
@@ -56,6 +58,9 @@ export async function signToken(
     jti: issue.jti,
   }
   if (kind === 'person') return issueToken(draft11Tokens.person, claims, { signer })
+  // The resource looks for what it asked for, which may include identity scopes.
+  const requested = asked?.split(' ') ?? []
+  const scope = issue.scope.split(' ').filter((value) => requested.includes(value))
   const auth: AuthTokenClaims = {
     ...claims,
     ...identity,

@@ -11,9 +11,8 @@ import { handleOf, interactionCode, linkHash, pollHash } from './interaction-cod
 import { draft11Name } from './paths.js'
 import { pendingResponse } from './pending-response.js'
 import { problem } from './problems.js'
-import type { TokenKind } from './request-details.js'
+import type { ResourceTokenRef, TokenKind } from './request-details.js'
 import { type Draft11Limits, requireFewResources } from './resource-limit.js'
-import type { RevocableToken } from './revocations.js'
 import type { RequestHints } from './token-request.js'
 
 /** A token that an agent may ask its user for. */
@@ -30,7 +29,7 @@ export interface WantedToken {
   until: number | undefined
   account: string | undefined
   /** The resource token that asks for an auth token. */
-  resourceToken: RevocableToken | undefined
+  resourceToken: ResourceTokenRef | undefined
 }
 
 /** How long a request stays open if no user opens it, in seconds. */

@@ -144,7 +144,7 @@ function ending({ status, browserHash, wrongLinks }: AuthRequest): AAuthError {
  */
 async function deliver(context: SignedContext, { agent, notAfter }: Poller, request: AuthRequest): Promise<Response> {
   const { storage, transports, now } = context
-  const { kind, until, account } = detailsOf(request)
+  const { kind, until, account, resourceToken } = detailsOf(request)
   const end = Math.min(notAfter, until ?? Number.POSITIVE_INFINITY)
   if (end <= now())
     throw problem('expired', 'The token that was presented has expired: start over, as the user’s decision is kept.')
@@ -164,6 +164,7 @@ async function deliver(context: SignedContext, { agent, notAfter }: Poller, requ
     issue,
     user,
     account,
+    asked: resourceToken?.scope ?? null,
   })
   const prepared = await storage.prepareRedemption(redemption)
   const signed = prepared && (await signToken(context, agent, asToken(prepared)))

@@ -6,11 +6,16 @@ import type { RevocableToken } from './revocations.js'
 /** The token that an agent requests. */
 export type TokenKind = 'person' | 'auth'
 
+/** The parts of a resource token that matter after it was verified. */
+export interface ResourceTokenRef extends RevocableToken {
+  scope: string
+}
+
 /** What the edition keeps with a pending request. */
 export interface Draft11Details {
   kind: TokenKind
   /** The resource token that asked for an auth token. */
-  resourceToken: RevocableToken | null
+  resourceToken: ResourceTokenRef | null
   /** The latest expiry of an auth token, in Unix seconds: that of the token that was presented to the resource. */
   until: number | null
   /** The resource's own name for the user's account there, which the auth token repeats. */

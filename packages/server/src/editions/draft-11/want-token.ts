@@ -29,7 +29,7 @@ export function grantOrAsk(
 async function issueGranted(
   context: SignedContext,
   { agent, delegate, key }: SigningAgent,
-  { kind, access, hints, userId, notAfter, account }: WantedToken,
+  { kind, access, hints, userId, notAfter, account, resourceToken }: WantedToken,
   nonce: NonceClaim | undefined,
 ): Promise<{ token: IssuedToken | undefined; isClaimed: boolean }> {
   const mayAllow = acceptsGrant({ account: account ?? null, prompt: hints.prompt })
@@ -50,5 +50,5 @@ async function issueGranted(
   })
   if (outcome.outcome === 'refused') return { token: undefined, isClaimed: true }
   const { issue, user } = outcome
-  return { token: { kind, resource, issue, user, account: null }, isClaimed: true }
+  return { token: { kind, resource, issue, user, account: null, asked: resourceToken?.scope ?? null }, isClaimed: true }
 }

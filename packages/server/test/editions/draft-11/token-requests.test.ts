@@ -331,6 +331,17 @@ describe('an auth token', () => {
     expect(decodeToken(wider)?.payload.exp).toBeLessThanOrEqual(Number(decodeToken(auth)?.payload.exp))
   })
 
+  it('lists every scope that the resource asked for and the user allowed, and no other', async () => {
+    const { stage, person } = await openWithPerson()
+    const scopeOf = async (response: Response) => decodeToken((await response.json()).auth_token)?.payload.scope
+    const claims = { scope: 'email data.read' }
+    const { location, page } = pendingIn(await askAuth(stage, person, { claims }))
+    await decide(stage, page)
+    expect(await scopeOf(await poll(stage, location))).toBe('email data.read')
+    expect(await scopeOf(await askAuth(stage, person, { claims }))).toBe('email data.read')
+    expect(await scopeOf(await askAuth(stage, person))).toBe('data.read')
+  })
+
   it('has identity claims only for the identity scopes that the user allowed', async () => {
     const { stage, person } = await openWithPerson()
     const { location, page } = pendingIn(
@@ -338,7 +349,7 @@ describe('an auth token', () => {
     )
     await decide(stage, page)
     const { auth_token: auth } = await (await poll(stage, location)).json()
-    expect(decodeToken(auth)?.payload).toMatchObject({ scope: 'data.read', preferred_username: 'alice' })
+    expect(decodeToken(auth)?.payload).toMatchObject({ scope: 'openid profile data.read', preferred_username: 'alice' })
     expect(decodeToken(person)?.payload).not.toHaveProperty('preferred_username')
   })
 
