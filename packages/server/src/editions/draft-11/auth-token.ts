@@ -39,7 +39,7 @@ export function authTokenEndpoint(context: SignedContext, limits: Draft11Limits)
       const requested = requireScope(resourceToken)
       const access = { resource, scope: [...new Set([actingScope, ...requested])] }
       const scope = requested.join(' ')
-      const admission = await requireAdmitted(context, agent, access)
+      const admission = await requireAdmitted(context, { ...agent, actsForItself: false }, access)
       const notAfter = Math.min(agentToken.exp, presented.exp)
       const said = { ...hints, loginHint: hints.loginHint ?? loginHint ?? null }
       const wanted = { kind: 'auth', access, hints: said, admission, userId, notAfter, account } as const

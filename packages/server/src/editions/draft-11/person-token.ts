@@ -20,7 +20,7 @@ export function personTokenEndpoint(context: SignedContext, limits: Draft11Limit
       const resource = requireResource(context, members)
       const hints = readHints(members)
       const access = { resource, scope: [actingScope] }
-      const admission = await requireAdmitted(context, agent, access)
+      const admission = await requireAdmitted(context, { ...agent, actsForItself: false }, access)
       const binding = await orUncount(context, admission, () =>
         context.storage.findBinding({ edition: draft11Name, agent: agent.agent, delegate: agent.delegate }),
       )

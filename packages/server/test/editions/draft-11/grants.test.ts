@@ -57,3 +57,26 @@ describe('a remembered grant', () => {
     expect(stateOf(await opened.text())).toBe('return-to-app')
   })
 })
+
+it('a rule that grants prompts the user, and its requests are counted per hour and per day', async () => {
+  const outcomes: string[] = []
+  const windows: number[][] = []
+  const stage = await openPersonStage({
+    policy: () => ({ grant: 'internal' }),
+    onEvent: (event) => {
+      if (event.kind === 'decision' && event.by === 'policy') outcomes.push(event.outcome)
+    },
+    wrap: (storage) => ({
+      ...storage,
+      countRequest(counted) {
+        windows.push(counted.attempts.map(({ window }) => window))
+        return storage.countRequest(counted)
+      },
+    }),
+  })
+  const person = await obtainPerson(stage)
+  expect((await askAuth(stage, person)).status).toBe(202)
+  expect(outcomes).toEqual(['asked', 'asked'])
+  expect(windows).toHaveLength(2)
+  for (const each of windows) expect(each).toEqual(expect.arrayContaining([3600, 86_400]))
+})
