@@ -12,7 +12,6 @@ import { renderReturnToApp } from '../pages/return-to-app-page.js'
 import { denialOf } from '../policy/policy.js'
 import type { Asker, ClaimedAsker, Way } from '../sign-in/render-sign-in.js'
 import type { AuthRequest, NewHandle } from '../storage/api/storage.js'
-import { countGuess, requireFewGuesses } from './guesses.js'
 
 /** Reads the link that a query or form belongs to; undefined if there is no such link. */
 export async function findLink(
@@ -52,21 +51,16 @@ export function tokenHashIn(read: ReadLink): string | undefined {
 }
 
 /**
- * Returns the stored request that a link leads to: as it was read for the visit, or otherwise its current state. A link that could be a
- * guess, and leads to none, is counted.
+ * Returns the stored request that a link leads to: as it was read for the visit, or otherwise its current state.
  */
 export async function requireStored(
   context: ServerContext,
   link: ConsentLink,
-  visit?: Pick<Visit, 'about' | 'ip' | 'session'>,
+  visit?: Pick<Visit, 'about'>,
 ): Promise<AuthRequest> {
   const about = visit?.about?.tokenHash === link.tokenHash ? visit.about : undefined
-  if (link.handle !== undefined) await requireFewGuesses(context, visit)
   const stored = about ? about.request : await context.storage.findAuthRequest(link.tokenHash)
-  if (stored?.edition !== link.edition) {
-    if (link.handle !== undefined) await countGuess(context, link.handle, visit)
-    throw new PageError('request_unknown')
-  }
+  if (stored?.edition !== link.edition) throw new PageError('request_unknown')
   if (link.redirectUri !== undefined && stored.redirectUri !== link.redirectUri)
     throw new PageError('redirect_mismatch')
   return stored

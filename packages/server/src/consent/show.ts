@@ -1,5 +1,5 @@
 import { readParameters } from 'countersign/editions'
-import type { ConsentLink } from '../http/consent-transport.js'
+import type { CodeLink, ConsentLink } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'
 import { htmlResponse, pageFrame, seeOther, withCookies } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
@@ -12,6 +12,7 @@ import { signInChanged } from '../sign-in/session.js'
 import type { AuthRequest } from '../storage/api/storage.js'
 import { allowing } from './decide.js'
 import { decisionFacts, policyDenial } from './facts.js'
+import { countGuess, requireFewGuesses } from './guesses.js'
 import {
   emitDecision,
   newHandle,
@@ -31,19 +32,24 @@ export async function showRequest(context: ServerContext, arrival: Arrival, path
   const parameters = readParameters(new URL(url).searchParams)
   if (parameters.has('consent')) throw new PageError('method_not_allowed')
   const read = await context.transports.readLink(parameters, path)
-  if (!read && context.transports.at(path)?.takesCodes)
-    return codePage(context, await openVisit(context, arrival), path)
+  const transport = context.transports.at(path)
+  if (!read && transport?.readCode) {
+    const code = transport.readCode(parameters)
+    const visit = await openVisit(context, arrival)
+    return code ? enter(context, visit, code) : codePage(context, visit, path)
+  }
   const link = requireLink(read)
-  const visit = await openVisit(context, arrival, link.tokenHash)
-  return link.isEntry ? enter(context, visit, link) : showTo(context, visit, link)
+  return showTo(context, await openVisit(context, arrival, link.tokenHash), link)
 }
 
 /** Takes a user who comes with a code to the request's own URL, or shows the form for codes again. */
-async function enter(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Response> {
+async function enter(context: ServerContext, visit: Visit, link: CodeLink): Promise<Response> {
   try {
+    await requireFewGuesses(context, visit)
     await requireStored(context, link, visit)
   } catch (error) {
     if (!(error instanceof PageError) || error.code !== 'request_unknown') throw error
+    await countGuess(context, link.handle, visit)
     const { path } = context.transports.of(link)
     throw new PageError(error.code, { response: codePage(context, visit, path, 'wrong_code'), status: wrongCode })
   }

@@ -21,13 +21,15 @@ export interface ConsentLink {
   fields: Readonly<Record<string, string>>
   /** A code shown both on the page and by the requesting program, so that users can tell their own request from another. */
   displayCode: string | undefined
+}
+
+/** A code that a user comes with. It can be guessed, and the browser leaves it for `path`, which then stays in its address bar. */
+export interface CodeLink extends ConsentLink {
   /**
-   * The part of a link that identifies the request to someone who guesses the rest. If the link leads to no request, the wrong guess counts
-   * against the request that has the handle. @default the rest cannot be guessed
+   * The part of a code that identifies the request to someone who guesses the rest. If the code leads to no request, the wrong guess counts
+   * against the request that has the handle.
    */
-  handle?: string | undefined
-  /** Whether the browser must leave the link for `path`, which then stays in its address bar. @default false */
-  isEntry?: boolean | undefined
+  handle: string
 }
 
 /** Why a link is rejected. */
@@ -58,8 +60,11 @@ export interface ConsentTransport {
   reachesOnlyAgent(request: AuthRequest): boolean
   /** Whether a remembered grant may allow the request without a page. @default true */
   acceptsGrant?(request: AuthRequest): boolean
-  /** Whether users may come without a link, and enter the code that the agent shows, which is sent as `code`. @default false */
-  readonly takesCodes?: boolean | undefined
+  /**
+   * Reads the code that the agent shows, which is sent as `code` by a user who comes without a link; undefined if the query has none. Only
+   * the page that the code opens reads it: a form or a return path cannot be used to guess codes. @default users need a link
+   */
+  readCode?(parameters: ReadonlyMap<string, string>): CodeLink | undefined
   /**
    * Whether the grant allows later requests without a page for as long as it lasts, because the edition has no refresh tokens.
    * @default only a grant that lasts long enough, and only for permissions that are not dangerous

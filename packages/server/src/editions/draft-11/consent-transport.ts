@@ -1,5 +1,5 @@
 import { isLoopbackIdentifier } from 'countersign/discovery'
-import type { ConsentLink, ConsentTransport, RequestBlocks } from '../../http/consent-transport.js'
+import type { CodeLink, ConsentLink, ConsentTransport, RequestBlocks } from '../../http/consent-transport.js'
 import { hashSecret, type MintedSecrets } from '../../secrets/server-keys.js'
 import type { AuthRequest } from '../../storage/api/storage.js'
 import { displayCode, handleOf, linkHash, readCode } from './interaction-code.js'
@@ -46,24 +46,24 @@ export function createDraft11Transport(_issuer: string, secrets: MintedSecrets):
 
   return {
     path: paths.interact,
-    takesCodes: true,
     remembersGrants: ({ details }) => details !== null && detailsOf({ details }).account === null,
     acceptsGrant: (request) =>
       acceptsGrant({ account: detailsOf(request).account, prompt: request.prompt?.split(' ') ?? [] }),
     openFor: { seconds: 300, most: 1800 },
     async readLink(parameters) {
       const request = parameters.get('request')
-      if (request !== undefined) {
-        const entry = open(request)
-        return entry ? linkOf(entry) : 'request_unknown'
-      }
+      if (request === undefined) return undefined
+      const entry = open(request)
+      return entry ? linkOf(entry) : 'request_unknown'
+    },
+    readCode(parameters) {
       const typed = parameters.get('code')
       if (typed === undefined) return undefined
       const code = readCode(typed)
       if (code === undefined) return unreadable(typed)
       const callback = parameters.get('callback')
       const link = linkOf({ code, callback: (callback?.length ?? 0) <= maxCallback ? callback : undefined })
-      return { ...link, handle: handleOf(code), isEntry: true }
+      return { ...link, handle: handleOf(code) }
     },
     handleHashOf: ({ id }) => hashSecret(secrets.codeOf(`${draft11Name} ${id}`)),
     handleLifetimeOf: () => undelivered,
@@ -78,7 +78,7 @@ export function createDraft11Transport(_issuer: string, secrets: MintedSecrets):
 }
 
 /** A text that is no code leads to no request. It is counted like a wrong code, except that it is no guess at any request. */
-function unreadable(typed: string): ConsentLink {
+function unreadable(typed: string): CodeLink {
   return {
     edition: draft11Name,
     tokenHash: hashSecret(`${draft11Name} no code ${typed}`),
@@ -88,7 +88,6 @@ function unreadable(typed: string): ConsentLink {
     fields: {},
     displayCode: undefined,
     handle: '',
-    isEntry: true,
   }
 }
 

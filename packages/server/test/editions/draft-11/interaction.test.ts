@@ -84,18 +84,33 @@ describe('the code of a request', () => {
     expect(await stage.storage.listEvents({ event: 'request.guessed' })).toHaveLength(1)
   })
 
-  it('cannot be guessed with forms either, and too many guesses from one network are refused', async () => {
+  it('is not read from forms and return paths, whose responses are the same for right and wrong codes', async () => {
     const stage = await openPersonStage()
     const pending = await openPerson(stage)
     const { user, html, url } = await openConsent(stage, pending.page)
     const other = await openPerson(stage, { resource: stage.otherResource.id })
-    for (let tries = 0; tries < 5; tries++) {
-      const wrong = `${other.code.slice(0, -1)}${Array.from('01234567').filter((each) => !other.code.endsWith(each))[tries]}`
-      await user.submit(html.replace(/name="request" value="[^"]*"/g, `name="code" value="${wrong}"`), url, {
-        consent: 'grant',
-      })
+    const bodyOf = async (response: Response) =>
+      [response.status, response.headers.get('location'), stateOf(await response.text())] as const
+    for (const code of [other.code, 'ZZZZ-ZZZZ-ZZZZ', 'x']) {
+      const form = html.replace(/name="request" value="[^"]*"/g, `name="code" value="${code}"`)
+      for (const fields of [{ consent: 'grant' }, { consent: 'deny' }])
+        expect(await bodyOf(await user.submit(form, url, fields))).toEqual([400, null, 'request_unknown'])
     }
-    expect(await problemIn(await poll(stage, other.location))).toMatchObject({ status: 410, error: 'invalid_code' })
+    const signInWith = async (code: string) => {
+      const back = `${pending.url}?${new URLSearchParams({ code })}`.slice(stage.authServer.length)
+      const path = `${stage.authServer}/account/sign-in?${new URLSearchParams({ return_to: back })}`
+      const response = await createScriptedUser(stage.fetch).open(path)
+      const page = await response.text()
+      expect(stateOf(page)).toBe('sign-in')
+      return page.replaceAll(/(?:value|href)="[^"]*"/g, '')
+    }
+    expect(await signInWith(other.code)).toBe(await signInWith('ZZZZ-ZZZZ-ZZZZ'))
+    expect((await poll(stage, other.location)).status).toBe(202)
+  })
+
+  it('is guessed in vain: too many guesses from one network are refused', async () => {
+    const stage = await openPersonStage()
+    const pending = await openPerson(stage)
     const stranger = createScriptedUser(stage.fetch)
     const statuses = new Set<number>()
     for (let tries = 0; tries < 40; tries++)
