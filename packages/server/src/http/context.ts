@@ -85,6 +85,8 @@ export interface ServerContext {
   transports: ConsentTransports
   /** Whether tokens of an edition belong to families of refresh tokens. */
   hasFamilies: boolean
+  /** The editions whose revocations are sent to resources, and not listed. */
+  unlistedEditions: readonly string[]
   policy: Policy
   readRisk: ReadPermission
   judgeName: CheckName
@@ -133,6 +135,7 @@ interface OfferedEdition {
   name: string
   createTransport: CreateTransport
   hasFamilies?: boolean
+  sendsRevocations?: boolean
   /** Seconds. @default `lifetimes.authToken` */
   tokenLifetime?: number | undefined
   /** Only if agents sign their requests in this edition. */
@@ -150,7 +153,7 @@ export function createContext(
   const options = checkOptions(given)
   const { issuer, accounts, pages, limits, interop, now: clock, reEncodeLogo } = options
   const now = clock ? () => Math.floor(clock()) : systemClock
-  const { allowInsecureLoopback, allowPath } = options
+  const { allowInsecureLoopback, allowPath, allowNetworks, egressProxy } = options
   const identifiers = { allowInsecureLoopback, allowPath }
   const tell = createEmitter('authServer', issuer, options.onEvent)
   const storage = tell ? observeStorage(options.storage, tell) : options.storage
@@ -175,7 +178,6 @@ export function createContext(
     }),
     { issuer, background },
   )
-  const { allowNetworks, egressProxy } = options
   const network = { allowNetworks, egressProxy }
   const fetch = options.fetch ?? createGuardedFetch({ ...identifiers, ...network })
   const secrets = createMintedSecrets(options.keys.secret)
@@ -205,10 +207,9 @@ export function createContext(
     // An injected function gets the method and the body, too.
     send: fetch as GuardedFetch,
     fetchLimits: options.discovery,
-    transports: new ConsentTransports(
-      editions.map(({ name: of, createTransport }) => [of, createTransport(issuer, secrets)]),
-    ),
+    transports: new ConsentTransports(editions.map((each) => [each.name, each.createTransport(issuer, secrets)])),
     hasFamilies: editions.some((each) => each.hasFamilies === true),
+    unlistedEditions: editions.filter((each) => each.sendsRevocations).map((each) => each.name),
     policy: policyOfRules(options.policies, options.policy),
     readRisk: createPermissionReader(options.risks),
     judgeName: createJudgeName({ issuer, serverName: name, brands: options.brands }),

@@ -43,6 +43,7 @@ export function draft11Server({
     edition: draft11Resource,
     keys,
     tokenLifetime: draft11TokenLifetime,
+    sendsRevocations: true,
     createTransport: createDraft11Transport,
     describe: (context) => ({ ...documentOf(context) }),
     endpoints(context) {

@@ -38,7 +38,8 @@ export function createRevocationListEndpoint(context: SignedContext): () => Prom
   async function makeList(at: number): Promise<string> {
     const since = await validTokensIssuedSince(context.storage, { at, lifetime: context.lifetimes.authToken })
     const limit = revocationListLimits.entries
-    const found = await context.storage.listRevocations({ since, perUser, limit, families: context.hasFamilies })
+    const { hasFamilies, unlistedEditions: without } = context
+    const found = await context.storage.listRevocations({ since, perUser, limit, families: hasFamilies, without })
     if (!found.isWhole) warn(at)
     const claims: RevocationClaims = { iss: context.issuer, iat: at, exp: at + seconds.life, revoked: [] }
     const families = found.families.map((value) => ({ kind: 'family', value }) as const)

@@ -222,6 +222,8 @@ export interface RevocationFilter {
   limit: number
   /** Whether to include families of refresh tokens. @default false */
   families?: boolean | undefined
+  /** The editions whose grants are left out, because their resources do not read the list. @default none */
+  without?: readonly string[] | undefined
 }
 
 export interface Revocation {

@@ -96,15 +96,15 @@ const batch = 500
 export async function grantsOf(
   statement: Statement,
   people: readonly RevokingUser[],
-  { since }: RevocationFilter,
+  filter: RevocationFilter,
 ): Promise<Revocation[]> {
   const listed: Revocation[] = []
   for (const ids of batchesOf(people)) {
-    const ended = await endedGrants(statement, ids, since)
+    const ended = await endedGrants(statement, ids, filter)
     const isReplaced = (grant: EndedGrant) => grant.revoked_by === 'replaced'
     const revoked = ended.filter((grant) => !isReplaced(grant))
     for (const { public_id, last_used_at } of [...revoked, ...endedWithSuccessor(ended.filter(isReplaced), revoked)])
-      if (last_used_at !== null && last_used_at >= usedSince(since))
+      if (last_used_at !== null && last_used_at >= usedSince(filter.since))
         listed.push({ kind: 'grant', value: idText(public_id) })
   }
   return listed
@@ -166,12 +166,17 @@ const endedColumns = [
 
 type EndedGrant = Pick<Row<'consent_grant'>, (typeof endedColumns)[number]>
 
-async function endedGrants({ db }: Statement, userIds: readonly number[], since: number): Promise<EndedGrant[]> {
+async function endedGrants(
+  { db }: Statement,
+  userIds: readonly number[],
+  { since, without = [] }: RevocationFilter,
+): Promise<EndedGrant[]> {
   return db
     .selectFrom('consent_grant')
     .select(endedColumns)
     .where('user_id', 'in', userIds)
     .where('revoked_at', '>=', since)
+    .$if(without.length > 0, (query) => query.where('edition', 'not in', without))
     .execute()
 }
 

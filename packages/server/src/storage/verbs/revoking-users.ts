@@ -72,7 +72,7 @@ export function endedByResource(statement: Statement, filter: RevocationFilter, 
 const lastRevokedAt = sql<number>`max(case when revoked_by <> 'replaced' then revoked_at end)`
 
 /** The grants that ended, if one of them was revoked. */
-function endedGrants({ db }: Statement, { since }: RevocationFilter, userIds?: readonly number[]) {
+function endedGrants({ db }: Statement, { since, without = [] }: RevocationFilter, userIds?: readonly number[]) {
   return db
     .selectFrom('consent_grant')
     .select((e) => [
@@ -83,6 +83,7 @@ function endedGrants({ db }: Statement, { since }: RevocationFilter, userIds?: r
     ])
     .select(lastRevokedAt.as('at'))
     .where((e) => e.between('revoked_at', since, everAfter))
+    .$if(without.length > 0, (query) => query.where('edition', 'not in', without))
     .$if(userIds !== undefined, (query) => query.where('user_id', 'in', userIds ?? []))
     .groupBy(['user_id', 'resource_id'])
     .having(lastRevokedAt, 'is not', null)

@@ -127,6 +127,18 @@ describe('after a user removed an agent’s access, the resource', () => {
   })
 })
 
+it('the list of January’s revocations omits what the resource is told', async () => {
+  const { stage, user, open, url } = await openSending(() => new Response(null))
+  const listOf = async () => {
+    stage.clock.now += 1
+    const response = await stage.fetch(`${stage.authServer}/.well-known/aauth-revocations`)
+    return decodeToken(await response.text())?.payload.revoked
+  }
+  await user.submit(await open('/remove'), url, { action: 'remove-agent' })
+  expect(await stage.storage.listGrants({ live: false })).toHaveLength(1)
+  expect(await listOf()).toEqual([])
+})
+
 it('a response to a revocation is read up to its limit, and the rest is cancelled', async () => {
   let sent = 0
   const cancelled = vi.fn()

@@ -44,6 +44,27 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       return { user: person, grants: grants.map(grant) }
     }
 
+    test('the grants of editions that are left out are not listed, and take no place from others', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const kept = await removed(user)
+      for (let made = 0; made < 3; made++) {
+        const { grantId } = await refreshable(
+          storage,
+          { agent: `https://sent-${made}.example`, edition: 'sent' },
+          {},
+          user,
+        )
+        await storage.revokeGrant({ grantId, by: 'test' })
+      }
+      const filter = { since: start, perUser: 2, limit: 100 }
+      expect(await storage.listRevocations(filter)).toMatchObject({ revoked: [], revokedBefore: [{ at: start }] })
+      expect(await storage.listRevocations({ ...filter, without: ['sent'] })).toEqual({
+        ...nothing,
+        revoked: [grant(kept)],
+      })
+    })
+
     test('a revoked grant is listed with the time of its revocation', async () => {
       const { storage } = world
       const [first, second] = [await refreshable(storage), await refreshable(storage)]
