@@ -238,6 +238,8 @@ describe('a request', () => {
 })
 
 describe('a background refresh', () => {
+  const patient = { timeout: 60_000 }
+
   it('is abandoned after ten seconds, and the next request tries again', async () => {
     const timeout = vi.spyOn(AbortSignal, 'timeout')
     onTestFinished(() => timeout.mockRestore())
@@ -253,7 +255,7 @@ describe('a background refresh', () => {
     }
     stage.clock.now += 500
     expect(await ended(stage.agent.for('s1').fetch(data))).toBe('data')
-    await settled()
+    await vi.waitFor(() => expect(given).toBeDefined(), patient)
     expect(timeout.mock.calls).toEqual([[10_000]])
     expect(given?.aborted).toBe(false)
     stage.token.refresh = refreshing
@@ -261,8 +263,8 @@ describe('a background refresh', () => {
     expect(given?.aborted).toBe(true)
     await settled()
     await stage.agent.for('s1').fetch(data)
-    await settled()
-    expect(stage.forms().map(({ request_type }) => request_type)).toEqual(['auth', 'refresh', 'refresh'])
+    const requests = () => stage.forms().map(({ request_type }) => request_type)
+    await vi.waitFor(() => expect(requests()).toEqual(['auth', 'refresh', 'refresh']), patient)
   })
 })
 
