@@ -1,4 +1,4 @@
-import { draft11Jose, draft11Resource, type PersonDocument } from 'countersign/editions/draft-11'
+import { draft11Jose, draft11Resource, isServerId, type PersonDocument } from 'countersign/editions/draft-11'
 import type { Draft11Settings } from '../../config/draft-11-settings.js'
 import type { ServerContext } from '../../http/context.js'
 import type { Endpoint, Route } from '../../http/route.js'
@@ -47,6 +47,7 @@ export function draft11Server({
     createTransport: createDraft11Transport,
     describe: (context) => ({ ...documentOf(context) }),
     endpoints(context) {
+      requireServerId(context)
       startRevocationSender(context)
       const post = (path: string, endpoint: Endpoint): Route => ({
         path,
@@ -62,6 +63,14 @@ export function draft11Server({
       ]
     },
   }
+}
+
+/** @throws TypeError for an issuer that no agent or resource of draft -11 accepts */
+function requireServerId({ issuer, identifiers }: ServerContext): void {
+  if (isServerId(issuer, identifiers)) return
+  throw new TypeError(
+    `draft11: in draft -11, an issuer has no port and no path: change ${issuer}, or turn off the draft11 setting`,
+  )
 }
 
 /**

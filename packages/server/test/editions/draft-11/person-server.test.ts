@@ -1,5 +1,8 @@
+import { createSigner, generatePrivateJwk } from 'countersign'
 import { decodeToken } from 'countersign/tokens'
-import { describe, expect, it } from 'vitest'
+import { createAuthServer, draft11Server, fixedKeys, januaryServer } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   agentId,
   askAuth,
@@ -15,6 +18,17 @@ import {
 } from './person-stage.js'
 
 describe('a person server', () => {
+  it('refuses an issuer that no other party accepts', async () => {
+    const keysOf = async (kid: string) =>
+      fixedKeys({ signer: await createSigner(await generatePrivateJwk({ kid })), secret: new Uint8Array(32).fill(7) })
+    const [keys, ownKeys] = [await keysOf('january'), await keysOf('person')]
+    const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
+    onTestFinished(() => storage.close())
+    const open = (issuer: string) =>
+      createAuthServer({ issuer, keys, storage }, januaryServer, draft11Server({ keys: ownKeys }))
+    expect(() => open('https://auth.example:8443')).toThrow(/^draft11: .* change https:\/\/auth\.example:8443/)
+  })
+
   it('publishes its document and its own keys', async () => {
     const stage = await openPersonStage()
     const read = async (path: string) => (await stage.fetch(stage.authServer + path)).json()
