@@ -2,7 +2,7 @@ import type { User } from 'countersign-server'
 import type { CommandRow, FlagTable } from './command-row.js'
 import { changing, operating } from './server-flags.js'
 
-const user = { name: '<username>', description: "The user's username or id, or the “sub” in their tokens" }
+const user = { name: '<username>', description: "The user's username or id, or the sub in their tokens" }
 
 const agent = {
   name: '<agent>',

@@ -196,7 +196,7 @@ describe('discover with --edition draft-11', () => {
 
   it('reports a key without alg, another issuer, and members of the wrong type', async () => {
     const noAlg = await publish('aauth-agent.json', { name: 'Notes' }, signer.jwk)
-    expect((await runInProcess('discover', noAlg, ...edition)).stdout).toContain('alg is missing or not accepted')
+    expect((await runInProcess('discover', noAlg, ...edition)).stdout).toContain('has no accepted alg')
     const other = await publish('aauth-agent.json', { issuer: 'https://other.example' })
     expect(await runInProcess('discover', other, ...edition)).toMatchObject({
       status: 1,
