@@ -107,7 +107,7 @@ export interface VerifiedSignature<R extends SigningKey = SigningKey> {
   body: Uint8Array
   /**
    * Receives the body, if it has not been read yet. Undefined if it has been read, which is always the case without an upload or unless `claimNonce` is `later`.
-   * Call this before you claim the nonce, and do not use any part of the request until it resolves.
+   * Claim the nonce first, because the body may take longer than nonces are stored. Do not use any part of the request until this resolves.
    *
    * @throws AAuthError as the upload's `take` does
    */
@@ -145,6 +145,8 @@ export async function verifySignature<R extends SigningKey>(
   onStep?.('body')
   const { upload } = message
   const body = upload ? noContent : await message.body(options.maxBody ?? 1_048_576) // body_too_large
+  // Nonces are stored for two windows: a copy whose body arrives after that would be accepted again.
+  if (!upload) requireFresh(input, profile, now(), 1.5 * profile.window) //      signature_created_outside_window, signature_expired
   onStep?.('coverage')
   const hasBody = upload ? upload.isAnnounced : body.length > 0
   const present = { query: target.query !== undefined, body: hasBody, nonce: nonce !== undefined }
@@ -172,7 +174,7 @@ export async function verifySignature<R extends SigningKey>(
   onStep?.('digest')
   const coversBody = input.components.includes('content-digest')
   const [digest] = body.length > 0 ? fieldValues(message, 'content-digest') : []
-  if (!upload && (digest !== undefined || coversBody)) {
+  if (!(upload && hasBody) && (digest !== undefined || coversBody)) {
     await requireContentDigest(requireField(message, 'content-digest'), body)
   }
   const digests = upload && coversBody ? parseContentDigest(requireField(message, 'content-digest')) : undefined
@@ -185,9 +187,9 @@ export async function verifySignature<R extends SigningKey>(
       ? undefined
       : { key: await nonceKey(authority, thumbprint, once), lifetime: freshFor + profile.window }
   if (options.claimNonce !== 'later') {
-    await takeUpload?.()
     const owner = { agent: resolved.agent, thumbprint, remoteAddress: message.remoteAddress }
     await requireUnusedNonce(options.claimNonce, verifiedNonce, owner) //        nonce_replayed
+    await takeUpload?.()
   }
   return {
     method: message.method,
@@ -206,12 +208,12 @@ export async function verifySignature<R extends SigningKey>(
 
 const noContent = new Uint8Array(0)
 
-function requireFresh(input: SignatureInput, profile: SigningProfile, now: number): void {
+function requireFresh(input: SignatureInput, profile: SigningProfile, now: number, most = profile.window): void {
   const age = Math.round(now - input.created)
-  if (Math.abs(now - input.created) > profile.window) {
+  if (Math.abs(now - input.created) > most) {
     throw new AAuthError(
       'signature_created_outside_window',
-      `created is ${Math.abs(age)} s ${age < 0 ? 'ahead of' : 'behind'} this server’s clock; at most ${profile.window} s are allowed.`,
+      `created is ${Math.abs(age)} s ${age < 0 ? 'ahead of' : 'behind'} this server’s clock; at most ${most} s are allowed.`,
       age < 0 ? { error: profile.aheadError } : {},
     )
   }

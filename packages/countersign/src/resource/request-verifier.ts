@@ -86,6 +86,13 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
     throw level ? error.withChallenge({ level }) : error
   }
 
+  /** The claims of the token that carried the key, if it speaks for a user. @throws AAuthError if the token was revoked */
+  async function unrevokedClaims({ authorization, user }: ResolvedKey): Promise<AuthClaims | undefined> {
+    const claims = authorization?.claims ?? user
+    if (claims && !authorization?.expired) await requireUnrevoked(claims)
+    return claims
+  }
+
   const judge: RequestVerifier['judge'] = async (message, required, report) => {
     const { remoteAddress } = message
     const { require, requirementOf } = required
@@ -94,13 +101,22 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
     const verified = await verifySignature(message, require === 'authorization' ? atAuthorization : atAnyLevel).catch(
       orChallenge,
     )
-    const { agent, delegate, authorization, user } = verified.resolved
+    const { agent, delegate, authorization } = verified.resolved
     if (report) report.verified = { agent, delegate }
-    const claims = authorization?.claims ?? user
-    if (claims && !authorization?.expired) await requireUnrevoked(claims)
+    const claims = await unrevokedClaims(verified.resolved)
     if (rateLimit) await requireRate(rateLimit, verified.resolved, { remoteAddress, levelAbove })
     // For an expired token, the level is derived from the content, so that the challenge has every required scope.
     let judged = requirementOf && authorization?.expired ? undefined : protocol.judge(verified, required)
+    // If the token names only a user, that user's requests count together.
+    const claim = async ({ agent = claims && `${claims.iss} ${claims.sub ?? ''}` }: VerifiedRequest) =>
+      requireUnusedNonce(claimNonce, verified.nonce, {
+        agent,
+        thumbprint: verified.resolved.key.thumbprint,
+        remoteAddress,
+      }).catch((error) => refuse(error, require, agent === undefined ? levelAbove('signature') : undefined))
+    // A body may take longer than nonces are stored, and a copy of the request would then be accepted again.
+    const isUpload = judged && verified.takeUpload
+    if (isUpload) await claim(judged as VerifiedRequest)
     await verified.takeUpload?.().catch(orChallenge)
     const content = message.upload?.content?.()
     // The content may have arrived slowly.
@@ -115,13 +131,8 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
       }
       judged = protocol.judge(whole, need ?? required) as NonNullable<typeof judged>
     }
-    // Done last, so that refused requests leave nothing in the store: a client can send any number of them.
-    const { thumbprint } = verified.resolved.key
-    // If the token names only a user, that user's requests count together.
-    const holder = judged.agent ?? (claims && `${claims.iss} ${claims.sub ?? ''}`)
-    const owner = { agent: holder, thumbprint, remoteAddress }
-    const orIdentify = holder === undefined ? levelAbove('signature') : undefined
-    await requireUnusedNonce(claimNonce, verified.nonce, owner).catch((error) => refuse(error, require, orIdentify))
+    // Otherwise last, so that refused requests leave nothing in the store: a client can send any number of them.
+    if (!isUpload) await claim(judged)
     return judged as typeof judged & { thumbprint: string }
   }
 
@@ -132,11 +143,9 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
     due: Requirement,
   ): Promise<ResolvedKey> {
     const current = await keys.resolve(signatureKey, remoteAddress, due)
-    const { authorization, user, key } = current
-    if (key.thumbprint !== resolved.key.thumbprint)
-      throw new AAuthError('key_unknown', 'The key was replaced while the body arrived: send the request again.')
-    const claims = authorization?.claims ?? user
-    if (claims && !authorization?.expired) await requireUnrevoked(claims)
+    if (current.key.thumbprint !== resolved.key.thumbprint)
+      throw new AAuthError('key_unknown', 'The key was replaced: sign again.')
+    await unrevokedClaims(current)
     return current
   }
 
@@ -228,7 +237,7 @@ export function requireVerifyOptions(
   const { require, scope, accept } = options
   if (accept && !accept.includes('aauth')) throw new TypeError("accept must be ['aauth'] or ['aauth', 'oauth']")
   if (accept?.includes('oauth') && !protectedResource)
-    throw new TypeError('accept: the resource must accept OAuth access tokens, too: set accept of createResource')
+    throw new TypeError("accept: add 'oauth' to accept of createResource")
   if (!requirements.has(require))
     throw new TypeError(`require must be 'signature', 'identity' or 'authorization', not ${JSON.stringify(require)}`)
   if (require === 'user' && !hasUserLevel)

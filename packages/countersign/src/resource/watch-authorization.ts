@@ -12,7 +12,8 @@ const interval = 900
  * that stops watching.
  */
 export function onAuthorizationEnd(resource: Resource, verified: Authorized, onEnd: () => void): () => void {
-  if (!verified.authorization) return () => undefined
+  const claims = verified.claims ?? verified.authorization?.claims
+  if (!claims) return () => undefined
   let stopped = false
   let timer: ReturnType<typeof setTimeout> | undefined
   const stop = () => {
@@ -26,7 +27,7 @@ export function onAuthorizationEnd(resource: Resource, verified: Authorized, onE
     stop()
     onEnd()
   }
-  const { exp } = verified.authorization.claims
+  const { exp } = claims
   function wait(): void {
     // No later than the token's expiry, if that comes before the next check.
     const left = Math.max(50, exp * 1000 - Date.now())

@@ -734,6 +734,52 @@ describe('nonces', () => {
     expect(await refusalCode(() => verify(ahead, options))).toBe('signature_created_outside_window')
   })
 
+  it('S50: a copy whose body arrives when nonces are no longer stored is refused', async () => {
+    let time = now
+    const options: Options = { now: () => time, claimNonce: createMemoryNonces({ now: () => time }) }
+    const arriving = (at: number) => {
+      const message = receivedMessage(postWithNonce)
+      const slow = async (most: number) => {
+        time = at
+        return message.body(most)
+      }
+      return verifySignature({ ...message, body: slow }, { profile, authorities, resolveKey, ...options } as never)
+    }
+    const { signing: profile } = january
+    const authorities = ['resource.example']
+    await arriving(now + 90)
+    for (const at of [now + 60, now + 90, now + 91, now + 121, now + 300]) {
+      time = now + 59
+      const refused = at > now + 90 ? 'signature_created_outside_window' : 'nonce_replayed'
+      expect(await refusalCode(() => arriving(at))).toBe(refused)
+    }
+  })
+
+  it('S50: a nonce is claimed before an upload, however long that takes', async () => {
+    let time = now
+    const claimNonce = createMemoryNonces({ now: () => time })
+    let taken = 0
+    const upload = {
+      isAnnounced: true,
+      async take() {
+        taken++
+        time += 300
+      },
+    }
+    const verifyUpload = () =>
+      verifySignature({ ...receivedMessage(postWithNonce), upload }, {
+        profile: january.signing,
+        authorities: ['resource.example'],
+        now: () => time,
+        resolveKey,
+        claimNonce,
+      } as never)
+    await verifyUpload()
+    time = now + 59
+    expect(await refusalCode(verifyUpload)).toBe('nonce_replayed')
+    expect(taken).toBe(1)
+  })
+
   it('with claimNonce later, returns the claim to make, with a separate key for each authority, key and nonce', async () => {
     const { nonce: claimed } = await verify(postWithNonce)
     expect(claimed).toEqual({ key: expect.stringMatching(/^[\w-]{43}$/), lifetime: 120 })

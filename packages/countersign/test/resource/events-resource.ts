@@ -18,7 +18,9 @@ export const mayRead = { require: 'authorization', scope: 'events.read' } as con
 export const mayWrite = { require: 'identity' } as const
 
 /** A resource that knows the agent and the auth server. */
-export function openResource(options: Pick<ResourceOptions, 'maxBody' | 'onEvent' | 'rateLimit'> = {}): Resource {
+export function openResource(
+  options: Pick<ResourceOptions, 'claimNonce' | 'maxBody' | 'onEvent' | 'rateLimit'> = {},
+): Resource {
   const { fetch } = documentFetch({
     ...agentDocuments(agent, [agentSigner.jwk]),
     ...issuerDocuments(authServer, [issuerSigner.jwk]),

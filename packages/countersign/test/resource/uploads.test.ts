@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type ContentDigests, createSigner, generatePrivateJwk, type ReceivedMessage } from 'countersign'
 import { AAuthError, createResource } from 'countersign/resource'
+import type { NonceClaim } from 'countersign/signatures'
 import { describe, expect, it } from 'vitest'
 import { holdClock } from '../../../../test/hold-clock.js'
 import { agentDocuments, documentFetch } from '../origins.js'
@@ -20,8 +21,11 @@ import {
 
 const content = Buffer.from('{"title":"lunch"}')
 
-async function uploaded(signatureKey = byAgent): Promise<{ message: ReceivedMessage; took: ContentDigests[] }> {
-  const init = { method: 'POST', body: content, headers: { 'content-type': 'application/json' } }
+async function uploaded(
+  signatureKey = byAgent,
+  more: Record<string, string> = {},
+): Promise<{ message: ReceivedMessage; took: ContentDigests[] }> {
+  const init = { method: 'POST', body: content, headers: { 'content-type': 'application/json', ...more } }
   const request = await signed('/events', init, signatureKey)
   const took: ContentDigests[] = []
   const message = {
@@ -61,6 +65,29 @@ describe('an upload', () => {
     const narrow = await uploaded(await byToken('events.other'))
     await expect(openResource().verify(narrow.message, mayRead)).rejects.toMatchObject({ code: 'scope_insufficient' })
     expect([...low.took, ...narrow.took]).toEqual([])
+  })
+
+  it('S50: is not received if the nonce was used, and claims the nonce before it takes longer than nonces are stored', async () => {
+    const clock = holdClock()
+    const claims: string[] = []
+    const claimNonce = ({ key }: NonceClaim) => {
+      const isNew = !claims.includes(key)
+      claims.push(key)
+      return isNew
+    }
+    const resource = openResource({ claimNonce })
+    const { message } = await uploaded(byAgent, { nonce: 'Y3VyaW91c2x5Y3VyaW91cw' })
+    let taken = 0
+    const take = async () => {
+      taken++
+      expect(claims).toHaveLength(1)
+      clock.pass(300)
+    }
+    const slow = { ...message, upload: { isAnnounced: true, take } }
+    await resource.verify(slow, mayWrite)
+    clock.pass(-300)
+    await expect(resource.verify(slow, mayWrite)).rejects.toMatchObject({ code: 'nonce_replayed' })
+    expect([taken, claims.length]).toEqual([1, 2])
   })
 
   it('rejects the request if the upload is rejected', async () => {

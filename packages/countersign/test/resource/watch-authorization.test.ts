@@ -38,3 +38,12 @@ it('a stream that waits for its token to expire does not keep the process alive'
   expect(timers()).toBe(before)
   stop()
 })
+
+it('watches the claims of a request without an authorization', async () => {
+  vi.useFakeTimers()
+  const onEnd = vi.fn()
+  const resource: Pick<Resource, 'isStillAuthorized'> = { isStillAuthorized: async () => false }
+  onAuthorizationEnd(resource as Resource, { claims: { exp: Date.now() / 1000 + 60 } } as never, onEnd)
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(onEnd).toHaveBeenCalledOnce()
+})

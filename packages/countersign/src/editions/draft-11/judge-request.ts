@@ -46,9 +46,9 @@ const needs: Readonly<Record<Requirement, (verified: Verified, scope: string) =>
 }
 
 function signedRequest({ resolved, method, authority, path, covered, body }: Verified): SignedRequest {
-  const { agent, delegate, key, scheme, token, authorization } = resolved
+  const { agent, delegate, key, scheme, token, authorization, user } = resolved
   const { thumbprint } = key
-  return {
+  const signed = {
     method,
     authority,
     path,
@@ -63,6 +63,8 @@ function signedRequest({ resolved, method, authority, path, covered, body }: Ver
     caller: `key ${thumbprint}`,
     authorization,
   }
+  // Whoever watches a long response learns from these when a person token ends.
+  return user ? Object.assign(signed, { claims: user }) : signed
 }
 
 function identifiedRequest(verified: Verified): IdentifiedRequest {

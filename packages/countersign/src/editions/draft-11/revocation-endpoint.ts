@@ -74,11 +74,11 @@ export function createRevocationEndpoint(tools: ResourceTools, revoked: RevokedT
     const { resolved, nonce, takeUpload, body: received } = await verifyIssuer(tools, message)
     const { issuer, key } = resolved
     requireRate(issuer)
+    const { thumbprint } = key
+    await requireUnusedNonce(claimNonce, nonce, { agent: issuer, thumbprint, remoteAddress: message.remoteAddress })
     await takeUpload?.()
     const body = message.upload?.content?.() ?? received
     const { jti, until } = revocationIn(readJson(contentType, body), now())
-    const { thumbprint } = key
-    await requireUnusedNonce(claimNonce, nonce, { agent: issuer, thumbprint, remoteAddress: message.remoteAddress })
     if (until > now() && !(await revoked.add(issuer, jti, until)))
       throw new AAuthError('too_many_requests', 'Too many tokens of this issuer are revoked.', { retryAfter: 60 })
   }
