@@ -44,6 +44,19 @@ const post = await craftRequest({ signer, key, method: 'POST', body: '{}', also:
 type Made = WireMessage | Promise<WireMessage>
 
 describe('a signature of draft -11', () => {
+  it('with a digest of a body that was removed on the way is refused, also if bodies are received as uploads', async () => {
+    const upload = { isAnnounced: false, take: async () => undefined }
+    const removed = { ...receivedMessage({ ...post, body: '' }), upload }
+    const refused = verifySignature(removed, {
+      profile: draft11Signing,
+      authorities: ['api.example'],
+      now: () => now,
+      resolveKey: () => found,
+      claimNonce: 'later',
+    })
+    expect(await refusalCode(() => refused)).toBe('digest_mismatch')
+  })
+
   it.each<[string, Made]>([
     ['a GET', get],
     ['a query', withQuery],
