@@ -301,7 +301,7 @@ describe('an API that accepts OAuth', () => {
 
 it('applies new options with a new resource, and refuses to publish the metadata twice at one', async () => {
   const { gateway, options, send } = await openMcp()
-  expect(() => gateway.use(options)).toThrow('another endpoint already accepts OAuth access tokens')
+  expect(() => gateway.use(options)).toThrow('another endpoint already accepts access tokens')
   gateway.use({
     ...options,
     resource: openOAuthResource(),

@@ -37,7 +37,7 @@ describe('the agent’s report of an auth server’s response', () => {
     const refused = restarted.signIn({ authServer: ids.authServer })
     await expect(refused).rejects.toMatchObject({ code: 'key_unknown', error: 'invalid_signature' })
     await expect(refused).rejects.toThrow(
-      /found no key of this agent at https:\/\/agent\.example\..*try again in a minute/,
+      /found no key of this agent at https:\/\/agent\.example\. Try again in a minute/,
     )
     world.clock.now += 60
     await asks(restarted)

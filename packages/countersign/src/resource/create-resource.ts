@@ -235,7 +235,7 @@ function createDenyList(
   if (!denyList) return undefined
   const { whenUnreachable = 'refuse' } = denyList
   const created = protocol.createRevocationList?.({ ...lookups, endpointOrigins, whenUnreachable })
-  if (!created) throw new TypeError(`denyList: the ${name} edition does not define a revocation list`)
+  if (!created) throw new TypeError(`denyList: the ${name} edition has no revocation list`)
   return created
 }
 
@@ -257,7 +257,7 @@ function publish(endpoints: ReadonlyMap<string, ResourceEndpoint>, documents: re
     /** Publishes the metadata of an OAuth endpoint. @throws TypeError if its path is taken */
     add({ id, metadataUrl, metadata }: ProtectedResource): void {
       const { pathname } = new URL(metadataUrl)
-      if (paths.has(pathname)) throw new TypeError(`another endpoint already accepts OAuth access tokens for ${id}`)
+      if (paths.has(pathname)) throw new TypeError(`another endpoint already accepts access tokens for ${id}`)
       byPath.set(pathname, metadata)
       paths.add(pathname)
       shared.add(pathname)

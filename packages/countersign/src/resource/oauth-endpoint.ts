@@ -75,7 +75,7 @@ export function createOAuthEndpoint<B extends VerifyingResource>(
   requireKnownOptions('oauthEndpoint', endpoint, endpointOptions)
   if (/(?:scope|error|resource_metadata)\s*=/i.test(tools.options.wwwAuthenticate ?? ''))
     throw new TypeError(
-      'wwwAuthenticate must not contain scope=, error= or resource_metadata=: OAuth clients would read them as ours',
+      'wwwAuthenticate must not contain scope=, error= or resource_metadata=: clients would read them as ours',
     )
   const { authServer: issuer } = tools.options
   if (issuer === undefined) throw new TypeError("accept: 'oauth' needs authServer: OAuth clients use only one")

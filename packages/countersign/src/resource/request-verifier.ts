@@ -231,7 +231,7 @@ export function requireVerifyOptions(
 ): void {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(
-      "specify the requirement: { require: 'identity' }, or { require: 'authorization', scope: 'data.read' }",
+      "set the requirement: { require: 'identity' } or { require: 'authorization', scope: 'data.read' }",
     )
   requireKnownOptions('the request check', options, verifyRequestOptions)
   const { require, scope, accept } = options
@@ -241,10 +241,10 @@ export function requireVerifyOptions(
   if (!requirements.has(require))
     throw new TypeError(`require must be 'signature', 'identity' or 'authorization', not ${JSON.stringify(require)}`)
   if (require === 'user' && !hasUserLevel)
-    throw new TypeError("the resource's edition does not have require: 'user': use 'authorization', with a scope")
+    throw new TypeError("require: 'user' is not in this edition: use 'authorization', with a scope")
   if (require !== 'authorization') {
     if (scope === undefined) return
-    throw new TypeError(`scope can only be used with require: 'authorization', not with '${require}'`)
+    throw new TypeError(`scope requires require: 'authorization', not '${require}'`)
   }
   const values = scope === undefined ? undefined : parseScope(scope)
   if (!values) throw new TypeError('require: \'authorization\' needs a valid scope, such as "data.read"')

@@ -212,7 +212,7 @@ export function requireResourceOptions(options: ResourceOptions): void {
   requireAccept(options)
   requireScopes(options.scopes)
   if (!(Number.isInteger(lifetime) && lifetime >= 1 && lifetime <= 900))
-    throw new TypeError('resourceTokenLifetime must be a whole number of seconds, 1 to 900')
+    throw new TypeError('resourceTokenLifetime must be whole seconds, 1 to 900')
 }
 
 /** The auth servers that the operator listed by name. @throws TypeError for a selection that cannot work */

@@ -56,7 +56,7 @@ describe('a resource token', () => {
     'cannot be valid for %d s',
     (resourceTokenLifetime) => {
       expect(() => open({ resourceTokenLifetime })).toThrow(
-        new TypeError('resourceTokenLifetime must be a whole number of seconds, 1 to 900'),
+        new TypeError('resourceTokenLifetime must be whole seconds, 1 to 900'),
       )
     },
   )

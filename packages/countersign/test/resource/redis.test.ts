@@ -111,8 +111,9 @@ describe.skipIf(!hasValkey())('a Redis store', () => {
     const until = Math.floor(Date.now() / 1000) + 300
     const issuer = 'https://ps.example'
     expect([await one.add(issuer, 'j1', until), await one.add(issuer, 'j1', until)]).toEqual([true, true])
-    const has = [other.has(issuer, 'j1'), other.has(issuer, 'j2'), other.has('https://other.example', 'j1')]
-    expect(await Promise.all(has)).toEqual([true, false, false])
+    const has = async (id: string, jti: string) => other.has(id, jti)
+    expect(await has(issuer, 'j1')).toBe(true)
+    expect([await has(issuer, 'j2'), await has('https://other.example', 'j1')]).toEqual([false, false])
     // The store's clock cannot be advanced: the times of expiry move back instead.
     expect(await client.eval(expireAll, { keys: [], arguments: [`{${prefix}}*`, '301'] })).toBe(1)
     expect(await other.has(issuer, 'j1')).toBe(false)

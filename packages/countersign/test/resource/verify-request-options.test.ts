@@ -23,11 +23,11 @@ describe.each([
   it.each<[string, unknown, string]>([
     ['an unknown level', { require: 'authorisation', scope: 'calendar.read' }, 'require must be'],
     ['a level named like an inherited method', { require: 'constructor' }, 'require must be'],
-    ['no options', undefined, "specify the requirement: { require: 'identity' }"],
+    ['no options', undefined, "set the requirement: { require: 'identity' }"],
     ['a misspelled option', { require: 'identity', scop: 'a' }, 'has no option scop: did you mean scope?'],
     ['no level', {}, "'signature', 'identity' or 'authorization', not undefined"],
     ['authorization without a scope', { require: 'authorization' }, 'needs a valid scope'],
-    ['a scope without authorization', { require: 'identity', scope: 'calendar.read' }, 'scope can only be used with'],
+    ['a scope without authorization', { require: 'identity', scope: 'calendar.read' }, 'scope requires require'],
   ])('rejects %s when the route is defined', (_, wrong, message) => {
     expect(() => aauth(resource, wrong as VerifyRequestOptions<'signature'>)).toThrow(message)
   })

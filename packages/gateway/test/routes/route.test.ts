@@ -182,10 +182,11 @@ describe('requirements', () => {
   })
 
   it('are those that the resource verifies', () => {
-    expect(requirementOf(needOf([route('signature')]))).toEqual({ require: 'signature' })
+    expect(requirementOf(needOf([route('signature')]))).toEqual({ require: 'signature', accept: ['aauth'] })
     expect(requirementOf(needOf([route('authorization', { scope: 'ab' })]))).toEqual({
       require: 'authorization',
       scope: 'ab',
+      accept: ['aauth'],
     })
     expect(() => requirementOf(needOf([route('none')]))).toThrow(TypeError)
   })
