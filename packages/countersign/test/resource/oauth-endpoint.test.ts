@@ -349,10 +349,10 @@ describe('an access token', () => {
   it('cannot be accepted by a route of a resource that accepts none', async () => {
     const { resource } = openResource()
     const required = { require: 'identity', accept: both } as const
-    expect(() => aauth(resource, required)).toThrow('set accept of createResource')
+    expect(() => aauth(resource, required)).toThrow("add 'oauth' to accept of createResource")
     expect(() => aauth(mcp(), required)).not.toThrow()
     expect(() => aauth(mcp(), { ...required, accept: ['oauth'] })).toThrow('accept must be')
-    await expect(resource.verify(await request(), required)).rejects.toThrow('set accept of createResource')
+    await expect(resource.verify(await request(), required)).rejects.toThrow("add 'oauth' to accept of createResource")
   })
 })
 
