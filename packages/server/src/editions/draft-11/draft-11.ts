@@ -67,7 +67,8 @@ export function draft11Server({
 
 /** @throws TypeError for an issuer that no agent or resource of draft -11 accepts */
 function requireServerId({ issuer, identifiers }: ServerContext): void {
-  if (isServerId(issuer, identifiers)) return
+  const isAccepted: boolean = isServerId(issuer, identifiers)
+  if (isAccepted) return
   throw new TypeError(
     `draft11: in draft -11, an issuer has no port and no path: change ${issuer}, or turn off the draft11 setting`,
   )
