@@ -215,7 +215,9 @@ function createSessionStore({ store, keep, isKept }: SessionStoreOptions): Agent
     isShared: store.isShared,
     list: (session) => store.list(session),
     put: (session, record) => inSession(session, async () => store.put(session, record)),
-    add: (session, record) => inSession(session, async () => store.add(session, record)),
+    // Records of an edition, not of a session, have an owner that starts with this.
+    add: (owner, record) =>
+      owner[0] === '\0' ? store.add(owner, record) : inSession(owner, async () => store.add(owner, record)),
     remove: (session, name) => store.remove(session, name),
     forget: (session) => store.forget(session),
   }

@@ -143,13 +143,9 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
     }
     function sendFirst(): never {
       first ??= firstVisits.send(visit)
-      throw new AgentError(
-        'consent_required',
-        'This is a HEAD request, or the browser has not yet shown that it returns cookies.',
-        {
-          consent: { url: first.url },
-        },
-      )
+      throw new AgentError('consent_required', 'HEAD request, or the browser returned no cookie.', {
+        consent: { url: first.url },
+      })
     }
     function noteAsked(url: string): void {
       if (visit.method !== 'HEAD') visit.addCookie(url === first?.url ? first.cookie : wayBack.remember(visit, url))
