@@ -248,19 +248,19 @@ describe('a background refresh', () => {
     const stage = openDirect({}, { refresh_token: 'r', expires_in: 600 })
     await stage.agent.for('s1').fetch(data)
     const refreshing = stage.token.refresh
-    let given: AbortSignal | undefined
-    stage.token.refresh = (_form, { signal }) => {
-      given = signal
+    let given: Request | undefined
+    stage.token.refresh = (_form, { request }) => {
+      given = request
       return new Promise(() => undefined)
     }
     stage.clock.now += 500
     expect(await ended(stage.agent.for('s1').fetch(data))).toBe('data')
     await vi.waitFor(() => expect(given).toBeDefined(), patient)
     expect(timeout.mock.calls).toEqual([[10_000]])
-    expect(given?.aborted).toBe(false)
+    expect(given?.signal.aborted).toBe(false)
     stage.token.refresh = refreshing
     late.abort(new Error('late'))
-    expect(given?.aborted).toBe(true)
+    expect(given?.signal.aborted).toBe(true)
     await settled()
     await stage.agent.for('s1').fetch(data)
     const requests = () => stage.forms().map(({ request_type }) => request_type)

@@ -26,6 +26,8 @@ export interface Seen {
   headers: Headers
   redirect: string
   signal: AbortSignal
+  /** Kept, because the signal of a request that was collected as garbage no longer aborts. */
+  request: Request
 }
 
 type Answer = Response | object
@@ -160,6 +162,7 @@ export function openStage(options: Partial<WebAgentOptions> = {}): Stage {
       headers: request.headers,
       redirect: request.redirect,
       signal: request.signal,
+      request,
     }
     seen.push(one)
     if (!request.url.startsWith(`${ids.authServer}/agent/token`))
