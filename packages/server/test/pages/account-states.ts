@@ -61,6 +61,20 @@ export function accountStates(messages: Messages): [string, string][] {
     list('agents-none-found', agentsModel({ agents: [], filter: { text: 'zebra', total: 12 } })),
     list('agents-removed', agentsModel({ removed: { stoppedAt: now - 60, expiresBy: now + 540 } })),
     list('agents-long', agentsModel({ agents: [long, long] })),
+    list(
+      'agents-paged',
+      agentsModel({
+        agents: [
+          {
+            ...first,
+            able: Array.from({ length: 25 }, (_, index) => ({ ...first.able[0], name: `data.${index}` })),
+            more: 3,
+          },
+        ],
+        newer: '/account',
+        older: '/account?after=g1',
+      }),
+    ),
     list('agents-of-numbers', agentsModel({ agents: [numbered, { ...first, agentHost: 'xn--gent-43d.example' }] })),
     ['agent', renderAgent(agentModel(), messages)],
     [

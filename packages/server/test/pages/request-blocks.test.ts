@@ -79,7 +79,7 @@ describe('the parts of the consent page that an edition may fill', () => {
     )
   })
 
-  it.each(payloads)('show %s as plain text, whoever says it', (payload) => {
+  it.each(payloads)('show %s as plain text in each block', (payload) => {
     const html = renderConsent({
       ...blocksConsent,
       agentId: payload,
