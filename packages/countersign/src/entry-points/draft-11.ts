@@ -1,5 +1,5 @@
 /**
- * Draft -11 of AAuth: its values for agents, resources and auth servers, and their parts. An entry point of its own, so that programs that
+ * Draft -11 of AAuth: its values for agents, resources and auth servers, and their parts. A separate entry point, so that programs that
  * use only January 2026 do not load it.
  *
  * @packageDocumentation

@@ -223,7 +223,7 @@ it.each([
   expect(await held.satisfying('s2', need, since)).toBeUndefined()
 })
 
-it('a token replaces only tokens of its own kind', async () => {
+it('a token replaces only tokens of the same kind', async () => {
   const held = openHeld()
   await held.add('s1', { ...one, jwt: 'b', scope: [], kind: 'other' })
   await held.add('s1', { ...one, jwt: 'c', scope: [] })

@@ -498,7 +498,7 @@ const rows: Record<string, Attack[]> = {
   ],
 }
 
-/** The request with another signature in front of its own. */
+/** The request with another signature before its own signature. */
 function firstOf(valid: WireMessage, key: string): WireMessage {
   const withKey = withField(valid, 'signature-key', (own) => `evil=${key}, ${own}`)
   const withInput = withField(withKey, 'signature-input', (own) => `evil=("@method");created=${now}, ${own}`)

@@ -168,7 +168,7 @@ describe('M21: a session of a user', () => {
     const stream = await agent.fetch(url, { headers: { ...session, accept: 'text/event-stream' } })
     await sessions.use(`${url.href} ${session['mcp-session-id']}`, {
       agent: agent.id,
-      person: 'somebody',
+      person: 'person-2',
       scope: 'notes.read',
     })
     await stream.text()

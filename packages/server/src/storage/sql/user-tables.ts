@@ -5,7 +5,7 @@ export const userTables = {
   app_user: {
     id,
     public_id: bytes16.unique,
-    /** The subject by which resources and agents know the user that did so before they got subjects of their own. */
+    /** The subject that resources and agents keep if they received it before there was a subject for each of them. */
     sub: bytes16.unique,
     username: text,
     /** The folded username, which is used to compare usernames. */

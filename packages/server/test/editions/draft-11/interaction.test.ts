@@ -63,7 +63,7 @@ describe('the code of a request', () => {
     expect(stateOf(html)).toBe('consent-first-time')
   })
 
-  it('ends its request if it is guessed five times, whoever guesses', async () => {
+  it('ends its request after five wrong guesses by different browsers', async () => {
     const stage = await openPersonStage()
     const [pending, other] = [await openPerson(stage), await openPerson(stage, { resource: stage.otherResource.id })]
     const guess = async (wrong: string) => {
