@@ -1,8 +1,20 @@
+import { createHash } from 'node:crypto'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { Storage } from 'countersign-server'
 import { expect, it } from 'vitest'
-import { cancel, openConsent, openPerson, openPersonStage, poll, problemIn } from './person-stage.js'
+import { freshHash, newRequest } from '../../storage/fixtures.js'
+import {
+  agentToken,
+  cancel,
+  openConsent,
+  openPerson,
+  openPersonStage,
+  type PersonStage,
+  poll,
+  problemIn,
+  signed,
+} from './person-stage.js'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -28,23 +40,63 @@ function counting(calls: Record<string, number>) {
     })
 }
 
-it('four hundred waiting polls need little memory, and one lookup at a time', { timeout: 60_000 }, async () => {
-  const calls: Record<string, number> = {}
-  const stage = await openPersonStage({ wrap: counting(calls), limits: { requests: 4000, rateFactor: 10 } })
-  const agents = Array.from({ length: 50 }, (_, index) => ({ sub: `aauth:bot-${index}@agent.example` }))
-  const pending = await Promise.all(
-    agents.flatMap((by) => Array.from({ length: 8 }, async () => ({ by, ...(await openPerson(stage, {}, by)) }))),
+/** The hash under which a request is found by the secret in the agent's URL for it. */
+function pollHash(secret: string): string {
+  return createHash('sha256').update(`draft-11 poll\n${secret}`).digest('base64url')
+}
+
+/** Stores copies of a request that was sent, for other agents of its provider: 20 of each, which is the most that it may poll at once. */
+async function storeCopies(stage: PersonStage, count: number) {
+  const { storage } = stage
+  const { location: first } = await openPerson(stage)
+  const sent = await storage.findPolledRequest(pollHash(first.slice(first.lastIndexOf('/') + 1)))
+  if (!sent) throw new TypeError('the request was not stored')
+  const { edition, agent, agentJkt, resource, scope, redirectUri, display, details } = sent
+  const copied = { edition, agent, agentJkt, resource, scope, redirectUri, display, details: details ?? undefined }
+  const agents = await Promise.all(
+    Array.from({ length: count / 20 }, async (_, index) => {
+      const sub = `aauth:bot-${index}@agent.example`
+      return { sub, jwt: await agentToken(stage, { sub }) }
+    }),
   )
+  const copies = agents.flatMap((by) => Array.from({ length: 20 }, () => ({ by, secret: `aarq_${freshHash()}` })))
+  return Promise.all(
+    copies.map(async ({ by, secret }) => {
+      const hash = pollHash(secret)
+      await storage.createAuthRequest(newRequest({ ...copied, delegate: by.sub, pollHash: hash }))
+      return { by, location: new URL(secret, first).href, hash }
+    }),
+  )
+}
+
+it('a thousand waiting polls need less than 60 MB, and one lookup at a time', { timeout: 60_000 }, async () => {
+  const calls: Record<string, number> = {}
+  let watched = 0
+  const stage = await openPersonStage({
+    wrap: (storage) =>
+      counting(calls)({
+        ...storage,
+        findPolledStates(hashes) {
+          watched = hashes.length
+          return storage.findPolledStates(hashes)
+        },
+      }),
+    limits: { requests: 4000 },
+  })
+  const pending = await storeCopies(stage, 1000)
   const before = heap()
   const claimed = calls.claimNonce ?? 0
-  const polls = pending.map(({ by, location }) => poll(stage, location, { ...by, wait: 20 }))
-  await expect.poll(() => (calls.claimNonce ?? 0) - claimed, { timeout: 30_000 }).toBe(400)
-  const looked = calls.findPolledStates ?? 0
-  await expect.poll(() => calls.findPolledStates, { timeout: 5000 }).toBeGreaterThan(looked)
+  const headers = { prefer: 'wait=20' }
+  const requests = await Promise.all(
+    pending.map(({ by, location }) => signed(stage, new Request(location, { headers }), by)),
+  )
+  const polls = requests.map((request) => stage.fetch(request))
+  await expect.poll(() => (calls.claimNonce ?? 0) - claimed, { timeout: 30_000 }).toBe(1000)
+  await expect.poll(() => watched, { timeout: 5000 }).toBe(1000)
   const used = (heap() - before) / 1e6
-  expect(used).toBeLessThan(24)
-  expect(calls.findPolledRequest).toBe(400)
-  await Promise.all(pending.map(({ by, location }) => cancel(stage, location, by)))
+  expect(used).toBeLessThan(60)
+  expect(calls.findPolledRequest).toBe(1000)
+  await Promise.all(pending.map(({ hash }) => stage.storage.relinquishRequest({ pollHash: hash })))
   const answers = await Promise.all(polls)
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([410]))
   // Each lookup covers all waiting polls, so there were far fewer than polls.

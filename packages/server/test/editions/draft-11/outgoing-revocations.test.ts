@@ -18,9 +18,16 @@ async function openSending(answer?: (request: Request) => Promise<Response> | Re
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   onTestFinished(() => void vi.useRealTimers())
   let settlements = 0
+  /** How many deliveries the server claimed each time it looked. */
+  const claims: number[] = []
   const stage = await openPersonStage({
     wrap: (storage) => ({
       ...storage,
+      async claimDeliveries(claim) {
+        const claimed = await storage.claimDeliveries(claim)
+        claims.push(claimed.length)
+        return claimed
+      },
       async settleDelivery(settlement) {
         const isSettled = await storage.settleDelivery(settlement)
         settlements++
@@ -51,7 +58,19 @@ async function openSending(answer?: (request: Request) => Promise<Response> | Re
     send()
     await expect.poll(() => settlements).toBe(before + 1)
   }
-  return { stage, person, user, received, open, sendOne, url: `${stage.authServer}/account/agents/${id}/remove` }
+  /** Has the server look for due revocations until it has looked, and requires that there are none. */
+  async function requireNoneDue(): Promise<void> {
+    const before = claims.length
+    await expect
+      .poll(() => {
+        send()
+        return claims.length
+      })
+      .toBeGreaterThan(before)
+    expect(Math.max(...claims.slice(before))).toBe(0)
+  }
+  const url = `${stage.authServer}/account/agents/${id}/remove`
+  return { stage, person, user, received, open, sendOne, requireNoneDue, url }
 }
 
 const text = (html: string) =>
@@ -70,7 +89,7 @@ async function settled(stage: PersonStage, outcome: string) {
 describe('after a user removed an agent’s access, the resource', () => {
   it('is told, in a request that the person server signs in its own name, and the page says so', async () => {
     const requests: Request[] = []
-    const { stage, person, user, received, open, url } = await openSending((request) => {
+    const { stage, person, user, received, open, requireNoneDue, url } = await openSending((request) => {
       requests.push(request)
       return new Response(null)
     })
@@ -87,9 +106,9 @@ describe('after a user removed an agent’s access, the resource', () => {
       `sig=jwks_uri;id="${stage.authServer}";dwk="${draft11Documents.authServer.name}";kid="${keys.keys[0].kid}"`,
     )
     expect(sent?.headers.get('signature-input')).toContain('"content-type" "content-digest"')
+    expect(sent?.redirect).toBe('manual')
     // Nothing is sent twice.
-    send()
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await requireNoneDue()
     expect(received).toHaveLength(1)
   })
 

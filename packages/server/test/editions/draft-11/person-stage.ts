@@ -83,17 +83,20 @@ export async function agentToken({ agent, clock }: Stage, { signer = agent.signe
   return issueToken(draft11Tokens.agent, all as AgentTokenClaims, { signer: agent.signer, now: () => clock.now })
 }
 
+/** Signs a request as an agent of draft -11. */
+export async function signed(stage: Stage, request: Request, by: Sender = {}): Promise<Request> {
+  const { agent, clock } = stage
+  return signRequest(request, {
+    profile: draft11AgentSigning,
+    signer: by.signer ?? agent.signer,
+    signatureKey: { scheme: 'jwt', jwt: await agentToken(stage, by) },
+    created: clock.now,
+  })
+}
+
 /** Signs a request as an agent of draft -11, and sends it. */
-export async function send(stage: Stage, request: Request, by: Sender = {}): Promise<Response> {
-  const { fetch, agent, clock } = stage
-  return fetch(
-    await signRequest(request, {
-      profile: draft11AgentSigning,
-      signer: by.signer ?? agent.signer,
-      signatureKey: { scheme: 'jwt', jwt: await agentToken(stage, by) },
-      created: clock.now,
-    }),
-  )
+export async function send(stage: Stage, request: Request, by?: Sender): Promise<Response> {
+  return stage.fetch(await signed(stage, request, by))
 }
 
 export function post(stage: Stage, path: string, members: object, by?: Sender): Promise<Response> {
