@@ -134,7 +134,7 @@ async function isBoundTo(
   return (await storage.findBinding({ edition, agent, delegate }))?.userId === userId
 }
 
-/** Whether the resource of a grant was told that the tokens that the user revoked last are revoked. */
+/** Whether the resource of a grant was notified of the user's latest revocation. */
 async function toldOf({ storage }: ServerContext, grant: ListedGrant): Promise<AgentPage['told']> {
   const all = await storage.listDeliveries({ userId: grant.userId, limit: 500 })
   const own = all.filter(

@@ -178,7 +178,8 @@ export interface AuthServerOptions extends AuthServerSettings {
    */
   reEncodeLogo?: LogoReEncoder | undefined
   /**
-   * Fetches documents and logos; `allowNetworks` and `egressProxy` then apply to identity providers only.
+   * Fetches documents and logos, and sends revocations (with a method and a body); `allowNetworks` and `egressProxy` then apply to identity
+   * providers only.
    * @default a guarded fetch
    */
   fetch?: FetchDocument | undefined

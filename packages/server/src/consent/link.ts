@@ -50,16 +50,14 @@ export function tokenHashIn(read: ReadLink): string | undefined {
   return typeof read === 'object' ? read.tokenHash : undefined
 }
 
-/**
- * Returns the stored request that a link leads to: as it was read for the visit, or otherwise its current state.
- */
+/** Returns the stored request that a link leads to: as it was read for the visit, or otherwise its current state. */
 export async function requireStored(
-  context: ServerContext,
+  { storage }: ServerContext,
   link: ConsentLink,
   visit?: Pick<Visit, 'about'>,
 ): Promise<AuthRequest> {
   const about = visit?.about?.tokenHash === link.tokenHash ? visit.about : undefined
-  const stored = about ? about.request : await context.storage.findAuthRequest(link.tokenHash)
+  const stored = about ? about.request : await storage.findAuthRequest(link.tokenHash)
   if (stored?.edition !== link.edition) throw new PageError('request_unknown')
   if (link.redirectUri !== undefined && stored.redirectUri !== link.redirectUri)
     throw new PageError('redirect_mismatch')
@@ -128,8 +126,10 @@ function expiredAddress({ transports }: ServerContext, stored: AuthRequest): str
   return stored.browserHash === null ? undefined : transports.of(stored).expiredAddressOf?.(stored)
 }
 
-/** Responds with a redirect or page for the decision. The same user can request this response
- * repeatedly in the same browser while it is still usable. */
+/**
+ * Responds with a redirect or page for the decision. The same user can request this response repeatedly in the same browser while it is
+ * still usable.
+ */
 export async function outcomeResponse(context: ServerContext, visit: Visit, stored: AuthRequest): Promise<Response> {
   const allowed = stored.status === 'allowed'
   const transport = context.transports.of(stored)

@@ -27,7 +27,7 @@ export interface ServerEdition {
   readonly createTransport: CreateTransport
   /** Whether its tokens belong to families, which the revocation list must then include. @default false */
   readonly hasFamilies?: boolean
-  /** Whether its resources are told of each revocation, so that the revocation list omits its grants. @default false */
+  /** Whether its resources are notified of each revocation, so that the revocation list omits its grants. @default false */
   readonly sendsRevocations?: boolean
   /** The longest lifetime of its tokens, in seconds. @default `lifetimes.authToken` */
   readonly tokenLifetime?: number | undefined

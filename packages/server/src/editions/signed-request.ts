@@ -121,6 +121,13 @@ export function requireFreshKeys({ agent, isStale }: SigningAgent): void {
   )
 }
 
+/** @throws AAuthError `too_many_requests` if the lookup failed because too many lookups are running */
+export function requireNotBusy(failure: DiscoveryFailure): void {
+  if (failure.reason !== 'busy') return
+  const { retryAfter = 3 } = failure
+  throw new AAuthError('too_many_requests', 'Too many documents are being fetched.', { cause: failure, retryAfter })
+}
+
 /**
  * Checks what a verified agent requests in a form, changing nothing except rate-limit counts. The returned `Answer` then performs the
  * request and resolves to the JSON body of the response.

@@ -12,8 +12,8 @@ type ReadinessParts = Pick<ServerContext, 'issuer' | 'storage' | 'signingKeys' |
 }
 
 /**
- * Creates the readiness check, which performs real work: a signature with each edition's key, and a write to the database, which must belong to this issuer and
- * agree with its clock. It runs at most once a second and rejects with the failure.
+ * Creates the readiness check, which performs real work: a signature with each edition's key, and a write to the database, which must
+ * belong to this issuer and agree with its clock. It runs at most once a second and rejects with the failure.
  */
 export function createReadiness(
   { issuer, storage, signingKeys, now, lifetimes }: ReadinessParts,

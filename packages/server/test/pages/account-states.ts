@@ -67,7 +67,7 @@ export function accountStates(messages: Messages): [string, string][] {
         agents: [
           {
             ...first,
-            able: Array.from({ length: 25 }, (_, index) => ({ ...first.able[0], name: `data.${index}` })),
+            able: Array.from({ length: 25 }, (_, index) => ({ name: `data.${index}`, risk: 'read' as const })),
             more: 3,
           },
         ],

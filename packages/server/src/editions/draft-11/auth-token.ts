@@ -12,7 +12,7 @@ import { decodeToken, type TokenType, verifyToken } from 'countersign/tokens'
 import type { Arrival, Endpoint } from '../../http/route.js'
 import type { SignedContext } from '../edition.js'
 import { orUncount, requireAdmitted } from '../require-admitted.js'
-import { requireFreshKeys, type SigningAgent, signedRequest } from '../signed-request.js'
+import { requireFreshKeys, requireNotBusy, type SigningAgent, signedRequest } from '../signed-request.js'
 import { draft11Name } from './paths.js'
 import { actingScope } from './person-token.js'
 import { problem } from './problems.js'
@@ -34,7 +34,7 @@ export function authTokenEndpoint(context: SignedContext, limits: Draft11Limits)
       const presented = await requirePresented(context, agent, presentedJwt, resourceToken) // 2  …_presented_token
       requirePair(context, arrival, resourceToken, presented) //                                3  invalid_resource_token
       const userId = await requireIssued(context, agent, presented) //                          4  …_presented_token
-      await requireBoundTo(context, agent, userId) //                                           5  denied
+      await requireBoundTo(context, agent, userId) //                                           5  …_presented_token
       const { iss: resource, jti, account, login_hint: loginHint } = resourceToken
       const requested = requireScope(resourceToken)
       const access = { resource, scope: [...new Set([actingScope, ...requested])] }
@@ -96,11 +96,7 @@ function invalid(why: string): AAuthError {
 function requireKey(found: Found<VerificationKey>): VerificationKey {
   if ('found' in found) return found.found
   const { failure: cause } = found
-  if (cause.reason === 'busy')
-    throw new AAuthError('too_many_requests', 'Too many documents are being fetched.', {
-      cause,
-      retryAfter: cause.retryAfter ?? 3,
-    })
+  requireNotBusy(cause)
   throw new AAuthError('resource_token_invalid', 'The resource token’s key was not found at its issuer.', { cause })
 }
 
@@ -148,7 +144,7 @@ function requirePresentedKey(found: Found<VerificationKey>): VerificationKey {
   throw problem('invalid_presented_token', 'The presented token was not signed with a key of this server.')
 }
 
-/** Step 3: the resource made its token for the presented one. Both are valid, so if they differ, someone combined them: the operator is told. */
+/** Step 3: the resource made its token for the presented one. Both are valid, so if they differ, someone combined them, which is reported. */
 function requirePair(
   { onError }: SignedContext,
   { requestId }: Pick<Arrival, 'requestId'>,

@@ -1,6 +1,5 @@
 import type { AgentStatement, ResourceStatement } from '../../http/consent-transport.js'
 import type { AuthRequest, RequestDetails } from '../../storage/api/request-storage.js'
-
 import type { RevocableToken } from './revocations.js'
 
 /** The token that an agent requests. */

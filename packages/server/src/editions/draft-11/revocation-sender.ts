@@ -24,14 +24,13 @@ export function startRevocationSender(context: SignedContext): void {
   let isSending = false
   const timer = setInterval(() => {
     if (background.ending) clearInterval(timer)
-    if (isSending) return
+    if (background.ending || isSending) return
     isSending = true
     background.run(() =>
       sendRevocations(context).finally(() => {
         isSending = false
       }),
     )
-    if (background.ending) isSending = false
   }, seconds.interval * 1000)
   timer.unref()
 }
@@ -73,6 +72,7 @@ async function send(context: SignedContext, { resource, jti, expiresAt }: Delive
       headers: Object.fromEntries(signed.headers),
       body,
       signal: AbortSignal.timeout(seconds.request * 1000),
+      redirect: 'manual',
     }),
   )
 }

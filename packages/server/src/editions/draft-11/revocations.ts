@@ -12,7 +12,7 @@ import type { VerificationKey } from 'countersign/signatures'
 import type { Arrival, Route } from '../../http/route.js'
 import { hashSecret } from '../../secrets/server-keys.js'
 import type { SignedContext } from '../edition.js'
-import { signedRequest } from '../signed-request.js'
+import { requireNotBusy, signedRequest } from '../signed-request.js'
 import { draft11Name, paths } from './paths.js'
 import { malformed } from './problems.js'
 
@@ -138,10 +138,6 @@ const issuers: readonly DocumentType[] = [draft11Documents.agent, draft11Documen
 function requireKey(found: Found<VerificationKey>): VerificationKey {
   if ('found' in found) return found.found
   const { failure: cause } = found
-  if (cause.reason === 'busy')
-    throw new AAuthError('too_many_requests', 'Too many documents are being fetched.', {
-      cause,
-      retryAfter: cause.retryAfter ?? 3,
-    })
+  requireNotBusy(cause)
   throw new AAuthError('key_unknown', 'The key was not found at its issuer.', { cause })
 }

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign'
-import { type DiscoveryFailure, type Found, findTokenKey } from 'countersign/discovery'
+import { type Found, findTokenKey } from 'countersign/discovery'
 import {
   type AgentMetadata,
   type AgentSelection,
@@ -17,7 +17,7 @@ import { hashSecret } from '../../secrets/server-keys.js'
 import type { RequestDisplay } from '../../storage/api/storage.js'
 import type { SignedContext } from '../edition.js'
 import { orUncount, type RequestedAccess, requireAdmitted, requireRoom } from '../require-admitted.js'
-import { type ClaimingAction, requireFreshKeys, type SigningAgent } from '../signed-request.js'
+import { type ClaimingAction, requireFreshKeys, requireNotBusy, type SigningAgent } from '../signed-request.js'
 import { januaryName } from './consent-transport.js'
 import { type AuthTokenResponse, issueAuthToken } from './issue-tokens.js'
 
@@ -190,13 +190,6 @@ async function requireAccess(
   if (!form.has('scope'))
     throw new AAuthError('request_malformed', 'This server does not support auth_request_url: send a scope.')
   return { resource: agent.agent, scope: requireScope(scope, 'The scope') }
-}
-
-/** @throws AAuthError `too_many_requests` if the lookup failed because too many lookups are running */
-function requireNotBusy(failure: DiscoveryFailure): void {
-  if (failure.reason !== 'busy') return
-  const { retryAfter = 3 } = failure
-  throw new AAuthError('too_many_requests', 'Too many documents are being fetched.', { cause: failure, retryAfter })
 }
 
 async function requireResourceAccess(

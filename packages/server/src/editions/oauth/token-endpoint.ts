@@ -191,7 +191,7 @@ async function refresh(
     idleSeconds,
   }
   const found = await context.storage.prepareRotation(rotation)
-  // Reuse is not counted, but always recorded. Otherwise, an attacker with a copied token could hide its reuse by exhausting the rate limit.
+  // Reuse is always recorded, and never counted: otherwise, an attacker with a copied token could hide its reuse by using up the rate.
   if (found !== 'reused') requireRate(refreshes, family)
   const prepared = found === 'reused' ? undefined : found
   if (prepared) await requireAccepting(resources, prepared.grant.resource, ip)

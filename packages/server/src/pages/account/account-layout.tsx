@@ -68,9 +68,9 @@ interface Confirm {
   action: string
   /** What the action applies to: the name of the field and its value. */
   subject?: readonly [name: string, value: string]
-  /** The label of the button that performs the action. */
   /** Names the form, if the page has another one. */
   label?: string
+  /** The label of the button that performs the action. */
   yes: ComponentChildren
   /** The label of the link that cancels, and where it leads. */
   no: ComponentChildren

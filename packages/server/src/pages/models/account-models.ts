@@ -53,7 +53,7 @@ export interface AgentPage extends AccountFrame {
   agent: AllowedAgent & { identifier: string; resource: string; jkt?: string | undefined }
   /** When the agent's access ended, and who or what ended it; absent if it still has access. */
   ended?: { at: number; by: 'person' | 'server' | 'time' } | undefined
-  /** Whether the resource was told that what the agent held there is revoked; absent if there was nothing to tell. */
+  /** Whether the resource was notified that the agent's tokens are revoked; absent if there were none. */
   told?: 'pending' | 'delivered' | 'unsupported' | 'failed' | 'expired' | undefined
   /** Whether the agent acts for this user and no one else. @default false */
   isBound?: boolean | undefined

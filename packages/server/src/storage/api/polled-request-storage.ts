@@ -6,11 +6,11 @@ export interface PolledRequestStorage {
   findPolledRequest(pollHash: string): Promise<AuthRequest | undefined>
   /** Returns the states of the requests that agents poll, by their hashes. Unknown ones are left out. */
   findPolledStates(pollHashes: readonly string[]): Promise<ReadonlyMap<string, PolledState>>
-  /** Records that the agent that polls was told the outcome. Returns true only the first time. */
+  /** Records that the agent that polls receives the outcome. Returns true only the first time. */
   markAnswered(pollHash: string): Promise<boolean>
   /**
    * Ends a request for the agent that polls: an open one is abandoned, and the code of an allowed one can no longer be redeemed. The grant
-   * stays. Returns true only the first time, and only if the agent was not told the outcome.
+   * stays. Returns true only the first time, and only if the agent has not received the outcome.
    */
   relinquishRequest(of: { pollHash: string }): Promise<boolean>
   /**

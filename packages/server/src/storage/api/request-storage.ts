@@ -145,7 +145,7 @@ export interface AuthRequest extends RequestTerms {
   requiredUserId: string | null
   /** How many wrong links had the request's handle. */
   wrongLinks: number
-  /** When the agent was told the outcome, or ended the request itself. */
+  /** When the agent received the outcome, or ended the request itself. */
   answeredAt: number | null
 }
 

@@ -95,7 +95,7 @@ export const tables = {
     details: text.orNull,
     /** Identifies the request to the agent, if the agent polls for the outcome. */
     poll_hash: bytes32.orNull,
-    /** When the agent was told the outcome, or ended the request. */
+    /** When the agent received the outcome, or ended the request. */
     answered_at: integer.orNull,
     /** The only user who may decide; null if anyone may. */
     required_user_id: idOf('app_user').orNull,

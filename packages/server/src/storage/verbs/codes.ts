@@ -67,11 +67,6 @@ function issueOf(
   return generateTokenIssue(grant, scope, { tokenLifetime, notAfter, now, family: refresh?.family, subjects })
 }
 
-/** Returns the subjects of a token that was prepared, or those for a new one. */
-function plannedBy(unit: Unit, row: FoundCode['row'], issue: Subjects | undefined): Promise<Subjects> | Subjects {
-  return issue ?? planSubjects(unit, row)
-}
-
 export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promise<RedeemOutcome> {
   const { jkt, refresh } = redemption
   const { now } = unit
@@ -83,7 +78,7 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   const refusal = redemptionRefusal(code, redemption, now)
   if (refusal) return refuse(unit, code, redemption, refusal)
   const { grant, row, scope } = code
-  const subjects = await storeSubjects(unit, row, await plannedBy(unit, row, redemption.issue))
+  const subjects = await storeSubjects(unit, row, redemption.issue ?? (await planSubjects(unit, row)))
   const { issue = issueOf(code, redemption, now, subjects) } = redemption
   requireCurrent(issue, grant, scope)
   requireSubjects(issue, subjects)

@@ -76,7 +76,11 @@ async function revokeTracked(unit: Unit, grants: GrantIds, most: number): Promis
     .execute()
   const last = revoked.toSorted((one, other) => other.expires_at - one.expires_at).slice(0, most)
   const due = { due_at: now, attempts: 0, outcome: null, settled_at: null }
-  for (const { id } of last) await deliveryInsertion(unit, [{ issue_id: id, ...due }])
+  if (last.length > 0)
+    await deliveryInsertion(
+      unit,
+      last.map(({ id }) => ({ issue_id: id, ...due })),
+    )
   return revoked.length
 }
 

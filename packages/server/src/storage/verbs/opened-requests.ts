@@ -52,7 +52,7 @@ export async function bindRequest(unit: Unit, binding: RequestBinding): Promise<
 /** Binds a request that was unbound when it was read, provided that it is still unbound. */
 async function bindFound(
   unit: Unit,
-  { found, tokenHash, browserHash, userId, credentialRevision, state, openFor }: RequestBinding,
+  { found, tokenHash, browserHash, userId, credentialRevision, state, openFor = asBefore }: RequestBinding,
 ): Promise<AuthRequest | undefined> {
   if (found?.status !== 'open' || found.browserHash !== null) return undefined
   if (found.requiredUserId !== null && found.requiredUserId !== userId) return undefined
@@ -62,7 +62,7 @@ async function bindFound(
     user: idBytes(userId),
     credential_revision: credentialRevision,
     state,
-    ...stayingOpen(openFor),
+    ...openFor,
   })
   if (!bound) return undefined
   await writeEvent(unit, { event: 'request.bound', ...requestParties(bound), userId: requireBound(bound.user_id) })
@@ -76,17 +76,10 @@ async function bindFound(
   }
 }
 
-/** Columns of a first binding: how long the request stays open. */
-interface StayingOpen {
-  seconds: number
-  most: number
-}
+/** With this, opening a request does not change its expiry. */
+const asBefore: OpenFor = { seconds: 0, most: 0 }
 
-function stayingOpen({ seconds, most }: OpenFor = { seconds: 0, most: 0 }): StayingOpen {
-  return { seconds, most }
-}
-
-interface FirstBinding extends UserAsRead, StayingOpen {
+interface FirstBinding extends UserAsRead, OpenFor {
   token_hash: Uint8Array
   browser_hash: Uint8Array
   state: string | null

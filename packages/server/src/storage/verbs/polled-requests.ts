@@ -4,7 +4,7 @@ import type { AuthRequest } from '../api/request-storage.js'
 import { writeEvent } from '../rows/audit.js'
 import { auditDelegate, requestParties, requests, toAuthRequest } from '../rows/requests.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { cachedQuery, cachedQueryOfRows, hashBytes, hashText, type Placeholders } from '../sql/kept-query.js'
+import { cachedQuery, cachedQueryOfRows, hashBytes, hashText, type Placeholders, padded } from '../sql/kept-query.js'
 
 const polled = cachedQuery((parts, { pollHash }: Placeholders<{ pollHash: Uint8Array }>) =>
   requests(parts).where('r.poll_hash', '=', pollHash),
@@ -49,12 +49,6 @@ export async function findPolledStates(
         })
   }
   return found
-}
-
-/** Repeats the last element up to the next power of two, so that only a few queries are compiled and cached. */
-function padded<T>(list: readonly T[]): T[] {
-  const length = 2 ** Math.ceil(Math.log2(Math.max(1, list.length)))
-  return Array.from({ length }, (_, index) => list[Math.min(index, list.length - 1)] as T)
 }
 
 /** Implements {@link PolledRequestStorage.markAnswered}. */

@@ -156,7 +156,7 @@ const liftable: ReadonlySet<string> = new Set(['agent_blocked', 'user_disabled']
 
 /**
  * Determines which generation was presented and which scope it grants, or why the rotation is refused. Nothing that the bearer chooses comes
- * before reuse. Otherwise, an attacker with a copied token could hide its reuse.
+ * before reuse: otherwise, an attacker with a copied token could hide its reuse.
  */
 function judge(token: FoundFamily, rotation: Rotation, now: number): JudgedRotation {
   const refusal = refreshRefusal(token, rotation, now, token.isHostBlocked)
