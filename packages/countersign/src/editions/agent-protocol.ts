@@ -252,7 +252,7 @@ export interface AgentTools extends IdentifierOptions {
 
 /** The choices that an edition makes when a request is signed. */
 export type SignatureChoices = Pick<SignRequestOptions, 'signatureKey' | 'fields'> &
-  Partial<Pick<SignRequestOptions, 'profile' | 'nonce'>>
+  Partial<Pick<SignRequestOptions, 'profile'>>
 
 /** An agent's side of the protocol in one edition. */
 export interface AgentProtocol {

@@ -144,11 +144,11 @@ export async function addConsent(store: ConsentStore, owner: string, consent: Pe
 }
 
 /** Updates a consent in the store, unless the consent was removed or ended in the meantime. */
-export async function updateConsent(
+export async function updateConsent<C extends PendingConsent>(
   store: ConsentStore,
   owner: string,
-  { state }: PendingConsent,
-  change: Partial<PendingConsent>,
+  { state }: C,
+  change: Partial<C>,
 ): Promise<void> {
   const there = await findConsent(store, owner, state)
   if (!there || there.ended) return

@@ -1,15 +1,14 @@
 /**
- * Draft -11 of AAuth: its values for agents, resources and auth servers, and their parts. A separate entry point, so that programs that
- * use only January 2026 do not load it.
+ * Draft -11 of AAuth: its values for agents, resources and auth servers, and their parts. A separate entry point, so that programs that use
+ * only January 2026 do not load it.
  *
  * @packageDocumentation
  */
 
-export { type AgentId, agentIdProblem, isServerId, parseAgentId } from '../editions/draft-11/agent-id.js'
+export { type AgentId, isServerId, parseAgentId } from '../editions/draft-11/agent-id.js'
 export { issueAgentToken } from '../editions/draft-11/agent-tokens.js'
 export { acceptedAlgorithms, draft11Jose, requireUsableSigner } from '../editions/draft-11/algorithms.js'
 export {
-  type AccessMode,
   type AgentDocument,
   draft11Documents,
   type PersonDocument,
@@ -18,7 +17,7 @@ export {
 export { draft11 } from '../editions/draft-11/draft-11.js'
 export { draft11Agent, draft11AgentWithBaseCoverage } from '../editions/draft-11/draft-11-agent.js'
 export { draft11Resource, draft11ResourceWithBaseCoverage } from '../editions/draft-11/draft-11-resource.js'
-export { maxJsonBytes, readJson } from '../editions/draft-11/read-json.js'
+export { readJson } from '../editions/draft-11/read-json.js'
 export { writeRefusal } from '../editions/draft-11/refusals.js'
 export {
   parseRequirement,
@@ -33,7 +32,6 @@ export {
   parseSignatureError,
   type SignatureError,
   type SignatureErrorName,
-  serializeAccepted,
   serializeSignatureError,
   signatureErrorHeader,
 } from '../editions/draft-11/signature-error.js'
@@ -43,7 +41,6 @@ export {
   draft11BaseSigning,
   draft11ServerSigning,
   draft11Signing,
-  furtherComponentNames,
 } from '../editions/draft-11/signing.js'
 export {
   type AgentTokenClaims,

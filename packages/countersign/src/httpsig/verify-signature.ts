@@ -106,8 +106,8 @@ export interface VerifiedSignature<R extends SigningKey = SigningKey> {
   /** The content. The signature covers it, unless `body` is `if-covered` and the signature omits it. */
   body: Uint8Array
   /**
-   * Receives the body, if it has not been read yet. Undefined if it has been read, which is always the case without an upload or unless `claimNonce` is `later`.
-   * Claim the nonce first, because the body may take longer than nonces are stored. Do not use any part of the request until this resolves.
+   * Receives the body of an upload, if `claimNonce` is `later`. Undefined if the body has already been read. Claim the nonce first, because
+   * the body may take longer than nonces are stored. Do not use any part of the request until this resolves.
    *
    * @throws AAuthError as the upload's `take` does
    */

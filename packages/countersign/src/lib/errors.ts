@@ -97,7 +97,7 @@ export interface ChallengeContext {
   scope?: string | undefined
   /** The requesting agent and key. Present only if the signature was verified, which is sufficient to issue a resource token. */
   binding?: ResourceTokenBinding | undefined
-  /** Whether only a signature helps, so that the response must not ask for an access token. @default false */
+  /** Whether only a signature helps, so that the response must not require an access token. @default false */
   isSignedOnly?: boolean | undefined
 }
 

@@ -133,7 +133,7 @@ function acceptsToken({ require, accept }: Pick<VerifyRequestOptions<Requirement
   return accept ? accept.includes('oauth') : require === 'authorization'
 }
 
-/** An access token does not help, so the challenge must not ask for one. */
+/** An access token does not help, so the challenge must not require one. */
 function refuseToSigners(error: unknown): never {
   if (!(error instanceof AAuthError) || !error.challenge) throw error
   throw error.withChallenge({ ...error.challenge, isSignedOnly: true })

@@ -46,7 +46,8 @@ const maxCounters = 100_000
 
 /**
  * Creates a `rateLimit` that counts in this process. If there are several instances, each one counts separately: use a shared store, or
- * divide the limits. Requests whose signature or token was rejected are not counted, so limit them beforehand. Replayed requests are counted.
+ * divide the limits. Requests whose signature or token was rejected are not counted, so limit them beforehand. Replayed requests are
+ * counted.
  */
 export function createRateLimit({ now = systemClock, ...limits }: RateLimitOptions = {}): RateLimit {
   const countersOf = countBy(limits)

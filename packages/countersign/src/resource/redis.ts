@@ -1,5 +1,6 @@
 /**
- * Nonces, rate limits and revoked tokens that several processes of an API share, in Redis or Valkey. Requires a client, such as `@redis/client`.
+ * Nonces, rate limits and revoked tokens that several processes of an API share, in Redis or Valkey. Requires a client, such as
+ * `@redis/client`.
  *
  * @packageDocumentation
  */

@@ -89,8 +89,8 @@ export interface ResourceOptions {
    */
   claimNonce?: ClaimNonce | undefined
   /**
-   * Counts requests after their signature and token have been verified and before anything is issued for them (S§4.5): see `createRateLimit`. If the
-   * limit is exceeded, the response is 429 with a challenge for the next level.
+   * Counts requests after their signature and token have been verified and before anything is issued for them (S§4.5): see
+   * `createRateLimit`. If the limit is exceeded, the response is 429 with a challenge for the next level.
    * @default no limit
    */
   rateLimit?: RateLimit | undefined

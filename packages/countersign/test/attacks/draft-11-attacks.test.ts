@@ -5,22 +5,17 @@ import { describe, expect, it } from 'vitest'
 import {
   openStage,
   otherServer,
+  requestOf,
   requestWith,
+  revocation,
+  revokes,
   said,
+  serverKey,
   signers,
   type TokenKind,
   tokenOf,
 } from '../editions/draft-11/resource-stage.js'
-import {
-  boundTo,
-  craftRequest,
-  craftToken,
-  ids,
-  newSigner,
-  now,
-  type WireMessage,
-  withField,
-} from '../editions/draft-11/wire.js'
+import { boundTo, craftToken, ids, newSigner, now, type WireMessage, withField } from '../editions/draft-11/wire.js'
 import { receivedMessage } from '../received-message.js'
 import { listen } from '../resource/events-resource.js'
 
@@ -56,12 +51,8 @@ const runners: Record<string, (resources: readonly Resource[]) => Promise<Send>>
   async 'the library'(resources) {
     return (message, instance) => {
       const resource = resources[instance] as Resource
-      const { pathname } = new URL(ids.resource + message.target)
-      const request = new Request(ids.resource + message.target, {
-        method: message.method,
-        headers: message.headers.map(([name, value]): [string, string] => [name, value]),
-        body: message.body === '' ? null : message.body,
-      })
+      const request = requestOf(message)
+      const { pathname } = new URL(request.url)
       return answer(
         resource,
         pathname,
@@ -91,7 +82,7 @@ const runners: Record<string, (resources: readonly Resource[]) => Promise<Send>>
       ),
     )
     return async ({ method, target, headers, body }, instance) => {
-      const fields = headers.filter(([name]) => name !== 'host').map(([name, value]): [string, string] => [name, value])
+      const fields = headers.filter(([name]) => name !== 'host')
       return fetch(`http://127.0.0.1:${ports[instance]}${target}`, {
         method,
         headers: fields,
@@ -153,11 +144,6 @@ const forged = async (typ: string, claims: object = {}) => {
 }
 
 const keyOf = (members: object) => ({ cnf: { jwk: { ...signers.agent.jwk, ...members } } })
-const revocationOf = async (jti: string, parts: object = {}) => {
-  const key = { scheme: 'jwks', id: ids.personServer, wellKnown: 'aauth-person.json', kid: 'ps-1' } as const
-  const body = JSON.stringify({ jti, exp: now + 300 })
-  return craftRequest({ signer: signers.personServer, key, target: '/aauth/revoke', ...post, body, ...parts })
-}
 
 const rows: Record<string, Attack[]> = {
   P01: [
@@ -393,19 +379,19 @@ const rows: Record<string, Attack[]> = {
   P11: [
     {
       claim: 'a revocation by an agent',
-      valid: () => revocationOf('j0'),
+      valid: () => revocation(revokes('j0')),
       change: async () =>
-        revocationOf('j1', { signer: signers.agent, key: { scheme: 'jwt', jwt: await tokenOf('auth') } }),
+        revocation(revokes('j1'), { signer: signers.agent, key: { scheme: 'jwt', jwt: await tokenOf('auth') } }),
       problem: 'unsupported_scheme',
       requirement: null,
     },
     {
       claim: 'a revocation by a server that is not accepted',
-      valid: () => revocationOf('j0'),
+      valid: () => revocation(revokes('j0')),
       change: () =>
-        revocationOf('j1', {
+        revocation(revokes('j1'), {
           signer: signers.otherServer,
-          key: { scheme: 'jwks', id: otherServer, wellKnown: 'aauth-person.json', kid: 'other-1' },
+          key: { ...serverKey, id: otherServer, kid: 'other-1' },
         }),
       status: 403,
       requirement: null,
@@ -413,22 +399,22 @@ const rows: Record<string, Attack[]> = {
     },
     {
       claim: 'a revocation by another key',
-      valid: () => revocationOf('j0'),
-      change: () => revocationOf('j1', { signer: stranger }),
+      valid: () => revocation(revokes('j0')),
+      change: () => revocation(revokes('j1'), { signer: stranger }),
       problem: 'invalid_signature',
       requirement: null,
     },
     {
       claim: 'a revocation of another token than was signed',
-      valid: () => revocationOf('j0'),
+      valid: () => revocation(revokes('j0')),
       change: (valid) => ({ ...valid, body: valid.body.replace('j0', 'j1') }),
       problem: 'invalid_signature',
       requirement: null,
     },
     {
       claim: 'a revocation whose body is not signed',
-      valid: () => revocationOf('j0'),
-      change: () => revocationOf('j1', { also: [] }),
+      valid: () => revocation(revokes('j0')),
+      change: () => revocation(revokes('j1'), { also: [] }),
       problem: 'invalid_input',
       requirement: null,
     },
@@ -442,13 +428,13 @@ const rows: Record<string, Attack[]> = {
     },
     {
       claim: 'a revoked token at another instance',
-      valid: () => revocationOf('gone'),
+      valid: () => revocation(revokes('gone')),
       change: instead('auth', { jti: 'gone' }),
       problem: 'revoked_jwt',
     },
     {
       claim: 'a revoked person token at another instance',
-      valid: () => revocationOf('gone'),
+      valid: () => revocation(revokes('gone')),
       change: instead('person', { jti: 'gone' }),
       problem: 'revoked_jwt',
     },

@@ -8,23 +8,14 @@ import { signRequest } from 'countersign/signatures'
 import { issueToken } from 'countersign/tokens'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
-import { openStage, requestWith, scopes, signers, tokenOf } from '../editions/draft-11/resource-stage.js'
+import { openStage, requestOf, requestWith, scopes, signers, tokenOf } from '../editions/draft-11/resource-stage.js'
 import { ids, now } from '../editions/draft-11/wire.js'
+import { documentFetch, issuerDocuments } from '../origins.js'
 
 const auth = 'https://auth.example'
 const authSigner = await createSigner(await generatePrivateJwk({ kid: 'auth-1' }))
 const agentSigner = await createSigner(await generatePrivateJwk({ kid: 'agent-1' }))
 const januarySigner = await createSigner(await generatePrivateJwk({ kid: 'january-1' }))
-
-const januaryDocuments: Record<string, object> = {
-  [`${auth}/.well-known/aauth-issuer`]: {
-    issuer: auth,
-    jwks_uri: `${auth}/jwks.json`,
-    agent_token_endpoint: `${auth}/agent/token`,
-    agent_auth_endpoint: `${auth}/agent/auth`,
-  },
-  [`${auth}/jwks.json`]: { keys: [authSigner.jwk] },
-}
 
 function openBoth() {
   const { resource: draft11 } = openStage()
@@ -34,8 +25,7 @@ function openBoth() {
     authServer: auth,
     scopes,
     now: () => now,
-    fetch: async (url) =>
-      januaryDocuments[url] ? Response.json(januaryDocuments[url]) : new Response(null, { status: 404 }),
+    fetch: documentFetch(issuerDocuments(auth, [authSigner.jwk])).fetch,
   })
   return { january: own, draft11, both: serveEditions(own, draft11) }
 }
@@ -60,10 +50,7 @@ async function januaryRequest(init: RequestInit = {}): Promise<Request> {
 }
 
 async function draft11Request(kind: 'agent' | 'person' | 'auth' = 'auth'): Promise<Request> {
-  const { headers } = await requestWith(await tokenOf(kind))
-  return new Request(`${ids.resource}/data`, {
-    headers: [...headers].map(([name, value]): [string, string] => [name, value]),
-  })
+  return requestOf(await requestWith(await tokenOf(kind)))
 }
 
 const read = { require: 'authorization', scope: 'data.read' } as const
@@ -109,9 +96,10 @@ describe('an API in two editions', () => {
     const { both, january: alone, draft11 } = openBoth()
     const wrong = { require: 'authorization', scope: 'data.write' } as const
     const of = async (resource: Resource, request: Request) => {
-      const { status, headers } = await refused(resource, request, wrong)
+      const response = await refused(resource, request, wrong)
+      const { status, headers } = response
       const names = [...headers.keys()]
-      return { status, names, problem: headers.get('signature-error') }
+      return { status, names, problem: headers.get('signature-error'), body: await response.text() }
     }
     expect(await of(both, await januaryRequest())).toEqual(await of(alone, await januaryRequest()))
     expect(await of(both, await draft11Request('person'))).toEqual(await of(draft11, await draft11Request('person')))

@@ -7,7 +7,7 @@ import { readJson } from './read-json.js'
 import { unlistedPersonDocument } from './resolve-key.js'
 import { draft11Tokens } from './tokens.js'
 
-/** The scopes that ask for what a person server knows about the user, instead of access to a resource. */
+/** The scopes for what a person server knows about the user, instead of for access to a resource. */
 const identityScopes: ReadonlySet<string> = new Set([
   'openid',
   'profile',

@@ -1,7 +1,6 @@
 import { AgentError } from '../../lib/agent-error.js'
 import { pause, preciseClock } from '../../lib/clock.js'
 import type { AgentTools, Credential, HeldToken, OpenConsent } from '../agent-protocol.js'
-import { retryAfterOf } from '../auth-server-requests.js'
 import { failureOf, findConsent, type PendingConsent, updateConsent } from '../consent-store.js'
 import { type AgentTokens, sendAs } from './agent-tokens.js'
 import { createPoll, failureIn, isFinal, longestHold, pauseAfter, slowDown } from './deferred-response.js'
@@ -136,16 +135,6 @@ export async function awaitDecision(
   }
 }
 
-/** Updates a consent in the store, unless it has ended in the meantime. */
-export async function updateDeferred(
-  state: Pick<DecisionState, 'consents' | 'now'>,
-  owner: string,
-  consent: DeferredConsent,
-  change: Partial<DeferredConsent>,
-): Promise<void> {
-  await updateConsent(state, owner, consent, change)
-}
-
 function ignoreChange(reason: unknown): void {
   if (reason !== changed) throw reason
 }
@@ -166,7 +155,7 @@ async function knownDecision(
   return token && { token }
 }
 
-/** Tells a server that no one waits for a deferred response. */
+/** Cancels a deferred request at its server, because no one waits for the response. */
 export async function sendAbandonment(
   tools: Pick<DecisionState, 'send' | 'agentTokens'>,
   { requestToken, agentName }: Pick<DeferredConsent, 'requestToken' | 'agentName'>,
@@ -205,7 +194,7 @@ async function pollUnderLease(
     if (state.isShared && response.status === 202) throw await abandonEarly(state, consent, owner)
     await wait.onPending?.(requirement)
     const delay = consent.delay + (response.status === 429 ? slowDown : 0)
-    if (delay > consent.delay) await updateDeferred(state, owner, consent, { delay })
+    if (delay > consent.delay) await updateConsent(state, owner, consent, { delay })
     wakeAfter(pauseAfter(response, delay))
     return undefined
   } catch (error) {
@@ -260,8 +249,7 @@ async function finish(
 ): Promise<Decision> {
   const isSession = consent.need.kind === sessionKind
   try {
-    if (!isSession && response.status !== 200)
-      throw await failureIn(response, new URL(consent.requestToken).host, retryAfterOf(response))
+    if (!isSession && response.status !== 200) throw await failureIn(response, new URL(consent.requestToken).host)
     const token = await state.forOwner(owner, (signal) => state.settle(consent, response, owner, signal))
     if (token) await updateConsent(state, owner, consent, { ended: { token } }).catch(() => undefined)
     else await state.consents.remove(owner, consent.id)

@@ -1,13 +1,12 @@
 import { AgentError } from '../../lib/agent-error.js'
 import type { CallbackMatch, CallbackProblem, ConsentEnd } from '../agent-protocol.js'
-import { findConsent, isPending, listConsents } from '../consent-store.js'
+import { findConsent, isPending, listConsents, updateConsent } from '../consent-store.js'
 import {
   awaitDecision,
   type DecisionState,
   type DeferredConsent,
   endConsent,
   sendAbandonment,
-  updateDeferred,
   wake,
 } from './await-decision.js'
 import type { DeferralTools } from './deferred-consents.js'
@@ -40,7 +39,7 @@ export async function completeConsent(
   if (!consent) return refuse('unknown')
   const error = parameters.get('error')
   if (error !== null) return endByError(state, consent, owner, error)
-  await updateDeferred(state, owner, consent, { hasReturned: true })
+  await updateConsent(state, owner, consent, { hasReturned: true })
   wake(state, consent.state)
   return { matched: true, decision: 'allowed', finished: outcomeOf(state, consent, owner) }
 }

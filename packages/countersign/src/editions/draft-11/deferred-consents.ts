@@ -3,7 +3,7 @@ import { AgentError, type ConsentDetails } from '../../lib/agent-error.js'
 import { preciseClock } from '../../lib/clock.js'
 import { endpointProblem } from '../../protocol/documents.js'
 import type { AgentTools, Credential, OpenConsent } from '../agent-protocol.js'
-import { addConsent, findConsent, findOpenConsent, listConsents } from '../consent-store.js'
+import { addConsent, findConsent, findOpenConsent, listConsents, updateConsent } from '../consent-store.js'
 import { describeScopes } from '../describe-scopes.js'
 import type { AgentTokens } from './agent-tokens.js'
 import {
@@ -13,7 +13,6 @@ import {
   type DecisionState,
   type DeferredConsent,
   sendAbandonment,
-  updateDeferred,
   wake,
 } from './await-decision.js'
 import { type Deferral, type InteractionPage, interactionPage } from './deferred-response.js'
@@ -173,22 +172,22 @@ async function decide(
         requireNoQuestion(requirement)
         const page = pageOf(tools, consent, requirement)
         if (page.url === '' || page.url === shown) return
-        await updateDeferred(state, owner, consent, page)
+        await updateConsent(state, owner, consent, page)
         if (!canPrompt) throw await consentRequired(tools, { ...consent, ...page }, owner, until)
         prompt(page)
       },
     })
   } catch (error) {
     over.abort(error)
-    if (isOwnRequest) await updateDeferred(state, owner, consent, { isLeft: true }).catch(() => undefined)
+    if (isOwnRequest) await updateConsent(state, owner, consent, { isLeft: true }).catch(() => undefined)
     if (isGivenUp(error, isShared)) abandoning ??= abandon(tools, state, consent, owner)
     await abandoning?.catch(() => undefined)
     throw error
   }
 }
 
-/** Removes a consent, and tells the server that no one waits for it. */
-export async function abandon(
+/** Removes a consent, and cancels its request at the server. */
+async function abandon(
   tools: Pick<DeferralTools, 'send' | 'agentTokens'>,
   state: DecisionState,
   consent: DeferredConsent,

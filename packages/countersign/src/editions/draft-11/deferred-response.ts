@@ -1,7 +1,7 @@
 import { AgentError, type AgentErrorCode } from '../../lib/agent-error.js'
 import { plainLine } from '../../lib/plain-line.js'
 import { type IdentifierOptions, isFetchableUrl } from '../../protocol/documents.js'
-import { readBody } from '../auth-server-requests.js'
+import { readBody, retryAfterOf } from '../auth-server-requests.js'
 import { parseRequirement, type Requirement, requirementHeader } from './requirement.js'
 
 /** A response that a server has deferred (draft -11 §11.6). */
@@ -108,7 +108,7 @@ const endings: Readonly<Record<string, AgentErrorCode>> = {
 }
 
 /** The error in a response that contains no token. */
-export async function failureIn(response: Response, host: string, retryAfter?: number): Promise<AgentError> {
+export async function failureIn(response: Response, host: string): Promise<AgentError> {
   const body = await readBody(response)
   const { status } = response
   const error = typeof body?.error === 'string' ? body.error : undefined
@@ -119,5 +119,8 @@ export async function failureIn(response: Response, host: string, retryAfter?: n
   if (code === 'consent_expired')
     return new AgentError(code, `${host} no longer waits for the decision${why}`, { error: error ?? `${status}` })
   const said = [status, error && plainLine(error, 60)].filter(Boolean).join(' ')
-  return new AgentError('token_request_failed', `${host} responded with ${said}${why}`, { error, retryAfter })
+  return new AgentError('token_request_failed', `${host} responded with ${said}${why}`, {
+    error,
+    retryAfter: retryAfterOf(response),
+  })
 }

@@ -38,11 +38,12 @@ export interface PersonDocument extends CommonDocument {
   claims_supported?: readonly string[]
 }
 
-/** The least token with which a resource serves anything. Only a hint: its refusals decide. */
-export type AccessMode = 'agent-token' | 'person-token' | 'session-token' | 'auth-token'
-
 /** `/.well-known/aauth-resource.json` */
 export interface ResourceDocument extends CommonDocument {
+  /**
+   * The least token with which a resource serves anything: `agent-token`, `person-token`, `session-token` or `auth-token`. Only a hint: its
+   * refusals decide.
+   */
   access_mode?: string
   authorization_endpoint?: string
   revocation_endpoint?: string

@@ -63,7 +63,7 @@ function signedRequest({ resolved, method, authority, path, covered, body }: Ver
     caller: `key ${thumbprint}`,
     authorization,
   }
-  // Whoever watches a long response learns from these when a person token ends.
+  // A long response ends when the person token expires or is revoked, which is checked with these.
   return user ? Object.assign(signed, { claims: user }) : signed
 }
 

@@ -3,7 +3,7 @@ import { documentUrl, endpointProblem } from '../../protocol/documents.js'
 import { parseScope } from '../../protocol/parameters.js'
 import { decodeToken } from '../../tokens/verify-token.js'
 import type { AgentTools, HeldToken, TokenNeed } from '../agent-protocol.js'
-import { readBody, requireResponse, retryAfterOf, sendWithRetries } from '../auth-server-requests.js'
+import { readBody, requireResponse, sendWithRetries } from '../auth-server-requests.js'
 import { describeUnknownKey } from '../describe-unknown-key.js'
 import { personServerOf, presentableUntil, sendAs } from './agent-tokens.js'
 import type { DeferredConsent } from './await-decision.js'
@@ -84,8 +84,7 @@ async function obtainOnce(
     throw error
   })
   signal.throwIfAborted()
-  const { resource, authServer, scope, kind } = need
-  const { presented, resourceToken } = need
+  const { resource, authServer, scope, kind, presented, resourceToken } = need
   const sub = presented && resourceToken !== undefined ? String(decodeToken(presented.jwt)?.payload.sub) : undefined
   const consentNeed = { resource, authServer, scope, kind }
   if (response.status === 202) {
@@ -178,7 +177,7 @@ async function failureOf(tools: DeferralTools, response: Response, { authServer 
     const address = documentUrl(draft11Documents.agent, tools.id)
     return new AgentError('key_unknown', describeUnknownKey(authServer, tools.id, address), { error: problem.error })
   }
-  return failureIn(response, new URL(authServer).host, retryAfterOf(response))
+  return failureIn(response, new URL(authServer).host)
 }
 
 /**

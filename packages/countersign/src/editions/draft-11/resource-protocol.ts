@@ -17,7 +17,7 @@ import { draft11Tokens } from './tokens.js'
 /** Maximum lifetime of a resource token, in seconds. */
 const longest = 300
 
-/** What an edition's resource publishes besides what it was told. */
+/** The signatures that a resource requires, as its document describes them. */
 export interface ResourceForm {
   /** The components that signatures must cover besides those that they always cover. */
   furtherComponents: readonly string[]
@@ -29,7 +29,7 @@ export interface ResourceForm {
 export function createResourceProtocol(tools: ResourceTools, form: ResourceForm): ResourceProtocol {
   const { id, signer, scopes, algorithms, now, allowInsecureLoopback } = tools
   if (!isServerId(id, { allowInsecureLoopback }))
-    throw new TypeError(`id must be https:// and a host, without a port or a path, in draft -11: ${tools.id}`)
+    throw new TypeError(`id must be https:// and a host, without a port or a path, in draft -11: ${id}`)
   requireUsableSigner('signer', signer)
   const lifetime = Math.min(tools.resourceTokenLifetime, longest)
 

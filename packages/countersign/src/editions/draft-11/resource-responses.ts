@@ -195,6 +195,7 @@ export function nameIn(credential: Credential, { agentTokens }: Pick<DeferralToo
 }
 
 function untilAborted(promise: Promise<unknown>, signal: AbortSignal): Promise<unknown> {
+  signal.throwIfAborted()
   const aborted = new Promise((_resolve, reject) =>
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
   )

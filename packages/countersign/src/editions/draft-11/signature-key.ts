@@ -15,6 +15,7 @@ const maxLength = 16_384
 const maxMembers = 8
 /** Matches a single token in one pass: nearly every request has one. */
 const tokenAlone = /^([a-z*][a-z0-9_.*-]{0,63})=jwt;jwt="([\w.-]+)"$/
+
 /** Whether a `Signature-Key` begins with a member whose value is a scheme. */
 export function isSchemeFirst(text: string): boolean {
   return /^[^=]*=[A-Za-z*]/.test(text)

@@ -132,7 +132,7 @@ export function oauthCaller(endpoint: string, clientId: string): string {
   return `${oauthPrefix}${endpoint} ${clientId}`
 }
 
-/** The client that has a session, at whatever endpoint. */
+/** The client that has a session, whatever the endpoint. */
 function clientOf({ agent }: McpCaller): string {
   return isOAuthClient(agent) ? agent.slice(agent.indexOf(' ', oauthPrefix.length) + 1) : agent
 }

@@ -41,7 +41,7 @@ export interface McpOptions extends McpTable {
   /** A name of the server for the user who decides, if a client uses OAuth. @default none */
   name?: string | undefined
   /**
-   * The scopes, space-separated, that the first request of an OAuth client asks for, including `connect`. Some clients cannot ask for more later. @default
+   * The scopes, space-separated, that OAuth clients request first, including `connect`. Some clients cannot request more later. @default
    * `connect`, and all scopes in the table that access tokens may have
    */
   initialScope?: string | undefined
@@ -88,8 +88,8 @@ export function protectMcp(resource: Resource, options: McpOptions): ProtectedMc
   requireKnownOptions('protectMcp', options, mcpOptions)
   requireMcpTable(options)
   const { connect = '', sealState = false, maxBody = 1_048_576, now = systemClock } = options
-  const { sessions = createMcpSessions(now), origins = '*' } = options
-  if (origins !== '*' && !Array.isArray(origins))
+  const { sessions = createMcpSessions(now), origins } = options
+  if (origins !== undefined && origins !== '*' && !Array.isArray(origins))
     throw new TypeError('protectMcp: origins must be a list of origins, or "*"')
   for (const scope of [...scopesOf(options), connect])
     if (scope !== '') requireVerifyOptions({ require: 'authorization', scope }, resource)
@@ -101,7 +101,7 @@ export function protectMcp(resource: Resource, options: McpOptions): ProtectedMc
     table: options,
     bearerTable: bearerTableOf(options, accepting.protectedResource?.scopes ?? new Set()),
     connect,
-    origins: options.origins,
+    origins,
     maxBody,
     sessions,
     parameters: new LruCache(10_000),

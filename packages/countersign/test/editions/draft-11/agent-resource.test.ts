@@ -76,6 +76,22 @@ describe('a resource that runs its own interaction', () => {
     expect(stage.asked).toHaveLength(1)
   })
 
+  it('does not keep a request waiting that is aborted before it joins the prompt of another one', async () => {
+    const stage = openStage({ decision: 'none' })
+    runInteractions(stage)
+    const first = stage.agent.fetch(`${ids.resource}/a`)
+    await vi.waitFor(() => expect(stage.asked).toHaveLength(1))
+    const abort = new AbortController()
+    const { abandon } = stage.personServer
+    stage.personServer.abandon = (seen) => {
+      abort.abort(new Error('closed'))
+      return abandon(seen)
+    }
+    await expect(stage.agent.fetch(`${ids.resource}/b`, { signal: abort.signal })).rejects.toThrow('closed')
+    stage.decide(stage.asked[0]?.url ?? '')
+    expect((await first).status).toBe(200)
+  })
+
   it('is polled by the next request if the first one could not prompt', async () => {
     const stage = openStage({ decision: 'none', onConsent: undefined })
     runInteractions(stage)

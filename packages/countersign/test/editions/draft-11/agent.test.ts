@@ -40,7 +40,7 @@ function requireScope(stage: Stage): void {
 }
 
 describe('an agent of draft -11', () => {
-  it('obtains a person token and then an auth token, as the resource requires them, and asks the user for each', async () => {
+  it('obtains a person token and then an auth token, as the resource requires them, and prompts the user for each', async () => {
     const stage = openStage()
     const response = await stage.agent.fetch(data)
     expect(await response.text()).toBe('data')
@@ -105,7 +105,7 @@ describe('an agent of draft -11', () => {
     expect(await answerTo('/jwks.json')).toMatchObject({ keys: [{ kid: 'agent-1', alg: 'Ed25519' }] })
   })
 
-  it('presents the agent tokens of another provider, and asks for a new one when they expire', async () => {
+  it('presents the agent tokens of another provider, and requests a new one when they expire', async () => {
     const signer = await newSigner('ap-1')
     let provided = 0
     const agentToken = () =>

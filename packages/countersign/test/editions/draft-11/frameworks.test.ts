@@ -12,8 +12,8 @@ import { Hono } from 'hono'
 import Koa from 'koa'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { listen } from '../../resource/events-resource.js'
-import { openStage, requestWith, said, signers, tokenOf } from './resource-stage.js'
-import { boundTo, craftRequest, ids, newSigner, now, type WireMessage } from './wire.js'
+import { openStage, requestOf, requestWith, revocation, revokes, said, signers, tokenOf } from './resource-stage.js'
+import { boundTo, ids, newSigner, type WireMessage } from './wire.js'
 
 const read = { require: 'authorization', scope: 'data.read' } as const
 
@@ -54,9 +54,7 @@ const mounts: Record<string, (resource: Resource) => Promise<number>> = {
 }
 
 async function send(port: number, { method, target, headers, body }: WireMessage): Promise<Response> {
-  const fields = [...headers]
-    .filter(([name]) => name !== 'host')
-    .map(([name, value]): [string, string] => [name, value])
+  const fields = headers.filter(([name]) => name !== 'host')
   return fetch(`http://127.0.0.1:${port}${target}`, { method, headers: fields, body: body === '' ? null : body })
 }
 
@@ -91,18 +89,7 @@ describe.each(Object.keys(mounts))('draft -11 with %s', (name) => {
     const { port } = await open()
     const document = await fetch(`http://127.0.0.1:${port}/.well-known/aauth-resource.json`)
     expect(await document.json()).toMatchObject({ issuer: ids.resource })
-    const body = JSON.stringify({ jti: 'j1', exp: now + 300 })
-    const key = { scheme: 'jwks', id: ids.personServer, wellKnown: 'aauth-person.json', kid: 'ps-1' } as const
-    const also = ['content-type', 'content-digest']
-    const revocation = await craftRequest({
-      signer: signers.personServer,
-      key,
-      method: 'POST',
-      target: '/aauth/revoke',
-      body,
-      also,
-    })
-    expect((await send(port, revocation)).status).toBe(200)
+    expect((await send(port, await revocation(revokes('j1')))).status).toBe(200)
     const refused = await send(port, await post(await tokenOf('auth', { jti: 'j1' })))
     expect(said(refused).problem).toBe('error=revoked_jwt')
   })
@@ -133,8 +120,7 @@ describe('an MCP server in draft -11', () => {
       { session, signer = signers.agent }: { session?: string; signer?: typeof signers.agent } = {},
     ) => {
       const fields = { accept, ...(session === undefined ? {} : { 'mcp-session-id': session }) }
-      const { method, headers } = await requestWith(jwt, { signer, method: 'POST', target: '/mcp', body, also, fields })
-      return serve(new Request(`${ids.resource}/mcp`, { method, headers: [...headers] as [string, string][], body }))
+      return serve(requestOf(await requestWith(jwt, { signer, method: 'POST', target: '/mcp', body, also, fields })))
     }
   }
 

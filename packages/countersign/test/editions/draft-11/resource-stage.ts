@@ -106,14 +106,27 @@ export async function requestWith(jwt: string, parts: Partial<WireRequest> = {})
   return craftRequest({ signer: signers.agent, key: { scheme: 'jwt', jwt }, ...parts })
 }
 
+/** The key of the person server, as its requests name it. */
+export const serverKey = { scheme: 'jwks', id: ids.personServer, wellKnown: 'aauth-person.json', kid: 'ps-1' } as const
+
+/** The body of a revocation. */
+export const revokes = (jti: string, exp = now + 300) => JSON.stringify({ jti, exp })
+
+/** A revocation as a person server sends it. */
+export function revocation(body: string, parts: Partial<WireRequest> = {}): Promise<WireMessage> {
+  const also = ['content-type', 'content-digest']
+  const signed = { signer: signers.personServer, key: serverKey, method: 'POST', target: '/aauth/revoke', body, also }
+  return craftRequest({ ...signed, ...parts })
+}
+
+/** The request that a message contains. */
+export function requestOf({ method, target, headers, body }: WireMessage): Request {
+  return new Request(ids.resource + target, { method, headers, body: body === '' ? null : body })
+}
+
 /** The handler's response to a message. */
 export async function serve(resource: Resource, message: WireMessage): Promise<Response> {
-  const { method, target, headers, body } = message
-  const request = new Request(ids.resource + target, {
-    method,
-    headers: [...headers] as [string, string][],
-    body: body === '' ? null : body,
-  })
+  const request = requestOf(message)
   return resource.handler(request, receiveRequest(request))
 }
 

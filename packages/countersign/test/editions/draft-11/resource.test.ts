@@ -14,6 +14,8 @@ import {
   openStage,
   otherServer,
   requestWith,
+  revocation,
+  revokes,
   said,
   scopes,
   serve,
@@ -21,7 +23,7 @@ import {
   type TokenKind,
   tokenOf,
 } from './resource-stage.js'
-import { agentName, boundTo, craftRequest, ids, newSigner, now } from './wire.js'
+import { agentName, boundTo, ids, newSigner, now } from './wire.js'
 
 const read = { require: 'authorization', scope: 'data.read' } as const
 
@@ -100,7 +102,7 @@ describe('the resource token', () => {
     expect(decodeToken(issued)?.header).toEqual({ alg: 'Ed25519', kid: 'resource-1', typ: 'aa-resource+jwt' })
   })
 
-  it('names the auth token if that lacks a scope, and asks for both', async () => {
+  it('names the auth token if that lacks a scope, and requires both', async () => {
     const issued = await resourceTokenFor('auth', { jti: 'j2' }, 'data.read data.write')
     expect(decodeToken(issued)?.payload).toMatchObject({
       presented_jti: 'j2',
@@ -223,11 +225,7 @@ describe('the keys of a party', () => {
 
   it('must be on its own origin, for a revocation and for the tokens after it', async () => {
     const { resource, send, fetched } = openElsewhere(ids.personServer)
-    const key = { scheme: 'jwks', id: ids.personServer, wellKnown: 'aauth-person.json', kid: 'ps-1' } as const
-    const body = JSON.stringify({ jti: 'j1', exp: now + 300 })
-    const also = ['content-type', 'content-digest']
-    const signed = { signer: signers.personServer, key, method: 'POST', target: '/aauth/revoke', body, also }
-    expect((await serve(resource, await craftRequest(signed))).status).toBe(401)
+    expect((await serve(resource, await revocation(revokes('j1')))).status).toBe(401)
     const { response } = await send(await requestWith(await tokenOf('auth')), read)
     expect(said(response).problem).toBe('error=unknown_key')
     expect(fetched.filter((url) => url.startsWith(elsewhere))).toEqual([])

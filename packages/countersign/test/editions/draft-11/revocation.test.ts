@@ -1,28 +1,23 @@
 import type { RevokedTokens } from 'countersign/editions'
 import { createRevokedTokens, draft11ResourceWithBaseCoverage } from 'countersign/editions/draft-11'
 import { describe, expect, it } from 'vitest'
-import { openStage, otherServer, requestWith, type Stage, said, serve, signers, tokenOf } from './resource-stage.js'
-import { craftRequest, ids, newSigner, now, type WireRequest, withField } from './wire.js'
+import {
+  openStage,
+  otherServer,
+  requestWith,
+  revocation,
+  revokes,
+  type Stage,
+  said,
+  serve,
+  serverKey,
+  signers,
+  tokenOf,
+} from './resource-stage.js'
+import { ids, newSigner, now, type WireRequest, withField } from './wire.js'
 
 const read = { require: 'authorization', scope: 'data.read' } as const
-const key = { scheme: 'jwks', id: ids.personServer, wellKnown: 'aauth-person.json', kid: 'ps-1' } as const
-const otherKey = { ...key, id: otherServer, kid: 'other-1' } as const
-
-/** A revocation as a person server sends it. */
-function revocation(body: string, parts: Partial<WireRequest> = {}) {
-  const also = ['content-type', 'content-digest']
-  return craftRequest({
-    signer: signers.personServer,
-    key,
-    method: 'POST',
-    target: '/aauth/revoke',
-    body,
-    also,
-    ...parts,
-  })
-}
-
-const revokes = (jti: string, exp = now + 300) => JSON.stringify({ jti, exp })
+const otherKey = { ...serverKey, id: otherServer, kid: 'other-1' } as const
 
 async function revoke({ resource }: Stage, body: string, parts: Partial<WireRequest> = {}) {
   return serve(resource, await revocation(body, parts))
@@ -105,11 +100,11 @@ describe('a revocation is refused', () => {
     [
       'by the document of an agent',
       revokes('j1'),
-      { key: { ...key, wellKnown: 'aauth-agent.json' } },
+      { key: { ...serverKey, wellKnown: 'aauth-agent.json' } },
       401,
       'unknown_key',
     ],
-    ['by an unknown key', revokes('j1'), { key: { ...key, kid: 'x' } }, 401, 'unknown_key'],
+    ['by an unknown key', revokes('j1'), { key: { ...serverKey, kid: 'x' } }, 401, 'unknown_key'],
     ['by another key', revokes('j1'), { signer: signers.agent }, 401, 'invalid_signature'],
     ['if the body is not covered', revokes('j1'), { also: [] }, 401, 'invalid_input'],
     ['without jti', JSON.stringify({ exp: now }), {}, 400, 'invalid_request'],

@@ -23,19 +23,19 @@ const found = { key: await importVerificationKey(signer.jwk) }
 const key = { scheme: 'jwt', jwt: 'e30.e30.AA' } as const
 const serverKey = { scheme: 'jwks', id: 'https://ps.example', wellKnown: 'aauth-person.json', kid: 'k1' } as const
 
+const receiver: VerifySignatureOptions<typeof found> = {
+  profile: draft11Signing,
+  authorities: ['api.example'],
+  now: () => now,
+  resolveKey: () => found,
+  claimNonce: 'later',
+}
+
 const verify = (
   message: WireMessage,
   profile: SigningProfile = draft11Signing,
   options: Partial<VerifySignatureOptions<typeof found>> = {},
-) =>
-  verifySignature(receivedMessage(message), {
-    profile,
-    authorities: ['api.example'],
-    now: () => now,
-    resolveKey: () => found,
-    claimNonce: 'later',
-    ...options,
-  })
+) => verifySignature(receivedMessage(message), { ...receiver, profile, ...options })
 
 const get = await craftRequest({ signer, key })
 const withQuery = await craftRequest({ signer, key, target: '/data?a=1', also: ['@query'] })
@@ -47,14 +47,7 @@ describe('a signature of draft -11', () => {
   it('with a digest of a body that was removed on the way is refused, also if bodies are received as uploads', async () => {
     const upload = { isAnnounced: false, take: async () => undefined }
     const removed = { ...receivedMessage({ ...post, body: '' }), upload }
-    const refused = verifySignature(removed, {
-      profile: draft11Signing,
-      authorities: ['api.example'],
-      now: () => now,
-      resolveKey: () => found,
-      claimNonce: 'later',
-    })
-    expect(await refusalCode(() => refused)).toBe('digest_mismatch')
+    expect(await refusalCode(() => verifySignature(removed, receiver))).toBe('digest_mismatch')
   })
 
   it.each<[string, Made]>([
@@ -208,11 +201,11 @@ describe('a request with several signatures', () => {
   })
 
   it('may have its members in several lines', async () => {
-    const message = {
-      ...get,
-      headers: [...get.headers, ['signature', 'cdn=:AAAA:'], ['signature-input', 'cdn=("@method");created=1']] as const,
-    }
-    expect((await verify({ ...message, headers: [...message.headers] })).signatureKey).toEqual(key)
+    const more: [string, string][] = [
+      ['signature', 'cdn=:AAAA:'],
+      ['signature-input', 'cdn=("@method");created=1'],
+    ]
+    expect((await verify({ ...get, headers: [...get.headers, ...more] })).signatureKey).toEqual(key)
   })
 
   it('is rejected if a member was added after signing', async () => {
@@ -226,13 +219,13 @@ describe('a request with several signatures', () => {
     const input = `("@method" "@authority" "@path" "signature-key");created=${now}`
     const lines = ['"@method": GET', '"@authority": api.example', '"@path": /data', `"signature-key": ${field(own)}`]
     const signature = await signer.sign([...lines, `"@signature-params": ${input}`].join('\n'))
-    const headers = [
+    const headers: [string, string][] = [
       ['host', 'api.example'],
       ['signature-key', field(own)],
       ['signature-input', `sig=${input}`],
       ['signature', `sig=:${Buffer.from(signature).toString('base64')}:`],
-    ] as const
-    return { method: 'GET', target: '/data', body: '', headers: [...headers] }
+    ]
+    return { method: 'GET', target: '/data', body: '', headers }
   }
 })
 
@@ -264,14 +257,7 @@ describe('the nonce parameter', () => {
 describe('signRequest with draft -11', () => {
   const sign = (request: Request, profile = draft11AgentSigning) =>
     signRequest(request, { profile, signer, signatureKey: key, created: now })
-  const receive = (request: Request) =>
-    verifySignature(receiveRequest(request), {
-      profile: draft11Signing,
-      authorities: ['api.example'],
-      now: () => now,
-      resolveKey: () => found,
-      claimNonce: 'later',
-    })
+  const receive = (request: Request) => verifySignature(receiveRequest(request), receiver)
 
   it('covers what the request has, and sends a new nonce every time, in the signature', async () => {
     const requests = [1, 2].map(() => new Request('https://api.example/data?a=1'))

@@ -46,6 +46,21 @@ const namesOf = ({ seen }: Stage, path: string) =>
   seen.filter(({ url, typ }) => url.includes(path) && typ === 'aa-agent+jwt').map(({ claims }) => String(claims.sub))
 const pollsOf = ({ seen }: Stage): Seen[] => seen.filter(({ url }) => url.includes('/pending/'))
 
+/** An agent that restarted after an attacker had sent a victim the link to a page, and the victim had allowed the request there. */
+async function openRestarted() {
+  const store = memoryStore()
+  const stage = openWebStage({ store })
+  const restarted = openWebStage({ store, fetch: stage.fetch })
+  void stage.web
+    .for('attacker')
+    .fetch(data)
+    .catch(() => undefined)
+  await vi.waitFor(() => expect(stage.prompts).toHaveLength(1))
+  stage.decide(stage.prompts[0]?.url ?? '')
+  restarted.prompts.push(...stage.prompts)
+  return { store, stage, restarted }
+}
+
 /** Allows in the session's own browser whatever it is prompted for, until the request has its response. */
 async function allowAll(stage: WebStage, session: string, response: Promise<Response>): Promise<Response> {
   let handled = stage.prompts.length
@@ -128,16 +143,7 @@ describe('a web agent of draft -11', () => {
   })
 
   it('abandons the request if another browser returns after a restart', async () => {
-    const store = memoryStore()
-    const stage = openWebStage({ store })
-    const restarted = openWebStage({ store, fetch: stage.fetch })
-    void stage.web
-      .for('attacker')
-      .fetch(data)
-      .catch(() => undefined)
-    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1))
-    stage.decide(stage.prompts[0]?.url ?? '')
-    restarted.prompts.push(...stage.prompts)
+    const { stage, restarted } = await openRestarted()
     expect(await restarted.comeBack('victim')).toBe('refused')
     expect(pollsOf(stage).map(({ method }) => method)).toEqual(['DELETE'])
     expect(await restarted.comeBack('attacker')).toBe('refused')
@@ -146,16 +152,7 @@ describe('a web agent of draft -11', () => {
   })
 
   it('abandons the request if it is no longer on record which browser started it', async () => {
-    const store = memoryStore()
-    const stage = openWebStage({ store })
-    const restarted = openWebStage({ store, fetch: stage.fetch })
-    void stage.web
-      .for('attacker')
-      .fetch(data)
-      .catch(() => undefined)
-    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1))
-    stage.decide(stage.prompts[0]?.url ?? '')
-    restarted.prompts.push(...stage.prompts)
+    const { store, stage, restarted } = await openRestarted()
     // The store keeps 10,000 owners without a token. The attacker's session stays in use.
     for (let other = 0; other < 10_000; other++) {
       await store.put(`s${other}`, { agent: '', edition: '', kind: 'past', id: '', data: {} })
@@ -189,8 +186,6 @@ describe('a web agent of draft -11', () => {
   it('has a name for each session, and keeps it once the session’s user has returned', async () => {
     const stage = openWebStage()
     await allowAll(stage, 's1', stage.web.for('s1').fetch(data))
-    const { api } = stage
-    stage.api = (seen) => (seen.url.endsWith('/status') ? new Response(String(seen.claims.sub)) : api(seen))
     stage.clock.now += 3600
     await allowAll(stage, 's1', stage.web.for('s1').fetch(data))
     await allowAll(stage, 's2', stage.web.for('s2').fetch(data))
@@ -217,6 +212,9 @@ describe('a web agent of draft -11', () => {
       .fetch(data)
       .catch((error: unknown) => error)) as { consent: { url: string } }
     expect(again.consent.url).toBe(failure.consent.url)
+    const [first, second, ...more] = namesOf(stage, '/token')
+    expect(second).not.toBe(first)
+    expect(more, 'the third request joined the first consent').toEqual([])
     expect(pollsOf(stage), 'the user has not returned').toEqual([])
   })
 

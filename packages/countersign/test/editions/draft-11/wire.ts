@@ -60,7 +60,7 @@ export interface WireRequest {
 export interface WireMessage {
   method: string
   target: string
-  headers: (readonly [string, string])[]
+  headers: [string, string][]
   body: string
 }
 
@@ -89,18 +89,21 @@ export async function craftRequest(parts: WireRequest): Promise<WireMessage> {
     '\n',
   )
   const signature = Buffer.from(await signer.sign(base)).toString('base64')
-  const headers = [
+  const headers: [string, string][] = [
     ['host', authority],
     ...Object.entries(fields),
     ['signature-key', signatureKey],
     ['signature-input', `${label}=${input}`],
     ['signature', `${label}=:${signature}:`],
-  ] as const
-  return { method, target, body, headers: [...headers] as [string, string][] }
+  ]
+  return { method, target, body, headers }
 }
 
 /** The message with one field changed. */
 export function withField(message: WireMessage, name: string, change: (value: string) => string): WireMessage {
-  const headers = message.headers.map(([each, value]) => [each, each === name ? change(value) : value] as const)
+  const headers = message.headers.map(([each, value]): [string, string] => [
+    each,
+    each === name ? change(value) : value,
+  ])
   return { ...message, headers }
 }
