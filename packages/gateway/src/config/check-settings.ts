@@ -1,5 +1,6 @@
 import { isIdentifier } from 'countersign/discovery'
 import type { ConfigurationProblem } from 'countersign/node'
+import { editionNames, gatewayEditions } from '../editions/gateway-editions.js'
 import { defaultLimits } from '../gateway-options.js'
 import { mcpPathProblems } from '../routes/closed-paths.js'
 import { metadataPaths, oauthProblems } from '../routes/oauth-paths.js'
@@ -86,7 +87,8 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
     ...unknown,
     ...withoutRoutes(settings),
     ...missingFor(settings),
-    ...ofOtherEdition(settings),
+    ...authServerProblems(settings),
+    ...gatewayEditions[settings.edition ?? editionNames[0]].problemsIn(settings),
     ...notShared(settings),
   ]
 }
@@ -114,28 +116,12 @@ function withoutRoutes({ names }: ReadableSettings): ConfigurationProblem[] {
   return [{ setting: 'routes', problem: 'is missing; it must be a list. Only a gateway with mcp can omit it' }]
 }
 
-/** The auth servers, and settings that the edition does not have. */
-function ofOtherEdition(settings: ReadableSettings): ConfigurationProblem[] {
-  const { edition = 'january', names, routes, denyList, assertion, accept, mcp = [] } = settings
-  const problems: ConfigurationProblem[] = []
-  const refuse = (setting: string, problem: string) => void problems.push({ setting, problem })
-  if (!names.has('authServer') && !names.has('authServers')) refuse('authServer', 'is missing; it must be a URL')
-  if (names.has('authServer') && names.has('authServers')) refuse('authServers', 'cannot be combined with authServer')
-  if (edition === 'january') {
-    if (names.has('authServers')) refuse('authServers', 'needs edition: "draft-11"; in January 2026, set authServer')
-    for (const [at, { require }] of routes)
-      if (require === 'user') refuse(`routes[${at}].require`, 'can be "user" only with edition: "draft-11"')
-    return problems
-  }
-  if (denyList)
-    refuse('denyList', 'is not part of edition draft-11, in which auth servers report revoked tokens themselves')
-  if (assertion) refuse('assertion', 'is not available with edition draft-11')
-  if (names.has('authServers') && [accept, ...mcp.map((each) => each.accept)].some(acceptsOAuth))
-    refuse(
-      'authServers',
-      'cannot be combined with oauth in accept: OAuth clients use one auth server, so set authServer',
-    )
-  return problems
+/** A gateway has either one auth server or a list. */
+function authServerProblems({ names }: ReadableSettings): ConfigurationProblem[] {
+  const hasList = names.has('authServers')
+  if (!names.has('authServer'))
+    return hasList ? [] : [{ setting: 'authServer', problem: 'is missing; it must be a URL' }]
+  return hasList ? [{ setting: 'authServers', problem: 'cannot be combined with authServer' }] : []
 }
 
 /** Without shared memory, each of several gateways would accept the same signed request once (G12). */

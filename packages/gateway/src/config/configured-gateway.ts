@@ -1,14 +1,14 @@
 import cluster from 'node:cluster'
 import type { ClaimNonce, OnEvent } from 'countersign'
-import { january, type ResourceEdition, type RevokedTokens } from 'countersign/editions'
-import { createRevokedTokens, draft11Resource } from 'countersign/editions/draft-11'
+import type { RevokedTokens } from 'countersign/editions'
+import { createRevokedTokens } from 'countersign/editions/draft-11'
 import { createMemoryNonces, createRateLimit, createResource, type RateLimit } from 'countersign/resource'
 import { createMcpSessions, type McpSessions } from 'countersign/resource/mcp'
 import { createGateway } from '../create-gateway.js'
+import { gatewayEditions } from '../editions/gateway-editions.js'
 import type { Gateway, GatewayOptions } from '../gateway-options.js'
 import { createSubrequestGateway, type SubrequestOptions } from '../subrequests/create-subrequest-gateway.js'
 import type { UpstreamOptions } from '../upstream.js'
-import type { GatewaySettings } from './gateway-schema.js'
 import type { LoadedGatewayConfig } from './load-gateway-config.js'
 
 /** Request memory that several processes share. */
@@ -30,17 +30,12 @@ export interface ConfiguredGatewayOptions {
   onEvent?: OnEvent | undefined
 }
 
-/** The editions of the protocol, by their names in a configuration. */
-const editions: Readonly<Record<GatewaySettings['edition'], ResourceEdition>> = {
-  january,
-  'draft-11': draft11Resource,
-}
-
 /**
  * Creates a gateway from a configuration. `use` applies another configuration, which must not change the port or `verifyOnly`.
  *
  * @throws TypeError for contradictory settings, in a cluster worker without `shared`, because each worker would accept the same request once
- * (G12), and in draft -11 for a `shared` without `revokedTokens`, because each process would receive only some of the revocations
+ * (G12), and in editions with reported revocations for a `shared` without `revokedTokens`, because each process would receive only some of
+ * them
  */
 export function createConfiguredGateway(
   config: LoadedGatewayConfig,
@@ -66,13 +61,13 @@ export function createConfiguredGateway(
       throw new TypeError(
         'a cluster worker requires shared.mcpSessions for mcp: without it, only one worker would know each session',
       )
-    if (settings.edition === 'draft-11' && !revokedTokens)
+    const { edition, receivesRevocations } = gatewayEditions[settings.edition]
+    if (receivesRevocations && !revokedTokens)
       throw new TypeError(
-        'draft -11 requires shared.revokedTokens: without it, each process would accept the tokens that were revoked at another one',
+        `${edition.name} requires shared.revokedTokens: without it, each process would accept the tokens that were revoked at another one`,
       )
     const network = { allowNetworks, egressProxy, allowInsecureLoopback }
     const revoked = denyList ? { denyList: {} } : {}
-    const edition = editions[settings.edition]
     const known = { edition, id, signer, authServer, authServers, scopes, nonce, onEvent }
     const memory = { claimNonce, rateLimit, revokedTokens }
     const resource = createResource({ ...known, ...memory, ...network, ...revoked })

@@ -9,6 +9,7 @@ import {
 } from 'countersign/node'
 import { type McpTable, mcpNameProblem } from 'countersign/resource/mcp'
 import * as z from 'zod'
+import { editionNames } from '../editions/gateway-editions.js'
 import { defaultLimits, type GatewayLimits, type McpPath } from '../gateway-options.js'
 import { originProblem } from '../responses/cors.js'
 import type { EncodedOctet } from '../routes/path-grammar.js'
@@ -117,7 +118,7 @@ const mcp = z
 /** The settings. */
 export const gatewayShape = {
   id: text(2048),
-  edition: z.enum(['january', 'draft-11']).default('january'),
+  edition: z.enum(editionNames).default(editionNames[0]),
   authServer: text(2048).optional(),
   authServers: z.union([z.literal('any'), z.array(text(2048)).min(1).max(1000)]).optional(),
   keyFile: text(4096),
