@@ -98,7 +98,7 @@ const layers = {
   gateway: upwards([
     ['headers', 'events'],
     ['routes'],
-    ['identity', 'uploads', 'openapi'],
+    ['identity', 'uploads', 'openapi', 'editions'],
     ['upstream'],
     ['responses', 'probe'],
     ['gateway-options'],
@@ -280,7 +280,7 @@ function checkUrls({ file, shown }) {
 
 /** Other code sees an edition only through the values in the files named after it; only an entry point exports its parts. */
 function isInsideEdition(inside, reached) {
-  const [, edition, part] = /^editions\/(\w+)\/(.+)$/.exec(reached) ?? []
+  const [, edition, part] = /^editions\/([\w-]+)\/(.+)$/.exec(reached) ?? []
   return (
     part !== undefined &&
     !(part === edition || part.startsWith(`${edition}-`)) &&

@@ -2,8 +2,8 @@ import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import type { PrivateJwk } from 'countersign'
 import { documentUrl } from 'countersign/discovery'
+import { editionOf, publishedKeys } from '../editions/agent-editions.js'
 import type { EditionName } from '../editions/load-edition.js'
-import { editionOf, publishedKeys } from './agent-editions.js'
 
 /** A private key with the `kid` under which it is published. */
 export type AgentKey = PrivateJwk & { kid: string }

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import {
-  draft11Name,
   isPostgresUrl,
   KeyError,
   type LoadedConfig,
@@ -10,12 +9,11 @@ import {
   StorageError,
   type StoredKey,
   shownDatabase,
-  storedDraft11Keys,
   storedKeys,
-  storedOAuthKeys,
 } from 'countersign-server'
 import { errorReason } from '../command/errors.js'
 import { databaseProblem, describeOutage, openStorage, outageAdvice, readSchema } from '../database/open-storage.js'
+import { otherEditions } from '../editions/server-editions.js'
 import { checking, type Finding } from './finding.js'
 
 const day = 86_400
@@ -77,16 +75,12 @@ async function checkKeys(
   if (keys.length === 0)
     return [report.warning('There are no keys yet.', 'Run countersign server start: it creates them.')]
   if (masterKey === undefined) return [report.unknown('They cannot be decrypted without the master key.')]
-  const has = (name: string) => keys.some(({ edition }) => edition === name)
-  const editions = [
-    'january',
-    ...(settings.draft11 && has(draft11Name) ? [draft11Name] : []),
-    ...(settings.oauth && has('oauth') ? ['oauth'] : []),
-  ]
+  const others = otherEditions.filter(
+    ({ name, isOn }) => isOn(settings) && keys.some(({ edition }) => edition === name),
+  )
   try {
     await storedKeys({ storage, masterKey })
-    if (editions.includes(draft11Name)) await storedDraft11Keys({ storage, masterKey })
-    if (editions.includes('oauth')) await storedOAuthKeys({ storage, masterKey })
+    for (const { openKeys } of others) await openKeys({ storage, masterKey })
   } catch (error) {
     if (!(error instanceof KeyError)) throw error
     return [
@@ -98,7 +92,9 @@ async function checkKeys(
   }
   return [
     report.ok('They can be decrypted with the master key.'),
-    ...editions.map((edition) => judgeRotation(keys, settings.keyRotation.rotateAfter, { edition, file })),
+    ...['january', ...others.map(({ name }) => name)].map((edition) =>
+      judgeRotation(keys, settings.keyRotation.rotateAfter, { edition, file }),
+    ),
   ]
 }
 

@@ -10,8 +10,8 @@ import {
 } from 'countersign/editions/draft-11'
 import type { ParsedKeyReference } from 'countersign/signatures'
 import { usageError } from '../command/errors.js'
-import { requireToken } from './choose-scheme.js'
 import type { CommandEdition, DecodedHeader, DocumentKind, HeaderInspector } from './command-edition.js'
+import { requireToken } from './require-token.js'
 
 const name = {
   member: 'name',

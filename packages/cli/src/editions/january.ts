@@ -2,8 +2,8 @@ import type { PublicJwk } from 'countersign'
 import { january, parseChallenge, parseSignatureKey } from 'countersign/editions'
 import { jwkThumbprint, type KeyReference } from 'countersign/signatures'
 import { usageError } from '../command/errors.js'
-import { requireFlagsOf, requireToken } from './choose-scheme.js'
 import type { CommandEdition, KeyReferenceFlags } from './command-edition.js'
+import { requireToken } from './require-token.js'
 
 /** AAuth as of January 2026, for the commands. */
 export const januaryEdition: CommandEdition = {
@@ -86,7 +86,7 @@ export const januaryEdition: CommandEdition = {
     const implied =
       flags.token !== undefined ? 'jwt' : flags.id !== undefined || flags.jwksUri !== undefined ? 'jwks' : 'hwk'
     const scheme = (flags.scheme ?? implied) as Scheme
-    requireFlagsOf(scheme, schemeFlags, flags)
+    requireFlagsOf(scheme, flags)
     switch (scheme) {
       case 'hwk': {
         const { kid: _kid, alg: _alg, use: _use, ...members } = signer.jwk
@@ -102,10 +102,22 @@ export const januaryEdition: CommandEdition = {
 
 type Scheme = 'hwk' | 'jwks' | 'jwt'
 
+/** The flags that apply to each scheme. */
 const schemeFlags: Readonly<Record<Scheme, readonly (keyof KeyReferenceFlags)[]>> = {
   hwk: [],
   jwks: ['id', 'wellKnown', 'jwksUri'],
   jwt: ['token'],
+}
+
+/** Requires that every flag applies to the scheme. */
+function requireFlagsOf(scheme: Scheme, flags: KeyReferenceFlags): void {
+  for (const [other, names] of Object.entries(schemeFlags)) {
+    const given = names.find((name) => flags[name] !== undefined)
+    if (other !== scheme && given !== undefined) {
+      const flag = given.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+      throw usageError(`--${flag} applies to --scheme ${other}, not to ${scheme}.`)
+    }
+  }
 }
 
 function publishedKey({ key, id, wellKnown, jwksUri }: KeyReferenceFlags, kid: string): KeyReference {

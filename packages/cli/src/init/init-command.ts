@@ -1,10 +1,10 @@
 import { generatePrivateJwk, systemClock } from 'countersign'
 import { isLoopbackIdentifier } from 'countersign/discovery'
-import { requireEdition } from '../agent-folder/agent-editions.js'
 import { isAgentName } from '../agent-folder/agent-file.js'
 import { type AgentFolder, agentFolderPath, type WrittenAgent } from '../agent-folder/agent-folder.js'
 import { findAgentFolder, removeKey, writeAgentFolder } from '../agent-folder/folder-files.js'
 import { exitStatus, usageError } from '../command/errors.js'
+import { requireAllowed } from '../editions/agent-editions.js'
 import type { EditionName } from '../editions/load-edition.js'
 import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
 import { type Look, lookAt } from '../own-agent/check-publication.js'
@@ -128,7 +128,7 @@ export function describeAgent(flags: InitFlags, path: string, before: AgentFolde
     edition,
     authServers: authServers ?? before?.authServers ?? [],
   }
-  requireEdition(described)
+  requireAllowed(described)
   return described
 }
 

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { parseJsonObject } from 'countersign/tokens'
-import { editionOf } from '../agent-folder/agent-editions.js'
 import { agentDocuments, type WrittenAgent } from '../agent-folder/agent-folder.js'
 import { CommandError, errorCode, usageError } from '../command/errors.js'
+import { editionOf } from '../editions/agent-editions.js'
 
 /** The output folder for the documents to upload. */
 export interface Upload {

@@ -1,15 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import {
-  draft11Name,
-  draft11TokenLifetime,
-  KeyError,
-  parseMasterKey,
-  type Rotation,
-  readMasterKey,
-  rotateKeys,
-  StorageError,
-} from 'countersign-server'
+import { KeyError, parseMasterKey, type Rotation, readMasterKey, rotateKeys, StorageError } from 'countersign-server'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
+import { otherEditions } from '../editions/server-editions.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
 import {
   type ChangeOptions,
@@ -83,7 +75,8 @@ async function rotate(
   how: { edition: string; allowUnpublished: boolean; by: string },
 ) {
   const configured = config?.settings.lifetimes.authToken ?? longestToken
-  const tokenLifetime = Math.max(configured, how.edition === draft11Name ? draft11TokenLifetime : 0)
+  const { tokenLifetime: own = 0 } = otherEditions.find(({ name }) => name === how.edition) ?? {}
+  const tokenLifetime = Math.max(configured, own)
   try {
     return await rotateKeys(storage, { masterKey, tokenLifetime, ...how })
   } catch (error) {

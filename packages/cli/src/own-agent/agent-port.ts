@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { ConsentPrompt, OpenConsent } from 'countersign/agent'
 import { type CallbackPort, openCallbackPort } from 'countersign/node'
-import { portableRedirect } from '../agent-folder/agent-editions.js'
 import type { AgentFolder } from '../agent-folder/agent-folder.js'
+import { portableRedirect } from '../editions/agent-editions.js'
 
 type Handler = (request: Request) => Promise<Response>
 

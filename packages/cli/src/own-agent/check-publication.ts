@@ -1,9 +1,9 @@
 import { createSigner } from 'countersign'
 import { fetchLimits, type NetworkOptions } from 'countersign/discovery'
-import { editionOf } from '../agent-folder/agent-editions.js'
 import type { AgentKey, WrittenAgent } from '../agent-folder/agent-folder.js'
 import { checkIdentifier, type DocumentReport } from '../discover/check-identifier.js'
 import type { Finding } from '../discover/findings.js'
+import { editionOf } from '../editions/agent-editions.js'
 import { loadEdition } from '../editions/load-edition.js'
 
 /** The published state of an agent, compared with its folder. */

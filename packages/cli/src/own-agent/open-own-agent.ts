@@ -2,9 +2,9 @@ import { createSigner, type FetchDocument } from 'countersign'
 import { type Agent, AgentError, type ConsentPrompt, createAgent } from 'countersign/agent'
 import { causeMessages, documentResponse, isLoopbackIdentifier, type NetworkOptions } from 'countersign/discovery'
 import { createGuardedFetch, fileStore } from 'countersign/node'
-import { editionOf, portableRedirect, requireEdition } from '../agent-folder/agent-editions.js'
 import { type AgentDocument, type AgentFolder, agentDocuments } from '../agent-folder/agent-folder.js'
 import { CommandError, errorCode, exitStatus, usageError } from '../command/errors.js'
+import { editionOf, portableRedirect, requireAllowed } from '../editions/agent-editions.js'
 import type { EditionName } from '../editions/load-edition.js'
 import { addressHint } from '../network/fetch-problems.js'
 import { listen, type OpenPort } from '../network/listen.js'
@@ -48,7 +48,7 @@ export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> 
   const { folder, authServers = [], targets = [], consent, network, interop, isLocal = false, ...given } = options
   const { id, name, keys, storePath } = folder
   const accepted = [...new Set([...folder.authServers, ...authServers])]
-  requireEdition({ ...folder, authServers: accepted })
+  requireAllowed({ ...folder, authServers: accepted })
   const { edition } = editionOf(folder)
   if (interop && edition) throw usageError(`--interop is for January 2026: this agent speaks ${edition.name}.`)
   const known = [id, ...accepted, ...targets]

@@ -12,13 +12,11 @@ import {
 import { createMetrics, type Metrics } from 'countersign/observability'
 import {
   createAuthServer,
-  draft11Server,
   januaryServer,
   KeyError,
   type LoadedConfig,
   type LogoReEncoder,
   loadLogoReEncoder,
-  oauthEdition,
   readCertificates,
   readConfig,
   readMasterKey,
@@ -29,11 +27,10 @@ import {
   StorageError,
   serverOptions,
   startKeyRotation,
-  storedDraft11Keys,
   storedKeys,
-  storedOAuthKeys,
 } from 'countersign-server'
 import { databaseProblem, openStorage } from '../database/open-storage.js'
+import { openOtherEditions } from '../editions/server-editions.js'
 import { createReadinessView, createStoppableServer, httpTimes, listenWithAdmin } from '../network/listen-with-admin.js'
 import type { ServerLog } from '../terminal/server-log.js'
 import { workerAdminPort } from '../workers/run-workers.js'
@@ -81,11 +78,7 @@ export async function startServer(
     await requireOwnDatabase(storage, settings.issuer)
     const firstStart = (await storage.listKeys()).length === 0
     const keys = await storedKeys({ storage, masterKey })
-    const { oauth, draft11 } = settings
-    const others = [
-      ...(draft11 ? [draft11Server({ ...draft11, keys: await storedDraft11Keys({ storage, masterKey }) })] : []),
-      ...(oauth ? [oauthEdition({ ...oauth, keys: await storedOAuthKeys({ storage, masterKey }) })] : []),
-    ]
+    const others = await openOtherEditions(settings, { storage, masterKey })
     const options = {
       ...serverOptions(settings),
       policies: [],

@@ -3,7 +3,7 @@ import { type AgentEdition, january } from 'countersign/editions'
 import { draft11Agent, isServerId } from 'countersign/editions/draft-11'
 import { publishedJwk } from 'countersign/tokens'
 import { usageError } from '../command/errors.js'
-import type { EditionName } from '../editions/load-edition.js'
+import type { EditionName } from './load-edition.js'
 
 /** Redirect URI that matches whichever port the command listens on (W24). */
 export const portableRedirect = 'http://127.0.0.1/callback'
@@ -19,6 +19,13 @@ interface OwnEdition {
   isPolled: boolean
   /** How users are redirected back, according to a published document: the problem, if any. */
   returnProblem: (document: Readonly<Record<string, unknown>>) => string | undefined
+  /** Why the edition does not allow an agent, if it does not. */
+  problem: (agent: DescribedAgent) => string | undefined
+}
+
+interface DescribedAgent {
+  id: string
+  authServers: readonly string[]
 }
 
 const own: Readonly<Record<EditionName, OwnEdition>> = {
@@ -31,6 +38,7 @@ const own: Readonly<Record<EditionName, OwnEdition>> = {
       Array.isArray(redirects) && redirects.includes(portableRedirect)
         ? undefined
         : `Its redirect_uris do not include ${portableRedirect}`,
+    problem: () => undefined,
   },
   'draft-11': {
     edition: draft11Agent,
@@ -39,6 +47,13 @@ const own: Readonly<Record<EditionName, OwnEdition>> = {
     describe: (id, jwksUri) => ({ issuer: id, jwks_uri: jwksUri, localhost_callback_allowed: true }),
     returnProblem: ({ localhost_callback_allowed: isAllowed }) =>
       isAllowed === true ? undefined : 'Its localhost_callback_allowed is not true',
+    problem({ id, authServers }) {
+      if (!isServerId(id, { allowInsecureLoopback: true }))
+        return `In draft -11, the agent's URL has no path, and no port except on this machine: ${String(id)}`
+      if (authServers.length > 1)
+        return `In draft -11, an agent has one auth server (its person server), not ${authServers.length}: ${authServers.join(' and ')}. Use another agent for the other one, with --home.`
+      return undefined
+    },
   },
 }
 
@@ -59,16 +74,7 @@ export async function publishedKeys(agent: ChosenEdition, keys: readonly Private
 }
 
 /** @throws CommandError for an agent that its edition does not allow */
-export function requireEdition({
-  edition,
-  id,
-  authServers,
-}: ChosenEdition & { id: string; authServers: readonly string[] }): void {
-  if (edition !== 'draft-11') return
-  if (!isServerId(id, { allowInsecureLoopback: true }))
-    throw usageError(`In draft -11, the agent's URL has no path, and no port except on this machine: ${String(id)}`)
-  if (authServers.length > 1)
-    throw usageError(
-      `In draft -11, an agent has one auth server (its person server), not ${authServers.length}: ${authServers.join(' and ')}. Use another agent for the other one, with --home.`,
-    )
+export function requireAllowed(agent: ChosenEdition & DescribedAgent): void {
+  const problem = editionOf(agent).problem(agent)
+  if (problem !== undefined) throw usageError(problem)
 }
