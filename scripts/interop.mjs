@@ -13,7 +13,7 @@ import { fail, installExactly, onLoopback, run } from './installed-programs.mjs'
 const { values } = parseArgs({ options: { packages: { type: 'string' }, write: { type: 'boolean', default: false } } })
 const packages = values.packages === undefined ? undefined : resolve(values.packages)
 if (packages !== undefined && !existsSync(join(packages, 'agent', 'dist', 'index.js')))
-  fail(`${packages} is no built checkout of aauth-dev/packages-js: it has no agent/dist/index.js.`)
+  fail(`${packages} is not a built checkout of aauth-dev/packages-js: it has no agent/dist/index.js.`)
 
 const isolated = onLoopback('peers')
 const folder = join(tmpdir(), 'countersign-draft-11-peers')

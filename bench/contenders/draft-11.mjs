@@ -1,7 +1,7 @@
 import { createSigner } from 'countersign'
 import { createDiscovery } from 'countersign/discovery'
 import { january } from 'countersign/editions'
-import { draft11, draft11Jose, issueAgentToken } from 'countersign/editions/draft-11'
+import { draft11, issueAgentToken } from 'countersign/editions/draft-11'
 import { receiveIncoming } from 'countersign/node'
 import { signMessage, verifySignature } from 'countersign/signatures'
 import { issueToken, publishedJwk } from 'countersign/tokens'
@@ -83,7 +83,7 @@ function createResolver({ documents, createKeyResolver }, { jwk }) {
       jwks_uri: `${agent}/jwks.json`,
       redirect_uris: [`${agent}/callback`],
     },
-    [`${agent}/jwks.json`]: { keys: [publishedJwk(jwk, jose ?? draft11Jose)] },
+    [`${agent}/jwks.json`]: { keys: [publishedJwk(jwk, jose)] },
   }
   const fetch = async (url) => (published[url] ? Response.json(published[url]) : new Response(null, { status: 404 }))
   return createKeyResolver({
