@@ -4,15 +4,25 @@ import { storedKeys } from 'countersign-server'
 import { postgresStorage } from 'countersign-server/postgres'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
-import { allowedRequest, freshHash, newUser, outcomeOf, refreshable } from './fixtures.js'
+import { allowedRequest, freshHash, newUser, outcomeOf, refreshable, subOf } from './fixtures.js'
 import { openPostgres } from './postgres/postgres-server.js'
 import { patient } from './postgres/template.js'
 import { temporaryFile } from './temporary-file.js'
 
 const masterKey = randomBytes(32)
 
+type System = 'sqlite' | 'postgres'
+
 /** The statements that undo a migration, by the schema version to which they return. */
-const downgrades: Readonly<Record<number, string>> = {
+const downgrades: Readonly<Record<number, string | Readonly<Record<System, string>>>> = {
+  11: {
+    sqlite: `
+      drop index resource_subject_sub;
+      create unique index resource_subject_sub_key on resource_subject (sub);`,
+    postgres: `
+      drop index resource_subject_sub;
+      alter table resource_subject add constraint resource_subject_sub_key unique (sub);`,
+  },
   10: `
     drop table revocation_delivery;
     drop table received_revocation;
@@ -61,8 +71,12 @@ const downgrades: Readonly<Record<number, string>> = {
 }
 
 /** The statements that return to a schema version. */
-function downgradeTo(version: number): string {
-  return [10, 9, 8, 7, 6, 5, 4, 3, 2, 1].flatMap((each) => (each >= version ? (downgrades[each] ?? []) : [])).join('')
+function downgradeTo(version: number, system: System): string {
+  return [11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+    .filter((each) => each >= version)
+    .map((each) => downgrades[each] ?? '')
+    .map((statements) => (typeof statements === 'string' ? statements : statements[system]))
+    .join('')
 }
 
 /** An empty database: how to open it, and how to convert it to an older schema while it is closed. */
@@ -72,7 +86,7 @@ async function sqlite() {
     open: async () => sqliteStorage(path, { sweepInterval: 0 }),
     async downgrade(version: number) {
       const database = new Database(path)
-      database.exec(downgradeTo(version))
+      database.exec(downgradeTo(version, 'sqlite'))
       database.pragma(`user_version = ${version}`)
       database.close()
     },
@@ -92,7 +106,7 @@ async function postgres() {
     open: () => postgresStorage(url, { sweepInterval: 0, ...patient }),
     run: (statement: string) => server.query(statement, name),
     downgrade: (version: number) =>
-      server.query(`${downgradeTo(version)} update schema_version set version = ${version}`, name),
+      server.query(`${downgradeTo(version, 'postgres')} update schema_version set version = ${version}`, name),
   }
 }
 
@@ -137,6 +151,56 @@ it.each([
 )
 
 it.each([
+  ['SQLite', sqlite],
+  ['PostgreSQL', postgres],
+] as const)(
+  'lets all resources of a %s database of schema 11 continue with their subjects, and further ones of their origins use the first of these',
+  { timeout: 60_000 },
+  async (_name, create) => {
+    const database = await create()
+    const before = await database.open()
+    const user = await newUser(before, 'alice')
+    const at = (origin: string, ...paths: string[]) => paths.map((path) => `https://${origin}.example${path}`)
+    const known = [...at('one', '/mcp'), ...at('two', '', '/mcp'), ...at('three', '/a', '/b')]
+    const refreshes = new Map<string, Awaited<ReturnType<typeof refreshable>>['refresh']>()
+    for (const resource of known) refreshes.set(resource, (await refreshable(before, { resource }, {}, user)).refresh)
+    await before.close()
+    // In schema 11, each resource had another subject, and an origin without grants had none.
+    const grantOfPair = 'from consent_grant as g where g.resource_id = resource_subject.resource_id'
+    await database.run(`delete from resource_subject where not exists (select 1 ${grantOfPair})`)
+    await database.run(`update resource_subject set sub = (select public_id ${grantOfPair})`)
+    await database.run("delete from resource where identifier in ('https://one.example', 'https://three.example')")
+    const older = "(select id from resource where identifier = 'https://three.example/b')"
+    await database.run(`update consent_grant set created_at = created_at - 10 where resource_id = ${older}`)
+    await database.downgrade(11)
+
+    const storage = await database.open()
+    onTestFinished(() => storage.close())
+    const subjects = new Map<string, string>()
+    for (const [resource, refresh] of refreshes) {
+      const outcome = await storage.refreshGrant(refresh)
+      if (outcome.outcome === 'refused') throw new Error(outcome.reason)
+      subjects.set(resource, outcome.issue.sub)
+      expect(await subOf(storage, user, resource)).toBe(outcome.issue.sub)
+      expect(await storage.findUserBySubject(outcome.issue.sub)).toMatchObject({ id: user.id })
+      const { redemption } = await allowedRequest(storage, { agent: 'https://new.example', resource }, {}, user)
+      expect(await storage.redeemCode(redemption)).toMatchObject({ issue: { sub: outcome.issue.sub } })
+    }
+    expect(new Set(subjects.values()).size).toBe(known.length)
+    for (const [resource, of] of [
+      ['https://one.example', 'https://one.example/mcp'],
+      ['https://two.example/other', 'https://two.example'],
+      ['https://three.example/c', 'https://three.example/b'],
+      ['https://three.example', 'https://three.example/b'],
+    ] as const) {
+      const { redemption } = await allowedRequest(storage, { resource }, {}, user)
+      expect(await storage.redeemCode(redemption)).toMatchObject({ issue: { sub: subjects.get(of) } })
+    }
+    expect(await storage.findViolations()).toEqual([])
+  },
+)
+
+it.each([
   ['SQLite', 1, sqlite],
   ['SQLite', 3, sqlite],
   ['SQLite', 4, sqlite],
@@ -146,6 +210,7 @@ it.each([
   ['SQLite', 8, sqlite],
   ['SQLite', 9, sqlite],
   ['SQLite', 10, sqlite],
+  ['SQLite', 11, sqlite],
   ['PostgreSQL', 1, postgres],
   ['PostgreSQL', 3, postgres],
   ['PostgreSQL', 4, postgres],
@@ -155,6 +220,7 @@ it.each([
   ['PostgreSQL', 8, postgres],
   ['PostgreSQL', 9, postgres],
   ['PostgreSQL', 10, postgres],
+  ['PostgreSQL', 11, postgres],
 ] as const)(
   'opens a %s database of schema %i with its users, sessions, keys, codes and refresh tokens, counts credential revisions from 0, and assumes the first edition',
   {

@@ -490,6 +490,7 @@ const searches: readonly [string, string][] = [
   ['select id from revocation_delivery where due_at <= ? order by due_at limit 20', 'revocation_delivery_due'],
   ['select issuer from received_revocation where expires_at <= ? limit 5000', 'received_revocation_expiry'],
   ['select 1 from resource_subject where resource_id = ?', 'resource_subject_resource'],
+  ['select user_id from resource_subject where sub = ?', 'resource_subject_sub'],
   ['select 1 from agent_subject where agent_id = ?', 'agent_subject_agent'],
   ['select id from auth_request where poll_hash in (?, ?)', 'auth_request_poll'],
   ["select id from auth_request where link_handle = ? and status = 'open'", 'auth_request_link'],

@@ -14,11 +14,11 @@ export interface User {
 }
 
 /**
- * How others know a user (W18, W38). Both are random and never derived from the username, and neither a resource nor an agent can tell that
+ * How others know a user (W18, W38). Both are random and never derived from the username, and neither an origin nor an agent can tell that
  * another one's subject belongs to the same user.
  */
 export interface Subjects {
-  /** The subject in tokens for one resource, the same in every edition and for every agent. */
+  /** The subject in tokens for the resources of one origin, the same in every edition and for every agent. */
   sub: string
   /** The subject for one agent, the same for every resource. */
   agentSub: string

@@ -185,6 +185,11 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
           and b.delegate = coalesce(g.delegate, '') and b.user_id <> g.user_id
         where g.revoked_at is null`,
     ),
+    subject_of_two_persons: check(
+      'A resource knows two users by the same subject.',
+      () => sql`select distinct u.public_id as "user" from resource_subject as b join app_user as u on u.id = b.user_id
+        where exists (select 1 from resource_subject as o where o.sub = b.sub and o.user_id <> b.user_id)`,
+    ),
     decided_by_other_person: check(
       'A user decided on a request that was shown to another user.',
       () => sql`select r.public_id as request from auth_request as r

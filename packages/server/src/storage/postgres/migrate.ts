@@ -90,7 +90,7 @@ const schema = `
     id smallint primary key check (id = 1),
     version integer not null
   );
-  insert into schema_version values (1, 11);
+  insert into schema_version values (1, 12);
   ${schemaIn('postgres')}
   ${auditLog}`
 
@@ -245,6 +245,30 @@ const version11 = `
 `
 
 /**
+ * Lets the resources of an origin share a subject: the one by which the origin knows the user, otherwise the one that is known longest. All
+ * resources that know a user already continue with the same subject.
+ */
+const version12 = `
+  alter table resource_subject drop constraint resource_subject_sub_key;
+  create index resource_subject_sub on resource_subject (sub);
+  insert into resource (identifier)
+    select distinct lower(substr(s.identifier, 1, 7 + strpos(substr(s.identifier, 9) || '/', '/'))) from resource_subject as b join resource as s on s.id = b.resource_id where true
+    on conflict (identifier) do nothing;
+  insert into resource_subject (user_id, resource_id, sub)
+    select user_id, origin_id, sub from (
+      select b.user_id, o.id as origin_id, b.sub, row_number() over (
+        partition by b.user_id, o.id
+        order by (select min(g.created_at) from consent_grant as g
+          where g.user_id = b.user_id and g.resource_id = b.resource_id) nulls first, b.resource_id) as place
+      from resource_subject as b join resource as s on s.id = b.resource_id
+        join resource as o on o.identifier = lower(substr(s.identifier, 1, 7 + strpos(substr(s.identifier, 9) || '/', '/')))) as ranked
+    where place = 1
+    on conflict (user_id, resource_id) do nothing;
+
+  update schema_version set version = 12;
+`
+
+/**
  * The first entry creates the newest schema in an empty database. Each later entry migrates a schema to the next version. An entry sets
  * `schema_version`, is never changed after its release, and leaves a schema that the previous version can still use.
  */
@@ -260,4 +284,5 @@ export const migrations: readonly string[] = [
   version9,
   version10,
   version11,
+  version12,
 ]

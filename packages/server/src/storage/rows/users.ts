@@ -5,6 +5,7 @@ import { type AsRead, foldUsername, type Subjects, type User } from '../api/user
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedInsertion, cachedQuery, idBytes, idText, type Placeholders, randomPart } from '../sql/kept-query.js'
 import type { Tables } from '../sql/tables.js'
+import { internResource, originOf } from './identifiers.js'
 
 export async function findUser(statement: Statement, userId: string): Promise<User | undefined> {
   const row = await users(statement).where('u.public_id', '=', idBytes(userId)).executeTakeFirst()
@@ -102,6 +103,7 @@ interface SubjectRow {
   user_id: number
   agent_id: number
   resource_id: number
+  resource: string
   sub: Uint8Array
   resource_sub: Uint8Array | null
   agent_sub: Uint8Array | null
@@ -112,7 +114,7 @@ export function knownSubjects({
   sub,
   resource_sub,
   agent_sub,
-}: Omit<SubjectRow, 'user_id' | 'agent_id' | 'resource_id'>): Subjects {
+}: Pick<SubjectRow, 'sub' | 'resource_sub' | 'agent_sub'>): Subjects {
   return { sub: idText(resource_sub ?? sub), agentSub: idText(agent_sub ?? sub) }
 }
 
@@ -121,42 +123,73 @@ export async function planSubjects(statement: Statement, row: SubjectRow): Promi
   const { sub, resource_sub, agent_sub } = row
   if (resource_sub && agent_sub) return knownSubjects(row)
   const { user_id, agent_id, resource_id } = row
-  const [earlier] = await earlierIssues(statement, { user_id, agent_id, resource_id })
-  const first = (isKnown: unknown) => (isKnown ? sub : randomPart())
+  const [earlier] = await earlierTokens(statement, { user_id, agent_id, resource_id, origin: originOf(row.resource) })
+  const ofResource = earlier?.is_for_resource ? sub : (earlier?.origin_sub ?? randomPart())
   return {
-    sub: idText(resource_sub ?? first(earlier?.to_resource)),
-    agentSub: idText(agent_sub ?? first(earlier?.to_agent)),
+    sub: idText(resource_sub ?? ofResource),
+    agentSub: idText(agent_sub ?? (earlier?.is_for_agent ? sub : randomPart())),
   }
 }
 
-/** Whether a server of an older schema has issued a token to the resource or the agent in the meantime. */
-const earlierIssues = cachedQuery(
-  ({ db }, of: Placeholders<Pick<SubjectRow, 'user_id' | 'agent_id' | 'resource_id'>>) => {
+/**
+ * By which subject the resource's origin knows the user, and whether a server of an older schema has issued a token to the resource or the
+ * agent in the meantime.
+ */
+const earlierTokens = cachedQuery(
+  ({ db }, of: Placeholders<Pick<SubjectRow, 'user_id' | 'agent_id' | 'resource_id'> & { origin: string }>) => {
     const issues = db
       .selectFrom('token_issue as t')
       .innerJoin('consent_grant as o', 'o.id', 't.grant_id')
       .select('t.id')
       .where('o.user_id', '=', of.user_id)
+    const ofOrigin = db
+      .selectFrom('resource_subject as b')
+      .innerJoin('resource as s', 's.id', 'b.resource_id')
+      .innerJoin('app_user as u', 'u.id', 'b.user_id')
+      .select(sql<Uint8Array>`coalesce(b.sub, u.sub)`.as('sub'))
+      .where('b.user_id', '=', of.user_id)
+      .where('s.identifier', '=', of.origin)
     return db.selectNoFrom((e) => [
-      e.exists(issues.where('o.resource_id', '=', of.resource_id)).as('to_resource'),
-      e.exists(issues.where('o.agent_id', '=', of.agent_id)).as('to_agent'),
+      e.exists(issues.where('o.resource_id', '=', of.resource_id)).as('is_for_resource'),
+      e.exists(issues.where('o.agent_id', '=', of.agent_id)).as('is_for_agent'),
+      ofOrigin.as('origin_sub'),
     ])
   },
 )
 
 /** Stores the subjects that {@link planSubjects} returned. Returns those that are stored, which may be from a concurrent first token. */
 export async function storeSubjects(unit: Unit, row: SubjectRow, planned: Subjects): Promise<Subjects> {
-  const { user_id, agent_id, resource_id, sub } = row
-  const own = idText(sub)
-  const stored = (text: string) => (text === own ? null : idBytes(text))
+  const { user_id, agent_id, sub } = row
   const [ofResource, ofAgent] = await Promise.all([
-    row.resource_sub ? undefined : resourceSubjects(unit, [{ user_id, resource_id, sub: stored(planned.sub) }]),
-    row.agent_sub ? undefined : agentSubjects(unit, [{ user_id, agent_id, sub: stored(planned.agentSub) }]),
+    row.resource_sub ? undefined : storeResourceSubject(unit, row, subjectBytes(row, planned.sub)),
+    row.agent_sub ? undefined : agentSubjects(unit, [{ user_id, agent_id, sub: subjectBytes(row, planned.agentSub) }]),
   ])
   return {
     sub: idText(row.resource_sub ?? ofResource?.[0]?.sub ?? sub),
     agentSub: idText(row.agent_sub ?? ofAgent?.[0]?.sub ?? sub),
   }
+}
+
+/** Null if it is the user's own subject. */
+function subjectBytes({ sub }: SubjectRow, text: string): Buffer | null {
+  return text === idText(sub) ? null : idBytes(text)
+}
+
+/** Stores the subject for a resource, and first for its origin, whose other resources know the user by the same subject. */
+async function storeResourceSubject(
+  unit: Unit,
+  { user_id, resource_id, resource }: SubjectRow,
+  planned: Buffer | null,
+) {
+  const origin = originOf(resource)
+  let sub: Uint8Array | null = planned
+  if (origin !== resource) {
+    const originId = await internResource(unit, origin)
+    const [shared] = await resourceSubjects(unit, [{ user_id, resource_id: originId, sub: planned }])
+    // A resource that already knows the user's own subject keeps it.
+    if (planned && shared) ({ sub } = shared)
+  }
+  return resourceSubjects(unit, [{ user_id, resource_id, sub }])
 }
 
 const resourceSubjects = cachedInsertion('resource_subject', (insertion) =>

@@ -11,12 +11,11 @@ export const relationTables = {
     bound_at: integer,
   },
 
-  /** The subject by which each resource knows a user, in every edition. Null if it is the one in `app_user`. */
-  resource_subject: {
-    user_id: idOf('app_user').key,
-    resource_id: idOf('resource').key,
-    sub: bytes16.unique.orNull,
-  },
+  /**
+   * The subject by which each resource knows a user, in every edition. The resources of an origin share one, whose row is that of the origin,
+   * except those that knew the user by another one in schema 11. Null if it is the one in `app_user`.
+   */
+  resource_subject: { user_id: idOf('app_user').key, resource_id: idOf('resource').key, sub: bytes16.orNull },
 
   /** The subject by which each agent knows a user. Null if it is the one in `app_user`. */
   agent_subject: { user_id: idOf('app_user').key, agent_id: idOf('agent').key, sub: bytes16.unique.orNull },

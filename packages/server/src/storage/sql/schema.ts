@@ -49,6 +49,7 @@ create unique index agent_logo_name on agent_logo (name) where name is not null;
 create index agent_binding_user on agent_binding (user_id);
 create index agent_binding_agent on agent_binding (agent_id);
 create index resource_subject_resource on resource_subject (resource_id);
+create index resource_subject_sub on resource_subject (sub);
 create index agent_subject_agent on agent_subject (agent_id);
 create index agent_logo_claimed on agent_logo (claimed_at);
 create index registered_client_expiry on registered_client (expires_at);

@@ -24,7 +24,7 @@ const schema = `
     select raise(abort, 'an audit event is kept for 400 days');
   end;
 
-  pragma user_version = 11;
+  pragma user_version = 12;
 `
 
 /**
@@ -178,6 +178,39 @@ const version11 = `
 `
 
 /**
+ * Lets the resources of an origin share a subject: the one by which the origin knows the user, otherwise the one that is known longest. All
+ * resources that know a user already continue with the same subject.
+ */
+const version12 = `
+  create table resource_subject_new (
+    user_id integer not null references app_user,
+    resource_id integer not null references resource,
+    sub blob check (length(sub) = 16),
+    primary key (user_id, resource_id)
+  ) strict, without rowid;
+  insert into resource_subject_new select user_id, resource_id, sub from resource_subject;
+  drop table resource_subject;
+  alter table resource_subject_new rename to resource_subject;
+  create index resource_subject_resource on resource_subject (resource_id);
+  create index resource_subject_sub on resource_subject (sub);
+  insert into resource (identifier)
+    select distinct lower(substr(s.identifier, 1, 7 + instr(substr(s.identifier, 9) || '/', '/'))) from resource_subject as b join resource as s on s.id = b.resource_id where true
+    on conflict (identifier) do nothing;
+  insert into resource_subject (user_id, resource_id, sub)
+    select user_id, origin_id, sub from (
+      select b.user_id, o.id as origin_id, b.sub, row_number() over (
+        partition by b.user_id, o.id
+        order by (select min(g.created_at) from consent_grant as g
+          where g.user_id = b.user_id and g.resource_id = b.resource_id) nulls first, b.resource_id) as place
+      from resource_subject as b join resource as s on s.id = b.resource_id
+        join resource as o on o.identifier = lower(substr(s.identifier, 1, 7 + instr(substr(s.identifier, 9) || '/', '/')))) as ranked
+    where place = 1
+    on conflict (user_id, resource_id) do nothing;
+
+  pragma user_version = 12;
+`
+
+/**
  * The first entry creates the newest schema in an empty file. Each later entry migrates a schema to the next version. An entry sets
  * `user_version`, is never changed after its release, and leaves a schema that the previous version can still use.
  */
@@ -193,6 +226,7 @@ export const migrations: readonly string[] = [
   version9,
   version10,
   version11,
+  version12,
 ]
 
 /** A database file's schema version. */

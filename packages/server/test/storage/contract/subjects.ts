@@ -47,6 +47,34 @@ export function subjectContract(name: string, makeStorage: MakeStorage): void {
         expect((await issued(storage, user, changes)).sub).toBe(first.sub)
     })
 
+    test('the resources of an origin know a user by the same subject, whatever their paths, and in whichever order they are used', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const first = await issued(storage, user, { resource: `${files}/mcp` })
+      for (const same of [files, `${files}/`, `${files}/other/mcp?tenant=1`, 'HTTPS://Files.example:443/mcp'])
+        expect((await issued(storage, user, { resource: same, agent: other, edition: 'other' })).sub).toBe(first.sub)
+      for (const different of ['http://files.example', `${files}:8443/mcp`, `${files}.evil.example/mcp`])
+        expect((await issued(storage, user, { resource: different })).sub).not.toBe(first.sub)
+      expect((await issued(storage, await newUser(storage), { resource: files })).sub).not.toBe(first.sub)
+      const { redemption } = await allowedRequest(storage, { resource: `${files}/mcp` }, {}, user)
+      expect(await storage.prepareRedemption(redemption)).toMatchObject({ issue: { sub: first.sub } })
+      const later = await allowedRequest(storage, { resource: `${files}/later` }, {}, user)
+      expect(await storage.prepareRedemption(later.redemption)).toMatchObject({ issue: { sub: first.sub } })
+      expect(await storage.findViolations()).toEqual([])
+    })
+
+    test('of codes for resources of one origin that are redeemed at the same time, all get the same subject', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const allowed = await Promise.all(
+        times(8, (index) => allowedRequest(storage, { resource: index === 0 ? files : `${files}/${index}` }, {}, user)),
+      )
+      const outcomes = await Promise.all(allowed.map(({ redemption }) => storage.redeemCode(redemption)))
+      const subjects = outcomes.map((outcome) => (outcome.outcome === 'redeemed' ? outcome.issue.sub : outcome.reason))
+      expect(new Set(subjects)).toEqual(new Set([await subOf(storage, user, files)]))
+      expect(await storage.listSubjects({ userId: user.id })).toHaveLength(9)
+    })
+
     test('an agent knows a user by one random subject, whatever the resource', async () => {
       const { storage } = world
       const user = await newUser(storage)

@@ -93,6 +93,7 @@ const plants: readonly Plant[] = [
     'bound_agent_of_other_person',
   ],
   ['bound_agent_of_other_person', 'update agent_binding set user_id = (select max(id) from app_user)'],
+  ['subject_of_two_persons', 'update resource_subject set sub = (select sub from app_user limit 1)'],
   [
     'decided_by_other_person',
     "update auth_request set user_id = (select max(id) from app_user) where status = 'denied'",
