@@ -45,7 +45,10 @@ export interface SigningProfile extends SigningForm {
    * only the missing ones. @default a conditional component is covered if and only if its condition holds
    */
   readonly mayCoverMore?: boolean
-  /** Whether a `Signature-Key` has this edition's form, even if it is malformed. @default none has, if a resource serves several editions */
+  /**
+   * Whether a `Signature-Key` has a member of this edition's form, even if it is malformed. @default none has, if a resource serves several
+   * editions
+   */
   readonly recognizes?: (text: string) => boolean
   /** The edition's name for a `created` that is too far ahead of the receiver's clock. @default it has none */
   readonly aheadError?: string

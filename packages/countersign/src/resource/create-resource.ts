@@ -67,7 +67,7 @@ export interface Resource {
    * @throws TypeError for invalid options, and for a second endpoint at the same path
    */
   oauthEndpoint(endpoint: OAuthEndpointOptions): Resource
-  /** Whether a `Signature-Key` has the form of the resource's edition, even if it is malformed. */
+  /** Whether a `Signature-Key` has a member of the form of the resource's edition, even if it is malformed. */
   recognizes(signatureKey: string): boolean
   /** The refusal of an unsigned request, with the challenge for the requirement. */
   refuseUnsigned(required: Requirement): AAuthError

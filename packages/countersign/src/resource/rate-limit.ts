@@ -100,19 +100,15 @@ interface RateContext {
 }
 
 /** @throws AAuthError `too_many_requests` */
-export async function requireRate(
+export function requireRate(
   limit: RateLimit,
   { key, agent, authorization, user }: ResolvedKey,
   { remoteAddress, levelAbove }: RateContext,
 ): Promise<void> {
   const claims = authorization && !authorization.expired ? authorization.claims : user
   const level = user ? 'user' : claims ? 'authorization' : agent === undefined ? 'signature' : 'identity'
-  const who = { agent, iss: claims?.iss, sub: claims?.sub, remoteAddress }
-  const retryAfter = await limit({ level, thumbprint: key.thumbprint, ...who })
-  if (retryAfter === undefined) return
-  const above = levelAbove(level)
-  const text = `Too many requests: ${above ? ways[level] : ''}wait for the time given in Retry-After.`
-  throw new AAuthError('too_many_requests', text, { retryAfter, ...(above && { challenge: { level: above } }) })
+  const { iss, sub } = claims ?? {}
+  return requireBelow(limit, { level, thumbprint: key.thumbprint, agent, iss, sub, remoteAddress }, levelAbove(level))
 }
 
 /**
@@ -120,15 +116,19 @@ export async function requireRate(
  *
  * @throws AAuthError `too_many_requests`
  */
-export async function requireBearerRate(
+export function requireBearerRate(
   limit: RateLimit,
   caller: Pick<CountedRequest, 'agent' | 'iss' | 'sub' | 'remoteAddress'>,
 ): Promise<void> {
-  const retryAfter = await limit({ level: 'authorization', thumbprint: undefined, ...caller })
+  return requireBelow(limit, { level: 'authorization', thumbprint: undefined, ...caller })
+}
+
+/** @param above the next level */
+async function requireBelow(limit: RateLimit, request: CountedRequest, above?: string): Promise<void> {
+  const retryAfter = await limit(request)
   if (retryAfter === undefined) return
-  throw new AAuthError('too_many_requests', 'Too many requests: wait for the time given in Retry-After.', {
-    retryAfter,
-  })
+  const text = `Too many requests: ${above ? ways[request.level] : ''}wait for the time given in Retry-After.`
+  throw new AAuthError('too_many_requests', text, { retryAfter, ...(above && { challenge: { level: above } }) })
 }
 
 /** How to get higher limits, by proven level. */

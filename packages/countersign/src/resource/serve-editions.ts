@@ -1,24 +1,23 @@
-import type { Authorized, Requirement, VerifiedRequest } from '../editions/verified-request.js'
-import { fieldValues, type ReceivedMessage, receiveRequest } from '../httpsig/received-message.js'
+import type { Authorized } from '../editions/verified-request.js'
+import { fieldValues, receiveRequest } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
 import type { Resource } from './create-resource.js'
-import type { VerifyRequestOptions } from './request-verifier.js'
 
-/** The resource whose edition a request or its error belongs to. Errors about unsigned requests belong to all of them. */
+/** Marks a verified request with the resource that verified it, and an error with the refusals that make up the response. */
 const owner = Symbol('edition')
 
-type Owned = { [owner]?: Resource | readonly Unsigned[] }
+type Owned<T> = { [owner]?: T }
 
-/** The refusal of an unsigned request in one edition. */
-interface Unsigned {
+/** The refusal of a request in one edition. */
+interface Refusal {
   resource: Resource
   error: AAuthError
 }
 
 /**
  * Serves one API in several editions, each with its own resource: its own keys, auth servers and documents. A signed request belongs to the
- * edition whose form its `Signature-Key` has, and is verified by that edition alone. An unsigned request receives the challenges of all
- * editions, so that agents of each can continue.
+ * edition whose form its `Signature-Key` has, and is verified by that edition alone. A `Signature-Key` with members in the forms of several
+ * editions is refused. An unsigned request receives the challenges of all editions, so that agents of each can continue.
  *
  * @throws TypeError for resources with different identifiers, or of the same edition
  * @example
@@ -34,48 +33,41 @@ export function serveEditions(first: Resource, ...others: readonly Resource[]): 
   requireCompatible(first.id, all)
   const publishedPaths = new Set(all.flatMap((each) => [...each.publishedPaths]))
 
-  async function verifyBy<R extends Requirement>(
-    resource: Resource,
-    message: ReceivedMessage,
-    required: VerifyRequestOptions<R>,
-  ): Promise<VerifiedRequest<R>> {
-    try {
-      return Object.assign(await resource.verify(message, required), { [owner]: resource })
-    } catch (error) {
-      throw error instanceof AAuthError ? Object.assign(error, { [owner]: resource }) : error
-    }
-  }
-
   return {
     ...first,
     hasUserLevel: all.every(({ hasUserLevel }) => hasUserLevel),
     publishedPaths,
     recognizes: (signatureKey) => all.some((each) => each.recognizes(signatureKey)),
-    refuseUnsigned: (required) => first.refuseUnsigned(required),
     async verify(source, required) {
       const message = source instanceof Request ? receiveRequest(source) : source
-      const signatureKey = fieldValues(message, 'signature-key').join(', ')
-      const resource = all.find((each) => each.recognizes(signatureKey))
-      if (resource) return verifyBy(resource, message, required)
+      const signatureKey = fieldValues(message, 'signature-key').join()
+      const recognizing = all.filter((each) => each.recognizes(signatureKey))
+      const [resource = first, another] = recognizing
       try {
-        return await first.verify(message, required)
+        if (another)
+          throw new AAuthError('signature_malformed', 'Signature-Key mixes the forms of two editions.', {
+            challenge: resource.refuseUnsigned(required.require).challenge,
+          })
+        return Object.assign(await resource.verify(message, required), { [owner]: resource })
       } catch (error) {
         if (!(error instanceof AAuthError)) throw error
-        const refusals = others.map((each) => ({ resource: each, error: each.refuseUnsigned(required.require) }))
-        throw Object.assign(error, { [owner]: [{ resource: first, error }, ...refusals] })
+        const refusing = recognizing.length === 1 ? recognizing : new Set([resource, ...all])
+        const refusals = [...refusing].map((each) => ({
+          resource: each,
+          error: each === resource ? error : each.refuseUnsigned(required.require),
+        }))
+        throw Object.assign(error, { [owner]: refusals })
       }
     },
-    async isStillAuthorized(verified: Authorized & Owned) {
+    async isStillAuthorized(verified: Authorized & Owned<Resource>) {
       const { [owner]: resource } = verified
       // Of a request that has ended, only the authorization is kept: no edition may have revoked it.
-      const judges = resource && 'verify' in resource ? [resource] : all
-      const answers = await Promise.all(judges.map((each) => each.isStillAuthorized(verified)))
+      const answers = await Promise.all((resource ? [resource] : all).map((each) => each.isStillAuthorized(verified)))
       return answers.every(Boolean)
     },
     async toResponse(error) {
-      const of = error instanceof AAuthError ? (error as AAuthError & Owned)[owner] : undefined
-      if (!of) return first.toResponse(error)
-      return 'verify' in of ? of.toResponse(error) : toUnsignedResponse(error as AAuthError, of)
+      const refusals = error instanceof AAuthError ? (error as AAuthError & Owned<Refusal[]>)[owner] : undefined
+      return refusals ? toJointResponse(error as AAuthError, refusals) : first.toResponse(error)
     },
     oauthEndpoint() {
       throw new TypeError('accept: OAuth access tokens are not supported together with several editions')
@@ -88,8 +80,8 @@ export function serveEditions(first: Resource, ...others: readonly Resource[]): 
   }
 }
 
-/** The response to an unsigned request: the first edition's, with the challenges of the others. */
-async function toUnsignedResponse(error: AAuthError, refusals: readonly Unsigned[]): Promise<Response> {
+/** The response of the first refusal with, if it is a challenge, the challenges of the others. */
+async function toJointResponse(error: AAuthError, refusals: readonly Refusal[]): Promise<Response> {
   const [own, ...others] = await Promise.all(
     refusals.map(({ resource, error: each }) => resource.toResponse(each.status === 401 ? each : error)),
   )

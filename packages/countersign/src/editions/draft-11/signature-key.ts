@@ -16,9 +16,9 @@ const maxMembers = 8
 /** Matches a single token in one pass: nearly every request has one. */
 const tokenAlone = /^([a-z*][a-z0-9_.*-]{0,63})=jwt;jwt="([\w.-]+)"$/
 
-/** Whether a `Signature-Key` begins with a member whose value is a scheme. */
-export function isSchemeFirst(text: string): boolean {
-  return /^[^=]*=[A-Za-z*]/.test(text)
+/** Whether a `Signature-Key` has a member whose value is a scheme, even if it is malformed. Commas in strings separate no members. */
+export function hasSchemeMember(text: string): boolean {
+  return /^(?:(?:[^"]|"(?:[^"\\]|\\.)*")*?,)?[^=;,"(]*=[ \t]*[A-Za-z*]/.test(text)
 }
 
 /** Parses the first member of a `Signature-Key` dictionary that refers to a key by one of the schemes, for logs and limits. */
@@ -96,9 +96,12 @@ function keyIn([scheme, parameters]: Member): KeyReference {
 
 function parseMembers(text: string): ReadonlyMap<string, Member> {
   // A repeated label replaces the first member in some parsers and not in others.
-  splitMembers('Signature-Key', text)
+  const labels = [...splitMembers('Signature-Key', text).keys()]
   try {
-    return parseDictionary(text)
+    const members = parseDictionary(text)
+    // Display strings (RFC 9651 §3.3.8) end elsewhere than other strings.
+    if ([...members.keys()].join() === labels.join()) return members
+    throw malformed('Signature-Key', 'has a value that not all parsers read in the same way')
   } catch (cause) {
     if (!(cause instanceof ParseError)) throw cause
     throw malformed('Signature-Key', 'is not a dictionary such as sig=jwt;jwt="…"', cause)

@@ -2,7 +2,7 @@ import type { SigningForm, SigningProfile } from '../../httpsig/signing-profile.
 import {
   createKeyParser,
   createSignatureChoice,
-  isSchemeFirst,
+  hasSchemeMember,
   type Scheme,
   serializeSignatureKey,
 } from './signature-key.js'
@@ -45,7 +45,7 @@ function profileFor(schemes: readonly Scheme[]): SigningProfile {
     hasNonceParameter: true,
     mayCoverMore: true,
     aheadError: 'clock_skew',
-    recognizes: isSchemeFirst,
+    recognizes: hasSchemeMember,
     parseKey: createKeyParser(schemes),
     chooseSignature: createSignatureChoice(schemes),
   }

@@ -94,9 +94,9 @@ function malformed(what: string): AAuthError {
   return new AAuthError('signature_malformed', `Signature-Key ${what}.`)
 }
 
-/** Whether a `Signature-Key` is of this edition, even if it is malformed: no other edition has parentheses there. */
+/** Whether a `Signature-Key` has a member of this edition, even if it is malformed: no other edition's keys begin with a parenthesis. */
 export function isJanuaryKey(text: string): boolean {
-  return /^[^=]*=[ \t]*\(/.test(text)
+  return /^(?:[^"]|"(?:[^"\\]|\\.)*")*?=[ \t]*\(/.test(text)
 }
 
 /** Matches a complete `Signature-Key`. */

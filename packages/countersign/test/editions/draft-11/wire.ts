@@ -55,6 +55,8 @@ export interface WireRequest {
   /** Appended after `;created=…`. */
   parameters?: string
   label?: string
+  /** The lines of `Signature-Key`. @default one line with the key */
+  keyLines?: readonly string[]
 }
 
 export interface WireMessage {
@@ -73,14 +75,14 @@ export async function craftRequest(parts: WireRequest): Promise<WireMessage> {
     ...(body === '' ? {} : { 'content-type': 'application/json', 'content-digest': digest }),
     ...parts.fields,
   }
-  const signatureKey = serializeSignatureKey(label, parts.key)
+  const keyLines = parts.keyLines ?? [serializeSignatureKey(label, parts.key)]
   const values: Record<string, string> = {
     ...fields,
     '@method': method,
     '@authority': authority,
     '@path': mark === -1 ? target : target.slice(0, mark),
     '@query': mark === -1 ? '?' : target.slice(mark),
-    'signature-key': signatureKey,
+    'signature-key': keyLines.join(', '),
   }
   const components = parts.components ?? ['@method', '@authority', '@path', 'signature-key', ...(parts.also ?? [])]
   const list = components.map((name) => `"${name}"`).join(' ')
@@ -92,7 +94,7 @@ export async function craftRequest(parts: WireRequest): Promise<WireMessage> {
   const headers: [string, string][] = [
     ['host', authority],
     ...Object.entries(fields),
-    ['signature-key', signatureKey],
+    ...keyLines.map((line): [string, string] => ['signature-key', line]),
     ['signature-input', `${label}=${input}`],
     ['signature', `${label}=:${signature}:`],
   ]
