@@ -78,7 +78,7 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
         {(!ended || model.isBound) && (
           <p class="actions">
             <a class="button" href={accountPaths.removeAgent(agent.id)}>
-              {account.remove}
+              {ended ? account.removeEntirely : account.remove}
             </a>
           </p>
         )}
