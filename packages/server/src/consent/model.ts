@@ -165,8 +165,10 @@ function permissionLists(
   const kept = here.filter((name) => !asked.includes(name))
   const usable = [...new Set([...asked, ...here, ...revokedButUsable])]
   const access = usable.filter((name) => !isIdentityScope(name)).map((name) => readRisk(name))
-  // Whatever an identity scope reveals, the agent may also learn from other data.
+  // An identity scope may reveal the same as other data. Where the agent acts as the user, the resource decides what else it can do.
+  const actsAsUser = words.actsAs && usable.includes('openid')
   const isOutOfReach = (name: string) => {
+    if (actsAsUser) return false
     if (usable.includes(name) || isIdentityScope(name)) return false
     const part = readRisk(name)
     return !access.some((whole) => mayInclude(whole, part))

@@ -45,6 +45,7 @@ export const blocksConsent = consentModel({
   code: undefined,
   redirect: undefined,
   able: [{ name: 'openid', identity: 'openid', actsAs: true, risk: 'change' }],
+  notRequested: [],
   resourceSays: { description: 'Calendars for teams.\nWith reminders.', needs: 'identity', account: 'work' },
   agentSays: { reason: 'I plan your week.\nI need to see it.', platform: 'desktop', device: 'Alice’s laptop' },
 })

@@ -132,5 +132,7 @@ describe('a person server', () => {
       'Act as you there',
     ])
       expect(text).toContain(words)
+    // An agent that acts as the user can do whatever the resource lets it, so no permission there is out of its reach.
+    expect(text).not.toContain('(not asked for)')
   })
 })
