@@ -16,6 +16,11 @@ export interface RequestingAgent {
    * an agent. @default the agent
    */
   countedAs?: string | undefined
+  /**
+   * Whether the agent is one of many that `agent` vouches for and `delegate` identifies, and acts for a user already (`known`) or not yet
+   * (`new`). It then has its own rates, and shares those of `agent`. @default it is the only one
+   */
+  member?: 'known' | 'new' | undefined
   /** Whether a rule that grants gives the agent a token without a user. Otherwise, such a rule prompts the user. @default true */
   actsForItself?: boolean | undefined
 }
@@ -45,11 +50,17 @@ export interface SignedContext extends ServerContext {
   keys: SigningKeys
   /** Finds the keys of agents that sign requests. */
   signers: KeyResolver
+  hasProviders: boolean
 }
 
 /** An edition in which agents sign their requests. */
 export interface SignedEdition extends Omit<ServerEdition, 'endpoints'> {
   readonly edition: VerifyingEdition
+  /**
+   * Whether `agent` is a provider that vouches for any number of agents, each identified by a globally unique `delegate`, rather than an
+   * agent. Nonces are then counted for each of them. @default false
+   */
+  readonly hasProviders?: boolean
   /**
    * The edition's own signing keys, which sign nothing else. Every edition except the server's first one needs them, because a token of one
    * edition could otherwise pass as a token of another. @default the server's `keys`
@@ -62,7 +73,10 @@ export interface SignedEdition extends Omit<ServerEdition, 'endpoints'> {
 }
 
 /** Returns the context for an edition's endpoints. @throws TypeError if the context was created without the edition */
-export function signedContext(context: ServerContext, { name, edition }: SignedEdition): SignedContext {
+export function signedContext(
+  context: ServerContext,
+  { name, edition, hasProviders = false }: SignedEdition,
+): SignedContext {
   const keys = context.signingKeys.get(name)
   if (!keys) throw new TypeError(`the edition ${name} has no keys`)
   const { identifiers, discovery, issuer, now, certificates } = context
@@ -75,5 +89,5 @@ export function signedContext(context: ServerContext, { name, edition }: SignedE
     authTokenIssuers: [issuer],
     certificates,
   })
-  return { ...context, edition, keys, signers }
+  return { ...context, edition, keys, signers, hasProviders }
 }

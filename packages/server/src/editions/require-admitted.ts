@@ -83,10 +83,14 @@ export async function requireRoom(
 
 /** A limit on access requests within a window, counted in the storage across all instances. */
 interface Rate extends RequestAttempt {
+  /** What is limited: all agents at an address, the agent, or a member of those that it vouches for. */
+  whose: 'address' | 'agent' | 'member'
   /** Before multiplication by the rate setting. */
   most: number
   /** Allowance added for each user who has allowed the agent something. */
   perUser?: number
+  /** The key of a member's own rate, and up to which count a member is not refused because of the others. */
+  share?: { key: string; most: number }
 }
 
 type CountedRate = Rate & AttemptCount
@@ -95,34 +99,59 @@ type CountedRate = Rate & AttemptCount
 interface CountedAccess {
   /** Whether any user has ever allowed the agent anything. */
   hasBeenAllowed: boolean
-  /** The request's rates in windows longer than a minute, if a user will decide. {@link requireLastingRate} enforces them. */
-  lasting: readonly CountedRate[]
+  /**
+   * The request's rates in windows longer than a minute, if a user will decide. {@link requireLastingRate} enforces them. A rate that is
+   * given back is removed from the list, so that it is given back only once.
+   */
+  lasting: CountedRate[]
+}
+
+/** Who shares the rates of the agents that `agent` vouches for: each one, or all new ones in a network, because anyone may have many. */
+function memberOf({ agent, delegate, member, remoteAddress }: RequestingAgent): string {
+  if (member === 'known') return `agent ${agent} ${delegate}`
+  return `new agents of ${agent} at ${remoteAddress === undefined ? 'unknown addresses' : networkOf(remoteAddress)}`
 }
 
 /** Limits on requests per minute, by address and by agent (attacks A20). */
-function minuteRates({ agent, remoteAddress, countedAs = agent }: RequestingAgent): Rate[] {
+function minuteRates(from: RequestingAgent): Rate[] {
+  const { agent, remoteAddress, countedAs = agent, member } = from
+  const own = rate(member ? memberOf(from) : `agent ${countedAs}`, { whose: 'agent', window: 60, most: 300 })
+  const all = `all agents of ${agent}`
   return [
-    ...(remoteAddress === undefined ? [] : [rate(`address ${networkOf(remoteAddress)}`, { window: 60, most: 1000 })]),
-    rate(`agent ${countedAs}`, { window: 60, most: 300 }),
+    ...(remoteAddress === undefined
+      ? []
+      : [rate(`address ${networkOf(remoteAddress)}`, { whose: 'address', window: 60, most: 1000 })]),
+    own,
+    ...(member ? [rate(all, { whose: 'agent', window: 60, most: 3000, share: { key: own.key, most: 30 } })] : []),
   ]
 }
+
+const lastingWindows = [
+  { name: 'hour', window: 3600, most: 300, perUser: 20 },
+  { name: 'day', window: 86_400, most: 1500, perUser: 100 },
+] as const
 
 /**
  * Limits on requests per hour and per day that leave long-lived rows. Agents that no user has allowed anything yet are counted by address.
  * Agents that only a few users have allowed something are counted by agent, because a user who runs and allows an agent could fill the
  * database, and also by address, because that user may run many agents.
  */
-function lastingRates({ agent, remoteAddress, countedAs = agent }: RequestingAgent): Rate[] {
-  const ofAgent = [
-    rate(`agent ${countedAs} per hour`, { window: 3600, most: 300, perUser: 20, of: 'allowed' }),
-    rate(`agent ${countedAs} per day`, { window: 86_400, most: 1500, perUser: 100, of: 'allowed' }),
-  ]
+function lastingRates(from: RequestingAgent): Rate[] {
+  const { agent, remoteAddress, countedAs = agent, member } = from
+  const ofAgent = lastingWindows.flatMap(({ name, window, most, perUser }): Rate[] => {
+    const terms = { whose: 'agent', window, most, perUser, of: 'allowed' } as const
+    if (!member) return [rate(`agent ${countedAs} per ${name}`, terms)]
+    // New agents are limited by their network, below. They are counted here for their share only.
+    const mostOfMember = member === 'known' ? most : Number.POSITIVE_INFINITY
+    const own = rate(`${memberOf(from)} per ${name}`, { whose: 'member', window, most: mostOfMember })
+    return [own, rate(`all agents of ${agent} per ${name}`, { ...terms, share: { key: own.key, most: most / 10 } })]
+  })
   if (remoteAddress === undefined) return ofAgent
   const network = networkOf(remoteAddress)
   return [
     ...ofAgent,
-    rate(`small agents at ${network}`, { window: 3600, most: 3000, of: 'allowed' }),
-    rate(`unknown agents at ${network}`, { window: 3600, most: 1000, of: 'unknown' }),
+    rate(`small agents at ${network}`, { whose: 'address', window: 3600, most: 3000, of: 'allowed' }),
+    rate(`unknown agents at ${network}`, { whose: 'address', window: 3600, most: 1000, of: 'unknown' }),
   ]
 }
 
@@ -152,7 +181,9 @@ async function countRequest(
     const count = counts[index]
     return count ? [Object.assign({}, each, count)] : []
   })
-  const beyond = counted.slice(0, ofMinute.length).find((each) => beyondMost(context, each) > 0)
+  const beyond = counted
+    .slice(0, ofMinute.length)
+    .find((each) => beyondMost(context, each) > 0 && !isWithinShare(context, each, counted))
   if (beyond) await refuse(context, beyond, counted)
   return { hasBeenAllowed, lasting: counted.slice(ofMinute.length) }
 }
@@ -166,18 +197,24 @@ async function requireLastingRate(
   { agent }: RequestingAgent,
   { lasting }: Pick<CountedAccess, 'lasting'>,
 ): Promise<void> {
-  const ofAddress = lasting.filter(({ perUser }) => perUser === undefined)
   let isSmall = true
-  for (const each of lasting) {
+  for (const each of lasting.filter(({ whose }) => whose !== 'address')) {
     const beyond = beyondMost(context, each)
-    if (each.perUser === undefined || beyond <= 0) continue
-    isSmall = false
-    if (await isAllowedBy(context, agent, Math.min(manyUsers, beyond / each.perUser))) continue
-    await refuse(context, each, lasting)
+    if (beyond <= 0) continue
+    if (each.perUser === undefined) await refuse(context, each, lasting)
+    else if (await isAllowedBy(context, agent, Math.min(manyUsers, beyond / each.perUser))) isSmall = false
+    else if (!isWithinShare(context, each, lasting)) await refuse(context, each, lasting)
   }
-  if (!isSmall) return uncount(context, ofAddress)
+  const ofAddress = lasting.filter(({ whose }) => whose === 'address')
+  if (!isSmall) return giveBack(context, lasting, ofAddress)
   const full = ofAddress.find((each) => beyondMost(context, each) > 0)
   if (full) throw tooMany(context, full)
+}
+
+/** Whether a request by a member exceeds the rate of all members only because of the others. */
+function isWithinShare({ rateFactor }: ServerContext, { share }: CountedRate, all: readonly CountedRate[]): boolean {
+  const own = all.find(({ key }) => key === share?.key)
+  return share !== undefined && own !== undefined && own.count <= share.most * rateFactor
 }
 
 /** Runs checks on a counted request. If they refuse the request, it leaves no rows, so it counts only towards the per-minute rates. */
@@ -189,7 +226,7 @@ export async function orUncount<T>(
   try {
     return await judge()
   } catch (error) {
-    await uncount(context, lasting)
+    await giveBack(context, lasting)
     throw error
   }
 }
@@ -199,7 +236,7 @@ export async function forgetLasting(
   context: ServerContext,
   { lasting }: Pick<CountedAccess, 'lasting'>,
 ): Promise<void> {
-  await uncount(context, lasting)
+  await giveBack(context, lasting)
 }
 
 const page = { size: 500, most: 10 }
@@ -226,16 +263,19 @@ function beyondMost({ rateFactor }: ServerContext, { count, most }: CountedRate)
  * Refuses a request that exceeds one rate, and subtracts it from the other rates, so that an agent over its limit uses up nothing that
  * others at its address need.
  */
-async function refuse(context: ServerContext, beyond: CountedRate, counted: readonly CountedRate[]): Promise<never> {
-  await uncount(
+async function refuse(context: ServerContext, beyond: CountedRate, counted: CountedRate[]): Promise<never> {
+  await giveBack(
     context,
+    counted,
     counted.filter((each) => each !== beyond),
   )
   throw tooMany(context, beyond)
 }
 
-async function uncount({ storage }: ServerContext, counted: readonly CountedRate[]): Promise<void> {
-  if (counted.length > 0) await storage.forgiveAttempts(counted.map(({ key }) => key))
+/** Subtracts a request from its rates, and removes these from the list. @param rates those to give back; all by default */
+async function giveBack({ storage }: ServerContext, counted: CountedRate[], rates = [...counted]): Promise<void> {
+  for (const each of rates) counted.splice(counted.indexOf(each), 1)
+  if (rates.length > 0) await storage.forgiveAttempts(rates.map(({ key }) => key))
 }
 
 function tooMany({ now }: ServerContext, { resetAt }: CountedRate): AAuthError {

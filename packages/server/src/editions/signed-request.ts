@@ -71,7 +71,7 @@ export async function signedRequest(
     })
     agent = requireAgent(context, verified, received.remoteAddress)
     const answer = await judge(agent, verified)
-    const nonce = claimOf(verified.nonce, agent)
+    const nonce = claimOf(context, verified.nonce, agent)
     if ('claiming' in answer) return await answer.claiming(nonce)
     if (nonce && !(await context.storage.claimNonce(nonce))) throw nonceReplayed()
     return await answer()
@@ -85,10 +85,12 @@ function refused({ agent, delegate }: SigningAgent): Refused {
 }
 
 function claimOf(
+  { hasProviders }: SignedContext,
   nonce: VerifiedNonce | undefined,
-  { agent, key, remoteAddress }: SigningAgent,
+  { agent, delegate, key, remoteAddress }: SigningAgent,
 ): NonceClaim | undefined {
-  return nonce && { source: nonceSource({ agent, thumbprint: key.thumbprint, remoteAddress }), ...nonce }
+  const holder = hasProviders ? (delegate ?? agent) : agent
+  return nonce && { source: nonceSource({ agent: holder, thumbprint: key.thumbprint, remoteAddress }), ...nonce }
 }
 
 function requireAgent(

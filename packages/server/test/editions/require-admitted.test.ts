@@ -229,3 +229,85 @@ it('does not count a request that a later check refuses', async () => {
   await expect(refused).rejects.toThrow('refused')
   expect(forgiven).toEqual(['hour', 'day', 'small', 'unknown'])
 })
+
+it('gives each rate back only once, even if a refusal gave some of them back already', async () => {
+  for (const counts of [{ hour: 301 }, { hour: 301, small: 9999 }]) {
+    const { context, forgiven, admit } = open({ counts, users: 'small' in counts ? 5 : 0 })
+    const admission = await admit()
+    const refused = orUncount(context, admission, async () => {
+      await requireRoom(context, agent, admission)
+      throw new Error('refused later')
+    })
+    await expect(refused).rejects.toThrow()
+    expect(forgiven.toSorted()).toEqual(['day', 'hour', 'small', 'unknown'])
+  }
+})
+
+describe('one of many agents that another vouches for', () => {
+  const one = { ...agent, delegate: 'aauth:one@agent.example', member: 'known' } as const
+  /** Counts of its rates: address, its own, all; own hour, all hour, own day, all day, small, unknown. */
+  function member(counts: readonly number[], of: Parameters<typeof requireAdmitted>[1] = one, users = 0) {
+    const keys: string[] = []
+    const base: { storage: object } = open({ users }).context
+    const context = {
+      ...base,
+      storage: {
+        ...base.storage,
+        async countRequest(request: { attempts: Attempt[] }) {
+          keys.push(...request.attempts.map(({ key }) => key))
+          return {
+            isBlocked: false,
+            hasBeenAllowed: true,
+            counts: request.attempts.map((_, at) => ({ count: counts[at] ?? 1, resetAt: now + 10 })),
+          }
+        },
+        forgiveAttempts: async () => undefined,
+      },
+    } as never
+    return {
+      keys,
+      enter: async () => requireRoom(context, of, await requireAdmitted(context, of, access)),
+    }
+  }
+
+  it('has its own rates, and shares those of all', async () => {
+    const first = member([])
+    const second = member([], { ...one, delegate: 'aauth:two@agent.example' })
+    const alone = open()
+    for (const { enter } of [first, second, alone]) await enter()
+    expect(first.keys.flatMap((key, at) => (key === second.keys[at] ? [at] : []))).toEqual([0, 2, 4, 6, 7, 8])
+    const ofAgents = new Set(alone.attempts.slice(1, 4).map(({ key }) => key))
+    expect(first.keys.filter((key) => ofAgents.has(key))).toEqual([])
+  })
+
+  it.each<[string, number[], string]>([
+    ['its own rate per minute', [1, 301], 'too_many_requests'],
+    ['its own rate per hour', [1, 1, 1, 301], 'too_many_requests'],
+    ['its own rate per day', [1, 1, 1, 1, 1, 1501], 'too_many_requests'],
+    ['the rate of all per minute and its share', [1, 300, 3001], 'too_many_requests'],
+    ['the rate of all per hour and its share', [1, 1, 1, 31, 301], 'too_many_requests'],
+    ['the rate of all per day and its share', [1, 1, 1, 1, 1, 151, 1501], 'too_many_requests'],
+    ['only the rates of all', [1, 30, 99_999, 30, 99_999, 150, 99_999], 'admitted'],
+    ['the rate of its network', [1, 1, 1, 1, 1, 1, 1, 3001], 'too_many_requests'],
+  ])('exceeds %s', async (_what, counts, expected) => {
+    expect(await code(member(counts.map((count) => count ?? 1)).enter())).toBe(expected)
+  })
+
+  it('has its own rates even if many users have allowed the others', async () => {
+    const many = [1, 1, 1, 300, 99_999, 1, 99_999, 99_999]
+    expect(await code(member(many, one, 500).enter())).toBe('admitted')
+    expect(await code(member([...many.slice(0, 3), 301, ...many.slice(4)], one, 500).enter())).toBe('too_many_requests')
+  })
+
+  it('is limited by its network while it is new', async () => {
+    const newOne = { ...one, member: 'new' } as const
+    const first = member([], newOne)
+    const second = member([], { ...newOne, delegate: 'aauth:two@agent.example' })
+    const elsewhere = member([], { ...newOne, remoteAddress: '198.51.100.7' })
+    for (const { enter } of [first, second, elsewhere]) await enter()
+    expect(first.keys).toEqual(second.keys)
+    expect(first.keys.flatMap((key, at) => (key === elsewhere.keys[at] ? [at] : []))).toEqual([2, 4, 6])
+    expect(await code(member([1, 1, 1, 99_999, 1, 99_999], newOne).enter())).toBe('admitted')
+    expect(await code(member([1, 1, 1, 31, 301], newOne).enter())).toBe('too_many_requests')
+  })
+})

@@ -11,7 +11,7 @@ import type { VerificationKey } from 'countersign/signatures'
 import { decodeToken, type TokenType, verifyToken } from 'countersign/tokens'
 import type { Arrival, Endpoint } from '../../http/route.js'
 import type { SignedContext } from '../edition.js'
-import { orUncount, requireAdmitted } from '../require-admitted.js'
+import { requireAdmitted } from '../require-admitted.js'
 import { requireFreshKeys, requireNotBusy, type SigningAgent, signedRequest } from '../signed-request.js'
 import { draft11Name } from './paths.js'
 import { actingScope } from './person-token.js'
@@ -39,17 +39,15 @@ export function authTokenEndpoint(context: SignedContext, limits: Draft11Limits)
       const requested = requireScope(resourceToken)
       const access = { resource, scope: [...new Set([actingScope, ...requested])] }
       const scope = requested.join(' ')
-      const admission = await requireAdmitted(context, { ...agent, actsForItself: false }, access)
+      const admission = await requireAdmitted(context, { ...agent, actsForItself: false, member: 'known' }, access)
       const notAfter = Math.min(agentToken.exp, presented.exp)
       const said = { ...hints, loginHint: hints.loginHint ?? loginHint ?? null }
       const wanted = { kind: 'auth', access, hints: said, admission, userId, notAfter, account } as const
-      return orUncount(context, admission, async () =>
-        grantOrAsk(
-          context,
-          agent,
-          { ...wanted, until: presented.exp, resourceToken: { iss: resource, jti, scope } },
-          limits,
-        ),
+      return grantOrAsk(
+        context,
+        agent,
+        { ...wanted, until: presented.exp, resourceToken: { iss: resource, jti, scope } },
+        limits,
       )
     })
 }

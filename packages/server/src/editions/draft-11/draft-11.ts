@@ -41,6 +41,7 @@ export function draft11Server({
   return {
     name: draft11Name,
     edition: draft11Resource,
+    hasProviders: true,
     keys,
     tokenLifetime: draft11TokenLifetime,
     sendsRevocations: true,

@@ -1,6 +1,6 @@
 import type { Endpoint } from '../../http/route.js'
 import type { SignedContext } from '../edition.js'
-import { orUncount, requireAdmitted } from '../require-admitted.js'
+import { requireAdmitted } from '../require-admitted.js'
 import { requireFreshKeys, signedRequest } from '../signed-request.js'
 import { draft11Name } from './paths.js'
 import type { Draft11Limits } from './resource-limit.js'
@@ -20,10 +20,10 @@ export function personTokenEndpoint(context: SignedContext, limits: Draft11Limit
       const resource = requireResource(context, members)
       const hints = readHints(members)
       const access = { resource, scope: [actingScope] }
-      const admission = await requireAdmitted(context, { ...agent, actsForItself: false }, access)
-      const binding = await orUncount(context, admission, () =>
-        context.storage.findBinding({ edition: draft11Name, agent: agent.agent, delegate: agent.delegate }),
-      )
+      const { storage } = context
+      const binding = await storage.findBinding({ edition: draft11Name, agent: agent.agent, delegate: agent.delegate })
+      const counted = { ...agent, actsForItself: false, member: binding ? 'known' : 'new' } as const
+      const admission = await requireAdmitted(context, counted, access)
       const notAfter = agentToken.exp
       const wanted = { kind: 'person', access, hints, admission, userId: binding?.userId, notAfter } as const
       return grantOrAsk(

@@ -1,6 +1,6 @@
 import type { NonceClaim } from 'countersign/signatures'
 import type { SignedContext } from '../edition.js'
-import { forgetLasting } from '../require-admitted.js'
+import { forgetLasting, orUncount } from '../require-admitted.js'
 import type { ClaimingAction, SigningAgent } from '../signed-request.js'
 import { type IssuedToken, tokenLifetime, tokenResponse } from './issue-token.js'
 import { openRequest, type WantedToken } from './open-request.js'
@@ -16,12 +16,13 @@ export function grantOrAsk(
   limits: Draft11Limits,
 ): ClaimingAction<Response> {
   return {
-    async claiming(nonce) {
-      const { token, isClaimed } = await issueGranted(context, agent, wanted, nonce)
-      if (!token) return openRequest(context, agent, { ...wanted, limits, nonce: isClaimed ? undefined : nonce })
-      await forgetLasting(context, wanted.admission)
-      return tokenResponse(context, agent, token)
-    },
+    claiming: (nonce) =>
+      orUncount(context, wanted.admission, async () => {
+        const { token, isClaimed } = await issueGranted(context, agent, wanted, nonce)
+        if (!token) return openRequest(context, agent, { ...wanted, limits, nonce: isClaimed ? undefined : nonce })
+        await forgetLasting(context, wanted.admission)
+        return tokenResponse(context, agent, token)
+      }),
   }
 }
 
