@@ -254,9 +254,8 @@ it.each([
     })
     expect((await storage.listKeys()).map(({ edition }) => edition)).toEqual(['january', 'january', 'january'])
     expect(await (await storedKeys({ storage, masterKey })).publicKeys()).toEqual(await keys.publicKeys())
-    expect(
-      await storage.registerClient({ id: 'app-1', metadata: {}, network: '', lifetime: 60, most: 1, mostPerUser: 1 }),
-    ).toBe(true)
+    await storage.registerClient({ id: 'app-1', metadata: {}, network: '', lifetime: 60, most: 1, mostPerUser: 1 })
+    expect(await storage.findRegisteredClient('app-1')).toBeDefined()
     expect(await storage.findSession(idHash)).toMatchObject({ user: { id: user.id } })
     expect(await storage.redeemCode(redemption)).toMatchObject({ outcome: 'redeemed', grant: { edition: 'january' } })
     expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('refreshed')

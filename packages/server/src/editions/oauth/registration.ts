@@ -18,7 +18,7 @@ const limits = {
   redirectUris: 20,
   /** How many clients are stored at once. */
   clients: 10_000,
-  /** How many of a user's clients are not evicted: those that the user allowed last. */
+  /** How many of a user's clients count as in use: those that the user allowed last. */
   clientsPerUser: 100,
   /** How long a client is stored until it redeems a code, in seconds. */
   unused: day,
@@ -76,7 +76,7 @@ export function createRegistration(
       const metadata = readRegistration(sent, allowed)
       await requireRates(context, received.remoteAddress)
       const id = selfRegisteredPrefix + newId()
-      const isStored = await storage.registerClient({
+      await storage.registerClient({
         id,
         metadata,
         network: networkName(received.remoteAddress, 'provider'),
@@ -84,7 +84,6 @@ export function createRegistration(
         most: limits.clients,
         mostPerUser: limits.clientsPerUser,
       })
-      if (!isStored) throw tooMany('Too many clients are registered.', limits.hour)
       return Response.json(
         { client_id: id, client_id_issued_at: Math.floor(now()), ...metadata },
         { status: 201, headers: { 'cache-control': 'no-store', 'access-control-allow-origin': '*' } },

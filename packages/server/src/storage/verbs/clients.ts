@@ -4,7 +4,7 @@ import type { Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, type Placeholders } from '../sql/kept-query.js'
 
 /** Implements {@link ClientStorage.registerClient}. */
-export async function registerClient(unit: Unit, client: NewRegisteredClient): Promise<boolean> {
+export async function registerClient(unit: Unit, client: NewRegisteredClient): Promise<void> {
   const { db, now } = unit
   await unit.exclusive('registered clients')
   const { held } = await db
@@ -12,7 +12,7 @@ export async function registerClient(unit: Unit, client: NewRegisteredClient): P
     .select((e) => e.fn.countAll<number>().as('held'))
     .where('expires_at', '>', now)
     .executeTakeFirstOrThrow()
-  if (Number(held) >= client.most && !(await evict(unit, client))) return false
+  if (Number(held) >= client.most) await evict(unit, client)
   await db
     .insertInto('registered_client')
     .values({
@@ -23,28 +23,34 @@ export async function registerClient(unit: Unit, client: NewRegisteredClient): P
       network: client.network,
     })
     .execute()
-  return true
 }
 
-/** Deletes some clients that are not in use. Returns whether there were any. */
-async function evict({ db, now }: Unit, { most, mostPerUser }: NewRegisteredClient): Promise<boolean> {
-  const { rows } = await sql<{ client_id: string }>`
+/** The share of the places that clients in use keep when others register. */
+const shareInUse = 0.9
+
+/** Deletes a hundredth of the clients, but at least one. `place` is that among the clients of a user, or else of a network, latest first. */
+async function evict({ db, now }: Unit, { most, mostPerUser }: NewRegisteredClient): Promise<void> {
+  await sql`
     with allowed as (
-      select c.client_id, row_number() over (partition by g.user_id order by max(g.id) desc) as place
+      select c.client_id, max(g.id) as last, row_number() over (partition by g.user_id order by max(g.id) desc) as place
       from registered_client as c
       join agent as a on a.identifier = c.client_id
       join consent_grant as g on g.agent_id = a.id
       where c.expires_at > ${now} and g.revoked_at is null and (g.expires_at is null or g.expires_at > ${now})
       group by g.user_id, c.client_id
+    ), used as (
+      select client_id, row_number() over (order by min(place), max(last) desc) as rank
+      from allowed where place <= ${mostPerUser} group by client_id
     ), unused as (
       select client_id, created_at, row_number() over (partition by network order by created_at desc) as place
       from registered_client
-      where expires_at > ${now} and client_id not in (select client_id from allowed where place <= ${mostPerUser})
+      where expires_at > ${now} and client_id not in (select client_id from used)
+    ), evictable as (
+      select client_id, 0 as part, -rank as first, 0 as second from used where rank > ${Math.floor(most * shareInUse)}
+      union all select client_id, 1, -place, created_at from unused
     )
     delete from registered_client where client_id in (
-      select client_id from unused order by place desc, created_at limit ${Math.ceil(most / 100)})
-    returning client_id`.execute(db)
-  return rows.length > 0
+      select client_id from evictable order by part, first, second limit ${Math.ceil(most / 100)})`.execute(db)
 }
 
 const registered = cachedQuery(({ db, clock }, { id }: Placeholders<{ id: string }>) =>

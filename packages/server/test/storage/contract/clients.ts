@@ -16,7 +16,7 @@ export function clientContract(name: string, makeStorage: MakeStorage): void {
   inStorage(`${name}: registered clients`, makeStorage, (world) => {
     test('a client is found until it ends, and its end can only be postponed', async () => {
       const { storage } = world
-      expect(await storage.registerClient(client('a'))).toBe(true)
+      await storage.registerClient(client('a'))
       expect(await storage.findRegisteredClient('a')).toEqual({
         metadata: { client_name: 'a' },
         createdAt: start,
@@ -36,12 +36,11 @@ export function clientContract(name: string, makeStorage: MakeStorage): void {
 
     test('of 20 clients that register at the same time, as many stay as may be', async () => {
       const { storage } = world
-      const stored = await Promise.all(times(20, (index) => storage.registerClient(client(`c${index}`))))
-      expect(stored).not.toContain(false)
+      await Promise.all(times(20, (index) => storage.registerClient(client(`c${index}`))))
       const found = await Promise.all(times(20, (index) => storage.findRegisteredClient(`c${index}`)))
       expect(found.filter((each) => each)).toHaveLength(10)
       world.now += 100
-      expect(await storage.registerClient(client('later'))).toBe(true)
+      await storage.registerClient(client('later'))
       expect(await storage.sweep()).toBeGreaterThanOrEqual(10)
       expect(await storage.findRegisteredClient('later')).toBeDefined()
     })
@@ -51,7 +50,7 @@ export function clientContract(name: string, makeStorage: MakeStorage): void {
       return ids.filter((_, index) => found[index])
     }
 
-    test('a client in use never gives way to a new one, until its grant ends', async () => {
+    test('a client in use gives way to a new one only if too many are in use, until its grant ends', async () => {
       const { storage } = world
       const two = { most: 2 }
       await storage.registerClient(client('used', two))
@@ -60,23 +59,30 @@ export function clientContract(name: string, makeStorage: MakeStorage): void {
       world.now += 60
       await storage.registerClient(client('unused', two))
       world.now += 1
-      expect(await storage.registerClient(client('new', two))).toBe(true)
+      await storage.registerClient(client('new', two))
       expect(await registered('used', 'unused', 'new')).toEqual(['used', 'new'])
-      await allowedRequest(storage, { agent: 'new' })
-      expect(await storage.registerClient(client('late', two))).toBe(false)
-      expect(await registered('used', 'new', 'late')).toEqual(['used', 'new'])
       await storage.revokeGrant({ grantId: await grantOf(storage, allowed), by: 'operator' })
-      expect(await storage.registerClient(client('late', two))).toBe(true)
+      await allowedRequest(storage, { agent: 'new' })
+      await storage.registerClient(client('late', two))
       expect(await registered('used', 'new', 'late')).toEqual(['new', 'late'])
+      await allowedRequest(storage, { agent: 'late' })
+      await storage.registerClient(client('last', two))
+      expect(await registered('new', 'late', 'last')).toEqual(['late', 'last'])
     })
 
     test('a grant that has expired keeps no client', async () => {
       const { storage } = world
-      await storage.registerClient(client('brief', { most: 1 }))
+      const two = { most: 2 }
+      await storage.registerClient(client('brief', two))
       await allowedRequest(storage, { agent: 'brief' }, { grantLifetime: 10 })
-      expect(await storage.registerClient(client('new', { most: 1 }))).toBe(false)
+      for (const id of ['a', 'b']) {
+        world.now += 1
+        await storage.registerClient(client(id, two))
+      }
+      expect(await registered('brief', 'a', 'b')).toEqual(['brief', 'b'])
       world.now += 10
-      expect(await storage.registerClient(client('new', { most: 1 }))).toBe(true)
+      await storage.registerClient(client('c', two))
+      expect(await registered('brief', 'b', 'c')).toEqual(['b', 'c'])
     })
 
     test('the oldest client of the network that has most gives way, so that no network evicts those of others', async () => {
@@ -102,10 +108,39 @@ export function clientContract(name: string, makeStorage: MakeStorage): void {
         await allowedRequest(storage, { agent: id }, {}, user)
       }
       await allowedRequest(storage, { agent: 'a' }, {}, user)
-      expect(await storage.registerClient(client('d', limits))).toBe(true)
+      await storage.registerClient(client('d', limits))
       expect(await registered('a', 'b', 'c', 'd')).toEqual(['a', 'c', 'd'])
-      await allowedRequest(storage, { agent: 'd' })
-      expect(await storage.registerClient(client('e', limits))).toBe(false)
+    })
+
+    test('of the clients in use, those of the users who have most of them give way', async () => {
+      const { storage } = world
+      const limits = { most: 20, mostPerUser: 10 }
+      const names = (who: string, count: number) => times(count, (index) => `${who}${index}`)
+      const use = async (who: string, count: number, user: Awaited<ReturnType<typeof newUser>>) => {
+        for (const id of names(who, count)) {
+          world.now += 1
+          await storage.registerClient(client(id, limits))
+          await allowedRequest(storage, { agent: id }, {}, user)
+        }
+      }
+      const [own, one, two] = [await newUser(storage), await newUser(storage), await newUser(storage)]
+      await use('own', 4, own)
+      await use('one', 10, one)
+      await use('two', 10, two)
+      expect(await registered(...names('own', 4))).toHaveLength(4)
+      // A user without clients can always have some, as can a client that no one has allowed yet.
+      await use('new', 4, await newUser(storage))
+      expect(await registered(...names('own', 4), ...names('new', 4))).toHaveLength(8)
+      world.now += 1
+      await storage.registerClient(client('waiting', limits))
+      await use('one-more', 10, one)
+      expect(await registered('waiting', ...names('own', 4), ...names('new', 4))).toHaveLength(9)
+      const left = await registered(...names('one', 10), ...names('two', 10), ...names('one-more', 10))
+      expect(left.slice(-2)).toEqual(['one-more8', 'one-more9'])
+      // A client that several users allowed is kept for the one with the fewest.
+      await allowedRequest(storage, { agent: 'two9' }, {}, await newUser(storage))
+      await use('two-more', 10, two)
+      expect(await registered('two9', ...names('own', 4), ...names('new', 4))).toHaveLength(9)
     })
 
     test('a hundredth of many clients gives way at once', async () => {
