@@ -18,8 +18,6 @@ export interface ResourceTools extends IdentifierOptions {
   signer: Signer
   /** The only auth server, if the resource accepts only one. */
   authServer: string | undefined
-  /** Whether tokens of any issuer are accepted: the operator chose none of them. */
-  acceptsAny: boolean
   /** Whether tokens of an issuer are accepted. */
   acceptsIssuer: (issuer: string) => boolean
   /** Whether the operator listed an issuer by name. */

@@ -26,7 +26,6 @@ export {
   serializeRequirement,
   type TokenLevel,
 } from '../editions/draft-11/requirement.js'
-export { createRevokedTokens } from '../editions/draft-11/revocation-endpoint.js'
 export {
   isSignatureErrorName,
   parseSignatureError,
@@ -49,3 +48,4 @@ export {
   type PersonTokenClaims,
   type ResourceTokenClaims,
 } from '../editions/draft-11/tokens.js'
+export { createRevokedTokens } from '../editions/revoked-tokens.js'

@@ -131,7 +131,7 @@ function createPlaces() {
 }
 
 /** Counts by name. The highest count is available without a scan. */
-function createTally() {
+export function createTally() {
   const held = new Map<string, number>()
   /** How many names have each count. */
   const sizes: number[] = []

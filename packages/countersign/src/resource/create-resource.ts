@@ -93,7 +93,7 @@ export function createResource(options: ResourceOptions): Resource {
   requireResourceOptions(options)
   const { id, signer, algorithms, now = systemClock } = options
   const edition: ResourceEdition = options.edition ?? januaryResource
-  const { listed, acceptsAny, acceptsIssuer } = issuersOf(options)
+  const { listed, acceptsIssuer } = issuersOf(options)
   const { authorities = [new URL(id).host], claimNonce = createMemoryNonces({ now }) } = options
   const scopes = options.scopes && scopeDescriptions(options.scopes)
   const {
@@ -139,7 +139,6 @@ export function createResource(options: ResourceOptions): Resource {
     id,
     signer,
     authServer: listed[1] ? undefined : listed[0],
-    acceptsAny,
     acceptsIssuer,
     isListed: (issuer) => listed.includes(issuer),
     discovery,
@@ -210,14 +209,13 @@ export function createResource(options: ResourceOptions): Resource {
   return accept.includes('oauth') ? resource.oauthEndpoint({ path: '/' }) : resource
 }
 
-/** The auth servers that the operator listed, and whether a token of any issuer is accepted. */
+/** The auth servers that the operator listed, and whether an issuer's tokens are accepted. */
 function issuersOf(options: ResourceOptions) {
   const listed = requireAuthServers(options)
   const { authServers } = options
-  const acceptsAny = authServers === 'any'
   const acceptsIssuer = (issuer: string) =>
-    acceptsAny || listed.includes(issuer) || (typeof authServers === 'function' && authServers(issuer))
-  return { listed, acceptsAny, acceptsIssuer }
+    authServers === 'any' || listed.includes(issuer) || (typeof authServers === 'function' && authServers(issuer))
+  return { listed, acceptsIssuer }
 }
 
 interface DenyListContext {

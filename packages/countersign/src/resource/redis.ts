@@ -6,6 +6,7 @@
  */
 
 import type { RevokedTokens } from '../editions/resource-protocol.js'
+import { hasRoom, siteOf } from '../editions/revoked-tokens.js'
 import {
   type ClaimNonce,
   holderName,
@@ -15,6 +16,7 @@ import {
   requireNonceLimits,
   widerNetwork,
 } from '../httpsig/nonces.js'
+import { systemClock } from '../lib/clock.js'
 import { AAuthError } from '../lib/errors.js'
 import { countBy, type RateLimit, type RateLimitOptions, rateWindow } from './rate-limit.js'
 
@@ -51,7 +53,7 @@ export function redisNonces(client: RedisClient, options: RedisStoreOptions & No
     const holder = holderName(source)
     const info = JSON.stringify([holder, network, widerNetwork(network)])
     const group = isAgent ? 'agents' : 'strangers'
-    const names = ['ends', 'holders', 'networks', 'wider', 'infos'].map((name) => `${name} ${group}`)
+    const names = namesOf(group)
     const counted = await run(claimScript, names, [key, String(Math.ceil(lifetime)), info])
     if (!Array.isArray(counted)) return false
     const [ofHolder = 0, ofNetwork = 0, most = 0, ofWider = 0, mostOfWider = 0, all = 0] = counted.map(Number)
@@ -84,22 +86,42 @@ export function redisRateLimit(
   }
 }
 
-/** Maximum number of revoked tokens per issuer. */
-const revokedPerIssuer = 10_000
+export interface RedisRevokedTokensOptions extends RedisStoreOptions {
+  /**
+   * Number of revoked tokens of all issuers above which only the domains with the most are refused, with all their subdomains; the hard
+   * limit is twice this number.
+   * @default 1000000
+   */
+  total?: number | undefined
+}
 
 /**
  * Creates `revokedTokens` that all instances share, for editions in which issuers report them: up to 10,000 per issuer, each until its
- * token has expired. If the store does not respond, revocations and requests with a token are refused (503).
+ * token has expired. No record is evicted before that. If the store does not respond, revocations and requests with a token are refused
+ * (503).
  *
  * @throws TypeError for a value that is not a client
  */
-export function redisRevokedTokens(client: RedisClient, options: RedisStoreOptions = {}): RevokedTokens {
-  const run = runScripts(client, options)
-  const names = (issuer: string) => [`revoked ${issuer}`]
+export function redisRevokedTokens(client: RedisClient, options: RedisRevokedTokensOptions = {}): RevokedTokens {
+  const { total = 1_000_000, ...store } = options
+  const run = runScripts(client, store)
+  const names = namesOf('revoked tokens')
+  const keyOf = (issuer: string, jti: string) => `${issuer} ${jti}`
   return {
-    add: async (issuer, jti, until) =>
-      (await run(revokeScript, names(issuer), [jti, String(until), String(revokedPerIssuer)])) === 1,
-    has: async (issuer, jti) => (await run(isRevokedScript, names(issuer), [jti])) === 1,
+    async add(issuer, jti, until) {
+      const [key, lifetime] = [keyOf(issuer, jti), String(Math.max(1, until - systemClock()))]
+      const site = siteOf(issuer)
+      const counted = await run(claimScript, names, [key, lifetime, JSON.stringify([issuer, site, site])])
+      if (!Array.isArray(counted)) {
+        await run(extendScript, names, [key, lifetime])
+        return true
+      }
+      const [ofIssuer = 0, ofSite = 0, most = 0, , , all = 0] = counted.map(Number)
+      if (hasRoom({ ofIssuer, ofSite, most, all }, total)) return true
+      await run(releaseScript, names, [key])
+      return false
+    },
+    has: async (issuer, jti) => (await run(isHeldScript, names, [keyOf(issuer, jti)])) === 1,
   }
 }
 
@@ -127,6 +149,11 @@ function runScripts(client: RedisClient, { prefix = 'countersign', timeout = 100
 
 /** The time of the store's clock, which is the same for all instances. */
 const clock = "local t = redis.call('TIME') local now = t[1] + t[2] / 1000000"
+
+/** The names of the keys that store one kind of nonces or tokens. */
+function namesOf(kind: string): string[] {
+  return ['ends', 'holders', 'networks', 'wider', 'infos'].map((name) => `${name} ${kind}`)
+}
 
 /** A nonce's counters: by holder, network and wider network. */
 const forgetOne = `
@@ -168,15 +195,12 @@ if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 if count <= tonumber(ARGV[1]) then return -1 end
 return math.max(redis.call('PTTL', KEYS[1]), 0)`
 
-/** Records a token. Returns 0 if the issuer has too many records. Also removes expired records. */
-const revokeScript = `${clock}
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-local isNew = not redis.call('ZSCORE', KEYS[1], ARGV[1])
-if isNew and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
-redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
-redis.call('EXPIREAT', KEYS[1], redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2])
+/** Stores what is stored until a later time, if that time is later. */
+const extendScript = `${clock}
+local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if ends and tonumber(ends) < now + ARGV[2] then redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1]) end
 return 1`
 
-const isRevokedScript = `${clock}
+const isHeldScript = `${clock}
 local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
 return ends and tonumber(ends) > now and 1 or 0`

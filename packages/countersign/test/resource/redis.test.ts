@@ -40,6 +40,12 @@ describe.skipIf(!hasValkey())('a Redis store', () => {
     await valkey.remove()
   })
 
+  /** Sets how many revoked tokens a party is counted to have. */
+  async function setCount(client: RedisClient, prefix: string, of: string, name: string, count: number) {
+    const script = `return redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])`
+    await client.eval(script, { keys: [`{${prefix}} ${of} revoked tokens`], arguments: [String(count), name] })
+  }
+
   let names = 0
   const ownPrefix = () => `test-${++names}`
   const claimOf = (key: string, more: Partial<NonceClaim['source']> = {}, lifetime = 120): NonceClaim => {
@@ -119,18 +125,46 @@ describe.skipIf(!hasValkey())('a Redis store', () => {
     expect(await other.has(issuer, 'j1')).toBe(false)
   })
 
+  it('remembers a revoked token until the latest time that was reported', async () => {
+    const [client, prefix] = [await newClient(), ownPrefix()]
+    const revoked = redisRevokedTokens(client, { prefix })
+    const at = Math.floor(Date.now() / 1000)
+    for (const seconds of [30, 300, 60]) await revoked.add('https://ps.example', 'j1', at + seconds)
+    await client.eval(expireAll, { keys: [], arguments: [`{${prefix}}*`, '90'] })
+    expect(await revoked.has('https://ps.example', 'j1')).toBe(true)
+    await client.eval(expireAll, { keys: [], arguments: [`{${prefix}}*`, '240'] })
+    expect(await revoked.has('https://ps.example', 'j1')).toBe(false)
+  })
+
   it('remembers 10,000 revoked tokens per issuer', async () => {
     const [client, prefix] = [await newClient(), ownPrefix()]
     const revoked = redisRevokedTokens(client, { prefix })
     const until = Math.floor(Date.now() / 1000) + 300
     const issuer = 'https://ps.example'
-    const fill = `for i = 1, 10000 do redis.call('ZADD', KEYS[1], ARGV[1], 'j' .. i) end`
-    await client.eval(fill, { keys: [`{${prefix}} revoked ${issuer}`], arguments: [String(until)] })
+    await revoked.add(issuer, 'j1', until)
+    await setCount(client, prefix, 'holders', issuer, 10_000)
     expect(await revoked.add(issuer, 'more', until)).toBe(false)
+    expect(await revoked.has(issuer, 'more')).toBe(false)
     expect(await revoked.add(issuer, 'j1', until)).toBe(true)
     expect(await revoked.add('https://other.example', 'more', until)).toBe(true)
     await client.eval(expireAll, { keys: [], arguments: [`{${prefix}}*`, '301'] })
+    await setCount(client, prefix, 'holders', issuer, 9_999)
     expect(await revoked.add(issuer, 'more', until)).toBe(true)
+  })
+
+  it('when it has too many revoked tokens, refuses only the domain with the most', async () => {
+    const [client, prefix] = [await newClient(), ownPrefix()]
+    const revoked = redisRevokedTokens(client, { prefix, total: 50 })
+    const until = Math.floor(Date.now() / 1000) + 300
+    const attempts = Array.from({ length: 80 }, (_, at) => `https://s${at}.evil.example`)
+    const added: boolean[] = []
+    for (const issuer of attempts) added.push(await revoked.add(issuer, 'j1', until))
+    expect(added).toEqual(attempts.map((_, at) => at < 50))
+    expect(await revoked.has('https://s79.evil.example', 'j1')).toBe(false)
+    expect(await revoked.add('https://ps.example', 'j1', until)).toBe(true)
+    expect([await revoked.has('https://ps.example', 'j1'), await revoked.has('https://s0.evil.example', 'j1')]).toEqual(
+      [true, true],
+    )
   })
 
   it('refuses immediately when lost under load; after reconnecting, claims unclaimed nonces, and none twice', async () => {

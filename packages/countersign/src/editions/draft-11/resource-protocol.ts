@@ -1,9 +1,9 @@
 import * as platform from '#crypto'
 import type { ErrorCode } from '../../lib/errors.js'
-import { LruCache } from '../../lib/lru-cache.js'
 import type { Challenge } from '../../protocol/challenge.js'
 import { issueToken } from '../../tokens/issue-token.js'
 import type { ResourceProtocol, ResourceTools } from '../resource-protocol.js'
+import { createRevokedTokens } from '../revoked-tokens.js'
 import type { Requirement } from '../verified-request.js'
 import { isServerId } from './agent-id.js'
 import { acceptedAlgorithms, draft11Jose, requireUsableSigner } from './algorithms.js'
@@ -11,7 +11,7 @@ import { createAuthorizationEndpoint, type IssueResourceToken } from './authoriz
 import { draft11Documents, type ResourceDocument } from './documents.js'
 import { judgeRequest, type PresentedToken } from './judge-request.js'
 import type { TokenLevel } from './requirement.js'
-import { createRevocationCheck, createRevocationEndpoint, createRevokedTokens } from './revocation-endpoint.js'
+import { createRevocationCheck, createRevocationEndpoint } from './revocation-endpoint.js'
 import { draft11Tokens } from './tokens.js'
 
 /** Maximum lifetime of a resource token, in seconds. */
@@ -29,7 +29,7 @@ export interface ResourceForm {
 export function createResourceProtocol(tools: ResourceTools, form: ResourceForm): ResourceProtocol {
   const { id, signer, scopes, algorithms, now, allowInsecureLoopback } = tools
   if (!isServerId(id, { allowInsecureLoopback }))
-    throw new TypeError(`id must be https:// and a host, without a port or a path, in draft -11: ${id}`)
+    throw new TypeError(`id must be https:// and a host, without a port or a path, in draft -11: ${tools.id}`)
   requireUsableSigner('signer', signer)
   const lifetime = Math.min(tools.resourceTokenLifetime, longest)
 
@@ -55,10 +55,6 @@ export function createResourceProtocol(tools: ResourceTools, form: ResourceForm)
 
   const paths = { revoke: `${id}/aauth/revoke`, authorize: `${id}/aauth/authorize` }
   const revoked = tools.revokedTokens ?? createRevokedTokens(now)
-  /** The issuers of accepted tokens, if any issuer is accepted: others may not revoke, because anyone can run a server and fill the store. */
-  const seenIssuers = new LruCache<true>(1000)
-  const mayRevoke = (issuer: string) =>
-    tools.acceptsAny ? seenIssuers.get(issuer, now()) === true : tools.acceptsIssuer(issuer)
   const metadata: ResourceDocument = {
     issuer: id,
     jwks_uri: `${id}/aauth/jwks.json`,
@@ -73,17 +69,12 @@ export function createResourceProtocol(tools: ResourceTools, form: ResourceForm)
   return {
     metadata: { ...metadata },
     endpoints: new Map([
-      [new URL(paths.revoke).pathname, createRevocationEndpoint({ ...tools, acceptsIssuer: mayRevoke }, revoked)],
+      [new URL(paths.revoke).pathname, createRevocationEndpoint(tools, revoked)],
       ...(scopes ? [[new URL(paths.authorize).pathname, createAuthorizationEndpoint(tools, issue)] as const] : []),
     ]),
     hasUserLevel: true,
     revocations: createRevocationCheck(revoked),
-    judge(verified, required) {
-      const { user, authorization } = verified.resolved
-      const issuer = (user ?? authorization?.claims)?.iss
-      if (issuer !== undefined && tools.acceptsAny) seenIssuers.set(issuer, true, now() + 3600)
-      return judgeRequest(verified, required)
-    },
+    judge: judgeRequest,
     challengeLevel,
     // A response with status 429 cannot require anything.
     levelAbove: () => undefined,

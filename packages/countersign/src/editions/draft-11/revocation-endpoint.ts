@@ -2,7 +2,6 @@ import { requireUnusedNonce } from '../../httpsig/nonces.js'
 import type { ReceivedMessage } from '../../httpsig/received-message.js'
 import type { KeyReference } from '../../httpsig/signing-profile.js'
 import { verifySignature } from '../../httpsig/verify-signature.js'
-import { systemClock } from '../../lib/clock.js'
 import { AAuthError } from '../../lib/errors.js'
 import { LruCache } from '../../lib/lru-cache.js'
 import type { ResourceEndpoint, ResourceTools, RevocationList, RevokedTokens } from '../resource-protocol.js'
@@ -17,24 +16,8 @@ import { draft11ServerSigning } from './signing.js'
 const longest = 3600
 const skew = 60
 
-/** Revoked tokens per issuer, and requests per issuer and minute. */
-const limits = { records: 10_000, requests: 60, issuers: 1000 } as const
-
-/** Stores revoked tokens in this process. @param now Unix seconds */
-export function createRevokedTokens(now: () => number = systemClock): RevokedTokens {
-  const byIssuer = new LruCache<Map<string, number>>(limits.issuers)
-  return {
-    add(issuer, jti, until) {
-      const records = byIssuer.get(issuer, now()) ?? new Map<string, number>()
-      if (records.size >= limits.records) for (const [each, end] of records) if (end <= now()) records.delete(each)
-      if (records.size >= limits.records && !records.has(jti)) return false
-      records.set(jti, until)
-      byIssuer.set(issuer, records, now() + longest + 2 * skew)
-      return true
-    },
-    has: (issuer, jti) => (byIssuer.get(issuer, now())?.get(jti) ?? 0) > now(),
-  }
-}
+/** Requests per issuer and minute, and the number of issuers whose requests are counted. */
+const limits = { requests: 60, issuers: 10_000 } as const
 
 /** Refuses the tokens that their issuers revoked. */
 export function createRevocationCheck(revoked: RevokedTokens): RevocationList {

@@ -75,7 +75,7 @@ export function openStage(options: Partial<ResourceOptions> = {}) {
     }
   }
 
-  return { resource, clock, fetched, documents, send }
+  return { resource, clock, fetched, documents, publish, person, send }
 }
 
 export type Stage = ReturnType<typeof openStage>

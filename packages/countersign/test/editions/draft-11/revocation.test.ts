@@ -169,14 +169,59 @@ it('the store in a process keeps 10,000 tokens per issuer until they expire', ()
   expect(revoked.add('https://ps.example', 'more', time + 60)).toBe(true)
 })
 
-it('with any person server, only those whose tokens were accepted can revoke', async () => {
+it('the store in a process keeps a token until the latest time that was reported', () => {
+  let time = now
+  const revoked = createRevokedTokens(() => time)
+  for (const seconds of [30, 300, 60]) expect(revoked.add('https://ps.example', 'j1', now + seconds)).toBe(true)
+  time += 299
+  expect(revoked.has('https://ps.example', 'j1')).toBe(true)
+  time += 1
+  expect(revoked.has('https://ps.example', 'j1')).toBe(false)
+})
+
+it('with any person server, each can revoke its tokens, even before they are seen', async () => {
   const stage = openStage({ authServers: 'any' })
   const parts = { signer: signers.otherServer, key: otherKey }
-  expect((await revoke(stage, revokes('j1'), parts)).status).toBe(403)
-  const jwt = await tokenOf('auth', { iss: otherServer, ps: otherServer, jti: 'j1' }, signers.otherServer)
-  expect((await stage.send(await requestWith(jwt), read)).verified).toBeDefined()
   expect((await revoke(stage, revokes('j1'), parts)).status).toBe(200)
+  const jwt = await tokenOf('auth', { iss: otherServer, ps: otherServer, jti: 'j1' }, signers.otherServer)
   expect(said((await stage.send(await requestWith(jwt), read)).response).problem).toBe('error=revoked_jwt')
+  expect((await stage.send(await requestWith(await tokenOf('auth', { jti: 'j1' })), read)).verified).toBeDefined()
+})
+
+describe('any number of servers under one domain (attacks P11)', () => {
+  const evil = Array.from({ length: 5000 }, (_, at) => `https://s${at}.evil.co.uk`)
+  const honest = ['https://ps.example', 'https://login.bank.co.uk', 'https://auth.example.com', 'http://localhost:8001']
+
+  it('neither evict the revocations of others nor prevent new ones', () => {
+    let time = now
+    const revoked = createRevokedTokens(() => time, 1000)
+    for (const issuer of honest) expect(revoked.add(issuer, 'before', now + 3600)).toBe(true)
+    const added = evil.map((issuer) => revoked.add(issuer, 'j', now + 3600))
+    expect(added.filter(Boolean)).toHaveLength(1000 - honest.length)
+    for (const issuer of [...honest, 'https://new.example.org']) {
+      for (let at = 0; at < 10; at++) expect(revoked.add(issuer, `j${at}`, now + 3600)).toBe(true)
+      expect(revoked.has(issuer, 'j9')).toBe(true)
+    }
+    for (const issuer of honest) expect(revoked.has(issuer, 'before')).toBe(true)
+    expect(revoked.add('https://new.evil.co.uk', 'j', now + 3600)).toBe(false)
+    time += 3600
+    expect(revoked.add('https://new.evil.co.uk', 'j', time + 3600)).toBe(true)
+  })
+
+  it('do not evict them through a resource that accepts any server', async () => {
+    const stage = openStage({ authServers: 'any', revokedTokens: createRevokedTokens(() => now, 100) })
+    expect((await revoke(stage, revokes('j1'))).status).toBe(200)
+    for (const issuer of evil.slice(0, 120)) {
+      stage.publish(issuer, 'aauth-person.json', signers.otherServer, stage.person(issuer))
+      const parts = { signer: signers.otherServer, key: { ...otherKey, id: issuer } }
+      expect([200, 429]).toContain((await revoke(stage, revokes('j'), parts)).status)
+    }
+    expect((await revoke(stage, revokes('j2'))).status).toBe(200)
+    for (const jti of ['j1', 'j2']) {
+      const { response } = await stage.send(await requestWith(await tokenOf('auth', { jti })), read)
+      expect(said(response).problem).toBe('error=revoked_jwt')
+    }
+  })
 })
 
 it('with a function, exactly the person servers that it accepts can revoke, even before they are seen', async () => {
