@@ -5,6 +5,7 @@ import {
   allowNetwork,
   type CommandRow,
   curlRequest,
+  editionFlag,
   egressProxy,
   type FlagTable,
   json,
@@ -31,10 +32,11 @@ const authServer: FlagTable = {
 export const demoCommands: readonly CommandRow[] = [
   {
     name: 'demo',
-    about: 'Run an agent, an API and an auth server on this machine, and show in seven steps what each of them does',
+    about: 'Run an agent, an API and an auth server on this machine, and show step by step what each of them does',
     example: 'demo --browser',
     page: 'Try the demo',
     flags: {
+      ...editionFlag('The edition of AAuth that the parties speak'),
       '--trace': 'Show every message of the flow instead, with its tokens decoded',
       '--json': { description: 'Print the messages as one JSON document', conflicts: ['quiet', 'trace'] },
       '--quiet': { description: 'Print only the result', conflicts: ['trace'] },

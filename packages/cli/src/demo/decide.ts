@@ -7,35 +7,37 @@ import {
   type Page,
   type PageForm,
   parseForms,
+  type ScriptedBrowser,
 } from './scripted-browser.js'
 
 /** What the scripted user does on the consent page. */
 export type Decision = 'grant' | 'deny'
 
-interface BrowsingOptions {
+interface UserOptions {
   /** The user who signs in. @default testuser */
   user?: DemoUser | undefined
-  /** The fetch function that the scripted browser uses. */
-  fetch: typeof globalThis.fetch
-  /** Aborts the browser's pending requests. */
-  signal: AbortSignal
 }
 
-export interface DecideOptions extends BrowsingOptions {
+interface DecisionOptions extends UserOptions {
   decision: Decision
+  /** The code that the consent page must show. @default the user compares no codes */
+  code?: string | undefined
 }
 
 /** Sign-in, consent, and another password prompt if the server requires one. */
 const maxPages = 5
 
 /**
- * Signs in, decides, and ends on the agent's callback page, no matter which pages a server shows: only the names of the form fields are
+ * Signs in if the browser has no session, decides, and ends on the agent's callback page, no matter which pages a server shows: only the names of the form fields are
  * assumed.
  *
  * @throws CommandError if a page has no usable form, the sign-in fails, or forms keep appearing
  */
-export async function decide(url: string, { decision, user = demoUser, fetch, signal }: DecideOptions): Promise<Page> {
-  const browser = createScriptedBrowser(fetch, signal)
+export async function decideWith(
+  browser: ScriptedBrowser,
+  url: string,
+  { decision, code, user = demoUser }: DecisionOptions,
+): Promise<Page> {
   let page = await browser.open(url)
   let signedIn = false
   for (let pages = 0; pages < maxPages; pages++) {
@@ -45,6 +47,8 @@ export async function decide(url: string, { decision, user = demoUser, fetch, si
       if (isBack(page, url)) return page
       throw new CommandError(`The page at ${placeOf(page)} has neither a sign-in form nor a consent form.`)
     }
+    if (consent && code !== undefined && !page.html.includes(code))
+      throw new CommandError(`The page at ${placeOf(page)} does not show the code ${code}.`)
     if (!consent && signedIn)
       throw new CommandError(
         `${user.username} could not sign in at ${placeOf(page)}: the user does not exist, or the password is not ` +
@@ -58,20 +62,32 @@ export async function decide(url: string, { decision, user = demoUser, fetch, si
   throw new CommandError(`${placeOf(page)} keeps showing forms, and does not redirect the user back.`)
 }
 
+export interface DecideOptions extends DecisionOptions {
+  /** The fetch function that the scripted browser uses. */
+  fetch: typeof globalThis.fetch
+  /** Aborts the browser's pending requests. */
+  signal: AbortSignal
+}
+
+/** Does the same as {@link decideWith} in a new browser, without a session. */
+export async function decide(url: string, { fetch, signal, ...options }: DecideOptions): Promise<Page> {
+  return decideWith(createScriptedBrowser(fetch, signal), url, options)
+}
+
 /**
  * Signs in to My agents at our auth server as a user would, and removes the access of the first agent listed there.
  *
  * @throws CommandError if a page is not as expected
  */
 export async function removeAccess(
+  browser: ScriptedBrowser,
   authServer: string,
-  { user = demoUser, fetch, signal }: BrowsingOptions,
+  { user = demoUser }: UserOptions,
 ): Promise<void> {
-  const browser = createScriptedBrowser(fetch, signal)
-  const signInPage = await browser.open(`${authServer}/account`)
-  const signIn = findSignIn(signInPage)
-  const agents = signIn && (await browser.submit(signInPage, signIn, { ...user, ...loginAction(signIn) }))
-  const [, path] = /href="([^"]+\/remove)"/.exec(agents?.html ?? '') ?? []
+  const first = await browser.open(`${authServer}/account`)
+  const signIn = findSignIn(first)
+  const agents = signIn ? await browser.submit(first, signIn, { ...user, ...loginAction(signIn) }) : first
+  const [, path] = /href="([^"]+\/remove)"/.exec(agents.html) ?? []
   const question = path === undefined ? undefined : await browser.open(new URL(path, authServer).href)
   const confirm = question && parseForms(question.html).find((form) => hasControl(form, 'agent'))
   const removed = confirm && (await browser.submit(question, confirm, {}))
@@ -102,8 +118,12 @@ function findConsent(page: Page, decision: Decision): PageForm | undefined {
   return fitting
 }
 
+/** The parameters of consent pages in which agents state where the browser returns. */
+const returns = ['redirect_uri', 'callback'] as const
+
 function isBack(page: Page, url: string): boolean {
-  const redirectUri = new URL(url).searchParams.get('redirect_uri') ?? ''
+  const { searchParams } = new URL(url)
+  const redirectUri = returns.map((name) => searchParams.get(name)).find((value) => value !== null) ?? ''
   return URL.canParse(redirectUri) && withoutQuery(page.url) === withoutQuery(redirectUri)
 }
 

@@ -17,28 +17,32 @@ interface DemoAuthServerOptions extends Pick<AuthServerOptions, 'fetch'> {
 
 /** Creates the demo's auth server, with its users. The functions that shut it down are added to `closers`. */
 export async function createDemoAuthServer(
-  { ids, interop, isPeer, captured, users }: DemoWorld,
+  { edition, ids, interop, isPeer, captured, users }: DemoWorld,
   { database, requestTokenLifetime, ...options }: DemoAuthServerOptions,
   closers: Closers,
 ): Promise<AuthServer> {
   const storage = await openStorage(database ?? join(await temporaryDirectory(closers), 'auth.db'))
   closers.add(() => storage.close())
-  const server = createAuthServer({
-    ...options,
-    storage,
-    issuer: ids['auth-server'],
-    name: 'Countersign demo',
-    keys: fixedKeys({
-      signer: await createSigner(await generatePrivateJwk({ kid: 'auth-key-1' })),
-      secret: randomBytes(32),
-    }),
-    discovery: demoDiscovery,
-    lifetimes: { authToken: captured ? 3600 : undefined, requestToken: requestTokenLifetime },
-    // The recorded flow contains a refresh token. A grant that expires with its auth token would not get one.
-    durations: captured ? [30 * 86_400, 'until-removed'] : undefined,
-    allowInsecureLoopback: isLoopbackIdentifier(ids['auth-server']),
-    interop: interop ? { redirectUrisOptional: isPeer, unsignedBodies: isPeer } : {},
+  const keys = fixedKeys({
+    signer: await createSigner(await generatePrivateJwk({ kid: 'auth-key-1' })),
+    secret: randomBytes(32),
   })
+  const server = createAuthServer(
+    {
+      ...options,
+      storage,
+      issuer: ids['auth-server'],
+      name: 'Countersign demo',
+      keys,
+      discovery: demoDiscovery,
+      lifetimes: { authToken: captured ? 3600 : undefined, requestToken: requestTokenLifetime },
+      // The recorded flow contains a refresh token. A grant that expires with its auth token would not get one.
+      durations: captured ? [30 * 86_400, 'until-removed'] : undefined,
+      allowInsecureLoopback: isLoopbackIdentifier(ids['auth-server']),
+      interop: interop ? { redirectUrisOptional: isPeer, unsignedBodies: isPeer } : {},
+    },
+    await edition.loadServer(keys),
+  )
   closers.add(() => server.close())
   await server.ready()
   for (const user of users) {

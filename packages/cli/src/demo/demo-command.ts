@@ -1,5 +1,8 @@
 import type { ConsentRequest } from 'countersign/agent'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
+import type { DemoEdition } from '../editions/demo-edition.js'
+import { loadDemo } from '../editions/load-demo.js'
+import type { EditionName } from '../editions/load-edition.js'
 import { catchInterruption } from '../terminal/interruption.js'
 import { openBrowser } from '../terminal/open-browser.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
@@ -16,6 +19,7 @@ interface DemoFlags extends ViewFlags, PartyFlags {
   browser?: true
   serve?: true
   quiet?: true
+  edition?: EditionName
 }
 
 /**
@@ -23,12 +27,13 @@ interface DemoFlags extends ViewFlags, PartyFlags {
  * test against other implementations.
  */
 export const demoCommand: Run<DemoFlags> = async (flags, terminal) => {
-  const parties = partyOptions(flags)
+  const edition = await loadDemo(flags.edition)
+  const parties = { ...partyOptions(flags, edition), edition }
   const serves = flags.serve ?? (flags.only !== undefined && flags.only !== 'agent')
   if (serves && (flags.deny || flags.browser))
     throw usageError('--deny and --browser apply only when the agent runs the flow.')
   const { users } = parties
-  const view = chooseView(flags, { serves, users }, terminal)
+  const view = chooseView(flags, { edition, serves, users }, terminal)
   const interruption = catchInterruption(terminal)
   try {
     const person = flags.deny ? 'deny' : 'grant'
@@ -41,7 +46,8 @@ export const demoCommand: Run<DemoFlags> = async (flags, terminal) => {
     const captured = flags.trace === true || (flags.json === true && !serves)
     const running = { ...parties, captured, onEvent: view.onEvent, signal: interruption.signal }
     if (serves) {
-      const onEvent = noticeRefusals(view.onEvent, terminal.notify, flags.interop ?? false)
+      const hints = { edition, hintsAtInterop: edition.hasOlderForm && !flags.interop }
+      const onEvent = noticeRefusals(view.onEvent, terminal.notify, hints)
       await serveDemo({ ...running, onEvent, onReady: view.onReady })
       return exitStatus.done
     }
@@ -52,7 +58,7 @@ export const demoCommand: Run<DemoFlags> = async (flags, terminal) => {
       },
     )
     view.onResult(result)
-    requireExpected(result, flags)
+    requireExpected(result, flags, edition)
     return exitStatus.done
   } finally {
     interruption.release()
@@ -72,7 +78,11 @@ function invite(
   }
 }
 
-function requireExpected(result: DemoResult, { deny, browser, only, interop }: DemoFlags): void {
+function requireExpected(
+  result: DemoResult,
+  { deny, browser, only, interop }: DemoFlags,
+  { hasOlderForm }: DemoEdition,
+): void {
   if ('error' in result) {
     if (!deny && !browser)
       throw new CommandError('The agent was denied access although the user allowed it; --trace shows the messages.')
@@ -80,7 +90,7 @@ function requireExpected(result: DemoResult, { deny, browser, only, interop }: D
     const answered = `The resource’s final response was ${result.status}`
     const cause = exactCause(result.body)
     if (cause !== undefined) throw new CommandError(`${answered}: ${cause}`)
-    throw new CommandError(`${answered}.${only !== undefined && !interop ? ` ${interopHint}` : ''}`)
+    throw new CommandError(`${answered}.${only !== undefined && hasOlderForm && !interop ? ` ${interopHint}` : ''}`)
   }
 }
 
@@ -89,8 +99,8 @@ const aboutForm: readonly unknown[] = ['invalid_input', 'invalid_request', 'inva
 
 /** Returns the resource's error description, unless the error may have been caused by the form of the request. */
 function exactCause(body: unknown): string | undefined {
-  if (typeof body !== 'object' || body === null || !('error' in body) || !('error_description' in body))
-    return undefined
-  const { error, error_description: description } = body
+  if (typeof body !== 'object' || body === null || !('error' in body)) return undefined
+  const { error } = body
+  const description = 'error_description' in body ? body.error_description : 'detail' in body ? body.detail : undefined
   return typeof description === 'string' && !aboutForm.includes(error) ? description : undefined
 }

@@ -1,10 +1,12 @@
 import { AgentError } from 'countersign/agent'
 import { CommandError, exitStatus } from '../command/errors.js'
+import { type DemoEdition, demoPath } from '../editions/demo-edition.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { createJsonDocument } from '../trace/json-document.js'
+import { fitLine } from '../trace/render-frame.js'
 import { createTextRenderer } from '../trace/text-renderer.js'
 import type { TraceEvent } from '../trace/trace-event.js'
-import { type DemoParty, type DemoUsers, demoPath, signInHint } from './demo-world.js'
+import { type DemoParty, type DemoUsers, signInHint } from './demo-world.js'
 import type { DemoResult } from './run-demo.js'
 
 /** The flags that choose the output. */
@@ -30,7 +32,7 @@ export interface DemoView {
  */
 export function chooseView(
   { json, trace }: ViewFlags,
-  { serves, users }: { serves: boolean; users: DemoUsers },
+  { edition, serves, users }: { edition: DemoEdition; serves: boolean; users: DemoUsers },
   terminal: Terminal,
 ): DemoView {
   const { write, notify, colour } = terminal
@@ -39,7 +41,7 @@ export function chooseView(
     if (json) write(`${JSON.stringify(started)}\n`)
     else for (const [party, id] of Object.entries(started)) write(`${party.padEnd(11)} ${id}\n`)
     if (started.resource !== undefined)
-      notify(`Request ${started.resource}${demoPath} (requires a user’s consent), /data-jwks or /data.`)
+      notify(`Request ${started.resource}${demoPath} (requires a user’s consent), ${edition.otherPaths}.`)
     if ('auth-server' in started) notify(`Users ${signInHint(users)}.`)
     notify('Press Ctrl-C to stop.')
   }
@@ -53,10 +55,11 @@ export function chooseView(
     }
   }
   if (!json) {
-    const onEvent = createTextRenderer({ write, colour })
+    const form = edition.command.trace
+    const onEvent = createTextRenderer({ form, write, colour })
     return {
       onEvent,
-      onResult: (result) => write(`Result: ${summarize(result)}\n`),
+      onResult: (result) => write(`${fitLine(`Result: ${summarize(result)}`, form)}\n`),
       onFailure: silent,
       onReady,
       showsUrl: true,

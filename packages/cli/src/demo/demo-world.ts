@@ -1,4 +1,5 @@
 import { isLoopbackIdentifier } from 'countersign/discovery'
+import type { DemoEdition, DemoSetting } from '../editions/demo-edition.js'
 import type { Party } from '../trace/trace-event.js'
 
 export const demoHost = '127.0.0.1'
@@ -20,22 +21,16 @@ export const demoIds: Readonly<Record<DemoParty, string>> = {
 }
 
 /** The parties of a run, ours or other implementations. */
-export interface DemoWorld {
-  ids: Readonly<Record<DemoParty, string>>
+export interface DemoWorld extends DemoSetting {
+  edition: DemoEdition
   /** The URL that the agent requests. */
   resourceUrl: string
-  /** Whether the other parties may use an older form of the protocol, and are sent messages in that form (W2, W6, W9, W12 and W13). */
-  interop: boolean
   /**
    * Whether lifetimes match the known recording of the protocol, and the resource fetches nothing else, so that the run can be compared
    * with the recording.
    */
   captured: boolean
-  /** Whether the resource refuses revoked tokens. This requires our auth server. */
-  checksRevocation: boolean
   users: DemoUsers
-  /** Whether an agent is another implementation, which may use the older form. */
-  isPeer: (agent: string) => boolean
 }
 
 /** Returns the identifier of a party that listens on the given port of this machine. */
@@ -72,13 +67,8 @@ export const demoScopes = {
   'data.delete': 'Delete your data',
 } as const
 
-export const demoScope = 'data.read data.write'
-
 /** Peers are restarted often here, each time with a new key under the same `kid`. No one else sends signed requests. */
 export const demoDiscovery = { renewalInterval: 1, failureAge: 0 } as const
-
-/** The path at the resource that requires a user's authorization. */
-export const demoPath = '/data-auth'
 
 /** A stack of resources, which are closed in the reverse order of opening. */
 export interface Closers {

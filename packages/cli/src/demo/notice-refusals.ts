@@ -1,7 +1,6 @@
 import { AAuthError, type ReceivedMessage } from 'countersign'
 import { AgentError } from 'countersign/agent'
 import { causeMessages } from 'countersign/discovery'
-import { january, parseSignatureKey } from 'countersign/editions'
 import {
   fieldValues,
   importVerificationKey,
@@ -11,24 +10,26 @@ import {
 } from 'countersign/signatures'
 import { confirmationJwk, decodeToken, parseJsonObject } from 'countersign/tokens'
 import { CommandError, exitStatus } from '../command/errors.js'
+import type { CommandEdition } from '../editions/command-edition.js'
+import type { DemoEdition } from '../editions/demo-edition.js'
 import { knownMistake } from '../mistakes/known-mistake.js'
 import { addressHint } from '../network/fetch-problems.js'
 import type { TracedRequest, TraceEvent } from '../trace/trace-event.js'
 
-/** Header names in a trace are lowercase. */
-const problem = january.headers.problem.toLowerCase()
+/** In every edition. Header names in a trace are lowercase. */
+const problem = 'signature-error'
 
 /**
  * Wraps an event listener. When an agent's signature or token request is refused here, the wrapper prints a hint (each hint at most once):
- * the signer's mistake if it is a known one, otherwise the flag for older forms of the protocol, unless that flag is set.
+ * the signer's mistake if it is a known one, otherwise, with `hintsAtInterop`, the flag for older forms of the protocol.
  */
 export function noticeRefusals(
   onEvent: (event: TraceEvent) => void,
   notify: (text: string) => void,
-  interop: boolean,
+  { edition, hintsAtInterop }: { edition: DemoEdition; hintsAtInterop: boolean },
 ): (event: TraceEvent) => void {
   const said = new Set<string>()
-  const mistakes = createMistakeFinder()
+  const mistakes = createMistakeFinder(edition.command.protocol)
 
   function say(text: string): void {
     if (said.has(text)) return
@@ -38,8 +39,8 @@ export function noticeRefusals(
 
   async function explain(event: Extract<TraceEvent, { kind: 'response-sent' }>): Promise<void> {
     const mistake = await mistakes.find(event.request)
-    if (mistake !== undefined) say(`${mistake} --interop does not fix this.`)
-    else if (!interop) say(interopHint)
+    if (mistake !== undefined) say(edition.hasOlderForm ? `${mistake} --interop does not fix this.` : mistake)
+    else if (hintsAtInterop) say(interopHint)
   }
 
   return (event) => {
@@ -64,12 +65,12 @@ export interface MistakeFinder {
 
 const maxDocuments = 1000
 
-export function createMistakeFinder(): MistakeFinder {
+export function createMistakeFinder({ signing, documents }: CommandEdition['protocol']): MistakeFinder {
   /** Documents and key sets, by URL. */
   const published = new Map<string, Readonly<Record<string, unknown>>>()
 
   function keyOf(signatureKey: string): unknown {
-    const { key } = parseSignatureKey(signatureKey)
+    const { key } = signing.parseKey(signatureKey)
     if (key.scheme === 'hwk') return key.jwk
     if (key.scheme === 'jwt') return confirmationJwk(decodeToken(key.jwt)?.payload ?? {})
     if (key.scheme !== 'jwks') return undefined
@@ -79,7 +80,7 @@ export function createMistakeFinder(): MistakeFinder {
 
   function keySetOf(key: Extract<KeyReference, { scheme: 'jwks' }>): string {
     if ('jwksUri' in key) return key.jwksUri
-    const { id, wellKnown = january.documents.agent.name } = key
+    const { id, wellKnown = documents.agent.name } = key
     const jwksUri = published.get(`${id}/.well-known/${wellKnown}`)?.jwks_uri
     return typeof jwksUri === 'string' ? jwksUri : id
   }
@@ -99,7 +100,7 @@ export function createMistakeFinder(): MistakeFinder {
       const [signature = ''] = fieldValues(message, 'signature')
       try {
         const input = parseSignatureInput(signatureInput)
-        const key: VerificationKey = await importVerificationKey(keyOf(signatureKey))
+        const key: VerificationKey = await importVerificationKey(keyOf(signatureKey), documents.agent.jose)
         return await knownMistake({ message, authority: new URL(request.url).host, input, signature }, key)
       } catch (error) {
         if (error instanceof AAuthError) return undefined
@@ -127,13 +128,13 @@ function messageOf({ method, url, headers, body }: TracedRequest): ReceivedMessa
 export const interopHint = 'A peer that uses an older form of the protocol needs --interop.'
 
 /** Converts the error of a failed flow into a message for the user who started it, with the causes and any flag that may help. */
-export function flowFailure(error: unknown, interop: boolean): unknown {
+export function flowFailure(error: unknown, hintsAtInterop: boolean): unknown {
   if (!(error instanceof AgentError)) return error
-  const [sentence, exitCode] = describe(error, interop)
+  const [sentence, exitCode] = describe(error, hintsAtInterop)
   return new CommandError(sentence, { exitCode, cause: error })
 }
 
-function describe(error: AgentError, interop: boolean): [sentence: string, exitCode: number] {
+function describe(error: AgentError, hintsAtInterop: boolean): [sentence: string, exitCode: number] {
   const { code, message } = error
   switch (code) {
     case 'auth_server_unknown': {
@@ -151,7 +152,7 @@ function describe(error: AgentError, interop: boolean): [sentence: string, exitC
     case 'auth_server_refused':
       return [`${message} Use --auth-server-url to set the auth server.`, exitStatus.refused]
     case 'token_request_failed':
-      return [interop ? message : `${message.replace(/\.?$/, '.')} ${interopHint}`, exitStatus.refused]
+      return [hintsAtInterop ? `${message.replace(/\.?$/, '.')} ${interopHint}` : message, exitStatus.refused]
     default:
       return [message, exitStatus.refused]
   }

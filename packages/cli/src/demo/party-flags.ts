@@ -1,5 +1,6 @@
 import { isLoopbackIdentifier } from 'countersign/discovery'
 import { usageError } from '../command/errors.js'
+import type { DemoEdition } from '../editions/demo-edition.js'
 import { readNetworkFlags, readPort, requireIdentifierFlag } from '../flags/network-flags.js'
 import { type DemoParty, type DemoUsers, demoParties, demoUser } from './demo-world.js'
 import type { PartyOptions } from './start-parties.js'
@@ -35,14 +36,19 @@ const takenBy: Readonly<Partial<Record<keyof PartyFlags, readonly DemoParty[]>>>
  *
  * @throws CommandError if flags contradict each other
  */
-export function partyOptions(flags: PartyFlags): Omit<PartyOptions, 'onEvent' | 'captured'> & { users: DemoUsers } {
+export function partyOptions(
+  flags: PartyFlags,
+  edition: DemoEdition,
+): Omit<PartyOptions, 'onEvent' | 'captured' | 'edition'> & { users: DemoUsers } {
   const { only, resourceUrl } = flags
   for (const [name, parties] of Object.entries(takenBy)) {
     if (flags[name as keyof PartyFlags] === undefined || (only && parties.includes(only))) continue
     const flag = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     throw usageError(`--${flag} needs --only ${parties.join(' or --only ')}.`)
   }
-  const ids = identifiersIn(flags)
+  if (flags.interop && !edition.hasOlderForm)
+    throw usageError('--interop does not apply to this edition, which has no older form.')
+  const ids = identifiersIn(flags, edition)
   return {
     ids,
     interop: flags.interop ?? false,
@@ -56,10 +62,17 @@ export function partyOptions(flags: PartyFlags): Omit<PartyOptions, 'onEvent' | 
 }
 
 /** Returns the party identifiers that are given by flags. */
-function identifiersIn({ only, id, agentId, authServerUrl }: PartyFlags): Partial<Record<DemoParty, string>> {
+function identifiersIn(
+  { only, id, agentId, authServerUrl }: PartyFlags,
+  { command }: DemoEdition,
+): Partial<Record<DemoParty, string>> {
   const ids: Partial<Record<DemoParty, string>> = {}
   const take = (party: DemoParty, flag: string, text: string | undefined) => {
-    if (text !== undefined) ids[party] = requireIdentifierFlag(flag, text, 'allowed')
+    if (text === undefined) return
+    const taken = requireIdentifierFlag(flag, text, 'allowed')
+    const problem = command.identifierProblem(taken)
+    if (problem !== undefined) throw usageError(`${flag} is not valid: ${problem}.`)
+    ids[party] = taken
   }
   if (only !== 'auth-server') take('auth-server', '--auth-server-url', authServerUrl)
   take('agent', '--agent-id', agentId)

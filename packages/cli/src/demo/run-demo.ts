@@ -1,8 +1,9 @@
 import { AgentError, type ConsentRequest } from 'countersign/agent'
 import type { Trace } from '../trace/create-trace.js'
-import { type Decision, decide } from './decide.js'
+import { type Decision, decideWith } from './decide.js'
 import { type Closers, createClosers, type DemoParty } from './demo-world.js'
 import { flowFailure } from './notice-refusals.js'
+import { createScriptedBrowser, type ScriptedBrowser } from './scripted-browser.js'
 import { type PartyOptions, responseTimeout, sendWithin, startParties } from './start-parties.js'
 
 interface DemoOptions extends PartyOptions {
@@ -33,6 +34,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
 async function startAndAsk(options: DemoOptions, closers: Closers): Promise<DemoResult> {
   const { signal, person } = options
   const browsing: Promise<unknown>[] = []
+  let browser: ScriptedBrowser | undefined
   const { agent, world } = await startParties(options, closers, async (consent, trace) => {
     trace.consentRequired(consent)
     const browsed = promptUser(consent, trace)
@@ -43,8 +45,8 @@ async function startAndAsk(options: DemoOptions, closers: Closers): Promise<Demo
 
   async function promptUser(consent: ConsentRequest, trace: Trace): Promise<void> {
     if (typeof person === 'function') return person(consent)
-    const scripted = { user: world.users[0], fetch: trace.sender('browser', sendWithin(responseTimeout)), signal }
-    await decide(consent.url, { ...scripted, decision: person })
+    browser ??= createScriptedBrowser(trace.sender('browser', sendWithin(responseTimeout)), signal)
+    await decideWith(browser, consent.url, { user: world.users[0], decision: person })
   }
 
   signal.throwIfAborted()
@@ -53,7 +55,7 @@ async function startAndAsk(options: DemoOptions, closers: Closers): Promise<Demo
     return { status: response.status, body: await readBody(response) }
   } catch (error) {
     if (error instanceof AgentError && error.code === 'access_denied') return { error: 'access_denied' }
-    throw flowFailure(error, options.interop ?? false)
+    throw flowFailure(error, world.edition.hasOlderForm && !options.interop)
   } finally {
     // The callback page may still be loading when the agent already has its token.
     await Promise.allSettled(browsing)

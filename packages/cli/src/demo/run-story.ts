@@ -1,15 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { type Agent, AgentError, type ConsentRequest } from 'countersign/agent'
-import { january } from 'countersign/editions'
 import { signRequest } from 'countersign/signatures'
 import { parseJsonObject } from 'countersign/tokens'
 import { CommandError } from '../command/errors.js'
+import { type DemoStory, demoScope, type StoryPage } from '../editions/demo-edition.js'
 import { findTokens } from '../trace/find-tokens.js'
 import { isDiscovery, type TraceEvent } from '../trace/trace-event.js'
-import { type Decision, decide, removeAccess } from './decide.js'
-import { type Closers, createClosers, type DemoWorld, demoScope, demoScopes, demoUser } from './demo-world.js'
+import { type Decision, decideWith, removeAccess } from './decide.js'
+import { type Closers, createClosers, type DemoWorld, demoScopes, demoUser } from './demo-world.js'
 import { flowFailure } from './notice-refusals.js'
+import { createScriptedBrowser } from './scripted-browser.js'
 import { type PartyOptions, responseTimeout, sendWithin, startParties } from './start-parties.js'
 import type { Teller } from './story-teller.js'
 
@@ -27,7 +28,7 @@ type Call = Extract<TraceEvent, { kind: 'response-received' }>
 const rememberedCalls = 10
 
 /**
- * Starts the agent, the API and the auth server on their ports, and narrates in seven steps what the agent, a thief and the user do. Each
+ * Starts the agent, the API and the auth server on their ports, and narrates step by step what the agent, a thief and the user do. Each
  * step is carried out as it is narrated. With a real user, everything keeps running until the signal aborts.
  *
  * @throws CommandError if a step does not end as narrated
@@ -54,30 +55,31 @@ async function tellStory(options: StoryOptions, closers: Closers): Promise<void>
   const { agent, world, trace } = await startParties(parties, closers, (consent) => onConsent(consent))
   if (!agent) throw new TypeError('the story needs all parties')
   signal.throwIfAborted()
-  const scripted = { user, fetch: trace.sender('browser', sendWithin(responseTimeout)), signal }
+  const { story, showsCodes, command } = world.edition
+  const browser = createScriptedBrowser(trace.sender('browser', sendWithin(responseTimeout)), signal)
   const onPage: Scene['onPage'] = (next) => {
     onConsent = next
   }
-  const scene: Scene = { agent, world, tell, signal, calls, onPage }
+  const scene: Scene = { agent, world, story, tell, signal, calls, onPage }
 
-  tell.start(world.ids)
-  tell.step('The agent calls the API. It signs the request with its own key.')
-  const outcome = await requestAccess(scene, async (consent) => {
+  tell.start(world.ids, command.trace.serverName)
+  const outcome = await requestAccess(scene, async (consent, page) => {
     if (typeof person === 'function') {
-      tell.step('The auth server asks you to sign in, to read the request, and to decide.')
+      tell.step(page.prompts)
       tell.page(consent, options.users ?? [demoUser])
       return person(consent.url)
     }
-    tell.step(`${user.username} signs in at the auth server, reads the request, and decides.`)
-    await decide(consent.url, { ...scripted, decision: person })
+    tell.step(page.decides(user.username))
+    const code = showsCodes ? consent.code : undefined
+    await decideWith(browser, consent.url, { user, decision: person, code })
   })
   if (outcome === 'allowed') {
     await callAgain(scene)
     await steal(scene)
     if (typeof person === 'string') {
-      tell.step(`${user.username} removes the agent’s access. The API notices within 5 seconds.`)
-      await removeAccess(world.ids['auth-server'], scripted)
-      await untilRevoked(scene, { every: 250, tries: 40 })
+      tell.step(`${user.username} removes the agent’s access. ${story.removal}`)
+      await removeAccess(browser, world.ids['auth-server'], { user })
+      await untilRevoked(scene, { every: 250, tries: story.removalTime * 4 })
     } else {
       tell.step('Now remove the agent’s access yourself. It calls the API until you do.')
       tell.line(`My agents: ${world.ids['auth-server']}/account`)
@@ -92,6 +94,7 @@ async function tellStory(options: StoryOptions, closers: Closers): Promise<void>
 interface Scene {
   agent: Agent
   world: DemoWorld
+  story: DemoStory
   tell: Teller
   signal: AbortSignal
   /** The agent's calls to the API so far. */
@@ -105,31 +108,37 @@ function isCall(event: TraceEvent): event is Call {
   return isResponse && !isDiscovery(event.request.url)
 }
 
-/** Steps 1 to 3: the API refuses the agent, the user decides, and the agent gets the data. */
+/** The first steps: the API refuses the agent, the user decides on each page, and the agent gets the data. */
 async function requestAccess(
-  { agent, world, tell, signal, calls, onPage }: Scene,
-  prompt: (consent: ConsentRequest) => Promise<void>,
+  { agent, world, story, tell, signal, calls, onPage }: Scene,
+  prompt: (consent: ConsentRequest, page: StoryPage) => Promise<void>,
 ): Promise<'allowed' | 'refused'> {
   const prompts: Promise<void>[] = []
+  tell.step(story.pages[0].call)
   onPage(async (consent) => {
-    tell.response(world.resourceUrl, requireRefused(calls.at(-1)?.response), 'a user must allow this first')
-    const prompted = prompt(consent)
+    const page = story.pages[prompts.length]
+    if (!page) throw new CommandError('The user was asked once more than the edition requires.')
+    const allowed = story.pages[prompts.length - 1]?.allowed
+    if (allowed !== undefined) tell.line(`Allowed: ${allowed}`)
+    if (prompts.length > 0) tell.step(page.call)
+    tell.response(world.resourceUrl, requireRefused(calls.at(-1)?.response, page.error), page.meaning)
+    const prompted = prompt(consent, page)
     prompts.push(prompted)
     await prompted
   })
   try {
     const response = await agent.fetch(world.resourceUrl, { signal })
     await Promise.all(prompts)
-    const [token] = await agent.tokens()
+    const token = (await agent.tokens()).find(({ scope }) => scope.length > 0)
     const names = (token?.scope ?? []).map((scope) => demoScopes[scope as keyof typeof demoScopes] ?? scope)
     tell.line(`Allowed: ${names.join('; ')}`)
-    tell.step('The agent calls again, with a token that works only with its key.')
+    tell.step(story.lastCall)
     const body = parseJsonObject(await response.text())
     tell.response(world.resourceUrl, response.status, String(body?.data ?? body?.error))
     if (response.status === 200) return 'allowed'
     tell.line(`This API requires both: ${demoScope}.`)
   } catch (error) {
-    if (!(error instanceof AgentError) || error.code !== 'access_denied') throw flowFailure(error, false)
+    if (!(error instanceof AgentError) || error.code !== 'access_denied') throw flowFailure(error, true)
     await Promise.all(prompts)
     tell.line('Denied')
     tell.step('The agent gets no token, and so no data.')
@@ -137,7 +146,7 @@ async function requestAccess(
   return 'refused'
 }
 
-/** Step 4: the user has already decided. */
+/** The next step: the user has already decided. */
 async function callAgain({ agent, world, tell, signal, onPage }: Scene): Promise<void> {
   tell.step('The agent needs the data again. No page: the user has already decided.')
   onPage(() => Promise.reject(new CommandError('The user was asked a second time.')))
@@ -147,10 +156,10 @@ async function callAgain({ agent, world, tell, signal, onPage }: Scene): Promise
   tell.response(world.resourceUrl, 200, String(body?.data))
 }
 
-/** Steps 5 and 6: a thief has the agent's last request, including its token, but not the agent's private key. */
-async function steal({ world, tell, calls }: Scene): Promise<void> {
+/** Two more steps: a thief has the agent's last request, including its token, but not the agent's private key. */
+async function steal({ world, story, tell, calls }: Scene): Promise<void> {
   const { request } = calls.at(-1) as Call
-  const token = findTokens(request).find(({ kind }) => kind === 'auth+jwt')?.compact ?? ''
+  const token = findTokens(request).find(({ kind }) => kind === story.tokenType)?.compact ?? ''
   const attempt = async (attack: Request, why: string) => {
     const response = await sendWithin(responseTimeout)(attack)
     const body = await response.text()
@@ -161,16 +170,17 @@ async function steal({ world, tell, calls }: Scene): Promise<void> {
   await attempt(new Request(world.resourceUrl, { headers: bearer }), 'a token alone proves nothing here')
   const signer = await createSigner(await generatePrivateJwk({ kid: 'thief' }))
   const signatureKey = { scheme: 'jwt', jwt: token } as const
-  const signed = await signRequest(new Request(world.resourceUrl), { profile: january.signing, signer, signatureKey })
+  const profile = world.edition.command.protocol.signing
+  const signed = await signRequest(new Request(world.resourceUrl), { profile, signer, signatureKey })
   await attempt(signed, 'the token works only with the agent’s key')
   tell.step('The thief copies the whole signed request, and changes its path.')
   const headers = request.headers.filter(([name]) => name.startsWith('signature')).map(([...line]) => line)
   await attempt(new Request(`${world.ids.resource}/data`, { headers }), 'the signature covers the path')
 }
 
-/** Step 7: calls the API until the agent's access is revoked. After that, the agent gets no other token unless the user allows it again. */
+/** The last step: calls the API until the agent's access is revoked. After that, the agent gets no other token unless the user allows it again. */
 async function untilRevoked(
-  { agent, world, tell, signal, calls, onPage }: Scene,
+  { agent, world, story, tell, signal, calls, onPage }: Scene,
   { every, tries }: { every: number; tries: number },
 ): Promise<void> {
   const revoked = new AbortController()
@@ -186,8 +196,8 @@ async function untilRevoked(
   if (signal.aborted) return
   if (!revoked.signal.aborted)
     throw new CommandError('The API still accepts the token after the agent’s access was removed.')
-  const refused = calls.findLast(({ request }) => findTokens(request).some(({ kind }) => kind === 'auth+jwt'))
-  tell.response(world.resourceUrl, requireRefused(refused?.response, 'invalid_auth_token'), 'the token was revoked')
+  const refused = calls.findLast(({ request }) => findTokens(request).some(({ kind }) => kind === story.tokenType))
+  tell.response(world.resourceUrl, requireRefused(refused?.response, story.revoked), 'the token was revoked')
   tell.line('The agent gets no other token unless the user allows it again.')
 }
 

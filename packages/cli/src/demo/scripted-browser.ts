@@ -9,7 +9,7 @@ export interface Page {
 }
 
 /** A headless browser that keeps cookies, follows redirects, and fills in the forms of a page. */
-interface ScriptedBrowser {
+export interface ScriptedBrowser {
   open(url: string): Promise<Page>
   /** Submits a form on a page, with these values for the controls that the form has. */
   submit(page: Page, form: PageForm, answers: Answers): Promise<Page>

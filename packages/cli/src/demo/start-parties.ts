@@ -3,6 +3,8 @@ import { causeMessages, isLoopbackIdentifier, type NetworkOptions } from 'counte
 import { createGuardedFetch } from 'countersign/node'
 import { CommandError, exitStatus } from '../command/errors.js'
 import { requirePackage } from '../command/require-package.js'
+import { type DemoEdition, demoPath } from '../editions/demo-edition.js'
+import { loadDemo } from '../editions/load-demo.js'
 import { listen, type OpenPort } from '../network/listen.js'
 import { createTrace, type Trace } from '../trace/create-trace.js'
 import type { Party, TraceEvent } from '../trace/trace-event.js'
@@ -14,7 +16,6 @@ import {
   type DemoWorld,
   demoIds,
   demoParties,
-  demoPath,
   demoPorts,
   demoUser,
   isOnLoopback,
@@ -28,6 +29,8 @@ export const responseTimeout = 30
 export interface PartyOptions {
   /** The only party to start. @default all three */
   only?: DemoParty | undefined
+  /** @default January 2026 */
+  edition?: DemoEdition | undefined
   /** Ports of the started parties; 0 chooses a free port. @default each party's port in the demo */
   ports?: Partial<Record<DemoParty, number>> | undefined
   /** The users who can sign in; the scripted user is the first. @default testuser */
@@ -75,13 +78,16 @@ export async function startParties(
     closers.add(() => port.close())
     ports.set(party, port)
   }
-  const world = createWorld(options, ports)
+  const world = createWorld({ ...options, edition: options.edition ?? (await loadDemo()) }, ports)
   const { ids } = world
   const origins = demoParties.map((party): [string, Party] => [new URL(ids[party]).origin, party])
   const trace = createTrace({ parties: new Map(origins), onEvent: options.onEvent })
   const guardedFetch = createGuardedFetch({ ...options.network, allowInsecureLoopback: isOnLoopback(world) })
   const discoverAs = (party: DemoParty) =>
-    trace.sender(party, (request) => guardedFetch(request.url, { signal: request.signal, redirect: 'manual' }))
+    trace.sender(party, async ({ url, method, headers, body, signal }) => {
+      const content = body && { method, headers: Object.fromEntries(headers), body: await new Response(body).text() }
+      return guardedFetch(url, { ...content, signal, redirect: 'manual' })
+    })
 
   let agent: Agent | undefined
   const starters: Readonly<Record<DemoParty, (port: OpenPort) => Promise<void>>> = {
@@ -124,7 +130,15 @@ export async function startParties(
 }
 
 function createWorld(
-  { ids, resourceUrl, interop = false, captured, only, users = [demoUser] }: PartyOptions,
+  {
+    edition,
+    ids,
+    resourceUrl,
+    interop = false,
+    captured,
+    only,
+    users = [demoUser],
+  }: PartyOptions & { edition: DemoEdition },
   ports: ReadonlyMap<DemoParty, OpenPort>,
 ): DemoWorld {
   const idOf = (party: DemoParty) => {
@@ -133,6 +147,7 @@ function createWorld(
   }
   const resource = ids?.resource ?? (resourceUrl === undefined ? idOf('resource') : new URL(resourceUrl).origin)
   return {
+    edition,
     ids: { agent: idOf('agent'), resource, 'auth-server': idOf('auth-server') },
     resourceUrl: resourceUrl ?? `${resource}${demoPath}`,
     interop,

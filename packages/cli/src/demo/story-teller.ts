@@ -5,7 +5,8 @@ import { type DemoParty, type DemoUsers, signInHint } from './demo-world.js'
 
 /** Writes the demo's story in lines of up to 80 columns. Only a page's URL may be longer. */
 export interface Teller {
-  start: (ids: Readonly<Record<DemoParty, string>>) => void
+  /** `server` is what the edition calls its auth server. */
+  start: (ids: Readonly<Record<DemoParty, string>>, server: string) => void
   /** Starts the next numbered step. */
   step: (text: string) => void
   /** Writes a line of the current step. */
@@ -27,11 +28,11 @@ export function createTeller({ write, colour }: Pick<Terminal, 'write' | 'colour
   const line = (text: string) => paragraph(indent, text)
   return {
     line,
-    start(ids) {
+    start(ids, server) {
       paragraph('', 'An agent (a program) needs a user’s data. It has no password and no API key.')
       write('\n')
       write(`${indent}agent ${ids.agent}, API ${ids.resource}\n`)
-      write(`${indent}auth server ${ids['auth-server']}, where the user decides\n\n`)
+      write(`${indent}${server} ${ids['auth-server']}, where the user decides\n\n`)
     },
     step(text) {
       steps++

@@ -2,11 +2,14 @@ import type { Signer } from 'countersign'
 import type { DocumentType } from 'countersign/discovery'
 import type { ResourceEdition } from 'countersign/editions'
 import type { KeyReference } from 'countersign/signatures'
+import type { TraceForm } from './trace-form.js'
 
 /** An edition of AAuth, as the commands need it. */
 export interface CommandEdition {
   /** How requests are signed, verified and refused. */
-  readonly protocol: Pick<ResourceEdition, 'signing' | 'createKeyResolver' | 'writeRefusal'>
+  readonly protocol: Pick<ResourceEdition, 'signing' | 'documents' | 'createKeyResolver' | 'writeRefusal'>
+  /** How messages are shown in traces. */
+  readonly trace: TraceForm
   /** The documents that may be published under an identifier. */
   readonly documents: readonly DocumentKind[]
   /** Why a text that is an identifier in some edition is not one in this edition; undefined if it is. */

@@ -6,11 +6,11 @@ import {
   isServerId,
   issueAgentToken,
   parseRequirement,
-  type Requirement,
 } from 'countersign/editions/draft-11'
 import type { ParsedKeyReference } from 'countersign/signatures'
 import { usageError } from '../command/errors.js'
 import type { CommandEdition, DecodedHeader, DocumentKind, HeaderInspector } from './command-edition.js'
+import { draft11Trace, moves } from './draft-11-trace.js'
 import { requireToken } from './require-token.js'
 
 const name = {
@@ -57,18 +57,6 @@ const documents: readonly DocumentKind[] = [
     ],
   },
 ]
-
-/** What the agent does about each requirement. */
-const moves: Readonly<Record<Requirement['requirement'], string>> = {
-  'agent-token': 'The agent repeats the request, signed with its agent token.',
-  'person-token':
-    'The agent gets a person token for this resource from its person server, and repeats the request with it.',
-  'auth-token':
-    'The agent exchanges the resource token for an auth token at its person server, and repeats the request with it.',
-  interaction: 'The user opens url?code=…, and the agent polls the URL in Location until they have decided.',
-  approval: 'The agent polls the URL in Location: someone else decides.',
-  unknown: 'This requirement is not defined, so no agent can satisfy it.',
-}
 
 const headers: Readonly<Record<string, HeaderInspector>> = {
   'AAuth-Requirement': {
@@ -128,6 +116,7 @@ const tokenNames: Readonly<Record<string, string>> = Object.fromEntries(
 /** Draft -11 of AAuth, for the commands. */
 export const draft11Edition: CommandEdition = {
   protocol: draft11,
+  trace: draft11Trace,
   documents,
   identifierProblem: (identifier) =>
     isServerId(identifier, { allowInsecureLoopback: true })

@@ -3,11 +3,13 @@ import { january, parseChallenge, parseSignatureKey } from 'countersign/editions
 import { jwkThumbprint, type KeyReference } from 'countersign/signatures'
 import { usageError } from '../command/errors.js'
 import type { CommandEdition, KeyReferenceFlags } from './command-edition.js'
+import { januaryTrace } from './january-trace.js'
 import { requireToken } from './require-token.js'
 
 /** AAuth as of January 2026, for the commands. */
 export const januaryEdition: CommandEdition = {
   protocol: january,
+  trace: januaryTrace,
   documents: [
     {
       party: 'agent',

@@ -4,6 +4,8 @@ import { agentFolderPath } from '../agent-folder/agent-folder.js'
 import { readAgentFolder } from '../agent-folder/folder-files.js'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { editionOf } from '../editions/agent-editions.js'
+import type { CommandEdition } from '../editions/command-edition.js'
+import { loadEdition } from '../editions/load-edition.js'
 import { buildRequest, type GivenRequest, type RequestFlags } from '../flags/build-request.js'
 import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
 import { portSecret } from '../own-agent/agent-port.js'
@@ -59,6 +61,7 @@ async function fetchOnce(flags: FetchFlags, terminal: Parameters<Run>[1], subjec
   const interruption = catchInterruption(terminal)
   const deadline = createDeadline(secondsOf('--max-time', flags.maxTime))
   const signal = AbortSignal.any([interruption.signal, deadline.signal])
+  const parties = { url, authServers: [...folder.authServers, ...authServers] }
   const way = loopbackConsent({
     ...terminal.asking,
     env: terminal.env,
@@ -74,7 +77,7 @@ async function fetchOnce(flags: FetchFlags, terminal: Parameters<Run>[1], subjec
     interop: flags.interop,
     consent: flags.consent ? deadline.pausedBy(way) : undefined,
     consentTimeout: secondsOf('--consent-timeout', flags.consentTimeout) ?? defaultPatience,
-    fetch: flags.verbose && showMessages(terminal, { url, authServers: [...folder.authServers, ...authServers] }),
+    fetch: flags.verbose && showMessages(terminal, parties, await loadEdition(folder.edition)),
   })
   try {
     const send = ({ url, method, headers, body }: GivenRequest) =>
@@ -214,10 +217,11 @@ export function createDeadline(seconds: number | undefined): Deadline {
 export function showMessages(
   { notify }: Terminal,
   { url, authServers }: { url: string; authServers: readonly string[] },
+  { trace: form }: CommandEdition,
 ): typeof globalThis.fetch {
   const parties = new Map<string, Party>(authServers.map((id) => [new URL(id).origin, 'auth-server']))
   if (!parties.has(new URL(url).origin)) parties.set(new URL(url).origin, 'resource')
-  const onEvent = createTextRenderer({ write: (text) => notify(text.trimEnd()) })
+  const onEvent = createTextRenderer({ form, write: (text) => notify(text.trimEnd()) })
   const trace = createTrace({
     parties,
     onEvent,

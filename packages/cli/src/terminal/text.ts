@@ -45,9 +45,34 @@ export function wrapText(
   return [...lines, line].join('\n').trimEnd()
 }
 
-/** Converts a header name to title case: `Content-Type`. */
+/** Where a long line may be broken after the last of these characters. */
+const breaks = /[\s;&,/?]/
+
+/**
+ * Breaks a line into lines of up to this many columns, also inside of long words. The other lines are indented by four more columns, behind the
+ * quotation mark that starts the first line, if any.
+ */
+export function breakLine(line: string, columns: number = width): string {
+  const [quoted = ''] = /^ *\| *|/.exec(line) ?? []
+  const lines: string[] = []
+  let rest = line
+  while (rest.length > columns) {
+    const at = lastBreak(rest, columns)
+    lines.push(rest.slice(0, at).trimEnd())
+    rest = `${quoted}    ${rest.slice(at).trimStart()}`
+  }
+  return [...lines, rest].join('\n')
+}
+
+/** Not in the first half, where a break would leave a short line. */
+function lastBreak(text: string, columns: number): number {
+  for (let at = columns; at > columns / 2; at--) if (breaks.test(text[at - 1] ?? '')) return at
+  return columns
+}
+
+/** Converts a header name to title case: `Content-Type`, `AAuth-Requirement`. */
 export function titleCase(name: string): string {
-  return name.replaceAll(/(?:^|-)[a-z]/g, (start) => start.toUpperCase())
+  return name.replaceAll(/(?:^|-)[a-z]/g, (start) => start.toUpperCase()).replace(/^Aauth-/, 'AAuth-')
 }
 
 /** Quotes a string as a single word for POSIX shells. */

@@ -60,7 +60,7 @@ export function createTrace({ parties, onEvent, showsBody = () => true }: TraceO
         onEvent({ kind: 'request-sent', exchange, from, to, request: seen })
         try {
           const response = await send(request, { signal })
-          const answer = await readResponse(response, showsBody(response, to))
+          const answer = await readResponse(response, { showsBody: showsBody(response, to) })
           const elsewhere = departed.has(departure) ? { elsewhere: true as const } : {}
           onEvent({ kind: 'response-received', exchange, from, to, request: seen, response: answer, ...elsewhere })
           return response
@@ -78,7 +78,8 @@ export function createTrace({ parties, onEvent, showsBody = () => true }: TraceO
         const { exchange, from } = departure ?? { exchange: ++exchanges, from: guessSender(seen) }
         onEvent({ kind: 'request-received', exchange, from, to, request: seen })
         const response = await handler(request, received)
-        onEvent({ kind: 'response-sent', exchange, from, to, request: seen, response: await readResponse(response) })
+        const sent = await readResponse(response, { isCompressed: response.headers.get('content-encoding') === 'gzip' })
+        onEvent({ kind: 'response-sent', exchange, from, to, request: seen, response: sent })
         return response
       }
     },
@@ -114,15 +115,25 @@ async function readRequest(request: Request, headers: HeaderLines): Promise<Trac
   return { method, url, headers: redactHeaders(headers), body: await readBody(request) }
 }
 
-async function readResponse(response: Response, showsBody = true): Promise<TracedResponse> {
-  const { status } = response
-  const headers = redactHeaders([...response.headers])
-  return { status, headers, body: showsBody ? await readBody(response) : null }
+interface ReadOptions {
+  showsBody?: boolean
+  /** Whether the body is compressed. A response that was received has already been decompressed. */
+  isCompressed?: boolean
 }
 
-async function readBody(message: Request | Response): Promise<string | null> {
-  if (message.body === null) return null
-  const text = await readText(message.clone().body)
+async function readResponse(response: Response, options: ReadOptions): Promise<TracedResponse> {
+  const { status } = response
+  const headers = redactHeaders([...response.headers])
+  return { status, headers, body: options.showsBody === false ? null : await readBody(response, options) }
+}
+
+async function readBody(
+  message: Request | Response,
+  { isCompressed = false }: ReadOptions = {},
+): Promise<string | null> {
+  const { body } = message.body === null ? message : message.clone()
+  if (body === null) return null
+  const text = await readText(isCompressed ? body.pipeThrough(new DecompressionStream('gzip')) : body)
   // A truncated body is not shown at all, because it could not be redacted reliably.
   if (text === undefined) return `[more than ${mostShown} bytes, not shown]`
   return redactBody(text === '' ? null : text, message.headers.get('content-type') ?? '')

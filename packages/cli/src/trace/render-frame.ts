@@ -1,47 +1,72 @@
 import { STATUS_CODES } from 'node:http'
-import { AAuthError } from 'countersign'
-import { type JanuaryChallenge, january, parseChallenge } from 'countersign/editions'
 import { parseJsonObject } from 'countersign/tokens'
-import { printable, titleCase } from '../terminal/text.js'
+import type { TraceForm } from '../editions/trace-form.js'
+import { breakLine, printable, titleCase, wrapText } from '../terminal/text.js'
 import { type FoundToken, findTokens } from './find-tokens.js'
 import type { HeaderLines, Party, TracedRequest, TracedResponse, TraceEvent } from './trace-event.js'
 
 const rule = '='.repeat(80)
 
-/** Longest header value shown in full, in characters. */
-const maxValue = 100
+/** What has already been shown of a message, in its sender's frame. */
+export interface ShownAbove {
+  token: (token: FoundToken) => boolean
+  headers: boolean
+}
+
+const nothingYet: ShownAbove = { token: () => false, headers: false }
 
 /**
- * Renders a message as a frame, with each token decoded below the line that contains it. `decodedAbove` tells whether the sender's frame
- * for this message has already shown a token decoded.
+ * Renders a message as a frame, with each token decoded below the line that contains it, unless the sender's frame for this message has
+ * already shown it decoded.
  */
 export function renderFrame(
   event: Extract<TraceEvent, { kind: MessageKind }>,
-  decodedAbove: (token: FoundToken) => boolean = () => false,
+  form: TraceForm,
+  above: ShownAbove = nothingYet,
 ): string {
   const sentBySender = event.kind === 'request-sent' || event.kind === 'response-received'
   const party = sentBySender ? event.from : event.to
-  const row = frameRow(event.kind, party)
-  const message = 'response' in event ? event.response : event.request
-  const start = 'response' in event ? statusLine(event.response.status, row) : requestLine(event.request, sentBySender)
-  const tokens = findTokens(message)
-  const decode = (token: FoundToken) => (decodedAbove(token) ? [referenceLine(token)] : decodedLines(token))
-  const reason = 'response' in event ? refusalReason(event.response) : undefined
+  const row = frameRow(event.kind, party, form)
+  const response = 'response' in event ? event.response : undefined
+  const message = response ?? event.request
+  const start = response ? statusLine(response.status, row) : requestLine(event.request, sentBySender)
+  const decoding: Decoding = {
+    tokens: findTokens(message),
+    decode: (token) => (above.token(token) ? [referenceLine(token)] : decodedLines(token)),
+    describe: (name, value) => (above.headers ? undefined : form.describeHeader(name, value, response?.status)),
+  }
+  const reason = response && refusalReason(response, form)
   return [
     rule,
-    printable(frameTitles[event.kind](partyNames[party], event.request.url)),
+    printable(frameTitles[event.kind](nameOfParty(party, form).toUpperCase(), event.request.url)),
     rule,
     printable(start),
-    ...headerSection(message.headers, row, { tokens, decode }),
-    ...bodySection(message.body, row, { tokens, decode }),
+    ...headerSection(message.headers, row, form, decoding),
+    ...bodySection(message.body, row, decoding),
     ...(reason === undefined ? [] : ['', printable(`Refused: ${reason}`)]),
     rule,
     '',
-  ].join('\n')
+  ]
+    .flatMap((text) => text.split('\n'))
+    .map((line) => fitLine(line, form))
+    .join('\n')
+}
+
+/** What an edition calls a party. */
+export function nameOfParty(party: Party, { serverName }: TraceForm): string {
+  return party === 'auth-server' ? serverName : party
+}
+
+/** Shortens a line, and breaks it if it is still too long. */
+export function fitLine(line: string, { columns, shortenLine }: TraceForm): string {
+  return columns === undefined ? shortenLine(line) : breakLine(shortenLine(line), columns)
 }
 
 /** Renders the frame that asks the user to open a URL. */
-export function renderConsentRequired({ url, code }: { url: string; code: string }): string {
+export function renderConsentRequired(
+  { url, code }: { url: string; code: string },
+  { afterConsent }: Pick<TraceForm, 'afterConsent'>,
+): string {
   return [
     rule,
     'CONSENT REQUIRED',
@@ -52,8 +77,7 @@ export function renderConsentRequired({ url, code }: { url: string; code: string
     `  ${printable(url)}`,
     '',
     `If the page shows a code, it should be ${code}.`,
-    'After you give consent, the agent automatically exchanges the code.',
-    'Waiting for authorization code...',
+    ...afterConsent,
     rule,
     '',
   ].join('\n')
@@ -70,19 +94,26 @@ function statusLine(status: number, { reason }: FrameRow): string {
 interface Decoding {
   tokens: readonly FoundToken[]
   decode: (token: FoundToken) => string[]
+  describe: (name: string, value: string) => string | undefined
 }
 
-function headerSection(headers: HeaderLines, { names }: FrameRow, { tokens, decode }: Decoding): string[] {
+function headerSection(
+  headers: HeaderLines,
+  { names }: FrameRow,
+  { shortenHeader }: TraceForm,
+  { tokens, decode, describe }: Decoding,
+): string[] {
   const sorted = [...headers].sort(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0))
-  return sorted.flatMap(([name, value]) => [
-    printable(`${names === 'title' ? titleCase(name) : name}: ${cutValue(value)}`),
-    ...tokens.filter(({ part }) => part === name).flatMap(decode),
-  ])
-}
-
-/** Truncates a header value of more than 100 characters to 97 characters and three dots. */
-function cutValue(value: string): string {
-  return value.length > maxValue ? `${value.slice(0, maxValue - 3)}...` : value
+  return sorted.flatMap(([name, value]) => {
+    const description = describe(name, value)
+    return [
+      printable(`${names === 'title' ? titleCase(name) : name}: ${shortenHeader(value)}`),
+      ...(description === undefined
+        ? []
+        : [wrapText(quote, printable(description)).replaceAll('\n    ', `\n${quote}`)]),
+      ...tokens.filter(({ part }) => part === name).flatMap(decode),
+    ]
+  })
 }
 
 function bodySection(body: string | null, { pretty }: FrameRow, { tokens, decode }: Decoding): string[] {
@@ -96,12 +127,15 @@ function bodySection(body: string | null, { pretty }: FrameRow, { tokens, decode
   ]
 }
 
+/** Starts the lines that explain the line above them. */
+const quote = '  | '
+
 function referenceLine({ member, kind }: FoundToken): string {
-  return printable(`  | ${nameOf(kind)} in ${member}: already decoded above, where it was sent`)
+  return printable(`${quote}${nameOf(kind)} in ${member}: already decoded above, where it was sent`)
 }
 
 function nameOf(kind: string): string {
-  return `${kind.replace('+jwt', '').toUpperCase()} TOKEN`
+  return `${kind.replaceAll(/^aa-|\+jwt$/g, '').toUpperCase()} TOKEN`
 }
 
 function decodedLines({ member, kind, header, payload }: FoundToken): string[] {
@@ -110,7 +144,7 @@ function decodedLines({ member, kind, header, payload }: FoundToken): string[] {
     `Header:\n${JSON.stringify(header, null, 2)}`,
     `Payload:\n${JSON.stringify(payload, null, 2)}`,
   ]
-  return lines.flatMap((text) => text.split('\n')).map((line) => printable(`  | ${line}`))
+  return lines.flatMap((text) => text.split('\n')).map((line) => printable(quote + line))
 }
 
 /** How one side of an exchange is rendered. */
@@ -125,15 +159,6 @@ interface FrameRow {
 
 export type MessageKind = Exclude<TraceEvent['kind'], 'consent-required'>
 
-/** Party names in titles. */
-const partyNames: Readonly<Record<Party, string>> = {
-  agent: 'AGENT',
-  resource: 'RESOURCE',
-  'auth-server': 'AUTH SERVER',
-  browser: 'BROWSER',
-  peer: 'PEER',
-}
-
 const received: FrameRow = { names: 'lower', reason: true, pretty: false }
 
 const rows: Readonly<Record<MessageKind, FrameRow>> = {
@@ -144,9 +169,10 @@ const rows: Readonly<Record<MessageKind, FrameRow>> = {
 }
 
 /** Returns how to render a message, depending on the side that sees it. */
-function frameRow(kind: MessageKind, party: Party): FrameRow {
+function frameRow(kind: MessageKind, party: Party, { prettyBodies }: TraceForm): FrameRow {
   const authServer = kind === 'response-sent' && party === 'auth-server'
-  return authServer ? { names: 'title', reason: true, pretty: true } : rows[kind]
+  if (authServer) return { names: 'title', reason: true, pretty: true }
+  return prettyBodies ? { ...rows[kind], pretty: true } : rows[kind]
 }
 
 /** Title of a frame. */
@@ -157,15 +183,8 @@ const frameTitles: Readonly<Record<MessageKind, (party: string, url: string) => 
   'response-received': (party, url) => `<<< ${party} RESPONSE from ${url}`,
 }
 
-/** What each challenge level requires. */
-const levels: Readonly<Record<JanuaryChallenge['level'], string>> = {
-  signature: 'the request must be signed',
-  identity: 'the request must identify the agent that signed it',
-  authorization: 'the request needs an auth token',
-}
-
 /** Returns, on one line, why a response is a refusal; undefined if it is not a refusal. */
-export function refusalReason(response: TracedResponse): string | undefined {
+export function refusalReason(response: TracedResponse, { reasons: reasonsIn }: TraceForm): string | undefined {
   const header = (name: string) => response.headers.find(([candidate]) => candidate === name)?.[1]
   const location = header('location')
   if (location !== undefined && response.status < 400) return redirectReason(location)
@@ -173,9 +192,8 @@ export function refusalReason(response: TracedResponse): string | undefined {
   const body = parseJsonObject(response.body ?? '')
   const reasons = [
     typeof body?.error === 'string' ? body.error : /data-error-code="([^"]*)"/.exec(response.body ?? '')?.[1],
-    typeof body?.error_description === 'string' ? body.error_description : undefined,
-    header(january.headers.problem.toLowerCase()),
-    challengeReason(header(january.headers.challenge.toLowerCase())),
+    [body?.error_description, body?.detail].find((description) => typeof description === 'string'),
+    ...reasonsIn(header),
   ].filter((reason) => reason !== undefined)
   return reasons.length === 0 ? `status ${response.status}` : reasons.join('; ').replaceAll(/\s+/g, ' ')
 }
@@ -184,16 +202,4 @@ function redirectReason(location: string): string | undefined {
   const error = /[?&]error=([^&#]*)/.exec(location)?.[1]
   if (error === undefined) return undefined
   return error === 'access_denied' ? 'access_denied; the user did not allow it' : error
-}
-
-function challengeReason(value: string | undefined): string | undefined {
-  if (value === undefined) return undefined
-  try {
-    const challenge = parseChallenge(value)
-    const asked = challenge.authServer === undefined ? '' : `, from ${challenge.authServer}`
-    return levels[challenge.level] + asked
-  } catch (error) {
-    if (error instanceof AAuthError) return 'its challenge is malformed'
-    throw error
-  }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Decision, decide } from '../../src/demo/decide.js'
+import { type DecideOptions, type Decision, decide } from '../../src/demo/decide.js'
 
 const origin = 'https://auth.example'
 const back = 'https://agent.example/callback'
@@ -27,7 +27,12 @@ function createStranger(...answers: (Response | string)[]) {
     return typeof answer === 'string' ? new Response(answer, { headers: { 'content-type': 'text/html' } }) : answer
   }
   const { signal } = new AbortController()
-  return { received, decide: (decision: Decision) => decide(start, { decision, fetch, signal }) }
+  return {
+    received,
+    decide: (decision: Decision, options: Partial<DecideOptions> = {}) =>
+      decide(start, { decision, fetch, signal, ...options }),
+    follow: (url: string) => decide(url, { decision: 'grant', fetch, signal }),
+  }
 }
 
 const redirect = (location: string, status = 303) => new Response(null, { status, headers: { location } })
@@ -47,6 +52,21 @@ describe('the scripted user on third-party servers', () => {
   ])('returns to the agent %s', async (_case, answers) => {
     const { decide } = createStranger(...answers)
     expect((await decide('grant')).url).toBe(`${back}?code=1`)
+  })
+
+  it('compares the code, if the page must show one', async () => {
+    const withCode = (code: string) => `${consent}<p>${code}</p>`
+    const { decide } = createStranger(withCode('K7QX'), redirect(back))
+    expect((await decide('grant', { code: 'K7QX' })).url).toBe(back)
+    const { decide: refuse, received } = createStranger(withCode('AAAA'), redirect(back))
+    await expect(refuse('grant', { code: 'K7QX' })).rejects.toThrow('does not show the code K7QX')
+    expect(received).toHaveLength(1)
+  })
+
+  it('returns to the callback that a link with a code names', async () => {
+    const { follow } = createStranger(consent, redirect(`${back}?state=1`))
+    const link = `${origin}/interact?code=K7QX&callback=${encodeURIComponent(`${back}?state=1`)}`
+    expect((await follow(link)).url).toBe(`${back}?state=1`)
   })
 
   it('sends the hidden fields of the pages, and the decisions', async () => {

@@ -3,24 +3,18 @@ import { january } from 'countersign/editions'
 import { signRequest } from 'countersign/signatures'
 import { describe, expect, it } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
-import { createDemoAgent } from '../../src/demo/demo-parties.js'
 import type { TraceDocument } from '../independent-verifier.js'
 import { listenWith } from '../listen-with.js'
 import { type RunningProgram, runInProcess, startProgram } from '../run-program.js'
 
 it('the demo’s agent belongs to one user, even if its identifier is not local', async () => {
-  const ids = { agent: 'https://agent.example', resource: 'https://api.example', 'auth-server': 'https://auth.example' }
-  const world = {
-    ids,
-    resourceUrl: `${ids.resource}/data-auth`,
-    interop: false,
-    captured: false,
-    checksRevocation: false,
-    users: [{ username: 'testuser', password: 'testpass' }] as const,
-    isPeer: () => false,
-  }
-  const agent = await createDemoAgent(world, { onConsent: () => undefined, consentTimeout: 600 })
-  expect(agent.metadata.redirect_uris).toEqual(['https://agent.example/callback'])
+  const port = await freePort()
+  const ids = ['--id', 'https://agent.example', '--auth-server-url', 'https://auth.example']
+  const agent = startProgram(['demo', '--serve', '--only', 'agent', '--port', String(port), '--quiet', ...ids])
+  await agent.seen(/^agent +https:\/\/agent\.example\n/)
+  const document: unknown = await (await fetch(`http://127.0.0.1:${port}/.well-known/aauth-agent`)).json()
+  await agent.stop('SIGINT')
+  expect(document).toMatchObject({ redirect_uris: ['https://agent.example/callback'] })
 })
 
 /** Starts an auth server and a resource, each with a separate command; the test starts the agent. */

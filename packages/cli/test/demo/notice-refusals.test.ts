@@ -30,7 +30,7 @@ async function mistaken(id: string, signer: Signer, reference: { wellKnown?: str
 }
 
 it('verifies with the signer’s key if several parties use the same kid', async () => {
-  const finder = createMistakeFinder()
+  const finder = createMistakeFinder(january)
   const agents = ['https://one.example', 'https://other.example']
   const signers = await Promise.all(agents.map(newSigner))
   for (const [place, id] of agents.entries()) {

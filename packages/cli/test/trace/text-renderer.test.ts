@@ -17,8 +17,15 @@ const request = {
 const response = { status: 200, headers: [['content-type', 'application/json']], body: '{"expires_in":600}' } as const
 
 function render(...events: TraceEvent[]): string {
+  return renderAs(undefined, ...events)
+}
+
+type Form = Parameters<typeof createTextRenderer>[0]['form']
+
+function renderAs(form: Form, ...events: TraceEvent[]): string {
   let text = ''
   const onEvent = createTextRenderer({
+    ...(form && { form }),
     write: (part) => {
       text += part
     },
@@ -155,5 +162,48 @@ describe('the frames of the capture', () => {
     expect(render({ kind: 'consent-required', url: 'https://auth.example/agent/auth?x', code: 'K7QX' })).toContain(
       `${rule}\nCONSENT REQUIRED\n${rule}\n\nPlease open the following URL in your browser:\n\n  https://auth.example/agent/auth?x\n\nIf the page shows a code, it should be K7QX.\n`,
     )
+  })
+})
+
+describe('the frames of an edition with its own form', () => {
+  const form: Form = {
+    serverName: 'person server',
+    columns: 40,
+    prettyBodies: true,
+    shortenHeader: (value) => value,
+    shortenLine: (line) => line.replaceAll(/long+/g, 'long'),
+    describeHeader: (name, value, status) =>
+      name === 'signature' ? `${value.length} characters, ${status}` : undefined,
+    reasons: () => [],
+    describePage: (html) => /code (\w+)/.exec(html)?.[0],
+    afterConsent: ['Waiting.'],
+  }
+  const sent = { kind: 'request-sent', ...exchange, request } as const
+  const received = { kind: 'response-received', ...exchange, request, response } as const
+
+  it('describe a header in the first frame of its message, also if no one sees the sender’s side', () => {
+    const seen = renderAs(form, sent, { kind: 'request-received', ...exchange, request })
+    expect(seen.match(/ {2}\| 11 characters, undefined\n/g)).toHaveLength(1)
+    const headers = [['signature', 'sig1=:AAAA:']] as const
+    expect(renderAs(form, { ...received, response: { ...response, headers } })).toContain('  | 11 characters, 200\n')
+  })
+
+  it('name the server as the edition does, and show every body in several lines', () => {
+    expect(renderAs(form, { ...received, kind: 'response-sent' })).toContain('<<< PERSON SERVER RESPONSE\n')
+    expect(renderAs(form, received)).toContain('\n{\n  "expires_in": 600\n}\n')
+  })
+
+  it('break long lines where they can be read, and any others after the last column', () => {
+    const text = (body: string) => renderAs(form, { ...sent, request: { ...request, headers: [], body } })
+    expect(text(`longggggg ${'word '.repeat(10)}`)).toContain(
+      '\nlong word word word word word word word\n    word word',
+    )
+    expect(text(`longggg${'a'.repeat(60)}`)).toContain(`\nlong${'a'.repeat(36)}\n    ${'a'.repeat(24)}\n`)
+  })
+
+  it('show what a browser’s page says', () => {
+    const page = { status: 200, headers: [['content-type', 'text/html']] as const, body: '<p>code K7QX</p>' }
+    const text = renderAs(form, { kind: 'response-sent', ...exchange, from: 'browser', request, response: page })
+    expect(text).toMatch(/ 200\s+OK\ncode K7QX\n$/)
   })
 })
