@@ -113,7 +113,7 @@ export async function respondUnlessOpen(
     return undefined
   }
   const agentHost = displayHost(stored.agent)
-  const address = stored.status === 'expired' && !elsewhere ? expiredAddress(context, stored) : undefined
+  const address = elsewhere ? undefined : endedAddress(context, stored)
   if (address !== undefined) return seeOther(address)
   if (stored.status === 'expired')
     throw new PageError('request_expired', { agentHost: elsewhere ? undefined : agentHost })
@@ -121,9 +121,10 @@ export async function respondUnlessOpen(
   return outcomeResponse(context, visit, stored)
 }
 
-/** Where a user goes who opened a request in time, but did not decide. */
-function expiredAddress({ transports }: ServerContext, stored: AuthRequest): string | undefined {
-  return stored.browserHash === null ? undefined : transports.of(stored).expiredAddressOf?.(stored)
+/** Where a user goes who opened a request in time, but did not decide before it expired or was revoked. */
+function endedAddress({ transports }: ServerContext, stored: AuthRequest): string | undefined {
+  const hasEnded = stored.browserHash !== null && (stored.status === 'expired' || stored.status === 'revoked')
+  return hasEnded ? transports.of(stored).endedAddressOf?.(stored) : undefined
 }
 
 /**

@@ -78,8 +78,8 @@ export interface ConsentTransport {
   usernameOf?(request: AuthRequest): string | undefined
   /** Where the user goes after the decision; null if they stay here. @default the redirect URI */
   returnUriOf?(request: AuthRequest): string | null
-  /** Where the browser takes a user who comes back to their request after it has expired. @default nowhere: a page says that it has expired */
-  expiredAddressOf?(request: AuthRequest): string | undefined
+  /** Where the browser takes a user who comes back to their request after it has expired or was revoked. @default nowhere: a page says so */
+  endedAddressOf?(request: AuthRequest): string | undefined
   /** Where the browser takes the decision; undefined if the agent polls for it instead. */
   addressOf(request: AuthRequest, decision: Decision): string | undefined
   /**

@@ -817,11 +817,11 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           listRevocations: () => storage.listRevocations({ since: 0, perUser: 1, limit: 1 }),
           findBinding: () => storage.findBinding({ edition, agent, delegate: null }),
           findIssue: () => storage.findIssue('id'),
-          revokeIssues: () => storage.revokeIssues({ edition, agent, delegate: null, by: user.id }),
           claimDeliveries: () => storage.claimDeliveries({ edition, limit: 1, lease: 60 }),
           settleDelivery: () => storage.settleDelivery({ id: '1', attempt: 1, outcome: 'delivered' }),
           listDeliveries: () => storage.listDeliveries({ userId: user.id }),
-          recordRevocation: () => storage.recordRevocation({ issuer: agent, jti: 'id', expiresAt: start, most: 1 }),
+          recordRevocation: () =>
+            storage.recordRevocation({ edition, issuer: agent, jti: 'id', expiresAt: start, most: 1 }),
           isRevoked: () => storage.isRevoked({ issuer: agent, jti: 'id' }),
           listSubjects: () => storage.listSubjects({ userId: user.id }),
           findUserBySubject: () => storage.findUserBySubject(user.id),

@@ -11,6 +11,7 @@ import { logoContract } from './contract/logos.js'
 import { nonceContract } from './contract/nonces.js'
 import { passkeyContract } from './contract/passkeys.js'
 import { polledRequestContract } from './contract/polled-requests.js'
+import { receivedRevocationContract } from './contract/received-revocations.js'
 import { refreshContract } from './contract/refreshes.js'
 import { rememberedIssueContract } from './contract/remembered-issues.js'
 import { requestContract } from './contract/requests.js'
@@ -41,6 +42,7 @@ export const contracts = [
   bindingContract,
   subjectContract,
   deliveryContract,
+  receivedRevocationContract,
   logoContract,
   revocationContract,
   keyContract,

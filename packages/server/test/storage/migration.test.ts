@@ -15,6 +15,9 @@ type System = 'sqlite' | 'postgres'
 
 /** The statements that undo a migration, by the schema version to which they return. */
 const downgrades: Readonly<Record<number, string | Readonly<Record<System, string>>>> = {
+  12: `
+    drop table agent_token;
+    drop table request_token;`,
   11: {
     sqlite: `
       drop index resource_subject_sub;
@@ -72,7 +75,7 @@ const downgrades: Readonly<Record<number, string | Readonly<Record<System, strin
 
 /** The statements that return to a schema version. */
 function downgradeTo(version: number, system: System): string {
-  return [11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+  return [12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]
     .filter((each) => each >= version)
     .map((each) => downgrades[each] ?? '')
     .map((statements) => (typeof statements === 'string' ? statements : statements[system]))
@@ -211,6 +214,7 @@ it.each([
   ['SQLite', 9, sqlite],
   ['SQLite', 10, sqlite],
   ['SQLite', 11, sqlite],
+  ['SQLite', 12, sqlite],
   ['PostgreSQL', 1, postgres],
   ['PostgreSQL', 3, postgres],
   ['PostgreSQL', 4, postgres],
@@ -221,6 +225,7 @@ it.each([
   ['PostgreSQL', 9, postgres],
   ['PostgreSQL', 10, postgres],
   ['PostgreSQL', 11, postgres],
+  ['PostgreSQL', 12, postgres],
 ] as const)(
   'opens a %s database of schema %i with its users, sessions, keys, codes and refresh tokens, counts credential revisions from 0, and assumes the first edition',
   {

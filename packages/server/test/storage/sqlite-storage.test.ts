@@ -488,6 +488,8 @@ const searches: readonly [string, string][] = [
   ['select delegate from agent_binding where agent_id = ?', 'agent_binding_agent'],
   ['select id from token_issue where jti_end = ? and tracked = 1', 'token_issue_tracked'],
   ['select id from revocation_delivery where due_at <= ? order by due_at limit 20', 'revocation_delivery_due'],
+  ['select issuer from agent_token where expires_at <= ? limit 5000', 'agent_token_expiry'],
+  ['delete from request_token where request_id = ?', 'request_token_request'],
   ['select issuer from received_revocation where expires_at <= ? limit 5000', 'received_revocation_expiry'],
   ['select 1 from resource_subject where resource_id = ?', 'resource_subject_resource'],
   ['select user_id from resource_subject where sub = ?', 'resource_subject_sub'],

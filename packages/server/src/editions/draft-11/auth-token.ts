@@ -17,7 +17,7 @@ import { draft11Name } from './paths.js'
 import { actingScope } from './person-token.js'
 import { problem } from './problems.js'
 import type { Draft11Limits } from './resource-limit.js'
-import { isRevoked } from './revocations.js'
+import { isRevoked, resourceTokenRevoked } from './revocations.js'
 import { readHints, readMembers, requireAgentToken, requireText } from './token-request.js'
 import { grantOrAsk } from './want-token.js'
 
@@ -40,9 +40,9 @@ export function authTokenEndpoint(context: SignedContext, limits: Draft11Limits)
       const access = { resource, scope: [...new Set([actingScope, ...requested])] }
       const scope = requested.join(' ')
       const admission = await requireAdmitted(context, { ...agent, actsForItself: false, member: 'known' }, access)
-      const notAfter = Math.min(agentToken.exp, presented.exp)
+      const notAfter = Math.min(agentToken.expiresAt, presented.exp)
       const said = { ...hints, loginHint: hints.loginHint ?? loginHint ?? null }
-      const wanted = { kind: 'auth', access, hints: said, admission, userId, notAfter, account } as const
+      const wanted = { kind: 'auth', access, hints: said, admission, userId, agentToken, notAfter, account } as const
       return grantOrAsk(
         context,
         agent,
@@ -72,8 +72,7 @@ async function requireResourceToken(
   if (discovery.isStale(type.issuerDocument, claims.iss))
     throw invalid('the resource’s keys cannot be fetched right now: try again when its server is available')
   if (claims.agent_jkt !== key.thumbprint) throw invalid('its agent_jkt is not the key that signed this request')
-  if (await isRevoked(context, claims))
-    throw problem('revoked_resource_token', 'The resource revoked its resource token: ask it for a new one.')
+  if (await isRevoked(context, claims)) throw resourceTokenRevoked()
   const extra = ['mission_s256', 'interaction'].find((claim) => Object.hasOwn(claims, claim))
   if (extra !== undefined) throw invalid(`${extra} is not supported here`)
   return claims
@@ -176,7 +175,7 @@ async function requireIssued(
     [aud].flat().includes(issue.resource)
   if (!isOwn) throw problem('invalid_presented_token', 'The presented token was not issued to this agent.')
   if (issue.revokedAt === null) return issue.userId
-  throw problem('revoked_presented_token', 'The user removed the access of the presented token.')
+  throw problem('revoked_presented_token', 'The presented token was revoked: get a new person token.')
 }
 
 /** Step 5: the agent still acts for that user. */

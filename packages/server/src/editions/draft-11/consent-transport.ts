@@ -72,7 +72,8 @@ export function createDraft11Transport(_issuer: string, secrets: MintedSecrets):
     blocksOf: (request, link) => blocksOf(request, open(link.fields.request)?.code),
     usernameOf: (request) => detailsOf(request).loginHint ?? undefined,
     returnUriOf: (request) => callbackOf(request) ?? null,
-    expiredAddressOf: (request) => failedCallback(request, 'interaction_expired'),
+    endedAddressOf: (request) =>
+      failedCallback(request, request.status === 'expired' ? 'interaction_expired' : 'server_error'),
     addressOf: (request, { allowed }) => (allowed ? callbackOf(request) : failedCallback(request, 'access_denied')),
   }
 }

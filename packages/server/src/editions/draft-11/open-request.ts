@@ -2,6 +2,7 @@ import type { Found } from 'countersign/discovery'
 import { type AgentDocument, draft11Documents, type ResourceDocument } from 'countersign/editions/draft-11'
 import type { NonceClaim } from 'countersign/signatures'
 import type { ResourceStatement } from '../../http/consent-transport.js'
+import type { AgentToken } from '../../storage/api/agent-storage.js'
 import type { RequestDisplay } from '../../storage/api/storage.js'
 import { StorageError } from '../../storage/api/storage.js'
 import type { SignedContext } from '../edition.js'
@@ -23,6 +24,8 @@ export interface WantedToken {
   admission: Admission
   /** The user that the agent acts for; undefined if it acts for no one yet. */
   userId: string | undefined
+  /** The token with which the agent authenticated. */
+  agentToken: AgentToken
   /** The latest expiry of the token: that of the agent token, and of the token that was presented to the resource. */
   notAfter: number
   /** The expiry of the token that was presented to the resource, if there was one. */
@@ -66,7 +69,8 @@ async function store(
   agent: SigningAgent,
   request: WantedToken & { limits: Draft11Limits; nonce: NonceClaim | undefined; maxOpen: number; parties: Parties },
 ): Promise<Response> {
-  const { access, hints, kind, userId, resourceToken, until, account, parties, maxOpen, limits, nonce } = request
+  const { access, hints, kind, userId, agentToken, resourceToken, until, account, parties, maxOpen, limits, nonce } =
+    request
   const { storage, secrets, logos } = context
   const { provider } = parties
   const prompt = ['consent', 'login', 'select_account'].filter((each) => hints.prompt.has(each)).join(' ')
@@ -93,6 +97,8 @@ async function store(
         maxOpenOfAgent: limits.openRequests,
         bindsAgent: true,
         requiredUserId: userId,
+        agentToken,
+        resourceTokenId: resourceToken?.jti,
         details: {
           kind,
           resourceToken: resourceToken ?? null,

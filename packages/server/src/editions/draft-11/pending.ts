@@ -1,6 +1,7 @@
 import { AAuthError } from 'countersign'
 import { LruCache } from 'countersign/node'
 import type { Arrival, Route } from '../../http/route.js'
+import type { AgentToken } from '../../storage/api/agent-storage.js'
 import type { AuthRequest, CodeRedemption, ReasonOf, RedeemOutcome } from '../../storage/api/storage.js'
 import type { SignedContext } from '../edition.js'
 import { type SigningAgent, signedRequest } from '../signed-request.js'
@@ -11,7 +12,7 @@ import { pendingResponse } from './pending-response.js'
 import { PollWatcher } from './poll-watcher.js'
 import { problem } from './problems.js'
 import { detailsOf } from './request-details.js'
-import { isRevoked } from './revocations.js'
+import { refusingRevoked } from './revocations.js'
 import { requireAgentToken } from './token-request.js'
 
 /** Seconds: the longest wait for a change, and the shortest time between two polls that do not wait. */
@@ -24,10 +25,10 @@ interface OwnRequest {
   request: AuthRequest
 }
 
-/** An agent that polls, and the expiry of its agent token. */
+/** An agent that polls, and the token with which it authenticated. */
 interface Poller {
   agent: SigningAgent
-  notAfter: number
+  agentToken: AgentToken
 }
 
 /** `/person/pending/{id}`: an agent polls for the outcome of its request, or ends the request (draft -11 §11.6.3, 11.8). */
@@ -57,7 +58,7 @@ export function pendingRoute(context: SignedContext): Route {
   function poll(arrival: Arrival): Promise<Response> {
     const wait = preferredWait(arrival.request)
     return signedRequest(context, arrival, async (agent, verified) => {
-      const { exp: notAfter } = await requireAgentToken(context, verified)
+      const agentToken = await requireAgentToken(context, verified)
       const own = await requireOwn(context, agent, arrival.id)
       if (wait === 0) requireInterval(own.hash)
       return async () => {
@@ -66,7 +67,7 @@ export function pendingRoute(context: SignedContext): Route {
         const { latest, retryAfter } = mayWait
           ? await hold(own, agent, { wait, signal })
           : ({ latest: own, retryAfter: 5 } as const)
-        return answer(context, { agent, notAfter }, latest, retryAfter)
+        return answer(context, { agent, agentToken }, latest, retryAfter)
       }
     })
   }
@@ -109,15 +110,6 @@ async function answer(
   { pollSecret, hash, request }: OwnRequest,
   retryAfter: 0 | 5,
 ): Promise<Response> {
-  const { resourceToken } = detailsOf(request)
-  if (
-    resourceToken &&
-    (request.status === 'open' || request.status === 'allowed') &&
-    (await isRevoked(context, resourceToken))
-  ) {
-    await context.storage.relinquishRequest({ pollHash: hash })
-    throw problem('revoked', 'The resource revoked its resource token.')
-  }
   if (request.status === 'open')
     return pendingResponse(context, { pollSecret, isOpened: request.browserHash !== null, retryAfter })
   if (request.status === 'allowed') return deliver(context, poller, request)
@@ -142,10 +134,10 @@ function ending({ status, browserHash, wrongLinks }: AuthRequest): AAuthError {
  * Issues the token that the user allowed, once, to the agent and key that asked for it. It is signed before the decision is used up, so that
  * a decision is not lost if a rule denies the access for now or the key cannot sign.
  */
-async function deliver(context: SignedContext, { agent, notAfter }: Poller, request: AuthRequest): Promise<Response> {
+async function deliver(context: SignedContext, { agent, agentToken }: Poller, request: AuthRequest): Promise<Response> {
   const { storage, transports, now } = context
   const { kind, until, account, resourceToken } = detailsOf(request)
-  const end = Math.min(notAfter, until ?? Number.POSITIVE_INFINITY)
+  const end = Math.min(agentToken.expiresAt, until ?? Number.POSITIVE_INFINITY)
   if (end <= now())
     throw problem('expired', 'The token that was presented has expired: start over, as the user’s decision is kept.')
   const redemption: CodeRedemption = {
@@ -156,6 +148,7 @@ async function deliver(context: SignedContext, { agent, notAfter }: Poller, requ
     bindToKey: true,
     tokenLifetime,
     notAfter: end,
+    agentToken,
     isTracked: true,
   }
   const asToken = ({ issue, user }: Pick<IssuedToken, 'issue' | 'user'>) => ({
@@ -168,7 +161,9 @@ async function deliver(context: SignedContext, { agent, notAfter }: Poller, requ
   })
   const prepared = await storage.prepareRedemption(redemption)
   const signed = prepared && (await signToken(context, agent, asToken(prepared)))
-  const outcome = await storage.redeemCode({ ...redemption, issue: prepared?.issue })
+  const outcome = await refusingRevoked(context, agent, { agentToken }, () =>
+    storage.redeemCode({ ...redemption, issue: prepared?.issue }),
+  )
   if (outcome.outcome === 'refused') throw refusals[outcome.reason]?.() ?? gone()
   return tokenResponse(context, agent, asToken(outcome), signed)
 }

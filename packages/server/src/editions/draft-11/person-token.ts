@@ -24,8 +24,9 @@ export function personTokenEndpoint(context: SignedContext, limits: Draft11Limit
       const binding = await storage.findBinding({ edition: draft11Name, agent: agent.agent, delegate: agent.delegate })
       const counted = { ...agent, actsForItself: false, member: binding ? 'known' : 'new' } as const
       const admission = await requireAdmitted(context, counted, access)
-      const notAfter = agentToken.exp
-      const wanted = { kind: 'person', access, hints, admission, userId: binding?.userId, notAfter } as const
+      const { expiresAt: notAfter } = agentToken
+      const given = { kind: 'person', access, hints, admission, userId: binding?.userId } as const
+      const wanted = { ...given, agentToken, notAfter }
       return grantOrAsk(
         context,
         agent,

@@ -11,10 +11,12 @@ import {
 import type { VerificationKey } from 'countersign/signatures'
 import type { Arrival, Route } from '../../http/route.js'
 import { hashSecret } from '../../secrets/server-keys.js'
+import type { AgentToken } from '../../storage/api/agent-storage.js'
+import { StorageError } from '../../storage/api/storage.js'
 import type { SignedContext } from '../edition.js'
-import { requireNotBusy, signedRequest } from '../signed-request.js'
+import { requireNotBusy, type SigningAgent, signedRequest } from '../signed-request.js'
 import { draft11Name, paths } from './paths.js'
-import { malformed } from './problems.js'
+import { malformed, problem } from './problems.js'
 
 /** A token that its issuer can revoke here: an agent token, or a resource token. */
 export interface RevocableToken {
@@ -36,9 +38,33 @@ export function isRevoked({ storage }: SignedContext, { iss: issuer, jti }: Revo
   return storage.isRevoked({ issuer, jti })
 }
 
+export function agentTokenRevoked(): AAuthError {
+  return new AAuthError('agent_token_invalid', 'The agent token was revoked by its issuer.', { error: 'revoked_jwt' })
+}
+
+export function resourceTokenRevoked(): AAuthError {
+  return problem('revoked_resource_token', 'The resource revoked its resource token: ask it for a new one.')
+}
+
+/** Runs work that relies on an agent token, and perhaps on a resource token. One that is revoked in the meantime is refused as usual. */
+export async function refusingRevoked<T>(
+  context: SignedContext,
+  { agent: iss }: SigningAgent,
+  { agentToken: { jti } }: { agentToken: AgentToken },
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof StorageError) || error.code !== 'token_revoked') throw error
+    throw (await isRevoked(context, { iss, jti })) ? agentTokenRevoked() : resourceTokenRevoked()
+  }
+}
+
 /**
  * `POST /person/revoke` of `{"jti", "exp"}`: an agent provider revokes an agent token, or a resource a resource token (draft -11 §11.12). The
- * verified caller is the issuer, so no server can revoke the tokens of another. Tokens that were never seen here are recorded as well.
+ * verified caller is the issuer, so no server can revoke the tokens of another. Tokens that were never seen here are recorded as well. What
+ * depends on the token ends at once, and the resources of an agent's tokens are told in the background.
  */
 export function revocationRoute(shared: SignedContext): Route {
   const { now, storage } = shared
@@ -55,7 +81,7 @@ export function revocationRoute(shared: SignedContext): Route {
       const { jti, exp } = revocationIn(readJson(arrival.request.headers.get('content-type'), body), now())
       return {
         async claiming(nonce) {
-          const revocation = { nonce, issuer: iss, jti, expiresAt: exp, most: limits.records }
+          const revocation = { nonce, edition: draft11Name, issuer: iss, jti, expiresAt: exp, most: limits.records }
           if (!(await storage.recordRevocation(revocation)))
             throw new AAuthError('too_many_requests', 'Too many tokens of this server are revoked.', { retryAfter: 60 })
           return new Response(null, { headers: { 'cache-control': 'no-store' } })

@@ -1,12 +1,12 @@
-import { AAuthError } from 'countersign'
 import type { ResolvedKey } from 'countersign/editions'
 import type { AgentTokenClaims } from 'countersign/editions/draft-11'
 import { isServerId, readJson } from 'countersign/editions/draft-11'
 import type { VerifiedSignature } from 'countersign/signatures'
 import type { AgentStatement } from '../../http/consent-transport.js'
+import type { AgentToken } from '../../storage/api/agent-storage.js'
 import type { SignedContext } from '../edition.js'
 import { malformed } from './problems.js'
-import { isRevoked } from './revocations.js'
+import { agentTokenRevoked, isRevoked } from './revocations.js'
 
 type Members = Readonly<Record<string, unknown>>
 
@@ -41,7 +41,7 @@ export function requireText(members: Members, name: string): string {
 export async function requireAgentToken(
   context: SignedContext,
   { resolved: { token } }: VerifiedSignature<ResolvedKey>,
-): Promise<AgentTokenClaims> {
+): Promise<AgentToken> {
   const { issuer } = context
   if (!token) throw malformed('The request is not signed with an agent token.')
   const claims = token.claims as AgentTokenClaims
@@ -49,9 +49,8 @@ export async function requireAgentToken(
     throw malformed(`The agent token names another person server: its ps is not ${issuer}.`)
   if (claims.parent_agent !== undefined)
     throw malformed('Sub-agents are not supported here: send an agent token without a parent_agent.')
-  if (await isRevoked(context, claims))
-    throw new AAuthError('agent_token_invalid', 'The agent token was revoked by its issuer.', { error: 'revoked_jwt' })
-  return claims
+  if (await isRevoked(context, claims)) throw agentTokenRevoked()
+  return { jti: claims.jti, expiresAt: claims.exp }
 }
 
 /** Requires the identifier of a server, in `resource`. @throws AAuthError `request_malformed` */

@@ -7,6 +7,7 @@ import { openRequest, type WantedToken } from './open-request.js'
 import { draft11Name } from './paths.js'
 import { acceptsGrant } from './request-details.js'
 import type { Draft11Limits } from './resource-limit.js'
+import { refusingRevoked } from './revocations.js'
 
 /** Issues the token if the user has already allowed it; otherwise, asks the user (draft -11 §7.1, 7.2). */
 export function grantOrAsk(
@@ -17,12 +18,14 @@ export function grantOrAsk(
 ): ClaimingAction<Response> {
   return {
     claiming: (nonce) =>
-      orUncount(context, wanted.admission, async () => {
-        const { token, isClaimed } = await issueGranted(context, agent, wanted, nonce)
-        if (!token) return openRequest(context, agent, { ...wanted, limits, nonce: isClaimed ? undefined : nonce })
-        await forgetLasting(context, wanted.admission)
-        return tokenResponse(context, agent, token)
-      }),
+      orUncount(context, wanted.admission, () =>
+        refusingRevoked(context, agent, wanted, async () => {
+          const { token, isClaimed } = await issueGranted(context, agent, wanted, nonce)
+          if (!token) return openRequest(context, agent, { ...wanted, limits, nonce: isClaimed ? undefined : nonce })
+          await forgetLasting(context, wanted.admission)
+          return tokenResponse(context, agent, token)
+        }),
+      ),
   }
 }
 
@@ -30,7 +33,7 @@ export function grantOrAsk(
 async function issueGranted(
   context: SignedContext,
   { agent, delegate, key }: SigningAgent,
-  { kind, access, hints, userId, notAfter, account, resourceToken }: WantedToken,
+  { kind, access, hints, userId, agentToken, notAfter, account, resourceToken }: WantedToken,
   nonce: NonceClaim | undefined,
 ): Promise<{ token: IssuedToken | undefined; isClaimed: boolean }> {
   const mayAllow = acceptsGrant({ account: account ?? null, prompt: hints.prompt })
@@ -47,6 +50,7 @@ async function issueGranted(
     jkt: key.thumbprint,
     tokenLifetime,
     notAfter,
+    agentToken,
     isTracked: true,
   })
   if (outcome.outcome === 'refused') return { token: undefined, isClaimed: true }

@@ -68,3 +68,16 @@ export interface AgentFilter {
   /** The identifier of the last agent on the previous page. */
   after?: string | undefined
 }
+
+/**
+ * Options of a verb that runs on behalf of an agent that authenticated with a token from its issuer, which is its `agent`. The token is
+ * recorded, so that its revocation ends what the agent obtains. Rejects with `StorageError` `token_revoked` if it is revoked already.
+ */
+export interface OfAgentToken {
+  agentToken?: AgentToken | undefined
+}
+
+export interface AgentToken {
+  jti: string
+  expiresAt: number
+}

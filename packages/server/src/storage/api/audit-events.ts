@@ -59,6 +59,8 @@ export const auditEvents = {
     'A user opened a consent request of an agent that acts for another user; the request was denied and the agent may have been given to someone else',
   'request.relinquished': 'An agent ended its own consent request',
   'request.remembered': 'A request was allowed without a page because of a remembered grant; `scope`',
+  'request.revoked':
+    'A consent request ended because the token with which its agent authenticated, or the one that asked for it, was revoked; `by` is the issuer',
   'requests.abandoned': 'A program ended an agent’s open requests (`storage.abandonRequests`); `by`, `count`',
   'session.created': 'A user signed in; `userAgent`',
   'session.ended':

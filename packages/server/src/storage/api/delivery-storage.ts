@@ -9,11 +9,6 @@ export interface DeliveryStorage {
   settleDelivery(settlement: DeliverySettlement): Promise<boolean>
   /** Lists the revocations that a user's resources are notified of, newest first. */
   listDeliveries(filter: DeliveryFilter): Promise<ListedDelivery[]>
-  /**
-   * Revokes the tokens of an agent that can be found by their `jti`, and notifies their resources. Its grants and its binding stay. Returns
-   * the number of tokens.
-   */
-  revokeIssues(revocation: IssuesRevocation): Promise<number>
 }
 
 /** How often a revocation is sent, and the seconds after each failed attempt until the next one. */
@@ -66,12 +61,4 @@ export interface ListedDelivery {
   outcome: DeliverySettlement['outcome'] | 'expired' | null
   /** When the outcome was recorded. */
   settledAt: number | null
-}
-
-export interface IssuesRevocation {
-  edition: string
-  agent: string
-  delegate: string | null
-  /** Who revokes the tokens, for the audit log. */
-  by: string
 }

@@ -1,3 +1,4 @@
+import type { OfAgentToken } from './agent-storage.js'
 import type { OfSignedRequest, RequestDisplay } from './request-storage.js'
 import type { Subjects, User } from './user.js'
 
@@ -36,7 +37,7 @@ export interface GrantStorage {
   listRevocations(filter: RevocationFilter): Promise<Revocations>
 }
 
-export interface CodeRedemption extends OfSignedRequest {
+export interface CodeRedemption extends OfSignedRequest, OfAgentToken {
   codeHash: string
   agent: string
   delegate: string | null

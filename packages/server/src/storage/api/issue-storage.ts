@@ -1,3 +1,4 @@
+import type { OfAgentToken } from './agent-storage.js'
 import type { GrantParties, UsedGrant, UserTokenIssue } from './grant-storage.js'
 import type { OfSignedRequest } from './request-storage.js'
 import type { User } from './user.js'
@@ -15,7 +16,7 @@ export interface IssueStorage {
   findIssue(jti: string): Promise<FoundIssue | undefined>
 }
 
-export interface RememberedIssue extends OfSignedRequest, GrantParties {
+export interface RememberedIssue extends OfSignedRequest, OfAgentToken, GrantParties {
   /** Space-separated. The grant must cover all of it. */
   scope: string
   /** Thumbprint of the key that signed the request, to which the token will be bound. */

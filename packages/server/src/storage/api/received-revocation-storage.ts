@@ -3,8 +3,11 @@ import type { OfSignedRequest } from './request-storage.js'
 /** Revocations of other issuers' tokens, as reported by their issuers. */
 export interface ReceivedRevocationStorage {
   /**
-   * Records that an issuer revoked one of its tokens, whether or not the token was ever presented. Returns false, and records nothing, if
-   * too many of the issuer's revocations are recorded. Recording one again changes nothing.
+   * Records that an issuer revoked one of its tokens, whether or not the token was ever presented, and ends what depends on it in the same
+   * transaction: requests that depend on the token end without a token, even if a user has allowed them. If an agent authenticated with the
+   * token, all tracked tokens of that agent are revoked, whichever token it got them with, and their resources notified. Its grants and
+   * its binding stay. Returns false, and changes nothing, if too many of the issuer's revocations are recorded. Recording one again only makes failed
+   * deliveries due again.
    */
   recordRevocation(revocation: ReceivedRevocation): Promise<boolean>
   /** Whether an issuer revoked one of its tokens. */
@@ -18,6 +21,8 @@ export interface IssuedElsewhere {
 }
 
 export interface ReceivedRevocation extends OfSignedRequest, IssuedElsewhere {
+  /** The name of the edition whose requests and tokens end. */
+  edition: string
   /** When the token expires. The revocation is kept a little longer, because clocks differ. */
   expiresAt: number
   /** Maximum number of recorded revocations of the issuer. */

@@ -1,6 +1,6 @@
 import type { NonceClaim } from 'countersign/signatures'
 import type { Row } from '../sql/tables.js'
-import type { AgentSighting } from './agent-storage.js'
+import type { AgentSighting, OfAgentToken } from './agent-storage.js'
 import type { Session } from './session-storage.js'
 import type { LimitedAttempt } from './throttle-storage.js'
 import type { AsRead } from './user.js'
@@ -94,7 +94,7 @@ interface RequestTerms {
   display: RequestDisplay
 }
 
-export interface NewAuthRequest extends OfSignedRequest, RequestTerms {
+export interface NewAuthRequest extends OfSignedRequest, OfAgentToken, RequestTerms {
   tokenHash: string
   /** Lifetime of the request, in seconds. */
   lifetime: number
@@ -111,6 +111,11 @@ export interface NewAuthRequest extends OfSignedRequest, RequestTerms {
   pollHash?: string | undefined
   /** The id of the only user who may decide. @default any user may */
   requiredUserId?: string | undefined
+  /**
+   * The `jti` of the resource's own token that asked for this request, which ends if the resource revokes that token. If it is revoked
+   * already, rejects with `StorageError` `token_revoked`. @default no such token
+   */
+  resourceTokenId?: string | undefined
   /**
    * The part of the link that identifies the request among the open ones, so that `countWrongLink` finds it. If another open request has the
    * same, rejects with `StorageError` `link_taken`. @default wrong links are not counted

@@ -1,7 +1,7 @@
 /**
  * The error of a verb that failed. `unavailable`: the database did not respond; nothing was changed, retry later. `nonce_used`: the
  * request's nonce was already claimed; nothing was changed. `link_taken`: another open request has the same link handle; nothing was changed,
- * choose another one. `too_many_permissions`: the agent would hold more different permissions at the resource than pages can show; nothing was
+ * choose another one. `token_revoked`: the issuer of a token that the verb relies on has revoked it; nothing was changed. `too_many_permissions`: the agent would hold more different permissions at the resource than pages can show; nothing was
  * changed. `keys_changed`: another process moved one of the keys first; nothing was
  * changed, read the keys again. `other_issuer`, `schema_newer`, `not_ours`, `not_writable`, `clock_skew` and `misconfigured`: the database
  * cannot be used in its current state or with this configuration, and the message tells an operator what to do.
@@ -15,6 +15,7 @@ export class StorageError extends Error {
     | 'nonce_used'
     | 'link_taken'
     | 'agent_blocked'
+    | 'token_revoked'
     | 'too_many_permissions'
     | 'keys_changed'
     | 'unavailable'

@@ -15,4 +15,10 @@ export const revocationTables = {
 
   /** Tokens that other issuers revoked. */
   received_revocation: { issuer: text.key, jti: text.key, expires_at: integer },
+
+  /** Tokens with which agents authenticated, and which of an issuer's agents each belongs to. The issuer is the `identifier` of an agent. */
+  agent_token: { issuer: text.key, jti: text.key, delegate: text.orNull, expires_at: integer },
+
+  /** Tokens of other issuers that a request depends on. */
+  request_token: { issuer: text.key, jti: text.key, request_id: partOf('auth_request').key },
 }

@@ -83,6 +83,8 @@ create index token_issue_resource on token_issue (resource_id) where resource_id
 create index token_issue_tracked on token_issue (jti_end) where tracked = 1;
 create index revocation_delivery_due on revocation_delivery (due_at) where due_at is not null;
 create index received_revocation_expiry on received_revocation (expires_at);
+create index agent_token_expiry on agent_token (expires_at);
+create index request_token_request on request_token (request_id);
 create index token_issue_expiry on token_issue (expires_at);
 create index nonce_expiry on nonce (expires_at);
 create index nonce_count_agents on nonce_count (held) where kind = 'agents';

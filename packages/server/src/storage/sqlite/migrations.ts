@@ -24,7 +24,7 @@ const schema = `
     select raise(abort, 'an audit event is kept for 400 days');
   end;
 
-  pragma user_version = 12;
+  pragma user_version = 13;
 `
 
 /**
@@ -210,6 +210,27 @@ const version12 = `
   pragma user_version = 12;
 `
 
+/** Adds the tokens of other issuers that agents used and that requests depend on. */
+const version13 = `
+  create table agent_token (
+    issuer text not null,
+    jti text not null,
+    delegate text,
+    expires_at integer not null,
+    primary key (issuer, jti)
+  ) strict, without rowid;
+  create index agent_token_expiry on agent_token (expires_at);
+  create table request_token (
+    issuer text not null,
+    jti text not null,
+    request_id integer not null references auth_request on delete cascade,
+    primary key (issuer, jti, request_id)
+  ) strict, without rowid;
+  create index request_token_request on request_token (request_id);
+
+  pragma user_version = 13;
+`
+
 /**
  * The first entry creates the newest schema in an empty file. Each later entry migrates a schema to the next version. An entry sets
  * `user_version`, is never changed after its release, and leaves a schema that the previous version can still use.
@@ -227,6 +248,7 @@ export const migrations: readonly string[] = [
   version10,
   version11,
   version12,
+  version13,
 ]
 
 /** A database file's schema version. */

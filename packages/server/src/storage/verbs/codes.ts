@@ -21,6 +21,7 @@ import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedInsertion, cachedQuery, hashBytes, hashText, idBytes, type Placeholders } from '../sql/kept-query.js'
 import { agentBlocked, requireHostUnblocked, requireUnblocked } from './agents.js'
 import { generateTokenIssue, markUsed, storeIssue } from './grants.js'
+import { useAgentToken } from './received-revocations.js'
 import { exceedsAuditLimit } from './throttle.js'
 
 /** A stored code and its grant. */
@@ -77,6 +78,7 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   if (!code) return { outcome: 'refused', reason: 'unknown' }
   const refusal = redemptionRefusal(code, redemption, now)
   if (refusal) return refuse(unit, code, redemption, refusal)
+  if (redemption.agentToken) await useAgentToken(unit, redemption, redemption.agentToken)
   const { grant, row, scope } = code
   const subjects = await storeSubjects(unit, row, redemption.issue ?? (await planSubjects(unit, row)))
   const { issue = issueOf(code, redemption, now, subjects) } = redemption

@@ -5,7 +5,6 @@ import {
   type DeliveryFilter,
   type DeliverySettlement,
   deliveryAttempts,
-  type IssuesRevocation,
   type ListedDelivery,
   maxDeliveries,
 } from '../api/delivery-storage.js'
@@ -45,21 +44,52 @@ export async function revokeIssuesOfUser(unit: Unit, userId: number): Promise<vo
   await revokeTracked(unit, grants, maxDeliveries.together)
 }
 
-/** Implements {@link DeliveryStorage.revokeIssues}. */
-export async function revokeIssues(unit: Unit, revocation: IssuesRevocation): Promise<number> {
-  const { edition, agent, delegate, by } = revocation
+/** An agent of an edition, and who revokes its tokens, for the audit log. */
+interface IssuesRevocation {
+  edition: string
+  agent: string
+  delegate: string | null
+  by: string
+}
+
+/** Revokes the tracked tokens of an agent, and notifies their resources. Its grants and its binding stay. */
+export async function revokeIssues(unit: Unit, revocation: IssuesRevocation): Promise<void> {
+  const { edition, agent, by } = revocation
   const [known] = await agentIdOf(unit, agent).execute()
-  if (!known) return 0
-  const grants = unit.db
-    .selectFrom('consent_grant')
-    .select('id')
-    .where('edition', '=', edition)
-    .where('agent_id', '=', known.id)
-    .where('delegate', 'is not distinct from', delegate)
+  if (!known) return
+  const grants = grantsOf(unit, known.id, revocation)
   const count = await revokeTracked(unit, grants, maxDeliveries.together)
   const data = { by, edition, count, ...auditDelegate(revocation) }
   if (count > 0) await writeEvent(unit, { event: 'agent.tokens_revoked', agentId: known.id, data })
-  return count
+}
+
+/** Sends the revocations of an agent's tokens again that could not be delivered. */
+export async function retryDeliveries(unit: Unit, revocation: IssuesRevocation): Promise<void> {
+  const { db, now } = unit
+  const [known] = await agentIdOf(unit, revocation.agent).execute()
+  if (!known) return
+  await db
+    .updateTable('revocation_delivery')
+    .set({ due_at: now, attempts: 0, outcome: null, settled_at: null })
+    .where('outcome', '=', 'failed')
+    .where('issue_id', 'in', (e) =>
+      e
+        .selectFrom('token_issue')
+        .select('id')
+        .where('grant_id', 'in', grantsOf(unit, known.id, revocation))
+        .where('expires_at', '>', now),
+    )
+    .execute()
+}
+
+/** The grants of an agent, live or ended. */
+function grantsOf({ db }: Unit, agentId: number, { edition, delegate }: IssuesRevocation): GrantIds {
+  return db
+    .selectFrom('consent_grant')
+    .select('id')
+    .where('edition', '=', edition)
+    .where('agent_id', '=', agentId)
+    .where('delegate', 'is not distinct from', delegate)
 }
 
 /** Marks the tracked tokens of grants as revoked, and notifies the resources of those that expire last. */

@@ -51,7 +51,6 @@ export const createRelationVerbs = ({ reading, together }: VerbRunner) => ({
 
 export const createRevocationVerbs = ({ reading, together }: VerbRunner) => ({
   findIssue: reading(issues.findIssue),
-  revokeIssues: together('disk', deliveries.revokeIssues),
   claimDeliveries: together('disk', deliveries.claimDeliveries),
   settleDelivery: together('disk', deliveries.settleDelivery),
   listDeliveries: reading(deliveries.listDeliveries),

@@ -11,6 +11,7 @@ import type { Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, hashText, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
 import { agentBlocked, requireHostUnblocked, requireUnblocked } from './agents.js'
 import { generateJti, generateTokenIssue, markUsed, storeIssue } from './grants.js'
+import { useAgentToken } from './received-revocations.js'
 
 /** Implements {@link GrantStorage.recordAutonomousIssue}. @throws StorageError `agent_blocked` */
 export async function recordAutonomousIssue(unit: Unit, issue: AutonomousIssue): Promise<TokenIssue> {
@@ -90,6 +91,7 @@ export async function issueRemembered(unit: Unit, wanted: RememberedIssue): Prom
   const grant = toUsedGrant(row)
   const scope = commonScope(wanted.scope, grant.scope)
   if (scope === '' || grantEnded(grant, now) || !isWithinScope(wanted.scope, grant.scope)) return refused('not_covered')
+  if (wanted.agentToken) await useAgentToken(unit, wanted, wanted.agentToken)
   const planned = await planSubjects(unit, row)
   const issue = generateTokenIssue(grant, scope, { ...wanted, now, subjects: planned })
   if (issue.expiresAt <= now) return refused('expired')

@@ -9,6 +9,7 @@ import type { Unit } from '../sql/engine.js'
 import { cachedQuery, generateId, hashBytes, idBytes, type Placeholders } from '../sql/kept-query.js'
 import { type NewRow, tables } from '../sql/tables.js'
 import { agentBlocked, markSeen, noteTraits, requireHostUnblocked } from './agents.js'
+import { recordDependencies } from './received-revocations.js'
 
 export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Promise<AuthRequest> {
   const { now } = unit
@@ -48,7 +49,8 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
     if (request.linkHandle !== undefined) await requireFreeHandle(unit, request.linkHandle)
     throw new StorageError('too_many_requests', 'too many open requests from this agent for this resource')
   }
-  const { resource_id: resourceId } = inserted
+  const { id, resource_id: resourceId } = inserted
+  if (request.agentToken || request.resourceTokenId !== undefined) await recordDependencies(unit, request, id)
   await writeEvent(unit, {
     event: 'request.created',
     agentId,
@@ -125,7 +127,7 @@ async function requireFewOpen({ db, now }: Unit, row: NewRequest, most: number):
 }
 
 /** Inserts a request. Returns undefined, without inserting it, if too many requests are open or a referenced row does not exist. */
-async function insertRequest(unit: Unit, row: NewRequest): Promise<{ resource_id: number } | undefined> {
+async function insertRequest(unit: Unit, row: NewRequest): Promise<{ id: number; resource_id: number } | undefined> {
   const [inserted] = await requestInsertion(unit, row)
   return inserted
 }
@@ -161,5 +163,5 @@ const requestInsertion = cachedQuery(({ db, locking }, row: Placeholders<NewRequ
     .columns(['resource_id', 'display_id', ...names])
     .expression(locking(values, { s: 'shared', d: 'shared' }))
     .onConflict((conflict) => conflict.doNothing())
-    .returning('resource_id')
+    .returning(['id', 'resource_id'])
 })

@@ -40,6 +40,7 @@ const over: readonly Over[] = [
     key: ['issuer', 'jti'],
     isOver: (now) => sql`expires_at <= ${now - retention.revocation}`,
   },
+  { table: 'agent_token', key: ['issuer', 'jti'], isOver: (now) => sql`expires_at <= ${now - retention.revocation}` },
   { table: 'registered_client', key: ['client_id'], isOver: (now) => sql`expires_at <= ${now}` },
   { table: 'attempt', key: ['key_hash'], isOver: (now) => sql`reset_at <= ${now}` },
   {

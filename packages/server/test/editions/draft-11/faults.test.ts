@@ -1,6 +1,7 @@
 import { type Storage, StorageError } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
 import { openMapStage, openSharedPostgresStage, openSharedStage } from '../../attacks/stage.js'
+import { askOnce } from './issuers.js'
 import {
   askAuth,
   askPerson,
@@ -11,6 +12,7 @@ import {
   openPersonStage,
   pendingIn,
   poll,
+  problemIn,
 } from './person-stage.js'
 
 /** Which call of the storage fails from now on, and whether its changes are made anyway, as if the process was killed after them. */
@@ -92,6 +94,28 @@ describe.each(stages)('no approval is lost and nothing is issued twice, on %s', 
     expect(await stage.storage.findViolations()).toEqual([])
   })
 })
+
+it.each(stages)(
+  'a revoked resource token ends what waits for a user at once, on %s',
+  { timeout: 60_000 },
+  async (_name, open) => {
+    const stage = await openPersonStage({ open })
+    const { ask, withdraw } = await askOnce(stage, 'withdrawn', await obtainPerson(stage))
+    const [opened, unopened] = [pendingIn(await ask()), pendingIn(await ask())]
+    const shown = await openConsent(stage, opened.page)
+    const held = poll(stage, opened.location, { wait: 20 })
+    expect((await withdraw()).status).toBe(200)
+    expect(await problemIn(await held)).toMatchObject({ status: 403, error: 'revoked' })
+    expect(await problemIn(await poll(stage, opened.location))).toMatchObject({ status: 410 })
+    const late = await shown.user.submit(shown.html, shown.url, { consent: 'grant' })
+    expect(await late.text()).toContain('data-state="request_used"')
+    const { html } = await openConsent(stage, unopened.page)
+    expect(html).toContain('data-state="request_used"')
+    expect(await stage.storage.listEvents({ event: 'request.revoked' })).toHaveLength(2)
+    expect(await problemIn(await ask())).toMatchObject({ status: 400, error: 'revoked_resource_token' })
+    expect(await problemIn(await poll(stage, unopened.location))).toMatchObject({ status: 403, error: 'revoked' })
+  },
+)
 
 it('a rule that denies the access for now, or a key that cannot sign, does not use up the decision', async () => {
   let denies = false

@@ -1,8 +1,7 @@
-import { draft11AgentSigning } from 'countersign/editions/draft-11'
-import { signRequest } from 'countersign/signatures'
 import { decodeToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
-import { newSigner, type Party } from '../../attacks/party.js'
+import { newSigner } from '../../attacks/party.js'
+import { askOnce, dwks, resource, revoke } from './issuers.js'
 import {
   agentToken,
   askAuth,
@@ -12,42 +11,19 @@ import {
   openConsent,
   openPerson,
   openPersonStage,
-  type PersonStage,
   pendingIn,
   poll,
-  post,
   problemIn,
-  resourceToken,
   send,
 } from './person-stage.js'
 
-const dwks = { agent: 'aauth-agent.json', resource: 'aauth-resource.json' } as const
-
-/** Revokes a token as its issuer does. */
-async function revoke(
-  stage: PersonStage,
-  { id, signer }: Pick<Party, 'id' | 'signer'>,
-  members: object,
-  { dwk = dwks.agent, kid = signer.kid }: { dwk?: string; kid?: string } = {},
-): Promise<Response> {
-  const request = new Request(`${stage.authServer}/person/revoke`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(members),
-  })
-  const signatureKey = { scheme: 'jwks', id, kid, wellKnown: dwk } as const
-  return stage.fetch(
-    await signRequest(request, { profile: draft11AgentSigning, signer, signatureKey, created: stage.clock.now }),
-  )
-}
-
-const resource = { dwk: dwks.resource }
-
 describe('a revocation by an agent provider', () => {
-  it('ends the use of that agent token, and of no other', async () => {
+  it('ends the use of that agent token and of what waits for its user, and of no other', async () => {
     const stage = await openPersonStage()
     const jwt = await agentToken(stage, { jti: 'lost' })
-    const { location } = await openPerson(stage, {}, { jwt })
+    const { location, page } = await openPerson(stage, {}, { jwt })
+    const other = await openPerson(stage, { resource: stage.otherResource.id }, { jti: 'kept' })
+    const shown = await openConsent(stage, page)
     const { exp } = decodeToken(jwt)?.payload ?? {}
     const response = await revoke(stage, stage.agent, { jti: 'lost', exp })
     expect([response.status, await response.text()]).toEqual([200, ''])
@@ -55,9 +31,74 @@ describe('a revocation by an agent provider', () => {
       expect(refused.headers.get('signature-error')).toBe('error=revoked_jwt')
       expect(await problemIn(refused)).toMatchObject({ status: 401, error: 'revoked_jwt' })
     }
-    expect((await poll(stage, location)).status).toBe(202)
+    const late = await shown.user.submit(shown.html, shown.url, { consent: 'grant' })
+    expect(await late.text()).toContain('data-state="request_used"')
+    expect(await problemIn(await poll(stage, location))).toMatchObject({ status: 403, error: 'revoked' })
+    expect(await problemIn(await poll(stage, location))).toMatchObject({ status: 410 })
+    expect((await poll(stage, other.location)).status).toBe(202)
     // A repetition changes nothing.
     expect((await revoke(stage, stage.agent, { jti: 'lost', exp })).status).toBe(200)
+  })
+
+  it('ends all tokens that its agent holds, whose resources are told; a later agent token gets new ones', async () => {
+    const stage = await openPersonStage()
+    const presented = await obtainPerson(stage, {}, { jti: 'lost' })
+    const pending = pendingIn(await askAuth(stage, presented, { by: { jti: 'renewed' } }))
+    await decide(stage, pending.page)
+    const { auth_token: token } = await (await poll(stage, pending.location, { jti: 'renewed' })).json()
+    expect((await revoke(stage, stage.agent, { jti: 'lost', exp: stage.clock.now + 3600 })).status).toBe(200)
+    for (const each of [presented, token])
+      expect(await problemIn(await askAuth(stage, each, { by: { jti: 'renewed' } }))).toMatchObject({
+        status: 400,
+        error: 'revoked_presented_token',
+      })
+    const due = await stage.storage.claimDeliveries({ edition: 'draft-11', limit: 10, lease: 60 })
+    const jtis = [presented, token].map((jwt) => String(decodeToken(jwt)?.payload.jti))
+    expect(due.map(({ jti }) => jti).toSorted()).toEqual(jtis.toSorted())
+    // The binding and the grants stay.
+    const again = await askPerson(stage, {}, { jti: 'renewed' })
+    expect(again.status).toBe(200)
+    const { person_token: fresh } = await again.json()
+    expect((await askAuth(stage, fresh, { by: { jti: 'renewed' } })).status).toBe(200)
+    expect(await stage.storage.findViolations()).toEqual([])
+  })
+
+  it('that comes while a token is issued ends that token, or it is not issued', async () => {
+    let interrupt: (() => Promise<unknown>) | undefined
+    const stage = await openPersonStage({
+      wrap: (storage) => ({
+        ...storage,
+        async redeemCode(redemption) {
+          await interrupt?.()
+          return storage.redeemCode(redemption)
+        },
+        async issueRemembered(wanted) {
+          await interrupt?.()
+          return storage.issueRemembered(wanted)
+        },
+        async createAuthRequest(request) {
+          await interrupt?.()
+          return storage.createAuthRequest(request)
+        },
+      }),
+    })
+    await obtainPerson(stage)
+    const revoking = (jti: string) => async () => {
+      interrupt = undefined
+      expect((await revoke(stage, stage.agent, { jti, exp: stage.clock.now + 3600 })).status).toBe(200)
+    }
+    const { location, page } = await openPerson(stage, { resource: stage.otherResource.id })
+    await decide(stage, page)
+    const attempts: readonly [string, () => Promise<Response>][] = [
+      ['polling', () => poll(stage, location, { jti: 'polling' })],
+      ['remembered', () => askPerson(stage, {}, { jti: 'remembered' })],
+      ['opening', () => askPerson(stage, { resource: 'https://third.example' }, { jti: 'opening' })],
+    ]
+    for (const [jti, attempt] of attempts) {
+      interrupt = revoking(jti)
+      expect(await problemIn(await attempt()), jti).toMatchObject({ status: 401, error: 'revoked_jwt' })
+    }
+    expect((await poll(stage, location)).status).toBe(200)
   })
 
   it('is recorded for a token that was never seen', async () => {
@@ -77,26 +118,44 @@ describe('a revocation by an agent provider', () => {
 })
 
 describe('a revocation by a resource', () => {
-  it('ends the use of its resource token, and the request that it asked for', async () => {
+  it('ends what a user allowed and the agent has not fetched; the grant stays', async () => {
     const stage = await openPersonStage()
     const presented = await obtainPerson(stage)
-    const asked = await resourceToken(stage, presented, { jti: 'withdrawn' })
-    const ask = () =>
-      post(stage, '/person/authorize', {
-        resource_token: asked,
-        presented_token: presented,
-        capabilities: ['interaction'],
-      })
+    const { ask, withdraw } = await askOnce(stage, 'withdrawn', presented)
     const { location, page } = pendingIn(await ask())
-    const shown = await openConsent(stage, page)
-    const exp = stage.clock.now + 300
-    expect((await revoke(stage, stage.resource, { jti: 'withdrawn', exp }, resource)).status).toBe(200)
-    expect(await problemIn(await ask())).toMatchObject({ status: 400, error: 'revoked_resource_token' })
+    await decide(stage, page)
+    await withdraw()
     expect(await problemIn(await poll(stage, location))).toMatchObject({ status: 403, error: 'revoked' })
     expect(await problemIn(await poll(stage, location))).toMatchObject({ status: 410 })
-    const late = await shown.user.submit(shown.html, shown.url, { consent: 'grant' })
-    expect(await late.text()).toContain('data-state="request_used"')
-    expect((await askAuth(stage, presented)).status).toBe(202)
+    expect((await askAuth(stage, presented)).status).toBe(200)
+  })
+
+  it('takes a user who decides too late back to the callback, with an error', async () => {
+    const stage = await openPersonStage()
+    const callback = 'https://agent.example/done'
+    stage.documents.agent.callback_endpoint = callback
+    const { ask, withdraw } = await askOnce(stage, 'withdrawn', await obtainPerson(stage))
+    const { page } = pendingIn(await ask())
+    const { user, html, url } = await openConsent(stage, `${page}&${new URLSearchParams({ callback })}`)
+    await withdraw()
+    const late = await user.submit(html, url, { consent: 'grant' })
+    expect(late.headers.get('location')).toBe(`${callback}?error=server_error`)
+  })
+
+  it('that comes while a request is stored refuses it', async () => {
+    let interrupt: (() => Promise<unknown>) | undefined
+    const stage = await openPersonStage({
+      wrap: (storage) => ({
+        ...storage,
+        async createAuthRequest(request) {
+          await interrupt?.()
+          return storage.createAuthRequest(request)
+        },
+      }),
+    })
+    const { ask, withdraw } = await askOnce(stage, 'withdrawn', await obtainPerson(stage))
+    interrupt = withdraw
+    expect(await problemIn(await ask())).toMatchObject({ status: 400, error: 'revoked_resource_token' })
   })
 
   it('comes too late for a token that was delivered', async () => {

@@ -6,7 +6,6 @@ import {
   edition,
   hashOf,
   newUser,
-  nonceClaim,
   outcomeOf,
   readNow,
   rememberedGrant,
@@ -16,7 +15,6 @@ import {
 import { day, inStorage, type MakeStorage, start } from './in-storage.js'
 
 const files = 'https://files.example'
-const issuer = 'https://provider.example'
 
 type Allowed = Parameters<typeof allowedRequest>[1]
 
@@ -114,26 +112,6 @@ export function deliveryContract(name: string, makeStorage: MakeStorage): void {
       expect(await claimedTokens()).toEqual(tokens.map(({ jti }) => jti).toSorted())
     })
 
-    test('the tokens of an agent are revoked without its grants', async () => {
-      const { storage } = world
-      const user = await newUser(storage)
-      const { jti, grantId } = await tracked(storage, user, { delegate: 'bot' })
-      await tracked(storage, user, { delegate: 'other' })
-      const bot = { edition, agent, delegate: 'bot', by: issuer }
-      expect(await storage.revokeIssues({ ...bot, edition: 'other' })).toBe(0)
-      expect(await storage.revokeIssues({ ...bot, agent: issuer })).toBe(0)
-      expect(await storage.revokeIssues(bot)).toBe(1)
-      expect(await storage.revokeIssues(bot)).toBe(0)
-      expect(await claimedTokens()).toEqual([jti])
-      expect(await storage.findGrant(grantId)).toMatchObject({ revokedAt: null })
-      expect(await storage.listEvents({ event: 'agent.tokens_revoked' })).toMatchObject([
-        { agent, data: { by: issuer, edition, delegate: 'bot', count: 1 } },
-      ])
-      await storage.revokeGrant({ grantId, by: user.id })
-      expect(await claim()).toEqual([])
-      expect(await storage.findViolations()).toEqual([])
-    })
-
     test('a claimed delivery is claimed by no one else until its lease ends, as after a kill', async () => {
       const { storage } = world
       const user = await newUser(storage)
@@ -221,39 +199,6 @@ export function deliveryContract(name: string, makeStorage: MakeStorage): void {
       await storage.sweep()
       expect(await storage.findIssue(jti)).toBeUndefined()
       expect(await outcomes(user.id)).toEqual([])
-    })
-
-    test('another issuer’s revocation is recorded once, for its own tokens only, until they have expired everywhere', async () => {
-      const { storage } = world
-      const record = (jti: string, of = issuer) =>
-        storage.recordRevocation({ issuer: of, jti, expiresAt: start + 100, most: 2 })
-      expect(await record('one')).toBe(true)
-      expect(await record('one')).toBe(true)
-      expect(await storage.isRevoked({ issuer, jti: 'one' })).toBe(true)
-      expect(await storage.isRevoked({ issuer, jti: 'two' })).toBe(false)
-      expect(await storage.isRevoked({ issuer: files, jti: 'one' })).toBe(false)
-      world.now = start + 159
-      await storage.sweep()
-      expect(await storage.isRevoked({ issuer, jti: 'one' })).toBe(true)
-      world.now = start + 160
-      expect(await storage.sweep()).toBe(1)
-      expect(await storage.isRevoked({ issuer, jti: 'one' })).toBe(false)
-    })
-
-    test('of parallel revocations by an issuer, only as many as allowed are recorded, and no other issuer is affected', async () => {
-      const { storage } = world
-      const record = (jti: string, of = issuer) =>
-        storage.recordRevocation({ issuer: of, jti, expiresAt: start + 100, most: 3 })
-      const recorded = await Promise.all(times(6, (index) => record(`token-${index}`)))
-      expect(recorded.filter(Boolean)).toHaveLength(3)
-      expect(await record('token-0', files)).toBe(true)
-    })
-
-    test('the nonce of a revocation is claimed with it', async () => {
-      const { storage } = world
-      const revocation = { issuer, jti: 'one', expiresAt: start + 100, most: 3, nonce: nonceClaim() }
-      expect(await storage.recordRevocation(revocation)).toBe(true)
-      await expect(storage.recordRevocation(revocation)).rejects.toMatchObject({ code: 'nonce_used' })
     })
 
     test('a token that is issued in parallel with the removal of its grant is either refused or revoked', async () => {
