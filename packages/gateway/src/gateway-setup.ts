@@ -13,7 +13,7 @@ import {
 } from './gateway-options.js'
 import { createRedirectRewrite, type RedirectRewrite, type Withheld } from './headers.js'
 import type { AssertionSetup } from './identity.js'
-import { type CorsOptions, originProblem } from './responses/cors.js'
+import { type CorsOptions, originProblem, type PageAccess } from './responses/cors.js'
 import type { TunnelEnd } from './responses/tunnel.js'
 import { type ClosedPath, createClosedPaths, mcpPathProblems } from './routes/closed-paths.js'
 import { isMetadataPath, metadataPaths, oauthProblems } from './routes/oauth-paths.js'
@@ -42,7 +42,7 @@ export interface GatewaySetup {
   upstreamHost: string
   rewriteRedirects: RedirectRewrite
   rules: GatewayRules
-  cors: CorsOptions | undefined
+  cors: PageAccess | undefined
   clientAddress: ClientAddress
   limits: typeof defaultLimits & { connectionsPerAddress: number }
   /** Whether a peer is a trusted proxy. */
@@ -154,7 +154,7 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
       acceptsOAuth: acceptsOAuth(accept),
       withheld: withheldAt(accept),
     },
-    cors,
+    cors: cors && { ...cors, responseHeaders: resource.responseHeaders },
     clientAddress: createClientAddress(trustProxy),
     mcp: new Map(servers),
     publishedPaths,

@@ -132,24 +132,38 @@ function endToEndLines(rawHeaders: readonly string[], isDropped: (name: string, 
  * into the headers would trust them (RFC 9110 §6.5.1).
  */
 const ofHead =
-  /^(?:access-control-.+|(?:.+-)?cache-control|age|agent-auth|authorization|content-(?:encoding|length|range|security-policy|type)|cookie|date|edge-control|expires|host|location|max-forwards|pragma|retry-after|set-cookie2?|signature-error|strict-transport-security|surrogate-control|vary|www-authenticate|x-accel-.+|x-litespeed-.+|x-reverse-proxy-ttl)$/
+  /^(?:access-control-.+|(?:.+-)?cache-control|age|authorization|content-(?:encoding|length|range|security-policy|type)|cookie|date|edge-control|expires|host|location|max-forwards|pragma|retry-after|set-cookie2?|strict-transport-security|surrogate-control|vary|www-authenticate|x-accel-.+|x-litespeed-.+|x-reverse-proxy-ttl)$/
 
-/** The response trailers that the gateway forwards, as alternating names and values. */
-export function passedTrailers(rawTrailers: readonly string[], rawHeaders: readonly string[]): string[] {
+/**
+ * The response trailers that the gateway forwards, as alternating names and values.
+ *
+ * @param ofEdition the response headers of the resource's edition
+ */
+export function passedTrailers(
+  rawTrailers: readonly string[],
+  rawHeaders: readonly string[],
+  ofEdition: readonly string[],
+): string[] {
+  const dropped = new Set(ofEdition.map(plainName))
   const options = connectionOptions(rawHeaders)
   return endToEndLines(
     rawTrailers,
-    (name) => options.has(name.toLowerCase()) || readsAsIdentity(name) || ofHead.test(plainName(name)),
+    (name) =>
+      options.has(name.toLowerCase()) ||
+      readsAsIdentity(name) ||
+      ofHead.test(plainName(name)) ||
+      dropped.has(plainName(name)),
   )
 }
 
-/** The names of announced response trailers that the gateway forwards. */
-export function announcedTrailers(rawHeaders: readonly string[]): string[] {
+/** The names of announced response trailers that the gateway forwards: see {@link passedTrailers}. */
+export function announcedTrailers(rawHeaders: readonly string[], ofEdition: readonly string[]): string[] {
   const names = fieldValues({ rawHeaders }, 'trailer').flatMap((value) => value.split(','))
   const tokens = names.map((name) => name.trim()).filter((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(name))
   return passedTrailers(
     tokens.flatMap((name) => [name, '']),
     rawHeaders,
+    ofEdition,
   ).filter((_, at) => at % 2 === 0)
 }
 

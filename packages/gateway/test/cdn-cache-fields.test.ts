@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { january } from 'countersign/editions'
+import { draft11Resource } from 'countersign/editions/draft-11'
 import { expect, it } from 'vitest'
 import { cdnCacheFields } from './cdn-cache-fields.js'
 import { exchange, message, openGateway, signedLines, statusOf } from './gateway-stage.js'
@@ -17,6 +19,15 @@ it('removes headers that allow a CDN to store the response to a signed request',
   expect(statusOf(answer)).toBe(200)
   expect(answer).not.toMatch(/3600/)
 })
+
+it.each([january, draft11Resource])(
+  'nginx adds the headers of refusals in $name, as the manual configures it',
+  (edition) => {
+    const added = namesIn(fileOf('nginx-gateway.conf'), /^ *add_header (\S+) \S+ always;$/gm)
+    for (const name of edition.responseHeaders.filter((each) => each !== 'AAuth-Access'))
+      expect(added.filter((each) => each === name)).toEqual([name, name])
+  },
+)
 
 it('nginx and Caddy hide the same headers, as the manual configures them', () => {
   const hidden = namesIn(fileOf('nginx-gateway.conf'), /^ *proxy_hide_header (\S+);$/gm)

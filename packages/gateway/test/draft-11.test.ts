@@ -15,7 +15,7 @@ import {
 } from '../../countersign/test/editions/draft-11/resource-stage.js'
 import { craftRequest, ids, now } from '../../countersign/test/editions/draft-11/wire.js'
 import { listenWith, openResource } from '../../countersign/test/resource/events-resource.js'
-import { openGateway } from './gateway-stage.js'
+import { exchange, openGateway } from './gateway-stage.js'
 import { openPersonServer, openUpstream, send } from './person-server.js'
 
 const routes = [
@@ -87,6 +87,38 @@ describe('a gateway in draft -11', () => {
     await expect(openGateway({ resource: openResource(), routes })).rejects.toThrow(
       'routes[1].require can be "user" only if',
     )
+  })
+
+  it('lets pages of listed origins read the headers of the edition', async () => {
+    const origin = 'https://app.example'
+    const { port } = await openGateway({ resource: openStage().resource, routes, cors: { origins: [origin] } })
+    const refused = await fetch(`http://127.0.0.1:${port}/user`, { headers: { origin } })
+    const exposed = refused.headers.get('access-control-expose-headers')?.split(', ')
+    const own = [
+      'AAuth-Requirement',
+      'AAuth-Access',
+      'Signature-Error',
+      'Accept-Signature-Scheme',
+      'Accept-Signature-Alg',
+    ]
+    expect(exposed).toEqual(expect.arrayContaining([...own, 'Retry-After']))
+    expect(exposed).not.toContain('Agent-Auth')
+  })
+
+  it('drops trailers of the API with the names of these headers', async () => {
+    const names = ['AAuth-Requirement', 'aauth_access', 'Accept-Signature-Alg', 'Signature-Error']
+    const { port } = await openGateway({ resource: openStage().resource, otherwise: 'pass' }, (_incoming, outgoing) => {
+      outgoing.setHeader('trailer', [...names, 'Grpc-Status'])
+      outgoing.write('a')
+      outgoing.addTrailers([...names, 'Grpc-Status'].map((name): [string, string] => [name, 'trailing']))
+      outgoing.end()
+    })
+    const answer = await exchange(
+      port,
+      'GET /x HTTP/1.1\r\nHost: api.example\r\nTE: trailers\r\nConnection: close\r\n\r\n',
+    )
+    expect(answer).toMatch(/\r\nTrailer: Grpc-Status\r\n/i)
+    expect(answer.match(/^(\S+): trailing/gm)).toEqual(['Grpc-Status: trailing'])
   })
 
   it('is configured by edition and authServers', async () => {

@@ -113,23 +113,27 @@ it.each([
   'Host',
   'Date',
   'Vary',
-  'Agent-Auth',
   'Access-Control-Allow-Origin',
   'X-Accel-Redirect',
   'X-AAuth-Level',
   'Connection',
   'X-Hop',
+  'X-Of-Edition',
+  'x_of_edition',
 ])('the trailer %s is dropped', (name) => {
-  expect(passedTrailers([name, 'a', 'X-Checksum', 'b'], ['Connection', 'x-hop'])).toEqual(['X-Checksum', 'b'])
+  expect(passedTrailers([name, 'a', 'X-Checksum', 'b'], ['Connection', 'x-hop'], ['X-Of-Edition'])).toEqual([
+    'X-Checksum',
+    'b',
+  ])
 })
 
 it.each(['X-Date', 'Date-Of-It', 'Server-Timing', 'Grpc-Status'])('the trailer %s is passed', (name) => {
-  expect(passedTrailers([name, 'a'], [])).toEqual([name, 'a'])
+  expect(passedTrailers([name, 'a'], [], ['X-Of-Edition'])).toEqual([name, 'a'])
 })
 
 it('announces the trailers that are passed, with valid names', () => {
-  const headers = ['Trailer', 'X-Checksum, Content-Length ,x y', 'trailer', 'Server-Timing']
-  expect(announcedTrailers(headers)).toEqual(['X-Checksum', 'Server-Timing'])
+  const headers = ['Trailer', 'X-Checksum, Content-Length ,X-Of-Edition,x y', 'trailer', 'Server-Timing']
+  expect(announcedTrailers(headers, ['X-Of-Edition'])).toEqual(['X-Checksum', 'Server-Timing'])
 })
 
 const forwarded = {

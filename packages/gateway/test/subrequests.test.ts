@@ -12,6 +12,8 @@ import { createLocalJWKSet, type JWK, jwtVerify } from 'jose'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../../test/free-port.js'
 import { need } from '../../../test/needs.js'
+import { openStage, signers } from '../../countersign/test/editions/draft-11/resource-stage.js'
+import { craftRequest, ids } from '../../countersign/test/editions/draft-11/wire.js'
 import {
   agent,
   byAgent,
@@ -52,6 +54,9 @@ const assertion = { signer: resourceSigner, audience }
 
 const readAssertion = (token: string) =>
   jwtVerify(token, createLocalJWKSet({ keys: [resourceSigner.jwk as JWK] }), { issuer: id, audience })
+
+/** A key as servers name theirs, and not agents. */
+const jwksKey = { scheme: 'jwks', id: ids.personServer, wellKnown: 'aauth-person.json', kid: 'ps-1' } as const
 
 const headerNames = ['Level', 'Proof', 'Agent-Server', 'Delegate', 'JKT', 'Issuer', 'Subject', 'Scope'].map(
   (name) => `x-aauth-${name.toLowerCase()}`,
@@ -435,6 +440,20 @@ function echoed(port: number, handshake: string): Promise<string> {
 }
 
 describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures it', (name) => {
+  it('refusals have the headers of the edition', async () => {
+    const { resource } = openStage()
+    const own: Route[] = [{ method: 'GET', path: '/user', require: 'user' }]
+    const { port } = await openProxy(name, { resource, routes: own, assertion: undefined })
+    const unsigned = await exchange(port, message(['GET /user HTTP/1.1', 'Host: api.example']))
+    expect(unsigned).toMatch(/\r\naauth-requirement: requirement=person-token\r\n/i)
+    expect(unsigned).toMatch(/\r\nsignature-error: error=invalid_signature\r\n/i)
+    const { headers } = await craftRequest({ signer: signers.agent, key: jwksKey, target: '/user' })
+    const lines = headers.map((line) => line.join(': '))
+    const other = await exchange(port, message(['GET /user HTTP/1.1', ...lines]))
+    expect(statusOf(other)).toBe(401)
+    expect(other).toMatch(/\r\naccept-signature-scheme: jwt\r\n/i)
+  })
+
   it('the API receives the caller’s identity, and no unauthorized request reaches it', async () => {
     const { port, arrived } = await openProxy(name)
     const ask = async (lines: readonly string[], body = '') => exchange(port, message(lines, body))

@@ -30,6 +30,8 @@ export interface AgentEdition extends SharedEdition {
 export interface ResourceEdition extends SharedEdition {
   /** How requests are signed and verified. */
   readonly signing: SigningProfile
+  /** The response headers of the edition. Scripts of pages from other origins may read them, and they are not accepted as trailers. */
+  readonly responseHeaders: readonly string[]
   createKeyResolver(options: KeyResolverOptions): KeyResolver
   /** Creates the refusal response, with the challenge that the agent must satisfy. */
   writeRefusal(error: AAuthError, challenge?: Challenge): WrittenRefusal

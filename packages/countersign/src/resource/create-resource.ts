@@ -39,6 +39,8 @@ export interface Resource {
   readonly scopes: readonly string[] | undefined
   /** The paths that {@link Resource.handler} serves. */
   readonly publishedPaths: ReadonlySet<string>
+  /** The response headers of the resource's edition, for code that handles the headers of an API. */
+  readonly responseHeaders: readonly string[]
   /** The listener for events, for code that builds on the resource. */
   readonly onEvent: OnEvent | undefined
   /**
@@ -177,6 +179,7 @@ export function createResource(options: ResourceOptions): Resource {
     hasUserLevel: protocol.hasUserLevel ?? false,
     scopes: scopes && Object.keys(scopes),
     publishedPaths: published.paths,
+    responseHeaders: edition.responseHeaders,
     onEvent: options.onEvent,
     verify: (source, required) => verifier.verify(source, required),
     isStillAuthorized: (verified) => verifier.isStillAuthorized(verified),

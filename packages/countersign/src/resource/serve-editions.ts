@@ -37,6 +37,7 @@ export function serveEditions(first: Resource, ...others: readonly Resource[]): 
     ...first,
     hasUserLevel: all.every(({ hasUserLevel }) => hasUserLevel),
     publishedPaths,
+    responseHeaders: [...new Set(all.flatMap((each) => each.responseHeaders))],
     recognizes: (signatureKey) => all.some((each) => each.recognizes(signatureKey)),
     async verify(source, required) {
       const message = source instanceof Request ? receiveRequest(source) : source
@@ -82,13 +83,13 @@ export function serveEditions(first: Resource, ...others: readonly Resource[]): 
 
 /** The response of the first refusal with, if it is a challenge, the challenges of the others. */
 async function toJointResponse(error: AAuthError, refusals: readonly Refusal[]): Promise<Response> {
-  const [own, ...others] = await Promise.all(
+  const responses = await Promise.all(
     refusals.map(({ resource, error: each }) => resource.toResponse(each.status === 401 ? each : error)),
   )
-  const response = own as Response
-  if (response.status !== 401) return response
-  for (const { headers } of others)
-    for (const [name, value] of headers) if (!response.headers.has(name)) response.headers.set(name, value)
+  const [response] = responses as [Response]
+  if (response.status === 401)
+    for (const [name, value] of responses.flatMap(({ headers }) => [...headers]))
+      if (!response.headers.has(name)) response.headers.set(name, value)
   return response
 }
 

@@ -1,3 +1,4 @@
+import type { Resource } from 'countersign/resource'
 import { fieldValues } from 'countersign/signatures'
 import { plainName } from '../headers.js'
 import type { RequestHead } from '../routes/require-plain-fields.js'
@@ -10,8 +11,11 @@ export interface CorsOptions {
   maxAge?: number | undefined
 }
 
-/** Response headers that pages from other origins may read, in addition to those that browsers always expose. */
-const exposed = 'Agent-Auth, Signature-Error, Retry-After, Allow, WWW-Authenticate, Mcp-Session-Id'
+/** The options, and the response headers of the resource's edition. */
+export type PageAccess = CorsOptions & Pick<Resource, 'responseHeaders'>
+
+/** Response headers that pages from other origins may read, in addition to those of the edition and those that browsers always expose. */
+const exposed = ['Retry-After', 'Allow', 'WWW-Authenticate', 'Mcp-Session-Id']
 
 const allowOrigin = 'Access-Control-Allow-Origin'
 
@@ -25,20 +29,20 @@ export function isPreflight({ method, rawHeaders }: RequestHead): boolean {
 }
 
 /** The CORS headers for a page from an origin. They allow nothing if the origin is not listed. */
-export function corsHeaders(rawHeaders: readonly string[], { origins }: CorsOptions): PageHeaders {
+export function corsHeaders(rawHeaders: readonly string[], { origins, responseHeaders }: PageAccess): PageHeaders {
   const [origin, another] = fieldValues({ rawHeaders }, 'origin')
   // A cache must not serve the response for a listed origin to a page from another origin.
   const vary: PageHeaders = origins === '*' ? [] : [['Vary', 'Origin']]
   if (origin === undefined || another !== undefined || !(origins === '*' || origins.includes(origin))) return vary
   const allowed = [allowOrigin, origins === '*' ? '*' : origin] as const
-  return [...vary, allowed, ['Access-Control-Expose-Headers', exposed]]
+  return [...vary, allowed, ['Access-Control-Expose-Headers', [...responseHeaders, ...exposed].join(', ')]]
 }
 
 /** The CORS headers of a preflight response. @param allows whether any route lists a method */
 export function preflightHeaders(
   { rawHeaders }: RequestHead,
   allows: (method: string) => boolean,
-  cors: CorsOptions,
+  cors: PageAccess,
 ): PageHeaders {
   const [wanted = ''] = fieldValues({ rawHeaders }, 'access-control-request-method')
   const [asked = ''] = fieldValues({ rawHeaders }, 'access-control-request-headers')

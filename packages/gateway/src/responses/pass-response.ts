@@ -37,13 +37,13 @@ export async function passResponse(
   const isEvents = isEventStream(answer)
   const hasEnd = answer.headers['content-length'] !== undefined
   if (verified) keepPrivate(outgoing)
-  const announced = mayTrail(answer, outgoing) ? announcedTrailers(answer.rawHeaders) : []
+  const announced = mayTrail(answer, outgoing) ? announcedTrailers(answer.rawHeaders, resource.responseHeaders) : []
   const lines = answer.statusCode === 204 ? withoutLength(headers) : [...headers]
   const head = announced.length > 0 ? [...lines, 'Trailer', announced.join(', ')] : lines
   outgoing.writeHead(answer.statusCode ?? 502, verified ? head : varyBySigner(head))
   tracked.outcome = 'ok'
   // A body that arrived together with its head is sent together with the head.
-  if (answer.complete) return endWithTrailers(answer, outgoing, answer.read() as Buffer | null)
+  if (answer.complete) return endWithTrailers(answer, outgoing, resource, answer.read() as Buffer | null)
   if (answer.readableLength === 0) sendHead(outgoing)
   const began = performance.now()
   const { socket } = answer
@@ -64,7 +64,7 @@ export async function passResponse(
   const onStop = endAs('ok')
   if (isEvents) streams.add(onStop)
   try {
-    await pump(answer, outgoing, () => endWithTrailers(answer, outgoing))
+    await pump(answer, outgoing, () => endWithTrailers(answer, outgoing, resource))
   } catch {
     if (tracked.outcome === 'upstream_failed') reportBrokenOff(answer, tracked, began)
     // The client must not mistake a partial response for a complete one.
@@ -98,9 +98,13 @@ function sendHead(outgoing: ServerResponse): void {
 }
 
 /** Ends a response with its trailers. */
-function endWithTrailers(answer: IncomingMessage, outgoing: ServerResponse, rest: Buffer | null = null): void {
-  if (answer.rawTrailers.length > 0)
-    outgoing.addTrailers(pairsOf(passedTrailers(answer.rawTrailers, answer.rawHeaders)))
+function endWithTrailers(
+  { rawTrailers, rawHeaders }: IncomingMessage,
+  outgoing: ServerResponse,
+  { responseHeaders }: Resource,
+  rest: Buffer | null = null,
+): void {
+  if (rawTrailers.length > 0) outgoing.addTrailers(pairsOf(passedTrailers(rawTrailers, rawHeaders, responseHeaders)))
   outgoing.end(rest ?? undefined)
 }
 

@@ -11,6 +11,8 @@ import {
 const app = 'https://app.example'
 const request = (method: string, ...rawHeaders: string[]) => ({ method, rawTarget: '/', rawHeaders })
 const asked = ['Origin', app, 'Access-Control-Request-Method', 'POST']
+/** The headers of January. */
+const responseHeaders = ['Agent-Auth', 'Signature-Error']
 const exposed = [
   'Access-Control-Expose-Headers',
   'Agent-Auth, Signature-Error, Retry-After, Allow, WWW-Authenticate, Mcp-Session-Id',
@@ -27,15 +29,15 @@ it.each<[string, ReturnType<typeof request>, boolean]>([
 })
 
 describe('the headers of a response', () => {
-  const listed = { origins: [app] }
+  const listed = { origins: [app], responseHeaders }
 
   it.each<[string, string[], Parameters<typeof corsHeaders>[1], (readonly string[])[]]>([
     ['a listed origin', ['Origin', app], listed, [['Vary', 'Origin'], ['Access-Control-Allow-Origin', app], exposed]],
-    ['any origin', ['Origin', app], { origins: '*' }, [['Access-Control-Allow-Origin', '*'], exposed]],
+    ['any origin', ['Origin', app], { origins: '*', responseHeaders }, [['Access-Control-Allow-Origin', '*'], exposed]],
     ['another origin', ['Origin', 'https://evil.example'], listed, [['Vary', 'Origin']]],
     ['two origins', ['Origin', app, 'Origin', app], listed, [['Vary', 'Origin']]],
     ['no origin', [], listed, [['Vary', 'Origin']]],
-    ['no origin, with any allowed', [], { origins: '*' }, []],
+    ['no origin, with any allowed', [], { origins: '*', responseHeaders }, []],
   ])('for %s', (_what, rawHeaders, cors, headers) => {
     expect(corsHeaders(rawHeaders, cors)).toEqual(headers)
   })
@@ -64,7 +66,7 @@ describe('the headers of a preflight', () => {
   const allows = (method: string) => method === 'POST'
   const allowed = [['Access-Control-Allow-Origin', '*'], exposed, ['Access-Control-Allow-Methods', 'POST']]
   const headersOf = (rawHeaders: string[], maxAge?: number) =>
-    preflightHeaders(request('OPTIONS', ...rawHeaders), allows, { origins: '*', maxAge })
+    preflightHeaders(request('OPTIONS', ...rawHeaders), allows, { origins: '*', maxAge, responseHeaders })
 
   it('allow a method that a route lists, for ten minutes or as configured', () => {
     expect(headersOf(asked)).toEqual([...allowed, ['Access-Control-Max-Age', '600']])
@@ -88,7 +90,9 @@ describe('the headers of a preflight', () => {
 
   it('allow nothing else', () => {
     expect(headersOf(['Origin', app, 'Access-Control-Request-Method', 'DELETE'])).toEqual([])
-    expect(preflightHeaders(request('OPTIONS', ...asked), allows, { origins: ['https://other.example'] })).toEqual([])
+    expect(
+      preflightHeaders(request('OPTIONS', ...asked), allows, { origins: ['https://other.example'], responseHeaders }),
+    ).toEqual([])
   })
 })
 

@@ -5,6 +5,14 @@ import { createKeyResolver } from './resolve-key.js'
 import { createResourceProtocol } from './resource-protocol.js'
 import { draft11BaseSigning, draft11Signing, furtherComponentNames } from './signing.js'
 
+const responseHeaders = [
+  'AAuth-Requirement',
+  'AAuth-Access',
+  'Signature-Error',
+  'Accept-Signature-Scheme',
+  'Accept-Signature-Alg',
+] as const
+
 /** The resource's part of draft -11 of AAuth: signatures cover the query and the body. */
 export const draft11Resource = resourceEdition(draft11Signing, furtherComponentNames)
 
@@ -19,6 +27,7 @@ function resourceEdition(signing: typeof draft11Signing, furtherComponents: read
     name: 'draft -11',
     documents: draft11Documents,
     signing,
+    responseHeaders,
     createKeyResolver,
     writeRefusal: (error, challenge) => writeRefusal(error, challenge),
     createResourceProtocol: (tools) => createResourceProtocol(tools, { furtherComponents, window: signing.window }),

@@ -145,7 +145,7 @@ export const januarySigning: SigningForm = {
 }
 
 /** The response headers that report a signature error and carry the challenge (S§4, 12). */
-export const januaryHeaders = { problem: 'Signature-Error', challenge: 'Agent-Auth' } as const
+export const januaryHeaders = { challenge: 'Agent-Auth', problem: 'Signature-Error' } as const
 
 /** The problem with the key or the signature that a response reports (S§12). */
 export function signatureProblem(response: Response): ReadRefusal['problem'] {
