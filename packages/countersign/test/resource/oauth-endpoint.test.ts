@@ -171,13 +171,16 @@ it('never lets an access token use a scope that is dangerous, even if it names t
 })
 
 describe('refuses', () => {
+  const formOf = (type: string) => (token: string) =>
+    new Request(`${id}/mcp`, {
+      method: 'POST',
+      headers: { ...bearer(token), 'content-type': type },
+      body: `access_token=${token}`,
+    })
   const malformed: Record<string, (token: string) => Request> = {
-    'a token in a form': (token) =>
-      new Request(`${id}/mcp`, {
-        method: 'POST',
-        headers: { ...bearer(token), 'content-type': 'application/x-www-form-urlencoded' },
-        body: `access_token=${token}`,
-      }),
+    'a token in a form': formOf('application/x-www-form-urlencoded'),
+    'a token in a form, before another type': formOf('application/x-www-form-urlencoded,text/plain'),
+    'a token in a form, after another type': formOf('text/plain, application/x-www-form-urlencoded'),
     'a token besides a signature': (token) => requestWith({ ...bearer(token), 'signature-key': 'sig=hwk' }),
   }
   it.each(Object.entries(malformed))('%s (B21)', async (_, requestOf) => {

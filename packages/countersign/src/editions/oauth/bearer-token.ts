@@ -24,7 +24,8 @@ export function readBearerToken(message: Pick<ReceivedMessage, 'rawHeaders' | 'r
 /** Implements `requireNoTokenIn` for forms (RFC 6750 §2.2). */
 export function requireNoTokenInForm(message: Pick<ReceivedMessage, 'rawHeaders'>, body: Uint8Array): void {
   const types = fieldValues(message, 'content-type')
-  if (!types.some((type) => /^application\/x-www-form-urlencoded(?:[;\s]|$)/i.test(type))) return
+  // Some servers accept such a type among others.
+  if (!types.some((type) => /url-?encoded/i.test(type))) return
   if (hasTokenParameter(new TextDecoder().decode(body)))
     throw malformed('An access token must be in the Authorization header, not in the body.')
 }
