@@ -57,6 +57,18 @@ describe('countersign discover', () => {
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
   })
 
+  it('accepts a resource without keys, and reports what it cannot do', async () => {
+    const id = await publish((own) => ({
+      '/.well-known/aauth-resource.json': {
+        body: { issuer: own, name: 'API', scope_descriptions: {}, revocation_endpoint: `${own}/revoke` },
+      },
+    }))
+    const { status, stdout } = await runInProcess('discover', id, '--edition', 'draft-11')
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/^resource {2}ok /m)
+    expect(stdout).toMatch(/It has no valid jwks_uri/)
+  })
+
   it('prints one JSON document', async () => {
     const id = await publish(agentWith())
     const { status, stdout } = await runInProcess('discover', id, '--json')

@@ -85,7 +85,10 @@ async function checkDocument(
       ...contentTypeFindings(seen),
     ],
     document: metadata,
-    key_set: await checkKeys(metadata.jwks_uri, { type, identifier }, discovery, observed),
+    key_set:
+      metadata.jwks_uri === undefined
+        ? null
+        : await checkKeys(metadata.jwks_uri, { type, identifier }, discovery, observed),
   }
 }
 

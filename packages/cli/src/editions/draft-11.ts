@@ -28,6 +28,12 @@ const documents: readonly DocumentKind[] = [
     advised: [
       name,
       {
+        member: 'jwks_uri',
+        without:
+          'It has no valid jwks_uri, so the resource cannot require authorization: no one can verify its resource tokens.',
+        fix: 'Publish the key that signs resource tokens, and add its URL. A resource without such routes needs none.',
+      },
+      {
         member: 'scope_descriptions',
         without: 'It has no scope_descriptions, so users see only the names of scopes.',
         fix: 'Describe each scope in a few plain words.',

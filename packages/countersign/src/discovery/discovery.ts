@@ -153,6 +153,7 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
         // The jwks_uri was checked when the document was read.
         if ('failure' in outcome) return outcome
         const { jwks_uri: jwksUri } = outcome.found
+        if (!jwksUri) return { failure: { reason: 'refused', message: 'it has no jwks_uri' } }
         const before = documents.changes
         const source = jwksSource(jwksUri, { type, identifier }, remoteAddress)
         const key = await loadKey(source, kid, lookup)
@@ -186,7 +187,7 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
     isStale(type, identifier) {
       const metadata = documents.find(metadataSource(type, identifier))
       const jwks = metadata && documents.find(jwksSource(metadata.value.jwks_uri, { type, identifier }))
-      return metadata?.stale === true || jwks?.stale === true
+      return (metadata?.stale ?? jwks?.stale) === true
     },
   }
 }

@@ -95,7 +95,8 @@ export function createDocumentSources(options: DiscoveryOptions, now: () => numb
     options.onPrivateKey(jwksUri, first.kid, remoteAddress)
   }
 
-  function jwksSource(jwksUri: string, owner?: KeyOwner, remoteAddress?: string): DocumentSource<KeyFinder> {
+  /** @param jwksUri without it, nothing is cached, and nothing can be fetched */
+  function jwksSource(jwksUri = '', owner?: KeyOwner, remoteAddress?: string): DocumentSource<KeyFinder> {
     const configured = owner !== undefined && isOfAuthServer(owner.type)
     return {
       // Cached separately from the same URL when it is named by a client: the two results must not affect each other, and a client must not

@@ -228,6 +228,11 @@ async function readDocument<T>(
   return { found: { value: outcome.value, freshUntil: now() + cacheSeconds(fetched.maxAge), size: fetched.size } }
 }
 
+interface LoadOutcome {
+  found: LoadedDocument<unknown>
+  failure: DiscoveryFailure | undefined
+}
+
 function lookupEvent(
   { what, url }: DocumentSource<unknown>,
   outcome: Found<LoadedDocument<unknown>>,
@@ -235,8 +240,7 @@ function lookupEvent(
   start: number,
   lastFailure: DiscoveryFailure | undefined,
 ): Omit<LookupEvent, 'role'> {
-  const found = 'found' in outcome ? outcome.found : undefined
-  const failure = 'failure' in outcome ? outcome.failure : found?.stale && lastFailure
+  const { found, failure = found?.stale && lastFailure }: Partial<LoadOutcome> = outcome
   return {
     kind: 'lookup',
     what,

@@ -43,13 +43,12 @@ export class LruCache<V> {
   }
 
   #forgetOldest(): void {
-    this.#oldest ??= this.#entries.keys()
-    let { done, value } = this.#oldest.next()
-    if (done) {
+    let next = this.#oldest?.next()
+    if (!next || next.done) {
       this.#oldest = this.#entries.keys()
-      ;({ done, value } = this.#oldest.next())
+      next = this.#oldest.next()
     }
-    if (!done && value !== undefined) this.#entries.delete(value)
+    if (!next.done) this.#entries.delete(next.value)
   }
 
   clear(): void {

@@ -106,13 +106,13 @@ export function isUnder(url: string, identifier: string): boolean {
   return url === identifier || (url.startsWith(identifier) && '/?#'.includes(url.charAt(identifier.length)))
 }
 
-/** The member that every document must have: the URL at which its party publishes its keys. */
+/** The member that all editions' documents have: the URL at which a party publishes its keys, if it has any. */
 export interface PublishedDocument {
-  jwks_uri: string
+  jwks_uri?: string
 }
 
 /** A published document, including any other members. */
-export type OwnDocument = PublishedDocument & { readonly [member: string]: unknown }
+export type OwnDocument = Required<PublishedDocument> & { readonly [member: string]: unknown }
 
 type MemberKind = 'identifier' | 'url' | 'string' | 'strings' | 'texts' | 'boolean'
 

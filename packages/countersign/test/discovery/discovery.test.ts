@@ -2,7 +2,8 @@ import { gzipSync } from 'node:zlib'
 import { createSigner, type FetchDocument, generatePrivateJwk } from 'countersign'
 import { createDiscovery, type Discovery } from 'countersign/discovery'
 import { january } from 'countersign/editions'
-import type { KeyReference } from 'countersign/signatures'
+import { draft11Documents } from 'countersign/editions/draft-11'
+import { importVerificationKey, type KeyReference } from 'countersign/signatures'
 import { issueToken } from 'countersign/tokens'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
@@ -51,6 +52,25 @@ describe('finds', () => {
     const outcome = await createDiscovery(loopback).findKeyAt(`${server.origin}/jwks.json`, 'key-1')
     expect(outcome).toMatchObject({ found: { thumbprint: signer.thumbprint } })
     expect(server.asked).toEqual(['/jwks.json'])
+  })
+
+  it('a document without jwks_uri, if its type does not require one, but no key', async () => {
+    const id = 'https://api.example'
+    const fetched: string[] = []
+    const fetch: FetchDocument = async (url) => {
+      fetched.push(url)
+      return Response.json({ issuer: id, name: 'API' })
+    }
+    const { resource } = draft11Documents
+    const discovery = createDiscovery({ ...quick, fetch })
+    expect(await discovery.findMetadata(resource, id)).toEqual({ found: { issuer: id, name: 'API' } })
+    expect(await discovery.findKey(resource, id, 'key-1')).toEqual({
+      failure: { reason: 'refused', message: 'it has no jwks_uri' },
+    })
+    const key = await importVerificationKey(signer.jwk)
+    expect(await discovery.renewKey(resource, id, 'key-1', key)).toBeUndefined()
+    expect([discovery.isStale(resource, id), discovery.peekKey(resource, id, 'key-1')]).toEqual([false, undefined])
+    expect(fetched).toEqual([`${id}/.well-known/aauth-resource.json`])
   })
 
   it('documents of up to 16 KiB and 64 KiB, sent in pieces, and 100 keys', async () => {

@@ -9,6 +9,7 @@ import { draft11Jose } from './algorithms.js'
 /** The members of every document (draft -11 §11.2). */
 interface CommonDocument extends PublishedDocument {
   issuer: string
+  jwks_uri: string
   accept_signature_algs?: readonly string[]
   name?: string
   /** Markdown. */
@@ -39,7 +40,9 @@ export interface PersonDocument extends CommonDocument {
 }
 
 /** `/.well-known/aauth-resource.json` */
-export interface ResourceDocument extends CommonDocument {
+export interface ResourceDocument extends Omit<CommonDocument, 'jwks_uri'> {
+  /** Absent if the resource issues no resource tokens. */
+  jwks_uri?: string
   /**
    * The least token with which a resource serves anything: `agent-token`, `person-token`, `session-token` or `auth-token`. Only a hint: its
    * refusals decide.
@@ -69,8 +72,8 @@ const commonMembers = {
 } as const
 
 /** Keys at another origin could be anyone's, so the operator must list that origin. */
-function keysProblem({ jwks_uri }: PublishedDocument, identifier: string, { endpointOrigins }: DocumentOptions) {
-  return endpointProblem(identifier, 'jwks_uri', jwks_uri, endpointOrigins)
+function keysProblem({ jwks_uri: url }: PublishedDocument, identifier: string, { endpointOrigins }: DocumentOptions) {
+  return url === undefined ? undefined : endpointProblem(identifier, 'jwks_uri', url, endpointOrigins)
 }
 
 const agent: DocumentType<AgentDocument> = {
@@ -115,7 +118,8 @@ const resource: DocumentType<Omit<ResourceDocument, 'signature_window'>> = {
     scope_descriptions: 'texts',
     additional_signature_components: 'strings',
   },
-  required: ['issuer', 'jwks_uri'],
+  // A resource that issues no resource tokens needs no keys.
+  required: ['issuer'],
 }
 
 /** The documents of the three parties (draft -11 §11.2). The auth server is the user's person server. */

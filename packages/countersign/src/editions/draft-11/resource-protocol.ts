@@ -55,7 +55,7 @@ export function createResourceProtocol(tools: ResourceTools, form: ResourceForm)
 
   const paths = { revoke: `${id}/aauth/revoke`, authorize: `${id}/aauth/authorize` }
   const revoked = tools.revokedTokens ?? createRevokedTokens(now)
-  const metadata: ResourceDocument = {
+  const metadata: ResourceDocument & { jwks_uri: string } = {
     issuer: id,
     jwks_uri: `${id}/aauth/jwks.json`,
     accept_signature_algs: algorithms?.flatMap((name) => draft11Jose.names[name]) ?? acceptedAlgorithms,

@@ -66,6 +66,19 @@ describe('a resource token', () => {
     expect(trace(stage).filter((each) => each.includes('/authorize'))).toEqual([])
   })
 
+  it('of a resource without jwks_uri is rejected, although a resource without resource tokens needs none', async () => {
+    const stage = openStage()
+    stage.resourceDocument = { jwks_uri: undefined }
+    await expect(stage.agent.fetch(data)).rejects.toMatchObject({
+      code: 'resource_token_refused',
+      message: expect.stringContaining('it has no jwks_uri') as string,
+    })
+    expect(trace(stage).filter((each) => each.includes('/authorize'))).toEqual([])
+    stage.api = async ({ typ }) =>
+      typ === 'aa-person+jwt' ? new Response('yours') : unauthorized(requirement('requirement=person-token'))
+    expect(await (await stage.agent.fetch(data)).text()).toBe('yours')
+  })
+
   it('of another resource is rejected, even though that resource signed it', async () => {
     const stage = openStage()
     challengeWith(stage, (seen) => stage.resourceToken(seen))

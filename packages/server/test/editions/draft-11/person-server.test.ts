@@ -106,6 +106,13 @@ describe('a person server', () => {
     expect((await askPerson(stage)).status).toBe(202)
   })
 
+  it('reads the document of a resource that publishes no keys', async () => {
+    const stage = await openPersonStage()
+    Object.assign(stage.documents.resource, { name: 'Data Vault', jwks_uri: undefined })
+    const { page } = await openPerson(stage)
+    expect((await openConsent(stage, page)).html).toContain('Data Vault')
+  })
+
   it('shows who asks, what the resource says and what the agent says', async () => {
     const stage = await openPersonStage()
     stage.documents.resource.name = 'Data Vault'
