@@ -71,6 +71,16 @@ describe('another key under the same kid', () => {
     expect(fetches()).toBe(2)
   })
 
+  it('does not accept a signature by a third key', async () => {
+    const { verify, publish, clock, fetches } = createVerifier()
+    await verify(first)
+    publish(second)
+    clock.now += 1
+    expect(await refusalCode(() => verify(stranger))).toBe('signature_mismatch')
+    expect(fetches()).toBe(2)
+    expect(await verify(second)).toBe(second.thumbprint)
+  })
+
   it('is fetched at most once a minute, however many bad signatures arrive', async () => {
     const { verify, publish, clock, fetches } = createVerifier()
     await verify(first)

@@ -138,5 +138,7 @@ describe('a key printed in a standard', () => {
   it('of RFC 9449, which prints its thumbprint as well, is recognized; a new key is not', async () => {
     expect(publishedKeyProblem('0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I')).toContain('RFC 9449')
     expect(publishedKeyProblem(own.thumbprint)).toBeUndefined()
+    // No entry of the table is shorter than the prefix that is compared.
+    for (let length = 0; length < 7; length++) expect(publishedKeyProblem('0ZcOCOR'.slice(0, length))).toBeUndefined()
   })
 })
