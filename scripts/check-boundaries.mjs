@@ -21,6 +21,8 @@ const layers = {
     editions: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery'],
     // The interface of an agent's store; stores on disk are specific to Node.
     'agent/agent-store': ['lib'],
+    // The interface of an agent server's store, likewise.
+    'agent/delegate-store': ['lib'],
     // How a user is prompted; the terminal is specific to Node.
     'agent/consent-prompt': ['lib', 'editions'],
     agent: [
@@ -37,6 +39,9 @@ const layers = {
     'agent/web-app': ['lib', 'httpsig', 'protocol', 'editions', 'agent', 'agent/agent-store', 'node/keep-private'],
     'agent/web-app/hono': ['lib', 'agent/web-app'],
     resource: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
+    // The server of an agent with many installations, and an installation. Both build on the roles.
+    'agent-server': ['lib', 'httpsig', 'protocol', 'tokens', 'editions', 'agent', 'resource', 'agent/delegate-store'],
+    delegate: ['lib', 'httpsig', 'protocol', 'tokens', 'editions', 'agent'],
     x509: ['lib', 'protocol', 'discovery'],
     otel: ['lib'],
     observability: ['lib'],
@@ -53,6 +58,7 @@ const layers = {
       'editions',
       'agent/agent-store',
       'agent/consent-prompt',
+      'agent/delegate-store',
       'node/keep-private',
       'node/outgoing',
     ],

@@ -42,9 +42,12 @@ export interface SharedAgentOptions {
   /** How the agent describes itself in its document. */
   about?: AgentDescription | undefined
   /**
-   * Returns an agent token, which makes this process a delegate of `id` (S§5). If absent, the signing key must be one that `id` publishes.
+   * Returns an agent token, which makes this process a delegate of `id` (S§5): see `createDelegate` in `countersign/delegate`. If absent,
+   * the signing key must be one that `id` publishes.
+   *
+   * @param url the URL of the request that carries the token; undefined in editions whose agent tokens are not for one recipient
    */
-  agentToken?: (() => MaybePromise<string>) | undefined
+  agentToken?: ((url?: string) => MaybePromise<string>) | undefined
   /**
    * Responds to the callback instead of the built-in page. `detail` explains, in the browser's language, why a response was refused. The
    * URL of `request` contains the code, so redirect away from it or send `Referrer-Policy: no-referrer`.

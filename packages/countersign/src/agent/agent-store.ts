@@ -8,9 +8,20 @@ export interface AgentRecord {
   /**
    * `token`: what a user or a policy rule allowed. `consent`: a decision that a user has yet to make. `lease`: the process that is
    * exchanging a consent's code. `person`: the user to whom an auth server's tokens belong. `past`: how earlier access to a resource ended.
-   * `session`: a browser has this owner's cookie. `agent`: the agent's name for this owner.
+   * `session`: a browser has this owner's cookie. `agent`: the agent's name for this owner. The others belong to an agent server's delegates.
    */
-  kind: 'token' | 'consent' | 'lease' | 'person' | 'past' | 'session' | 'agent'
+  kind:
+    | 'token'
+    | 'consent'
+    | 'lease'
+    | 'person'
+    | 'past'
+    | 'session'
+    | 'agent'
+    | 'delegate'
+    | 'renewal'
+    | 'revocation'
+    | 'name'
   /** The record's name, unique within its kind and owner; any string. */
   id: string
   data: unknown

@@ -207,8 +207,8 @@ export interface AgentTools extends IdentifierOptions {
   /** The redirect URL to which users return, as listed in the agent's document. */
   redirectUri: string
   about: AgentDescription | undefined
-  /** Returns the agent token that makes this process a delegate of `id`. */
-  agentToken: (() => MaybePromise<string>) | undefined
+  /** Returns the agent token that makes this process a delegate of `id`. The URL is absent if no token is for one recipient. */
+  agentToken: ((url?: string) => MaybePromise<string>) | undefined
   interop: AgentInterop
   discovery: Discovery
   /** Sends a request, signed with the credential. */

@@ -23,6 +23,13 @@ export type AgentErrorCode =
   | 'key_unknown'
   /** The token request failed; `error` is the auth server's error code, if it sent one. */
   | 'token_request_failed'
+  /**
+   * The agent server issues no agent token to this installation; `error` is its error code, such as `revoked_delegate`. From
+   * `createDelegate`.
+   */
+  | 'agent_token_refused'
+  /** The agent server does not respond. From `createDelegate`. */
+  | 'agent_server_unreachable'
   /** The user did not decide in the time that the agent waits (`consentTimeout`). */
   | 'consent_expired'
   /** The pasted text is not the URL to which the user's browser returned, or nothing was pasted. */

@@ -160,21 +160,26 @@ async function removeAbandoned(path: string): Promise<void> {
 /** Suffix of damaged files that were set aside. */
 const damaged = '.damaged'
 
-/** Records that identify the user to whom the other records belong. */
-const ofOwner = /^(person|session)-/
+/** Records that identify the user to whom the other records belong, and those that revoke them. */
+const decisive = /^(person|session|revocation)-/
 
 /**
  * Also undefined for a corrupt file, which is unusable: it is set aside, and the other records stay available.
  *
- * @throws FileStoreError for a file that this store did not write or that others could read; and for a corrupt record that identifies the
- * owner of the other records, because that owner would then be unknown (attacks L01)
+ * @throws FileStoreError for a file that this store did not write or that others could read; for a corrupt record that identifies the
+ * owner of the other records, because that owner would then be unknown (attacks L01); and for a corrupt revocation
  */
 async function readRecord(path: string): Promise<AgentRecord | undefined> {
   const text = await readPrivateFile(path)
   if (text === undefined) return undefined
   const record = parseJson(text)
   if (record === undefined) {
-    if (ofOwner.test(basename(path)))
+    const [, kind] = decisive.exec(basename(path)) ?? []
+    if (kind === 'revocation')
+      throw new FileStoreError(
+        `${path} is damaged. It revokes a delegate: restore it from a backup, or revoke the delegate again after you have removed this file.`,
+      )
+    if (kind !== undefined)
       throw new FileStoreError(
         `${path} is damaged. It identifies the owner of the tokens beside it: move ${dirname(path)} somewhere else, so that users are prompted again.`,
       )

@@ -31,6 +31,7 @@ export { ConfigurationError, type ConfigurationProblem, problemsOf } from '../se
 export { type SettingRow, settingRows, withOverrides } from '../settings/setting-rows.js'
 export { type CallbackPort, type CallbackPortOptions, openCallbackPort } from './callback-port.js'
 export { type ConnectionQueue, createConnectionQueue, endGracefully } from './connection-queue.js'
+export { fileDelegates } from './file-delegates.js'
 export { fileStore } from './file-store.js'
 export { keepPrivate } from './keep-private.js'
 export { type ConnectionShares, limitConnections } from './limit-connections.js'

@@ -38,16 +38,14 @@ export function createAgentProtocol(tools: AgentTools): AgentProtocol {
     ...tools.about,
   }
 
-  async function referenceTo(credential: Credential): Promise<KeyReference> {
-    if (credential.scheme === 'key') return headerKey
-    const jwt = credential.scheme === 'token' ? credential.held.jwt : await agentToken?.()
-    return jwt === undefined ? publishedKey : { scheme: 'jwt', jwt }
-  }
-
   return {
     metadata: { ...metadata },
     keys: [signer.jwk],
-    signatureFor: async (credential) => ({ signatureKey: await referenceTo(credential) }),
+    async signatureFor(credential, { url }) {
+      if (credential.scheme === 'key') return { signatureKey: headerKey }
+      const jwt = credential.scheme === 'token' ? credential.held.jwt : await agentToken?.(url)
+      return { signatureKey: jwt === undefined ? publishedKey : { scheme: 'jwt', jwt } }
+    },
     readRefusal,
     stepFor: (status, challenge, credential) => stepFor(status, challenge as JanuaryChallenge, credential),
     requiredToken({ level, resourceToken, authServer }, { url }): TokenNeed | undefined {

@@ -1,0 +1,189 @@
+import type { DelegatePage, StoredDelegate } from '../agent/delegate-store.js'
+import { january } from '../editions/january/january.js'
+import { createMemoryNonces } from '../httpsig/memory-nonces.js'
+import { type ReceivedMessage, receiveRequest } from '../httpsig/received-message.js'
+import { systemClock } from '../lib/clock.js'
+import { jsonResponse } from '../lib/encodings.js'
+import { AAuthError } from '../lib/errors.js'
+import { createEmitter } from '../lib/events.js'
+import type { MaybePromise } from '../lib/maybe-promise.js'
+import { documentResponse, documentUrl, isIdentifier, type OwnDocument } from '../protocol/documents.js'
+import { requireParameter } from '../protocol/parameters.js'
+import { type CountedRequest, createRateLimit } from '../resource/rate-limit.js'
+import { type AgentServerOptions, requireAgentServerOptions } from './agent-server-options.js'
+import { DelegateRefusal } from './delegate-refusal.js'
+import { delegateNameProblem, issueDelegateToken } from './delegate-tokens.js'
+import { type Endpoint, serveEndpoint } from './serve-endpoint.js'
+import { type KeyRequest, verifyKeyRequest } from './signed-by-key.js'
+
+/** An agent server, created by {@link createAgentServer}. */
+export interface AgentServer {
+  readonly id: string
+  /** The published document. */
+  readonly metadata: OwnDocument
+  /**
+   * Serves the agent's document, its keys, enrollment and renewal. Returns 404 for any other path. `received` is the message as it was on
+   * the wire, if the platform provides it.
+   */
+  readonly handler: (request: Request, received?: ReceivedMessage) => Promise<Response>
+  /** Lists the delegates in the order of their names. */
+  list(page?: DelegatePage): Promise<readonly StoredDelegate[]>
+  /**
+   * Revokes a delegate: it gets no more tokens, and its name cannot be enrolled again. Tokens that it already has expire within `lifetime`.
+   * Resolves to true if it exists.
+   */
+  revoke(name: string): Promise<boolean>
+  /**
+   * Removes a delegate, revoked or not, so that its name and its key can be enrolled again. What users allowed the name then belongs to the
+   * next installation with that name. Resolves to true if it existed.
+   */
+  remove(name: string): Promise<boolean>
+}
+
+/**
+ * The server of an agent with many installations, its delegates (S§5). It publishes the agent's document and keys, enrolls installations
+ * that your `enroll` function recognizes, and issues their agent tokens: each for one installation, its key and one recipient. A token is
+ * issued only for a request signed with the key that is stored for the installation. Installations use `createDelegate` from
+ * `countersign/delegate`.
+ *
+ * It does not check who uses an installation, and does not limit what users allow it.
+ *
+ * @throws TypeError for invalid options
+ * @example
+ * ```ts
+ * const server = createAgentServer({
+ *   id: 'https://agent.example',
+ *   signer,
+ *   redirectUris: ['http://127.0.0.1/callback'],
+ *   delegates: fileDelegates('./delegates'),
+ *   enroll: async ({ credential }) => redeemInvitation(credential), // { name: 'laptop-7' }, or undefined
+ * })
+ * createServer(createNodeListener(server.handler, { origin: server.id })).listen(8080)
+ * ```
+ */
+export function createAgentServer(options: AgentServerOptions): AgentServer {
+  requireAgentServerOptions(options)
+  const { id, signer, otherKeys = [], delegates, audiences, lifetime = 3600, now = systemClock } = options
+  const { rateLimit = createRateLimit({ now }), claimNonce = createMemoryNonces({ now }) } = options
+  const issuer = { id, signer, lifetime, now }
+  const tools = { authority: new URL(id).host, claimNonce, now }
+  const emit = createEmitter('agent', id, options.onEvent)
+  const metadata: OwnDocument = {
+    agent: id,
+    jwks_uri: `${id}/jwks.json`,
+    redirect_uris: [...options.redirectUris],
+    ...options.about,
+  }
+  const keys = [signer.jwk, ...otherKeys]
+
+  /** @param delegate the enrolled delegate; undefined for a key that is not enrolled */
+  async function requireRate({ key, remoteAddress }: KeyRequest, delegate?: StoredDelegate): Promise<void> {
+    const who: Pick<CountedRequest, 'level' | 'agent'> = delegate
+      ? { level: 'identity', agent: delegate.name }
+      : { level: 'signature', agent: undefined }
+    const retryAfter = await rateLimit({
+      ...who,
+      thumbprint: key.thumbprint,
+      remoteAddress,
+      iss: undefined,
+      sub: undefined,
+    })
+    if (retryAfter === undefined) return
+    throw new AAuthError('too_many_requests', 'Too many requests: wait for the time given in Retry-After.', {
+      retryAfter,
+    })
+  }
+
+  async function enroll(request: KeyRequest, headers: Headers): Promise<Response> {
+    const { thumbprint, jwk } = request.key
+    await requireRate(request)
+    // First, so that a replayed request does not reach a check with side effects, such as that of a one-time code.
+    await request.claim()
+    const { remoteAddress, form } = request
+    const enrollment = await options.enroll({
+      credential: form.get('credential'),
+      thumbprint,
+      jwk,
+      headers,
+      remoteAddress,
+    })
+    if (!enrollment) throw new DelegateRefusal('enrollment_denied', 'This installation was not recognized.')
+    const { name, replace = false } = enrollment
+    const problem = delegateNameProblem(name)
+    if (problem !== undefined) throw new TypeError(`enroll returned an invalid name: the name ${problem}`)
+    const outcome = await delegates.enroll({ name, thumbprint, enrolledAt: now() }, replace)
+    switch (outcome) {
+      case 'enrolled':
+        return jsonResponse(201, { name }, { 'cache-control': 'no-store' })
+      case 'revoked':
+        throw new DelegateRefusal('revoked_delegate', 'This installation was revoked.', name)
+      case 'name_taken':
+        throw new DelegateRefusal('name_taken', 'Another installation has this name.', name)
+      case 'key_taken':
+        throw new DelegateRefusal('key_taken', 'This key belongs to an installation with another name.', name)
+    }
+  }
+
+  async function renew(request: KeyRequest): Promise<Response> {
+    const { thumbprint, jwk } = request.key
+    const known = await delegates.find(thumbprint)
+    await requireRate(request, known)
+    const delegate = requireActive(known)
+    const audience = requireParameter(request.form, 'audience')
+    if (!isIdentifier(audience, options))
+      throw new AAuthError('request_malformed', 'audience must be the identifier of a resource or an auth server.')
+    if (!(await isAllowed(audience, delegate)))
+      throw new DelegateRefusal(
+        'audience_denied',
+        'This agent server issues no tokens for this audience.',
+        delegate.name,
+      )
+    await request.claim(delegate.name)
+    // Read again: the delegate may have been revoked or replaced in the meantime.
+    const { name } = requireActive(await delegates.renew(thumbprint, now()))
+    return jsonResponse(200, await issueDelegateToken(issuer, { name, jwk, audience }), {
+      'cache-control': 'no-store',
+    })
+  }
+
+  async function isAllowed(audience: string, delegate: StoredDelegate): Promise<boolean> {
+    if (audiences === undefined) return true
+    return typeof audiences === 'function' ? audiences(audience, delegate) : audiences.includes(audience)
+  }
+
+  const signed =
+    (work: (request: KeyRequest, headers: Headers) => Promise<Response>) =>
+    async (message: ReceivedMessage, { headers }: Request) =>
+      work(await verifyKeyRequest(message, tools), headers)
+  const published = (document: object) => (): MaybePromise<Response> => documentResponse(document)
+  const endpoints = new Map<string, Endpoint>(
+    (
+      [
+        [documentUrl(january.documents.agent, id), { methods: 'GET, HEAD', respond: published(metadata) }],
+        [metadata.jwks_uri, { methods: 'GET, HEAD', respond: published({ keys }) }],
+        [`${id}/delegates`, { methods: 'POST', respond: signed(enroll) }],
+        [`${id}/delegates/token`, { methods: 'POST', respond: signed(renew) }],
+      ] as const
+    ).map(([url, endpoint]) => [new URL(url).pathname, endpoint]),
+  )
+
+  return {
+    id,
+    metadata,
+    handler: (request, received = receiveRequest(request)) => serveEndpoint(endpoints, request, received, emit),
+    async list(page) {
+      if (page?.limit !== undefined && !(Number.isSafeInteger(page.limit) && page.limit > 0))
+        throw new TypeError('limit must be a positive integer')
+      return delegates.list(page)
+    },
+    revoke: async (name) => delegates.revoke(name, now()),
+    remove: async (name) => delegates.remove(name),
+  }
+}
+
+/** @throws DelegateRefusal `unknown_delegate`, `revoked_delegate` */
+function requireActive(delegate: StoredDelegate | undefined): StoredDelegate {
+  if (!delegate) throw new DelegateRefusal('unknown_delegate', 'This key is not enrolled.')
+  if (delegate.revokedAt === undefined) return delegate
+  throw new DelegateRefusal('revoked_delegate', 'This installation was revoked.', delegate.name)
+}

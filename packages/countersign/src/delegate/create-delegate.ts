@@ -1,0 +1,257 @@
+import { createClocks } from '../agent/clock-offset.js'
+import { retryAfterOf, sendWithRetries } from '../editions/auth-server-requests.js'
+import { januaryAgent } from '../editions/january/january-agent.js'
+import { signRequest } from '../httpsig/sign-request.js'
+import { AgentError } from '../lib/agent-error.js'
+import { systemClock } from '../lib/clock.js'
+import { parseJsonObject } from '../lib/encodings.js'
+import { AAuthError } from '../lib/errors.js'
+import { importVerificationKey, type Signer } from '../lib/jwk.js'
+import { LruCache } from '../lib/lru-cache.js'
+import type { MaybePromise } from '../lib/maybe-promise.js'
+import { requireKnownOptions, warnOnce } from '../lib/options.js'
+import { readStream } from '../lib/read-stream.js'
+import { requireIdentifier } from '../protocol/documents.js'
+import { confirmationJwk, requireOwnSigner } from '../tokens/issue-token.js'
+import { decodeToken } from '../tokens/verify-token.js'
+
+export interface DelegateOptions {
+  /** The agent's identifier, where its agent server is. */
+  id: string
+  /** Signs with this installation's own key. Keep the key if the installation is to remain the same one after a restart. */
+  signer: Signer
+  /**
+   * Returns what the agent server's `enroll` recognizes this installation by, such as a one-time code. Called only if the key is not
+   * enrolled yet. @default the installation cannot enroll itself
+   */
+  credential?: (() => MaybePromise<string>) | undefined
+  /**
+   * Returns the identifier of the resource or auth server that is called at a URL, if it is not the URL's origin: because it has a path, or
+   * because an auth server's endpoints are at another origin. @default the URL's origin
+   */
+  audienceOf?: ((url: string) => string) | undefined
+  /** Sends requests to the agent server. @default `globalThis.fetch` */
+  fetch?: typeof globalThis.fetch | undefined
+  /** Returns the current time in Unix seconds. @default the system clock */
+  now?: (() => number) | undefined
+  /** Accepts `http` on literal loopback hosts with a port, for development. @default false */
+  allowInsecureLoopback?: boolean | undefined
+  /** Accepts identifiers with a path (W10). @default false */
+  allowPath?: boolean | undefined
+}
+
+const delegateOptions = {
+  id: true,
+  signer: true,
+  credential: true,
+  audienceOf: true,
+  fetch: true,
+  now: true,
+  allowInsecureLoopback: true,
+  allowPath: true,
+} as const satisfies Record<keyof DelegateOptions, true>
+
+/** An installation's part of the options of `createAgent`. */
+export interface Delegate {
+  readonly id: string
+  readonly signer: Signer
+  /**
+   * Resolves to an agent token for the recipient of a request. A new one is obtained a few minutes before the previous one expires.
+   *
+   * @throws AgentError `agent_token_refused`, with the agent server's code in `error`; `agent_server_unreachable`
+   */
+  readonly agentToken: (url?: string) => Promise<string>
+}
+
+/** Timeout of a request to the agent server, in milliseconds. */
+const timeout = 15_000
+/** Maximum size of a response, in bytes. */
+const maxResponse = 65_536
+const maxTokens = 1000
+/** The last part of a token's lifetime, in which it is renewed, in seconds. */
+const margin = 300
+
+interface HeldToken {
+  jwt: string
+  /** Unix seconds. */
+  renewAt: number
+  /** Unix seconds. */
+  expiresAt: number
+}
+
+/**
+ * One installation of an agent that is installed many times (S§5): it enrolls at the agent's server on first use, and obtains a token for
+ * each recipient whenever one is needed. Pass the result to `createAgent`.
+ *
+ * @throws TypeError for invalid options
+ * @example
+ * ```ts
+ * const delegate = createDelegate({ id: 'https://agent.example', signer, credential: () => invitation })
+ * const agent = createAgent({ ...delegate, authServers: ['https://auth.example'], consent: loopbackConsent() })
+ * ```
+ */
+export function createDelegate(options: DelegateOptions): Delegate {
+  requireDelegateOptions(options)
+  const { id, signer, credential, now = systemClock, audienceOf = (url: string) => new URL(url).origin } = options
+  const post = createPost(options, now)
+  const held = new LruCache<HeldToken>(maxTokens)
+  const renewing = new Map<string, Promise<string>>()
+  let enrolling: Promise<void> | undefined
+
+  async function enroll(): Promise<void> {
+    if (!credential) throw refused('This installation is not enrolled, and has no credential to enroll with.')
+    // Sent once: a credential may work only once. If the response is lost, the next renewal finds the enrollment.
+    await post('/delegates', { credential: await credential() }, false)
+  }
+
+  async function requestToken(audience: string): Promise<Record<string, unknown>> {
+    const request = () => post('/delegates/token', { audience }, true)
+    try {
+      return await request()
+    } catch (error) {
+      if (!(error instanceof AgentError) || error.error !== 'unknown_delegate') throw error
+      // One enrollment for all recipients.
+      enrolling ??= enroll().finally(() => {
+        enrolling = undefined
+      })
+      await enrolling
+      return request()
+    }
+  }
+
+  async function renew(audience: string): Promise<string> {
+    const before = held.get(audience, now())
+    try {
+      const answer = await requestToken(audience)
+      const jwt = await requireOwnToken(answer, { id, signer, audience })
+      const { expires_in: lifetime } = answer
+      if (typeof lifetime !== 'number' || !(lifetime > 0)) throw refused('The response has no expires_in.')
+      const expiresAt = now() + lifetime
+      held.set(audience, { jwt, renewAt: expiresAt - Math.min(margin, lifetime / 4), expiresAt }, expiresAt)
+      return jwt
+    } catch (error) {
+      const isRefused = error instanceof AgentError && error.code === 'agent_token_refused'
+      if (isRefused || !before) throw error
+      return before.jwt
+    }
+  }
+
+  return {
+    id,
+    signer,
+    async agentToken(url) {
+      if (url === undefined) throw new TypeError('createDelegate is for the January 2026 edition of AAuth only')
+      const audience = audienceOf(url)
+      const token = held.get(audience, now())
+      if (token && now() < token.renewAt) return token.jwt
+      let renewal = renewing.get(audience)
+      if (!renewal) {
+        renewal = renew(audience).finally(() => renewing.delete(audience))
+        renewing.set(audience, renewal)
+      }
+      return renewal
+    },
+  }
+}
+
+function requireDelegateOptions(options: DelegateOptions): void {
+  requireKnownOptions('createDelegate', options, delegateOptions)
+  const { id, signer, allowInsecureLoopback } = options
+  requireIdentifier('id', id, options)
+  requireOwnSigner('signer', signer, id)
+  if (allowInsecureLoopback)
+    warnOnce(id, 'allowInsecureLoopback', 'any program on this machine can impersonate the agent server.')
+}
+
+type Post = (path: string, form: Record<string, string>, mayHaveArrived: boolean) => Promise<Record<string, unknown>>
+
+/** Posts signed forms to the agent server. Adapts to the server's clock, because those of devices are often wrong. */
+function createPost({ id, signer, fetch = globalThis.fetch }: DelegateOptions, now: () => number): Post {
+  const clocks = createClocks(now)
+  const { origin } = new URL(id)
+
+  async function sendOnce(url: string, body: string, signal: AbortSignal): Promise<Response> {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const { kid: _kid, alg: _alg, use: _use, ...jwk } = signer.jwk
+    const request = await signRequest(new Request(url, { method: 'POST', headers, body, redirect: 'manual', signal }), {
+      signer,
+      profile: januaryAgent.signing,
+      signatureKey: { scheme: 'hwk', jwk },
+      created: clocks.at(origin),
+    })
+    return fetch(request, { signal })
+  }
+
+  return async function post(path, form, mayHaveArrived) {
+    const url = id + path
+    const body = new URLSearchParams(form).toString()
+    const signal = AbortSignal.timeout(timeout)
+    const send = () => sendWithRetries(() => sendOnce(url, body, signal), { mayHaveArrived, signal })
+    let response: Response
+    try {
+      response = await send()
+      // A refused signature had no effect.
+      const learnt = response.status === 401 ? clocks.learn(origin, response, januaryAgent.signing.window) : undefined
+      if (learnt) warnOnce(id, `clock skew between this installation and ${origin}`, learnt.problem)
+      if (learnt?.mayHelp) response = await send()
+    } catch (cause) {
+      throw new AgentError('agent_server_unreachable', `The agent server ${id} does not respond. Try again later.`, {
+        cause,
+      })
+    }
+    const received = await readJson(response)
+    if (response.ok && received) return received
+    const { error, error_description: description } = received ?? {}
+    throw refused(
+      `The agent server returned ${response.status}${typeof description === 'string' ? `: ${plain(description)}` : '.'}`,
+      { error: typeof error === 'string' ? plain(error) : undefined, retryAfter: retryAfterOf(response) },
+    )
+  }
+}
+
+function plain(text: string): string {
+  return text.slice(0, 200).replaceAll(/[^\x20-\x7e]/g, '?')
+}
+
+async function readJson({ body }: Response): Promise<Record<string, unknown> | undefined> {
+  if (body === null) return undefined
+  try {
+    return parseJsonObject(new TextDecoder().decode(await readStream(body, maxResponse)))
+  } catch (cause) {
+    if (cause instanceof AAuthError) throw refused(`The response is larger than ${maxResponse} bytes.`, { cause })
+    throw cause
+  }
+}
+
+/**
+ * Returns the token in a response.
+ *
+ * @throws AgentError `agent_token_refused` if there is none, or one that its recipient would refuse
+ */
+async function requireOwnToken(
+  { agent_token: jwt }: Record<string, unknown>,
+  { id, signer, audience }: Pick<DelegateOptions, 'id' | 'signer'> & { audience: string },
+): Promise<string> {
+  const token = typeof jwt === 'string' ? decodeToken(jwt) : undefined
+  if (typeof jwt !== 'string' || !token) throw refused('The response contains no agent token.')
+  const { iss, aud } = token.payload
+  if (iss !== id) throw refused('The agent token names another agent.')
+  if (aud !== audience) throw refused('The agent token is for another audience.')
+  if ((await thumbprintOf(confirmationJwk(token.payload))) !== signer.thumbprint)
+    throw refused('The agent token is bound to another key.')
+  return jwt
+}
+
+/** Undefined for anything that is not a usable key. */
+async function thumbprintOf(jwk: object | undefined): Promise<string | undefined> {
+  try {
+    return (await importVerificationKey(jwk)).thumbprint
+  } catch (error) {
+    if (error instanceof AAuthError) return undefined
+    throw error
+  }
+}
+
+function refused(message: string, options?: ConstructorParameters<typeof AgentError>[2]): AgentError {
+  return new AgentError('agent_token_refused', message, options)
+}

@@ -1,0 +1,9 @@
+/**
+ * An installation of an agent that is installed many times: it enrolls at the agent's server, and renews its agent tokens. The server uses
+ * `countersign/agent-server`.
+ *
+ * @packageDocumentation
+ */
+
+export { AgentError } from '../lib/agent-error.js'
+export { createDelegate, type Delegate, type DelegateOptions } from './create-delegate.js'
