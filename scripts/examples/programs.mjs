@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
+import { installations } from './installations.mjs'
 import { openKeyService } from './key-service.mjs'
 import { oauthClients } from './oauth-clients.mjs'
 import { countersign, freePort } from './parties.mjs'
@@ -364,6 +365,7 @@ export const checks = [
   { files: ['kms-signer.ts'], name: 'a key service signs, even after a 429', run: keyInKeyService },
   { files: ['kms-signer.ts'], name: 'an error of the key service is reported', run: failingKeyService },
   { files: ['keychain-signer.ts'], name: 'the key is in the keychain', run: keyInKeychain },
+  ...installations,
   ...oauthClients,
   ...protectedApis,
 ]
