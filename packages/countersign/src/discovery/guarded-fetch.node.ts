@@ -16,6 +16,9 @@ import type { GuardedFetch, GuardedFetchOptions, GuardedInit } from './guarded-f
 /** How long to wait for DNS if a proxy also resolves the name, in milliseconds. */
 const patience = 1000
 
+/** Maximum number of responses with a status below 200. Without a limit, a server could send them until the timeout. */
+const maxInformational = 10
+
 /**
  * Creates a `fetch` for untrusted URLs. It allows only `https`, follows no redirects, and makes no connection unless every address to which
  * the name resolves is public, or in `allowNetworks` for this name and port. It connects only to the addresses that were checked.
@@ -88,6 +91,13 @@ function send(
       }
     })
     sent.on('error', (error) => reject(withTrustHint(error)))
+    let informational = 0
+    sent.on('information', () => {
+      informational++
+      if (informational <= maxInformational) return
+      reject(networkFailure('ECONNABORTED', `more than ${maxInformational} responses have a status below 200`))
+      sent.destroy()
+    })
     // A protocol upgrade closes the connection without a response or an error.
     sent.on('close', () => reject(networkFailure('ECONNABORTED', 'the connection was closed without a response')))
     sent.end(body)

@@ -174,6 +174,19 @@ describe('createGuardedFetch on loopback', () => {
     },
   )
 
+  it('K13: accepts at most 10 responses with a status below 200', async () => {
+    const early = 'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n'
+    const server = await startTcpServer((socket) => {
+      socket.once('data', (head) => {
+        const [, count = ''] = /^GET \/(\d+) /.exec(String(head)) ?? []
+        socket.end(`${early.repeat(Number(count))}HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}`)
+      })
+    })
+    const fetch = createGuardedFetch({ allowInsecureLoopback: true })
+    expect(await (await fetch(`${server.origin}/10`)).json()).toEqual({})
+    await expect(fetch(`${server.origin}/11`)).rejects.toThrow('more than 10 responses have a status below 200')
+  })
+
   it('sends the given body with the given method', async () => {
     const server = await startServer((request, response) => {
       request.toArray().then(
