@@ -18,10 +18,15 @@ const documents = [
   'CHANGELOG.md',
   ...filesIn('docs', /\.md$/),
   ...names.map((name) => `packages/${name}/README.md`),
+  'python/README.md',
 ]
-const sources = [...names.map((name) => `packages/${name}/src`), 'scripts', 'bench', 'examples'].flatMap((folder) =>
-  filesIn(folder, /\.(?:tsx?|mjs)$/),
-)
+const sources = [
+  ...names.map((name) => `packages/${name}/src`),
+  'scripts',
+  'bench',
+  'examples',
+  'python/countersign',
+].flatMap((folder) => filesIn(folder, /\.(?:tsx?|mjs|py)$/))
 const tests = [...names.map((name) => `packages/${name}/test`), 'test'].flatMap((folder) => filesIn(folder, /\.tsx?$/))
 
 /** Other names by which a document may refer to a file, in addition to the files that it shows. */
@@ -48,7 +53,9 @@ const anchors = new Map(documents.map((document) => [document, anchorsIn(documen
 const scripts = JSON.parse(read('package.json')).scripts
 for (const document of documents) {
   const text = read(document)
-  for (const [, path] of text.matchAll(/`((?:packages|scripts|test|docs|bench|examples|site|\.ci)\/[\w./*-]+)`/g))
+  for (const [, path] of text.matchAll(
+    /`((?:packages|scripts|test|docs|bench|examples|python|site|\.ci)\/[\w./*-]+)`/g,
+  ))
     if (!path.includes('*') && !existsSync(path)) failures.push(`${document} names ${path}, which does not exist`)
   for (const [, target = '', anchor] of text.matchAll(/\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]*))?\)/g)) {
     const path = target === '' ? document : join(dirname(document), target)
