@@ -7,14 +7,14 @@ import { resourceKey } from '../policy/resource-id.js'
 import type { ListedGrant, RecordedEvent } from '../storage/api/storage.js'
 import { shownEvents } from './activity-of.js'
 
-/** All of one user's grants to one agent at one resource, however it is spelled, newest first. */
+/** All of one user's grants to one agent at one resource, however it is spelled, for one account there, newest first. */
 type Grants = readonly [ListedGrant, ...ListedGrant[]]
 
-/** Groups grants by agent, delegate and resource, ordered by the newest grant of each group. */
+/** Groups grants by agent, delegate, resource and account, ordered by the newest grant of each group. */
 export function byParties(grants: readonly ListedGrant[]): Grants[] {
   const groups = new Map<string, [ListedGrant, ...ListedGrant[]]>()
   for (const grant of grants) {
-    const key = JSON.stringify([grant.agent, grant.delegate, resourceKey(grant.resource)])
+    const key = JSON.stringify([grant.agent, partiesOf(grant)])
     const group = groups.get(key)
     if (group) group.push(grant)
     else groups.set(key, [grant])
@@ -22,10 +22,15 @@ export function byParties(grants: readonly ListedGrant[]): Grants[] {
   return [...groups.values()]
 }
 
-/** Whether grants of one agent are for the same delegate and resource as the given one. */
+/** The parties of a grant besides its agent, so that they can be compared. */
+function partiesOf({ delegate, resource, account }: ListedGrant): string {
+  return JSON.stringify([delegate, resourceKey(resource), account])
+}
+
+/** Whether grants of one agent are for the same delegate, resource and account as the given one. */
 function hasPartiesOf(grant: ListedGrant) {
-  const key = resourceKey(grant.resource)
-  return ({ delegate, resource }: ListedGrant) => delegate === grant.delegate && resourceKey(resource) === key
+  const key = partiesOf(grant)
+  return (other: ListedGrant) => partiesOf(other) === key
 }
 
 const pageSize = 500
@@ -33,7 +38,7 @@ const pageSize = 500
 /** The maximum number of pages of grants that are read to be shown. */
 const shownPages = 4
 
-/** Returns all live grants with the same user, agent, delegate and resource, newest first. */
+/** Returns all live grants with the same user, agent, delegate, resource and account, newest first. */
 export function liveGrants(context: ServerContext, grant: ListedGrant): Promise<ListedGrant[]> {
   return grantsLike(context, grant, { live: true, maxPages: Number.POSITIVE_INFINITY })
 }
@@ -43,7 +48,7 @@ export function shownGrants(context: ServerContext, grant: ListedGrant): Promise
   return grantsLike(context, grant, { live: true, maxPages: shownPages })
 }
 
-/** Returns the newest ended grants with the same user, agent, delegate and resource, newest first, followed by the given grant. */
+/** Returns the newest ended grants with the same user, agent, delegate, resource and account, newest first, followed by the given grant. */
 export async function endedGrants(context: ServerContext, grant: ListedGrant): Promise<Grants> {
   const [newest = grant, ...older] = await grantsLike(context, grant, { live: false, maxPages: shownPages })
   return [newest, ...older, grant]
@@ -87,21 +92,22 @@ export async function eventsOf(
 }
 
 /** Whether a filter's text occurs in what a grant names; a resource may be spelled in another way. */
-export function isFound({ agent, resource, delegate, display }: ListedGrant, text: string): boolean {
+export function isFound({ agent, resource, delegate, account, display }: ListedGrant, text: string): boolean {
   const has = (value: string, wanted: string) => value.toLowerCase().includes(wanted.toLowerCase())
   return (
-    [agent, resource, delegate ?? '', display.agent.name ?? ''].some((value) => has(value, text)) ||
+    [agent, resource, delegate ?? '', account ?? '', display.agent.name ?? ''].some((value) => has(value, text)) ||
     has(resourceKey(resource), resourceKey(text))
   )
 }
 
-/** The agent, delegate and resource, as pages display them. */
+/** The agent, delegate, resource and account, as pages display them. */
 export function shownParties({
   agent,
   delegate,
   resource,
+  account,
   display,
-}: ListedGrant): Pick<AllowedAgent, 'agentHost' | 'delegate' | 'resourceHost'> {
+}: ListedGrant): Pick<AllowedAgent, 'agentHost' | 'delegate' | 'resourceHost' | 'account'> {
   const resourceHost = displayHost(resource)
   const clientHost = display.agent.bearer ? hostOf(agent) : undefined
   return {
@@ -109,6 +115,7 @@ export function shownParties({
     agentHost: clientHost === undefined || clientHost === resourceHost ? displayHost(agent) : clientHost,
     delegate: delegate === null ? undefined : cleanText(delegate, 200),
     resourceHost,
+    account: account === null ? undefined : cleanText(account, 200),
   }
 }
 

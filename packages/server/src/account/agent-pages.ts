@@ -138,8 +138,8 @@ async function isBoundTo(
 async function toldOf({ storage }: ServerContext, grant: ListedGrant): Promise<AgentPage['told']> {
   const all = await storage.listDeliveries({ userId: grant.userId, limit: 500 })
   const own = all.filter(
-    ({ agent, delegate, resource }) =>
-      agent === grant.agent && delegate === grant.delegate && resource === grant.resource,
+    ({ agent, delegate, resource, account }) =>
+      agent === grant.agent && delegate === grant.delegate && resource === grant.resource && account === grant.account,
   )
   const last = Math.max(...own.map(({ revokedAt }) => revokedAt))
   const outcomes = new Set(own.filter(({ revokedAt }) => revokedAt === last).map(({ outcome }) => outcome ?? 'pending'))

@@ -54,6 +54,7 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
     remembered:
       context.transports.of(stored).remembersGrants?.(stored) ??
       (terms.mayRemember && (duration === 'until-removed' || duration > rememberedFrom)),
+    account: context.transports.accountOf(stored),
     attempt: allowing(context, person.session.user.id),
     ...decisionBy(person, link, stored),
   })

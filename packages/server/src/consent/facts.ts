@@ -35,7 +35,7 @@ export interface DecisionFacts extends DecisionTerms {
   changes: readonly AgentChange[]
   /** The access that the agent already has. */
   holdings: Holdings
-  /** The user's live remembered grant for the same agent, delegate and resource. */
+  /** The user's live remembered grant for the same agent, delegate, resource and account. */
   remembered: Grant | undefined
   /**
    * When the user last allowed anything to this delegate of the agent, in Unix seconds. A delegate that the user has never allowed anything
@@ -93,8 +93,10 @@ export async function decisionFacts(
   const { delegate, resource, display } = request
   const terms = await decisionTerms(context, visit, request, step)
   const own = await ownGrants(context, visit.session.user.id, request.agent)
+  const account = context.transports.accountOf(request)
   const remembered = own.live.find(
-    (grant) => grant.remembered && grant.delegate === delegate && grant.resource === resource,
+    (grant) =>
+      grant.remembered && grant.delegate === delegate && grant.resource === resource && grant.account === account,
   )
   const changes = await agentChanges(context, request, own.newest)
   const granted = remembered?.scope.split(' ') ?? []
@@ -221,7 +223,7 @@ function changesSince(seen: readonly Traits[], now: Traits): AgentChange[] {
 
 /** The access that a user has already granted to an agent that is now requesting more. */
 export interface Holdings {
-  /** The scopes that the same delegate may use at the same resource. */
+  /** The scopes that the same delegate may use at the same resource with the same account. */
   same: readonly string[]
   /** The scopes that any delegate of the agent may use at the same resource. */
   here: readonly string[]
@@ -263,11 +265,10 @@ export async function ownGrants(
 }
 
 /** Returns the agent's access at the requested resource, and at other resources. */
-async function holdingsOf(
-  { storage, longestToken, now }: ServerContext,
-  { delegate, resource }: AuthRequest,
-  { live, ended }: OwnGrants,
-): Promise<Holdings> {
+async function holdingsOf(context: ServerContext, request: AuthRequest, { live, ended }: OwnGrants): Promise<Holdings> {
+  const { storage, longestToken, now } = context
+  const { delegate, resource } = request
+  const account = context.transports.accountOf(request)
   const removed = ended.filter(({ revokedAt }) => revokedAt !== null)
   // A token that was issued before a revocation keeps working until it expires.
   const aliveSince =
@@ -277,7 +278,7 @@ async function holdingsOf(
   const isElsewhere = (grant: Grant) => resourceKey(grant.resource) !== requested
   const here = live.filter((grant) => !isElsewhere(grant))
   return {
-    same: scopesOf(here.filter((grant) => grant.delegate === delegate)),
+    same: scopesOf(here.filter((grant) => grant.delegate === delegate && grant.account === account)),
     here: scopesOf(here),
     revokedButUsable: scopesOf(revokedButUsable.filter((grant) => !isElsewhere(grant))),
     elsewhere: [...new Set(live.filter(isElsewhere).map((grant) => grant.resource))],

@@ -115,6 +115,7 @@ async function allowRemembered(
     ...inSession(visit),
     state: link.state ?? null,
     grantId,
+    account: context.transports.accountOf(stored),
     handle: newHandle(context, stored),
     attempt: allowing(context, user.id),
   })

@@ -70,6 +70,8 @@ export interface ConsentTransport {
    * @default only a grant that lasts long enough, and only for permissions that are not dangerous
    */
   remembersGrants?(request: AuthRequest): boolean
+  /** The user's account at the resource that a request names: a grant for one account allows nothing for another. @default none */
+  accountOf?(request: AuthRequest): string | null
   /** How long a request stays open at least once a user opens it, and at most in all. @default users may extend it */
   readonly openFor?: OpenFor | undefined
   /** What the page shows about a request in this edition, besides its display. @default nothing */
@@ -120,6 +122,11 @@ export class ConsentTransports {
     const transport = this.#byEdition.get(edition)
     if (!transport) throw new PageError('request_unknown')
     return transport
+  }
+
+  /** The user's account at the resource that a stored request names; null if it names none. */
+  accountOf(request: AuthRequest): string | null {
+    return this.of(request).accountOf?.(request) ?? null
   }
 
   /** The transport whose pages have this path. */

@@ -55,6 +55,15 @@ export function accountStates(messages: Messages): [string, string][] {
         ],
       }),
     ),
+    list(
+      'agents-accounts',
+      agentsModel({
+        agents: [
+          { ...first, account: 'work' },
+          { ...first, account: 'W'.repeat(60) },
+        ],
+      }),
+    ),
     list('agents-host-blocked', agentsModel({ agents: [{ ...first, blocked: 'host' }] })),
     list('agents-empty', agentsModel({ agents: [] })),
     list('agents-filtered', agentsModel({ agents: [first], filter: { text: 'calendar', total: 12 } })),

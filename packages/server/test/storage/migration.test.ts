@@ -4,7 +4,17 @@ import { storedKeys } from 'countersign-server'
 import { postgresStorage } from 'countersign-server/postgres'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
-import { allowedRequest, freshHash, newUser, outcomeOf, refreshable, subOf } from './fixtures.js'
+import {
+  agent,
+  allowedRequest,
+  edition,
+  freshHash,
+  newUser,
+  outcomeOf,
+  refreshable,
+  resource,
+  subOf,
+} from './fixtures.js'
 import { openPostgres } from './postgres/postgres-server.js'
 import { patient } from './postgres/template.js'
 import { temporaryFile } from './temporary-file.js'
@@ -15,6 +25,10 @@ type System = 'sqlite' | 'postgres'
 
 /** The statements that undo a migration, by the schema version to which they return. */
 const downgrades: Readonly<Record<number, string | Readonly<Record<System, string>>>> = {
+  13: `
+    drop index consent_grant_account;
+    alter table consent_grant drop column account;
+    alter table consent_grant drop column account_remembered;`,
   12: `
     drop table agent_token;
     drop table request_token;`,
@@ -75,7 +89,7 @@ const downgrades: Readonly<Record<number, string | Readonly<Record<System, strin
 
 /** The statements that return to a schema version. */
 function downgradeTo(version: number, system: System): string {
-  return [12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+  return [13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]
     .filter((each) => each >= version)
     .map((each) => downgrades[each] ?? '')
     .map((statements) => (typeof statements === 'string' ? statements : statements[system]))
@@ -204,6 +218,30 @@ it.each([
 )
 
 it.each([
+  ['SQLite', sqlite],
+  ['PostgreSQL', postgres],
+] as const)(
+  'lets a server of schema 13 on %s allow nothing without a page under a grant for an account, which it cannot see',
+  { timeout: 60_000 },
+  async (_name, create) => {
+    const database = await create()
+    const before = await database.open()
+    const user = await newUser(before, 'alice')
+    await allowedRequest(before, {}, { remembered: true, account: 'work' }, user)
+    await before.close()
+    await database.downgrade(13)
+    const storage = await database.open()
+    onTestFinished(() => storage.close())
+    const parties = { edition, userId: user.id, agent, delegate: null, resource }
+    const issue = { ...parties, scope: 'calendar.read', jkt: freshHash(), tokenLifetime: 60 }
+    expect(outcomeOf(await storage.issueRemembered(issue))).toBe('not_covered')
+    await allowedRequest(storage, {}, { remembered: true }, user)
+    expect(outcomeOf(await storage.issueRemembered(issue))).toBe('issued')
+    expect(await storage.findViolations()).toEqual([])
+  },
+)
+
+it.each([
   ['SQLite', 1, sqlite],
   ['SQLite', 3, sqlite],
   ['SQLite', 4, sqlite],
@@ -215,6 +253,7 @@ it.each([
   ['SQLite', 10, sqlite],
   ['SQLite', 11, sqlite],
   ['SQLite', 12, sqlite],
+  ['SQLite', 13, sqlite],
   ['PostgreSQL', 1, postgres],
   ['PostgreSQL', 3, postgres],
   ['PostgreSQL', 4, postgres],
@@ -226,6 +265,7 @@ it.each([
   ['PostgreSQL', 10, postgres],
   ['PostgreSQL', 11, postgres],
   ['PostgreSQL', 12, postgres],
+  ['PostgreSQL', 13, postgres],
 ] as const)(
   'opens a %s database of schema %i with its users, sessions, keys, codes and refresh tokens, counts credential revisions from 0, and assumes the first edition',
   {

@@ -46,9 +46,9 @@ export function createDraft11Transport(_issuer: string, secrets: MintedSecrets):
 
   return {
     path: paths.interact,
-    remembersGrants: ({ details }) => details !== null && detailsOf({ details }).account === null,
-    acceptsGrant: (request) =>
-      acceptsGrant({ account: detailsOf(request).account, prompt: request.prompt?.split(' ') ?? [] }),
+    remembersGrants: () => true,
+    acceptsGrant: ({ prompt }) => acceptsGrant(prompt?.split(' ') ?? []),
+    accountOf: (request) => detailsOf(request).account,
     openFor: { seconds: 300, most: 1800 },
     async readLink(parameters) {
       const request = parameters.get('request')

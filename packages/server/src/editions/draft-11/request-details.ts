@@ -31,12 +31,9 @@ export interface Draft11Details {
 /** Prompts with which the user sees a page even if a grant allows the request. */
 const forcing = ['login', 'consent', 'select_account']
 
-/**
- * Whether a remembered grant may allow a request. Grants do not name an account, so one for the default account would otherwise allow
- * another.
- */
-export function acceptsGrant({ account, prompt }: { account: string | null; prompt: Iterable<string> }): boolean {
-  return account === null && !Array.from(prompt).some((each) => forcing.includes(each))
+/** Whether a remembered grant may allow a request with these prompts. */
+export function acceptsGrant(prompt: Iterable<string>): boolean {
+  return !Array.from(prompt).some((each) => forcing.includes(each))
 }
 
 /** The details of a stored request of this edition. */

@@ -36,8 +36,7 @@ async function issueGranted(
   { kind, access, hints, userId, agentToken, notAfter, account, resourceToken }: WantedToken,
   nonce: NonceClaim | undefined,
 ): Promise<{ token: IssuedToken | undefined; isClaimed: boolean }> {
-  const mayAllow = acceptsGrant({ account: account ?? null, prompt: hints.prompt })
-  if (userId === undefined || !mayAllow) return { token: undefined, isClaimed: false }
+  if (userId === undefined || !acceptsGrant(hints.prompt)) return { token: undefined, isClaimed: false }
   const { resource, scope } = access
   const outcome = await context.storage.issueRemembered({
     nonce,
@@ -46,6 +45,7 @@ async function issueGranted(
     agent,
     delegate,
     resource,
+    account: account ?? null,
     scope: scope.join(' '),
     jkt: key.thumbprint,
     tokenLifetime,
@@ -55,5 +55,8 @@ async function issueGranted(
   })
   if (outcome.outcome === 'refused') return { token: undefined, isClaimed: true }
   const { issue, user } = outcome
-  return { token: { kind, resource, issue, user, account: null, asked: resourceToken?.scope ?? null }, isClaimed: true }
+  return {
+    token: { kind, resource, issue, user, account: account ?? null, asked: resourceToken?.scope ?? null },
+    isClaimed: true,
+  }
 }

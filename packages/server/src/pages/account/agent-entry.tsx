@@ -21,7 +21,12 @@ export function AgentEntry({ agent, now, messages }: Entry) {
   const host = <AgentDelegate host={agent.agentHost} delegate={agent.delegate} messages={messages} />
   const resource = <Host>{agent.resourceHost}</Host>
   const hidden = agent.able.length - briefOf(agent.able).length + (agent.more ?? 0)
-  const which = <span class="unseen">{account.ofAgent(host, resource)}</span>
+  const which = (
+    <span class="unseen">
+      {account.ofAgent(host, resource)}
+      <WithAccount after=" " name={agent.account} messages={messages} />
+    </span>
+  )
   return (
     <li class="entry">
       <AgentMark host={agent.agentHost} logo={agent.logo} />
@@ -29,6 +34,11 @@ export function AgentEntry({ agent, now, messages }: Entry) {
         <h2>{host}</h2>
         {agent.agentName && <p class="claim">{messages.callsItself(messages.quoted(<bdi>{agent.agentName}</bdi>))}</p>}
         <p>{agent.agentHost === agent.resourceHost ? account.signsIn : account.actsAt(resource)}</p>
+        {agent.account !== undefined && (
+          <p>
+            <WithAccount name={agent.account} messages={messages} />
+          </p>
+        )}
         <AgentNotes agent={agent} messages={messages} />
       </div>
       <ul class="brief">
@@ -104,14 +114,30 @@ export function Span({ agent, ended, now, messages }: Entry & { ended?: boolean 
   )
 }
 
+/** With which account at the resource an agent has access, if the user allowed it for one. */
+function WithAccount({ name, after, messages }: { name: string | undefined; after?: string; messages: Messages }) {
+  if (name === undefined) return null
+  return (
+    <>
+      {after}
+      {messages.account.withAccount(messages.quoted(<bdi>{name}</bdi>))}
+    </>
+  )
+}
+
 interface Named {
-  of: Pick<AllowedAgent, 'agentHost' | 'delegate' | 'resourceHost'>
+  of: Pick<AllowedAgent, 'agentHost' | 'delegate' | 'resourceHost' | 'account'>
   messages: Messages
 }
 
 /** An agent, and where it has access. An agent that signs users in has access to itself. */
-export function Parties({ of: { agentHost, delegate, resourceHost }, messages }: Named) {
+export function Parties({ of: { agentHost, delegate, resourceHost, account }, messages }: Named) {
   const agent = <AgentDelegate host={agentHost} delegate={delegate} messages={messages} />
   if (agentHost === resourceHost) return agent
-  return <>{messages.account.agentHeading(agent, <Host>{resourceHost}</Host>)}</>
+  return (
+    <>
+      {messages.account.agentHeading(agent, <Host>{resourceHost}</Host>)}
+      <WithAccount after=" " name={account} messages={messages} />
+    </>
+  )
 }

@@ -32,6 +32,9 @@ export function renderRemoveAgent(model: RemoveAgentPage, messages: Messages = e
               : account.removeEffect(host, <Host>{agent.resourceHost}</Host>)}
           </p>
         )}
+        {!model.isEnded && agent.account !== undefined && (
+          <p>{account.removeAccount(messages.quoted(<bdi>{agent.account}</bdi>))}</p>
+        )}
         <p>{account.removeStops(model.tokenLifetime)}</p>
         <p>{account.removeKeeps}</p>
         {!model.isEnded && (

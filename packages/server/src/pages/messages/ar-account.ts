@@ -21,6 +21,7 @@ export const arAccount: typeof enAccount = {
   found: (shown, total) => `${arFormats.number(shown)} من ${arCounted(total, { ...agents, two: 'وكيلين' })}.`,
   showAll: 'عرض الكل',
   actsAt: (resource) => phrase`لديه وصول إلى ${resource}`,
+  withAccount: (name) => phrase`بحسابك ${name} هناك`,
   signsIn: 'يسجّل دخولك إليه بحسابك هنا',
   blocked: {
     agent: 'حظر أحد المسؤولين هذا الوكيل: لا يحصل على أي وصول جديد.',
@@ -53,6 +54,7 @@ export const arAccount: typeof enAccount = {
   removeQuestion: (agent) => phrase`هل تريد إزالة وصول ${agent}؟`,
   removeEffect: (agent, resource) => phrase`لن يكون لدى ${agent} وصول إلى ${resource} بعد ذلك.`,
   removeSignIn: (agent) => phrase`لن يستطيع ${agent} تسجيل دخولك بعد ذلك.`,
+  removeAccount: (name) => phrase`ينتهي فقط وصوله بحسابك ${name} هناك.`,
   removeStops: (seconds) =>
     `يتوقف أي وصول جديد الآن، وقد يستمر الوصول الذي أُعطي من قبل لمدة تصل إلى ${arDuration(seconds)}.`,
   removeEntirely: 'إزالة الوكيل كليًا',

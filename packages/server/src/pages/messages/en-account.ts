@@ -100,6 +100,7 @@ export const enAccount = {
   found: (shown: number, total: number) => `${shown} of ${agentsOf(total)}.`,
   showAll: 'Show all',
   actsAt: (resource: ComponentChildren) => phrase`has access to ${resource}`,
+  withAccount: (name: ComponentChildren) => phrase`with your account ${name} there`,
   signsIn: 'signs you in',
   blocked: {
     agent: 'An administrator has blocked this agent: it can’t get new access.',
@@ -130,6 +131,7 @@ export const enAccount = {
   removeEffect: (agent: ComponentChildren, resource: ComponentChildren) =>
     phrase`${agent} will no longer have access to ${resource}.`,
   removeSignIn: (agent: ComponentChildren) => phrase`${agent} will no longer be able to sign you in.`,
+  removeAccount: (name: ComponentChildren) => phrase`Only its access with your account ${name} there ends.`,
   removeStops: (seconds: number) =>
     `New access stops now. Access that was already given may work for up to ${enDuration(seconds)}.`,
   removeEntirely: 'Remove the agent entirely',

@@ -21,6 +21,8 @@ export interface AllowedAgent {
   /** A same-origin path. */
   logo?: string | undefined
   delegate?: string | undefined
+  /** The user's account at the resource for which the agent has access; absent if the user allowed it without naming one. */
+  account?: string | undefined
   /** What the operator currently blocks, so that the agent gets no new tokens: this agent, or everything from its host. */
   blocked?: 'agent' | 'host' | undefined
   /** Whether the agent signs nothing, so that its access works for anyone who copies it. */
@@ -67,14 +69,14 @@ export interface RemoveAgentPage extends AccountFrame {
   isBound?: boolean | undefined
   /** Whether the agent has no access left here, so that it can only be removed entirely. @default false */
   isEnded?: boolean | undefined
-  agent: Pick<AllowedAgent, 'id' | 'agentHost' | 'delegate' | 'resourceHost'>
+  agent: Pick<AllowedAgent, 'id' | 'agentHost' | 'delegate' | 'resourceHost' | 'account'>
   /** How long tokens that the agent already holds stay usable, in seconds. */
   tokenLifetime: number
 }
 
 /** Posts `action=remove-all-agents`. */
 export interface RemoveAllPage extends AccountFrame {
-  agents: readonly Pick<AllowedAgent, 'agentHost' | 'delegate' | 'resourceHost'>[]
+  agents: readonly Pick<AllowedAgent, 'agentHost' | 'delegate' | 'resourceHost' | 'account'>[]
   /** Whether there are more agents than these. */
   hasMore?: boolean | undefined
   tokenLifetime: number

@@ -52,6 +52,7 @@ export interface ListedDelivery {
   agent: string
   delegate: string | null
   resource: string
+  account: string | null
   /** When the token was revoked. */
   revokedAt: number
   /** When the token would have expired, or has expired. */

@@ -19,7 +19,7 @@ export interface GrantStorage {
   recordAutonomousIssue(issue: AutonomousIssue): Promise<TokenIssue>
 
   findGrant(grantId: string): Promise<ListedGrant | undefined>
-  /** Returns a user's active remembered grant for an agent, its delegate and a resource. */
+  /** Returns a user's active remembered grant for an agent, its delegate, a resource and the account there. */
   findRememberedGrant(of: GrantParties): Promise<Grant | undefined>
   /** Newest first. */
   listGrants(filter?: GrantFilter): Promise<ListedGrant[]>
@@ -128,11 +128,14 @@ export interface GrantParties {
   agent: string
   delegate: string | null
   resource: string
+  /** The user's account at the resource that the request names; null if it names none. @default null */
+  account?: string | null | undefined
 }
 
 /** The fields of a grant that are needed when the grant is used. */
 export interface UsedGrant extends GrantParties {
   id: string
+  account: string | null
   /**
    * The scope that is currently granted, space-separated; for a grant that has ended, its original scope. A token may have a narrower
    * scope, see {@link TokenIssue}.

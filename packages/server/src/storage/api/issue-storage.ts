@@ -6,7 +6,7 @@ import type { User } from './user.js'
 /** Tokens that agents receive without a page. */
 export interface IssueStorage {
   /**
-   * Issues a token under an active remembered grant for the same edition, user, agent, delegate and resource that covers the scope: records
+   * Issues a token under an active remembered grant for the same edition, user, agent, delegate, resource and account that covers the scope: records
    * the issue and the audit event in one transaction. The caller must have authenticated the agent, must know from its own records that the
    * agent acts for this user, and must check whether the user has to see a page for other reasons (W22). Rejects with `StorageError`
    * `agent_blocked`.

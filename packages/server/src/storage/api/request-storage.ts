@@ -40,7 +40,7 @@ export interface RequestStorage {
   decideRequest(decision: RequestDecision): Promise<DecideOutcome>
   /**
    * Binds an open request to the browser, then allows it without a page, under an active remembered grant for the same edition, user,
-   * agent, delegate and resource that covers the request's scope. The caller must check whether the request needs a page for other reasons
+   * agent, delegate, resource and account that covers the request's scope. The caller must check whether the request needs a page for other reasons
    * (W22, `prompt`). A request that was already decided in this browser returns the recorded outcome.
    */
   allowRemembered(permission: RememberedPermission): Promise<RememberedOutcome>
@@ -234,6 +234,8 @@ export interface RequestDecision extends InSession {
   grantLifetime: number | null
   /** Whether the grant may allow later requests without a page. */
   remembered: boolean
+  /** The user's account at the resource that the request names. Its grant then allows only requests that name the same. @default null */
+  account?: string | null | undefined
   /** The attempt to count first. */
   attempt?: LimitedAttempt | undefined
 }
@@ -260,6 +262,8 @@ export type DecideOutcome =
 
 export interface RememberedPermission extends RequestBinding {
   grantId: string
+  /** The user's account at the resource that the request names, which must be the grant's. @default null */
+  account?: string | null | undefined
   /** The handle to return if the request is allowed. */
   handle?: NewHandle | undefined
   /** The attempt to count first. */

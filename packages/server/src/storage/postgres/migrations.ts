@@ -6,7 +6,7 @@ const schema = `
     id smallint primary key check (id = 1),
     version integer not null
   );
-  insert into schema_version values (1, 13);
+  insert into schema_version values (1, 14);
   ${schemaIn('postgres')}
   ${auditLog}`
 
@@ -205,6 +205,17 @@ const version13 = `
   update schema_version set version = 13;
 `
 
+/** Adds the account at the resource for which a grant is remembered. */
+const version14 = `
+  alter table consent_grant add column account text collate "C";
+  alter table consent_grant add column account_remembered bigint not null default 0;
+  create unique index consent_grant_account
+    on consent_grant (user_id, agent_id, resource_id, coalesce(delegate, ''), edition, account)
+    where account_remembered = 1 and revoked_at is null;
+
+  update schema_version set version = 14;
+`
+
 /**
  * The first entry creates the newest schema in an empty database. Each later entry migrates a schema to the next version. An entry sets
  * `schema_version`, is never changed after its release, and leaves a schema that the previous version can still use.
@@ -223,4 +234,5 @@ export const migrations: readonly string[] = [
   version11,
   version12,
   version13,
+  version14,
 ]

@@ -1,7 +1,6 @@
-import { sql } from 'kysely'
+import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import type {
   Grant,
-  GrantedScope,
   GrantFilter,
   GrantParties,
   GrantUsage,
@@ -21,7 +20,7 @@ import {
   maxRows,
   type Placeholders,
 } from '../sql/kept-query.js'
-import { grantEnded, livePermissions } from './granted-scopes.js'
+import { grantEnded, livePermissions, toPermissions } from './granted-scopes.js'
 import { agentIdOf, resourceIdOf } from './identifiers.js'
 import { subjectColumns, userColumns, userIdOf } from './users.js'
 
@@ -33,7 +32,7 @@ export function usedGrants({ db, clock }: Parts) {
     .innerJoin('agent as a', 'a.id', 'g.agent_id')
     .innerJoin('resource as s', 's.id', 'g.resource_id')
     .select(['g.id', 'g.public_id', 'g.edition', 'g.user_id', 'g.agent_id', 'g.resource_id'])
-    .select(['g.delegate', 'g.expires_at', 'g.last_used_at', 'g.revoked_at'])
+    .select(['g.delegate', 'g.account', 'g.expires_at', 'g.last_used_at', 'g.revoked_at'])
     .select(['a.identifier as agent', 'a.blocked_at', 's.identifier as resource'])
     .select([...userColumns('u'), ...subjectColumns])
     .select(permissionsOfGrant.as('permissions'))
@@ -44,24 +43,13 @@ export function usedGrants({ db, clock }: Parts) {
 export function grants(parts: Parts) {
   return usedGrants(parts)
     .innerJoin('display as d', 'd.id', 'g.display_id')
-    .select(['g.remembered', 'g.created_at', 'g.revoked_by', 'd.display'])
+    .select(['g.remembered', 'g.account_remembered', 'g.created_at', 'g.revoked_by', 'd.display'])
 }
 
-/** The permissions of the grant `g`, to which a decision may add, in the order requested: name, expiry, name, expiry, … */
+/** The permissions of the grant `g`, to which a decision may add, in the order requested, for {@link toPermissions}. */
 export const permissionsOfGrant = sql<string | null>`(
   select string_agg(p.name || ' ' || coalesce(cast(p.expires_at as text), ''), ' ' order by p.position)
   from grant_scope as p where p.grant_id = g.id)`
-
-/** Parses {@link permissionsOfGrant}. Names contain no spaces. */
-export function toPermissions(list: string | null): GrantedScope[] {
-  const parts = list?.split(' ') ?? []
-  const permissions: GrantedScope[] = []
-  for (let at = 0; at < parts.length; at += 2) {
-    const [name = '', end = ''] = parts.slice(at, at + 2)
-    permissions.push({ name, expiresAt: end === '' ? null : Number(end) })
-  }
-  return permissions
-}
 
 /** A row of {@link usedGrants}. */
 export type UsedGrantRow = Awaited<ReturnType<ReturnType<typeof usedGrants>['executeTakeFirstOrThrow']>>
@@ -111,11 +99,17 @@ export async function findRememberedGrant(statement: Statement, parties: GrantPa
     .where('g.resource_id', '=', resourceIdOf(statement, parties.resource))
     .where('g.delegate', 'is not distinct from', parties.delegate)
     .where('g.edition', '=', parties.edition)
-    .where('g.remembered', '=', sql.lit(1))
+    .where(isRememberedFor(parties.account ?? null))
     .where('g.revoked_at', 'is', null)
     .where((e) => e.or([e('g.expires_at', 'is', null), e('g.expires_at', '>', statement.clock)]))
     .executeTakeFirst()
   return row && toGrant(row)
+}
+
+/** Whether the grant `g` is remembered for requests that name this account; null: for requests that name none. */
+export function isRememberedFor(account: string | RawBuilder<string> | null): RawBuilder<SqlBool> {
+  // Literals, to match the indexes.
+  return account === null ? sql`g.remembered = 1` : sql`g.account_remembered = 1 and g.account = ${account}`
 }
 
 export async function listGrants(statement: Statement, filter: GrantFilter = {}): Promise<ListedGrant[]> {
@@ -183,7 +177,7 @@ function toListedGrant(row: FoundGrant): ListedGrant {
 /** Returns the grant in a row of {@link grants}, with all its permissions. */
 export function toGrant(row: FoundGrant): Grant {
   return {
-    remembered: row.remembered === 1,
+    remembered: row.remembered === 1 || row.account_remembered === 1,
     createdAt: row.created_at,
     lastUsedAt: row.last_used_at,
     revokedBy: row.revoked_by,
@@ -207,6 +201,7 @@ export function toUsedGrant(row: UsedGrantRow): UsedGrant {
     agent: row.agent,
     delegate: row.delegate,
     resource: row.resource,
+    account: row.account,
     scope: granted.map(({ name }) => name).join(' '),
     permissions,
     ...ends,

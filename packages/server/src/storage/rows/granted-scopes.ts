@@ -29,6 +29,17 @@ export function scopeToGrant(asked: string, granted = asked): string | undefined
   return commonScope(asked, granted)
 }
 
+/** Parses the permissions of a grant: name, expiry, name, expiry, … Names contain no spaces. */
+export function toPermissions(list: string | null): GrantedScope[] {
+  const parts = list?.split(' ') ?? []
+  const permissions: GrantedScope[] = []
+  for (let at = 0; at < parts.length; at += 2) {
+    const [name = '', end = ''] = parts.slice(at, at + 2)
+    permissions.push({ name, expiresAt: end === '' ? null : Number(end) })
+  }
+  return permissions
+}
+
 /** Turns each scope in a list into a permission with this expiry. */
 export function grantedScopesOf(scope: string, expiresAt: number | null): GrantedScope[] {
   return [...scopesOf(scope)].map((name) => ({ name, expiresAt }))

@@ -63,6 +63,9 @@ create unique index auth_request_link on auth_request (link_handle) where status
 create unique index consent_grant_remembered
   on consent_grant (user_id, agent_id, resource_id, coalesce(delegate, ''), edition)
   where remembered = 1 and revoked_at is null;
+create unique index consent_grant_account
+  on consent_grant (user_id, agent_id, resource_id, coalesce(delegate, ''), edition, account)
+  where account_remembered = 1 and revoked_at is null;
 create index consent_grant_user on consent_grant (user_id, agent_id);
 create index consent_grant_agent on consent_grant (agent_id);
 create index consent_grant_resource on consent_grant (resource_id);

@@ -120,6 +120,10 @@ export const tables = {
     revoked_at: integer.orNull,
     revoked_by: text.orNull,
     edition,
+    /** The user's account at the resource that the request named; null if it named none. */
+    account: text.orNull,
+    /** 1 if the grant is remembered for this account. `remembered` is then 0, because servers of older schemas know no accounts. */
+    account_remembered: fromZero,
   },
 
   /** The permissions of grants. `position` starts at 0, in the order requested. */

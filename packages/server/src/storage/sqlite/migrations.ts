@@ -24,7 +24,7 @@ const schema = `
     select raise(abort, 'an audit event is kept for 400 days');
   end;
 
-  pragma user_version = 13;
+  pragma user_version = 14;
 `
 
 /**
@@ -231,6 +231,17 @@ const version13 = `
   pragma user_version = 13;
 `
 
+/** Adds the account at the resource for which a grant is remembered. */
+const version14 = `
+  alter table consent_grant add column account text;
+  alter table consent_grant add column account_remembered integer not null default 0;
+  create unique index consent_grant_account
+    on consent_grant (user_id, agent_id, resource_id, coalesce(delegate, ''), edition, account)
+    where account_remembered = 1 and revoked_at is null;
+
+  pragma user_version = 14;
+`
+
 /**
  * The first entry creates the newest schema in an empty file. Each later entry migrates a schema to the next version. An entry sets
  * `user_version`, is never changed after its release, and leaves a schema that the previous version can still use.
@@ -249,6 +260,7 @@ export const migrations: readonly string[] = [
   version11,
   version12,
   version13,
+  version14,
 ]
 
 /** A database file's schema version. */

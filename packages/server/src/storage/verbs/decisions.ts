@@ -177,8 +177,8 @@ async function recordDecision(unit: Unit, { id }: FoundRequest, status: 'allowed
 }
 
 async function grant(unit: Unit, row: DecidedRow, scope: string, decision: RequestDecision) {
-  const { grantLifetime: lifetime, remembered } = decision
-  return createGrant(unit, { request: row, userId: deciderOf(row), scope, lifetime, remembered })
+  const { grantLifetime: lifetime, remembered, account = null } = decision
+  return createGrant(unit, { request: row, userId: deciderOf(row), scope, lifetime, remembered, account })
 }
 
 function decided(
@@ -204,7 +204,7 @@ export async function allowRemembered(unit: Unit, permission: RememberedPermissi
   const reason = bindingRefusal(request, permission)
   if (reason) return { outcome: 'refused', reason }
   const kept = person ? await lockGrant(unit, { publicId: permission.grantId }) : undefined
-  if (!kept || !isCovered(request, kept.grant, permission.userId, unit.now))
+  if (!kept || !isCovered(request, kept.grant, permission, unit.now))
     return { outcome: 'refused', reason: 'not_covered' }
   const { id, user_id, public_id } = kept.row
   if (row.binds_agent === 1 && !(await bindAgent(unit, row, user_id)))
@@ -225,7 +225,12 @@ export async function allowRemembered(unit: Unit, permission: RememberedPermissi
 }
 
 /** Whether a grant can allow this user's request without a page. */
-function isCovered(request: AuthRequest, grant: Grant, userId: string, now: number): boolean {
+function isCovered(
+  request: AuthRequest,
+  grant: Grant,
+  { userId, account = null }: RememberedPermission,
+  now: number,
+): boolean {
   return (
     grant.remembered &&
     !grantEnded(grant, now) &&
@@ -234,6 +239,7 @@ function isCovered(request: AuthRequest, grant: Grant, userId: string, now: numb
     grant.agent === request.agent &&
     grant.delegate === request.delegate &&
     grant.resource === request.resource &&
+    grant.account === account &&
     isWithinScope(request.scope, grant.scope)
   )
 }

@@ -21,7 +21,15 @@ type GrantIds = SelectQueryBuilder<Tables, 'consent_grant', { id: number }>
 /** A grant that is revoked, with the parties that its predecessors have in common with it. */
 export type EndedGrant = Pick<
   Row<'consent_grant'>,
-  'id' | 'edition' | 'user_id' | 'agent_id' | 'delegate' | 'resource_id' | 'remembered'
+  | 'id'
+  | 'edition'
+  | 'user_id'
+  | 'agent_id'
+  | 'delegate'
+  | 'resource_id'
+  | 'remembered'
+  | 'account'
+  | 'account_remembered'
 >
 
 /** Revokes the tracked tokens of a revoked grant, and of the grants that it replaced. */
@@ -33,9 +41,11 @@ export async function revokeIssuesOf(unit: Unit, grant: EndedGrant): Promise<voi
     .where('delegate', 'is not distinct from', grant.delegate)
     .where('resource_id', '=', grant.resource_id)
     .where('edition', '=', grant.edition)
+    .where('account', 'is not distinct from', grant.account)
     .where('revoked_by', '=', 'replaced')
   const itself = named.where('id', '=', grant.id)
-  await revokeTracked(unit, grant.remembered === 1 ? itself.union(predecessors) : itself, maxDeliveries.perGrant)
+  const isRemembered = grant.remembered === 1 || grant.account_remembered === 1
+  await revokeTracked(unit, isRemembered ? itself.union(predecessors) : itself, maxDeliveries.perGrant)
 }
 
 /** Revokes the tracked tokens of a user who was disabled. */
@@ -191,7 +201,7 @@ export async function listDeliveries(
 ): Promise<ListedDelivery[]> {
   const rows = await deliveries(statement)
     .innerJoin('agent as a', 'a.id', 'g.agent_id')
-    .select(['g.edition', 'g.delegate', 'a.identifier as agent'])
+    .select(['g.edition', 'g.delegate', 'g.account', 'a.identifier as agent'])
     .where('g.user_id', '=', userIdOf(statement, userId))
     .orderBy('d.id', 'desc')
     .limit(limit)
@@ -201,6 +211,7 @@ export async function listDeliveries(
     agent: row.agent,
     delegate: row.delegate,
     resource: row.resource,
+    account: row.account,
     revokedAt: Number(row.revoked_at),
     expiresAt: row.expires_at,
     attempts: row.attempts,

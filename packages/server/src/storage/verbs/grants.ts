@@ -2,7 +2,7 @@ import { type RawBuilder, type SelectQueryBuilder, sql } from 'kysely'
 import type { GrantRevocation, GrantsRevocation, TokenIssue, UsedGrant, UserTokenIssue } from '../api/grant-storage.js'
 import type { Subjects } from '../api/user.js'
 import { writeEvent } from '../rows/audit.js'
-import { permissionsOfGrant } from '../rows/grant-lists.js'
+import { isRememberedFor, permissionsOfGrant } from '../rows/grant-lists.js'
 import { firstEnd } from '../rows/granted-scopes.js'
 import { agentIdOf, resourceIdOf } from '../rows/identifiers.js'
 import { userIdOf } from '../rows/users.js'
@@ -45,7 +45,12 @@ export async function findRemembered(
   {
     userId,
     request,
-  }: { userId: number; request: Pick<Row<'consent_grant'>, 'edition' | 'agent_id' | 'delegate' | 'resource_id'> },
+    account,
+  }: {
+    userId: number
+    request: Pick<Row<'consent_grant'>, 'edition' | 'agent_id' | 'delegate' | 'resource_id'>
+    account: string | null
+  },
 ) {
   return db
     .selectFrom('consent_grant as g')
@@ -56,7 +61,7 @@ export async function findRemembered(
     .where('resource_id', '=', request.resource_id)
     .where('delegate', 'is not distinct from', request.delegate)
     .where('edition', '=', request.edition)
-    .where('remembered', '=', sql.lit(1))
+    .where(isRememberedFor(account))
     .where('revoked_at', 'is', null)
     .executeTakeFirst()
 }
@@ -67,12 +72,13 @@ export async function revokeGrant(unit: Unit, { grantId, by, userId }: GrantRevo
   if (userId !== undefined) named = named.where('user_id', '=', userIdOf(unit, userId))
   await lockUsers(unit, named.select('user_id'))
   const grant = await named
-    .select(['id', 'edition', 'user_id', 'agent_id', 'delegate', 'resource_id', 'revoked_by'])
+    .select(['id', 'edition', 'user_id', 'agent_id', 'delegate', 'resource_id', 'account', 'revoked_by'])
     .executeTakeFirst()
   if (!grant) return false
   // If this grant has since been replaced, the new grant has taken over its permissions.
   const successor =
-    grant.revoked_by === replaced && (await findRemembered(unit, { userId: grant.user_id, request: grant }))
+    grant.revoked_by === replaced &&
+    (await findRemembered(unit, { userId: grant.user_id, request: grant, account: grant.account }))
   const revoked = await db
     .updateTable('consent_grant')
     .set({ revoked_at: now, revoked_by: by })
@@ -130,6 +136,8 @@ const revokedColumns = [
   'delegate',
   'resource_id',
   'remembered',
+  'account',
+  'account_remembered',
 ] as const
 
 type RevokedRow = GrantKeys & EndedGrant

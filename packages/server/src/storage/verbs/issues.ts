@@ -1,13 +1,13 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { AutonomousIssue, TokenIssue } from '../api/grant-storage.js'
 import type { FoundIssue, RememberedIssue, RememberedIssueOutcome } from '../api/issue-storage.js'
 import { writeEvent } from '../rows/audit.js'
-import { isUseDue, toUsedGrant, usedGrants } from '../rows/grant-lists.js'
+import { isRememberedFor, isUseDue, toUsedGrant, usedGrants } from '../rows/grant-lists.js'
 import { commonScope, grantEnded, isWithinScope } from '../rows/granted-scopes.js'
 import { internAgent, internResource } from '../rows/identifiers.js'
 import { auditDelegate } from '../rows/requests.js'
 import { planSubjects, storeSubjects, toUser } from '../rows/users.js'
-import type { Statement, Unit } from '../sql/engine.js'
+import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, hashText, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
 import { agentBlocked, requireHostUnblocked, requireUnblocked } from './agents.js'
 import { generateJti, generateTokenIssue, markUsed, storeIssue } from './grants.js'
@@ -118,10 +118,12 @@ function refused(reason: Extract<RememberedIssueOutcome, { outcome: 'refused' }>
  * user against changes.
  */
 async function lockRemembered(unit: Unit, wanted: RememberedIssue) {
-  const { edition, userId, agent, delegate, resource } = wanted
+  const { edition, userId, agent, delegate, resource, account = null } = wanted
   const parties = { edition, user: idBytes(userId), agent, delegate, resource }
+  const find = () =>
+    account === null ? rememberedWithout(unit, parties) : rememberedFor(unit, { ...parties, account })
   // If this statement waited for a concurrent replacement of the grant, it found no row. That cannot happen again, because the user is locked.
-  return (await remembered(unit, parties))[0] ?? (await remembered(unit, parties))[0]
+  return (await find())[0] ?? (await find())[0]
 }
 
 interface Parties {
@@ -132,16 +134,22 @@ interface Parties {
   resource: string
 }
 
-const remembered = cachedQuery((parts, of: Placeholders<Parties>) =>
-  parts.locking(
+const rememberedWithout = cachedQuery((parts, of: Placeholders<Parties>) => remembered(parts, of, null))
+
+const rememberedFor = cachedQuery((parts, of: Placeholders<Parties & { account: string }>) =>
+  remembered(parts, of, of.account),
+)
+
+function remembered(parts: Parts, of: Placeholders<Parties>, account: RawBuilder<string> | null) {
+  return parts.locking(
     usedGrants(parts)
       .where('u.public_id', '=', of.user)
       .where('a.identifier', '=', of.agent)
       .where('s.identifier', '=', of.resource)
       .where('g.delegate', 'is not distinct from', of.delegate)
       .where('g.edition', '=', of.edition)
-      .where('g.remembered', '=', sql.lit(1))
+      .where(isRememberedFor(account))
       .where('g.revoked_at', 'is', null),
     { u: 'shared', a: 'shared', g: 'alone' },
-  ),
-)
+  )
+}

@@ -1,8 +1,14 @@
 import { sql } from 'kysely'
 import type { GrantedScope } from '../api/grant-storage.js'
 import { StorageError } from '../api/storage-error.js'
-import { toPermissions } from '../rows/grant-lists.js'
-import { grantEnded, grantedScopesOf, lastEnd, livePermissions, unitePermissions } from '../rows/granted-scopes.js'
+import {
+  grantEnded,
+  grantedScopesOf,
+  lastEnd,
+  livePermissions,
+  toPermissions,
+  unitePermissions,
+} from '../rows/granted-scopes.js'
 import type { Unit } from '../sql/engine.js'
 import { cachedInsertion, generateId, idText } from '../sql/kept-query.js'
 import type { Row } from '../sql/tables.js'
@@ -16,6 +22,7 @@ interface NewGrant {
   /** Null: until the grant is revoked. */
   lifetime: number | null
   remembered: boolean
+  account: string | null
 }
 
 /**
@@ -35,7 +42,11 @@ export async function createGrant(unit: Unit, grant: NewGrant): Promise<GrantKey
   const before = grant.remembered ? await findRemembered(unit, grant) : undefined
   if (!before) return insertGrant(unit, grant, given)
   if (grantEnded({ revokedAt: null, expiresAt: before.expires_at }, now)) {
-    await unit.db.updateTable('consent_grant').set({ remembered: 0 }).where('id', '=', before.id).execute()
+    await unit.db
+      .updateTable('consent_grant')
+      .set({ remembered: 0, account_remembered: 0 })
+      .where('id', '=', before.id)
+      .execute()
     return insertGrant(unit, grant, given)
   }
   const stored = toPermissions(before.permissions)
@@ -100,7 +111,7 @@ function requireFew(held: string | null, permissions: readonly GrantedScope[]): 
 
 async function insertGrant(
   unit: Unit,
-  { request, userId, remembered }: NewGrant,
+  { request, userId, remembered, account }: NewGrant,
   permissions: readonly GrantedScope[],
 ): Promise<GrantKeys> {
   const [made] = await grantInsertion(unit, [
@@ -111,7 +122,9 @@ async function insertGrant(
       agent_id: request.agent_id,
       delegate: request.delegate,
       resource_id: request.resource_id,
-      remembered: remembered ? 1 : 0,
+      remembered: remembered && account === null ? 1 : 0,
+      account,
+      account_remembered: remembered && account !== null ? 1 : 0,
       display_id: request.display_id,
       created_at: unit.now,
       expires_at: lastEnd(permissions),

@@ -1,12 +1,17 @@
+import { decodeToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
+import { createScriptedUser, signInToAccount } from '../../scripted-user.js'
 import {
   askAuth,
   askPerson,
+  decide,
   obtainPerson,
   openConsent,
   openPersonStage,
   type PersonStage,
   pendingIn,
+  people,
+  poll,
 } from './person-stage.js'
 
 const stateOf = (html: string) => /data-state="([\w-]+)"/.exec(html)?.[1]
@@ -55,6 +60,58 @@ describe('a remembered grant', () => {
     const entered = await user.open(early.page, headers)
     const opened = await user.open(new URL(entered.headers.get('location') ?? '', early.page).href, headers)
     expect(stateOf(await opened.text())).toBe('return-to-app')
+  })
+})
+
+describe('a grant for an account', () => {
+  const allowFor = async (stage: PersonStage, person: string, account: string) => {
+    const { location, page } = pendingIn(await askAuth(stage, person, { claims: { account } }))
+    await decide(stage, page)
+    return poll(stage, location)
+  }
+
+  it('is listed with its account, and removed without the others', async () => {
+    const stage = await openPersonStage()
+    const person = await obtainPerson(stage)
+    const tokens = new Map<string, string>()
+    for (const account of ['<b>work</b>', 'home']) {
+      const { auth_token: token } = await (await allowFor(stage, person, account)).json()
+      tokens.set(account, String(decodeToken(token)?.payload.jti))
+    }
+    const user = createScriptedUser(stage.fetch)
+    await signInToAccount(user, stage.authServer, people.alice)
+    const open = async (path: string) => (await user.open(`${stage.authServer}${path}`)).text()
+    const list = await open('/account')
+    expect(list.match(/<li class="entry">/g)).toHaveLength(3)
+    expect(list).toContain('with your account “<bdi>&lt;b>work&lt;/b></bdi>” there')
+    const grants = await stage.storage.listGrants({ live: true })
+    const work = grants.find(({ account }) => account === '<b>work</b>')
+    const path = `/account/agents/${work?.id}`
+    expect(await open(path)).toContain('with your account “<bdi>&lt;b>work&lt;/b></bdi>” there')
+    const page = await open(`${path}/remove`)
+    expect(page).toContain('Only its access with your account “<bdi>&lt;b>work&lt;/b></bdi>” there ends.')
+    await user.submit(page, `${stage.authServer}${path}/remove`, { action: 'remove-agent' })
+    const due = await stage.storage.claimDeliveries({ edition: 'draft-11', limit: 10, lease: 60 })
+    expect(due.map(({ jti }) => jti)).toEqual([tokens.get('<b>work</b>')])
+    expect(await open(path)).toContain('We’re telling')
+    const home = grants.find(({ account }) => account === 'home')
+    expect(await open(`/account/agents/${home?.id}`)).not.toContain('We’re telling')
+    expect((await askAuth(stage, person, { claims: { account: '<b>work</b>' } })).status).toBe(202)
+    expect((await askAuth(stage, person, { claims: { account: 'home' } })).status).toBe(200)
+    expect((await askPerson(stage)).status).toBe(200)
+    expect(await stage.storage.findViolations()).toEqual([])
+  })
+
+  it('lets a page of another account list nothing as allowed before', async () => {
+    const { stage, person, open } = await openGranted()
+    await allowFor(stage, person, 'work')
+    const states = [{ account: 'work' }, { account: 'home' }].map((claims) =>
+      askAuth(stage, person, { claims, prompt: 'consent' }),
+    )
+    const [same, other] = (await Promise.all(states)).map(pendingIn)
+    expect(await open(same?.page ?? '')).toMatch(/^consent/)
+    expect((await openConsent(stage, same?.page ?? '')).html).not.toContain('New</strong>')
+    expect((await openConsent(stage, other?.page ?? '')).html).toContain('Your account there')
   })
 })
 

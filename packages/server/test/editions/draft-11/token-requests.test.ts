@@ -313,8 +313,11 @@ describe('an auth token', () => {
     expect(payload).toMatchObject({ account: 'work', scope: 'data.read' })
     expect(payload?.exp).toBe(decodeToken(person)?.payload.exp)
     // What was allowed for one account allows nothing for another, or for none.
-    for (const claims of [{ account: 'work' }, { account: 'home' }, {}])
+    for (const claims of [{ account: 'home' }, {}, { account: 'work', scope: 'data.read data.write' }])
       expect((await askAuth(stage, person, { claims })).status).toBe(202)
+    const again = await askAuth(stage, person, { claims: { account: 'work' } })
+    expect(again.status).toBe(200)
+    expect(decodeToken((await again.json()).auth_token)?.payload).toMatchObject({ account: 'work', scope: 'data.read' })
   })
 
   it('is asked for with an auth token as well, for more than that allows', async () => {

@@ -138,6 +138,7 @@ export function deliveryContract(name: string, makeStorage: MakeStorage): void {
           agent,
           delegate: null,
           resource,
+          account: null,
           revokedAt: start,
           expiresAt: start + 3600,
           attempts: 2,

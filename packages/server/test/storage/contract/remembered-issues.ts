@@ -2,10 +2,13 @@ import type { Storage, User } from 'countersign-server'
 import { expect, test } from 'vitest'
 import {
   agent,
+  asRead,
   edition,
   freshHash,
   grantOf,
   hashOf,
+  manyNames,
+  newRequest,
   newUser,
   nonceClaim,
   outcomeOf,
@@ -58,6 +61,7 @@ export function rememberedIssueContract(name: string, makeStorage: MakeStorage):
         { delegate: null },
         { delegate: 'phone' },
         { resource: 'https://other.example' },
+        { account: 'work' },
         { scope: 'calendar.read calendar.delete' },
         { scope: '' },
       ]
@@ -66,6 +70,93 @@ export function rememberedIssueContract(name: string, makeStorage: MakeStorage):
           'not_covered',
         )
       expect(await storage.listEvents({ event: 'token.issued_by_grant' })).toHaveLength(1)
+    })
+
+    test('a grant for an account at the resource covers that account only, and is extended only by decisions for it', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const allow = (account: string | null, changes: object = {}, decided: object = {}) =>
+        rememberedGrant(storage, changes, { account, ...decided }, user)
+      const [work, home, plain] = [await allow('work'), await allow('home'), await allow(null, { scope: 'other' })]
+      expect(new Set([work, home, plain].map(({ grantId }) => grantId)).size).toBe(3)
+      const issue = (account: string | null, changes: object = {}) =>
+        storage.issueRemembered(issueFor(user, { account, ...changes }))
+      expect(await issue('work')).toMatchObject({ grant: { id: work.grantId, account: 'work' } })
+      expect(await issue('home')).toMatchObject({ grant: { id: home.grantId, account: 'home' } })
+      for (const account of ['', 'Work', 'other', null]) expect(outcomeOf(await issue(account))).toBe('not_covered')
+      expect(await issue(null, { scope: 'other' })).toMatchObject({ grant: { id: plain.grantId, account: null } })
+      const more = await allow('work', { scope: 'calendar.delete' })
+      expect(more.grantId).toBe(work.grantId)
+      expect(outcomeOf(await issue('work', { scope: 'calendar.read calendar.delete' }))).toBe('issued')
+      expect(outcomeOf(await issue('home', { scope: 'calendar.delete' }))).toBe('not_covered')
+      expect(await storage.listGrants({ userId: user.id, live: true })).toMatchObject([
+        { account: null, remembered: true },
+        { account: 'home', remembered: true },
+        { account: 'work', remembered: true },
+      ])
+      const parties = { edition, userId: user.id, agent, delegate: null, resource }
+      for (const { account, grantId } of [
+        { account: 'work', ...work },
+        { account: null, ...plain },
+      ])
+        expect(await storage.findRememberedGrant({ ...parties, account })).toMatchObject({ id: grantId })
+      await storage.revokeGrant({ grantId: work.grantId, by: user.id })
+      expect(outcomeOf(await issue('work'))).toBe('not_covered')
+      expect(outcomeOf(await issue('home'))).toBe('issued')
+      expect(await storage.findViolations()).toEqual([])
+    })
+
+    test('a grant for an account that has expired is followed by a new one, and one that is full is replaced', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const work = { account: 'work', grantLifetime: 900 }
+      const first = await rememberedGrant(storage, { scope: manyNames('old', 200) }, work, user)
+      world.now += 899
+      await rememberedGrant(storage, { scope: 'calendar.read' }, work, user)
+      const tracked = issueFor(user, { account: 'work', isTracked: true })
+      expect(await storage.issueRemembered(tracked)).toMatchObject({ grant: { id: first.grantId } })
+      world.now += 1
+      const full = await rememberedGrant(storage, { scope: manyNames('new', 100) }, work, user)
+      expect(full.grantId).not.toBe(first.grantId)
+      expect(await storage.findGrant(first.grantId)).toMatchObject({ revokedBy: 'replaced' })
+      expect(await storage.issueRemembered(tracked)).toMatchObject({ grant: { id: full.grantId } })
+      const home = await rememberedGrant(storage, {}, { account: 'home' }, user)
+      const claim = () => storage.claimDeliveries({ edition, limit: 10, lease: 60 })
+      await storage.revokeGrant({ grantId: home.grantId, by: user.id })
+      expect(await claim()).toEqual([])
+      await storage.revokeGrant({ grantId: first.grantId, by: user.id })
+      expect(await claim()).toHaveLength(2)
+      expect(await storage.listDeliveries({ userId: user.id })).toMatchObject([
+        { account: 'work' },
+        { account: 'work' },
+      ])
+      const again = await rememberedGrant(storage, {}, work, user)
+      world.now += 900
+      const last = await rememberedGrant(storage, {}, work, user)
+      expect(last.grantId).not.toBe(again.grantId)
+      expect(await storage.findViolations()).toEqual([])
+    })
+
+    test('parallel decisions for one account make one remembered grant', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const made = await Promise.all(times(5, () => rememberedGrant(storage, {}, { account: 'work' }, user)))
+      expect(new Set(made.map(({ grantId }) => grantId)).size).toBe(1)
+    })
+
+    test('an open request is allowed without a page only under a grant for its account', async () => {
+      const { storage } = world
+      const { user, grantId } = await rememberedGrant(storage, {}, { account: 'work' })
+      const permission = async (account: string | null) => {
+        const request = newRequest()
+        await storage.createAuthRequest(request)
+        const { tokenHash } = request
+        const by = { ...asRead(user), browserHash: freshHash(), state: null }
+        return outcomeOf(await storage.allowRemembered({ tokenHash, ...by, grantId, account }))
+      }
+      expect(await permission(null)).toBe('not_covered')
+      expect(await permission('home')).toBe('not_covered')
+      expect(await permission('work')).toBe('allowed')
     })
 
     test('a grant that is not remembered, was revoked or has expired issues nothing', async () => {
