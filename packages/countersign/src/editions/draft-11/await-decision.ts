@@ -103,7 +103,7 @@ export async function awaitDecision(
   wait: Wait,
 ): Promise<Decision | undefined> {
   const { isShared, consents, now } = state
-  const progress = { pollAt: consent.pollAt, losses: 0 }
+  const progress = { pollAt: consent.pollAt, losses: 0, hasReturned: false }
   for (;;) {
     const woken = new AbortController()
     const waiters = state.waiting.get(consent.state) ?? new Set()
@@ -121,7 +121,10 @@ export async function awaitDecision(
       // Only the request itself needs a resource's response.
       const isMine = consent.need.kind !== sessionKind || wait.isOwnRequest || there.isLeft
       if (isMine && (!isShared || there.hasReturned)) {
-        if (untilPoll <= 0 || isShared) {
+        // The user has just decided, so the first poll after that does not wait.
+        const isBack = there.hasReturned && !progress.hasReturned
+        if (untilPoll <= 0 || isShared || isBack) {
+          progress.hasReturned = there.hasReturned ?? false
           const decision = await pollUnderLease(state, there, owner, wait, progress)
           if (decision) return decision
         }

@@ -4,7 +4,17 @@ import { join } from 'node:path'
 import { AgentError } from 'countersign/agent'
 import { fileStore } from 'countersign/node'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { ids, openStage, pendingResponse, problem, requirement, type Seen, type Stage, trace } from './agent-stage.js'
+import {
+  ids,
+  openStage,
+  pendingResponse,
+  problem,
+  requirement,
+  type Seen,
+  type Stage,
+  trace,
+  unauthorized,
+} from './agent-stage.js'
 
 const data = `${ids.resource}/data`
 
@@ -311,6 +321,34 @@ describe('a browser that returns', () => {
     const page = await (await stage.agent.handler(callback(consent?.url ?? ''))).text()
     expect(page).toContain('data-state="allowed"')
     expect(await stage.agent.tokens()).toHaveLength(1)
+  })
+
+  it('causes one poll at once by each that waits, and no others before Retry-After', async () => {
+    vi.useFakeTimers({ now: 1_790_000_000_000 })
+    onTestFinished(() => void vi.useRealTimers())
+    const stage = openStage({ decision: 'none' })
+    const slow = (response: Response | Promise<Response>) => {
+      if (response instanceof Response && response.status === 202) response.headers.set('retry-after', '60')
+      return response
+    }
+    const { token, poll } = stage.personServer
+    stage.personServer.token = async (seen) => slow(await token(seen))
+    stage.personServer.poll = async (seen) => slow(await poll(seen))
+    stage.api = ({ typ }) =>
+      typ === 'aa-person+jwt' ? new Response('data') : unauthorized(requirement('requirement=person-token'))
+    const fetched = stage.agent.fetch(data)
+    await vi.waitFor(() => expect(stage.asked).toHaveLength(1))
+    const { url } = stage.asked[0] ?? { url: '' }
+    const early = stage.agent.handler(callback(url))
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(pollsOf(stage)).toHaveLength(2)
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(pollsOf(stage)).toHaveLength(2)
+    stage.decide(url)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(pollsOf(stage)).toHaveLength(3)
+    expect(await (await fetched).text()).toBe('data')
+    expect(await (await early).text()).toContain('data-state="allowed"')
   })
 
   it.each([

@@ -113,7 +113,7 @@ async function store(
         sighting: { name: provider?.name?.slice(0, 256), redirectHosts: [], keyThumbprints: undefined },
       })
       logos?.note(agent.agent, provider?.logo_uri, agent.remoteAddress)
-      return pendingResponse(context, { pollSecret, isOpened: false, retryAfter: 5 })
+      return pendingResponse(context, { pollSecret, isOpened: false, retryAfter: 0 })
     } catch (error) {
       if (left === 1 || !(error instanceof StorageError) || error.code !== 'link_taken') throw error
     }

@@ -9,7 +9,7 @@ export interface Pending {
   pollSecret: string
   /** Whether a user has opened it, so that the agent no longer needs to show the code. */
   isOpened: boolean
-  /** Seconds until the agent polls again; 0 if its poll was held. */
+  /** Seconds until the agent polls again; 0 for the first poll, which can be held, and after a poll that was. */
   retryAfter: 0 | 5
 }
 
