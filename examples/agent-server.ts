@@ -10,7 +10,7 @@ const {
 } = process.env
 
 /** Who may enroll: in your product, a table that is filled when a signed-in customer adds a device. */
-const invitations = new Map<string, string>(Object.entries(JSON.parse(readFileSync('invitations.json', 'utf8'))))
+const invitations = new Map(Object.entries(JSON.parse(readFileSync('invitations.json', 'utf8'))))
 
 const agentServer = createAgentServer({
   id: AGENT_ID,

@@ -19,6 +19,8 @@ const timed = [
   ...Object.keys(limits),
   'countersign/agent/express',
   'countersign/agent/fastify',
+  'countersign/agent-server',
+  'countersign/delegate',
   'countersign/node',
   'countersign/signatures',
   'countersign/tokens',

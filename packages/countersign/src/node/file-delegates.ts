@@ -66,8 +66,10 @@ export function fileDelegates(folder: string): DelegateStore {
         const { data } = await store.add(ofName(name), enrolled)
         if ((data as Enrolled).thumbprint !== thumbprint) return 'name_taken'
       }
-      // Another process may have enrolled the key under another name in the meantime.
-      return (await find(thumbprint))?.name === name ? 'enrolled' : 'key_taken'
+      // In the meantime, another process may have enrolled the key under another name, or revoked this one.
+      const stored = await find(thumbprint)
+      if (stored?.name !== name) return 'key_taken'
+      return stored.revokedAt === undefined ? 'enrolled' : 'revoked'
     },
     find,
     async renew(thumbprint, at) {

@@ -135,6 +135,17 @@ describe.each(stores)('%s', (_name, open) => {
   })
 })
 
+it('keeps a name revoked if the record of its enrollment is damaged (T28)', async () => {
+  const folder = newFolder()
+  const store = fileDelegates(folder)
+  await store.enroll(laptop, false)
+  await store.revoke('laptop-7', 200)
+  for (const path of readdirSync(folder, { recursive: true, encoding: 'utf8' }))
+    if (path.includes('delegate-')) writeFileSync(join(folder, path), 'damaged', { mode: 0o600 })
+  expect(await store.renew('key-1', 300)).toBeUndefined()
+  expect(await store.enroll({ ...laptop, thumbprint: 'key-2' }, false)).toBe('revoked')
+})
+
 it('refuses a damaged revocation instead of ignoring it (T28)', async () => {
   const folder = newFolder()
   const store = fileDelegates(folder)
