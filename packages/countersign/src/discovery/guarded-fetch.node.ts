@@ -16,12 +16,16 @@ import type { GuardedFetch, GuardedFetchOptions, GuardedInit } from './guarded-f
 /** How long to wait for DNS if a proxy also resolves the name, in milliseconds. */
 const patience = 1000
 
-/** Maximum number of responses with a status below 200. Without a limit, a server could send them until the timeout. */
-const maxInformational = 10
+/**
+ * Maximum number of bytes received for a response. Limits on its content do not count what a server can send besides the content: responses
+ * with a status below 200, and extensions of chunks.
+ */
+const maxReceived = 2_097_152
 
 /**
  * Creates a `fetch` for untrusted URLs. It allows only `https`, follows no redirects, and makes no connection unless every address to which
- * the name resolves is public, or in `allowNetworks` for this name and port. It connects only to the addresses that were checked.
+ * the name resolves is public, or in `allowNetworks` for this name and port. It connects only to the addresses that were checked, and
+ * receives at most 2 MiB.
  *
  * @throws TypeError for invalid options
  */
@@ -81,7 +85,9 @@ function send(
       headers: { accept: 'application/json', ...headers, 'accept-encoding': 'identity' },
       ...(signal ? { signal } : {}),
     }
+    let answer: IncomingMessage | undefined
     const sent = request(url, options, (message) => {
+      answer = message
       try {
         resolve(toResponse(message))
       } catch (error) {
@@ -91,12 +97,15 @@ function send(
       }
     })
     sent.on('error', (error) => reject(withTrustHint(error)))
-    let informational = 0
-    sent.on('information', () => {
-      informational++
-      if (informational <= maxInformational) return
-      reject(networkFailure('ECONNABORTED', `more than ${maxInformational} responses have a status below 200`))
-      sent.destroy()
+    sent.on('socket', (socket) => {
+      let received = 0
+      socket.on('data', (bytes: Uint8Array) => {
+        received += bytes.length
+        if (received <= maxReceived) return
+        const failure = networkFailure('ECONNABORTED', `the response has more than ${maxReceived} bytes`)
+        if (answer) answer.destroy(failure)
+        else sent.destroy(failure)
+      })
     })
     // A protocol upgrade closes the connection without a response or an error.
     sent.on('close', () => reject(networkFailure('ECONNABORTED', 'the connection was closed without a response')))

@@ -174,17 +174,34 @@ describe('createGuardedFetch on loopback', () => {
     },
   )
 
-  it('K13: accepts at most 10 responses with a status below 200', async () => {
-    const early = 'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n'
+  it.each([
+    ['responses with a status below 200', '', `HTTP/1.1 103 Early Hints\r\nlink: <${'a'.repeat(1000)}>\r\n\r\n`],
+    ['chunk extensions', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n', `1;${'a'.repeat(1000)}\r\n \r\n`],
+  ])('K13: receives at most 2 MiB, also of %s', async (_what, first, more) => {
+    let sent = 0
     const server = await startTcpServer((socket) => {
-      socket.once('data', (head) => {
-        const [, count = ''] = /^GET \/(\d+) /.exec(String(head)) ?? []
-        socket.end(`${early.repeat(Number(count))}HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}`)
+      socket.once('data', () => {
+        socket.write(first)
+        const write = (): void => {
+          while (socket.writable && socket.write(more)) sent += more.length
+          socket.once('drain', write)
+        }
+        write()
+      })
+      socket.on('close', () => {
+        sent = socket.bytesWritten
       })
     })
-    const fetch = createGuardedFetch({ allowInsecureLoopback: true })
-    expect(await (await fetch(`${server.origin}/10`)).json()).toEqual({})
-    await expect(fetch(`${server.origin}/11`)).rejects.toThrow('more than 10 responses have a status below 200')
+    const fetched = await fetchBytes(server.origin, {
+      fetch: createGuardedFetch({ allowInsecureLoopback: true }),
+      maxBytes: 16_384,
+      timeout: 60_000,
+    })
+    expect(fetched).toMatchObject({
+      unreachable: true,
+      cause: { message: 'the response has more than 2097152 bytes' },
+    })
+    expect(sent).toBeLessThan(20_000_000)
   })
 
   it('sends the given body with the given method', async () => {
