@@ -80,7 +80,7 @@ for (const document of documents) {
 const marks = [
   { pattern: /(?<![\w§-])W\d{1,2}\b/g, document: 'docs/reference/protocol.md', anchor: (mark) => mark.toLowerCase() },
   {
-    pattern: /(?<![\w-])[SKTACXRULOGB]\d\db?\b/g,
+    pattern: /(?<![\w-])[SKTACXRULOGBP]\d\db?\b/g,
     document: 'docs/security/attacks.md',
     anchor: (mark) => mark.toLowerCase(),
   },
@@ -160,7 +160,7 @@ for (const [, id, mark, shown] of attacks) {
 }
 const described = new Set(attacks.map(([, , mark]) => mark))
 for (const { path, text } of texts)
-  for (const [, mark] of text.matchAll(/(?<![\w-])'([SKTACXRULOGB]\d\db?)'/g))
+  for (const [, mark] of text.matchAll(/(?<![\w-])'([SKTACXRULOGBP]\d\db?)'/g))
     if (!described.has(mark))
       failures.push(`${path} performs ${mark}, which docs/security/attacks.md does not describe`)
 

@@ -4,6 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const longest = [
   'packages/server/test/pages/layout.browser.test.ts',
   'packages/server/test/attacks/attacks.test.ts',
+  'packages/server/test/attacks/draft-11/person-server-attacks.test.ts',
   'packages/server/test/pages/layout-rtl.browser.test.ts',
   'packages/server/test/storage/postgres/postgres-storage.test.ts',
   'packages/server/test/account-flow.browser.test.ts',
@@ -13,6 +14,7 @@ const longest = [
   'packages/server/test/attacks/request-rates.test.ts',
   'packages/server/test/consent-flow.browser.test.ts',
   'packages/server/test/operators/operate.test.ts',
+  'packages/cli/test/demo/draft-11.test.ts',
   'packages/cli/test/mcp.test.ts',
   'packages/server/test/passkeys.browser.test.ts',
   'packages/server/test/operators/doctor.test.ts',

@@ -79,7 +79,7 @@ async function eventIds(stage: Stage): Promise<Set<string>> {
 }
 
 function described(response: Response, body: string): { error: string | undefined; page: string | undefined } {
-  const isJson = response.headers.get('content-type')?.startsWith('application/json')
+  const isJson = /^application\/(?:problem\+)?json/.test(response.headers.get('content-type') ?? '')
   const parsed = isJson ? (JSON.parse(body) as { error?: string }) : undefined
   return { error: parsed?.error, page: /<main[^>]* data-state="([^"]*)"/.exec(body)?.[1] }
 }
@@ -87,11 +87,11 @@ function described(response: Response, body: string): { error: string | undefine
 function expectNothingGiven(stage: Stage, response: Response, body: string): void {
   expect.soft(response.headers.get('location')).toBeNull()
   expect.soft(response.headers.get('cache-control')).toBe('no-store')
-  expect.soft(body).not.toMatch(/"auth_token"|"refresh_token"|eyJ|[\\/]packages[\\/]|node:/)
+  expect.soft(body).not.toMatch(/"(?:auth|person|refresh)_token"|eyJ|[\\/]packages[\\/]|node:/)
   expect.soft(body).not.toMatch(/\bselect .*\bfrom\b|\binsert into\b|\bupdate \S+ set\b|\bdelete from\b/i)
   expect.soft(body).not.toMatch(/\bat \S+ \(/)
   // A page may show its own browser the request token that it is about.
   const shown = [...stage.secrets].filter((secret) => body.includes(secret) && !secret.startsWith('aarq_'))
   expect.soft(shown).toEqual([])
-  if (response.headers.get('content-type')?.startsWith('application/json')) expect.soft(body).not.toContain('aarq_')
+  if (response.headers.get('content-type')?.startsWith('application/')) expect.soft(body).not.toContain('aarq_')
 }
