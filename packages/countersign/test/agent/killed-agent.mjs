@@ -1,12 +1,14 @@
 import { createServer } from 'node:http'
 import { createSigner } from 'countersign'
 import { createAgent } from 'countersign/agent'
+import { draft11Agent } from 'countersign/editions/draft-11'
 import { createNodeListener, fileStore } from 'countersign/node'
 
 // An agent in its own process, which the test kills: it calls the API, reports where the user decides, and the response.
-const { port, folder, jwk, api, authServer, ahead } = JSON.parse(process.argv[2])
+const { port, folder, jwk, api, authServer, ahead, edition } = JSON.parse(process.argv[2])
 const origin = `http://127.0.0.1:${port}`
 const agent = createAgent({
+  ...(edition === 'draft-11' ? { edition: draft11Agent, onePerson: true } : {}),
   id: origin,
   signer: await createSigner(jwk),
   authServers: [authServer],

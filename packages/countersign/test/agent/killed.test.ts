@@ -1,19 +1,12 @@
-import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { type AuthTokenClaims, january, serializeChallenge } from 'countersign/editions'
 import { issueToken } from 'countersign/tokens'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
-
-/** Kills at each step: 200 in `npm run test:long`. */
-const kills = process.env.LONG_TESTS ? 200 : 2
+import { createKilledAgent, kills, pause } from './killed-agents.js'
 
 /** Where a process is killed, and the maximum delay after that, in milliseconds. */
 const steps = {
@@ -28,7 +21,6 @@ type Step = keyof typeof steps
 const jwk = await generatePrivateJwk({ kid: 'agent-1' })
 const signer = await createSigner(await generatePrivateJwk({ kid: 'peer-1' }))
 const thumbprint = (await createSigner(jwk)).thumbprint
-const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 /** Records of one agent, by its origin: the codes that the auth server received, and the listener for each step. */
 interface Round {
@@ -103,11 +95,6 @@ beforeAll(async () => {
 })
 afterAll(() => void peer.close())
 
-const running = new Set<ChildProcess>()
-afterAll(() => {
-  for (const child of running) child.kill('SIGKILL')
-})
-
 /** A user who decides once on each page, and reloads the page of the agent until it loads. */
 function createUser(reach: Round['reach']) {
   const pages = new Set<string>()
@@ -143,54 +130,32 @@ function createUser(reach: Round['reach']) {
 
 /** Kills an agent at a step, and restarts it until it has its response; undefined if it had the response before the kill. */
 async function killAt(step: Step): Promise<{ prompts: number; isCodeUsed: boolean } | undefined> {
-  const folder = mkdtempSync(join(tmpdir(), 'countersign-killed-'))
   const port = await freePort()
   const agent = `http://127.0.0.1:${port}`
-  let child: ChildProcess | undefined
-  let isKilled = false
-  function reach(reached: Step): void {
-    if (reached !== step || isKilled) return
-    isKilled = true
-    const killed = child
-    setTimeout(() => killed?.kill('SIGKILL'), Math.random() * steps[step])
+  const reach = (reached: Step) => {
+    if (reached === step) killed.kill()
   }
   const round: Round = { codes: new Set(), reach }
   rounds.set(agent, round)
   const user = createUser(reach)
   let isCodeUsed = false
-  try {
-    for (let tries = 0; tries < 6; tries += 1) {
-      const options = { port, folder, jwk, api: origin, authServer: origin, ahead: tries * 30 }
-      const path = fileURLToPath(new URL('killed-agent.mjs', import.meta.url))
-      const started = fork(path, [JSON.stringify(options)], { execArgv: [] })
-      child = started
-      running.add(started)
-      let answer: string | undefined
-      started.on('message', (message: { url?: string; answer?: string }) => {
-        if (message.url !== undefined) {
-          reach('waits for the user')
-          user.show(message.url)
-        }
-        if (message.answer === undefined) return
-        answer = message.answer
-        started.kill('SIGKILL')
-      })
-      const late = setTimeout(() => started.kill('SIGKILL'), 60_000)
-      await once(started, 'exit')
-      clearTimeout(late)
-      running.delete(started)
-      if (answer !== undefined) {
-        expect(answer).toBe('"data"')
-        return tries === 0 ? undefined : { prompts: user.pages.size, isCodeUsed }
-      }
-      expect(isKilled, 'it exited without a kill').toBe(true)
+  const killed = createKilledAgent({
+    options: { port, jwk, api: origin, authServer: origin },
+    lease: 30,
+    delay: steps[step],
+    onPrompt(url) {
+      reach('waits for the user')
+      user.show(url)
+    },
+    onKilled() {
       isCodeUsed ||= round.codes.size > 0
-    }
-    expect.fail('it has no response')
+    },
+  })
+  try {
+    return (await killed.finish()) === 0 ? undefined : { prompts: user.pages.size, isCodeUsed }
   } finally {
     user.stop()
     rounds.delete(agent)
-    rmSync(folder, { recursive: true, force: true })
   }
 }
 
