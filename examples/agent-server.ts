@@ -21,7 +21,7 @@ const agentServer = createAgentServer({
   enroll({ credential = '' }) {
     const name = invitations.get(credential)
     invitations.delete(credential) // each works once
-    return name === undefined ? undefined : { name }
+    return typeof name === 'string' ? { name } : undefined
   },
   allowInsecureLoopback: AGENT_ID.startsWith('http:'), // plain http, to try it on this machine
 })
