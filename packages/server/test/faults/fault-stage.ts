@@ -6,7 +6,7 @@ import { postgresStorage } from 'countersign-server/postgres'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, onTestFinished } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
-import { createParty } from '../attacks/party.js'
+import { createParty, type Party } from '../attacks/party.js'
 import { people, type Stage } from '../attacks/stage.js'
 import { listenOnLoopback } from '../listening-origin.js'
 import {
@@ -27,7 +27,7 @@ export interface Fault {
    * `bug`: the server keeps running, but the statement fails because of a simulated bug, which also leaves a rejected promise unhandled.
    */
   point: (typeof points)[number] | 'bug'
-  target: 'exchange' | 'decision'
+  target: 'exchange' | 'decision' | 'delivery' | 'issue'
   held?: number
 }
 
@@ -68,6 +68,8 @@ interface FaultStageOptions {
   env?: NodeJS.ProcessEnv
   /** Whether the servers wait for a slow database, for tests in which no request may fail. @default false */
   isPatient?: boolean
+  /** Creates the handler of a party's origin. @default its own, which publishes the documents of January */
+  handlerOf?: (party: Party) => Party['handler']
 }
 
 const hook = fileURLToPath(new URL('hook.mjs', import.meta.url))
@@ -84,6 +86,7 @@ export async function openFaultStage(
     settings = {},
     env = {},
     isPatient = false,
+    handlerOf = ({ handler }) => handler,
   }: FaultStageOptions = {},
   test: TestEnd = { onTestFinished },
 ): Promise<FaultStage> {
@@ -100,7 +103,7 @@ export async function openFaultStage(
     }),
     otherResource: await createParty('resource', four, {}),
   }
-  for (const [index, party] of Object.values(parties).entries()) ports[index]?.serve(party.handler)
+  for (const [index, party] of Object.values(parties).entries()) ports[index]?.serve(handlerOf(party))
   const operator = await createOperatorStage(
     {
       ...(seenAs !== undefined && { database: seenAs }),

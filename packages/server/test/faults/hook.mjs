@@ -8,10 +8,12 @@ import pg from 'pg'
 
 const file = process.env.FAULT_FILE
 
-/** How the relevant statement begins, and the path of the request. */
+/** How the relevant statement begins, and the method and path of the request. */
 const targets = {
-  exchange: { begins: /^update "code" set "consumed_at/, path: '/agent/token' },
-  decision: { begins: /^update "auth_request" set "status/, path: '/agent/auth' },
+  exchange: { begins: /^update "code" set "consumed_at/, request: /^POST \/agent\/token$/ },
+  decision: { begins: /^update "auth_request" set "status/, request: /^POST \/(agent\/auth|person\/interact)$/ },
+  delivery: { begins: /^update "code" set "consumed_at/, request: /^GET \/person\/pending\// },
+  issue: { begins: /^insert into "token_issue"/, request: /^POST \/person\/token$/ },
 }
 /** Milliseconds that other requests have to reach the same point. */
 const patience = 150
@@ -111,7 +113,7 @@ pg.Client.prototype.query = function send(statement, ...rest) {
 const writeHead = methodOf(ServerResponse, 'writeHead')
 ServerResponse.prototype.writeHead = function write(...head) {
   const { method, url } = this.req
-  const isAnswer = commits > 0 && method === 'POST' && url.split('?', 1)[0] === armed()?.path
+  const isAnswer = commits > 0 && armed()?.request.test(`${method} ${url.split('?', 1)[0]}`)
   if (isAnswer && isHeld('before_write')) {
     this.end = () => this
     this.write = () => true
