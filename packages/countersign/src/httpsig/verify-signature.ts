@@ -1,7 +1,7 @@
 import * as platform from '#crypto'
 import { type Algorithm, algorithmNames } from '../lib/algorithms.js'
 import { systemClock } from '../lib/clock.js'
-import { parseBase64url, utf8 } from '../lib/encodings.js'
+import { parseBase64url } from '../lib/encodings.js'
 import { AAuthError } from '../lib/errors.js'
 import { type VerificationKey, verifyBytes } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
@@ -265,8 +265,8 @@ function requireNonceParameter({ nonce }: SignatureInput, isRequired: boolean): 
   return nonce
 }
 
-async function nonceKey(authority: string, thumbprint: string, nonce: string): Promise<string> {
-  return platform.serializeBase64url(await platform.sha256(utf8(`${authority}\n${thumbprint}\n${nonce}`)))
+function nonceKey(authority: string, thumbprint: string, nonce: string): MaybePromise<string> {
+  return platform.hashText(`${authority}\n${thumbprint}\n${nonce}`)
 }
 
 function requireAlgorithm(

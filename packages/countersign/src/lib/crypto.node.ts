@@ -1,3 +1,4 @@
+import * as crypto from 'node:crypto'
 import {
   constants,
   createHash,
@@ -75,6 +76,14 @@ export function sign(algorithm: Algorithm, key: KeyHandle, data: string | Uint8A
 export function sha256(data: Uint8Array): MaybePromise<Uint8Array> {
   return createHash('sha256').update(data).digest()
 }
+
+/** SHA-256 of a text in UTF-8, as base64url without padding. */
+export function hashText(text: string): MaybePromise<string> {
+  return hash ? hash('sha256', text, 'base64url') : createHash('sha256').update(text).digest('base64url')
+}
+
+/** Faster than a stream of data. Some runtimes with Node's modules do not have it. */
+const hash: typeof crypto.hash | undefined = crypto.hash
 
 /** SHA-512 (FIPS 180-4). */
 export function sha512(data: Uint8Array): MaybePromise<Uint8Array> {

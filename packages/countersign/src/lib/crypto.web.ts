@@ -1,5 +1,6 @@
 import type { webcrypto } from 'node:crypto'
 import type { Algorithm, PrivateJwk, PublicJwk } from './algorithms.js'
+import { utf8 } from './encodings.js'
 import type { MaybePromise } from './maybe-promise.js'
 
 /** The platform's representation of a key. */
@@ -51,6 +52,11 @@ export async function sign(algorithm: Algorithm, key: KeyHandle, data: string | 
 /** SHA-256 (FIPS 180-4). */
 export async function sha256(data: Uint8Array): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest('SHA-256', data))
+}
+
+/** SHA-256 of a text in UTF-8, as base64url without padding. */
+export async function hashText(text: string): Promise<string> {
+  return serializeBase64url(await sha256(utf8(text)))
 }
 
 /** SHA-512 (FIPS 180-4). */

@@ -10,7 +10,6 @@ import {
   registeredNames,
 } from './algorithms.js'
 import { systemClock } from './clock.js'
-import { utf8 } from './encodings.js'
 import { AAuthError } from './errors.js'
 import { LruCache } from './lru-cache.js'
 import type { MaybePromise } from './maybe-promise.js'
@@ -28,7 +27,7 @@ export interface VerificationKey {
 /** The JWK thumbprint (RFC 7638 with SHA-256): base64url, 43 characters. Throws `key_invalid` for an unsupported key type. */
 export async function jwkThumbprint(jwk: PublicJwk): Promise<string> {
   const members = keyMembers(jwk, requireAlgorithm(jwk))
-  return platform.serializeBase64url(await platform.sha256(utf8(canonicalMembers(members))))
+  return platform.hashText(canonicalMembers(members))
 }
 
 /**
@@ -108,7 +107,7 @@ async function importMembers(members: PublicJwk, algorithm: Algorithm): Promise<
   const refusal = algorithmTable[algorithm].refuse(members)
   if (refusal !== undefined) throw new AAuthError('key_invalid', `The key cannot be used: ${refusal}.`)
   const handle = await importHandle(members, algorithm)
-  const thumbprint = platform.serializeBase64url(await platform.sha256(utf8(canonicalMembers(members))))
+  const thumbprint = await platform.hashText(canonicalMembers(members))
   return { algorithm, jwk: members, thumbprint, handle }
 }
 

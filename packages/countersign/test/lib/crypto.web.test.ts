@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { type Algorithm, createSigner, generatePrivateJwk } from 'countersign'
 import { algorithmNames, parseBase64 } from 'countersign/signatures'
 import fc from 'fast-check'
@@ -49,6 +50,17 @@ describe('WebCrypto instead of node:crypto', () => {
     const key = await web.importPublicKey(vectors.keys[vector.key as keyof typeof vectors.keys], algorithm)
     const signature = parseBase64(vector.signature) as Uint8Array
     expect(await web.verify(algorithm, key, signature, vector.base as string)).toBe(true)
+  })
+
+  it('produces the same hashes of texts, which are digests of their UTF-8', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: 'binary' }), async (text) => {
+        const digest = createHash('sha256').update(new TextEncoder().encode(text)).digest('base64url')
+        expect(await node.hashText(text)).toBe(digest)
+        expect(await web.hashText(text)).toBe(digest)
+      }),
+    )
+    expect(await node.hashText('\ud800')).toBe(await web.hashText('\ud800'))
   })
 
   it('produces the same digests', async () => {

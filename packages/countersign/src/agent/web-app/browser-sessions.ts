@@ -1,6 +1,5 @@
 import * as platform from '#crypto'
 import { AgentError } from '../../lib/agent-error.js'
-import { utf8 } from '../../lib/encodings.js'
 import { LruCache } from '../../lib/lru-cache.js'
 import type { AgentStore } from '../agent-store.js'
 import type { OwnRecords } from '../scoped-records.js'
@@ -186,7 +185,7 @@ function randomText(bytes: number): string {
 }
 
 async function hashOf(secret: string): Promise<string> {
-  return platform.serializeBase64url(await platform.sha256(utf8(secret)))
+  return platform.hashText(secret)
 }
 
 interface SessionStoreOptions {

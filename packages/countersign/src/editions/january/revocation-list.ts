@@ -2,7 +2,6 @@ import * as platform from '#crypto'
 import { createGuardedFetch } from '#guarded-fetch'
 import { findTokenKey } from '../../discovery/discovery.js'
 import { type Found, fetchText } from '../../discovery/fetch-document.js'
-import { utf8 } from '../../lib/encodings.js'
 import { AAuthError } from '../../lib/errors.js'
 import { endpointProblem } from '../../protocol/documents.js'
 import { decodeToken, verifyDecodedToken } from '../../tokens/verify-token.js'
@@ -153,7 +152,8 @@ function refusal(why: string, cause?: unknown): AAuthError {
  */
 export type RevokedKind = 'grant' | 'family' | 'agent' | 'sub' | 'client'
 
-const length = 12
+/** The length of an entry, in characters. */
+const length = 16
 
 /**
  * Maximum size of a revocation list: the number of entries (of all kinds combined), and the length of its token in characters. That many
@@ -166,6 +166,5 @@ export const revocationListLimits = { entries: 10_000, characters: 524_288 } as 
  * list is public and must not reveal anyone's identity.
  */
 export async function revocationEntry(kind: RevokedKind, value: string): Promise<string> {
-  const digest = await platform.sha256(utf8(`${kind} ${value}`))
-  return platform.serializeBase64url(digest.subarray(0, length))
+  return (await platform.hashText(`${kind} ${value}`)).slice(0, length)
 }
