@@ -22,7 +22,7 @@ _EXPIRY_MARGIN = 5
 
 
 class Agent:
-    """An agent for one user. Its options, in the order of the TypeScript library:
+    """An agent for one user, registered nowhere.
 
     Args:
         id: the identifier of the agent: the URL under which its document and keys are published.

@@ -27,7 +27,7 @@ class Fetch(Protocol):
     """Sends one request. Raises `OSError` if there is no response that is complete in time and within `max_bytes`."""
 
     def __call__(
-        self, url: str, *, method: str = "GET", headers: Optional[Mapping[str, str]] = None, body: bytes = b"", max_bytes: int = 0
+        self, url: str, *, method: str = "GET", headers: Optional[Mapping[str, str]] = None, body: bytes = b"", max_bytes: int = ...
     ) -> Response: ...
 
 

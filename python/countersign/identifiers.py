@@ -10,7 +10,7 @@ from .errors import AAuthError
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _IDENTIFIER = re.compile(rf"https://(?=.{{1,253}}(?::|\Z))(?:{_LABEL}\.)+({_LABEL})(?::([1-9][0-9]{{0,4}}))?")
 _LOOPBACK = re.compile(r"http://(?:127\.0\.0\.1|\[::1\]|localhost):([1-9][0-9]{0,4})")
-_URL = re.compile(r"(https?://[^/?#]+)(/[^?#]*)?(\?[^#]*)?")
+_URL = re.compile(r"(https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([1-9][0-9]{0,4}))?)(/[^?#]*)?(\?[^#]*)?")
 _PATH = re.compile(r"/[A-Za-z0-9\-._~!$&'()*+,;=:@/%\[\]|]*")
 _QUERY = re.compile(r"\?[A-Za-z0-9\-._~!$&()*+,;=:@/%?\[\]|^`{}\\]*")
 _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:/|\Z)", re.IGNORECASE)
@@ -48,7 +48,7 @@ def require_identifier(option: str, text: Any, *, allow_insecure_loopback: bool 
 def is_fetchable_url(text: Any, *, allow_insecure_loopback: bool = False) -> bool:
     """Whether a URL from a document or a header may be fetched: an identifier, with any plain path and query."""
     try:
-        origin, path, query = split_url(text)
+        origin, _path, _query = split_url(text)
     except ValueError:
         return False
     return is_identifier(origin, allow_insecure_loopback=allow_insecure_loopback)
@@ -61,12 +61,12 @@ def split_url(url: Any) -> tuple[str, str, Optional[str]]:
         ValueError: for a URL that other programs could read differently.
     """
     match = _URL.fullmatch(url) if isinstance(url, str) and len(url) <= 8192 else None
-    if match is None or "@" in match[1]:
-        raise ValueError("the URL must be https://host/path?query, without user-info and fragment")
-    path = match[2] or "/"
-    if not _PATH.fullmatch(path) or _DOT_SEGMENT.search(path) or (match[3] and not _QUERY.fullmatch(match[3])):
+    if match is None or int(match[2] or 1) > 65535:
+        raise ValueError("the URL must be https://host/path?query in ASCII, without user-info and fragment")
+    path, query = match[3] or "/", match[4]
+    if not _PATH.fullmatch(path) or _DOT_SEGMENT.search(path) or (query and not _QUERY.fullmatch(query)):
         raise ValueError("the URL must be percent-encoded, without dot segments")
-    return match[1], path, match[3]
+    return match[1], path, query
 
 
 def require_target(raw_target: str) -> tuple[str, Optional[str]]:

@@ -14,7 +14,7 @@ from .discovery import AUTH_SERVER_DOCUMENT, Discovery, DiscoveryError
 from .encodings import parse_json_object
 from .errors import AAuthError, AgentError
 from .fetch import Response
-from .identifiers import is_under, parse_scope, split_url
+from .identifiers import is_identifier, is_under, parse_scope, split_url
 from .keys import import_verification_key
 from .tokens import AUTH_TOKEN, RESOURCE_TOKEN, confirmation_jwk, decode_token
 
@@ -81,7 +81,8 @@ class TokenEndpoint:
         claims = token.payload if token is not None and token.header.get("typ") == RESOURCE_TOKEN.typ else {}
         expected = {"aud": auth_server, "agent": self.agent, "agent_jkt": self.thumbprint}
         wrong = [name for name, value in expected.items() if claims.get(name) != value]
-        if not isinstance(claims.get("iss"), str) or not is_under(url, claims["iss"]):
+        # An identifier: `https:` would be the start of every URL.
+        if not is_identifier(claims.get("iss"), allow_insecure_loopback=True) or not is_under(url, claims["iss"]):
             wrong.append("iss")
         if parse_scope(claims.get("scope")) is None:
             wrong.append("scope")

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from countersign import RESOURCE_TOKEN, AgentError, Response, create_agent, create_signer, generate_private_jwk, issue_token
 from countersign.signature_key import parse_signature_key
+from countersign.tokens import decode_token
 
 from .world import AGENT, AUTH_SERVER, REDIRECT_URI, RESOURCE, START, World, json_response
 
@@ -62,6 +63,18 @@ class Flow(unittest.TestCase):
         self.world.answer_form = lambda form: json_response({"error": "invalid_grant"}, 400) if form["request_type"] == "refresh" else answer(form)
         self.assertEqual(agent.fetch(DATA).status, 200)
         self.assertEqual(len(prompts), 2)
+
+    def test_a_refresh_that_fails_for_another_reason(self):
+        """The grant may still be there, so the user is not prompted again."""
+        agent = self.world.agent()
+        agent.fetch(DATA)
+        self.world.time += 400
+        answer = self.world.answer_form
+        self.world.answer_form = lambda form: json_response({"error": "temporarily_unavailable"}, 503)
+        self.assertEqual(self.refuses("token_request_failed", agent).error, "temporarily_unavailable")
+        self.world.answer_form = answer
+        self.assertEqual(agent.fetch(DATA).status, 200)
+        self.assertEqual([form["request_type"] for form in self.world.posted], ["auth", "code", "refresh"])
 
     def test_a_token_that_the_resource_no_longer_accepts(self):
         agent = self.world.agent()
@@ -121,7 +134,7 @@ class Flow(unittest.TestCase):
             "exp": START + 60,
         }
         other = self.world.signers["other"].thumbprint
-        changes = [{"iss": "https://resource.exam"}, {"iss": AGENT}, {"aud": AGENT}, {"agent": RESOURCE}, {"agent_jkt": other}, {"scope": ""}]
+        changes = [{"iss": "https://resource.exam"}, {"iss": "https:"}, {"iss": DATA}, {"iss": AGENT}, {"aud": AGENT}, {"agent": RESOURCE}, {"agent_jkt": other}, {"scope": ""}]
         tokens = [issue_token(RESOURCE_TOKEN, {**valid, **change}, signer=self.world.signers[RESOURCE]) for change in changes]
         for token in [*tokens, self.world.agent_token(), "not-a-token"]:
             header = f'httpsig; auth-token; resource_token="{token}"; auth_server="{AUTH_SERVER}"'
@@ -135,8 +148,11 @@ class Flow(unittest.TestCase):
             with self.subTest(change):
                 self.world.change_token = change
                 self.refuses("auth_token_refused", self.world.agent())
-        self.world.auth_token = self.world.agent_token
-        self.refuses("auth_token_refused", self.world.agent())
+        self.world.change_token = {}
+        claims = decode_token(self.world.auth_token()).payload
+        for jwt in (self.world.agent_token(), self.world.sign_token({"typ": "JWT"}, claims), "x", None):
+            self.world.auth_token = lambda jwt=jwt: jwt
+            self.refuses("auth_token_refused", self.world.agent())
 
     def test_another_users_token_is_not_stored(self):
         agent = self.world.agent()
@@ -204,7 +220,8 @@ class Flow(unittest.TestCase):
         self.refuses("auth_server_unreachable", self.world.agent())
 
     def test_challenges_that_cannot_be_satisfied(self):
-        for header, status in [("Bearer", 401), ("httpsig; auth-token", 401), ("httpsig; identity=?1", 401), ("httpsig; auth-token; auth-token", 401), ("httpsig; auth-token", 200)]:
+        whole = f'httpsig; auth-token; resource_token="x"; auth_server="{AUTH_SERVER}"'
+        for header, status in [(whole, 200), (whole, 404), ('httpsig; auth-token; resource_token="x"', 401), ("Bearer", 401), ("httpsig; auth-token", 401), ("httpsig; identity=?1", 401), ("httpsig; auth-token; auth-token", 401), ("httpsig; auth-token", 200)]:
             self.world.respond[DATA] = lambda *_, header=header, status=status: Response(status, {"agent-auth": header}, b"")
             self.assertEqual(self.world.agent().fetch(DATA).status, status)
         self.world.respond[DATA] = lambda *_: Response(401, {"agent-auth": 'httpsig; user_interaction="https://x.example"'}, b"")
@@ -238,7 +255,7 @@ class Flow(unittest.TestCase):
         self.assertNotIn("x", [sent[0][name] for name in ("signature", "nonce")])
         with self.assertRaisesRegex(ValueError, "Content-Type"):
             self.world.agent().fetch(DATA, method="POST", body=b"x")
-        for url in ("https://user:pass@resource.example/", "ftp://resource.example/", "https://resource.example/a b", "https://resource.example/é", "/data"):
+        for url in ("https://user:pass@resource.example/", "ftp://resource.example/", "https://resource.example/a b", "https://resource.example/é", "https://resource.example:x/", "https://resource.example:65536/", "https://rés.example/", "https:///x", "/data"):
             with self.subTest(url), self.assertRaises(ValueError):
                 self.world.agent().fetch(url)
 

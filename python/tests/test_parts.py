@@ -10,6 +10,7 @@ from countersign.challenge import Challenge, parse_challenge
 from countersign.encodings import parse_base64, parse_base64url, parse_json_object, serialize_base64url
 from countersign.identifiers import is_fetchable_url, is_identifier, is_under, parse_scope
 from countersign.keys import import_verification_key
+from countersign.signature_input import parse_signature_input
 from countersign.signature_key import parse_signature_key, serialize_signature_key
 
 PYTHON = Path(__file__).parents[1]
@@ -155,6 +156,39 @@ class Headers(unittest.TestCase):
             self.assertEqual(raised.exception.code, "signature_malformed")
         with self.assertRaises(TypeError):
             serialize_signature_key("sig1", {"scheme": "jwt", "jwt": 'a" kid="b'})
+
+    def test_signature_input(self):
+        given = parse_signature_input('sig1=("@method" "x-y");created=5;expires=6;keyid="k";x;y=?0')
+        self.assertEqual((given.components, given.created, given.expires, given.algorithm), (["@method", "x-y"], 5, 6, None))
+        self.assertEqual(parse_signature_input("sig=();created=0").components, [])
+        thirty_two = " ".join(f'"c{number}"' for number in range(32))
+        self.assertEqual(len(parse_signature_input(f"sig1=({thirty_two});created=5").components), 32)
+        for text, code in [
+            ("", "signature_malformed"),
+            ("sig1=", "signature_malformed"),
+            ('sig1=("@method";created=5', "signature_malformed"),
+            ("sig1=(@method);created=5", "signature_malformed"),
+            ('sig1=("@method"  "@path");created=5', "signature_malformed"),
+            ('sig1=( "@method");created=5', "signature_malformed"),
+            ('sig1=("@method" "@method");created=5', "signature_malformed"),
+            (f'sig1=({thirty_two} "c32");created=5', "signature_malformed"),
+            ('sig1=("@method"); created=5', "signature_malformed"),
+            ('sig1=("@method");created=05', "signature_malformed"),
+            ('sig1=("@method");created=-5', "signature_malformed"),
+            ('sig1=("@method");created=5.5', "signature_malformed"),
+            ('sig1=("@method");created="5"', "signature_malformed"),
+            ('sig1=("@method");created', "signature_malformed"),
+            ('sig1=("@method");created=5;created=6', "signature_malformed"),
+            ('sig1=("@method");created=5, sig2=("@method");created=5', "signature_malformed"),
+            ('sig1=("@method");created=5;x="' + "a" * 4096 + '"', "signature_malformed"),
+            ('sig1=("@method")', "signature_created_missing"),
+            ('sig1=("Content-Type");created=5', "component_unsupported"),
+            ('sig1=("é");created=5', "component_unsupported"),
+            ('sig1=("@query-param";name="a");created=5', "component_unsupported"),
+        ]:
+            with self.subTest(text[:60]), self.assertRaises(AAuthError) as raised:
+                parse_signature_input(text)
+            self.assertEqual(raised.exception.code, code)
 
     def test_challenges(self):
         for header, challenge in [

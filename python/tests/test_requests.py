@@ -70,6 +70,8 @@ class Requests(unittest.TestCase):
         self.refuses("digest_malformed", self.signed_by_hand(components, fields={"content-digest": other}))
         both = f"{content_digest(b'x')}, sha-512=:{serialize_base64(b'0' * 64)}:"
         self.refuses("digest_mismatch", self.signed_by_hand(components, fields={"content-digest": both}))
+        for value in ("sha-256=:AAAB=:", "sha-256=x", "", content_digest(b"x") + ", a=:AA==:" * 500):
+            self.refuses("digest_malformed", self.signed_by_hand(components, fields={"content-digest": value}))
         twice = f"{content_digest(b'y')}, {content_digest(b'x')}"
         self.refuses("digest_malformed", self.signed_by_hand(components, fields={"content-digest": twice}))
 
@@ -144,8 +146,31 @@ class Requests(unittest.TestCase):
     def test_bounds(self):
         message = self.world.message()
         self.refuses("headers_too_large", replace(message, headers=[*message.headers, *[("x", "y")] * 1000]))
+        self.world.resource.verify(replace(message, headers=[*message.headers, *[("x", "y")] * (1000 - len(message.headers))]), "identity")
+        self.world.resource.verify(self.world.message("POST", headers=FORM, body=b"a" * 2**20), "identity")
         large = self.world.message("POST", headers=FORM, body=b"a" * (2**20 + 1))
         self.refuses("body_too_large", large)
+
+    def test_nonces_of_all_lengths(self):
+        components = ["@method", "@authority", "@path", "content-type", "content-digest", "nonce", "signature-key"]
+        for size, is_accepted in [(0, False), (11, False), (12, True), (192, True), (193, False)]:
+            with self.subTest(size):
+                message = self.signed_by_hand(components, fields={"nonce": serialize_base64url(b"0" * size)})
+                if is_accepted:
+                    self.world.resource.verify(message, "identity")
+                else:
+                    self.refuses("nonce_malformed", message)
+        self.refuses("nonce_malformed", self.signed_by_hand(components, fields={"nonce": "a+b/" * 5}))
+
+    def test_the_store_learns_who_claims_a_nonce(self):
+        claims = []
+        world = World(claim_nonce=lambda claim: claims.append(claim) or True)
+        world.resource.verify(world.message("POST"), "identity")
+        other = world.signers["other"]
+        anonymous = {"scheme": "hwk", "kty": "OKP", "crv": "Ed25519", "x": other.jwk["x"]}
+        world.resource.verify(world.message("POST", signer="other", reference=anonymous), "signature")
+        world.resource.verify(world.message("GET"), "identity")
+        self.assertEqual([(claim.source, claim.lifetime, len(claim.key)) for claim in claims], [(AGENT, 120, 43), ("", 120, 43)])
 
     def test_a_nonce_works_once(self):
         message = self.world.message("DELETE")
@@ -181,6 +206,12 @@ class Requests(unittest.TestCase):
                 fetched = len(self.world.fetched)
                 self.refuses("key_unknown", self.world.message(reference={**published, member: identifier}))
                 self.assertEqual(len(self.world.fetched), fetched, "an unacceptable identifier was fetched")
+        for url in ("http://agent.example/jwks.json", "https://127.0.0.1/jwks.json", "https://agent.example/../x", "file:///jwks.json"):
+            for reference in ({"jwks": url}, {"id": url}):
+                with self.subTest(url):
+                    fetched = len(self.world.fetched)
+                    self.refuses("key_unknown", self.world.message(reference={"scheme": "jwks", **reference, "kid": "k"}))
+                    self.assertEqual(len(self.world.fetched), fetched, "an unacceptable URL was fetched")
         anonymous = {"scheme": "hwk", "kty": "OKP", "crv": "Ed25519", "x": other.jwk["x"]}
         message = self.world.message(signer="other", reference=anonymous)
         self.assertIsNone(self.world.resource.verify(message, "signature").agent)
@@ -243,10 +274,6 @@ class Tokens(unittest.TestCase):
         self.assertEqual(raised.exception.code, code, raised.exception)
         return raised.exception
 
-    def header_changed(self, jwt, **changes):
-        header = {**decode_token(jwt).header, **changes}
-        return f"{serialize_base64url(json.dumps(header).encode())}.{jwt.partition('.')[2]}"
-
     def test_auth_tokens(self):
         token, key = self.world.auth_token, self.world.signers["other"].jwk
         for name, jwt in [
@@ -266,7 +293,7 @@ class Tokens(unittest.TestCase):
             ("not valid yet", token(nbf=START + 61)),
             ("issued in the future", token(iat=START + 61)),
             ("a subject that is no text", token(sub=5)),
-            ("signed by another key", self.header_changed(token(signer="other"), kid=self.world.signers[AUTH_SERVER].kid)),
+            ("signed by another key", self.world.sign_token({"kid": self.world.signers[AUTH_SERVER].kid}, decode_token(token()).payload, "other")),
             ("a resource token", issue_token(RESOURCE_TOKEN, {"iss": RESOURCE}, signer=self.world.signers[RESOURCE])),
         ]:
             with self.subTest(name):
@@ -275,22 +302,50 @@ class Tokens(unittest.TestCase):
         self.refuses("auth_token_expired", token(exp=START))
         self.refuses("signature_mismatch", token(), signer="other")
 
-    def test_algorithm_confusion(self):
-        jwt = self.world.auth_token()
-        for name, changes in [
+    def test_headers_of_tokens(self):
+        """Each token is signed by the issuer, so that only its header can be the reason. Nothing is fetched for it."""
+        claims = decode_token(self.world.auth_token()).payload
+        self.assertEqual(self.world.sign_token({}, claims).count("."), 2)
+        for name, header in [
             ("none", {"alg": "none"}),
             ("HMAC with the public key", {"alg": "HS256"}),
             ("another asymmetric algorithm", {"alg": "ES256"}),
             ("no algorithm", {"alg": None}),
             ("a list", {"alg": ["EdDSA"]}),
-            ("a critical extension", {"crit": ["b64"]}),
+            ("a critical extension", {"crit": ["exp"]}),
             ("an unencoded payload", {"b64": False}),
             ("no kid", {"kid": None}),
-            ("a key in the header", {"jwk": self.world.signers["other"].jwk, "kid": 5}),
+            ("a kid that is no text", {"kid": 5}),
+            ("a long kid", {"kid": "k" * 257}),
         ]:
             with self.subTest(name):
-                self.refuses("auth_token_invalid", self.header_changed(jwt, **changes))
-        self.refuses("agent_token_invalid", self.header_changed(jwt, typ="JWT"))
+                self.refuses("auth_token_invalid", self.world.sign_token(header, claims))
+                self.assertEqual(self.world.fetched, [])
+        for typ in ("JWT", "AUTH+JWT", None):
+            self.refuses("agent_token_invalid", self.world.sign_token({"typ": typ}, claims))
+        self.assertEqual(self.world.fetched, [])
+        # The key is the one that the issuer publishes under this kid, never one in the header.
+        jwk = self.world.signers["other"].jwk
+        self.refuses("auth_token_invalid", self.world.sign_token({"jwk": jwk}, claims, "other"))
+
+    def test_an_issuer_that_is_not_accepted_is_not_contacted(self):
+        evil = "https://evil.example"
+        self.world.documents[f"{evil}/.well-known/aauth-issuer"] = {**self.world.metadata, "issuer": evil, "jwks_uri": f"{evil}/jwks.json"}
+        self.world.documents[f"{evil}/jwks.json"] = {"keys": [self.world.signers["other"].jwk]}
+        self.refuses("auth_token_invalid", self.world.auth_token(iss=evil, signer="other"))
+        self.assertEqual(self.world.fetched, [])
+
+    def test_times_of_tokens(self):
+        def verify(jwt):
+            return self.world.resource.verify(self.world.message(reference={"scheme": "jwt", "jwt": jwt}), "authorization", "data.read")
+
+        verify(self.world.auth_token(exp=START + 86_400, nbf=START + 60, iat=START + 60))
+        verify(self.world.auth_token(exp=START + 0.5))
+        self.refuses("auth_token_invalid", self.world.auth_token(exp=START + 86_401))
+        self.refuses("auth_token_expired", self.world.auth_token(exp=START))
+        self.refuses("auth_token_invalid", self.world.auth_token(exp=-1))
+        infinite = self.world.sign_token({}, {**decode_token(self.world.auth_token()).payload, "exp": float("inf")})
+        self.refuses("agent_token_invalid", infinite)
 
     def test_an_agent_token_signed_by_an_agent_is_not_an_auth_token(self):
         claims = {"iss": AGENT, "aud": RESOURCE, "agent": AGENT, "scope": "data.read", "exp": START + 60, "cnf": {"jwk": self.world.signers[AGENT].jwk}}
@@ -370,12 +425,14 @@ class Tokens(unittest.TestCase):
         refused = self.refuses("signature_mismatch", jwt, signer="other")
         self.assertEqual(self.world.resource.to_response(refused).headers["agent-auth"], "httpsig; identity=?1")
         refused = self.refuses("auth_token_expired", jwt)
-        self.assertIn("resource_token=", self.world.resource.to_response(refused).headers["agent-auth"])
+        token = parse_challenge(self.world.resource.to_response(refused).headers["agent-auth"]).resource_token
+        self.assertEqual(decode_token(token).payload["scope"], "data.read")
 
     def test_an_auth_server_that_does_not_respond_is_not_the_agents_fault(self):
         self.world.respond[f"{AUTH_SERVER}/.well-known/aauth-issuer"] = lambda *_: Response(503, {}, b"")
         refused = self.refuses("unavailable", self.world.auth_token())
-        self.assertEqual(self.world.resource.to_response(refused).status, 503)
+        response = self.world.resource.to_response(refused)
+        self.assertEqual((response.status, "agent-auth" in response.headers), (503, False))
 
     def test_the_resource_token_endpoint(self):
         def request(body, method="POST"):
@@ -386,6 +443,7 @@ class Tokens(unittest.TestCase):
         self.assertEqual(response.status, 200)
         body = json.loads(response.body)
         self.assertEqual((body["auth_server"], decode_token(body["resource_token"]).payload["scope"]), (AUTH_SERVER, "data.read"))
+        self.assertEqual(request(b"scope=data.read+data.write").status, 200)
         for form in (b"scope=admin", b"scope=data.read&scope=data.write", b"x=y", b"scope="):
             self.assertEqual(json.loads(request(form).body)["error"], "invalid_scope")
         self.assertEqual(request(b"", "GET").status, 405)

@@ -15,6 +15,7 @@ from countersign import (
     issue_token,
     sign_request,
 )
+from countersign.encodings import serialize_base64url
 from countersign.identifiers import split_url
 
 AGENT = "https://agent.example"
@@ -100,6 +101,13 @@ class World:
     def agent_token(self, signer=AGENT, **changes):
         claims = {"iss": AGENT, "sub": "laptop", "exp": self.time + 300, "cnf": {"jwk": self.signers["delegate"].jwk}, **changes}
         return issue_token(AGENT_TOKEN, without_none(claims), signer=self.signers[signer], now=self.now)
+
+    def sign_token(self, header, claims, signer=AUTH_SERVER):
+        """A token whose signature is right, whatever its header says."""
+        key = self.signers[signer]
+        header = without_none({"alg": "EdDSA", "kid": key.kid, "typ": "auth+jwt", **header})
+        signing_input = ".".join(serialize_base64url(json.dumps(part).encode()) for part in (header, claims))
+        return f"{signing_input}.{serialize_base64url(key.sign(signing_input.encode()))}"
 
     def agent(self, **options):
         """An agent whose user allows everything at once."""
