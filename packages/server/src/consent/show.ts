@@ -7,7 +7,7 @@ import type { Arrival } from '../http/route.js'
 import { inSession, openVisit, type SignedInVisit, type Visit } from '../http/visit.js'
 import { renderCodeForm } from '../pages/code-page.js'
 import type { CodeForm } from '../pages/models/request-blocks.js'
-import { signInPageAt } from '../sign-in/render-sign-in.js'
+import { fieldsOf, signInPageAt } from '../sign-in/render-sign-in.js'
 import { signInChanged } from '../sign-in/session.js'
 import type { AuthRequest } from '../storage/api/storage.js'
 import { allowing } from './decide.js'
@@ -15,6 +15,7 @@ import { decisionFacts, policyDenial } from './facts.js'
 import { countGuess, requireFewGuesses } from './guesses.js'
 import {
   emitDecision,
+  linkDestination,
   newHandle,
   outcomeResponse,
   requestWay,
@@ -93,11 +94,17 @@ async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): 
   }
   if (bound.reason === 'user_changed') throw signInChanged(link)
   if (bound.reason === 'other_browser') throw new PageError('request_other_session')
-  if (bound.reason === 'other_user') throw new PageError('request_used')
+  if (bound.reason === 'other_user') throw otherUser(context, visit, link)
   // The request was decided or has expired between the two reads, so check again.
   const again = await respondUnlessOpen(context, visit, await requireStored(context, link))
   if (!again) throw new PageError('request_unknown')
   return again
+}
+
+/** Tells a user that only another one can decide, and lets them sign in as that user: some people have several accounts. */
+function otherUser(context: ServerContext, visit: Visit, link: ConsentLink): PageError {
+  const { path, fields } = linkDestination(link)
+  return new PageError('request_other_user', { switchAccount: fieldsOf(context, visit, { action: path, fields }) })
 }
 
 /**

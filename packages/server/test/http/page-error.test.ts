@@ -7,6 +7,7 @@ it.each<[keyof typeof problemStatus, number]>([
   ['redirect_mismatch', 400],
   ['bad_form', 400],
   ['request_other_session', 403],
+  ['request_other_user', 403],
   ['csrf', 403],
   ['policy_forbids', 403],
   ['not_found', 404],

@@ -35,6 +35,13 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
       phrase`This request can be answered only in the browser that opened it first, as long as that browser keeps its cookies.`,
     advice: () => phrase`Continue in that browser, or start again from the agent.`,
   },
+  request_other_user: {
+    heading: 'Only another user can answer this',
+    explanation: () =>
+      phrase`The agent that sent this request acts for one user only, and you’re signed in as someone else. The request stays open for that user.`,
+    advice: () =>
+      phrase`If the agent is yours, switch to the account that you use it with. If someone sent you this link, close the page.`,
+  },
   request_invalid: {
     heading: 'This request can’t be used',
     explanation: (agent) => phrase`${agent} sent you here with a request that we can’t use.`,

@@ -265,6 +265,7 @@ export interface ProblemPage extends PageFrame {
     | 'request_allowed'
     | 'request_denied'
     | 'request_other_session'
+    | 'request_other_user'
     | 'client_unknown'
     | 'redirect_mismatch'
     | 'request_invalid'
@@ -289,7 +290,7 @@ export interface ProblemPage extends PageFrame {
   retry?: string | undefined
   /** The currently signed-in user, for `account_changed`. */
   user?: string | undefined
-  /** Signs the user out and returns to the same place, for `account_changed`. */
+  /** Signs the user out and returns to the same place, for `account_changed` and `request_other_user`. */
   switchAccount?: FormFields | undefined
   /** Where the user can revoke what they allowed, for `request_allowed` and `too_many_permissions`. */
   remove?: string | undefined

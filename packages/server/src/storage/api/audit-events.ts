@@ -56,7 +56,7 @@ export const auditEvents = {
   'request.guessed':
     'A consent request ended because too many links to it were wrong, which may have been guesses; `wrongLinks`',
   'request.other_user':
-    'A user opened a consent request of an agent that acts for another user; the request was denied and the agent may have been given to someone else',
+    'A user opened a consent request of an agent that acts for another user, who can still decide; the link may have been sent to the wrong person',
   'request.relinquished': 'An agent ended its own consent request',
   'request.remembered': 'A request was allowed without a page because of a remembered grant; `scope`',
   'request.revoked':

@@ -24,7 +24,7 @@ export interface RequestStorage {
   /**
    * Binds an open request to the first signed-in browser and its user, in one step (W23). Binding it again from the same browser sets the
    * user, and increments `revision` if the user changed. `state` overrides a remembered one, but only the first time. A user other than the
-   * one that the request requires is refused as `other_user`, which denies the request.
+   * one that the request requires is refused as `other_user`, and the request stays open.
    */
   bindRequest(binding: RequestBinding): Promise<BindOutcome>
   /** Extends the lifetime of an open request by `seconds`, at most `maxExtensions` times (WCAG 2.2.1), and at most to its longest lifetime. */

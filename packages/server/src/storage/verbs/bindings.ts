@@ -24,6 +24,7 @@ export async function bindAgent(unit: Unit, { edition, agent_id, delegate }: Age
   for (let left = tries; left > 0; left -= 1) {
     const [bound] = await bindingInsertion(unit, [{ ...key, user_id: userId, bound_at: unit.now }])
     if (bound) {
+      await requireForOpen(unit, { edition, agent_id, delegate }, userId)
       await writeEvent(unit, {
         event: 'agent.bound',
         userId,
@@ -36,6 +37,22 @@ export async function bindAgent(unit: Unit, { edition, agent_id, delegate }: Age
     if (found) return found.user_id === userId
   }
   throw new StorageError('unavailable', 'the agent was bound and unbound in the meantime')
+}
+
+/** From now on, the agent's requests that no user has opened yet require the user to whom it was bound. */
+async function requireForOpen({ db, now }: Unit, { edition, agent_id, delegate }: AgentColumns, userId: number) {
+  await db
+    .updateTable('auth_request')
+    .set({ required_user_id: userId })
+    .where('agent_id', '=', agent_id)
+    .where('delegate', 'is not distinct from', delegate)
+    .where('status', '=', 'open')
+    .where('expires_at', '>', now)
+    .where('edition', '=', edition)
+    .where('binds_agent', '=', 1)
+    .where('browser_hash', 'is', null)
+    .where('required_user_id', 'is', null)
+    .execute()
 }
 
 const bindingInsertion = cachedInsertion('agent_binding', (insertion) =>

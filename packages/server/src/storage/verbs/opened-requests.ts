@@ -21,6 +21,7 @@ import { findUserId, isUnchanged, userIdOf } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, hashBytes, idBytes, type Placeholders } from '../sql/kept-query.js'
 import type { Tables } from '../sql/tables.js'
+import { exceedsAuditLimit } from './throttle.js'
 
 export async function rememberState({ db, clock }: Statement, tokenHash: string, state: string): Promise<void> {
   await db
@@ -40,7 +41,7 @@ export async function bindRequest(unit: Unit, binding: RequestBinding): Promise<
   if (!row) return { outcome: 'refused', reason: 'unknown' }
   const request = toAuthRequest(row)
   const reason = bindingRefusal(request, binding)
-  if (reason === 'other_user') await denyOther(unit, row, binding.userId)
+  if (reason === 'other_user') await reportOther(unit, row, binding)
   if (reason) {
     const isTheirs = reason !== 'other_browser' && reason !== 'other_user'
     return { outcome: 'refused', reason, request: isTheirs ? request : undefined }
@@ -164,13 +165,9 @@ function openUntil({ createdAt, expiresAt }: AuthRequest, now: number, openFor: 
   return Math.max(expiresAt, Math.min(now + openFor.seconds, createdAt + openFor.most))
 }
 
-/** Denies a request that a user opened who is not the one that it requires. */
-async function denyOther(unit: Unit, row: FoundRequest, userId: string): Promise<void> {
-  await unit.db
-    .updateTable('auth_request')
-    .set({ status: 'denied', decided_at: unit.now })
-    .where('id', '=', row.id)
-    .execute()
+/** Reports that a user opened a request who is not the one that it requires. The request stays open for the user that it requires. */
+async function reportOther(unit: Unit, row: FoundRequest, { tokenHash, userId }: RequestBinding): Promise<void> {
+  if (await exceedsAuditLimit(unit, 'request.other_user', tokenHash)) return
   await writeEvent(unit, {
     event: 'request.other_user',
     ...requestParties(row),

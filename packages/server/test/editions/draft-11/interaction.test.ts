@@ -198,17 +198,39 @@ describe('after the decision, a user', () => {
 })
 
 describe('an agent acts for one user', () => {
-  it('another user cannot take it: they see a neutral page, and the agent is denied', async () => {
+  it('another user cannot decide or end its request: they learn that only its user can, who then decides', async () => {
     const stage = await openPersonStage()
-    const first = await openPerson(stage)
-    await decide(stage, first.page)
-    await poll(stage, first.location)
+    await decide(stage, (await openPerson(stage)).page)
     const second = pendingIn(await askPerson(stage, { resource: stage.otherResource.id }))
-    const { html } = await openConsent(stage, second.page, { person: people.bob })
-    expect(stateOf(html)).toBe('request_used')
-    expect(html).not.toMatch(/agent\.example|alice/)
-    expect(await problemIn(await poll(stage, second.location))).toMatchObject({ status: 403, error: 'denied' })
-    expect(await stage.storage.listEvents({ event: 'request.other_user' })).toHaveLength(1)
+    const bob = await openConsent(stage, second.page, { person: people.bob })
+    expect([stateOf(bob.html), bob.status]).toEqual(['request_other_user', 403])
+    expect(bob.html).not.toMatch(/agent\.example|alice/)
+    for (const consent of ['grant', 'deny']) {
+      const forged = bob.html.replaceAll('name="action" value="logout"', 'name="consent"')
+      expect((await bob.user.submit(forged, bob.url, { consent })).status).toBe(403)
+    }
+    expect((await poll(stage, second.location)).status).toBe(202)
+    expect(await stage.storage.listEvents({ event: 'request.other_user' })).toMatchObject([{ agent: stage.agent.id }])
+    expect(stateOf((await openConsent(stage, second.page)).html)).toBe('consent-known')
+  })
+
+  it('someone who opened the link with another account can switch to the right one in the same browser', async () => {
+    const stage = await openPersonStage()
+    await decide(stage, (await openPerson(stage)).page)
+    const second = pendingIn(await askPerson(stage, { resource: stage.otherResource.id }))
+    const bob = await openConsent(stage, second.page, { person: people.bob })
+    const left = await bob.user.submit(bob.html, bob.url, { action: 'logout' })
+    const { html } = await openConsent(stage, stage.authServer + left.headers.get('location'), { user: bob.user })
+    expect(stateOf(html)).toBe('consent-known')
+  })
+
+  it('requests that were sent before its user first allowed it, and that no one has opened, become its user’s', async () => {
+    const stage = await openPersonStage()
+    const [first, second] = [await openPerson(stage), await openPerson(stage, { resource: stage.otherResource.id })]
+    await decide(stage, first.page)
+    expect(stateOf((await openConsent(stage, second.page, { person: people.bob })).html)).toBe('request_other_user')
+    const { html } = await openConsent(stage, second.page)
+    expect(html).not.toContain('This agent is new here')
   })
 
   it('of two users who allow it at the same time, one gets it', async () => {

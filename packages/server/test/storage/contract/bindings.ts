@@ -45,6 +45,22 @@ export function bindingContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findViolations()).toEqual([])
     })
 
+    test('requests of the agent that no one has opened require its user from then on', async () => {
+      const { storage } = world
+      const others = [
+        newRequest(binding),
+        newRequest(bot),
+        newRequest({ ...binding, delegate: 'aauth:other@agent.example' }),
+        newRequest({ ...binding, edition: 'other' }),
+      ]
+      for (const each of others) await storage.createAuthRequest(each)
+      const { tokenHash } = await opened(storage, await newUser(storage))
+      const { user: alice } = await allowedRequest(storage, binding)
+      const requiredBy = async (hash: string) => (await storage.findAuthRequest(hash))?.requiredUserId
+      expect(await Promise.all(others.map((each) => requiredBy(each.tokenHash)))).toEqual([alice.id, null, null, null])
+      expect(await requiredBy(tokenHash)).toBeNull()
+    })
+
     test('an agent whose requests bind nothing stays unbound, as does one whose request is denied', async () => {
       const { storage } = world
       const { decision } = await boundRequest(storage, binding)
