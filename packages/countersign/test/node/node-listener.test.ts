@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { AAuthError, createSigner, generatePrivateJwk, type ReceivedMessage } from 'countersign'
@@ -11,8 +11,9 @@ import { craftMessage, digestOf } from '../httpsig/crafted-message.js'
 import { refusalCode } from '../refusal.js'
 import { bodyOrRefusal } from './body-or-refusal.js'
 
-async function listen(listener: RequestListener): Promise<number> {
-  const server = createServer(listener)
+const listen = (listener: RequestListener) => listenOn(createServer(listener))
+
+async function listenOn(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => {
     server.closeAllConnections()
@@ -143,6 +144,19 @@ describe('the handler gets', () => {
     await aborted
     expect(signal?.aborted).toBe(true)
   })
+})
+
+it('tells names from values if the server leaves the checks of HTTP/1.1 to the listener', async () => {
+  const { handler, seen } = recorder()
+  const server = createServer(
+    { requireHostHeader: false },
+    createNodeListener(handler, { origin: 'https://resource.example' }),
+  )
+  const port = await listenOn(server)
+  const close = 'Connection: close'
+  expect(statusOf(await exchange(port, lines('GET / HTTP/1.1', 'X-A: host', close)))).toBe(400)
+  expect(seen).toEqual([])
+  expect(statusOf(await exchange(port, lines('GET / HTTP/1.1', 'Host: a', 'X-A: expect', 'X-B: c', close)))).toBe(200)
 })
 
 describe('rejected before the handler', () => {

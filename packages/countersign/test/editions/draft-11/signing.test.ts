@@ -84,6 +84,7 @@ describe('a signature of draft -11', () => {
       'signature_malformed',
       withField(get, 'signature-key', (value) => `${value}, sig1=(scheme=jwt jwt="e30.e30.AA")`),
     ],
+    ['has a Signature-Key without labels', 'signature_malformed', withField(get, 'signature-key', () => '"sig"')],
     ['has a label twice', 'signature_malformed', withField(get, 'signature-key', (value) => `${value}, ${value}`)],
     [
       'has nine members',

@@ -89,6 +89,12 @@ describe('parseChallenge', () => {
     expect(await refusalCode(() => parseChallenge(header))).toBe('request_malformed')
   })
 
+  it('accepts 16 KiB, and not a character more', async () => {
+    const header = (length: number) => `httpsig; auth_server="${'a'.repeat(length - 'httpsig; auth_server=""'.length)}"`
+    expect(parseChallenge(header(16_384)).level).toBe('signature')
+    expect(await refusalCode(() => parseChallenge(header(16_385)))).toBe('request_malformed')
+  })
+
   it.each([
     ['alone', 'httpsig; user_interaction="https://resource.example/auth?session=xyz"'],
     ['with a resource token', 'httpsig; user_interaction="https://a.example"; resource_token="a.b.c"'],
