@@ -420,6 +420,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     const asking = { 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin', referer: `${ids.agent}/calendar` }
     const response = await visit(browser, events, asking)
     expect(response.status).toBe(401)
+    expect(response.headers.get('cache-control')).toBe('private, no-store')
     const { error, url } = (await response.json()) as { error: string; url: string }
     expect(error).toBe('consent_required')
     expect(location(await browser.open(await decide(browser, url, 'alice')))).toBe(`${ids.agent}/calendar`)

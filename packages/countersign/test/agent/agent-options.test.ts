@@ -254,6 +254,11 @@ it('shows at most 200 characters of an invalid redirect URI', () => {
   expect(() => createAgent({ ...options, redirectUri })).not.toThrow(redirectUri.slice(0, 201))
 })
 
+it('accepts endpoint origins of any auth server if a function decides which ones it may use', () => {
+  const endpointOrigins = { 'https://other.example': ['https://login.example'] }
+  expect(() => createAgent({ ...options, endpointOrigins, authServers: () => true })).not.toThrow()
+})
+
 it('accepts a redirect URI of 2048 characters', () => {
   const redirectUri = `https://agent.example/${'a'.repeat(2026)}`
   expect(createAgent({ ...options, redirectUri }).metadata.redirect_uris).toEqual([redirectUri])

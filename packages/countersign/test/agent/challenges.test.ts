@@ -1,7 +1,7 @@
 import { createAgent } from 'countersign/agent'
 import { type AgentEdition, january } from 'countersign/editions'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { agentSigner, ended, ids, openStage, type Stage, settled } from './stage.js'
+import { agentSigner, ended, ids, openStage, type Stage } from './stage.js'
 
 const data = `${ids.api}/data`
 const asking = (agentAuth: string, status = 401) => new Response('no', { status, headers: { 'agent-auth': agentAuth } })
@@ -261,10 +261,11 @@ describe('a background refresh', () => {
     stage.token.refresh = refreshing
     late.abort(new Error('late'))
     expect(given?.signal.aborted).toBe(true)
-    await settled()
-    await stage.agent.for('s1').fetch(data)
-    const requests = () => stage.forms().map(({ request_type }) => request_type)
-    await vi.waitFor(() => expect(requests()).toEqual(['auth', 'refresh', 'refresh']), patient)
+    // The next refresh can begin only once the abandoned one has been removed.
+    await vi.waitFor(async () => {
+      await stage.agent.for('s1').fetch(data)
+      expect(stage.forms().map(({ request_type }) => request_type)).toEqual(['auth', 'refresh', 'refresh'])
+    }, patient)
   })
 })
 
