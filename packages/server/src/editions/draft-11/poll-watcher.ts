@@ -39,7 +39,7 @@ const interval = 250
 
 export interface PollWatcherOptions {
   storage: Pick<PolledRequestStorage, 'findPolledStates'>
-  /** Called if the requests could not be looked up. The polls go on waiting. */
+  /** Called if the requests cannot be looked up, once until they can be again. The polls go on waiting. */
   onError: (error: unknown) => void
 }
 
@@ -55,6 +55,7 @@ export class PollWatcher {
   readonly #counts = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
   #isLooking = false
+  #isFailing = false
 
   constructor({ storage, onError }: PollWatcherOptions) {
     this.#storage = storage
@@ -122,8 +123,10 @@ export class PollWatcher {
       const states = await this.#storage.findPolledStates([...this.#waiters.keys()])
       for (const waiter of this.#waiters.values())
         if (hasChanged(waiter.seen, states.get(waiter.pollHash) ?? waiter.seen)) this.#end(waiter, 'changed')
+      this.#isFailing = false
     } catch (error) {
-      this.#onError(error)
+      if (!this.#isFailing) this.#onError(error)
+      this.#isFailing = true
     } finally {
       this.#isLooking = false
     }
