@@ -21,12 +21,6 @@ export function resourceIdOf({ db }: Statement, identifier: string) {
   return db.selectFrom('resource').select('id').where('identifier', '=', identifier)
 }
 
-/** Returns the origin of a resource, in one spelling; the identifier itself if it is not a URL. */
-export function originOf(identifier: string): string {
-  const { origin } = URL.canParse(identifier) ? new URL(identifier) : { origin: 'null' }
-  return origin === 'null' ? identifier : origin
-}
-
 /** Returns the id by which other rows reference an agent, whether or not the agent has ever been seen. */
 export async function internAgent(unit: Unit, identifier: string): Promise<number> {
   const known = await unit.locking(agentIdOf(unit, identifier), { agent: 'shared' }).executeTakeFirst()

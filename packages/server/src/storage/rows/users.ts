@@ -5,7 +5,7 @@ import { type AsRead, foldUsername, type Subjects, type User } from '../api/user
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedInsertion, cachedQuery, idBytes, idText, type Placeholders, randomPart } from '../sql/kept-query.js'
 import type { Tables } from '../sql/tables.js'
-import { internResource, originOf } from './identifiers.js'
+import { internResource } from './identifiers.js'
 
 export async function findUser(statement: Statement, userId: string): Promise<User | undefined> {
   const row = await users(statement).where('u.public_id', '=', idBytes(userId)).executeTakeFirst()
@@ -173,6 +173,12 @@ export async function storeSubjects(unit: Unit, row: SubjectRow, planned: Subjec
 /** Null if it is the user's own subject. */
 function subjectBytes({ sub }: SubjectRow, text: string): Buffer | null {
   return text === idText(sub) ? null : idBytes(text)
+}
+
+/** Returns the origin of a resource, in one spelling; the identifier itself if it is not a URL. */
+function originOf(identifier: string): string {
+  const { origin } = URL.canParse(identifier) ? new URL(identifier) : { origin: 'null' }
+  return origin === 'null' ? identifier : origin
 }
 
 /** Stores the subject for a resource, and first for its origin, whose other resources know the user by the same subject. */
