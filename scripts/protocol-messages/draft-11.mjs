@@ -73,7 +73,7 @@ const signatureToken = ({ request }) => tokenIn(request.headers.get('signature-k
 
 /** The user's browser. When the user is about to decide, the agent's request has been opened. */
 const browser = createScriptedBrowser(async (input, init) => {
-  if (`${init?.body}`.includes('consent=grant')) await pollOnce()
+  if (typeof init?.body === 'string' && init.body.includes('consent=grant')) await pollOnce()
   return fetch(input, init)
 }, signal)
 
