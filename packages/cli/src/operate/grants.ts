@@ -31,7 +31,7 @@ export const grantsList: Run<ListOptions> = async (flags, terminal) => {
       grant.id,
       grant.username,
       grant.delegate === null ? grant.agent : `${grant.agent} (${grant.delegate})`,
-      grant.resource,
+      grant.account === null ? grant.resource : `${grant.resource} (${grant.account})`,
       grant.display.agent.bearer ? 'unsigned' : 'signed',
       grant.scope,
       formatTime(grant.createdAt),

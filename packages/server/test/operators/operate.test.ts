@@ -316,7 +316,7 @@ describe('countersign server grants', () => {
   const fill = async (storage: Storage) => {
     const alice = await addAlice(storage)
     const one = await rememberedGrant(storage, {}, {}, alice)
-    const two = await rememberedGrant(storage, { agent: other }, {}, alice)
+    const two = await rememberedGrant(storage, { agent: other }, { account: 'work' }, alice)
     const three = await rememberedGrant(storage)
     return { one: one.grantId, two: two.grantId, three: three.grantId }
   }
@@ -340,6 +340,7 @@ describe('countersign server grants', () => {
     const { stdout } = await stage.run('server grants list --live')
     expect(stdout).toMatch(new RegExp(`^ID +${three}\\nUSERNAME +`))
     expect(stdout.match(/^AGENT {8}https:/gm)).toHaveLength(3)
+    expect(stdout.match(/ \(work\)$/gm)).toHaveLength(1)
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
   })
 

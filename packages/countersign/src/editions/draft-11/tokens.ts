@@ -78,6 +78,7 @@ function claimsProblem(claims: CommonClaims, document: string, { lifetime, forbi
   if (dwk !== document) return `its dwk is not ${document}`
   if (!isServerId(iss, { allowInsecureLoopback: true })) return 'its iss has a port or a path'
   if (jti.length > 256) return 'its jti is longer than 256 characters'
+  if (/[\p{Cc}\p{Cs}]/u.test(jti)) return 'its jti has control characters'
   if (exp - iat > lifetime) return `its lifetime is longer than ${lifetime} s`
   if (Array.isArray(aud) && aud.length !== 1) return 'its aud does not name exactly one party'
   const extra = forbidden.find((claim) => Object.hasOwn(claims, claim))

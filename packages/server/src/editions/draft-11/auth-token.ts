@@ -17,7 +17,7 @@ import { draft11Name } from './paths.js'
 import { actingScope } from './person-token.js'
 import { problem } from './problems.js'
 import type { Draft11Limits } from './resource-limit.js'
-import { isRevoked, resourceTokenRevoked } from './revocations.js'
+import { isRevoked, isStorable, resourceTokenRevoked } from './revocations.js'
 import { readHints, readMembers, requireAgentToken, requireText } from './token-request.js'
 import { grantOrAsk } from './want-token.js'
 
@@ -54,6 +54,9 @@ export function authTokenEndpoint(context: SignedContext, limits: Draft11Limits)
 
 type Presented = PersonTokenClaims | AuthTokenClaims
 
+/** Longest name of a user's account at a resource. */
+const maxAccount = 256
+
 /** Step 1: the token is from the resource, for this server, and for the key that signed this request. */
 async function requireResourceToken(
   context: SignedContext,
@@ -75,6 +78,8 @@ async function requireResourceToken(
   if (await isRevoked(context, claims)) throw resourceTokenRevoked()
   const extra = ['mission_s256', 'interaction'].find((claim) => Object.hasOwn(claims, claim))
   if (extra !== undefined) throw invalid(`${extra} is not supported here`)
+  if (claims.account !== undefined && !isStorable(claims.account, maxAccount))
+    throw invalid(`its account must be of at most ${maxAccount} characters, without control characters`)
   return claims
 }
 

@@ -33,6 +33,11 @@ const longest = day
 /** Limits per issuer: requests in a minute, and stored revocations. */
 const limits = { minute: 60, records: 10_000 } as const
 
+/** Whether every database stores a text of another party as it is, and can look it up. */
+export function isStorable(text: string, most: number): boolean {
+  return text.length <= most && !/[\p{Cc}\p{Cs}]/u.test(text)
+}
+
 /** Whether the issuer of a token revoked it. */
 export function isRevoked({ storage }: SignedContext, { iss: issuer, jti }: RevocableToken): Promise<boolean> {
   return storage.isRevoked({ issuer, jti })
@@ -103,8 +108,8 @@ async function requireRate({ storage, now }: SignedContext, iss: string): Promis
 }
 
 function revocationIn({ jti, exp }: Readonly<Record<string, unknown>>, now: number): { jti: string; exp: number } {
-  if (typeof jti !== 'string' || jti === '' || jti.length > 256)
-    throw malformed('jti must be the id of the token, of at most 256 characters.')
+  if (typeof jti !== 'string' || jti === '' || !isStorable(jti, 256))
+    throw malformed('jti must be the id of the token, of at most 256 characters, without control characters.')
   if (typeof exp !== 'number' || !Number.isSafeInteger(exp) || exp < 0)
     throw malformed('exp must be the expiry of the token, in whole seconds.')
   if (exp > now + longest + skew)

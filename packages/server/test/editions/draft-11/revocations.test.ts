@@ -189,6 +189,7 @@ describe('a revocation is refused', () => {
   it.each<[string, object, number, string]>([
     ['no jti', { jti: undefined }, 400, 'invalid_request'],
     ['a long jti', { jti: 'x'.repeat(257) }, 400, 'invalid_request'],
+    ['a jti that databases cannot store', { jti: 'a\0b' }, 400, 'invalid_request'],
     ['no exp', { exp: undefined }, 400, 'invalid_request'],
     ['an exp that is no integer', { exp: 1.5 }, 400, 'invalid_request'],
     ['an exp far ahead', { exp: 1_800_000_000 + 90_000 }, 400, 'invalid_request'],
