@@ -8,6 +8,7 @@
 export {
   type ConfiguredGatewayOptions,
   createConfiguredGateway,
+  openRevokedTokens,
   type SharedMemory,
 } from './config/configured-gateway.js'
 export type { GatewaySettings } from './config/gateway-schema.js'

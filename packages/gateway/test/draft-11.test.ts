@@ -132,12 +132,13 @@ describe('a gateway in draft -11', () => {
 })
 
 describe('a configured gateway refuses a revoked token', () => {
-  async function openIssuer() {
+  async function openIssuer(more: object = {}) {
     const { personServer, use, revoke } = await openPersonServer()
     const settings = {
       authServers: [personServer],
       allowInsecureLoopback: true,
       upstream: { url: await openUpstream() },
+      ...more,
     }
     return { load: async () => loadSettings(settings), use, revoke }
   }
@@ -153,6 +154,25 @@ describe('a configured gateway refuses a revoked token', () => {
     expect([await use(port), await revoke(port)]).toEqual([200, 200])
     gateway.use(await load())
     expect(await use(port)).toBe('error=revoked_jwt')
+  })
+
+  it('after a restart, with a state folder', async () => {
+    const { load, use, revoke } = await openIssuer({ stateFolder: 'state' })
+    const config = await load()
+    const first = await open(config)
+    expect([await use(first.port), await revoke(first.port)]).toEqual([200, 200])
+    first.gateway.close()
+    expect(await use((await open(config)).port)).toBe('error=revoked_jwt')
+    expect(config.warnings).toEqual([])
+    const { warnings } = await (await openIssuer()).load()
+    expect(warnings).toEqual([expect.stringContaining('accepted again after a restart')])
+  })
+
+  it.each([
+    ['with redis', { redis: 'redis://127.0.0.1:6379' }, /stateFolder: cannot be combined with redis/],
+    ['in January', { edition: 'january', authServer: ids.personServer }, /stateFolder: needs edition: "draft-11"/],
+  ])('and refuses a state folder %s', async (_, more, problem) => {
+    await expect(loadSettings({ stateFolder: 'state', ...more })).rejects.toThrow(problem)
   })
 
   it('that was revoked at another process', async () => {

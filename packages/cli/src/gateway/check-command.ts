@@ -46,7 +46,8 @@ async function checkConfiguration(
   const { file, settings, warnings } = config
   if (settings.redis !== undefined) await loadRedis()
   try {
-    createConfiguredGateway(config).close()
+    // The folder is created by the account that runs the gateway.
+    createConfiguredGateway({ ...config, settings: { ...settings, stateFolder: undefined } }).close()
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause
     throw usageError(`${file} is invalid:\n  ${cause.message}`, cause)

@@ -28,7 +28,7 @@ export const gatewayCommand: Run = async (flags, terminal) => {
   const config = await load()
   const count = parseWorkers(workers)
   if (count > 1 && cluster.isPrimary) {
-    hostSharedState(config.settings)
+    hostSharedState(config)
     return withLog(terminal, (log) => runWorkers(count, terminal, { reloadOnHangUp: true, log }))
   }
   for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
@@ -95,8 +95,8 @@ async function run(config: LoadedGatewayConfig, { load, since, log }: Given, ter
 
 /** Settings that cannot be changed without a restart. */
 function fixedSettings({ settings }: LoadedGatewayConfig): object {
-  const { listen, admin, redis, instances } = settings
-  return { listen, admin, redis, instances }
+  const { listen, admin, redis, stateFolder, instances } = settings
+  return { listen, admin, redis, stateFolder, instances }
 }
 
 const needsConfig = `gateway start requires --config <file>. The smallest possible file, after countersign agent keys generate --output api-key.json:

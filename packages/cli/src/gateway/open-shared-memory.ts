@@ -1,10 +1,14 @@
 import cluster from 'node:cluster'
 import type { RevokedTokens } from 'countersign/editions'
-import { createRevokedTokens } from 'countersign/editions/draft-11'
 import { MissingPackageError } from 'countersign/node'
 import { createMemoryNonces, createRateLimit } from 'countersign/resource'
 import { createMcpSessions, type McpCaller, type McpSession, type McpSessions } from 'countersign/resource/mcp'
-import type { GatewaySettings, SharedMemory } from 'countersign-gateway'
+import {
+  type GatewaySettings,
+  openRevokedTokens,
+  type ReadGatewaySettings,
+  type SharedMemory,
+} from 'countersign-gateway'
 import { CommandError } from '../command/errors.js'
 import type { ServerLog } from '../terminal/server-log.js'
 import type { Terminal } from '../terminal/terminal.js'
@@ -20,10 +24,11 @@ export interface OpenMemory {
 }
 
 /** Without Redis, the primary process keeps the state for all workers. */
-export function hostSharedState({ redis }: GatewaySettings): void {
+export function hostSharedState(config: ReadGatewaySettings): void {
+  const { redis } = config.settings
   const sessions = createMcpSessions()
   const counted = { claimNonce: createMemoryNonces(), rateLimit: createRateLimit() }
-  const revoked = createRevokedTokens()
+  const revoked = openRevokedTokens(config)
   const revocations = {
     addRevoked: ({ issuer, jti, until }: Revocation) => revoked.add(issuer, jti, until),
     hasRevoked: ({ issuer, jti }: TokenName) => revoked.has(issuer, jti),

@@ -121,7 +121,7 @@ async function whileForgotten<T>(write: () => Promise<T>): Promise<T> {
 const unwritable = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM'])
 
 /** A file name for text of any length, with any characters. */
-function nameOf(text: string): string {
+export function nameOf(text: string): string {
   return createHash('sha256').update(text).digest('base64url').slice(0, 27)
 }
 
@@ -152,7 +152,7 @@ async function copied(from: string, to: string): Promise<boolean> {
 const abandoned = 3_600_000
 
 /** Removes temporary files left by a program that was killed while writing. */
-async function removeAbandoned(path: string): Promise<void> {
+export async function removeAbandoned(path: string): Promise<void> {
   const stats = await unlessMissing(stat(path))
   if (stats?.isFile() && Date.now() - stats.mtimeMs > abandoned) await rm(path, { force: true })
 }

@@ -32,6 +32,7 @@ export { type SettingRow, settingRows, withOverrides } from '../settings/setting
 export { type CallbackPort, type CallbackPortOptions, openCallbackPort } from './callback-port.js'
 export { type ConnectionQueue, createConnectionQueue, endGracefully } from './connection-queue.js'
 export { fileDelegates } from './file-delegates.js'
+export { type FileRevokedTokensOptions, fileRevokedTokens } from './file-revoked-tokens.js'
 export { fileStore } from './file-store.js'
 export { keepPrivate } from './keep-private.js'
 export { type ConnectionShares, limitConnections } from './limit-connections.js'

@@ -102,7 +102,8 @@ export interface ResourceOptions {
   wwwAuthenticate?: string | undefined
   /**
    * Stores the tokens that auth servers revoke at the resource's revocation endpoint, if the edition has one; all instances must share one
-   * store. @default a bounded store in this process
+   * store, such as `fileRevokedTokens` on one machine, or `redisRevokedTokens`. @default a bounded store in this process: after a restart,
+   * revoked tokens are accepted again until they expire
    */
   revokedTokens?: RevokedTokens | undefined
   /** Accepts `scheme=x509`: see `createCertificateFinder` in `countersign/x509`. @default rejected */

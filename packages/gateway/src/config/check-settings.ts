@@ -90,6 +90,7 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
     ...authServerProblems(settings),
     ...gatewayEditions[settings.edition ?? editionNames[0]].problemsIn(settings),
     ...notShared(settings),
+    ...storedTwice(settings),
   ]
 }
 
@@ -129,6 +130,11 @@ function notShared({ instances = 1, redis }: ReadableSettings): ConfigurationPro
   if (instances === 1 || redis !== undefined) return []
   const problem = `is ${instances}, so each instance would accept the same signed request once: set redis as their shared memory`
   return [{ setting: 'instances', problem }]
+}
+
+function storedTwice({ stateFolder, redis }: ReadableSettings): ConfigurationProblem[] {
+  if (stateFolder === undefined || redis === undefined) return []
+  return [{ setting: 'stateFolder', problem: 'cannot be combined with redis, which stores the revoked tokens' }]
 }
 
 /** The scopes of an MCP table, by setting name. */
@@ -185,6 +191,14 @@ export function warningsOf(settings: GatewaySettings, given: unknown): string[] 
     ...refusedUnseen(settings),
     ...knownToOne(settings),
     ...withheldTokens(settings),
+    ...forgottenRevocations(settings),
+  ]
+}
+
+function forgottenRevocations({ edition, redis, stateFolder }: GatewaySettings): string[] {
+  if (!gatewayEditions[edition].receivesRevocations || redis !== undefined || stateFolder !== undefined) return []
+  return [
+    'Revoked tokens are accepted again after a restart, until they expire: set stateFolder to a folder, or redis.',
   ]
 }
 

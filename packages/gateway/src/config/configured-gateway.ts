@@ -1,7 +1,9 @@
 import cluster from 'node:cluster'
+import { dirname, resolve } from 'node:path'
 import type { ClaimNonce, OnEvent } from 'countersign'
 import type { RevokedTokens } from 'countersign/editions'
 import { createRevokedTokens } from 'countersign/editions/draft-11'
+import { fileRevokedTokens } from 'countersign/node'
 import { createMemoryNonces, createRateLimit, createResource, type RateLimit } from 'countersign/resource'
 import { createMcpSessions, type McpSessions } from 'countersign/resource/mcp'
 import { createGateway } from '../create-gateway.js'
@@ -9,7 +11,7 @@ import { gatewayEditions } from '../editions/gateway-editions.js'
 import type { Gateway, GatewayOptions } from '../gateway-options.js'
 import { createSubrequestGateway, type SubrequestOptions } from '../subrequests/create-subrequest-gateway.js'
 import type { UpstreamOptions } from '../upstream.js'
-import type { LoadedGatewayConfig } from './load-gateway-config.js'
+import type { LoadedGatewayConfig, ReadGatewaySettings } from './load-gateway-config.js'
 
 /** Request memory that several processes share. */
 export interface SharedMemory {
@@ -30,6 +32,12 @@ export interface ConfiguredGatewayOptions {
   onEvent?: OnEvent | undefined
 }
 
+/** Opens the store of revoked tokens that a configuration chooses: its `stateFolder` or, without one, the memory of this process. */
+export function openRevokedTokens({ file, settings }: ReadGatewaySettings): RevokedTokens {
+  const { stateFolder } = settings
+  return stateFolder === undefined ? createRevokedTokens() : fileRevokedTokens(resolve(dirname(file), stateFolder))
+}
+
 /**
  * Creates a gateway from a configuration. `use` applies another configuration, which must not change the port or `verifyOnly`.
  *
@@ -48,7 +56,7 @@ export function createConfiguredGateway(
   // Kept across configuration changes: a used nonce stays used, a revoked token stays revoked, and clients keep their sessions.
   const mcpSessions = shared?.mcpSessions ?? (cluster.isWorker ? undefined : createMcpSessions())
   const { claimNonce, rateLimit } = shared ?? { claimNonce: createMemoryNonces(), rateLimit: createRateLimit() }
-  const revokedTokens = shared ? shared.revokedTokens : createRevokedTokens()
+  const revokedTokens = shared ? shared.revokedTokens : openRevokedTokens(config)
 
   function commonOptions({ settings, signer }: LoadedGatewayConfig) {
     const { id, authServer, authServers, scopes, nonce, denyList, allowNetworks, egressProxy } = settings

@@ -153,6 +153,7 @@ export const gatewayShape = {
     .optional(),
   trustProxy: networks.default([]),
   redis: judged(redisProblem).optional(),
+  stateFolder: text(4096).optional(),
   instances: whole(1000).default(1),
   nonce: z.enum(['optional', 'required']).default('optional'),
   denyList: z.boolean().default(false),

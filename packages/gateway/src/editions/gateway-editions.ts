@@ -34,6 +34,11 @@ export const gatewayEditions: Readonly<Record<EditionName, GatewayEdition>> = {
       const problems: ConfigurationProblem[] = []
       if (names.has('authServers'))
         problems.push({ setting: 'authServers', problem: 'needs edition: "draft-11"; in January 2026, set authServer' })
+      if (names.has('stateFolder'))
+        problems.push({
+          setting: 'stateFolder',
+          problem: 'needs edition: "draft-11", in which auth servers report revoked tokens',
+        })
       for (const [at, { require }] of routes)
         if (require === 'user')
           problems.push({ setting: `routes[${at}].require`, problem: 'can be "user" only with edition: "draft-11"' })

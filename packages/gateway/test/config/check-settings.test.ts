@@ -264,7 +264,7 @@ describe('collisionsIn', () => {
 
 describe('warningsOf', () => {
   const warnings = (change: object, given: object = {}) =>
-    warningsOf({ verifyOnly: false, routes: [], mcp: [], instances: 1, ...change } as never, given)
+    warningsOf({ edition: 'january', verifyOnly: false, routes: [], mcp: [], instances: 1, ...change } as never, given)
   const unseen = (names: string) =>
     `verifyOnly: proxies do not pass on the body, so these routes refuse all requests other than GET and HEAD: ${names}. To allow them on a route that neither deletes nor spends, set "body": "unseen" there.`
 
