@@ -133,9 +133,9 @@ export interface TokenSummary {
   resource: string
   authServer: string
   scope: readonly string[]
-  /** Unix seconds. */
+  /** When the agent stops using the token, in Unix seconds: in draft -11 up to five minutes before the token expires. */
   expiresAt: number
-  /** Whether the token can be renewed, after it expires, without prompting the user. */
+  /** Whether the agent can obtain the next token without prompting the user, while the user's consent lasts. */
   isRenewable: boolean
 }
 

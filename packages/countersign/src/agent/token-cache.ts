@@ -172,9 +172,11 @@ export function createTokenCache({ records, past, thumbprint, now }: HeldTokensO
     },
     async list(owner) {
       const usable = (await read(owner)).filter(({ token }) => isUsable(token))
-      return usable.map(({ token: { resource, authServer, scope, expiresAt, refreshToken } }) => {
-        return { resource, authServer, scope, expiresAt, isRenewable: refreshToken !== undefined }
-      })
+      return usable.map(
+        ({ token: { resource, authServer, scope, expiresAt, refreshToken, isRenewable = !!refreshToken } }) => {
+          return { resource, authServer, scope, expiresAt, isRenewable }
+        },
+      )
     },
     add: (owner, token, signal) => serialize(owner, () => keep(owner, token, signal)),
     forget: (owner, resource) =>

@@ -74,6 +74,8 @@ export interface HeldToken {
   refreshAt: number
   authServer: string
   refreshToken: string | undefined
+  /** Whether another token can be requested without a prompt while the user's consent lasts. @default if there is a refresh token */
+  isRenewable?: boolean | undefined
   /** The edition's name for what the token proves. A token never replaces one of another kind. */
   kind?: string | undefined
   /** The name under which the agent obtained the token, if it has one for each owner. */

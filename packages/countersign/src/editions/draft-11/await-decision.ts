@@ -13,6 +13,8 @@ export interface DeferredConsent extends PendingConsent {
   agentName: string
   /** Unix time in seconds, by the system clock, of the first poll. */
   pollAt: number
+  /** When the prompt for the page expires, in Unix seconds. */
+  shownExpiry?: number | undefined
   /** Seconds that the server added between polls, because they were too fast. */
   delay: number
   /** The `sub` in the token that was presented. */

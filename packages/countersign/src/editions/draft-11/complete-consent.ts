@@ -83,7 +83,7 @@ async function endByError(
 ): Promise<CallbackMatch> {
   const isDenied = error === 'access_denied'
   const failure = isDenied
-    ? new AgentError('access_denied', 'Access was denied.', { error })
+    ? new AgentError('access_denied', 'Access was denied: the user did not allow it.', { error: 'denied' })
     : new AgentError('token_request_failed', 'The user returned without a decision.', { error: error.slice(0, 60) })
   if (isDenied) await state.noteRefusal(consent.need, owner).catch(() => undefined)
   await endConsent(state, consent, owner, failure)

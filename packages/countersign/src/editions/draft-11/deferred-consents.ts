@@ -24,7 +24,7 @@ import { sessionKind } from './token-kinds.js'
 /** How long a request waits unless `consentTimeout` is set, and how long a consent is stored, in seconds. */
 const longestConsent = 3 * 3600
 
-/** How long users have according to the prompt, in seconds. Servers report only that the time is over. */
+/** How long users have according to the prompt, in seconds from when a page is known. Servers report only that the time is over. */
 const shownTime = 600
 
 const maxChannels = 10_000
@@ -94,7 +94,8 @@ async function begin(
   const ownState = platform.serializeBase64url(platform.randomBytes(24))
   const way = await tools.openConsent(owner, { state: ownState })
   const { redirectUri } = way
-  const until = Math.floor(tools.now()) + longestConsent
+  const now = Math.floor(tools.now())
+  const until = now + longestConsent
   const consent: DeferredConsent = {
     id: '',
     need,
@@ -105,6 +106,7 @@ async function begin(
     code: '',
     createdAt: preciseClock(),
     promptExpiresAt: until,
+    shownExpiry: now + shownTime,
     until,
     agentName,
     pollAt: preciseClock() + retryAfter,
@@ -141,7 +143,7 @@ async function decide(
   const refuse = async () => {
     if (isAsked && !canPrompt) throw await consentRequired(tools, consent, owner, until)
   }
-  const ask = async (page: InteractionPage) => {
+  const ask = async (page: Partial<DeferredConsent>) => {
     const details = await describe(tools, { ...consent, ...page }, until)
     if (!ending.aborted) await way.ask({ ...details, signal: ending })
   }
@@ -152,7 +154,7 @@ async function decide(
     over.abort(error)
   }
   let shown = consent.url
-  const prompt = (page: InteractionPage) => {
+  const prompt = (page: InteractionPage & Partial<DeferredConsent>) => {
     shown = page.url
     ask(page).catch(giveUp)
   }
@@ -172,9 +174,10 @@ async function decide(
         requireNoQuestion(requirement)
         const page = pageOf(tools, consent, requirement)
         if (page.url === '' || page.url === shown) return
-        await updateConsent(state, owner, consent, page)
-        if (!canPrompt) throw await consentRequired(tools, { ...consent, ...page }, owner, until)
-        prompt(page)
+        const change = { ...page, shownExpiry: Math.floor(now()) + shownTime }
+        await updateConsent(state, owner, consent, change)
+        if (!canPrompt) throw await consentRequired(tools, { ...consent, ...change }, owner, until)
+        prompt(change)
       },
     })
   } catch (error) {
@@ -262,11 +265,11 @@ async function consentRequired(
 }
 
 async function describe(
-  { discovery, now }: DeferralTools,
-  { url, code, need }: DeferredConsent,
+  { discovery }: DeferralTools,
+  { url, code, need, shownExpiry }: DeferredConsent,
   until: number,
 ): Promise<ConsentDetails> {
   const permissions = await describeScopes(discovery, draft11Documents.resource, need)
   const { authServer, resource, scope } = need
-  return { url, code, authServer, resource, scope, permissions, expiresAt: Math.min(now() + shownTime, until) }
+  return { url, code, authServer, resource, scope, permissions, expiresAt: Math.min(shownExpiry ?? until, until) }
 }

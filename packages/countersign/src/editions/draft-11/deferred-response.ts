@@ -115,7 +115,8 @@ export async function failureIn(response: Response, host: string): Promise<Agent
   const detail = typeof body?.detail === 'string' ? plainLine(body.detail, 200) : ''
   const code = endings[error ?? ''] ?? (status === 408 || status === 410 ? 'consent_expired' : 'token_request_failed')
   const why = detail === '' ? '.' : `: ${detail}`
-  if (code === 'access_denied') return new AgentError(code, `Access was denied${why}`, { error })
+  if (code === 'access_denied')
+    return new AgentError(code, `Access was denied${detail === '' ? ` by ${host}, without a reason.` : why}`, { error })
   if (code === 'consent_expired')
     return new AgentError(code, `${host} no longer waits for the decision${why}`, { error: error ?? `${status}` })
   const said = [status, error && plainLine(error, 60)].filter(Boolean).join(' ')

@@ -122,6 +122,7 @@ export async function keepIssued(
     refreshAt: until,
     authServer,
     refreshToken: undefined,
+    isRenewable: true,
     kind,
     agentName,
     userScope: `${authServer} ${resource}`,

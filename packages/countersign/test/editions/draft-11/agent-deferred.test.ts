@@ -46,6 +46,13 @@ describe('a deferred response', () => {
     expect(pollsOf(stage)).toHaveLength(1)
   })
 
+  it('that is denied without a reason names the server', async () => {
+    const stage = openStage({ decision: 'none' })
+    stage.personServer.poll = () => problem(403, 'denied')
+    const { message } = await failureOf(stage.agent.fetch(data))
+    expect(message).toBe('Access was denied by ps.example, without a reason.')
+  })
+
   it('that ends with 410 and no problem details is reported', async () => {
     const stage = openStage({ decision: 'none' })
     stage.personServer.poll = () => new Response('', { status: 410 })
@@ -227,8 +234,11 @@ describe('an agent that cannot prompt', () => {
       consent: { authServer: ids.personServer, resource: ids.resource },
     })
     const page = first.consent?.url ?? ''
+    const opened = stage.clock.now
+    stage.clock.now += 90
     const again = await failureOf(stage.agent.fetch(data))
     expect(again.consent?.url).toBe(page)
+    expect([first, again].map(({ consent }) => consent?.expiresAt)).toEqual([opened + 600, opened + 600])
     expect(postsOf(stage)).toHaveLength(1)
     stage.decide(page)
     const next = await failureOf(stage.agent.fetch(data))
@@ -320,7 +330,7 @@ describe('a browser that returns', () => {
     stage.decide(consent?.url ?? '')
     const page = await (await stage.agent.handler(callback(consent?.url ?? ''))).text()
     expect(page).toContain('data-state="allowed"')
-    expect(await stage.agent.tokens()).toHaveLength(1)
+    expect(await stage.agent.tokens()).toEqual([expect.objectContaining({ isRenewable: true })])
   })
 
   it('causes one poll at once by each that waits, and no others before Retry-After', async () => {
@@ -352,15 +362,16 @@ describe('a browser that returns', () => {
   })
 
   it.each([
-    ['access_denied', 'access_denied', 'denied'],
-    ['user_abandoned', 'token_request_failed', 'failed'],
-  ])('with the error %s ends the request', async (error, code, shown) => {
+    ['access_denied', 'access_denied', 'denied', 'denied', 'denied: the user did not allow it'],
+    ['user_abandoned', 'token_request_failed', 'failed', 'user_abandoned', 'without a decision'],
+  ])('with the error %s ends the request', async (error, code, shown, problemName, who) => {
     const stage = openStage({ decision: 'none' })
     const failure = failureOf(stage.agent.fetch(data))
     await vi.waitFor(() => expect(stage.asked).toHaveLength(1))
     const page = await (await stage.agent.handler(callback(stage.asked[0]?.url ?? '', { error }))).text()
     expect(page).toContain(`data-state="${shown}"`)
-    expect(await failure).toMatchObject({ code, error })
+    expect(await failure).toMatchObject({ code, error: problemName })
+    expect((await failure).message).toContain(who)
   })
 
   it('with an unknown state changes nothing', async () => {
