@@ -95,6 +95,29 @@ class Flow(unittest.TestCase):
         self.assertEqual(agent.fetch(DATA).status, 200)
         self.assertEqual(self.world.posted[-1]["request_type"], "refresh")
 
+    def test_a_token_that_cannot_be_refreshed(self):
+        """The resource refuses it without a resource token, so the agent identifies itself to receive one."""
+        answer = self.world.answer_form
+
+        def without_refresh_token(form):
+            body = json.loads(answer(form).body)
+            return json_response({name: value for name, value in body.items() if name != "refresh_token"})
+
+        self.world.answer_form = without_refresh_token
+        agent = self.world.agent()
+        agent.fetch(DATA)
+        serve, refused = self.world.serve, []
+
+        def serve_once_refused(url, method, headers, body):
+            if "jwt=" in headers["signature-key"] and not refused:
+                refused.append(url)
+                return Response(401, {"agent-auth": "httpsig; auth-token"}, b"")
+            return serve(url, method, headers, body)
+
+        self.world.serve = serve_once_refused
+        self.assertEqual(agent.fetch(DATA).status, 200)
+        self.assertEqual([form["request_type"] for form in self.world.posted], ["auth", "code"] * 2)
+
     def test_a_larger_scope(self):
         agent = self.world.agent()
         self.world.change_token = {"scope": "data.read"}
@@ -255,6 +278,9 @@ class Flow(unittest.TestCase):
         self.assertNotIn("x", [sent[0][name] for name in ("signature", "nonce")])
         with self.assertRaisesRegex(ValueError, "Content-Type"):
             self.world.agent().fetch(DATA, method="POST", body=b"x")
+        for method in ("get", "GET /x HTTP/1.1\r\nX:", ""):
+            with self.assertRaisesRegex(ValueError, "upper case"):
+                self.world.agent().fetch(DATA, method=method)
         for url in ("https://user:pass@resource.example/", "ftp://resource.example/", "https://resource.example/a b", "https://resource.example/é", "https://resource.example:x/", "https://resource.example:65536/", "https://rés.example/", "https:///x", "/data"):
             with self.subTest(url), self.assertRaises(ValueError):
                 self.world.agent().fetch(url)
