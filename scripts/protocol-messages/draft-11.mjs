@@ -60,28 +60,32 @@ app.all('*', (c) => resource.handler(c.req.raw))
 const { signal } = new AbortController()
 
 /** Requests that the agent does not send in this flow are signed here. */
-const send = async (request, jwt) =>
-  fetch(
-    await signRequest(request, {
-      profile: draft11AgentSigning,
-      signer: agentSigner,
-      signatureKey: { scheme: 'jwt', jwt },
-      created: now(),
-    }),
-  )
+const send = async (request, jwt) => {
+  const signed = await signRequest(request, {
+    profile: draft11AgentSigning,
+    signer: agentSigner,
+    signatureKey: { scheme: 'jwt', jwt },
+    created: now(),
+  })
+  const signature = signed.headers.get('signature')
+  await fetch(signed)
+  return exchanges.find(({ request: sent }) => sent.headers.get('signature') === signature)
+}
 const signatureToken = ({ request }) => tokenIn(request.headers.get('signature-key'))
+
+let decision = 'grant'
+let openPoll
 
 /** The user's browser. When the user is about to decide, the agent's request has been opened. */
 const browser = createScriptedBrowser(async (input, init) => {
-  if (typeof init?.body === 'string' && init.body.includes('consent=grant')) await pollOnce()
+  if (typeof init?.body === 'string' && init.body.includes('consent=grant')) openPoll ??= await pollOnce()
   return fetch(input, init)
 }, signal)
 
-let decision = 'grant'
-
-async function pollOnce() {
+/** Polls the latest request. */
+function pollOnce() {
   const { request, response } = exchanges.findLast((each) => each.response.status === 202)
-  await send(new Request(response.headers.get('location')), signatureToken({ request }))
+  return send(new Request(response.headers.get('location')), signatureToken({ request }))
 }
 
 const agent = createAgent({
@@ -115,17 +119,22 @@ const personal = await during(() => agent.fetch('https://api.example/profile'))
 const allowing = await during(() => agent.fetch('https://api.example/events'))
 const again = await during(() => agent.fetch('https://api.example/events'))
 decision = 'deny'
-const denying = await during(() =>
-  agent
-    .fetch('https://api.example/events', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: '{"title":"Tea"}',
-    })
-    .catch((error) => {
-      if (error.code !== 'access_denied') throw error
-    }),
-)
+const isDenied = ({ request, response }) => request.url.includes('/person/pending/') && response.status === 403
+const denying = await during(async () => {
+  const tea = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"title":"Tea"}' }
+  await agent.fetch('https://api.example/events', tea).catch((error) => {
+    if (error.code !== 'access_denied') throw error
+  })
+  // If its user has returned, the agent does not have to poll.
+  await until(() => exchanges.some(isDenied), pollOnce)
+})
+/** Waits until something has happened, for at most 5 seconds. */
+async function until(hasHappened, act = () => undefined) {
+  for (let turns = 0; turns < 500 && !hasHappened(); turns++) {
+    await act()
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
 const personToken = JSON.parse(personal('/person/pending/', ' 200').answer).person_token
 const authorizing = await during(() =>
   send(
@@ -140,8 +149,7 @@ const authorizing = await during(() =>
 const revoking = await during(async () => {
   await removeAccess(browser, issuer, { user })
   for (const act of periodic) act()
-  const isSent = () => exchanges.filter(({ request }) => request.url.endsWith('/aauth/revoke')).length > 1
-  for (let turns = 0; turns < 10_000 && !isSent(); turns++) await new Promise((resolve) => setImmediate(resolve))
+  await until(() => exchanges.filter(({ request }) => request.url.endsWith('/aauth/revoke')).length > 1)
 })
 const revoked = await during(() => send(new Request('https://api.example/events'), signatureToken(again('/events'))))
 clearInterval(running)
@@ -163,7 +171,7 @@ export const blocks = {
   'agent token': tokenOf(signatureToken(personal('/profile'))),
   'person token request': both(personal('/person/token')),
   'consent link': requestOf(personal('/person/interact', 'code=')),
-  'open poll': both(personal('/person/pending/', ' 202')),
+  'open poll': both(openPoll),
   callback: requestOf(personal('/callback')),
   poll: both(poll),
   'person token': tokenOf(personToken),

@@ -110,9 +110,13 @@ function cut(text) {
     .replaceAll(/[\w+/-]{80,}/g, (long) => `${long.slice(0, 20)}…`)
 }
 
-/** Masks the values that differ in each run: keys, signatures, digests, ids and secrets. */
+/**
+ * Masks the values that differ in each run: keys, signatures, digests, ids and secrets, and whether the poll that is answered is one that
+ * waited.
+ */
 function masked(text) {
   return text
+    .replaceAll(/^Prefer: .*\n/gm, '')
     .replaceAll(/=:[^:]+:/g, '=:~:')
     .replaceAll(/\baa(?:cd|rq|rt)_[\w-]+|\beyJ[\w.-]+|(?<=state(?:=|%3D))[\w-]+|(?<=Nonce: )[\w-]+/g, '~')
     .replaceAll(/(?<=nonce=")[\w-]+|(?<=code=")[\w-]+|(?<=[?]code=)[\dA-Z-]{14}/g, '~')

@@ -1,5 +1,8 @@
-import { readFileSync } from 'node:fs'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { freePort } from '../../../../test/free-port.js'
 import { createScriptedUser } from '../../../server/test/scripted-user.js'
 import type { TraceDocument } from '../independent-verifier.js'
 import { runInProcess, startProgram } from '../run-program.js'
@@ -51,6 +54,28 @@ describe('countersign demo --edition draft-11', () => {
     expect(stdout).toMatch(/^200 \{"message":"Access granted",.*"token_type":"aa-auth\+jwt"/)
   })
 
+  it('does not show the first page again if a database contains its grant', { timeout: 60_000 }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'countersign-demo-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const database = ['--db', join(folder, 'auth.db')]
+    const [agentPort, apiPort, serverPort] = [`${await freePort()}`, `${await freePort()}`, `${await freePort()}`]
+    const issuer = `http://127.0.0.1:${serverPort}`
+    const only = (party: string, port: string) => ['demo', ...edition, '--quiet', '--only', party, '--port', port]
+    const server = startProgram([...only('auth-server', serverPort), ...database])
+    const api = startProgram([...only('resource', apiPort), '--auth-server-url', issuer])
+    await Promise.all([server.seen(/^auth-server /), api.seen(/^resource /)])
+    const atProfile = ['--auth-server-url', issuer, '--resource-url', `http://127.0.0.1:${apiPort}/data-person`]
+    const first = await runInProcess(...only('agent', agentPort), ...atProfile)
+    await Promise.all([api.stop('SIGINT'), server.stop('SIGINT')])
+    expect(first.stdout).toMatch(/"token_type":"aa-person\+jwt"/)
+    const samePorts = ['--ports', [agentPort, apiPort, serverPort].join()]
+    const { status, stdout } = await runInProcess('demo', ...edition, ...database, ...samePorts)
+    expect(status).toBe(0)
+    expect(stdout).toMatch(
+      /\n1\. .* an agent token .*\n2\. .* a person token .*\n.* 401 .*\n3\. The person server asks /,
+    )
+  })
+
   it('--browser lets a user decide on both pages, and remove the access', { timeout: 60_000 }, async () => {
     const running = startProgram(['demo', ...edition, '--browser', ...freePorts])
     const user = createScriptedUser(fetch)
@@ -100,31 +125,35 @@ describe('countersign demo --edition draft-11 --json', () => {
   }, 60_000)
 
   it('contains the messages of the flow, in the order sent', () => {
-    const messages = document.messages.filter(({ request }) => !new URL(request.url).pathname.endsWith('.json'))
-    expect(
-      messages.map(({ from, to, request, response, tokens }) => {
-        const path = new URL(request.url).pathname.replace(/\/aarq_.*/, '/X')
-        const { kind = '-' } = tokens.find(({ where }) => where === 'request.headers.signature-key.jwt') ?? {}
-        return `${from} ${to} ${request.method} ${path} ${kind} ${response.status}`
-      }),
-    ).toEqual([
+    const lines = document.messages.map(({ from, to, request, response, tokens }) => {
+      const path = new URL(request.url).pathname.replace(/\/aarq_.*/, '/X')
+      const { kind = '-' } = tokens.find(({ where }) => where === 'request.headers.signature-key.jwt') ?? {}
+      return `${from} ${to} ${request.method} ${path} ${kind} ${response.status}`
+    })
+    // How often the agent polls while the user decides depends on how long that takes.
+    const isPending = (line: string) => /\/pending\/X .* 202$/.test(line)
+    const sentBy = (party: string) =>
+      lines.filter((line) => line.startsWith(party) && !line.includes('.json ') && !isPending(line))
+    expect(sentBy('agent')).toEqual([
       'agent resource GET /data-auth aa-agent+jwt 401',
       'agent auth-server POST /person/token aa-agent+jwt 202',
-      'browser auth-server GET /person/interact - 303',
-      'browser auth-server GET /person/interact - 200',
-      'browser auth-server POST /person/interact - 303',
-      'browser auth-server GET /person/interact - 200',
-      'browser auth-server POST /person/interact - 303',
-      'browser agent GET /callback - 200',
       'agent auth-server GET /person/pending/X aa-agent+jwt 200',
       'agent resource GET /data-auth aa-person+jwt 401',
       'agent auth-server POST /person/authorize aa-agent+jwt 202',
+      'agent auth-server GET /person/pending/X aa-agent+jwt 200',
+      'agent resource GET /data-auth aa-auth+jwt 200',
+    ])
+    expect(sentBy('browser')).toEqual([
+      'browser auth-server GET /person/interact - 303',
+      'browser auth-server GET /person/interact - 200',
+      'browser auth-server POST /person/interact - 303',
+      'browser auth-server GET /person/interact - 200',
+      'browser auth-server POST /person/interact - 303',
+      'browser agent GET /callback - 200',
       'browser auth-server GET /person/interact - 303',
       'browser auth-server GET /person/interact - 200',
       'browser auth-server POST /person/interact - 303',
       'browser agent GET /callback - 200',
-      'agent auth-server GET /person/pending/X aa-agent+jwt 200',
-      'agent resource GET /data-auth aa-auth+jwt 200',
     ])
   })
 
@@ -164,12 +193,13 @@ describe('countersign demo --edition draft-11 --trace', () => {
     expect(codes).toHaveLength(2)
     expect([...stdout.matchAll(/^The page shows the code (\S+)\.$/gm)].map(([, code]) => code)).toEqual(codes)
     for (const [token, times] of [
-      ['AGENT TOKEN', 5],
       ['PERSON TOKEN', 3],
       ['RESOURCE TOKEN', 2],
       ['AUTH TOKEN', 2],
     ] as const)
       expect(stdout.match(new RegExp(`^ {2}\\| ${token} \\(decoded\\) in `, 'gm')), token).toHaveLength(times)
+    // Polls contain it, too.
+    expect(stdout.match(/^ {2}\| AGENT TOKEN \(decoded\) in /gm)?.length).toBeGreaterThanOrEqual(5)
     const after = (line: string) => new RegExp(`^${line}.*\\n(?: {4}.*\\n)*((?: {2}\\| .*\\n)+)`, 'm').exec(stdout)?.[1]
     expect(after('aauth-requirement: requirement=person-token')).toBe(
       '  | The agent gets a person token for this resource from its person server, and\n  | repeats the request with it.\n',
