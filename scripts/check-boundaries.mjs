@@ -97,7 +97,7 @@ const layers = {
     consent: [...serverBase, 'http', 'sign-in'],
     account: [...serverBase, 'http', 'sign-in'],
     // The seam and the editions behind it; they render no pages.
-    editions: ['policy', 'storage/api', 'secrets', 'config', 'http'],
+    editions: ['policy', 'storage/api', 'secrets', 'outbound', 'config', 'http'],
     'create-auth-server': [...serverBase, 'http', 'sign-in', 'consent', 'account', 'editions'],
     index: [...serverBase, 'storage/checks', 'sign-in', 'http', 'create-auth-server'],
   },

@@ -817,6 +817,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           listRevocations: () => storage.listRevocations({ since: 0, perUser: 1, limit: 1 }),
           findBinding: () => storage.findBinding({ edition, agent, delegate: null }),
           findIssue: () => storage.findIssue('id'),
+          findDueDeliveries: () => storage.findDueDeliveries({ edition, limit: 1 }),
           claimDeliveries: () => storage.claimDeliveries({ edition, limit: 1, lease: 60 }),
           settleDelivery: () => storage.settleDelivery({ id: '1', attempt: 1, outcome: 'delivered' }),
           listDeliveries: () => storage.listDeliveries({ userId: user.id }),

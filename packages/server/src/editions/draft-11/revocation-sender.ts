@@ -3,14 +3,15 @@ import { draft11AgentSigning, draft11Documents } from 'countersign/editions/draf
 import { readStream } from 'countersign/node'
 import { signRequest } from 'countersign/signatures'
 import { parseJsonObject } from 'countersign/tokens'
-import type { Delivery, DeliverySettlement } from '../../storage/api/delivery-storage.js'
+import { DeliveryQueue } from '../../outbound/delivery-queue.js'
+import type { Delivery, DeliverySettlement, DueDelivery } from '../../storage/api/delivery-storage.js'
 import type { SignedContext } from '../edition.js'
 import { draft11Name } from './paths.js'
 
 type Outcome = DeliverySettlement['outcome']
 
-/** How many revocations are sent at once, and in one run. */
-const most = { atOnce: 20, rounds: 50 } as const
+/** How many due revocations are read at once, and how often that is repeated in one run. */
+const most = { page: 500, pages: 40 } as const
 
 /** Seconds: how long a request may take, how long no other instance sends the same revocation, and how often to look for due ones. */
 const seconds = { request: 5, lease: 60, interval: 10 } as const
@@ -18,37 +19,82 @@ const seconds = { request: 5, lease: 60, interval: 10 } as const
 /** Maximum size of a response, in bytes. */
 const maxResponse = 4096
 
-/** Tells resources that tokens of this server were revoked, in the background, until the server closes. */
+/** Tells resources that tokens of this server were revoked, in the background, until the server closes (draft -11 §11.12). */
 export function startRevocationSender(context: SignedContext): void {
-  const { background } = context
-  let isSending = false
+  const { background, storage } = context
+  const queue = new DeliveryQueue()
+  let isLooking = false
+  let isClaiming = false
+  /** Where the last run stopped reading. */
+  let after: DueDelivery | undefined
+
+  async function look(): Promise<void> {
+    for (let pages = 0; pages < most.pages && !background.ending; pages++) {
+      const due = await storage.findDueDeliveries({ edition: draft11Name, after, limit: most.page })
+      for (const each of due) queue.add(each)
+      after = due.length < most.page ? undefined : due.at(-1)
+      if (!after) break
+    }
+    sendNext()
+  }
+
+  /** Claims and sends as many as there are places for. */
+  function sendNext(): void {
+    if (isClaiming || background.ending) return
+    const taken = queue.take()
+    if (taken.length === 0) return
+    isClaiming = true
+    background.run(() =>
+      claim(taken).finally(() => {
+        isClaiming = false
+        sendNext()
+      }),
+    )
+  }
+
+  async function claim(taken: readonly DueDelivery[]): Promise<void> {
+    const left = new Map(taken.map((due) => [due.id, due]))
+    try {
+      const ids = [...left.keys()]
+      const claimed = await storage.claimDeliveries({
+        edition: draft11Name,
+        ids,
+        limit: ids.length,
+        lease: seconds.lease,
+      })
+      for (const delivery of claimed) {
+        const due = left.get(delivery.id)
+        if (!due || background.ending) continue
+        left.delete(delivery.id)
+        background.run(() =>
+          deliver(context, delivery).finally(() => {
+            queue.done(due)
+            sendNext()
+          }),
+        )
+      }
+    } finally {
+      // These were claimed by another instance, or need not be sent anymore.
+      for (const due of left.values()) queue.done(due)
+    }
+  }
+
   const timer = setInterval(() => {
     if (background.ending) clearInterval(timer)
-    if (background.ending || isSending) return
-    isSending = true
+    if (background.ending || isLooking) return
+    isLooking = true
     background.run(() =>
-      sendRevocations(context).finally(() => {
-        isSending = false
+      look().finally(() => {
+        isLooking = false
       }),
     )
   }, seconds.interval * 1000)
   timer.unref()
 }
 
-/** Sends the revocations that are due (draft -11 §11.12). */
-async function sendRevocations(context: SignedContext): Promise<void> {
-  const { storage, background } = context
-  for (let rounds = 0; rounds < most.rounds && !background.ending; rounds++) {
-    const claim = { edition: draft11Name, limit: most.atOnce, lease: seconds.lease }
-    const deliveries = await storage.claimDeliveries(claim)
-    await Promise.all(
-      deliveries.map(async (delivery) => {
-        const { id, attempt } = delivery
-        await storage.settleDelivery({ id, attempt, outcome: await send(context, delivery) })
-      }),
-    )
-    if (deliveries.length < most.atOnce) return
-  }
+async function deliver(context: SignedContext, delivery: Delivery): Promise<void> {
+  const { id, attempt } = delivery
+  await context.storage.settleDelivery({ id, attempt, outcome: await send(context, delivery) })
 }
 
 async function send(context: SignedContext, { resource, jti, expiresAt }: Delivery): Promise<Outcome> {

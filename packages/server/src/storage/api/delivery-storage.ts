@@ -1,5 +1,7 @@
 /** Revocations of issued tokens that resources are notified of, because they do not read the revocation list. */
 export interface DeliveryStorage {
+  /** Lists revocations that are due to be sent, in the order in which they became due. Claims none of them. */
+  findDueDeliveries(search: DueSearch): Promise<DueDelivery[]>
   /**
    * Claims revocations that are due to be sent, oldest first. For `lease` seconds, no other instance claims the same ones. One that is not
    * settled by then, for example because its process was killed, is due again. After the last attempt, it has failed.
@@ -17,9 +19,25 @@ export const deliveryAttempts = { most: 3, delays: [120, 480] } as const
 /** Maximum number of tokens per grant, or per agent or user, whose resource is notified. Later expiries come first. */
 export const maxDeliveries = { perGrant: 100, together: 1000 } as const
 
+export interface DueSearch {
+  /** The name of the edition of the tokens. */
+  edition: string
+  /** Where to continue. @default at the first */
+  after?: Pick<DueDelivery, 'id' | 'dueAt'> | undefined
+  /** Maximum number of deliveries to list. */
+  limit: number
+}
+
+export interface DueDelivery extends Pick<Delivery, 'id' | 'resource'> {
+  userId: string
+  dueAt: number
+}
+
 export interface DeliveryClaim {
   /** The name of the edition of the tokens. */
   edition: string
+  /** The only deliveries to claim. @default any */
+  ids?: readonly string[] | undefined
   /** Maximum number of deliveries to claim. */
   limit: number
   /** Seconds in which the attempt must be settled. */

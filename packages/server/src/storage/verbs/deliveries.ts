@@ -4,6 +4,8 @@ import {
   type DeliveryClaim,
   type DeliveryFilter,
   type DeliverySettlement,
+  type DueDelivery,
+  type DueSearch,
   deliveryAttempts,
   type ListedDelivery,
   maxDeliveries,
@@ -137,15 +139,43 @@ function deliveries({ db }: Pick<Statement, 'db'>) {
     .select(['t.jti_end', 't.expires_at', 't.revoked_at', 'g.public_id', 's.identifier as resource'])
 }
 
-/** Implements {@link DeliveryStorage.claimDeliveries}. */
-export async function claimDeliveries(unit: Unit, { edition, limit, lease }: DeliveryClaim): Promise<Delivery[]> {
-  const { now } = unit
-  const due = deliveries(unit)
-    .where('d.due_at', '<=', now)
+/** Implements {@link DeliveryStorage.findDueDeliveries}. */
+export async function findDueDeliveries(
+  statement: Statement,
+  { edition, after, limit }: DueSearch,
+): Promise<DueDelivery[]> {
+  let due = dueDeliveries(statement, edition, limit)
+    .innerJoin('app_user as u', 'u.id', 'g.user_id')
+    .select(['d.due_at', 'u.public_id as user'])
+  if (after) {
+    const { dueAt } = after
+    due = due
+      .where('d.due_at', '>=', dueAt)
+      .where((e) => e.or([e('d.due_at', '>', dueAt), e('d.id', '>', deliveryId(after.id))]))
+  }
+  const rows = await due.execute()
+  return rows.map(({ id, due_at, user, resource }) => ({
+    id: String(id),
+    dueAt: Number(due_at),
+    userId: idText(user),
+    resource,
+  }))
+}
+
+function dueDeliveries(parts: Pick<Statement, 'db' | 'clock'>, edition: string, limit: number) {
+  return deliveries(parts)
+    .where('d.due_at', '<=', parts.clock)
     .where('g.edition', '=', edition)
     .orderBy('d.due_at')
     .orderBy('d.id')
     .limit(limit)
+}
+
+/** Implements {@link DeliveryStorage.claimDeliveries}. */
+export async function claimDeliveries(unit: Unit, { edition, ids, limit, lease }: DeliveryClaim): Promise<Delivery[]> {
+  const { now } = unit
+  let due = dueDeliveries(unit, edition, limit)
+  if (ids) due = due.where('d.id', 'in', ids.map(deliveryId))
   const claimed: Delivery[] = []
   for (const row of await unit.locking(due, { d: 'alone' }, 'passing').execute()) {
     const attempt = row.attempts + 1
@@ -166,6 +196,11 @@ export function jtiOf({ public_id, jti_end }: { public_id: Uint8Array; jti_end: 
   return `${idText(public_id)}.${hashText(jti_end)}`
 }
 
+/** The key of a delivery. No delivery has the key 0. */
+function deliveryId(id: string): number {
+  return /^\d{1,15}$/.test(id) ? Number(id) : 0
+}
+
 async function settle({ db, now }: Unit, id: number, outcome: NonNullable<ListedDelivery['outcome']>): Promise<void> {
   await db
     .updateTable('revocation_delivery')
@@ -176,11 +211,10 @@ async function settle({ db, now }: Unit, id: number, outcome: NonNullable<Listed
 
 /** Implements {@link DeliveryStorage.settleDelivery}. */
 export async function settleDelivery(unit: Unit, { id, attempt, outcome }: DeliverySettlement): Promise<boolean> {
-  const number = /^\d{1,15}$/.test(id) ? Number(id) : null
   const claimed = unit.db
     .selectFrom('revocation_delivery as d')
     .select('d.id')
-    .where('d.id', '=', number)
+    .where('d.id', '=', deliveryId(id))
     .where('d.attempts', '=', attempt)
     .where('d.due_at', 'is not', null)
   const row = await unit.locking(claimed, { d: 'alone' }).executeTakeFirst()

@@ -51,6 +51,7 @@ export const createRelationVerbs = ({ reading, together }: VerbRunner) => ({
 
 export const createRevocationVerbs = ({ reading, together }: VerbRunner) => ({
   findIssue: reading(issues.findIssue),
+  findDueDeliveries: reading(deliveries.findDueDeliveries),
   claimDeliveries: together('disk', deliveries.claimDeliveries),
   settleDelivery: together('disk', deliveries.settleDelivery),
   listDeliveries: reading(deliveries.listDeliveries),

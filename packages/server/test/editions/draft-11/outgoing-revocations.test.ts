@@ -18,15 +18,15 @@ async function openSending(answer?: (request: Request) => Promise<Response> | Re
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   onTestFinished(() => void vi.useRealTimers())
   let settlements = 0
-  /** How many deliveries the server claimed each time it looked. */
-  const claims: number[] = []
+  /** How many deliveries were due each time the server looked. */
+  const due: number[] = []
   const stage = await openPersonStage({
     wrap: (storage) => ({
       ...storage,
-      async claimDeliveries(claim) {
-        const claimed = await storage.claimDeliveries(claim)
-        claims.push(claimed.length)
-        return claimed
+      async findDueDeliveries(search) {
+        const found = await storage.findDueDeliveries(search)
+        due.push(found.length)
+        return found
       },
       async settleDelivery(settlement) {
         const isSettled = await storage.settleDelivery(settlement)
@@ -60,14 +60,14 @@ async function openSending(answer?: (request: Request) => Promise<Response> | Re
   }
   /** Has the server look for due revocations until it has looked, and requires that there are none. */
   async function requireNoneDue(): Promise<void> {
-    const before = claims.length
+    const before = due.length
     await expect
       .poll(() => {
         send()
-        return claims.length
+        return due.length
       })
       .toBeGreaterThan(before)
-    expect(Math.max(...claims.slice(before))).toBe(0)
+    expect(Math.max(...due.slice(before))).toBe(0)
   }
   const url = `${stage.authServer}/account/agents/${id}/remove`
   return { stage, person, user, received, open, sendOne, requireNoneDue, url }

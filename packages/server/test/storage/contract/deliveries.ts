@@ -148,6 +148,33 @@ export function deliveryContract(name: string, makeStorage: MakeStorage): void {
       ])
     })
 
+    test('due deliveries are listed in pages with their users and resources, and claimed by id', async () => {
+      const { storage } = world
+      const users = [await newUser(storage), await newUser(storage)]
+      const find = (after?: { id: string; dueAt: number }, limit = 2) =>
+        storage.findDueDeliveries({ edition, after, limit })
+      for (const [at, user] of [...users, ...users].entries()) {
+        const { grantId } = await tracked(storage, user, { resource: at % 3 === 0 ? resource : files })
+        world.now = start + (at < 3 ? 0 : 1)
+        await storage.revokeGrant({ grantId, by: user.id })
+      }
+      expect(await storage.findDueDeliveries({ edition: 'other', limit: 9 })).toEqual([])
+      const first = await find()
+      const second = await find(first[1])
+      expect(await find(second[1])).toEqual([])
+      const all = [...first, ...second]
+      expect(all.map(({ userId }) => userId)).toEqual([...users, ...users].map(({ id }) => id))
+      expect(all.map((each) => each.resource)).toEqual([resource, files, files, resource])
+      expect(all.map(({ dueAt }) => dueAt - start)).toEqual([0, 0, 0, 1])
+      const ids = [all[2]?.id ?? '', all[3]?.id ?? '', 'x', '0']
+      const claimed = await storage.claimDeliveries({ edition, ids, limit: 9, lease: 60 })
+      expect(claimed.map(({ id }) => id)).toEqual(ids.slice(0, 2))
+      expect(await storage.claimDeliveries({ edition, ids, limit: 9, lease: 60 })).toEqual([])
+      expect(await find(undefined, 9)).toEqual(first)
+      world.now += 60
+      expect(await find(undefined, 9)).toHaveLength(4)
+    })
+
     test('a revocation is sent three times over ten minutes, and has failed after that', async () => {
       const { storage } = world
       const user = await newUser(storage)

@@ -1,0 +1,73 @@
+import { expect, it } from 'vitest'
+import { DeliveryQueue } from '../../src/outbound/delivery-queue.js'
+
+let last = 0
+const due = (userId: string, resource: string) => ({ id: String(++last), userId, resource, dueAt: 0 })
+
+const many = (count: number, userId: string, resource = (at: number) => `${userId}-${at}`) =>
+  Array.from({ length: count }, (_, at) => due(userId, resource(at)))
+
+/** Takes and finishes one batch after another. Returns the users in the order in which their revocations were taken. */
+function drain(queue: DeliveryQueue): string[] {
+  const users: string[] = []
+  for (let taken = queue.take(); taken.length > 0; taken = queue.take())
+    for (const each of taken) {
+      users.push(each.userId)
+      queue.done(each)
+    }
+  return users
+}
+
+it('users take turns, however many revocations each has', () => {
+  const queue = new DeliveryQueue()
+  for (const each of [...many(100, 'alice'), ...many(2, 'bob'), ...many(1, 'carol')]) queue.add(each)
+  const users = drain(queue)
+  expect(users).toHaveLength(103)
+  expect(users.slice(0, 6)).toEqual(['alice', 'bob', 'carol', 'alice', 'bob', 'alice'])
+})
+
+it('a resource that responds to nothing occupies three places, and the others are sent', () => {
+  const queue = new DeliveryQueue()
+  for (const each of [...many(50, 'alice', () => 'slow'), ...many(30, 'alice', (at) => `${at % 10}`)]) queue.add(each)
+  const first = queue.take()
+  const slow = first.filter(({ resource }) => resource === 'slow')
+  expect([slow.length, first.length]).toEqual([2, 20])
+  for (const each of first) if (each.resource !== 'slow') queue.done(each)
+  const second = queue.take()
+  slow.push(...second.filter(({ resource }) => resource === 'slow'))
+  expect([slow.length, second.length]).toEqual([3, 13])
+  for (const each of second) if (each.resource !== 'slow') queue.done(each)
+  expect([queue.take(), queue.size]).toEqual([[], 47])
+  for (const each of slow) queue.done(each)
+  expect(drain(queue)).toHaveLength(47)
+  expect(queue.size).toBe(0)
+})
+
+it('what is waiting or being sent is not added again', () => {
+  const queue = new DeliveryQueue()
+  const one = due('alice', 'a')
+  queue.add(one)
+  queue.add(one)
+  expect(queue.take()).toEqual([one])
+  queue.add(one)
+  expect(queue.take()).toEqual([])
+  queue.done(one)
+  queue.add(one)
+  expect(queue.take()).toEqual([one])
+})
+
+it('holds at most 10,000: the user with the most makes room for others, and can be added again', () => {
+  const queue = new DeliveryQueue()
+  const ofAlice = many(10_001, 'alice', () => 'slow')
+  for (const each of ofAlice) queue.add(each)
+  expect(queue.size).toBe(10_000)
+  const taken = queue.take()
+  queue.add(due('bob', 'b'))
+  queue.add(due('carol', 'c'))
+  expect(queue.size).toBeLessThanOrEqual(10_000)
+  expect(queue.take().map(({ userId }) => userId)).toEqual(['bob', 'carol'])
+  for (const each of taken) queue.done(each)
+  const sent = drain(queue)
+  for (const each of ofAlice.slice(-10)) queue.add(each)
+  expect(sent.length + drain(queue).length).toBeGreaterThanOrEqual(9998)
+})
