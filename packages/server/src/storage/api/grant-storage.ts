@@ -268,7 +268,10 @@ export interface UserTokenIssue extends TokenIssue, Subjects {}
 
 /** The record of an issued token, written before anyone receives the token. */
 export interface TokenIssue {
-  /** `<grant id or policy name>.<random>`, or `<grant id>.<family>.<random>` for a token that was issued with a family. */
+  /**
+   * `<grant id or policy name>.<random>`, or `<grant id>.<family>.<random>` for a token that was issued with a family. The id of a tracked token
+   * is random.
+   */
   jti: string
   /** The token's scope, which is within the grant: the scope of the request or refresh token for which it was issued. */
   scope: string

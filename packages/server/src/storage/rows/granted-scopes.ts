@@ -100,7 +100,9 @@ function named(permissions: readonly GrantedScope[], scope: string): GrantedScop
  */
 export function isCurrent({ jti, scope, expiresAt }: TokenIssue, grant: UsedGrant, current: string): boolean {
   const end = firstEnd(grant.permissions, current)
-  return jti.startsWith(`${grant.id}.`) && scope === current && expiresAt <= (end ?? Number.POSITIVE_INFINITY)
+  // The id of a tracked token names no grant.
+  const isOfGrant = !jti.includes('.') || jti.startsWith(`${grant.id}.`)
+  return isOfGrant && scope === current && expiresAt <= (end ?? Number.POSITIVE_INFINITY)
 }
 
 /** Like {@link isCurrent}, but throws. @throws StorageError `unavailable` if the grant no longer allows the token */

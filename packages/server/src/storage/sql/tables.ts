@@ -168,7 +168,7 @@ export const tables = {
   /** Tokens issued under a grant or a policy. Under a policy, the row itself references the agent and the resource. */
   token_issue: {
     id,
-    /** The random bytes at the end of the `jti`, after the grant id and family, or the policy name. */
+    /** The random bytes of the `jti`: all of it if the token is tracked, otherwise those after the grant id and family, or the policy name. */
     jti_end: bytes16,
     issued_at: integer,
     expires_at: integer,

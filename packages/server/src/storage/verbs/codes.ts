@@ -65,7 +65,12 @@ function issueOf(
   subjects: Subjects,
 ): UserTokenIssue {
   const { tokenLifetime, notAfter, refresh } = redemption
-  return generateTokenIssue(grant, scope, { tokenLifetime, notAfter, now, family: refresh?.family, subjects })
+  const terms = { tokenLifetime, notAfter, now, family: refresh?.family, isTracked: isTracked(redemption), subjects }
+  return generateTokenIssue(grant, scope, terms)
+}
+
+function isTracked({ isTracked = false, refresh }: CodeRedemption): boolean {
+  return isTracked && refresh?.family === undefined
 }
 
 export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promise<RedeemOutcome> {
@@ -88,7 +93,7 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   await storeIssue(unit, issue, {
     grant_id: row.id,
     request_id: row.request_id,
-    tracked: redemption.isTracked && refresh?.family === undefined ? 1 : 0,
+    tracked: isTracked(redemption) ? 1 : 0,
   })
   if (isUseDue(grant.lastUsedAt, now)) await markUsed(unit, [row])
   const end = lastEndOf(grant.permissions, scope)

@@ -136,7 +136,7 @@ function deliveries({ db }: Pick<Statement, 'db'>) {
     .innerJoin('consent_grant as g', 'g.id', 't.grant_id')
     .innerJoin('resource as s', 's.id', 'g.resource_id')
     .select(['d.id', 'd.attempts', 'd.outcome', 'd.settled_at'])
-    .select(['t.jti_end', 't.expires_at', 't.revoked_at', 'g.public_id', 's.identifier as resource'])
+    .select(['t.jti_end', 't.expires_at', 't.revoked_at', 's.identifier as resource'])
 }
 
 /** Implements {@link DeliveryStorage.findDueDeliveries}. */
@@ -185,15 +185,10 @@ export async function claimDeliveries(unit: Unit, { edition, ids, limit, lease }
       const claim = { attempts: attempt, due_at: now + lease }
       await unit.db.updateTable('revocation_delivery').set(claim).where('id', '=', row.id).execute()
       const { resource, expires_at: expiresAt } = row
-      claimed.push({ id: String(row.id), attempt, resource, jti: jtiOf(row), expiresAt })
+      claimed.push({ id: String(row.id), attempt, resource, jti: hashText(row.jti_end), expiresAt })
     }
   }
   return claimed
-}
-
-/** Returns the `jti` of a tracked token. */
-export function jtiOf({ public_id, jti_end }: { public_id: Uint8Array; jti_end: Uint8Array }): string {
-  return `${idText(public_id)}.${hashText(jti_end)}`
 }
 
 /** The key of a delivery. No delivery has the key 0. */

@@ -182,6 +182,8 @@ interface IssueTerms {
   /** The family of the refresh token with which the token is issued. */
   family?: string | undefined
   notAfter?: number | undefined
+  /** Whether the token is tracked, see {@link CodeRedemption.isTracked}. @default false */
+  isTracked?: boolean | undefined
   /** The subjects by which the resource and the agent know the user. */
   subjects: Subjects
 }
@@ -192,11 +194,11 @@ interface IssueTerms {
 export function generateTokenIssue(
   grant: UsedGrant,
   scope: string,
-  { tokenLifetime, now, family, notAfter = Infinity, subjects }: IssueTerms,
+  { tokenLifetime, now, family, notAfter = Infinity, isTracked = false, subjects }: IssueTerms,
 ): UserTokenIssue {
   const end = firstEnd(grant.permissions, scope)
   return {
-    jti: generateJti(family === undefined ? grant.id : `${grant.id}.${family}`),
+    jti: isTracked ? randomId() : generateJti(family === undefined ? grant.id : `${grant.id}.${family}`),
     scope,
     issuedAt: now,
     expiresAt: Math.min(now + tokenLifetime, notAfter, end ?? Infinity),
@@ -206,7 +208,12 @@ export function generateTokenIssue(
 
 /** Generates the id of a token, which starts with the id of the grant or the name of the policy. */
 export function generateJti(under: string): string {
-  return `${under}.${randomPart().toString('base64url')}`
+  return `${under}.${randomId()}`
+}
+
+/** The id of a tracked token reveals nothing about it: two resources cannot find out that they serve the same user or agent. */
+function randomId(): string {
+  return randomPart().toString('base64url')
 }
 
 /** The origin of an issued token: a grant, with the code if there was one, or a policy. */

@@ -31,36 +31,35 @@ export async function recordAutonomousIssue(unit: Unit, issue: AutonomousIssue):
   return issued
 }
 
-const tracked = cachedQuery(({ db }, { grant, end }: Placeholders<{ grant: Uint8Array; end: Uint8Array }>) =>
-  db
-    .selectFrom('token_issue as t')
-    .innerJoin('consent_grant as g', 'g.id', 't.grant_id')
-    .innerJoin('app_user as u', 'u.id', 'g.user_id')
-    .innerJoin('agent as a', 'a.id', 'g.agent_id')
-    .innerJoin('resource as s', 's.id', 'g.resource_id')
-    .select([
-      't.jti_end',
-      't.scope',
-      't.issued_at',
-      't.expires_at',
-      't.revoked_at',
-      'g.edition',
-      'g.public_id',
-      'g.delegate',
-    ])
-    .select(['u.public_id as user', 'a.identifier as agent', 's.identifier as resource'])
-    .where('t.jti_end', '=', end)
-    .where('t.tracked', '=', sql.lit(1)) // a literal, to match the index
-    .where('g.public_id', '=', grant),
+const tracked = cachedQuery(
+  ({ db }, { end }: Placeholders<{ end: Uint8Array }>) =>
+    db
+      .selectFrom('token_issue as t')
+      .innerJoin('consent_grant as g', 'g.id', 't.grant_id')
+      .innerJoin('app_user as u', 'u.id', 'g.user_id')
+      .innerJoin('agent as a', 'a.id', 'g.agent_id')
+      .innerJoin('resource as s', 's.id', 'g.resource_id')
+      .select([
+        't.jti_end',
+        't.scope',
+        't.issued_at',
+        't.expires_at',
+        't.revoked_at',
+        'g.edition',
+        'g.public_id',
+        'g.delegate',
+      ])
+      .select(['u.public_id as user', 'a.identifier as agent', 's.identifier as resource'])
+      .where('t.jti_end', '=', end)
+      .where('t.tracked', '=', sql.lit(1)), // a literal, to match the index
 )
 
 /** Implements {@link IssueStorage.findIssue}. */
 export async function findIssue(statement: Statement, jti: string): Promise<FoundIssue | undefined> {
-  const [grantId = '', end = '', ...more] = jti.split('.')
-  const [row] = await tracked(statement, { grant: idBytes(grantId), end: Buffer.from(end, 'base64url') })
-  if (!row || more.length > 0 || hashText(row.jti_end) !== end) return undefined
+  const [row] = await tracked(statement, { end: Buffer.from(jti, 'base64url') })
+  if (!row || hashText(row.jti_end) !== jti) return undefined
   return {
-    grantId,
+    grantId: idText(row.public_id),
     edition: row.edition,
     userId: idText(row.user),
     agent: row.agent,

@@ -137,3 +137,16 @@ it('a rule that grants prompts the user, and its requests are counted per hour a
   expect(windows).toHaveLength(2)
   for (const each of windows) expect(each).toEqual(expect.arrayContaining([3600, 86_400]))
 })
+
+it('the ids of tokens are random, even those of one grant: they have nothing in common', async () => {
+  const { stage, person } = await openGranted()
+  const again = await (await askPerson(stage)).json()
+  const auth = await (await askAuth(stage, person)).json()
+  const elsewhere = await obtainPerson(stage, { resource: stage.otherResource.id })
+  const tokens = [person, again.person_token, auth.auth_token, elsewhere]
+  const ids = tokens.map((token) => String(decodeToken(token)?.payload.jti))
+  for (const id of ids) expect(id).toMatch(/^[\w-]{22}$/)
+  expect(new Set(ids.map((id) => id.slice(0, 8))).size).toBe(4)
+  for (const id of ids)
+    expect(await stage.storage.findIssue(id)).toMatchObject({ edition: 'draft-11', revokedAt: null })
+})
