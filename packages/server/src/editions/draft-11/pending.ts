@@ -29,6 +29,8 @@ interface OwnRequest {
 interface Poller {
   agent: SigningAgent
   agentToken: AgentToken
+  /** Aborted if the agent disconnects. */
+  signal: AbortSignal
 }
 
 /** `/person/pending/{id}`: an agent polls for the outcome of its request, or ends the request (draft -11 §11.6.3, 11.8). */
@@ -67,7 +69,7 @@ export function pendingRoute(context: SignedContext): Route {
         const { latest, retryAfter } = mayWait
           ? await hold(own, agent, { wait, signal })
           : ({ latest: own, retryAfter: 5 } as const)
-        return answer(context, { agent, agentToken }, latest, retryAfter)
+        return answer(context, { agent, agentToken, signal }, latest, retryAfter)
       }
     })
   }
@@ -112,9 +114,15 @@ async function answer(
 ): Promise<Response> {
   if (request.status === 'open')
     return pendingResponse(context, { pollSecret, isOpened: request.browserHash !== null, retryAfter })
-  if (request.status === 'allowed') return deliver(context, poller, request)
-  const isFirst = await context.storage.markAnswered(hash)
-  throw isFirst ? ending(request) : gone()
+  if (request.status !== 'allowed') throw await ended(context, hash, ending(request))
+  // A token for an agent that has disconnected would be lost: its next poll gets it.
+  if (poller.signal.aborted) return pendingResponse(context, { pollSecret, isOpened: true, retryAfter })
+  return deliver(context, poller, { hash, request })
+}
+
+/** Returns the error for a request that leads to no token: why it ended, and from then on only that it has ended (draft -11 §11.8). */
+async function ended({ storage }: SignedContext, hash: string, reason: AAuthError): Promise<AAuthError> {
+  return (await storage.markAnswered(hash)) ? reason : gone()
 }
 
 /** How a request ended without a token (draft -11 §13.2). */
@@ -132,14 +140,23 @@ function ending({ status, browserHash, wrongLinks }: AuthRequest): AAuthError {
 
 /**
  * Issues the token that the user allowed, once, to the agent and key that asked for it. It is signed before the decision is used up, so that
- * a decision is not lost if a rule denies the access for now or the key cannot sign.
+ * a decision is not lost if a rule denies the access for now or the key cannot sign. An agent that does not receive the token asks again, and
+ * the grant answers.
  */
-async function deliver(context: SignedContext, { agent, agentToken }: Poller, request: AuthRequest): Promise<Response> {
+async function deliver(
+  context: SignedContext,
+  { agent, agentToken }: Poller,
+  { hash, request }: Pick<OwnRequest, 'hash' | 'request'>,
+): Promise<Response> {
   const { storage, transports, now } = context
   const { kind, until, account, resourceToken } = detailsOf(request)
   const end = Math.min(agentToken.expiresAt, until ?? Number.POSITIVE_INFINITY)
   if (end <= now())
-    throw problem('expired', 'The token that was presented has expired: start over, as the user’s decision is kept.')
+    throw await ended(
+      context,
+      hash,
+      problem('expired', 'The token that was presented has expired: start over, as the user’s decision is kept.'),
+    )
   const redemption: CodeRedemption = {
     codeHash: transports.of(request).handleHashOf(request) ?? '',
     agent: agent.agent,
@@ -164,7 +181,7 @@ async function deliver(context: SignedContext, { agent, agentToken }: Poller, re
   const outcome = await refusingRevoked(context, agent, { agentToken }, () =>
     storage.redeemCode({ ...redemption, issue: prepared?.issue }),
   )
-  if (outcome.outcome === 'refused') throw refusals[outcome.reason]?.() ?? gone()
+  if (outcome.outcome === 'refused') throw await ended(context, hash, refusals[outcome.reason]?.() ?? gone())
   return tokenResponse(context, agent, asToken(outcome), signed)
 }
 
