@@ -117,8 +117,13 @@ export async function respondUnlessOpen(
   if (address !== undefined) return seeOther(address)
   if (stored.status === 'expired')
     throw new PageError('request_expired', { agentHost: elsewhere ? undefined : agentHost })
-  if (elsewhere || (stored.status !== 'allowed' && stored.status !== 'denied')) throw new PageError('request_used')
+  if (elsewhere || !isDecided(stored)) throw new PageError('request_used')
   return outcomeResponse(context, visit, stored)
+}
+
+/** Whether its user decided. A request that was denied because its agent acts for someone else is bound to no browser. */
+function isDecided({ status, browserHash }: AuthRequest): boolean {
+  return browserHash !== null && (status === 'allowed' || status === 'denied')
 }
 
 /** Where a user goes who opened a request in time, but did not decide before it expired or was revoked. */

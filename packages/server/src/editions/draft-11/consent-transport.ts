@@ -127,8 +127,8 @@ function placeOf({ origin, pathname }: URL): string {
 function failedCallback(request: AuthRequest, error: string): string | undefined {
   const callback = callbackOf(request)
   if (callback === undefined) return undefined
-  const url = new URL(callback)
-  url.searchParams.delete('error')
-  url.searchParams.set('error', error)
-  return url.href
+  // The rest of the query is the agent's state, which it gets back unchanged.
+  const [place = '', ...query] = callback.split(/[?&]/)
+  const kept = query.filter((pair) => !new URLSearchParams(pair).has('error'))
+  return `${place}?${[...kept, `error=${error}`].join('&')}`
 }

@@ -97,15 +97,16 @@ function deciderOf({ user_id: userId }: DecidedRow): number {
   return userId
 }
 
-/** Denies a request whose agent is bound to another user. */
+/** Denies a request whose agent is bound to another user. It leads no browser to the agent: this user has nothing to do with it. */
 async function denyForeign(unit: Unit, row: DecidedRow, request: AuthRequest): Promise<DecideOutcome> {
-  await unit.db.updateTable('auth_request').set({ status: 'denied' }).where('id', '=', row.id).execute()
+  const denied = { status: 'denied', browser_hash: null } as const
+  await unit.db.updateTable('auth_request').set(denied).where('id', '=', row.id).execute()
   await writeEvent(unit, {
     event: 'request.denied',
     ...requestParties(row),
     data: { scope: request.scope, revision: request.revision, boundToOther: true, ...auditDelegate(row) },
   })
-  return { ...decided(request, 'denied', unit.now, undefined), boundToOther: true }
+  return { ...decided({ ...request, browserHash: null }, 'denied', unit.now, undefined), boundToOther: true }
 }
 
 /** Returns the outcome that is already recorded, for the browser that decided (attacks C09). */

@@ -150,6 +150,16 @@ describe('after the decision, a user', () => {
     expect(await decided('deny')).toBe('https://agent.example/done?state=s1&error=access_denied')
   })
 
+  it('finds the agent’s own query unchanged, except for an error that the agent put there', async () => {
+    const given = 'https://agent.example/done?s=a%20b&flag&t=~(x)&error=mine&e%72ror=mine&=&s='
+    expect(await decided('grant', { given })).toBe(given)
+    const kept = 'https://agent.example/done?s=a%20b&flag&t=~(x)&=&s='
+    expect(await decided('deny', { given })).toBe(`${kept}&error=access_denied`)
+    expect(await decided('deny', { given: 'https://agent.example/done' })).toBe(
+      'https://agent.example/done?error=access_denied',
+    )
+  })
+
   it.each([
     ['another path', 'https://agent.example/other', {}],
     ['another host', 'https://other.example/done', {}],
@@ -246,6 +256,24 @@ describe('an agent acts for one user', () => {
     expect(new Set(outcomes)).toEqual(new Set([200, 403]))
     expect(await stage.storage.listGrants({ live: true })).toHaveLength(1)
     expect(await stage.storage.findViolations()).toEqual([])
+  })
+
+  it('another user who allows it too late is not taken to the agent’s callback, then or later', async () => {
+    const stage = await openPersonStage()
+    stage.documents.agent.callback_endpoint = 'https://agent.example/done'
+    const open = async (resource: string) => {
+      const { page, location } = await openPerson(stage, { resource })
+      return { page: `${page}&${new URLSearchParams({ callback: 'https://agent.example/done' })}`, location }
+    }
+    const first = await open(stage.resource.id)
+    const second = await open(stage.otherResource.id)
+    const bob = await openConsent(stage, second.page, { person: people.bob })
+    expect((await decide(stage, first.page)).headers.get('location')).toBe('https://agent.example/done')
+    const refused = await bob.user.submit(bob.html, bob.url, { consent: 'grant' })
+    expect([refused.headers.get('location'), stateOf(await refused.text())]).toEqual([null, 'request_used'])
+    const again = await bob.user.open(bob.url)
+    expect([again.headers.get('location'), stateOf(await again.text())]).toEqual([null, 'request_used'])
+    expect(await problemIn(await poll(stage, second.location))).toMatchObject({ status: 403, error: 'denied' })
   })
 
   it('is not presented as new the second time', async () => {
