@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createScriptedUser } from '../../scripted-user.js'
+import { createScriptedUser, type ScriptedUser, signInToAccount } from '../../scripted-user.js'
 import {
   agentId,
   askPerson,
@@ -116,6 +116,33 @@ describe('the code of a request', () => {
     for (let tries = 0; tries < 40; tries++)
       statuses.add((await stranger.open(pageWith(pending, `ZZZZZZZZZZ${10 + tries}`))).status)
     expect([...statuses]).toEqual([404, 429])
+  })
+
+  it('is found by users who signed in before, even if others in their network guessed too often', async () => {
+    const stage = await openPersonStage()
+    const [signedIn, before] = [createScriptedUser(stage.fetch), createScriptedUser(stage.fetch)]
+    for (const [user, person] of [
+      [signedIn, people.alice],
+      [before, people.bob],
+    ] as const)
+      await signInToAccount(user, stage.authServer, person)
+    for (const name of before.cookies.keys()) if (name.includes('session')) before.cookies.delete(name)
+    const pending = await openPerson(stage)
+    const stranger = createScriptedUser(stage.fetch)
+    const guess = async (user: ScriptedUser, at: number) =>
+      (await user.open(pageWith(pending, `ZZZZZZZZZZ${10 + at}`))).status
+    for (let tries = 0; tries < 30; tries++) expect(await guess(stranger, tries)).toBe(404)
+    const strangers = await createScriptedUser(stage.fetch).open(pending.page)
+    expect(strangers.status).toBe(429)
+    for (const user of [signedIn, before]) {
+      for (let tries = 0; tries < 9; tries++) expect(await guess(user, tries)).toBe(404)
+      expect((await user.open(pending.page)).status).toBe(303)
+      expect(await guess(user, 9)).toBe(404)
+      expect(await guess(user, 10)).toBe(429)
+      expect((await user.open(pending.page)).status).toBe(429)
+    }
+    stage.clock.now += 600
+    expect((await createScriptedUser(stage.fetch).open((await openPerson(stage)).page)).status).toBe(303)
   })
 
   it('is unknown in another form, or with another server’s seal', async () => {
