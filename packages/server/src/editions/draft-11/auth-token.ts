@@ -13,6 +13,7 @@ import type { Arrival, Endpoint } from '../../http/route.js'
 import type { SignedContext } from '../edition.js'
 import { requireAdmitted } from '../require-admitted.js'
 import { requireFreshKeys, requireNotBusy, type SigningAgent, signedRequest } from '../signed-request.js'
+import { type BoundedReport, createBoundedReports } from './bounded-reports.js'
 import { draft11Name } from './paths.js'
 import { actingScope } from './person-token.js'
 import { problem } from './problems.js'
@@ -23,6 +24,7 @@ import { grantOrAsk } from './want-token.js'
 
 /** `POST /person/authorize`: an auth token, with which the agent does what its user allows at one resource (draft -11 §7.2). */
 export function authTokenEndpoint(context: SignedContext, limits: Draft11Limits): Endpoint {
+  const report = createBoundedReports(context)
   return (arrival) =>
     signedRequest(context, arrival, async (agent, verified) => {
       requireFreshKeys(agent)
@@ -32,7 +34,7 @@ export function authTokenEndpoint(context: SignedContext, limits: Draft11Limits)
       const hints = readHints(members)
       const resourceToken = await requireResourceToken(context, agent, asked) // 1  invalid_, expired_, revoked_resource_token
       const presented = await requirePresented(context, agent, presentedJwt, resourceToken) // 2  …_presented_token
-      requirePair(context, arrival, resourceToken, presented) //                                3  invalid_resource_token
+      requirePair(report, arrival, resourceToken, presented) //                                3  invalid_resource_token
       const userId = await requireIssued(context, agent, presented) //                          4  …_presented_token
       await requireBoundTo(context, agent, userId) //                                           5  …_presented_token
       const { iss: resource, jti, account, login_hint: loginHint } = resourceToken
@@ -148,7 +150,7 @@ function requirePresentedKey(found: Found<VerificationKey>): VerificationKey {
 
 /** Step 3: the resource made its token for the presented one. Both are valid, so if they differ, someone combined them, which is reported. */
 function requirePair(
-  { onError }: SignedContext,
+  report: BoundedReport,
   { requestId }: Pick<Arrival, 'requestId'>,
   asked: ResourceTokenClaims,
   presented: Presented,
@@ -162,7 +164,7 @@ function requirePair(
   ]
   if (pairs.every(([one, other]) => one === other)) return
   const error = invalid('it does not belong to the presented token')
-  onError(error, requestId)
+  report(error, { subject: asked.iss, requestId })
   throw error
 }
 
