@@ -1,4 +1,7 @@
-/** Which user each agent acts for, in editions in which an agent acts for one user only. */
+/**
+ * Which user each agent acts for, in editions in which an agent acts for one user only. A binding is deleted with the last grant, live or
+ * ended, of its user for its agent.
+ */
 export interface BindingStorage {
   /** Returns the user that an agent acts for; undefined if it acts for no one yet. */
   findBinding(agent: BoundAgent): Promise<Binding | undefined>

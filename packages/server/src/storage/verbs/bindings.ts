@@ -132,6 +132,33 @@ export async function removeBinding(unit: Unit, removal: BindingRemoval): Promis
   return true
 }
 
+/** Lets an agent act for no one if it has no grant left from its user, not even an ended one. The transaction holds the lock on the user. */
+export async function removeUnusedBinding(
+  { db }: Unit,
+  { edition, agent_id, delegate, user_id }: AgentColumns & Pick<Row<'consent_grant'>, 'user_id'>,
+): Promise<void> {
+  await db
+    .deleteFrom('agent_binding')
+    .where('edition', '=', edition)
+    .where('agent_id', '=', agent_id)
+    .where('delegate', '=', delegate ?? '')
+    .where('user_id', '=', user_id)
+    .where((e) =>
+      e.not(
+        e.exists(
+          e
+            .selectFrom('consent_grant')
+            .select('id')
+            .where('user_id', '=', user_id)
+            .where('agent_id', '=', agent_id)
+            .where('edition', '=', edition)
+            .where('delegate', 'is not distinct from', delegate),
+        ),
+      ),
+    )
+    .execute()
+}
+
 /** Ends an agent's open requests, and returns how many there were. */
 async function endRequests({ db, now }: Unit, { edition, agent_id, delegate }: AgentColumns): Promise<number> {
   const { numUpdatedRows } = await db

@@ -5,6 +5,7 @@ import { writeEvent } from '../rows/audit.js'
 import { deleteUnreferenced, type SharedId } from '../rows/identifiers.js'
 import type { Engine, Unit } from '../sql/engine.js'
 import type { Tables } from '../sql/tables.js'
+import { removeUnusedBinding } from './bindings.js'
 import { forgetNonces } from './nonces.js'
 
 /** Number of rows that a transaction deletes. In the meantime, a SQLite file accepts no other writes, and its process does nothing else. */
@@ -62,20 +63,6 @@ const over: readonly Over[] = [
   { table: 'refresh_token', isOver: (now) => sql`revoked_at <= ${now - retention.refreshToken}` },
   { table: 'refresh_token', isOver: (now) => sql`idle_expires_at <= ${now - retention.refreshToken}` },
   { table: 'grant_usage_day', key: ['grant_id', 'day_at'], isOver: (now) => sql`day_at <= ${now - retention.usage}` },
-  ...(['revoked_at', 'expires_at'] as const).map(
-    (end): Over => ({
-      table: 'consent_grant',
-      isOver: (now) => sql`${sql.ref(end)} <= ${now - retention.grant} and ${isUnreferenced}`,
-      names: ['agent_id', 'resource_id', 'display_id'],
-    }),
-  ),
-  {
-    table: 'agent_logo',
-    key: ['agent_id'],
-    isOver: (now) => sql`${isNeverAllowed('agent_logo.agent_id')} and (claimed_at <= ${now - retention.logo} or
-      claimed_at <= (select l.claimed_at from agent_logo as l where ${isNeverAllowed('l.agent_id')}
-        order by l.claimed_at desc limit 1 offset ${maxUnallowedLogos}))`,
-  },
 ]
 
 function deletion({ table, key = ['id'], isOver, names = [] }: Over): Deletion {
@@ -89,6 +76,32 @@ function deletion({ table, key = ['id'], isOver, names = [] }: Over): Deletion {
     )
     for (const name of names) await deleteUnreferenced(unit, name, [...new Set(rows.flatMap((row) => row[name] ?? []))])
     return rows.length
+  }
+}
+
+/**
+ * Deletes grants that ended long ago, and the bindings of agents that then have no grant from their user: they act for no one. Locks the users
+ * first, so that none of them allows such an agent in the meantime.
+ */
+function deleteGrants(end: 'revoked_at' | 'expires_at'): Deletion {
+  return async (unit) => {
+    const { db, now } = unit
+    const isOver = sql<SqlBool>`${sql.ref(end)} <= ${now - retention.grant} and ${isUnreferenced}`
+    const found = await db.selectFrom('consent_grant').select(['id', 'user_id']).where(isOver).limit(batch).execute()
+    if (found.length === 0) return 0
+    const users = [...new Set(found.map(({ user_id: userId }) => userId))]
+    await unit.lockRows('alone', db.selectFrom('app_user').select('id').where('id', 'in', users).orderBy('id'))
+    const ids = found.map(({ id }) => id)
+    const deleted = await db
+      .deleteFrom('consent_grant')
+      .where('id', 'in', ids)
+      .where(isOver)
+      .returning(['user_id', 'edition', 'agent_id', 'delegate', 'resource_id', 'display_id'])
+      .execute()
+    for (const grant of deleted) await removeUnusedBinding(unit, grant)
+    for (const name of ['agent_id', 'resource_id', 'display_id'] as const)
+      await deleteUnreferenced(unit, name, [...new Set(deleted.map((grant) => grant[name]))])
+    return deleted.length
   }
 }
 
@@ -137,10 +150,19 @@ async function maintainAuditLog(engine: Engine, together: Together): Promise<num
 
 type Together = (work: Deletion) => () => Promise<number>
 
+const forgetLogos = deletion({
+  table: 'agent_logo',
+  key: ['agent_id'],
+  isOver: (now) => sql`${isNeverAllowed('agent_logo.agent_id')} and (claimed_at <= ${now - retention.logo} or
+      claimed_at <= (select l.claimed_at from agent_logo as l where ${isNeverAllowed('l.agent_id')}
+        order by l.claimed_at desc limit 1 offset ${maxUnallowedLogos}))`,
+})
+
 /** Deletes until nothing past its retention is left, with each batch in its own transaction. */
 export async function sweep(engine: Engine, together: Together): Promise<number> {
   let total = 0
-  const batches = [forgetNonces, ...over.map(deletion), forgetAgents].map(together)
+  const deletions = [...over.map(deletion), deleteGrants('revoked_at'), deleteGrants('expires_at'), forgetLogos]
+  const batches = [forgetNonces, ...deletions, forgetAgents].map(together)
   for (const deleteBatch of [...batches, () => maintainAuditLog(engine, together)]) {
     let deleted: number
     do {

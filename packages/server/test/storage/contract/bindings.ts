@@ -5,7 +5,6 @@ import {
   allowedRequest,
   asRead,
   boundRequest,
-  eventNames,
   newRequest,
   newUser,
   outcomeOf,
@@ -14,7 +13,7 @@ import {
   rememberedGrant,
   resource,
 } from '../fixtures.js'
-import { inStorage, type MakeStorage, start } from './in-storage.js'
+import { day, inStorage, type MakeStorage, start } from './in-storage.js'
 
 const edition = 'polling'
 const delegate = 'aauth:bot@agent.example'
@@ -67,6 +66,26 @@ export function bindingContract(name: string, makeStorage: MakeStorage): void {
       await storage.decideRequest({ ...decision, decision: 'deny' })
       await allowedRequest(storage, bot)
       expect(await storage.findBinding(bot)).toBeUndefined()
+    })
+
+    test('a binding is kept as long as a grant for its agent, live or ended, and then another user can allow the agent', async () => {
+      const { storage } = world
+      const { user: alice } = await allowedRequest(storage, binding, { grantLifetime: 3600 })
+      await allowedRequest(storage, { ...binding, resource: 'https://files.example' }, { grantLifetime: null }, alice)
+      world.now += 500 * day
+      await storage.sweep()
+      expect(await userOf(storage)).toBe(alice.id)
+      await storage.revokeGrants({ userId: alice.id, by: alice.id })
+      world.now += 399 * day
+      await storage.sweep()
+      expect(await userOf(storage)).toBe(alice.id)
+      world.now += day + 1
+      await storage.sweep()
+      expect(await storage.findBinding(bot)).toBeUndefined()
+      expect(await storage.listGrants()).toEqual([])
+      const { user: bob } = await allowedRequest(storage, binding)
+      expect(await userOf(storage)).toBe(bob.id)
+      expect(await storage.findViolations()).toEqual([])
     })
 
     test('a second user’s approval denies the request, creates no grant, and says why in the audit log', async () => {
@@ -179,18 +198,6 @@ export function bindingContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.exportUser(user.id)).toMatchObject({ boundAgents: [{ ...bot, userId: user.id }] })
       expect(await storage.closeAccount(asRead(user))).toBe(true)
       expect(await storage.findBinding(bot)).toBeUndefined()
-    })
-
-    test('an agent that is bound is not forgotten, however long it is not seen', async () => {
-      const { storage } = world
-      const { user } = await allowedRequest(storage, binding)
-      await storage.removeBinding({ ...bot, userId: user.id, by: user.id })
-      await allowedRequest(storage, binding, { grantLifetime: 60 })
-      world.now += 1000 * 86_400
-      await storage.sweep()
-      expect(await storage.listGrants()).toEqual([])
-      expect(await storage.findBinding(bot)).toMatchObject(bot)
-      expect(await eventNames(storage)).not.toContain('agent.bound')
     })
   })
 }
