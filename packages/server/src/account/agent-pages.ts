@@ -19,6 +19,7 @@ import {
   endedGrants,
   endOf,
   eventsOf,
+  idleAgents,
   isFound,
   shownGrants,
   shownParties,
@@ -59,6 +60,7 @@ export const agentsPage: AccountHandler = async (context, visit) => {
     {
       ...accountFrame(context, visit),
       agents: entries.map((own) => agentEntry(context, own, { logos, states })),
+      idle: page > 1 || after !== undefined || text !== '' ? undefined : await idleAgents(context, userId),
       newer: page > 1 || after !== undefined ? pathOfPage(text, {}) : undefined,
       older: isLast
         ? olderGrants && pathOfPage(text, { after: olderGrants })

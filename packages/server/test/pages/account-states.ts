@@ -66,6 +66,10 @@ export function accountStates(messages: Messages): [string, string][] {
     ),
     list('agents-host-blocked', agentsModel({ agents: [{ ...first, blocked: 'host' }] })),
     list('agents-empty', agentsModel({ agents: [] })),
+    list(
+      'agents-idle',
+      agentsModel({ agents: [first], idle: [{ ...first, delegate: 'aauth:bot@agent.example' }, long] }),
+    ),
     list('agents-filtered', agentsModel({ agents: [first], filter: { text: 'calendar', total: 12 } })),
     list('agents-none-found', agentsModel({ agents: [], filter: { text: 'zebra', total: 12 } })),
     list('agents-removed', agentsModel({ removed: { stoppedAt: now - 60, expiresBy: now + 540 } })),

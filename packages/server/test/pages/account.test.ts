@@ -67,6 +67,21 @@ describe('renderAgents', () => {
     expect(html).not.toContain('<ul class="entries">')
   })
 
+  it('lists agents that have no access, but act only for the user', () => {
+    const idle = [{ id: 'g1', agentHost: 'agent.example', delegate: 'aauth:bot@agent.example' }]
+    for (const listed of [[agents[0]], []]) {
+      const html = renderAgents(agentsModel({ agents: listed, idle }))
+      expectOrder(words(html), [
+        'Agents without access',
+        'act only for you',
+        'agent.example',
+        'aauth:bot@agent.example',
+      ])
+      expect(html).toContain('href="/account/agents/g1"')
+    }
+    expect(words(renderAgents(agentsModel({ idle: [] })))).not.toContain('Agents without access')
+  })
+
   it('searches agents with a GET form, and shows how many matched', () => {
     const html = renderAgents(agentsModel({ agents: [], filter: { text: 'zebra', total: 12 } }))
     expect(html).toContain('<search><form class="filter" method="get" action="/account">')

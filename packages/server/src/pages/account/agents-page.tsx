@@ -1,4 +1,4 @@
-import { Icon } from '../components/marks.js'
+import { AgentDelegate, Icon } from '../components/marks.js'
 import { TimeOfDay } from '../components/moment.js'
 import { Done } from '../components/notices.js'
 import { en } from '../messages/en.js'
@@ -17,6 +17,7 @@ import { OtherPages } from './other-pages.js'
 export function renderAgents(model: AgentsPage, messages: Messages = en): string {
   const { account } = messages
   const none = model.agents.length === 0 && !model.filter && model.newer === undefined
+  const { idle = [] } = model
   return renderAccountLayout({
     frame: model,
     messages,
@@ -38,6 +39,7 @@ export function renderAgents(model: AgentsPage, messages: Messages = en): string
         ) : (
           <Filled model={model} messages={messages} />
         )}
+        {idle.length > 0 && <Idle agents={idle} messages={messages} />}
       </>
     ),
   })
@@ -82,6 +84,25 @@ function Filled({ model, messages }: { model: AgentsPage; messages: Messages }) 
           </a>
         </p>
       )}
+    </>
+  )
+}
+
+function Idle({ agents, messages }: { agents: NonNullable<AgentsPage['idle']>; messages: Messages }) {
+  const { account } = messages
+  return (
+    <>
+      <h2>{account.idleAgents}</h2>
+      <p>{account.idleAgentsLead}</p>
+      <ul>
+        {agents.map(({ id, agentHost, delegate }) => (
+          <li>
+            <a href={accountPaths.agent(id)}>
+              <AgentDelegate host={agentHost} delegate={delegate} messages={messages} />
+            </a>
+          </li>
+        ))}
+      </ul>
     </>
   )
 }

@@ -92,6 +92,9 @@ export const enAccount = {
   agentsLead: 'These agents can act for you. You can remove any of them at any time.',
   noAgents: 'You have no agents.',
   noAgentsYet: 'Agents you allow appear here, and you can remove them here.',
+  idleAgents: 'Agents without access',
+  idleAgentsLead:
+    'These agents have no access now, but act only for you. If you remove one entirely, someone else can use it.',
   moreAgents: 'More agents can act for you than fit on this page.',
   agentPages: 'More agents',
   morePermissions: (count: number) => `and ${count} more ${count === 1 ? 'permission' : 'permissions'}`,

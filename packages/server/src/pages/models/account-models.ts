@@ -42,6 +42,8 @@ export interface AllowedAgent {
 /** My agents, at `accountPaths.agents`. */
 export interface AgentsPage extends AccountFrame {
   agents: readonly AllowedAgent[]
+  /** Agents that act for this user and no one else, but have no access now. @default none */
+  idle?: readonly Pick<AllowedAgent, 'id' | 'agentHost' | 'delegate'>[] | undefined
   /** Paths of other pages of the list. Absent if there are none. */
   newer?: string | undefined
   older?: string | undefined

@@ -198,6 +198,18 @@ describe('a user removes an agent entirely', () => {
     ).toHaveLength(1)
   })
 
+  it('which My agents lists as long as it acts for the user, even without access', async () => {
+    const { stage, user, open, url } = await openSending(() => new Response(null))
+    const list = async () => text(await (await user.open(`${stage.authServer}/account`)).text())
+    expect(await list()).not.toContain('Agents without access')
+    await user.submit(await open('/remove'), url, { action: 'remove-agent' })
+    expect(await list()).toMatch(
+      /You have no agents\..*Agents without access .* agent\.example .*aauth:bot@agent\.example/,
+    )
+    await user.submit(await open('/remove'), url, { action: 'unbind-agent' })
+    expect(await list()).not.toContain('Agents without access')
+  })
+
   it('even if it has no access left', async () => {
     const { stage, user, open, url } = await openSending(() => new Response(null))
     await user.submit(await open('/remove'), url, { action: 'remove-agent' })
