@@ -13,6 +13,7 @@ const shortTitles = {
   'apis/proxies': 'TLS and proxies',
   'apis/request-bodies': 'Bodies and uploads',
   'apis/draft-11': 'Draft -11',
+  'get-started/draft-11': 'Draft -11 in ten minutes',
   'apis/subrequests': 'nginx, Caddy subrequests',
 }
 
