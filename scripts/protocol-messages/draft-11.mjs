@@ -129,7 +129,7 @@ const denying = await during(async () => {
   await until(() => exchanges.some(isDenied), pollOnce)
 })
 /** Waits until something has happened, for at most 5 seconds. */
-async function until(hasHappened, act = () => undefined) {
+async function until(hasHappened, act = () => Promise.resolve()) {
   for (let turns = 0; turns < 500 && !hasHappened(); turns++) {
     await act()
     await new Promise((resolve) => setTimeout(resolve, 10))

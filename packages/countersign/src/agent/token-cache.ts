@@ -172,11 +172,7 @@ export function createTokenCache({ records, past, thumbprint, now }: HeldTokensO
     },
     async list(owner) {
       const usable = (await read(owner)).filter(({ token }) => isUsable(token))
-      return usable.map(
-        ({ token: { resource, authServer, scope, expiresAt, refreshToken, isRenewable = !!refreshToken } }) => {
-          return { resource, authServer, scope, expiresAt, isRenewable }
-        },
-      )
+      return usable.map(summaryOf)
     },
     add: (owner, token, signal) => serialize(owner, () => keep(owner, token, signal)),
     forget: (owner, resource) =>
@@ -195,6 +191,11 @@ export function createTokenCache({ records, past, thumbprint, now }: HeldTokensO
         )
       }),
   }
+}
+
+function summaryOf({ token }: StoredToken): TokenSummary {
+  const { resource, authServer, scope, expiresAt, refreshToken, isRenewable = !!refreshToken } = token
+  return { resource, authServer, scope, expiresAt, isRenewable }
 }
 
 /** Serializes an owner's writes, so that no write restores data that is being removed. */
