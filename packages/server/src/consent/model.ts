@@ -59,6 +59,11 @@ const maxNotRequested = 50
 /** How many of a resource's scopes the page reads, and their maximum total length. */
 const maxOffered = { scopes: 150, characters: 4000 }
 
+/** What an agent chose of the name of its delegate. The scheme of an edition's ids, such as `aauth:`, is the same for all agents. */
+function chosenPart({ delegate, display }: Pick<AuthRequest, 'delegate' | 'display'>): string {
+  return display.agent.id === undefined ? (delegate ?? '') : (delegate ?? '').replace(/^[a-z]+:/, '')
+}
+
 /** Builds the model of the consent page from verified facts and the stored request. A pure function. */
 export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof ConsentChoices> {
   const { frame, form, request, user, readRisk, logo, holdings, changes } = input
@@ -68,7 +73,7 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
   const asked = request.scope.split(' ')
   const agentName = cleanName(display.agent.name ?? '')
   const { judgeName } = input
-  const ofDelegate = request.delegate === null ? undefined : judgeName(cleanName(request.delegate), agent)
+  const ofDelegate = request.delegate === null ? undefined : judgeName(chosenPart(request), agent)
   const resourceName = cleanName(display.resource.name ?? '')
   // The operator chose the name of a client that the operator registered.
   const ofAgent = display.agent.registeredBy === 'operator' ? undefined : judgeName(agentName, agent)

@@ -2,6 +2,7 @@ import { domainToUnicode } from 'node:url'
 import type { CreateJudgeName } from '../http/context.js'
 import type { NameCaution } from '../pages/models/models.js'
 import { defaultBrands } from '../policy/default-brands.js'
+import { cleanName } from '../policy/plain-text.js'
 import { createFindBrand, foldName } from './brand-use.js'
 import { beginsIn, foldLookAlikes, type ReadName, readName, standsIn } from './read-name.js'
 
@@ -68,12 +69,16 @@ export const createJudgeName: CreateJudgeName = ({ issuer, serverName, brands })
     ([brand, hosts]): KnownBrand => ({ brand, hosts, folded: foldName(brand) }),
   )
   const findBrands = createFindBrand(known)
-  const ownNames = [serverName, new URL(issuer).hostname].map(foldName).filter((own) => own !== '')
+  const { hostname: ownHost } = new URL(issuer)
+  // A single character, which is all that is left of `[::1]`, occurs in too many names.
+  const ownNames = [serverName, ownHost].map(foldName).filter((own) => own.length > 1)
   const judged = new Map<string, NameCaution | undefined>()
 
-  function judgeName(name: string, agent: string): NameCaution | undefined {
+  function judgeName(given: string, agent: string): NameCaution | undefined {
     // A client without a URL is at no host, so every brand name misleads.
     const host = URL.canParse(agent) ? new URL(agent).hostname : ''
+    // An agent that is at this server's host or below may say so.
+    const name = cleanName(isAtOrBelow(host, ownHost) ? withoutHost(given, host) : given)
     const read = readName(name)
     const texts = [read, readName(domainToUnicode(host))]
     if (/[*#%]/.test(name)) texts.push(readName(name.replace(/[*#%]/g, '★')))
@@ -101,6 +106,12 @@ interface KnownBrand {
   hosts: readonly string[]
   /** The brand as folded for comparison. */
   folded: string
+}
+
+/** Returns a name without the agent's host at its end, as in `aauth:bot@agent.example`. */
+function withoutHost(name: string, host: string): string {
+  const end = name.lastIndexOf('@')
+  return end >= 0 && name.slice(end + 1).replace(/:\d{1,5}$/, '') === host ? name.slice(0, end) : name
 }
 
 /** Returns the part of the name that looks like another host's address. */

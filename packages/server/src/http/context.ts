@@ -58,7 +58,7 @@ export interface PasskeySettings {
   origin: string
 }
 
-/** Checks the name that an agent gives itself or its delegate, as pages show it. The second parameter is the agent's identifier. */
+/** Checks the name that an agent gives itself or its delegate. The second parameter is the agent's identifier. */
 export type CheckName = (name: string, agent: string) => NameCaution | undefined
 
 /** @param known.brands brands in addition to the built-in ones; each replaces the built-in brand with the same name, if any */

@@ -43,6 +43,7 @@ export interface Stage {
 export interface StageOptions
   extends Pick<
     Partial<AuthServerOptions>,
+    | 'name'
     | 'keys'
     | 'nonce'
     | 'bindCodeToKey'

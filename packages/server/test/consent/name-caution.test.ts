@@ -322,6 +322,37 @@ it('an ordinary word is a brand if the operator lists it', () => {
     expect(cautionOf(name, undefined, brands)).toEqual({ what: 'brand', brand: 'Strive' })
 })
 
+describe('the full name of an agent, which ends with its host', () => {
+  const judgeAt = (issuer: string, serverName = 'Home Accounts') => createJudgeName({ issuer, serverName, brands: {} })
+
+  it.each([
+    ['http://127.0.0.1:8103', 'http://127.0.0.1:5000'],
+    ['http://localhost:8103', 'http://localhost:5000'],
+    ['http://[::1]:8103', 'http://[::1]:5000'],
+    ['https://home.example', 'https://home.example'],
+    ['https://home.example', 'https://planner.home.example'],
+  ])('gets no caution at %s if the agent is there: %s', (issuer, agent) => {
+    const judge = judgeAt(issuer)
+    const { host, hostname } = new URL(agent)
+    for (const local of ['agent', 'bot-1', 'x'.repeat(100)])
+      for (const at of [host, hostname]) expect(judge(`aauth:${local}@${at}`, agent)).toBeUndefined()
+  })
+
+  it('still gets one for what the agent chose, and for the name of this server at another host', () => {
+    const own = 'https://planner.home.example'
+    const judge = judgeAt('https://home.example')
+    expect(judge('aauth:security-team@planner.home.example', own)).toEqual({ what: 'imitation' })
+    expect(judge('aauth:home-accounts@planner.home.example', own)).toEqual({ what: 'imitation' })
+    expect(judge('aauth:homeexample@planner.home.example', own)).toEqual({ what: 'imitation' })
+    expect(judge('aauth:bot@home.example', own)).toEqual({ what: 'imitation' })
+    for (const agent of ['https://home-example.evil.example', 'https://homeexample', 'https://nothome.example'])
+      expect(judge(`aauth:bot@${new URL(agent).host}`, agent)).toEqual({ what: 'imitation' })
+    expect(judge('aauth:bot@security-team.evil.example', 'https://security-team.evil.example')).toEqual({
+      what: 'imitation',
+    })
+  })
+})
+
 it('a short server name gets a caution as a whole word', () => {
   const judge = createJudgeName({ issuer: 'https://auth.home.example', serverName: 'Acme', brands: {} })
   for (const name of ['Acme', 'Acrne', 'Acme Support', 'My acme'])
