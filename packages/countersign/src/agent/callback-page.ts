@@ -148,7 +148,7 @@ const en: CallbackMessages = {
     refused: 'Please start again',
   },
   texts: {
-    allowed: 'The agent has the access it needs and can continue.',
+    allowed: 'The agent received your approval and can continue.',
     denied: 'You denied the request, so the agent received no access.',
     failed: 'You decided, but the agent could not complete the request.',
   },
@@ -175,7 +175,7 @@ const ar: CallbackMessages = {
   dir: 'rtl',
   titles: { allowed: 'تم الأمر', denied: 'لم يُسمح بشيء', failed: 'لم ينجح الأمر', refused: 'ابدأ من جديد' },
   texts: {
-    allowed: 'حصل الوكيل على ما يحتاج إليه، وسيتابع عمله.',
+    allowed: 'وصلت موافقتك إلى الوكيل، وسيتابع عمله.',
     denied: 'أُبلغ الوكيل بأنك رفضت.',
     failed: 'اتخذت قرارك، لكن الوكيل لم يتمكن من إكمال الأمر.',
   },

@@ -212,30 +212,6 @@ function endsOf(grants: Grants): Map<string, number> {
   return ends
 }
 
-/** The maximum number of agents without access that are listed, and of bindings that are read for them. */
-const mostIdle = { listed: 20, read: 100 }
-
-/** Returns the agents that act for a user and no one else, but have no access now. */
-export async function idleAgents(
-  { storage, now }: Pick<ServerContext, 'storage' | 'now'>,
-  userId: string,
-): Promise<Pick<AllowedAgent, 'id' | 'agentHost' | 'delegate'>[]> {
-  const idle: ListedGrant[] = []
-  const read = new Map<string, ListedGrant[]>()
-  for (const { edition, agent, delegate } of await storage.listBindings({ userId, limit: mostIdle.read })) {
-    if (idle.length === mostIdle.listed) break
-    const grants = read.get(agent) ?? (await storage.listGrants({ userId, agent, limit: pageSize }))
-    read.set(agent, grants)
-    const own = grants.filter((grant) => grant.edition === edition && grant.delegate === delegate)
-    const [newest] = own
-    if (newest && own.every((grant) => endOf(grant, now()) !== undefined)) idle.push(newest)
-  }
-  return idle.map((grant) => {
-    const { agentHost, delegate } = shownParties(grant)
-    return { id: grant.id, agentHost, delegate }
-  })
-}
-
 /** When a grant ended and what ended it; undefined if it is still valid. */
 export function endOf({ userId, revokedAt, revokedBy, expiresAt }: ListedGrant, now: number): AgentPage['ended'] {
   if (revokedAt !== null) return { at: revokedAt, by: revokedBy === userId ? 'person' : 'server' }

@@ -6,7 +6,6 @@ import type { SignedInVisit } from '../http/visit.js'
 import { renderAgent } from '../pages/account/agent-page.js'
 import { renderAgents } from '../pages/account/agents-page.js'
 import { renderRemoveAgent, renderRemoveAll } from '../pages/account/removal-pages.js'
-import type { AgentPage } from '../pages/models/account-models.js'
 import { accountPaths } from '../pages/models/account-paths.js'
 import { type ListedGrant, longestTokenLifetime } from '../storage/api/storage.js'
 import { type AccountHandler, accountFrame, accountResponse, readNotice } from './account-handler.js'
@@ -19,18 +18,21 @@ import {
   endedGrants,
   endOf,
   eventsOf,
-  idleAgents,
   isFound,
   shownGrants,
   shownParties,
   statesOf,
 } from './agent-entries.js'
+import { endedAgents, endingsOf, toldOf } from './ended-agents.js'
 
 /** The minimum number of agents for which the list has a filter. */
 const filterFrom = 6
 
 /** The maximum number of grants that are read for a list, and of entries on a page. */
 const most = { grants: 500, entries: 50 }
+
+/** Seconds between an action and its rows in a database that has its own clock. */
+const sameAct = 60
 
 /** Returns the path of another page of the list. */
 function pathOfPage(text: string, place: Record<string, string | undefined>): string {
@@ -56,19 +58,29 @@ export const agentsPage: AccountHandler = async (context, visit) => {
   const shown = entries.flat()
   const logos = await logoPaths(context, agentsOf(shown))
   const states = await statesOf(context, shown)
+  const endings = await endingsOf(context, userId)
+  // Without all live grants, it is not known which agents have none.
+  const isWhole = page === 1 && after === undefined && text === '' && olderGrants === undefined
+  const ended = isWhole ? await endedAgents(context, userId, grants, endings) : []
   const html = renderAgents(
     {
       ...accountFrame(context, visit),
       agents: entries.map((own) => agentEntry(context, own, { logos, states })),
-      idle: page > 1 || after !== undefined || text !== '' ? undefined : await idleAgents(context, userId),
       newer: page > 1 || after !== undefined ? pathOfPage(text, {}) : undefined,
       older: isLast
         ? olderGrants && pathOfPage(text, { after: olderGrants })
         : pathOfPage(text, { after, page: String(page + 1) }),
       filter: canFilter ? { text, total: agentsOf(grants).length } : undefined,
+      ended,
       removed:
         notice?.what === 'removed'
-          ? { stoppedAt: notice.at, expiresBy: minuteAfter(notice.at + (await tokenLifetime(context))) }
+          ? {
+              stoppedAt: notice.at,
+              expiresBy: minuteAfter(notice.at + (await tokenLifetime(context))),
+              isTold:
+                ended.length > 0 &&
+                endings.deliveries.some(({ revokedAt }) => Math.abs(revokedAt - notice.at) <= sameAct),
+            }
           : undefined,
     },
     visit.messages,
@@ -96,7 +108,7 @@ export const agentPage: AccountHandler = async (context, visit) => {
       jkt,
     },
     ended,
-    told: await toldOf(context, grant),
+    told: toldOf((await endingsOf(context, grant.userId)).deliveries, grant),
     isBound: await isBoundTo(context, grant),
     activity: activity.slice(0, 10),
   }
@@ -134,19 +146,6 @@ async function isBoundTo(
   { edition, agent, delegate, userId }: ListedGrant,
 ): Promise<boolean> {
   return (await storage.findBinding({ edition, agent, delegate }))?.userId === userId
-}
-
-/** Whether the resource of a grant was notified of the user's latest revocation. */
-async function toldOf({ storage }: ServerContext, grant: ListedGrant): Promise<AgentPage['told']> {
-  const all = await storage.listDeliveries({ userId: grant.userId, limit: 500 })
-  const own = all.filter(
-    ({ agent, delegate, resource, account }) =>
-      agent === grant.agent && delegate === grant.delegate && resource === grant.resource && account === grant.account,
-  )
-  const last = Math.max(...own.map(({ revokedAt }) => revokedAt))
-  const outcomes = new Set(own.filter(({ revokedAt }) => revokedAt === last).map(({ outcome }) => outcome ?? 'pending'))
-  // The one that leaves the most to do counts.
-  return (['pending', 'failed', 'unsupported', 'delivered', 'expired'] as const).find((each) => outcomes.has(each))
 }
 
 /** The number of seconds for which tokens issued before a revocation may still work. */

@@ -66,13 +66,26 @@ export function accountStates(messages: Messages): [string, string][] {
     ),
     list('agents-host-blocked', agentsModel({ agents: [{ ...first, blocked: 'host' }] })),
     list('agents-empty', agentsModel({ agents: [] })),
-    list(
-      'agents-idle',
-      agentsModel({ agents: [first], idle: [{ ...first, delegate: 'aauth:bot@agent.example' }, long] }),
-    ),
     list('agents-filtered', agentsModel({ agents: [first], filter: { text: 'calendar', total: 12 } })),
     list('agents-none-found', agentsModel({ agents: [], filter: { text: 'zebra', total: 12 } })),
     list('agents-removed', agentsModel({ removed: { stoppedAt: now - 60, expiresBy: now + 540 } })),
+    list(
+      'agents-without-access',
+      agentsModel({
+        agents: [],
+        removed: { stoppedAt: now - 60, expiresBy: now + 3540, isTold: true },
+        ended: (['pending', 'delivered', 'failed', 'unsupported', 'expired', undefined] as const).map(
+          (told, index) => ({
+            id: `g${index}`,
+            agentHost: index === 2 ? longHost : 'agent.example',
+            delegate: 'aauth:agent@agent.example',
+            resourceHost: index === 2 ? `cal.${longHost}` : 'cal.example',
+            told,
+            isBound: index % 2 === 0,
+          }),
+        ),
+      }),
+    ),
     list('agents-long', agentsModel({ agents: [long, long] })),
     list(
       'agents-paged',

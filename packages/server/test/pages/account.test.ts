@@ -68,18 +68,19 @@ describe('renderAgents', () => {
   })
 
   it('lists agents that have no access, but act only for the user', () => {
-    const idle = [{ id: 'g1', agentHost: 'agent.example', delegate: 'aauth:bot@agent.example' }]
+    const parties = { agentHost: 'agent.example', delegate: 'aauth:bot@agent.example', resourceHost: 'cal.example' }
+    const ended = [{ id: 'g1', ...parties, told: undefined, isBound: true }]
     for (const listed of [[agents[0]], []]) {
-      const html = renderAgents(agentsModel({ agents: listed, idle }))
+      const html = renderAgents(agentsModel({ agents: listed, ended }))
       expectOrder(words(html), [
         'Agents without access',
-        'act only for you',
         'agent.example',
         'aauth:bot@agent.example',
+        'It acts for no one else',
       ])
       expect(html).toContain('href="/account/agents/g1"')
     }
-    expect(words(renderAgents(agentsModel({ idle: [] })))).not.toContain('Agents without access')
+    expect(words(renderAgents(agentsModel({ ended: [] })))).not.toContain('Agents without access')
   })
 
   it('searches agents with a GET form, and shows how many matched', () => {

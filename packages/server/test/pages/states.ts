@@ -26,6 +26,7 @@ function problemStates(messages: Messages): [string, string][] {
       problemModel(code, {
         ...(retried.has(code) ? { retry } : {}),
         ...(code === 'account_changed' ? { user: 'bob@home.example', switchAccount: outsideForm } : {}),
+        ...(code === 'request_other_user' ? { switchAccount: outsideForm } : {}),
         ...(code === 'request_allowed' ? { remove: '/account/agents/g1/remove' } : {}),
       }),
       messages,

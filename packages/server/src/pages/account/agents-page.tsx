@@ -1,12 +1,12 @@
-import { AgentDelegate, Icon } from '../components/marks.js'
+import { AgentMark, Host, Icon } from '../components/marks.js'
 import { TimeOfDay } from '../components/moment.js'
 import { Done } from '../components/notices.js'
 import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
-import type { AgentsPage } from '../models/account-models.js'
+import type { AgentsPage, EndedAgent } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'
 import { renderAccountLayout } from './account-layout.js'
-import { AgentEntry } from './agent-entry.js'
+import { AgentEntry, Parties } from './agent-entry.js'
 import { OtherPages } from './other-pages.js'
 
 /**
@@ -17,7 +17,6 @@ import { OtherPages } from './other-pages.js'
 export function renderAgents(model: AgentsPage, messages: Messages = en): string {
   const { account } = messages
   const none = model.agents.length === 0 && !model.filter && model.newer === undefined
-  const { idle = [] } = model
   return renderAccountLayout({
     frame: model,
     messages,
@@ -39,7 +38,7 @@ export function renderAgents(model: AgentsPage, messages: Messages = en): string
         ) : (
           <Filled model={model} messages={messages} />
         )}
-        {idle.length > 0 && <Idle agents={idle} messages={messages} />}
+        {model.ended && model.ended.length > 0 && <Ended agents={model.ended} messages={messages} />}
       </>
     ),
   })
@@ -88,27 +87,49 @@ function Filled({ model, messages }: { model: AgentsPage; messages: Messages }) 
   )
 }
 
-function Idle({ agents, messages }: { agents: NonNullable<AgentsPage['idle']>; messages: Messages }) {
-  const { account } = messages
-  return (
-    <>
-      <h2>{account.idleAgents}</h2>
-      <p>{account.idleAgentsLead}</p>
-      <ul>
-        {agents.map(({ id, agentHost, delegate }) => (
-          <li>
-            <a href={accountPaths.agent(id)}>
-              <AgentDelegate host={agentHost} delegate={delegate} messages={messages} />
-            </a>
-          </li>
-        ))}
-      </ul>
-    </>
-  )
-}
-
 function Removed(props: { removed: NonNullable<AgentsPage['removed']>; messages: Messages }) {
   const { removed, messages } = props
   const clock = (at: number) => <TimeOfDay at={at} messages={messages} />
-  return <Done>{messages.account.removed(clock(removed.stoppedAt), clock(removed.expiresBy))}</Done>
+  const { account } = messages
+  const sentence = removed.isTold ? account.removedTold : account.removed
+  return <Done>{sentence(clock(removed.stoppedAt), clock(removed.expiresBy))}</Done>
+}
+
+/** The agents without access, and whether resources know. */
+function Ended({ agents, messages }: { agents: readonly EndedAgent[]; messages: Messages }) {
+  const { account } = messages
+  return (
+    <section>
+      <h2>{account.withoutAccess}</h2>
+      <ul class="entries">
+        {agents.map((agent) => {
+          const parties = <Parties of={agent} messages={messages} />
+          return (
+            <li class="entry">
+              <AgentMark host={agent.agentHost} />
+              <div class="who">
+                <p>{parties}</p>
+                {agent.told && <p>{account.told[agent.told](<Host>{agent.resourceHost}</Host>)}</p>}
+                {agent.isBound && <p>{account.stillBound}</p>}
+              </div>
+              <ul class="ends">
+                <li>
+                  <a href={accountPaths.agent(agent.id)}>
+                    {messages.details} <span class="unseen">{parties}</span>
+                  </a>
+                </li>
+                {agent.isBound && (
+                  <li>
+                    <a href={accountPaths.removeAgent(agent.id)}>
+                      {account.removeEntirely} <span class="unseen">{parties}</span>
+                    </a>
+                  </li>
+                )}
+              </ul>
+            </li>
+          )
+        })}
+      </ul>
+    </section>
+  )
 }

@@ -13,9 +13,6 @@ export const arAccount: typeof enAccount = {
   agentsLead: 'يمكن لهؤلاء الوكلاء التصرف نيابةً عنك. يمكنك إزالة أي منهم في أي وقت.',
   noAgents: 'ليس لديك وكلاء.',
   noAgentsYet: 'يظهر هنا الوكلاء الذين تسمح لهم، ويمكنك إزالتهم من هنا.',
-  idleAgents: 'وكلاء بلا وصول',
-  idleAgentsLead:
-    'ليس لهؤلاء الوكلاء وصول الآن، لكنهم يعملون نيابةً عنك وحدك. إذا أزلت أحدهم كليًا، فيمكن لشخص آخر استخدامه.',
   moreAgents: 'عدد الوكلاء الذين يتصرفون نيابةً عنك أكبر مما تتسع له هذه الصفحة.',
   agentPages: 'المزيد من الوكلاء',
   morePermissions: (count) => `وأذونات أخرى عددها ${arFormats.number(count)}`,
@@ -65,7 +62,7 @@ export const arAccount: typeof enAccount = {
     phrase`يعمل ${agent} نيابةً عنك وحدك. إذا أزلته كليًا، فسيفقد كل وصوله في كل الخدمات، ولن يعمل نيابةً عن أحد.`,
   told: {
     pending: (resource) => phrase`نُبلغ ${resource} الآن بألا يقبل ما لا يزال لدى الوكيل.`,
-    delivered: (resource) => phrase`أبلغنا ${resource}، وأكّد أن ما كان لدى الوكيل هناك لم يعد يعمل.`,
+    delivered: (resource) => phrase`أبلغنا ${resource} بألا يقبل ما كان لدى الوكيل، وأكّد أن الرسالة وصلت.`,
     unsupported: (resource) =>
       phrase`لا يمكن إبلاغ ${resource}، لذلك يبقى ما لدى الوكيل هناك صالحًا إلى أن ينتهي من تلقاء نفسه.`,
     failed: (resource) =>
@@ -77,6 +74,10 @@ export const arAccount: typeof enAccount = {
   removedTitle: 'تمت إزالة الوصول',
   removed: (stopped, runsOut) =>
     phrase`تمت الإزالة. توقف الوصول الجديد الساعة ${stopped}، وينتهي الوصول الحالي بحلول الساعة ${runsOut}.`,
+  removedTold: (stopped, runsOut) =>
+    phrase`تمت الإزالة. توقف الوصول الجديد الساعة ${stopped}. نُبلغ الخدمات الآن بألا تقبل ما لا يزال لدى الوكيل، ويظهر أدناه هل تسلّمت كل منها الرسالة. وإن لم تتسلّمها خدمة، فينتهي الوصول الحالي فيها بحلول الساعة ${runsOut}.`,
+  withoutAccess: 'وكلاء بلا وصول',
+  stillBound: 'لا يعمل نيابةً عن غيرك: إذا طلب مرة أخرى، فلا يمكن لأحد غيرك السماح له.',
   removeAll: 'إزالة كل الوكلاء',
   removeAllQuestion: 'هل تريد إزالة وصول كل الوكلاء؟',
   removeAllEffect: (count) => `سيفقد الوصول ${arCounted(count, agents)}:`,

@@ -92,9 +92,6 @@ export const enAccount = {
   agentsLead: 'These agents can act for you. You can remove any of them at any time.',
   noAgents: 'You have no agents.',
   noAgentsYet: 'Agents you allow appear here, and you can remove them here.',
-  idleAgents: 'Agents without access',
-  idleAgentsLead:
-    'These agents have no access now, but act only for you. If you remove one entirely, someone else can use it.',
   moreAgents: 'More agents can act for you than fit on this page.',
   agentPages: 'More agents',
   morePermissions: (count: number) => `and ${count} more ${count === 1 ? 'permission' : 'permissions'}`,
@@ -144,7 +141,7 @@ export const enAccount = {
     pending: (resource: ComponentChildren) =>
       phrase`We’re telling ${resource} to stop accepting what the agent still holds.`,
     delivered: (resource: ComponentChildren) =>
-      phrase`We told ${resource}, which confirmed that what the agent held there no longer works.`,
+      phrase`We told ${resource} to stop accepting what the agent held, and it confirmed that it got the message.`,
     unsupported: (resource: ComponentChildren) =>
       phrase`${resource} can’t be told, so what the agent holds there works until it ends by itself.`,
     failed: (resource: ComponentChildren) =>
@@ -156,6 +153,10 @@ export const enAccount = {
   removedTitle: 'Access removed',
   removed: (stopped: ComponentChildren, runsOut: ComponentChildren) =>
     phrase`Removed. New access stopped at ${stopped}; existing access ends by ${runsOut}.`,
+  removedTold: (stopped: ComponentChildren, runsOut: ComponentChildren) =>
+    phrase`Removed. New access stopped at ${stopped}. We’re telling the services to stop accepting what the agent still holds; you can see below whether each of them got the message. If one didn’t, existing access there ends by ${runsOut}.`,
+  withoutAccess: 'Agents without access',
+  stillBound: 'It acts for no one else: if it asks again, only you can allow it.',
   removeAll: 'Remove all agents',
   removeAllQuestion: 'Remove all agents’ access?',
   removeAllEffect: (count: number) =>

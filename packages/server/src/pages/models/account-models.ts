@@ -42,15 +42,25 @@ export interface AllowedAgent {
 /** My agents, at `accountPaths.agents`. */
 export interface AgentsPage extends AccountFrame {
   agents: readonly AllowedAgent[]
-  /** Agents that act for this user and no one else, but have no access now. @default none */
-  idle?: readonly Pick<AllowedAgent, 'id' | 'agentHost' | 'delegate'>[] | undefined
   /** Paths of other pages of the list. Absent if there are none. */
   newer?: string | undefined
   older?: string | undefined
   /** The field `filter`, and the number of distinct agents; absent if the list is too short for a filter. */
   filter?: { text: string; total: number } | undefined
-  /** What was just revoked: no new tokens are issued from now on, and existing ones expire. */
-  removed?: { stoppedAt: number; expiresBy: number } | undefined
+  /** Agents without access that still act for this user only, or whose resources were notified recently. @default none */
+  ended?: readonly EndedAgent[] | undefined
+  /**
+   * What was just revoked: no new tokens are issued from now on, and existing ones expire. `isTold` if resources are notified, so that they
+   * stop accepting these tokens earlier.
+   */
+  removed?: { stoppedAt: number; expiresBy: number; isTold?: boolean | undefined } | undefined
+}
+
+/** An agent without access. */
+export interface EndedAgent extends Pick<AllowedAgent, 'id' | 'agentHost' | 'delegate' | 'resourceHost' | 'account'> {
+  told: AgentPage['told']
+  /** Whether the agent acts for this user and no one else. */
+  isBound: boolean
 }
 
 export interface AgentPage extends AccountFrame {

@@ -99,7 +99,7 @@ describe('after a user removed an agent’s access, the resource', () => {
     await settled(stage, 'delivered')
     const { jti, exp } = decodeToken(person)?.payload ?? {}
     expect(received).toEqual([{ jti, exp }])
-    expect(text(await open(''))).toContain('We told api.example, which confirmed')
+    expect(text(await open(''))).toContain('and it confirmed that it got the message.')
     const [sent] = requests
     const keys = await (await stage.fetch(`${stage.authServer}/person/jwks.json`)).json()
     expect(sent?.headers.get('signature-key')).toContain(
@@ -180,6 +180,38 @@ it('a response to a revocation is read up to its limit, and the rest is cancelle
   expect(cancelled).toHaveBeenCalledOnce()
 })
 
+describe('My agents, after the only access of an agent was removed', () => {
+  it('says whether the resource got the message, and leads to the agent’s page and to its removal', async () => {
+    const { stage, user, open, url } = await openSending(() => new Response(null))
+    const removed = await user.submit(await open('/remove'), url, { action: 'remove-agent' })
+    const list = async () => (await user.open(new URL(removed.headers.get('location') ?? '', url).href)).text()
+    const [grant] = await stage.storage.listGrants({ live: false })
+    const before = await list()
+    expect(text(before)).toContain('We’re telling the services to stop accepting what the agent still holds')
+    expect(text(before)).toContain('We’re telling api.example to stop accepting')
+    expect(before).toContain(`href="/account/agents/${grant?.id}"`)
+    expect(before).toContain(`href="/account/agents/${grant?.id}/remove"`)
+    expect(text(before)).toContain('if it asks again, only you can allow it')
+    send()
+    await settled(stage, 'delivered')
+    expect(text(await list())).toContain('it confirmed that it got the message')
+    await user.submit(await open('/remove'), url, { action: 'unbind-agent' })
+    const after = await list()
+    expect(after).not.toContain(`href="/account/agents/${grant?.id}/remove"`)
+    expect(after).toContain(`href="/account/agents/${grant?.id}"`)
+    // A day later, nothing about it is of interest, and nothing is bound.
+    stage.clock.now += 86_401
+    expect(await stage.storage.listBindings({ userId: grant?.userId ?? '' })).toEqual([])
+  })
+
+  it('lists nothing of the kind for an agent that has access, and for one that was never told about', async () => {
+    const { user, url, open } = await openSending(() => new Response(null))
+    await open('')
+    const list = await (await user.open(new URL('/account', url).href)).text()
+    expect(list).not.toContain('Agents without access')
+  })
+})
+
 describe('a user removes an agent entirely', () => {
   it('and it acts for no one: all its access ends, and another user can allow it', async () => {
     const { stage, user, open, url } = await openSending(() => new Response(null))
@@ -207,6 +239,9 @@ describe('a user removes an agent entirely', () => {
       /You have no agents\..*Agents without access .* agent\.example .*aauth:bot@agent\.example/,
     )
     await user.submit(await open('/remove'), url, { action: 'unbind-agent' })
+    // For a day, the list says whether the resource got the message.
+    expect(await list()).toContain('Agents without access')
+    stage.clock.now += 86_401
     expect(await list()).not.toContain('Agents without access')
   })
 
