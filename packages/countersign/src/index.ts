@@ -20,6 +20,7 @@ export type {
   PasswordEvent,
   RefusalEvent,
   RequestEvent,
+  RevocationEvent,
   Role,
   SocketEvent,
   StorageEvent,

@@ -192,6 +192,23 @@ export interface ConnectionEvent {
   outcome: 'displaced' | 'refused'
 }
 
+/** An attempt of an auth server to notify a resource that a token was revoked. */
+export interface RevocationEvent {
+  kind: 'revocation'
+  role: 'authServer'
+  /**
+   * `delivered`: the resource confirmed that it received the message; `failed`: it did not, so the message will be sent again; `given_up`: the
+   * last attempt failed; `unsupported`: the resource accepts no such messages. Unless it was delivered, the token works until it expires.
+   */
+  outcome: 'delivered' | 'failed' | 'given_up' | 'unsupported'
+  /** The resource's identifier. */
+  resource: string
+  /** 1 for the first attempt. */
+  attempt: number
+  /** Seconds until the outcome was known. */
+  duration: number
+}
+
 /** An event that a role emits. Switch on `kind` and ignore unknown kinds: more may be added. */
 export type CountersignEvent =
   | RequestEvent
@@ -204,6 +221,7 @@ export type CountersignEvent =
   | UploadEvent
   | SocketEvent
   | ConnectionEvent
+  | RevocationEvent
 
 /**
  * Receives each event as it happens, in the asynchronous context of the request. The function is not awaited. If it throws or rejects, a

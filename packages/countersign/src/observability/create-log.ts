@@ -108,6 +108,11 @@ export function lineOf(event: CountersignEvent): Line | undefined {
       const { kind, ...decision } = event
       return line('info', kind, { ...decision })
     }
+    case 'revocation': {
+      const { kind, role: _role, duration, ...revocation } = event
+      const fields = { ...revocation, ms: milliseconds(duration) }
+      return event.outcome === 'delivered' ? line('info', kind, fields) : line('warn', 'revocation.failed', fields)
+    }
     case 'lookup': {
       const { kind, cached, duration, ...lookup } = event
       if (event.outcome === 'found' || cached) return undefined

@@ -96,6 +96,12 @@ function createInstruments(registry: Registry) {
       labelNames: ['by', 'outcome'],
       registers,
     }),
+    revocations: new Counter({
+      name: 'countersign_revocations_total',
+      help: 'Messages to resources that a token was revoked, by outcome; alert at given_up',
+      labelNames: ['outcome'],
+      registers,
+    }),
     storageSeconds: new Histogram({
       name: 'countersign_storage_duration_seconds',
       help: 'Duration of storage operations',
@@ -185,6 +191,8 @@ function countEvent(instruments: Instruments, event: CountersignEvent): void {
   } else if (kind === 'decision') {
     const { by, outcome } = event
     instruments.decisions.inc({ by, outcome })
+  } else if (kind === 'revocation') {
+    instruments.revocations.inc({ outcome: event.outcome })
   } else if (kind === 'storage') {
     const { verb, outcome, duration } = event
     instruments.storageSeconds.observe({ verb }, duration)

@@ -12,12 +12,16 @@ export const eventLogLines = {
       'A request for access was decided; `by` (`policy`, `person`, or `grant` for a remembered grant), `outcome`, `agent`, `resource`, `scope`, `rule`',
     lookup:
       'Another party’s document or key set could not be fetched, or was rejected; `what`, `host`, `outcome`, `reason`, `ms`',
+    revocation:
+      'A resource confirmed that it was notified of a revoked token; `outcome` (`delivered`), `resource`, `attempt`, `ms`',
     upload: 'Gateway: an upload that was buffered on disk was forwarded or refused; `route`, `bytes`, `ms`',
     socket:
       'Gateway: a WebSocket was opened or closed; `route`, `outcome`, `agent`, `proof`, `delegate`, `thumbprint`, `ms`',
   },
   warn: {
     'storage.slow': 'A storage operation took a second or more; `verb`, `outcome`, `ms`',
+    'revocation.failed':
+      'A resource was not notified of a revoked token; `outcome` (`failed`: sent again later; `given_up`: the last attempt failed; `unsupported`: it accepts no such messages), `resource`, `attempt`, `ms`',
     password:
       'A password was not hashed or checked: too many were waiting (`unavailable`), or the computation failed (`failed`); `outcome`, `waiting`',
     upstream: 'Gateway: the upstream failed to respond, or broke off its response; `route`, `outcome`, `reason`, `ms`',

@@ -126,6 +126,8 @@ it('logs requests, refusals, decisions, failed lookups and slow operations', () 
     { kind: 'request', role: 'gateway', route: '/mcp', outcome: 'ok', agent: 'a', mcpName: 'look', duration: 0 },
     { kind: 'refusal', role: 'resource', code: 'policy_denied', status: 403, rule: 'no-banks', requestId: 'id-2' },
     { kind: 'decision', role: 'authServer', by: 'person', outcome: 'denied', agent: 'a', resource: 'r', scope: 's' },
+    { kind: 'revocation', role: 'authServer', outcome: 'delivered', resource: 'r', attempt: 1, duration: 0.02 },
+    { kind: 'revocation', role: 'authServer', outcome: 'given_up', resource: 'r', attempt: 3, duration: 5 },
     { ...lookup, outcome: 'found', cached: false },
     { ...lookup, outcome: 'refused', cached: true },
     { ...lookup, outcome: 'refused', cached: false, reason: 'it is not JSON' },
@@ -179,6 +181,8 @@ it('logs requests, refusals, decisions, failed lookups and slow operations', () 
       resource: 'r',
       scope: 's',
     },
+    { level: 'info', event: 'revocation', outcome: 'delivered', resource: 'r', attempt: 1, ms: 20 },
+    { level: 'warn', event: 'revocation.failed', outcome: 'given_up', resource: 'r', attempt: 3, ms: 5000 },
     {
       level: 'info',
       event: 'lookup',

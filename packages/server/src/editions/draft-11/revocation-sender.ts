@@ -4,7 +4,12 @@ import { readStream } from 'countersign/node'
 import { signRequest } from 'countersign/signatures'
 import { parseJsonObject } from 'countersign/tokens'
 import { DeliveryQueue } from '../../outbound/delivery-queue.js'
-import type { Delivery, DeliverySettlement, DueDelivery } from '../../storage/api/delivery-storage.js'
+import {
+  type Delivery,
+  type DeliverySettlement,
+  type DueDelivery,
+  deliveryAttempts,
+} from '../../storage/api/delivery-storage.js'
 import type { SignedContext } from '../edition.js'
 import { draft11Name } from './paths.js'
 
@@ -93,8 +98,13 @@ export function startRevocationSender(context: SignedContext): void {
 }
 
 async function deliver(context: SignedContext, delivery: Delivery): Promise<void> {
-  const { id, attempt } = delivery
-  await context.storage.settleDelivery({ id, attempt, outcome: await send(context, delivery) })
+  const { id, attempt, resource } = delivery
+  const began = performance.now()
+  const outcome = await send(context, delivery)
+  const duration = (performance.now() - began) / 1000
+  await context.storage.settleDelivery({ id, attempt, outcome })
+  const isLast = outcome === 'failed' && attempt >= deliveryAttempts.most
+  context.tell?.({ kind: 'revocation', outcome: isLast ? 'given_up' : outcome, resource, attempt, duration })
 }
 
 async function send(context: SignedContext, { resource, jti, expiresAt }: Delivery): Promise<Outcome> {

@@ -62,6 +62,10 @@ export const auditEvents = {
   'request.revoked':
     'A consent request ended because the token with which its agent authenticated, or the one that asked for it, was revoked; `by` is the issuer',
   'requests.abandoned': 'A program ended an agent’s open requests (`storage.abandonRequests`); `by`, `count`',
+  'revocation.delivered':
+    'A resource confirmed that it was notified of a revoked token; `edition`, `delegate`, and `attempts`, how often it was sent',
+  'revocation.undelivered':
+    'A resource was not notified of a revoked token, which works until it expires; `edition`, `delegate`, `attempts`, and `reason`: `failed`, or `unsupported` if the resource accepts no such messages',
   'session.created': 'A user signed in; `userAgent`',
   'session.ended':
     'A user signed out or ended another session (`session`), an operator ended it (`by`), or a new sign-in exceeded `limits.sessions` (`by` is `limit`)',

@@ -196,12 +196,33 @@ function deliveryId(id: string): number {
   return /^\d{1,15}$/.test(id) ? Number(id) : 0
 }
 
-async function settle({ db, now }: Unit, id: number, outcome: NonNullable<ListedDelivery['outcome']>): Promise<void> {
+async function settle(unit: Unit, id: number, outcome: NonNullable<ListedDelivery['outcome']>): Promise<void> {
+  const { db, now } = unit
   await db
     .updateTable('revocation_delivery')
     .set({ outcome, due_at: null, settled_at: now })
     .where('id', '=', id)
     .execute()
+  if (outcome !== 'expired') await writeOutcome(unit, id, outcome)
+}
+
+/** Writes an event with the outcome, under the agent and the resource. It is not an action of the user, so their activity omits it. */
+async function writeOutcome(unit: Unit, id: number, outcome: DeliverySettlement['outcome']): Promise<void> {
+  const { attempts, edition, delegate, ...about } = await unit.db
+    .selectFrom('revocation_delivery as d')
+    .innerJoin('token_issue as t', 't.id', 'd.issue_id')
+    .innerJoin('consent_grant as g', 'g.id', 't.grant_id')
+    .select(['d.attempts', 'g.edition', 'g.delegate', 'g.agent_id', 'g.resource_id', 'g.public_id'])
+    .where('d.id', '=', id)
+    .executeTakeFirstOrThrow()
+  const isDelivered = outcome === 'delivered'
+  await writeEvent(unit, {
+    event: isDelivered ? 'revocation.delivered' : 'revocation.undelivered',
+    agentId: about.agent_id,
+    resourceId: about.resource_id,
+    grant: about.public_id,
+    data: { edition, ...auditDelegate({ delegate }), attempts, reason: isDelivered ? undefined : outcome },
+  })
 }
 
 /** Implements {@link DeliveryStorage.settleDelivery}. */

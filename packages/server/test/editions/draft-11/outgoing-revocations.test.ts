@@ -3,6 +3,7 @@ import { decodeToken } from 'countersign/tokens'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createScriptedUser, signInToAccount } from '../../scripted-user.js'
 import {
+  agentId,
   askPerson,
   decide,
   obtainPerson,
@@ -20,7 +21,15 @@ async function openSending(answer?: (request: Request) => Promise<Response> | Re
   let settlements = 0
   /** How many deliveries were due each time the server looked. */
   const due: number[] = []
+  const events: { outcome: string; attempt: number }[] = []
   const stage = await openPersonStage({
+    onEvent(event) {
+      if (event.kind !== 'revocation') return
+      const { outcome, attempt, duration, ...rest } = event
+      expect(rest).toEqual({ kind: 'revocation', role: 'authServer', resource: stage.resource.id })
+      expect(duration).toBeGreaterThanOrEqual(0)
+      events.push({ outcome, attempt })
+    },
     wrap: (storage) => ({
       ...storage,
       async findDueDeliveries(search) {
@@ -70,7 +79,7 @@ async function openSending(answer?: (request: Request) => Promise<Response> | Re
     expect(Math.max(...due.slice(before))).toBe(0)
   }
   const url = `${stage.authServer}/account/agents/${id}/remove`
-  return { stage, person, user, received, open, sendOne, requireNoneDue, url }
+  return { stage, person, user, received, open, sendOne, requireNoneDue, url, events }
 }
 
 const text = (html: string) =>
@@ -79,6 +88,21 @@ const text = (html: string) =>
     .replaceAll(/\s+/g, ' ')
     .replaceAll(' ,', ',')
 const send = () => void vi.advanceTimersByTime(10_000)
+
+/** What the audit log contains about messages to the resource, and nothing else of it. */
+async function recorded(stage: PersonStage) {
+  const events = await stage.storage.listEvents({ event: ['revocation.delivered', 'revocation.undelivered'] })
+  return events.map(({ event, userId, agent, resource, data: { edition, delegate, ...data } = {} }) => {
+    expect({ userId, agent, resource, edition, delegate }).toEqual({
+      userId: undefined,
+      agent: stage.agent.id,
+      resource: stage.resource.id,
+      edition: 'draft-11',
+      delegate: agentId,
+    })
+    return [event, data]
+  })
+}
 
 async function settled(stage: PersonStage, outcome: string) {
   const user = await stage.storage.listGrants()
@@ -89,7 +113,7 @@ async function settled(stage: PersonStage, outcome: string) {
 describe('after a user removed an agent’s access, the resource', () => {
   it('is told, in a request that the person server signs in its own name, and the page says so', async () => {
     const requests: Request[] = []
-    const { stage, person, user, received, open, requireNoneDue, url } = await openSending((request) => {
+    const { stage, person, user, received, open, requireNoneDue, url, events } = await openSending((request) => {
       requests.push(request)
       return new Response(null)
     })
@@ -107,13 +131,17 @@ describe('after a user removed an agent’s access, the resource', () => {
     )
     expect(sent?.headers.get('signature-input')).toContain('"content-type" "content-digest"')
     expect(sent?.redirect).toBe('manual')
+    expect(events).toEqual([{ outcome: 'delivered', attempt: 1 }])
+    expect(await recorded(stage)).toEqual([['revocation.delivered', { attempts: 1 }]])
     // Nothing is sent twice.
     await requireNoneDue()
     expect(received).toHaveLength(1)
   })
 
   it('is told again twice if it does not answer, and the page says that it could not be reached', async () => {
-    const { stage, user, received, open, url, sendOne } = await openSending(() => new Response(null, { status: 503 }))
+    const { stage, user, received, open, url, sendOne, events } = await openSending(
+      () => new Response(null, { status: 503 }),
+    )
     await user.submit(await open('/remove'), url, { action: 'remove-agent' })
     for (const wait of [0, 120, 480]) {
       stage.clock.now += wait
@@ -122,6 +150,12 @@ describe('after a user removed an agent’s access, the resource', () => {
     expect(received).toHaveLength(3)
     await settled(stage, 'failed')
     expect(text(await open(''))).toContain('We couldn’t reach api.example')
+    expect(events).toEqual([
+      { outcome: 'failed', attempt: 1 },
+      { outcome: 'failed', attempt: 2 },
+      { outcome: 'given_up', attempt: 3 },
+    ])
+    expect(await recorded(stage)).toEqual([['revocation.undelivered', { attempts: 3, reason: 'failed' }]])
   })
 
   it('cannot be told if it publishes no endpoint', async () => {
@@ -130,6 +164,7 @@ describe('after a user removed an agent’s access, the resource', () => {
     send()
     await settled(stage, 'unsupported')
     expect(text(await open(''))).toContain('api.example can’t be told')
+    expect(await recorded(stage)).toEqual([['revocation.undelivered', { attempts: 1, reason: 'unsupported' }]])
   })
 
   it.each([
