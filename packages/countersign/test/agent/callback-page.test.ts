@@ -81,6 +81,8 @@ describe('the page after a consent', () => {
   ])('for a browser that prefers %s is in %s', async (language, lang) => {
     const html = await open('allowed', language === undefined ? {} : { language }).text()
     expect(html).toContain(`<html lang="${lang}" dir="${lang === 'ar' ? 'rtl' : 'ltr'}">`)
-    expect(html).toContain(lang === 'ar' ? 'وصلت موافقتك إلى الوكيل' : 'The agent received your approval and can continue.')
+    expect(html).toContain(
+      lang === 'ar' ? 'وصلت موافقتك إلى الوكيل' : 'The agent received your approval and can continue.',
+    )
   })
 })

@@ -115,6 +115,28 @@ describe('a grant for an account', () => {
   })
 })
 
+it('a permission to delete is renewed without a page until its grant ends, and no token outlives it', async () => {
+  const stage = await openPersonStage()
+  const asked = pendingIn(await askPerson(stage))
+  await decide(stage, asked.page, 'grant', { duration: '2592000' })
+  const { person_token: first } = await (await poll(stage, asked.location)).json()
+  const deleting = { claims: { scope: 'data.delete' } }
+  const pending = pendingIn(await askAuth(stage, first, deleting))
+  const { user, html, url } = await openConsent(stage, pending.page)
+  expect(html).not.toContain('value="86400"')
+  await user.submit(html, url, { consent: 'grant' })
+  expect((await poll(stage, pending.location)).status).toBe(200)
+  const permissions = (await stage.storage.listGrants({ live: true })).flatMap((grant) => grant.permissions)
+  const end = permissions.find(({ name }) => name === 'data.delete')?.expiresAt ?? 0
+  stage.clock.now += 3000
+  const again = await askAuth(stage, first, deleting)
+  expect(again.status).toBe(200)
+  expect(decodeToken((await again.json()).auth_token)?.payload.exp).toBe(end)
+  stage.clock.now = end
+  const { person_token: second } = await (await askPerson(stage)).json()
+  expect((await askAuth(stage, second, deleting)).status).toBe(202)
+})
+
 it('a rule that grants prompts the user, and its requests are counted per hour and per day', async () => {
   const outcomes: string[] = []
   const windows: number[][] = []
