@@ -1,5 +1,5 @@
 import { Fact } from '../components/agent-card.js'
-import { AgentDelegate, AgentMark, Host } from '../components/marks.js'
+import { AgentDelegate, AgentMark, Host, isFullName } from '../components/marks.js'
 import { DayAndTime } from '../components/moment.js'
 import { MissingInfo } from '../components/notices.js'
 import { PermissionTable } from '../components/permission-lists.js'
@@ -64,7 +64,17 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
             <summary>{messages.details}</summary>
             <dl>
               <Fact name={messages.detailAgent}>{agent.identifier}</Fact>
-              {agent.delegate !== undefined && <Fact name={messages.detailDelegate}>{agent.delegate}</Fact>}
+              {agent.delegate !== undefined && (
+                <Fact
+                  name={
+                    isFullName(agent.delegate, agent.agentHost)
+                      ? messages.blocks.detailAgentId
+                      : messages.detailDelegate
+                  }
+                >
+                  {agent.delegate}
+                </Fact>
+              )}
               {agent.jkt && <Fact name={messages.detailKey}>{agent.jkt}</Fact>}
               <Fact name={messages.detailResource}>{agent.resource}</Fact>
             </dl>

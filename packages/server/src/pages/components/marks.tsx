@@ -97,10 +97,21 @@ function isSameOriginPath(address: string | undefined): address is string {
   return address !== undefined && /^\/(?![/\\])/.test(address)
 }
 
+/** Whether a delegate is named by a scheme and its agent's host, as in `aauth:bot@agent.example`: the name of an agent, not of a copy. */
+export function isFullName(delegate: string, host: string): boolean {
+  return /^[a-z]+:/.test(delegate) && delegate.endsWith(`@${host}`)
+}
+
 /** An agent's host and, for a delegate, the name that the agent gave it, in quotation marks. */
 export function AgentDelegate(props: { host: string; delegate: string | undefined; messages: Messages }) {
   const { host, delegate, messages } = props
   if (delegate === undefined) return <Host>{host}</Host>
+  if (isFullName(delegate, host))
+    return (
+      <>
+        <Host>{host}</Host> <DelegateName delegate={delegate} messages={messages} />
+      </>
+    )
   return <>{messages.copyOf(<Host>{host}</Host>, <DelegateName delegate={delegate} messages={messages} />)}</>
 }
 
