@@ -127,7 +127,10 @@ async function ended({ storage }: SignedContext, hash: string, reason: AAuthErro
 
 /** How a request ended without a token (draft -11 §13.2). */
 function ending({ status, browserHash, wrongLinks }: AuthRequest): AAuthError {
-  if (status === 'denied') return problem('denied', 'The user did not allow this.')
+  if (status === 'denied')
+    return browserHash === null
+      ? problem('denied', 'A user allowed this, but the agent acts for another user.')
+      : problem('denied', 'The user did not allow this.')
   if (status === 'revoked') return problem('revoked', 'The request was revoked.')
   if (status === 'expired')
     return browserHash === null

@@ -279,8 +279,10 @@ describe('an agent acts for one user', () => {
     ]
     await Promise.all([alice, bob].map(({ user, html, url }) => user.submit(html, url, { consent: 'grant' })))
     const outcomes = []
-    for (const { location } of pages) outcomes.push((await poll(stage, location)).status)
-    expect(new Set(outcomes)).toEqual(new Set([200, 403]))
+    for (const { location } of pages) outcomes.push(await poll(stage, location))
+    expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set([200, 403]))
+    const [denied] = outcomes.filter(({ status }) => status === 403)
+    expect(denied && (await problemIn(denied)).detail).toBe('A user allowed this, but the agent acts for another user.')
     expect(await stage.storage.listGrants({ live: true })).toHaveLength(1)
     expect(await stage.storage.findViolations()).toEqual([])
   })
