@@ -148,6 +148,7 @@ export const agentCommands: readonly CommandRow[] = [
         choices: ['ed25519', 'ecdsa-p256-sha256', 'rsa-pss-sha512'] satisfies Algorithm[],
       },
       '--kid <id>': "The key's kid; default: its thumbprint",
+      ...editionFlag('The edition of AAuth in which the key set is published'),
       '--json': 'Print one JSON document with the file, the thumbprint and the key set',
     },
     load: async () => (await import('../keys/keys-commands.js')).keysGenerate,

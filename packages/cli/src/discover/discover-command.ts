@@ -1,5 +1,5 @@
 import { exitStatus, usageError } from '../command/errors.js'
-import { type EditionName, loadEdition } from '../editions/load-edition.js'
+import { type EditionName, editionNames, loadEdition } from '../editions/load-edition.js'
 import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
 import type { Run } from '../terminal/terminal.js'
 import { printable, wrapText } from '../terminal/text.js'
@@ -23,6 +23,11 @@ export const discoverCommand: Run<DiscoverFlags> = async (flags, terminal, subje
   if (problem !== undefined) throw usageError(`${identifier} is not valid: ${problem}.`)
   const report = await checkIdentifier(identifier, readNetworkFlags(flags), terminal.notify, edition.documents)
   terminal.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderIdentifierReport(report))
+  if (isEmpty(report))
+    for (const other of editionNames.filter((each) => each !== (flags.edition ?? editionNames[0])))
+      terminal.notify(
+        `To check the documents of another edition: countersign discover ${identifier} --edition ${other}`,
+      )
   return statuses[report.outcome]
 }
 
@@ -32,10 +37,13 @@ const verdicts: Readonly<Record<IdentifierReport['outcome'], string>> = {
   unreachable: 'Not everything could be fetched.',
 }
 
+function isEmpty({ documents }: Pick<IdentifierReport, 'documents'>): boolean {
+  return documents.every((document) => document.outcome === 'absent')
+}
+
 /** Renders what is published under an identifier, for humans. */
 export function renderIdentifierReport({ identifier, outcome, documents }: IdentifierReport): string {
-  const none = documents.every((document) => document.outcome === 'absent')
-  const verdict = none ? 'None of these documents are published here.' : verdicts[outcome]
+  const verdict = isEmpty({ documents }) ? 'None of these documents are published here.' : verdicts[outcome]
   const said = new Set<string>()
   return `${[identifier, ...documents.flatMap((document) => documentLines(document, said)), '', verdict].join('\n')}\n`
 }

@@ -67,7 +67,11 @@ export async function checkPublished(
 function keyFindings(report: CheckReport, { key_set: keySet }: DocumentReport): Finding[] {
   if (!keySet) return []
   const usable = keySet.keys.filter(({ outcome }) => outcome === 'ok').length
-  return judge(report, keySet, `${usable} keys at ${keySet.url}, all of them usable.`)
+  return judge(
+    report,
+    keySet,
+    `${usable === 1 ? '1 key' : `${usable} keys`} at ${keySet.url}, ${usable === 1 ? 'which is usable' : 'all of them usable'}.`,
+  )
 }
 
 /** Returns the paths of a document and its keys; undefined if the keys are missing, or at another origin. */

@@ -16,7 +16,7 @@ import { requireToken } from './require-token.js'
 const name = {
   member: 'name',
   without: 'It has no name, so users see only its host.',
-  fix: 'Add a name that users recognize.',
+  fix: 'Add a name that users recognize, in the agent’s option about.name.',
 }
 
 const documents: readonly DocumentKind[] = [
@@ -26,7 +26,6 @@ const documents: readonly DocumentKind[] = [
     type: draft11.documents.resource,
     endpoints: ['authorization_endpoint', 'revocation_endpoint'],
     advised: [
-      name,
       {
         member: 'jwks_uri',
         without:

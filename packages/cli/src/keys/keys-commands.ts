@@ -1,24 +1,27 @@
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { type Algorithm, createSigner, generatePrivateJwk } from 'countersign'
+import { publishedJwk } from 'countersign/tokens'
 import { CommandError, errorCode, exitStatus, usageError } from '../command/errors.js'
+import { type EditionName, loadEdition } from '../editions/load-edition.js'
 import { readSigner } from '../flags/key-flags.js'
 import type { Run } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
 
 /** `countersign agent keys generate`: generates a private key in a new file. */
-export const keysGenerate: Run = async ({ output, alg, kid, json }, terminal) => {
+export const keysGenerate: Run = async ({ output, alg, kid, edition, json }, terminal) => {
   if (typeof output !== 'string')
     throw usageError('agent keys generate requires --output <file>: the key is not printed.')
   if (kid !== undefined && (typeof kid !== 'string' || !/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,256}$/.test(kid)))
     throw usageError('--kid must be 1 to 256 printable ASCII characters, without double quotes or backslashes.')
-  const jwk = await generatePrivateJwk({
-    algorithm: (alg as Algorithm | undefined) ?? 'ed25519',
-    kid,
-  })
+  const { jose } = (await loadEdition(edition as EditionName | undefined)).protocol.documents.agent
+  const algorithm = (alg as Algorithm | undefined) ?? 'ed25519'
+  if (jose.algRequired && jose.names[algorithm].length === 0)
+    throw usageError(`--alg ${algorithm} is not part of edition ${String(edition)}: use ed25519 or ecdsa-p256-sha256.`)
+  const jwk = await generatePrivateJwk({ algorithm, kid })
   await writeNewFile(output, `${JSON.stringify(jwk, null, 2)}\n`, 'already exists')
   const { jwk: published, thumbprint } = await createSigner(jwk)
-  const jwks = { keys: [published] }
+  const jwks = { keys: [publishedJwk(published, jose)] }
   if (!json) terminal.notify(wrapText('', `The private key is in ${output}; its thumbprint is ${thumbprint}.`))
   terminal.write(`${JSON.stringify(json ? { file: output, thumbprint, jwks } : jwks, null, 2)}\n`)
   return exitStatus.done

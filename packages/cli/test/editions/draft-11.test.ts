@@ -1,10 +1,11 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSigner, type PrivateJwk, type Signer } from 'countersign'
 import { draft11Jose, draft11Tokens } from 'countersign/editions/draft-11'
 import { issueToken, publishedJwk } from 'countersign/tokens'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { listenWith } from '../../../countersign/test/resource/events-resource.js'
 import { pipeProgram, runInProcess } from '../run-program.js'
 import { createToolFiles, type ToolFiles } from '../tool-files.js'
@@ -192,6 +193,24 @@ describe('discover with --edition draft-11', () => {
     expect(stdout).toMatch(/^person {4}absent /m)
     expect(stdout).not.toContain('Fix: ')
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+  })
+
+  it('points from the default edition to this one', async () => {
+    const id = await publish('aauth-agent.json', { name: 'Notes' })
+    const { stdout, stderr } = await runInProcess('discover', id)
+    expect(stdout).toContain('None of these documents')
+    expect(stderr).toContain(`countersign discover ${id} --edition draft-11`)
+  })
+
+  it('generates a key set with alg, and no key that the edition does not have', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'keys-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const generate = (...given: string[]) =>
+      runInProcess('agent', 'keys', 'generate', '--output', join(folder, 'key.json'), ...given, ...edition)
+    const refused = await generate('--alg', 'rsa-pss-sha512')
+    expect(refused).toMatchObject({ status: 2, stderr: expect.stringContaining('--alg rsa-pss-sha512 is not part') })
+    const { stdout } = await generate()
+    expect(JSON.parse(stdout)).toMatchObject({ keys: [{ kty: 'OKP', alg: 'Ed25519' }] })
   })
 
   it('reports a key without alg, another issuer, and members of the wrong type', async () => {

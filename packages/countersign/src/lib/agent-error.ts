@@ -63,6 +63,8 @@ export interface ConsentDetails {
   scope: string | undefined
   /** The same scopes, with the resource's descriptions. */
   permissions: readonly RequestedPermission[]
+  /** What the user is asked for if there are no permissions, such as `to act for you at api.example`. */
+  purpose?: string | undefined
   /**
    * When the prompt expires, in Unix seconds: the auth server's initial expiry, which the user can extend on the page, or the end of the
    * agent's `consentTimeout` if that is earlier.

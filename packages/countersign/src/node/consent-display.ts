@@ -86,12 +86,14 @@ const pageLines = {
 
 /** The prompt for the user, line by line. */
 export function consentLines(
-  { url, code, authServer, resource, permissions }: ConsentRequest,
+  { url, code, authServer, resource, permissions, purpose }: ConsentRequest,
   { port, env, page, isPasted }: PromptContext,
 ): string[] {
   const { host } = new URL(authServer)
+  const request =
+    purpose === undefined ? `${new URL(resource).host} needs your consent` : `This agent needs your consent ${purpose}`
   return [
-    `${new URL(resource).host} needs your consent, which you give at ${host}${permissions.length > 0 ? ':' : '.'}`,
+    `${request}, which you give at ${host}${permissions.length > 0 ? ':' : '.'}`,
     ...permissions.map(
       ({ scope, description }) => `  - ${description === undefined ? scope : `${description} (${scope})`}`,
     ),

@@ -23,7 +23,9 @@ export function problemsOf(issues: readonly SchemaIssue[], shape: SchemaShape): 
     return (issue.keys ?? []).map((key) => {
       const setting = nameOf([...issue.path, key])
       const beside = nearestName(key, membersAt(shape, issue.path))
-      const near = beside === undefined ? meantSetting(setting, names) : nameOf([...issue.path, beside])
+      // The group that contains the setting is not a suggestion.
+      const others = names.filter((name) => !setting.startsWith(`${name}.`))
+      const near = beside === undefined ? meantSetting(setting, others) : nameOf([...issue.path, beside])
       return { setting, problem: `is not a setting; ${near === undefined ? 'remove it' : `did you mean ${near}?`}` }
     })
   })
@@ -124,5 +126,5 @@ function lastPart(name: string): string {
 
 /** `authTokenLifetime` → `auth`, `token`, `lifetime` */
 function wordsOf(name: string): string[] {
-  return (name.match(/[A-Z]?[a-z]+/g) ?? []).map((word) => word.toLowerCase().replace(/s$/, ''))
+  return (name.match(/[A-Z]?[a-z]+/g) ?? []).map((word) => word.toLowerCase().replace(/ies$/, 'y').replace(/s$/, ''))
 }

@@ -366,6 +366,10 @@ describe('loadConfig', () => {
 
   it.each<[object, string]>([
     [{ draft11: 'yes' }, 'draft11: must be true, false or an object with settings'],
+    [
+      { draft11: { capabilityOptional: true } },
+      'draft11.capabilityOptional: is not a setting; did you mean draft11.capabilitiesOptional?',
+    ],
     [{ draft11: { openRequests: 0 } }, 'draft11.openRequests: must be at least 1'],
     [{ oauth: 'yes' }, 'oauth: must be true, false or an object with settings'],
     [{ oauth: [] }, 'oauth: must be true, false or an object with settings'],

@@ -19,7 +19,7 @@ import { type Deferral, type InteractionPage, interactionPage } from './deferred
 import { draft11Documents } from './documents.js'
 import type { Returns } from './owner-names.js'
 import type { Requirement } from './requirement.js'
-import { sessionKind } from './token-kinds.js'
+import { personKind, sessionKind } from './token-kinds.js'
 
 /** How long a request waits unless `consentTimeout` is set, and how long a consent is stored, in seconds. */
 const longestConsent = 3 * 3600
@@ -271,5 +271,15 @@ async function describe(
 ): Promise<ConsentDetails> {
   const permissions = await describeScopes(discovery, draft11Documents.resource, need)
   const { authServer, resource, scope } = need
-  return { url, code, authServer, resource, scope, permissions, expiresAt: Math.min(shownExpiry ?? until, until) }
+  const purpose = need.kind === personKind ? `to act for you at ${new URL(resource).host}` : undefined
+  return {
+    url,
+    code,
+    authServer,
+    resource,
+    scope,
+    permissions,
+    purpose,
+    expiresAt: Math.min(shownExpiry ?? until, until),
+  }
 }

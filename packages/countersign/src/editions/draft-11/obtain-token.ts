@@ -161,7 +161,7 @@ async function findPersonServer(
   if ('failure' in outcome) {
     const { failure } = outcome
     requireResponse(authServer, failure)
-    const message = `The metadata of ${authServer} cannot be used: ${failure.message}. Run countersign discover ${authServer}.`
+    const message = `The metadata of ${authServer} cannot be used: ${failure.message}. Run countersign discover ${authServer} --edition draft-11.`
     throw new AgentError('auth_server_unknown', message, { cause: failure })
   }
   for (const member of ['person_token_endpoint', 'auth_token_endpoint'] as const) {

@@ -104,7 +104,9 @@ function parseMembers(text: string): ReadonlyMap<string, Member> {
     throw malformed('Signature-Key', 'has a value that not all parsers read in the same way')
   } catch (cause) {
     if (!(cause instanceof ParseError)) throw cause
-    throw malformed('Signature-Key', 'is not a dictionary such as sig=jwt;jwt="…"', cause)
+    const isOther = /^[\w*.-]+=\(scheme=/.test(text)
+    const remedy = isOther ? ': it has the form of January 2026. Set the edition of the agent to draft -11' : ''
+    throw malformed('Signature-Key', `is not a dictionary such as sig=jwt;jwt="…"${remedy}`, cause)
   }
 }
 

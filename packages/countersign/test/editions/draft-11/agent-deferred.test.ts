@@ -231,7 +231,11 @@ describe('an agent that cannot prompt', () => {
     expect(first).toMatchObject({
       code: 'consent_required',
       reason: 'first_time',
-      consent: { authServer: ids.personServer, resource: ids.resource },
+      consent: {
+        authServer: ids.personServer,
+        resource: ids.resource,
+        purpose: `to act for you at ${new URL(ids.resource).host}`,
+      },
     })
     const page = first.consent?.url ?? ''
     const opened = stage.clock.now
@@ -242,7 +246,7 @@ describe('an agent that cannot prompt', () => {
     expect(postsOf(stage)).toHaveLength(1)
     stage.decide(page)
     const next = await failureOf(stage.agent.fetch(data))
-    expect(next.consent).toMatchObject({ scope: 'data.read' })
+    expect(next.consent).toMatchObject({ scope: 'data.read', purpose: undefined })
     stage.decide(next.consent?.url ?? '')
     expect((await stage.agent.fetch(data)).status).toBe(200)
     expect(postsOf(stage)).toHaveLength(2)

@@ -68,6 +68,11 @@ describe('a signature of draft -11', () => {
     expect((await verify(await message)).signatureKey).toEqual(key)
   })
 
+  it('names the edition of a Signature-Key in the form of another one', async () => {
+    const other = withField(get, 'signature-key', () => 'sig=(scheme=jwt jwt="e30.e30.AA")')
+    await expect((async () => verify(other))()).rejects.toThrow('it has the form of January 2026')
+  })
+
   const rows: [string, string, Made, string?][] = [
     [
       'has no Signature-Key',
