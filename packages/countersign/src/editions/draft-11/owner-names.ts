@@ -39,6 +39,7 @@ export function createReturns({ isShared, records }: Pick<AgentTools, 'isShared'
   }
 }
 
+/** Creates the names under which an agent acts for its owners: a single one, unless the agent has several owners. */
 export function createOwnerNames(
   { isShared, records, now }: Pick<AgentTools, 'isShared' | 'records' | 'now'>,
   agentTokens: AgentTokens,

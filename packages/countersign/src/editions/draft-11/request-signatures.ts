@@ -58,6 +58,7 @@ export interface Routes {
   learn(response: Response, sent: SentRequest): void
 }
 
+/** Creates a cache of the routes whose last refusal required the agent token. */
 export function createRoutes(now: () => number): Routes {
   const routes = new LruCache<true>(maxRoutes)
   const routeOf = ({ method, url }: Request) => `${method} ${url.replace(/[?#].*$/, '')}`

@@ -17,10 +17,12 @@ export function readToken(secrets: MintedSecrets, token: string, holder: TokenHo
   return secrets.readRefreshToken(familyName(holder), token)
 }
 
+/** Derives the refresh token of a generation for a client. */
 export function refreshTokenOf({ secrets }: ServerContext, holder: TokenHolder, generation: TokenGeneration): string {
   return secrets.refreshTokenOf(familyName(holder), generation)
 }
 
+/** The hash under which the refresh token of a generation is found. */
 export function refreshHash(context: ServerContext, holder: TokenHolder, generation: TokenGeneration): string {
   return hashOAuthSecret('refresh', refreshTokenOf(context, holder, generation))
 }

@@ -77,6 +77,7 @@ export interface OfAgentToken {
   agentToken?: AgentToken | undefined
 }
 
+/** A token with which an agent authenticated. `expiresAt` is in Unix seconds. */
 export interface AgentToken {
   jti: string
   expiresAt: number

@@ -71,4 +71,5 @@ export function changeUnrecorded(
   )
 }
 
+/** A list of strings, for `in (…)`. */
 export const listOf = (texts: readonly string[]) => sql.join(texts.map((each) => sql.lit(each)))

@@ -24,6 +24,7 @@ interface VerbRunner {
   ) => (...args: A) => Promise<T>
 }
 
+/** The verbs of requests whose agents poll for the decision. */
 export const createPollingVerbs = ({ alone, reading, together }: VerbRunner) => ({
   abandonRequests: together('disk', agents.abandonRequests),
   findPolledRequest: reading(polledRequests.findPolledRequest),
@@ -33,6 +34,7 @@ export const createPollingVerbs = ({ alone, reading, together }: VerbRunner) => 
   countWrongLink: together('process', polledRequests.countWrongLink),
 })
 
+/** The verbs of agents' logos. */
 export const createLogoVerbs = ({ alone, reading }: VerbRunner) => ({
   claimLogo: alone('process', logos.claimLogo),
   keepLogo: alone('process', logos.keepLogo),
@@ -41,6 +43,7 @@ export const createLogoVerbs = ({ alone, reading }: VerbRunner) => ({
   readLogo: reading(logos.readLogo),
 })
 
+/** The verbs of bindings and subjects. */
 export const createRelationVerbs = ({ reading, together }: VerbRunner) => ({
   findBinding: reading(bindings.findBinding),
   listBindings: reading(bindings.listBindings),
@@ -49,6 +52,7 @@ export const createRelationVerbs = ({ reading, together }: VerbRunner) => ({
   findUserBySubject: reading(subjects.findUserBySubject),
 })
 
+/** The verbs of issued tokens, and of revocations that are sent and received. */
 export const createRevocationVerbs = ({ reading, together }: VerbRunner) => ({
   findIssue: reading(issues.findIssue),
   findDueDeliveries: reading(deliveries.findDueDeliveries),
@@ -58,6 +62,7 @@ export const createRevocationVerbs = ({ reading, together }: VerbRunner) => ({
   isRevoked: reading(receivedRevocations.isRevoked),
 })
 
+/** The verbs of passkeys. */
 export const createPasskeyVerbs = ({ reading, together }: VerbRunner) => ({
   addPasskey: together('disk', passkeys.addPasskey),
   listPasskeys: reading(passkeys.listPasskeys),
