@@ -1,6 +1,7 @@
 import { AgentError } from '../../lib/agent-error.js'
 import { publishedJwk } from '../../lib/algorithms.js'
 import { LruCache } from '../../lib/lru-cache.js'
+import { warnOnce } from '../../lib/options.js'
 import type { Challenge } from '../../protocol/challenge.js'
 import { decodeToken } from '../../tokens/verify-token.js'
 import type { AgentProtocol, AgentTools, Credential, ReadRefusal, Step, TokenNeed } from '../agent-protocol.js'
@@ -75,6 +76,7 @@ export function createAgentProtocol(given: AgentTools, resourceComponents: Compo
     readRefusal,
     receive(response, sent) {
       routes.learn(response, sent)
+      warnOfJanuary(response, given.id, sent.url)
       return receiveResponse(responses, response, sent)
     },
     stepFor: (_status, challenge, credential) => stepFor(challenge as Draft11Challenge, credential),
@@ -105,6 +107,12 @@ function requireSettings({ id, authServers, interop, allowInsecureLoopback }: Ag
     throw new TypeError('authServers: in draft -11, an agent has one person server: list only that server')
   for (const name of ['introduce', 'stateOptional'] as const)
     if (interop[name] !== undefined) throw new TypeError(`interop.${name} does not apply to draft -11: remove it`)
+}
+
+/** An API of January 2026 requires something that this agent does not have, so the caller receives its 401. */
+function warnOfJanuary({ status, headers }: Response, id: string, url: string): void {
+  if (status !== 401 || !headers.has('agent-auth') || headers.has(requirementHeader)) return
+  warnOnce(id, new URL(url).origin, 'it requires AAuth of January 2026: call it with an agent that has no edition set.')
 }
 
 function documentOf({ id, redirectUri, about = {} }: AgentTools): AgentDocument {

@@ -83,7 +83,11 @@ export function createResourceProtocol(tools: ResourceTools, form: ResourceForm)
       const presented = binding.presented as PresentedToken
       return { level, resourceToken: await issue({ presented, thumbprint: binding.thumbprint, scope }) }
     },
-    createRevocationList: undefined,
+    createRevocationList() {
+      throw new TypeError(
+        `denyList: draft -11 has no revocation list. Remove it: auth servers report revoked tokens to ${paths.revoke}`,
+      )
+    },
   }
 }
 

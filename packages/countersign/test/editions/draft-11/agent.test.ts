@@ -5,7 +5,7 @@ import {
   serializeRequirement,
   serializeSignatureError,
 } from 'countersign/editions/draft-11'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   agentSigner,
   boundTo,
@@ -429,6 +429,17 @@ describe('a refused signature or token', () => {
     stage.api = () => unauthorized(headers)
     expect((await stage.agent.fetch(data)).status).toBe(401)
     expect(stage.seen).toHaveLength(1)
+  })
+
+  it('warns that an API requires January 2026', async () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    onTestFinished(() => warned.mockRestore())
+    const id = 'https://mismatched.example'
+    const stage = openStage({ id })
+    stage.api = () => unauthorized({ 'agent-auth': 'httpsig' })
+    for (const _ of [1, 2]) await stage.newAgent().fetch(data)
+    const said = warned.mock.calls.map(([message]) => String(message)).filter((text) => text.includes('January'))
+    expect(said).toEqual([expect.stringContaining(`${ids.resource}: it requires AAuth of January 2026`)])
   })
 
   it('returns the response if the same is required again', async () => {

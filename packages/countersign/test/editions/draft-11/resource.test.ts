@@ -289,7 +289,11 @@ describe('createResource with draft -11', () => {
       'id must be https:// and a host, without a port or a path',
     ],
     ['an id with a path', { id: 'https://api.example/a', allowPath: true }, 'id must be https:// and a host'],
-    ['a deny list', { authServers: undefined, authServer: ids.personServer, denyList: {} }, 'has no revocation list'],
+    [
+      'a deny list',
+      { authServers: undefined, authServer: ids.personServer, denyList: {} },
+      'report revoked tokens to https://api.example/aauth/revoke',
+    ],
     ['both forms of auth servers', { authServer: ids.personServer }, 'set either authServer or authServers'],
     ['no auth server', { authServers: undefined }, 'authServer is not a valid identifier'],
     ['an empty list of auth servers', { authServers: [] }, 'authServers must be a list'],
