@@ -140,7 +140,7 @@ export function createResource(options: ResourceOptions): Resource {
     ...identifiers,
     id,
     signer,
-    authServer: listed[1] ? undefined : listed[0],
+    authServer: options.authServer,
     acceptsIssuer,
     isListed: (issuer) => listed.includes(issuer),
     discovery,

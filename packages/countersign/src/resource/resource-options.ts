@@ -219,8 +219,8 @@ export function requireResourceOptions(options: ResourceOptions): void {
 /** The auth servers that the operator listed by name. @throws TypeError for a selection that cannot work */
 export function requireAuthServers(options: ResourceOptions): readonly string[] {
   const { authServer, authServers: selection } = options
-  if (authServer !== undefined && selection !== undefined)
-    throw new TypeError('set either authServer or authServers, not both')
+  if (options.edition ? !authServer === !selection : authServer && selection)
+    throw new TypeError('set either authServer or authServers')
   if (selection === undefined) {
     requireIdentifier('authServer', authServer as string, options)
     return [authServer as string]

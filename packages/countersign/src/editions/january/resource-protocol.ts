@@ -78,7 +78,9 @@ export function createResourceProtocol(tools: ResourceTools): ResourceProtocol {
 
 function requireAuthServer({ authServer }: ResourceTools): string {
   if (authServer !== undefined) return authServer
-  throw new TypeError('set authServer instead of authServers: in January 2026, a resource has one auth server')
+  throw new TypeError(
+    'set edition, or authServer instead of authServers: in January 2026, a resource has one auth server',
+  )
 }
 
 // Nothing was verified, so a resource token cannot be bound to anything. For an invalid auth token, the challenge requires a new one but

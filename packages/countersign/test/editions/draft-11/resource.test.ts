@@ -295,7 +295,7 @@ describe('createResource with draft -11', () => {
       'report revoked tokens to https://api.example/aauth/revoke',
     ],
     ['both forms of auth servers', { authServer: ids.personServer }, 'set either authServer or authServers'],
-    ['no auth server', { authServers: undefined }, 'authServer is not a valid identifier'],
+    ['no auth server', { authServers: undefined }, 'set either authServer or authServers'],
     ['an empty list of auth servers', { authServers: [] }, 'authServers must be a list'],
     ['an auth server that is no URL', { authServers: ['ps.example'] }, 'add https:// in front'],
     ['access tokens, but no auth server for them', { accept: ['aauth', 'oauth'], scopes }, 'needs authServer'],
@@ -311,9 +311,11 @@ describe('createResource with draft -11', () => {
 
   it('is needed for several auth servers, and for the level user', async () => {
     const january = { id: ids.resource, signer: signers.resource }
-    expect(() => createResource({ ...january, authServers: 'any' })).toThrow(
-      'in January 2026, a resource has one auth server',
-    )
+    for (const authServers of ['any', [ids.personServer]] as const)
+      expect(() => createResource({ ...january, authServers })).toThrow(
+        'set edition, or authServer instead of authServers: in January 2026, a resource has one auth server',
+      )
+    expect(() => createResource({ ...january, authServer: undefined })).toThrow('authServer is not a valid identifier')
     const resource = createResource({ ...january, authServer: ids.personServer })
     await expect(resource.verify(new Request(ids.resource), { require: 'user' })).rejects.toThrow(TypeError)
   })
