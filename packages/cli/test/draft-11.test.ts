@@ -72,7 +72,7 @@ describe('an agent with the edition draft-11', () => {
     const { run } = await newAgent()
     const ended = await run(['fetch', `${peers.api}/data`], { person: browse() })
     expect(ended).toMatchObject({ status: 5, stdout: '' })
-    expect(ended.stderr).toMatch(/Access was denied\.\n$/)
+    expect(ended.stderr).toMatch(/Access was denied by 127\.0\.0\.1:\d+,\s+without\s+a\s+reason\.\n$/)
   })
 
   it('prints the page if no one can be prompted, and continues once it is run again', async () => {

@@ -233,11 +233,11 @@ export const bindingAttacks: readonly PersonAttack[] = [
       await obtainPerson(stage)
       const second = pendingIn(await askPerson(stage, { resource: stage.otherResource.id }))
       const { html } = await openConsent(stage, second.page, { person: people.bob })
-      expect(html).toContain('data-state="request_used"')
+      expect(html).toContain('data-state="request_other_user"')
       expect(html).not.toMatch(/agent\.example|alice/)
       return () => poll(stage, second.location)
     },
-    expected: { status: 403, error: 'denied' },
+    expected: { status: 202 },
   },
 ]
 
