@@ -23,7 +23,7 @@ import {
   shownParties,
   statesOf,
 } from './agent-entries.js'
-import { endedAgents, endingsOf, toldOf } from './ended-agents.js'
+import { deliveriesFor, endedAgents, endingsOf, toldOf } from './ended-agents.js'
 
 /** The minimum number of agents for which the list has a filter. */
 const filterFrom = 6
@@ -58,10 +58,10 @@ export const agentsPage: AccountHandler = async (context, visit) => {
   const shown = entries.flat()
   const logos = await logoPaths(context, agentsOf(shown))
   const states = await statesOf(context, shown)
-  const endings = await endingsOf(context, userId)
   // Without all live grants, it is not known which agents have none.
   const isWhole = page === 1 && after === undefined && text === '' && olderGrants === undefined
-  const ended = isWhole ? await endedAgents(context, userId, grants, endings) : []
+  const endings = isWhole ? await endingsOf(context, userId) : undefined
+  const ended = endings ? await endedAgents(context, userId, grants, endings) : []
   const html = renderAgents(
     {
       ...accountFrame(context, visit),
@@ -79,7 +79,7 @@ export const agentsPage: AccountHandler = async (context, visit) => {
               expiresBy: minuteAfter(notice.at + (await tokenLifetime(context))),
               isTold:
                 ended.length > 0 &&
-                endings.deliveries.some(({ revokedAt }) => Math.abs(revokedAt - notice.at) <= sameAct),
+                endings?.deliveries.some(({ revokedAt }) => Math.abs(revokedAt - notice.at) <= sameAct),
             }
           : undefined,
     },
@@ -108,7 +108,7 @@ export const agentPage: AccountHandler = async (context, visit) => {
       jkt,
     },
     ended,
-    told: toldOf((await endingsOf(context, grant.userId)).deliveries, grant),
+    told: toldOf(await deliveriesFor(context, grant.userId), grant),
     isBound: await isBoundTo(context, grant),
     activity: activity.slice(0, 10),
   }

@@ -16,12 +16,17 @@ export interface Endings {
 }
 
 /** Reads the notifications of a user's revocations, and the agents that act for this user only. */
-export async function endingsOf({ storage }: ServerContext, userId: string): Promise<Endings> {
+export async function endingsOf(context: ServerContext, userId: string): Promise<Endings> {
   const [deliveries, bindings] = await Promise.all([
-    storage.listDeliveries({ userId, limit: most.rows }),
-    storage.listBindings({ userId, limit: most.rows }),
+    deliveriesFor(context, userId),
+    context.storage.listBindings({ userId, limit: most.rows }),
   ])
   return { deliveries, bindings }
+}
+
+/** Reads the notifications of a user's revocations. */
+export function deliveriesFor({ storage }: ServerContext, userId: string): Promise<ListedDelivery[]> {
+  return storage.listDeliveries({ userId, limit: most.rows })
 }
 
 /** The agents without access that still act for this user only, or whose resources were notified of a revocation recently. */
