@@ -86,3 +86,44 @@ export function createKilledAgent({ options, lease, delay, onPrompt, onKilled }:
     },
   }
 }
+
+/** A user who decides on each page once, and reloads the page of the agent until it loads. */
+export interface ReloadingUser {
+  /** The pages that the user was shown. */
+  pages: ReadonlySet<string>
+  show: (url: string) => void
+  stop: () => void
+}
+
+/**
+ * @param callbackOf decides on a page, and returns the address of the agent's page to which the browser then goes
+ * @param onLoad called before each attempt to load that page
+ */
+export function createReloadingUser(callbackOf: (page: URL) => URL | string, onLoad: () => void): ReloadingUser {
+  const pages = new Set<string>()
+  let isOver = false
+  async function decide(url: string): Promise<void> {
+    await pause(Math.random() * 80)
+    const callback = callbackOf(new URL(url))
+    while (!isOver) {
+      onLoad()
+      const page = await fetch(callback).then(
+        (response) => response.text(),
+        () => undefined,
+      )
+      if (page?.includes('data-state=')) return
+      await pause(50)
+    }
+  }
+  return {
+    pages,
+    show(url) {
+      if (pages.has(url)) return
+      pages.add(url)
+      void decide(url)
+    },
+    stop: () => {
+      isOver = true
+    },
+  }
+}

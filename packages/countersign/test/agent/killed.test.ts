@@ -6,7 +6,7 @@ import { type AuthTokenClaims, january, serializeChallenge } from 'countersign/e
 import { issueToken } from 'countersign/tokens'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
-import { createKilledAgent, kills, pause } from './killed-agents.js'
+import { createKilledAgent, createReloadingUser, kills, pause } from './killed-agents.js'
 
 /** Where a process is killed, and the maximum delay after that, in milliseconds. */
 const steps = {
@@ -95,37 +95,12 @@ beforeAll(async () => {
 })
 afterAll(() => void peer.close())
 
-/** A user who decides once on each page, and reloads the page of the agent until it loads. */
-function createUser(reach: Round['reach']) {
-  const pages = new Set<string>()
-  let isOver = false
-  async function decide(url: string): Promise<void> {
-    await pause(Math.random() * 80)
-    const { searchParams } = new URL(url)
-    const callback = new URL(searchParams.get('redirect_uri') ?? '')
-    callback.searchParams.set('state', searchParams.get('state') ?? '')
-    callback.searchParams.set('code', `code-for-${searchParams.get('request_token')}`)
-    while (!isOver) {
-      reach('receives the callback')
-      const page = await fetch(callback).then(
-        (response) => response.text(),
-        () => undefined,
-      )
-      if (page?.includes('data-state=')) return
-      await pause(50)
-    }
-  }
-  return {
-    pages,
-    show(url: string) {
-      if (pages.has(url)) return
-      pages.add(url)
-      void decide(url)
-    },
-    stop: () => {
-      isOver = true
-    },
-  }
+/** The address with which the user's browser returns from a page, with a code. */
+function callbackOf({ searchParams }: URL): URL {
+  const callback = new URL(searchParams.get('redirect_uri') ?? '')
+  callback.searchParams.set('state', searchParams.get('state') ?? '')
+  callback.searchParams.set('code', `code-for-${searchParams.get('request_token')}`)
+  return callback
 }
 
 /** Kills an agent at a step, and restarts it until it has its response; undefined if it had the response before the kill. */
@@ -137,7 +112,7 @@ async function killAt(step: Step): Promise<{ prompts: number; isCodeUsed: boolea
   }
   const round: Round = { codes: new Set(), reach }
   rounds.set(agent, round)
-  const user = createUser(reach)
+  const user = createReloadingUser(callbackOf, () => reach('receives the callback'))
   let isCodeUsed = false
   const killed = createKilledAgent({
     options: { port, jwk, api: origin, authServer: origin },

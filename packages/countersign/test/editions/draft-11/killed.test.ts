@@ -6,7 +6,7 @@ import { draft11Documents, draft11Jose, draft11Tokens, serializeRequirement } fr
 import { confirmationJwk, decodeToken, issueToken, publishedJwk } from 'countersign/tokens'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { freePort } from '../../../../../test/free-port.js'
-import { createKilledAgent, kills, pause } from '../../agent/killed-agents.js'
+import { createKilledAgent, createReloadingUser, kills, pause } from '../../agent/killed-agents.js'
 
 /** Where a process is killed, and the maximum delay after that, in milliseconds. */
 const steps = {
@@ -111,37 +111,11 @@ afterAll(() => {
   peer.close()
 })
 
-/** The user decides once on each page, and reloads the page of the agent until it loads. */
-function createUser(round: Round) {
-  const pages = new Set<string>()
-  let isOver = false
-  async function decide(url: string): Promise<void> {
-    await pause(Math.random() * 80)
-    const { searchParams } = new URL(url)
-    const pending = round.pending.get(searchParams.get('code') ?? '') ?? expect.fail('no request')
-    pending.isAllowed = true
-    const callback = searchParams.get('callback') ?? expect.fail('no callback')
-    while (!isOver) {
-      round.reach('receives the browser')
-      const page = await fetch(callback).then(
-        (response) => response.text(),
-        () => undefined,
-      )
-      if (page?.includes('data-state=')) return
-      await pause(50)
-    }
-  }
-  return {
-    pages,
-    show(url: string) {
-      if (pages.has(url)) return
-      pages.add(url)
-      void decide(url)
-    },
-    stop: () => {
-      isOver = true
-    },
-  }
+/** Allows a request, and returns the address to which the user's browser then goes. */
+function allow({ pending }: Round, { searchParams }: URL): string {
+  const request = pending.get(searchParams.get('code') ?? '') ?? expect.fail('no request')
+  request.isAllowed = true
+  return searchParams.get('callback') ?? expect.fail('no callback')
 }
 
 /** Kills an agent at a step, and restarts it until it has its response; undefined if it had the response before the kill. */
@@ -155,7 +129,10 @@ async function killAt(step: Step): Promise<{ prompts: number; deferrals: number 
     },
   }
   rounds.set(agent, round)
-  const user = createUser(round)
+  const user = createReloadingUser(
+    (page) => allow(round, page),
+    () => round.reach('receives the browser'),
+  )
   const killed = createKilledAgent({
     options: { port, jwk, api: origin, authServer: origin, edition: 'draft-11' },
     lease: 45,
