@@ -189,7 +189,7 @@ describe('tests that cover a mutation', () => {
       ({ test, reach }) => [test.split('/').pop(), reach],
     )
 
-  it('are ordered by name, then by position (narrowest first), then by file', () => {
+  it('are ordered by name, then by position (narrow and fast first), then by file', () => {
     expect(names({ start: 55, hash: 'h' })).toEqual([
       ['decide.test.ts', 'name'],
       ['flow.test.ts', 'position'],
@@ -201,8 +201,8 @@ describe('tests that cover a mutation', () => {
   it('include all tests of the file if it has changed since', () => {
     expect(names({ start: 55, hash: 'changed' }).map(([test]) => test)).toEqual([
       'decide.test.ts',
-      'flow.test.ts',
       'wide.test.ts',
+      'flow.test.ts',
       'mcp.test.ts',
     ])
   })
@@ -210,8 +210,8 @@ describe('tests that cover a mutation', () => {
   it('include all tests of the file for code that runs on module load', () => {
     expect(names({ start: 55, hash: 'h', inFunction: false }).map(([test]) => test)).toEqual([
       'decide.test.ts',
-      'flow.test.ts',
       'wide.test.ts',
+      'flow.test.ts',
       'mcp.test.ts',
     ])
   })
@@ -238,7 +238,7 @@ describe('tests that cover a mutation', () => {
   it('run in a short run of the nearest tests, then in longer ones while time allows', () => {
     const chosen = [1, 4, 4, 20, 200, 30, 30, 30].map((seconds, index) => ({ test: String(index), seconds }))
     const { runs, left } = planRuns(chosen, 100)
-    expect(runs.map((run) => run.map(({ test }) => test))).toEqual([['0', '1', '2'], ['3'], ['5', '6']])
+    expect(runs.map((run) => run.map(({ test }) => test))).toEqual([['0', '1'], ['2'], ['3'], ['5', '6']])
     expect(left).toBe(2)
     expect(planRuns([], 100)).toEqual({ runs: [], left: 0 })
     const slow = [{ test: 'slow', seconds: 200 }]

@@ -26,7 +26,7 @@ export function chooseTests(map, { file, start, hash, inFunction }, importers, t
   const add = (reach, runs) => {
     const fitting = measured.filter((test) => !chosen.has(test) && runs(map.tests[test].files))
     const near = fitting.map((test) => ({
-      distance: distanceOf(test, file, Object.keys(map.tests[test].files).length),
+      distance: distanceOf(test, file, map.tests[test]),
       entry: { test, seconds: map.tests[test].seconds, reach },
     }))
     near.sort((a, b) => a.distance - b.distance || (a.entry.test < b.entry.test ? -1 : 1))
@@ -39,10 +39,10 @@ export function chooseTests(map, { file, start, hash, inFunction }, importers, t
   return [...chosen.values()]
 }
 
-/** Sorts tests that run the fewest other files first, and tests of the same package before others. */
-function distanceOf(test, file, breadth) {
+/** Sorts tests first that run few other files, belong to the same package and take little time. */
+function distanceOf(test, file, { files, seconds }) {
   const [, ownPackage] = test.split('/')
-  return breadth + (file.startsWith(`${ownPackage}/`) ? 0 : 100)
+  return (Object.keys(files).length + (file.startsWith(`${ownPackage}/`) ? 0 : 100)) * (1 + seconds)
 }
 
 function isNamedAfter(test, file) {
@@ -76,7 +76,7 @@ function importersWithTests({ tests }, file, importers) {
  * @returns {{ runs: { test: string, seconds: number }[][], left: number }} `left`: the number of tests for which there is not enough time
  */
 export function planRuns(chosen, seconds) {
-  const limits = [seconds / 10, seconds / 2, seconds]
+  const limits = [seconds / 20, seconds / 6, seconds / 2, seconds]
   const runs = [[]]
   let [spent, left] = [0, 0]
   for (const each of chosen) {

@@ -79,7 +79,6 @@ async function measure(root, tests, map, seconds) {
   try {
     const { outcome, files } = await runTests(root, tests, {
       seconds,
-      options: ['--config', 'scripts/mutation/vitest.config.ts'],
       env: { COVERAGE_ROOT: root, COVERAGE_FOLDER: folder },
     })
     for (const test of tests) {

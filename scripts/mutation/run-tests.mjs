@@ -3,7 +3,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 
 /**
- * Runs test files of a checkout in one Vitest process, with the lowest priority.
+ * Runs test files of a checkout in one Vitest process, one after the other, with the lowest priority.
  *
  * @param {string} root
  * @param {readonly string[]} tests paths relative to `root`
@@ -14,7 +14,8 @@ export async function runTests(root, tests, { seconds, options = [], env = {} })
   const report = join(root, 'report.json')
   rmSync(report, { force: true })
   const program = join(root, 'node_modules/vitest/vitest.mjs')
-  const reported = ['--reporter=json', `--outputFile=${report}`, '--maxWorkers=1', '--no-color']
+  const config = ['--config', 'scripts/mutation/vitest.config.ts', '--maxWorkers=1', '--no-color']
+  const reported = ['--reporter=json', `--outputFile=${report}`, ...config]
   const child = spawn('nice', ['-n', '19', process.execPath, program, 'run', ...reported, ...options, ...tests], {
     cwd: root,
     detached: true,
