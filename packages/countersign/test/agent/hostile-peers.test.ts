@@ -115,6 +115,8 @@ describe('U07: a resource token is rejected before it is sent to the auth server
     ['iss is another resource', { iss: 'https://bank.example' }],
     ['iss is a prefix of the requested resource', { iss: 'https://api.exampl' }],
     ['iss has a trailing slash', { iss: `${api}/` }],
+    ['iss is a scheme', { iss: 'https:' }],
+    ['iss is a scheme with a slash', { iss: 'https:/' }],
     ['iss is a list', { iss: [api] }],
     ['aud is not the named auth_server', { aud: 'https://other.example' }],
     ['aud is a list', { aud: [authServer] }],

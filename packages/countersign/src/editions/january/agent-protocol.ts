@@ -4,7 +4,7 @@ import type { KeyReference } from '../../httpsig/signing-profile.js'
 import { AgentError } from '../../lib/agent-error.js'
 import { AAuthError } from '../../lib/errors.js'
 import type { VerificationKey } from '../../lib/jwk.js'
-import { isUnder } from '../../protocol/documents.js'
+import { isIdentifier, isUnder } from '../../protocol/documents.js'
 import { decodeToken, verifyToken } from '../../tokens/verify-token.js'
 import type { AgentProtocol, AgentTools, Credential, ReadRefusal, Step, TokenNeed } from '../agent-protocol.js'
 import { type JanuaryChallenge, parseChallenge } from './challenge.js'
@@ -132,7 +132,7 @@ function requireResourceToken(
   const token = decodeToken(compact)
   if (token?.header.typ !== resourceTokenType) throw refuse(`it is not a token of type ${resourceTokenType}`)
   const { iss, aud, agent, agent_jkt: thumbprint, scope } = token.payload
-  if (typeof iss !== 'string' || !isUnder(expected.url, iss))
+  if (!isIdentifier(iss, { allowInsecureLoopback: true, allowPath: true }) || !isUnder(expected.url, iss))
     throw refuse('its iss is not the resource that was called')
   if (aud !== expected.authServer) throw refuse('its aud is not the auth_server of the challenge')
   if (agent !== expected.agent) throw refuse('its agent is not this agent')
