@@ -115,6 +115,10 @@ const signatures = [
   refused('expired according to expires', 'invalid_signature', 'signature_expired', {
     parameters: `;created=${clock};expires=${clock}`,
   }),
+  refused('a keyid that is neither the kid nor the thumbprint of the key', 'invalid_signature', 'signature_malformed', {
+    jwt: tokenOf('agent', { claims: { cnf: { jwk: { ...jwk, kid: 'agent-key-1' } } } }),
+    parameters: `${parametersAt(clock)};keyid="agent-key-2"`,
+  }),
   ...['signature', 'signature-input', 'signature-key'].map((name) =>
     refused(`no ${name}`, 'invalid_signature', 'signature_missing', { without: [name] }),
   ),

@@ -482,6 +482,21 @@ const rows: Record<string, Attack[]> = {
       problem: 'clock_skew',
     },
   ],
+  P37: [
+    ...['another', '', 'provider-1', stranger.thumbprint].map((keyid) => ({
+      claim: `a keyid that is not the key's: ${keyid}`,
+      change: async () =>
+        requestWith(await tokenOf('auth'), { target: '/data', parameters: `;keyid="${keyid}";nonce="n"` }),
+      problem: 'invalid_signature',
+    })),
+    {
+      claim: 'the keyid of another key of the server',
+      valid: () => revocation(revokes('j0'), { parameters: ';keyid="ps-1"' }),
+      change: () => revocation(revokes('j1'), { parameters: ';keyid="ps-2"' }),
+      problem: 'invalid_signature',
+      requirement: null,
+    },
+  ],
 }
 
 /** The request with another signature before its own signature. */

@@ -17,6 +17,7 @@ import {
 import type { AuthClaims, KeyResolver, KeyResolverOptions, ResolvedKey } from '../verified-request.js'
 import { isServerId } from './agent-id.js'
 import { draft11Documents } from './documents.js'
+import { requireNamedKey } from './signature-key.js'
 import { draft11Tokens } from './tokens.js'
 
 /** Maximum number of verified tokens that are cached, and their maximum age in seconds. */
@@ -47,12 +48,14 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
       if (reference.scheme !== 'jwt') throw new AAuthError('signature_key_scheme_refused', 'Sign with a token.')
       const { jwt } = reference
       const cached = resolved.get(jwt, now())
+      if (cached) requireNamedKey(reference, cached.key)
       if (cached) return cached
       const decoded = decodeToken(jwt)
       const type = accepted[role].find(({ typ }) => typ === decoded?.header.typ)
       if (!decoded || !type)
         throw new AAuthError('agent_token_invalid', `Signature-Key must carry ${expected[role]}, of at most 8 KiB.`)
       const found = await verifyAs(type, decoded, remoteAddress)
+      requireNamedKey(reference, found.key)
       const { claims } = found.token as VerifiedToken
       // Not cached for longer than its issuer's key.
       const keyExpiry = found.publisher && discovery.freshUntil(found.publisher, claims.iss, String(decoded.header.kid))

@@ -7,6 +7,7 @@ import type {
 } from '../../httpsig/signing-profile.js'
 import { splitDictionary } from '../../httpsig/split-dictionary.js'
 import { AAuthError } from '../../lib/errors.js'
+import type { VerificationKey } from '../../lib/jwk.js'
 
 /** How a key is found: in the token of an agent, or in the key set of a server. */
 export type Scheme = 'jwt' | 'jwks_uri'
@@ -41,15 +42,16 @@ export function createSignatureChoice(
 ): (fields: Readonly<Record<SignatureField, string>>) => ChosenSignature {
   return ({ signature, 'signature-input': input, 'signature-key': text }) => {
     const [, name = '', jwt] = (schemes.includes('jwt') && tokenAlone.exec(text)) || []
-    if (jwt !== undefined && !signature.includes(',') && !input.includes(','))
+    if (jwt !== undefined && !signature.includes(',') && !input.includes(',') && !input.includes(';keyid='))
       return { signature, input, parsedKey: { label: name, key: { scheme: 'jwt', jwt } } }
     const keys = parseMembers(text)
     const inputs = splitMembers('Signature-Input', input)
     const complete = [...splitMembers('Signature', signature)].filter(([each]) => keys.has(each) && inputs.has(each))
     for (const [each, value] of complete) {
       const key = keys.get(each) as Member
+      const chosen = inputs.get(each) as string
       if (isOneOf(schemes, key))
-        return { signature: value, input: inputs.get(each) as string, parsedKey: { label: each, key: keyIn(key) } }
+        return { signature: value, input: chosen, parsedKey: { label: each, key: keyNamedBy(chosen, keyIn(key)) } }
     }
     if (complete.length > 0) throw unsupportedScheme()
     throw new AAuthError(
@@ -92,6 +94,37 @@ function keyIn([scheme, parameters]: Member): KeyReference {
   }
   if (String(scheme) === 'jwt') return { scheme: 'jwt', jwt: textOf('jwt') }
   return { scheme: 'jwks', id: textOf('id'), wellKnown: textOf('dwk'), kid: textOf('kid') }
+}
+
+/** The key of a token, with the `keyid` of the signature: only the key itself shows whether that is one of its names. */
+export interface NamedKeyReference {
+  readonly scheme: 'jwt'
+  readonly jwt: string
+  readonly keyid?: string
+}
+
+/** @throws AAuthError for a `keyid` that is another name than `kid` (draft -11 §11.3) */
+function keyNamedBy(input: string, key: KeyReference): KeyReference | NamedKeyReference {
+  const [, keyid] = /;keyid="([^"]*)"/.exec(input) ?? []
+  if (keyid === undefined) return key
+  if (key.scheme === 'jwt') return { ...key, keyid }
+  if ('kid' in key && keyid !== key.kid) throw otherKey()
+  return key
+}
+
+/**
+ * Checks that the `keyid` of a signature, if it has one, is a name of the key that the token carries: its `kid` or its thumbprint. If the
+ * token contains no `kid`, the name may be one that only the agent's key set shows.
+ *
+ * @throws AAuthError `signature_malformed`
+ */
+export function requireNamedKey({ keyid }: NamedKeyReference, { thumbprint, jwk }: VerificationKey): void {
+  const isNamed = keyid !== undefined && jwk.kid !== undefined
+  if (isNamed && keyid !== thumbprint && keyid !== jwk.kid) throw otherKey()
+}
+
+function otherKey(): AAuthError {
+  return malformed('Signature-Input', 'has a keyid for another key than Signature-Key: leave it out')
 }
 
 function parseMembers(text: string): ReadonlyMap<string, Member> {

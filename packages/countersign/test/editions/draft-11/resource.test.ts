@@ -53,6 +53,20 @@ describe('each need, with each token', () => {
     return undefined
   })
 
+  it.each([
+    ['kid', 'agent-1'],
+    ['thumbprint', signers.agent.thumbprint],
+  ])('accepts a keyid that is the %s of the key', async (_what, keyid) => {
+    const { send } = openStage()
+    const jwt = await tokenOf('auth', { cnf: { jwk: { ...boundTo(signers.agent).jwk, kid: 'agent-1' } } })
+    for (const nonce of ['first', 'from the cache'])
+      expect(
+        (await send(await requestWith(jwt, { parameters: `;nonce="${nonce}";keyid="${keyid}"` }), read)).response,
+      ).toBeUndefined()
+    const other = await send(await requestWith(jwt, { parameters: ';keyid="another"' }), read)
+    expect(said(other.response).problem).toBe('error=invalid_signature')
+  })
+
   it('an agent token names the agent, and the others the user', async () => {
     const { send } = openStage()
     const byAgent = await send(await requestWith(await tokenOf('agent')), { require: 'identity' })

@@ -65,7 +65,7 @@ describe('a signature of draft -11', () => {
       craftRequest({ signer, key, parameters: `;keyid="k1";alg="ed25519";expires=${now + 9}` }),
     ],
   ])('is accepted with %s', async (_with, message) => {
-    expect((await verify(await message)).signatureKey).toEqual(key)
+    expect((await verify(await message)).signatureKey).toMatchObject(key)
   })
 
   it('names the edition of a Signature-Key in the form of another one', async () => {
