@@ -166,8 +166,8 @@ export function observeResource(resource: Resource, onEvent: OnEvent | undefined
       }
     },
     oauthEndpoint: (endpoint) => observeResource(resource.oauthEndpoint(endpoint), onEvent),
-    async toResponse(error) {
-      const response = await resource.toResponse(error)
+    async toResponse(error, verified) {
+      const response = await resource.toResponse(error, verified)
       return error instanceof AAuthError ? Object.assign(response, { refused: error }) : response
     },
   }

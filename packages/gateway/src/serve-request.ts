@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { ReceivedMessage, Upload } from 'countersign'
 import { createMountedListener, type Handler, receiveIncoming } from 'countersign/node'
-import { AAuthError, type Resource, type VerifiedRequest } from 'countersign/resource'
+import { AAuthError, type VerifiedRequest } from 'countersign/resource'
 import { isSignedMessage } from 'countersign/signatures'
 import { callerOf, errorOf, reportRefusal, type TrackedRequest, trackRequest } from './events.js'
 import type { Exchange, GatewaySetup, GatewayShared } from './gateway-setup.js'
@@ -242,9 +242,8 @@ function serveOwnPath(
   const handler = mcp ? serveMcp(incoming, mcp, { setup, connections, streams, tracked }) : publish
   const withAllow: Handler = async (request, received) => {
     const response = await handler(request, received)
-    const isRefused = mcp ? errorOf(response)?.code === 'method_not_allowed' : response.status === 405
-    if (isRefused)
-      response.headers.set('allow', [...(mcp ? mcpMethods : publishedMethodsAt(resource, path))].join(', '))
+    const isRefused = mcp && errorOf(response)?.code === 'method_not_allowed'
+    if (isRefused) response.headers.set('allow', [...mcpMethods].join(', '))
     return response
   }
   // Pages from any origin may read the metadata of OAuth resources.
@@ -254,14 +253,6 @@ function serveOwnPath(
 }
 
 const publishedMethods: ReadonlySet<string> = new Set(['GET', 'POST'])
-
-/** The methods for one of the resource's own paths: GET for documents, POST for endpoints. */
-function publishedMethodsAt({ metadata }: Resource, path: string): string[] {
-  const isEndpoint = Object.entries(metadata).some(
-    ([name, url]: [string, unknown]) => name.endsWith('_endpoint') && new URL(String(url)).pathname === path,
-  )
-  return isEndpoint ? ['POST'] : ['GET', 'HEAD']
-}
 
 /** Serves a request through a Web handler, with CORS headers. Content is read only after all other checks have passed. */
 function listen(

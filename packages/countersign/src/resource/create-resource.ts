@@ -66,15 +66,20 @@ export interface Resource {
    * with the returned resource. The endpoint is a separate OAuth resource, whose metadata {@link Resource.handler} serves. A request with
    * an access token has the scheme `bearer`.
    *
+   * @param whole the resource that verifies signed requests, if this is one of its editions. @default this resource
    * @throws TypeError for invalid options, and for a second endpoint at the same path
    */
-  oauthEndpoint(endpoint: OAuthEndpointOptions): Resource
+  oauthEndpoint(endpoint: OAuthEndpointOptions, whole?: Resource): Resource
   /** Whether a `Signature-Key` has a member of the form of the resource's edition, even if it is malformed. */
   recognizes(signatureKey: string): boolean
   /** The refusal of an unsigned request, with the challenge for the requirement. */
   refuseUnsigned(required: Requirement): AAuthError
-  /** Converts a refusal to a response, with a challenge for what is missing. Rethrows anything that is not an {@link AAuthError}. */
-  toResponse(error: unknown): Promise<Response>
+  /**
+   * Converts a refusal to a response, with a challenge for what is missing. Rethrows anything that is not an {@link AAuthError}.
+   *
+   * @param verified the request, if the refusal follows its verification: in an API with several editions, its edition responds
+   */
+  toResponse(error: unknown, verified?: Authorized): Promise<Response>
   /**
    * Serves the resource's document and keys, and its edition's endpoints. Returns 404 for any other path. `received` is the message as it
    * was on the wire, if the platform provides it.
@@ -190,9 +195,9 @@ export function createResource(options: ResourceOptions): Resource {
       }),
     toResponse,
     protectedResource: undefined,
-    oauthEndpoint(endpoint) {
+    oauthEndpoint(endpoint, whole = resource) {
       const tools = { options, identifiers, discovery, signing: edition.signing, revocations, now, emit }
-      const created = createOAuthEndpoint(resource, endpoint, tools)
+      const created = createOAuthEndpoint(whole, endpoint, tools)
       published.add(created.protectedResource)
       return created
     },

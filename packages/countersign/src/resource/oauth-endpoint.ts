@@ -2,7 +2,7 @@ import type { Discovery } from '../discovery/discovery.js'
 import type { BearerProtocol, ProtectedResource } from '../editions/bearer-protocol.js'
 import { oauthResource } from '../editions/oauth/oauth-resource.js'
 import type { RevocationList } from '../editions/resource-protocol.js'
-import type { AuthorizedRequest, Requirement, VerifiedRequest } from '../editions/verified-request.js'
+import type { Authorized, AuthorizedRequest, Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import { readMessageFields, requireAuthority } from '../httpsig/message-components.js'
 import { type ReceivedMessage, receiveRequest } from '../httpsig/received-message.js'
 import { requireTarget, type SigningProfile } from '../httpsig/signing-profile.js'
@@ -63,7 +63,7 @@ interface VerifyingResource {
     source: Request | ReceivedMessage,
     options: VerifyRequestOptions<R>,
   ): Promise<VerifiedRequest<R>>
-  toResponse(error: unknown): Promise<Response>
+  toResponse(error: unknown, verified?: Authorized): Promise<Response>
 }
 
 /** Creates the view of a resource at one of its endpoints: signed requests are verified as before, and access tokens are accepted, too. */
@@ -112,13 +112,13 @@ export function createOAuthEndpoint<B extends VerifyingResource>(
         return judge(token, message, required, report)
       })
     },
-    async toResponse(error) {
+    async toResponse(error, verified) {
       if (error instanceof AAuthError && error.challenge?.level === bearerLevel) {
         const { scope = protectedResource.initialScopes.join(' ') } = error.challenge
         const { status, headers, body } = protocol.writeRefusal(error, scope)
         return new Response(body, { status, headers })
       }
-      const response = await resource.toResponse(error)
+      const response = await resource.toResponse(error, verified)
       if (response.status !== 401 || (error instanceof AAuthError && error.challenge?.isSignedOnly)) return response
       // Bearer comes first: some clients read nothing else.
       const other = response.headers.get('www-authenticate')
@@ -136,7 +136,7 @@ function acceptsToken({ require, accept }: Pick<VerifyRequestOptions<Requirement
 /** An access token does not help, so the challenge must not require one. */
 function refuseToSigners(error: unknown): never {
   if (!(error instanceof AAuthError) || !error.challenge) throw error
-  throw error.withChallenge({ ...error.challenge, isSignedOnly: true })
+  throw Object.assign(error, { challenge: { ...error.challenge, isSignedOnly: true } })
 }
 
 /** Marks an error as one about a request with an access token. */

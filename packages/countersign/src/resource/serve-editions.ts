@@ -4,7 +4,7 @@ import { AAuthError } from '../lib/errors.js'
 import type { Resource } from './create-resource.js'
 
 /** Marks a verified request with the resource that verified it, and an error with the refusals that make up the response. */
-const owner = Symbol('edition')
+const owner = Symbol()
 
 type Owned<T> = { [owner]?: T }
 
@@ -17,9 +17,10 @@ interface Refusal {
 /**
  * Serves one API in several editions, each with its own resource: its own keys, auth servers and documents. A signed request belongs to the
  * edition whose form its `Signature-Key` has, and is verified by that edition alone. A `Signature-Key` with members in the forms of several
- * editions is refused. An unsigned request receives the challenges of all editions, so that agents of each can continue.
+ * editions is refused. An unsigned request receives the challenges of all editions, so that agents of each can continue. OAuth clients, if
+ * an endpoint accepts them, use the `authServer` of the first resource.
  *
- * @throws TypeError for resources with different identifiers, or of the same edition
+ * @throws TypeError for resources with different identifiers, of the same edition, or that accept OAuth access tokens by themselves
  * @example
  * ```ts
  * const resource = serveEditions(
@@ -30,10 +31,15 @@ interface Refusal {
  */
 export function serveEditions(first: Resource, ...others: readonly Resource[]): Resource {
   const all = [first, ...others]
-  requireCompatible(first.id, all)
-  const publishedPaths = new Set(all.flatMap((each) => [...each.publishedPaths]))
+  const foreign = all.find(({ id }) => id !== first.id)
+  if (foreign) throw new TypeError(`all editions must have the same id: ${first.id} is not ${foreign.id}`)
+  const paths = all.flatMap((each) => [...each.publishedPaths])
+  const publishedPaths = new Set(paths)
+  if (publishedPaths.size < paths.length) throw new TypeError('each resource must have its own edition')
+  if (all.some(({ protectedResource }) => protectedResource))
+    throw new TypeError("accept: call oauthEndpoint({ path: '/' }) of the result instead")
 
-  return {
+  const joint: Resource = {
     ...first,
     hasUserLevel: all.every(({ hasUserLevel }) => hasUserLevel),
     publishedPaths,
@@ -66,19 +72,21 @@ export function serveEditions(first: Resource, ...others: readonly Resource[]): 
       const answers = await Promise.all((resource ? [resource] : all).map((each) => each.isStillAuthorized(verified)))
       return answers.every(Boolean)
     },
-    async toResponse(error) {
-      const refusals = error instanceof AAuthError ? (error as AAuthError & Owned<Refusal[]>)[owner] : undefined
-      return refusals ? toJointResponse(error as AAuthError, refusals) : first.toResponse(error)
+    async toResponse(error, verified?: Authorized & Owned<Resource>) {
+      const refusals = error instanceof AAuthError && (error as AAuthError & Owned<Refusal[]>)[owner]
+      return refusals ? toJointResponse(error, refusals) : (verified?.[owner] ?? first).toResponse(error)
     },
-    oauthEndpoint() {
-      throw new TypeError('accept: OAuth access tokens are not supported together with several editions')
+    oauthEndpoint(endpoint, whole = joint) {
+      const created = first.oauthEndpoint(endpoint, whole)
+      for (const path of first.publishedPaths) publishedPaths.add(path)
+      return created
     },
     handler(request, received) {
       const { pathname } = new URL(request.url)
-      const resource = all.find((each) => each.publishedPaths.has(pathname)) ?? first
-      return resource.handler(request, received)
+      return (all.find((each) => each.publishedPaths.has(pathname)) ?? first).handler(request, received)
     },
   }
+  return joint
 }
 
 /** The response of the first refusal with, if it is a challenge, the challenges of the others. */
@@ -91,14 +99,4 @@ async function toJointResponse(error: AAuthError, refusals: readonly Refusal[]):
     for (const [name, value] of responses.flatMap(({ headers }) => [...headers]))
       if (!response.headers.has(name)) response.headers.set(name, value)
   return response
-}
-
-function requireCompatible(id: string, all: readonly Resource[]): void {
-  const foreign = all.find((each) => each.id !== id)
-  if (foreign) throw new TypeError(`all editions must have the same id: ${id} is not ${foreign.id}`)
-  const paths = all.flatMap((each) => [...each.publishedPaths])
-  const twice = paths.find((path, at) => paths.indexOf(path) !== at)
-  if (twice !== undefined) throw new TypeError(`each resource must have its own edition: two of them serve ${twice}`)
-  if (all.some(({ protectedResource }) => protectedResource))
-    throw new TypeError('accept: OAuth access tokens are not supported together with several editions')
 }

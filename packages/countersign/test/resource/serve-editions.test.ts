@@ -8,14 +8,16 @@ import { signRequest } from 'countersign/signatures'
 import { issueToken } from 'countersign/tokens'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
+import { signAccessToken } from '../access-token.js'
 import { openStage, requestOf, requestWith, scopes, signers, tokenOf } from '../editions/draft-11/resource-stage.js'
 import { ids, now } from '../editions/draft-11/wire.js'
-import { documentFetch, issuerDocuments } from '../origins.js'
+import { documentFetch, issuerDocuments, oauthDocuments } from '../origins.js'
 
 const auth = 'https://auth.example'
 const authSigner = await createSigner(await generatePrivateJwk({ kid: 'auth-1' }))
 const agentSigner = await createSigner(await generatePrivateJwk({ kid: 'agent-1' }))
 const januarySigner = await createSigner(await generatePrivateJwk({ kid: 'january-1' }))
+const oauthSigner = await createSigner(await generatePrivateJwk({ kid: 'oauth-1' }))
 
 function openBoth() {
   const { resource: draft11 } = openStage()
@@ -25,7 +27,10 @@ function openBoth() {
     authServer: auth,
     scopes,
     now: () => now,
-    fetch: documentFetch(issuerDocuments(auth, [authSigner.jwk])).fetch,
+    fetch: documentFetch({
+      ...issuerDocuments(auth, [authSigner.jwk]),
+      ...oauthDocuments(auth, [oauthSigner.jwk]),
+    }).fetch,
   })
   return { january: own, draft11, both: serveEditions(own, draft11) }
 }
@@ -181,8 +186,80 @@ describe('an API in two editions', () => {
     const { january: own, draft11 } = openBoth()
     expect(() => serveEditions(own, own)).toThrow('each resource must have its own edition')
     expect(() => serveEditions(own, { ...draft11, id: 'https://other.example' })).toThrow('must have the same id')
-    expect(() =>
-      protectMcp(serveEditions(own, draft11), { tools: {}, accept: ['aauth', 'oauth'], path: '/mcp' }),
-    ).toThrow('not supported together with several editions')
+    const whole = own.oauthEndpoint({ path: '/' })
+    expect(() => serveEditions(whole, draft11)).toThrow("accept: call oauthEndpoint({ path: '/' }) of the result")
   })
 })
+
+describe('an API in two editions that also accepts OAuth access tokens', () => {
+  const either = { ...read, accept: ['aauth', 'oauth'] } as const
+  const names = ['agent-auth', 'aauth-requirement', 'www-authenticate']
+  const challengesOf = ({ status, headers }: Response) => [status, ...names.filter((name) => headers.has(name))]
+  const withToken = async (request: Request, claims: object = {}) => {
+    const iat = { iat: now, exp: now + 300 }
+    const token = await signAccessToken(
+      { iss: auth, aud: ids.resource, scope: 'data.read', ...iat, ...claims },
+      { signer: oauthSigner },
+    )
+    request.headers.set('authorization', `Bearer ${token}`)
+    return request
+  }
+  const unsigned = () => new Request(`${ids.resource}/data`)
+
+  it('challenges a request that proves nothing in all of them, where tokens are accepted', async () => {
+    const whole = openBoth().both.oauthEndpoint({ path: '/' })
+    expect(challengesOf(await refused(whole, unsigned(), either))).toEqual([401, ...names])
+    const identity = { require: 'identity' } as const
+    expect(challengesOf(await refused(whole, unsigned(), identity))).toEqual([401, ...names.slice(0, 2)])
+    expect(challengesOf(await refused(whole, await draft11Request('person'), either))).toEqual([401, ...names.slice(1)])
+  })
+
+  it('verifies each by its own rules, and refuses a signed request with a token', async () => {
+    const whole = openBoth().both.oauthEndpoint({ path: '/' })
+    expect(await whole.verify(await withToken(unsigned()), either)).toMatchObject({ scheme: 'bearer', sub: 'alice' })
+    expect(await whole.verify(await januaryRequest(), either)).toMatchObject({ iss: auth, sub: 'u1' })
+    expect(await whole.verify(await draft11Request(), either)).toMatchObject({ iss: ids.personServer, sub: 'p1' })
+    for (const signed of [await januaryRequest(), await draft11Request()])
+      expect((await refused(whole, await withToken(signed), either)).status).toBe(400)
+    const expired = await refused(whole, await withToken(unsigned(), { exp: now - 300 }), either)
+    expect(challengesOf(expired)).toEqual([401, 'www-authenticate'])
+  })
+
+  it('serves the metadata beside the documents of the editions', async () => {
+    const { both } = openBoth()
+    const { protectedResource } = both.oauthEndpoint({ path: '/mcp' })
+    const metadata = await both.handler(new Request(`${ids.resource}/.well-known/oauth-protected-resource/mcp`))
+    expect(await metadata.json()).toMatchObject({ resource: `${ids.resource}/mcp`, authorization_servers: [auth] })
+    expect(both.publishedPaths).toContain(new URL(protectedResource?.metadataUrl ?? '').pathname)
+  })
+
+  it('is an MCP server for all of them, in whose sessions each caller is challenged in its own edition', async () => {
+    const accept = ['aauth', 'oauth'] as const
+    const handler = protectMcp(openBoth().both, { accept, path: '/mcp', tools: { read: 'data.read' } }).around(
+      ({ method }) => Response.json({ method }, { headers: { 'mcp-session-id': 'session-1' } }),
+    )
+    const body = (method: string) =>
+      JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: method === 'initialize' ? initialize : {} })
+    const post = async (kind: 'agent' | 'auth', method: string, session: object = {}) => {
+      const also = ['content-type', 'content-digest']
+      const parts = { method: 'POST', target: '/mcp', body: body(method), also }
+      const request = requestOf(await requestWith(await tokenOf(kind), parts))
+      for (const [name, value] of Object.entries(session)) request.headers.set(name, String(value))
+      return handler(request)
+    }
+    const init = { method: 'POST', body: body('tools/list'), headers: { 'content-type': 'application/json' } }
+    const open = () => new Request(`${ids.resource}/mcp`, init)
+    expect(challengesOf(await handler(open()))).toEqual([401, ...names])
+    expect((await handler(await withToken(open(), { aud: `${ids.resource}/mcp` }))).status).toBe(200)
+    expect((await post('auth', 'initialize')).status).toBe(200)
+    const session = { 'mcp-session-id': 'session-1' }
+    expect((await post('auth', 'tools/list', session)).status).toBe(200)
+    expect(challengesOf(await post('agent', 'tools/list', session))).toEqual([401, ...names.slice(1)])
+  })
+})
+
+const initialize = {
+  protocolVersion: '2025-06-18',
+  capabilities: {},
+  clientInfo: { name: 'test', version: '1' },
+}

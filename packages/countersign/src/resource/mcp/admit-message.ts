@@ -70,6 +70,7 @@ export async function admitMessage(
   const { resource, connect, maxBody, parameters, now } = context
   const ofPage = pageRefusal(resource.id, context.origins, received)
   if (ofPage) return refusalResponse(ofPage)
+  let verified: AdmittedMessage['verified'] | undefined
   try {
     await requireMethod(received, resource)
     if (handledMethod !== received.method) throw requestChanged('method')
@@ -81,7 +82,7 @@ export async function admitMessage(
       return scope === '' ? undefined : ({ require: 'authorization', scope } as const)
     }
     const upload = received.upload ?? memoryUpload(received, maxBody)
-    const verified = await resource.verify(Object.assign({}, received, { upload }), {
+    verified = await resource.verify(Object.assign({}, received, { upload }), {
       require: 'identity',
       accept: acceptedBy(resource),
       orHigher: true,
@@ -91,7 +92,7 @@ export async function admitMessage(
     const read = judged as JudgedMcpRequest | McpRefusal
     return 'reason' in read ? refusalResponse(read) : await admitVerified(context, received, verified, read.message)
   } catch (error) {
-    return resource.toResponse(error)
+    return resource.toResponse(error, verified)
   }
 }
 

@@ -183,7 +183,7 @@ async function finish(context: McpContext, admitted: AdmittedMessage, response: 
     session = await recordSession(context, admitted, response.headers.get('mcp-session-id'), response.ok)
   } catch (error) {
     response.body?.cancel().catch(() => undefined)
-    return context.resource.toResponse(error)
+    return context.resource.toResponse(error, admitted.verified)
   }
   const headers = privateHeaders(response.headers)
   const { status, statusText, body } = response
