@@ -1,12 +1,17 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { createResource, serveEditions } from 'countersign/resource'
-import { expect, it } from 'vitest'
+import { createConfiguredGateway, loadGatewayConfig } from 'countersign-gateway'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { signAccessToken } from '../../countersign/test/access-token.js'
 import { openStage, requestWith, scopes, tokenOf } from '../../countersign/test/editions/draft-11/resource-stage.js'
 import { ids, now } from '../../countersign/test/editions/draft-11/wire.js'
 import { documentFetch, oauthDocuments } from '../../countersign/test/origins.js'
+import { listenWith } from '../../countersign/test/resource/events-resource.js'
 import { openGateway } from './gateway-stage.js'
-import { send } from './person-server.js'
+import { openPersonServer, openUpstream, send } from './person-server.js'
 
 const authServer = 'https://auth.example'
 const accept = ['aauth', 'oauth'] as const
@@ -52,4 +57,75 @@ it('a gateway in front of an API in two editions accepts either, and the tokens 
     [405, 'POST'],
     [405, 'GET, HEAD'],
   ])
+})
+
+describe('a configuration with otherEditions', () => {
+  async function load(more: object, keys = ['key.json', 'other-key.json']) {
+    const folder = await mkdtemp(join(tmpdir(), 'gateway-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const [keyFile = '', otherKey = ''] = keys
+    const settings = {
+      id: ids.resource,
+      authServer,
+      keyFile,
+      upstream: await openUpstream(),
+      scopes,
+      routes: [
+        { method: 'GET', path: '/user', require: 'identity', accept },
+        { method: 'GET', path: '/data', require: 'authorization', scope: 'data.read' },
+      ],
+      accept,
+      otherEditions: [{ edition: 'draft-11', authServers: 'any', keyFile: otherKey, ...more }],
+      stateFolder: 'state',
+      allowInsecureLoopback: true,
+    }
+    for (const name of ['key.json', 'other-key.json'])
+      await writeFile(join(folder, name), JSON.stringify(await generatePrivateJwk()), { mode: 0o600 })
+    await writeFile(join(folder, 'gateway.json'), JSON.stringify(settings))
+    return loadGatewayConfig(join(folder, 'gateway.json'), {})
+  }
+  const open = async (config: Awaited<ReturnType<typeof load>>) => {
+    const gateway = createConfiguredGateway(config)
+    onTestFinished(() => gateway.close())
+    return { gateway, port: await listenWith(gateway.server) }
+  }
+
+  it('serves each, with its own key, auth servers and revocations', async () => {
+    const { personServer, revoke } = await openPersonServer()
+    const config = await load({ authServers: [personServer] })
+    expect(config.warnings).toEqual([])
+    const { gateway, port } = await open(config)
+    const { status, headers } = await fetch(`http://127.0.0.1:${port}/data`)
+    const challenges = ['agent-auth', 'aauth-requirement', 'www-authenticate'].filter((name) => headers.has(name))
+    expect([status, challenges]).toEqual([401, ['agent-auth', 'aauth-requirement', 'www-authenticate']])
+    const of = async (path: string) => (await (await fetch(`http://127.0.0.1:${port}${path}`)).json()) as object
+    expect(await of('/.well-known/aauth-resource.json')).toMatchObject({ issuer: ids.resource })
+    expect(await of('/.well-known/oauth-protected-resource')).toMatchObject({ authorization_servers: [authServer] })
+    const [keys, otherKeys] = await Promise.all([of('/jwks.json'), of('/aauth/jwks.json')])
+    expect([keys, otherKeys]).toMatchObject(
+      [config.signer, ...config.otherSigners].map(({ jwk: { x } }) => ({ keys: [{ x }] })),
+    )
+    expect(await revoke(port)).toBe(200)
+    gateway.use(config)
+    expect(await revoke(port)).toBe(200)
+  })
+
+  it.each<[string, object, string[], RegExp]>([
+    [
+      'without a second key',
+      {},
+      ['key.json', 'none.json'],
+      /otherEditions\[0\]\.keyFile: .*none\.json: the file does not/,
+    ],
+    [
+      'with one key for both',
+      {},
+      ['key.json', 'key.json'],
+      /otherEditions\[0\]\.keyFile: .*key\.json: each edition needs/,
+    ],
+    ['with an unknown member', { authserver: 'a' }, [], /otherEditions\[0\]/],
+    ['with the same edition', { edition: 'january', authServer, authServers: undefined }, [], /january again/],
+  ])('is refused %s', async (_what, more, keys, problem) => {
+    await expect(load(more, keys.length > 0 ? keys : undefined)).rejects.toThrow(problem)
+  })
 })

@@ -1,11 +1,11 @@
 import { isIdentifier } from 'countersign/discovery'
 import type { ConfigurationProblem } from 'countersign/node'
-import { editionNames, gatewayEditions } from '../editions/gateway-editions.js'
 import { defaultLimits } from '../gateway-options.js'
 import { mcpPathProblems } from '../routes/closed-paths.js'
 import { metadataPaths, oauthProblems } from '../routes/oauth-paths.js'
 import { acceptsOAuth, encodedWithoutRaw, type Route, routeProblems, withAccept } from '../routes/route.js'
 import { passAroundMcp, routeCollisions } from '../routes/route-collisions.js'
+import { editionProblems, editionsOf, receivesRevocations } from './check-editions.js'
 import { type GatewaySettings, gatewayShape, routeShape } from './gateway-schema.js'
 
 /** The settings that are valid on their own, even if other settings are not. Routes are keyed by index. */
@@ -44,13 +44,11 @@ const loopback = /^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)(?=[:/]|$)/
 /** Problems with settings that each have a valid type, and contradictions between them. */
 export function contradictionsIn(settings: ReadableSettings): ConfigurationProblem[] {
   const { allowInsecureLoopback = false, accept, scopes, routes, mcp = [], otherwise, upstream, verifyOnly } = settings
-  const { authServers } = settings
-  const listed = Array.isArray(authServers) ? authServers : []
-  const urls = [
-    ['id', settings.id],
-    ['authServer', settings.authServer],
-    ...listed.map((url, at) => [`authServers[${at}]`, url] as const),
-  ] as const
+  const authServers = editionsOf(settings).flatMap(({ authServer, authServers: given, prefix }) => [
+    [`${prefix}authServer`, authServer] as const,
+    ...(Array.isArray(given) ? given : []).map((url, at) => [`${prefix}authServers[${at}]`, url] as const),
+  ])
+  const urls = [['id', settings.id] as const, ...authServers]
   const named = urls.flatMap(([setting, text]) => {
     if (text === undefined || isIdentifier(text, { allowInsecureLoopback })) return []
     const hint = loopback.test(text)
@@ -87,10 +85,8 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
     ...unknown,
     ...withoutRoutes(settings),
     ...missingFor(settings),
-    ...authServerProblems(settings),
-    ...gatewayEditions[settings.edition ?? editionNames[0]].problemsIn(settings),
+    ...editionProblems(settings),
     ...notShared(settings),
-    ...storedTwice(settings),
   ]
 }
 
@@ -117,24 +113,11 @@ function withoutRoutes({ names }: ReadableSettings): ConfigurationProblem[] {
   return [{ setting: 'routes', problem: 'is missing; it must be a list. Only a gateway with mcp can omit it' }]
 }
 
-/** A gateway has either one auth server or a list. */
-function authServerProblems({ names }: ReadableSettings): ConfigurationProblem[] {
-  const hasList = names.has('authServers')
-  if (!names.has('authServer'))
-    return hasList ? [] : [{ setting: 'authServer', problem: 'is missing; it must be a URL' }]
-  return hasList ? [{ setting: 'authServers', problem: 'cannot be combined with authServer' }] : []
-}
-
 /** Without shared memory, each of several gateways would accept the same signed request once (G12). */
 function notShared({ instances = 1, redis }: ReadableSettings): ConfigurationProblem[] {
   if (instances === 1 || redis !== undefined) return []
   const problem = `is ${instances}, so each instance would accept the same signed request once: set redis as their shared memory`
   return [{ setting: 'instances', problem }]
-}
-
-function storedTwice({ stateFolder, redis }: ReadableSettings): ConfigurationProblem[] {
-  if (stateFolder === undefined || redis === undefined) return []
-  return [{ setting: 'stateFolder', problem: 'cannot be combined with redis, which stores the revoked tokens' }]
 }
 
 /** The scopes of an MCP table, by setting name. */
@@ -195,8 +178,9 @@ export function warningsOf(settings: GatewaySettings, given: unknown): string[] 
   ]
 }
 
-function forgottenRevocations({ edition, redis, stateFolder }: GatewaySettings): string[] {
-  if (!gatewayEditions[edition].receivesRevocations || redis !== undefined || stateFolder !== undefined) return []
+function forgottenRevocations(settings: GatewaySettings): string[] {
+  const { redis, stateFolder } = settings
+  if (!receivesRevocations(settings) || redis !== undefined || stateFolder !== undefined) return []
   return [
     'Revoked tokens are accepted again after a restart, until they expire: set stateFolder to a folder, or redis.',
   ]

@@ -1,16 +1,24 @@
 import cluster from 'node:cluster'
 import { dirname, resolve } from 'node:path'
-import type { ClaimNonce, OnEvent } from 'countersign'
+import type { ClaimNonce, OnEvent, Signer } from 'countersign'
 import type { RevokedTokens } from 'countersign/editions'
 import { createRevokedTokens } from 'countersign/editions/draft-11'
 import { fileRevokedTokens } from 'countersign/node'
-import { createMemoryNonces, createRateLimit, createResource, type RateLimit } from 'countersign/resource'
+import {
+  createMemoryNonces,
+  createRateLimit,
+  createResource,
+  type RateLimit,
+  type Resource,
+  serveEditions,
+} from 'countersign/resource'
 import { createMcpSessions, type McpSessions } from 'countersign/resource/mcp'
 import { createGateway } from '../create-gateway.js'
 import { gatewayEditions } from '../editions/gateway-editions.js'
 import type { Gateway, GatewayOptions } from '../gateway-options.js'
 import { createSubrequestGateway, type SubrequestOptions } from '../subrequests/create-subrequest-gateway.js'
 import type { UpstreamOptions } from '../upstream.js'
+import type { GatewaySettings } from './gateway-schema.js'
 import type { LoadedGatewayConfig, ReadGatewaySettings } from './load-gateway-config.js'
 
 /** Request memory that several processes share. */
@@ -30,6 +38,11 @@ export interface ConfiguredGatewayOptions {
   shared?: SharedMemory | undefined
   /** Receives the events of the gateway and of its resource. @default none */
   onEvent?: OnEvent | undefined
+}
+
+/** The settings of one edition. */
+type EditionSettings = Pick<GatewaySettings, 'edition' | 'authServer' | 'authServers'> & {
+  denyList?: boolean | undefined
 }
 
 /** Opens the store of revoked tokens that a configuration chooses: its `stateFolder` or, without one, the memory of this process. */
@@ -58,9 +71,30 @@ export function createConfiguredGateway(
   const { claimNonce, rateLimit } = shared ?? { claimNonce: createMemoryNonces(), rateLimit: createRateLimit() }
   const revokedTokens = shared ? shared.revokedTokens : openRevokedTokens(config)
 
-  function commonOptions({ settings, signer }: LoadedGatewayConfig) {
-    const { id, authServer, authServers, scopes, nonce, denyList, allowNetworks, egressProxy } = settings
-    const { allowInsecureLoopback } = settings
+  function resourceOf({ settings, signer, otherSigners }: LoadedGatewayConfig): Resource {
+    const { id, scopes, nonce, allowNetworks, egressProxy, allowInsecureLoopback, otherEditions = [] } = settings
+    const memory = { claimNonce, rateLimit, revokedTokens }
+    const common = { id, scopes, nonce, onEvent, allowNetworks, egressProxy, allowInsecureLoopback, ...memory }
+    const createIn = (
+      { edition: name, authServer, authServers, denyList }: EditionSettings,
+      own: Signer | undefined,
+    ) => {
+      const { edition, receivesRevocations } = gatewayEditions[name]
+      if (receivesRevocations && !revokedTokens)
+        throw new TypeError(
+          `${edition.name} requires shared.revokedTokens: without it, each process would accept the tokens that were revoked at another one`,
+        )
+      if (!own) throw new TypeError(`otherSigners must contain the key of ${name}`)
+      const revoked = denyList ? { denyList: {} } : {}
+      return createResource({ ...common, edition, signer: own, authServer, authServers, ...revoked })
+    }
+    const resource = createIn(settings, signer)
+    if (otherEditions.length === 0) return resource
+    return serveEditions(resource, ...otherEditions.map((other, at) => createIn(other, otherSigners[at])))
+  }
+
+  function commonOptions(given: LoadedGatewayConfig) {
+    const { settings, signer } = given
     const { routes, otherwise, frontController, trustProxy, mcp } = settings
     const upstream: UpstreamOptions = settings.upstream ?? { url: '' }
     if (mcp.length > 0 && settings.verifyOnly)
@@ -69,18 +103,8 @@ export function createConfiguredGateway(
       throw new TypeError(
         'a cluster worker requires shared.mcpSessions for mcp: without it, only one worker would know each session',
       )
-    const { edition, receivesRevocations } = gatewayEditions[settings.edition]
-    if (receivesRevocations && !revokedTokens)
-      throw new TypeError(
-        `${edition.name} requires shared.revokedTokens: without it, each process would accept the tokens that were revoked at another one`,
-      )
-    const network = { allowNetworks, egressProxy, allowInsecureLoopback }
-    const revoked = denyList ? { denyList: {} } : {}
-    const known = { edition, id, signer, authServer, authServers, scopes, nonce, onEvent }
-    const memory = { claimNonce, rateLimit, revokedTokens }
-    const resource = createResource({ ...known, ...memory, ...network, ...revoked })
     const assertion = settings.assertion ? { signer, audience: upstream.url } : undefined
-    return { resource, routes, otherwise, frontController, trustProxy, upstream, assertion }
+    return { resource: resourceOf(given), routes, otherwise, frontController, trustProxy, upstream, assertion }
   }
   const optionsOf = (given: LoadedGatewayConfig): GatewayOptions => {
     const { accept, cors, limits, mcp } = given.settings

@@ -115,13 +115,21 @@ const mcp = z
     }
   })
 
+const edition = z.enum(editionNames)
+const authServer = text(2048).optional()
+const authServers = z.union([z.literal('any'), z.array(text(2048)).min(1).max(1000)]).optional()
+const keyFile = text(4096)
+
 /** The settings. */
 export const gatewayShape = {
   id: text(2048),
-  edition: z.enum(editionNames).default(editionNames[0]),
-  authServer: text(2048).optional(),
-  authServers: z.union([z.literal('any'), z.array(text(2048)).min(1).max(1000)]).optional(),
-  keyFile: text(4096),
+  edition: edition.default(editionNames[0]),
+  authServer,
+  authServers,
+  keyFile,
+  otherEditions: z
+    .array(z.strictObject({ edition, authServer, authServers, keyFile, denyList: z.boolean().optional() }))
+    .optional(),
   upstream: z
     .strictObject({
       url: judged(upstreamProblem),

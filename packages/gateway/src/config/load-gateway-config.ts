@@ -25,6 +25,8 @@ export interface ReadGatewaySettings {
 /** A parsed and validated configuration, with its key. */
 export interface LoadedGatewayConfig extends ReadGatewaySettings {
   signer: Signer
+  /** The keys of `otherEditions`, in the same order. */
+  otherSigners: readonly Signer[]
 }
 
 const prefix = 'COUNTERSIGN_GATEWAY_'
@@ -73,20 +75,20 @@ export async function loadGatewayConfig(
   env: Environment,
   flags: ReadonlyMap<string, unknown> = new Map(),
 ): Promise<LoadedGatewayConfig> {
-  const { file, settings, keyFile, warnings, ...found } = await judgeFile(path, env, flags)
-  const problems = [...found.problems, ...found.collisions]
-  const key = keyFile === undefined ? undefined : await readSigner(resolve(dirname(file), keyFile))
-  if (key && 'problem' in key)
-    throw new ConfigurationError(file, [...problems, { setting: 'keyFile', problem: key.problem }], key.cause)
-  if (!settings || !key || problems.length > 0) throw new ConfigurationError(file, problems)
-  return { file, settings, signer: key.signer, warnings }
+  const { file, settings, keyFiles, warnings, ...found } = await judgeFile(path, env, flags)
+  const keys = await readKeys(file, keyFiles)
+  const problems = [...found.problems, ...found.collisions, ...keys.problems]
+  const [signer, ...otherSigners] = keys.signers
+  if (!settings || !signer || problems.length > 0) throw new ConfigurationError(file, problems, keys.cause)
+  return { file, settings, signer, otherSigners, warnings }
 }
 
 interface JudgedFile {
   file: string
   /** Undefined if schema validation fails. */
   settings: GatewaySettings | undefined
-  keyFile: string | undefined
+  /** The files that can be read, by setting. */
+  keyFiles: readonly (readonly [setting: string, keyFile: string])[]
   problems: ConfigurationProblem[]
   /** Collisions between routes. */
   collisions: ConfigurationProblem[]
@@ -111,7 +113,9 @@ async function judgeFile(path: string, env: Environment, flags: ReadonlyMap<stri
   return {
     file,
     settings: parsed.success ? parsed.data : undefined,
-    keyFile: readable.keyFile,
+    keyFiles: [readable, ...(readable.otherEditions ?? [])].flatMap(({ keyFile }, at) =>
+      keyFile === undefined ? [] : [[at === 0 ? 'keyFile' : `otherEditions[${at - 1}].keyFile`, keyFile] as const],
+    ),
     problems: [...overrides.problems, ...found],
     collisions: collisionsIn(readable),
     warnings: parsed.success ? [...unknown, ...warningsOf(parsed.data, merged)] : unknown,
@@ -132,6 +136,22 @@ function withUpstreamGroup(content: object): object {
 function withVariable(found: ConfigurationProblem, values: ReadonlyMap<string, unknown>): ConfigurationProblem {
   const { setting, problem } = found
   return values.has(setting) ? { setting: `${setting} (${variableOf(setting, prefix)})`, problem } : found
+}
+
+/** The API's keys: one for each edition, because a key has one name for its algorithm. */
+async function readKeys(file: string, keyFiles: JudgedFile['keyFiles']) {
+  const signers: Signer[] = []
+  const problems: ConfigurationProblem[] = []
+  let cause: unknown
+  for (const [setting, keyFile] of keyFiles) {
+    const key = await readSigner(resolve(dirname(file), keyFile))
+    const isRepeated = 'signer' in key && signers.some(({ thumbprint }) => thumbprint === key.signer.thumbprint)
+    if ('signer' in key) signers.push(key.signer)
+    else cause = key.cause
+    if ('problem' in key) problems.push({ setting, problem: key.problem })
+    else if (isRepeated) problems.push({ setting, problem: `${keyFile}: each edition needs its own key` })
+  }
+  return { signers, problems, cause }
 }
 
 async function readSigner(keyFile: string): Promise<{ signer: Signer } | { problem: string; cause: unknown }> {

@@ -4,7 +4,7 @@ import type { ConfigurationProblem } from 'countersign/node'
 import { acceptsOAuth, type Route } from '../routes/route.js'
 
 /** The settings that some editions do not have, or restrict. */
-interface RestrictedSettings {
+export interface RestrictedSettings {
   /** The names of all settings that are present. */
   names: ReadonlySet<string>
   routes: ReadonlyMap<number, Partial<Route>>
@@ -34,14 +34,12 @@ export const gatewayEditions: Readonly<Record<EditionName, GatewayEdition>> = {
       const problems: ConfigurationProblem[] = []
       if (names.has('authServers'))
         problems.push({ setting: 'authServers', problem: 'needs edition: "draft-11"; in January 2026, set authServer' })
-      if (names.has('stateFolder'))
-        problems.push({
-          setting: 'stateFolder',
-          problem: 'needs edition: "draft-11", in which auth servers report revoked tokens',
-        })
       for (const [at, { require }] of routes)
         if (require === 'user')
-          problems.push({ setting: `routes[${at}].require`, problem: 'can be "user" only with edition: "draft-11"' })
+          problems.push({
+            setting: `routes[${at}].require`,
+            problem: 'can be "user" only if "draft-11" is the only edition',
+          })
       return problems
     },
   },

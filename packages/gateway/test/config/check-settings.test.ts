@@ -10,6 +10,7 @@ const settings = {
   scopes: { 'events.read': 'See your events' },
   routes: [read],
 }
+const other = { edition: 'draft-11', authServers: 'any', keyFile: 'other.json' }
 const problemsOf = (change: object) =>
   contradictionsIn(readableSettings({ ...settings, ...change })).map(({ setting, problem }) => `${setting} ${problem}`)
 const without = (...names: (keyof typeof settings)[]) =>
@@ -71,7 +72,10 @@ describe('contradictionsIn', () => {
     [{ id: 'http://127.0.0.1:8080', allowInsecureLoopback: true }, []],
     [{ mcp: [{ path: '/mcp', accept: ['aauth', 'oauth'], name: 'Events', initialScope: 'events.read' }] }, []],
     [{ edition: 'draft-11', routes: [read, { ...open, require: 'user' }] }, []],
-    [{ routes: [{ ...open, require: 'user' }] }, ['routes[0].require can be "user" only with edition: "draft-11"']],
+    [
+      { routes: [{ ...open, require: 'user' }] },
+      ['routes[0].require can be "user" only if "draft-11" is the only edition'],
+    ],
     [{ edition: 'draft-11', authServers: ['https://ps.example'] }, ['authServers cannot be combined with authServer']],
     [
       { authServers: ['https://ps.example'] },
@@ -87,6 +91,27 @@ describe('contradictionsIn', () => {
         'assertion is not available with edition draft-11',
       ],
     ],
+    [{ accept: ['aauth', 'oauth'], stateFolder: 'state', otherEditions: [{ ...other, denyList: false }] }, []],
+    [
+      {
+        assertion: true,
+        routes: [{ ...open, require: 'user' }],
+        otherEditions: [
+          { ...other, authServers: ['https://ps.example', 'ps.example'], denyList: true },
+          { edition: 'january', keyFile: 'third.json' },
+        ],
+      },
+      [
+        expect.stringMatching(/^otherEditions\[0\]\.authServers\[1\] must be https/),
+        'routes[0].require can be "user" only if "draft-11" is the only edition',
+        'otherEditions[0].denyList is not part of edition draft-11, in which auth servers report revoked tokens themselves',
+        'assertion is not available with edition draft-11',
+        'otherEditions[1].authServer is missing; it must be a URL',
+        'otherEditions[1].edition is january again: configure each edition once',
+        'routes[0].require can be "user" only if "draft-11" is the only edition',
+      ],
+    ],
+    [{ stateFolder: 'state' }, [expect.stringMatching(/^stateFolder needs edition: "draft-11", in which/)]],
     [{ accept: ['aauth', 'oauth'] }, []],
     [
       { accept: ['aauth', 'oauth'], otherwise: 'pass' },
@@ -308,6 +333,8 @@ describe('warningsOf', () => {
     ],
     [{ verifyOnly: true, routes: [{ ...open, method: 'POST', body: 'unseen' }] }, {}, []],
     [{ routes: [{ ...open, method: 'POST' }] }, {}, []],
+    [{ otherEditions: [other] }, {}, [expect.stringContaining('accepted again after a restart')]],
+    [{ otherEditions: [other], stateFolder: 'state' }, {}, []],
     [{ instances: 2 }, {}, []],
     [{ mcp: [{}] }, {}, []],
     [{ mcp: [{ accept: ['aauth', 'oauth'] }] }, {}, []],
