@@ -9,22 +9,9 @@ export function plainName(name: string): string {
   return /[^a-z0-9-]/.test(lower) ? lower.replaceAll(/[^a-z0-9]/g, '-') : lower
 }
 
-/** Whether all servers read a header name in the same way, because it contains only letters, digits and `-`. */
-export function isPlainName(name: string): boolean {
-  return /^[A-Za-z0-9-]+$/.test(name)
-}
-
 /** The letters of a name, in lower case. */
 export function lettersOf(name: string): string {
   return (/[^A-Za-z]/.test(name) ? name.replaceAll(/[^A-Za-z]+/g, '') : name).toLowerCase()
-}
-
-/**
- * Whether a server may confuse a header with one that only the gateway sets (G01). Some servers treat any character except letters and
- * digits as `-`.
- */
-export function readsAsIdentity(name: string): boolean {
-  return /^[^a-z0-9]*x[^a-z0-9]+aauth(?![a-z0-9])/i.test(name)
 }
 
 const who = '(?:client|remote|real|originating|connecting|connection|proxyuser|socket|peer|external|pseudo)'
@@ -36,17 +23,6 @@ const who = '(?:client|remote|real|originating|connecting|connection|proxyuser|s
 const origin = new RegExp(
   `^x?(?:original|vercel)?forwarded|${who}(?:ipv?|(?:ip)?addr(?:ess)?)$|userip$|^(?:xclient|x(?:original)?host)$`,
 )
-
-/**
- * Whether a header from a client must not reach the API: headers with the client's address; `Proxy`, which becomes `HTTP_PROXY` (httpoxy);
- * and any name that some servers confuse with another one, such as `SCRIPT_NAME`.
- *
- * @param letters the letters of the name, if the caller already has them
- */
-export function isUntrusted(name: string, letters = lettersOf(name)): boolean {
-  if (!isPlainName(name)) return true
-  return letters === 'proxy' || origin.test(letters)
-}
 
 const target = '(?:method|verb|ur[il]|path|pathinfo|prefix|query|scriptname)'
 const instead =
@@ -65,13 +41,6 @@ const named = new RegExp(
 /** Variables in which CGI and WSGI servers pass the request line to a program. Only their letters are listed. */
 const variables =
   /^(?:http)?x?(?:scriptname|scriptfilename|pathinfo|pathtranslated|querystring|requestmethod|requesturi|documentroot)$/
-
-/**
- * Whether any framework takes the method or path from a header instead of the request line (G02), given the letters of the header's name.
- */
-export function readsAsOverride(letters: string): boolean {
-  return named.test(letters) || variables.test(letters)
-}
 
 /**
  * Whether any framework takes the method or path from a parameter, form field or JSON member: `_method` in any spelling, or the name of
@@ -109,20 +78,61 @@ const hopByHop: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** Whether a header is always hop-by-hop, regardless of what `Connection` declares. */
-export function isHopByHop(name: string): boolean {
-  return hopByHop.has(name.toLowerCase())
+/** What the name of a header says about it. */
+export interface NameTraits {
+  /** The name in lower case. */
+  lower: string
+  /** Whether all servers read the name in the same way, because it contains only letters, digits and `-`. */
+  isPlain: boolean
+  /** Whether the header is always hop-by-hop, regardless of what `Connection` declares. */
+  isHopByHop: boolean
+  /** Whether a server may confuse it with one that only the gateway sets (G01). Some treat any character except letters and digits as `-`. */
+  isIdentity: boolean
+  /** Whether any framework takes the method or path from it instead of the request line (G02). */
+  isOverride: boolean
+  /**
+   * Whether it must not reach the API if a client sent it: headers with the client's address; `Proxy`, which becomes `HTTP_PROXY`
+   * (httpoxy); and any name that some servers confuse with another one, such as `SCRIPT_NAME`.
+   */
+  isUntrusted: boolean
+}
+
+/** The traits of names that were seen before. Requests contain the same few names. */
+const knownTraits = new Map<string, NameTraits>()
+const mostKnown = 1000
+const longestKnown = 64
+
+export function traitsOf(name: string): NameTraits {
+  const known = knownTraits.get(name)
+  if (known) return known
+  const lower = name.toLowerCase()
+  const letters = lettersOf(name)
+  const isPlain = /^[a-z0-9-]+$/.test(lower)
+  const traits = {
+    lower,
+    isPlain,
+    isHopByHop: hopByHop.has(lower),
+    isIdentity: /^[^a-z0-9]*x[^a-z0-9]+aauth(?![a-z0-9])/.test(lower),
+    isOverride: named.test(letters) || variables.test(letters),
+    isUntrusted: !isPlain || letters === 'proxy' || origin.test(letters),
+  }
+  if (knownTraits.size >= mostKnown) knownTraits.clear()
+  if (name.length <= longestKnown) knownTraits.set(name, traits)
+  return traits
 }
 
 /** The end-to-end header lines of a message, unchanged, as alternating names and values. */
-function endToEndLines(rawHeaders: readonly string[], isDropped: (name: string, value: string) => boolean): string[] {
+function endToEndLines(
+  rawHeaders: readonly string[],
+  isDropped: (traits: NameTraits, value: string) => boolean,
+): string[] {
   const options = connectionOptions(rawHeaders)
   const kept: string[] = []
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string
     const value = rawHeaders[at + 1] as string
-    const lower = name.toLowerCase()
-    if (!hopByHop.has(lower) && !options.has(lower) && !isDropped(name, value)) kept.push(name, value)
+    const traits = traitsOf(name)
+    if (!traits.isHopByHop && !options.has(traits.lower) && !isDropped(traits, value)) kept.push(name, value)
   }
   return kept
 }
@@ -148,11 +158,8 @@ export function passedTrailers(
   const options = connectionOptions(rawHeaders)
   return endToEndLines(
     rawTrailers,
-    (name) =>
-      options.has(name.toLowerCase()) ||
-      readsAsIdentity(name) ||
-      ofHead.test(plainName(name)) ||
-      dropped.has(plainName(name)),
+    ({ lower, isIdentity }) =>
+      options.has(lower) || isIdentity || ofHead.test(plainName(lower)) || dropped.has(plainName(lower)),
   )
 }
 
@@ -203,7 +210,7 @@ const unframed: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS
  */
 export function forwardedHeaders(head: ForwardedHead): string[] {
   const { method, rawHeaders, identity, host, origin, remoteAddress, length, isUpgrade, isLast, withheld } = head
-  const isDropped = (name: string, value: string) => isWrittenHere(name) || isWithheld(name, value, withheld)
+  const isDropped = (traits: NameTraits, value: string) => isWrittenHere(traits) || isWithheld(traits, value, withheld)
   const lines = ['Host', host, ...endToEndLines(rawHeaders, isDropped)]
   if (length !== undefined || !unframed.has(method)) lines.push('Content-Length', String(length ?? 0))
   if (isUpgrade) lines.push('Connection', 'Upgrade', 'Upgrade', 'websocket')
@@ -219,8 +226,8 @@ export function forwardedHeaders(head: ForwardedHead): string[] {
   return lines
 }
 
-function isWrittenHere(name: string): boolean {
-  return /^(?:host|content-length)$/i.test(name) || readsAsIdentity(name) || isUntrusted(name)
+function isWrittenHere({ lower, isIdentity, isUntrusted }: NameTraits): boolean {
+  return isIdentity || isUntrusted || lower === 'host' || lower === 'content-length'
 }
 
 /**
@@ -230,8 +237,8 @@ function isWrittenHere(name: string): boolean {
 export type Withheld = 'none' | 'tokens' | 'all'
 
 /** Whether a header may contain a client's credentials for the gateway, which are never the API's. */
-export function isWithheld(name: string, value: string, withheld: Withheld): boolean {
-  if (withheld === 'none' || name.toLowerCase() !== 'authorization') return false
+export function isWithheld({ lower }: NameTraits, value: string, withheld: Withheld): boolean {
+  if (withheld === 'none' || lower !== 'authorization') return false
   return withheld === 'all' || /(?<![\w-])bearer(?![\w-])/i.test(value)
 }
 
@@ -241,11 +248,8 @@ export function isWithheld(name: string, value: string, withheld: Withheld): boo
  * @param acceptsOAuth whether clients may use OAuth, which would treat the API's own challenge as the gateway's. @default false
  */
 export function responseHeaders(rawHeaders: readonly string[], acceptsOAuth = false): string[] {
-  const isChallenge = (name: string) => plainName(name) === 'www-authenticate'
-  return endToEndLines(
-    rawHeaders,
-    acceptsOAuth ? (name) => readsAsIdentity(name) || isChallenge(name) : readsAsIdentity,
-  )
+  const isChallenge = (lower: string) => plainName(lower) === 'www-authenticate'
+  return endToEndLines(rawHeaders, ({ lower, isIdentity }) => isIdentity || (acceptsOAuth && isChallenge(lower)))
 }
 
 /** Replaces the upstream's address in a response's redirects. The headers are given as alternating names and values. */

@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http'
 import { AAuthError } from 'countersign/resource'
-import { isUntrusted, lettersOf } from '../headers.js'
+import { lettersOf, traitsOf } from '../headers.js'
 import { mayContainUrl, pathOfUrl, skippedBefore, urlsIn } from './nested-urls.js'
 import { requirePath } from './path-grammar.js'
 import { beginsAsPath, interpretedNames, maxInterpreted, pathsInQuery, type QueryPath } from './query-paths.js'
@@ -180,7 +180,7 @@ export function requirePlainHead(judged: CheckedRequest): void {
     const name = rawHeaders[at] as string
     if (!batchHeader.test(name) && !mayNameMethod(name)) continue
     // The operator's proxy sets this header, and it is not forwarded.
-    if (!(isFromProxy && isUntrusted(name))) check().header(name, rawHeaders[at + 1] as string)
+    if (!(isFromProxy && traitsOf(name).isUntrusted)) check().header(name, rawHeaders[at + 1] as string)
   }
   for (const part of rawTarget.includes('?') ? partsOf(queryOf(rawTarget)) : []) {
     // The shortest relevant name is `verb`, and the shortest batch is `[{url:a}]`.

@@ -1,4 +1,4 @@
-import { type End, ends, folds, type Kept, withoutEnding } from './path-grammar.js'
+import { decodeSegment, type End, ends, foldName, folds, type Kept, withoutEnding } from './path-grammar.js'
 import {
   type FoldedPattern,
   foldPattern,
@@ -246,4 +246,37 @@ function keysOf(name: string): string[] {
 
 function withoutPunctuation(name: string): string {
   return name.replaceAll(/[\s!-/:-@[-`{-~]/g, '_')
+}
+
+/** The groups for which there is no narrower group. */
+export function mostSpecific(groups: readonly PathRows[]): readonly PathRows[] {
+  if (groups.length < 2) return groups
+  return groups.filter((group) => !groups.some((other) => isNarrower(other.pattern, group.pattern)))
+}
+
+/** The most specific routes whose handlers may run for a method. A wider path applies if a narrower one does not list the method. */
+export function routesAmong(groups: readonly PathRows[], method: string): ReadonlySet<Route> {
+  const listing = (each: string) => groups.filter((group) => routeFor(group, each))
+  return new Set(
+    handledAs(method).flatMap((each) => mostSpecific(listing(each)).flatMap((group) => routeFor(group, each) ?? [])),
+  )
+}
+
+/** Whether any row requires more and may match a list item in a path, whatever the item is. */
+export function mayNeedMore(
+  groups: readonly PathRows[],
+  names: readonly string[],
+  method: string,
+  need: Need,
+): boolean {
+  const nameOf = (name: string) => withoutEnding(foldName(name))
+  const mayFit = ({ open, segments }: PathPattern) =>
+    (open ? names.length >= segments.length : names.length === segments.length) &&
+    segments.every(({ before, free }, at) => {
+      const name = names[at] as string
+      return free || name.includes(',') || nameOf(decodeSegment(before)) === nameOf(name)
+    })
+  return groups.some(
+    (group) => routesFor(group, method).some((route) => !covers(need, route, method)) && mayFit(group.pattern),
+  )
 }

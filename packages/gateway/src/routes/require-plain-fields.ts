@@ -1,17 +1,7 @@
 import { hasTokenParameter, namesToken } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/signatures'
-import {
-  connectionOptions,
-  isHopByHop,
-  isUntrusted,
-  isWithheld,
-  lettersOf,
-  namesAnotherRequest,
-  readsAsIdentity,
-  readsAsOverride,
-  type Withheld,
-} from '../headers.js'
+import { connectionOptions, isWithheld, namesAnotherRequest, traitsOf, type Withheld } from '../headers.js'
 
 /**
  * `Connection` options that a client may send. Any other option refers to a header that the gateway would have to remove, so the API would
@@ -57,17 +47,16 @@ export function requirePlainFields(message: RequestHead, withheld: Withheld = 'n
   const coversField = coveredFields(message)
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string
-    const letters = lettersOf(name)
-    const isDropped = isUntrusted(name, letters)
+    const traits = traitsOf(name)
     // An operator's proxy sets some of these headers itself, and they are not forwarded.
-    if (readsAsOverride(letters) && !(isFromProxy && isDropped))
+    if (traits.isOverride && !(isFromProxy && traits.isUntrusted))
       throw new AAuthError('request_malformed', `${name} is not accepted: send the intended request directly.`)
     // Without a signed field, the API would get a different request from the one that was signed.
     const isRemoved =
-      (isDropped && !readsAsIdentity(name)) ||
-      isHopByHop(name) ||
-      isWithheld(name, rawHeaders[at + 1] as string, withheld)
-    if (isRemoved && coversField(name.toLowerCase()))
+      (traits.isUntrusted && !traits.isIdentity) ||
+      traits.isHopByHop ||
+      isWithheld(traits, rawHeaders[at + 1] as string, withheld)
+    if (isRemoved && coversField(traits.lower))
       throw new AAuthError('request_malformed', `${name} is not forwarded, so the signature must not cover it.`)
   }
   requireOnce(message)

@@ -11,40 +11,25 @@ import {
   requireNamedCalls,
   spelledReadings,
 } from './interpretations.js'
-import {
-  createFoldOnce,
-  decodeSegment,
-  type FoldOnce,
-  foldedForms,
-  foldName,
-  folds,
-  type ParsedPath,
-  withoutEnding,
-} from './path-grammar.js'
-import {
-  divergesTo,
-  type FoldedPattern,
-  foldedFits,
-  hasLongParameter,
-  isNarrower,
-  type PathPattern,
-  patternFits,
-} from './path-pattern.js'
+import { createFoldOnce, type FoldOnce, foldedForms, folds, type ParsedPath } from './path-grammar.js'
+import { divergesTo, type FoldedPattern, foldedFits, hasLongParameter, patternFits } from './path-pattern.js'
 import {
   type FoldedOwn,
   indexRows,
   isStricter,
   isWiderAndStricter,
+  mayNeedMore,
+  mostSpecific,
   type PathRows,
   pathRowsOf,
   routeFor,
+  routesAmong,
   routesFor,
 } from './path-rows.js'
 import type { QueryPath } from './query-paths.js'
 import {
   type Accept,
   covers,
-  handledAs,
   isProofStricter,
   lastParameterOf,
   type Need,
@@ -135,7 +120,7 @@ export function createRouteTable(all: readonly Route[], mcpPaths: readonly strin
     return index.at(segments).filter(({ pattern }) => patternFits(pattern, segments))
   }
 
-  function at(path: ParsedPath): RoutedPath {
+  function lookUp(path: ParsedPath): RoutedPath {
     const segments = path.hasParameters ? withoutParameters(path.segments) : path.segments
     const fitting = fittingAt(segments)
     const chosen = mostSpecific(fitting)
@@ -232,21 +217,46 @@ export function createRouteTable(all: readonly Route[], mcpPaths: readonly strin
   }
 
   const hasStricter = (need: Need) => mcpPaths.length > 0 || routes.some((route) => isProofStricter(route, need, 'GET'))
-  return { at, requireNoStricterQuery, hasStricter }
+  return { at: rememberPaths(lookUp), requireNoStricterQuery, hasStricter }
 }
 
-/** Whether any row requires more and may match a list item in a path, whatever the item is. */
-function mayNeedMore(groups: readonly PathRows[], names: readonly string[], method: string, need: Need): boolean {
-  const nameOf = (name: string) => withoutEnding(foldName(name))
-  const mayFit = ({ open, segments }: PathPattern) =>
-    (open ? names.length >= segments.length : names.length === segments.length) &&
-    segments.every(({ before, free }, at) => {
-      const name = names[at] as string
-      return free || name.includes(',') || nameOf(decodeSegment(before)) === nameOf(name)
-    })
-  return groups.some(
-    (group) => routesFor(group, method).some((route) => !covers(need, route, method)) && mayFit(group.pattern),
-  )
+/** Maximum number of paths that are remembered. */
+const mostRemembered = 1000
+
+/** Looks up a path only once, and decides only once per method. Most requests are for the same few paths. */
+function rememberPaths(lookUp: (path: ParsedPath) => RoutedPath): (path: ParsedPath) => RoutedPath {
+  const known = new Map<string, RoutedPath>()
+  return (path) => {
+    const text = path.segments.join('/')
+    // Other paths have more interpretations, which would have to be kept as well.
+    if (!/^[\w/-]{0,256}$/.test(text)) return lookUp(path)
+    let routed = known.get(text)
+    if (!routed) {
+      if (known.size >= mostRemembered) known.clear()
+      routed = rememberVerdicts(lookUp(path))
+      known.set(text, routed)
+    }
+    return routed
+  }
+}
+
+function rememberVerdicts(routed: RoutedPath): RoutedPath {
+  const needs = new Map<string, Need>()
+  const permitted = new Set<Need>()
+  return {
+    ...routed,
+    need(method) {
+      const need = needs.get(method) ?? routed.need(method)
+      if (need) needs.set(method, need)
+      return need
+    },
+    requireNoStricter(method, need) {
+      const isOwn = needs.get(method) === need
+      if (isOwn && permitted.has(need)) return
+      routed.requireNoStricter(method, need)
+      if (isOwn) permitted.add(need)
+    },
+  }
 }
 
 /** A row that a server may run for a path in one of the path's folded forms, and the selected rows that also match in this form. */
@@ -261,20 +271,6 @@ function belowFirst({ segments: [first] }: FoldedPattern, names: readonly string
 
 function ambiguous(problem: string): AAuthError {
   return new AAuthError('target_ambiguous', `${problem}: send the request as the API documents it.`)
-}
-
-/** The groups for which there is no narrower group. */
-function mostSpecific(groups: readonly PathRows[]): readonly PathRows[] {
-  if (groups.length < 2) return groups
-  return groups.filter((group) => !groups.some((other) => isNarrower(other.pattern, group.pattern)))
-}
-
-/** The most specific routes whose handlers may run for a method. A wider path applies if a narrower one does not list the method. */
-function routesAmong(groups: readonly PathRows[], method: string): ReadonlySet<Route> {
-  const listing = (each: string) => groups.filter((group) => routeFor(group, each))
-  return new Set(
-    handledAs(method).flatMap((each) => mostSpecific(listing(each)).flatMap((group) => routeFor(group, each) ?? [])),
-  )
 }
 
 function withoutParameters(segments: readonly string[]): readonly string[] {

@@ -1,7 +1,7 @@
 import type { Upload } from 'countersign'
 import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/signatures'
-import { isPlainName } from '../headers.js'
+import { traitsOf } from '../headers.js'
 import type { RequestHead } from '../routes/require-plain-fields.js'
 import type { Need } from '../routes/route.js'
 import { namesForm } from '../uploads/body-watch.js'
@@ -44,7 +44,7 @@ export function parseOriginalRequest(rawHeaders: readonly string[], dialect: Dia
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string
     const plain = name.toLowerCase()
-    if (!isPlainName(name))
+    if (!traitsOf(name).isPlain)
       throw new AAuthError(
         'request_malformed',
         `${name} is not accepted: header names can contain only letters, digits and hyphens.`,

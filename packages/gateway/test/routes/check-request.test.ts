@@ -1047,6 +1047,58 @@ describe('a path of two routes for servers that fold it and servers that do not'
   })
 })
 
+describe('a path that was looked up before', () => {
+  const given: Route[] = [
+    { method: 'GET', path: '/notes/{id}', require: 'signature' },
+    { method: 'PUT', path: '/notes/{id}', ...write },
+    { method: 'GET', path: '/notes/Mine', ...write },
+    { method: 'PUT', path: '/notes/Mine', ...write },
+  ]
+  const asked = ['GET', 'HEAD', 'PUT', 'DELETE'].flatMap((method) =>
+    ['/notes/1', '/notes/Mine', '/notes/mine', '/notes/2.json', '/notes', `/notes/${'a'.repeat(300)}`].map(
+      (target) => [target, method] as const,
+    ),
+  )
+  const verdict = (table: RouteTable, [target, method]: readonly [string, string]) => {
+    const refusal = refusalOf(target, { method, table })
+    return refusal === 'passed' ? needOf(target, { method, table })?.scope : refusal
+  }
+
+  it('is judged as the first time, for every method, and after many others', () => {
+    const expected = asked.map((each) => verdict(createRouteTable(declareFallbacks(given)), each))
+    expect(new Set(expected)).toEqual(
+      new Set([undefined, 'write', 'target_ambiguous', 'method_not_allowed', 'not_found']),
+    )
+    const table = createRouteTable(declareFallbacks(given))
+    for (let round = 0; round < 3; round++) {
+      expect(asked.map((each) => verdict(table, each))).toEqual(expected)
+      for (let at = 0; at < 1500; at++)
+        table.at({
+          segments: ['notes', `n${at}`],
+          decoded: ['notes', `n${at}`],
+          encoded: undefined,
+          hasParameters: false,
+        })
+    }
+  })
+
+  it('is refused for another method although one method passed', () => {
+    const table = createRouteTable(declareFallbacks(given))
+    const routed = table.at({
+      segments: ['notes', 'mine'],
+      decoded: ['notes', 'mine'],
+      encoded: undefined,
+      hasParameters: false,
+    })
+    const need = routed.need('PUT')
+    if (!need) throw new Error('PUT has a route')
+    expect(() => routed.requireNoStricter('PUT', need)).not.toThrow()
+    const weaker = routed.need('GET')
+    if (!weaker) throw new Error('GET has a route')
+    expect(() => routed.requireNoStricter('GET', weaker)).toThrow('which needs more')
+  })
+})
+
 /** The route that a server takes that tries literal segments before parameters, from the left. */
 function servedBy(
   routes: readonly Route[],
