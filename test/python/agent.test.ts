@@ -175,7 +175,7 @@ describe.skipIf(!runnable)('the Python agent, in the test kit', () => {
     expect(bodyOf(await agent.fetch(`${api.id}/orders`))).toBe(person.sub)
     expect(bodyOf(await agent.fetch(`${api.id}/orders`, { method: 'POST' }))).toEqual(['orders.read', 'orders.write'])
     expect(person.asked.map(({ scope }) => scope)).toEqual(['orders.read', 'orders.read orders.write'])
-    person.revoke()
+    await person.revoke()
     world.advance(10)
     expect(bodyOf(await agent.fetch(`${api.id}/orders`, { offset: 10 }))).toBe(person.sub)
     expect(person.asked).toHaveLength(3)

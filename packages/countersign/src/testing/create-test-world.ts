@@ -1,10 +1,12 @@
 import type { SharedAgentOptions } from '../agent/index.js'
 import { createSigner, generatePrivateJwk, systemClock } from '../index.js'
 import type { ResourceOptions } from '../resource/index.js'
+import { januaryFaults } from './january-faults.js'
 import { issueTestAccessToken, type TestAccessTokenOptions } from './test-access-tokens.js'
 import { createTestAgent, type TestAgent, type TestAgentOptions } from './test-agent.js'
 import { createTestAuthServer } from './test-auth-server.js'
 import { createTestClock } from './test-clock.js'
+import { serveTestServer, type TestEdition } from './test-edition.js'
 import { createTestGrants } from './test-grants.js'
 import { createTestFetch, requireTestName, type TestOrigins } from './test-origins.js'
 import { type Account, createTestBrowser, type TestPersonOptions, type TestUser } from './test-person.js'
@@ -12,6 +14,8 @@ import { type Account, createTestBrowser, type TestPersonOptions, type TestUser 
 export interface TestWorldOptions {
   /** The auth server's identifier, which ends in `.test`. @default 'https://auth.test' */
   authServer?: string | undefined
+  /** The edition of AAuth, such as `draft11TestEdition` from `countersign/testing/draft-11`. @default January 2026 */
+  edition?: TestEdition | undefined
   /** The initial time, in Unix seconds. @default the time at which the world is created */
   now?: number | undefined
 }
@@ -29,12 +33,12 @@ export interface TestWorld {
   /** The identifier of the auth server. */
   readonly authServer: string
   /** The options other than `id` that `createResource` requires, with a key created for this world. */
-  readonly forResource: Pick<ResourceOptions, 'signer' | 'authServer'> & {
+  readonly forResource: Pick<ResourceOptions, 'edition' | 'signer' | 'authServer'> & {
     fetch: typeof globalThis.fetch
     now: () => number
   }
   /** The options other than `id` that `createAgent` and `createWebAgent` require, with a key created for this world. */
-  readonly forAgent: Required<Pick<SharedAgentOptions, 'signer' | 'authServers'>> & {
+  readonly forAgent: Pick<SharedAgentOptions, 'edition' | 'signer' | 'authServers'> & {
     fetch: typeof globalThis.fetch
     now: () => number
   }
@@ -66,7 +70,7 @@ export interface TestWorld {
  * ```
  */
 export async function createTestWorld(options: TestWorldOptions = {}): Promise<TestWorld> {
-  const { authServer = 'https://auth.test', now = systemClock() } = options
+  const { authServer = 'https://auth.test', now = systemClock(), edition = januaryTestEdition } = options
   requireTestName('authServer', authServer)
   const origins: TestOrigins = new Map()
   const clock = createTestClock(now)
@@ -76,7 +80,8 @@ export async function createTestWorld(options: TestWorldOptions = {}): Promise<T
   const grants = createTestGrants(authServer, signers, clock.now)
   const accounts = new Map<string, Account>()
   const accountOf = (cookies: string) => accounts.get(cookies.replace(/^session=/, ''))
-  origins.set(authServer, createTestAuthServer({ grants, clock, fetch, accountOf }))
+  const server = edition.createServer({ grants, clock, fetch, accountOf })
+  origins.set(authServer, serveTestServer(server, grants))
   let agents = 0
 
   function person(name: string, { allows = 'all', takes = 0 }: TestPersonOptions = {}): TestUser {
@@ -84,7 +89,10 @@ export async function createTestWorld(options: TestWorldOptions = {}): Promise<T
     const session = crypto.randomUUID()
     const asked: Account['asked'] = []
     const open = createTestBrowser(fetch, new Map([[authServer, ['session', session]]]))
-    const revoke = (agent?: string) => grants.revoke(sub, agent)
+    const revoke = async (agent?: string) => {
+      grants.revoke(sub, agent)
+      await server.tellRevoked?.()
+    }
     const created: TestUser = { name, sub, allows, takes, asked, open, revoke }
     accounts.set(session, { person: created, asked })
     return created
@@ -96,17 +104,19 @@ export async function createTestWorld(options: TestWorldOptions = {}): Promise<T
     now: clock.now,
     advance: (seconds) => clock.advance(seconds),
     authServer,
-    forResource: { signer: await newSigner(), authServer, fetch, now: clock.now },
-    forAgent: { signer: await newSigner(), authServers: [authServer], fetch, now: clock.now },
+    forResource: { edition: edition.resource, signer: await newSigner(), authServer, fetch, now: clock.now },
+    forAgent: { edition: edition.agent, signer: await newSigner(), authServers: [authServer], fetch, now: clock.now },
     person,
     agent: ({ id, person: decides, about } = {}) => {
       agents++
       const name = id ?? (agents === 1 ? 'https://agent.test' : `https://agent-${agents}.test`)
       return createTestAgent(
-        { origins, fetch, clock, grants },
+        { origins, fetch, clock, grants, edition },
         { id: name, person: decides ?? person(`user of ${name}`), about },
       )
     },
     accessToken: (resource, given) => issueTestAccessToken(resource, given, { grants, clock, newPerson: person }),
   }
 }
+
+const januaryTestEdition: TestEdition = { createServer: createTestAuthServer, faults: januaryFaults }

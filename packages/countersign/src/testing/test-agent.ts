@@ -1,6 +1,7 @@
 import { type Agent, type AgentDescription, createAgent } from '../agent/index.js'
 import { createSigner, generatePrivateJwk, type Signer } from '../index.js'
 import type { TestClock } from './test-clock.js'
+import type { TestEdition } from './test-edition.js'
 import { sendFault, type TestFault } from './test-faults.js'
 import type { TestGrants } from './test-grants.js'
 import { requireTestName, type TestOrigins } from './test-origins.js'
@@ -35,16 +36,18 @@ export interface TestAgentTools {
   fetch: typeof globalThis.fetch
   clock: TestClock
   grants: TestGrants
+  edition: TestEdition
 }
 
 /** Creates an agent with its own key. The agent's documents are served at its origin, and `person` decides its consents. */
 export async function createTestAgent(
-  { origins, fetch, clock, grants }: TestAgentTools,
+  { origins, fetch, clock, grants, edition }: TestAgentTools,
   { id, person, about }: { id: string; person: TestUser; about: AgentDescription | undefined },
 ): Promise<TestAgent> {
   requireTestName('agent', id)
   const signer = await createSigner(await generatePrivateJwk())
   const agent = createAgent({
+    edition: edition.agent,
     id,
     signer,
     authServers: [grants.issuer],
@@ -64,6 +67,14 @@ export async function createTestAgent(
     signer,
     person,
     send: (fault, url, init) =>
-      sendFault(fault, new Request(url, init), { id, signer, sub: person.sub, fetch, clock, grants }),
+      sendFault(fault, new Request(url, init), {
+        form: edition.faults,
+        id,
+        signer,
+        sub: person.sub,
+        fetch,
+        clock,
+        grants,
+      }),
   }
 }

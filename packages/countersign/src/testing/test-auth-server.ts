@@ -2,28 +2,20 @@ import { createDiscovery, documentResponse, documentUrl } from '../entry-points/
 import { type IssuerMetadata, january, readParameters, requireParameter } from '../entry-points/editions.js'
 import { AAuthError } from '../index.js'
 import { createMemoryNonces } from '../resource/index.js'
-import type { TestClock } from './test-clock.js'
+import type { TestServer, TestServerTools } from './test-edition.js'
 import type { TestGrants } from './test-grants.js'
 import type { OriginHandler } from './test-origins.js'
-import { type Account, decide } from './test-person.js'
+import { decide } from './test-person.js'
 import { handleTokenRequest, randomText, requestTypes, type TokenContext } from './test-token-endpoint.js'
-
-export interface TestAuthServerOptions {
-  grants: TestGrants
-  clock: TestClock
-  fetch: typeof globalThis.fetch
-  /** The account that is signed in with a cookie. */
-  accountOf: (cookies: string) => Account | undefined
-}
 
 /** Lifetime of a code, in seconds. */
 const codeLifetime = 60
 
 /** An auth server that implements the edition's protocol (S§8.2, 9.3–9.7), with users who decide without a page. */
-export function createTestAuthServer(options: TestAuthServerOptions): OriginHandler {
+export function createTestAuthServer(options: TestServerTools): TestServer {
   const { grants, fetch } = options
   const { now } = options.clock
-  const { issuer, signer, oauthSigner } = grants
+  const { issuer, signer } = grants
   const discovery = createDiscovery({ fetch, now })
   const context: TokenContext = {
     grants,
@@ -36,29 +28,15 @@ export function createTestAuthServer(options: TestAuthServerOptions): OriginHand
     now,
   }
   const metadata = describe(issuer)
-  const oauthKeys = `${issuer}/oauth/jwks.json`
   const routes = new Map<string, OriginHandler>([
     [`GET ${documentUrl(january.documents.authServer, issuer)}`, () => documentResponse(metadata)],
     [`GET ${metadata.jwks_uri}`, () => documentResponse({ keys: [signer.jwk] })],
-    [`GET ${issuer}/.well-known/oauth-authorization-server`, () => documentResponse({ issuer, jwks_uri: oauthKeys })],
-    [`GET ${oauthKeys}`, () => documentResponse({ keys: [oauthSigner.jwk] })],
     [`GET ${metadata.revocation_list_uri}`, () => serveRevocationList(grants)],
     [`POST ${metadata.agent_token_endpoint}`, (request) => handleTokenRequest(context, request)],
     [`GET ${metadata.agent_auth_endpoint}`, (request) => handleConsent(context, options, request)],
   ])
 
-  return async (request) => {
-    const { origin, pathname } = new URL(request.url)
-    const route = routes.get(`${request.method} ${origin}${pathname}`)
-    if (!route) return new Response('', { status: 404 })
-    try {
-      return await route(request)
-    } catch (error) {
-      if (!(error instanceof AAuthError)) throw error
-      const { status, headers, body } = january.writeRefusal(error)
-      return new Response(body, { status, headers })
-    }
-  }
+  return { routes, writeRefusal: (error) => january.writeRefusal(error) }
 }
 
 function describe(issuer: string) {
@@ -78,7 +56,7 @@ async function serveRevocationList(grants: TestGrants): Promise<Response> {
 }
 
 /** The browser's user decides at once, and is redirected back (S§9.5). */
-function handleConsent(context: TokenContext, { clock, accountOf }: TestAuthServerOptions, request: Request): Response {
+function handleConsent(context: TokenContext, { clock, accountOf }: TestServerTools, request: Request): Response {
   const { grants, requests, codes, now } = context
   const account = accountOf(request.headers.get('cookie') ?? '')
   if (!account)

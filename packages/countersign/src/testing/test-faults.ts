@@ -1,12 +1,37 @@
-import { january, parseChallenge } from '../entry-points/editions.js'
-import { type KeyReference, signRequest } from '../entry-points/signatures.js'
-import { decodeToken, parseJsonObject } from '../entry-points/tokens.js'
+import { type KeyReference, type SigningForm, signRequest } from '../entry-points/signatures.js'
 import { createSigner, generatePrivateJwk, type Signer } from '../index.js'
 import type { TestClock } from './test-clock.js'
 import { lifetimes, type TestGrant, type TestGrants, type TokenChanges } from './test-grants.js'
 
+/** How an edition's agents prove who they are, and what its resources say about requests that they refuse. */
+export interface FaultForm {
+  readonly profile: SigningForm
+  /** Proves only a key. Undefined if the edition has no such requests. */
+  readonly keyReference: ((signer: Signer) => KeyReference) | undefined
+  /** Proves the agent. */
+  agentReference(sender: FaultSender): Promise<KeyReference>
+  /** Issues a token for a grant, bound to the sender's key, optionally with changed claims or signed by another key. */
+  issue(sender: FaultSender, grant: TestGrant, changes?: TokenChanges): Promise<string>
+  /**
+   * The scope that a route requires of a token, from its refusal of an expired token: undefined if it requires no token. Undefined if the
+   * response is no such refusal.
+   */
+  accessIn(refusal: Response, text: string, api: FaultyApi): Promise<{ scope: string | undefined } | undefined>
+  /** The scopes without the last one that the route requires. @param send sends the request with a token for a scope */
+  narrow(scope: string, send: (scope: string) => Promise<Response>): Promise<string>
+  /** Revokes a grant and its token. */
+  revoke(sender: FaultSender, grant: TestGrant, jwt: string): Promise<void>
+}
+
+/** The API that receives the faulty request. */
+interface FaultyApi {
+  resource: string
+  fetch: typeof globalThis.fetch
+}
+
 /** The agent that sends the faulty request. */
 export interface FaultSender {
+  form: FaultForm
   id: string
   signer: Signer
   /** The user. */
@@ -19,6 +44,7 @@ export interface FaultSender {
 /** How a request is signed. */
 interface Signing {
   request: Request
+  profile: SigningForm
   signer: Signer
   reference: KeyReference
   created: number
@@ -39,9 +65,14 @@ const faults = {
   /** The request is not signed. */
   unsigned: (request, { fetch }) => fetch(request),
   /** The request proves only a key, without an agent. */
-  'key-only': (request, sender) => send(signingOf(request, sender, keyReference(sender.signer)), sender),
+  'key-only': async (request, sender) => {
+    const { keyReference } = sender.form
+    if (!keyReference) throw new TypeError('key-only does not exist in this edition: all its requests prove an agent')
+    return send(signingOf(request, sender, keyReference(sender.signer)), sender)
+  },
   /** The request proves the agent, but has no token. */
-  'no-token': (request, sender) => send(signingOf(request, sender, agentReference(sender)), sender),
+  'no-token': async (request, sender) =>
+    send(signingOf(request, sender, await sender.form.agentReference(sender)), sender),
   /** The request is signed with a key that is not the agent's. */
   'other-key': async (request, sender) =>
     send({ ...(await validSigning(request, sender)), signer: await newSigner() }, sender),
@@ -60,7 +91,7 @@ const faults = {
   /** The request is a copy of an earlier one. The original is sent first, and takes effect. */
   replayed: async (request, sender) => {
     const signed = await sign(await validSigning(request, sender))
-    if (!signed.headers.has('nonce'))
+    if (!signed.headers.has('nonce') && !signed.headers.get('signature-input')?.includes(';nonce='))
       throw new TypeError(`a ${request.method} request has no nonce, so it may be sent again`)
     const first = await sender.fetch(signed.clone())
     if (!first.ok) throw new TypeError(`the original was refused with ${first.status}: ${await first.text()}`)
@@ -73,8 +104,9 @@ const faults = {
   /** The token lacks the last of the scopes that the route requires. */
   'narrow-token': async (request, sender) => {
     const route = await requireTokenRoute(request, sender)
-    const scope = route.scope.split(' ').slice(0, -1).join(' ')
-    return send(await tokenSigning(request, sender, { ...route, scope }), sender)
+    const sendWith = async (scope: string) =>
+      send(await tokenSigning(request.clone(), sender, { ...route, scope }), sender)
+    return sendWith(await sender.form.narrow(route.scope, sendWith))
   },
   /** The token is for another API. */
   'wrong-audience': withToken(() => ({ claims: { aud: 'https://other-api.test' } })),
@@ -86,16 +118,13 @@ const faults = {
   })),
   /** The token is bound to another agent's key. */
   'stolen-token': withToken(async () => ({ claims: { cnf: { jwk: (await newSigner()).jwk } } })),
-  /**
-   * The user revoked the token's grant five seconds ago, so an API with `denyList` rejects it. The clock is advanced by those five seconds.
-   */
+  /** The user revoked the token's grant, so an API that learns of revocations rejects it. The clock may be advanced by a few seconds. */
   'revoked-token': async (request, sender) => {
-    const { grants, clock, id: agent, sub } = sender
+    const { grants, form, id: agent, sub } = sender
     const grant = grants.add({ ...(await requireTokenRoute(request, sender)), agent, sub })
-    const signing = await grantSigning(request, sender, grant)
-    grant.isRevoked = true
-    clock.advance(5)
-    return send({ ...signing, created: clock.now() }, sender)
+    const jwt = await form.issue(sender, grant)
+    await form.revoke(sender, grant, jwt)
+    return send(signingOf(request, sender, { scheme: 'jwt', jwt }), sender)
   },
 } as const satisfies Record<string, Fault>
 
@@ -123,7 +152,8 @@ async function requireTokenRoute(request: Request, sender: FaultSender): Promise
 /** Signs as the route requires, without any fault. */
 async function validSigning(request: Request, sender: FaultSender): Promise<Signing> {
   const access = await findAccess(request, sender)
-  return access ? tokenSigning(request, sender, access) : signingOf(request, sender, agentReference(sender))
+  if (access) return tokenSigning(request, sender, access)
+  return signingOf(request, sender, await sender.form.agentReference(sender))
 }
 
 /**
@@ -134,58 +164,40 @@ async function findAccess(request: Request, sender: FaultSender): Promise<Access
   const { url } = request
   const access = { resource: new URL(url).origin, scope: '' }
   const response = await send(await tokenSigning(request.clone(), sender, access, expired(sender)), sender)
-  const header = response.headers.get(january.headers.challenge)
-  const text = await response.text()
-  const { error } = parseJsonObject(text) ?? {}
-  if (response.status !== 401 || header === null || error !== 'expired_auth_token') {
-    const hint = response.ok
-      ? 'the route verifies nothing'
-      : 'does its resource use the authServer, fetch and now from the test world?'
-    throw new TypeError(`${url} responded with ${response.status} to an expired token (${hint}): ${text.slice(0, 200)}`)
-  }
-  const { resourceToken } = parseChallenge(header)
-  const scope = resourceToken && decodeToken(resourceToken)?.payload.scope
-  return typeof scope === 'string' ? { ...access, scope } : undefined
+  const text = await response.clone().text()
+  const found = await sender.form.accessIn(response, text, { resource: access.resource, fetch: sender.fetch })
+  if (found) return found.scope === undefined ? undefined : { ...access, scope: found.scope }
+  const hint = response.ok
+    ? 'the route verifies nothing'
+    : 'does its resource use the authServer, fetch and now from the test world?'
+  throw new TypeError(`${url} responded with ${response.status} to an expired token (${hint}): ${text.slice(0, 200)}`)
 }
 
 function expired({ clock }: FaultSender): TokenChanges {
   return { claims: { exp: clock.now() - 1, iat: clock.now() - lifetimes.token } }
 }
 
-function tokenSigning(request: Request, sender: FaultSender, access: Access, changes?: TokenChanges): Promise<Signing> {
-  const { id: agent, sub, grants } = sender
-  return grantSigning(request, sender, grants.add({ ...access, agent, sub }), changes)
-}
-
-async function grantSigning(
+async function tokenSigning(
   request: Request,
   sender: FaultSender,
-  grant: TestGrant,
+  access: Access,
   changes?: TokenChanges,
 ): Promise<Signing> {
-  const jwt = await sender.grants.issue(grant, sender.signer.jwk, changes)
+  const { id: agent, sub, grants } = sender
+  const jwt = await sender.form.issue(sender, grants.add({ ...access, agent, sub }), changes)
   return signingOf(request, sender, { scheme: 'jwt', jwt })
 }
 
-function signingOf(request: Request, { signer, clock }: FaultSender, reference: KeyReference): Signing {
-  return { request, signer, reference, created: clock.now() }
-}
-
-function agentReference({ id, signer }: FaultSender): KeyReference {
-  return { scheme: 'jwks', id, kid: signer.kid, wellKnown: january.documents.agent.name }
-}
-
-function keyReference({ jwk }: Signer): KeyReference {
-  const { kid: _kid, alg: _alg, use: _use, ...members } = jwk
-  return { scheme: 'hwk', jwk: members }
+function signingOf(request: Request, { form, signer, clock }: FaultSender, reference: KeyReference): Signing {
+  return { request, profile: form.profile, signer, reference, created: clock.now() }
 }
 
 async function send(signing: Signing, { fetch }: FaultSender): Promise<Response> {
   return fetch(await sign(signing))
 }
 
-function sign({ request, signer, reference, created }: Signing): Promise<Request> {
-  return signRequest(request, { profile: january.signing, signer, signatureKey: reference, created })
+function sign({ request, profile, signer, reference, created }: Signing): Promise<Request> {
+  return signRequest(request, { profile, signer, signatureKey: reference, created })
 }
 
 async function newSigner(): Promise<Signer> {

@@ -20,6 +20,8 @@ export interface TestGrants {
   /** Signs OAuth access tokens, which have their own keys. */
   readonly oauthSigner: Signer
   add(grant: Omit<TestGrant, 'id' | 'isRevoked'>): TestGrant
+  /** The grant that covers a request, if a user has made one and not revoked it. */
+  find(request: Omit<TestGrant, 'id' | 'isRevoked'>): TestGrant | undefined
   /** Revokes a user's grants or, if an agent is given, only the user's grants to that agent. */
   revoke(sub: string, agent?: string): void
   /** Issues an auth token bound to a key (S§7.3), optionally with changed claims or signed by another key. */
@@ -53,6 +55,13 @@ export function createTestGrants(
       const grant = { ...given, id: `grant-${grants.length + 1}`, isRevoked: false }
       grants.push(grant)
       return grant
+    },
+    find({ agent, resource, scope, sub }) {
+      const isCovered = (granted: string) =>
+        scope === '' || scope.split(' ').every((value) => granted.split(' ').includes(value))
+      const covers = (grant: TestGrant) =>
+        grant.agent === agent && grant.resource === resource && grant.sub === sub && isCovered(grant.scope)
+      return grants.find((grant) => !grant.isRevoked && covers(grant))
     },
     revoke(sub, agent) {
       for (const grant of grants)

@@ -4,7 +4,7 @@ import type { TestClock } from './test-clock.js'
 export interface AskedConsent {
   agent: string
   resource: string
-  /** Space-separated. */
+  /** Space-separated. Empty if the user was only asked whether the agent may act for them. */
   scope: string
 }
 
@@ -32,8 +32,11 @@ export interface TestUser {
    * the user decides at once. A method other than GET represents the submission of a form on a page of the same origin.
    */
   open(url: string, init?: RequestInit): Promise<Response>
-  /** Revokes the access that the user allowed or, if an agent is given, only what they allowed that agent. */
-  revoke(agent?: string): void
+  /**
+   * Revokes the access that the user allowed or, if an agent is given, only what they allowed that agent. Resolves once all resources have
+   * been told, in editions in which the auth server tells them.
+   */
+  revoke(agent?: string): Promise<void>
 }
 
 /** A user's account at the auth server. */
@@ -47,6 +50,7 @@ export function decide({ person, asked }: Account, request: AskedConsent, clock:
   asked.push(request)
   clock.advance(person.takes)
   const { allows } = person
+  if (request.scope === '') return allows.length > 0 ? '' : undefined
   const allowed = request.scope.split(' ').filter((scope) => allows === 'all' || allows.includes(scope))
   return allowed.length === 0 ? undefined : allowed.join(' ')
 }

@@ -66,7 +66,7 @@ it('renews expired tokens without prompting, until the user revokes access', asy
   world.advance(700)
   expect((await agent.fetch(`${api}/events`)).status).toBe(200)
   expect(person.asked).toHaveLength(1)
-  person.revoke(agent.id)
+  await person.revoke(agent.id)
   world.advance(5)
   expect((await agent.fetch(`${api}/events`)).status).toBe(200)
   expect(person.asked).toHaveLength(2)
@@ -85,9 +85,9 @@ it('revokes the access of one agent, or of all', async () => {
     return alice.asked.slice(before).map(({ agent }) => agent)
   }
   expect(await askAgain()).toEqual([first.id, second.id])
-  alice.revoke(first.id)
+  await alice.revoke(first.id)
   expect(await askAgain()).toEqual([first.id])
-  alice.revoke()
+  await alice.revoke()
   expect(await askAgain()).toEqual([first.id, second.id])
 })
 
