@@ -16,8 +16,6 @@ export interface RequestTools {
   options: SharedAgentOptions
   edition: AgentEdition
   fetch: typeof globalThis.fetch
-  /** The URL of the agent's document. */
-  documentAddress: string
   clocks: ReturnType<typeof createClocks>
   protocol: AgentProtocol
   held: TokenCache
@@ -144,7 +142,7 @@ async function fetchWithChallenges(
   given: Request,
   { signal: callers, mayStream }: Manner,
 ): Promise<Responded> {
-  const { protocol, held, steps, documentAddress } = tools
+  const { protocol, held, steps, edition } = tools
   const { id, interop } = tools.options
   const { url, method } = given
   return tools.work.run(owner, callers, async (signal) => {
@@ -169,7 +167,7 @@ async function fetchWithChallenges(
       const { challenge, problem } = protocol.readRefusal(response)
       const answer = { response, credential, code: problem ?? (challenge && 'challenged') }
       if (problem === 'key_unknown')
-        warnOnce(id, 'key_unknown', describeUnknownKey(new URL(url).origin, id, documentAddress))
+        warnOnce(id, 'key_unknown', describeUnknownKey(new URL(url).origin, id, edition.documents.agent))
       if (credential.scheme === 'token' && response.ok) held.recordUse(owner, { url, method }, credential.held)
       const step = challenge && protocol.stepFor(response.status, challenge, credential)
       if (!challenge || !step || taken.size === maxSteps || taken.has(`${step} ${challenge.level}`)) return answer

@@ -64,7 +64,6 @@ export function createOwnedAgent(options: SharedAgentOptions, way: OwnerPrompt, 
   requireAgentOptions(options, identifiers)
   const { redirectUri, canPrompt } = way
   const redirect = { uri: redirectUri, kind: requireRedirectUri(redirectUri) }
-  const documentAddress = documentUrl(edition.documents.agent, id)
   const emit = createEmitter('agent', id, options.onEvent)
   const discovery = createDiscoveryBehind(noGuard, {
     ...identifiers,
@@ -117,7 +116,6 @@ export function createOwnedAgent(options: SharedAgentOptions, way: OwnerPrompt, 
     options,
     edition,
     fetch: options.fetch ?? globalThis.fetch,
-    documentAddress,
     clocks,
     protocol,
     held,
@@ -147,7 +145,7 @@ export function createOwnedAgent(options: SharedAgentOptions, way: OwnerPrompt, 
 
   const handle = createAgentHandler({
     emit,
-    documents: { [documentAddress]: metadata, [metadata.jwks_uri]: { keys } },
+    documents: { [documentUrl(edition.documents.agent, id)]: metadata, [metadata.jwks_uri]: { keys } },
     callback: complete && { url: redirectUri, answer: takeAnswer },
   })
 

@@ -1,11 +1,13 @@
+import { type DocumentType, documentUrl } from '../protocol/documents.js'
+
 /**
  * Explains to the agent's operator that a server found no key for the agent, and when a retry will work.
  *
- * @param address the URL of the agent's document
+ * @param type the agent's document
  */
-export function describeUnknownKey(server: string, id: string, address: string): string {
+export function describeUnknownKey(server: string, id: string, type: DocumentType): string {
   return (
-    `${server} found no key of this agent at ${id}. Try again in a minute. ` +
-    `If that fails, check that ${address} and its jwks_uri can be reached from that server (countersign discover ${id}).`
+    `${server} found no key of this agent at ${id}. Try again in a minute. If that fails, check that ` +
+    `${documentUrl(type, id)} and its jwks_uri are reachable from there (countersign discover ${id}${type.discoverFlags ?? ''}).`
   )
 }

@@ -128,6 +128,8 @@ export interface DocumentType<M extends PublishedDocument = PublishedDocument> {
   /** Optional members of the wrong type are ignored instead of rejected, because no decision depends on them. */
   readonly members: Readonly<Record<keyof M & string, MemberKind>>
   readonly required: readonly string[]
+  /** The flags with which `countersign discover` fetches the document, after a space. @default none */
+  readonly discoverFlags?: string
   /** Why a document is rejected although its members are valid. */
   refusal?(metadata: PublishedDocument, identifier: string, options: DocumentOptions): string | undefined
 }

@@ -83,6 +83,7 @@ const agent: DocumentType<AgentDocument> = {
   self: 'issuer',
   refusal: keysProblem,
   members: { ...commonMembers, callback_endpoint: 'url', localhost_callback_allowed: 'boolean' },
+  discoverFlags: ' --edition draft-11',
   required: ['issuer', 'jwks_uri'],
 }
 

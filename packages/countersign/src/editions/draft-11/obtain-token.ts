@@ -1,5 +1,5 @@
 import { AgentError } from '../../lib/agent-error.js'
-import { documentUrl, endpointProblem } from '../../protocol/documents.js'
+import { endpointProblem } from '../../protocol/documents.js'
 import { parseScope } from '../../protocol/parameters.js'
 import { decodeToken } from '../../tokens/verify-token.js'
 import type { AgentTools, HeldToken, TokenNeed } from '../agent-protocol.js'
@@ -175,8 +175,8 @@ async function findPersonServer(
 async function failureOf(tools: DeferralTools, response: Response, { authServer }: TokenNeed): Promise<AgentError> {
   const problem = parseSignatureError(response.headers.get(signatureErrorHeader) ?? '')
   if (problem?.error === 'unknown_key') {
-    const address = documentUrl(draft11Documents.agent, tools.id)
-    return new AgentError('key_unknown', describeUnknownKey(authServer, tools.id, address), { error: problem.error })
+    const message = describeUnknownKey(authServer, tools.id, draft11Documents.agent)
+    return new AgentError('key_unknown', message, { error: problem.error })
   }
   return failureIn(response, new URL(authServer).host)
 }

@@ -2,7 +2,7 @@ import { AgentError } from '../../lib/agent-error.js'
 import type { PublicJwk } from '../../lib/algorithms.js'
 import { AAuthError } from '../../lib/errors.js'
 import { jwkThumbprint } from '../../lib/jwk.js'
-import { documentUrl, endpointProblem } from '../../protocol/documents.js'
+import { endpointProblem } from '../../protocol/documents.js'
 import { parseScope } from '../../protocol/parameters.js'
 import { confirmationJwk } from '../../tokens/issue-token.js'
 import { decodeToken } from '../../tokens/verify-token.js'
@@ -79,8 +79,8 @@ export async function postForm(
   const error = typeof body?.error === 'string' ? body.error : undefined
   if (error === 'access_denied') throw refusal(error, body?.error_description)
   if (signatureProblem(response) === 'key_unknown') {
-    const address = documentUrl(januaryDocuments.agent, client.id)
-    throw new AgentError('key_unknown', describeUnknownKey(metadata.issuer, client.id, address), { error })
+    const message = describeUnknownKey(metadata.issuer, client.id, januaryDocuments.agent)
+    throw new AgentError('key_unknown', message, { error })
   }
   throw new AgentError(
     'token_request_failed',

@@ -200,3 +200,12 @@ function swapType(jwt: string, typ: string): string {
   const header = { ...decodeToken(jwt)?.header, typ }
   return [Buffer.from(JSON.stringify(header)).toString('base64url'), ...rest].join('.')
 }
+
+it('names the command that shows what a server cannot find', async () => {
+  const stage = openStage()
+  stage.personServer.token = () => unauthorized({ 'signature-error': 'error=unknown_key' })
+  await expect(stage.agent.fetch(`${ids.resource}/data`)).rejects.toMatchObject({
+    code: 'key_unknown',
+    message: expect.stringContaining('(countersign discover https://agent.example --edition draft-11)'),
+  })
+})
