@@ -12,6 +12,7 @@ import { writeEvent } from '../rows/audit.js'
 import { agentIdOf, isOnHost } from '../rows/identifiers.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, cachedQueryOfRows, contains, type Placeholders, padded } from '../sql/kept-query.js'
+import { revokeIssuesOfAgent } from './deliveries.js'
 
 /** Inserts the agent's row or marks it as seen, and locks it until the end of the transaction. Returns its other columns. */
 export async function markSeen(unit: Unit, agent: string): Promise<MarkedAgent> {
@@ -238,6 +239,7 @@ export async function setAgentBlocked(
     .executeTakeFirst()
   if (!changed) return false
   const abandoned = blocked ? await closeRequests(unit, changed.id) : 0
+  if (blocked) await revokeIssuesOfAgent(unit, changed.id)
   await writeEvent(unit, {
     event: blocked ? 'agent.blocked' : 'agent.unblocked',
     agentId: changed.id,

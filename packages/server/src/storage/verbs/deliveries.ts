@@ -56,6 +56,12 @@ export async function revokeIssuesOfUser(unit: Unit, userId: number): Promise<vo
   await revokeTracked(unit, grants, maxDeliveries.together)
 }
 
+/** Revokes the tracked tokens of an agent that was blocked, whoever it acts for. */
+export async function revokeIssuesOfAgent(unit: Unit, agentId: number): Promise<void> {
+  const grants = unit.db.selectFrom('consent_grant').select('id').where('agent_id', '=', agentId)
+  await revokeTracked(unit, grants, maxDeliveries.together)
+}
+
 /** An agent of an edition, and who revokes its tokens, for the audit log. */
 interface IssuesRevocation {
   edition: string

@@ -110,6 +110,21 @@ async function settled(stage: PersonStage, outcome: string) {
   await expect.poll(async () => (await stage.storage.listDeliveries({ userId }))[0]?.outcome).toBe(outcome)
 }
 
+it('after an operator blocked an agent, the resource is told as after a user removed its access', async () => {
+  const { stage, person, received, requireNoneDue } = await openSending(() => new Response(null))
+  const block = { agent: stage.agent.id, by: 'operator' }
+  expect(await stage.storage.setAgentBlocked({ ...block, blocked: true })).toBe(true)
+  send()
+  await settled(stage, 'delivered')
+  const { jti, exp } = decodeToken(person)?.payload ?? {}
+  expect(received).toEqual([{ jti, exp }])
+  // Neither unblocking it nor blocking it again revokes anything else.
+  for (const blocked of [false, true]) await stage.storage.setAgentBlocked({ ...block, blocked })
+  await requireNoneDue()
+  expect(received).toHaveLength(1)
+  expect(await stage.storage.findViolations()).toEqual([])
+})
+
 describe('after a user removed an agent’s access, the resource', () => {
   it('is told, in a request that the person server signs in its own name, and the page says so', async () => {
     const requests: Request[] = []
