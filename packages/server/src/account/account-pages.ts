@@ -9,7 +9,7 @@ import type { UserExport } from '../storage/api/account-storage.js'
 import { longestTokenLifetime } from '../storage/api/storage.js'
 import { type AccountHandler, accountFrame, accountResponse } from './account-handler.js'
 import { activityOf } from './activity-of.js'
-import { agentsOf, delegateNames } from './agent-entries.js'
+import { agentsOf, delegatesOf } from './agent-entries.js'
 import { agentPage, agentsPage, removeAgentPage, removeAllPage } from './agent-pages.js'
 import { requireFreshSignIn, requirePasskeyProof, requireProof } from './confirm-person.js'
 import { passwordPage, removePasskeyPage, securityPage } from './security-pages.js'
@@ -28,7 +28,7 @@ const activityPage: AccountHandler = async (context, visit) => {
   const last = events.length === pageSize ? events.at(-1) : undefined
   const model = {
     ...accountFrame(context, visit),
-    activity: activityOf(events, await delegateNames(context, visit.session.user.id, events)),
+    activity: activityOf(events, await delegatesOf(context, visit.session.user.id, events)),
     newer: after && accountPaths.activity,
     older: last ? `${accountPaths.activity}?before=${last.at}~${last.id}` : undefined,
   }

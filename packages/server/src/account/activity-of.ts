@@ -3,8 +3,15 @@ import type { AccountEvent, Activity, AgentEvent } from '../pages/models/account
 import { cleanText } from '../policy/plain-text.js'
 import type { RecordedEvent } from '../storage/api/storage.js'
 
+/** The grant of an event. */
+interface EventGrant {
+  /** Undefined if its page does not exist anymore. */
+  id: string | undefined
+  delegate: string | undefined
+}
+
 /** Builds the activity entry for a recorded event; undefined if the event is not shown to the user. */
-type Entry = (event: RecordedEvent, delegate?: string) => Activity | undefined
+type Entry = (event: RecordedEvent, grant?: EventGrant) => Activity | undefined
 
 const ofAccount =
   (what: AccountEvent): Entry =>
@@ -16,9 +23,10 @@ const ofSignIn =
 
 const ofAgent =
   (what: AgentEvent): Entry =>
-  ({ at, agent = '', resource = '' }, delegate) => ({
+  ({ at, agent = '', resource = '' }, { id, delegate } = { id: undefined, delegate: undefined }) => ({
     at,
     what,
+    grantId: id,
     agentHost: displayHost(agent),
     delegate: delegate === undefined ? undefined : cleanText(delegate, 200),
     resourceHost: displayHost(resource),
@@ -34,10 +42,10 @@ const endOfSession: Entry = (event) => {
 }
 
 /** A replaced grant was followed by a newly allowed one, so it is not shown as revoked. */
-const endOfGrant: Entry = (event, delegate) => {
+const endOfGrant: Entry = (event, grant) => {
   const by = event.data?.by
   if (by === 'replaced') return undefined
-  return ofAgent(by === event.userId ? 'removed' : 'removed_by_server')(event, delegate)
+  return ofAgent(by === event.userId ? 'removed' : 'removed_by_server')(event, grant)
 }
 
 /** The recorded events that are shown to the user, and how each is shown. */
@@ -67,11 +75,14 @@ export const shownEvents: readonly string[] = [...entries.keys()]
 /** Revocations of the same access within this many seconds are shown as one entry, because each grant has its own row. */
 const oneAct = 60
 
-/** Converts recorded events into activity entries for the user, in the given order. `delegates` maps grant ids to delegate names. */
-export function activityOf(events: readonly RecordedEvent[], delegates: ReadonlyMap<string, string>): Activity[] {
+/** Converts recorded events into activity entries for the user, in the given order. `delegates` has the user's grants, by id. */
+export function activityOf(
+  events: readonly RecordedEvent[],
+  delegates: ReadonlyMap<string, string | null>,
+): Activity[] {
   const removals = new Map<string, number>()
   return events
-    .flatMap((event) => entries.get(event.event)?.(event, delegateOfEvent(event, delegates)) ?? [])
+    .flatMap((event) => entries.get(event.event)?.(event, grantOfEvent(event, delegates)) ?? [])
     .filter((entry) => {
       if (entry.what !== 'removed' && entry.what !== 'removed_by_server') return true
       const key = JSON.stringify([entry.what, entry.agentHost, entry.delegate, entry.resourceHost])
@@ -82,10 +93,13 @@ export function activityOf(events: readonly RecordedEvent[], delegates: Readonly
     })
 }
 
-function delegateOfEvent({ grantId, data }: RecordedEvent, delegates: ReadonlyMap<string, string>): string | undefined {
+function grantOfEvent(
+  { grantId = '', data }: RecordedEvent,
+  delegates: ReadonlyMap<string, string | null>,
+): EventGrant {
   const named = data?.delegate
-  if (typeof named === 'string') return named
-  return grantId === undefined ? undefined : delegates.get(grantId)
+  const delegate = typeof named === 'string' ? named : (delegates.get(grantId) ?? undefined)
+  return { id: delegates.has(grantId) ? grantId : undefined, delegate }
 }
 
 const browsers: readonly (readonly [RegExp, string])[] = [

@@ -119,15 +119,15 @@ export function shownParties({
   }
 }
 
-/** Returns the delegate names of a user's grants by grant id, because revocation events do not name a delegate. */
-export async function delegateNames(
+/** Returns the delegates of a user's grants by grant id, because revocation events do not name a delegate. */
+export async function delegatesOf(
   { storage }: ServerContext,
   userId: string,
   events: readonly RecordedEvent[],
-): Promise<ReadonlyMap<string, string>> {
+): Promise<ReadonlyMap<string, string | null>> {
   if (events.every(({ grantId }) => grantId === undefined)) return new Map()
   const grants = await storage.listGrants({ userId, limit: pageSize })
-  return new Map(grants.flatMap(({ id, delegate }) => (delegate === null ? [] : [[id, delegate]])))
+  return new Map(grants.map(({ id, delegate }) => [id, delegate]))
 }
 
 /** Returns the distinct agents of the grants. */

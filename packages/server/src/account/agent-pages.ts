@@ -14,7 +14,7 @@ import {
   agentEntry,
   agentsOf,
   byParties,
-  delegateNames,
+  delegatesOf,
   endedGrants,
   endOf,
   eventsOf,
@@ -94,7 +94,7 @@ export const agentPage: AccountHandler = async (context, visit) => {
   const newest = newestLive ?? (await endedGrants(context, grant))[0]
   const ended = endOf(newest, context.now())
   const events = await eventsOf(context, grant, 50)
-  const delegates = await delegateNames(context, visit.session.user.id, events)
+  const delegates = await delegatesOf(context, visit.session.user.id, events)
   const activity = activityOf(events, delegates)
   const logos = await logoPaths(context, [grant.agent])
   const { jkt } = newest.display.agent

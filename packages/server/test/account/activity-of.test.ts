@@ -78,10 +78,11 @@ describe('activityOf', () => {
     expect(shown(of('session.created', { data: { userAgent: 1 } }))).toEqual([{ at: 100, what: 'signed_in' }])
     const entry = { at: 100, what: 'used', agentHost: 'agent.example', resourceHost: 'api.example' }
     expect(shown(of('code.redeemed'))).toEqual([entry])
-    expect(shown(of('code.redeemed', { grantId: 'grant-1' }))).toEqual([{ ...entry, delegate: 'laptop-7' }])
+    const linked = { ...entry, grantId: 'grant-1' }
+    expect(shown(of('code.redeemed', { grantId: 'grant-1' }))).toEqual([{ ...linked, delegate: 'laptop-7' }])
     expect(shown(of('code.redeemed', { grantId: 'grant-2' }))).toEqual([entry])
     const named = of('code.redeemed', { grantId: 'grant-1', data: { delegate: 'phone-1' } })
-    expect(shown(named)).toEqual([{ ...entry, delegate: 'phone-1' }])
+    expect(shown(named)).toEqual([{ ...linked, delegate: 'phone-1' }])
   })
 
   it('truncates the name of a delegate to 200 characters', () => {

@@ -96,6 +96,25 @@ describe('activity', () => {
     ])
   })
 
+  it('links each agent to its page, which does not link to itself', async () => {
+    const { stage, alice, userId } = await opened()
+    await redeem(stage, await allow(stage, undefined, {}, { user: alice.browser }))
+    await stage.storage.recordEvent({
+      userId,
+      event: 'code.redeemed',
+      agent: 'https://other.example',
+      resource: 'https://x.example',
+    })
+    const [grant] = await stage.storage.listGrants()
+    const link = `<a href="/account/agents/${grant?.id}">`
+    const { html } = await alice.open('/account/activity')
+    expect(html.split(link)).toHaveLength(3)
+    expect(words(html)).toContain('other.example used its access')
+    expect(html.match(/<a href="\/account\/agents\//g)).toHaveLength(2)
+    const page = await alice.open(`/account/agents/${grant?.id}`)
+    expect([page.status, page.html.includes(link)]).toEqual([200, false])
+  })
+
   it('distinguishes revocations by the server from the user’s own', async () => {
     const { stage, alice, userId } = await opened()
     const { id } = await allowAgent(alice)

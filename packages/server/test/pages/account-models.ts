@@ -60,7 +60,7 @@ export const agents: readonly [AllowedAgent, ...AllowedAgent[]] = [
 /** Newest first. */
 export const activity: readonly Activity[] = [
   { at: now - 60, what: 'removed', agentHost: 'mail.example', resourceHost: 'cal.example' },
-  { at: now - 3600, what: 'used', agentHost: 'calendar-helper.example', resourceHost: 'cal.example' },
+  { at: now - 3600, what: 'used', grantId: 'g1', agentHost: 'calendar-helper.example', resourceHost: 'cal.example' },
   { at: now - 7200, what: 'signed_in', device: 'Chrome, Linux' },
   { at: now - day, what: 'denied', agentHost: 'odd.example', resourceHost: 'bank.example' },
   { at: now - day - 60, what: 'sign_in_failed', device: 'Firefox, Windows' },

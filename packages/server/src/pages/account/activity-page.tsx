@@ -4,6 +4,7 @@ import { DayAndTime } from '../components/moment.js'
 import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
 import type { AccountEvent, Activity, ActivityPage, AgentEvent } from '../models/account-models.js'
+import { accountPaths } from '../models/account-paths.js'
 import { renderAccountLayout } from './account-layout.js'
 import { OtherPages } from './other-pages.js'
 
@@ -28,7 +29,7 @@ export function renderActivity(model: ActivityPage, messages: Messages = en): st
         {activity.length === 0 ? (
           <p>{account.noActivity}</p>
         ) : (
-          <ActivityList activity={activity} now={now} messages={messages} />
+          <ActivityList activity={activity} now={now} messages={messages} isLinked />
         )}
         <OtherPages label={account.pages} newer={newer} older={older} messages={messages} />
       </>
@@ -61,17 +62,19 @@ interface List {
   activity: readonly Activity[]
   now: number
   messages: Messages
+  /** Whether agents link to their pages. @default false */
+  isLinked?: boolean | undefined
 }
 
 /** The activity in words, newest first. */
-export function ActivityList({ activity, now, messages }: List) {
+export function ActivityList({ activity, now, messages, isLinked }: List) {
   return (
     <ul class="happened">
       {activity.map((entry) => (
         <li>
           <Icon name={icons[entry.what]} />
           <div>
-            <p>{sentenceOf(entry, messages)}</p>
+            <p>{sentenceOf(entry, messages, isLinked)}</p>
             <p class="small">
               <DayAndTime at={entry.at} now={now} messages={messages} />
               {'device' in entry && entry.device !== undefined && [' · ', <bdi>{entry.device}</bdi>]}
@@ -83,10 +86,12 @@ export function ActivityList({ activity, now, messages }: List) {
   )
 }
 
-function sentenceOf(entry: Activity, messages: Messages): ComponentChildren {
+function sentenceOf(entry: Activity, messages: Messages, isLinked = false): ComponentChildren {
   const { account } = messages
   if ('agentHost' in entry) {
-    const agent = <AgentDelegate host={entry.agentHost} delegate={entry.delegate} messages={messages} />
+    const name = <AgentDelegate host={entry.agentHost} delegate={entry.delegate} messages={messages} />
+    const isLink = isLinked && entry.grantId !== undefined
+    const agent = isLink ? <a href={accountPaths.agent(entry.grantId ?? '')}>{name}</a> : name
     return entry.agentHost === entry.resourceHost
       ? account.signInEvents[entry.what](agent)
       : account.agentEvents[entry.what](agent, <Host>{entry.resourceHost}</Host>)

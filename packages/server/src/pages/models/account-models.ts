@@ -118,7 +118,14 @@ export type Activity = { at: number } & (
       /** Browser and operating system in words, if known. */
       device?: string | undefined
     }
-  | { what: AgentEvent; agentHost: string; delegate?: string | undefined; resourceHost: string }
+  | {
+      what: AgentEvent
+      /** The grant whose page shows the agent; absent if there is none. */
+      grantId?: string | undefined
+      agentHost: string
+      delegate?: string | undefined
+      resourceHost: string
+    }
 )
 
 export interface ActivityPage extends AccountFrame {
