@@ -60,7 +60,7 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
   })
   if (outcome.outcome === 'refused') return refusedDecision(context, visit, link, outcome)
   if (outcome.first) emitDecision(context, outcome.request, { by: 'person', outcome: outcome.outcome })
-  if (outcome.boundToOther) throw new PageError('request_used')
+  if (outcome.boundToOther) throw new PageError('request_agent_bound')
   return outcomeResponse(context, visit, outcome.request)
 }
 

@@ -117,11 +117,13 @@ export async function respondUnlessOpen(
   if (address !== undefined) return seeOther(address)
   if (stored.status === 'expired')
     throw new PageError('request_expired', { agentHost: elsewhere ? undefined : agentHost })
+  // The storage denied it because its agent acts for another user, and unbound it from the browser.
+  if (stored.status === 'denied' && stored.browserHash === null) throw new PageError('request_agent_bound')
   if (elsewhere || !isDecided(stored)) throw new PageError('request_used')
   return outcomeResponse(context, visit, stored)
 }
 
-/** Whether its user decided. A request that was denied because its agent acts for someone else is bound to no browser. */
+/** Whether its user decided. */
 function isDecided({ status, browserHash }: AuthRequest): boolean {
   return browserHash !== null && (status === 'allowed' || status === 'denied')
 }

@@ -47,6 +47,7 @@ export const problemStatus: Readonly<Record<ProblemPage['code'], number>> = {
   request_denied: 410,
   request_other_session: 403,
   request_other_user: 403,
+  request_agent_bound: 410,
   client_unknown: 400,
   redirect_mismatch: 400,
   request_invalid: 400,

@@ -9,7 +9,11 @@ import type { ProblemPage } from './models/models.js'
 const outcomes: Partial<Record<ProblemPage['code'], IconName>> = { request_allowed: 'yes', request_denied: 'no' }
 
 /** The codes that may be shown to a user other than the one to whom the request was made. */
-const anonymous: ReadonlySet<ProblemPage['code']> = new Set(['request_other_session', 'request_other_user'])
+const anonymous: ReadonlySet<ProblemPage['code']> = new Set([
+  'request_other_session',
+  'request_other_user',
+  'request_agent_bound',
+])
 
 /**
  * Renders what went wrong or the outcome of the request, and what the user can do about it.

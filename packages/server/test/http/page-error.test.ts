@@ -8,6 +8,7 @@ it.each<[keyof typeof problemStatus, number]>([
   ['bad_form', 400],
   ['request_other_session', 403],
   ['request_other_user', 403],
+  ['request_agent_bound', 410],
   ['csrf', 403],
   ['policy_forbids', 403],
   ['not_found', 404],

@@ -42,6 +42,13 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
     advice: () =>
       phrase`If the agent is yours, switch to the account that you use it with. If someone sent you this link, close the page.`,
   },
+  request_agent_bound: {
+    heading: 'The agent acts for another user',
+    explanation: () =>
+      phrase`Another user allowed this agent something before you did, and it can act for one user only. Your answer gave it no access.`,
+    advice: () =>
+      phrase`If that user is you with another account, start again from the agent, and sign in with that account. Otherwise, ask whoever runs the agent for one of your own.`,
+  },
   request_invalid: {
     heading: 'This request can’t be used',
     explanation: (agent) => phrase`${agent} sent you here with a request that we can’t use.`,

@@ -266,6 +266,7 @@ export interface ProblemPage extends PageFrame {
     | 'request_denied'
     | 'request_other_session'
     | 'request_other_user'
+    | 'request_agent_bound'
     | 'client_unknown'
     | 'redirect_mismatch'
     | 'request_invalid'

@@ -299,9 +299,9 @@ describe('an agent acts for one user', () => {
     const bob = await openConsent(stage, second.page, { person: people.bob })
     expect((await decide(stage, first.page)).headers.get('location')).toBe('https://agent.example/done')
     const refused = await bob.user.submit(bob.html, bob.url, { consent: 'grant' })
-    expect([refused.headers.get('location'), stateOf(await refused.text())]).toEqual([null, 'request_used'])
+    expect([refused.headers.get('location'), stateOf(await refused.text())]).toEqual([null, 'request_agent_bound'])
     const again = await bob.user.open(bob.url)
-    expect([again.headers.get('location'), stateOf(await again.text())]).toEqual([null, 'request_used'])
+    expect([again.headers.get('location'), stateOf(await again.text())]).toEqual([null, 'request_agent_bound'])
     expect(await problemIn(await poll(stage, second.location))).toMatchObject({ status: 403, error: 'denied' })
   })
 
