@@ -22,7 +22,7 @@ import {
 } from '../sql/kept-query.js'
 import { grantEnded, livePermissions, toPermissions } from './granted-scopes.js'
 import { agentIdOf, resourceIdOf } from './identifiers.js'
-import { subjectColumns, userColumns, userIdOf } from './users.js'
+import { userColumns, userIdOf } from './users.js'
 
 /** Grants with the columns that are needed when a grant is used. The caller narrows the query. */
 export function usedGrants({ db, clock }: Parts) {
@@ -34,7 +34,7 @@ export function usedGrants({ db, clock }: Parts) {
     .select(['g.id', 'g.public_id', 'g.edition', 'g.user_id', 'g.agent_id', 'g.resource_id'])
     .select(['g.delegate', 'g.account', 'g.expires_at', 'g.last_used_at', 'g.revoked_at'])
     .select(['a.identifier as agent', 'a.blocked_at', 's.identifier as resource'])
-    .select([...userColumns('u'), ...subjectColumns])
+    .select(userColumns('u'))
     .select(permissionsOfGrant.as('permissions'))
     .select(clock.as('read_at'))
 }

@@ -148,8 +148,8 @@ export function idBytes(id: string): Buffer {
 }
 
 export function idText(bytes: Uint8Array): string {
-  const hex = Buffer.from(bytes).toString('hex')
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+  const hex = bufferOf(bytes).toString('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
 /** Returns the 32 bytes of a SHA-256 hash in base64url. */
@@ -159,7 +159,12 @@ export function hashBytes(hash: string): Buffer {
 }
 
 export function hashText(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64url')
+  return bufferOf(bytes).toString('base64url')
+}
+
+/** Both drivers return a Buffer, which needs no copy. */
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes)
 }
 
 /** Whether a string contains a substring, given in lowercase. `%` and `_` in the substring are literal characters. */

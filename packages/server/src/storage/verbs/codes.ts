@@ -16,7 +16,7 @@ import { grants, isUseDue, toGrant } from '../rows/grant-lists.js'
 import { commonScope, grantEnded, lastEndOf, requireCurrent, requireSubjects } from '../rows/granted-scopes.js'
 
 import type { FoundRequest } from '../rows/requests.js'
-import { planSubjects, storeSubjects, toUser } from '../rows/users.js'
+import { planSubjects, storeSubjects, subjectColumns, toUser } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedInsertion, cachedQuery, hashBytes, hashText, idBytes, type Placeholders } from '../sql/kept-query.js'
 import { agentBlocked, requireHostUnblocked, requireUnblocked } from './agents.js'
@@ -134,6 +134,7 @@ function toCode(row: FoundCode['row']): FoundCode {
  */
 function codes(parts: Parts, { codeHash }: Placeholders<{ codeHash: Uint8Array }>) {
   return grants(parts)
+    .select(subjectColumns)
     .innerJoin('code as c', 'c.grant_id', 'g.id')
     .innerJoin('auth_request as r', 'r.id', 'c.request_id')
     .select(['c.request_id', 'c.scope as code_scope', 'c.expires_at as code_expires_at', 'c.consumed_at'])

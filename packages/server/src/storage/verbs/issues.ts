@@ -6,7 +6,7 @@ import { isRememberedFor, isUseDue, toUsedGrant, usedGrants } from '../rows/gran
 import { commonScope, grantEnded, isWithinScope } from '../rows/granted-scopes.js'
 import { internAgent, internResource } from '../rows/identifiers.js'
 import { auditDelegate } from '../rows/requests.js'
-import { planSubjects, storeSubjects, toUser } from '../rows/users.js'
+import { planSubjects, storeSubjects, subjectColumns, toUser } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, hashText, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
 import { agentBlocked, requireHostUnblocked, requireUnblocked } from './agents.js'
@@ -142,6 +142,7 @@ const rememberedFor = cachedQuery((parts, of: Placeholders<Parties & { account: 
 function remembered(parts: Parts, of: Placeholders<Parties>, account: RawBuilder<string> | null) {
   return parts.locking(
     usedGrants(parts)
+      .select(subjectColumns)
       .where('u.public_id', '=', of.user)
       .where('a.identifier', '=', of.agent)
       .where('s.identifier', '=', of.resource)

@@ -23,13 +23,21 @@ type Kind = Row<'nonce'>['kind']
 type Count = Row<'nonce_count'>
 type Nonce = Omit<NewRow<'nonce'>, 'expires_at'>
 
+/** A nonce that was inserted, and the rows in which it must be counted. */
+interface TakenNonce {
+  claim: NonceClaim
+  kind: Kind
+  /** The rows of its holder, of its network, of its part of the total, and of the wider network. */
+  counts: readonly [CountKey, CountKey, CountKey, CountKey]
+}
+
 /** Nonces that were inserted and must be counted in the same transaction. */
 export interface TakenNonces {
   /**
    * The successful claims, by their positions among all requested claims. If several claims are for the same nonce, only the first can
    * succeed.
    */
-  claims: ReadonlyMap<number, NonceClaim>
+  claims: ReadonlyMap<number, TakenNonce>
   /** How many nonces of each kind were already stored. */
   held: Readonly<Record<Kind, number>>
 }
@@ -39,23 +47,21 @@ export interface TakenNonces {
  * rows for which a query is cached. Skips those that would already have expired before the machine's clock was set back.
  */
 export async function takeNonces(statement: Statement, wanted: readonly NonceClaim[]): Promise<TakenNonces> {
-  const places = new Map<string, number>()
-  for (const [place, { key, lifetime }] of wanted.entries())
-    if (!places.has(key) && !wouldHaveExpired(statement, lifetime)) places.set(key, place)
-  const rows = wanted.flatMap((claim, place) =>
-    places.get(claim.key) === place ? { ...nonceOf(claim), lifetime: claim.lifetime } : [],
-  )
-  if (rows.length === 0) return { claims: new Map(), held: { agent: 0, key: 0 } }
-  // A fixed order, so that two transactions that claim the same nonces cannot deadlock.
-  rows.sort((one, other) => Buffer.compare(one.key_hash, other.key_hash))
-  const taken = await nonceInsertion(statement, rows)
-  const claims = new Map<number, NonceClaim>()
-  for (const { key_hash } of taken) {
-    const place = places.get(hashText(key_hash)) ?? -1
-    const claim = wanted[place]
-    if (claim) claims.set(place, claim)
+  const rows = new Map<string, Nonce & { key_hash: Buffer; claim: NonceClaim; place: number; lifetime: number }>()
+  for (const [place, claim] of wanted.entries()) {
+    const { key, lifetime } = claim
+    if (rows.has(key) || wouldHaveExpired(statement, lifetime)) continue
+    rows.set(key, { ...nonceOf(claim), claim, place, lifetime })
   }
-  return { claims, held: { agent: Number(taken[0]?.agents ?? 0), key: Number(taken[0]?.keys ?? 0) } }
+  if (rows.size === 0) return { claims: new Map(), held: { agent: 0, key: 0 } }
+  // A fixed order, so that two transactions that claim the same nonces cannot deadlock.
+  const sorted = [...rows.values()].sort((one, other) => Buffer.compare(one.key_hash, other.key_hash))
+  const inserted = await nonceInsertion(statement, sorted)
+  const taken =
+    inserted.length === sorted.length ? sorted : inserted.flatMap(({ key_hash }) => rows.get(hashText(key_hash)) ?? [])
+  const claims = new Map<number, TakenNonce>()
+  for (const nonce of taken) claims.set(nonce.place, { claim: nonce.claim, kind: nonce.kind, counts: countsOf(nonce) })
+  return { claims, held: { agent: Number(inserted[0]?.agents ?? 0), key: Number(inserted[0]?.keys ?? 0) } }
 }
 
 /** Counts nonces that were inserted. Returns those that exceed a limit, with that limit; the transaction must then be rolled back. */
@@ -66,21 +72,22 @@ export async function countNonces(
 ): Promise<Map<NonceClaim, ReachedLimit>> {
   const exceeding = new Map<NonceClaim, ReachedLimit>()
   if (claims.size === 0) return exceeding
-  const nonces = Array.from(claims.values(), (claim) => ({ claim, nonce: nonceOf(claim) }))
-  const counts = await addToCounts(
+  const nonces = [...claims.values()]
+  const counted = await addToCounts(
     unit,
-    nonces.map(({ nonce }) => nonce),
+    nonces.flatMap(({ counts }) => counts),
     1,
   )
+  const counts = new Map(counted.map((count) => [idOf(count), count.held]))
   // A fixed order, so that two transactions with nonces of both kinds cannot deadlock.
   for (const kind of ['agent', 'key'] as const) {
-    const ofKind = nonces.filter(({ nonce }) => nonce.kind === kind)
+    const ofKind = nonces.filter((nonce) => nonce.kind === kind)
     if (ofKind.length === 0) continue
     const all = await countedBefore(unit, kind, held[kind], limits)
     // Each nonce is checked as if it had come last.
-    for (const { claim, nonce } of ofKind) {
+    for (const nonce of ofKind) {
       const reached = await limitReachedBy(unit, nonce, { counts, all }, limits)
-      if (reached) exceeding.set(claim, reached)
+      if (reached) exceeding.set(nonce.claim, reached)
     }
   }
   return exceeding
@@ -142,7 +149,7 @@ async function forget(unit: Unit, keys: readonly Uint8Array[]): Promise<number> 
     .returning(['key_hash', 'kind', 'holder', 'network'])
     .execute()
   if (forgotten.length === 0) return 0
-  for (const { kind, source, held } of await addToCounts(unit, forgotten, -1)) {
+  for (const { kind, source, held } of await addToCounts(unit, forgotten.flatMap(countsOf), -1)) {
     if (held > 0) continue
     const count = db.deleteFrom('nonce_count').where('kind', '=', kind).where('source', '=', source)
     await count.where('held', '<=', 0).execute()
@@ -191,27 +198,33 @@ function heldOf(db: Unit['db'], kind: Kind) {
 /** Number of rows over which the total of a kind is distributed. */
 const parts = 64
 
+/** The row of a count, and an id of it, by which rows are merged and sorted. */
+type CountKey = Pick<Count, 'kind' | 'source'> & { id: string }
+
 /**
  * Returns the rows in which a nonce is counted. The total of a kind is not stored in a single row, because every claim would wait for that
  * row's lock.
  */
-function countsOf({ key_hash: [first = 0], kind, holder, network }: Nonce): Pick<Count, 'kind' | 'source'>[] {
+function countsOf({ key_hash: [first = 0], kind, holder, network }: Nonce): TakenNonce['counts'] {
   return [
-    { kind, source: holder },
-    { kind: `${kind}s`, source: network },
-    { kind: `${kind}s-part`, source: String(first % parts) },
-    { kind: `${kind}s-wider`, source: widerNetwork(network) },
+    countKey(kind, holder),
+    countKey(`${kind}s`, network),
+    countKey(`${kind}s-part`, String(first % parts)),
+    countKey(`${kind}s-wider`, widerNetwork(network)),
   ]
 }
 
+const countKey = (kind: Count['kind'], source: string): CountKey => ({ kind, source, id: idOf({ kind, source }) })
+
 const idOf = ({ kind, source }: Pick<Count, 'kind' | 'source'>) => `${kind} ${source}`
 
-/** Increments the rows that count nonces, merged by {@link idOf}, and returns them. */
-async function addToCounts(statement: Statement, nonces: readonly Nonce[], each: 1 | -1): Promise<Count[]> {
+/** Increments the rows that count nonces, and returns them. */
+async function addToCounts(statement: Statement, counted: readonly CountKey[], each: 1 | -1): Promise<Count[]> {
   const rows = new Map<string, Count>()
-  for (const counted of nonces.flatMap(countsOf)) {
-    const id = idOf(counted)
-    rows.set(id, { ...counted, held: (rows.get(id)?.held ?? 0) + each })
+  for (const { id, kind, source } of counted) {
+    const row = rows.get(id)
+    if (row) row.held += each
+    else rows.set(id, { kind, source, held: each })
   }
   // A fixed order, so that two transactions that lock the same rows cannot deadlock.
   const sorted = [...rows].sort(([one], [other]) => (one < other ? -1 : 1))
@@ -250,28 +263,22 @@ async function countedBefore(unit: Unit, kind: Kind, held: number, limits: Requi
 
 async function limitReachedBy(
   unit: Unit,
-  nonce: Nonce,
-  { counts, all }: { counts: readonly Count[]; all: number },
+  { kind, counts: [holder, network, , wider] }: TakenNonce,
+  { counts, all }: { counts: ReadonlyMap<string, number>; all: number },
   limits: Required<NonceLimits>,
 ): Promise<ReachedLimit | undefined> {
-  const { kind } = nonce
-  const [ofHolder, ofNetwork, , ofWider] = countsOf(nonce).map((own) => {
-    const count = counts.find((each) => each.kind === own.kind && each.source === own.source)
-    return { ...own, before: (count?.held ?? 1) - 1 }
-  })
-  if (!ofHolder || !ofNetwork || !ofWider)
-    throw new TypeError('a nonce must be counted for its holder and its networks')
+  const before = ({ id }: CountKey) => (counts.get(id) ?? 1) - 1
   // The network with the most nonces matters only when the store is full.
   const isFull = all >= nonceCapacity(kind === 'agent', limits).full
-  const most = isFull ? await mostBeside(unit, ofNetwork) : 0
-  const mostOfWider = isFull ? await mostBeside(unit, ofWider) : 0
+  const most = isFull ? await mostBeside(unit, network, before(network)) : 0
+  const mostOfWider = isFull ? await mostBeside(unit, wider, before(wider)) : 0
   return reachedLimit(
     {
       isAgent: kind === 'agent',
-      ofHolder: ofHolder.before,
-      ofNetwork: ofNetwork.before,
+      ofHolder: before(holder),
+      ofNetwork: before(network),
       most,
-      ofWider: ofWider.before,
+      ofWider: before(wider),
       mostOfWider,
       all,
     },
@@ -280,10 +287,7 @@ async function limitReachedBy(
 }
 
 /** Returns how many nonces the network with the most nonces had before one more was counted. */
-async function mostBeside(
-  { db }: Unit,
-  { kind, source, before }: Pick<Count, 'kind' | 'source'> & { before: number },
-): Promise<number> {
+async function mostBeside({ db }: Unit, { kind, source }: CountKey, before: number): Promise<number> {
   const others = db
     .selectFrom('nonce_count')
     .select('held')

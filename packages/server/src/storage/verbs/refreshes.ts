@@ -16,7 +16,7 @@ import {
 import { commonScope, grantEnded, scopeToGrant } from '../rows/granted-scopes.js'
 
 import { auditDelegate } from '../rows/requests.js'
-import { knownSubjects, toUser } from '../rows/users.js'
+import { knownSubjects, subjectColumns, toUser } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedQueryOfRows, hashBytes, hashText, idBytes, type Placeholders } from '../sql/kept-query.js'
 import { blockedHosts, hostBlockedAt, isHostBlocked } from './agents.js'
@@ -137,6 +137,7 @@ export async function recordRefusedRefresh(unit: Unit, refresh: Refresh): Promis
 /** Refresh tokens with their grants. The caller narrows the query. */
 export function heldTokens(parts: Parts) {
   return usedGrants(parts)
+    .select(subjectColumns)
     .innerJoin('refresh_token as t', 't.grant_id', 'g.id')
     .select(['t.id as token_id', 't.token_hash', 't.scope as token_scope', 't.idle_expires_at'])
     .select(['t.expires_at as token_expires_at', 't.last_used_at as token_used_at', 't.revoked_at as token_revoked_at'])
