@@ -59,7 +59,7 @@ const timed = [
 
 /** Files whose tests leave nothing behind in their process share it: to start one takes longer than most of them run. */
 const shared = [
-  'packages/countersign/test/{agent,discovery,editions,httpsig,interop,lib,protocol,resource,tokens,vectors,x509}/**/*.test.ts',
+  'packages/countersign/test/{agent,discovery,editions,httpsig,interop,lib,protocol,resource,tokens,tools,vectors,x509}/**/*.test.ts',
   'packages/server/test/*.test.ts',
   'packages/server/test/{accounts,config,consent,http,keys,pages,policy,secrets,sign-in,tokens,editions}/**/*.test.ts',
   'packages/server/test/{account,admission}/**/*.test.ts',

@@ -38,6 +38,8 @@ const layers = {
     // The shared part of the adapters for web apps, which also runs anywhere.
     'agent/web-app': ['lib', 'httpsig', 'protocol', 'editions', 'agent', 'agent/agent-store', 'node/keep-private'],
     'agent/web-app/hono': ['lib', 'agent/web-app'],
+    // The tool loop of a language model: it uses an agent only through its `fetch` and its `onConsent`.
+    tools: ['lib', 'protocol', 'editions'],
     resource: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     // The server of an agent with many installations, and an installation. Both build on the roles.
     'agent-server': ['lib', 'httpsig', 'protocol', 'tokens', 'editions', 'agent', 'resource', 'agent/delegate-store'],

@@ -69,6 +69,14 @@ export interface SharedAgentOptions {
    */
   store?: AgentStore | undefined
   /**
+   * Called when a user has allowed access and the token is stored, before waiting requests proceed: in the process that received the
+   * decision, even if the request was made by another one or before a restart. Not called for access that needed no decision.
+   *
+   * @param session the web agent's session; the empty string for an agent of one user
+   * @param scope space-separated; empty if the token has no scope
+   */
+  onAllowed?: ((session: string, resource: string, scope: string) => MaybePromise<void>) | undefined
+  /**
    * How long to wait for the user, in seconds. Users can keep a request open for longer than the server first announced. @default three
    * hours, or as long as the server first announced if that is longer
    */
@@ -107,6 +115,7 @@ export const sharedAgentOptions = {
   endpointOrigins: true,
   interop: true,
   store: true,
+  onAllowed: true,
   consentTimeout: true,
   fetch: true,
   fetchDocument: true,
@@ -173,7 +182,7 @@ export interface AgentActions {
  * `authServers` determines where users type their passwords. A string instead of a list would match each of its substrings.
  */
 export function requireAgentOptions(
-  { id, signer, authServers, consentTimeout, endpointOrigins = {}, interop = {} }: SharedAgentOptions,
+  { id, signer, authServers, onAllowed, consentTimeout, endpointOrigins = {}, interop = {} }: SharedAgentOptions,
   identifiers: IdentifierOptions,
 ): void {
   if (identifiers.allowInsecureLoopback)
@@ -198,6 +207,7 @@ export function requireAgentOptions(
     identifiers,
     (authServer) => typeof authServers === 'function' || authServers.includes(authServer),
   )
+  if (onAllowed !== undefined && typeof onAllowed !== 'function') throw new TypeError('onAllowed must be a function')
   if (consentTimeout !== undefined && !(consentTimeout > 0))
     throw new TypeError('consentTimeout must be more than 0 seconds')
 }

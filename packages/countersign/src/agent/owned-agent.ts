@@ -6,6 +6,7 @@ import type { AuthClaims } from '../editions/verified-request.js'
 import { AgentError } from '../lib/agent-error.js'
 import { systemClock } from '../lib/clock.js'
 import { createEmitter } from '../lib/events.js'
+import { warnOnce } from '../lib/options.js'
 import { documentUrl, isIdentifier, type OwnDocument } from '../protocol/documents.js'
 import type { RedirectKind } from '../protocol/parameters.js'
 import {
@@ -100,7 +101,12 @@ export function createOwnedAgent(options: SharedAgentOptions, way: OwnerPrompt, 
     reasonFor: async (need, owner) => past.reasonFor(owner, need, await held.list(owner)),
     noteRefusal: (need, owner) => past.note(owner, need, 'refused'),
     discard: held.remove,
-    forOwner: (owner, exchange) => work.run(owner, AbortSignal.timeout(exchangeTime * 1000), exchange),
+    async forOwner(owner, exchange) {
+      const token = await work.run(owner, AbortSignal.timeout(exchangeTime * 1000), exchange)
+      const report = async () => token && options.onAllowed?.(owner, token.resource, token.scope.join(' '))
+      void report().catch((error: unknown) => warnOnce(id, 'onAllowed', `it failed: ${String(error)}`))
+      return token
+    },
     authServers: typeof authServers === 'function' ? [] : authServers,
     consentTimeout: options.consentTimeout,
     now,

@@ -241,8 +241,8 @@ export interface AgentTools extends IdentifierOptions {
   noteRefusal: (need: TokenNeed, owner: string) => Promise<void>
   /** Removes one of an owner's tokens. */
   discard: (owner: string, token: HeldToken, reason?: ConsentReason) => Promise<void>
-  /** Runs a code exchange for an owner, with a signal that aborts when the owner is forgotten, or after `exchangeTime`. */
-  forOwner: <T>(owner: string, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
+  /** Obtains what an owner has allowed, with a signal that aborts when the owner is forgotten, or after `exchangeTime`. */
+  forOwner: <T extends HeldToken | undefined>(owner: string, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
   /** The auth servers in the agent's own list; empty if a function decides. */
   authServers: readonly string[]
   /** Other origins at which auth servers' endpoints are allowed. */
