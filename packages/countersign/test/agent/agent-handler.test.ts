@@ -46,8 +46,21 @@ describe('handleCallback', () => {
     expect(owners).toEqual([['b', 'alice']])
   })
 
-  it('completes nothing for a browser that only prefetches the page', async () => {
-    const { shown, owners, status } = await shownFor(ended('allowed', 'done'), { 'sec-purpose': 'prefetch' })
+  it.each([
+    ['sec-purpose', 'prefetch;prerender'],
+    ['purpose', 'Prefetch'],
+    ['x-moz', 'prefetch'],
+    ['x-purpose', 'preview'],
+  ])('completes nothing for a browser that only prefetches the page, with %s: %s', async (name, value) => {
+    const { shown, owners, status } = await shownFor(ended('allowed', 'done'), { [name]: value })
     expect([shown, owners, status]).toEqual([[], [], 503])
+  })
+
+  it.each([
+    ['sec-purpose', 'prefetched'],
+    ['purpose', 'overview'],
+    ['x-other', 'prefetch'],
+  ])('takes %s: %s for a navigation', async (name, value) => {
+    expect(await shownFor(ended('allowed', 'done'), { [name]: value })).toMatchObject({ shown: ['allowed'] })
   })
 })

@@ -103,10 +103,9 @@ async function judgeFile(path: string, env: Environment, flags: ReadonlyMap<stri
   const parsed = gatewaySchema.safeParse(merged, { reportInput: true })
   const wrong = parsed.success ? [] : problemsOf(parsed.error.issues, gatewayShape)
   // A setting that is invalid on its own is reported only once. The other entries and members of a list are still checked.
-  const reported = wrong.map(({ setting }) => setting)
   const readable = readableSettings(merged)
   const later = contradictionsIn(readable).filter(
-    ({ setting }) => !reported.some((other) => isPartOf(setting, other) || isPartOf(other, setting)),
+    ({ setting }) => !wrong.some((other) => isPartOf(other.setting, setting)),
   )
   const found = [...wrong, ...later].map((problem) => withVariable(problem, overrides.values))
   const unknown = overrides.unknown.map((name) => `${name} is not a setting and has no effect.`)
@@ -158,7 +157,7 @@ async function readSigner(keyFile: string): Promise<{ signer: Signer } | { probl
   try {
     return { signer: await createSigner(JSON.parse(await readFile(keyFile, 'utf8')) as PrivateJwk) }
   } catch (cause) {
-    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
+    const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
     const what = isMissing ? 'the file does not exist' : 'the file cannot be read, or contains no valid private JWK'
     return { problem: `${keyFile}: ${what}. Create one with countersign agent keys generate --output`, cause }
   }

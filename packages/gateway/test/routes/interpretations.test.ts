@@ -39,6 +39,8 @@ it.each([
   ['/a/Q-Loader-Data.json', ['/a/Q-Loader-Data.json', '/a']],
   ['/a/index.pageContext.json', ['/a/index.pageContext.json', '/a']],
   ['/a/b.html__data.json', ['/a/b.html__data.json', '/a/b']],
+  ['/a/b.HTML__Data.JSON', ['/a/b.HTML__Data.JSON', '/a/b']],
+  ['/a/b.html__data.json5', ['/a/b.html__data.json5']],
   ['/a/my__data.json', ['/a/my__data.json']],
   ['/_next/data/build/a/b.json', ['/_next/data/build/a/b.json', '/a/b']],
   ['/x/_next/data/build/index.json', ['/x/_next/data/build/index.json', '/x']],
