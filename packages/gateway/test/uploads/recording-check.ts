@@ -1,0 +1,41 @@
+import { AAuthError } from 'countersign/resource'
+import type { createFieldCheck } from '../../src/routes/field-check.js'
+import type { Watch } from '../../src/uploads/watch-form.js'
+
+export type FieldCheck = ReturnType<typeof createFieldCheck>
+
+/**
+ * What a watch hands to its check for a body, and the code of the error that it throws, if any: the same for the whole body, for each byte
+ * on its own, and for each division into two chunks.
+ */
+export function watched(watchFor: (fields: FieldCheck) => Watch, body: string): string[] {
+  const bytes = Buffer.from(body, 'latin1')
+  const whole = watchedChunks(watchFor, [bytes])
+  const divisions = [[...bytes].map((byte) => Uint8Array.of(byte))]
+  if (bytes.length < 200)
+    for (let at = 1; at < bytes.length; at++) divisions.push([bytes.subarray(0, at), bytes.subarray(at)])
+  const others = divisions.map((chunks) => watchedChunks(watchFor, chunks))
+  const different = others.find((seen) => JSON.stringify(seen) !== JSON.stringify(whole))
+  return different ? ['chunks differ:', ...different, 'instead of:', ...whole] : whole
+}
+
+function watchedChunks(watchFor: (fields: FieldCheck) => Watch, chunks: readonly Uint8Array[]): string[] {
+  const seen: string[] = []
+  const note = (text: string) => void seen.push(text)
+  try {
+    const watch = watchFor({
+      name: (name) => note(`name ${name}`),
+      named: (name, value, isMember = false) => note(`${isMember ? 'member' : 'field'} ${name}: ${value}`),
+      value: (value) => note(`value ${value}`),
+      longValue: (value) => note(`long value of ${value.length}`),
+      url: (url) => note(url === undefined ? 'no certain url' : `url ${url}`),
+      header: (name) => note(`header ${name}`),
+    })
+    for (const chunk of chunks) watch.push(chunk)
+    watch.end()
+  } catch (error) {
+    if (!(error instanceof AAuthError)) throw error
+    note(error.code)
+  }
+  return seen
+}
