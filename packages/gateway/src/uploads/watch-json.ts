@@ -84,7 +84,7 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
     isString = false
     if (isUrl && text !== undefined) fields?.url(text.length < longestText ? unescaped(text) : undefined)
     isUrl = false
-    if (isName || named === undefined || text === undefined) return
+    if (named === undefined || text === undefined) return
     fields?.named(named, unescaped(text), true)
     named = undefined
   }
@@ -94,7 +94,6 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
     if (isItem) {
       if (text === undefined) onOddity()
       else isUrl = isUrlName(unescaped(text))
-      text = undefined
     }
     if (depth !== 1) return
     if (text === undefined) onOddity()
@@ -102,7 +101,6 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
       const name = unescaped(text)
       requirePlainName(name)
       if (fields && mayNameMethod(name)) named = name
-      text = undefined
     }
   }
 

@@ -21,7 +21,7 @@ export function watched(watchFor: (fields: FieldCheck) => Watch, body: string): 
 
 function watchedChunks(watchFor: (fields: FieldCheck) => Watch, chunks: readonly Uint8Array[]): string[] {
   const seen: string[] = []
-  const note = (text: string) => void seen.push(text)
+  const note = (text: string) => void seen.push(text.length > 100 ? `${text.slice(0, 12)}… ${text.length}` : text)
   try {
     const watch = watchFor({
       name: (name) => note(`name ${name}`),
