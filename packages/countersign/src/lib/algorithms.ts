@@ -128,8 +128,7 @@ function edwardsPointProblem(bytes: Uint8Array): string | undefined {
 
 // RFC 8032 §5.1.3: y must be below the prime 2^255 − 19. Other encodings would give one key several thumbprints.
 function isCanonical(bytes: Uint8Array): boolean {
-  const [lowest = 0] = bytes
-  const isPrimeOrMore = lowest >= 0xed && ((bytes[31] ?? 0) & 0x7f) === 0x7f
+  const isPrimeOrMore = (bytes[0] as number) >= 0xed && ((bytes[31] as number) & 0x7f) === 0x7f
   return !isPrimeOrMore || bytes.subarray(1, 31).some((byte) => byte !== 0xff)
 }
 
