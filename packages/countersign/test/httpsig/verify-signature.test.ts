@@ -68,6 +68,12 @@ it.each<[string, CraftedMessage, number]>([
   expect(seen).toEqual([...first, 'key', 'algorithm', 'signature', 'digest'].slice(0, count))
 })
 
+it('names the start of the path of a request whose signature is invalid', async () => {
+  const long = await craftMessage({ signer, target: `/${'a'.repeat(98)}bc` })
+  const { message } = await refusal(() => verify({ ...long, method: 'PUT' }))
+  expect(message).toContain(`failed for PUT /${'a'.repeat(98)}:`)
+})
+
 it.each<[string, string | undefined, boolean]>([
   ['for another name of this machine', 'localhost:8002', true],
   ['for another port', '127.0.0.1:8003', true],
