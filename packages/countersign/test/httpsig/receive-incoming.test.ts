@@ -16,6 +16,30 @@ function openRequest(httpVersionMajor: 1 | 2, more: Partial<IncomingMessage> = {
   return { incoming, body }
 }
 
+const sent = { ':method': 'PUT', ':authority': 'a.example', ':path': '/sent?x', ':scheme': 'https' }
+
+it.each<[string, 1 | 2, object, Record<string, string>, [string, string, string[]]]>([
+  ['HTTP/1.1', 1, {}, { host: 'a.example' }, ['POST', '/', ['host', 'a.example']]],
+  ['a framework over HTTP/1.1', 1, { originalMethod: 'PUT', originalUrl: '/x' }, {}, ['PUT', '/x', []]],
+  ['HTTP/2', 2, { originalMethod: 'POST', originalUrl: '/y' }, sent, ['PUT', '/sent?x', ['host', 'a.example']]],
+  ['HTTP/2 with the same Host', 2, {}, { ...sent, host: 'A.example' }, ['PUT', '/sent?x', ['host', 'A.example']]],
+  [
+    'HTTP/2 with another Host',
+    2,
+    {},
+    { host: 'b.example', ...sent, accept: '*/*' },
+    ['PUT', '/sent?x', ['host', 'a.example', 'host', 'b.example', 'accept', '*/*']],
+  ],
+  ['HTTP/2 without pseudo-headers', 2, {}, { host: 'b.example' }, ['POST', '/', ['host', 'b.example']]],
+  ['a framework without them', 2, { originalMethod: 'PUT', originalUrl: '/y' }, {}, ['PUT', '/y', []]],
+])('reads the head as sent over %s', (_protocol, httpVersionMajor, more, headers, expected) => {
+  const incoming = new IncomingMessage(new Socket())
+  const rawHeaders = Object.entries(headers).flat()
+  Object.assign(incoming, { method: 'POST', url: '/', httpVersionMajor, rawHeaders, ...more })
+  const { method, rawTarget, rawHeaders: lines } = receiveIncoming(incoming)
+  expect([method, rawTarget, lines]).toEqual(expected)
+})
+
 it('reads a body over HTTP/2 for 300 seconds', async () => {
   const { body } = openRequest(2)
   const code = refusalCode(() => body)
