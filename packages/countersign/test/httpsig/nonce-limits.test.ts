@@ -1,4 +1,4 @@
-import { type NonceCounts, reachedLimit, requireNonceLimits } from 'countersign/signatures'
+import { type NonceCounts, reachedLimit, requireNonceLimits, widerNetwork } from 'countersign/signatures'
 import { expect, it } from 'vitest'
 
 const limits = requireNonceLimits({ total: 400 }, 400)
@@ -21,6 +21,30 @@ it.each<[string, Partial<NonceCounts>, ReturnType<typeof reachedLimit>]>([
   ['anyone, when no slot is left', { all: 200, ofNetwork: 0, ofWider: 0 }, 'strangers'],
 ])('%s', (_claim, counts, expected) => {
   expect(reachedLimit({ ...full, ...counts }, limits)).toBe(expected)
+})
+
+const agent = { ...full, isAgent: true, ofNetwork: 1, ofWider: 1 }
+
+it.each<[string, NonceCounts, ReturnType<typeof reachedLimit>]>([
+  ['an agent below its limit', { ...agent, ofHolder: 16_383 }, undefined],
+  ['an agent at its limit', { ...agent, ofHolder: 16_384 }, 'perAgent'],
+  ['a key at its limit', { ...full, ofHolder: 256 }, 'perKey'],
+  ['a network of keys at its limit', { ...full, ofNetwork: 4096, all: 0 }, 'perNetwork'],
+  ['an agent of a network that could hold no more keys', { ...agent, ofNetwork: 4096 }, undefined],
+  ['an agent in the network that holds the most', { ...agent, all: 400, ofNetwork: 90, most: 90 }, 'network'],
+  ['an agent in another network', { ...agent, all: 400, ofNetwork: 89, most: 90 }, undefined],
+  ['an agent, when no slot is left', { ...agent, all: 800 }, 'total'],
+  ['an agent, when one is left', { ...agent, all: 799, ofNetwork: 0, ofWider: 0 }, undefined],
+])('the default limits apply to %s', (_claim, counts, expected) => {
+  expect(reachedLimit(counts, limits)).toBe(expected)
+})
+
+it.each([
+  ['192.0.2', '192.0'],
+  ['2001:db8:1', '2001:db8'],
+  ['unknown', 'unknown'],
+])('the network %s is part of %s', (network, wider) => {
+  expect(widerNetwork(network)).toBe(wider)
 })
 
 const names = ['perKey', 'perNetwork', 'perAgent', 'total'] as const
