@@ -111,6 +111,19 @@ describe('S33: importVerificationKey', () => {
     }
   })
 
+  it('accepts an x exactly if a point has this y coordinate', async () => {
+    const small = Array.from({ length: 40 }, (_, at) => BigInt(at + 2))
+    const large = Array.from({ length: 40 }, (_, at) => prime - BigInt(at + 2))
+    for (const y of [...small, ...large]) {
+      const x = Buffer.from(y.toString(16).padStart(64, '0'), 'hex').reverse().toString('base64url')
+      const code = await importVerificationKey({ kty: 'OKP', crv: 'Ed25519', x }).then(
+        () => undefined,
+        (error: { code: string }) => error.code,
+      )
+      expect([y, code]).toEqual([y, pointAt(y) ? undefined : 'key_invalid'])
+    }
+  })
+
   const bytes = (length: number, fill: number) => Buffer.alloc(length, fill).toString('base64url')
   it.each<[string, unknown]>([
     ['kty=oct', { kty: 'oct', k: bytes(32, 7) }],
