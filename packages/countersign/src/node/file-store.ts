@@ -110,15 +110,13 @@ async function whileForgotten<T>(write: () => Promise<T>): Promise<T> {
     try {
       return await write()
     } catch (error) {
-      const code = systemErrorCode(error) ?? ''
+      const code = systemErrorCode(error)
       if (code === 'ENOENT' && left > 0) continue
-      if (!unwritable.has(code)) throw error
+      if (code === undefined) throw error
       throw new FileStoreError(`Cannot write to the store: ${(error as Error).message}`, { cause: error })
     }
   }
 }
-
-const unwritable = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM'])
 
 /** A file name for text of any length, with any characters. */
 export function nameOf(text: string): string {
