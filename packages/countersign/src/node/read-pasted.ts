@@ -17,9 +17,7 @@ export async function readPasted(
   expected: PastedFor,
   { display, signal }: { display: ConsentDisplay; signal: AbortSignal },
 ): Promise<string | undefined> {
-  const lines = createInterface({ input })
-  const stop = () => lines.close()
-  signal.addEventListener('abort', stop, { once: true })
+  const lines = createInterface({ input, signal })
   let problem = ''
   let tries = 0
   try {
@@ -34,7 +32,6 @@ export async function readPasted(
       display.say([problem])
     }
   } finally {
-    signal.removeEventListener('abort', stop)
     lines.close()
   }
   if (signal.aborted) return undefined

@@ -48,8 +48,8 @@ export function createAgentProtocol(tools: AgentTools): AgentProtocol {
     },
     readRefusal,
     stepFor: (status, challenge, credential) => stepFor(status, challenge as JanuaryChallenge, credential),
-    requiredToken({ level, resourceToken, authServer }, { url }): TokenNeed | undefined {
-      if (level !== 'authorization' || resourceToken === undefined || authServer === undefined) return undefined
+    requiredToken({ resourceToken, authServer }, { url }): TokenNeed | undefined {
+      if (resourceToken === undefined || authServer === undefined) return undefined
       const { thumbprint } = signer
       const { resource, scope } = requireResourceToken(resourceToken, { url, authServer, agent: id, thumbprint })
       return { resource, authServer, scope, resourceToken }
