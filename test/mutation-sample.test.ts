@@ -229,6 +229,18 @@ describe('tests that cover a mutation', () => {
     expect(names({ start: 200, hash: 'h' }, {}, more)).toHaveLength(5)
   })
 
+  it('include a slow test that is named after the file where its cost puts it', () => {
+    const test = 'packages/server/test/consent/decide.slow.test.ts'
+    const tests = { ...map.tests, [test]: { seconds: 11, files: { [file]: [50, 60] as number[] } } }
+    const found = chooseTests(
+      { ...map, tests },
+      { file, start: 55, hash: 'h', inFunction: true },
+      {},
+      Object.keys(tests),
+    )
+    expect(found.map(({ reach }) => reach)).toEqual(['name', 'position', 'position', 'position', 'file'])
+  })
+
   it('include the test of a module that has a file for each platform', () => {
     const mutation = { file: 'countersign/dist/discovery/guarded-fetch.node.js', start: 0, hash: 'h', inFunction: true }
     const test = 'packages/countersign/test/discovery/guarded-fetch.test.ts'

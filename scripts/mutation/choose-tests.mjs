@@ -8,7 +8,7 @@ import { basename } from 'node:path'
  */
 
 /**
- * The test files for one mutation, nearest first: those that are named after the file, even if they are newer than the map; those that run
+ * The test files for one mutation, nearest first: those that are named after the file and fast, even if they are newer than the map; those that run
  * the position; those that run the same file; and those that run a file that imports it. Code that is evaluated when a module is loaded,
  * such as a table, has no test files by position: it runs once per process, for the first test file.
  *
@@ -21,7 +21,7 @@ import { basename } from 'node:path'
 export function chooseTests(map, { file, start, hash, inFunction }, importers, testFiles) {
   const isKnown = inFunction && map.hashes[file] === hash
   const measured = testFiles.filter((test) => test in map.tests)
-  const named = testFiles.filter((test) => isNamedAfter(test, file))
+  const named = testFiles.filter((test) => isNamedAfter(test, file) && !(map.tests[test]?.seconds > slow))
   const chosen = new Map(named.map((test) => [test, { test, seconds: map.tests[test]?.seconds ?? 5, reach: 'name' }]))
   const add = (reach, runs) => {
     const fitting = measured.filter((test) => !chosen.has(test) && runs(map.tests[test].files))
@@ -38,6 +38,9 @@ export function chooseTests(map, { file, start, hash, inFunction }, importers, t
   add('importer', (files) => closest.some((importer) => importer in files))
   return [...chosen.values()]
 }
+
+/** In seconds: a test that takes longer does not run first, even if it is named after the file, so that there is time for others. */
+const slow = 10
 
 /** Sorts tests first that run few other files, belong to the same package and take little time. */
 function distanceOf(test, file, { files, seconds }) {
