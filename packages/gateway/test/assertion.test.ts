@@ -44,6 +44,7 @@ it('assertionType rejects a lifetime over 60 seconds', async () => {
 it.each([
   ['agent', 'https://agent.example', 'agent.example'],
   ['agent_delegate', 'laptop-7', 7],
+  ['client_id', 'c1', 7],
   ['auth_server', 'https://auth.example', 'auth.example'],
   ['sub', 'alice', ''],
   ['scope', 'events.read', ['events.read']],

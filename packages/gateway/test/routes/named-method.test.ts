@@ -26,6 +26,16 @@ function refusalOf(rawTarget: string, headers: [string, string][] = [], asked: A
   }
 }
 
+it('a refusal names at most 32 characters of the field', () => {
+  const name = `verb_${'x'.repeat(27)}`
+  const ask = () =>
+    checkRequest(
+      { method: 'POST', rawTarget: `/notes/7?${name}yz=DELETE`, rawHeaders: ['Host', 'api.example'] },
+      { table: createRouteTable(notes), otherwise: 'refuse' },
+    )
+  expect(ask).toThrow(`The field ${name} specifies DELETE, which needs more here than POST`)
+})
+
 // G02
 describe('a parameter or header that names a method that requires more on its path', () => {
   it.each([

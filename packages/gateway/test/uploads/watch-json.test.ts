@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { isJsonStart, watchMembers, watchPossibleMembers } from '../../src/uploads/watch-json.js'
 import { watched } from './recording-check.js'
 
-const wide = (text: string) => [...text].join('\0')
+const wide = (text: string) => Array.from(text).join('\0')
 const urlOf = (length: number) => `[{"url":"${'/'.repeat(length)}"}]`
 
 describe('watchMembers', () => {
