@@ -1,5 +1,10 @@
 import { expect, it } from 'vitest'
-import { createDocumentSources, privateKeysIn, readJwks } from '../../src/discovery/document-sources.js'
+import {
+  createDocumentSources,
+  createRefetches,
+  privateKeysIn,
+  readJwks,
+} from '../../src/discovery/document-sources.js'
 
 it('finds the keys of a set that expose a private part, by their kid of at most 256 characters', () => {
   const keys = [
@@ -27,4 +32,35 @@ it.each([
   expect(() => createDocumentSources({ ...options, fetch }, () => 0)).toThrow(`${name} applies to the guarded fetch`)
   expect(() => createDocumentSources(options, () => 0)).not.toThrow()
   expect(() => createDocumentSources({ allowNetworks: [], fetch }, () => 0)).not.toThrow()
+})
+
+it('a busy server that others fetch from does not allow another fetch before the interval is over', async () => {
+  let time = 0
+  let loads = 0
+  let isLoading = false
+  let reason = 'unreachable'
+  const documents = {
+    find: () => undefined,
+    isLoading: () => isLoading,
+    load: async () => {
+      loads++
+      return { failure: { reason, message: 'down' } }
+    },
+  }
+  const { loadRenewed } = createRefetches(documents as never, () => time, 60)
+  const held = { value: 'old', freshUntil: 0, fetched: 1 }
+  const renew = async () => {
+    expect(await loadRenewed({ key: 'a', configured: false } as never, held, {} as never)).toBe(held)
+    return loads
+  }
+  expect(await renew()).toBe(1)
+  expect(await renew()).toBe(1)
+  isLoading = true
+  reason = 'busy'
+  expect(await renew()).toBe(2)
+  isLoading = false
+  expect(await renew()).toBe(2)
+  time = 60
+  expect(await renew()).toBe(3)
+  expect(await renew()).toBe(4)
 })

@@ -5,6 +5,7 @@ import { type KeyReference, signRequest } from 'countersign/signatures'
 import { decodeToken } from 'countersign/tokens'
 import { describe, expect, it, vi } from 'vitest'
 import { agentDocuments, documentFetch } from '../origins.js'
+import { refusalCode } from '../refusal.js'
 
 const id = 'https://api.example'
 const agentId = 'https://agent.example'
@@ -42,6 +43,22 @@ async function challenged(options: Partial<ResourceOptions> = {}, created = star
     throw new TypeError('expected a resource token')
   return decodeToken(challenge.resourceToken)?.payload
 }
+
+it.each<[Requirement, string]>([
+  ['signature', 'agent_token_invalid'],
+  ['identity', 'agent_token_invalid'],
+  ['authorization', 'auth_token_invalid'],
+])('takes text that is not a token for a token of the kind that a route needs: %s', async (require, code) => {
+  const signatureKey: KeyReference = { scheme: 'jwt', jwt: 'a.b.c' }
+  const request = await signRequest(new Request(`${id}/data`), {
+    profile: january.signing,
+    signer: agentSigner,
+    signatureKey,
+    created: start,
+  })
+  const required = require === 'authorization' ? { require, scope: 'data.read' } : { require }
+  expect(await refusalCode(() => open().verify(request, required))).toBe(code)
+})
 
 describe('a resource token', () => {
   it('is valid for 600 s by default', async () => {
