@@ -38,3 +38,13 @@ it('counts an owner whose last token was removed as one without tokens', async (
   for (let index = 0; index < 10_000; index++) await store.put(`stranger ${index}`, record('session'))
   expect(await store.list('alice')).toEqual([])
 })
+
+it('does not count an owner whose last record was removed', async () => {
+  const store = memoryStore()
+  await store.put('alice', record('session'))
+  for (let index = 0; index < 10_000; index++) {
+    await store.put(`stranger ${index}`, record('session'))
+    await store.remove(`stranger ${index}`, record('session'))
+  }
+  expect(await store.list('alice')).toHaveLength(1)
+})
