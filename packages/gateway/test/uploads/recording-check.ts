@@ -1,8 +1,18 @@
 import { AAuthError } from 'countersign/resource'
-import type { createFieldCheck } from '../../src/routes/field-check.js'
-import type { Watch } from '../../src/uploads/watch-form.js'
 
-export type FieldCheck = ReturnType<typeof createFieldCheck>
+interface FieldCheck {
+  name(name: string): void
+  named(name: string, value: string, isMember?: boolean): void
+  value(value: string): void
+  longValue(value: string): void
+  url(url: string | undefined): void
+  header(name: string, value: string): void
+}
+
+interface Watch {
+  push(chunk: Uint8Array): void
+  end(): void
+}
 
 /**
  * What a watch hands to its check for a body, and the code of the error that it throws, if any: the same for the whole body, for each byte
