@@ -213,7 +213,7 @@ describe('a token for a need', () => {
     await add(fitting)
     expect(await cache.satisfying('alice', need)).toEqual(fitting)
     expect((await cache.satisfying('alice', { ...need, kind: 'other' }))?.kind).toBe('other')
-    expect(await cache.satisfying('alice', { resource, authServer })).toEqual(fitting)
+    expect(await cache.satisfying('alice', { resource, authServer, scope: undefined })).toEqual(fitting)
   })
 
   it('was stored after a given time', async () => {
