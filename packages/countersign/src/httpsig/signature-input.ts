@@ -20,7 +20,7 @@ export interface SignatureInput {
 
 const maxLength = 4096
 const maxComponents = 32
-const opening = /^([a-z*][a-z0-9_.*-]{0,63})=\(([^()]*)\)/
+const opening = /^([a-z*][a-z0-9_.*-]{0,63})=\(([^()]*)\)(?:;created=([1-9]\d{0,14})(?!\d))?/
 const unclosed = /^[a-z*][a-z0-9_.*-]{0,63}=\([^()]*$/
 const componentList = /^"[^"\\ ;]+"(?: "[^"\\ ;]+")*$/
 const knownNames = /^"@?[a-z0-9!#$%&'*+.^_`|~-]+"(?: "@?[a-z0-9!#$%&'*+.^_`|~-]+")*$/
@@ -50,24 +50,23 @@ export function parseSignatureInput(text: string): SignatureInput {
     throw malformed(
       unclosed.test(text) ? 'is not label=(…): the component list is not closed' : 'does not start with label=(…)',
     )
-  const [whole, label = '', list = ''] = match
+  const [whole, label = '', list = '', first] = match
   const components = parseComponents(list)
-  const values = new Map<string, string | number>()
+  const values: Record<string, string | number> = first === undefined ? {} : { created: Number(first) }
   let end = whole.length
-  signatureParameter.lastIndex = end
-  for (let next = signatureParameter.exec(text); next; next = signatureParameter.exec(text)) {
+  while (end < text.length) {
+    signatureParameter.lastIndex = end
+    const next = signatureParameter.exec(text)
+    if (!next) throw malformed('has a malformed parameter, or continues after its only member')
     const [, name = '', digits, string] = next
-    if (values.has(name)) throw malformed(`has ${name} twice`)
+    if (Object.hasOwn(values, name)) throw malformed(`has ${name} twice`)
     const kind = parameterKinds[name]
     if (kind === 'seconds' && !isSeconds(digits)) throw malformed(`has a ${name} that is not a whole number of seconds`)
     if (kind === 'string' && string === undefined) throw malformed(`has a ${name} that is not a string`)
-    values.set(name, digits === undefined ? (string ?? '') : Number(digits))
+    values[name] = digits === undefined ? (string ?? '') : Number(digits)
     end = signatureParameter.lastIndex
   }
-  if (end !== text.length) throw malformed('has a malformed parameter, or continues after its only member')
-  const [created, expires, alg, nonce, tag] = ['created', 'expires', 'alg', 'nonce', 'tag'].map((name) =>
-    values.get(name),
-  )
+  const { created, expires, alg, nonce, tag } = values
   if (typeof created !== 'number')
     throw new AAuthError('signature_created_missing', 'Signature-Input has no created parameter.')
   if (typeof expires === 'number' && expires < created) throw malformed('has expires earlier than created')

@@ -21,6 +21,8 @@ describe('parseSignatureInput accepts', () => {
     [`${valid};tag=""`, { tag: '' }],
     [`${valid};keyid=""`, {}],
     [`${valid};other;more=1;less=-1;word=tok/en;no=?0;text="a b"`, {}],
+    [`${valid};constructor;valueof="a";hasownproperty=1`, {}],
+    ['sig1=("@path");alg="ed25519";created=7;expires=8', { created: 7, expires: 8, algorithm: 'ed25519' }],
     ['sig1=("x_y!");created=999999999999999', { created: 999999999999999, components: ['x_y!'] }],
     [`${valid};expires=1768786017`, { expires: 1768786017 }],
   ])('%s', (text, expected) => {
@@ -74,6 +76,9 @@ describe('parseSignatureInput rejects, one change from an accepted text', () => 
     ['created as an exponent', valid.replace(/=\d+$/, '=1e9'), 'signature_malformed'],
     ['created above 2^53', valid.replace(/=\d+$/, '=9007199254740993'), 'signature_malformed'],
     ['created as date', valid.replace(/=(\d+)$/, '=@$1'), 'signature_malformed'],
+    ['created of 16 digits', valid.replace(/=\d+$/, '=1234567890123456'), 'signature_malformed'],
+    ['created with letters after it', `${valid}s`, 'signature_malformed'],
+    ['a duplicate parameter named like a method of objects', `${valid};valueof;valueof`, 'signature_malformed'],
     ['duplicate created', `${valid};created=1768786017`, 'signature_malformed'],
     ['expires as string', `${valid};expires="1"`, 'signature_malformed'],
     ['alg as token', `${valid};alg=ed25519`, 'signature_malformed'],
