@@ -93,13 +93,16 @@ interface HeldToken {
 export function createDelegate(options: DelegateOptions): Delegate {
   requireDelegateOptions(options)
   const { id, signer, credential, now = systemClock, audienceOf = (url: string) => new URL(url).origin } = options
-  const post = createPost(options, now)
+  const post = createDelegateRequests({ ...options, now })
   const held = new LruCache<HeldToken>(maxTokens)
   const renewing = new Map<string, Promise<string>>()
   let enrolling: Promise<void> | undefined
 
   async function enroll(): Promise<void> {
-    if (!credential) throw refused('This installation is not enrolled, and has no credential to enroll with.')
+    if (!credential) {
+      const why = 'This installation is not enrolled, and has no credential to enroll with.'
+      throw refused(why, { error: 'unknown_delegate' })
+    }
     // Sent once: a credential may work only once. If the response is lost, the next renewal finds the enrollment.
     await post('/delegates', { credential: await credential() }, false)
   }
@@ -163,10 +166,28 @@ function requireDelegateOptions(options: DelegateOptions): void {
     warnOnce(id, 'allowInsecureLoopback', 'any program on this machine can impersonate the agent server.')
 }
 
-type Post = (path: string, form: Record<string, string>, mayHaveArrived: boolean) => Promise<Record<string, unknown>>
+/**
+ * Posts a form to a path below the agent's identifier, signed with the installation's key, and resolves to the response.
+ *
+ * @param isRepeatable whether the request may be sent again although it may have arrived
+ * @throws AgentError `agent_token_refused`, with the agent server's code in `error`; `agent_server_unreachable`
+ */
+export type DelegateRequests = (
+  path: string,
+  form: Readonly<Record<string, string>>,
+  isRepeatable: boolean,
+) => Promise<Record<string, unknown>>
 
-/** Posts signed forms to the agent server. Adapts to the server's clock, because those of devices are often wrong. */
-function createPost({ id, signer, fetch = globalThis.fetch }: DelegateOptions, now: () => number): Post {
+/**
+ * Creates the function with which an installation sends requests to its agent server: for agent servers that serve more than
+ * {@link createDelegate} needs. Adapts to the server's clock, because those of devices are often wrong.
+ */
+export function createDelegateRequests({
+  id,
+  signer,
+  fetch = globalThis.fetch,
+  now = systemClock,
+}: Pick<DelegateOptions, 'id' | 'signer' | 'fetch' | 'now'>): DelegateRequests {
   const clocks = createClocks(now)
   const { origin } = new URL(id)
 
@@ -182,11 +203,11 @@ function createPost({ id, signer, fetch = globalThis.fetch }: DelegateOptions, n
     return fetch(request, { signal })
   }
 
-  return async function post(path, form, mayHaveArrived) {
+  return async function post(path, form, isRepeatable) {
     const url = id + path
     const body = new URLSearchParams(form).toString()
     const signal = AbortSignal.timeout(timeout)
-    const send = () => sendWithRetries(() => sendOnce(url, body, signal), { mayHaveArrived, signal })
+    const send = () => sendWithRetries(() => sendOnce(url, body, signal), { mayHaveArrived: isRepeatable, signal })
     let response: Response
     try {
       response = await send()

@@ -5,5 +5,12 @@
  * @packageDocumentation
  */
 
+export { type CallbackOutcome, type CallbackPageOptions, callbackPage } from '../agent/callback-page.js'
 export { AgentError } from '../lib/agent-error.js'
-export { createDelegate, type Delegate, type DelegateOptions } from './create-delegate.js'
+export {
+  createDelegate,
+  createDelegateRequests,
+  type Delegate,
+  type DelegateOptions,
+  type DelegateRequests,
+} from './create-delegate.js'

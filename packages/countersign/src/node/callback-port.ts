@@ -13,6 +13,8 @@ export interface CallbackPortOptions {
   secret: string
   /** Ports in order of preference. If other programs are using all of them, any free port is used. @default any free port */
   ports?: readonly number[]
+  /** How the browser delivers the response: with `POST`, as a form, so that it never stands in an address bar. @default 'GET' */
+  method?: 'GET' | 'POST' | undefined
 }
 
 /** A port of 127.0.0.1 for an agent's callbacks. It does not keep the program alive, except while a page is being sent. */
@@ -42,6 +44,9 @@ const grace = 2000
 /** Interval between proofs that a port held by another process still belongs to the agent, in milliseconds. */
 const proofInterval = 1000
 
+/** Maximum size of a response that is delivered as a form, in bytes. */
+const maxForm = 16_384
+
 /** Maximum number of pages with a redirecting URL. */
 const maxLinks = 1000
 
@@ -49,13 +54,23 @@ const maxLinks = 1000
  * Binds the first free port, or finds the agent's process that already has one. When that process exits, its port is bound within a second.
  * A port that belongs to any other program is skipped, even if that program takes it later.
  */
-export async function openCallbackPort({ answer, secret, ports = [] }: CallbackPortOptions): Promise<CallbackPort> {
+export async function openCallbackPort({
+  answer,
+  secret,
+  ports = [],
+  method = 'GET',
+}: CallbackPortOptions): Promise<CallbackPort> {
   const links = new Map<string, string | undefined>()
-  const server = createCallbackServer((request) => respond(request, { answer, secret, links }))
+  const openServer = () =>
+    createCallbackServer(
+      (request) => respond(request, { answer, secret, method, links }),
+      method === 'POST' ? maxForm : 0,
+    )
+  const server = openServer()
   let found = await findPort(server, ports, secret)
   const isOtherProcess = !server.listening
   // Redirecting URLs are served on this process's own port.
-  const own = isOtherProcess ? createCallbackServer((request) => respond(request, { answer, secret, links })) : server
+  const own = isOtherProcess ? openServer() : server
   await bind(own, 0)
   let proof: Promise<void> | undefined
   async function proveOrMove(): Promise<void> {
@@ -95,7 +110,7 @@ export async function openCallbackPort({ answer, secret, ports = [] }: CallbackP
   }
 }
 
-function createCallbackServer(respondTo: (request: Request) => Promise<Response>): Server {
+function createCallbackServer(respondTo: (request: Request) => Promise<Response>, maxBody: number): Server {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000, connectionsCheckingInterval: 1000 })
   // Connections that send no request must not lock out the browser.
   limitConnections(server, { total: 500, isExempt: () => false })
@@ -104,7 +119,7 @@ function createCallbackServer(respondTo: (request: Request) => Promise<Response>
   const queue = createConnectionQueue()
   server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
     outgoing.setHeader('connection', 'close')
-    const options = { origin: `http://127.0.0.1:${portOf(server)}`, maxBody: 0, replaceGlobals: false }
+    const options = { origin: `http://127.0.0.1:${portOf(server)}`, maxBody, replaceGlobals: false }
     // Applies only once the request is complete: a client that never completes a request must not keep the program alive.
     const respondWhole = (request: Request) => {
       stayFor(outgoing, incoming.socket)
@@ -139,20 +154,22 @@ async function bind(server: Server, port: number): Promise<boolean> {
 }
 
 interface Responding extends Pick<CallbackPortOptions, 'answer' | 'secret'> {
+  method: 'GET' | 'POST'
   /** Pages by the paths that redirect to them; undefined for a page that has already been opened. */
   links: Map<string, string | undefined>
 }
 
-async function respond(request: Request, { answer, secret, links }: Responding): Promise<Response> {
+async function respond(request: Request, { answer, secret, method, links }: Responding): Promise<Response> {
   const { host, pathname } = new URL(request.url)
-  // A request for another host name, or from a script on another page, is not the user's callback (attacks M08).
-  if (request.headers.get('host') !== host || request.headers.has('origin'))
+  // A request for another host name, or from a script on another page, is not the user's callback (attacks M08). Forms have an origin.
+  if (request.headers.get('host') !== host || (method === 'GET' && request.headers.has('origin')))
     return new Response('This address only accepts browsers that return from an auth server.\n', { status: 403 })
   if (pathname.startsWith(proofPath)) return new Response(proofOf(secret, request.url))
   const isLink = links.has(pathname)
   if (!isLink && pathname !== new URL(listedRedirectUri).pathname)
     return new Response('There is nothing at this address.\n', { status: 404 })
-  if (request.method !== 'GET') return new Response('Use GET.\n', { status: 405, headers: { allow: 'GET' } })
+  const allowed = isLink ? 'GET' : method
+  if (request.method !== allowed) return new Response(`Use ${allowed}.\n`, { status: 405, headers: { allow: allowed } })
   if (!isLink) return answer(request)
   const page = links.get(pathname)
   links.set(pathname, undefined)

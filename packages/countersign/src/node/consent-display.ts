@@ -78,7 +78,8 @@ export interface PromptContext {
   isPasted: boolean
 }
 
-const pageLines = {
+/** The line above a page's URL. */
+export const pageLines = {
   opens: 'Your browser opens this page:',
   'is here': 'Open this page in your browser:',
   elsewhere: 'Another process of this agent has already prompted you. Decide on its page:',
@@ -106,8 +107,8 @@ export function consentLines(
   ].map(printable)
 }
 
-/** The command that forwards the callback from a browser on another machine to this one. */
-function tunnelLines(env: NodeJS.ProcessEnv, port: number): string[] {
+/** Lines with the command that forwards a callback port from the machine with the browser to this one; empty unless this is an SSH session. */
+export function tunnelLines(env: NodeJS.ProcessEnv, port: number): string[] {
   const [, , address, sshPort] = (env.SSH_CONNECTION ?? '').split(' ')
   if (address === undefined) return []
   const usual = sshPort === '22' ? '' : `-p ${sshPort} `

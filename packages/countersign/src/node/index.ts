@@ -36,7 +36,7 @@ export { type FileRevokedTokensOptions, fileRevokedTokens } from './file-revoked
 export { fileStore } from './file-store.js'
 export { keepPrivate } from './keep-private.js'
 export { type ConnectionShares, limitConnections } from './limit-connections.js'
-export { type LoopbackConsentOptions, loopbackConsent } from './loopback-consent.js'
+export { type LoopbackConsentOptions, loopbackConsent, showLoopbackPage } from './loopback-consent.js'
 export { createMountedListener, type Handler, type NodeListenerOptions } from './mounted-listener.js'
 export { createNodeListener } from './node-listener.js'
 export { FileStoreError, openPrivateFolder, readPrivateFile, writePrivateFile } from './private-files.js'

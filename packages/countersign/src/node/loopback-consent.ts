@@ -3,8 +3,8 @@ import type { Readable } from 'node:stream'
 import type { ConsentPrompt } from '../agent/consent-prompt.js'
 import type { ConsentRequest } from '../editions/agent-protocol.js'
 import { requireKnownOptions } from '../lib/options.js'
-import { listedRedirectUri, openCallbackPort } from './callback-port.js'
-import { consentLines, createConsentDisplay, type TerminalOutput } from './consent-display.js'
+import { type CallbackPort, listedRedirectUri, openCallbackPort } from './callback-port.js'
+import { consentLines, createConsentDisplay, pageLines, type TerminalOutput, tunnelLines } from './consent-display.js'
 import { readPasted } from './read-pasted.js'
 
 export interface LoopbackConsentOptions {
@@ -123,6 +123,21 @@ const optionNames = {
   env: true,
   secret: true,
 } as const satisfies Record<keyof LoopbackConsentOptions, true>
+
+/**
+ * Shows the user the URL of a page that leads back to a callback port, and opens the page if this machine has a browser. Over SSH, also
+ * shows the command that forwards the port.
+ */
+export function showLoopbackPage(
+  url: string,
+  { port, createOneTimeLink }: Pick<CallbackPort, 'port' | 'createOneTimeLink'>,
+  { output, env }: { output: TerminalOutput; env: NodeJS.ProcessEnv },
+): void {
+  const isOpened = hasBrowser(env)
+  const lines = isOpened ? [pageLines.opens] : [...tunnelLines(env, port), pageLines['is here']]
+  output.write([...lines, '', `  ${url}`, '', ''].join('\n'))
+  if (isOpened) openBrowser(createOneTimeLink(url))
+}
 
 /** The command that opens a page, by platform. The URL is passed as a single argument that no shell interprets. */
 const openers: Partial<Record<NodeJS.Platform, readonly [command: string, ...rest: string[]]>> = {

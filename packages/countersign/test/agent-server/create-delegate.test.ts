@@ -132,7 +132,7 @@ it('reports refusals with the agent server’s code', async () => {
     )
   expect(await failing(agentOf(await delegateAs('laptop-7')).fetch(events))).toEqual([code, 'name_taken'])
   const nameless = await delegateAs('', { credential: undefined })
-  expect(await failing(nameless.agentToken(api))).toEqual([code, undefined])
+  expect(await failing(nameless.agentToken(api))).toEqual([code, 'unknown_delegate'])
   expect(await failing((await delegateAs('b')).agentToken('https://other.test/'))).toEqual([code, 'audience_denied'])
   await server.revoke('laptop-7')
   expect((await laptop.fetch(events)).status).toBe(200)
