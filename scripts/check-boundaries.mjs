@@ -125,7 +125,7 @@ const layers = {
     ['database', 'flags', 'network', 'workers', 'agent-folder'],
     ['trace', 'inspect', 'discover', 'keys', 'verify'],
     ['own-agent'],
-    ['sign', 'operate', 'serve', 'demo', 'doctor', 'fetch', 'tokens', 'sidecar', 'mcp', 'init'],
+    ['sign', 'operate', 'serve', 'demo', 'doctor', 'fetch', 'tokens', 'sidecar', 'mcp', 'init', 'login'],
     ['gateway', 'status'],
     ['commands'],
     ['program'],

@@ -28,10 +28,14 @@ it('shows the agent, its user and access, and that its auth server is reachable'
     new RegExp(`\n${parties.api}\n  data\\.read data\\.write; until \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d`),
   )
   expect(JSON.parse((await run(['status', '--json'])).stdout)).toMatchObject({
-    agent: id,
-    published: 'while running',
-    auth_servers: [{ id: parties.authServer, outcome: 'reachable', user: expect.any(String) as string }],
-    tokens: [{ resource: parties.api, scope: 'data.read data.write' }],
+    agents: [
+      {
+        agent: id,
+        published: 'while running',
+        auth_servers: [{ id: parties.authServer, outcome: 'reachable', user: expect.any(String) as string }],
+        tokens: [{ resource: parties.api, scope: 'data.read data.write' }],
+      },
+    ],
   })
 })
 
@@ -45,7 +49,12 @@ it('exits with 3 and the reason if an auth server is not reachable', async () =>
 })
 
 it('exits with 2 without an agent', async () => {
-  expect(await runInProcess('status', '--home', '/nonexistent')).toMatchObject({ status: 2, stdout: '' })
+  expect(await runInProcess('status', '--home', '/nonexistent')).toEqual({
+    status: 2,
+    stdout: '',
+    stderr:
+      'There is no agent in /nonexistent: run countersign login with the URL of your auth server, and with the same --home if you set one.\n',
+  })
 })
 
 it('like the commands for tokens, needs no port', async () => {

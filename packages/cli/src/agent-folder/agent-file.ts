@@ -14,6 +14,16 @@ export interface AgentFile {
   nextKey?: string | undefined
   /** Unix time, in seconds, at which both keys were first seen at the agent's URL. */
   since?: number | undefined
+  /** For a personal agent: what its auth server calls this device and its owner. */
+  device?: DeviceLogin | undefined
+}
+
+/** A device that is logged in at an auth server. */
+export interface DeviceLogin {
+  /** The name that the owner sees in the list of devices. */
+  name: string
+  /** The owner's username. */
+  account: string
 }
 
 const lenientOptions = { allowInsecureLoopback: true, allowPath: true }
@@ -53,6 +63,15 @@ const members: Readonly<Record<keyof AgentFile, MemberRule>> = {
     isFine: isKeyFile,
   },
   since: { isRequired: false, must: 'be a Unix time in whole seconds', isFine: (value) => Number.isSafeInteger(value) },
+  device: {
+    isRequired: false,
+    must: 'be an object with the members name and account',
+    isFine: (value) => isObject(value) && [value.name, value.account].every(isAgentName),
+  },
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
 }
 
 /** Whether a value can be shown to users as an agent's name. */

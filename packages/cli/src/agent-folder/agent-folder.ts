@@ -4,6 +4,7 @@ import type { PrivateJwk } from 'countersign'
 import { documentUrl } from 'countersign/discovery'
 import { editionOf, publishedKeys } from '../editions/agent-editions.js'
 import type { EditionName } from '../editions/load-edition.js'
+import type { DeviceLogin } from './agent-file.js'
 
 /** A private key with the `kid` under which it is published. */
 export type AgentKey = PrivateJwk & { kid: string }
@@ -24,6 +25,8 @@ export interface AgentFolder {
   keys: { signing: AgentKey; next?: AgentKey | undefined }
   /** Unix time, in seconds, at which both keys were first seen at the agent's URL. */
   since?: number | undefined
+  /** Set if `countersign login` created the agent: its only auth server publishes its documents, and issues its agent tokens. */
+  device?: DeviceLogin | undefined
   /** Path of the token store; created on the first write. */
   storePath: string
 }

@@ -7,21 +7,12 @@ import { CommandError, errorCode, usageError } from '../command/errors.js'
 import { type AgentFile, parseAgentFile } from './agent-file.js'
 import { type AgentFolder, type AgentKey, keyFileOf, type WrittenAgent } from './agent-folder.js'
 
-const forWhom = 'run countersign agent init --id https://… with your own URL, and with the same --home if you set one'
-
 /**
- * Reads the command line's own agent from its folder.
+ * Reads an agent from its folder; undefined if the folder has none.
  *
- * @throws CommandError if the folder has no agent, or a file in it is invalid or cannot be read
+ * @throws CommandError if a file in the folder is invalid or cannot be read
  * @throws FileStoreError if other users could read the folder or a file in it, or a file is a link, with instructions
  */
-export async function readAgentFolder(path: string): Promise<AgentFolder> {
-  const agent = await findAgentFolder(path)
-  if (!agent) throw usageError(`There is no agent in ${path}: ${forWhom}.`)
-  return agent
-}
-
-/** Like {@link readAgentFolder}, but returns undefined if the folder has no agent yet. */
 export async function findAgentFolder(path: string): Promise<AgentFolder | undefined> {
   const place = join(path, 'agent.json')
   const text = await readText(place)
@@ -31,10 +22,11 @@ export async function findAgentFolder(path: string): Promise<AgentFolder | undef
   if (!document) throw usageError(`${place} is not a JSON object: fix it, or move it somewhere else.`)
   const parsed = parseAgentFile(document)
   if ('problem' in parsed) throw usageError(`${place} ${parsed.problem}.`)
-  const { id, name, edition, authServers, signingKey, nextKey, since } = parsed.file
+  const { id, name, edition, authServers, signingKey, nextKey, since, device } = parsed.file
   const signing = await readKey(path, signingKey)
   const next = nextKey === undefined ? undefined : await readKey(path, nextKey)
-  return { path, id, name, edition, authServers, keys: { signing, next }, since, storePath: join(path, 'store') }
+  const keys = { signing, next }
+  return { path, id, name, edition, authServers, keys, since, device, storePath: join(path, 'store') }
 }
 
 async function readText(place: string): Promise<string | undefined> {
@@ -79,7 +71,7 @@ function isPrivateJwk(jwk: Readonly<Record<string, unknown>>): jwk is PrivateJwk
  * @throws CommandError if a file cannot be written
  */
 export async function writeAgentFolder(agent: WrittenAgent): Promise<void> {
-  const { path, id, name, edition, authServers, keys, since } = agent
+  const { path, id, name, edition, authServers, keys, since, device } = agent
   openPrivateFolder(path)
   const { signing, next } = keys
   for (const key of next ? [signing, next] : [signing]) await addKey(path, key)
@@ -91,6 +83,7 @@ export async function writeAgentFolder(agent: WrittenAgent): Promise<void> {
     signingKey: keyFileOf(signing),
     nextKey: next && keyFileOf(next),
     since,
+    device,
   }
   await writeText(join(path, 'agent.json'), `${JSON.stringify(file, null, 2)}\n`)
 }

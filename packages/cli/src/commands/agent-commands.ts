@@ -18,6 +18,13 @@ const agent: FlagTable = {
     "The agent's folder; default: the value of COUNTERSIGN_HOME, or the countersign folder in your configuration folder",
 }
 
+/** Flags of commands that act as one of the agents on this device. */
+const acting: FlagTable = {
+  '--as <id>':
+    'The agent to act as, if there are several: the auth server given to login, or the URL given to agent init',
+  ...agent,
+}
+
 const interop: FlagTable = { '--interop': 'Accept peers that use an older form of the protocol' }
 
 const authServer: FlagTable = {
@@ -71,6 +78,36 @@ export const demoCommands: readonly CommandRow[] = [
 /** Commands for users with their own agent, in the order in which the help lists them. */
 export const agentCommands: readonly CommandRow[] = [
   {
+    name: 'login',
+    guesses: ['connect', 'signin'],
+    about: 'Connect this device to your account at an auth server; commands then act as your agent, without a web host',
+    example: 'login https://auth.example',
+    page: 'Scripts and services',
+    subjects: [{ name: '<auth-server>', description: "The auth server's URL, such as https://auth.example" }],
+    flags: {
+      '--remote': 'For a device without a browser: type the code that the auth server shows you on another computer',
+      '--name <text>': 'The name of this device in your list of agents; default: its host name',
+      '--timeout <seconds>': 'How long to wait for you to sign in, in seconds; default: 600',
+      ...agent,
+      ...allowNetwork,
+      ...egressProxy,
+      ...json,
+    },
+    load: async () => (await import('../login/login-command.js')).loginCommand,
+  },
+  {
+    name: 'logout',
+    guesses: ['disconnect', 'signout'],
+    about: 'Disconnect this device from your account, and delete its key and tokens',
+    example: 'logout https://auth.example',
+    page: 'Scripts and services',
+    subjects: [
+      { name: '[auth-server]', description: 'The auth server given to login; required if there are several logins' },
+    ],
+    flags: { ...agent, ...json },
+    load: async () => (await import('../login/logout-command.js')).logoutCommand,
+  },
+  {
     name: 'agent init',
     guesses: ['create', 'new', 'register', 'setup'],
     about: 'Create your own agent: its key, and two documents to upload to any static file host',
@@ -107,12 +144,12 @@ export const agentCommands: readonly CommandRow[] = [
     about: 'List what the agent may do, and until when',
     example: 'agent tokens list',
     page: 'Scripts and services',
-    flags: { ...agent, ...json },
+    flags: { ...acting, ...json },
     load: async () => (await import('../tokens/tokens-commands.js')).tokensList,
   },
   {
     name: 'agent tokens forget',
-    guesses: ['remove', 'delete', 'logout'],
+    guesses: ['remove', 'delete'],
     about: 'Forget the tokens for a resource, so that the next request prompts the user again',
     example: 'agent tokens forget https://api.example',
     page: 'Scripts and services',
@@ -121,7 +158,7 @@ export const agentCommands: readonly CommandRow[] = [
     ],
     flags: {
       '--all': 'Forget everything, including which user gave consent, so that a different user can give it',
-      ...agent,
+      ...acting,
       ...json,
     },
     load: async () => (await import('../tokens/tokens-commands.js')).tokensForget,
@@ -132,7 +169,7 @@ export const agentCommands: readonly CommandRow[] = [
     example: 'agent tokens add "http://127.0.0.1/callback?code=...&state=..."',
     page: 'Scripts and services',
     subjects: [{ name: '<address>', description: "The browser's complete final URL, in quotes" }],
-    flags: { ...agent, ...json },
+    flags: { ...acting, ...json },
     load: async () => (await import('../tokens/tokens-commands.js')).tokensAdd,
   },
   {
@@ -187,7 +224,7 @@ export const agentCommands: readonly CommandRow[] = [
         "Also accept the browser's final URL, pasted into the terminal; gives up after three URLs that do not match",
       '--consent-timeout <seconds>':
         "How long to wait for the user's decision, in seconds; default: 1800. The terminal counts down either this timeout or the time that the auth server allows, whichever is shorter; the user can extend the latter",
-      ...agent,
+      ...acting,
       ...allowNetwork,
       ...interop,
     },
@@ -196,10 +233,11 @@ export const agentCommands: readonly CommandRow[] = [
   {
     name: 'status',
     guesses: ['whoami'],
-    about: 'Show your agent, its user, what it may do and until when, and whether its auth servers are reachable',
+    about:
+      'Show your agents, their users, what they may do and until when, and whether their auth servers are reachable',
     example: 'status',
     page: 'Scripts and services',
-    flags: { ...agent, ...allowNetwork, ...egressProxy, ...json },
+    flags: { ...acting, ...allowNetwork, ...egressProxy, ...json },
     load: async () => (await import('../status/status-command.js')).statusCommand,
   },
   {
@@ -222,7 +260,7 @@ export const agentCommands: readonly CommandRow[] = [
         'A command that shows the user the consent page, whose URL is in COUNTERSIGN_CONSENT_URL',
       '--no-consent': 'Do not prompt for consent: programs get status 401 and the URL of the consent page',
       ...authServer,
-      ...agent,
+      ...acting,
       ...allowNetwork,
       ...interop,
     },
@@ -238,7 +276,7 @@ export const agentCommands: readonly CommandRow[] = [
       ...authServer,
       '--patience <seconds>': "How long a call waits for the user's decision, in seconds; default: 20",
       '--url-in-answers': 'Also give the model the URL of the consent page',
-      ...agent,
+      ...acting,
       ...allowNetwork,
     },
     load: async () => (await import('../mcp/mcp-command.js')).mcpCommand,

@@ -1,7 +1,6 @@
 import type { ConsentPrompt } from 'countersign/agent'
 import { loopbackConsent } from 'countersign/node'
-import { agentFolderPath } from '../agent-folder/agent-folder.js'
-import { readAgentFolder } from '../agent-folder/folder-files.js'
+import { type AgentFlags, chooseAgent } from '../agent-folder/choose-agent.js'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { editionOf } from '../editions/agent-editions.js'
 import type { CommandEdition } from '../editions/command-edition.js'
@@ -17,8 +16,7 @@ import { createTextRenderer } from '../trace/text-renderer.js'
 import type { Party } from '../trace/trace-event.js'
 import { type OutputFlags, writeResponse } from './write-response.js'
 
-interface FetchFlags extends RequestFlags, OutputFlags, NetworkFlags {
-  home?: string
+interface FetchFlags extends RequestFlags, OutputFlags, NetworkFlags, AgentFlags {
   authServer?: readonly string[]
   /** False if `--no-consent` is given. */
   consent: boolean
@@ -50,7 +48,7 @@ export const fetchCommand: Run<FetchFlags> = async (flags, terminal, subject) =>
 
 async function fetchOnce(flags: FetchFlags, terminal: Parameters<Run>[1], subject: string): Promise<number> {
   const request = await buildRequest(subject, flags, terminal.readInput)
-  const folder = await readAgentFolder(agentFolderPath(terminal.env, flags.home))
+  const folder = await chooseAgent(flags, terminal.env)
   const authServers = (flags.authServer ?? []).map((id) => requireIdentifierFlag('--auth-server', id, 'allowed'))
   if (flags.paste && editionOf(folder).isPolled)
     throw usageError('--paste is not needed: this agent learns your decision without your browser’s final URL.')
@@ -90,7 +88,7 @@ async function fetchOnce(flags: FetchFlags, terminal: Parameters<Run>[1], subjec
     await writeResponse(response, flags, terminal)
     return exitStatus.done
   } catch (error) {
-    throw signal.aborted ? signal.reason : agentFailure(error, url, folder.edition)
+    throw signal.aborted ? signal.reason : agentFailure(error, url, folder)
   } finally {
     deadline.stop()
     await own.close()

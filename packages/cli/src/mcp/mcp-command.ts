@@ -1,6 +1,6 @@
 import { AgentError } from 'countersign/agent'
-import { agentFolderPath } from '../agent-folder/agent-folder.js'
-import { readAgentFolder } from '../agent-folder/folder-files.js'
+import type { AgentFolder } from '../agent-folder/agent-folder.js'
+import { type AgentFlags, chooseAgent } from '../agent-folder/choose-agent.js'
 import { exitStatus, usageError } from '../command/errors.js'
 import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
 import { openAgentPort } from '../own-agent/agent-port.js'
@@ -18,8 +18,8 @@ import { type ClientOutput, createClientOutput, readMessages, serializeMessage }
  * `countersign mcp <url>`: runs an MCP server on standard input and output that calls a protected server as the command line's own agent.
  */
 export const mcpCommand: Run<McpFlags> = async (flags, terminal, address) => {
-  const { url, folderPath, authServers, patience, isUrlInAnswers, network } = readMcpFlags(address, flags, terminal.env)
-  const folder = await readAgentFolder(folderPath)
+  const { url, authServers, patience, isUrlInAnswers, network } = readMcpFlags(address, flags)
+  const folder = await chooseAgent(flags, terminal.env)
   const port = await openAgentPort(folder)
   try {
     const own = await openOwnAgent({ folder, authServers, targets: [url], network, consent: port.way })
@@ -43,7 +43,7 @@ export const mcpCommand: Run<McpFlags> = async (flags, terminal, address) => {
         consent: createConsentAsker({ host, desk, patience, isUrlInAnswers, show }),
         tell: (message) => output.write(serializeMessage(message)),
         clientReads: output.read,
-        describe: (error) => describe(error, url),
+        describe: (error) => describe(error, url, folder),
         onProblem: terminal.notify,
       })
       await serve(bridge, terminal, output)
@@ -77,17 +77,16 @@ async function serve(bridge: Bridge, terminal: Terminal, output: ClientOutput): 
 }
 
 /** Describes, for the user of the client, why the server did not respond. */
-function describe(error: unknown, url: string): string {
+function describe(error: unknown, url: string, folder: AgentFolder): string {
   if (error instanceof ServerProblem) return error.message
   // The model must not see the URL of the page.
   if (error instanceof AgentError && error.code === 'consent_required')
     return `${new URL(url).host} needs your consent: try again, and decide.`
-  const failure = agentFailure(error, url)
+  const failure = agentFailure(error, url, folder)
   return failure instanceof Error ? failure.message : String(failure)
 }
 
-export interface McpFlags extends NetworkFlags {
-  home?: string
+export interface McpFlags extends NetworkFlags, AgentFlags {
   authServer?: readonly string[]
   patience?: string
   urlInAnswers?: true
@@ -95,7 +94,6 @@ export interface McpFlags extends NetworkFlags {
 
 export interface McpSettings {
   url: string
-  folderPath: string
   authServers: readonly string[]
   /** Seconds. */
   patience: number
@@ -107,13 +105,12 @@ export interface McpSettings {
 const defaultPatience = '20'
 
 /** @throws CommandError for invalid flags */
-export function readMcpFlags(address: string, flags: McpFlags, env: NodeJS.ProcessEnv): McpSettings {
+export function readMcpFlags(address: string, flags: McpFlags): McpSettings {
   const { patience = defaultPatience } = flags
   if (!/^\d{1,5}(?:\.\d{1,3})?$/.test(patience))
     throw usageError('--patience must be a number of seconds below 100000, such as 20.')
   return {
     url: requireServer(address),
-    folderPath: agentFolderPath(env, flags.home),
     authServers: (flags.authServer ?? []).map((id) => requireIdentifierFlag('--auth-server', id, 'allowed')),
     patience: Number(patience),
     isUrlInAnswers: flags.urlInAnswers === true,

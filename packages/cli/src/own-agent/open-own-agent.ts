@@ -5,10 +5,10 @@ import { createGuardedFetch, fileStore } from 'countersign/node'
 import { type AgentDocument, type AgentFolder, agentDocuments } from '../agent-folder/agent-folder.js'
 import { CommandError, errorCode, exitStatus, usageError } from '../command/errors.js'
 import { editionOf, portableRedirect, requireAllowed } from '../editions/agent-editions.js'
-import type { EditionName } from '../editions/load-edition.js'
 import { addressHint } from '../network/fetch-problems.js'
 import { listen, type OpenPort } from '../network/listen.js'
 import { lookAt } from './check-publication.js'
+import { openDevice } from './device.js'
 
 export interface OwnAgentOptions {
   folder: AgentFolder
@@ -46,18 +46,23 @@ export interface OwnAgent {
  */
 export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> {
   const { folder, authServers = [], targets = [], consent, network, interop, isLocal = false, ...given } = options
-  const { id, name, keys, storePath } = folder
+  const { id, name, keys, storePath, device } = folder
+  if (device && authServers.length > 0)
+    throw usageError(`--auth-server is not for a personal agent: APIs accept it only through ${id}.`)
   const accepted = [...new Set([...folder.authServers, ...authServers])]
   requireAllowed({ ...folder, authServers: accepted })
   const { edition } = editionOf(folder)
   if (interop && edition) throw usageError(`--interop is for January 2026: this agent speaks ${edition.name}.`)
   const known = [id, ...accepted, ...targets]
   const allowInsecureLoopback = known.some((url) => isLoopbackIdentifier(new URL(url).origin))
+  const allowPath = [id, ...accepted].some((url) => new URL(url).pathname !== '/')
+  const signer = await createSigner(keys.signing)
   const agent = createAgent({
     ...given,
     edition,
     id,
-    signer: await createSigner(keys.signing),
+    signer,
+    agentToken: device && openDevice({ id, signer, fetch: given.fetch, allowInsecureLoopback, allowPath }).agentToken,
     authServers: accepted,
     about: name === undefined ? undefined : { name },
     // Without a way to prompt the user, the browser is redirected to a port on which nothing listens.
@@ -66,9 +71,9 @@ export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> 
     fetchDocument: fetchDocuments(accepted, { ...network, allowInsecureLoopback }),
     interop: interop ? { signatureEncoding: 'base64url', nonce: 'never', stateOptional: accepted } : {},
     allowInsecureLoopback,
-    allowPath: [id, ...accepted].some((url) => new URL(url).pathname !== '/'),
+    allowPath,
   })
-  if (isLocal || !isLoopbackIdentifier(id)) return { agent, close: async () => undefined }
+  if (isLocal || device || !isLoopbackIdentifier(id)) return { agent, close: async () => undefined }
   const publication = await publishHere(folder)
   return { agent, close: () => publication.close() }
 }
@@ -156,17 +161,20 @@ const statuses: Partial<Record<AgentError['code'], number>> = {
   consent_required: exitStatus.consentNeeded,
   auth_server_unknown: exitStatus.network,
   auth_server_unreachable: exitStatus.network,
+  agent_server_unreachable: exitStatus.network,
 }
+
+type FailedAgent = Partial<Pick<AgentFolder, 'edition' | 'device'>>
 
 /**
  * Converts the failure of an agent's request to an error that has a sentence for the user and the matching exit status.
  *
- * @param edition the agent's edition
+ * @param agent the agent that sent the request. @default an own agent of January 2026
  */
-export function agentFailure(error: unknown, url: string, edition?: EditionName): unknown {
+export function agentFailure(error: unknown, url: string, agent: FailedAgent = {}): unknown {
   if (error instanceof AgentError) {
     const exitCode = statuses[error.code] ?? exitStatus.refused
-    return new CommandError(sentenceOf(error, new URL(url).host, edition), { exitCode, cause: error })
+    return new CommandError(sentenceOf(error, new URL(url).host, agent), { exitCode, cause: error })
   }
   if (!(error instanceof TypeError)) return error
   const reasons = causeMessages(error)
@@ -181,10 +189,12 @@ function isNetworkFailure({ cause }: TypeError): boolean {
   return cause instanceof Error && 'code' in cause
 }
 
-function sentenceOf(error: AgentError, host: string, edition: EditionName | undefined): string {
+function sentenceOf(error: AgentError, host: string, { edition, device }: FailedAgent): string {
   const { code, message, consent, authServer, retryAfter } = error
   const hint = addressHint(error)
   const said = hint === undefined ? message : `${message} ${hint}`
+  if (authServer !== undefined && device)
+    return `${host} sends users to ${authServer} to decide. If you have an account there, run countersign login ${authServer}, and add --as ${authServer} to this command.`
   if (authServer !== undefined)
     return `${host} sends users to ${authServer} to decide. If you trust that server with your password, add --auth-server ${authServer}`
   if (code === 'consent_required') {

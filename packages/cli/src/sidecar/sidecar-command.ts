@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import { loopbackConsent } from 'countersign/node'
 import type { AgentFolder } from '../agent-folder/agent-folder.js'
-import { readAgentFolder } from '../agent-folder/folder-files.js'
+import { chooseAgent } from '../agent-folder/choose-agent.js'
 import { exitStatus } from '../command/errors.js'
 import { openAgentPort, portSecret } from '../own-agent/agent-port.js'
 import { type OwnAgent, type OwnAgentOptions, openOwnAgent } from '../own-agent/open-own-agent.js'
@@ -24,7 +24,7 @@ const grace = 30_000
 export const sidecarCommand: Run<SidecarFlags> = async (flags, terminal) => {
   const settings = readSidecarFlags(flags, terminal.env)
   const { at, hosts } = settings
-  const folder = await readAgentFolder(settings.folderPath)
+  const folder = await chooseAgent(flags, terminal.env)
   const secret = 'secretFile' in at ? await readSecret(at.secretFile) : undefined
   const ownHosts = new Set<string>()
   const ending = new AbortController()

@@ -6,11 +6,11 @@ import { type AddressInfo, connect } from 'node:net'
 import { resolve } from 'node:path'
 import { readPrivateFile, writePrivateFile } from 'countersign/node'
 import { agentFolderPath } from '../agent-folder/agent-folder.js'
+import type { AgentFlags } from '../agent-folder/choose-agent.js'
 import { CommandError, errorCode, usageError } from '../command/errors.js'
 import { type NetworkFlags, readNetworkFlags, readPort, requireIdentifierFlag } from '../flags/network-flags.js'
 
-export interface SidecarFlags extends NetworkFlags {
-  home?: string
+export interface SidecarFlags extends NetworkFlags, AgentFlags {
   allowHost?: readonly string[]
   authServer?: readonly string[]
   port?: string
@@ -23,7 +23,6 @@ export interface SidecarFlags extends NetworkFlags {
 }
 
 export interface SidecarSettings {
-  folderPath: string
   hosts: ReadonlySet<string>
   authServers: readonly string[]
   /** A port on 127.0.0.1, or a Unix socket. */
@@ -33,7 +32,6 @@ export interface SidecarSettings {
 
 /** @throws CommandError for invalid flags */
 export function readSidecarFlags(flags: SidecarFlags, env: NodeJS.ProcessEnv): SidecarSettings {
-  const folderPath = agentFolderPath(env, flags.home)
   const hosts = new Set((flags.allowHost ?? []).map(readHost))
   if (hosts.size === 0) throw usageError('Specify which hosts programs may call: --allow-host api.example')
   if (flags.socket !== undefined && (flags.port ?? flags.secretFile) !== undefined)
@@ -43,14 +41,13 @@ export function readSidecarFlags(flags: SidecarFlags, env: NodeJS.ProcessEnv): S
   if (flags.onConsent !== undefined && !flags.consent)
     throw usageError('Use either --on-consent or --no-consent, not both.')
   return {
-    folderPath,
     hosts,
     authServers: (flags.authServer ?? []).map((id) => requireIdentifierFlag('--auth-server', id, 'allowed')),
     at:
       flags.socket === undefined
         ? {
             port: readPort(flags.port ?? '8007'),
-            secretFile: flags.secretFile ?? resolve(folderPath, 'sidecar-secret'),
+            secretFile: flags.secretFile ?? resolve(agentFolderPath(env, flags.home), 'sidecar-secret'),
           }
         : { socket: resolve(flags.socket) },
     network: readNetworkFlags(flags),

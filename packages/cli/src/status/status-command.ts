@@ -1,21 +1,21 @@
 import type { TokenSummary } from 'countersign/agent'
 import { isLoopbackIdentifier } from 'countersign/discovery'
 import { fileStore } from 'countersign/node'
-import { type AgentFolder, agentFolderPath } from '../agent-folder/agent-folder.js'
-import { readAgentFolder } from '../agent-folder/folder-files.js'
-import { exitStatus } from '../command/errors.js'
+import type { AgentFolder } from '../agent-folder/agent-folder.js'
+import { type AgentFlags, chooseAgents } from '../agent-folder/choose-agent.js'
+import { CommandError, exitStatus } from '../command/errors.js'
 import { checkIdentifier } from '../discover/check-identifier.js'
 import { loadEdition } from '../editions/load-edition.js'
 import { type NetworkFlags, readNetworkFlags } from '../flags/network-flags.js'
 import { lookAt } from '../own-agent/check-publication.js'
+import { findConnection } from '../own-agent/device.js'
 import { openOwnAgent } from '../own-agent/open-own-agent.js'
 import { withProgress } from '../terminal/progress.js'
 import type { Run } from '../terminal/terminal.js'
 import { printable, wrapText } from '../terminal/text.js'
 import { renderToken, tokenDocument } from '../tokens/tokens-commands.js'
 
-interface StatusFlags extends NetworkFlags {
-  home?: string
+interface StatusFlags extends NetworkFlags, AgentFlags {
   json?: true
 }
 
@@ -30,38 +30,48 @@ interface AuthServerStatus {
 }
 
 interface Status {
-  agent: Pick<AgentFolder, 'id' | 'name' | 'path'>
-  /** Whether the agent's documents are published. A loopback agent's documents are served while a command is running. */
-  published: 'up' | 'absent' | 'wrong' | 'unreachable' | 'while running'
+  agent: Pick<AgentFolder, 'id' | 'name' | 'path' | 'device'>
+  /**
+   * Whether the agent's documents are published. A loopback agent's documents are served while a command is running. For a personal agent:
+   * whether its device is connected.
+   */
+  published: 'up' | 'absent' | 'wrong' | 'unreachable' | 'while running' | 'connected' | 'disconnected'
   authServers: readonly AuthServerStatus[]
   tokens: readonly TokenSummary[]
 }
 
-/** `countersign status`: shows the agent, its user, what it may do and until when, and whether its auth servers are reachable. */
+/** `countersign status`: shows the agents, their users, what they may do and until when, and whether their auth servers are reachable. */
 export const statusCommand: Run<StatusFlags> = async (flags, terminal) => {
   const network = readNetworkFlags(flags)
-  const folder = await readAgentFolder(agentFolderPath(terminal.env, flags.home))
+  const folders = await chooseAgents(flags, terminal.env)
+  const check = () => Promise.all(folders.map((folder) => statusOf(folder, network)))
+  const agents = await withProgress(terminal, 'Checking the agents and their auth servers', check)
+  const document = { agents: agents.map(documentOf) }
+  terminal.write(flags.json ? `${JSON.stringify(document, null, 2)}\n` : agents.map(render).join('\n'))
+  const outcomes = agents.flatMap(({ published, authServers }) => [
+    published,
+    ...authServers.map((each) => each.outcome),
+  ])
+  if (outcomes.includes('unreachable')) return exitStatus.network
+  return outcomes.some((outcome) => ['absent', 'wrong', 'disconnected', 'refused'].includes(outcome))
+    ? exitStatus.refused
+    : exitStatus.done
+}
+
+async function statusOf(folder: AgentFolder, network: ReturnType<typeof readNetworkFlags>): Promise<Status> {
   const own = await openOwnAgent({ folder, isLocal: true })
   const tokens = await own.agent.tokens()
   const users = await usersOf(folder)
   const ids = [...new Set([...folder.authServers, ...tokens.map(({ authServer }) => authServer), ...users.keys()])]
-  const checks = () =>
-    Promise.all([
-      checkPublication(folder, network),
-      ...ids.map(async (id) => ({
-        id,
-        ...(await checkAuthServer(id, folder, network)),
-        user: users.get(id) ?? null,
-      })),
-    ] as const)
-  const [published, ...authServers] = await withProgress(terminal, 'Checking the agent and its auth servers', checks)
-  const status: Status = { agent: folder, published, authServers, tokens }
-  terminal.write(flags.json ? `${JSON.stringify(documentOf(status), null, 2)}\n` : render(status))
-  const outcomes = [published, ...authServers.map(({ outcome }) => outcome)]
-  if (outcomes.includes('unreachable')) return exitStatus.network
-  return outcomes.some((outcome) => ['absent', 'wrong', 'refused'].includes(outcome))
-    ? exitStatus.refused
-    : exitStatus.done
+  const [published, ...authServers] = await Promise.all([
+    folder.device ? checkDevice(folder) : checkPublication(folder, network),
+    ...ids.map(async (id) => ({
+      id,
+      ...(await checkAuthServer(id, folder, network)),
+      user: users.get(id) ?? null,
+    })),
+  ] as const)
+  return { agent: folder, published, authServers, tokens }
 }
 
 const silent = () => undefined
@@ -71,6 +81,15 @@ async function checkPublication(
   network: ReturnType<typeof readNetworkFlags>,
 ): Promise<Status['published']> {
   return isLoopbackIdentifier(folder.id) ? 'while running' : (await lookAt(folder, network, silent)).outcome
+}
+
+async function checkDevice(folder: AgentFolder): Promise<Status['published']> {
+  try {
+    return (await findConnection(folder)) ? 'connected' : 'disconnected'
+  } catch (error) {
+    if (error instanceof CommandError && error.exitCode === exitStatus.network) return 'unreachable'
+    throw error
+  }
 }
 
 /** Returns the users whose tokens the agent has stored, by auth server. */
@@ -108,6 +127,7 @@ function documentOf({ agent, published, authServers, tokens }: Status): object {
     agent: agent.id,
     name: agent.name ?? null,
     folder: agent.path,
+    device: agent.device ?? null,
     published,
     auth_servers: authServers,
     tokens: tokens.map(tokenDocument),
@@ -119,6 +139,8 @@ const publishedAs: Readonly<Record<Status['published'], string>> = {
   absent: 'not published yet: run countersign agent init to see what to upload',
   wrong: 'published, but not correct: run countersign agent init',
   unreachable: 'could not be checked, because the host did not respond',
+  connected: 'connected',
+  disconnected: 'disconnected: to connect it again, run countersign login',
   'while running': 'served by fetch, sidecar and mcp while they are running',
 }
 
@@ -133,7 +155,9 @@ function render({ agent, published, authServers, tokens }: Status): string {
   const rows = [
     row('Agent', `${agent.id}${name}`),
     row('Folder', agent.path),
-    row('Documents', publishedAs[published]),
+    agent.device
+      ? row('Device', `“${agent.device.name}” of the account ${agent.device.account}, ${publishedAs[published]}`)
+      : row('Documents', publishedAs[published]),
     ...authServers.flatMap(({ id, outcome, problems, user }) => [
       row('Auth server', `${id} ${reachableAs[outcome]}`),
       ...problems.map((problem) => row('', problem)),

@@ -87,3 +87,11 @@ export const emphasis = { on: '\u001b[1m', off: '\u001b[0m' } as const
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
+
+/** Formats Unix seconds in the local time zone: `2026-01-31 12:00`. */
+export function localTime(seconds: number): string {
+  const date = new Date(seconds * 1000)
+  const pad = (value: number) => String(value).padStart(2, '0')
+  const day = [date.getFullYear(), pad(date.getMonth() + 1), pad(date.getDate())].join('-')
+  return `${day} ${pad(date.getHours())}:${pad(date.getMinutes())}`
+}

@@ -1,15 +1,20 @@
 import type { CallbackOutcome, TokenSummary } from 'countersign/agent'
-import { agentFolderPath } from '../agent-folder/agent-folder.js'
-import { readAgentFolder } from '../agent-folder/folder-files.js'
+import { type AgentFlags, chooseAgent } from '../agent-folder/choose-agent.js'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { portableRedirect } from '../editions/agent-editions.js'
 import { type OwnAgent, type OwnAgentOptions, openOwnAgent } from '../own-agent/open-own-agent.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
-import { wrapText } from '../terminal/text.js'
+import { localTime, wrapText } from '../terminal/text.js'
+
+interface TokensFlags extends AgentFlags {
+  all?: true
+  json?: true
+}
 
 /** `countersign agent tokens list`: lists what the command line's agent may do, and until when. */
-export const tokensList: Run = async ({ home, json }, terminal) => {
-  const own = await openTokens(home, terminal, { isLocal: true })
+export const tokensList: Run<TokensFlags> = async (flags, terminal) => {
+  const { json } = flags
+  const own = await openTokens(flags, terminal, { isLocal: true })
   const tokens = await own.agent.tokens()
   if (json) terminal.write(`${JSON.stringify({ tokens: tokens.map(tokenDocument) }, null, 2)}\n`)
   else terminal.write(tokens.map(renderToken).join(''))
@@ -33,16 +38,9 @@ export function renderToken({ resource, authServer, scope, expiresAt, isRenewabl
   return [resource, wrapText('  ', `${scope.join(' ') || 'no scope'}; ${until}; from ${authServer}`), ''].join('\n')
 }
 
-/** Formats Unix seconds in the local time zone: `2026-01-31 12:00`. */
-function localTime(seconds: number): string {
-  const date = new Date(seconds * 1000)
-  const pad = (value: number) => String(value).padStart(2, '0')
-  const day = [date.getFullYear(), pad(date.getMonth() + 1), pad(date.getDate())].join('-')
-  return `${day} ${pad(date.getHours())}:${pad(date.getMinutes())}`
-}
-
 /** `countersign agent tokens add <address>`: completes a consent that the user gave while no command was waiting. */
-export const tokensAdd: Run = async ({ home, json }, terminal, address) => {
+export const tokensAdd: Run<TokensFlags> = async (flags, terminal, address) => {
+  const { json } = flags
   if (!isLanding(address))
     throw usageError(
       `Pass the browser’s complete final URL, in quotes: it starts with ${portableRedirect}, possibly with a port, and contains state.`,
@@ -54,7 +52,7 @@ export const tokensAdd: Run = async ({ home, json }, terminal, address) => {
     why = detail
     return new Response()
   }
-  const own = await openTokens(home, terminal, { callbackResponse })
+  const own = await openTokens(flags, terminal, { callbackResponse })
   try {
     await own.agent.handler(new Request(`${portableRedirect}${new URL(address).search}`))
   } finally {
@@ -81,10 +79,11 @@ function isLanding(address: string): boolean {
 }
 
 /** `countersign agent tokens forget [resource]`: removes tokens and pending consents, so that the next request prompts the user again. */
-export const tokensForget: Run = async ({ home, all, json }, terminal, resource) => {
+export const tokensForget: Run<TokensFlags> = async (flags, terminal, resource) => {
+  const { all, json } = flags
   if ((resource === '') !== (all === true))
     throw usageError('Specify which resource’s tokens to forget, as shown by agent tokens list, or use --all.')
-  const own = await openTokens(home, terminal, { isLocal: true })
+  const own = await openTokens(flags, terminal, { isLocal: true })
   const forgotten = (await own.agent.tokens()).filter((token) => all === true || token.resource === resource)
   await own.agent.forget(all === true ? undefined : { resource })
   if (all !== true && forgotten.length === 0)
@@ -100,12 +99,11 @@ export const tokensForget: Run = async ({ home, all, json }, terminal, resource)
   return exitStatus.done
 }
 
-/** Opens the agent in the `--home` folder, with its tokens. */
+/** Opens the chosen agent, with its tokens. */
 export async function openTokens(
-  home: unknown,
+  flags: AgentFlags,
   { env }: Terminal,
   options: Pick<OwnAgentOptions, 'callbackResponse' | 'isLocal'>,
 ): Promise<OwnAgent> {
-  const folder = await readAgentFolder(agentFolderPath(env, typeof home === 'string' ? home : undefined))
-  return openOwnAgent({ folder, ...options })
+  return openOwnAgent({ folder: await chooseAgent(flags, env), ...options })
 }

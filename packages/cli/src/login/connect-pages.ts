@@ -1,0 +1,59 @@
+import type { DelegateRequests } from 'countersign/delegate'
+import { type DocumentType, endpointProblem, type NetworkOptions } from 'countersign/discovery'
+import { type AgentMetadata, january } from 'countersign/editions'
+import { CommandError, exitStatus } from '../command/errors.js'
+import { checkIdentifier } from '../discover/check-identifier.js'
+import type { Terminal } from '../terminal/terminal.js'
+
+/** The pages of an auth server at which users connect devices. */
+export interface ConnectPages {
+  /** Connects the device whose browser opens it. */
+  device_authorization_uri: string
+  /** Shows a code for a device without a browser; undefined if the auth server does not allow this. */
+  device_code_uri?: string
+}
+
+/** A device that is being connected. */
+export interface Connecting {
+  issuer: string
+  /** The device's name, as its owner will see it. */
+  name: string
+  thumbprint: string
+  pages: ConnectPages
+  requests: DelegateRequests
+  terminal: Terminal
+  /** Aborts when the command is asked to stop, or when its time is up. */
+  signal: AbortSignal
+}
+
+const personalAgents = {
+  ...january.documents.agent,
+  members: { ...january.documents.agent.members, device_authorization_uri: 'url', device_code_uri: 'url' },
+} as DocumentType<AgentMetadata & ConnectPages>
+
+/**
+ * Finds the pages at which an auth server connects devices.
+ *
+ * @throws CommandError if there are none, or if the auth server does not respond
+ */
+export async function findConnectPages(issuer: string, network: NetworkOptions): Promise<ConnectPages> {
+  const kinds = [{ party: 'agent', type: personalAgents, endpoints: [], advised: [] }]
+  const options = { ...network, configuredOrigin: new URL(issuer).origin }
+  const { documents } = await checkIdentifier(issuer, options, () => undefined, kinds)
+  const [report] = documents
+  const pages = (report?.document ?? {}) as Partial<ConnectPages>
+  const { device_authorization_uri: page } = pages
+  if (report?.outcome === 'unreachable' || report?.outcome === 'refused') {
+    const [{ what, fix } = { what: '', fix: '' }] = report.findings
+    const exitCode = report.outcome === 'unreachable' ? exitStatus.network : exitStatus.refused
+    throw new CommandError(`${what.replace(/[^.…]$/, '$&.')} ${fix}`, { exitCode })
+  }
+  if (page === undefined)
+    throw new CommandError(
+      `${issuer} does not connect devices: its operator has not turned on personalAgents. Ask them to, or create your own agent on a web host with countersign agent init.`,
+    )
+  for (const [member, url] of Object.entries(pages))
+    if (member.startsWith('device_') && endpointProblem(issuer, member, url) !== undefined)
+      throw new CommandError(`The ${member} of ${issuer} is at another origin, so it is not used: ${url}`)
+  return { ...pages, device_authorization_uri: page }
+}
