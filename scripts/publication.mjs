@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
  *
  * Without arguments, it checks that the files match. `--write` writes them. `--release v1.2.3` also checks that version 1.2.3 can be published.
  */
-const folders = ['countersign', 'server', 'gateway', 'cli']
+const folders = ['countersign', 'server', 'gateway', 'cli', 'create-countersign']
 const page = 'docs/introduction/releases.md'
 const changelog = 'CHANGELOG.md'
 const failures = []

@@ -7,7 +7,9 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 const root = resolve(import.meta.dirname, '..')
 const folder = mkdtempSync(join(tmpdir(), 'publication-'))
 const page = 'docs/introduction/releases.md'
-const manifests = ['countersign', 'server', 'gateway', 'cli'].map((name) => `packages/${name}/package.json`)
+const manifests = ['countersign', 'server', 'gateway', 'cli', 'create-countersign'].map(
+  (name) => `packages/${name}/package.json`,
+)
 const version = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version
 
 const addresses = {

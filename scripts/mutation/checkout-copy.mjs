@@ -14,7 +14,7 @@ import {
 import { SourceMap } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 
-const packages = ['countersign', 'server', 'gateway', 'cli']
+const packages = ['countersign', 'server', 'gateway', 'cli', 'create-countersign']
 
 /** @throws Error if sources have changed since the last build, because the mutations would apply to other code */
 export function requireFreshBuild(root) {
