@@ -53,7 +53,9 @@ describe('an API that requires consent', () => {
     const ended = await run(['fetch', `${parties.api}/data-auth`], { person: decidesAt('deny').decide })
     expect(ended).toMatchObject({ status: 5, stdout: '' })
     expect(ended.stderr).toMatch(/Access was denied[^\n]*\n$/)
-    const silent = await run(['fetch', '-s', `${parties.api}/data-auth`], { person: decidesAt('deny').decide })
+    // An agent must wait before it asks the user for the same again.
+    const other = await newAgent()
+    const silent = await other.run(['fetch', '-s', `${parties.api}/data-auth`], { person: decidesAt('deny').decide })
     expect(silent.status).toBe(5)
     expect(silent.stderr).not.toContain('Access was denied')
   })

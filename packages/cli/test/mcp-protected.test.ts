@@ -44,17 +44,20 @@ describe.each(pairs)(
       await expect.poll(notes.sessions).toBe(pair.server === 'sessions' ? 1 : 0)
     })
 
-    it('lets the user deny access first and allow it later', async () => {
+    it('lets the user deny one tool and allow another that needs less', async () => {
       const { authServer } = parties
       const { folder } = await newAgent([authServer])
       const notes = await openNotes(pair.server, authServer)
       const bridge = await openClient(pair.client, { url: notes.url, folder })
-      for (const decision of ['deny', 'grant'] as const) {
+      for (const [tool, decision] of [
+        ['write', 'deny'],
+        ['read', 'grant'],
+      ] as const) {
         const pages = pagesIn(bridge.stderr()).length
-        const call = bridge.call('read')
+        const call = bridge.call(tool)
         await expect.poll(() => pagesIn(bridge.stderr())).toHaveLength(pages + 1)
         decidesAt(decision).decide(pagesIn(bridge.stderr())[pages] ?? '')
-        expect((await call).isError).toBe(decision === 'deny')
+        expect(await call).toMatchObject({ isError: decision === 'deny' })
       }
     })
   },

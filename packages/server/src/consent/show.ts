@@ -1,11 +1,13 @@
 import { readParameters } from 'countersign/editions'
 import type { CodeLink, ConsentLink } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'
+import { waitAfterDenials } from '../http/denials.js'
 import { htmlResponse, pageFrame, seeOther, withCookies } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import type { Arrival } from '../http/route.js'
 import { inSession, openVisit, type SignedInVisit, type Visit } from '../http/visit.js'
 import { renderCodeForm } from '../pages/code-page.js'
+import { displayHost } from '../pages/components/marks.js'
 import type { CodeForm } from '../pages/models/request-blocks.js'
 import { fieldsOf, signInPageAt } from '../sign-in/render-sign-in.js'
 import { signInChanged } from '../sign-in/session.js'
@@ -90,6 +92,7 @@ async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): 
     openFor: context.transports.of(stored).openFor,
   })
   if (bound.outcome === 'bound') {
+    await requireNotTooSoon(context, person, link, bound.request)
     return consentPageAt(context, person, { link, request: bound.request, facts })
   }
   if (bound.reason === 'user_changed') throw signInChanged(link)
@@ -99,6 +102,36 @@ async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): 
   const again = await respondUnlessOpen(context, visit, await requireStored(context, link))
   if (!again) throw new PageError('request_unknown')
   return again
+}
+
+/**
+ * Denies a request for what the user denied the agent a short time before.
+ *
+ * @throws PageError `request_too_soon`, which the user sees instead of the request
+ */
+async function requireNotTooSoon(
+  context: ServerContext,
+  person: SignedInVisit,
+  link: ConsentLink,
+  request: AuthRequest,
+): Promise<void> {
+  const { session } = person
+  const left = await waitAfterDenials(context, session.user.id, { ...request, id: request.display.agent.id })
+  if (left === undefined) return
+  const until = context.now() + left
+  const by = { tokenHash: link.tokenHash, judged: request, ...inSession(person), revision: request.revision }
+  const denied = { decision: 'deny', again: true, grantLifetime: null, remembered: false } as const
+  const outcome = await context.storage.decideRequest({ ...denied, ...by })
+  if (outcome.outcome !== 'refused' && outcome.first)
+    emitDecision(context, outcome.request, { by: 'policy', outcome: 'denied' })
+  const why = `The user denied this a short time ago: do not ask again within ${left} seconds.`
+  throw new PageError('request_too_soon', {
+    agentHost: displayHost(request.agent),
+    agent: request.agent,
+    back: context.transports.of(request).addressOf(request, { allowed: false, why }),
+    retryAfter: left,
+    until,
+  })
 }
 
 /** Tells a user that only another one can decide, and lets them sign in as that user: some people have several accounts. */

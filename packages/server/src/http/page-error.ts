@@ -1,6 +1,6 @@
 import type { ProblemPage } from '../pages/models/models.js'
 
-type Shown = Partial<Pick<ProblemPage, 'agentHost' | 'back' | 'retry' | 'user' | 'switchAccount' | 'remove'>>
+type Shown = Partial<Pick<ProblemPage, 'agentHost' | 'back' | 'retry' | 'user' | 'switchAccount' | 'remove' | 'until'>>
 
 /** Ends a request to a browser endpoint with a problem page. */
 export class PageError extends Error {
@@ -48,6 +48,7 @@ export const problemStatus: Readonly<Record<ProblemPage['code'], number>> = {
   request_other_session: 403,
   request_other_user: 403,
   request_agent_bound: 410,
+  request_too_soon: 429,
   client_unknown: 400,
   redirect_mismatch: 400,
   request_invalid: 400,

@@ -1,12 +1,17 @@
 import { Hidden, HiddenFields } from './components/forms.js'
 import { renderLayout } from './components/layout.js'
 import { Host, Icon, type IconName } from './components/marks.js'
+import { DayAndTime } from './components/moment.js'
 import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
 import type { ProblemPage } from './models/models.js'
 
 /** The codes that report the outcome of a request rather than an error. */
-const outcomes: Partial<Record<ProblemPage['code'], IconName>> = { request_allowed: 'yes', request_denied: 'no' }
+const outcomes: Partial<Record<ProblemPage['code'], IconName>> = {
+  request_allowed: 'yes',
+  request_denied: 'no',
+  request_too_soon: 'no',
+}
 
 /** The codes that may be shown to a user other than the one to whom the request was made. */
 const anonymous: ReadonlySet<ProblemPage['code']> = new Set([
@@ -18,12 +23,12 @@ const anonymous: ReadonlySet<ProblemPage['code']> = new Set([
 /**
  * Renders what went wrong or the outcome of the request, and what the user can do about it.
  *
- * `data-state` and `data-error-code` contain the code, including the outcomes `request_allowed` and `request_denied`.
+ * `data-state` and `data-error-code` contain the code, including those of {@link outcomes}.
  *
  * @returns A complete HTML document.
  */
 export function renderProblem(model: ProblemPage, messages: Messages = en): string {
-  const { code } = model
+  const { code, until } = model
   const problem = messages.problems[code]
   const outcome = outcomes[code]
   const agent = model.agentHost && !anonymous.has(code) ? <Host>{model.agentHost}</Host> : messages.theAgent
@@ -44,7 +49,7 @@ export function renderProblem(model: ProblemPage, messages: Messages = en): stri
             : problem.heading}
         </h1>
         <p class="lead">{problem.explanation(agent)}</p>
-        <p>{problem.advice(agent)}</p>
+        <p>{problem.advice(agent, until && <DayAndTime at={until} now={until} messages={messages} />)}</p>
         {model.remove && <p>{messages.canRemove}</p>}
         <WaysOn model={model} messages={messages} />
       </>

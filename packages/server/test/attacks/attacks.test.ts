@@ -4,6 +4,7 @@ import { play, playRace } from './attack.js'
 import { authRequestAttacks, authRequestRaces } from './auth-request-attacks.js'
 import { codeAttacks, codeRaces } from './code-attacks.js'
 import { consentAttacks, consentRaces } from './consent-attacks.js'
+import { denialAttacks } from './denial-attacks.js'
 import { grantAttacks } from './grant-attacks.js'
 import { laterAttacks, listedAttacks } from './later-attacks.js'
 import { operationsAttacks } from './operations-attacks.js'
@@ -17,6 +18,7 @@ const attacks = [
   ...signatureAttacks,
   ...authRequestAttacks,
   ...consentAttacks,
+  ...denialAttacks,
   ...signInAttacks,
   ...rememberedAttacks,
   ...codeAttacks,

@@ -248,7 +248,7 @@ export const codeAttacks: readonly Attack[] = [
       const opened = await openRequest(stage)
       const viewer = await view(stage, opened)
       await viewer.user.submit(viewer.page, opened.url, { consent: 'deny' })
-      const granted = await allow(stage)
+      const granted = await allow(stage, undefined, {}, { asked: { scope: 'data.write' } })
       const request = redemption(granted)
       request.form.set('request_token', opened.requestToken)
       request.form.set('code', opened.requestToken.replace('aarq_', 'aacd_'))

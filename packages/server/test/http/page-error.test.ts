@@ -19,6 +19,7 @@ it.each<[keyof typeof problemStatus, number]>([
   ['request_used', 410],
   ['request_allowed', 410],
   ['request_denied', 410],
+  ['request_too_soon', 429],
   ['too_many_requests', 429],
   ['server_error', 500],
   ['temporarily_unavailable', 503],

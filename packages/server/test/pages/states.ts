@@ -27,6 +27,9 @@ function problemStates(messages: Messages): [string, string][] {
         ...(retried.has(code) ? { retry } : {}),
         ...(code === 'account_changed' ? { user: 'bob@home.example', switchAccount: outsideForm } : {}),
         ...(code === 'request_other_user' ? { switchAccount: outsideForm } : {}),
+        ...(code === 'request_too_soon'
+          ? { back: 'https://calendar-helper.example/callback', until: 1_770_000_000 }
+          : {}),
         ...(code === 'request_allowed' ? { remove: '/account/agents/g1/remove' } : {}),
       }),
       messages,

@@ -1,7 +1,9 @@
+import { AAuthError } from 'countersign'
 import type { Found } from 'countersign/discovery'
 import { type AgentDocument, draft11Documents, type ResourceDocument } from 'countersign/editions/draft-11'
 import type { NonceClaim } from 'countersign/signatures'
 import type { ResourceStatement } from '../../http/consent-transport.js'
+import { waitAfterDenials } from '../../http/denials.js'
 import type { AgentToken } from '../../storage/api/agent-storage.js'
 import type { RequestDisplay } from '../../storage/api/storage.js'
 import { StorageError } from '../../storage/api/storage.js'
@@ -58,10 +60,24 @@ export async function openRequest(
       'user_unreachable',
       'A user must decide: list interaction in capabilities if you can take them to a page.',
     )
+  await requireNotTooSoon(context, agent, wanted)
   const maxOpen = await requireRoom(context, agent, admission)
   await requireFewResources(context, agent, access.resource, limits)
   const parties = await findParties(context, agent, access.resource)
   return store(context, agent, { ...wanted, maxOpen, parties })
+}
+
+/** @throws AAuthError `too_many_requests` if the user that the agent acts for denied it the same a short time before */
+async function requireNotTooSoon(
+  context: SignedContext,
+  { agent, delegate }: SigningAgent,
+  { userId, access: { resource, scope } }: WantedToken,
+): Promise<void> {
+  if (userId === undefined) return
+  const asked = { agent, id: delegate ?? undefined, resource, scope: scope.join(' ') }
+  const retryAfter = await waitAfterDenials(context, userId, asked)
+  if (retryAfter === undefined) return
+  throw new AAuthError('too_many_requests', 'The user denied this a short time ago.', { retryAfter })
 }
 
 async function store(

@@ -54,6 +54,12 @@ export const arProblems: Record<ProblemPage['code'], Problem> = {
     explanation: (agent) => phrase`أرسلك ${agent} إلى هنا بطلب لا يمكننا استخدامه.`,
     advice: (agent) => phrase`ارجع إلى ${agent} ليعرف ما المشكلة.`,
   },
+  request_too_soon: {
+    heading: 'رفضنا هذا الطلب نيابةً عنك',
+    explanation: (agent) => phrase`اخترت «عدم السماح»، ثم عاد ${agent} وطلب الشيء نفسه بعد وقت قصير جدًا.`,
+    advice: (agent, until) =>
+      phrase`يمكنه أن يطلب منك مجددًا ابتداءً من ${until}. إذا غيّرت رأيك، فابدأ من جديد من ${agent} حينها.`,
+  },
   client_unknown: {
     heading: 'لا يمكننا معرفة من يطلب',
     explanation: () =>

@@ -54,6 +54,12 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
     explanation: (agent) => phrase`${agent} sent you here with a request that we can’t use.`,
     advice: (agent) => phrase`Go back to ${agent}, which will learn what is wrong.`,
   },
+  request_too_soon: {
+    heading: 'We turned this request down for you',
+    explanation: (agent) => phrase`You chose “Don’t allow”, and ${agent} asked for the same again too soon.`,
+    advice: (agent, until) =>
+      phrase`It can ask you again from ${until}. If you’ve changed your mind, start again from ${agent} then.`,
+  },
   client_unknown: {
     heading: 'We can’t tell who is asking',
     explanation: () =>

@@ -13,8 +13,8 @@ export function phrase(text: TemplateStringsArray, ...places: ComponentChildren[
 export interface Problem {
   heading: string
   explanation: (agent: ComponentChildren) => ComponentChildren[]
-  /** What the user can do. */
-  advice: (agent: ComponentChildren) => ComponentChildren[]
+  /** What the user can do, and when, if the page says so. */
+  advice: (agent: ComponentChildren, until: ComponentChildren) => ComponentChildren[]
   /** The label of the link that tries again, if it is not the default one. */
   retry?: string
 }

@@ -2,11 +2,10 @@ import type { Danger } from 'countersign/editions'
 import type { Duration, NamedPermission } from '../../policy/policy.js'
 import type { RequestBlocks } from './request-blocks.js'
 
-/** The content of a page. Routes build it from verified facts and stored rows, and the page is rendered without further lookups. */
+/** The content of a page, built from verified facts and stored rows. */
 export interface PageFrame {
   /** The server's own name, in the header and the titles. */
   serverName: string
-  /** URL of the style sheet. */
   stylesheet: string
   /** URL of the favicon. */
   icon?: string | undefined
@@ -267,6 +266,7 @@ export interface ProblemPage extends PageFrame {
     | 'request_other_session'
     | 'request_other_user'
     | 'request_agent_bound'
+    | 'request_too_soon'
     | 'client_unknown'
     | 'redirect_mismatch'
     | 'request_invalid'
@@ -285,7 +285,7 @@ export interface ProblemPage extends PageFrame {
   agentHost?: string | undefined
   /** Shown as a reference for the operator, if the page is about a single request. */
   requestId?: string | undefined
-  /** Where the agent learns what is wrong with its request, for `request_invalid`. */
+  /** Where the agent learns the outcome, for `request_invalid` and `request_too_soon`. */
   back?: string | undefined
   /** A same-origin link for trying again, if that helps. */
   retry?: string | undefined
@@ -295,4 +295,6 @@ export interface ProblemPage extends PageFrame {
   switchAccount?: FormFields | undefined
   /** Where the user can revoke what they allowed, for `request_allowed` and `too_many_permissions`. */
   remove?: string | undefined
+  /** When the agent may prompt this user again, in Unix seconds, for `request_too_soon`. */
+  until?: number | undefined
 }

@@ -52,6 +52,8 @@ export const auditEvents = {
   'request.created': 'An agent requested consent; `scope`, `jkt`',
   'request.denied':
     'A user denied a consent request; `scope`. With `boundToOther`, the user allowed it, but the agent acts for another user',
+  'request.denied_again':
+    'A user opened a consent request for what they had denied the agent a short time before; it was denied without asking the user; `scope`',
   'request.extended': 'A user requested more time to decide; `expiresAt`, `extensions`',
   'request.guessed':
     'A consent request ended because too many links to it were wrong, which may have been guesses; `wrongLinks`',

@@ -223,6 +223,8 @@ export interface RequestDecision extends InSession {
   /** The revision that the user was shown. */
   revision: number
   decision: 'allow' | 'deny'
+  /** Whether the server denies the request for the user, who denied the same a short time before. @default false */
+  again?: boolean | undefined
   /** The handle to return if the request is allowed. */
   handle?: NewHandle | undefined
   /**

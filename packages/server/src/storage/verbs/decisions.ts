@@ -79,7 +79,7 @@ async function carryOut(
   const granted = scope === undefined ? undefined : await grant(unit, row, scope, decision)
   if (granted && scope !== undefined && handle) await createCode(unit, row, granted.id, scope, handle)
   await writeEvent(unit, {
-    event: status === 'allowed' ? 'request.allowed' : 'request.denied',
+    event: status === 'allowed' ? 'request.allowed' : decision.again ? 'request.denied_again' : 'request.denied',
     ...requestParties(row),
     grant: granted?.public_id,
     data: { scope: scope ?? request.scope, revision: request.revision, ...auditDelegate(row) },

@@ -241,6 +241,38 @@ export const bindingAttacks: readonly PersonAttack[] = [
   },
 ]
 
+/** Alice denies a request of an agent, which then asks for the same again. */
+function askedAgain(claim: string, isBound: boolean, expected: PersonOutcome): PersonAttack {
+  return {
+    id: 'C40',
+    claim,
+    when: async (stage) => {
+      if (isBound) await obtainPerson(stage)
+      const asked = { resource: stage.otherResource.id }
+      const { user, html, url } = await openConsent(stage, pendingIn(await askPerson(stage, asked)).page)
+      await user.submit(html, url, { consent: 'deny' })
+      if (isBound) return () => askPerson(stage, asked)
+      const second = pendingIn(await askPerson(stage, asked))
+      const again = await openConsent(stage, second.page)
+      expect(again.html).toContain('data-state="request_too_soon"')
+      return () => poll(stage, second.location)
+    },
+    expected,
+  }
+}
+
+export const denialAttacks: readonly PersonAttack[] = [
+  askedAgain('an agent that acts for Alice asks her again for what she denied', true, {
+    status: 429,
+    error: 'rate_limited',
+    headers: { 'retry-after': /^600$/ },
+  }),
+  askedAgain('an agent that acts for no one yet asks Alice again for what she denied', false, {
+    status: 403,
+    error: 'denied',
+  }),
+]
+
 export const bindingRaces: readonly Race<PersonStage>[] = [
   {
     id: 'P25',

@@ -1,0 +1,52 @@
+import { resourceKey } from '../policy/resource-id.js'
+import type { AuthRequest, RecordedEvent } from '../storage/api/storage.js'
+import type { ServerContext } from './context.js'
+
+/** What an agent asks a user for. */
+export type AskedOf = Pick<AuthRequest, 'agent' | 'resource' | 'scope'> & {
+  /** The agent itself, if `agent` vouches for many. @default `agent`, whatever its delegate */
+  id: string | undefined
+}
+
+/** Seconds: the wait after a denial, which doubles with each further one up to `most`. Denials are forgotten after `memory`. */
+const wait = { first: 600, most: 86_400, memory: 7 * 86_400 }
+
+/**
+ * Returns how long an agent must wait, in seconds, because the user denied it the same or a part of it; undefined if it may prompt the user.
+ * It may ask for less than what was denied. What the user allowed since counts as never denied.
+ */
+export async function waitAfterDenials(
+  { storage, now }: Pick<ServerContext, 'storage' | 'now'>,
+  userId: string,
+  { agent, id, resource, scope }: AskedOf,
+): Promise<number | undefined> {
+  const at = now()
+  const events = await storage.listEvents({
+    userId,
+    agent,
+    event: ['request.denied', 'request.allowed'],
+    since: at - wait.memory,
+  })
+  const place = resourceKey(resource)
+  const requested = scope.split(' ')
+  let denials: RecordedEvent[] = []
+  for (const event of events) {
+    const { data, resource: decidedAt = '' } = event
+    const isOther = id !== undefined && data?.delegate !== id
+    if (isOther || data?.boundToOther || resourceKey(decidedAt) !== place) continue
+    if (event.event === 'request.allowed') denials = denials.filter((denied) => !isWithin(denied, scopeOf(event)))
+    else if (isWithin(event, requested)) denials.push(event)
+  }
+  const last = denials.at(-1)
+  if (!last) return undefined
+  const left = last.at + Math.min(wait.most, wait.first * 2 ** (denials.length - 1)) - at
+  return left > 0 ? left : undefined
+}
+
+function scopeOf({ data }: RecordedEvent): string[] {
+  return String(data?.scope).split(' ')
+}
+
+function isWithin(event: RecordedEvent, scope: readonly string[]): boolean {
+  return scopeOf(event).every((name) => scope.includes(name))
+}
