@@ -5,10 +5,10 @@ import type { ReceivedMessage, Upload } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { nodeResponse } from './keep-private.js'
-import { LightRequest } from './light-request.js'
+import { LightRequest, WebRequest } from './light-request.js'
+import { LightResponse } from './light-response.js'
 import { abortResponse } from './outgoing.js'
 import { ReadingBodies } from './reading-bodies.js'
-import { replaceGlobals } from './replace-globals.js'
 import { abandonRequestBody, type NodeResponse, sendResponse } from './send-response.js'
 import type { ClientAddress } from './trusted-networks.js'
 
@@ -165,4 +165,22 @@ async function requireBody(received: ReceivedMessage, maxBody: number): Promise<
     throw new AAuthError('request_malformed', `A ${method} request must not have a body.`)
   }
   return body
+}
+
+/** The `fetch` that was set here, so that it can be recognized later. */
+let placed: typeof globalThis.fetch | undefined
+
+/**
+ * Makes `new Response(text)` create light responses in this process, and `Request` and `fetch` accept light requests. All three otherwise
+ * behave as before, and `instanceof` works with both kinds. If the process has replaced `fetch`, for tracing or tests, its replacement is
+ * still called.
+ */
+function replaceGlobals(): void {
+  Object.assign(globalThis, { Response: LightResponse, Request: WebRequest })
+  const given = globalThis.fetch
+  if (given === placed) return
+  placed = function fetch(input, init) {
+    return given(LightRequest.realOf(input), init)
+  }
+  globalThis.fetch = placed
 }

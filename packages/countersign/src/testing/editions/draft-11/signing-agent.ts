@@ -104,6 +104,7 @@ export async function deliver(
   return Response.json({ [`${kind}_token`]: jwt, expires_in: Number(exp) - now() }, { headers })
 }
 
+/** A refusal of a request that the test's own parties made wrongly. */
 export function malformed(message: string): AAuthError {
   return new AAuthError('request_malformed', message)
 }
