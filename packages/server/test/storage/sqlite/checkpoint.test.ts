@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3'
-import { expect, it } from 'vitest'
-import { checkpointWal } from '../../../src/storage/sqlite/checkpoint.js'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { checkpointWal, createCheckpointer } from '../../../src/storage/sqlite/checkpoint.js'
 import { temporaryFile } from '../temporary-file.js'
 
 it('checkpoints the WAL into the file, and causes no failure if it cannot', () => {
@@ -14,4 +14,26 @@ it('checkpoints the WAL into the file, and causes no failure if it cannot', () =
   expect(checkpointWal(database)?.round).toBe((copied?.round ?? 0) + 1)
   database.close()
   expect(checkpointWal(database)).toBeUndefined()
+})
+
+it('checkpoints what was written during a check of the worker at the next commit, once', async () => {
+  const path = temporaryFile()
+  const database = new Database(path)
+  onTestFinished(() => void database.close())
+  database.pragma('journal_mode = wal')
+  database.pragma('wal_autocheckpoint = 0')
+  database.exec('create table a (b integer)')
+  const copy = vi.fn(() => ({ log: 2, checkpointed: 1, round: 0 }))
+  const checkpointer = createCheckpointer(path, { copy, most: 16_000 })
+  onTestFinished(() => checkpointer.close())
+  for (let commit = 0; commit < 500; commit++) checkpointer.committed()
+  expect(copy).not.toHaveBeenCalled()
+  await expect
+    .poll(() => {
+      checkpointer.committed()
+      return copy.mock.calls.length
+    })
+    .toBe(1)
+  checkpointer.committed()
+  expect(copy).toHaveBeenCalledTimes(1)
 })
