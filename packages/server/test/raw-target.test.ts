@@ -57,6 +57,8 @@ it.each([
   ['OPTIONS', '/account/confirm', 405, 'GET, POST'],
   ['PROPFIND', '/account/agents/a', 405, 'GET'],
   ['POST', '/nowhere', 404, null],
+  ['POST', '/account', 415, null],
+  ['POST', '/agent/token', 401, null],
 ])('responds to %s %s with %i', async (method, path, status, allow) => {
   const stage = await opened()
   const response = await fetch(stage.authServer + path, { method, redirect: 'manual' })

@@ -129,6 +129,8 @@ describe('another user’s data', () => {
       expect(await alice.open(`/account/${path}`)).toMatchObject({ status: 200 })
       expect(await bob.open(`/account/${path}`)).toMatchObject({ status: 404, state: 'not_found' })
     }
+    const unnamed = await alice.open('/account/passkeys/alices-passkey/remove')
+    expect(unnamed.html).toMatch(/\balices-p\b/)
     const csrf = await bob.csrfAt('/account')
     const [session] = await stage.storage.listSessions({ userId: credential?.user.id ?? '' })
     const forms = [

@@ -66,6 +66,19 @@ describe('C24: Delete, Spend or Full control in a session that is older than the
     )
   })
 
+  it('accepts not even the right password after too many wrong ones', async () => {
+    const stage = await open()
+    const { user, page, opened } = await askLater(stage)
+    const tryPassword = async (password: string) => {
+      const response = await user.submit(page, opened.url, { consent: 'grant', password })
+      return { status: response.status, code: codeOf(await response.text()) }
+    }
+    const wrong = () => tryPassword('wrong')
+    for (let guesses = 1; (await wrong()).code === 'wrong_password'; guesses++) expect(guesses).toBeLessThan(50)
+    const throttled = { status: 429, code: 'throttled' }
+    expect([await wrong(), await tryPassword(people.alice.password)]).toEqual([throttled, throttled])
+  })
+
   it('a password proves one Allow: another open request still requires it', async () => {
     const stage = await open()
     const first = await askLater(stage)

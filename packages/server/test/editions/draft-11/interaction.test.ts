@@ -198,6 +198,7 @@ describe('after the decision, a user', () => {
     ['a script', 'javascript:alert(1)', {}],
     ['loopback, which the provider does not allow', 'http://127.0.0.1:5000/done', {}],
     ['no callback that the provider publishes', callback, { callback_endpoint: undefined }],
+    ['loopback over IPv6, though loopback is allowed', 'http://[::1]:5000/done', { localhost_callback_allowed: true }],
     [
       'a place on another server, though loopback is allowed',
       'http://10.0.0.1/done',

@@ -297,6 +297,17 @@ describe('authenticateClient with an assertion (B18)', () => {
     expect(refusal.description).toContain(`the client publishes no key for ${alg} with its kid`)
   })
 
+  it.each([
+    ['RS256', rsa],
+    ['PS256', rsa],
+    ['ES256', ec],
+    ['EdDSA', ed],
+  ])('accepts %s from a key whose own alg names it', async (alg, key) => {
+    const only = { ...client, keys: { jwks: { keys: [{ ...key.jwk, alg }] } } }
+    const form = asserted(await sign({ alg, key }))
+    expect(await authenticate(form, { client: only })).toMatchObject({ method: 'private_key_jwt' })
+  })
+
   it('rejects an algorithm that the key’s own alg excludes', async () => {
     const only = (alg: string) => ({ ...client, keys: { jwks: { keys: [{ ...rsa.jwk, alg }] } } })
     const form = asserted(await sign({ alg: 'RS256', key: rsa }))

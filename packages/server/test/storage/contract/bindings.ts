@@ -88,6 +88,27 @@ export function bindingContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findViolations()).toEqual([])
     })
 
+    test('a binding without grants ends alone: those of another agent, delegate, edition or user stay', async () => {
+      const { storage } = world
+      const { user: alice } = await allowedRequest(storage, binding, { grantLifetime: 3600 })
+      const others = [
+        { ...bot, agent: 'https://other-agent.example' },
+        { ...bot, delegate: 'aauth:other@agent.example' },
+        { ...bot, edition: 'other' },
+      ]
+      for (const other of others)
+        await allowedRequest(storage, { ...other, bindsAgent: true }, { grantLifetime: null }, alice)
+      const freed = { ...bot, agent: 'https://freed-agent.example' }
+      await allowedRequest(storage, { ...freed, bindsAgent: true }, { grantLifetime: 3600 }, alice)
+      await storage.removeBinding({ ...freed, userId: alice.id, by: alice.id })
+      const { user: bob } = await allowedRequest(storage, { ...freed, bindsAgent: true }, { grantLifetime: null })
+      world.now += 3600 + 400 * day + 1
+      await storage.sweep()
+      expect(await storage.findBinding(bot)).toBeUndefined()
+      expect((await storage.findBinding(freed))?.userId).toBe(bob.id)
+      for (const other of others) expect((await storage.findBinding(other))?.userId).toBe(alice.id)
+    })
+
     test('a second user’s approval denies the request, creates no grant, and says why in the audit log', async () => {
       const { storage } = world
       const { user: alice } = await allowedRequest(storage, binding)
