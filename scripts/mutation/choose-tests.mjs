@@ -45,7 +45,7 @@ const slow = 10
 /** Sorts tests first that run few other files, belong to the same package and take little time. */
 function distanceOf(test, file, { files, seconds }) {
   const [, ownPackage] = test.split('/')
-  return (Object.keys(files).length + (file.startsWith(`${ownPackage}/`) ? 0 : 100)) * (1 + seconds)
+  return (Object.keys(files).length + (file.startsWith(`${ownPackage}/`) ? 0 : 100)) * (1 + seconds / slow)
 }
 
 function isNamedAfter(test, file) {
