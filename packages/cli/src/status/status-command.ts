@@ -96,10 +96,14 @@ async function checkDevice(folder: AgentFolder): Promise<Status['published']> {
 async function usersOf({ id, storePath }: AgentFolder): Promise<Map<string, string>> {
   const records = await fileStore(storePath).list('')
   return new Map(
-    records.flatMap(({ agent, kind, id: name, data }) => {
+    records.flatMap(({ agent, edition, kind, id: name, data }) => {
       const { sub } = data as { sub?: unknown }
-      const [authServer] = name.split(' ').filter((part) => part.startsWith('http') && part !== agent)
-      return agent === id && kind === 'person' && typeof sub === 'string' ? [[authServer ?? '', sub]] : []
+      // The auth server of a personal agent has the same identifier as the agent.
+      const [authServer = ''] = name
+        .slice(`${edition} ${agent} `.length)
+        .split(' ')
+        .filter((part) => part.startsWith('http'))
+      return agent === id && kind === 'person' && typeof sub === 'string' ? [[authServer, sub]] : []
     }),
   )
 }

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
+import { fileStore } from 'countersign/node'
 import { expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
 import { type ProgramOptions, startProgram } from '../run-program.js'
@@ -312,9 +313,13 @@ it('requires --as if there are several agents, so that no API learns of the wron
 
 it('shows in its status which account the device belongs to, and that it was disconnected', async () => {
   const server = await startFakeAuthServer()
-  const { run } = await loggedIn(server)
+  const { home, run } = await loggedIn(server)
+  const folder = join(home, 'logins', encodeURIComponent(server.issuer))
+  const person = { agent: server.issuer, edition: 'January 2026', kind: 'person' as const, data: { sub: 'user-1' } }
+  await fileStore(join(folder, 'store')).put('', { ...person, id: `January 2026 ${server.issuer} ${server.issuer}` })
   const { stdout } = await run(['status'])
   expect(stdout).toContain('Device       “laptop” of the account ada, connected\n')
+  expect(stdout).toContain('User         user-1\n')
   server.answers['/delegates/status'] = [refusal('unknown_delegate')]
   const later = await run(['status', '--json'])
   expect(JSON.parse(later.stdout)).toMatchObject({
