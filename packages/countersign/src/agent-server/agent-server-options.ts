@@ -1,6 +1,7 @@
 import { requireRedirectUri } from '../agent/agent-options.js'
 import type { DelegateStore, StoredDelegate } from '../agent/delegate-store.js'
 import type { AgentDescription } from '../editions/agent-protocol.js'
+import type { AgentServerEdition } from '../editions/agent-server-edition.js'
 import type { ClaimNonce } from '../httpsig/nonces.js'
 import type { PublicJwk } from '../lib/algorithms.js'
 import type { OnEvent } from '../lib/events.js'
@@ -40,6 +41,8 @@ export interface Enrollment {
 }
 
 export interface AgentServerOptions {
+  /** The edition of AAuth, such as `draft11AgentServer`. Installations use the same edition. @default January 2026 */
+  edition?: AgentServerEdition | undefined
   /** The agent's identifier, where this server publishes its document and keys (W10). */
   id: string
   /** Signs the agent tokens. */
@@ -65,7 +68,7 @@ export interface AgentServerOptions {
   enroll: (request: EnrollmentRequest) => MaybePromise<Enrollment | undefined>
   /**
    * The recipients for which an installation can get tokens: resources and auth servers, as a list of identifiers or as a function. Each
-   * token is for one recipient. @default all
+   * token is for one recipient. In editions whose tokens are for every party: the auth servers that tokens may name. @default all
    */
   audiences?: readonly string[] | ((audience: string, delegate: StoredDelegate) => MaybePromise<boolean>) | undefined
   /** Lifetime of an agent token, in seconds. A revoked delegate keeps its identity for at most this long. @default 3600 */
@@ -91,6 +94,7 @@ export interface AgentServerOptions {
 }
 
 const agentServerOptions = {
+  edition: true,
   id: true,
   signer: true,
   otherKeys: true,

@@ -1,7 +1,7 @@
 import type { DelegatePage, StoredDelegate } from '../agent/delegate-store.js'
-import { january } from '../editions/january/january.js'
 import { createMemoryNonces } from '../httpsig/memory-nonces.js'
 import { type ReceivedMessage, receiveRequest } from '../httpsig/received-message.js'
+import { publishedJwk } from '../lib/algorithms.js'
 import { systemClock } from '../lib/clock.js'
 import { jsonResponse } from '../lib/encodings.js'
 import { AAuthError } from '../lib/errors.js'
@@ -12,7 +12,7 @@ import { requireParameter } from '../protocol/parameters.js'
 import { type CountedRequest, createRateLimit } from '../resource/rate-limit.js'
 import { type AgentServerOptions, requireAgentServerOptions } from './agent-server-options.js'
 import { DelegateRefusal } from './delegate-refusal.js'
-import { delegateNameProblem, issueDelegateToken } from './delegate-tokens.js'
+import { januaryAgentServer } from './delegate-tokens.js'
 import { type Endpoint, serveEndpoint } from './serve-endpoint.js'
 import { type KeyRequest, verifyKeyRequest } from './signed-by-key.js'
 
@@ -42,7 +42,8 @@ export interface AgentServer {
 
 /**
  * The server of an agent with many installations, its delegates (S§5). It publishes the agent's document and keys, enrolls installations
- * that your `enroll` function recognizes, and issues their agent tokens: each for one installation, its key and one recipient. A token is
+ * that your `enroll` function recognizes, and issues their agent tokens: each for one installation and its key and, in January 2026, for one
+ * recipient. A token is
  * issued only for a request signed with the key that is stored for the installation. Installations use `createDelegate` from
  * `countersign/delegate`.
  *
@@ -64,17 +65,13 @@ export interface AgentServer {
 export function createAgentServer(options: AgentServerOptions): AgentServer {
   requireAgentServerOptions(options)
   const { id, signer, otherKeys = [], delegates, audiences, lifetime = 3600, now = systemClock } = options
+  const edition = options.edition ?? januaryAgentServer
   const { rateLimit = createRateLimit({ now }), claimNonce = createMemoryNonces({ now }) } = options
   const issuer = { id, signer, lifetime, now }
   const tools = { authority: new URL(id).host, claimNonce, now }
   const emit = createEmitter('agent', id, options.onEvent)
-  const metadata: OwnDocument = {
-    agent: id,
-    jwks_uri: `${id}/jwks.json`,
-    redirect_uris: [...options.redirectUris],
-    ...options.about,
-  }
-  const keys = [signer.jwk, ...otherKeys]
+  const metadata = edition.describe(options)
+  const keys = [signer.jwk, ...otherKeys].map((jwk) => publishedJwk(jwk, edition.document.jose))
 
   /** @param delegate the enrolled delegate; undefined for a key that is not enrolled */
   async function requireRate({ key, remoteAddress }: KeyRequest, delegate?: StoredDelegate): Promise<void> {
@@ -109,7 +106,7 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
     })
     if (!enrollment) throw new DelegateRefusal('enrollment_denied', 'This installation was not recognized.')
     const { name, replace = false } = enrollment
-    const problem = delegateNameProblem(name)
+    const problem = edition.nameProblem(name)
     if (problem !== undefined) throw new TypeError(`enroll returned an invalid name: the name ${problem}`)
     const outcome = await delegates.enroll({ name, thumbprint, enrolledAt: now() }, replace)
     switch (outcome) {
@@ -129,10 +126,10 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
     const known = await delegates.find(thumbprint)
     await requireRate(request, known)
     const delegate = requireActive(known)
-    const audience = requireParameter(request.form, 'audience')
-    if (!isIdentifier(audience, options))
-      throw new AAuthError('request_malformed', 'audience must be the identifier of a resource or an auth server.')
-    if (!(await isAllowed(audience, delegate)))
+    const audience = edition.hasAudiences ? requireParameter(request.form, 'audience') : request.form.get('auth_server')
+    if (audience !== undefined && !isIdentifier(audience, options))
+      throw new AAuthError('request_malformed', 'The audience must be the identifier of a resource or an auth server.')
+    if (audience !== undefined && !(await isAllowed(audience, delegate)))
       throw new DelegateRefusal(
         'audience_denied',
         'This agent server issues no tokens for this audience.',
@@ -141,9 +138,8 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
     await request.claim(delegate.name)
     // Read again: the delegate may have been revoked or replaced in the meantime.
     const { name } = requireActive(await delegates.renew(thumbprint, now()))
-    return jsonResponse(200, await issueDelegateToken(issuer, { name, jwk, audience }), {
-      'cache-control': 'no-store',
-    })
+    const token = await edition.issue(issuer, { name, jwk, audience })
+    return jsonResponse(200, { agent_token: token, expires_in: lifetime, name }, { 'cache-control': 'no-store' })
   }
 
   async function isAllowed(audience: string, delegate: StoredDelegate): Promise<boolean> {
@@ -159,7 +155,7 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
   const endpoints = new Map<string, Endpoint>(
     (
       [
-        [documentUrl(january.documents.agent, id), { methods: 'GET, HEAD', respond: published(metadata) }],
+        [documentUrl(edition.document, id), { methods: 'GET, HEAD', respond: published(metadata) }],
         [metadata.jwks_uri, { methods: 'GET, HEAD', respond: published({ keys }) }],
         [`${id}/delegates`, { methods: 'POST', respond: signed(enroll) }],
         [`${id}/delegates/token`, { methods: 'POST', respond: signed(renew) }],

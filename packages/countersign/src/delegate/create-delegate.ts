@@ -3,10 +3,11 @@ import { retryAfterOf, sendWithRetries } from '../editions/auth-server-requests.
 import { januaryAgent } from '../editions/january/january-agent.js'
 import { signRequest } from '../httpsig/sign-request.js'
 import { AgentError } from '../lib/agent-error.js'
+import type { PublicJwk } from '../lib/algorithms.js'
 import { systemClock } from '../lib/clock.js'
 import { parseJsonObject } from '../lib/encodings.js'
 import { AAuthError } from '../lib/errors.js'
-import { importVerificationKey, type Signer } from '../lib/jwk.js'
+import { jwkThumbprint, type Signer } from '../lib/jwk.js'
 import { LruCache } from '../lib/lru-cache.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { requireKnownOptions, warnOnce } from '../lib/options.js'
@@ -25,6 +26,8 @@ export interface DelegateOptions {
    * enrolled yet. @default the installation cannot enroll itself
    */
   credential?: (() => MaybePromise<string>) | undefined
+  /** The auth server of the installation's user, for editions whose agent tokens name it. @default none */
+  authServer?: string | undefined
   /**
    * Returns the identifier of the resource or auth server that is called at a URL, if it is not the URL's origin: because it has a path, or
    * because an auth server's endpoints are at another origin. @default the URL's origin
@@ -44,6 +47,7 @@ const delegateOptions = {
   id: true,
   signer: true,
   credential: true,
+  authServer: true,
   audienceOf: true,
   fetch: true,
   now: true,
@@ -56,7 +60,8 @@ export interface Delegate {
   readonly id: string
   readonly signer: Signer
   /**
-   * Resolves to an agent token for the recipient of a request. A new one is obtained a few minutes before the previous one expires.
+   * Resolves to an agent token for the recipient of a request or, without a URL, for every party, as the edition requires. A new one is
+   * obtained a few minutes before the previous one expires.
    *
    * @throws AgentError `agent_token_refused`, with the agent server's code in `error`; `agent_server_unreachable`
    */
@@ -68,6 +73,8 @@ const timeout = 15_000
 /** Maximum size of a response, in bytes. */
 const maxResponse = 65_536
 const maxTokens = 1000
+/** The key of a token that is for every party. */
+const forAll = ''
 /** The last part of a token's lifetime, in which it is renewed, in seconds. */
 const margin = 300
 
@@ -92,7 +99,8 @@ interface HeldToken {
  */
 export function createDelegate(options: DelegateOptions): Delegate {
   requireDelegateOptions(options)
-  const { id, signer, credential, now = systemClock, audienceOf = (url: string) => new URL(url).origin } = options
+  const { id, signer, credential, authServer, now = systemClock } = options
+  const { audienceOf = (url: string) => new URL(url).origin } = options
   const post = createDelegateRequests({ ...options, now })
   const held = new LruCache<HeldToken>(maxTokens)
   const renewing = new Map<string, Promise<string>>()
@@ -107,8 +115,10 @@ export function createDelegate(options: DelegateOptions): Delegate {
     await post('/delegates', { credential: await credential() }, false)
   }
 
-  async function requestToken(audience: string): Promise<Record<string, unknown>> {
-    const request = () => post('/delegates/token', { audience }, true)
+  async function requestToken(audience: string | undefined): Promise<Record<string, unknown>> {
+    const form: Record<string, string> = audience === undefined ? {} : { audience }
+    if (audience === undefined && authServer !== undefined) form.auth_server = authServer
+    const request = () => post('/delegates/token', form, true)
     try {
       return await request()
     } catch (error) {
@@ -122,15 +132,16 @@ export function createDelegate(options: DelegateOptions): Delegate {
     }
   }
 
-  async function renew(audience: string): Promise<string> {
-    const before = held.get(audience, now())
+  async function renew(audience: string | undefined): Promise<string> {
+    const key = audience ?? forAll
+    const before = held.get(key, now())
     try {
       const answer = await requestToken(audience)
       const jwt = await requireOwnToken(answer, { id, signer, audience })
       const { expires_in: lifetime } = answer
       if (typeof lifetime !== 'number' || !(lifetime > 0)) throw refused('The response has no expires_in.')
       const expiresAt = now() + lifetime
-      held.set(audience, { jwt, renewAt: expiresAt - Math.min(margin, lifetime / 4), expiresAt }, expiresAt)
+      held.set(key, { jwt, renewAt: expiresAt - Math.min(margin, lifetime / 4), expiresAt }, expiresAt)
       return jwt
     } catch (error) {
       const isRefused = error instanceof AgentError && error.code === 'agent_token_refused'
@@ -143,14 +154,14 @@ export function createDelegate(options: DelegateOptions): Delegate {
     id,
     signer,
     async agentToken(url) {
-      if (url === undefined) throw new TypeError('createDelegate is for the January 2026 edition of AAuth only')
-      const audience = audienceOf(url)
-      const token = held.get(audience, now())
+      const audience = url === undefined ? undefined : audienceOf(url)
+      const key = audience ?? forAll
+      const token = held.get(key, now())
       if (token && now() < token.renewAt) return token.jwt
-      let renewal = renewing.get(audience)
+      let renewal = renewing.get(key)
       if (!renewal) {
-        renewal = renew(audience).finally(() => renewing.delete(audience))
-        renewing.set(audience, renewal)
+        renewal = renew(audience).finally(() => renewing.delete(key))
+        renewing.set(key, renewal)
       }
       return renewal
     },
@@ -159,8 +170,9 @@ export function createDelegate(options: DelegateOptions): Delegate {
 
 function requireDelegateOptions(options: DelegateOptions): void {
   requireKnownOptions('createDelegate', options, delegateOptions)
-  const { id, signer, allowInsecureLoopback } = options
+  const { id, signer, authServer, allowInsecureLoopback } = options
   requireIdentifier('id', id, options)
+  if (authServer !== undefined) requireIdentifier('authServer', authServer, options)
   requireOwnSigner('signer', signer, id)
   if (allowInsecureLoopback)
     warnOnce(id, 'allowInsecureLoopback', 'any program on this machine can impersonate the agent server.')
@@ -251,7 +263,7 @@ async function readJson({ body }: Response): Promise<Record<string, unknown> | u
  */
 async function requireOwnToken(
   { agent_token: jwt }: Record<string, unknown>,
-  { id, signer, audience }: Pick<DelegateOptions, 'id' | 'signer'> & { audience: string },
+  { id, signer, audience }: Pick<DelegateOptions, 'id' | 'signer'> & { audience: string | undefined },
 ): Promise<string> {
   const token = typeof jwt === 'string' ? decodeToken(jwt) : undefined
   if (typeof jwt !== 'string' || !token) throw refused('The response contains no agent token.')
@@ -266,7 +278,7 @@ async function requireOwnToken(
 /** Undefined for anything that is not a usable key. */
 async function thumbprintOf(jwk: object | undefined): Promise<string | undefined> {
   try {
-    return (await importVerificationKey(jwk)).thumbprint
+    return jwk && (await jwkThumbprint(jwk as PublicJwk))
   } catch (error) {
     if (error instanceof AAuthError) return undefined
     throw error

@@ -17,6 +17,12 @@ export type {
   Step,
   TokenNeed,
 } from '../editions/agent-protocol.js'
+export type {
+  AgentServerEdition,
+  DelegateIssuer,
+  DelegateToken,
+  DescribedAgent,
+} from '../editions/agent-server-edition.js'
 export type { AgentEdition, Edition, ResourceEdition, WrittenRefusal } from '../editions/edition.js'
 export { type JanuaryChallenge, parseChallenge, serializeChallenge } from '../editions/january/challenge.js'
 export type { AgentMetadata, IssuerMetadata, ResourceMetadata } from '../editions/january/documents.js'
