@@ -28,15 +28,18 @@ export async function openPersonServer() {
     outgoing.setHeader('content-type', 'application/json')
     outgoing.end(JSON.stringify(url === '/jwks.json' ? { keys } : document))
   })}`
-  const created = Math.floor(Date.now() / 1000)
-  const exp = created + 300
+  const seconds = () => Math.floor(Date.now() / 1000)
+  const iat = seconds()
+  const exp = iat + 3000
   const jti = 'j1'
   return {
     personServer,
     /** Requests `/user` at a port with the token. Returns the problem or, if there is none, the status. */
     use: async (port: number) => {
-      const token = await tokenOf('person', { iss: personServer, jti, iat: created, exp })
-      const { problem, status } = said(await send(port, await requestWith(token, { target: '/user', created })))
+      const token = await tokenOf('person', { iss: personServer, jti, iat, exp })
+      const { problem, status } = said(
+        await send(port, await requestWith(token, { target: '/user', created: seconds() })),
+      )
       return problem ?? status
     },
     /** Revokes the token at a port. Returns the status. */
@@ -44,7 +47,7 @@ export async function openPersonServer() {
       const body = JSON.stringify({ jti, exp })
       const key = { scheme: 'jwks', id: personServer, wellKnown: 'aauth-person.json', kid: 'ps-1' } as const
       const also = ['content-type', 'content-digest']
-      const parts = { key, method: 'POST', target: '/aauth/revoke', body, also, created }
+      const parts = { key, method: 'POST', target: '/aauth/revoke', body, also, created: seconds() }
       return (await send(port, await craftRequest({ signer: signers.personServer, ...parts }))).status
     },
   }

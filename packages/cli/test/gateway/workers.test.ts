@@ -1,6 +1,8 @@
 import { rename, writeFile } from 'node:fs/promises'
 import { Agent, get } from 'node:http'
 import { expect, it, onTestFinished } from 'vitest'
+import { ids } from '../../../countersign/test/editions/draft-11/wire.js'
+import { openPersonServer } from '../../../gateway/test/person-server.js'
 import { type Running, startCommand } from '../run-command.js'
 import { type Configured, configure } from './configuration.js'
 
@@ -10,10 +12,12 @@ interface Started extends Configured {
   count: (pattern: RegExp) => number
 }
 
-async function start(workers: number): Promise<Started> {
-  const configured = await configure(({ url }, outgoing) => {
-    setTimeout(() => outgoing.end(url), 20)
-  })
+async function start(workers: number, given?: Configured): Promise<Started> {
+  const configured =
+    given ??
+    (await configure(({ url }, outgoing) => {
+      setTimeout(() => outgoing.end(url), 20)
+    }))
   const running = startCommand(['gateway', 'start', '--config', configured.file, '--workers', String(workers)])
   onTestFinished(() => void running.child.kill('SIGKILL'))
   let said = ''
@@ -131,4 +135,33 @@ it('a worker that dies is replaced while the others continue; SIGTERM ends all o
       (what) => !/^200$|^(?:ECONNREFUSED|ECONNRESET) on a new connection$/.test(what),
     ),
   ).toEqual([])
+})
+
+it('workers share the revoked tokens in a state folder, where a restarted gateway finds them again', async () => {
+  const { personServer, use, revoke } = await openPersonServer()
+  const configured = await configure((_, outgoing) => void outgoing.end(), {
+    id: ids.resource,
+    edition: 'draft-11',
+    authServer: undefined,
+    authServers: [personServer],
+    stateFolder: 'state',
+    routes: [{ method: 'GET', path: '/user', require: 'user' }],
+  })
+  const { port } = configured
+  // Each request is on a new connection, so both workers receive some.
+  const outcomes = async () => {
+    const all = new Set<unknown>()
+    for (let turn = 0; turn < 6; turn++) all.add(await use(port))
+    return [...all]
+  }
+  const first = await start(2, configured)
+  expect(await outcomes()).toEqual([200])
+  expect(await revoke(port)).toBe(200)
+  expect(await outcomes()).toEqual(['error=revoked_jwt'])
+  first.running.child.kill('SIGTERM')
+  expect((await first.running.finished).status).toBe(0)
+  const second = await start(2, configured)
+  expect(await outcomes()).toEqual(['error=revoked_jwt'])
+  second.running.child.kill('SIGTERM')
+  expect((await second.running.finished).status).toBe(0)
 })
