@@ -6,6 +6,7 @@ import { z } from 'zod'
 import {
   formOrCall,
   ids,
+  type McpAgent,
   type McpStage,
   message,
   modern,
@@ -465,7 +466,18 @@ describe('M06: a sealed state', () => {
   })
 })
 
-it('a stream closes at the first check after a revocation, and not before', async () => {
+type Ask = (agent: McpAgent, url: string) => Promise<Response>
+
+it.each<[string, Ask]>([
+  ['of a GET', (agent, url) => agent.fetch(url, { headers: { accept: 'text/event-stream' } })],
+  [
+    'of a call in a version without sessions',
+    (agent, url) => {
+      const { body, headers } = modern('tools/call', { name: 'read_note' })
+      return post(agent, url, body, headers)
+    },
+  ],
+])('a stream %s closes at the first check after a revocation, and not before', async (_what, ask) => {
   const stage = openMcpStage()
   let holds = true
   let checks = 0
@@ -482,10 +494,10 @@ it('a stream closes at the first check after a revocation, and not before', asyn
         closed = true
       },
     })
-  const mcp = protectMcp(resource, { connect: 'mcp.use' })
+  const mcp = protectMcp(resource, { connect: 'mcp.use', tools: { read_note: 'mcp.use' } })
   stage.serve(mcp.around(() => new Response(endless(), { headers: { 'content-type': 'text/event-stream' } })))
   const agent = await stage.newAgent('planner')
-  const stream = await agent.fetch(stage.url, { headers: { accept: 'text/event-stream' } })
+  const stream = await ask(agent, stage.url)
   expect(stream.headers.get('cache-control')).toBe('private, no-store')
   await expect.poll(() => checks).toBeGreaterThan(1)
   expect(closed).toBe(false)
