@@ -239,6 +239,11 @@ describe('My agents, after the only access of an agent was removed', () => {
     const before = await list()
     expect(text(before)).toContain('We’re telling the services to stop accepting what the agent still holds')
     expect(text(before)).toContain('We’re telling api.example to stop accepting')
+    expect(before).toContain('Agents without access')
+    for (const part of ['filter=agent', 'page=2', `after=${grant?.id}`])
+      expect(await (await user.open(new URL(`/account?${part}`, url).href)).text()).not.toContain(
+        'Agents without access',
+      )
     expect(before).toContain(`href="/account/agents/${grant?.id}"`)
     expect(before).toContain(`href="/account/agents/${grant?.id}/remove"`)
     expect(text(before)).toContain('if it asks again, only you can allow it')
