@@ -272,6 +272,12 @@ describe('a request for an auth token is refused', () => {
     expect(refused).toMatchObject({ status: 400, error: 'invalid_presented_token' })
   })
 
+  it('if nothing is known of the presented token any more', async () => {
+    const stage = await openPersonStage({ wrap: (storage) => ({ ...storage, findIssue: async () => undefined }) })
+    const person = await obtainPerson(stage)
+    expect(await authRefusal(stage, person)).toMatchObject({ status: 400, error: 'invalid_presented_token' })
+  })
+
   it('if the agent acts for another user than the presented token', async () => {
     let isTaken = false
     const stage = await openPersonStage({
