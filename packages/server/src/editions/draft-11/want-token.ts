@@ -45,7 +45,7 @@ async function issueGranted(
     agent,
     delegate,
     resource,
-    account: account ?? null,
+    account,
     scope: scope.join(' '),
     jkt: key.thumbprint,
     tokenLifetime,
