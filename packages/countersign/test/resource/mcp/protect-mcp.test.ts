@@ -466,7 +466,7 @@ describe('M06: a sealed state', () => {
   })
 })
 
-type Ask = (agent: McpAgent, url: string) => Promise<Response>
+type Ask = (agent: McpAgent, url: URL) => Promise<Response>
 
 it.each<[string, Ask]>([
   ['of a GET', (agent, url) => agent.fetch(url, { headers: { accept: 'text/event-stream' } })],
