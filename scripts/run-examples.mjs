@@ -29,7 +29,10 @@ function compile() {
 /** Checks that every program is short, and is run. */
 function requireShortAndRun() {
   const programs = readdirSync(examples, { recursive: true, encoding: 'utf8' }).filter(
-    (path) => /\.(?:ts|py|mjs|json|conf)$/.test(path) && path !== 'tsconfig.json' && !path.startsWith('dist'),
+    (path) =>
+      /\.(?:ts|py|mjs|json|conf)$/.test(path) &&
+      !/(?:^|\/)(?:tsconfig|package|package-lock)\.json$/.test(path) &&
+      !/^dist|node_modules/.test(path),
   )
   const run = checks.flatMap(({ files }) => files)
   for (const path of programs) {

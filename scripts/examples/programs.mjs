@@ -5,6 +5,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { installations } from './installations.mjs'
 import { openKeyService } from './key-service.mjs'
+import { models } from './models.mjs'
 import { oauthClients } from './oauth-clients.mjs'
 import { countersign, freePort } from './parties.mjs'
 import { createPerson } from './person.mjs'
@@ -366,6 +367,7 @@ export const checks = [
   { files: ['kms-signer.ts'], name: 'an error of the key service is reported', run: failingKeyService },
   { files: ['keychain-signer.ts'], name: 'the key is in the keychain', run: keyInKeychain },
   ...installations,
+  ...models,
   ...oauthClients,
   ...protectedApis,
 ]
