@@ -185,6 +185,11 @@ describe('L07: a single-user agent (W25)', () => {
     expect(() => createAgent({ ...shared, ...more })).toThrow(/createWebAgent .*onePerson: true/)
   })
 
+  it('names the redirect URI at which anyone could complete a consent', () => {
+    const redirectUri = 'https://app.example/callback'
+    expect(() => createAgent({ ...shared, redirectUri })).toThrow(`complete the consent at ${redirectUri}: use`)
+  })
+
   it.each<[string, Partial<AgentOptions>]>([
     ['onePerson is set', { onePerson: true }],
     ['a loopback address', { redirectUri: 'http://127.0.0.1:53123/callback' }],
