@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
+import { chats } from './chats.mjs'
 import { installations } from './installations.mjs'
 import { openKeyService } from './key-service.mjs'
 import { models } from './models.mjs'
@@ -366,6 +367,7 @@ export const checks = [
   { files: ['kms-signer.ts'], name: 'a key service signs, even after a 429', run: keyInKeyService },
   { files: ['kms-signer.ts'], name: 'an error of the key service is reported', run: failingKeyService },
   { files: ['keychain-signer.ts'], name: 'the key is in the keychain', run: keyInKeychain },
+  ...chats,
   ...installations,
   ...models,
   ...oauthClients,

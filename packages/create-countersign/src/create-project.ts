@@ -63,6 +63,7 @@ function isDependency(name: string): boolean {
   })
 }
 
+/** A project to write. */
 export interface ProjectOptions {
   /** The folder to create, from `requireNewFolder`. */
   folder: string

@@ -8,7 +8,7 @@ export interface AgentRecord {
   /**
    * `token`: what a user or a policy rule allowed. `consent`: a decision that a user has yet to make. `lease`: the process that is
    * exchanging a consent's code. `person`: the user to whom an auth server's tokens belong. `past`: how earlier access to a resource ended.
-   * `session`: a browser has this owner's cookie. `agent`: the agent's name for this owner. The others belong to an agent server's delegates.
+   * `session`: a browser has this owner's cookie. `chat`: a chat user's connection. `agent`: the agent's name for this owner. The others belong to an agent server's delegates.
    */
   kind:
     | 'token'
@@ -17,6 +17,7 @@ export interface AgentRecord {
     | 'person'
     | 'past'
     | 'session'
+    | 'chat'
     | 'agent'
     | 'delegate'
     | 'renewal'

@@ -55,6 +55,9 @@ export interface WebAgent {
  * An agent for users in browsers (W25). What a user allows belongs to the session that requested it, and only a callback in that session’s
  * browser completes it, so a link that is sent to someone else gives nothing away.
  *
+ * For a web app in a framework, use `createAppAgent`, which keeps the sessions. For a chat bot, `sessionOf` returns the chat user who signed in
+ * to the browser with the platform's own sign-in; if the platform has none, use `createChatAgent`.
+ *
  * @throws TypeError for invalid options
  * @example
  * ```ts

@@ -1,0 +1,86 @@
+import { plainLine } from '../lib/plain-line.js'
+import type { ChatUser } from './pending-chats.js'
+
+/** The agent, as its pages name it. */
+export interface ShownAgent {
+  id: string
+  name: string | undefined
+}
+
+const style =
+  ':root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}' +
+  'body{max-inline-size:34rem;margin:auto;padding:clamp(1.5rem,9vh,6rem) 1rem}h1{line-height:1.25}' +
+  'b.digits{display:block;font:700 2.5rem/1.5 ui-monospace,monospace;letter-spacing:.15em}' +
+  'button{min-block-size:2.75rem;padding:.25rem 1.125rem;font:inherit;font-weight:600;border-radius:10px}'
+
+function page(status: number, state: string, title: string, body: string): Response {
+  const html = `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<style>${style}</style>
+</head>
+<body><main data-state="${state}">
+<h1>${title}</h1>
+${body}</main></body>
+</html>
+`
+  return new Response(html, {
+    status,
+    headers: {
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy':
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+      // Without a Referer, the auth server always shows its page, even to a user who has allowed the same before.
+      'referrer-policy': 'no-referrer',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+    },
+  })
+}
+
+function shown(text: string, length = 60): string {
+  const escaped = plainLine(text, length).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+  return `<b><bdi>${escaped}</bdi></b>`
+}
+
+const agentOf = ({ id, name }: ShownAgent) =>
+  name === undefined
+    ? shown(id.replace(/^https?:\/\//, ''))
+    : `${shown(name)} (${shown(id.replace(/^https?:\/\//, ''))})`
+
+/** Asks the browser's user whether they are the chat user who started this, before the browser is sent to the auth server. */
+export function questionPage(agent: ShownAgent, { name, place }: ChatUser, ticket: string): Response {
+  return page(
+    200,
+    'question',
+    'Is that you?',
+    `<p>${agentOf(agent)} will act for ${shown(name)} in ${shown(place)}, with access to <em>your</em> data.</p>
+<p>Continue only if you are ${shown(name)}, and have just asked for this link in ${shown(place)}. If someone else sent you the link, close this page: they
+want access to your data.</p>
+<form method="post" action="/connect"><input type="hidden" name="ticket" value="${ticket}"><button>Yes, that’s me</button></form>
+`,
+  )
+}
+
+/** Shows the digits to the user who has just decided. */
+export function digitsPage(agent: ShownAgent, { name, place }: ChatUser, digits: string): Response {
+  return page(
+    200,
+    'digits',
+    'One more step',
+    `<p>These digits connect ${agentOf(agent)} for ${shown(name)} in ${shown(place)}. Is that you?</p>
+<p><b class="digits" dir="ltr">${digits}</b></p>
+<p>Type them in your chat with the bot in ${shown(place)}, within ten minutes. Never tell them to anyone, and type them nowhere else: anyone who has them may get
+access to your data. If this is not you, close this page, and nothing is connected.</p>
+`,
+  )
+}
+
+/** Explains why there is nothing to continue with. */
+export function closedPage(status: number, text: string): Response {
+  return page(status, 'closed', 'Please start again', `<p>${text}</p>\n`)
+}

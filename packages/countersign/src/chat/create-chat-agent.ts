@@ -1,0 +1,208 @@
+import * as platform from '#crypto'
+import type { AgentActions } from '../agent/agent-options.js'
+import { type CallbackOutcome, callbackPage } from '../agent/callback-page.js'
+import { createWebAgent, type WebAgent, type WebAgentOptions } from '../agent/create-web-agent.js'
+import { memoryStore } from '../agent/memory-store.js'
+import { januaryAgent } from '../editions/january/january-agent.js'
+import { AgentError } from '../lib/agent-error.js'
+import { systemClock } from '../lib/clock.js'
+import { closedPage, digitsPage, questionPage } from './chat-pages.js'
+import { type ChatUser, type Pending, pendingChats, randomDigits, randomSecret } from './pending-chats.js'
+import { createRelinquisher } from './relinquish.js'
+
+export type { ChatUser } from './pending-chats.js'
+
+/** Options of {@link createChatAgent}: those of `createWebAgent`, apart from the ones that it provides. */
+export type ChatAgentOptions = Omit<WebAgentOptions, 'sessionOf' | 'onConsent' | 'callbackResponse' | 'redirectUri'>
+
+/** A link for one chat user. */
+export interface ChatInvitation {
+  /** Send it only in the private chat with that user. Opening it changes nothing, so link previews are harmless. */
+  url: string
+  /** Unix seconds. */
+  expiresAt: number
+}
+
+/**
+ * What became of digits that were typed in a chat. `connected`: the user's requests can be sent. `wrong`: the user may try again. `closed`:
+ * that was the last attempt, and what was allowed is revoked. `none`: the text is not six digits, or this user has nothing to confirm.
+ */
+export type Confirmation = 'connected' | 'wrong' | 'closed' | 'none'
+
+/** An agent for the users of a chat. */
+export interface ChatAgent extends Pick<WebAgent, 'id' | 'metadata' | 'handler'> {
+  /**
+   * Starts a connection for a chat user, and ends those that this user has not confirmed yet.
+   *
+   * @param url the request that needs consent. It is sent once without a token, as a GET request
+   */
+  connect(user: ChatUser, url: string): Promise<ChatInvitation>
+  /** Takes a message in which a chat user may have typed digits. Pass the `id` of the user who sent it, as the platform reports it. */
+  confirm(user: string, text: string): Promise<Confirmation>
+  /** The agent for a chat user; undefined until that user has confirmed a connection. */
+  for(user: string): Promise<AgentActions | undefined>
+  /** Ends a chat user's connection, and revokes its refresh tokens. */
+  disconnect(user: string): Promise<void>
+  /**
+   * Gives up what was not confirmed in time, and revokes its refresh tokens. It runs by itself while the process runs; call it at startup as
+   * well. Resolves to the number of connections whose tokens could not be revoked yet, because an auth server did not respond.
+   */
+  sweep(): Promise<number>
+}
+
+/** Seconds for which a link, a decision, and then the digits are valid. */
+const lifetime = 600
+
+/**
+ * An agent for a chat whose platform cannot sign its users in to your website. If it can, use `createWebAgent` with the session of
+ * that sign-in instead, because digits can be relayed.
+ *
+ * A link leads to a page that states for whom and in which chat the bot will act. After the decision at the auth server, the page shows six
+ * digits. Only that chat user can type them, within ten minutes, in three attempts; until then, the tokens are used for nothing. What is not
+ * confirmed is revoked.
+ *
+ * @throws TypeError for invalid options
+ * @example
+ * ```ts
+ * const bot = createChatAgent({ id: 'https://bot.example', signer, authServers: ['https://auth.example'], store: fileStore('./state') })
+ * const agent = await bot.for('slack T024BE7LD U061F7AUR')
+ * if (agent) await agent.fetch('https://api.example/events')
+ * ```
+ */
+export function createChatAgent(options: ChatAgentOptions): ChatAgent {
+  requireNoOwn(options)
+  const { id, about, edition = januaryAgent, store = memoryStore(), now = systemClock } = options
+  const agent = createWebAgent({ ...options, store, sessionOf, callbackResponse: afterDecision })
+  const chats = pendingChats(store, { id, edition: edition.name })
+  const shown = { id, name: about?.name }
+  const cookie = id.startsWith('https:') ? '__Host-countersign-chat' : 'countersign-chat'
+  const { giveUp, sweep } = createRelinquisher(options, { chats, agent, now })
+
+  async function find(state: Pending['state'], name: string): Promise<Pending | undefined> {
+    return (await chats.list()).find((each) => each.state === state && each.id === name && each.until > now())
+  }
+
+  /** The connection that is pending in a browser. */
+  async function pendingIn(request: Request): Promise<Pending | undefined> {
+    const cookies = (request.headers.get('cookie') ?? '').split(/; */)
+    const found = cookies.find((each) => each.startsWith(`${cookie}=`))
+    return found === undefined ? undefined : find('session', found.slice(cookie.length + 1))
+  }
+
+  async function sessionOf(request: Request): Promise<string | undefined> {
+    return (await pendingIn(request))?.id
+  }
+
+  async function afterDecision(outcome: CallbackOutcome, detail: string | undefined, request: Request) {
+    const pending = await pendingIn(request)
+    if (outcome !== 'allowed')
+      return callbackPage(outcome, { id, about, language: request.headers.get('accept-language'), detail })
+    if (!pending) return closedPage(400, tooLate)
+    const digits = randomDigits()
+    await chats.put({ ...pending, digits, until: now() + lifetime })
+    setTimeout(() => void sweep(), (lifetime + 1) * 1000).unref?.()
+    return digitsPage(shown, pending.user, digits)
+  }
+
+  /** The link's page, and the button on it, which starts the session of this browser. */
+  async function startSession(request: Request): Promise<Response> {
+    const isPost = request.method === 'POST'
+    // Another site could press the button: in the browser of someone whose data its user wants.
+    if (isPost && request.headers.get('origin') !== new URL(id).origin) return closedPage(403, elsewhere)
+    const ticket = isPost
+      ? new URLSearchParams(await request.text()).get('ticket')
+      : new URL(request.url).searchParams.get('ticket')
+    const link = await find('link', await platform.hashText(ticket ?? ''))
+    if (!link || ticket === null) return closedPage(400, tooLate)
+    if (!isPost) return questionPage(shown, link.user, ticket)
+    // Exactly one browser can use a link.
+    if (!(await chats.remove(link))) return closedPage(400, tooLate)
+    const session = randomSecret()
+    await chats.put({ ...link, state: 'session', id: session, until: now() + lifetime })
+    const page = await consentPage(agent.for(session), link.url)
+    if (page === undefined) return closedPage(502, noConsent)
+    const attributes = `Path=/; HttpOnly; SameSite=Lax${id.startsWith('https:') ? '; Secure' : ''}`
+    return new Response(null, {
+      status: 303,
+      headers: {
+        location: page,
+        'set-cookie': `${cookie}=${session}; ${attributes}`,
+        'cache-control': 'no-store',
+        'referrer-policy': 'no-referrer',
+      },
+    })
+  }
+
+  /** Ends what a user had connected. */
+  async function unbind(user: ChatUser, session: string | undefined): Promise<void> {
+    if (session !== undefined) await giveUp({ state: 'given up', id: session, user, url: '', until: 0 })
+  }
+
+  return {
+    id,
+    metadata: agent.metadata,
+    handler: (request) =>
+      new URL(request.url).pathname === '/connect' && ['GET', 'POST'].includes(request.method)
+        ? startSession(request)
+        : agent.handler(request),
+    async connect(user, url) {
+      const [ticket, expiresAt] = [randomSecret(), now() + lifetime]
+      const others = (await chats.list()).filter((each) => each.user.id === user.id && each.state !== 'given up')
+      await Promise.all(others.map(giveUp))
+      await sweep()
+      await chats.put({ state: 'link', id: await platform.hashText(ticket), user, url, until: expiresAt })
+      return { url: `${id}/connect?ticket=${ticket}`, expiresAt }
+    },
+    async confirm(user, text) {
+      const digits = text.replaceAll(/\s/g, '')
+      const pending = (await chats.list()).find((each) => each.user.id === user && each.digits && each.until > now())
+      if (!/^\d{6}$/.test(digits) || !pending || pending.state !== 'session') return 'none'
+      const left = await chats.guess(pending)
+      if (left === undefined) return 'closed'
+      if (digits === pending.digits) {
+        const before = await chats.sessionOf(user)
+        if (!(await chats.remove(pending))) return 'none'
+        await chats.bind(user, pending.id)
+        await chats.forgetGuesses(pending)
+        await unbind(pending.user, before)
+        return 'connected'
+      }
+      if (left > 0) return 'wrong'
+      await giveUp(pending)
+      return 'closed'
+    },
+    async for(user) {
+      const session = await chats.sessionOf(user)
+      return session === undefined ? undefined : agent.for(session)
+    },
+    async disconnect(user) {
+      const session = await chats.sessionOf(user)
+      await chats.unbind(user)
+      await unbind({ id: user, name: '', place: '' }, session)
+    },
+    sweep,
+  }
+}
+
+/** The page where the user decides; undefined if the request needs no decision, or cannot be made. */
+async function consentPage({ fetch }: AgentActions, url: string): Promise<string | undefined> {
+  try {
+    const response = await fetch(url)
+    await response.body?.cancel()
+    return undefined
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error
+    return error.code === 'consent_required' ? error.consent?.url : undefined
+  }
+}
+
+const tooLate = 'This link was already used, or has expired. Ask the bot for a new one.'
+const elsewhere = 'This did not come from the bot’s own page. Open the link that the bot sent you.'
+const noConsent = 'The bot could not ask for access right now. Ask it for a new link later.'
+
+/** @throws TypeError for options that this agent provides itself */
+function requireNoOwn(options: ChatAgentOptions): void {
+  for (const name of ['sessionOf', 'onConsent', 'callbackResponse', 'redirectUri'])
+    if (typeof options === 'object' && options !== null && name in options)
+      throw new TypeError(`${name} is not an option of createChatAgent, which provides it: use createWebAgent instead`)
+}
