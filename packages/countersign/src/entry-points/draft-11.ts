@@ -17,7 +17,13 @@ export {
 } from '../editions/draft-11/documents.js'
 export { draft11 } from '../editions/draft-11/draft-11.js'
 export { draft11Agent, draft11AgentWithBaseCoverage } from '../editions/draft-11/draft-11-agent.js'
-export { draft11Resource, draft11ResourceWithBaseCoverage } from '../editions/draft-11/draft-11-resource.js'
+export {
+  type Draft11ResourceOptions,
+  draft11Resource,
+  draft11ResourceWith,
+  draft11ResourceWithBaseCoverage,
+} from '../editions/draft-11/draft-11-resource.js'
+export type { ResourceAccounts } from '../editions/draft-11/judge-request.js'
 export { readJson } from '../editions/draft-11/read-json.js'
 export { writeRefusal } from '../editions/draft-11/refusals.js'
 export {
@@ -27,6 +33,7 @@ export {
   serializeRequirement,
   type TokenLevel,
 } from '../editions/draft-11/requirement.js'
+export type { AccessMode } from '../editions/draft-11/resource-protocol.js'
 export {
   isSignatureErrorName,
   parseSignatureError,

@@ -1,4 +1,4 @@
-import { createRevokedTokens } from 'countersign/editions/draft-11'
+import { createRevokedTokens, draft11ResourceWith } from 'countersign/editions/draft-11'
 import { createNodeListener } from 'countersign/node'
 import { createMemoryNonces, type Resource, type VerifyRequestOptions } from 'countersign/resource'
 import { describe, expect, it } from 'vitest'
@@ -23,11 +23,21 @@ const needs = {
   '/agent': { require: 'identity' },
   '/user': { require: 'user' },
   '/data': { require: 'authorization', scope: 'data.read' },
+  '/work': { require: 'authorization', scope: 'data.read' },
 } as const satisfies Record<string, VerifyRequestOptions<'identity' | 'user' | 'authorization'>>
+
+/** The account that `/work` concerns. */
+const edition = draft11ResourceWith({
+  accounts: { has: (account) => account === 'work', of: ({ path }) => (path === '/work' ? 'work' : undefined) },
+})
 
 /** Two instances of one API that share their stores, and what they fetched. */
 function openInstances() {
-  const shared = { claimNonce: createMemoryNonces({ now: () => now }), revokedTokens: createRevokedTokens(() => now) }
+  const shared = {
+    edition,
+    claimNonce: createMemoryNonces({ now: () => now }),
+    revokedTokens: createRevokedTokens(() => now),
+  }
   const stages = [openStage(shared), openStage(shared)] as const
   return { resources: stages.map(({ resource }) => resource), fetched: () => stages.flatMap(({ fetched }) => fetched) }
 }
@@ -116,6 +126,10 @@ const withAuth =
     requestWith(await tokenOf('auth', claims), { target: '/data' })
 const posted = async () => requestWith(await tokenOf('auth'), { target: '/data', ...post })
 const queried = async () => requestWith(await tokenOf('auth'), { target: '/data?to=ann', also: ['@query'] })
+
+const withAccount = async () => requestWith(await tokenOf('auth', { account: 'work' }), { target: '/work' })
+const asked = async (body: object) =>
+  requestWith(await tokenOf('person'), { ...post, target: '/aauth/authorize', body: JSON.stringify(body) })
 
 /** The same request with another token. */
 const instead =
@@ -494,6 +508,33 @@ const rows: Record<string, Attack[]> = {
       valid: () => revocation(revokes('j0'), { parameters: ';keyid="ps-1"' }),
       change: () => revocation(revokes('j1'), { parameters: ';keyid="ps-2"' }),
       problem: 'invalid_signature',
+      requirement: null,
+    },
+  ],
+  P38: [
+    ...[{ account: 'home' }, { account: 'work ' }, { account: 'WORK' }, {}].map((claims) => ({
+      claim: `an auth token for the account ${claims.account ?? '(none)'} at another one`,
+      valid: withAccount,
+      change: async () => requestWith(await tokenOf('auth', claims), { target: '/work' }),
+      requirement: 'auth-token;resource-token="…"',
+    })),
+    {
+      claim: 'an auth token for an account where none is concerned',
+      valid: withAccount,
+      change: instead('auth', { account: 'work' }),
+      requirement: 'auth-token;resource-token="…"',
+    },
+    {
+      claim: 'a person token with an account',
+      valid: withAccount,
+      change: async () => requestWith(await tokenOf('person', { account: 'work' }), { target: '/work' }),
+      problem: 'invalid_jwt',
+    },
+    {
+      claim: 'a resource token for an account that the user does not have',
+      valid: () => asked({ scope: 'data.read', account: 'work' }),
+      change: () => asked({ scope: 'data.read', account: 'home' }),
+      status: 400,
       requirement: null,
     },
   ],

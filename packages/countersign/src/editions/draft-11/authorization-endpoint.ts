@@ -2,7 +2,7 @@ import { AAuthError } from '../../lib/errors.js'
 import { parseScope } from '../../protocol/parameters.js'
 import type { ResourceEndpoint, ResourceTools } from '../resource-protocol.js'
 import { draft11Documents } from './documents.js'
-import { type PresentedToken, presentedToken } from './judge-request.js'
+import { type PresentedToken, presentedToken, type ResourceAccounts } from './judge-request.js'
 import { readJson } from './read-json.js'
 import { unlistedPersonDocument } from './resolve-key.js'
 import { draft11Tokens } from './tokens.js'
@@ -27,10 +27,14 @@ export type IssueResourceToken = (binding: {
 }) => Promise<string>
 
 /**
- * `POST` of `{"scope"}` with a person token (draft -11 §6.4): an agent that knows which scopes it needs gets a resource token without first
- * calling the API.
+ * `POST` of `{"scope", "account"}` with a person token (draft -11 §6.4): an agent that knows which scopes it needs gets a resource token
+ * without first calling the API.
  */
-export function createAuthorizationEndpoint(tools: ResourceTools, issue: IssueResourceToken): ResourceEndpoint {
+export function createAuthorizationEndpoint(
+  tools: ResourceTools,
+  issue: IssueResourceToken,
+  accounts: ResourceAccounts | undefined,
+): ResourceEndpoint {
   const own = new Set(Object.keys(tools.scopes ?? {}))
 
   return async (message, contentType) => {
@@ -39,16 +43,23 @@ export function createAuthorizationEndpoint(tools: ResourceTools, issue: IssueRe
       throw new AAuthError('authorization_required', 'Send a person token for this resource.', {
         challenge: { level: 'person-token' },
       })
-    const { scope: asked, account } = readJson(contentType, verified.body)
-    if (account !== undefined)
-      throw new AAuthError('request_malformed', 'This resource has no accounts.', { error: 'invalid_account' })
+    const { scope: asked, account: named } = readJson(contentType, verified.body)
+    const account = named === undefined ? undefined : await requireAccount(named, verified)
     const scope = typeof asked === 'string' ? parseScope(asked) : undefined
     const foreign = scope?.filter((value) => !own.has(value))
     if (!scope || !foreign || !(await areOffered(foreign, verified.iss)))
       throw new AAuthError('scope_invalid', 'scope must name scopes of this resource: see scope_descriptions.')
     const { thumbprint, claims } = verified
-    const presented = presentedToken(claims, false)
+    const presented = { ...presentedToken(claims, false), account }
     return { resource_token: await issue({ presented, thumbprint, scope: scope.join(' ') }) }
+  }
+
+  /** @throws AAuthError `invalid_account` */
+  async function requireAccount(name: unknown, { iss, sub }: { iss: string; sub: string }): Promise<string> {
+    const isName = typeof name === 'string' && /^[^\p{Cc}\p{Cs}]{1,256}$/u.test(name)
+    if (accounts && isName && (await accounts.has(name, { iss, sub }))) return name
+    const why = accounts ? 'account must be an account of the user here.' : 'This resource has no accounts.'
+    throw new AAuthError('request_malformed', why, { error: 'invalid_account' })
   }
 
   /** Whether all scopes are identity scopes that the user's person server offers. */

@@ -1,5 +1,6 @@
 import type { VerifiedSignature } from '../../httpsig/verify-signature.js'
 import { AAuthError, type ChallengeContext } from '../../lib/errors.js'
+import type { MaybePromise } from '../../lib/maybe-promise.js'
 import type {
   AuthClaims,
   AuthorizedRequest,
@@ -21,6 +22,22 @@ export interface PresentedToken {
   jti: string
   tenant: string | undefined
   mission: string | undefined
+  account: string | undefined
+}
+
+/** The accounts that users have at a resource, under the resource's own names of at most 256 characters (draft -11 §11.11). */
+export interface ResourceAccounts {
+  /**
+   * Whether a user has an account, for agents that ask for it by name.
+   *
+   * @param user identified by `iss` and `sub` together
+   */
+  has(account: string, user: { iss: string; sub: string }): MaybePromise<boolean>
+  /**
+   * The account that a request concerns, according to its method, path and query; undefined for none. A request then needs an auth token
+   * for exactly this account. @default requests may have an auth token for any account, which is in its `claims.account`
+   */
+  of?(request: { method: string; path: string; query: string | undefined }): string | undefined
 }
 
 /**
@@ -33,12 +50,15 @@ export interface PresentedToken {
 export function judgeRequest<R extends Requirement>(
   verified: Verified,
   { require, scope = '', orHigher = false }: { require: R; scope?: string | undefined; orHigher?: boolean | undefined },
+  accounts?: Pick<ResourceAccounts, 'of'>,
 ): VerifiedRequest<R> {
   const need = require === 'identity' && orHigher ? 'signature' : require
-  return needs[need](verified, scope) as VerifiedRequest<R>
+  return needs[need](verified, scope, accounts) as VerifiedRequest<R>
 }
 
-const needs: Readonly<Record<Requirement, (verified: Verified, scope: string) => VerifiedRequest>> = {
+type Judge = (verified: Verified, scope: string, accounts?: Pick<ResourceAccounts, 'of'>) => VerifiedRequest
+
+const needs: Readonly<Record<Requirement, Judge>> = {
   signature: signedRequest,
   identity: identifiedRequest,
   user: userRequest,
@@ -94,9 +114,17 @@ function isOfUser(claims: AuthClaims | undefined): claims is AuthClaims & { sub:
   return claims?.sub !== undefined
 }
 
-function authorizedRequest(verified: Verified, needed: string): AuthorizedRequest {
+function authorizedRequest(
+  verified: Verified,
+  needed: string,
+  accounts?: Pick<ResourceAccounts, 'of'>,
+): AuthorizedRequest {
   const claims = requireUser(verified)
-  const { authorization, key } = verified.resolved
+  const { authorization: held, key } = verified.resolved
+  const presented = presentedToken(claims, Boolean(held))
+  const account = accounts?.of ? accounts.of(verified) : presented.account
+  // What a user allowed for one account allows nothing for another, or for none.
+  const authorization = presented.account === account ? held : undefined
   const granted = authorization?.scope ?? []
   const missing = needed.split(' ').filter((value) => !granted.includes(value))
   if (authorization && missing.length === 0) {
@@ -106,15 +134,11 @@ function authorizedRequest(verified: Verified, needed: string): AuthorizedReques
   }
   // Includes what was granted, so that one token then covers all of the agent's requests here.
   const scope = [...granted, ...missing].join(' ')
-  const binding = {
-    agent: undefined,
-    thumbprint: key.thumbprint,
-    presented: presentedToken(claims, Boolean(authorization)),
-  }
+  const binding = { agent: undefined, thumbprint: key.thumbprint, presented: { ...presented, account } }
   const challenge = { level: 'auth-token', scope, binding } as const
-  throw authorization
-    ? required('scope_insufficient', `The auth token lacks the scopes ${missing.join(' ')}.`, challenge)
-    : required('authorization_required', 'This request needs an auth token.', challenge)
+  if (!held) throw required('authorization_required', 'This request needs an auth token.', challenge)
+  const problem = authorization ? `lacks the scopes ${missing.join(' ')}` : 'is for another account'
+  throw required('scope_insufficient', `The auth token ${problem}.`, challenge)
 }
 
 /** What the next resource token repeats of a person or auth token. */
@@ -122,7 +146,7 @@ export function presentedToken(claims: AuthClaims, isAuthToken: boolean): Presen
   const textOf = (claim: string) => (typeof claims[claim] === 'string' ? claims[claim] : undefined)
   const { iss, sub = '', jti = '' } = claims
   const ps = isAuthToken ? (textOf('ps') ?? iss) : iss
-  return { ps, sub, jti, tenant: textOf('tenant'), mission: textOf('mission_s256') }
+  return { ps, sub, jti, tenant: textOf('tenant'), mission: textOf('mission_s256'), account: textOf('account') }
 }
 
 type Refusal = 'identity_required' | 'authorization_required' | 'scope_insufficient'

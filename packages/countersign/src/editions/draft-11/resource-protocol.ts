@@ -9,7 +9,7 @@ import { isServerId } from './agent-id.js'
 import { acceptedAlgorithms, draft11Jose, requireUsableSigner } from './algorithms.js'
 import { createAuthorizationEndpoint, type IssueResourceToken } from './authorization-endpoint.js'
 import { draft11Documents, type ResourceDocument } from './documents.js'
-import { judgeRequest, type PresentedToken } from './judge-request.js'
+import { judgeRequest, type PresentedToken, type ResourceAccounts } from './judge-request.js'
 import type { TokenLevel } from './requirement.js'
 import { createRevocationCheck, createRevocationEndpoint } from './revocation-endpoint.js'
 import { draft11Tokens } from './tokens.js'
@@ -17,12 +17,17 @@ import { draft11Tokens } from './tokens.js'
 /** Maximum lifetime of a resource token, in seconds. */
 const longest = 300
 
-/** The signatures that a resource requires, as its document describes them. */
+/** The token without which a resource serves nothing. */
+export type AccessMode = 'agent-token' | 'person-token' | 'session-token' | 'auth-token'
+
+/** What a resource requires, as its document describes it, and its accounts. */
 export interface ResourceForm {
   /** The components that signatures must cover besides those that they always cover. */
   furtherComponents: readonly string[]
   /** Seconds. */
   window: number
+  accounts: ResourceAccounts | undefined
+  accessMode: AccessMode | undefined
 }
 
 /** A resource's side of the protocol (draft -11 §6). */
@@ -34,7 +39,7 @@ export function createResourceProtocol(tools: ResourceTools, form: ResourceForm)
   const lifetime = Math.min(tools.resourceTokenLifetime, longest)
 
   const issue: IssueResourceToken = ({ presented, thumbprint, scope }) => {
-    const { ps, sub, jti, tenant, mission } = presented
+    const { ps, sub, jti, tenant, mission, account } = presented
     const claims = {
       iss: id,
       dwk: draft11Documents.resource.name,
@@ -44,6 +49,7 @@ export function createResourceProtocol(tools: ResourceTools, form: ResourceForm)
       presented_jti: jti,
       agent_jkt: thumbprint,
       scope,
+      ...(account === undefined ? {} : { account }),
       ...(tenant === undefined ? {} : { tenant }),
       ...(mission === undefined ? {} : { mission_s256: mission }),
       iat: now(),
@@ -59,7 +65,7 @@ export function createResourceProtocol(tools: ResourceTools, form: ResourceForm)
     issuer: id,
     jwks_uri: `${id}/aauth/jwks.json`,
     accept_signature_algs: algorithms?.flatMap((name) => draft11Jose.names[name]) ?? acceptedAlgorithms,
-    access_mode: scopes ? 'auth-token' : 'agent-token',
+    access_mode: form.accessMode ?? (scopes ? 'auth-token' : 'agent-token'),
     ...(scopes ? { authorization_endpoint: paths.authorize, scope_descriptions: { ...scopes } } : {}),
     signature_window: form.window,
     additional_signature_components: form.furtherComponents,
@@ -70,11 +76,13 @@ export function createResourceProtocol(tools: ResourceTools, form: ResourceForm)
     metadata: { ...metadata },
     endpoints: new Map([
       [new URL(paths.revoke).pathname, createRevocationEndpoint(tools, revoked)],
-      ...(scopes ? [[new URL(paths.authorize).pathname, createAuthorizationEndpoint(tools, issue)] as const] : []),
+      ...(scopes
+        ? [[new URL(paths.authorize).pathname, createAuthorizationEndpoint(tools, issue, form.accounts)] as const]
+        : []),
     ]),
     hasUserLevel: true,
     revocations: createRevocationCheck(revoked),
-    judge: judgeRequest,
+    judge: (verified, required) => judgeRequest(verified, required, form.accounts),
     challengeLevel,
     // A response with status 429 cannot require anything.
     levelAbove: () => undefined,
