@@ -1,6 +1,6 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { createAgent } from 'countersign/agent'
-import { draft11Agent, draft11AgentSigning, draft11Resource } from 'countersign/editions/draft-11'
+import { draft11Agent, draft11AgentSigning, draft11ResourceWith } from 'countersign/editions/draft-11'
 import { createResource } from 'countersign/resource'
 import { aauth } from 'countersign/resource/hono'
 import { signRequest } from 'countersign/signatures'
@@ -40,7 +40,7 @@ const user = { username: 'testuser', password: 'testpass' }
 await server.addUser(user)
 
 const resource = createResource({
-  edition: draft11Resource,
+  edition: draft11ResourceWith({ accessMode: 'agent-token' }),
   id: 'https://api.example',
   signer: await newSigner('resource-key-1'),
   authServers: [issuer],

@@ -1,4 +1,4 @@
-import { draft11Agent, draft11Resource } from 'countersign/editions/draft-11'
+import { draft11Agent, draft11ResourceWith } from 'countersign/editions/draft-11'
 import { type DemoEdition, demoPath, demoScope } from './demo-edition.js'
 import { draft11Edition } from './draft-11.js'
 
@@ -8,7 +8,11 @@ export const draft11Demo: DemoEdition = {
   hasOlderForm: false,
   showsCodes: true,
   agentOptions: () => ({ edition: draft11Agent }),
-  resourceOptions: ({ ids }) => ({ edition: draft11Resource, authServers: [ids['auth-server']] }),
+  resourceOptions: ({ ids }) => ({
+    // One of its routes needs no user.
+    edition: draft11ResourceWith({ accessMode: 'agent-token' }),
+    authServers: [ids['auth-server']],
+  }),
   needs: {
     '/data': { require: 'identity' },
     '/data-person': { require: 'user' },

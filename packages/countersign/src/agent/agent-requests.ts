@@ -149,7 +149,8 @@ async function fetchWithChallenges(
     // The caller's signal can also abort the response body.
     const ending = AbortSignal.any([callers, signal])
     let request = await bufferRequest(given)
-    const token = await steps.tokenFor(owner, { url, method, mayStream }, signal)
+    const stored = await steps.tokenFor(owner, { url, method, mayStream }, signal)
+    const token = stored ?? (await protocol.expectedToken?.(request, owner, signal))
     let credential: Credential = token
       ? { scheme: 'token', held: token }
       : { scheme: interop?.introduce ?? 'agent', owner }

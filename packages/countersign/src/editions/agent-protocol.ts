@@ -231,9 +231,7 @@ export interface AgentTools extends IdentifierOptions {
    * @throws AgentError `other_user`
    */
   keep: (token: HeldToken, owner: string, signal: AbortSignal) => Promise<void>
-  /**
-   * Returns an owner's unexpired token that satisfies the need and that this or another process stored after the given time (Unix seconds).
-   */
+  /** Returns an owner's unexpired token for the need that this or another process stored after the given time (Unix seconds). */
   storedSince: (need: TokenNeed, owner: string, since: number) => Promise<HeldToken | undefined>
   /** Why a need requires the owner's decision, as far as the store can tell. */
   reasonFor: (need: TokenNeed, owner: string) => Promise<ConsentReason>
@@ -265,6 +263,8 @@ export interface AgentProtocol {
   /** How to sign a request. */
   signatureFor(credential: Credential, request: Request): MaybePromise<SignatureChoices>
   readRefusal(response: Response): ReadRefusal
+  /** A token that a request without one is expected to need, if it can be obtained without a prompt. Absent if none is ever expected. */
+  expectedToken?(request: Request, owner: string, signal: AbortSignal): Promise<HeldToken | undefined>
   /**
    * Receives each response of a resource. If the response is deferred, waits for the actual one. Resolves to that response and to the
    * request to send if it is refused; to undefined if the response is not deferred. Absent if the edition has no deferred responses.

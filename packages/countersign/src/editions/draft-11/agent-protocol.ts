@@ -4,19 +4,27 @@ import { LruCache } from '../../lib/lru-cache.js'
 import { warnOnce } from '../../lib/options.js'
 import type { Challenge } from '../../protocol/challenge.js'
 import { decodeToken } from '../../tokens/verify-token.js'
-import type { AgentProtocol, AgentTools, Credential, ReadRefusal, Step, TokenNeed } from '../agent-protocol.js'
+import type {
+  AgentProtocol,
+  AgentTools,
+  Credential,
+  HeldToken,
+  ReadRefusal,
+  Step,
+  TokenNeed,
+} from '../agent-protocol.js'
 import { isServerId } from './agent-id.js'
 import { createAgentTokens, isTokenRefused, personServerOf } from './agent-tokens.js'
 import { draft11Jose } from './algorithms.js'
 import { completeConsent } from './complete-consent.js'
 import { createDeferredConsents, type DeferralTools } from './deferred-consents.js'
 import type { AgentDocument } from './documents.js'
-import { keepIssued, obtainToken, personNeed } from './obtain-token.js'
+import { keepIssued, obtainToken, obtainUnprompted, personNeed } from './obtain-token.js'
 import { createOwnerNames, createReturns } from './owner-names.js'
 import { createRoutes, signatureOf } from './request-signatures.js'
 import { requireResourceToken } from './require-resource-token.js'
 import { parseRequirement, type Requirement, requirementHeader } from './requirement.js'
-import { keepAccess, nameIn, type ResponseTools, receiveResponse } from './resource-responses.js'
+import { keepAccess, nameIn, type ResponseTools, receiveResponse, untilAborted } from './resource-responses.js'
 import { parseSignatureError, signatureErrorHeader } from './signature-error.js'
 import { type Components, draft11AgentSigning } from './signing.js'
 import { personKind, sessionKind } from './token-kinds.js'
@@ -51,9 +59,12 @@ export function createAgentProtocol(given: AgentTools, resourceComponents: Compo
         : keepIssued(given, names, consent, response, { owner, signal }),
   }
   const consents = createDeferredConsents(tools)
+  const requester = { tools, names, consents }
+  /** The tokens that are being obtained because they are expected to be needed, by owner and resource. */
+  const expected = new Map<string, Promise<HeldToken | undefined>>()
   const required = new LruCache<readonly string[]>(maxOrigins)
   const responses: ResponseTools = { tools, names, consents, required, interactions: new Map() }
-  const routes = createRoutes(given.now)
+  const routes = createRoutes(given)
   const person = personServerOf(given)
 
   return {
@@ -74,6 +85,15 @@ export function createAgentProtocol(given: AgentTools, resourceComponents: Compo
       })
     },
     readRefusal,
+    async expectedToken(request, owner, signal) {
+      if (person === undefined || !(await routes.wantUser(request))) return undefined
+      const { origin } = new URL(request.url)
+      const flight = JSON.stringify([owner, origin])
+      const obtaining =
+        expected.get(flight) ?? obtainUnprompted(requester, origin, owner).finally(() => expected.delete(flight))
+      expected.set(flight, obtaining)
+      return untilAborted(obtaining, signal)
+    },
     receive(response, sent) {
       routes.learn(response, sent)
       warnOfJanuary(response, given.id, sent.url)
@@ -88,7 +108,7 @@ export function createAgentProtocol(given: AgentTools, resourceComponents: Compo
       const isRefused = (challenge as Draft11Challenge).isRefused && held?.kind !== sessionKind
       return personNeed(given, new URL(url).origin, isRefused ? held : undefined)
     },
-    obtain: (need, owner, signal) => obtainToken({ tools, names, consents }, withKind(need), owner, signal),
+    obtain: (need, owner, signal) => obtainToken(requester, withKind(need), owner, signal),
     waitFor: async (page, owner, signal) => (await consents.waitForPage(page, owner, signal))?.token,
     refresh: async () => undefined,
     async verifyOwn({ jwt, authServer }) {

@@ -6,7 +6,7 @@ import type { AgentTools, HeldToken, TokenNeed } from '../agent-protocol.js'
 import { readBody, requireResponse, sendWithRetries } from '../auth-server-requests.js'
 import { describeUnknownKey } from '../describe-unknown-key.js'
 import { personServerOf, presentableUntil, sendAs } from './agent-tokens.js'
-import type { DeferredConsent } from './await-decision.js'
+import { type DeferredConsent, sendAbandonment } from './await-decision.js'
 import type { DeferralTools, DeferredConsents } from './deferred-consents.js'
 import { failureIn, readDeferral } from './deferred-response.js'
 import { draft11Documents, type PersonDocument } from './documents.js'
@@ -54,6 +54,33 @@ export async function obtainToken(
     signal.throwIfAborted()
   }
   throw new AgentError('token_request_failed', 'Other processes kept starting or removing the consent.')
+}
+
+/** How long a request may take that is sent only to save another one, in milliseconds. */
+const unpromptedTimeout = 5000
+
+/** Obtains a person token if the person server needs no decision of the user (`prompt=none`); undefined if it does, or if that fails. */
+export async function obtainUnprompted(
+  { tools, names, consents }: TokenRequester,
+  resource: string,
+  owner: string,
+): Promise<HeldToken | undefined> {
+  const agentName = await names.bound(owner)
+  const need = personNeed(tools, resource, undefined)
+  // If the user is about to decide, the request waits for that.
+  if (agentName === undefined || (await consents.find(need, owner))) return undefined
+  return tools
+    .forOwner(owner, async (ending) => {
+      const signal = AbortSignal.any([ending, AbortSignal.timeout(unpromptedTimeout)])
+      const request = await createRequest(tools, need, signal, { prompt: 'none', capabilities: [] })
+      const response = await sendAs(tools, request, agentName)
+      if (response.status === 200) return keepIssued(tools, names, { need, agentName }, response, { owner, signal })
+      await response.body?.cancel()
+      if (response.status === 202)
+        await sendAbandonment(tools, { requestToken: readDeferral(response, request.url).location, agentName })
+      return undefined
+    })
+    .catch(() => undefined) // The request itself shows whether it needs the token.
 }
 
 /** The errors of a person server that no longer accepts the token that was presented to the resource. */
@@ -132,7 +159,12 @@ export async function keepIssued(
   return token
 }
 
-async function createRequest(tools: DeferralTools, need: TokenNeed, signal: AbortSignal): Promise<Request> {
+async function createRequest(
+  tools: DeferralTools,
+  need: TokenNeed,
+  signal: AbortSignal,
+  how: object = { capabilities: ['interaction'] },
+): Promise<Request> {
   const document = await findPersonServer(tools, need.authServer)
   const { resourceToken, presented } = need
   let url = document.person_token_endpoint
@@ -146,7 +178,7 @@ async function createRequest(tools: DeferralTools, need: TokenNeed, signal: Abor
   return new Request(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ ...members, capabilities: ['interaction'] }),
+    body: JSON.stringify({ ...members, ...how }),
     signal,
     redirect: 'manual',
   })

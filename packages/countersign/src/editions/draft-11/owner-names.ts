@@ -12,6 +12,8 @@ const maxOwners = 10_000
 export interface OwnerNames {
   /** The owner's name or, if there is none, the name for the owner's next requests. */
   current(owner: string): Promise<string>
+  /** The owner's name, if a user has allowed it something in the owner's own browser. */
+  bound(owner: string): Promise<string | undefined>
   /** The name for a new consent. */
   forConsent(owner: string): Promise<string>
   /** Reserves the name of a request for the consent that it started. False if another consent has it. */
@@ -48,6 +50,7 @@ export function createOwnerNames(
   if (!isShared)
     return {
       current: async () => ownName,
+      bound: async () => ownName,
       forConsent: async () => ownName,
       claim: async () => true,
       bind: async () => undefined,
@@ -62,6 +65,7 @@ export function createOwnerNames(
       unbound.set(owner, name, Number.POSITIVE_INFINITY)
       return name
     },
+    bound: boundOf,
     forConsent: async (owner) => (await boundOf(owner)) ?? agentTokens.createName(),
     async claim(owner, name) {
       if ((await boundOf(owner)) === name) return true

@@ -1,5 +1,6 @@
 import { LruCache } from '../../lib/lru-cache.js'
 import type { AgentTools, SentRequest, SignatureChoices } from '../agent-protocol.js'
+import { draft11Documents } from './documents.js'
 import { parseRequirement, requirementHeader } from './requirement.js'
 import { type Components, draft11AgentSigning } from './signing.js'
 import { sessionKind } from './token-kinds.js'
@@ -51,25 +52,46 @@ export function signatureOf(
   return { signatureKey: { scheme: 'jwt', jwt }, fields, profile }
 }
 
-/** The routes that accept only the agent token. */
+/** How long it is known what a resource's document announces, in seconds. */
+const announcedFor = 3600
+
+/** What routes are known to require. */
 export interface Routes {
   /** Whether a request is signed with the agent token, whatever other token the agent holds. */
   wantAgent(request: Request): boolean
+  /** Whether a request needs a token for the user: the route required one before, or the resource's document announces it. */
+  wantUser(request: Request): Promise<boolean>
   learn(response: Response, sent: SentRequest): void
 }
 
-/** Creates a cache of the routes whose last refusal required the agent token. */
-export function createRoutes(now: () => number): Routes {
-  const routes = new LruCache<true>(maxRoutes)
+/** Creates a cache of what the last refusal of each route required, and of what resources announce (draft -11 §11.2.4). Refusals decide. */
+export function createRoutes({ discovery, now }: Pick<AgentTools, 'discovery' | 'now'>): Routes {
+  const routes = new LruCache<'agent-token' | 'person-token'>(maxRoutes)
+  const announced = new LruCache<boolean>(maxRoutes)
   const routeOf = ({ method, url }: Request) => `${method} ${url.replace(/[?#].*$/, '')}`
+  const needOf = (request: Request) => routes.get(routeOf(request), now())
   return {
-    wantAgent: (request) => routes.get(routeOf(request), now()) === true,
+    wantAgent: (request) => needOf(request) === 'agent-token',
+    async wantUser(request) {
+      const need = needOf(request)
+      if (need) return need === 'person-token'
+      const { origin } = new URL(request.url)
+      let isAnnounced = announced.get(origin, now())
+      if (isAnnounced === undefined) {
+        const found = await discovery.findMetadata(draft11Documents.resource, origin)
+        isAnnounced = 'found' in found && ['person-token', 'auth-token'].includes(found.found.access_mode ?? '')
+        announced.set(origin, isAnnounced, now() + announcedFor)
+      }
+      return isAnnounced
+    },
     learn({ status, headers }, { request, credential }) {
       if (status !== 401) return
       const asked = parseRequirement(headers.get(requirementHeader) ?? '')?.requirement
-      if (asked !== 'agent-token') routes.delete(routeOf(request))
-      else if (credential.scheme === 'token' && credential.held.kind !== sessionKind)
-        routes.set(routeOf(request), true, Number.POSITIVE_INFINITY)
+      const isUsers = credential.scheme === 'token' && credential.held.kind !== sessionKind
+      if (asked === 'person-token' || asked === 'auth-token')
+        routes.set(routeOf(request), 'person-token', Number.POSITIVE_INFINITY)
+      else if (asked !== 'agent-token') routes.delete(routeOf(request))
+      else if (isUsers) routes.set(routeOf(request), asked, Number.POSITIVE_INFINITY)
     },
   }
 }

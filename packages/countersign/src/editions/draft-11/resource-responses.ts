@@ -194,9 +194,10 @@ export function nameIn(credential: Credential, { agentTokens }: Pick<DeferralToo
   return ('agentName' in named ? named.agentName : undefined) ?? agentTokens.ownName
 }
 
-function untilAborted(promise: Promise<unknown>, signal: AbortSignal): Promise<unknown> {
+/** Waits for something that others also wait for. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted()
-  const aborted = new Promise((_resolve, reject) =>
+  const aborted = new Promise<never>((_resolve, reject) =>
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
   )
   return Promise.race([promise, aborted])

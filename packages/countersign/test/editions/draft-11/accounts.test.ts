@@ -1,6 +1,6 @@
 import { draft11ResourceWith, parseRequirement, type ResourceAccounts } from 'countersign/editions/draft-11'
 import { createNodeListener } from 'countersign/node'
-import type { ReceivedMessage } from 'countersign/signatures'
+import type { Resource } from 'countersign/resource'
 import { decodeToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
 import { listen } from '../../resource/events-resource.js'
@@ -113,7 +113,7 @@ describe.each(['in process', 'over HTTP'])('an agent at an API with accounts, %s
       now: () => stage.clock.now,
       fetch: async (url) => (url.startsWith(ids.agent) ? agent.handler(new Request(url)) : stage.fetch(url)),
     })
-    const serve = async (request: Request, received?: ReceivedMessage) => {
+    const respond = async (request: Request, received?: Parameters<Resource['handler']>[1]) => {
       const { pathname } = new URL(request.url)
       if (resource.publishedPaths.has(pathname)) return resource.handler(request, received)
       try {
@@ -122,7 +122,7 @@ describe.each(['in process', 'over HTTP'])('an agent at an API with accounts, %s
         return resource.toResponse(error)
       }
     }
-    const port = how === 'in process' ? 0 : await listen(createNodeListener(serve, { origin: ids.resource }))
+    const port = how === 'in process' ? 0 : await listen(createNodeListener(respond, { origin: ids.resource }))
     const presented: unknown[] = []
     const agent = stage.newAgent({
       async fetch(input, init) {
@@ -131,7 +131,9 @@ describe.each(['in process', 'over HTTP'])('an agent at an API with accounts, %s
         const [, jwt] = /jwt="([^"]+)"/.exec(request.headers.get('signature-key') ?? '') ?? []
         if (jwt !== undefined) presented.push(decodeToken(jwt)?.payload.account)
         const { pathname } = new URL(request.url)
-        return port === 0 ? serve(request) : fetch(`http://127.0.0.1:${port}${pathname}`, { headers: request.headers })
+        return port === 0
+          ? respond(request)
+          : fetch(`http://127.0.0.1:${port}${pathname}`, { headers: request.headers })
       },
     })
     for (const path of ['/work/files', '/home/files', '/files', '/work/files', '/home/files']) {

@@ -163,7 +163,7 @@ describe('tokens that are held', () => {
     expect(typesOf(stage)).toEqual(['auth'])
     stage.clock.now += 10
     await stage.agent.fetch(data)
-    expect(typesOf(stage)).toEqual(['auth', 'agent', 'person', 'auth'])
+    expect(typesOf(stage)).toEqual(['auth', 'person', 'auth'])
     expect(stage.asked).toHaveLength(2)
   })
 

@@ -88,6 +88,8 @@ describe.each(stages)('a flow of draft -11 with the library’s agent and resour
     expect(response.status).toBe(200)
     expect(await response.json()).toMatchObject({ scope: ['data.read', 'data.write'], iss: flow.authServer })
     expect(flow.trace.filter((each) => !each.includes(' 202'))).toEqual([
+      // The API announces what it needs, which needs the user.
+      'POST auth.example/person/token agent 403',
       'GET api.example/data-auth agent 401',
       'GET auth.example/person/pending/X agent 200',
       'GET api.example/data-auth person 401',
@@ -95,6 +97,7 @@ describe.each(stages)('a flow of draft -11 with the library’s agent and resour
       'GET api.example/data-auth auth 200',
     ])
     expect(flow.trace.filter((each) => each.startsWith('POST'))).toEqual([
+      'POST auth.example/person/token agent 403',
       'POST auth.example/person/token agent 202',
       'POST auth.example/person/authorize agent 202',
     ])
@@ -109,7 +112,6 @@ describe.each(stages)('a flow of draft -11 with the library’s agent and resour
     const again = flow.newAgent({ onConsent: undefined })
     expect((await again.fetch(data)).status).toBe(200)
     expect(flow.trace).toEqual([
-      'GET api.example/data-auth agent 401',
       'POST auth.example/person/token agent 200',
       'GET api.example/data-auth person 401',
       'POST auth.example/person/authorize agent 200',
