@@ -47,6 +47,7 @@ it.each([
   ['/_next/data/build', ['/_next/data/build']],
   ['/_next/static/build/a', ['/_next/static/build/a']],
   ['/page-data/a/b/page-data.json', ['/page-data/a/b/page-data.json', '/a/b']],
+  ['/a.segments/page-data/b/page-data.json', ['/a.segments/page-data/b/page-data.json', '/a', '/a.segments/b']],
   ['/page-data/a.segments/page-data.json', ['/page-data/a.segments/page-data.json', '/a.segments', '/page-data/a']],
   ['/page-data/a/other.json', ['/page-data/a/other.json']],
   ['/a.segments/x', ['/a.segments/x', '/a']],
