@@ -45,6 +45,21 @@ it('keeps a token until the latest time that was reported, for every process', a
   for (const store of [one, two, open()]) expect(await store.has(issuer, 'j1')).toBe(false)
 })
 
+it('is not disturbed by another process that removes an expired file at the same time', async () => {
+  for (let moment = 1; moment <= 8; moment++) {
+    const folder = newFolder()
+    await fileRevokedTokens(folder, { now: () => now }).add(issuer, 'j1', now + 100)
+    const [file = ''] = readdirSync(folder)
+    let readings = 0
+    const clock = () => {
+      readings++
+      if (readings === moment) rmSync(join(folder, file), { force: true })
+      return now + 100
+    }
+    expect(await fileRevokedTokens(folder, { now: clock }).add(issuer, 'j2', now + 200)).toBe(true)
+  }
+})
+
 it('removes the files of expired tokens, and abandoned temporary files', async () => {
   let time = now
   const folder = newFolder()
