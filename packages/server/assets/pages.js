@@ -18,6 +18,9 @@ if (deadline) watchDeadline(deadline)
 const extend = /** @type {HTMLFormElement | null} */ (document.querySelector('form[data-extend]'))
 if (extend && deadline) extendInPlace(extend, deadline)
 
+const sent = /** @type {HTMLFormElement | null} */ (document.querySelector('form[data-sends]'))
+if (sent) sent.submit()
+
 if ('PublicKeyCredential' in window && 'parseRequestOptionsFromJSON' in PublicKeyCredential) {
   for (const form of document.querySelectorAll('form[data-passkey]')) {
     offerPasskey(/** @type {HTMLFormElement} */ (form))

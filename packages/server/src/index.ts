@@ -41,6 +41,7 @@ export type {
   LimitOptions,
   PageOptions,
 } from './config/options.js'
+export type { PersonalAgentsOptions, PersonalAgentsSettings } from './config/personal-agents-settings.js'
 export { parseMasterKey, readCertificates, readMasterKey } from './config/read-secrets.js'
 export { requireSafeStart } from './config/require-safe-start.js'
 export {
@@ -81,7 +82,7 @@ export {
   startKeyRotation,
 } from './secrets/rotate-keys.js'
 export { type FixedKeysOptions, fixedKeys, KeyError, type ServerKeys, type SigningKeys } from './secrets/server-keys.js'
-export { type StoredKeysOptions, storedKeys } from './secrets/stored-keys.js'
+export { deviceKeysName, type StoredKeysOptions, storedDeviceKeys, storedKeys } from './secrets/stored-keys.js'
 export type { ListedAgent } from './storage/api/agent-storage.js'
 export { type AuditEventName, auditEvents, eventNames } from './storage/api/audit-events.js'
 export type { RecordedEvent } from './storage/api/audit-storage.js'

@@ -4,6 +4,7 @@ export const documentationPages = {
   'Events, logs and metrics': 'docs/reference/events-and-metrics.md',
   'Gateway routes': 'docs/apis/gateway-routes.md',
   'Keys: where to keep them, how to rotate them, what to do after a leak': 'docs/agents/keys.md',
+  'Personal agents': 'docs/operate/personal-agents.md',
   PostgreSQL: 'docs/operate/postgresql.md',
   'Python and other languages': 'docs/agents/other-languages.md',
   'Run an auth server': 'docs/get-started/auth-server.md',

@@ -176,6 +176,32 @@ export const accountCommands: readonly CommandRow[] = [
     load: async () => (await import('../operate/agents.js')).agentsUnblock,
   },
   {
+    name: 'server devices list',
+    about: 'List the devices that users have connected, newest first',
+    example: 'server devices list --user alice --config countersign.config.json',
+    page: 'Personal agents',
+    flags: {
+      '--user <username>': "Only this user's devices, by username or id",
+      '--live': 'Only devices that can be used now',
+      ...limit,
+      ...operating,
+    },
+    load: async () => (await import('../operate/devices.js')).devicesList,
+  },
+  {
+    name: 'server devices disconnect',
+    guesses: ['remove', 'revoke', 'delete'],
+    about: 'Disconnect a device, or all devices of a user: their access ends at once',
+    example: 'server devices disconnect --user alice --config countersign.config.json',
+    page: 'Personal agents',
+    subjects: [{ name: '[id]', description: "The device's id; or use --user" }],
+    flags: {
+      '--user <username>': 'All devices of this user, by username or id',
+      ...changing,
+    },
+    load: async () => (await import('../operate/devices.js')).devicesDisconnect,
+  },
+  {
     name: 'server grants list',
     about: 'List grants, newest first',
     example: 'server grants list --user alice --config countersign.config.json',

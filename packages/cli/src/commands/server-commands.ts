@@ -43,7 +43,7 @@ const rows: readonly CommandRow[] = [
     example: 'server keys rotate --config countersign.config.json',
     page: 'The command line',
     flags: {
-      '--edition <name>': "Rotate this edition's keys, such as oauth or draft-11; default: january",
+      '--edition <name>': "Rotate this edition's keys, such as oauth, draft-11 or january-devices; default: january",
       '--now': 'In an emergency: rotate even if resources may not have fetched the next key yet',
       '--master-key-file <file>': {
         description: 'File with the master key, for use with --db; default: COUNTERSIGN_MASTER_KEY',
@@ -107,7 +107,7 @@ const rows: readonly CommandRow[] = [
     name: 'server db finish-restore',
     guesses: ['restore'],
     about:
-      'Finish a restore: invalidate the sessions, open requests, codes and refresh tokens that the backup brought back',
+      'Finish a restore: invalidate the sessions, open requests, codes, refresh tokens and devices that the backup brought back',
     example: 'server db finish-restore --config countersign.config.json',
     page: 'Backup and restore',
     flags: changing,

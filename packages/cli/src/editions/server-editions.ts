@@ -1,17 +1,20 @@
 import {
+  deviceKeysName,
   draft11Name,
   draft11Server,
   draft11TokenLifetime,
   oauthEdition,
+  type PersonalAgentsOptions,
   type Settings,
   type SigningKeys,
   type StoredKeysOptions,
+  storedDeviceKeys,
   storedDraft11Keys,
   storedOAuthKeys,
 } from 'countersign-server'
 import type { ServerEdition, SignedEdition } from 'countersign-server/edition'
 
-/** An edition that an auth server can offer besides January 2026, with its own keys in the database. */
+/** Keys in the database besides those of January 2026, and the edition of an auth server that they belong to. */
 interface OtherEdition {
   name: string
   /** Lifetime of its tokens, in seconds. @default `lifetimes.authToken` */
@@ -19,10 +22,17 @@ interface OtherEdition {
   isOn: (settings: Settings) => boolean
   /** Opens its keys, or creates them. @throws KeyError */
   openKeys: (options: StoredKeysOptions) => Promise<SigningKeys>
-  create: (settings: Settings, keys: SigningKeys) => ServerEdition | SignedEdition
+  /** Absent for keys that another edition uses. */
+  create?: (settings: Settings, keys: SigningKeys) => ServerEdition | SignedEdition
 }
 
 export const otherEditions: readonly OtherEdition[] = [
+  {
+    name: deviceKeysName,
+    tokenLifetime: 3600,
+    isOn: ({ personalAgents }) => personalAgents !== undefined,
+    openKeys: storedDeviceKeys,
+  },
   {
     name: draft11Name,
     tokenLifetime: draft11TokenLifetime,
@@ -45,6 +55,14 @@ export async function openOtherEditions(
 ): Promise<readonly (ServerEdition | SignedEdition)[]> {
   const opened: (ServerEdition | SignedEdition)[] = []
   for (const { isOn, openKeys, create } of otherEditions)
-    if (isOn(settings)) opened.push(create(settings, await openKeys(stored)))
+    if (create && isOn(settings)) opened.push(create(settings, await openKeys(stored)))
   return opened
+}
+
+/** Returns how users connect their devices, with the keys for their agent tokens; undefined if they do not. @throws KeyError */
+export async function openPersonalAgents(
+  { personalAgents }: Settings,
+  stored: StoredKeysOptions,
+): Promise<PersonalAgentsOptions | undefined> {
+  return personalAgents && { ...personalAgents, keys: await storedDeviceKeys(stored) }
 }

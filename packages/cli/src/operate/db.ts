@@ -141,9 +141,9 @@ export const dbRestored: Run<ChangeOptions> = async (flags, terminal) => {
   }
   const finish = () => inStorage(flags, terminal, work, { statementTimeout: longest })
   const ended = await withProgress(terminal, 'Invalidating what the backup brought back', finish, { isBlocking: true })
-  const { sessions, requests, codes, refreshTokens } = ended
+  const { sessions, requests, codes, refreshTokens, devices } = ended
   const told = [
-    `Invalidated: ${sessions} sessions, ${requests} open requests, ${codes} codes, ${refreshTokens} refresh tokens.`,
+    `Invalidated: ${sessions} sessions, ${requests} open requests, ${codes} codes, ${refreshTokens} refresh tokens, ${devices} devices.`,
     'Grants are as they were at the time of the backup, so grants that have been revoked since then are active again: ask users to check /account, or revoke them with countersign server grants revoke.',
   ]
   terminal.write(flags.json ? `${JSON.stringify(ended)}\n` : `${told.map((text) => wrapText('', text)).join('\n')}\n`)

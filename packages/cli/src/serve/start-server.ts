@@ -30,7 +30,7 @@ import {
   storedKeys,
 } from 'countersign-server'
 import { databaseProblem, openStorage } from '../database/open-storage.js'
-import { openOtherEditions } from '../editions/server-editions.js'
+import { openOtherEditions, openPersonalAgents, otherEditions } from '../editions/server-editions.js'
 import { createReadinessView, createStoppableServer, httpTimes, listenWithAdmin } from '../network/listen-with-admin.js'
 import type { ServerLog } from '../terminal/server-log.js'
 import { workerAdminPort } from '../workers/run-workers.js'
@@ -86,6 +86,7 @@ export async function startServer(
       certificates,
       reEncodeLogo,
       keys,
+      personalAgents: await openPersonalAgents(settings, { storage, masterKey }),
       storage,
       onEvent: observer.onEvent,
       onError: (error: unknown, requestId: string) => logFailure(log, 'request.failed', error, { id: requestId }),
@@ -97,7 +98,8 @@ export async function startServer(
       log.failure('clock_skew', error)
     })
     const stopListening = await listen(server, settings, { log, metrics, observer })
-    const rotations = [januaryServer, ...others].map(({ name: edition, tokenLifetime }) =>
+    const otherKeys = otherEditions.filter(({ create, isOn }) => !create && isOn(settings))
+    const rotations = [januaryServer, ...others, ...otherKeys].map(({ name: edition, tokenLifetime }) =>
       startRotation(settings, { storage, masterKey, edition, tokenLifetime, log }),
     )
     const stop = async () => {

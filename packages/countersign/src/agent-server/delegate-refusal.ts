@@ -11,6 +11,8 @@ const statuses = {
   /** The key is not enrolled. */
   unknown_delegate: 403,
   revoked_delegate: 403,
+  /** The owner of the key has as many delegates as allowed. */
+  too_many_devices: 409,
   /** The agent server issues no tokens for this recipient. */
   audience_denied: 403,
 } as const

@@ -15,5 +15,6 @@ export {
 } from '../resource/rate-limit.js'
 export type { AgentServerOptions, Enrollment, EnrollmentRequest } from './agent-server-options.js'
 export { type AgentServer, createAgentServer } from './create-agent-server.js'
-export type { DelegateRefusalCode } from './delegate-refusal.js'
+export { DelegateRefusal, type DelegateRefusalCode, writeDelegateRefusal } from './delegate-refusal.js'
 export { memoryDelegates } from './memory-delegates.js'
+export { type KeyRequest, type KeyRequestTools, verifyKeyRequest } from './signed-by-key.js'

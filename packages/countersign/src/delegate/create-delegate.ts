@@ -269,7 +269,8 @@ async function requireOwnToken(
   if (typeof jwt !== 'string' || !token) throw refused('The response contains no agent token.')
   const { iss, aud } = token.payload
   if (iss !== id) throw refused('The agent token names another agent.')
-  if (aud !== audience) throw refused('The agent token is for another audience.')
+  // A token may also name the agent server itself.
+  if (![aud].flat().includes(audience)) throw refused('The agent token is for another audience.')
   if ((await thumbprintOf(confirmationJwk(token.payload))) !== signer.thumbprint)
     throw refused('The agent token is bound to another key.')
   return jwt

@@ -222,7 +222,7 @@ function within(milliseconds: number, begin: (done: () => void) => void): Promis
  * Matches tokens, codes and session ids by their prefixes, and any string that looks like a JWT. No word boundary is required: secrets may
  * be part of a path, and in JSON an escaped line feed ends with the letter n.
  */
-const secrets = /(aa(?:rq|cd|rt|sn|br)_|eyJ)[\w.-]+/g
+const secrets = /(aa(?:rq|cd|dc|rt|sn|br)_|eyJ)[\w.-]+/g
 
 /** The text with all secrets truncated to their first characters. */
 export function redactSecrets(text: string): string {

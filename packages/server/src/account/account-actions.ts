@@ -12,7 +12,8 @@ import { clearedSession, endSession, knownCookie, type Proof, renewSession, sign
 import { type AccountHandler, pathWithNotice } from './account-handler.js'
 import { closePage } from './account-pages.js'
 import { endedGrants, endOf, liveGrants } from './agent-entries.js'
-import { confirmUser, requirePasskeyProof, requireProof } from './confirm-person.js'
+import { confirmUser, requireFreshSignIn, requirePasskeyProof, requireProof } from './confirm-person.js'
+import { checkDeviceCode, confirmDevice, connectDevice, disconnectDevice, newDeviceCode } from './device-pages.js'
 import { passwordPage, securityPage } from './security-pages.js'
 
 const removeAgent: AccountHandler = async (context, visit) => {
@@ -154,5 +155,10 @@ export const accountActions: ReadonlyMap<string, AccountHandler> = new Map<strin
   ['change-password', requirePasskeyProof(changePassword, accountPaths.password)],
   ['add-passkey', requireProof(registerPasskey, accountPaths.security)],
   ['remove-passkey', requireProof(removePasskey, accountPaths.security)],
+  ['connect-device', requireFreshSignIn(connectDevice)],
+  ['new-device-code', requireProof(newDeviceCode, accountPaths.deviceCode)],
+  ['check-device-code', checkDeviceCode],
+  ['confirm-device', requireProof(confirmDevice, accountPaths.deviceCode)],
+  ['disconnect-device', disconnectDevice],
   ['close-account', requireProof(closeAccount, accountPaths.close)],
 ])

@@ -12,6 +12,7 @@ import { activityOf } from './activity-of.js'
 import { agentsOf, delegatesOf } from './agent-entries.js'
 import { agentPage, agentsPage, removeAgentPage, removeAllPage } from './agent-pages.js'
 import { requireFreshSignIn, requirePasskeyProof, requireProof } from './confirm-person.js'
+import { connectDevicePage, deviceCodePage } from './device-pages.js'
 import { passwordPage, removePasskeyPage, securityPage } from './security-pages.js'
 
 const pageSize = 50
@@ -80,6 +81,8 @@ export const accountPages: ReadonlyMap<string, AccountHandler> = new Map<string,
   [accountPaths.security, requireFreshSignIn((context, visit) => securityPage(context, visit))],
   [accountPaths.removePasskey(':id'), requireProof(removePasskeyPage)],
   [accountPaths.password, requirePasskeyProof((context, visit) => passwordPage(context, visit), accountPaths.password)],
+  [accountPaths.connectDevice, requireFreshSignIn(connectDevicePage)],
+  [accountPaths.deviceCode, requireProof(deviceCodePage)],
   [accountPaths.yours, yoursPage],
   [accountPaths.download, download],
   [accountPaths.close, requireProof((context, visit) => closePage(context, visit))],

@@ -6,6 +6,7 @@ import type { SignedInVisit } from '../http/visit.js'
 import { renderAgent } from '../pages/account/agent-page.js'
 import { renderAgents } from '../pages/account/agents-page.js'
 import { renderRemoveAgent, renderRemoveAll } from '../pages/account/removal-pages.js'
+import type { AgentsPage } from '../pages/models/account-models.js'
 import { accountPaths } from '../pages/models/account-paths.js'
 import { type ListedGrant, longestTokenLifetime } from '../storage/api/storage.js'
 import { type AccountHandler, accountFrame, accountResponse, readNotice } from './account-handler.js'
@@ -23,6 +24,7 @@ import {
   shownParties,
   statesOf,
 } from './agent-entries.js'
+import { deviceEntries } from './device-pages.js'
 import { deliveriesFor, endedAgents, endingsOf, toldOf } from './ended-agents.js'
 
 /** The minimum number of agents for which the list has a filter. */
@@ -72,6 +74,7 @@ export const agentsPage: AccountHandler = async (context, visit) => {
         : pathOfPage(text, { after, page: String(page + 1) }),
       filter: canFilter ? { text, total: agentsOf(grants).length } : undefined,
       ended,
+      ...(await ofDevices(context, visit)),
       removed:
         notice?.what === 'removed'
           ? {
@@ -86,6 +89,18 @@ export const agentsPage: AccountHandler = async (context, visit) => {
     visit.messages,
   )
   return accountResponse(html, visit)
+}
+
+/** The user's devices, and the link to connect one with a code. */
+async function ofDevices(
+  context: ServerContext,
+  visit: SignedInVisit,
+): Promise<Pick<AgentsPage, 'devices' | 'deviceCodeHref'>> {
+  const { personalAgents } = context
+  if (!personalAgents) return {}
+  const { user } = visit.session
+  const deviceCodeHref = personalAgents.remote && personalAgents.allows(user) ? accountPaths.deviceCode : undefined
+  return { devices: await deviceEntries(context, user.id), deviceCodeHref }
 }
 
 export const agentPage: AccountHandler = async (context, visit) => {

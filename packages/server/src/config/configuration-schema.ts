@@ -1,16 +1,16 @@
 import { type SettingRow, settingRows } from 'countersign/node'
 import * as z from 'zod'
 import { type Draft11Settings, draft11Setting } from './draft-11-settings.js'
-import { networks, text, whole } from './fields.js'
+import { networks, type ShapeOf, switchable, text, whole } from './fields.js'
 import { type OAuthSettings, oauthSetting } from './oauth-settings.js'
 import {
   type AuthServerOptions,
   type AuthServerSettings,
   type LimitOptions,
   limitShape,
-  type ShapeOf,
   settingShape,
 } from './options.js'
+import { type PersonalAgentsSettings, personalAgentsShape } from './personal-agents-settings.js'
 
 /** The address and port the server listens on. */
 export interface ListenSettings {
@@ -103,6 +103,11 @@ export interface Configuration extends Omit<AuthServerSettings, 'limits'> {
    * their users see the same pages. @default false
    */
   draft11?: boolean | Draft11Settings | undefined
+  /**
+   * Lets users connect their devices with `countersign login`: `true`, or an object with the settings below. A device then acts for its
+   * owner, and does not need to publish documents. @default false
+   */
+  personalAgents?: boolean | PersonalAgentsSettings | undefined
   /** Addresses or networks of your proxies. `X-Forwarded-For` is read only from these. @default none */
   trustProxy?: readonly string[] | undefined
 }
@@ -153,6 +158,7 @@ export const configurationShape = {
     .prefault({}),
   oauth: oauthSetting,
   draft11: draft11Setting,
+  personalAgents: switchable<PersonalAgentsSettings, typeof personalAgentsShape>(personalAgentsShape),
   trustProxy: networks.default([]),
 } satisfies ShapeOf<Configuration>
 

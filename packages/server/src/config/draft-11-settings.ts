@@ -1,6 +1,5 @@
 import * as z from 'zod'
-import { switchable, whole } from './fields.js'
-import type { ShapeOf } from './options.js'
+import { type ShapeOf, switchable, whole } from './fields.js'
 
 /** The draft -11 edition, for agents that speak it. */
 export interface Draft11Settings {

@@ -23,6 +23,14 @@ export function functionOf<T>() {
   return given<T>((value) => typeof value === 'function', 'must be a function')
 }
 
+/** Whether a value is an object. */
+export function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
+}
+
+/** A schema for each member. Does not compile if a schema accepts values that the interface does not allow. */
+export type ShapeOf<T> = { [Name in keyof T]-?: z.ZodType<unknown, T[Name]> }
+
 /** A group of settings that is off by default, and switched on by `true` or by an object with settings. */
 export function switchable<Given extends object, Shape extends z.ZodRawShape>(shape: Shape) {
   const isSwitch = (value: unknown) =>

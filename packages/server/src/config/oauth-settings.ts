@@ -1,6 +1,5 @@
 import * as z from 'zod'
-import { given, switchable, text } from './fields.js'
-import type { ShapeOf } from './options.js'
+import { given, type ShapeOf, switchable, text } from './fields.js'
 
 /** How clients register themselves. */
 export interface RegistrationSettings {

@@ -20,12 +20,15 @@ import {
   given,
   host,
   identityProvider,
+  isObject,
   link,
   policyRule,
   risk,
+  type ShapeOf,
   text,
   whole,
 } from './fields.js'
+import { type PersonalAgentsOptions, personalAgentsOption } from './personal-agents-settings.js'
 
 /** Lifetimes, in seconds. */
 export interface LifetimeOptions {
@@ -168,6 +171,8 @@ export interface AuthServerOptions extends AuthServerSettings {
   /** Signs auth tokens, and derives codes and form values: `fixedKeys({ signer, secret })`, or keys from the storage. */
   keys: ServerKeys
   storage: Storage
+  /** Lets users connect their devices. @default off */
+  personalAgents?: PersonalAgentsOptions | undefined
   /** Decides on requests that match no rule in `policies`. @default the user is prompted */
   policy?: Policy | undefined
   /** Accepts agents with `scheme=x509`: see `createCertificateFinder` in `countersign/x509`. @default refused */
@@ -194,9 +199,6 @@ export interface AuthServerOptions extends AuthServerSettings {
   /** Called for failures that are not the caller's fault, with the id that the caller was shown. @default a process warning */
   onError?: ((error: unknown, requestId: string) => void) | undefined
 }
-
-/** A schema for each member. Does not compile if a schema accepts values that the interface does not allow. */
-export type ShapeOf<T> = { [Name in keyof T]-?: z.ZodType<unknown, T[Name]> }
 
 export const limitShape = {
   openRequests: whole(1, 10_000).default(1000),
@@ -272,6 +274,7 @@ const optionsSchema = z.strictObject({
   ...settingShape,
   keys: given<ServerKeys>(isObject, 'must be fixedKeys({ signer, secret }) or await storedKeys({ … })'),
   storage: given<Storage>(isObject, "must be a storage, such as sqliteStorage('auth.db')"),
+  personalAgents: personalAgentsOption.optional(),
   policy: functionOf<Policy>().optional(),
   certificates: functionOf<CertificateFinder>().optional(),
   reEncodeLogo: functionOf<LogoReEncoder>().optional(),
@@ -280,10 +283,6 @@ const optionsSchema = z.strictObject({
   onEvent: functionOf<OnEvent>().optional(),
   onError: functionOf<NonNullable<AuthServerOptions['onError']>>().optional(),
 } satisfies ShapeOf<AuthServerOptions>)
-
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null
-}
 
 /** Validated options with their defaults. */
 export type CheckedOptions = z.output<typeof optionsSchema>

@@ -2,8 +2,10 @@ import type { OwnDocument } from 'countersign/discovery'
 import type { KeyResolver, ResourceEdition } from 'countersign/editions'
 import type { CreateTransport } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'
+import { deviceKeysOf } from '../http/personal-agents.js'
 import type { Route } from '../http/route.js'
 import type { SigningKeys } from '../secrets/server-keys.js'
+import type { OwnedDevice } from '../storage/api/storage.js'
 
 /** An agent that requests something, regardless of how its edition identifies agents. */
 export interface RequestingAgent {
@@ -23,6 +25,8 @@ export interface RequestingAgent {
   member?: 'known' | 'new' | undefined
   /** Whether a rule that grants gives the agent a token without a user. Otherwise, such a rule prompts the user. @default true */
   actsForItself?: boolean | undefined
+  /** The user's device that the agent is; undefined for an agent of another server. */
+  device?: OwnedDevice | undefined
 }
 
 /** The auth server's part of an edition. All editions of a server share its accounts, pages and grants. */
@@ -48,6 +52,8 @@ export interface SignedContext extends ServerContext {
   edition: VerifyingEdition
   /** The edition's signing keys. */
   keys: SigningKeys
+  /** The edition's keys for the agent tokens of users' devices; undefined if it issues none. */
+  deviceKeys: SigningKeys | undefined
   /** Finds the keys of agents that sign requests. */
   signers: KeyResolver
   hasProviders: boolean
@@ -66,6 +72,11 @@ export interface SignedEdition extends Omit<ServerEdition, 'endpoints'> {
    * edition could otherwise pass as a token of another. @default the server's `keys`
    */
   readonly keys?: SigningKeys | undefined
+  /**
+   * The keys that sign the edition's agent tokens for users' devices, and nothing else. @default those of `personalAgents`, for the server's
+   * first edition
+   */
+  readonly deviceKeys?: SigningKeys | undefined
   /** The metadata that the server publishes at the address for its document type. Its `jwks_uri` has only this edition's keys. */
   describe(context: SignedContext): OwnDocument
   /** The edition's endpoints, for agents and browsers. A path may have a variable segment, as in `/pending/:id`. */
@@ -89,5 +100,5 @@ export function signedContext(
     authTokenIssuers: [issuer],
     certificates,
   })
-  return { ...context, edition, keys, signers, hasProviders }
+  return { ...context, edition, keys, deviceKeys: context.signingKeys.get(deviceKeysOf(name)), signers, hasProviders }
 }

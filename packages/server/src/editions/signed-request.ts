@@ -18,6 +18,7 @@ import {
 } from 'countersign/signatures'
 import { RefusedAgent } from '../http/refusal-response.js'
 import type { Arrival } from '../http/route.js'
+import { requireDevice } from './devices.js'
 import type { RequestingAgent, SignedContext } from './edition.js'
 
 /** An agent whose signature and identity have been verified. */
@@ -69,7 +70,8 @@ export async function signedRequest(
       nonce: context.nonce,
       claimNonce: 'later',
     })
-    agent = requireAgent(context, verified, received.remoteAddress)
+    const identified = requireAgent(context, verified, received.remoteAddress)
+    agent = identified.agent === context.issuer ? await requireDevice(context, identified) : identified
     const answer = await judge(agent, verified)
     const nonce = claimOf(context, verified.nonce, agent)
     if ('claiming' in answer) return await answer.claiming(nonce)
@@ -87,9 +89,9 @@ function refused({ agent, delegate }: SigningAgent): Refused {
 function claimOf(
   { hasProviders }: SignedContext,
   nonce: VerifiedNonce | undefined,
-  { agent, delegate, key, remoteAddress }: SigningAgent,
+  { agent, delegate, key, remoteAddress, device }: SigningAgent,
 ): NonceClaim | undefined {
-  const holder = hasProviders ? (delegate ?? agent) : agent
+  const holder = hasProviders || device ? (delegate ?? agent) : agent
   return nonce && { source: nonceSource({ agent: holder, thumbprint: key.thumbprint, remoteAddress }), ...nonce }
 }
 

@@ -2,7 +2,6 @@ import { type Algorithm, systemClock } from 'countersign'
 import {
   createDiscovery,
   type Discovery,
-  documentUrl,
   type IdentifierOptions,
   isLoopbackIdentifier,
   type NetworkOptions,
@@ -38,6 +37,7 @@ import { type BackgroundWork, createBackgroundWork } from '../storage/api/backgr
 import { observeStorage, type Storage } from '../storage/api/storage.js'
 import { type BoundedRecorder, createBoundedRecorder } from './bounded-audit-recorder.js'
 import { ConsentTransports, type CreateTransport } from './consent-transport.js'
+import { deviceKeysOf, ownDocuments, type PersonalAgents, personalAgentsOf } from './personal-agents.js'
 
 /** Seconds. */
 interface Lifetimes {
@@ -71,6 +71,8 @@ export interface ServerContext {
   name: string
   /** The signing keys of each edition in which agents sign their requests, by its name. */
   signingKeys: ReadonlyMap<string, SigningKeys>
+  /** Undefined if users cannot connect devices. */
+  personalAgents: PersonalAgents | undefined
   secrets: MintedSecrets
   passwords: Passwords
   storage: Storage
@@ -142,6 +144,7 @@ interface OfferedEdition {
   edition?: Pick<ResourceEdition, 'documents'>
   /** @default the server's keys, for the first edition */
   keys?: SigningKeys | undefined
+  deviceKeys?: SigningKeys | undefined
 }
 
 /** Validates the options and creates the context from them. @throws TypeError naming the option */
@@ -172,10 +175,7 @@ export function createContext(
   const workload = createWorkload(limits.requests)
   const signed = editions.flatMap((each) => (each.edition ? [{ ...each, edition: each.edition }] : []))
   const signingKeys = requireKeysOfEditions(
-    signed.map(({ name: of, edition, keys }, index) => {
-      const { jose } = edition.documents.authServer
-      return { name: of, keys: keys ?? (index === 0 ? options.keys : undefined), jose }
-    }),
+    signed.flatMap((each, index) => keySetsOf(each, index === 0 ? options : undefined)),
     { issuer, background },
   )
   const network = { allowNetworks, egressProxy }
@@ -199,6 +199,7 @@ export function createContext(
     issuer,
     name,
     signingKeys,
+    personalAgents: personalAgentsOf(options),
     secrets,
     passwords: workload.aside(createPasswords(tell)),
     storage,
@@ -263,16 +264,15 @@ export function createContext(
   }
 }
 
-// The server never fetches from itself: it is an issuer, and neither an agent nor a resource (attacks K28).
-function ownDocuments(
-  { name, edition: { documents } }: { name: string; edition: Pick<ResourceEdition, 'documents'> },
-  issuer: string,
-  signingKeys: ReadonlyMap<string, SigningKeys>,
-): [url: string, keys: () => Promise<readonly object[]>][] {
+/** The signing keys of an edition, and those for its agent tokens of users' devices. @param first the options, for the first edition */
+function keySetsOf(
+  { name, edition: { documents }, keys, deviceKeys }: OfferedEdition & { edition: Pick<ResourceEdition, 'documents'> },
+  first: CheckedOptions | undefined,
+) {
+  const ofDevices = deviceKeys ?? first?.personalAgents?.keys
   return [
-    [documentUrl(documents.authServer, issuer), async () => (await signingKeys.get(name)?.publicKeys()) ?? []],
-    [documentUrl(documents.agent, issuer), async () => []],
-    [documentUrl(documents.resource, issuer), async () => []],
+    { name, keys: keys ?? first?.keys, jose: documents.authServer.jose },
+    ...(ofDevices ? [{ name: deviceKeysOf(name), keys: ofDevices, jose: documents.agent.jose }] : []),
   ]
 }
 

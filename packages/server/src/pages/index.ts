@@ -8,6 +8,7 @@ export { cleanName, cleanText } from '../policy/plain-text.js'
 export { renderActivity } from './account/activity-page.js'
 export { renderAgent } from './account/agent-page.js'
 export { renderAgents } from './account/agents-page.js'
+export { renderConnectDevice, renderDeviceCode, renderReturnToDevice } from './account/device-pages.js'
 export { renderPassword } from './account/password-page.js'
 export { renderRemoveAgent, renderRemoveAll, renderRemovePasskey } from './account/removal-pages.js'
 export { renderSecurity } from './account/security-page.js'
@@ -28,6 +29,7 @@ export type {
   AgentsPage,
   AllowedAgent,
   CloseAccountPage,
+  DeviceEntry,
   PasskeyEntry,
   PasswordPage,
   RemoveAgentPage,
@@ -38,6 +40,7 @@ export type {
   SignedOutPage,
   YoursPage,
 } from './models/account-models.js'
+export type { ConnectDevicePage, DeviceCodePage, ReturnToDevicePage } from './models/device-models.js'
 export type {
   ConsentPage,
   ConsentRedirect,

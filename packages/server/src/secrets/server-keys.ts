@@ -145,7 +145,7 @@ export interface TokenGeneration {
 /** Creates and recognizes the server's own secrets; the storage sees only their hashes. */
 export interface MintedSecrets {
   /** Returns a new random secret with a prefix that secret scanners recognize. */
-  random(prefix: 'aarq_' | 'aart_' | 'aasn_' | 'aabr_'): string
+  random(prefix: 'aarq_' | 'aadc_' | 'aart_' | 'aasn_' | 'aabr_'): string
   /** Returns the code for a request. It is always the same, so that a repeated decision redirects to the same place (W14). */
   codeOf(requestId: string): string
   /**

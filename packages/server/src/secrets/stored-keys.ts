@@ -50,6 +50,19 @@ export async function storedSigningKeys(options: StoredKeysOptions, kind: KeyKin
   return (await openStoredKeys(options, kind.edition, (now) => generateFirstSigningKeys(masterKey, now, kind))).keys
 }
 
+/** The name under which the keys that sign agent tokens of users' devices are stored and rotated. */
+export const deviceKeysName = 'january-devices'
+
+/**
+ * The keys that sign the agent tokens of users' devices, for `personalAgents`. They are stored and rotated like those of
+ * {@link storedSigningKeys}.
+ *
+ * @throws the same as {@link storedKeys}
+ */
+export function storedDeviceKeys(options: StoredKeysOptions): Promise<SigningKeys> {
+  return storedSigningKeys(options, { edition: deviceKeysName, alg: 'EdDSA' })
+}
+
 async function openStoredKeys(
   { storage, masterKey, now = systemClock }: StoredKeysOptions,
   edition: string,

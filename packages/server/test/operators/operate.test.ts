@@ -542,7 +542,7 @@ describe('countersign server db finish-restore', () => {
     const { status, stdout } = await stage.run('server db finish-restore --by carol')
     expect({ status, stdout }).toMatchObject({
       status: 0,
-      stdout: expect.stringContaining('0 sessions, 0 open requests, 0 codes, 1 refresh tokens.'),
+      stdout: expect.stringContaining('0 sessions, 0 open requests, 0 codes, 1 refresh tokens, 0 devices.'),
     })
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
     expect(await stage.ask('server db finish-restore')).toEqual({
@@ -550,6 +550,7 @@ describe('countersign server db finish-restore', () => {
       requests: 0,
       codes: 0,
       refreshTokens: 0,
+      devices: 0,
     })
     const refused = await inDatabase(stage, (storage) => storage.refreshGrant(grant.refresh))
     expect(refused).toEqual({ outcome: 'refused', reason: 'revoked' })

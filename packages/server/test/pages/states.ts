@@ -1,6 +1,7 @@
 import { en, type Messages, type ProblemPage, renderProblem } from 'countersign-server/pages'
 import { accountStates } from './account-states.js'
 import { consentStates } from './consent-states.js'
+import { deviceStates } from './device-states.js'
 import { outsideForm, problemModel } from './models.js'
 import { signInStates } from './sign-in-states.js'
 
@@ -43,6 +44,7 @@ export function statesIn(messages: Messages): ReadonlyMap<string, string> {
     ...signInStates(messages),
     ...consentStates(messages),
     ...accountStates(messages),
+    ...deviceStates(messages),
     ...problemStates(messages),
     [
       'problem-of-many-requests',

@@ -826,6 +826,23 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           isRevoked: () => storage.isRevoked({ issuer: agent, jti: 'id' }),
           listSubjects: () => storage.listSubjects({ userId: user.id }),
           findUserBySubject: () => storage.findUserBySubject(user.id),
+          createDeviceCode: () =>
+            storage.createDeviceCode({ ...asRead(user), codeHash: freshHash(), lifetime: 60, most: 1 }),
+          redeemDeviceCode: () =>
+            storage.redeemDeviceCode({
+              codeHash: freshHash(),
+              thumbprint: freshHash(),
+              name: undefined,
+              ip: undefined,
+              lifetime: 60,
+              most: 1,
+            }),
+          findDeviceCode: () => storage.findDeviceCode({ userId: user.id, codeHash: freshHash() }),
+          confirmDevice: () => storage.confirmDevice({ ...asRead(user), codeHash: freshHash(), allow: true }),
+          findDevice: () => storage.findDevice({ id: 'id' }),
+          useDevice: () => storage.useDevice({ id: 'id', ip: undefined }),
+          listDevices: () => storage.listDevices(),
+          disconnectDevice: () => storage.disconnectDevice({ id: 'id', by: user.id }),
           listBindings: () => storage.listBindings({ userId: user.id }),
           removeBinding: () => storage.removeBinding({ edition, agent, delegate: null, userId: user.id, by: user.id }),
           recordAgent: () => storage.recordAgent({ agent, redirectHosts: [], keyThumbprints: [] }),

@@ -5,6 +5,7 @@ import { bindingContract } from './contract/bindings.js'
 import { clientContract } from './contract/clients.js'
 import { deliveryContract } from './contract/deliveries.js'
 import { deploymentContract } from './contract/deployment.js'
+import { deviceContract } from './contract/devices.js'
 import { grantContract } from './contract/grants.js'
 import { keyContract } from './contract/keys.js'
 import { logoContract } from './contract/logos.js'
@@ -40,6 +41,7 @@ export const contracts = [
   rotationContract,
   agentContract,
   bindingContract,
+  deviceContract,
   subjectContract,
   deliveryContract,
   receivedRevocationContract,

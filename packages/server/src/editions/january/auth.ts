@@ -15,10 +15,12 @@ import type { NonceClaim, VerificationKey } from 'countersign/signatures'
 import { verifyToken } from 'countersign/tokens'
 import { hashSecret } from '../../secrets/server-keys.js'
 import type { RequestDisplay } from '../../storage/api/storage.js'
+import { requireAllowedToDevice } from '../devices.js'
 import type { SignedContext } from '../edition.js'
 import { orUncount, type RequestedAccess, requireAdmitted, requireRoom } from '../require-admitted.js'
 import { type ClaimingAction, requireFreshKeys, requireNotBusy, type SigningAgent } from '../signed-request.js'
 import { januaryName } from './consent-transport.js'
+import { deviceDocument } from './devices.js'
 import { type AuthTokenResponse, issueAuthToken } from './issue-tokens.js'
 
 type Form = ReadonlyMap<string, string>
@@ -42,6 +44,7 @@ export async function requestAuthorization(
   requireFreshKeys(agent) //                                            key_unknown
   const redirectUri = requireParameter(form, 'redirect_uri') //         request_malformed
   const access = await requireAccess(context, agent, form) //           resource_token_invalid, scope_invalid
+  if (agent.device) requireAllowedToDevice(context, agent, access) //   policy_denied
   const admission = await requireAdmitted(context, agent, access) //    scope_invalid, agent_blocked, too_many_requests, policy_denied
   const { policy } = admission
   if (policy !== undefined) return { claiming: (nonce) => issueAutonomously(context, agent, { access, policy, nonce }) }
@@ -68,10 +71,11 @@ function requireOneSubject(form: Form): void {
  * The agent's document. It is fetched again if the cached one does not list the redirect URI, because the agent may have added it since.
  */
 async function requireDocument(
-  { discovery, interop }: SignedContext,
-  { agent, remoteAddress }: SigningAgent,
+  { discovery, interop, issuer }: SignedContext,
+  { agent, remoteAddress, device }: SigningAgent,
   redirectUri: string,
 ): Promise<AgentMetadata> {
+  if (device) return deviceDocument(issuer, device)
   const outcome = await discovery.findMetadata(january.documents.agent, agent, remoteAddress)
   if ('found' in outcome) {
     const { found } = outcome
@@ -139,12 +143,16 @@ async function openRequest(
     lifetime: lifetimes.requestToken,
     prompt: prompt?.slice(0, 64),
     maxOpen,
-    sighting: {
-      name: document.name?.slice(0, 256),
-      redirectHosts: [redirectHost(redirectUri)],
-      // A delegate has its own key, which changes often, so what is known about the agent's published keys is left unchanged.
-      keyThumbprints: agent.delegate === null ? [agent.key.thumbprint] : undefined,
-    },
+    maxOpenOfAgent: agent.device ? maxOpen : undefined,
+    requiredUserId: agent.device?.userId,
+    sighting: agent.device
+      ? undefined
+      : {
+          name: document.name?.slice(0, 256),
+          redirectHosts: [redirectHost(redirectUri)],
+          // A delegate has its own key, which changes often, so what is known about the agent's published keys is left unchanged.
+          keyThumbprints: agent.delegate === null ? [agent.key.thumbprint] : undefined,
+        },
   })
   logos?.note(agent.agent, document.logo_uri, agent.remoteAddress)
   return { request_token: requestToken, expires_in: lifetimes.requestToken }
@@ -185,6 +193,8 @@ async function requireAccess(
   form: ReadonlyMap<string, string>,
 ): Promise<RequestedAccess> {
   const resourceToken = form.get('resource_token')
+  if (agent.device && resourceToken === undefined)
+    throw new AAuthError('request_malformed', 'A device is no resource: send a resource_token.')
   if (resourceToken !== undefined) return requireResourceAccess(context, agent, resourceToken)
   const scope = parseScope(form.get('scope') ?? '')
   if (!form.has('scope'))

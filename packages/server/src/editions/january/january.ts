@@ -5,6 +5,7 @@ import type { SignedEdition } from '../edition.js'
 import { type FormEndpoint, signedForm } from '../signed-request.js'
 import { requestAuthorization } from './auth.js'
 import { consentPath, createConsentTransport, januaryName } from './consent-transport.js'
+import { deviceRoutes } from './devices.js'
 import { exchangeCode, refreshToken } from './issue-tokens.js'
 import { createRevocationListEndpoint, revocationListPath, revokeToken } from './revocation-list.js'
 
@@ -59,6 +60,7 @@ export const januaryServer: SignedEdition = {
       },
       { path: paths.token, caller: 'agent', methods: form(byRequestType), startsNew: startsNewFlow },
       { path: paths.revoke, caller: 'agent', methods: form(revokeToken) },
+      ...deviceRoutes(context),
     ]
   },
 }

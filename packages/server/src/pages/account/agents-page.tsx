@@ -7,6 +7,7 @@ import type { AgentsPage, EndedAgent } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'
 import { renderAccountLayout } from './account-layout.js'
 import { AgentEntry, Parties } from './agent-entry.js'
+import { Devices } from './device-pages.js'
 import { OtherPages } from './other-pages.js'
 
 /**
@@ -37,6 +38,16 @@ export function renderAgents(model: AgentsPage, messages: Messages = en): string
           </div>
         ) : (
           <Filled model={model} messages={messages} />
+        )}
+        {model.devices && model.devices.length > 0 && (
+          <Devices frame={model} devices={model.devices} messages={messages} />
+        )}
+        {model.deviceCodeHref !== undefined && (
+          <p class="then">
+            <a class="button quiet" href={model.deviceCodeHref}>
+              {account.devices.codeHeading}
+            </a>
+          </p>
         )}
         {model.ended && model.ended.length > 0 && <Ended agents={model.ended} messages={messages} />}
       </>

@@ -1,3 +1,4 @@
+import { arDevices } from './ar-devices.js'
 import { arCounted, arDuration, arFormats } from './ar-formats.js'
 import type { enAccount } from './en-account.js'
 import { phrase } from './phrase.js'
@@ -160,6 +161,8 @@ export const arAccount: typeof enAccount = {
   endIt: 'تسجيل الخروج',
   signOutEverywhere: 'تسجيل الخروج من كل الأجهزة',
   signOutEverywhereEffect: 'يشمل ذلك هذا الجهاز. يحتفظ وكلاؤك بوصولهم.',
+
+  devices: arDevices,
 
   yours: 'حسابك',
   madeOn: 'تاريخ الإنشاء',

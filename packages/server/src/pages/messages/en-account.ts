@@ -7,6 +7,7 @@ import type {
   SecurityPage,
   SignedOutPage,
 } from '../models/account-models.js'
+import { enDevices } from './en-devices.js'
 import { enDuration } from './formats.js'
 import { phrase } from './phrase.js'
 
@@ -200,6 +201,8 @@ export const enAccount = {
   endIt: 'Sign out',
   signOutEverywhere: 'Sign out everywhere',
   signOutEverywhereEffect: 'This includes this device. Your agents keep their access.',
+
+  devices: enDevices,
 
   yours: 'Your account',
   madeOn: 'Created',

@@ -39,9 +39,26 @@ export interface AllowedAgent {
   ends?: number | undefined
 }
 
+/** A device that acts for the user. */
+export interface DeviceEntry {
+  id: string
+  /** As the device names itself, cleaned and truncated. */
+  name: string
+  since: number
+  lastUsed: number
+  /** The address of its last use; absent if unknown. */
+  ip?: string | undefined
+  /** Absent if it stays until the user disconnects it. */
+  ends?: number | undefined
+}
+
 /** My agents, at `accountPaths.agents`. */
 export interface AgentsPage extends AccountFrame {
   agents: readonly AllowedAgent[]
+  /** The user's devices. @default none */
+  devices?: readonly DeviceEntry[] | undefined
+  /** The page with a code for a device; absent if codes are off. */
+  deviceCodeHref?: string | undefined
   /** Paths of other pages of the list. Absent if there are none. */
   newer?: string | undefined
   older?: string | undefined

@@ -13,6 +13,8 @@ export const accountPaths = {
   password: part('password'),
   passkeyOptions: part('passkeys/options'),
   removePasskey: (id: string) => part(`passkeys/${encodeURIComponent(id)}/remove`),
+  connectDevice: part('devices/connect'),
+  deviceCode: part('devices/code'),
   yours: part('yours'),
   download: part('download'),
   close: part('close'),

@@ -1,5 +1,6 @@
 import type { RecordedEvent } from './audit-storage.js'
 import type { Binding } from './binding-storage.js'
+import type { Device } from './device-storage.js'
 import type { GrantUsage, ListedGrant } from './grant-storage.js'
 import type { Passkey } from './passkey-storage.js'
 import type { ListedSession } from './session-storage.js'
@@ -142,6 +143,7 @@ export interface UserExport {
   identities: LinkedIdentity[]
   passkeys: Passkey[]
   sessions: Omit<ListedSession, 'current'>[]
+  devices: Device[]
   /** The agents that act for this user only. */
   boundAgents: Binding[]
   /** By which subjects resources and agents know the user. */

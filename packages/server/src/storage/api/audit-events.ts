@@ -29,7 +29,14 @@ export const auditEvents = {
   'code.reused': 'A code was presented again; with `refreshRevoked`, its refresh token was revoked',
   'consent.forged': 'A decision was refused because no page on this server had prepared its form for this browser',
   'database.restored':
-    '`server db finish-restore` ran; `by`, and the numbers of `sessions`, `requests`, `codes` and `refreshTokens` that ended',
+    '`server db finish-restore` ran; `by`, and the numbers of `sessions`, `requests`, `codes`, `refreshTokens` and `devices` that ended',
+  'device.connected':
+    'A device redeemed a code that its owner got on a page, and can now act for the owner; `device`, `name`, `jkt`, and `remote` if the code was typed into it',
+  'device.denied': 'The owner of a code did not recognize the device that presented it; `name`, `jkt`',
+  'device.disconnected':
+    'A device can no longer act for its owner; `device`, `name`, `by`: the owner’s id, `device`, `expired` or `operator:…`; and the numbers of `grants` and `requests` that ended',
+  'device.foreign_key':
+    'A device’s code was presented with another key, so an unused one no longer works; `jkt`, `used`',
   'form.forged':
     'A form other than a decision was refused because no page on this server had prepared it for this browser',
   'grant.revoked':

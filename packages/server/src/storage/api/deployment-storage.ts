@@ -17,8 +17,8 @@ export interface DeploymentStorage {
   /** The clock that determines expiry, in Unix seconds. */
   readClock(): Promise<number>
   /**
-   * Invalidates what restoring a backup brought back: sessions, open requests, codes and refresh tokens. Any of them may have been used or
-   * revoked after the backup was made. Grants stay valid.
+   * Invalidates what restoring a backup brought back: sessions, open requests, codes, refresh tokens and devices. Any of them may have been
+   * used or revoked after the backup was made. Grants stay valid.
    *
    * @param by who restored the backup, for the audit log
    */
@@ -27,12 +27,13 @@ export interface DeploymentStorage {
   findViolations(): Promise<Violation[]>
 }
 
-/** How many sessions, requests, codes and refresh tokens were still valid. */
+/** How many sessions, requests, codes, refresh tokens and devices were still valid. */
 export interface InvalidatedByRestore {
   sessions: number
   requests: number
   codes: number
   refreshTokens: number
+  devices: number
 }
 
 /** Stored data that must never exist. It indicates a bug in the program, or a database that was changed by hand. */

@@ -8,6 +8,7 @@ import type { BindingStorage } from './binding-storage.js'
 import type { ClientStorage } from './client-storage.js'
 import type { DeliveryStorage } from './delivery-storage.js'
 import type { DeploymentStorage } from './deployment-storage.js'
+import type { DeviceStorage } from './device-storage.js'
 import type { GrantStorage } from './grant-storage.js'
 import type { IssueStorage } from './issue-storage.js'
 import type { KeyStorage } from './key-storage.js'
@@ -29,6 +30,7 @@ export type { AuditEvent, NewEvent, RecordedEvent } from './audit-storage.js'
 export type { Binding } from './binding-storage.js'
 export type { Delivery, ListedDelivery } from './delivery-storage.js'
 export { longestTokenLifetime, validTokensIssuedSince } from './deployment-storage.js'
+export type { DeviceCode, OwnedDevice, RedeemedDevice } from './device-storage.js'
 export type {
   CodeRedemption,
   Grant,
@@ -76,6 +78,7 @@ export interface Storage
   extends AccountStorage,
     SessionStorage,
     PasskeyStorage,
+    DeviceStorage,
     ThrottleStorage,
     RequestStorage,
     PolledRequestStorage,

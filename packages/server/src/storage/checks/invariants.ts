@@ -11,7 +11,7 @@ const hasName = (list: string, name: string) =>
   sql`replace(' ' || ${sql.ref(list)} || ' ', ' ' || ${sql.ref(name)} || ' ', '') <> ' ' || ${sql.ref(list)} || ' '`
 
 /** A complete secret issued by the server, or a complete JWT. */
-const secret = /\baa(?:rq|cd|rt|sn|br)_(?:[\w-]{43}|[\w-]{70})(?![\w-])|\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/
+const secret = /\baa(?:rq|cd|dc|rt|sn|br)_(?:[\w-]{43}|[\w-]{70})(?![\w-])|\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/
 
 /** Whether an event's data may contain a secret with this prefix. */
 const inData = (prefix: string) => sql`lower(data) like ${sql.lit(`%${prefix}%`)}`
@@ -201,7 +201,7 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
     secret_in_audit: checkEach(
       'The audit log contains a token, a code or a session id.',
       sql<{ event: number; data: string }>`select id as event, data from audit_event
-        where ${sql.join(['aarq_', 'aacd_', 'aart_', 'aasn_', 'aabr_', 'eyj'].map(inData), sql` or `)}`,
+        where ${sql.join(['aarq_', 'aacd_', 'aadc_', 'aart_', 'aasn_', 'aabr_', 'eyj'].map(inData), sql` or `)}`,
       ({ event, data }) => (secret.test(data) ? { event } : undefined),
     ),
   },

@@ -64,4 +64,25 @@ export const userTables = {
     ip: text.orNull,
     user_agent: text.orNull,
   },
+
+  /** Devices that act for their owner. Until `connected_at` is set, a row is only a code with which a device can be connected. */
+  device: {
+    id,
+    public_id: bytes16.unique,
+    user_id: idOf('app_user'),
+    /** As the device names itself. Null until a device presents a code that names none; then so is `device_jkt`. */
+    name: text.orNull,
+    device_jkt: bytes32.orNull,
+    code_hash: bytes32.unique,
+    code_expires_at: integer,
+    /** What the page and the device show while the owner confirms it. Null if the code names the device, so that there is nothing to confirm. */
+    number: text.orNull,
+    confirmed_at: integer.orNull,
+    connected_at: integer.orNull,
+    /** Null if the device stays connected until it is disconnected. */
+    expires_at: integer.orNull,
+    last_used_at: integer.orNull,
+    ip: text.orNull,
+    disconnected_at: integer.orNull,
+  },
 }

@@ -3,6 +3,7 @@ import { StorageError } from '../api/storage-error.js'
 import { definitionsOf } from '../sql/columns.js'
 import { auditIndexes, schemaIn } from '../sql/schema.js'
 import { tables } from '../sql/tables.js'
+import { version14, version15 } from './migrations-from-14.js'
 
 const schema = `
   ${schemaIn('sqlite')}
@@ -24,7 +25,7 @@ const schema = `
     select raise(abort, 'an audit event is kept for 400 days');
   end;
 
-  pragma user_version = 14;
+  pragma user_version = 15;
 `
 
 /**
@@ -231,17 +232,6 @@ const version13 = `
   pragma user_version = 13;
 `
 
-/** Adds the account at the resource for which a grant is remembered. */
-const version14 = `
-  alter table consent_grant add column account text;
-  alter table consent_grant add column account_remembered integer not null default 0;
-  create unique index consent_grant_account
-    on consent_grant (user_id, agent_id, resource_id, coalesce(delegate, ''), edition, account)
-    where account_remembered = 1 and revoked_at is null;
-
-  pragma user_version = 14;
-`
-
 /**
  * The first entry creates the newest schema in an empty file. Each later entry migrates a schema to the next version. An entry sets
  * `user_version`, is never changed after its release, and leaves a schema that the previous version can still use.
@@ -261,6 +251,7 @@ export const migrations: readonly string[] = [
   version12,
   version13,
   version14,
+  version15,
 ]
 
 /** A database file's schema version. */

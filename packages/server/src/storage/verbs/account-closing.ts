@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { UserExport } from '../api/account-storage.js'
+import type { Device } from '../api/device-storage.js'
 import type { ListedSession } from '../api/session-storage.js'
 import { type AsRead, foldUsername } from '../api/user.js'
 import { listEvents, writeEvent } from '../rows/audit.js'
@@ -8,6 +9,7 @@ import { lockUser, toUser } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
 import { closedUsername } from './accounts.js'
 import { listBindings } from './bindings.js'
+import { listDevices } from './devices.js'
 import { listFederated } from './federated.js'
 import { revokeGrants } from './grants.js'
 import { listPasskeys } from './passkeys.js'
@@ -21,6 +23,7 @@ const belongings = [
   'passkey',
   'known_device',
   'agent_binding',
+  'device',
 ] as const
 
 /** Implements {@link AccountStorage.closeAccount}: returns false if the user's record has changed since it was read. */
@@ -70,12 +73,18 @@ export async function exportUser(unit: Unit, userId: string): Promise<UserExport
     identities: await listFederated(unit, userId),
     passkeys: await listPasskeys(unit, userId),
     sessions: sessions.map(withoutCurrent),
+    devices: await listOwnDevices(unit, userId),
     boundAgents: await listBindings(unit, { userId, limit: everything }),
     subjects: await listSubjects(unit, { userId, limit: everything }),
     grants: await listGrants(unit, { userId, limit: everything }),
     usage: await listGrantUsage(unit, { userId, limit: everything }),
     activity: activity.reverse(),
   }
+}
+
+async function listOwnDevices(unit: Unit, userId: string): Promise<Device[]> {
+  const devices = await listDevices(unit, { userId, limit: Number.MAX_SAFE_INTEGER })
+  return devices.map(({ user: _user, isLive: _isLive, ...kept }) => kept)
 }
 
 function withoutCurrent(session: ListedSession): Omit<ListedSession, 'current'> {

@@ -57,7 +57,7 @@ export async function readClock({ db, clock }: Statement): Promise<number> {
 }
 
 /**
- * Implements {@link DeploymentStorage.invalidateRestored}: returns how many sessions, requests, codes and refresh tokens were still valid.
+ * Implements {@link DeploymentStorage.invalidateRestored}: returns how many sessions, requests, codes, refresh tokens and devices were still valid.
  */
 export async function invalidateRestored(unit: Unit, by: string): Promise<InvalidatedByRestore> {
   const { db, now } = unit
@@ -85,11 +85,19 @@ export async function invalidateRestored(unit: Unit, by: string): Promise<Invali
     .where('idle_expires_at', '>', now)
     .where('revoked_at', 'is', null)
     .executeTakeFirst()
+  await db.deleteFrom('device').where('connected_at', 'is', null).execute()
+  // Disconnected devices came back, too.
+  const devices = await db
+    .updateTable('device')
+    .set({ disconnected_at: now })
+    .where('disconnected_at', 'is', null)
+    .executeTakeFirst()
   const ended = {
     sessions: Number(sessions.numDeletedRows),
     requests: Number(requests.numUpdatedRows),
     codes: Number(codes.numUpdatedRows),
     refreshTokens: Number(refreshTokens.numUpdatedRows),
+    devices: Number(devices.numUpdatedRows),
   }
   await writeEvent(unit, { event: 'database.restored', data: { ...ended, ...actorOf(by) } })
   return ended

@@ -2,6 +2,7 @@ import type { Lasting, Statement, Unit } from '../sql/engine.js'
 import * as agents from './agents.js'
 import * as bindings from './bindings.js'
 import * as deliveries from './deliveries.js'
+import * as devices from './devices.js'
 import * as issues from './issues.js'
 import * as logos from './logos.js'
 import * as passkeys from './passkeys.js'
@@ -43,8 +44,16 @@ export const createLogoVerbs = ({ alone, reading }: VerbRunner) => ({
   readLogo: reading(logos.readLogo),
 })
 
-/** The verbs of bindings and subjects. */
-export const createRelationVerbs = ({ reading, together }: VerbRunner) => ({
+/** The verbs of bindings, subjects and devices. */
+export const createRelationVerbs = ({ alone, reading, together }: VerbRunner) => ({
+  createDeviceCode: together('disk', devices.createDeviceCode),
+  redeemDeviceCode: together('disk', devices.redeemDeviceCode),
+  findDeviceCode: reading(devices.findDeviceCode),
+  confirmDevice: together('disk', devices.confirmDevice),
+  findDevice: reading(devices.findDevice),
+  useDevice: alone('process', devices.useDevice),
+  listDevices: reading(devices.listDevices),
+  disconnectDevice: together('disk', devices.disconnectDevice),
   findBinding: reading(bindings.findBinding),
   listBindings: reading(bindings.listBindings),
   removeBinding: together('disk', bindings.removeBinding),

@@ -4,8 +4,10 @@ import type { StorageOptions } from '../api/storage.js'
 import { writeEvent } from '../rows/audit.js'
 import { deleteUnreferenced, type SharedId } from '../rows/identifiers.js'
 import type { Engine, Unit } from '../sql/engine.js'
+import { idText } from '../sql/kept-query.js'
 import type { Tables } from '../sql/tables.js'
 import { removeUnusedBinding } from './bindings.js'
+import { disconnectDevice } from './devices.js'
 import { forgetNonces } from './nonces.js'
 
 /** Number of rows that a transaction deletes. In the meantime, a SQLite file accepts no other writes, and its process does nothing else. */
@@ -36,6 +38,8 @@ const hasNoCode = sql<SqlBool>`not exists (select 1 from code as c where c.reque
 /** The rows that may be deleted from each table. The order matters: rows come before the rows that they belong to. */
 const over: readonly Over[] = [
   { table: 'session', isOver: (now) => sql`idle_expires_at <= ${now}` },
+  { table: 'device', isOver: (now) => sql`connected_at is null and code_expires_at <= ${now}` },
+  { table: 'device', isOver: (now) => sql`disconnected_at <= ${now - retention.device}` },
   {
     table: 'received_revocation',
     key: ['issuer', 'jti'],
@@ -105,6 +109,20 @@ function deleteGrants(end: 'revoked_at' | 'expires_at'): Deletion {
   }
 }
 
+/** Disconnects devices whose time is over, so that their grants end with them. */
+async function disconnectExpired(unit: Unit): Promise<number> {
+  const { db, now } = unit
+  const over = await db
+    .selectFrom('device')
+    .select('public_id')
+    .where('expires_at', '<=', now)
+    .where('disconnected_at', 'is', null)
+    .limit(batch)
+    .execute()
+  for (const { public_id: id } of over) await disconnectDevice(unit, { id: idText(id), by: 'expired' })
+  return over.length
+}
+
 /** Forgets agents that were never allowed anything and have not been seen for a long time. Other rows may still reference these agents. */
 async function forgetAgents(unit: Unit): Promise<number> {
   const { db, now } = unit
@@ -162,7 +180,7 @@ const forgetLogos = deletion({
 export async function sweep(engine: Engine, together: Together): Promise<number> {
   let total = 0
   const deletions = [...over.map(deletion), deleteGrants('revoked_at'), deleteGrants('expires_at'), forgetLogos]
-  const batches = [forgetNonces, ...deletions, forgetAgents].map(together)
+  const batches = [forgetNonces, disconnectExpired, ...deletions, forgetAgents].map(together)
   for (const deleteBatch of [...batches, () => maintainAuditLog(engine, together)]) {
     let deleted: number
     do {

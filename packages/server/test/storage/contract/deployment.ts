@@ -83,7 +83,7 @@ export function deploymentContract(name: string, makeStorage: MakeStorage): void
       const allowed = await allowedRequest(storage, {}, {}, user)
       const { refresh, grantId } = await refreshable(storage, {}, {}, user)
       world.now += 1
-      const ended = { sessions: 1, requests: 1, codes: 1, refreshTokens: 1 }
+      const ended = { sessions: 1, requests: 1, codes: 1, refreshTokens: 1, devices: 0 }
       expect(await storage.invalidateRestored('operator:carol')).toEqual(ended)
       expect(await storage.findSession(idHash)).toBeUndefined()
       expect(outcomeOf(await storage.decideRequest(open.decision))).toBe('not_open')

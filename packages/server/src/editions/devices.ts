@@ -1,0 +1,208 @@
+import { AAuthError } from 'countersign'
+import {
+  createRateLimit,
+  DelegateRefusal,
+  type DelegateRefusalCode,
+  type KeyRequest,
+  verifyKeyRequest,
+  writeDelegateRefusal,
+} from 'countersign/agent-server'
+import { isDeviceName } from '../http/personal-agents.js'
+import type { Arrival, Endpoint, Route } from '../http/route.js'
+import { dangersOf } from '../policy/policy.js'
+import { hashSecret } from '../secrets/server-keys.js'
+import type { OwnedDevice, ReasonOf, RedeemedDevice } from '../storage/api/storage.js'
+import type { RequestingAgent, SignedContext } from './edition.js'
+import type { RequestedAccess } from './require-admitted.js'
+
+/** Lifetime of a device that a code was typed into, in seconds. */
+const remoteLifetime = 86_400
+
+/** How often a device asks whether its owner has confirmed it, in seconds. */
+const interval = 2
+
+const id = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/
+
+/**
+ * Requires that an agent whose agent server is this server is a connected device with this key. The row is read for every request, because the agent server's signature alone gives no authority.
+ *
+ * @throws AAuthError `agent_token_invalid`
+ */
+export async function requireDevice<Agent extends RequestingAgent & { key: { thumbprint: string } }>(
+  context: SignedContext,
+  agent: Agent,
+): Promise<Agent> {
+  const { storage, personalAgents } = context
+  // Each edition names a device in its own form, which contains the id.
+  const [named] = id.exec(agent.delegate ?? '') ?? []
+  const device = named === undefined ? undefined : await storage.findDevice({ id: named })
+  if (!device || device.thumbprint !== agent.key.thumbprint || !personalAgents?.isUsable(device))
+    throw new AAuthError('agent_token_invalid', 'This device is not connected anymore: run countersign login.')
+  return { ...agent, device, member: 'known', actsForItself: false }
+}
+
+/**
+ * Refuses a device what it can never be given.
+ *
+ * @throws AAuthError `policy_denied`
+ */
+export function requireAllowedToDevice(
+  { readRisk }: SignedContext,
+  { device }: Pick<RequestingAgent, 'device'>,
+  { scope }: RequestedAccess,
+): void {
+  if (!device?.isRemote || dangersOf(scope, readRisk).length === 0) return
+  throw new AAuthError(
+    'policy_denied',
+    'This device was connected with a code that was typed into it, so it cannot delete, spend or take full control: connect it with a browser on the same computer.',
+  )
+}
+
+/** Serves a request that a device signs with its own key. */
+export type DeviceEndpoint = (request: KeyRequest) => Promise<Response>
+
+/** The response to a device. */
+export function deviceResponse(body: object, status = 200): Response {
+  return Response.json(body, { status, headers: { 'cache-control': 'no-store' } })
+}
+
+/** Creates routes for requests that devices sign with their own keys, whether or not they are connected. */
+export function createDeviceRoutes(
+  context: SignedContext,
+  endpoints: Readonly<Record<string, DeviceEndpoint>>,
+): readonly Route[] {
+  const { issuer, now, storage } = context
+  const tools = {
+    authority: new URL(issuer).host,
+    claimNonce: (claim: Parameters<typeof storage.claimNonce>[0]) => storage.claimNonce(claim),
+    now,
+  }
+  const serve =
+    (endpoint: DeviceEndpoint): Endpoint =>
+    async ({ received }: Arrival) => {
+      try {
+        return await endpoint(await verifyKeyRequest(received, tools))
+      } catch (error) {
+        if (error instanceof DelegateRefusal) return writeDelegateRefusal(error)
+        throw error
+      }
+    }
+  return Object.entries(endpoints).map(([path, endpoint]) => ({
+    path,
+    caller: 'agent',
+    methods: { POST: serve(endpoint) },
+  }))
+}
+
+/** Limits the requests of each device, and of keys that are not connected by network and by key. */
+export function createDeviceRates({ now }: SignedContext) {
+  const rateLimit = createRateLimit({ now })
+  return async function requireRate({ key, remoteAddress }: KeyRequest, device?: OwnedDevice): Promise<void> {
+    const retryAfter = await rateLimit({
+      level: device ? 'identity' : 'signature',
+      agent: device?.id,
+      thumbprint: key.thumbprint,
+      remoteAddress,
+      iss: undefined,
+      sub: undefined,
+    })
+    if (retryAfter === undefined) return
+    throw new AAuthError('too_many_requests', 'Too many requests: wait for the time given in Retry-After.', {
+      retryAfter,
+    })
+  }
+}
+
+type RequireRate = ReturnType<typeof createDeviceRates>
+
+const refusals: Readonly<Record<ReasonOf<RedeemedDevice>, [DelegateRefusalCode, string]>> = {
+  unknown: ['enrollment_denied', 'The code is not valid.'],
+  expired: ['enrollment_denied', 'The code has expired: start again.'],
+  foreign_key: ['enrollment_denied', 'The code belongs to another key.'],
+  user_disabled: ['enrollment_denied', 'The account cannot connect devices.'],
+  key_taken: ['key_taken', 'This key belongs to a device already: generate a new one.'],
+  too_many: ['too_many_devices', 'The account has as many devices as allowed: disconnect one under My agents.'],
+}
+
+/** Creates the endpoint at which a device redeems a code. */
+export function createRedemption(context: SignedContext, requireRate: RequireRate): DeviceEndpoint {
+  const { issuer, storage, personalAgents } = context
+  return async function redeem(request) {
+    await requireRate(request)
+    const { form, key, remoteAddress } = request
+    const credential = form.get('credential')
+    if (credential === undefined) throw new AAuthError('request_malformed', 'Send the code as credential.')
+    const name = form.get('device')
+    if (name !== undefined && !isDeviceName(name))
+      throw new AAuthError(
+        'request_malformed',
+        'device must be a name of 1 to 64 characters on one line, without control characters.',
+      )
+    await request.claim()
+    const redeemed = await storage.redeemDeviceCode({
+      codeHash: hashSecret(isTyped(credential) ? readTypedCode(credential) : credential),
+      thumbprint: key.thumbprint,
+      name,
+      ip: remoteAddress,
+      lifetime: remoteLifetime,
+      most: personalAgents?.most ?? 0,
+    })
+    if (redeemed.outcome === 'refused') throw new DelegateRefusal(...refusals[redeemed.reason])
+    if (redeemed.outcome === 'waiting')
+      return deviceResponse({ number: redeemed.number, interval, account: redeemed.user.username }, 202)
+    return deviceResponse({ ...describeDevice(redeemed.device), issuer }, 201)
+  }
+}
+
+function isTyped(credential: string): boolean {
+  return credential.length <= 20
+}
+
+/** Returns a code as it was issued, however it was typed. */
+function readTypedCode(typed: string): string {
+  return typed.toUpperCase().replaceAll(/[\s-]/g, '').replaceAll('O', '0').replaceAll(/[IL]/g, '1')
+}
+
+/** What a device is told about itself. */
+export function describeDevice({ id: name, name: device, user, connectedAt, expiresAt }: OwnedDevice) {
+  return { name, device, account: user.username, connected_at: connectedAt, expires_at: expiresAt }
+}
+
+/**
+ * Returns the device that signed a request, which may be used now.
+ *
+ * @throws DelegateRefusal `unknown_delegate`, `revoked_delegate`
+ */
+export async function requireUsableDevice(
+  { storage, personalAgents }: SignedContext,
+  { key }: KeyRequest,
+): Promise<OwnedDevice> {
+  const device = await storage.findDevice({ thumbprint: key.thumbprint })
+  if (!device) throw new DelegateRefusal('unknown_delegate', 'This key is not connected to an account.')
+  if (personalAgents?.isUsable(device)) return device
+  throw new DelegateRefusal('revoked_delegate', 'This device is not connected anymore.', device.id)
+}
+
+/**
+ * Creates an endpoint at which a device gets an agent token. Its row is read each time, so that a device that was disconnected gets none.
+ *
+ * @param issue issues the token, with a lifetime in seconds
+ */
+export function createRenewal(
+  context: SignedContext,
+  requireRate: RequireRate,
+  issue: (device: OwnedDevice, request: KeyRequest, lifetime: number) => Promise<object>,
+): DeviceEndpoint {
+  return async function renew(request) {
+    const known = await context.storage.findDevice({ thumbprint: request.key.thumbprint })
+    await requireRate(request, known)
+    await request.claim((await requireUsableDevice(context, request)).id)
+    const device = await requireUsableDevice(context, request)
+    await context.storage.useDevice({ id: device.id, ip: request.remoteAddress })
+    const left = (device.expiresAt ?? Number.POSITIVE_INFINITY) - context.now()
+    return deviceResponse(await issue(device, request, Math.max(1, Math.min(tokenLifetime, left))))
+  }
+}
+
+/** Lifetime of an agent token, in seconds. */
+const tokenLifetime = 3600

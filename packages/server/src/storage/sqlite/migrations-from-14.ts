@@ -1,0 +1,37 @@
+/** Adds the account at the resource for which a grant is remembered. */
+export const version14 = `
+  alter table consent_grant add column account text;
+  alter table consent_grant add column account_remembered integer not null default 0;
+  create unique index consent_grant_account
+    on consent_grant (user_id, agent_id, resource_id, coalesce(delegate, ''), edition, account)
+    where account_remembered = 1 and revoked_at is null;
+
+  pragma user_version = 14;
+`
+
+/** Adds the devices that act for their owners. */
+export const version15 = `
+  create table device (
+    id integer primary key,
+    public_id blob not null check (length(public_id) = 16) unique,
+    user_id integer not null references app_user,
+    name text,
+    device_jkt blob check (length(device_jkt) = 32),
+    code_hash blob not null check (length(code_hash) = 32) unique,
+    code_expires_at integer not null,
+    number text,
+    confirmed_at integer,
+    connected_at integer,
+    expires_at integer,
+    last_used_at integer,
+    ip text,
+    disconnected_at integer
+  ) strict;
+  create index device_user on device (user_id);
+  create unique index device_key on device (device_jkt) where connected_at is not null;
+  create index device_code_expiry on device (code_expires_at) where connected_at is null;
+  create index device_expiry on device (expires_at) where expires_at is not null;
+  create index device_disconnected on device (disconnected_at) where disconnected_at is not null;
+
+  pragma user_version = 15;
+`

@@ -1,0 +1,216 @@
+import { createAgent } from 'countersign/agent'
+import { january } from 'countersign/editions'
+import { signRequest } from 'countersign/signatures'
+import { issueToken } from 'countersign/tokens'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createWorld, ids } from '../world.js'
+import {
+  allowOnDevice,
+  bob,
+  browserOf,
+  callback,
+  connect,
+  connectUrl,
+  decideOnDevice,
+  issuer,
+  newSigner,
+  openDevices,
+  redeem,
+  renew,
+} from './device-stage.js'
+
+const failureOf = async (request: Promise<unknown>) =>
+  request.then(
+    () => 'none',
+    (error: unknown) => (error instanceof Error && 'error' in error ? error.error : error),
+  )
+
+describe('a code', () => {
+  it('D02: does not work with another key, and then not anymore', async () => {
+    const world = await openDevices()
+    const signer = await newSigner()
+    const { code = '' } = await decideOnDevice(await browserOf(world), connectUrl(signer))
+    const stolen = await redeem(world, await newSigner(), code)
+    expect(stolen).toMatchObject({ status: 403, body: { error: 'enrollment_denied' } })
+    expect((await redeem(world, signer, code)).body.error).toBe('enrollment_denied')
+    expect(await world.storage.listEvents({ event: 'device.foreign_key' })).toMatchObject([{ data: { used: false } }])
+    expect(await world.storage.listDevices()).toEqual([])
+  })
+
+  it('D02: connects one device, however often it is sent', async () => {
+    const world = await openDevices()
+    const signer = await newSigner()
+    const { code = '' } = await decideOnDevice(await browserOf(world), connectUrl(signer))
+    const answers = await Promise.all(Array.from({ length: 5 }, () => redeem(world, signer, code)))
+    expect(new Set(answers.map(({ body }) => body.name)).size).toBe(1)
+    expect(await world.storage.listEvents({ event: 'device.connected' })).toHaveLength(1)
+    expect((await redeem(world, await newSigner(), code)).body.error).toBe('enrollment_denied')
+    world.clock.now += 60
+    expect((await redeem(world, signer, code)).body.error).toBe('enrollment_denied')
+    expect((await renew(world, signer)).status).toBe(200)
+  })
+
+  it('D02: expires after a minute', async () => {
+    const world = await openDevices()
+    const signer = await newSigner()
+    const { code = '' } = await decideOnDevice(await browserOf(world), connectUrl(signer))
+    world.clock.now += 60
+    expect((await redeem(world, signer, code)).body.error).toBe('enrollment_denied')
+  })
+
+  it('D03: cannot be guessed: a network sends 100 a minute at most', async () => {
+    const world = await openDevices({ remote: true })
+    const statuses: number[] = []
+    for (let sent = 0; sent < 101; sent += 1)
+      statuses.push((await redeem(world, await newSigner(), `${1000 + sent}-0000`, { device: 'x' })).status)
+    expect([statuses.slice(0, 100).every((status) => status === 403), statuses.at(-1)]).toEqual([true, 429])
+  })
+
+  it('D03: that is typed in is bound to the first key that sends it, and another key ends it', async () => {
+    const world = await openDevices({ remote: true })
+    const user = await browserOf(world)
+    const url = `${issuer}/account/devices/code`
+    const start = await (await user.open(url)).text()
+    const issued = await (await user.submit(start, url, { action: 'new-device-code' })).text()
+    const code = /[0-9A-Z]{4}-[0-9A-Z]{4}/.exec(issued)?.[0] ?? ''
+    const first = await newSigner()
+    expect((await redeem(world, first, code, { device: 'mine' })).status).toBe(202)
+    expect((await redeem(world, await newSigner(), code, { device: 'theirs' })).body.error).toBe('enrollment_denied')
+    expect((await redeem(world, first, code, { device: 'mine' })).body.error).toBe('enrollment_denied')
+    const other = await browserOf(world, bob)
+    const page = await (await other.open(url)).text()
+    const theirs = await (await other.submit(page, url, { action: 'new-device-code' })).text()
+    const claimed = await other.submit(theirs, url, { action: 'check-device-code', device_code: code })
+    expect(claimed.status).toBe(409)
+  })
+})
+
+describe('a key', () => {
+  it('D04: has one owner, even after it was disconnected', async () => {
+    const world = await openDevices()
+    const { signer, id } = await connect(world)
+    const { code = '' } = await decideOnDevice(await browserOf(world, bob), connectUrl(signer))
+    expect(await redeem(world, signer, code)).toMatchObject({ status: 409, body: { error: 'key_taken' } })
+    await world.storage.disconnectDevice({ id, by: 'operator' })
+    const again = await decideOnDevice(await browserOf(world, bob), connectUrl(signer))
+    expect((await redeem(world, signer, again.code ?? '')).body.error).toBe('key_taken')
+  })
+})
+
+describe('the permissions of a device', () => {
+  it('D05: are given by its owner only', async () => {
+    const world = await openDevices()
+    const device = await connect(world)
+    device.agent.fetch(`${ids.resource}/data-auth`).catch(() => undefined)
+    await expect.poll(() => device.pages, { timeout: 30_000 }).toHaveLength(1)
+    const page = await (await browserOf(world, bob)).open(device.pages[0] ?? '')
+    expect([page.status, await page.text()]).toEqual([403, expect.stringContaining('request_other_user')])
+    expect((await device.user.open(device.pages[0] ?? '')).status).toBe(200)
+  })
+
+  it('D06: end at once when it is disconnected, with its codes, refresh tokens and auth tokens', async () => {
+    const world = await openDevices()
+    const device = await connect(world)
+    await allowOnDevice(device)
+    const [grant] = await world.storage.listGrants({ live: true })
+    const { body } = await renew(world, device.signer)
+    await world.storage.disconnectDevice({ id: device.id, by: 'operator' })
+    expect((await renew(world, device.signer)).body.error).toBe('revoked_delegate')
+    expect(await world.storage.listGrants({ live: true })).toEqual([])
+    const revocations = await world.storage.listRevocations({ since: world.clock.now - 60, perUser: 10, limit: 10 })
+    expect(JSON.stringify(revocations)).toContain(grant?.id)
+    const held = createAgent({
+      id: issuer,
+      signer: device.signer,
+      agentToken: async () => String(body.agent_token),
+      authServers: [issuer],
+      redirectUri: callback,
+      onConsent: () => undefined,
+      fetch: world.fetch,
+      now: () => world.clock.now,
+    })
+    expect(await failureOf(held.fetch(`${ids.resource}/read`))).toBe('invalid_agent_token')
+  })
+
+  it('D06: end with a request that its owner has not decided yet', async () => {
+    const world = await openDevices()
+    const device = await connect(world)
+    device.agent.fetch(`${ids.resource}/data-auth`).catch(() => undefined)
+    await expect.poll(() => device.pages, { timeout: 30_000 }).toHaveLength(1)
+    await world.storage.disconnectDevice({ id: device.id, by: 'operator' })
+    expect((await device.user.open(device.pages[0] ?? '')).status).toBe(410)
+  })
+
+  it('D06: do not outlive the account of its owner', async () => {
+    const world = await openDevices()
+    const device = await connect(world)
+    const [listed] = await world.storage.listDevices()
+    await world.storage.setUserStatus(listed?.userId ?? '', 'disabled')
+    expect((await renew(world, device.signer)).body.error).toBe('revoked_delegate')
+    await world.storage.setUserStatus(listed?.userId ?? '', 'active')
+    expect((await renew(world, device.signer)).status).toBe(200)
+    const { id: userId, credentialRevision } = (await world.storage.findUser(listed?.userId ?? '')) ??
+      listed?.user ?? { id: '', credentialRevision: 0 }
+    await world.storage.closeAccount({ userId, credentialRevision })
+    expect((await renew(world, device.signer)).body.error).toBe('unknown_delegate')
+  })
+})
+
+describe('the signature of the agent server alone', () => {
+  it.each([
+    ['of no device', 'fb1b6f2c-7b6d-4a53-9d8a-000000000000'],
+    ['of a device with another key', undefined],
+  ])('D07: gives no authority to a token %s', async (_, unknown) => {
+    const world = await openDevices()
+    const device = await connect(world)
+    const key = await newSigner()
+    const { kid: _kid, use: _use, alg: _alg, ...jwk } = key.jwk
+    const claims = { iss: issuer, sub: unknown ?? device.id, aud: [issuer, ids.resource], cnf: { jwk } }
+    const token = await issueToken(
+      january.tokens.agent,
+      { ...claims, exp: world.clock.now + 3600 },
+      { signer: world.deviceSigner, now: () => world.clock.now },
+    )
+    const agent = createAgent({
+      id: issuer,
+      signer: key,
+      agentToken: async () => token,
+      authServers: [issuer],
+      redirectUri: callback,
+      onConsent: () => undefined,
+      fetch: world.fetch,
+      now: () => world.clock.now,
+    })
+    expect(await failureOf(agent.fetch(`${ids.resource}/read`))).toBe('invalid_agent_token')
+  })
+})
+
+describe('another auth server', () => {
+  it('D08: accepts a device only with a token that names it', async () => {
+    const world = await openDevices()
+    const { signer } = await connect(world)
+    const other = await createWorld({ server: { issuer: otherIssuer, fetch: world.fetch } })
+    onTestFinished(() => other.storage.close())
+    const refusal = async (audience: string) => {
+      const { body } = await renew(world, signer, audience)
+      const request = await signRequest(
+        new Request(`${otherIssuer}/agent/token`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/x-www-form-urlencoded' },
+          body: 'request_type=refresh&refresh_token=unknown',
+        }),
+        {
+          signer,
+          profile: january.signing,
+          signatureKey: { scheme: 'jwt', jwt: String(body.agent_token) },
+          created: world.clock.now,
+        },
+      )
+      return ((await (await other.server.handler(request)).json()) as { error: string }).error
+    }
+    expect(await refusal(ids.resource)).toBe('invalid_agent_token')
+    expect(await refusal(otherIssuer)).toBe('invalid_grant')
+  })
+})
+
+const otherIssuer = 'https://other-auth.example'

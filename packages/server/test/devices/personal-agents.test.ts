@@ -1,0 +1,237 @@
+import { decodeToken } from 'countersign/tokens'
+import { describe, expect, it } from 'vitest'
+import { ids } from '../world.js'
+import {
+  allowOnDevice,
+  bob,
+  browserOf,
+  codeOn,
+  connect,
+  connectRemotely,
+  connectUrl,
+  decideOnDevice,
+  issuer,
+  newSigner,
+  openDevices,
+  post,
+  redeem,
+  renew,
+  state,
+} from './device-stage.js'
+
+describe('a device on the computer of its owner', () => {
+  it('D01: is connected with a code that only its key can redeem', async () => {
+    const world = await openDevices()
+    const signer = await newSigner()
+    const user = await browserOf(world)
+    const page = await (await user.open(connectUrl(signer))).text()
+    expect(page).toContain('Did you start this on this computer just now?')
+    expect(page).toContain('laptop')
+    const fields = await decideOnDevice(user, connectUrl(signer))
+    expect(fields).toEqual({ code: expect.stringMatching(/^aadc_/), state, iss: issuer })
+    expect(await world.storage.listDevices()).toEqual([])
+    const { status, body } = await redeem(world, signer, fields.code ?? '')
+    expect([status, body]).toMatchObject([201, { device: 'laptop', account: 'ada', issuer, expires_at: null }])
+    expect(await world.storage.listDevices()).toMatchObject([{ id: body.name, name: 'laptop', isLive: true }])
+  })
+
+  it('gets access without documents of its own', async () => {
+    const world = await openDevices()
+    const device = await connect(world)
+    const response = await allowOnDevice(device)
+    expect([response.status, await response.json()]).toMatchObject([200, { agent: issuer, delegate: device.id }])
+  })
+
+  it('identifies itself at resources by its id', async () => {
+    const world = await openDevices()
+    const { agent, id } = await connect(world)
+    expect(await (await agent.fetch(`${ids.resource}/data-jwks`)).json()).toMatchObject({ agent: issuer, delegate: id })
+  })
+
+  it('gets agent tokens that name this server and one recipient', async () => {
+    const world = await openDevices()
+    const { signer, id } = await connect(world)
+    const { status, body } = await renew(world, signer)
+    expect(status).toBe(200)
+    expect(decodeToken(String(body.agent_token))?.payload).toMatchObject({
+      iss: issuer,
+      sub: id,
+      aud: [issuer, ids.resource],
+      exp: world.clock.now + 3600,
+    })
+  })
+})
+
+describe('the pages of devices', () => {
+  it('return a refusal to the device', async () => {
+    const world = await openDevices()
+    const user = await browserOf(world)
+    const fields = await decideOnDevice(user, connectUrl(await newSigner()), 'deny')
+    expect(fields).toEqual({ error: 'access_denied', state, iss: issuer })
+  })
+
+  it('require a sign-in within the last ten minutes', async () => {
+    const world = await openDevices()
+    const user = await browserOf(world)
+    world.clock.now += 601
+    const response = await user.open(connectUrl(await newSigner()))
+    expect(response.headers.get('location')).toContain('/account/confirm?return_to=')
+  })
+
+  it('list the devices of the user, with a button that disconnects each', async () => {
+    const world = await openDevices()
+    const { user, signer } = await connect(world)
+    const url = `${issuer}/account`
+    const page = await (await user.open(url)).text()
+    expect(page).toContain('My devices')
+    expect(page).toContain('laptop')
+    const done = await user.submit(page, url, { action: 'disconnect-device', device: '' })
+    expect(done.status).toBe(404)
+    const id = /name="device" value="([^"]*)"/.exec(page)?.[1] ?? ''
+    await user.submit(page, url, { action: 'disconnect-device', device: id })
+    expect((await renew(world, signer)).body.error).toBe('revoked_delegate')
+    expect(await (await user.open(url)).text()).not.toContain('laptop')
+    expect(await world.storage.listEvents({ event: 'device.disconnected' })).toMatchObject([{ data: { device: id } }])
+  })
+
+  it('connect no more devices than allowed', async () => {
+    const world = await openDevices({ devices: 1 })
+    const { user, id } = await connect(world)
+    const url = connectUrl(await newSigner())
+    const page = await (await user.open(url)).text()
+    const refused = await user.submit(page, url, { action: 'connect-device', consent: 'grant' })
+    expect([refused.status, await refused.text()]).toEqual([409, expect.stringContaining('too_many_devices')])
+    await world.storage.disconnectDevice({ id, by: 'operator' })
+    await connect(world)
+    expect(await world.storage.listDevices({ live: true })).toHaveLength(1)
+  })
+
+  it('serve only the users that the policy names', async () => {
+    const world = await openDevices({ users: ['Ada'] })
+    await connect(world)
+    const user = await browserOf(world, bob)
+    expect((await user.open(connectUrl(await newSigner()))).status).toBe(403)
+  })
+
+  it.each<[string, Record<string, string>]>([
+    ['another host', { redirect_uri: 'https://evil.example/callback' }],
+    ['a host that is a name', { redirect_uri: 'http://localhost:49152/callback' }],
+    ['another path', { redirect_uri: 'http://127.0.0.1:49152/other' }],
+    ['no port', { redirect_uri: 'http://127.0.0.1/callback' }],
+    ['an impossible port', { redirect_uri: 'http://127.0.0.1:99999/callback' }],
+    ['no key', { jkt: '' }],
+    ['a state that can be guessed', { state: '1' }],
+    ['a name that looks empty', { name: '\u2800' }],
+    ['a name of two lines', { name: 'a\nb' }],
+  ])('D01: refuse %s', async (_, changes) => {
+    const world = await openDevices()
+    const user = await browserOf(world)
+    expect((await user.open(connectUrl(await newSigner(), changes))).status).toBe(400)
+  })
+})
+
+describe('a device without a browser', () => {
+  it('is connected once its owner has compared the numbers', async () => {
+    const world = await openDevices({ remote: true })
+    const signer = await newSigner()
+    const user = await browserOf(world)
+    const url = `${issuer}/account/devices/code`
+    const start = await (await user.open(url)).text()
+    const issued = await (await user.submit(start, url, { action: 'new-device-code' })).text()
+    const code = codeOn(issued)
+    const early = await (await user.submit(issued, url, { action: 'check-device-code' })).text()
+    expect(early).toContain('device-code-issued')
+    const typed = code.toLowerCase().replace('-', ' ').replaceAll('0', 'o').replaceAll('1', 'l')
+    const waiting = await redeem(world, signer, typed, { device: 'server' })
+    expect([waiting.status, waiting.body]).toMatchObject([202, { account: 'ada', interval: 2 }])
+    const claimed = await (await user.submit(issued, url, { action: 'check-device-code' })).text()
+    expect(claimed).toContain(`<code>${String(waiting.body.number)}</code>`)
+    expect((await redeem(world, signer, code, { device: 'server' })).body).toEqual(waiting.body)
+    await user.submit(claimed, url, { action: 'confirm-device', consent: 'grant' })
+    const { status, body } = await redeem(world, signer, code, { device: 'server' })
+    expect([status, body]).toMatchObject([201, { device: 'server', expires_at: world.clock.now + 86_400 }])
+  })
+
+  it('is not connected if its owner does not see the number', async () => {
+    const world = await openDevices({ remote: true })
+    const signer = await newSigner()
+    const user = await browserOf(world)
+    const url = `${issuer}/account/devices/code`
+    const start = await (await user.open(url)).text()
+    const issued = await (await user.submit(start, url, { action: 'new-device-code' })).text()
+    await redeem(world, signer, codeOn(issued), { device: 'server' })
+    const claimed = await (await user.submit(issued, url, { action: 'check-device-code' })).text()
+    await user.submit(claimed, url, { action: 'confirm-device', consent: 'deny' })
+    expect((await redeem(world, signer, codeOn(issued), { device: 'server' })).body.error).toBe('enrollment_denied')
+    expect(await world.storage.listEvents({ event: 'device.denied' })).toHaveLength(1)
+  })
+
+  it('D09: cannot be given dangerous permissions', async () => {
+    const world = await openDevices({ remote: true })
+    const { agent, pages } = await connectRemotely(world)
+    await expect(agent.fetch(`${ids.resource}/data`, { method: 'DELETE' })).rejects.toMatchObject({
+      error: 'access_denied',
+    })
+    expect(pages).toEqual([])
+  })
+
+  it('D09: ends after 24 hours, with everything that it was given', async () => {
+    const world = await openDevices({ remote: true })
+    const device = await connectRemotely(world)
+    await allowOnDevice(device)
+    world.clock.now += 86_399
+    expect((await renew(world, device.signer)).body.expires_in).toBe(1)
+    world.clock.now += 1
+    expect((await renew(world, device.signer)).body.error).toBe('revoked_delegate')
+    await world.storage.sweep()
+    expect(await world.storage.listGrants({ live: true })).toEqual([])
+  })
+
+  it('is offered only if the operator allows it', async () => {
+    const world = await openDevices()
+    const user = await browserOf(world)
+    expect((await user.open(`${issuer}/account/devices/code`)).status).toBe(404)
+    expect(await (await user.open(`${issuer}/account`)).text()).not.toContain('/account/devices/code')
+    const document = await (await world.fetch(`${issuer}/.well-known/aauth-agent`)).json()
+    expect(document).not.toHaveProperty('device_code_uri')
+  })
+})
+
+describe('the endpoints of devices', () => {
+  it('report the state of a device, and disconnect it', async () => {
+    const world = await openDevices()
+    const { signer, id } = await connect(world)
+    expect(await post(world, signer, '/delegates/status')).toMatchObject({
+      status: 200,
+      body: { name: id, device: 'laptop', account: 'ada', connected_at: world.clock.now, expires_at: null },
+    })
+    const done = { status: 200, body: { disconnected: true, device: 'laptop', account: 'ada' } }
+    expect(await post(world, signer, '/delegates/disconnect')).toEqual(done)
+    expect(await post(world, signer, '/delegates/disconnect')).toEqual(done)
+    expect(await post(world, signer, '/delegates/status')).toMatchObject({ body: { error: 'revoked_delegate' } })
+    expect(await post(world, await newSigner(), '/delegates/disconnect')).toMatchObject({
+      status: 403,
+      body: { error: 'unknown_delegate' },
+    })
+  })
+
+  it('publish keys that appear in no other key set', async () => {
+    const world = await openDevices()
+    const keysAt = async (path: string) => JSON.stringify(await (await world.fetch(issuer + path)).json())
+    const document = await (await world.fetch(`${issuer}/.well-known/aauth-agent`)).json()
+    expect(document).toMatchObject({ agent: issuer, jwks_uri: `${issuer}/delegates/jwks.json` })
+    expect(await keysAt('/delegates/jwks.json')).toContain('device-key-1')
+    expect(await keysAt('/jwks.json')).not.toContain('device-key-1')
+  })
+
+  it('do not exist if devices are off', async () => {
+    const world = await openDevices({}, { server: { personalAgents: undefined } })
+    const user = await browserOf(world)
+    const statuses = await Promise.all([
+      world.fetch(`${issuer}/.well-known/aauth-agent`),
+      world.fetch(`${issuer}/delegates`, { method: 'POST' }),
+      user.open(connectUrl(await newSigner())),
+    ])
+    expect(statuses.map(({ status }) => status)).toEqual([404, 404, 404])
+  })
+})

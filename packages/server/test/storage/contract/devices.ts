@@ -1,0 +1,219 @@
+import type { Storage, User } from 'countersign-server'
+import { expect, test } from 'vitest'
+import { allowedRequest, asRead, freshHash, newRequest, newUser, outcomeOf, readNow, refreshable } from '../fixtures.js'
+import { day, inStorage, type MakeStorage, start } from './in-storage.js'
+
+const issuer = 'https://auth.example'
+
+type NewCode = Parameters<Storage['createDeviceCode']>[0]
+
+const parallel = Array.from({ length: 20 })
+
+/** A code of a user, and the redemption that connects a device with it. */
+async function newCode(storage: Storage, user: User, changes: Partial<NewCode> = {}) {
+  const codeHash = freshHash()
+  const thumbprint = changes.device?.thumbprint ?? freshHash()
+  const device = { name: 'laptop', thumbprint }
+  const read = await readNow(storage, user.id)
+  const created = await storage.createDeviceCode({ ...read, codeHash, device, lifetime: 60, most: 20, ...changes })
+  const redemption = { codeHash, thumbprint, name: 'server', ip: '192.0.2.7', lifetime: day, most: 20 }
+  return { created, redemption }
+}
+
+/** The id of a connected device. */
+async function connected(storage: Storage, user: User, changes: Partial<NewCode> = {}): Promise<string> {
+  const { redemption } = await newCode(storage, user, changes)
+  const redeemed = await storage.redeemDeviceCode(redemption)
+  return redeemed.outcome === 'connected' ? redeemed.device.id : outcomeOf(redeemed)
+}
+
+const remote = { device: undefined, number: '47', lifetime: 300 }
+
+export function deviceContract(name: string, makeStorage: MakeStorage): void {
+  inStorage(`${name}: devices`, makeStorage, (world) => {
+    test('a device exists once its key has redeemed the code, with an event', async () => {
+      const { storage } = world
+      const alice = await newUser(storage)
+      const { redemption } = await newCode(storage, alice)
+      expect(await storage.listDevices()).toEqual([])
+      expect(await storage.findDevice({ thumbprint: redemption.thumbprint })).toBeUndefined()
+      expect(outcomeOf(await storage.redeemDeviceCode({ ...redemption, codeHash: freshHash() }))).toBe('unknown')
+      expect(await storage.redeemDeviceCode(redemption)).toMatchObject({ outcome: 'connected' })
+      const [device] = await storage.listDevices({ userId: alice.id, live: true })
+      expect(device).toMatchObject({
+        userId: alice.id,
+        user: alice,
+        name: 'laptop',
+        thumbprint: redemption.thumbprint,
+        isRemote: false,
+        isLive: true,
+        connectedAt: start,
+        lastUsedAt: start,
+        expiresAt: null,
+        disconnectedAt: null,
+        ip: '192.0.2.7',
+      })
+      expect(await storage.findDevice({ id: device?.id ?? '' })).toEqual(device)
+      expect(await storage.findDevice({ thumbprint: redemption.thumbprint })).toEqual(device)
+      const data = { device: device?.id, name: 'laptop', jkt: redemption.thumbprint, remote: false }
+      expect(await storage.listEvents({ event: 'device.connected' })).toMatchObject([{ userId: alice.id, data }])
+      expect(await storage.findViolations()).toEqual([])
+    })
+
+    test('of 20 parallel redemptions of one code by 20 keys, none connects a device of another key', async () => {
+      const { storage } = world
+      const { redemption } = await newCode(storage, await newUser(storage))
+      const others = parallel.map(() => storage.redeemDeviceCode({ ...redemption, thumbprint: freshHash() }))
+      const outcomes = (await Promise.all(others)).map(outcomeOf)
+      expect(outcomes.filter((outcome) => outcome === 'foreign_key')).toHaveLength(1)
+      expect(await storage.listDevices()).toEqual([])
+    })
+
+    test('of 20 parallel redemptions of one code by its key, one connects the device', async () => {
+      const { storage } = world
+      const { redemption } = await newCode(storage, await newUser(storage))
+      const outcomes = (await Promise.all(parallel.map(() => storage.redeemDeviceCode(redemption)))).map(outcomeOf)
+      expect(new Set(outcomes)).toEqual(new Set(['connected']))
+      expect(await storage.listEvents({ event: 'device.connected' })).toHaveLength(1)
+    })
+
+    test('a key belongs to one device, whatever became of it', async () => {
+      const { storage } = world
+      const [alice, bob] = [await newUser(storage), await newUser(storage)]
+      const device = { name: 'laptop', thumbprint: freshHash() }
+      const id = await connected(storage, alice, { device })
+      expect(await connected(storage, bob, { device })).toBe('key_taken')
+      await storage.disconnectDevice({ id, by: 'operator' })
+      expect(await connected(storage, bob, { device })).toBe('key_taken')
+    })
+
+    test('a user has at most so many live devices', async () => {
+      const { storage } = world
+      const alice = await newUser(storage)
+      const id = await connected(storage, alice, { most: 1 })
+      expect((await newCode(storage, alice, { most: 1 })).created).toBe('too_many')
+      const { redemption } = await newCode(storage, alice)
+      expect(outcomeOf(await storage.redeemDeviceCode({ ...redemption, most: 1 }))).toBe('too_many')
+      await storage.disconnectDevice({ id, by: 'operator' })
+      expect(outcomeOf(await storage.redeemDeviceCode({ ...redemption, most: 1 }))).toBe('connected')
+    })
+
+    test('a new code replaces the unused one', async () => {
+      const { storage } = world
+      const alice = await newUser(storage)
+      const first = await newCode(storage, alice)
+      await newCode(storage, alice)
+      expect(outcomeOf(await storage.redeemDeviceCode(first.redemption))).toBe('unknown')
+    })
+
+    test('a code without a key waits for its owner, and the device then ends by itself', async () => {
+      const { storage } = world
+      const alice = await newUser(storage)
+      const { redemption } = await newCode(storage, alice, remote)
+      const { codeHash } = redemption
+      const decision = { ...asRead(alice), codeHash, allow: true }
+      expect(await storage.confirmDevice(decision)).toBe(false)
+      expect(outcomeOf(await storage.redeemDeviceCode({ ...redemption, name: undefined }))).toBe('unknown')
+      const waiting = { outcome: 'waiting', number: '47', user: alice }
+      expect(await storage.redeemDeviceCode(redemption)).toEqual(waiting)
+      expect(await storage.redeemDeviceCode(redemption)).toEqual(waiting)
+      expect(await storage.findDeviceCode({ userId: alice.id, codeHash })).toEqual({
+        number: '47',
+        name: 'server',
+        ip: '192.0.2.7',
+        isConfirmed: false,
+        isConnected: false,
+        expiresAt: start + 300,
+      })
+      const bob = await newUser(storage)
+      expect(await storage.findDeviceCode({ userId: bob.id, codeHash })).toBeUndefined()
+      expect(await storage.confirmDevice({ ...decision, ...asRead(bob) })).toBe(false)
+      expect(await storage.confirmDevice(decision)).toBe(true)
+      const redeemed = await storage.redeemDeviceCode(redemption)
+      expect(redeemed).toMatchObject({ device: { name: 'server', isRemote: true, expiresAt: start + day } })
+      world.now += day
+      expect(await storage.listDevices()).toMatchObject([{ isLive: false, disconnectedAt: null }])
+      expect(await storage.listDevices({ live: true })).toEqual([])
+      await storage.sweep()
+      expect(await storage.listDevices()).toMatchObject([{ disconnectedAt: start + day }])
+      expect(await storage.listEvents({ event: 'device.disconnected' })).toMatchObject([{ data: { by: 'expired' } }])
+    })
+
+    test('a refusal by its owner ends a code', async () => {
+      const { storage } = world
+      const alice = await newUser(storage)
+      const { redemption } = await newCode(storage, alice, remote)
+      await storage.redeemDeviceCode(redemption)
+      const { codeHash } = redemption
+      expect(await storage.confirmDevice({ ...asRead(alice), codeHash, allow: false })).toBe(true)
+      expect(outcomeOf(await storage.redeemDeviceCode(redemption))).toBe('unknown')
+    })
+
+    test('a code works neither after its time nor for a user who is disabled or has changed', async () => {
+      const { storage } = world
+      const alice = await newUser(storage)
+      const { redemption } = await newCode(storage, alice)
+      await storage.setUserStatus(alice.id, 'disabled')
+      expect(outcomeOf(await storage.redeemDeviceCode(redemption))).toBe('user_disabled')
+      await storage.setUserStatus(alice.id, 'active')
+      expect((await newCode(storage, alice, asRead(alice))).created).toBe('changed')
+      world.now += 60
+      expect(outcomeOf(await storage.redeemDeviceCode(redemption))).toBe('expired')
+      await storage.sweep()
+      expect(outcomeOf(await storage.redeemDeviceCode(redemption))).toBe('unknown')
+    })
+
+    test('disconnecting revokes what the owner gave the device, in every form of its name, and nothing else', async () => {
+      const { storage } = world
+      await storage.claimIssuer(issuer)
+      const alice = await newUser(storage)
+      const id = await connected(storage, alice)
+      const own = { agent: issuer, delegate: id }
+      const spelled = { agent: issuer, delegate: `polling:${id}@auth.example`, edition: 'polling' }
+      const first = await refreshable(storage, own, {}, alice)
+      const unredeemed = await allowedRequest(storage, spelled, {}, alice)
+      const open = newRequest(own)
+      await storage.createAuthRequest(open)
+      const other = await refreshable(storage, { agent: issuer, delegate: 'other' }, {}, alice)
+      expect(await storage.disconnectDevice({ id, userId: (await newUser(storage)).id, by: 'x' })).toBe(false)
+      expect(await storage.disconnectDevice({ id, userId: alice.id, by: alice.id })).toBe(true)
+      expect(await storage.disconnectDevice({ id, by: 'operator' })).toBe(false)
+      expect(outcomeOf(await storage.refreshGrant(first.refresh))).toBe('grant_ended')
+      expect(outcomeOf(await storage.redeemCode(unredeemed.redemption))).toBe('grant_ended')
+      expect(await storage.findAuthRequest(open.tokenHash)).toMatchObject({ status: 'revoked' })
+      expect(outcomeOf(await storage.refreshGrant(other.refresh))).toBe('refreshed')
+      expect(await storage.listEvents({ event: 'device.disconnected' })).toMatchObject([
+        { userId: alice.id, data: { device: id, name: 'laptop', by: alice.id, grants: 2, requests: 1 } },
+      ])
+      expect(await storage.findViolations()).toEqual([])
+    })
+
+    test('a use is recorded with its address', async () => {
+      const { storage } = world
+      const id = await connected(storage, await newUser(storage))
+      world.now += 10
+      await storage.useDevice({ id, ip: '198.51.100.1' })
+      expect(await storage.findDevice({ id })).toMatchObject({ lastUsedAt: start + 10, ip: '198.51.100.1' })
+    })
+
+    test('a list continues after a device', async () => {
+      const { storage } = world
+      const alice = await newUser(storage)
+      const ids = [await connected(storage, alice), await connected(storage, alice), await connected(storage, alice)]
+      const [newest] = await storage.listDevices({ limit: 1 })
+      expect(newest?.id).toBe(ids[2])
+      expect((await storage.listDevices({ after: newest?.id })).map(({ id }) => id)).toEqual([ids[1], ids[0]])
+    })
+
+    test('a restored backup brings no device back, and a closed account has none', async () => {
+      const { storage } = world
+      const alice = await newUser(storage)
+      const id = await connected(storage, alice)
+      expect(await storage.exportUser(alice.id)).toMatchObject({ devices: [{ id, name: 'laptop' }] })
+      expect(await storage.invalidateRestored('operator')).toMatchObject({ devices: 1 })
+      expect(await storage.findDevice({ id })).toMatchObject({ isLive: false })
+      await storage.closeAccount(await readNow(storage, alice.id))
+      expect(await storage.findDevice({ id })).toBeUndefined()
+    })
+  })
+}
