@@ -53,7 +53,7 @@ export async function finishSignIn(request: Request): Promise<Response> {
   if (!checks) return new Response('Start again from the link in the chat.\n', { status: 400 })
   const claims = (await oidc.authorizationCodeGrant(slack, new URL(request.url), checks)).claims()
   // Immutable identifiers. A name or an email address proves nothing.
-  const { 'https://slack.com/team_id': team, 'https://slack.com/user_id': user } = claims ?? {}
+  const { 'https://slack.com/team_id': team, 'https://slack.com/user_id': user }: Record<string, unknown> = claims ?? {}
   if (typeof team === 'string' && typeof user === 'string') return redirect('/events', { user: `${team} ${user}` })
   return new Response('Slack did not identify its user.\n', { status: 502 })
 }
