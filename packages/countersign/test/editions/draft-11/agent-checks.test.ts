@@ -43,7 +43,7 @@ describe('a resource token', () => {
     ['for another presented token', { presented_jti: 'another' }],
     ['without a presented token', { presented_jti: undefined }],
     ['for another key', { agent_jkt: other.thumbprint }],
-    ['that has expired', { exp: 1_789_999_999 }],
+    ['that has expired', { exp: 1_790_000_000 }],
     ['with keys in another document', { dwk: 'aauth-person.json' }],
     ['without a scope', { scope: undefined }],
     ['that names the agent', { agent: 'aauth:agent@agent.example' }],
@@ -147,7 +147,7 @@ const wrongClaims: [string, object][] = [
   ['for two resources', { aud: [ids.resource, 'https://other.example'] }],
   ['for another key', { cnf: boundTo(other) }],
   ['for a key without its algorithm', { cnf: { jwk: agentSigner.jwk } }],
-  ['that has expired', { exp: 1_789_999_999 }],
+  ['that has expired', { exp: 1_790_000_000 }],
   ['with keys in another document', { dwk: 'aauth-access.json' }],
   ['for longer than an hour', { exp: 1_790_000_000 + 3661 }],
 ]
