@@ -4,13 +4,18 @@ import { createBrowserSessions } from '../../../src/agent/web-app/browser-sessio
 
 type Options = Parameters<typeof createBrowserSessions>[0]
 
-function openSessions(forget: (session: string) => Promise<void>) {
+const lost = new Error('store unavailable')
+
+function openSessions(forget: (session: string) => Promise<void>, failures = 0) {
   const clock = { now: 1_800_000_000 }
   const store = memoryStore()
   const kept = new Map<string, { id: string; data: unknown }>()
   const records: Pick<Options['records'], 'list' | 'put'> = {
     list: async (owner) => [kept.get(owner)].filter((record) => record !== undefined),
-    put: async (owner, { id }, data) => void kept.set(owner, { id, data }),
+    put: async (owner, { id }, data) => {
+      if (failures-- > 0) throw lost
+      kept.set(owner, { id, data })
+    },
   }
   const cookies: Pick<Options['cookies'], 'name' | 'write'> = {
     name: 'agent',
@@ -28,7 +33,6 @@ function openSessions(forget: (session: string) => Promise<void>) {
 }
 
 it('fails for an expired session if the store cannot forget it', async () => {
-  const lost = new Error('store unavailable')
   const { clock, sessions } = openSessions(() => Promise.reject(lost))
   let cookie = ''
   const session = await sessions.begin('visit-1', (given) => {
@@ -38,6 +42,19 @@ it('fails for an expired session if the store cannot forget it', async () => {
   expect(await sessions.find(cookie)).toBe(session)
   clock.now += 600
   await expect(sessions.find(cookie)).rejects.toBe(lost)
+})
+
+it('stores a session with its next record if the store failed with the first', async () => {
+  const { sessions } = openSessions(() => Promise.resolve(), 1)
+  let cookie = ''
+  const session = await sessions.begin('visit-1', (given) => {
+    cookie = given
+  })
+  const put = () => sessions.store.put(session ?? '', { agent: 'a', edition: 'e', kind: 'token', id: '1', data: {} })
+  await expect(put()).rejects.toBe(lost)
+  expect(await sessions.find(cookie)).toBeUndefined()
+  await put()
+  expect(await sessions.find(cookie)).toBe(session)
 })
 
 it('remembers the first visits of 10,000 browsers', async () => {
