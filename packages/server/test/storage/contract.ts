@@ -824,6 +824,8 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           recordRevocation: () =>
             storage.recordRevocation({ edition, issuer: agent, jti: 'id', expiresAt: start, most: 1 }),
           isRevoked: () => storage.isRevoked({ issuer: agent, jti: 'id' }),
+          recordPoll: () =>
+            storage.recordPoll({ pollHash: 'h', agent, delegate: null, agentToken: { jti: 'id', expiresAt: start } }),
           listSubjects: () => storage.listSubjects({ userId: user.id }),
           findUserBySubject: () => storage.findUserBySubject(user.id),
           createDeviceCode: () =>

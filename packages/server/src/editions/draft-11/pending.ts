@@ -38,6 +38,7 @@ export function pendingRoute(context: SignedContext): Route {
   const { storage, workload, onError, now } = context
   const watcher = new PollWatcher({ storage, onError: (error) => onError(error, '-') })
   const requireInterval = createIntervalCheck(now)
+  const recorded = new LruCache<true>(timed)
 
   /** Waits until the request changes, and returns it as it is then. A poll that was not held counts as one that does not wait. */
   async function hold(
@@ -57,6 +58,21 @@ export function pendingRoute(context: SignedContext): Route {
     return { latest: { ...own, request: changed ?? request }, retryAfter: 0 }
   }
 
+  /** Makes an open request depend on the token of its poll, which may be newer than the one with which it was made. */
+  async function recordPoll(
+    { agent, delegate, ...rest }: SigningAgent,
+    agentToken: AgentToken,
+    { hash, request }: OwnRequest,
+  ) {
+    const key = `${hash} ${agentToken.jti}`
+    if (request.status !== 'open' || recorded.get(key, now())) return
+    const poller = { agent, delegate: delegate ?? null }
+    await refusingRevoked(context, { agent, delegate, ...rest }, { agentToken }, () =>
+      storage.recordPoll({ pollHash: hash, ...poller, agentToken }),
+    )
+    recorded.set(key, true, request.expiresAt)
+  }
+
   function poll(arrival: Arrival): Promise<Response> {
     const wait = preferredWait(arrival.request)
     return signedRequest(context, arrival, async (agent, verified) => {
@@ -64,6 +80,7 @@ export function pendingRoute(context: SignedContext): Route {
       const own = await requireOwn(context, agent, arrival.id)
       if (wait === 0) requireInterval(own.hash)
       return async () => {
+        await recordPoll(agent, agentToken, own)
         const mayWait = wait > 0 && own.request.status === 'open'
         const { signal } = arrival.request
         const { latest, retryAfter } = mayWait

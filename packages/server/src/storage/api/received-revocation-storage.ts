@@ -1,3 +1,4 @@
+import type { AgentToken } from './agent-storage.js'
 import type { OfSignedRequest } from './request-storage.js'
 
 /** Revocations of other issuers' tokens, as reported by their issuers. */
@@ -10,8 +11,22 @@ export interface ReceivedRevocationStorage {
    * deliveries due again.
    */
   recordRevocation(revocation: ReceivedRevocation): Promise<boolean>
+  /**
+   * Records that an agent polls a request with a token, on which the request then depends, too.
+   *
+   * @throws StorageError `token_revoked`
+   */
+  recordPoll(poll: RecordedPoll): Promise<void>
   /** Whether an issuer revoked one of its tokens. */
   isRevoked(token: IssuedElsewhere): Promise<boolean>
+}
+
+/** A poll by the agent of a request. */
+export interface RecordedPoll {
+  pollHash: string
+  agent: string
+  delegate: string | null
+  agentToken: AgentToken
 }
 
 /** A token of another issuer. */

@@ -69,6 +69,7 @@ export const createRevocationVerbs = ({ reading, together }: VerbRunner) => ({
   settleDelivery: together('disk', deliveries.settleDelivery),
   listDeliveries: reading(deliveries.listDeliveries),
   isRevoked: reading(receivedRevocations.isRevoked),
+  recordPoll: together('disk', receivedRevocations.recordPoll),
 })
 
 /** The verbs of passkeys. */

@@ -1,13 +1,13 @@
 import type { SelectQueryBuilder } from 'kysely'
 import type { AgentToken } from '../api/agent-storage.js'
-import type { IssuedElsewhere, ReceivedRevocation } from '../api/received-revocation-storage.js'
+import type { IssuedElsewhere, ReceivedRevocation, RecordedPoll } from '../api/received-revocation-storage.js'
 import type { NewAuthRequest } from '../api/request-storage.js'
 import { StorageError } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
 import { agentIdOf, resourceIdOf } from '../rows/identifiers.js'
 import { auditDelegate, requestParties } from '../rows/requests.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { cachedInsertion, cachedQuery, type Placeholders } from '../sql/kept-query.js'
+import { cachedInsertion, cachedQuery, hashBytes, type Placeholders } from '../sql/kept-query.js'
 import type { Row, Tables } from '../sql/tables.js'
 import { retryDeliveries, revokeIssues } from './deliveries.js'
 
@@ -152,6 +152,15 @@ export async function recordDependencies(unit: Unit, request: NewAuthRequest, re
   const tokens = [ofResource, agentToken && { issuer: agent, jti: agentToken.jti }]
   const rows = tokens.flatMap((token) => (token ? [{ ...token, request_id: requestId }] : []))
   if (rows.length > 0) await dependencyInsertion(unit, rows)
+}
+
+/** Implements {@link ReceivedRevocationStorage.recordPoll}. */
+export async function recordPoll(unit: Unit, { pollHash, agentToken, ...poller }: RecordedPoll): Promise<void> {
+  await unit.lockRows('shared', agentIdOf(unit, poller.agent))
+  await useAgentToken(unit, poller, agentToken)
+  const polled = unit.db.selectFrom('auth_request').select('id').where('poll_hash', '=', hashBytes(pollHash))
+  const row = await polled.executeTakeFirst()
+  if (row) await dependencyInsertion(unit, [{ issuer: poller.agent, jti: agentToken.jti, request_id: row.id }])
 }
 
 const dependencyInsertion = cachedInsertion('request_token', (insertion) =>

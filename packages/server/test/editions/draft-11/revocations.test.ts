@@ -40,6 +40,26 @@ describe('a revocation by an agent provider', () => {
     expect((await revoke(stage, stage.agent, { jti: 'lost', exp })).status).toBe(200)
   })
 
+  it('ends the requests that its agent only polled with that token, and the tokens of that agent', async () => {
+    const stage = await openPersonStage()
+    const presented = await obtainPerson(stage, {}, { jti: 'first' })
+    const { location } = await openPerson(stage, { resource: stage.otherResource.id }, { jti: 'first' })
+    for (let turn = 0; turn < 2; turn++) {
+      expect((await poll(stage, location, { jti: 'renewed' })).status).toBe(202)
+      stage.clock.now += 10
+    }
+    expect((await revoke(stage, stage.agent, { jti: 'renewed', exp: stage.clock.now + 3600 })).status).toBe(200)
+    expect(await problemIn(await poll(stage, location, { jti: 'first' }))).toMatchObject({
+      status: 403,
+      error: 'revoked',
+    })
+    expect(await problemIn(await askAuth(stage, presented, { by: { jti: 'first' } }))).toMatchObject({
+      status: 400,
+      error: 'revoked_presented_token',
+    })
+    expect(await stage.storage.findViolations()).toEqual([])
+  })
+
   it('ends all tokens that its agent holds, whose resources are told; a later agent token gets new ones', async () => {
     const stage = await openPersonStage()
     const presented = await obtainPerson(stage, {}, { jti: 'lost' })

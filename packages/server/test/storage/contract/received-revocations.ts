@@ -72,6 +72,22 @@ export function receivedRevocationContract(name: string, makeStorage: MakeStorag
       expect(await storage.findViolations()).toEqual([])
     })
 
+    test('that of a token with which an agent only polled ends the request, and a revoked one cannot poll', async () => {
+      const { storage } = world
+      const pollHash = freshHash()
+      await storage.createAuthRequest(newRequest({ delegate: 'bot', pollHash, agentToken: agentToken('first') }))
+      const poll = { pollHash, agent, delegate: 'bot' }
+      for (const jti of ['first', 'second', 'second'])
+        await storage.recordPoll({ ...poll, agentToken: agentToken(jti) })
+      expect(await revoke('second')).toBe(true)
+      expect(await storage.findPolledRequest(pollHash)).toMatchObject({ status: 'revoked' })
+      const again = storage.recordPoll({ ...poll, agentToken: agentToken('second') })
+      await expect(again).rejects.toMatchObject({ code: 'token_revoked' })
+      // Nothing depends on a request that does not exist.
+      await storage.recordPoll({ ...poll, pollHash: freshHash(), agentToken: agentToken('third') })
+      expect(await storage.findViolations()).toEqual([])
+    })
+
     test('a revoked token obtains nothing more, and another one of the same agent does', async () => {
       const { storage } = world
       const user = await newUser(storage)
