@@ -44,7 +44,7 @@ function requireShortAndRun() {
 }
 
 /** Time limit for one check, in milliseconds. */
-const limit = 90_000
+const limit = 240_000
 
 async function within(work) {
   let timer

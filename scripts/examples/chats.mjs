@@ -15,7 +15,7 @@ async function withBot({ root, dist, cwd, authServer, api }, name, own, use) {
   const port = String(await freePort())
   const id = `http://127.0.0.1:${port}`
   const env = { AGENT_ID: id, PORT: port, AUTH_SERVER: authServer, API: api.url, ...own }
-  const bot = start(process.execPath, [join(dist, `${name}.js`)], { cwd, env, limit: 85 })
+  const bot = start(process.execPath, [join(dist, `${name}.js`)], { cwd, env, limit: 240 })
   let replies = 0
   async function ask(user, text = 'events') {
     replies += 1

@@ -32,7 +32,7 @@ async function startOAuthServer(stage) {
   }
   writeFileSync(join(cwd, 'countersign.config.json'), JSON.stringify(config))
   await succeed(stage, ['server', 'keys', 'generate-master', '--output', 'master.key'])
-  const running = countersign(root, ['server', 'start', '--config', 'countersign.config.json'], { cwd, limit: 90 })
+  const running = countersign(root, ['server', 'start', '--config', 'countersign.config.json'], { cwd, limit: 240 })
   closers.push(() => running.stop())
   await running.seen(/^Serving /m)
   const add = ['server', 'users', 'add', 'testuser', '--config', 'countersign.config.json', '--password-stdin']

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Time limit of a program, in seconds, unless specified otherwise. */
-const usualLimit = 40
+/** Time limit of a program, in seconds, unless specified otherwise. It detects hangs: a slow machine takes several times as long. */
+const usualLimit = 120
 
 /** Every process that was started and may still be running. */
 const running = new Set()
