@@ -46,6 +46,7 @@ export const groups: Readonly<Record<string, string>> = {
   'server users': 'Users who can sign in',
   'server keys': 'Signing keys and the master key',
   'server agents': 'Agents known to the auth server',
+  'server devices': 'Devices that users have connected',
   'server grants': 'Grants that users have given',
   'server audit': 'The audit log',
   'server db': "The auth server's database",

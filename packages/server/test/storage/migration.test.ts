@@ -90,7 +90,7 @@ const downgrades: Readonly<Record<number, string | Readonly<Record<System, strin
 
 /** The statements that return to a schema version. */
 function downgradeTo(version: number, system: System): string {
-  return [13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+  return [14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]
     .filter((each) => each >= version)
     .map((each) => downgrades[each] ?? '')
     .map((statements) => (typeof statements === 'string' ? statements : statements[system]))
