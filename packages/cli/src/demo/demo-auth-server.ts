@@ -27,6 +27,10 @@ export async function createDemoAuthServer(
     signer: await createSigner(await generatePrivateJwk({ kid: 'auth-key-1' })),
     secret: randomBytes(32),
   })
+  const deviceKeys = fixedKeys({
+    signer: await createSigner(await generatePrivateJwk({ kid: 'device-key-1' })),
+    secret: randomBytes(32),
+  })
   const server = createAuthServer(
     {
       ...options,
@@ -35,6 +39,7 @@ export async function createDemoAuthServer(
       name: 'Countersign demo',
       keys,
       discovery: demoDiscovery,
+      personalAgents: { keys: deviceKeys, remote: true },
       lifetimes: { authToken: captured ? 3600 : undefined, requestToken: requestTokenLifetime },
       // The recorded flow contains a refresh token. A grant that expires with its auth token would not get one.
       durations: captured ? [30 * 86_400, 'until-removed'] : undefined,
