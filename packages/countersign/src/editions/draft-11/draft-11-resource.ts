@@ -1,5 +1,6 @@
 import { requireKnownOptions } from '../../lib/options.js'
 import type { ResourceEdition } from '../edition.js'
+import type { ResourceTools } from '../resource-protocol.js'
 import { draft11Documents } from './documents.js'
 import type { ResourceAccounts } from './judge-request.js'
 import { writeRefusal } from './refusals.js'
@@ -26,9 +27,12 @@ export interface Draft11ResourceOptions {
   accounts?: ResourceAccounts | undefined
   /**
    * The token without which the resource serves nothing. Agents take it as advice: with `person-token` and `auth-token`, they ask their user
-   * before the first request, whatever the request needs. @default `auth-token` with `scopes`, or else `agent-token`
+   * before the first request, whatever the request needs. @default `auth-token` with `scopes`, `session-token` with `sessions`, or else
+   * `agent-token`
    */
   accessMode?: AccessMode | undefined
+  /** The resource's own sessions: see `createSessions` in `countersign/editions/draft-11/sessions`. @default none */
+  sessions?: { attach(tools: ResourceTools): void } | undefined
 }
 
 /** The resource's part of draft -11 of AAuth: signatures cover the query and the body. */
@@ -50,13 +54,24 @@ export const draft11ResourceWithBaseCoverage = draft11ResourceWith({ coverage: '
  * ```
  */
 export function draft11ResourceWith(options: Draft11ResourceOptions) {
-  requireKnownOptions('draft11ResourceWith', options, { coverage: true, accounts: true, accessMode: true })
-  const { coverage = 'full', accounts, accessMode } = options
+  requireKnownOptions('draft11ResourceWith', options, {
+    coverage: true,
+    accounts: true,
+    accessMode: true,
+    sessions: true,
+  })
+  const { coverage = 'full', accounts, accessMode, sessions } = options
   if (accounts !== undefined && typeof accounts.has !== 'function')
     throw new TypeError('accounts: has must be a function that decides whether a user has an account')
   const signing = coverage === 'base' ? draft11BaseSigning : draft11Signing
   const { window } = signing
-  const form = { furtherComponents: coverage === 'base' ? [] : furtherComponentNames, window, accounts, accessMode }
+  const form = {
+    furtherComponents: coverage === 'base' ? [] : furtherComponentNames,
+    window,
+    accounts,
+    accessMode,
+    hasSessions: sessions !== undefined,
+  }
   return {
     name: 'draft -11',
     documents: draft11Documents,
@@ -64,6 +79,9 @@ export function draft11ResourceWith(options: Draft11ResourceOptions) {
     responseHeaders,
     createKeyResolver,
     writeRefusal: (error, challenge) => writeRefusal(error, challenge),
-    createResourceProtocol: (tools) => createResourceProtocol(tools, form),
+    createResourceProtocol(tools) {
+      sessions?.attach(tools)
+      return createResourceProtocol(tools, form)
+    },
   } as const satisfies ResourceEdition
 }

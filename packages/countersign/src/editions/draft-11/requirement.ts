@@ -3,6 +3,9 @@ import { type Item, ParseError, parseDictionary, serializeDictionary, Token } fr
 /** The header in which a server requires something else than it received (draft -11 §11.6). */
 export const requirementHeader = 'aauth-requirement'
 
+/** The header in which a resource hands out a session token (draft -11 §6.3). */
+export const accessHeader = 'aauth-access'
+
 /** The tokens that a resource can require. */
 export type TokenLevel = 'agent-token' | 'person-token' | 'auth-token'
 

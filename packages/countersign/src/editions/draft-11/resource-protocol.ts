@@ -28,6 +28,8 @@ export interface ResourceForm {
   window: number
   accounts: ResourceAccounts | undefined
   accessMode: AccessMode | undefined
+  /** Whether the resource lets agents in itself. */
+  hasSessions: boolean
 }
 
 /** A resource's side of the protocol (draft -11 §6). */
@@ -65,7 +67,7 @@ export function createResourceProtocol(tools: ResourceTools, form: ResourceForm)
     issuer: id,
     jwks_uri: `${id}/aauth/jwks.json`,
     accept_signature_algs: algorithms?.flatMap((name) => draft11Jose.names[name]) ?? acceptedAlgorithms,
-    access_mode: form.accessMode ?? (scopes ? 'auth-token' : 'agent-token'),
+    access_mode: form.accessMode ?? (scopes ? 'auth-token' : form.hasSessions ? 'session-token' : 'agent-token'),
     ...(scopes ? { authorization_endpoint: paths.authorize, scope_descriptions: { ...scopes } } : {}),
     signature_window: form.window,
     additional_signature_components: form.furtherComponents,

@@ -6,12 +6,9 @@ import { sendAbandonment } from './await-decision.js'
 import type { DeferralTools, Deferred, DeferredConsents } from './deferred-consents.js'
 import { createPoll, readDeferral } from './deferred-response.js'
 import type { OwnerNames } from './owner-names.js'
-import { parseRequirement, requirementHeader } from './requirement.js'
+import { accessHeader, parseRequirement, requirementHeader } from './requirement.js'
 import { parseSignatureError, signatureErrorHeader } from './signature-error.js'
 import { sessionKind } from './token-kinds.js'
-
-/** The header in which a resource hands out a session token (draft -11 §6.3). */
-const accessHeader = 'aauth-access'
 
 /** Session tokens do not expire at the agent, in seconds: a resource replaces or refuses them. */
 const sessionLifetime = 365 * 86_400

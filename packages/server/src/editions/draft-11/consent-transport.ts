@@ -1,8 +1,14 @@
-import { isLoopbackIdentifier } from 'countersign/discovery'
+import {
+  callbackAddress,
+  displayCode,
+  failedCallback,
+  handleOf,
+  readCode,
+} from 'countersign/editions/draft-11/sessions'
 import type { CodeLink, ConsentLink, ConsentTransport, RequestBlocks } from '../../http/consent-transport.js'
 import { hashSecret, type MintedSecrets } from '../../secrets/server-keys.js'
 import type { AuthRequest } from '../../storage/api/storage.js'
-import { displayCode, handleOf, linkHash, readCode } from './interaction-code.js'
+import { linkHash } from './interaction-code.js'
 import { draft11Name, paths } from './paths.js'
 import { acceptsGrant, detailsOf } from './request-details.js'
 
@@ -73,8 +79,8 @@ export function createDraft11Transport(_issuer: string, secrets: MintedSecrets):
     usernameOf: (request) => detailsOf(request).loginHint ?? undefined,
     returnUriOf: (request) => callbackOf(request) ?? null,
     endedAddressOf: (request) =>
-      failedCallback(request, request.status === 'expired' ? 'interaction_expired' : 'server_error'),
-    addressOf: (request, { allowed }) => (allowed ? callbackOf(request) : failedCallback(request, 'access_denied')),
+      callbackWith(request, request.status === 'expired' ? 'interaction_expired' : 'server_error'),
+    addressOf: (request, { allowed }) => (allowed ? callbackOf(request) : callbackWith(request, 'access_denied')),
   }
 }
 
@@ -102,33 +108,15 @@ function blocksOf(request: AuthRequest, code: string | undefined): RequestBlocks
   }
 }
 
-/**
- * Where the browser returns, if the link names a place that the agent's provider publishes, or one on loopback if the provider allows that
- * (draft -11 §13.2). Anything else is dropped.
- */
 function callbackOf(request: AuthRequest): string | undefined {
-  const { state: given } = request
-  if (given === null || !URL.canParse(given)) return undefined
-  const url = new URL(given)
-  const isPlain =
-    given === url.href && url.hash === '' && !given.includes('#') && url.username === '' && url.password === ''
-  if (!isPlain) return undefined
   const { callback, loopback } = detailsOf(request)
-  if (callback !== null && placeOf(url) === placeOf(new URL(callback))) return given
-  const isLoopback = url.protocol === 'http:' && isLoopbackIdentifier(url.origin) && url.hostname !== '[::1]'
-  return loopback && isLoopback ? given : undefined
+  return callbackAddress(request.state, {
+    ...(callback === null ? {} : { callback_endpoint: callback }),
+    localhost_callback_allowed: loopback,
+  })
 }
 
-/** Everything except the query, which the agent may use for its own state. */
-function placeOf({ origin, pathname }: URL): string {
-  return origin + pathname
-}
-
-function failedCallback(request: AuthRequest, error: string): string | undefined {
+function callbackWith(request: AuthRequest, error: string): string | undefined {
   const callback = callbackOf(request)
-  if (callback === undefined) return undefined
-  // The rest of the query is the agent's state, which it gets back unchanged.
-  const [place = '', ...query] = callback.split(/[?&]/)
-  const kept = query.filter((pair) => !new URLSearchParams(pair).has('error'))
-  return `${place}?${[...kept, `error=${error}`].join('&')}`
+  return callback === undefined ? undefined : failedCallback(callback, error)
 }

@@ -1,6 +1,7 @@
 import { AAuthError } from 'countersign'
 import type { Found } from 'countersign/discovery'
 import { type AgentDocument, draft11Documents, type ResourceDocument } from 'countersign/editions/draft-11'
+import { handleOf } from 'countersign/editions/draft-11/sessions'
 import type { NonceClaim } from 'countersign/signatures'
 import type { ResourceStatement } from '../../http/consent-transport.js'
 import { waitAfterDenials } from '../../http/denials.js'
@@ -10,9 +11,9 @@ import { StorageError } from '../../storage/api/storage.js'
 import type { SignedContext } from '../edition.js'
 import { type Admission, type RequestedAccess, requireRoom } from '../require-admitted.js'
 import type { SigningAgent } from '../signed-request.js'
-import { handleOf, interactionCode, linkHash, pollHash } from './interaction-code.js'
+import { interactionCode, linkHash, pollHash } from './interaction-code.js'
 import { draft11Name } from './paths.js'
-import { pendingResponse } from './pending-response.js'
+import { waitingResponse } from './pending-response.js'
 import { problem } from './problems.js'
 import type { ResourceTokenRef, TokenKind } from './request-details.js'
 import { type Draft11Limits, requireFewResources } from './resource-limit.js'
@@ -129,7 +130,7 @@ async function store(
         sighting: { name: provider?.name?.slice(0, 256), redirectHosts: [], keyThumbprints: undefined },
       })
       logos?.note(agent.agent, provider?.logo_uri, agent.remoteAddress)
-      return pendingResponse(context, { pollSecret, isOpened: false, retryAfter: 0 })
+      return waitingResponse(context, { pollSecret, isOpened: false, retryAfter: 0 })
     } catch (error) {
       if (left === 1 || !(error instanceof StorageError) || error.code !== 'link_taken') throw error
     }

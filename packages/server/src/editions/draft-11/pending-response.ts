@@ -1,6 +1,6 @@
-import { requirementHeader, serializeRequirement } from 'countersign/editions/draft-11'
+import { displayCode, pendingResponse } from 'countersign/editions/draft-11/sessions'
 import type { SignedContext } from '../edition.js'
-import { displayCode, interactionCode } from './interaction-code.js'
+import { interactionCode } from './interaction-code.js'
 import { paths } from './paths.js'
 
 /** A request that no one has decided yet. */
@@ -13,21 +13,12 @@ export interface Pending {
   retryAfter: 0 | 5
 }
 
-/** The response to an agent that must wait: where it polls, and where its user decides (draft -11 §11.6.3). */
-export function pendingResponse({ issuer, secrets }: SignedContext, pending: Pending): Response {
-  const { pollSecret, isOpened, retryAfter } = pending
-  const requirement = isOpened
-    ? serializeRequirement({ requirement: 'approval' })
-    : serializeRequirement({
-        requirement: 'interaction',
-        url: issuer + paths.interact,
-        code: displayCode(interactionCode(secrets, pollSecret)),
-      })
-  const headers = {
+/** The response to an agent that must wait. */
+export function waitingResponse({ issuer, secrets }: SignedContext, { pollSecret, ...pending }: Pending): Response {
+  return pendingResponse({
+    ...pending,
     location: `${issuer}${paths.pending}/${pollSecret}`,
-    'retry-after': String(retryAfter),
-    'cache-control': 'no-store',
-    [requirementHeader]: requirement,
-  }
-  return Response.json({ status: isOpened ? 'interacting' : 'pending' }, { status: 202, headers })
+    page: issuer + paths.interact,
+    code: displayCode(interactionCode(secrets, pollSecret)),
+  })
 }

@@ -1,4 +1,5 @@
 import { AAuthError } from 'countersign'
+import { preferredWait } from 'countersign/editions/draft-11/sessions'
 import { LruCache } from 'countersign/node'
 import type { Arrival, Route } from '../../http/route.js'
 import type { AgentToken } from '../../storage/api/agent-storage.js'
@@ -8,7 +9,7 @@ import { type SigningAgent, signedRequest } from '../signed-request.js'
 import { pollHash } from './interaction-code.js'
 import { type IssuedToken, signToken, tokenLifetime, tokenResponse } from './issue-token.js'
 import { paths } from './paths.js'
-import { pendingResponse } from './pending-response.js'
+import { waitingResponse } from './pending-response.js'
 import { PollWatcher } from './poll-watcher.js'
 import { problem } from './problems.js'
 import { detailsOf } from './request-details.js'
@@ -74,7 +75,7 @@ export function pendingRoute(context: SignedContext): Route {
   }
 
   function poll(arrival: Arrival): Promise<Response> {
-    const wait = preferredWait(arrival.request)
+    const wait = preferredWait(arrival.request.headers.get('prefer') ?? '', seconds.held)
     return signedRequest(context, arrival, async (agent, verified) => {
       const agentToken = await requireAgentToken(context, verified)
       const own = await requireOwn(context, agent, arrival.id)
@@ -130,10 +131,10 @@ async function answer(
   retryAfter: 0 | 5,
 ): Promise<Response> {
   if (request.status === 'open')
-    return pendingResponse(context, { pollSecret, isOpened: request.browserHash !== null, retryAfter })
+    return waitingResponse(context, { pollSecret, isOpened: request.browserHash !== null, retryAfter })
   if (request.status !== 'allowed') throw await ended(context, hash, ending(request))
   // A token for an agent that has disconnected would be lost: its next poll gets it.
-  if (poller.signal.aborted) return pendingResponse(context, { pollSecret, isOpened: true, retryAfter })
+  if (poller.signal.aborted) return waitingResponse(context, { pollSecret, isOpened: true, retryAfter })
   return deliver(context, poller, { hash, request })
 }
 
@@ -210,12 +211,6 @@ const refusals: Partial<Record<ReasonOf<RedeemOutcome>, () => AAuthError>> = {
   grant_ended: () => problem('revoked', 'The user removed the access.'),
   user_disabled: () => problem('revoked', 'The user’s account is turned off.'),
   expired: () => problem('expired', 'The decision was not fetched in time: ask again, as it is kept.'),
-}
-
-/** The `wait` of the Prefer header, in seconds (RFC 7240 §4.3); 0 without one. */
-export function preferredWait({ headers }: Request): number {
-  const [, given] = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,4})"?\s*(?:$|[,;])/i.exec(headers.get('prefer') ?? '') ?? []
-  return Math.min(Number(given ?? 0), seconds.held)
 }
 
 /** How many requests' polls are timed. */

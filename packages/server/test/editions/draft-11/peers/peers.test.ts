@@ -36,7 +36,7 @@ const pairs: readonly Pair[] = [
   { agent: 'august', resource: 'august', personServer: 'mockin', settings: 'default' },
 ]
 
-/** Whether a pair can try a request: our resources have no page for users, and our person server always asks. */
+/** Whether a pair can try a request: our resources have no page for users here, and our person server always asks. */
 const canTry = ({ resource, personServer }: Pair, name: string) =>
   (resource === 'august' || name !== 'session token') && (personServer === 'mockin' || name !== 'person token')
 
