@@ -40,6 +40,7 @@ export interface AgentServerEdition {
   issue(issuer: DelegateIssuer, token: DelegateToken): Promise<string>
 }
 
+/** The agent whose document is described. */
 export interface DescribedAgent extends IdentifierOptions {
   id: string
   signer: Signer
