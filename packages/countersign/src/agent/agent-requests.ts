@@ -43,7 +43,7 @@ export async function sendSigned(
   const { options, edition, clocks, protocol } = tools
   const { origin } = new URL(request.url)
   const response = await sendOnce(tools, request.clone(), credential, signal)
-  if (protocol.readRefusal(response).problem !== 'signature_refused') return response
+  if (protocol.readRefusal(response, credential).problem !== 'signature_refused') return response
   const learnt = clocks.learn(origin, response, edition.signing.window)
   if (!learnt) return response
   warnOnce(options.id, `clock skew between this agent and ${origin}`, learnt.problem)
@@ -165,7 +165,7 @@ async function fetchWithChallenges(
       const sent = { request, url, credential, owner, signal, beforeConsent }
       const received = await protocol.receive?.(response, sent)
       if (received) ({ response, request } = received)
-      const { challenge, problem } = protocol.readRefusal(response)
+      const { challenge, problem } = protocol.readRefusal(response, credential)
       const answer = { response, credential, code: problem ?? (challenge && 'challenged') }
       if (problem === 'key_unknown')
         warnOnce(id, 'key_unknown', describeUnknownKey(new URL(url).origin, id, edition.documents.agent))

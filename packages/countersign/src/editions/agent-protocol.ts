@@ -262,7 +262,7 @@ export interface AgentProtocol {
   readonly keys: readonly object[]
   /** How to sign a request. */
   signatureFor(credential: Credential, request: Request): MaybePromise<SignatureChoices>
-  readRefusal(response: Response): ReadRefusal
+  readRefusal(response: Response, credential: Credential): ReadRefusal
   /** A token that a request without one is expected to need, if it can be obtained without a prompt. Absent if none is ever expected. */
   expectedToken?(request: Request, owner: string, signal: AbortSignal): Promise<HeldToken | undefined>
   /**

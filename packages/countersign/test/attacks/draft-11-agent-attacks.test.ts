@@ -19,6 +19,9 @@ import {
 import { craftToken, newSigner } from '../editions/draft-11/wire.js'
 import { listen } from '../resource/events-resource.js'
 
+/** Detects hangs: a slow machine takes several times as long as a fast one. */
+const patient = { timeout: 30_000 }
+
 const data = `${ids.resource}/data`
 const stranger = await newSigner('api-1')
 
@@ -370,7 +373,7 @@ describe.each(Object.entries(runners))('an agent of draft -11, attacked %s', (_n
       }),
     )
     const refused = expect(apps[0]?.for('attacker').fetch(data)).rejects.toMatchObject({ code: 'other_user' })
-    await vi.waitFor(() => expect(prompts).toHaveLength(1))
+    await vi.waitFor(() => expect(prompts).toHaveLength(1), patient)
     const { url } = prompts[0] as WebConsentRequest
     if (isDecided) stage.decide(url)
     const back = new URL(url).searchParams.get('callback') ?? ''

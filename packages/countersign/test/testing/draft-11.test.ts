@@ -53,6 +53,8 @@ describe('its users', () => {
     openApi(world)
     const agent = await world.agent({ person: world.person('Bob', { allows: ['events.read'] }) })
     expect((await agent.fetch(`${api}/both`, creating)).status).toBe(401)
+    // For the agent to act for Bob, for what the API requires, and once more when that is not enough.
+    expect(agent.person.asked).toHaveLength(3)
   })
 
   it('are not asked again when a token expires, but after they revoke the access', async () => {

@@ -3,7 +3,6 @@ import { publishedJwk } from '../../lib/algorithms.js'
 import { LruCache } from '../../lib/lru-cache.js'
 import { warnOnce } from '../../lib/options.js'
 import type { Challenge } from '../../protocol/challenge.js'
-import { decodeToken } from '../../tokens/verify-token.js'
 import type {
   AgentProtocol,
   AgentTools,
@@ -33,7 +32,7 @@ import { verifyIssued } from './verify-issued.js'
 
 const maxOrigins = 1000
 
-/** What a resource requires. `level` also names the token that the resource saw, so that it may require the same for another one. */
+/** What a resource requires. `level` also names what was presented. */
 interface Draft11Challenge extends Challenge {
   /** Whether the token that was presented is no longer accepted. */
   isRefused: boolean
@@ -101,7 +100,7 @@ export function createAgentProtocol(given: AgentTools, resourceComponents: Compo
     },
     stepFor: (_status, challenge, credential) => stepFor(challenge as Draft11Challenge, credential),
     requiredToken(challenge, { url, credential }) {
-      const held = credential.scheme === 'token' ? credential.held : undefined
+      const held = heldOf(credential)
       const { resourceToken } = challenge
       if (resourceToken !== undefined && held)
         return requireResourceToken(given, resourceToken, { url, presented: held })
@@ -148,17 +147,18 @@ function documentOf({ id, redirectUri, about = {} }: AgentTools): AgentDocument 
   }
 }
 
-function readRefusal(response: Response): ReadRefusal {
+function readRefusal(response: Response, credential: Credential): ReadRefusal {
   const { status, headers } = response
   if (status !== 401 && status !== 202) return {}
   const said = status === 401 ? parseSignatureError(headers.get(signatureErrorHeader) ?? '')?.error : undefined
   const asked = parseRequirement(headers.get(requirementHeader) ?? '')
   const isRefused = isTokenRefused(response) || said === 'invalid_jwt'
-  const level = levelOf(asked, isRefused)
+  const resourceToken = asked?.requirement === 'auth-token' ? asked.resourceToken : undefined
+  const level = resourceToken === undefined ? otherLevel(asked, isRefused) : authLevel(credential)
   const challenge: Draft11Challenge | undefined =
-    level === undefined || (status === 202 && asked?.requirement !== 'auth-token')
+    level === undefined || (status === 202 && resourceToken === undefined)
       ? undefined
-      : { level, isRefused, resourceToken: asked?.requirement === 'auth-token' ? asked.resourceToken : undefined }
+      : { level, isRefused, resourceToken }
   return { challenge, problem: said === undefined ? undefined : problems[said] }
 }
 
@@ -169,22 +169,25 @@ const problems: Readonly<Record<string, ReadRefusal['problem']>> = {
   clock_skew: 'signature_refused',
 }
 
-function levelOf(asked: Requirement | undefined, isRefused: boolean): string | undefined {
-  switch (asked?.requirement) {
-    case 'agent-token':
-    case 'person-token':
-      return asked.requirement
-    case 'auth-token':
-      // A resource may require the same again for another token.
-      return `auth-token ${String(decodeToken(asked.resourceToken)?.payload.presented_jti)}`
-    default:
-      return isRefused ? 'refused' : undefined
-  }
+function otherLevel(asked: Requirement | undefined, isRefused: boolean): string | undefined {
+  const required = asked?.requirement
+  if (required === 'agent-token' || required === 'person-token') return required
+  return isRefused ? 'refused' : undefined
+}
+
+/** A resource may require the same again for another person token. If an auth token is not enough, the user has decided already. */
+function authLevel(credential: Credential): string {
+  const held = heldOf(credential)
+  return `auth-token ${held?.kind === personKind && held.jwt}`
+}
+
+function heldOf(credential: Credential): HeldToken | undefined {
+  return credential.scheme === 'token' ? credential.held : undefined
 }
 
 /** Tokens are obtained in order of increasing access: agent, person, auth. */
 function stepFor({ level }: Draft11Challenge, credential: Credential): Step | undefined {
-  const kind = credential.scheme === 'token' ? credential.held.kind : undefined
+  const kind = heldOf(credential)?.kind
   if (level === 'person-token') return 'authorize'
   if (level === 'agent-token') return kind === undefined ? undefined : kind === sessionKind ? 'dropToken' : 'identify'
   // Either the token was refused, or the resource token names the token that was presented.

@@ -10,6 +10,9 @@ import { draft11Agent } from 'countersign/editions/draft-11'
 import { describe, expect, it, vi } from 'vitest'
 import { agentSigner, ids, openStage, type Seen, type Stage } from './agent-stage.js'
 
+/** Detects hangs: a slow machine takes several times as long as a fast one. */
+const patient = { timeout: 30_000 }
+
 const data = `${ids.resource}/data`
 
 interface WebStage extends Stage {
@@ -55,7 +58,7 @@ async function openRestarted() {
     .for('attacker')
     .fetch(data)
     .catch(() => undefined)
-  await vi.waitFor(() => expect(stage.prompts).toHaveLength(1))
+  await vi.waitFor(() => expect(stage.prompts).toHaveLength(1), patient)
   stage.decide(stage.prompts[0]?.url ?? '')
   restarted.prompts.push(...stage.prompts)
   return { store, stage, restarted }
@@ -82,13 +85,13 @@ describe('a web agent of draft -11', () => {
   it('polls only after the session’s own browser has returned', async () => {
     const stage = openWebStage()
     const response = stage.web.for('s1').fetch(data)
-    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1))
+    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1), patient)
     stage.decide(stage.prompts[0]?.url ?? '')
     await new Promise((resolve) => setTimeout(resolve, 30))
     expect(pollsOf(stage)).toEqual([])
     expect(await stage.comeBack('s1')).toBe('allowed')
     expect(pollsOf(stage)).toHaveLength(1)
-    await vi.waitFor(() => expect(stage.prompts).toHaveLength(2))
+    await vi.waitFor(() => expect(stage.prompts).toHaveLength(2), patient)
     stage.decide(stage.prompts[1]?.url ?? '')
     await stage.comeBack('s1')
     expect((await response).status).toBe(200)
@@ -97,7 +100,7 @@ describe('a web agent of draft -11', () => {
   it('abandons the request if another browser returns, and starts the next one under a new name', async () => {
     const stage = openWebStage()
     const response = stage.web.for('attacker').fetch(data)
-    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1))
+    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1), patient)
     // The victim was sent the link, and allows it.
     stage.decide(stage.prompts[0]?.url ?? '')
     expect(await stage.comeBack('victim')).toBe('refused')
@@ -107,7 +110,7 @@ describe('a web agent of draft -11', () => {
       .for('attacker')
       .fetch(data)
       .catch(() => undefined)
-    await vi.waitFor(() => expect(stage.prompts).toHaveLength(2))
+    await vi.waitFor(() => expect(stage.prompts).toHaveLength(2), patient)
     const [first, second] = namesOf(stage, '/token')
     expect(first).toMatch(/^aauth:[\w-]{22}@agent\.example$/)
     expect(second).not.toBe(first)
@@ -119,7 +122,7 @@ describe('a web agent of draft -11', () => {
     const stage = openWebStage()
     const response = stage.web.for('attacker').fetch(data)
     const refused = expect(response).rejects.toMatchObject({ code: 'other_user' })
-    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1))
+    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1), patient)
     expect(await stage.comeBack('attacker')).toBe('refused')
     await refused
     expect(pollsOf(stage).map(({ method, headers }) => [method, headers.get('prefer')])).toEqual([
@@ -134,7 +137,7 @@ describe('a web agent of draft -11', () => {
     const stage = openWebStage({ store })
     const other = openWebStage({ store, fetch: stage.fetch })
     const refused = expect(stage.web.for('attacker').fetch(data)).rejects.toMatchObject({ code: 'other_user' })
-    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1))
+    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1), patient)
     stage.decide(stage.prompts[0]?.url ?? '')
     other.prompts.push(...stage.prompts)
     expect(await other.comeBack('victim')).toBe('refused')
@@ -168,7 +171,7 @@ describe('a web agent of draft -11', () => {
   it('abandons the request if a browser without a session returns', async () => {
     const stage = openWebStage()
     const response = stage.web.for('s1').fetch(data)
-    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1))
+    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1), patient)
     stage.decide(stage.prompts[0]?.url ?? '')
     expect(await stage.comeBack('')).toBe('refused')
     expect(pollsOf(stage).map(({ method }) => method)).toEqual(['DELETE'])
@@ -190,9 +193,10 @@ describe('a web agent of draft -11', () => {
     await allowAll(stage, 's1', stage.web.for('s1').fetch(data))
     await allowAll(stage, 's2', stage.web.for('s2').fetch(data))
     const names = namesOf(stage, '/token')
-    expect(names).toHaveLength(3)
-    expect(names[1]).toBe(names[0])
-    expect(names[2]).not.toBe(names[0])
+    // The first session asks twice after its hour: what it may expect to get without a prompt, and what the API then requires.
+    const [first, last] = [names[0], names.at(-1)]
+    expect(names).toEqual([first, first, first, last])
+    expect(last).not.toBe(first)
     expect(new Set(namesOf(stage, '/authorize')).size).toBe(2)
   })
 
@@ -225,7 +229,7 @@ describe('a web agent of draft -11', () => {
         ? new Response('data')
         : stage.defer(seen, () => new Response('data', { headers: { 'aauth-access': 'session' } }))
     const first = stage.web.for('s1').fetch(data)
-    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1))
+    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1), patient)
     stage.decide(stage.prompts[0]?.url ?? '')
     expect(await stage.comeBack('victim')).toBe('refused')
     await expect(first).rejects.toMatchObject({ code: 'other_user' })
