@@ -14,10 +14,14 @@ export function tableOf(marks: string, others = ''): Uint8Array {
   return table
 }
 
-const marks = tableOf('{}[],:')
+/** 1: structural characters. 2: characters with which a comment begins. */
+const marks = tableOf('{}[],:', '/#')
 
-/** Maximum number of characters to inspect before a mark, counted back from the mark, because comments may precede a name. */
+/** Maximum number of characters in which a name or value is found, because comments may stand beside it. */
 const longestOddText = 4096
+
+/** More than the length of a name that is searched for, with every character escaped. */
+const longestOddName = 128
 
 /** Characters that separate words in lenient JSON: quotes and comments. */
 const separators = /["'*/#\n]+/
@@ -29,14 +33,20 @@ export function watchOddNames(isArray: boolean, fields?: FieldCheck) {
   let isNamed = false
   let named: string | undefined
   let isUrl = false
+  /** Whether the text may contain the start of a comment. */
+  let mayHaveComment = false
+  /** Whether the text may end inside of a comment, where no character is structural. */
+  const isOpen = { block: false, line: false }
+  /** Whether the text may be the rest of a URL, after `http:`. */
+  let isAfterScheme = false
   /** The name of the member in which each method was found. */
   const methods = new Map<string, string>()
   const urls = new Set<string | undefined>()
 
-  function readName(): void {
+  function readName(written = text): void {
     // The shortest such name is `url`.
-    if (text.length < 3) return
-    for (const word of separators.test(text) ? text.split(separators) : [text]) {
+    if (written.length < 3) return
+    for (const word of separators.test(written) ? written.split(separators) : [written]) {
       const name = unescaped(word).trim()
       isUrl ||= isUrlName(name)
       if (isArray || word.length < 4) continue
@@ -45,13 +55,30 @@ export function watchOddNames(isArray: boolean, fields?: FieldCheck) {
     }
   }
 
-  function readValue(): void {
-    if (isUrl && urls.size <= maxInBody) urls.add(urlOf(text))
-    for (const word of named === undefined ? [] : text.split(separators)) {
+  function readValue(wasOpen: boolean): void {
+    if (isUrl && urls.size <= maxInBody) urls.add(wasOpen ? undefined : urlOf(text))
+    // The shortest method has three letters.
+    for (const word of named === undefined || text.length < 3 ? [] : text.split(separators)) {
       const method = methodIn(unescaped(word))
       if (method !== undefined) methods.set(method, named as string)
     }
-    named = undefined
+  }
+
+  /** Whether the value of the last name may still follow: a comment began before it, or only ended in this text. */
+  function isPending(wasOpen: boolean): boolean {
+    return wasOpen || (isInComment() && /^\s*(?:\/[/*]|#)/.test(text))
+  }
+
+  const isInComment = () => isOpen.block || isOpen.line
+
+  /** What looks like a comment may also be part of a string, so both kinds are followed separately. */
+  function readComments(): void {
+    const [begun, ended] = [text.lastIndexOf('/*'), text.lastIndexOf('*/')]
+    if (begun !== -1 || ended !== -1) isOpen.block = begun !== -1 && ended < begun + 2
+    const slashes = text.lastIndexOf('//')
+    const line = Math.max(isAfterScheme && slashes === 0 ? -1 : slashes, text.lastIndexOf('#'))
+    const end = text.lastIndexOf('\n')
+    if (line !== -1 || end !== -1) isOpen.line = line > end
   }
 
   function urlOf(written: string): string | undefined {
@@ -69,19 +96,33 @@ export function watchOddNames(isArray: boolean, fields?: FieldCheck) {
       const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       let from = 0
       for (let at = 0; at <= chunk.length; at++) {
-        if (at < chunk.length && marks[chunk[at] as number] === 0) continue
+        const mark = at < chunk.length ? marks[chunk[at] as number] : 1
+        mayHaveComment ||= mark === 2
+        if (mark !== 1) continue
         const isName = chunk[at] === colon
         const isValue = named !== undefined || isUrl
-        const isRead = at === chunk.length || isValue || (isName && text.length + at - from > 2)
-        if (isRead)
-          text = (text + chunk.toString('latin1', Math.max(from, at - longestOddText), at)).slice(-longestOddText)
+        const wasOpen = isInComment()
+        const hasComment = mayHaveComment || wasOpen
+        if (at === chunk.length || isValue || hasComment || (isName && text.length + at - from > 2)) {
+          const whole = text + chunk.toString('latin1', hasComment ? from : Math.max(from, at - longestOddText), at)
+          // A long comment may stand on both sides of a name.
+          for (let end = longestOddText; hasComment && end < whole.length; end += longestOddText)
+            readName(whole.slice(end - longestOddText, end + longestOddName))
+          text = whole.slice(-longestOddText)
+        }
         from = at + 1
         if (at === chunk.length) continue
+        if (hasComment) readComments()
         if (isUrl && chunk[at] === bracket) urls.add(undefined)
-        else if (isValue) readValue()
-        // A URL continues after the colon that follows its scheme.
-        if (!isName) isUrl = false
-        else if (isRead) readName()
+        else if (isValue) readValue(wasOpen)
+        if (isValue && !isPending(wasOpen)) {
+          named = undefined
+          // A URL continues after the colon that follows its scheme.
+          if (!isName) isUrl = false
+        }
+        if (isName || isInComment()) readName()
+        isAfterScheme = /https?$/i.test(text)
+        mayHaveComment = false
         text = ''
       }
     },
