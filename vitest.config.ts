@@ -74,7 +74,7 @@ const slow = [
   'packages/countersign/test/x509/**/*.test.ts',
   '**/{edition-keys,egress-proxy,fetch-budget,form-cost,head-cost,key-rotation,killed,limits,mcp-node,mcp-sessions,redis,run-demo}.test.ts',
   'packages/cli/test/demo/draft-11.test.ts',
-  'packages/server/test/{app-agent,create-auth-server.error-bodies,editions/oauth/registration,editions/draft-11/{faults,flow,long-polls},refusals,tokens/deny-list}.test.ts',
+  'packages/server/test/{app-agent,create-auth-server.error-bodies,editions/oauth/registration,editions/draft-11/{faults,flow,long-polls,resource-accounts},refusals,tokens/deny-list}.test.ts',
 ]
 /** Files that share a process, too, but open servers or take longer: not of the inner loop. */
 const together = [

@@ -59,13 +59,14 @@ async function bothEditions(stage) {
     assert.equal(html, 'You can close this page.')
     return running.ended
   }
-  const denied = await runClient('deny')
-  assert.deepEqual([denied.status, /\n {4}at /.test(denied.stderr)], [1, false], denied.stderr)
-  assert.match(denied.stderr, /denied/i)
   const allowed = await runClient('grant')
   assert.equal(allowed.status, 0, allowed.stderr)
   const [, user] = /\nTools: read_note, write_note\nThe note of (\S+)\.\n$/.exec(allowed.stdout) ?? []
   assert.ok(user, allowed.stdout)
+  // Last, because a client that was denied must wait before it asks again.
+  const denied = await runClient('deny')
+  assert.deepEqual([denied.status, /\n {4}at /.test(denied.stderr)], [1, false], denied.stderr)
+  assert.match(denied.stderr, /denied/i)
 
   const { env } = await ownAgent({ ...stage, authServer })
   const signing = await runAndAllow(programsOf(stage), 'mcp-client', { ...env, MCP_SERVER: `${id}/mcp` })

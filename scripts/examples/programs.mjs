@@ -91,13 +91,14 @@ async function runReachable(stage, name, names, pattern) {
   const { run } = programsOf(stage)
   const { root, cwd, authServer, api } = stage
   await countersign(root, ['agent', 'keys', 'generate', '--output', 'agent-key.json'], { cwd }).ended
-  const port = String(await freePort())
-  const env = { [names]: `http://127.0.0.1:${port}`, PORT: port, AUTH_SERVER: authServer, API: api.url }
-  const refused = run(name, env)
+  const envAt = (port) => ({ [names]: `http://127.0.0.1:${port}`, PORT: port, AUTH_SERVER: authServer, API: api.url })
+  // Another agent than below, since an agent that was denied must wait before it asks again.
+  const refused = run(name, envAt(String(await freePort())))
   await createPerson('testuser').visit((await refused.seen(printedPage))[1], 'deny')
   const { status, stderr } = await refused.ended
   assert.deepEqual([status, stackTrace.test(stderr)], [1, false], stderr)
   assert.match(stderr, /denied/i)
+  const env = envAt(String(await freePort()))
   const first = run(name, env)
   const [, page] = await first.seen(printedPage)
   await createPerson('testuser').visit(page)

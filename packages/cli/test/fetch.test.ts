@@ -473,7 +473,7 @@ describe('invalid arguments', () => {
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
     const none = await startProgram(['fetch', '--home', folder, 'https://api.example/']).finished
     expect(none).toMatchObject({ status: 2 })
-    expect(none.stderr).toContain('run countersign agent init --id')
+    expect(none.stderr).toContain('countersign agent init --id')
     const { id, run } = await newAgent()
     const other = createServer().listen(Number(new URL(id).port), '127.0.0.1')
     onTestFinished(() => void other.close())

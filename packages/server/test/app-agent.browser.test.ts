@@ -243,8 +243,8 @@ describe.skipIf(!hasChromium())('a web app in Chromium, over ports', () => {
     expect(await alice.locator('body').textContent()).toContain('This request did not come from a page of this site')
   })
 
-  it('shows a denial with a way back; after sign-out, the next visit requires consent again', async () => {
-    const { site, issuer } = await openWorld()
+  it('shows a denial with a way back, and that it must wait before it asks again', async () => {
+    const { site } = await openWorld()
     const alice = await openBrowser()
     await alice.goto(`${site.origin}/events`)
     await signIn(alice, 'alice')
@@ -254,6 +254,14 @@ describe.skipIf(!hasChromium())('a web app in Chromium, over ports', () => {
     expect(await alice.locator('main').textContent()).toContain('Calendar helper')
     await takeScreenshot(alice, 'app-denied')
     await alice.goto(`${site.origin}/events`)
+    expect(await alice.locator('main').getAttribute('data-state')).toBe('request_too_soon')
+  })
+
+  it('requires consent again on the next visit after sign-out', async () => {
+    const { site, issuer } = await openWorld()
+    const alice = await openBrowser()
+    await alice.goto(`${site.origin}/events`)
+    await signIn(alice, 'alice')
     await decide(alice, 'grant')
     await alice.waitForURL(`${site.origin}/events`)
     await alice.getByRole('button').click()

@@ -318,6 +318,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(page).toContain('data-state="denied"')
     expect(page).toContain('Calendar helper')
     expect(page).toContain('<a href="/start">')
+    scene.world.clock.now += 600
     const callback = await decide(browser, await led(browser), 'alice')
     const answering = scene.world.origins.get(ids.authServer)
     scene.world.origins.set(ids.authServer, () => new Response('', { status: 500 }))
@@ -334,6 +335,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     const browser = scene.browser()
     const denied = await browser.open(await decide(browser, await led(browser), 'alice', 'deny'))
     expect(await denied.text()).toBe('It was denied.')
+    scene.world.clock.now += 600
     expect(await allow(browser, 'alice')).toMatch(/^\S{10,}$/)
   })
 

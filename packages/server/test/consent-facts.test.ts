@@ -169,7 +169,7 @@ it('still prompts if a rule now grants to the agent itself, and returns the user
   let decision: PolicyDecision = 'ask'
   const stage = await openMapStage({ policy: () => decision })
   onTestFinished(() => stage.close())
-  const opened = [await openRequest(stage), await openRequest(stage)] as const
+  const opened = [await openRequest(stage), await openRequest(stage, undefined, { scope: 'data.write' })] as const
   decision = { grant: 'own-agents' }
   const { user, page } = await view(stage, opened[0])
   expect(page).toContain('data-state="consent-first-time"')

@@ -117,9 +117,11 @@ const rows: Record<string, Row> = {
       allowed,
       [
         'the user did not allow it before',
-        async ({ user, sees }) => {
+        async ({ stage, user, sees }) => {
           const { opened, page } = await sees()
           await user.submit(page, opened.url, { consent: 'deny' })
+          // The agent must wait before it asks again.
+          stage.clock.now += 600
           return {}
         },
       ],
@@ -179,9 +181,11 @@ const rows: Record<string, Row> = {
       own,
       [
         'the user did not allow it before',
-        async ({ user, sees }) => {
+        async ({ stage, user, sees }) => {
           const { opened, page } = await sees()
           await user.submit(page, opened.url, { consent: 'deny' })
+          // The agent must wait before it asks again.
+          stage.clock.now += 600
           return {}
         },
       ],

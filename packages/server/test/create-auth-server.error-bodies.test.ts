@@ -193,6 +193,8 @@ const requests: readonly ValidRequest[] = [
   })),
   { route: 'GET /account/agents/:id', build: get(({ grantId }) => `/account/agents/${grantId}`) },
   { route: 'GET /account/agents/:id/remove', build: get(({ grantId }) => `/account/agents/${grantId}/remove`) },
+  { route: 'GET /account/devices/connect', build: get('/account/devices/connect'), status: 404 },
+  { route: 'GET /account/devices/code', build: get('/account/devices/code'), status: 404 },
   { route: 'GET /account/passkeys/:id/remove', build: get(`/account/passkeys/${passkey}/remove`) },
   {
     route: 'POST /account',

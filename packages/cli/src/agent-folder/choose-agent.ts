@@ -62,5 +62,7 @@ export async function chooseAgents(
     flags.as === undefined ? `There is no agent in ${where}` : `--as: there is no agent ${flags.as} in ${where}`
   const others = agents.length === 0 ? '' : ` It contains ${agents.map(({ id }) => id).join(', ')}.`
   const home = 'and with the same --home if you set one'
-  throw usageError(`${what}: run countersign login with the URL of your auth server, ${home}.${others}`)
+  throw usageError(
+    `${what}: run countersign login with the URL of your auth server, or countersign agent init --id with a URL of your own, ${home}.${others}`,
+  )
 }

@@ -78,7 +78,8 @@ describe('activity', () => {
     const refused = await openRequest(stage, phone)
     const { page } = await view(stage, refused, alice.browser)
     await alice.browser.submit(page, refused.url, { consent: 'deny' })
-    await redeem(stage, await allow(stage, laptop, {}, { user: alice.browser }))
+    const asked = { scope: 'data.write' }
+    await redeem(stage, await allow(stage, laptop, {}, { asked, user: alice.browser }))
     const copy = 'agent.example (copy “laptop-7”)'
     const [grant] = await stage.storage.listGrants()
     const read = async (path: string) => words((await alice.open(path)).html)

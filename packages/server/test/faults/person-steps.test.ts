@@ -147,6 +147,8 @@ it(
     const { user, html, url: page } = await openConsent(stage, shown.page)
     const other = await openConsent(stage, allowed.page, { user })
     expect((await user.submit(other.html, other.url, { consent: 'grant' })).status).toBe(200)
+    // The agent's token is stored with the request now, so that the next poll only waits.
+    expect((await poll(stage, shown.location, { ...by, wait: 1 })).status).toBe(202)
     const held = poll(stage, shown.location, { ...by, wait: 20 })
     // By the time that this is served, the poll waits.
     expect((await user.open(page)).status).toBe(200)

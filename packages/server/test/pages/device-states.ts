@@ -16,8 +16,9 @@ export function deviceStates(messages: Messages): [string, string][] {
   const issued = { code: '7KQ2-M4XD', expiresAt: now + 300 }
   const claimed = { device: 'build-server', number: '47', ip: '198.51.100.23' }
   const action = 'http://127.0.0.1:49152/callback'
-  const returning = (outcome: 'allowed' | 'denied') =>
-    renderReturnToDevice({ ...frame, ...equipped, outcome, action, fields: { state: 'x' } }, messages)
+  // Its script would leave the page at once.
+  const page = { ...frame, ...equipped, script: undefined, action, fields: { state: 'x' } }
+  const returning = (outcome: 'allowed' | 'denied') => renderReturnToDevice({ ...page, outcome }, messages)
   const code = (model: Partial<Parameters<typeof renderDeviceCode>[0]>) =>
     renderDeviceCode({ ...accountFrame, ...model }, messages)
   const devices = [

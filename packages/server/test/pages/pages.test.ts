@@ -349,7 +349,7 @@ describe('renderProblem', () => {
   })
 
   it.each(problemCodes)('has a title that matches %s', (code) => {
-    const prefix = code === 'request_allowed' || code === 'request_denied' ? '' : 'Error: '
+    const prefix = ['request_allowed', 'request_denied', 'request_too_soon'].includes(code) ? '' : 'Error: '
     expect(renderProblem(problemModel(code))).toContain(
       `<title>${prefix}${en.problems[code].heading} – Home Accounts</title>`,
     )
