@@ -53,7 +53,7 @@ it('exits with 2 without an agent', async () => {
     status: 2,
     stdout: '',
     stderr:
-      'There is no agent in /nonexistent: run countersign login with the URL of your auth server, or countersign agent init --id with a URL of your own, and with the same --home if you set one.\n',
+      'There is no agent in /nonexistent: run countersign login with the URL of your auth server, or countersign agent init --id with your own URL, and with the same --home if you set one.\n',
   })
 })
 

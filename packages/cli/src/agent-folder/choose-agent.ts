@@ -63,6 +63,6 @@ export async function chooseAgents(
   const others = agents.length === 0 ? '' : ` It contains ${agents.map(({ id }) => id).join(', ')}.`
   const home = 'and with the same --home if you set one'
   throw usageError(
-    `${what}: run countersign login with the URL of your auth server, or countersign agent init --id with a URL of your own, ${home}.${others}`,
+    `${what}: run countersign login with the URL of your auth server, or countersign agent init --id with your own URL, ${home}.${others}`,
   )
 }
