@@ -21,12 +21,8 @@ export async function waitAfterDenials(
   { agent, id, resource, scope }: AskedOf,
 ): Promise<number | undefined> {
   const at = now()
-  const events = await storage.listEvents({
-    userId,
-    agent,
-    event: ['request.denied', 'request.allowed'],
-    since: at - wait.memory,
-  })
+  const events = await storage.listSinceDenial({ userId, agent, since: at - wait.memory })
+  if (events.length === 0) return undefined
   const place = resourceKey(resource)
   const requested = scope.split(' ')
   let denials: RecordedEvent[] = []

@@ -150,6 +150,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
 
     recordEvent: together('disk', events.recordEvent),
     listEvents: reading(events.listEvents),
+    listSinceDenial: reading(events.listSinceDenial),
 
     sweep: async () => (await sweepUnlessAnother()) ?? 0,
     close: async () => {

@@ -872,6 +872,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           moveKeys: () => storage.moveKeys([{ kid: 'key', from: 'next', to: 'active' }]),
           recordEvent: () => storage.recordEvent({ event: 'thing.happened' }),
           listEvents: () => storage.listEvents(),
+          listSinceDenial: () => storage.listSinceDenial({ userId: user.id, agent: 'https://agent.example', since: 0 }),
           sweep: () => storage.sweep(),
         }
         for (const [verb, call] of Object.entries(calls)) {

@@ -25,7 +25,7 @@ type System = 'sqlite' | 'postgres'
 
 /** The statements that undo a migration, by the schema version to which they return. */
 const downgrades: Readonly<Record<number, string | Readonly<Record<System, string>>>> = {
-  14: 'drop table device;',
+  14: 'drop table device; drop index audit_event_denied;',
   13: `
     drop index consent_grant_account;
     alter table consent_grant drop column account;

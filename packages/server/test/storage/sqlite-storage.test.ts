@@ -434,6 +434,10 @@ const searches: readonly [string, string][] = [
   ['select * from audit_event where user_id = ? order by id desc limit 50', 'audit_event_user'],
   ['select * from audit_event where user_id = ? and agent_id = ? order by id desc', 'audit_event_(user|agent)'],
   ['select * from audit_event where agent_id = ? order by id', 'audit_event_agent'],
+  [
+    "select at from audit_event where event = 'request.denied' and user_id = ? and agent_id = ? and at >= ? order by at limit 1",
+    'audit_event_denied',
+  ],
   ['select * from consent_grant where agent_id = ? order by id desc', 'consent_grant_agent'],
   ['select * from consent_grant where user_id = ? and agent_id = ? order by id desc', 'consent_grant_user'],
   [

@@ -4,6 +4,11 @@ export interface AuditStorage {
   recordEvent(event: NewEvent): Promise<void>
   /** Lists events in the order they were recorded, or newest first. Use `after` to fetch the next page. */
   listEvents(filter?: EventFilter): Promise<RecordedEvent[]>
+  /**
+   * Lists what a user decided about an agent, `request.denied` and `request.allowed`, from the first denial at or after this time, in the order
+   * of the decisions; empty if there was no denial.
+   */
+  listSinceDenial(decided: { userId: string; agent: string; since: number }): Promise<RecordedEvent[]>
 }
 
 export interface AuditEvent {

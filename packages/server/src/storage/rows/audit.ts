@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import type { AuditEventName } from '../api/audit-events.js'
-import type { AuditEvent, EventFilter, NewEvent, RecordedEvent } from '../api/audit-storage.js'
+import type { AuditEvent, AuditStorage, EventFilter, NewEvent, RecordedEvent } from '../api/audit-storage.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { cachedInsertion, idBytes, idText } from '../sql/kept-query.js'
+import { cachedInsertion, cachedQuery, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
 import { agentIdOf, internAgent, internResource, resourceIdOf } from './identifiers.js'
 import { findUserId, findUserIdByName, userIdOf } from './users.js'
 
@@ -85,6 +85,30 @@ export async function listEvents(statement: Statement, filter: EventFilter = {})
     .execute()
   return rows.map(toEvent)
 }
+
+/** Implements {@link AuditStorage.listSinceDenial}. Most users have denied an agent nothing. */
+export async function listSinceDenial(
+  statement: Statement,
+  { userId, agent, since }: Parameters<AuditStorage['listSinceDenial']>[0],
+): Promise<RecordedEvent[]> {
+  const [first] = await firstDenial(statement, { user: idBytes(userId), agent, since })
+  if (!first) return []
+  const event = ['request.denied', 'request.allowed'] satisfies AuditEventName[]
+  return listEvents(statement, { userId, agent, event, since: first.at, limit: Number.MAX_SAFE_INTEGER })
+}
+
+const firstDenial = cachedQuery(({ db }, of: Placeholders<{ user: Uint8Array; agent: string; since: number }>) =>
+  db
+    .selectFrom('audit_event')
+    .select('at')
+    // A literal, to match the index.
+    .where('event', '=', sql.lit('request.denied'))
+    .where('user_id', '=', db.selectFrom('app_user').select('id').where('public_id', '=', of.user))
+    .where('agent_id', '=', db.selectFrom('agent').select('id').where('identifier', '=', of.agent))
+    .where('at', '>=', of.since)
+    .orderBy('at')
+    .limit(1),
+)
 
 /**
  * Returns the id at which a list starts. For `min(id)`, SQLite would read all earlier events; for this expression, it uses the time index.

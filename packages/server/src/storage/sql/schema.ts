@@ -111,4 +111,5 @@ create index audit_event_name on audit_event (event);
 create index audit_event_user on audit_event (user_id) where user_id is not null;
 create index audit_event_agent on audit_event (agent_id) where agent_id is not null;
 create index audit_event_resource on audit_event (resource_id) where resource_id is not null;
+create index audit_event_denied on audit_event (user_id, agent_id, at) where event = 'request.denied';
 `

@@ -9,7 +9,7 @@ export const version14 = `
   pragma user_version = 14;
 `
 
-/** Adds the devices that act for their owners. */
+/** Adds the devices that act for their owners, and an index of denials, which is read for every consent page. */
 export const version15 = `
   create table device (
     id integer primary key,
@@ -32,6 +32,7 @@ export const version15 = `
   create index device_code_expiry on device (code_expires_at) where connected_at is null;
   create index device_expiry on device (expires_at) where expires_at is not null;
   create index device_disconnected on device (disconnected_at) where disconnected_at is not null;
+  create index audit_event_denied on audit_event (user_id, agent_id, at) where event = 'request.denied';
 
   pragma user_version = 15;
 `

@@ -37,6 +37,32 @@ export function auditContract(name: string, makeStorage: MakeStorage): void {
       }
     })
 
+    test('decisions about an agent are listed from its first denial in a period, however many they are', async () => {
+      const { storage } = world
+      const [alice, bob] = [(await newUser(storage)).id, (await newUser(storage)).id]
+      const decided = (event: string, userId = alice, agent = 'a') => storage.recordEvent({ event, userId, agent })
+      const listed = async (since: number, userId = alice, agent = 'a') =>
+        (await storage.listSinceDenial({ userId, agent, since })).map(({ event, at }) => [event, at - start])
+      await decided('request.allowed')
+      expect(await listed(start)).toEqual([])
+      await decided('request.denied', bob)
+      await decided('request.denied', alice, 'b')
+      expect(await listed(start)).toEqual([])
+      world.now += 1
+      await decided('request.denied')
+      await decided('request.bound')
+      world.now += 1
+      for (let count = 0; count < 1100; count++) await decided('request.allowed')
+      world.now += 1
+      await decided('request.denied')
+      const all = await listed(start)
+      expect([all.length, all[0], all.at(-1)]).toEqual([1102, ['request.denied', 1], ['request.denied', 3]])
+      expect(await listed(start + 2)).toEqual([['request.denied', 3]])
+      expect(await listed(start + 4)).toEqual([])
+      expect(await listed(start, alice, 'unknown')).toEqual([])
+      expect(await listed(start, 'nobody')).toEqual([])
+    })
+
     test('events are listed by resource', async () => {
       const { storage } = world
       for (const resource of ['r', 's', undefined]) await storage.recordEvent({ event: 'one', agent: 'a', resource })
