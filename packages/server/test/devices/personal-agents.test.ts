@@ -35,7 +35,7 @@ describe('a device on the computer of its owner', () => {
     expect(await world.storage.listDevices()).toMatchObject([{ id: body.name, name: 'laptop', isLive: true }])
   })
 
-  it('gets access without documents of its own', async () => {
+  it('gets access without publishing documents', async () => {
     const world = await openDevices()
     const device = await connect(world)
     const response = await allowOnDevice(device)

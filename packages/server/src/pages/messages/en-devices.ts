@@ -35,7 +35,7 @@ export const enDevices = {
   codeLead:
     'For a computer without a browser, such as one you reach over ssh. It works for a day, and can’t delete, spend or take full control.',
   codeWarning:
-    'Type the code only into your own terminal. Never tell it to anyone, and never type it where someone else tells you to: whoever has it can act for you.',
+    'Type the code only into your own terminal. Never share it, and never type it where someone else tells you to: anyone who has it can act for you.',
   getCode: 'Get a code',
   typeCode: (moment: ComponentChildren) =>
     phrase`Type this code into the terminal that asked for it. It works once, until ${moment}.`,

@@ -47,7 +47,7 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
     explanation: () =>
       phrase`Another user allowed this agent something before you did, and it can act for one user only. Your answer gave it no access.`,
     advice: () =>
-      phrase`If that user is you with another account, start again from the agent, and sign in with that account. Otherwise, ask whoever runs the agent for one of your own.`,
+      phrase`If you allowed it earlier with a different account, start again from the agent, and sign in with that account. Otherwise, ask the agent’s operator to set up a separate agent for you.`,
   },
   request_invalid: {
     heading: 'This request can’t be used',

@@ -109,7 +109,7 @@ export interface DeviceFilter {
 
 export interface DeviceDisconnection {
   id: string
-  /** Only if it is this user's device. @default whoever owns it */
+  /** Only if it is this user's device. @default any user's device */
   userId?: string | undefined
   /** Who disconnects it: the user's id, `device`, or the name of the process. */
   by: string

@@ -56,7 +56,7 @@ export async function revokeIssuesOfUser(unit: Unit, userId: number): Promise<vo
   await revokeTracked(unit, grants, maxDeliveries.together)
 }
 
-/** Revokes the tracked tokens of an agent that was blocked, whoever it acts for. */
+/** Revokes the tracked tokens of a blocked agent, for all its users. */
 export async function revokeIssuesOfAgent(unit: Unit, agentId: number): Promise<void> {
   const grants = unit.db.selectFrom('consent_grant').select('id').where('agent_id', '=', agentId)
   await revokeTracked(unit, grants, maxDeliveries.together)
