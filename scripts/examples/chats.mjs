@@ -1,21 +1,18 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, randomUUID, sign } from 'node:crypto'
-import { createServer } from 'node:http'
 import { join } from 'node:path'
-import { countersign, freePort } from './parties.mjs'
+import { serve } from './parties.mjs'
 import { createPerson } from './person.mjs'
 import { start } from './run-program.mjs'
-import { untilServed } from './stage.mjs'
+import { reachableAgent, untilServed } from './stage.mjs'
 
 const events = /The events of (\S+?)\./
 
 /** Runs a bot. `ask` sends a message as a chat user, and resolves to the bot's reply. */
-async function withBot({ root, dist, cwd, authServer, api }, name, own, use) {
-  await countersign(root, ['agent', 'keys', 'generate', '--output', 'agent-key.json'], { cwd }).ended
-  const port = String(await freePort())
-  const id = `http://127.0.0.1:${port}`
-  const env = { AGENT_ID: id, PORT: port, AUTH_SERVER: authServer, API: api.url, ...own }
-  const bot = start(process.execPath, [join(dist, `${name}.js`)], { cwd, env, limit: 240 })
+async function withBot(stage, name, own, use) {
+  const { dist, cwd } = stage
+  const { id, env } = await reachableAgent(stage)
+  const bot = start(process.execPath, [join(dist, `${name}.js`)], { cwd, env: { ...env, ...own }, limit: 240 })
   let replies = 0
   async function ask(user, text = 'events') {
     replies += 1
@@ -72,47 +69,42 @@ async function openSlack(clientId) {
     const signed = `${encode({ alg: 'RS256', kid: 'k' })}.${encode(claims)}`
     return `${signed}.${sign('sha256', Buffer.from(signed), privateKey).toString('base64url')}`
   }
-  const slack = { id: '' }
-  const respond = async (req, res) => {
-    const { pathname, searchParams } = new URL(req.url, slack.id)
-    const json = (value) => res.setHeader('content-type', 'application/json').end(JSON.stringify(value))
+  return serve(async (id) => async (request) => {
+    const { pathname, searchParams } = new URL(request.url)
     if (pathname === '/.well-known/openid-configuration')
-      return json({
-        issuer: slack.id,
-        authorization_endpoint: `${slack.id}/authorize`,
-        token_endpoint: `${slack.id}/token`,
-        jwks_uri: `${slack.id}/keys`,
+      return Response.json({
+        issuer: id,
+        authorization_endpoint: `${id}/authorize`,
+        token_endpoint: `${id}/token`,
+        jwks_uri: `${id}/keys`,
         token_endpoint_auth_methods_supported: ['client_secret_post'],
         id_token_signing_alg_values_supported: ['RS256'],
       })
     if (pathname === '/keys')
-      return json({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k', alg: 'RS256' }] })
-    if (pathname === '/sign-in') return res.setHeader('set-cookie', `slack=${searchParams.get('as')}`).end('Signed in.')
+      return Response.json({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k', alg: 'RS256' }] })
+    if (pathname === '/sign-in')
+      return new Response('Signed in.', { headers: { 'set-cookie': `slack=${searchParams.get('as')}` } })
     if (pathname === '/authorize') {
       const code = randomUUID()
-      const user = /slack=(\w+)/.exec(req.headers.cookie ?? '')[1]
+      const [, user] = /slack=(\w+)/.exec(request.headers.get('cookie'))
       codes.set(code, { user, nonce: searchParams.get('nonce') })
       const back = new URL(searchParams.get('redirect_uri'))
       back.search = new URLSearchParams({ code, state: searchParams.get('state') })
-      return res.writeHead(302, { location: back.href }).end()
+      return new Response(null, { status: 302, headers: { location: back.href } })
     }
-    const form = new URLSearchParams(Buffer.concat(await req.toArray()).toString())
+    const form = new URLSearchParams(await request.text())
     const { user, nonce } = codes.get(form.get('code'))
     codes.delete(form.get('code'))
     const iat = Math.floor(Date.now() / 1000)
     const platform = { 'https://slack.com/team_id': 'T1', 'https://slack.com/user_id': user }
-    const claims = { iss: slack.id, aud: clientId, sub: user, nonce, iat, exp: iat + 60, ...platform }
-    json({ access_token: 'unused', token_type: 'bearer', id_token: idToken(claims) })
-  }
-  const server = createServer((req, res) => void respond(req, res))
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  slack.id = `http://127.0.0.1:${server.address().port}`
-  return { ...slack, close: () => server.close() }
+    const claims = { iss: id, aud: clientId, sub: user, nonce, iat, exp: iat + 60, ...platform }
+    return Response.json({ access_token: 'unused', token_type: 'bearer', id_token: idToken(claims) })
+  })
 }
 
 async function signIn(stage) {
   const slack = await openSlack('bot')
-  stage.closers.push(slack.close)
+  stage.closers.push(() => slack.close())
   await withBot(stage, 'chat-sign-in', { SLACK: slack.id, SLACK_SECRET: 'secret' }, async ({ id, ask }) => {
     // A browser's cookies do not distinguish ports, as in every browser, so each user has one at both servers.
     const [alice, bob] = [createPerson('testuser'), createPerson('bob')]
@@ -143,7 +135,7 @@ export const chats = [
   },
   {
     files: ['chat-sign-in.ts', 'slack-sign-in.ts'],
-    name: 'a bot acts for the chat user who signed in to the platform, whoever sent the link',
+    name: 'a bot acts for the chat user who signed in to the platform, no matter who sent the link',
     run: signIn,
   },
 ]

@@ -1,45 +1,25 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createSigner, generatePrivateJwk } from 'countersign'
-import { createResource } from 'countersign/resource'
-import { serve } from './parties.mjs'
+import { openApi } from './parties.mjs'
 import { createPerson } from './person.mjs'
 import { start } from './run-program.mjs'
 import { notThere, ownAgent } from './stage.mjs'
 
-/** An API that records each request to it, byte for byte, and adds events for users who allow it. */
-async function openCalendar(authServer) {
-  const signer = await createSigner(await generatePrivateJwk())
-  const scopes = { 'events.write': 'Add events' }
+/** An API that records each request to it, byte for byte. */
+async function openRecordingApi(authServer) {
   const received = []
-  const served = await serve(async (id) => {
-    const resource = createResource({ id, signer, authServer, scopes, allowInsecureLoopback: true })
-    return async (request) => {
-      const { url, method, headers } = request
-      if (new URL(url).pathname !== '/events') return resource.handler(request)
-      const body = await request.text()
-      const call = { method, url, type: headers.get('content-type'), body }
-      try {
-        const { sub } = await resource.verify(new Request(url, { method, headers, body }), {
-          require: 'authorization',
-          scope: 'events.write',
-        })
-        received.push({ ...call, isServed: true })
-        return new Response(`Added to the calendar of ${sub}.`)
-      } catch (error) {
-        received.push({ ...call, isServed: false })
-        return resource.toResponse(error)
-      }
-    }
+  const api = await openApi(authServer, async (call, isServed) => {
+    const { method, url, headers } = call
+    received.push({ method, url, type: headers.get('content-type'), body: await call.text(), isServed })
   })
-  return { ...served, url: `${served.id}/events`, received }
+  return { ...api, received }
 }
 
 /** Runs the loop of a scripted model, whose call is held until the user has decided. */
 async function runLoop(stage, file, choice) {
   const { cwd, examples, authServer, closers } = stage
-  const api = await openCalendar(authServer)
+  const api = await openRecordingApi(authServer)
   closers.push(() => api.close())
   const { env: own } = await ownAgent(stage)
   const running = start(process.execPath, [join(examples, file)], { cwd, env: { ...own, API: api.url } })
@@ -62,7 +42,7 @@ async function runLoop(stage, file, choice) {
 async function allowed(stage, file) {
   const { api, said } = await runLoop(stage, file)
   assert.equal(said.length, 2)
-  assert.match(said[1], /^The tool said: Added to the calendar of \S+\.$/)
+  assert.match(said[1], /^The tool said: The events of \S+\.$/)
   const call = { method: 'POST', url: api.url, type: 'application/json', body: '{"title":"Tea with Alice"}' }
   assert.deepEqual(api.received, [
     { ...call, isServed: false },

@@ -52,19 +52,26 @@ export async function startAuthServer(root, cwd) {
   return id
 }
 
-/** An API that returns whose events it serves. */
-export async function openApi(authServer) {
+/**
+ * An API that returns whose events it serves.
+ *
+ * @param onCall gets each request for events, and whether it was served
+ */
+export async function openApi(authServer, onCall = async () => undefined) {
   const signer = await createSigner(await generatePrivateJwk())
   const scopes = { 'events.read': 'See your events' }
   const served = await serve(async (id) => {
     const resource = createResource({ id, signer, authServer, scopes, allowInsecureLoopback: true })
     return async (request, received) => {
       if (new URL(request.url).pathname !== '/events') return resource.handler(request, received)
+      const call = request.clone()
       try {
         const needs = { require: 'authorization', scope: 'events.read' }
         const { sub } = await resource.verify(received ?? request, needs)
+        await onCall(call, true)
         return new Response(`The events of ${sub}.`)
       } catch (error) {
+        await onCall(call, false)
         return resource.toResponse(error)
       }
     }

@@ -12,7 +12,17 @@ import { countersign, freePort } from './parties.mjs'
 import { createPerson } from './person.mjs'
 import { protectedApis } from './protected-apis.mjs'
 import { start } from './run-program.mjs'
-import { notThere, ownAgent, programsOf, python, runAndAllow, shownPage, startSidecar, untilServed } from './stage.mjs'
+import {
+  notThere,
+  ownAgent,
+  programsOf,
+  python,
+  reachableAgent,
+  runAndAllow,
+  shownPage,
+  startSidecar,
+  untilServed,
+} from './stage.mjs'
 
 const printedPage = /decide here.*: (http\S+)\n/
 const stackTrace = /\n {4}at /
@@ -117,11 +127,8 @@ const ownResource = (stage) =>
 /** The complete flow of a web app, with two users in separate browsers. */
 async function webApp(stage) {
   const { run } = programsOf(stage)
-  const { root, folder, cwd, authServer, api } = stage
-  await countersign(root, ['agent', 'keys', 'generate', '--output', 'agent-key.json'], { cwd }).ended
-  const port = String(await freePort())
-  const id = `http://127.0.0.1:${port}`
-  const env = { AGENT_ID: id, PORT: port, AUTH_SERVER: authServer, API: api.url }
+  const { root, folder, cwd } = stage
+  const { id, env } = await reachableAgent(stage)
   let isCut = true
   const alice = createPerson('testuser', ({ pathname }) => !isCut || pathname !== '/callback')
   const bob = createPerson('bob')

@@ -30,6 +30,15 @@ export async function ownAgent(stage) {
   return { host, env: { AGENT_ID: host.id, AUTH_SERVER: authServer, API: api.url } }
 }
 
+/** The environment of an agent that is reached at its own URL: its key is in the folder. */
+export async function reachableAgent({ root, cwd, authServer, api }) {
+  const made = await countersign(root, ['agent', 'keys', 'generate', '--output', 'agent-key.json'], { cwd }).ended
+  assert.equal(made.status, 0, made.stderr)
+  const port = String(await freePort())
+  const id = `http://127.0.0.1:${port}`
+  return { id, env: { AGENT_ID: id, PORT: port, AUTH_SERVER: authServer, API: api.url } }
+}
+
 /** A sidecar of a new agent, without a terminal, and its address with the secret. */
 export async function startSidecar({ root, cwd, authServer }, host) {
   const env = { COUNTERSIGN_HOME: join(cwd, 'home') }
