@@ -113,7 +113,8 @@ export function tunnelLines(env: NodeJS.ProcessEnv, port: number): string[] {
   if (address === undefined) return []
   const usual = sshPort === '22' ? '' : `-p ${sshPort} `
   return [
-    'You are connected over SSH. First run this on the computer with your browser, and leave it running:',
+    'You are connected over SSH. First run this on the computer with your browser,',
+    'and leave it running:',
     '',
     `  ssh -N ${usual}-L ${port}:127.0.0.1:${port} ${userInfo().username}@${address}`,
     '',
