@@ -1,5 +1,6 @@
 import { CommandError, exitStatus } from '../command/errors.js'
 import type { Run } from '../terminal/terminal.js'
+import { counted } from '../terminal/text.js'
 import {
   type ChangeOptions,
   findUser,
@@ -55,7 +56,8 @@ export const devicesDisconnect: Run<ChangeOptions & { user?: string }> = async (
     for (const device of connected) await storage.disconnectDevice({ id: device.id, by })
     return connected.length
   })
-  const devices = disconnected === 1 ? '1 device' : `${disconnected} devices`
-  terminal.write(flags.json ? `${JSON.stringify({ disconnected })}\n` : `Disconnected ${devices}.\n`)
+  terminal.write(
+    flags.json ? `${JSON.stringify({ disconnected })}\n` : `Disconnected ${counted(disconnected, 'device')}.\n`,
+  )
   return exitStatus.done
 }
