@@ -14,7 +14,7 @@ import {
 } from 'countersign-gateway'
 import { exitStatus, usageError } from '../command/errors.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
-import { counted } from '../terminal/text.js'
+import { counted, wrapText } from '../terminal/text.js'
 import { rulesOf } from './gateway-rules.js'
 import { loadRedis } from './open-shared-memory.js'
 import { overridingFlags } from './overriding-flags.js'
@@ -64,7 +64,7 @@ async function checkConfiguration(
     terminal.write(`${JSON.stringify({ file, id, ...counts, oauth, signedOnly, warnings })}\n`)
     return exitStatus.done
   }
-  for (const warning of warnings) terminal.notify(`Warning: ${warning}`)
+  for (const warning of warnings) terminal.notify(wrapText('Warning: ', warning))
   const listed = [
     ...(routes.length > 0 ? [counted(routes.length, 'route')] : []),
     counted(counts.permissions, 'permission'),
