@@ -29,6 +29,10 @@ ${Object.entries(templates)
 
 const say = (text: string) => process.stdout.write(text)
 
+/** Returns a message unchanged for programs, or for a terminal, wrapped at 80 columns. Longer words are not broken. */
+const wrapFor = ({ isTTY }: NodeJS.WriteStream, message: string) =>
+  isTTY ? message.replace(/(?=.{81})(.{1,80}) /g, '$1\n') : message
+
 /** Exit status of a command that Ctrl-C has stopped. */
 const interrupted = 130
 
@@ -69,7 +73,7 @@ function openQuestions() {
         return read(line.value.trim())
       } catch (error) {
         if (!(error instanceof CreateError)) throw error
-        say(`${error.message}\n`)
+        say(`${wrapFor(process.stdout, error.message)}\n`)
       }
     }
   }
@@ -148,6 +152,7 @@ try {
   else process.exitCode = await create()
 } catch (error) {
   if (!(error instanceof Interruption || error instanceof CreateError)) throw error
-  process.stderr.write(`${error instanceof Interruption ? '\n' : ''}${error.message}\n`)
+  const message = wrapFor(process.stderr, error.message)
+  process.stderr.write(`${error instanceof Interruption ? '\n' : ''}${message}\n`)
   process.exitCode = error instanceof Interruption ? interrupted : 1
 }

@@ -76,7 +76,7 @@ describe('create-countersign from packed tarballs, at a terminal', { timeout: 2 
       await run.shows('"user": "')
       const seconds = (performance.now() - began) / 1000
       expect(await run.ended).toBe(0)
-      expect(run.output()).toContain('"No Name" cannot be the name of a project')
+      expect(run.output()).toContain('"No Name" cannot be the name of a project: use up to 100 lowercase letters,\r\n')
       const used = [...run.output().matchAll(/^(?:user|sys) ([\d.]+)/gm)].map(([, each]) => Number(each))
       expect(used).toHaveLength(2)
       const cpu = used.reduce((sum, each) => sum + each, 0)
