@@ -20,6 +20,7 @@ import {
   submitEntranceForm,
 } from './consent/sign-in-endpoints.js'
 import { submitForm } from './consent/submit.js'
+import { deviceTokenLifetime } from './editions/devices.js'
 import {
   type Draft11Options,
   draft11Name,
@@ -43,6 +44,7 @@ import type { User } from './storage/api/storage.js'
 
 export {
   type Draft11Options,
+  deviceTokenLifetime,
   draft11Name,
   draft11Server,
   draft11TokenLifetime,

@@ -48,6 +48,7 @@ export {
   type AuthServer,
   createAuthServer,
   type Draft11Options,
+  deviceTokenLifetime,
   draft11Name,
   draft11Server,
   draft11TokenLifetime,

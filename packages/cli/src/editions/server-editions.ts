@@ -1,5 +1,6 @@
 import {
   deviceKeysName,
+  deviceTokenLifetime,
   draft11Name,
   draft11Server,
   draft11TokenLifetime,
@@ -29,7 +30,7 @@ interface OtherEdition {
 export const otherEditions: readonly OtherEdition[] = [
   {
     name: deviceKeysName,
-    tokenLifetime: 3600,
+    tokenLifetime: deviceTokenLifetime,
     isOn: ({ personalAgents }) => personalAgents !== undefined,
     openKeys: storedDeviceKeys,
   },

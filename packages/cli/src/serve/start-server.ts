@@ -98,8 +98,8 @@ export async function startServer(
       log.failure('clock_skew', error)
     })
     const stopListening = await listen(server, settings, { log, metrics, observer })
-    const otherKeys = otherEditions.filter(({ create, isOn }) => !create && isOn(settings))
-    const rotations = [januaryServer, ...others, ...otherKeys].map(({ name: edition, tokenLifetime }) =>
+    const withOwnKeys = otherEditions.filter(({ isOn }) => isOn(settings))
+    const rotations = [januaryServer, ...withOwnKeys].map(({ name: edition, tokenLifetime }) =>
       startRotation(settings, { storage, masterKey, edition, tokenLifetime, log }),
     )
     const stop = async () => {

@@ -200,9 +200,9 @@ export function createRenewal(
     const device = await requireUsableDevice(context, request)
     await context.storage.useDevice({ id: device.id, ip: request.remoteAddress })
     const left = (device.expiresAt ?? Number.POSITIVE_INFINITY) - context.now()
-    return deviceResponse(await issue(device, request, Math.max(1, Math.min(tokenLifetime, left))))
+    return deviceResponse(await issue(device, request, Math.max(1, Math.min(deviceTokenLifetime, left))))
   }
 }
 
-/** Lifetime of an agent token, in seconds. */
-const tokenLifetime = 3600
+/** Lifetime of a device's agent token, in seconds. */
+export const deviceTokenLifetime = 3600
