@@ -95,9 +95,7 @@ async function confirm({ name, requests, terminal, signal }: Connecting, first: 
 
 /** Reads a code of 8 symbols in Crockford's base32; hyphens, spaces and case do not matter. */
 async function readCode({ asking, notify }: Terminal, signal: AbortSignal): Promise<string> {
-  const lines = createInterface({ input: asking.input })
-  const stop = () => lines.close()
-  signal.addEventListener('abort', stop, { once: true })
+  const lines = createInterface({ input: asking.input, signal })
   try {
     asking.output.write('Code: ')
     for await (const line of lines) {
@@ -107,9 +105,10 @@ async function readCode({ asking, notify }: Terminal, signal: AbortSignal): Prom
       asking.output.write('Code: ')
     }
   } finally {
-    signal.removeEventListener('abort', stop)
     lines.close()
   }
+  // The message starts on a new line, not after the prompt.
+  asking.output.write('\n')
   signal.throwIfAborted()
   throw new CommandError('No code was typed.')
 }
