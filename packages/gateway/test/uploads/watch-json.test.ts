@@ -97,6 +97,30 @@ describe('watchPossibleMembers', () => {
     [`{'_method'/*${'x'.repeat(9000)},*/:'PUT'}`, ['request_malformed']],
     [`{/*${'x'.repeat(4090)}*/'_method'/*${'x'.repeat(9000)}*/:'PUT'}`, ['request_malformed']],
     ["{'http_method':'a'/*,*/,b:'put'}", []],
+    [`{_method${' '.repeat(5000)}:'PUT'}`, ['request_malformed']],
+    [`{http_method${' '.repeat(5000)}:'put'}`, ['member http_method: PUT']],
+    [`{http_method/*${'x'.repeat(5000)}*/:'put'}`, ['member http_method: PUT']],
+    [`{http_method:'put'${' '.repeat(5000)}}`, ['member http_method: PUT']],
+    [`{http_method:'put'/*${'x'.repeat(9000)}*/}`, ['member http_method: PUT']],
+    [`{http_method:/*${'x'.repeat(9000)},*/'put'}`, ['member http_method: PUT']],
+    [`{http_method:${' '.repeat(4223)}/*,*/'put'}`, ['member http_method: PUT']],
+    ["{'_met\\\nhod':1}", ['request_malformed']],
+    ["{http_method:'p\\\r\nut'}", ['member http_method: PUT']],
+    ["{'_met\\\xe2\x80\xa8hod':1}", ['request_malformed']],
+    ["{//x\rhttp_method:'put'}", ['member http_method: PUT']],
+    ['{//x\xe2\x80\xa9_method:1}', ['request_malformed']],
+    ["{_method='PUT'}", ['request_malformed']],
+    ['{http_method=>put}', ['member http_method: PUT']],
+    ['{a:1;http_method:put}', ['member http_method: PUT']],
+    ["{url:'/a';http_method='put'}", ['member http_method: PUT', "url /a';http_method='put"]],
+    ["{'http_method'/*method*/:'put'}", ['member http_method: PUT']],
+    ["{'http_method':/*method,*/'put'}", ['member http_method: PUT']],
+    ["{'method':'put'}", ['member method: PUT']],
+    ["{url:'/a';_method='PUT'}", ['request_malformed']],
+    [`{a:'${'x'.repeat(5000)}"_method"${'x'.repeat(5000)}',b:'put'}`, []],
+    ["[{url='/a'}]", ['url /a']],
+    ["[{a:1;url:'/a?b=c'}]", ['url /a?b=c']],
+    ["[{//x\rurl:'/a'}", ['no certain url']],
     ["{'a':1/*,*/}", []],
     ["[{'url'/*,*/:'/a'}]", ['no certain url', 'url /a']],
     ["[{'url'/*:*/:'/a'}]", ['no certain url', 'url /a']],
@@ -138,6 +162,25 @@ describe('watchPossibleMembers', () => {
     const fields = { url: (url: string | undefined) => void seen.push(String(url)) } as never
     watch(fields).push(Buffer.from(`[${urls.join()}]`))
     expect(seen.length).toBe(101)
+    seen.length = 0
+    watch(fields).push(Buffer.from(`[{url:''},${urls.join()}]`))
+    expect(seen.filter((url) => url !== '').length).toBe(101)
+  })
+
+  it('hands over a method with any name but `method`, which may be a procedure', () => {
+    const seen: string[] = []
+    const fields = { named: (name: string, value: string) => void seen.push(`${name}: ${value}`) } as never
+    watchPossibleMembers('{', fields).push(Buffer.from("{http_method:'put',method:'put'}"))
+    watchPossibleMembers('{', fields).push(Buffer.from("{method:'put'}"))
+    expect(seen).toEqual(['http_method: PUT', 'method: PUT'])
+  })
+
+  it('reads a long comment only once, even if it arrives in short chunks', () => {
+    const odd = watchPossibleMembers('{')
+    odd.push(Buffer.from('{/*'))
+    const start = performance.now()
+    for (let at = 0; at < 20_000; at++) odd.push(Buffer.from(at % 2 === 0 ? 'a' : '/'))
+    expect(performance.now() - start).toBeLessThan(500)
   })
 })
 
