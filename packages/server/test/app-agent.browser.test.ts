@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSigner, generatePrivateJwk } from 'countersign'
+import { createChatAgent } from 'countersign/agent/chat'
 import { createAppAgent } from 'countersign/agent/hono'
 import { fileStore } from 'countersign/node'
 import { createResource } from 'countersign/resource'
@@ -101,7 +102,7 @@ async function openWorld() {
       hold = resolve
     })
   }
-  return { site, issuer, start, nextCallback }
+  return { site, api, issuer, signer, start, nextCallback }
 }
 
 const sub = (page: Page) => page.locator('main').getAttribute('data-sub')
@@ -180,6 +181,26 @@ describe.skipIf(!hasChromium())('a web app in Chromium, over ports', () => {
     expect(new URL(alice.url()).pathname).toBe('/events')
     expect(await sub(alice)).toMatch(/\S{10,}/)
     expect(await sub(alice)).not.toBe(await sub(bob))
+  })
+
+  it('leads a chat user from the link’s page to the digits', async () => {
+    const { site, api, issuer, signer } = await openWorld()
+    const bot = createChatAgent({ id: site.origin, signer, authServers: [issuer], allowInsecureLoopback: true })
+    site.serve((request) => bot.handler(request))
+    const user = { id: 'slack T1 U1', name: '@alice', place: 'Slack workspace Acme' }
+    const alice = await openBrowser()
+    const referrers: (string | undefined)[] = []
+    alice.on('request', (request) => {
+      if (request.url().startsWith(issuer) && request.isNavigationRequest()) referrers.push(request.headers().referer)
+    })
+    await alice.goto((await bot.connect(user, `${api.origin}/data-auth`)).url)
+    await alice.getByRole('button').click()
+    await alice.waitForURL((url) => url.origin === issuer)
+    expect(referrers[0]).toBeUndefined()
+    await signIn(alice, 'alice')
+    await decide(alice, 'grant')
+    const digits = await alice.locator('.digits').textContent()
+    expect(await bot.confirm(user.id, digits ?? '')).toBe('connected')
   })
 
   it('survives a restart of the app in the middle of a consent', async () => {

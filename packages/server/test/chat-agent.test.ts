@@ -173,7 +173,7 @@ describe('an agent for the users of a chat', () => {
     const { bot, browsers } = await openScene()
     const { url } = await bot.connect(alice, api)
     const page = await browsers.alice.open(url)
-    expect(page.headers.get('referrer-policy')).toBe('no-referrer')
+    expect(page.headers.get('referrer-policy')).toBe('same-origin')
     const { headers } = await browsers.alice.submit(await page.text(), url, {})
     expect(headers.get('referrer-policy')).toBe('no-referrer')
   })

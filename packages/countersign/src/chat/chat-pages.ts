@@ -33,8 +33,9 @@ ${body}</main></body>
       'content-type': 'text/html; charset=utf-8',
       'content-security-policy':
         "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
-      // Without a Referer, the auth server always shows its page, even to a user who has allowed the same before.
-      'referrer-policy': 'no-referrer',
+      // Without a Referer, the auth server always shows its page, even to a user who has allowed the same before. With `no-referrer`, browsers
+      // would send the form with `Origin: null`.
+      'referrer-policy': 'same-origin',
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
       'x-frame-options': 'DENY',
