@@ -51,6 +51,8 @@ interface Call {
   url: string
   bytes: number
   abort: AbortController
+  /** Cancels the call's timer, which would keep the call and its response in memory. */
+  cancelTimer: () => void
   /** The resource for whose consent the call is held. */
   heldFor?: string
   hold: () => void
@@ -96,6 +98,7 @@ export function createHeldCalls(options: HeldCallsOptions): HeldCalls {
   const bytesOf = (session: string) => callsOf(session).reduce((sum, { bytes }) => sum + bytes, 0)
 
   function drop(session: string, key: string, call: Call): void {
+    call.cancelTimer()
     const calls = sessions.get(session)
     if (calls?.get(key) === call) calls.delete(key)
     if (calls?.size === 0) sessions.delete(session)
@@ -118,12 +121,12 @@ export function createHeldCalls(options: HeldCallsOptions): HeldCalls {
       url: request.url,
       bytes,
       abort,
+      cancelTimer: after(maxTime, () => abort.abort(timeout(call, maxTime))),
       hold: held.resolve,
       holding: held.promise,
       done: Promise.resolve(),
       isReported: false,
     }
-    const stop = after(maxTime, () => abort.abort(timeout(call, maxTime)))
     const work = async () => {
       const response = await fetch(request, { signal: abort.signal })
       const room = () => Math.max(maxBytes - bytesOf(session), 0)
@@ -141,8 +144,8 @@ export function createHeldCalls(options: HeldCallsOptions): HeldCalls {
         call.result = () => failed(error)
       })
       .finally(() => {
-        stop()
-        after(maxTime, () => drop(session, key, call))
+        call.cancelTimer()
+        if (sessions.get(session)?.get(key) === call) call.cancelTimer = after(maxTime, () => drop(session, key, call))
       })
     after(joinTime, () => call.result ?? holdWithOthers(session, call))
     return call
@@ -199,9 +202,10 @@ export function createHeldCalls(options: HeldCallsOptions): HeldCalls {
       return held.length > 0
     },
     forget(session = '') {
-      for (const { abort } of callsOf(session))
-        abort.abort(new AgentError('session_forgotten', 'The calls of this session were dropped.'))
-      sessions.delete(session)
+      for (const [key, call] of sessions.get(session) ?? []) {
+        drop(session, key, call)
+        call.abort.abort(new AgentError('session_forgotten', 'The calls of this session were dropped.'))
+      }
     },
   }
 }

@@ -1,5 +1,5 @@
 import { createHeldCalls } from 'countersign/tools'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { ids } from '../agent/stage.js'
 import { openLoop, textOf } from './tool-loop.js'
 
@@ -115,6 +115,15 @@ describe('a call that needs consent', () => {
     loop.clock.now += 1
     await loop.calls.settled('s1')
     expect((await loop.call(data)).state).toBe('expired')
+  })
+
+  it('keeps no response in memory once it is collected', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const calls = createHeldCalls({ showLink: () => undefined })
+    expect((await calls.through(async () => new Response('data'))(data)).state).toBe('answered')
+    vi.advanceTimersByTime(1000)
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   it('is dropped after maxTime', async () => {
