@@ -88,7 +88,7 @@ describe('an agent for the users of a chat', () => {
       expect(page).toContain('s that you?')
       expect(page).toContain('<b><bdi>Calendar bot</bdi></b> (<b><bdi>agent.example</bdi></b>)')
       expect(page).toContain('<b><bdi>Slack workspace Acme</bdi></b>')
-      expect(page).toContain('<b><bdi>@a&#60;b&#62;lice</bdi></b>')
+      expect(page).toContain('<b><bdi>@a&lt;b&gt;lice</bdi></b>')
     }
   })
 

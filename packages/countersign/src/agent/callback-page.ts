@@ -110,7 +110,8 @@ ${texts.map((text) => `<p>${escapeHtml(text)}</p>\n`).join('')}<p>${way}</p>
 
 const entities: Readonly<Record<string, string>> = { '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot', "'": '#39' }
 
-function escapeHtml(text: string): string {
+/** Escapes text for HTML, also inside an attribute's quotes. */
+export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&${entities[character]};`)
 }
 

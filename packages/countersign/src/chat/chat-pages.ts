@@ -1,3 +1,4 @@
+import { escapeHtml } from '../agent/callback-page.js'
 import { plainLine } from '../lib/plain-line.js'
 import type { ChatUser } from './pending-chats.js'
 
@@ -43,15 +44,14 @@ ${body}</main></body>
   })
 }
 
-function shown(text: string, length = 60): string {
-  const escaped = plainLine(text, length).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
-  return `<b><bdi>${escaped}</bdi></b>`
+function shown(text: string): string {
+  return `<b><bdi>${escapeHtml(plainLine(text, 60))}</bdi></b>`
 }
 
-const agentOf = ({ id, name }: ShownAgent) =>
-  name === undefined
-    ? shown(id.replace(/^https?:\/\//, ''))
-    : `${shown(name)} (${shown(id.replace(/^https?:\/\//, ''))})`
+function agentOf({ id, name }: ShownAgent): string {
+  const host = shown(id.replace(/^https?:\/\//, ''))
+  return name === undefined ? host : `${shown(name)} (${host})`
+}
 
 /** Asks the browser's user whether they are the chat user who started this, before the browser is sent to the auth server. */
 export function questionPage(agent: ShownAgent, { name, place }: ChatUser, ticket: string): Response {
