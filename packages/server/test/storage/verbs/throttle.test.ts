@@ -15,16 +15,14 @@ async function locksOf(keys: readonly string[]): Promise<string[]> {
       createQueryCompiler: () => new SqliteQueryCompiler(),
     },
   })
-  const lockRows = async (strength: string, rows: { compile(): { sql: string } }) =>
-    void locks.push(`${strength}: ${rows.compile().sql}`)
+  const lockRows = async (_strength: string, rows: { compile(): { sql: string } }) =>
+    void locks.push(rows.compile().sql)
   await forgiveAttempts({ db, now: 0, lockRows } as unknown as Unit, keys)
   return locks
 }
 
 it('locks several counters in the order of their keys, so that no two transactions wait for each other', async () => {
-  expect(await locksOf(['a', 'b'])).toEqual([
-    'whole: select "key_hash" from "attempt" where "key_hash" in (?, ?) order by "key_hash"',
-  ])
+  expect(await locksOf(['a', 'b'])).toEqual([expect.stringMatching(/ order by "key_hash"$/)])
 })
 
 it('locks no counter that is alone, because one statement changes it', async () => {
