@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
   chownSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -230,6 +231,21 @@ describe('the folder of a fileStore', () => {
     expect(await store.list('bob')).toEqual([record('b')])
     await store.forget('alice')
     expect(await store.list('alice'), 'forgotten, whatever it was').toEqual([])
+  })
+
+  it('reports a write that fails, with the cause', async () => {
+    const folder = newFolder()
+    const store = fileStore(folder)
+    await store.put('alice', record('a'))
+    const file = filesOf(folder).find((path) => path.endsWith('.json')) ?? ''
+    rmSync(file)
+    mkdirSync(file, { mode: 0o700 })
+    const error = await Promise.resolve(store.put('alice', record('a'))).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(FileStoreError)
+    expect(error).toMatchObject({
+      message: expect.stringMatching(/^Cannot write to the store: E[A-Z]+: /),
+      cause: { code: expect.stringMatching(/^E/), dest: file },
+    })
   })
 
   it('contains only regular files: a link, a pipe or another file is rejected', async () => {
