@@ -68,6 +68,13 @@ it.each<[string, CraftedMessage, number]>([
   expect(seen).toEqual([...first, 'key', 'algorithm', 'signature', 'digest'].slice(0, count))
 })
 
+it('rejects a Nonce that is not base64url, even if the profile requires only one byte', async () => {
+  const profile = { ...january.signing, nonceBytes: 1 }
+  const withNonce = async (value: string) => craftMessage({ signer, method: 'POST', body, fields: { nonce: value } })
+  expect(await refusalCode(async () => verify(await withNonce('!'), { profile }))).toBe('nonce_malformed')
+  expect(await verify(await withNonce('AA'), { profile })).toMatchObject({ nonce: { lifetime: 120 } })
+})
+
 it('names the start of the path of a request whose signature is invalid', async () => {
   const long = await craftMessage({ signer, target: `/${'a'.repeat(98)}bc` })
   const { message } = await refusal(() => verify({ ...long, method: 'PUT' }))
