@@ -172,6 +172,26 @@ describe('a call that needs no consent', () => {
     expect(await loop.calls.settled('s1')).toBe(false)
   })
 
+  it('is not held with calls to another API', async () => {
+    const loop = openLoop()
+    const report = 'https://reports.example/report'
+    let respond: (response: Response) => void = () => undefined
+    const slow = new Promise<Response>((resolve) => {
+      respond = resolve
+    })
+    loop.api = async (_path, { url, scheme }) => {
+      if (url === report) return slow
+      return scheme === 'jwt' ? new Response('data') : loop.challenge('data.read')
+    }
+    const elsewhere = loop.call(report)
+    await expect.poll(() => loop.seen.map(({ url }) => url)).toContain(report)
+    expect((await loop.call(data)).state).toBe('waiting')
+    // By then, a new call to the API of the decision would be held with the first one.
+    await new Promise((resolve) => setTimeout(resolve, 1200))
+    respond(new Response('report'))
+    expect(await textOf(await elsewhere)).toBe('report')
+  })
+
   it('fails with a fixed sentence, whatever the cause', async () => {
     const loop = openLoop()
     loop.api = () => {
