@@ -86,7 +86,7 @@ it('is connected without a browser by a code that the user types into the termin
   })
   const url = (await running.seen(/\S+\/account\/devices\/code/))[0]
   const issued = await (await user.submit(await pageAt(url), url, { action: 'new-device-code' })).text()
-  keyboard.write(`${/[0-9A-Z]{4}-[0-9A-Z]{4}/.exec(issued)?.[0]?.toLowerCase()}\n`)
+  keyboard.write(`${/<code>([0-9A-Z]{4}-[0-9A-Z]{4})<\/code>/.exec(issued)?.[1]?.toLowerCase()}\n`)
   const [, number = ''] = await running.seen(/number is (\d+)/)
   const claimed = await (await user.submit(issued, url, { action: 'check-device-code' })).text()
   expect(claimed).toContain(number)

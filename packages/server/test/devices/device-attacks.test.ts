@@ -9,6 +9,7 @@ import {
   bob,
   browserOf,
   callback,
+  codeOn,
   connect,
   connectUrl,
   decideOnDevice,
@@ -72,7 +73,7 @@ describe('a code', () => {
     const url = `${issuer}/account/devices/code`
     const start = await (await user.open(url)).text()
     const issued = await (await user.submit(start, url, { action: 'new-device-code' })).text()
-    const code = /[0-9A-Z]{4}-[0-9A-Z]{4}/.exec(issued)?.[0] ?? ''
+    const code = codeOn(issued)
     const first = await newSigner()
     expect((await redeem(world, first, code, { device: 'mine' })).status).toBe(202)
     expect((await redeem(world, await newSigner(), code, { device: 'theirs' })).body.error).toBe('enrollment_denied')

@@ -120,8 +120,9 @@ export async function connectRemotely(world: World): Promise<ConnectedDevice> {
   return { ...agentOn(world, signer), user, id: String(body.name) }
 }
 
+/** The code on a page. Random values of its forms may look like a code. */
 export function codeOn(page: string): string {
-  return /[0-9A-Z]{4}-[0-9A-Z]{4}/.exec(page)?.[0] ?? ''
+  return /<code>([0-9A-Z]{4}-[0-9A-Z]{4})<\/code>/.exec(page)?.[1] ?? expect.fail('the page shows no code')
 }
 
 function agentOn({ fetch, clock }: World, signer: Signer) {
