@@ -8,7 +8,8 @@ type Allowed = [session: string, resource: string, scope: string]
 
 function openReporting(options: Parameters<typeof openStage>[0] = {}): Stage & { allowed: Allowed[] } {
   const allowed: Allowed[] = []
-  return { ...openStage({ onAllowed: (...each) => void allowed.push(each), ...options }), allowed }
+  // The stage itself, because its peers read what is set on it.
+  return Object.assign(openStage({ onAllowed: (...each) => void allowed.push(each), ...options }), { allowed })
 }
 
 async function askedConsent({ asked }: Stage): Promise<Stage['asked'][number]> {
