@@ -1,14 +1,14 @@
-import { createAgent } from 'countersign/agent'
 import { january } from 'countersign/editions'
 import { signRequest } from 'countersign/signatures'
 import { issueToken } from 'countersign/tokens'
+import { createAuthServer, fixedKeys } from 'countersign-server'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createWorld, ids } from '../world.js'
 import {
+  agentWith,
   allowOnDevice,
   bob,
   browserOf,
-  callback,
   codeOn,
   connect,
   connectUrl,
@@ -120,16 +120,7 @@ describe('the permissions of a device', () => {
     expect(await world.storage.listGrants({ live: true })).toEqual([])
     const revocations = await world.storage.listRevocations({ since: world.clock.now - 60, perUser: 10, limit: 10 })
     expect(JSON.stringify(revocations)).toContain(grant?.id)
-    const held = createAgent({
-      id: issuer,
-      signer: device.signer,
-      agentToken: async () => String(body.agent_token),
-      authServers: [issuer],
-      redirectUri: callback,
-      onConsent: () => undefined,
-      fetch: world.fetch,
-      now: () => world.clock.now,
-    })
+    const held = agentWith(world, device.signer, String(body.agent_token))
     expect(await failureOf(held.fetch(`${ids.resource}/read`))).toBe('invalid_agent_token')
   })
 
@@ -140,6 +131,30 @@ describe('the permissions of a device', () => {
     await expect.poll(() => device.pages, { timeout: 30_000 }).toHaveLength(1)
     await world.storage.disconnectDevice({ id: device.id, by: 'operator' })
     expect((await device.user.open(device.pages[0] ?? '')).status).toBe(410)
+  })
+
+  it('D06: end with the policy that lets its owner connect devices', async () => {
+    const world = await openDevices()
+    const { signer } = await connect(world)
+    const { body } = await renew(world, signer)
+    const held = agentWith(world, signer, String(body.agent_token))
+    expect(await failureOf(held.fetch(`${ids.resource}/read`))).toEqual(new Error('a user was asked'))
+    const later = createAuthServer({
+      issuer,
+      keys: fixedKeys({ signer: await newSigner(), secret: new Uint8Array(32).fill(7) }),
+      personalAgents: {
+        keys: fixedKeys({ signer: world.deviceSigner, secret: new Uint8Array(32).fill(8) }),
+        users: [bob.username],
+      },
+      storage: world.storage,
+      fetch: world.fetch,
+      now: () => world.clock.now,
+    })
+    world.origins.set(issuer, (request) => later.handler(request))
+    expect((await renew(world, signer)).body.error).toBe('revoked_delegate')
+    expect(await failureOf(agentWith(world, signer, String(body.agent_token)).fetch(`${ids.resource}/read`))).toBe(
+      'invalid_agent_token',
+    )
   })
 
   it('D06: do not outlive the account of its owner', async () => {
@@ -172,16 +187,7 @@ describe('the signature of the agent server alone', () => {
       { ...claims, exp: world.clock.now + 3600 },
       { signer: world.deviceSigner, now: () => world.clock.now },
     )
-    const agent = createAgent({
-      id: issuer,
-      signer: key,
-      agentToken: async () => token,
-      authServers: [issuer],
-      redirectUri: callback,
-      onConsent: () => undefined,
-      fetch: world.fetch,
-      now: () => world.clock.now,
-    })
+    const agent = agentWith(world, key, token)
     expect(await failureOf(agent.fetch(`${ids.resource}/read`))).toBe('invalid_agent_token')
   })
 })

@@ -125,6 +125,22 @@ export function codeOn(page: string): string {
   return /<code>([0-9A-Z]{4}-[0-9A-Z]{4})<\/code>/.exec(page)?.[1] ?? expect.fail('the page shows no code')
 }
 
+/** An agent on a device that has an agent token and gets no other. It fails where its owner would have to decide. */
+export function agentWith({ fetch, clock }: World, signer: Signer, token: string): Agent {
+  return createAgent({
+    id: issuer,
+    signer,
+    agentToken: async () => token,
+    authServers: [issuer],
+    redirectUri: callback,
+    onConsent: () => {
+      throw new Error('a user was asked')
+    },
+    fetch,
+    now: () => clock.now,
+  })
+}
+
 function agentOn({ fetch, clock }: World, signer: Signer) {
   const now = () => clock.now
   const pages: string[] = []

@@ -70,6 +70,19 @@ describe('the pages of devices', () => {
     expect(fields).toEqual({ error: 'access_denied', state, iss: issuer })
   })
 
+  it('allow only the page with the code to post to the device', async () => {
+    const world = await openDevices()
+    const user = await browserOf(world)
+    const url = connectUrl(await newSigner())
+    const question = await user.open(url)
+    const returned = await user.submit(await question.text(), url, { action: 'connect-device', consent: 'grant' })
+    const policies = [question, returned].map(({ headers }) => headers.get('content-security-policy'))
+    expect(policies).toEqual([
+      expect.stringContaining("form-action 'self'"),
+      expect.not.stringContaining('form-action'),
+    ])
+  })
+
   it('require a sign-in within the last ten minutes', async () => {
     const world = await openDevices()
     const user = await browserOf(world)
@@ -92,6 +105,17 @@ describe('the pages of devices', () => {
     expect((await renew(world, signer)).body.error).toBe('revoked_delegate')
     expect(await (await user.open(url)).text()).not.toContain('laptop')
     expect(await world.storage.listEvents({ event: 'device.disconnected' })).toMatchObject([{ data: { device: id } }])
+  })
+
+  it('list and disconnect no device of another user', async () => {
+    const world = await openDevices()
+    const [mine, other] = [await connect(world), await connect(world, bob)]
+    const url = `${issuer}/account`
+    const page = await (await other.user.open(url)).text()
+    expect([page.includes(other.id), page.includes(mine.id)]).toEqual([true, false])
+    const refused = await other.user.submit(page, url, { action: 'disconnect-device', device: mine.id })
+    expect(refused.status).toBe(404)
+    expect((await renew(world, mine.signer)).status).toBe(200)
   })
 
   it('connect no more devices than allowed', async () => {
@@ -121,6 +145,7 @@ describe('the pages of devices', () => {
     ['an impossible port', { redirect_uri: 'http://127.0.0.1:99999/callback' }],
     ['no key', { jkt: '' }],
     ['a state that can be guessed', { state: '1' }],
+    ['a state that is too long', { state: 's'.repeat(257) }],
     ['a name that looks empty', { name: '\u2800' }],
     ['a name of two lines', { name: 'a\nb' }],
   ])('D01: refuse %s', async (_, changes) => {
@@ -148,6 +173,8 @@ describe('a device without a browser', () => {
     expect(claimed).toContain(`<code>${String(waiting.body.number)}</code>`)
     expect((await redeem(world, signer, code, { device: 'server' })).body).toEqual(waiting.body)
     await user.submit(claimed, url, { action: 'confirm-device', consent: 'grant' })
+    const checked = await user.submit(issued, url, { action: 'check-device-code' })
+    expect([checked.status, await checked.text()]).toEqual([409, expect.stringContaining('code_ended')])
     const { status, body } = await redeem(world, signer, code, { device: 'server' })
     expect([status, body]).toMatchObject([201, { device: 'server', expires_at: world.clock.now + 86_400 }])
   })
