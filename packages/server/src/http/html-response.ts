@@ -15,7 +15,7 @@ const permissionsPolicy =
 
 /**
  * Returns a response with a page. `form-action` would block the redirect from the consent form to the agent, so the two pages with that
- * form omit it (attacks C26). Only pages with a passkey ceremony or an extendable deadline may send requests to the server from a script.
+ * form omit it (attacks C26), as does the page whose form is sent to a device. Only pages with a passkey ceremony or an extendable deadline may send requests to the server from a script.
  */
 export function htmlResponse(
   html: string,
