@@ -2,7 +2,7 @@ import { type Agent, type AgentStore, createWebAgent, memoryStore, type WebConse
 import { draft11Agent, serializeRequirement } from 'countersign/editions/draft-11'
 import { createNodeListener } from 'countersign/node'
 import { decodeToken } from 'countersign/tokens'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   agentSigner,
   boundTo,
@@ -18,9 +18,6 @@ import {
 } from '../editions/draft-11/agent-stage.js'
 import { craftToken, newSigner } from '../editions/draft-11/wire.js'
 import { listen } from '../resource/events-resource.js'
-
-/** Detects hangs: a slow machine takes several times as long as a fast one. */
-const patient = { timeout: 30_000 }
 
 const data = `${ids.resource}/data`
 const stranger = await newSigner('api-1')
@@ -373,7 +370,7 @@ describe.each(Object.entries(runners))('an agent of draft -11, attacked %s', (_n
       }),
     )
     const refused = expect(apps[0]?.for('attacker').fetch(data)).rejects.toMatchObject({ code: 'other_user' })
-    await vi.waitFor(() => expect(prompts).toHaveLength(1), patient)
+    await expect.poll(() => prompts).toHaveLength(1)
     const { url } = prompts[0] as WebConsentRequest
     if (isDecided) stage.decide(url)
     const back = new URL(url).searchParams.get('callback') ?? ''

@@ -16,9 +16,6 @@ import {
   unauthorized,
 } from './agent-stage.js'
 
-/** Detects hangs: a slow machine takes several times as long as a fast one. */
-const patient = { timeout: 30_000 }
-
 const data = `${ids.resource}/data`
 
 const failureOf = async (promise: Promise<unknown>): Promise<AgentError> => {
@@ -290,15 +287,15 @@ describe('another process of the agent', () => {
     const stage = openStage({ store: await openStore(), decision: 'none' })
     const abort = new AbortController()
     const first = stage.agent.fetch(data, { signal: abort.signal })
-    await vi.waitFor(() => expect(stage.asked).toHaveLength(1), patient)
+    await expect.poll(() => stage.asked).toHaveLength(1)
     abort.abort(new Error('closed'))
     await expect(first).rejects.toThrow('closed')
     expect(stage.pending.size, 'still pending').toBe(1)
     const second = stage.newAgent().fetch(data)
-    await vi.waitFor(() => expect(stage.asked).toHaveLength(2), patient)
+    await expect.poll(() => stage.asked).toHaveLength(2)
     expect(stage.asked[1]?.url).toBe(stage.asked[0]?.url)
     stage.decide(stage.asked[0]?.url ?? '')
-    await vi.waitFor(() => expect(stage.asked).toHaveLength(3), patient)
+    await expect.poll(() => stage.asked).toHaveLength(3)
     stage.decide(stage.asked[2]?.url ?? '')
     expect((await second).status).toBe(200)
     expect(trace(stage).filter((each) => each.startsWith('POST'))).toHaveLength(2)
@@ -354,7 +351,7 @@ describe('a browser that returns', () => {
     stage.api = ({ typ }) =>
       typ === 'aa-person+jwt' ? new Response('data') : unauthorized(requirement('requirement=person-token'))
     const fetched = stage.agent.fetch(data)
-    await vi.waitFor(() => expect(stage.asked).toHaveLength(1), patient)
+    await expect.poll(() => stage.asked).toHaveLength(1)
     const { url } = stage.asked[0] ?? { url: '' }
     const early = stage.agent.handler(callback(url))
     await vi.advanceTimersByTimeAsync(1000)
@@ -374,7 +371,7 @@ describe('a browser that returns', () => {
   ])('with the error %s ends the request', async (error, code, shown, problemName, who) => {
     const stage = openStage({ decision: 'none' })
     const failure = failureOf(stage.agent.fetch(data))
-    await vi.waitFor(() => expect(stage.asked).toHaveLength(1), patient)
+    await expect.poll(() => stage.asked).toHaveLength(1)
     const page = await (await stage.agent.handler(callback(stage.asked[0]?.url ?? '', { error }))).text()
     expect(page).toContain(`data-state="${shown}"`)
     expect(await failure).toMatchObject({ code, error: problemName })

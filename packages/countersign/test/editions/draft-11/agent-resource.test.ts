@@ -3,9 +3,6 @@ import { serializeRequirement } from 'countersign/editions/draft-11'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { ids, openStage, pendingResponse, requirement, type Seen, type Stage, trace } from './agent-stage.js'
 
-/** Detects hangs: a slow machine takes several times as long as a fast one. */
-const patient = { timeout: 30_000 }
-
 const data = `${ids.resource}/data`
 const encoded = (text: string) => Buffer.from(text).toString('base64url')
 const accessOf = ({ headers }: Seen) => headers.get('authorization')
@@ -72,8 +69,8 @@ describe('a resource that runs its own interaction', () => {
     const stage = openStage({ decision: 'none' })
     runInteractions(stage)
     const responses = Promise.all(['/a', '/b', '/c'].map((path) => stage.agent.fetch(ids.resource + path)))
-    await vi.waitFor(() => expect(stage.pending.size).toBe(1), patient)
-    await vi.waitFor(() => expect(stage.seen.filter(({ method }) => method === 'DELETE')).toHaveLength(2), patient)
+    await expect.poll(() => stage.pending.size).toBe(1)
+    await expect.poll(() => stage.seen.filter(({ method }) => method === 'DELETE')).toHaveLength(2)
     stage.decide(stage.asked[0]?.url ?? '')
     expect((await responses).map(({ status }) => status)).toEqual([200, 200, 200])
     expect(stage.asked).toHaveLength(1)
@@ -83,7 +80,7 @@ describe('a resource that runs its own interaction', () => {
     const stage = openStage({ decision: 'none' })
     runInteractions(stage)
     const first = stage.agent.fetch(`${ids.resource}/a`)
-    await vi.waitFor(() => expect(stage.asked).toHaveLength(1), patient)
+    await expect.poll(() => stage.asked).toHaveLength(1)
     const abort = new AbortController()
     const { abandon } = stage.personServer
     stage.personServer.abandon = (seen) => {

@@ -10,9 +10,6 @@ import { draft11Agent } from 'countersign/editions/draft-11'
 import { describe, expect, it, vi } from 'vitest'
 import { agentSigner, ids, openStage, type Seen, type Stage } from './agent-stage.js'
 
-/** Detects hangs: a slow machine takes several times as long as a fast one. */
-const patient = { timeout: 30_000 }
-
 const data = `${ids.resource}/data`
 
 interface WebStage extends Stage {
@@ -58,7 +55,7 @@ async function openRestarted() {
     .for('attacker')
     .fetch(data)
     .catch(() => undefined)
-  await vi.waitFor(() => expect(stage.prompts).toHaveLength(1), patient)
+  await expect.poll(() => stage.prompts).toHaveLength(1)
   stage.decide(stage.prompts[0]?.url ?? '')
   restarted.prompts.push(...stage.prompts)
   return { store, stage, restarted }
@@ -85,13 +82,13 @@ describe('a web agent of draft -11', () => {
   it('polls only after the session’s own browser has returned', async () => {
     const stage = openWebStage()
     const response = stage.web.for('s1').fetch(data)
-    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1), patient)
+    await expect.poll(() => stage.prompts).toHaveLength(1)
     stage.decide(stage.prompts[0]?.url ?? '')
     await new Promise((resolve) => setTimeout(resolve, 30))
     expect(pollsOf(stage)).toEqual([])
     expect(await stage.comeBack('s1')).toBe('allowed')
     expect(pollsOf(stage)).toHaveLength(1)
-    await vi.waitFor(() => expect(stage.prompts).toHaveLength(2), patient)
+    await expect.poll(() => stage.prompts).toHaveLength(2)
     stage.decide(stage.prompts[1]?.url ?? '')
     await stage.comeBack('s1')
     expect((await response).status).toBe(200)
@@ -100,7 +97,7 @@ describe('a web agent of draft -11', () => {
   it('abandons the request if another browser returns, and starts the next one under a new name', async () => {
     const stage = openWebStage()
     const response = stage.web.for('attacker').fetch(data)
-    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1), patient)
+    await expect.poll(() => stage.prompts).toHaveLength(1)
     // The victim was sent the link, and allows it.
     stage.decide(stage.prompts[0]?.url ?? '')
     expect(await stage.comeBack('victim')).toBe('refused')
@@ -110,7 +107,7 @@ describe('a web agent of draft -11', () => {
       .for('attacker')
       .fetch(data)
       .catch(() => undefined)
-    await vi.waitFor(() => expect(stage.prompts).toHaveLength(2), patient)
+    await expect.poll(() => stage.prompts).toHaveLength(2)
     const [first, second] = namesOf(stage, '/token')
     expect(first).toMatch(/^aauth:[\w-]{22}@agent\.example$/)
     expect(second).not.toBe(first)
@@ -122,7 +119,7 @@ describe('a web agent of draft -11', () => {
     const stage = openWebStage()
     const response = stage.web.for('attacker').fetch(data)
     const refused = expect(response).rejects.toMatchObject({ code: 'other_user' })
-    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1), patient)
+    await expect.poll(() => stage.prompts).toHaveLength(1)
     expect(await stage.comeBack('attacker')).toBe('refused')
     await refused
     expect(pollsOf(stage).map(({ method, headers }) => [method, headers.get('prefer')])).toEqual([
@@ -137,7 +134,7 @@ describe('a web agent of draft -11', () => {
     const stage = openWebStage({ store })
     const other = openWebStage({ store, fetch: stage.fetch })
     const refused = expect(stage.web.for('attacker').fetch(data)).rejects.toMatchObject({ code: 'other_user' })
-    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1), patient)
+    await expect.poll(() => stage.prompts).toHaveLength(1)
     stage.decide(stage.prompts[0]?.url ?? '')
     other.prompts.push(...stage.prompts)
     expect(await other.comeBack('victim')).toBe('refused')
@@ -171,7 +168,7 @@ describe('a web agent of draft -11', () => {
   it('abandons the request if a browser without a session returns', async () => {
     const stage = openWebStage()
     const response = stage.web.for('s1').fetch(data)
-    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1), patient)
+    await expect.poll(() => stage.prompts).toHaveLength(1)
     stage.decide(stage.prompts[0]?.url ?? '')
     expect(await stage.comeBack('')).toBe('refused')
     expect(pollsOf(stage).map(({ method }) => method)).toEqual(['DELETE'])
@@ -229,7 +226,7 @@ describe('a web agent of draft -11', () => {
         ? new Response('data')
         : stage.defer(seen, () => new Response('data', { headers: { 'aauth-access': 'session' } }))
     const first = stage.web.for('s1').fetch(data)
-    await vi.waitFor(() => expect(stage.prompts).toHaveLength(1), patient)
+    await expect.poll(() => stage.prompts).toHaveLength(1)
     stage.decide(stage.prompts[0]?.url ?? '')
     expect(await stage.comeBack('victim')).toBe('refused')
     await expect(first).rejects.toMatchObject({ code: 'other_user' })
