@@ -139,6 +139,44 @@ export function deviceContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.listEvents({ event: 'device.disconnected' })).toMatchObject([{ data: { by: 'expired' } }])
     })
 
+    test('a code is confirmed only before it ends, and the device may take a minute after that', async () => {
+      const { storage } = world
+      const alice = await newUser(storage)
+      const { redemption } = await newCode(storage, alice, remote)
+      const { codeHash } = redemption
+      const confirm = async (allow = true) => storage.confirmDevice({ ...asRead(alice), codeHash, allow })
+      await storage.redeemDeviceCode(redemption)
+      world.now += 299
+      expect(await confirm()).toBe(true)
+      world.now += 59
+      expect(await storage.findDeviceCode({ userId: alice.id, codeHash })).toMatchObject({ isConfirmed: true })
+      expect(outcomeOf(await storage.redeemDeviceCode(redemption))).toBe('connected')
+      expect([await confirm(), await confirm(false)]).toEqual([false, false])
+      expect(await storage.listDevices({ live: true })).toHaveLength(1)
+      world.now += 1
+      expect(await storage.findDeviceCode({ userId: alice.id, codeHash })).toBeUndefined()
+      const late = await newCode(storage, alice, remote)
+      await storage.redeemDeviceCode(late.redemption)
+      world.now += 300
+      expect(await storage.confirmDevice({ ...asRead(alice), codeHash: late.redemption.codeHash, allow: true })).toBe(
+        false,
+      )
+    })
+
+    test('a device that was disconnected, or whose owner is disabled, is not live, and its code connects it no more', async () => {
+      const { storage } = world
+      const alice = await newUser(storage)
+      const { redemption } = await newCode(storage, alice)
+      await storage.redeemDeviceCode(redemption)
+      await storage.setUserStatus(alice.id, 'disabled')
+      expect(await storage.listDevices({ live: true })).toEqual([])
+      await storage.setUserStatus(alice.id, 'active')
+      const [device] = await storage.listDevices({ live: true })
+      await storage.disconnectDevice({ id: device?.id ?? '', by: 'operator' })
+      expect(await storage.listDevices({ live: true })).toEqual([])
+      expect(outcomeOf(await storage.redeemDeviceCode(redemption))).toBe('expired')
+    })
+
     test('a refusal by its owner ends a code', async () => {
       const { storage } = world
       const alice = await newUser(storage)
